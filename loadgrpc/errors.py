@@ -1,0 +1,103 @@
+"""Everything that loadgrpc raises on purpose.
+
+    LoadgrpcError
+    ├── InvalidRequest        a plan or a message breaks a rule: the caller's fault
+    ├── NotFound              no such run, source or runner
+    ├── AlreadyExists         a request_id used for two plans
+    ├── TooFewAgents          fewer agents are idle than a plan asks for
+    ├── Superseded            a newer stream of the same agent or source took over
+    ├── NotAllowed            no valid token
+    ├── Unavailable           the other side cannot be reached, or is going away
+    └── TestNotLoaded         the test could not be imported or found
+
+Rule: blame is in the type. What is not in this tree is a defect: it is logged whole and
+shown to the other side as "internal error". A failed request of a test is none of these;
+it is a hit, and data. `protocol/status.py` maps each to its gRPC status and back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class LoadgrpcError(Exception):
+    """The root. `reason` is the name of the error on the wire."""
+
+    reason = "LOADGRPC_ERROR"
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One field that is wrong: its path, as `plan.users[1]`, and what is wrong with it."""
+
+    field: str
+    description: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.description}"
+
+
+class InvalidRequest(LoadgrpcError):
+    """A plan or a message breaks a rule; names every field that does."""
+
+    reason = "INVALID_REQUEST"
+
+    def __init__(self, violations: Sequence[Violation] | str) -> None:
+        if isinstance(violations, str):
+            super().__init__(violations)
+            self.violations: tuple[Violation, ...] = ()
+        else:
+            super().__init__("; ".join(str(violation) for violation in violations))
+            self.violations = tuple(violations)
+
+
+class NotFound(LoadgrpcError):
+    """No such run, source or runner."""
+
+    reason = "NOT_FOUND"
+
+
+class AlreadyExists(LoadgrpcError):
+    """The name is taken by something else."""
+
+    reason = "ALREADY_EXISTS"
+
+
+class TooFewAgents(LoadgrpcError):
+    """Fewer agents are idle than a plan asks for."""
+
+    reason = "TOO_FEW_AGENTS"
+
+
+class Superseded(LoadgrpcError):
+    """A newer stream of the same agent or source took over."""
+
+    reason = "SUPERSEDED"
+
+
+class NotAllowed(LoadgrpcError):
+    """No valid token."""
+
+    reason = "NOT_ALLOWED"
+
+
+class Unavailable(LoadgrpcError):
+    """The other side cannot be reached, or is going away; trying again later may help."""
+
+    reason = "UNAVAILABLE"
+
+
+class TestNotLoaded(LoadgrpcError):
+    """The test could not be imported or found; `traceback` may show why.
+
+    `cause` is the type of what was raised, as `ModuleNotFoundError`.
+    """
+
+    reason = "TEST_NOT_LOADED"
+    __test__ = False  # not a test, whatever pytest thinks of its name
+
+    def __init__(self, message: str, *, cause: str = "TestNotLoaded", traceback: str = "") -> None:
+        super().__init__(message)
+        self.cause = cause
+        self.traceback = traceback

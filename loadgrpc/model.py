@@ -1,0 +1,375 @@
+"""The nouns of the domain, as plain values; DESIGN words, one meaning each.
+
+Rule: nothing here knows gRPC, protobuf, files or time; durations are seconds as float
+where a person sets them, and whole nanoseconds (`_ns`) where they are measured. Enum
+values equal those of the protos (a test holds them together). `protocol/convert.py` turns
+these into messages and back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+DEFAULT_STOP_TIMEOUT_S = 30.0
+MAX_CYCLES = 100
+MAX_USERS = 100_000
+MAX_ITERATIONS = 1_000_000_000
+MAX_AGENTS = 10_000
+MAX_PROCESSES = 1_024
+MAX_DURATION_S = 30 * 86_400.0
+MAX_STOP_TIMEOUT_S = 86_400.0
+
+
+class RunState(IntEnum):
+    """Where in its life a run is. `broker/state.py` has the transitions."""
+
+    STARTING = 1
+    RUNNING = 2
+    STOPPING = 3
+    FINISHED = 4
+    STOPPED = 5
+    FAILED = 6
+
+    @property
+    def final(self) -> bool:
+        """Whether the run is over."""
+        return self >= RunState.FINISHED
+
+
+class AgentState(IntEnum):
+    """What an agent is doing."""
+
+    IDLE = 1
+    BUSY = 2
+    UNREACHABLE = 3
+
+
+class AssignmentState(IntEnum):
+    """Where one agent's part in a run is."""
+
+    STARTING = 1
+    RUNNING = 2
+    FINISHED = 3
+    FINISHED_UNVERIFIED = 4
+    LOAD_FAILED = 5
+    LOST = 6
+
+    @property
+    def final(self) -> bool:
+        """Whether this part is over."""
+        return self >= AssignmentState.FINISHED
+
+
+class TestOutcome(IntEnum):
+    """How an iteration ended."""
+
+    __test__ = False  # not a test, whatever pytest thinks of its name
+
+    SUCCESS = 1
+    FAILURE = 2
+    ERROR = 3
+    INTERRUPTED = 4
+
+
+class HitError(IntEnum):
+    """Why a hit has no whole answer."""
+
+    NONE = 0
+    DNS = 1
+    CONNECT = 2
+    TLS = 3
+    TIMEOUT = 4
+    CLOSED = 5
+    PROTOCOL = 6
+    ABORTED = 7
+    OTHER = 8
+
+
+class StopMode(IntEnum):
+    """How to stop a run."""
+
+    GRACEFUL = 1
+    KILL = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a client asks for. Valid by construction: converters check before they build."""
+
+    test: str
+    users: tuple[int, ...] = (1,)
+    """Users of each cycle."""
+    iterations: tuple[int, ...] = ()
+    """Each user makes the sum of these in a cycle. Empty: `duration_s` bounds the cycle."""
+    duration_s: float | None = None
+    agents: int = 1
+    split: bool = False
+    spawn_rate: float = 0.0
+    """Users started a second. 0: all at once."""
+    server_url: str = ""
+    processes: int = 0
+    """User processes on each agent. 0: one for each core the agent may use."""
+    stop_timeout_s: float = DEFAULT_STOP_TIMEOUT_S
+
+    @property
+    def iterations_per_user(self) -> int:
+        """Iterations each user makes in a cycle; 0 when a duration bounds it."""
+        return sum(self.iterations)
+
+    @property
+    def total_iterations(self) -> int:
+        """Iterations of the whole run on all agents; 0 when a duration bounds it."""
+        times = 1 if self.split else self.agents
+        return sum(self.users) * self.iterations_per_user * times
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cycle:
+    """One cycle of an assignment: users, and either iterations or a duration."""
+
+    users: int
+    iterations: int = 0
+    duration_s: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assignment:
+    """One agent's part in a run."""
+
+    run_id: str
+    agent_id: str
+    test: str
+    cycles: tuple[Cycle, ...]
+    spawn_rate: float = 0.0
+    server_url: str = ""
+    processes: int = 0
+    stop_timeout_s: float = DEFAULT_STOP_TIMEOUT_S
+
+
+@dataclass(frozen=True)
+class SourceId:
+    """Who events come from: a runner instance."""
+
+    run_id: str
+    agent_id: str
+    runner_id: str
+
+    def __str__(self) -> str:
+        return f"{self.run_id}/{self.agent_id}/{self.runner_id}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExceptionInfo:
+    """An exception as text."""
+
+    type: str
+    message: str = ""
+    traceback: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A run as clients see it. Times are wall-clock nanoseconds; None: not yet."""
+
+    run_id: str
+    state: RunState
+    plan: Plan
+    create_time_ns: int
+    start_time_ns: int | None = None
+    end_time_ns: int | None = None
+    reason: str = ""
+    agent_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agent:
+    """An agent as clients see it."""
+
+    agent_id: str
+    hostname: str
+    pid: int
+    version: str
+    cores: int
+    state: AgentState
+    run_id: str = ""
+    last_seen_time_ns: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """How a run is judged: see `verdict.py`."""
+
+    exit_code: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ElapsedFigures:
+    """How long answered hits took, in nanoseconds; all 0 when there were none."""
+
+    avg_ns: int = 0
+    min_ns: int = 0
+    p50_ns: int = 0
+    p90_ns: int = 0
+    p95_ns: int = 0
+    p99_ns: int = 0
+    max_ns: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class HitFigures:
+    """Figures of a set of hits."""
+
+    count: int = 0
+    failed: int = 0
+    rate: float = 0.0
+    """Hits a second over the summary's duration."""
+    elapsed: ElapsedFigures = ElapsedFigures()
+    bytes_sent: int = 0
+    bytes_received: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class IterationFigures:
+    """Figures of a set of iterations."""
+
+    started: int = 0
+    success: int = 0
+    failure: int = 0
+    error: int = 0
+    interrupted: int = 0
+
+    @property
+    def ended(self) -> int:
+        """Iterations that are over, whatever their outcome."""
+        return self.success + self.failure + self.error + self.interrupted
+
+
+@dataclass(frozen=True, kw_only=True)
+class NameFigures:
+    """Figures of the hits of one name and method."""
+
+    name: str
+    method: str
+    hits: HitFigures
+    statuses: dict[int, int] = field(default_factory=dict)
+    """Answers by status; hits without an answer are not in it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExceptionGroup:
+    """Equal exceptions of a test, counted."""
+
+    count: int
+    test: str
+    exception: ExceptionInfo
+
+
+@dataclass(frozen=True, kw_only=True)
+class HitErrorGroup:
+    """Hits without an answer that went wrong in the same way, counted."""
+
+    count: int
+    name: str
+    method: str
+    error: HitError
+    error_message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentFigures:
+    """What one agent did for a run."""
+
+    agent_id: str
+    hostname: str
+    state: AssignmentState
+    hits: int = 0
+    iterations: int = 0
+    reason: str = ""
+    load_error: ExceptionInfo | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loss:
+    """Events that were lost, and why."""
+
+    reason: str
+    count: int
+    at_least: bool
+    agent_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accounting:
+    """What became of every event: produced = committed + rejected + lost."""
+
+    committed: int = 0
+    duplicates: int = 0
+    rejected: int = 0
+    losses: tuple[Loss, ...] = ()
+
+    @property
+    def lost(self) -> int:
+        """Events known to be lost."""
+        return sum(loss.count for loss in self.losses)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """The result of a run, or its figures so far: the document every report is drawn from."""
+
+    run_id: str
+    state: RunState
+    plan: Plan
+    create_time_ns: int
+    start_time_ns: int | None = None
+    end_time_ns: int | None = None
+    reason: str = ""
+    verdict: Verdict = Verdict()
+    duration_ns: int = 0
+    """From the first user's start to the last user's end."""
+    hits: HitFigures = HitFigures()
+    iterations: IterationFigures = IterationFigures()
+    names: tuple[NameFigures, ...] = ()
+    failures: tuple[ExceptionGroup, ...] = ()
+    errors: tuple[ExceptionGroup, ...] = ()
+    hit_errors: tuple[HitErrorGroup, ...] = ()
+    agents: tuple[AgentFigures, ...] = ()
+    counters: dict[str, int] = field(default_factory=dict)
+    accounting: Accounting = Accounting()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """The figures of a run that goes on."""
+
+    elapsed_ns: int = 0
+    fraction: float = 0.0
+    """How far the run is, from 0 to 1."""
+    cycle: int = 0
+    """From 1; 0 before the first."""
+    cycles: int = 1
+    users: int = 0
+    hits: int = 0
+    failed_hits: int = 0
+    rate: float = 0.0
+    """Hits a second over the last five whole seconds."""
+    p50_ns: int = 0
+    p95_ns: int = 0
+    iterations: IterationFigures = IterationFigures()
+    agents: int = 0
+    """Agents whose part is not over."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BrokerInfo:
+    """A broker about itself."""
+
+    version: str
+    pid: int
+    hostname: str
+    store: str
+    start_time_ns: int
+    agents: int
+    active_runs: int

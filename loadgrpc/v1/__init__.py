@@ -1,0 +1,1 @@
+"""Generated from protos/loadgrpc/v1 by tools/protos.py. Do not edit."""

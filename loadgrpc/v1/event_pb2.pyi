@@ -1,0 +1,254 @@
+import datetime
+
+from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class HitError(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    HIT_ERROR_UNSPECIFIED: _ClassVar[HitError]
+    HIT_ERROR_DNS: _ClassVar[HitError]
+    HIT_ERROR_CONNECT: _ClassVar[HitError]
+    HIT_ERROR_TLS: _ClassVar[HitError]
+    HIT_ERROR_TIMEOUT: _ClassVar[HitError]
+    HIT_ERROR_CLOSED: _ClassVar[HitError]
+    HIT_ERROR_PROTOCOL: _ClassVar[HitError]
+    HIT_ERROR_ABORTED: _ClassVar[HitError]
+    HIT_ERROR_OTHER: _ClassVar[HitError]
+
+class TestOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TEST_OUTCOME_UNSPECIFIED: _ClassVar[TestOutcome]
+    TEST_OUTCOME_SUCCESS: _ClassVar[TestOutcome]
+    TEST_OUTCOME_FAILURE: _ClassVar[TestOutcome]
+    TEST_OUTCOME_ERROR: _ClassVar[TestOutcome]
+    TEST_OUTCOME_INTERRUPTED: _ClassVar[TestOutcome]
+HIT_ERROR_UNSPECIFIED: HitError
+HIT_ERROR_DNS: HitError
+HIT_ERROR_CONNECT: HitError
+HIT_ERROR_TLS: HitError
+HIT_ERROR_TIMEOUT: HitError
+HIT_ERROR_CLOSED: HitError
+HIT_ERROR_PROTOCOL: HitError
+HIT_ERROR_ABORTED: HitError
+HIT_ERROR_OTHER: HitError
+TEST_OUTCOME_UNSPECIFIED: TestOutcome
+TEST_OUTCOME_SUCCESS: TestOutcome
+TEST_OUTCOME_FAILURE: TestOutcome
+TEST_OUTCOME_ERROR: TestOutcome
+TEST_OUTCOME_INTERRUPTED: TestOutcome
+
+class Event(_message.Message):
+    __slots__ = ("time", "status", "test_start", "test_stop", "test_success", "test_failure", "test_error", "hit", "counter", "state")
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    TEST_START_FIELD_NUMBER: _ClassVar[int]
+    TEST_STOP_FIELD_NUMBER: _ClassVar[int]
+    TEST_SUCCESS_FIELD_NUMBER: _ClassVar[int]
+    TEST_FAILURE_FIELD_NUMBER: _ClassVar[int]
+    TEST_ERROR_FIELD_NUMBER: _ClassVar[int]
+    HIT_FIELD_NUMBER: _ClassVar[int]
+    COUNTER_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    time: _timestamp_pb2.Timestamp
+    status: LoadStatus
+    test_start: TestStart
+    test_stop: TestStop
+    test_success: TestSuccess
+    test_failure: TestFailure
+    test_error: TestError
+    hit: Hit
+    counter: Counter
+    state: RunnerState
+    def __init__(self, time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., status: _Optional[_Union[LoadStatus, _Mapping]] = ..., test_start: _Optional[_Union[TestStart, _Mapping]] = ..., test_stop: _Optional[_Union[TestStop, _Mapping]] = ..., test_success: _Optional[_Union[TestSuccess, _Mapping]] = ..., test_failure: _Optional[_Union[TestFailure, _Mapping]] = ..., test_error: _Optional[_Union[TestError, _Mapping]] = ..., hit: _Optional[_Union[Hit, _Mapping]] = ..., counter: _Optional[_Union[Counter, _Mapping]] = ..., state: _Optional[_Union[RunnerState, _Mapping]] = ...) -> None: ...
+
+class LoadStatus(_message.Message):
+    __slots__ = ("iterations", "users", "current_iteration", "current_user", "cycle")
+    ITERATIONS_FIELD_NUMBER: _ClassVar[int]
+    USERS_FIELD_NUMBER: _ClassVar[int]
+    CURRENT_ITERATION_FIELD_NUMBER: _ClassVar[int]
+    CURRENT_USER_FIELD_NUMBER: _ClassVar[int]
+    CYCLE_FIELD_NUMBER: _ClassVar[int]
+    iterations: int
+    users: int
+    current_iteration: int
+    current_user: int
+    cycle: int
+    def __init__(self, iterations: _Optional[int] = ..., users: _Optional[int] = ..., current_iteration: _Optional[int] = ..., current_user: _Optional[int] = ..., cycle: _Optional[int] = ...) -> None: ...
+
+class TestStart(_message.Message):
+    __slots__ = ("test",)
+    TEST_FIELD_NUMBER: _ClassVar[int]
+    test: str
+    def __init__(self, test: _Optional[str] = ...) -> None: ...
+
+class TestStop(_message.Message):
+    __slots__ = ("test",)
+    TEST_FIELD_NUMBER: _ClassVar[int]
+    test: str
+    def __init__(self, test: _Optional[str] = ...) -> None: ...
+
+class TestSuccess(_message.Message):
+    __slots__ = ("test",)
+    TEST_FIELD_NUMBER: _ClassVar[int]
+    test: str
+    def __init__(self, test: _Optional[str] = ...) -> None: ...
+
+class TestFailure(_message.Message):
+    __slots__ = ("test", "exception")
+    TEST_FIELD_NUMBER: _ClassVar[int]
+    EXCEPTION_FIELD_NUMBER: _ClassVar[int]
+    test: str
+    exception: ExceptionInfo
+    def __init__(self, test: _Optional[str] = ..., exception: _Optional[_Union[ExceptionInfo, _Mapping]] = ...) -> None: ...
+
+class TestError(_message.Message):
+    __slots__ = ("test", "exception")
+    TEST_FIELD_NUMBER: _ClassVar[int]
+    EXCEPTION_FIELD_NUMBER: _ClassVar[int]
+    test: str
+    exception: ExceptionInfo
+    def __init__(self, test: _Optional[str] = ..., exception: _Optional[_Union[ExceptionInfo, _Mapping]] = ...) -> None: ...
+
+class ExceptionInfo(_message.Message):
+    __slots__ = ("type", "message", "traceback")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    TRACEBACK_FIELD_NUMBER: _ClassVar[int]
+    type: str
+    message: str
+    traceback: str
+    def __init__(self, type: _Optional[str] = ..., message: _Optional[str] = ..., traceback: _Optional[str] = ...) -> None: ...
+
+class Hit(_message.Message):
+    __slots__ = ("name", "url", "method", "status", "error", "error_message", "planned_start_time", "start_time", "elapsed", "time_to_first_byte", "connect", "bytes_sent", "bytes_received")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    URL_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    ERROR_MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    PLANNED_START_TIME_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    ELAPSED_FIELD_NUMBER: _ClassVar[int]
+    TIME_TO_FIRST_BYTE_FIELD_NUMBER: _ClassVar[int]
+    CONNECT_FIELD_NUMBER: _ClassVar[int]
+    BYTES_SENT_FIELD_NUMBER: _ClassVar[int]
+    BYTES_RECEIVED_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    url: str
+    method: str
+    status: int
+    error: HitError
+    error_message: str
+    planned_start_time: _timestamp_pb2.Timestamp
+    start_time: _timestamp_pb2.Timestamp
+    elapsed: _duration_pb2.Duration
+    time_to_first_byte: _duration_pb2.Duration
+    connect: _duration_pb2.Duration
+    bytes_sent: int
+    bytes_received: int
+    def __init__(self, name: _Optional[str] = ..., url: _Optional[str] = ..., method: _Optional[str] = ..., status: _Optional[int] = ..., error: _Optional[_Union[HitError, str]] = ..., error_message: _Optional[str] = ..., planned_start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., elapsed: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., time_to_first_byte: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., connect: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., bytes_sent: _Optional[int] = ..., bytes_received: _Optional[int] = ...) -> None: ...
+
+class Counter(_message.Message):
+    __slots__ = ("name", "increment")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    INCREMENT_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    increment: int
+    def __init__(self, name: _Optional[str] = ..., increment: _Optional[int] = ...) -> None: ...
+
+class RunnerState(_message.Message):
+    __slots__ = ("active_users",)
+    ACTIVE_USERS_FIELD_NUMBER: _ClassVar[int]
+    active_users: int
+    def __init__(self, active_users: _Optional[int] = ...) -> None: ...
+
+class HitBlock(_message.Message):
+    __slots__ = ("count", "base_time", "status", "labels", "label", "start_ns", "delay_ns", "elapsed_ns", "first_byte_ns", "connect_ns", "bytes_sent", "bytes_received", "user", "iteration", "urls", "url")
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    BASE_TIME_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    START_NS_FIELD_NUMBER: _ClassVar[int]
+    DELAY_NS_FIELD_NUMBER: _ClassVar[int]
+    ELAPSED_NS_FIELD_NUMBER: _ClassVar[int]
+    FIRST_BYTE_NS_FIELD_NUMBER: _ClassVar[int]
+    CONNECT_NS_FIELD_NUMBER: _ClassVar[int]
+    BYTES_SENT_FIELD_NUMBER: _ClassVar[int]
+    BYTES_RECEIVED_FIELD_NUMBER: _ClassVar[int]
+    USER_FIELD_NUMBER: _ClassVar[int]
+    ITERATION_FIELD_NUMBER: _ClassVar[int]
+    URLS_FIELD_NUMBER: _ClassVar[int]
+    URL_FIELD_NUMBER: _ClassVar[int]
+    count: int
+    base_time: _timestamp_pb2.Timestamp
+    status: LoadStatus
+    labels: _containers.RepeatedCompositeFieldContainer[HitLabel]
+    label: bytes
+    start_ns: bytes
+    delay_ns: bytes
+    elapsed_ns: bytes
+    first_byte_ns: bytes
+    connect_ns: bytes
+    bytes_sent: bytes
+    bytes_received: bytes
+    user: bytes
+    iteration: bytes
+    urls: _containers.RepeatedScalarFieldContainer[str]
+    url: bytes
+    def __init__(self, count: _Optional[int] = ..., base_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., status: _Optional[_Union[LoadStatus, _Mapping]] = ..., labels: _Optional[_Iterable[_Union[HitLabel, _Mapping]]] = ..., label: _Optional[bytes] = ..., start_ns: _Optional[bytes] = ..., delay_ns: _Optional[bytes] = ..., elapsed_ns: _Optional[bytes] = ..., first_byte_ns: _Optional[bytes] = ..., connect_ns: _Optional[bytes] = ..., bytes_sent: _Optional[bytes] = ..., bytes_received: _Optional[bytes] = ..., user: _Optional[bytes] = ..., iteration: _Optional[bytes] = ..., urls: _Optional[_Iterable[str]] = ..., url: _Optional[bytes] = ...) -> None: ...
+
+class HitLabel(_message.Message):
+    __slots__ = ("name", "method", "status", "error", "error_message")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    ERROR_MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    method: str
+    status: int
+    error: HitError
+    error_message: str
+    def __init__(self, name: _Optional[str] = ..., method: _Optional[str] = ..., status: _Optional[int] = ..., error: _Optional[_Union[HitError, str]] = ..., error_message: _Optional[str] = ...) -> None: ...
+
+class TestBlock(_message.Message):
+    __slots__ = ("count", "base_time", "status", "labels", "label", "start_ns", "elapsed_ns", "user", "iteration")
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    BASE_TIME_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    START_NS_FIELD_NUMBER: _ClassVar[int]
+    ELAPSED_NS_FIELD_NUMBER: _ClassVar[int]
+    USER_FIELD_NUMBER: _ClassVar[int]
+    ITERATION_FIELD_NUMBER: _ClassVar[int]
+    count: int
+    base_time: _timestamp_pb2.Timestamp
+    status: LoadStatus
+    labels: _containers.RepeatedCompositeFieldContainer[TestLabel]
+    label: bytes
+    start_ns: bytes
+    elapsed_ns: bytes
+    user: bytes
+    iteration: bytes
+    def __init__(self, count: _Optional[int] = ..., base_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., status: _Optional[_Union[LoadStatus, _Mapping]] = ..., labels: _Optional[_Iterable[_Union[TestLabel, _Mapping]]] = ..., label: _Optional[bytes] = ..., start_ns: _Optional[bytes] = ..., elapsed_ns: _Optional[bytes] = ..., user: _Optional[bytes] = ..., iteration: _Optional[bytes] = ...) -> None: ...
+
+class TestLabel(_message.Message):
+    __slots__ = ("test", "outcome", "exception")
+    TEST_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    EXCEPTION_FIELD_NUMBER: _ClassVar[int]
+    test: str
+    outcome: TestOutcome
+    exception: ExceptionInfo
+    def __init__(self, test: _Optional[str] = ..., outcome: _Optional[_Union[TestOutcome, str]] = ..., exception: _Optional[_Union[ExceptionInfo, _Mapping]] = ...) -> None: ...

@@ -1,0 +1,281 @@
+import datetime
+
+from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from loadgrpc.v1 import event_pb2 as _event_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class RunState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    RUN_STATE_UNSPECIFIED: _ClassVar[RunState]
+    RUN_STATE_STARTING: _ClassVar[RunState]
+    RUN_STATE_RUNNING: _ClassVar[RunState]
+    RUN_STATE_STOPPING: _ClassVar[RunState]
+    RUN_STATE_FINISHED: _ClassVar[RunState]
+    RUN_STATE_STOPPED: _ClassVar[RunState]
+    RUN_STATE_FAILED: _ClassVar[RunState]
+
+class AssignmentState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ASSIGNMENT_STATE_UNSPECIFIED: _ClassVar[AssignmentState]
+    ASSIGNMENT_STATE_STARTING: _ClassVar[AssignmentState]
+    ASSIGNMENT_STATE_RUNNING: _ClassVar[AssignmentState]
+    ASSIGNMENT_STATE_FINISHED: _ClassVar[AssignmentState]
+    ASSIGNMENT_STATE_FINISHED_UNVERIFIED: _ClassVar[AssignmentState]
+    ASSIGNMENT_STATE_LOAD_FAILED: _ClassVar[AssignmentState]
+    ASSIGNMENT_STATE_LOST: _ClassVar[AssignmentState]
+RUN_STATE_UNSPECIFIED: RunState
+RUN_STATE_STARTING: RunState
+RUN_STATE_RUNNING: RunState
+RUN_STATE_STOPPING: RunState
+RUN_STATE_FINISHED: RunState
+RUN_STATE_STOPPED: RunState
+RUN_STATE_FAILED: RunState
+ASSIGNMENT_STATE_UNSPECIFIED: AssignmentState
+ASSIGNMENT_STATE_STARTING: AssignmentState
+ASSIGNMENT_STATE_RUNNING: AssignmentState
+ASSIGNMENT_STATE_FINISHED: AssignmentState
+ASSIGNMENT_STATE_FINISHED_UNVERIFIED: AssignmentState
+ASSIGNMENT_STATE_LOAD_FAILED: AssignmentState
+ASSIGNMENT_STATE_LOST: AssignmentState
+
+class RunSpec(_message.Message):
+    __slots__ = ("test", "users", "iterations", "duration", "agents", "split", "spawn_rate", "server_url", "processes", "stop_timeout")
+    TEST_FIELD_NUMBER: _ClassVar[int]
+    USERS_FIELD_NUMBER: _ClassVar[int]
+    ITERATIONS_FIELD_NUMBER: _ClassVar[int]
+    DURATION_FIELD_NUMBER: _ClassVar[int]
+    AGENTS_FIELD_NUMBER: _ClassVar[int]
+    SPLIT_FIELD_NUMBER: _ClassVar[int]
+    SPAWN_RATE_FIELD_NUMBER: _ClassVar[int]
+    SERVER_URL_FIELD_NUMBER: _ClassVar[int]
+    PROCESSES_FIELD_NUMBER: _ClassVar[int]
+    STOP_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    test: str
+    users: _containers.RepeatedScalarFieldContainer[int]
+    iterations: _containers.RepeatedScalarFieldContainer[int]
+    duration: _duration_pb2.Duration
+    agents: int
+    split: bool
+    spawn_rate: float
+    server_url: str
+    processes: int
+    stop_timeout: _duration_pb2.Duration
+    def __init__(self, test: _Optional[str] = ..., users: _Optional[_Iterable[int]] = ..., iterations: _Optional[_Iterable[int]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., agents: _Optional[int] = ..., split: bool = ..., spawn_rate: _Optional[float] = ..., server_url: _Optional[str] = ..., processes: _Optional[int] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class Run(_message.Message):
+    __slots__ = ("run_id", "state", "reason", "plan", "create_time", "start_time", "end_time", "agent_ids")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    AGENT_IDS_FIELD_NUMBER: _ClassVar[int]
+    run_id: str
+    state: RunState
+    reason: str
+    plan: RunSpec
+    create_time: _timestamp_pb2.Timestamp
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    agent_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, run_id: _Optional[str] = ..., state: _Optional[_Union[RunState, str]] = ..., reason: _Optional[str] = ..., plan: _Optional[_Union[RunSpec, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., agent_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class RunSummary(_message.Message):
+    __slots__ = ("run_id", "state", "reason", "verdict", "plan", "create_time", "start_time", "end_time", "duration", "hits", "iterations", "names", "failures", "errors", "hit_errors", "agents", "counters", "accounting")
+    class CountersEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    DURATION_FIELD_NUMBER: _ClassVar[int]
+    HITS_FIELD_NUMBER: _ClassVar[int]
+    ITERATIONS_FIELD_NUMBER: _ClassVar[int]
+    NAMES_FIELD_NUMBER: _ClassVar[int]
+    FAILURES_FIELD_NUMBER: _ClassVar[int]
+    ERRORS_FIELD_NUMBER: _ClassVar[int]
+    HIT_ERRORS_FIELD_NUMBER: _ClassVar[int]
+    AGENTS_FIELD_NUMBER: _ClassVar[int]
+    COUNTERS_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNTING_FIELD_NUMBER: _ClassVar[int]
+    run_id: str
+    state: RunState
+    reason: str
+    verdict: Verdict
+    plan: RunSpec
+    create_time: _timestamp_pb2.Timestamp
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    duration: _duration_pb2.Duration
+    hits: HitFigures
+    iterations: IterationFigures
+    names: _containers.RepeatedCompositeFieldContainer[NameFigures]
+    failures: _containers.RepeatedCompositeFieldContainer[ExceptionGroup]
+    errors: _containers.RepeatedCompositeFieldContainer[ExceptionGroup]
+    hit_errors: _containers.RepeatedCompositeFieldContainer[HitErrorGroup]
+    agents: _containers.RepeatedCompositeFieldContainer[AgentFigures]
+    counters: _containers.ScalarMap[str, int]
+    accounting: Accounting
+    def __init__(self, run_id: _Optional[str] = ..., state: _Optional[_Union[RunState, str]] = ..., reason: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ..., plan: _Optional[_Union[RunSpec, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., hits: _Optional[_Union[HitFigures, _Mapping]] = ..., iterations: _Optional[_Union[IterationFigures, _Mapping]] = ..., names: _Optional[_Iterable[_Union[NameFigures, _Mapping]]] = ..., failures: _Optional[_Iterable[_Union[ExceptionGroup, _Mapping]]] = ..., errors: _Optional[_Iterable[_Union[ExceptionGroup, _Mapping]]] = ..., hit_errors: _Optional[_Iterable[_Union[HitErrorGroup, _Mapping]]] = ..., agents: _Optional[_Iterable[_Union[AgentFigures, _Mapping]]] = ..., counters: _Optional[_Mapping[str, int]] = ..., accounting: _Optional[_Union[Accounting, _Mapping]] = ...) -> None: ...
+
+class Verdict(_message.Message):
+    __slots__ = ("exit_code", "reason")
+    EXIT_CODE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    exit_code: int
+    reason: str
+    def __init__(self, exit_code: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class HitFigures(_message.Message):
+    __slots__ = ("count", "failed", "rate", "elapsed", "bytes_sent", "bytes_received")
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    RATE_FIELD_NUMBER: _ClassVar[int]
+    ELAPSED_FIELD_NUMBER: _ClassVar[int]
+    BYTES_SENT_FIELD_NUMBER: _ClassVar[int]
+    BYTES_RECEIVED_FIELD_NUMBER: _ClassVar[int]
+    count: int
+    failed: int
+    rate: float
+    elapsed: ElapsedFigures
+    bytes_sent: int
+    bytes_received: int
+    def __init__(self, count: _Optional[int] = ..., failed: _Optional[int] = ..., rate: _Optional[float] = ..., elapsed: _Optional[_Union[ElapsedFigures, _Mapping]] = ..., bytes_sent: _Optional[int] = ..., bytes_received: _Optional[int] = ...) -> None: ...
+
+class ElapsedFigures(_message.Message):
+    __slots__ = ("avg", "min", "p50", "p90", "p95", "p99", "max")
+    AVG_FIELD_NUMBER: _ClassVar[int]
+    MIN_FIELD_NUMBER: _ClassVar[int]
+    P50_FIELD_NUMBER: _ClassVar[int]
+    P90_FIELD_NUMBER: _ClassVar[int]
+    P95_FIELD_NUMBER: _ClassVar[int]
+    P99_FIELD_NUMBER: _ClassVar[int]
+    MAX_FIELD_NUMBER: _ClassVar[int]
+    avg: _duration_pb2.Duration
+    min: _duration_pb2.Duration
+    p50: _duration_pb2.Duration
+    p90: _duration_pb2.Duration
+    p95: _duration_pb2.Duration
+    p99: _duration_pb2.Duration
+    max: _duration_pb2.Duration
+    def __init__(self, avg: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., min: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., p50: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., p90: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., p95: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., p99: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class IterationFigures(_message.Message):
+    __slots__ = ("started", "success", "failure", "error", "interrupted")
+    STARTED_FIELD_NUMBER: _ClassVar[int]
+    SUCCESS_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    INTERRUPTED_FIELD_NUMBER: _ClassVar[int]
+    started: int
+    success: int
+    failure: int
+    error: int
+    interrupted: int
+    def __init__(self, started: _Optional[int] = ..., success: _Optional[int] = ..., failure: _Optional[int] = ..., error: _Optional[int] = ..., interrupted: _Optional[int] = ...) -> None: ...
+
+class NameFigures(_message.Message):
+    __slots__ = ("name", "method", "hits", "statuses")
+    class StatusesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: int
+        value: int
+        def __init__(self, key: _Optional[int] = ..., value: _Optional[int] = ...) -> None: ...
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    HITS_FIELD_NUMBER: _ClassVar[int]
+    STATUSES_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    method: str
+    hits: HitFigures
+    statuses: _containers.ScalarMap[int, int]
+    def __init__(self, name: _Optional[str] = ..., method: _Optional[str] = ..., hits: _Optional[_Union[HitFigures, _Mapping]] = ..., statuses: _Optional[_Mapping[int, int]] = ...) -> None: ...
+
+class ExceptionGroup(_message.Message):
+    __slots__ = ("count", "test", "exception")
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    TEST_FIELD_NUMBER: _ClassVar[int]
+    EXCEPTION_FIELD_NUMBER: _ClassVar[int]
+    count: int
+    test: str
+    exception: _event_pb2.ExceptionInfo
+    def __init__(self, count: _Optional[int] = ..., test: _Optional[str] = ..., exception: _Optional[_Union[_event_pb2.ExceptionInfo, _Mapping]] = ...) -> None: ...
+
+class HitErrorGroup(_message.Message):
+    __slots__ = ("count", "name", "method", "error", "error_message")
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    ERROR_MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    count: int
+    name: str
+    method: str
+    error: _event_pb2.HitError
+    error_message: str
+    def __init__(self, count: _Optional[int] = ..., name: _Optional[str] = ..., method: _Optional[str] = ..., error: _Optional[_Union[_event_pb2.HitError, str]] = ..., error_message: _Optional[str] = ...) -> None: ...
+
+class AgentFigures(_message.Message):
+    __slots__ = ("agent_id", "hostname", "hits", "iterations", "state", "reason", "load_error")
+    AGENT_ID_FIELD_NUMBER: _ClassVar[int]
+    HOSTNAME_FIELD_NUMBER: _ClassVar[int]
+    HITS_FIELD_NUMBER: _ClassVar[int]
+    ITERATIONS_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    LOAD_ERROR_FIELD_NUMBER: _ClassVar[int]
+    agent_id: str
+    hostname: str
+    hits: int
+    iterations: int
+    state: AssignmentState
+    reason: str
+    load_error: _event_pb2.ExceptionInfo
+    def __init__(self, agent_id: _Optional[str] = ..., hostname: _Optional[str] = ..., hits: _Optional[int] = ..., iterations: _Optional[int] = ..., state: _Optional[_Union[AssignmentState, str]] = ..., reason: _Optional[str] = ..., load_error: _Optional[_Union[_event_pb2.ExceptionInfo, _Mapping]] = ...) -> None: ...
+
+class Accounting(_message.Message):
+    __slots__ = ("committed", "duplicates", "rejected", "lost", "losses")
+    COMMITTED_FIELD_NUMBER: _ClassVar[int]
+    DUPLICATES_FIELD_NUMBER: _ClassVar[int]
+    REJECTED_FIELD_NUMBER: _ClassVar[int]
+    LOST_FIELD_NUMBER: _ClassVar[int]
+    LOSSES_FIELD_NUMBER: _ClassVar[int]
+    committed: int
+    duplicates: int
+    rejected: int
+    lost: int
+    losses: _containers.RepeatedCompositeFieldContainer[Loss]
+    def __init__(self, committed: _Optional[int] = ..., duplicates: _Optional[int] = ..., rejected: _Optional[int] = ..., lost: _Optional[int] = ..., losses: _Optional[_Iterable[_Union[Loss, _Mapping]]] = ...) -> None: ...
+
+class Loss(_message.Message):
+    __slots__ = ("reason", "count", "at_least", "agent_id")
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    AT_LEAST_FIELD_NUMBER: _ClassVar[int]
+    AGENT_ID_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    count: int
+    at_least: bool
+    agent_id: str
+    def __init__(self, reason: _Optional[str] = ..., count: _Optional[int] = ..., at_least: bool = ..., agent_id: _Optional[str] = ...) -> None: ...
