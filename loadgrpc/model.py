@@ -258,7 +258,7 @@ class NameFigures:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExceptionGroup:
+class IterationErrorGroup:
     """Equal exceptions of a test, counted."""
 
     count: int
@@ -332,8 +332,8 @@ class Summary:
     hits: HitFigures = HitFigures()
     iterations: IterationFigures = IterationFigures()
     names: tuple[NameFigures, ...] = ()
-    failures: tuple[ExceptionGroup, ...] = ()
-    errors: tuple[ExceptionGroup, ...] = ()
+    failures: tuple[IterationErrorGroup, ...] = ()
+    errors: tuple[IterationErrorGroup, ...] = ()
     hit_errors: tuple[HitErrorGroup, ...] = ()
     agents: tuple[AgentFigures, ...] = ()
     counters: dict[str, int] = field(default_factory=dict)

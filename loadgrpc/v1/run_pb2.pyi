@@ -129,13 +129,13 @@ class RunSummary(_message.Message):
     hits: HitFigures
     iterations: IterationFigures
     names: _containers.RepeatedCompositeFieldContainer[NameFigures]
-    failures: _containers.RepeatedCompositeFieldContainer[ExceptionGroup]
-    errors: _containers.RepeatedCompositeFieldContainer[ExceptionGroup]
+    failures: _containers.RepeatedCompositeFieldContainer[IterationErrorGroup]
+    errors: _containers.RepeatedCompositeFieldContainer[IterationErrorGroup]
     hit_errors: _containers.RepeatedCompositeFieldContainer[HitErrorGroup]
     agents: _containers.RepeatedCompositeFieldContainer[AgentFigures]
     counters: _containers.ScalarMap[str, int]
     accounting: Accounting
-    def __init__(self, run_id: _Optional[str] = ..., state: _Optional[_Union[RunState, str]] = ..., reason: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ..., plan: _Optional[_Union[RunSpec, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., hits: _Optional[_Union[HitFigures, _Mapping]] = ..., iterations: _Optional[_Union[IterationFigures, _Mapping]] = ..., names: _Optional[_Iterable[_Union[NameFigures, _Mapping]]] = ..., failures: _Optional[_Iterable[_Union[ExceptionGroup, _Mapping]]] = ..., errors: _Optional[_Iterable[_Union[ExceptionGroup, _Mapping]]] = ..., hit_errors: _Optional[_Iterable[_Union[HitErrorGroup, _Mapping]]] = ..., agents: _Optional[_Iterable[_Union[AgentFigures, _Mapping]]] = ..., counters: _Optional[_Mapping[str, int]] = ..., accounting: _Optional[_Union[Accounting, _Mapping]] = ...) -> None: ...
+    def __init__(self, run_id: _Optional[str] = ..., state: _Optional[_Union[RunState, str]] = ..., reason: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ..., plan: _Optional[_Union[RunSpec, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., hits: _Optional[_Union[HitFigures, _Mapping]] = ..., iterations: _Optional[_Union[IterationFigures, _Mapping]] = ..., names: _Optional[_Iterable[_Union[NameFigures, _Mapping]]] = ..., failures: _Optional[_Iterable[_Union[IterationErrorGroup, _Mapping]]] = ..., errors: _Optional[_Iterable[_Union[IterationErrorGroup, _Mapping]]] = ..., hit_errors: _Optional[_Iterable[_Union[HitErrorGroup, _Mapping]]] = ..., agents: _Optional[_Iterable[_Union[AgentFigures, _Mapping]]] = ..., counters: _Optional[_Mapping[str, int]] = ..., accounting: _Optional[_Union[Accounting, _Mapping]] = ...) -> None: ...
 
 class Verdict(_message.Message):
     __slots__ = ("exit_code", "reason")
@@ -212,7 +212,7 @@ class NameFigures(_message.Message):
     statuses: _containers.ScalarMap[int, int]
     def __init__(self, name: _Optional[str] = ..., method: _Optional[str] = ..., hits: _Optional[_Union[HitFigures, _Mapping]] = ..., statuses: _Optional[_Mapping[int, int]] = ...) -> None: ...
 
-class ExceptionGroup(_message.Message):
+class IterationErrorGroup(_message.Message):
     __slots__ = ("count", "test", "exception")
     COUNT_FIELD_NUMBER: _ClassVar[int]
     TEST_FIELD_NUMBER: _ClassVar[int]

@@ -1,0 +1,63 @@
+# Each target sets up what it needs in .venv; only Python 3.11 or newer has to be there.
+#   make test ARGS="-k server"   passes ARGS to pytest
+#   make demo PYTHON=python3.12  makes .venv with that Python
+
+PYTHON ?= python3
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(VENV)/.installed
+DEV := $(VENV)/.installed-dev
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint format protos clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: $(RUN)  ## load the bundled demo server for half a minute, and see the summary
+	@$(BIN)/python -m loadgrpc.examples
+
+test: $(DEV) lint  ## everything that must hold: lint, types, and all tests
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(DEV) lint  ## the quick part: lint, types, and the tests of the house itself
+	$(BIN)/python -m pytest tests/house $(ARGS)
+
+lint: $(DEV)  ## format, lint and types only, without changing anything
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+
+format: $(DEV)  ## format the code, and mend what the linter can mend
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+protos: $(DEV)  ## generate loadgrpc/v1/ from protos/
+	$(BIN)/python tools/protos.py
+
+clean:  ## remove all that make has made, .venv and .tools too
+	rm -rf $(VENV) .tools build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find loadgrpc tests tools -name __pycache__ -prune -exec rm -rf {} +
+
+# Pip compiles what it installs; our own code is installed as a link, so we compile it here.
+# What `demo` needs is part of what the tests need: $(DEV) stands for both.
+$(RUN): pyproject.toml | $(BIN)/python
+	@if [ -e $(DEV) ] && [ $(DEV) -nt pyproject.toml ]; then exit 0; fi; \
+	set -x; $(BIN)/python -m pip install --quiet --editable .
+	@$(BIN)/python -m compileall -q loadgrpc
+	@touch $@
+
+$(DEV): pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@$(BIN)/python -m compileall -q loadgrpc
+	@touch $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "loadgrpc needs Python 3.11 or newer: make PYTHON=python3.11 …"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) \
+		|| { rm -rf $(VENV); echo "on Debian, install python3-venv first"; exit 1; }

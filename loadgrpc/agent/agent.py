@@ -1,0 +1,275 @@
+"""The agent: registers, beats, takes work, starts runners, says how they ended.
+
+Rule: the agent dials out, to one broker, and comes back for ever when the connection
+breaks. It keeps its runners going meanwhile, until its lease is over: then nobody counts
+them any more, and it ends them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import grpc.aio
+
+from loadgrpc import __version__
+from loadgrpc.agent import identity
+from loadgrpc.agent.process import Exit, RunnerProcess
+from loadgrpc.agent.relay import SERVICES, Expected, Relay
+from loadgrpc.errors import LoadgrpcError, Unavailable
+from loadgrpc.model import Assignment, StopMode
+from loadgrpc.protocol import convert, status
+from loadgrpc.protocol.transport import listen, new_channel, new_server
+from loadgrpc.v1 import control_pb2, fleet_pb2, fleet_pb2_grpc, runner_pb2_grpc
+
+FIRST_BACKOFF_S: Final = 0.2
+MAX_BACKOFF_S: Final = 5.0
+DEFAULT_LEASE_S: Final = 60.0
+LEAVE_TIMEOUT_S: Final = 8.0
+"""How long an agent that leaves waits for its runners, and for the broker to hear of them."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentConfig:
+    """What an agent is told when it starts."""
+
+    broker: str
+    """HOST:PORT, or unix:PATH."""
+    state_dir: Path | None = None
+    """Where its name lives. None: the first free slot under the user's state folder."""
+
+
+@dataclass
+class _Running:
+    """A runner of ours."""
+
+    expected: Expected
+    process: RunnerProcess
+
+
+class Agent:
+    """See the module."""
+
+    def __init__(
+        self, agent_id: str, fleet: fleet_pb2_grpc.FleetServiceStub, relay: Relay, endpoint: str
+    ) -> None:
+        self.agent_id = agent_id
+        self._fleet = fleet
+        self._relay = relay
+        self._endpoint = endpoint
+        self._starting: dict[str, fleet_pb2.StopAssignment | None] = {}
+        """Runs whose runner is being started, with the order to stop it that came meanwhile."""
+        self._runners: dict[str, _Running] = {}
+        self._unsaid: dict[str, fleet_pb2.ConnectRequest] = {}
+        """Exits of runners that the broker has not been told of, by run."""
+        self._news = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._lease_s = DEFAULT_LEASE_S
+        self._heartbeat_s = 1.0
+        self._leaving = False
+
+    async def run(self, on_connected: Callable[[str], None]) -> None:
+        """Stays connected, for ever; calls `on_connected` with its id each time it is."""
+        backoff_s = FIRST_BACKOFF_S
+        lease: asyncio.Task[None] | None = None
+        while True:
+            connected = False
+            try:
+                async for _ in self._connection():
+                    connected = True
+                    backoff_s = FIRST_BACKOFF_S
+                    if lease is not None:
+                        lease.cancel()
+                        lease = None
+                    on_connected(self.agent_id)
+            except LoadgrpcError as error:
+                if connected or backoff_s == FIRST_BACKOFF_S:
+                    _log.warning("no connection to the broker (%s); trying again", error)
+            if lease is None:
+                lease = self._spawn(self._end_load_with_lease())
+            await asyncio.sleep(backoff_s * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
+            backoff_s = min(MAX_BACKOFF_S, backoff_s * 2)
+
+    async def leave(self) -> None:
+        """Ends the runners, tells the broker, and says goodbye."""
+        self._leaving = True
+        for runner in self._runners.values():
+            runner.process.terminate()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LEAVE_TIMEOUT_S):
+                while self._runners or self._unsaid:
+                    self._news.set()
+                    await asyncio.sleep(0.02)
+        for runner in self._runners.values():
+            runner.process.stop(StopMode.KILL, 0.0)
+
+    # The stream
+
+    async def _connection(self) -> AsyncIterator[None]:
+        """One stream to the broker, from registration to its end; yields once, registered.
+
+        Raises:
+            Unavailable: it broke.
+            LoadgrpcError: the broker will not have us.
+        """
+        call = self._fleet.Connect()
+        speaking: asyncio.Task[None] | None = None
+        try:
+            await call.write(fleet_pb2.ConnectRequest(register=self._registration()))
+            async for response in call:
+                kind = response.WhichOneof("message")
+                if kind == "registered":
+                    self._heartbeat_s = convert.seconds_from_proto(
+                        response.registered.heartbeat_interval
+                    )
+                    self._lease_s = convert.seconds_from_proto(response.registered.lease)
+                    speaking = asyncio.create_task(self._speak(call))
+                    yield
+                elif kind == "run":
+                    self._start(convert.assignment_from_proto(response.run))
+                elif kind == "stop":
+                    self._stop(response.stop)
+            raise Unavailable("the broker closed the stream")
+        except grpc.aio.AioRpcError as error:
+            raise status.from_rpc_error(error) from error
+        finally:
+            if speaking is not None:
+                speaking.cancel()
+                await asyncio.gather(speaking, return_exceptions=True)  # its stream broke too
+            call.cancel()
+
+    async def _speak(self, call: grpc.aio.StreamStreamCall) -> None:
+        """Sends heartbeats, and how runners ended."""
+        while True:
+            self._news.clear()
+            for run_id, ended in list(self._unsaid.items()):
+                await call.write(ended)
+                del self._unsaid[run_id]
+            if self._leaving and not self._runners:
+                await call.write(fleet_pb2.ConnectRequest(goodbye=fleet_pb2.Goodbye()))
+                await call.done_writing()
+                return
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), self._heartbeat_s)
+                continue
+            await call.write(fleet_pb2.ConnectRequest(heartbeat=fleet_pb2.Heartbeat()))
+
+    def _registration(self) -> fleet_pb2.Register:
+        return fleet_pb2.Register(
+            agent_id=self.agent_id,
+            hostname=socket.gethostname(),
+            pid=os.getpid(),
+            version=__version__,
+            cores=len(os.sched_getaffinity(0)),
+            run_ids=sorted({*self._starting, *self._runners, *self._unsaid}),
+        )
+
+    # Runners
+
+    def _start(self, assignment: Assignment) -> None:
+        self._spawn(self._live(assignment))
+
+    async def _live(self, assignment: Assignment) -> None:
+        """A runner, from its start to its end."""
+        run_id = assignment.run_id
+        expected = self._relay.expect(assignment)
+        self._starting[run_id] = None
+        try:
+            process = await RunnerProcess.start(
+                expected.source, endpoint=self._endpoint, token=expected.token
+            )
+        except OSError as error:
+            self._tell(fleet_pb2.RunnerExit(run_id=run_id, start_error=str(error)))
+            self._relay.forget(expected)
+            del self._starting[run_id]
+            return
+        _log.info("run %s: the runner of %s started", run_id, assignment.test)
+        self._runners[run_id] = _Running(expected, process)
+        stop = self._starting.pop(run_id)
+        if stop is not None:
+            self._stop(stop)
+        ended = await process.wait()
+        self._relay.forget(expected)
+        del self._runners[run_id]
+        if self._leaving and ended.status == 0:
+            ended = Exit(1, "the agent was stopped")
+        _log.info("run %s: the runner ended with status %d", run_id, ended.status)
+        self._tell(
+            fleet_pb2.RunnerExit(
+                run_id=run_id, exit_status=ended.status, stderr_tail=ended.stderr_tail
+            )
+        )
+
+    def _tell(self, ended: fleet_pb2.RunnerExit) -> None:
+        self._unsaid[ended.run_id] = fleet_pb2.ConnectRequest(runner_exit=ended)
+        self._news.set()
+
+    def _stop(self, order: fleet_pb2.StopAssignment) -> None:
+        if order.run_id in self._starting:
+            self._starting[order.run_id] = order
+        runner = self._runners.get(order.run_id)
+        if runner is not None:
+            kill = order.mode == control_pb2.STOP_MODE_KILL
+            mode = StopMode.KILL if kill else StopMode.GRACEFUL
+            runner.process.stop(mode, convert.seconds_from_proto(order.stop_timeout))
+
+    async def _end_load_with_lease(self) -> None:
+        await asyncio.sleep(self._lease_s)
+        for run_id, runner in self._runners.items():
+            _log.warning("run %s: the lease is over, its load ends here", run_id)
+            runner.process.stop(StopMode.KILL, 0.0)
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+@asynccontextmanager
+async def running(
+    config: AgentConfig, *, on_connected: Callable[[str], None]
+) -> AsyncIterator[None]:
+    """An agent that works for as long as the context lasts.
+
+    Raises:
+        StateDirError: its state directory cannot be used.
+    """
+    held = identity.claim(config.state_dir)
+    try:
+        async with new_channel(config.broker) as channel:
+            relay = Relay(runner_pb2_grpc.RunnerServiceStub(channel))
+            server = await new_server(SERVICES)
+            runner_pb2_grpc.add_RunnerServiceServicer_to_server(relay, server)
+            endpoint = listen(server, "127.0.0.1:0")
+            await server.start()
+            fleet = fleet_pb2_grpc.FleetServiceStub(channel)
+            agent = Agent(held.agent_id, fleet, relay, endpoint)
+            connecting = asyncio.create_task(agent.run(on_connected))
+            try:
+                yield
+            finally:
+                await agent.leave()
+                connecting.cancel()
+                await asyncio.gather(connecting, return_exceptions=True)
+                await server.stop(None)
+    finally:
+        held.release()
+
+
+async def serve(
+    config: AgentConfig, *, on_connected: Callable[[str], None], stop: asyncio.Event
+) -> None:
+    """Works until `stop` is set; calls `on_connected` with the agent's id when it is."""
+    async with running(config, on_connected=on_connected):
+        await stop.wait()

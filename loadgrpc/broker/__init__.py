@@ -1,0 +1,1 @@
+"""The broker: owns runs, hands work to agents, merges and stores what they measure."""

@@ -1,0 +1,266 @@
+"""All that the events of a run add up to.
+
+Rule: pure, and bounded: names, groups and counters over their limit are counted together
+in one entry that says so. What is added here has been committed; nothing is added twice,
+the ledger sees to that.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Hashable
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple, TypeVar
+
+import numpy as np
+
+from loadgrpc.model import (
+    ExceptionInfo,
+    HitErrorGroup,
+    HitFigures,
+    IterationErrorGroup,
+    IterationFigures,
+    NameFigures,
+    TestOutcome,
+)
+from loadgrpc.protocol.columns import Decoded, HitLabel, Hits, IterationLabel, Iterations
+from loadgrpc.stats.hits import HitStats
+from loadgrpc.stats.window import RateWindow
+
+MAX_SERIES: Final = 1_000
+MAX_GROUPS: Final = 1_000
+MAX_REPORTED_GROUPS: Final = 100
+MAX_COUNTERS: Final = 1_000
+OTHER: Final = "(other)"
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+class Series(NamedTuple):
+    """What the hits of one series have in common. Status 0: they had no answer."""
+
+    name: str
+    method: str
+    status: int
+
+
+@dataclass
+class Span:
+    """From the first to the last moment that events of one clock name."""
+
+    first_ns: int | None = None
+    last_ns: int | None = None
+
+    def add(self, first_ns: int, last_ns: int) -> None:
+        """Widens the span."""
+        self.first_ns = first_ns if self.first_ns is None else min(self.first_ns, first_ns)
+        self.last_ns = last_ns if self.last_ns is None else max(self.last_ns, last_ns)
+
+    @property
+    def duration_ns(self) -> int:
+        """Its length."""
+        if self.first_ns is None or self.last_ns is None:
+            return 0
+        return self.last_ns - self.first_ns
+
+
+@dataclass
+class AgentShare:
+    """What came from one agent."""
+
+    hits: int = 0
+    starts: int = 0
+    stops: int = 0
+    outcomes: Counter[TestOutcome] = field(default_factory=Counter)
+    span: Span = field(default_factory=Span)
+    active_users: dict[str, int] = field(default_factory=dict)
+    """Users alive, by runner."""
+
+    def iterations(self) -> IterationFigures:
+        """Iterations of this agent.
+
+        Rows tell starts, outcomes and stops apart: an iteration that stopped without an
+        outcome was interrupted, and no more can have ended than have started.
+        """
+        ended = sum(self.outcomes.values())
+        cut = max(0, self.stops - (ended - self.outcomes[TestOutcome.INTERRUPTED]))
+        interrupted = max(cut, self.outcomes[TestOutcome.INTERRUPTED])
+        success = self.outcomes[TestOutcome.SUCCESS]
+        failure = self.outcomes[TestOutcome.FAILURE]
+        error = self.outcomes[TestOutcome.ERROR]
+        return IterationFigures(
+            started=max(self.starts, success + failure + error + interrupted),
+            success=success,
+            failure=failure,
+            error=error,
+            interrupted=interrupted,
+        )
+
+
+class Aggregate:
+    """The figures of a run."""
+
+    def __init__(self) -> None:
+        self.agents: dict[str, AgentShare] = {}
+        self.counters: Counter[str] = Counter()
+        self._series: dict[Series, HitStats] = {}
+        self._hit_errors: Counter[HitLabel] = Counter()
+        self._raised: Counter[IterationLabel] = Counter()
+        self._window = RateWindow()
+
+    def add(self, agent_id: str, runner_id: str, events: Decoded, *, arrival_ns: int) -> None:
+        """Adds the valid events of a batch, which arrived at `arrival_ns` (wall clock)."""
+        share = self.agents.setdefault(agent_id, AgentShare())
+        for hits in events.hits:
+            self._add_hits(share, hits)
+        for iterations in events.iterations:
+            self._add_iterations(share, iterations)
+        self._window.add(arrival_ns // 1_000_000_000, events.hit_count)
+        share.starts += events.starts
+        share.stops += events.stops
+        for label in events.outcomes:
+            share.outcomes[label.outcome] += 1
+            self._count_raised(label, 1)
+        if events.first_ns is not None and events.last_ns is not None:
+            share.span.add(events.first_ns, events.last_ns)
+        for name, increment in events.counters:
+            self.counters[_bounded(self.counters, name, OTHER, MAX_COUNTERS)] += increment
+        if events.active_users is not None:
+            share.active_users[runner_id] = events.active_users
+
+    def _add_hits(self, share: AgentShare, hits: Hits) -> None:
+        if not len(hits.label):
+            return
+        share.hits += len(hits.label)
+        share.span.add(int(hits.start_ns.min()), int((hits.start_ns + hits.elapsed_ns).max()))
+        order = np.argsort(hits.label, kind="stable")
+        counts = np.bincount(hits.label, minlength=len(hits.labels))
+        ends = np.cumsum(counts)
+        for index, label in enumerate(hits.labels):
+            count = int(counts[index])
+            if not count:
+                continue
+            rows = order[ends[index] - count : ends[index]]
+            self._stats(label).add(
+                elapsed_ns=hits.elapsed_ns[rows],
+                failed=count if label.failed else 0,
+                answered=label.answered,
+                bytes_sent=int(hits.bytes_sent[rows].sum()),
+                bytes_received=int(hits.bytes_received[rows].sum()),
+            )
+            if not label.answered:
+                other = label._replace(name=OTHER, method="", status=0, error_message="")
+                self._hit_errors[_bounded(self._hit_errors, label, other, MAX_GROUPS)] += count
+
+    def _stats(self, label: HitLabel) -> HitStats:
+        series = Series(label.name, label.method, label.status if label.answered else 0)
+        key = _bounded(self._series, series, Series(OTHER, "", series.status), MAX_SERIES)
+        return self._series.setdefault(key, HitStats())
+
+    def _add_iterations(self, share: AgentShare, iterations: Iterations) -> None:
+        if not len(iterations.label):
+            return
+        start_ns = iterations.start_ns
+        share.span.add(int(start_ns.min()), int((start_ns + iterations.elapsed_ns).max()))
+        share.starts += len(iterations.label)
+        share.stops += len(iterations.label)
+        counts = np.bincount(iterations.label, minlength=len(iterations.labels))
+        for label, count in zip(iterations.labels, counts.tolist(), strict=True):
+            share.outcomes[label.outcome] += count
+            self._count_raised(label, count)
+
+    def _count_raised(self, label: IterationLabel, count: int) -> None:
+        if label.exception is None or not count:
+            return
+        other = label._replace(exception=ExceptionInfo(type=OTHER))
+        self._raised[_bounded(self._raised, label, other, MAX_GROUPS)] += count
+
+    # What it adds up to
+
+    @property
+    def duration_ns(self) -> int:
+        """From the first user's start to the last user's end.
+
+        Each agent's clock is its own, but agents enter the first cycle together: the longest
+        span is the run's.
+        """
+        return max((share.span.duration_ns for share in self.agents.values()), default=0)
+
+    @property
+    def active_users(self) -> int:
+        """Virtual users alive, as their runners last said."""
+        return sum(sum(share.active_users.values()) for share in self.agents.values())
+
+    def rate(self, now_ns: int, since_ns: int | None) -> float:
+        """Hits a second that arrived over the last five whole seconds of the wall clock."""
+        since = None if since_ns is None else since_ns // 1_000_000_000
+        return self._window.rate(now_ns // 1_000_000_000, since)
+
+    def hits(self) -> HitStats:
+        """All hits together."""
+        total = HitStats()
+        for stats in self._series.values():
+            total.merge(stats)
+        return total
+
+    def iterations(self) -> IterationFigures:
+        """All iterations together."""
+        parts = [share.iterations() for share in self.agents.values()]
+        return IterationFigures(
+            started=sum(part.started for part in parts),
+            success=sum(part.success for part in parts),
+            failure=sum(part.failure for part in parts),
+            error=sum(part.error for part in parts),
+            interrupted=sum(part.interrupted for part in parts),
+        )
+
+    def figures(self, duration_ns: int) -> HitFigures:
+        """Figures of all hits together, with the rate over a duration."""
+        return self.hits().figures(duration_ns)
+
+    def names(self, duration_ns: int) -> list[NameFigures]:
+        """Figures by name and method, sorted."""
+        merged: dict[tuple[str, str], HitStats] = {}
+        statuses: dict[tuple[str, str], dict[int, int]] = {}
+        for series, stats in sorted(self._series.items()):
+            key = (series.name, series.method)
+            merged.setdefault(key, HitStats()).merge(stats)
+            by_status = statuses.setdefault(key, {})
+            if series.status:
+                by_status[series.status] = by_status.get(series.status, 0) + stats.count
+        return [
+            NameFigures(
+                name=name,
+                method=method,
+                hits=stats.figures(duration_ns),
+                statuses=statuses[name, method],
+            )
+            for (name, method), stats in merged.items()
+        ]
+
+    def raised(self, outcome: TestOutcome) -> list[IterationErrorGroup]:
+        """What iterations of an outcome raised, the most frequent first."""
+        groups = [
+            IterationErrorGroup(count=count, test=label.test, exception=label.exception)
+            for label, count in self._raised.most_common()
+            if label.outcome is outcome and label.exception is not None
+        ]
+        return groups[:MAX_REPORTED_GROUPS]
+
+    def hit_errors(self) -> list[HitErrorGroup]:
+        """Why hits had no answer, the most frequent first."""
+        return [
+            HitErrorGroup(
+                count=count,
+                name=label.name,
+                method=label.method,
+                error=label.error,
+                error_message=label.error_message,
+            )
+            for label, count in self._hit_errors.most_common(MAX_REPORTED_GROUPS)
+        ]
+
+
+def _bounded(known: Collection[Key], key: Key, other: Key, limit: int) -> Key:
+    """`key`, or `other` when it is new and `known` is full."""
+    return key if key in known or len(known) < limit else other

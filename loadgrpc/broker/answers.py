@@ -1,0 +1,70 @@
+"""What the broker says to a source, as values; `service.py` turns them into messages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+MAX_BATCH_BYTES: Final = 1 << 20
+MAX_UNACKED_BATCHES: Final = 64
+MAX_UNACKED_BYTES: Final = 16 << 20
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The source is open; everything up to `committed_sequence` is stored."""
+
+    committed_sequence: int
+
+
+@dataclass(frozen=True)
+class Acked:
+    """Everything up to `committed_sequence` is stored."""
+
+    committed_sequence: int
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A number is missing."""
+
+    expected_sequence: int
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """Events that were not valid."""
+
+    count: int
+    violations: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The source is done."""
+
+    committed: int
+    rejected: int
+    lost: int
+
+
+@dataclass(frozen=True)
+class RunClosed:
+    """The run is over; what was sent is not counted."""
+
+
+@dataclass(frozen=True)
+class StartCycle:
+    """Enter a cycle, from 1."""
+
+    cycle: int
+
+
+@dataclass(frozen=True)
+class StopUsers:
+    """Let users finish their iteration, then finish."""
+
+    stop_timeout_s: float
+
+
+Answer = Opened | Acked | Gap | Rejected | Finished | RunClosed | StartCycle | StopUsers

@@ -1,0 +1,696 @@
+"""The broker: the one owner of state.
+
+Rule: everything that changes, changes here, on one event loop. Servicers call in with
+values and get values or errors of ours back; state tables, roster, split, ledger and
+aggregate decide; this carries out what they decide: writes to the store, orders to agents,
+answers to sources, news to watchers.
+
+What is committed is aggregated and acked, in this order; nothing is shown that a restart
+would forget.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator, Coroutine
+from dataclasses import dataclass
+from typing import Final
+
+from loadgrpc import __version__, model
+from loadgrpc.broker import answers
+from loadgrpc.broker.ledger import Accept, Duplicate, Ledger, OutOfOrder
+from loadgrpc.broker.roster import Registration, Roster
+from loadgrpc.broker.run import ActiveRun, Inbox, Part, Source, stop_reason
+from loadgrpc.broker.split import assignments
+from loadgrpc.broker.state import RunEvent
+from loadgrpc.clock import Clock
+from loadgrpc.errors import (
+    AlreadyExists,
+    InvalidRequest,
+    NotFound,
+    Superseded,
+    TooFewAgents,
+    Unavailable,
+    Violation,
+)
+from loadgrpc.model import (
+    AssignmentState,
+    ExceptionInfo,
+    Plan,
+    Progress,
+    Run,
+    RunState,
+    SourceId,
+    StopMode,
+    Summary,
+)
+from loadgrpc.protocol import columns, convert
+from loadgrpc.store import RunRecord, SourceProgress, Store, StoredBatch, StoreError
+from loadgrpc.v1 import run_pb2, runner_pb2
+
+TICK_S: Final = 1.0
+"""How often leases are looked at, and figures are sent to watchers."""
+MAX_PAGE: Final = 500
+DEFAULT_PAGE: Final = 50
+RESTARTED: Final = "the broker was started anew during the run"
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class StartRunner:
+    """Order to an agent: start a runner."""
+
+    assignment: model.Assignment
+
+
+@dataclass(frozen=True)
+class StopRunner:
+    """Order to an agent: stop the runner of a run."""
+
+    run_id: str
+    mode: StopMode
+    stop_timeout_s: float
+
+
+Order = StartRunner | StopRunner
+
+
+class AgentLink:
+    """The way to one connected agent; `orders` is read by the servicer."""
+
+    def __init__(self, agent_id: str) -> None:
+        self.agent_id = agent_id
+        self.orders: asyncio.Queue[Order | Exception | None] = asyncio.Queue()
+
+
+class Broker:
+    """See the module.
+
+    `keep_batches`: whether committed batches stay in the store. A local run, whose store
+    is forgotten with it, has no use for them.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        store_name: str,
+        lease_s: float,
+        keep_batches: bool = True,
+    ) -> None:
+        self.roster = Roster(lease_s=lease_s)
+        self._store = store
+        self._clock = clock
+        self._store_name = store_name
+        self._keep_batches = keep_batches
+        self._start_time_ns = clock.wall_ns()
+        self._runs: dict[str, ActiveRun] = {}
+        self._links: dict[str, AgentLink] = {}
+        self._starting = asyncio.Lock()
+        """Held while agents are chosen, so that two requests never choose the same."""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ticker: asyncio.Task[None] | None = None
+        self._closing = False
+
+    # Life
+
+    async def start(self) -> None:
+        """Settles the runs that a broker before this one left unfinished."""
+        for record in await self._store.unfinished_runs():
+            await self._settle_interrupted(record)
+        self._ticker = asyncio.create_task(self._tick())
+
+    async def close(self) -> None:
+        """Ends the streams of agents and sources, and waits for what is being stored."""
+        self._closing = True
+        if self._ticker is not None:
+            self._ticker.cancel()
+        for link in self._links.values():
+            link.orders.put_nowait(Unavailable("the broker is going away"))
+        for run in self._runs.values():
+            for inbox in run.inboxes():
+                inbox.end(Unavailable("the broker is going away"))
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # What clients ask
+
+    async def start_run(self, plan: Plan, request_id: str = "") -> Run:
+        """Starts a run on idle agents.
+
+        Raises:
+            TooFewAgents: fewer are idle than the plan asks for.
+            AlreadyExists: `request_id` was used for another plan.
+        """
+        async with self._starting:
+            if request_id and (known := await self._store.find_request(request_id)):
+                run = _run_of(known)
+                if run.plan != plan:
+                    raise AlreadyExists(
+                        f"request_id {request_id!r} was used for run {run.run_id}, of another plan"
+                    )
+                return self._runs[run.run_id].run if run.run_id in self._runs else run
+            return await self._begin(plan, request_id)
+
+    async def _begin(self, plan: Plan, request_id: str) -> Run:
+        now_ns = self._clock.monotonic_ns()
+        idle = self.roster.idle(now_ns)
+        if len(idle) < plan.agents:
+            raise TooFewAgents(
+                f"{plan.agents} agent{'s' if plan.agents > 1 else ''} asked for, "
+                f"but {len(idle)} idle ({len(self.roster)} known)"
+            )
+        run_id = f"r-{secrets.token_hex(5)}"
+        agent_ids = tuple(idle[: plan.agents])
+        run = ActiveRun(
+            Run(
+                run_id=run_id,
+                state=RunState.STARTING,
+                plan=plan,
+                create_time_ns=self._clock.wall_ns(),
+                agent_ids=agent_ids,
+            ),
+            [
+                Part(assignment, self.roster[assignment.agent_id].registration.hostname)
+                for assignment in assignments(plan, run_id, agent_ids)
+            ],
+            request_id=request_id,
+        )
+        for agent_id in agent_ids:
+            self.roster.assign(agent_id, run_id)
+        self._runs[run_id] = run
+        try:
+            await self._save(run)
+        except StoreError as error:
+            self._forget(run)
+            raise Unavailable(f"the run could not be stored: {error}") from error
+        _log.info("run %s of %s on %d agents", run_id, plan.test, len(agent_ids))
+        for agent_id, part in run.parts.items():
+            if agent_id in self._links:
+                self._links[agent_id].orders.put_nowait(StartRunner(part.assignment))
+            else:
+                self._lose(run, part, "it left before its part began")
+        self._follow_up(run)
+        return run.run
+
+    async def get_run(self, run_id: str) -> Run:
+        """The state of a run.
+
+        Raises:
+            NotFound: no such run.
+        """
+        if run_id in self._runs:
+            return self._runs[run_id].run
+        return _run_of(await self._record(run_id))
+
+    async def list_runs(self, page_size: int, page_token: str) -> tuple[list[Run], str]:
+        """A page of runs, the newest first, and the token of the next page.
+
+        Raises:
+            InvalidRequest: the token is none of ours.
+        """
+        if page_token and not page_token.isdecimal():
+            raise InvalidRequest([Violation("page_token", "is not one that this broker gave")])
+        limit = min(page_size or DEFAULT_PAGE, MAX_PAGE)
+        before = int(page_token) if page_token else None
+        records = await self._store.list_runs(limit + 1, before)
+        runs = [
+            self._runs[record.run_id].run if record.run_id in self._runs else _run_of(record)
+            for record in records[:limit]
+        ]
+        more = len(records) > limit
+        return runs, str(records[limit - 1].sequence) if more else ""
+
+    async def watch_run(self, run_id: str) -> AsyncIterator[Run | Progress]:
+        """The run, then every change of it, and its figures once a second, to its end.
+
+        Raises:
+            NotFound: no such run.
+            Unavailable: the broker is going away.
+        """
+        run = self._runs.get(run_id)
+        if run is None:
+            yield _run_of(await self._record(run_id))
+            return
+        news: asyncio.Queue[Run] = asyncio.Queue()
+        run.watchers.add(news)
+        try:
+            state = run.run
+            yield state
+            while not state.state.final:
+                try:
+                    state = await asyncio.wait_for(news.get(), TICK_S)
+                except TimeoutError:
+                    if self._closing:
+                        raise Unavailable("the broker is going away") from None
+                    yield self._progress(run)
+                else:
+                    yield self._progress(run)
+                    yield state
+        finally:
+            run.watchers.discard(news)
+
+    async def stop_run(self, run_id: str, mode: StopMode) -> Run:
+        """Stops a run; asking again, or when it is over, changes nothing.
+
+        Raises:
+            NotFound: no such run.
+        """
+        run = self._runs.get(run_id)
+        if run is None:
+            return await self.get_run(run_id)
+        if self._change(run, RunEvent.STOP_ASKED, reason=stop_reason(mode)):
+            await self._save(run)
+        if not run.run.state.final:
+            self._stop_parts(run, mode)
+        return run.run
+
+    async def get_summary(self, run_id: str) -> Summary:
+        """The result of a run, or its figures so far.
+
+        Raises:
+            NotFound: no such run.
+        """
+        if run_id in self._runs:
+            return self._runs[run_id].summary()
+        record = await self._record(run_id)
+        if record.summary is None:
+            raise NotFound(f"run {run_id} has no summary")
+        return convert.summary_from_proto(run_pb2.RunSummary.FromString(record.summary))
+
+    def agents(self) -> list[model.Agent]:
+        """The agents that the broker knows, by id."""
+        return self.roster.agents(self._clock.monotonic_ns(), self._clock.wall_ns())
+
+    def info(self) -> model.BrokerInfo:
+        """About the broker itself."""
+        return model.BrokerInfo(
+            version=__version__,
+            pid=os.getpid(),
+            hostname=socket.gethostname(),
+            store=self._store_name,
+            start_time_ns=self._start_time_ns,
+            agents=len(self.roster),
+            active_runs=len(self._runs),
+        )
+
+    # What agents say
+
+    def connect_agent(self, registration: Registration) -> AgentLink:
+        """An agent came, or came back."""
+        agent_id = registration.agent_id
+        if agent_id in self._links:
+            newer = Superseded(f"agent {agent_id} opened a newer stream")
+            self._links[agent_id].orders.put_nowait(newer)
+        member = self.roster.register(registration, self._clock.monotonic_ns())
+        link = self._links[agent_id] = AgentLink(agent_id)
+        _log.info("agent %s connected from %s", agent_id, registration.hostname)
+        for run_id in registration.run_ids:
+            if run_id != member.run_id:
+                link.orders.put_nowait(StopRunner(run_id, StopMode.KILL, 0.0))
+        if member.run_id and member.run_id not in registration.run_ids:
+            self.runner_exited(agent_id, member.run_id, 1, "the agent was started anew")
+        return link
+
+    def heard_from_agent(self, agent_id: str) -> None:
+        """An agent gave a sign of life."""
+        self.roster.heard(agent_id, self._clock.monotonic_ns())
+
+    def disconnect_agent(self, link: AgentLink, *, goodbye: bool) -> None:
+        """A stream of an agent ended; with `goodbye`, because the agent is leaving."""
+        if self._links.get(link.agent_id) is not link:
+            return  # a newer stream took over
+        del self._links[link.agent_id]
+        if goodbye:
+            self._remove_agent(link.agent_id, "it left")
+        else:
+            self.roster.disconnected(link.agent_id)
+            _log.warning("agent %s is unreachable: its stream ended", link.agent_id)
+
+    def runner_exited(self, agent_id: str, run_id: str, exit_status: int, words: str) -> None:
+        """The process of an agent's runner ended, or could not be started."""
+        self.roster.release(agent_id, run_id)
+        run = self._runs.get(run_id)
+        part = run.parts.get(agent_id) if run else None
+        if run is None or part is None or part.state.final:
+            return
+        part.end(exit_status, words)
+        if part.state is AssignmentState.LOST:
+            _log.warning("run %s lost agent %s: %s", run_id, agent_id, part.reason)
+        self._follow_up(run)
+
+    def _remove_agent(self, agent_id: str, reason: str) -> None:
+        run_id = self.roster[agent_id].run_id if agent_id in self.roster else ""
+        self.roster.left(agent_id)
+        _log.info("agent %s is gone: %s", agent_id, reason)
+        run = self._runs.get(run_id)
+        if run is not None and not run.parts[agent_id].state.final:
+            self._lose(run, run.parts[agent_id], reason)
+            self._follow_up(run)
+
+    # What sources say
+
+    def assignment(self, source_id: SourceId) -> model.Assignment:
+        """What a source is to do.
+
+        Raises:
+            NotFound: its run is over, or its agent has no part in it.
+        """
+        run = self._runs.get(source_id.run_id)
+        part = run.parts.get(source_id.agent_id) if run else None
+        if part is None:
+            raise NotFound(f"nothing is expected of source {source_id}")
+        return part.assignment
+
+    async def open_source(
+        self, inbox: Inbox, source_id: SourceId, *, epoch: int, barrier: bool
+    ) -> None:
+        """A source opened on a stream; answers Opened, or RunClosed.
+
+        Raises:
+            NotFound: no such run, or the agent has no part in it.
+            Superseded: the source is open with a higher epoch.
+        """
+        run = self._runs.get(source_id.run_id)
+        if run is None:
+            await self._record(source_id.run_id)
+            inbox.put(source_id, answers.RunClosed())
+            return
+        part = run.parts.get(source_id.agent_id)
+        if part is None:
+            raise NotFound(f"agent {source_id.agent_id} has no part in run {source_id.run_id}")
+        if part.state.final:
+            inbox.put(source_id, answers.RunClosed())
+            return
+        source = part.sources.setdefault(source_id, Source(source_id))
+        if epoch < source.epoch:
+            raise Superseded(f"source {source_id} is open with epoch {source.epoch}")
+        if epoch and source.inbox is not None and source.inbox is not inbox:
+            source.inbox.end(Superseded(f"source {source_id} opened a newer stream"))
+        source.epoch, source.inbox, source.barrier = epoch, inbox, barrier
+        inbox.sources[source_id] = source
+        source.answer(answers.Opened(source.stored.received))
+        if part.state is AssignmentState.STARTING and not barrier:
+            part.state = AssignmentState.RUNNING
+        if run.run.state is RunState.STOPPING:
+            source.answer(answers.StopUsers(run.run.plan.stop_timeout_s))
+        self._follow_up(run)
+
+    async def publish(
+        self, inbox: Inbox, source_id: SourceId, batch: runner_pb2.EventBatch
+    ) -> None:
+        """Events came: stores, counts and acks them, in this order.
+
+        Raises:
+            Unavailable: the store failed; nothing of the batch counts.
+        """
+        source = self._open_source(inbox, source_id)
+        count = columns.size(batch)
+        if source is None or count == 0:
+            return
+        async with source.lock:
+            decision = source.ledger.batch(batch.first_sequence, count)
+            if not isinstance(decision, Accept):
+                self._refuse(source, decision)
+                return
+            arrival_ns = self._clock.wall_ns()
+            events = columns.decode(batch, arrival_ns=arrival_ns, skip=decision.skip)
+            source.ledger.reject(events.rejected)
+            stored = StoredBatch(
+                source=source_id,
+                first_sequence=source.ledger.received - count + 1,
+                count=count,
+                offset=decision.skip,
+                payload=batch.SerializeToString(),
+            )
+            await self._commit(source, stored)
+        aggregate = self._runs[source_id.run_id].aggregate
+        aggregate.add(source_id.agent_id, source_id.runner_id, events, arrival_ns=arrival_ns)
+        if events.rejected:
+            source.answer(answers.Rejected(events.rejected, tuple(events.violations)))
+        source.answer(answers.Acked(source.stored.received))
+
+    async def skip(
+        self, inbox: Inbox, source_id: SourceId, first_sequence: int, count: int, reason: str
+    ) -> None:
+        """Numbers were declared lost.
+
+        Raises:
+            InvalidRequest: without a first number, nobody knows which.
+            Unavailable: the store failed.
+        """
+        source = self._open_source(inbox, source_id)
+        if source is None or count == 0:
+            return
+        if first_sequence == 0:
+            raise InvalidRequest([Violation("skip.first_sequence", "is required")])
+        async with source.lock:
+            decision = source.ledger.skip(first_sequence, count, reason or "dropped by the runner")
+            if not isinstance(decision, Accept):
+                self._refuse(source, decision)
+                return
+            await self._commit(source)
+        source.answer(answers.Acked(source.stored.received))
+
+    def ready(self, inbox: Inbox, source_id: SourceId, cycle: int) -> None:
+        """A runner is ready for a cycle."""
+        source = self._open_source(inbox, source_id)
+        if source is None:
+            return
+        run = self._runs[source_id.run_id]
+        part = run.parts[source_id.agent_id]
+        part.ready_for = max(part.ready_for, cycle)
+        if part.state is AssignmentState.STARTING:
+            part.state = AssignmentState.RUNNING
+        if cycle <= run.cycle:
+            source.answer(answers.StartCycle(cycle))  # it missed the order
+        self._follow_up(run)
+
+    async def finish(
+        self,
+        inbox: Inbox,
+        source_id: SourceId,
+        produced: int | None,
+        load_error: ExceptionInfo | None,
+    ) -> None:
+        """A source has sent everything; `produced` events in all, None: it does not say.
+
+        Raises:
+            InvalidRequest: it says that it produced fewer than it sent.
+            Unavailable: the store failed.
+        """
+        source = self._open_source(inbox, source_id)
+        if source is None:
+            return
+        run = self._runs[source_id.run_id]
+        async with source.lock:
+            ledger = source.ledger
+            if not ledger.finished:
+                ledger.finish(ledger.received if produced is None else produced)
+                await self._commit(source)
+        if load_error is not None and run.parts[source_id.agent_id].load_error is None:
+            run.parts[source_id.agent_id].load_error = load_error
+            _log.info("%s could not be loaded: %s", run.run.plan.test, load_error.message)
+            self._stop_parts(run, StopMode.GRACEFUL)
+        source.answer(
+            answers.Finished(
+                committed=ledger.committed,
+                rejected=ledger.rejected,
+                lost=sum(ledger.skipped.values()),
+            )
+        )
+
+    def close_inbox(self, inbox: Inbox) -> None:
+        """A stream of sources ended."""
+        for source in inbox.sources.values():
+            if source.inbox is inbox:
+                source.inbox = None
+
+    def _open_source(self, inbox: Inbox, source_id: SourceId) -> Source | None:
+        """The source, if its run goes on; None, and RunClosed is answered, if not."""
+        source = inbox.sources.get(source_id)
+        run = self._runs.get(source_id.run_id)
+        if run is None or run.parts[source_id.agent_id].state.final:
+            inbox.put(source_id, answers.RunClosed())
+            return None
+        if source is None:
+            raise NotFound(f"source {source_id} is not open on this stream")
+        return source
+
+    def _refuse(self, source: Source, decision: Duplicate | OutOfOrder) -> None:
+        if isinstance(decision, Duplicate):
+            source.answer(answers.Acked(source.stored.received))
+        elif decision.report:
+            source.answer(answers.Gap(decision.expected))
+
+    async def _commit(self, source: Source, batch: StoredBatch | None = None) -> None:
+        """Stores a source's ledger, with the batch that changed it; held by the source's lock."""
+        ledger = source.ledger.copy()
+        progress = SourceProgress(
+            source=source.source_id,
+            committed_sequence=ledger.received,
+            finished=ledger.finished,
+            committed=ledger.committed,
+            rejected=ledger.rejected,
+            duplicates=ledger.duplicates,
+            lost=sum(ledger.skipped.values()),
+        )
+        try:
+            if batch is not None and self._keep_batches:
+                await (await self._store.append(batch, progress))
+            else:
+                await self._store.save_source(progress, after=source.stored.received)
+        except StoreError as error:
+            source.ledger = source.stored.copy()
+            _log.exception("source %s: the store failed", source.source_id)
+            raise Unavailable(f"the store failed: {error}") from error
+        source.stored = ledger
+
+    # What follows
+
+    def _follow_up(self, run: ActiveRun) -> None:
+        """Carries out what follows from where a run's parts are."""
+        released = run.release(self._clock.monotonic_ns())
+        if released is not None:
+            for source in released:
+                source.answer(answers.StartCycle(run.cycle))
+            if self._change(run, RunEvent.CYCLE_STARTED):
+                self._in_background(self._save(run))
+        if run.ending is not None and not run.run.state.final:
+            self._change(run, run.ending)
+            self._in_background(self._close_run(run))
+
+    def _change(self, run: ActiveRun, event: RunEvent, *, reason: str = "") -> bool:
+        """Lets an event happen to a run; tells whether its state changed."""
+        before = run.run
+        run.run = run.after(event, now_wall_ns=self._clock.wall_ns(), reason=reason)
+        if run.run.state is before.state:
+            return False
+        _log.info("run %s is %s %s", run.run.run_id, run.run.state.name, run.run.reason)
+        if not run.run.state.final:  # the end is told when it is stored
+            run.announce()
+        return True
+
+    async def _close_run(self, run: ActiveRun) -> None:
+        """Stores the result of a run that is over, then tells everybody."""
+        try:
+            await self._save(run)
+        except StoreError:
+            _log.exception("the result of run %s could not be stored", run.run.run_id)
+        run.announce()
+        self._forget(run)
+
+    def _lose(self, run: ActiveRun, part: Part, reason: str) -> None:
+        """A part of a run is lost with its agent."""
+        part.state = AssignmentState.LOST
+        part.reason = reason
+        _log.warning("run %s lost agent %s: %s", run.run.run_id, _agent_of(part), reason)
+
+    def _stop_parts(self, run: ActiveRun, mode: StopMode) -> None:
+        stop_timeout_s = run.run.plan.stop_timeout_s
+        for part in run.live_parts():
+            for source in part.sources.values():
+                source.answer(answers.StopUsers(stop_timeout_s))
+            if _agent_of(part) in self._links:
+                order = StopRunner(run.run.run_id, mode, stop_timeout_s)
+                self._links[_agent_of(part)].orders.put_nowait(order)
+
+    def _forget(self, run: ActiveRun) -> None:
+        del self._runs[run.run.run_id]
+        for agent_id in run.parts:
+            self.roster.release(agent_id, run.run.run_id)
+
+    async def _save(self, run: ActiveRun) -> None:
+        summary = run.summary() if run.run.state.final else None
+        await self._store.save_run(_record_of(run.run, run.request_id, summary))
+
+    async def _record(self, run_id: str) -> RunRecord:
+        record = await self._store.get_run(run_id)
+        if record is None:
+            raise NotFound(f"no run {run_id!r}")
+        return record
+
+    async def _settle_interrupted(self, record: RunRecord) -> None:
+        """A broker before this one did not live to see the end of a run: what it stored counts."""
+        stored = _run_of(record)
+        parts = [
+            Part(assignment, hostname="", state=AssignmentState.LOST, reason=RESTARTED)
+            for assignment in assignments(stored.plan, stored.run_id, stored.agent_ids)
+        ]
+        run = ActiveRun(stored, parts, request_id=record.request_id or "")
+        for progress in await self._store.sources(stored.run_id):
+            ledger = Ledger(
+                received=progress.committed_sequence,
+                rejected=progress.rejected,
+                duplicates=progress.duplicates,
+                skipped={"dropped by the runner": progress.lost} if progress.lost else {},
+                finished=progress.finished,
+            )
+            source = Source(progress.source, ledger=ledger, stored=ledger)
+            run.parts[progress.source.agent_id].sources[progress.source] = source
+        async for batch in self._store.batches(stored.run_id):
+            message = runner_pb2.EventBatch.FromString(batch.payload)
+            now_ns = self._clock.wall_ns()
+            events = columns.decode(message, arrival_ns=now_ns, skip=batch.offset)
+            source_id = batch.source
+            run.aggregate.add(source_id.agent_id, source_id.runner_id, events, arrival_ns=now_ns)
+        self._change(run, RunEvent.BROKER_RESTARTED, reason=RESTARTED)
+        await self._save(run)
+
+    async def _tick(self) -> None:
+        """Looks for agents whose lease is over."""
+        while True:
+            await asyncio.sleep(TICK_S)
+            for agent_id in self.roster.lost(self._clock.monotonic_ns()):
+                self._remove_agent(agent_id, f"not heard from for {self.roster.lease_s:.0f} s")
+
+    def _progress(self, run: ActiveRun) -> Progress:
+        return run.progress(self._clock.monotonic_ns(), self._clock.wall_ns())
+
+    def _in_background(self, work: Coroutine[None, None, None]) -> None:
+        """Runs `work` without waiting for it; `close` does wait."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._background_done)
+
+    def _background_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("what followed from an event failed", exc_info=error)
+
+
+def _agent_of(part: Part) -> str:
+    return part.assignment.agent_id
+
+
+def _record_of(run: Run, request_id: str, summary: Summary | None) -> RunRecord:
+    return RunRecord(
+        run_id=run.run_id,
+        request_id=request_id or None,
+        state=run.state,
+        reason=run.reason,
+        plan=convert.plan_to_proto(run.plan).SerializeToString(),
+        create_time_ns=run.create_time_ns,
+        start_time_ns=run.start_time_ns,
+        end_time_ns=run.end_time_ns,
+        agent_ids=run.agent_ids,
+        summary=convert.summary_to_proto(summary).SerializeToString() if summary else None,
+    )
+
+
+def _run_of(record: RunRecord) -> Run:
+    return Run(
+        run_id=record.run_id,
+        state=record.state,
+        reason=record.reason,
+        plan=convert.plan_from_proto(run_pb2.RunSpec.FromString(record.plan)),
+        create_time_ns=record.create_time_ns,
+        start_time_ns=record.start_time_ns,
+        end_time_ns=record.end_time_ns,
+        agent_ids=record.agent_ids,
+    )

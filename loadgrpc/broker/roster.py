@@ -1,0 +1,134 @@
+"""Which agents there are, and which of them live.
+
+Rule: pure. Every call that depends on the time is handed it (monotonic nanoseconds); the
+broker carries out what follows. An agent that is not heard from for UNREACHABLE_AFTER_S,
+or whose stream broke, is unreachable at once and not chosen any more; when its lease is
+over it is lost and leaves the roster. An agent that says goodbye leaves at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from loadgrpc.model import Agent, AgentState
+
+HEARTBEAT_S: Final = 2.0
+UNREACHABLE_AFTER_S: Final = 5.0
+DEFAULT_LEASE_S: Final = 60.0
+_NS: Final = 1_000_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registration:
+    """What an agent says of itself."""
+
+    agent_id: str
+    hostname: str
+    pid: int
+    version: str
+    cores: int
+    run_ids: tuple[str, ...] = ()
+    """Runs it still holds a runner for."""
+
+
+@dataclass(kw_only=True)
+class Member:
+    """An agent in the roster."""
+
+    registration: Registration
+    last_seen_ns: int
+    connected: bool = True
+    run_id: str = ""
+    """The run it has a part in; empty: none."""
+
+    def state(self, now_ns: int) -> AgentState:
+        """What it is doing."""
+        silent_ns = now_ns - self.last_seen_ns
+        if not self.connected or silent_ns > UNREACHABLE_AFTER_S * _NS:
+            return AgentState.UNREACHABLE
+        return AgentState.BUSY if self.run_id else AgentState.IDLE
+
+
+class Roster:
+    """The agents a broker knows."""
+
+    def __init__(self, *, lease_s: float = DEFAULT_LEASE_S) -> None:
+        self.lease_s = lease_s
+        self._members: dict[str, Member] = {}
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def __contains__(self, agent_id: str) -> bool:
+        return agent_id in self._members
+
+    def __getitem__(self, agent_id: str) -> Member:
+        return self._members[agent_id]
+
+    def register(self, registration: Registration, now_ns: int) -> Member:
+        """An agent came, or came back; it keeps the run it had a part in."""
+        known = self._members.get(registration.agent_id)
+        member = Member(
+            registration=registration,
+            last_seen_ns=now_ns,
+            run_id=known.run_id if known else "",
+        )
+        self._members[registration.agent_id] = member
+        return member
+
+    def heard(self, agent_id: str, now_ns: int) -> None:
+        """An agent gave a sign of life."""
+        if agent_id in self._members:
+            self._members[agent_id].last_seen_ns = now_ns
+
+    def disconnected(self, agent_id: str) -> None:
+        """The stream of an agent ended without a goodbye."""
+        if agent_id in self._members:
+            self._members[agent_id].connected = False
+
+    def left(self, agent_id: str) -> None:
+        """An agent said goodbye, or is lost."""
+        self._members.pop(agent_id, None)
+
+    def assign(self, agent_id: str, run_id: str) -> None:
+        """An agent got a part in a run."""
+        self._members[agent_id].run_id = run_id
+
+    def release(self, agent_id: str, run_id: str) -> None:
+        """An agent's part in a run is over."""
+        if agent_id in self._members and self._members[agent_id].run_id == run_id:
+            self._members[agent_id].run_id = ""
+
+    def idle(self, now_ns: int) -> list[str]:
+        """Agents that can be chosen for a run, by id."""
+        return sorted(
+            agent_id
+            for agent_id, member in self._members.items()
+            if member.state(now_ns) is AgentState.IDLE
+        )
+
+    def lost(self, now_ns: int) -> list[str]:
+        """Agents whose lease is over."""
+        lease_ns = self.lease_s * _NS
+        return [
+            agent_id
+            for agent_id, member in self._members.items()
+            if now_ns - member.last_seen_ns > lease_ns
+        ]
+
+    def agents(self, now_ns: int, wall_ns: int) -> list[Agent]:
+        """All agents as clients see them, by id. `wall_ns` is now on the wall clock."""
+        return [
+            Agent(
+                agent_id=agent_id,
+                hostname=member.registration.hostname,
+                pid=member.registration.pid,
+                version=member.registration.version,
+                cores=member.registration.cores,
+                state=member.state(now_ns),
+                run_id=member.run_id,
+                last_seen_time_ns=wall_ns - (now_ns - member.last_seen_ns),
+            )
+            for agent_id, member in sorted(self._members.items())
+        ]

@@ -1,0 +1,308 @@
+"""A run that is not over: its parts, its sources, its figures.
+
+Rule: this holds what is known of one run and answers questions about it; it talks to
+nobody. The broker tells it what happened, asks what follows, and carries that out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from loadgrpc import model, verdict
+from loadgrpc.broker.aggregate import AgentShare, Aggregate
+from loadgrpc.broker.answers import Answer
+from loadgrpc.broker.ledger import Ledger
+from loadgrpc.broker.state import RunEvent, step
+from loadgrpc.model import (
+    Assignment,
+    AssignmentState,
+    ExceptionInfo,
+    Loss,
+    RunState,
+    SourceId,
+    StopMode,
+    TestOutcome,
+)
+
+UNKNOWN_LOSS = "what its runner had not delivered"
+
+
+class Inbox:
+    """The way back to the source on one stream; `answers` is read by the servicer."""
+
+    def __init__(self) -> None:
+        self.answers: asyncio.Queue[tuple[SourceId, Answer] | Exception | None] = asyncio.Queue()
+        self.sources: dict[SourceId, Source] = {}
+        """Sources that are open on this stream."""
+
+    def put(self, source: SourceId, answer: Answer) -> None:
+        """Queues an answer. Acks are few: one for each batch, and batches are bounded."""
+        self.answers.put_nowait((source, answer))
+
+    def end(self, error: Exception | None = None) -> None:
+        """Ends the stream, when what is queued has been sent."""
+        self.answers.put_nowait(error)
+
+
+@dataclass
+class Source:
+    """A runner instance that reports."""
+
+    source_id: SourceId
+    epoch: int = 0
+    ledger: Ledger = field(default_factory=Ledger)
+    stored: Ledger = field(default_factory=Ledger)
+    """The ledger as of the last commit: what a failed commit falls back to."""
+    inbox: Inbox | None = None
+    barrier: bool = False
+    """Whether it waits for `StartCycle`."""
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held from a decision of the ledger to its commit."""
+
+    def answer(self, answer: Answer) -> None:
+        """Tells the source something, if it listens."""
+        if self.inbox is not None:
+            self.inbox.put(self.source_id, answer)
+
+
+@dataclass
+class Part:
+    """One agent's part in a run."""
+
+    assignment: Assignment
+    hostname: str
+    state: AssignmentState = AssignmentState.STARTING
+    reason: str = ""
+    load_error: ExceptionInfo | None = None
+    ready_for: int = 0
+    """The cycle it is ready for; 0: its runner has not loaded the test yet."""
+    sources: dict[SourceId, Source] = field(default_factory=dict)
+
+    @property
+    def enters_by_itself(self) -> bool:
+        """Whether its runners have opened, and none of them waits for the others."""
+        return bool(self.sources) and not any(s.barrier for s in self.sources.values())
+
+    def losses(self) -> Iterator[Loss]:
+        """What is known to be lost of this part."""
+        agent_id = self.assignment.agent_id
+        for source in self.sources.values():
+            yield from source.ledger.losses(agent_id)
+        if self.state is AssignmentState.LOST:
+            yield Loss(reason=UNKNOWN_LOSS, count=0, at_least=True, agent_id=agent_id)
+
+    def end(self, exit_status: int, words: str) -> None:
+        """Its runner's process ended, with the last `words` of its standard error."""
+        if self.load_error is not None:
+            self.state = AssignmentState.LOAD_FAILED
+            self.reason = "the test could not be loaded"
+        elif exit_status == 0:
+            finished = any(source.ledger.finished for source in self.sources.values())
+            self.state = (
+                AssignmentState.FINISHED if finished else AssignmentState.FINISHED_UNVERIFIED
+            )
+        else:
+            self.state = AssignmentState.LOST
+            how = f"signal {-exit_status}" if exit_status < 0 else f"status {exit_status}"
+            self.reason = f"its runner ended with {how}" + (f": {words}" if words else "")
+
+
+class ActiveRun:
+    """A run that is not over, or just ended."""
+
+    def __init__(self, run: model.Run, parts: list[Part], *, request_id: str = "") -> None:
+        self.run = run
+        self.request_id = request_id
+        self.parts = {part.assignment.agent_id: part for part in parts}
+        self.aggregate = Aggregate()
+        self.cycle = 0
+        """The cycle that was released last."""
+        self.cycle_started_ns = 0
+        """When (monotonic)."""
+        self.began_ns = 0
+        """When the first cycle was released (monotonic)."""
+        self.watchers: set[asyncio.Queue[model.Run]] = set()
+
+    # What happened
+
+    def after(self, event: RunEvent, *, now_wall_ns: int, reason: str = "") -> model.Run:
+        """The run as it is after an event."""
+        state = step(self.run.state, event)
+        if state is self.run.state:
+            return self.run
+        begins = event is RunEvent.CYCLE_STARTED
+        return replace(
+            self.run,
+            state=state,
+            reason=reason or self.run.reason,
+            start_time_ns=now_wall_ns if begins else self.run.start_time_ns,
+            end_time_ns=now_wall_ns if state.final else None,
+        )
+
+    def announce(self) -> None:
+        """Tells everybody who watches."""
+        for watcher in self.watchers:
+            watcher.put_nowait(self.run)
+
+    def release(self, now_ns: int) -> list[Source] | None:
+        """The sources to tell to enter the next cycle; None: not all parts are ready for it.
+
+        Parts that are over do not hold up the others; parts whose runners enter cycles by
+        themselves count as ready.
+        """
+        waiting = [part for part in self.live_parts() if not part.enters_by_itself]
+        following = self.cycle + 1
+        if following > len(self.run.plan.users) or self.run.state is RunState.STOPPING:
+            return None
+        if any(part.ready_for < following for part in waiting):
+            return None
+        if not waiting and (self.cycle or not self.live_parts()):
+            return None  # nobody waits to be told
+        self.cycle = following
+        self.cycle_started_ns = now_ns
+        self.began_ns = self.began_ns or now_ns
+        return [s for part in waiting for s in part.sources.values() if s.barrier]
+
+    # What is
+
+    def inboxes(self) -> set[Inbox]:
+        """The streams that sources are open on."""
+        sources = (s for part in self.parts.values() for s in part.sources.values())
+        return {source.inbox for source in sources if source.inbox is not None}
+
+    def live_parts(self) -> list[Part]:
+        """Parts that are not over."""
+        return [part for part in self.parts.values() if not part.state.final]
+
+    @property
+    def ending(self) -> RunEvent | None:
+        """The event that follows when no part is left; None while some are."""
+        if self.live_parts():
+            return None
+        lost = all(part.state is AssignmentState.LOST for part in self.parts.values())
+        return RunEvent.ALL_LOST if lost else RunEvent.ALL_ENDED
+
+    def progress(self, now_ns: int, now_wall_ns: int) -> model.Progress:
+        """The figures of now."""
+        figures = self.aggregate.hits()
+        p50_ns, p95_ns = figures.elapsed.quantiles((0.5, 0.95))
+        return model.Progress(
+            elapsed_ns=now_ns - self.began_ns if self.began_ns else 0,
+            fraction=self._fraction(now_ns),
+            cycle=self.cycle,
+            cycles=len(self.run.plan.users),
+            users=self.aggregate.active_users,
+            hits=figures.count,
+            failed_hits=figures.failed,
+            rate=self.aggregate.rate(now_wall_ns, self.run.start_time_ns),
+            p50_ns=p50_ns,
+            p95_ns=p95_ns,
+            iterations=self.aggregate.iterations(),
+            agents=len(self.live_parts()),
+        )
+
+    def _fraction(self, now_ns: int) -> float:
+        plan = self.run.plan
+        if plan.duration_s is None:
+            return min(1.0, self.aggregate.iterations().ended / plan.total_iterations)
+        if not self.cycle:
+            return 0.0
+        in_cycle = min(1.0, (now_ns - self.cycle_started_ns) / 1e9 / plan.duration_s)
+        return (self.cycle - 1 + in_cycle) / len(plan.users)
+
+    def summary(self) -> model.Summary:
+        """The result, or the figures so far."""
+        aggregate = self.aggregate
+        duration_ns = aggregate.duration_ns
+        sources = [s for part in self.parts.values() for s in part.sources.values()]
+        accounting = model.Accounting(
+            committed=sum(source.stored.committed for source in sources),
+            duplicates=sum(source.ledger.duplicates for source in sources),
+            rejected=sum(source.stored.rejected for source in sources),
+            losses=tuple(loss for part in self.parts.values() for loss in part.losses()),
+        )
+        iterations = aggregate.iterations()
+        return model.Summary(
+            run_id=self.run.run_id,
+            state=self.run.state,
+            reason=self.run.reason,
+            verdict=verdict.decide(self._facts(iterations, accounting)),
+            plan=self.run.plan,
+            create_time_ns=self.run.create_time_ns,
+            start_time_ns=self.run.start_time_ns,
+            end_time_ns=self.run.end_time_ns,
+            duration_ns=duration_ns,
+            hits=aggregate.figures(duration_ns),
+            iterations=iterations,
+            names=tuple(aggregate.names(duration_ns)),
+            failures=tuple(aggregate.raised(TestOutcome.FAILURE)),
+            errors=tuple(aggregate.raised(TestOutcome.ERROR)),
+            hit_errors=tuple(aggregate.hit_errors()),
+            agents=tuple(self._agent_figures(part) for part in self.parts.values()),
+            counters=dict(sorted(aggregate.counters.items())),
+            accounting=accounting,
+        )
+
+    def _agent_figures(self, part: Part) -> model.AgentFigures:
+        agent_id = part.assignment.agent_id
+        share = self.aggregate.agents.get(agent_id, AgentShare())
+        return model.AgentFigures(
+            agent_id=agent_id,
+            hostname=part.hostname,
+            state=part.state,
+            hits=share.hits,
+            iterations=share.iterations().started,
+            reason=part.reason,
+            load_error=part.load_error,
+        )
+
+    def _facts(
+        self, iterations: model.IterationFigures, accounting: model.Accounting
+    ) -> verdict.Facts:
+        stopped = self.run.state in (RunState.STOPPING, RunState.STOPPED)
+        return verdict.Facts(
+            not_loaded=self._not_loaded(),
+            stopped=(self.run.reason or "stopped before its end") if stopped else "",
+            incomplete=self._incomplete(accounting),
+            failed=_failed(iterations),
+        )
+
+    def _not_loaded(self) -> str:
+        failed = [part for part in self.parts.values() if part.load_error is not None]
+        if not failed:
+            return ""
+        error = failed[0].load_error
+        assert error is not None  # noqa: S101 - by the line above
+        where = f" on agent {failed[0].assignment.agent_id}" if len(self.parts) > 1 else ""
+        others = f" (and on {len(failed) - 1} more)" if len(failed) > 1 else ""
+        return f"could not load {self.run.plan.test}{where}{others}: {error.message}"
+
+    def _incomplete(self, accounting: model.Accounting) -> str:
+        lost = [part for part in self.parts.values() if part.state is AssignmentState.LOST]
+        if lost:
+            others = f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""
+            return f"agent {lost[0].assignment.agent_id}{others}: {lost[0].reason}"
+        if accounting.lost:
+            return f"{accounting.lost} events were lost: {accounting.losses[0].reason}"
+        if self.run.state is RunState.FAILED:
+            return self.run.reason or "it ended before it began"
+        return ""
+
+
+def _failed(iterations: model.IterationFigures) -> str:
+    wrong = iterations.failure + iterations.error
+    if not wrong:
+        return ""
+    kinds = [
+        f"{count} {name}{'s' if count > 1 else ''}"
+        for count, name in ((iterations.failure, "failure"), (iterations.error, "error"))
+        if count
+    ]
+    return f"{wrong} of {iterations.started} iterations went wrong ({', '.join(kinds)})"
+
+
+def stop_reason(mode: StopMode) -> str:
+    """Why a run is stopped that a client asked to stop."""
+    return "killed by a client" if mode is StopMode.KILL else "stopped before its end by a client"

@@ -1,0 +1,349 @@
+"""The broker's three services: parse, call, convert.
+
+Rule: wire types stop here (but for event batches, which `protocol/columns.py` reads where
+they are counted). Nothing is decided here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final
+
+from loadgrpc import __version__, model
+from loadgrpc.broker import answers
+from loadgrpc.broker.answers import Answer
+from loadgrpc.broker.broker import AgentLink, Broker, Order, StartRunner
+from loadgrpc.broker.roster import HEARTBEAT_S, Registration
+from loadgrpc.broker.run import Inbox
+from loadgrpc.errors import InvalidRequest, Violation
+from loadgrpc.model import Run, SourceId, StopMode
+from loadgrpc.protocol import convert
+from loadgrpc.protocol.transport import Context, stream, unary
+from loadgrpc.v1 import (
+    control_pb2,
+    control_pb2_grpc,
+    fleet_pb2,
+    fleet_pb2_grpc,
+    runner_pb2,
+    runner_pb2_grpc,
+)
+
+
+class ControlService(control_pb2_grpc.ControlServiceServicer):
+    """What people and tools ask for; see control.proto."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+
+    @unary
+    async def StartRun(  # noqa: N802 - the name in the proto
+        self, request: control_pb2.StartRunRequest, _: Context
+    ) -> control_pb2.StartRunResponse:
+        """See control.proto."""
+        plan = convert.plan_from_proto(request.plan)
+        if len(request.request_id) > convert.MAX_ID_CHARS:
+            too_long = f"has more than {convert.MAX_ID_CHARS} characters"
+            raise InvalidRequest([Violation("request_id", too_long)])
+        run = await self._broker.start_run(plan, request.request_id)
+        return control_pb2.StartRunResponse(run=convert.run_to_proto(run))
+
+    @unary
+    async def GetRun(  # noqa: N802
+        self, request: control_pb2.GetRunRequest, _: Context
+    ) -> control_pb2.GetRunResponse:
+        """See control.proto."""
+        run = await self._broker.get_run(_run_id(request))
+        return control_pb2.GetRunResponse(run=convert.run_to_proto(run))
+
+    @unary
+    async def ListRuns(  # noqa: N802
+        self, request: control_pb2.ListRunsRequest, _: Context
+    ) -> control_pb2.ListRunsResponse:
+        """See control.proto."""
+        runs, token = await self._broker.list_runs(request.page_size, request.page_token)
+        return control_pb2.ListRunsResponse(
+            runs=[convert.run_to_proto(run) for run in runs], next_page_token=token
+        )
+
+    @stream
+    async def WatchRun(  # noqa: N802
+        self, request: control_pb2.WatchRunRequest, _: Context
+    ) -> AsyncIterator[control_pb2.WatchRunResponse]:
+        """See control.proto."""
+        async for news in self._broker.watch_run(_run_id(request)):
+            if isinstance(news, Run):
+                yield control_pb2.WatchRunResponse(run=convert.run_to_proto(news))
+            else:
+                yield control_pb2.WatchRunResponse(progress=convert.progress_to_proto(news))
+
+    @unary
+    async def StopRun(  # noqa: N802
+        self, request: control_pb2.StopRunRequest, _: Context
+    ) -> control_pb2.StopRunResponse:
+        """See control.proto."""
+        kill = request.mode == control_pb2.STOP_MODE_KILL
+        mode = StopMode.KILL if kill else StopMode.GRACEFUL
+        run = await self._broker.stop_run(_run_id(request), mode)
+        return control_pb2.StopRunResponse(run=convert.run_to_proto(run))
+
+    @unary
+    async def GetSummary(  # noqa: N802
+        self, request: control_pb2.GetSummaryRequest, _: Context
+    ) -> control_pb2.GetSummaryResponse:
+        """See control.proto."""
+        summary = await self._broker.get_summary(_run_id(request))
+        return control_pb2.GetSummaryResponse(summary=convert.summary_to_proto(summary))
+
+    @unary
+    async def ListAgents(  # noqa: N802
+        self, _request: control_pb2.ListAgentsRequest, _: Context
+    ) -> control_pb2.ListAgentsResponse:
+        """See control.proto."""
+        agents = [convert.agent_to_proto(agent) for agent in self._broker.agents()]
+        return control_pb2.ListAgentsResponse(agents=agents)
+
+    @unary
+    async def GetBroker(  # noqa: N802
+        self, _request: control_pb2.GetBrokerRequest, _: Context
+    ) -> control_pb2.GetBrokerResponse:
+        """See control.proto."""
+        return convert.broker_to_proto(self._broker.info())
+
+
+class FleetService(fleet_pb2_grpc.FleetServiceServicer):
+    """What agents say; see fleet.proto."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+
+    @stream
+    async def Connect(  # noqa: N802
+        self, requests: AsyncIterator[fleet_pb2.ConnectRequest], _: Context
+    ) -> AsyncIterator[fleet_pb2.ConnectResponse]:
+        """See fleet.proto."""
+        first = await anext(aiter(requests), None)
+        if first is None or first.WhichOneof("message") != "register":
+            raise InvalidRequest([Violation("register", "must be the first message")])
+        link = self._broker.connect_agent(_registration_from_proto(first.register))
+        goodbye = asyncio.Event()
+        reading = asyncio.create_task(self._read(requests, link, goodbye))
+        try:
+            yield _registered_to_proto(self._broker.roster.lease_s)
+            async for order in _queued(link.orders, reading):
+                yield _order_to_proto(order)
+        finally:
+            reading.cancel()
+            self._broker.disconnect_agent(link, goodbye=goodbye.is_set())
+
+    async def _read(
+        self,
+        requests: AsyncIterator[fleet_pb2.ConnectRequest],
+        link: AgentLink,
+        goodbye: asyncio.Event,
+    ) -> None:
+        async for request in requests:
+            self._broker.heard_from_agent(link.agent_id)
+            kind = request.WhichOneof("message")
+            if kind == "runner_exit":
+                ended = request.runner_exit
+                self._broker.runner_exited(
+                    link.agent_id,
+                    ended.run_id,
+                    ended.exit_status or (1 if ended.start_error else 0),
+                    ended.start_error or _last_line(ended.stderr_tail),
+                )
+            elif kind == "goodbye":
+                goodbye.set()
+            elif kind != "heartbeat":
+                raise InvalidRequest(f"{kind or 'an empty message'} has no meaning here")
+
+
+class RunnerService(runner_pb2_grpc.RunnerServiceServicer):
+    """What runners measure, as agents relay it; see runner.proto."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+
+    @unary
+    async def GetAssignment(  # noqa: N802
+        self, request: runner_pb2.GetAssignmentRequest, _: Context
+    ) -> runner_pb2.GetAssignmentResponse:
+        """See runner.proto."""
+        source_id = convert.source_from_proto(request.source)
+        assignment = self._broker.assignment(source_id)
+        message = convert.assignment_to_proto(assignment)
+        return runner_pb2.GetAssignmentResponse(assignment=message)
+
+    @stream
+    async def PublishEvents(  # noqa: N802
+        self, requests: AsyncIterator[runner_pb2.PublishEventsRequest], _: Context
+    ) -> AsyncIterator[runner_pb2.PublishEventsResponse]:
+        """See runner.proto."""
+        inbox = Inbox()
+        reading = asyncio.create_task(self._read(requests, inbox))
+        try:
+            async for source_id, answer in _queued(inbox.answers, reading):
+                yield _answer_to_proto(source_id, answer)
+        finally:
+            reading.cancel()
+            self._broker.close_inbox(inbox)
+
+    async def _read(
+        self, requests: AsyncIterator[runner_pb2.PublishEventsRequest], inbox: Inbox
+    ) -> None:
+        broker = self._broker
+        async for request in requests:
+            kind = request.WhichOneof("message")
+            source_id = _source_of(request, inbox)
+            match kind:
+                case "open":
+                    await broker.open_source(
+                        inbox,
+                        source_id,
+                        epoch=request.open.epoch,
+                        barrier=request.open.capabilities.cycle_barrier,
+                    )
+                case "batch":
+                    await broker.publish(inbox, source_id, request.batch)
+                case "skip":
+                    skip = request.skip
+                    await broker.skip(
+                        inbox, source_id, skip.first_sequence, skip.count, skip.reason
+                    )
+                case "ready":
+                    broker.ready(inbox, source_id, request.ready.cycle)
+                case "finish":
+                    await broker.finish(inbox, source_id, *_finish_from_proto(request.finish))
+                case _:
+                    raise InvalidRequest("a message needs open, batch, skip, ready or finish")
+
+
+async def _queued(queue: asyncio.Queue[Any], reading: asyncio.Task[None]) -> AsyncIterator[Any]:
+    """What is put on `queue`, until both it is empty and the other side has ended.
+
+    An exception on the queue, or one that reading raised, ends the stream.
+    """
+    reading.add_done_callback(lambda _: queue.put_nowait(None))
+    while True:
+        item = await queue.get()
+        if isinstance(item, Exception):
+            raise item
+        if item is not None:
+            yield item
+        elif queue.empty():
+            break
+    if reading.done():
+        reading.result()
+
+
+# Converters
+
+
+def _run_id(
+    request: control_pb2.GetRunRequest
+    | control_pb2.WatchRunRequest
+    | control_pb2.StopRunRequest
+    | control_pb2.GetSummaryRequest,
+) -> str:
+    if not request.run_id:
+        raise InvalidRequest([Violation("run_id", "is required")])
+    return request.run_id
+
+
+def _registration_from_proto(message: fleet_pb2.Register) -> Registration:
+    if not 0 < len(message.agent_id) <= convert.MAX_ID_CHARS:
+        rule = f"is required, at most {convert.MAX_ID_CHARS} characters"
+        raise InvalidRequest([Violation("register.agent_id", rule)])
+    return Registration(
+        agent_id=message.agent_id,
+        hostname=message.hostname,
+        pid=message.pid,
+        version=message.version,
+        cores=message.cores,
+        run_ids=tuple(message.run_ids),
+    )
+
+
+def _registered_to_proto(lease_s: float) -> fleet_pb2.ConnectResponse:
+    return fleet_pb2.ConnectResponse(
+        registered=fleet_pb2.Registered(
+            version=__version__,
+            heartbeat_interval=convert.seconds_to_proto(HEARTBEAT_S),
+            lease=convert.seconds_to_proto(lease_s),
+        )
+    )
+
+
+def _order_to_proto(order: Order) -> fleet_pb2.ConnectResponse:
+    if isinstance(order, StartRunner):
+        return fleet_pb2.ConnectResponse(run=convert.assignment_to_proto(order.assignment))
+    return fleet_pb2.ConnectResponse(
+        stop=fleet_pb2.StopAssignment(
+            run_id=order.run_id,
+            mode=int(order.mode),  # type: ignore[arg-type]  # an enum's number
+            stop_timeout=convert.seconds_to_proto(order.stop_timeout_s),
+        )
+    )
+
+
+def _last_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[-1].strip() if lines else ""
+
+
+def _source_of(request: runner_pb2.PublishEventsRequest, inbox: Inbox) -> SourceId:
+    """The source a message is about: named, or the only one that is open."""
+    if request.HasField("source"):
+        return convert.source_from_proto(request.source)
+    if len(inbox.sources) != 1:
+        raise InvalidRequest([Violation("source", "is required: not one source is open here")])
+    return next(iter(inbox.sources))
+
+
+def _finish_from_proto(
+    message: runner_pb2.Finish,
+) -> tuple[int | None, model.ExceptionInfo | None]:
+    return (
+        message.totals.events if message.HasField("totals") else None,
+        convert.exception_from_proto(message.load_error)
+        if message.HasField("load_error")
+        else None,
+    )
+
+
+_ANSWERS: Final[dict[type[Any], Callable[[Any], dict[str, Any]]]] = {
+    answers.Opened: lambda a: {
+        "opened": runner_pb2.SourceOpened(
+            committed_sequence=a.committed_sequence,
+            limits=runner_pb2.Limits(
+                max_batch_bytes=answers.MAX_BATCH_BYTES,
+                max_unacked_batches=answers.MAX_UNACKED_BATCHES,
+                max_unacked_bytes=answers.MAX_UNACKED_BYTES,
+            ),
+        )
+    },
+    answers.Acked: lambda a: {
+        "ack": runner_pb2.Ack(
+            durable_sequence=a.committed_sequence, committed_sequence=a.committed_sequence
+        )
+    },
+    answers.Gap: lambda a: {"gap": runner_pb2.Gap(expected_sequence=a.expected_sequence)},
+    answers.Rejected: lambda a: {
+        "rejected": runner_pb2.Rejected(count=a.count, violations=a.violations)
+    },
+    answers.Finished: lambda a: {
+        "finished": runner_pb2.Finished(committed=a.committed, rejected=a.rejected, lost=a.lost)
+    },
+    answers.RunClosed: lambda _: {"run_closed": runner_pb2.RunClosed()},
+    answers.StartCycle: lambda a: {"start_cycle": runner_pb2.StartCycle(cycle=a.cycle)},
+    answers.StopUsers: lambda a: {
+        "stop": runner_pb2.Stop(stop_timeout=convert.seconds_to_proto(a.stop_timeout_s))
+    },
+}
+"""Each answer and the field of PublishEventsResponse that says it."""
+
+
+def _answer_to_proto(source_id: SourceId, answer: Answer) -> runner_pb2.PublishEventsResponse:
+    fields = _ANSWERS[type(answer)](answer)
+    return runner_pb2.PublishEventsResponse(source=convert.source_to_proto(source_id), **fields)

@@ -1,0 +1,25 @@
+"""The command line: `loadgrpc COMMAND ...`, one command per file.
+
+Rule: a command parses, asks the client (or starts a broker or an agent), prints, and
+returns its exit code; what it prints is made by functions of `report` and `display` that
+know nothing of terminals. Commands are imported when they are called, and they import what
+is heavy when they need it: starting up is most of what a small run costs.
+
+What ends a command early is a `Failure`; `failure.py` has the table from errors to exit
+codes, `verdict.py` the one for runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+DEFAULT_BROKER = "127.0.0.1:7979"
+"""Where a broker listens, and where clients and agents look for it."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Carry out one command line (default: that of the process); the exit code."""
+    from loadgrpc.cli.command import call  # noqa: PLC0415 - importing the package stays cheap
+    from loadgrpc.cli.root import root  # noqa: PLC0415
+
+    return call(root, argv)

@@ -1,0 +1,60 @@
+"""`loadgrpc agent`: start runners for a broker and relay what they report."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from loadgrpc.cli import DEFAULT_BROKER, values
+from loadgrpc.cli.command import Command
+
+
+@click.command(cls=Command)
+@click.option(
+    "-b",
+    "--broker",
+    type=values.Address(),
+    default=DEFAULT_BROKER,
+    show_default=True,
+    help="The broker to work for.",
+)
+@click.option(
+    "--state-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="The folder that keeps the agent's id.  [default: the first free one of this user's]",
+)
+@click.option("-v", "--verbose", count=True, help="Log to stderr; -vv logs more.")
+def command(broker: str, state_dir: Path | None, verbose: int) -> int:
+    """Start runners for a broker and relay what they report.
+
+    The agent connects to the broker, needs no open port itself, and connects again when it
+    loses it. Tests are imported from the folder it is started in. It prints one line when it is
+    connected, and ends on Ctrl-C or SIGTERM.
+
+    \b
+    For a broker on this machine:
+      loadgrpc agent
+    For another's, with an id of its own:
+      loadgrpc agent -b HOST:7979 --state-dir /var/lib/loadgrpc/agent
+    """  # noqa: D301 - \b is click's mark for "do not wrap"
+    from loadgrpc.agent.agent import AgentConfig, serve  # noqa: PLC0415 - heavy
+    from loadgrpc.cli import log  # noqa: PLC0415
+    from loadgrpc.cli.failure import Failure  # noqa: PLC0415
+    from loadgrpc.cli.service import live  # noqa: PLC0415
+
+    log.set_up(verbose)
+
+    def connected(agent_id: str) -> None:
+        print(f"loadgrpc agent {agent_id} connected to {broker}", flush=True)
+
+    async def serve_until(stop: asyncio.Event) -> None:
+        config = AgentConfig(broker=broker, state_dir=state_dir)
+        await serve(config, on_connected=connected, stop=stop)
+
+    try:
+        return live(serve_until)
+    except OSError as error:
+        raise Failure(f"{error.strerror or error}: {error.filename or state_dir}") from error

@@ -1,0 +1,45 @@
+"""What ends a command early: one line for people, an exit code for scripts.
+
+Rule: an error of the house becomes a Failure by the table below, total by test; a run that
+could be judged is judged by `verdict.py`, not here.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+
+from loadgrpc import errors, verdict
+
+EXIT_CODES: Final[dict[type[errors.LoadgrpcError], int]] = {
+    errors.InvalidRequest: verdict.USAGE,
+    errors.NotFound: verdict.USAGE,
+    errors.AlreadyExists: verdict.USAGE,
+    errors.TooFewAgents: verdict.UNREACHABLE,
+    errors.Superseded: verdict.UNREACHABLE,
+    errors.NotAllowed: verdict.UNREACHABLE,
+    errors.Unavailable: verdict.UNREACHABLE,
+    errors.TestNotLoaded: verdict.NOT_LOADED,
+    errors.LoadgrpcError: verdict.UNREACHABLE,
+}
+"""Each error, and what a command exits with. The last row is what a broker says in trouble
+of its own: it could not be asked."""
+
+
+class Failure(click.ClickException):
+    """The end of a command: a line for people and the exit code."""
+
+    def __init__(self, message: str, exit_code: int = verdict.USAGE) -> None:
+        super().__init__(" ".join(message.split()))
+        self.exit_code = exit_code  # type: ignore[misc]  # a class variable by annotation only
+        self.ctx = click.get_current_context(silent=True)
+
+
+def failure_of(error: errors.LoadgrpcError, broker: str = "") -> Failure:
+    """The failure that an error is; one without contact names the broker's address."""
+    exit_code = next(EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES)
+    message = str(error)
+    if isinstance(error, errors.Unavailable) and broker and broker not in message:
+        message = f"cannot reach the broker at {broker}: {message}"
+    return Failure(message, exit_code)

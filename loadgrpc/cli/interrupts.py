@@ -1,0 +1,59 @@
+"""Ctrl-C and SIGTERM, counted: what the first, the second and the third mean is said here.
+
+Rule: a signal sets a count that coroutines wait for; when it reaches the limit that the
+command is willing to bear at this stage, the command's task is cancelled, so that nothing
+can make a command deaf.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from types import TracebackType
+from typing import Final, Self
+
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupts:
+    """Counts signals while it is entered, in the task that enters it."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._limit = 1
+        self._changed = asyncio.Event()
+        self._task: asyncio.Task[object] | None = None
+
+    def __enter__(self) -> Self:
+        self._task = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        for number in SIGNALS:
+            loop.add_signal_handler(number, self.interrupt)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+
+    def interrupt(self) -> None:
+        """Take one signal."""
+        self.count += 1
+        self._changed.set()
+        self._changed = asyncio.Event()
+        if self._task is not None and self.count >= self._limit:
+            self._task.cancel()
+
+    def bear(self, more: int) -> None:
+        """Cancel the task on the last of so many further signals; those so far are borne."""
+        self._limit = self.count + more
+
+    async def wait(self, count: int) -> None:
+        """Return when so many signals have come."""
+        while self.count < count:
+            await self._changed.wait()

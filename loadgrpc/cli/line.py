@@ -1,0 +1,97 @@
+"""A line of output: its text, and what it means for its looks.
+
+Rule: what makes lines knows nothing of terminals, so that it can be compared in tests; what
+prints them decides about colours and characters. The text says everything; the style only
+helps to find it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, TextIO
+
+import click
+
+from loadgrpc.cli.figures import TIMES
+
+
+class Style(Enum):
+    """What a line is."""
+
+    PLAIN = "plain"
+    HEADING = "heading"
+    DIM = "dim"
+    GOOD = "good"
+    BAD = "bad"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line, without its newline."""
+
+    text: str = ""
+    style: Style = Style.PLAIN
+
+
+MIN_WIDTH: Final = 40
+"""Narrower terminals wrap."""
+
+_LOOKS: Final[dict[Style, dict[str, object]]] = {
+    Style.HEADING: {"bold": True},
+    Style.DIM: {"dim": True},
+    Style.GOOD: {"fg": "green"},
+    Style.BAD: {"fg": "red"},
+    Style.WARNING: {"fg": "yellow"},
+}
+_PLAINER: Final = str.maketrans(
+    {"µ": "u", TIMES: "x", "…": "...", "█": "#", "░": ".", "─": "-", "·": "|"}
+)
+"""For terminals that have ASCII only."""
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Whether the stream is a terminal that can move its cursor."""
+    return stream.isatty() and os.environ.get("TERM", "") not in ("dumb", "unknown")
+
+
+def has_colour(stream: TextIO) -> bool:
+    """Whether to colour what goes to the stream (https://no-color.org)."""
+    return is_terminal(stream) and not os.environ.get("NO_COLOR")
+
+
+def write(lines: Iterable[Line], stream: TextIO) -> None:
+    """Print lines, in colour where the stream has it."""
+    colour = has_colour(stream)
+    for line in lines:
+        text = spelled(line.text, stream.encoding)
+        if colour and line.style in _LOOKS:
+            text = click.style(text, **_LOOKS[line.style])  # type: ignore[arg-type]  # a literal above
+        stream.write(text + "\n")
+    stream.flush()
+
+
+def spelled(text: str, encoding: str | None) -> str:
+    """The text in characters that the encoding has."""
+    if text.isascii():
+        return text
+    encoding = encoding or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.translate(_PLAINER).encode(encoding, "replace").decode(encoding)
+    return text
+
+
+def width_of(stream: TextIO) -> int:
+    """The width to print for: that of the terminal, 120 where there is none."""
+    fallback = 120
+    if (columns := os.environ.get("COLUMNS", "")).isdecimal() and int(columns) >= MIN_WIDTH:
+        return int(columns)
+    try:
+        return max(os.get_terminal_size(stream.fileno()).columns, MIN_WIDTH)
+    except (OSError, ValueError):
+        return fallback

@@ -1,0 +1,32 @@
+"""A cluster of one: broker and agent in this process, for as long as one run lasts.
+
+Rule: the same parts, the same runner processes and the same data path as on a hundred
+machines. The broker listens on a Unix socket in a folder that only this user can enter,
+and keeps its runs in memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from loadgrpc.agent import agent
+from loadgrpc.broker import server
+
+
+@asynccontextmanager
+async def local_cluster() -> AsyncIterator[str]:
+    """A broker with one agent, connected; yields its endpoint."""
+    connected = asyncio.Event()
+    with tempfile.TemporaryDirectory(prefix="loadgrpc-", ignore_cleanup_errors=True) as folder:
+        broker_config = server.BrokerConfig(
+            listen=f"unix:{folder}/broker.sock", store=":memory:", keep_batches=False
+        )
+        async with server.running(broker_config) as endpoint:
+            agent_config = agent.AgentConfig(broker=endpoint, state_dir=Path(folder) / "agent")
+            async with agent.running(agent_config, on_connected=lambda _: connected.set()):
+                await connected.wait()
+                yield endpoint

@@ -1,0 +1,418 @@
+"""The end of a run, for people: drawn from the summary document and nothing else.
+
+Rule: a pure function from a Summary to lines. Totals first, then what hits took by name,
+then what went wrong, the most frequent first; the last line is the exit code and its
+reason. What is cut for want of room says how much was cut, and -v shows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from loadgrpc import verdict
+from loadgrpc.cli.figures import (
+    NONE,
+    NS_PER_S,
+    TIMES,
+    clip,
+    counted,
+    duration,
+    duration_column,
+    moment,
+    one_line,
+    percent,
+    printable,
+    rate,
+    shorten,
+    size,
+    span,
+)
+from loadgrpc.cli.line import Line, Style
+from loadgrpc.cli.table import Row, figures_table, labelled, text_table
+from loadgrpc.model import (
+    Accounting,
+    AgentFigures,
+    AssignmentState,
+    ElapsedFigures,
+    ExceptionInfo,
+    HitFigures,
+    IterationErrorGroup,
+    Plan,
+    Summary,
+)
+
+MAX_GROUPS: Final = 5
+"""Groups shown of each kind, unless verbose."""
+FIRST_FAILED_STATUS: Final = 400
+MAX_AGENTS: Final = 10
+"""Agents shown, unless verbose; those in trouble first."""
+MAX_NAMED: Final = 3
+"""Agents named in a line."""
+MAX_NAMES: Final = 50
+"""Names shown, unless verbose."""
+MAX_TRACEBACK: Final = 16
+"""Lines shown of a traceback, unless verbose."""
+SHOWN_OF_TRACEBACK: Final = (7, 6)
+"""Lines shown at the start and at the end of a longer one."""
+
+FIGURES: Final = ("count", "failed", "avg", "min", "p50", "p90", "p95", "p99", "max", "rate")
+BESIDE: Final = ("count", "failed", "rate")
+"""What stays beside a name when the other figures have to go beneath it."""
+_GOOD_STATES: Final = (
+    AssignmentState.STARTING,
+    AssignmentState.RUNNING,
+    AssignmentState.FINISHED,
+    AssignmentState.FINISHED_UNVERIFIED,
+)
+
+
+def report(summary: Summary, *, verbose: bool = False, width: int = 100) -> list[Line]:
+    """The whole summary, its last line included."""
+    if summary.verdict.exit_code == verdict.NOT_LOADED and not summary.iterations.started:
+        sections = [_not_loaded(summary, verbose=verbose, width=width)]
+    else:
+        sections = [
+            _totals(summary, width),
+            _names(summary, verbose=verbose, width=width),
+            _failed_hits(summary, verbose=verbose, width=width),
+            _exceptions("Failures", summary.failures, summary.iterations.failure, verbose, width),
+            _exceptions("Errors", summary.errors, summary.iterations.error, verbose, width),
+            _not_loaded(summary, verbose=verbose, width=width),
+            _agents(summary.agents, verbose=verbose, width=width),
+            _counters(summary, width),
+            _accounting(summary.accounting, width),
+        ]
+    lines: list[Line] = []
+    for section in sections:
+        if section:
+            lines += [*section, Line()]
+    return [*lines, last_line(summary)]
+
+
+def last_line(summary: Summary) -> Line:
+    """The exit code and its reason; for a run that goes on, how it looks so far."""
+    reason = one_line(summary.verdict.reason) or "passed"
+    if not summary.state.final:
+        return Line(f"{summary.state.name.lower()}, so far: {reason}", Style.WARNING)
+    code = summary.verdict.exit_code
+    return Line(f"exit {code}: {reason}", Style.GOOD if code == verdict.PASSED else Style.BAD)
+
+
+def load(plan: Plan) -> list[str]:
+    """What a plan asks for, in words."""
+    users = ", ".join(map(str, plan.users))
+    what = [users + (" user" if plan.users == (1,) else " users")]
+    if len(plan.users) > 1:
+        what = [f"{len(plan.users)} cycles of {what[0]}"]
+    if plan.duration_s is not None:
+        each = " each" if len(plan.users) > 1 else ""
+        what.append(f"for {span(plan.duration_s)}{each}")
+    else:
+        what.append(f"{counted(plan.iterations_per_user, 'iteration')} a user")
+    if plan.spawn_rate:
+        what.append(f"{plan.spawn_rate:g} users started a second")
+    if plan.agents > 1:
+        what.append(f"{'split over' if plan.split else 'on each of'} {plan.agents} agents")
+    if plan.server_url:
+        what.append(one_line(plan.server_url))
+    return what
+
+
+def _totals(summary: Summary, width: int) -> list[Line]:
+    hits, iterations = summary.hits, summary.iterations
+    state = summary.state.name.lower()
+    status = f"{state} ({one_line(summary.reason)})" if summary.reason else state
+    times = [duration(summary.duration_ns)]
+    if summary.start_time_ns is not None:
+        times.append(f"started {moment(summary.start_time_ns)}")
+    per_second = iterations.started * NS_PER_S / summary.duration_ns if summary.duration_ns else 0
+    outcomes = [str(iterations.started), rate(per_second), f"{iterations.success} success"]
+    outcomes += [
+        f"{number} {outcome}"
+        for number, outcome in (
+            (iterations.failure, "failure"),
+            (iterations.error, "error"),
+            (iterations.interrupted, "interrupted"),
+            (iterations.started - iterations.ended, "without an end"),
+        )
+        if number > 0 or outcome in ("failure", "error")
+    ]
+    broken = iterations.failure or iterations.error or iterations.ended != iterations.started
+    lines = [
+        *labelled(
+            "run",
+            [clip(one_line(summary.plan.test), width - 12), f"{summary.run_id}, {status}"],
+            width,
+            Style.HEADING,
+        ),
+        *labelled("load", load(summary.plan), width),
+        *labelled("duration", times, width),
+        *labelled(
+            "hits",
+            [
+                str(hits.count),
+                rate(hits.rate),
+                f"{hits.failed} failed ({percent(hits.failed, hits.count)})",
+            ],
+            width,
+            Style.BAD if hits.failed else Style.PLAIN,
+        ),
+        *labelled("statuses", _statuses(summary), width),
+    ]
+    if hits.elapsed != ElapsedFigures():
+        lines += labelled("elapsed", _elapsed(hits.elapsed), width)
+    lines += labelled("iterations", outcomes, width, Style.BAD if broken else Style.PLAIN)
+    if hits.bytes_sent or hits.bytes_received:
+        lines += labelled(
+            "data",
+            [
+                f"{size(hits.bytes_received)} received",
+                f"{size(hits.bytes_sent)} sent",
+            ],
+            width,
+        )
+    return lines
+
+
+def _statuses(summary: Summary) -> list[str]:
+    """How many answers had each status, and how many hits had no answer."""
+    answers: dict[int, int] = {}
+    for name in summary.names:
+        for status, count in name.statuses.items():
+            answers[status] = answers.get(status, 0) + count
+    shown = [f"{status}: {answers[status]}" for status in sorted(answers)]
+    silent = summary.hits.count - sum(answers.values())
+    return [*shown, f"no answer: {silent}"] if silent > 0 and summary.names else shown
+
+
+def _elapsed(elapsed: ElapsedFigures) -> list[str]:
+    return [f"{name} {duration(ns)}" for name, ns in _points(elapsed)]
+
+
+def _points(elapsed: ElapsedFigures) -> list[tuple[str, int]]:
+    return [
+        (name, getattr(elapsed, f"{name}_ns"))
+        for name in ("avg", "min", "p50", "p90", "p95", "p99", "max")
+    ]
+
+
+def _names(summary: Summary, *, verbose: bool, width: int) -> list[Line]:
+    if not summary.names:
+        return []
+    shown = list(summary.names)
+    if len(shown) > MAX_NAMES and not verbose:
+        shown = sorted(shown, key=lambda entry: -entry.hits.count)[:MAX_NAMES]
+        shown.sort(key=lambda entry: (entry.name, entry.method))
+    rows = [_figures_row(f"{entry.method} {entry.name}".strip(), entry.hits) for entry in shown]
+    if len(summary.names) > 1:
+        rows.append(_figures_row("all", summary.hits))
+    return [
+        *figures_table("Hits by name", FIGURES, rows, width, beside=BESIDE),
+        *_more(len(summary.names) - len(shown), "name"),
+    ]
+
+
+def _figures_row(name: str, hits: HitFigures) -> Row:
+    answered = hits.elapsed != ElapsedFigures()
+    return Row(
+        one_line(name),
+        (
+            str(hits.count),
+            str(hits.failed),
+            *(duration_column(ns) if answered else NONE for _, ns in _points(hits.elapsed)),
+            rate(hits.rate),
+        ),
+        Style.BAD if hits.failed else Style.PLAIN,
+    )
+
+
+def _failed_hits(summary: Summary, *, verbose: bool, width: int) -> list[Line]:
+    """Answers of 400 and above, and hits without an answer, grouped."""
+    groups = [
+        (count, _status(status), f"{entry.method} {entry.name}")
+        for entry in summary.names
+        for status, count in entry.statuses.items()
+        if status >= FIRST_FAILED_STATUS and entry.hits.failed
+    ] + [
+        (
+            group.count,
+            ": ".join(filter(None, (group.error.name.lower(), group.error_message))),
+            f"{group.method} {group.name}",
+        )
+        for group in summary.hit_errors
+    ]
+    if not groups:
+        return []
+    groups.sort(key=lambda group: -group[0])
+    shown = groups if verbose else groups[:MAX_GROUPS]
+    digits = len(str(shown[0][0]))
+    lines = [
+        Line(
+            f"Failed hits: {summary.hits.failed} of {summary.hits.count} "
+            f"({percent(summary.hits.failed, summary.hits.count)})",
+            Style.HEADING,
+        )
+    ]
+    for count, what, name in shown:
+        lead = f"  {count:>{digits}} {TIMES} "
+        what_line = one_line(what)
+        name_line = one_line(name)
+        together = f"{lead}{what_line}  {name_line}"
+        if len(together) <= width:
+            lines.append(Line(together))
+        else:
+            lines += [
+                Line(lead + (what_line if verbose else shorten(what_line, width - len(lead)))),
+                Line(" " * len(lead) + shorten(name_line, width - len(lead))),
+            ]
+    return [*lines, *_more(len(groups) - len(shown), "group")]
+
+
+def _status(status: int) -> str:
+    """`404 Not Found`."""
+    from http import HTTPStatus  # noqa: PLC0415 - only failed runs need it
+
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)
+
+
+def _exceptions(
+    heading: str,
+    groups: Sequence[IterationErrorGroup],
+    total: int,
+    verbose: bool,  # noqa: FBT001 - one call for each heading, beside each other
+    width: int,
+) -> list[Line]:
+    if not groups:
+        return []
+    in_groups = counted(len(groups), "group")
+    lines = [Line(f"{heading}: {counted(total, 'iteration')} in {in_groups}", Style.HEADING)]
+    shown = groups if verbose else groups[:MAX_GROUPS]
+    digits = len(str(shown[0].count))
+    for group in shown:
+        lead = f"  {group.count:>{digits}} {TIMES} "
+        indent = " " * len(lead)
+        raised = _raised(group.exception)
+        lines += [
+            Line(lead + (raised if verbose else clip(raised, width - len(lead))), Style.BAD),
+            Line(indent + shorten(one_line(group.test), width - len(indent))),
+            *_traceback(group.exception.traceback, indent, verbose=verbose),
+        ]
+    return [*lines, *_more(len(groups) - len(shown), "group")]
+
+
+def _raised(exception: ExceptionInfo) -> str:
+    """`ValueError: what was wrong`, on one line."""
+    return one_line(": ".join(filter(None, (exception.type, exception.message))))
+
+
+def _traceback(text: str, indent: str, *, verbose: bool) -> list[Line]:
+    """A traceback; of a long one its last part, and of that its start and its end."""
+    lines = printable(text.rstrip()).splitlines()
+    if len(lines) > MAX_TRACEBACK and not verbose:
+        starts = [at for at, line in enumerate(lines) if line.startswith("Traceback (most recent")]
+        last = lines[starts[-1] if starts else 0 :]
+        head, tail = SHOWN_OF_TRACEBACK
+        if len(last) > MAX_TRACEBACK:
+            last = [*last[:head], "…", *last[-tail:]]
+        left_out = len(lines) - len(last) + ("…" in last)
+        lines = [*last, f"({counted(left_out, 'line')} left out; -v shows all)"]
+    return [Line(f"{indent}{line}".rstrip(), Style.DIM) for line in lines]
+
+
+def _not_loaded(summary: Summary, *, verbose: bool, width: int) -> list[Line]:
+    """Why agents could not load the test: one line for each reason."""
+    reasons: dict[ExceptionInfo, list[str]] = {}
+    for agent in summary.agents:
+        if agent.load_error is not None:
+            reasons.setdefault(agent.load_error, []).append(agent.agent_id)
+    if not reasons:
+        return []
+    lines: list[Line] = []
+    for exception, agents in reasons.items():
+        said = one_line(exception.message) in one_line(summary.verdict.reason)
+        if said and len(summary.agents) == 1 and not verbose:
+            continue  # the last line says it
+        where = _where(agents, len(summary.agents))
+        text = f"test not loaded{where}: {_raised(exception)}"
+        lines += [
+            Line(text if verbose else clip(text, 2 * width), Style.BAD),
+            *(_traceback(exception.traceback, "  ", verbose=True) if verbose else ()),
+        ]
+    return lines
+
+
+def _where(agents: Sequence[str], total: int) -> str:
+    if total == 1:
+        return ""
+    if len(agents) == total:
+        return f" on all {total} agents"
+    named = ", ".join(agents[:MAX_NAMED])
+    left_out = len(agents) - MAX_NAMED
+    more = f" and {left_out} more" if left_out > 0 else ""
+    return f" on {named}{more} ({len(agents)} of {total} agents)"
+
+
+def _agents(agents: Sequence[AgentFigures], *, verbose: bool, width: int) -> list[Line]:
+    fine = all(agent.state in _GOOD_STATES and not agent.reason for agent in agents)
+    if not agents or (len(agents) == 1 and fine and not verbose):
+        return []
+    troubled_first = sorted(agents, key=lambda agent: agent.state in _GOOD_STATES)
+    shown = agents if verbose or len(agents) <= MAX_AGENTS else troubled_first[:MAX_AGENTS]
+    headings = ["Agents", "host", "state", "hits", "iterations"]
+    rows = [
+        [
+            one_line(agent.agent_id),
+            one_line(agent.hostname),
+            agent.state.name.lower().replace("_", " "),
+            str(agent.hits),
+            str(agent.iterations),
+        ]
+        for agent in shown
+    ]
+    return [
+        *text_table(headings, rows, width),
+        *_more(len(agents) - len(shown), "agent"),
+        *(
+            Line(f"  {one_line(agent.agent_id)}: {one_line(agent.reason)}", Style.WARNING)
+            for agent in shown
+            if agent.reason
+        ),
+    ]
+
+
+def _counters(summary: Summary, width: int) -> list[Line]:
+    if not summary.counters:
+        return []
+    rows = [Row(one_line(name), (str(value),)) for name, value in sorted(summary.counters.items())]
+    return figures_table("Counters", ("count",), rows, width)
+
+
+def _accounting(accounting: Accounting, width: int) -> list[Line]:
+    if accounting == Accounting():
+        return []
+    lines = labelled(
+        "accounting",
+        [
+            f"{counted(accounting.committed, 'event')} committed",
+            f"{counted(accounting.duplicates, 'duplicate')} refused",
+            f"{accounting.rejected} rejected",
+            f"{accounting.lost} lost",
+        ],
+        width,
+        Style.BAD if accounting.losses or accounting.rejected else Style.PLAIN,
+    )
+    for loss in accounting.losses:
+        count = f"at least {loss.count}" if loss.at_least else str(loss.count)
+        where = f" on {one_line(loss.agent_id)}" if loss.agent_id else ""
+        lines.append(Line(f"  {count} lost{where}: {one_line(loss.reason)}", Style.BAD))
+    return lines
+
+
+def _more(count: int, noun: str) -> list[Line]:
+    if count <= 0:
+        return []
+    return [Line(f"  and {counted(count, f'more {noun}')}; -v shows all", Style.DIM)]

@@ -1,0 +1,37 @@
+"""`loadgrpc` itself: the list of commands, --version and --help."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+
+import loadgrpc
+from loadgrpc.cli.command import LazyGroup
+
+COMMANDS: Final = {
+    name: f"loadgrpc.cli.{name}"
+    for name in ("run", "broker", "agent", "status", "runs", "show", "stop")
+}
+"""Each command and the module it is in, in the order people meet them."""
+
+
+@click.group(
+    cls=LazyGroup,
+    modules=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(loadgrpc.__version__, prog_name="loadgrpc", message="%(prog)s %(version)s")
+def root() -> None:
+    """Load testing with ordinary Python functional tests.
+
+    \b
+    On this machine, nothing to set up:
+      loadgrpc run example.TestWebSite.test_es -u 10:20:30 -i 20
+    On many machines:
+      loadgrpc broker                    once
+      loadgrpc agent -b HOST:7979        on each machine
+      loadgrpc run TEST -u 100 -d 5m -b HOST:7979 -a 5
+
+    `loadgrpc COMMAND --help` explains a command.
+    """  # noqa: D301 - \b is click's mark for "do not wrap"

@@ -1,0 +1,58 @@
+"""`loadgrpc show RUN`: the summary of a run, at any time."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from loadgrpc import verdict
+from loadgrpc.cli import DEFAULT_BROKER, values
+from loadgrpc.cli.command import Command
+
+if TYPE_CHECKING:
+    from loadgrpc.client import Client
+    from loadgrpc.model import Summary
+
+
+@click.command(cls=Command)
+@click.argument("run_id", metavar="RUN")
+@click.option(
+    "-b",
+    "--broker",
+    type=values.Address(),
+    default=DEFAULT_BROKER,
+    show_default=True,
+    help="The broker that owns the run.",
+)
+@click.option("--json", is_flag=True, help="Print the summary document instead.")
+@click.option("-v", "--verbose", is_flag=True, help="Whole tracebacks, all groups, the agents.")
+def command(run_id: str, broker: str, json: bool, verbose: bool) -> int:  # noqa: FBT001 - click
+    """Show the summary of a run.
+
+    Of one that goes on, it shows the figures so far.
+
+    The exit code is 0 whatever the run's own was; that is in the last line.
+
+    \b
+    For people, and for programs:
+      loadgrpc show RUN -b HOST:7979
+      loadgrpc show RUN -b HOST:7979 --json
+    """  # noqa: D301 - \b is click's mark for "do not wrap"
+    from loadgrpc.cli.connection import ask  # noqa: PLC0415
+
+    async def get(client: Client) -> Summary:
+        return await client.get_summary(run_id)
+
+    summary = ask(broker, get)
+    if json:
+        from loadgrpc.protocol.document import summary_json  # noqa: PLC0415
+
+        print(summary_json(summary))
+        return verdict.PASSED
+    from loadgrpc.cli import line  # noqa: PLC0415
+    from loadgrpc.cli.report import report  # noqa: PLC0415
+
+    line.write(report(summary, verbose=verbose, width=line.width_of(sys.stdout)), sys.stdout)
+    return verdict.PASSED

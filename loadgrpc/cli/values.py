@@ -1,0 +1,245 @@
+"""What people type, read: users, iterations, durations, addresses, rates.
+
+Rule: each reader takes the text and gives the value or raises ValueError with a message
+that says what is wrong and what is accepted; bounds are those of the model.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any, Final, Generic, TypeVar
+
+import click
+
+from loadgrpc import model
+
+T = TypeVar("T")
+
+_NUMBER: Final = re.compile(r"[0-9]{1,18}")
+_SECONDS: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
+_DURATION: Final = re.compile(
+    r"(?:(?P<h>[0-9]{1,12}(?:\.[0-9]{1,9})?)h)?"
+    r"(?:(?P<m>[0-9]{1,12}(?:\.[0-9]{1,9})?)m)?"
+    r"(?:(?P<s>[0-9]{1,12}(?:\.[0-9]{1,9})?)s)?"
+    r"(?:(?P<ms>[0-9]{1,12}(?:\.[0-9]{1,9})?)ms)?"
+)
+_UNIT_S: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_HOST: Final = re.compile(r"\[[0-9A-Fa-f:.%a-z]+\]|[^\s:/\[\]]+")
+MAX_PORT: Final = 65_535
+
+
+def count(text: str, least: int, most: int) -> int:
+    """A whole number within bounds."""
+    if not _NUMBER.fullmatch(text) or not least <= int(text) <= most:
+        raise ValueError(f"{text!r} is not a whole number from {least} to {most}")
+    return int(text)
+
+
+def users(text: str) -> tuple[int, ...]:
+    """Users of each cycle: `10`, `10:20:30`."""
+    try:
+        cycles = tuple(count(part, 1, model.MAX_USERS) for part in text.split(":"))
+    except ValueError as error:
+        raise ValueError(f"{error}; expected users of each cycle, as 10 or 10:20:30") from None
+    if len(cycles) > model.MAX_CYCLES:
+        raise ValueError(f"{len(cycles)} cycles are more than {model.MAX_CYCLES}")
+    return cycles
+
+
+def iterations(text: str) -> tuple[int, ...]:
+    """Iterations of each user in a cycle: `20`, or Loads' `5:5`, which is summed."""
+    try:
+        parts = tuple(count(part, 1, model.MAX_ITERATIONS) for part in text.split(":"))
+    except ValueError as error:
+        raise ValueError(f"{error}; expected iterations of each user, as 20 or 5:5") from None
+    if sum(parts) > model.MAX_ITERATIONS:
+        raise ValueError(f"{text!r} sums to more than {model.MAX_ITERATIONS}")
+    return parts
+
+
+def seconds(text: str, *, most: float, zero: bool = False) -> float:
+    """A duration: `90`, `90s`, `5m`, `1h30m`, `1.5s`, `500ms`."""
+    if _SECONDS.fullmatch(text):
+        value = float(text)
+    elif text and (match := _DURATION.fullmatch(text)):
+        value = sum(float(part) * _UNIT_S[unit] for unit, part in match.groupdict("0").items())
+    else:
+        raise ValueError(f"{text!r} is not a duration; expected 90, 90s, 5m, 1h30m, 1.5s or 500ms")
+    value = round(value, 9)
+    if value > most or (value == 0 and not zero):
+        least = "0s or more" if zero else "more than 0s"
+        raise ValueError(f"{text!r} is out of range; expected {least} and at most {most:.0f}s")
+    return value
+
+
+def rate(text: str) -> float:
+    """A rate a second, 0 or more."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise ValueError(f"{text!r} is not a number, 0 or more; expected users a second, as 5")
+    return value
+
+
+def address(text: str, *, least_port: int = 1) -> str:
+    """`HOST:PORT`, the host a name, an IPv4 address or a bracketed IPv6 one."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not _HOST.fullmatch(host):
+        raise ValueError(f"{text!r} is not HOST:PORT; expected an address as 127.0.0.1:7979")
+    try:
+        count(port, least_port, MAX_PORT)
+    except ValueError:
+        raise ValueError(
+            f"{text!r} has no port from {least_port} to {MAX_PORT}; "
+            "expected an address as 127.0.0.1:7979"
+        ) from None
+    return text
+
+
+def is_loopback(host_port: str) -> bool:
+    """Whether an address can be reached from this machine only. Names are not looked up."""
+    import ipaddress  # noqa: PLC0415 - only brokers ask
+
+    host = host_port.rpartition(":")[0].strip("[]")
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def url(text: str) -> str:
+    """A server's URL."""
+    scheme, separator, rest = text.partition("://")
+    if not separator or not scheme or not rest:
+        raise ValueError(f"{text!r} is not a URL; expected one as http://127.0.0.1:8000")
+    return text
+
+
+def test_name(text: str) -> str:
+    """The name of a test."""
+    from loadgrpc.protocol.convert import is_test_name  # noqa: PLC0415 - protobuf is heavy
+
+    if not is_test_name(text):
+        raise ValueError(f"{text!r} is not the name of a test; expected {TestName.meaning}")
+    return text
+
+
+test_name.__test__ = False  # type: ignore[attr-defined]  # not a test, whatever pytest thinks
+
+
+class Value(click.ParamType, Generic[T]):  # type: ignore[type-arg]  # generic in new clicks only
+    """A parameter that is read by one of the functions above."""
+
+    meaning = ""
+    """What a missing parameter should have been."""
+
+    def read(self, text: str) -> T:
+        """The value of the text, or ValueError."""
+        raise NotImplementedError
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> T | Any:
+        """The value; defaults are values already."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return self.read(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Users(Value[tuple[int, ...]]):
+    """See `users`."""
+
+    name = "N[:N...]"
+
+    def read(self, text: str) -> tuple[int, ...]:
+        """See Value."""
+        return users(text)
+
+
+class Iterations(Value[tuple[int, ...]]):
+    """See `iterations`."""
+
+    name = "N[:N...]"
+
+    def read(self, text: str) -> tuple[int, ...]:
+        """See Value."""
+        return iterations(text)
+
+
+class Count(Value[int]):
+    """See `count`."""
+
+    name = "N"
+
+    def __init__(self, least: int, most: int) -> None:
+        self.least, self.most = least, most
+
+    def read(self, text: str) -> int:
+        """See Value."""
+        return count(text, self.least, self.most)
+
+
+class Seconds(Value[float]):
+    """See `seconds`."""
+
+    name = "TIME"
+
+    def __init__(self, most: float, *, zero: bool = False) -> None:
+        self.most, self.zero = most, zero
+
+    def read(self, text: str) -> float:
+        """See Value."""
+        return seconds(text, most=self.most, zero=self.zero)
+
+
+class Rate(Value[float]):
+    """See `rate`."""
+
+    name = "N"
+
+    def read(self, text: str) -> float:
+        """See Value."""
+        return rate(text)
+
+
+class Address(Value[str]):
+    """See `address`."""
+
+    name = "HOST:PORT"
+
+    def __init__(self, least_port: int = 1) -> None:
+        self.least_port = least_port
+
+    def read(self, text: str) -> str:
+        """See Value."""
+        return address(text, least_port=self.least_port)
+
+
+class Url(Value[str]):
+    """See `url`."""
+
+    name = "URL"
+
+    def read(self, text: str) -> str:
+        """See Value."""
+        return url(text)
+
+
+class TestName(Value[str]):
+    """See `test_name`."""
+
+    __test__ = False  # not a test, whatever pytest thinks of its name
+    name = "TEST"
+    meaning = "package.module.Class.method or file.py::Class.method"
+
+    def read(self, text: str) -> str:
+        """See Value."""
+        return test_name(text)

@@ -1,0 +1,129 @@
+"""A client of a broker. Rule: convert, call, turn statuses into errors; nothing more."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import Any, Final, Self
+
+import grpc
+import grpc.aio
+
+from loadgrpc.errors import Unavailable
+from loadgrpc.model import Agent, BrokerInfo, Plan, Progress, Run, StopMode, Summary
+from loadgrpc.protocol import convert, status
+from loadgrpc.protocol.transport import new_channel
+from loadgrpc.v1 import control_pb2, control_pb2_grpc
+
+CONNECT_TIMEOUT_S: Final = 2.5
+CALL_TIMEOUT_S: Final = 30.0
+
+
+class Client:
+    """A connection to a broker, for use on one event loop.
+
+        async with Client.connect("127.0.0.1:7979") as client:
+            run = await client.start_run(Plan(test="example.TestWebSite.test_es"))
+
+    Every method raises errors of `loadgrpc.errors`: Unavailable when the broker cannot be
+    reached or does not answer, NotFound for a run it does not know.
+    """
+
+    def __init__(self, channel: grpc.aio.Channel, endpoint: str, connect_timeout_s: float) -> None:
+        self._channel = channel
+        self._endpoint = endpoint
+        self._connect_timeout_s = connect_timeout_s
+        self._control = control_pb2_grpc.ControlServiceStub(channel)
+
+    @classmethod
+    def connect(cls, endpoint: str, *, connect_timeout_s: float = CONNECT_TIMEOUT_S) -> Self:
+        """A client of the broker at `endpoint`, HOST:PORT or unix:PATH; use it in `async with`.
+
+        Entering raises Unavailable when the broker does not answer in time.
+        """
+        return cls(new_channel(endpoint), endpoint, connect_timeout_s)
+
+    async def __aenter__(self) -> Self:
+        # Waits for the connection while it comes and goes, but not for longer than asked.
+        try:
+            await self._control.GetBroker(
+                control_pb2.GetBrokerRequest(),
+                timeout=self._connect_timeout_s,
+                wait_for_ready=True,
+            )
+        except grpc.aio.AioRpcError as error:
+            await self._channel.close()
+            if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                raise Unavailable(f"no broker answers at {self._endpoint}") from error
+            if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+                raise Unavailable(f"what answers at {self._endpoint} is no broker") from error
+            raise status.from_rpc_error(error) from error
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._channel.close()
+
+    async def start_run(self, plan: Plan, *, request_id: str = "") -> Run:
+        """Starts a run. TooFewAgents, InvalidRequest and AlreadyExists say why not."""
+        request = control_pb2.StartRunRequest(
+            plan=convert.plan_to_proto(plan), request_id=request_id
+        )
+        return convert.run_from_proto((await _called(self._control.StartRun, request)).run)
+
+    async def get_run(self, run_id: str) -> Run:
+        """The state of a run."""
+        request = control_pb2.GetRunRequest(run_id=run_id)
+        return convert.run_from_proto((await _called(self._control.GetRun, request)).run)
+
+    async def watch_run(self, run_id: str) -> AsyncIterator[Run | Progress]:
+        """The run, then its changes, and its figures once a second; ends after its end."""
+        call = self._control.WatchRun(control_pb2.WatchRunRequest(run_id=run_id))
+        try:
+            async for response in call:
+                if response.WhichOneof("update") == "run":
+                    yield convert.run_from_proto(response.run)
+                else:
+                    yield convert.progress_from_proto(response.progress)
+        except grpc.aio.AioRpcError as error:
+            raise status.from_rpc_error(error) from error
+        finally:
+            call.cancel()
+
+    async def stop_run(self, run_id: str, mode: StopMode = StopMode.GRACEFUL) -> Run:
+        """Stops a run; again, or when it is over, changes nothing."""
+        request = control_pb2.StopRunRequest(run_id=run_id, mode=int(mode))  # type: ignore[arg-type]  # an enum's number
+        return convert.run_from_proto((await _called(self._control.StopRun, request)).run)
+
+    async def get_summary(self, run_id: str) -> Summary:
+        """The result of a run, or its figures so far."""
+        request = control_pb2.GetSummaryRequest(run_id=run_id)
+        response = await _called(self._control.GetSummary, request)
+        return convert.summary_from_proto(response.summary)
+
+    async def list_runs(self, *, page_size: int = 0, page_token: str = "") -> tuple[list[Run], str]:
+        """A page of runs, the newest first, and the token of the next; empty: the last."""
+        request = control_pb2.ListRunsRequest(page_size=page_size, page_token=page_token)
+        response = await _called(self._control.ListRuns, request)
+        return [convert.run_from_proto(run) for run in response.runs], response.next_page_token
+
+    async def list_agents(self) -> list[Agent]:
+        """The agents the broker knows, by id."""
+        response = await _called(self._control.ListAgents, control_pb2.ListAgentsRequest())
+        return [convert.agent_from_proto(agent) for agent in response.agents]
+
+    async def get_broker(self) -> BrokerInfo:
+        """About the broker itself."""
+        response = await _called(self._control.GetBroker, control_pb2.GetBrokerRequest())
+        return convert.broker_from_proto(response)
+
+
+async def _called(method: Any, request: Any) -> Any:
+    try:
+        return await method(request, timeout=CALL_TIMEOUT_S)
+    except grpc.aio.AioRpcError as error:
+        raise status.from_rpc_error(error) from error

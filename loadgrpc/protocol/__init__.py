@@ -1,0 +1,1 @@
+"""The border between messages and the domain: converters in pairs, errors and statuses, columns."""

@@ -1,0 +1,342 @@
+"""Batches of events, decoded: rows and columns become NumPy columns and a few plain rows.
+
+Rule: what a stranger sends is checked here, entry by entry for rows and block by block
+for blocks; what is wrong is counted and named, never raised. Everything is in the order
+of its sequence numbers: rows, hit blocks, test blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loadgrpc.errors import InvalidRequest
+from loadgrpc.model import ExceptionInfo, HitError, TestOutcome
+from loadgrpc.protocol.convert import (
+    duration_from_proto,
+    exception_from_proto,
+    timestamp_from_proto,
+)
+from loadgrpc.v1 import event_pb2, runner_pb2
+
+Column = NDArray[np.int64]
+
+MAX_BLOCK_ENTRIES: Final = 1_000_000
+MAX_VIOLATIONS: Final = 10
+MAX_NAME_CHARS: Final = 1_024
+_FAILED_FROM: Final = 400
+_WIDTHS: Final = {1: "<u1", 2: "<u2", 4: "<u4", 8: "<u8"}
+_MAX_NS: Final = 2**63 - 1
+
+
+class HitLabel(NamedTuple):
+    """What hits of one series have in common."""
+
+    name: str
+    method: str
+    status: int
+    error: HitError
+    error_message: str
+
+    @property
+    def answered(self) -> bool:
+        """Whether there was a whole answer."""
+        return self.error is HitError.NONE
+
+    @property
+    def failed(self) -> bool:
+        """Whether hits of this label count as failed."""
+        return not self.answered or self.status >= _FAILED_FROM
+
+
+class IterationLabel(NamedTuple):
+    """What iterations of one kind have in common."""
+
+    test: str
+    outcome: TestOutcome
+    exception: ExceptionInfo | None
+
+
+@dataclass(frozen=True)
+class Hits:
+    """Hits as columns of equal length; times are wall-clock nanoseconds of the runner."""
+
+    labels: Sequence[HitLabel]
+    label: Column
+    start_ns: Column
+    elapsed_ns: Column
+    bytes_sent: Column
+    bytes_received: Column
+
+
+@dataclass(frozen=True)
+class Iterations:
+    """Whole iterations as columns of equal length."""
+
+    labels: Sequence[IterationLabel]
+    label: Column
+    start_ns: Column
+    elapsed_ns: Column
+
+
+@dataclass
+class Decoded:
+    """A batch, decoded. What rows say of iterations is counted apart from whole iterations."""
+
+    hits: list[Hits] = field(default_factory=list)
+    iterations: list[Iterations] = field(default_factory=list)
+    starts: int = 0
+    """Rows that say an iteration began."""
+    stops: int = 0
+    """Rows that say an iteration ended."""
+    outcomes: list[IterationLabel] = field(default_factory=list)
+    """Rows that say how an iteration ended."""
+    counters: list[tuple[str, int]] = field(default_factory=list)
+    active_users: int | None = None
+    """The latest of the batch."""
+    first_ns: int | None = None
+    """The earliest moment that rows about iterations name."""
+    last_ns: int | None = None
+    """The latest."""
+    rejected: int = 0
+    rejected_hits: int = 0
+    violations: list[str] = field(default_factory=list)
+    """What is wrong with the rejected, a sentence each; the first ten."""
+
+    @property
+    def hit_count(self) -> int:
+        """Valid hits of the batch."""
+        return sum(len(hits.label) for hits in self.hits)
+
+    def reject(self, count: int, violation: str) -> None:
+        """Counts `count` events as rejected."""
+        self.rejected += count
+        if len(self.violations) < MAX_VIOLATIONS:
+            self.violations.append(violation)
+
+
+def size(batch: runner_pb2.EventBatch) -> int:
+    """Events of a batch: as many sequence numbers it takes."""
+    return (
+        len(batch.events)
+        + sum(block.count for block in batch.hit_blocks)
+        + sum(block.count for block in batch.test_blocks)
+    )
+
+
+def decode(batch: runner_pb2.EventBatch, *, arrival_ns: int, skip: int = 0) -> Decoded:
+    """The events of `batch` without the first `skip`.
+
+    `arrival_ns` (wall clock) stands in for the time of rows that have none.
+    """
+    decoded = Decoded()
+    rows = batch.events[skip:] if skip else batch.events
+    _decode_rows(rows, arrival_ns, decoded)
+    skip = max(0, skip - len(batch.events))
+    for at, hit_block in enumerate(batch.hit_blocks):
+        try:
+            hits = _decode_hits(hit_block)
+        except InvalidRequest as error:
+            decoded.reject(max(0, hit_block.count - skip), f"hit_blocks[{at}]: {error}")
+            decoded.rejected_hits += max(0, hit_block.count - skip)
+        else:
+            decoded.hits.append(_without_first(hits, skip) if skip else hits)
+        skip = max(0, skip - hit_block.count)
+    for at, test_block in enumerate(batch.test_blocks):
+        try:
+            tests = _decode_iterations(test_block)
+        except InvalidRequest as error:
+            decoded.reject(max(0, test_block.count - skip), f"test_blocks[{at}]: {error}")
+        else:
+            decoded.iterations.append(_iterations_without_first(tests, skip) if skip else tests)
+        skip = max(0, skip - test_block.count)
+    return decoded
+
+
+# Blocks
+
+
+def _decode_hits(block: event_pb2.HitBlock) -> Hits:
+    base_ns, count = _base(block)
+    labels = [_hit_label(label) for label in block.labels]
+    return Hits(
+        labels=labels,
+        label=_indexes("label", block.label, count, len(labels)),
+        start_ns=_column("start_ns", block.start_ns, count) + base_ns,
+        elapsed_ns=_column("elapsed_ns", block.elapsed_ns, count),
+        bytes_sent=_column("bytes_sent", block.bytes_sent, count),
+        bytes_received=_column("bytes_received", block.bytes_received, count),
+    )
+
+
+def _decode_iterations(block: event_pb2.TestBlock) -> Iterations:
+    base_ns, count = _base(block)
+    labels = [_iteration_label(label) for label in block.labels]
+    return Iterations(
+        labels=labels,
+        label=_indexes("label", block.label, count, len(labels)),
+        start_ns=_column("start_ns", block.start_ns, count) + base_ns,
+        elapsed_ns=_column("elapsed_ns", block.elapsed_ns, count),
+    )
+
+
+def _base(block: event_pb2.HitBlock | event_pb2.TestBlock) -> tuple[int, int]:
+    if not 0 < block.count <= MAX_BLOCK_ENTRIES:
+        raise InvalidRequest(f"count must be from 1 to {MAX_BLOCK_ENTRIES}")
+    if not block.HasField("base_time"):
+        raise InvalidRequest("base_time is required")
+    return timestamp_from_proto(block.base_time), block.count
+
+
+def _column(name: str, data: bytes, count: int) -> Column:
+    if not data:
+        return np.zeros(count, np.int64)
+    width, remainder = divmod(len(data), count)
+    if remainder or width not in _WIDTHS:
+        raise InvalidRequest(
+            f"column {name} has {len(data)} bytes, which is not {count} entries of equal width"
+        )
+    values = np.frombuffer(data, _WIDTHS[width])
+    if width == 8 and values.max() > _MAX_NS:  # noqa: PLR2004 - the widest column
+        raise InvalidRequest(f"column {name} has a value over 2**63-1")
+    return values.astype(np.int64)
+
+
+def _indexes(name: str, data: bytes, count: int, bound: int) -> Column:
+    indexes = _column(name, data, count)
+    if indexes.max() >= bound:
+        raise InvalidRequest(f"column {name} points to entry {indexes.max()} of {bound}")
+    return indexes
+
+
+def _hit_label(label: event_pb2.HitLabel) -> HitLabel:
+    if not label.name:
+        raise InvalidRequest("a label has no name")
+    return _answered_or_not(
+        label.name, label.method, label.status, label.error, label.error_message
+    )
+
+
+def _answered_or_not(name: str, method: str, status: int, error: int, message: str) -> HitLabel:
+    """A label; a hit without status and without error had no answer all the same."""
+    try:
+        kind = HitError(error)
+    except ValueError:
+        kind = HitError.OTHER  # of a newer protocol
+    if status == 0 and kind is HitError.NONE:
+        kind, message = HitError.OTHER, message or "no status"
+    return HitLabel(name[:MAX_NAME_CHARS], method, status, kind, message[:MAX_NAME_CHARS])
+
+
+def _iteration_label(label: event_pb2.TestLabel) -> IterationLabel:
+    if not label.test:
+        raise InvalidRequest("a label has no test")
+    try:
+        outcome = TestOutcome(label.outcome)
+    except ValueError:
+        raise InvalidRequest(f"a label has the unknown outcome {label.outcome}") from None
+    exception = exception_from_proto(label.exception) if label.HasField("exception") else None
+    return IterationLabel(label.test, outcome, exception)
+
+
+def _without_first(hits: Hits, skip: int) -> Hits:
+    return Hits(
+        hits.labels,
+        hits.label[skip:],
+        hits.start_ns[skip:],
+        hits.elapsed_ns[skip:],
+        hits.bytes_sent[skip:],
+        hits.bytes_received[skip:],
+    )
+
+
+def _iterations_without_first(tests: Iterations, skip: int) -> Iterations:
+    return Iterations(
+        tests.labels, tests.label[skip:], tests.start_ns[skip:], tests.elapsed_ns[skip:]
+    )
+
+
+# Rows
+
+
+def _decode_rows(rows: Iterable[event_pb2.Event], arrival_ns: int, decoded: Decoded) -> None:
+    labels: dict[HitLabel, int] = {}
+    hits: list[tuple[int, int, int, int, int]] = []
+    for row in rows:
+        kind = row.WhichOneof("event")
+        time_ns = timestamp_from_proto(row.time) if row.HasField("time") else arrival_ns
+        try:
+            if kind == "hit":
+                label, start_ns, elapsed_ns = _row_hit(row.hit, time_ns)
+                index = labels.setdefault(label, len(labels))
+                sizes = (row.hit.bytes_sent, row.hit.bytes_received)
+                hits.append((index, start_ns, elapsed_ns, *sizes))
+            else:
+                _decode_row(row, kind, time_ns, decoded)
+        except (InvalidRequest, OverflowError) as error:
+            decoded.reject(1, f"{kind or 'event'}: {error}")
+            decoded.rejected_hits += kind == "hit"
+    if hits:
+        columns = np.array(hits, np.int64).T
+        decoded.hits.append(Hits(list(labels), *columns))
+
+
+def _row_hit(hit: event_pb2.Hit, end_ns: int) -> tuple[HitLabel, int, int]:
+    name = hit.name or hit.url.partition("#")[0].partition("?")[0]
+    if not name:
+        raise InvalidRequest("needs a name or a url")
+    if not hit.HasField("elapsed"):
+        raise InvalidRequest("needs elapsed")
+    elapsed_ns = duration_from_proto(hit.elapsed)
+    if elapsed_ns < 0:
+        raise InvalidRequest("elapsed is negative")
+    if max(hit.bytes_sent, hit.bytes_received) > _MAX_NS:
+        raise InvalidRequest("a size is over 2**63-1")
+    start_ns = (
+        timestamp_from_proto(hit.start_time) if hit.HasField("start_time") else end_ns - elapsed_ns
+    )
+    label = _answered_or_not(name, hit.method, hit.status, hit.error, hit.error_message)
+    return label, start_ns, elapsed_ns
+
+
+_OUTCOMES: Final = {
+    "test_success": TestOutcome.SUCCESS,
+    "test_failure": TestOutcome.FAILURE,
+    "test_error": TestOutcome.ERROR,
+}
+
+
+def _decode_row(row: event_pb2.Event, kind: str | None, time_ns: int, decoded: Decoded) -> None:
+    if kind is None:
+        raise InvalidRequest("nothing is set, or only something unknown here")
+    if kind == "state":
+        decoded.active_users = row.state.active_users
+        return
+    if kind == "counter":
+        if not row.counter.name:
+            raise InvalidRequest("needs a name")
+        increment = row.counter.increment if row.counter.HasField("increment") else 1
+        decoded.counters.append((row.counter.name[:MAX_NAME_CHARS], increment))
+        return
+    body = getattr(row, kind)
+    if not body.test:
+        raise InvalidRequest("needs a test")
+    if kind == "test_start":
+        decoded.starts += 1
+    elif kind == "test_stop":
+        decoded.stops += 1
+    else:
+        outcome = _OUTCOMES[kind]
+        if outcome is TestOutcome.SUCCESS:
+            exception = None
+        elif body.exception.type:
+            exception = exception_from_proto(body.exception)
+        else:
+            raise InvalidRequest("needs an exception with a type")
+        decoded.outcomes.append(IterationLabel(body.test, outcome, exception))
+    decoded.first_ns = time_ns if decoded.first_ns is None else min(decoded.first_ns, time_ns)
+    decoded.last_ns = time_ns if decoded.last_ns is None else max(decoded.last_ns, time_ns)

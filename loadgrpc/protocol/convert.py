@@ -1,0 +1,580 @@
+"""Messages to domain values and back, in pairs: `x_to_proto`, `x_from_proto`.
+
+Rule: wire types stop here. What comes from a stranger (a plan, a source, a registration)
+is checked here, every wrong field is named, and what comes out is valid. What comes from
+a broker of ours (a run, a summary) is taken as it is.
+"""
+
+from __future__ import annotations
+
+import re
+
+from google.protobuf import duration_pb2, timestamp_pb2
+
+from loadgrpc import model
+from loadgrpc.errors import InvalidRequest, Violation
+from loadgrpc.v1 import control_pb2, event_pb2, run_pb2, runner_pb2
+
+NS_PER_S = 1_000_000_000
+MAX_ID_CHARS = 128
+
+_TEST_NAME = re.compile(r"[^\s:]+\.[^\s.:]+\.[^\s.:]+|[^\n]+?::[^\s:]+(::|\.)[^\s:.]+")
+"""`package.module.Class.method`, or `file.py::Class.method`."""
+
+
+# Times and durations
+
+
+def timestamp_to_proto(wall_ns: int) -> timestamp_pb2.Timestamp:
+    """Wall-clock nanoseconds as a Timestamp."""
+    return timestamp_pb2.Timestamp(seconds=wall_ns // NS_PER_S, nanos=wall_ns % NS_PER_S)
+
+
+def timestamp_from_proto(message: timestamp_pb2.Timestamp) -> int:
+    """A Timestamp as wall-clock nanoseconds."""
+    return message.seconds * NS_PER_S + message.nanos
+
+
+def duration_to_proto(duration_ns: int) -> duration_pb2.Duration:
+    """Nanoseconds, not negative, as a Duration."""
+    return duration_pb2.Duration(seconds=duration_ns // NS_PER_S, nanos=duration_ns % NS_PER_S)
+
+
+def duration_from_proto(message: duration_pb2.Duration) -> int:
+    """A Duration as nanoseconds."""
+    return message.seconds * NS_PER_S + message.nanos
+
+
+def seconds_to_proto(seconds: float) -> duration_pb2.Duration:
+    """Seconds as a Duration."""
+    return duration_to_proto(round(seconds * NS_PER_S))
+
+
+def seconds_from_proto(message: duration_pb2.Duration) -> float:
+    """A Duration as seconds."""
+    return duration_from_proto(message) / NS_PER_S
+
+
+# Plans and assignments
+
+
+def plan_to_proto(plan: model.Plan) -> run_pb2.RunSpec:
+    """A plan as RunSpec."""
+    message = run_pb2.RunSpec(
+        test=plan.test,
+        users=plan.users,
+        iterations=plan.iterations,
+        agents=plan.agents,
+        split=plan.split,
+        spawn_rate=plan.spawn_rate,
+        server_url=plan.server_url,
+        processes=plan.processes,
+        stop_timeout=seconds_to_proto(plan.stop_timeout_s),
+    )
+    if plan.duration_s is not None:
+        message.duration.CopyFrom(seconds_to_proto(plan.duration_s))
+    return message
+
+
+def plan_from_proto(message: run_pb2.RunSpec) -> model.Plan:
+    """A RunSpec as a plan, defaults filled in.
+
+    Raises:
+        InvalidRequest: fields break a rule of run.proto; all of them are named.
+    """
+    violations = _plan_violations(message)
+    if violations:
+        raise InvalidRequest(violations)
+    timed = message.HasField("duration")
+    return model.Plan(
+        test=message.test,
+        users=tuple(message.users) or (1,),
+        iterations=tuple(message.iterations) or (() if timed else (1,)),
+        duration_s=seconds_from_proto(message.duration) if timed else None,
+        agents=message.agents or 1,
+        split=message.split,
+        spawn_rate=message.spawn_rate,
+        server_url=message.server_url,
+        processes=message.processes,
+        stop_timeout_s=(
+            seconds_from_proto(message.stop_timeout)
+            if message.HasField("stop_timeout")
+            else model.DEFAULT_STOP_TIMEOUT_S
+        ),
+    )
+
+
+def is_test_name(test: str) -> bool:
+    """Whether this can be the name of a test at all."""
+    return _TEST_NAME.fullmatch(test) is not None
+
+
+def _plan_violations(plan: run_pb2.RunSpec) -> list[Violation]:
+    found: list[Violation] = []
+
+    def check(valid: bool, field: str, description: str) -> None:  # noqa: FBT001 - reads as a sentence
+        if not valid:
+            found.append(Violation(f"plan.{field}", description))
+
+    check(
+        is_test_name(plan.test),
+        "test",
+        "must be package.module.Class.method or file.py::Class.method"
+        + (f", not {plan.test!r}" if plan.test else "; it is required"),
+    )
+    check(len(plan.users) <= model.MAX_CYCLES, "users", f"has more than {model.MAX_CYCLES} entries")
+    for at, users in enumerate(plan.users):
+        check(0 < users <= model.MAX_USERS, f"users[{at}]", f"must be from 1 to {model.MAX_USERS}")
+    for at, iterations in enumerate(plan.iterations):
+        check(
+            0 < iterations <= model.MAX_ITERATIONS,
+            f"iterations[{at}]",
+            f"must be from 1 to {model.MAX_ITERATIONS}",
+        )
+    check(
+        sum(plan.iterations) <= model.MAX_ITERATIONS,
+        "iterations",
+        f"must sum to at most {model.MAX_ITERATIONS}",
+    )
+    if plan.HasField("duration"):
+        check(not plan.iterations, "duration", "cannot be combined with iterations")
+        check(
+            0 < seconds_from_proto(plan.duration) <= model.MAX_DURATION_S,
+            "duration",
+            f"must be more than 0s and at most {model.MAX_DURATION_S:.0f}s",
+        )
+    if plan.HasField("stop_timeout"):
+        check(
+            0 <= seconds_from_proto(plan.stop_timeout) <= model.MAX_STOP_TIMEOUT_S,
+            "stop_timeout",
+            f"must be from 0s to {model.MAX_STOP_TIMEOUT_S:.0f}s",
+        )
+    check(plan.agents <= model.MAX_AGENTS, "agents", f"must be at most {model.MAX_AGENTS}")
+    check(0 <= plan.spawn_rate < float("inf"), "spawn_rate", "must be a finite number, 0 or more")
+    check(
+        not plan.server_url or "://" in plan.server_url,
+        "server_url",
+        "must be a URL, as http://127.0.0.1:8000",
+    )
+    check(
+        plan.processes <= model.MAX_PROCESSES,
+        "processes",
+        f"must be at most {model.MAX_PROCESSES}",
+    )
+    return found
+
+
+def assignment_to_proto(assignment: model.Assignment) -> runner_pb2.Assignment:
+    """An assignment as its message."""
+    message = runner_pb2.Assignment(
+        run_id=assignment.run_id,
+        agent_id=assignment.agent_id,
+        test=assignment.test,
+        spawn_rate=assignment.spawn_rate,
+        server_url=assignment.server_url,
+        processes=assignment.processes,
+        stop_timeout=seconds_to_proto(assignment.stop_timeout_s),
+    )
+    for cycle in assignment.cycles:
+        part = message.cycles.add(users=cycle.users, iterations=cycle.iterations)
+        if cycle.duration_s is not None:
+            part.duration.CopyFrom(seconds_to_proto(cycle.duration_s))
+    return message
+
+
+def assignment_from_proto(message: runner_pb2.Assignment) -> model.Assignment:
+    """An assignment from its message."""
+    return model.Assignment(
+        run_id=message.run_id,
+        agent_id=message.agent_id,
+        test=message.test,
+        cycles=tuple(
+            model.Cycle(
+                users=cycle.users,
+                iterations=cycle.iterations,
+                duration_s=(
+                    seconds_from_proto(cycle.duration) if cycle.HasField("duration") else None
+                ),
+            )
+            for cycle in message.cycles
+        ),
+        spawn_rate=message.spawn_rate,
+        server_url=message.server_url,
+        processes=message.processes,
+        stop_timeout_s=seconds_from_proto(message.stop_timeout),
+    )
+
+
+def source_to_proto(source: model.SourceId) -> runner_pb2.SourceId:
+    """A source's identity as its message."""
+    return runner_pb2.SourceId(
+        run_id=source.run_id, agent_id=source.agent_id, runner_id=source.runner_id
+    )
+
+
+def source_from_proto(message: runner_pb2.SourceId) -> model.SourceId:
+    """A source's identity from its message.
+
+    Raises:
+        InvalidRequest: a part is missing or too long.
+    """
+    source = model.SourceId(message.run_id, message.agent_id, message.runner_id)
+    violations = [
+        Violation(f"source.{field}", f"is required, at most {MAX_ID_CHARS} characters")
+        for field in ("run_id", "agent_id", "runner_id")
+        if not 0 < len(getattr(source, field)) <= MAX_ID_CHARS
+    ]
+    if violations:
+        raise InvalidRequest(violations)
+    return source
+
+
+# Runs, agents, broker
+
+
+def run_to_proto(run: model.Run) -> run_pb2.Run:
+    """A run as its message."""
+    return run_pb2.Run(
+        run_id=run.run_id,
+        state=int(run.state),  # type: ignore[arg-type]  # an enum's number
+        reason=run.reason,
+        plan=plan_to_proto(run.plan),
+        create_time=timestamp_to_proto(run.create_time_ns),
+        start_time=_optional_timestamp(run.start_time_ns),
+        end_time=_optional_timestamp(run.end_time_ns),
+        agent_ids=run.agent_ids,
+    )
+
+
+def run_from_proto(message: run_pb2.Run) -> model.Run:
+    """A run from its message."""
+    return model.Run(
+        run_id=message.run_id,
+        state=model.RunState(message.state),
+        reason=message.reason,
+        plan=plan_from_proto(message.plan),
+        create_time_ns=timestamp_from_proto(message.create_time),
+        start_time_ns=_time_or_none(message, "start_time"),
+        end_time_ns=_time_or_none(message, "end_time"),
+        agent_ids=tuple(message.agent_ids),
+    )
+
+
+def agent_to_proto(agent: model.Agent) -> control_pb2.Agent:
+    """An agent as its message."""
+    return control_pb2.Agent(
+        agent_id=agent.agent_id,
+        hostname=agent.hostname,
+        pid=agent.pid,
+        version=agent.version,
+        cores=agent.cores,
+        state=int(agent.state),  # type: ignore[arg-type]  # an enum's number
+        run_id=agent.run_id,
+        last_seen_time=timestamp_to_proto(agent.last_seen_time_ns),
+    )
+
+
+def agent_from_proto(message: control_pb2.Agent) -> model.Agent:
+    """An agent from its message."""
+    return model.Agent(
+        agent_id=message.agent_id,
+        hostname=message.hostname,
+        pid=message.pid,
+        version=message.version,
+        cores=message.cores,
+        state=model.AgentState(message.state),
+        run_id=message.run_id,
+        last_seen_time_ns=timestamp_from_proto(message.last_seen_time),
+    )
+
+
+def broker_to_proto(broker: model.BrokerInfo) -> control_pb2.GetBrokerResponse:
+    """A broker about itself as its message."""
+    return control_pb2.GetBrokerResponse(
+        version=broker.version,
+        pid=broker.pid,
+        hostname=broker.hostname,
+        store=broker.store,
+        start_time=timestamp_to_proto(broker.start_time_ns),
+        agents=broker.agents,
+        active_runs=broker.active_runs,
+    )
+
+
+def broker_from_proto(message: control_pb2.GetBrokerResponse) -> model.BrokerInfo:
+    """A broker about itself from its message."""
+    return model.BrokerInfo(
+        version=message.version,
+        pid=message.pid,
+        hostname=message.hostname,
+        store=message.store,
+        start_time_ns=timestamp_from_proto(message.start_time),
+        agents=message.agents,
+        active_runs=message.active_runs,
+    )
+
+
+# Figures
+
+
+def exception_to_proto(exception: model.ExceptionInfo) -> event_pb2.ExceptionInfo:
+    """An exception as its message."""
+    return event_pb2.ExceptionInfo(
+        type=exception.type, message=exception.message, traceback=exception.traceback
+    )
+
+
+def exception_from_proto(message: event_pb2.ExceptionInfo) -> model.ExceptionInfo:
+    """An exception from its message."""
+    return model.ExceptionInfo(
+        type=message.type, message=message.message, traceback=message.traceback
+    )
+
+
+_ELAPSED = ("avg", "min", "p50", "p90", "p95", "p99", "max")
+
+
+def hits_to_proto(figures: model.HitFigures) -> run_pb2.HitFigures:
+    """Figures of hits as their message."""
+    elapsed = run_pb2.ElapsedFigures(
+        **{name: duration_to_proto(getattr(figures.elapsed, f"{name}_ns")) for name in _ELAPSED}
+    )
+    return run_pb2.HitFigures(
+        count=figures.count,
+        failed=figures.failed,
+        rate=figures.rate,
+        elapsed=elapsed,
+        bytes_sent=figures.bytes_sent,
+        bytes_received=figures.bytes_received,
+    )
+
+
+def hits_from_proto(message: run_pb2.HitFigures) -> model.HitFigures:
+    """Figures of hits from their message."""
+    return model.HitFigures(
+        count=message.count,
+        failed=message.failed,
+        rate=message.rate,
+        elapsed=model.ElapsedFigures(
+            **{
+                f"{name}_ns": duration_from_proto(getattr(message.elapsed, name))
+                for name in _ELAPSED
+            }
+        ),
+        bytes_sent=message.bytes_sent,
+        bytes_received=message.bytes_received,
+    )
+
+
+def iterations_to_proto(figures: model.IterationFigures) -> run_pb2.IterationFigures:
+    """Figures of iterations as their message."""
+    return run_pb2.IterationFigures(
+        started=figures.started,
+        success=figures.success,
+        failure=figures.failure,
+        error=figures.error,
+        interrupted=figures.interrupted,
+    )
+
+
+def iterations_from_proto(message: run_pb2.IterationFigures) -> model.IterationFigures:
+    """Figures of iterations from their message."""
+    return model.IterationFigures(
+        started=message.started,
+        success=message.success,
+        failure=message.failure,
+        error=message.error,
+        interrupted=message.interrupted,
+    )
+
+
+def progress_to_proto(progress: model.Progress) -> control_pb2.RunProgress:
+    """Live figures as their message."""
+    return control_pb2.RunProgress(
+        elapsed=duration_to_proto(progress.elapsed_ns),
+        fraction=progress.fraction,
+        cycle=progress.cycle,
+        cycles=progress.cycles,
+        users=progress.users,
+        hits=progress.hits,
+        failed_hits=progress.failed_hits,
+        rate=progress.rate,
+        p50=duration_to_proto(progress.p50_ns),
+        p95=duration_to_proto(progress.p95_ns),
+        iterations=iterations_to_proto(progress.iterations),
+        agents=progress.agents,
+    )
+
+
+def progress_from_proto(message: control_pb2.RunProgress) -> model.Progress:
+    """Live figures from their message."""
+    return model.Progress(
+        elapsed_ns=duration_from_proto(message.elapsed),
+        fraction=message.fraction,
+        cycle=message.cycle,
+        cycles=message.cycles,
+        users=message.users,
+        hits=message.hits,
+        failed_hits=message.failed_hits,
+        rate=message.rate,
+        p50_ns=duration_from_proto(message.p50),
+        p95_ns=duration_from_proto(message.p95),
+        iterations=iterations_from_proto(message.iterations),
+        agents=message.agents,
+    )
+
+
+def summary_to_proto(summary: model.Summary) -> run_pb2.RunSummary:
+    """A summary as its message."""
+    accounting = summary.accounting
+    return run_pb2.RunSummary(
+        run_id=summary.run_id,
+        state=int(summary.state),  # type: ignore[arg-type]  # an enum's number
+        reason=summary.reason,
+        verdict=run_pb2.Verdict(exit_code=summary.verdict.exit_code, reason=summary.verdict.reason),
+        plan=plan_to_proto(summary.plan),
+        create_time=timestamp_to_proto(summary.create_time_ns),
+        start_time=_optional_timestamp(summary.start_time_ns),
+        end_time=_optional_timestamp(summary.end_time_ns),
+        duration=duration_to_proto(summary.duration_ns),
+        hits=hits_to_proto(summary.hits),
+        iterations=iterations_to_proto(summary.iterations),
+        names=[
+            run_pb2.NameFigures(
+                name=entry.name,
+                method=entry.method,
+                hits=hits_to_proto(entry.hits),
+                statuses=entry.statuses,
+            )
+            for entry in summary.names
+        ],
+        failures=[_group_to_proto(group) for group in summary.failures],
+        errors=[_group_to_proto(group) for group in summary.errors],
+        hit_errors=[
+            run_pb2.HitErrorGroup(
+                count=group.count,
+                name=group.name,
+                method=group.method,
+                error=int(group.error),  # type: ignore[arg-type]  # an enum's number
+                error_message=group.error_message,
+            )
+            for group in summary.hit_errors
+        ],
+        agents=[
+            run_pb2.AgentFigures(
+                agent_id=agent.agent_id,
+                hostname=agent.hostname,
+                hits=agent.hits,
+                iterations=agent.iterations,
+                state=int(agent.state),  # type: ignore[arg-type]  # an enum's number
+                reason=agent.reason,
+                load_error=exception_to_proto(agent.load_error) if agent.load_error else None,
+            )
+            for agent in summary.agents
+        ],
+        counters=summary.counters,
+        accounting=run_pb2.Accounting(
+            committed=accounting.committed,
+            duplicates=accounting.duplicates,
+            rejected=accounting.rejected,
+            lost=accounting.lost,
+            losses=[
+                run_pb2.Loss(
+                    reason=loss.reason,
+                    count=loss.count,
+                    at_least=loss.at_least,
+                    agent_id=loss.agent_id,
+                )
+                for loss in accounting.losses
+            ],
+        ),
+    )
+
+
+def summary_from_proto(message: run_pb2.RunSummary) -> model.Summary:
+    """A summary from its message."""
+    return model.Summary(
+        run_id=message.run_id,
+        state=model.RunState(message.state),
+        reason=message.reason,
+        verdict=model.Verdict(exit_code=message.verdict.exit_code, reason=message.verdict.reason),
+        plan=plan_from_proto(message.plan),
+        create_time_ns=timestamp_from_proto(message.create_time),
+        start_time_ns=_time_or_none(message, "start_time"),
+        end_time_ns=_time_or_none(message, "end_time"),
+        duration_ns=duration_from_proto(message.duration),
+        hits=hits_from_proto(message.hits),
+        iterations=iterations_from_proto(message.iterations),
+        names=tuple(
+            model.NameFigures(
+                name=entry.name,
+                method=entry.method,
+                hits=hits_from_proto(entry.hits),
+                statuses=dict(entry.statuses),
+            )
+            for entry in message.names
+        ),
+        failures=tuple(_group_from_proto(group) for group in message.failures),
+        errors=tuple(_group_from_proto(group) for group in message.errors),
+        hit_errors=tuple(
+            model.HitErrorGroup(
+                count=group.count,
+                name=group.name,
+                method=group.method,
+                error=model.HitError(group.error),
+                error_message=group.error_message,
+            )
+            for group in message.hit_errors
+        ),
+        agents=tuple(
+            model.AgentFigures(
+                agent_id=agent.agent_id,
+                hostname=agent.hostname,
+                hits=agent.hits,
+                iterations=agent.iterations,
+                state=model.AssignmentState(agent.state),
+                reason=agent.reason,
+                load_error=(
+                    exception_from_proto(agent.load_error) if agent.HasField("load_error") else None
+                ),
+            )
+            for agent in message.agents
+        ),
+        counters=dict(message.counters),
+        accounting=model.Accounting(
+            committed=message.accounting.committed,
+            duplicates=message.accounting.duplicates,
+            rejected=message.accounting.rejected,
+            losses=tuple(
+                model.Loss(
+                    reason=loss.reason,
+                    count=loss.count,
+                    at_least=loss.at_least,
+                    agent_id=loss.agent_id,
+                )
+                for loss in message.accounting.losses
+            ),
+        ),
+    )
+
+
+def _group_to_proto(group: model.IterationErrorGroup) -> run_pb2.IterationErrorGroup:
+    return run_pb2.IterationErrorGroup(
+        count=group.count, test=group.test, exception=exception_to_proto(group.exception)
+    )
+
+
+def _group_from_proto(message: run_pb2.IterationErrorGroup) -> model.IterationErrorGroup:
+    return model.IterationErrorGroup(
+        count=message.count,
+        test=message.test,
+        exception=exception_from_proto(message.exception),
+    )
+
+
+def _optional_timestamp(wall_ns: int | None) -> timestamp_pb2.Timestamp | None:
+    return None if wall_ns is None else timestamp_to_proto(wall_ns)
+
+
+def _time_or_none(message: run_pb2.Run | run_pb2.RunSummary, field: str) -> int | None:
+    return timestamp_from_proto(getattr(message, field)) if message.HasField(field) else None

@@ -1,0 +1,94 @@
+"""One table between our errors and gRPC statuses, both ways.
+
+Rule: the server side calls `to_status`, the client side `from_rpc_error`; nobody else
+knows a status code. INVALID_ARGUMENT carries google.rpc.BadRequest with the fields that
+are wrong, every error carries google.rpc.ErrorInfo with its reason. What is not a
+LoadgrpcError is a defect: the caller logs it whole, and the other side sees "internal
+error" without details.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import grpc
+
+from loadgrpc import errors
+
+if TYPE_CHECKING:
+    from google.rpc import status_pb2
+
+DOMAIN: Final = "loadgrpc"
+
+TABLE: Final[dict[type[errors.LoadgrpcError], grpc.StatusCode]] = {
+    errors.InvalidRequest: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.NotFound: grpc.StatusCode.NOT_FOUND,
+    errors.AlreadyExists: grpc.StatusCode.ALREADY_EXISTS,
+    errors.TooFewAgents: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.Superseded: grpc.StatusCode.ABORTED,
+    errors.NotAllowed: grpc.StatusCode.UNAUTHENTICATED,
+    errors.Unavailable: grpc.StatusCode.UNAVAILABLE,
+    errors.TestNotLoaded: grpc.StatusCode.FAILED_PRECONDITION,
+}
+"""Each error and its status. Total over the tree, and one to one (a test sees to it)."""
+
+_BY_CODE: Final = {code: error for error, code in TABLE.items()}
+
+
+def code_of(error: errors.LoadgrpcError) -> grpc.StatusCode:
+    """The status code of an error, by the nearest class in the table."""
+    for kind in type(error).__mro__:
+        if kind in TABLE:
+            return TABLE[kind]
+    return grpc.StatusCode.INTERNAL
+
+
+def to_status(error: errors.LoadgrpcError) -> status_pb2.Status:
+    """The google.rpc.Status that tells a client of `error`."""
+    # Imported here: a run without errors does not need them, and they cost start-up time.
+    from google.rpc import error_details_pb2, status_pb2  # noqa: PLC0415
+
+    status = status_pb2.Status(code=code_of(error).value[0], message=str(error))
+    info = error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN)
+    status.details.add().Pack(info)
+    if isinstance(error, errors.InvalidRequest) and error.violations:
+        bad_request = error_details_pb2.BadRequest()
+        for violation in error.violations:
+            bad_request.field_violations.add(
+                field=violation.field, description=violation.description
+            )
+        status.details.add().Pack(bad_request)
+    return status
+
+
+def from_rpc_error(error: grpc.RpcError) -> errors.LoadgrpcError:
+    """The error that a failed call stands for.
+
+    Calls that never reached the other side, or were cut off, are Unavailable. A status
+    that is not in the table is a plain LoadgrpcError naming it.
+    """
+    code: grpc.StatusCode = error.code()
+    details: str = error.details() or code.name.lower()
+    if code is grpc.StatusCode.INVALID_ARGUMENT:
+        return errors.InvalidRequest(_violations(error) or details)
+    if code in (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED):
+        return errors.Unavailable(details)
+    kind = _BY_CODE.get(code)
+    if kind is None:
+        return errors.LoadgrpcError(f"{code.name}: {details}")
+    return kind(details)
+
+
+def _violations(error: grpc.RpcError) -> list[errors.Violation]:
+    from google.rpc import error_details_pb2  # noqa: PLC0415 - as in to_status
+    from grpc_status import rpc_status  # noqa: PLC0415
+
+    status = rpc_status.from_call(error)
+    found = []
+    for detail in status.details if status else ():
+        bad_request = error_details_pb2.BadRequest()
+        if detail.Is(bad_request.DESCRIPTOR) and detail.Unpack(bad_request):
+            found += [
+                errors.Violation(v.field, v.description) for v in bad_request.field_violations
+            ]
+    return found

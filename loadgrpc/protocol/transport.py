@@ -1,0 +1,145 @@
+"""How both ends of a connection are set up, and how errors leave a servicer.
+
+Rule: every server answers health checks and reflection; every option of gRPC that this
+project relies on stands here, with its reason. Servicer methods are wrapped in `unary` or
+`stream`: they raise errors of ours, and only here do these become statuses.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, Final, NoReturn, TypeAlias, TypeVar
+
+import grpc
+import grpc.aio
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+from loadgrpc.errors import LoadgrpcError, Unavailable
+from loadgrpc.protocol import status
+from loadgrpc.reflection import add_reflection
+
+MAX_MESSAGE_BYTES: Final = 16 << 20
+
+_SERVER_OPTIONS: Final = (
+    # Two brokers on one port would share its connections silently.
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    # Clients ping every 20 s; a server that permits less answers with "too_many_pings".
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+)
+_CHANNEL_OPTIONS: Final = (
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    # A connection that was cut without a word is found out within 30 s.
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+    # A broker that was restarted is found again within seconds, not after minutes.
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 3_000),
+    # Loopback and clusters are no place for a proxy from the environment.
+    ("grpc.enable_http_proxy", 0),
+)
+
+Servicer = TypeVar("Servicer")
+Request = TypeVar("Request")
+Response = TypeVar("Response")
+Context: TypeAlias = Any
+"""grpc.aio.ServicerContext, for which no types are published."""
+
+_log = logging.getLogger(__name__)
+
+
+async def new_server(services: Sequence[str]) -> grpc.aio.Server:
+    """A server that answers health checks and reflection for `services`, by full name."""
+    server = grpc.aio.server(options=_SERVER_OPTIONS)
+    checks = health.aio.HealthServicer()
+    for name in ("", *services):
+        await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
+    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+    add_reflection(server, (*services, health.SERVICE_NAME))
+    return server
+
+
+def listen(server: grpc.aio.Server, address: str) -> str:
+    """Binds `server` to `address`, HOST:PORT or unix:PATH, and tells where it listens.
+
+    Port 0 becomes a free one.
+
+    Raises:
+        Unavailable: the address is taken, or is none of this machine's.
+    """
+    try:
+        port = server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise Unavailable(f"cannot listen on {address}: {_bind_reason(address)}") from error
+    return address if address.startswith("unix:") else f"{address.rpartition(':')[0]}:{port}"
+
+
+def new_channel(endpoint: str) -> grpc.aio.Channel:
+    """A channel to `endpoint`. Make few of them: each costs a connection and memory."""
+    return grpc.aio.insecure_channel(endpoint, options=_CHANNEL_OPTIONS)
+
+
+def unary(
+    method: Callable[[Servicer, Request, Context], Awaitable[Response]],
+) -> Callable[[Servicer, Request, Context], Awaitable[Response]]:
+    """Turns errors of a servicer's method into statuses."""
+
+    @functools.wraps(method)
+    async def translated(self: Servicer, request: Request, context: Context) -> Response:
+        try:
+            return await method(self, request, context)
+        except Exception as error:  # noqa: BLE001 - logged and answered
+            await _abort(context, error)
+
+    return translated
+
+
+def stream(
+    method: Callable[[Servicer, Any, Context], AsyncIterator[Response]],
+) -> Callable[[Servicer, Any, Context], AsyncIterator[Response]]:
+    """Turns errors of a servicer's streaming method into statuses."""
+
+    @functools.wraps(method)
+    async def translated(self: Servicer, request: Any, context: Context) -> AsyncIterator[Response]:
+        try:
+            async for response in method(self, request, context):
+                yield response
+        except Exception as error:  # noqa: BLE001 - logged and answered
+            await _abort(context, error)
+
+    return translated
+
+
+async def _abort(context: Context, error: Exception) -> NoReturn:
+    if isinstance(error, grpc.aio.AbortError):
+        raise error
+    if isinstance(error, LoadgrpcError):
+        from grpc_status import rpc_status  # noqa: PLC0415 - a run without errors does not need it
+
+        await context.abort_with_status(rpc_status.to_status(status.to_status(error)))
+    else:
+        _log.error("a defect: please report it", exc_info=error)
+        await context.abort(grpc.StatusCode.INTERNAL, "internal error")
+    raise AssertionError("abort returned")
+
+
+def _bind_reason(address: str) -> str:
+    """Why the operating system refuses `address`; gRPC itself does not say."""
+    import socket  # noqa: PLC0415 - on this path only
+
+    if address.startswith("unix:"):
+        return "the socket cannot be made there"
+    host, _, port = address.rpartition(":")
+    try:
+        found = socket.getaddrinfo(host.strip("[]") or None, int(port), type=socket.SOCK_STREAM)
+        family, kind, protocol, _, target = found[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.bind(target)
+    except (OSError, ValueError) as error:
+        return getattr(error, "strerror", None) or str(error)
+    return "it cannot be bound"

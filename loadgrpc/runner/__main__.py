@@ -1,0 +1,21 @@
+"""`python -m loadgrpc.runner`: a user process. The only place that patches.
+
+Started by the link, with one end of a socket in LOADGRPC_USER_PROCESS_FD.
+"""
+
+from gevent import monkey
+
+monkey.patch_all()
+
+import os  # noqa: E402 - nothing may be imported before the patching
+import signal  # noqa: E402
+import socket  # noqa: E402
+
+from loadgrpc.runner.pipe import SOCKET_FD_ENV  # noqa: E402
+from loadgrpc.runner.process import UserProcess  # noqa: E402
+
+if __name__ == "__main__":
+    # These go to the whole process group; the link hears them and decides.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    UserProcess(socket.socket(fileno=int(os.environ.pop(SOCKET_FD_ENV)))).run()

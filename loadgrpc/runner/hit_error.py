@@ -1,0 +1,82 @@
+"""What went wrong with a hit: a kind, and one line that equal mishaps share.
+
+Rule: classify at the wire, where the exception still is what happened, and not where
+requests has wrapped it.
+"""
+
+from __future__ import annotations
+
+import http.client
+import re
+import socket
+import ssl
+
+from urllib3 import exceptions
+
+from loadgrpc.model import HitError
+from loadgrpc.runner.exception_text import is_a, message, type_name
+
+_MESSAGE_CHARACTERS = 400
+# `HTTPConnectionPool(host='a', port=1): ` and, in older versions, `<….HTTPConnection object>: `
+_SPEAKER = re.compile(r"^(\w+\(host=[^)]*\)|<[\w.]+ object>): ")
+_NAMED = (HitError.PROTOCOL, HitError.ABORTED, HitError.OTHER)
+"""Kinds whose message starts with the exception's type, because its text says too little."""
+
+# First that applies. NewConnectionError is a ConnectTimeoutError, and stands before it.
+_KINDS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], HitError], ...] = (
+    ((exceptions.NameResolutionError, socket.gaierror), HitError.DNS),
+    (exceptions.NewConnectionError, HitError.CONNECT),
+    ((exceptions.TimeoutError, TimeoutError), HitError.TIMEOUT),
+    ((exceptions.SSLError, ssl.SSLError, ssl.CertificateError), HitError.TLS),
+    ((http.client.RemoteDisconnected, http.client.IncompleteRead), HitError.CLOSED),
+    ((http.client.HTTPException, exceptions.HTTPError), HitError.PROTOCOL),
+    (OSError, HitError.CLOSED),
+    (Exception, HitError.OTHER),
+    (BaseException, HitError.ABORTED),
+)
+
+
+def classify(error: BaseException, *, connecting: bool) -> tuple[HitError, str]:
+    """The kind of an exception, and its text in one line.
+
+    `connecting`: it happened before the connection stood.
+    """
+    root = _root(error)
+    kind = next(kind for types, kind in _KINDS if isinstance(root, types))
+    if kind is HitError.ABORTED and is_a(root, "gevent.timeout.Timeout"):
+        kind = HitError.TIMEOUT  # one that the test set itself
+    elif kind is HitError.CLOSED and connecting:
+        kind = HitError.CONNECT
+    elif kind is HitError.TLS and isinstance(root, ssl.SSLEOFError) and not connecting:
+        kind = HitError.CLOSED
+    text = _line(root)
+    if kind in _NAMED or not text:
+        text = f"{type_name(root)}: {text}" if text else type_name(root)
+    return kind, text
+
+
+def _root(error: BaseException) -> BaseException:
+    """What urllib3 wrapped: the proxy's error, the system's error, the TLS library's."""
+    while True:
+        inner: object = None
+        if isinstance(error, exceptions.ProxyError):
+            inner = error.original_error
+        elif isinstance(error, exceptions.SSLError) and error.args:
+            inner = error.args[0]
+        if not isinstance(inner, BaseException):
+            return error
+        error = inner
+
+
+def _line(error: BaseException) -> str:
+    cause = error.__cause__
+    if isinstance(error, exceptions.NewConnectionError) and isinstance(cause, OSError):
+        error = cause  # a NameResolutionError, too
+    if isinstance(error, OSError) and error.strerror and not isinstance(error, ssl.SSLError):
+        text = error.strerror
+    elif isinstance(error, exceptions.HTTPError) and error.args and isinstance(error.args[-1], str):
+        text = error.args[-1]  # before it stands the pool or the connection that says so
+    else:
+        text = message(error)
+    text = _SPEAKER.sub("", " ".join(text.split()))
+    return text[:_MESSAGE_CHARACTERS]

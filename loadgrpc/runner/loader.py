@@ -1,0 +1,220 @@
+"""Finds the test that a plan names.
+
+Rule: whatever goes wrong becomes one TestNotLoaded whose sentence says what was looked
+for, where, and what is there instead; nobody should have to read a traceback to find a
+typing error. Code that breaks while it is imported keeps its traceback.
+
+Two ways to name a test:
+
+    package.module.Class.method      from a folder, which goes first on the path
+    path/file.py::Class.method       a file; its own folder goes first on the path
+    path/file.py::Class::method      the same, as pytest writes it
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import pkgutil
+import sys
+import unittest
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from pathlib import Path
+from traceback import FrameSummary
+from types import ModuleType
+from typing import NamedTuple
+
+from loadgrpc.errors import TestNotLoaded
+from loadgrpc.runner.exception_text import message, traceback_text, type_name, visible_frames
+
+_PARTS = 2
+"""After the module: the class and the method."""
+_SHOWN = 10
+"""Names a sentence lists."""
+
+
+class LoadedTest(NamedTuple):
+    """A test that can be run."""
+
+    case_class: type[unittest.TestCase]
+    method: str
+
+
+def load(test: str, folder: Path) -> LoadedTest:
+    """The test of this name; raises TestNotLoaded. Changes sys.path and sys.modules."""
+    folder = folder.resolve()
+    place, separator, inside = test.partition("::")
+    if not separator:  # module.Class.method
+        place, *parts = test.rsplit(".", 2)
+    else:
+        parts = inside.replace("::", ".").split(".")
+    if (
+        len(parts) != _PARTS
+        or not all(part.isidentifier() for part in parts)
+        or not (place.endswith(".py") if separator else _is_dotted_name(place))
+    ):
+        raise TestNotLoaded(
+            f"{test!r} does not name a test;"
+            " expected package.module.Class.method or path/file.py::Class.method"
+        )
+    module = (
+        _module_of_file(folder / place, folder) if separator else _module_of_name(place, folder)
+    )
+    class_name, method = parts
+    shown = _shown(module, folder)
+    case_class = _find_class(module, class_name, shown)
+    _check_method(case_class, method, shown)
+    return LoadedTest(case_class, method)
+
+
+def _is_dotted_name(name: str) -> bool:
+    return all(part.isidentifier() for part in name.split("."))
+
+
+def _module_of_name(name: str, folder: Path) -> ModuleType:
+    _put_first(folder)
+    return _import(name, folder, lambda: importlib.import_module(name))
+
+
+def _module_of_file(path: Path, folder: Path) -> ModuleType:
+    path = path.resolve()
+    if not path.is_file():
+        there = sorted(each.name for each in path.parent.glob("*.py"))
+        raise TestNotLoaded(
+            f"no file {path.name!r} in {path.parent}{_instead(path.name, there)}",
+            cause="FileNotFoundError",
+        )
+    name = path.stem
+    present = sys.modules.get(name)
+    if present is not None:
+        origin = getattr(present, "__file__", None)
+        if origin is not None and Path(origin).resolve() == path:
+            return present
+        raise TestNotLoaded(
+            f"{path} cannot be imported: a module {name!r} is there already,"
+            f" from {origin or 'Python itself'}; another file name helps"
+        )
+    _put_first(path.parent)
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise TestNotLoaded(f"{path} cannot be imported")
+    module = importlib.util.module_from_spec(spec)
+    execute = spec.loader.exec_module
+
+    def run() -> ModuleType:
+        sys.modules[name] = module
+        try:
+            execute(module)
+        except BaseException:
+            sys.modules.pop(name, None)
+            raise
+        return sys.modules.get(name, module)
+
+    return _import(name, folder, run)
+
+
+def _import(name: str, folder: Path, run: Callable[[], ModuleType]) -> ModuleType:
+    importlib.invalidate_caches()  # files may have been put there a moment ago
+    try:
+        return run()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001  # a SystemExit, too: the module's, not ours
+        frames = visible_frames(error)
+        if isinstance(error, ModuleNotFoundError) and not frames and error.name:
+            # No code of anybody's has run: the import machinery itself did not find it.
+            raise TestNotLoaded(
+                _missing_module(error.name, folder), cause="ModuleNotFoundError"
+            ) from None
+        text = " ".join(message(error).split())
+        raise TestNotLoaded(
+            f"importing {name!r} raised {type_name(error)}{text and ': '}{text}"
+            f"{_position(error, frames, folder)}",
+            cause=type_name(error),
+            traceback=traceback_text(error),
+        ) from None
+
+
+def _position(error: BaseException, frames: list[FrameSummary], folder: Path) -> str:
+    """Where it broke: the innermost line in the folder, or else the innermost."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f" ({_relative(error.filename, folder)}, line {error.lineno})"
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(folder)]
+    for frame in (ours or frames)[-1:]:
+        return f" ({_relative(frame.filename, folder)}, line {frame.lineno})"
+    return ""
+
+
+def _missing_module(missing: str, folder: Path) -> str:
+    what = f"no module named {missing!r} (imported from {folder})"
+    parent, _, last = missing.rpartition(".")
+    paths = getattr(sys.modules.get(parent), "__path__", None) if parent else [str(folder)]
+    if paths is None:
+        return f"{what}: {parent!r} is a module, not a package"
+    return f"{what}{_instead(last, [each.name for each in pkgutil.iter_modules(paths)])}"
+
+
+def _find_class(module: ModuleType, name: str, shown: str) -> type[unittest.TestCase]:
+    found = getattr(module, name, None)
+    if isinstance(found, type) and issubclass(found, unittest.TestCase):
+        return found
+    there = [
+        each
+        for each, value in vars(module).items()
+        if isinstance(value, type)
+        and issubclass(value, unittest.TestCase)
+        and value.__module__ == module.__name__
+    ]
+    what = f"{shown} has no class {name}"
+    if found is not None:
+        what = f"{shown}: {name} is not a subclass of unittest.TestCase"
+    raise TestNotLoaded(f"{what}{_instead(name, there)}")
+
+
+def _check_method(case_class: type[unittest.TestCase], name: str, shown: str) -> None:
+    where = f"{shown}: {case_class.__name__}"
+    method = getattr(case_class, name, None)
+    if not callable(method):
+        there = unittest.defaultTestLoader.getTestCaseNames(case_class)
+        raise TestNotLoaded(f"{where} has no test method {name}{_instead(name, there)}")
+    if inspect.iscoroutinefunction(method) and not issubclass(
+        case_class, unittest.IsolatedAsyncioTestCase
+    ):
+        raise TestNotLoaded(f"{where}.{name} is async, and would never be awaited")
+    try:
+        case_class(name)
+    except Exception as error:  # noqa: BLE001  # whatever the test's __init__ raises
+        raise TestNotLoaded(
+            f"{where} cannot be made: {type_name(error)}: {message(error)}",
+            cause=type_name(error),
+            traceback=traceback_text(error),
+        ) from None
+
+
+def _instead(name: str, there: Iterable[str]) -> str:
+    """The end of a sentence: the names that are meant, or else those that are there."""
+    names = [each for each in there if not each.startswith("_")]
+    close = get_close_matches(name, names, n=3)
+    if close:
+        return f"; did you mean {' or '.join(map(repr, close))}?"
+    if not names:
+        return "; it has none"
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"; it has: {', '.join(sorted(names)[:_SHOWN])}{more}"
+
+
+def _put_first(folder: Path) -> None:
+    entry = str(folder)
+    sys.path[:] = [entry, *(each for each in sys.path if each != entry)]
+
+
+def _shown(module: ModuleType, folder: Path) -> str:
+    origin = getattr(module, "__file__", None)
+    return _relative(origin, folder) if origin else module.__name__
+
+
+def _relative(filename: str, folder: Path) -> str:
+    path = Path(filename)
+    return str(path.relative_to(folder)) if path.is_relative_to(folder) else filename

@@ -1,0 +1,75 @@
+"""What goes through the socket between the link and a user process: frames.
+
+    kind: 1 byte   length: 4 bytes   events: 4 bytes   hits: 4 bytes   body: `length` bytes
+
+A BATCH frame's body is a serialised EventBatch without numbers, and says how many events
+and hits it holds, so that the link numbers it without reading it. A CONTROL frame's body is
+a JSON object. Rule: both ends of a socket belong to one installation; nothing here checks
+what a stranger might send, because no stranger can.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterator
+from enum import IntEnum
+from typing import Any, Final, NamedTuple
+
+_HEADER: Final = struct.Struct("<BIII")
+
+SOCKET_FD_ENV: Final = "LOADGRPC_USER_PROCESS_FD"
+"""Names the user process's end of the socket."""
+
+
+class Kind(IntEnum):
+    """What a frame holds."""
+
+    BATCH = 1
+    CONTROL = 2
+
+
+class Frame(NamedTuple):
+    """One frame as it was read."""
+
+    kind: Kind
+    events: int
+    hits: int
+    body: bytes
+
+    def control(self) -> dict[str, Any]:
+        """The object in a CONTROL frame."""
+        message: dict[str, Any] = json.loads(self.body)
+        return message
+
+
+def batch(body: bytes, events: int, hits: int) -> bytes:
+    """A BATCH frame."""
+    return _HEADER.pack(Kind.BATCH, len(body), events, hits) + body
+
+
+def control(message: dict[str, Any]) -> bytes:
+    """A CONTROL frame."""
+    body = json.dumps(message).encode()
+    return _HEADER.pack(Kind.CONTROL, len(body), 0, 0) + body
+
+
+class FrameReader:
+    """Puts frames together from what a socket gives, in whatever pieces."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """The frames that are whole with `data`."""
+        self._buffer += data
+        at = 0
+        while len(self._buffer) - at >= _HEADER.size:
+            kind, length, events, hits = _HEADER.unpack_from(self._buffer, at)
+            end = at + _HEADER.size + length
+            if len(self._buffer) < end:
+                break
+            body = bytes(self._buffer[at + _HEADER.size : end])
+            yield Frame(Kind(kind), events, hits, body)
+            at = end
+        del self._buffer[:at]

@@ -1,0 +1,124 @@
+"""The virtual users of one user process, cycle by cycle.
+
+Rule: a cycle is over when its last user has ended; none leaks into the next. Users look at
+the time and at `stopping` before each iteration; one that takes longer than the stop
+time-out to finish is cut off, and its iteration counts as interrupted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import gevent
+from gevent.event import Event
+
+from loadgrpc.clock import Clock
+from loadgrpc.model import Cycle
+from loadgrpc.runner.loader import LoadedTest
+from loadgrpc.runner.recorder import Recorder
+from loadgrpc.runner.user import VirtualUser
+
+KILL_TRIES: Final = 5
+KILL_WAIT_S: Final = 1.0
+"""How often, and how long apart, a user that swallows its end is cut off again."""
+
+
+class StubbornUserError(RuntimeError):
+    """A user could not be cut off: its test swallows every exception."""
+
+
+class Pool:
+    """Lives the users of a cycle."""
+
+    def __init__(
+        self, test: LoadedTest, recorder: Recorder, clock: Clock, *, server_url: str
+    ) -> None:
+        self._test = test
+        self._recorder = recorder
+        self._clock = clock
+        self._server_url = server_url
+        self._active = 0
+        self._stop_timeout_s = 0.0
+        self.stopping = Event()
+
+    def stop(self, timeout_s: float) -> None:
+        """Lets users finish their iteration; after `timeout_s` they are cut off."""
+        self._stop_timeout_s = timeout_s
+        self.stopping.set()
+
+    def run_cycle(
+        self,
+        cycle: Cycle,
+        users: Sequence[int],
+        *,
+        spawn_rate: float,
+        stop_timeout_s: float,
+    ) -> None:
+        """Lives the given `users` (numbers, from 1) of a cycle to their end.
+
+        Raises:
+            StubbornUserError: a user could not be cut off.
+        """
+        self._stop_timeout_s = stop_timeout_s
+        end_ns = None
+        if cycle.duration_s is not None:
+            end_ns = self._clock.monotonic_ns() + round(cycle.duration_s * 1e9)
+        greenlets = [
+            gevent.spawn(
+                self._live,
+                user,
+                iterations=cycle.iterations,
+                end_ns=end_ns,
+                delay_s=(user - 1) / spawn_rate if spawn_rate else 0.0,
+            )
+            for user in users
+        ]
+        everybody = gevent.spawn(gevent.joinall, greenlets)
+        gevent.wait([everybody, self.stopping], count=1, timeout=cycle.duration_s)
+        if not everybody.ready():
+            everybody.join(timeout=self._stop_timeout_s)
+        self._cut_off(greenlets)
+        for greenlet in greenlets:
+            if greenlet.exception is not None:
+                raise greenlet.exception
+
+    def _cut_off(self, greenlets: Sequence[gevent.Greenlet]) -> None:
+        for _ in range(KILL_TRIES):
+            alive = [greenlet for greenlet in greenlets if not greenlet.ready()]
+            if not alive:
+                return
+            gevent.killall(alive, block=False)
+            gevent.joinall(alive, timeout=KILL_WAIT_S)
+        raise StubbornUserError(f"{len(alive)} users cannot be stopped")
+
+    def _live(self, number: int, *, iterations: int, end_ns: int | None, delay_s: float) -> None:
+        """One user, from its start to its end."""
+        if delay_s and self.stopping.wait(delay_s):
+            return
+        user = VirtualUser(
+            self._test.case_class,
+            self._test.method,
+            self._recorder,
+            self._clock,
+            user=number,
+            server_url=self._server_url,
+        )
+        self._count(1)
+        try:
+            iteration = 0
+            while self._goes_on(iteration, iterations, end_ns):
+                iteration += 1
+                user.run_iteration(iteration)
+        finally:
+            user.close()
+            self._count(-1)
+
+    def _goes_on(self, done: int, iterations: int, end_ns: int | None) -> bool:
+        if self.stopping.is_set() or (iterations and done >= iterations):
+            return False
+        return end_ns is None or self._clock.monotonic_ns() < end_ns
+
+    def _count(self, change: int) -> None:
+        self._active += change
+        self._recorder.users(self._active)

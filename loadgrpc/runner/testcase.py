@@ -1,0 +1,76 @@
+"""The base class of tests.
+
+Rule: a test is a functional test first. Under `python -m unittest` and pytest it behaves
+as any other, records nothing and leaves nothing open; in a load run a virtual user gives
+it a reporter, and the same lines are load.
+"""
+
+from __future__ import annotations
+
+import unittest
+from functools import cached_property
+from typing import Protocol
+
+from loadgrpc.clock import Clock
+from loadgrpc.runner.session import Session
+from loadgrpc.runner.wire import HitSink
+
+
+class Reporter(HitSink, Protocol):
+    """What a virtual user gives its test case."""
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that hits are measured by."""
+
+    def counter(self, name: str, increment: int) -> None:
+        """Add to a counter."""
+
+
+class TestCase(unittest.TestCase):
+    """A unittest.TestCase with a `session` whose requests are hits in a load run."""
+
+    server_url: str | None = None
+    """Where the server under test is; a run that names another overrides it."""
+    load_reporter: Reporter | None = None
+    """Set in a load run only."""
+
+    @cached_property
+    def session(self) -> Session:
+        """The user's own session: own connections, own cookies.
+
+        In a load run it lasts as long as its user; elsewhere until the end of the test.
+        """
+        session = Session()
+        if self.load_reporter is not None:
+            session.bind(self.load_reporter, self.load_reporter.clock)
+        return session
+
+    def close_session(self) -> None:
+        """Close the session, if there is one; the next use makes another."""
+        session = self.__dict__.pop("session", None)
+        if session is not None:
+            session.close()
+
+    def incr_counter(self, name: str, increment: int = 1) -> None:
+        """Add to a counter that the run's summary shows; outside a load run, to nothing."""
+        if not name:
+            raise ValueError("a counter needs a name")
+        if self.load_reporter is not None:
+            self.load_reporter.counter(name, increment)
+
+    def run(self, result: unittest.TestResult | None = None) -> unittest.TestResult | None:
+        """See unittest.TestCase.run."""
+        try:
+            return super().run(result)
+        finally:
+            if self.load_reporter is None:
+                self.close_session()
+
+    def debug(self) -> None:
+        """See unittest.TestCase.debug."""
+        try:
+            super().debug()
+        finally:
+            if self.load_reporter is None:
+                self.close_session()

@@ -1,0 +1,62 @@
+"""How a run is judged: one table, from facts to exit code and reason.
+
+Rule: the first row whose fact is given decides. The broker judges the runs it owns and
+writes the verdict into their summary; the command line adds only what a broker cannot
+know (a wrong flag, no broker at all).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Final
+
+from loadgrpc.model import Verdict
+
+PASSED: Final = 0
+TEST_FAILED: Final = 1
+USAGE: Final = 2
+INCOMPLETE: Final = 3
+UNREACHABLE: Final = 4
+STOPPED: Final = 105
+NOT_LOADED: Final = 107
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What is known of a run. Each is a sentence when it is the case, and empty when not."""
+
+    usage: str = ""
+    """What is wrong with the command line or the plan."""
+    unreachable: str = ""
+    """Why the broker could not be asked, or had too few agents."""
+    not_loaded: str = ""
+    """Why the test could not be loaded."""
+    stopped: str = ""
+    """Who stopped the run before its end."""
+    incomplete: str = ""
+    """What is missing in the results."""
+    failed: str = ""
+    """How many iterations failed or erred."""
+
+
+TABLE: Final = (
+    ("usage", USAGE),
+    ("unreachable", UNREACHABLE),
+    ("not_loaded", NOT_LOADED),
+    ("stopped", STOPPED),
+    ("incomplete", INCOMPLETE),
+    ("failed", TEST_FAILED),
+)
+"""Fact and exit code, the first that applies."""
+
+
+def decide(facts: Facts) -> Verdict:
+    """The verdict on `facts`: the first row of the table whose fact is given."""
+    for fact, exit_code in TABLE:
+        reason = getattr(facts, fact)
+        if reason:
+            return Verdict(exit_code=exit_code, reason=reason)
+    return Verdict(exit_code=PASSED, reason="passed")
+
+
+assert {fact for fact, _ in TABLE} == {fact.name for fact in fields(Facts)}  # noqa: S101 - a row for each fact

@@ -1,0 +1,512 @@
+"""Summaries to report on, a broker that is a script, and snapshots that can be updated."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import logging
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from loadgrpc import cli, errors, model
+from loadgrpc.model import (
+    AgentFigures,
+    AssignmentState,
+    ElapsedFigures,
+    ExceptionInfo,
+    HitError,
+    HitErrorGroup,
+    HitFigures,
+    IterationErrorGroup,
+    IterationFigures,
+    NameFigures,
+    Plan,
+    Progress,
+    Run,
+    RunState,
+    StopMode,
+    Summary,
+    Verdict,
+)
+
+NS = 1_000_000_000
+START_NS = 1_700_000_000 * NS
+UPDATE = "LOADGRPC_UPDATE_SNAPSHOTS"
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+
+TRACEBACK = """\
+Traceback (most recent call last):
+  File "example.py", line 12, in test_es
+    self.assertEqual(res.status_code, 200)
+AssertionError: 500 != 200
+"""
+LONG_TRACEBACK = """\
+Traceback (most recent call last):
+  File "site-packages/urllib3/connection.py", line 198, in _new_conn
+    sock = connection.create_connection(
+ConnectionRefusedError: [Errno 111] Connection refused
+
+The above exception was the direct cause of the following exception:
+
+Traceback (most recent call last):
+  File "example.py", line 11, in test_es
+    res = self.session.get(self.server_url)
+  File "site-packages/requests/sessions.py", line 602, in get
+    return self.request("GET", url, **kwargs)
+  File "loadgrpc/runner/session.py", line 88, in request
+    return super().request(method, url, **kwargs)
+  File "site-packages/requests/sessions.py", line 589, in request
+    resp = self.send(prep, **send_kwargs)
+  File "site-packages/requests/sessions.py", line 703, in send
+    r = adapter.send(request, **kwargs)
+  File "site-packages/requests/adapters.py", line 700, in send
+    raise ConnectionError(e, request=request)
+requests.exceptions.ConnectionError: HTTPConnectionPool(host='127.0.0.1', port=9): refused
+"""
+
+
+@pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rendering must not depend on who runs the tests, where."""
+    for name in ("NO_COLOR", "COLUMNS", "FORCE_COLOR", "LINES"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("TZ", "UTC")
+    import time
+
+    time.tzset()
+
+
+@pytest.fixture(autouse=True)
+def _own_logging() -> Iterator[None]:
+    """Commands set up logging for their process; here they share one."""
+    root, ours = logging.getLogger(), logging.getLogger("loadgrpc")
+    before, level = list(root.handlers), ours.level
+    yield
+    root.handlers[:] = before
+    ours.setLevel(level)
+
+
+@pytest.fixture
+def snapshot() -> Callable[[str, str], None]:
+    """Compare a text with the file of that name; with LOADGRPC_UPDATE_SNAPSHOTS=1, write it."""
+
+    def compare(name: str, text: str) -> None:
+        path = SNAPSHOTS / f"{name}.txt"
+        if os.environ.get(UPDATE):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        known = path.read_text(encoding="utf-8") if path.exists() else ""
+        diff = "\n".join(
+            difflib.unified_diff(known.splitlines(), text.splitlines(), "known", "now", lineterm="")
+        )
+        assert text == known, f"{name} changed; {UPDATE}=1 accepts:\n{diff}"
+
+    return compare
+
+
+def elapsed(scale_ns: int = 1_000_000) -> ElapsedFigures:
+    return ElapsedFigures(
+        avg_ns=round(12.34 * scale_ns),
+        min_ns=round(0.85 * scale_ns),
+        p50_ns=round(11.9 * scale_ns),
+        p90_ns=round(20.1 * scale_ns),
+        p95_ns=round(24.6 * scale_ns),
+        p99_ns=round(123.4 * scale_ns),
+        max_ns=round(1240 * scale_ns),
+    )
+
+
+def passed() -> Summary:
+    """Three cycles on this machine; all is well."""
+    return Summary(
+        run_id="20231114-221320-f3a9",
+        state=RunState.FINISHED,
+        plan=Plan(
+            test="example.TestWebSite.test_es",
+            users=(10, 20, 30),
+            iterations=(20,),
+            server_url="http://127.0.0.1:8000",
+        ),
+        create_time_ns=START_NS,
+        start_time_ns=START_NS,
+        end_time_ns=START_NS + 5 * NS,
+        verdict=Verdict(exit_code=0, reason="passed"),
+        duration_ns=5_020_000_000,
+        hits=HitFigures(
+            count=1200, rate=239.04, elapsed=elapsed(), bytes_sent=180_000, bytes_received=1_204_000
+        ),
+        iterations=IterationFigures(started=1200, success=1200),
+        names=(
+            NameFigures(
+                name="http://127.0.0.1:8000/",
+                method="GET",
+                hits=HitFigures(count=1200, rate=239.04, elapsed=elapsed()),
+                statuses={200: 1200},
+            ),
+        ),
+        agents=(
+            AgentFigures(
+                agent_id="agent-1",
+                hostname="here",
+                state=AssignmentState.FINISHED,
+                hits=1200,
+                iterations=1200,
+            ),
+        ),
+        accounting=model.Accounting(committed=4800),
+    )
+
+
+def troubled() -> Summary:
+    """Two of three agents, everything that can go wrong."""
+    names = (
+        NameFigures(
+            name="http://shop.example.com/api/v2/customers/search/by-a-long-name/and-more/of-it",
+            method="GET",
+            hits=HitFigures(count=1200, failed=23, rate=119.5, elapsed=elapsed()),
+            statuses={200: 1177, 500: 20, 503: 3},
+        ),
+        NameFigures(
+            name="/basket",
+            method="POST",
+            hits=HitFigures(count=34, failed=34, rate=3.386),
+            statuses={},
+        ),
+        NameFigures(
+            name="/café/日本",
+            method="DELETE",
+            hits=HitFigures(count=7, rate=0.697, elapsed=elapsed(1000)),
+            statuses={204: 7},
+        ),
+    )
+    return Summary(
+        run_id="20231114-221320-07bc",
+        state=RunState.FINISHED,
+        plan=Plan(
+            test="shop.load.TestShop.test_buy",
+            users=(50,),
+            duration_s=10.0,
+            agents=3,
+            split=True,
+            spawn_rate=25.0,
+        ),
+        create_time_ns=START_NS,
+        start_time_ns=START_NS,
+        end_time_ns=START_NS + 11 * NS,
+        verdict=Verdict(exit_code=3, reason="agent web-3 was lost, and at least 12 events with it"),
+        duration_ns=10_041_000_000,
+        hits=HitFigures(
+            count=1241,
+            failed=57,
+            rate=123.6,
+            elapsed=elapsed(),
+            bytes_sent=99,
+            bytes_received=3_400_000_000,
+        ),
+        iterations=IterationFigures(started=620, success=560, failure=23, error=35),
+        names=names,
+        failures=(
+            IterationErrorGroup(
+                count=20,
+                test="shop.load.TestShop.test_buy",
+                exception=ExceptionInfo(
+                    type="AssertionError", message="500 != 200", traceback=TRACEBACK
+                ),
+            ),
+            IterationErrorGroup(
+                count=3,
+                test="shop.load.TestShop.test_buy",
+                exception=ExceptionInfo(
+                    type="AssertionError",
+                    message="503 != 200 :\n" + "the body was not what it should be, " * 5,
+                    traceback=TRACEBACK.replace("500", "503"),
+                ),
+            ),
+        ),
+        errors=(
+            IterationErrorGroup(
+                count=30,
+                test="shop.load.TestShop.test_buy",
+                exception=ExceptionInfo(
+                    type="requests.exceptions.ConnectionError",
+                    message="HTTPConnectionPool(host='127.0.0.1', port=9): refused",
+                    traceback=LONG_TRACEBACK,
+                ),
+            ),
+            *(
+                IterationErrorGroup(
+                    count=1,
+                    test="shop.load.TestShop.test_buy",
+                    exception=ExceptionInfo(type="KeyError", message=f"'field-{number}'"),
+                )
+                for number in range(5)
+            ),
+        ),
+        hit_errors=(
+            HitErrorGroup(
+                count=30,
+                name="/basket",
+                method="POST",
+                error=HitError.CONNECT,
+                error_message="[Errno 111] Connection refused",
+            ),
+            HitErrorGroup(
+                count=4,
+                name="/basket",
+                method="POST",
+                error=HitError.TIMEOUT,
+                error_message="no answer within 5 s",
+            ),
+        ),
+        agents=(
+            AgentFigures(
+                agent_id="web-1",
+                hostname="one.example.com",
+                state=AssignmentState.FINISHED,
+                hits=600,
+                iterations=300,
+            ),
+            AgentFigures(
+                agent_id="web-2",
+                hostname="two.example.com",
+                state=AssignmentState.FINISHED_UNVERIFIED,
+                hits=600,
+                iterations=300,
+            ),
+            AgentFigures(
+                agent_id="web-3",
+                hostname="three.example.com",
+                state=AssignmentState.LOST,
+                hits=41,
+                iterations=20,
+                reason="not heard from for 60 s",
+            ),
+        ),
+        counters={"baskets": 534, "coupons used": 12},
+        accounting=model.Accounting(
+            committed=3720,
+            duplicates=64,
+            rejected=1,
+            losses=(
+                model.Loss(
+                    reason="the agent was lost", count=12, at_least=True, agent_id="web-3"
+                ),
+            ),
+        ),
+    )
+
+
+def not_loaded(agents: int = 1) -> Summary:
+    """A test that is not there."""
+    error = ExceptionInfo(
+        type="ModuleNotFoundError",
+        message="No module named 'exmaple'",
+        traceback="Traceback (most recent call last):\n  File ...\nModuleNotFoundError: ...\n",
+    )
+    reason = "the test could not be loaded: No module named 'exmaple', looked for from /srv/tests"
+    return Summary(
+        run_id="20231114-221320-1111",
+        state=RunState.FAILED,
+        plan=Plan(test="exmaple.TestWebSite.test_es", iterations=(1,), agents=max(agents, 1)),
+        create_time_ns=START_NS,
+        verdict=Verdict(exit_code=107, reason=reason),
+        agents=tuple(
+            AgentFigures(
+                agent_id=f"web-{number}",
+                hostname="one.example.com",
+                state=AssignmentState.LOAD_FAILED,
+                load_error=error if number != 2 else None,
+            )
+            for number in range(1, agents + 1)
+        ),
+    )
+
+
+def stopped() -> Summary:
+    """Stopped by a person, two iterations cut off."""
+    summary = passed()
+    return replace(
+        summary,
+        state=RunState.STOPPED,
+        reason="stopped by its client",
+        verdict=Verdict(exit_code=105, reason="stopped before its end"),
+        iterations=IterationFigures(started=400, success=397, interrupted=2),
+    )
+
+
+def empty() -> Summary:
+    """Over before anybody did anything."""
+    return Summary(
+        run_id="20231114-221320-0000",
+        state=RunState.FAILED,
+        plan=Plan(test="example.TestWebSite.test_es", iterations=(1,)),
+        create_time_ns=START_NS,
+        reason="the broker was restarted",
+        verdict=Verdict(exit_code=3, reason="the run was cut off"),
+    )
+
+
+SUMMARIES = {
+    "passed": passed(),
+    "troubled": troubled(),
+    "not_loaded": not_loaded(),
+    "not_loaded_on_two_of_three": not_loaded(3),
+    "stopped": stopped(),
+    "empty": empty(),
+}
+
+
+@pytest.fixture
+def summaries() -> dict[str, Summary]:
+    """A summary of each kind."""
+    return SUMMARIES
+
+
+@pytest.fixture
+def progress() -> Progress:
+    """The figures of a run in its second of three cycles."""
+    return Progress(
+        elapsed_ns=12 * NS,
+        fraction=0.417,
+        cycle=2,
+        cycles=3,
+        users=20,
+        hits=1480,
+        failed_hits=0,
+        rate=123.4,
+        p50_ns=11_900_000,
+        p95_ns=24_600_000,
+        iterations=IterationFigures(started=1500, success=1480),
+        agents=5,
+    )
+
+
+@pytest.fixture
+def run() -> Run:
+    """A run that goes on."""
+    return Run(
+        run_id="20231114-221320-f3a9",
+        state=RunState.RUNNING,
+        plan=Plan(
+            test="example.TestWebSite.test_es", users=(10, 20, 30), iterations=(20,), agents=5
+        ),
+        create_time_ns=START_NS,
+        start_time_ns=START_NS,
+        agent_ids=tuple(f"web-{number}" for number in range(1, 6)),
+    )
+
+
+class FakeClient:
+    """A broker as a script: plays its updates, notes what it is asked."""
+
+    def __init__(self, run: Run, summary: Summary) -> None:
+        self.run, self.summary = run, summary
+        self.updates: list[Run | Progress | Exception] = []
+        self.fails: dict[str, Exception] = {}
+        self.ignores: set[StopMode] = set()
+        self.asked: list[object] = []
+        self.stopped = asyncio.Event()
+        self.endpoint = ""
+        self.agents: list[model.Agent] = []
+        self.runs: list[Run] = []
+
+    def _ask(self, name: str, *what: object) -> None:
+        self.asked.append((name, *what))
+        if name in self.fails:
+            raise self.fails[name]
+
+    async def start_run(self, plan: Plan, *, request_id: str = "") -> Run:
+        self._ask("start_run", plan)
+        assert request_id
+        return replace(self.run, plan=plan, state=RunState.STARTING)
+
+    async def watch_run(self, run_id: str) -> AsyncIterator[Run | Progress]:
+        for update in self.updates:
+            await asyncio.sleep(0)
+            if isinstance(update, Exception):
+                raise update
+            if isinstance(update, Run) and update.state is RunState.STOPPED:
+                await self.stopped.wait()
+            yield update
+
+    async def stop_run(self, run_id: str, mode: StopMode = StopMode.GRACEFUL) -> Run:
+        self._ask("stop_run", mode)
+        if mode not in self.ignores:
+            self.stopped.set()
+        return replace(self.run, state=RunState.STOPPING)
+
+    async def get_summary(self, run_id: str) -> Summary:
+        self._ask("get_summary", run_id)
+        return self.summary
+
+    async def list_runs(
+        self, *, page_size: int = 0, page_token: str = ""
+    ) -> tuple[list[Run], str]:
+        self._ask("list_runs", page_size, page_token)
+        start = int(page_token or 0)
+        end = start + page_size
+        return self.runs[start:end], str(end) if end < len(self.runs) else ""
+
+    async def list_agents(self) -> list[model.Agent]:
+        return self.agents
+
+    async def get_broker(self) -> model.BrokerInfo:
+        self._ask("get_broker")
+        return model.BrokerInfo(
+            version="0.1.0",
+            pid=123,
+            hostname="one.example.com",
+            store="/var/lib/loadgrpc/runs.db",
+            start_time_ns=START_NS,
+            agents=len(self.agents),
+            active_runs=sum(not run.state.final for run in self.runs),
+        )
+
+
+@pytest.fixture
+def client(
+    run: Run,
+    progress: Progress,
+    summaries: dict[str, Summary],
+    monkeypatch: pytest.MonkeyPatch,
+) -> FakeClient:
+    """The client that every command gets, of a run that goes well."""
+    from loadgrpc.cli import connection
+
+    fake = FakeClient(run, summaries["passed"])
+    fake.updates = [run, progress, replace(run, state=RunState.FINISHED)]
+
+    @asynccontextmanager
+    async def connect(endpoint: str) -> AsyncIterator[FakeClient]:
+        fake.endpoint = endpoint
+        if "connect" in fake.fails:
+            raise fake.fails["connect"]
+        yield fake
+
+    monkeypatch.setattr(connection, "connect", connect)
+    return fake
+
+
+@pytest.fixture
+def invoke(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Carry out a command line: its exit code, stdout and stderr."""
+
+    def call(*argv: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = cli.main(argv)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture
+def unavailable() -> errors.Unavailable:
+    """What a client says of a broker that is not there."""
+    return errors.Unavailable("connection refused")

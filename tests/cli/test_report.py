@@ -1,0 +1,129 @@
+"""The summary at the end of a run."""
+
+from dataclasses import replace
+
+import pytest
+
+from loadgrpc import model
+from loadgrpc.cli.figures import cells
+from loadgrpc.cli.report import MAX_AGENTS, MAX_NAMES, last_line, load, report
+from loadgrpc.model import AssignmentState, Plan, RunState
+
+KINDS = [
+    "passed",
+    "troubled",
+    "not_loaded",
+    "not_loaded_on_two_of_three",
+    "stopped",
+    "empty",
+]
+
+
+def text_of(summary, **settings):
+    return "".join(f"{line.text}\n" for line in report(summary, **settings))
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_report_says_what_it_said(summaries, snapshot, kind, width):
+    """The report of each kind of run, at each width, is what the snapshot has."""
+    snapshot(f"report_{kind}_{width}", text_of(summaries[kind], width=width))
+
+
+@pytest.mark.parametrize("kind", ["troubled", "not_loaded"])
+def test_verbose_shows_all(summaries, snapshot, kind):
+    """With -v there are whole tracebacks, all groups and the agents."""
+    text = text_of(summaries[kind], width=120, verbose=True)
+    assert "-v shows all" not in text
+    snapshot(f"report_{kind}_verbose", text)
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+@pytest.mark.parametrize("kind", KINDS)
+def test_lines_fit_but_for_tracebacks_and_verdicts(summaries, kind, width):
+    """What can be shortened is shortened to the width."""
+    for line in report(summaries[kind], width=width):
+        if line.text.startswith(("exit ", "test not loaded", "  ")):
+            continue  # the reason is told whole; tracebacks are to be copied
+        assert cells(line.text) <= width
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_last_line_is_the_exit_code_and_its_reason(summaries, kind):
+    """Scripts and people find the verdict at the end, whatever happened."""
+    summary = summaries[kind]
+    line = report(summary)[-1]
+    assert line == last_line(summary)
+    assert line.text == f"exit {summary.verdict.exit_code}: {summary.verdict.reason}"
+
+
+def test_a_run_that_goes_on_has_no_exit_code_yet(summaries):
+    """While the run goes on the last line says how it looks."""
+    summary = replace(summaries["passed"], state=RunState.RUNNING)
+    assert last_line(summary).text == "running, so far: passed"
+
+
+def test_a_reason_of_several_lines_stays_one_line(summaries):
+    """Even a verdict with newlines and escapes is one harmless line."""
+    summary = replace(
+        summaries["passed"], verdict=model.Verdict(exit_code=107, reason="no\nsuch\x1b[2J test")
+    )
+    assert last_line(summary).text == "exit 107: no such\\x1b[2J test"
+
+
+def test_many_names_are_cut_to_the_most_frequent_and_counted(summaries):
+    """A thousand names do not flood the terminal, and the report says how many it left out."""
+    summary = summaries["passed"]
+    names = tuple(
+        model.NameFigures(
+            name=f"/item/{number}", method="GET", hits=model.HitFigures(count=number)
+        )
+        for number in range(1, 201)
+    )
+    summary = replace(summary, names=names)
+    text = text_of(summary)
+    assert f"and {200 - MAX_NAMES} more names; -v shows all" in text
+    assert "/item/200" in text
+    assert "/item/150 " not in text
+    assert "/item/1 " in text_of(summary, verbose=True)
+
+
+def test_of_many_agents_those_in_trouble_come_first(summaries):
+    """With a hundred agents the lost one is shown, and the number of others."""
+    summary = summaries["passed"]
+    fine = summary.agents[0]
+    agents = [replace(fine, agent_id=f"agent-{number}") for number in range(100)]
+    agents[77] = replace(fine, agent_id="agent-77", state=AssignmentState.LOST, reason="gone")
+    text = text_of(replace(summary, agents=tuple(agents)))
+    assert "agent-77: gone" in text
+    assert f"and {100 - MAX_AGENTS} more agents; -v shows all" in text
+
+
+def test_one_agent_that_did_well_is_not_worth_a_table(summaries):
+    """A local run shows agents with -v only."""
+    assert "Agents" not in text_of(summaries["passed"])
+    assert "Agents" in text_of(summaries["passed"], verbose=True)
+
+
+@pytest.mark.parametrize(
+    ("plan", "words"),
+    [
+        (Plan(test="t", iterations=(1,)), "1 user, 1 iteration a user"),
+        (Plan(test="t", users=(2,), duration_s=90.0), "2 users, for 1 min 30 s"),
+        (
+            Plan(test="t", users=(1, 2), duration_s=1.5),
+            "2 cycles of 1, 2 users, for 1.5 s each",
+        ),
+        (
+            Plan(test="t", users=(3,), iterations=(5, 5), agents=2, split=True),
+            "3 users, 10 iterations a user, split over 2 agents",
+        ),
+        (
+            Plan(test="t", iterations=(1,), agents=2, spawn_rate=0.5),
+            "1 user, 1 iteration a user, 0.5 users started a second, on each of 2 agents",
+        ),
+    ],
+)
+def test_the_load_is_told_in_words(plan, words):
+    """A reader sees what was asked for without knowing the flags."""
+    assert ", ".join(load(plan)) == words

@@ -1,0 +1,265 @@
+"""`loadgrpc run`, from the command line to the exit code."""
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+import types
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from loadgrpc import errors
+from loadgrpc.cli import DEFAULT_BROKER, document
+from loadgrpc.model import Plan, RunState, StopMode
+
+TEST = "example.TestWebSite.test_es"
+
+
+@pytest.fixture
+def local(monkeypatch):
+    """A local cluster that is only an address; the log levels it was asked for."""
+    levels = []
+
+    @asynccontextmanager
+    async def local_cluster(level):
+        levels.append(level)
+        yield "127.0.0.1:1"
+
+    module = types.ModuleType("loadgrpc.cli.local")
+    module.local_cluster = local_cluster
+    monkeypatch.setitem(sys.modules, "loadgrpc.cli.local", module)
+    return levels
+
+
+PLANS = {
+    "": Plan(test=TEST, iterations=(1,)),
+    "-u 10:20:30 -i 20": Plan(test=TEST, users=(10, 20, 30), iterations=(20,)),
+    "--users 2 --hits 5:5": Plan(test=TEST, users=(2,), iterations=(5, 5)),
+    "-d 1h30m": Plan(test=TEST, duration_s=5400.0),
+    "-t 90": Plan(test=TEST, duration_s=90.0),
+    "--run-time 500ms": Plan(test=TEST, duration_s=0.5),
+    "-r 2.5 -H http://x:1": Plan(
+        test=TEST, iterations=(1,), spawn_rate=2.5, server_url="http://x:1"
+    ),
+    "--processes 3 --stop-timeout 0": Plan(
+        test=TEST, iterations=(1,), processes=3, stop_timeout_s=0.0
+    ),
+}
+
+
+@pytest.mark.parametrize("options", PLANS)
+def test_options_make_the_plan(invoke, client, local, options):
+    """Each option and its aliases say what they say in the plan; the rest is the default."""
+    code, _, err = invoke("run", TEST, *options.split())
+    assert (code, err) == (0, "")
+    assert client.asked[0] == ("start_run", PLANS[options])
+    assert client.endpoint == "127.0.0.1:1"
+
+
+@pytest.mark.parametrize(
+    ("options", "endpoint", "agents", "split"),
+    [
+        ("-a 5 --split", DEFAULT_BROKER, 5, True),
+        ("-b h:1", "h:1", 1, False),
+        ("-b h:1 -a 2", "h:1", 2, False),
+    ],
+)
+def test_a_broker_or_agents_make_it_distributed(invoke, client, options, endpoint, agents, split):
+    """-a alone takes the default broker, -b alone one agent; nothing is started here."""
+    code, _, _ = invoke("run", TEST, *options.split())
+    plan = client.asked[0][1]
+    assert (code, client.endpoint) == (0, endpoint)
+    assert (plan.agents, plan.split) == (agents, split)
+
+
+def test_the_summary_goes_to_stdout(invoke, client):
+    """Without a terminal there are plain lines, then the summary, and nothing on stderr."""
+    code, out, err = invoke("run", TEST, "-a", "1")
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0] == f"{TEST}  run 20231114-221320-f3a9, starting, 5 agents"
+    assert lines[-1] == "exit 0: passed"
+
+
+def test_json_owns_stdout(invoke, client):
+    """--json leaves nothing but the document on stdout; people read stderr."""
+    code, out, err = invoke("run", TEST, "-a", "1", "--json")
+    assert code == 0
+    assert out.endswith("}\n")
+    assert json.loads(out)["hits"]["count"] == "1200"
+    assert err.endswith("exit 0: passed\n")
+
+
+def test_quiet_leaves_the_last_line(invoke, client):
+    """-q prints the verdict only, and with --json the document on stdout."""
+    assert invoke("run", TEST, "-a", "1", "-q") == (0, "exit 0: passed\n", "")
+    code, out, err = invoke("run", TEST, "-a", "1", "-q", "--json")
+    assert (code, err) == (0, "exit 0: passed\n")
+    json.loads(out)
+
+
+def test_json_file_has_the_same_document(invoke, client, tmp_path):
+    """--json-file writes what --json prints, over what was there, and leaves no draft."""
+    path = tmp_path / "summary.json"
+    path.write_text("old")
+    _, out, _ = invoke("run", TEST, "-a", "1", "--json", "--json-file", str(path))
+    assert path.read_text() == out
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_link_to_the_json_file_stays_a_link(tmp_path):
+    """Writing through a symbolic link replaces what it points to."""
+    real, link = tmp_path / "real.json", tmp_path / "link.json"
+    link.symlink_to(real)
+    document.check(link)
+    document.write(link, "{}")
+    assert link.is_symlink()
+    assert real.read_text() == "{}\n"
+
+
+def test_a_device_is_written_in_place():
+    """/dev/null is not replaced by a file."""
+    document.check(Path("/dev/null"))
+    document.write(Path("/dev/null"), "{}")
+    assert not Path("/dev/null").is_file()
+
+
+def test_checking_the_json_file_leaves_nothing(tmp_path):
+    """A run that does not come to its end leaves no file, and none is emptied."""
+    document.check(tmp_path / "new.json")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [("passed", 0), ("troubled", 3), ("stopped", 105), ("not_loaded", 107), ("empty", 3)],
+)
+def test_the_exit_code_is_the_verdicts(invoke, client, summaries, kind, code):
+    """What the broker judged is what the command exits with."""
+    client.summary = summaries[kind]
+    assert invoke("run", TEST, "-a", "1")[0] == code
+
+
+@pytest.mark.parametrize(
+    ("stage", "error", "code", "line"),
+    [
+        (
+            "connect",
+            errors.Unavailable("connection refused"),
+            4,
+            "cannot reach the broker at h:1: connection refused",
+        ),
+        (
+            "connect",
+            errors.Unavailable("no broker at h:1"),
+            4,
+            "no broker at h:1",
+        ),
+        (
+            "start_run",
+            errors.TooFewAgents("5 agents were asked for, 2 are idle"),
+            4,
+            "5 agents were asked for, 2 are idle",
+        ),
+        (
+            "start_run",
+            errors.InvalidRequest([errors.Violation("plan.users[0]", "must be\nfrom 1")]),
+            2,
+            "plan.users[0]: must be from 1",
+        ),
+        (
+            "get_summary",
+            errors.Unavailable("reset"),
+            4,
+            "lost the broker at h:1 during run 20231114-221320-f3a9: reset; "
+            "the run may go on: loadgrpc show 20231114-221320-f3a9 -b h:1",
+        ),
+    ],
+)
+def test_errors_are_one_line(invoke, client, stage, error, code, line):
+    """A broker that is not there, refuses, or goes away is one line and an exit code."""
+    client.fails[stage] = error
+    got, _, err = invoke("run", TEST, "-b", "h:1")
+    assert (got, err) == (code, f"loadgrpc run: error: {line}\n")
+
+
+def test_a_broker_lost_while_watching_is_told(invoke, client, run):
+    """A connection that breaks in the middle is exit code 4 and says how to look later."""
+    client.updates = [run, errors.Unavailable("connection reset")]
+    code, _, err = invoke("run", TEST, "-b", "h:1")
+    assert code == 4
+    assert "lost the broker at h:1 during run 20231114-221320-f3a9: connection reset" in err
+
+
+def test_an_interrupted_run_is_stopped_and_summarised(invoke, client, run, summaries):
+    """Ctrl-C stops the run, waits for its end, and exits with 105."""
+    client.updates = [run, replace(run, state=RunState.STOPPED)]
+    client.summary = summaries["stopped"]
+    start = client.start_run
+
+    async def start_and_interrupt(plan, **request):
+        asyncio.get_running_loop().call_later(0.05, os.kill, os.getpid(), signal.SIGINT)
+        return await start(plan, **request)
+
+    client.start_run = start_and_interrupt
+    code, out, _ = invoke("run", TEST, "-a", "1")
+    assert code == 105
+    assert ("stop_run", StopMode.GRACEFUL) in client.asked
+    assert "stopping: users finish their iteration; again to kill" in out
+    assert out.endswith("exit 105: stopped before its end\n")
+
+
+def test_a_signal_during_the_start_stops_what_was_started(invoke, client, run, summaries):
+    """A signal while the broker answers StartRun does not leave a run behind."""
+    client.updates = [run, replace(run, state=RunState.STOPPED)]
+    client.summary = summaries["stopped"]
+    start = client.start_run
+
+    async def slow_start(plan, **request):
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(0.05)
+        return await start(plan, **request)
+
+    client.start_run = slow_start
+    assert invoke("run", TEST, "-a", "1")[0] == 105
+    assert client.asked[1] == ("stop_run", StopMode.GRACEFUL)
+
+
+def test_a_signal_before_the_start_ends_it(invoke, client, monkeypatch):
+    """A signal while parts still start ends the command with 105, and nothing is asked for."""
+
+    @asynccontextmanager
+    async def local_cluster(level):
+        os.kill(os.getpid(), signal.SIGINT)
+        await asyncio.sleep(5)
+        yield ""
+
+    module = types.ModuleType("loadgrpc.cli.local")
+    module.local_cluster = local_cluster
+    monkeypatch.setitem(sys.modules, "loadgrpc.cli.local", module)
+    code, out, _ = invoke("run", TEST)
+    assert (code, out) == (105, "exit 105: interrupted before there were results\n")
+    assert client.asked == []
+
+
+@pytest.mark.parametrize(
+    ("options", "level"), [("", logging.WARNING), ("-v", logging.INFO), ("-vv", logging.DEBUG)]
+)
+def test_verbose_lets_the_parts_log(invoke, client, local, options, level):
+    """-v and -vv raise the level of the parts in this process."""
+    invoke("run", TEST, *options.split())
+    assert local == [level]
+
+
+def test_log_records_find_stderr_when_they_come(capsys):
+    """A record goes to what stderr is at that moment, which a live display replaces."""
+    from loadgrpc.cli import log
+
+    log.set_up(0)
+    logging.getLogger("loadgrpc.x").warning("ahem")
+    assert capsys.readouterr().err.endswith("WARNING loadgrpc.x: ahem\n")

@@ -1,0 +1,105 @@
+"""`broker` and `agent`: options, the line they print, signals."""
+
+import asyncio
+import os
+import signal
+import sys
+import types
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import loadgrpc
+from loadgrpc import errors
+
+
+@dataclass(frozen=True)
+class Config:
+    """Takes what either configuration has."""
+
+    listen: str = ""
+    store: str = ""
+    broker: str = ""
+    state_dir: Path | None = None
+
+
+@pytest.fixture
+def service(monkeypatch):
+    """A broker and an agent that are a line of their own; what they were asked to do."""
+    script = types.SimpleNamespace(configs=[], fails=None, signals=[signal.SIGTERM], deaf=False)
+
+    async def serve(config, *, stop, on_ready=None, on_connected=None):
+        script.configs.append(config)
+        if script.fails:
+            raise script.fails
+        (on_ready or on_connected)("127.0.0.1:4711" if on_ready else "agent-1")
+        for number in script.signals:
+            asyncio.get_running_loop().call_later(0.02, os.kill, os.getpid(), number)
+        await stop.wait()
+        if script.deaf:
+            await asyncio.sleep(30)
+
+    for name, config in (
+        ("loadgrpc.broker.server", "BrokerConfig"),
+        ("loadgrpc.agent.agent", "AgentConfig"),
+    ):
+        module = types.ModuleType(name)
+        module.serve = serve
+        setattr(module, config, Config)
+        package = types.ModuleType(name.rpartition(".")[0])
+        monkeypatch.setitem(sys.modules, package.__name__, package)
+        monkeypatch.setitem(sys.modules, name, module)
+    return script
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_broker_prints_one_line_and_ends_on_a_signal(invoke, service, number, tmp_path):
+    """Scripts wait for the line to learn the port; a signal is a good end."""
+    service.signals = [number]
+    store = str(tmp_path / "runs.db")
+    code, out, err = invoke("broker", "--listen", "127.0.0.1:0", "--store", store)
+    line = f"loadgrpc broker {loadgrpc.__version__} listening on 127.0.0.1:4711, store {store}\n"
+    assert (code, out, err) == (0, line, "")
+    assert service.configs == [Config(listen="127.0.0.1:0", store=store)]
+
+
+def test_an_open_broker_warns(invoke, service):
+    """With --insecure the broker listens for other machines and says what that means."""
+    code, _, err = invoke("broker", "--listen", "0.0.0.0:7979", "--insecure")
+    assert code == 0
+    assert err == (
+        "loadgrpc broker: warning: 0.0.0.0:7979 is open to other machines, "
+        "without encryption or credentials\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["broker", "agent"])
+def test_a_second_signal_ends_a_deaf_service(invoke, service, name):
+    """A service that does not come to its end can be cut off, and its exit code says so."""
+    service.signals, service.deaf = [signal.SIGINT, signal.SIGINT], True
+    assert invoke(name)[0] == 130
+
+
+def test_a_port_that_is_taken_is_one_line(invoke, service):
+    """The system's refusal is told without a traceback."""
+    service.fails = OSError(98, "Address already in use")
+    code, _, err = invoke("broker")
+    assert code == 2
+    assert err == (
+        "loadgrpc broker: error: cannot serve on 127.0.0.1:7979: Address already in use\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["broker", "agent"])
+def test_an_error_of_a_service_is_one_line(invoke, service, name):
+    """What a service raises on purpose ends it by the table."""
+    service.fails = errors.Unavailable("no")
+    assert invoke(name) == (4, "", f"loadgrpc {name}: error: no\n")
+
+
+def test_the_agent_prints_one_line_and_ends_on_a_signal(invoke, service, tmp_path):
+    """The line says who is connected to whom."""
+    code, out, err = invoke("agent", "--broker", "h:1", "--state-dir", str(tmp_path))
+    assert (code, out, err) == (0, "loadgrpc agent agent-1 connected to h:1\n", "")
+    assert service.configs == [Config(broker="h:1", state_dir=tmp_path)]

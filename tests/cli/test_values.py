@@ -1,0 +1,118 @@
+"""What people type, read."""
+
+import pytest
+
+from loadgrpc import model
+from loadgrpc.cli import values
+
+GOOD = [
+    (values.users, "10", (10,)),
+    (values.users, "10:20:30", (10, 20, 30)),
+    (values.users, "100000", (100_000,)),
+    (values.iterations, "20", (20,)),
+    (values.iterations, "5:5", (5, 5)),
+    (values.rate, "0", 0.0),
+    (values.rate, "2.5", 2.5),
+    (values.address, "127.0.0.1:7979", "127.0.0.1:7979"),
+    (values.address, "broker.example.com:1", "broker.example.com:1"),
+    (values.address, "[::1]:65535", "[::1]:65535"),
+    (values.url, "http://127.0.0.1:8000", "http://127.0.0.1:8000"),
+    (values.test_name, "example.TestWebSite.test_es", "example.TestWebSite.test_es"),
+    (values.test_name, "load/web.py::TestShop.test_buy", "load/web.py::TestShop.test_buy"),
+]
+BAD = [
+    (values.users, "", "'' is not a whole number from 1 to 100000"),
+    (values.users, "0", "'0' is not a whole number"),
+    (values.users, "-1", "'-1' is not a whole number"),
+    (values.users, "10:x", "expected users of each cycle, as 10 or 10:20:30"),
+    (values.users, "10:", "'' is not a whole number"),
+    (values.users, "1.5", "'1.5' is not a whole number"),
+    (values.users, "١٢", "'١٢' is not a whole number"),
+    (values.users, "100001", "from 1 to 100000"),
+    (values.users, "9" * 5000, "from 1 to 100000"),
+    (values.users, ":".join(["1"] * 101), "101 cycles are more than 100"),
+    (values.iterations, "0", "expected iterations of each user, as 20 or 5:5"),
+    (values.iterations, "1000000000:1", "sums to more than 1000000000"),
+    (values.rate, "-1", "expected users a second, as 5"),
+    (values.rate, "nan", "is not a number, 0 or more"),
+    (values.rate, "inf", "is not a number, 0 or more"),
+    (values.rate, "fast", "is not a number, 0 or more"),
+    (values.address, "7979", "is not HOST:PORT"),
+    (values.address, ":7979", "is not HOST:PORT"),
+    (values.address, "http://h:1", "is not HOST:PORT"),
+    (values.address, "::1:7979", "is not HOST:PORT"),
+    (values.address, "h:0", "has no port from 1 to 65535"),
+    (values.address, "h:65536", "has no port from 1 to 65535"),
+    (values.address, "h:x", "has no port from 1 to 65535"),
+    (values.url, "127.0.0.1:8000", "expected one as http://127.0.0.1:8000"),
+    (values.url, "http://", "is not a URL"),
+    (values.test_name, "test_es", "expected package.module.Class.method or file.py::Class.method"),
+    (values.test_name, "file.py", "is not the name of a test"),
+]
+
+
+@pytest.mark.parametrize(("read", "text", "value"), GOOD)
+def test_good_values_are_read(read, text, value):
+    """Each spelling that the help shows means what it says."""
+    assert read(text) == value
+
+
+@pytest.mark.parametrize(("read", "text", "message"), BAD)
+def test_bad_values_are_refused_with_what_is_accepted(read, text, message):
+    """A bad value is refused, and the message says what would be good."""
+    with pytest.raises(ValueError, match=r".") as caught:
+        read(text)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("90", 90.0),
+        ("90s", 90.0),
+        ("5m", 300.0),
+        ("1h30m", 5400.0),
+        ("1h0m1s", 3601.0),
+        ("1.5s", 1.5),
+        ("0.25", 0.25),
+        ("500ms", 0.5),
+        ("1s500ms", 1.5),
+        ("720h", model.MAX_DURATION_S),
+    ],
+)
+def test_durations_are_read(text, seconds):
+    """Durations come with units, without one as seconds, and combined from large to small."""
+    assert values.seconds(text, most=model.MAX_DURATION_S) == seconds
+
+
+@pytest.mark.parametrize(
+    "text", ["", "s", "5x", "-5", "1m1h", "5 s", "1e3", "inf", "5m5m", "0", "0s", "721h", "1d"]
+)
+def test_other_durations_are_refused(text):
+    """What is no duration, no time at all, or over 30 days is refused."""
+    with pytest.raises(ValueError, match="expected"):
+        values.seconds(text, most=model.MAX_DURATION_S)
+
+
+def test_a_timeout_may_be_zero():
+    """Where no time is a sensible time, 0 is accepted."""
+    assert values.seconds("0", most=1, zero=True) == 0
+
+
+@pytest.mark.parametrize(
+    ("address", "loopback"),
+    [
+        ("127.0.0.1:1", True),
+        ("127.8.8.8:1", True),
+        ("localhost:1", True),
+        ("[::1]:1", True),
+        ("0.0.0.0:1", False),
+        ("[::]:1", False),
+        ("10.0.0.1:1", False),
+        ("broker.example.com:1", False),
+    ],
+)
+def test_only_loopback_is_loopback(address, loopback):
+    """An address that other machines might reach is not taken for a loopback one."""
+    assert values.is_loopback(address) is loopback
