@@ -12,7 +12,7 @@ import logging
 import os
 import random
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,10 +73,14 @@ class Agent:
         self._unsaid: dict[str, fleet_pb2.ConnectRequest] = {}
         """Exits of runners that the broker has not been told of, by run."""
         self._news = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._living: set[asyncio.Task[None]] = set()
+        """Each watches over one runner, from its start to its end."""
+        self._connected = False
         self._lease_s = DEFAULT_LEASE_S
         self._heartbeat_s = 1.0
         self._leaving = False
+        self._gone = asyncio.Event()
+        """Set when the broker was told goodbye."""
 
     async def run(self, on_connected: Callable[[str], None]) -> None:
         """Stays connected, for ever; calls `on_connected` with its id each time it is."""
@@ -96,20 +100,19 @@ class Agent:
                 if connected or backoff_s == FIRST_BACKOFF_S:
                     _log.warning("no connection to the broker (%s); trying again", error)
             if lease is None:
-                lease = self._spawn(self._end_load_with_lease())
+                lease = asyncio.create_task(self._end_load_with_lease())
             await asyncio.sleep(backoff_s * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
             backoff_s = min(MAX_BACKOFF_S, backoff_s * 2)
 
     async def leave(self) -> None:
-        """Ends the runners, tells the broker, and says goodbye."""
+        """Ends the runners, tells the broker how, and says goodbye."""
         self._leaving = True
+        self._news.set()
         for runner in self._runners.values():
             runner.process.terminate()
         with suppress(TimeoutError):
             async with asyncio.timeout(LEAVE_TIMEOUT_S):
-                while self._runners or self._unsaid:
-                    self._news.set()
-                    await asyncio.sleep(0.02)
+                await (self._gone.wait() if self._connected else asyncio.gather(*self._living))
         for runner in self._runners.values():
             runner.process.stop(StopMode.KILL, 0.0)
 
@@ -134,6 +137,7 @@ class Agent:
                     )
                     self._lease_s = convert.seconds_from_proto(response.registered.lease)
                     speaking = asyncio.create_task(self._speak(call))
+                    self._connected = True
                     yield
                 elif kind == "run":
                     self._start(convert.assignment_from_proto(response.run))
@@ -143,6 +147,7 @@ class Agent:
         except grpc.aio.AioRpcError as error:
             raise status.from_rpc_error(error) from error
         finally:
+            self._connected = False
             if speaking is not None:
                 speaking.cancel()
                 await asyncio.gather(speaking, return_exceptions=True)  # its stream broke too
@@ -155,9 +160,10 @@ class Agent:
             for run_id, ended in list(self._unsaid.items()):
                 await call.write(ended)
                 del self._unsaid[run_id]
-            if self._leaving and not self._runners:
+            if self._leaving and not self._living:
                 await call.write(fleet_pb2.ConnectRequest(goodbye=fleet_pb2.Goodbye()))
                 await call.done_writing()
+                self._gone.set()
                 return
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), self._heartbeat_s)
@@ -177,7 +183,10 @@ class Agent:
     # Runners
 
     def _start(self, assignment: Assignment) -> None:
-        self._spawn(self._live(assignment))
+        living = asyncio.get_running_loop().create_task(self._live(assignment))
+        self._living.add(living)
+        living.add_done_callback(self._living.discard)
+        living.add_done_callback(lambda _: self._news.set())
 
     async def _live(self, assignment: Assignment) -> None:
         """A runner, from its start to its end."""
@@ -228,12 +237,6 @@ class Agent:
         for run_id, runner in self._runners.items():
             _log.warning("run %s: the lease is over, its load ends here", run_id)
             runner.process.stop(StopMode.KILL, 0.0)
-
-    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
 
 
 @asynccontextmanager

@@ -84,7 +84,7 @@ def plain(view: View) -> Line:
                 f"p50 {_elapsed(progress.p50_ns)}",
                 f"p95 {_elapsed(progress.p95_ns)}",
                 f"{progress.failed_hits} failed",
-                f"iterations {_iterations(run, progress)}",
+                ", ".join(filter(None, [f"iterations {_ended(run, progress)}", _broken(progress)])),
             ]
         )
     )
@@ -121,16 +121,11 @@ def _share(progress: Progress) -> str:
 def _figures(run: Run, progress: Progress, width: int) -> list[Line]:
     """Two columns of figures, or one when they do not fit."""
     failed = f"{progress.failed_hits} ({percent(progress.failed_hits, progress.hits)})"
-    broken = progress.iterations.failure or progress.iterations.error
     rows = (
         (("cycle", f"{progress.cycle}/{progress.cycles}"), ("users", str(progress.users)), False),
         (("hits", str(progress.hits)), ("hits/s", rate(progress.rate).removesuffix("/s")), False),
         (("p50", _elapsed(progress.p50_ns)), ("p95", _elapsed(progress.p95_ns)), False),
-        (
-            ("failed hits", failed),
-            ("iterations", _iterations(run, progress)),
-            bool(progress.failed_hits or broken),
-        ),
+        (("failed hits", failed), ("iterations", _ended(run, progress)), progress.failed_hits > 0),
     )
     column = 2 + max(28, *(14 + len(left[1]) for left, _, _ in rows))
     fits = all(column + 12 + len(right[1]) <= width for _, right, _ in rows)
@@ -142,6 +137,8 @@ def _figures(run: Run, progress: Progress, width: int) -> list[Line]:
             else [f"{label:<14}{text}" for label, text in (left, right)]
         )
         lines += [Line(clip(text, width), Style.BAD if bad else Style.PLAIN) for text in texts]
+    if broken := _broken(progress):
+        lines.append(Line(clip(f"{'not passed':<14}{broken}", width), Style.BAD))
     return lines
 
 
@@ -149,15 +146,16 @@ def _elapsed(ns: int) -> str:
     return duration(ns) if ns else "-"
 
 
-def _iterations(run: Run, progress: Progress) -> str:
-    iterations, total = progress.iterations, run.plan.total_iterations
-    bad = [
-        counted(number, word)
-        for number, word in ((iterations.failure, "failure"), (iterations.error, "error"))
-        if number
-    ]
-    of = f" of {total}" if total else ""
-    return f"{iterations.ended}{of}" + (f", {', '.join(bad)}" if bad else "")
+def _ended(run: Run, progress: Progress) -> str:
+    total = run.plan.total_iterations
+    return f"{progress.iterations.ended}" + (f" of {total}" if total else "")
+
+
+def _broken(progress: Progress) -> str:
+    """`12 failures, 1 error`, or nothing."""
+    iterations = progress.iterations
+    words = ((iterations.failure, "failure"), (iterations.error, "error"))
+    return ", ".join(counted(number, word) for number, word in words if number)
 
 
 class Display(Protocol):

@@ -36,6 +36,15 @@ def duration(ns: int) -> str:
     return f"{hours} h {minutes} min"
 
 
+def ago(ns: int) -> str:
+    """How long ago, in its largest unit: `12 s ago`, `5 min ago`, `3 h ago`, `2 d ago`."""
+    seconds = max(ns, 0) // NS_PER_S
+    for unit, unit_s in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= unit_s:
+            return f"{seconds // unit_s} {unit} ago"
+    return f"{seconds} s ago"
+
+
 def span(seconds: float) -> str:
     """A duration that a person set, as set: `5 s`, `1.5 s`, `1 min 30 s`."""
     whole = seconds >= 1 and seconds == int(seconds)

@@ -101,7 +101,9 @@ async def _draw(display: Display, news: asyncio.Event, redraw_s: float) -> None:
     """Draw when there is news, but not more often than every `redraw_s`; time passes, too."""
     while True:
         with suppress(TimeoutError):
-            await asyncio.wait_for(news.wait(), min(LOOK_S, redraw_s))
+            # Not wait_for, which before Python 3.12 may swallow the cancellation that ends us.
+            async with asyncio.timeout(min(LOOK_S, redraw_s)):
+                await news.wait()
         news.clear()
         display.draw()
         await asyncio.sleep(redraw_s)

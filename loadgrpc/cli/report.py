@@ -334,7 +334,7 @@ def _not_loaded(summary: Summary, *, verbose: bool, width: int) -> list[Line]:
     lines: list[Line] = []
     for exception, agents in reasons.items():
         said = one_line(exception.message) in one_line(summary.verdict.reason)
-        if said and len(summary.agents) == 1 and not verbose:
+        if said and len(reasons) == 1 and not verbose:
             continue  # the last line says it
         where = _where(agents, len(summary.agents))
         text = f"test not loaded{where}: {_raised(exception)}"

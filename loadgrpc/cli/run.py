@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import sys
 import time
@@ -229,8 +228,7 @@ async def _summary(request: Request, interrupts: Interrupts) -> Summary:
             if not endpoint:
                 from loadgrpc.cli.local import local_cluster  # noqa: PLC0415 - heavy
 
-                level = logging.getLogger("loadgrpc").level
-                endpoint = await stack.enter_async_context(local_cluster(level))
+                endpoint = await stack.enter_async_context(local_cluster())
             client = await stack.enter_async_context(connect(endpoint))
             # From here on there may be a run: a signal stops it instead of leaving it alone.
             interrupts.bear(2)

@@ -80,19 +80,21 @@ async def take(client: Client, limit: int) -> tuple[list[Run], bool]:
 
 def table(runs: list[Run], *, now_ns: int, width: int) -> list[Line]:
     """Runs as rows: which, how it stands, since when, and what."""
-    from loadgrpc.cli.figures import clock, moment, one_line  # noqa: PLC0415
+    from loadgrpc.cli.figures import ago, duration, one_line  # noqa: PLC0415
     from loadgrpc.cli.table import text_table  # noqa: PLC0415
 
-    rows = [
-        [
-            one_line(run.run_id),
-            run.state.name.lower(),
-            moment(run.create_time_ns),
-            clock(max((run.end_time_ns or now_ns) - (run.start_time_ns or run.create_time_ns), 0)),
-            ":".join(map(str, run.plan.users)),
-            str(run.plan.agents),
-            one_line(run.plan.test),
-        ]
-        for run in runs
-    ]
+    rows = []
+    for run in runs:
+        start_ns = run.start_time_ns or run.create_time_ns
+        rows.append(
+            [
+                one_line(run.run_id),
+                run.state.name.lower(),
+                ago(now_ns - run.create_time_ns),
+                duration(max((run.end_time_ns or now_ns) - start_ns, 0)),
+                ":".join(map(str, run.plan.users)),
+                str(run.plan.agents),
+                one_line(run.plan.test),
+            ]
+        )
     return text_table(["Runs", "state", "created", "took", "users", "agents", "test"], rows, width)

@@ -60,7 +60,7 @@ def lines(
     """What there is to say, in lines."""
     from collections import Counter  # noqa: PLC0415
 
-    from loadgrpc.cli.figures import clock, counted, one_line  # noqa: PLC0415
+    from loadgrpc.cli.figures import ago, clock, counted, one_line  # noqa: PLC0415
     from loadgrpc.cli.line import Line  # noqa: PLC0415
     from loadgrpc.cli.runs import table  # noqa: PLC0415
     from loadgrpc.cli.table import labelled, text_table  # noqa: PLC0415
@@ -91,7 +91,7 @@ def lines(
                 one_line(agent.hostname),
                 str(agent.pid),
                 str(agent.cores),
-                f"{clock(max(now_ns - agent.last_seen_time_ns, 0))} ago",
+                ago(now_ns - agent.last_seen_time_ns),
             ]
             for agent in agents
         ]

@@ -67,15 +67,15 @@ def figures_table(
 def text_table(headings: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[Line]:
     """Rows of texts, left-aligned, and of numbers, right-aligned, under a line of headings.
 
-    Where they do not fit, the widest columns are shortened in their middle first, and what
-    still stands out is clipped.
+    Where they do not fit, the widest columns are shortened in their middle first, never the
+    first one, which is what people copy; what still stands out is clipped.
     """
     table = [headings, *([f"  {row[0]}", *row[1:]] for row in rows)]
     everywhere = range(len(headings))
     columns = [max(cells(row[at]) for row in table) for at in everywhere]
     least = [max(cells(heading), MIN_TEXT) for heading in headings]
     while _room(columns, everywhere, GAP) - GAP > width:
-        wide = [at for at in everywhere if columns[at] > least[at]]
+        wide = [at for at in everywhere[1:] if columns[at] > least[at]]
         if not wide:
             break
         columns[max(wide, key=columns.__getitem__)] -= 1

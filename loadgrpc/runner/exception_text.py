@@ -54,7 +54,7 @@ def type_name(error: BaseException) -> str:
 
 
 def is_a(error: BaseException, *names: str) -> bool:
-    """isinstance by qualified names, for classes of packages that are not imported here."""
+    """As isinstance, by qualified names, for classes of packages that are not imported here."""
     return any(f"{kind.__module__}.{kind.__qualname__}" in names for kind in type(error).__mro__)
 
 

@@ -14,7 +14,7 @@ import ssl
 from urllib3 import exceptions
 
 from loadgrpc.model import HitError
-from loadgrpc.runner.exception_text import is_a, message, type_name
+from loadgrpc.runner.exception_text import is_a, message, type_name, without_addresses
 
 _MESSAGE_CHARACTERS = 400
 # `HTTPConnectionPool(host='a', port=1): ` and, in older versions, `<….HTTPConnection object>: `
@@ -78,5 +78,5 @@ def _line(error: BaseException) -> str:
         text = error.args[-1]  # before it stands the pool or the connection that says so
     else:
         text = message(error)
-    text = _SPEAKER.sub("", " ".join(text.split()))
+    text = _SPEAKER.sub("", " ".join(without_addresses(text).split()))
     return text[:_MESSAGE_CHARACTERS]

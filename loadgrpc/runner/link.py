@@ -15,7 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import asdict
 from typing import Any, Final, NoReturn
 
@@ -25,12 +25,13 @@ from loadgrpc.protocol import convert
 from loadgrpc.protocol.transport import new_channel
 from loadgrpc.runner import pipe
 from loadgrpc.runner.publisher import Publisher
-from loadgrpc.v1 import runner_pb2, runner_pb2_grpc
+from loadgrpc.v1 import event_pb2, runner_pb2, runner_pb2_grpc
 
 ASSIGNMENT_TIMEOUT_S: Final = 10.0
 SETTLE_TIMEOUT_S: Final = 10.0
 """How long what a dead user process left behind may take to be delivered."""
 READ_BYTES: Final = 1 << 20
+TELL_USERS_S: Final = 0.25
 
 EXIT_LOST: Final = 1
 EXIT_NOT_LOADED: Final = 107
@@ -47,6 +48,7 @@ class User:
 
     def __init__(self, at: int, of: int) -> None:
         self.at = at
+        self.active_users = 0
         self.told: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         ours, theirs = socket.socketpair()
         self._process = subprocess.Popen(
@@ -60,8 +62,8 @@ class User:
         self._socket = ours
         self._of = of
 
-    async def read(self, publisher: Publisher) -> None:
-        """Passes on what the process did, until it says bye.
+    async def read(self, publisher: Publisher, on_users: Callable[[], None]) -> None:
+        """Passes on what the process did, until it says bye; tells when its users change.
 
         Raises:
             UserProcessLost: it ended without.
@@ -77,8 +79,11 @@ class User:
                 if message["told"] == "dropped":
                     reason = "the runner made events faster than they could be reported"
                     await publisher.skip(message["events"], message["hits"], reason)
-                    continue
-                self.told.put_nowait(message)
+                elif message["told"] == "users":
+                    self.active_users = message["active"]
+                    on_users()
+                else:
+                    self.told.put_nowait(message)
                 if message["told"] in ("bye", "load_failed"):
                     return
         status = await asyncio.to_thread(self._process.wait)
@@ -112,6 +117,7 @@ class Link:
         self._stopping = asyncio.Event()
         self._started: asyncio.Queue[int] = asyncio.Queue()
         self._finished = asyncio.Event()
+        self._users_changed = asyncio.Event()
         count = user_processes(assignment, len(os.sched_getaffinity(0)))
         self.users = [User(at, count) for at in range(count)]
 
@@ -119,7 +125,10 @@ class Link:
         """Lives the assignment to its end; the exit status."""
         for user in self.users:
             user.order(**_share(self._assignment, user.at, len(self.users)))
-        reading = [asyncio.create_task(user.read(self._publisher)) for user in self.users]
+        reading = [
+            asyncio.create_task(user.read(self._publisher, self._users_changed.set))
+            for user in self.users
+        ]
         try:
             status = await _first_error(self._lead(), *reading)
         except UserProcessLost as error:
@@ -142,6 +151,16 @@ class Link:
             else:
                 self._finished.set()
 
+    async def _tell_users(self) -> None:
+        """Says how many users are alive in all processes, at most a few times a second."""
+        while True:
+            await self._users_changed.wait()
+            self._users_changed.clear()
+            state = event_pb2.RunnerState(active_users=sum(u.active_users for u in self.users))
+            batch = runner_pb2.EventBatch(events=[event_pb2.Event(state=state)])
+            await self._publisher.batch(batch.SerializeToString(), 1, 0)
+            await asyncio.sleep(TELL_USERS_S)
+
     def stop(self, timeout_s: float) -> None:
         """Lets users finish their iteration; after `timeout_s` they are cut off."""
         for user in self.users:
@@ -151,11 +170,14 @@ class Link:
     async def _lead(self) -> int:
         load_error = await self._loaded()
         if load_error is None:
+            telling = asyncio.create_task(self._tell_users())
             await self._cycles()
             for user in self.users:
                 user.order(do="leave")
             for user in self.users:
                 await user.told.get()  # bye
+            telling.cancel()
+            await asyncio.gather(telling, return_exceptions=True)
         await self._publisher.finish(load_error)
         await self._finished.wait()
         return EXIT_NOT_LOADED if load_error else 0

@@ -128,7 +128,9 @@ def _import(name: str, folder: Path, run: Callable[[], ModuleType]) -> ModuleTyp
             raise TestNotLoaded(
                 _missing_module(error.name, folder), cause="ModuleNotFoundError"
             ) from None
-        text = " ".join(message(error).split())
+        # A SyntaxError's str() has its position in it, a second time.
+        words = error.msg if isinstance(error, SyntaxError) else message(error)
+        text = " ".join(words.split())
         raise TestNotLoaded(
             f"importing {name!r} raised {type_name(error)}{text and ': '}{text}"
             f"{_position(error, frames, folder)}",

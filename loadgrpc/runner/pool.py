@@ -38,7 +38,8 @@ class Pool:
         self._recorder = recorder
         self._clock = clock
         self._server_url = server_url
-        self._active = 0
+        self.active_users = 0
+        """Users alive now."""
         self._stop_timeout_s = 0.0
         self.stopping = Event()
 
@@ -104,7 +105,7 @@ class Pool:
             user=number,
             server_url=self._server_url,
         )
-        self._count(1)
+        self.active_users += 1
         try:
             iteration = 0
             while self._goes_on(iteration, iterations, end_ns):
@@ -112,13 +113,9 @@ class Pool:
                 user.run_iteration(iteration)
         finally:
             user.close()
-            self._count(-1)
+            self.active_users -= 1
 
     def _goes_on(self, done: int, iterations: int, end_ns: int | None) -> bool:
         if self.stopping.is_set() or (iterations and done >= iterations):
             return False
         return end_ns is None or self._clock.monotonic_ns() < end_ns
-
-    def _count(self, change: int) -> None:
-        self._active += change
-        self._recorder.users(self._active)

@@ -45,6 +45,7 @@ class UserProcess:
         self._ordered = Event()
         self._pool: Pool | None = None
         self._stop_s: float | None = None
+        self._told_users = 0
 
     def run(self) -> None:
         """Lives until the link says goodbye."""
@@ -71,7 +72,7 @@ class UserProcess:
         self._pool = pool
         if self._stop_s is not None:  # the order came while the test was loading
             pool.stop(self._stop_s)
-        flusher = gevent.spawn(self._flush_now_and_then, recorder)
+        flusher = gevent.spawn(self._flush_now_and_then, recorder, pool)
         # What was imported stays for good: collections need not look at it again.
         gc.collect()
         gc.freeze()
@@ -86,11 +87,11 @@ class UserProcess:
                 spawn_rate=share["spawn_rate"],
                 stop_timeout_s=share["stop_timeout_s"],
             )
-            self._flush(recorder)
+            self._flush(recorder, pool)
             self._outbox.say(told="cycle_ended", cycle=number)
         flusher.kill()
         _tear_down_class(test.case_class)
-        self._flush(recorder)
+        self._flush(recorder, pool)
         self._outbox.say(told="bye", events=recorder.produced_events, hits=recorder.produced_hits)
 
     def _next_order(self) -> dict[str, Any]:
@@ -114,12 +115,15 @@ class UserProcess:
                     self._ordered.set()
         os._exit(1)  # the link is gone: nobody wants this load any more
 
-    def _flush_now_and_then(self, recorder: Recorder) -> None:
+    def _flush_now_and_then(self, recorder: Recorder, pool: Pool) -> None:
         while True:
             gevent.sleep(FLUSH_S)
-            self._flush(recorder)
+            self._flush(recorder, pool)
 
-    def _flush(self, recorder: Recorder) -> None:
+    def _flush(self, recorder: Recorder, pool: Pool) -> None:
+        if pool.active_users != self._told_users:
+            self._told_users = pool.active_users
+            self._outbox.say(told="users", active=self._told_users)
         for frame in recorder.take(MAX_FRAME_BYTES):
             self._outbox.put(frame.payload, frame.events, frame.hits)
 

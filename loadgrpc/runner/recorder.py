@@ -5,8 +5,7 @@ else happens in `take`, once for many entries. An entry is a fixed row of 64-bit
 one buffer; what a column of the wire format needs (field k of every entry, in the fewest
 bytes that hold its greatest value) is then a strided copy, without a loop in Python.
 
-Totals: every entry counted in `produced_events` leaves through exactly one Frame. A
-`users` row that is replaced before it was taken was never an event, and is not counted.
+Totals: every entry counted in `produced_events` leaves through exactly one Frame.
 """
 
 from __future__ import annotations
@@ -115,7 +114,6 @@ class Recorder:
         self._hits = _Block(None)
         self._tests = _Block(None)
         self._rows: list[bytes] = []
-        self._users: bytes | None = None
         self.produced_events = 0
         self.produced_hits = 0
 
@@ -197,14 +195,6 @@ class Recorder:
         self._rows.append(runner_pb2.EventBatch(events=[event]).SerializeToString())
         self.produced_events += 1
 
-    def users(self, active: int) -> None:
-        """Record how many users are alive now; of several between two takes, the last."""
-        event = self._row(0, 0)
-        event.state.active_users = active
-        if self._users is None:
-            self.produced_events += 1
-        self._users = runner_pb2.EventBatch(events=[event]).SerializeToString()
-
     def take(self, max_batch_bytes: int) -> list[Frame]:
         """Everything recorded so far, in frames of at most `max_batch_bytes` each.
 
@@ -216,9 +206,6 @@ class Recorder:
         rows, self._rows = self._rows, []
         hits, self._sealed_hits = self._sealed_hits, []
         tests, self._sealed_tests = self._sealed_tests, []
-        if self._users is not None:
-            rows.append(self._users)
-            self._users = None
         pieces = [Frame(row, 1, 0) for row in rows]
         for block in hits:
             count = len(block.entries) // _HIT.size

@@ -111,6 +111,7 @@ def snapshot() -> Callable[[str, str], None]:
 
 
 def elapsed(scale_ns: int = 1_000_000) -> ElapsedFigures:
+    """Figures of a usual kind, in milliseconds or so."""
     return ElapsedFigures(
         avg_ns=round(12.34 * scale_ns),
         min_ns=round(0.85 * scale_ns),
@@ -125,7 +126,7 @@ def elapsed(scale_ns: int = 1_000_000) -> ElapsedFigures:
 def passed() -> Summary:
     """Three cycles on this machine; all is well."""
     return Summary(
-        run_id="20231114-221320-f3a9",
+        run_id="r-f3a9f3a9f3",
         state=RunState.FINISHED,
         plan=Plan(
             test="example.TestWebSite.test_es",
@@ -186,7 +187,7 @@ def troubled() -> Summary:
         ),
     )
     return Summary(
-        run_id="20231114-221320-07bc",
+        run_id="r-07bc07bc07",
         state=RunState.FINISHED,
         plan=Plan(
             test="shop.load.TestShop.test_buy",
@@ -294,9 +295,7 @@ def troubled() -> Summary:
             duplicates=64,
             rejected=1,
             losses=(
-                model.Loss(
-                    reason="the agent was lost", count=12, at_least=True, agent_id="web-3"
-                ),
+                model.Loss(reason="the agent was lost", count=12, at_least=True, agent_id="web-3"),
             ),
         ),
     )
@@ -309,9 +308,12 @@ def not_loaded(agents: int = 1) -> Summary:
         message="No module named 'exmaple'",
         traceback="Traceback (most recent call last):\n  File ...\nModuleNotFoundError: ...\n",
     )
+    broken = ExceptionInfo(
+        type="SyntaxError", message="invalid syntax (exmaple.py, line 3)", traceback="..."
+    )
     reason = "the test could not be loaded: No module named 'exmaple', looked for from /srv/tests"
     return Summary(
-        run_id="20231114-221320-1111",
+        run_id="r-1111111111",
         state=RunState.FAILED,
         plan=Plan(test="exmaple.TestWebSite.test_es", iterations=(1,), agents=max(agents, 1)),
         create_time_ns=START_NS,
@@ -321,7 +323,7 @@ def not_loaded(agents: int = 1) -> Summary:
                 agent_id=f"web-{number}",
                 hostname="one.example.com",
                 state=AssignmentState.LOAD_FAILED,
-                load_error=error if number != 2 else None,
+                load_error=(error, None, broken)[(number - 1) % 3],
             )
             for number in range(1, agents + 1)
         ),
@@ -343,7 +345,7 @@ def stopped() -> Summary:
 def empty() -> Summary:
     """Over before anybody did anything."""
     return Summary(
-        run_id="20231114-221320-0000",
+        run_id="r-0000000000",
         state=RunState.FAILED,
         plan=Plan(test="example.TestWebSite.test_es", iterations=(1,)),
         create_time_ns=START_NS,
@@ -391,7 +393,7 @@ def progress() -> Progress:
 def run() -> Run:
     """A run that goes on."""
     return Run(
-        run_id="20231114-221320-f3a9",
+        run_id="r-f3a9f3a9f3",
         state=RunState.RUNNING,
         plan=Plan(
             test="example.TestWebSite.test_es", users=(10, 20, 30), iterations=(20,), agents=5
@@ -445,9 +447,7 @@ class FakeClient:
         self._ask("get_summary", run_id)
         return self.summary
 
-    async def list_runs(
-        self, *, page_size: int = 0, page_token: str = ""
-    ) -> tuple[list[Run], str]:
+    async def list_runs(self, *, page_size: int = 0, page_token: str = "") -> tuple[list[Run], str]:
         self._ask("list_runs", page_size, page_token)
         start = int(page_token or 0)
         end = start + page_size

@@ -17,8 +17,7 @@ WRONG = {
     "frobnicate": "loadgrpc: error: no such command: frobnicate",
     "--verison": "loadgrpc: error: no such option: --verison (did you mean --version?)",
     "run": (
-        "loadgrpc run: error: missing TEST: "
-        "package.module.Class.method or file.py::Class.method"
+        "loadgrpc run: error: missing TEST: package.module.Class.method or file.py::Class.method"
     ),
     "run test_es": (
         "loadgrpc run: error: TEST: 'test_es' is not the name of a test; "

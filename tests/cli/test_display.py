@@ -8,7 +8,7 @@ import pytest
 
 from loadgrpc.cli import line
 from loadgrpc.cli.display import MAX_ROWS, Live, Plain, Quiet, View, display_for, plain, render
-from loadgrpc.cli.figures import cells
+from loadgrpc.cli.figures import TIMES, cells
 from loadgrpc.cli.line import Line, Style
 from loadgrpc.model import IterationFigures, Progress, RunState
 
@@ -117,14 +117,15 @@ def test_without_a_terminal_states_and_notices_come_at_once(run):
     display.notice("stopping")
     display.draw()
     assert stream.getvalue().splitlines() == [
-        "example.TestWebSite.test_es  run 20231114-221320-f3a9, starting, 5 agents",
-        "run 20231114-221320-f3a9, running, 5 agents",
+        "example.TestWebSite.test_es  run r-f3a9f3a9f3, starting, 5 agents",
+        "run r-f3a9f3a9f3, running, 5 agents",
         "stopping",
     ]
 
 
-def draw(monkeypatch, views, columns="80"):
-    monkeypatch.setenv("COLUMNS", columns)
+def draw(monkeypatch, views):
+    """What a terminal gets of two draws and the end."""
+    monkeypatch.setenv("COLUMNS", "80")
     stream = Terminal()
     display = Live(stream, Clock())
     display.update(views["failing"].run)
@@ -182,8 +183,8 @@ def test_the_display_suits_the_stream(monkeypatch, stream, term, quiet, kind):
 
 
 def test_an_ascii_terminal_gets_ascii():
-    """Where µ, × and bars cannot be written, something readable is."""
-    assert line.spelled("850 µs × 3 █░ …", "ascii") == "850 us x 3 #. ..."
+    """Where letters and bars cannot be written, something readable is."""
+    assert line.spelled(f"850 µs {TIMES} 3 █░ …", "ascii") == "850 us x 3 #. ..."
     assert line.spelled("日本", "ascii") == "??"
     assert line.spelled("850 µs", "utf-8") == "850 µs"
 

@@ -59,7 +59,13 @@ def test_per_cents_do_not_say_none_or_all_when_it_is_not(part, whole, text):
 
 @pytest.mark.parametrize(
     ("count", "text"),
-    [(0, "0 B"), (999, "999 B"), (1204000, "1.20 MB"), (999_999, "1.00 MB"), (5 * 10**15, "5000 TB")],
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1204000, "1.20 MB"),
+        (999_999, "1.00 MB"),
+        (5 * 10**15, "5000 TB"),
+    ],
 )
 def test_sizes_have_units(count, text):
     """Bytes are counted in thousands."""

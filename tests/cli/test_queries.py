@@ -26,7 +26,7 @@ def agents():
             version="0.1.0",
             cores=2,
             state=state,
-            run_id="20231114-221320-f3a9" if state is AgentState.BUSY else "",
+            run_id="r-f3a9f3a9f3" if state is AgentState.BUSY else "",
             last_seen_time_ns=START_NS + (60 - number) * NS,
         )
         for number, state in enumerate(AgentState, 1)
@@ -96,13 +96,11 @@ def test_show_prints_the_document(invoke, client):
     assert json.loads(out)["iterations"]["success"] == "1200"
 
 
-@pytest.mark.parametrize(
-    ("options", "mode"), [("", StopMode.GRACEFUL), ("--kill", StopMode.KILL)]
-)
+@pytest.mark.parametrize(("options", "mode"), [("", StopMode.GRACEFUL), ("--kill", StopMode.KILL)])
 def test_stop_asks_for_the_mode(invoke, client, options, mode):
     """Users finish their iteration unless --kill is given."""
     code, out, _ = invoke("stop", "some-run", *options.split())
-    assert (code, out) == (0, "run 20231114-221320-f3a9 is stopping\n")
+    assert (code, out) == (0, "run r-f3a9f3a9f3 is stopping\n")
     assert client.asked == [("stop_run", mode)]
 
 

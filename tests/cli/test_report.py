@@ -20,6 +20,7 @@ KINDS = [
 
 
 def text_of(summary, **settings):
+    """The report as one text."""
     return "".join(f"{line.text}\n" for line in report(summary, **settings))
 
 
@@ -75,9 +76,7 @@ def test_many_names_are_cut_to_the_most_frequent_and_counted(summaries):
     """A thousand names do not flood the terminal, and the report says how many it left out."""
     summary = summaries["passed"]
     names = tuple(
-        model.NameFigures(
-            name=f"/item/{number}", method="GET", hits=model.HitFigures(count=number)
-        )
+        model.NameFigures(name=f"/item/{number}", method="GET", hits=model.HitFigures(count=number))
         for number in range(1, 201)
     )
     summary = replace(summary, names=names)

@@ -8,9 +8,12 @@ from loadgrpc.cli.table import Row, figures_table, labelled, text_table
 
 NAMES = st.text("abc/:.-é日", min_size=0, max_size=60)
 FIGURE = st.integers(0, 10**7).map(str)
+ROWS = st.lists(st.tuples(NAMES, FIGURE, FIGURE, FIGURE), min_size=1, max_size=5)
 
 
-@given(st.lists(st.tuples(NAMES, FIGURE, FIGURE, FIGURE), min_size=1, max_size=5), st.integers(40, 140))
+@given(
+    st.lists(st.tuples(NAMES, FIGURE, FIGURE, FIGURE), min_size=1, max_size=5), st.integers(40, 140)
+)
 def test_figures_are_never_cut_and_lines_always_fit(rows, width):
     """Whatever the names and the width, all figures are there and no line is too long."""
     lines = figures_table(

@@ -47,15 +47,20 @@ PUBLIC = "case"
 """Where the public names of `loadgrpc` come from, all but these."""
 ROOT_NAMES = {"__version__"}
 
-USER_PROCESS = "loadgrpc.runner"
-LINK = "loadgrpc.runner.link"
-"""The one module of the runner's room that is not part of a user process."""
+RUNNER = "loadgrpc.runner"
+LINK = {"loadgrpc.runner.link", "loadgrpc.runner.publisher"}
+"""The modules of the runner's room that are not part of a user process."""
 
 DOORS = {
-    "gevent": {"loadgrpc.runner.__main__", "loadgrpc.runner.pool"},
+    "gevent": {
+        "loadgrpc.runner.__main__",
+        "loadgrpc.runner.process",
+        "loadgrpc.runner.pool",
+    },
     "requests": {
         "loadgrpc.runner.session",
         "loadgrpc.runner.wire",
+        "loadgrpc.runner.hit_error",
         "loadgrpc.runner.testcase",
     },
     "grpc": {
@@ -64,7 +69,7 @@ DOORS = {
         "loadgrpc.client",
         "loadgrpc.reflection",
         "loadgrpc.protocol",
-        LINK,
+        *LINK,
     },
     "asyncio": {
         "loadgrpc.broker",
@@ -72,7 +77,7 @@ DOORS = {
         "loadgrpc.client",
         "loadgrpc.cli",
         "loadgrpc.store",
-        LINK,
+        *LINK,
         "loadgrpc.examples.server",  # no part of loadgrpc: what it is loaded against
     },
     "numpy": {"loadgrpc.stats", "loadgrpc.broker", "loadgrpc.protocol"},
@@ -175,7 +180,7 @@ def check_doors(module, source):
     for name, line in imports(module, source):
         package = name.partition(".")[0]
         if package == "loadgrpc":
-            if name.endswith("_pb2_grpc") and room_of(own) == "runner" and not within(own, LINK):
+            if name.endswith("_pb2_grpc") and room_of(own) == "runner" and own not in LINK:
                 complaints.append(f"{module}:{line}: a user process imports gRPC by way of {name}")
             continue
         door = SAME_DOOR.get(package, package)
@@ -221,7 +226,7 @@ def check_user_process(sources):
 
     complaints = []
     for start in sorted(sources):
-        if not within(start, USER_PROCESS) or within(start, LINK):
+        if not within(start, RUNNER) or start in LINK:
             continue
         paths = {start: [start]}
         todo = [start]
@@ -267,6 +272,19 @@ def test_third_parties_stay_behind_their_doors():
 def test_user_processes_load_neither_grpc_nor_asyncio():
     """No module of the Python runner but its link loads gRPC or asyncio, not even indirectly."""
     assert check_user_process({**house(), **generated()}) == []
+
+
+def test_a_user_process_has_loaded_neither_grpc_nor_asyncio():
+    """A fresh Python with all of a user process in it has loaded neither, by whatever way."""
+    code = (
+        "import sys, loadgrpc.runner.__main__, loadgrpc.case;"
+        "print([name for name in ('grpc', 'asyncio') if name in sys.modules])"
+    )
+    seen = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+
+    assert seen.stdout == "[]\n"
 
 
 def test_the_front_door_is_light():

@@ -12,16 +12,19 @@ class OwnError(Exception):
     pass
 
 
+def _raise(error):
+    raise error
+
+
 def _raised(make):
-    try:
-        raise make()
-    except BaseException as error:
-        return error
+    with pytest.raises(BaseException) as caught:  # noqa: PT011  # any
+        _raise(make())
+    return caught.value
 
 
 def _chained():
     try:
-        raise KeyError("inner")
+        _raise(KeyError("inner"))
     except KeyError as error:
         raise OwnError("outer") from error
 
@@ -81,10 +84,9 @@ def test_an_exception_that_cannot_speak_is_told_all_the_same():
 def test_what_differs_is_told_apart():
     """Equal words from another line, or with another cause, are another text."""
     first = exception_info(_raised(lambda: OwnError("x")))
-    try:
-        raise OwnError("x")
-    except OwnError as error:
-        second = exception_info(error)
+    with pytest.raises(OwnError) as caught:
+        _raise(OwnError("x"))
+    second = exception_info(caught.value)
     assert first.message == second.message
     assert first.traceback != second.traceback
 

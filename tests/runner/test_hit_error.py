@@ -42,7 +42,11 @@ CASES = [
     (ssl.SSLEOFError(8, "EOF"), HitError.CLOSED, "EOF"),
     (ConnectionResetError(104, "reset"), HitError.CLOSED, "reset"),
     (BrokenPipeError(32, "broken pipe"), HitError.CLOSED, "broken pipe"),
-    (http.client.IncompleteRead(b"x", 5), HitError.CLOSED, "IncompleteRead(1 bytes read, 5 more expected)"),
+    (
+        http.client.IncompleteRead(b"x", 5),
+        HitError.CLOSED,
+        "IncompleteRead(1 bytes read, 5 more expected)",
+    ),
     (http.client.BadStatusLine("x"), HitError.PROTOCOL, "http.client.BadStatusLine: x"),
     (
         exceptions.InvalidHeader("two\n  lines"),

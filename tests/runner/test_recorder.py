@@ -13,6 +13,19 @@ from loadgrpc.v1 import event_pb2, runner_pb2
 
 MS = 1_000_000
 MIB = 1024 * 1024
+HIT_COLUMNS = [
+    "label",
+    "start_ns",
+    "delay_ns",
+    "elapsed_ns",
+    "first_byte_ns",
+    "connect_ns",
+    "bytes_sent",
+    "bytes_received",
+    "user",
+    "iteration",
+    "url",
+]
 
 
 def decode_column(data, count):
@@ -28,23 +41,17 @@ def decode_column(data, count):
     return numbers
 
 
-def date(timestamp):
+def _date(timestamp):
     return timestamp.seconds * 1_000_000_000 + timestamp.nanos
 
 
-def cycle_of(status):
+def _cycle_of(status):
     return status.cycle, status.users, status.iterations
 
 
 def decode_hits(block):
     """The hits of a block, as they were told to the recorder, with their cycle."""
-    columns = {
-        field: decode_column(getattr(block, field), block.count)
-        for field in (
-            "label start_ns delay_ns elapsed_ns first_byte_ns connect_ns bytes_sent"
-            " bytes_received user iteration url"
-        ).split()
-    }
+    columns = {field: decode_column(getattr(block, field), block.count) for field in HIT_COLUMNS}
     assert len({label.SerializeToString() for label in block.labels}) == len(block.labels)
     assert set(columns["label"]) == set(range(len(block.labels)))
     assert set(columns["url"]) - {0} == set(range(1, len(block.urls) + 1))
@@ -54,7 +61,7 @@ def decode_hits(block):
         label = block.labels[row.pop("label")]
         url = row.pop("url")
         assert row.pop("delay_ns") == 0
-        row["start_ns"] += date(block.base_time)
+        row["start_ns"] += _date(block.base_time)
         yield {
             **row,
             "name": label.name,
@@ -63,7 +70,7 @@ def decode_hits(block):
             "error": HitError(label.error),
             "error_message": label.error_message,
             "url": block.urls[url - 1] if url else label.name,
-            "cycle": cycle_of(block.status),
+            "cycle": _cycle_of(block.status),
         }
 
 
@@ -75,7 +82,7 @@ def decode_tests(block):
         row = dict(zip(fields, entry, strict=True))
         label = block.labels[row.pop("label")]
         info = label.exception
-        row["start_ns"] += date(block.base_time)
+        row["start_ns"] += _date(block.base_time)
         assert label.test == "a.B.test_c"
         yield {
             **row,
@@ -85,16 +92,16 @@ def decode_tests(block):
             )
             if label.HasField("exception")
             else None,
-            "cycle": cycle_of(block.status),
+            "cycle": _cycle_of(block.status),
         }
 
 
-def decode_row(event):
+def _decode_row(event):
     status = event.status
-    where = (cycle_of(status), status.current_user, status.current_iteration, date(event.time))
+    where = (_cycle_of(status), status.current_user, status.current_iteration, _date(event.time))
     if event.HasField("counter"):
         return "counter", event.counter.name, event.counter.increment, *where
-    return "users", event.state.active_users, *where
+    raise AssertionError(event)
 
 
 def decode(frames, limit):
@@ -108,13 +115,13 @@ def decode(frames, limit):
         assert frame.events == len(batch.events) + sum(block.count for block in blocks)
         assert frame.hits == sum(block.count for block in batch.hit_blocks)
         assert frame.events > 0
-        rows += map(decode_row, batch.events)
+        rows += map(_decode_row, batch.events)
         hits += [hit for block in batch.hit_blocks for hit in decode_hits(block)]
         tests += [test for block in batch.test_blocks for test in decode_tests(block)]
     return rows, hits, tests
 
 
-def a_hit(**changes):
+def _a_hit(**changes):
     return {
         "name": "http://h/a",
         "url": "http://h/a?b=1",
@@ -134,7 +141,7 @@ def a_hit(**changes):
     }
 
 
-def an_iteration(**changes):
+def _an_iteration(**changes):
     return {
         "outcome": TestOutcome.SUCCESS,
         "exception": None,
@@ -153,18 +160,16 @@ def recorder(clock):
 
 
 def test_figures_are_those_worked_out_by_hand(recorder, clock):
-    """Two hits, an iteration, a counter and a count of users come out as they went in."""
+    """Two hits, an iteration and a counter come out as they went in."""
     recorder.begin_cycle(1, 10, 20)
-    recorder.hit(**a_hit())
+    recorder.hit(**_a_hit())
     clock.advance(5)
-    recorder.hit(**a_hit(url="http://h/a", start_ns=1_700_000_000_000_000_256, connect_ns=0))
-    recorder.iteration(**an_iteration())
+    recorder.hit(**_a_hit(url="http://h/a", start_ns=1_700_000_000_000_000_256, connect_ns=0))
+    recorder.iteration(**_an_iteration())
     recorder.counter("bought", -3, 2, 7)
-    recorder.users(4)
-    recorder.users(5)
     [frame] = recorder.take(MIB)
-    assert (frame.events, frame.hits) == (5, 2)
-    assert (recorder.produced_events, recorder.produced_hits) == (5, 2)
+    assert (frame.events, frame.hits) == (4, 2)
+    assert (recorder.produced_events, recorder.produced_hits) == (4, 2)
 
     batch = runner_pb2.EventBatch.FromString(frame.payload)
     load = event_pb2.LoadStatus(cycle=1, users=10, iterations=20)
@@ -175,10 +180,7 @@ def test_figures_are_those_worked_out_by_hand(recorder, clock):
     base = {"seconds": 1_700_000_000}
     assert batch == runner_pb2.EventBatch(
         events=[
-            event_pb2.Event(
-                time=time, status=in_user, counter={"name": "bought", "increment": -3}
-            ),
-            event_pb2.Event(time=time, status=load, state={"active_users": 5}),
+            event_pb2.Event(time=time, status=in_user, counter={"name": "bought", "increment": -3}),
         ],
         hit_blocks=[
             event_pb2.HitBlock(
@@ -216,30 +218,18 @@ def test_figures_are_those_worked_out_by_hand(recorder, clock):
 
 def test_before_the_first_cycle_the_load_is_unknown(recorder):
     """What is recorded before a cycle begins carries no LoadStatus."""
-    recorder.hit(**a_hit())
-    recorder.users(1)
+    recorder.hit(**_a_hit())
     [frame] = recorder.take(MIB)
     batch = runner_pb2.EventBatch.FromString(frame.payload)
     assert not batch.hit_blocks[0].HasField("status")
-    assert not batch.events[0].HasField("status")
-
-
-def test_of_several_user_counts_the_last_is_an_event(recorder):
-    """A count that is replaced before it was taken was never an event; one a take is."""
-    for active in range(100):
-        recorder.users(active)
-    assert recorder.produced_events == 1
-    assert sum(frame.events for frame in recorder.take(MIB)) == 1
-    recorder.users(0)
-    assert recorder.produced_events == 2
 
 
 def test_a_measurement_that_is_refused_leaves_nothing_behind(recorder):
     """A number that no column can hold raises, and the entries around it stay whole."""
-    recorder.hit(**a_hit())
+    recorder.hit(**_a_hit())
     with pytest.raises(struct.error):
-        recorder.hit(**a_hit(elapsed_ns=-1))
-    recorder.hit(**a_hit(status=404))
+        recorder.hit(**_a_hit(elapsed_ns=-1))
+    recorder.hit(**_a_hit(status=404))
     assert recorder.produced_events == 2
     _, hits, _ = decode(recorder.take(MIB), MIB)
     assert [hit["status"] for hit in hits] == [200, 404]
@@ -248,9 +238,9 @@ def test_a_measurement_that_is_refused_leaves_nothing_behind(recorder):
 def test_giant_texts_are_cut_to_what_the_protocol_keeps(recorder):
     """A single entry always fits in the smallest batch, whatever a test or server says."""
     giant = "é" * 100_000
-    recorder.hit(**a_hit(name=giant, url=giant + "?", method=giant, error_message=giant))
+    recorder.hit(**_a_hit(name=giant, url=giant + "?", method=giant, error_message=giant))
     info = ExceptionInfo(type=giant, message=giant, traceback=giant)
-    recorder.iteration(**an_iteration(outcome=TestOutcome.ERROR, exception=info))
+    recorder.iteration(**_an_iteration(outcome=TestOutcome.ERROR, exception=info))
     recorder.counter(giant, 1, 1, 1)
     frames = recorder.take(MIN_BATCH_BYTES)
     rows, [hit], [test] = decode(frames, MIN_BATCH_BYTES)
@@ -264,7 +254,7 @@ def test_giant_texts_are_cut_to_what_the_protocol_keeps(recorder):
 
 def test_texts_that_are_no_text_are_sent_all_the_same(recorder):
     """Lone surrogates, as in undecodable file names, do not break a batch."""
-    recorder.hit(**a_hit(error_message="no \udc80"))
+    recorder.hit(**_a_hit(error_message="no \udc80"))
     _, [hit], _ = decode(recorder.take(MIB), MIB)
     assert hit["error_message"] == "no ?"
 
@@ -272,7 +262,7 @@ def test_texts_that_are_no_text_are_sent_all_the_same(recorder):
 def test_labels_that_are_equal_after_cutting_are_one(recorder):
     """Each combination stands in a block once, though what it was made from differed."""
     for end in "ab":
-        recorder.hit(**a_hit(name="n" * 5_000 + end))
+        recorder.hit(**_a_hit(name="n" * 5_000 + end))
     [frame] = recorder.take(MIB)
     [block] = runner_pb2.EventBatch.FromString(frame.payload).hit_blocks
     assert len(block.labels) == 1
@@ -280,7 +270,7 @@ def test_labels_that_are_equal_after_cutting_are_one(recorder):
 
 def test_a_batch_that_could_not_hold_an_entry_is_refused(recorder):
     """A limit below the largest entry is the caller's mistake; nothing is lost by it."""
-    recorder.hit(**a_hit())
+    recorder.hit(**_a_hit())
     with pytest.raises(ValueError, match="a batch needs"):
         recorder.take(MIN_BATCH_BYTES - 1)
     assert len(recorder.take(MIN_BATCH_BYTES)) == 1
@@ -290,7 +280,7 @@ def test_a_block_holds_no_more_than_the_protocol_allows(recorder, monkeypatch):
     """Entries that would fit by their bytes are still split by their number."""
     monkeypatch.setattr("loadgrpc.runner.recorder.MAX_BLOCK_ENTRIES", 1000)
     for _ in range(2_500):
-        recorder.hit(**a_hit())
+        recorder.hit(**_a_hit())
     [frame] = recorder.take(MIB)
     blocks = runner_pb2.EventBatch.FromString(frame.payload).hit_blocks
     assert [block.count for block in blocks] == [625] * 4
@@ -329,7 +319,6 @@ STEPS = st.lists(
         st.tuples(st.just("hit"), HITS, st.integers(1, 40)),
         st.tuples(st.just("iteration"), TESTS, st.integers(1, 40)),
         st.tuples(st.just("counter"), WORDS, st.integers(-(2**63), 2**63 - 1)),
-        st.tuples(st.just("users"), st.integers(0, 100), st.none()),
         st.tuples(st.just("cycle"), st.integers(1, 5), st.integers(0, 9)),
         st.tuples(st.just("take"), st.none(), st.none()),
     ),
@@ -361,14 +350,13 @@ def _expected(kind, entry, cycle):
     deadline=None, max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(STEPS, st.sampled_from([MIN_BATCH_BYTES, 50_000, MIB]))
-@example([("hit", a_hit(elapsed_ns=2**62), 3_000)], MIN_BATCH_BYTES)
-@example([("hit", a_hit(error_message="m" * 3_000, url="u" * 8_000), 40)], MIN_BATCH_BYTES)
+@example([("hit", _a_hit(elapsed_ns=2**62), 3_000)], MIN_BATCH_BYTES)
+@example([("hit", _a_hit(error_message="m" * 3_000, url="u" * 8_000), 40)], MIN_BATCH_BYTES)
 def test_everything_comes_out_as_it_went_in(clock, steps, limit):
     """Whatever is recorded and whenever it is taken: nothing lost, nothing twice, in order."""
     recorder = Recorder(clock, "a.B.test_c")
     cycle = (0, 0, 0)
     told = {"hit": [], "iteration": [], "row": []}
-    pending = None
     frames = []
     for kind, what, number in [*steps, ("take", None, None)]:
         if kind in {"hit", "iteration"}:
@@ -384,17 +372,11 @@ def test_everything_comes_out_as_it_went_in(clock, steps, limit):
             recorder.counter(what, number, 3, 4)
             row = ("counter", _cut(what, 1024), number, cycle, 3, 4, clock.wall_ns())
             told["row"].append(row)
-        elif kind == "users":
-            clock.advance(1)
-            recorder.users(what)
-            pending = ("users", what, cycle, 0, 0, clock.wall_ns())
         elif kind == "cycle":
             cycle = (what, 10 * what, number)
             recorder.begin_cycle(what, 10 * what, number)
         else:
             frames += recorder.take(limit)
-            told["row"] += [pending] if pending else []
-            pending = None
     rows, hits, tests = decode(frames, limit)
     assert rows == told["row"]
     assert hits == told["hit"]
@@ -406,7 +388,7 @@ def test_everything_comes_out_as_it_went_in(clock, steps, limit):
 def test_frames_are_well_filled(recorder):
     """Splitting does not shatter: ten thousand hits of 25 bytes need few frames."""
     for number in range(10_000):
-        recorder.hit(**a_hit(start_ns=10**18 + number * MS, elapsed_ns=number * 1_000))
+        recorder.hit(**_a_hit(start_ns=10**18 + number * MS, elapsed_ns=number * 1_000))
     frames = recorder.take(64 * 1024)
     assert sum(len(frame.payload) for frame in frames) < 10_000 * 30
     assert len(frames) <= 8

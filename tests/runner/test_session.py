@@ -1,4 +1,5 @@
 """Hits as a session records them, on real sockets."""
+# ruff: noqa: PLR0917  # the arguments of a test are its fixtures
 
 import copy
 import gc
@@ -39,8 +40,7 @@ def session(hits, clock, monkeypatch):
 def closed_port():
     """A port of 127.0.0.1 that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    return port
+        return listener.getsockname()[1]
 
 
 def test_times_are_those_worked_out_by_hand(session, server, hits, clock, answer, monkeypatch):
@@ -93,7 +93,10 @@ def _gzipped(body):
 
 BODIES = {
     "content-length": (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", b"hello"),
-    "large": (b"HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n" + b"x" * 300_000, b"x" * 300_000),
+    "large": (
+        b"HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n" + b"x" * 300_000,
+        b"x" * 300_000,
+    ),
     "chunked": (CHUNKED + b"5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n", b"hello world"),
     "chunked with a trailer": (CHUNKED + b"2;x=y\r\nhi\r\n0\r\nA: b\r\n\r\n", b"hi"),
     "chunked and empty": (CHUNKED + b"0\r\n\r\n", b""),
@@ -455,7 +458,11 @@ def _reset(connection, *_):
         (lambda *_: None, HitError.CLOSED, "Remote end closed connection without response"),
         (_reset, HitError.CLOSED, "Connection reset by peer"),
         (b"SMTP ready\r\n\r\n", HitError.PROTOCOL, "http.client.BadStatusLine: SMTP ready"),
-        (b"HTTP/1.1 9999 X\r\n\r\n", HitError.PROTOCOL, "http.client.BadStatusLine: HTTP/1.1 9999 X"),
+        (
+            b"HTTP/1.1 9999 X\r\n\r\n",
+            HitError.PROTOCOL,
+            "http.client.BadStatusLine: HTTP/1.1 9999 X",
+        ),
         (b"HTTP/7.0 200 X\r\n\r\n", HitError.PROTOCOL, "http.client.UnknownProtocol: HTTP/7.0"),
     ],
 )
@@ -493,9 +500,7 @@ def _reset_later(connection, *_):
     ids=["content-length", "in a chunk", "between chunks", "bad chunk"],
 )
 @pytest.mark.parametrize("how", ["content", "stream"])
-def test_a_body_cut_short_is_a_hit_with_status_and_error(
-    session, server, hits, script, kind, how
-):
+def test_a_body_cut_short_is_a_hit_with_status_and_error(session, server, hits, script, kind, how):
     """The head came, so there is a status; the body did not, so there is an error."""
     server.scripts["/"] = script
     with pytest.raises(requests.exceptions.ChunkedEncodingError):

@@ -1,0 +1,310 @@
+"""Finding a test, and saying what is wrong when there is none."""
+
+import sys
+import unittest
+from textwrap import dedent
+
+import pytest
+
+from loadgrpc.errors import TestNotLoaded
+from loadgrpc.runner.loader import load
+
+SITE = """
+    import unittest
+
+    class TestWebSite(unittest.TestCase):
+        kind = "shop"
+
+        def test_es(self):
+            pass
+
+        async def test_later(self):
+            pass
+
+    class TestAsync(unittest.IsolatedAsyncioTestCase):
+        async def test_later(self):
+            pass
+
+    class Helper:
+        pass
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with tests; sys.path and sys.modules are as before afterwards."""
+    before = dict(sys.modules)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    _write(tmp_path / "exsite.py", SITE)
+    _write(tmp_path / "expkg" / "__init__.py", "")
+    _write(tmp_path / "expkg" / "deep.py", SITE)
+    yield tmp_path
+    for name in sys.modules.keys() - before.keys():
+        del sys.modules[name]
+
+
+def _write(path, text):
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(dedent(text))
+
+
+def refusal(test, folder):
+    """What the loader says about a test that it cannot load."""
+    with pytest.raises(TestNotLoaded) as caught:
+        load(test, folder)
+    assert "\n" not in str(caught.value)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "exsite.TestWebSite.test_es",
+        "expkg.deep.TestWebSite.test_es",
+        "exsite.py::TestWebSite.test_es",
+        "exsite.py::TestWebSite::test_es",
+        "expkg/deep.py::TestWebSite.test_es",
+        "./exsite.py::TestWebSite.test_es",
+        "{folder}/exsite.py::TestWebSite.test_es",
+    ],
+)
+def test_a_test_is_found(folder, test):
+    """Every form of a name leads to the class and the method, which can be run."""
+    case_class, method = load(test.format(folder=folder), folder)
+    assert issubclass(case_class, unittest.TestCase)
+    assert (case_class.__name__, method) == ("TestWebSite", "test_es")
+    assert sys.modules[case_class.__module__].TestWebSite is case_class
+    result = unittest.TestResult()
+    case_class(method).run(result)
+    assert result.wasSuccessful()
+    assert result.testsRun == 1
+
+
+def test_async_cases_are_accepted(folder):
+    """A test case that unittest itself awaits is one like any other."""
+    assert load("exsite.TestAsync.test_later", folder).method == "test_later"
+
+
+def test_the_folder_goes_first_on_the_path(folder, monkeypatch):
+    """A test's neighbours are imported before anything else of that name, and once."""
+    monkeypatch.setattr(sys, "path", [*sys.path, str(folder)])
+    load("exsite.TestWebSite.test_es", folder)
+    assert sys.path[0] == str(folder)
+    assert sys.path.count(str(folder)) == 1
+
+
+def test_a_file_finds_its_neighbours(folder):
+    """A file in another folder imports what lies beside it."""
+    _write(folder / "sub" / "exneighbour.py", "WORD = 'beside'")
+    _write(folder / "sub" / "extest.py", "from exneighbour import WORD\n" + dedent(SITE))
+    load("sub/extest.py::TestWebSite.test_es", folder)
+    assert sys.path[0] == str(folder / "sub")
+    assert sys.modules["extest"].WORD == "beside"
+
+
+def test_a_file_is_loaded_once(folder):
+    """The same file, asked for twice, is the same module."""
+    first = load("exsite.py::TestWebSite.test_es", folder)
+    assert load("exsite.py::TestWebSite.test_es", folder) == first
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "",
+        "example",
+        "a.b",
+        "a..b.c",
+        "a.b.c-d",
+        "x.py::",
+        "x.py::A",
+        "x.py::A.b.c",
+        "x::A.b",
+        "1a.B.c",
+    ],
+)
+def test_a_name_that_is_none_is_told_the_form(folder, test):
+    """A name with too few or odd parts is answered with the forms that there are."""
+    assert str(refusal(test, folder)) == (
+        f"{test!r} does not name a test;"
+        " expected package.module.Class.method or path/file.py::Class.method"
+    )
+
+
+@pytest.mark.parametrize(
+    ("test", "sentence"),
+    [
+        (
+            "exsit.TestWebSite.test_es",
+            "no module named 'exsit' (imported from {folder}); did you mean 'exsite'?",
+        ),
+        (
+            "zzz.TestWebSite.test_es",
+            "no module named 'zzz' (imported from {folder}); it has: expkg, exsite",
+        ),
+        (
+            "zzz.deep.TestWebSite.test_es",
+            "no module named 'zzz' (imported from {folder}); it has: expkg, exsite",
+        ),
+        (
+            "expkg.deeq.TestWebSite.test_es",
+            "no module named 'expkg.deeq' (imported from {folder}); did you mean 'deep'?",
+        ),
+        (
+            "exsite.deep.TestWebSite.test_es",
+            (
+                "no module named 'exsite.deep' (imported from {folder}):"
+                " 'exsite' is a module, not a package"
+            ),
+        ),
+        ("exsit.py::A.b", "no file 'exsit.py' in {folder}; did you mean 'exsite.py'?"),
+        ("nowhere/x.py::A.b", "no file 'x.py' in {folder}/nowhere; it has none"),
+        (
+            "exsite.TestWebSit.test_es",
+            "exsite.py has no class TestWebSit; did you mean 'TestWebSite'?",
+        ),
+        ("exsite.Zzz.test_es", "exsite.py has no class Zzz; it has: TestAsync, TestWebSite"),
+        (
+            "expkg/deep.py::Zzz.test_es",
+            "expkg/deep.py has no class Zzz; it has: TestAsync, TestWebSite",
+        ),
+        (
+            "expkg.deep.Zzz.test_es",
+            "expkg/deep.py has no class Zzz; it has: TestAsync, TestWebSite",
+        ),
+        (
+            "exsite.Helper.test_es",
+            (
+                "exsite.py: Helper is not a subclass of unittest.TestCase;"
+                " it has: TestAsync, TestWebSite"
+            ),
+        ),
+        (
+            "exsite.TestWebSite.zzz",
+            "exsite.py: TestWebSite has no test method zzz; it has: test_es, test_later",
+        ),
+        (
+            "exsite.TestWebSite.test_e",
+            (
+                "exsite.py: TestWebSite has no test method test_e;"
+                " did you mean 'test_es' or 'test_later'?"
+            ),
+        ),
+        (
+            "exsite.TestWebSite.kind",
+            "exsite.py: TestWebSite has no test method kind; it has: test_es, test_later",
+        ),
+        (
+            "exsite.TestWebSite.test_later",
+            "exsite.py: TestWebSite.test_later is async, and would never be awaited",
+        ),
+        ("expkg.Test.test_es", "expkg/__init__.py has no class Test; it has none"),
+    ],
+)
+def test_what_is_missing_is_named_with_what_is_there(folder, test, sentence):
+    """The sentence says what is not there, where it was looked for, and what is."""
+    assert str(refusal(test, folder)) == sentence.format(folder=folder)
+
+
+@pytest.mark.parametrize(
+    ("code", "cause", "sentence"),
+    [
+        (
+            "import os\nraise ValueError('no\\n good')",
+            "ValueError",
+            "importing 'exbad' raised ValueError: no good (exbad.py, line 2)",
+        ),
+        (
+            "def f(:\n  pass",
+            "SyntaxError",
+            "importing 'exbad' raised SyntaxError: invalid syntax (exbad.py, line 1)",
+        ),
+        (
+            "import sys\nsys.exit(3)",
+            "SystemExit",
+            "importing 'exbad' raised SystemExit: 3 (exbad.py, line 2)",
+        ),
+        (
+            "import json\njson.loads('x')",
+            "json.decoder.JSONDecodeError",
+            (
+                "importing 'exbad' raised json.decoder.JSONDecodeError: Expecting value:"
+                " line 1 column 1 (char 0) (exbad.py, line 2)"
+            ),
+        ),
+        (
+            "import exmissing",
+            "ModuleNotFoundError",
+            (
+                "importing 'exbad' raised ModuleNotFoundError: No module named 'exmissing'"
+                " (exbad.py, line 1)"
+            ),
+        ),
+        (
+            "import exbad.sub",
+            "ModuleNotFoundError",
+            (
+                "importing 'exbad' raised ModuleNotFoundError: No module named 'exbad.sub';"
+                " 'exbad' is not a package (exbad.py, line 1)"
+            ),
+        ),
+    ],
+)
+@pytest.mark.parametrize("form", ["exbad.Test.test_it", "exbad.py::Test.test_it"])
+def test_a_module_that_breaks_is_told_with_place_and_traceback(folder, form, code, cause, sentence):
+    """An exception at import is told with type, words, file and line; only its own frames."""
+    _write(folder / "exbad.py", code)
+    error = refusal(form, folder)
+    assert str(error) == sentence
+    assert error.cause == cause
+    assert 'exbad.py", line ' in error.traceback
+    assert "loader.py" not in error.traceback
+    assert "importlib" not in error.traceback
+    assert "exbad" not in sys.modules
+
+
+def test_a_package_that_breaks_is_not_taken_for_a_missing_one(folder):
+    """That a parent package imports something missing is that package's error."""
+    _write(folder / "exbroken" / "__init__.py", "import exbroken.gone")
+    _write(folder / "exbroken" / "mod.py", SITE)
+    error = refusal("exbroken.mod.TestWebSite.test_es", folder)
+    assert str(error) == (
+        "importing 'exbroken.mod' raised ModuleNotFoundError: No module named 'exbroken.gone'"
+        " (exbroken/__init__.py, line 1)"
+    )
+
+
+def test_a_file_does_not_take_the_name_of_another_module(folder):
+    """A file that is named like a module in use is refused: both would break."""
+    _write(folder / "json.py", SITE)
+    import json
+
+    message = str(refusal("json.py::TestWebSite.test_es", folder))
+    assert message.startswith(f"{folder}/json.py cannot be imported: a module 'json' is there")
+    assert sys.modules["json"] is json
+
+
+def test_a_class_that_cannot_be_made_is_told(folder):
+    """What __init__ of a test class raises is told before any user is started."""
+    _write(
+        folder / "exmake.py",
+        """
+        import unittest
+        class Test(unittest.TestCase):
+            def __init__(self, name):
+                raise OSError("no")
+            def test_it(self):
+                pass
+        """,
+    )
+    error = refusal("exmake.Test.test_it", folder)
+    assert str(error) == "exmake.py: Test cannot be made: OSError: no"
+    assert "exmake.py" in error.traceback
+
+
+def test_ctrl_c_is_not_the_modules(folder):
+    """A KeyboardInterrupt while importing is somebody at the keyboard."""
+    _write(folder / "exslow.py", "raise KeyboardInterrupt")
+    with pytest.raises(KeyboardInterrupt):
+        load("exslow.Test.test_it", folder)

@@ -1,0 +1,104 @@
+"""The base class, used as what it is: a unittest.TestCase."""
+
+import subprocess
+import sys
+import unittest
+
+import pytest
+
+import loadgrpc.case
+from loadgrpc.runner.testcase import TestCase
+
+MODULE = """
+import unittest
+
+from loadgrpc.case import TestCase
+
+
+class TestSite(TestCase):
+    server_url = {url!r}
+
+    def setUp(self):
+        self.session.headers["X-Test"] = self.id()
+
+    def test_it(self):
+        self.assertEqual(self.session.get(self.server_url, name="home").text, "x")
+        self.incr_counter("seen")
+
+    def test_no_session(self):
+        pass
+
+
+if __name__ == "__main__":
+    unittest.main()
+"""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["-m", "unittest", "test_site"],
+        ["test_site.py"],
+        ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", "test_site.py"],
+    ],
+    ids=["unittest", "main", "pytest"],
+)
+def test_a_test_runs_without_us(command, server, answer, tmp_path):
+    """Under unittest and pytest, with every warning an error, the test just passes."""
+    server.scripts["/"] = answer(b"x")
+    (tmp_path / "test_site.py").write_text(MODULE.format(url=server.url()))
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "error", *command],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "ResourceWarning" not in done.stdout + done.stderr
+    assert len(server.requests) == 1
+
+
+class Subject(TestCase):
+    sessions: list = []  # noqa: RUF012  # emptied by each test
+
+    def test_it(self):
+        self.sessions.append(self.session)
+        assert self.session is self.session
+
+
+@pytest.fixture
+def sessions():
+    """The sessions that Subject used."""
+    Subject.sessions.clear()
+    return Subject.sessions
+
+
+@pytest.mark.parametrize("how", ["run", "debug"])
+def test_outside_a_load_run_a_session_ends_with_its_test(how, sessions):
+    """Each test has a session of its own, closed and forgotten afterwards."""
+    subject = Subject("test_it")
+    getattr(subject, how)()
+    getattr(subject, how)()
+    assert sessions[0] is not sessions[1]
+    assert "session" not in vars(subject)
+
+
+def test_a_test_may_bring_a_session_of_its_own(sessions):
+    """`self.session` can be assigned, as any attribute."""
+    subject = Subject("test_it")
+    subject.session = mine = type("Mine", (), {"close": lambda _: None})()
+    subject.run(unittest.TestResult())
+    assert sessions == [mine]
+
+
+def test_a_counter_needs_a_name(sessions):
+    """A counter without a name is refused here, before a broker rejects it."""
+    with pytest.raises(ValueError, match="a counter needs a name"):
+        Subject("test_it").incr_counter("")
+
+
+def test_case_is_where_tests_import_it_from():
+    """`from loadgrpc.case import TestCase` is this class."""
+    assert loadgrpc.case.TestCase is TestCase

@@ -1,0 +1,389 @@
+"""How an iteration is judged and recorded."""
+
+import gc
+import subprocess
+import sys
+import tracemalloc
+import unittest
+
+import pytest
+
+from loadgrpc.case import TestCase
+from loadgrpc.model import TestOutcome
+from loadgrpc.runner.user import VirtualUser
+
+MS = 1_000_000
+
+
+class CutOff(BaseException):
+    """Stands for a GreenletExit."""
+
+
+class Recorded(list):
+    """A recorder that keeps what it is told."""
+
+    def __init__(self):
+        super().__init__()
+        self.hits = []
+        self.counters = []
+
+    def iteration(self, **entry):
+        self.append(entry)
+
+    def hit(self, **entry):
+        self.hits.append(entry)
+
+    def counter(self, *entry):
+        self.counters.append(entry)
+
+
+@pytest.fixture
+def recorder():
+    """What the user under test recorded."""
+    return Recorded()
+
+
+@pytest.fixture
+def live(recorder, clock):
+    """Lives one iteration of a class's `test_it` and returns what was recorded of it."""
+
+    def run(case_class, iteration=1):
+        user = VirtualUser(case_class, "test_it", recorder, clock, user=3, server_url="")
+        try:
+            outcome = user.run_iteration(iteration)
+        finally:
+            user.close()
+        assert outcome is recorder[-1]["outcome"]
+        return recorder[-1]
+
+    return run
+
+
+def case(test_it, base=TestCase, **members):
+    """A test class with this test method."""
+    return type("Case", (base,), {"test_it": test_it, **members})
+
+
+def _raises(error):
+    def test_it(self):
+        raise type(error)(*error.args)  # a new one, because an exception keeps its tracebacks
+
+    return test_it
+
+
+def _passes(self):
+    pass
+
+
+@unittest.expectedFailure
+def _passes_unexpectedly(self):
+    pass
+
+
+def test_an_iteration_has_its_start_and_its_length(live, clock):
+    """A setUp of 1 ms, the test 2, tearDown 4, a cleanup 8: 15 in all, from the start of setUp."""
+
+    def test_it(self):
+        clock.advance(2)
+        self.addCleanup(clock.advance, 8)
+
+    start_ns = clock.wall_ns()
+    entry = live(
+        case(
+            test_it,
+            setUp=lambda _: clock.advance(1),
+            tearDown=lambda _: clock.advance(4),
+        ),
+        iteration=9,
+    )
+    assert entry == {
+        "outcome": TestOutcome.SUCCESS,
+        "exception": None,
+        "start_ns": start_ns,
+        "elapsed_ns": 15 * MS,
+        "user": 3,
+        "iteration": 9,
+    }
+
+
+def _fails_in_subtests(self):
+    for number in range(3):
+        with self.subTest(number=number):
+            self.assertEqual(number, 7)
+
+
+def _errs_in_a_subtest(self):
+    with self.subTest():
+        raise KeyError("k")
+
+
+def _skips_in_a_subtest(self):
+    with self.subTest():
+        self.skipTest("not here")
+
+
+class OwnFailure(Exception):
+    pass
+
+
+class OwnCase(unittest.TestCase):
+    failureException = OwnFailure
+
+
+OUTCOMES = {
+    "passes": (case(_passes), TestOutcome.SUCCESS, None, ""),
+    "plain unittest": (case(_passes, unittest.TestCase), TestOutcome.SUCCESS, None, ""),
+    "assertion": (
+        case(_raises(AssertionError("no"))),
+        TestOutcome.FAILURE,
+        "AssertionError",
+        "no",
+    ),
+    "own failure": (
+        case(_raises(OwnFailure("no")), OwnCase),
+        TestOutcome.FAILURE,
+        f"{__name__}.OwnFailure",
+        "no",
+    ),
+    "error": (case(_raises(KeyError("k"))), TestOutcome.ERROR, "KeyError", "'k'"),
+    "setUp fails": (
+        case(_raises(KeyError("unreached")), setUp=_raises(AssertionError("early"))),
+        TestOutcome.FAILURE,
+        "AssertionError",
+        "early",
+    ),
+    "tearDown errs": (
+        case(_passes, tearDown=_raises(OSError("late"))),
+        TestOutcome.ERROR,
+        "OSError",
+        "late",
+    ),
+    "first of two": (
+        case(_raises(AssertionError("first")), tearDown=_raises(OSError("second"))),
+        TestOutcome.FAILURE,
+        "AssertionError",
+        "first",
+    ),
+    "subTests fail": (case(_fails_in_subtests), TestOutcome.FAILURE, "AssertionError", "0 != 7"),
+    "subTest errs": (case(_errs_in_a_subtest), TestOutcome.ERROR, "KeyError", "'k'"),
+    "subTest skips": (
+        case(_skips_in_a_subtest),
+        TestOutcome.ERROR,
+        "unittest.case.SkipTest",
+        "not here",
+    ),
+    "skips": (
+        case(unittest.skip("later")(_passes)),
+        TestOutcome.ERROR,
+        "unittest.case.SkipTest",
+        "later",
+    ),
+    "class skips": (
+        unittest.skip("later")(case(_passes)),
+        TestOutcome.ERROR,
+        "unittest.case.SkipTest",
+        "later",
+    ),
+    "expected failure": (
+        case(unittest.expectedFailure(_raises(AssertionError("no")))),
+        TestOutcome.SUCCESS,
+        None,
+        "",
+    ),
+    "unexpected success": (
+        case(_passes_unexpectedly),
+        TestOutcome.FAILURE,
+        "AssertionError",
+        "expected to fail, but passed",
+    ),
+    "SystemExit": (case(_raises(SystemExit(3))), TestOutcome.ERROR, "SystemExit", "3"),
+    "KeyboardInterrupt": (
+        case(_raises(KeyboardInterrupt())),
+        TestOutcome.ERROR,
+        "KeyboardInterrupt",
+        "",
+    ),
+    "pytest.fail": (
+        case(lambda _: pytest.fail("so")),
+        TestOutcome.ERROR,
+        "Failed",
+        "so",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OUTCOMES)
+def test_each_way_to_end_has_its_outcome(live, recorder, name):
+    """One iteration is recorded once, with the outcome and the exception it deserves."""
+    case_class, outcome, kind, message = OUTCOMES[name]
+    entry = live(case_class)
+    assert entry["outcome"] is outcome
+    info = entry["exception"]
+    assert (info and info.type) == kind
+    assert (info.message if info else "") == message
+    assert len(recorder) == 1
+
+
+@pytest.mark.parametrize("where", ["test_it", "setUp", "tearDown", "expected", "subTest"])
+def test_a_user_that_is_cut_off_is_interrupted(live, recorder, where):
+    """A BaseException from outside ends the iteration and goes on to who threw it."""
+
+    def in_a_subtest(self):
+        with self.subTest():
+            raise CutOff
+
+    cut = _raises(CutOff())
+    case_class = {
+        "test_it": case(cut),
+        "setUp": case(_passes, setUp=cut),
+        "tearDown": case(_passes, tearDown=cut),
+        "expected": case(unittest.expectedFailure(cut)),
+        "subTest": case(in_a_subtest),
+    }[where]
+    with pytest.raises(CutOff):
+        live(case_class)
+    [entry] = recorder
+    assert (entry["outcome"], entry["exception"]) == (TestOutcome.INTERRUPTED, None)
+
+
+def test_a_greenlet_is_killed_and_a_time_out_is_not_a_kill():
+    """Under gevent: kill ends a user as INTERRUPTED, a gevent.Timeout is an ERROR."""
+    program = """
+from gevent import monkey; monkey.patch_all()
+import gevent, time, unittest
+from loadgrpc.clock import SystemClock
+from loadgrpc.runner.user import VirtualUser
+seen = []
+class Recorder:
+    def iteration(self, **entry):
+        seen.append(entry["outcome"].name)
+class Case(unittest.TestCase):
+    def test_it(self):
+        time.sleep(10)
+    def test_timeout(self):
+        with gevent.Timeout(0.01):
+            time.sleep(10)
+def live(method):
+    VirtualUser(Case, method, Recorder(), SystemClock(), 1, "").run_iteration(1)
+user = gevent.spawn(live, "test_it")
+gevent.sleep(0.05)
+user.kill()
+gevent.spawn(live, "test_timeout").get()
+print(seen)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout == "['INTERRUPTED', 'ERROR']\n", done.stderr
+
+
+def test_cleanups_of_an_interrupted_test_are_run_once(live, clock):
+    """A KeyboardInterrupt of the test's own leaves no cleanup for the next iteration."""
+    done = []
+
+    def test_it(self):
+        self.addCleanup(done.append, 1)
+        raise KeyboardInterrupt
+
+    live(case(test_it))
+    assert done == [1]
+
+
+def test_tracebacks_show_the_test_and_not_the_machinery(live):
+    """Paths of the test are kept; frames of unittest and of this package are not there."""
+
+    def helper(self):
+        self.assertTrue(0)
+
+    def test_it(self):
+        with self.subTest():
+            helper(self)
+
+    text = live(case(test_it))["exception"].traceback
+    assert text.count("File ") == 2
+    assert text.count(f'File "{__file__}"') == 2
+    assert "in helper" in text
+
+
+def test_hits_and_counters_know_user_and_iteration(server, recorder, clock, answer, monkeypatch):
+    """What a test does is recorded under its user's number and its iteration's."""
+    monkeypatch.setenv("NO_PROXY", "*")
+    server.scripts["/"] = answer(b"x", Set_Cookie="visits=1")
+
+    def test_it(self):
+        self.session.get(self.server_url)
+        self.incr_counter("seen")
+        self.incr_counter("seen", 4)
+
+    user = VirtualUser(case(test_it), "test_it", recorder, clock, 7, server.url())
+    user.run_iteration(1)
+    user.run_iteration(2)
+    user.close()
+    assert [(hit["user"], hit["iteration"]) for hit in recorder.hits] == [(7, 1), (7, 2)]
+    assert recorder.counters == [
+        ("seen", 1, 7, 1),
+        ("seen", 4, 7, 1),
+        ("seen", 1, 7, 2),
+        ("seen", 4, 7, 2),
+    ]
+    assert b"Cookie" not in server.requests[0]
+    assert b"Cookie: visits=1" in server.requests[1]
+    assert server.connections == 1
+
+
+def test_a_server_url_of_the_run_overrides_the_tests(recorder, clock):
+    """The run's url goes before the class's; without one the class's stands."""
+    seen = []
+
+    def test_it(self):
+        seen.append(self.server_url)
+
+    for base in (TestCase, unittest.TestCase):
+        case_class = case(test_it, base, server_url="http://class")
+        for url in ("http://run", ""):
+            VirtualUser(case_class, "test_it", recorder, clock, 1, url).run_iteration(1)
+    assert seen == ["http://run", "http://class"] * 2
+
+
+def test_users_have_sessions_of_their_own(recorder, clock):
+    """Two users share neither session nor cookies; one user keeps its session."""
+    sessions = []
+
+    def test_it(self):
+        sessions.append(self.session)
+
+    case_class = case(test_it)
+    users = [VirtualUser(case_class, "test_it", recorder, clock, n, "") for n in (1, 2)]
+    for user in [*users, *users]:
+        user.run_iteration(1)
+        assert len(recorder) == len(sessions)
+    for user in users:
+        user.close()
+    assert sessions[0] is sessions[2] is not sessions[1]
+    assert sessions[1] is sessions[3]
+
+
+@pytest.mark.parametrize("name", ["passes", "assertion", "subTests fail", "skips", "first of two"])
+def test_iterations_leave_nothing_in_memory(clock, name):
+    """A user that lives long is no larger than one that has just begun."""
+
+    class Sieve:
+        def iteration(self, **_):
+            pass
+
+    user = VirtualUser(OUTCOMES[name][0], "test_it", Sieve(), clock, 1, "")
+
+    def live_on(times):
+        for iteration in range(times):
+            user.run_iteration(iteration)
+        gc.collect()
+
+    tracemalloc.start()
+    try:
+        live_on(50)
+        before = tracemalloc.get_traced_memory()[0]
+        live_on(300)
+        grown = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert grown < 300 * 10
