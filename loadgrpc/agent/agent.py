@@ -79,14 +79,15 @@ class Agent:
         self._lease_s = DEFAULT_LEASE_S
         self._heartbeat_s = 1.0
         self._leaving = False
+        self._said_goodbye = False
         self._gone = asyncio.Event()
-        """Set when the broker was told goodbye."""
+        """Set when the broker has heard the goodbye, and ended the stream."""
 
     async def run(self, on_connected: Callable[[str], None]) -> None:
-        """Stays connected, for ever; calls `on_connected` with its id each time it is."""
+        """Stays connected, until it leaves; calls `on_connected` with its id each time it is."""
         backoff_s = FIRST_BACKOFF_S
         lease: asyncio.Task[None] | None = None
-        while True:
+        while not self._gone.is_set():
             connected = False
             try:
                 async for _ in self._connection():
@@ -97,6 +98,8 @@ class Agent:
                         lease = None
                     on_connected(self.agent_id)
             except LoadgrpcError as error:
+                if self._gone.is_set():
+                    return
                 if connected or backoff_s == FIRST_BACKOFF_S:
                     _log.warning("no connection to the broker (%s); trying again", error)
             if lease is None:
@@ -108,6 +111,9 @@ class Agent:
         """Ends the runners, tells the broker how, and says goodbye."""
         self._leaving = True
         self._news.set()
+        for run_id in self._starting:
+            kill = control_pb2.STOP_MODE_KILL
+            self._starting[run_id] = fleet_pb2.StopAssignment(run_id=run_id, mode=kill)
         for runner in self._runners.values():
             runner.process.terminate()
         with suppress(TimeoutError):
@@ -148,6 +154,8 @@ class Agent:
             raise status.from_rpc_error(error) from error
         finally:
             self._connected = False
+            if self._said_goodbye:
+                self._gone.set()
             if speaking is not None:
                 speaking.cancel()
                 await asyncio.gather(speaking, return_exceptions=True)  # its stream broke too
@@ -162,8 +170,8 @@ class Agent:
                 del self._unsaid[run_id]
             if self._leaving and not self._living:
                 await call.write(fleet_pb2.ConnectRequest(goodbye=fleet_pb2.Goodbye()))
-                await call.done_writing()
-                self._gone.set()
+                self._said_goodbye = True
+                await call.done_writing()  # the broker ends the stream, and so this task
                 return
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), self._heartbeat_s)
@@ -183,6 +191,7 @@ class Agent:
     # Runners
 
     def _start(self, assignment: Assignment) -> None:
+        self._starting[assignment.run_id] = None
         living = asyncio.get_running_loop().create_task(self._live(assignment))
         self._living.add(living)
         living.add_done_callback(self._living.discard)
@@ -192,7 +201,6 @@ class Agent:
         """A runner, from its start to its end."""
         run_id = assignment.run_id
         expected = self._relay.expect(assignment)
-        self._starting[run_id] = None
         try:
             process = await RunnerProcess.start(
                 expected.source, endpoint=self._endpoint, token=expected.token

@@ -95,23 +95,27 @@ class RunnerProcess:
         Politely means that it was told on its stream; it has `stop_timeout_s` for its users,
         then it gets SIGTERM, then SIGKILL.
         """
-        if self._escalation is not None and mode is StopMode.GRACEFUL:
-            return
-        if self._escalation is not None:
-            self._escalation.cancel()
-        self._escalation = asyncio.create_task(self._escalate(mode, stop_timeout_s))
+        if mode is StopMode.KILL:
+            self._escalate((0.0, signal.SIGKILL))
+        elif self._escalation is None:
+            patience_s = stop_timeout_s + TERMINATE_SLACK_S
+            self._escalate((patience_s, signal.SIGTERM), (KILL_AFTER_S, signal.SIGKILL))
 
     def terminate(self) -> None:
         """Asks the process to end its load and finish at once; insists after a while."""
-        self._signal(signal.SIGTERM)
-        self.stop(StopMode.GRACEFUL, 0.0)
+        self._escalate((0.0, signal.SIGTERM), (KILL_AFTER_S, signal.SIGKILL))
 
-    async def _escalate(self, mode: StopMode, stop_timeout_s: float) -> None:
-        if mode is StopMode.GRACEFUL:
-            await asyncio.sleep(stop_timeout_s + TERMINATE_SLACK_S)
-            self._signal(signal.SIGTERM)
-            await asyncio.sleep(KILL_AFTER_S)
-        self._signal(signal.SIGKILL)
+    def _escalate(self, *steps: tuple[float, signal.Signals]) -> None:
+        """Waits and signals, step by step; what was planned before is not done."""
+        if self._escalation is not None:
+            self._escalation.cancel()
+        if self._process.returncode is None:
+            self._escalation = asyncio.create_task(self._carry_out(steps))
+
+    async def _carry_out(self, steps: tuple[tuple[float, signal.Signals], ...]) -> None:
+        for after_s, number in steps:
+            await asyncio.sleep(after_s)
+            self._signal(number)
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):  # the whole group is gone

@@ -15,7 +15,7 @@ from typing import Final
 
 import grpc.aio
 
-from loadgrpc.errors import InvalidRequest, NotAllowed, Violation
+from loadgrpc.errors import InvalidRequest, NotAllowed, NotFound, Violation
 from loadgrpc.model import Assignment, SourceId
 from loadgrpc.protocol import convert, status
 from loadgrpc.protocol.transport import Context, stream, unary
@@ -55,10 +55,14 @@ class Relay(runner_pb2_grpc.RunnerServiceServicer):
 
     @unary
     async def GetAssignment(  # noqa: N802 - the name in the proto
-        self, _request: runner_pb2.GetAssignmentRequest, context: Context
+        self, request: runner_pb2.GetAssignmentRequest, context: Context
     ) -> runner_pb2.GetAssignmentResponse:
         """See runner.proto."""
-        assignment = self._caller(context).assignment
+        caller = self._caller(context)
+        source = convert.source_from_proto(request.source)
+        if source != caller.source:
+            raise NotFound(f"nothing is expected of source {source} with this token")
+        assignment = caller.assignment
         return runner_pb2.GetAssignmentResponse(assignment=convert.assignment_to_proto(assignment))
 
     @stream

@@ -31,7 +31,11 @@ MAX_SERIES: Final = 1_000
 MAX_GROUPS: Final = 1_000
 MAX_REPORTED_GROUPS: Final = 100
 MAX_COUNTERS: Final = 1_000
+MAX_OTHER_STATUSES: Final = 100
+"""Statuses told apart among hits over MAX_SERIES; the answers with others are counted, but not by
+status."""
 OTHER: Final = "(other)"
+_MAX_COUNT: Final = 2**63 - 1
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -124,9 +128,16 @@ class Aggregate:
         if events.first_ns is not None and events.last_ns is not None:
             share.span.add(events.first_ns, events.last_ns)
         for name, increment in events.counters:
-            self.counters[_bounded(self.counters, name, OTHER, MAX_COUNTERS)] += increment
+            key = _bounded(self.counters, name, OTHER, MAX_COUNTERS)
+            total = self.counters[key] + increment
+            self.counters[key] = max(-_MAX_COUNT, min(_MAX_COUNT, total))  # they stop there
         if events.active_users is not None:
             share.active_users[runner_id] = events.active_users
+
+    def ended(self, agent_id: str) -> None:
+        """An agent's part is over: none of its users lives any more."""
+        if agent_id in self.agents:
+            self.agents[agent_id].active_users.clear()
 
     def _add_hits(self, share: AgentShare, hits: Hits) -> None:
         if not len(hits.label):
@@ -154,7 +165,10 @@ class Aggregate:
 
     def _stats(self, label: HitLabel) -> HitStats:
         series = Series(label.name, label.method, label.status if label.answered else 0)
-        key = _bounded(self._series, series, Series(OTHER, "", series.status), MAX_SERIES)
+        other = Series(OTHER, "", series.status)
+        most = MAX_SERIES + MAX_OTHER_STATUSES
+        other = _bounded(self._series, other, Series(OTHER, "", 0), most)
+        key = _bounded(self._series, series, other, MAX_SERIES)
         return self._series.setdefault(key, HitStats())
 
     def _add_iterations(self, share: AgentShare, iterations: Iterations) -> None:
@@ -172,7 +186,7 @@ class Aggregate:
     def _count_raised(self, label: IterationLabel, count: int) -> None:
         if label.exception is None or not count:
             return
-        other = label._replace(exception=ExceptionInfo(type=OTHER))
+        other = IterationLabel(OTHER, label.outcome, ExceptionInfo(type=OTHER))
         self._raised[_bounded(self._raised, label, other, MAX_GROUPS)] += count
 
     # What it adds up to

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import secrets
 import socket
 from collections.abc import AsyncIterator, Coroutine
@@ -56,6 +57,8 @@ TICK_S: Final = 1.0
 """How often leases are looked at, and figures are sent to watchers."""
 MAX_PAGE: Final = 500
 DEFAULT_PAGE: Final = 50
+_PAGE_TOKEN: Final = re.compile("[0-9]{1,18}")
+DROPPED: Final = "dropped by the runner"
 RESTARTED: Final = "the broker was started anew during the run"
 
 _log = logging.getLogger(__name__)
@@ -191,6 +194,8 @@ class Broker:
             raise Unavailable(f"the run could not be stored: {error}") from error
         _log.info("run %s of %s on %d agents", run_id, plan.test, len(agent_ids))
         for agent_id, part in run.parts.items():
+            if part.state.final:
+                continue  # it was lost while the run was stored
             if agent_id in self._links:
                 self._links[agent_id].orders.put_nowait(StartRunner(part.assignment))
             else:
@@ -214,7 +219,7 @@ class Broker:
         Raises:
             InvalidRequest: the token is none of ours.
         """
-        if page_token and not page_token.isdecimal():
+        if page_token and not _PAGE_TOKEN.fullmatch(page_token):
             raise InvalidRequest([Violation("page_token", "is not one that this broker gave")])
         limit = min(page_size or DEFAULT_PAGE, MAX_PAGE)
         before = int(page_token) if page_token else None
@@ -264,10 +269,11 @@ class Broker:
         run = self._runs.get(run_id)
         if run is None:
             return await self.get_run(run_id)
-        if self._change(run, RunEvent.STOP_ASKED, reason=stop_reason(mode)):
-            await self._save(run)
+        changed = self._change(run, RunEvent.STOP_ASKED, reason=stop_reason(mode))
         if not run.run.state.final:
             self._stop_parts(run, mode)
+        if changed:
+            await self._save(run)
         return run.run
 
     async def get_summary(self, run_id: str) -> Summary:
@@ -313,8 +319,13 @@ class Broker:
         for run_id in registration.run_ids:
             if run_id != member.run_id:
                 link.orders.put_nowait(StopRunner(run_id, StopMode.KILL, 0.0))
-        if member.run_id and member.run_id not in registration.run_ids:
-            self.runner_exited(agent_id, member.run_id, 1, "the agent was started anew")
+        run = self._runs.get(member.run_id)
+        if run is not None and member.run_id not in registration.run_ids:
+            # The message of its end may have been lost with the stream before this one.
+            status = 0 if run.parts[agent_id].delivered else 1
+            self.runner_exited(agent_id, member.run_id, status, "the agent was started anew")
+        elif run is not None and run.stopping is not None:
+            link.orders.put_nowait(self._stop_order(run, run.stopping))
         return link
 
     def heard_from_agent(self, agent_id: str) -> None:
@@ -340,6 +351,7 @@ class Broker:
         if run is None or part is None or part.state.final:
             return
         part.end(exit_status, words)
+        run.aggregate.ended(agent_id)
         if part.state is AssignmentState.LOST:
             _log.warning("run %s lost agent %s: %s", run_id, agent_id, part.reason)
         self._follow_up(run)
@@ -347,6 +359,9 @@ class Broker:
     def _remove_agent(self, agent_id: str, reason: str) -> None:
         run_id = self.roster[agent_id].run_id if agent_id in self.roster else ""
         self.roster.left(agent_id)
+        link = self._links.pop(agent_id, None)
+        if link is not None:  # silent, but connected: it has to introduce itself again
+            link.orders.put_nowait(Unavailable(f"the agent is not known any more: {reason}"))
         _log.info("agent %s is gone: %s", agent_id, reason)
         run = self._runs.get(run_id)
         if run is not None and not run.parts[agent_id].state.final:
@@ -379,27 +394,41 @@ class Broker:
         run = self._runs.get(source_id.run_id)
         if run is None:
             await self._record(source_id.run_id)
+            inbox.closed.add(source_id)
             inbox.put(source_id, answers.RunClosed())
             return
         part = run.parts.get(source_id.agent_id)
         if part is None:
             raise NotFound(f"agent {source_id.agent_id} has no part in run {source_id.run_id}")
-        if part.state.final:
-            inbox.put(source_id, answers.RunClosed())
-            return
-        source = part.sources.setdefault(source_id, Source(source_id))
-        if epoch < source.epoch:
-            raise Superseded(f"source {source_id} is open with epoch {source.epoch}")
-        if epoch and source.inbox is not None and source.inbox is not inbox:
-            source.inbox.end(Superseded(f"source {source_id} opened a newer stream"))
-        source.epoch, source.inbox, source.barrier = epoch, inbox, barrier
-        inbox.sources[source_id] = source
-        source.answer(answers.Opened(source.stored.received))
+        source = part.sources.get(source_id) or Source(source_id)
+        async with source.lock:  # what is being stored for an older stream counts as stored
+            if part.state.final:
+                inbox.closed.add(source_id)
+                inbox.put(source_id, answers.RunClosed())
+                return
+            self._take_over(source, inbox, epoch)
+            source.barrier = barrier
+            part.sources[source_id] = source
         if part.state is AssignmentState.STARTING and not barrier:
             part.state = AssignmentState.RUNNING
-        if run.run.state is RunState.STOPPING:
-            source.answer(answers.StopUsers(run.run.plan.stop_timeout_s))
+        if run.stopping is not None:
+            inbox.put(source_id, answers.StopUsers(run.run.plan.stop_timeout_s))
         self._follow_up(run)
+
+    def _take_over(self, source: Source, inbox: Inbox, epoch: int) -> None:
+        """Lets a stream speak for a source, and ends those with a lower epoch."""
+        source_id = source.source_id
+        if epoch < source.epoch:
+            raise Superseded(f"source {source_id} is open with epoch {source.epoch}")
+        if epoch:
+            for older in source.inboxes - {inbox}:
+                older.end(Superseded(f"source {source_id} opened a newer stream"))
+            source.inboxes.clear()
+        source.epoch = epoch
+        source.inboxes.add(inbox)
+        inbox.sources[source_id] = source
+        source.ledger.opened()
+        inbox.put(source_id, answers.Opened(source.stored.received))
 
     async def publish(
         self, inbox: Inbox, source_id: SourceId, batch: runner_pb2.EventBatch
@@ -410,13 +439,19 @@ class Broker:
             Unavailable: the store failed; nothing of the batch counts.
         """
         source = self._open_source(inbox, source_id)
+        if source is not None and columns.size(batch):
+            await self._to_its_end(self._publish(inbox, source, batch))
+
+    async def _publish(self, inbox: Inbox, source: Source, batch: runner_pb2.EventBatch) -> None:
+        source_id = source.source_id
         count = columns.size(batch)
-        if source is None or count == 0:
-            return
         async with source.lock:
+            run = self._runs.get(source_id.run_id)
+            if run is None or self._open_source(inbox, source_id) is None:
+                return  # its part ended while this waited for the lock
             decision = source.ledger.batch(batch.first_sequence, count)
             if not isinstance(decision, Accept):
-                self._refuse(source, decision)
+                self._refuse(inbox, source, decision)
                 return
             arrival_ns = self._clock.wall_ns()
             events = columns.decode(batch, arrival_ns=arrival_ns, skip=decision.skip)
@@ -429,11 +464,11 @@ class Broker:
                 payload=batch.SerializeToString(),
             )
             await self._commit(source, stored)
-        aggregate = self._runs[source_id.run_id].aggregate
-        aggregate.add(source_id.agent_id, source_id.runner_id, events, arrival_ns=arrival_ns)
+            agent_id, runner_id = source_id.agent_id, source_id.runner_id
+            run.aggregate.add(agent_id, runner_id, events, arrival_ns=arrival_ns)
         if events.rejected:
-            source.answer(answers.Rejected(events.rejected, tuple(events.violations)))
-        source.answer(answers.Acked(source.stored.received))
+            inbox.put(source_id, answers.Rejected(events.rejected, tuple(events.violations)))
+        inbox.put(source_id, answers.Acked(source.stored.received))
 
     async def skip(
         self, inbox: Inbox, source_id: SourceId, first_sequence: int, count: int, reason: str
@@ -449,26 +484,39 @@ class Broker:
             return
         if first_sequence == 0:
             raise InvalidRequest([Violation("skip.first_sequence", "is required")])
+        await self._to_its_end(self._skip(inbox, source, first_sequence, count, reason or DROPPED))
+
+    async def _skip(
+        self, inbox: Inbox, source: Source, first_sequence: int, count: int, reason: str
+    ) -> None:
         async with source.lock:
-            decision = source.ledger.skip(first_sequence, count, reason or "dropped by the runner")
+            if self._open_source(inbox, source.source_id) is None:
+                return
+            decision = source.ledger.skip(first_sequence, count, reason)
             if not isinstance(decision, Accept):
-                self._refuse(source, decision)
+                self._refuse(inbox, source, decision)
                 return
             await self._commit(source)
-        source.answer(answers.Acked(source.stored.received))
+        inbox.put(source.source_id, answers.Acked(source.stored.received))
 
     def ready(self, inbox: Inbox, source_id: SourceId, cycle: int) -> None:
-        """A runner is ready for a cycle."""
+        """A runner is ready for a cycle.
+
+        Raises:
+            InvalidRequest: cycles count from 1.
+        """
         source = self._open_source(inbox, source_id)
         if source is None:
             return
+        if cycle == 0:
+            raise InvalidRequest([Violation("ready.cycle", "must be from 1")])
         run = self._runs[source_id.run_id]
         part = run.parts[source_id.agent_id]
-        part.ready_for = max(part.ready_for, cycle)
+        source.ready_for = max(source.ready_for, cycle)
         if part.state is AssignmentState.STARTING:
             part.state = AssignmentState.RUNNING
         if cycle <= run.cycle:
-            source.answer(answers.StartCycle(cycle))  # it missed the order
+            inbox.put(source_id, answers.StartCycle(cycle))  # it missed the order
         self._follow_up(run)
 
     async def finish(
@@ -485,10 +533,21 @@ class Broker:
             Unavailable: the store failed.
         """
         source = self._open_source(inbox, source_id)
-        if source is None:
-            return
-        run = self._runs[source_id.run_id]
+        if source is not None:
+            await self._to_its_end(self._finish(inbox, source, produced, load_error))
+
+    async def _finish(
+        self,
+        inbox: Inbox,
+        source: Source,
+        produced: int | None,
+        load_error: ExceptionInfo | None,
+    ) -> None:
+        source_id = source.source_id
         async with source.lock:
+            run = self._runs.get(source_id.run_id)
+            if run is None or self._open_source(inbox, source_id) is None:
+                return
             ledger = source.ledger
             if not ledger.finished:
                 ledger.finish(ledger.received if produced is None else produced)
@@ -497,36 +556,51 @@ class Broker:
             run.parts[source_id.agent_id].load_error = load_error
             _log.info("%s could not be loaded: %s", run.run.plan.test, load_error.message)
             self._stop_parts(run, StopMode.GRACEFUL)
-        source.answer(
+        inbox.put(
+            source_id,
             answers.Finished(
                 committed=ledger.committed,
                 rejected=ledger.rejected,
                 lost=sum(ledger.skipped.values()),
-            )
+            ),
         )
 
     def close_inbox(self, inbox: Inbox) -> None:
         """A stream of sources ended."""
         for source in inbox.sources.values():
-            if source.inbox is inbox:
-                source.inbox = None
+            source.inboxes.discard(inbox)
 
     def _open_source(self, inbox: Inbox, source_id: SourceId) -> Source | None:
-        """The source, if its run goes on; None, and RunClosed is answered, if not."""
+        """The source, if its run goes on; None, and RunClosed is answered, if not.
+
+        Raises:
+            NotFound: it did not open on this stream.
+        """
         source = inbox.sources.get(source_id)
+        if source is None and source_id not in inbox.closed:
+            raise NotFound(f"source {source_id} is not open on this stream")
         run = self._runs.get(source_id.run_id)
-        if run is None or run.parts[source_id.agent_id].state.final:
+        if source is None or run is None or run.parts[source_id.agent_id].state.final:
             inbox.put(source_id, answers.RunClosed())
             return None
-        if source is None:
-            raise NotFound(f"source {source_id} is not open on this stream")
         return source
 
-    def _refuse(self, source: Source, decision: Duplicate | OutOfOrder) -> None:
+    def _refuse(self, inbox: Inbox, source: Source, decision: Duplicate | OutOfOrder) -> None:
         if isinstance(decision, Duplicate):
-            source.answer(answers.Acked(source.stored.received))
+            inbox.put(source.source_id, answers.Acked(source.stored.received))
         elif decision.report:
-            source.answer(answers.Gap(decision.expected))
+            inbox.put(source.source_id, answers.Gap(decision.expected))
+
+    async def _to_its_end(self, work: Coroutine[None, None, None]) -> None:
+        """Does `work` whole, even if the stream it came on ends meanwhile.
+
+        Otherwise what is stored and what is counted would part when a stream breaks.
+        """
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())  # seen
+        await asyncio.shield(task)
 
     async def _commit(self, source: Source, batch: StoredBatch | None = None) -> None:
         """Stores a source's ledger, with the batch that changed it; held by the source's lock."""
@@ -578,27 +652,35 @@ class Broker:
 
     async def _close_run(self, run: ActiveRun) -> None:
         """Stores the result of a run that is over, then tells everybody."""
+        for source in run.sources():
+            async with source.lock:
+                pass  # what is being stored has arrived in time
         try:
             await self._save(run)
         except StoreError:
             _log.exception("the result of run %s could not be stored", run.run.run_id)
-        run.announce()
-        self._forget(run)
+        finally:
+            run.announce()
+            self._forget(run)
 
     def _lose(self, run: ActiveRun, part: Part, reason: str) -> None:
         """A part of a run is lost with its agent."""
         part.state = AssignmentState.LOST
         part.reason = reason
+        run.aggregate.ended(_agent_of(part))
         _log.warning("run %s lost agent %s: %s", run.run.run_id, _agent_of(part), reason)
 
     def _stop_parts(self, run: ActiveRun, mode: StopMode) -> None:
-        stop_timeout_s = run.run.plan.stop_timeout_s
+        if run.stopping is not StopMode.KILL:
+            run.stopping = mode
         for part in run.live_parts():
             for source in part.sources.values():
-                source.answer(answers.StopUsers(stop_timeout_s))
+                source.answer(answers.StopUsers(run.run.plan.stop_timeout_s))
             if _agent_of(part) in self._links:
-                order = StopRunner(run.run.run_id, mode, stop_timeout_s)
-                self._links[_agent_of(part)].orders.put_nowait(order)
+                self._links[_agent_of(part)].orders.put_nowait(self._stop_order(run, mode))
+
+    def _stop_order(self, run: ActiveRun, mode: StopMode) -> StopRunner:
+        return StopRunner(run.run.run_id, mode, run.run.plan.stop_timeout_s)
 
     def _forget(self, run: ActiveRun) -> None:
         del self._runs[run.run.run_id]
@@ -628,7 +710,7 @@ class Broker:
                 received=progress.committed_sequence,
                 rejected=progress.rejected,
                 duplicates=progress.duplicates,
-                skipped={"dropped by the runner": progress.lost} if progress.lost else {},
+                skipped={DROPPED: progress.lost} if progress.lost else {},
                 finished=progress.finished,
             )
             source = Source(progress.source, ledger=ledger, stored=ledger)
@@ -643,11 +725,14 @@ class Broker:
         await self._save(run)
 
     async def _tick(self) -> None:
-        """Looks for agents whose lease is over."""
         while True:
             await asyncio.sleep(TICK_S)
-            for agent_id in self.roster.lost(self._clock.monotonic_ns()):
-                self._remove_agent(agent_id, f"not heard from for {self.roster.lease_s:.0f} s")
+            self.end_leases()
+
+    def end_leases(self) -> None:
+        """Counts agents that were not heard from for too long as lost."""
+        for agent_id in self.roster.lost(self._clock.monotonic_ns()):
+            self._remove_agent(agent_id, f"not heard from for {self.roster.lease_s:.0f} s")
 
     def _progress(self, run: ActiveRun) -> Progress:
         return run.progress(self._clock.monotonic_ns(), self._clock.wall_ns())

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from loadgrpc.errors import InvalidRequest
+from loadgrpc.errors import InvalidRequest, Violation
 from loadgrpc.model import Loss
 
 NOT_SENT = "produced by the runner, but never sent"
+MAX_SEQUENCE = 2**53
+"""Numbers up to here are exact in every language and database."""
 
 
 @dataclass(frozen=True)
@@ -69,18 +71,30 @@ class Ledger:
             for reason, count in self.skipped.items()
         ]
 
+    def opened(self) -> None:
+        """The source was told what is expected next: a gap from here on is a new one."""
+        self._gap_reported = False
+
     def batch(self, first_sequence: int, count: int) -> Decision:
-        """A batch came. `first_sequence` 0: its source sends no numbers."""
+        """A batch came. `first_sequence` 0: its source sends no numbers.
+
+        Raises:
+            InvalidRequest: the source said before that it was done, or counts too far.
+        """
         first = first_sequence or self.received + 1
+        last = first + count - 1
+        if last > MAX_SEQUENCE:
+            raise InvalidRequest([Violation("first_sequence", f"goes beyond {MAX_SEQUENCE}")])
         if first > self.received + 1:
             report, self._gap_reported = not self._gap_reported, True
             return OutOfOrder(self.received + 1, report)
-        self._gap_reported = False
-        last = first + count - 1
+        if self.finished and last > self.received:
+            raise InvalidRequest(f"event {last} comes after finish, which counted {self.received}")
         known = min(self.received - first + 1, count)
         self.duplicates += known
         if last <= self.received:
             return Duplicate()
+        self._gap_reported = False
         self.received = last
         return Accept(known)
 
@@ -100,8 +114,10 @@ class Ledger:
         """The source says that it is done, and how many events it produced.
 
         Raises:
-            InvalidRequest: it produced fewer than it sent.
+            InvalidRequest: it produced fewer than it sent, or more than can be.
         """
+        if produced > MAX_SEQUENCE:
+            raise InvalidRequest([Violation("finish.totals.events", f"is over {MAX_SEQUENCE}")])
         missing = produced - self.received
         if missing < 0:
             raise InvalidRequest(

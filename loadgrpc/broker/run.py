@@ -36,6 +36,8 @@ class Inbox:
         self.answers: asyncio.Queue[tuple[SourceId, Answer] | Exception | None] = asyncio.Queue()
         self.sources: dict[SourceId, Source] = {}
         """Sources that are open on this stream."""
+        self.closed: set[SourceId] = set()
+        """Sources that opened here when their run was over."""
 
     def put(self, source: SourceId, answer: Answer) -> None:
         """Queues an answer. Acks are few: one for each batch, and batches are bounded."""
@@ -55,16 +57,19 @@ class Source:
     ledger: Ledger = field(default_factory=Ledger)
     stored: Ledger = field(default_factory=Ledger)
     """The ledger as of the last commit: what a failed commit falls back to."""
-    inbox: Inbox | None = None
+    inboxes: set[Inbox] = field(default_factory=set)
+    """The streams it is open on: one, unless it sends no numbers and no epochs."""
     barrier: bool = False
     """Whether it waits for `StartCycle`."""
+    ready_for: int = 0
+    """The cycle it is ready for; 0: it has not loaded the test yet."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held from a decision of the ledger to its commit."""
 
     def answer(self, answer: Answer) -> None:
         """Tells the source something, if it listens."""
-        if self.inbox is not None:
-            self.inbox.put(self.source_id, answer)
+        for inbox in self.inboxes:
+            inbox.put(self.source_id, answer)
 
 
 @dataclass
@@ -76,14 +81,22 @@ class Part:
     state: AssignmentState = AssignmentState.STARTING
     reason: str = ""
     load_error: ExceptionInfo | None = None
-    ready_for: int = 0
-    """The cycle it is ready for; 0: its runner has not loaded the test yet."""
     sources: dict[SourceId, Source] = field(default_factory=dict)
 
     @property
     def enters_by_itself(self) -> bool:
         """Whether its runners have opened, and none of them waits for the others."""
         return bool(self.sources) and not any(s.barrier for s in self.sources.values())
+
+    @property
+    def ready_for(self) -> int:
+        """The cycle that all its runners are ready for; 0: one has not loaded the test yet."""
+        return min((s.ready_for for s in self.sources.values() if s.barrier), default=0)
+
+    @property
+    def delivered(self) -> bool:
+        """Whether its runners have said that they sent everything."""
+        return bool(self.sources) and all(s.ledger.finished for s in self.sources.values())
 
     def losses(self) -> Iterator[Loss]:
         """What is known to be lost of this part."""
@@ -121,6 +134,8 @@ class ActiveRun:
         """The cycle that was released last."""
         self.cycle_started_ns = 0
         """When (monotonic)."""
+        self.stopping: StopMode | None = None
+        """How its runners were told to stop; None: they were not."""
         self.began_ns = 0
         """When the first cycle was released (monotonic)."""
         self.watchers: set[asyncio.Queue[model.Run]] = set()
@@ -133,6 +148,8 @@ class ActiveRun:
         if state is self.run.state:
             return self.run
         begins = event is RunEvent.CYCLE_STARTED
+        if state is RunState.FAILED and not reason:
+            reason = self._not_loaded() or self._lost_parts() or "it ended before it began"
         return replace(
             self.run,
             state=state,
@@ -154,7 +171,7 @@ class ActiveRun:
         """
         waiting = [part for part in self.live_parts() if not part.enters_by_itself]
         following = self.cycle + 1
-        if following > len(self.run.plan.users) or self.run.state is RunState.STOPPING:
+        if following > len(self.run.plan.users) or self.stopping is not None:
             return None
         if any(part.ready_for < following for part in waiting):
             return None
@@ -169,8 +186,11 @@ class ActiveRun:
 
     def inboxes(self) -> set[Inbox]:
         """The streams that sources are open on."""
-        sources = (s for part in self.parts.values() for s in part.sources.values())
-        return {source.inbox for source in sources if source.inbox is not None}
+        return {inbox for source in self.sources() for inbox in source.inboxes}
+
+    def sources(self) -> list[Source]:
+        """All its sources."""
+        return [source for part in self.parts.values() for source in part.sources.values()]
 
     def live_parts(self) -> list[Part]:
         """Parts that are not over."""
@@ -216,7 +236,7 @@ class ActiveRun:
         """The result, or the figures so far."""
         aggregate = self.aggregate
         duration_ns = aggregate.duration_ns
-        sources = [s for part in self.parts.values() for s in part.sources.values()]
+        sources = self.sources()
         accounting = model.Accounting(
             committed=sum(source.stored.committed for source in sources),
             duplicates=sum(source.ledger.duplicates for source in sources),
@@ -280,15 +300,20 @@ class ActiveRun:
         return f"could not load {self.run.plan.test}{where}{others}: {error.message}"
 
     def _incomplete(self, accounting: model.Accounting) -> str:
-        lost = [part for part in self.parts.values() if part.state is AssignmentState.LOST]
-        if lost:
-            others = f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""
-            return f"agent {lost[0].assignment.agent_id}{others}: {lost[0].reason}"
+        if lost_parts := self._lost_parts():
+            return lost_parts
         if accounting.lost:
             return f"{accounting.lost} events were lost: {accounting.losses[0].reason}"
         if self.run.state is RunState.FAILED:
-            return self.run.reason or "it ended before it began"
+            return self.run.reason
         return ""
+
+    def _lost_parts(self) -> str:
+        lost = [part for part in self.parts.values() if part.state is AssignmentState.LOST]
+        if not lost:
+            return ""
+        others = f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""
+        return f"agent {lost[0].assignment.agent_id}{others}: {lost[0].reason}"
 
 
 def _failed(iterations: model.IterationFigures) -> str:

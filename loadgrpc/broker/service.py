@@ -296,9 +296,10 @@ def _source_of(request: runner_pb2.PublishEventsRequest, inbox: Inbox) -> Source
     """The source a message is about: named, or the only one that is open."""
     if request.HasField("source"):
         return convert.source_from_proto(request.source)
-    if len(inbox.sources) != 1:
+    open_here = {*inbox.sources, *inbox.closed}
+    if len(open_here) != 1 or request.HasField("open"):
         raise InvalidRequest([Violation("source", "is required: not one source is open here")])
-    return next(iter(inbox.sources))
+    return next(iter(open_here))
 
 
 def _finish_from_proto(

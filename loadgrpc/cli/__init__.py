@@ -11,6 +11,7 @@ codes, `verdict.py` the one for runs.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 DEFAULT_BROKER = "127.0.0.1:7979"
@@ -19,6 +20,8 @@ DEFAULT_BROKER = "127.0.0.1:7979"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Carry out one command line (default: that of the process); the exit code."""
+    # gRPC prints its own view of what we tell people in a line; who wants it sets the variable.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from loadgrpc.cli.command import call  # noqa: PLC0415 - importing the package stays cheap
     from loadgrpc.cli.root import root  # noqa: PLC0415
 

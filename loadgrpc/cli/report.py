@@ -204,13 +204,25 @@ def _names(summary: Summary, *, verbose: bool, width: int) -> list[Line]:
     if len(shown) > MAX_NAMES and not verbose:
         shown = sorted(shown, key=lambda entry: -entry.hits.count)[:MAX_NAMES]
         shown.sort(key=lambda entry: (entry.name, entry.method))
-    rows = [_figures_row(f"{entry.method} {entry.name}".strip(), entry.hits) for entry in shown]
+    rows = [
+        _figures_row(_request(summary.plan, entry.method, entry.name), entry.hits)
+        for entry in shown
+    ]
     if len(summary.names) > 1:
         rows.append(_figures_row("all", summary.hits))
     return [
         *figures_table("Hits by name", FIGURES, rows, width, beside=BESIDE),
         *_more(len(summary.names) - len(shown), "name"),
     ]
+
+
+def _request(plan: Plan, method: str, name: str) -> str:
+    """`GET /basket`: the name without the server of the plan, which the report has above."""
+    server_url = plan.server_url.rstrip("/")
+    path = name.removeprefix(server_url)
+    if server_url and path != name and (not path or path.startswith("/")):
+        name = path or "/"
+    return f"{method} {name}".strip()
 
 
 def _figures_row(name: str, hits: HitFigures) -> Row:
@@ -230,7 +242,7 @@ def _figures_row(name: str, hits: HitFigures) -> Row:
 def _failed_hits(summary: Summary, *, verbose: bool, width: int) -> list[Line]:
     """Answers of 400 and above, and hits without an answer, grouped."""
     groups = [
-        (count, _status(status), f"{entry.method} {entry.name}")
+        (count, _status(status), _request(summary.plan, entry.method, entry.name))
         for entry in summary.names
         for status, count in entry.statuses.items()
         if status >= FIRST_FAILED_STATUS and entry.hits.failed
@@ -238,7 +250,7 @@ def _failed_hits(summary: Summary, *, verbose: bool, width: int) -> list[Line]:
         (
             group.count,
             ": ".join(filter(None, (group.error.name.lower(), group.error_message))),
-            f"{group.method} {group.name}",
+            _request(summary.plan, group.method, group.name),
         )
         for group in summary.hit_errors
     ]

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 
 from loadgrpc import verdict
-from loadgrpc.cli.failure import failure_of
+from loadgrpc.cli.failure import Failure
 from loadgrpc.cli.interrupts import Interrupts
 from loadgrpc.errors import LoadgrpcError
 
@@ -34,7 +34,8 @@ async def _live(serve: Callable[[asyncio.Event], Coroutine[None, None, None]]) -
         except asyncio.CancelledError:
             return CUT_OFF
         except LoadgrpcError as error:
-            raise failure_of(error) from error
+            # A service that cannot live was told something that cannot be.
+            raise Failure(str(error)) from error
         finally:
             stopping.cancel()
     return verdict.PASSED

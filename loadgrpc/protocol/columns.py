@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 import numpy as np
+from google.protobuf import timestamp_pb2
 from numpy.typing import NDArray
 
 from loadgrpc.errors import InvalidRequest
@@ -28,9 +29,14 @@ Column = NDArray[np.int64]
 MAX_BLOCK_ENTRIES: Final = 1_000_000
 MAX_VIOLATIONS: Final = 10
 MAX_NAME_CHARS: Final = 1_024
+_UNREAD_OF_HITS: Final = ("delay_ns", "first_byte_ns", "connect_ns", "user", "iteration", "url")
+_UNREAD_OF_TESTS: Final = ("user", "iteration")
+"""Columns that nothing here counts; they are looked at for their length only."""
 _FAILED_FROM: Final = 400
 _WIDTHS: Final = {1: "<u1", 2: "<u2", 4: "<u4", 8: "<u8"}
 _MAX_NS: Final = 2**63 - 1
+MAX_SIZE: Final = 2**40
+"""Bytes of a hit, in one direction: sums over millions of hits stay whole numbers of 64 bits."""
 
 
 class HitLabel(NamedTuple):
@@ -163,24 +169,30 @@ def decode(batch: runner_pb2.EventBatch, *, arrival_ns: int, skip: int = 0) -> D
 def _decode_hits(block: event_pb2.HitBlock) -> Hits:
     base_ns, count = _base(block)
     labels = [_hit_label(label) for label in block.labels]
+    elapsed_ns = _column("elapsed_ns", block.elapsed_ns, count)
+    for name in _UNREAD_OF_HITS:
+        _width(name, getattr(block, name), count)
     return Hits(
         labels=labels,
         label=_indexes("label", block.label, count, len(labels)),
-        start_ns=_column("start_ns", block.start_ns, count) + base_ns,
-        elapsed_ns=_column("elapsed_ns", block.elapsed_ns, count),
-        bytes_sent=_column("bytes_sent", block.bytes_sent, count),
-        bytes_received=_column("bytes_received", block.bytes_received, count),
+        start_ns=_starts(block.start_ns, base_ns, elapsed_ns),
+        elapsed_ns=elapsed_ns,
+        bytes_sent=_column("bytes_sent", block.bytes_sent, count, MAX_SIZE),
+        bytes_received=_column("bytes_received", block.bytes_received, count, MAX_SIZE),
     )
 
 
 def _decode_iterations(block: event_pb2.TestBlock) -> Iterations:
     base_ns, count = _base(block)
     labels = [_iteration_label(label) for label in block.labels]
+    elapsed_ns = _column("elapsed_ns", block.elapsed_ns, count)
+    for name in _UNREAD_OF_TESTS:
+        _width(name, getattr(block, name), count)
     return Iterations(
         labels=labels,
         label=_indexes("label", block.label, count, len(labels)),
-        start_ns=_column("start_ns", block.start_ns, count) + base_ns,
-        elapsed_ns=_column("elapsed_ns", block.elapsed_ns, count),
+        start_ns=_starts(block.start_ns, base_ns, elapsed_ns),
+        elapsed_ns=elapsed_ns,
     )
 
 
@@ -189,21 +201,43 @@ def _base(block: event_pb2.HitBlock | event_pb2.TestBlock) -> tuple[int, int]:
         raise InvalidRequest(f"count must be from 1 to {MAX_BLOCK_ENTRIES}")
     if not block.HasField("base_time"):
         raise InvalidRequest("base_time is required")
-    return timestamp_from_proto(block.base_time), block.count
+    return _moment("base_time", block.base_time), block.count
 
 
-def _column(name: str, data: bytes, count: int) -> Column:
+def _moment(name: str, message: timestamp_pb2.Timestamp) -> int:
+    """A Timestamp as wall-clock nanoseconds that fit 63 bits: 1970 to 2262."""
+    wall_ns = timestamp_from_proto(message)
+    if not 0 <= wall_ns <= _MAX_NS:
+        raise InvalidRequest(f"{name} is not between 1970 and 2262")
+    return wall_ns
+
+
+def _starts(data: bytes, base_ns: int, elapsed_ns: Column) -> Column:
+    """The column start_ns as moments; refused when an entry would end after 2262."""
+    starts = _column("start_ns", data, len(elapsed_ns))
+    if base_ns + int(starts.max()) + int(elapsed_ns.max()) > _MAX_NS:
+        raise InvalidRequest("an entry is not between 1970 and 2262")
+    return starts + base_ns
+
+
+def _column(name: str, data: bytes, count: int, most: int = _MAX_NS) -> Column:
     if not data:
         return np.zeros(count, np.int64)
+    width = _width(name, data, count)
+    values = np.frombuffer(data, _WIDTHS[width])
+    if width == 8 and values.max() > most:  # noqa: PLR2004 - the widest column
+        raise InvalidRequest(f"column {name} has a value over {most}")
+    return values.astype(np.int64)
+
+
+def _width(name: str, data: bytes, count: int) -> int:
+    """Bytes of an entry; 0 for an empty column."""
     width, remainder = divmod(len(data), count)
-    if remainder or width not in _WIDTHS:
+    if remainder or (data and width not in _WIDTHS):
         raise InvalidRequest(
             f"column {name} has {len(data)} bytes, which is not {count} entries of equal width"
         )
-    values = np.frombuffer(data, _WIDTHS[width])
-    if width == 8 and values.max() > _MAX_NS:  # noqa: PLR2004 - the widest column
-        raise InvalidRequest(f"column {name} has a value over 2**63-1")
-    return values.astype(np.int64)
+    return width
 
 
 def _indexes(name: str, data: bytes, count: int, bound: int) -> Column:
@@ -229,7 +263,9 @@ def _answered_or_not(name: str, method: str, status: int, error: int, message: s
         kind = HitError.OTHER  # of a newer protocol
     if status == 0 and kind is HitError.NONE:
         kind, message = HitError.OTHER, message or "no status"
-    return HitLabel(name[:MAX_NAME_CHARS], method, status, kind, message[:MAX_NAME_CHARS])
+    return HitLabel(
+        name[:MAX_NAME_CHARS], method[:MAX_NAME_CHARS], status, kind, message[:MAX_NAME_CHARS]
+    )
 
 
 def _iteration_label(label: event_pb2.TestLabel) -> IterationLabel:
@@ -239,8 +275,12 @@ def _iteration_label(label: event_pb2.TestLabel) -> IterationLabel:
         outcome = TestOutcome(label.outcome)
     except ValueError:
         raise InvalidRequest(f"a label has the unknown outcome {label.outcome}") from None
-    exception = exception_from_proto(label.exception) if label.HasField("exception") else None
-    return IterationLabel(label.test, outcome, exception)
+    exception = None
+    if outcome in (TestOutcome.FAILURE, TestOutcome.ERROR):
+        if not label.exception.type:
+            raise InvalidRequest("a label of a failure or an error needs an exception with a type")
+        exception = exception_from_proto(label.exception)
+    return IterationLabel(label.test[:MAX_NAME_CHARS], outcome, exception)
 
 
 def _without_first(hits: Hits, skip: int) -> Hits:
@@ -268,8 +308,8 @@ def _decode_rows(rows: Iterable[event_pb2.Event], arrival_ns: int, decoded: Deco
     hits: list[tuple[int, int, int, int, int]] = []
     for row in rows:
         kind = row.WhichOneof("event")
-        time_ns = timestamp_from_proto(row.time) if row.HasField("time") else arrival_ns
         try:
+            time_ns = _moment("time", row.time) if row.HasField("time") else arrival_ns
             if kind == "hit":
                 label, start_ns, elapsed_ns = _row_hit(row.hit, time_ns)
                 index = labels.setdefault(label, len(labels))
@@ -277,7 +317,7 @@ def _decode_rows(rows: Iterable[event_pb2.Event], arrival_ns: int, decoded: Deco
                 hits.append((index, start_ns, elapsed_ns, *sizes))
             else:
                 _decode_row(row, kind, time_ns, decoded)
-        except (InvalidRequest, OverflowError) as error:
+        except InvalidRequest as error:
             decoded.reject(1, f"{kind or 'event'}: {error}")
             decoded.rejected_hits += kind == "hit"
     if hits:
@@ -294,11 +334,13 @@ def _row_hit(hit: event_pb2.Hit, end_ns: int) -> tuple[HitLabel, int, int]:
     elapsed_ns = duration_from_proto(hit.elapsed)
     if elapsed_ns < 0:
         raise InvalidRequest("elapsed is negative")
-    if max(hit.bytes_sent, hit.bytes_received) > _MAX_NS:
-        raise InvalidRequest("a size is over 2**63-1")
+    if max(hit.bytes_sent, hit.bytes_received) > MAX_SIZE:
+        raise InvalidRequest(f"a size is over {MAX_SIZE}")
     start_ns = (
-        timestamp_from_proto(hit.start_time) if hit.HasField("start_time") else end_ns - elapsed_ns
+        _moment("start_time", hit.start_time) if hit.HasField("start_time") else end_ns - elapsed_ns
     )
+    if start_ns < 0 or start_ns + elapsed_ns > _MAX_NS:
+        raise InvalidRequest("is not between 1970 and 2262")
     label = _answered_or_not(name, hit.method, hit.status, hit.error, hit.error_message)
     return label, start_ns, elapsed_ns
 
@@ -337,6 +379,7 @@ def _decode_row(row: event_pb2.Event, kind: str | None, time_ns: int, decoded: D
             exception = exception_from_proto(body.exception)
         else:
             raise InvalidRequest("needs an exception with a type")
-        decoded.outcomes.append(IterationLabel(body.test, outcome, exception))
+        label = IterationLabel(body.test[:MAX_NAME_CHARS], outcome, exception)
+        decoded.outcomes.append(label)
     decoded.first_ns = time_ns if decoded.first_ns is None else min(decoded.first_ns, time_ns)
     decoded.last_ns = time_ns if decoded.last_ns is None else max(decoded.last_ns, time_ns)

@@ -17,6 +17,9 @@ from loadgrpc.v1 import control_pb2, event_pb2, run_pb2, runner_pb2
 
 NS_PER_S = 1_000_000_000
 MAX_ID_CHARS = 128
+MAX_MESSAGE_BYTES = 4_096
+MAX_TRACEBACK_BYTES = 16_384
+"""What is kept of an exception; see event.proto."""
 
 _TEST_NAME = re.compile(r"[^\s:]+\.[^\s.:]+\.[^\s.:]+|[^\n]+?::[^\s:]+(::|\.)[^\s:.]+")
 """`package.module.Class.method`, or `file.py::Class.method`."""
@@ -325,10 +328,16 @@ def exception_to_proto(exception: model.ExceptionInfo) -> event_pb2.ExceptionInf
 
 
 def exception_from_proto(message: event_pb2.ExceptionInfo) -> model.ExceptionInfo:
-    """An exception from its message."""
+    """An exception from its message, cut to what is kept of one."""
     return model.ExceptionInfo(
-        type=message.type, message=message.message, traceback=message.traceback
+        type=_cut(message.type, MAX_MESSAGE_BYTES),
+        message=_cut(message.message, MAX_MESSAGE_BYTES),
+        traceback=_cut(message.traceback, MAX_TRACEBACK_BYTES),
     )
+
+
+def _cut(text: str, most_bytes: int) -> str:
+    return text.encode()[:most_bytes].decode(errors="ignore")
 
 
 _ELAPSED = ("avg", "min", "p50", "p90", "p95", "p99", "max")

@@ -11,12 +11,14 @@ import json
 from typing import Any
 
 from google.protobuf import json_format
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from loadgrpc.model import Summary
 from loadgrpc.protocol.convert import summary_to_proto
 
 _WELL_KNOWN = "google.protobuf."
+_STRING = FieldDescriptor.CPPTYPE_STRING
 
 
 def summary_json(summary: Summary) -> str:
@@ -45,6 +47,9 @@ def _completed(message: Message, document: dict[str, Any]) -> dict[str, Any]:
                 value = [_completed(part, v) for part, v in zip(inner, value or (), strict=True)]
             elif value is not None:
                 value = _completed(inner, value)
+        elif kind is not None and kind.GetOptions().map_entry and value:
+            by_key = int if kind.fields_by_name["key"].cpp_type != _STRING else str
+            value = dict(sorted(value.items(), key=lambda entry: by_key(entry[0])))
         if value is not None or field.containing_oneof is None:
             completed[field.json_name] = value
     return completed

@@ -9,6 +9,7 @@ error" without details.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 import grpc
@@ -16,9 +17,13 @@ import grpc
 from loadgrpc import errors
 
 if TYPE_CHECKING:
-    from google.rpc import status_pb2
+    from google.rpc import error_details_pb2, status_pb2
 
 DOMAIN: Final = "loadgrpc"
+MAX_MESSAGE_BYTES: Final = 1_024
+MAX_VIOLATIONS_BYTES: Final = 2_048
+"""A status travels in trailing metadata, message twice and all but once in base64; clients refuse
+metadata from 8 KiB on, and would show that instead of the error."""
 
 TABLE: Final[dict[type[errors.LoadgrpcError], grpc.StatusCode]] = {
     errors.InvalidRequest: grpc.StatusCode.INVALID_ARGUMENT,
@@ -48,17 +53,36 @@ def to_status(error: errors.LoadgrpcError) -> status_pb2.Status:
     # Imported here: a run without errors does not need them, and they cost start-up time.
     from google.rpc import error_details_pb2, status_pb2  # noqa: PLC0415
 
-    status = status_pb2.Status(code=code_of(error).value[0], message=str(error))
+    status = status_pb2.Status(code=code_of(error).value[0], message=_shortened(str(error)))
     info = error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN)
     status.details.add().Pack(info)
     if isinstance(error, errors.InvalidRequest) and error.violations:
-        bad_request = error_details_pb2.BadRequest()
-        for violation in error.violations:
-            bad_request.field_violations.add(
-                field=violation.field, description=violation.description
-            )
-        status.details.add().Pack(bad_request)
+        status.details.add().Pack(_bad_request(error.violations))
     return status
+
+
+def _bad_request(violations: Sequence[errors.Violation]) -> error_details_pb2.BadRequest:
+    """The violations as a message; those that have no room are counted in the last."""
+    from google.rpc import error_details_pb2  # noqa: PLC0415 - as in to_status
+
+    message = error_details_pb2.BadRequest()
+    for at, violation in enumerate(violations):
+        message.field_violations.add(
+            field=_shortened(violation.field), description=_shortened(violation.description)
+        )
+        if at and message.ByteSize() > MAX_VIOLATIONS_BYTES:
+            last = message.field_violations[-1]
+            last.field = violation.field.partition("[")[0]
+            last.description = f"and {len(violations) - at} more"
+            break
+    return message
+
+
+def _shortened(text: str) -> str:
+    data = text.encode(errors="replace")
+    if len(data) <= MAX_MESSAGE_BYTES:
+        return text
+    return data[: MAX_MESSAGE_BYTES - 3].decode(errors="ignore") + "..."
 
 
 def from_rpc_error(error: grpc.RpcError) -> errors.LoadgrpcError:

@@ -9,6 +9,7 @@ users are killed: nobody is left to report to.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -132,8 +133,13 @@ class Link:
         try:
             status = await _first_error(self._lead(), *reading)
         except UserProcessLost as error:
+            for user in self.users:
+                user.kill()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SETTLE_TIMEOUT_S):
+                    await asyncio.gather(*reading, return_exceptions=True)
+                    await self._publisher.settled()
             print(error, file=sys.stderr)  # noqa: T201 - the agent reads it
-            await asyncio.wait_for(self._publisher.settled(), SETTLE_TIMEOUT_S)
             status = EXIT_LOST
         return status
 

@@ -40,12 +40,15 @@ class Pool:
         self._server_url = server_url
         self.active_users = 0
         """Users alive now."""
-        self._stop_timeout_s = 0.0
+        self._cut_off_ns: int | None = None
+        """When users who have not finished are cut off; None: nobody is waited for yet."""
+        self._hurried = Event()
+        """Set when that was brought forward."""
         self.stopping = Event()
 
     def stop(self, timeout_s: float) -> None:
         """Lets users finish their iteration; after `timeout_s` they are cut off."""
-        self._stop_timeout_s = timeout_s
+        self._hurry(timeout_s)
         self.stopping.set()
 
     def run_cycle(
@@ -61,7 +64,7 @@ class Pool:
         Raises:
             StubbornUserError: a user could not be cut off.
         """
-        self._stop_timeout_s = stop_timeout_s
+        self._cut_off_ns = None
         end_ns = None
         if cycle.duration_s is not None:
             end_ns = self._clock.monotonic_ns() + round(cycle.duration_s * 1e9)
@@ -71,18 +74,33 @@ class Pool:
                 user,
                 iterations=cycle.iterations,
                 end_ns=end_ns,
-                delay_s=(user - 1) / spawn_rate if spawn_rate else 0.0,
+                delay_s=_delay_s(user, spawn_rate),
             )
             for user in users
+            if cycle.duration_s is None or _delay_s(user, spawn_rate) < cycle.duration_s
         ]
         everybody = gevent.spawn(gevent.joinall, greenlets)
         gevent.wait([everybody, self.stopping], count=1, timeout=cycle.duration_s)
-        if not everybody.ready():
-            everybody.join(timeout=self._stop_timeout_s)
+        self._hurry(stop_timeout_s)
+        while not everybody.ready() and (left_s := self._left_s()) > 0:
+            self._hurried.clear()
+            gevent.wait([everybody, self._hurried], count=1, timeout=left_s)
         self._cut_off(greenlets)
         for greenlet in greenlets:
             if greenlet.exception is not None:
                 raise greenlet.exception
+
+    def _hurry(self, timeout_s: float) -> None:
+        """Lets users finish until then, or until it was said before."""
+        cut_off_ns = self._clock.monotonic_ns() + round(timeout_s * 1e9)
+        if self._cut_off_ns is None or cut_off_ns < self._cut_off_ns:
+            self._cut_off_ns = cut_off_ns
+            self._hurried.set()
+
+    def _left_s(self) -> float:
+        """How long users may still take to finish."""
+        assert self._cut_off_ns is not None  # noqa: S101 - it was said before they are waited for
+        return (self._cut_off_ns - self._clock.monotonic_ns()) / 1e9
 
     def _cut_off(self, greenlets: Sequence[gevent.Greenlet]) -> None:
         for _ in range(KILL_TRIES):
@@ -119,3 +137,8 @@ class Pool:
         if self.stopping.is_set() or (iterations and done >= iterations):
             return False
         return end_ns is None or self._clock.monotonic_ns() < end_ns
+
+
+def _delay_s(user: int, spawn_rate: float) -> float:
+    """When a user starts, from the start of its cycle."""
+    return (user - 1) / spawn_rate if spawn_rate else 0.0

@@ -23,6 +23,7 @@ from loadgrpc.clock import SystemClock
 from loadgrpc.errors import TestNotLoaded
 from loadgrpc.model import Cycle
 from loadgrpc.runner import pipe
+from loadgrpc.runner.exception_text import traceback_text
 from loadgrpc.runner.loader import LoadedTest, load
 from loadgrpc.runner.pool import Pool
 from loadgrpc.runner.recorder import Recorder
@@ -190,6 +191,7 @@ def _set_up_class(case_class: type[unittest.TestCase]) -> None:
         raise TestNotLoaded(
             f"{case_class.__qualname__}.setUpClass raised {type(error).__name__}: {error}",
             cause=type(error).__name__,
+            traceback=traceback_text(error),
         ) from error
 
 

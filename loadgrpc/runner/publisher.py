@@ -193,6 +193,7 @@ class Publisher:
                 self._forget(response.ack.committed_sequence)
             elif kind == "gap":  # what it expects is kept: all of it is sent again
                 state.sent = state.sent_bytes = 0
+                state.finish_sent = False
             elif kind == "rejected":
                 _log.error("events were rejected: %s", "; ".join(response.rejected.violations))
             elif kind == "start_cycle":

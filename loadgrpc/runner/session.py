@@ -14,9 +14,11 @@ import requests
 from requests.adapters import BaseAdapter
 
 from loadgrpc.clock import Clock
-from loadgrpc.runner.wire import CALL, Call, HitSink, measure
+from loadgrpc.runner.lane import METHODS, Lane
+from loadgrpc.runner.wire import CALL, Call, Capture, HitSink, measure
 
 _NAME: ContextVar[str | None] = ContextVar("loadgrpc_name", default=None)
+_CAPTURE: ContextVar[Capture | None] = ContextVar("loadgrpc_capture", default=None)
 
 
 class Session(requests.Session):
@@ -25,6 +27,13 @@ class Session(requests.Session):
     # On the class, because requests brings unpickled sessions to life without __init__.
     _sink: HitSink | None = None
     _clock: Clock | None = None
+    _lane: Lane | None = None
+    lane_version = 0
+    """Grows with every attribute that is set; part of what the fast lane goes by."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self.__dict__["lane_version"] = self.lane_version + 1
+        super().__setattr__(name, value)
 
     def bind(self, sink: HitSink, clock: Clock) -> None:
         """Tell `sink` of every hit from now on.
@@ -33,21 +42,84 @@ class Session(requests.Session):
         """
         self._sink = sink
         self._clock = clock
+        self._lane = Lane(self, sink, clock) if type(self) is Session else None
 
-    def request(  # type: ignore[override]  # all that requests takes goes on through kwargs
-        self, method: str, url: Any, *args: Any, name: str | None = None, **kwargs: Any
+    def request(  # type: ignore[override]  # noqa: PLR0917 - requests' own, and `name`
+        self,
+        method: str,
+        url: Any,
+        params: Any = None,
+        data: Any = None,
+        headers: Any = None,
+        cookies: Any = None,
+        files: Any = None,
+        auth: Any = None,
+        timeout: Any = None,
+        allow_redirects: bool = True,  # noqa: FBT001, FBT002 - as requests has it
+        proxies: Any = None,
+        hooks: Any = None,
+        stream: bool | None = None,  # noqa: FBT001
+        verify: Any = None,
+        cert: Any = None,
+        json: Any = None,
+        *,
+        name: str | None = None,
     ) -> requests.Response:
         """See requests.Session.request.
 
         `name` goes for every hit of the call, redirects included.
         """
-        if name is None and _NAME.get() is None:
-            return super().request(method, url, *args, **kwargs)
-        token = _NAME.set(name)
+        lane = self._lane
+        capture = None
+        if (
+            lane is not None
+            and method in METHODS
+            and not (cookies or files or auth or proxies or hooks or stream or cert)
+            and verify is None
+        ):
+            response, capture = lane.request(
+                method,
+                url,
+                params=params,
+                data=data,
+                headers=headers,
+                json=json,
+                timeout=timeout,
+                name=name,
+            )
+            if response is not None:
+                return response
+        if lane is not None:
+            lane.give_back()
+        # A hook's own request, say, does not inherit the name of the call around it.
+        token = None if name is None and _NAME.get() is None else _NAME.set(name)
+        capturing = _CAPTURE.set(capture)
         try:
-            return super().request(method, url, *args, **kwargs)
+            answer = super().request(
+                method,
+                url,
+                params=params,
+                data=data,
+                headers=headers,
+                cookies=cookies,
+                files=files,
+                auth=auth,
+                timeout=timeout,
+                allow_redirects=allow_redirects,
+                proxies=proxies,
+                hooks=hooks,
+                stream=stream,
+                verify=verify,
+                cert=cert,
+                json=json,
+            )
         finally:
-            _NAME.reset(token)
+            _CAPTURE.reset(capturing)
+            if token is not None:
+                _NAME.reset(token)
+        if lane is not None and capture is not None:
+            lane.learn(capture, answer)
+        return answer
 
     def get(
         self, url: Any, params: Any = None, *, name: str | None = None, **kwargs: Any
@@ -103,11 +175,21 @@ class Session(requests.Session):
         if self._sink is None or self._clock is None:
             return super().send(request, **kwargs)
         call = Call(self._sink, self._clock, _NAME.get(), request.method or "", request.url or "")
+        if self._lane is not None and self._lane.resumed_at is not None:
+            call.wall_ns, call.start_ns = self._lane.resumed_at
+            self._lane.resumed_at = None
+        call.capture = _CAPTURE.get()
         token = CALL.set(call)
         try:
             return super().send(request, **kwargs)
         finally:
             CALL.reset(token)
+
+    def close(self) -> None:
+        """See requests.Session.close."""
+        if self._lane is not None:
+            self._lane.give_back()
+        super().close()
 
     def get_adapter(self, url: str) -> BaseAdapter:
         """See requests.Session.get_adapter."""

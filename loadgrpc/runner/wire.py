@@ -25,7 +25,7 @@ import io
 import sys
 from contextvars import ContextVar
 from functools import cache, cached_property
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from requests.adapters import BaseAdapter
 from urllib3.connection import HTTPConnection
@@ -65,14 +65,51 @@ class HitSink(Protocol):
         """A hit ended; `start_ns` is a date, the other times are durations."""
 
 
+class Capture:
+    """What the fast lane wants to know of a call that Requests makes."""
+
+    __slots__ = ("body", "exchanges", "key", "pool", "sent", "target", "url")
+
+    def __init__(self, key: tuple[Any, ...], target: bytes, url: str, body: bytes | None) -> None:
+        self.key = key
+        self.target = target
+        self.url = url
+        self.body = body
+        self.exchanges = 0
+        self.pool: HTTPConnectionPool | None = None
+        self.sent = bytearray()
+
+
+class Resumed(NamedTuple):
+    """An exchange that the fast lane began and Requests goes on with."""
+
+    received: bytes
+    """What came."""
+    sending: OSError | None
+    """What went wrong while the request was sent."""
+    receiving: OSError | None
+    """What went wrong after `received`."""
+
+
 class Call:
     """One `Session.send`: the step of a request that the exchanges below it belong to."""
 
-    __slots__ = ("clock", "method", "name", "sink", "start_ns", "started", "url", "wall_ns")
+    __slots__ = (
+        "capture",
+        "clock",
+        "method",
+        "name",
+        "sink",
+        "start_ns",
+        "started",
+        "url",
+        "wall_ns",
+    )
 
     def __init__(
         self, sink: HitSink, clock: Clock, name: str | None, method: str, url: str
     ) -> None:
+        self.capture: Capture | None = None
         self.sink = sink
         self.clock = clock
         self.name = name
@@ -204,14 +241,58 @@ class CountedSocket(io.RawIOBase):
         return getattr(self._raw, name)
 
 
+class ResumedSocket(io.RawIOBase):
+    """The raw file of a socket, before which comes what the fast lane has read from it."""
+
+    def __init__(self, raw: Any, resumed: Resumed) -> None:
+        self._raw = raw
+        self._left = memoryview(resumed.received)
+        self._error = resumed.receiving
+
+    def readinto(self, buffer: Any) -> int | None:
+        """See io.RawIOBase."""
+        if self._left:
+            count = min(len(buffer), len(self._left))
+            buffer[:count] = self._left[:count]
+            self._left = self._left[count:]
+            return count
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+        found: int | None = self._raw.readinto(buffer)
+        return found
+
+    def readable(self) -> bool:
+        """See io.RawIOBase."""
+        return True
+
+    def fileno(self) -> int:
+        """See io.RawIOBase."""
+        fileno: int = self._raw.fileno()
+        return fileno
+
+    def close(self) -> None:
+        """See io.RawIOBase."""
+        super().close()
+        self._raw.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._raw, name)
+
+
 class MeasuredResponse(http.client.HTTPResponse):
     """An answer that tells its exchange when its head was read and when its body ended."""
 
-    def __init__(self, exchange: Exchange, *args: Any, **kwargs: Any) -> None:
+    def __init__(
+        self, exchange: Exchange, resumed: Resumed | None, *args: Any, **kwargs: Any
+    ) -> None:
         self.exchange = exchange
         super().__init__(*args, **kwargs)
         # http.client opened a buffered file on the socket; put the counter between the two.
-        self.fp: Any = io.BufferedReader(CountedSocket(self.fp.detach(), exchange))
+        raw = self.fp.detach()
+        if resumed is not None:
+            raw = ResumedSocket(raw, resumed)
+        self.fp: Any = io.BufferedReader(CountedSocket(raw, exchange))
 
     def begin(self) -> None:
         """Read the head."""
@@ -250,6 +331,19 @@ class MeasuredConnection(HTTPConnection):
 
     exchange: Exchange | None = None
     """Set while a request is sent and its head is read."""
+    resumed: Resumed | None = None
+    """Set from the moment the fast lane gives it back until its answer is read."""
+    capture: Capture | None = None
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether it is open and idle; one that the fast lane gave back goes for it."""
+        return self.resumed is not None or super().is_connected
+
+    def close(self) -> None:
+        """Close."""
+        self.resumed = None
+        super().close()
 
     def connect(self) -> None:
         """Connect, TLS and a proxy's tunnel included."""
@@ -268,11 +362,16 @@ class MeasuredConnection(HTTPConnection):
             exchange.connect_ns += exchange.clock.monotonic_ns() - start_ns
 
     def send(self, data: Any) -> None:
-        """Send, and count."""
-        super().send(data)
+        """Send, and count; what the fast lane has sent already is counted only."""
+        if self.resumed is None:
+            super().send(data)
+        elif self.resumed.sending is not None:
+            raise self.resumed.sending
         exchange = self.exchange
         if exchange is not None:
             exchange.bytes_sent += len(data) if isinstance(data, bytes) else _size(data)
+        if self.capture is not None and isinstance(data, bytes):
+            self.capture.sent += data
 
     def response_class(  # type: ignore[override]  # a class there, a method here: both are called
         self, sock: Any, *args: Any, **kwargs: Any
@@ -281,7 +380,8 @@ class MeasuredConnection(HTTPConnection):
         exchange = self.exchange
         if exchange is None or exchange.connecting:
             return http.client.HTTPResponse(sock, *args, **kwargs)
-        return MeasuredResponse(exchange, sock, *args, **kwargs)
+        resumed, self.resumed = self.resumed, None
+        return MeasuredResponse(exchange, resumed, sock, *args, **kwargs)
 
 
 class MeasuredPool(HTTPConnectionPool):
@@ -323,6 +423,10 @@ class MeasuredPool(HTTPConnectionPool):
             # A fragment; or something else than the request went through its adapter.
             exchange.url = url if "://" in url else f"{self.scheme}://{self.where}{url}"
         exchange.method = method
+        if call.capture is not None:
+            call.capture.exchanges += 1
+            call.capture.pool = self
+            conn.capture = call.capture
         try:
             response = super()._make_request(conn, method, url, *args, **kwargs)
         except BaseException as error:
@@ -330,6 +434,7 @@ class MeasuredPool(HTTPConnectionPool):
             raise
         finally:
             conn.exchange = None
+            conn.capture = None
         if not exchange.status:  # a connection that reads answers in its own way, as HTTP/2
             exchange.answered(response.status)
             exchange.end()

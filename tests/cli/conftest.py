@@ -77,6 +77,7 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("TZ", "UTC")
+    monkeypatch.setenv("GRPC_VERBOSITY", "NONE")  # as `main` sets it, but not for other tests
     import time
 
     time.tzset()

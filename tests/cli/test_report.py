@@ -105,6 +105,23 @@ def test_one_agent_that_did_well_is_not_worth_a_table(summaries):
 
 
 @pytest.mark.parametrize(
+    ("server_url", "name", "shown"),
+    [
+        ("http://h:1", "http://h:1/a", "GET /a"),
+        ("http://h:1/", "http://h:1", "GET /"),
+        ("http://h:1", "http://h:10/a", "GET http://h:10/a"),
+        ("", "http://h:1/a", "GET http://h:1/a"),
+    ],
+)
+def test_names_go_without_the_server_that_stands_above(summaries, server_url, name, shown):
+    """The server of the plan is not repeated in every row; another one is."""
+    summary = summaries["passed"]
+    figures = replace(summary.names[0], name=name)
+    plan = replace(summary.plan, server_url=server_url)
+    assert f"  {shown}  " in text_of(replace(summary, plan=plan, names=(figures,)), width=120)
+
+
+@pytest.mark.parametrize(
     ("plan", "words"),
     [
         (Plan(test="t", iterations=(1,)), "1 user, 1 iteration a user"),

@@ -18,6 +18,10 @@ from loadgrpc.cli import DEFAULT_BROKER, document
 from loadgrpc.model import Plan, RunState, StopMode
 
 TEST = "example.TestWebSite.test_es"
+RUN = "r-f3a9f3a9f3"
+LOST = (
+    f"lost the broker at h:1 during run {RUN}: reset; the run may go on: loadgrpc show {RUN} -b h:1"
+)
 
 
 @pytest.fixture
@@ -175,8 +179,7 @@ def test_the_exit_code_is_the_verdicts(invoke, client, summaries, kind, code):
             "get_summary",
             errors.Unavailable("reset"),
             4,
-            "lost the broker at h:1 during run r-f3a9f3a9f3: reset; the run may go on: "
-            "loadgrpc show r-f3a9f3a9f3 -b h:1",
+            LOST,
         ),
     ],
 )

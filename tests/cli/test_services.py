@@ -93,9 +93,9 @@ def test_a_port_that_is_taken_is_one_line(invoke, service):
 
 @pytest.mark.parametrize("name", ["broker", "agent"])
 def test_an_error_of_a_service_is_one_line(invoke, service, name):
-    """What a service raises on purpose ends it by the table."""
+    """What a service raises on purpose ends it as wrong configuration."""
     service.fails = errors.Unavailable("no")
-    assert invoke(name) == (4, "", f"loadgrpc {name}: error: no\n")
+    assert invoke(name) == (2, "", f"loadgrpc {name}: error: no\n")
 
 
 def test_the_agent_prints_one_line_and_ends_on_a_signal(invoke, service, tmp_path):

@@ -78,6 +78,7 @@ DOORS = {
         "loadgrpc.cli",
         "loadgrpc.store",
         *LINK,
+        "loadgrpc.testing",
         "loadgrpc.examples.server",  # no part of loadgrpc: what it is loaded against
     },
     "numpy": {"loadgrpc.stats", "loadgrpc.broker", "loadgrpc.protocol"},

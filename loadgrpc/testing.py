@@ -1,0 +1,69 @@
+"""Test doubles for those who build on loadgrpc: a clock that stands, and a cluster to call.
+
+Rule: everything here is the real thing but for what a test has to hold in its hand. The
+cluster's broker and agents are those of `loadgrpc broker` and `loadgrpc agent`, in this
+process; runners are processes of their own, as always, and import tests from the current
+directory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from loadgrpc.agent import agent
+from loadgrpc.broker import server
+
+NS_PER_S = 1_000_000_000
+
+
+class ManualClock:
+    """A clock that stands until it is told to advance."""
+
+    def __init__(self, *, wall_ns: int = 1_700_000_000 * NS_PER_S) -> None:
+        self._monotonic_ns = 5 * NS_PER_S
+        self._anchor_ns = wall_ns - self._monotonic_ns
+
+    def monotonic_ns(self) -> int:
+        """See Clock."""
+        return self._monotonic_ns
+
+    def wall_ns(self) -> int:
+        """See Clock."""
+        return self._anchor_ns + self._monotonic_ns
+
+    def advance(self, seconds: float) -> None:
+        """Lets time pass, on both of its faces.
+
+        Raises:
+            ValueError: time does not go back.
+        """
+        if seconds < 0:
+            raise ValueError("time does not go back")
+        self._monotonic_ns += round(seconds * NS_PER_S)
+
+
+@asynccontextmanager
+async def running_cluster(*, agents: int = 1, store: str = ":memory:") -> AsyncIterator[str]:
+    """A broker with so many agents, all connected; yields its endpoint, HOST:PORT.
+
+        async with running_cluster(agents=2) as endpoint, Client.connect(endpoint) as client:
+            run = await client.start_run(Plan(test="example.TestWebSite.test_es", agents=2))
+
+    The agents' ids are those of a fresh state directory each. `store` is a file, or memory.
+    """
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="loadgrpc-")))
+        config = server.BrokerConfig(listen="127.0.0.1:0", store=store)
+        endpoint = await stack.enter_async_context(server.running(config))
+        connected: asyncio.Queue[str] = asyncio.Queue()
+        for number in range(agents):
+            agent_config = agent.AgentConfig(broker=endpoint, state_dir=folder / str(number))
+            running = agent.running(agent_config, on_connected=connected.put_nowait)
+            await stack.enter_async_context(running)
+        for _ in range(agents):
+            await connected.get()
+        yield endpoint

@@ -1,0 +1,336 @@
+"""What the events of a run add up to: worked out by hand, bounded, and in any order the same."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadgrpc.broker import aggregate as module
+from loadgrpc.broker.aggregate import OTHER, Aggregate
+from loadgrpc.model import ExceptionInfo, HitError, HitErrorGroup, IterationFigures, TestOutcome
+from loadgrpc.protocol.columns import Decoded, HitLabel, Hits, IterationLabel, Iterations
+
+NS = 1_000_000_000
+OK = HitLabel("/a", "GET", 200, HitError.NONE, "")
+BAD = HitLabel("/a", "GET", 500, HitError.NONE, "")
+REFUSED = HitLabel("/b", "POST", 0, HitError.CONNECT, "refused")
+PASSED = IterationLabel("t", TestOutcome.SUCCESS, None)
+CUT = IterationLabel("t", TestOutcome.INTERRUPTED, None)
+
+
+def failed(outcome=TestOutcome.FAILURE, **exception):
+    """The label of an iteration that raised something."""
+    return IterationLabel("t", outcome, ExceptionInfo(**{"type": "AssertionError", **exception}))
+
+
+def hits(*entries):
+    """Hits from (label, start, elapsed, sent, received)."""
+    labels = list(dict.fromkeys(entry[0] for entry in entries))
+    rows = [(labels.index(entry[0]), *entry[1:]) for entry in entries]
+    return Hits(labels, *np.array(rows, np.int64).reshape(-1, 5).T)
+
+
+def iterations(*entries):
+    """Iterations from (label, start, elapsed)."""
+    labels = list(dict.fromkeys(entry[0] for entry in entries))
+    rows = [(labels.index(entry[0]), *entry[1:]) for entry in entries]
+    return Iterations(labels, *np.array(rows, np.int64).reshape(-1, 3).T)
+
+
+def total(*parts, agent_id="a", arrival_ns=0):
+    """An aggregate of one agent's batches."""
+    aggregate = Aggregate()
+    for part in parts:
+        aggregate.add(agent_id, "runner", part, arrival_ns=arrival_ns)
+    return aggregate
+
+
+def test_figures_of_hits_by_hand():
+    """Three answers and a refusal: counts, times of the answered, sizes of all, rate."""
+    aggregate = total(
+        Decoded(
+            hits=[
+                hits(
+                    (OK, 1 * NS, 10, 1, 100),
+                    (BAD, 2 * NS, 30, 2, 200),
+                    (OK, 3 * NS, 20, 3, 300),
+                    (REFUSED, 4 * NS, 1 * NS, 4, 0),
+                )
+            ]
+        )
+    )
+    figures = aggregate.figures(2 * NS)
+
+    assert (figures.count, figures.failed, figures.rate) == (4, 2, 2.0)
+    assert (figures.elapsed.min_ns, figures.elapsed.avg_ns, figures.elapsed.max_ns) == (10, 20, 30)
+    assert (figures.bytes_sent, figures.bytes_received) == (10, 600)
+    assert aggregate.duration_ns == 4 * NS  # from 1 s to 4 s, and one second of waiting
+
+
+def test_figures_by_name_and_method():
+    """One entry for each name and method, sorted; statuses are of answers only."""
+    aggregate = total(
+        Decoded(
+            hits=[
+                hits((REFUSED, 0, 1, 0, 0), (OK, 0, 1, 0, 0), (BAD, 0, 1, 0, 0)),
+                hits((OK, 0, 1, 0, 0), (OK._replace(method="PUT"), 0, 1, 0, 0)),
+            ]
+        )
+    )
+    found = [
+        (entry.name, entry.method, entry.hits.count, entry.hits.failed, entry.statuses)
+        for entry in aggregate.names(NS)
+    ]
+
+    assert found == [
+        ("/a", "GET", 3, 1, {200: 2, 500: 1}),
+        ("/a", "PUT", 1, 0, {200: 1}),
+        ("/b", "POST", 1, 1, {}),
+    ]
+
+
+def test_a_broken_answer_is_no_answer():
+    """A hit that broke off after its status is not answered, and its status not counted."""
+    broken = HitLabel("/a", "GET", 200, HitError.CLOSED, "cut")
+    aggregate = total(Decoded(hits=[hits((broken, 0, 5, 0, 0), (OK, 0, 7, 0, 0))]))
+
+    assert aggregate.figures(NS).elapsed.max_ns == 7
+    assert aggregate.names(NS)[0].statuses == {200: 1}
+    assert aggregate.hit_errors() == [
+        HitErrorGroup(count=1, name="/a", method="GET", error=HitError.CLOSED, error_message="cut")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("decoded", "figures"),
+    [
+        # One is still under way.
+        (Decoded(starts=2, outcomes=[PASSED], stops=1), (2, 1, 0, 0, 0)),
+        # An iteration that stopped without an outcome was interrupted.
+        (Decoded(starts=3, outcomes=[PASSED, failed()], stops=3), (3, 1, 1, 0, 1)),
+        # A runner that sends outcomes only.
+        (Decoded(outcomes=[PASSED, PASSED, failed(TestOutcome.ERROR)]), (3, 2, 0, 1, 0)),
+        # A runner that sends starts and outcomes, and never a stop.
+        (Decoded(starts=2, outcomes=[PASSED, failed()]), (2, 1, 1, 0, 0)),
+        # Outcomes sent, and their stops not yet.
+        (Decoded(starts=3, outcomes=[PASSED] * 3, stops=2), (3, 3, 0, 0, 0)),
+        # Stops of a runner that says nothing else.
+        (Decoded(stops=2), (2, 0, 0, 0, 2)),
+    ],
+)
+def test_iterations_from_rows(decoded, figures):
+    """Starts, outcomes and stops, told apart, are put together to iterations."""
+    started, success, failure, error, interrupted = figures
+
+    assert total(decoded).iterations() == IterationFigures(
+        started=started, success=success, failure=failure, error=error, interrupted=interrupted
+    )
+
+
+def test_iterations_from_blocks():
+    """Whole iterations are a start, an outcome and a stop each."""
+    block = iterations((PASSED, 0, 5), (CUT, 1, 5), (failed(), 2, 5), (CUT, 2, 5))
+
+    assert total(Decoded(iterations=[block])).iterations() == IterationFigures(
+        started=4, success=1, failure=1, interrupted=2
+    )
+
+
+def test_rows_and_blocks_together():
+    """A run may have both: an interruption told by rows does not hide one told by a block."""
+    block = iterations((PASSED, 0, 5), (CUT, 1, 5))
+    rows = Decoded(starts=2, stops=2, outcomes=[PASSED])
+
+    assert total(Decoded(iterations=[block]), rows).iterations() == IterationFigures(
+        started=4, success=2, interrupted=2
+    )
+
+
+def test_groups_are_equal_exceptions():
+    """Equal exceptions of a test are one group, failures apart from errors, most frequent first."""
+    rare, often = failed(message="rare"), failed(message="often")
+    error = failed(TestOutcome.ERROR, type="KeyError")
+    block = iterations(*[(often, 0, 1)] * 3, (rare, 0, 1), (error, 0, 1))
+    aggregate = total(Decoded(outcomes=[rare, error]), Decoded(iterations=[block]))
+
+    assert [(g.count, g.exception.message) for g in aggregate.raised(TestOutcome.FAILURE)] == [
+        (3, "often"),
+        (2, "rare"),
+    ]
+    assert [(g.count, g.test) for g in aggregate.raised(TestOutcome.ERROR)] == [(2, "t")]
+
+
+def test_counters_add_up():
+    """Increments of all agents add up, negative ones too."""
+    aggregate = Aggregate()
+    for agent_id, increment in (("a", 5), ("b", -7)):
+        aggregate.add(agent_id, "r", Decoded(counters=[("c", increment)]), arrival_ns=0)
+
+    assert aggregate.counters == {"c": -2}
+
+
+def test_counters_stop_at_64_bits():
+    """A counter that would not fit its message stays at the bound instead of breaking the run."""
+    aggregate = total(Decoded(counters=[("up", 2**63 - 1), ("up", 5), ("down", -(2**63))]))
+    aggregate.add("b", "r", Decoded(counters=[("down", -5)]), arrival_ns=0)
+
+    assert aggregate.counters == {"up": 2**63 - 1, "down": -(2**63) + 1}
+
+
+def test_users_are_those_that_each_runner_said_last():
+    """Users alive are summed over runners, each by its latest word, until its part is over."""
+    aggregate = Aggregate()
+    for agent_id, runner_id, active in (("a", "1", 5), ("a", "2", 3), ("b", "1", 4), ("a", "1", 2)):
+        aggregate.add(agent_id, runner_id, Decoded(active_users=active), arrival_ns=0)
+    assert aggregate.active_users == 9
+
+    aggregate.ended("a")
+    aggregate.ended("nobody")
+    assert aggregate.active_users == 4
+
+
+def test_the_duration_is_the_longest_span():
+    """Clocks differ between agents, so the run lasts as long as its longest agent."""
+    aggregate = Aggregate()
+    early = Decoded(first_ns=100, last_ns=400, starts=1)
+    late = Decoded(iterations=[iterations((PASSED, 9_000, 50), (PASSED, 9_200, 300))])
+    aggregate.add("a", "r", early, arrival_ns=0)
+    aggregate.add("b", "r", late, arrival_ns=0)
+
+    assert aggregate.duration_ns == 500
+    assert Aggregate().duration_ns == 0
+
+
+def test_the_rate_is_of_the_last_five_whole_seconds():
+    """Hits count in the second they arrive in, and the second that goes on does not."""
+    aggregate = Aggregate()
+    for second, count in ((10, 5), (11, 15), (12, 100)):
+        part = Decoded(hits=[hits(*[(OK, 0, 1, 0, 0)] * count)])
+        aggregate.add("a", "r", part, arrival_ns=second * NS)
+
+    assert aggregate.rate(12 * NS + 5, 10 * NS) == 10.0
+    assert aggregate.rate(12 * NS, None) == 0.0
+
+
+def test_nothing_adds_nothing():
+    """Empty blocks and an empty batch change nothing, and figures of nothing are zeros."""
+    empty = Decoded(hits=[hits()], iterations=[iterations()])
+    aggregate = total(empty, Decoded())
+
+    assert aggregate.figures(0).count == 0
+    assert aggregate.iterations() == IterationFigures()
+    assert (aggregate.names(0), aggregate.hit_errors(), aggregate.duration_ns) == ([], [], 0)
+
+
+def many(count):
+    """Labels of so many different names."""
+    return [OK._replace(name=f"/{at:05}") for at in range(count)]
+
+
+def test_names_are_bounded(monkeypatch):
+    """Names over the limit are counted together, by status, and none is lost."""
+    monkeypatch.setattr(module, "MAX_SERIES", 10)
+    labels = [*many(25), BAD._replace(name="/late"), REFUSED]
+    aggregate = total(Decoded(hits=[hits(*[(label, 0, 1, 0, 0) for label in labels])]))
+    aggregate.add("b", "r", Decoded(hits=[hits((labels[3], 0, 1, 0, 0))]), arrival_ns=0)
+    names = aggregate.names(NS)
+
+    assert len(names) == 11
+    assert sum(entry.hits.count for entry in names) == 28
+    (other,) = [entry for entry in names if entry.name == OTHER]
+    assert (other.hits.count, other.hits.failed, other.statuses) == (17, 2, {200: 15, 500: 1})
+    assert [entry.hits.count for entry in names if entry.name == "/00003"] == [2]
+
+
+def test_statuses_are_bounded(monkeypatch):
+    """A server that answers with ever new statuses does not fill the memory."""
+    monkeypatch.setattr(module, "MAX_SERIES", 10)
+    monkeypatch.setattr(module, "MAX_OTHER_STATUSES", 5)
+    labels = [OK._replace(status=status) for status in range(1_000, 1_100)]
+    aggregate = total(Decoded(hits=[hits(*[(label, 0, 1, 0, 0) for label in labels])]))
+    mine, other = sorted(aggregate.names(NS), key=lambda entry: entry.name == OTHER)
+
+    assert (len(mine.statuses), len(other.statuses), other.hits.count) == (10, 5, 90)
+
+
+def test_groups_are_bounded(monkeypatch):
+    """Exceptions and hit errors over the limit are counted together, and a hundred are shown."""
+    monkeypatch.setattr(module, "MAX_GROUPS", 10)
+    raised = [failed(message=str(at))._replace(test=f"t{at}") for at in range(30)]
+    refused = [REFUSED._replace(name=f"/{at}", error_message=str(at)) for at in range(30)]
+    aggregate = total(
+        Decoded(outcomes=raised, hits=[hits(*[(label, 0, 1, 0, 0) for label in refused])])
+    )
+
+    groups = aggregate.raised(TestOutcome.FAILURE)
+    assert [group.count for group in groups] == [20] + [1] * 10
+    assert (groups[0].test, groups[0].exception.type) == (OTHER, OTHER)
+    errors = aggregate.hit_errors()
+    assert [(e.count, e.name) for e in errors[:1]] == [(20, OTHER)]
+    assert (len(errors), errors[0].error) == (11, HitError.CONNECT)
+
+
+def test_a_hundred_groups_are_reported():
+    """Of many groups the hundred most frequent are told; all iterations are counted."""
+    outcomes = [failed(message=str(at)) for at in range(150)] + [failed(message="149")]
+    aggregate = total(Decoded(outcomes=outcomes))
+    groups = aggregate.raised(TestOutcome.FAILURE)
+
+    assert (len(groups), groups[0].exception.message) == (100, "149")
+    assert aggregate.iterations().failure == 151
+
+
+def test_counters_are_bounded(monkeypatch):
+    """Counters over the limit are added up in one, and known ones go on."""
+    monkeypatch.setattr(module, "MAX_COUNTERS", 3)
+    aggregate = total(Decoded(counters=[(f"c{at}", 1) for at in range(10)] + [("c0", 5)]))
+
+    assert aggregate.counters == {"c0": 6, "c1": 1, "c2": 1, OTHER: 7}
+
+
+entries = st.tuples(
+    st.sampled_from([OK, BAD, REFUSED, *many(3)]),
+    st.integers(0, 100),
+    st.integers(0, 50),
+    st.integers(0, 9),
+    st.integers(0, 9),
+)
+batches = st.lists(
+    st.tuples(
+        st.sampled_from(["a", "b"]),
+        st.builds(
+            Decoded,
+            hits=st.lists(
+                st.lists(entries, min_size=1, max_size=6).map(lambda e: hits(*e)), max_size=2
+            ),
+            outcomes=st.lists(st.sampled_from([PASSED, failed()]), max_size=3),
+            counters=st.lists(st.tuples(st.sampled_from("xy"), st.integers(-5, 5)), max_size=2),
+        ),
+    ),
+    max_size=6,
+)
+
+
+@given(batches, st.randoms())
+def test_order_does_not_matter(parts, random):
+    """Batches of several agents add up to the same figures in any order, and to their agents'."""
+    shuffled = list(parts)
+    random.shuffle(shuffled)
+    aggregates = []
+    for order in (parts, shuffled):
+        aggregate = Aggregate()
+        for agent_id, decoded in order:
+            aggregate.add(agent_id, "r", decoded, arrival_ns=0)
+        aggregates.append(aggregate)
+    one, other = aggregates
+
+    assert one.names(NS) == other.names(NS)
+    assert one.figures(NS) == other.figures(NS)
+    assert one.iterations() == other.iterations()
+    assert one.counters == other.counters
+    assert Counter(one.hit_errors()) == Counter(other.hit_errors())
+    assert one.duration_ns == other.duration_ns
+    assert one.hits().count == sum(share.hits for share in one.agents.values())
+    assert sum(entry.hits.count for entry in one.names(NS)) == one.hits().count

@@ -1,0 +1,98 @@
+"""Agents come, fall silent, come back and are lost, all by the time that is passed in."""
+
+from loadgrpc.broker.roster import UNREACHABLE_AFTER_S, Registration, Roster
+from loadgrpc.model import AgentState
+
+S = 1_000_000_000
+
+
+def registration(agent_id="a", **fields):
+    """What an agent says of itself."""
+    fields = {"hostname": "host", "pid": 7, "version": "1", "cores": 4, **fields}
+    return Registration(agent_id=agent_id, **fields)
+
+
+def states(roster, now_ns):
+    """The state of each agent by id."""
+    return {agent.agent_id: agent.state for agent in roster.agents(now_ns, 0)}
+
+
+def test_an_agent_is_idle_then_busy_then_idle():
+    """A part in a run makes an agent busy, and only the end of that part makes it idle."""
+    roster = Roster()
+    roster.register(registration(), 0)
+    assert (states(roster, 0), roster.idle(0)) == ({"a": AgentState.IDLE}, ["a"])
+
+    roster.assign("a", "r1")
+    assert (states(roster, 0), roster.idle(0)) == ({"a": AgentState.BUSY}, [])
+
+    roster.release("a", "another run")
+    assert roster.idle(0) == []
+    roster.release("a", "r1")
+    assert roster.idle(0) == ["a"]
+
+
+def test_silence_makes_unreachable_then_lost():
+    """Five seconds of silence are shown and keep new runs away; the end of the lease is the end."""
+    roster = Roster(lease_s=60)
+    roster.register(registration(), 10 * S)
+    seen = 10 * S + round(UNREACHABLE_AFTER_S * S)
+
+    assert states(roster, seen) == {"a": AgentState.IDLE}
+    assert (states(roster, seen + 1), roster.idle(seen + 1)) == ({"a": AgentState.UNREACHABLE}, [])
+    assert (roster.lost(70 * S), roster.lost(70 * S + 1)) == ([], ["a"])
+
+    roster.heard("a", 70 * S)
+    assert (states(roster, 71 * S), roster.lost(130 * S)) == ({"a": AgentState.IDLE}, [])
+
+
+def test_a_broken_stream_is_unreachable_at_once():
+    """Without its stream an agent cannot be chosen, however lately it was heard."""
+    roster = Roster()
+    roster.register(registration(), 0)
+    roster.assign("a", "r1")
+    roster.disconnected("a")
+    roster.heard("a", 1)
+
+    assert (states(roster, 2), roster.idle(2)) == ({"a": AgentState.UNREACHABLE}, [])
+    assert roster.lost(60 * S) == []
+
+
+def test_an_agent_that_comes_back_keeps_its_run():
+    """A new stream of the same agent goes on with its part, and with what it says of itself now."""
+    roster = Roster()
+    roster.register(registration(), 0)
+    roster.assign("a", "r1")
+    roster.disconnected("a")
+    member = roster.register(registration(pid=8), 3 * S)
+
+    assert (member.run_id, member.registration.pid) == ("r1", 8)
+    assert states(roster, 3 * S) == {"a": AgentState.BUSY}
+
+
+def test_an_agent_that_left_is_forgotten():
+    """Who says goodbye is not in the roster any more, and comes back as a stranger."""
+    roster = Roster()
+    roster.register(registration(), 0)
+    roster.assign("a", "r1")
+    roster.left("a")
+
+    assert (len(roster), "a" in roster) == (0, False)
+    roster.left("a")
+    roster.heard("a", 1)
+    roster.disconnected("a")
+    roster.release("a", "r1")
+    assert len(roster) == 0
+    assert roster.register(registration(), 2).run_id == ""
+
+
+def test_agents_are_shown_by_id_with_the_time_they_were_seen():
+    """The list is sorted, and the wall time of the last sign of life is worked out from now."""
+    roster = Roster()
+    roster.register(registration("b"), 1 * S)
+    roster.register(registration("a"), 3 * S)
+    agents = roster.agents(4 * S, 1_000 * S)
+
+    assert [agent.agent_id for agent in agents] == ["a", "b"]
+    assert [agent.last_seen_time_ns for agent in agents] == [999 * S, 997 * S]
+    assert roster.idle(4 * S) == ["a", "b"]

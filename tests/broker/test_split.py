@@ -1,0 +1,60 @@
+"""The laws of splitting a plan."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from pytest import approx
+
+from loadgrpc.broker.split import assignments, shares
+from loadgrpc.model import Plan
+
+plans = st.builds(
+    Plan,
+    test=st.just("a.B.c"),
+    users=st.lists(st.integers(1, 1_000), min_size=1, max_size=5).map(tuple),
+    iterations=st.lists(st.integers(1, 100), min_size=1, max_size=3).map(tuple),
+    agents=st.integers(1, 30),
+    split=st.booleans(),
+    spawn_rate=st.floats(0, 1e6),
+)
+
+
+@given(st.integers(0, 10**6), st.integers(1, 1_000))
+def test_shares_sum_to_the_whole_and_are_even(total, parts):
+    """Shares sum to the total, differ by at most one, and the larger ones come first."""
+    found = shares(total, parts)
+
+    assert (len(found), sum(found)) == (parts, total)
+    assert max(found) - min(found) <= 1
+    assert found == sorted(found, reverse=True)
+
+
+@given(plans)
+def test_parts_make_up_the_plan(plan):
+    """Iterations of all parts are those of the plan; with split, users and rate are, too."""
+    agent_ids = [f"a{at}" for at in range(plan.agents)]
+    parts = assignments(plan, "r", agent_ids)
+
+    assert [part.agent_id for part in parts] == agent_ids
+    assert {len(part.cycles) for part in parts} == {len(plan.users)}
+    made = sum(cycle.users * cycle.iterations for part in parts for cycle in part.cycles)
+    assert made == plan.total_iterations
+    times = 1 if plan.split else plan.agents
+    for at, users in enumerate(plan.users):
+        assert sum(part.cycles[at].users for part in parts) == users * times
+    assert sum(part.spawn_rate for part in parts) == approx(plan.spawn_rate * times)
+
+
+def test_an_agent_may_get_no_users():
+    """One user on three agents is a part of one and two parts of none."""
+    plan = Plan(test="a.B.c", users=(1, 4), iterations=(2, 3), agents=3, split=True)
+    parts = assignments(plan, "r", ["a", "b", "c"])
+
+    assert [[cycle.users for cycle in part.cycles] for part in parts] == [[1, 2], [0, 1], [0, 1]]
+    assert {cycle.iterations for part in parts for cycle in part.cycles} == {5}
+
+
+def test_a_duration_is_not_split():
+    """Every part of a timed plan lasts as long as the plan's cycles."""
+    plan = Plan(test="a.B.c", users=(4,), duration_s=90.0, agents=2, split=True)
+
+    assert [part.cycles[0].duration_s for part in assignments(plan, "r", ["a", "b"])] == [90, 90]

@@ -1,0 +1,54 @@
+"""The table of a run's life: every state and every event, as told in words."""
+
+import pytest
+
+from loadgrpc.broker.state import TRANSITIONS, IllegalEventError, RunEvent, step
+from loadgrpc.model import RunState
+
+STARTING, RUNNING, STOPPING, FINISHED, STOPPED, FAILED = RunState
+CYCLE, STOP, ENDED, LOST, RESTARTED = RunEvent
+
+EXPECTED = {
+    (STARTING, CYCLE): RUNNING,
+    (STARTING, STOP): STOPPING,
+    (STARTING, ENDED): FAILED,
+    (STARTING, LOST): FAILED,
+    (STARTING, RESTARTED): FAILED,
+    (RUNNING, CYCLE): RUNNING,
+    (RUNNING, STOP): STOPPING,
+    (RUNNING, ENDED): FINISHED,
+    (RUNNING, LOST): FAILED,
+    (RUNNING, RESTARTED): FAILED,
+    (STOPPING, CYCLE): STOPPING,
+    (STOPPING, STOP): STOPPING,
+    (STOPPING, ENDED): STOPPED,
+    (STOPPING, LOST): STOPPED,
+    (STOPPING, RESTARTED): FAILED,
+    (FINISHED, STOP): FINISHED,
+    (STOPPED, STOP): STOPPED,
+    (FAILED, STOP): FAILED,
+}
+
+
+@pytest.mark.parametrize("state", RunState)
+@pytest.mark.parametrize("event", RunEvent)
+def test_every_state_and_event_has_a_row_or_is_a_defect(state, event):
+    """An event leads where the list above says; one that is not listed raises, naming both."""
+    if (state, event) in EXPECTED:
+        assert step(state, event) is EXPECTED[state, event]
+    else:
+        with pytest.raises(IllegalEventError, match=f"{event.value}.*{state.name}"):
+            step(state, event)
+
+
+def test_every_state_is_in_the_table():
+    """A state that is added later needs rows of its own."""
+    assert set(TRANSITIONS) == set(RunState)
+
+
+def test_final_states_stay():
+    """Nothing leads out of a final state, and every other state has a way into one."""
+    for state in RunState:
+        reachable = set(TRANSITIONS[state].values())
+        assert (reachable <= {state}) is state.final
+        assert state.final or any(after.final for after in reachable)

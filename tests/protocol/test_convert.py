@@ -1,0 +1,368 @@
+"""Converters come in pairs, and name everything that is wrong with what a stranger sends."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadgrpc import model
+from loadgrpc.errors import InvalidRequest
+from loadgrpc.protocol import convert
+from loadgrpc.v1 import event_pb2, run_pb2, runner_pb2
+
+NS = 1_000_000_000
+
+words = st.text(max_size=20)
+names = st.text(min_size=1, max_size=20)
+counts = st.integers(0, 2**63 - 1)
+numbers = st.integers(0, 2**32 - 1)
+moments = st.integers(0, 250_000_000_000 * NS)
+durations = st.integers(0, 10_000 * 365 * 86_400 * NS)
+rates = st.floats(0, 1e12)
+exceptions = st.builds(model.ExceptionInfo, type=words, message=words, traceback=words)
+plans = st.builds(
+    model.Plan,
+    test=st.sampled_from(["a.B.c", "pkg.mod.Class.test_it", "some dir/file.py::Class.test"]),
+    users=st.lists(st.integers(1, model.MAX_USERS), min_size=1, max_size=5).map(tuple),
+    agents=st.integers(1, model.MAX_AGENTS),
+    split=st.booleans(),
+    spawn_rate=rates,
+    server_url=st.sampled_from(["", "http://127.0.0.1:8000"]),
+    processes=st.integers(0, model.MAX_PROCESSES),
+    stop_timeout_s=st.integers(0, 86_400_000).map(lambda ms: ms / 1_000),
+    iterations=st.just((1,)),
+).flatmap(
+    lambda plan: st.one_of(
+        st.lists(st.integers(1, 1_000), min_size=1, max_size=3).map(
+            lambda iterations: model.Plan(**{**vars(plan), "iterations": tuple(iterations)})
+        ),
+        st.integers(1, 86_400_000).map(
+            lambda ms: model.Plan(**{**vars(plan), "iterations": (), "duration_s": ms / 1_000})
+        ),
+    )
+)
+assignments = st.builds(
+    model.Assignment,
+    run_id=words,
+    agent_id=words,
+    test=words,
+    cycles=st.lists(
+        st.one_of(
+            st.builds(model.Cycle, users=numbers, iterations=numbers),
+            st.builds(
+                model.Cycle,
+                users=numbers,
+                duration_s=st.integers(1, 10**9).map(lambda ms: ms / 1_000),
+            ),
+        ),
+        max_size=4,
+    ).map(tuple),
+    spawn_rate=rates,
+    server_url=words,
+    processes=numbers,
+    stop_timeout_s=st.integers(0, 10**8).map(lambda ms: ms / 1_000),
+)
+sources = st.builds(model.SourceId, names, names, names)
+optional_moments = st.none() | moments
+runs = st.builds(
+    model.Run,
+    run_id=words,
+    state=st.sampled_from(model.RunState),
+    plan=plans,
+    create_time_ns=moments,
+    start_time_ns=optional_moments,
+    end_time_ns=optional_moments,
+    reason=words,
+    agent_ids=st.lists(words, max_size=3).map(tuple),
+)
+agents = st.builds(
+    model.Agent,
+    agent_id=words,
+    hostname=words,
+    pid=numbers,
+    version=words,
+    cores=numbers,
+    state=st.sampled_from(model.AgentState),
+    run_id=words,
+    last_seen_time_ns=moments,
+)
+brokers = st.builds(
+    model.BrokerInfo,
+    version=words,
+    pid=numbers,
+    hostname=words,
+    store=words,
+    start_time_ns=moments,
+    agents=numbers,
+    active_runs=numbers,
+)
+elapsed = st.builds(
+    model.ElapsedFigures,
+    **{f"{name}_ns": durations for name in ("avg", "min", "p50", "p90", "p95", "p99", "max")},
+)
+hits = st.builds(
+    model.HitFigures,
+    count=counts,
+    failed=counts,
+    rate=rates,
+    elapsed=elapsed,
+    bytes_sent=counts,
+    bytes_received=counts,
+)
+iterations = st.builds(
+    model.IterationFigures,
+    started=counts,
+    success=counts,
+    failure=counts,
+    error=counts,
+    interrupted=counts,
+)
+progresses = st.builds(
+    model.Progress,
+    elapsed_ns=durations,
+    fraction=st.floats(0, 1),
+    cycle=numbers,
+    cycles=numbers,
+    users=numbers,
+    hits=counts,
+    failed_hits=counts,
+    rate=rates,
+    p50_ns=durations,
+    p95_ns=durations,
+    iterations=iterations,
+    agents=numbers,
+)
+groups = st.lists(
+    st.builds(model.IterationErrorGroup, count=counts, test=words, exception=exceptions),
+    max_size=2,
+).map(tuple)
+summaries = st.builds(
+    model.Summary,
+    run_id=words,
+    state=st.sampled_from(model.RunState),
+    plan=plans,
+    create_time_ns=moments,
+    start_time_ns=optional_moments,
+    end_time_ns=optional_moments,
+    reason=words,
+    verdict=st.builds(model.Verdict, exit_code=numbers, reason=words),
+    duration_ns=durations,
+    hits=hits,
+    iterations=iterations,
+    names=st.lists(
+        st.builds(
+            model.NameFigures,
+            name=words,
+            method=words,
+            hits=hits,
+            statuses=st.dictionaries(numbers, counts, max_size=3),
+        ),
+        max_size=2,
+    ).map(tuple),
+    failures=groups,
+    errors=groups,
+    hit_errors=st.lists(
+        st.builds(
+            model.HitErrorGroup,
+            count=counts,
+            name=words,
+            method=words,
+            error=st.sampled_from(model.HitError),
+            error_message=words,
+        ),
+        max_size=2,
+    ).map(tuple),
+    agents=st.lists(
+        st.builds(
+            model.AgentFigures,
+            agent_id=words,
+            hostname=words,
+            state=st.sampled_from(model.AssignmentState),
+            hits=counts,
+            iterations=counts,
+            reason=words,
+            load_error=st.none() | exceptions,
+        ),
+        max_size=2,
+    ).map(tuple),
+    counters=st.dictionaries(words, st.integers(-(2**63), 2**63 - 1), max_size=3),
+    accounting=st.builds(
+        model.Accounting,
+        committed=counts,
+        duplicates=counts,
+        rejected=counts,
+        losses=st.lists(
+            st.builds(
+                model.Loss,
+                reason=words,
+                count=st.integers(0, 2**60),
+                at_least=st.booleans(),
+                agent_id=words,
+            ),
+            max_size=3,
+        ).map(tuple),
+    ),
+)
+
+PAIRS = {
+    "timestamp": (convert.timestamp_to_proto, convert.timestamp_from_proto, moments),
+    "duration": (convert.duration_to_proto, convert.duration_from_proto, durations),
+    "plan": (convert.plan_to_proto, convert.plan_from_proto, plans),
+    "assignment": (convert.assignment_to_proto, convert.assignment_from_proto, assignments),
+    "source": (convert.source_to_proto, convert.source_from_proto, sources),
+    "run": (convert.run_to_proto, convert.run_from_proto, runs),
+    "agent": (convert.agent_to_proto, convert.agent_from_proto, agents),
+    "broker": (convert.broker_to_proto, convert.broker_from_proto, brokers),
+    "exception": (convert.exception_to_proto, convert.exception_from_proto, exceptions),
+    "hits": (convert.hits_to_proto, convert.hits_from_proto, hits),
+    "iterations": (convert.iterations_to_proto, convert.iterations_from_proto, iterations),
+    "progress": (convert.progress_to_proto, convert.progress_from_proto, progresses),
+    "summary": (convert.summary_to_proto, convert.summary_from_proto, summaries),
+}
+
+
+def test_every_pair_is_tested():
+    """Each `x_to_proto` has an `x_from_proto`, and both are in the table of this test."""
+    public = {name for name in dir(convert) if name.endswith(("_to_proto", "_from_proto"))}
+    stems = {name.removesuffix("_to_proto").removesuffix("_from_proto") for name in public}
+    stems = {stem for stem in stems if not stem.startswith("_")}
+
+    assert stems - {"seconds"} == set(PAIRS)  # seconds are floats: the plan's are tested
+
+
+@pytest.mark.parametrize("stem", PAIRS)
+@given(data=st.data())
+def test_pairs_are_inverse(stem, data):
+    """What goes through the wire, serialised, comes out as it went in."""
+    to_proto, from_proto, values = PAIRS[stem]
+    value = data.draw(values)
+    message = to_proto(value)
+
+    assert from_proto(type(message).FromString(message.SerializeToString())) == value
+
+
+@given(durations)
+def test_durations_are_as_protobuf_wants_them(duration_ns):
+    """A Duration's nanos are a part of a second, and protobuf's own arithmetic agrees."""
+    message = convert.duration_to_proto(duration_ns)
+
+    assert 0 <= message.nanos < NS
+    assert message.ToNanoseconds() == duration_ns
+
+
+def test_the_shortest_plan_gets_its_defaults():
+    """A test alone is one user, one iteration, one agent, and thirty seconds to stop."""
+    plan = convert.plan_from_proto(run_pb2.RunSpec(test="example.TestWebSite.test_es"))
+
+    assert plan == model.Plan(
+        test="example.TestWebSite.test_es", users=(1,), iterations=(1,), agents=1
+    )
+    assert plan.stop_timeout_s == 30.0
+
+
+def test_a_timed_plan_has_no_iterations():
+    """A duration takes the place of the default iteration."""
+    spec = run_pb2.RunSpec(test="a.B.c")
+    spec.duration.FromSeconds(5)
+    plan = convert.plan_from_proto(spec)
+
+    assert (plan.duration_s, plan.iterations, plan.iterations_per_user) == (5.0, (), 0)
+
+
+def spec(*, duration_ns=None, stop_timeout_ns=None, **fields):
+    """A RunSpec of a test, and what else is given."""
+    message = run_pb2.RunSpec(**{"test": "a.B.c", **fields})
+    if duration_ns is not None:
+        message.duration.FromNanoseconds(duration_ns)
+    if stop_timeout_ns is not None:
+        message.stop_timeout.FromNanoseconds(stop_timeout_ns)
+    return message
+
+
+VIOLATIONS = [
+    (spec(test=""), ["plan.test"]),
+    (spec(test="test_es"), ["plan.test"]),
+    (spec(test="Class.test_es"), ["plan.test"]),
+    (spec(test="a b.C.d"), ["plan.test"]),
+    (spec(test="file.py::Class"), ["plan.test"]),
+    (spec(test="file.py::Class.a.b c"), ["plan.test"]),
+    (spec(users=[0]), ["plan.users[0]"]),
+    (spec(users=[1, 100_001, 2, 0]), ["plan.users[1]", "plan.users[3]"]),
+    (spec(users=[1] * 101), ["plan.users"]),
+    (spec(iterations=[0]), ["plan.iterations[0]"]),
+    (spec(iterations=[5, 1_000_000_001]), ["plan.iterations[1]", "plan.iterations"]),
+    (spec(iterations=[600_000_000, 600_000_000]), ["plan.iterations"]),
+    (spec(duration_ns=NS, iterations=[1]), ["plan.duration"]),
+    (spec(duration_ns=0), ["plan.duration"]),
+    (spec(duration_ns=-NS), ["plan.duration"]),
+    (spec(duration_ns=30 * 86_400 * NS + 1_000), ["plan.duration"]),
+    (spec(stop_timeout_ns=-1), ["plan.stop_timeout"]),
+    (spec(stop_timeout_ns=86_401 * NS), ["plan.stop_timeout"]),
+    (spec(agents=10_001), ["plan.agents"]),
+    (spec(spawn_rate=-0.5), ["plan.spawn_rate"]),
+    (spec(spawn_rate=math.inf), ["plan.spawn_rate"]),
+    (spec(spawn_rate=math.nan), ["plan.spawn_rate"]),
+    (spec(server_url="127.0.0.1:8000"), ["plan.server_url"]),
+    (spec(processes=1_025), ["plan.processes"]),
+    (spec(test="x", users=[0], agents=10_001), ["plan.test", "plan.users[0]", "plan.agents"]),
+]
+
+
+@pytest.mark.parametrize(("message", "fields"), VIOLATIONS)
+def test_every_violation_is_named(message, fields):
+    """Each field that breaks a rule is named by its path, and all of them at once."""
+    with pytest.raises(InvalidRequest) as caught:
+        convert.plan_from_proto(message)
+
+    assert [violation.field for violation in caught.value.violations] == fields
+    assert all(violation.description for violation in caught.value.violations)
+
+
+def test_every_field_of_a_plan_can_be_refused():
+    """The table above has a case for each field that has a rule: all but the flag."""
+    refused = {f.partition(".")[2].partition("[")[0] for _, fields in VIOLATIONS for f in fields}
+
+    assert refused == {field.name for field in run_pb2.RunSpec.DESCRIPTOR.fields} - {"split"}
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        spec(users=[1, 100_000]),
+        spec(users=[1] * 100),
+        spec(iterations=[1_000_000_000]),
+        spec(duration_ns=1),
+        spec(duration_ns=30 * 86_400 * NS),
+        spec(stop_timeout_ns=0),
+        spec(stop_timeout_ns=86_400 * NS),
+        spec(agents=10_000),
+        spec(processes=1_024),
+        spec(test="my tests/file.py::Class.test_it"),
+        spec(test="file.py::Class::test_it"),
+    ],
+)
+def test_the_edges_are_valid(message):
+    """What just keeps the rules is taken."""
+    assert convert.plan_from_proto(message).test == message.test
+
+
+@pytest.mark.parametrize("field", ["run_id", "agent_id", "runner_id"])
+@pytest.mark.parametrize("value", ["", "x" * 129])
+def test_a_source_needs_all_its_parts(field, value):
+    """A part of a source that is missing or too long is named."""
+    parts = {"run_id": "r", "agent_id": "a", "runner_id": "x" * 128, field: value}
+
+    with pytest.raises(InvalidRequest) as caught:
+        convert.source_from_proto(runner_pb2.SourceId(**parts))
+
+    assert [violation.field for violation in caught.value.violations] == [f"source.{field}"]
+
+
+def test_exceptions_are_cut():
+    """Of an exception's message 4 KiB are kept and of its traceback 16 KiB, in whole characters."""
+    message = event_pb2.ExceptionInfo(type="E", message="é" * 4_096, traceback="x" * 20_000)
+    kept = convert.exception_from_proto(message)
+
+    assert kept.message == "é" * 2_048
+    assert len(kept.traceback) == 16_384

@@ -1,0 +1,122 @@
+"""The summary as JSON: field for field what grpcurl prints of it."""
+
+import json
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadgrpc import model
+from loadgrpc.protocol import convert
+from loadgrpc.protocol.document import summary_json
+from loadgrpc.v1 import run_pb2
+
+NS = 1_000_000_000
+PLAN = model.Plan(test="a.B.c", iterations=(1,))
+EMPTY = model.Summary(run_id="r", state=model.RunState.STARTING, plan=PLAN, create_time_ns=0)
+FULL = model.Summary(
+    run_id="r",
+    state=model.RunState.FINISHED,
+    plan=PLAN,
+    create_time_ns=NS,
+    start_time_ns=2 * NS,
+    end_time_ns=3 * NS + 500_000_000,
+    duration_ns=1_250_000_000,
+    verdict=model.Verdict(exit_code=1, reason="1 of 2"),
+    hits=model.HitFigures(count=3, failed=1, rate=2.5, bytes_sent=2**53 + 1),
+    names=(
+        model.NameFigures(
+            name="/ä",
+            method="GET",
+            hits=model.HitFigures(count=3),
+            statuses={404: 1, 200: 1, 1000: 5, 99: 1},
+        ),
+    ),
+    hit_errors=(
+        model.HitErrorGroup(
+            count=1, name="/", method="GET", error=model.HitError.CONNECT, error_message="no"
+        ),
+    ),
+    agents=(
+        model.AgentFigures(agent_id="a", hostname="h", state=model.AssignmentState.FINISHED),
+        model.AgentFigures(
+            agent_id="b",
+            hostname="h",
+            state=model.AssignmentState.LOAD_FAILED,
+            load_error=model.ExceptionInfo(type="E"),
+        ),
+    ),
+    counters={"z": 1, "a": -2},
+    accounting=model.Accounting(
+        committed=7, losses=(model.Loss(reason="why", count=2, at_least=True, agent_id="b"),)
+    ),
+)
+
+
+def keys_in_order(message):
+    """The names that JSON has for the fields of a message, in the order of the proto."""
+    return [field.json_name for field in message.DESCRIPTOR.fields]
+
+
+def test_an_empty_summary_has_every_field():
+    """Nothing is left out: numbers are 0, lists and maps empty, messages that are not set null."""
+    document = json.loads(summary_json(EMPTY))
+
+    assert list(document) == keys_in_order(run_pb2.RunSummary)
+    assert document["startTime"] is None
+    assert document["endTime"] is None
+    assert document["names"] == document["agents"] == []
+    assert document["counters"] == {}
+    assert list(document["hits"]) == keys_in_order(run_pb2.HitFigures)
+    assert document["hits"]["count"] == "0"
+    assert document["hits"]["elapsed"]["p99"] == "0s"
+    assert document["plan"]["duration"] is None
+    assert document["accounting"]["lost"] == "0"
+    assert document["state"] == "RUN_STATE_STARTING"
+
+
+def test_a_full_summary():
+    """Protobuf's JSON: 64-bit numbers as strings, times as RFC 3339, enums by name."""
+    document = json.loads(summary_json(FULL))
+
+    assert document["endTime"] == "1970-01-01T00:00:03.500Z"
+    assert document["duration"] == "1.250s"
+    assert document["verdict"] == {"exitCode": 1, "reason": "1 of 2"}
+    assert document["hits"]["bytesSent"] == "9007199254740993"
+    assert document["hits"]["rate"] == 2.5
+    assert document["hitErrors"][0]["error"] == "HIT_ERROR_CONNECT"
+    assert document["agents"][0]["loadError"] is None
+    assert document["agents"][1]["loadError"] == {"type": "E", "message": "", "traceback": ""}
+    assert document["accounting"]["losses"][0]["atLeast"] is True
+    assert document["accounting"]["lost"] == "2"
+
+
+def test_order_is_that_of_the_proto_at_every_depth():
+    """Fields come in the order of the proto, and the keys of maps in theirs."""
+    document = json.loads(summary_json(FULL))
+
+    assert list(document["names"][0]) == keys_in_order(run_pb2.NameFigures)
+    assert list(document["agents"][1]) == keys_in_order(run_pb2.AgentFigures)
+    assert list(document["plan"]) == keys_in_order(run_pb2.RunSpec)
+    assert list(document["counters"]) == ["a", "z"]
+    assert list(document["names"][0]["statuses"]) == ["99", "200", "404", "1000"]
+
+
+def test_text_stays_text():
+    """Letters beyond ASCII are themselves, and the document ends without a newline."""
+    text = summary_json(FULL)
+
+    assert "/ä" in text
+    assert not text.endswith("\n")
+    assert re.match(r'{\n  "runId": "r",\n', text)
+
+
+@given(st.dictionaries(st.text(max_size=5), st.integers(-(2**63), 2**63 - 1), max_size=5))
+def test_the_document_reads_back(counters):
+    """Protobuf reads the document back into the same summary, nulls and all."""
+    from google.protobuf import json_format
+
+    summary = model.Summary(**{**vars(FULL), "counters": counters})
+    message = json_format.Parse(summary_json(summary), run_pb2.RunSummary())
+
+    assert convert.summary_from_proto(message) == summary
