@@ -12,6 +12,7 @@ import logging
 import os
 import random
 import socket
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ from loadgrpc.v1 import control_pb2, fleet_pb2, fleet_pb2_grpc, runner_pb2_grpc
 
 FIRST_BACKOFF_S: Final = 0.2
 MAX_BACKOFF_S: Final = 5.0
+SILENT_HEARTBEATS: Final = 4
+"""A broker that answers none of so many heartbeats is taken to be out of reach."""
 DEFAULT_LEASE_S: Final = 60.0
 LEAVE_TIMEOUT_S: Final = 8.0
 """How long an agent that leaves waits for its runners, and for the broker to hear of them."""
@@ -78,6 +81,9 @@ class Agent:
         self._connected = False
         self._lease_s = DEFAULT_LEASE_S
         self._heartbeat_s = 1.0
+        self._heard_at = time.monotonic()
+        """When the broker last said something."""
+        self._silent = False
         self._leaving = False
         self._said_goodbye = False
         self._gone = asyncio.Event()
@@ -132,10 +138,12 @@ class Agent:
             LoadgrpcError: the broker will not have us.
         """
         call = self._fleet.Connect()
+        self._silent = False
         speaking: asyncio.Task[None] | None = None
         try:
             await call.write(fleet_pb2.ConnectRequest(register=self._registration()))
             async for response in call:
+                self._heard_at = time.monotonic()
                 kind = response.WhichOneof("message")
                 if kind == "registered":
                     self._heartbeat_s = convert.seconds_from_proto(
@@ -149,9 +157,14 @@ class Agent:
                     self._start(convert.assignment_from_proto(response.run))
                 elif kind == "stop":
                     self._stop(response.stop)
+                # Answers to heartbeats are heard by coming; anything else is of a newer broker.
             raise Unavailable("the broker closed the stream")
         except grpc.aio.AioRpcError as error:
             raise status.from_rpc_error(error) from error
+        except asyncio.CancelledError:
+            if not self._silent:
+                raise
+            raise Unavailable("the broker has fallen silent") from None
         finally:
             self._connected = False
             if self._said_goodbye:
@@ -174,8 +187,13 @@ class Agent:
                 await call.done_writing()  # the broker ends the stream, and so this task
                 return
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), self._heartbeat_s)
+                async with asyncio.timeout(self._heartbeat_s):
+                    await self._news.wait()
                 continue
+            if time.monotonic() - self._heard_at > SILENT_HEARTBEATS * self._heartbeat_s:
+                self._silent = True
+                call.cancel()
+                return
             await call.write(fleet_pb2.ConnectRequest(heartbeat=fleet_pb2.Heartbeat()))
 
     def _registration(self) -> fleet_pb2.Register:
@@ -191,6 +209,12 @@ class Agent:
     # Runners
 
     def _start(self, assignment: Assignment) -> None:
+        if self._leaving:
+            refusal = fleet_pb2.RunnerExit(
+                run_id=assignment.run_id, start_error="the agent is leaving"
+            )
+            self._tell(refusal)
+            return
         self._starting[assignment.run_id] = None
         living = asyncio.get_running_loop().create_task(self._live(assignment))
         self._living.add(living)
@@ -223,7 +247,10 @@ class Agent:
         _log.info("run %s: the runner ended with status %d", run_id, ended.status)
         self._tell(
             fleet_pb2.RunnerExit(
-                run_id=run_id, exit_status=ended.status, stderr_tail=ended.stderr_tail
+                run_id=run_id,
+                runner_id=expected.source.runner_id,
+                exit_status=ended.status,
+                stderr_tail=ended.stderr_tail,
             )
         )
 

@@ -11,10 +11,11 @@ import contextlib
 import logging
 import os
 import signal
+import subprocess
 import sys
 from collections import deque
 from dataclasses import dataclass
-from typing import Final
+from typing import IO, Final
 
 from loadgrpc.model import SourceId, StopMode
 
@@ -22,6 +23,8 @@ TERMINATE_SLACK_S: Final = 1.0
 """What a runner has for its last words after the stop time-out, before SIGTERM."""
 KILL_AFTER_S: Final = 4.5
 """From SIGTERM to SIGKILL."""
+LAST_WORDS_S: Final = 2.0
+"""How long the output of a runner that has ended is read for; usually no time at all."""
 STDERR_TAIL_BYTES: Final = 4_096
 LINE_BYTES: Final = 65_536
 
@@ -39,9 +42,10 @@ class Exit:
 class RunnerProcess:
     """See the module. `RunnerProcess.start` makes one."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
         self._escalation: asyncio.Task[None] | None = None
+        self._ended = False
         self._tail: deque[bytes] = deque()
         self._tail_bytes = 0
 
@@ -52,15 +56,12 @@ class RunnerProcess:
         Raises:
             OSError: the process could not be started.
         """
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "loadgrpc.runner.link",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+        process = subprocess.Popen(  # noqa: ASYNC220 - a few milliseconds, and in order
+            [sys.executable, "-m", "loadgrpc.runner.link"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             start_new_session=True,
-            limit=LINE_BYTES,
             env={
                 **os.environ,
                 "PYTHONUNBUFFERED": "1",
@@ -74,19 +75,26 @@ class RunnerProcess:
         return cls(process)
 
     async def wait(self) -> Exit:
-        """Waits for the end of the process, and ends what it left behind."""
-        assert self._process.stdout is not None  # noqa: S101 - it was asked for
-        assert self._process.stderr is not None  # noqa: S101
-        listening = asyncio.gather(
-            self._listen(self._process.stdout, keep=False),
-            self._listen(self._process.stderr, keep=True),
-        )
-        status = await self._process.wait()
+        """Waits for the end of the process, and ends what it left behind.
+
+        A process that a test has started may outlive the runner and hold its output open:
+        the end of the process counts, not that of its output.
+        """
+        listening = [
+            asyncio.create_task(self._listen(self._process.stdout, keep=False)),
+            asyncio.create_task(self._listen(self._process.stderr, keep=True)),
+        ]
+        status = await _exit_status(self._process)
+        self._ended = True
         if self._escalation is not None:
             self._escalation.cancel()
         self._signal(signal.SIGKILL)  # whoever is left in its group
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(listening, KILL_AFTER_S)
+        await asyncio.wait(listening, timeout=LAST_WORDS_S)
+        for task in listening:
+            task.cancel()
+        await asyncio.gather(*listening, return_exceptions=True)
+        assert self._process.stdin is not None  # noqa: S101 - it was asked for
+        self._process.stdin.close()
         return Exit(status, b"".join(self._tail).decode(errors="replace"))
 
     def stop(self, mode: StopMode, stop_timeout_s: float) -> None:
@@ -109,7 +117,7 @@ class RunnerProcess:
         """Waits and signals, step by step; what was planned before is not done."""
         if self._escalation is not None:
             self._escalation.cancel()
-        if self._process.returncode is None:
+        if not self._ended:
             self._escalation = asyncio.create_task(self._carry_out(steps))
 
     async def _carry_out(self, steps: tuple[tuple[float, signal.Signals], ...]) -> None:
@@ -121,18 +129,42 @@ class RunnerProcess:
         with contextlib.suppress(ProcessLookupError):  # the whole group is gone
             os.killpg(self._process.pid, number)
 
-    async def _listen(self, stream: asyncio.StreamReader, *, keep: bool) -> None:
+    async def _listen(self, pipe: IO[bytes] | None, *, keep: bool) -> None:
         """Logs what the runner prints; keeps the end of its standard error."""
-        while True:
-            try:
-                line = await stream.readline()
-            except ValueError:  # longer than LINE_BYTES: dropped by the reader
-                continue
-            if not line:
-                return
-            _output.info("%s", line.decode(errors="replace").rstrip())
-            if keep:
-                self._tail.append(line[-STDERR_TAIL_BYTES:])
-                self._tail_bytes += len(self._tail[-1])
-                while self._tail_bytes > STDERR_TAIL_BYTES:
-                    self._tail_bytes -= len(self._tail.popleft())
+        reader = asyncio.StreamReader(limit=LINE_BYTES)
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), pipe
+        )
+        try:
+            while True:
+                try:
+                    line = await reader.readline()
+                except ValueError:  # longer than LINE_BYTES: dropped by the reader
+                    continue
+                if not line:
+                    return
+                _output.info("%s", line.decode(errors="replace").rstrip())
+                if keep:
+                    self._keep(line[-STDERR_TAIL_BYTES:])
+        finally:
+            transport.close()
+
+    def _keep(self, line: bytes) -> None:
+        self._tail.append(line)
+        self._tail_bytes += len(line)
+        while self._tail_bytes > STDERR_TAIL_BYTES:
+            self._tail_bytes -= len(self._tail.popleft())
+
+
+async def _exit_status(process: subprocess.Popen[bytes]) -> int:
+    """Waits for the end of a process, whatever its children do; negative: the signal."""
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    descriptor = os.pidfd_open(process.pid)
+    try:
+        loop.add_reader(descriptor, ended.set)
+        await ended.wait()
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
+    return process.wait()  # at once

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
@@ -30,6 +30,8 @@ from loadgrpc.stats.window import RateWindow
 MAX_SERIES: Final = 1_000
 MAX_GROUPS: Final = 1_000
 MAX_REPORTED_GROUPS: Final = 100
+MAX_TRACEBACKS: Final = 20
+MAX_SHORT_MESSAGE_CHARS: Final = 512
 MAX_COUNTERS: Final = 1_000
 MAX_OTHER_STATUSES: Final = 100
 """Statuses told apart among hits over MAX_SERIES; the answers with others are counted, but not by
@@ -253,13 +255,18 @@ class Aggregate:
         ]
 
     def raised(self, outcome: TestOutcome) -> list[IterationErrorGroup]:
-        """What iterations of an outcome raised, the most frequent first."""
+        """What iterations of an outcome raised, the most frequent first.
+
+        Whole tracebacks go with the first of them only: the document is to stay below what
+        gRPC clients take, 4 MiB.
+        """
         groups = [
             IterationErrorGroup(count=count, test=label.test, exception=label.exception)
             for label, count in self._raised.most_common()
             if label.outcome is outcome and label.exception is not None
-        ]
-        return groups[:MAX_REPORTED_GROUPS]
+        ][:MAX_REPORTED_GROUPS]
+        whole, short = groups[:MAX_TRACEBACKS], groups[MAX_TRACEBACKS:]
+        return whole + [replace(group, exception=_shortened(group.exception)) for group in short]
 
     def hit_errors(self) -> list[HitErrorGroup]:
         """Why hits had no answer, the most frequent first."""
@@ -278,3 +285,7 @@ class Aggregate:
 def _bounded(known: Collection[Key], key: Key, other: Key, limit: int) -> Key:
     """`key`, or `other` when it is new and `known` is full."""
     return key if key in known or len(known) < limit else other
+
+
+def _shortened(exception: ExceptionInfo) -> ExceptionInfo:
+    return replace(exception, message=exception.message[:MAX_SHORT_MESSAGE_CHARS], traceback="")

@@ -33,8 +33,9 @@ class Gap:
 
 @dataclass(frozen=True)
 class Rejected:
-    """Events that were not valid."""
+    """Events that were not valid, of the batch that starts at `first_sequence`."""
 
+    first_sequence: int
     count: int
     violations: tuple[str, ...]
 
@@ -67,4 +68,31 @@ class StopUsers:
     stop_timeout_s: float
 
 
-Answer = Opened | Acked | Gap | Rejected | Finished | RunClosed | StartCycle | StopUsers
+@dataclass(frozen=True)
+class Refused:
+    """The source is not open on this stream, or not any more; `reason` as in errors.py."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class TooLarge:
+    """A batch is over the limit; it was ignored."""
+
+    first_sequence: int
+    batch_bytes: int
+
+
+Answer = (
+    Opened
+    | Acked
+    | Gap
+    | Rejected
+    | Finished
+    | RunClosed
+    | StartCycle
+    | StopUsers
+    | Refused
+    | TooLarge
+)

@@ -19,7 +19,7 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from loadgrpc import __version__, model
 from loadgrpc.broker import answers
@@ -61,6 +61,8 @@ _PAGE_TOKEN: Final = re.compile("[0-9]{1,18}")
 DROPPED: Final = "dropped by the runner"
 RESTARTED: Final = "the broker was started anew during the run"
 
+T = TypeVar("T")
+
 _log = logging.getLogger(__name__)
 
 
@@ -80,7 +82,14 @@ class StopRunner:
     stop_timeout_s: float
 
 
-Order = StartRunner | StopRunner
+@dataclass(frozen=True)
+class Heard:
+    """No order: the agent's heartbeat was heard."""
+
+
+HEARD: Final = Heard()
+
+Order = StartRunner | StopRunner | Heard
 
 
 class AgentLink:
@@ -117,9 +126,11 @@ class Broker:
         self._links: dict[str, AgentLink] = {}
         self._starting = asyncio.Lock()
         """Held while agents are chosen, so that two requests never choose the same."""
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._ticker: asyncio.Task[None] | None = None
         self._closing = False
+        self._unstored: set[ActiveRun] = set()
+        """Runs that are over, and whose result the store did not take."""
 
     # Life
 
@@ -158,7 +169,7 @@ class Broker:
                         f"request_id {request_id!r} was used for run {run.run_id}, of another plan"
                     )
                 return self._runs[run.run_id].run if run.run_id in self._runs else run
-            return await self._begin(plan, request_id)
+            return await self._to_its_end(self._begin(plan, request_id))
 
     async def _begin(self, plan: Plan, request_id: str) -> Run:
         now_ns = self._clock.monotonic_ns()
@@ -192,7 +203,7 @@ class Broker:
         except StoreError as error:
             self._forget(run)
             raise Unavailable(f"the run could not be stored: {error}") from error
-        _log.info("run %s of %s on %d agents", run_id, plan.test, len(agent_ids))
+        _log.info("run %s of %s on %s", run_id, plan.test, ", ".join(agent_ids))
         for agent_id, part in run.parts.items():
             if part.state.final:
                 continue  # it was lost while the run was stored
@@ -249,7 +260,8 @@ class Broker:
             yield state
             while not state.state.final:
                 try:
-                    state = await asyncio.wait_for(news.get(), TICK_S)
+                    async with asyncio.timeout(TICK_S):
+                        state = await news.get()
                 except TimeoutError:
                     if self._closing:
                         raise Unavailable("the broker is going away") from None
@@ -422,7 +434,7 @@ class Broker:
             raise Superseded(f"source {source_id} is open with epoch {source.epoch}")
         if epoch:
             for older in source.inboxes - {inbox}:
-                older.end(Superseded(f"source {source_id} opened a newer stream"))
+                older.refuse(source_id, Superseded(f"source {source_id} opened a newer stream"))
             source.inboxes.clear()
         source.epoch = epoch
         source.inboxes.add(inbox)
@@ -439,8 +451,13 @@ class Broker:
             Unavailable: the store failed; nothing of the batch counts.
         """
         source = self._open_source(inbox, source_id)
-        if source is not None and columns.size(batch):
-            await self._to_its_end(self._publish(inbox, source, batch))
+        if source is None or not columns.size(batch):
+            return
+        size = batch.ByteSize()
+        if size > answers.MAX_BATCH_BYTES:
+            inbox.put(source_id, answers.TooLarge(batch.first_sequence, size))
+            return
+        await self._to_its_end(self._publish(inbox, source, batch))
 
     async def _publish(self, inbox: Inbox, source: Source, batch: runner_pb2.EventBatch) -> None:
         source_id = source.source_id
@@ -454,20 +471,27 @@ class Broker:
                 self._refuse(inbox, source, decision)
                 return
             arrival_ns = self._clock.wall_ns()
-            events = columns.decode(batch, arrival_ns=arrival_ns, skip=decision.skip)
-            source.ledger.reject(events.rejected)
-            stored = StoredBatch(
-                source=source_id,
-                first_sequence=source.ledger.received - count + 1,
-                count=count,
-                offset=decision.skip,
-                payload=batch.SerializeToString(),
-            )
-            await self._commit(source, stored)
+            try:
+                events = columns.decode(batch, arrival_ns=arrival_ns, skip=decision.skip)
+                source.ledger.reject(events.rejected)
+                first_sequence = source.ledger.received - count + 1
+                stored = StoredBatch(
+                    source=source_id,
+                    first_sequence=first_sequence,
+                    count=count,
+                    offset=decision.skip,
+                    payload=batch.SerializeToString(),
+                    arrival_ns=arrival_ns,
+                )
+                await self._commit(source, stored)
+            except BaseException:
+                source.ledger = source.stored.copy()  # nothing of it counts
+                raise
             agent_id, runner_id = source_id.agent_id, source_id.runner_id
             run.aggregate.add(agent_id, runner_id, events, arrival_ns=arrival_ns)
         if events.rejected:
-            inbox.put(source_id, answers.Rejected(events.rejected, tuple(events.violations)))
+            violations = tuple(events.violations)
+            inbox.put(source_id, answers.Rejected(first_sequence, events.rejected, violations))
         inbox.put(source_id, answers.Acked(source.stored.received))
 
     async def skip(
@@ -591,7 +615,7 @@ class Broker:
         elif decision.report:
             inbox.put(source.source_id, answers.Gap(decision.expected))
 
-    async def _to_its_end(self, work: Coroutine[None, None, None]) -> None:
+    async def _to_its_end(self, work: Coroutine[None, None, T]) -> T:
         """Does `work` whole, even if the stream it came on ends meanwhile.
 
         Otherwise what is stored and what is counted would part when a stream breaks.
@@ -600,7 +624,7 @@ class Broker:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         task.add_done_callback(lambda done: done.cancelled() or done.exception())  # seen
-        await asyncio.shield(task)
+        return await asyncio.shield(task)
 
     async def _commit(self, source: Source, batch: StoredBatch | None = None) -> None:
         """Stores a source's ledger, with the batch that changed it; held by the source's lock."""
@@ -655,12 +679,26 @@ class Broker:
         for source in run.sources():
             async with source.lock:
                 pass  # what is being stored has arrived in time
+        for agent_id in run.parts:
+            self.roster.release(agent_id, run.run.run_id)
+        try:
+            await self._store_result(run)
+        except Exception:
+            self._forget(run)  # a defect, and no use in trying again
+            raise
+        finally:
+            run.announce()
+
+    async def _store_result(self, run: ActiveRun) -> None:
+        """Stores the result of a run; what cannot be stored is kept, and tried again."""
         try:
             await self._save(run)
         except StoreError:
-            _log.exception("the result of run %s could not be stored", run.run.run_id)
-        finally:
-            run.announce()
+            if run not in self._unstored:
+                _log.exception("the result of run %s could not be stored", run.run.run_id)
+            self._unstored.add(run)
+        else:
+            self._unstored.discard(run)
             self._forget(run)
 
     def _lose(self, run: ActiveRun, part: Part, reason: str) -> None:
@@ -717,10 +755,10 @@ class Broker:
             run.parts[progress.source.agent_id].sources[progress.source] = source
         async for batch in self._store.batches(stored.run_id):
             message = runner_pb2.EventBatch.FromString(batch.payload)
-            now_ns = self._clock.wall_ns()
-            events = columns.decode(message, arrival_ns=now_ns, skip=batch.offset)
-            source_id = batch.source
-            run.aggregate.add(source_id.agent_id, source_id.runner_id, events, arrival_ns=now_ns)
+            arrival_ns = batch.arrival_ns
+            events = columns.decode(message, arrival_ns=arrival_ns, skip=batch.offset)
+            agent_id, runner_id = batch.source.agent_id, batch.source.runner_id
+            run.aggregate.add(agent_id, runner_id, events, arrival_ns=arrival_ns)
         self._change(run, RunEvent.BROKER_RESTARTED, reason=RESTARTED)
         await self._save(run)
 
@@ -728,6 +766,8 @@ class Broker:
         while True:
             await asyncio.sleep(TICK_S)
             self.end_leases()
+            for run in list(self._unstored):
+                await self._store_result(run)
 
     def end_leases(self) -> None:
         """Counts agents that were not heard from for too long as lost."""

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, replace
 
 from loadgrpc import model, verdict
 from loadgrpc.broker.aggregate import AgentShare, Aggregate
-from loadgrpc.broker.answers import Answer
+from loadgrpc.broker.answers import Acked, Answer, Refused
 from loadgrpc.broker.ledger import Ledger
 from loadgrpc.broker.state import RunEvent, step
+from loadgrpc.errors import LoadgrpcError
 from loadgrpc.model import (
     Assignment,
     AssignmentState,
@@ -26,6 +27,8 @@ from loadgrpc.model import (
     TestOutcome,
 )
 
+MAX_LOAD_ERRORS = 20
+"""Agents whose load error is in the summary; `state` tells of all of them."""
 UNKNOWN_LOSS = "what its runner had not delivered"
 
 
@@ -38,10 +41,27 @@ class Inbox:
         """Sources that are open on this stream."""
         self.closed: set[SourceId] = set()
         """Sources that opened here when their run was over."""
+        self._acks: dict[SourceId, Acked] = {}
+        """The newest ack of each source that is queued."""
 
     def put(self, source: SourceId, answer: Answer) -> None:
-        """Queues an answer. Acks are few: one for each batch, and batches are bounded."""
+        """Queues an answer; of the acks of a source only the newest is kept."""
+        if isinstance(answer, Acked):
+            queued = source in self._acks
+            self._acks[source] = answer
+            if queued:
+                return
         self.answers.put_nowait((source, answer))
+
+    def newest(self, source: SourceId, answer: Answer) -> Answer:
+        """What to say when `answer` is taken from the queue."""
+        return self._acks.pop(source, answer) if isinstance(answer, Acked) else answer
+
+    def refuse(self, source: SourceId, error: LoadgrpcError) -> None:
+        """Closes a source on this stream, and says why."""
+        if source in self.sources:
+            self.sources.pop(source).inboxes.discard(self)
+        self.put(source, Refused(error.reason, str(error)))
 
     def end(self, error: Exception | None = None) -> None:
         """Ends the stream, when what is queued has been sent."""
@@ -112,9 +132,8 @@ class Part:
             self.state = AssignmentState.LOAD_FAILED
             self.reason = "the test could not be loaded"
         elif exit_status == 0:
-            finished = any(source.ledger.finished for source in self.sources.values())
             self.state = (
-                AssignmentState.FINISHED if finished else AssignmentState.FINISHED_UNVERIFIED
+                AssignmentState.FINISHED if self.delivered else AssignmentState.FINISHED_UNVERIFIED
             )
         else:
             self.state = AssignmentState.LOST
@@ -260,10 +279,20 @@ class ActiveRun:
             failures=tuple(aggregate.raised(TestOutcome.FAILURE)),
             errors=tuple(aggregate.raised(TestOutcome.ERROR)),
             hit_errors=tuple(aggregate.hit_errors()),
-            agents=tuple(self._agent_figures(part) for part in self.parts.values()),
+            agents=tuple(self._agents()),
             counters=dict(sorted(aggregate.counters.items())),
             accounting=accounting,
         )
+
+    def _agents(self) -> Iterator[model.AgentFigures]:
+        """One entry an agent; why it could not load the test is told of the first few."""
+        load_errors = 0
+        for part in self.parts.values():
+            figures = self._agent_figures(part)
+            load_errors += figures.load_error is not None
+            if load_errors > MAX_LOAD_ERRORS:
+                figures = replace(figures, load_error=None)
+            yield figures
 
     def _agent_figures(self, part: Part) -> model.AgentFigures:
         agent_id = part.assignment.agent_id

@@ -13,10 +13,10 @@ from typing import Any, Final
 from loadgrpc import __version__, model
 from loadgrpc.broker import answers
 from loadgrpc.broker.answers import Answer
-from loadgrpc.broker.broker import AgentLink, Broker, Order, StartRunner
+from loadgrpc.broker.broker import HEARD, AgentLink, Broker, Heard, Order, StartRunner
 from loadgrpc.broker.roster import HEARTBEAT_S, Registration
 from loadgrpc.broker.run import Inbox
-from loadgrpc.errors import InvalidRequest, Violation
+from loadgrpc.errors import InvalidRequest, NotFound, Superseded, Violation
 from loadgrpc.model import Run, SourceId, StopMode
 from loadgrpc.protocol import convert
 from loadgrpc.protocol.transport import Context, stream, unary
@@ -155,8 +155,9 @@ class FleetService(fleet_pb2_grpc.FleetServiceServicer):
                 )
             elif kind == "goodbye":
                 goodbye.set()
-            elif kind != "heartbeat":
-                raise InvalidRequest(f"{kind or 'an empty message'} has no meaning here")
+            elif kind == "heartbeat":
+                link.orders.put_nowait(HEARD)
+            # Anything else is of a newer agent, and ignored.
 
 
 class RunnerService(runner_pb2_grpc.RunnerServiceServicer):
@@ -184,7 +185,7 @@ class RunnerService(runner_pb2_grpc.RunnerServiceServicer):
         reading = asyncio.create_task(self._read(requests, inbox))
         try:
             async for source_id, answer in _queued(inbox.answers, reading):
-                yield _answer_to_proto(source_id, answer)
+                yield _answer_to_proto(source_id, inbox.newest(source_id, answer))
         finally:
             reading.cancel()
             self._broker.close_inbox(inbox)
@@ -192,31 +193,35 @@ class RunnerService(runner_pb2_grpc.RunnerServiceServicer):
     async def _read(
         self, requests: AsyncIterator[runner_pb2.PublishEventsRequest], inbox: Inbox
     ) -> None:
-        broker = self._broker
         async for request in requests:
-            kind = request.WhichOneof("message")
             source_id = _source_of(request, inbox)
-            match kind:
-                case "open":
-                    await broker.open_source(
-                        inbox,
-                        source_id,
-                        epoch=request.open.epoch,
-                        barrier=request.open.capabilities.cycle_barrier,
-                    )
-                case "batch":
-                    await broker.publish(inbox, source_id, request.batch)
-                case "skip":
-                    skip = request.skip
-                    await broker.skip(
-                        inbox, source_id, skip.first_sequence, skip.count, skip.reason
-                    )
-                case "ready":
-                    broker.ready(inbox, source_id, request.ready.cycle)
-                case "finish":
-                    await broker.finish(inbox, source_id, *_finish_from_proto(request.finish))
-                case _:
-                    raise InvalidRequest("a message needs open, batch, skip, ready or finish")
+            try:
+                await self._take(request, source_id, inbox)
+            except (InvalidRequest, NotFound, Superseded) as error:
+                inbox.refuse(source_id, error)  # the stream goes on for the others
+
+    async def _take(
+        self, request: runner_pb2.PublishEventsRequest, source_id: SourceId, inbox: Inbox
+    ) -> None:
+        """One message about one source; of a kind that is not known here: nothing."""
+        broker = self._broker
+        match request.WhichOneof("message"):
+            case "open":
+                await broker.open_source(
+                    inbox,
+                    source_id,
+                    epoch=request.open.epoch,
+                    barrier=request.open.capabilities.cycle_barrier,
+                )
+            case "batch":
+                await broker.publish(inbox, source_id, request.batch)
+            case "skip":
+                skip = request.skip
+                await broker.skip(inbox, source_id, skip.first_sequence, skip.count, skip.reason)
+            case "ready":
+                broker.ready(inbox, source_id, request.ready.cycle)
+            case "finish":
+                await broker.finish(inbox, source_id, *_finish_from_proto(request.finish))
 
 
 async def _queued(queue: asyncio.Queue[Any], reading: asyncio.Task[None]) -> AsyncIterator[Any]:
@@ -276,6 +281,8 @@ def _registered_to_proto(lease_s: float) -> fleet_pb2.ConnectResponse:
 
 
 def _order_to_proto(order: Order) -> fleet_pb2.ConnectResponse:
+    if isinstance(order, Heard):
+        return fleet_pb2.ConnectResponse(heartbeat=fleet_pb2.Heartbeat())
     if isinstance(order, StartRunner):
         return fleet_pb2.ConnectResponse(run=convert.assignment_to_proto(order.assignment))
     return fleet_pb2.ConnectResponse(
@@ -317,6 +324,7 @@ _ANSWERS: Final[dict[type[Any], Callable[[Any], dict[str, Any]]]] = {
     answers.Opened: lambda a: {
         "opened": runner_pb2.SourceOpened(
             committed_sequence=a.committed_sequence,
+            durable_sequence=a.committed_sequence,
             limits=runner_pb2.Limits(
                 max_batch_bytes=answers.MAX_BATCH_BYTES,
                 max_unacked_batches=answers.MAX_UNACKED_BATCHES,
@@ -331,13 +339,21 @@ _ANSWERS: Final[dict[type[Any], Callable[[Any], dict[str, Any]]]] = {
     },
     answers.Gap: lambda a: {"gap": runner_pb2.Gap(expected_sequence=a.expected_sequence)},
     answers.Rejected: lambda a: {
-        "rejected": runner_pb2.Rejected(count=a.count, violations=a.violations)
+        "rejected": runner_pb2.Rejected(
+            first_sequence=a.first_sequence, count=a.count, violations=a.violations
+        )
     },
     answers.Finished: lambda a: {
         "finished": runner_pb2.Finished(committed=a.committed, rejected=a.rejected, lost=a.lost)
     },
     answers.RunClosed: lambda _: {"run_closed": runner_pb2.RunClosed()},
     answers.StartCycle: lambda a: {"start_cycle": runner_pb2.StartCycle(cycle=a.cycle)},
+    answers.Refused: lambda a: {
+        "error": runner_pb2.SourceError(reason=a.reason, message=a.message)
+    },
+    answers.TooLarge: lambda a: {
+        "too_large": runner_pb2.TooLarge(first_sequence=a.first_sequence, batch_bytes=a.batch_bytes)
+    },
     answers.StopUsers: lambda a: {
         "stop": runner_pb2.Stop(stop_timeout=convert.seconds_to_proto(a.stop_timeout_s))
     },

@@ -418,7 +418,8 @@ def _accounting(accounting: Accounting, width: int) -> list[Line]:
         Style.BAD if accounting.losses or accounting.rejected else Style.PLAIN,
     )
     for loss in accounting.losses:
-        count = f"at least {loss.count}" if loss.at_least else str(loss.count)
+        at_least = f"at least {loss.count}" if loss.count else "an unknown number"
+        count = at_least if loss.at_least else str(loss.count)
         where = f" on {one_line(loss.agent_id)}" if loss.agent_id else ""
         lines.append(Line(f"  {count} lost{where}: {one_line(loss.reason)}", Style.BAD))
     return lines

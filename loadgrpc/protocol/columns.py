@@ -28,7 +28,7 @@ Column = NDArray[np.int64]
 
 MAX_BLOCK_ENTRIES: Final = 1_000_000
 MAX_VIOLATIONS: Final = 10
-MAX_NAME_CHARS: Final = 1_024
+MAX_NAME_CHARS: Final = 256
 _UNREAD_OF_HITS: Final = ("delay_ns", "first_byte_ns", "connect_ns", "user", "iteration", "url")
 _UNREAD_OF_TESTS: Final = ("user", "iteration")
 """Columns that nothing here counts; they are looked at for their length only."""
@@ -126,7 +126,11 @@ class Decoded:
 
 
 def size(batch: runner_pb2.EventBatch) -> int:
-    """Events of a batch: as many sequence numbers it takes."""
+    """Events of a batch: as many sequence numbers it takes, those of unknown kinds included."""
+    return max(batch.count, _known(batch))
+
+
+def _known(batch: runner_pb2.EventBatch) -> int:
     return (
         len(batch.events)
         + sum(block.count for block in batch.hit_blocks)
@@ -160,6 +164,9 @@ def decode(batch: runner_pb2.EventBatch, *, arrival_ns: int, skip: int = 0) -> D
         else:
             decoded.iterations.append(_iterations_without_first(tests, skip) if skip else tests)
         skip = max(0, skip - test_block.count)
+    unknown = size(batch) - _known(batch)
+    if unknown > skip:
+        decoded.reject(unknown - skip, "of a kind that is not known here")
     return decoded
 
 
@@ -256,13 +263,11 @@ def _hit_label(label: event_pb2.HitLabel) -> HitLabel:
 
 
 def _answered_or_not(name: str, method: str, status: int, error: int, message: str) -> HitLabel:
-    """A label; a hit without status and without error had no answer all the same."""
+    """A label; the error alone tells an answered hit from one that was not."""
     try:
         kind = HitError(error)
     except ValueError:
         kind = HitError.OTHER  # of a newer protocol
-    if status == 0 and kind is HitError.NONE:
-        kind, message = HitError.OTHER, message or "no status"
     return HitLabel(
         name[:MAX_NAME_CHARS], method[:MAX_NAME_CHARS], status, kind, message[:MAX_NAME_CHARS]
     )

@@ -88,6 +88,11 @@ def plan_from_proto(message: run_pb2.RunSpec) -> model.Plan:
     violations = _plan_violations(message)
     if violations:
         raise InvalidRequest(violations)
+    return _plan(message)
+
+
+def _plan(message: run_pb2.RunSpec) -> model.Plan:
+    """A plan that a broker has checked, today or years ago."""
     timed = message.HasField("duration")
     return model.Plan(
         test=message.test,
@@ -255,7 +260,7 @@ def run_from_proto(message: run_pb2.Run) -> model.Run:
         run_id=message.run_id,
         state=model.RunState(message.state),
         reason=message.reason,
-        plan=plan_from_proto(message.plan),
+        plan=_plan(message.plan),
         create_time_ns=timestamp_from_proto(message.create_time),
         start_time_ns=_time_or_none(message, "start_time"),
         end_time_ns=_time_or_none(message, "end_time"),
@@ -507,7 +512,7 @@ def summary_from_proto(message: run_pb2.RunSummary) -> model.Summary:
         state=model.RunState(message.state),
         reason=message.reason,
         verdict=model.Verdict(exit_code=message.verdict.exit_code, reason=message.verdict.reason),
-        plan=plan_from_proto(message.plan),
+        plan=_plan(message.plan),
         create_time_ns=timestamp_from_proto(message.create_time),
         start_time_ns=_time_or_none(message, "start_time"),
         end_time_ns=_time_or_none(message, "end_time"),

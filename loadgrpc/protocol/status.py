@@ -10,7 +10,7 @@ error" without details.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import grpc
 
@@ -98,18 +98,27 @@ def from_rpc_error(error: grpc.RpcError) -> errors.LoadgrpcError:
     if code in (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED):
         return errors.Unavailable(details)
     kind = _BY_CODE.get(code)
+    if kind is errors.TooFewAgents and not details_of(error):
+        kind = None  # gRPC's own: a message over the limit, say
     if kind is None:
         return errors.LoadgrpcError(f"{code.name}: {details}")
     return kind(details)
 
 
-def _violations(error: grpc.RpcError) -> list[errors.Violation]:
-    from google.rpc import error_details_pb2  # noqa: PLC0415 - as in to_status
-    from grpc_status import rpc_status  # noqa: PLC0415
+def details_of(error: grpc.RpcError) -> Sequence[Any]:
+    """The details that a status of ours carries; none: it is gRPC's own."""
+    from grpc_status import rpc_status  # noqa: PLC0415 - as in to_status
 
     status = rpc_status.from_call(error)
+    details: Sequence[Any] = status.details if status else ()
+    return details
+
+
+def _violations(error: grpc.RpcError) -> list[errors.Violation]:
+    from google.rpc import error_details_pb2  # noqa: PLC0415 - as in to_status
+
     found = []
-    for detail in status.details if status else ():
+    for detail in details_of(error):
         bad_request = error_details_pb2.BadRequest()
         if detail.Is(bad_request.DESCRIPTOR) and detail.Unpack(bad_request):
             found += [

@@ -26,6 +26,9 @@ _SERVER_OPTIONS: Final = (
     # Two brokers on one port would share its connections silently.
     ("grpc.so_reuseport", 0),
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    # Who is gone without a word, a watcher say, is found out within 30 s.
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
     # Clients ping every 20 s; a server that permits less answers with "too_many_pings".
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),

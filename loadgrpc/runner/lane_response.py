@@ -6,10 +6,10 @@ look at costs nothing.
 
 from __future__ import annotations
 
+import http.client
 import io
 from collections.abc import Callable
 from datetime import timedelta
-from http.client import parse_headers
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -54,17 +54,22 @@ class LaneResponse(requests.Response):
         self._content = body
         self._content_consumed = True
         self._next = None
-        self._came = (head, elapsed_ns, template.prepared, template.circumstances, sent_body)
+        adapter = template.circumstances.adapter
+        self._came = (status, url, head, body, elapsed_ns, template.prepared, adapter, sent_body)
 
     @_Lazy
     def headers(self) -> CaseInsensitiveDict[str]:
         """See requests.Response."""
-        return CaseInsensitiveDict(self._parsed())
+        fields = HTTPHeaderDict()  # joins those that came twice
+        for line in self._came[2].decode("latin-1").split("\r\n")[1:-2]:
+            name, _, value = line.partition(":")
+            fields.add(name, value.lstrip(" \t"))
+        return CaseInsensitiveDict(fields)
 
     @_Lazy
     def reason(self) -> str:
         """See requests.Response."""
-        line = self._came[0].partition(b"\r\n")[0].decode("latin-1")
+        line = self._came[2].partition(b"\r\n")[0].decode("latin-1")
         return line.split(" ", 2)[2].strip()
 
     @_Lazy
@@ -75,7 +80,7 @@ class LaneResponse(requests.Response):
     @_Lazy
     def elapsed(self) -> timedelta:
         """See requests.Response."""
-        return timedelta(microseconds=self._came[1] / 1000)
+        return timedelta(microseconds=self._came[4] / 1000)
 
     @_Lazy
     def history(self) -> list[requests.Response]:
@@ -90,41 +95,60 @@ class LaneResponse(requests.Response):
     @_Lazy
     def connection(self) -> Any:
         """See requests.Response."""
-        return self._came[3].adapter
+        return self._came[6]
 
     @_Lazy
     def request(self) -> requests.PreparedRequest:
         """See requests.Response: its own, to be changed at will."""
-        prepared = self._came[2].copy()
-        body = self._came[4]
-        prepared.url = self.url
+        _, url, _, _, _, template, _, body = self._came
+        prepared = template.copy()
+        prepared.hooks = {event: list(hooks) for event, hooks in template.hooks.items()}
+        prepared.url = url
         if body is not None:
-            prepared.body = body if isinstance(prepared.body, bytes) else body.decode()
+            prepared.body = body if isinstance(template.body, bytes) else body.decode()
             prepared.headers["Content-Length"] = str(len(body))
         return prepared
 
     @_Lazy
     def raw(self) -> HTTPResponse:
         """See requests.Response: read to its end."""
+        _, _, head, body, _, template, adapter, _ = self._came
+        original: Any = http.client.HTTPResponse(_Past(head + body), method=template.method)  # type: ignore[arg-type]
+        original.begin()
         raw = HTTPResponse(
-            body=io.BytesIO(self._content or b""),
-            headers=self._parsed(),
-            status=self.status_code,
-            version=11,
+            body=original,
+            headers=HTTPHeaderDict(original.msg.items()),
+            status=original.status,
+            version=original.version,
             version_string="HTTP/1.1",
-            reason=self.reason,
+            reason=original.reason,
             preload_content=False,
             decode_content=False,
-            request_method=self._came[2].method,
+            original_response=original,
+            retries=adapter.max_retries,
+            request_method=template.method,
             request_url=self.request.path_url,
         )
-        raw.read()
+        for _ in raw.stream():
+            pass
         return raw
 
-    def _parsed(self) -> HTTPHeaderDict:
-        fields = io.BytesIO(self._came[0].partition(b"\r\n")[2])
-        return HTTPHeaderDict(parse_headers(fields).items())
+    def close(self) -> None:
+        """See requests.Response. There is nothing to close unless `raw` was asked for."""
+        if "raw" in self.__dict__:
+            super().close()
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         # Who unpickles it elsewhere has requests, but not this.
         return requests.Response, (), self.__getstate__()
+
+
+class _Past:
+    """A socket that http.client may read from what came."""
+
+    def __init__(self, came: bytes) -> None:
+        self._came = came
+
+    def makefile(self, mode: str) -> io.BytesIO:
+        del mode
+        return io.BytesIO(self._came)

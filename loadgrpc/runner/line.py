@@ -13,18 +13,20 @@ from typing import Any, Final
 from loadgrpc.runner.wire import MeasuredConnection
 
 READ_BYTES: Final = 65_536
+MAX_JOINED_BYTES: Final = 16_384
+"""How large a body is at most that is sent together with its head."""
 MAX_READ_BYTES: Final = 1 << 20
 
 
 class Line:
     """See the module."""
 
-    __slots__ = ("_hub_wait", "_partial", "_raw", "_readable", "_socket", "connection", "timeout_s")
+    __slots__ = ("_hub_wait", "_partial", "_raw", "_readable", "_socket", "connection", "sent")
 
     def __init__(self, connection: MeasuredConnection) -> None:
         sock: Any = connection.sock
         self.connection = connection
-        self.timeout_s: float | None = None
+        self.sent = 0
         self._socket = sock
         self._partial: list[bytes] = []
         self._raw: Any = None
@@ -48,10 +50,26 @@ class Line:
             return False
         return False
 
-    def send(self, message: bytes) -> None:
-        """Sends all of it."""
+    def send(self, head: bytes, body: bytes | None, timeout_s: float | None) -> OSError | None:
+        """Sends all of it; tells what went wrong, and in `sent` how much went out before."""
+        self.sent = 0
+        try:
+            if body is not None:
+                if len(body) > MAX_JOINED_BYTES:
+                    self._send(head, timeout_s)
+                    self.sent = len(head)
+                    head = body
+                else:
+                    head += body
+            self._send(head, timeout_s)
+        except OSError as error:
+            return error
+        self.sent += len(head)
+        return None
+
+    def _send(self, message: bytes, timeout_s: float | None) -> None:
         if self._hub_wait is None:
-            self._socket.settimeout(self.timeout_s)
+            self._socket.settimeout(timeout_s)
             self._socket.sendall(message)
             return
         try:
@@ -59,29 +77,35 @@ class Line:
         except BlockingIOError:
             sent = 0
         if sent < len(message):
-            self._socket.settimeout(self.timeout_s)
+            self._socket.settimeout(timeout_s)
             self._socket.sendall(memoryview(message)[sent:])
 
-    def receive(self) -> bytes:
+    def receive(self, timeout_s: float | None) -> bytes:
         """What comes next; nothing: the other side has closed."""
-        if self._hub_wait is None or self.timeout_s is not None:
-            self._socket.settimeout(self.timeout_s)
+        if self._hub_wait is None or timeout_s is not None:
+            self._socket.settimeout(timeout_s)
             data: bytes = self._socket.recv(READ_BYTES)
             return data
-        self._hub_wait(self._readable)
-        received: bytes = self._raw.recv(READ_BYTES)
-        return received
+        while True:
+            self._hub_wait(self._readable)
+            try:
+                received: bytes = self._raw.recv(READ_BYTES)
+            except BlockingIOError:  # woken for nothing
+                continue
+            return received
 
-    def receive_all(self, data: bytes, whole: int) -> bytes:
+    def receive_all(self, data: bytes, whole: int, timeout_s: float | None) -> bytes:
         """What came, and what comes until there are `whole` bytes or the other side closes.
 
         What was received when this raises is told by `received`.
         """
         partial = self._partial = [data]
         missing = whole - len(data)
+        at_once = self._hub_wait is None or timeout_s is not None
+        if at_once:
+            self._socket.settimeout(timeout_s)
         while missing > 0:
-            if self._hub_wait is None or self.timeout_s is not None:
-                self._socket.settimeout(self.timeout_s)
+            if at_once:
                 more = self._socket.recv(min(missing, MAX_READ_BYTES))
             else:
                 try:

@@ -21,9 +21,9 @@ from gevent.event import Event
 
 from loadgrpc.clock import SystemClock
 from loadgrpc.errors import TestNotLoaded
-from loadgrpc.model import Cycle
+from loadgrpc.model import Cycle, TestOutcome
 from loadgrpc.runner import pipe
-from loadgrpc.runner.exception_text import traceback_text
+from loadgrpc.runner.exception_text import exception_info, traceback_text
 from loadgrpc.runner.loader import LoadedTest, load
 from loadgrpc.runner.pool import Pool
 from loadgrpc.runner.recorder import Recorder
@@ -91,7 +91,7 @@ class UserProcess:
             self._flush(recorder, pool)
             self._outbox.say(told="cycle_ended", cycle=number)
         flusher.kill()
-        _tear_down_class(test.case_class)
+        _tear_down_class(test.case_class, recorder, self._clock)
         self._flush(recorder, pool)
         self._outbox.say(told="bye", events=recorder.produced_events, hits=recorder.produced_hits)
 
@@ -195,6 +195,20 @@ def _set_up_class(case_class: type[unittest.TestCase]) -> None:
         ) from error
 
 
-def _tear_down_class(case_class: type[unittest.TestCase]) -> None:
-    case_class.tearDownClass()
-    case_class.doClassCleanups()
+def _tear_down_class(
+    case_class: type[unittest.TestCase], recorder: Recorder, clock: SystemClock
+) -> None:
+    """What goes wrong here is an error of its own: an iteration of no user."""
+    start_wall_ns, start_ns = clock.wall_ns(), clock.monotonic_ns()
+    try:
+        case_class.tearDownClass()
+        case_class.doClassCleanups()
+    except Exception as error:  # noqa: BLE001 - recorded
+        recorder.iteration(
+            outcome=TestOutcome.ERROR,
+            exception=exception_info(error),
+            start_ns=start_wall_ns,
+            elapsed_ns=clock.monotonic_ns() - start_ns,
+            user=0,
+            iteration=0,
+        )

@@ -17,7 +17,7 @@ from typing import Final
 import grpc
 import grpc.aio
 
-from loadgrpc.errors import Unavailable
+from loadgrpc.errors import LoadgrpcError, Unavailable
 from loadgrpc.model import ExceptionInfo, SourceId
 from loadgrpc.protocol import convert, status
 from loadgrpc.v1 import runner_pb2, runner_pb2_grpc
@@ -35,6 +35,7 @@ class _Numbered:
 
     request: runner_pb2.PublishEventsRequest
     size: int
+    first_sequence: int
     last_sequence: int
 
 
@@ -66,13 +67,12 @@ class Publisher:
     async def batch(self, payload: bytes, events: int, hits: int) -> None:
         """Numbers and sends a serialised EventBatch; waits while too much is kept."""
         batch = runner_pb2.EventBatch.FromString(payload)
-        batch.first_sequence = self.produced_events + 1
+        batch.count = events
         await self._keep(runner_pb2.PublishEventsRequest(batch=batch), len(payload), events, hits)
 
     async def skip(self, events: int, hits: int, reason: str) -> None:
         """Declares events lost, which take their numbers."""
-        first = self.produced_events + 1
-        skip = runner_pb2.Skip(first_sequence=first, count=events, reason=reason)
+        skip = runner_pb2.Skip(count=events, reason=reason)
         await self._keep(runner_pb2.PublishEventsRequest(skip=skip), 0, events, hits)
 
     async def ready(self, cycle: int) -> None:
@@ -119,9 +119,12 @@ class Publisher:
     ) -> None:
         async with self._changed:
             await self._changed.wait_for(lambda: self._kept_bytes < MAX_KEPT_BYTES)
+            # Numbered only now: others may have come first while this one waited.
+            numbered = request.batch if request.HasField("batch") else request.skip
+            first = numbered.first_sequence = self.produced_events + 1
             self.produced_events += events
             self.produced_hits += hits
-            self._kept.append(_Numbered(request, size, self.produced_events))
+            self._kept.append(_Numbered(request, size, first, self.produced_events))
             self._kept_bytes += size
             self._changed.notify_all()
 
@@ -182,33 +185,57 @@ class Publisher:
             state.sent += 1
 
     async def _answered(self, response: runner_pb2.PublishEventsResponse) -> None:
+        """Takes note of an answer, and hands on what is an order."""
         kind = response.WhichOneof("message")
-        state = self._stream_state
+        if kind == "error":
+            raise LoadgrpcError(f"{response.error.reason}: {response.error.message}")
+        if kind == "too_large":
+            raise LoadgrpcError(f"a batch of {response.too_large.batch_bytes} bytes is too large")
+        if kind == "rejected":
+            _log.error("events were rejected: %s", "; ".join(response.rejected.violations))
         async with self._changed:
-            if kind == "opened":
-                self._forget(response.opened.committed_sequence)
-                state.opened = True
-                state.limits = response.opened.limits
-            elif kind == "ack":
-                self._forget(response.ack.committed_sequence)
-            elif kind == "gap":  # what it expects is kept: all of it is sent again
-                state.sent = state.sent_bytes = 0
-                state.finish_sent = False
-            elif kind == "rejected":
-                _log.error("events were rejected: %s", "; ".join(response.rejected.violations))
-            elif kind == "start_cycle":
-                self._ready = None
-            elif kind in ("finished", "run_closed"):
-                self._kept.clear()
-                self._kept_bytes = state.sent = state.sent_bytes = 0
+            self._take_note(kind, response)
             self._changed.notify_all()
         if kind in ("start_cycle", "stop", "finished", "run_closed"):
             self.orders.put_nowait(response)
 
-    def _forget(self, committed_sequence: int) -> None:
-        """Everything up to a number is stored."""
+    def _take_note(self, kind: str | None, response: runner_pb2.PublishEventsResponse) -> None:
         state = self._stream_state
-        while self._kept and self._kept[0].last_sequence <= committed_sequence:
+        if kind == "opened":
+            self._forget(response.opened.durable_sequence)
+            self._bridge(response.opened.durable_sequence + 1)
+            state.opened = True
+            state.limits = response.opened.limits
+        elif kind == "ack":
+            self._forget(response.ack.durable_sequence)
+        elif kind == "gap":  # all that is kept is sent again
+            state.sent = state.sent_bytes = 0
+            state.finish_sent = False
+            self._bridge(response.gap.expected_sequence)
+        elif kind == "start_cycle":
+            cycle = response.start_cycle.cycle
+            if self._ready is not None and self._ready.ready.cycle <= cycle:
+                self._ready = None
+        elif kind in ("finished", "run_closed"):
+            self._kept.clear()
+            self._kept_bytes = state.sent = state.sent_bytes = 0
+
+    def _bridge(self, expected: int) -> None:
+        """The other side expects a number; what was forgotten of it is declared lost.
+
+        That is so only when it has lost what it had acked, as a store put back from a backup.
+        """
+        first = self._kept[0].first_sequence if self._kept else self.produced_events + 1
+        if expected < first:
+            reason = "acked once, and lost since by who had acked it"
+            skip = runner_pb2.Skip(first_sequence=expected, count=first - expected, reason=reason)
+            request = runner_pb2.PublishEventsRequest(skip=skip)
+            self._kept.appendleft(_Numbered(request, 0, expected, first - 1))
+
+    def _forget(self, durable_sequence: int) -> None:
+        """Everything up to a number is on the other side's disk."""
+        state = self._stream_state
+        while self._kept and self._kept[0].last_sequence <= durable_sequence:
             size = self._kept.popleft().size
             self._kept_bytes -= size
             if state.sent:

@@ -15,10 +15,11 @@ from requests.adapters import BaseAdapter
 
 from loadgrpc.clock import Clock
 from loadgrpc.runner.lane import METHODS, Lane
-from loadgrpc.runner.wire import CALL, Call, Capture, HitSink, measure
+from loadgrpc.runner.wire import CALL, Call, Capture, HitSink, Resumed, measure
 
 _NAME: ContextVar[str | None] = ContextVar("loadgrpc_name", default=None)
-_CAPTURE: ContextVar[Capture | None] = ContextVar("loadgrpc_capture", default=None)
+_ERRAND: ContextVar[Capture | Resumed | None] = ContextVar("loadgrpc_errand", default=None)
+"""What the fast lane wants of the call that Requests makes now."""
 
 
 class Session(requests.Session):
@@ -40,6 +41,8 @@ class Session(requests.Session):
 
         A copy (`copy.copy`) is bound to the same sink; one that was pickled is not bound.
         """
+        if self._lane is not None:
+            self._lane.give_back()
         self._sink = sink
         self._clock = clock
         self._lane = Lane(self, sink, clock) if type(self) is Session else None
@@ -70,30 +73,32 @@ class Session(requests.Session):
         `name` goes for every hit of the call, redirects included.
         """
         lane = self._lane
-        capture = None
-        if (
-            lane is not None
-            and method in METHODS
-            and not (cookies or files or auth or proxies or hooks or stream or cert)
-            and verify is None
-        ):
-            response, capture = lane.request(
-                method,
-                url,
-                params=params,
-                data=data,
-                headers=headers,
-                json=json,
-                timeout=timeout,
-                name=name,
-            )
-            if response is not None:
-                return response
+        errand: Capture | Resumed | None = None
         if lane is not None:
+            if (
+                method in METHODS
+                and not (cookies or files or proxies or hooks or stream)
+                and auth is None
+                and verify is None
+                and cert is None
+                and _as_written()
+            ):
+                response, errand = lane.request(
+                    method,
+                    url,
+                    params=params,
+                    data=data,
+                    headers=headers,
+                    json=json,
+                    timeout=timeout,
+                    name=name,
+                )
+                if response is not None:
+                    return response
             lane.give_back()
         # A hook's own request, say, does not inherit the name of the call around it.
         token = None if name is None and _NAME.get() is None else _NAME.set(name)
-        capturing = _CAPTURE.set(capture)
+        outer = _ERRAND.set(errand)
         try:
             answer = super().request(
                 method,
@@ -114,11 +119,13 @@ class Session(requests.Session):
                 json=json,
             )
         finally:
-            _CAPTURE.reset(capturing)
+            _ERRAND.reset(outer)
             if token is not None:
                 _NAME.reset(token)
-        if lane is not None and capture is not None:
-            lane.learn(capture, answer)
+            if isinstance(errand, Resumed):
+                errand.drop()
+        if lane is not None and isinstance(errand, Capture):
+            lane.learn(errand, answer)
         return answer
 
     def get(
@@ -175,10 +182,12 @@ class Session(requests.Session):
         if self._sink is None or self._clock is None:
             return super().send(request, **kwargs)
         call = Call(self._sink, self._clock, _NAME.get(), request.method or "", request.url or "")
-        if self._lane is not None and self._lane.resumed_at is not None:
-            call.wall_ns, call.start_ns = self._lane.resumed_at
-            self._lane.resumed_at = None
-        call.capture = _CAPTURE.get()
+        errand = _ERRAND.get()
+        if isinstance(errand, Capture):
+            call.capture = errand
+        elif errand is not None and errand.connection is not None:
+            call.resumed = errand
+            call.wall_ns, call.start_ns = errand.wall_ns, errand.start_ns
         token = CALL.set(call)
         try:
             return super().send(request, **kwargs)
@@ -205,3 +214,22 @@ class Session(requests.Session):
             twin.bind(self._sink, self._clock)
         copied: Self = twin
         return copied
+
+
+_METHODS = (
+    Session.send,
+    Session.get_adapter,
+    Session.prepare_request,
+    Session.merge_environment_settings,
+)
+
+
+def _as_written() -> bool:
+    """Whether nobody has replaced what the class says of a request's way."""
+    send, get_adapter, prepare_request, merge_environment_settings = _METHODS
+    return (
+        Session.send is send
+        and Session.get_adapter is get_adapter
+        and Session.prepare_request is prepare_request
+        and Session.merge_environment_settings is merge_environment_settings
+    )

@@ -16,7 +16,7 @@ goes wrong in an iteration is its outcome; what follows, in tearDown say, follow
 
 An interrupted iteration runs no tearDown and no cleanups, as unittest has it for Ctrl-C:
 who is cut off has no time for them. `finally` and `with` inside the test hold. `setUpClass`
-and `setUpModule` belong to suites, and are not run.
+runs once for each user process (`process.py`); `setUpModule` belongs to suites, and is not run.
 """
 
 # ruff: noqa: N802  # the names of a TestResult are unittest's

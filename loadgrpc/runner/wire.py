@@ -22,10 +22,12 @@ from __future__ import annotations
 
 import http.client
 import io
+import socket
 import sys
+from contextlib import suppress
 from contextvars import ContextVar
 from functools import cache, cached_property
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from requests.adapters import BaseAdapter
 from urllib3.connection import HTTPConnection
@@ -68,27 +70,74 @@ class HitSink(Protocol):
 class Capture:
     """What the fast lane wants to know of a call that Requests makes."""
 
-    __slots__ = ("body", "exchanges", "key", "pool", "sent", "target", "url")
+    __slots__ = ("body", "circumstances", "exchanges", "key", "pool", "sent", "target", "url")
 
-    def __init__(self, key: tuple[Any, ...], target: bytes, url: str, body: bytes | None) -> None:
+    def __init__(
+        self, key: tuple[Any, ...], target: bytes, url: str, body: bytes | None, circumstances: Any
+    ) -> None:
         self.key = key
         self.target = target
         self.url = url
         self.body = body
+        self.circumstances = circumstances
         self.exchanges = 0
-        self.pool: HTTPConnectionPool | None = None
-        self.sent = bytearray()
+        self.pool: MeasuredPool | None = None
+        self.sent: list[bytes] = []
 
 
-class Resumed(NamedTuple):
-    """An exchange that the fast lane began and Requests goes on with."""
+class Resumed:
+    """An exchange that the fast lane began and Requests goes on with.
 
-    received: bytes
-    """What came."""
-    sending: OSError | None
-    """What went wrong while the request was sent."""
-    receiving: OSError | None
-    """What went wrong after `received`."""
+    Its connection is in no pool: it waits here for the attempt that goes on with it.
+    """
+
+    __slots__ = (
+        "connection",
+        "pool",
+        "received",
+        "receiving",
+        "sending",
+        "sent",
+        "start_ns",
+        "wall_ns",
+    )
+
+    def __init__(  # noqa: PLR0917 - made in one place only
+        self,
+        pool: MeasuredPool,
+        connection: MeasuredConnection,
+        received: bytes,
+        sent: int,
+        sending: OSError | None,
+        receiving: OSError | None,
+        wall_ns: int,
+        start_ns: int,
+    ) -> None:
+        self.pool = pool
+        self.connection: MeasuredConnection | None = connection
+        self.received = received
+        """What came."""
+        self.sent = sent
+        """How many bytes went out before `sending` went wrong."""
+        self.sending = sending
+        """What went wrong while the request was sent."""
+        self.receiving = receiving
+        """What went wrong after `received`."""
+        self.wall_ns = wall_ns
+        self.start_ns = start_ns
+
+    def take(self) -> MeasuredConnection | None:
+        """The connection, once."""
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            connection.resumed = self
+        return connection
+
+    def drop(self) -> None:
+        """Closes the connection, if nobody went on with it."""
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
 
 
 class Call:
@@ -99,6 +148,7 @@ class Call:
         "clock",
         "method",
         "name",
+        "resumed",
         "sink",
         "start_ns",
         "started",
@@ -110,6 +160,7 @@ class Call:
         self, sink: HitSink, clock: Clock, name: str | None, method: str, url: str
     ) -> None:
         self.capture: Capture | None = None
+        self.resumed: Resumed | None = None
         self.sink = sink
         self.clock = clock
         self.name = name
@@ -273,6 +324,12 @@ class ResumedSocket(io.RawIOBase):
 
     def close(self) -> None:
         """See io.RawIOBase."""
+        if self._left:
+            # More came than was asked for. On Requests' own road it would still be in the
+            # socket, where the next request finds it and opens another connection.
+            self._left = memoryview(b"")
+            with suppress(OSError):
+                self._raw._sock.shutdown(socket.SHUT_RD)  # noqa: SLF001 - no public way to it
         super().close()
         self._raw.close()
 
@@ -332,13 +389,8 @@ class MeasuredConnection(HTTPConnection):
     exchange: Exchange | None = None
     """Set while a request is sent and its head is read."""
     resumed: Resumed | None = None
-    """Set from the moment the fast lane gives it back until its answer is read."""
+    """Set while Requests makes the request that the fast lane has sent already."""
     capture: Capture | None = None
-
-    @property
-    def is_connected(self) -> bool:
-        """Whether it is open and idle; one that the fast lane gave back goes for it."""
-        return self.resumed is not None or super().is_connected
 
     def close(self) -> None:
         """Close."""
@@ -363,15 +415,18 @@ class MeasuredConnection(HTTPConnection):
 
     def send(self, data: Any) -> None:
         """Send, and count; what the fast lane has sent already is counted only."""
-        if self.resumed is None:
-            super().send(data)
-        elif self.resumed.sending is not None:
-            raise self.resumed.sending
         exchange = self.exchange
+        resumed = self.resumed
+        if resumed is None:
+            super().send(data)
+        elif resumed.sending is not None and (
+            exchange is None or exchange.bytes_sent >= resumed.sent
+        ):
+            raise resumed.sending
         if exchange is not None:
             exchange.bytes_sent += len(data) if isinstance(data, bytes) else _size(data)
         if self.capture is not None and isinstance(data, bytes):
-            self.capture.sent += data
+            self.capture.sent.append(data)
 
     def response_class(  # type: ignore[override]  # a class there, a method here: both are called
         self, sock: Any, *args: Any, **kwargs: Any
@@ -395,6 +450,14 @@ class MeasuredPool(HTTPConnectionPool):
             return target
         proxy = _address(self.proxy.host or "", self.proxy.port)
         return f"proxy {proxy}" if proxy == target else f"{target} through proxy {proxy}"
+
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        call = CALL.get()
+        resumed = None if call is None else call.resumed
+        if call is None or resumed is None or resumed.pool is not self:
+            return super()._get_conn(timeout)
+        call.resumed = None
+        return resumed.take()
 
     def _prepare_proxy(self, conn: Any) -> None:
         # A tunnel through a proxy is connected before the request is made.

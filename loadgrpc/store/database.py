@@ -271,6 +271,7 @@ class Database:
             "count": batch.count,
             "offset": batch.offset,
             "payload": batch.payload,
+            "arrival_ns": batch.arrival_ns,
         }
         self._connection.execute(_INSERT_BATCH, {**values, **_columns(batch.source)})
 
@@ -308,6 +309,7 @@ class Database:
                     count=row._mapping["count"],  # noqa: SLF001 - public in spite of its name
                     offset=row.offset,
                     payload=row.payload,
+                    arrival_ns=row.arrival_ns,
                 )
             )
         return found, after

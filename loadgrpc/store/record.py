@@ -55,6 +55,8 @@ class StoredBatch:
     count: int
     """Entries in the payload, the ignored ones included."""
     payload: bytes
+    arrival_ns: int = 0
+    """When it came, by the wall clock: the time of its events that have none."""
     offset: int = 0
     """Leading entries to ignore, because they were committed with an earlier batch."""
 

@@ -76,6 +76,7 @@ BATCHES: Final = sa.Table(
     sa.Column("count", sa.BigInteger, nullable=False),
     sa.Column("offset", sa.BigInteger, nullable=False),
     sa.Column("payload", sa.LargeBinary, nullable=False),
+    sa.Column("arrival_ns", sa.BigInteger, nullable=False),
     sa.Index("batches_of_run", "run_id", "batch_id"),
     sqlite_autoincrement=True,
 )

@@ -31,7 +31,7 @@ class ControlServiceStub(object):
 
     Errors: INVALID_ARGUMENT carries google.rpc.BadRequest with one violation for each
     field that is wrong; every other error carries google.rpc.ErrorInfo with domain
-    `loadgrpc` and a reason in capitals, as RUN_NOT_FOUND or TOO_FEW_AGENTS.
+    `loadgrpc` and a reason in capitals, as NOT_FOUND or TOO_FEW_AGENTS.
     """
 
     def __init__(self, channel):
@@ -88,7 +88,7 @@ class ControlServiceServicer(object):
 
     Errors: INVALID_ARGUMENT carries google.rpc.BadRequest with one violation for each
     field that is wrong; every other error carries google.rpc.ErrorInfo with domain
-    `loadgrpc` and a reason in capitals, as RUN_NOT_FOUND or TOO_FEW_AGENTS.
+    `loadgrpc` and a reason in capitals, as NOT_FOUND or TOO_FEW_AGENTS.
     """
 
     def StartRun(self, request, context):
@@ -211,7 +211,7 @@ class ControlService(object):
 
     Errors: INVALID_ARGUMENT carries google.rpc.BadRequest with one violation for each
     field that is wrong; every other error carries google.rpc.ErrorInfo with domain
-    `loadgrpc` and a reason in capitals, as RUN_NOT_FOUND or TOO_FEW_AGENTS.
+    `loadgrpc` and a reason in capitals, as NOT_FOUND or TOO_FEW_AGENTS.
     """
 
     @staticmethod

@@ -44,30 +44,34 @@ class Heartbeat(_message.Message):
     def __init__(self) -> None: ...
 
 class RunnerExit(_message.Message):
-    __slots__ = ("run_id", "exit_status", "stderr_tail", "start_error")
+    __slots__ = ("run_id", "exit_status", "stderr_tail", "start_error", "runner_id")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     EXIT_STATUS_FIELD_NUMBER: _ClassVar[int]
     STDERR_TAIL_FIELD_NUMBER: _ClassVar[int]
     START_ERROR_FIELD_NUMBER: _ClassVar[int]
+    RUNNER_ID_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     exit_status: int
     stderr_tail: str
     start_error: str
-    def __init__(self, run_id: _Optional[str] = ..., exit_status: _Optional[int] = ..., stderr_tail: _Optional[str] = ..., start_error: _Optional[str] = ...) -> None: ...
+    runner_id: str
+    def __init__(self, run_id: _Optional[str] = ..., exit_status: _Optional[int] = ..., stderr_tail: _Optional[str] = ..., start_error: _Optional[str] = ..., runner_id: _Optional[str] = ...) -> None: ...
 
 class Goodbye(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
 class ConnectResponse(_message.Message):
-    __slots__ = ("registered", "run", "stop")
+    __slots__ = ("registered", "run", "stop", "heartbeat")
     REGISTERED_FIELD_NUMBER: _ClassVar[int]
     RUN_FIELD_NUMBER: _ClassVar[int]
     STOP_FIELD_NUMBER: _ClassVar[int]
+    HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
     registered: Registered
     run: _runner_pb2.Assignment
     stop: StopAssignment
-    def __init__(self, registered: _Optional[_Union[Registered, _Mapping]] = ..., run: _Optional[_Union[_runner_pb2.Assignment, _Mapping]] = ..., stop: _Optional[_Union[StopAssignment, _Mapping]] = ...) -> None: ...
+    heartbeat: Heartbeat
+    def __init__(self, registered: _Optional[_Union[Registered, _Mapping]] = ..., run: _Optional[_Union[_runner_pb2.Assignment, _Mapping]] = ..., stop: _Optional[_Union[StopAssignment, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ...) -> None: ...
 
 class Registered(_message.Message):
     __slots__ = ("version", "heartbeat_interval", "lease")

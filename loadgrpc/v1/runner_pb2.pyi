@@ -93,16 +93,18 @@ class RunnerCapabilities(_message.Message):
     def __init__(self, cycle_barrier: bool = ...) -> None: ...
 
 class EventBatch(_message.Message):
-    __slots__ = ("first_sequence", "events", "hit_blocks", "test_blocks")
+    __slots__ = ("first_sequence", "events", "hit_blocks", "test_blocks", "count")
     FIRST_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     EVENTS_FIELD_NUMBER: _ClassVar[int]
     HIT_BLOCKS_FIELD_NUMBER: _ClassVar[int]
     TEST_BLOCKS_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
     first_sequence: int
     events: _containers.RepeatedCompositeFieldContainer[_event_pb2.Event]
     hit_blocks: _containers.RepeatedCompositeFieldContainer[_event_pb2.HitBlock]
     test_blocks: _containers.RepeatedCompositeFieldContainer[_event_pb2.TestBlock]
-    def __init__(self, first_sequence: _Optional[int] = ..., events: _Optional[_Iterable[_Union[_event_pb2.Event, _Mapping]]] = ..., hit_blocks: _Optional[_Iterable[_Union[_event_pb2.HitBlock, _Mapping]]] = ..., test_blocks: _Optional[_Iterable[_Union[_event_pb2.TestBlock, _Mapping]]] = ...) -> None: ...
+    count: int
+    def __init__(self, first_sequence: _Optional[int] = ..., events: _Optional[_Iterable[_Union[_event_pb2.Event, _Mapping]]] = ..., hit_blocks: _Optional[_Iterable[_Union[_event_pb2.HitBlock, _Mapping]]] = ..., test_blocks: _Optional[_Iterable[_Union[_event_pb2.TestBlock, _Mapping]]] = ..., count: _Optional[int] = ...) -> None: ...
 
 class Skip(_message.Message):
     __slots__ = ("first_sequence", "count", "reason")
@@ -137,7 +139,7 @@ class SourceTotals(_message.Message):
     def __init__(self, events: _Optional[int] = ..., hits: _Optional[int] = ...) -> None: ...
 
 class PublishEventsResponse(_message.Message):
-    __slots__ = ("source", "opened", "ack", "gap", "rejected", "finished", "run_closed", "start_cycle", "stop")
+    __slots__ = ("source", "opened", "ack", "gap", "rejected", "finished", "run_closed", "start_cycle", "stop", "error", "too_large")
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     OPENED_FIELD_NUMBER: _ClassVar[int]
     ACK_FIELD_NUMBER: _ClassVar[int]
@@ -147,6 +149,8 @@ class PublishEventsResponse(_message.Message):
     RUN_CLOSED_FIELD_NUMBER: _ClassVar[int]
     START_CYCLE_FIELD_NUMBER: _ClassVar[int]
     STOP_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    TOO_LARGE_FIELD_NUMBER: _ClassVar[int]
     source: SourceId
     opened: SourceOpened
     ack: Ack
@@ -156,15 +160,35 @@ class PublishEventsResponse(_message.Message):
     run_closed: RunClosed
     start_cycle: StartCycle
     stop: Stop
-    def __init__(self, source: _Optional[_Union[SourceId, _Mapping]] = ..., opened: _Optional[_Union[SourceOpened, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., gap: _Optional[_Union[Gap, _Mapping]] = ..., rejected: _Optional[_Union[Rejected, _Mapping]] = ..., finished: _Optional[_Union[Finished, _Mapping]] = ..., run_closed: _Optional[_Union[RunClosed, _Mapping]] = ..., start_cycle: _Optional[_Union[StartCycle, _Mapping]] = ..., stop: _Optional[_Union[Stop, _Mapping]] = ...) -> None: ...
+    error: SourceError
+    too_large: TooLarge
+    def __init__(self, source: _Optional[_Union[SourceId, _Mapping]] = ..., opened: _Optional[_Union[SourceOpened, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., gap: _Optional[_Union[Gap, _Mapping]] = ..., rejected: _Optional[_Union[Rejected, _Mapping]] = ..., finished: _Optional[_Union[Finished, _Mapping]] = ..., run_closed: _Optional[_Union[RunClosed, _Mapping]] = ..., start_cycle: _Optional[_Union[StartCycle, _Mapping]] = ..., stop: _Optional[_Union[Stop, _Mapping]] = ..., error: _Optional[_Union[SourceError, _Mapping]] = ..., too_large: _Optional[_Union[TooLarge, _Mapping]] = ...) -> None: ...
 
 class SourceOpened(_message.Message):
-    __slots__ = ("committed_sequence", "limits")
+    __slots__ = ("committed_sequence", "limits", "durable_sequence")
     COMMITTED_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
+    DURABLE_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     committed_sequence: int
     limits: Limits
-    def __init__(self, committed_sequence: _Optional[int] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ...) -> None: ...
+    durable_sequence: int
+    def __init__(self, committed_sequence: _Optional[int] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., durable_sequence: _Optional[int] = ...) -> None: ...
+
+class SourceError(_message.Message):
+    __slots__ = ("reason", "message")
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    message: str
+    def __init__(self, reason: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
+
+class TooLarge(_message.Message):
+    __slots__ = ("first_sequence", "batch_bytes")
+    FIRST_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    BATCH_BYTES_FIELD_NUMBER: _ClassVar[int]
+    first_sequence: int
+    batch_bytes: int
+    def __init__(self, first_sequence: _Optional[int] = ..., batch_bytes: _Optional[int] = ...) -> None: ...
 
 class Limits(_message.Message):
     __slots__ = ("max_batch_bytes", "max_unacked_batches", "max_unacked_bytes")
@@ -191,12 +215,14 @@ class Gap(_message.Message):
     def __init__(self, expected_sequence: _Optional[int] = ...) -> None: ...
 
 class Rejected(_message.Message):
-    __slots__ = ("count", "violations")
+    __slots__ = ("count", "violations", "first_sequence")
     COUNT_FIELD_NUMBER: _ClassVar[int]
     VIOLATIONS_FIELD_NUMBER: _ClassVar[int]
+    FIRST_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     count: int
     violations: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, count: _Optional[int] = ..., violations: _Optional[_Iterable[str]] = ...) -> None: ...
+    first_sequence: int
+    def __init__(self, count: _Optional[int] = ..., violations: _Optional[_Iterable[str]] = ..., first_sequence: _Optional[int] = ...) -> None: ...
 
 class Finished(_message.Message):
     __slots__ = ("committed", "rejected", "lost")

@@ -57,6 +57,7 @@ class RunnerServiceServicer(object):
 
     def GetAssignment(self, request, context):
         """GetAssignment tells a runner what to do. NOT_FOUND: no such runner is expected.
+        UNAUTHENTICATED: the token is missing or wrong.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -65,38 +66,44 @@ class RunnerServiceServicer(object):
     def PublishEvents(self, request_iterator, context):
         """PublishEvents takes the events of a source, and of several on one stream.
 
-        Open. The first message about a source is `open`; the answer is `opened`, with the
-        committed sequence and the limits. A source that opens again, on this stream or on
-        another, goes on after that sequence. Of two streams that opened the same source,
-        the one with the higher epoch wins, and the other ends with ABORTED.
+        Open. The first message about a source is `open`; the answer is `opened`, with what
+        is stored already and the limits. A source that opens again, on this stream or on
+        another, goes on from there. Of two streams that opened the same source, the one
+        with the higher epoch wins, and with equal epochs other than 0 the newer one; the
+        other is told by `error` (SUPERSEDED).
 
         Sequence. The events of a source are numbered from 1 without gaps, in the order
         they are sent: within a batch first the rows, then the entries of the hit blocks,
         then those of the test blocks. `EventBatch.first_sequence` is the number of the
-        first. An ack with `committed_sequence` N says that everything up to N is stored;
-        acks are cumulative, and one may cover many batches. Keep what is not acked: when
-        the stream breaks, open again and send from committed_sequence + 1.
+        first. An ack is cumulative, one may cover many batches, and one comes for every
+        batch that has an event. Keep what is above its `durable_sequence`: when the stream
+        breaks, open again, and send from `opened.durable_sequence` + 1.
 
-        Duplicates and gaps. A batch that was committed before is acked again and counted
+        Duplicates and gaps. A batch that was stored before is acked again and counted
         once; of one that overlaps, only the tail counts. A batch that starts too high is
         answered with `gap`, once, and ignored, as is all that follows, until the number
-        expected comes. `skip` declares numbers lost.
+        expected comes. `skip` declares numbers lost. A batch over the limit is answered
+        with `too_large` and ignored: split it.
 
         Invalid events are counted as rejected, named in `rejected`, and acked; the stream
         goes on.
 
         End. `finish` carries the totals the source produced; the answer is `finished`. A
         runner that exits with 0 without `finish` is believed, but its counts are not
-        verified; one that exits with anything else is lost. After the run is over, every
-        message is answered with `run_closed`.
+        verified; one that exits with anything else is lost. When the source's part in the
+        run is over, every message about it is answered with `run_closed`.
 
         Without numbers. A source that leaves out first_sequence everywhere (a shell
         script) has its events numbered on arrival. It cannot resume.
 
         Control. Answers also carry `start_cycle` and `stop`.
 
-        Errors that end the stream: INVALID_ARGUMENT, a message without meaning; NOT_FOUND,
-        no such run or source; ABORTED, see Open; UNAVAILABLE, open again later.
+        Newer peers. A message of a kind that is not known here is ignored, on both sides.
+
+        Errors. What is wrong with one source is told in band, by `error`, and the stream
+        goes on for the others. What ends the stream: UNAUTHENTICATED, no valid token, do
+        not try again; INVALID_ARGUMENT, a message that names no source where several are
+        open, do not try again; UNAVAILABLE, open again, later and later.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -1,8 +1,8 @@
 """The laws of splitting a plan."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pytest import approx
 
 from loadgrpc.broker.split import assignments, shares
 from loadgrpc.model import Plan
@@ -41,7 +41,7 @@ def test_parts_make_up_the_plan(plan):
     times = 1 if plan.split else plan.agents
     for at, users in enumerate(plan.users):
         assert sum(part.cycles[at].users for part in parts) == users * times
-    assert sum(part.spawn_rate for part in parts) == approx(plan.spawn_rate * times)
+    assert sum(part.spawn_rate for part in parts) == pytest.approx(plan.spawn_rate * times)
 
 
 def test_an_agent_may_get_no_users():

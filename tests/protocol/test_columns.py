@@ -220,8 +220,8 @@ def test_outcomes_without_an_exception_need_none():
     ]
 
 
-def test_a_hit_without_status_had_no_answer():
-    """Status 0 without an error is an error all the same; an error of the future is OTHER."""
+def test_the_error_tells_whether_there_was_an_answer():
+    """An error makes a hit unanswered, one of the future too; status 0 alone does not."""
     labels = [
         {"name": "/", "status": 0},
         {"name": "/", "status": 0, "error": 2, "error_message": "refused"},
@@ -232,15 +232,14 @@ def test_a_hit_without_status_had_no_answer():
     (hits,) = decode(hit_blocks=[hit_block(1, labels=labels)]).hits
 
     assert [label.error for label in hits.labels] == [
-        HitError.OTHER,
+        HitError.NONE,
         HitError.CONNECT,
         HitError.OTHER,
         HitError.NONE,
         HitError.NONE,
     ]
-    assert [label.answered for label in hits.labels] == [False, False, False, True, True]
-    assert [label.failed for label in hits.labels] == [True, True, True, True, False]
-    assert hits.labels[0].error_message == "no status"
+    assert [label.answered for label in hits.labels] == [True, False, False, True, True]
+    assert [label.failed for label in hits.labels] == [False, True, True, True, False]
 
 
 # Rows

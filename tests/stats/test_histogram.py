@@ -1,6 +1,5 @@
 """A histogram counts exactly, answers closely, and merges without a trace of the split."""
 
-
 import numpy as np
 import pytest
 from hypothesis import given, settings

@@ -1,0 +1,251 @@
+"""A runner's process is stopped with everything it started, politely or not."""
+
+import asyncio
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from loadgrpc.agent import process as module
+from loadgrpc.agent.process import RunnerProcess
+from loadgrpc.model import SourceId, StopMode
+
+pytestmark = pytest.mark.system
+
+STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+SLEEP = "print('up', flush=True); time.sleep(60)"
+FAMILY = (
+    STUBBORN
+    + "import subprocess, sys; "
+    + f"child = subprocess.Popen([sys.executable, '-c', {STUBBORN + SLEEP!r}]); "
+    + "print('child', child.pid, flush=True); time.sleep(60)"
+)
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    """Waits that are seconds in life are a moment here."""
+    monkeypatch.setattr(module, "TERMINATE_SLACK_S", 0.05)
+    monkeypatch.setattr(module, "KILL_AFTER_S", 0.2)
+
+
+@pytest.fixture
+def lines(monkeypatch):
+    """The lines that processes have printed, as they are logged; `wait` for one."""
+
+    class Lines(list):
+        def __init__(self):
+            super().__init__()
+            self.queue = asyncio.Queue()
+
+        def info(self, template, line):
+            self.append(line)
+            self.queue.put_nowait(line)
+
+        async def wait(self, word):
+            """The line that begins with a word."""
+            while not (line := await self.queue.get()).startswith(word):
+                pass
+            return line
+
+    seen = Lines()
+    monkeypatch.setattr(module, "_output", seen)
+    return seen
+
+
+def started(code):
+    """A process of this code, as the agent starts its runners."""
+    return RunnerProcess(
+        subprocess.Popen(
+            [sys.executable, "-c", code],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+    )
+
+
+def run(use):
+    """Runs a coroutine; nothing may take long."""
+
+    async def main():
+        async with asyncio.timeout(20):
+            return await use
+
+    return asyncio.run(main())
+
+
+def ends(pid):
+    """Whether a process, of whomever, has ended or does so now."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([descriptor], [], [], 5.0)[0])
+    finally:
+        os.close(descriptor)
+
+
+def test_an_exit_has_a_status_and_last_words(lines):
+    """The status is the process's own, with the end of what it said; all of it is logged."""
+
+    async def use():
+        process = started("import sys; print('out'); print('why', file=sys.stderr); sys.exit(7)")
+        return await process.wait()
+
+    ended = run(use())
+    assert (ended.status, ended.stderr_tail) == (7, "why\n")
+    assert sorted(lines) == ["out", "why"]
+
+
+def test_last_words_are_bounded(lines):
+    """Of much that is said the end is kept; a line without end does not stop the listening."""
+
+    async def use():
+        process = started(
+            "import sys; w = sys.stderr.write; w('x' * 200_000 + '\\n'); "
+            "[w(f'{at:099}\\n') for at in range(100)]"
+        )
+        return await process.wait()
+
+    ended = run(use())
+    assert len(ended.stderr_tail) == 4_000
+    assert ended.stderr_tail.endswith("99\n")
+
+
+@pytest.mark.parametrize("mode", StopMode)
+def test_a_process_that_ignores_sigterm_dies_with_its_children(mode, lines):
+    """Whoever swallows SIGTERM is killed a little later, and so is every process it started."""
+
+    async def use():
+        process = started(FAMILY)
+        waiting = asyncio.create_task(process.wait())
+        grandchild = int((await lines.wait("child")).split()[1])
+        process.stop(mode, 0.0)
+        return await waiting, grandchild
+
+    ended, grandchild = run(use())
+    assert ended.status == -signal.SIGKILL
+    assert ends(grandchild)
+
+
+def test_grandchildren_die_when_the_runner_ends_by_itself(lines):
+    """A process that a runner left behind goes with it, though it ended well."""
+
+    async def use():
+        process = started(
+            "import subprocess, sys; "
+            f"child = subprocess.Popen([sys.executable, '-c', {STUBBORN + SLEEP!r}]); "
+            "print('child', child.pid, flush=True)"
+        )
+        ended = await process.wait()
+        return ended, int((await lines.wait("child")).split()[1])
+
+    ended, grandchild = run(use())
+    assert ended.status == 0
+    assert ends(grandchild)
+
+
+def test_a_polite_stop_waits_for_the_runner(lines):
+    """Within its time-out a runner that was told to stop is left alone."""
+
+    async def use():
+        process = started("import sys; print('up', flush=True); sys.stdin.read(1)")
+        waiting = asyncio.create_task(process.wait())
+        await lines.wait("up")
+        process.stop(StopMode.GRACEFUL, 60.0)
+        process.stop(StopMode.GRACEFUL, 0.0)  # again: changes nothing
+        process._process.stdin.close()
+        return await waiting
+
+    assert run(use()).status == 0
+
+
+@pytest.mark.parametrize("how", ["kill", "terminate"])
+def test_a_polite_stop_can_be_cut_short(how, lines):
+    """A long time-out does not keep a kill, or the end of the agent, from coming at once."""
+
+    async def use():
+        process = started("import time; " + SLEEP)
+        waiting = asyncio.create_task(process.wait())
+        await lines.wait("up")
+        process.stop(StopMode.GRACEFUL, 60.0)
+        if how == "kill":
+            process.stop(StopMode.KILL, 0.0)
+        else:
+            process.terminate()
+        return await waiting
+
+    began = time.monotonic()
+    expected = {"kill": -signal.SIGKILL, "terminate": -signal.SIGTERM}
+    assert run(use()).status == expected[how]
+    assert time.monotonic() - began < 10
+
+
+def test_terminating_a_stubborn_process_insists(lines):
+    """SIGTERM that is ignored is followed by SIGKILL, although a long stop was under way."""
+
+    async def use():
+        process = started(STUBBORN + SLEEP)
+        waiting = asyncio.create_task(process.wait())
+        await lines.wait("up")
+        process.stop(StopMode.GRACEFUL, 60.0)
+        process.terminate()
+        return await waiting
+
+    assert run(use()).status == -signal.SIGKILL
+
+
+def test_stopping_what_has_ended_is_nothing(lines):
+    """A process that is gone is not signalled again: its number may be somebody else's."""
+
+    async def use():
+        process = started("pass")
+        await process.wait()
+        process.stop(StopMode.KILL, 0.0)
+        process.terminate()
+        return process._escalation
+
+    assert run(use()) is None
+
+
+def test_a_runner_that_cannot_be_started(monkeypatch):
+    """A missing interpreter is an OSError, which the agent reports."""
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+
+    async def use():
+        source = SourceId("r", "a", "x")
+        with pytest.raises(OSError, match="nowhere"):
+            await RunnerProcess.start(source, endpoint="127.0.0.1:1", token="t")
+
+    run(use())
+
+
+def test_a_runner_gets_what_runner_proto_promises(monkeypatch, tmp_path, lines):
+    """The environment names endpoint, token and the three parts of the source."""
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\nenv | grep ^LOADGRPC_ | sort\necho done\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    monkeypatch.delenv("LOADGRPC_TEST_ID")
+
+    async def use():
+        source = SourceId("r", "a", "x")
+        process = await RunnerProcess.start(source, endpoint="127.0.0.1:1", token="t")
+        return await process.wait()
+
+    assert run(use()).status == 0
+    assert lines == [
+        "LOADGRPC_AGENT_ID=a",
+        "LOADGRPC_ENDPOINT=127.0.0.1:1",
+        "LOADGRPC_RUNNER_ID=x",
+        "LOADGRPC_RUN_ID=r",
+        "LOADGRPC_TOKEN=t",
+        "done",
+    ]

@@ -1,0 +1,211 @@
+"""A broker without gRPC, on a clock that stands, and what agents and runners say to it."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+
+import pytest
+
+from loadgrpc.broker.broker import Broker, StartRunner, StopRunner
+from loadgrpc.broker.roster import Registration
+from loadgrpc.broker.run import Inbox
+from loadgrpc.model import ExceptionInfo, Plan, SourceId
+from loadgrpc.store import Store
+from loadgrpc.testing import ManualClock
+from loadgrpc.v1 import event_pb2, runner_pb2
+
+ELAPSED_MS = 3
+
+
+def batch(hits=0, *, first=0, invalid=0, passed=0, failed=0):
+    """A batch of rows: hits, invalid events, and iterations that passed or failed."""
+    message = runner_pb2.EventBatch(first_sequence=first)
+    for _ in range(hits):
+        hit = message.events.add().hit
+        hit.name, hit.method, hit.status = "/", "GET", 200
+        hit.elapsed.FromMilliseconds(ELAPSED_MS)
+    for _ in range(invalid):
+        message.events.append(event_pb2.Event())
+    for _ in range(passed):
+        message.events.add().test_success.test = "t"
+    for _ in range(failed):
+        failure = message.events.add().test_failure
+        failure.test = "t"
+        failure.exception.type = "AssertionError"
+    return message
+
+
+class FakeAgent:
+    """An agent as the broker sees it: it registers, takes orders, and says how runners ended."""
+
+    def __init__(self, broker, agent_id):
+        self.broker = broker
+        self.agent_id = agent_id
+        self.link = None
+
+    def connect(self, run_ids=()):
+        """Opens a stream; `run_ids` are those it still has a runner for."""
+        self.link = self.broker.connect_agent(
+            Registration(
+                agent_id=self.agent_id,
+                hostname=f"host-of-{self.agent_id}",
+                pid=1,
+                version="1",
+                cores=2,
+                run_ids=tuple(run_ids),
+            )
+        )
+        return self
+
+    def orders(self):
+        """The orders that came since it was last asked, in short."""
+        found = []
+        while not self.link.orders.empty():
+            order = self.link.orders.get_nowait()
+            match order:
+                case StartRunner(assignment):
+                    found.append(("start", assignment.run_id))
+                case StopRunner(run_id, mode, _):
+                    found.append(("stop", run_id, mode.name))
+                case _:
+                    found.append(type(order).__name__)
+        return found
+
+    def exits(self, run, status=0, words=""):
+        """Its runner ended."""
+        self.broker.runner_exited(self.agent_id, run.run_id, status, words)
+
+    def disconnects(self, *, goodbye=False):
+        """Its stream ended."""
+        self.broker.disconnect_agent(self.link, goodbye=goodbye)
+
+
+class FakeRunner:
+    """A runner on a stream of its own."""
+
+    def __init__(self, broker, run, agent, runner_id=None):
+        self.broker = broker
+        runner_id = runner_id or secrets.token_hex(3)
+        self.source_id = SourceId(run.run_id, agent.agent_id, runner_id)
+        self.agent = agent
+        self.inbox = Inbox()
+        self.epoch = 0
+
+    async def open(self, *, barrier=True, anew=False):
+        """Opens the source, `anew` on another stream."""
+        if anew:
+            self.inbox = Inbox()
+        self.epoch += 1
+        await self.broker.open_source(self.inbox, self.source_id, epoch=self.epoch, barrier=barrier)
+        return self
+
+    async def publish(self, *args, **kwargs):
+        """Sends a batch."""
+        await self.broker.publish(self.inbox, self.source_id, batch(*args, **kwargs))
+
+    async def skip(self, first, count, reason="too fast"):
+        """Declares numbers lost."""
+        await self.broker.skip(self.inbox, self.source_id, first, count, reason)
+
+    def ready(self, cycle):
+        """Says that it is ready."""
+        self.broker.ready(self.inbox, self.source_id, cycle)
+
+    async def finish(self, produced=None, load_error=None):
+        """Says that it has sent everything."""
+        if isinstance(load_error, str):
+            load_error = ExceptionInfo(type="ModuleNotFoundError", message=load_error)
+        await self.broker.finish(self.inbox, self.source_id, produced, load_error)
+
+    async def ends(self, produced=None):
+        """Finishes, and its process exits with 0."""
+        await self.finish(produced)
+        self.agent.exits(self.run)
+
+    @property
+    def run(self):
+        """The run, for `FakeAgent.exits`."""
+        return self.source_id
+
+    def answers(self):
+        """The answers that came since it was last asked."""
+        found = []
+        while not self.inbox.answers.empty():
+            item = self.inbox.answers.get_nowait()
+            found.append(self.inbox.newest(*item) if isinstance(item, tuple) else item)
+        return found
+
+
+class Desk:
+    """A broker and those who speak to it."""
+
+    def __init__(self, broker, clock, store):
+        self.broker = broker
+        self.clock = clock
+        self.store = store
+        self.agents = {}
+
+    def agent(self, agent_id="a1"):
+        """The agent of that name, connected when it is first asked for."""
+        if agent_id not in self.agents:
+            self.agents[agent_id] = FakeAgent(self.broker, agent_id).connect()
+        return self.agents[agent_id]
+
+    async def start(self, *agent_ids, request_id="", **plan):
+        """Starts a run on these agents, which are there then."""
+        for agent_id in agent_ids or ("a1",):
+            self.agent(agent_id)
+        plan = {"test": "a.B.c", "iterations": (1,), "agents": len(agent_ids) or 1, **plan}
+        if "duration_s" in plan:
+            plan["iterations"] = ()
+        return await self.broker.start_run(Plan(**plan), request_id)
+
+    async def runner(self, run, agent_id="a1", *, barrier=True, runner_id=None):
+        """A runner of an agent, open."""
+        runner = FakeRunner(self.broker, run, self.agent(agent_id), runner_id)
+        await runner.open(barrier=barrier)
+        return runner
+
+    async def settled(self):
+        """Waits for what follows from what happened."""
+        while self.broker._tasks:
+            await asyncio.gather(*self.broker._tasks)
+
+    async def over(self, run):
+        """The run, when it is over."""
+        async for news in self.broker.watch_run(run.run_id):
+            last = news
+        return last
+
+
+@pytest.fixture
+def new_batch():
+    """`new_batch(hits, first=…)`: a batch of rows."""
+    return batch
+
+
+@pytest.fixture
+def at_desk():
+    """`at_desk(use, …)` runs a coroutine function with a Desk; options are the broker's.
+
+    `store` is a path, or a store that is open already.
+    """
+
+    def run(use, *, store=":memory:", clock=None, **options):
+        async def main():
+            opened = await Store.open(store) if isinstance(store, str) else store
+            its_clock = clock or ManualClock()
+            options.setdefault("lease_s", 60.0)
+            broker = Broker(opened, its_clock, store_name="test", **options)
+            await broker.start()
+            try:
+                async with asyncio.timeout(20):
+                    return await use(Desk(broker, its_clock, opened))
+            finally:
+                await broker.close()
+                await opened.close()
+
+        return asyncio.run(main())
+
+    return run

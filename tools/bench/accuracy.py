@@ -1,0 +1,211 @@
+"""The third part: is the latency that is reported true?
+
+Truth is `delay_server.c`: it delays each answer as it is told, and notes how long it really
+took from receiving a request to having sent the answer. How loaded the generator is depends
+on the number of users: as many as make 30, 60 and 80 % of what the core can do. wrk runs with
+the same connections beside it. A server lives for one measurement.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench import peers, process
+from bench.cores import Cores, pinned, stay_on
+from bench.figures import nearest_rank
+from bench.generators import LOADS, found, last_json
+
+SOURCE: Final = Path(__file__).with_name("delay_server.c")
+DELAYS: Final = ("10000", "30000", "60000", "20")
+"""10 to 30 ms, and 60 ms for 20 of a thousand: p50 is near 20 ms, p99 near 60."""
+MEAN_DELAY_S: Final = 0.98 * 0.020 + 0.02 * 0.060
+NO_DELAY: Final = ("0", "0", "0", "0")
+LEVELS: Final = (30, 60, 80)
+"""Per cent of what the core can do."""
+CAPACITY_USERS: Final = 200
+ROUNDS: Final = 3
+SPAWN_S: Final = 1.0
+"""Users start within so long: all at once they would stay in step."""
+LOOK_EVERY_S: Final = 0.1
+END_S: Final = 60.0
+
+
+@dataclass(frozen=True)
+class Said:
+    """Two percentiles, in milliseconds."""
+
+    p50_ms: float
+    p99_ms: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a generator said, and what was true."""
+
+    said: Said
+    true: Said
+    rate: float
+    """Requests a second, by the server."""
+    cpu: float
+    """Processor seconds a second of the generator with all its processes."""
+
+
+@dataclass
+class Accuracy:
+    """What the third part found."""
+
+    capacity: float = 0.0
+    """Hits a second without delay."""
+    users: dict[str, int] = field(default_factory=dict)
+    """By level."""
+    loadgrpc: dict[str, list[Comparison]] = field(default_factory=dict)
+    """By level, one for each round."""
+    wrk: dict[str, list[Comparison]] = field(default_factory=dict)
+
+
+@dataclass
+class _Server:
+    """A running delay server."""
+
+    port: int
+    elapsed_ns: NDArray[np.uint64]
+    """What it noted; there when it has ended."""
+
+
+def measure(cores: Cores, *, seconds: int, rounds: int, only: Sequence[str]) -> Accuracy:
+    """All of it, or the LEVEL/TOOL pairs that `only` names, as `60/wrk`."""
+    wrk, _ = peers.provide({"wrk"})
+    program = _build()
+    stay_on(cores.server)
+    result = Accuracy()
+    with _serving(program, cores, NO_DELAY) as server:
+        _, output, _, took_s = _watched(cores, _loadgrpc(server.port, CAPACITY_USERS, seconds))
+    result.capacity = float(last_json(output)["hits"]["rate"])
+    print(f"accuracy  the core can do {result.capacity:,.0f} hits/s", flush=True)
+    for number in range(1, min(rounds, ROUNDS) + 1):
+        for level in LEVELS:
+            users = max(1, round(result.capacity * level / 100 * MEAN_DELAY_S))
+            result.users[str(level)] = users
+            tools: list[tuple[str, Callable[[int], list[str]], Callable[[str], Said]]] = [
+                ("loadgrpc", lambda port: _loadgrpc(port, users, seconds), said_by_loadgrpc)
+            ]
+            if "wrk" in wrk:
+                tools.append(
+                    ("wrk", lambda port: _wrk(wrk["wrk"].path, port, users, seconds), said_by_wrk)
+                )
+            for name, command, parse in tools:
+                key = f"{level}/{name}"
+                if only and not any(fnmatch.fnmatch(key, word) for word in only):
+                    continue
+                with _serving(program, cores, DELAYS) as server:
+                    code, output, cpu, took_s = _watched(cores, command(server.port))
+                if code:
+                    raise RuntimeError(f"{key} ended with {code}:\n{output[-2000:]}")
+                true = Said(*(nearest_rank(server.elapsed_ns, q) / 1e6 for q in (0.5, 0.99)))
+                rate = len(server.elapsed_ns) / took_s
+                comparison = Comparison(parse(output), true, rate, cpu)
+                by_level = result.wrk if name == "wrk" else result.loadgrpc
+                by_level.setdefault(str(level), []).append(comparison)
+                print(f"round {number}  {key} with {users} users: {comparison}", flush=True)
+    return result
+
+
+def _build() -> Path:
+    """Compiles the server, if its source is newer."""
+    program = peers.BIN / "delay_server"
+    if not program.exists() or program.stat().st_mtime < SOURCE.stat().st_mtime:
+        peers.BIN.mkdir(parents=True, exist_ok=True)
+        command = ["cc", "-O2", "-Wall", "-Wextra", "-o", str(program), str(SOURCE)]
+        code, output = process.run(command, timeout_s=60)
+        if code:
+            raise RuntimeError(f"the delay server does not compile:\n{output}")
+    return program
+
+
+@contextmanager
+def _serving(program: Path, cores: Cores, delays: Sequence[str]) -> Iterator[_Server]:
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        noted, log = Path(name) / "noted", Path(name) / "log"
+        command = pinned(cores.server, [str(program), str(noted), *delays])
+        with process.background(command, log=log) as popen:
+            line = process.wait_for_line(popen, log, "port")
+            server = _Server(int(line.split()[1]), np.zeros(0, np.uint64))
+            yield server
+        server.elapsed_ns = np.fromfile(noted, np.uint64)
+
+
+def _loadgrpc(port: int, users: int, seconds: int) -> list[str]:
+    return [
+        *("env", f"BENCH_URL=http://127.0.0.1:{port}/", "BENCH_CERTIFICATE="),
+        *(sys.executable, "-m", "loadgrpc", "run", "plain.py::TestPlain.test_get", "--json"),
+        *("-u", str(users), "-d", str(seconds), "-r", str(max(1.0, users / SPAWN_S))),
+    ]
+
+
+def _wrk(program: str, port: int, users: int, seconds: int) -> list[str]:
+    where = f"http://127.0.0.1:{port}/"
+    return [program, "-t1", f"-c{users}", f"-d{seconds}s", "--latency", where]
+
+
+def _watched(cores: Cores, command: Sequence[str]) -> tuple[int, str, float, float]:
+    """Runs a generator; exit code, output, processor seconds a second, and seconds.
+
+    The seconds are those in which it was busy, from the first to the last look that found it
+    using at least a tenth of the core.
+    """
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        log = Path(name) / "output"
+        with (
+            (Path(name) / "errors").open("wb") as errors,
+            process.captured(
+                pinned(cores.load, command),
+                log=log,
+                errors=errors,
+                cwd=LOADS,
+                env=process.environment({}),
+            ) as popen,
+        ):
+            looks: list[tuple[float, float]] = []
+            deadline = time.monotonic() + 20 * END_S
+            while popen.poll() is None and time.monotonic() < deadline:
+                used_s = sum(one.cpu_s for one in process.tree(popen.pid))
+                looks.append((time.monotonic(), used_s))
+                time.sleep(LOOK_EVERY_S)
+            code = popen.wait(END_S)
+        return code, log.read_text(), 0.0, 0.0
+
+
+def said_by_loadgrpc(text: str) -> Said:
+    """From the summary document."""
+    elapsed = last_json(text)["hits"]["elapsed"]
+    return Said(_ms(elapsed["p50"]), _ms(elapsed["p99"]))
+
+
+def _ms(duration: Any) -> float:
+    """A Duration in protobuf's JSON: `0.0203s`."""
+    return float(str(duration).removesuffix("s")) * 1e3
+
+
+def said_by_wrk(text: str) -> Said:
+    """From the distribution that `--latency` prints."""
+    units = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 60e3}
+    told = {}
+    for quantile in ("50", "99"):
+        word = found(rf"^\s+{quantile}%\s+(\S+)$", text)
+        match = re.fullmatch(r"([\d.]+)(us|ms|s|m)", word)
+        if match is None:
+            raise ValueError(f"wrk says {word}")
+        told[quantile] = float(match[1]) * units[match[2]]
+    return Said(told["50"], told["99"])

@@ -1,0 +1,213 @@
+/* A server that tells the truth about latency.
+ *
+ *   delay_server LOG LOW_US HIGH_US TAIL_US TAIL_PERMILLE
+ *
+ * It answers every GET after a delay of its own: between LOW_US and HIGH_US, evenly, but
+ * TAIL_US for so many of a thousand. On SIGTERM it writes LOG: for each answer the
+ * nanoseconds from receiving the request to having sent the answer, as unsigned 64-bit
+ * numbers. It prints its port when it listens. One thread, one epoll, one timer.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MAX_FD = 65536, MAX_EVENTS = 512, HEAD = 2048 };
+
+static const char ANSWER[] =
+    "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 12\r\n\r\nHello World\n";
+
+struct connection {
+    uint64_t received_ns;
+    size_t filled;
+    char head[HEAD];
+};
+
+struct due {
+    uint64_t at_ns;
+    int fd;
+};
+
+static struct connection *connections[MAX_FD];
+static struct due heap[MAX_FD];
+static size_t heap_size;
+static uint64_t *log_ns;
+static size_t log_size, log_room;
+
+static void fail(const char *what) {
+    perror(what);
+    exit(1);
+}
+
+static uint64_t now_ns(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+static uint64_t random_number(void) { /* xorshift: the same delays in every run */
+    static uint64_t state = 88172645463325252u;
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return state;
+}
+
+static void push(struct due item) {
+    size_t at = heap_size++;
+    while (at && heap[(at - 1) / 2].at_ns > item.at_ns) {
+        heap[at] = heap[(at - 1) / 2];
+        at = (at - 1) / 2;
+    }
+    heap[at] = item;
+}
+
+static struct due pop(void) {
+    struct due first = heap[0], last = heap[--heap_size];
+    size_t at = 0;
+    for (;;) {
+        size_t child = 2 * at + 1;
+        if (child >= heap_size) break;
+        if (child + 1 < heap_size && heap[child + 1].at_ns < heap[child].at_ns) child++;
+        if (heap[child].at_ns >= last.at_ns) break;
+        heap[at] = heap[child];
+        at = child;
+    }
+    heap[at] = last;
+    return first;
+}
+
+static void answer(int fd) {
+    struct connection *connection = connections[fd];
+    if (!connection) return; /* it went away meanwhile */
+    if (send(fd, ANSWER, sizeof ANSWER - 1, MSG_NOSIGNAL) < 0) return;
+    if (log_size == log_room) {
+        log_room = log_room ? 2 * log_room : 1u << 20;
+        log_ns = realloc(log_ns, log_room * sizeof *log_ns);
+        if (!log_ns) fail("realloc");
+    }
+    log_ns[log_size++] = now_ns() - connection->received_ns;
+}
+
+static void leave(int fd) {
+    for (size_t at = 0; at < heap_size; at++)
+        if (heap[at].fd == fd) heap[at].fd = 0; /* nobody is told */
+    free(connections[fd]);
+    connections[fd] = NULL;
+    close(fd);
+}
+
+int main(int argc, char **argv) {
+    if (argc != 6) {
+        fprintf(stderr, "delay_server LOG LOW_US HIGH_US TAIL_US TAIL_PERMILLE\n");
+        return 2;
+    }
+    uint64_t low_ns = strtoull(argv[2], NULL, 10) * 1000;
+    uint64_t high_ns = strtoull(argv[3], NULL, 10) * 1000;
+    uint64_t tail_ns = strtoull(argv[4], NULL, 10) * 1000;
+    uint64_t tail_permille = strtoull(argv[5], NULL, 10);
+
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t length = sizeof address;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (bind(listener, (struct sockaddr *)&address, length)) fail("bind");
+    if (listen(listener, 8192)) fail("listen");
+    getsockname(listener, (struct sockaddr *)&address, &length);
+
+    sigset_t ends;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGTERM);
+    sigprocmask(SIG_BLOCK, &ends, NULL);
+    int signals = signalfd(-1, &ends, 0);
+    int timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
+    int epoll = epoll_create1(0);
+    int watched[] = {listener, signals, timer};
+    for (size_t at = 0; at < 3; at++) {
+        struct epoll_event event = {.events = EPOLLIN, .data.fd = watched[at]};
+        if (epoll_ctl(epoll, EPOLL_CTL_ADD, watched[at], &event)) fail("epoll_ctl");
+    }
+    printf("port %d\n", ntohs(address.sin_port));
+    fflush(stdout);
+
+    struct epoll_event events[MAX_EVENTS];
+    uint64_t armed_ns = 0;
+    for (;;) {
+        int count = epoll_wait(epoll, events, MAX_EVENTS, -1);
+        if (count < 0 && errno != EINTR) fail("epoll_wait");
+        uint64_t received_ns = now_ns(); /* all of these were there by now */
+        for (int at = 0; at < count; at++) {
+            int fd = events[at].data.fd;
+            if (fd == signals) {
+                FILE *log = fopen(argv[1], "wb");
+                if (!log || fwrite(log_ns, sizeof *log_ns, log_size, log) != log_size)
+                    fail(argv[1]);
+                return fclose(log) != 0;
+            }
+            if (fd == timer) {
+                uint64_t times;
+                if (read(timer, &times, sizeof times) < 0 && errno != EAGAIN) fail("timer");
+                armed_ns = 0;
+                continue;
+            }
+            if (fd == listener) {
+                int client = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+                if (client < 0) continue;
+                if (client >= MAX_FD) {
+                    close(client);
+                    continue;
+                }
+                int on = 1;
+                setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+                connections[client] = calloc(1, sizeof **connections);
+                if (!connections[client]) fail("calloc");
+                struct epoll_event event = {.events = EPOLLIN, .data.fd = client};
+                if (epoll_ctl(epoll, EPOLL_CTL_ADD, client, &event)) fail("epoll_ctl");
+                continue;
+            }
+            struct connection *connection = connections[fd];
+            ssize_t got = recv(
+                fd, connection->head + connection->filled, HEAD - connection->filled, 0);
+            if (got <= 0) {
+                if (got == 0 || errno != EAGAIN) leave(fd);
+                continue;
+            }
+            connection->filled += (size_t)got;
+            if (!memmem(connection->head, connection->filled, "\r\n\r\n", 4)) {
+                if (connection->filled == HEAD) leave(fd);
+                continue;
+            }
+            connection->filled = 0;
+            connection->received_ns = received_ns;
+            uint64_t number = random_number();
+            uint64_t delay_ns = low_ns;
+            if (number % 1000 < tail_permille)
+                delay_ns = tail_ns;
+            else if (high_ns > low_ns)
+                delay_ns += number / 1000 % (high_ns - low_ns);
+            if (delay_ns)
+                push((struct due){received_ns + delay_ns, fd});
+            else
+                answer(fd);
+        }
+        while (heap_size && heap[0].at_ns <= now_ns()) answer(pop().fd);
+        if (heap_size && (!armed_ns || heap[0].at_ns < armed_ns)) {
+            armed_ns = heap[0].at_ns;
+            struct itimerspec when = {
+                .it_value = {(time_t)(armed_ns / 1000000000u), (long)(armed_ns % 1000000000u)}};
+            timerfd_settime(timer, TFD_TIMER_ABSTIME, &when, NULL);
+        }
+    }
+}

@@ -1,0 +1,231 @@
+"""What a broker takes in: full speed from one source, and little from each of many agents.
+
+The broker has a core of its own and a store file. Batches are made before time is taken, so
+that on the other core the sender does nothing but send.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench import cluster, fleet, process
+from bench.cores import Cores
+from bench.figures import nearest_rank
+from loadgrpc.client import Client
+from loadgrpc.model import Plan, Progress, Run, Summary
+
+PER_S: Final = 1_000_000
+"""As many hits of prebuilt batches fall into a second of the run."""
+WINDOW: Final = 12
+"""Batches sent and not yet acked: fewer bytes than the broker permits."""
+SMALL_BATCH: Final = 20
+"""Hits of each agent's batch."""
+WARM_S: Final = 2.0
+TEST: Final = "simulated.Simulated.test"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of batch."""
+
+    make: Callable[[NDArray[np.int64], int, int], fleet.Batch]
+    events: int
+    different: int
+    """Batches that are made; they are sent over and over."""
+
+
+COLUMNS: Final = Kind(fleet.columns, 54_000, 24)
+"""Near the limit of 1 MiB."""
+ROWS: Final = Kind(fleet.rows, 1_000, 100)
+
+
+@dataclass
+class Ingest:
+    """What the broker takes in from one source."""
+
+    batch_events: int = 0
+    batch_bytes: int = 0
+    rates: list[float] = field(default_factory=list)
+    """Events a second, sent and acked; one for each round."""
+    sent: int = 0
+    counted: int = 0
+    """By the broker, over all rounds."""
+    percentile_error: float = 0.0
+    """How far a percentile of a summary is from NumPy's, as a share; the worst of all."""
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """What many agents cost."""
+
+    agents: int
+    broker_cores: float
+    """Processor seconds of the broker in a second."""
+    delays_s: list[float]
+    """For each second, how long after its end a watcher had all its hits."""
+    sent: int
+    counted: int
+
+
+def ingest(cores: Cores, kind: Kind, *, seconds: int, rounds: int) -> Ingest:
+    """Full speed from one source, so many times."""
+    batches = _batches(kind)
+    found = Ingest(kind.events, len(batches[0].payload))
+    for _ in range(rounds):
+        asyncio.run(_ingest(cores, batches, seconds, found))
+    return found
+
+
+def _batches(kind: Kind) -> list[fleet.Batch]:
+    """Batches whose times follow each other, with latencies as of a real service."""
+    random = np.random.default_rng(4)
+    base_ns = time.time_ns()
+    batches = []
+    for at in range(kind.different):
+        elapsed_ns = random.lognormal(np.log(3e6), 0.7, kind.events).astype(np.int64) + 50_000
+        start_ns = base_ns + at * kind.events * 1_000_000_000 // PER_S
+        batches.append(kind.make(elapsed_ns, start_ns, PER_S))
+    return batches
+
+
+async def _ingest(
+    cores: Cores, batches: Sequence[fleet.Batch], seconds: int, found: Ingest
+) -> None:
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+        broker = stack.enter_context(cluster.broker(folder, cores.server))
+        (agent,) = await stack.enter_async_context(fleet.connected(broker.endpoint, 1))
+        client = await stack.enter_async_context(Client.connect(broker.endpoint))
+        run = await client.start_run(Plan(test=TEST, duration_s=3600.0))
+        await agent.start()
+        sent, took_s = await _publish(agent, batches, seconds)
+        await agent.end()
+        summary = await _ended(client, run)
+    found.rates.append(sum(batch.events for batch in sent) / took_s)
+    found.sent += sum(batch.events for batch in sent)
+    found.counted += summary.hits.count
+    elapsed_ns = np.concatenate([batch.elapsed_ns for batch in sent])
+    elapsed = summary.hits.elapsed
+    for quantile, told_ns in (
+        (0.5, elapsed.p50_ns),
+        (0.9, elapsed.p90_ns),
+        (0.95, elapsed.p95_ns),
+        (0.99, elapsed.p99_ns),
+    ):
+        true_ns = nearest_rank(elapsed_ns, quantile)
+        found.percentile_error = max(found.percentile_error, abs(told_ns / true_ns - 1))
+
+
+async def _publish(
+    agent: fleet.SimulatedAgent, batches: Sequence[fleet.Batch], seconds: float
+) -> tuple[list[fleet.Batch], float]:
+    """Sends for so long, at most WINDOW unacked; what, and the time until all was acked."""
+    sent: list[fleet.Batch] = []
+    ends: list[int] = []
+    acked = 0
+    began_s = time.monotonic()
+    while time.monotonic() < began_s + seconds:
+        batch = batches[len(sent) % len(batches)]
+        ends.append(await agent.send(batch))
+        sent.append(batch)
+        while len(sent) - acked >= WINDOW:
+            await agent.ack()
+            while acked < len(ends) and ends[acked] <= agent.acked:
+                acked += 1
+    while agent.acked < ends[-1]:
+        await agent.ack()
+    return sent, time.monotonic() - began_s
+
+
+async def _ended(client: Client, run: Run) -> Summary:
+    """The summary of a run, once it is over."""
+    while not (await client.get_run(run.run_id)).state.final:
+        await asyncio.sleep(0.05)
+    return await client.get_summary(run.run_id)
+
+
+def many_agents(cores: Cores, *, agents: int, seconds: int) -> Fleet:
+    """So many agents, each with a heartbeat and one small batch a second."""
+    return asyncio.run(_many_agents(cores, agents, seconds))
+
+
+async def _many_agents(cores: Cores, count: int, seconds: int) -> Fleet:
+    random = np.random.default_rng(4)
+    sent: list[tuple[float, int]] = []
+    seen: list[tuple[float, int]] = []
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+        broker = stack.enter_context(cluster.broker(folder, cores.server))
+        agents = await stack.enter_async_context(fleet.connected(broker.endpoint, count))
+        client = await stack.enter_async_context(Client.connect(broker.endpoint))
+        run = await client.start_run(Plan(test=TEST, duration_s=3600.0, agents=count))
+        await asyncio.gather(*(agent.start() for agent in agents))
+        watching = asyncio.create_task(_watch(client, run, seen))
+        until_s = time.monotonic() + WARM_S + seconds
+
+        async def report(agent: fleet.SimulatedAgent, offset_s: float) -> None:
+            await asyncio.sleep(offset_s)
+            while time.monotonic() < until_s:
+                next_s = time.monotonic() + 1
+                elapsed_ns = random.integers(1_000_000, 20_000_000, SMALL_BATCH)
+                batch = fleet.columns(elapsed_ns, time.time_ns() - 1_000_000_000, SMALL_BATCH)
+                await agent.send(batch)
+                sent.append((time.monotonic(), SMALL_BATCH))
+                await agent.ack()
+                await asyncio.sleep(next_s - time.monotonic())
+
+        reporting = [
+            asyncio.create_task(report(agent, at / count)) for at, agent in enumerate(agents)
+        ]
+        await asyncio.sleep(WARM_S)
+        before_s, cpu_before_s = time.monotonic(), process.cpu_s(broker.pid)
+        await asyncio.sleep(seconds)
+        used_s = process.cpu_s(broker.pid) - cpu_before_s
+        broker_cores = used_s / (time.monotonic() - before_s)
+        await asyncio.gather(*reporting)
+        for agent in agents:
+            await agent.end()
+        summary = await _ended(client, run)
+        await watching
+    return Fleet(
+        agents=count,
+        broker_cores=broker_cores,
+        delays_s=delays(sent, seen),
+        sent=sum(hits for _, hits in sent),
+        counted=summary.hits.count,
+    )
+
+
+async def _watch(client: Client, run: Run, seen: list[tuple[float, int]]) -> None:
+    async for news in client.watch_run(run.run_id):
+        if isinstance(news, Progress):
+            seen.append((time.monotonic(), news.hits))
+
+
+def delays(
+    sent: Sequence[tuple[float, int]], seen: Sequence[tuple[float, int]]
+) -> list[float]:
+    """For each whole second of sending, how long after its end all its hits were seen.
+
+    `sent` has moments and hits, `seen` moments and the sum of hits so far; both in the order
+    of time. Pure.
+    """
+    found = []
+    began_s = sent[0][0]
+    for second in range(1, int(sent[-1][0] - began_s) + 1):
+        end_s = began_s + second
+        total = sum(hits for at_s, hits in sent if at_s <= end_s)
+        first = next((at_s for at_s, hits in seen if hits >= total), None)
+        if first is not None:
+            found.append(max(0.0, first - end_s))
+    return found

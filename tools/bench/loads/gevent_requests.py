@@ -1,0 +1,47 @@
+"""Plain Requests under gevent: no recording, nothing but the calls.
+
+python gevent_requests.py USERS SECONDS; prints how many requests it made.
+"""
+
+from gevent import monkey
+
+monkey.patch_all()
+
+import os  # noqa: E402 - after patching
+import sys  # noqa: E402
+import time  # noqa: E402
+
+import gevent  # noqa: E402
+import requests  # noqa: E402
+
+URL = os.environ["BENCH_URL"]
+POSTS = os.environ["BENCH_METHOD"] == "POST"
+
+
+def live(until_s: float) -> int:
+    """A user; how many requests it made."""
+    made = 0
+    with requests.Session() as session:
+        session.verify = os.environ["BENCH_CERTIFICATE"]
+        while time.monotonic() < until_s:
+            if POSTS:
+                res = session.post(URL, json={"name": "kettle", "amount": 3})
+            else:
+                res = session.get(URL)
+            if res.status_code != 200:  # noqa: PLR2004
+                raise SystemExit(f"status {res.status_code}")
+            made += 1
+    return made
+
+
+def main() -> None:
+    """See the module."""
+    users, seconds = int(sys.argv[1]), float(sys.argv[2])
+    until_s = time.monotonic() + seconds
+    greenlets = [gevent.spawn(live, until_s) for _ in range(users)]
+    gevent.joinall(greenlets, raise_error=True)
+    print("requests", sum(greenlet.value for greenlet in greenlets))
+
+
+if __name__ == "__main__":
+    main()
