@@ -13,7 +13,7 @@ DEV := $(VENV)/.installed-dev
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format protos clean
+.PHONY: help demo test check lint format protos bench clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -38,6 +38,9 @@ format: $(DEV)  ## format the code, and mend what the linter can mend
 
 protos: $(DEV)  ## generate loadgrpc/v1/ from protos/
 	$(BIN)/python tools/protos.py
+
+bench: $(DEV)  ## measure loadgrpc and its peers, and write docs/benchmarks.md: an hour
+	PYTHONPATH=tools $(BIN)/python -m bench $(ARGS)
 
 clean:  ## remove all that make has made, .venv and .tools too
 	rm -rf $(VENV) .tools build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from google.rpc import error_details_pb2, status_pb2
 
 DOMAIN: Final = "loadgrpc"
+DEFECT: Final = "internal error"
+"""All that the other side is told of a defect."""
 MAX_MESSAGE_BYTES: Final = 1_024
 MAX_VIOLATIONS_BYTES: Final = 2_048
 """A status travels in trailing metadata, message twice and all but once in base64; clients refuse
@@ -96,6 +98,10 @@ def from_rpc_error(error: grpc.RpcError) -> errors.LoadgrpcError:
     if code is grpc.StatusCode.INVALID_ARGUMENT:
         return errors.InvalidRequest(_violations(error) or details)
     if code in (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED):
+        return errors.Unavailable(details)
+    if code is grpc.StatusCode.INTERNAL and details != DEFECT:
+        # Not the other side's word: a write on a stream that has just ended gets this from
+        # gRPC itself, and the stream's own status is lost.
         return errors.Unavailable(details)
     kind = _BY_CODE.get(code)
     if kind is errors.TooFewAgents and not details_of(error):

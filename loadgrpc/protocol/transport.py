@@ -127,7 +127,7 @@ async def _abort(context: Context, error: Exception) -> NoReturn:
         await context.abort_with_status(rpc_status.to_status(status.to_status(error)))
     else:
         _log.error("a defect: please report it", exc_info=error)
-        await context.abort(grpc.StatusCode.INTERNAL, "internal error")
+        await context.abort(grpc.StatusCode.INTERNAL, status.DEFECT)
     raise AssertionError("abort returned")
 
 

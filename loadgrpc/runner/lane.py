@@ -269,20 +269,56 @@ def _is_overridden(thing: object, allowed: frozenset[str]) -> bool:
     )
 
 
+class Depot:
+    """A pool of urllib3's, and those of its connections that the lane keeps."""
+
+    __slots__ = ("_pools", "lines", "pool", "where")
+
+    def __init__(self, pool: MeasuredPool, adapter: HTTPAdapter) -> None:
+        self.pool = pool
+        self.where = pool.where
+        self.lines: list[Line] = []
+        self._pools = adapter.poolmanager.pools._container  # noqa: SLF001 - asking it by key costs 1 µs
+
+    def is_open(self) -> bool:
+        """Whether Requests would still use the pool; one that it let go is never closed."""
+        return self.pool in self._pools.values()
+
+    def line(self) -> Line | None:
+        """An idle connection; None: there is none."""
+        lines = self.lines
+        while lines:
+            line = lines.pop()
+            if line.idle():
+                return line
+            line.connection.close()
+        return _take(self.pool)
+
+    def give_back(self) -> None:
+        """Puts the connections where Requests finds them."""
+        for line in self.lines:
+            self.pool._put_conn(line.connection)  # noqa: SLF001 - closes it if it has to
+        self.lines.clear()
+
+    def close(self) -> None:
+        """Closes what the lane keeps."""
+        for line in self.lines:
+            line.connection.close()
+        self.lines.clear()
+
+
 class Template:
     """A request as Requests has sent it, to be sent again for another target or body."""
 
-    __slots__ = ("circumstances", "lines", "method", "own", "pool", "prepared", "start", "tail")
+    __slots__ = ("circumstances", "depot", "method", "own", "prepared", "start", "tail")
 
-    def __init__(
-        self, capture: Capture, pool: MeasuredPool, prepared: PreparedRequest, lines: list[Line]
-    ) -> None:
+    def __init__(self, capture: Capture, depot: Depot, prepared: PreparedRequest) -> None:
         head, body = capture.sent[0], capture.body
         self.method: str = capture.key[0]
         self.own = frozenset(name.lower() for name, _ in capture.key[2] or ())
         self.prepared = prepared.copy()  # the test may change the one that it has
-        self.pool = pool
-        self.lines = lines
+        self.prepared.hooks = {event: list(hooks) for event, hooks in prepared.hooks.items()}
+        self.depot = depot
         self.circumstances: Circumstances = capture.circumstances
         self.start = self.method.encode() + b" "
         rest = head[len(self.start) + len(capture.target) :]
@@ -349,7 +385,7 @@ class Lane:
         self._sink = sink
         self._clock = clock
         self._templates: dict[tuple[Any, ...], Template] = {}
-        self._lines: dict[MeasuredPool, list[Line]] = {}
+        self._depots: dict[MeasuredPool, Depot] = {}
 
     def request(
         self,
@@ -387,7 +423,7 @@ class Lane:
             template = self._templates.get(key)
             timeouts = None if timeout is None else _timeouts(timeout)
             if template is not None and not (
-                template.pool.pool is not None
+                template.depot.is_open()
                 and template.circumstances.hold(session)
                 and template.follow_headers(session)
             ):
@@ -401,7 +437,7 @@ class Lane:
             return None, None
         if template is None:
             return None, Capture(key, target, plain_url, body, circumstances)
-        line = self._line(template)
+        line = template.depot.line()
         if line is None:  # Requests has to open one
             return None, None
         return self._exchange(
@@ -432,29 +468,21 @@ class Lane:
             return
         if len(self._templates) >= MAX_TEMPLATES:
             self._templates.clear()
-        lines = self._lines.setdefault(pool, [])
-        self._templates[capture.key] = Template(capture, pool, prepared, lines)
+        depot = self._depots.get(pool)
+        if depot is None:
+            depot = self._depots[pool] = Depot(pool, capture.circumstances.adapter)
+        self._templates[capture.key] = Template(capture, depot, prepared)
 
     def give_back(self) -> None:
         """Puts the connections of the lane back where Requests finds them."""
-        closed = []
-        for pool, lines in self._lines.items():
-            while lines:
-                pool._put_conn(lines.pop().connection)  # noqa: SLF001 - closes it if it has to
-            if pool.pool is None:
-                closed.append(pool)
-        for pool in closed:
-            del self._lines[pool]
-
-    def _line(self, template: Template) -> Line | None:
-        """An idle connection; None: there is none."""
-        pool, lines = template.pool, template.lines
-        while lines:
-            line = lines.pop()
-            if pool.pool is not None and line.idle():
-                return line
-            line.connection.close()
-        return _take(pool)
+        for depot in list(self._depots.values()):
+            if depot.is_open():
+                depot.give_back()
+            else:
+                depot.close()
+                del self._depots[depot.pool]
+                for key in [k for k, each in self._templates.items() if each.depot is depot]:
+                    del self._templates[key]
 
     def _exchange(  # noqa: PLR0917 - all that one exchange is about
         self,
@@ -500,20 +528,17 @@ class Lane:
             content = line.received(content)
             line.connection.close()
             kind, words = classify(error, connecting=False)
-            words = f"{template.pool.where}: {words}"
-            got = len(head) + len(content)
+            words = f"{template.depot.where}: {words}"
+            came = len(head) + len(content)
             times = wall_ns, self._clock.monotonic_ns() - start_ns, first_ns
-            self._tell(template, url, name, status, times, line.sent, got, kind, words)
+            self._tell(template, url, name, status, times, line.sent, came, kind, words)
             raise
         if not whole:
-            pool, connection, sent = template.pool, line.connection, line.sent
-            received = head + content
-            return None, Resumed(
-                pool, connection, received, sent, sending, trouble, wall_ns, start_ns
-            )
+            connection, sent, got = line.connection, line.sent, head + content
+            return None, Resumed(connection, got, sent, sending, trouble, wall_ns, start_ns)
         times = wall_ns, self._clock.monotonic_ns() - start_ns, first_ns
-        if stays and template.pool.pool is not None:
-            template.lines.append(line)
+        if stays and template.depot.is_open():
+            template.depot.lines.append(line)
         else:
             line.connection.close()
         self._tell(template, url, name, status, times, line.sent, len(head) + len(content))

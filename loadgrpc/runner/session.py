@@ -74,28 +74,27 @@ class Session(requests.Session):
         """
         lane = self._lane
         errand: Capture | Resumed | None = None
-        if lane is not None:
-            if (
-                method in METHODS
-                and not (cookies or files or proxies or hooks or stream)
-                and auth is None
-                and verify is None
-                and cert is None
-                and _as_written()
-            ):
-                response, errand = lane.request(
-                    method,
-                    url,
-                    params=params,
-                    data=data,
-                    headers=headers,
-                    json=json,
-                    timeout=timeout,
-                    name=name,
-                )
-                if response is not None:
-                    return response
-            lane.give_back()
+        if (
+            lane is not None
+            and method in METHODS
+            and not (cookies or files or proxies or hooks or stream)
+            and auth is None
+            and verify is None
+            and cert is None
+            and _as_written()
+        ):
+            response, errand = lane.request(
+                method,
+                url,
+                params=params,
+                data=data,
+                headers=headers,
+                json=json,
+                timeout=timeout,
+                name=name,
+            )
+            if response is not None:
+                return response
         # A hook's own request, say, does not inherit the name of the call around it.
         token = None if name is None and _NAME.get() is None else _NAME.set(name)
         outer = _ERRAND.set(errand)
@@ -196,12 +195,14 @@ class Session(requests.Session):
 
     def close(self) -> None:
         """See requests.Session.close."""
+        super().close()
         if self._lane is not None:
             self._lane.give_back()
-        super().close()
 
     def get_adapter(self, url: str) -> BaseAdapter:
         """See requests.Session.get_adapter."""
+        if self._lane is not None:
+            self._lane.give_back()
         adapter = super().get_adapter(url)
         if self._sink is not None:
             measure(adapter)

@@ -93,7 +93,6 @@ class Resumed:
 
     __slots__ = (
         "connection",
-        "pool",
         "received",
         "receiving",
         "sending",
@@ -104,7 +103,6 @@ class Resumed:
 
     def __init__(  # noqa: PLR0917 - made in one place only
         self,
-        pool: MeasuredPool,
         connection: MeasuredConnection,
         received: bytes,
         sent: int,
@@ -113,7 +111,6 @@ class Resumed:
         wall_ns: int,
         start_ns: int,
     ) -> None:
-        self.pool = pool
         self.connection: MeasuredConnection | None = connection
         self.received = received
         """What came."""
@@ -453,10 +450,10 @@ class MeasuredPool(HTTPConnectionPool):
 
     def _get_conn(self, timeout: float | None = None) -> Any:
         call = CALL.get()
-        resumed = None if call is None else call.resumed
-        if call is None or resumed is None or resumed.pool is not self:
+        if call is None or call.resumed is None:
             return super()._get_conn(timeout)
-        call.resumed = None
+        # Whatever pool it came from: another greenlet may have closed that meanwhile.
+        resumed, call.resumed = call.resumed, None
         return resumed.take()
 
     def _prepare_proxy(self, conn: Any) -> None:

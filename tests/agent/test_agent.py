@@ -10,6 +10,7 @@ import pytest
 
 from loadgrpc.agent import agent as module
 from loadgrpc.agent.agent import AgentConfig
+from loadgrpc.broker import broker as broker_module
 from loadgrpc.broker.server import BrokerConfig
 from loadgrpc.broker.server import running as broker_running
 from loadgrpc.client import Client
@@ -208,6 +209,7 @@ def test_a_lease_that_is_over_ends_the_load(tmp_path, tests, monkeypatch):
             return ended
 
         monkeypatch.setattr(module.RunnerProcess, "wait", watched)
+        monkeypatch.setattr(broker_module, "TICK_S", 60.0)  # it would not wait for heartbeats
         async with agent(endpoint, tmp_path / "state"):
             async with Client.connect(endpoint) as client:
                 started = await client.start_run(plan("test_slow"))

@@ -148,6 +148,15 @@ def test_rows_and_blocks_together():
     )
 
 
+def test_an_interruption_told_by_a_block_is_one():
+    """Rows of a runner that sends no stops do not make up for an iteration that was cut off."""
+    rows = Decoded(outcomes=[PASSED, PASSED])
+
+    assert total(Decoded(iterations=[iterations((CUT, 1, 5))]), rows).iterations() == (
+        IterationFigures(started=3, success=2, interrupted=1)
+    )
+
+
 def test_groups_are_equal_exceptions():
     """Equal exceptions of a test are one group, failures apart from errors, most frequent first."""
     rare, often = failed(message="rare"), failed(message="often")

@@ -199,6 +199,29 @@ def test_an_agent_that_is_lost_does_not_hold_up_the_others(at_desk):
     at_desk(use)
 
 
+def test_an_agent_whose_part_is_over_is_free(at_desk):
+    """An agent need not wait for the others: it takes a new run while the first goes on."""
+
+    async def use(desk):
+        first = await desk.start("a1", "a2")
+        runners = [await desk.runner(first, agent_id) for agent_id in ("a1", "a2")]
+        for runner in runners:
+            runner.ready(1)
+        await runners[0].ends(0)
+        assert [agent.state for agent in desk.broker.agents()] == [
+            AgentState.IDLE,
+            AgentState.BUSY,
+        ]
+        second = await desk.start()
+        assert second.agent_ids == ("a1",)
+        await runners[1].ends(0)
+        await desk.settled()
+        # The end of the first run does not take the agent from the second.
+        assert desk.broker.agents()[0].run_id == second.run_id
+
+    at_desk(use)
+
+
 def test_a_runner_that_missed_the_order_gets_it_again(at_desk):
     """Ready for a cycle that has begun is answered at once, on the stream that asks."""
 
@@ -1083,14 +1106,24 @@ def test_an_end_that_could_not_be_stored_is_stored_later(at_desk, monkeypatch):
         runner = await desk.runner(run)
         runner.ready(1)
         await desk.settled()
-        failing = desk.broker._store = Failing(desk.store, "save_run")
+        stored = asyncio.Event()
+
+        class Recovering(Failing):
+            async def save_run(self, record):
+                if self.names:
+                    raise StoreError("the disk is full")
+                await self.inner.save_run(record)
+                stored.set()
+
+        failing = desk.broker._store = Recovering(desk.store, "disk")
         await runner.ends()
         assert (await desk.over(run)).state is RunState.FINISHED
         assert (await desk.broker.get_summary(run.run_id)).state is RunState.FINISHED
         assert (await desk.store.get_run(run.run_id)).state is RunState.RUNNING
         failing.names.clear()
-        while desk.broker.info().active_runs:
-            await asyncio.sleep(0)
+        await stored.wait()
+        await asyncio.sleep(0)
+        assert desk.broker.info().active_runs == 0
         assert (await desk.store.get_run(run.run_id)).state is RunState.FINISHED
         assert (await desk.broker.get_summary(run.run_id)).state is RunState.FINISHED
 

@@ -844,7 +844,6 @@ def test_the_relay_wants_a_token(metadata):
 
     async def use(home):
         stream = home.stream(metadata=metadata)
-        await stream.say(open={})
         assert await stream.kind() is grpc.StatusCode.UNAUTHENTICATED
         request = runner_pb2.GetAssignmentRequest(source=home.source)
         with pytest.raises(grpc.aio.AioRpcError) as caught:

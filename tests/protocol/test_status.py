@@ -161,7 +161,7 @@ def test_a_defect_is_logged_whole_and_shown_as_internal(streaming, caplog):
     assert type(status.from_rpc_error(caught)) is errors.LoadgrpcError
 
 
-@pytest.mark.parametrize("code", ["DEADLINE_EXCEEDED", "CANCELLED"])
+@pytest.mark.parametrize("code", ["DEADLINE_EXCEEDED", "CANCELLED", "INTERNAL"])
 def test_calls_cut_off_are_unavailable(code):
     """A call that was not answered means that the other side could not be asked."""
     metadata = grpc.aio.Metadata()

@@ -1,13 +1,25 @@
-"""What the runner's tests share: a clock that stands until moved, a sink, a scripted server."""
+"""What the runner's tests share.
+
+A clock that stands until moved, a sink, a scripted server, and sessions that are told the same
+and compared.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import datetime
+import pickle
 import socket
+import ssl
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 
 import pytest
+import requests
+
+from loadgrpc.runner.lane import Lane
+from loadgrpc.runner.session import Session
 
 MS = 1_000_000
 
@@ -111,6 +123,10 @@ class ScriptedServer:
             data = connection.recv(65536)
             body += data
             request += data
+        while b"\r\ntransfer-encoding: chunked\r\n" in head.lower() + b"\r\n" and not (
+            request.endswith(b"0\r\n\r\n")
+        ):
+            request += connection.recv(65536)
         self.requests.append(request)
         target = head.split(b" ")[1].decode()
         script = self.scripts[target.partition("?")[0]]
@@ -164,3 +180,232 @@ def server(servers: Callable[[], ScriptedServer]) -> ScriptedServer:
 def answer_fixture() -> Callable[..., bytes]:
     """Makes the bytes of an answer."""
     return answer
+
+
+@pytest.fixture(scope="session")
+def certificate(tool, tmp_path_factory):
+    """A self-signed certificate for localhost and 127.0.0.1: (certificate, key)."""
+    folder = tmp_path_factory.mktemp("tls")
+    command = [tool("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    command += ["-keyout", folder / "key.pem", "-out", folder / "cert.pem", "-subj"]
+    command += ["/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    subprocess.run(command, check=True, capture_output=True)
+    return folder / "cert.pem", folder / "key.pem"
+
+
+def speak_tls(server: ScriptedServer, certificate) -> None:
+    """Let a scripted server speak TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    server.wrap = lambda connection: context.wrap_socket(connection, server_side=True)
+
+
+class Stage:
+    """What a scenario is told to play on: a session, a server, and notes of what was seen."""
+
+    def __init__(self, session, server, scheme, clock, patch) -> None:
+        self.session = session
+        self.server = server
+        self.scheme = scheme
+        self.clock = clock
+        self.patch = patch
+        self.seen: list[object] = []
+        self.roads = ""
+
+    def url(self, path: str = "/", host: str = "127.0.0.1") -> str:
+        return f"{self.scheme}://{host}:{self.server.port}{path}"
+
+    def on(self, path: str, script) -> None:
+        """What the server answers there: bytes, or a function as ScriptedServer has it."""
+        self.server.scripts[path] = script
+
+    def note(self, what: object) -> None:
+        """Something more that has to be the same for all."""
+        self.seen.append(what)
+
+    def request(self, method: str, url: object = "/", **kwargs) -> requests.Response | None:
+        """A call, noted with all that came of it; None when it raised."""
+        if isinstance(url, str) and url.startswith("/"):
+            url = self.url(url)
+        before = Taken.count
+        try:
+            response = self.session.request(method, url, **kwargs)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it has to be the same
+            self.note((type(error), type(getattr(error, "request", None))))
+            response = None
+        else:
+            self.note(portrait(response))
+        self.note(jar_portrait(self.session.cookies))
+        self.roads += "s" if Taken.count == before else Taken.how
+        return response
+
+    def get(self, url: object = "/", **kwargs) -> requests.Response | None:
+        return self.request("GET", url, **kwargs)
+
+    def post(self, url: object = "/", **kwargs) -> requests.Response | None:
+        return self.request("POST", url, **kwargs)
+
+    def thrice(self, url: object = "/", method: str = "GET", **kwargs) -> None:
+        for _ in range(3):
+            self.request(method, url, **kwargs)
+
+
+class Taken:
+    """How often the fast lane was taken, and what came of it last."""
+
+    count = 0
+    how = ""
+
+
+@pytest.fixture
+def watch_the_lane(monkeypatch) -> None:
+    """Notes in `Taken` each exchange of the lane: l done by it, r resumed, x raised."""
+    exchange = Lane._exchange
+
+    def noted(*args):
+        Taken.count += 1
+        Taken.how = "x"
+        answer, resumed = exchange(*args)
+        Taken.how = "l" if resumed is None else "r"
+        return answer, resumed
+
+    monkeypatch.setattr(Lane, "_exchange", noted)
+
+
+class Triplets:
+    """Plays a scenario on Requests' own Session, on ours without the lane, and on ours."""
+
+    def __init__(self, server, scheme, cafile, settle) -> None:
+        self.server = server
+        self.scheme = scheme
+        self.cafile = cafile
+        self.settle = settle
+
+    def play(self, scenario, kind: str) -> tuple[Stage, list, list, int]:
+        self.server.scripts.clear()
+        self.server.requests.clear()
+        connections = self.server.connections
+        hits, clock = HitList(), ManualClock()
+        with pytest.MonkeyPatch.context() as patch:
+            self.settle(patch)
+            with requests.Session() if kind == "stock" else Session() as session:
+                if self.cafile:
+                    session.verify = self.cafile
+                if kind != "stock":
+                    session.bind(hits, clock)
+                if kind == "slow":
+                    session._lane = None
+                stage = Stage(session, self.server, self.scheme, clock, patch)
+                stage.on("/", answer(b"hello", Content_Type="text/plain; charset=utf-8"))
+                scenario(stage)
+        return stage, list(self.server.requests), hits, self.server.connections - connections
+
+    def check(self, scenario, roads: str | None = None, *, connections: bool = True) -> str:
+        """All see the same; `roads`, call by call: s slow, l lane, r resumed, x raised."""
+        stock, stock_requests, _, stock_connections = self.play(scenario, "stock")
+        slow, slow_requests, slow_hits, _ = self.play(scenario, "slow")
+        lane, lane_requests, lane_hits, lane_connections = self.play(scenario, "lane")
+        assert slow.roads == "s" * len(slow.roads)
+        for number, (ours, theirs) in enumerate(zip(lane.seen, stock.seen, strict=True)):
+            assert ours == theirs, f"observation {number} of {lane.roads}"
+        assert lane_requests == stock_requests == slow_requests
+        assert slow.seen == stock.seen
+        assert lane_hits == slow_hits
+        if connections:
+            assert lane_connections == stock_connections
+        if roads is not None:
+            assert lane.roads == roads
+        return lane.roads
+
+
+def portrait(response: requests.Response) -> dict[str, object]:
+    """All that a test can see of a response, for comparison."""
+    raw = response.raw
+    pickled: object
+    try:
+        thawed = pickle.loads(pickle.dumps(response))  # noqa: S301 - our own
+    except (pickle.PicklingError, TypeError, AttributeError) as error:  # a hook, say
+        pickled = type(error)
+    else:
+        assert type(thawed) is requests.Response
+        pickled = _thawed_portrait(thawed)
+    return {
+        **_thawed_portrait(response),
+        "pickled": pickled,
+        "history": [portrait(step) for step in response.history],
+        "next": None if response.next is None else request_portrait(response.next),
+        "connection": type(response.connection),
+        "lines": list(response.iter_lines()),
+        "pieces": list(response.iter_content(3)),
+        "raw": {
+            "status": raw.status,
+            "reason": raw.reason,
+            "version": (raw.version, raw.version_string),
+            "headers": list(raw.headers.items()),
+            "read": (raw.tell(), raw.read(), raw.data, raw.closed),
+            "chunked": raw.chunked,
+            "original": (raw._original_response.version, raw._original_response.msg.items()),
+            "retries": raw.retries.total,
+            "url": raw.url,
+        },
+    }
+
+
+def _thawed_portrait(response: requests.Response) -> dict[str, object]:
+    return {
+        "status": response.status_code,
+        "reason": response.reason,
+        "url": response.url,
+        "headers": list(response.headers.items()),
+        "content": response.content,
+        "encoding": response.encoding,
+        "text": response.text,
+        "cookies": jar_portrait(response.cookies),
+        "elapsed": type(response.elapsed) is datetime.timedelta,
+        "ok": (response.ok, bool(response), repr(response)),
+        "redirect": (response.is_redirect, response.is_permanent_redirect),
+        "links": response.links,
+        "history": len(response.history),
+        "request": request_portrait(response.request),
+    }
+
+
+def request_portrait(request: requests.PreparedRequest) -> dict[str, object]:
+    """All that a test can see of a prepared request."""
+    plain = isinstance(request.body, (str, bytes, type(None)))
+    return {
+        "line": (request.method, request.url, request.path_url),
+        "headers": list(request.headers.items()),
+        "body": request.body if plain else type(request.body),
+        "cookies": jar_portrait(request._cookies),
+        "hooks": {event: len(hooks) for event, hooks in request.hooks.items()},
+    }
+
+
+def jar_portrait(jar) -> list[object]:
+    """The cookies of a jar; of when they expire only whether, as each run has its own time."""
+    return [
+        {**vars(cookie), "expires": cookie.expires is not None} if vars(cookie) else cookie
+        for cookie in (jar if jar is not None else ())
+    ]
+
+
+@pytest.fixture(params=["http", "https"])
+def triplets(request, server, tmp_path, watch_the_lane):
+    """Compares three sessions on a scripted server, which speaks HTTP, and then TLS."""
+    cafile = None
+    if request.param == "https":
+        certificate = request.getfixturevalue("certificate")
+        speak_tls(server, certificate)
+        cafile = str(certificate[0])
+
+    def settle(patch) -> None:
+        """An environment in which nothing is set that Requests looks at."""
+        for word in ("http", "https", "all", "no"):
+            patch.delenv(f"{word}_proxy", raising=False)
+            patch.delenv(f"{word}_proxy".upper(), raising=False)
+        for word in ("NETRC", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+            patch.delenv(word, raising=False)
+        patch.setenv("HOME", str(tmp_path))
+
+    return Triplets(server, request.param, cafile, settle)

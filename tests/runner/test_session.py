@@ -603,17 +603,6 @@ def test_a_proxy_that_is_not_there_is_a_hit(session, hits, closed_port):
 # TLS.
 
 
-@pytest.fixture(scope="module")
-def certificate(tool, tmp_path_factory):
-    """A self-signed certificate for localhost and 127.0.0.1: (certificate, key)."""
-    folder = tmp_path_factory.mktemp("tls")
-    command = [tool("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
-    command += ["-keyout", folder / "key.pem", "-out", folder / "cert.pem", "-subj"]
-    command += ["/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-    subprocess.run(command, check=True, capture_output=True)
-    return folder / "cert.pem", folder / "key.pem"
-
-
 @pytest.fixture
 def tls(server, certificate):
     """The scripted server, speaking TLS."""

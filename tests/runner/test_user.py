@@ -37,6 +37,13 @@ class Recorded(list):
         self.counters.append(entry)
 
 
+@pytest.fixture(params=["plainly", "by unittest"], autouse=True)
+def way(request, monkeypatch):
+    """Everything holds in both ways of running an iteration."""
+    if request.param == "by unittest":
+        monkeypatch.setattr("loadgrpc.runner.user._is_plain", lambda *_: False)
+
+
 @pytest.fixture
 def recorder():
     """What the user under test recorded."""

@@ -2,20 +2,22 @@
 
 Truth is `delay_server.c`: it delays each answer as it is told, and notes how long it really
 took from receiving a request to having sent the answer. How loaded the generator is depends
-on the number of users: as many as make 30, 60 and 80 % of what the core can do. wrk runs with
-the same connections beside it. A server lives for one measurement.
+on the number of users: as many as make 30, 60 and 80 % of the rate that the core can do. wrk
+runs with the same connections beside it. A server lives for one measurement.
 """
 
 from __future__ import annotations
 
 import fnmatch
 import re
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,10 +38,19 @@ LEVELS: Final = (30, 60, 80)
 """Per cent of what the core can do."""
 CAPACITY_USERS: Final = 200
 ROUNDS: Final = 3
+CALIBRATIONS: Final = 1
+MOST_TIMES: Final = 1.3
+"""How often the number of users is mended, and how far it may grow."""
 SPAWN_S: Final = 1.0
 """Users start within so long: all at once they would stay in step."""
 LOOK_EVERY_S: Final = 0.1
+FROM_SHARE: Final = 0.7
+TO_SHARE: Final = 0.3
+"""Where the middle of a load is: so many times its length before its end."""
 END_S: Final = 60.0
+
+Command = Callable[[int, int, int], list[str]]
+"""From port, users and seconds."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +78,9 @@ class Accuracy:
     """What the third part found."""
 
     capacity: float = 0.0
-    """Hits a second without delay."""
+    """Hits a second without delay, in the best of the rounds."""
     users: dict[str, int] = field(default_factory=dict)
-    """By level."""
+    """By level, in per cent."""
     loadgrpc: dict[str, list[Comparison]] = field(default_factory=dict)
     """By level, one for each round."""
     wrk: dict[str, list[Comparison]] = field(default_factory=dict)
@@ -86,40 +97,64 @@ class _Server:
 
 def measure(cores: Cores, *, seconds: int, rounds: int, only: Sequence[str]) -> Accuracy:
     """All of it, or the LEVEL/TOOL pairs that `only` names, as `60/wrk`."""
-    wrk, _ = peers.provide({"wrk"})
+    there, _ = peers.provide({"wrk"})
     program = _build()
     stay_on(cores.server)
+    tools: list[tuple[str, Command, Callable[[str], Said]]]
+    tools = [("loadgrpc", _loadgrpc, said_by_loadgrpc)]
+    if "wrk" in there:
+        tools.append(("wrk", partial(_wrk, there["wrk"].path), said_by_wrk))
     result = Accuracy()
-    with _serving(program, cores, NO_DELAY) as server:
-        _, output, _, took_s = _watched(cores, _loadgrpc(server.port, CAPACITY_USERS, seconds))
-    result.capacity = float(last_json(output)["hits"]["rate"])
+    for _ in range(min(rounds, ROUNDS)):
+        with _serving(program, cores, NO_DELAY) as server:
+            output, _ = _watched(cores, _loadgrpc(server.port, CAPACITY_USERS, seconds), seconds)
+        result.capacity = max(result.capacity, float(last_json(output)["hits"]["rate"]))
     print(f"accuracy  the core can do {result.capacity:,.0f} hits/s", flush=True)
+    for percent in LEVELS:
+        wanted = result.capacity * percent / 100
+        result.users[str(percent)] = _users_for(program, cores, wanted, seconds)
     for number in range(1, min(rounds, ROUNDS) + 1):
-        for level in LEVELS:
-            users = max(1, round(result.capacity * level / 100 * MEAN_DELAY_S))
-            result.users[str(level)] = users
-            tools: list[tuple[str, Callable[[int], list[str]], Callable[[str], Said]]] = [
-                ("loadgrpc", lambda port: _loadgrpc(port, users, seconds), said_by_loadgrpc)
-            ]
-            if "wrk" in wrk:
-                tools.append(
-                    ("wrk", lambda port: _wrk(wrk["wrk"].path, port, users, seconds), said_by_wrk)
-                )
+        for level, users in result.users.items():
             for name, command, parse in tools:
                 key = f"{level}/{name}"
                 if only and not any(fnmatch.fnmatch(key, word) for word in only):
                     continue
-                with _serving(program, cores, DELAYS) as server:
-                    code, output, cpu, took_s = _watched(cores, command(server.port))
-                if code:
-                    raise RuntimeError(f"{key} ended with {code}:\n{output[-2000:]}")
-                true = Said(*(nearest_rank(server.elapsed_ns, q) / 1e6 for q in (0.5, 0.99)))
-                rate = len(server.elapsed_ns) / took_s
-                comparison = Comparison(parse(output), true, rate, cpu)
+                said, elapsed_ns, cpu = _once(program, cores, command, users, seconds)
+                true = Said(*(nearest_rank(elapsed_ns, q) / 1e6 for q in (0.5, 0.99)))
+                rate = len(elapsed_ns) / _full_load_s(command, seconds)
+                comparison = Comparison(parse(said), true, rate, cpu)
                 by_level = result.wrk if name == "wrk" else result.loadgrpc
-                by_level.setdefault(str(level), []).append(comparison)
+                by_level.setdefault(level, []).append(comparison)
                 print(f"round {number}  {key} with {users} users: {comparison}", flush=True)
     return result
+
+
+def _users_for(program: Path, cores: Cores, wanted: float, seconds: int) -> int:
+    """As many users as make so many hits a second.
+
+    Users wait for the delay and, the more there are, for each other: so what a number of them
+    makes is tried, and the number mended.
+    """
+    users = first = max(1, round(wanted * MEAN_DELAY_S))
+    for _ in range(CALIBRATIONS):
+        _, elapsed_ns, _ = _once(program, cores, _loadgrpc, users, seconds)
+        rate = len(elapsed_ns) / _full_load_s(_loadgrpc, seconds)
+        users = max(1, round(min(MOST_TIMES * first, users * wanted / max(rate, 1.0))))
+    return users
+
+
+def _full_load_s(command: Command, seconds: int) -> float:
+    """The seconds that a load is worth, when its users do not start all at once."""
+    return seconds - SPAWN_S / 2 if command is _loadgrpc else seconds
+
+
+def _once(
+    program: Path, cores: Cores, command: Command, users: int, seconds: int
+) -> tuple[str, NDArray[np.uint64], float]:
+    """What a generator printed, what the server noted, and the generator's processor share."""
+    with _serving(program, cores, DELAYS) as server:
+        output, cpu = _watched(cores, command(server.port, users, seconds), seconds)
+    return output, server.elapsed_ns, cpu
 
 
 def _build() -> Path:
@@ -159,32 +194,47 @@ def _wrk(program: str, port: int, users: int, seconds: int) -> list[str]:
     return [program, "-t1", f"-c{users}", f"-d{seconds}s", "--latency", where]
 
 
-def _watched(cores: Cores, command: Sequence[str]) -> tuple[int, str, float, float]:
-    """Runs a generator; exit code, output, processor seconds a second, and seconds.
+def _watched(cores: Cores, command: Sequence[str], seconds: int) -> tuple[str, float]:
+    """Runs a generator; its output, and its processor seconds a second.
 
-    The seconds are those in which it was busy, from the first to the last look that found it
-    using at least a tenth of the core.
+    These are taken around the middle of its load, which ends shortly before it does itself.
+
+    Raises:
+        RuntimeError: it did not go well.
     """
-    with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        log = Path(name) / "output"
-        with (
-            (Path(name) / "errors").open("wb") as errors,
-            process.captured(
-                pinned(cores.load, command),
-                log=log,
-                errors=errors,
-                cwd=LOADS,
-                env=process.environment({}),
-            ) as popen,
-        ):
-            looks: list[tuple[float, float]] = []
-            deadline = time.monotonic() + 20 * END_S
-            while popen.poll() is None and time.monotonic() < deadline:
-                used_s = sum(one.cpu_s for one in process.tree(popen.pid))
-                looks.append((time.monotonic(), used_s))
-                time.sleep(LOOK_EVERY_S)
-            code = popen.wait(END_S)
-        return code, log.read_text(), 0.0, 0.0
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        popen = subprocess.Popen(
+            pinned(cores.load, command),
+            cwd=LOADS,
+            env=process.environment({}),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=errors,
+        )
+        looks: list[tuple[float, float]] = []
+        deadline = time.monotonic() + seconds + END_S
+        while popen.poll() is None:
+            if time.monotonic() > deadline:
+                popen.kill()
+            used_s = sum(one.cpu_s for one in process.tree(popen.pid))
+            looks.append((time.monotonic(), used_s))
+            time.sleep(LOOK_EVERY_S)
+        ended_s = time.monotonic()
+        output.seek(0)
+        errors.seek(0)
+        text = output.read().decode(errors="replace")
+        if popen.returncode:
+            words = errors.read().decode(errors="replace") or text
+            raise RuntimeError(f"{command} ended with {popen.returncode}:\n{words[-2000:]}")
+    middle = [
+        look
+        for look in looks
+        if ended_s - FROM_SHARE * seconds <= look[0] <= ended_s - TO_SHARE * seconds
+    ]
+    if len(middle) < 2:  # noqa: PLR2004 - a difference needs two
+        return text, 0.0
+    (first_s, before_s), (last_s, after_s) = middle[0], middle[-1]
+    return text, (after_s - before_s) / (last_s - first_s)
 
 
 def said_by_loadgrpc(text: str) -> Said:

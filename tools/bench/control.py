@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import resource
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -35,40 +35,62 @@ class Control:
 
 def measure(cores: Cores, *, seconds: int, rounds: int, only: Sequence[str]) -> Control:
     """All of it, or what `only` names: columns, rows, agents, share, memory, growth."""
-
-    def wanted(name: str) -> bool:
-        chosen = not only or any(fnmatch.fnmatch(name, word.partition("/")[0]) for word in only)
-        if chosen:
-            print(f"control  {name} …", flush=True)
-        return chosen
-
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     found = Control()
-    times = min(rounds, INGEST_ROUNDS)
     stay_on(cores.load)  # we are what sends
-    if wanted("columns"):
-        found.columns = ingest.ingest(cores, ingest.COLUMNS, seconds=seconds, rounds=times)
-        print(found.columns, flush=True)
-    if wanted("rows"):
-        found.rows = ingest.ingest(cores, ingest.ROWS, seconds=seconds, rounds=times)
-        print(found.rows, flush=True)
-    if wanted("agents"):
-        found.fleet = ingest.many_agents(cores, agents=AGENTS, seconds=3 * seconds)
-        print(found.fleet, flush=True)
+    _do(_sending(found, cores, seconds, min(rounds, INGEST_ROUNDS)), only)
     stay_on(cores.server)  # we only look
-    with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        with nginx.serving(Path(name), cores.server) as server:
-            if wanted("share"):
-                found.share = usage.share(cores, server, seconds=3 * seconds)
-                print(found.share, flush=True)
-            if wanted("memory"):
-                for kind, test in usage.MEMORY_TESTS.items():
-                    found.user_kib[kind] = usage.user_kib(cores, server, test)
-                    print(f"{kind}: {found.user_kib[kind]:.1f} KiB", flush=True)
-            if wanted("growth"):
-                hits = HITS_PER_SECOND_ASKED * seconds
-                for kind, test in usage.GROWTH_TESTS.items():
-                    found.growth[kind] = usage.growth(cores, server, test, hits)
-                    print(f"{kind}: {found.growth[kind]}", flush=True)
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-") as name,
+        nginx.serving(Path(name), cores.server) as server,
+    ):
+        _do(_looking(found, cores, server, seconds), only)
     return found
+
+
+def _do(steps: dict[str, Callable[[], object]], only: Sequence[str]) -> None:
+    """Takes the steps that are wanted, and tells what each found."""
+    for name, step in steps.items():
+        if not only or any(fnmatch.fnmatch(name, word.partition("/")[0]) for word in only):
+            print(f"control  {name} …", flush=True)
+            print(f"control  {name}: {step()}", flush=True)
+
+
+def _sending(
+    found: Control, cores: Cores, seconds: int, rounds: int
+) -> dict[str, Callable[[], object]]:
+    def columns() -> object:
+        found.columns = ingest.ingest(cores, ingest.COLUMNS, seconds=seconds, rounds=rounds)
+        return found.columns
+
+    def rows() -> object:
+        found.rows = ingest.ingest(cores, ingest.ROWS, seconds=seconds, rounds=rounds)
+        return found.rows
+
+    def agents() -> object:
+        found.fleet = ingest.many_agents(cores, agents=AGENTS, seconds=3 * seconds)
+        return f"{found.fleet.broker_cores:.2f} cores, delay up to {max(found.fleet.delays_s):.2f}s"
+
+    return {"columns": columns, "rows": rows, "agents": agents}
+
+
+def _looking(
+    found: Control, cores: Cores, server: nginx.Server, seconds: int
+) -> dict[str, Callable[[], object]]:
+    def share() -> object:
+        found.share = usage.share(cores, server, seconds=3 * seconds)
+        return found.share
+
+    def memory() -> object:
+        for kind, test in usage.MEMORY_TESTS.items():
+            found.user_kib[kind] = usage.user_kib(cores, server, test)
+        return found.user_kib
+
+    def growth() -> object:
+        for kind, test in usage.GROWTH_TESTS.items():
+            hits = HITS_PER_SECOND_ASKED * seconds
+            found.growth[kind] = usage.growth(cores, server, test, hits)
+        return found.growth
+
+    return {"share": share, "memory": memory, "growth": growth}

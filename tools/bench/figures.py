@@ -6,6 +6,7 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -64,11 +65,7 @@ def steady_rate(counts: Sequence[Count], seconds: float, warm_s: float) -> float
         return None
     inside = [count for count in counts if began + warm_s <= count.at_s <= began + seconds]
     # A tool that ends early, as by its own clock it may, must not count as idle.
-    grown = [
-        after
-        for before, after in zip(inside, inside[1:], strict=False)
-        if after.requests > before.requests
-    ]
+    grown = [after for before, after in pairwise(inside) if after.requests > before.requests]
     if not grown:
         return None
     first, last = inside[0], grown[-1]

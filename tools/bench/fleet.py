@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import grpc.aio
 import numpy as np
@@ -19,7 +19,6 @@ from loadgrpc.v1 import (
     fleet_pb2,
     fleet_pb2_grpc,
     runner_pb2,
-    runner_pb2_grpc,
 )
 
 RUNNER_ID: Final = "runner-1"
@@ -109,7 +108,7 @@ class SimulatedAgent:
         self.acked = 0
         """Everything up to this number is in the broker's store."""
 
-    async def __aenter__(self) -> SimulatedAgent:
+    async def __aenter__(self) -> Self:
         self._fleet = fleet_pb2_grpc.FleetServiceStub(self._channel).Connect()
         register = fleet_pb2.Register(agent_id=self.agent_id, hostname="simulated", cores=1)
         await self._fleet.write(fleet_pb2.ConnectRequest(register=register))

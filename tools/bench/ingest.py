@@ -30,6 +30,7 @@ WINDOW: Final = 12
 """Batches sent and not yet acked: fewer bytes than the broker permits."""
 SMALL_BATCH: Final = 20
 """Hits of each agent's batch."""
+MOMENT_S: Final = 0.1
 WARM_S: Final = 2.0
 TEST: Final = "simulated.Simulated.test"
 
@@ -72,7 +73,7 @@ class Fleet:
     broker_cores: float
     """Processor seconds of the broker in a second."""
     delays_s: list[float]
-    """For each second, how long after its end a watcher had all its hits."""
+    """For moments all through the run, how long after each a watcher had all hits sent by then."""
     sent: int
     counted: int
 
@@ -149,8 +150,8 @@ async def _publish(
 
 async def _ended(client: Client, run: Run) -> Summary:
     """The summary of a run, once it is over."""
-    while not (await client.get_run(run.run_id)).state.final:
-        await asyncio.sleep(0.05)
+    async for _ in client.watch_run(run.run_id):
+        pass  # the stream ends with the run
     return await client.get_summary(run.run_id)
 
 
@@ -209,23 +210,26 @@ async def _many_agents(cores: Cores, count: int, seconds: int) -> Fleet:
 async def _watch(client: Client, run: Run, seen: list[tuple[float, int]]) -> None:
     async for news in client.watch_run(run.run_id):
         if isinstance(news, Progress):
-            seen.append((time.monotonic(), news.hits))
+            seen.append((time.monotonic(), news.hits))  # noqa: PERF401 - each at its moment
 
 
-def delays(
-    sent: Sequence[tuple[float, int]], seen: Sequence[tuple[float, int]]
-) -> list[float]:
-    """For each whole second of sending, how long after its end all its hits were seen.
+def delays(sent: Sequence[tuple[float, int]], seen: Sequence[tuple[float, int]]) -> list[float]:
+    """For moments MOMENT_S apart, how long after each all hits sent until then were seen.
 
-    `sent` has moments and hits, `seen` moments and the sum of hits so far; both in the order
-    of time. Pure.
+    A second of the run may end at any of them. `sent` has moments and hits, `seen` moments and
+    the sum of hits so far; both in the order of time. Pure.
     """
     found = []
-    began_s = sent[0][0]
-    for second in range(1, int(sent[-1][0] - began_s) + 1):
-        end_s = began_s + second
-        total = sum(hits for at_s, hits in sent if at_s <= end_s)
-        first = next((at_s for at_s, hits in seen if hits >= total), None)
-        if first is not None:
-            found.append(max(0.0, first - end_s))
+    moment_s, last_s = sent[0][0], sent[-1][0]
+    total = 0
+    waiting = iter(sent)
+    following = next(waiting, None)
+    while moment_s <= last_s:
+        while following is not None and following[0] <= moment_s:
+            total += following[1]
+            following = next(waiting, None)
+        first_s = next((at_s for at_s, hits in seen if hits >= total), None)
+        if first_s is not None:
+            found.append(max(0.0, first_s - moment_s))
+        moment_s += MOMENT_S
     return found

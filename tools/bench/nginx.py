@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from bench import process
 from bench.cores import pinned
@@ -149,7 +149,7 @@ class Counter:
         self._thread = threading.Thread(target=self._work)
         self.counts: list[Count] = []
 
-    def __enter__(self) -> Counter:
+    def __enter__(self) -> Self:
         self._look()
         self._thread.start()
         return self

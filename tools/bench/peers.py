@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -122,9 +123,6 @@ def _version(peer: Peer, path: str) -> str:
 
 
 def version_in(text: str) -> str:
-    """The first word of `text` that looks like a version."""
-    for word in text.replace(",", " ").split():
-        stripped = word.lstrip("v")
-        if stripped[:1].isdigit() and "." in stripped:
-            return stripped
-    return "unknown"
+    """The first thing in `text` that looks like a version."""
+    match = re.search(r"\d+\.\d+[\w.]*", text)
+    return match[0] if match else "unknown"

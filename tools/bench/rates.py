@@ -76,21 +76,23 @@ def measure(cores: Cores, *, rounds: int, seconds: int, only: Sequence[str]) -> 
     found.versions = {program: peer.version for program, peer in there.items()}
     wanted = [(case, tool) for case, tool in wanted if tool.program not in found.left_out]
     stay_on(cores.server)
-    with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        with nginx.serving(Path(name), cores.server) as server:
-            for number in range(1, rounds + 1):
-                for case, tool in wanted:
-                    program = there[tool.program].path if tool.program else ""
-                    base = server.base(https=case.https)
-                    load = Load(case, base, server.certificate, seconds)
-                    rate, problem = _measure(server, cores, tool, program, load)
-                    key = f"{case.name}/{tool.name}"
-                    if rate is not None:
-                        found.rates.setdefault(case.name, {}).setdefault(tool.name, []).append(rate)
-                    if problem:
-                        found.problems[key] = problem
-                    told = f"{rate:,.0f}/s" if rate is not None else "nothing"
-                    print(f"round {number}  {key:32} {told} {problem}", flush=True)
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-") as name,
+        nginx.serving(Path(name), cores.server) as server,
+    ):
+        for number in range(1, rounds + 1):
+            for case, tool in wanted:
+                program = there[tool.program].path if tool.program else ""
+                base = server.base(https=case.https)
+                load = Load(case, base, server.certificate, seconds)
+                rate, problem = _measure(server, cores, tool, program, load)
+                key = f"{case.name}/{tool.name}"
+                if rate is not None:
+                    found.rates.setdefault(case.name, {}).setdefault(tool.name, []).append(rate)
+                if problem:
+                    found.problems[key] = problem
+                told = f"{rate:,.0f}/s" if rate is not None else "nothing"
+                print(f"round {number}  {key:32} {told} {problem}", flush=True)
     return found
 
 
@@ -123,16 +125,12 @@ def _measure(
             output=output,
             errors=errors.read().decode(errors="replace"),
             counted=counter.total,
-            rate=steady_rate(
-                counter.counts, load.seconds, min(WARM_S, load.seconds * WARM_SHARE)
-            ),
+            rate=steady_rate(counter.counts, load.seconds, min(WARM_S, load.seconds * WARM_SHARE)),
         )
 
 
 @contextlib.contextmanager
-def _surroundings(
-    tool: Generator, cores: Cores, load: Load, folder: Path
-) -> Iterator[list[str]]:
+def _surroundings(tool: Generator, cores: Cores, load: Load, folder: Path) -> Iterator[list[str]]:
     """What has to run beside a tool; yields the options that this asks for."""
     if tool is not WITH_BROKER:
         yield []

@@ -141,9 +141,7 @@ def share(cores: Cores, server: nginx.Server, *, seconds: int) -> Share:
 
 def user_kib(cores: Cores, server: nginx.Server, test: str) -> float:
     """Memory of one more user after one request, its connection kept."""
-    few, many = (
-        _memory_with(cores, server, test, users) for users in (FEW_USERS, MANY_USERS)
-    )
+    few, many = (_memory_with(cores, server, test, users) for users in (FEW_USERS, MANY_USERS))
     return (many - few) / (MANY_USERS - FEW_USERS)
 
 
@@ -171,9 +169,7 @@ def growth(cores: Cores, server: nginx.Server, test: str, hits: int) -> Growth:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         environment = _environment(server)
         broker = stack.enter_context(cluster.broker(folder, cores.load))
-        agent = stack.enter_context(
-            cluster.agent(folder, cores.load, broker.endpoint, environment)
-        )
+        agent = stack.enter_context(cluster.agent(folder, cores.load, broker.endpoint, environment))
         counter = stack.enter_context(nginx.Counter(server))
         options = ["-u", "20", "-i", str(hits // 20), "-b", broker.endpoint]
         popen = stack.enter_context(_run(cores, test, environment, *options))

@@ -1,0 +1,348 @@
+"""The Python runner as its home sees it: the link and its user processes, on a real stream."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import asynccontextmanager
+
+import pytest
+
+from loadgrpc.model import Assignment, Cycle
+from loadgrpc.protocol import columns, convert
+from loadgrpc.protocol.transport import listen, new_server
+from loadgrpc.runner.link import EXIT_LOST, EXIT_NOT_LOADED, user_processes
+from loadgrpc.v1 import runner_pb2, runner_pb2_grpc
+
+TESTS = """
+import os, time, unittest
+
+class TestIt(unittest.TestCase):
+    done = 0
+    def test_pass(self):
+        pass
+    def test_slow(self):
+        time.sleep(60)
+    def test_one_dies(self):
+        try:
+            os.close(os.open("mark", os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            time.sleep(0.01)
+        else:
+            time.sleep(0.4)
+            os._exit(9)
+    def test_dies(self):
+        type(self).done += 1
+        if self.done == 4:
+            time.sleep(0.6)
+            os._exit(9)
+"""
+
+
+ONE_CYCLE = (Cycle(users=2, iterations=3),)
+
+
+class Home(runner_pb2_grpc.RunnerServiceServicer):
+    """A home that acks everything, and otherwise says what its test says."""
+
+    def __init__(self, assignment):
+        self.assignment = assignment
+        self.heard = asyncio.Queue()
+        self.answers = None
+        self.counted = 0
+        self.iterations = 0
+        self.users = []
+        self.tokens = set()
+
+    async def GetAssignment(self, request, context):  # noqa: N802 - the name in the proto
+        self.tokens |= {dict(context.invocation_metadata()).get("authorization")}
+        message = convert.assignment_to_proto(self.assignment)
+        return runner_pb2.GetAssignmentResponse(assignment=message)
+
+    async def PublishEvents(self, requests, context):  # noqa: N802
+        self.tokens |= {dict(context.invocation_metadata()).get("authorization")}
+        self.answers = asyncio.Queue()
+        reading = asyncio.create_task(self._read(requests))
+        try:
+            while (answer := await self.answers.get()) is not None:
+                yield answer
+        finally:
+            reading.cancel()
+
+    async def _read(self, requests):
+        async for request in requests:
+            kind = request.WhichOneof("message")
+            if kind == "open":
+                limits = {"max_unacked_batches": 8, "max_unacked_bytes": 1 << 20}
+                self.say(opened={"durable_sequence": self.counted, "limits": limits})
+            elif kind == "batch":
+                assert request.batch.first_sequence == self.counted + 1
+                self.counted += columns.size(request.batch)
+                decoded = columns.decode(request.batch, arrival_ns=1)
+                assert not decoded.violations
+                self.iterations += sum(len(block.label) for block in decoded.iterations)
+                if decoded.active_users is not None:
+                    self.users.append(decoded.active_users)
+                self.say(ack={"durable_sequence": self.counted})
+            self.heard.put_nowait((kind, getattr(request, kind)))
+
+    def say(self, **message):
+        """Answers."""
+        self.answers.put_nowait(runner_pb2.PublishEventsResponse(**message))
+
+    async def hear(self, wanted):
+        """The next message of a kind."""
+        while True:
+            kind, message = await self.heard.get()
+            if kind == wanted:
+                return message
+
+    async def lead(self, cycles):
+        """Leads the runner through its cycles to its end."""
+        for cycle in range(1, cycles + 1):
+            assert (await self.hear("ready")).cycle == cycle
+            self.say(start_cycle={"cycle": cycle})
+        finish = await self.hear("finish")
+        self.say(finished={})
+        return finish
+
+
+@asynccontextmanager
+async def running(home):
+    """A runner process that reports to `home`; its standard error is kept."""
+    server = await new_server([])
+    runner_pb2_grpc.add_RunnerServiceServicer_to_server(home, server)
+    endpoint = listen(server, "127.0.0.1:0")
+    await server.start()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "loadgrpc.runner.link",
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        env={
+            **os.environ,
+            "LOADGRPC_ENDPOINT": endpoint,
+            "LOADGRPC_TOKEN": "secret",
+            "LOADGRPC_RUN_ID": "r",
+            "LOADGRPC_AGENT_ID": "a",
+            "LOADGRPC_RUNNER_ID": "x",
+        },
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.communicate()
+        await server.stop(None)
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """`run(use, test, …)` runs a coroutine function with a Home and the runner's process."""
+    (tmp_path / "link_house_test.py").write_text(TESTS)
+    monkeypatch.chdir(tmp_path)
+
+    def with_runner(use, test="test_pass", cycles=ONE_CYCLE, **fields):
+        async def main():
+            home = Home(
+                Assignment(
+                    run_id="r",
+                    agent_id="a",
+                    test=f"link_house_test.TestIt.{test}",
+                    cycles=cycles,
+                    **{"processes": 2, **fields},
+                )
+            )
+            async with asyncio.timeout(30), running(home) as process:
+                return await use(home, process)
+
+        return asyncio.run(main())
+
+    return with_runner
+
+
+@pytest.mark.system
+def test_a_runner_from_ready_to_finish(run):
+    """It waits for each cycle, sends what its users did, finishes with totals, and exits with 0."""
+
+    async def use(home, process):
+        finish = await home.lead(2)
+        assert home.iterations == 3 * 3 + 1 * 2
+        assert finish.totals.events == home.counted
+        assert finish.totals.hits == 0
+        assert not finish.HasField("load_error")
+        assert await process.wait() == 0
+        assert home.tokens == {"Bearer secret"}
+
+    run(use, cycles=(Cycle(users=3, iterations=3), Cycle(users=1, iterations=2)))
+
+
+@pytest.mark.system
+def test_an_agent_without_users_goes_along(run):
+    """With no user at all a runner still is ready, finishes, and exits with 0."""
+
+    async def use(home, process):
+        finish = await home.lead(2)
+        assert (home.iterations, finish.totals.events) == (0, home.counted)
+        assert await process.wait() == 0
+
+    run(use, cycles=(Cycle(users=0, iterations=3), Cycle(users=0, duration_s=9.0)))
+
+
+@pytest.mark.system
+def test_a_test_that_cannot_be_loaded(run):
+    """The load error comes with `finish`, nothing was run, and the exit status is 107."""
+
+    async def use(home, process):
+        finish = await home.hear("finish")
+        assert finish.load_error.type == "TestNotLoaded"
+        assert "test_none" in finish.load_error.message
+        assert finish.totals.events == 0
+        home.say(finished={})
+        assert await process.wait() == EXIT_NOT_LOADED
+
+    run(use, "test_none")
+
+
+@pytest.mark.system
+def test_users_of_all_processes_are_told_together(run):
+    """The number of users is that of the runner, not of one of its processes."""
+
+    async def use(home, process):
+        await home.hear("ready")
+        home.say(start_cycle={"cycle": 1})
+        while 5 not in home.users:
+            await home.hear("batch")
+        assert max(home.users) == 5
+        home.say(stop={})
+        await home.hear("finish")
+        home.say(finished={})
+        assert await process.wait() == 0
+
+    run(use, "test_slow", (Cycle(users=5, iterations=1),))
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("when", ["waiting", "running"])
+@pytest.mark.parametrize("how", ["stop", "SIGTERM"])
+def test_a_runner_that_is_stopped_finishes(run, when, how):
+    """A stop or a SIGTERM ends users and cycles; what they did is delivered, and all is well."""
+
+    async def use(home, process):
+        await home.hear("ready")
+        if when == "running":
+            home.say(start_cycle={"cycle": 1})
+            while not home.users or not home.users[-1]:
+                await home.hear("batch")
+        if how == "stop":
+            home.say(stop={"stop_timeout": {"nanos": 1_000_000}})
+        else:
+            process.send_signal(signal.SIGTERM)
+        finish = await home.hear("finish")
+        home.say(finished={})
+        assert home.iterations == (2 if when == "running" else 0)
+        assert finish.totals.events == home.counted
+        assert await process.wait() == 0
+
+    cycles = (Cycle(users=2, iterations=1), Cycle(users=2, iterations=1))
+    run(use, "test_slow", cycles)
+
+
+@pytest.mark.system
+def test_a_runner_whose_run_is_over_ends(run):
+    """RUN_CLOSED ends the users at once, and the exit status says that it was no good end."""
+
+    async def use(home, process):
+        await home.hear("ready")
+        home.say(start_cycle={"cycle": 1})
+        await home.hear("batch")
+        home.say(run_closed={})
+        assert await process.wait() == EXIT_LOST
+        assert b"the run is over" in await process.stderr.read()
+
+    run(use, "test_slow")
+
+
+@pytest.mark.system
+def test_a_runner_ends_with_its_agent(run):
+    """When nobody holds its standard input any more, a runner and its users are gone."""
+
+    async def use(home, process):
+        await home.hear("ready")
+        home.say(start_cycle={"cycle": 1})
+        await home.hear("batch")
+        process.stdin.close()
+        assert await process.wait() == EXIT_LOST
+
+    run(use, "test_slow")
+
+
+@pytest.mark.system
+def test_what_a_dead_process_had_sent_is_delivered(run):
+    """A user process that dies costs the part, but not what it handed over before."""
+
+    async def use(home, process):
+        await home.hear("ready")
+        home.say(start_cycle={"cycle": 1})
+        words = (await process.stderr.read()).decode().splitlines()
+        assert await process.wait() == EXIT_LOST
+        assert words[-1] == "user process 1 of 1 ended with status 9"
+        assert home.iterations == 3
+
+    run(use, "test_dies", (Cycle(users=1, iterations=10),), processes=1)
+
+
+@pytest.mark.system
+def test_the_others_end_with_a_dead_process(run):
+    """When one user process dies the load of the others ends with it, and is not waited for."""
+
+    async def use(home, process):
+        await home.hear("ready")
+        home.say(start_cycle={"cycle": 1})
+        words = (await process.stderr.read()).decode().splitlines()
+        assert await process.wait() == EXIT_LOST
+        assert "of 2 ended with status 9" in words[-1]
+        assert home.iterations > 0
+
+    began = time.monotonic()
+    run(use, "test_one_dies", (Cycle(users=2, duration_s=60.0),))
+    assert time.monotonic() - began < 8
+
+
+@pytest.mark.system
+def test_a_stream_that_breaks_costs_nothing(run):
+    """The runner opens another stream, goes on after what is stored, and finishes there."""
+
+    async def use(home, process):
+        await home.hear("ready")
+        home.answers.put_nowait(None)
+        finish = await home.lead(1)
+        assert home.iterations == 6
+        assert finish.totals.events == home.counted
+        assert await process.wait() == 0
+
+    run(use)
+
+
+@pytest.mark.parametrize(
+    ("processes", "cores", "users", "expected"),
+    [
+        (0, 4, (10,), 4),
+        (0, 4, (2,), 2),
+        (3, 1, (10,), 3),
+        (8, 2, (1, 5, 2), 5),
+        (0, 4, (0,), 1),
+        (2, 4, (0, 0), 1),
+    ],
+)
+def test_how_many_processes(processes, cores, users, expected):
+    """As asked, or one a core; never more than the users of the largest cycle; at least one."""
+    cycles = tuple(Cycle(users=count, iterations=1) for count in users)
+    assignment = Assignment(run_id="r", agent_id="a", test="t", cycles=cycles, processes=processes)
+
+    assert user_processes(assignment, cores) == expected

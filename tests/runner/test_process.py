@@ -1,0 +1,263 @@
+"""A user process, as its link sees it: a child at the other end of a socket."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from loadgrpc.runner import pipe
+from loadgrpc.v1 import runner_pb2
+
+pytestmark = pytest.mark.system
+
+TESTS = """
+import time, unittest
+
+class Quiet(unittest.TestCase):
+    def test_pass(self):
+        pass
+    def test_slow(self):
+        time.sleep(60)
+
+class Classy(Quiet):
+    log = []
+    @classmethod
+    def setUpClass(cls):
+        cls.log.append("up")
+    def test_pass(self):
+        assert self.log == ["up"]
+
+class NoUp(Quiet):
+    @classmethod
+    def setUpClass(cls):
+        raise ValueError("no database")
+
+class NoDown(Quiet):
+    @classmethod
+    def tearDownClass(cls):
+        raise ValueError("no broom")
+"""
+
+
+class Child:
+    """A user process, and the link's end of its socket."""
+
+    def __init__(self, folder):
+        (folder / "process_house_test.py").write_text(TESTS)
+        ours, theirs = socket.socketpair()
+        self.socket = ours
+        self.socket.settimeout(20)
+        environment = {**os.environ, pipe.SOCKET_FD_ENV: str(theirs.fileno())}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "loadgrpc.runner"],
+            pass_fds=[theirs.fileno()],
+            env=environment,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        theirs.close()
+        self.reader = pipe.FrameReader()
+        self.frames = []
+        self.batches = []
+
+    def order(self, **message):
+        """Sends an order."""
+        self.socket.sendall(pipe.control(message))
+
+    def load(self, test, *, cycles=({"users": 2, "iterations": 3},), **share):
+        """Sends the order that makes it load a test."""
+        cycles = [{"iterations": 0, "duration_s": None, **cycle} for cycle in cycles]
+        share = {"first_user": 1, "processes": 1, "spawn_rate": 0.0, "stop_timeout_s": 5.0, **share}
+        test = f"process_house_test.{test}"
+        self.order(do="load", test=test, server_url="", cycles=cycles, **share)
+
+    def told(self, *kinds):
+        """The next message of one of these kinds; batches on the way are kept."""
+        while True:
+            while self.frames:
+                frame = self.frames.pop(0)
+                if frame.kind is pipe.Kind.BATCH:
+                    self.batches.append(frame)
+                elif (message := frame.control())["told"] in kinds:
+                    return message
+            data = self.socket.recv(1 << 16)
+            assert data, self.process.stderr.read()
+            self.frames += self.reader.feed(data)
+
+    def outcomes(self):
+        """How iterations ended, in all batches so far, by the number of the outcome."""
+        found = {}
+        for frame in self.batches:
+            batch = runner_pb2.EventBatch.FromString(frame.body)
+            for block in batch.test_blocks:
+                labels = block.label or bytes(block.count)
+                width = len(labels) // block.count
+                for at in range(block.count):
+                    label = int.from_bytes(labels[at * width : (at + 1) * width], "little")
+                    outcome = block.labels[label].outcome
+                    found[outcome] = found.get(outcome, 0) + 1
+        return found
+
+
+@pytest.fixture
+def child(tmp_path):
+    """A user process that waits for orders."""
+    child = Child(tmp_path)
+    yield child
+    child.socket.close()
+    child.process.kill()
+    child.process.wait()
+    child.process.stderr.close()
+
+
+def test_a_process_from_load_to_bye(child):
+    """It loads, lives its cycles one order at a time, and says what it produced in all."""
+    child.load(
+        "Quiet.test_pass", cycles=[{"users": 2, "iterations": 3}, {"users": 1, "iterations": 1}]
+    )
+    child.told("loaded")
+    for cycle, total in ((1, 6), (2, 7)):
+        child.order(do="start", cycle=cycle)
+        assert child.told("cycle_ended")["cycle"] == cycle
+        # What a cycle did is handed over before its end is told.
+        assert sum(frame.events for frame in child.batches) == total
+    child.order(do="leave")
+    bye = child.told("bye")
+    assert (bye["events"], bye["hits"]) == (7, 0)
+    assert child.outcomes() == {1: 7}
+    assert child.process.wait(10) == 0
+
+
+def test_a_process_lives_its_share_of_the_users(child):
+    """The second of three processes lives users 2 and 5 of five."""
+    child.load("Quiet.test_pass", cycles=[{"users": 5, "iterations": 1}], first_user=2, processes=3)
+    child.told("loaded")
+    child.order(do="start", cycle=1)
+    child.told("cycle_ended")
+    batches = [runner_pb2.EventBatch.FromString(frame.body) for frame in child.batches]
+    users = [user for batch in batches for block in batch.test_blocks for user in block.user]
+    assert sorted(users) == [2, 5]
+
+
+def test_a_test_that_cannot_be_loaded(child):
+    """What is missing is told with its type, and the process ends."""
+    child.load("Nobody.test_pass")
+    failed = child.told("load_failed")
+    assert failed["type"] == "TestNotLoaded"
+    assert "Nobody" in failed["message"]
+    assert child.process.wait(10) == 0
+
+
+def test_a_class_that_cannot_be_set_up(child):
+    """SetUpClass that raises is a test that cannot be loaded, with the place where it raised."""
+    child.load("NoUp.test_pass")
+    failed = child.told("load_failed")
+    assert failed["type"] == "ValueError"
+    assert "NoUp.setUpClass raised ValueError: no database" in failed["message"]
+    assert "process_house_test.py" in failed["traceback"]
+
+
+def test_a_class_is_set_up_once(child):
+    """All users of a process share what setUpClass made."""
+    child.load("Classy.test_pass")
+    child.told("loaded")
+    child.order(do="start", cycle=1)
+    child.order(do="leave")
+    child.told("bye")
+    assert child.outcomes() == {1: 6}
+
+
+def test_a_class_that_cannot_be_torn_down(child):
+    """TearDownClass that raises is an error in the results, and no loss of them."""
+    child.load("NoDown.test_pass")
+    child.told("loaded")
+    child.order(do="start", cycle=1)
+    child.order(do="leave")
+    bye = child.told("bye")
+    assert child.outcomes() == {1: 6, 3: 1}
+    assert bye["events"] == 7
+    assert child.process.wait(10) == 0
+
+
+def test_users_are_told_as_they_come_and_go(child):
+    """The link hears how many users live, and that none does when the cycle is over."""
+    child.load("Quiet.test_slow", cycles=[{"users": 3, "iterations": 1}])
+    child.told("loaded")
+    child.order(do="start", cycle=1)
+    assert child.told("users")["active"] == 3
+    child.order(do="stop", timeout_s=0.0)
+    assert child.told("users", "cycle_ended") == {"told": "users", "active": 0}
+    child.told("cycle_ended")
+    assert child.outcomes() == {4: 3}
+
+
+def test_a_stop_while_the_test_is_loading(child):
+    """A stop that comes before the test stands keeps every cycle empty."""
+    child.order(do="stop", timeout_s=30.0)
+    child.load("Quiet.test_slow", cycles=[{"users": 3, "iterations": 1}])
+    child.told("loaded")
+    child.order(do="start", cycle=1)
+    child.told("cycle_ended")
+    assert child.outcomes() == {}
+
+
+def test_a_process_ends_with_its_link(child):
+    """When the link is gone the process is, too, whatever its users do."""
+    child.load("Quiet.test_slow")
+    child.told("loaded")
+    child.order(do="start", cycle=1)
+    child.told("users")
+    child.socket.shutdown(socket.SHUT_RDWR)
+    assert child.process.wait(10) == 1
+
+
+def test_what_the_link_does_not_take_is_counted():
+    """A full queue drops batches, counts them, and says so in their place; messages always pass."""
+    code = """
+        from gevent import monkey
+        monkey.patch_all()
+        import json, socket, gevent
+        from loadgrpc.runner import pipe, process
+        process.OUTBOX_BYTES = 1_000
+        ours, theirs = socket.socketpair()
+        outbox = process.Outbox(theirs)
+        for at in range(5):
+            outbox.put(b"x" * 400, events=10 + at, hits=at)
+        outbox.say(told="here")
+        outbox.put(b"y" * 2_000, events=100, hits=50)
+        seen = []
+        def read():
+            reader = pipe.FrameReader()
+            while data := ours.recv(65_536):
+                for frame in reader.feed(data):
+                    batch = frame.kind is pipe.Kind.BATCH
+                    seen.append([frame.events, frame.hits] if batch else frame.control())
+        gevent.spawn(read)
+        outbox.drain()
+        outbox.put(b"z" * 400, events=1, hits=0)
+        outbox.drain()
+        gevent.sleep(0.05)
+        print(json.dumps(seen))
+    """
+    result = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout) == [
+        [10, 0],
+        [11, 1],
+        {"told": "dropped", "events": 12 + 13 + 14, "hits": 2 + 3 + 4},
+        {"told": "here"},
+        {"told": "dropped", "events": 100, "hits": 50},
+        [1, 0],
+    ]

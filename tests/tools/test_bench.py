@@ -1,0 +1,242 @@
+"""The pure parts of the bench: statistics, what tools print, judging, tables, targets."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from bench import generators, nginx, page, peers
+from bench.__main__ import is_full, parse
+from bench.accuracy import Accuracy, Comparison, Said, said_by_loadgrpc, said_by_wrk
+from bench.cases import FEATURES, GET_20, PLAIN
+from bench.control import Control
+from bench.figures import Count, Spread, nearest_rank, ratio, spread, steady_rate
+from bench.generators import Claim, Load
+from bench.ingest import Fleet, delays
+from bench.rates import Rates, judge, pairs
+from bench.usage import Growth, Share
+
+SAMPLES = Path(__file__).parent / "samples"
+LOAD = Load(GET_20, "http://127.0.0.1:8080", Path("certificate.pem"), 4)
+WRK = next(tool for tool in generators.PEERS if tool.name == "wrk")
+
+
+def sample(name):
+    """What a tool once printed."""
+    return (SAMPLES / f"{name}.txt").read_text()
+
+
+def test_spread_is_median_and_extremes():
+    """Of rounds the median counts; of an even number of them the middle of two."""
+    assert spread([3, 1, 2]) == Spread(2, 1, 3, 3)
+    assert spread([4, 1, 2, 3]) == Spread(2.5, 1, 4, 4)
+    assert spread([]) is None
+
+
+def test_ratio_is_of_medians():
+    """A ratio is that of the medians, and nothing when one side is missing."""
+    assert ratio([10, 100, 30], [2, 3, 100]) == 10
+    assert ratio([], [1]) is None
+    assert ratio([1], [0]) is None
+
+
+@pytest.mark.parametrize(("quantile", "value"), [(0.5, 50), (0.99, 99), (0.991, 100), (0.0, 1)])
+def test_nearest_rank(quantile, value):
+    """The quantile of 1 to 100 is the value at that rank, whatever the order."""
+    values = np.random.default_rng(1).permutation(np.arange(1, 101))
+    assert nearest_rank(values, quantile) == value
+
+
+def test_the_steady_rate_leaves_out_start_and_end():
+    """Neither the time before the first request counts, nor warm-up, nor what comes after."""
+    looks = [Count(at / 10, 0) for at in range(20)]  # starting for two seconds
+    looks += [Count(2 + at / 10, at * 3) for at in range(1, 11)]  # slow for a second
+    looks += [Count(3 + at / 10, 30 + at * 100) for at in range(1, 31)]
+    looks += [Count(6 + at / 10, 3030) for at in range(1, 20)]
+
+    assert steady_rate(looks, 4, 1) == pytest.approx(1000, rel=0.02)
+    assert steady_rate(looks[:20], 4, 1) is None
+    assert steady_rate([], 4, 1) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "parser", "claim"),
+    [
+        ("wrk", generators.parse_wrk, Claim(127819, 0)),
+        ("hey", generators.parse_hey, Claim(41905, 0)),
+        ("oha", generators.parse_oha, Claim(90862, 0)),
+        ("k6", generators.parse_k6, Claim(21955, 0)),
+        ("locust", generators.parse_locust, Claim(5206, 0)),
+        ("molotov", generators.parse_molotov, Claim(15578, 0)),
+        ("gevent-requests", generators.parse_gevent, Claim(3294, 0)),
+        ("loadgrpc", generators.parse_loadgrpc, Claim(58026, 0)),
+    ],
+)
+def test_what_tools_print_is_understood(name, parser, claim):
+    """Requests and failures are found in what each tool printed."""
+    assert parser(sample(name)) == claim
+    with pytest.raises(ValueError, match="no "):
+        parser("something else entirely")
+
+
+def test_failures_are_found():
+    """What went wrong is counted, in the words of each tool."""
+    wrk = "  10 requests in 2.00s, 1KB read\n  Non-2xx or 3xx responses: 4\n"
+    assert generators.parse_wrk(wrk) == Claim(10, 4)
+    broken = "  Socket errors: connect 1, read 2, write 0, timeout 0\n  10 requests in 2.00s\n"
+    assert generators.parse_wrk(broken) == Claim(10, 3)
+    hey = "  [200]\t7 responses\n  [500]\t2 responses\n\nError distribution:\n  [3]\tGet: EOF\n"
+    assert generators.parse_hey(hey) == Claim(9, 5)
+    oha = '{"statusCodeDistribution": {"200": 5}, "errorDistribution": {"refused": 2}}'
+    assert generators.parse_oha(oha) == Claim(5, 2)
+    ours = '{"hits": {"count": "9", "failed": "1"}, "iterations": {"failure": "2", "error": "3"}}'
+    assert generators.parse_loadgrpc(ours) == Claim(9, 6)
+
+
+def test_every_tool_is_told_what_to_do():
+    """Each command line names the URL or the script, and the number of users."""
+    for case in PLAIN:
+        load = Load(case, "http://127.0.0.1:8080", Path("certificate.pem"), 4)
+        for tool in (*generators.PEERS, generators.LOADGRPC):
+            words = " ".join(tool.command("program", load))
+            assert str(case.users) in words
+            assert load.url in words or "loads/" in words or ".py::" in words
+    for case in FEATURES:
+        load = Load(case, "http://127.0.0.1:8080", Path("certificate.pem"), 4)
+        test = f"features.py::TestFeatures.{case.test}"
+        assert test in generators.LOADGRPC.command("", load)
+
+
+def test_scripts_have_every_test_that_is_asked_for():
+    """The tests that cases name are in the scripts of loadgrpc and of Locust."""
+    texts = {path.name: path.read_text() for path in generators.LOADS.glob("*.py")}
+    for case in FEATURES:
+        assert f"def {case.test}(" in texts["features.py"]
+        assert f"def {case.test}(" in texts["locust_features.py"]
+    for case in PLAIN:
+        assert f"def {case.test}(" in texts["plain.py"]
+
+
+@pytest.mark.parametrize(
+    ("counted", "code", "errors", "expected"),
+    [
+        (127830, 0, "", (5.0, "")),
+        (99999, 0, "", (5.0, "it says 127,819 requests, nginx counted 99,999")),
+        (127830, 1, "oops", (None, "exit code 1, 0 of 127819 requests failed")),
+    ],
+)
+def test_measurements_are_judged(counted, code, errors, expected):
+    """A rate counts when the tool did well; a count that disagrees with nginx's is told."""
+    output = sample("wrk")
+    assert (
+        judge(WRK, LOAD, code=code, output=output, errors=errors, counted=counted, rate=5.0)
+        == expected
+    )
+
+
+def test_a_tool_that_says_nothing_is_judged():
+    """What it said on its standard error is the reason."""
+    judged = judge(WRK, LOAD, code=2, output="", errors="a\nno such", counted=0, rate=None)
+    assert judged == (None, "exit code 2, and it said: no such")
+
+
+def test_a_redirect_that_is_counted_once_agrees():
+    """Locust counts a redirect and its target as one, nginx as two."""
+    (case,) = [case for case in FEATURES if case.steps == 2]
+    load = Load(case, "http://127.0.0.1:8080", Path("certificate.pem"), 4)
+    tool = generators.HTTP_USER_FEATURES
+    output = sample("locust")
+    judged = judge(tool, load, code=0, output=output, errors="", counted=2 * 5206 + 7, rate=1.0)
+    assert judged == (1.0, "")
+
+
+def test_loadgrpc_must_count_exactly():
+    """Of our own count not one request may be missing."""
+    tool = generators.LOADGRPC
+    output = sample("loadgrpc")
+    judged = judge(tool, LOAD, code=0, output=output, errors="", counted=58027, rate=1.0)
+    assert judged == (1.0, "it says 58,026 requests, nginx counted 58,027")
+
+
+def test_pairs_can_be_chosen():
+    """Patterns choose cases, tools, or both; features are for two tools only."""
+    assert [(case.name, tool.name) for case, tool in pairs(["get-20/wrk"])] == [("get-20", "wrk")]
+    assert {tool.name for case, tool in pairs() if case in FEATURES} == {"loadgrpc", "locust-http"}
+    assert len(pairs(["get-1k/*"])) == len(generators.PEERS) + 1
+
+
+def test_nginx_status_is_read():
+    """The third number of the third line is that of requests."""
+    status = "Active connections: 1 \nserver accepts handled requests\n 7 7 1234 \nReading: 0\n"
+    assert nginx.parse_status(status) == 1234
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        ("wrk debian/4.1.0-3+b2 [epoll] Copyright", "4.1.0"),
+        ("k6 v1.8.1 (go1.26.8, linux/amd64)", "1.8.1"),
+        ("locust 2.47.0 from x (Python 3.11.7)", "2.47.0"),
+        ("usage", "unknown"),
+    ],
+)
+def test_versions_are_found(text, version):
+    """The first version in what a program says of itself is its own."""
+    assert peers.version_in(text) == version
+
+
+def test_delays_are_from_sending_to_seeing():
+    """For each moment: until the first figures that have everything sent by then."""
+    sent = [(0.0, 10), (0.1, 10), (0.2, 10)]
+    seen = [(0.05, 10), (1.0, 20), (1.3, 30)]
+    assert delays(sent, seen) == pytest.approx([0.05, 0.9, 1.1])
+
+
+def test_latencies_that_are_said_are_read():
+    """The units of wrk and protobuf's Durations become milliseconds."""
+    assert said_by_wrk(sample("wrk")) == Said(0.12, 8.84)
+    text = '{"hits": {"elapsed": {"p50": "0.020400s", "p99": "1.5s"}}}'
+    assert said_by_loadgrpc(text) == Said(pytest.approx(20.4), 1500.0)
+
+
+def test_targets_say_whether_they_are_reached():
+    """At least, at most, and not measured."""
+    assert page.Target("a", 2, 2.0).cells() == ["a", "≥ 2 x", "2 x", "yes"]
+    assert page.Target("a", 2, 1.99).reached == "**no**"
+    assert page.Target("a", 5, 4.0, "%", at_most=True).cells() == ["a", "≤ 5 %", "4 %", "yes"]
+    assert page.Target("a", 5, None).cells()[2:] == ["-", "not measured"]
+
+
+def test_sections_are_drawn():
+    """Every part is drawn from what it found, and from half of it."""
+    rates = Rates(7, 4, {"get-20": {"loadgrpc": [30.0, 20.0, 40.0], "wrk": [100.0]}})
+    rates.left_out["oha"] = "`cargo` could not install it"
+    drawn = page.rates_section(rates, "Measured.")
+    assert "| loadgrpc | 30 (20 to 40) |" in drawn
+    assert "| wrk | 0.3 x |" in drawn
+    assert "| wrk, 20 users | ≥ 0.2 x | 0.3 x | yes |" in drawn
+    assert "- oha is left out: `cargo` could not install it." in drawn
+
+    control = Control(
+        fleet=Fleet(500, 0.4, [0.2, 0.9], 100, 100),
+        share=Share(4.0, 3.9, 0.1, 7, 7),
+        user_kib={"HTTP": 39.0},
+        growth={"one URL": Growth(2_000_000, {"agent": 20_000})},
+    )
+    drawn = page.control_section(control, "Measured.")
+    assert "| 500 agents | ≤ 0.5 cores | 0.4 cores | yes |" in drawn
+    assert "| growth of the agent, one URL | ≤ 10,240 KiB | 20,000 KiB | **no** |" in drawn
+    assert "| ingest, columns | ≥ 1,000,000 hits/s | - | not measured |" in drawn
+
+    rounds = [Comparison(Said(20.2, 61), Said(20.0, 60), 99.0, 0.3)]
+    drawn = page.accuracy_section(Accuracy(330, {"30": 6}, {"30": rounds}), "Measured.")
+    assert "| loadgrpc, 30 % | 6 | 99 | 30% | 30% | 20.20, 20.00, 0.20 (0.20) |" in drawn
+    assert "| p50 at 30 %, off by | ≤ 0.3 ms | 0.2 ms | yes |" in drawn
+
+
+def test_only_whole_runs_change_the_page():
+    """Quick and partial runs, and too few rounds, leave the page alone."""
+    assert is_full(parse([]))
+    assert is_full(parse(["--part", "control"]))
+    assert not is_full(parse(["--quick"]))
+    assert not is_full(parse(["--only", "get-20/*"]))
+    assert not is_full(parse(["--rounds", "3"]))

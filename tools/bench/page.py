@@ -1,0 +1,374 @@
+"""Draws `docs/benchmarks.md`: a section for each part, from what the parts found. Pure."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from bench.accuracy import LEVELS, Accuracy, Comparison
+from bench.cases import FEATURES, PLAIN
+from bench.control import Control
+from bench.figures import ratio, spread
+from bench.generators import HTTP_USER, LOADGRPC, PEERS, WITH_BROKER
+from bench.ingest import Ingest
+from bench.rates import Rates
+
+TOOLS: Final = (*PEERS, LOADGRPC, WITH_BROKER)
+NOTHING: Final = "-"
+HEADER: Final = """\
+# Benchmarks
+
+`make bench` wrote this page; everything on it can be measured again on any Linux machine with
+two cores, nginx, OpenSSL, a C compiler, and Go and Cargo for the peers it installs into
+`.tools/`. One core serves, all of the generator has the other. Figures of different machines
+differ; compare ratios, and only those of one run.
+
+```sh
+make bench                                      # all of it: about an hour
+make bench ARGS="--part rates --rounds 9"       # one part of this page
+make bench ARGS="--quick"                       # one round of a second: minutes
+make bench ARGS="--only 'get-20/*' --rounds 3"  # some of it
+```
+
+A quick or partial run prints its page and leaves this one alone.
+"""
+
+ACCURACY_WORDS: Final = """\
+A server in C delays each answer, and notes how long it really took from receiving the request
+(when its epoll told it) to having sent the answer. The number of users makes the load: so many
+per cent of the {capacity:,.0f} hits/s that the core can do without delay; *reached* is what came
+of it, wrk having as many connections. Percentiles in ms: reported, true, and the difference
+(medians over the rounds, the worst difference in brackets)."""
+RATES_WORDS: Final = """\
+{rounds} interleaved round(s) of {seconds} s for each measurement. The rate is that of nginx's own
+counter, from a while after a tool's first request to its end: the median, and the lowest and
+highest round. Each tool has one core with all its processes, and asserts the status of every
+answer. loadgrpc runs as it does by default, with recording and reporting."""
+AGREED: Final = """\
+All tools' own counts agree with nginx's within 1 %, or the requests under way at the end;
+loadgrpc's exactly."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a figure must be."""
+
+    what: str
+    bound: float
+    figure: float | None
+    unit: str = "x"
+    at_most: bool = False
+
+    @property
+    def reached(self) -> str:
+        """In a word."""
+        if self.figure is None:
+            return "not measured"
+        good = self.figure <= self.bound if self.at_most else self.figure >= self.bound
+        return "yes" if good else "**no**"
+
+    def cells(self) -> list[str]:
+        """A row of the table of targets."""
+        sign = "≤" if self.at_most else "≥"
+        figure = NOTHING if self.figure is None else _with_unit(self.figure, self.unit)
+        return [self.what, f"{sign} {_with_unit(self.bound, self.unit)}", figure, self.reached]
+
+
+def _with_unit(figure: float, unit: str) -> str:
+    return f"{number(figure)} {unit}".strip()
+
+
+def number(figure: float) -> str:
+    """A number with three digits that mean something."""
+    if abs(figure) >= 100:  # noqa: PLR2004 - three digits are there
+        return f"{figure:,.0f}"
+    return f"{figure:.3g}"
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown; all columns but the first stand right."""
+    marks = ["---", *["---:"] * (len(heads) - 1)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in [heads, marks, *rows])
+
+
+def targets(rows: Sequence[Target]) -> str:
+    """The table of targets of a part."""
+    heads = ["target", "bound", "figure", "reached"]
+    return "### Targets\n\n" + table(heads, [row.cells() for row in rows])
+
+
+def page(sections: Iterable[str]) -> str:
+    """The whole page."""
+    return "\n\n".join([HEADER.strip(), *(section.strip() for section in sections)]) + "\n"
+
+
+def _told(versions: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in versions.items())
+
+
+def about(machine: str, versions: Mapping[str, str], day: str) -> str:
+    """On what, with what and when a part was measured."""
+    return f"Measured on {day}: {machine}. {_told(versions)}."
+
+
+# The first part
+
+
+def rates_section(found: Rates, about_it: str) -> str:
+    """Rates, ratios, features, targets."""
+    parts = [
+        "## Requests a second",
+        about_it,
+        RATES_WORDS.format(rounds=found.rounds, seconds=found.seconds),
+    ]
+    cases = [case for case in PLAIN if case.name in found.rates]
+    if cases:
+        heads = ["", *(case.title for case in cases)]
+        parts.append("### Requests/s: the same work for everybody")
+        parts.append(
+            table(
+                heads,
+                [
+                    [tool.title, *(_rate(_rounds(found, case.name, tool.name)) for case in cases)]
+                    for tool in TOOLS
+                    if any(_rounds(found, case.name, tool.name) for case in cases)
+                ],
+            )
+        )
+        parts.append("### loadgrpc's rate, as a multiple of the other's")
+        parts.append(
+            table(
+                heads,
+                [
+                    [tool.title, *(_ratio(found, case.name, tool.name) for case in cases)]
+                    for tool in (*PEERS, WITH_BROKER)
+                    if any(_rounds(found, case.name, tool.name) for case in cases)
+                ],
+            )
+        )
+    if features := [case for case in FEATURES if case.name in found.rates]:
+        parts.append("### Features of Requests, 20 users, requests/s")
+        parts.append(
+            table(
+                ["", LOADGRPC.title, HTTP_USER.title, "ratio"],
+                [
+                    [
+                        case.title,
+                        _rate(_rounds(found, case.name, LOADGRPC.name)),
+                        _rate(_rounds(found, case.name, HTTP_USER.name)),
+                        _ratio(found, case.name, HTTP_USER.name),
+                    ]
+                    for case in features
+                ],
+            )
+        )
+    parts.append(targets(rates_targets(found)))
+    notes = [f"- {name} is left out: {reason}." for name, reason in found.left_out.items()]
+    notes += [f"- `{key}`: {problem}" for key, problem in sorted(found.problems.items())]
+    if found.versions:
+        parts.append(f"Versions: {_told(found.versions)}.")
+    parts.append("\n".join(["What was odd:", "", *notes]) if notes else AGREED)
+    return "\n\n".join(parts)
+
+
+def rates_targets(found: Rates) -> list[Target]:
+    """Point 1 of what the bench must show."""
+
+    def of(case: str, ours: str, peer: str) -> float | None:
+        return ratio(_rounds(found, case, ours), _rounds(found, case, peer))
+
+    bounds = [
+        ("get-20", "locust-http", 15.0),
+        ("get-20", "locust-fast", 3.5),
+        ("get-20", "molotov", 3.5),
+        ("get-20", "k6", 2.0),
+        ("get-20", "hey", 0.6),
+        ("get-20", "wrk", 0.2),
+        ("get-200", "k6", 1.7),
+        ("get-200", "hey", 0.5),
+        ("get-200", "wrk", 0.13),
+    ]
+    titles = {tool.name: tool.title for tool in TOOLS}
+    users = {"get-20": "20 users", "get-200": "200 users"}
+    rows = [
+        Target(f"{titles[peer]}, {users[case]}{where}", bound, of(case, ours, peer))
+        for ours, where in ((LOADGRPC.name, ""), (WITH_BROKER.name, ", broker with a store file"))
+        for case, peer, bound in bounds
+    ]
+    rows += [
+        Target(f"{HTTP_USER.title}, {case.title}", 8, of(case.name, "loadgrpc", HTTP_USER.name))
+        for case in FEATURES
+    ]
+    return rows
+
+
+def _rounds(found: Rates, case: str, tool: str) -> list[float]:
+    return found.rates.get(case, {}).get(tool, [])
+
+
+def _rate(rounds: Sequence[float]) -> str:
+    it = spread(rounds)
+    if it is None:
+        return NOTHING
+    if it.rounds == 1:
+        return f"{it.median:,.0f}"
+    return f"{it.median:,.0f} ({it.low:,.0f} to {it.high:,.0f})"
+
+
+def _ratio(found: Rates, case: str, tool: str) -> str:
+    it = ratio(_rounds(found, case, LOADGRPC.name), _rounds(found, case, tool))
+    return NOTHING if it is None else f"{number(it)} x"
+
+
+# The second part
+
+
+def control_section(found: Control, about_it: str) -> str:
+    """What the broker takes in, and what runs use."""
+    parts = ["## The control plane", about_it]
+    if found.columns or found.rows:
+        parts.append("### What a broker takes in, on one core, with its store in a file")
+        parts.append(
+            "One source publishes batches that were made before, over and over; the last must be"
+            " acked. Then"
+            " the summary's count must be what was sent, and its percentiles those that NumPy"
+            " finds."
+        )
+        heads = ["", "batch", "events/s acked", "sent", "counted", "worst percentile"]
+        rows = [("columns", found.columns), ("rows", found.rows)]
+        parts.append(table(heads, [_ingest(name, it) for name, it in rows if it is not None]))
+    if found.fleet:
+        fleet = found.fleet
+        parts.append("### Many agents")
+        parts.append(
+            f"{fleet.agents} simulated agents on connections of their own, each with a heartbeat"
+            f" and one small batch a second: the broker used {number(fleet.broker_cores)} of a"
+            f" core. A watcher had the hits of a moment after"
+            f" {number(statistics.median(fleet.delays_s))} s (median),"
+            f" {number(max(fleet.delays_s))} s at most. {fleet.sent:,} hits were sent,"
+            f" {fleet.counted:,} counted."
+        )
+    if found.share:
+        share = found.share
+        parts.append("### Processor")
+        parts.append(
+            f"A local run of 20 users at full speed, {number(share.seconds)} s of it: its user"
+            f" process used {number(share.users_s)} s, link, agent, broker and command line"
+            f" {number(share.control_s)} s together. Flushing what was recorded happens in the"
+            f" user process and cannot be told from outside. The summary has {share.hits:,}"
+            f" hits, nginx counted {share.counted:,}."
+        )
+    if found.user_kib:
+        parts.append("### Memory of one more user, after one request, its connection kept")
+        rows_of = [[kind, f"{number(kib)} KiB"] for kind, kib in found.user_kib.items()]
+        parts.append(table(["", "memory"], rows_of))
+    if found.growth:
+        parts.append("### Growth of a long run, after its first fifth, in KiB")
+        names = list(dict.fromkeys(name for it in found.growth.values() for name in it.kib))
+        rows_of = [
+            [kind, f"{it.hits:,}", *(f"{it.kib.get(name, 0):,}" for name in names)]
+            for kind, it in found.growth.items()
+        ]
+        parts.append(table(["", "hits", *names], rows_of))
+    parts.append(targets(control_targets(found)))
+    return "\n\n".join(parts)
+
+
+def _ingest(name: str, it: Ingest) -> list[str]:
+    return [
+        name,
+        f"{it.batch_events:,} events, {it.batch_bytes / 1024:,.0f} KiB",
+        _rate(it.rates),
+        f"{it.sent:,}",
+        f"{it.counted:,}",
+        f"{it.percentile_error:.2%} off",
+    ]
+
+
+def control_targets(found: Control) -> list[Target]:
+    """Points 2 to 4 of what the bench must show."""
+
+    def median(it: Ingest | None) -> float | None:
+        return statistics.median(it.rates) if it else None
+
+    fleet, share = found.fleet, found.share
+    rows = [
+        Target("ingest, columns", 1_000_000, median(found.columns), "hits/s"),
+        Target("ingest, rows of 1,000", 150_000, median(found.rows), "events/s"),
+        Target("500 agents", 0.5, fleet.broker_cores if fleet else None, "cores", at_most=True),
+        Target("a watcher's delay", 1.5, max(fleet.delays_s) if fleet else None, "s", at_most=True),
+        Target(
+            "link, agent, broker and command line, of all processor time",
+            5,
+            share.control * 100 if share else None,
+            "%",
+            at_most=True,
+        ),
+    ]
+    bounds = {"HTTP": 40, "HTTPS": 64, "HTTPS on Requests' own road": 120}
+    rows += [
+        Target(f"memory of a user, {kind}", bound, found.user_kib.get(kind), "KiB", at_most=True)
+        for kind, bound in bounds.items()
+    ]
+    rows += [
+        Target(f"growth of the {name}, {kind}", 10_240, kib, "KiB", at_most=True)
+        for kind, it in found.growth.items()
+        for name, kib in it.kib.items()
+    ]
+    return rows
+
+
+# The third part
+
+
+def accuracy_section(found: Accuracy, about_it: str) -> str:
+    """Percentiles that were reported, beside those that were true."""
+    rows = []
+    for tool, by_level in (("loadgrpc", found.loadgrpc), ("wrk", found.wrk)):
+        for level, rounds in by_level.items():
+            rows.append(
+                [
+                    f"{tool}, {level} %",
+                    str(found.users.get(level, 0)),
+                    f"{statistics.median(it.rate for it in rounds):,.0f}",
+                    f"{statistics.median(it.rate for it in rounds) / found.capacity:.0%}",
+                    f"{statistics.median(it.cpu for it in rounds):.0%}",
+                    _pair(rounds, "p50_ms"),
+                    _pair(rounds, "p99_ms"),
+                ]
+            )
+    return "\n\n".join(
+        [
+            "## Latency that is true",
+            about_it,
+            ACCURACY_WORDS.format(capacity=found.capacity),
+            table(["", "users", "requests/s", "reached", "processor", "p50", "p99"], rows),
+            targets(accuracy_targets(found)),
+        ]
+    )
+
+
+def _pair(rounds: Sequence[Comparison], name: str) -> str:
+    said = statistics.median(getattr(it.said, name) for it in rounds)
+    true = statistics.median(getattr(it.true, name) for it in rounds)
+    off = _differences(rounds, name)
+    return f"{said:.2f}, {true:.2f}, {statistics.median(off):.2f} ({max(off):.2f})"
+
+
+def _differences(rounds: Sequence[Comparison], name: str) -> list[float]:
+    return [abs(getattr(it.said, name) - getattr(it.true, name)) for it in rounds]
+
+
+def accuracy_targets(found: Accuracy) -> list[Target]:
+    """Point 5 of what the bench must show."""
+    bounds = {"30": (0.3, 2.0), "60": (0.5, 5.0), "80": (1.0, 5.0)}
+    rows = []
+    for level in map(str, LEVELS):
+        rounds = found.loadgrpc.get(level, [])
+        for name, bound in zip(("p50_ms", "p99_ms"), bounds[level], strict=True):
+            off = statistics.median(_differences(rounds, name)) if rounds else None
+            what = f"{name.removesuffix('_ms')} at {level} %, off by"
+            rows.append(Target(what, bound, off, "ms", at_most=True))
+    return rows
