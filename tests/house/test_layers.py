@@ -56,11 +56,15 @@ DOORS = {
         "loadgrpc.runner.__main__",
         "loadgrpc.runner.process",
         "loadgrpc.runner.pool",
+        "loadgrpc.runner.line",  # only where it is loaded already
     },
     "requests": {
         "loadgrpc.runner.session",
         "loadgrpc.runner.wire",
         "loadgrpc.runner.hit_error",
+        "loadgrpc.runner.lane",
+        "loadgrpc.runner.lane_response",
+        "loadgrpc.runner.line",
         "loadgrpc.runner.testcase",
     },
     "grpc": {
