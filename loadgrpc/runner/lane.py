@@ -73,8 +73,8 @@ _TARGET: Final = re.compile(
     r"(?:\?[A-Za-z0-9_.~!$&'()*+,;=:@/?-]+)?"
 )
 _QUERY: Final = re.compile(
-    # What `urlencode` makes, without escapes that Requests would take back.
-    r"(?:[A-Za-z0-9_.~*&=+-]++|%(?:[013-689A-F][0-9A-F]|2[0-9A-CF]|7[B-DF]))+"
+    # What `urlencode` makes; no escape here is one that Requests would take back.
+    r"(?:[A-Za-z0-9_.~*&=+-]++|%(?:[0189A-F][0-9A-F]|2[0-9A-CF]|3[A-F]|[46]0|5[B-E]|7[B-DF]))+"
 )
 _HEADER_VALUE: Final = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 _HEAD: Final = re.compile(
@@ -587,7 +587,7 @@ def _read_head(data: bytes) -> tuple[int, tuple[int, int, bool] | None]:
     """Where the body begins, and what the head means; None: it is not plain."""
     at = data.find(b"\r\n\r\n")
     if at < 0:
-        return 0, _MORE if data and len(data) < MAX_HEAD_BYTES else None
+        return 0, _MORE if _may_become_plain(data) else None
     head = data[:at]
     try:
         return at + 4, _heads[head]
@@ -598,6 +598,14 @@ def _read_head(data: bytes) -> tuple[int, tuple[int, int, bool] | None]:
             _heads.clear()
         meaning = _heads[head] = _parse_head(head)
         return at + 4, meaning
+
+
+def _may_become_plain(data: bytes) -> bool:
+    """Whether to wait for the rest of a head: Requests may have seen enough of any other."""
+    if not data or len(data) >= MAX_HEAD_BYTES:
+        return False
+    lines, _, rest = data.rpartition(b"\r\n")
+    return b"\n" not in rest and (not lines or _HEAD.fullmatch(lines) is not None)
 
 
 def _parse_head(head: bytes) -> tuple[int, int, bool] | None:

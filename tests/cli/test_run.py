@@ -70,9 +70,7 @@ def test_options_make_the_plan(invoke, client, local, options):
         ("-b h:1 -a 2", "h:1", 2, False),
     ],
 )
-def test_a_broker_or_agents_make_it_distributed(  # noqa: PLR0917 - pytest names them
-    invoke, client, options, endpoint, agents, split
-):
+def test_a_broker_or_agents_make_it_distributed(invoke, client, options, endpoint, agents, split):
     """-a alone takes the default broker, -b alone one agent; nothing is started here."""
     code, _, _ = invoke("run", TEST, *options.split())
     plan = client.asked[0][1]
@@ -183,7 +181,7 @@ def test_the_exit_code_is_the_verdicts(invoke, client, summaries, kind, code):
         ),
     ],
 )
-def test_errors_are_one_line(invoke, client, stage, error, code, line):  # noqa: PLR0917 - pytest names them
+def test_errors_are_one_line(invoke, client, stage, error, code, line):
     """A broker that is not there, refuses, or goes away is one line and an exit code."""
     client.fails[stage] = error
     got, _, err = invoke("run", TEST, "-b", "h:1")

@@ -7,7 +7,7 @@ and compared.
 from __future__ import annotations
 
 import contextlib
-import datetime
+import datetime as dt
 import pickle
 import socket
 import ssl
@@ -61,6 +61,8 @@ class ScriptedServer:
 
     def __init__(self) -> None:
         self.scripts: dict[str, bytes | Callable[[socket.socket, bytes], bytes | None]] = {}
+        self.early: dict[str, Callable[[socket.socket, bytes], bytes | None]] = {}
+        """Functions like scripts, called when the head of a request is there, but no body."""
         self.requests: list[bytes] = []
         self.connections = 0
         self._open: list[socket.socket] = []
@@ -89,6 +91,7 @@ class ScriptedServer:
             except OSError:
                 return
             self.connections += 1
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._open.append(connection)
             thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
             self._threads.append(thread)
@@ -115,6 +118,11 @@ class ScriptedServer:
                 return False
             request += data
         head, _, body = request.partition(b"\r\n\r\n")
+        target = head.split(b" ")[1].decode()
+        path = target.partition("?")[0]
+        if path in self.early:
+            self.requests.append(head)
+            return self._say(connection, self.early[path](connection, request))
         length = 0
         for line in head.split(b"\r\n")[1:]:
             if line.lower().startswith(b"content-length:"):
@@ -128,9 +136,11 @@ class ScriptedServer:
         ):
             request += connection.recv(65536)
         self.requests.append(request)
-        target = head.split(b" ")[1].decode()
-        script = self.scripts[target.partition("?")[0]]
+        script = self.scripts[path]
         answer = script if isinstance(script, bytes) else script(connection, request)
+        return self._say(connection, answer)
+
+    def _say(self, connection: socket.socket, answer: bytes | None) -> bool:
         if answer is None:
             return False
         connection.sendall(answer)
@@ -283,6 +293,7 @@ class Triplets:
 
     def play(self, scenario, kind: str) -> tuple[Stage, list, list, int]:
         self.server.scripts.clear()
+        self.server.early.clear()
         self.server.requests.clear()
         connections = self.server.connections
         hits, clock = HitList(), ManualClock()
@@ -336,7 +347,7 @@ def portrait(response: requests.Response) -> dict[str, object]:
         "next": None if response.next is None else request_portrait(response.next),
         "connection": type(response.connection),
         "lines": list(response.iter_lines()),
-        "pieces": list(response.iter_content(3)),
+        "pieces": list(response.iter_content(3 + len(response.content) // 20)),
         "raw": {
             "status": raw.status,
             "reason": raw.reason,
@@ -361,7 +372,7 @@ def _thawed_portrait(response: requests.Response) -> dict[str, object]:
         "encoding": response.encoding,
         "text": response.text,
         "cookies": jar_portrait(response.cookies),
-        "elapsed": type(response.elapsed) is datetime.timedelta,
+        "elapsed": type(response.elapsed) is dt.timedelta,
         "ok": (response.ok, bool(response), repr(response)),
         "redirect": (response.is_redirect, response.is_permanent_redirect),
         "links": response.links,

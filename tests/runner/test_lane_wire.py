@@ -72,16 +72,11 @@ ODD_ANSWERS = {
     "bare LF": PLAIN.replace(b"\r\n", b"\n"),
     "a bare LF among the headers": HEAD + b"A: b\nC: d\r\nContent-Length: 10\r\n\r\n" + BODY,
     "a folded header": HEAD + b"A: b\r\n  c\r\nContent-Length: 10\r\n\r\n" + BODY,
-    "a header without a colon": HEAD + b"nonsense\r\nContent-Length: 10\r\n\r\n" + BODY,
-    "a header without a name": HEAD + b": x\r\nContent-Length: 10\r\n\r\n" + BODY,
-    "a blank before the colon": HEAD + b"Content-Length : 10\r\n\r\n" + BODY,
-    "a blank in a name": HEAD + b"A B: x\r\nContent-Length: 10\r\n\r\n" + BODY,
     "Latin-1": HEAD + b"A: caf\xe9\r\nContent-Length: 10\r\n\r\n" + BODY,
     "UTF-8 for a reason": b"HTTP/1.1 200 \xe2\x82\xac\r\nContent-Length: 10\r\n\r\n" + BODY,
     "a NUL": HEAD + b"A: \x00\r\nContent-Length: 10\r\n\r\n" + BODY,
     "the length twice": HEAD + b"Content-Length: 10\r\nContent-Length: 10\r\n\r\n" + BODY,
     "two lengths": HEAD + b"Content-Length: 10\r\nContent-Length: 5\r\n\r\n" + BODY,
-    "two lengths in one": HEAD + b"Content-Length: 10, 10\r\n\r\n" + BODY,
     "a length and chunks": HEAD
     + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
     "a length and another coding": HEAD
@@ -93,8 +88,8 @@ ODD_ANSWERS = {
     + BODY,
     "an upgrade": HEAD + b"Connection: upgrade\r\nContent-Length: 10\r\n\r\n" + BODY,
     "no space after the status": b"HTTP/1.1 200\r\nContent-Length: 10\r\n\r\n" + BODY,
-    "HTTP/1.0 that stays": b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 10\r\n\r\n"
-    + BODY,
+    "HTTP/1.0 that stays": b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n"
+    b"Content-Length: 10\r\n\r\n" + BODY,
     "HTTP/1.2": b"HTTP/1.2 200 OK\r\nContent-Length: 10\r\n\r\n" + BODY,
     "a status of four": b"HTTP/1.1 2000 OK\r\nContent-Length: 10\r\n\r\n" + BODY,
     "status 600": b"HTTP/1.1 600 OK\r\nContent-Length: 10\r\n\r\n" + BODY,
@@ -118,6 +113,11 @@ ENDING_ANSWERS = {
     "a redirect to nowhere": b"HTTP/1.1 302 F\r\nLocation: http://127.0.0.1:9/\r\n"
     + ENDS
     + b"Content-Length: 0\r\n\r\n",
+    "a header without a colon": HEAD + ENDS + b"nonsense\r\nContent-Length: 10\r\n\r\n" + BODY,
+    "a header without a name": HEAD + ENDS + b": x\r\nContent-Length: 10\r\n\r\n" + BODY,
+    "a blank before the colon": HEAD + ENDS + b"Content-Length : 10\r\n\r\n" + BODY,
+    "a blank in a name": HEAD + ENDS + b"A B: x\r\nContent-Length: 10\r\n\r\n" + BODY,
+    "two lengths in one": HEAD + ENDS + b"Content-Length: 10, 10\r\n\r\n" + BODY,
     "nothing": b"",
 }
 
@@ -230,8 +230,10 @@ def test_surplus_bytes_are_nobodys_answer(triplets, surplus):
             t.get("/x")
             t.get()
 
-    # How much of it http.client swallows depends on how it comes.
-    triplets.check(scenario, connections=False)
+    # How much of it http.client swallows depends on how it comes. Over TLS the rest stays in
+    # OpenSSL, where Requests, unlike the lane, does not see it and takes it for an answer.
+    if triplets.scheme == "http" or surplus <= 100:
+        triplets.check(scenario, connections=False)
 
 
 def test_a_late_surplus_is_found_before_the_next_request(triplets):
@@ -297,15 +299,14 @@ def test_a_kept_connection_that_fails_is_not_tried_again(triplets, raw, how):
     def scenario(t):
         t.on("/x", script)
         for _ in range(3):
-            t.get()
-            t.get()
-            t.post()
+            t.post(data=b"x")
+            t.post(data=b"x")
             t.post("/x", data=b"once")
+            t.get()
             t.get()
             t.get("/x", timeout=5)
 
-    roads = triplets.check(scenario)
-    assert roads.count("r") == 5
+    triplets.check(scenario, "slrslr" + "slrslr" * 2)
 
 
 @pytest.mark.parametrize("raw", [b"", b"HTTP/1.1 200", PLAIN[:-3]], ids=["start", "head", "body"])
@@ -337,59 +338,46 @@ def test_a_time_out_while_sending(triplets):
 
     def scenario(t):
         over = threading.Event()
-        body = b"x" * 50_000_000
-
-        def script(connection, request):
-            return None
-
-        t.on("/x", script)
-        t.post(data=b"small")
-        t.post(data=b"small")
-        answer = t.server._answer
-
-        def deaf(connection):
-            over.wait(5)
-            return False
-
-        t.patch.setattr(t.server, "_answer", deaf)
-        t.thrice(method="GET", timeout=(0.05, 5))
+        t.server.early["/deaf"] = lambda *_: over.wait(5) and None
+        t.post(data=b"x")
+        t.post(data=b"x")
+        t.post("/deaf", data=bytes(20_000_000), timeout=(0.05, 5))
         over.set()
-        t.patch.setattr(t.server, "_answer", answer)
-        del body
+        t.post(data=b"x")
 
-    if triplets.scheme == "http":
-        triplets.check(scenario, connections=False)
+    triplets.check(scenario, "slrs", connections=False)
 
 
 @pytest.mark.parametrize("size", [100_000, 8_000_000])
-@pytest.mark.parametrize("ends", [False, True])
-def test_an_early_reply_to_a_large_body(triplets, size, ends):
-    """An answer that comes while a body is sent is read; the connection is given up."""
+@pytest.mark.parametrize("how", ["close", "reset", "go on"])
+def test_an_early_reply_to_a_large_body(triplets, size, how):
+    """An answer that comes while a body is sent is read, whatever becomes of the sending."""
+
+    def early(connection, request):
+        connection.sendall(PLAIN)
+        if how == "go on":
+            missing = size - len(request.partition(b"\r\n\r\n")[2])
+            while missing > 0 and (data := connection.recv(min(missing, 1_000_000))):
+                missing -= len(data)
+            return b""
+        time.sleep(0.02)
+        if how == "close":
+            connection.shutdown(socket.SHUT_RDWR)
+        return None
 
     def scenario(t):
-        t.on("/", PLAIN)
-        t.post(data=b"x" * 20_000)
-        t.post(data=b"x" * 20_000)
-        answer = t.server._answer
-
-        def early(connection):
-            request = connection.recv(1000)
-            while b"\r\n\r\n" not in request:
-                request += connection.recv(1000)
-            if ends:
-                connection.sendall(PLAIN.replace(b"OK\r\n", b"OK\r\n" + ENDS))
-                connection.shutdown(socket.SHUT_WR)
-            missing = 10**9 if ends else size - len(request.partition(b"\r\n\r\n")[2])
-            while missing > 0 and (data := connection.recv(1_000_000)):
-                missing -= len(data)
-            if not ends:
-                connection.sendall(PLAIN)
-            return not ends
-
-        t.patch.setattr(t.server, "_answer", early)
-        t.session.close()  # the server's loop is in the old way of answering still
-        t.post(data=b"x" * size)
-        t.patch.setattr(t.server, "_answer", answer)
+        t.server.early["/early"] = early
+        t.post(data=b"x")
+        t.post(data=b"x")
+        response = None
+        for _ in range(2):
+            try:
+                response = t.session.post(t.url("/early"), data=bytes(size))
+            except OSError as error:
+                t.note(type(error).__mro__[1:])
+            else:
+                t.note((response.text, response.headers))
+            t.post(data=b"x")
 
     if triplets.scheme == "http":
         triplets.check(scenario, connections=False)
@@ -538,19 +526,20 @@ def test_any_head(triplets, status, reason, fields):
     triplets.check(scenario)
 
 
-@pytest.mark.parametrize("ending", ["head", "body", "start", "sending"])
+@pytest.mark.parametrize("ending", ["start", "head", "body"])
 def test_an_exchange_that_is_cut_off(triplets, ending):
     """A BaseException in mid-exchange ends the hit as on the slow road, and the connection."""
-    raw = {"start": b"", "head": b"HTTP/1.1 200 OK", "body": PLAIN[:-3], "sending": b""}[ending]
+    raw = {"start": b"", "head": b"HTTP/1.1 200 OK", "body": PLAIN[:-3]}[ending]
 
     class CutOff(BaseException):
         pass
 
     def scenario(t):
-        over = threading.Event()
+        over, came = threading.Event(), threading.Event()
 
         def script(connection, _):
             connection.sendall(raw)
+            came.set()
             over.wait(5)
 
         t.on("/x", script)
@@ -560,14 +549,14 @@ def test_an_exchange_that_is_cut_off(triplets, ending):
         got = bytearray()
 
         def recv(self, size, *flags):
-            if len(got) >= len(raw):
+            if len(got) >= len(raw) and came.wait(5):
                 raise CutOff
             data = read["socket"](self, size, *flags)
             got.extend(data)
             return data
 
         def recv_into(self, buffer, *more):
-            if len(got) >= len(raw):
+            if len(got) >= len(raw) and came.wait(5):
                 raise CutOff
             count = read["into"](self, buffer, *more)
             got.extend(bytes(count))

@@ -1,5 +1,5 @@
 """Hits as a session records them, on real sockets."""
-# ruff: noqa: PLR0917  # the arguments of a test are its fixtures
+# the arguments of a test are its fixtures
 
 import copy
 import gc
