@@ -41,13 +41,15 @@ SERVES = "listening on|connected to"
 RUN_ID = r"\br-[0-9a-f]{10}\b"
 
 COMMAND = """\
-#!{python}
+#!/bin/sh
+exec "{python}" -c '
 import sys
 
 from loadgrpc import cli
 
 cli.DEFAULT_BROKER = "127.0.0.1:{port}"
 sys.exit(cli.main())
+' "$@"
 """
 """The command, with another default broker."""
 
