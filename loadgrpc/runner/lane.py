@@ -499,6 +499,7 @@ class Lane:
         """Sends and receives; no answer: Requests goes on from what was received."""
         send_timeout_s, timeout_s = timeouts or _NO_TIMEOUTS
         message = template.head(target, body)
+        prepared = template.prepared  # another greenlet may change the template meanwhile
         status = first_ns = 0
         head = content = b""
         whole = stays = False
@@ -542,7 +543,8 @@ class Lane:
         else:
             line.connection.close()
         self._tell(template, url, name, status, times, line.sent, len(head) + len(content))
-        return LaneResponse(status, url, head, content, first_ns, template, body), None
+        adapter = template.circumstances.adapter
+        return LaneResponse(status, url, head, content, first_ns, prepared, adapter, body), None
 
     def _tell(  # noqa: PLR0917 - keywords cost time, once per request
         self,

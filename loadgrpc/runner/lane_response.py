@@ -10,16 +10,14 @@ import http.client
 import io
 from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import requests
+from requests.adapters import HTTPAdapter
 from requests.cookies import RequestsCookieJar
 from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers
 from urllib3 import HTTPHeaderDict, HTTPResponse
-
-if TYPE_CHECKING:
-    from loadgrpc.runner.lane import Template
 
 
 class _Lazy:
@@ -46,7 +44,8 @@ class LaneResponse(requests.Response):
         head: bytes,
         body: bytes,
         elapsed_ns: int,
-        template: Template,
+        prepared: requests.PreparedRequest,
+        adapter: HTTPAdapter,
         sent_body: bytes | None,
     ) -> None:
         self.status_code = status
@@ -54,14 +53,13 @@ class LaneResponse(requests.Response):
         self._content = body
         self._content_consumed = True
         self._next = None
-        adapter = template.circumstances.adapter
-        self._came = (status, url, head, body, elapsed_ns, template.prepared, adapter, sent_body)
+        self._came = (url, head, body, elapsed_ns, prepared, adapter, sent_body)
 
     @_Lazy
     def headers(self) -> CaseInsensitiveDict[str]:
         """See requests.Response."""
         fields = HTTPHeaderDict()  # joins those that came twice
-        for line in self._came[2].decode("latin-1").split("\r\n")[1:-2]:
+        for line in self._came[1].decode("latin-1").split("\r\n")[1:-2]:
             name, _, value = line.partition(":")
             fields.add(name, value.lstrip(" \t"))
         return CaseInsensitiveDict(fields)
@@ -69,7 +67,7 @@ class LaneResponse(requests.Response):
     @_Lazy
     def reason(self) -> str:
         """See requests.Response."""
-        line = self._came[2].partition(b"\r\n")[0].decode("latin-1")
+        line = self._came[1].partition(b"\r\n")[0].decode("latin-1")
         return line.split(" ", 2)[2].strip()
 
     @_Lazy
@@ -80,7 +78,7 @@ class LaneResponse(requests.Response):
     @_Lazy
     def elapsed(self) -> timedelta:
         """See requests.Response."""
-        return timedelta(microseconds=self._came[4] / 1000)
+        return timedelta(microseconds=self._came[3] / 1000)
 
     @_Lazy
     def history(self) -> list[requests.Response]:
@@ -95,12 +93,12 @@ class LaneResponse(requests.Response):
     @_Lazy
     def connection(self) -> Any:
         """See requests.Response."""
-        return self._came[6]
+        return self._came[5]
 
     @_Lazy
     def request(self) -> requests.PreparedRequest:
         """See requests.Response: its own, to be changed at will."""
-        _, url, _, _, _, template, _, body = self._came
+        url, _, _, _, template, _, body = self._came
         prepared = template.copy()
         prepared.hooks = {event: list(hooks) for event, hooks in template.hooks.items()}
         prepared.url = url
@@ -112,7 +110,7 @@ class LaneResponse(requests.Response):
     @_Lazy
     def raw(self) -> HTTPResponse:
         """See requests.Response: read to its end."""
-        _, _, head, body, _, template, adapter, _ = self._came
+        _, head, body, _, template, adapter, _ = self._came
         original: Any = http.client.HTTPResponse(_Past(head + body), method=template.method)  # type: ignore[arg-type]
         original.begin()
         raw = HTTPResponse(

@@ -35,7 +35,9 @@ def _packed(encoding, pack):
 PLAIN_ANSWERS = {
     "plain": PLAIN,
     "without body": HEAD + b"Content-Length: 0\r\n\r\n",
-    "of a mebibyte": HEAD + b"Content-Length: 1048576\r\n\r\n" + b"m" * 1048576,
+    "of a mebibyte": HEAD
+    + b"Content-Type: text/plain; charset=ascii\r\nContent-Length: 1048576\r\n\r\n"
+    + b"m" * 1048576,
     "keep-alive": HEAD + b"Connection: Keep-Alive\r\nContent-Length: 10\r\n\r\n" + BODY,
     "without a reason": b"HTTP/1.1 200 \r\nContent-Length: 10\r\n\r\n" + BODY,
     "with a long reason": b"HTTP/1.1 299 It  is \t fine \r\nContent-Length: 10\r\n\r\n" + BODY,
