@@ -25,6 +25,7 @@ from __future__ import annotations
 import os
 import re
 import time
+import weakref
 from collections import OrderedDict
 from http.cookiejar import CookieJar, LWPCookieJar, MozillaCookieJar
 from queue import Empty
@@ -272,12 +273,13 @@ def _is_overridden(thing: object, allowed: frozenset[str]) -> bool:
 class Depot:
     """A pool of urllib3's, and those of its connections that the lane keeps."""
 
-    __slots__ = ("_pools", "lines", "pool", "where")
+    __slots__ = ("__weakref__", "_pools", "lines", "pool", "where")
 
     def __init__(self, pool: MeasuredPool, adapter: HTTPAdapter) -> None:
         self.pool = pool
         self.where = pool.where
         self.lines: list[Line] = []
+        weakref.finalize(self, _close, self.lines)  # as urllib3 does it for a pool
         self._pools = adapter.poolmanager.pools._container  # noqa: SLF001 - asking it by key costs 1 µs
 
     def is_open(self) -> bool:
@@ -302,9 +304,12 @@ class Depot:
 
     def close(self) -> None:
         """Closes what the lane keeps."""
-        for line in self.lines:
-            line.connection.close()
-        self.lines.clear()
+        _close(self.lines)
+
+
+def _close(lines: list[Line]) -> None:
+    while lines:
+        lines.pop().connection.close()
 
 
 class Template:
@@ -378,10 +383,9 @@ class Template:
 
 
 class Lane:
-    """The fast lane of one session."""
+    """The fast lane of one session, which it does not refer to: that would be a cycle."""
 
-    def __init__(self, session: Session, sink: HitSink, clock: Clock) -> None:
-        self._session = session
+    def __init__(self, sink: HitSink, clock: Clock) -> None:
         self._sink = sink
         self._clock = clock
         self._templates: dict[tuple[Any, ...], Template] = {}
@@ -389,6 +393,7 @@ class Lane:
 
     def request(
         self,
+        session: Session,
         method: str,
         url: str,
         *,
@@ -405,7 +410,6 @@ class Lane:
         that the next may go by the lane.
         """
         wall_ns, start_ns = self._clock.wall_ns(), self._clock.monotonic_ns()
-        session = self._session
         try:
             split = _targets.get(url) if type(url) is str else None
             if split is None:

@@ -45,7 +45,7 @@ class Session(requests.Session):
             self._lane.give_back()
         self._sink = sink
         self._clock = clock
-        self._lane = Lane(self, sink, clock) if type(self) is Session else None
+        self._lane = Lane(sink, clock) if type(self) is Session else None
 
     def request(  # type: ignore[override]  # noqa: PLR0917 - requests' own, and `name`
         self,
@@ -84,6 +84,7 @@ class Session(requests.Session):
             and _as_written()
         ):
             response, errand = lane.request(
+                self,
                 method,
                 url,
                 params=params,

@@ -346,7 +346,7 @@ def portrait(response: requests.Response) -> dict[str, object]:
         "history": [portrait(step) for step in response.history],
         "next": None if response.next is None else request_portrait(response.next),
         "connection": type(response.connection),
-        "lines": list(response.iter_lines()),
+        "lines": list(response.iter_lines()) if len(response.content) < 100_000 else None,
         "pieces": list(response.iter_content(3 + len(response.content) // 20)),
         "raw": {
             "status": raw.status,
