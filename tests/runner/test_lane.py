@@ -648,7 +648,6 @@ def test_session_cookies_change(triplets, answer, change):
 
 def test_a_cookie_expires_between_two_calls(triplets):
     """The second in which a cookie expires is the second from which it is not sent."""
-
     now = 2_000_000_000.0
 
     def scenario(t):
