@@ -1,15 +1,20 @@
 """A connection of urllib3's, as the fast lane uses it: send, receive, is it idle.
 
 Under gevent a receive first tries the socket and then waits; an answer is never there yet
-when its request has just been sent, so this waits first. TLS, and sockets of the standard
-library (a test outside a load run), go their own way.
+when its request has just been sent, so this waits first. With a time-out, and on sockets of
+the standard library (a test outside a load run), the socket does it its own way.
+
+Rule: an answer has come when it was there to be read, not when its user's turn to read it
+came: what other users do meanwhile is none of the service's time.
 """
 
 from __future__ import annotations
 
 import socket
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
+from loadgrpc.clock import Clock
 from loadgrpc.runner.wire import MeasuredConnection
 
 READ_BYTES: Final = 65_536
@@ -18,25 +23,72 @@ MAX_JOINED_BYTES: Final = 16_384
 MAX_READ_BYTES: Final = 1 << 20
 
 
+class Look:
+    """When a hub last asked the kernel what has come.
+
+    All that it then heard of was there by that time, and is handed out one after the other.
+    """
+
+    __slots__ = ("_clock", "_watcher", "at_ns")
+
+    def __init__(self, clock: Clock, hub: Any) -> None:
+        self._clock = clock
+        self.at_ns = clock.monotonic_ns()
+        self._watcher = hub.loop.check(ref=False, priority=hub.loop.MAXPRI)
+        self._watcher.start(self._note)
+
+    @classmethod
+    def of(cls, clock: Clock, hub: Any) -> Look:
+        """The look of a hub, told in the time of `clock`."""
+        looks = _looks.setdefault(hub, {})
+        if clock not in looks:
+            looks[clock] = cls(clock, hub)
+        return looks[clock]
+
+    def _note(self) -> None:
+        self.at_ns = self._clock.monotonic_ns()
+
+
+_looks: WeakKeyDictionary[Any, dict[Clock, Look]] = WeakKeyDictionary()
+
+
 class Line:
     """See the module."""
 
-    __slots__ = ("_hub_wait", "_partial", "_raw", "_readable", "_socket", "connection", "sent")
+    __slots__ = (
+        "_clock",
+        "_hub_wait",
+        "_look",
+        "_partial",
+        "_raw",
+        "_readable",
+        "_socket",
+        "_tls",
+        "connection",
+        "received_ns",
+        "sent",
+    )
 
-    def __init__(self, connection: MeasuredConnection) -> None:
+    def __init__(self, connection: MeasuredConnection, clock: Clock) -> None:
         sock: Any = connection.sock
         self.connection = connection
         self.sent = 0
+        self.received_ns = 0
+        """When that which was received last had come, by the clock."""
+        self._clock = clock
         self._socket = sock
+        self._tls: Any = getattr(sock, "_sslobj", None)
         self._partial: list[bytes] = []
         self._raw: Any = None
         self._hub_wait: Any = None
+        self._look: Look | None = None
         if type(sock).__module__.startswith("gevent."):
-            self._raw = sock._sock  # noqa: SLF001 - gevent has no other way to it
-            if not hasattr(sock, "_sslobj"):
-                from gevent import get_hub  # noqa: PLC0415 - it is loaded already
+            from gevent import get_hub  # noqa: PLC0415 - it is loaded already
 
-                self._hub_wait, self._readable = get_hub().wait, sock._read_event  # noqa: SLF001
+            hub = get_hub()
+            self._raw = sock._sock  # noqa: SLF001 - gevent has no other way to it
+            self._hub_wait, self._readable = hub.wait, sock._read_event  # noqa: SLF001
+            self._look = Look.of(clock, hub)
 
     def idle(self) -> bool:
         """Whether it is open and nothing has come unasked."""
@@ -68,7 +120,7 @@ class Line:
         return None
 
     def _send(self, message: bytes, timeout_s: float | None) -> None:
-        if self._hub_wait is None:
+        if self._hub_wait is None or self._tls is not None:
             self._socket.settimeout(timeout_s)
             self._socket.sendall(message)
             return
@@ -82,16 +134,17 @@ class Line:
 
     def receive(self, timeout_s: float | None) -> bytes:
         """What comes next; nothing: the other side has closed."""
-        if self._hub_wait is None or timeout_s is not None:
+        if self._hub_wait is None or timeout_s is not None or self._tls is not None:
             self._socket.settimeout(timeout_s)
-            data: bytes = self._socket.recv(READ_BYTES)
-            return data
+            return self._receive(READ_BYTES, wait=timeout_s is None)
+        look: Any = self._look
         while True:
             self._hub_wait(self._readable)
             try:
                 received: bytes = self._raw.recv(READ_BYTES)
             except BlockingIOError:  # woken for nothing
                 continue
+            self.received_ns = look.at_ns
             return received
 
     def receive_all(self, data: bytes, whole: int, timeout_s: float | None) -> bytes:
@@ -101,24 +154,27 @@ class Line:
         """
         partial = self._partial = [data]
         missing = whole - len(data)
-        at_once = self._hub_wait is None or timeout_s is not None
-        if at_once:
-            self._socket.settimeout(timeout_s)
-        while missing > 0:
-            if at_once:
-                more = self._socket.recv(min(missing, MAX_READ_BYTES))
-            else:
-                try:
-                    more = self._raw.recv(min(missing, MAX_READ_BYTES))
-                except BlockingIOError:
-                    self._hub_wait(self._readable)
-                    continue
-            if not more:
-                break
+        self._socket.settimeout(timeout_s)
+        while missing > 0 and (more := self._receive(min(missing, MAX_READ_BYTES))):
             partial.append(more)
             missing -= len(more)
         self._partial = []
         return b"".join(partial)
+
+    def _receive(self, most: int, *, wait: bool = False) -> bytes:
+        look = self._look
+        if look is None:
+            data: bytes = self._socket.recv(most)
+            self.received_ns = self._clock.monotonic_ns()
+            return data
+        looked_ns = look.at_ns
+        if wait and not (self._tls is not None and self._tls.pending()):
+            self._hub_wait(self._readable)
+        data = self._socket.recv(most)
+        # Without a new look it was there already, since when is not known.
+        new = look.at_ns != looked_ns
+        self.received_ns = look.at_ns if new else self._clock.monotonic_ns()
+        return data
 
     def received(self, data: bytes) -> bytes:
         """All that was received, when `data` is what came before `receive_all` raised."""

@@ -24,7 +24,7 @@ from loadgrpc.runner.lane import Lane
 from loadgrpc.runner.session import Session
 
 OK = b"HTTP/1.1 200 OK\\r\\nContent-Length: %d\\r\\n\\r\\n%b"
-requests, taken, hits = [], [], []
+requests, taken, hits, waiting = [], [], [], []
 
 def serve(connection, _):
     while True:
@@ -40,7 +40,13 @@ def serve(connection, _):
             gevent.sleep(0.15)
         elif b"soon" in path:
             gevent.sleep(0.01)
-        if b"half" in path:
+        if b"together" in path:
+            waiting.append(connection)
+            if len(waiting) == 2:
+                for each in waiting:
+                    each.sendall(OK % (len(path), path))
+                waiting.clear()
+        elif b"half" in path:
             connection.sendall((OK % (10, b"01234")))
             gevent.sleep(0.15)
             connection.sendall(b"56789")
@@ -233,4 +239,23 @@ with gevent.Timeout(10):
     work = [gevent.spawn(get, session, "/soon%d" % n) for n in range(20)]
     gevent.joinall(work, raise_error=True)
 assert len(taken) == 1
+""")
+
+
+@pytest.mark.parametrize("timeout", ["None", "5"])
+def test_what_another_user_computes_is_no_time_of_the_service(timeout):
+    """Of two answers that are there at once both took the same, whoever is served first."""
+    _run(f"""
+hold = monkey.get_original("time", "sleep")
+sessions = [bound(), bound()]
+for each in sessions:
+    get(each, "/1"), get(each, "/2")
+def live(each):
+    get(each, "/together", timeout={timeout})
+    hold(0.3)
+before = len(taken)
+gevent.joinall([gevent.spawn(live, each) for each in sessions], raise_error=True)
+assert len(taken) == before + 2
+elapsed = sorted(hit["elapsed_ns"] for hit in hits[-2:])
+assert 0 < elapsed[0] <= elapsed[1] < elapsed[0] + 150_000_000, elapsed
 """)

@@ -5,7 +5,8 @@
  * It answers every GET after a delay of its own: between LOW_US and HIGH_US, evenly, but
  * TAIL_US for so many of a thousand. On SIGTERM it writes LOG: for each answer the
  * nanoseconds from receiving the request to having sent the answer, as unsigned 64-bit
- * numbers. It prints its port when it listens. One thread, one epoll, one timer.
+ * numbers. A request is received when the kernel has it: what it waits for this process is
+ * part of the answer's time. It prints its port when it listens. One thread, one epoll, one timer.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -51,10 +52,37 @@ static void fail(const char *what) {
     exit(1);
 }
 
-static uint64_t now_ns(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
+static uint64_t in_ns(struct timespec time) {
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+static uint64_t now_ns(void) { /* of the clock that the kernel stamps what it receives with */
+    struct timespec time;
+    clock_gettime(CLOCK_REALTIME, &time);
+    return in_ns(time);
+}
+
+/* Like recv, and when the kernel received the last of it. */
+static ssize_t receive(int fd, char *to, size_t room, uint64_t *received_ns) {
+    char control[128];
+    struct iovec piece = {to, room};
+    struct msghdr message = {
+        .msg_iov = &piece,
+        .msg_iovlen = 1,
+        .msg_control = control,
+        .msg_controllen = sizeof control,
+    };
+    ssize_t got = recvmsg(fd, &message, 0);
+    *received_ns = 0;
+    for (struct cmsghdr *part = CMSG_FIRSTHDR(&message); got > 0 && part;
+         part = CMSG_NXTHDR(&message, part))
+        if (part->cmsg_level == SOL_SOCKET && part->cmsg_type == SCM_TIMESTAMPNS) {
+            struct timespec time;
+            memcpy(&time, CMSG_DATA(part), sizeof time);
+            *received_ns = in_ns(time);
+        }
+    if (got > 0 && !*received_ns) fail("the kernel does not say when it received");
+    return got;
 }
 
 static uint64_t random_number(void) { /* xorshift: the same delays in every run */
@@ -124,6 +152,8 @@ int main(int argc, char **argv) {
     socklen_t length = sizeof address;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (bind(listener, (struct sockaddr *)&address, length)) fail("bind");
+    int on = 1; /* inherited by what is accepted */
+    if (setsockopt(listener, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on)) fail("setsockopt");
     if (listen(listener, 8192)) fail("listen");
     getsockname(listener, (struct sockaddr *)&address, &length);
 
@@ -132,7 +162,7 @@ int main(int argc, char **argv) {
     sigaddset(&ends, SIGTERM);
     sigprocmask(SIG_BLOCK, &ends, NULL);
     int signals = signalfd(-1, &ends, 0);
-    int timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
+    int timer = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK);
     int epoll = epoll_create1(0);
     int watched[] = {listener, signals, timer};
     for (size_t at = 0; at < 3; at++) {
@@ -147,7 +177,6 @@ int main(int argc, char **argv) {
     for (;;) {
         int count = epoll_wait(epoll, events, MAX_EVENTS, -1);
         if (count < 0 && errno != EINTR) fail("epoll_wait");
-        uint64_t received_ns = now_ns(); /* all of these were there by now */
         for (int at = 0; at < count; at++) {
             int fd = events[at].data.fd;
             if (fd == signals) {
@@ -169,7 +198,6 @@ int main(int argc, char **argv) {
                     close(client);
                     continue;
                 }
-                int on = 1;
                 setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
                 connections[client] = calloc(1, sizeof **connections);
                 if (!connections[client]) fail("calloc");
@@ -178,8 +206,9 @@ int main(int argc, char **argv) {
                 continue;
             }
             struct connection *connection = connections[fd];
-            ssize_t got = recv(
-                fd, connection->head + connection->filled, HEAD - connection->filled, 0);
+            uint64_t received_ns;
+            ssize_t got = receive(
+                fd, connection->head + connection->filled, HEAD - connection->filled, &received_ns);
             if (got <= 0) {
                 if (got == 0 || errno != EAGAIN) leave(fd);
                 continue;
