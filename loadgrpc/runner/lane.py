@@ -286,7 +286,7 @@ class Depot:
         """Whether Requests would still use the pool; one that it let go is never closed."""
         return self.pool in self._pools.values()
 
-    def line(self) -> Line | None:
+    def line(self, clock: Clock) -> Line | None:
         """An idle connection; None: there is none."""
         lines = self.lines
         while lines:
@@ -294,7 +294,7 @@ class Depot:
             if line.idle():
                 return line
             line.connection.close()
-        return _take(self.pool)
+        return _take(self.pool, clock)
 
     def give_back(self) -> None:
         """Puts the connections where Requests finds them."""
@@ -441,7 +441,7 @@ class Lane:
             return None, None
         if template is None:
             return None, Capture(key, target, plain_url, body, circumstances)
-        line = template.depot.line()
+        line = template.depot.line(self._clock)
         if line is None:  # Requests has to open one
             return None, None
         return self._exchange(
@@ -518,7 +518,7 @@ class Lane:
                     head += more
                     end, meaning = _read_head(head)
                 if meaning is not None and meaning is not _MORE:
-                    first_ns = self._clock.monotonic_ns() - start_ns
+                    first_ns = line.received_ns - start_ns
                     status, length, stays = meaning
                     if len(head) != end:
                         content = head[end:]
@@ -541,7 +541,7 @@ class Lane:
         if not whole:
             connection, sent, got = line.connection, line.sent, head + content
             return None, Resumed(connection, got, sent, sending, trouble, wall_ns, start_ns)
-        times = wall_ns, self._clock.monotonic_ns() - start_ns, first_ns
+        times = wall_ns, line.received_ns - start_ns, first_ns
         if stays and template.depot.is_open():
             template.depot.lines.append(line)
         else:
@@ -767,7 +767,7 @@ def _certificates(session: Session, scheme: str) -> tuple[str, ...]:
     return tuple(str(place) for place in places if place)
 
 
-def _take(pool: MeasuredPool) -> Line | None:
+def _take(pool: MeasuredPool, clock: Clock) -> Line | None:
     """The idle connection that Requests put into its pool last."""
     if pool.pool is None:
         return None
@@ -776,7 +776,7 @@ def _take(pool: MeasuredPool) -> Line | None:
     except Empty:
         return None
     if isinstance(connection, MeasuredConnection) and connection.sock is not None:
-        line = Line(connection)
+        line = Line(connection, clock)
         if line.idle():
             return line
     pool.pool.put(connection, block=False)
