@@ -1,22 +1,24 @@
 """One runner's process: started, listened to, stopped, with everything it started.
 
-Rule: a runner has a process group of its own, and the whole group is gone when the runner
-is. Its standard input is a pipe that closes with the agent, so that it can notice.
+Rule: when the runner is gone, or the agent is, so is everything that the runner started. A
+keeper sees to it (`keeper.py`): it is the process that is started here, its standard input
+is a pipe that closes with the agent, and it ends as the runner ends.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import signal
 import subprocess
 import sys
 from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Final
 
+from loadgrpc.agent import keeper
 from loadgrpc.model import SourceId, StopMode
 
 TERMINATE_SLACK_S: Final = 1.0
@@ -56,29 +58,38 @@ class RunnerProcess:
         Raises:
             OSError: the process could not be started.
         """
-        process = subprocess.Popen(  # noqa: ASYNC220 - a few milliseconds, and in order
-            [sys.executable, "-m", "loadgrpc.runner.link"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            env={
-                **os.environ,
-                "PYTHONUNBUFFERED": "1",
-                "LOADGRPC_ENDPOINT": endpoint,
-                "LOADGRPC_TOKEN": token,
-                "LOADGRPC_RUN_ID": source.run_id,
-                "LOADGRPC_AGENT_ID": source.agent_id,
-                "LOADGRPC_RUNNER_ID": source.runner_id,
-            },
+        environment = {
+            "PYTHONUNBUFFERED": "1",
+            "LOADGRPC_ENDPOINT": endpoint,
+            "LOADGRPC_TOKEN": token,
+            "LOADGRPC_RUN_ID": source.run_id,
+            "LOADGRPC_AGENT_ID": source.agent_id,
+            "LOADGRPC_RUNNER_ID": source.runner_id,
+        }
+        return cls.of([sys.executable, "-m", "loadgrpc.runner.link"], environment)
+
+    @classmethod
+    def of(cls, command: Sequence[str], environment: Mapping[str, str]) -> RunnerProcess:
+        """Starts a command, with these variables beside those that are there.
+
+        Raises:
+            OSError: the process could not be started.
+        """
+        return cls(
+            subprocess.Popen(
+                [sys.executable, "-I", "-S", keeper.__file__, *command],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+                env={**os.environ, **environment},
+            )
         )
-        return cls(process)
 
     async def wait(self) -> Exit:
-        """Waits for the end of the process, and ends what it left behind.
+        """Waits for the end of the process and of what it left behind.
 
-        A process that a test has started may outlive the runner and hold its output open:
-        the end of the process counts, not that of its output.
+        Whatever holds its output open all the same: the end of the process counts.
         """
         listening = [
             asyncio.create_task(self._listen(self._process.stdout, keep=False)),
@@ -88,13 +99,11 @@ class RunnerProcess:
         self._ended = True
         if self._escalation is not None:
             self._escalation.cancel()
-        self._signal(signal.SIGKILL)  # whoever is left in its group
         await asyncio.wait(listening, timeout=LAST_WORDS_S)
         for task in listening:
             task.cancel()
         await asyncio.gather(*listening, return_exceptions=True)
-        assert self._process.stdin is not None  # noqa: S101 - it was asked for
-        self._process.stdin.close()
+        self._kill()  # only the pipe is left
         return Exit(status, b"".join(self._tail).decode(errors="replace"))
 
     def stop(self, mode: StopMode, stop_timeout_s: float) -> None:
@@ -104,30 +113,35 @@ class RunnerProcess:
         then it gets SIGTERM, then SIGKILL.
         """
         if mode is StopMode.KILL:
-            self._escalate((0.0, signal.SIGKILL))
+            self._escalate((0.0, self._kill))
         elif self._escalation is None:
             patience_s = stop_timeout_s + TERMINATE_SLACK_S
-            self._escalate((patience_s, signal.SIGTERM), (KILL_AFTER_S, signal.SIGKILL))
+            self._escalate((patience_s, self._terminate), (KILL_AFTER_S, self._kill))
 
     def terminate(self) -> None:
         """Asks the process to end its load and finish at once; insists after a while."""
-        self._escalate((0.0, signal.SIGTERM), (KILL_AFTER_S, signal.SIGKILL))
+        self._escalate((0.0, self._terminate), (KILL_AFTER_S, self._kill))
 
-    def _escalate(self, *steps: tuple[float, signal.Signals]) -> None:
-        """Waits and signals, step by step; what was planned before is not done."""
+    def _escalate(self, *steps: tuple[float, Callable[[], None]]) -> None:
+        """Waits and acts, step by step; what was planned before is not done."""
         if self._escalation is not None:
             self._escalation.cancel()
         if not self._ended:
             self._escalation = asyncio.create_task(self._carry_out(steps))
 
-    async def _carry_out(self, steps: tuple[tuple[float, signal.Signals], ...]) -> None:
-        for after_s, number in steps:
+    async def _carry_out(self, steps: tuple[tuple[float, Callable[[], None]], ...]) -> None:
+        for after_s, act in steps:
             await asyncio.sleep(after_s)
-            self._signal(number)
+            act()
 
-    def _signal(self, number: signal.Signals) -> None:
-        with contextlib.suppress(ProcessLookupError):  # the whole group is gone
-            os.killpg(self._process.pid, number)
+    def _terminate(self) -> None:
+        if self._process.returncode is None:
+            os.kill(self._process.pid, signal.SIGTERM)
+
+    def _kill(self) -> None:
+        """The keeper kills all when its standard input closes."""
+        assert self._process.stdin is not None  # noqa: S101 - it was asked for
+        self._process.stdin.close()
 
     async def _listen(self, pipe: IO[bytes] | None, *, keep: bool) -> None:
         """Logs what the runner prints; keeps the end of its standard error."""

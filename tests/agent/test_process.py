@@ -18,6 +18,21 @@ pytestmark = pytest.mark.system
 
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
 SLEEP = "print('up', flush=True); time.sleep(60)"
+SLEEP_ONLY = "import time; time.sleep(60)"
+DAEMON = (
+    "import os, sys, time\n"
+    "ready, done = os.pipe()\n"
+    "if os.fork() == 0:\n"
+    "    os.setsid()\n"
+    "    if os.fork() == 0:\n"
+    "        os.write(done, str(os.getpid()).encode())\n"
+    "        os.close(1), os.close(2)\n"
+    "        time.sleep(60)\n"
+    "    os._exit(0)\n"
+    "os.wait()\n"
+    "print('daemon', os.read(ready, 20).decode(), flush=True)\n"
+    "print('runner', os.getpid(), flush=True)\n"
+)
 FAMILY = (
     STUBBORN
     + "import subprocess, sys; "
@@ -59,15 +74,7 @@ def lines(monkeypatch):
 
 def started(code):
     """A process of this code, as the agent starts its runners."""
-    return RunnerProcess(
-        subprocess.Popen(
-            [sys.executable, "-c", code],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-    )
+    return RunnerProcess.of([sys.executable, "-c", code], {})
 
 
 def run(use):
@@ -152,16 +159,80 @@ def test_grandchildren_die_when_the_runner_ends_by_itself(lines):
     assert ends(grandchild)
 
 
+def test_a_daemon_goes_with_its_runner(lines):
+    """A process in a session of its own, whose parent is gone, is ended all the same."""
+
+    async def use():
+        process = started(DAEMON + "print('over')")
+        ended = await process.wait()
+        return ended, int((await lines.wait("daemon")).split()[1])
+
+    ended, daemon = run(use())
+    assert ended.status == 0
+    assert ends(daemon)
+
+
+def test_nothing_outlives_the_agent(tmp_path):
+    """When the agent's process is killed, all that its runner started is gone at once."""
+    program = tmp_path / "agent.py"
+    program.write_text(
+        "import asyncio, logging, sys\n"
+        "from loadgrpc.agent.process import RunnerProcess\n"
+        "logging.basicConfig(level='INFO', format='%(message)s')\n"
+        f"runner = [sys.executable, '-c', {DAEMON + STUBBORN + SLEEP!r}]\n"
+        "async def main():\n"
+        "    process = RunnerProcess.of(runner, {})\n"
+        "    await process.wait()\n"
+        "asyncio.run(main())\n"
+    )
+    agent = subprocess.Popen([sys.executable, str(program)], stderr=subprocess.PIPE, text=True)
+    try:
+        words = dict(line.split() for line in (agent.stderr.readline(), agent.stderr.readline()))
+    finally:
+        agent.kill()
+        agent.wait()
+        agent.stderr.close()
+    assert ends(int(words["daemon"]))
+    assert ends(int(words["runner"]))
+
+
+def test_a_runner_does_not_outlive_its_keeper(lines):
+    """Who kills the keeper kills the runner."""
+
+    async def use():
+        process = started(f"import os; print('runner', os.getpid(), flush=True); {SLEEP_ONLY}")
+        waiting = asyncio.create_task(process.wait())
+        runner = int((await lines.wait("runner")).split()[1])
+        process._process.kill()
+        return await waiting, runner
+
+    ended, runner = run(use())
+    assert ended.status == -signal.SIGKILL
+    assert ends(runner)
+
+
+def test_a_program_that_is_not_there(lines):
+    """The exit says which."""
+
+    async def use():
+        return await RunnerProcess.of(["/nowhere/runner"], {}).wait()
+
+    ended = run(use())
+    assert (ended.status, ended.stderr_tail) == (
+        127,
+        "/nowhere/runner: No such file or directory\n",
+    )
+
+
 def test_a_polite_stop_waits_for_the_runner(lines):
     """Within its time-out a runner that was told to stop is left alone."""
 
     async def use():
-        process = started("import sys; print('up', flush=True); sys.stdin.read(1)")
+        process = started("import time; print('up', flush=True); time.sleep(0.5)")
         waiting = asyncio.create_task(process.wait())
         await lines.wait("up")
         process.stop(StopMode.GRACEFUL, 60.0)
         process.stop(StopMode.GRACEFUL, 0.0)  # again: changes nothing
-        process._process.stdin.close()
         return await waiting
 
     assert run(use()).status == 0
