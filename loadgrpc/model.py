@@ -19,6 +19,9 @@ MAX_AGENTS = 10_000
 MAX_PROCESSES = 1_024
 MAX_DURATION_S = 30 * 86_400.0
 MAX_STOP_TIMEOUT_S = 86_400.0
+MAX_LAGS = 4_000
+MAX_GENERATOR_NS = 3_600_000_000_000
+"""What one GeneratorState tells of: so many lags, none of them and not all longer than this."""
 
 
 class RunState(IntEnum):
@@ -111,6 +114,8 @@ class Plan:
     processes: int = 0
     """User processes on each agent. 0: one for each core the agent may use."""
     stop_timeout_s: float = DEFAULT_STOP_TIMEOUT_S
+    no_dns_resolve: bool = False
+    """Names are resolved for each connection, and not once for each user."""
 
     @property
     def iterations_per_user(self) -> int:
@@ -145,6 +150,7 @@ class Assignment:
     server_url: str = ""
     processes: int = 0
     stop_timeout_s: float = DEFAULT_STOP_TIMEOUT_S
+    no_dns_resolve: bool = False
 
 
 @dataclass(frozen=True)
@@ -278,6 +284,50 @@ class HitErrorGroup:
 
 
 @dataclass(frozen=True, kw_only=True)
+class GeneratorState:
+    """How one process of a runner kept up with its load, over the last second or so."""
+
+    process: int = 0
+    """From 1; 0: its runner has only one."""
+    elapsed_ns: int
+    cpu_ns: int | None = None
+    """None: not measured."""
+    cores: int = 1
+    """Cores that it can keep busy."""
+    lags_ns: tuple[int, ...] = ()
+    """How late it was, at regular times."""
+    gc_pauses: int = 0
+    gc_ns: int = 0
+    gc_max_ns: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratorFigures:
+    """Whether processes that made a load kept up with it: see `stats/generator.py`."""
+
+    saturated_ns: int = 0
+    """How long the process was saturated that was so for the longest."""
+    watched_ns: int = 0
+    lag: ElapsedFigures = ElapsedFigures()
+    worst_lag_ns: int = 0
+    """The 99th percentile in the worst second of any process."""
+    worst_lag_end_ns: int | None = None
+    """When that second ended (wall clock); None: no lag was measured."""
+    cpu: float = 0.0
+    """Of the cores that the busiest process can use, from 0 to 1."""
+    worst_cpu: float = 0.0
+    """The same, in its busiest second."""
+    gc_pauses: int = 0
+    gc_ns: int = 0
+    gc_max_ns: int = 0
+
+    @property
+    def saturated(self) -> bool:
+        """Whether any second of any process was."""
+        return self.saturated_ns > 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class AgentFigures:
     """What one agent did for a run."""
 
@@ -288,6 +338,7 @@ class AgentFigures:
     iterations: int = 0
     reason: str = ""
     load_error: ExceptionInfo | None = None
+    generator: GeneratorFigures | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -338,6 +389,8 @@ class Summary:
     agents: tuple[AgentFigures, ...] = ()
     counters: dict[str, int] = field(default_factory=dict)
     accounting: Accounting = Accounting()
+    generator: GeneratorFigures | None = None
+    """None: no process told how it kept up."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -360,6 +413,8 @@ class Progress:
     iterations: IterationFigures = IterationFigures()
     agents: int = 0
     """Agents whose part is not over."""
+    saturated: bool = False
+    """Whether a process that makes the load cannot keep up just now."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,8 +28,9 @@ from loadgrpc.agent.relay import SERVICES, Expected, Relay
 from loadgrpc.errors import LoadgrpcError, Unavailable
 from loadgrpc.model import Assignment, StopMode
 from loadgrpc.protocol import convert, status
+from loadgrpc.protocol.raw import RawRunnerServiceStub, add_raw_runner_service
 from loadgrpc.protocol.transport import listen, new_channel, new_server
-from loadgrpc.v1 import control_pb2, fleet_pb2, fleet_pb2_grpc, runner_pb2_grpc
+from loadgrpc.v1 import control_pb2, fleet_pb2, fleet_pb2_grpc
 
 FIRST_BACKOFF_S: Final = 0.2
 MAX_BACKOFF_S: Final = 5.0
@@ -73,8 +74,8 @@ class Agent:
         self._starting: dict[str, fleet_pb2.StopAssignment | None] = {}
         """Runs whose runner is being started, with the order to stop it that came meanwhile."""
         self._runners: dict[str, _Running] = {}
-        self._unsaid: dict[str, fleet_pb2.ConnectRequest] = {}
-        """Exits of runners that the broker has not been told of, by run."""
+        self._exits: dict[str, fleet_pb2.RunnerExit] = {}
+        """Ends of runners that the broker has not noted, by run."""
         self._news = asyncio.Event()
         self._living: set[asyncio.Task[None]] = set()
         """Each watches over one runner, from its start to its end."""
@@ -144,8 +145,7 @@ class Agent:
             await call.write(fleet_pb2.ConnectRequest(register=self._registration()))
             async for response in call:
                 self._heard_at = time.monotonic()
-                kind = response.WhichOneof("message")
-                if kind == "registered":
+                if response.HasField("registered"):
                     self._heartbeat_s = convert.seconds_from_proto(
                         response.registered.heartbeat_interval
                     )
@@ -153,11 +153,8 @@ class Agent:
                     speaking = asyncio.create_task(self._speak(call))
                     self._connected = True
                     yield
-                elif kind == "run":
-                    self._start(convert.assignment_from_proto(response.run))
-                elif kind == "stop":
-                    self._stop(response.stop)
-                # Answers to heartbeats are heard by coming; anything else is of a newer broker.
+                else:
+                    self._obey(response)
             raise Unavailable("the broker closed the stream")
         except grpc.aio.AioRpcError as error:
             raise status.from_rpc_error(error) from error
@@ -174,14 +171,25 @@ class Agent:
                 await asyncio.gather(speaking, return_exceptions=True)  # its stream broke too
             call.cancel()
 
+    def _obey(self, response: fleet_pb2.ConnectResponse) -> None:
+        kind = response.WhichOneof("message")
+        if kind == "run":
+            self._start(convert.assignment_from_proto(response.run))
+        elif kind == "stop":
+            self._stop(response.stop)
+        elif kind == "exit_noted":
+            self._noted(response.exit_noted)
+        # Answers to heartbeats are heard by coming; anything else is of a newer broker.
+
     async def _speak(self, call: grpc.aio.StreamStreamCall) -> None:
         """Sends heartbeats, and how runners ended."""
+        said: list[fleet_pb2.RunnerExit] = []
         while True:
             self._news.clear()
-            for run_id, ended in list(self._unsaid.items()):
-                await call.write(ended)
-                del self._unsaid[run_id]
-            if self._leaving and not self._living:
+            for ended in [each for each in self._exits.values() if each not in said]:
+                await call.write(fleet_pb2.ConnectRequest(runner_exit=ended))
+                said.append(ended)
+            if self._leaving and not self._living and not self._exits:
                 await call.write(fleet_pb2.ConnectRequest(goodbye=fleet_pb2.Goodbye()))
                 self._said_goodbye = True
                 await call.done_writing()  # the broker ends the stream, and so this task
@@ -203,7 +211,7 @@ class Agent:
             pid=os.getpid(),
             version=__version__,
             cores=len(os.sched_getaffinity(0)),
-            run_ids=sorted({*self._starting, *self._runners, *self._unsaid}),
+            run_ids=sorted({*self._starting, *self._runners, *self._exits}),
         )
 
     # Runners
@@ -255,8 +263,14 @@ class Agent:
         )
 
     def _tell(self, ended: fleet_pb2.RunnerExit) -> None:
-        self._unsaid[ended.run_id] = fleet_pb2.ConnectRequest(runner_exit=ended)
+        self._exits[ended.run_id] = ended
         self._news.set()
+
+    def _noted(self, noted: fleet_pb2.RunnerExitNoted) -> None:
+        ended = self._exits.get(noted.run_id)
+        if ended is not None and ended.runner_id == noted.runner_id:
+            del self._exits[noted.run_id]
+            self._news.set()
 
     def _stop(self, order: fleet_pb2.StopAssignment) -> None:
         if order.run_id in self._starting:
@@ -286,9 +300,9 @@ async def running(
     held = identity.claim(config.state_dir)
     try:
         async with new_channel(config.broker) as channel:
-            relay = Relay(runner_pb2_grpc.RunnerServiceStub(channel))
+            relay = Relay(RawRunnerServiceStub(channel))
             server = await new_server(SERVICES)
-            runner_pb2_grpc.add_RunnerServiceServicer_to_server(relay, server)
+            add_raw_runner_service(relay, server)
             endpoint = listen(server, "127.0.0.1:0")
             await server.start()
             fleet = fleet_pb2_grpc.FleetServiceStub(channel)

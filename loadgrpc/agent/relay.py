@@ -1,8 +1,9 @@
 """The agent's RunnerService: passes what its runners say to the broker, and the answers back.
 
-Rule: identity and numbers are the runner's from end to end; nothing is counted or changed
-here. Each stream of a runner is one stream to the broker. When that one breaks, so does
-the runner's, which opens another and sends again what was not acked.
+Rule: identity and numbers are the runner's from end to end; nothing is counted, changed or
+decoded here but the source that a message names. Each stream of a runner is one stream to
+the broker. When that one breaks, so does the runner's, which opens another and sends again
+what was not acked.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ import grpc.aio
 from loadgrpc.errors import InvalidRequest, NotAllowed, NotFound, Violation
 from loadgrpc.model import Assignment, SourceId
 from loadgrpc.protocol import convert, status
+from loadgrpc.protocol.raw import SERVICE, RawRunnerServiceStub, named_source
 from loadgrpc.protocol.transport import Context, stream, unary
-from loadgrpc.v1 import runner_pb2, runner_pb2_grpc
+from loadgrpc.v1 import runner_pb2
 
-SERVICES: Final = ("loadgrpc.v1.RunnerService",)
+SERVICES: Final = (SERVICE,)
 _BEARER: Final = "Bearer "
 
 
@@ -34,10 +36,10 @@ class Expected:
     token: str
 
 
-class Relay(runner_pb2_grpc.RunnerServiceServicer):
-    """See the module."""
+class Relay:
+    """See the module; served by `add_raw_runner_service`."""
 
-    def __init__(self, broker: runner_pb2_grpc.RunnerServiceStub) -> None:
+    def __init__(self, broker: RawRunnerServiceStub) -> None:
         self._broker = broker
         self._expected: dict[str, Expected] = {}
 
@@ -67,8 +69,8 @@ class Relay(runner_pb2_grpc.RunnerServiceServicer):
 
     @stream
     async def PublishEvents(  # noqa: N802
-        self, requests: AsyncIterator[runner_pb2.PublishEventsRequest], context: Context
-    ) -> AsyncIterator[runner_pb2.PublishEventsResponse]:
+        self, requests: AsyncIterator[bytes], context: Context
+    ) -> AsyncIterator[bytes]:
         """See runner.proto."""
         caller = self._caller(context)
         upstream = self._broker.PublishEvents()
@@ -89,14 +91,14 @@ class Relay(runner_pb2_grpc.RunnerServiceServicer):
 
     async def _forward(
         self,
-        requests: AsyncIterator[runner_pb2.PublishEventsRequest],
+        requests: AsyncIterator[bytes],
         upstream: grpc.aio.StreamStreamCall,
         caller: Expected,
     ) -> None:
         ours = convert.source_to_proto(caller.source)
         try:
             async for request in requests:
-                if request.HasField("source") and request.source != ours:
+                if named_source(request) not in (None, ours):
                     rule = "is not the one this token was given to"
                     raise InvalidRequest([Violation("source", rule)])  # noqa: TRY301
                 await upstream.write(request)

@@ -16,6 +16,7 @@ import numpy as np
 
 from loadgrpc.model import (
     ExceptionInfo,
+    GeneratorFigures,
     HitErrorGroup,
     HitFigures,
     IterationErrorGroup,
@@ -24,6 +25,7 @@ from loadgrpc.model import (
     TestOutcome,
 )
 from loadgrpc.protocol.columns import Decoded, HitLabel, Hits, IterationLabel, Iterations
+from loadgrpc.stats.generator import GeneratorStats
 from loadgrpc.stats.hits import HitStats
 from loadgrpc.stats.window import RateWindow
 
@@ -38,6 +40,8 @@ MAX_OTHER_STATUSES: Final = 100
 status."""
 OTHER: Final = "(other)"
 _MAX_COUNT: Final = 2**63 - 1
+NOW_NS: Final = 2_500_000_000
+"""For so long a process that told it was saturated is taken to be: it tells once a second."""
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -81,6 +85,8 @@ class AgentShare:
     span: Span = field(default_factory=Span)
     active_users: dict[str, int] = field(default_factory=dict)
     """Users alive, by runner."""
+    generator: GeneratorStats = field(default_factory=GeneratorStats)
+    """How its processes kept up."""
 
     def iterations(self) -> IterationFigures:
         """Iterations of this agent.
@@ -113,6 +119,8 @@ class Aggregate:
         self._hit_errors: Counter[HitLabel] = Counter()
         self._raised: Counter[IterationLabel] = Counter()
         self._window = RateWindow()
+        self._saturated_ns: int | None = None
+        """When a process last told that it was saturated (wall clock of the arrival)."""
 
     def add(self, agent_id: str, runner_id: str, events: Decoded, *, arrival_ns: int) -> None:
         """Adds the valid events of a batch, which arrived at `arrival_ns` (wall clock)."""
@@ -135,6 +143,9 @@ class Aggregate:
             self.counters[key] = max(-_MAX_COUNT, min(_MAX_COUNT, total))  # they stop there
         if events.active_users is not None:
             share.active_users[runner_id] = events.active_users
+        for state, end_ns in events.generator:
+            if share.generator.add((agent_id, runner_id, state.process), state, end_ns):
+                self._saturated_ns = arrival_ns
 
     def ended(self, agent_id: str) -> None:
         """An agent's part is over: none of its users lives any more."""
@@ -211,6 +222,17 @@ class Aggregate:
         """Hits a second that arrived over the last five whole seconds of the wall clock."""
         since = None if since_ns is None else since_ns // 1_000_000_000
         return self._window.rate(now_ns // 1_000_000_000, since)
+
+    def saturated(self, now_ns: int) -> bool:
+        """Whether a process cannot keep up just now."""
+        return self._saturated_ns is not None and now_ns - self._saturated_ns < NOW_NS
+
+    def generator(self) -> GeneratorFigures | None:
+        """How all processes kept up; None: none of them told."""
+        total = GeneratorStats()
+        for share in self.agents.values():
+            total.merge(share.generator)
+        return total.figures()
 
     def hits(self) -> HitStats:
         """All hits together."""

@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from loadgrpc import __version__, model
-from loadgrpc.broker import answers
-from loadgrpc.broker.ledger import Accept, Duplicate, Ledger, OutOfOrder
+from loadgrpc.broker import answers, resume
+from loadgrpc.broker.ledger import Accept, Duplicate, OutOfOrder
 from loadgrpc.broker.roster import Registration, Roster
 from loadgrpc.broker.run import ActiveRun, Inbox, Part, Source, stop_reason
 from loadgrpc.broker.split import assignments
@@ -59,7 +59,6 @@ MAX_PAGE: Final = 500
 DEFAULT_PAGE: Final = 50
 _PAGE_TOKEN: Final = re.compile("[0-9]{1,18}")
 DROPPED: Final = "dropped by the runner"
-RESTARTED: Final = "the broker was started anew during the run"
 
 T = TypeVar("T")
 
@@ -89,7 +88,16 @@ class Heard:
 
 HEARD: Final = Heard()
 
-Order = StartRunner | StopRunner | Heard
+
+@dataclass(frozen=True)
+class ExitNoted:
+    """No order: the end of a runner was heard, and will not be forgotten."""
+
+    run_id: str
+    runner_id: str
+
+
+Order = StartRunner | StopRunner | ExitNoted | Heard
 
 
 class AgentLink:
@@ -135,9 +143,9 @@ class Broker:
     # Life
 
     async def start(self) -> None:
-        """Settles the runs that a broker before this one left unfinished."""
+        """Goes on with the runs that a broker before this one left unfinished."""
         for record in await self._store.unfinished_runs():
-            await self._settle_interrupted(record)
+            await self._resume(record)
         self._ticker = asyncio.create_task(self._tick())
 
     async def close(self) -> None:
@@ -281,10 +289,9 @@ class Broker:
         run = self._runs.get(run_id)
         if run is None:
             return await self.get_run(run_id)
-        changed = self._change(run, RunEvent.STOP_ASKED, reason=stop_reason(mode))
+        self._change(run, RunEvent.STOP_ASKED, reason=stop_reason(mode))
         if not run.run.state.final:
             self._stop_parts(run, mode)
-        if changed:
             await self._save(run)
         return run.run
 
@@ -333,9 +340,16 @@ class Broker:
                 link.orders.put_nowait(StopRunner(run_id, StopMode.KILL, 0.0))
         run = self._runs.get(member.run_id)
         if run is not None and member.run_id not in registration.run_ids:
-            # The message of its end may have been lost with the stream before this one.
-            status = 0 if run.parts[agent_id].delivered else 1
-            self.runner_exited(agent_id, member.run_id, status, "the agent was started anew")
+            part = run.parts[agent_id]
+            if part.unsure:
+                part.hostname = registration.hostname
+                link.orders.put_nowait(StartRunner(part.assignment))
+            else:
+                # The message of its end may have been lost with the stream before this one.
+                status = 0 if part.delivered else 1
+                why = "the agent was started anew"
+                self._end_part(agent_id, member.run_id, status, why)
+            part.unsure = False
         elif run is not None and run.stopping is not None:
             link.orders.put_nowait(self._stop_order(run, run.stopping))
         return link
@@ -355,18 +369,30 @@ class Broker:
             self.roster.disconnected(link.agent_id)
             _log.warning("agent %s is unreachable: its stream ended", link.agent_id)
 
-    def runner_exited(self, agent_id: str, run_id: str, exit_status: int, words: str) -> None:
+    def runner_exited(
+        self, agent_id: str, run_id: str, runner_id: str, exit_status: int, words: str
+    ) -> None:
         """The process of an agent's runner ended, or could not be started."""
+        self._end_part(agent_id, run_id, exit_status, words)
+        self._in_background(self._note_exit(agent_id, run_id, runner_id))
+
+    def _end_part(self, agent_id: str, run_id: str, exit_status: int, words: str) -> None:
         self.roster.release(agent_id, run_id)
         run = self._runs.get(run_id)
         part = run.parts.get(agent_id) if run else None
-        if run is None or part is None or part.state.final:
-            return
-        part.end(exit_status, words)
-        run.aggregate.ended(agent_id)
-        if part.state is AssignmentState.LOST:
-            _log.warning("run %s lost agent %s: %s", run_id, agent_id, part.reason)
-        self._follow_up(run)
+        if run is not None and part is not None and not part.state.final:
+            part.end(exit_status, words)
+            run.aggregate.ended(agent_id)
+            if part.state is AssignmentState.LOST:
+                _log.warning("run %s lost agent %s: %s", run_id, agent_id, part.reason)
+            self._follow_up(run)
+
+    async def _note_exit(self, agent_id: str, run_id: str, runner_id: str) -> None:
+        """Tells an agent that the end of its runner is stored."""
+        if run_id in self._runs:
+            await self._save(self._runs[run_id], patient=True)
+        if agent_id in self._links:
+            self._links[agent_id].orders.put_nowait(ExitNoted(run_id, runner_id))
 
     def _remove_agent(self, agent_id: str, reason: str) -> None:
         run_id = self.roster[agent_id].run_id if agent_id in self.roster else ""
@@ -453,13 +479,15 @@ class Broker:
         source = self._open_source(inbox, source_id)
         if source is None or not columns.size(batch):
             return
-        size = batch.ByteSize()
-        if size > answers.MAX_BATCH_BYTES:
-            inbox.put(source_id, answers.TooLarge(batch.first_sequence, size))
+        payload = batch.SerializeToString()
+        if len(payload) > answers.MAX_BATCH_BYTES:
+            inbox.put(source_id, answers.TooLarge(batch.first_sequence, len(payload)))
             return
-        await self._to_its_end(self._publish(inbox, source, batch))
+        await self._to_its_end(self._publish(inbox, source, batch, payload))
 
-    async def _publish(self, inbox: Inbox, source: Source, batch: runner_pb2.EventBatch) -> None:
+    async def _publish(
+        self, inbox: Inbox, source: Source, batch: runner_pb2.EventBatch, payload: bytes
+    ) -> None:
         source_id = source.source_id
         count = columns.size(batch)
         async with source.lock:
@@ -480,7 +508,7 @@ class Broker:
                     first_sequence=first_sequence,
                     count=count,
                     offset=decision.skip,
-                    payload=batch.SerializeToString(),
+                    payload=payload,
                     arrival_ns=arrival_ns,
                 )
                 await self._commit(source, stored)
@@ -580,6 +608,7 @@ class Broker:
             run.parts[source_id.agent_id].load_error = load_error
             _log.info("%s could not be loaded: %s", run.run.plan.test, load_error.message)
             self._stop_parts(run, StopMode.GRACEFUL)
+            await self._save(run, patient=True)
         inbox.put(
             source_id,
             answers.Finished(
@@ -637,6 +666,7 @@ class Broker:
             rejected=ledger.rejected,
             duplicates=ledger.duplicates,
             lost=sum(ledger.skipped.values()),
+            losses=ledger.skipped,
         )
         try:
             if batch is not None and self._keep_batches:
@@ -653,15 +683,20 @@ class Broker:
 
     def _follow_up(self, run: ActiveRun) -> None:
         """Carries out what follows from where a run's parts are."""
-        released = run.release(self._clock.monotonic_ns())
-        if released is not None:
-            for source in released:
-                source.answer(answers.StartCycle(run.cycle))
-            if self._change(run, RunEvent.CYCLE_STARTED):
-                self._in_background(self._save(run))
+        if run.release(self._clock.wall_ns()):
+            self._change(run, RunEvent.CYCLE_STARTED)
+            self._in_background(self._start_cycle(run))
         if run.ending is not None and not run.run.state.final:
             self._change(run, run.ending)
             self._in_background(self._close_run(run))
+
+    async def _start_cycle(self, run: ActiveRun) -> None:
+        """Tells the runners to enter the cycle, when that is stored."""
+        await self._save(run, patient=True)
+        for part in run.live_parts():
+            for source in part.sources.values():
+                if source.barrier:
+                    source.answer(answers.StartCycle(run.cycle))
 
     def _change(self, run: ActiveRun, event: RunEvent, *, reason: str = "") -> bool:
         """Lets an event happen to a run; tells whether its state changed."""
@@ -707,6 +742,7 @@ class Broker:
         part.reason = reason
         run.aggregate.ended(_agent_of(part))
         _log.warning("run %s lost agent %s: %s", run.run.run_id, _agent_of(part), reason)
+        self._in_background(self._save(run, patient=True))
 
     def _stop_parts(self, run: ActiveRun, mode: StopMode) -> None:
         if run.stopping is not StopMode.KILL:
@@ -725,9 +761,9 @@ class Broker:
         for agent_id in run.parts:
             self.roster.release(agent_id, run.run.run_id)
 
-    async def _save(self, run: ActiveRun) -> None:
-        summary = run.summary() if run.run.state.final else None
-        await self._store.save_run(_record_of(run.run, run.request_id, summary))
+    async def _save(self, run: ActiveRun, *, patient: bool = False) -> None:
+        """Stores what is known of a run. `patient`: waits for a store that takes no writes."""
+        await self._store.save_run(_record_of(run), patient=patient)
 
     async def _record(self, run_id: str) -> RunRecord:
         record = await self._store.get_run(run_id)
@@ -735,32 +771,29 @@ class Broker:
             raise NotFound(f"no run {run_id!r}")
         return record
 
-    async def _settle_interrupted(self, record: RunRecord) -> None:
-        """A broker before this one did not live to see the end of a run: what it stored counts."""
-        stored = _run_of(record)
-        parts = [
-            Part(assignment, hostname="", state=AssignmentState.LOST, reason=RESTARTED)
-            for assignment in assignments(stored.plan, stored.run_id, stored.agent_ids)
-        ]
-        run = ActiveRun(stored, parts, request_id=record.request_id or "")
-        for progress in await self._store.sources(stored.run_id):
-            ledger = Ledger(
-                received=progress.committed_sequence,
-                rejected=progress.rejected,
-                duplicates=progress.duplicates,
-                skipped={DROPPED: progress.lost} if progress.lost else {},
-                finished=progress.finished,
-            )
-            source = Source(progress.source, ledger=ledger, stored=ledger)
-            run.parts[progress.source.agent_id].sources[progress.source] = source
-        async for batch in self._store.batches(stored.run_id):
+    async def _resume(self, record: RunRecord) -> None:
+        """Takes over a run from a broker before this one: what it stored is what is known.
+
+        Agents have as long as ever to come back; what their runners measured meanwhile they
+        send when they do.
+        """
+        sources = await self._store.sources(record.run_id)
+        run = resume.from_bytes(_run_of(record), record.request_id or "", record.roster, sources)
+        async for batch in self._store.batches(record.run_id):
             message = runner_pb2.EventBatch.FromString(batch.payload)
             arrival_ns = batch.arrival_ns
             events = columns.decode(message, arrival_ns=arrival_ns, skip=batch.offset)
             agent_id, runner_id = batch.source.agent_id, batch.source.runner_id
             run.aggregate.add(agent_id, runner_id, events, arrival_ns=arrival_ns)
-        self._change(run, RunEvent.BROKER_RESTARTED, reason=RESTARTED)
-        await self._save(run)
+        self._runs[record.run_id] = run
+        now_ns = self._clock.monotonic_ns()
+        for agent_id, part in run.parts.items():
+            if part.state.final:
+                run.aggregate.ended(agent_id)
+            else:
+                self.roster.expect(agent_id, part.hostname, record.run_id, now_ns)
+        _log.info("run %s of %s goes on", record.run_id, run.run.plan.test)
+        self._follow_up(run)
 
     async def _tick(self) -> None:
         while True:
@@ -775,7 +808,7 @@ class Broker:
             self._remove_agent(agent_id, f"not heard from for {self.roster.lease_s:.0f} s")
 
     def _progress(self, run: ActiveRun) -> Progress:
-        return run.progress(self._clock.monotonic_ns(), self._clock.wall_ns())
+        return run.progress(self._clock.wall_ns())
 
     def _in_background(self, work: Coroutine[None, None, None]) -> None:
         """Runs `work` without waiting for it; `close` does wait."""
@@ -793,10 +826,12 @@ def _agent_of(part: Part) -> str:
     return part.assignment.agent_id
 
 
-def _record_of(run: Run, request_id: str, summary: Summary | None) -> RunRecord:
+def _record_of(active: ActiveRun) -> RunRecord:
+    run = active.run
+    summary = active.summary() if run.state.final else None
     return RunRecord(
         run_id=run.run_id,
-        request_id=request_id or None,
+        request_id=active.request_id or None,
         state=run.state,
         reason=run.reason,
         plan=convert.plan_to_proto(run.plan).SerializeToString(),
@@ -805,6 +840,7 @@ def _record_of(run: Run, request_id: str, summary: Summary | None) -> RunRecord:
         end_time_ns=run.end_time_ns,
         agent_ids=run.agent_ids,
         summary=convert.summary_to_proto(summary).SerializeToString() if summary else None,
+        roster=resume.to_bytes(active),
     )
 
 

@@ -77,6 +77,15 @@ class Roster:
         self._members[registration.agent_id] = member
         return member
 
+    def expect(self, agent_id: str, hostname: str, run_id: str, now_ns: int) -> None:
+        """An agent has a part in a run, and has to come back within its lease."""
+        registration = Registration(
+            agent_id=agent_id, hostname=hostname, pid=0, version="", cores=0
+        )
+        self._members[agent_id] = Member(
+            registration=registration, last_seen_ns=now_ns, connected=False, run_id=run_id
+        )
+
     def heard(self, agent_id: str, now_ns: int) -> None:
         """An agent gave a sign of life."""
         if agent_id in self._members:

@@ -100,6 +100,8 @@ class Part:
     hostname: str
     state: AssignmentState = AssignmentState.STARTING
     reason: str = ""
+    unsure: bool = False
+    """Whether a broker that goes on with it does not know if its agent was told to begin."""
     load_error: ExceptionInfo | None = None
     sources: dict[SourceId, Source] = field(default_factory=dict)
 
@@ -151,12 +153,10 @@ class ActiveRun:
         self.aggregate = Aggregate()
         self.cycle = 0
         """The cycle that was released last."""
-        self.cycle_started_ns = 0
-        """When (monotonic)."""
+        self.cycle_start_time_ns = 0
+        """When (wall clock)."""
         self.stopping: StopMode | None = None
         """How its runners were told to stop; None: they were not."""
-        self.began_ns = 0
-        """When the first cycle was released (monotonic)."""
         self.watchers: set[asyncio.Queue[model.Run]] = set()
 
     # What happened
@@ -182,8 +182,8 @@ class ActiveRun:
         for watcher in self.watchers:
             watcher.put_nowait(self.run)
 
-    def release(self, now_ns: int) -> list[Source] | None:
-        """The sources to tell to enter the next cycle; None: not all parts are ready for it.
+    def release(self, now_wall_ns: int) -> bool:
+        """Enters the next cycle, if all parts are ready for it.
 
         Parts that are over do not hold up the others; parts whose runners enter cycles by
         themselves count as ready.
@@ -191,15 +191,14 @@ class ActiveRun:
         waiting = [part for part in self.live_parts() if not part.enters_by_itself]
         following = self.cycle + 1
         if following > len(self.run.plan.users) or self.stopping is not None:
-            return None
+            return False
         if any(part.ready_for < following for part in waiting):
-            return None
+            return False
         if not waiting and (self.cycle or not self.live_parts()):
-            return None  # nobody waits to be told
+            return False  # nobody waits to be told
         self.cycle = following
-        self.cycle_started_ns = now_ns
-        self.began_ns = self.began_ns or now_ns
-        return [s for part in waiting for s in part.sources.values() if s.barrier]
+        self.cycle_start_time_ns = now_wall_ns
+        return True
 
     # What is
 
@@ -223,13 +222,13 @@ class ActiveRun:
         lost = all(part.state is AssignmentState.LOST for part in self.parts.values())
         return RunEvent.ALL_LOST if lost else RunEvent.ALL_ENDED
 
-    def progress(self, now_ns: int, now_wall_ns: int) -> model.Progress:
+    def progress(self, now_wall_ns: int) -> model.Progress:
         """The figures of now."""
         figures = self.aggregate.hits()
         p50_ns, p95_ns = figures.elapsed.quantiles((0.5, 0.95))
         return model.Progress(
-            elapsed_ns=now_ns - self.began_ns if self.began_ns else 0,
-            fraction=self._fraction(now_ns),
+            elapsed_ns=now_wall_ns - self.run.start_time_ns if self.run.start_time_ns else 0,
+            fraction=self._fraction(now_wall_ns),
             cycle=self.cycle,
             cycles=len(self.run.plan.users),
             users=self.aggregate.active_users,
@@ -240,15 +239,16 @@ class ActiveRun:
             p95_ns=p95_ns,
             iterations=self.aggregate.iterations(),
             agents=len(self.live_parts()),
+            saturated=self.aggregate.saturated(now_wall_ns),
         )
 
-    def _fraction(self, now_ns: int) -> float:
+    def _fraction(self, now_wall_ns: int) -> float:
         plan = self.run.plan
         if plan.duration_s is None:
             return min(1.0, self.aggregate.iterations().ended / plan.total_iterations)
         if not self.cycle:
             return 0.0
-        in_cycle = min(1.0, (now_ns - self.cycle_started_ns) / 1e9 / plan.duration_s)
+        in_cycle = min(1.0, (now_wall_ns - self.cycle_start_time_ns) / 1e9 / plan.duration_s)
         return (self.cycle - 1 + in_cycle) / len(plan.users)
 
     def summary(self) -> model.Summary:
@@ -282,6 +282,7 @@ class ActiveRun:
             agents=tuple(self._agents()),
             counters=dict(sorted(aggregate.counters.items())),
             accounting=accounting,
+            generator=aggregate.generator(),
         )
 
     def _agents(self) -> Iterator[model.AgentFigures]:
@@ -305,6 +306,7 @@ class ActiveRun:
             iterations=share.iterations().started,
             reason=part.reason,
             load_error=part.load_error,
+            generator=share.generator.figures(),
         )
 
     def _facts(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from loadgrpc.broker.broker import Broker
@@ -13,7 +14,7 @@ from loadgrpc.broker.roster import DEFAULT_LEASE_S
 from loadgrpc.broker.service import ControlService, FleetService, RunnerService
 from loadgrpc.clock import SystemClock
 from loadgrpc.protocol.transport import listen, new_server
-from loadgrpc.store import Store
+from loadgrpc.store import Retention, Store, StoreError
 from loadgrpc.v1 import control_pb2_grpc, fleet_pb2_grpc, runner_pb2_grpc
 
 SERVICES: Final = (
@@ -23,6 +24,10 @@ SERVICES: Final = (
 )
 STOP_GRACE_S: Final = 1.0
 """How long calls may take to end when the broker stops."""
+RETENTION_S: Final = 10.0
+"""How often detail that is not to be kept is looked for."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,11 +37,13 @@ class BrokerConfig:
     listen: str
     """HOST:PORT, or unix:PATH; port 0 is a free one."""
     store: str
-    """A file, or `:memory:`."""
+    """A file, `:memory:`, or the URL of a database of PostgreSQL."""
     lease_s: float = DEFAULT_LEASE_S
     """An agent that is silent for so long is lost."""
     keep_batches: bool = True
     """Whether what runners reported stays in the store after it was counted."""
+    retention: Retention = field(default_factory=Retention)
+    """How much of that is kept for how long."""
 
 
 @asynccontextmanager
@@ -51,7 +58,7 @@ async def running(config: BrokerConfig) -> AsyncIterator[str]:
     broker = Broker(
         store,
         SystemClock(),
-        store_name=config.store,
+        store_name=store.name,
         lease_s=config.lease_s,
         keep_batches=config.keep_batches,
     )
@@ -64,12 +71,38 @@ async def running(config: BrokerConfig) -> AsyncIterator[str]:
         await broker.start()
         await server.start()
         try:
-            yield address
+            async with _retaining(store, config.retention):
+                yield address
         finally:
+            store.hurry()
             await broker.close()
             await server.stop(STOP_GRACE_S)
     finally:
         await store.close()
+
+
+@asynccontextmanager
+async def _retaining(store: Store, retention: Retention) -> AsyncIterator[None]:
+    """Drops the detail that is not to be kept, now and again, for as long as the context lasts."""
+    if retention == Retention():
+        yield
+        return
+    dropping = asyncio.create_task(_retain(store, retention))
+    try:
+        yield
+    finally:
+        dropping.cancel()
+        await asyncio.gather(dropping, return_exceptions=True)
+
+
+async def _retain(store: Store, retention: Retention) -> None:
+    while True:
+        try:
+            if dropped := await store.retain(retention):
+                _log.info("%d batches of older hits were dropped", dropped)
+        except StoreError as error:
+            _log.info("older hits could not be dropped: %s", error)
+        await asyncio.sleep(RETENTION_S)
 
 
 async def serve(

@@ -13,7 +13,7 @@ from typing import Any, Final
 from loadgrpc import __version__, model
 from loadgrpc.broker import answers
 from loadgrpc.broker.answers import Answer
-from loadgrpc.broker.broker import HEARD, AgentLink, Broker, Heard, Order, StartRunner
+from loadgrpc.broker.broker import HEARD, AgentLink, Broker, ExitNoted, Heard, Order, StartRunner
 from loadgrpc.broker.roster import HEARTBEAT_S, Registration
 from loadgrpc.broker.run import Inbox
 from loadgrpc.errors import InvalidRequest, NotFound, Superseded, Violation
@@ -150,6 +150,7 @@ class FleetService(fleet_pb2_grpc.FleetServiceServicer):
                 self._broker.runner_exited(
                     link.agent_id,
                     ended.run_id,
+                    ended.runner_id,
                     ended.exit_status or (1 if ended.start_error else 0),
                     ended.start_error or _last_line(ended.stderr_tail),
                 )
@@ -285,6 +286,9 @@ def _order_to_proto(order: Order) -> fleet_pb2.ConnectResponse:
         return fleet_pb2.ConnectResponse(heartbeat=fleet_pb2.Heartbeat())
     if isinstance(order, StartRunner):
         return fleet_pb2.ConnectResponse(run=convert.assignment_to_proto(order.assignment))
+    if isinstance(order, ExitNoted):
+        noted = fleet_pb2.RunnerExitNoted(run_id=order.run_id, runner_id=order.runner_id)
+        return fleet_pb2.ConnectResponse(exit_noted=noted)
     return fleet_pb2.ConnectResponse(
         stop=fleet_pb2.StopAssignment(
             run_id=order.run_id,

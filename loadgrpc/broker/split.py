@@ -38,6 +38,7 @@ def assignments(plan: Plan, run_id: str, agent_ids: Sequence[str]) -> list[Assig
             server_url=plan.server_url,
             processes=plan.processes,
             stop_timeout_s=plan.stop_timeout_s,
+            no_dns_resolve=plan.no_dns_resolve,
         )
         for part, agent_id in enumerate(agent_ids)
     ]

@@ -22,7 +22,6 @@ class RunEvent(Enum):
     STOP_ASKED = "a stop was asked for"
     ALL_ENDED = "every part is over"
     ALL_LOST = "every part was lost"
-    BROKER_RESTARTED = "the broker was started anew"
 
 
 TRANSITIONS: Final[dict[RunState, dict[RunEvent, RunState]]] = {
@@ -31,21 +30,18 @@ TRANSITIONS: Final[dict[RunState, dict[RunEvent, RunState]]] = {
         RunEvent.STOP_ASKED: RunState.STOPPING,
         RunEvent.ALL_ENDED: RunState.FAILED,  # over before it began: nothing could be loaded
         RunEvent.ALL_LOST: RunState.FAILED,
-        RunEvent.BROKER_RESTARTED: RunState.FAILED,
     },
     RunState.RUNNING: {
         RunEvent.CYCLE_STARTED: RunState.RUNNING,
         RunEvent.STOP_ASKED: RunState.STOPPING,
         RunEvent.ALL_ENDED: RunState.FINISHED,
         RunEvent.ALL_LOST: RunState.FAILED,
-        RunEvent.BROKER_RESTARTED: RunState.FAILED,
     },
     RunState.STOPPING: {
         RunEvent.CYCLE_STARTED: RunState.STOPPING,  # its order was under way
         RunEvent.STOP_ASKED: RunState.STOPPING,
         RunEvent.ALL_ENDED: RunState.STOPPED,
         RunEvent.ALL_LOST: RunState.STOPPED,
-        RunEvent.BROKER_RESTARTED: RunState.FAILED,
     },
     RunState.FINISHED: {RunEvent.STOP_ASKED: RunState.FINISHED},
     RunState.STOPPED: {RunEvent.STOP_ASKED: RunState.STOPPED},

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from pathlib import Path
 
 import click
 
 import loadgrpc
 from loadgrpc.cli import DEFAULT_BROKER, values
 from loadgrpc.cli.command import Command
+from loadgrpc.store import Retention, StoreError, parse_target
 
 DEFAULT_STORE = "loadgrpc.db"
+MAX_KEPT_RUNS = 1_000_000
 
 
 @click.command(cls=Command)
@@ -25,11 +26,23 @@ DEFAULT_STORE = "loadgrpc.db"
 )
 @click.option(
     "--store",
-    type=click.Path(dir_okay=False),
-    metavar="PATH",
+    metavar="PATH|URL",
     default=DEFAULT_STORE,
     show_default=True,
-    help="The file that keeps runs and their results; made when it is not there.",
+    help="What keeps runs and their results: a file, made when it is not there, or a database "
+    "of PostgreSQL, as postgresql://USER@HOST/DATABASE.",
+)
+@click.option(
+    "--keep-runs",
+    type=values.Count(0, MAX_KEPT_RUNS),
+    help="Keep the hits of the N newest runs that are over. Results are kept of all.  "
+    "[default: all]",
+)
+@click.option(
+    "--keep-hits",
+    type=values.Size(),
+    help="Keep at most so many bytes of hits, as 500MB or 20GB; the oldest go first. Results are "
+    "kept of all.  [default: all]",
 )
 @click.option(
     "--insecure",
@@ -37,7 +50,15 @@ DEFAULT_STORE = "loadgrpc.db"
     help="Listen on an address that other machines can reach, without encryption or credentials.",
 )
 @click.option("-v", "--verbose", count=True, help="Log to stderr; -vv logs more.")
-def command(listen: str, store: str, insecure: bool, verbose: int) -> int:  # noqa: FBT001 - click
+def command(
+    *,
+    listen: str,
+    store: str,
+    keep_runs: int | None,
+    keep_hits: int | None,
+    insecure: bool,
+    verbose: int,
+) -> int:
     """Own runs, hand them to agents, keep their results.
 
     Agents and clients connect to the broker; only the broker listens. It prints one line when
@@ -53,7 +74,7 @@ def command(listen: str, store: str, insecure: bool, verbose: int) -> int:  # no
     loopback addresses only.
     """  # noqa: D301 - \b is click's mark for "do not wrap"
     _check_listen(listen, insecure=insecure)
-    _check_store(store)
+    store_name = _store_name(store)
     from loadgrpc.broker.server import BrokerConfig, serve  # noqa: PLC0415 - heavy
     from loadgrpc.cli import log  # noqa: PLC0415
     from loadgrpc.cli.failure import Failure  # noqa: PLC0415
@@ -63,10 +84,12 @@ def command(listen: str, store: str, insecure: bool, verbose: int) -> int:  # no
 
     def ready(address: str) -> None:
         version = loadgrpc.__version__
-        print(f"loadgrpc broker {version} listening on {address}, store {store}", flush=True)
+        print(f"loadgrpc broker {version} listening on {address}, store {store_name}", flush=True)
 
     async def serve_until(stop: asyncio.Event) -> None:
-        await serve(BrokerConfig(listen=listen, store=store), on_ready=ready, stop=stop)
+        retention = Retention(keep_runs=keep_runs, keep_bytes=keep_hits)
+        config = BrokerConfig(listen=listen, store=store, retention=retention)
+        await serve(config, on_ready=ready, stop=stop)
 
     try:
         return live(serve_until)
@@ -90,6 +113,12 @@ def _check_listen(listen: str, *, insecure: bool) -> None:
     )
 
 
-def _check_store(store: str) -> None:
-    if "://" not in store and not Path(store).absolute().parent.is_dir():
-        raise click.UsageError(f"--store: there is no folder {str(Path(store).parent)!r}")
+def _store_name(store: str) -> str:
+    """What may be shown of the store; it holds no password."""
+    try:
+        target = parse_target(store)
+    except StoreError as error:
+        raise click.UsageError(f"--store: {error}") from error
+    if target.path is not None and not target.path.absolute().parent.is_dir():
+        raise click.UsageError(f"--store: there is no folder {str(target.path.parent)!r}")
+    return target.name

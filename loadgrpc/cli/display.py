@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 MAX_ROWS: Final = 20
 MAX_BAR: Final = 60
+SATURATED: Final = "saturated: what hits take is too long now"
 PLAIN_OFTEN_S: Final = 10.0
 """For so long there is a plain line at every draw; afterwards every so often."""
 
@@ -85,6 +86,7 @@ def plain(view: View) -> Line:
                 f"p95 {_elapsed(progress.p95_ns)}",
                 f"{progress.failed_hits} failed",
                 ", ".join(filter(None, [f"iterations {_ended(run, progress)}", _broken(progress)])),
+                *(["generator saturated"] if progress.saturated else []),
             ]
         )
     )
@@ -139,6 +141,8 @@ def _figures(run: Run, progress: Progress, width: int) -> list[Line]:
         lines += [Line(clip(text, width), Style.BAD if bad else Style.PLAIN) for text in texts]
     if broken := _broken(progress):
         lines.append(Line(clip(f"{'not passed':<14}{broken}", width), Style.BAD))
+    if progress.saturated:
+        lines.append(Line(clip(f"{'generator':<14}{SATURATED}", width), Style.WARNING))
     return lines
 
 

@@ -1,15 +1,17 @@
 """A run followed to its end, and stopped on demand.
 
 Rule: the first signal lets users finish their iteration, the second kills them, and both
-keep following, so that there is a summary in the end. The third gives up.
+keep following, so that there is a summary in the end. The third gives up. A broker that is
+away may come back, and goes on with the run: it is asked again for a while.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from loadgrpc.cli.display import Display
 from loadgrpc.cli.interrupts import Interrupts
@@ -21,12 +23,18 @@ LOOK_S: Final = 0.25
 """How long a redraw waits for news when it is due."""
 GIVE_UP: Final = 3
 """The signal that ends the following itself."""
+PATIENCE_S: Final = 90.0
+"""How long a broker may be away: agents go on for their lease, a minute."""
+RETRY_S: Final = 0.5
 
 STOPS: Final = (
     (1, StopMode.GRACEFUL, "stopping: users finish their iteration; again to kill"),
     (2, StopMode.KILL, "killing the users"),
 )
 """The signal, the stop it asks for, and what people are told."""
+
+
+T = TypeVar("T")
 
 
 class RunClient(Protocol):
@@ -46,18 +54,22 @@ async def follow(
     display: Display,
     *,
     redraw_s: float = REDRAW_S,
+    patience_s: float = 0.0,
 ) -> Run:
     """The run in its final state.
 
     Raises:
-        Unavailable: the broker was lost on the way.
+        Unavailable: the broker was lost on the way, and was away for `patience_s`.
     """
     interrupts.bear(max(GIVE_UP - interrupts.count, 1))
     news = asyncio.Event()
     display.update(run)
-    watch = asyncio.create_task(_watch(client, run, display, news))
+    watch = asyncio.create_task(_watch(client, run, display, news, patience_s))
     stops = [
-        asyncio.create_task(_stop(client, run.run_id, interrupts, display, row)) for row in STOPS
+        asyncio.create_task(
+            _stop(client, run.run_id, interrupts, display, row, patience_s=patience_s)
+        )
+        for row in STOPS
     ]
     drawing = asyncio.create_task(_draw(display, news, redraw_s))
     try:
@@ -73,15 +85,47 @@ async def follow(
         await asyncio.gather(watch, drawing, *stops, return_exceptions=True)
 
 
-async def _watch(client: RunClient, run: Run, display: Display, news: asyncio.Event) -> Run:
-    async for update in client.watch_run(run.run_id):
-        display.update(update)
-        news.set()
-        if isinstance(update, Run):
-            run = update
-    if not run.state.final:
-        raise Unavailable("the broker ended the watch before the run's end")
-    return run
+async def _watch(
+    client: RunClient, run: Run, display: Display, news: asyncio.Event, patience_s: float
+) -> Run:
+    lost_at: float | None = None
+    while True:
+        try:
+            async for update in client.watch_run(run.run_id):
+                if lost_at is not None:
+                    lost_at = None
+                    display.notice("the broker is back")
+                display.update(update)
+                news.set()
+                if isinstance(update, Run):
+                    run = update
+            if run.state.final:
+                return run
+            raise Unavailable("the broker ended the watch before the run's end")  # noqa: TRY301
+        except Unavailable as error:
+            now = time.monotonic()
+            if lost_at is None and patience_s:
+                display.notice(f"lost the broker ({error}); trying again for {patience_s:.0f} s")
+            lost_at = lost_at or now
+            if now - lost_at >= patience_s:
+                raise
+        await asyncio.sleep(RETRY_S)
+
+
+async def patiently(ask: Callable[[], Awaitable[T]], patience_s: float) -> T:
+    """What a broker answers, which may be away for so long.
+
+    Raises:
+        Unavailable: it was away for longer.
+    """
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            return await ask()
+        except Unavailable:
+            if time.monotonic() >= deadline:
+                raise
+        await asyncio.sleep(RETRY_S)
 
 
 async def _stop(
@@ -90,11 +134,13 @@ async def _stop(
     interrupts: Interrupts,
     display: Display,
     row: tuple[int, StopMode, str],
+    *,
+    patience_s: float,
 ) -> None:
     count, mode, notice = row
     await interrupts.wait(count)
     display.notice(notice)
-    await client.stop_run(run_id, mode)
+    await patiently(lambda: client.stop_run(run_id, mode), patience_s)
 
 
 async def _draw(display: Display, news: asyncio.Event, redraw_s: float) -> None:

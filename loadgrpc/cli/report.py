@@ -7,6 +7,7 @@ reason. What is cut for want of room says how much was cut, and -v shows it.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Final
 
@@ -36,6 +37,7 @@ from loadgrpc.model import (
     AssignmentState,
     ElapsedFigures,
     ExceptionInfo,
+    GeneratorFigures,
     HitFigures,
     IterationErrorGroup,
     Plan,
@@ -81,6 +83,7 @@ def report(summary: Summary, *, verbose: bool = False, width: int = 100) -> list
             _not_loaded(summary, verbose=verbose, width=width),
             _agents(summary.agents, verbose=verbose, width=width),
             _counters(summary, width),
+            _saturated(summary, width),
             _accounting(summary.accounting, width),
         ]
     lines: list[Line] = []
@@ -116,6 +119,8 @@ def load(plan: Plan) -> list[str]:
         what.append(f"{'split over' if plan.split else 'on each of'} {plan.agents} agents")
     if plan.server_url:
         what.append(one_line(plan.server_url))
+    if plan.no_dns_resolve:
+        what.append("names resolved for each connection")
     return what
 
 
@@ -172,7 +177,24 @@ def _totals(summary: Summary, width: int) -> list[Line]:
             ],
             width,
         )
+    if summary.generator is not None:
+        style = Style.WARNING if summary.generator.saturated else Style.PLAIN
+        lines += labelled("generator", _generator(summary.generator), width, style)
     return lines
+
+
+def _generator(figures: GeneratorFigures) -> list[str]:
+    """How the processes that made the load kept up with it, as far as they measured it."""
+    told = []
+    if figures.worst_lag_end_ns is not None:  # it was measured
+        worst = duration(figures.worst_lag_ns)
+        told.append(f"lag p99 {duration(figures.lag.p99_ns)} (worst second {worst})")
+    if figures.cpu and figures.watched_ns >= NS_PER_S:
+        worst = percent(figures.worst_cpu, 1)
+        told.append(f"CPU {percent(figures.cpu, 1)} (worst second {worst})")
+    if told and figures.gc_pauses:
+        told.append(f"GC {duration(figures.gc_ns)} (longest {duration(figures.gc_max_ns)})")
+    return told
 
 
 def _statuses(summary: Summary) -> list[str]:
@@ -401,6 +423,21 @@ def _counters(summary: Summary, width: int) -> list[Line]:
         return []
     rows = [Row(one_line(name), (str(value),)) for name, value in sorted(summary.counters.items())]
     return figures_table("Counters", ("count",), rows, width)
+
+
+def _saturated(summary: Summary, width: int) -> list[Line]:
+    """What it means that the load was too much for the processes that made it."""
+    figures = summary.generator
+    if figures is None or not figures.saturated:
+        return []
+    late = [one_line(a.agent_id) for a in summary.agents if a.generator and a.generator.saturated]
+    text = (
+        f"Saturated: for {duration(figures.saturated_ns)} of {duration(figures.watched_ns)} the"
+        f" load generator could not keep up{_where(late, len(summary.agents))}. Times"
+        " measured then are too long, by about its lag. Use more processes or agents, fewer"
+        " users, or a spawn rate."
+    )
+    return [Line(line, Style.WARNING) for line in textwrap.wrap(text, width)]
 
 
 def _accounting(accounting: Accounting, width: int) -> list[Line]:

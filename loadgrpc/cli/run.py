@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from loadgrpc.model import Plan, Summary
 
 SECTIONS: Final = {
-    "Load": ("users", "iterations", "duration_s", "spawn_rate", "server_url"),
+    "Load": ("users", "iterations", "duration_s", "spawn_rate", "server_url", "no_dns_resolve"),
     "Where": ("broker", "agents", "split", "processes", "stop_timeout_s"),
     "Output": ("json", "json_file", "quiet", "verbose"),
 }
@@ -85,6 +85,12 @@ class Request:
     type=values.Url(),
     default=None,
     help="What the test sees as self.server_url.  [default: what the test says]",
+)
+@click.option(
+    "--no-dns-resolve",
+    is_flag=True,
+    help="Resolve names for each connection.  [default: once for each user, who then takes all "
+    "addresses in turn]",
 )
 @click.option(
     "-b",
@@ -217,7 +223,7 @@ async def _summary(request: Request, interrupts: Interrupts) -> Summary:
     from loadgrpc.cli.connection import connect  # noqa: PLC0415
     from loadgrpc.cli.display import display_for  # noqa: PLC0415
     from loadgrpc.cli.failure import Failure, failure_of  # noqa: PLC0415
-    from loadgrpc.cli.follow import follow  # noqa: PLC0415
+    from loadgrpc.cli.follow import PATIENCE_S, follow, patiently  # noqa: PLC0415
     from loadgrpc.errors import LoadgrpcError, Unavailable  # noqa: PLC0415
 
     broker = request.broker or ""
@@ -235,12 +241,13 @@ async def _summary(request: Request, interrupts: Interrupts) -> Summary:
             run = await client.start_run(request.plan, request_id=os.urandom(16).hex())
             run_id = run.run_id
             display = display_for(request.stream, time.monotonic_ns, quiet=request.quiet)
+            patience_s = PATIENCE_S if broker else 0.0
             try:
-                await follow(client, run, interrupts, display)
+                await follow(client, run, interrupts, display, patience_s=patience_s)
             finally:
                 display.close()
             interrupts.bear(2)
-            return await client.get_summary(run_id)
+            return await patiently(lambda: client.get_summary(run_id), patience_s)
         except Unavailable as error:
             if not run_id or not broker:
                 raise failure_of(error, broker) from error

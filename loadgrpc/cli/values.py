@@ -25,6 +25,8 @@ _DURATION: Final = re.compile(
     r"(?:(?P<ms>[0-9]{1,12}(?:\.[0-9]{1,9})?)ms)?"
 )
 _UNIT_S: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_SIZE: Final = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?) ?(B|kB|MB|GB|TB)?")
+_UNIT_BYTES: Final = {None: 1, "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _HOST: Final = re.compile(r"\[[0-9A-Fa-f:.%a-z]+\]|[^\s:/\[\]]+")
 MAX_PORT: Final = 65_535
 
@@ -71,6 +73,13 @@ def seconds(text: str, *, most: float, zero: bool = False) -> float:
         least = "0s or more" if zero else "more than 0s"
         raise ValueError(f"{text!r} is out of range; expected {least} and at most {most:.0f}s")
     return value
+
+
+def size(text: str) -> int:
+    """Bytes: `500MB`, `1.5GB`, `4096`."""
+    if not (match := _SIZE.fullmatch(text)):
+        raise ValueError(f"{text!r} is not a size; expected 4096, 500MB, 1.5GB or 2TB")
+    return round(float(match[1]) * _UNIT_BYTES[match[2]])
 
 
 def rate(text: str) -> float:
@@ -185,6 +194,16 @@ class Count(Value[int]):
     def read(self, text: str) -> int:
         """See Value."""
         return count(text, self.least, self.most)
+
+
+class Size(Value[int]):
+    """See `size`."""
+
+    name = "SIZE"
+
+    def read(self, text: str) -> int:
+        """See Value."""
+        return size(text)
 
 
 class Seconds(Value[float]):

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from google.protobuf import timestamp_pb2
 from numpy.typing import NDArray
 
 from loadgrpc.errors import InvalidRequest
-from loadgrpc.model import ExceptionInfo, HitError, TestOutcome
+from loadgrpc.model import ExceptionInfo, GeneratorState, HitError, TestOutcome
 from loadgrpc.protocol.convert import (
     duration_from_proto,
     exception_from_proto,
+    generator_state_from_proto,
     timestamp_from_proto,
 )
 from loadgrpc.v1 import event_pb2, runner_pb2
@@ -104,6 +105,8 @@ class Decoded:
     counters: list[tuple[str, int]] = field(default_factory=list)
     active_users: int | None = None
     """The latest of the batch."""
+    generator: list[tuple[GeneratorState, int]] = field(default_factory=list)
+    """How processes kept up, each with the moment it tells of (wall clock)."""
     first_ns: int | None = None
     """The earliest moment that rows about iterations name."""
     last_ns: int | None = None
@@ -308,46 +311,67 @@ def _iterations_without_first(tests: Iterations, skip: int) -> Iterations:
 # Rows
 
 
+class _Labels:
+    """The labels of rows, each once; a row finds its own by what it says, without making it."""
+
+    def __init__(self) -> None:
+        self.places: dict[HitLabel, int] = {}
+        self._known: dict[tuple[str, str, str, int, int, str], int] = {}
+
+    def place(self, hit: event_pb2.Hit) -> int:
+        """Where the label of a hit stands."""
+        name = hit.name
+        said = (name, name or hit.url, hit.method, hit.status, hit.error, hit.error_message)
+        place = self._known.get(said)
+        if place is None:
+            name = name or hit.url.partition("#")[0].partition("?")[0]
+            if not name:
+                raise InvalidRequest("needs a name or a url")
+            label = _answered_or_not(name, *said[2:])
+            place = self._known[said] = self.places.setdefault(label, len(self.places))
+        return place
+
+
 def _decode_rows(rows: Iterable[event_pb2.Event], arrival_ns: int, decoded: Decoded) -> None:
-    labels: dict[HitLabel, int] = {}
-    hits: list[tuple[int, int, int, int, int]] = []
+    labels = _Labels()
+    hits: list[int] = []
     for row in rows:
         kind = row.WhichOneof("event")
         try:
-            time_ns = _moment("time", row.time) if row.HasField("time") else arrival_ns
+            # Asking for a field costs as much as reading it: only a zero may be none.
+            time_ns = _moment("time", row.time)
+            if not time_ns and not row.HasField("time"):
+                time_ns = arrival_ns
             if kind == "hit":
-                label, start_ns, elapsed_ns = _row_hit(row.hit, time_ns)
-                index = labels.setdefault(label, len(labels))
-                sizes = (row.hit.bytes_sent, row.hit.bytes_received)
-                hits.append((index, start_ns, elapsed_ns, *sizes))
+                hits += _row_hit(row.hit, time_ns, labels)
             else:
                 _decode_row(row, kind, time_ns, decoded)
         except InvalidRequest as error:
             decoded.reject(1, f"{kind or 'event'}: {error}")
             decoded.rejected_hits += kind == "hit"
     if hits:
-        columns = np.array(hits, np.int64).T
-        decoded.hits.append(Hits(list(labels), *columns))
+        columns = np.array(hits, np.int64).reshape(-1, 5).T
+        decoded.hits.append(Hits(list(labels.places), *columns))
 
 
-def _row_hit(hit: event_pb2.Hit, end_ns: int) -> tuple[HitLabel, int, int]:
-    name = hit.name or hit.url.partition("#")[0].partition("?")[0]
-    if not name:
-        raise InvalidRequest("needs a name or a url")
-    if not hit.HasField("elapsed"):
-        raise InvalidRequest("needs elapsed")
+def _row_hit(hit: event_pb2.Hit, end_ns: int, labels: _Labels) -> tuple[int, int, int, int, int]:
+    """A hit as the columns of Hits have it."""
+    label = labels.place(hit)
     elapsed_ns = duration_from_proto(hit.elapsed)
-    if elapsed_ns < 0:
-        raise InvalidRequest("elapsed is negative")
-    if max(hit.bytes_sent, hit.bytes_received) > MAX_SIZE:
+    if elapsed_ns <= 0:
+        if not hit.HasField("elapsed"):
+            raise InvalidRequest("needs elapsed")
+        if elapsed_ns < 0:
+            raise InvalidRequest("elapsed is negative")
+    sent, received = hit.bytes_sent, hit.bytes_received
+    if sent > MAX_SIZE or received > MAX_SIZE:
         raise InvalidRequest(f"a size is over {MAX_SIZE}")
     start_ns = (
         _moment("start_time", hit.start_time) if hit.HasField("start_time") else end_ns - elapsed_ns
     )
     if start_ns < 0 or start_ns + elapsed_ns > _MAX_NS:
         raise InvalidRequest("is not between 1970 and 2262")
-    label = _answered_or_not(name, hit.method, hit.status, hit.error, hit.error_message)
-    return label, start_ns, elapsed_ns
+    return label, start_ns, elapsed_ns, sent, received
 
 
 _OUTCOMES: Final = {
@@ -362,14 +386,19 @@ def _decode_row(row: event_pb2.Event, kind: str | None, time_ns: int, decoded: D
         raise InvalidRequest("nothing is set, or only something unknown here")
     if kind == "state":
         decoded.active_users = row.state.active_users
-        return
-    if kind == "counter":
+    elif kind == "generator":
+        decoded.generator.append((generator_state_from_proto(row.generator), time_ns))
+    elif kind == "counter":
         if not row.counter.name:
             raise InvalidRequest("needs a name")
         increment = row.counter.increment if row.counter.HasField("increment") else 1
         decoded.counters.append((row.counter.name[:MAX_NAME_CHARS], increment))
-        return
-    body = getattr(row, kind)
+    else:
+        _decode_iteration(getattr(row, kind), kind, time_ns, decoded)
+
+
+def _decode_iteration(body: Any, kind: str, time_ns: int, decoded: Decoded) -> None:
+    """What a row says of an iteration."""
     if not body.test:
         raise InvalidRequest("needs a test")
     if kind == "test_start":

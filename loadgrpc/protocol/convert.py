@@ -73,6 +73,7 @@ def plan_to_proto(plan: model.Plan) -> run_pb2.RunSpec:
         server_url=plan.server_url,
         processes=plan.processes,
         stop_timeout=seconds_to_proto(plan.stop_timeout_s),
+        no_dns_resolve=plan.no_dns_resolve,
     )
     if plan.duration_s is not None:
         message.duration.CopyFrom(seconds_to_proto(plan.duration_s))
@@ -109,6 +110,7 @@ def _plan(message: run_pb2.RunSpec) -> model.Plan:
             if message.HasField("stop_timeout")
             else model.DEFAULT_STOP_TIMEOUT_S
         ),
+        no_dns_resolve=message.no_dns_resolve,
     )
 
 
@@ -182,6 +184,7 @@ def assignment_to_proto(assignment: model.Assignment) -> runner_pb2.Assignment:
         server_url=assignment.server_url,
         processes=assignment.processes,
         stop_timeout=seconds_to_proto(assignment.stop_timeout_s),
+        no_dns_resolve=assignment.no_dns_resolve,
     )
     for cycle in assignment.cycles:
         part = message.cycles.add(users=cycle.users, iterations=cycle.iterations)
@@ -210,6 +213,7 @@ def assignment_from_proto(message: runner_pb2.Assignment) -> model.Assignment:
         server_url=message.server_url,
         processes=message.processes,
         stop_timeout_s=seconds_from_proto(message.stop_timeout),
+        no_dns_resolve=message.no_dns_resolve,
     )
 
 
@@ -348,16 +352,25 @@ def _cut(text: str, most_bytes: int) -> str:
 _ELAPSED = ("avg", "min", "p50", "p90", "p95", "p99", "max")
 
 
+def _elapsed_to_proto(figures: model.ElapsedFigures) -> run_pb2.ElapsedFigures:
+    return run_pb2.ElapsedFigures(
+        **{name: duration_to_proto(getattr(figures, f"{name}_ns")) for name in _ELAPSED}
+    )
+
+
+def _elapsed_from_proto(message: run_pb2.ElapsedFigures) -> model.ElapsedFigures:
+    return model.ElapsedFigures(
+        **{f"{name}_ns": duration_from_proto(getattr(message, name)) for name in _ELAPSED}
+    )
+
+
 def hits_to_proto(figures: model.HitFigures) -> run_pb2.HitFigures:
     """Figures of hits as their message."""
-    elapsed = run_pb2.ElapsedFigures(
-        **{name: duration_to_proto(getattr(figures.elapsed, f"{name}_ns")) for name in _ELAPSED}
-    )
     return run_pb2.HitFigures(
         count=figures.count,
         failed=figures.failed,
         rate=figures.rate,
-        elapsed=elapsed,
+        elapsed=_elapsed_to_proto(figures.elapsed),
         bytes_sent=figures.bytes_sent,
         bytes_received=figures.bytes_received,
     )
@@ -369,12 +382,7 @@ def hits_from_proto(message: run_pb2.HitFigures) -> model.HitFigures:
         count=message.count,
         failed=message.failed,
         rate=message.rate,
-        elapsed=model.ElapsedFigures(
-            **{
-                f"{name}_ns": duration_from_proto(getattr(message.elapsed, name))
-                for name in _ELAPSED
-            }
-        ),
+        elapsed=_elapsed_from_proto(message.elapsed),
         bytes_sent=message.bytes_sent,
         bytes_received=message.bytes_received,
     )
@@ -402,6 +410,94 @@ def iterations_from_proto(message: run_pb2.IterationFigures) -> model.IterationF
     )
 
 
+def generator_state_to_proto(state: model.GeneratorState) -> event_pb2.GeneratorState:
+    """How a process kept up as its message."""
+    return event_pb2.GeneratorState(
+        process=state.process,
+        elapsed=duration_to_proto(state.elapsed_ns),
+        cpu=None if state.cpu_ns is None else duration_to_proto(state.cpu_ns),
+        cores=state.cores,
+        lags_ns=state.lags_ns,
+        gc_pauses=state.gc_pauses,
+        gc_time=duration_to_proto(state.gc_ns),
+        gc_max=duration_to_proto(state.gc_max_ns),
+    )
+
+
+def generator_state_from_proto(message: event_pb2.GeneratorState) -> model.GeneratorState:
+    """How a process kept up from its message.
+
+    Raises:
+        InvalidRequest: fields break a rule of event.proto; all of them are named.
+    """
+    state = model.GeneratorState(
+        process=message.process,
+        elapsed_ns=duration_from_proto(message.elapsed),
+        cpu_ns=duration_from_proto(message.cpu) if message.HasField("cpu") else None,
+        cores=message.cores or 1,
+        lags_ns=tuple(message.lags_ns),
+        gc_pauses=message.gc_pauses,
+        gc_ns=duration_from_proto(message.gc_time),
+        gc_max_ns=duration_from_proto(message.gc_max),
+    )
+    most = f"must be at most {model.MAX_GENERATOR_NS // NS_PER_S} s"
+    wrong = {
+        "process": state.process > model.MAX_PROCESSES and f"is over {model.MAX_PROCESSES}",
+        "elapsed": not 0 < state.elapsed_ns <= model.MAX_GENERATOR_NS
+        and f"is required, more than 0 s, and {most}",
+        "cpu": (state.cpu_ns or 0) < 0 and "is negative",
+        "lags_ns": (
+            len(state.lags_ns) > model.MAX_LAGS
+            or max(state.lags_ns, default=0) > model.MAX_GENERATOR_NS
+        )
+        and f"are at most {model.MAX_LAGS}, and each {most}",
+        "gc_time": not 0 <= state.gc_ns <= model.MAX_GENERATOR_NS and f"{most}, and not negative",
+        "gc_max": not 0 <= state.gc_max_ns <= model.MAX_GENERATOR_NS
+        and f"{most}, and not negative",
+    }
+    if violations := [Violation(field, words) for field, words in wrong.items() if words]:
+        raise InvalidRequest(violations)
+    return state
+
+
+def _generator_to_proto(figures: model.GeneratorFigures | None) -> run_pb2.GeneratorFigures | None:
+    if figures is None:
+        return None
+    return run_pb2.GeneratorFigures(
+        saturated=figures.saturated,
+        saturated_time=duration_to_proto(figures.saturated_ns),
+        watched_time=duration_to_proto(figures.watched_ns),
+        lag=_elapsed_to_proto(figures.lag),
+        worst_lag=duration_to_proto(figures.worst_lag_ns),
+        worst_lag_time=_optional_timestamp(figures.worst_lag_end_ns),
+        cpu=figures.cpu,
+        worst_cpu=figures.worst_cpu,
+        gc_pauses=figures.gc_pauses,
+        gc_time=duration_to_proto(figures.gc_ns),
+        gc_max=duration_to_proto(figures.gc_max_ns),
+    )
+
+
+def _generator_from_proto(
+    message: run_pb2.RunSummary | run_pb2.AgentFigures,
+) -> model.GeneratorFigures | None:
+    if not message.HasField("generator"):
+        return None
+    figures = message.generator
+    return model.GeneratorFigures(
+        saturated_ns=duration_from_proto(figures.saturated_time),
+        watched_ns=duration_from_proto(figures.watched_time),
+        lag=_elapsed_from_proto(figures.lag),
+        worst_lag_ns=duration_from_proto(figures.worst_lag),
+        worst_lag_end_ns=_time_or_none(figures, "worst_lag_time"),
+        cpu=figures.cpu,
+        worst_cpu=figures.worst_cpu,
+        gc_pauses=figures.gc_pauses,
+        gc_ns=duration_from_proto(figures.gc_time),
+        gc_max_ns=duration_from_proto(figures.gc_max),
+    )
+
+
 def progress_to_proto(progress: model.Progress) -> control_pb2.RunProgress:
     """Live figures as their message."""
     return control_pb2.RunProgress(
@@ -417,6 +513,7 @@ def progress_to_proto(progress: model.Progress) -> control_pb2.RunProgress:
         p95=duration_to_proto(progress.p95_ns),
         iterations=iterations_to_proto(progress.iterations),
         agents=progress.agents,
+        saturated=progress.saturated,
     )
 
 
@@ -435,6 +532,7 @@ def progress_from_proto(message: control_pb2.RunProgress) -> model.Progress:
         p95_ns=duration_from_proto(message.p95),
         iterations=iterations_from_proto(message.iterations),
         agents=message.agents,
+        saturated=message.saturated,
     )
 
 
@@ -483,6 +581,7 @@ def summary_to_proto(summary: model.Summary) -> run_pb2.RunSummary:
                 state=int(agent.state),  # type: ignore[arg-type]  # an enum's number
                 reason=agent.reason,
                 load_error=exception_to_proto(agent.load_error) if agent.load_error else None,
+                generator=_generator_to_proto(agent.generator),
             )
             for agent in summary.agents
         ],
@@ -502,6 +601,7 @@ def summary_to_proto(summary: model.Summary) -> run_pb2.RunSummary:
                 for loss in accounting.losses
             ],
         ),
+        generator=_generator_to_proto(summary.generator),
     )
 
 
@@ -551,6 +651,7 @@ def summary_from_proto(message: run_pb2.RunSummary) -> model.Summary:
                 load_error=(
                     exception_from_proto(agent.load_error) if agent.HasField("load_error") else None
                 ),
+                generator=_generator_from_proto(agent),
             )
             for agent in message.agents
         ),
@@ -569,6 +670,7 @@ def summary_from_proto(message: run_pb2.RunSummary) -> model.Summary:
                 for loss in message.accounting.losses
             ),
         ),
+        generator=_generator_from_proto(message),
     )
 
 
@@ -590,5 +692,7 @@ def _optional_timestamp(wall_ns: int | None) -> timestamp_pb2.Timestamp | None:
     return None if wall_ns is None else timestamp_to_proto(wall_ns)
 
 
-def _time_or_none(message: run_pb2.Run | run_pb2.RunSummary, field: str) -> int | None:
+def _time_or_none(
+    message: run_pb2.Run | run_pb2.RunSummary | run_pb2.GeneratorFigures, field: str
+) -> int | None:
     return timestamp_from_proto(getattr(message, field)) if message.HasField(field) else None

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import http.client
 import io
+import re
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.cookies import RequestsCookieJar
+from requests.models import CONTENT_CHUNK_SIZE
 from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers
 from urllib3 import HTTPHeaderDict, HTTPResponse
+
+from loadgrpc.runner.lane_answer import Incoming
 
 
 class _Lazy:
@@ -34,26 +38,28 @@ class _Lazy:
         return value
 
 
+Sent = tuple[requests.PreparedRequest, dict[str, str], bytes | None]
+"""A request like the one that was sent, headers with another value, and the body."""
+
+_TYPE: Final = re.compile(rb"\r\ncontent-type:[ \t]*([^\r]*)", re.IGNORECASE)
+_encodings: dict[bytes, str | None] = {}
+"""What types of content say of the encoding of a text."""
+_MAX_ENCODINGS: Final = 256
+
+
 class LaneResponse(requests.Response):
     """See the module."""
 
-    def __init__(  # noqa: PLR0917 - made in one place only
-        self,
-        status: int,
-        url: str,
-        head: bytes,
-        body: bytes,
-        elapsed_ns: int,
-        prepared: requests.PreparedRequest,
-        adapter: HTTPAdapter,
-        sent_body: bytes | None,
+    def __init__(
+        self, answer: Incoming, url: str, elapsed_ns: int, sent: Sent, adapter: HTTPAdapter
     ) -> None:
+        status, _, _, _, self.location = answer.meaning
         self.status_code = status
         self.url = url
-        self._content = body
+        self._content = answer.content
         self._content_consumed = True
-        self._next = None
-        self._came = (url, head, body, elapsed_ns, prepared, adapter, sent_body)
+        self._then: tuple[str, Sent] | None = None
+        self._came = (url, answer.head, answer.came, elapsed_ns, sent, adapter)
 
     @_Lazy
     def headers(self) -> CaseInsensitiveDict[str]:
@@ -73,7 +79,17 @@ class LaneResponse(requests.Response):
     @_Lazy
     def encoding(self) -> str | None:
         """See requests.Response."""
-        return get_encoding_from_headers(self.headers)
+        types = _TYPE.findall(self._came[1])
+        if len(types) != 1:
+            return get_encoding_from_headers(self.headers)
+        try:
+            return _encodings[types[0]]
+        except KeyError:
+            headers = CaseInsensitiveDict({"Content-Type": types[0].decode()})
+            if len(_encodings) >= _MAX_ENCODINGS:
+                _encodings.clear()
+            encoding = _encodings[types[0]] = get_encoding_from_headers(headers)
+            return encoding
 
     @_Lazy
     def elapsed(self) -> timedelta:
@@ -98,20 +114,22 @@ class LaneResponse(requests.Response):
     @_Lazy
     def request(self) -> requests.PreparedRequest:
         """See requests.Response: its own, to be changed at will."""
-        url, _, _, _, template, _, body = self._came
-        prepared = template.copy()
-        prepared.hooks = {event: list(hooks) for event, hooks in template.hooks.items()}
-        prepared.url = url
-        if body is not None:
-            prepared.body = body if isinstance(template.body, bytes) else body.decode()
-            prepared.headers["Content-Length"] = str(len(body))
-        return prepared
+        return _request(self._came[0], self._came[4])
+
+    @_Lazy
+    def _next(self) -> requests.PreparedRequest | None:
+        return None if self._then is None else _request(*self._then)
+
+    def lead_to(self, answer: LaneResponse) -> None:
+        """Notes what came of it: Requests tells the next request of all steps but the first."""
+        self._then = answer._came[0], answer._came[4]
 
     @_Lazy
     def raw(self) -> HTTPResponse:
         """See requests.Response: read to its end."""
-        _, head, body, _, template, adapter, _ = self._came
-        original: Any = http.client.HTTPResponse(_Past(head + body), method=template.method)  # type: ignore[arg-type]
+        _, head, came, _, sent, adapter = self._came
+        method = sent[0].method
+        original: Any = http.client.HTTPResponse(_Past(head + came), method=method)  # type: ignore[arg-type]
         original.begin()
         raw = HTTPResponse(
             body=original,
@@ -124,10 +142,10 @@ class LaneResponse(requests.Response):
             decode_content=False,
             original_response=original,
             retries=adapter.max_retries,
-            request_method=template.method,
+            request_method=method,
             request_url=self.request.path_url,
         )
-        for _ in raw.stream():
+        for _ in raw.stream(CONTENT_CHUNK_SIZE, decode_content=True):
             pass
         return raw
 
@@ -139,6 +157,18 @@ class LaneResponse(requests.Response):
     def __reduce_ex__(self, protocol: Any) -> Any:
         # Who unpickles it elsewhere has requests, but not this.
         return requests.Response, (), self.__getstate__()
+
+
+def _request(url: str, sent: Sent) -> requests.PreparedRequest:
+    template, changed, body = sent
+    prepared = template.copy()
+    prepared.hooks = {event: list(hooks) for event, hooks in template.hooks.items()}
+    prepared.url = url
+    prepared.headers.update(changed)
+    if body is not None:
+        prepared.body = body if isinstance(template.body, bytes) else body.decode()
+        prepared.headers["Content-Length"] = str(len(body))
+    return prepared
 
 
 class _Past:

@@ -23,10 +23,11 @@ from typing import Any, Final, NoReturn
 from loadgrpc.errors import LoadgrpcError
 from loadgrpc.model import Assignment, ExceptionInfo, SourceId
 from loadgrpc.protocol import convert
+from loadgrpc.protocol.raw import RawRunnerServiceStub
 from loadgrpc.protocol.transport import new_channel
 from loadgrpc.runner import pipe
 from loadgrpc.runner.publisher import Publisher
-from loadgrpc.v1 import event_pb2, runner_pb2, runner_pb2_grpc
+from loadgrpc.v1 import event_pb2, runner_pb2
 
 ASSIGNMENT_TIMEOUT_S: Final = 10.0
 SETTLE_TIMEOUT_S: Final = 10.0
@@ -241,6 +242,7 @@ def _share(assignment: Assignment, at: int, of: int) -> dict[str, Any]:
         "cycles": [asdict(cycle) for cycle in assignment.cycles],
         "spawn_rate": assignment.spawn_rate,
         "stop_timeout_s": assignment.stop_timeout_s,
+        "no_dns_resolve": assignment.no_dns_resolve,
         "first_user": at + 1,
         "processes": of,
     }
@@ -264,7 +266,7 @@ async def _main() -> int:
     )
     metadata = (("authorization", f"Bearer {environ['LOADGRPC_TOKEN']}"),)
     async with new_channel(environ["LOADGRPC_ENDPOINT"]) as channel:
-        stub = runner_pb2_grpc.RunnerServiceStub(channel)
+        stub = RawRunnerServiceStub(channel)
         answer = await stub.GetAssignment(
             runner_pb2.GetAssignmentRequest(source=convert.source_to_proto(source)),
             metadata=metadata,

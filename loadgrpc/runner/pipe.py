@@ -2,8 +2,8 @@
 
     kind: 1 byte   length: 4 bytes   events: 4 bytes   hits: 4 bytes   body: `length` bytes
 
-A BATCH frame's body is a serialised EventBatch without numbers, and says how many events
-and hits it holds, so that the link numbers it without reading it. A CONTROL frame's body is
+A BATCH frame's body is a serialised EventBatch without numbers, and its head says how many
+events and hits it holds, so that the link numbers it without reading it. A CONTROL frame's body is
 a JSON object. Rule: both ends of a socket belong to one installation; nothing here checks
 what a stranger might send, because no stranger can.
 """

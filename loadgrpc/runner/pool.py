@@ -7,7 +7,8 @@ time-out to finish is cut off, and its iteration counts as interrupted.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 import gevent
@@ -22,6 +23,8 @@ from loadgrpc.runner.user import VirtualUser
 KILL_TRIES: Final = 5
 KILL_WAIT_S: Final = 1.0
 """How often, and how long apart, a user that swallows its end is cut off again."""
+SETTLED_IN: Final = 2
+"""The iteration whose beginning shows that the first is over."""
 
 
 class StubbornUserError(RuntimeError):
@@ -32,12 +35,24 @@ class Pool:
     """Lives the users of a cycle."""
 
     def __init__(
-        self, test: LoadedTest, recorder: Recorder, clock: Clock, *, server_url: str
+        self,
+        test: LoadedTest,
+        recorder: Recorder,
+        clock: Clock,
+        *,
+        server_url: str,
+        no_dns_resolve: bool = False,
+        on_standing: Callable[[], object] = lambda: None,
     ) -> None:
+        """`on_standing` is called once a cycle: when each user begins a second iteration."""
         self._test = test
         self._recorder = recorder
         self._clock = clock
         self._server_url = server_url
+        self._no_dns_resolve = no_dns_resolve
+        self._on_standing = on_standing
+        self._not_standing = 0
+        """Users of this cycle who have not begun a second iteration."""
         self.active_users = 0
         """Users alive now."""
         self._cut_off_ns: int | None = None
@@ -68,17 +83,13 @@ class Pool:
         end_ns = None
         if cycle.duration_s is not None:
             end_ns = self._clock.monotonic_ns() + round(cycle.duration_s * 1e9)
+        live = partial(self._live, iterations=cycle.iterations, end_ns=end_ns)
         greenlets = [
-            gevent.spawn(
-                self._live,
-                user,
-                iterations=cycle.iterations,
-                end_ns=end_ns,
-                delay_s=_delay_s(user, spawn_rate),
-            )
+            gevent.spawn(live, user, _delay_s(user, spawn_rate))
             for user in users
             if cycle.duration_s is None or _delay_s(user, spawn_rate) < cycle.duration_s
         ]
+        self._not_standing = len(greenlets)
         everybody = gevent.spawn(gevent.joinall, greenlets)
         gevent.wait([everybody, self.stopping], count=1, timeout=cycle.duration_s)
         self._hurry(stop_timeout_s)
@@ -111,7 +122,7 @@ class Pool:
             gevent.joinall(alive, timeout=KILL_WAIT_S)
         raise StubbornUserError(f"{len(alive)} users cannot be stopped")
 
-    def _live(self, number: int, *, iterations: int, end_ns: int | None, delay_s: float) -> None:
+    def _live(self, number: int, delay_s: float, *, iterations: int, end_ns: int | None) -> None:
         """One user, from its start to its end."""
         if delay_s and self.stopping.wait(delay_s):
             return
@@ -122,16 +133,25 @@ class Pool:
             self._clock,
             user=number,
             server_url=self._server_url,
+            no_dns_resolve=self._no_dns_resolve,
         )
         self.active_users += 1
         try:
             iteration = 0
             while self._goes_on(iteration, iterations, end_ns):
                 iteration += 1
+                if iteration == SETTLED_IN:
+                    self._stands()
                 user.run_iteration(iteration)
         finally:
             user.close()
             self.active_users -= 1
+
+    def _stands(self) -> None:
+        """One more user has all it will have: its session, its connections."""
+        self._not_standing -= 1
+        if not self._not_standing:
+            self._on_standing()
 
     def _goes_on(self, done: int, iterations: int, end_ns: int | None) -> bool:
         if self.stopping.is_set() or (iterations and done >= iterations):

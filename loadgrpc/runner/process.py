@@ -1,9 +1,9 @@
 """A user process: loads the test, lives its share of the users, hands over what they did.
 
 Rule: users never wait for reporting. What they did is taken from the recorder a few times
-a second and queued; while the link does not read, the queue grows to OUTBOX_BYTES, and
-what comes then is dropped, counted, and reported as lost. When the link is gone, so is
-this process.
+a second, a block at a time, and queued; while the link does not read, the queue grows to
+OUTBOX_BYTES, and what comes then is dropped, counted, and reported as lost. When the link is
+gone, so is this process.
 """
 
 from __future__ import annotations
@@ -13,22 +13,30 @@ import os
 import socket
 import unittest
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Final
 
 import gevent
 from gevent.event import Event
+from gevent.lock import Semaphore
 
 from loadgrpc.clock import SystemClock
 from loadgrpc.errors import TestNotLoaded
 from loadgrpc.model import Cycle, TestOutcome
 from loadgrpc.runner import pipe
 from loadgrpc.runner.exception_text import exception_info, traceback_text
+from loadgrpc.runner.line import Look
 from loadgrpc.runner.loader import LoadedTest, load
 from loadgrpc.runner.pool import Pool
 from loadgrpc.runner.recorder import Recorder
+from loadgrpc.runner.ticks import Ticks
+from loadgrpc.runner.watch import TICK_NS, Watch
 
 FLUSH_S: Final = 0.25
+REST_S: Final = 0.001
+"""Between two blocks users go on: after a sleep of 0 the hub would not have looked for answers."""
 MAX_FRAME_BYTES: Final = 900_000
 """Below the limit of a batch on the wire, with room for its envelope."""
 OUTBOX_BYTES: Final = 16 << 20
@@ -47,6 +55,7 @@ class UserProcess:
         self._pool: Pool | None = None
         self._stop_s: float | None = None
         self._told_users = 0
+        self._flushing = Semaphore()
 
     def run(self) -> None:
         """Lives until the link says goodbye."""
@@ -69,28 +78,38 @@ class UserProcess:
 
     def _live(self, share: dict[str, Any], test: LoadedTest) -> None:
         recorder = Recorder(self._clock, share["test"])
-        pool = Pool(test, recorder, self._clock, server_url=share["server_url"])
+        pool = Pool(
+            test,
+            recorder,
+            self._clock,
+            server_url=share["server_url"],
+            no_dns_resolve=share["no_dns_resolve"],
+            on_standing=_freeze,
+        )
+        watch = Watch(self._clock, recorder.generator, process=share["first_user"])
+        look = Look.of(self._clock, gevent.get_hub())
         self._pool = pool
         if self._stop_s is not None:  # the order came while the test was loading
             pool.stop(self._stop_s)
         flusher = gevent.spawn(self._flush_now_and_then, recorder, pool)
-        # What was imported stays for good: collections need not look at it again.
-        gc.collect()
-        gc.freeze()
+        _freeze()
         self._outbox.say(told="loaded")
         while (order := self._next_order())["do"] != "leave":
             number = order["cycle"]
             cycle = Cycle(**share["cycles"][number - 1])
             recorder.begin_cycle(number, cycle.users, cycle.iterations)
-            pool.run_cycle(
-                cycle,
-                range(share["first_user"], cycle.users + 1, share["processes"]),
-                spawn_rate=share["spawn_rate"],
-                stop_timeout_s=share["stop_timeout_s"],
-            )
+            users = range(share["first_user"], cycle.users + 1, share["processes"])
+            with _watching(watch, look) if users else nullcontext():
+                pool.run_cycle(
+                    cycle,
+                    users,
+                    spawn_rate=share["spawn_rate"],
+                    stop_timeout_s=share["stop_timeout_s"],
+                )
             self._flush(recorder, pool)
             self._outbox.say(told="cycle_ended", cycle=number)
-        flusher.kill()
+        with self._flushing:  # what it has taken it hands over
+            flusher.kill()
         _tear_down_class(test.case_class, recorder, self._clock)
         self._flush(recorder, pool)
         self._outbox.say(told="bye", events=recorder.produced_events, hits=recorder.produced_hits)
@@ -125,8 +144,9 @@ class UserProcess:
         if pool.active_users != self._told_users:
             self._told_users = pool.active_users
             self._outbox.say(told="users", active=self._told_users)
-        for frame in recorder.take(MAX_FRAME_BYTES):
-            self._outbox.put(frame.payload, frame.events, frame.hits)
+        with self._flushing:
+            for frame in recorder.take(MAX_FRAME_BYTES, rest=lambda: gevent.sleep(REST_S)):
+                self._outbox.put(frame.payload, frame.events, frame.hits)
 
 
 class Outbox:
@@ -181,6 +201,25 @@ class Outbox:
                 self._bytes -= len(frame)
             self._filled.clear()
             self._emptied.set()
+
+
+def _freeze() -> None:
+    """What there is now stays for long: collections need not look at it again."""
+    gc.collect()
+    gc.freeze()
+
+
+@contextmanager
+def _watching(watch: Watch, look: Look) -> Iterator[None]:
+    """Watches how this process keeps up with the users of a cycle."""
+    watch.begin()
+    gc.callbacks.append(watch.collected)
+    try:
+        with Ticks(watch.due_ns, TICK_NS, lambda: watch.wake(look.at_ns)):
+            yield
+    finally:
+        gc.callbacks.remove(watch.collected)
+        watch.end()
 
 
 def _set_up_class(case_class: type[unittest.TestCase]) -> None:

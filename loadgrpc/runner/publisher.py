@@ -11,6 +11,7 @@ import asyncio
 import logging
 import random
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -20,7 +21,8 @@ import grpc.aio
 from loadgrpc.errors import LoadgrpcError, Unavailable
 from loadgrpc.model import ExceptionInfo, SourceId
 from loadgrpc.protocol import convert, status
-from loadgrpc.v1 import runner_pb2, runner_pb2_grpc
+from loadgrpc.protocol.raw import RawRunnerServiceStub, batch_request
+from loadgrpc.v1 import runner_pb2
 
 MAX_KEPT_BYTES: Final = 64 << 20
 FIRST_BACKOFF_S: Final = 0.1
@@ -33,8 +35,9 @@ _log = logging.getLogger(__name__)
 class _Numbered:
     """A batch or a skip that is not acked yet."""
 
-    request: runner_pb2.PublishEventsRequest
+    request: bytes
     size: int
+    """Bytes of its events."""
     first_sequence: int
     last_sequence: int
 
@@ -44,7 +47,7 @@ class Publisher:
 
     def __init__(
         self,
-        stub: runner_pb2_grpc.RunnerServiceStub,
+        stub: RawRunnerServiceStub,
         source: SourceId,
         *,
         metadata: tuple[tuple[str, str], ...] = (),
@@ -56,8 +59,9 @@ class Publisher:
         self._changed = asyncio.Condition()
         self._kept: deque[_Numbered] = deque()
         self._kept_bytes = 0
-        self._ready: runner_pb2.PublishEventsRequest | None = None
-        self._finish: runner_pb2.PublishEventsRequest | None = None
+        self._ready: bytes | None = None
+        self._ready_for = 0
+        self._finish: bytes | None = None
         self._stream_state = _StreamState()
         self.produced_events = 0
         self.produced_hits = 0
@@ -66,20 +70,26 @@ class Publisher:
 
     async def batch(self, payload: bytes, events: int, hits: int) -> None:
         """Numbers and sends a serialised EventBatch; waits while too much is kept."""
-        batch = runner_pb2.EventBatch.FromString(payload)
-        batch.count = events
-        await self._keep(runner_pb2.PublishEventsRequest(batch=batch), len(payload), events, hits)
+
+        def request(first: int) -> bytes:
+            return batch_request(payload, first, events)
+
+        await self._keep(request, len(payload), events, hits)
 
     async def skip(self, events: int, hits: int, reason: str) -> None:
         """Declares events lost, which take their numbers."""
-        skip = runner_pb2.Skip(count=events, reason=reason)
-        await self._keep(runner_pb2.PublishEventsRequest(skip=skip), 0, events, hits)
+
+        def request(first: int) -> bytes:
+            return _skip_request(first, events, reason)
+
+        await self._keep(request, 0, events, hits)
 
     async def ready(self, cycle: int) -> None:
         """Says that every user process is ready for a cycle."""
         async with self._changed:
             ready = runner_pb2.CycleReady(cycle=cycle)
-            self._ready = runner_pb2.PublishEventsRequest(ready=ready)
+            self._ready = runner_pb2.PublishEventsRequest(ready=ready).SerializeToString()
+            self._ready_for = cycle
             self._stream_state.ready_sent = False
             self._changed.notify_all()
 
@@ -89,7 +99,7 @@ class Publisher:
             totals = runner_pb2.SourceTotals(events=self.produced_events, hits=self.produced_hits)
             error = convert.exception_to_proto(load_error) if load_error else None
             finish = runner_pb2.Finish(totals=totals, load_error=error)
-            self._finish = runner_pb2.PublishEventsRequest(finish=finish)
+            self._finish = runner_pb2.PublishEventsRequest(finish=finish).SerializeToString()
             self._changed.notify_all()
 
     async def settled(self) -> None:
@@ -115,16 +125,16 @@ class Publisher:
                 backoff_s = min(MAX_BACKOFF_S, backoff_s * 2)
 
     async def _keep(
-        self, request: runner_pb2.PublishEventsRequest, size: int, events: int, hits: int
+        self, request: Callable[[int], bytes], size: int, events: int, hits: int
     ) -> None:
+        """Keeps what `request` makes of the next number, to be sent."""
         async with self._changed:
             await self._changed.wait_for(lambda: self._kept_bytes < MAX_KEPT_BYTES)
             # Numbered only now: others may have come first while this one waited.
-            numbered = request.batch if request.HasField("batch") else request.skip
-            first = numbered.first_sequence = self.produced_events + 1
+            first = self.produced_events + 1
             self.produced_events += events
             self.produced_hits += hits
-            self._kept.append(_Numbered(request, size, first, self.produced_events))
+            self._kept.append(_Numbered(request(first), size, first, self.produced_events))
             self._kept_bytes += size
             self._changed.notify_all()
 
@@ -141,7 +151,7 @@ class Publisher:
         writing = asyncio.create_task(self._write(call))
         try:
             async for response in call:
-                await self._answered(response)
+                await self._answered(runner_pb2.PublishEventsResponse.FromString(response))
             raise Unavailable("the other side closed it")
         except grpc.aio.AioRpcError as error:
             raise status.from_rpc_error(error) from error
@@ -155,15 +165,16 @@ class Publisher:
             epoch=self._epoch,
             capabilities=runner_pb2.RunnerCapabilities(cycle_barrier=True),
         )
-        await call.write(runner_pb2.PublishEventsRequest(source=self._source, open=opening))
+        request = runner_pb2.PublishEventsRequest(source=self._source, open=opening)
+        await call.write(request.SerializeToString())
         while True:
             async with self._changed:
                 await self._changed.wait_for(lambda: self._next() is not None)
-                request = self._next()
-                self._count_as_sent(request)
-            await call.write(request)
+                following = self._next()
+                self._count_as_sent(following)
+            await call.write(following)
 
-    def _next(self) -> runner_pb2.PublishEventsRequest | None:
+    def _next(self) -> bytes | None:
         """What may be sent now: what is numbered in its order, `finish` after all of it."""
         state = self._stream_state
         if not state.opened:
@@ -174,7 +185,7 @@ class Publisher:
             return self._kept[state.sent].request if state.window_open() else None
         return self._finish if not state.finish_sent else None
 
-    def _count_as_sent(self, request: runner_pb2.PublishEventsRequest | None) -> None:
+    def _count_as_sent(self, request: bytes | None) -> None:
         state = self._stream_state
         if request is self._ready:
             state.ready_sent = True
@@ -213,8 +224,7 @@ class Publisher:
             state.finish_sent = False
             self._bridge(response.gap.expected_sequence)
         elif kind == "start_cycle":
-            cycle = response.start_cycle.cycle
-            if self._ready is not None and self._ready.ready.cycle <= cycle:
+            if self._ready_for <= response.start_cycle.cycle:
                 self._ready = None
         elif kind in ("finished", "run_closed"):
             self._kept.clear()
@@ -228,8 +238,7 @@ class Publisher:
         first = self._kept[0].first_sequence if self._kept else self.produced_events + 1
         if expected < first:
             reason = "acked once, and lost since by who had acked it"
-            skip = runner_pb2.Skip(first_sequence=expected, count=first - expected, reason=reason)
-            request = runner_pb2.PublishEventsRequest(skip=skip)
+            request = _skip_request(expected, first - expected, reason)
             self._kept.appendleft(_Numbered(request, 0, expected, first - 1))
 
     def _forget(self, durable_sequence: int) -> None:
@@ -241,6 +250,11 @@ class Publisher:
             if state.sent:
                 state.sent -= 1
                 state.sent_bytes -= size
+
+
+def _skip_request(first_sequence: int, count: int, reason: str) -> bytes:
+    skip = runner_pb2.Skip(first_sequence=first_sequence, count=count, reason=reason)
+    return runner_pb2.PublishEventsRequest(skip=skip).SerializeToString()
 
 
 @dataclass

@@ -3,23 +3,25 @@
 Rule: recording is one dictionary look-up and one append, and cannot fail half-way; all
 else happens in `take`, once for many entries. An entry is a fixed row of 64-bit numbers in
 one buffer; what a column of the wire format needs (field k of every entry, in the fewest
-bytes that hold its greatest value) is then a strided copy, without a loop in Python.
+bytes that hold its greatest value) is then a few slices, without a loop over the entries.
+
+Users wait while a block is encoded, so a block is small: what is more goes into another, and
+`take` rests between two.
 
 Totals: every entry counted in `produced_events` leaves through exactly one Frame.
 """
 
 from __future__ import annotations
 
-import sys
-from array import array
-from collections.abc import Callable, Iterator
-from struct import Struct
+from collections.abc import Callable, Iterable, Iterator
+from struct import Struct, iter_unpack, pack
 from typing import Any, NamedTuple
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from loadgrpc.clock import Clock
-from loadgrpc.model import ExceptionInfo, HitError, TestOutcome
+from loadgrpc.model import ExceptionInfo, GeneratorState, HitError, TestOutcome
+from loadgrpc.protocol.convert import generator_state_to_proto
 from loadgrpc.v1 import event_pb2, runner_pb2
 
 NAME_BYTES = 1024
@@ -27,8 +29,8 @@ NAME_BYTES = 1024
 MESSAGE_BYTES = 4 * 1024
 TRACEBACK_BYTES = 16 * 1024
 URL_BYTES = 8 * 1024
-MAX_BLOCK_ENTRIES = 1_000_000
-"""What the protocol allows in a block."""
+BLOCK_ENTRIES = 2_000
+"""Entries of a block at most: what is encoded without a rest."""
 MIN_BATCH_BYTES = 32 * 1024
 """A batch must hold the largest single entry that these bounds allow."""
 
@@ -51,6 +53,10 @@ _TEST = Struct("<5Q")
 _TEST_FIELDS = 5
 _TEST_USER, _TEST_ITERATION = 3, 4  # label, start and elapsed stand where a hit has them
 
+_LABEL_ENTRIES = 10
+"""To encode a label takes as long as so many entries."""
+_ROWS = BLOCK_ENTRIES // 4
+"""Rows that are put together without a rest."""
 _NS = 1_000_000_000
 
 _HitKey = tuple[str, str, int, HitError, str]
@@ -90,13 +96,25 @@ class _Table:
 class _Block:
     """Entries of one kind and one cycle, with what they point to."""
 
-    __slots__ = ("entries", "labels", "status", "urls")
+    __slots__ = ("entries", "labels", "room", "status", "urls")
 
-    def __init__(self, status: event_pb2.LoadStatus | None) -> None:
+    def __init__(self, status: event_pb2.LoadStatus | None, entry_bytes: int) -> None:
         self.status = status
+        self.room = BLOCK_ENTRIES * entry_bytes
+        """Bytes of entries; less of them when what they point to is large."""
         self.entries = bytearray()
         self.labels = _Table()
         self.urls = _Table()
+
+    def add_label(self, key: object, row: tuple[Any, ...], text_bytes: int) -> int:
+        """The number of a label, which `key` stands for from now on."""
+        self.room -= _LABEL_ENTRIES * _HIT.size + text_bytes
+        return self.labels.add(key, row)
+
+    def add_url(self, url: str) -> int:
+        """The number of a URL."""
+        self.room -= len(url)
+        return self.urls.add(url, _text(url, URL_BYTES))
 
 
 _Encode = Callable[[_Block, int, int], bytes]
@@ -111,8 +129,8 @@ class Recorder:
         self._status: event_pb2.LoadStatus | None = None
         self._sealed_hits: list[_Block] = []
         self._sealed_tests: list[_Block] = []
-        self._hits = _Block(None)
-        self._tests = _Block(None)
+        self._hits = _Block(None, _HIT.size)
+        self._tests = _Block(None, _TEST.size)
         self._rows: list[bytes] = []
         self.produced_events = 0
         self.produced_hits = 0
@@ -120,7 +138,8 @@ class Recorder:
     def begin_cycle(self, cycle: int, users: int, iterations: int) -> None:
         """Let all that follows belong to this cycle; 0 iterations: a duration bounds it."""
         self._status = event_pb2.LoadStatus(cycle=cycle, users=users, iterations=iterations)
-        self._seal()
+        self._seal_hits()
+        self._seal_tests()
 
     def hit(
         self,
@@ -145,13 +164,13 @@ class Recorder:
         key = (name, method, status, error, error_message)
         label = block.labels.index.get(key)
         if label is None:
-            label = block.labels.add(key, _clean_hit(key))
+            label = block.add_label(key, _clean_hit(key), len(name) + len(error_message))
         if url == name or not url:
             place = 0
         else:
             number = block.urls.index.get(url)
             if number is None:
-                number = block.urls.add(url, _text(url, URL_BYTES))
+                number = block.add_url(url)
             place = number + 1
         block.entries += _HIT.pack(
             label,
@@ -167,6 +186,8 @@ class Recorder:
         )
         self.produced_events += 1
         self.produced_hits += 1
+        if len(block.entries) >= block.room:
+            self._seal_hits()
 
     def iteration(
         self,
@@ -183,47 +204,71 @@ class Recorder:
         key = (outcome, exception)
         label = block.labels.index.get(key)
         if label is None:
-            label = block.labels.add(key, _clean_test(key))
+            text_bytes = len(exception.message) + len(exception.traceback) if exception else 0
+            label = block.add_label(key, _clean_test(key), text_bytes)
         block.entries += _TEST.pack(label, start_ns, elapsed_ns, user, iteration)
         self.produced_events += 1
+        if len(block.entries) >= block.room:
+            self._seal_tests()
 
     def counter(self, name: str, increment: int, user: int, iteration: int) -> None:
         """Record that a counter of the test's own grew."""
         event = self._row(user, iteration)
         event.counter.name = _text(name, NAME_BYTES)
         event.counter.increment = increment
+        self._append(event)
+
+    def generator(self, state: GeneratorState) -> None:
+        """Record how this process kept up until now."""
+        event = self._row(0, 0)
+        event.generator.CopyFrom(generator_state_to_proto(state))
+        self._append(event)
+
+    def _append(self, event: event_pb2.Event) -> None:
         self._rows.append(runner_pb2.EventBatch(events=[event]).SerializeToString())
         self.produced_events += 1
 
-    def take(self, max_batch_bytes: int) -> list[Frame]:
+    def take(
+        self, max_batch_bytes: int, *, rest: Callable[[], object] = lambda: None
+    ) -> list[Frame]:
         """Everything recorded so far, in frames of at most `max_batch_bytes` each.
 
-        Afterwards the recorder is empty. Entries of a kind keep their order.
+        Afterwards the recorder holds only what was recorded meanwhile: `rest` is called after
+        each block, and may let others record. Entries of a kind keep their order.
         """
         if max_batch_bytes < MIN_BATCH_BYTES:
             raise ValueError(f"a batch needs {MIN_BATCH_BYTES} bytes, not {max_batch_bytes}")
-        self._seal()
+        self._seal_hits()
+        self._seal_tests()
         rows, self._rows = self._rows, []
         hits, self._sealed_hits = self._sealed_hits, []
         tests, self._sealed_tests = self._sealed_tests, []
-        pieces = [Frame(row, 1, 0) for row in rows]
+        pieces: list[Frame] = []
+        for first in range(0, len(rows), _ROWS):
+            some = rows[first : first + _ROWS]
+            pieces += _pack((Frame(row, 1, 0) for row in some), max_batch_bytes)
+            rest()
         for block in hits:
             count = len(block.entries) // _HIT.size
             for piece, entries in _split(_encode_hits, block, 0, count, max_batch_bytes):
                 pieces.append(Frame(piece, entries, entries))
+            rest()
         for block in tests:
             count = len(block.entries) // _TEST.size
             for piece, entries in _split(self._encode_tests, block, 0, count, max_batch_bytes):
                 pieces.append(Frame(piece, entries, 0))
+            rest()
         return list(_pack(pieces, max_batch_bytes))
 
-    def _seal(self) -> None:
+    def _seal_hits(self) -> None:
         if self._hits.entries:
             self._sealed_hits.append(self._hits)
+        self._hits = _Block(self._status, _HIT.size)
+
+    def _seal_tests(self) -> None:
         if self._tests.entries:
             self._sealed_tests.append(self._tests)
-        self._hits = _Block(self._status)
-        self._tests = _Block(self._status)
+        self._tests = _Block(self._status, _TEST.size)
 
     def _row(self, user: int, iteration: int) -> event_pb2.Event:
         event = event_pb2.Event(time=_timestamp(self._clock.wall_ns()), status=self._status)
@@ -233,71 +278,68 @@ class Recorder:
         return event
 
     def _encode_tests(self, block: _Block, first: int, last: int) -> bytes:
-        view = memoryview(block.entries)[first * _TEST.size : last * _TEST.size]
-        base, start = _starts(view, _TEST_FIELDS)
-        labels, label = _used(view, _LABEL, _TEST_FIELDS, block.labels)
-        message = event_pb2.TestBlock(
+        entries = bytes(block.entries[first * _TEST.size : last * _TEST.size])
+        whole = len(entries) == len(block.entries)
+        base, start = _starts(entries, _TEST_FIELDS)
+        labels, label = _used(entries, _LABEL, _TEST_FIELDS, block.labels, whole=whole)
+        batch = runner_pb2.EventBatch()
+        message = batch.test_blocks.add(
             count=last - first,
             base_time=_timestamp(base),
             status=block.status,
-            labels=[
-                event_pb2.TestLabel(test=self._test, outcome=outcome, exception=_message(info))
-                for outcome, info in labels
-            ],
             label=label,
             start_ns=start,
-            elapsed_ns=_column(view, _ELAPSED, _TEST_FIELDS),
-            user=_column(view, _TEST_USER, _TEST_FIELDS),
-            iteration=_column(view, _TEST_ITERATION, _TEST_FIELDS),
+            elapsed_ns=_column(entries, _ELAPSED, _TEST_FIELDS),
+            user=_column(entries, _TEST_USER, _TEST_FIELDS),
+            iteration=_column(entries, _TEST_ITERATION, _TEST_FIELDS),
         )
-        return runner_pb2.EventBatch(test_blocks=[message]).SerializeToString()
+        for outcome, info in labels:
+            message.labels.add(test=self._test, outcome=outcome, exception=_message(info))
+        return batch.SerializeToString()
 
 
 def _encode_hits(block: _Block, first: int, last: int) -> bytes:
-    view = memoryview(block.entries)[first * _HIT.size : last * _HIT.size]
-    base, start = _starts(view, _HIT_FIELDS)
-    labels, label = _used(view, _LABEL, _HIT_FIELDS, block.labels)
-    urls, url = _used(view, _URL, _HIT_FIELDS, block.urls, offset=1)
-    message = event_pb2.HitBlock(
+    entries = bytes(block.entries[first * _HIT.size : last * _HIT.size])
+    whole = len(entries) == len(block.entries)
+    base, start = _starts(entries, _HIT_FIELDS)
+    labels, label = _used(entries, _LABEL, _HIT_FIELDS, block.labels, whole=whole)
+    urls, url = _used(entries, _URL, _HIT_FIELDS, block.urls, whole=whole, offset=1)
+    batch = runner_pb2.EventBatch()
+    message = batch.hit_blocks.add(
         count=last - first,
         base_time=_timestamp(base),
         status=block.status,
-        labels=[
-            event_pb2.HitLabel(
-                name=name, method=method, status=status, error=error, error_message=text
-            )
-            for name, method, status, error, text in labels
-        ],
         label=label,
         start_ns=start,
-        elapsed_ns=_column(view, _ELAPSED, _HIT_FIELDS),
-        first_byte_ns=_column(view, _FIRST_BYTE, _HIT_FIELDS),
-        connect_ns=_column(view, _CONNECT, _HIT_FIELDS),
-        bytes_sent=_column(view, _SENT, _HIT_FIELDS),
-        bytes_received=_column(view, _RECEIVED, _HIT_FIELDS),
-        user=_column(view, _HIT_USER, _HIT_FIELDS),
-        iteration=_column(view, _HIT_ITERATION, _HIT_FIELDS),
+        elapsed_ns=_column(entries, _ELAPSED, _HIT_FIELDS),
+        first_byte_ns=_column(entries, _FIRST_BYTE, _HIT_FIELDS),
+        connect_ns=_column(entries, _CONNECT, _HIT_FIELDS),
+        bytes_sent=_column(entries, _SENT, _HIT_FIELDS),
+        bytes_received=_column(entries, _RECEIVED, _HIT_FIELDS),
+        user=_column(entries, _HIT_USER, _HIT_FIELDS),
+        iteration=_column(entries, _HIT_ITERATION, _HIT_FIELDS),
         urls=urls,
         url=url,
     )
-    return runner_pb2.EventBatch(hit_blocks=[message]).SerializeToString()
+    for name, method, status, error, text in labels:
+        message.labels.add(name=name, method=method, status=status, error=error, error_message=text)
+    return batch.SerializeToString()
 
 
 def _split(
     encode: _Encode, block: _Block, first: int, last: int, limit: int
 ) -> Iterator[tuple[bytes, int]]:
     """Entries `first` to `last` of a block as pieces of at most `limit` bytes."""
-    if last - first <= MAX_BLOCK_ENTRIES:
-        piece = encode(block, first, last)
-        if len(piece) <= limit or last - first == 1:  # one always fits: see MIN_BATCH_BYTES
-            yield piece, last - first
-            return
+    piece = encode(block, first, last)
+    if len(piece) <= limit or last - first == 1:  # one always fits: see MIN_BATCH_BYTES
+        yield piece, last - first
+        return
     middle = (first + last) // 2
     yield from _split(encode, block, first, middle, limit)
     yield from _split(encode, block, middle, last, limit)
 
 
-def _pack(pieces: list[Frame], limit: int) -> Iterator[Frame]:
+def _pack(pieces: Iterable[Frame], limit: int) -> Iterator[Frame]:
     """Join pieces in order; serialised messages put end to end are the merged message."""
     payloads: list[bytes] = []
     size = events = hits = 0
@@ -313,64 +355,62 @@ def _pack(pieces: list[Frame], limit: int) -> Iterator[Frame]:
         yield Frame(b"".join(payloads), events, hits)
 
 
-def _column(view: memoryview, field: int, fields: int) -> bytes:
-    """One field of every entry: little-endian, as narrow as fits, empty when all are 0."""
-    words = view.cast("I")
-    if _any(words[2 * field + 1 :: 2 * fields]):
-        return view.cast("Q")[field::fields].tobytes()
-    halves = view.cast("H")
-    if _any(halves[4 * field + 1 :: 4 * fields]):
-        return words[2 * field :: 2 * fields].tobytes()
-    if _any(view[8 * field + 1 :: 8 * fields]):
-        return halves[4 * field :: 4 * fields].tobytes()
-    low = view[8 * field :: 8 * fields].tobytes()
-    return low if low.strip(b"\0") else b""
+def _planes(entries: bytes, field: int, fields: int) -> list[bytes]:
+    """The lowest byte of a field of every entry, the next higher one, and so on: 8 planes."""
+    size = 8 * fields
+    return [entries[at::size] for at in range(8 * field, 8 * field + 8)]
 
 
-def _any(view: memoryview) -> bool:
-    return bool(view.tobytes().strip(b"\0"))
+def _interleaved(planes: list[bytes]) -> bytes:
+    """A column of planes: little-endian, as narrow as fits, empty when all are 0."""
+    nothing = bytes(len(planes[0])) if planes else b""
+    while planes and planes[-1] == nothing:
+        planes.pop()
+    if len(planes) <= 1:
+        return planes[0] if planes else b""
+    width = next(width for width in (2, 4, 8) if width >= len(planes))
+    column = bytearray(width * len(nothing))
+    for at, plane in enumerate(planes):
+        column[at::width] = plane
+    return bytes(column)
 
 
-def _numbers(view: memoryview, field: int, fields: int) -> array[int]:
-    numbers = array("Q", view.cast("Q")[field::fields].tobytes())
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    return numbers
+def _column(entries: bytes, field: int, fields: int) -> bytes:
+    """One field of every entry."""
+    return _interleaved(_planes(entries, field, fields))
 
 
-def _narrow(numbers: list[int]) -> bytes:
-    column = array("Q", numbers)
-    if sys.byteorder == "big":
-        column.byteswap()
-    return _column(memoryview(column).cast("B"), 0, 1)
+def _starts(entries: bytes, fields: int) -> tuple[int, bytes]:
+    """The moment that starts are counted from, and the column of starts.
 
-
-def _starts(view: memoryview, fields: int) -> tuple[int, bytes]:
-    """The earliest start, and the column of starts counted from it."""
-    starts = _numbers(view, _START, fields)
-    base = min(starts)
-    return base, _narrow([start - base for start in starts])
+    The high bytes that all starts have in common are the moment, the others the column.
+    """
+    planes = _planes(entries, _START, fields)
+    moment = bytearray(8)
+    while planes and planes[-1] == planes[-1][:1] * len(planes[-1]):
+        top = planes.pop()
+        moment[len(planes)] = top[0]
+    return int.from_bytes(moment, "little"), _interleaved(planes)
 
 
 def _used(
-    view: memoryview, field: int, fields: int, table: _Table, offset: int = 0
+    entries: bytes, field: int, fields: int, table: _Table, *, whole: bool, offset: int = 0
 ) -> tuple[list[Any], bytes]:
     """The rows of a table that entries point to, and the column that points to them.
 
-    With an `offset` of 1 a pointer of 0 points to nothing.
+    `whole`: these are all entries of the block, and so all rows are used. With an `offset`
+    of 1 a pointer of 0 points to nothing.
     """
     rows = table.rows
-    if len(rows) <= 1 and not offset:
-        return rows, _column(view, field, fields)
-    pointers = _numbers(view, field, fields)
+    if len(rows) + offset <= 1:
+        return rows, b""
+    if whole:
+        return rows, _column(entries, field, fields)
+    pointers = [entry[field] for entry in iter_unpack(f"<{fields}Q", entries)]
     used = sorted(set(pointers) - set(range(offset)))
-    if len(used) == len(rows):
-        return rows, _column(view, field, fields)
     place = {old: new for new, old in enumerate(used, offset)}
-    return (
-        [rows[old - offset] for old in used],
-        _narrow([place.get(pointer, 0) for pointer in pointers]),
-    )
+    column = pack(f"<{len(pointers)}Q", *(place.get(pointer, 0) for pointer in pointers))
+    return [rows[old - offset] for old in used], _column(column, 0, 1)
 
 
 def _message(info: ExceptionInfo | None) -> event_pb2.ExceptionInfo | None:

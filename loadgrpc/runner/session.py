@@ -14,11 +14,13 @@ import requests
 from requests.adapters import BaseAdapter
 
 from loadgrpc.clock import Clock
+from loadgrpc.runner.addresses import AddressBook
 from loadgrpc.runner.lane import METHODS, Lane
-from loadgrpc.runner.wire import CALL, Call, Capture, HitSink, Resumed, measure
+from loadgrpc.runner.lane_errand import Errand
+from loadgrpc.runner.wire import CALL, Call, HitSink, measure
 
 _NAME: ContextVar[str | None] = ContextVar("loadgrpc_name", default=None)
-_ERRAND: ContextVar[Capture | Resumed | None] = ContextVar("loadgrpc_errand", default=None)
+_ERRAND: ContextVar[Errand | None] = ContextVar("loadgrpc_errand", default=None)
 """What the fast lane wants of the call that Requests makes now."""
 
 
@@ -28,6 +30,7 @@ class Session(requests.Session):
     # On the class, because requests brings unpickled sessions to life without __init__.
     _sink: HitSink | None = None
     _clock: Clock | None = None
+    _addresses: AddressBook | None = None
     _lane: Lane | None = None
     lane_version = 0
     """Grows with every attribute that is set; part of what the fast lane goes by."""
@@ -36,8 +39,8 @@ class Session(requests.Session):
         self.__dict__["lane_version"] = self.lane_version + 1
         super().__setattr__(name, value)
 
-    def bind(self, sink: HitSink, clock: Clock) -> None:
-        """Tell `sink` of every hit from now on.
+    def bind(self, sink: HitSink, clock: Clock, addresses: AddressBook | None = None) -> None:
+        """Tell `sink` of every hit from now on; without `addresses`, each connection asks.
 
         A copy (`copy.copy`) is bound to the same sink; one that was pickled is not bound.
         """
@@ -45,6 +48,7 @@ class Session(requests.Session):
             self._lane.give_back()
         self._sink = sink
         self._clock = clock
+        self._addresses = addresses
         self._lane = Lane(sink, clock) if type(self) is Session else None
 
     def request(  # type: ignore[override]  # noqa: PLR0917 - requests' own, and `name`
@@ -73,17 +77,16 @@ class Session(requests.Session):
         `name` goes for every hit of the call, redirects included.
         """
         lane = self._lane
-        errand: Capture | Resumed | None = None
+        errand: Errand | None = None
         if (
             lane is not None
             and method in METHODS
             and not (cookies or files or proxies or hooks or stream)
             and auth is None
-            and verify is None
             and cert is None
             and _as_written()
         ):
-            response, errand = lane.request(
+            found, errand = lane.request(
                 self,
                 method,
                 url,
@@ -92,10 +95,12 @@ class Session(requests.Session):
                 headers=headers,
                 json=json,
                 timeout=timeout,
+                verify=verify,
+                allow_redirects=allow_redirects,
                 name=name,
             )
-            if response is not None:
-                return response
+            if found is not None:
+                return found
         # A hook's own request, say, does not inherit the name of the call around it.
         token = None if name is None and _NAME.get() is None else _NAME.set(name)
         outer = _ERRAND.set(errand)
@@ -122,9 +127,9 @@ class Session(requests.Session):
             _ERRAND.reset(outer)
             if token is not None:
                 _NAME.reset(token)
-            if isinstance(errand, Resumed):
-                errand.drop()
-        if lane is not None and isinstance(errand, Capture):
+            if errand is not None:
+                errand.end()
+        if lane is not None and errand is not None:
             lane.learn(errand, answer)
         return answer
 
@@ -181,13 +186,13 @@ class Session(requests.Session):
         """See requests.Session.send. Redirects come through here, too."""
         if self._sink is None or self._clock is None:
             return super().send(request, **kwargs)
-        call = Call(self._sink, self._clock, _NAME.get(), request.method or "", request.url or "")
         errand = _ERRAND.get()
-        if isinstance(errand, Capture):
-            call.capture = errand
-        elif errand is not None and errand.connection is not None:
-            call.resumed = errand
-            call.wall_ns, call.start_ns = errand.wall_ns, errand.start_ns
+        if errand is not None and errand.has_answers:
+            return super().send(request, **kwargs)
+        call = Call(self._sink, self._clock, _NAME.get(), request.method or "", request.url or "")
+        call.addresses = self._addresses
+        if errand is not None:
+            errand.attach(call)
         token = CALL.set(call)
         try:
             return super().send(request, **kwargs)
@@ -202,6 +207,9 @@ class Session(requests.Session):
 
     def get_adapter(self, url: str) -> BaseAdapter:
         """See requests.Session.get_adapter."""
+        errand = _ERRAND.get()
+        if errand is not None and errand.has_answers:
+            return errand
         if self._lane is not None:
             self._lane.give_back()
         adapter = super().get_adapter(url)
@@ -213,7 +221,7 @@ class Session(requests.Session):
         twin: Any = self.__class__.__new__(self.__class__)
         twin.__setstate__(self.__getstate__())
         if self._sink is not None and self._clock is not None:
-            twin.bind(self._sink, self._clock)
+            twin.bind(self._sink, self._clock, self._addresses)
         copied: Self = twin
         return copied
 

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Protocol
 
 from loadgrpc.clock import Clock
+from loadgrpc.runner.addresses import AddressBook
 from loadgrpc.runner.session import Session
 from loadgrpc.runner.wire import HitSink
 
@@ -22,6 +23,10 @@ class Reporter(HitSink, Protocol):
     @property
     def clock(self) -> Clock:
         """The clock that hits are measured by."""
+
+    @property
+    def addresses(self) -> AddressBook | None:
+        """The addresses that the user knows; None: names are resolved for each connection."""
 
     def counter(self, name: str, increment: int) -> None:
         """Add to a counter."""
@@ -43,7 +48,8 @@ class TestCase(unittest.TestCase):
         """
         session = Session()
         if self.load_reporter is not None:
-            session.bind(self.load_reporter, self.load_reporter.clock)
+            reporter = self.load_reporter
+            session.bind(reporter, reporter.clock, reporter.addresses)
         return session
 
     def close_session(self) -> None:

@@ -30,6 +30,7 @@ from typing import Any
 
 from loadgrpc.clock import Clock
 from loadgrpc.model import ExceptionInfo, HitError, TestOutcome
+from loadgrpc.runner.addresses import AddressBook
 from loadgrpc.runner.exception_text import exception_info, is_a
 from loadgrpc.runner.recorder import Recorder
 from loadgrpc.runner.testcase import TestCase
@@ -41,8 +42,11 @@ _Outcome: Any = getattr(unittest.case, "_Outcome", None)
 class UserReporter:
     """Records on behalf of a user: adds who it is, and the iteration it is in."""
 
-    def __init__(self, recorder: Recorder, clock: Clock, user: int) -> None:
+    def __init__(
+        self, recorder: Recorder, clock: Clock, user: int, addresses: AddressBook | None
+    ) -> None:
         self.clock = clock
+        self.addresses = addresses
         self.iteration = 0
         self._recorder = recorder
         self._user = user
@@ -97,11 +101,14 @@ class VirtualUser:
         clock: Clock,
         user: int,
         server_url: str,
+        *,
+        no_dns_resolve: bool = False,
     ) -> None:
         self._recorder = recorder
         self._clock = clock
         self._user = user
-        self._reporter = UserReporter(recorder, clock, user)
+        addresses = None if no_dns_resolve else AddressBook(user)
+        self._reporter = UserReporter(recorder, clock, user, addresses)
         self._judge = _Judge()
         self._case = case_class(method)
         self._run = self._run_plainly if _is_plain(self._case, method) else self._run_by_unittest
@@ -199,6 +206,7 @@ class _Judge(unittest.TestResult):
 
     def __init__(self) -> None:
         super().__init__()
+        vars(self).update(_NO_LISTS)
         self.outcome = TestOutcome.SUCCESS
         self.exception: ExceptionInfo | None = None
 
@@ -255,6 +263,10 @@ class _Judge(unittest.TestResult):
 
     def addDuration(self, test: unittest.TestCase, elapsed: float) -> None:
         pass
+
+
+_NO_LISTS = {name: each for name, each in vars(unittest.TestResult()).items() if each == []}
+"""What a result would collect, and judges, who do not, have in common."""
 
 
 def _is_outcome(error: BaseException) -> bool:

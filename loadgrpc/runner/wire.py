@@ -27,17 +27,21 @@ import sys
 from contextlib import suppress
 from contextvars import ContextVar
 from functools import cache, cached_property
+from queue import LifoQueue
 from typing import Any, Protocol
 
 from requests.adapters import BaseAdapter
 from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
-from urllib3.poolmanager import PoolManager
+from urllib3.poolmanager import PoolManager, pool_classes_by_scheme
 from urllib3.response import BaseHTTPResponse
 
 from loadgrpc.clock import Clock
 from loadgrpc.model import HitError
+from loadgrpc.runner.addresses import AddressBook, may_connect
 from loadgrpc.runner.hit_error import classify
+from loadgrpc.runner.idle import IdleConnections
+from loadgrpc.runner.tls import lent_context
 
 _CUT = "the connection ended before the answer was whole"
 _BAD_CHUNK = "the length of a chunk is not a number"
@@ -141,6 +145,7 @@ class Call:
     """One `Session.send`: the step of a request that the exchanges below it belong to."""
 
     __slots__ = (
+        "addresses",
         "capture",
         "clock",
         "method",
@@ -156,6 +161,7 @@ class Call:
     def __init__(
         self, sink: HitSink, clock: Clock, name: str | None, method: str, url: str
     ) -> None:
+        self.addresses: AddressBook | None = None
         self.capture: Capture | None = None
         self.resumed: Resumed | None = None
         self.sink = sink
@@ -404,11 +410,19 @@ class MeasuredConnection(HTTPConnection):
         sent = exchange.bytes_sent
         exchange.connecting = True
         try:
-            super().connect()
+            with lent_context(self, super().connect):
+                super().connect()
             exchange.connecting = False
         finally:
             exchange.bytes_sent = sent  # a CONNECT to a proxy is not part of the request
             exchange.connect_ns += exchange.clock.monotonic_ns() - start_ns
+
+    def _new_conn(self) -> socket.socket:
+        call = CALL.get()
+        new_conn = super()._new_conn
+        if call is None or call.addresses is None or not may_connect(new_conn):
+            return new_conn()
+        return call.addresses.connect(self)
 
     def send(self, data: Any) -> None:
         """Send, and count; what the fast lane has sent already is counted only."""
@@ -438,6 +452,11 @@ class MeasuredConnection(HTTPConnection):
 
 class MeasuredPool(HTTPConnectionPool):
     """A pool that makes each attempt of a Call an exchange."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if self.QueueCls is LifoQueue and not kwargs.get("block"):
+            self.QueueCls = IdleConnections  # type: ignore[assignment]  # as good to urllib3
+        super().__init__(*args, **kwargs)
 
     @cached_property
     def where(self) -> str:
@@ -535,10 +554,16 @@ def measure_manager(manager: PoolManager) -> None:
     classes = manager.pool_classes_by_scheme
     if isinstance(classes, MeasuredPools):
         return
-    manager.pool_classes_by_scheme = MeasuredPools(
-        {scheme: measured_pool(pool_class) for scheme, pool_class in classes.items()}
-    )
+    measured = _measured_pools(tuple(classes.items()))
+    # Managers share one dictionary of classes, unless somebody gave them another.
+    shared = classes is pool_classes_by_scheme
+    manager.pool_classes_by_scheme = measured if shared else MeasuredPools(measured)
     manager.clear()
+
+
+@cache
+def _measured_pools(classes: tuple[tuple[str, type[Any]], ...]) -> MeasuredPools:
+    return MeasuredPools({scheme: measured_pool(pool_class) for scheme, pool_class in classes})
 
 
 @cache

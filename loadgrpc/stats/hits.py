@@ -76,13 +76,14 @@ class HitStats:
             count=self.count,
             failed=self.failed,
             rate=self.count * 1e9 / duration_ns if duration_ns > 0 else 0.0,
-            elapsed=_elapsed_figures(self.elapsed),
+            elapsed=elapsed_figures(self.elapsed),
             bytes_sent=self.bytes_sent,
             bytes_received=self.bytes_received,
         )
 
 
-def _elapsed_figures(elapsed: Histogram) -> ElapsedFigures:
+def elapsed_figures(elapsed: Histogram) -> ElapsedFigures:
+    """The figures of a histogram of durations."""
     p50, p90, p95, p99 = elapsed.quantiles(_PERCENTILES)
     return ElapsedFigures(
         avg_ns=elapsed.sum_ns // elapsed.count if elapsed.count else 0,

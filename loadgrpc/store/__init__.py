@@ -1,4 +1,4 @@
-"""The broker's memory on disk: runs, sources and committed batches.
+"""The broker's memory on disk: runs, sources, committed batches, checkpoints.
 
 What is acked was committed here first. `Store` is the door; importing it costs nothing of
 SQLAlchemy, which is loaded by the writer thread when a store is opened.
@@ -7,7 +7,18 @@ SQLAlchemy, which is loaded by the writer thread when a store is opened.
 from __future__ import annotations
 
 from loadgrpc.store.error import StoreError
-from loadgrpc.store.record import RunRecord, SourceProgress, StoredBatch
+from loadgrpc.store.record import Checkpoint, Retention, RunRecord, SourceProgress, StoredBatch
 from loadgrpc.store.store import Store
+from loadgrpc.store.target import MEMORY, parse_target
 
-__all__ = ["RunRecord", "SourceProgress", "Store", "StoreError", "StoredBatch"]
+__all__ = [
+    "MEMORY",
+    "Checkpoint",
+    "Retention",
+    "RunRecord",
+    "SourceProgress",
+    "Store",
+    "StoreError",
+    "StoredBatch",
+    "parse_target",
+]

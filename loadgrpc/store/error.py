@@ -13,3 +13,15 @@ class StoreError(Unavailable):
     """The store cannot be opened, read or written, or a write does not follow what it holds."""
 
     reason = "STORE"
+
+
+class Outage(StoreError):
+    """The database takes no writes for now: it cannot be reached, or its disk is full.
+
+    `unsettled`: whether the last transaction was committed is not known. It will be when the
+    same writes are asked for again.
+    """
+
+    def __init__(self, words: str, *, unsettled: bool = False) -> None:
+        super().__init__(words)
+        self.unsettled = unsettled

@@ -27,7 +27,7 @@ class FileLock:
             holder = os.read(self._descriptor, 32).decode("ascii", "replace").strip()
             os.close(self._descriptor)
             who = f"process {holder}" if holder.isdecimal() else "another process"
-            raise StoreError(f"cannot open the store {database}: {who} has it open") from error
+            raise StoreError(f"{who} has it open") from error
         except OSError:
             os.close(self._descriptor)
             raise

@@ -1,12 +1,14 @@
 """What the store holds, as plain values.
 
-Rule: plans, summaries and payloads are opaque bytes here; whoever saves them knows how to read
-them again. Wall-clock times are whole nanoseconds since 1970. Numbers are below 2**63.
+Rule: plans, rosters, summaries, checkpoints and payloads are opaque bytes here, and come back
+byte for byte; whoever saves them knows how to read them again. Wall-clock times are whole
+nanoseconds since 1970. Numbers are below 2**63.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from loadgrpc.model import RunState, SourceId
 
@@ -27,6 +29,8 @@ class RunRecord:
     agent_ids: tuple[str, ...] = ()
     summary: bytes | None = None
     """The result. None: there is none yet, or it was not read (`Store.list_runs`)."""
+    roster: bytes | None = None
+    """Where its parts are, for a broker that goes on with it. None: as for the summary."""
     sequence: int = 0
     """Its place among all runs, set by the store when it is first saved; newer is higher."""
 
@@ -44,6 +48,12 @@ class SourceProgress:
     rejected: int = 0
     duplicates: int = 0
     lost: int = 0
+    epoch: int = 0
+    """The highest epoch that it opened with."""
+    produced: int | None = None
+    """What it says it produced in all. None: it does not say, or not yet."""
+    losses: Mapping[str, int] = field(default_factory=dict)
+    """What was lost, by reason; `lost` is the sum of it, if its reasons are known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +69,8 @@ class StoredBatch:
     """When it came, by the wall clock: the time of its events that have none."""
     offset: int = 0
     """Leading entries to ignore, because they were committed with an earlier batch."""
+    number: int = field(default=0, compare=False)
+    """Its place in the order of commits, among the batches of all runs; given by the store."""
 
     @property
     def previous_sequence(self) -> int:
@@ -69,3 +81,22 @@ class StoredBatch:
     def last_sequence(self) -> int:
         """The number of the last entry."""
         return self.first_sequence + self.count - 1
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What the batches of a run add up to, so that a restart reads only those after `upto`."""
+
+    upto: int
+    """The number of the last batch that is in it."""
+    payload: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retention:
+    """How much detail (batches) is kept. What goes first is the oldest; results stay."""
+
+    keep_runs: int | None = None
+    """Of so many runs that are over, the newest. None: of all."""
+    keep_bytes: int | None = None
+    """At most so many bytes, as stored. None: without bound."""

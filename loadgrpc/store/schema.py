@@ -1,12 +1,14 @@
-"""The tables, and which version of them a database holds.
+"""The tables, as they are in the newest version.
 
-    meta      name → value: the schema version
-    runs      one row a run; `sequence` orders them
-    sources   one row a runner instance: its committed sequence is the duplicate check
-    batches   what sources sent, in the order it was committed (`batch_id`)
+    meta          name → value: the schema version, and the last writer (see `database`)
+    runs          one row a run; `sequence` orders them
+    sources       one row a runner instance: its committed sequence is the duplicate check
+    batches       what sources sent, in the order it was committed (`batch_id`)
+    checkpoints   at most one row a run: what its batches up to `upto` add up to
 
 Rule: one schema for every database; only types that all of them have. A change of a table is
-a new SCHEMA_VERSION. Large columns come last, so that a scan need not read past them.
+a new SCHEMA_VERSION and a step in `migration`. Large columns come after what lists of rows
+are made of, so that a scan need not read past them; what a later version added comes last.
 """
 
 from __future__ import annotations
@@ -15,11 +17,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from loadgrpc.store.error import StoreError
-
-SCHEMA_VERSION: Final = 1
-
-_VERSION_NAME: Final = "schema_version"
+SCHEMA_VERSION: Final = 2
 
 _Number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 """A 64-bit key that counts up by itself: SQLite does that for its INTEGER only."""
@@ -47,6 +45,7 @@ RUNS: Final = sa.Table(
     sa.Column("agent_ids", sa.JSON, nullable=False),
     sa.Column("plan", sa.LargeBinary, nullable=False),
     sa.Column("summary", sa.LargeBinary),
+    sa.Column("roster", sa.LargeBinary),
     sqlite_autoincrement=True,  # the number of a deleted run is not given again
 )
 
@@ -62,6 +61,9 @@ SOURCES: Final = sa.Table(
     sa.Column("rejected", sa.BigInteger, nullable=False),
     sa.Column("duplicates", sa.BigInteger, nullable=False),
     sa.Column("lost", sa.BigInteger, nullable=False),
+    sa.Column("epoch", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("produced", sa.BigInteger),
+    sa.Column("losses", sa.JSON, nullable=False, server_default="{}"),
     sqlite_with_rowid=False,
 )
 
@@ -77,33 +79,24 @@ BATCHES: Final = sa.Table(
     sa.Column("offset", sa.BigInteger, nullable=False),
     sa.Column("payload", sa.LargeBinary, nullable=False),
     sa.Column("arrival_ns", sa.BigInteger, nullable=False),
-    sa.Index("batches_of_run", "run_id", "batch_id"),
+    sa.Column("packing", sa.SmallInteger, nullable=False, server_default="0"),
+    sa.Column("size", sa.BigInteger, nullable=False, server_default="0"),
+    # With the size in it, how much a run holds is told without reading a row.
+    sa.Index("batches_of_run", "run_id", "batch_id", "size"),
     sqlite_autoincrement=True,
 )
 
-
-def prepare(connection: sa.Connection) -> None:
-    """Create the tables in an empty database; refuse one that holds anything else than ours."""
-    tables = sa.inspect(connection).get_table_names()
-    if not tables:
-        METADATA.create_all(connection, checkfirst=False)
-        version = {"name": _VERSION_NAME, "value": str(SCHEMA_VERSION)}
-        connection.execute(META.insert(), version)
-        return
-    found = _version(connection) if META.name in tables else None
-    if found is None:
-        raise StoreError("it is a database, but not one of loadgrpc")
-    if found > SCHEMA_VERSION:
-        raise StoreError(
-            f"it was written by a newer loadgrpc: its schema version is {found}, "
-            f"this loadgrpc knows {SCHEMA_VERSION}"
-        )
+CHECKPOINTS: Final = sa.Table(
+    "checkpoints",
+    METADATA,
+    sa.Column("run_id", sa.ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("upto", sa.BigInteger, nullable=False),
+    sa.Column("payload", sa.LargeBinary, nullable=False),
+)
 
 
-def _version(connection: sa.Connection) -> int | None:
-    """The schema version that the database says it has; None if it says none."""
-    try:
-        value = connection.scalar(sa.select(META.c.value).where(META.c.name == _VERSION_NAME))
-    except sa.exc.DBAPIError:  # somebody else's table of that name
-        return None
-    return int(value) if isinstance(value, str) and value.isdecimal() else None
+@sa.event.listens_for(BATCHES, "after_create")
+def _pack_once(_table: sa.Table, connection: sa.Connection, **_: object) -> None:
+    """PostgreSQL is not to compress again what is packed already (`packing`)."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("ALTER TABLE batches ALTER COLUMN payload SET STORAGE EXTERNAL")

@@ -1,10 +1,14 @@
 """The store as the broker sees it.
 
 Rule: what a writing method returned for, and `append` by its future, is committed: on disk, if
-the store is a file. Commands are carried out in the order in which they were asked for. One broker
-at a time has a file open. A source only ever goes on from where it is: a write that follows
+the store lasts. Commands are carried out in the order in which they were asked for. One broker
+at a time has a store open. A source only ever goes on from where it is: a write that follows
 anything else than what is committed fails, and so does everything queued behind a failed one
 of the same source. Whoever meets a StoreError there reads `sources` and goes on from that.
+
+While the database takes no writes (its disk is full, it is away) what is reported waits: `append`,
+`save_source`, and `save_run` if it is told to. It is stored once when the database is back.
+Everything else fails, and may be asked again; reads go on where they can.
 """
 
 from __future__ import annotations
@@ -12,82 +16,125 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from loadgrpc.store.error import StoreError
-from loadgrpc.store.lock import FileLock
-from loadgrpc.store.record import RunRecord, SourceProgress, StoredBatch
+from loadgrpc.store.record import Checkpoint, Retention, RunRecord, SourceProgress, StoredBatch
+from loadgrpc.store.target import Target, parse_target
 from loadgrpc.store.writer import Writer
 
 if TYPE_CHECKING:
+    from loadgrpc.store.backend import Backend
     from loadgrpc.store.database import Database  # loads SQLAlchemy: in the thread only
+    from loadgrpc.store.packing import Packed
+    from loadgrpc.store.tables import Tables
 
-MEMORY: Final = ":memory:"
-
-_SQLITE: Final = "sqlite:///"
+T = TypeVar("T")
 
 _PAGE_BATCHES: Final = 16
 """Batches read at once by `Store.batches`: at 1 MiB a batch, 16 MiB of memory."""
+
+_DROPPED_BATCHES: Final = 64
+"""Batches dropped in one transaction: what is reported meanwhile does not wait for long."""
 
 
 class Store:
     """An open store; `Store.open` makes one. Used on the event loop that opened it."""
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Writer, name: str) -> None:
         self._writer = writer
+        self.name = name
+        """What it was opened as, without a password."""
 
     @classmethod
     async def open(cls, target: str) -> Store:
-        """Open the store at a file path, `sqlite:///PATH` or `:memory:`, made if it is missing.
+        """Open the store at a file path, `sqlite:///PATH`, `:memory:` or `postgresql://…`.
 
-        Raises StoreError, naming the path, for what cannot be opened: a folder that cannot be
-        written, a file of something else or of a newer version, or one that a broker has open.
+        What is missing is made; what an older loadgrpc wrote is brought to the schema of now.
+        Raises StoreError, naming the store, for what cannot be opened: a folder that cannot be
+        written, a server that cannot be reached, a database of something else or of a newer
+        version, or one that a broker has open.
         """
-        writer = Writer(_database(_path(target)))
+        parsed = parse_target(target)
+        writer = Writer(_database(parsed))
         await writer.start()
-        return cls(writer)
+        return cls(writer, parsed.name)
+
+    @property
+    def trouble(self) -> str:
+        """Why the store takes no writes for now, in words; empty: it does."""
+        return self._writer.trouble
+
+    def hurry(self) -> None:
+        """From now on nothing waits for a database that takes no writes: it fails at once.
+
+        For the way out: whoever waits for writes to end need not wait for the database.
+        """
+        self._writer.hurry()
 
     async def close(self) -> None:
         """Commit what is queued, and close; later calls of other methods raise StoreError."""
         await self._writer.close()
 
-    async def save_run(self, record: RunRecord) -> None:
+    # Runs
+
+    async def save_run(self, record: RunRecord, *, patient: bool = False) -> None:
         """Add a run, or replace what is stored of it.
 
-        A summary of None keeps the stored one; `sequence` is the store's and ignored. Raises
-        AlreadyExists if another run has its request_id.
+        A summary or roster of None keeps the stored one; `sequence` is the store's and ignored.
+        `patient`: wait while the database takes no writes. Raises AlreadyExists if another run
+        has its request_id.
         """
-        await self._writer.write(lambda database: database.save_run(record))
+        await self._writer.write(lambda tables: tables.save_run(record), patient=patient)
 
     async def get_run(self, run_id: str) -> RunRecord | None:
         """A run, or None."""
-        return await self._writer.read(lambda database: database.get_run(run_id))
+        return await self._writer.read(lambda tables: tables.get_run(run_id))
 
     async def find_request(self, request_id: str) -> RunRecord | None:
         """The run that was started with a request_id, or None."""
-        return await self._writer.read(lambda database: database.find_request(request_id))
+        return await self._writer.read(lambda tables: tables.find_request(request_id))
 
     async def list_runs(self, limit: int, before: int | None = None) -> list[RunRecord]:
-        """At most `limit` runs, the newest first, without their summaries.
+        """At most `limit` runs, the newest first, without their summaries and rosters.
 
         `before` is the `sequence` of the last run of the page before; None: the first page.
         """
-        return await self._writer.read(lambda database: database.list_runs(limit, before))
+        return await self._writer.read(lambda tables: tables.list_runs(limit, before))
 
     async def unfinished_runs(self) -> list[RunRecord]:
         """The runs whose state is not final, the oldest first."""
-        return await self._writer.read(lambda database: database.unfinished_runs())
+        return await self._writer.read(lambda tables: tables.unfinished_runs())
 
-    async def append(self, batch: StoredBatch, progress: SourceProgress) -> asyncio.Future[None]:
+    async def delete_run(self, run_id: str) -> bool:
+        """Delete a run and everything of it; whether there was one.
+
+        Its detail goes first, piece by piece: a run whose deletion failed half-way is still
+        there, and may be deleted again.
+        """
+        if await self.get_run(run_id) is None:
+            return False
+        await self._drop_detail_of(run_id)
+        return await self._change(lambda tables: tables.delete_run(run_id))
+
+    async def purge_runs(self, *, ended_before_ns: int | None = None) -> list[str]:
+        """Delete the runs that are over and ended before a moment, None: all of them; their ids."""
+        over = await self._writer.read(lambda tables: tables.runs_over(ended_before_ns))
+        for run_id in over:
+            await self.delete_run(run_id)
+        return over
+
+    # What sources send
+
+    async def append(self, batch: StoredBatch, progress: SourceProgress) -> asyncio.Future[int]:
         """Queue a batch with what it makes of its source; the future is done when it is stored.
 
             committed = await store.append(batch, progress)   # queued; waits only for room
-            await committed                                   # on disk
+            number = await committed                          # on disk
 
         Both are stored, or neither. The batch must follow what is committed: its first entry
         that is not to be ignored is the next number. Payloads of 64 MiB are queued at most;
-        above that this waits. The run must have been saved before.
+        above that this waits. The run must have been saved before. The result is the number
+        of the batch: later ones have higher numbers.
         """
         if batch.source != progress.source:
             raise ValueError(f"a batch of {batch.source} with the progress of {progress.source}")
@@ -97,9 +144,7 @@ class Store:
             raise ValueError(
                 f"a batch up to {batch.last_sequence} commits {progress.committed_sequence}"
             )
-        return await self._writer.write_payload(
-            lambda database: database.append(batch, progress), len(batch.payload)
-        )
+        return await self._writer.write_payload(_Append(batch, progress), len(batch.payload))
 
     async def save_source(self, progress: SourceProgress, *, after: int | None = None) -> None:
         """Add a source, or replace what is stored of it, without a batch.
@@ -111,74 +156,124 @@ class Store:
         follows = progress.committed_sequence if after is None else after
         if follows > progress.committed_sequence:
             raise ValueError(f"{progress.source} goes back from {follows}")
-        await self._writer.write(lambda database: database.save_source(progress, follows))
+        await self._writer.write(lambda tables: tables.save_source(progress, follows), patient=True)
 
     async def sources(self, run_id: str) -> list[SourceProgress]:
         """The sources of a run, by agent and runner."""
-        return await self._writer.read(lambda database: database.sources(run_id))
+        return await self._writer.read(lambda tables: tables.sources(run_id))
 
-    async def batches(self, run_id: str) -> AsyncIterator[StoredBatch]:
+    async def batches(self, run_id: str, *, after: int = 0) -> AsyncIterator[StoredBatch]:
         """The batches of a run in the order in which they were committed, read piece by piece.
 
+        `after` is the number of a batch, of this run or not: only those committed later come.
         Batches committed meanwhile come too.
         """
-        after = 0
         while True:
-            page, after = await self._writer.read(_page(run_id, after))
+            page = await self._writer.read(_page(run_id, after))
             for batch in page:
                 yield batch
             if len(page) < _PAGE_BATCHES:
                 return
+            after = page[-1].number
+
+    # What a restart goes on from
+
+    async def save_checkpoint(self, run_id: str, upto: int, payload: bytes) -> None:
+        """Keep what the batches of a run add up to, in place of what was kept before.
+
+        `payload` must hold every batch of the run up to the number `upto`, and none after it:
+        what is after it is read again by `batches(run_id, after=upto)`. An `upto` below the
+        stored one raises StoreError, and so does an unknown run.
+        """
+        checkpoint = Checkpoint(upto, payload)
+        await self._change(lambda tables: tables.save_checkpoint(run_id, checkpoint))
+
+    async def load_checkpoint(self, run_id: str) -> Checkpoint | None:
+        """What was kept last of a run, or None."""
+        return await self._writer.read(lambda tables: tables.load_checkpoint(run_id))
+
+    # What goes
+
+    async def retain(self, retention: Retention) -> int:
+        """Drop the oldest detail, as far as `retention` asks for it; how many batches went.
+
+        What a restart would read again stays: of a run that is not over, only what its
+        checkpoint holds may go. Runs, summaries and how far sources are stay.
+        """
+        dropped = 0
+        if (keep_runs := retention.keep_runs) is not None:
+            older = await self._writer.read(lambda tables: tables.runs_with_detail(keep_runs))
+            for run_id in older:
+                dropped += await self._drop_detail_of(run_id)
+        if retention.keep_bytes is not None:
+            dropped += await self._drop_excess(retention.keep_bytes)
+        return dropped
+
+    async def _drop_detail_of(self, run_id: str) -> int:
+        return await self._drop(lambda tables: tables.drop_detail_of(run_id, _DROPPED_BATCHES))
+
+    async def _drop_excess(self, keep_bytes: int) -> int:
+        def drop(tables: Tables) -> int:
+            return tables.drop_oldest_detail(tables.detail_bytes() - keep_bytes, _DROPPED_BATCHES)
+
+        return await self._drop(drop)
+
+    async def _drop(self, work: Callable[[Tables], int]) -> int:
+        """Drop piece by piece, until nothing is left to drop; how many batches went."""
+
+        def drop(tables: Tables) -> int:
+            dropped = work(tables)
+            if dropped:
+                tables.give_back()
+            return dropped
+
+        total = 0
+        while dropped := await self._change(drop):
+            total += dropped
+        return total
+
+    def _change(self, work: Callable[[Tables], T]) -> asyncio.Future[T]:
+        return self._writer.write(work, patient=False)
 
 
-def _page(run_id: str, after: int) -> Callable[[Database], tuple[list[StoredBatch], int]]:
-    return lambda database: database.batches(run_id, after, _PAGE_BATCHES)
+class _Append:
+    """A batch on its way, packed once however often it is tried."""
+
+    def __init__(self, batch: StoredBatch, progress: SourceProgress) -> None:
+        self._batch = batch
+        self._progress = progress
+        self._packed: Packed | None = None
+
+    def __call__(self, tables: Tables) -> int:
+        if self._packed is None:
+            from loadgrpc.store.packing import pack  # noqa: PLC0415 - loads NumPy
+
+            self._packed = pack(self._batch.payload)
+        return tables.append(self._batch, self._packed, self._progress)
 
 
-def _path(target: str) -> Path | None:
-    """The file that a target means; None: memory."""
-    if target.startswith(_SQLITE):
-        target = target.removeprefix(_SQLITE)
-        if "?" in target:
-            raise StoreError(f"a store's URL takes no parameters: {_SQLITE}{target}")
-    elif "://" in target:
-        scheme = target.partition("://")[0]  # not the whole: it may hold a password
-        raise StoreError(
-            f"no store can be opened at {scheme}://…: give a file, {_SQLITE}FILE or {MEMORY}"
-        )
-    if not target:
-        raise StoreError(f"no store is named: give a file, {_SQLITE}FILE or {MEMORY}")
-    return None if target == MEMORY else Path(target)
+def _page(run_id: str, after: int) -> Callable[[Tables], list[StoredBatch]]:
+    return lambda tables: tables.batches(run_id, after, _PAGE_BATCHES)
 
 
 @contextlib.contextmanager
-def _database(path: Path | None) -> Iterator[Database]:
-    """The database in a file, locked, or in memory; entered in the writer's thread."""
+def _database(target: Target) -> Iterator[Database]:
+    """The database that a target means; entered in the writer's thread."""
     # Here, because SQLAlchemy takes longer to load than anything else that the store needs.
-    from loadgrpc.store.database import open_sqlite  # noqa: PLC0415
+    from loadgrpc.store.database import Database  # noqa: PLC0415
 
-    with contextlib.ExitStack() as stack:
-        name = MEMORY
-        if path is not None:
-            path = path.resolve()  # two names of a file have one lock
-            name = str(path)
-            _claim(path, stack)
-        database = open_sqlite(name)
-        stack.callback(database.close)
-        yield database
-
-
-def _claim(path: Path, stack: contextlib.ExitStack) -> None:
-    """Make sure that a database file can be there, and that it is ours alone."""
+    database = Database(_backend(target))
     try:
-        usable = path.is_file() or not path.exists()
-        if usable:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            stack.callback(FileLock(path).release)
-    except FileExistsError as error:
-        words = f"{path.parent} is not a folder"
-        raise StoreError(f"cannot open the store {path}: {words}") from error
-    except OSError as error:
-        raise StoreError(f"cannot open the store {path}: {error.strerror}") from error
-    if not usable:
-        raise StoreError(f"cannot open the store {path}: it is not a file")
+        yield database
+    finally:
+        database.close()
+
+
+def _backend(target: Target) -> Backend:
+    if target.url:
+        from loadgrpc.store.postgresql import PostgresqlBackend  # noqa: PLC0415 - as above
+
+        return PostgresqlBackend(target.url, target.name)
+    from loadgrpc.store.sqlite import SqliteBackend  # noqa: PLC0415 - as above
+
+    return SqliteBackend(target.path)

@@ -7,6 +7,11 @@ It takes everything that is queued and makes one transaction of all neighbouring
 commit): the slower the disk, the larger the groups. A read sees every write that was asked for
 before it.
 
+An outage (the disk is full, the database is away) is waited out, and asked about every few
+seconds at most. Meanwhile patient writes wait, for as long as it takes, those that are not
+patient fail, and reads are served from what is committed. Two lines of log say when it began and
+ended; `trouble` says that it lasts. After `hurry` nothing waits for the end of an outage.
+
 Bound: payloads that are queued or being written take at most QUEUE_BYTES; whoever brings more
 waits for room, first come, first served. Commands without a payload are not bounded here:
 each has a caller who awaits it.
@@ -17,35 +22,54 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import logging
 import queue
 import threading
+import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from loadgrpc.store.error import StoreError
+from loadgrpc.store.error import Outage, StoreError
 
 if TYPE_CHECKING:
     from loadgrpc.store.database import Database  # loads SQLAlchemy: in the thread only
+    from loadgrpc.store.tables import Tables
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 QUEUE_BYTES: Final = 64 * 2**20
 
 COMMAND_BYTES: Final = 1024
 """What a queued batch costs beside its payload, roughly."""
 
+FIRST_PAUSE_S: Final = 0.1
+LONGEST_PAUSE_S: Final = 2.0
+"""In an outage the database is asked again after pauses that double, from one to the other."""
+
 
 @dataclass(frozen=True, eq=False)
 class _Command:
     """Something to do, and who waits for it."""
 
-    work: Callable[[Database], Any]
+    work: Callable[[Tables], Any]
     writes: bool
     done: asyncio.Future[Any]
+    patient: bool = False
+    """Whether it waits for the end of an outage."""
     size: int = 0
+
+
+class _Order(Enum):
+    """What the thread is told beside commands."""
+
+    HURRY = auto()
+    END = auto()
 
 
 Outcome = tuple[Any, Exception | None]
@@ -58,13 +82,20 @@ class Writer:
     def __init__(self, database: AbstractContextManager[Database]) -> None:
         self._database = database
         self._loop = asyncio.get_running_loop()
-        self._commands: queue.SimpleQueue[_Command | None] = queue.SimpleQueue()
+        self._commands: queue.SimpleQueue[_Command | _Order] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._live, name="loadgrpc-store", daemon=True)
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self._waiting: deque[tuple[_Command, asyncio.Future[None]]] = deque()
         self._queued_bytes = 0
         self._closing = False
+        self.trouble = ""
+        """Why the database takes no writes for now; empty: it does."""
+        # Of the thread:
+        self._taken: list[_Command] = []
+        self._hurried = False
+        self._ending = False
+        self._outage_began_s: float | None = None
 
     async def start(self) -> None:
         """Start the thread, and return when the database is open."""
@@ -73,26 +104,24 @@ class Writer:
             await self._opened
         except BaseException:
             self._closing = True
-            self._commands.put(None)
+            self._commands.put(_Order.END)
             raise
 
-    def read(self, work: Callable[[Database], T]) -> asyncio.Future[T]:
+    def read(self, work: Callable[[Tables], T]) -> asyncio.Future[T]:
         """Ask for what only reads."""
-        command = self._command(work, writes=False)
+        command = self._command(work)
         self._commands.put(command)
         return command.done
 
-    def write(self, work: Callable[[Database], None]) -> asyncio.Future[None]:
+    def write(self, work: Callable[[Tables], T], *, patient: bool) -> asyncio.Future[T]:
         """Ask for a write; the future is done when it is committed."""
-        command = self._command(work, writes=True)
+        command = self._command(work, writes=True, patient=patient)
         self._commands.put(command)
         return command.done
 
-    async def write_payload(
-        self, work: Callable[[Database], None], size: int
-    ) -> asyncio.Future[None]:
-        """As `write`, after waiting for room for a payload of `size` bytes."""
-        command = self._command(work, writes=True, size=size + COMMAND_BYTES)
+    async def write_payload(self, work: Callable[[Tables], T], size: int) -> asyncio.Future[T]:
+        """As `write`, patiently, after waiting for room for a payload of `size` bytes."""
+        command = self._command(work, writes=True, patient=True, size=size + COMMAND_BYTES)
         if not self._waiting and self._fits(command):
             self._enqueue(command)
         else:
@@ -105,21 +134,32 @@ class Writer:
                     self._waiting.remove((command, admitted))
         return command.done
 
+    def hurry(self) -> None:
+        """From now on nothing waits for the end of an outage: what would have to, fails."""
+        self._commands.put(_Order.HURRY)
+
     async def close(self) -> None:
-        """Do what is queued, close the database and end the thread. Again: nothing."""
+        """Do what is queued, if it can be done now, and end the thread. Again: nothing."""
         if not self._closing:
             self._closing = True
-            self._commands.put(None)
+            self._commands.put(_Order.END)
             for _, admitted in self._waiting:
                 if not admitted.done():
                     admitted.set_exception(StoreError("the store is closed"))
         await asyncio.shield(self._ended)
         self._thread.join()  # returns at once: the thread's last act was to say so
 
-    def _command(self, work: Callable[[Database], Any], *, writes: bool, size: int = 0) -> _Command:
+    def _command(
+        self,
+        work: Callable[[Tables], Any],
+        *,
+        writes: bool = False,
+        patient: bool = False,
+        size: int = 0,
+    ) -> _Command:
         if self._closing:
             raise StoreError("the store is closed")
-        return _Command(work, writes, self._loop.create_future(), size)
+        return _Command(work, writes, self._loop.create_future(), patient, size)
 
     def _fits(self, command: _Command) -> bool:
         """Whether there is room; one payload always fits into an empty queue."""
@@ -129,8 +169,8 @@ class Writer:
         self._queued_bytes += command.size
         self._commands.put(command)
 
-    def _deliver(self, commands: list[_Command], outcomes: list[Outcome]) -> None:
-        """Tell who waits, and let in who waits for room."""
+    def _deliver(self, commands: Sequence[_Command], outcomes: Sequence[Outcome]) -> None:
+        """Tell those who asked, and let in those who wait for room."""
         for command, (result, error) in zip(commands, outcomes, strict=True):
             self._queued_bytes -= command.size
             if command.done.done():  # its caller has gone
@@ -144,6 +184,9 @@ class Writer:
             if not admitted.done():
                 self._enqueue(command)
                 admitted.set_result(None)
+
+    def _say(self, trouble: str) -> None:
+        self.trouble = trouble
 
     # In the thread
 
@@ -162,43 +205,100 @@ class Writer:
                 self._tell(_settle, self._opened, error)
                 return
             self._tell(_settle, self._opened, None)
-            while self._turn(database):
-                pass
+            while self._taken or not self._ending:
+                self._turn(database)
 
-    def _turn(self, database: Database) -> bool:
-        """Do what is queued; whether more may come. Nothing of it is held on to while idle."""
-        commands, going = self._take()
-        for writes, group in itertools.groupby(commands, key=lambda one: one.writes):
-            self._do(database, list(group), writes=writes)
-        return going
-
-    def _take(self) -> tuple[list[_Command], bool]:
-        """Everything that is queued, waiting for the first; and whether more may come."""
-        commands = []
-        command = self._commands.get()
+    def _turn(self, database: Database) -> None:
+        """Do what is queued, waiting for the first. Nothing of it is held on to while idle."""
+        while not self._taken and not self._ending:
+            self._take(self._commands.get())
         with contextlib.suppress(queue.Empty):
-            while command is not None:
-                commands.append(command)
-                command = self._commands.get_nowait()
-            return commands, False
-        return commands, True
+            while True:
+                self._take(self._commands.get_nowait())
+        commands, self._taken = self._taken, []
+        for writes, group in itertools.groupby(commands, key=lambda one: one.writes):
+            if writes:
+                self._write(database, list(group))
+            else:
+                self._read(database, list(group))
 
-    def _do(self, database: Database, commands: list[_Command], *, writes: bool) -> None:
-        outcomes: list[Outcome]
-        if not writes:
-            outcomes = [_try(database, command) for command in commands]
-        else:
+    def _take(self, order: _Command | _Order) -> None:
+        if isinstance(order, _Command):
+            self._taken.append(order)
+            return
+        self._hurried = True
+        self._ending = self._ending or order is _Order.END
+
+    def _read(self, database: Database, commands: list[_Command]) -> None:
+        self._tell(self._deliver, commands, [_try(database, command) for command in commands])
+
+    def _write(self, database: Database, commands: list[_Command]) -> None:
+        """Write until it is done, serving reads between attempts."""
+        for pause_s in _pauses():
             try:
-                errors = database.write([command.work for command in commands])
+                outcomes = database.write([command.work for command in commands])
+            except Outage as outage:
+                self._begin_outage(outage)
+                if not outage.unsettled or self._hurried:
+                    commands = self._dismiss(commands, str(outage))
+                if self._hurried:
+                    return
+                self._wait(database, pause_s, str(outage))
             except Exception as error:  # noqa: BLE001 - a defect must not leave callers waiting
-                errors = [error] * len(commands)
-            outcomes = [(None, error) for error in errors]
-        self._tell(self._deliver, commands, outcomes)
+                self._tell(self._deliver, commands, [(None, error)] * len(commands))
+                return
+            else:
+                self._end_outage()
+                self._tell(self._deliver, commands, outcomes)
+                return
+
+    def _dismiss(self, commands: list[_Command], words: str) -> list[_Command]:
+        """Let those that do not wait for the end of an outage fail; the others."""
+        patient = [command for command in commands if command.patient and not self._hurried]
+        told = [command for command in commands if command not in patient]
+        self._tell(self._deliver, told, [(None, StoreError(words)) for _ in told])
+        return patient
+
+    def _wait(self, database: Database, pause_s: float, words: str) -> None:
+        """Take what comes during a pause; what cannot wait for its end is answered at once."""
+        until_s = time.monotonic() + pause_s
+        while not self._hurried and (left_s := until_s - time.monotonic()) > 0:
+            try:
+                order = self._commands.get(timeout=left_s)
+            except queue.Empty:
+                return
+            if isinstance(order, _Command) and not order.writes:
+                self._read(database, [order])
+            elif isinstance(order, _Command) and not order.patient:
+                self._dismiss([order], words)
+            else:
+                self._take(order)
+
+    def _begin_outage(self, outage: Outage) -> None:
+        if self._outage_began_s is None:
+            self._outage_began_s = time.monotonic()
+            _log.warning("what agents report waits: %s", outage)
+            self._tell(self._say, str(outage))
+
+    def _end_outage(self) -> None:
+        if self._outage_began_s is not None:
+            lasted_s = time.monotonic() - self._outage_began_s
+            self._outage_began_s = None
+            _log.warning("the store is available again, after %.1f s", lasted_s)
+            self._tell(self._say, "")
 
     def _tell(self, callback: Callable[..., None], *arguments: object) -> None:
         """Call back on the event loop."""
         with contextlib.suppress(RuntimeError):  # it is closed: nobody is left to tell
             self._loop.call_soon_threadsafe(callback, *arguments)
+
+
+def _pauses() -> Iterator[float]:
+    """How long to wait after each attempt that failed."""
+    pause_s = FIRST_PAUSE_S
+    while True:
+        yield pause_s
+        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
 
 def _try(database: Database, command: _Command) -> Outcome:

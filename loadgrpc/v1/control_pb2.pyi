@@ -89,7 +89,7 @@ class WatchRunResponse(_message.Message):
     def __init__(self, run: _Optional[_Union[_run_pb2.Run, _Mapping]] = ..., progress: _Optional[_Union[RunProgress, _Mapping]] = ...) -> None: ...
 
 class RunProgress(_message.Message):
-    __slots__ = ("elapsed", "fraction", "cycle", "cycles", "users", "hits", "failed_hits", "rate", "p50", "p95", "iterations", "agents")
+    __slots__ = ("elapsed", "fraction", "cycle", "cycles", "users", "hits", "failed_hits", "rate", "p50", "p95", "iterations", "agents", "saturated")
     ELAPSED_FIELD_NUMBER: _ClassVar[int]
     FRACTION_FIELD_NUMBER: _ClassVar[int]
     CYCLE_FIELD_NUMBER: _ClassVar[int]
@@ -102,6 +102,7 @@ class RunProgress(_message.Message):
     P95_FIELD_NUMBER: _ClassVar[int]
     ITERATIONS_FIELD_NUMBER: _ClassVar[int]
     AGENTS_FIELD_NUMBER: _ClassVar[int]
+    SATURATED_FIELD_NUMBER: _ClassVar[int]
     elapsed: _duration_pb2.Duration
     fraction: float
     cycle: int
@@ -114,7 +115,8 @@ class RunProgress(_message.Message):
     p95: _duration_pb2.Duration
     iterations: _run_pb2.IterationFigures
     agents: int
-    def __init__(self, elapsed: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., fraction: _Optional[float] = ..., cycle: _Optional[int] = ..., cycles: _Optional[int] = ..., users: _Optional[int] = ..., hits: _Optional[int] = ..., failed_hits: _Optional[int] = ..., rate: _Optional[float] = ..., p50: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., p95: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., iterations: _Optional[_Union[_run_pb2.IterationFigures, _Mapping]] = ..., agents: _Optional[int] = ...) -> None: ...
+    saturated: bool
+    def __init__(self, elapsed: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., fraction: _Optional[float] = ..., cycle: _Optional[int] = ..., cycles: _Optional[int] = ..., users: _Optional[int] = ..., hits: _Optional[int] = ..., failed_hits: _Optional[int] = ..., rate: _Optional[float] = ..., p50: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., p95: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., iterations: _Optional[_Union[_run_pb2.IterationFigures, _Mapping]] = ..., agents: _Optional[int] = ..., saturated: bool = ...) -> None: ...
 
 class StopRunRequest(_message.Message):
     __slots__ = ("run_id", "mode")

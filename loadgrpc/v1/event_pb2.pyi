@@ -46,7 +46,7 @@ TEST_OUTCOME_ERROR: TestOutcome
 TEST_OUTCOME_INTERRUPTED: TestOutcome
 
 class Event(_message.Message):
-    __slots__ = ("time", "status", "test_start", "test_stop", "test_success", "test_failure", "test_error", "hit", "counter", "state")
+    __slots__ = ("time", "status", "test_start", "test_stop", "test_success", "test_failure", "test_error", "hit", "counter", "state", "generator")
     TIME_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     TEST_START_FIELD_NUMBER: _ClassVar[int]
@@ -57,6 +57,7 @@ class Event(_message.Message):
     HIT_FIELD_NUMBER: _ClassVar[int]
     COUNTER_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
+    GENERATOR_FIELD_NUMBER: _ClassVar[int]
     time: _timestamp_pb2.Timestamp
     status: LoadStatus
     test_start: TestStart
@@ -67,7 +68,8 @@ class Event(_message.Message):
     hit: Hit
     counter: Counter
     state: RunnerState
-    def __init__(self, time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., status: _Optional[_Union[LoadStatus, _Mapping]] = ..., test_start: _Optional[_Union[TestStart, _Mapping]] = ..., test_stop: _Optional[_Union[TestStop, _Mapping]] = ..., test_success: _Optional[_Union[TestSuccess, _Mapping]] = ..., test_failure: _Optional[_Union[TestFailure, _Mapping]] = ..., test_error: _Optional[_Union[TestError, _Mapping]] = ..., hit: _Optional[_Union[Hit, _Mapping]] = ..., counter: _Optional[_Union[Counter, _Mapping]] = ..., state: _Optional[_Union[RunnerState, _Mapping]] = ...) -> None: ...
+    generator: GeneratorState
+    def __init__(self, time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., status: _Optional[_Union[LoadStatus, _Mapping]] = ..., test_start: _Optional[_Union[TestStart, _Mapping]] = ..., test_stop: _Optional[_Union[TestStop, _Mapping]] = ..., test_success: _Optional[_Union[TestSuccess, _Mapping]] = ..., test_failure: _Optional[_Union[TestFailure, _Mapping]] = ..., test_error: _Optional[_Union[TestError, _Mapping]] = ..., hit: _Optional[_Union[Hit, _Mapping]] = ..., counter: _Optional[_Union[Counter, _Mapping]] = ..., state: _Optional[_Union[RunnerState, _Mapping]] = ..., generator: _Optional[_Union[GeneratorState, _Mapping]] = ...) -> None: ...
 
 class LoadStatus(_message.Message):
     __slots__ = ("iterations", "users", "current_iteration", "current_user", "cycle")
@@ -170,6 +172,26 @@ class RunnerState(_message.Message):
     ACTIVE_USERS_FIELD_NUMBER: _ClassVar[int]
     active_users: int
     def __init__(self, active_users: _Optional[int] = ...) -> None: ...
+
+class GeneratorState(_message.Message):
+    __slots__ = ("process", "elapsed", "cpu", "cores", "lags_ns", "gc_pauses", "gc_time", "gc_max")
+    PROCESS_FIELD_NUMBER: _ClassVar[int]
+    ELAPSED_FIELD_NUMBER: _ClassVar[int]
+    CPU_FIELD_NUMBER: _ClassVar[int]
+    CORES_FIELD_NUMBER: _ClassVar[int]
+    LAGS_NS_FIELD_NUMBER: _ClassVar[int]
+    GC_PAUSES_FIELD_NUMBER: _ClassVar[int]
+    GC_TIME_FIELD_NUMBER: _ClassVar[int]
+    GC_MAX_FIELD_NUMBER: _ClassVar[int]
+    process: int
+    elapsed: _duration_pb2.Duration
+    cpu: _duration_pb2.Duration
+    cores: int
+    lags_ns: _containers.RepeatedScalarFieldContainer[int]
+    gc_pauses: int
+    gc_time: _duration_pb2.Duration
+    gc_max: _duration_pb2.Duration
+    def __init__(self, process: _Optional[int] = ..., elapsed: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., cpu: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., cores: _Optional[int] = ..., lags_ns: _Optional[_Iterable[int]] = ..., gc_pauses: _Optional[int] = ..., gc_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., gc_max: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class HitBlock(_message.Message):
     __slots__ = ("count", "base_time", "status", "labels", "label", "start_ns", "delay_ns", "elapsed_ns", "first_byte_ns", "connect_ns", "bytes_sent", "bytes_received", "user", "iteration", "urls", "url")

@@ -57,21 +57,31 @@ class RunnerExit(_message.Message):
     runner_id: str
     def __init__(self, run_id: _Optional[str] = ..., exit_status: _Optional[int] = ..., stderr_tail: _Optional[str] = ..., start_error: _Optional[str] = ..., runner_id: _Optional[str] = ...) -> None: ...
 
+class RunnerExitNoted(_message.Message):
+    __slots__ = ("run_id", "runner_id")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    RUNNER_ID_FIELD_NUMBER: _ClassVar[int]
+    run_id: str
+    runner_id: str
+    def __init__(self, run_id: _Optional[str] = ..., runner_id: _Optional[str] = ...) -> None: ...
+
 class Goodbye(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
 class ConnectResponse(_message.Message):
-    __slots__ = ("registered", "run", "stop", "heartbeat")
+    __slots__ = ("registered", "run", "stop", "heartbeat", "exit_noted")
     REGISTERED_FIELD_NUMBER: _ClassVar[int]
     RUN_FIELD_NUMBER: _ClassVar[int]
     STOP_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
+    EXIT_NOTED_FIELD_NUMBER: _ClassVar[int]
     registered: Registered
     run: _runner_pb2.Assignment
     stop: StopAssignment
     heartbeat: Heartbeat
-    def __init__(self, registered: _Optional[_Union[Registered, _Mapping]] = ..., run: _Optional[_Union[_runner_pb2.Assignment, _Mapping]] = ..., stop: _Optional[_Union[StopAssignment, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ...) -> None: ...
+    exit_noted: RunnerExitNoted
+    def __init__(self, registered: _Optional[_Union[Registered, _Mapping]] = ..., run: _Optional[_Union[_runner_pb2.Assignment, _Mapping]] = ..., stop: _Optional[_Union[StopAssignment, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., exit_noted: _Optional[_Union[RunnerExitNoted, _Mapping]] = ...) -> None: ...
 
 class Registered(_message.Message):
     __slots__ = ("version", "heartbeat_interval", "lease")

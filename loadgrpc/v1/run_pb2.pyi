@@ -47,7 +47,7 @@ ASSIGNMENT_STATE_LOAD_FAILED: AssignmentState
 ASSIGNMENT_STATE_LOST: AssignmentState
 
 class RunSpec(_message.Message):
-    __slots__ = ("test", "users", "iterations", "duration", "agents", "split", "spawn_rate", "server_url", "processes", "stop_timeout")
+    __slots__ = ("test", "users", "iterations", "duration", "agents", "split", "spawn_rate", "server_url", "processes", "stop_timeout", "no_dns_resolve")
     TEST_FIELD_NUMBER: _ClassVar[int]
     USERS_FIELD_NUMBER: _ClassVar[int]
     ITERATIONS_FIELD_NUMBER: _ClassVar[int]
@@ -58,6 +58,7 @@ class RunSpec(_message.Message):
     SERVER_URL_FIELD_NUMBER: _ClassVar[int]
     PROCESSES_FIELD_NUMBER: _ClassVar[int]
     STOP_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    NO_DNS_RESOLVE_FIELD_NUMBER: _ClassVar[int]
     test: str
     users: _containers.RepeatedScalarFieldContainer[int]
     iterations: _containers.RepeatedScalarFieldContainer[int]
@@ -68,7 +69,8 @@ class RunSpec(_message.Message):
     server_url: str
     processes: int
     stop_timeout: _duration_pb2.Duration
-    def __init__(self, test: _Optional[str] = ..., users: _Optional[_Iterable[int]] = ..., iterations: _Optional[_Iterable[int]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., agents: _Optional[int] = ..., split: bool = ..., spawn_rate: _Optional[float] = ..., server_url: _Optional[str] = ..., processes: _Optional[int] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    no_dns_resolve: bool
+    def __init__(self, test: _Optional[str] = ..., users: _Optional[_Iterable[int]] = ..., iterations: _Optional[_Iterable[int]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., agents: _Optional[int] = ..., split: bool = ..., spawn_rate: _Optional[float] = ..., server_url: _Optional[str] = ..., processes: _Optional[int] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., no_dns_resolve: bool = ...) -> None: ...
 
 class Run(_message.Message):
     __slots__ = ("run_id", "state", "reason", "plan", "create_time", "start_time", "end_time", "agent_ids")
@@ -91,7 +93,7 @@ class Run(_message.Message):
     def __init__(self, run_id: _Optional[str] = ..., state: _Optional[_Union[RunState, str]] = ..., reason: _Optional[str] = ..., plan: _Optional[_Union[RunSpec, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., agent_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class RunSummary(_message.Message):
-    __slots__ = ("run_id", "state", "reason", "verdict", "plan", "create_time", "start_time", "end_time", "duration", "hits", "iterations", "names", "failures", "errors", "hit_errors", "agents", "counters", "accounting")
+    __slots__ = ("run_id", "state", "reason", "verdict", "plan", "create_time", "start_time", "end_time", "duration", "hits", "iterations", "names", "failures", "errors", "hit_errors", "agents", "counters", "accounting", "generator")
     class CountersEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -117,6 +119,7 @@ class RunSummary(_message.Message):
     AGENTS_FIELD_NUMBER: _ClassVar[int]
     COUNTERS_FIELD_NUMBER: _ClassVar[int]
     ACCOUNTING_FIELD_NUMBER: _ClassVar[int]
+    GENERATOR_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     state: RunState
     reason: str
@@ -135,7 +138,8 @@ class RunSummary(_message.Message):
     agents: _containers.RepeatedCompositeFieldContainer[AgentFigures]
     counters: _containers.ScalarMap[str, int]
     accounting: Accounting
-    def __init__(self, run_id: _Optional[str] = ..., state: _Optional[_Union[RunState, str]] = ..., reason: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ..., plan: _Optional[_Union[RunSpec, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., hits: _Optional[_Union[HitFigures, _Mapping]] = ..., iterations: _Optional[_Union[IterationFigures, _Mapping]] = ..., names: _Optional[_Iterable[_Union[NameFigures, _Mapping]]] = ..., failures: _Optional[_Iterable[_Union[IterationErrorGroup, _Mapping]]] = ..., errors: _Optional[_Iterable[_Union[IterationErrorGroup, _Mapping]]] = ..., hit_errors: _Optional[_Iterable[_Union[HitErrorGroup, _Mapping]]] = ..., agents: _Optional[_Iterable[_Union[AgentFigures, _Mapping]]] = ..., counters: _Optional[_Mapping[str, int]] = ..., accounting: _Optional[_Union[Accounting, _Mapping]] = ...) -> None: ...
+    generator: GeneratorFigures
+    def __init__(self, run_id: _Optional[str] = ..., state: _Optional[_Union[RunState, str]] = ..., reason: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ..., plan: _Optional[_Union[RunSpec, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., hits: _Optional[_Union[HitFigures, _Mapping]] = ..., iterations: _Optional[_Union[IterationFigures, _Mapping]] = ..., names: _Optional[_Iterable[_Union[NameFigures, _Mapping]]] = ..., failures: _Optional[_Iterable[_Union[IterationErrorGroup, _Mapping]]] = ..., errors: _Optional[_Iterable[_Union[IterationErrorGroup, _Mapping]]] = ..., hit_errors: _Optional[_Iterable[_Union[HitErrorGroup, _Mapping]]] = ..., agents: _Optional[_Iterable[_Union[AgentFigures, _Mapping]]] = ..., counters: _Optional[_Mapping[str, int]] = ..., accounting: _Optional[_Union[Accounting, _Mapping]] = ..., generator: _Optional[_Union[GeneratorFigures, _Mapping]] = ...) -> None: ...
 
 class Verdict(_message.Message):
     __slots__ = ("exit_code", "reason")
@@ -237,7 +241,7 @@ class HitErrorGroup(_message.Message):
     def __init__(self, count: _Optional[int] = ..., name: _Optional[str] = ..., method: _Optional[str] = ..., error: _Optional[_Union[_event_pb2.HitError, str]] = ..., error_message: _Optional[str] = ...) -> None: ...
 
 class AgentFigures(_message.Message):
-    __slots__ = ("agent_id", "hostname", "hits", "iterations", "state", "reason", "load_error")
+    __slots__ = ("agent_id", "hostname", "hits", "iterations", "state", "reason", "load_error", "generator")
     AGENT_ID_FIELD_NUMBER: _ClassVar[int]
     HOSTNAME_FIELD_NUMBER: _ClassVar[int]
     HITS_FIELD_NUMBER: _ClassVar[int]
@@ -245,6 +249,7 @@ class AgentFigures(_message.Message):
     STATE_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     LOAD_ERROR_FIELD_NUMBER: _ClassVar[int]
+    GENERATOR_FIELD_NUMBER: _ClassVar[int]
     agent_id: str
     hostname: str
     hits: int
@@ -252,7 +257,34 @@ class AgentFigures(_message.Message):
     state: AssignmentState
     reason: str
     load_error: _event_pb2.ExceptionInfo
-    def __init__(self, agent_id: _Optional[str] = ..., hostname: _Optional[str] = ..., hits: _Optional[int] = ..., iterations: _Optional[int] = ..., state: _Optional[_Union[AssignmentState, str]] = ..., reason: _Optional[str] = ..., load_error: _Optional[_Union[_event_pb2.ExceptionInfo, _Mapping]] = ...) -> None: ...
+    generator: GeneratorFigures
+    def __init__(self, agent_id: _Optional[str] = ..., hostname: _Optional[str] = ..., hits: _Optional[int] = ..., iterations: _Optional[int] = ..., state: _Optional[_Union[AssignmentState, str]] = ..., reason: _Optional[str] = ..., load_error: _Optional[_Union[_event_pb2.ExceptionInfo, _Mapping]] = ..., generator: _Optional[_Union[GeneratorFigures, _Mapping]] = ...) -> None: ...
+
+class GeneratorFigures(_message.Message):
+    __slots__ = ("saturated", "saturated_time", "watched_time", "lag", "worst_lag", "worst_lag_time", "cpu", "worst_cpu", "gc_pauses", "gc_time", "gc_max")
+    SATURATED_FIELD_NUMBER: _ClassVar[int]
+    SATURATED_TIME_FIELD_NUMBER: _ClassVar[int]
+    WATCHED_TIME_FIELD_NUMBER: _ClassVar[int]
+    LAG_FIELD_NUMBER: _ClassVar[int]
+    WORST_LAG_FIELD_NUMBER: _ClassVar[int]
+    WORST_LAG_TIME_FIELD_NUMBER: _ClassVar[int]
+    CPU_FIELD_NUMBER: _ClassVar[int]
+    WORST_CPU_FIELD_NUMBER: _ClassVar[int]
+    GC_PAUSES_FIELD_NUMBER: _ClassVar[int]
+    GC_TIME_FIELD_NUMBER: _ClassVar[int]
+    GC_MAX_FIELD_NUMBER: _ClassVar[int]
+    saturated: bool
+    saturated_time: _duration_pb2.Duration
+    watched_time: _duration_pb2.Duration
+    lag: ElapsedFigures
+    worst_lag: _duration_pb2.Duration
+    worst_lag_time: _timestamp_pb2.Timestamp
+    cpu: float
+    worst_cpu: float
+    gc_pauses: int
+    gc_time: _duration_pb2.Duration
+    gc_max: _duration_pb2.Duration
+    def __init__(self, saturated: bool = ..., saturated_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., watched_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., lag: _Optional[_Union[ElapsedFigures, _Mapping]] = ..., worst_lag: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., worst_lag_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cpu: _Optional[float] = ..., worst_cpu: _Optional[float] = ..., gc_pauses: _Optional[int] = ..., gc_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., gc_max: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class Accounting(_message.Message):
     __slots__ = ("committed", "duplicates", "rejected", "lost", "losses")

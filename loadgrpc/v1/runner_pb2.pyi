@@ -23,7 +23,7 @@ class GetAssignmentResponse(_message.Message):
     def __init__(self, assignment: _Optional[_Union[Assignment, _Mapping]] = ...) -> None: ...
 
 class Assignment(_message.Message):
-    __slots__ = ("run_id", "agent_id", "test", "cycles", "spawn_rate", "server_url", "processes", "stop_timeout")
+    __slots__ = ("run_id", "agent_id", "test", "cycles", "spawn_rate", "server_url", "processes", "stop_timeout", "no_dns_resolve")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     AGENT_ID_FIELD_NUMBER: _ClassVar[int]
     TEST_FIELD_NUMBER: _ClassVar[int]
@@ -32,6 +32,7 @@ class Assignment(_message.Message):
     SERVER_URL_FIELD_NUMBER: _ClassVar[int]
     PROCESSES_FIELD_NUMBER: _ClassVar[int]
     STOP_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    NO_DNS_RESOLVE_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     agent_id: str
     test: str
@@ -40,7 +41,8 @@ class Assignment(_message.Message):
     server_url: str
     processes: int
     stop_timeout: _duration_pb2.Duration
-    def __init__(self, run_id: _Optional[str] = ..., agent_id: _Optional[str] = ..., test: _Optional[str] = ..., cycles: _Optional[_Iterable[_Union[Cycle, _Mapping]]] = ..., spawn_rate: _Optional[float] = ..., server_url: _Optional[str] = ..., processes: _Optional[int] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    no_dns_resolve: bool
+    def __init__(self, run_id: _Optional[str] = ..., agent_id: _Optional[str] = ..., test: _Optional[str] = ..., cycles: _Optional[_Iterable[_Union[Cycle, _Mapping]]] = ..., spawn_rate: _Optional[float] = ..., server_url: _Optional[str] = ..., processes: _Optional[int] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., no_dns_resolve: bool = ...) -> None: ...
 
 class Cycle(_message.Message):
     __slots__ = ("users", "iterations", "duration")

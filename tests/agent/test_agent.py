@@ -198,6 +198,7 @@ def test_a_lease_that_is_over_ends_the_load(tmp_path, tests, monkeypatch):
     """An agent that finds no broker within its lease ends its runners by itself."""
 
     async def use():
+        monkeypatch.setattr(broker_module, "TICK_S", 60.0)  # it would not wait for heartbeats
         leaving = broker(lease_s=0.3)
         endpoint = await leaving.__aenter__()
         statuses = asyncio.Queue()
@@ -209,7 +210,6 @@ def test_a_lease_that_is_over_ends_the_load(tmp_path, tests, monkeypatch):
             return ended
 
         monkeypatch.setattr(module.RunnerProcess, "wait", watched)
-        monkeypatch.setattr(broker_module, "TICK_S", 60.0)  # it would not wait for heartbeats
         async with agent(endpoint, tmp_path / "state"):
             async with Client.connect(endpoint) as client:
                 started = await client.start_run(plan("test_slow"))

@@ -74,7 +74,7 @@ class FakeAgent:
 
     def exits(self, run, status=0, words=""):
         """Its runner ended."""
-        self.broker.runner_exited(self.agent_id, run.run_id, status, words)
+        self.broker.runner_exited(self.agent_id, run.run_id, "", status, words)
 
     def disconnects(self, *, goodbye=False):
         """Its stream ended."""
@@ -150,6 +150,11 @@ class Desk:
         """The agent of that name, connected when it is first asked for."""
         if agent_id not in self.agents:
             self.agents[agent_id] = FakeAgent(self.broker, agent_id).connect()
+        return self.agents[agent_id]
+
+    def back(self, agent_id, run_ids):
+        """An agent that had parts in runs of a broker before this one, connected."""
+        self.agents[agent_id] = FakeAgent(self.broker, agent_id).connect(run_ids)
         return self.agents[agent_id]
 
     async def start(self, *agent_ids, request_id="", **plan):

@@ -1,6 +1,7 @@
 """What the events of a run add up to: worked out by hand, bounded, and in any order the same."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,14 @@ from hypothesis import strategies as st
 
 from loadgrpc.broker import aggregate as module
 from loadgrpc.broker.aggregate import OTHER, Aggregate
-from loadgrpc.model import ExceptionInfo, HitError, HitErrorGroup, IterationFigures, TestOutcome
+from loadgrpc.model import (
+    ExceptionInfo,
+    GeneratorState,
+    HitError,
+    HitErrorGroup,
+    IterationFigures,
+    TestOutcome,
+)
 from loadgrpc.protocol.columns import Decoded, HitLabel, Hits, IterationLabel, Iterations
 
 NS = 1_000_000_000
@@ -200,6 +208,48 @@ def test_users_are_those_that_each_runner_said_last():
     assert aggregate.active_users == 4
 
 
+LATE = GeneratorState(process=1, elapsed_ns=NS, lags_ns=(9_000_000,) * 100)
+CALM = GeneratorState(process=1, elapsed_ns=NS, lags_ns=(1_000,) * 100)
+
+
+def test_generators_are_told_apart_and_together():
+    """Each agent has its own figures; a process is one by its agent, its runner and its number."""
+    aggregate = Aggregate()
+    for agent_id, runner_id, state in (
+        ("a", "r", CALM),
+        ("a", "r", replace(CALM, process=2)),
+        ("b", "r", LATE),
+        ("b", "s", LATE),
+        ("b", "s", LATE),
+    ):
+        aggregate.add(agent_id, runner_id, Decoded(generator=[(state, 5)]), arrival_ns=0)
+    figures = aggregate.generator()
+
+    assert (figures.saturated_ns, figures.watched_ns) == (2 * NS, 2 * NS)
+    assert (figures.worst_lag_ns, figures.worst_lag_end_ns) == (9_000_000, 5)
+    assert aggregate.agents["a"].generator.figures().watched_ns == NS
+    assert not aggregate.agents["a"].generator.figures().saturated
+    assert aggregate.agents["b"].generator.figures().saturated
+
+
+def test_a_run_whose_generator_is_silent_has_no_figures_of_it():
+    """A runner that tells nothing of itself is not said to have kept up."""
+    assert total(Decoded(hits=[hits((OK, 0, 1, 0, 0))])).generator() is None
+
+
+def test_a_generator_is_saturated_for_as_long_as_it_says_so():
+    """The mark stays while states of the last seconds say so, and goes when none does."""
+    aggregate = total(Decoded(generator=[(CALM, 0)]), arrival_ns=10 * NS)
+    assert not aggregate.saturated(10 * NS)
+
+    aggregate.add("a", "runner", Decoded(generator=[(LATE, 0)]), arrival_ns=20 * NS)
+    aggregate.add("b", "runner", Decoded(generator=[(CALM, 0)]), arrival_ns=20 * NS)
+
+    assert aggregate.saturated(20 * NS)
+    assert aggregate.saturated(22 * NS)
+    assert not aggregate.saturated(23 * NS)
+
+
 def test_the_duration_is_the_longest_span():
     """Clocks differ between agents, so the run lasts as long as its longest agent."""
     aggregate = Aggregate()
@@ -251,6 +301,20 @@ def test_names_are_bounded(monkeypatch):
     (other,) = [entry for entry in names if entry.name == OTHER]
     assert (other.hits.count, other.hits.failed, other.statuses) == (17, 2, {200: 15, 500: 1})
     assert [entry.hits.count for entry in names if entry.name == "/00003"] == [2]
+
+
+def test_a_run_of_ever_new_names_stays_small():
+    """Five thousand names, errors and counters leave no more than the bounds behind."""
+    aggregate = Aggregate()
+    for label in many(5_000):
+        refused = REFUSED._replace(name=label.name)
+        part = Decoded(hits=[hits((label, 0, 1, 0, 0), (refused, 0, 1, 0, 0))])
+        part.counters.append((label.name, 1))
+        aggregate.add("a", "runner", part, arrival_ns=0)
+    assert aggregate.figures(NS).count == 10_000
+    assert len(aggregate._series) <= module.MAX_SERIES + 2
+    assert len(aggregate._hit_errors) <= module.MAX_GROUPS + 1
+    assert len(aggregate.counters) <= module.MAX_COUNTERS + 1
 
 
 def test_statuses_are_bounded(monkeypatch):

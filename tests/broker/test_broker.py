@@ -58,6 +58,7 @@ def test_a_run_from_start_to_end(at_desk):
 
         runner = await desk.runner(run)
         runner.ready(1)
+        await desk.settled()
         assert runner.answers() == [answers.Opened(0), answers.StartCycle(1)]
         running = await desk.broker.get_run(run.run_id)
         assert (running.state, running.start_time_ns) == (RunState.RUNNING, desk.clock.wall_ns())
@@ -162,11 +163,14 @@ def test_agents_enter_cycles_together(at_desk):
         one.ready(1)
         assert one.answers() == [answers.Opened(0)]
         two.ready(1)
+        await desk.settled()
         assert one.answers() == [answers.StartCycle(1)]
         assert two.answers() == [answers.Opened(0), answers.StartCycle(1)]
         two.ready(2)
+        await desk.settled()
         assert two.answers() == []
         one.ready(2)
+        await desk.settled()
         assert (one.answers(), two.answers()) == ([answers.StartCycle(2)], [answers.StartCycle(2)])
 
     at_desk(use)
@@ -180,6 +184,7 @@ def test_an_agent_that_is_lost_does_not_hold_up_the_others(at_desk):
         one = await desk.runner(run, "a1")
         one.ready(1)
         desk.agent("a2").exits(run, -9)
+        await desk.settled()
         assert one.answers() == [answers.Opened(0), answers.StartCycle(1)]
         await one.publish(1, first=1)
         await one.ends(1)
@@ -229,6 +234,7 @@ def test_a_runner_that_missed_the_order_gets_it_again(at_desk):
         run = await desk.start()
         runner = await desk.runner(run)
         runner.ready(1)
+        await desk.settled()
         await runner.open(anew=True)
         runner.ready(1)
         assert runner.answers() == [answers.Opened(0), answers.StartCycle(1)]
@@ -688,6 +694,7 @@ def test_the_barrier_waits_for_every_runner_of_an_agent(at_desk):
         one.ready(1)
         assert one.answers() == [answers.Opened(0)]
         two.ready(1)
+        await desk.settled()
         assert answers.StartCycle(1) in one.answers()
 
     at_desk(use)
@@ -927,15 +934,15 @@ def test_a_page_token_of_somebody_else(at_desk, token):
 # The store
 
 
-def test_a_restart_settles_what_was_left(at_desk, tmp_path):
-    """A broker that was killed finds its runs: final ones as they were, others FAILED, counted."""
+def test_a_restart_goes_on_with_what_was_left(at_desk, tmp_path):
+    """A broker that was killed finds its runs as they were, and those that go on end well."""
     path = str(tmp_path / "store.db")
 
     async def before(desk):
         over = await desk.start("a1")
         await lived(desk, over)
-        left = await desk.start("a1")
-        runner = await desk.runner(left)
+        left = await desk.start("a1", users=(1, 2))
+        runner = await desk.runner(left, runner_id="x")
         runner.ready(1)
         await runner.publish(3, first=1, invalid=1, failed=1)
         await runner.publish(2, first=1)
@@ -943,30 +950,145 @@ def test_a_restart_settles_what_was_left(at_desk, tmp_path):
         await runner.publish(6, first=4)
         await runner.publish(6, first=5)
         await desk.settled()
-        return over, left, await desk.broker.get_summary(left.run_id)
+        run = await desk.broker.get_run(left.run_id)
+        return over, run, await desk.broker.get_summary(left.run_id)
 
     over, left, live = at_desk(before, store=path)
+    assert left.state is RunState.RUNNING
 
     async def after(desk):
         assert (await desk.broker.get_run(over.run_id)).state is RunState.FINISHED
-        settled = await desk.broker.get_run(left.run_id)
-        assert (settled.state, settled.reason) == (RunState.FAILED, module.RESTARTED)
+        assert await desk.broker.get_run(left.run_id) == left
         summary = await desk.broker.get_summary(left.run_id)
-        assert summary.verdict.exit_code == 3
         assert (summary.hits.count, summary.iterations) == (live.hits.count, live.iterations)
         assert [(g.count, g.exception) for g in summary.failures] == [
             (g.count, g.exception) for g in live.failures
         ]
         assert summary.accounting.committed == live.accounting.committed == 7
         assert summary.accounting.rejected == live.accounting.rejected == 1
-        assert summary.accounting.lost == live.accounting.lost == 2
-        assert desk.broker.info().active_runs == 0
-        late = await desk.runner(left)
-        assert late.answers() == [answers.RunClosed()]
-        desk.agent("a2").connect([left.run_id])
-        assert desk.agent("a2").orders() == [("stop", left.run_id, "KILL")]
+        assert summary.accounting.losses == live.accounting.losses
+        assert summary.accounting.lost == 2
+        absent = desk.broker.agents()[0]
+        assert (absent.agent_id, absent.state) == ("a1", AgentState.UNREACHABLE)
+        assert absent.run_id == left.run_id
+
+        desk.back("a1", [left.run_id])
+        assert desk.agent().orders() == []
+        runner = await desk.runner(left, runner_id="x")
+        await runner.publish(7, first=5)
+        runner.ready(2)
+        await desk.settled()
+        assert runner.answers() == [
+            answers.Opened(10),
+            answers.Acked(11),
+            answers.StartCycle(2),
+        ]
+        await runner.ends(11)
+        await desk.settled()
+        summary = await desk.broker.get_summary(left.run_id)
+        assert summary.state is RunState.FINISHED
+        assert (summary.hits.count, summary.accounting.committed) == (live.hits.count + 1, 8)
+        assert desk.agent().orders() == ["ExitNoted"]
 
     at_desk(after, store=path)
+
+
+def _restarted(at_desk, path, after, *, begun=True, agents=("a1",)):
+    """A run that is left by one broker, `after(desk, run)` at the next."""
+
+    async def before(desk):
+        run = await desk.start(*agents)
+        if begun:
+            for agent_id in agents:
+                runner = await desk.runner(run, agent_id, runner_id="x")
+                runner.ready(1)
+                await runner.publish(1, first=1)
+        await desk.settled()
+        return run
+
+    run = at_desk(before, store=str(path))
+    at_desk(lambda desk: after(desk, run), store=str(path))
+
+
+def test_a_restart_waits_for_agents_as_long_as_ever(at_desk, tmp_path):
+    """An agent that does not come back within its lease is lost; what it delivered counts."""
+
+    async def after(desk, run):
+        desk.clock.advance(61)
+        desk.broker.end_leases()
+        await desk.settled()
+        summary = await desk.broker.get_summary(run.run_id)
+        assert (summary.state, summary.hits.count) == (RunState.FAILED, 1)
+        assert summary.reason == "agent a1: not heard from for 60 s"
+
+    _restarted(at_desk, tmp_path / "store.db", after)
+
+
+def test_a_restart_remembers_which_parts_are_over(at_desk, tmp_path):
+    """What one broker knew of a runner's end, the next knows."""
+
+    async def before(desk):
+        run = await desk.start("a1", "a2")
+        await lived_in_part(desk, run)
+        return run
+
+    async def lived_in_part(desk, run):
+        for agent_id in ("a1", "a2"):
+            (await desk.runner(run, agent_id, runner_id="x")).ready(1)
+        desk.agent("a1").exits(run, -9, "out of memory")
+        await desk.settled()
+
+    async def after(desk, run):
+        desk.back("a2", [run.run_id])
+        await (await desk.runner(run, "a2", runner_id="x")).ends(0)
+        await desk.settled()
+        summary = await desk.broker.get_summary(run.run_id)
+        assert [(one.state, one.hostname) for one in summary.agents] == [
+            (AssignmentState.LOST, "host-of-a1"),
+            (AssignmentState.FINISHED, "host-of-a2"),
+        ]
+        assert summary.agents[0].reason == "its runner ended with signal 9: out of memory"
+
+    run = at_desk(before, store=str(tmp_path / "store.db"))
+    at_desk(lambda desk: after(desk, run), store=str(tmp_path / "store.db"))
+
+
+def test_an_order_that_a_restart_forgot_is_given_again(at_desk, tmp_path):
+    """An agent that comes back without a run that never began there gets its order; once."""
+
+    async def after(desk, run):
+        agent = desk.back("a1", [])
+        assert agent.orders() == [("start", run.run_id)]
+        agent.disconnects()
+        agent.connect([])
+        await desk.settled()
+        assert (await desk.broker.get_run(run.run_id)).state is RunState.FAILED
+
+    _restarted(at_desk, tmp_path / "store.db", after, begun=False)
+
+
+def test_a_restart_remembers_a_stop(at_desk, tmp_path):
+    """A run that was told to stop is told again."""
+
+    async def before(desk):
+        run = await desk.start()
+        (await desk.runner(run, runner_id="x")).ready(1)
+        await desk.settled()
+        await desk.broker.stop_run(run.run_id, StopMode.GRACEFUL)
+        await desk.broker.stop_run(run.run_id, StopMode.KILL)
+        return run
+
+    async def after(desk, run):
+        agent = desk.back("a1", [run.run_id])
+        assert agent.orders() == [("stop", run.run_id, "KILL")]
+        runner = await desk.runner(run, runner_id="x")
+        assert runner.answers() == [answers.Opened(0), answers.StopUsers(30.0)]
+        agent.exits(run, -9)
+        await desk.settled()
+        assert (await desk.broker.get_run(run.run_id)).state is RunState.STOPPED
+
+    run = at_desk(before, store=str(tmp_path / "store.db"))
+    at_desk(lambda desk: after(desk, run), store=str(tmp_path / "store.db"))
 
 
 class Failing:
@@ -1083,7 +1205,7 @@ def test_an_end_that_cannot_be_stored_is_an_end(at_desk, error, caplog):
         await desk.settled()
 
         class Broken(Failing):
-            async def save_run(self, record):
+            async def save_run(self, record, *, patient=False):
                 raise error
 
         desk.broker._store = Broken(desk.store)
@@ -1109,7 +1231,7 @@ def test_an_end_that_could_not_be_stored_is_stored_later(at_desk, monkeypatch):
         stored = asyncio.Event()
 
         class Recovering(Failing):
-            async def save_run(self, record):
+            async def save_run(self, record, *, patient=False):
                 if self.names:
                     raise StoreError("the disk is full")
                 await self.inner.save_run(record)

@@ -19,6 +19,7 @@ from loadgrpc.model import (
     AssignmentState,
     ElapsedFigures,
     ExceptionInfo,
+    GeneratorFigures,
     HitError,
     HitErrorGroup,
     HitFigures,
@@ -124,6 +125,34 @@ def elapsed(scale_ns: int = 1_000_000) -> ElapsedFigures:
     )
 
 
+def calm() -> GeneratorFigures:
+    """A generator that kept up."""
+    return GeneratorFigures(
+        watched_ns=5_010_000_000,
+        lag=model.ElapsedFigures(p50_ns=61_000, p99_ns=412_000, max_ns=3_200_000),
+        worst_lag_ns=1_230_000,
+        worst_lag_end_ns=START_NS + 2 * NS,
+        cpu=0.632,
+        worst_cpu=0.711,
+        gc_pauses=7,
+        gc_ns=12_300_000,
+        gc_max_ns=4_560_000,
+    )
+
+
+def late() -> GeneratorFigures:
+    """One that did not."""
+    return replace(
+        calm(),
+        saturated_ns=4_020_000_000,
+        watched_ns=10_040_000_000,
+        lag=model.ElapsedFigures(p50_ns=4_000_000, p99_ns=23_400_000, max_ns=231_000_000),
+        worst_lag_ns=87_600_000,
+        cpu=0.963,
+        worst_cpu=1.0,
+    )
+
+
 def passed() -> Summary:
     """Three cycles on this machine; all is well."""
     return Summary(
@@ -162,6 +191,7 @@ def passed() -> Summary:
             ),
         ),
         accounting=model.Accounting(committed=4800),
+        generator=calm(),
     )
 
 
@@ -280,6 +310,7 @@ def troubled() -> Summary:
                 state=AssignmentState.FINISHED_UNVERIFIED,
                 hits=600,
                 iterations=300,
+                generator=late(),
             ),
             AgentFigures(
                 agent_id="web-3",
@@ -299,6 +330,7 @@ def troubled() -> Summary:
                 model.Loss(reason="the agent was lost", count=12, at_least=True, agent_id="web-3"),
             ),
         ),
+        generator=late(),
     )
 
 

@@ -84,6 +84,14 @@ WRONG = {
     "broker --store /no/such/folder/x.db": (
         "loadgrpc broker: error: --store: there is no folder '/no/such/folder'"
     ),
+    "broker --store mysql://me:secret@host/db": (
+        "loadgrpc broker: error: --store: no store can be opened at mysql://…: give a file, "
+        "sqlite:///FILE, postgresql://HOST/DATABASE or :memory:"
+    ),
+    "broker --keep-hits much": (
+        "loadgrpc broker: error: --keep-hits: 'much' is not a size; "
+        "expected 4096, 500MB, 1.5GB or 2TB"
+    ),
     "agent --insecure": "loadgrpc agent: error: no such option: --insecure",
 }
 

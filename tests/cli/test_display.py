@@ -49,6 +49,7 @@ def views(run, progress):
         "no_figures": View(run, Progress(cycles=3), 3 * NS),
         "running": View(run, progress, 12 * NS),
         "failing": View(run, bad, 12 * NS),
+        "saturated": View(run, replace(progress, saturated=True), 12 * NS),
         "stopping": View(
             replace(run, state=RunState.STOPPING),
             progress,
@@ -80,6 +81,15 @@ def test_every_view_fits(views, width):
 def test_plain_lines_look_as_they_did(views, snapshot):
     """Without a terminal each view is one line."""
     snapshot("display_plain", "".join(f"{plain(view).text}\n" for view in views.values()))
+
+
+def test_a_saturated_generator_is_marked(run, progress):
+    """While it cannot keep up there is a mark, and none when it can."""
+    for saturated in (True, False):
+        view = View(run, replace(progress, saturated=saturated))
+        marked = [shown for shown in render(view, 80) if shown.text.startswith("generator")]
+        assert [shown.style for shown in marked] == [Style.WARNING] * saturated
+        assert ("saturated" in plain(view).text) is saturated
 
 
 def test_the_bar_is_full_at_the_end_only(run, progress):

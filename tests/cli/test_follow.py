@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from loadgrpc import errors
-from loadgrpc.cli.follow import follow
+from loadgrpc.cli.follow import follow, patiently
 from loadgrpc.cli.interrupts import Interrupts
 from loadgrpc.model import RunState, StopMode
 
@@ -124,3 +124,50 @@ def test_time_passes_on_the_display_without_news(endless, run):
     """While nothing is reported the display is still redrawn."""
     _, notes = following(endless, run, signal.SIGINT)
     assert notes.draws >= 2
+
+
+def test_a_broker_that_comes_back_is_followed_again(client, run, monkeypatch):
+    """A watch that breaks is opened again, and people are told of both."""
+    monkeypatch.setattr("loadgrpc.cli.follow.RETRY_S", 0.0)
+    over = replace(run, state=RunState.FINISHED)
+    watches = iter(
+        [[run, errors.Unavailable("gone")], [errors.Unavailable("still")], [run], [over]]
+    )
+
+    async def watch_run(run_id):
+        assert run_id == run.run_id
+        for each in next(watches):
+            if isinstance(each, Exception):
+                raise each
+            yield each
+
+    client.watch_run = watch_run
+    notes = Notes()
+
+    async def go():
+        with Interrupts() as interrupts:
+            return await follow(client, run, interrupts, notes, patience_s=60.0)
+
+    assert asyncio.run(go()) == over
+    assert notes.notices == [
+        "lost the broker (gone); trying again for 60 s",
+        "the broker is back",
+        "lost the broker (the broker ended the watch before the run's end); trying again for 60 s",
+        "the broker is back",
+    ]
+
+
+def test_a_stop_waits_for_the_broker(monkeypatch):
+    """Who asks a broker that is away is answered when it is back, or told in the end."""
+    monkeypatch.setattr("loadgrpc.cli.follow.RETRY_S", 0.0)
+    left = [errors.Unavailable("gone"), errors.Unavailable("still")]
+
+    async def ask():
+        if left:
+            raise left.pop()
+        return "answer"
+
+    assert asyncio.run(patiently(ask, 60.0)) == "answer"
+    left.append(errors.Unavailable("gone"))
+    with pytest.raises(errors.Unavailable):
+        asyncio.run(patiently(ask, 0.0))

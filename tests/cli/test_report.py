@@ -6,8 +6,11 @@ import pytest
 
 from loadgrpc import model
 from loadgrpc.cli.figures import cells
+from loadgrpc.cli.line import Style
 from loadgrpc.cli.report import MAX_AGENTS, MAX_NAMES, last_line, load, report
-from loadgrpc.model import AssignmentState, Plan, RunState
+from loadgrpc.model import AssignmentState, GeneratorFigures, Plan, RunState
+
+NS = 1_000_000_000
 
 KINDS = [
     "passed",
@@ -143,3 +146,47 @@ def test_names_go_without_the_server_that_stands_above(summaries, server_url, na
 def test_the_load_is_told_in_words(plan, words):
     """A reader sees what was asked for without knowing the flags."""
     assert ", ".join(load(plan)) == words
+
+
+def test_a_generator_that_kept_up_has_a_line(summaries):
+    """Lag, processor and garbage collection are told, and no more."""
+    text = text_of(summaries["passed"], width=200)
+    assert (
+        "generator   lag p99 412 µs (worst second 1.23 ms)   CPU 63.2 % (worst second 71.1 %)"
+        "   GC 12.3 ms (longest 4.56 ms)\n" in text
+    )
+    assert "Saturated" not in text
+
+
+def test_a_generator_that_did_not_keep_up_is_a_warning(summaries):
+    """What it means, where it was, and what to do; the verdict is what it was."""
+    summary = summaries["troubled"]
+    lines = report(summary, width=400)
+    (line,) = [line for line in lines if line.text.startswith("Saturated")]
+    assert line.style is Style.WARNING
+    assert "for 4.02 s of 10.0 s the load generator could not keep up on web-2 (1 of 3" in line.text
+    assert "too long, by about its lag" in line.text
+    assert "more processes or agents, fewer users" in line.text
+    calm = replace(summary, generator=summaries["passed"].generator)
+    assert report(calm, width=400)[-1] == lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("generator", "told"),
+    [
+        (None, []),
+        (GeneratorFigures(watched_ns=5 * NS), []),
+        (GeneratorFigures(watched_ns=5 * NS, gc_pauses=1, gc_ns=5), []),
+        (GeneratorFigures(watched_ns=5 * NS, cpu=0.5, worst_cpu=1.0), ["CPU 50.0 % (worst"]),
+        (GeneratorFigures(watched_ns=NS - 1, cpu=0.5), []),
+        (GeneratorFigures(watched_ns=NS // 2, worst_lag_end_ns=1), ["lag p99 0 s (worst second"]),
+    ],
+)
+def test_what_was_not_measured_is_not_told(summaries, generator, told):
+    """A generator that tells of one thing gets one; of no second there is no share of it."""
+    text = text_of(replace(summaries["passed"], generator=generator), width=200)
+    found = [line for line in text.splitlines() if line.startswith("generator")]
+    assert len(found) == len(told)
+    for line, words in zip(found, told, strict=True):
+        assert line.split("   ")[1].startswith(words)
+        assert "GC" not in line

@@ -12,6 +12,7 @@ import pytest
 
 import loadgrpc
 from loadgrpc import errors
+from loadgrpc.store import Retention
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Config:
     store: str = ""
     broker: str = ""
     state_dir: Path | None = None
+    retention: Retention | None = None
 
 
 @pytest.fixture
@@ -61,7 +63,19 @@ def test_the_broker_prints_one_line_and_ends_on_a_signal(invoke, service, number
     code, out, err = invoke("broker", "--listen", "127.0.0.1:0", "--store", store)
     line = f"loadgrpc broker {loadgrpc.__version__} listening on 127.0.0.1:4711, store {store}\n"
     assert (code, out, err) == (0, line, "")
-    assert service.configs == [Config(listen="127.0.0.1:0", store=store)]
+    assert service.configs == [Config(listen="127.0.0.1:0", store=store, retention=Retention())]
+
+
+def test_the_broker_shows_no_password(invoke, service):
+    """A database's URL reaches the broker whole, and a screen or a log without its password."""
+    service.signals = [signal.SIGTERM]
+    url = "postgresql://me:secret@host/db"
+    code, out, _ = invoke("broker", "--store", url, "--keep-runs", "5", "--keep-hits", "20GB")
+    assert code == 0
+    assert out.endswith("store postgresql://me@host/db\n")
+    (config,) = service.configs
+    assert config.store == url
+    assert config.retention == Retention(keep_runs=5, keep_bytes=20_000_000_000)
 
 
 def test_an_open_broker_warns(invoke, service):

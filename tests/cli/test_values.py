@@ -67,6 +67,23 @@ def test_bad_values_are_refused_with_what_is_accepted(read, text, message):
 
 
 @pytest.mark.parametrize(
+    ("text", "size"),
+    [("0", 0), ("4096", 4096), ("20 GB", 20 * 10**9), ("1.5kB", 1500), ("2TB", 2 * 10**12)],
+)
+def test_sizes_are_read(text, size):
+    """Sizes come with units of a thousand, without one as bytes."""
+    assert values.size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "MB", "-1", "5 mb", "1e9", "1,5GB", "5GiB"])
+def test_a_wrong_size_is_named(text):
+    """What is no size is told, with what would be."""
+    with pytest.raises(ValueError, match="expected 4096, 500MB") as caught:
+        values.size(text)
+    assert repr(text) in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("text", "seconds"),
     [
         ("90", 90.0),

@@ -57,6 +57,7 @@ DOORS = {
         "loadgrpc.runner.process",
         "loadgrpc.runner.pool",
         "loadgrpc.runner.line",  # only where it is loaded already
+        "loadgrpc.runner.ticks",
     },
     "requests": {
         "loadgrpc.runner.session",
@@ -85,7 +86,7 @@ DOORS = {
         "loadgrpc.testing",
         "loadgrpc.examples.server",  # no part of loadgrpc: what it is loaded against
     },
-    "numpy": {"loadgrpc.stats", "loadgrpc.broker", "loadgrpc.protocol"},
+    "numpy": {"loadgrpc.stats", "loadgrpc.broker", "loadgrpc.protocol", "loadgrpc.store"},
     "sqlalchemy": {"loadgrpc.store"},
     "click": {"loadgrpc.cli"},
 }

@@ -61,6 +61,8 @@ VARIES = (
     (r"[\d.]+/s", "RATE"),
     (r"[\d.]+ (B|kB|MB)\b", "SIZE"),
     (r"\d+ events", "events"),  # how often users are counted depends on how long it takes
+    (r"(?m)^generator .*", "GENERATOR"),  # whether it kept up depends on the machine
+    (r"(?m)^Saturated: (?:.+\n)+\n", ""),
     (r"[ \t]+", " "),
 )
 """What differs from reading to reading, and what it is compared as."""
@@ -230,6 +232,9 @@ def test_pages_have_commands_to_run():
         ("first\n…\nlast\n", "first\nlast\n", True),
         ("first\n…\n", "second\n", False),
         ("run r-0123456789\n", "run r-abcdefabcd\n", True),
+        ("generator   lag p99 1 ms\n\nlast\n", "generator   CPU 3 %\n\nlast\n", True),
+        ("first\n\nlast\n", "first\n\nSaturated: it is\nso.\n\nlast\n", True),
+        ("first\n\nlast\n", "first\n\nSaturated: it is\nso.\n\n", False),
     ],
 )
 def test_printed_lines_are_compared(expected, printed, same):

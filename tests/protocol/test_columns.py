@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadgrpc.broker.aggregate import Aggregate
-from loadgrpc.model import ExceptionInfo, HitError, TestOutcome
+from loadgrpc.model import ExceptionInfo, GeneratorState, HitError, TestOutcome
 from loadgrpc.protocol import columns
 from loadgrpc.v1 import event_pb2, runner_pb2
 
@@ -67,6 +67,7 @@ def kept(decoded):
         + len(decoded.outcomes)
         + len(decoded.counters)
         + (decoded.active_users is not None)
+        + len(decoded.generator)
     )
 
 
@@ -307,6 +308,20 @@ def test_counters_and_states():
     assert decoded.active_users == 0
 
 
+def test_states_of_generators():
+    """Each is kept, with its moment; one without a time has that of its arrival."""
+    rows = [
+        event_pb2.Event(generator={"elapsed": timestamp(1), "lags_ns": [3, 4]}, time=timestamp(7)),
+        event_pb2.Event(generator={"elapsed": timestamp(1), "process": 2}),
+    ]
+    decoded = decode(events=rows)
+
+    assert decoded.generator == [
+        (GeneratorState(elapsed_ns=NS, lags_ns=(3, 4)), 7 * NS),
+        (GeneratorState(elapsed_ns=NS, process=2), ARRIVAL_NS),
+    ]
+
+
 INVALID_ROWS = {
     "nothing": event_pb2.Event(),
     "a time only": event_pb2.Event(time=timestamp(1)),
@@ -330,6 +345,7 @@ INVALID_ROWS = {
     "a success without a test": event_pb2.Event(test_success={}),
     "a failure without an exception": event_pb2.Event(test_failure={"test": "t"}),
     "an error of no type": event_pb2.Event(test_error={"test": "t", "exception": {"message": "m"}}),
+    "a generator of no time": event_pb2.Event(generator={"lags_ns": [5]}),
     "a counter without a name": event_pb2.Event(counter={"increment": 1}),
 }
 
@@ -360,6 +376,7 @@ rows = st.sampled_from(
         hit_row(name="/b"),
         event_pb2.Event(test_start={"test": "t"}),
         event_pb2.Event(counter={"name": "c"}),
+        event_pb2.Event(generator={"elapsed": timestamp(1)}),
         *INVALID_ROWS.values(),
     ]
 )

@@ -132,6 +132,32 @@ progresses = st.builds(
     p95_ns=durations,
     iterations=iterations,
     agents=numbers,
+    saturated=st.booleans(),
+)
+generator_times = st.integers(0, model.MAX_GENERATOR_NS)
+generator_states = st.builds(
+    model.GeneratorState,
+    process=st.integers(0, model.MAX_PROCESSES),
+    elapsed_ns=st.integers(1, model.MAX_GENERATOR_NS),
+    cpu_ns=st.none() | generator_times,
+    cores=st.integers(1, 2**32 - 1),
+    lags_ns=st.lists(generator_times, max_size=5).map(tuple),
+    gc_pauses=numbers,
+    gc_ns=generator_times,
+    gc_max_ns=generator_times,
+)
+generators = st.none() | st.builds(
+    model.GeneratorFigures,
+    saturated_ns=durations,
+    watched_ns=durations,
+    lag=elapsed,
+    worst_lag_ns=durations,
+    worst_lag_end_ns=optional_moments,
+    cpu=rates,
+    worst_cpu=rates,
+    gc_pauses=counts,
+    gc_ns=durations,
+    gc_max_ns=durations,
 )
 groups = st.lists(
     st.builds(model.IterationErrorGroup, count=counts, test=words, exception=exceptions),
@@ -183,6 +209,7 @@ summaries = st.builds(
             iterations=counts,
             reason=words,
             load_error=st.none() | exceptions,
+            generator=generators,
         ),
         max_size=2,
     ).map(tuple),
@@ -203,6 +230,7 @@ summaries = st.builds(
             max_size=3,
         ).map(tuple),
     ),
+    generator=generators,
 )
 
 PAIRS = {
@@ -217,6 +245,11 @@ PAIRS = {
     "exception": (convert.exception_to_proto, convert.exception_from_proto, exceptions),
     "hits": (convert.hits_to_proto, convert.hits_from_proto, hits),
     "iterations": (convert.iterations_to_proto, convert.iterations_from_proto, iterations),
+    "generator_state": (
+        convert.generator_state_to_proto,
+        convert.generator_state_from_proto,
+        generator_states,
+    ),
     "progress": (convert.progress_to_proto, convert.progress_from_proto, progresses),
     "summary": (convert.summary_to_proto, convert.summary_from_proto, summaries),
 }
@@ -366,3 +399,50 @@ def test_exceptions_are_cut():
 
     assert kept.message == "é" * 2_048
     assert len(kept.traceback) == 16_384
+
+
+def test_the_shortest_state_of_a_generator():
+    """A time alone is enough: one process, one core, and nothing else is known."""
+    message = event_pb2.GeneratorState()
+    message.elapsed.FromSeconds(1)
+
+    assert convert.generator_state_from_proto(message) == model.GeneratorState(elapsed_ns=NS)
+
+
+def test_saturated_is_told_by_its_own_field():
+    """Who reads the document need not compare times."""
+    for saturated_ns in (0, 1):
+        figures = model.GeneratorFigures(saturated_ns=saturated_ns)
+        summary = model.Summary(
+            run_id="r",
+            state=model.RunState.FINISHED,
+            plan=model.Plan(test="a.B.c", iterations=(1,)),
+            create_time_ns=0,
+            generator=figures,
+        )
+        assert convert.summary_to_proto(summary).generator.saturated is bool(saturated_ns)
+
+
+@pytest.mark.parametrize(
+    ("field", "fields"),
+    [
+        ("elapsed", {}),
+        ("elapsed", {"elapsed": {"seconds": 0}}),
+        ("elapsed", {"elapsed": {"seconds": -1}}),
+        ("elapsed", {"elapsed": {"seconds": 3_600, "nanos": 1}}),
+        ("process", {"elapsed": {"seconds": 1}, "process": 1_025}),
+        ("cpu", {"elapsed": {"seconds": 1}, "cpu": {"nanos": -1}}),
+        ("lags_ns", {"elapsed": {"seconds": 1}, "lags_ns": [0] * 4_001}),
+        ("lags_ns", {"elapsed": {"seconds": 1}, "lags_ns": [3_600 * NS + 1]}),
+        ("gc_time", {"elapsed": {"seconds": 1}, "gc_time": {"nanos": -1}}),
+        ("gc_time", {"elapsed": {"seconds": 1}, "gc_time": {"seconds": 2**40}}),
+        ("gc_max", {"elapsed": {"seconds": 1}, "gc_max": {"seconds": 3_601}}),
+        ("gc_max", {"elapsed": {"seconds": 1}, "gc_max": {"nanos": -1}}),
+    ],
+)
+def test_states_of_generators_that_break_a_rule(field, fields):
+    """Each rule of the proto is checked, and the field is named."""
+    with pytest.raises(InvalidRequest) as caught:
+        convert.generator_state_from_proto(event_pb2.GeneratorState(**fields))
+
+    assert [violation.field for violation in caught.value.violations] == [field]

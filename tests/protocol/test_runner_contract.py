@@ -20,6 +20,7 @@ from loadgrpc.broker.roster import Registration
 from loadgrpc.broker.service import RunnerService
 from loadgrpc.clock import SystemClock
 from loadgrpc.model import Plan, StopMode
+from loadgrpc.protocol.raw import RawRunnerServiceStub, add_raw_runner_service
 from loadgrpc.protocol.transport import listen, new_channel, new_server
 from loadgrpc.store import Store
 from loadgrpc.v1 import event_pb2, runner_pb2, runner_pb2_grpc
@@ -108,19 +109,19 @@ class Home:
 
     def exits(self, status=0):
         """The runner's process ended."""
-        self.broker.runner_exited("a1", self.run_id, status, "")
+        self.broker.runner_exited("a1", self.run_id, "", status, "")
 
 
 @asynccontextmanager
-async def serving(servicer):
-    """A server of a RunnerService, and a stub of it."""
+async def serving(servicer, add):
+    """A server of a RunnerService, which `add` adds to it, and a channel to it."""
     server = await new_server([SERVICE])
-    runner_pb2_grpc.add_RunnerServiceServicer_to_server(servicer, server)
+    add(servicer, server)
     endpoint = listen(server, "127.0.0.1:0")
     await server.start()
     try:
         async with new_channel(endpoint) as channel:
-            yield runner_pb2_grpc.RunnerServiceStub(channel)
+            yield channel
     finally:
         await server.stop(None)
 
@@ -140,16 +141,19 @@ async def home_of(kind, *, agents=1, **plan):
     run = await broker.start_run(Plan(**plan))
     source = runner_pb2.SourceId(run_id=run.run_id, agent_id="a1", runner_id="r1")
     try:
-        async with serving(RunnerService(broker)) as stub:
+        add = runner_pb2_grpc.add_RunnerServiceServicer_to_server
+        async with serving(RunnerService(broker), add) as channel:
             if kind == "broker":
+                stub = runner_pb2_grpc.RunnerServiceStub(channel)
                 yield Home(broker, run.run_id, stub, source, ())
                 return
-            relay = Relay(stub)
+            relay = Relay(RawRunnerServiceStub(channel))
             expected = relay.expect(broker._runs[run.run_id].parts["a1"].assignment)
             source.runner_id = expected.source.runner_id
             metadata = (("authorization", f"Bearer {expected.token}"),)
-            async with serving(relay) as relay_stub:
-                yield Home(broker, run.run_id, relay_stub, source, metadata)
+            async with serving(relay, add_raw_runner_service) as at_agent:
+                stub = runner_pb2_grpc.RunnerServiceStub(at_agent)
+                yield Home(broker, run.run_id, stub, source, metadata)
     finally:
         await broker.close()
         await store.close()
@@ -736,7 +740,7 @@ def test_a_runner_with_the_capability_waits_for_the_others(at_home):
         await stream.open(barrier=True)
         await stream.say(ready={"cycle": 1})
         assert await stream.publish(1, first=1) == 1  # nothing came before this ack
-        home.broker.runner_exited("a2", home.run_id, 1, "")
+        home.broker.runner_exited("a2", home.run_id, "", 1, "")
         kind, start = await stream.hear()
         assert (kind, start.cycle) == ("start_cycle", 1)
         await stream.say(ready={"cycle": 2})

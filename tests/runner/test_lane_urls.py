@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from urllib3.connectionpool import _encode_target
 
 from loadgrpc.runner import lane as lane_module
+from loadgrpc.runner import lane_answer, lane_arguments, lane_circumstances
 from loadgrpc.runner.session import Session
 
 SHARED = settings(
@@ -196,8 +197,8 @@ def test_a_target_is_what_requests_makes(origin, rest):
     """Whenever the lane does not decline a URL, it has the URL and the target of Requests."""
     url = f"{origin}/{rest}"
     try:
-        got, target, plain = lane_module._split(url)
-    except lane_module._NotPlainError:
+        got, target, plain = lane_arguments.split(url)
+    except lane_arguments.NotPlain:
         return
     assert got == origin
     assert _prepared(url) == (plain, target)
@@ -219,8 +220,8 @@ def test_params_are_what_requests_makes(params, query):
     """Whenever the lane does not decline parameters, it has the URL and target of Requests."""
     url = f"http://h/p{query}"
     try:
-        encoded = lane_module._query(params)
-    except (lane_module._NotPlainError, UnicodeEncodeError):
+        encoded = lane_arguments._query(params)
+    except (lane_arguments.NotPlain, UnicodeEncodeError):
         return
     separator = "&" if query else "?"
     full = f"{url}{separator}{encoded}"
@@ -238,8 +239,8 @@ def test_params_are_what_requests_makes(params, query):
 def test_bodies_are_what_requests_makes(data, document):
     """Whenever the lane does not decline a body, it is that of Requests."""
     try:
-        _, body = lane_module._body(data, document)
-    except (lane_module._NotPlainError, TypeError, ValueError):
+        _, body = lane_arguments.body(data, document)
+    except (lane_arguments.NotPlain, TypeError, ValueError):
         return
     expected = requests.Request("POST", "http://h", data=data or {}, json=document).prepare().body
     assert body == (expected.encode() if isinstance(expected, str) else expected)
@@ -285,8 +286,8 @@ def test_a_hundred_thousand_urls(server, hits, clock, monkeypatch, watch_the_lan
     monkeypatch.setenv("NO_PROXY", "*")
     count = itertools.count()
     for number in range(100_000):
-        lane_module._split(f"http://h/{number}")
-    assert len(lane_module._targets) <= lane_module.MAX_TARGETS
+        lane_arguments.split(f"http://h/{number}")
+    assert len(lane_arguments._targets) <= lane_arguments.MAX_TARGETS
     server.scripts = Anywhere()
     with Session() as session:
         session.bind(hits, clock)
@@ -302,26 +303,26 @@ def test_a_hundred_thousand_urls(server, hits, clock, monkeypatch, watch_the_lan
             session.close()
         assert len(lane._depots) == 0
         assert len(lane._templates) == 0
-    assert len(lane_module._surroundings) == 1
+    assert len(lane_circumstances._surroundings) == 1
 
 
 def test_a_long_url_is_not_remembered():
     """What is remembered is bounded in bytes as well."""
-    lane_module._targets.clear()
-    lane_module._split("http://h/" + "x" * lane_module.MAX_TARGET_CHARACTERS)
-    assert lane_module._targets == {}
+    lane_arguments._targets.clear()
+    lane_arguments.split("http://h/" + "x" * lane_arguments.MAX_TARGET_CHARACTERS)
+    assert lane_arguments._targets == {}
 
 
 def test_heads_are_remembered_within_bounds():
     """Neither many heads nor large ones make the memory of heads grow."""
-    lane_module._heads.clear()
+    lane_answer._heads.clear()
     for number in range(10_000):
-        lane_module._read_head(b"HTTP/1.1 200 OK\r\nX: %d\r\nContent-Length: 0\r\n\r\n" % number)
-    assert 0 < len(lane_module._heads) <= lane_module.MAX_HEADS
-    lane_module._heads.clear()
-    large = b"a" * lane_module.MAX_HEAD_BYTES
-    assert lane_module._read_head(b"HTTP/1.1 200 OK\r\nX: %b\r\n\r\n" % large)[1] is None
-    assert lane_module._heads == {}
+        lane_answer.read_head(b"HTTP/1.1 200 OK\r\nX: %d\r\nContent-Length: 0\r\n\r\n" % number)
+    assert 0 < len(lane_answer._heads) <= lane_answer.MAX_HEADS
+    lane_answer._heads.clear()
+    large = b"a" * lane_answer.MAX_HEAD_BYTES
+    assert lane_answer.read_head(b"HTTP/1.1 200 OK\r\nX: %b\r\n\r\n" % large)[1] is None
+    assert lane_answer._heads == {}
 
 
 def test_pools_that_requests_lets_go_are_let_go(server, hits, clock, monkeypatch):

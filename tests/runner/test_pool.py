@@ -127,6 +127,26 @@ def test_users_start_at_a_rate():
 
 
 @pytest.mark.system
+def test_it_is_told_when_all_users_stand():
+    """Once a cycle: when each user, the last to start too, begins a second iteration."""
+    seen = scene(
+        """
+        stood = []
+        pool = Pool(
+            LoadedTest(Case, "test_it"), notes, SystemClock(), server_url="",
+            on_standing=lambda: stood.append([len(notes.iterations), pool.active_users]),
+        )
+        Case.act = lambda: gevent.sleep(0.001)
+        cycle(3, iterations=2)
+        cycle(3, iterations=4)
+        cycle(3, iterations=1)  # nobody goes on: there is nothing to stand for
+        print(json.dumps(stood))
+        """
+    )
+    assert seen == [[3, 3], [9, 3]]
+
+
+@pytest.mark.system
 def test_a_duration_bounds_a_cycle():
     """At the end of its time a cycle's users finish the iteration they are in, and none is cut."""
     took, outcomes, most, alive = scene(

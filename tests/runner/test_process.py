@@ -22,6 +22,14 @@ class Quiet(unittest.TestCase):
         pass
     def test_slow(self):
         time.sleep(60)
+    def test_busy(self):
+        end = time.monotonic() + 0.1
+        while time.monotonic() < end:
+            pass  # holds up every user
+    def test_litter(self):
+        for _ in range(3_000):
+            cycle = []
+            cycle.append(cycle)
 
 class Classy(Quiet):
     log = []
@@ -73,7 +81,14 @@ class Child:
     def load(self, test, *, cycles=({"users": 2, "iterations": 3},), **share):
         """Sends the order that makes it load a test."""
         cycles = [{"iterations": 0, "duration_s": None, **cycle} for cycle in cycles]
-        share = {"first_user": 1, "processes": 1, "spawn_rate": 0.0, "stop_timeout_s": 5.0, **share}
+        share = {
+            "first_user": 1,
+            "processes": 1,
+            "spawn_rate": 0.0,
+            "stop_timeout_s": 5.0,
+            "no_dns_resolve": False,
+            **share,
+        }
         test = f"process_house_test.{test}"
         self.order(do="load", test=test, server_url="", cycles=cycles, **share)
 
@@ -89,6 +104,12 @@ class Child:
             data = self.socket.recv(1 << 16)
             assert data, self.process.stderr.read()
             self.frames += self.reader.feed(data)
+
+    def generator(self):
+        """How it says that it kept up, in all batches so far."""
+        batches = [runner_pb2.EventBatch.FromString(frame.body) for frame in self.batches]
+        rows = [row for batch in batches for row in batch.events if row.HasField("generator")]
+        return [row.generator for row in rows]
 
     def outcomes(self):
         """How iterations ended, in all batches so far, by the number of the outcome."""
@@ -126,12 +147,49 @@ def test_a_process_from_load_to_bye(child):
         child.order(do="start", cycle=cycle)
         assert child.told("cycle_ended")["cycle"] == cycle
         # What a cycle did is handed over before its end is told.
-        assert sum(frame.events for frame in child.batches) == total
+        assert sum(frame.events for frame in child.batches) == total + len(child.generator())
     child.order(do="leave")
     bye = child.told("bye")
-    assert (bye["events"], bye["hits"]) == (7, 0)
+    assert (bye["events"], bye["hits"]) == (7 + len(child.generator()), 0)
     assert child.outcomes() == {1: 7}
     assert child.process.wait(10) == 0
+
+
+def test_a_process_watches_itself(child):
+    """It says how late it was and what of the processor it used while its users lived."""
+    child.load("Quiet.test_busy", cycles=[{"users": 2, "iterations": 1}] * 2, first_user=1)
+    child.told("loaded")
+    for cycle in (1, 2):
+        child.order(do="start", cycle=cycle)
+        child.told("cycle_ended")
+        states = child.generator()
+        assert sum(len(state.lags_ns) for state in states) >= 19 * cycle
+        assert max(states[-1].lags_ns) >= 80_000_000
+        assert states[-1].elapsed.ToNanoseconds() >= 200_000_000
+        assert states[-1].cpu.ToNanoseconds() > 0
+        assert states[-1].process == 1
+    assert len(states) >= 2
+
+
+def test_a_process_without_users_has_nothing_to_say(child):
+    """In a cycle of fewer users than processes an idle one is not counted as one that kept up."""
+    child.load("Quiet.test_pass", cycles=[{"users": 1, "iterations": 1}], first_user=2, processes=2)
+    child.told("loaded")
+    child.order(do="start", cycle=1)
+    child.told("cycle_ended")
+    assert child.generator() == []
+
+
+def test_a_process_tells_of_its_garbage_collections(child):
+    """Their number and how long they held up its users."""
+    child.load("Quiet.test_litter")
+    child.told("loaded")
+    child.order(do="start", cycle=1)
+    child.told("cycle_ended")
+    states = child.generator()
+    assert sum(state.gc_pauses for state in states) > 0
+    assert sum(state.gc_time.ToNanoseconds() for state in states) > 0
+    assert all(state.gc_max.ToNanoseconds() <= state.gc_time.ToNanoseconds() for state in states)
 
 
 def test_a_process_lives_its_share_of_the_users(child):
@@ -181,7 +239,7 @@ def test_a_class_that_cannot_be_torn_down(child):
     child.order(do="leave")
     bye = child.told("bye")
     assert child.outcomes() == {1: 6, 3: 1}
-    assert bye["events"] == 7
+    assert bye["events"] == 7 + len(child.generator())
     assert child.process.wait(10) == 0
 
 

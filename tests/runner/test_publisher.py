@@ -29,16 +29,14 @@ class Call:
 
     async def write(self, request):
         """As a call: takes a message."""
-        copy = runner_pb2.PublishEventsRequest()
-        copy.CopyFrom(request)
-        self.written.put_nowait(copy)
+        self.written.put_nowait(runner_pb2.PublishEventsRequest.FromString(request))
 
     async def __aiter__(self):
         """As a call: gives answers."""
         while (item := await self.to_say.get()) is not None:
             if isinstance(item, Exception):
                 raise item
-            yield item
+            yield item.SerializeToString()
 
     def cancel(self):
         """As a call: ends it."""

@@ -1,14 +1,23 @@
 """What the recorder was told is what comes out of its frames."""
 
 import struct
+import tracemalloc
 from collections import Counter
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from loadgrpc.model import ExceptionInfo, HitError, TestOutcome
-from loadgrpc.runner.recorder import MIN_BATCH_BYTES, Recorder
+from loadgrpc.model import (
+    MAX_GENERATOR_NS,
+    MAX_LAGS,
+    ExceptionInfo,
+    GeneratorState,
+    HitError,
+    TestOutcome,
+)
+from loadgrpc.protocol.convert import generator_state_to_proto
+from loadgrpc.runner.recorder import BLOCK_ENTRIES, MIN_BATCH_BYTES, Recorder
 from loadgrpc.v1 import event_pb2, runner_pb2
 
 MS = 1_000_000
@@ -55,7 +64,6 @@ def decode_hits(block):
     assert len({label.SerializeToString() for label in block.labels}) == len(block.labels)
     assert set(columns["label"]) == set(range(len(block.labels)))
     assert set(columns["url"]) - {0} == set(range(1, len(block.urls) + 1))
-    assert min(columns["start_ns"]) == 0
     for entry in zip(*columns.values(), strict=True):
         row = dict(zip(columns, entry, strict=True))
         label = block.labels[row.pop("label")]
@@ -216,6 +224,30 @@ def test_figures_are_those_worked_out_by_hand(recorder, clock):
     assert recorder.take(MIB) == []
 
 
+def test_how_the_process_kept_up_is_one_event(recorder, clock):
+    """A state comes out as one row with its moment and its cycle, and is counted."""
+    recorder.begin_cycle(2, 10, 20)
+    clock.advance(5)
+    state = GeneratorState(process=3, elapsed_ns=1_005 * MS, cpu_ns=7 * MS, lags_ns=(5, 6))
+    recorder.generator(state)
+    [frame] = recorder.take(MIB)
+    assert (frame.events, frame.hits, recorder.produced_events) == (1, 0, 1)
+
+    [event] = runner_pb2.EventBatch.FromString(frame.payload).events
+    assert event == event_pb2.Event(
+        time={"seconds": 1_700_000_005, "nanos": 5 * MS},
+        status={"cycle": 2, "users": 10, "iterations": 20},
+        generator=generator_state_to_proto(state),
+    )
+
+
+def test_the_largest_state_fits_into_the_smallest_batch(recorder):
+    """A process that was held up for an hour can still say so."""
+    recorder.generator(GeneratorState(elapsed_ns=1, lags_ns=(MAX_GENERATOR_NS,) * MAX_LAGS))
+    [frame] = recorder.take(MIN_BATCH_BYTES)
+    assert len(frame.payload) <= MIN_BATCH_BYTES
+
+
 def test_before_the_first_cycle_the_load_is_unknown(recorder):
     """What is recorded before a cycle begins carries no LoadStatus."""
     recorder.hit(**_a_hit())
@@ -276,14 +308,70 @@ def test_a_batch_that_could_not_hold_an_entry_is_refused(recorder):
     assert len(recorder.take(MIN_BATCH_BYTES)) == 1
 
 
-def test_a_block_holds_no_more_than_the_protocol_allows(recorder, monkeypatch):
-    """Entries that would fit by their bytes are still split by their number."""
-    monkeypatch.setattr("loadgrpc.runner.recorder.MAX_BLOCK_ENTRIES", 1000)
-    for _ in range(2_500):
+def _blocks(frames):
+    """The blocks of some frames: of hits, and of iterations."""
+    batches = [runner_pb2.EventBatch.FromString(frame.payload) for frame in frames]
+    hits = [block for batch in batches for block in batch.hit_blocks]
+    tests = [block for batch in batches for block in batch.test_blocks]
+    return hits, tests
+
+
+def test_no_more_than_a_block_is_encoded_without_a_rest(recorder):
+    """Users wait for a block at most: of hits, of iterations, or of rows."""
+    rests = []
+    for number in range(2 * BLOCK_ENTRIES + 1):
         recorder.hit(**_a_hit())
-    [frame] = recorder.take(MIB)
-    blocks = runner_pb2.EventBatch.FromString(frame.payload).hit_blocks
-    assert [block.count for block in blocks] == [625] * 4
+        recorder.iteration(**_an_iteration())
+        recorder.counter("bought", 1, 1, number)
+    hits, tests = _blocks(recorder.take(MIB, rest=lambda: rests.append(None)))
+    for blocks in (hits, tests):
+        assert max(block.count for block in blocks) <= BLOCK_ENTRIES
+        assert sum(block.count for block in blocks) == 2 * BLOCK_ENTRIES + 1
+        assert len(blocks) == 3
+    assert len(rests) == len(hits) + len(tests) + 9  # rows: 500 at a time
+
+
+def test_a_block_with_much_to_point_to_has_fewer_entries(recorder):
+    """Labels and texts take time to encode as entries do, and count as they do."""
+    for number in range(BLOCK_ENTRIES):
+        recorder.hit(**_a_hit(name=f"/{number}", url=f"/{number}"))
+        info = ExceptionInfo(type="E", message="", traceback=f"{number:16384}")
+        recorder.iteration(**_an_iteration(outcome=TestOutcome.ERROR, exception=info))
+    hits, tests = _blocks(recorder.take(MIB))
+    assert max(block.count for block in hits) < BLOCK_ENTRIES / 10
+    assert max(block.count for block in tests) < 50
+
+
+def test_what_is_recorded_during_a_rest_is_taken_the_next_time(recorder):
+    """A rest lets users go on: nothing is lost by it, and nothing comes twice."""
+    for number in range(BLOCK_ENTRIES + 1):
+        recorder.hit(**_a_hit(user=number))
+    users = iter(range(BLOCK_ENTRIES + 1, BLOCK_ENTRIES + 9))
+    first = recorder.take(MIB, rest=lambda: recorder.hit(**_a_hit(user=next(users))))
+    second = recorder.take(MIB)
+    _, hits, _ = decode([*first, *second], MIB)
+    assert [hit["user"] for hit in hits] == list(range(len(hits)))
+    assert len(hits) == recorder.produced_hits > BLOCK_ENTRIES + 1
+
+
+def test_nothing_is_remembered_of_what_was_taken(recorder):
+    """Names and URLs that are never the same leave nothing behind that grows with the run."""
+
+    def record(first, last):
+        for number in range(first, last):
+            recorder.hit(**_a_hit(name=f"/{number}", url=f"/{number}?q"))
+            if number % 5_000 == 4_999:
+                recorder.take(MIB)
+
+    tracemalloc.start()
+    try:
+        record(0, 5_000)
+        before, _ = tracemalloc.get_traced_memory()
+        record(5_000, 50_000)
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 50_000
 
 
 SIZES = st.one_of(st.integers(0, 300), st.sampled_from([65_535, 65_536, 2**32 - 1, 2**32, 2**62]))

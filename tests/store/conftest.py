@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
+
 import pytest
 
 from loadgrpc.model import RunState, SourceId
-from loadgrpc.store import RunRecord, SourceProgress, StoredBatch
+from loadgrpc.store import RunRecord, SourceProgress, Store, StoredBatch
 
 
 class Records:
@@ -36,12 +39,54 @@ def records():
 
 
 @pytest.fixture
+def using():
+    """`using(target, use)` opens a store, uses it, closes it; what `use` returned."""
+
+    def run(target, use):
+        async def main():
+            store = await Store.open(str(target))
+            try:
+                return await use(store)
+            finally:
+                await store.close()
+
+        return asyncio.run(main())
+
+    return run
+
+
+@pytest.fixture
+def until():
+    """A coroutine that ends when a condition holds; the test's time-out ends it otherwise."""
+
+    async def wait(condition):
+        for _ in itertools.count():
+            if condition():
+                return
+            await asyncio.sleep(0.001)
+
+    return wait
+
+
+@pytest.fixture
 def path(tmp_path):
     """Where a database may be."""
     return tmp_path / "broker" / "store.db"
 
 
-@pytest.fixture(params=["file", "memory"])
+@pytest.fixture(params=["file", "memory", "postgresql"])
 def target(request, path):
     """Every kind of store: the contract suite runs on each."""
+    return _target(request, path)
+
+
+@pytest.fixture(params=["file", "postgresql"])
+def lasting(request, path):
+    """Every kind of store that outlives its broker."""
+    return _target(request, path)
+
+
+def _target(request, path):
+    if request.param == "postgresql":
+        return request.getfixturevalue("postgres_server").new_database()
     return str(path) if request.param == "file" else ":memory:"

@@ -1,4 +1,4 @@
-"""The writer thread: group commit, failing commits, bounds, idleness."""
+"""The writer thread: group commit, outages, bounds, idleness."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import sqlalchemy as sa
 
 from loadgrpc.model import SourceId
 from loadgrpc.store import Store, StoreError, writer
-from loadgrpc.store import database as database_module
 from loadgrpc.store.database import Database
 
 
 class Commits:
-    """Counts commits; can hold them up, and fail them."""
+    """Counts commits; can hold them up, and fail them, before or after they are done."""
 
     def __init__(self, monkeypatch):
         self.count = 0
         self.failures = []
+        self.lost_answers = []
         self.gate = threading.Event()
         self.gate.set()
         self.reached = threading.Event()
@@ -34,6 +34,8 @@ class Commits:
             if self.failures:
                 raise self.failures.pop()
             commit(database)
+            if self.lost_answers:
+                raise self.lost_answers.pop()
 
         monkeypatch.setattr(Database, "commit", counted)
 
@@ -51,6 +53,13 @@ class Commits:
 def commits(monkeypatch):
     """Commits as they happen."""
     return Commits(monkeypatch)
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch):
+    """Outages are short here."""
+    monkeypatch.setattr(writer, "FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(writer, "LONGEST_PAUSE_S", 0.02)
 
 
 def no_space():
@@ -116,43 +125,89 @@ def test_loop_goes_on_while_a_commit_hangs(target, records, commits):
     with_run(target, records, use)
 
 
-def test_failing_commit_fails_its_futures_only(target, records, commits):
-    """What was in a failing commit fails, with its reason; what comes after is stored."""
+@pytest.mark.parametrize("kind", ["failures", "lost_answers"])
+def test_failing_commit_is_repeated(target, records, commits, kind, until):
+    """What a commit could not store, or did store without saying so, is stored once."""
 
     async def use(store):
-        commits.failures = [no_space()]
-        failed = [await store.append(*records.batch(first)) for first in (1, 11, 21)]
-        for error in await outcomes(failed):
-            assert isinstance(error, StoreError)
-        assert await stored(store) == []
-        assert await store.sources("run-1") == []
-        await (await store.append(*records.batch(1)))
-        assert await stored(store) == [1]
+        setattr(commits, kind, [no_space() for _ in range(3)])
+        futures = [await store.append(*records.batch(first)) for first in (1, 11, 21)]
+        numbers = await asyncio.gather(*futures)
+        assert await stored(store) == [1, 11, 21]
+        assert [batch.number async for batch in store.batches("run-1")] == numbers
+        assert (await store.sources("run-1"))[0].committed_sequence == 30
+        await until(lambda: not store.trouble)
 
     with_run(target, records, use)
 
 
-def test_each_future_has_its_own_error(target, records, commits):
-    """Futures that fail together do not share an exception: its traceback belongs to one."""
+def test_outage_is_told(target, records, commits, caplog, until):
+    """While it lasts an outage has words, reads go on, and the log tells its beginning and end."""
+
+    async def use(store):
+        assert store.trouble == ""
+        commits.failures = [no_space() for _ in range(1_000)]
+        waiting = await store.append(*records.batch(1))
+        await until(lambda: commits.count > 20)
+        assert "not available: disk is full" in store.trouble
+        assert await stored(store) == []
+        later = asyncio.create_task(store.append(*records.batch(11)))
+        with pytest.raises(StoreError, match="disk is full"):
+            await store.save_run(records.run("run-2"))
+        patient = asyncio.create_task(store.save_run(records.run("run-3"), patient=True))
+        await asyncio.sleep(0.01)
+        assert not waiting.done()
+        assert not patient.done()
+        commits.failures.clear()
+        await asyncio.gather(waiting, await later, patient)
+        assert await stored(store) == [1, 11]
+        assert [run.run_id for run in await store.list_runs(9)] == ["run-3", "run-1"]
+        assert store.trouble == ""
+
+    with_run(target, records, use)
+    began, ended = (record.getMessage() for record in caplog.records)
+    assert "disk is full" in began
+    assert "available again" in ended
+
+
+def test_each_caller_has_its_own_error(target, records, commits):
+    """Writes that fail together do not share an exception: its traceback belongs to one."""
 
     async def use(store):
         commits.hold()
-        futures = [await store.append(*records.batch(1))]
+        first = await store.append(*records.batch(1))
         await commits.held()
+        runs = [asyncio.create_task(store.save_run(records.run(name))) for name in "abc"]
+        await asyncio.sleep(0)
         commits.failures = [no_space(), no_space()]
-        futures += [await store.append(*records.batch(first)) for first in (11, 21)]
         commits.gate.set()
-        errors = await outcomes(futures)
+        errors = await outcomes(runs)
+        await first
         assert len({id(error) for error in errors}) == 3
-        assert "disk is full" in str(errors[0])
+        assert all("disk is full" in str(error) for error in errors)
+        assert [run.run_id for run in await store.list_runs(9)] == ["run-1"]
+
+    with_run(target, records, use)
+
+
+def test_outage_that_nobody_waits_for_ends(target, records, commits, until):
+    """When only an impatient write met an outage, its end is noticed without another write."""
+
+    async def use(store):
+        commits.failures = [no_space() for _ in range(10)]
+        with pytest.raises(StoreError, match="disk is full"):
+            await store.save_run(records.run("run-2"))
+        await until(lambda: not store.trouble)
 
     with_run(target, records, use)
 
 
 def test_nothing_is_stored_past_a_failure(target, records, commits):
-    """A batch queued behind a failed one of its source fails too: no hole is ever committed."""
+    """In a hurry a write that cannot be done fails, and so does what is queued behind it."""
 
     async def use(store):
+        store.hurry()
+        assert await stored(store) == []  # it has arrived
         commits.hold()
         first = await store.append(*records.batch(1))
         await commits.held()
@@ -173,36 +228,38 @@ def test_nothing_is_stored_past_a_failure(target, records, commits):
     with_run(target, records, use)
 
 
-def test_full_disk(path, records):
-    """With no page left to write to, appends fail and reads go on; later so do appends."""
-
-    def limit(pages):
-        sql = f"PRAGMA max_page_count = {pages}"
-        return lambda database: database._connection.exec_driver_sql(sql).scalar()
+def test_hurry_ends_waiting(target, records, commits, until):
+    """Who waits out an outage is told as soon as there is a hurry, and later writes at once."""
 
     async def use(store):
-        await store._writer.read(limit(60))
-        payload = b"x" * 20_000
-        sequence, reached = 1, 0
-        while True:
-            futures = [
-                await store.append(*records.batch(first, payload=payload))
-                for first in range(sequence, sequence + 50, 10)
-            ]
-            ends = await outcomes(futures)
-            failed = [end for end in ends if end is not None]
-            if failed:
-                break
-            sequence += 50
-        assert "full" in str(failed[0])
-        (source,) = await store.sources("run-1")
-        reached = source.committed_sequence
-        assert await stored(store) == list(range(1, reached, 10))
-        await store._writer.read(limit(10_000))
-        await (await store.append(*records.batch(reached + 1, payload=payload)))
-        assert (await stored(store))[-1] == reached + 1
+        commits.failures = [no_space() for _ in range(2_000)]
+        waiting = [await store.append(*records.batch(first)) for first in (1, 11)]
+        await until(lambda: commits.count > 5)
+        store.hurry()
+        for error in await outcomes([*waiting, await store.append(*records.batch(1))]):
+            assert "disk is full" in str(error)
+        commits.failures.clear()
+        await (await store.append(*records.batch(1)))
+        assert await stored(store) == [1]
 
-    with_run(str(path), records, use)
+    with_run(target, records, use)
+
+
+def test_close_waits_for_no_outage(target, records, commits, until):
+    """A store that is closed in an outage tells everybody, and ends."""
+
+    async def main():
+        store = await Store.open(target)
+        await store.save_run(records.run())
+        commits.failures = [no_space() for _ in range(2_000)]
+        waiting = [await store.append(*records.batch(first)) for first in (1, 11)]
+        await until(lambda: commits.count > 5)
+        waiting.append(await store.append(*records.batch(21)))
+        await store.close()
+        for error in await outcomes(waiting):
+            assert isinstance(error, StoreError)
+
+    asyncio.run(main())
 
 
 def test_one_bad_write_fails_alone(target, records, commits):
@@ -229,33 +286,6 @@ def test_one_bad_write_fails_alone(target, records, commits):
         assert [run.run_id for run in await store.list_runs(2)] == ["good-2", "good-1"]
 
     with_run(target, records, use)
-
-
-def test_database_held_by_another_tool(path, records, monkeypatch):
-    """While another tool locks the file, writes fail and reads go on; later writes are whole."""
-    monkeypatch.setattr(database_module, "BUSY_TIMEOUT_S", 0.05)
-
-    async def use(store):
-        other = sqlite3.connect(path, isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
-        refused = await store.append(*records.batch(1))
-        with pytest.raises(StoreError, match="locked"):
-            await refused
-        assert await store.get_run("run-1")
-        other.execute("ROLLBACK")
-        other.close()
-        statements = []
-        await store._writer.read(
-            lambda database: database._connection.connection.driver_connection.set_trace_callback(
-                statements.append
-            )
-        )
-        await (await store.append(*records.batch(1)))
-        assert statements[0].startswith("BEGIN")
-        assert statements[-1] == "COMMIT"
-        assert await stored(store) == [1]
-
-    with_run(str(path), records, use)
 
 
 def test_queue_is_bounded(target, records, commits, monkeypatch):

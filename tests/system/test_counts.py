@@ -31,6 +31,13 @@ def test_local_run_makes_exactly_the_requests_of_its_cycles(loadgrpc, counting_s
     check(ran, counting_server, 1200)
 
 
+def test_every_one_of_many_hits_is_counted(loadgrpc, nginx):
+    """100,000 requests at full speed: none is lost on the way, and none counted twice."""
+    ran = loadgrpc("run", ES, "-u", "20", "-i", "5000", "-H", nginx.url, "--json")
+
+    check(ran, nginx, 100_000)
+
+
 def test_five_agents_make_five_times_the_load(loadgrpc, cluster, counting_server):
     """Every agent gets the whole load: five agents make 6000 requests."""
     begun = cluster(5)

@@ -12,8 +12,9 @@ from bench.control import Control
 from bench.figures import Count, Spread, nearest_rank, ratio, spread, steady_rate
 from bench.generators import Claim, Load
 from bench.ingest import Fleet, delays
+from bench.lag import Lag, lag_of, with_lag
 from bench.rates import Rates, judge, pairs
-from bench.usage import Growth, Share
+from bench.usage import LITTLE, Growth, Share
 
 SAMPLES = Path(__file__).parent / "samples"
 LOAD = Load(GET_20, "http://127.0.0.1:8080", Path("certificate.pem"), 4)
@@ -198,6 +199,32 @@ def test_latencies_that_are_said_are_read():
     assert said_by_loadgrpc(text) == Said(pytest.approx(20.4), 1500.0)
 
 
+def lag(*points_ms, saturated=False, worst_ms=0.0):
+    """What a summary says of a generator's lag."""
+    return Lag(saturated, points_ms, worst_ms, worst_cpu=0.5)
+
+
+def test_the_lag_of_a_summary_is_read():
+    """Its points become milliseconds, in their order."""
+    points = ("min", "p50", "p90", "p95", "p99", "max")
+    figures = {name: f"0.00{at}s" for at, name in enumerate(points)}
+    generator = {"saturated": True, "lag": figures, "worstLag": "0.02s", "worstCpu": 0.95}
+    read = lag_of({"generator": generator})
+    assert read.saturated
+    assert read.points_ms == pytest.approx((0, 1, 2, 3, 4, 5))
+    assert (read.at("p99"), read.worst_ms, read.worst_cpu) == pytest.approx((4, 20, 0.95))
+
+
+def test_every_lag_is_added_to_every_time():
+    """No lag changes nothing, one lag for all shifts all, and a rare one moves what is rare."""
+    true_ms = np.linspace(10, 20, 10_001)
+    assert with_lag(true_ms, lag(*[0.0] * 6), 0.5) == pytest.approx(15, abs=0.01)
+    assert with_lag(true_ms, lag(*[3.0] * 6), 0.99) == pytest.approx(22.9, abs=0.02)
+    rare = lag(0.0, 0.0, 0.0, 0.0, 100.0, 100.0)
+    assert with_lag(true_ms, rare, 0.5) == pytest.approx(15.2, abs=0.2)
+    assert with_lag(true_ms, rare, 0.99) > 100
+
+
 def test_targets_say_whether_they_are_reached():
     """At least, at most, and not measured."""
     assert page.Target("a", 2, 2.0).cells() == ["a", "≥ 2 x", "2 x", "yes"]
@@ -218,12 +245,19 @@ def test_sections_are_drawn():
 
     control = Control(
         fleet=Fleet(500, 0.4, [0.2, 0.9], 100, 100),
-        share=Share(4.0, 3.9, 0.1, 7, 7),
+        shares={
+            "local": Share(4.0, 3.8, 0.04, 0.2, 0.5, 7, 7),
+            LITTLE: Share(10.0, 0.1, 0.01, 0.1, 0.3, 9, 9),
+        },
         user_kib={"HTTP": 39.0},
-        growth={"one URL": Growth(2_000_000, {"agent": 20_000})},
+        growth={"one URL": Growth(2_000_000, 2_000_000, {"agent": 20_000})},
     )
     drawn = page.control_section(control, "Measured.")
     assert "| 500 agents | ≤ 0.5 cores | 0.4 cores | yes |" in drawn
+    assert "| local | 0.950 | 0.0100 | 0.50 ms | 0.0500 | 7 | 7 |" in drawn
+    assert "| reporting, of all processor time, local | ≤ 5 % | 6 % | **no** |" in drawn
+    assert "| a flush holds the users, local | ≤ 1 ms | 0.5 ms | yes |" in drawn
+    assert f"| reporting, {LITTLE} | ≤ 0.02 cores | 0.01 cores | yes |" in drawn
     assert "| growth of the agent, one URL | ≤ 10,240 KiB | 20,000 KiB | **no** |" in drawn
     assert "| ingest, columns | ≥ 1,000,000 hits/s | - | not measured |" in drawn
 
@@ -231,6 +265,23 @@ def test_sections_are_drawn():
     drawn = page.accuracy_section(Accuracy(330, {"30": 6}, {"30": rounds}), "Measured.")
     assert "| loadgrpc, 30 % | 6 | 99 | 30% | 30% | 20.20, 20.00, 0.20 (0.20) |" in drawn
     assert "| p50 at 30 %, off by | ≤ 0.3 ms | 0.2 ms | yes |" in drawn
+    assert "| runs at full speed that are flagged | ≥ 100 % | - | not measured |" in drawn
+
+    late = lag(0, 2, 3, 4, 5, 9, saturated=True, worst_ms=8.0)
+    calm = lag(0, 0, 0, 0, 0.2, 1)
+    rounds = [
+        Comparison(Said(22, 67), Said(20, 60), 99.0, 0.8, lag=late, explained=Said(22, 66.5)),
+        Comparison(Said(21, 62), Said(20, 60), 99.0, 0.8, lag=calm, explained=Said(20, 61.3)),
+    ]
+    by_level = {"30": rounds[1:], "80": rounds}
+    found = Accuracy(330, {"30": 6, "80": 9}, by_level, full_speed=[late])
+    drawn = page.accuracy_section(found, "Measured.")
+    assert "| 80 % | 1.00 | 2.60 | 4.00 | 63.90 | 0.60 (0.70) | 1 of 2 |" in drawn
+    assert "| full speed | 2.00 | 5.00 | 8.00 | - | - | 1 of 1 |" in drawn
+    assert "| p99 at 80 %, off by, unless it is flagged | ≤ 5 ms | 2 ms | yes |" in drawn
+    assert "| p99 at 80 %, left when the lag is added | ≤ 1 ms | 0.6 ms | yes |" in drawn
+    assert "| runs at full speed that are flagged | ≥ 100 % | 100 % | yes |" in drawn
+    assert "| runs at 30 % that are flagged | ≤ 0 % | 0 % | yes |" in drawn
 
 
 def test_only_whole_runs_change_the_page():

@@ -4,6 +4,9 @@ Truth is `delay_server.c`: it delays each answer as it is told, and notes how lo
 took from receiving a request to having sent the answer. How loaded the generator is depends
 on the number of users: as many as make 30, 60 and 80 % of the rate that the core can do. wrk
 runs with the same connections beside it. A server lives for one measurement.
+
+And does the generator know when it is not? What the core can do is measured at full speed, so
+that run must be flagged; that at 30 % must not; and what is off must be explained by the lag.
 """
 
 from __future__ import annotations
@@ -16,10 +19,10 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +31,7 @@ from bench import peers, process
 from bench.cores import Cores, pinned, stay_on
 from bench.figures import nearest_rank
 from bench.generators import LOADS, found, last_json
+from bench.lag import Lag, lag_of, milliseconds, with_lag
 
 SOURCE: Final = Path(__file__).with_name("delay_server.c")
 DELAYS: Final = ("10000", "30000", "60000", "20")
@@ -71,6 +75,10 @@ class Comparison:
     """Requests a second, by the server."""
     cpu: float
     """Processor seconds a second of the generator with all its processes."""
+    lag: Lag | None = None
+    """What loadgrpc says of itself."""
+    explained: Said | None = None
+    """What is true, with that lag."""
 
 
 @dataclass
@@ -84,6 +92,8 @@ class Accuracy:
     loadgrpc: dict[str, list[Comparison]] = field(default_factory=dict)
     """By level, one for each round."""
     wrk: dict[str, list[Comparison]] = field(default_factory=dict)
+    full_speed: list[Lag] = field(default_factory=list)
+    """At what the core can do, one for each round."""
 
 
 @dataclass
@@ -108,7 +118,9 @@ def measure(cores: Cores, *, seconds: int, rounds: int, only: Sequence[str]) -> 
     for _ in range(min(rounds, ROUNDS)):
         with _serving(program, cores, NO_DELAY) as server:
             output, _ = _watched(cores, _loadgrpc(server.port, CAPACITY_USERS, seconds), seconds)
-        result.capacity = max(result.capacity, float(last_json(output)["hits"]["rate"]))
+        document = last_json(output)
+        result.capacity = max(result.capacity, float(document["hits"]["rate"]))
+        result.full_speed.append(lag_of(document))
     print(f"accuracy  the core can do {result.capacity:,.0f} hits/s", flush=True)
     for percent in LEVELS:
         wanted = result.capacity * percent / 100
@@ -123,10 +135,18 @@ def measure(cores: Cores, *, seconds: int, rounds: int, only: Sequence[str]) -> 
                 true = Said(*(nearest_rank(elapsed_ns, q) / 1e6 for q in (0.5, 0.99)))
                 rate = len(elapsed_ns) / _full_load_s(command, seconds)
                 comparison = Comparison(parse(said), true, rate, cpu)
+                if name == "loadgrpc":
+                    comparison = _explained(comparison, lag_of(last_json(said)), elapsed_ns)
                 by_level = result.wrk if name == "wrk" else result.loadgrpc
                 by_level.setdefault(level, []).append(comparison)
                 print(f"round {number}  {key} with {users} users: {comparison}", flush=True)
     return result
+
+
+def _explained(comparison: Comparison, lag: Lag, elapsed_ns: NDArray[np.uint64]) -> Comparison:
+    true_ms = elapsed_ns / 1e6
+    explained = Said(*(with_lag(true_ms, lag, share) for share in (0.5, 0.99)))
+    return replace(comparison, lag=lag, explained=explained)
 
 
 def _users_for(program: Path, cores: Cores, wanted: float, seconds: int) -> int:
@@ -240,12 +260,7 @@ def _watched(cores: Cores, command: Sequence[str], seconds: int) -> tuple[str, f
 def said_by_loadgrpc(text: str) -> Said:
     """From the summary document."""
     elapsed = last_json(text)["hits"]["elapsed"]
-    return Said(_ms(elapsed["p50"]), _ms(elapsed["p99"]))
-
-
-def _ms(duration: Any) -> float:
-    """A Duration in protobuf's JSON: `0.0203s`."""
-    return float(str(duration).removesuffix("s")) * 1e3
+    return Said(milliseconds(elapsed["p50"]), milliseconds(elapsed["p99"]))
 
 
 def said_by_wrk(text: str) -> Said:

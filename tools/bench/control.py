@@ -26,7 +26,8 @@ class Control:
     columns: ingest.Ingest | None = None
     rows: ingest.Ingest | None = None
     fleet: ingest.Fleet | None = None
-    share: usage.Share | None = None
+    shares: dict[str, usage.Share] = field(default_factory=dict)
+    """By kind of run."""
     user_kib: dict[str, float] = field(default_factory=dict)
     """Memory of one more user, by kind of connection."""
     growth: dict[str, usage.Growth] = field(default_factory=dict)
@@ -79,8 +80,9 @@ def _looking(
     found: Control, cores: Cores, server: nginx.Server, seconds: int
 ) -> dict[str, Callable[[], object]]:
     def share() -> object:
-        found.share = usage.share(cores, server, seconds=3 * seconds)
-        return found.share
+        for kind, run in usage.SHARES.items():
+            found.shares[kind] = usage.share(cores, server, run, seconds=3 * seconds)
+        return found.shares
 
     def memory() -> object:
         for kind, test in usage.MEMORY_TESTS.items():

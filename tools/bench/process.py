@@ -67,6 +67,15 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
 
 
+def exact_cpu_s(pid: int) -> float:
+    """As `cpu_s`, but to the nanosecond: of the threads that live; 0 when it is gone."""
+    used_ns = 0
+    for thread in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        with contextlib.suppress(OSError):
+            used_ns += int(thread.read_text().split()[0])
+    return used_ns / 1e9
+
+
 def anonymous_kib(pid: int) -> int:
     """Memory of a process of its own (not of files), in KiB; 0 when it is gone."""
     try:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from bench import cluster, nginx, process
 from bench.cores import Cores, pinned
+from bench.figures import nearest_rank
 from bench.generators import LOADS, last_json
 
 FEW_USERS: Final = 100
@@ -32,28 +36,56 @@ MEMORY_TESTS: Final = {
 GROWTH_TESTS: Final = {
     "one URL": "plain.py::TestPlain.test_get",
     "no URL twice": "features.py::TestFeatures.test_unique_url",
+    "no name twice": "reporting.py::TestReporting.test_unique_name",
 }
 WARM_SHARE: Final = 0.2
 """How much of a long run is its warm-up."""
 
 
 @dataclass(frozen=True)
+class Kind:
+    """A run whose use of the processor is measured."""
+
+    test: str
+    apart: bool
+    """Whether agent and broker are processes of their own, the store a file."""
+
+
+LITTLE: Final = "on an agent, 20 hits/s"
+SHARES: Final = {
+    "local": Kind("reporting.py::TestReporting.test_much", apart=False),
+    "on an agent": Kind("reporting.py::TestReporting.test_much", apart=True),
+    LITTLE: Kind("reporting.py::TestReporting.test_little", apart=True),
+}
+"""At full speed, unless they say otherwise."""
+
+
+@dataclass(frozen=True)
 class Share:
-    """Who used the processor in a run of 20 users."""
+    """Who used the processor in a run of 20 users, in seconds."""
 
     seconds: float
     users_s: float
     """User processes: the test, the requests, recording, and flushing what was recorded."""
+    flushes_s: float
+    """Of these, flushing."""
     control_s: float
     """Link, agent, broker and command line."""
+    longest_flush_ms: float
+    """Of all stretches for which a flush held the users, the longest but the last hundredth."""
     hits: int
     counted: int
     """By nginx."""
 
     @property
-    def control(self) -> float:
-        """The share of link, agent, broker and command line."""
-        return self.control_s / (self.control_s + self.users_s)
+    def reporting(self) -> float:
+        """The share of all that is not the load: link, agent, broker, command line, flushing."""
+        return (self.control_s + self.flushes_s) / (self.control_s + self.users_s)
+
+    @property
+    def control_cores(self) -> float:
+        """Processor seconds of link, agent, broker and command line in a second."""
+        return self.control_s / self.seconds
 
 
 @dataclass(frozen=True)
@@ -61,6 +93,8 @@ class Growth:
     """How memory grew from the warm-up of a long run to its end, in KiB, by process."""
 
     hits: int
+    counted: int
+    """By nginx."""
     kib: dict[str, int]
 
 
@@ -69,7 +103,7 @@ def _is_user_process(command: str) -> bool:
 
 
 def _is_link(command: str) -> bool:
-    return command.endswith("loadgrpc.runner.link")
+    return command.endswith("loadgrpc.runner.link") and "keeper.py" not in command
 
 
 def _environment(server: nginx.Server, *, https: bool = False) -> dict[str, str]:
@@ -110,33 +144,55 @@ def _run(
                     popen.kill()
 
 
-def share(cores: Cores, server: nginx.Server, *, seconds: int) -> Share:
-    """A run of 20 users at full speed: processor seconds while its users run."""
-    with nginx.Counter(server) as counter:
-        duration = ["-u", "20", "-d", str(seconds)]
-        with _run(cores, GROWTH_TESTS["one URL"], _environment(server), *duration) as popen:
-            before: dict[int, process.Process] = {}
-            after: dict[int, process.Process] = {}
-            began_s = 0.0
-            while popen.poll() is None and time.monotonic() < (began_s or 1e18) + seconds * 0.8:
-                time.sleep(LOOK_EVERY_S)
-                if not before and len(counter.counts) > 1 and counter.total > 0:
-                    time.sleep(seconds * 0.1)
-                    began_s = time.monotonic()
-                    before = {found.pid: found for found in process.tree(popen.pid)}
-                elif before:
-                    after = {found.pid: found for found in process.tree(popen.pid)} or after
-            took_s = time.monotonic() - began_s
-            output, _ = popen.communicate(timeout=seconds + END_S)
+def share(cores: Cores, server: nginx.Server, kind: Kind, *, seconds: int) -> Share:
+    """A run of 20 users: processor seconds while its users run."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+        flushes = folder / "flushes.json"
+        environment = {**_environment(server), "BENCH_FLUSHES": str(flushes)}
+        options = ["-u", "20", "-d", str(seconds), "--processes", "1"]
+        roots = []
+        if kind.apart:
+            broker = stack.enter_context(cluster.broker(folder, cores.load))
+            where = (folder, cores.load, broker.endpoint)
+            agent = stack.enter_context(cluster.agent(*where, environment))
+            options += ["-b", broker.endpoint]
+            roots = [broker.pid, agent.pid]
+        counter = stack.enter_context(nginx.Counter(server))
+        popen = stack.enter_context(_run(cores, kind.test, environment, *options))
+        roots.append(popen.pid)
+        while counter.total == 0:
+            if popen.poll() is not None:
+                raise RuntimeError(f"{kind.test} made no request")
+            time.sleep(LOOK_EVERY_S)
+        time.sleep(seconds * 0.2)  # what starts has started
+        began_s, before = time.monotonic(), _used_s(roots)
+        time.sleep(seconds * 0.7)
+        ended_s, after = time.monotonic(), _used_s(roots)
+        output, _ = popen.communicate(timeout=seconds + END_S)
+        holds = json.loads(flushes.read_text())
+    users_s, control_s = (now_s - then_s for now_s, then_s in zip(after, before, strict=True))
+    held_ns = np.array([ns for at_s, ns in holds if began_s <= at_s <= ended_s])
+    return Share(
+        seconds=ended_s - began_s,
+        users_s=users_s,
+        flushes_s=float(held_ns.sum()) / 1e9,
+        control_s=control_s,
+        longest_flush_ms=nearest_rank(held_ns, 0.99) / 1e6,
+        hits=int(last_json(output.decode())["hits"]["count"]),
+        counted=counter.total,
+    )
+
+
+def _used_s(roots: Sequence[int]) -> tuple[float, float]:
+    """Processor seconds so far of user processes, and of all others, among some trees."""
     users_s = control_s = 0.0
-    for pid, found in after.items():
-        used_s = found.cpu_s - (before[pid].cpu_s if pid in before else 0.0)
+    for found in (one for root in roots for one in process.tree(root)):
         if _is_user_process(found.command):
-            users_s += used_s
+            users_s += process.exact_cpu_s(found.pid)
         else:
-            control_s += used_s
-    summary = last_json(output.decode())
-    return Share(took_s, users_s, control_s, int(summary["hits"]["count"]), counter.total)
+            control_s += process.exact_cpu_s(found.pid)
+    return users_s, control_s
 
 
 def user_kib(cores: Cores, server: nginx.Server, test: str) -> float:
@@ -167,7 +223,7 @@ def growth(cores: Cores, server: nginx.Server, test: str, hits: int) -> Growth:
     """A long run on a real agent and broker, twenty users; all on one core."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-        environment = _environment(server)
+        environment = {**_environment(server), "BENCH_FLUSHES": str(folder / "flushes.json")}
         broker = stack.enter_context(cluster.broker(folder, cores.load))
         agent = stack.enter_context(cluster.agent(folder, cores.load, broker.endpoint, environment))
         counter = stack.enter_context(nginx.Counter(server))
@@ -182,8 +238,10 @@ def growth(cores: Cores, server: nginx.Server, test: str, hits: int) -> Growth:
             if "user process" in memory:
                 last = memory
             time.sleep(LOOK_EVERY_S)
+        output, _ = popen.communicate(timeout=END_S)
     grown = {name: last.get(name, 0) - kib for name, kib in warm.items()}
-    return Growth(counter.total, grown)
+    hits_told = int(last_json(output.decode())["hits"]["count"])
+    return Growth(hits_told, counter.total, grown)
 
 
 def _memory(broker: int, agent: int) -> dict[str, int]:

@@ -1,0 +1,83 @@
+"""What a broker keeps of a run that is not over, so that the next broker goes on with it.
+
+Rule: what follows from the plan, from the stored sources or from the stored batches is not
+in it. What is here is small, changes when a part or a cycle does, and is written before
+anybody is told.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from loadgrpc.broker.ledger import Ledger
+from loadgrpc.broker.run import ActiveRun, Part, Source
+from loadgrpc.broker.split import assignments
+from loadgrpc.model import AssignmentState, ExceptionInfo, Run, StopMode
+from loadgrpc.store import SourceProgress
+
+
+def to_bytes(run: ActiveRun) -> bytes:
+    """Where the parts of a run are."""
+    return json.dumps(
+        {
+            "cycle": run.cycle,
+            "cycle_start_time_ns": run.cycle_start_time_ns,
+            "stopping": run.stopping.name if run.stopping else None,
+            "parts": {
+                agent_id: {
+                    "hostname": part.hostname,
+                    "state": part.state.name,
+                    "reason": part.reason,
+                    "load_error": asdict(part.load_error) if part.load_error else None,
+                }
+                for agent_id, part in run.parts.items()
+            },
+        }
+    ).encode()
+
+
+def from_bytes(
+    stored: Run, request_id: str, kept: bytes | None, sources: list[SourceProgress]
+) -> ActiveRun:
+    """A run as it was kept, without its figures."""
+    state: dict[str, Any] = json.loads(kept) if kept else {"parts": {}}
+    run = ActiveRun(
+        stored,
+        [
+            _part(Part(assignment, hostname=""), state["parts"].get(assignment.agent_id))
+            for assignment in assignments(stored.plan, stored.run_id, stored.agent_ids)
+        ],
+        request_id=request_id,
+    )
+    if kept:
+        run.cycle = state["cycle"]
+        run.cycle_start_time_ns = state["cycle_start_time_ns"]
+        run.stopping = StopMode[state["stopping"]] if state["stopping"] else None
+    for progress in sources:
+        run.parts[progress.source.agent_id].sources[progress.source] = _source(progress)
+    for part in run.parts.values():
+        part.unsure = part.state is AssignmentState.STARTING and not part.sources
+    return run
+
+
+def _part(part: Part, kept: dict[str, Any] | None) -> Part:
+    if kept is not None:
+        part.hostname = kept["hostname"]
+        part.state = AssignmentState[kept["state"]]
+        part.reason = kept["reason"]
+        part.load_error = ExceptionInfo(**kept["load_error"]) if kept["load_error"] else None
+    return part
+
+
+def _source(progress: SourceProgress) -> Source:
+    ledger = Ledger(
+        received=progress.committed_sequence,
+        rejected=progress.rejected,
+        duplicates=progress.duplicates,
+        skipped=dict(progress.losses),
+        finished=progress.finished,
+    )
+    # Its streams ended with the broker before this one: any epoch is a new one.
+    return Source(progress.source, ledger=ledger, stored=ledger.copy())

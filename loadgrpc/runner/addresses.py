@@ -1,0 +1,160 @@
+"""Where hosts are: a user asks once for each, and goes to all of its addresses in turn.
+
+Requests asks for every connection, and of several addresses always takes the first that
+works, so that a load would be one of name servers first, and then of one server behind
+the name. Here a user remembers, and each user begins with another address.
+
+Rule: only what is asked and in which order things are tried is ours. A connection is tried
+at all addresses, as urllib3 does it, and what goes wrong is said in its words. Addresses
+that were written as numbers are not asked for at all. A name that was not found is asked
+for again.
+"""
+
+from __future__ import annotations
+
+import _socket
+import socket
+import sys
+from collections.abc import Callable
+from threading import Lock
+from typing import Any, Final
+
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    LocationParseError,
+    NameResolutionError,
+    NewConnectionError,
+)
+from urllib3.util import connection as urllib3_connection
+from urllib3.util.timeout import _DEFAULT_TIMEOUT
+
+from loadgrpc.runner.genuine import is_of
+
+MAX_HOSTS: Final = 256
+"""Hosts that a user remembers; over that, all are forgotten."""
+
+Address = tuple[int, int, int, str, Any]
+"""What getaddrinfo tells: family, type, protocol, canonical name, and where to connect to."""
+
+
+class _Host:
+    __slots__ = ("addresses", "asking", "turn")
+
+    def __init__(self, turn: int) -> None:
+        self.addresses: list[Address] = []
+        self.asking = Lock()
+        self.turn = turn
+
+
+def may_connect(new_conn: Callable[[], socket.socket]) -> bool:
+    """Whether a book can do what `new_conn` would.
+
+    Not for SOCKS, nor where one of the two functions that it stands for was replaced.
+    """
+    return is_of("urllib3.connection", new_conn) and is_of(
+        "urllib3.util.connection", urllib3_connection.create_connection
+    )
+
+
+class AddressBook:
+    """The addresses that one user knows."""
+
+    __slots__ = ("_begin", "_hosts")
+
+    def __init__(self, begin: int) -> None:
+        """Of each host's addresses, number `begin` comes first, counted round and round."""
+        self._begin = begin
+        self._hosts: dict[tuple[str, int], _Host] = {}
+
+    def connect(self, connection: HTTPConnection) -> socket.socket:
+        """What `HTTPConnection._new_conn` does; it raises what that raises."""
+        host = connection._dns_host  # noqa: SLF001 - with the dot at its end, if there is one
+        try:
+            addresses = self._addresses(host.strip("[]"), connection.port)
+            sock = _connect(addresses, connection)
+        except UnicodeError:
+            raise LocationParseError(f"'{host}', label empty or too long") from None
+        except socket.gaierror as error:
+            raise NameResolutionError(connection.host, connection, error) from error
+        except TimeoutError as error:
+            raise ConnectTimeoutError(
+                connection,
+                f"Connection to {connection.host} timed out. "
+                f"(connect timeout={connection.timeout})",
+            ) from error
+        except OSError as error:
+            raise NewConnectionError(
+                connection, f"Failed to establish a new connection: {error}"
+            ) from error
+        sys.audit("http.client.connect", connection, connection.host, connection.port)
+        return sock
+
+    def _addresses(self, name: str, port: int) -> list[Address]:
+        """Where to try, one after the other."""
+        host = self._hosts.get((name, port))
+        if host is None:
+            if numbers := _as_numbers(name, port):
+                return numbers
+            if len(self._hosts) >= MAX_HOSTS:
+                self._hosts.clear()
+            host = self._hosts[name, port] = _Host(self._begin)
+        if not host.addresses:
+            with host.asking:  # greenlets of one user ask once
+                if not host.addresses:
+                    host.addresses = _ask(name, port)
+        at = host.turn % len(host.addresses) if host.addresses else 0
+        host.turn += 1
+        return host.addresses[at:] + host.addresses[:at]
+
+
+def _ask(name: str, port: int) -> list[Address]:
+    name.encode("idna")  # getaddrinfo's own complaint would be another
+    family = urllib3_connection.allowed_gai_family()
+    return list(socket.getaddrinfo(name, port, family, socket.SOCK_STREAM))
+
+
+def _as_numbers(name: str, port: int) -> list[Address]:
+    """The addresses of a host that is written as numbers; nothing: it is a name.
+
+    No name server is asked. Under gevent, where every question is a thread's, this is the
+    more worth while.
+    """
+    family = urllib3_connection.allowed_gai_family()
+    try:
+        found = _socket.getaddrinfo(
+            name, port, family, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST
+        )
+    except (OSError, UnicodeError):
+        return []
+    return list(found)
+
+
+def _connect(addresses: list[Address], connection: HTTPConnection) -> socket.socket:
+    """A socket that is connected to the first of the addresses that can be reached.
+
+    As urllib3.util.connection.create_connection, which asks for addresses itself.
+    """
+    timeout: Any = connection.timeout
+    trouble: OSError | None = None
+    for family, kind, protocol, _, address in addresses:
+        sock = None
+        try:
+            sock = socket.socket(family, kind, protocol)
+            for option in connection.socket_options or ():
+                sock.setsockopt(*option)
+            if timeout is not _DEFAULT_TIMEOUT:
+                sock.settimeout(timeout)
+            if connection.source_address:
+                sock.bind(connection.source_address)
+            sock.connect(address)
+        except OSError as error:
+            trouble = error
+            if sock is not None:
+                sock.close()
+        else:
+            return sock
+    try:
+        raise trouble or OSError("getaddrinfo returns an empty list")
+    finally:
+        trouble = None  # or it and its traceback would hold each other

@@ -1,0 +1,13 @@
+"""Whether a function is still the one that its library came with.
+
+Rule: who has replaced a function of a library gets what they asked for; only what nobody
+has touched may be done in another way.
+"""
+
+from __future__ import annotations
+
+
+def is_of(module: str, function: object) -> bool:
+    """Whether a function or bound method was written in `module`; a wrapper of it was not."""
+    names: dict[str, object] = getattr(function, "__globals__", {})
+    return names.get("__name__") == module

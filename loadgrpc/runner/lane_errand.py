@@ -1,0 +1,61 @@
+"""What Requests is to do of a call that the fast lane does not bring to its end.
+
+Rule: Requests makes the call from its beginning, as it always does, and finds what the lane has
+done: answers that have come are handed to it instead of being asked for again, and the
+request after them is gone on with, or is captured to be learned from.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import requests
+from requests.adapters import BaseAdapter
+
+from loadgrpc.runner.lane_response import LaneResponse
+from loadgrpc.runner.wire import Call, Capture, Resumed
+
+
+class Errand(BaseAdapter):
+    """See the module. As an adapter, it hands over the answers that have come."""
+
+    def __init__(self, came: list[LaneResponse], then: Capture | Resumed | None) -> None:
+        super().__init__()
+        self.came = came
+        self.then = then
+        self._handed = 0
+        self._attached = False
+
+    @property
+    def has_answers(self) -> bool:
+        """Whether the next request of the call has been made by the lane, answer and all."""
+        return self._handed < len(self.came)
+
+    def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
+        """See BaseAdapter."""
+        answer = self.came[self._handed]
+        self._handed += 1
+        answer.request = request
+        return answer
+
+    def attach(self, call: Call) -> None:
+        """Lets the first request that Requests really makes be what the lane wants it to be."""
+        then = self.then
+        if then is None or self._attached:
+            return
+        self._attached = True
+        if isinstance(then, Capture):
+            call.capture = then
+        else:
+            call.resumed = then
+            call.wall_ns, call.start_ns = then.wall_ns, then.start_ns
+
+    def end(self) -> None:
+        """The call is over, however it ended."""
+        if isinstance(self.then, Resumed):
+            self.then.drop()
+        for answer in self.came:
+            answer.__dict__.pop("elapsed", None)  # what handing it over took is no time of it
+
+    def close(self) -> None:
+        """See BaseAdapter."""

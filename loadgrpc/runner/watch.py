@@ -1,0 +1,100 @@
+"""How a user process keeps up with its load: it watches itself, and tells once a second.
+
+Rule: the lag is what goes into the times of hits. A tick that was due is noticed when an
+answer would have been, by the look of the hub that also ends a hit.
+
+Every tick counts once, also when the process was held up and noticed it too late: held up for
+2 s it was 2 s late, 1.99 s late, and so on. What is told are the lags themselves, so that
+those of many seconds and processes can be added up.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from loadgrpc.clock import Clock
+from loadgrpc.model import MAX_GENERATOR_NS, MAX_LAGS, GeneratorState
+
+TICK_NS: Final = 10_000_000
+"""A hundred lags a second: enough for a 99th percentile, at a thousandth of a core."""
+TELL_NS: Final = 1_000_000_000
+
+
+class Watch:
+    """See the module. Between `begin` and `end`, `wake` is to be called at every tick."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        tell: Callable[[GeneratorState], None],
+        *,
+        process: int,
+        cpu_ns: Callable[[], int] = time.process_time_ns,
+    ) -> None:
+        self._clock = clock
+        self._tell = tell
+        self._process = process
+        self._cpu_ns = cpu_ns
+        self._collecting_ns = 0
+        self.due_ns = 0
+        """When the next tick is due."""
+        self._open(clock.monotonic_ns())
+
+    def _open(self, now_ns: int) -> None:
+        self._began_ns = now_ns
+        self._began_cpu_ns = self._cpu_ns()
+        self._lags_ns: list[int] = []
+        self._pauses = 0
+        self._paused_ns = 0
+        self._longest_ns = 0
+
+    def begin(self) -> None:
+        """Users begin to live."""
+        now_ns = self._clock.monotonic_ns()
+        self._open(now_ns)
+        self.due_ns = now_ns + TICK_NS
+
+    def wake(self, noticed_ns: int) -> None:
+        """A tick was due, and was noticed at that time: when a hit would have ended."""
+        self._note_lags(noticed_ns)
+        if noticed_ns - self._began_ns >= TELL_NS:
+            self._close(noticed_ns)
+
+    def end(self) -> None:
+        """All users have ended."""
+        now_ns = self._clock.monotonic_ns()
+        self._note_lags(now_ns)
+        if now_ns > self._began_ns:
+            self._close(now_ns)
+
+    def collected(self, phase: str, _: object) -> None:
+        """To be called by the garbage collector, when it starts and when it stops."""
+        now_ns = self._clock.monotonic_ns()
+        if phase == "start":
+            self._collecting_ns = now_ns
+            return
+        pause_ns = now_ns - self._collecting_ns
+        self._pauses += 1
+        self._paused_ns += pause_ns
+        self._longest_ns = max(self._longest_ns, pause_ns)
+
+    def _note_lags(self, now_ns: int) -> None:
+        lags_ns = range(now_ns - self.due_ns, -1, -TICK_NS)
+        self.due_ns += TICK_NS * len(lags_ns)
+        self._lags_ns += lags_ns[: MAX_LAGS - len(self._lags_ns)]
+
+    def _close(self, now_ns: int) -> None:
+        self._tell(
+            GeneratorState(
+                process=self._process,
+                elapsed_ns=min(now_ns - self._began_ns, MAX_GENERATOR_NS),
+                cpu_ns=self._cpu_ns() - self._began_cpu_ns,
+                lags_ns=tuple(min(lag_ns, MAX_GENERATOR_NS) for lag_ns in self._lags_ns),
+                gc_pauses=self._pauses,
+                gc_ns=self._paused_ns,
+                gc_max_ns=self._longest_ns,
+            )
+        )
+        self._open(now_ns)

@@ -1,0 +1,144 @@
+"""Whether the processes that make a load keep up with it.
+
+Rule: a second of a process is saturated when the 99th percentile of its lag is above 5 ms, or
+when it used more than 90 % of the processor time it can use. A second that is not whole,
+because its users have gone, counts as one in which nothing went on for the rest: a test that is
+over in 50 ms is not busy for a second.
+
+Laws, as the histogram's: merging commutes, associates, and empty stats change nothing. What
+has a worst keeps the first of several that are equal.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from loadgrpc.model import GeneratorFigures, GeneratorState
+from loadgrpc.stats.histogram import Histogram
+from loadgrpc.stats.hits import elapsed_figures
+
+MAX_LAG_NS: Final = 5_000_000
+"""What the 99th percentile of a second may be at most."""
+MAX_CPU: Final = 0.9
+"""How much of its processor time a process may use at most."""
+SECOND_NS: Final = 1_000_000_000
+
+
+def lag_p99_ns(state: GeneratorState) -> int:
+    """The 99th percentile of the lag, nearest-rank; what is missing of a second was on time."""
+    lags = sorted(state.lags_ns)
+    whole = max(len(lags), math.ceil(len(lags) * SECOND_NS / state.elapsed_ns))
+    at = -(-99 * whole // 100) - (whole - len(lags)) - 1
+    return lags[at] if at >= 0 and lags else 0
+
+
+def cpu_share(state: GeneratorState) -> float:
+    """How much it used of the processor time it can use."""
+    return _share(state.cpu_ns or 0, _could_ns(state))
+
+
+def _could_ns(state: GeneratorState) -> int:
+    return state.cores * max(state.elapsed_ns, SECOND_NS)
+
+
+def _share(cpu_ns: int, could_ns: int) -> float:
+    """At most 1: what clocks tell may be a little more."""
+    return min(1.0, cpu_ns / could_ns) if could_ns else 0.0
+
+
+@dataclass(slots=True)
+class _Process:
+    """Times of one process."""
+
+    elapsed_ns: int = 0
+    saturated_ns: int = 0
+    cpu_ns: int = 0
+    could_ns: int = 0
+    """What it could have used of the processor."""
+
+    def merge(self, other: _Process) -> None:
+        self.elapsed_ns += other.elapsed_ns
+        self.saturated_ns += other.saturated_ns
+        self.cpu_ns += other.cpu_ns
+        self.could_ns += other.could_ns
+
+    @property
+    def cpu(self) -> float:
+        """Its share, over all its seconds."""
+        return _share(self.cpu_ns, self.could_ns)
+
+
+@dataclass(slots=True)
+class GeneratorStats:
+    """What the states of some processes add up to."""
+
+    lag: Histogram = field(default_factory=Histogram)
+    worst_lag_ns: int = 0
+    worst_lag_end_ns: int | None = None
+    worst_cpu: float = 0.0
+    gc_pauses: int = 0
+    gc_ns: int = 0
+    gc_max_ns: int = 0
+    processes: dict[Hashable, _Process] = field(default_factory=dict)
+
+    def add(self, process: Hashable, state: GeneratorState, end_ns: int) -> bool:
+        """Adds what `process` told of a time that ended at `end_ns`; whether it was saturated."""
+        lag_ns, cpu = lag_p99_ns(state), cpu_share(state)
+        saturated = lag_ns > MAX_LAG_NS or cpu > MAX_CPU
+        if state.lags_ns:
+            self.lag.add(np.array(state.lags_ns, np.int64))
+            self._note_lag(lag_ns, end_ns)
+        self.worst_cpu = max(self.worst_cpu, cpu)
+        self._note_gc(state.gc_pauses, state.gc_ns, state.gc_max_ns)
+        self.processes.setdefault(process, _Process()).merge(
+            _Process(
+                elapsed_ns=state.elapsed_ns,
+                saturated_ns=state.elapsed_ns if saturated else 0,
+                cpu_ns=state.cpu_ns or 0,
+                could_ns=0 if state.cpu_ns is None else _could_ns(state),
+            )
+        )
+        return saturated
+
+    def merge(self, other: GeneratorStats) -> None:
+        """Adds all that was added to `other`."""
+        self.lag.merge(other.lag)
+        if other.worst_lag_end_ns is not None:
+            self._note_lag(other.worst_lag_ns, other.worst_lag_end_ns)
+        self.worst_cpu = max(self.worst_cpu, other.worst_cpu)
+        self._note_gc(other.gc_pauses, other.gc_ns, other.gc_max_ns)
+        for key, process in other.processes.items():
+            self.processes.setdefault(key, _Process()).merge(process)
+
+    def figures(self) -> GeneratorFigures | None:
+        """The figures; None when no process has told anything."""
+        if not self.processes:
+            return None
+        processes = self.processes.values()
+        return GeneratorFigures(
+            saturated_ns=max(process.saturated_ns for process in processes),
+            watched_ns=max(process.elapsed_ns for process in processes),
+            lag=elapsed_figures(self.lag),
+            worst_lag_ns=self.worst_lag_ns,
+            worst_lag_end_ns=self.worst_lag_end_ns,
+            cpu=max(process.cpu for process in processes),
+            worst_cpu=self.worst_cpu,
+            gc_pauses=self.gc_pauses,
+            gc_ns=self.gc_ns,
+            gc_max_ns=self.gc_max_ns,
+        )
+
+    def _note_lag(self, lag_ns: int, end_ns: int) -> None:
+        held = self.worst_lag_end_ns
+        if held is None or (lag_ns, -end_ns) > (self.worst_lag_ns, -held):
+            self.worst_lag_ns, self.worst_lag_end_ns = lag_ns, end_ns
+
+    def _note_gc(self, pauses: int, total_ns: int, longest_ns: int) -> None:
+        self.gc_pauses += pauses
+        self.gc_ns += total_ns
+        self.gc_max_ns = max(self.gc_max_ns, longest_ns)

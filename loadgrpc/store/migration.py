@@ -1,0 +1,92 @@
+"""From the schema a database has to the one of now.
+
+Rule: a step goes from one version to the next and says in SQL of its own what it changes, so
+that it stays what it was when `schema` goes on. All steps share one transaction: a database
+is of the old version or of the new one, and never between. There is no way back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import sqlalchemy as sa
+
+from loadgrpc.store.error import StoreError
+from loadgrpc.store.schema import META, METADATA, SCHEMA_VERSION
+
+_VERSION_NAME: Final = "schema_version"
+
+
+def prepare(connection: sa.Connection) -> None:
+    """Create the tables in an empty database, or bring them to the version of now.
+
+    Raises:
+        StoreError: it holds something else, or was written by a newer loadgrpc.
+    """
+    tables = sa.inspect(connection).get_table_names()
+    if not tables:
+        METADATA.create_all(connection, checkfirst=False)
+        version = {"name": _VERSION_NAME, "value": str(SCHEMA_VERSION)}
+        connection.execute(META.insert(), version)
+        return
+    found = _version(connection) if META.name in tables else None
+    if found is None:
+        raise StoreError("it is a database, but not one of loadgrpc: give loadgrpc one of its own")
+    if found > SCHEMA_VERSION:
+        raise StoreError(
+            f"it was written by a newer loadgrpc: its schema version is {found}, "
+            f"this loadgrpc knows {SCHEMA_VERSION}; start the newer loadgrpc, or give another store"
+        )
+    _migrate(connection, found)
+
+
+def _migrate(connection: sa.Connection, version: int) -> None:
+    """Take the steps from `version` on."""
+    if version == SCHEMA_VERSION:
+        return
+    for step in range(version, SCHEMA_VERSION):
+        _STEPS[step](connection)
+    changed = sa.update(META).where(META.c.name == _VERSION_NAME)
+    connection.execute(changed.values(value=str(SCHEMA_VERSION)))
+
+
+def _version(connection: sa.Connection) -> int | None:
+    """The schema version that the database says it has; None if it says none that can be."""
+    query = sa.select(META.c.value).where(META.c.name == _VERSION_NAME)
+    try:
+        with connection.begin_nested():  # a failed statement must not spoil the transaction
+            value = connection.scalar(query)
+    except sa.exc.DBAPIError:  # somebody else's table of that name
+        return None
+    return int(value) if isinstance(value, str) and value.isdecimal() and int(value) else None
+
+
+def _to_2(connection: sa.Connection) -> None:
+    """What a restart goes on from (rosters, epochs, checkpoints), and packed batches."""
+    binary = "BYTEA" if connection.dialect.name == "postgresql" else "BLOB"
+    checkpoints = (
+        "CREATE TABLE checkpoints ("
+        f"run_id TEXT NOT NULL, upto BIGINT NOT NULL, payload {binary} NOT NULL, "
+        "PRIMARY KEY (run_id), "
+        "FOREIGN KEY(run_id) REFERENCES runs (run_id) ON DELETE CASCADE)"
+    )
+    for statement in (
+        f"ALTER TABLE runs ADD COLUMN roster {binary}",
+        "ALTER TABLE sources ADD COLUMN epoch BIGINT DEFAULT '0' NOT NULL",
+        "ALTER TABLE sources ADD COLUMN produced BIGINT",
+        "ALTER TABLE sources ADD COLUMN losses JSON DEFAULT '{}' NOT NULL",
+        "ALTER TABLE batches ADD COLUMN packing SMALLINT DEFAULT '0' NOT NULL",
+        "ALTER TABLE batches ADD COLUMN size BIGINT DEFAULT '0' NOT NULL",
+        "UPDATE batches SET size = length(payload)",
+        "DROP INDEX batches_of_run",
+        "CREATE INDEX batches_of_run ON batches (run_id, batch_id, size)",
+        checkpoints,
+    ):
+        connection.exec_driver_sql(statement)
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("ALTER TABLE batches ALTER COLUMN payload SET STORAGE EXTERNAL")
+
+
+_STEPS: Final[dict[int, Callable[[sa.Connection], None]]] = {1: _to_2}
+"""From a version to the one after it."""
