@@ -13,7 +13,7 @@ DEV := $(VENV)/.installed-dev
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format protos bench clean
+.PHONY: help demo test check lint format protos bench faults clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -41,6 +41,9 @@ protos: $(DEV)  ## generate loadgrpc/v1/ from protos/
 
 bench: $(DEV)  ## measure loadgrpc and its peers, and write docs/benchmarks.md: an hour
 	PYTHONPATH=tools $(BIN)/python -m bench $(ARGS)
+
+faults: $(DEV)  ## kill, stop, cut off and fill up clusters, and see that hits are accounted for
+	PYTHONPATH=tools $(BIN)/python -m faults $(ARGS)
 
 clean:  ## remove all that make has made, .venv and .tools too
 	rm -rf $(VENV) .tools build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

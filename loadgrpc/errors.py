@@ -5,6 +5,7 @@
     ├── NotFound              no such run, source or runner
     ├── AlreadyExists         a request_id used for two plans
     ├── TooFewAgents          fewer agents are idle than a plan asks for
+    ├── RunNotOver            what was asked for needs a run that is over
     ├── Superseded            a newer stream of the same agent or source took over
     ├── NotAllowed            no valid token
     ├── Unavailable           the other side cannot be reached, or is going away
@@ -68,6 +69,12 @@ class TooFewAgents(LoadgrpcError):
     """Fewer agents are idle than a plan asks for."""
 
     reason = "TOO_FEW_AGENTS"
+
+
+class RunNotOver(LoadgrpcError):
+    """What was asked for needs a run that is over."""
+
+    reason = "RUN_NOT_OVER"
 
 
 class Superseded(LoadgrpcError):

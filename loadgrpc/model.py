@@ -339,6 +339,10 @@ class AgentFigures:
     reason: str = ""
     load_error: ExceptionInfo | None = None
     generator: GeneratorFigures | None = None
+    users: int = 0
+    """The users it was to live: those of its largest cycle."""
+    end_time_ns: int | None = None
+    """When its part ended, or it was last heard from (wall clock); None: it goes on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -359,6 +363,8 @@ class Accounting:
     duplicates: int = 0
     rejected: int = 0
     losses: tuple[Loss, ...] = ()
+    mismatches: tuple[str, ...] = ()
+    """Where counted hits differ from those a runner says it made, as sentences."""
 
     @property
     def lost(self) -> int:
@@ -417,6 +423,15 @@ class Progress:
     """Whether a process that makes the load cannot keep up just now."""
 
 
+@dataclass(frozen=True)
+class News:
+    """What a watcher of a run is told: a change of its state, or figures."""
+
+    sequence: int
+    """The number of the change, from 1; of figures, that of the newest change before them."""
+    update: Run | Progress
+
+
 @dataclass(frozen=True, kw_only=True)
 class BrokerInfo:
     """A broker about itself."""
@@ -428,3 +443,5 @@ class BrokerInfo:
     start_time_ns: int
     agents: int
     active_runs: int
+    store_trouble: str = ""
+    """Why the store takes no writes for now; empty: it does."""

@@ -17,6 +17,7 @@ EXIT_CODES: Final[dict[type[errors.LoadgrpcError], int]] = {
     errors.NotFound: verdict.USAGE,
     errors.AlreadyExists: verdict.USAGE,
     errors.TooFewAgents: verdict.UNREACHABLE,
+    errors.RunNotOver: verdict.USAGE,
     errors.Superseded: verdict.UNREACHABLE,
     errors.NotAllowed: verdict.UNREACHABLE,
     errors.Unavailable: verdict.UNREACHABLE,

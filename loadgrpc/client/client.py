@@ -10,7 +10,7 @@ import grpc
 import grpc.aio
 
 from loadgrpc.errors import Unavailable
-from loadgrpc.model import Agent, BrokerInfo, Plan, Progress, Run, StopMode, Summary
+from loadgrpc.model import Agent, BrokerInfo, News, Plan, Run, StopMode, Summary
 from loadgrpc.protocol import convert, status
 from loadgrpc.protocol.transport import new_channel
 from loadgrpc.v1 import control_pb2, control_pb2_grpc
@@ -80,15 +80,16 @@ class Client:
         request = control_pb2.GetRunRequest(run_id=run_id)
         return convert.run_from_proto((await _called(self._control.GetRun, request)).run)
 
-    async def watch_run(self, run_id: str) -> AsyncIterator[Run | Progress]:
-        """The run, then its changes, and its figures once a second; ends after its end."""
-        call = self._control.WatchRun(control_pb2.WatchRunRequest(run_id=run_id))
+    async def watch_run(self, run_id: str, *, after: int | None = None) -> AsyncIterator[News]:
+        """The run, then its changes, and its figures once a second; ends after its end.
+
+        With `after`, the last sequence that was seen, only changes after it come, each of
+        them; 0: all from the beginning.
+        """
+        call = self._control.WatchRun(control_pb2.WatchRunRequest(run_id=run_id, after=after))
         try:
             async for response in call:
-                if response.WhichOneof("update") == "run":
-                    yield convert.run_from_proto(response.run)
-                else:
-                    yield convert.progress_from_proto(response.progress)
+                yield convert.news_from_proto(response)
         except grpc.aio.AioRpcError as error:
             raise status.from_rpc_error(error) from error
         finally:
@@ -104,6 +105,20 @@ class Client:
         request = control_pb2.GetSummaryRequest(run_id=run_id)
         response = await _called(self._control.GetSummary, request)
         return convert.summary_from_proto(response.summary)
+
+    async def delete_run(self, run_id: str) -> None:
+        """Deletes a run with all that is kept of it. RunNotOver: it goes on."""
+        await _called(self._control.DeleteRun, control_pb2.DeleteRunRequest(run_id=run_id))
+
+    async def purge_runs(self, older_than_s: float = 0.0) -> list[str]:
+        """Deletes the runs that ended longer ago than this; their ids, the oldest first.
+
+        It takes as long as it takes: a time-out of this call is the caller's to set.
+        """
+        older_than = convert.seconds_to_proto(older_than_s)
+        request = control_pb2.PurgeRunsRequest(older_than=older_than)
+        response = await _called(self._control.PurgeRuns, request, timeout_s=None)
+        return list(response.run_ids)
 
     async def list_runs(self, *, page_size: int = 0, page_token: str = "") -> tuple[list[Run], str]:
         """A page of runs, the newest first, and the token of the next; empty: the last."""
@@ -122,8 +137,8 @@ class Client:
         return convert.broker_from_proto(response)
 
 
-async def _called(method: Any, request: Any) -> Any:
+async def _called(method: Any, request: Any, *, timeout_s: float | None = CALL_TIMEOUT_S) -> Any:
     try:
-        return await method(request, timeout=CALL_TIMEOUT_S)
+        return await method(request, timeout=timeout_s)
     except grpc.aio.AioRpcError as error:
         raise status.from_rpc_error(error) from error

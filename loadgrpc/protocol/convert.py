@@ -310,6 +310,7 @@ def broker_to_proto(broker: model.BrokerInfo) -> control_pb2.GetBrokerResponse:
         start_time=timestamp_to_proto(broker.start_time_ns),
         agents=broker.agents,
         active_runs=broker.active_runs,
+        store_trouble=broker.store_trouble,
     )
 
 
@@ -323,6 +324,7 @@ def broker_from_proto(message: control_pb2.GetBrokerResponse) -> model.BrokerInf
         start_time_ns=timestamp_from_proto(message.start_time),
         agents=message.agents,
         active_runs=message.active_runs,
+        store_trouble=message.store_trouble,
     )
 
 
@@ -498,6 +500,21 @@ def _generator_from_proto(
     )
 
 
+def news_to_proto(news: model.News) -> control_pb2.WatchRunResponse:
+    """News of a run as their message."""
+    update = news.update
+    if isinstance(update, model.Run):
+        return control_pb2.WatchRunResponse(sequence=news.sequence, run=run_to_proto(update))
+    return control_pb2.WatchRunResponse(sequence=news.sequence, progress=progress_to_proto(update))
+
+
+def news_from_proto(message: control_pb2.WatchRunResponse) -> model.News:
+    """News of a run from their message."""
+    if message.WhichOneof("update") == "run":
+        return model.News(message.sequence, run_from_proto(message.run))
+    return model.News(message.sequence, progress_from_proto(message.progress))
+
+
 def progress_to_proto(progress: model.Progress) -> control_pb2.RunProgress:
     """Live figures as their message."""
     return control_pb2.RunProgress(
@@ -582,6 +599,8 @@ def summary_to_proto(summary: model.Summary) -> run_pb2.RunSummary:
                 reason=agent.reason,
                 load_error=exception_to_proto(agent.load_error) if agent.load_error else None,
                 generator=_generator_to_proto(agent.generator),
+                users=agent.users,
+                end_time=_optional_timestamp(agent.end_time_ns),
             )
             for agent in summary.agents
         ],
@@ -600,6 +619,7 @@ def summary_to_proto(summary: model.Summary) -> run_pb2.RunSummary:
                 )
                 for loss in accounting.losses
             ],
+            mismatches=accounting.mismatches,
         ),
         generator=_generator_to_proto(summary.generator),
     )
@@ -652,6 +672,8 @@ def summary_from_proto(message: run_pb2.RunSummary) -> model.Summary:
                     exception_from_proto(agent.load_error) if agent.HasField("load_error") else None
                 ),
                 generator=_generator_from_proto(agent),
+                users=agent.users,
+                end_time_ns=_time_or_none(agent, "end_time"),
             )
             for agent in message.agents
         ),
@@ -669,6 +691,7 @@ def summary_from_proto(message: run_pb2.RunSummary) -> model.Summary:
                 )
                 for loss in message.accounting.losses
             ),
+            mismatches=tuple(message.accounting.mismatches),
         ),
         generator=_generator_from_proto(message),
     )
@@ -693,6 +716,7 @@ def _optional_timestamp(wall_ns: int | None) -> timestamp_pb2.Timestamp | None:
 
 
 def _time_or_none(
-    message: run_pb2.Run | run_pb2.RunSummary | run_pb2.GeneratorFigures, field: str
+    message: run_pb2.Run | run_pb2.RunSummary | run_pb2.AgentFigures | run_pb2.GeneratorFigures,
+    field: str,
 ) -> int | None:
     return timestamp_from_proto(getattr(message, field)) if message.HasField(field) else None

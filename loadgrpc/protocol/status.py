@@ -32,14 +32,14 @@ TABLE: Final[dict[type[errors.LoadgrpcError], grpc.StatusCode]] = {
     errors.NotFound: grpc.StatusCode.NOT_FOUND,
     errors.AlreadyExists: grpc.StatusCode.ALREADY_EXISTS,
     errors.TooFewAgents: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.RunNotOver: grpc.StatusCode.FAILED_PRECONDITION,
     errors.Superseded: grpc.StatusCode.ABORTED,
     errors.NotAllowed: grpc.StatusCode.UNAUTHENTICATED,
     errors.Unavailable: grpc.StatusCode.UNAVAILABLE,
     errors.TestNotLoaded: grpc.StatusCode.FAILED_PRECONDITION,
 }
-"""Each error and its status. Total over the tree, and one to one (a test sees to it)."""
-
-_BY_CODE: Final = {code: error for error, code in TABLE.items()}
+"""Each error and its status. Total over the tree (a test sees to it); where two share a code, the
+reason tells them apart."""
 
 
 def code_of(error: errors.LoadgrpcError) -> grpc.StatusCode:
@@ -103,12 +103,21 @@ def from_rpc_error(error: grpc.RpcError) -> errors.LoadgrpcError:
         # Not the other side's word: a write on a stream that has just ended gets this from
         # gRPC itself, and the stream's own status is lost.
         return errors.Unavailable(details)
-    kind = _BY_CODE.get(code)
-    if kind is errors.TooFewAgents and not details_of(error):
-        kind = None  # gRPC's own: a message over the limit, say
+    kind = _kind(code, error)
     if kind is None:
         return errors.LoadgrpcError(f"{code.name}: {details}")
     return kind(details)
+
+
+def _kind(code: grpc.StatusCode, error: grpc.RpcError) -> type[errors.LoadgrpcError] | None:
+    """The error of the table that a status stands for; None: it is gRPC's own."""
+    kinds = [kind for kind, its_code in TABLE.items() if its_code is code]
+    if kinds == [errors.TooFewAgents]:
+        return kinds[0] if details_of(error) else None  # a message over the limit, say
+    if len(kinds) > 1:
+        reason = _reason(error)
+        kinds = [kind for kind in kinds if kind.reason == reason]
+    return kinds[0] if kinds else None
 
 
 def details_of(error: grpc.RpcError) -> Sequence[Any]:
@@ -118,6 +127,16 @@ def details_of(error: grpc.RpcError) -> Sequence[Any]:
     status = rpc_status.from_call(error)
     details: Sequence[Any] = status.details if status else ()
     return details
+
+
+def _reason(error: grpc.RpcError) -> str:
+    from google.rpc import error_details_pb2  # noqa: PLC0415 - as in to_status
+
+    info = error_details_pb2.ErrorInfo()
+    for detail in details_of(error):
+        if detail.Is(info.DESCRIPTOR) and detail.Unpack(info):
+            return info.reason
+    return ""
 
 
 def _violations(error: grpc.RpcError) -> list[errors.Violation]:

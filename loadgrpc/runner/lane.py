@@ -39,7 +39,7 @@ from loadgrpc.runner.lane_answer import Incoming
 from loadgrpc.runner.lane_circumstances import depend_on_path, note
 from loadgrpc.runner.lane_depot import Depot
 from loadgrpc.runner.lane_errand import Errand
-from loadgrpc.runner.lane_response import LaneResponse
+from loadgrpc.runner.lane_response import LaneResponse, Sent, request_like
 from loadgrpc.runner.lane_template import Headers, Lesson, Place, Template, headers_of
 from loadgrpc.runner.line import Line
 from loadgrpc.runner.wire import HitSink, MeasuredPool, Resumed
@@ -103,22 +103,25 @@ class Lane:
                 template = None
             if template is None:
                 lesson = self._lesson(session, key, target, full_url, body, common)
-                return None, Errand([], lesson)
+                return None, Errand([], lesson, None)
         except Exception:  # noqa: BLE001 - whatever is wrong, Requests says so in its own words
             return None, None
         line = template.depot.line(self._clock)
         if line is None:  # Requests has to open one
             return None, None
         common = template.headers
+        sent = template.prepared, template.changed, body
         answer, resumed = self._exchange(
-            template, line, target, body, full_url, name, timeouts, wall_ns, start_ns
+            template, line, target, sent, full_url, name, timeouts, wall_ns, start_ns
         )
-        if answer is None or not (answer.location is None or allow_redirects):
-            # Without redirects, Requests says what the next request would be.
-            return None, Errand([] if answer is None else [answer], resumed)
-        if answer.location is None:
-            return answer, None
-        return self._redirected(session, template, common, answer, origin, body, name, timeouts)
+        if answer is None:
+            return None, Errand([], resumed, request_like(full_url, sent))
+        came: list[LaneResponse] = [answer]
+        then: Lesson | Resumed | None = None
+        if answer.location is not None and allow_redirects:
+            then = self._follow(session, template, common, came, origin, body, name, timeouts)
+        last = came[-1]
+        return (last, None) if last.location is None else (None, Errand(came, then, answer.request))
 
     def _lesson(  # noqa: PLR0917 - all that a request is about
         self,
@@ -137,58 +140,54 @@ class Lane:
         hidden = arguments.names(own) | ({"authorization"} if session.auth else set())
         return Lesson(self._templates, key, target, url, body, circumstances, hidden, common.copy())
 
-    def _redirected(  # noqa: PLR0917 - all that a step may depend on
+    def _follow(  # noqa: PLR0917 - all that a step may depend on
         self,
         session: Session,
         template: Template,
         common: Headers,
-        answer: LaneResponse,
+        came: list[LaneResponse],
         origin: str,
         body: bytes | None,
         name: str | None,
         timeouts: Timeouts,
-    ) -> tuple[LaneResponse | None, Errand | None]:
-        """Follows redirects for as long as they are plain; `common` is what went with the first.
+    ) -> Lesson | Resumed | None:
+        """Follows a redirect, adding to the answers that came, for as long as all is plain.
 
-        As `request`: with None comes what Requests is to go on with.
+        `common` are the session's headers as they went with the first request. When the last
+        answer redirects, Requests has to go on, with what is returned.
         """
-        came: list[LaneResponse] = []
         circumstances = template.circumstances
-        while answer.location is not None:
+        while (location := came[-1].location) is not None:
             wall_ns, start_ns = self._clock.wall_ns(), self._clock.monotonic_ns()
-            came.append(answer)
-            then: Lesson | Resumed | None = None
             try:
-                origin, target, url = arguments.split_location(answer.location, origin)
-                key = (answer.status_code, origin, _path_for_cookies(session, target))
+                origin, target, url = arguments.split_location(location, origin)
+                key = (came[-1].status_code, origin, _path_for_cookies(session, target))
                 if len(came) > session.max_redirects or not circumstances.hold_for_a_redirect(
                     session, origin
                 ):
-                    break
+                    return None
                 step = template.steps.get(key)
             except Exception:  # noqa: BLE001 - as in `request`
-                break
+                return None
             if step is None or not (step.depot.is_open() and step.follow(common)):
-                then = Lesson(
+                return Lesson(
                     template.steps, key, target, url, body, circumstances, template.own, common
                 )
-                break
             line = step.depot.line(self._clock)
             if line is None:
-                break
+                return None
             template, body = step, body if step.sends_body else None
-            found, then = self._exchange(
-                template, line, target, body, url, name, timeouts, wall_ns, start_ns
+            sent = template.prepared, template.changed, body
+            answer, resumed = self._exchange(
+                template, line, target, sent, url, name, timeouts, wall_ns, start_ns
             )
-            if found is None:
-                break
-            if len(came) > 1:
-                answer.lead_to(found)
-            answer = found
+            if answer is None:
+                return resumed
             answer.history = came.copy()
-        else:
-            return answer, None
-        return None, Errand(came, then)
+            if len(came) > 1:  # of the first, Requests does not say what came of it
+                came[-1].lead_to(answer)
+            came.append(answer)
+        return None
 
     def learn(self, errand: Errand, answer: requests.Response) -> None:
         """Makes a template of what Requests did, when it can be repeated."""
@@ -244,7 +243,7 @@ class Lane:
         template: Template,
         line: Line,
         target: bytes,
-        body: bytes | None,
+        sent: Sent,
         url: str,
         name: str | None,
         timeouts: Timeouts,
@@ -253,8 +252,8 @@ class Lane:
     ) -> tuple[LaneResponse | None, Resumed | None]:
         """Sends and receives; no answer: Requests goes on from what was received."""
         send_timeout_s, timeout_s = timeouts
+        body = sent[2]
         message = template.head(target, body)
-        request = template.prepared, template.changed, body  # the template may change meanwhile
         answer = Incoming()
         sending: OSError | None = None
         trouble: OSError | None = None
@@ -275,9 +274,8 @@ class Lane:
             raise
         if answer.content is None:
             received = answer.head + answer.came
-            sent = line.sent
             return None, Resumed(
-                line.connection, received, sent, sending, trouble, wall_ns, start_ns
+                line.connection, received, line.sent, sending, trouble, wall_ns, start_ns
             )
         if answer.meaning.stays and template.depot.is_open():
             template.depot.lines.append(line)
@@ -286,7 +284,7 @@ class Lane:
         times = wall_ns, start_ns, line.received_ns
         self._tell(template, url, name, answer, times, line.sent)
         adapter = template.circumstances.adapter
-        return LaneResponse(answer, url, answer.first_ns - start_ns, request, adapter), None
+        return LaneResponse(answer, url, answer.first_ns - start_ns, sent, adapter), None
 
     def _tell(  # noqa: PLR0917 - keywords cost time, once per request
         self,

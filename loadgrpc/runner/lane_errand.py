@@ -1,7 +1,7 @@
 """What Requests is to do of a call that the fast lane does not bring to its end.
 
-Rule: Requests makes the call from its beginning, as it always does, and finds what the lane has
-done: answers that have come are handed to it instead of being asked for again, and the
+Rule: Requests sends the call from its first request on, as it always does, and finds what the
+lane has done: answers that have come are handed to it instead of being asked for again, and the
 request after them is gone on with, or is captured to be learned from.
 """
 
@@ -19,10 +19,17 @@ from loadgrpc.runner.wire import Call, Capture, Resumed
 class Errand(BaseAdapter):
     """See the module. As an adapter, it hands over the answers that have come."""
 
-    def __init__(self, came: list[LaneResponse], then: Capture | Resumed | None) -> None:
+    def __init__(
+        self,
+        came: list[LaneResponse],
+        then: Capture | Resumed | None,
+        request: requests.PreparedRequest | None,
+    ) -> None:
         super().__init__()
         self.came = came
         self.then = then
+        self.request = request
+        """The first request, as it was sent; None: it was not."""
         self._handed = 0
         self._attached = False
 

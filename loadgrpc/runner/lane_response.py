@@ -114,11 +114,11 @@ class LaneResponse(requests.Response):
     @_Lazy
     def request(self) -> requests.PreparedRequest:
         """See requests.Response: its own, to be changed at will."""
-        return _request(self._came[0], self._came[4])
+        return request_like(self._came[0], self._came[4])
 
     @_Lazy
     def _next(self) -> requests.PreparedRequest | None:
-        return None if self._then is None else _request(*self._then)
+        return None if self._then is None else request_like(*self._then)
 
     def lead_to(self, answer: LaneResponse) -> None:
         """Notes what came of it: Requests tells the next request of all steps but the first."""
@@ -159,7 +159,8 @@ class LaneResponse(requests.Response):
         return requests.Response, (), self.__getstate__()
 
 
-def _request(url: str, sent: Sent) -> requests.PreparedRequest:
+def request_like(url: str, sent: Sent) -> requests.PreparedRequest:
+    """A request as it was sent, which nobody else has."""
     template, changed, body = sent
     prepared = template.copy()
     prepared.hooks = {event: list(hooks) for event, hooks in template.hooks.items()}

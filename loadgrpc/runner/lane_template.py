@@ -10,6 +10,7 @@ import re
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
+from requests.cookies import RequestsCookieJar
 from requests.models import PreparedRequest
 from requests.structures import CaseInsensitiveDict
 from urllib3.util import SKIP_HEADER
@@ -25,6 +26,9 @@ _HEADER_VALUE: Final = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 _NEVER_FOLLOWED: Final = frozenset({"host", "content-length", "transfer-encoding", "cookie"})
 """Headers of which more depends than their own line."""
 
+_NO_COOKIES: Final = RequestsCookieJar()
+_NO_HOOKS: Final[dict[str, list[Any]]] = {"response": []}
+
 Headers = OrderedDict[str, Any]
 """A session's headers: names and values by names in small letters."""
 Place = dict[tuple[Any, ...], "Template"]
@@ -37,6 +41,24 @@ def headers_of(session_headers: Any) -> Headers:
         store: Headers = session_headers._store  # type: ignore[attr-defined]  # noqa: SLF001 - copying costs more than all else
         return store
     return OrderedDict(session_headers)
+
+
+def _kept(prepared: PreparedRequest) -> PreparedRequest:
+    """A copy, as the test may change the one that it has.
+
+    Nobody changes this one, and there is one for each user: it shares what it can.
+    """
+    kept: Any = prepared.copy()
+    headers: Any = kept.headers
+    if type(prepared.headers) is CaseInsensitiveDict:
+        headers._store = headers_of(prepared.headers).copy()  # noqa: SLF001 - of the same pairs
+    if type(kept._cookies) is RequestsCookieJar and not len(kept._cookies):  # noqa: SLF001
+        kept._cookies = _NO_COOKIES  # noqa: SLF001
+    kept.hooks = {event: list(hooks) for event, hooks in prepared.hooks.items()}
+    if kept.hooks == _NO_HOOKS:
+        kept.hooks = _NO_HOOKS
+    copied: PreparedRequest = kept
+    return copied
 
 
 class Lesson(Capture):
@@ -85,8 +107,7 @@ class Template:
         self, lesson: Lesson, depot: Depot, prepared: PreparedRequest, sent: bytes | None
     ) -> None:
         self.method = str(prepared.method)
-        self.prepared = prepared.copy()  # the test may change the one that it has
-        self.prepared.hooks = {event: list(hooks) for event, hooks in prepared.hooks.items()}
+        self.prepared = _kept(prepared)
         self.changed: dict[str, str] = {}
         """Values of the session's headers that are others now than in `prepared`."""
         self.depot = depot

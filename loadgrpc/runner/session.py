@@ -105,24 +105,33 @@ class Session(requests.Session):
         token = None if name is None and _NAME.get() is None else _NAME.set(name)
         outer = _ERRAND.set(errand)
         try:
-            answer = super().request(
-                method,
-                url,
-                params=params,
-                data=data,
-                headers=headers,
-                cookies=cookies,
-                files=files,
-                auth=auth,
-                timeout=timeout,
-                allow_redirects=allow_redirects,
-                proxies=proxies,
-                hooks=hooks,
-                stream=stream,
-                verify=verify,
-                cert=cert,
-                json=json,
-            )
+            if errand is not None and errand.request is not None:
+                # What `request` does with a request that it has prepared.
+                settings = self.merge_environment_settings(
+                    errand.request.url or "", {}, stream, verify, cert
+                )
+                answer = self.send(
+                    errand.request, timeout=timeout, allow_redirects=allow_redirects, **settings
+                )
+            else:
+                answer = super().request(
+                    method,
+                    url,
+                    params=params,
+                    data=data,
+                    headers=headers,
+                    cookies=cookies,
+                    files=files,
+                    auth=auth,
+                    timeout=timeout,
+                    allow_redirects=allow_redirects,
+                    proxies=proxies,
+                    hooks=hooks,
+                    stream=stream,
+                    verify=verify,
+                    cert=cert,
+                    json=json,
+                )
         finally:
             _ERRAND.reset(outer)
             if token is not None:

@@ -562,7 +562,7 @@ def measure_manager(manager: PoolManager) -> None:
 
 
 @cache
-def _measured_pools(classes: tuple[tuple[str, type[Any]], ...]) -> MeasuredPools:
+def _measured_pools(classes: tuple[tuple[str, Any], ...]) -> MeasuredPools:
     return MeasuredPools({scheme: measured_pool(pool_class) for scheme, pool_class in classes})
 
 

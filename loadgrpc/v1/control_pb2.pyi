@@ -75,18 +75,22 @@ class ListRunsResponse(_message.Message):
     def __init__(self, runs: _Optional[_Iterable[_Union[_run_pb2.Run, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class WatchRunRequest(_message.Message):
-    __slots__ = ("run_id",)
+    __slots__ = ("run_id", "after")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
     run_id: str
-    def __init__(self, run_id: _Optional[str] = ...) -> None: ...
+    after: int
+    def __init__(self, run_id: _Optional[str] = ..., after: _Optional[int] = ...) -> None: ...
 
 class WatchRunResponse(_message.Message):
-    __slots__ = ("run", "progress")
+    __slots__ = ("run", "progress", "sequence")
     RUN_FIELD_NUMBER: _ClassVar[int]
     PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     run: _run_pb2.Run
     progress: RunProgress
-    def __init__(self, run: _Optional[_Union[_run_pb2.Run, _Mapping]] = ..., progress: _Optional[_Union[RunProgress, _Mapping]] = ...) -> None: ...
+    sequence: int
+    def __init__(self, run: _Optional[_Union[_run_pb2.Run, _Mapping]] = ..., progress: _Optional[_Union[RunProgress, _Mapping]] = ..., sequence: _Optional[int] = ...) -> None: ...
 
 class RunProgress(_message.Message):
     __slots__ = ("elapsed", "fraction", "cycle", "cycles", "users", "hits", "failed_hits", "rate", "p50", "p95", "iterations", "agents", "saturated")
@@ -144,6 +148,28 @@ class GetSummaryResponse(_message.Message):
     summary: _run_pb2.RunSummary
     def __init__(self, summary: _Optional[_Union[_run_pb2.RunSummary, _Mapping]] = ...) -> None: ...
 
+class DeleteRunRequest(_message.Message):
+    __slots__ = ("run_id",)
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    run_id: str
+    def __init__(self, run_id: _Optional[str] = ...) -> None: ...
+
+class DeleteRunResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class PurgeRunsRequest(_message.Message):
+    __slots__ = ("older_than",)
+    OLDER_THAN_FIELD_NUMBER: _ClassVar[int]
+    older_than: _duration_pb2.Duration
+    def __init__(self, older_than: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class PurgeRunsResponse(_message.Message):
+    __slots__ = ("run_ids",)
+    RUN_IDS_FIELD_NUMBER: _ClassVar[int]
+    run_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, run_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+
 class ListAgentsRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
@@ -179,7 +205,7 @@ class GetBrokerRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetBrokerResponse(_message.Message):
-    __slots__ = ("version", "pid", "hostname", "store", "start_time", "agents", "active_runs")
+    __slots__ = ("version", "pid", "hostname", "store", "start_time", "agents", "active_runs", "store_trouble")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
     HOSTNAME_FIELD_NUMBER: _ClassVar[int]
@@ -187,6 +213,7 @@ class GetBrokerResponse(_message.Message):
     START_TIME_FIELD_NUMBER: _ClassVar[int]
     AGENTS_FIELD_NUMBER: _ClassVar[int]
     ACTIVE_RUNS_FIELD_NUMBER: _ClassVar[int]
+    STORE_TROUBLE_FIELD_NUMBER: _ClassVar[int]
     version: str
     pid: int
     hostname: str
@@ -194,4 +221,5 @@ class GetBrokerResponse(_message.Message):
     start_time: _timestamp_pb2.Timestamp
     agents: int
     active_runs: int
-    def __init__(self, version: _Optional[str] = ..., pid: _Optional[int] = ..., hostname: _Optional[str] = ..., store: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., agents: _Optional[int] = ..., active_runs: _Optional[int] = ...) -> None: ...
+    store_trouble: str
+    def __init__(self, version: _Optional[str] = ..., pid: _Optional[int] = ..., hostname: _Optional[str] = ..., store: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., agents: _Optional[int] = ..., active_runs: _Optional[int] = ..., store_trouble: _Optional[str] = ...) -> None: ...

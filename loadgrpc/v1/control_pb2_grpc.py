@@ -70,6 +70,16 @@ class ControlServiceStub(object):
                 request_serializer=loadgrpc_dot_v1_dot_control__pb2.GetSummaryRequest.SerializeToString,
                 response_deserializer=loadgrpc_dot_v1_dot_control__pb2.GetSummaryResponse.FromString,
                 _registered_method=True)
+        self.DeleteRun = channel.unary_unary(
+                '/loadgrpc.v1.ControlService/DeleteRun',
+                request_serializer=loadgrpc_dot_v1_dot_control__pb2.DeleteRunRequest.SerializeToString,
+                response_deserializer=loadgrpc_dot_v1_dot_control__pb2.DeleteRunResponse.FromString,
+                _registered_method=True)
+        self.PurgeRuns = channel.unary_unary(
+                '/loadgrpc.v1.ControlService/PurgeRuns',
+                request_serializer=loadgrpc_dot_v1_dot_control__pb2.PurgeRunsRequest.SerializeToString,
+                response_deserializer=loadgrpc_dot_v1_dot_control__pb2.PurgeRunsResponse.FromString,
+                _registered_method=True)
         self.ListAgents = channel.unary_unary(
                 '/loadgrpc.v1.ControlService/ListAgents',
                 request_serializer=loadgrpc_dot_v1_dot_control__pb2.ListAgentsRequest.SerializeToString,
@@ -116,9 +126,11 @@ class ControlServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def WatchRun(self, request, context):
-        """WatchRun sends the run as it is, then every change of its state, and its figures
-        once a second; after the final state the stream ends with OK. A slow reader misses
-        figures, never states. NOT_FOUND: no such run.
+        """WatchRun sends the run as it is and its figures, then every change of its state, and
+        its figures once a second; after the final state the stream ends with OK. A slow
+        reader misses figures, never states. A watcher whose stream broke names the last
+        `sequence` it has seen in `after`, and goes on from there, even if the broker was
+        started anew meanwhile. NOT_FOUND: no such run.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -140,6 +152,24 @@ class ControlServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DeleteRun(self, request, context):
+        """DeleteRun deletes a run that is over, with everything that is kept of it, its
+        request_id included. FAILED_PRECONDITION (RUN_NOT_OVER): it goes on; stop it first.
+        NOT_FOUND: no such run, or not any more.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PurgeRuns(self, request, context):
+        """PurgeRuns deletes the runs that ended long enough ago, one after another, the oldest
+        first; runs that go on stay. When it is broken off, those that it came to are deleted,
+        and asking again goes on with the others.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListAgents(self, request, context):
         """ListAgents lists the agents that the broker knows, by id.
         """
@@ -148,7 +178,8 @@ class ControlServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetBroker(self, request, context):
-        """GetBroker tells about the broker itself.
+        """GetBroker tells about the broker itself. While `store_trouble` is set the broker is
+        SERVING to health checks all the same: it answers whatever does not write.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -186,6 +217,16 @@ def add_ControlServiceServicer_to_server(servicer, server):
                     servicer.GetSummary,
                     request_deserializer=loadgrpc_dot_v1_dot_control__pb2.GetSummaryRequest.FromString,
                     response_serializer=loadgrpc_dot_v1_dot_control__pb2.GetSummaryResponse.SerializeToString,
+            ),
+            'DeleteRun': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteRun,
+                    request_deserializer=loadgrpc_dot_v1_dot_control__pb2.DeleteRunRequest.FromString,
+                    response_serializer=loadgrpc_dot_v1_dot_control__pb2.DeleteRunResponse.SerializeToString,
+            ),
+            'PurgeRuns': grpc.unary_unary_rpc_method_handler(
+                    servicer.PurgeRuns,
+                    request_deserializer=loadgrpc_dot_v1_dot_control__pb2.PurgeRunsRequest.FromString,
+                    response_serializer=loadgrpc_dot_v1_dot_control__pb2.PurgeRunsResponse.SerializeToString,
             ),
             'ListAgents': grpc.unary_unary_rpc_method_handler(
                     servicer.ListAgents,
@@ -366,6 +407,60 @@ class ControlService(object):
             '/loadgrpc.v1.ControlService/GetSummary',
             loadgrpc_dot_v1_dot_control__pb2.GetSummaryRequest.SerializeToString,
             loadgrpc_dot_v1_dot_control__pb2.GetSummaryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteRun(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loadgrpc.v1.ControlService/DeleteRun',
+            loadgrpc_dot_v1_dot_control__pb2.DeleteRunRequest.SerializeToString,
+            loadgrpc_dot_v1_dot_control__pb2.DeleteRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PurgeRuns(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loadgrpc.v1.ControlService/PurgeRuns',
+            loadgrpc_dot_v1_dot_control__pb2.PurgeRunsRequest.SerializeToString,
+            loadgrpc_dot_v1_dot_control__pb2.PurgeRunsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -241,7 +241,7 @@ class HitErrorGroup(_message.Message):
     def __init__(self, count: _Optional[int] = ..., name: _Optional[str] = ..., method: _Optional[str] = ..., error: _Optional[_Union[_event_pb2.HitError, str]] = ..., error_message: _Optional[str] = ...) -> None: ...
 
 class AgentFigures(_message.Message):
-    __slots__ = ("agent_id", "hostname", "hits", "iterations", "state", "reason", "load_error", "generator")
+    __slots__ = ("agent_id", "hostname", "hits", "iterations", "state", "reason", "load_error", "generator", "users", "end_time")
     AGENT_ID_FIELD_NUMBER: _ClassVar[int]
     HOSTNAME_FIELD_NUMBER: _ClassVar[int]
     HITS_FIELD_NUMBER: _ClassVar[int]
@@ -250,6 +250,8 @@ class AgentFigures(_message.Message):
     REASON_FIELD_NUMBER: _ClassVar[int]
     LOAD_ERROR_FIELD_NUMBER: _ClassVar[int]
     GENERATOR_FIELD_NUMBER: _ClassVar[int]
+    USERS_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
     agent_id: str
     hostname: str
     hits: int
@@ -258,7 +260,9 @@ class AgentFigures(_message.Message):
     reason: str
     load_error: _event_pb2.ExceptionInfo
     generator: GeneratorFigures
-    def __init__(self, agent_id: _Optional[str] = ..., hostname: _Optional[str] = ..., hits: _Optional[int] = ..., iterations: _Optional[int] = ..., state: _Optional[_Union[AssignmentState, str]] = ..., reason: _Optional[str] = ..., load_error: _Optional[_Union[_event_pb2.ExceptionInfo, _Mapping]] = ..., generator: _Optional[_Union[GeneratorFigures, _Mapping]] = ...) -> None: ...
+    users: int
+    end_time: _timestamp_pb2.Timestamp
+    def __init__(self, agent_id: _Optional[str] = ..., hostname: _Optional[str] = ..., hits: _Optional[int] = ..., iterations: _Optional[int] = ..., state: _Optional[_Union[AssignmentState, str]] = ..., reason: _Optional[str] = ..., load_error: _Optional[_Union[_event_pb2.ExceptionInfo, _Mapping]] = ..., generator: _Optional[_Union[GeneratorFigures, _Mapping]] = ..., users: _Optional[int] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class GeneratorFigures(_message.Message):
     __slots__ = ("saturated", "saturated_time", "watched_time", "lag", "worst_lag", "worst_lag_time", "cpu", "worst_cpu", "gc_pauses", "gc_time", "gc_max")
@@ -287,18 +291,20 @@ class GeneratorFigures(_message.Message):
     def __init__(self, saturated: bool = ..., saturated_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., watched_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., lag: _Optional[_Union[ElapsedFigures, _Mapping]] = ..., worst_lag: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., worst_lag_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cpu: _Optional[float] = ..., worst_cpu: _Optional[float] = ..., gc_pauses: _Optional[int] = ..., gc_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., gc_max: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class Accounting(_message.Message):
-    __slots__ = ("committed", "duplicates", "rejected", "lost", "losses")
+    __slots__ = ("committed", "duplicates", "rejected", "lost", "losses", "mismatches")
     COMMITTED_FIELD_NUMBER: _ClassVar[int]
     DUPLICATES_FIELD_NUMBER: _ClassVar[int]
     REJECTED_FIELD_NUMBER: _ClassVar[int]
     LOST_FIELD_NUMBER: _ClassVar[int]
     LOSSES_FIELD_NUMBER: _ClassVar[int]
+    MISMATCHES_FIELD_NUMBER: _ClassVar[int]
     committed: int
     duplicates: int
     rejected: int
     lost: int
     losses: _containers.RepeatedCompositeFieldContainer[Loss]
-    def __init__(self, committed: _Optional[int] = ..., duplicates: _Optional[int] = ..., rejected: _Optional[int] = ..., lost: _Optional[int] = ..., losses: _Optional[_Iterable[_Union[Loss, _Mapping]]] = ...) -> None: ...
+    mismatches: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, committed: _Optional[int] = ..., duplicates: _Optional[int] = ..., rejected: _Optional[int] = ..., lost: _Optional[int] = ..., losses: _Optional[_Iterable[_Union[Loss, _Mapping]]] = ..., mismatches: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Loss(_message.Message):
     __slots__ = ("reason", "count", "at_least", "agent_id")

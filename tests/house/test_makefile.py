@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-TARGETS = {"help", "demo", "test", "check", "lint", "format", "protos", "bench", "clean"}
+TARGETS = {"help", "demo", "test", "check", "lint", "format", "protos", "bench", "faults", "clean"}
 
 
 @pytest.fixture

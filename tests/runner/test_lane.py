@@ -15,6 +15,7 @@ import threading
 import time
 import unittest.mock
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from pathlib import Path
 
 import pytest
 import requests
@@ -1003,6 +1004,43 @@ def test_arguments_that_take_the_lane(triplets):
 
     roads = triplets.check(scenario)
     assert roads == "sllsllsll" + "l" * 33
+
+
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS:Warning")
+def test_verify_is_of_the_call(triplets, tmp_path):
+    """Each way to verify has its connection, and its file is missed when it goes."""
+    missing = tmp_path / "missing"
+
+    def scenario(t):
+        copied = tmp_path / "copied.pem"
+        copied.write_bytes(Path(triplets.cafile).read_bytes() if triplets.cafile else b"")
+        for verify in (None, False, True, str(copied), str(missing), copied, 0, 1, "", b"x", []):
+            t.thrice(verify=verify)
+        copied.unlink()
+        for verify in (None, False, str(copied)):
+            t.thrice(verify=verify)
+
+    roads = triplets.check(scenario)
+    plain = "sllsll" + ("sss" if triplets.cafile else "sll") + "sll"
+    assert roads.startswith(plain)
+    assert roads.endswith("llllll" + ("sss" if triplets.cafile else "lll"))
+
+
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS:Warning")
+def test_a_bundle_in_the_environment_and_verify_of_the_call(triplets, tmp_path):
+    """REQUESTS_CA_BUNDLE counts where a call says True or nothing, and not where it says False."""
+    bundle = triplets.cafile
+
+    def scenario(t):
+        t.session.verify = False
+        for value in (None, bundle or "/nowhere", str(tmp_path / "missing")):
+            if value is not None:
+                t.patch.setenv("REQUESTS_CA_BUNDLE", value)
+            for verify in (None, False, True):
+                t.thrice(verify=verify)
+
+    roads = triplets.check(scenario)
+    assert roads == ("sllsllsss" + "sll" * 3 + "ssssllsss" if bundle else "sll" * 9)
 
 
 def test_urls_that_are_no_text(triplets):

@@ -4,6 +4,7 @@ Played and compared as in test_lane.py; the server sends what a script says, byt
 """
 
 import gzip
+import itertools
 import os
 import threading
 import zlib
@@ -220,7 +221,7 @@ def test_a_time_out_between_chunks(triplets, kind):
 
 
 @settings(
-    max_examples=round(25 * MORE),
+    max_examples=max(1, round(25 * MORE)),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
@@ -237,7 +238,7 @@ def test_any_chunks(triplets, parts, packing, read, change, cut):
     body = pack(b"".join(parts))
     ends = [sum(map(len, parts[:n])) for n in range(1, len(parts))]
     cuts = [0, *(end for end in ends if end < len(body)), len(body)]
-    pieces = [body[a:b] for a, b in zip(cuts, cuts[1:], strict=False) if a < b]
+    pieces = [body[a:b] for a, b in itertools.pairwise(cuts) if a < b]
     raw = bytearray(chunks(*pieces))
     if change is not None and change[0] < len(raw):
         raw[change[0]] = change[1]
@@ -258,7 +259,7 @@ def test_any_chunks(triplets, parts, packing, read, change, cut):
         assert roads == "slsl"
 
 
-@settings(max_examples=round(300 * MORE), deadline=None)
+@settings(max_examples=max(1, round(300 * MORE)), deadline=None)
 @given(
     parts=st.lists(st.binary(min_size=1, max_size=30), max_size=6),
     sizes=st.lists(st.integers(1, 25), min_size=1),
@@ -280,7 +281,7 @@ def test_chunks_as_they_come(parts, sizes):
     assert found.read() is None
 
 
-@settings(max_examples=round(300 * MORE), deadline=None)
+@settings(max_examples=max(1, round(300 * MORE)), deadline=None)
 @given(raw=st.text("0123aF\r\n;x +", max_size=24).map(str.encode))
 def test_chunks_that_are_none(raw):
     """Whatever is read to its end is what was sent, and nothing else would be."""

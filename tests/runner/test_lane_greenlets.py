@@ -3,6 +3,7 @@
 Each test is a process of its own, because gevent has to come first.
 """
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,9 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
+MORE = float(os.environ.get("EXAMPLES", "1"))
+"""How many times as many examples as usual; more than usual asks for all tests, too."""
+PLAIN_ONLY = " and not https" if MORE <= 1 else ""
 AGAIN = """
 from gevent import monkey; monkey.patch_all()
 import sys, pytest
@@ -36,22 +40,22 @@ def serve(connection, _):
             request += data
         path = request.split(b" ")[1]
         requests.append(path)
-        if b"slow" in path:
+        if path.startswith(b"/to/"):
+            pass
+        elif b"slow" in path:
             gevent.sleep(0.15)
         elif b"soon" in path:
             gevent.sleep(0.01)
-        if b"together" in path:
-            waiting.append(connection)
-            if len(waiting) == 2:
-                for each in waiting:
-                    each.sendall(OK % (len(path), path))
-                waiting.clear()
+        if path.startswith(b"/to/") or path.endswith(b"/to"):
+            place = b"/after" if path.endswith(b"/to") else path[3:]
+            head = b"HTTP/1.1 302 Found\\r\\nLocation: %b\\r\\nContent-Length: 0\\r\\n\\r\\n"
+            connection.sendall(head % place)
         elif b"half" in path:
             connection.sendall((OK % (10, b"01234")))
             gevent.sleep(0.15)
             connection.sendall(b"56789")
         elif b"chunked" in path:
-            body = b"%x\\r\\n%b\\r\\n0\\r\\n\\r\\n" % (len(path), path)
+            body = b"%x;odd=yes\\r\\n%b\\r\\n0\\r\\n\\r\\n" % (len(path), path)
             head = b"HTTP/1.1 200 OK\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n"
             connection.sendall(head + body)
         else:
@@ -99,22 +103,25 @@ def _run(code):
 
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize(
-    ("file", "which"),
+    ("files", "which"),
     [
-        ("test_lane_wire.py", "not cut_off"),
-        ("test_lane.py", "not test_arguments"),
-        ("test_lane_urls.py", "wire or paths or pools"),
+        # Where sockets are what matters, over TLS as well.
+        (["test_lane_wire.py", "test_lane_bodies.py"], "not cut_off"),
+        (["test_lane.py", "test_lane_redirects.py"], f"not test_arguments{PLAIN_ONLY}"),
+        (["test_lane_urls.py"], f"(wire or paths or pools){PLAIN_ONLY}"),
     ],
+    ids=["answers", "sessions", "urls"],
 )
-def test_the_same_under_gevent(file, which):
+def test_the_same_under_gevent(files, which):
     """All that holds for the sockets of the standard library holds for those of gevent."""
     done = subprocess.run(
-        [sys.executable, "-c", AGAIN, str(HERE / file), "-k", which],
+        [sys.executable, "-c", AGAIN, *(str(HERE / file) for file in files), "-k", which],
         capture_output=True,
         text=True,
         timeout=390,
         check=False,
         cwd=HERE.parents[1],
+        env={**os.environ, "EXAMPLES": str(MORE / 3)},
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -227,6 +234,70 @@ gevent.sleep(0.05)
 other.headers["X-A"] = "3"
 slow.join()
 assert other.get(base + "/4").request.headers["X-A"] == "3"
+""")
+
+
+def test_greenlets_share_redirects():
+    """Twenty greenlets on one session follow redirects of their own, each step once."""
+    _run("""
+for _ in range(3):
+    get(session, "/to/to/warm")
+paths = ["/to/to/soon%d%s" % (n, "chunked" if n % 5 == 0 else "") for n in range(200)]
+def work(path):
+    found = session.get(base + path)
+    assert found.text == path[6:], (found.text, path)
+    assert [step.url for step in found.history] == [base + path, base + path[3:]]
+pool = gevent.pool.Pool(20)
+gevent.joinall([pool.spawn(work, path) for path in paths], raise_error=True)
+for path in paths:
+    assert [requests.count(p.encode()) for p in (path, path[3:], path[6:])] == [1, 1, 1]
+""")
+
+
+@pytest.mark.parametrize("path", ["/to/slow", "/to/half"])
+def test_a_killed_step_leaves_no_answer_behind(path):
+    """After a GreenletExit in a step after a redirect the next request reads its own answer."""
+    _run(f"""
+for _ in range(3):
+    get(session, "/to/warm")
+before = len(taken)
+slow = gevent.spawn(get, session, {path!r})
+gevent.sleep(0.07)
+slow.kill()
+assert len(taken) == before + 2
+assert [hit["error"] for hit in hits[-2:]] == [HitError.NONE, HitError.ABORTED]
+for number in range(5):
+    assert get(session, "/to/next%d" % number) == "/next%d" % number
+assert requests.count({path.encode()!r}) == requests.count({path[3:].encode()!r}) == 1
+""")
+
+
+def test_what_another_greenlet_changes_during_a_redirect():
+    """Cookies that come and go while a redirect is awaited are sent as Requests sends them."""
+    _run("""
+import requests as library
+def sent(session):
+    session.trust_env = False
+    session.cookies.set("a", "1")
+    for _ in range(4):
+        session.get(base + "/to/warm")
+    found = []
+    for change in (
+        lambda: session.cookies.set("b", "2"),
+        lambda: session.cookies.clear(),
+        lambda: session.headers.update({"X-A": "3"}),
+        lambda: session.cookies.set("c", "4"),
+    ):
+        for _ in range(3):
+            greenlet = gevent.spawn(session.get, base + "/slow/to")
+            gevent.sleep(0.05)
+            change()
+            greenlet.join()
+            answer = greenlet.value
+            found += [dict(each.request.headers) for each in (*answer.history, answer)]
+    return found
+ours, theirs = sent(bound()), sent(library.Session())
+assert ours == theirs, [pair for pair in zip(ours, theirs) if pair[0] != pair[1]]
 """)
 
 

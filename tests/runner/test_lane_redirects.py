@@ -48,12 +48,16 @@ def test_a_redirect_takes_the_lane(triplets, status):
 
     def scenario(t):
         t.on("/r", redirect("/?a=b", status))
-        for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
-            for body in BODIES.values():
-                for _ in range(4):
-                    t.request(method, "/r", **body)
+        for body in BODIES.values():
+            for _ in range(4):
+                t.request("POST", "/r", **body)
+        for method in ("GET", "PUT", "PATCH", "DELETE", "OPTIONS"):
+            for _ in range(3):
+                t.request(method, "/r", data=b"x")
+                t.request(method, "/r")
 
-    triplets.check(scenario, ("shll" * 5 + "llll") * 6)  # the large body is of a kind with bytes
+    # The large body is of a kind with bytes.
+    triplets.check(scenario, "shll" * 5 + "llll" + "sshhll" * 5)
 
 
 def test_bodies_that_change_between_calls_are_sent_again(triplets):
@@ -103,7 +107,7 @@ def test_history_belongs_to_who_has_it(triplets):
     triplets.check(scenario, "shhll")
 
 
-@pytest.mark.parametrize("limit", [0, 1, 2, 3, 30, -1, 1.5, True, "1", None])
+@pytest.mark.parametrize("limit", [0, 1, 2, 3, 5, -1, 1.5, True, "1", None])
 def test_too_many_redirects(triplets, limit):
     """The limit is where it is in Requests, whoever followed, and the exception has the answer."""
 
@@ -112,9 +116,10 @@ def test_too_many_redirects(triplets, limit):
         t.on("/1", redirect("/2"))
         t.on("/2", redirect("/"))
         t.on("/loop", redirect("/loop?a=b"))
+        t.session.max_redirects = 4
         for _ in range(5):
             t.get("/0")
-            t.get("/loop") if limit != 30 else None
+            t.get("/loop")
         t.session.max_redirects = limit
         for _ in range(5):
             t.get("/0")
@@ -561,8 +566,19 @@ def test_steps_are_remembered_within_bounds(server, answer, hits, clock, monkeyp
 
 HOSTS = st.sampled_from(["127.0.0.1", "localhost"])
 FORMS = st.sampled_from(
-    ["{path}", "{path}", "{path}?a={n}", "{base}{path}", "{base}{path}?b=c", "{base}{path}#f"]
-    + ["{path}#f", ".{path}", "{path};", "{path}%20", "//{host}{path}", "{path}?"]
+    [
+        "{path}",
+        "{path}?a={n}",
+        "{base}{path}",
+        "{base}{path}?b=c",
+        "{base}{path}#f",
+        "{path}#f",
+        ".{path}",
+        "{path};",
+        "{path}%20",
+        "//{host}{path}",
+        "{path}?",
+    ]
 )
 HOPS = st.lists(
     st.fixed_dictionaries(
@@ -592,7 +608,7 @@ CALLS = st.lists(
 
 
 @settings(
-    max_examples=round(25 * MORE),
+    max_examples=max(1, round(20 * MORE)),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -1,6 +1,7 @@
 """The fast lane and the space of URLs and parameters; and that all it remembers is bounded."""
 
 import itertools
+import os
 
 import pytest
 import requests
@@ -12,10 +13,14 @@ from loadgrpc.runner import lane as lane_module
 from loadgrpc.runner import lane_answer, lane_arguments, lane_circumstances
 from loadgrpc.runner.session import Session
 
+MORE = float(os.environ.get("EXAMPLES", "1"))
+"""How many times as many examples as usual."""
 SHARED = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=max(1, round(25 * MORE)),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-SPACE = settings(max_examples=1500, deadline=None)
+SPACE = settings(max_examples=max(1, round(400 * MORE)), deadline=None)
 
 PATHS = [
     "",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
-import os
 import secrets
 import shutil
 import signal
@@ -21,6 +20,7 @@ from faults.play import Game
 from faults.round import Fault
 
 SECONDS: Final = 4.0
+PAUSE_S: Final = 10.0
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -37,7 +37,14 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--seconds", type=float, default=SECONDS, help=f"of load a round [default: {SECONDS:g}]"
     )
+    parser.add_argument(
+        "--pause",
+        type=float,
+        default=PAUSE_S,
+        help=f"seconds that what is stopped or cut stays so [default: {PAUSE_S:g}]",
+    )
     parser.add_argument("--seed", type=int, help="repeats a run of the suite, which prints its own")
+    parser.add_argument("--logs", type=Path, help="the folder for logs [default: a new one]")
     parser.add_argument("--keep", action="store_true", help="keep the logs of good rounds, too")
     parser.add_argument("--list", action="store_true", help="list the faults, and do nothing")
     return parser.parse_args(arguments)
@@ -62,7 +69,8 @@ def play_all(fault: Fault, asked: argparse.Namespace, seed: int, folder: Path) -
     for number in range(1, rounds + 1):
         logs = folder / f"{fault.name}-{number}"
         logs.mkdir()
-        played = Game(fault, number, seed, asked.seconds, logs).play()
+        times = {"seconds": asked.seconds, "pause_s": asked.pause}
+        played = Game(fault, number, seed, folder=logs, **times).play()
         row.rounds.append(played)
         print(
             f"{fault.name} {number}/{rounds}: {played.requests} requests, "
@@ -87,8 +95,7 @@ def main() -> int:
         print(f"no fault is called {' or '.join(asked.only)}; see --list", file=sys.stderr)
         return 2
     seed = secrets.randbelow(10**6) if asked.seed is None else asked.seed
-    folder = Path(tempfile.mkdtemp(prefix="faults-"))
-    folder.chmod(0o755)
+    folder = Path(tempfile.mkdtemp(prefix="faults-", dir=asked.logs))
     print(f"seed {seed}, logs in {folder}", flush=True)
     if not has_lease_option():
         print("this broker has no --lease: a lost agent takes 60 s of a round", flush=True)
@@ -103,7 +110,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    os.umask(0o022)
     # What was started is ended, and what was laid taken away, when the suite is told to end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(main())

@@ -1,10 +1,14 @@
-"""A command of this machine that has to work: `ip`, `tc`, `mount`, `createdb`."""
+"""A command of this machine that has to work: `ip`, `tc`, `mount`, `createdb`; and who may."""
 
 from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
+
+CAP_NET_ADMIN: Final = 12
+CAP_SYS_ADMIN: Final = 21
 
 
 class CommandFailed(Exception):
@@ -24,3 +28,10 @@ def run(*command: object, settings: Mapping[str, Any] | None = None) -> str:
     if done.returncode:
         raise CommandFailed(f"{' '.join(words)}: {done.stderr.strip() or done.stdout.strip()}")
     return str(done.stdout)
+
+
+def may(*capabilities: int) -> bool:
+    """Whether this process has these capabilities; root has them, but not in every container."""
+    status = Path("/proc/self/status").read_text()
+    effective = int(status.partition("CapEff:")[2].split()[0], 16)
+    return all(effective >> capability & 1 for capability in capabilities)

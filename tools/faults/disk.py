@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from faults.command import CommandFailed, run
+from faults.command import CAP_SYS_ADMIN, CommandFailed, may, run
 
 SIZE: Final = "32m"
 BLOCK: Final = b"\0" * 65_536
@@ -17,7 +16,7 @@ BLOCK: Final = b"\0" * 65_536
 
 def missing() -> str:
     """Why there can be no such disk here; empty: there can."""
-    return "needs root, to mount a small disk" if os.geteuid() != 0 else ""
+    return "" if may(CAP_SYS_ADMIN) else "needs root, who may mount a small disk"
 
 
 class Disk:
@@ -41,12 +40,6 @@ class Disk:
     def free(self) -> None:
         """Gives back what it was filled up with."""
         self._ballast.unlink(missing_ok=True)
-
-    @property
-    def free_bytes(self) -> int:
-        """Bytes that it has left."""
-        told = os.statvfs(self.folder)
-        return told.f_bavail * told.f_frsize
 
 
 @contextlib.contextmanager

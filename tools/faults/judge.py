@@ -43,6 +43,7 @@ def judge(holds: Holds, evidence: Evidence, victims: tuple[str, ...], users: int
         *_exit(holds, evidence),
         *_struck(evidence, victims, users),
         *_spared(evidence, victims),
+        *_answered(evidence),
     ]
 
 
@@ -91,6 +92,10 @@ def _exit(holds: Holds, evidence: Evidence) -> Iterator[str]:
 
 def _struck(evidence: Evidence, victims: tuple[str, ...], users: int) -> Iterator[str]:
     """Agents that the fault struck: what is lost is counted, or it is said that it is not."""
+    reason = evidence.verdict.reason
+    lost_agents = [agent for agent, part in evidence.verdict.parts.items() if part.state == "LOST"]
+    if lost_agents and not any(agent in reason for agent in lost_agents):
+        yield f"{', '.join(lost_agents)} lost, and the verdict names none: {reason}"
     for agent in victims:
         part = evidence.verdict.parts.get(agent)
         if part is None:
@@ -107,8 +112,6 @@ def _struck(evidence: Evidence, victims: tuple[str, ...], users: int) -> Iterato
                 f"{agent}: the server counted {requests}, {part.hits} hits + {lost} lost + "
                 f"{users} users are fewer, and the loss is said to be exact"
             )
-        if part.state == "LOST" and agent not in evidence.verdict.reason:
-            yield f"{agent} is lost, and the verdict does not name it: {evidence.verdict.reason}"
         if part.state == "LOST" and evidence.verdict.exit_code != INCOMPLETE:
             yield f"{agent} is lost, and the verdict is {evidence.verdict.exit_code}"
 
@@ -127,8 +130,10 @@ def _spared(evidence: Evidence, victims: tuple[str, ...]) -> Iterator[str]:
         if loss.agent not in victims:
             some = "at least " if loss.at_least else ""
             yield f"{loss.agent} lost {some}{loss.hits} hits: {loss.reason}"
-    if evidence.verdict.failed or evidence.verdict.wrong:
-        yield (
-            f"{evidence.verdict.failed} hits failed and {evidence.verdict.wrong} iterations went "
-            "wrong, and the server answered all"
-        )
+
+
+def _answered(evidence: Evidence) -> Iterator[str]:
+    """The server answers all, so nothing goes wrong in the eyes of a user."""
+    failed, wrong = evidence.verdict.failed, evidence.verdict.wrong
+    if failed or wrong:
+        yield f"{failed} hits failed and {wrong} iterations went wrong, and the server answers all"

@@ -14,7 +14,7 @@ import shutil
 from collections.abc import Iterator
 from typing import Final
 
-from faults.command import CommandFailed, run
+from faults.command import CAP_NET_ADMIN, CAP_SYS_ADMIN, CommandFailed, may, run
 
 NETEM: Final = ("netem", "delay", "100ms", "loss", "5%")
 TBF: Final = ("tbf", "rate", "256kbit", "burst", "3000", "limit", "6000")
@@ -24,8 +24,8 @@ SUBNETS: Final = 16_384
 
 def missing() -> str:
     """Why there can be no such network here; empty: there can."""
-    if os.geteuid() != 0:
-        return "needs root, for network namespaces"
+    if not may(CAP_NET_ADMIN, CAP_SYS_ADMIN):
+        return "needs root, who may make network namespaces"
     absent = [name for name in ("ip", "tc") if shutil.which(name) is None]
     return f"needs {' and '.join(absent)}, of iproute2" if absent else ""
 

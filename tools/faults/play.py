@@ -27,10 +27,19 @@ LEFT_WITHIN_S: Final = 3.0
 class Game:
     """One round of a fault, from an empty folder to the verdict."""
 
-    def __init__(self, fault: Fault, number: int, seed: int, seconds: float, folder: Path) -> None:
+    def __init__(
+        self,
+        fault: Fault,
+        number: int,
+        seed: int,
+        *,
+        seconds: float,
+        pause_s: float,
+        folder: Path,
+    ) -> None:
         self._fault = fault
         self._number = number
-        self._seconds = seconds
+        self._seconds, self._pause_s = seconds, pause_s
         self._folder = folder
         self._rng = random.Random(f"{seed} {fault.name} {number}")  # noqa: S311 - to be repeated
         self._complaints: list[str] = []
@@ -59,7 +68,7 @@ class Game:
             cluster = Cluster(place, agents=fault.agents, lease_s=fault.lease_s, mark=mark)
             try:
                 with cluster:
-                    self._round = Round(cluster, self._rng, self._seconds, gear)
+                    self._round = Round(cluster, self._rng, self._seconds, self._pause_s, gear)
                     fault.play(self._round)
                     seen = cluster.seen()
             finally:

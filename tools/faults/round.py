@@ -20,6 +20,7 @@ USERS: Final = 10
 LEASE_S: Final = 30.0
 END_S: Final = 60.0
 """In which a run must end after its time, beside the lease."""
+SETTLED_S: Final = 0.5
 GONE_WITHIN_S: Final = 5.0
 """In which what a dead agent or runner has started must be dead, too."""
 
@@ -32,6 +33,8 @@ class Round:
     rng: random.Random
     seconds: float
     """How long the load lasts."""
+    pause_s: float
+    """How long what is stopped or cut stays so."""
     gear: Any = None
     """What the place of the cluster has to strike with: a cable, a disk, a PostgreSQL."""
     exit_code: int = 0
@@ -55,6 +58,21 @@ class Round:
         left = alive_after(below, GONE_WITHIN_S)
         told = ", ".join(below[pid] for pid in left)
         self.expect(not left, f"still there {GONE_WITHIN_S:g} s after the kill: {told}")
+
+    def expect_standstill(self, least_s: float, most_s: float) -> None:
+        """Waits for a random time, in which load goes on and nothing must be stored."""
+        time.sleep(SETTLED_S)  # what was on its way is stored by now
+        stored, requests = self._hits(), self._requests()
+        self.wait(least_s - SETTLED_S, most_s - SETTLED_S)
+        self.expect(self._hits() == stored, "hits were stored all the time: nothing was tried")
+        self.expect(self._requests() > requests, "there was no load meanwhile: nothing was tried")
+
+    def _hits(self) -> int:
+        """Those that the broker shows by now."""
+        return int(self.cluster.summary().get("hits", {}).get("count", 0))
+
+    def _requests(self) -> int:
+        return sum(seen.requests for seen in self.cluster.seen().values())
 
     def expect_unreachable(self) -> None:
         """Complains if no agent is unreachable."""

@@ -9,14 +9,12 @@ from typing import Final
 
 from faults.round import Round
 
-PAUSE_S: Final = 10.0
-"""How long what is stopped or cut stays so."""
 NOTICED_WITHIN_S: Final = 5.0 + 2.0
 """In which a silent agent must be unreachable; a look takes its time, too."""
 
 
 def stop_runner(a_round: Round) -> None:
-    """SIGSTOP of a process of a runner, and SIGCONT ten seconds later."""
+    """SIGSTOP of a process of a runner, and SIGCONT a while later."""
     running = a_round.begin()
     a_round.in_the_load()
     agent = a_round.rng.choice(a_round.cluster.agents)
@@ -24,44 +22,45 @@ def stop_runner(a_round: Round) -> None:
     a_round.note(f"SIGSTOP of the {kind} of {agent.agent_id}")
     pid = agent.runner()[kind]
     os.kill(pid, signal.SIGSTOP)
-    time.sleep(PAUSE_S)
+    time.sleep(a_round.pause_s)
     os.kill(pid, signal.SIGCONT)
     a_round.finish(running)
 
 
 def stop_agent(a_round: Round) -> None:
-    """SIGSTOP of an agent, and SIGCONT ten seconds later: unreachable, and nothing is lost."""
+    """SIGSTOP of an agent, and SIGCONT a while later: unreachable, and nothing is lost."""
     running = a_round.begin()
     a_round.in_the_load()
     agent = a_round.rng.choice(a_round.cluster.agents)
     a_round.note(f"SIGSTOP of {agent.agent_id}")
     agent.daemon.signal(signal.SIGSTOP)
     stopped_s = time.monotonic()
-    time.sleep(NOTICED_WITHIN_S)
-    a_round.expect_unreachable()
-    time.sleep(max(0.0, stopped_s + PAUSE_S - time.monotonic()))
+    if a_round.pause_s > NOTICED_WITHIN_S:
+        time.sleep(NOTICED_WITHIN_S)
+        a_round.expect_unreachable()
+    time.sleep(max(0.0, stopped_s + a_round.pause_s - time.monotonic()))
     agent.daemon.signal(signal.SIGCONT)
     a_round.finish(running)
 
 
 def stop_broker(a_round: Round) -> None:
-    """SIGSTOP of the broker, and SIGCONT ten seconds later."""
+    """SIGSTOP of the broker, and SIGCONT a while later."""
     running = a_round.begin()
     a_round.in_the_load()
     a_round.note("SIGSTOP of the broker")
     a_round.cluster.broker.signal(signal.SIGSTOP)
-    time.sleep(PAUSE_S)
+    time.sleep(a_round.pause_s)
     a_round.cluster.broker.signal(signal.SIGCONT)
     a_round.finish(running)
 
 
 def cut(a_round: Round) -> None:
-    """The network between agents and broker is cut for ten seconds, less than the lease."""
+    """The network between agents and broker is cut for a while, less than the lease."""
     running = a_round.begin()
     a_round.in_the_load()
     a_round.note("cuts the cable")
     a_round.gear.cut()
-    time.sleep(PAUSE_S)
+    time.sleep(a_round.pause_s)
     a_round.note("mends the cable")
     a_round.gear.mend()
     a_round.finish(running)
