@@ -353,6 +353,8 @@ class Loss:
     count: int
     at_least: bool
     agent_id: str
+    hits: int = 0
+    """Of these, as far as it is known."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Hashable
 from dataclasses import dataclass, field, replace
-from typing import Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from loadgrpc.model import (
     ExceptionInfo,
@@ -44,6 +45,7 @@ NOW_NS: Final = 2_500_000_000
 """For so long a process that told it was saturated is taken to be: it tells once a second."""
 
 Key = TypeVar("Key", bound=Hashable)
+_Number = TypeVar("_Number", bound=np.integer[Any])
 
 
 class Series(NamedTuple):
@@ -52,6 +54,12 @@ class Series(NamedTuple):
     name: str
     method: str
     status: int
+
+
+_SeriesKey = tuple[str, str, int]
+"""What a Series is equal to, and cheaper to make."""
+_Group = tuple[_SeriesKey, bool, bool]
+"""Hits that can be added together: of a series, answered or not, failed or not."""
 
 
 @dataclass
@@ -78,7 +86,8 @@ class Span:
 class AgentShare:
     """What came from one agent."""
 
-    hits: int = 0
+    runner_hits: Counter[str] = field(default_factory=Counter)
+    """Hits, by runner."""
     starts: int = 0
     stops: int = 0
     outcomes: Counter[TestOutcome] = field(default_factory=Counter)
@@ -87,6 +96,11 @@ class AgentShare:
     """Users alive, by runner."""
     generator: GeneratorStats = field(default_factory=GeneratorStats)
     """How its processes kept up."""
+
+    @property
+    def hits(self) -> int:
+        """Hits of all its runners."""
+        return self.runner_hits.total()
 
     def iterations(self) -> IterationFigures:
         """Iterations of this agent.
@@ -115,7 +129,7 @@ class Aggregate:
     def __init__(self) -> None:
         self.agents: dict[str, AgentShare] = {}
         self.counters: Counter[str] = Counter()
-        self._series: dict[Series, HitStats] = {}
+        self._series: dict[_SeriesKey, HitStats] = {}
         self._hit_errors: Counter[HitLabel] = Counter()
         self._raised: Counter[IterationLabel] = Counter()
         self._window = RateWindow()
@@ -125,10 +139,11 @@ class Aggregate:
     def add(self, agent_id: str, runner_id: str, events: Decoded, *, arrival_ns: int) -> None:
         """Adds the valid events of a batch, which arrived at `arrival_ns` (wall clock)."""
         share = self.agents.setdefault(agent_id, AgentShare())
-        for hits in events.hits:
-            self._add_hits(share, hits)
+        if blocks := [hits for hits in events.hits if len(hits.label)]:
+            self._add_hits(share, blocks)
         for iterations in events.iterations:
             self._add_iterations(share, iterations)
+        share.runner_hits[runner_id] += events.hit_count
         self._window.add(arrival_ns // 1_000_000_000, events.hit_count)
         share.starts += events.starts
         share.stops += events.stops
@@ -147,42 +162,75 @@ class Aggregate:
             if share.generator.add((agent_id, runner_id, state.process), state, end_ns):
                 self._saturated_ns = arrival_ns
 
+    def hits_of(self, agent_id: str, runner_id: str) -> int:
+        """Hits of a runner."""
+        share = self.agents.get(agent_id)
+        return share.runner_hits[runner_id] if share else 0
+
     def ended(self, agent_id: str) -> None:
         """An agent's part is over: none of its users lives any more."""
         if agent_id in self.agents:
             self.agents[agent_id].active_users.clear()
 
-    def _add_hits(self, share: AgentShare, hits: Hits) -> None:
-        if not len(hits.label):
-            return
-        share.hits += len(hits.label)
-        share.span.add(int(hits.start_ns.min()), int((hits.start_ns + hits.elapsed_ns).max()))
-        order = np.argsort(hits.label, kind="stable")
-        counts = np.bincount(hits.label, minlength=len(hits.labels))
-        ends = np.cumsum(counts)
-        for index, label in enumerate(hits.labels):
-            count = int(counts[index])
+    def _add_hits(self, share: AgentShare, blocks: list[Hits]) -> None:
+        """Adds the hits of a batch, all those of a group together, whatever block they are in.
+
+        So the work is that of its hits and its groups, not of its blocks and its labels.
+        """
+        groups: dict[_Group, int] = {}
+        group = _joined([self._groups_of(block, groups) for block in blocks])
+        start_ns = _joined([block.start_ns for block in blocks])
+        elapsed_ns = _joined([block.elapsed_ns for block in blocks])
+        share.span.add(int(start_ns.min()), int((start_ns + elapsed_ns).max()))
+        # By group; numbers of 16 bits are sorted in a time that grows with their number only.
+        order = np.argsort(group, kind="stable") if len(groups) > 1 else slice(None)
+        elapsed_ns = elapsed_ns[order]
+        ends = np.cumsum(np.bincount(group))
+        firsts = np.append(0, ends[:-1])
+        sent, received = (
+            np.add.reduceat(_joined(columns)[order], firsts).tolist()
+            for columns in (
+                [block.bytes_sent for block in blocks],
+                [block.bytes_received for block in blocks],
+            )
+        )
+        for (series, answered, failed), at in groups.items():
+            first, end = int(firsts[at]), int(ends[at])
+            self._series[series].add(
+                elapsed_ns=elapsed_ns[first:end],
+                failed=end - first if failed else 0,
+                answered=answered,
+                bytes_sent=sent[at],
+                bytes_received=received[at],
+            )
+
+    def _groups_of(self, block: Hits, groups: dict[_Group, int]) -> NDArray[np.int16]:
+        """The number of the group of each hit of a block; `groups` grows by those that are new."""
+        counts = np.bincount(block.label, minlength=len(block.labels)).tolist()
+        numbers = [0] * len(counts)
+        for at, (label, count) in enumerate(zip(block.labels, counts, strict=True)):
             if not count:
                 continue
-            rows = order[ends[index] - count : ends[index]]
-            self._stats(label).add(
-                elapsed_ns=hits.elapsed_ns[rows],
-                failed=count if label.failed else 0,
-                answered=label.answered,
-                bytes_sent=int(hits.bytes_sent[rows].sum()),
-                bytes_received=int(hits.bytes_received[rows].sum()),
-            )
-            if not label.answered:
+            answered = label.answered
+            group = (self._series_of(label), answered, label.failed)
+            numbers[at] = groups.setdefault(group, len(groups))
+            if not answered:
                 other = label._replace(name=OTHER, method="", status=0, error_message="")
                 self._hit_errors[_bounded(self._hit_errors, label, other, MAX_GROUPS)] += count
+        # 16 bits are enough: there are fewer groups than MAX_SERIES * 5.
+        return np.array(numbers, np.int16)[block.label]
 
-    def _stats(self, label: HitLabel) -> HitStats:
-        series = Series(label.name, label.method, label.status if label.answered else 0)
-        other = Series(OTHER, "", series.status)
-        most = MAX_SERIES + MAX_OTHER_STATUSES
-        other = _bounded(self._series, other, Series(OTHER, "", 0), most)
-        key = _bounded(self._series, series, other, MAX_SERIES)
-        return self._series.setdefault(key, HitStats())
+    def _series_of(self, label: HitLabel) -> _SeriesKey:
+        """The series that hits of a label are counted in, which there is from now on."""
+        status = label.status if label.answered else 0
+        key = (label.name, label.method, status)
+        if key not in self._series and len(self._series) >= MAX_SERIES:
+            key = (OTHER, "", status)
+            if key not in self._series and len(self._series) >= MAX_SERIES + MAX_OTHER_STATUSES:
+                key = (OTHER, "", 0)
+        if key not in self._series:
+            self._series[Series(*key)] = HitStats()
+        return key
 
     def _add_iterations(self, share: AgentShare, iterations: Iterations) -> None:
         if not len(iterations.label):
@@ -302,6 +350,11 @@ class Aggregate:
             )
             for label, count in self._hit_errors.most_common(MAX_REPORTED_GROUPS)
         ]
+
+
+def _joined(columns: list[NDArray[_Number]]) -> NDArray[_Number]:
+    """Columns end to end."""
+    return columns[0] if len(columns) == 1 else np.concatenate(columns)
 
 
 def _bounded(known: Collection[Key], key: Key, other: Key, limit: int) -> Key:

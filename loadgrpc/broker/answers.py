@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
-
-MAX_BATCH_BYTES: Final = 1 << 20
-MAX_UNACKED_BATCHES: Final = 64
-MAX_UNACKED_BYTES: Final = 16 << 20
 
 
 @dataclass(frozen=True)

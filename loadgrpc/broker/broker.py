@@ -18,21 +18,23 @@ import re
 import secrets
 import socket
 from collections.abc import AsyncIterator, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from loadgrpc import __version__, model
 from loadgrpc.broker import answers, resume
-from loadgrpc.broker.ledger import Accept, Duplicate, OutOfOrder
+from loadgrpc.broker.ledger import Lost
 from loadgrpc.broker.roster import Registration, Roster
 from loadgrpc.broker.run import ActiveRun, Inbox, Part, Source, stop_reason
 from loadgrpc.broker.split import assignments
-from loadgrpc.broker.state import RunEvent
+from loadgrpc.broker.state import RunEvent, history
 from loadgrpc.clock import Clock
 from loadgrpc.errors import (
     AlreadyExists,
     InvalidRequest,
     NotFound,
+    RunNotOver,
     Superseded,
     TooFewAgents,
     Unavailable,
@@ -41,6 +43,7 @@ from loadgrpc.errors import (
 from loadgrpc.model import (
     AssignmentState,
     ExceptionInfo,
+    News,
     Plan,
     Progress,
     Run,
@@ -49,7 +52,8 @@ from loadgrpc.model import (
     StopMode,
     Summary,
 )
-from loadgrpc.protocol import columns, convert
+from loadgrpc.protocol import columns, convert, home
+from loadgrpc.protocol.home import Accept, Duplicate, OutOfOrder
 from loadgrpc.store import RunRecord, SourceProgress, Store, StoredBatch, StoreError
 from loadgrpc.v1 import run_pb2, runner_pb2
 
@@ -59,6 +63,7 @@ MAX_PAGE: Final = 500
 DEFAULT_PAGE: Final = 50
 _PAGE_TOKEN: Final = re.compile("[0-9]{1,18}")
 DROPPED: Final = "dropped by the runner"
+GOING_AWAY: Final = "the broker is going away"
 
 T = TypeVar("T")
 
@@ -149,16 +154,22 @@ class Broker:
         self._ticker = asyncio.create_task(self._tick())
 
     async def close(self) -> None:
-        """Ends the streams of agents and sources, and waits for what is being stored."""
+        """Takes no more work, ends all streams, and waits for what is being stored.
+
+        Runs stay as they are, for the broker that comes after this one.
+        """
         self._closing = True
         if self._ticker is not None:
             self._ticker.cancel()
         for link in self._links.values():
-            link.orders.put_nowait(Unavailable("the broker is going away"))
+            link.orders.put_nowait(Unavailable(GOING_AWAY))
         for run in self._runs.values():
             for inbox in run.inboxes():
-                inbox.end(Unavailable("the broker is going away"))
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+                inbox.end(Unavailable(GOING_AWAY))
+            for watcher in run.watchers:
+                watcher.set()
+        while self._tasks:  # what ends may have something follow
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     # What clients ask
 
@@ -168,7 +179,10 @@ class Broker:
         Raises:
             TooFewAgents: fewer are idle than the plan asks for.
             AlreadyExists: `request_id` was used for another plan.
+            Unavailable: the broker is going away, or the run cannot be stored.
         """
+        if self._closing:
+            raise Unavailable(GOING_AWAY)
         async with self._starting:
             if request_id and (known := await self._store.find_request(request_id)):
                 run = _run_of(known)
@@ -218,7 +232,7 @@ class Broker:
             if agent_id in self._links:
                 self._links[agent_id].orders.put_nowait(StartRunner(part.assignment))
             else:
-                self._lose(run, part, "it left before its part began")
+                self._lose(run, part, "it left before its part began", self._clock.wall_ns())
         self._follow_up(run)
         return run.run
 
@@ -250,35 +264,43 @@ class Broker:
         more = len(records) > limit
         return runs, str(records[limit - 1].sequence) if more else ""
 
-    async def watch_run(self, run_id: str) -> AsyncIterator[Run | Progress]:
-        """The run, then every change of it, and its figures once a second, to its end.
+    async def watch_run(self, run_id: str, after: int | None = None) -> AsyncIterator[News]:
+        """Every change of a run after the one with this number, and its figures, to its end.
+
+        `after` None: beginning with the run as it is.
 
         Raises:
             NotFound: no such run.
             Unavailable: the broker is going away.
         """
         run = self._runs.get(run_id)
+        known = run.announced if run else _run_of(await self._record(run_id))
+        seen = len(history(known)) - 1 if after is None else after
         if run is None:
-            yield _run_of(await self._record(run_id))
+            for news in _changes(known, seen):
+                yield news
             return
-        news: asyncio.Queue[Run] = asyncio.Queue()
-        run.watchers.add(news)
+        changed = asyncio.Event()
+        run.watchers.add(changed)
         try:
-            state = run.run
-            yield state
-            while not state.state.final:
-                try:
+            while True:
+                changed.clear()
+                known = run.announced
+                for news in _changes(known, seen):
+                    seen = news.sequence
+                    if news.update is known and known.state.final:
+                        yield News(seen - 1, self._progress(run))
+                    yield news
+                if known.state.final:
+                    return
+                if self._closing:
+                    raise Unavailable(GOING_AWAY)
+                yield News(seen, self._progress(run))
+                with suppress(TimeoutError):
                     async with asyncio.timeout(TICK_S):
-                        state = await news.get()
-                except TimeoutError:
-                    if self._closing:
-                        raise Unavailable("the broker is going away") from None
-                    yield self._progress(run)
-                else:
-                    yield self._progress(run)
-                    yield state
+                        await changed.wait()
         finally:
-            run.watchers.discard(news)
+            run.watchers.discard(changed)
 
     async def stop_run(self, run_id: str, mode: StopMode) -> Run:
         """Stops a run; asking again, or when it is over, changes nothing.
@@ -291,9 +313,37 @@ class Broker:
             return await self.get_run(run_id)
         self._change(run, RunEvent.STOP_ASKED, reason=stop_reason(mode))
         if not run.run.state.final:
+            stopping = run.run
             self._stop_parts(run, mode)
-            await self._save(run)
+            try:
+                await self._save(run)
+            finally:
+                run.announce(stopping)
         return run.run
+
+    async def delete_run(self, run_id: str) -> None:
+        """Deletes a run that is over, with everything of it.
+
+        Raises:
+            NotFound: no such run.
+            RunNotOver: it goes on, or its result is still to be stored.
+        """
+        if run_id in self._runs:
+            run = self._runs[run_id].run
+            raise RunNotOver(
+                f"the result of run {run_id} is being stored: ask again"
+                if run.state.final
+                else f"run {run_id} is {run.state.name}: stop it first"
+            )
+        if not await self._store.delete_run(run_id):
+            raise _no_run(run_id)
+
+    async def purge_runs(self, older_than_s: float) -> list[str]:
+        """Deletes the runs that ended longer ago than this; their ids, the oldest first."""
+        ended_before_ns = max(self._clock.wall_ns() - round(older_than_s * 1e9), 0)
+        return await self._store.purge_runs(
+            ended_before_ns=ended_before_ns if older_than_s else None
+        )
 
     async def get_summary(self, run_id: str) -> Summary:
         """The result of a run, or its figures so far.
@@ -322,6 +372,7 @@ class Broker:
             start_time_ns=self._start_time_ns,
             agents=len(self.roster),
             active_runs=len(self._runs),
+            store_trouble=self._store.trouble,
         )
 
     # What agents say
@@ -329,6 +380,7 @@ class Broker:
     def connect_agent(self, registration: Registration) -> AgentLink:
         """An agent came, or came back."""
         agent_id = registration.agent_id
+        last_heard_ns = self._last_heard_ns(agent_id)
         if agent_id in self._links:
             newer = Superseded(f"agent {agent_id} opened a newer stream")
             self._links[agent_id].orders.put_nowait(newer)
@@ -348,7 +400,7 @@ class Broker:
                 # The message of its end may have been lost with the stream before this one.
                 status = 0 if part.delivered else 1
                 why = "the agent was started anew"
-                self._end_part(agent_id, member.run_id, status, why)
+                self._end_part(agent_id, member.run_id, status, why, last_heard_ns)
             part.unsure = False
         elif run is not None and run.stopping is not None:
             link.orders.put_nowait(self._stop_order(run, run.stopping))
@@ -373,15 +425,17 @@ class Broker:
         self, agent_id: str, run_id: str, runner_id: str, exit_status: int, words: str
     ) -> None:
         """The process of an agent's runner ended, or could not be started."""
-        self._end_part(agent_id, run_id, exit_status, words)
+        self._end_part(agent_id, run_id, exit_status, words, self._clock.wall_ns())
         self._in_background(self._note_exit(agent_id, run_id, runner_id))
 
-    def _end_part(self, agent_id: str, run_id: str, exit_status: int, words: str) -> None:
+    def _end_part(
+        self, agent_id: str, run_id: str, exit_status: int, words: str, end_time_ns: int
+    ) -> None:
         self.roster.release(agent_id, run_id)
         run = self._runs.get(run_id)
         part = run.parts.get(agent_id) if run else None
         if run is not None and part is not None and not part.state.final:
-            part.end(exit_status, words)
+            part.end(exit_status, words, end_time_ns)
             run.aggregate.ended(agent_id)
             if part.state is AssignmentState.LOST:
                 _log.warning("run %s lost agent %s: %s", run_id, agent_id, part.reason)
@@ -396,6 +450,7 @@ class Broker:
 
     def _remove_agent(self, agent_id: str, reason: str) -> None:
         run_id = self.roster[agent_id].run_id if agent_id in self.roster else ""
+        last_heard_ns = self._last_heard_ns(agent_id)
         self.roster.left(agent_id)
         link = self._links.pop(agent_id, None)
         if link is not None:  # silent, but connected: it has to introduce itself again
@@ -403,8 +458,15 @@ class Broker:
         _log.info("agent %s is gone: %s", agent_id, reason)
         run = self._runs.get(run_id)
         if run is not None and not run.parts[agent_id].state.final:
-            self._lose(run, run.parts[agent_id], reason)
+            self._lose(run, run.parts[agent_id], reason, last_heard_ns)
             self._follow_up(run)
+
+    def _last_heard_ns(self, agent_id: str) -> int:
+        """When an agent was last heard from (wall clock); of one that is not known: now."""
+        now_ns = self._clock.wall_ns()
+        if agent_id not in self.roster:
+            return now_ns
+        return now_ns - (self._clock.monotonic_ns() - self.roster[agent_id].last_seen_ns)
 
     # What sources say
 
@@ -477,10 +539,10 @@ class Broker:
             Unavailable: the store failed; nothing of the batch counts.
         """
         source = self._open_source(inbox, source_id)
-        if source is None or not columns.size(batch):
+        if source is None or not home.size(batch):
             return
         payload = batch.SerializeToString()
-        if len(payload) > answers.MAX_BATCH_BYTES:
+        if len(payload) > home.MAX_BATCH_BYTES:
             inbox.put(source_id, answers.TooLarge(batch.first_sequence, len(payload)))
             return
         await self._to_its_end(self._publish(inbox, source, batch, payload))
@@ -489,7 +551,7 @@ class Broker:
         self, inbox: Inbox, source: Source, batch: runner_pb2.EventBatch, payload: bytes
     ) -> None:
         source_id = source.source_id
-        count = columns.size(batch)
+        count = home.size(batch)
         async with source.lock:
             run = self._runs.get(source_id.run_id)
             if run is None or self._open_source(inbox, source_id) is None:
@@ -523,9 +585,16 @@ class Broker:
         inbox.put(source_id, answers.Acked(source.stored.received))
 
     async def skip(
-        self, inbox: Inbox, source_id: SourceId, first_sequence: int, count: int, reason: str
+        self,
+        inbox: Inbox,
+        source_id: SourceId,
+        first_sequence: int,
+        count: int,
+        reason: str,
+        *,
+        hits: int = 0,
     ) -> None:
-        """Numbers were declared lost.
+        """Numbers were declared lost, `hits` of them those of hits.
 
         Raises:
             InvalidRequest: without a first number, nobody knows which.
@@ -536,15 +605,22 @@ class Broker:
             return
         if first_sequence == 0:
             raise InvalidRequest([Violation("skip.first_sequence", "is required")])
-        await self._to_its_end(self._skip(inbox, source, first_sequence, count, reason or DROPPED))
+        lost = Lost(count, hits)
+        skipping = self._skip(inbox, source, first_sequence, lost, reason or DROPPED)
+        await self._to_its_end(skipping)
 
     async def _skip(
-        self, inbox: Inbox, source: Source, first_sequence: int, count: int, reason: str
+        self,
+        inbox: Inbox,
+        source: Source,
+        first_sequence: int,
+        lost: Lost,
+        reason: str,
     ) -> None:
         async with source.lock:
             if self._open_source(inbox, source.source_id) is None:
                 return
-            decision = source.ledger.skip(first_sequence, count, reason)
+            decision = source.ledger.skip(first_sequence, lost.events, reason, lost.hits)
             if not isinstance(decision, Accept):
                 self._refuse(inbox, source, decision)
                 return
@@ -577,8 +653,11 @@ class Broker:
         source_id: SourceId,
         produced: int | None,
         load_error: ExceptionInfo | None,
+        hits: int | None = None,
     ) -> None:
         """A source has sent everything; `produced` events in all, None: it does not say.
+
+        Of these, `hits` were hits, None: as above.
 
         Raises:
             InvalidRequest: it says that it produced fewer than it sent.
@@ -586,7 +665,7 @@ class Broker:
         """
         source = self._open_source(inbox, source_id)
         if source is not None:
-            await self._to_its_end(self._finish(inbox, source, produced, load_error))
+            await self._to_its_end(self._finish(inbox, source, produced, load_error, hits))
 
     async def _finish(
         self,
@@ -594,6 +673,7 @@ class Broker:
         source: Source,
         produced: int | None,
         load_error: ExceptionInfo | None,
+        hits: int | None,
     ) -> None:
         source_id = source.source_id
         async with source.lock:
@@ -603,6 +683,8 @@ class Broker:
             ledger = source.ledger
             if not ledger.finished:
                 ledger.finish(ledger.received if produced is None else produced)
+                if hits is not None:
+                    await self._compare(run, source, hits)
                 await self._commit(source)
         if load_error is not None and run.parts[source_id.agent_id].load_error is None:
             run.parts[source_id.agent_id].load_error = load_error
@@ -614,9 +696,18 @@ class Broker:
             answers.Finished(
                 committed=ledger.committed,
                 rejected=ledger.rejected,
-                lost=sum(ledger.skipped.values()),
+                lost=ledger.lost.events,
             ),
         )
+
+    async def _compare(self, run: ActiveRun, source: Source, hits: int) -> None:
+        """Compares the hits of a source with those it says it made; keeps what differs."""
+        source_id = source.source_id
+        part = run.parts[source_id.agent_id]
+        counted = run.aggregate.hits_of(source_id.agent_id, source_id.runner_id)
+        if words := part.compare(source, counted=counted, produced=hits):
+            _log.warning("run %s: %s", source_id.run_id, words)
+            await self._save(run, patient=True)
 
     def close_inbox(self, inbox: Inbox) -> None:
         """A stream of sources ended."""
@@ -665,7 +756,7 @@ class Broker:
             committed=ledger.committed,
             rejected=ledger.rejected,
             duplicates=ledger.duplicates,
-            lost=sum(ledger.skipped.values()),
+            lost=ledger.lost.events,
             losses=ledger.skipped,
         )
         try:
@@ -691,8 +782,10 @@ class Broker:
             self._in_background(self._close_run(run))
 
     async def _start_cycle(self, run: ActiveRun) -> None:
-        """Tells the runners to enter the cycle, when that is stored."""
+        """Tells everybody that the cycle begins, when that is stored."""
+        entered = run.run
         await self._save(run, patient=True)
+        run.announce(entered)
         for part in run.live_parts():
             for source in part.sources.values():
                 if source.barrier:
@@ -705,9 +798,7 @@ class Broker:
         if run.run.state is before.state:
             return False
         _log.info("run %s is %s %s", run.run.run_id, run.run.state.name, run.run.reason)
-        if not run.run.state.final:  # the end is told when it is stored
-            run.announce()
-        return True
+        return True  # it is announced when it is stored
 
     async def _close_run(self, run: ActiveRun) -> None:
         """Stores the result of a run that is over, then tells everybody."""
@@ -722,7 +813,7 @@ class Broker:
             self._forget(run)  # a defect, and no use in trying again
             raise
         finally:
-            run.announce()
+            run.announce(run.run)
 
     async def _store_result(self, run: ActiveRun) -> None:
         """Stores the result of a run; what cannot be stored is kept, and tried again."""
@@ -736,10 +827,9 @@ class Broker:
             self._unstored.discard(run)
             self._forget(run)
 
-    def _lose(self, run: ActiveRun, part: Part, reason: str) -> None:
-        """A part of a run is lost with its agent."""
-        part.state = AssignmentState.LOST
-        part.reason = reason
+    def _lose(self, run: ActiveRun, part: Part, reason: str, last_heard_ns: int) -> None:
+        """A part of a run is lost with its agent, which was last heard from at that moment."""
+        part.lose(reason, last_heard_ns)
         run.aggregate.ended(_agent_of(part))
         _log.warning("run %s lost agent %s: %s", run.run.run_id, _agent_of(part), reason)
         self._in_background(self._save(run, patient=True))
@@ -768,7 +858,7 @@ class Broker:
     async def _record(self, run_id: str) -> RunRecord:
         record = await self._store.get_run(run_id)
         if record is None:
-            raise NotFound(f"no run {run_id!r}")
+            raise _no_run(run_id)
         return record
 
     async def _resume(self, record: RunRecord) -> None:
@@ -820,6 +910,16 @@ class Broker:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("what followed from an event failed", exc_info=error)
+
+
+def _no_run(run_id: str) -> NotFound:
+    return NotFound(f"no run {run_id!r}")
+
+
+def _changes(run: Run, after: int) -> list[News]:
+    """The changes of a run after the one with this number."""
+    changes = [News(number, change) for number, change in enumerate(history(run), 1)]
+    return changes[after:]
 
 
 def _agent_of(part: Part) -> str:

@@ -11,54 +11,43 @@ to its streams, in events: produced = committed + rejected + lost.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from loadgrpc.errors import InvalidRequest, Violation
 from loadgrpc.model import Loss
+from loadgrpc.protocol.home import MAX_SEQUENCE, Accept, Decision, Duplicate, Sequence
 
 NOT_SENT = "produced by the runner, but never sent"
-MAX_SEQUENCE = 2**53
-"""Numbers up to here are exact in every language and database."""
 
 
-@dataclass(frozen=True)
-class Accept:
-    """Take the batch, without its first `skip` entries; they were received before."""
+class Lost(NamedTuple):
+    """What was lost for one reason."""
 
-    skip: int
-
-
-@dataclass(frozen=True)
-class Duplicate:
-    """All of it was received before: ack it again."""
-
-
-@dataclass(frozen=True)
-class OutOfOrder:
-    """Numbers are missing before it. `report`: say so; later ones are ignored in silence."""
-
-    expected: int
-    report: bool
-
-
-Decision = Accept | Duplicate | OutOfOrder
+    events: int = 0
+    hits: int = 0
+    """Of these, as far as it is known."""
 
 
 @dataclass
-class Ledger:
+class Ledger(Sequence):
     """The account of one source."""
 
-    received: int = 0
     rejected: int = 0
     duplicates: int = 0
-    skipped: dict[str, int] = field(default_factory=dict)
+    skipped: dict[str, Lost] = field(default_factory=dict)
     """Numbers that will never come, by reason."""
     finished: bool = False
-    _gap_reported: bool = False
+
+    @property
+    def lost(self) -> Lost:
+        """What will never come, for whatever reason."""
+        lost = self.skipped.values()
+        return Lost(sum(each.events for each in lost), sum(each.hits for each in lost))
 
     @property
     def committed(self) -> int:
         """Events that count, once all that was received is stored."""
-        return self.received - self.rejected - sum(self.skipped.values())
+        return self.received - self.rejected - self.lost.events
 
     def copy(self) -> Ledger:
         """The account as it is now."""
@@ -67,13 +56,15 @@ class Ledger:
     def losses(self, agent_id: str) -> list[Loss]:
         """What is known to be lost."""
         return [
-            Loss(reason=reason, count=count, at_least=False, agent_id=agent_id)
-            for reason, count in self.skipped.items()
+            Loss(
+                reason=reason,
+                count=lost.events,
+                hits=lost.hits,
+                at_least=False,
+                agent_id=agent_id,
+            )
+            for reason, lost in self.skipped.items()
         ]
-
-    def opened(self) -> None:
-        """The source was told what is expected next: a gap from here on is a new one."""
-        self._gap_reported = False
 
     def batch(self, first_sequence: int, count: int) -> Decision:
         """A batch came. `first_sequence` 0: its source sends no numbers.
@@ -81,33 +72,30 @@ class Ledger:
         Raises:
             InvalidRequest: the source said before that it was done, or counts too far.
         """
-        first = first_sequence or self.received + 1
-        last = first + count - 1
-        if last > MAX_SEQUENCE:
-            raise InvalidRequest([Violation("first_sequence", f"goes beyond {MAX_SEQUENCE}")])
-        if first > self.received + 1:
-            report, self._gap_reported = not self._gap_reported, True
-            return OutOfOrder(self.received + 1, report)
-        if self.finished and last > self.received:
-            raise InvalidRequest(f"event {last} comes after finish, which counted {self.received}")
-        known = min(self.received - first + 1, count)
-        self.duplicates += known
-        if last <= self.received:
-            return Duplicate()
-        self._gap_reported = False
-        self.received = last
-        return Accept(known)
+        before = self.received
+        decision = super().batch(first_sequence, count)
+        if isinstance(decision, Accept):
+            if self.finished:
+                last, self.received = self.received, before
+                raise InvalidRequest(f"event {last} comes after finish, which counted {before}")
+            self.duplicates += decision.skip
+        elif isinstance(decision, Duplicate):
+            self.duplicates += count
+        return decision
 
     def reject(self, count: int) -> None:
         """Of what was received, `count` events were not valid."""
         self.rejected += count
 
-    def skip(self, first_sequence: int, count: int, reason: str) -> Decision:
-        """Numbers were declared lost; what of them was received before stays received."""
+    def skip(self, first_sequence: int, count: int, reason: str, hits: int = 0) -> Decision:
+        """Numbers were declared lost; what of them was received before stays received.
+
+        Of the lost, at most `hits` are hits.
+        """
         decision = self.batch(first_sequence, count)
         if isinstance(decision, Accept):
             lost = count - decision.skip
-            self.skipped[reason] = self.skipped.get(reason, 0) + lost
+            self._lose(reason, lost, min(hits, lost))
         return decision
 
     def finish(self, produced: int) -> None:
@@ -124,6 +112,10 @@ class Ledger:
                 f"finish says that {produced} events were produced, but {self.received} came"
             )
         if missing:
-            self.skipped[NOT_SENT] = self.skipped.get(NOT_SENT, 0) + missing
+            self._lose(NOT_SENT, missing, 0)
             self.received = produced
         self.finished = True
+
+    def _lose(self, reason: str, events: int, hits: int) -> None:
+        before = self.skipped.get(reason, Lost())
+        self.skipped[reason] = Lost(before.events + events, before.hits + hits)

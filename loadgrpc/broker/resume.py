@@ -11,7 +11,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from loadgrpc.broker.ledger import Ledger
+from loadgrpc.broker.ledger import Ledger, Lost
 from loadgrpc.broker.run import ActiveRun, Part, Source
 from loadgrpc.broker.split import assignments
 from loadgrpc.model import AssignmentState, ExceptionInfo, Run, StopMode
@@ -31,6 +31,8 @@ def to_bytes(run: ActiveRun) -> bytes:
                     "state": part.state.name,
                     "reason": part.reason,
                     "load_error": asdict(part.load_error) if part.load_error else None,
+                    "end_time_ns": part.end_time_ns,
+                    "mismatches": part.mismatches,
                 }
                 for agent_id, part in run.parts.items()
             },
@@ -68,6 +70,8 @@ def _part(part: Part, kept: dict[str, Any] | None) -> Part:
         part.state = AssignmentState[kept["state"]]
         part.reason = kept["reason"]
         part.load_error = ExceptionInfo(**kept["load_error"]) if kept["load_error"] else None
+        part.end_time_ns = kept.get("end_time_ns")
+        part.mismatches = kept.get("mismatches", [])
     return part
 
 
@@ -76,7 +80,7 @@ def _source(progress: SourceProgress) -> Source:
         received=progress.committed_sequence,
         rejected=progress.rejected,
         duplicates=progress.duplicates,
-        skipped=dict(progress.losses),
+        skipped={reason: Lost(*lost) for reason, lost in progress.losses.items()},
         finished=progress.finished,
     )
     # Its streams ended with the broker before this one: any epoch is a new one.

@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 from loadgrpc import model, verdict
 from loadgrpc.broker.aggregate import AgentShare, Aggregate
 from loadgrpc.broker.answers import Acked, Answer, Refused
 from loadgrpc.broker.ledger import Ledger
-from loadgrpc.broker.state import RunEvent, step
+from loadgrpc.broker.state import RunEvent, history, step
 from loadgrpc.errors import LoadgrpcError
 from loadgrpc.model import (
     Assignment,
@@ -103,7 +104,16 @@ class Part:
     unsure: bool = False
     """Whether a broker that goes on with it does not know if its agent was told to begin."""
     load_error: ExceptionInfo | None = None
+    end_time_ns: int | None = None
+    """When it ended, or was last heard from (wall clock); None: it goes on."""
+    mismatches: list[str] = field(default_factory=list)
+    """Where the hits that were counted differ from what its runners say, as sentences."""
     sources: dict[SourceId, Source] = field(default_factory=dict)
+
+    @property
+    def users(self) -> int:
+        """The users it was to live: those of its largest cycle."""
+        return max(cycle.users for cycle in self.assignment.cycles)
 
     @property
     def enters_by_itself(self) -> bool:
@@ -125,11 +135,35 @@ class Part:
         agent_id = self.assignment.agent_id
         for source in self.sources.values():
             yield from source.ledger.losses(agent_id)
-        if self.state is AssignmentState.LOST:
+        if self.state is AssignmentState.LOST and not self.delivered:
             yield Loss(reason=UNKNOWN_LOSS, count=0, at_least=True, agent_id=agent_id)
 
-    def end(self, exit_status: int, words: str) -> None:
+    def compare(self, source: Source, *, counted: int, produced: int) -> str:
+        """What differs, in words, when a runner says how many hits it produced.
+
+        What the rejected and the lost ones were is not kept: any of them may have been hits.
+        """
+        ledger = source.ledger
+        uncounted = ledger.rejected + ledger.lost.events
+        if counted <= produced <= counted + uncounted:
+            return ""
+        runner_id = source.source_id.runner_id
+        words = f"runner {runner_id} says that it made {produced} hits, but {counted} were counted"
+        if uncounted:
+            words += f", and {uncounted} more events rejected or lost"
+        if words not in self.mismatches:
+            self.mismatches.append(words)
+        return words
+
+    def lose(self, reason: str, last_heard_ns: int) -> None:
+        """It is lost with its agent, which was last heard from at that moment (wall clock)."""
+        self.state = AssignmentState.LOST
+        self.reason = reason
+        self.end_time_ns = last_heard_ns
+
+    def end(self, exit_status: int, words: str, now_wall_ns: int) -> None:
         """Its runner's process ended, with the last `words` of its standard error."""
+        self.end_time_ns = now_wall_ns
         if self.load_error is not None:
             self.state = AssignmentState.LOAD_FAILED
             self.reason = "the test could not be loaded"
@@ -157,7 +191,9 @@ class ActiveRun:
         """When (wall clock)."""
         self.stopping: StopMode | None = None
         """How its runners were told to stop; None: they were not."""
-        self.watchers: set[asyncio.Queue[model.Run]] = set()
+        self.announced = run
+        """What is told to those who watch: what a restart would not forget."""
+        self.watchers: set[asyncio.Event] = set()
 
     # What happened
 
@@ -177,10 +213,12 @@ class ActiveRun:
             end_time_ns=now_wall_ns if state.final else None,
         )
 
-    def announce(self) -> None:
-        """Tells everybody who watches."""
+    def announce(self, run: model.Run) -> None:
+        """Tells everybody who watches of a change, unless later ones were told before it."""
+        if len(history(run)) >= len(history(self.announced)):
+            self.announced = run
         for watcher in self.watchers:
-            watcher.put_nowait(self.run)
+            watcher.set()
 
     def release(self, now_wall_ns: int) -> bool:
         """Enters the next cycle, if all parts are ready for it.
@@ -261,6 +299,11 @@ class ActiveRun:
             duplicates=sum(source.ledger.duplicates for source in sources),
             rejected=sum(source.stored.rejected for source in sources),
             losses=tuple(loss for part in self.parts.values() for loss in part.losses()),
+            mismatches=tuple(
+                f"agent {agent_id}: {words}"
+                for agent_id, part in self.parts.items()
+                for words in part.mismatches
+            ),
         )
         iterations = aggregate.iterations()
         return model.Summary(
@@ -307,6 +350,8 @@ class ActiveRun:
             reason=part.reason,
             load_error=part.load_error,
             generator=share.generator.figures(),
+            users=part.users,
+            end_time_ns=part.end_time_ns,
         )
 
     def _facts(
@@ -335,6 +380,8 @@ class ActiveRun:
             return lost_parts
         if accounting.lost:
             return f"{accounting.lost} events were lost: {accounting.losses[0].reason}"
+        if accounting.mismatches:
+            return accounting.mismatches[0]
         if self.run.state is RunState.FAILED:
             return self.run.reason
         return ""
@@ -343,8 +390,12 @@ class ActiveRun:
         lost = [part for part in self.parts.values() if part.state is AssignmentState.LOST]
         if not lost:
             return ""
+        first = lost[0]
+        users = f"{first.users} user{'s' if first.users > 1 else ''}"
         others = f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""
-        return f"agent {lost[0].assignment.agent_id}{others}: {lost[0].reason}"
+        at = f" at {_utc(first.end_time_ns)}" if first.end_time_ns is not None else ""
+        who = f"agent {first.assignment.agent_id} ({users})"
+        return f"{who} was lost{at}: {first.reason}{others}"
 
 
 def _failed(iterations: model.IterationFigures) -> str:
@@ -357,6 +408,11 @@ def _failed(iterations: model.IterationFigures) -> str:
         if count
     ]
     return f"{wrong} of {iterations.started} iterations went wrong ({', '.join(kinds)})"
+
+
+def _utc(wall_ns: int) -> str:
+    """A time of day, for readers in any time zone; the date is that of the run."""
+    return datetime.fromtimestamp(wall_ns // 1_000_000_000, UTC).strftime("%H:%M:%S UTC")
 
 
 def stop_reason(mode: StopMode) -> str:

@@ -10,15 +10,15 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 
-from loadgrpc import __version__, model
+from loadgrpc import __version__
 from loadgrpc.broker import answers
 from loadgrpc.broker.answers import Answer
 from loadgrpc.broker.broker import HEARD, AgentLink, Broker, ExitNoted, Heard, Order, StartRunner
 from loadgrpc.broker.roster import HEARTBEAT_S, Registration
 from loadgrpc.broker.run import Inbox
 from loadgrpc.errors import InvalidRequest, NotFound, Superseded, Violation
-from loadgrpc.model import Run, SourceId, StopMode
-from loadgrpc.protocol import convert
+from loadgrpc.model import SourceId, StopMode
+from loadgrpc.protocol import convert, home
 from loadgrpc.protocol.transport import Context, stream, unary
 from loadgrpc.v1 import (
     control_pb2,
@@ -71,11 +71,9 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         self, request: control_pb2.WatchRunRequest, _: Context
     ) -> AsyncIterator[control_pb2.WatchRunResponse]:
         """See control.proto."""
-        async for news in self._broker.watch_run(_run_id(request)):
-            if isinstance(news, Run):
-                yield control_pb2.WatchRunResponse(run=convert.run_to_proto(news))
-            else:
-                yield control_pb2.WatchRunResponse(progress=convert.progress_to_proto(news))
+        after = request.after if request.HasField("after") else None
+        async for news in self._broker.watch_run(_run_id(request), after):
+            yield convert.news_to_proto(news)
 
     @unary
     async def StopRun(  # noqa: N802
@@ -94,6 +92,22 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         """See control.proto."""
         summary = await self._broker.get_summary(_run_id(request))
         return control_pb2.GetSummaryResponse(summary=convert.summary_to_proto(summary))
+
+    @unary
+    async def DeleteRun(  # noqa: N802
+        self, request: control_pb2.DeleteRunRequest, _: Context
+    ) -> control_pb2.DeleteRunResponse:
+        """See control.proto."""
+        await self._broker.delete_run(_run_id(request))
+        return control_pb2.DeleteRunResponse()
+
+    @unary
+    async def PurgeRuns(  # noqa: N802
+        self, request: control_pb2.PurgeRunsRequest, _: Context
+    ) -> control_pb2.PurgeRunsResponse:
+        """See control.proto."""
+        run_ids = await self._broker.purge_runs(_older_than_from_proto(request))
+        return control_pb2.PurgeRunsResponse(run_ids=run_ids)
 
     @unary
     async def ListAgents(  # noqa: N802
@@ -218,11 +232,18 @@ class RunnerService(runner_pb2_grpc.RunnerServiceServicer):
                 await broker.publish(inbox, source_id, request.batch)
             case "skip":
                 skip = request.skip
-                await broker.skip(inbox, source_id, skip.first_sequence, skip.count, skip.reason)
+                await broker.skip(
+                    inbox,
+                    source_id,
+                    skip.first_sequence,
+                    skip.count,
+                    skip.reason,
+                    hits=skip.hits,
+                )
             case "ready":
                 broker.ready(inbox, source_id, request.ready.cycle)
             case "finish":
-                await broker.finish(inbox, source_id, *_finish_from_proto(request.finish))
+                await broker.finish(inbox, source_id, **_finish_from_proto(request.finish))
 
 
 async def _queued(queue: asyncio.Queue[Any], reading: asyncio.Task[None]) -> AsyncIterator[Any]:
@@ -250,11 +271,20 @@ def _run_id(
     request: control_pb2.GetRunRequest
     | control_pb2.WatchRunRequest
     | control_pb2.StopRunRequest
+    | control_pb2.DeleteRunRequest
     | control_pb2.GetSummaryRequest,
 ) -> str:
     if not request.run_id:
         raise InvalidRequest([Violation("run_id", "is required")])
     return request.run_id
+
+
+def _older_than_from_proto(message: control_pb2.PurgeRunsRequest) -> float:
+    older_than_s = convert.seconds_from_proto(message.older_than)
+    if not message.HasField("older_than") or older_than_s < 0:
+        rule = "is required, and not negative; 0s deletes all runs that are over"
+        raise InvalidRequest([Violation("older_than", rule)])
+    return older_than_s
 
 
 def _registration_from_proto(message: fleet_pb2.Register) -> Registration:
@@ -313,15 +343,17 @@ def _source_of(request: runner_pb2.PublishEventsRequest, inbox: Inbox) -> Source
     return next(iter(open_here))
 
 
-def _finish_from_proto(
-    message: runner_pb2.Finish,
-) -> tuple[int | None, model.ExceptionInfo | None]:
-    return (
-        message.totals.events if message.HasField("totals") else None,
-        convert.exception_from_proto(message.load_error)
-        if message.HasField("load_error")
-        else None,
-    )
+def _finish_from_proto(message: runner_pb2.Finish) -> dict[str, Any]:
+    totals = message.totals
+    return {
+        "produced": totals.events if message.HasField("totals") else None,
+        "hits": totals.hits if totals.HasField("hits") else None,
+        "load_error": (
+            convert.exception_from_proto(message.load_error)
+            if message.HasField("load_error")
+            else None
+        ),
+    }
 
 
 _ANSWERS: Final[dict[type[Any], Callable[[Any], dict[str, Any]]]] = {
@@ -329,11 +361,7 @@ _ANSWERS: Final[dict[type[Any], Callable[[Any], dict[str, Any]]]] = {
         "opened": runner_pb2.SourceOpened(
             committed_sequence=a.committed_sequence,
             durable_sequence=a.committed_sequence,
-            limits=runner_pb2.Limits(
-                max_batch_bytes=answers.MAX_BATCH_BYTES,
-                max_unacked_batches=answers.MAX_UNACKED_BATCHES,
-                max_unacked_bytes=answers.MAX_UNACKED_BYTES,
-            ),
+            limits=home.limits(),
         )
     },
     answers.Acked: lambda a: {

@@ -44,3 +44,12 @@ def failure_of(error: errors.LoadgrpcError, broker: str = "") -> Failure:
     if isinstance(error, errors.Unavailable) and broker and broker not in message:
         message = f"cannot reach the broker at {broker}: {message}"
     return Failure(message, exit_code)
+
+
+def lost_broker(error: errors.LoadgrpcError, broker: str, run_id: str) -> Failure:
+    """The failure of whom a broker left alone in the middle of a run, which may go on."""
+    return Failure(
+        f"lost the broker at {broker} during run {run_id}: {error}; the run may go on: "
+        f"loadgrpc attach {run_id} -b {broker}",
+        verdict.UNREACHABLE,
+    )

@@ -46,7 +46,10 @@ def ago(ns: int) -> str:
 
 
 def span(seconds: float) -> str:
-    """A duration that a person set, as set: `5 s`, `1.5 s`, `1 min 30 s`."""
+    """A duration that a person set, as set: `5 s`, `1.5 s`, `1 min 30 s`, `30 d`."""
+    days, rest_s = divmod(seconds, 86_400)
+    if days and not rest_s:
+        return f"{days:.0f} d"
     whole = seconds >= 1 and seconds == int(seconds)
     return clock(int(seconds) * NS_PER_S) if whole else f"{seconds:g} s"
 

@@ -1,38 +1,38 @@
 """A run followed to its end, and stopped on demand.
 
-Rule: the first signal lets users finish their iteration, the second kills them, and both
-keep following, so that there is a summary in the end. The third gives up. A broker that is
-away may come back, and goes on with the run: it is asked again for a while.
+Rule: of whom owns the run the first signal lets users finish their iteration, the second
+kills them, and both keep following, so that there is a summary in the end; the third gives
+up. Of whom only looks on the first gives up. A broker that is away may come back, and goes
+on with the run: it is asked again for a while, for what was missed.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Final, Protocol, TypeVar
 
 from loadgrpc.cli.display import Display
 from loadgrpc.cli.interrupts import Interrupts
 from loadgrpc.errors import Unavailable
-from loadgrpc.model import Progress, Run, StopMode
+from loadgrpc.model import News, Run, StopMode, Summary
 
 REDRAW_S: Final = 1.0
 LOOK_S: Final = 0.25
 """How long a redraw waits for news when it is due."""
-GIVE_UP: Final = 3
-"""The signal that ends the following itself."""
 PATIENCE_S: Final = 90.0
 """How long a broker may be away: agents go on for their lease, a minute."""
 RETRY_S: Final = 0.5
 
-STOPS: Final = (
+Stop = tuple[int, StopMode, str]
+
+STOPS: Final[Sequence[Stop]] = (
     (1, StopMode.GRACEFUL, "stopping: users finish their iteration; again to kill"),
     (2, StopMode.KILL, "killing the users"),
 )
-"""The signal, the stop it asks for, and what people are told."""
-
+"""The signal, the stop it asks for, and what people are told; the one after them gives up."""
 
 T = TypeVar("T")
 
@@ -40,11 +40,14 @@ T = TypeVar("T")
 class RunClient(Protocol):
     """What following needs of a client."""
 
-    def watch_run(self, run_id: str) -> AsyncIterator[Run | Progress]:
-        """What happens to a run, to its end."""
+    def watch_run(self, run_id: str, *, after: int | None = None) -> AsyncIterator[News]:
+        """What happens to a run after a change that was seen, to its end."""
 
     async def stop_run(self, run_id: str, mode: StopMode = StopMode.GRACEFUL) -> Run:
         """Stop a run."""
+
+    async def get_summary(self, run_id: str) -> Summary:
+        """The result of a run."""
 
 
 async def follow(
@@ -53,52 +56,77 @@ async def follow(
     interrupts: Interrupts,
     display: Display,
     *,
+    stops: Sequence[Stop] = STOPS,
     redraw_s: float = REDRAW_S,
     patience_s: float = 0.0,
 ) -> Run:
-    """The run in its final state.
+    """The run in its final state. What signals mean is said by `stops`.
 
     Raises:
         Unavailable: the broker was lost on the way, and was away for `patience_s`.
     """
-    interrupts.bear(max(GIVE_UP - interrupts.count, 1))
+    interrupts.bear(max(len(stops) + 1 - interrupts.count, 1))
     news = asyncio.Event()
     display.update(run)
     watch = asyncio.create_task(_watch(client, run, display, news, patience_s))
-    stops = [
+    stopping = [
         asyncio.create_task(
             _stop(client, run.run_id, interrupts, display, row, patience_s=patience_s)
         )
-        for row in STOPS
+        for row in stops
     ]
     drawing = asyncio.create_task(_draw(display, news, redraw_s))
     try:
-        waiting = {watch, drawing, *stops}
+        waiting = {watch, drawing, *stopping}
         while not watch.done():
             done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             for task in done - {watch}:
                 task.result()  # raises what it raised
         return watch.result()
     finally:
-        for task in (watch, drawing, *stops):
+        for task in (watch, drawing, *stopping):
             task.cancel()
-        await asyncio.gather(watch, drawing, *stops, return_exceptions=True)
+        await asyncio.gather(watch, drawing, *stopping, return_exceptions=True)
+
+
+async def summary_of(
+    client: RunClient,
+    run: Run,
+    interrupts: Interrupts,
+    display: Display,
+    *,
+    stops: Sequence[Stop] = STOPS,
+    patience_s: float,
+) -> Summary:
+    """The summary of a run that is followed to its end; the display is closed then.
+
+    Raises:
+        Unavailable: as from `follow`.
+    """
+    try:
+        await follow(client, run, interrupts, display, stops=stops, patience_s=patience_s)
+    finally:
+        display.close()
+    interrupts.bear(2 if stops else 1)
+    return await patiently(lambda: client.get_summary(run.run_id), patience_s)
 
 
 async def _watch(
     client: RunClient, run: Run, display: Display, news: asyncio.Event, patience_s: float
 ) -> Run:
     lost_at: float | None = None
+    seen: int | None = None
     while True:
         try:
-            async for update in client.watch_run(run.run_id):
+            async for each in client.watch_run(run.run_id, after=seen):
                 if lost_at is not None:
                     lost_at = None
                     display.notice("the broker is back")
-                display.update(update)
+                seen = each.sequence
+                display.update(each.update)
                 news.set()
-                if isinstance(update, Run):
-                    run = update
+                if isinstance(each.update, Run):
+                    run = each.update
             if run.state.final:
                 return run
             raise Unavailable("the broker ended the watch before the run's end")  # noqa: TRY301
@@ -133,7 +161,7 @@ async def _stop(
     run_id: str,
     interrupts: Interrupts,
     display: Display,
-    row: tuple[int, StopMode, str],
+    row: Stop,
     *,
     patience_s: float,
 ) -> None:

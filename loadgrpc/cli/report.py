@@ -396,12 +396,13 @@ def _agents(agents: Sequence[AgentFigures], *, verbose: bool, width: int) -> lis
         return []
     troubled_first = sorted(agents, key=lambda agent: agent.state in _GOOD_STATES)
     shown = agents if verbose or len(agents) <= MAX_AGENTS else troubled_first[:MAX_AGENTS]
-    headings = ["Agents", "host", "state", "hits", "iterations"]
+    headings = ["Agents", "host", "state", "users", "hits", "iterations"]
     rows = [
         [
             one_line(agent.agent_id),
             one_line(agent.hostname),
             agent.state.name.lower().replace("_", " "),
+            str(agent.users) if agent.users else NONE,
             str(agent.hits),
             str(agent.iterations),
         ]
@@ -411,11 +412,20 @@ def _agents(agents: Sequence[AgentFigures], *, verbose: bool, width: int) -> lis
         *text_table(headings, rows, width),
         *_more(len(agents) - len(shown), "agent"),
         *(
-            Line(f"  {one_line(agent.agent_id)}: {one_line(agent.reason)}", Style.WARNING)
+            Line(f"  {_what_became_of(agent)}: {one_line(agent.reason)}", Style.WARNING)
             for agent in shown
             if agent.reason
         ),
     ]
+
+
+def _what_became_of(agent: AgentFigures) -> str:
+    """Of an agent that was lost: how many users with it, and from when on."""
+    name = one_line(agent.agent_id)
+    if agent.state is not AssignmentState.LOST:
+        return name
+    at = f" at {moment(agent.end_time_ns)}" if agent.end_time_ns is not None else ""
+    return f"{name} ({counted(agent.users, 'user')}) was lost{at}"
 
 
 def _counters(summary: Summary, width: int) -> list[Line]:
@@ -443,6 +453,7 @@ def _saturated(summary: Summary, width: int) -> list[Line]:
 def _accounting(accounting: Accounting, width: int) -> list[Line]:
     if accounting == Accounting():
         return []
+    wrong = accounting.losses or accounting.rejected or accounting.mismatches
     lines = labelled(
         "accounting",
         [
@@ -452,13 +463,15 @@ def _accounting(accounting: Accounting, width: int) -> list[Line]:
             f"{accounting.lost} lost",
         ],
         width,
-        Style.BAD if accounting.losses or accounting.rejected else Style.PLAIN,
+        Style.BAD if wrong else Style.PLAIN,
     )
     for loss in accounting.losses:
         at_least = f"at least {loss.count}" if loss.count else "an unknown number"
         count = at_least if loss.at_least else str(loss.count)
         where = f" on {one_line(loss.agent_id)}" if loss.agent_id else ""
         lines.append(Line(f"  {count} lost{where}: {one_line(loss.reason)}", Style.BAD))
+    for words in accounting.mismatches:
+        lines.append(Line(f"  does not add up: {one_line(words)}", Style.BAD))
     return lines
 
 

@@ -11,7 +11,12 @@ from loadgrpc.cli.command import LazyGroup
 
 COMMANDS: Final = {
     name: f"loadgrpc.cli.{name}"
-    for name in ("run", "broker", "agent", "status", "runs", "show", "stop")
+    for name in (
+        *("run", "attach", "stop"),
+        *("broker", "agent", "status"),
+        *("runs", "show", "delete", "purge"),
+        "protos",
+    )
 }
 """Each command and the module it is in, in the order people meet them."""
 

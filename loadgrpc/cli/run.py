@@ -9,22 +9,24 @@ import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from loadgrpc import model, verdict
-from loadgrpc.cli import DEFAULT_BROKER, values
+from loadgrpc.cli import DEFAULT_BROKER, output, values
 from loadgrpc.cli.command import Command
+from loadgrpc.cli.output import Output
 
 if TYPE_CHECKING:
     from loadgrpc.cli.interrupts import Interrupts
-    from loadgrpc.model import Plan, Summary
+    from loadgrpc.client import Client
+    from loadgrpc.model import Plan, Run, Summary
 
 SECTIONS: Final = {
     "Load": ("users", "iterations", "duration_s", "spawn_rate", "server_url", "no_dns_resolve"),
     "Where": ("broker", "agents", "split", "processes", "stop_timeout_s"),
-    "Output": ("json", "json_file", "quiet", "verbose"),
+    "Output": ("detach", *output.SECTION),
 }
 
 
@@ -35,15 +37,8 @@ class Request:
     plan: Plan
     broker: str | None
     """None: here."""
-    json: bool = False
-    json_file: Path | None = None
-    quiet: bool = False
-    verbose: int = 0
-
-    @property
-    def stream(self) -> TextIO:
-        """Where people look: stdout, unless the document goes there."""
-        return sys.stderr if self.json else sys.stdout
+    detach: bool = False
+    output: Output
 
 
 @click.command(cls=Command, sections=SECTIONS)
@@ -119,21 +114,11 @@ class Request:
     help="How long users may take to finish when time is over.  [default: 30s]",
 )
 @click.option(
-    "--json", is_flag=True, help="Print the summary document to stdout, all else to stderr."
+    "--detach",
+    is_flag=True,
+    help="Print the run's id and leave it to the broker; needs -b or -a.",
 )
-@click.option(
-    "--json-file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Write the summary document to a file.",
-)
-@click.option("-q", "--quiet", is_flag=True, help="Print the last line only.")
-@click.option(
-    "-v",
-    "--verbose",
-    count=True,
-    help="Whole tracebacks, all groups, the agents; log to stderr. -vv logs more.",
-)
+@output.options
 def command(**options: Any) -> int:
     """Run a load test and tell how it went.
 
@@ -147,6 +132,9 @@ def command(**options: Any) -> int:
       loadgrpc run example.TestWebSite.test_es -u 10:20:30 -i 20
     100 users for five minutes, split over five agents:
       loadgrpc run web.py::TestShop.test_buy -u 100 -d 5m -b HOST:7979 -a 5 --split
+    The same, but do not wait for it; look at it later:
+      RUN=$(loadgrpc run web.py::TestShop.test_buy -u 100 -d 5m -b HOST:7979 -a 5 --detach)
+      loadgrpc attach $RUN -b HOST:7979
 
     \b
     Ctrl-C lets users finish their iteration and shows the summary; again kills them.
@@ -160,11 +148,7 @@ def command(**options: Any) -> int:
       0    passed
     """  # noqa: D301 - \b is click's mark for "do not wrap"
     request = read(**options)
-    from loadgrpc.cli import document, log  # noqa: PLC0415 - only once the line is right
-
-    log.set_up(request.verbose)
-    if request.json_file is not None:
-        document.check(request.json_file)
+    request.output.prepare()
     return asyncio.run(_run(request))
 
 
@@ -175,6 +159,7 @@ def read(
     broker: str | None,
     agents: int | None,
     server_url: str | None,
+    detach: bool,
     json: bool,
     json_file: Path | None,
     quiet: bool,
@@ -184,9 +169,16 @@ def read(
     """The request that the options make."""
     if iterations and duration_s is not None:
         raise click.UsageError("-i/--iterations cannot be combined with -d/--duration")
-    if quiet and verbose:
-        raise click.UsageError("-q/--quiet cannot be combined with -v/--verbose")
+    told = Output(json=json, json_file=json_file, quiet=quiet, verbose=verbose)
     distributed = broker is not None or agents is not None
+    if detach and not distributed:
+        raise click.UsageError(
+            "--detach needs -b/--broker or -a/--agents: a run of this process ends with it"
+        )
+    if detach and told.document:
+        raise click.UsageError(
+            "--detach cannot be combined with --json or --json-file: there is no summary yet"
+        )
     return Request(
         plan=model.Plan(
             iterations=iterations or (() if duration_s is not None else (1,)),
@@ -196,10 +188,8 @@ def read(
             **plan,
         ),
         broker=(broker or DEFAULT_BROKER) if distributed else None,
-        json=json,
-        json_file=json_file,
-        quiet=quiet,
-        verbose=verbose,
+        detach=detach,
+        output=told,
     )
 
 
@@ -208,22 +198,29 @@ async def _run(request: Request) -> int:
 
     with Interrupts() as interrupts:
         try:
+            if request.detach:
+                return await _detach(request, interrupts)
             summary = await _summary(request, interrupts)
         except asyncio.CancelledError:
             if not interrupts.count:
                 raise
-            outcome = verdict.decide(verdict.Facts(stopped="interrupted before there were results"))
-            print(f"exit {outcome.exit_code}: {outcome.reason}", file=request.stream)
-            return outcome.exit_code
-    return _tell(request, summary)
+            return _interrupted(request)
+    return request.output.tell(summary)
+
+
+def _interrupted(request: Request) -> int:
+    outcome = verdict.decide(verdict.Facts(stopped="interrupted before there were results"))
+    stream = sys.stderr if request.detach else request.output.stream
+    print(f"exit {outcome.exit_code}: {outcome.reason}", file=stream)
+    return outcome.exit_code
 
 
 async def _summary(request: Request, interrupts: Interrupts) -> Summary:
     """Start the run, follow it to its end, and get its summary."""
     from loadgrpc.cli.connection import connect  # noqa: PLC0415
     from loadgrpc.cli.display import display_for  # noqa: PLC0415
-    from loadgrpc.cli.failure import Failure, failure_of  # noqa: PLC0415
-    from loadgrpc.cli.follow import PATIENCE_S, follow, patiently  # noqa: PLC0415
+    from loadgrpc.cli.failure import failure_of, lost_broker  # noqa: PLC0415
+    from loadgrpc.cli.follow import PATIENCE_S, summary_of  # noqa: PLC0415
     from loadgrpc.errors import LoadgrpcError, Unavailable  # noqa: PLC0415
 
     broker = request.broker or ""
@@ -236,46 +233,40 @@ async def _summary(request: Request, interrupts: Interrupts) -> Summary:
 
                 endpoint = await stack.enter_async_context(local_cluster())
             client = await stack.enter_async_context(connect(endpoint))
-            # From here on there may be a run: a signal stops it instead of leaving it alone.
-            interrupts.bear(2)
-            run = await client.start_run(request.plan, request_id=os.urandom(16).hex())
+            run = await _start(request, client, interrupts)
             run_id = run.run_id
-            display = display_for(request.stream, time.monotonic_ns, quiet=request.quiet)
+            told = request.output
+            display = display_for(told.stream, time.monotonic_ns, quiet=told.quiet)
             patience_s = PATIENCE_S if broker else 0.0
-            try:
-                await follow(client, run, interrupts, display, patience_s=patience_s)
-            finally:
-                display.close()
-            interrupts.bear(2)
-            return await patiently(lambda: client.get_summary(run_id), patience_s)
+            return await summary_of(client, run, interrupts, display, patience_s=patience_s)
         except Unavailable as error:
-            if not run_id or not broker:
-                raise failure_of(error, broker) from error
-            raise Failure(
-                f"lost the broker at {broker} during run {run_id}: {error}; the run may go on: "
-                f"loadgrpc show {run_id} -b {broker}",
-                verdict.UNREACHABLE,
-            ) from error
+            lost = bool(run_id and broker)
+            failure = lost_broker(error, broker, run_id) if lost else failure_of(error, broker)
+            raise failure from error
         except LoadgrpcError as error:
             raise failure_of(error, broker) from error
 
 
-def _tell(request: Request, summary: Summary) -> int:
-    """Print and write what was asked for; the exit code."""
-    from loadgrpc.cli import document, line, report  # noqa: PLC0415
+async def _detach(request: Request, interrupts: Interrupts) -> int:
+    """Start the run, print its id, and leave it to its broker."""
+    from loadgrpc.cli.connection import connect  # noqa: PLC0415
+    from loadgrpc.cli.failure import failure_of  # noqa: PLC0415
+    from loadgrpc.errors import LoadgrpcError  # noqa: PLC0415
 
-    if request.quiet:
-        lines = [report.last_line(summary)]
-    else:
-        width = line.width_of(request.stream)
-        lines = report.report(summary, verbose=bool(request.verbose), width=width)
-    line.write(lines, request.stream)
-    if request.json or request.json_file is not None:
-        from loadgrpc.protocol.document import summary_json  # noqa: PLC0415
+    broker = request.broker or DEFAULT_BROKER
+    try:
+        async with connect(broker) as client:
+            run = await _start(request, client, interrupts)
+            if interrupts.count:
+                await client.stop_run(run.run_id)
+                return _interrupted(request)
+    except LoadgrpcError as error:
+        raise failure_of(error, broker) from error
+    print(run.run_id)
+    return verdict.PASSED
 
-        text = summary_json(summary)
-        if request.json_file is not None:
-            document.write(request.json_file, text)
-        if request.json:
-            print(text)
-    return summary.verdict.exit_code
+
+async def _start(request: Request, client: Client, interrupts: Interrupts) -> Run:
+    # From here on there may be a run: a signal stops it instead of leaving it alone.
+    interrupts.bear(2)
+    return await client.start_run(request.plan, request_id=os.urandom(16).hex())

@@ -61,7 +61,7 @@ def lines(
     from collections import Counter  # noqa: PLC0415
 
     from loadgrpc.cli.figures import ago, clock, counted, one_line  # noqa: PLC0415
-    from loadgrpc.cli.line import Line  # noqa: PLC0415
+    from loadgrpc.cli.line import Line, Style  # noqa: PLC0415
     from loadgrpc.cli.runs import table  # noqa: PLC0415
     from loadgrpc.cli.table import labelled, text_table  # noqa: PLC0415
 
@@ -78,6 +78,9 @@ def lines(
         width,
     )
     found += labelled("store", [one_line(info.store)], width)
+    if info.store_trouble:
+        trouble = f"takes no writes for now, reporting waits: {one_line(info.store_trouble)}"
+        found += labelled("", [trouble], width, Style.BAD)
     found += labelled(
         "agents", [": ".join([str(len(agents)), ", ".join(by_state)][: 1 + bool(agents)])], width
     )

@@ -75,6 +75,17 @@ def seconds(text: str, *, most: float, zero: bool = False) -> float:
     return value
 
 
+def age(text: str, *, most: float) -> float:
+    """How old at least: a duration, or days, as `30d`."""
+    days = text.removesuffix("d")
+    if days != text and _SECONDS.fullmatch(days):
+        text = f"{float(days) * 24}h"
+    try:
+        return seconds(text, most=most)
+    except ValueError as error:
+        raise ValueError(str(error).replace("expected 90,", "expected 30d, 90,")) from None
+
+
 def size(text: str) -> int:
     """Bytes: `500MB`, `1.5GB`, `4096`."""
     if not (match := _SIZE.fullmatch(text)):
@@ -217,6 +228,14 @@ class Seconds(Value[float]):
     def read(self, text: str) -> float:
         """See Value."""
         return seconds(text, most=self.most, zero=self.zero)
+
+
+class Age(Seconds):
+    """See `age`."""
+
+    def read(self, text: str) -> float:
+        """See Value."""
+        return age(text, most=self.most)
 
 
 class Rate(Value[float]):

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from loadgrpc.errors import InvalidRequest
 from loadgrpc.model import ExceptionInfo, GeneratorState, HitError, TestOutcome
+from loadgrpc.protocol import home
 from loadgrpc.protocol.convert import (
     duration_from_proto,
     exception_from_proto,
@@ -36,6 +37,7 @@ _UNREAD_OF_TESTS: Final = ("user", "iteration")
 _FAILED_FROM: Final = 400
 _WIDTHS: Final = {1: "<u1", 2: "<u2", 4: "<u4", 8: "<u8"}
 _MAX_NS: Final = 2**63 - 1
+_HIT_ERRORS: Final = {kind.value: kind for kind in HitError}
 MAX_SIZE: Final = 2**40
 """Bytes of a hit, in one direction: sums over millions of hits stay whole numbers of 64 bits."""
 
@@ -128,19 +130,6 @@ class Decoded:
             self.violations.append(violation)
 
 
-def size(batch: runner_pb2.EventBatch) -> int:
-    """Events of a batch: as many sequence numbers it takes, those of unknown kinds included."""
-    return max(batch.count, _known(batch))
-
-
-def _known(batch: runner_pb2.EventBatch) -> int:
-    return (
-        len(batch.events)
-        + sum(block.count for block in batch.hit_blocks)
-        + sum(block.count for block in batch.test_blocks)
-    )
-
-
 def decode(batch: runner_pb2.EventBatch, *, arrival_ns: int, skip: int = 0) -> Decoded:
     """The events of `batch` without the first `skip`.
 
@@ -167,7 +156,7 @@ def decode(batch: runner_pb2.EventBatch, *, arrival_ns: int, skip: int = 0) -> D
         else:
             decoded.iterations.append(_iterations_without_first(tests, skip) if skip else tests)
         skip = max(0, skip - test_block.count)
-    unknown = size(batch) - _known(batch)
+    unknown = home.size(batch) - home.known(batch)
     if unknown > skip:
         decoded.reject(unknown - skip, "of a kind that is not known here")
     return decoded
@@ -267,10 +256,7 @@ def _hit_label(label: event_pb2.HitLabel) -> HitLabel:
 
 def _answered_or_not(name: str, method: str, status: int, error: int, message: str) -> HitLabel:
     """A label; the error alone tells an answered hit from one that was not."""
-    try:
-        kind = HitError(error)
-    except ValueError:
-        kind = HitError.OTHER  # of a newer protocol
+    kind = _HIT_ERRORS.get(error, HitError.OTHER)  # otherwise of a newer protocol
     return HitLabel(
         name[:MAX_NAME_CHARS], method[:MAX_NAME_CHARS], status, kind, message[:MAX_NAME_CHARS]
     )

@@ -616,6 +616,7 @@ def summary_to_proto(summary: model.Summary) -> run_pb2.RunSummary:
                     count=loss.count,
                     at_least=loss.at_least,
                     agent_id=loss.agent_id,
+                    hits=loss.hits,
                 )
                 for loss in accounting.losses
             ],
@@ -688,6 +689,7 @@ def summary_from_proto(message: run_pb2.RunSummary) -> model.Summary:
                     count=loss.count,
                     at_least=loss.at_least,
                     agent_id=loss.agent_id,
+                    hits=loss.hits,
                 )
                 for loss in message.accounting.losses
             ),

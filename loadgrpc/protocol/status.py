@@ -135,7 +135,7 @@ def _reason(error: grpc.RpcError) -> str:
     info = error_details_pb2.ErrorInfo()
     for detail in details_of(error):
         if detail.Is(info.DESCRIPTOR) and detail.Unpack(info):
-            return info.reason
+            return str(info.reason)
     return ""
 
 

@@ -1,14 +1,12 @@
 """The reflection service, under both of its names.
 
 Rule: an error is an answer, and the stream goes on. grpc.reflection.v1 and v1alpha are the
-same on the wire, so one handler with v1alpha's messages serves both. Descriptors are read
-at the first request: most servers are never asked.
+same on the wire, so one handler with v1alpha's messages serves both.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from functools import cache
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from operator import methodcaller
 from typing import Any, Final
 
@@ -16,6 +14,7 @@ import grpc
 import grpc.aio
 
 from loadgrpc.errors import InvalidRequest, NotFound
+from loadgrpc.reflection.packaged import packaged
 from loadgrpc.reflection.registry import Registry
 
 SERVICES: Final = (
@@ -30,20 +29,28 @@ _CODES: Final = {
 """What a registry raises when it is asked. Answers carry a number, not a call's status."""
 
 
-def add_reflection(server: grpc.aio.Server, services: Sequence[str]) -> None:
+def add_reflection(
+    server: grpc.aio.Server | grpc.Server,
+    services: Sequence[str],
+    registry: Callable[[], Registry] = packaged,
+) -> None:
     """Makes `server` answer reflection.
 
     `services` are the full names of what else the server serves, health included; the two
-    reflection services are listed besides.
+    reflection services are listed besides. `registry` is called for each answer.
     """
     listed = sorted({*services, *SERVICES})
 
     async def serve(requests: AsyncIterator[Any], _: object) -> AsyncIterator[Any]:
         async for request in requests:
-            yield answer(request, listed, _packaged())
+            yield answer(request, listed, registry())
+
+    def serve_in_thread(requests: Iterator[Any], _: object) -> Iterator[Any]:
+        for request in requests:
+            yield answer(request, listed, registry())
 
     handler = grpc.stream_stream_rpc_method_handler(
-        serve,
+        serve_in_thread if isinstance(server, grpc.Server) else serve,
         request_deserializer=_parse,
         response_serializer=methodcaller("SerializeToString"),
     )
@@ -57,7 +64,7 @@ def add_reflection(server: grpc.aio.Server, services: Sequence[str]) -> None:
 
 def answer(request: Any, services: Sequence[str], registry: Registry) -> Any:
     """The ServerReflectionResponse to a ServerReflectionRequest."""
-    from grpc_reflection.v1alpha import reflection_pb2  # noqa: PLC0415 - see the module
+    from grpc_reflection.v1alpha import reflection_pb2  # noqa: PLC0415 - see packaged.py
 
     response = reflection_pb2.ServerReflectionResponse(
         valid_host=request.host, original_request=request
@@ -97,12 +104,6 @@ def _refuse(response: Any, code: grpc.StatusCode, message: str) -> None:
 
 
 def _parse(request: bytes) -> Any:
-    from grpc_reflection.v1alpha import reflection_pb2  # noqa: PLC0415 - see the module
+    from grpc_reflection.v1alpha import reflection_pb2  # noqa: PLC0415 - see packaged.py
 
     return reflection_pb2.ServerReflectionRequest.FromString(request)
-
-
-@cache
-def _packaged() -> Registry:
-    """One for all servers of a process."""
-    return Registry.packaged()

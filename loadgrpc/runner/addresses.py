@@ -16,6 +16,7 @@ import _socket
 import socket
 import sys
 from collections.abc import Callable
+from itertools import count
 from threading import Lock
 from typing import Any, Final
 
@@ -39,12 +40,12 @@ Address = tuple[int, int, int, str, Any]
 
 
 class _Host:
-    __slots__ = ("addresses", "asking", "turn")
+    __slots__ = ("addresses", "asking", "turns")
 
-    def __init__(self, turn: int) -> None:
+    def __init__(self, begin: int) -> None:
         self.addresses: list[Address] = []
         self.asking = Lock()
-        self.turn = turn
+        self.turns = count(begin)
 
 
 def may_connect(new_conn: Callable[[], socket.socket]) -> bool:
@@ -98,13 +99,12 @@ class AddressBook:
                 return numbers
             if len(self._hosts) >= MAX_HOSTS:
                 self._hosts.clear()
-            host = self._hosts[name, port] = _Host(self._begin)
+            host = self._hosts.setdefault((name, port), _Host(self._begin))
         if not host.addresses:
             with host.asking:  # greenlets of one user ask once
                 if not host.addresses:
                     host.addresses = _ask(name, port)
-        at = host.turn % len(host.addresses) if host.addresses else 0
-        host.turn += 1
+        at = next(host.turns) % max(1, len(host.addresses))
         return host.addresses[at:] + host.addresses[:at]
 
 

@@ -95,7 +95,8 @@ class Lane:
             timeouts = _NO_TIMEOUTS if timeout is None else arguments.timeouts(timeout)
             own = arguments.items(headers) if headers else ()
             path = _path_for_cookies(session, target)
-            key = (method, origin, own, kind, path, arguments.verify(verify))
+            verify = None if verify is None else arguments.verify(verify)
+            key = (method, origin, own, kind, path, verify)
             common = headers_of(session.headers)
             template = self._templates.get(key)
             if template is not None and not template.fits(session, common):
@@ -116,9 +117,10 @@ class Lane:
         )
         if answer is None:
             return None, Errand([], resumed, request_like(full_url, sent))
-        came: list[LaneResponse] = [answer]
-        then: Lesson | Resumed | None = None
-        if answer.location is not None and allow_redirects:
+        if answer.location is None:
+            return answer, None
+        came, then = [answer], None
+        if allow_redirects:
             then = self._follow(session, template, common, came, origin, body, name, timeouts)
         last = came[-1]
         return (last, None) if last.location is None else (None, Errand(came, then, answer.request))
@@ -154,7 +156,8 @@ class Lane:
         """Follows a redirect, adding to the answers that came, for as long as all is plain.
 
         `common` are the session's headers as they went with the first request. When the last
-        answer redirects, Requests has to go on, with what is returned.
+        answer redirects, Requests has to go on, with what is returned. There are no more steps
+        here than Requests allowed itself when they were learned.
         """
         circumstances = template.circumstances
         while (location := came[-1].location) is not None:
@@ -162,9 +165,7 @@ class Lane:
             try:
                 origin, target, url = arguments.split_location(location, origin)
                 key = (came[-1].status_code, origin, _path_for_cookies(session, target))
-                if len(came) > session.max_redirects or not circumstances.hold_for_a_redirect(
-                    session, origin
-                ):
+                if not circumstances.hold_for_a_redirect(session, origin):
                     return None
                 step = template.steps.get(key)
             except Exception:  # noqa: BLE001 - as in `request`

@@ -128,17 +128,14 @@ def _length(status: int, fields: dict[bytes, bytes]) -> int | None:
 class Incoming:
     """An answer as it comes in; whatever is raised meanwhile, what came is here."""
 
-    __slots__ = ("came", "content", "first_ns", "head", "meaning")
-
-    def __init__(self) -> None:
-        self.head = b""
-        self.meaning = MORE
-        self.first_ns = 0
-        """When the head was there; 0: it is not, or it is not plain."""
-        self.came: bytes | bytearray = b""
-        """The body as it came, and what came after it."""
-        self.content: bytes | None = None
-        """The body as it was meant; None: it is not plain."""
+    head = b""
+    meaning = MORE
+    first_ns = 0
+    """When the head was there; 0: it is not, or it is not plain."""
+    came: bytes | bytearray = b""
+    """The body as it came, and what came after it."""
+    content: bytes | None = None
+    """The body as it was meant; None: it is not plain."""
 
     def receive(self, line: Line, timeout_s: float | None) -> None:
         """Receives until the answer is there, or turns out not to be plain."""

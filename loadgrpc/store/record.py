@@ -7,7 +7,7 @@ nanoseconds since 1970. Numbers are below 2**63.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from loadgrpc.model import RunState, SourceId
@@ -52,8 +52,8 @@ class SourceProgress:
     """The highest epoch that it opened with."""
     produced: int | None = None
     """What it says it produced in all. None: it does not say, or not yet."""
-    losses: Mapping[str, int] = field(default_factory=dict)
-    """What was lost, by reason; `lost` is the sum of it, if its reasons are known."""
+    losses: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    """Events and hits that were lost, by reason; `lost` is their sum, if reasons are known."""
 
 
 @dataclass(frozen=True, kw_only=True)

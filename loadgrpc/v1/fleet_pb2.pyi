@@ -44,18 +44,22 @@ class Heartbeat(_message.Message):
     def __init__(self) -> None: ...
 
 class RunnerExit(_message.Message):
-    __slots__ = ("run_id", "exit_status", "stderr_tail", "start_error", "runner_id")
+    __slots__ = ("run_id", "exit_status", "stderr_tail", "start_error", "runner_id", "produced_events", "produced_hits")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     EXIT_STATUS_FIELD_NUMBER: _ClassVar[int]
     STDERR_TAIL_FIELD_NUMBER: _ClassVar[int]
     START_ERROR_FIELD_NUMBER: _ClassVar[int]
     RUNNER_ID_FIELD_NUMBER: _ClassVar[int]
+    PRODUCED_EVENTS_FIELD_NUMBER: _ClassVar[int]
+    PRODUCED_HITS_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     exit_status: int
     stderr_tail: str
     start_error: str
     runner_id: str
-    def __init__(self, run_id: _Optional[str] = ..., exit_status: _Optional[int] = ..., stderr_tail: _Optional[str] = ..., start_error: _Optional[str] = ..., runner_id: _Optional[str] = ...) -> None: ...
+    produced_events: int
+    produced_hits: int
+    def __init__(self, run_id: _Optional[str] = ..., exit_status: _Optional[int] = ..., stderr_tail: _Optional[str] = ..., start_error: _Optional[str] = ..., runner_id: _Optional[str] = ..., produced_events: _Optional[int] = ..., produced_hits: _Optional[int] = ...) -> None: ...
 
 class RunnerExitNoted(_message.Message):
     __slots__ = ("run_id", "runner_id")

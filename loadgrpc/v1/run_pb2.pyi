@@ -307,13 +307,15 @@ class Accounting(_message.Message):
     def __init__(self, committed: _Optional[int] = ..., duplicates: _Optional[int] = ..., rejected: _Optional[int] = ..., lost: _Optional[int] = ..., losses: _Optional[_Iterable[_Union[Loss, _Mapping]]] = ..., mismatches: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Loss(_message.Message):
-    __slots__ = ("reason", "count", "at_least", "agent_id")
+    __slots__ = ("reason", "count", "at_least", "agent_id", "hits")
     REASON_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
     AT_LEAST_FIELD_NUMBER: _ClassVar[int]
     AGENT_ID_FIELD_NUMBER: _ClassVar[int]
+    HITS_FIELD_NUMBER: _ClassVar[int]
     reason: str
     count: int
     at_least: bool
     agent_id: str
-    def __init__(self, reason: _Optional[str] = ..., count: _Optional[int] = ..., at_least: bool = ..., agent_id: _Optional[str] = ...) -> None: ...
+    hits: int
+    def __init__(self, reason: _Optional[str] = ..., count: _Optional[int] = ..., at_least: bool = ..., agent_id: _Optional[str] = ..., hits: _Optional[int] = ...) -> None: ...

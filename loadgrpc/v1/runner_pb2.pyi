@@ -109,14 +109,16 @@ class EventBatch(_message.Message):
     def __init__(self, first_sequence: _Optional[int] = ..., events: _Optional[_Iterable[_Union[_event_pb2.Event, _Mapping]]] = ..., hit_blocks: _Optional[_Iterable[_Union[_event_pb2.HitBlock, _Mapping]]] = ..., test_blocks: _Optional[_Iterable[_Union[_event_pb2.TestBlock, _Mapping]]] = ..., count: _Optional[int] = ...) -> None: ...
 
 class Skip(_message.Message):
-    __slots__ = ("first_sequence", "count", "reason")
+    __slots__ = ("first_sequence", "count", "reason", "hits")
     FIRST_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    HITS_FIELD_NUMBER: _ClassVar[int]
     first_sequence: int
     count: int
     reason: str
-    def __init__(self, first_sequence: _Optional[int] = ..., count: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+    hits: int
+    def __init__(self, first_sequence: _Optional[int] = ..., count: _Optional[int] = ..., reason: _Optional[str] = ..., hits: _Optional[int] = ...) -> None: ...
 
 class CycleReady(_message.Message):
     __slots__ = ("cycle",)

@@ -66,8 +66,8 @@ def run(use):
 async def until(client, run_id, state):
     """Watches a run until it has come to a state."""
     async for news in client.watch_run(run_id):
-        if isinstance(news, Run) and news.state is state:
-            return news
+        if isinstance(news.update, Run) and news.update.state is state:
+            return news.update
     pytest.fail(f"the run never was {state}")
 
 

@@ -112,11 +112,11 @@ class FakeRunner:
         """Says that it is ready."""
         self.broker.ready(self.inbox, self.source_id, cycle)
 
-    async def finish(self, produced=None, load_error=None):
+    async def finish(self, produced=None, load_error=None, hits=None):
         """Says that it has sent everything."""
         if isinstance(load_error, str):
             load_error = ExceptionInfo(type="ModuleNotFoundError", message=load_error)
-        await self.broker.finish(self.inbox, self.source_id, produced, load_error)
+        await self.broker.finish(self.inbox, self.source_id, produced, load_error, hits)
 
     async def ends(self, produced=None):
         """Finishes, and its process exits with 0."""
@@ -180,7 +180,7 @@ class Desk:
     async def over(self, run):
         """The run, when it is over."""
         async for news in self.broker.watch_run(run.run_id):
-            last = news
+            last = news.update
         return last
 
 

@@ -21,7 +21,6 @@ from loadgrpc.model import (
     AgentState,
     AssignmentState,
     Plan,
-    Progress,
     Run,
     RunState,
     SourceId,
@@ -30,6 +29,7 @@ from loadgrpc.model import (
 from loadgrpc.store import Store, StoreError
 
 TEST = "a.B.c"
+NS = 1_000_000_000
 
 
 async def lived(desk, run, *agent_ids, hits=2):
@@ -192,7 +192,8 @@ def test_an_agent_that_is_lost_does_not_hold_up_the_others(at_desk):
         summary = await desk.broker.get_summary(run.run_id)
         assert summary.state is RunState.FINISHED
         assert summary.verdict == model.Verdict(
-            exit_code=3, reason="agent a2: its runner ended with signal 9"
+            exit_code=3,
+            reason="agent a2 (1 user) was lost at 22:13:20 UTC: its runner ended with signal 9",
         )
         assert [agent.state for agent in summary.agents] == [
             AssignmentState.FINISHED,
@@ -409,7 +410,10 @@ def test_a_runner_that_cannot_start_fails_the_run(at_desk):
         await desk.settled()
         over = await desk.broker.get_run(run.run_id)
         assert over.state is RunState.FAILED
-        assert over.reason == "agent a1: its runner ended with status 1: No such file or directory"
+        assert over.reason == (
+            "agent a1 (1 user) was lost at 22:13:20 UTC: "
+            "its runner ended with status 1: No such file or directory"
+        )
 
     at_desk(use)
 
@@ -446,7 +450,12 @@ def test_an_agent_is_lost_with_its_lease(at_desk):
         assert desk.broker.agents() == []
         over = await desk.broker.get_run(run.run_id)
         assert over.state is RunState.FAILED
-        assert over.reason == "agent a1: not heard from for 60 s"
+        heard_last = "agent a1 (1 user) was lost at 22:13:20 UTC: not heard from for 60 s"
+        assert over.reason == heard_last
+        summary = await desk.broker.get_summary(run.run_id)
+        (figures,) = summary.agents
+        assert figures.end_time_ns == desk.clock.wall_ns() - 61 * NS
+        assert summary.verdict == model.Verdict(exit_code=3, reason=heard_last)
 
     at_desk(use)
 
@@ -799,12 +808,16 @@ def test_watching_begins_with_the_run_and_ends_with_its_end(at_desk):
         await started.wait()
         await lived(desk, run)
         await watching
-        states = [news.state for news in messages if isinstance(news, Run)]
-        assert states == [RunState.STARTING, RunState.RUNNING, RunState.FINISHED]
-        assert isinstance(messages[0], Run)
-        assert messages[-1] == await desk.broker.get_run(run.run_id)
-        assert isinstance(messages[-2], Progress)
-        assert messages[-2].hits == 2
+        changes = [news for news in messages if isinstance(news.update, Run)]
+        assert [(news.sequence, news.update.state) for news in changes] == [
+            (1, RunState.STARTING),
+            (2, RunState.RUNNING),
+            (3, RunState.FINISHED),
+        ]
+        assert messages[0] is changes[0]
+        assert messages[-1].update == await desk.broker.get_run(run.run_id)
+        assert messages[-2].sequence == 2
+        assert messages[-2].update.hits == 2
 
     at_desk(use)
 
@@ -821,8 +834,8 @@ def test_figures_come_every_second(at_desk, monkeypatch):
         desk.clock.advance(2.5)
         for _ in range(2):
             watching = desk.broker.watch_run(run.run_id)
-            assert (await anext(watching)).state is RunState.RUNNING
-            progress = await anext(watching)
+            assert (await anext(watching)).update.state is RunState.RUNNING
+            progress = (await anext(watching)).update
             await watching.aclose()
             assert (progress.hits, progress.iterations.success) == (6, 2)
             assert (progress.cycle, progress.cycles, progress.agents) == (1, 2, 1)
@@ -842,7 +855,7 @@ def test_the_progress_of_a_timed_run(at_desk, monkeypatch):
         runner = await desk.runner(run)
         watching = desk.broker.watch_run(run.run_id)
         await anext(watching)
-        assert (await anext(watching)).fraction == 0.0
+        assert (await anext(watching)).update.fraction == 0.0
         await watching.aclose()
         fractions = []
         for cycle in (1, 2):
@@ -851,7 +864,7 @@ def test_the_progress_of_a_timed_run(at_desk, monkeypatch):
                 desk.clock.advance(5)
                 watching = desk.broker.watch_run(run.run_id)
                 await anext(watching)
-                fractions.append((await anext(watching)).fraction)
+                fractions.append((await anext(watching)).update.fraction)
                 await watching.aclose()
         assert fractions == [0.25, 0.5, 0.5, 0.75, 1.0, 1.0]
 
@@ -865,7 +878,7 @@ def test_watching_what_is_over_or_never_was(at_desk):
         run = await desk.start()
         await lived(desk, run)
         messages = [news async for news in desk.broker.watch_run(run.run_id)]
-        assert [news.state for news in messages] == [RunState.FINISHED]
+        assert [(news.sequence, news.update.state) for news in messages] == [(3, RunState.FINISHED)]
         for call in (
             anext(desk.broker.watch_run("r-none")),
             desk.broker.get_run("r-none"),
@@ -1019,7 +1032,7 @@ def test_a_restart_waits_for_agents_as_long_as_ever(at_desk, tmp_path):
         await desk.settled()
         summary = await desk.broker.get_summary(run.run_id)
         assert (summary.state, summary.hits.count) == (RunState.FAILED, 1)
-        assert summary.reason == "agent a1: not heard from for 60 s"
+        assert summary.reason.endswith("was lost at 22:13:20 UTC: not heard from for 60 s")
 
     _restarted(at_desk, tmp_path / "store.db", after)
 

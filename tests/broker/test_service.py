@@ -71,6 +71,15 @@ CALLS = [
     ("GetSummary", control_pb2.GetSummaryRequest(), CODE.INVALID_ARGUMENT, ["run_id"]),
     ("GetSummary", control_pb2.GetSummaryRequest(run_id="r-none"), CODE.NOT_FOUND, []),
     ("GetRun", control_pb2.GetRunRequest(run_id="x" * 100_000), CODE.NOT_FOUND, []),
+    ("DeleteRun", control_pb2.DeleteRunRequest(), CODE.INVALID_ARGUMENT, ["run_id"]),
+    ("DeleteRun", control_pb2.DeleteRunRequest(run_id="r-none"), CODE.NOT_FOUND, []),
+    ("PurgeRuns", control_pb2.PurgeRunsRequest(), CODE.INVALID_ARGUMENT, ["older_than"]),
+    (
+        "PurgeRuns",
+        control_pb2.PurgeRunsRequest(older_than={"seconds": -1}),
+        CODE.INVALID_ARGUMENT,
+        ["older_than"],
+    ),
     (
         "ListRuns",
         control_pb2.ListRunsRequest(page_token="x"),
@@ -234,6 +243,36 @@ def test_a_run_over_the_wire():
         assert summary.agents[0].reason == "its runner ended with signal 9: last"
         (listed,) = (await stub.ListRuns(control_pb2.ListRunsRequest())).runs
         assert listed == last
+
+    on_channel(use)
+
+
+def test_a_run_is_deleted_over_the_wire():
+    """A live run is refused with FAILED_PRECONDITION; one that is over goes, by id or by age."""
+
+    async def use(channel):
+        agent = Agent(channel)
+        await agent.register()
+        stub = control_pb2_grpc.ControlServiceStub(channel)
+        for purge in (False, True):
+            run = (await stub.StartRun(control_pb2.StartRunRequest(plan=PLAN))).run
+            delete = control_pb2.DeleteRunRequest(run_id=run.run_id)
+            with pytest.raises(grpc.aio.AioRpcError, match="stop it first") as caught:
+                await stub.DeleteRun(delete)
+            assert caught.value.code() is CODE.FAILED_PRECONDITION
+            await agent.say(runner_exit={"run_id": run.run_id, "exit_status": 1})
+            missed = control_pb2.WatchRunRequest(run_id=run.run_id, after=0)
+            updates = [update async for update in stub.WatchRun(missed)]
+            changes = [(news.sequence, news.run.state) for news in updates if news.HasField("run")]
+            assert changes == [(1, 1), (2, 6)]
+            if purge:
+                age = control_pb2.PurgeRunsRequest(older_than={})
+                assert (await stub.PurgeRuns(age)).run_ids == [run.run_id]
+            else:
+                await stub.DeleteRun(delete)
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await stub.DeleteRun(delete)
+            assert caught.value.code() is CODE.NOT_FOUND
 
     on_channel(use)
 

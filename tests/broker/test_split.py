@@ -53,6 +53,23 @@ def test_an_agent_may_get_no_users():
     assert {cycle.iterations for part in parts for cycle in part.cycles} == {5}
 
 
+def test_each_part_is_told_how_to_go_about_it():
+    """What is not a number of something is the same for all agents."""
+    plan = Plan(
+        test="a.B.c",
+        iterations=(1,),
+        agents=2,
+        split=True,
+        server_url="http://h:1",
+        processes=3,
+        stop_timeout_s=7.0,
+        no_dns_resolve=True,
+    )
+    for part in assignments(plan, "r", ["a", "b"]):
+        assert (part.test, part.server_url, part.processes) == ("a.B.c", "http://h:1", 3)
+        assert (part.stop_timeout_s, part.no_dns_resolve) == (7.0, True)
+
+
 def test_a_duration_is_not_split():
     """Every part of a timed plan lasts as long as the plan's cycles."""
     plan = Plan(test="a.B.c", users=(4,), duration_s=90.0, agents=2, split=True)

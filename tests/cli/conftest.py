@@ -26,6 +26,7 @@ from loadgrpc.model import (
     IterationErrorGroup,
     IterationFigures,
     NameFigures,
+    News,
     Plan,
     Progress,
     Run,
@@ -188,6 +189,8 @@ def passed() -> Summary:
                 state=AssignmentState.FINISHED,
                 hits=1200,
                 iterations=1200,
+                users=30,
+                end_time_ns=START_NS + 5 * NS,
             ),
         ),
         accounting=model.Accounting(committed=4800),
@@ -301,6 +304,7 @@ def troubled() -> Summary:
                 agent_id="web-1",
                 hostname="one.example.com",
                 state=AssignmentState.FINISHED,
+                users=17,
                 hits=600,
                 iterations=300,
             ),
@@ -308,6 +312,7 @@ def troubled() -> Summary:
                 agent_id="web-2",
                 hostname="two.example.com",
                 state=AssignmentState.FINISHED_UNVERIFIED,
+                users=17,
                 hits=600,
                 iterations=300,
                 generator=late(),
@@ -319,6 +324,8 @@ def troubled() -> Summary:
                 hits=41,
                 iterations=20,
                 reason="not heard from for 60 s",
+                users=16,
+                end_time_ns=START_NS + 4 * NS,
             ),
         ),
         counters={"baskets": 534, "coupons used": 12},
@@ -328,6 +335,9 @@ def troubled() -> Summary:
             rejected=1,
             losses=(
                 model.Loss(reason="the agent was lost", count=12, at_least=True, agent_id="web-3"),
+            ),
+            mismatches=(
+                "agent web-1: runner 4f2a says that it made 601 hits, but 600 were counted",
             ),
         ),
         generator=late(),
@@ -446,6 +456,10 @@ class FakeClient:
         self.fails: dict[str, Exception] = {}
         self.ignores: set[StopMode] = set()
         self.asked: list[object] = []
+        self.after: list[int | None] = []
+        """From where each watch was to go on."""
+        self.purged: list[str] = []
+        self.trouble = ""
         self.stopped = asyncio.Event()
         self.endpoint = ""
         self.agents: list[model.Agent] = []
@@ -461,14 +475,19 @@ class FakeClient:
         assert request_id
         return replace(self.run, plan=plan, state=RunState.STARTING)
 
-    async def watch_run(self, run_id: str) -> AsyncIterator[Run | Progress]:
-        for update in self.updates:
+    async def get_run(self, run_id: str) -> Run:
+        self._ask("get_run", run_id)
+        return self.run
+
+    async def watch_run(self, run_id: str, *, after: int | None = None) -> AsyncIterator[News]:
+        self.after.append(after)
+        for sequence, update in enumerate(self.updates, 1):
             await asyncio.sleep(0)
             if isinstance(update, Exception):
                 raise update
             if isinstance(update, Run) and update.state is RunState.STOPPED:
                 await self.stopped.wait()
-            yield update
+            yield News(sequence, update)
 
     async def stop_run(self, run_id: str, mode: StopMode = StopMode.GRACEFUL) -> Run:
         self._ask("stop_run", mode)
@@ -479,6 +498,13 @@ class FakeClient:
     async def get_summary(self, run_id: str) -> Summary:
         self._ask("get_summary", run_id)
         return self.summary
+
+    async def delete_run(self, run_id: str) -> None:
+        self._ask("delete_run", run_id)
+
+    async def purge_runs(self, older_than_s: float) -> list[str]:
+        self._ask("purge_runs", older_than_s)
+        return self.purged
 
     async def list_runs(self, *, page_size: int = 0, page_token: str = "") -> tuple[list[Run], str]:
         self._ask("list_runs", page_size, page_token)
@@ -499,6 +525,7 @@ class FakeClient:
             start_time_ns=START_NS,
             agents=len(self.agents),
             active_runs=sum(not run.state.final for run in self.runs),
+            store_trouble=self.trouble,
         )
 
 

@@ -10,7 +10,7 @@ import pytest
 from loadgrpc import errors
 from loadgrpc.cli.follow import follow, patiently
 from loadgrpc.cli.interrupts import Interrupts
-from loadgrpc.model import RunState, StopMode
+from loadgrpc.model import News, RunState, StopMode
 
 
 class Notes:
@@ -39,7 +39,7 @@ def endless(client, run):
     return client
 
 
-def following(client, run, *signals, redraw_s=0.01):
+def following(client, run, *signals, redraw_s=0.01, **options):
     """Follow the run; each signal comes when everything else has settled."""
     notes = Notes()
 
@@ -53,7 +53,7 @@ def following(client, run, *signals, redraw_s=0.01):
 
             sending = asyncio.create_task(send())
             try:
-                return await follow(client, run, interrupts, notes, redraw_s=redraw_s)
+                return await follow(client, run, interrupts, notes, redraw_s=redraw_s, **options)
             finally:
                 sending.cancel()
 
@@ -92,6 +92,13 @@ def test_the_third_signal_gives_up(endless, run):
         following(endless, run, signal.SIGINT, signal.SIGINT, signal.SIGTERM)
 
 
+def test_who_only_looks_on_stops_nothing(endless, run):
+    """Without stops the first signal gives up, and the run is left alone."""
+    with pytest.raises(asyncio.CancelledError):
+        following(endless, run, signal.SIGINT, stops=())
+    assert endless.asked == []
+
+
 def test_a_lost_broker_is_told(client, run):
     """A watch that breaks is Unavailable, not an end."""
     client.updates = [run, errors.Unavailable("connection reset")]
@@ -127,19 +134,22 @@ def test_time_passes_on_the_display_without_news(endless, run):
 
 
 def test_a_broker_that_comes_back_is_followed_again(client, run, monkeypatch):
-    """A watch that breaks is opened again, and people are told of both."""
+    """A watch that breaks goes on from what it has told, and people are told of both."""
     monkeypatch.setattr("loadgrpc.cli.follow.RETRY_S", 0.0)
     over = replace(run, state=RunState.FINISHED)
     watches = iter(
         [[run, errors.Unavailable("gone")], [errors.Unavailable("still")], [run], [over]]
     )
 
-    async def watch_run(run_id):
+    seen = []
+
+    async def watch_run(run_id, *, after=None):
         assert run_id == run.run_id
+        seen.append(after)
         for each in next(watches):
             if isinstance(each, Exception):
                 raise each
-            yield each
+            yield News(7, each)
 
     client.watch_run = watch_run
     notes = Notes()
@@ -149,6 +159,7 @@ def test_a_broker_that_comes_back_is_followed_again(client, run, monkeypatch):
             return await follow(client, run, interrupts, notes, patience_s=60.0)
 
     assert asyncio.run(go()) == over
+    assert seen == [None, 7, 7, 7]
     assert notes.notices == [
         "lost the broker (gone); trying again for 60 s",
         "the broker is back",

@@ -1,5 +1,6 @@
-"""`status`, `runs`, `show`, `stop`: asking a broker."""
+"""`status`, `runs`, `show`, `stop`, `delete`, `purge`: asking a broker."""
 
+import io
 import json
 from dataclasses import replace
 
@@ -114,7 +115,73 @@ def test_stopping_what_is_over_says_so(invoke, client, run):
     assert invoke("stop", "some-run") == (0, f"run {run.run_id} is over: finished\n", "")
 
 
-@pytest.mark.parametrize("line", ["status", "runs", "show x", "stop x"])
+def test_a_store_in_trouble_is_told(invoke, client):
+    """While nothing can be stored, the status says so, and why."""
+    client.trouble = "the disk is full"
+    assert "takes no writes for now, reporting waits: the disk is full" in invoke("status")[1]
+
+
+def test_delete_asks_for_each_run_once(invoke, client):
+    """Each run is told when it is deleted; the same one twice is one."""
+    assert invoke("delete", "one", "two", "one", "-b", "h:1") == (
+        0,
+        "run one is deleted\nrun two is deleted\n",
+        "",
+    )
+    assert client.asked == [("delete_run", "one"), ("delete_run", "two")]
+
+
+def test_a_run_that_goes_on_is_not_deleted(invoke, client):
+    """What the broker refuses is one line, and exit code 2."""
+    client.fails["delete_run"] = errors.RunNotOver("run one is RUNNING: stop it first")
+    assert invoke("delete", "one") == (
+        2,
+        "",
+        "loadgrpc delete: error: run one is RUNNING: stop it first\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "older_than_s"),
+    [("--all", 0.0), ("--older-than 30d", 30 * 86_400.0), ("--older-than 1h30m", 5_400.0)],
+)
+def test_purge_tells_how_many_went(invoke, client, line, older_than_s):
+    """The age is that of the end of a run; --all is any age."""
+    client.purged = ["one", "two"]
+    assert invoke("purge", *line.split(), "--yes") == (0, "2 runs deleted\n", "")
+    assert client.asked == [("purge_runs", older_than_s)]
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("", "either --older-than or --all is needed, and not both"),
+        ("--all --older-than 1d", "either --older-than or --all is needed, and not both"),
+        ("--all", "there is no terminal to ask at: --yes is needed"),
+    ],
+)
+def test_purge_has_to_be_meant(invoke, client, line, why):
+    """Nothing is deleted by a line that does not say what, or by a script without --yes."""
+    assert invoke("purge", *line.split()) == (2, "", f"loadgrpc purge: error: {why}\n")
+    assert client.asked == []
+
+
+@pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("n\n", 130), ("\n", 130)])
+def test_purge_asks_people(invoke, client, monkeypatch, answer, code):
+    """At a terminal the question says what goes; only a yes deletes."""
+    stdin = io.StringIO(answer)
+    monkeypatch.setattr(stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("sys.stdin", stdin)
+    got, out, err = invoke("purge", "--older-than", "30d", "-b", "h:1")
+    assert got == code
+    assert "Delete all runs of h:1 that are over and ended more than 30 d ago?" in out + err
+    assert bool(client.asked) is (code == 0)
+    assert ("nothing was deleted" in err) is (code != 0)
+
+
+@pytest.mark.parametrize(
+    "line", ["status", "runs", "show x", "stop x", "attach x", "delete x", "purge --all --yes"]
+)
 def test_no_broker_is_exit_code_4(invoke, client, unavailable, line):
     """Every question to a broker that is not there ends alike."""
     client.fails["connect"] = unavailable

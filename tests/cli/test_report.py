@@ -97,7 +97,7 @@ def test_of_many_agents_those_in_trouble_come_first(summaries):
     agents = [replace(fine, agent_id=f"agent-{number}") for number in range(100)]
     agents[77] = replace(fine, agent_id="agent-77", state=AssignmentState.LOST, reason="gone")
     text = text_of(replace(summary, agents=tuple(agents)))
-    assert "agent-77: gone" in text
+    assert "agent-77 (30 users) was lost at 2023-11-14 22:13:25: gone" in text
     assert f"and {100 - MAX_AGENTS} more agents; -v shows all" in text
 
 
@@ -140,6 +140,10 @@ def test_names_go_without_the_server_that_stands_above(summaries, server_url, na
         (
             Plan(test="t", iterations=(1,), agents=2, spawn_rate=0.5),
             "1 user, 1 iteration a user, 0.5 users started a second, on each of 2 agents",
+        ),
+        (
+            Plan(test="t", iterations=(1,), no_dns_resolve=True),
+            "1 user, 1 iteration a user, names resolved for each connection",
         ),
     ],
 )

@@ -20,7 +20,8 @@ from loadgrpc.model import Plan, RunState, StopMode
 TEST = "example.TestWebSite.test_es"
 RUN = "r-f3a9f3a9f3"
 LOST = (
-    f"lost the broker at h:1 during run {RUN}: reset; the run may go on: loadgrpc show {RUN} -b h:1"
+    f"lost the broker at h:1 during run {RUN}: reset; the run may go on: "
+    f"loadgrpc attach {RUN} -b h:1"
 )
 
 
@@ -47,6 +48,7 @@ PLANS = {
     "-r 2.5 -H http://x:1": Plan(
         test=TEST, iterations=(1,), spawn_rate=2.5, server_url="http://x:1"
     ),
+    "--no-dns-resolve": Plan(test=TEST, iterations=(1,), no_dns_resolve=True),
     "--processes 3 --stop-timeout 0": Plan(
         test=TEST, iterations=(1,), processes=3, stop_timeout_s=0.0
     ),
@@ -188,8 +190,9 @@ def test_errors_are_one_line(invoke, client, stage, error, code, line):
     assert (got, err) == (code, f"loadgrpc run: error: {line}\n")
 
 
-def test_a_broker_lost_while_watching_is_told(invoke, client, run):
-    """A connection that breaks in the middle is exit code 4 and says how to look later."""
+def test_a_broker_lost_while_watching_is_told(invoke, client, run, monkeypatch):
+    """A broker that does not come back in time is exit code 4, and it says how to look later."""
+    monkeypatch.setattr("loadgrpc.cli.follow.PATIENCE_S", 0.0)
     client.updates = [run, errors.Unavailable("connection reset")]
     code, _, err = invoke("run", TEST, "-b", "h:1")
     assert code == 4
@@ -263,3 +266,57 @@ def test_log_records_find_stderr_when_they_come(capsys):
     log.set_up(0)
     logging.getLogger("loadgrpc.x").warning("ahem")
     assert capsys.readouterr().err.endswith("WARNING loadgrpc.x: ahem\n")
+
+
+def test_a_detached_run_is_left_to_its_broker(invoke, client):
+    """--detach prints the id alone, for scripts, and neither watches nor waits."""
+    assert invoke("run", TEST, "-a", "2", "--detach") == (0, f"{RUN}\n", "")
+    assert [asked[0] for asked in client.asked] == ["start_run"]
+    assert client.after == []
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (
+            "--detach",
+            "--detach needs -b/--broker or -a/--agents: a run of this process ends with it",
+        ),
+        (
+            "-a 1 --detach --json",
+            "--detach cannot be combined with --json or --json-file: there is no summary yet",
+        ),
+        (
+            "-a 1 --detach --json-file x.json",
+            "--detach cannot be combined with --json or --json-file: there is no summary yet",
+        ),
+    ],
+)
+def test_what_cannot_be_detached_is_refused(invoke, client, options, why):
+    """A run in this process cannot outlive it, and a run that goes on has no summary."""
+    assert invoke("run", TEST, *options.split()) == (2, "", f"loadgrpc run: error: {why}\n")
+    assert client.asked == []
+
+
+def test_a_signal_stops_what_was_about_to_be_detached(invoke, client):
+    """Who interrupts the command while it starts the run does not want the run."""
+    start = client.start_run
+
+    async def slow_start(plan, **request):
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(0.05)
+        return await start(plan, **request)
+
+    client.start_run = slow_start
+    code, out, err = invoke("run", TEST, "-a", "1", "--detach")
+    assert (code, out) == (105, "")
+    assert err == "exit 105: interrupted before there were results\n"
+    assert client.asked[1] == ("stop_run", StopMode.GRACEFUL)
+
+
+def test_a_broker_that_refuses_a_detached_run(invoke, client):
+    """What the broker says against it is told as for any run."""
+    client.fails["start_run"] = errors.TooFewAgents("2 agents asked for, but 0 idle")
+    code, out, err = invoke("run", TEST, "-a", "2", "--detach")
+    assert (code, out) == (4, "")
+    assert err == "loadgrpc run: error: 2 agents asked for, but 0 idle\n"

@@ -57,7 +57,7 @@ def test_a_run_from_start_to_summary(tests):
         plan = Plan(test="house_test.TestIt.test_pass", users=(2, 1), iterations=(3, 2), agents=2)
         run = await client.start_run(plan, request_id="x")
         assert (run.state, run.plan) == (RunState.STARTING, plan)
-        news = [item async for item in client.watch_run(run.run_id)]
+        news = [item.update async for item in client.watch_run(run.run_id)]
         assert isinstance(news[0], Run)
         assert news[-1].state is RunState.FINISHED
         assert any(isinstance(item, Progress) for item in news)
@@ -84,11 +84,11 @@ def test_a_run_is_killed(tests):
         plan = Plan(test="house_test.TestIt.test_slow", iterations=(1,))
         run = await client.start_run(plan)
         async for news in client.watch_run(run.run_id):
-            if isinstance(news, Run) and news.state is RunState.RUNNING:
+            if isinstance(news.update, Run) and news.update.state is RunState.RUNNING:
                 began = time.monotonic()
                 stopping = await client.stop_run(run.run_id, StopMode.KILL)
                 assert stopping.state is RunState.STOPPING
-        assert news.state is RunState.STOPPED
+        assert news.update.state is RunState.STOPPED
         assert time.monotonic() - began < 5
         assert (await client.get_summary(run.run_id)).verdict.exit_code == 105
 

@@ -62,6 +62,8 @@ DOORS = {
     "requests": {
         "loadgrpc.runner.session",
         "loadgrpc.runner.wire",
+        "loadgrpc.runner.addresses",
+        "loadgrpc.runner.tls",
         "loadgrpc.runner.hit_error",
         "loadgrpc.runner.lane",
         "loadgrpc.runner.lane_arguments",

@@ -30,9 +30,10 @@ from pathlib import Path
 import pytest
 
 from loadgrpc import verdict
+from loadgrpc.cli.root import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("README.md", "docs/writing-tests.md")
+PAGES = ("README.md", "docs/runs.md", "docs/writing-tests.md")
 
 BROKER_PORT = "7979"
 SERVER_PORTS = ("9200", "9000")
@@ -67,7 +68,7 @@ VARIES = (
 )
 """What differs from reading to reading, and what it is compared as."""
 
-NOT_OURS = {"--include-file", "--python-dep", "--attach", "--detach", "--test-runner"} | {
+NOT_OURS = {"--include-file", "--python-dep", "--attach", "--test-runner"} | {
     *("--check-cluster", "--purge-broker", "--ping-broker", "--server-url"),
 }
 """Options of Loads that pages speak of."""
@@ -300,8 +301,7 @@ def test_exit_codes_are_in_their_order(root):
 
 def test_options_that_pages_name_exist(root):
     """What a page spells like an option of ours is one."""
-    commands = ("run", "broker", "agent", "status", "runs", "show", "stop")
-    known = {option for name in commands for option in documented(help_of(name))}
+    known = {option for name in COMMANDS for option in documented(help_of(name))}
     known |= {"--port", "--version"} | NOT_OURS
     for page in PAGES:
         named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", (root / page).read_text()))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from loadgrpc.broker.aggregate import Aggregate
 from loadgrpc.model import ExceptionInfo, GeneratorState, HitError, TestOutcome
-from loadgrpc.protocol import columns
+from loadgrpc.protocol import columns, home
 from loadgrpc.v1 import event_pb2, runner_pb2
 
 NS = 1_000_000_000
@@ -205,7 +205,7 @@ def test_a_block_that_declares_too_much_is_rejected_without_memory(count):
     """A count over a million is believed as far as numbers go, and nothing is made of it."""
     batch = runner_pb2.EventBatch(hit_blocks=[hit_block(count)])
 
-    assert columns.size(batch) == count
+    assert home.size(batch) == count
     assert columns.decode(batch, arrival_ns=0).rejected == count
 
 
@@ -397,13 +397,13 @@ def test_every_event_is_counted_or_rejected(batch):
     """A batch has as many valid and rejected events as it takes numbers."""
     decoded = columns.decode(batch, arrival_ns=ARRIVAL_NS)
 
-    assert kept(decoded) + decoded.rejected == columns.size(batch)
+    assert kept(decoded) + decoded.rejected == home.size(batch)
 
 
 @given(batches, st.data())
 def test_a_tail_is_what_follows(batch, data):
     """Without its first n events a batch has n fewer, and what is left is its end."""
-    size = columns.size(batch)
+    size = home.size(batch)
     skip = data.draw(st.integers(0, size))
     whole = columns.decode(batch, arrival_ns=ARRIVAL_NS)
     tail = columns.decode(batch, arrival_ns=ARRIVAL_NS, skip=skip)

@@ -31,6 +31,7 @@ plans = st.builds(
     server_url=st.sampled_from(["", "http://127.0.0.1:8000"]),
     processes=st.integers(0, model.MAX_PROCESSES),
     stop_timeout_s=st.integers(0, 86_400_000).map(lambda ms: ms / 1_000),
+    no_dns_resolve=st.booleans(),
     iterations=st.just((1,)),
 ).flatmap(
     lambda plan: st.one_of(
@@ -62,6 +63,7 @@ assignments = st.builds(
     server_url=words,
     processes=numbers,
     stop_timeout_s=st.integers(0, 10**8).map(lambda ms: ms / 1_000),
+    no_dns_resolve=st.booleans(),
 )
 sources = st.builds(model.SourceId, names, names, names)
 optional_moments = st.none() | moments
@@ -96,6 +98,7 @@ brokers = st.builds(
     start_time_ns=moments,
     agents=numbers,
     active_runs=numbers,
+    store_trouble=words,
 )
 elapsed = st.builds(
     model.ElapsedFigures,
@@ -210,6 +213,8 @@ summaries = st.builds(
             reason=words,
             load_error=st.none() | exceptions,
             generator=generators,
+            users=numbers,
+            end_time_ns=optional_moments,
         ),
         max_size=2,
     ).map(tuple),
@@ -229,9 +234,11 @@ summaries = st.builds(
             ),
             max_size=3,
         ).map(tuple),
+        mismatches=st.lists(words, max_size=2).map(tuple),
     ),
     generator=generators,
 )
+news = st.builds(model.News, counts, runs | progresses)
 
 PAIRS = {
     "timestamp": (convert.timestamp_to_proto, convert.timestamp_from_proto, moments),
@@ -250,6 +257,7 @@ PAIRS = {
         convert.generator_state_from_proto,
         generator_states,
     ),
+    "news": (convert.news_to_proto, convert.news_from_proto, news),
     "progress": (convert.progress_to_proto, convert.progress_from_proto, progresses),
     "summary": (convert.summary_to_proto, convert.summary_from_proto, summaries),
 }
@@ -353,10 +361,11 @@ def test_every_violation_is_named(message, fields):
 
 
 def test_every_field_of_a_plan_can_be_refused():
-    """The table above has a case for each field that has a rule: all but the flag."""
+    """The table above has a case for each field that has a rule: all but the flags."""
     refused = {f.partition(".")[2].partition("[")[0] for _, fields in VIOLATIONS for f in fields}
 
-    assert refused == {field.name for field in run_pb2.RunSpec.DESCRIPTOR.fields} - {"split"}
+    flags = {"split", "no_dns_resolve"}
+    assert refused == {field.name for field in run_pb2.RunSpec.DESCRIPTOR.fields} - flags
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ import subprocess
 import sys
 
 import grpc
-import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message_factory import GetMessageClass
@@ -14,30 +13,12 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 from grpc_reflection.v1alpha.reflection_pb2 import (
     ExtensionRequest,
     ServerReflectionRequest,
-    ServerReflectionResponse,
 )
 
-from loadgrpc.reflection import Registry
+from loadgrpc.reflection import packaged
 
 V1 = "grpc.reflection.v1.ServerReflection"
 V1ALPHA = "grpc.reflection.v1alpha.ServerReflection"
-
-
-def stream(target, service, requests, response_type=ServerReflectionResponse):
-    """The answers to `requests`, all asked on one stream."""
-    with grpc.insecure_channel(target) as channel:
-        call = channel.stream_stream(
-            f"/{service}/ServerReflectionInfo",
-            request_serializer=lambda request: request.SerializeToString(),
-            response_deserializer=response_type.FromString,
-        )
-        return list(call(iter(requests), timeout=20))
-
-
-@pytest.fixture(params=[V1, V1ALPHA])
-def ask(live, request):
-    """Asks a live server, under either name of the service, on one stream."""
-    return lambda *requests: live(lambda target: stream(target, request.param, requests))
 
 
 def test_list_services(ask, served):
@@ -122,10 +103,29 @@ def test_no_extension_numbers(ask):
     assert not response.all_extension_numbers_response.extension_number
 
 
-def test_v1_messages(live):
+def test_threaded_server(live, live_in_threads, stream, version):
+    """A server of gRPC's threaded kind gives the same answers, errors too."""
+    requests = [
+        ServerReflectionRequest(host="example.org", list_services=""),
+        ServerReflectionRequest(file_by_filename="loadgrpc/v1/control.proto"),
+        ServerReflectionRequest(file_containing_symbol="loadgrpc.v1.ControlService.StartRun"),
+        ServerReflectionRequest(file_containing_symbol="no.Symbol"),
+        ServerReflectionRequest(all_extension_numbers_of_type="loadgrpc.v1.RunSpec"),
+        ServerReflectionRequest(),
+    ]
+
+    def use(target):
+        return stream(target, version, requests)
+
+    answers = live_in_threads(use)
+    assert len(answers) == len(requests)
+    assert answers == live(use)
+
+
+def test_v1_messages(live, stream):
     """A client with v1's own messages is understood: they are what the server describes."""
     pool = DescriptorPool()
-    for serialized in Registry.packaged().file_containing_symbol(V1):
+    for serialized in packaged().file_containing_symbol(V1):
         pool.AddSerializedFile(serialized)
     method = pool.FindServiceByName(V1).methods_by_name["ServerReflectionInfo"]
     request = GetMessageClass(method.input_type)(host="h", list_services="*")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import gc
+import os
 import pickle
 import socket
 import ssl
@@ -435,12 +436,9 @@ def triplets(request, server, tmp_path, watch_the_lane):
         cafile = str(certificate[0])
 
     def settle(patch) -> None:
-        """An environment in which nothing is set that Requests looks at."""
-        for word in ("http", "https", "all", "no"):
-            patch.delenv(f"{word}_proxy", raising=False)
-            patch.delenv(f"{word}_proxy".upper(), raising=False)
-        for word in ("NETRC", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-            patch.delenv(word, raising=False)
+        """An environment of nothing: Requests looks through all of it for each request."""
+        for name in set(os.environ) - {"PATH", "PYTEST_CURRENT_TEST"}:
+            patch.delenv(name)
         patch.setenv("HOME", str(tmp_path))
 
     return Triplets(server, request.param, cafile, settle)

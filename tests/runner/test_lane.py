@@ -29,6 +29,12 @@ from urllib3.util.retry import Retry
 
 from loadgrpc.runner import session as session_module
 
+MORE = float(os.environ.get("EXAMPLES", "1"))
+"""How many times as many examples as usual."""
+SCHEMES = ["http"] if MORE <= 1 else ["http", "https"]
+plainly = pytest.mark.parametrize("triplets", SCHEMES, indirect=True)
+"""For what TLS has no part in: over HTTP only, unless there is to be more of everything."""
+
 
 def test_plain_requests_take_the_lane(triplets):
     """The second request of a kind takes the lane, for any URL of the origin and any method."""
@@ -104,6 +110,7 @@ HEADER_CHANGES = {
 }
 
 
+@plainly
 @pytest.mark.parametrize("change", HEADER_CHANGES)
 def test_session_headers_change(triplets, change):
     """Whatever is done to the session's headers between calls, the next call sends them."""
@@ -622,6 +629,7 @@ COOKIE_CHANGES = {
 }
 
 
+@plainly
 @pytest.mark.parametrize("change", COOKIE_CHANGES)
 def test_session_cookies_change(triplets, answer, change):
     """Cookies that come, go, move or change between calls are sent from the next call on."""
@@ -958,6 +966,7 @@ ODD_ARGUMENTS = {
 }
 
 
+@plainly
 @pytest.mark.parametrize("argument", ODD_ARGUMENTS)
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.filterwarnings(

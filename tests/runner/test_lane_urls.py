@@ -20,6 +20,9 @@ SHARED = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
+SCHEMES = ["http"] if MORE <= 1 else ["http", "https"]
+plainly = pytest.mark.parametrize("triplets", SCHEMES, indirect=True)
+"""For what TLS has no part in: over HTTP only, unless there is to be more of everything."""
 SPACE = settings(max_examples=max(1, round(400 * MORE)), deadline=None)
 
 PATHS = [
@@ -251,6 +254,7 @@ def test_bodies_are_what_requests_makes(data, document):
     assert body == (expected.encode() if isinstance(expected, str) else expected)
 
 
+@plainly
 @SHARED
 @given(
     params=st.lists(
@@ -272,6 +276,7 @@ def test_params_on_the_wire(triplets, params):
     triplets.check(scenario)
 
 
+@plainly
 @SHARED
 @given(targets=st.lists(TARGETS, min_size=1, max_size=6))
 def test_targets_on_the_wire(triplets, targets):

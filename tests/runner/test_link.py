@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from loadgrpc.model import Assignment, Cycle
-from loadgrpc.protocol import columns, convert
+from loadgrpc.protocol import columns, convert, home
 from loadgrpc.protocol.transport import listen, new_server
 from loadgrpc.runner.link import EXIT_LOST, EXIT_NOT_LOADED, user_processes
 from loadgrpc.v1 import runner_pb2, runner_pb2_grpc
@@ -79,7 +79,7 @@ class Home(runner_pb2_grpc.RunnerServiceServicer):
                 self.say(opened={"durable_sequence": self.counted, "limits": limits})
             elif kind == "batch":
                 assert request.batch.first_sequence == self.counted + 1
-                self.counted += columns.size(request.batch)
+                self.counted += home.size(request.batch)
                 decoded = columns.decode(request.batch, arrival_ns=1)
                 assert not decoded.violations
                 self.iterations += sum(len(block.label) for block in decoded.iterations)

@@ -21,7 +21,7 @@ from urllib3.util.retry import Retry
 
 from loadgrpc.model import HitError
 from loadgrpc.runner.session import Session
-from loadgrpc.runner.wire import MeasuredPool
+from loadgrpc.runner.wire import MeasuredPool, measure_manager
 
 MS = 1_000_000
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -301,6 +301,17 @@ def test_pool_classes_of_the_tests_own_are_kept(session, server, hits, answer):
     server.scripts["/"] = answer()
     session.get(server.url())
     assert len(seen) == len(hits) == 1
+
+
+def test_pool_classes_are_shared_where_urllib3_shares_them():
+    """Managers have one dictionary in common, and who gave one another has that for itself."""
+    usual, another, own = (HTTPAdapter().poolmanager for _ in range(3))
+    own.pool_classes_by_scheme = dict(own.pool_classes_by_scheme)
+    for manager in (usual, another, own):
+        measure_manager(manager)
+    assert usual.pool_classes_by_scheme is another.pool_classes_by_scheme
+    assert own.pool_classes_by_scheme == usual.pool_classes_by_scheme
+    assert own.pool_classes_by_scheme is not usual.pool_classes_by_scheme
 
 
 def test_an_adapter_without_a_wire_makes_no_hits(session, hits):

@@ -162,7 +162,7 @@ def test_source_comes_back(using, target, records):
         lost=3,
         epoch=BIG - 1,
         produced=BIG - 2,
-        losses={"its queue was full": 1, "\0": 2},
+        losses={"its queue was full": [1, 0], "\0": [2, 1]},
     )
 
     async def use(store):

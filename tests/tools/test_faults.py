@@ -55,6 +55,7 @@ def evidence(seen, stored, *, exit_code=0, left=(), losses=(), states=None, **ve
         stored={agent: Stored(hits) for agent, hits in stored.items()},
         verdict=Verdict(**{**told, **verdict}),
         exit_code=exit_code,
+        last_words=f"exit {exit_code}: {told['reason']}",
         left=left,
     )
 
@@ -101,7 +102,11 @@ def with_verdict(**values):
         (with_verdict(failed=1), "1 hits failed and 0 iterations went wrong"),
         (with_verdict(wrong=2), "0 hits failed and 2 iterations went wrong"),
         (with_verdict(exit_code=3, reason="lost"), "the verdict is 3 (lost), not 0"),
-        (dataclasses.replace(GOOD, exit_code=4), "exits with 4, the verdict is 0"),
+        (
+            dataclasses.replace(GOOD, exit_code=4, last_words="where is it?"),
+            "exits with 4 (where is it?), the verdict is 0",
+        ),
+        (dataclasses.replace(GOOD, last_words="a defect"), "exits with 0 (a defect)"),
         (dataclasses.replace(GOOD, left=("17 sleep",)), "left behind: 17 sleep"),
         (
             dataclasses.replace(GOOD, seen={**GOOD.seen, ONE: Seen(100, ("a-1",))}),
@@ -148,7 +153,10 @@ def test_a_lost_agent_makes_a_run_incomplete():
     """A run with a lost agent that is judged with another code than 3 is complained of."""
     right = lost(100, 95)
     wrong = dataclasses.replace(
-        right, exit_code=0, verdict=dataclasses.replace(right.verdict, exit_code=0)
+        right,
+        exit_code=0,
+        last_words="exit 0: passed",
+        verdict=dataclasses.replace(right.verdict, exit_code=0),
     )
 
     told = judge(dataclasses.replace(COUNTED, exit_codes=(0, 3)), wrong, (ONE,), USERS)

@@ -209,8 +209,8 @@ async def _many_agents(cores: Cores, count: int, seconds: int) -> Fleet:
 
 async def _watch(client: Client, run: Run, seen: list[tuple[float, int]]) -> None:
     async for news in client.watch_run(run.run_id):
-        if isinstance(news, Progress):
-            seen.append((time.monotonic(), news.hits))  # noqa: PERF401 - each at its moment
+        if isinstance(news.update, Progress):
+            seen.append((time.monotonic(), news.update.hits))  # noqa: PERF401 - each at its moment
 
 
 def delays(sent: Sequence[tuple[float, int]], seen: Sequence[tuple[float, int]]) -> list[float]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import numpy as np
 
@@ -118,7 +118,11 @@ def _environment(server: nginx.Server, *, https: bool = False) -> dict[str, str]
 
 @contextmanager
 def _run(
-    cores: Cores, test: str, environment: dict[str, str], *options: str
+    cores: Cores,
+    test: str,
+    environment: dict[str, str],
+    *options: str,
+    output: IO[bytes] | int = subprocess.PIPE,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """`loadgrpc run`, on the core for load; ended when the context is left."""
     run = ["-m", "loadgrpc", "run", test, "--json", *options]
@@ -129,7 +133,7 @@ def _run(
             cwd=LOADS,
             env=environment,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=output,
             stderr=log,
         ) as popen,
     ):
@@ -228,7 +232,9 @@ def growth(cores: Cores, server: nginx.Server, test: str, hits: int) -> Growth:
         agent = stack.enter_context(cluster.agent(folder, cores.load, broker.endpoint, environment))
         counter = stack.enter_context(nginx.Counter(server))
         options = ["-u", "20", "-i", str(hits // 20), "-b", broker.endpoint]
-        popen = stack.enter_context(_run(cores, test, environment, *options))
+        # Nobody reads while it runs, and a thousand names are more than a pipe holds.
+        output = stack.enter_context((folder / "summary.json").open("w+b"))
+        popen = stack.enter_context(_run(cores, test, environment, *options, output=output))
         warm: dict[str, int] = {}
         last: dict[str, int] = {}
         while popen.poll() is None:
@@ -238,10 +244,10 @@ def growth(cores: Cores, server: nginx.Server, test: str, hits: int) -> Growth:
             if "user process" in memory:
                 last = memory
             time.sleep(LOOK_EVERY_S)
-        output, _ = popen.communicate(timeout=END_S)
+        output.seek(0)
+        summary = last_json(output.read().decode())
     grown = {name: last.get(name, 0) - kib for name, kib in warm.items()}
-    hits_told = int(last_json(output.decode())["hits"]["count"])
-    return Growth(hits_told, counter.total, grown)
+    return Growth(int(summary["hits"]["count"]), counter.total, grown)
 
 
 def _memory(broker: int, agent: int) -> dict[str, int]:

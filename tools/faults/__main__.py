@@ -80,6 +80,8 @@ def play_all(fault: Fault, asked: argparse.Namespace, seed: int, folder: Path) -
         )
         if not played.complaints and not asked.keep:
             shutil.rmtree(logs)
+        if not played.stood:
+            break  # nor will the next one
     return row
 
 

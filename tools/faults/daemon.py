@@ -49,6 +49,11 @@ class Daemon:
         """What it has printed; not what processes before it wrote to the same log."""
         return self.log.read_bytes()[self._seen :].decode(errors="replace")
 
+    @property
+    def last_words(self) -> str:
+        """The last line that it has printed."""
+        return self.output.rstrip().rpartition("\n")[2]
+
     def wait_for(self, pattern: str, within_s: float = READY_S) -> re.Match[str]:
         """The first match in its output.
 
@@ -63,7 +68,7 @@ class Daemon:
             if ended:
                 break
             time.sleep(LOOK_EVERY_S)
-        raise Broken(f"no {pattern!r} from {self.log.name}: {self.output[-500:]}")
+        raise Broken(f"no {pattern!r} from {self.log.name}: {self.last_words}")
 
     def signal(self, number: signal.Signals) -> None:
         """Sends it a signal, if it lives."""

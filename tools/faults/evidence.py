@@ -83,6 +83,8 @@ class Evidence:
     verdict: Verdict
     exit_code: int
     """Of `loadgrpc run`."""
+    last_words: str = ""
+    """Of `loadgrpc run`, the last line that it printed."""
     left: tuple[str, ...] = ()
     """Processes that were left behind."""
 

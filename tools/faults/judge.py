@@ -85,9 +85,14 @@ def _exit(holds: Holds, evidence: Evidence) -> Iterator[str]:
     if verdict.exit_code not in holds.exit_codes:
         allowed = " or ".join(map(str, holds.exit_codes))
         yield f"the verdict is {verdict.exit_code} ({verdict.reason}), not {allowed}"
-    lost_sight = holds.broker_away and evidence.exit_code == UNREACHABLE
-    if evidence.exit_code != verdict.exit_code and not lost_sight:
-        yield f"loadgrpc run exits with {evidence.exit_code}, the verdict is {verdict.exit_code}"
+    if holds.broker_away and evidence.exit_code == UNREACHABLE:
+        return
+    told = evidence.last_words.startswith(f"exit {verdict.exit_code}: ")
+    if evidence.exit_code != verdict.exit_code or not told:
+        yield (
+            f"loadgrpc run exits with {evidence.exit_code} ({evidence.last_words}), "
+            f"the verdict is {verdict.exit_code}"
+        )
 
 
 def _struck(evidence: Evidence, victims: tuple[str, ...], users: int) -> Iterator[str]:

@@ -30,6 +30,8 @@ class Played:
     resent: int = 0
     """Events that came again, and were recognised."""
     left: int = 0
+    stood: bool = True
+    """Whether there was a cluster to strike."""
     complaints: tuple[str, ...] = ()
 
 

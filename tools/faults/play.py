@@ -75,8 +75,14 @@ class Game:
                 self._left = clear_away(mark, LEFT_WITHIN_S)
                 self._complaints += cluster.drains
             stored = read_store(place.store, cluster.run_id)
-        verdict, exit_code = self._round.verdict, self._round.exit_code
-        return Evidence(seen, stored, verdict, exit_code, tuple(self._left))
+        return Evidence(
+            seen=seen,
+            stored=stored,
+            verdict=self._round.verdict,
+            exit_code=self._round.exit_code,
+            last_words=self._round.last_words,
+            left=tuple(self._left),
+        )
 
     def _judged(self, evidence: Evidence | None, seconds: float) -> Played:
         folder = str(self._folder)
@@ -84,7 +90,12 @@ class Game:
             self._complaints += [f"left behind: {process}" for process in self._left]
             complaints = tuple(self._complaints)
             return Played(
-                self._number, folder, seconds, left=len(self._left), complaints=complaints
+                self._number,
+                folder,
+                seconds,
+                left=len(self._left),
+                stood=self._round is not None,
+                complaints=complaints,
             )
         users = self._round.cluster.users
         found = judge(self._fault.holds, evidence, self._round.victims, users)

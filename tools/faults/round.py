@@ -38,6 +38,8 @@ class Round:
     gear: Any = None
     """What the place of the cluster has to strike with: a cable, a disk, a PostgreSQL."""
     exit_code: int = 0
+    last_words: str = ""
+    """Of `loadgrpc run`."""
     document: dict[str, Any] = field(default_factory=dict)
     victims: tuple[str, ...] = ()
     complaints: list[str] = field(default_factory=list)
@@ -107,7 +109,8 @@ class Round:
         """Waits for the end of the run."""
         within_s = self.seconds + END_S + self.cluster.lease_s
         self.exit_code, self.document = self.cluster.wait_for_end(running, within_s)
-        self.note(f"the run is over, loadgrpc run exits with {self.exit_code}")
+        self.last_words = running.last_words
+        self.note(f"the run is over, loadgrpc run: {self.last_words}")
 
     @property
     def verdict(self) -> Verdict:

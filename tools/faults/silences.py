@@ -34,11 +34,7 @@ def stop_agent(a_round: Round) -> None:
     agent = a_round.rng.choice(a_round.cluster.agents)
     a_round.note(f"SIGSTOP of {agent.agent_id}")
     agent.daemon.signal(signal.SIGSTOP)
-    stopped_s = time.monotonic()
-    if a_round.pause_s > NOTICED_WITHIN_S:
-        time.sleep(NOTICED_WITHIN_S)
-        a_round.expect_unreachable()
-    time.sleep(max(0.0, stopped_s + a_round.pause_s - time.monotonic()))
+    _pause_unreachable(a_round)
     agent.daemon.signal(signal.SIGCONT)
     a_round.finish(running)
 
@@ -60,7 +56,7 @@ def cut(a_round: Round) -> None:
     a_round.in_the_load()
     a_round.note("cuts the cable")
     a_round.gear.cut()
-    time.sleep(a_round.pause_s)
+    _pause_unreachable(a_round)
     a_round.note("mends the cable")
     a_round.gear.mend()
     a_round.finish(running)
@@ -97,3 +93,12 @@ def bad_cable(a_round: Round) -> None:
     lost = a_round.gear.lost()
     a_round.note(f"the cable lost {lost} packets")
     a_round.expect(lost > 0, "the bad cable lost no packet: nothing was tried")
+
+
+def _pause_unreachable(a_round: Round) -> None:
+    """Waits; an agent has to be unreachable meanwhile, if it is long enough for that."""
+    silent_s = time.monotonic()
+    if a_round.pause_s > NOTICED_WITHIN_S:
+        time.sleep(NOTICED_WITHIN_S)
+        a_round.expect_unreachable()
+    time.sleep(max(0.0, silent_s + a_round.pause_s - time.monotonic()))

@@ -1,0 +1,91 @@
+"""`loadgrpc attach RUN`: watch a run that goes on, from where it is to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from loadgrpc.cli import DEFAULT_BROKER, output, values
+from loadgrpc.cli.command import INTERRUPTED, Command
+from loadgrpc.cli.output import Output
+
+if TYPE_CHECKING:
+    from loadgrpc.cli.interrupts import Interrupts
+    from loadgrpc.model import Summary
+
+
+@click.command(cls=Command)
+@click.argument("run_id", metavar="RUN")
+@click.option(
+    "-b",
+    "--broker",
+    type=values.Address(),
+    default=DEFAULT_BROKER,
+    show_default=True,
+    help="The broker that owns the run.",
+)
+@output.options
+def command(run_id: str, broker: str, **options: Any) -> int:
+    """Watch a run to its end, and tell how it went.
+
+    It shows what `loadgrpc run` shows, from the run's current figures on, and exits with the
+    same code. Of a run that is over it prints the summary.
+
+    Ctrl-C leaves the run alone: it goes on. `loadgrpc stop RUN` stops it.
+
+    \b
+    Start a run, and look at it later, from anywhere:
+      loadgrpc run TEST -u 100 -d 8h -b HOST:7979 --detach
+      loadgrpc attach RUN -b HOST:7979
+    """  # noqa: D301 - \b is click's mark for "do not wrap"
+    told = Output(**options)
+    told.prepare()
+    return asyncio.run(_attach(run_id, broker, told))
+
+
+async def _attach(run_id: str, broker: str, told: Output) -> int:
+    from loadgrpc.cli.interrupts import Interrupts  # noqa: PLC0415
+
+    with Interrupts() as interrupts:
+        try:
+            summary = await _summary(run_id, broker, told, interrupts)
+        except asyncio.CancelledError:
+            if not interrupts.count:
+                raise
+            stop = f"loadgrpc stop {run_id} -b {broker}"
+            print(
+                f"detached from run {run_id}, which is left alone; {stop} stops it",
+                file=told.stream,
+            )
+            return INTERRUPTED
+    return told.tell(summary)
+
+
+async def _summary(run_id: str, broker: str, told: Output, interrupts: Interrupts) -> Summary:
+    """Follow the run to its end, if it goes on, and get its summary."""
+    from loadgrpc.cli.connection import connect  # noqa: PLC0415
+    from loadgrpc.cli.display import display_for  # noqa: PLC0415
+    from loadgrpc.cli.failure import failure_of, lost_broker  # noqa: PLC0415
+    from loadgrpc.cli.follow import PATIENCE_S, summary_of  # noqa: PLC0415
+    from loadgrpc.errors import LoadgrpcError, Unavailable  # noqa: PLC0415
+
+    attached = False
+    try:
+        async with connect(broker) as client:
+            run = await client.get_run(run_id)
+            if run.state.final:
+                return await client.get_summary(run_id)
+            attached = True
+            display = display_for(told.stream, time.monotonic_ns, quiet=told.quiet)
+            return await summary_of(
+                client, run, interrupts, display, stops=(), patience_s=PATIENCE_S
+            )
+    except Unavailable as error:
+        raise (
+            lost_broker(error, broker, run_id) if attached else failure_of(error, broker)
+        ) from error
+    except LoadgrpcError as error:
+        raise failure_of(error, broker) from error

@@ -1,0 +1,46 @@
+"""`loadgrpc delete RUN...`: delete runs that are over, with all that is kept of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from loadgrpc import verdict
+from loadgrpc.cli import DEFAULT_BROKER, values
+from loadgrpc.cli.command import Command
+
+if TYPE_CHECKING:
+    from loadgrpc.client import Client
+
+
+@click.command(cls=Command)
+@click.argument("run_ids", metavar="RUN...", nargs=-1, required=True)
+@click.option(
+    "-b",
+    "--broker",
+    type=values.Address(),
+    default=DEFAULT_BROKER,
+    show_default=True,
+    help="The broker that owns the runs.",
+)
+def command(run_ids: tuple[str, ...], broker: str) -> int:
+    """Delete runs that are over, with all that is kept of them.
+
+    A run that goes on is refused: stop it first. Each run that was deleted is told in a line; at
+    the first that cannot be, the command ends.
+
+    \b
+    One run, and all that ended more than a month ago:
+      loadgrpc delete RUN -b HOST:7979
+      loadgrpc purge --older-than 30d -b HOST:7979
+    """  # noqa: D301 - \b is click's mark for "do not wrap"
+    from loadgrpc.cli.connection import ask  # noqa: PLC0415
+
+    async def delete(client: Client) -> None:
+        for run_id in dict.fromkeys(run_ids):
+            await client.delete_run(run_id)
+            print(f"run {run_id} is deleted", flush=True)
+
+    ask(broker, delete)
+    return verdict.PASSED

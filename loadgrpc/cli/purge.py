@@ -1,0 +1,72 @@
+"""`loadgrpc purge`: delete the runs that ended long enough ago."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from loadgrpc import verdict
+from loadgrpc.cli import DEFAULT_BROKER, values
+from loadgrpc.cli.command import INTERRUPTED, Command
+
+if TYPE_CHECKING:
+    from loadgrpc.client import Client
+
+MAX_AGE_S: Final = 100 * 366 * 86_400.0
+
+
+@click.command(cls=Command)
+@click.option(
+    "-b",
+    "--broker",
+    type=values.Address(),
+    default=DEFAULT_BROKER,
+    show_default=True,
+    help="The broker that owns the runs.",
+)
+@click.option(
+    "--older-than",
+    "older_than_s",
+    type=values.Age(MAX_AGE_S),
+    help="Delete the runs that ended longer ago than this: 30d, 12h, 1h30m.",
+)
+@click.option("--all", "everything", is_flag=True, help="Delete all runs that are over.")
+@click.option("--yes", is_flag=True, help="Do not ask; without a terminal it is needed.")
+def command(*, broker: str, older_than_s: float | None, everything: bool, yes: bool) -> int:
+    """Delete the runs that ended long enough ago, with all that is kept of them.
+
+    Runs that go on stay. It prints how many were deleted.
+
+    \b
+    Keep those of the last thirty days, every night:
+      loadgrpc purge --older-than 30d --yes -b HOST:7979
+    """  # noqa: D301 - \b is click's mark for "do not wrap"
+    if (older_than_s is None) is not everything:
+        raise click.UsageError("either --older-than or --all is needed, and not both")
+    from loadgrpc.cli.connection import ask  # noqa: PLC0415
+    from loadgrpc.cli.figures import counted, span  # noqa: PLC0415
+
+    which = "" if older_than_s is None else f" and ended more than {span(older_than_s)} ago"
+    if not yes and not _confirmed(f"Delete all runs of {broker} that are over{which}?"):
+        print("nothing was deleted", file=sys.stderr)
+        return INTERRUPTED
+
+    async def purge(client: Client) -> list[str]:
+        return await client.purge_runs(older_than_s or 0.0)
+
+    deleted = ask(broker, purge)
+    print(f"{counted(len(deleted), 'run')} deleted")
+    return verdict.PASSED
+
+
+def _confirmed(question: str) -> bool:
+    """Ask people; a script has to have said it.
+
+    Raises:
+        click.UsageError: nobody can be asked.
+    """
+    if not sys.stdin.isatty():
+        raise click.UsageError("there is no terminal to ask at: --yes is needed")
+    return click.confirm(question, err=True)

@@ -1,0 +1,97 @@
+"""What the two homes of RunnerService have in common: limits, and what numbers mean.
+
+Rule: pure. The broker and an agent's relay answer a runner alike, because both ask here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from loadgrpc.errors import InvalidRequest, Violation
+from loadgrpc.v1 import runner_pb2
+
+MAX_BATCH_BYTES: Final = 1 << 20
+MAX_UNACKED_BATCHES: Final = 64
+MAX_UNACKED_BYTES: Final = 16 << 20
+MAX_SEQUENCE: Final = 2**53
+"""Numbers up to here are exact in every language and database."""
+
+
+def limits() -> runner_pb2.Limits:
+    """The bounds that a sender is told."""
+    return runner_pb2.Limits(
+        max_batch_bytes=MAX_BATCH_BYTES,
+        max_unacked_batches=MAX_UNACKED_BATCHES,
+        max_unacked_bytes=MAX_UNACKED_BYTES,
+    )
+
+
+def size(batch: runner_pb2.EventBatch) -> int:
+    """Events of a batch: as many sequence numbers it takes, those of unknown kinds included."""
+    return max(batch.count, known(batch))
+
+
+def known(batch: runner_pb2.EventBatch) -> int:
+    """Events of a batch that are of kinds known here."""
+    return (
+        len(batch.events)
+        + sum(block.count for block in batch.hit_blocks)
+        + sum(block.count for block in batch.test_blocks)
+    )
+
+
+@dataclass(frozen=True)
+class Accept:
+    """Take the batch, without its first `skip` entries; they were received before."""
+
+    skip: int
+
+
+@dataclass(frozen=True)
+class Duplicate:
+    """All of it was received before: ack it again."""
+
+
+@dataclass(frozen=True)
+class OutOfOrder:
+    """Numbers are missing before it. `report`: say so; later ones are ignored in silence."""
+
+    expected: int
+    report: bool
+
+
+Decision = Accept | Duplicate | OutOfOrder
+
+
+@dataclass
+class Sequence:
+    """Which numbers of a source have come."""
+
+    received: int = 0
+    """Everything up to this number."""
+    _gap_reported: bool = False
+
+    def opened(self) -> None:
+        """The source was told what is expected next: a gap from here on is a new one."""
+        self._gap_reported = False
+
+    def batch(self, first_sequence: int, count: int) -> Decision:
+        """A batch came. `first_sequence` 0: its source sends no numbers.
+
+        Raises:
+            InvalidRequest: it counts too far.
+        """
+        first = first_sequence or self.received + 1
+        last = first + count - 1
+        if last > MAX_SEQUENCE:
+            raise InvalidRequest([Violation("first_sequence", f"goes beyond {MAX_SEQUENCE}")])
+        if first > self.received + 1:
+            report, self._gap_reported = not self._gap_reported, True
+            return OutOfOrder(self.received + 1, report)
+        if last <= self.received:
+            return Duplicate()
+        known_before = self.received - first + 1
+        self._gap_reported = False
+        self.received = last
+        return Accept(known_before)

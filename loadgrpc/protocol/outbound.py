@@ -1,0 +1,182 @@
+"""The sending end of PublishEvents: what a source has said and the other side has not acked.
+
+Rule: pure. What is not acked is kept in order, and said again on the next stream; `ready` comes
+before, `finish` after all of it. Who owns the stream asks `next`, sends that, and tells what
+was answered.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from loadgrpc.v1 import runner_pb2
+
+
+class Numbered(Protocol):
+    """A batch or a skip."""
+
+    @property
+    def first_sequence(self) -> int:
+        """Its first number."""
+
+    @property
+    def last_sequence(self) -> int:
+        """Its last number."""
+
+    @property
+    def size(self) -> int:
+        """Bytes, as the limits of the other side count them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Word:
+    """Something without a number: `ready` or `finish`."""
+
+    request: bytes
+
+
+Item = TypeVar("Item", bound=Numbered)
+
+
+class Outbound(Generic[Item]):
+    """See the module. `skip` makes an item that declares so many numbers lost."""
+
+    def __init__(self, skip: Callable[[int, int], Item]) -> None:
+        self.kept: deque[Item] = deque()
+        self.kept_bytes = 0
+        self._skip = skip
+        self._last = 0
+        """The last number that was ever kept."""
+        self._ready: Word | None = None
+        self._ready_for = 0
+        self._finish: Word | None = None
+        self.begin()
+
+    # What the source says
+
+    def keep(self, item: Item) -> None:
+        """Keeps what follows."""
+        self.kept.append(item)
+        self.kept_bytes += item.size
+        self._last = item.last_sequence
+
+    def ready(self, request: bytes, cycle: int) -> None:
+        """The source is ready for a cycle; only the newest counts."""
+        self._ready = Word(request)
+        self._ready_for = cycle
+        self._ready_sent = False
+
+    def finish(self, request: bytes) -> None:
+        """The source has said everything."""
+        self._finish = Word(request)
+        self._finish_sent = False
+
+    # One stream
+
+    def begin(self) -> None:
+        """A new stream: nothing was said on it, and nothing may be, before it is open."""
+        self.is_open = False
+        self._limits = runner_pb2.Limits()
+        self._sent = 0
+        """How many of the kept were sent on it."""
+        self._sent_bytes = 0
+        self._ready_sent = False
+        self._finish_sent = False
+
+    def next(self) -> Item | Word | None:
+        """What may be sent now."""
+        if not self.is_open:
+            return None
+        if self._ready is not None and not self._ready_sent:
+            return self._ready
+        if self._sent < len(self.kept):
+            return self.kept[self._sent] if self._window_open() else None
+        return self._finish if not self._finish_sent else None
+
+    def count_as_sent(self, sent: Item | Word) -> None:
+        """What `next` gave is on its way."""
+        if sent is self._ready:
+            self._ready_sent = True
+        elif sent is self._finish:
+            self._finish_sent = True
+        else:
+            self._sent_bytes += self.kept[self._sent].size
+            self._sent += 1
+
+    # What the other side says
+
+    def opened(self, durable_sequence: int, limits: runner_pb2.Limits) -> None:
+        """The stream is open; everything up to a number is on the other side's disk."""
+        self.acked(durable_sequence)
+        self._bridge(durable_sequence + 1)
+        self.is_open = True
+        self._limits = limits
+
+    def acked(self, durable_sequence: int) -> None:
+        """Everything up to a number is on the other side's disk."""
+        while self.kept and self.kept[0].last_sequence <= durable_sequence:
+            size = self.kept.popleft().size
+            self.kept_bytes -= size
+            if self._sent:
+                self._sent -= 1
+                self._sent_bytes -= size
+
+    def gap(self, expected_sequence: int) -> None:
+        """A number is missing there: all that is kept is to be sent again."""
+        self._sent = self._sent_bytes = 0
+        self._finish_sent = False
+        self._bridge(expected_sequence)
+
+    def cycle_started(self, cycle: int) -> None:
+        """The order that `ready` waits for has come."""
+        if self._ready_for <= cycle:
+            self._ready = None
+
+    def clear(self) -> None:
+        """Nothing of it is wanted any more."""
+        self.kept.clear()
+        self.kept_bytes = self._sent = self._sent_bytes = 0
+        self._ready = self._finish = None
+
+    def start_over(self, after: int) -> None:
+        """Nothing of it is wanted any more; what comes next has the number `after` + 1."""
+        self.clear()
+        self._last = after
+
+    def replace(self, at: int, item: Item) -> None:
+        """Puts another item of the same numbers in the place of a kept one, to be sent next."""
+        self.kept_bytes += item.size - self.kept[at].size
+        self.kept[at] = item
+        if at < self._sent:
+            self._sent_bytes -= sum(self.kept[one].size for one in range(at, self._sent))
+            self._sent = at
+
+    @property
+    def settled(self) -> bool:
+        """Whether the other side has all of it, and has answered `finish`."""
+        return not self.kept and self._finish is None
+
+    def _window_open(self) -> bool:
+        """Whether the other side takes more before it has acked what was sent."""
+        return (
+            self._sent < self._limits.max_unacked_batches
+            and self._sent_bytes < self._limits.max_unacked_bytes
+        )
+
+    def _bridge(self, expected: int) -> None:
+        """The other side expects a number; what was forgotten of it is declared lost.
+
+        That is so only when it has lost what it had acked, as a store put back from a backup.
+        """
+        first = self.kept[0].first_sequence if self.kept else self._last + 1
+        if expected < first:
+            self.kept.appendleft(self._skip(expected, first - expected))
+
+
+def skip_request(first_sequence: int, count: int, reason: str, hits: int = 0) -> bytes:
+    """A PublishEventsRequest that declares numbers lost."""
+    skip = runner_pb2.Skip(first_sequence=first_sequence, count=count, reason=reason, hits=hits)
+    return runner_pb2.PublishEventsRequest(skip=skip).SerializeToString()

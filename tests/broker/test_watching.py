@@ -1,0 +1,164 @@
+"""Watchers that come back: each change of a run once, whatever happened to streams and brokers."""
+
+import asyncio
+
+import pytest
+
+from loadgrpc.broker import broker as module
+from loadgrpc.model import Progress, Run, RunState, StopMode
+from loadgrpc.store import StoreError
+
+STARTING, RUNNING, STOPPING, FINISHED, STOPPED, _ = RunState
+
+
+async def to_its_end(desk, run, after=None):
+    """All that a watcher is told."""
+    return [news async for news in desk.broker.watch_run(run.run_id, after)]
+
+
+def changes(messages):
+    """The changes among what a watcher was told."""
+    return [(news.sequence, news.update.state) for news in messages if isinstance(news.update, Run)]
+
+
+async def stopped(desk):
+    """A run that was stopped, over."""
+    run = await desk.start()
+    (await desk.runner(run)).ready(1)
+    await desk.settled()
+    await desk.broker.stop_run(run.run_id, StopMode.GRACEFUL)
+    desk.agent().exits(run, -15)
+    await desk.settled()
+    return run
+
+
+LIFE = [(1, STARTING), (2, RUNNING), (3, STOPPING), (4, STOPPED)]
+
+
+@pytest.mark.parametrize(
+    ("after", "told"), [(None, LIFE[3:]), *((after, LIFE[after:]) for after in range(5)), (99, [])]
+)
+def test_a_run_that_is_over_tells_what_was_missed(at_desk, after, told):
+    """From any number on each later change comes once; what was seen does not come again."""
+
+    async def use(desk):
+        run = await stopped(desk)
+        messages = await to_its_end(desk, run, after)
+        assert changes(messages) == told
+        assert len(messages) == len(told)
+        if told:
+            assert messages[-1].update == await desk.broker.get_run(run.run_id)
+
+    at_desk(use)
+
+
+@pytest.mark.parametrize("after", range(4))
+def test_a_run_that_goes_on_tells_what_was_missed(at_desk, after):
+    """A live watcher gets what it missed, then figures, then what comes."""
+
+    async def use(desk):
+        run = await desk.start()
+        runner = await desk.runner(run)
+        runner.ready(1)
+        await desk.settled()
+        watching = asyncio.create_task(to_its_end(desk, run, after))
+        await asyncio.sleep(0)
+        await runner.ends()
+        messages = await watching
+        assert changes(messages) == [(1, STARTING), (2, RUNNING), (3, FINISHED)][after:]
+        assert any(isinstance(news.update, Progress) for news in messages)
+
+    at_desk(use)
+
+
+def test_figures_come_at_once(at_desk):
+    """Who attaches to a run sees where it is, without waiting for the next second."""
+
+    async def use(desk):
+        run = await desk.start()
+        runner = await desk.runner(run)
+        runner.ready(1)
+        await desk.settled()
+        await runner.publish(5, first=1)
+        for after, before in ((None, 1), (2, 0)):
+            watching = desk.broker.watch_run(run.run_id, after)
+            for _ in range(before):
+                await anext(watching)
+            news = await anext(watching)
+            assert (news.sequence, news.update.hits) == (2, 5)
+            await watching.aclose()
+
+    at_desk(use)
+
+
+def test_a_watcher_goes_on_at_the_next_broker(at_desk, tmp_path):
+    """After a restart numbers mean what they meant: nothing is missed, nothing comes twice."""
+    path = str(tmp_path / "store.db")
+
+    async def before(desk):
+        run = await desk.start()
+        (await desk.runner(run, runner_id="x")).ready(1)
+        await desk.settled()
+        watching = desk.broker.watch_run(run.run_id)
+        first = await anext(watching)
+        await watching.aclose()
+        await desk.broker.stop_run(run.run_id, StopMode.GRACEFUL)  # nobody watches
+        return run, first
+
+    run, first = at_desk(before, store=path)
+    assert (first.sequence, first.update.state) == (2, RUNNING)
+
+    async def after(desk):
+        watching = asyncio.create_task(to_its_end(desk, run, first.sequence))
+        await asyncio.sleep(0)
+        desk.back("a1", [run.run_id]).exits(run, -15)
+        assert changes(await watching) == [(3, STOPPING), (4, STOPPED)]
+
+    at_desk(after, store=path)
+
+
+def test_what_a_restart_would_forget_is_not_told(at_desk, monkeypatch):
+    """A change that is not stored yet has no number that anybody could name later."""
+    monkeypatch.setattr(module, "TICK_S", 0.001)
+
+    async def use(desk):
+        run = await desk.start()
+        held = asyncio.Event()
+        save_run = desk.store.save_run
+
+        async def slow(record, *, patient=False):
+            await held.wait()
+            await save_run(record, patient=patient)
+
+        monkeypatch.setattr(desk.store, "save_run", slow)
+        (await desk.runner(run)).ready(1)
+        watching = desk.broker.watch_run(run.run_id)
+        told = [await anext(watching) for _ in range(5)]
+        assert changes(told) == [(1, STARTING)]
+        held.set()
+        async with asyncio.timeout(5):
+            while not isinstance((news := await anext(watching)).update, Run):
+                pass
+        assert (news.sequence, news.update.state) == (2, RUNNING)
+        await watching.aclose()
+
+    at_desk(use)
+
+
+def test_a_stop_that_cannot_be_stored_is_told(at_desk, monkeypatch):
+    """The runners were told to stop, and so are the watchers, whatever the store says."""
+
+    async def use(desk):
+        run = await desk.start()
+
+        async def fails(record, *, patient=False):
+            raise StoreError("the disk is full")
+
+        monkeypatch.setattr(desk.store, "save_run", fails)
+        with pytest.raises(StoreError):
+            await desk.broker.stop_run(run.run_id, StopMode.GRACEFUL)
+        watching = desk.broker.watch_run(run.run_id)
+        assert (await anext(watching)).update.state is STOPPING
+        await watching.aclose()
+
+    at_desk(use)

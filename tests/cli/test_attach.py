@@ -1,0 +1,85 @@
+"""`loadgrpc attach`: a run that somebody else started, watched to its end."""
+
+import json
+import os
+import signal
+from dataclasses import replace
+
+import pytest
+
+from loadgrpc import errors
+from loadgrpc.model import RunState
+
+RUN = "r-f3a9f3a9f3"
+
+
+def test_a_run_is_watched_to_its_end(invoke, client):
+    """It shows what `run` shows, from the current figures on, and ends as `run` does."""
+    code, out, err = invoke("attach", RUN, "-b", "h:1")
+    assert (code, err, client.endpoint) == (0, "", "h:1")
+    lines = out.splitlines()
+    assert lines[0] == "example.TestWebSite.test_es  run r-f3a9f3a9f3, running, 5 agents"
+    assert lines[-1] == "exit 0: passed"
+    assert client.asked == [("get_run", RUN), ("get_summary", RUN)]
+
+
+@pytest.mark.parametrize(("kind", "code"), [("passed", 0), ("troubled", 3), ("stopped", 105)])
+def test_a_run_that_is_over_is_reported(invoke, client, run, summaries, kind, code):
+    """There is nothing to watch: the report, and the exit code of the run."""
+    client.run = replace(run, state=RunState.FINISHED)
+    client.summary = summaries[kind]
+    got, out, _ = invoke("attach", RUN)
+    assert got == code
+    assert out.splitlines()[-1].startswith(f"exit {code}: ")
+    assert client.after == []
+
+
+def test_ctrl_c_leaves_the_run_alone(invoke, client, run):
+    """The first signal ends the command, not the run, and says how to stop it."""
+    client.updates = [run, replace(run, state=RunState.STOPPED)]
+    get_run = client.get_run
+
+    async def get_and_interrupt(run_id):
+        os.kill(os.getpid(), signal.SIGINT)
+        return await get_run(run_id)
+
+    client.get_run = get_and_interrupt
+    code, out, _ = invoke("attach", RUN, "-b", "h:1")
+    assert code == 130
+    assert out.splitlines()[-1] == (
+        f"detached from run {RUN}, which is left alone; loadgrpc stop {RUN} -b h:1 stops it"
+    )
+    assert not [asked for asked in client.asked if asked[0] == "stop_run"]
+
+
+def test_the_document_is_that_of_run(invoke, client, tmp_path):
+    """--json and --json-file give the same document, and people read stderr."""
+    path = tmp_path / "summary.json"
+    code, out, err = invoke("attach", RUN, "--json", "--json-file", str(path))
+    assert code == 0
+    assert json.loads(out)["hits"]["count"] == "1200"
+    assert path.read_text() == out
+    assert err.endswith("exit 0: passed\n")
+
+
+def test_quiet_leaves_the_last_line(invoke, client):
+    """-q prints the verdict only."""
+    assert invoke("attach", RUN, "-q") == (0, "exit 0: passed\n", "")
+
+
+def test_a_run_that_is_not_there(invoke, client):
+    """An id that the broker does not know is a usage error."""
+    client.fails["get_run"] = errors.NotFound("no run 'x'")
+    assert invoke("attach", "x") == (2, "", "loadgrpc attach: error: no run 'x'\n")
+
+
+def test_a_broker_lost_while_watching_is_told(invoke, client, run, monkeypatch):
+    """A broker that does not come back is exit code 4, and it says how to look later."""
+    monkeypatch.setattr("loadgrpc.cli.follow.PATIENCE_S", 0.0)
+    client.updates = [run, errors.Unavailable("connection reset")]
+    code, _, err = invoke("attach", RUN, "-b", "h:1")
+    assert code == 4
+    assert err == (
+        f"loadgrpc attach: error: lost the broker at h:1 during run {RUN}: connection reset; "
+        f"the run may go on: loadgrpc attach {RUN} -b h:1\n"
+    )
