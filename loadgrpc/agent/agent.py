@@ -2,7 +2,8 @@
 
 Rule: the agent dials out, to one broker, and comes back for ever when the connection
 breaks. It keeps its runners going meanwhile, until its lease is over: then nobody counts
-them any more, and it ends them.
+them any more, and it ends them. How a runner ended is told when the broker has all that it
+had said; what an agent before this one has left on disk is delivered in the same way.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ import asyncio
 import logging
 import os
 import random
+import secrets
+import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,10 +26,13 @@ import grpc.aio
 
 from loadgrpc import __version__
 from loadgrpc.agent import identity
+from loadgrpc.agent.folder import RunnerFolder
 from loadgrpc.agent.process import Exit, RunnerProcess
 from loadgrpc.agent.relay import SERVICES, Expected, Relay
+from loadgrpc.agent.source import Source
+from loadgrpc.agent.spool import DEFAULT_SPOOL_BYTES, Room, Spool
 from loadgrpc.errors import LoadgrpcError, Unavailable
-from loadgrpc.model import Assignment, StopMode
+from loadgrpc.model import Assignment, SourceId, StopMode
 from loadgrpc.protocol import convert, status
 from loadgrpc.protocol.raw import RawRunnerServiceStub, add_raw_runner_service
 from loadgrpc.protocol.transport import listen, new_channel, new_server
@@ -39,6 +45,8 @@ SILENT_HEARTBEATS: Final = 4
 DEFAULT_LEASE_S: Final = 60.0
 LEAVE_TIMEOUT_S: Final = 8.0
 """How long an agent that leaves waits for its runners, and for the broker to hear of them."""
+KILLED: Final = "the agent was killed"
+LEASE_OVER: Final = "the agent was out of reach of the broker for longer than its lease"
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +59,8 @@ class AgentConfig:
     """HOST:PORT, or unix:PATH."""
     state_dir: Path | None = None
     """Where its name lives. None: the first free slot under the user's state folder."""
+    spool_bytes: int = DEFAULT_SPOOL_BYTES
+    """What of its runners' events may be on disk, while the broker does not take them."""
 
 
 @dataclass
@@ -59,26 +69,48 @@ class _Running:
 
     expected: Expected
     process: RunnerProcess
+    last_words: str = ""
+    """Why the agent ended it; empty: it did not."""
+
+
+@dataclass(frozen=True)
+class _Ended:
+    """How a runner ended, and its folder, if it came to that."""
+
+    message: fleet_pb2.RunnerExit
+    folder: RunnerFolder | None = None
 
 
 class Agent:
     """See the module."""
 
     def __init__(
-        self, agent_id: str, fleet: fleet_pb2_grpc.FleetServiceStub, relay: Relay, endpoint: str
+        self,
+        held: identity.Identity,
+        fleet: fleet_pb2_grpc.FleetServiceStub,
+        relay: Relay,
+        endpoint: str,
+        room: Room,
     ) -> None:
-        self.agent_id = agent_id
+        self.agent_id = held.agent_id
+        self._state = held.folder
+        self._room = room
         self._fleet = fleet
         self._relay = relay
         self._endpoint = endpoint
         self._starting: dict[str, fleet_pb2.StopAssignment | None] = {}
         """Runs whose runner is being started, with the order to stop it that came meanwhile."""
         self._runners: dict[str, _Running] = {}
-        self._exits: dict[str, fleet_pb2.RunnerExit] = {}
-        """Ends of runners that the broker has not noted, by run."""
+        self._exits: dict[tuple[str, str], _Ended] = {}
+        """Ends of runners that the broker has not noted, by run and runner."""
+        self._run_ids: set[str] = set()
+        """Runs of which there is anything here."""
         self._news = asyncio.Event()
+        self._no_runner = asyncio.Event()
+        """Set while no process of a runner lives or starts."""
+        self._no_runner.set()
         self._living: set[asyncio.Task[None]] = set()
-        """Each watches over one runner, from its start to its end."""
+        """Each watches over one runner, from its start until its end can be told."""
         self._connected = False
         self._lease_s = DEFAULT_LEASE_S
         self._heartbeat_s = 1.0
@@ -125,9 +157,12 @@ class Agent:
             runner.process.terminate()
         with suppress(TimeoutError):
             async with asyncio.timeout(LEAVE_TIMEOUT_S):
-                await (self._gone.wait() if self._connected else asyncio.gather(*self._living))
+                await (self._gone if self._connected else self._no_runner).wait()
         for runner in self._runners.values():
             runner.process.stop(StopMode.KILL, 0.0)
+        for living in self._living:
+            living.cancel()
+        await asyncio.gather(*self._living, return_exceptions=True)
 
     # The stream
 
@@ -186,7 +221,8 @@ class Agent:
         said: list[fleet_pb2.RunnerExit] = []
         while True:
             self._news.clear()
-            for ended in [each for each in self._exits.values() if each not in said]:
+            exits = [each.message for each in self._exits.values()]
+            for ended in [each for each in exits if each not in said]:
                 await call.write(fleet_pb2.ConnectRequest(runner_exit=ended))
                 said.append(ended)
             if self._leaving and not self._living and not self._exits:
@@ -211,66 +247,122 @@ class Agent:
             pid=os.getpid(),
             version=__version__,
             cores=len(os.sched_getaffinity(0)),
-            run_ids=sorted({*self._starting, *self._runners, *self._exits}),
+            run_ids=sorted(self._run_ids),
         )
 
     # Runners
 
     def _start(self, assignment: Assignment) -> None:
+        run_id = assignment.run_id
+        self._run_ids.add(run_id)
         if self._leaving:
-            refusal = fleet_pb2.RunnerExit(
-                run_id=assignment.run_id, start_error="the agent is leaving"
-            )
-            self._tell(refusal)
+            self._tell(fleet_pb2.RunnerExit(run_id=run_id, start_error="the agent is leaving"))
             return
-        self._starting[assignment.run_id] = None
-        living = asyncio.get_running_loop().create_task(self._live(assignment))
-        self._living.add(living)
-        living.add_done_callback(self._living.discard)
-        living.add_done_callback(lambda _: self._news.set())
+        self._starting[run_id] = None
+        self._no_runner.clear()
+        self._watch(self._live(assignment))
 
     async def _live(self, assignment: Assignment) -> None:
-        """A runner, from its start to its end."""
+        """A runner, from its start until its end can be told."""
         run_id = assignment.run_id
-        expected = self._relay.expect(assignment)
+        source_id = SourceId(run_id, assignment.agent_id, secrets.token_hex(6))
+        folder = RunnerFolder(self._state, source_id)
+        spool = Spool(folder.spool, self._room)
+        expected = self._relay.expect(assignment, source_id, spool)
         try:
-            process = await RunnerProcess.start(
-                expected.source, endpoint=self._endpoint, token=expected.token
-            )
+            process = await self._start_process(expected, folder)
         except OSError as error:
-            self._tell(fleet_pb2.RunnerExit(run_id=run_id, start_error=str(error)))
-            self._relay.forget(expected)
+            self._relay.refuse(expected)
+            await asyncio.to_thread(folder.remove)
+            await self._relay.forget(expected.source)
             del self._starting[run_id]
+            self._process_ended()
+            self._tell(fleet_pb2.RunnerExit(run_id=run_id, start_error=str(error)))
             return
         _log.info("run %s: the runner of %s started", run_id, assignment.test)
-        self._runners[run_id] = _Running(expected, process)
+        runner = self._runners[run_id] = _Running(expected, process)
         stop = self._starting.pop(run_id)
         if stop is not None:
             self._stop(stop)
         ended = await process.wait()
-        self._relay.forget(expected)
-        del self._runners[run_id]
         if self._leaving and ended.status == 0:
             ended = Exit(1, "the agent was stopped")
         _log.info("run %s: the runner ended with status %d", run_id, ended.status)
-        self._tell(
-            fleet_pb2.RunnerExit(
-                run_id=run_id,
-                runner_id=expected.source.runner_id,
-                exit_status=ended.status,
-                stderr_tail=ended.stderr_tail,
-            )
-        )
+        words = ended.stderr_tail + runner.last_words
+        told = await asyncio.to_thread(_ended, folder, ended.status, words)
+        del self._runners[run_id]
+        self._process_ended()
+        await self._deliver(expected.source, told, folder)
+        self._relay.refuse(expected)
 
-    def _tell(self, ended: fleet_pb2.RunnerExit) -> None:
-        self._exits[ended.run_id] = ended
+    async def _start_process(self, expected: Expected, folder: RunnerFolder) -> RunnerProcess:
+        """Starts the runner's process.
+
+        Raises:
+            OSError: it could not be started, or there is no place for its files.
+        """
+        await asyncio.to_thread(folder.create)
+        alive = folder.alive()
+        try:
+            return await RunnerProcess.start(
+                expected.source.source_id,
+                endpoint=self._endpoint,
+                token=expected.token,
+                run_dir=folder.files,
+                alive=alive,
+            )
+        finally:
+            os.close(alive)
+
+    async def resume(self) -> None:
+        """Goes on with what an agent before this one has left."""
+        for folder in await asyncio.to_thread(RunnerFolder.former, self._state):
+            run_id = folder.source_id.run_id
+            _log.info("run %s: an agent before this one has left a runner", run_id)
+            self._run_ids.add(run_id)
+            self._watch(self._live_on(folder))
+
+    async def _live_on(self, folder: RunnerFolder) -> None:
+        """A runner of a former life, until its end can be told."""
+        spool = Spool(folder.spool, self._room)
+        source = await self._relay.resume(folder.source_id, spool)
+        await asyncio.to_thread(folder.wait_for_end)
+        told = await asyncio.to_thread(folder.exit)
+        if told is None:
+            told = await asyncio.to_thread(_ended, folder, -signal.SIGKILL, KILLED)
+        await self._deliver(source, told, folder)
+
+    async def _deliver(
+        self, source: Source, told: fleet_pb2.RunnerExit, folder: RunnerFolder
+    ) -> None:
+        """Tells how a runner ended, when the broker has all that it had said."""
+        await source.settle()
+        await self._relay.forget(source)
+        self._tell(told, folder)
+
+    def _tell(self, told: fleet_pb2.RunnerExit, folder: RunnerFolder | None = None) -> None:
+        self._exits[told.run_id, told.runner_id] = _Ended(told, folder)
         self._news.set()
 
     def _noted(self, noted: fleet_pb2.RunnerExitNoted) -> None:
-        ended = self._exits.get(noted.run_id)
-        if ended is not None and ended.runner_id == noted.runner_id:
-            del self._exits[noted.run_id]
-            self._news.set()
+        ended = self._exits.pop((noted.run_id, noted.runner_id), None)
+        if ended is None:
+            return
+        if not any(run_id == noted.run_id for run_id, _ in self._exits):
+            self._run_ids.discard(noted.run_id)
+        if ended.folder is not None:
+            self._watch(asyncio.to_thread(ended.folder.remove))
+        self._news.set()
+
+    def _watch(self, life: Coroutine[None, None, None]) -> None:
+        living = asyncio.get_running_loop().create_task(life)
+        self._living.add(living)
+        living.add_done_callback(self._living.discard)
+        living.add_done_callback(lambda _: self._news.set())
+
+    def _process_ended(self) -> None:
+        if not self._starting and not self._runners:
+            self._no_runner.set()
 
     def _stop(self, order: fleet_pb2.StopAssignment) -> None:
         if order.run_id in self._starting:
@@ -285,6 +377,7 @@ class Agent:
         await asyncio.sleep(self._lease_s)
         for run_id, runner in self._runners.items():
             _log.warning("run %s: the lease is over, its load ends here", run_id)
+            runner.last_words = LEASE_OVER
             runner.process.stop(StopMode.KILL, 0.0)
 
 
@@ -301,12 +394,14 @@ async def running(
     try:
         async with new_channel(config.broker) as channel:
             relay = Relay(RawRunnerServiceStub(channel))
+            room = Room(config.spool_bytes)
             server = await new_server(SERVICES)
             add_raw_runner_service(relay, server)
             endpoint = listen(server, "127.0.0.1:0")
             await server.start()
             fleet = fleet_pb2_grpc.FleetServiceStub(channel)
-            agent = Agent(held.agent_id, fleet, relay, endpoint)
+            agent = Agent(held, fleet, relay, endpoint, room)
+            await agent.resume()
             connecting = asyncio.create_task(agent.run(on_connected))
             try:
                 yield
@@ -315,8 +410,27 @@ async def running(
                 connecting.cancel()
                 await asyncio.gather(connecting, return_exceptions=True)
                 await server.stop(None)
+                await relay.close()
     finally:
         held.release()
+
+
+def _ended(folder: RunnerFolder, status: int, words: str) -> fleet_pb2.RunnerExit:
+    """How a runner ended, with what it had produced; kept in its folder."""
+    source_id, produced = folder.source_id, folder.produced()
+    told = fleet_pb2.RunnerExit(
+        run_id=source_id.run_id,
+        runner_id=source_id.runner_id,
+        exit_status=status,
+        stderr_tail=words,
+        produced_events=produced.events if produced else None,
+        produced_hits=produced.hits if produced else None,
+    )
+    try:
+        folder.save_exit(told)
+    except OSError as error:
+        _log.warning("run %s: its end cannot be kept on disk: %s", source_id.run_id, error)
+    return told
 
 
 async def serve(

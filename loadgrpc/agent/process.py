@@ -16,10 +16,12 @@ import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Final
 
 from loadgrpc.agent import keeper
 from loadgrpc.model import SourceId, StopMode
+from loadgrpc.protocol.produced import RUN_DIR_ENV
 
 TERMINATE_SLACK_S: Final = 1.0
 """What a runner has for its last words after the stop time-out, before SIGTERM."""
@@ -52,8 +54,10 @@ class RunnerProcess:
         self._tail_bytes = 0
 
     @classmethod
-    async def start(cls, source: SourceId, *, endpoint: str, token: str) -> RunnerProcess:
-        """Starts the Python runner.
+    async def start(
+        cls, source: SourceId, *, endpoint: str, token: str, run_dir: Path, alive: int
+    ) -> RunnerProcess:
+        """Starts the Python runner. `alive` is left open by its keeper until the end.
 
         Raises:
             OSError: the process could not be started.
@@ -65,12 +69,17 @@ class RunnerProcess:
             "LOADGRPC_RUN_ID": source.run_id,
             "LOADGRPC_AGENT_ID": source.agent_id,
             "LOADGRPC_RUNNER_ID": source.runner_id,
+            RUN_DIR_ENV: str(run_dir),
         }
-        return cls.of([sys.executable, "-m", "loadgrpc.runner.link"], environment)
+        return cls.of([sys.executable, "-m", "loadgrpc.runner.link"], environment, alive)
 
     @classmethod
-    def of(cls, command: Sequence[str], environment: Mapping[str, str]) -> RunnerProcess:
+    def of(
+        cls, command: Sequence[str], environment: Mapping[str, str], *keeps: int
+    ) -> RunnerProcess:
         """Starts a command, with these variables beside those that are there.
+
+        Its keeper holds the descriptors `keeps` open.
 
         Raises:
             OSError: the process could not be started.
@@ -82,6 +91,7 @@ class RunnerProcess:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 start_new_session=True,
+                pass_fds=keeps,
                 env={**os.environ, **environment},
             )
         )

@@ -1,37 +1,45 @@
-"""The agent's RunnerService: passes what its runners say to the broker, and the answers back.
+"""The agent's RunnerService: takes what its runners say, and sees that the broker gets it.
 
-Rule: identity and numbers are the runner's from end to end; nothing is counted, changed or
-decoded here but the source that a message names. Each stream of a runner is one stream to
-the broker. When that one breaks, so does the runner's, which opens another and sends again
-what was not acked.
+Rule: identity and numbers are the runner's from end to end, and events are passed on as they
+came. What the broker commits in time never touches the disk. What it does not is kept there, and
+the runner may forget it, so that neither a broker that is away nor one that is slow is
+noticed by a runner.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final
 
-import grpc.aio
-
-from loadgrpc.errors import InvalidRequest, NotAllowed, NotFound, Violation
+from loadgrpc.agent.source import Inbox, Source
+from loadgrpc.agent.spool import Spool
+from loadgrpc.errors import NotAllowed, NotFound
 from loadgrpc.model import Assignment, SourceId
-from loadgrpc.protocol import convert, status
-from loadgrpc.protocol.raw import SERVICE, RawRunnerServiceStub, named_source
+from loadgrpc.protocol import convert
+from loadgrpc.protocol.raw import SERVICE, RawRunnerServiceStub
 from loadgrpc.protocol.transport import Context, stream, unary
 from loadgrpc.v1 import runner_pb2
 
 SERVICES: Final = (SERVICE,)
+SPOOL_AFTER_S: Final = 1.0
+"""What is not committed after so long goes to disk."""
+LOOKS: Final = 2
+"""How often in that time it is looked whether there is any."""
 _BEARER: Final = "Bearer "
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Expected:
     """A runner that was started and may report."""
 
-    source: SourceId
+    source: Source
     assignment: Assignment
     token: str
 
@@ -39,21 +47,45 @@ class Expected:
 class Relay:
     """See the module; served by `add_raw_runner_service`."""
 
-    def __init__(self, broker: RawRunnerServiceStub) -> None:
+    def __init__(
+        self, broker: RawRunnerServiceStub, *, spool_after_s: float = SPOOL_AFTER_S
+    ) -> None:
         self._broker = broker
+        self._spool_after_s = spool_after_s
         self._expected: dict[str, Expected] = {}
+        self._sources: set[Source] = set()
+        self._trouble = False
+        self._keeping = asyncio.get_running_loop().create_task(self._keep())
 
-    def expect(self, assignment: Assignment) -> Expected:
-        """Lets a new runner report for `assignment`; gives it its identity and its token."""
-        runner_id = secrets.token_hex(6)
-        source = SourceId(assignment.run_id, assignment.agent_id, runner_id)
+    def expect(self, assignment: Assignment, source_id: SourceId, spool: Spool) -> Expected:
+        """Lets a new runner report for `assignment`; gives it its token."""
+        source = self._source(source_id, spool)
         expected = Expected(source, assignment, secrets.token_urlsafe(24))
         self._expected[expected.token] = expected
         return expected
 
-    def forget(self, expected: Expected) -> None:
+    async def resume(self, source_id: SourceId, spool: Spool) -> Source:
+        """Goes on with a source that an agent before this one has left on disk."""
+        source = self._source(source_id, spool)
+        await asyncio.to_thread(source.resume)
+        return source
+
+    def refuse(self, expected: Expected) -> None:
         """Lets a runner report no more."""
         self._expected.pop(expected.token, None)
+
+    async def forget(self, source: Source) -> None:
+        """Ends a source, of which nothing is expected any more."""
+        self._sources.discard(source)
+        await source.close()
+
+    async def close(self) -> None:
+        """Ends all sources; what the broker has not committed is put on disk."""
+        self._keeping.cancel()
+        await asyncio.gather(self._keeping, return_exceptions=True)
+        for source in self._sources:
+            await source.close()
+        await self._keep_all(time.monotonic())
 
     @unary
     async def GetAssignment(  # noqa: N802 - the name in the proto
@@ -61,9 +93,9 @@ class Relay:
     ) -> runner_pb2.GetAssignmentResponse:
         """See runner.proto."""
         caller = self._caller(context)
-        source = convert.source_from_proto(request.source)
-        if source != caller.source:
-            raise NotFound(f"nothing is expected of source {source} with this token")
+        source_id = convert.source_from_proto(request.source)
+        if source_id != caller.source.source_id:
+            raise NotFound(f"nothing is expected of source {source_id} with this token")
         assignment = caller.assignment
         return runner_pb2.GetAssignmentResponse(assignment=convert.assignment_to_proto(assignment))
 
@@ -72,40 +104,47 @@ class Relay:
         self, requests: AsyncIterator[bytes], context: Context
     ) -> AsyncIterator[bytes]:
         """See runner.proto."""
-        caller = self._caller(context)
-        upstream = self._broker.PublishEvents()
-        forwarding = asyncio.create_task(self._forward(requests, upstream, caller))
+        source = self._caller(context).source
+        inbox = Inbox()
+        reading = asyncio.create_task(_read(requests, source, inbox))
+        reading.add_done_callback(lambda _: inbox.answers.put_nowait(None))
         try:
-            async for response in upstream:
-                yield response
-        except asyncio.CancelledError:
-            if not forwarding.done():
-                raise  # our own caller has gone
-        except grpc.aio.AioRpcError as error:
-            raise status.from_rpc_error(error) from error
+            while True:
+                answer = await inbox.answers.get()
+                if isinstance(answer, Exception):
+                    raise answer
+                if words := answer or source.ack(inbox):
+                    yield words
+                if reading.done() and inbox.answers.empty() and not source.owes(inbox):
+                    break
+            reading.result()
         finally:
-            forwarding.cancel()
-            upstream.cancel()
-        if forwarding.done():
-            forwarding.result()
+            reading.cancel()
+            source.leave(inbox)
 
-    async def _forward(
-        self,
-        requests: AsyncIterator[bytes],
-        upstream: grpc.aio.StreamStreamCall,
-        caller: Expected,
-    ) -> None:
-        ours = convert.source_to_proto(caller.source)
-        try:
-            async for request in requests:
-                if named_source(request) not in (None, ours):
-                    rule = "is not the one this token was given to"
-                    raise InvalidRequest([Violation("source", rule)])  # noqa: TRY301
-                await upstream.write(request)
-            await upstream.done_writing()
-        except InvalidRequest:
-            upstream.cancel()
-            raise
+    def _source(self, source_id: SourceId, spool: Spool) -> Source:
+        source = Source(source_id, self._broker, spool)
+        self._sources.add(source)
+        return source
+
+    async def _keep(self) -> None:
+        """Looks now and then what has to go to disk."""
+        while True:
+            await asyncio.sleep(self._spool_after_s / LOOKS)
+            await self._keep_all(time.monotonic() - self._spool_after_s)
+
+    async def _keep_all(self, before_s: float) -> None:
+        troubles = [await source.keep(before_s) for source in list(self._sources)]
+        trouble = next((each for each in troubles if each is not None), None)
+        if trouble is not None and not self._trouble:
+            _log.warning(
+                "events cannot be kept on disk (%s): runners keep them in memory while there is "
+                "room, and count what they have to drop as lost",
+                trouble,
+            )
+        elif trouble is None and self._trouble:
+            _log.warning("events can be kept on disk again")
+        self._trouble = trouble is not None
 
     def _caller(self, context: Context) -> Expected:
         """The runner that calls.
@@ -119,3 +158,8 @@ class Relay:
                 if expected is not None:
                     return expected
         raise NotAllowed("the metadata needs authorization: Bearer LOADGRPC_TOKEN")
+
+
+async def _read(requests: AsyncIterator[bytes], source: Source, inbox: Inbox) -> None:
+    async for request in requests:
+        await source.take(inbox, request)

@@ -1,32 +1,29 @@
 """One source at the relay: the streams of its runner on one side, one to the broker on the other.
 
 Rule: neither side waits for the other. What the runner says goes into the backlog; what the
-broker answers comes out of it as acks, and orders are passed on as they are. The stream to the
-broker is opened again for as long as there is something to say, or somebody to listen.
+broker commits, or the disk has, is acked; orders of the broker are passed on as they are.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
-from collections.abc import Callable
-from typing import Final
+from contextlib import suppress
+from typing import Any, Final
 
-import grpc.aio
+from google.protobuf.message import DecodeError
 
-from loadgrpc.agent.backlog import Backlog, Kept, message
+from loadgrpc.agent.backlog import Backlog, message
 from loadgrpc.agent.spool import Spool
-from loadgrpc.errors import InvalidRequest, LoadgrpcError, NotFound, Superseded, Unavailable
+from loadgrpc.agent.uplink import Uplink
+from loadgrpc.errors import InvalidRequest, LoadgrpcError, NotFound, Superseded, Violation
 from loadgrpc.model import SourceId
-from loadgrpc.protocol import convert, home, status
-from loadgrpc.protocol.home import Accept, Decision, OutOfOrder
+from loadgrpc.protocol import convert, home
+from loadgrpc.protocol.home import Decision, Duplicate, OutOfOrder
 from loadgrpc.protocol.raw import RawRunnerServiceStub
 from loadgrpc.v1 import runner_pb2
 
-FIRST_BACKOFF_S: Final = 0.1
-MAX_BACKOFF_S: Final = 3.0
 QUIET_S: Final = 2.0
 """How long the streams of a runner that has ended are read for; usually no time at all."""
 
@@ -40,13 +37,13 @@ class Inbox:
         self.answers: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
         """None: there may be an ack to send."""
         self.closed = False
-        """The source was opened here when its run was over."""
+        """The source was opened here when its part was over."""
         self.last = 0
-        """The last number that came on it."""
+        """The last number that came here."""
         self.told = (0, 0)
-        """What it was acked."""
+        """What was acked of these."""
         self.finishing = False
-        """`finish` came on it and was not answered."""
+        """`finish` came here and was not answered."""
 
 
 class Source:
@@ -54,25 +51,64 @@ class Source:
 
     def __init__(self, source_id: SourceId, broker: RawRunnerServiceStub, spool: Spool) -> None:
         self.source_id = source_id
-        self.message = convert.source_to_proto(source_id)
-        self._broker = broker
+        self._message = convert.source_to_proto(source_id)
         self._spool = spool
         self._backlog = Backlog()
+        self._uplink = Uplink(
+            broker,
+            self._message,
+            self._backlog,
+            spool,
+            answered=self._answered,
+            refused=self._refused,
+        )
         self._inboxes: set[Inbox] = set()
         self._epoch = 0
         """The highest that the runner has opened with."""
-        self._barrier = True
         self._stop: bytes | None = None
         """The order to stop, for streams that open later."""
         self._over = False
         """The broker wants nothing more of it."""
-        self._wanted = asyncio.Event()
-        """Whether the source is to be open at the broker."""
-        self._news = asyncio.Event()
-        """Something may be said to the broker."""
-        self._changed = asyncio.Condition()
-        self._uplink: asyncio.Task[None] | None = None
-        self._their_epoch = 0
+        self._changed = asyncio.Event()
+
+    # Life
+
+    def resume(self) -> None:
+        """Goes on with what an agent before this one had put on disk. Waits for the disk."""
+        self._backlog.found(self._spool.recover())
+
+    async def settle(self, *, after_quiet_s: float = QUIET_S) -> None:
+        """Waits until the broker has all that a runner which has ended had said.
+
+        That may take as long as the broker is away.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(after_quiet_s):
+                while self._inboxes:
+                    await self._change()
+        while not self._backlog.outbound.settled:
+            self._uplink.begin()
+            await self._change()
+
+    async def close(self) -> None:
+        """Ends the stream to the broker."""
+        await self._uplink.close()
+
+    # The disk
+
+    async def keep(self, before_s: float) -> Exception | None:
+        """Puts on disk what came before a moment and is not committed; gives what went wrong."""
+        backlog = self._backlog
+        if self._spool.droppable(backlog.committed):
+            await asyncio.to_thread(self._spool.drop, backlog.committed)
+        due = backlog.due(before_s)
+        if not due:
+            return None
+        messages = [message(kept) for kept in due]
+        places, trouble = await asyncio.to_thread(self._spool.append, messages)
+        backlog.spooled(due, places)
+        self._acks()
+        return trouble
 
     # What the runner says
 
@@ -84,65 +120,49 @@ class Source:
         """
         try:
             request = runner_pb2.PublishEventsRequest.FromString(raw)
-        except ValueError:  # protobuf's DecodeError is one
-            raise InvalidRequest("this is no PublishEventsRequest") from None
-        kind = request.WhichOneof("message")
-        self._check_source(inbox, request, kind)
+        except DecodeError:
+            raise InvalidRequest([Violation("source", "cannot be read")]) from None
+        self._check_source(inbox, request)
         try:
-            await self._take(inbox, raw, request, kind)
+            if request.HasField("open"):
+                self._open(inbox, request.open)
+            else:
+                await self._said(inbox, raw, request)
         except (InvalidRequest, NotFound, Superseded) as error:
             self._refuse(inbox, error)
 
+    def leave(self, inbox: Inbox) -> None:
+        """A stream ended."""
+        self._inboxes.discard(inbox)
+        self._changed.set()
+
     def owes(self, inbox: Inbox) -> bool:
         """Whether an answer is still to come on a stream."""
-        return inbox in self._inboxes and (
-            inbox.finishing or inbox.last > self._backlog.durable
-        )
+        waiting = inbox.finishing or inbox.last > self._backlog.durable
+        return waiting and inbox in self._inboxes
 
     def ack(self, inbox: Inbox) -> bytes | None:
-        """What is stored, if it was not told on this stream."""
+        """What is stored; None: that was told on this stream."""
         backlog = self._backlog
         now = (min(backlog.durable, inbox.last), min(backlog.committed, inbox.last))
         if now == inbox.told:
             return None
         inbox.told = now
-        ack = runner_pb2.Ack(
-            durable_sequence=backlog.durable, committed_sequence=backlog.committed
-        )
+        ack = runner_pb2.Ack(durable_sequence=backlog.durable, committed_sequence=backlog.committed)
         return self._say(ack=ack)
 
-    def leave(self, inbox: Inbox) -> None:
-        """A stream ended."""
-        self._inboxes.discard(inbox)
-        self._look_again()
-
-    async def _take(
-        self, inbox: Inbox, raw: bytes, request: runner_pb2.PublishEventsRequest, kind: str | None
-    ) -> None:
-        if kind == "open":
-            self._open(inbox, request.open)
-            return
-        if inbox not in self._inboxes and not inbox.closed:
-            raise NotFound(f"source {self.source_id} is not open on this stream")
-        if self._over:
-            inbox.answers.put_nowait(self._say(run_closed=runner_pb2.RunClosed()))
-        elif kind == "batch":
-            await self._batch(inbox, raw, request)
-        elif kind == "skip" and request.skip.count:
-            await self._room()
-            now_s = time.monotonic()
-            self._taken(inbox, self._backlog.skip(raw, request.skip, now_s), request.skip)
-        elif kind == "ready":
-            self._backlog.outbound.ready(raw, request.ready.cycle)
-        elif kind == "finish":
-            inbox.finishing = True
-            self._backlog.finish(raw, request.finish)
-        self._news.set()
+    def _check_source(self, inbox: Inbox, request: runner_pb2.PublishEventsRequest) -> None:
+        if request.HasField("source"):
+            if request.source != self._message:
+                rule = "is not the one this token was given to"
+                raise InvalidRequest([Violation("source", rule)])
+        elif request.HasField("open") or not (inbox in self._inboxes or inbox.closed):
+            raise InvalidRequest([Violation("source", "is required: not one source is open here")])
 
     def _open(self, inbox: Inbox, opening: runner_pb2.OpenSource) -> None:
         if self._over:
             inbox.closed = True
-            inbox.answers.put_nowait(self._say(run_closed=runner_pb2.RunClosed()))
+            self._close(inbox)
             return
         if opening.epoch < self._epoch:
             raise Superseded(f"source {self.source_id} is open with epoch {self._epoch}")
@@ -150,11 +170,10 @@ class Source:
             for older in self._inboxes - {inbox}:
                 self._refuse(older, Superseded(f"source {self.source_id} opened a newer stream"))
         self._epoch = opening.epoch
-        self._barrier = opening.capabilities.cycle_barrier
         self._inboxes.add(inbox)
         backlog = self._backlog
         backlog.opened()
-        inbox.last = inbox.last or backlog.durable
+        inbox.last = max(inbox.last, backlog.durable)
         inbox.told = (backlog.durable, backlog.committed)
         opened = runner_pb2.SourceOpened(
             committed_sequence=backlog.committed,
@@ -164,59 +183,143 @@ class Source:
         inbox.answers.put_nowait(self._say(opened=opened))
         if self._stop is not None:
             inbox.answers.put_nowait(self._stop)
-        self.begin()
+        self._uplink.barrier = opening.capabilities.cycle_barrier
+        self._uplink.begin()
 
-    async def _batch(
+    async def _said(
         self, inbox: Inbox, raw: bytes, request: runner_pb2.PublishEventsRequest
     ) -> None:
+        """A message of a source that is open."""
+        if inbox not in self._inboxes and not inbox.closed:
+            raise NotFound(f"source {self.source_id} is not open on this stream")
+        kind = request.WhichOneof("message")
+        if kind in ("batch", "skip"):
+            await self._room()
+        if self._over:
+            self._close(inbox)
+        elif kind == "batch":
+            self._batch(inbox, raw, request)
+        elif kind == "skip" and request.skip.count:
+            decision = self._backlog.skip(raw, request.skip, time.monotonic())
+            first = request.skip.first_sequence
+            self._numbered(inbox, decision, first + request.skip.count - 1)
+        elif kind == "ready":
+            self._backlog.outbound.ready(raw, request.ready.cycle)
+        elif kind == "finish":
+            inbox.finishing = True
+            self._backlog.finish(raw, request.finish)
+        self._uplink.poke()
+
+    def _batch(self, inbox: Inbox, raw: bytes, request: runner_pb2.PublishEventsRequest) -> None:
         batch = request.batch
+        count = home.size(batch)
         if len(raw) > home.MAX_BATCH_BYTES and batch.ByteSize() > home.MAX_BATCH_BYTES:
             too_large = runner_pb2.TooLarge(
                 first_sequence=batch.first_sequence, batch_bytes=batch.ByteSize()
             )
             inbox.answers.put_nowait(self._say(too_large=too_large))
-        elif home.size(batch):
-            await self._room()
+        elif count:
             decision = self._backlog.batch(raw, request, time.monotonic())
-            self._taken(inbox, decision, batch)
+            self._numbered(inbox, decision, batch.first_sequence + count - 1)
 
-    def _taken(
-        self,
-        inbox: Inbox,
-        decision: Decision,
-        said: runner_pb2.EventBatch | runner_pb2.Skip,
-    ) -> None:
-        """Numbers came: new ones are acked when they are stored, known ones again."""
+    def _numbered(self, inbox: Inbox, decision: Decision, last: int) -> None:
+        """Numbers came: they are acked when they are stored, those that were before again."""
         if isinstance(decision, OutOfOrder):
             if decision.report:
                 gap = runner_pb2.Gap(expected_sequence=decision.expected)
                 inbox.answers.put_nowait(self._say(gap=gap))
             return
-        inbox.last = self._backlog.received
-        if not isinstance(decision, Accept):
+        inbox.last = max(inbox.last, last)
+        if isinstance(decision, Duplicate) and last <= self._backlog.durable:
             inbox.told = (0, 0)
             inbox.answers.put_nowait(None)
 
     async def _room(self) -> None:
         """Waits while a runner that keeps to no limits has too much in memory here."""
-        async with self._changed:
-            await self._changed.wait_for(
-                lambda: self._backlog.memory_bytes < home.MAX_UNACKED_BYTES
-            )
+        while self._backlog.memory_bytes >= home.MAX_UNACKED_BYTES and not self._over:
+            await self._change()
 
-    def _check_source(
-        self, inbox: Inbox, request: runner_pb2.PublishEventsRequest, kind: str | None
+    # What the broker says
+
+    def _answered(self, raw: bytes) -> None:
+        """An answer came: what is about numbers is noted here, everything else passed on."""
+        response = runner_pb2.PublishEventsResponse.FromString(raw)
+        kind = response.WhichOneof("message")
+        if kind in ("opened", "ack", "gap", "too_large"):
+            self._note(kind, response)
+        else:
+            self._pass_on(raw)
+            self._obey(kind, response, raw)
+        self._acks()
+
+    def _note(self, kind: str, response: runner_pb2.PublishEventsResponse) -> None:
+        backlog = self._backlog
+        if kind == "opened":
+            backlog.advance(response.opened.committed_sequence)
+            backlog.outbound.opened(backlog.committed, response.opened.limits)
+        elif kind == "ack":
+            backlog.advance(response.ack.committed_sequence)
+        elif kind == "gap":
+            backlog.outbound.gap(response.gap.expected_sequence)
+        else:
+            too_large = response.too_large
+            _log.error("the broker takes no batch of %d bytes", too_large.batch_bytes)
+            backlog.too_large(too_large.first_sequence, too_large.batch_bytes)
+
+    def _obey(
+        self, kind: str | None, response: runner_pb2.PublishEventsResponse, raw: bytes
     ) -> None:
-        if request.HasField("source"):
-            if request.source != self.message:
-                raise InvalidRequest([Violation("source", "is not the one of this token")])
-        elif kind == "open" or not (inbox in self._inboxes or inbox.closed):
-            raise InvalidRequest([Violation("source", "is required: not one source is open here")])
+        if kind == "start_cycle":
+            self._backlog.outbound.cycle_started(response.start_cycle.cycle)
+        elif kind == "stop":
+            self._stop = raw
+        elif kind == "finished":
+            self._backlog.finished()
+            for inbox in self._inboxes:
+                inbox.finishing = False
+        elif kind == "run_closed":
+            self._over = True
+            for inbox in self._inboxes:
+                inbox.closed = True
+            self._end("its part in the run is over")
+        elif kind == "error":
+            self._end(response.error.message)
+
+    def _end(self, why: str) -> None:
+        """The broker has closed the source."""
+        self._give_up(why)
+        self._inboxes.clear()
+        self._uplink.end()
+
+    def _refused(self, error: LoadgrpcError) -> None:
+        """The broker will have no stream of ours."""
+        self._give_up(str(error))
+        for inbox in self._inboxes:
+            inbox.answers.put_nowait(error)
+        self._inboxes.clear()
+        self._changed.set()
+
+    def _give_up(self, why: str) -> None:
+        """The broker does not want what it has not committed."""
+        kept = self._backlog.outbound.kept
+        if kept:
+            count = kept[-1].last_sequence - self._backlog.committed
+            _log.warning("source %s: %d events are not wanted: %s", self.source_id, count, why)
+        self._backlog.give_up()
 
     # What is said to the runner
 
-    def _say(self, **answer: object) -> bytes:
-        return runner_pb2.PublishEventsResponse(source=self.message, **answer).SerializeToString()
+    def _acks(self) -> None:
+        for inbox in self._inboxes:
+            inbox.answers.put_nowait(None)
+        self._changed.set()
+
+    def _pass_on(self, answer: bytes) -> None:
+        for inbox in self._inboxes:
+            inbox.answers.put_nowait(answer)
+
+    def _close(self, inbox: Inbox) -> None:
+        inbox.answers.put_nowait(self._say(run_closed=runner_pb2.RunClosed()))
 
     def _refuse(self, inbox: Inbox, error: LoadgrpcError) -> None:
         """Closes the source on a stream, and says why."""
@@ -224,13 +327,10 @@ class Source:
         told = runner_pb2.SourceError(reason=error.reason, message=str(error))
         inbox.answers.put_nowait(self._say(error=told))
 
-    def _pass_on(self, answer: bytes) -> None:
-        for inbox in self._inboxes:
-            inbox.answers.put_nowait(answer)
+    def _say(self, **answer: Any) -> bytes:
+        return runner_pb2.PublishEventsResponse(source=self._message, **answer).SerializeToString()
 
-    def _look_again(self) -> None:
-        """Something changed for those who wait."""
-        task = asyncio.ensure_future(self._notify())
-        _notifying.add(task)
-        task.add_done_callback(_notifying.discard)
-
+    async def _change(self) -> None:
+        """Waits until something has changed."""
+        self._changed.clear()
+        await self._changed.wait()

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-DEFAULT_SPOOL_BYTES: Final = 1 << 30
+DEFAULT_SPOOL_BYTES: Final = 1_000_000_000
 SEGMENT_BYTES: Final = 16 << 20
 MAX_RECORD_BYTES: Final = 16 << 20
 """What gRPC lets in: a length above it is none."""
@@ -206,7 +206,7 @@ class Spool:
         path = self._folder / f"{message.first_sequence:020}{_SUFFIX}"
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
         self._segments.append(_Segment(path, 0, message.first_sequence - 1))
-        _sync_folder(self._folder)
+        sync_folder(self._folder)
         return self._segments[-1]
 
     def _sync(self) -> None:
@@ -245,7 +245,7 @@ def _records(path: Path, data: bytes) -> Iterator[tuple[Message, Place]]:
         at += size
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Makes sure that the names in a folder, and its own, are on disk."""
     for each in (folder, folder.parent):
         descriptor = os.open(each, os.O_RDONLY | os.O_DIRECTORY)

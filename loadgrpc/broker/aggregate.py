@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Hashable
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,17 +48,9 @@ Key = TypeVar("Key", bound=Hashable)
 _Number = TypeVar("_Number", bound=np.integer[Any])
 
 
-class Series(NamedTuple):
-    """What the hits of one series have in common. Status 0: they had no answer."""
-
-    name: str
-    method: str
-    status: int
-
-
-_SeriesKey = tuple[str, str, int]
-"""What a Series is equal to, and cheaper to make."""
-_Group = tuple[_SeriesKey, bool, bool]
+_Series = tuple[str, str, int]
+"""Name, method and status of the hits of one series. Status 0: they had no answer."""
+_Group = tuple[_Series, bool, bool]
 """Hits that can be added together: of a series, answered or not, failed or not."""
 
 
@@ -129,7 +121,7 @@ class Aggregate:
     def __init__(self) -> None:
         self.agents: dict[str, AgentShare] = {}
         self.counters: Counter[str] = Counter()
-        self._series: dict[_SeriesKey, HitStats] = {}
+        self._series: dict[_Series, HitStats] = {}
         self._hit_errors: Counter[HitLabel] = Counter()
         self._raised: Counter[IterationLabel] = Counter()
         self._window = RateWindow()
@@ -220,17 +212,17 @@ class Aggregate:
         # 16 bits are enough: there are fewer groups than MAX_SERIES * 5.
         return np.array(numbers, np.int16)[block.label]
 
-    def _series_of(self, label: HitLabel) -> _SeriesKey:
+    def _series_of(self, label: HitLabel) -> _Series:
         """The series that hits of a label are counted in, which there is from now on."""
         status = label.status if label.answered else 0
-        key = (label.name, label.method, status)
-        if key not in self._series and len(self._series) >= MAX_SERIES:
-            key = (OTHER, "", status)
-            if key not in self._series and len(self._series) >= MAX_SERIES + MAX_OTHER_STATUSES:
-                key = (OTHER, "", 0)
-        if key not in self._series:
-            self._series[Series(*key)] = HitStats()
-        return key
+        series = (label.name, label.method, status)
+        if series not in self._series and len(self._series) >= MAX_SERIES:
+            other = (OTHER, "", status)
+            most = MAX_SERIES + MAX_OTHER_STATUSES
+            series = _bounded(self._series, other, (OTHER, "", 0), most)
+        if series not in self._series:
+            self._series[series] = HitStats()
+        return series
 
     def _add_iterations(self, share: AgentShare, iterations: Iterations) -> None:
         if not len(iterations.label):
@@ -308,12 +300,12 @@ class Aggregate:
         """Figures by name and method, sorted."""
         merged: dict[tuple[str, str], HitStats] = {}
         statuses: dict[tuple[str, str], dict[int, int]] = {}
-        for series, stats in sorted(self._series.items()):
-            key = (series.name, series.method)
+        for (name, method, status), stats in sorted(self._series.items()):
+            key = (name, method)
             merged.setdefault(key, HitStats()).merge(stats)
             by_status = statuses.setdefault(key, {})
-            if series.status:
-                by_status[series.status] = by_status.get(series.status, 0) + stats.count
+            if status:
+                by_status[status] = by_status.get(status, 0) + stats.count
         return [
             NameFigures(
                 name=name,

@@ -54,6 +54,7 @@ from loadgrpc.model import (
 )
 from loadgrpc.protocol import columns, convert, home
 from loadgrpc.protocol.home import Accept, Duplicate, OutOfOrder
+from loadgrpc.protocol.produced import Produced
 from loadgrpc.store import RunRecord, SourceProgress, Store, StoredBatch, StoreError
 from loadgrpc.v1 import run_pb2, runner_pb2
 
@@ -422,9 +423,23 @@ class Broker:
             _log.warning("agent %s is unreachable: its stream ended", link.agent_id)
 
     def runner_exited(
-        self, agent_id: str, run_id: str, runner_id: str, exit_status: int, words: str
+        self,
+        agent_id: str,
+        run_id: str,
+        runner_id: str,
+        exit_status: int,
+        words: str,
+        *,
+        produced: Produced | None = None,
     ) -> None:
-        """The process of an agent's runner ended, or could not be started."""
+        """The process of an agent's runner ended, or could not be started.
+
+        Everything that it had sent was delivered before; of what it had `produced` the
+        rest is lost. None: it does not count.
+        """
+        part = self._runs[run_id].parts.get(agent_id) if run_id in self._runs else None
+        if part is not None and part.produced is None:
+            part.produced = produced
         self._end_part(agent_id, run_id, exit_status, words, self._clock.wall_ns())
         self._in_background(self._note_exit(agent_id, run_id, runner_id))
 

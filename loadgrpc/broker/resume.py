@@ -15,6 +15,7 @@ from loadgrpc.broker.ledger import Ledger, Lost
 from loadgrpc.broker.run import ActiveRun, Part, Source
 from loadgrpc.broker.split import assignments
 from loadgrpc.model import AssignmentState, ExceptionInfo, Run, StopMode
+from loadgrpc.protocol.produced import Produced
 from loadgrpc.store import SourceProgress
 
 
@@ -31,6 +32,7 @@ def to_bytes(run: ActiveRun) -> bytes:
                     "state": part.state.name,
                     "reason": part.reason,
                     "load_error": asdict(part.load_error) if part.load_error else None,
+                    "produced": part.produced,
                     "end_time_ns": part.end_time_ns,
                     "mismatches": part.mismatches,
                 }
@@ -70,6 +72,7 @@ def _part(part: Part, kept: dict[str, Any] | None) -> Part:
         part.state = AssignmentState[kept["state"]]
         part.reason = kept["reason"]
         part.load_error = ExceptionInfo(**kept["load_error"]) if kept["load_error"] else None
+        part.produced = Produced(*kept["produced"]) if kept.get("produced") else None
         part.end_time_ns = kept.get("end_time_ns")
         part.mismatches = kept.get("mismatches", [])
     return part

@@ -27,6 +27,7 @@ from loadgrpc.model import (
     StopMode,
     TestOutcome,
 )
+from loadgrpc.protocol.produced import Produced
 
 MAX_LOAD_ERRORS = 20
 """Agents whose load error is in the summary; `state` tells of all of them."""
@@ -104,6 +105,8 @@ class Part:
     unsure: bool = False
     """Whether a broker that goes on with it does not know if its agent was told to begin."""
     load_error: ExceptionInfo | None = None
+    produced: Produced | None = None
+    """What its runner had produced when it ended; None: it goes on, or does not count."""
     end_time_ns: int | None = None
     """When it ended, or was last heard from (wall clock); None: it goes on."""
     mismatches: list[str] = field(default_factory=list)
@@ -130,12 +133,26 @@ class Part:
         """Whether its runners have said that they sent everything."""
         return bool(self.sources) and all(s.ledger.finished for s in self.sources.values())
 
-    def losses(self) -> Iterator[Loss]:
-        """What is known to be lost of this part."""
+    def losses(self, hits: int) -> Iterator[Loss]:
+        """What is known to be lost of this part, of which so many hits were counted."""
         agent_id = self.assignment.agent_id
         for source in self.sources.values():
             yield from source.ledger.losses(agent_id)
-        if self.state is AssignmentState.LOST and not self.delivered:
+        if self.delivered:
+            return
+        if self.produced is not None:
+            ledgers = [source.stored for source in self.sources.values()]
+            missing = self.produced.events - sum(ledger.received for ledger in ledgers)
+            missing_hits = self.produced.hits - hits - sum(ledger.lost.hits for ledger in ledgers)
+            if missing > 0:
+                yield Loss(
+                    reason=UNKNOWN_LOSS,
+                    count=missing,
+                    hits=min(max(missing_hits, 0), missing),
+                    at_least=False,
+                    agent_id=agent_id,
+                )
+        elif self.state is AssignmentState.LOST:
             yield Loss(reason=UNKNOWN_LOSS, count=0, at_least=True, agent_id=agent_id)
 
     def compare(self, source: Source, *, counted: int, produced: int) -> str:
@@ -298,7 +315,11 @@ class ActiveRun:
             committed=sum(source.stored.committed for source in sources),
             duplicates=sum(source.ledger.duplicates for source in sources),
             rejected=sum(source.stored.rejected for source in sources),
-            losses=tuple(loss for part in self.parts.values() for loss in part.losses()),
+            losses=tuple(
+                loss
+                for agent_id, part in self.parts.items()
+                for loss in part.losses(aggregate.agents.get(agent_id, AgentShare()).hits)
+            ),
             mismatches=tuple(
                 f"agent {agent_id}: {words}"
                 for agent_id, part in self.parts.items()

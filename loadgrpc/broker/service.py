@@ -19,6 +19,7 @@ from loadgrpc.broker.run import Inbox
 from loadgrpc.errors import InvalidRequest, NotFound, Superseded, Violation
 from loadgrpc.model import SourceId, StopMode
 from loadgrpc.protocol import convert, home
+from loadgrpc.protocol.produced import Produced
 from loadgrpc.protocol.transport import Context, stream, unary
 from loadgrpc.v1 import (
     control_pb2,
@@ -167,6 +168,7 @@ class FleetService(fleet_pb2_grpc.FleetServiceServicer):
                     ended.runner_id,
                     ended.exit_status or (1 if ended.start_error else 0),
                     ended.start_error or _last_line(ended.stderr_tail),
+                    produced=_produced_from_proto(ended),
                 )
             elif kind == "goodbye":
                 goodbye.set()
@@ -326,6 +328,14 @@ def _order_to_proto(order: Order) -> fleet_pb2.ConnectResponse:
             stop_timeout=convert.seconds_to_proto(order.stop_timeout_s),
         )
     )
+
+
+def _produced_from_proto(ended: fleet_pb2.RunnerExit) -> Produced | None:
+    """What a runner had produced; no more than could ever be numbered."""
+    if not ended.HasField("produced_events"):
+        return None
+    events = min(ended.produced_events, home.MAX_SEQUENCE)
+    return Produced(events, min(ended.produced_hits, events))
 
 
 def _last_line(text: str) -> str:

@@ -24,15 +24,26 @@ from loadgrpc.cli.command import Command
     "--state-dir",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="The folder that keeps the agent's id.  [default: the first free one of this user's]",
+    help="The folder that keeps the agent's id, and events that the broker does not take."
+    "  [default: the first free one of this user's]",
+)
+@click.option(
+    "--spool-size",
+    type=values.Size(),
+    default="1GB",
+    show_default=True,
+    help="How much of them is kept there. What is more waits in the memory of runners, and is"
+    " counted as lost when that is full, too.",
 )
 @click.option("-v", "--verbose", count=True, help="Log to stderr; -vv logs more.")
-def command(broker: str, state_dir: Path | None, verbose: int) -> int:
+def command(broker: str, state_dir: Path | None, spool_size: int, verbose: int) -> int:
     """Start runners for a broker and relay what they report.
 
     The agent connects to the broker, needs no open port itself, and connects again when it
-    loses it. Tests are imported from the folder it is started in. It prints one line when it is
-    connected, and ends on Ctrl-C or SIGTERM.
+    loses it. Meanwhile its runners go on, for as long as the broker's lease, and what they
+    report is kept on disk; an agent that was killed delivers it when it is started again with
+    the same state folder. Tests are imported from the folder it is started in. It prints one
+    line when it is connected, and ends on Ctrl-C or SIGTERM.
 
     \b
     For a broker on this machine:
@@ -51,7 +62,7 @@ def command(broker: str, state_dir: Path | None, verbose: int) -> int:
         print(f"loadgrpc agent {agent_id} connected to {broker}", flush=True)
 
     async def serve_until(stop: asyncio.Event) -> None:
-        config = AgentConfig(broker=broker, state_dir=state_dir)
+        config = AgentConfig(broker=broker, state_dir=state_dir, spool_bytes=spool_size)
         await serve(config, on_connected=connected, stop=stop)
 
     try:

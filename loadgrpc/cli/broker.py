@@ -14,6 +14,7 @@ from loadgrpc.store import Retention, StoreError, parse_target
 
 DEFAULT_STORE = "loadgrpc.db"
 MAX_KEPT_RUNS = 1_000_000
+MAX_LEASE_S = 86_400.0
 
 
 @click.command(cls=Command)
@@ -45,6 +46,13 @@ MAX_KEPT_RUNS = 1_000_000
     "kept of all.  [default: all]",
 )
 @click.option(
+    "--lease",
+    "lease_s",
+    type=values.Seconds(MAX_LEASE_S),
+    help="How long an agent may be away before its part in a run is lost. It ends its load by "
+    "then. At least 5 s.  [default: 60s]",
+)
+@click.option(
     "--insecure",
     is_flag=True,
     help="Listen on an address that other machines can reach, without encryption or credentials.",
@@ -56,6 +64,7 @@ def command(
     store: str,
     keep_runs: int | None,
     keep_hits: int | None,
+    lease_s: float | None,
     insecure: bool,
     verbose: int,
 ) -> int:
@@ -75,6 +84,8 @@ def command(
     """  # noqa: D301 - \b is click's mark for "do not wrap"
     _check_listen(listen, insecure=insecure)
     store_name = _store_name(store)
+    _check_lease(lease_s)
+    from loadgrpc.broker.roster import DEFAULT_LEASE_S  # noqa: PLC0415 - heavy
     from loadgrpc.broker.server import BrokerConfig, serve  # noqa: PLC0415 - heavy
     from loadgrpc.cli import log  # noqa: PLC0415
     from loadgrpc.cli.failure import Failure  # noqa: PLC0415
@@ -88,7 +99,12 @@ def command(
 
     async def serve_until(stop: asyncio.Event) -> None:
         retention = Retention(keep_runs=keep_runs, keep_bytes=keep_hits)
-        config = BrokerConfig(listen=listen, store=store, retention=retention)
+        config = BrokerConfig(
+            listen=listen,
+            store=store,
+            retention=retention,
+            lease_s=lease_s if lease_s is not None else DEFAULT_LEASE_S,
+        )
         await serve(config, on_ready=ready, stop=stop)
 
     try:
@@ -111,6 +127,16 @@ def _check_listen(listen: str, *, insecure: bool) -> None:
         file=sys.stderr,
         flush=True,
     )
+
+
+def _check_lease(lease_s: float | None) -> None:
+    from loadgrpc.broker.roster import UNREACHABLE_AFTER_S  # noqa: PLC0415 - heavy
+
+    if lease_s is not None and lease_s < UNREACHABLE_AFTER_S:
+        raise click.UsageError(
+            f"--lease: {lease_s:g} s is too short; an agent may be silent for "
+            f"{UNREACHABLE_AFTER_S:.0f} s before it counts as unreachable"
+        )
 
 
 def _store_name(store: str) -> str:

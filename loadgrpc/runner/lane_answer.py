@@ -105,7 +105,6 @@ def _parse_head(head: bytes) -> Meaning | None:
         or connection not in (b"", b"close", b"keep-alive")
         or coding is None
         or length is None
-        or location == ""
     ):
         return None
     return Meaning(status, length, connection != b"close", coding, location)

@@ -2,14 +2,14 @@
 
 Asks for its assignment, starts the user processes, passes on what they did, and leads them
 through the cycles. Rule: the only part of the runner that speaks gRPC; it is not patched,
-and no test runs in it. When the agent is gone (its end of our standard input closes), the
-users are killed: nobody is left to report to.
+and no test runs in it. A user process that dies costs its own users only: the others go on,
+and what it takes with it is declared lost. When the agent is gone (its end of our standard
+input closes), the users are killed: nobody is left to report to.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import signal
@@ -18,11 +18,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from loadgrpc.errors import LoadgrpcError
 from loadgrpc.model import Assignment, ExceptionInfo, SourceId
-from loadgrpc.protocol import convert
+from loadgrpc.protocol import convert, produced
+from loadgrpc.protocol.produced import Produced
 from loadgrpc.protocol.raw import RawRunnerServiceStub
 from loadgrpc.protocol.transport import new_channel
 from loadgrpc.runner import pipe
@@ -30,8 +32,6 @@ from loadgrpc.runner.publisher import Publisher
 from loadgrpc.v1 import event_pb2, runner_pb2
 
 ASSIGNMENT_TIMEOUT_S: Final = 10.0
-SETTLE_TIMEOUT_S: Final = 10.0
-"""How long what a dead user process left behind may take to be delivered."""
 READ_BYTES: Final = 1 << 20
 TELL_USERS_S: Final = 0.25
 
@@ -51,6 +51,9 @@ class User:
     def __init__(self, at: int, of: int) -> None:
         self.at = at
         self.active_users = 0
+        self.handed = Produced(0, 0)
+        """What came of it, or was declared lost by it."""
+        self.lost = False
         self.told: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         ours, theirs = socket.socketpair()
         self._process = subprocess.Popen(
@@ -75,11 +78,13 @@ class User:
         while data := await self._received(loop):
             for frame in reader.feed(data):
                 if frame.kind is pipe.Kind.BATCH:
+                    self._count(frame.events, frame.hits)
                     await publisher.batch(frame.body, frame.events, frame.hits)
                     continue
                 message = frame.control()
                 if message["told"] == "dropped":
                     reason = "the runner made events faster than they could be reported"
+                    self._count(message["events"], message["hits"])
                     await publisher.skip(message["events"], message["hits"], reason)
                 elif message["told"] == "users":
                     self.active_users = message["active"]
@@ -89,8 +94,11 @@ class User:
                 if message["told"] in ("bye", "load_failed"):
                     return
         status = await asyncio.to_thread(self._process.wait)
-        how = f"signal {-status}" if status < 0 else f"status {status}"
-        raise UserProcessLost(f"user process {self.at + 1} of {self._of} ended with {how}")
+        how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+        raise UserProcessLost(f"user process {self.at + 1} of {self._of} {how}")
+
+    def _count(self, events: int, hits: int) -> None:
+        self.handed = Produced(self.handed.events + events, self.handed.hits + hits)
 
     async def _received(self, loop: asyncio.AbstractEventLoop) -> bytes:
         try:
@@ -113,7 +121,7 @@ class User:
 class Link:
     """Leads the user processes of one assignment through its cycles."""
 
-    def __init__(self, assignment: Assignment, publisher: Publisher) -> None:
+    def __init__(self, assignment: Assignment, publisher: Publisher, folder: Path | None) -> None:
         self._assignment = assignment
         self._publisher = publisher
         self._stopping = asyncio.Event()
@@ -121,28 +129,44 @@ class Link:
         self._finished = asyncio.Event()
         self._users_changed = asyncio.Event()
         count = user_processes(assignment, len(os.sched_getaffinity(0)))
+        self._folder = _counting_folder(folder, 1 + count)
+        self._counts = produced.row(self._folder, 0)
+        self._lost: list[str] = []
+        """How user processes were lost, in words."""
+        self._uncounted = False
+        """Whether one was lost, and nobody knows what it had produced."""
         self.users = [User(at, count) for at in range(count)]
 
     async def run(self) -> int:
         """Lives the assignment to its end; the exit status."""
         for user in self.users:
             user.order(**_share(self._assignment, user.at, len(self.users)))
-        reading = [
-            asyncio.create_task(user.read(self._publisher, self._users_changed.set))
-            for user in self.users
-        ]
-        try:
-            status = await _first_error(self._lead(), *reading)
-        except UserProcessLost as error:
-            for user in self.users:
-                user.kill()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(SETTLE_TIMEOUT_S):
-                    await asyncio.gather(*reading, return_exceptions=True)
-                    await self._publisher.settled()
-            print(error, file=sys.stderr)  # noqa: T201 - the agent reads it
-            status = EXIT_LOST
+        reading = [asyncio.create_task(self._read(user)) for user in self.users]
+        status = await _first_error(self._lead(), *reading)
+        if self._lost:
+            others = f" (and {len(self._lost) - 1} more)" if len(self._lost) > 1 else ""
+            print(self._lost[0] + others, file=sys.stderr)  # noqa: T201 - the agent reads it
         return status
+
+    async def _read(self, user: User) -> None:
+        """Passes on what a user process did; declares lost what it took with it when it died."""
+        try:
+            await user.read(self._publisher, self._users_changed.set)
+        except UserProcessLost as error:
+            user.active_users = 0
+            self._users_changed.set()
+            self._lost.append(str(error))
+            print(error, file=sys.stderr)  # noqa: T201 - the agent reads it
+            rows = produced.read(self._folder) if self._folder else None
+            if rows is None:
+                self._uncounted = True
+            else:
+                made, handed = rows[1 + user.at], user.handed
+                events, hits = made.events - handed.events, made.hits - handed.hits
+                if events:
+                    await self._publisher.skip(events, hits, str(error))
+            user.lost = True
+            user.told.put_nowait({"told": "lost"})
 
     async def obey(self) -> None:
         """Carries out the orders that come on the stream."""
@@ -165,6 +189,7 @@ class Link:
             self._users_changed.clear()
             state = event_pb2.RunnerState(active_users=sum(u.active_users for u in self.users))
             batch = runner_pb2.EventBatch(events=[event_pb2.Event(state=state)])
+            self._counts[0] += 1
             await self._publisher.batch(batch.SerializeToString(), 1, 0)
             await asyncio.sleep(TELL_USERS_S)
 
@@ -181,13 +206,17 @@ class Link:
             await self._cycles()
             for user in self.users:
                 user.order(do="leave")
-            for user in self.users:
-                await user.told.get()  # bye
+            await self._all_told()  # bye
             telling.cancel()
             await asyncio.gather(telling, return_exceptions=True)
+        if self._uncounted:
+            await self._publisher.settled()
+            return EXIT_LOST
         await self._publisher.finish(load_error)
         await self._finished.wait()
-        return EXIT_NOT_LOADED if load_error else 0
+        if load_error:
+            return EXIT_NOT_LOADED
+        return EXIT_LOST if self._lost else 0
 
     async def _loaded(self) -> ExceptionInfo | None:
         """Waits for every user process to load the test; what went wrong, if something did."""
@@ -208,8 +237,13 @@ class Link:
                 return
             for user in self.users:
                 user.order(do="start", cycle=cycle)
-            for user in self.users:
-                await user.told.get()  # cycle_ended
+            await self._all_told()  # cycle_ended
+            if all(user.lost for user in self.users):
+                return
+
+    async def _all_told(self) -> list[dict[str, Any]]:
+        """The next word of every user process that lives."""
+        return [await user.told.get() for user in self.users if not user.lost]
 
     async def _released(self, cycle: int) -> bool:
         """Waits for the others; False: the run is being stopped."""
@@ -248,6 +282,17 @@ def _share(assignment: Assignment, at: int, of: int) -> dict[str, Any]:
     }
 
 
+def _counting_folder(folder: Path | None, rows: int) -> Path | None:
+    """Where so many processes count what they produce; None: nowhere."""
+    try:
+        if folder is not None:
+            produced.create(folder, rows)
+    except OSError as error:
+        _log.warning("what is lost with a process that is killed cannot be counted: %s", error)
+        return None
+    return folder
+
+
 async def _first_error(lead: Coroutine[Any, Any, int], *others: asyncio.Task[None]) -> int:
     """The result of `lead`, or the first error of `lead` or of `others`."""
     leading = asyncio.create_task(lead)
@@ -273,7 +318,9 @@ async def _main() -> int:
             timeout=ASSIGNMENT_TIMEOUT_S,
         )
         publisher = Publisher(stub, source, metadata=metadata)
-        link = Link(convert.assignment_from_proto(answer.assignment), publisher)
+        folder = environ.get(produced.RUN_DIR_ENV)
+        assignment = convert.assignment_from_proto(answer.assignment)
+        link = Link(assignment, publisher, Path(folder) if folder else None)
         watching = asyncio.create_task(_die_with_the_agent(link))
         publishing = asyncio.create_task(publisher.run())
         obeying = asyncio.create_task(link.obey())

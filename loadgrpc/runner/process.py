@@ -25,6 +25,7 @@ from gevent.lock import Semaphore
 from loadgrpc.clock import SystemClock
 from loadgrpc.errors import TestNotLoaded
 from loadgrpc.model import Cycle, TestOutcome
+from loadgrpc.protocol import produced
 from loadgrpc.runner import pipe
 from loadgrpc.runner.exception_text import exception_info, traceback_text
 from loadgrpc.runner.line import Look
@@ -77,7 +78,9 @@ class UserProcess:
         self._outbox.drain()
 
     def _live(self, share: dict[str, Any], test: LoadedTest) -> None:
-        recorder = Recorder(self._clock, share["test"])
+        folder = os.environ.get(produced.RUN_DIR_ENV)
+        counts = produced.row(Path(folder) if folder else None, share["first_user"])
+        recorder = Recorder(self._clock, share["test"], counts)
         pool = Pool(
             test,
             recorder,

@@ -123,7 +123,7 @@ _Encode = Callable[[_Block, int, int], bytes]
 class Recorder:
     """Takes measurements, gives frames. Not for use by several threads at once."""
 
-    def __init__(self, clock: Clock, test: str) -> None:
+    def __init__(self, clock: Clock, test: str, produced: memoryview | None = None) -> None:
         self._clock = clock
         self._test = _text(test, NAME_BYTES)
         self._status: event_pb2.LoadStatus | None = None
@@ -132,6 +132,8 @@ class Recorder:
         self._hits = _Block(None, _HIT.size)
         self._tests = _Block(None, _TEST.size)
         self._rows: list[bytes] = []
+        self._produced = memoryview(bytearray(16)).cast("Q") if produced is None else produced
+        """The same two numbers, where they outlive this process: see protocol/produced.py."""
         self.produced_events = 0
         self.produced_hits = 0
 
@@ -184,8 +186,11 @@ class Recorder:
             iteration,
             place,
         )
-        self.produced_events += 1
-        self.produced_hits += 1
+        self.produced_events = events = self.produced_events + 1
+        self.produced_hits = hits = self.produced_hits + 1
+        produced = self._produced
+        produced[0] = events
+        produced[1] = hits
         if len(block.entries) >= block.room:
             self._seal_hits()
 
@@ -208,6 +213,7 @@ class Recorder:
             label = block.add_label(key, _clean_test(key), text_bytes)
         block.entries += _TEST.pack(label, start_ns, elapsed_ns, user, iteration)
         self.produced_events += 1
+        self._produced[0] = self.produced_events
         if len(block.entries) >= block.room:
             self._seal_tests()
 
@@ -227,6 +233,7 @@ class Recorder:
     def _append(self, event: event_pb2.Event) -> None:
         self._rows.append(runner_pb2.EventBatch(events=[event]).SerializeToString())
         self.produced_events += 1
+        self._produced[0] = self.produced_events
 
     def take(
         self, max_batch_bytes: int, *, rest: Callable[[], object] = lambda: None
@@ -248,12 +255,12 @@ class Recorder:
             some = rows[first : first + _ROWS]
             pieces += _pack((Frame(row, 1, 0) for row in some), max_batch_bytes)
             rest()
-        for block in hits:
+        for block in _one_by_one(hits):
             count = len(block.entries) // _HIT.size
             for piece, entries in _split(_encode_hits, block, 0, count, max_batch_bytes):
                 pieces.append(Frame(piece, entries, entries))
             rest()
-        for block in tests:
+        for block in _one_by_one(tests):
             count = len(block.entries) // _TEST.size
             for piece, entries in _split(self._encode_tests, block, 0, count, max_batch_bytes):
                 pieces.append(Frame(piece, entries, 0))
@@ -296,6 +303,13 @@ class Recorder:
         for outcome, info in labels:
             message.labels.add(test=self._test, outcome=outcome, exception=_message(info))
         return batch.SerializeToString()
+
+
+def _one_by_one(blocks: list[_Block]) -> Iterator[_Block]:
+    """Blocks in order, let go of one at a time: to free them all at once would take a while."""
+    blocks.reverse()
+    while blocks:
+        yield blocks.pop()
 
 
 def _encode_hits(block: _Block, first: int, last: int) -> bytes:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,7 @@ from loadgrpc.model import SourceId, StopMode
 
 pytestmark = pytest.mark.system
 
+WHERE = {"endpoint": "127.0.0.1:1", "token": "t", "run_dir": Path("/nowhere/files"), "alive": 2}
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
 SLEEP = "print('up', flush=True); time.sleep(60)"
 SLEEP_ONLY = "import time; time.sleep(60)"
@@ -293,7 +295,7 @@ def test_a_runner_that_cannot_be_started(monkeypatch):
     async def use():
         source = SourceId("r", "a", "x")
         with pytest.raises(OSError, match="nowhere"):
-            await RunnerProcess.start(source, endpoint="127.0.0.1:1", token="t")
+            await RunnerProcess.start(source, **WHERE)
 
     run(use())
 
@@ -308,7 +310,7 @@ def test_a_runner_gets_what_runner_proto_promises(monkeypatch, tmp_path, lines):
 
     async def use():
         source = SourceId("r", "a", "x")
-        process = await RunnerProcess.start(source, endpoint="127.0.0.1:1", token="t")
+        process = await RunnerProcess.start(source, **WHERE)
         return await process.wait()
 
     assert run(use()).status == 0
@@ -316,6 +318,7 @@ def test_a_runner_gets_what_runner_proto_promises(monkeypatch, tmp_path, lines):
         "LOADGRPC_AGENT_ID=a",
         "LOADGRPC_ENDPOINT=127.0.0.1:1",
         "LOADGRPC_RUNNER_ID=x",
+        "LOADGRPC_RUN_DIR=/nowhere/files",
         "LOADGRPC_RUN_ID=r",
         "LOADGRPC_TOKEN=t",
         "done",

@@ -88,6 +88,10 @@ WRONG = {
         "loadgrpc broker: error: --store: no store can be opened at mysql://…: give a file, "
         "sqlite:///FILE, postgresql://HOST/DATABASE or :memory:"
     ),
+    "broker --lease 2s": (
+        "loadgrpc broker: error: --lease: 2 s is too short; an agent may be silent for 5 s "
+        "before it counts as unreachable"
+    ),
     "broker --keep-hits much": (
         "loadgrpc broker: error: --keep-hits: 'much' is not a size; "
         "expected 4096, 500MB, 1.5GB or 2TB"

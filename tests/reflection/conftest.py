@@ -12,11 +12,17 @@ V1 = "grpc.reflection.v1.ServerReflection"
 V1ALPHA = "grpc.reflection.v1alpha.ServerReflection"
 
 
-class OnlyV1alpha(grpc.aio.ServerInterceptor):
-    """Makes a server an older one, which has no v1: what is asked there is UNIMPLEMENTED."""
+class _OnlyV1alpha(grpc.aio.ServerInterceptor):
+    """Takes v1 from a server: whoever asks there gets UNIMPLEMENTED."""
 
     async def intercept_service(self, continuation, call):
         return None if call.method.startswith(f"/{V1}/") else await continuation(call)
+
+
+@pytest.fixture
+def only_v1alpha():
+    """An interceptor that makes a server an older one."""
+    return _OnlyV1alpha()
 
 
 @pytest.fixture

@@ -15,6 +15,8 @@ from grpc_reflection.v1alpha.reflection_pb2 import (
     ServerReflectionRequest,
 )
 
+from loadgrpc.errors import InvalidRequest, Violation
+from loadgrpc.protocol.status import TABLE, to_status
 from loadgrpc.reflection import packaged
 
 V1 = "grpc.reflection.v1.ServerReflection"
@@ -101,6 +103,16 @@ def test_no_extension_numbers(ask):
     assert response.HasField("all_extension_numbers_response")
     assert response.all_extension_numbers_response.base_type_name == "loadgrpc.v1.RunSpec"
     assert not response.all_extension_numbers_response.extension_number
+
+
+def test_details_of_errors(ask):
+    """Whatever our errors carry as Any can be looked up, so grpcurl prints it decoded."""
+    invalid = InvalidRequest([Violation("plan.users", "too few")])
+    statuses = [to_status(error) for error in [invalid, *(kind("no") for kind in TABLE)]]
+    carried = {any_.TypeName() for status in statuses for any_ in status.details}
+    assert {"google.rpc.BadRequest", "google.rpc.ErrorInfo"} <= carried
+    for response in ask(*(ServerReflectionRequest(file_containing_symbol=t) for t in carried)):
+        assert response.HasField("file_descriptor_response")
 
 
 def test_threaded_server(live, live_in_threads, stream, version):

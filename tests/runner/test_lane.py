@@ -10,9 +10,11 @@ import collections
 import copy
 import gc
 import io
+import json
 import os
 import threading
 import time
+import types
 import unittest.mock
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
@@ -158,7 +160,13 @@ def test_headers_of_a_call_win_over_those_of_the_session(triplets):
 
     def scenario(t):
         t.session.headers["X-A"] = "old"
-        for headers in ({"X-A": "old"}, {"x-a": "old"}, {"X-A": None}, {"x-a": None, "B": "c"}):
+        for headers in (
+            {"X-A": "old"},
+            {"x-a": "old"},
+            {b"X-A": b"old"},
+            {"X-A": None},
+            {"x-a": None, "B": "c"},
+        ):
             t.thrice(headers=headers)
             t.session.headers["X-A"] = "new"
             t.thrice(headers=headers)
@@ -883,6 +891,42 @@ def test_bodies_that_change_between_calls(triplets):
             params["p"].append(str(number))
 
     triplets.check(scenario, "sss" + "lll" * 3)
+
+
+JSON_CHANGES = {
+    "dumps": lambda t: t.patch.setattr(json, "dumps", lambda document, **_: '"replaced"'),
+    "the encoder": lambda t: t.patch.setattr(json, "JSONEncoder", OwnEncoder),
+    "a method of the encoder": lambda t: t.patch.setattr(
+        json.JSONEncoder, "default", lambda self, document: "odd"
+    ),
+    "another library": lambda t: t.patch.setattr(
+        "requests.models.complexjson", types.SimpleNamespace(dumps=lambda _, **__: "other")
+    ),
+}
+
+
+class OwnEncoder(json.JSONEncoder):
+    def encode(self, o):
+        return '"encoded"'
+
+
+@pytest.mark.parametrize("change", JSON_CHANGES)
+def test_who_encodes_json(triplets, change):
+    """What a test puts in the place of the encoder encodes the next body."""
+
+    def scenario(t):
+        document = {"a": 1}
+        t.post(json=document)
+        t.post(json=document)
+        with t.patch.context() as patch:
+            outer, t.patch = t.patch, patch
+            JSON_CHANGES[change](t)
+            t.post(json=document)
+            t.post(json={"a": {1}})
+            t.patch = outer
+        t.post(json=document)
+
+    assert triplets.check(scenario) in ("sllll", "sllsl")
 
 
 class Length:

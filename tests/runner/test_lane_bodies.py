@@ -153,6 +153,30 @@ def test_odd_bodies_are_resumed(triplets, kind):
     assert triplets.check(scenario)[2::3] == "rrr"
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"3;a=b\r\nabc\r\n0\r\n\r\n",
+        b"3\nabc\r\n0\r\n\r\n",
+        b"3 \r\nabc\r\n0\r\n\r\n",
+        b"3\r\nabc\r\n0\r\nA: b\r\n\r\n",
+        b"3\r\nabcxx0\r\n\r\n",
+        b"0000000000000000003\r\nabc\r\n0\r\n\r\n",
+    ],
+)
+def test_odd_chunks_are_not_waited_for(triplets, raw):
+    """What Requests has seen enough of is handed over at once, though the server says no more."""
+
+    def scenario(t):
+        t.on("/x", raw_chunks(raw))
+        t.get()
+        t.get("/x")
+        t.get()
+        t.get("/x")
+
+    triplets.check(scenario)
+
+
 def test_what_ends_its_connection_in_chunks(triplets):
     """After a body in chunks that ends its connection the next request opens another."""
 

@@ -5,7 +5,7 @@ import os
 
 import pytest
 import requests
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from urllib3.connectionpool import _encode_target
 
@@ -218,6 +218,9 @@ KEYS = st.text(max_size=6) | st.integers() | st.binary(max_size=4)
 
 
 @SPACE
+@example(params={"a=b&c": "d"}, query="")
+@example(params={"a": "b=c&d"}, query="?a")
+@example(params={"a": "", "b": 1}, query="")
 @given(
     params=st.dictionaries(KEYS, VALUES, min_size=1, max_size=4)
     | st.lists(st.tuples(KEYS, VALUES), min_size=1, max_size=4)

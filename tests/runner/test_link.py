@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from contextlib import asynccontextmanager
 
 import pytest
@@ -38,6 +37,10 @@ class TestIt(unittest.TestCase):
         if self.done == 4:
             time.sleep(0.6)
             os._exit(9)
+    def test_dies_at_once(self):
+        type(self).done += 1
+        if self.done == 4:
+            os.kill(os.getpid(), 9)
 """
 
 
@@ -54,6 +57,7 @@ class Home(runner_pb2_grpc.RunnerServiceServicer):
         self.counted = 0
         self.iterations = 0
         self.users = []
+        self.skips = []
         self.tokens = set()
 
     async def GetAssignment(self, request, context):  # noqa: N802 - the name in the proto
@@ -86,6 +90,11 @@ class Home(runner_pb2_grpc.RunnerServiceServicer):
                 if decoded.active_users is not None:
                     self.users.append(decoded.active_users)
                 self.say(ack={"durable_sequence": self.counted})
+            elif kind == "skip":
+                assert request.skip.first_sequence == self.counted + 1
+                self.counted += request.skip.count
+                self.skips.append(request.skip)
+                self.say(ack={"durable_sequence": self.counted})
             self.heard.put_nowait((kind, getattr(request, kind)))
 
     def say(self, **message):
@@ -110,7 +119,7 @@ class Home(runner_pb2_grpc.RunnerServiceServicer):
 
 
 @asynccontextmanager
-async def running(home):
+async def running(home, **environ):
     """A runner process that reports to `home`; its standard error is kept."""
     server = await new_server([])
     runner_pb2_grpc.add_RunnerServiceServicer_to_server(home, server)
@@ -130,6 +139,7 @@ async def running(home):
             "LOADGRPC_RUN_ID": "r",
             "LOADGRPC_AGENT_ID": "a",
             "LOADGRPC_RUNNER_ID": "x",
+            **environ,
         },
     )
     try:
@@ -147,7 +157,7 @@ def run(tmp_path, monkeypatch):
     (tmp_path / "link_house_test.py").write_text(TESTS)
     monkeypatch.chdir(tmp_path)
 
-    def with_runner(use, test="test_pass", cycles=ONE_CYCLE, **fields):
+    def with_runner(use, test="test_pass", cycles=ONE_CYCLE, *, counting=True, **fields):
         async def main():
             home = Home(
                 Assignment(
@@ -158,7 +168,8 @@ def run(tmp_path, monkeypatch):
                     **{"processes": 2, **fields},
                 )
             )
-            async with asyncio.timeout(30), running(home) as process:
+            environ = {"LOADGRPC_RUN_DIR": str(tmp_path)} if counting else {}
+            async with asyncio.timeout(30), running(home, **environ) as process:
                 return await use(home, process)
 
         return asyncio.run(main())
@@ -284,7 +295,10 @@ def test_a_runner_ends_with_its_agent(run):
 
 @pytest.mark.system
 def test_what_a_dead_process_had_sent_is_delivered(run):
-    """A user process that dies costs the part, but not what it handed over before."""
+    """A user process that dies costs the part, but not what it handed over before.
+
+    Without a folder nobody knows what it takes with it: the runner does not say that it is done.
+    """
 
     async def use(home, process):
         await home.hear("ready")
@@ -293,25 +307,59 @@ def test_what_a_dead_process_had_sent_is_delivered(run):
         assert await process.wait() == EXIT_LOST
         assert words[-1] == "user process 1 of 1 ended with status 9"
         assert home.iterations == 3
+        while not home.heard.empty():
+            assert home.heard.get_nowait()[0] != "finish"
 
-    run(use, "test_dies", (Cycle(users=1, iterations=10),), processes=1)
+    run(use, "test_dies", (Cycle(users=1, iterations=10),), processes=1, counting=False)
 
 
 @pytest.mark.system
-def test_the_others_end_with_a_dead_process(run):
-    """When one user process dies the load of the others ends with it, and is not waited for."""
+def test_what_a_dead_process_takes_with_it_is_declared_lost(run):
+    """What it had made and not handed over is skipped, exactly, with how it died."""
+
+    async def use(home, process):
+        finish = await home.lead(1)
+        words = (await process.stderr.read()).decode().splitlines()
+        assert await process.wait() == EXIT_LOST
+        assert words[-1] == "user process 1 of 1 was killed by signal 9"
+        assert finish.totals.events == home.counted
+        lost = sum(skip.count for skip in home.skips)
+        assert home.counted >= home.iterations + lost >= 3  # and what it said of its users
+        assert {skip.reason for skip in home.skips} <= {words[-1]}
+
+    run(use, "test_dies_at_once", (Cycle(users=1, iterations=10),), processes=1)
+
+
+@pytest.mark.system
+def test_the_others_go_on_without_a_dead_process(run):
+    """When one user process dies the others make their iterations; in the end it is told."""
+
+    async def use(home, process):
+        finish = await home.lead(1)
+        words = (await process.stderr.read()).decode().splitlines()
+        assert await process.wait() == EXIT_LOST
+        assert "of 2 ended with status 9" in words[-1]
+        assert home.iterations == 100
+        assert finish.totals.events == home.counted
+
+    run(use, "test_one_dies", (Cycle(users=2, iterations=100),))
+
+
+@pytest.mark.system
+def test_a_runner_whose_processes_are_all_dead_finishes(run):
+    """Nobody is left to make load: later cycles are not waited for."""
 
     async def use(home, process):
         await home.hear("ready")
         home.say(start_cycle={"cycle": 1})
-        words = (await process.stderr.read()).decode().splitlines()
+        await home.hear("finish")
+        home.say(finished={})
         assert await process.wait() == EXIT_LOST
-        assert "of 2 ended with status 9" in words[-1]
-        assert home.iterations > 0
+        words = (await process.stderr.read()).decode().splitlines()
+        assert words[-1].endswith("was killed by signal 9 (and 1 more)")
 
-    began = time.monotonic()
-    run(use, "test_one_dies", (Cycle(users=2, duration_s=60.0),))
-    assert time.monotonic() - began < 8
+    cycles = (Cycle(users=2, iterations=10), Cycle(users=2, iterations=10))
+    run(use, "test_dies_at_once", cycles)
 
 
 @pytest.mark.system

@@ -65,15 +65,24 @@ def test_detached_attached_and_deleted(start, loadgrpc, cluster, folder, demo_se
     assert loadgrpc("runs", *at).stdout == "no runs\n"
 
 
-def test_a_broker_that_ends_hands_its_run_on(start, loadgrpc, cluster, folder, demo_server):
-    """SIGTERM ends a broker with 0; the next one finishes the run, and every hit is counted."""
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 0), (signal.SIGKILL, -signal.SIGKILL)]
+)
+def test_a_broker_that_ends_hands_its_run_on(
+    start, loadgrpc, cluster, folder, demo_server, number, code
+):
+    """SIGTERM ends a broker with 0; the next one finishes the run, and every hit is counted.
+
+    So it is when it was killed.
+    """
     begun = cluster(1)
     run_id = detached(loadgrpc, begun, HOLD, "-u", "2", "-i", "20", "-H", demo_server.url)
     watching = start(
         *("loadgrpc", "attach", run_id, "-b", begun.address), cwd=folder, until=r"[1-9]\d* hits"
     )
 
-    assert begun.broker.stop() == 0
+    begun.broker.signal(number)
+    assert begun.broker.wait() == code
     refused = loadgrpc("run", ES, "-b", begun.address, "--detach")
     assert refused.code == 4
     start(

@@ -108,6 +108,21 @@ def test_malformed_plan_is_told_field_by_field(grpcurl, cluster):
     assert "google.rpc.BadRequest" in refused.stderr
 
 
+def test_error_details_are_decoded(grpcurl, cluster):
+    """What errors carry is printed field by field: reflection knows the types of the details."""
+    begun = cluster(0)
+    plan = '{"plan": {"test": "example.TestWebSite.test_es", "users": [0], "iterations": [1]}}'
+
+    asked = ("-format-error", "-d", plan, begun.address, f"{CONTROL}/StartRun")
+    status = json.loads(grpcurl(*asked).stderr)
+
+    info, request = status["details"]
+    assert info["@type"].endswith("/google.rpc.ErrorInfo")
+    assert (info["reason"], info["domain"]) == ("INVALID_REQUEST", "loadgrpc")
+    assert request["@type"].endswith("/google.rpc.BadRequest")
+    assert [violation["field"] for violation in request["fieldViolations"]] == ["plan.users[0]"]
+
+
 @pytest.mark.parametrize("method", ["GetRun", "WatchRun", "StopRun", "GetSummary"])
 def test_unknown_run(grpcurl, cluster, method):
     """A run that is not there is NOT_FOUND, with an ErrorInfo."""

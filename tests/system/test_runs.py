@@ -98,29 +98,6 @@ def test_show_works_after_a_broker_restart(loadgrpc, cluster, demo_server):
     assert name in listed.stdout
 
 
-def test_broker_killed_in_a_run_keeps_what_was_committed(start, loadgrpc, cluster, folder, nginx):
-    """After a SIGKILL of the broker the run is FAILED, with what was stored of it, and exit 3."""
-    begun = cluster(1)
-    run = start(
-        *("loadgrpc", "run", ES, "-d", "30", "-b", begun.address, "-H", nginx.url),
-        cwd=folder,
-        until=r"[1-9]\d* hits",
-        within_s=20,
-    )
-    time.sleep(1.0)
-
-    begun.broker.signal(signal.SIGKILL)
-
-    assert run.wait(20.0) == 4
-    name = run_id(run.output)
-    begun.agents[0].stop()
-    again = cluster(0, store=begun.store)
-    document = loadgrpc("show", name, "-b", again.address, "--json").document
-    assert document["state"] == "RUN_STATE_FAILED"
-    assert document["verdict"]["exitCode"] == 3
-    assert 0 < int(document["hits"]["count"]) <= nginx.requests()
-
-
 def test_killed_agent_takes_its_runners_along(start, loadgrpc, cluster, folder, demo_server):
     """A SIGKILL of an agent leaves no load behind; the run says which agent was lost."""
     begun = cluster(2)

@@ -1,0 +1,122 @@
+"""What is kept of one runner in the agent's state directory.
+
+    runners/RUNNER_ID/source    who it is
+    runners/RUNNER_ID/spool/    what it said and the broker has not committed
+    runners/RUNNER_ID/exit      how it ended, from then on
+    runners/RUNNER_ID/alive     locked while anything of it lives
+    runners/RUNNER_ID/files/    its own: LOADGRPC_RUN_DIR
+
+Rule: it is there from before the runner starts until the broker knows how it ended. Whatever an
+agent finds when it starts is of a former life, in which the agent was killed or told to
+end while the broker was away. Every function waits for the disk: call them in a thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import shutil
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+from google.protobuf.message import DecodeError
+
+from loadgrpc.agent.spool import sync_folder
+from loadgrpc.model import SourceId
+from loadgrpc.protocol import produced
+from loadgrpc.v1 import fleet_pb2
+
+RUNNERS: Final = "runners"
+LOOK_EVERY_S: Final = 0.02
+PATIENCE_S: Final = 15.0
+"""How long the end of a runner of a former life is waited for: its keeper is at it."""
+
+_log = logging.getLogger(__name__)
+
+
+class RunnerFolder:
+    """See the module."""
+
+    def __init__(self, state: Path, source_id: SourceId) -> None:
+        self.source_id = source_id
+        self._path = state / RUNNERS / source_id.runner_id
+        self.files = self._path / "files"
+        self.spool = self._path / "spool"
+
+    def create(self) -> None:
+        """Makes it, for a runner that is to be started.
+
+        Raises:
+            OSError: it cannot be made.
+        """
+        self.files.mkdir(parents=True)
+        _write(self._path / "source", json.dumps(asdict(self.source_id)).encode())
+
+    @classmethod
+    def former(cls, state: Path) -> list[RunnerFolder]:
+        """Those of a former life; what cannot be read of them goes."""
+        found = []
+        for path in sorted((state / RUNNERS).glob("*")):
+            try:
+                source_id = SourceId(**json.loads((path / "source").read_bytes()))
+            except (OSError, ValueError, TypeError) as error:
+                _log.warning("%s is no runner's folder, and goes: %s", path, error)
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                found.append(cls(state, source_id))
+        return found
+
+    def alive(self) -> int:
+        """A descriptor with a lock, for the keeper: it lasts as long as anything of the runner.
+
+        Raises:
+            OSError: there is none.
+        """
+        descriptor = os.open(self._path / "alive", os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return descriptor
+
+    def wait_for_end(self) -> None:
+        """Waits until nothing of a runner of a former life is alive."""
+        deadline_s = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline_s:
+            with contextlib.suppress(BlockingIOError):
+                os.close(self.alive())
+                return
+            time.sleep(LOOK_EVERY_S)
+
+    def save_exit(self, ended: fleet_pb2.RunnerExit) -> None:
+        """Keeps how the runner ended."""
+        _write(self._path / "exit", ended.SerializeToString())
+
+    def exit(self) -> fleet_pb2.RunnerExit | None:
+        """How the runner ended; None: nobody saw it."""
+        try:
+            return fleet_pb2.RunnerExit.FromString((self._path / "exit").read_bytes())
+        except (OSError, DecodeError):
+            return None
+
+    def produced(self) -> produced.Produced | None:
+        """What the runner had produced; None: it does not count."""
+        rows = produced.read(self.files)
+        return produced.total(rows) if rows else None
+
+    def remove(self) -> None:
+        """Nothing of it is wanted any more."""
+        shutil.rmtree(self._path, ignore_errors=True)
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Writes a file that is there whole or not at all, whatever happens meanwhile."""
+    beside = path.with_suffix(".new")
+    with beside.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+    sync_folder(path.parent)

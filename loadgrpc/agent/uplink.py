@@ -1,0 +1,169 @@
+"""The stream of one source from the relay to the broker.
+
+Rule: it is opened again for as long as the source is wanted open, with a higher epoch each time.
+What is to be sent is asked of the backlog, and read from disk if it is there. What the broker
+answers is handed to `answered` as it came.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+import grpc.aio
+
+from loadgrpc.agent.backlog import Backlog, Kept
+from loadgrpc.agent.spool import Spool
+from loadgrpc.errors import LoadgrpcError, Unavailable
+from loadgrpc.protocol import status
+from loadgrpc.protocol.outbound import Word
+from loadgrpc.protocol.raw import RawRunnerServiceStub
+from loadgrpc.v1 import runner_pb2
+
+FIRST_BACKOFF_S: Final = 0.1
+MAX_BACKOFF_S: Final = 3.0
+
+_log = logging.getLogger(__name__)
+
+
+class Uplink:
+    """See the module. `refused` is called when the broker will not have the source at all."""
+
+    def __init__(
+        self,
+        broker: RawRunnerServiceStub,
+        source: runner_pb2.SourceId,
+        backlog: Backlog,
+        spool: Spool,
+        *,
+        answered: Callable[[bytes], None],
+        refused: Callable[[LoadgrpcError], None],
+    ) -> None:
+        self.barrier = True
+        """Whether the runner waits for the others before each cycle."""
+        self._broker = broker
+        self._source = source
+        self._backlog = backlog
+        self._spool = spool
+        self._answered = answered
+        self._refused = refused
+        self._epoch = 0
+        self._wanted = asyncio.Event()
+        self._news = asyncio.Event()
+        self._living: asyncio.Task[None] | None = None
+        self._call: grpc.aio.StreamStreamCall | None = None
+
+    def begin(self) -> None:
+        """From now on the source is to be open at the broker."""
+        self._wanted.set()
+        if self._living is None:
+            self._living = asyncio.get_running_loop().create_task(self._live())
+            self._living.add_done_callback(_log_defect)
+
+    def end(self) -> None:
+        """The source need not be open any more, until it begins again."""
+        self._wanted.clear()
+        if self._call is not None:
+            self._call.cancel()
+
+    def poke(self) -> None:
+        """There may be something to send."""
+        self._news.set()
+
+    async def close(self) -> None:
+        """Ends it for good."""
+        if self._living is not None:
+            self._living.cancel()
+            await asyncio.gather(self._living, return_exceptions=True)
+
+    async def _live(self) -> None:
+        backoff_s = FIRST_BACKOFF_S
+        while True:
+            await self._wanted.wait()
+            try:
+                await self._stream()
+            except Unavailable as error:
+                if not self._wanted.is_set():
+                    continue
+                if self._backlog.outbound.is_open:
+                    backoff_s = FIRST_BACKOFF_S
+                _log.info("the broker is out of reach (%s); trying again", error)
+                await asyncio.sleep(backoff_s * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
+                backoff_s = min(MAX_BACKOFF_S, backoff_s * 2)
+            except LoadgrpcError as error:
+                _log.error("the broker will not have the source: %s", error)
+                self.end()
+                self._refused(error)
+
+    async def _stream(self) -> None:
+        """One stream, from its opening to its end.
+
+        Raises:
+            Unavailable: it broke.
+            LoadgrpcError: the broker will not have us.
+        """
+        # The clock's epochs are above those that an agent before this one has used.
+        self._epoch = max(self._epoch + 1, time.time_ns())
+        self._backlog.outbound.begin()
+        call = self._call = self._broker.PublishEvents(wait_for_ready=True)
+        writing = asyncio.create_task(self._write(call))
+        writing.add_done_callback(lambda _: call.cancel())
+        try:
+            async for response in call:
+                self._answered(response)
+                self._news.set()
+            raise Unavailable("the broker closed the stream")
+        except grpc.aio.AioRpcError as error:
+            raise status.from_rpc_error(error) from error
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise Unavailable("nobody wants it any more") from None
+        finally:
+            self._call = None
+            self._backlog.outbound.is_open = False
+            call.cancel()
+            writing.cancel()
+            with suppress(asyncio.CancelledError, grpc.aio.AioRpcError, asyncio.InvalidStateError):
+                await writing
+
+    async def _write(self, call: grpc.aio.StreamStreamCall) -> None:
+        opening = runner_pb2.OpenSource(
+            epoch=self._epoch,
+            capabilities=runner_pb2.RunnerCapabilities(cycle_barrier=self.barrier),
+        )
+        request = runner_pb2.PublishEventsRequest(source=self._source, open=opening)
+        await call.write(request.SerializeToString())
+        outbound = self._backlog.outbound
+        while True:
+            following = outbound.next()
+            if following is None:
+                self._news.clear()
+                await self._news.wait()
+                continue
+            outbound.count_as_sent(following)
+            if (words := await self._bytes(following)) is not None:
+                await call.write(words)
+
+    async def _bytes(self, following: Kept | Word) -> bytes | None:
+        """What to send; None: there is nothing to send any more in this place."""
+        if following.request is not None:
+            return following.request
+        assert isinstance(following, Kept)  # noqa: S101 - words are in memory
+        assert following.place is not None  # noqa: S101 - or it would be in memory
+        found = await asyncio.to_thread(self._spool.read, following.place)
+        if found is None and following in self._backlog.outbound.kept:
+            _log.error("%s is damaged: its events are counted as lost", following.place.path)
+            self._backlog.damaged(following)
+        return found
+
+
+def _log_defect(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.error("a defect: please report it", exc_info=error)

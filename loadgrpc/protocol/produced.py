@@ -1,0 +1,70 @@
+"""The file in which the processes of a runner count what they have produced.
+
+Rule: it outlives whoever counts in it, so that what a killed process takes with it is known.
+A row for each process: two unsigned 64-bit integers, events and hits; runner.proto tells it to
+strangers. A row is written by its process only.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+from pathlib import Path
+from typing import Final, NamedTuple
+
+NAME: Final = "produced"
+RUN_DIR_ENV: Final = "LOADGRPC_RUN_DIR"
+_ROW: Final = struct.Struct("=QQ")
+
+
+class Produced(NamedTuple):
+    """What a process, or all of a runner, has produced."""
+
+    events: int
+    hits: int
+
+
+def create(folder: Path, rows: int) -> None:
+    """Makes the file, for so many processes that have produced nothing.
+
+    Raises:
+        OSError: it cannot be made; there is no file then.
+    """
+    path = folder / NAME
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        # Who writes to mapped memory that the disk has no room for is killed.
+        os.posix_fallocate(descriptor, 0, rows * _ROW.size)
+    except OSError:
+        path.unlink()
+        raise
+    finally:
+        os.close(descriptor)
+
+
+def row(folder: Path | None, at: int) -> memoryview:
+    """The two numbers of a process, to be written to; without a file, kept in memory only."""
+    try:
+        if folder is None:
+            raise FileNotFoundError(NAME)
+        with (folder / NAME).open("r+b") as file:
+            mapped = mmap.mmap(file.fileno(), 0)
+    except OSError:
+        return memoryview(bytearray(_ROW.size)).cast("Q")
+    return memoryview(mapped)[at * _ROW.size : (at + 1) * _ROW.size].cast("Q")
+
+
+def read(folder: Path) -> list[Produced] | None:
+    """The rows of all processes; None: the runner does not count."""
+    try:
+        data = (folder / NAME).read_bytes()
+    except OSError:
+        return None
+    whole = data[: len(data) - len(data) % _ROW.size]
+    return [Produced(*numbers) for numbers in _ROW.iter_unpack(whole)] or None
+
+
+def total(rows: list[Produced]) -> Produced:
+    """All processes together."""
+    return Produced(sum(each.events for each in rows), sum(each.hits for each in rows))
