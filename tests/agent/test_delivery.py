@@ -126,12 +126,8 @@ class Delivery(RuleBasedStateMachine):
         for _ in range(1_000):
             if self.runner.settled and self.relay.outbound.settled:
                 break
-            self.runner_says()
-            self.near_arrives(0, again=False)
-            self.relay_says()
-            self.far_arrives(0, again=False)
-            self.far_is_answered(lost=False)
-            self.near_is_answered(lost=False)
+            self.near_goes_well(1)
+            self.far_goes_well(1)
         self.spool.drop(self.relay.committed)
         assert self.relay.committed == self.produced
         assert not list(self.folder.iterdir())
@@ -256,6 +252,40 @@ class Delivery(RuleBasedStateMachine):
         if raw is not None:
             self.far.answers += self.broker.take(raw)
 
+    # What mostly happens
+
+    @rule(rounds=st.integers(1, 5))
+    def near_goes_well(self, rounds):
+        """The runner's stream does what it should for a while."""
+        for _ in range(rounds):
+            self.runner_says()
+            self.near_arrives(0, again=False)
+            self.near_is_answered(lost=False)
+
+    @rule(rounds=st.integers(1, 5))
+    def far_goes_well(self, rounds):
+        """The relay's stream does what it should for a while."""
+        for _ in range(rounds):
+            self.relay_says()
+            self.far_arrives(0, again=False)
+            self.far_is_answered(lost=False)
+
+    @rule(count=COUNTS, rounds=st.integers(1, 3))
+    def all_goes_well(self, count, rounds):
+        """Something is measured, and on its way."""
+        self.produce(count)
+        self.near_goes_well(rounds)
+        self.far_goes_well(rounds)
+        self.near_is_answered(lost=False)
+
+    @rule(count=COUNTS)
+    def broker_is_slow(self, count):
+        """Something is measured, and kept on disk."""
+        self.produce(count)
+        self.near_goes_well(3)
+        self.keep(5)
+        self.near_goes_well(3)
+
     # Faults
 
     @rule()
@@ -330,4 +360,4 @@ def no_fsync():
 
 
 TestDelivery = Delivery.TestCase
-TestDelivery.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+TestDelivery.settings = settings(max_examples=300, stateful_step_count=40, deadline=None)
