@@ -28,7 +28,8 @@ from loadgrpc.v1 import event_pb2, runner_pb2
 
 Column = NDArray[np.int64]
 
-MAX_BLOCK_ENTRIES: Final = 1_000_000
+MAX_ENTRIES: Final = 1_000_000
+"""Entries that the blocks of a batch may have together: empty columns declare them for nothing."""
 MAX_VIOLATIONS: Final = 10
 MAX_NAME_CHARS: Final = 256
 _UNREAD_OF_HITS: Final = ("delay_ns", "first_byte_ns", "connect_ns", "user", "iteration", "url")
@@ -139,22 +140,25 @@ def decode(batch: runner_pb2.EventBatch, *, arrival_ns: int, skip: int = 0) -> D
     rows = batch.events[skip:] if skip else batch.events
     _decode_rows(rows, arrival_ns, decoded)
     skip = max(0, skip - len(batch.events))
+    room = MAX_ENTRIES
     for at, hit_block in enumerate(batch.hit_blocks):
         try:
-            hits = _decode_hits(hit_block)
+            hits = _decode_hits(hit_block, room)
         except InvalidRequest as error:
             decoded.reject(max(0, hit_block.count - skip), f"hit_blocks[{at}]: {error}")
             decoded.rejected_hits += max(0, hit_block.count - skip)
         else:
             decoded.hits.append(_without_first(hits, skip) if skip else hits)
+            room -= hit_block.count
         skip = max(0, skip - hit_block.count)
     for at, test_block in enumerate(batch.test_blocks):
         try:
-            tests = _decode_iterations(test_block)
+            tests = _decode_iterations(test_block, room)
         except InvalidRequest as error:
             decoded.reject(max(0, test_block.count - skip), f"test_blocks[{at}]: {error}")
         else:
             decoded.iterations.append(_iterations_without_first(tests, skip) if skip else tests)
+            room -= test_block.count
         skip = max(0, skip - test_block.count)
     unknown = home.size(batch) - home.known(batch)
     if unknown > skip:
@@ -165,8 +169,8 @@ def decode(batch: runner_pb2.EventBatch, *, arrival_ns: int, skip: int = 0) -> D
 # Blocks
 
 
-def _decode_hits(block: event_pb2.HitBlock) -> Hits:
-    base_ns, count = _base(block)
+def _decode_hits(block: event_pb2.HitBlock, room: int) -> Hits:
+    base_ns, count = _base(block, room)
     labels = [_hit_label(label) for label in block.labels]
     elapsed_ns = _column("elapsed_ns", block.elapsed_ns, count)
     for name in _UNREAD_OF_HITS:
@@ -181,8 +185,8 @@ def _decode_hits(block: event_pb2.HitBlock) -> Hits:
     )
 
 
-def _decode_iterations(block: event_pb2.TestBlock) -> Iterations:
-    base_ns, count = _base(block)
+def _decode_iterations(block: event_pb2.TestBlock, room: int) -> Iterations:
+    base_ns, count = _base(block, room)
     labels = [_iteration_label(label) for label in block.labels]
     elapsed_ns = _column("elapsed_ns", block.elapsed_ns, count)
     for name in _UNREAD_OF_TESTS:
@@ -195,9 +199,11 @@ def _decode_iterations(block: event_pb2.TestBlock) -> Iterations:
     )
 
 
-def _base(block: event_pb2.HitBlock | event_pb2.TestBlock) -> tuple[int, int]:
-    if not 0 < block.count <= MAX_BLOCK_ENTRIES:
-        raise InvalidRequest(f"count must be from 1 to {MAX_BLOCK_ENTRIES}")
+def _base(block: event_pb2.HitBlock | event_pb2.TestBlock, room: int) -> tuple[int, int]:
+    if block.count == 0:
+        raise InvalidRequest("count must be from 1")
+    if block.count > room:
+        raise InvalidRequest(f"the blocks of a batch have more than {MAX_ENTRIES} entries together")
     if not block.HasField("base_time"):
         raise InvalidRequest("base_time is required")
     return _moment("base_time", block.base_time), block.count

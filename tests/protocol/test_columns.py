@@ -209,6 +209,28 @@ def test_a_block_that_declares_too_much_is_rejected_without_memory(count):
     assert columns.decode(batch, arrival_ns=0).rejected == count
 
 
+def test_blocks_that_declare_too_much_together_are_rejected_without_memory():
+    """Empty columns cost a sender nothing: of many large blocks only the first is made."""
+    batch = runner_pb2.EventBatch(
+        hit_blocks=[_zeros(hit_block(1), 600_000) for _ in range(9)],
+        test_blocks=[_zeros(iteration_block(1), 600_000) for _ in range(9)],
+    )
+
+    decoded = columns.decode(batch, arrival_ns=0)
+    assert (decoded.hit_count, len(decoded.iterations)) == (600_000, 0)
+    assert decoded.rejected == 17 * 600_000
+    assert "more than 1000000 entries together" in decoded.violations[0]
+
+
+def _zeros(block, count):
+    """A block of so many entries, all of whose columns are empty."""
+    for field, value in block.ListFields():
+        if isinstance(value, bytes):
+            block.ClearField(field.name)
+    block.count = count
+    return block
+
+
 def test_outcomes_without_an_exception_need_none():
     """A passed and an interrupted iteration raise nothing, whatever the label says."""
     labels = [{**FAILURE, "outcome": 1}, {**FAILURE, "outcome": 4}, FAILURE]
