@@ -69,6 +69,8 @@ class Source:
         """The order to stop, for streams that open later."""
         self._over = False
         """The broker wants nothing more of it."""
+        self._unwanted = False
+        """Nothing that is on disk is wanted by the broker."""
         self._changed = asyncio.Event()
 
     # Life
@@ -99,8 +101,9 @@ class Source:
     async def keep(self, before_s: float) -> Exception | None:
         """Puts on disk what came before a moment and is not committed; gives what went wrong."""
         backlog = self._backlog
-        if self._spool.droppable(backlog.committed):
-            await asyncio.to_thread(self._spool.drop, backlog.committed)
+        upto, self._unwanted = home.MAX_SEQUENCE if self._unwanted else backlog.committed, False
+        if self._spool.droppable(upto):
+            await asyncio.to_thread(self._spool.drop, upto)
         due = backlog.due(before_s)
         if not due:
             return None
@@ -306,6 +309,7 @@ class Source:
             count = kept[-1].last_sequence - self._backlog.committed
             _log.warning("source %s: %d events are not wanted: %s", self.source_id, count, why)
         self._backlog.give_up()
+        self._unwanted = True
 
     # What is said to the runner
 

@@ -186,8 +186,7 @@ class Spool:
                 while rest:
                     rest = rest[os.write(self._file, rest) :]
             except OSError:
-                with contextlib.suppress(OSError):  # then it is cut off when it is read
-                    os.ftruncate(self._file, segment.size)
+                self._cut_off(self._file, segment.size)
                 raise
         except OSError:
             self._room.give_back(len(record))
@@ -195,6 +194,13 @@ class Spool:
         segment.size += len(record)
         segment.last_sequence = message.last_sequence
         return place
+
+    def _cut_off(self, file: int, size: int) -> None:
+        """Takes half a record back."""
+        try:
+            os.ftruncate(file, size)
+        except OSError:
+            self.close()  # nothing must come after it
 
     def _segment_for(self, message: Message) -> _Segment:
         """The file to write to, open."""
@@ -204,9 +210,14 @@ class Spool:
         self.close()
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"{message.first_sequence:020}{_SUFFIX}"
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+        try:
+            sync_folder(self._folder)
+        except OSError:
+            os.close(file)
+            raise
+        self._file = file
         self._segments.append(_Segment(path, 0, message.first_sequence - 1))
-        sync_folder(self._folder)
         return self._segments[-1]
 
     def _sync(self) -> None:
@@ -223,6 +234,8 @@ class Spool:
             segment.size = unsure[0].offset
             with contextlib.suppress(OSError):  # then it is sent twice after a restart, and
                 os.truncate(segment.path, segment.size)  # the broker counts it once
+            if not segment.size:  # the next file may have its name
+                self._segments.pop()
         return places[: len(places) - len(unsure)]
 
 
