@@ -9,6 +9,7 @@ method waits for the disk: call them in a thread, one at a time for a spool.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import struct
 import threading
@@ -104,6 +105,8 @@ class Spool:
         self._segments: list[_Segment] = []
         self._file: int | None = None
         """The last segment, open for writing."""
+        self._doubtful = False
+        """Whether it failed to be synced: the kernel tells that once, and then says it is well."""
 
     def recover(self) -> list[Found]:
         """What is there, in order; what is torn or damaged is cut off."""
@@ -221,13 +224,21 @@ class Spool:
         return self._segments[-1]
 
     def _sync(self) -> None:
-        if self._file is not None:
+        if self._file is None:
+            return
+        if self._doubtful:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        try:
             os.fsync(self._file)
+        except OSError:
+            self._doubtful = True
+            raise
 
     def _unwrite(self, places: list[Place]) -> list[Place]:
         """Takes back what of the last file is not on disk; the places of what is."""
         unsure = [place for place in places if place.path == self._segments[-1].path]
         self.close()
+        self._doubtful = False
         if unsure:
             segment = self._segments[-1]
             self._room.give_back(segment.size - unsure[0].offset)

@@ -14,6 +14,7 @@ from loadgrpc.store import Retention, StoreError, parse_target
 
 DEFAULT_STORE = "loadgrpc.db"
 MAX_KEPT_RUNS = 1_000_000
+LEAST_LEASE_S = 5.0
 MAX_LEASE_S = 86_400.0
 
 
@@ -49,8 +50,10 @@ MAX_LEASE_S = 86_400.0
     "--lease",
     "lease_s",
     type=values.Seconds(MAX_LEASE_S),
+    default="60s",
+    show_default=True,
     help="How long an agent may be away before its part in a run is lost. It ends its load by "
-    "then. At least 5 s.  [default: 60s]",
+    "then. At least 5s.",
 )
 @click.option(
     "--insecure",
@@ -64,7 +67,7 @@ def command(
     store: str,
     keep_runs: int | None,
     keep_hits: int | None,
-    lease_s: float | None,
+    lease_s: float,
     insecure: bool,
     verbose: int,
 ) -> int:
@@ -85,7 +88,6 @@ def command(
     _check_listen(listen, insecure=insecure)
     store_name = _store_name(store)
     _check_lease(lease_s)
-    from loadgrpc.broker.roster import DEFAULT_LEASE_S  # noqa: PLC0415 - heavy
     from loadgrpc.broker.server import BrokerConfig, serve  # noqa: PLC0415 - heavy
     from loadgrpc.cli import log  # noqa: PLC0415
     from loadgrpc.cli.failure import Failure  # noqa: PLC0415
@@ -99,12 +101,7 @@ def command(
 
     async def serve_until(stop: asyncio.Event) -> None:
         retention = Retention(keep_runs=keep_runs, keep_bytes=keep_hits)
-        config = BrokerConfig(
-            listen=listen,
-            store=store,
-            retention=retention,
-            lease_s=lease_s if lease_s is not None else DEFAULT_LEASE_S,
-        )
+        config = BrokerConfig(listen=listen, store=store, retention=retention, lease_s=lease_s)
         await serve(config, on_ready=ready, stop=stop)
 
     try:
@@ -129,13 +126,11 @@ def _check_listen(listen: str, *, insecure: bool) -> None:
     )
 
 
-def _check_lease(lease_s: float | None) -> None:
-    from loadgrpc.broker.roster import UNREACHABLE_AFTER_S  # noqa: PLC0415 - heavy
-
-    if lease_s is not None and lease_s < UNREACHABLE_AFTER_S:
+def _check_lease(lease_s: float) -> None:
+    if lease_s < LEAST_LEASE_S:
         raise click.UsageError(
             f"--lease: {lease_s:g} s is too short; an agent may be silent for "
-            f"{UNREACHABLE_AFTER_S:.0f} s before it counts as unreachable"
+            f"{LEAST_LEASE_S:.0f} s before it counts as unreachable"
         )
 
 

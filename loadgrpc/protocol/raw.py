@@ -1,7 +1,6 @@
-"""RunnerService with PublishEvents in bytes: what is only passed on is not decoded.
+"""RunnerService with PublishEvents in bytes: what is passed on goes on as it came.
 
-Rule: a message goes on as it came. Two facts of protobuf are relied on: a reader keeps no
-more than the fields it knows, and serialised messages put end to end are the merged message.
+A fact of protobuf is relied on: serialised messages put end to end are the merged message.
 """
 
 from __future__ import annotations
@@ -10,9 +9,7 @@ from typing import Any, Final
 
 import grpc
 import grpc.aio
-from google.protobuf.message import DecodeError
 
-from loadgrpc.errors import InvalidRequest, Violation
 from loadgrpc.v1 import runner_pb2, runner_pb2_grpc
 
 SERVICE: Final = "loadgrpc.v1.RunnerService"
@@ -39,20 +36,6 @@ def add_raw_runner_service(servicer: Any, server: grpc.aio.Server) -> None:
         "PublishEvents": grpc.stream_stream_rpc_method_handler(servicer.PublishEvents),
     }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
-
-
-def named_source(request: bytes) -> runner_pb2.SourceId | None:
-    """The source that a PublishEventsRequest names, if it does; its events are not decoded.
-
-    Raises:
-        InvalidRequest: it is no such message.
-    """
-    try:
-        # It has its source where a PublishEventsRequest has, and knows nothing else.
-        named = runner_pb2.GetAssignmentRequest.FromString(request)
-    except DecodeError:
-        raise InvalidRequest([Violation("source", "cannot be read")]) from None
-    return named.source if named.HasField("source") else None
 
 
 def batch_request(events: bytes, first_sequence: int, count: int) -> bytes:

@@ -129,7 +129,7 @@ class Delivery(RuleBasedStateMachine):
             self.near_goes_well(1)
             self.far_goes_well(1)
         self.spool.drop(self.relay.committed)
-        assert self.relay.committed == self.produced
+        assert self.broker.stored.received == self.produced
         assert not list(self.folder.iterdir())
         expected = sorted(set(range(1, self.produced + 1)) - set(self.dropped))
         assert self.broker.counted == expected

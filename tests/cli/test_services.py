@@ -12,6 +12,8 @@ import pytest
 
 import loadgrpc
 from loadgrpc import errors
+from loadgrpc.broker import roster
+from loadgrpc.cli import broker
 from loadgrpc.store import Retention
 
 
@@ -23,6 +25,8 @@ class Config:
     store: str = ""
     broker: str = ""
     state_dir: Path | None = None
+    lease_s: float = 60.0
+    spool_bytes: int = 0
     retention: Retention | None = None
 
 
@@ -70,11 +74,12 @@ def test_the_broker_shows_no_password(invoke, service):
     """A database's URL reaches the broker whole, and a screen or a log without its password."""
     service.signals = [signal.SIGTERM]
     url = "postgresql://me:secret@host/db"
-    code, out, _ = invoke("broker", "--store", url, "--keep-runs", "5", "--keep-hits", "20GB")
+    options = ("--keep-runs", "5", "--keep-hits", "20GB", "--lease", "6s")
+    code, out, _ = invoke("broker", "--store", url, *options)
     assert code == 0
     assert out.endswith("store postgresql://me@host/db\n")
     (config,) = service.configs
-    assert config.store == url
+    assert (config.store, config.lease_s) == (url, 6.0)
     assert config.retention == Retention(keep_runs=5, keep_bytes=20_000_000_000)
 
 
@@ -116,4 +121,11 @@ def test_the_agent_prints_one_line_and_ends_on_a_signal(invoke, service, tmp_pat
     """The line says who is connected to whom."""
     code, out, err = invoke("agent", "--broker", "h:1", "--state-dir", str(tmp_path))
     assert (code, out, err) == (0, "loadgrpc agent agent-1 connected to h:1\n", "")
-    assert service.configs == [Config(broker="h:1", state_dir=tmp_path)]
+    assert service.configs == [Config(broker="h:1", state_dir=tmp_path, spool_bytes=10**9)]
+
+
+def test_what_the_command_line_says_of_leases_is_so():
+    """The default and the least lease are those of the roster, which the command does not load."""
+    (lease,) = [option for option in broker.command.params if option.name == "lease_s"]
+    assert lease.type_cast_value(None, lease.default) == roster.DEFAULT_LEASE_S
+    assert broker.LEAST_LEASE_S == roster.UNREACHABLE_AFTER_S

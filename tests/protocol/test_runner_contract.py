@@ -5,7 +5,7 @@ the relay of an agent in front of it, where each call carries a token.
 """
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from loadgrpc.broker.broker import Broker
 from loadgrpc.broker.roster import Registration
 from loadgrpc.broker.service import RunnerService
 from loadgrpc.clock import SystemClock
-from loadgrpc.model import Plan, StopMode
+from loadgrpc.model import Plan, SourceId, StopMode
 from loadgrpc.protocol import convert
 from loadgrpc.protocol.raw import RawRunnerServiceStub, add_raw_runner_service
 from loadgrpc.protocol.transport import listen, new_channel, new_server
@@ -100,6 +100,7 @@ class Home:
     stub: runner_pb2_grpc.RunnerServiceStub
     source: runner_pb2.SourceId
     metadata: tuple
+    endpoint: str
 
     @property
     def is_broker(self):
@@ -122,14 +123,14 @@ class Home:
 
 @asynccontextmanager
 async def serving(servicer, add):
-    """A server of a RunnerService, which `add` adds to it, and a channel to it."""
+    """A server of a RunnerService, which `add` adds to it: a channel to it, and its address."""
     server = await new_server([SERVICE])
     add(servicer, server)
     endpoint = listen(server, "127.0.0.1:0")
     await server.start()
     try:
         async with new_channel(endpoint) as channel:
-            yield channel
+            yield channel, endpoint
     finally:
         await server.stop(None)
 
@@ -153,10 +154,10 @@ async def home_of(kind, *, agents=1, **plan):
     source = runner_pb2.SourceId(run_id=run.run_id, agent_id="a1", runner_id="r1")
     try:
         add = runner_pb2_grpc.add_RunnerServiceServicer_to_server
-        async with serving(RunnerService(broker), add) as channel:
+        async with serving(RunnerService(broker), add) as (channel, endpoint):
             if kind == "broker":
                 stub = runner_pb2_grpc.RunnerServiceStub(channel)
-                yield Home(broker, run.run_id, stub, source, ())
+                yield Home(broker, run.run_id, stub, source, (), endpoint)
                 return
             relay = Relay(RawRunnerServiceStub(channel), spool_after_s=600.0)
             assignment = broker._runs[run.run_id].parts["a1"].assignment
@@ -164,9 +165,9 @@ async def home_of(kind, *, agents=1, **plan):
             expected = relay.expect(assignment, convert.source_from_proto(source), spool)
             metadata = (("authorization", f"Bearer {expected.token}"),)
             try:
-                async with serving(relay, add_raw_runner_service) as at_agent:
+                async with serving(relay, add_raw_runner_service) as (at_agent, theirs):
                     stub = runner_pb2_grpc.RunnerServiceStub(at_agent)
-                    yield Home(broker, run.run_id, stub, source, metadata)
+                    yield Home(broker, run.run_id, stub, source, metadata, theirs)
             finally:
                 await relay.close()
     finally:
@@ -853,6 +854,19 @@ def test_a_token_is_for_one_source(change):
     run_at("relay", use, agents=2)
 
 
+def test_what_is_no_message_ends_the_stream():
+    """Bytes that protobuf cannot read are the runner's mistake."""
+
+    async def use(home):
+        async with new_channel(home.endpoint) as channel:
+            raw = RawRunnerServiceStub(channel).PublishEvents(metadata=home.metadata)
+            await raw.write(b"\xff")
+            code, error = await Stream(raw, None).hear()
+        assert (code, violations(error)) == (grpc.StatusCode.INVALID_ARGUMENT, ["source"])
+
+    run_at("relay", use)
+
+
 @pytest.mark.parametrize(
     "metadata",
     [
@@ -875,3 +889,222 @@ def test_the_relay_wants_a_token(metadata):
         assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
     run_at("relay", use)
+
+
+# The relay, while the broker is away or slow
+
+
+class Relayed:
+    """A relay whose broker goes and comes, on a store that lasts."""
+
+    def __init__(self, folder, **relay):
+        self.folder = folder
+        self.room = Room()
+        self._relay = relay
+        self._endpoint = f"unix:{folder}/broker.sock"
+        self._broker_lives = AsyncExitStack()
+        self.broker = None
+        self.run_id = ""
+
+    async def broker_comes(self):
+        """A broker starts on the store."""
+        stack = self._broker_lives
+        store = await Store.open(str(self.folder / "broker.db"))
+        stack.push_async_callback(store.close)
+        self.broker = Broker(store, SystemClock(), store_name="test", lease_s=60.0)
+        await self.broker.start()
+        stack.push_async_callback(self.broker.close)
+        server = await new_server([SERVICE])
+        runner_pb2_grpc.add_RunnerServiceServicer_to_server(RunnerService(self.broker), server)
+        listen(server, self._endpoint)
+        await server.start()
+        stack.push_async_callback(server.stop, None)
+        registration = Registration(
+            agent_id="a1",
+            hostname="h",
+            pid=1,
+            version="1",
+            cores=1,
+            run_ids=(self.run_id,) if self.run_id else (),
+        )
+        self.broker.connect_agent(registration)
+
+    async def broker_goes(self):
+        """The broker ends, and its streams break."""
+        await self._broker_lives.aclose()
+
+    def on_disk(self):
+        """Whether anything is in the spool."""
+        return bool(list(self.folder.glob("spool/*")))
+
+    @asynccontextmanager
+    async def stream(self):
+        """A stream of a runner to the relay, for as long as the context lasts."""
+        await self.broker_comes()
+        run = await self.broker.start_run(Plan(test="a.B.c", iterations=(1,)))
+        self.run_id = run.run_id
+        assignment = self.broker._runs[run.run_id].parts["a1"].assignment
+        source_id = SourceId(run.run_id, "a1", "r1")
+        async with new_channel(self._endpoint) as channel:
+            relay = Relay(RawRunnerServiceStub(channel), **self._relay)
+            spool = Spool(self.folder / "spool", self.room)
+            expected = relay.expect(assignment, source_id, spool)
+            metadata = (("authorization", f"Bearer {expected.token}"),)
+            try:
+                async with serving(relay, add_raw_runner_service) as (at_agent, _):
+                    stub = runner_pb2_grpc.RunnerServiceStub(at_agent)
+                    source = convert.source_to_proto(source_id)
+                    yield Stream(stub.PublishEvents(metadata=metadata), source)
+            finally:
+                await relay.close()
+                await self.broker_goes()
+
+
+def relayed(folder, use, **relay):
+    """Runs a coroutine function with a Relayed and a stream; nothing may take long."""
+
+    async def main():
+        place = Relayed(folder, **relay)
+        async with asyncio.timeout(30), place.stream() as stream:
+            await use(place, stream)
+
+    asyncio.run(main())
+
+
+async def until(holds):
+    """Waits until something holds."""
+    while not holds():  # noqa: ASYNC110 - of files and logs nobody tells when they change
+        await asyncio.sleep(0.01)
+
+
+def test_a_broker_that_goes_and_comes_is_not_noticed(tmp_path):
+    """The runner's stream goes on; what is kept on disk meanwhile is counted once, in the end."""
+
+    async def use(place, stream):
+        await stream.open()
+        assert await stream.publish(3, first=1) == 3
+        assert not place.on_disk()
+        for first in (4, 14):
+            await place.broker_goes()
+            for at in range(first, first + 10):
+                await stream.say(batch=batch(1, first=at))
+            durable = 0
+            while durable < first + 9:
+                kind, ack = await stream.hear()
+                assert (kind, ack.committed_sequence) == ("ack", first - 1)
+                durable = ack.durable_sequence
+            assert place.on_disk()
+            await place.broker_comes()
+            while (await stream.hear())[1].committed_sequence < first + 9:
+                pass
+            await until(lambda: not place.on_disk())
+        assert place.room.used_bytes == 0
+        assert await stream.finish(23) == (23, 0, 0)
+        summary = await place.broker.get_summary(place.run_id)
+        assert summary.hits.count == 23
+        assert (summary.accounting.duplicates, summary.accounting.lost) == (0, 0)
+
+    relayed(tmp_path, use, spool_after_s=0.02)
+
+
+def test_what_is_said_without_a_broker_comes_in_its_order(tmp_path):
+    """Skips and `finish` wait with the events, and are answered when the broker is back."""
+
+    async def use(place, stream):
+        await stream.open()
+        await place.broker_goes()
+        await stream.say(batch=batch(2, first=1))
+        await stream.say(skip={"first_sequence": 3, "count": 4, "reason": "x", "hits": 3})
+        await stream.say(batch=batch(2, first=7, invalid=1))
+        await stream.say(finish={"totals": {"events": 9, "hits": 7}})
+        await place.broker_comes()
+        answers = []
+        while not answers or answers[-1][0] != "finished":
+            answers.append(await stream.hear())
+        finished = answers[-1][1]
+        assert (finished.committed, finished.rejected, finished.lost) == (4, 1, 4)
+        assert [kind for kind, _ in answers].count("rejected") == 1
+        (loss,) = (await place.broker.get_summary(place.run_id)).accounting.losses
+        assert (loss.reason, loss.count, loss.hits) == ("x", 4, 3)
+
+    relayed(tmp_path, use, spool_after_s=0.02)
+
+
+def test_ready_waits_for_the_broker(tmp_path):
+    """A runner that is ready while the broker is away enters the cycle when it is back."""
+
+    async def use(place, stream):
+        await stream.open(barrier=True)
+        await place.broker_goes()
+        await stream.say(ready={"cycle": 1})
+        await place.broker_comes()
+        assert (await stream.hear())[1].cycle == 1
+
+    relayed(tmp_path, use)
+
+
+def test_a_slow_broker_is_not_waited_for(tmp_path):
+    """What is not committed in time is on disk, durable, and committed later."""
+
+    async def use(place, stream):
+        await stream.open()
+        append, slow = place.broker._store.append, asyncio.Event()
+
+        async def append_slowly(*arguments):
+            await slow.wait()
+            return await append(*arguments)
+
+        place.broker._store.append = append_slowly
+        await stream.say(batch=batch(3, first=1))
+        _, ack = await stream.hear()
+        assert (ack.durable_sequence, ack.committed_sequence) == (3, 0)
+        assert place.on_disk()
+        again = batch(3, first=1)
+        await stream.say(batch=again)
+        _, ack = await stream.hear()
+        assert (ack.durable_sequence, ack.committed_sequence) == (3, 0)
+        slow.set()
+        _, ack = await stream.hear()
+        assert (ack.durable_sequence, ack.committed_sequence) == (3, 3)
+        await until(lambda: not place.on_disk())
+        assert (await place.broker.get_summary(place.run_id)).hits.count == 3
+
+    relayed(tmp_path, use, spool_after_s=0.02)
+
+
+def test_a_full_spool_promises_nothing(tmp_path, caplog):
+    """What does not fit is not acked, once in the log, and goes to disk when there is room."""
+
+    async def use(place, stream):
+        await stream.open()
+        await stream.publish(1, first=1)
+        await place.broker_goes()
+        place.room.max_bytes = 10
+        await stream.say(batch=batch(3, first=2))
+        await until(lambda: "cannot be kept on disk" in caplog.text)
+        await stream.say(batch=batch(3, first=9))
+        assert await stream.kind() == "gap"  # and no ack came before it
+        assert not place.on_disk()
+        place.room.max_bytes = 1 << 20
+        _, ack = await stream.hear()
+        assert (ack.durable_sequence, ack.committed_sequence) == (4, 1)
+        await until(lambda: "can be kept on disk again" in caplog.text)
+        assert caplog.text.count("cannot be kept") == 1
+        assert "holds 0 of 10 bytes" in caplog.text
+
+    relayed(tmp_path, use, spool_after_s=0.02)
+
+
+def test_what_waits_when_a_relay_ends_is_on_disk(tmp_path):
+    """An agent that leaves while its broker is away leaves what it has to its next life."""
+
+    async def use(place, stream):
+        await stream.open()
+        await place.broker_goes()
+        await stream.say(batch=batch(3, first=1))
+        await stream.say(batch=batch(1, first=9))
+        assert await stream.kind() == "gap"
+        assert not place.on_disk()
+
+    relayed(tmp_path, use, spool_after_s=600.0)
+    assert [found.last_sequence for found in Spool(tmp_path / "spool", Room()).recover()] == [3]
