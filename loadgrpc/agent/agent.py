@@ -27,7 +27,7 @@ import grpc.aio
 from loadgrpc import __version__
 from loadgrpc.agent import identity
 from loadgrpc.agent.folder import RunnerFolder
-from loadgrpc.agent.process import Exit, RunnerProcess
+from loadgrpc.agent.process import RunnerProcess
 from loadgrpc.agent.relay import SERVICES, Expected, Relay
 from loadgrpc.agent.source import Source
 from loadgrpc.agent.spool import DEFAULT_SPOOL_BYTES, Room, Spool
@@ -45,6 +45,7 @@ SILENT_HEARTBEATS: Final = 4
 DEFAULT_LEASE_S: Final = 60.0
 LEAVE_TIMEOUT_S: Final = 8.0
 """How long an agent that leaves waits for its runners, and for the broker to hear of them."""
+STOPPED: Final = "the agent was stopped"
 KILLED: Final = "the agent was killed"
 LEASE_OVER: Final = "the agent was out of reach of the broker for longer than its lease"
 
@@ -285,11 +286,12 @@ class Agent:
         if stop is not None:
             self._stop(stop)
         ended = await process.wait()
-        if self._leaving and ended.status == 0:
-            ended = Exit(1, "the agent was stopped")
-        _log.info("run %s: the runner ended with status %d", run_id, ended.status)
+        exit_status = ended.status
+        if self._leaving:
+            runner.last_words, exit_status = STOPPED, exit_status or 1
+        _log.info("run %s: the runner ended with status %d", run_id, exit_status)
         words = ended.stderr_tail + runner.last_words
-        told = await asyncio.to_thread(_ended, folder, ended.status, words)
+        told = await asyncio.to_thread(_ended, folder, exit_status, words)
         del self._runners[run_id]
         self._process_ended()
         await self._deliver(expected.source, told, folder)

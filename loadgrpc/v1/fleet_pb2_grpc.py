@@ -52,8 +52,8 @@ class FleetServiceServicer(object):
         """Connect is the agent's one long stream. The agent's first message is `register`,
         the broker's first answer `registered`. When the stream breaks, the agent keeps its
         runners going and connects again, naming the assignments it holds; when it cannot
-        until its lease is over, it ends them; the lease counts from the last message of the
-        broker. A second stream of the same agent id ends the first with ABORTED. A message
+        until its lease is over, it ends them, and delivers what they did when it can; the
+        lease counts from the last message of the broker. A second stream of the same agent id ends the first with ABORTED. A message
         of a kind that is not known here is ignored, on both sides.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

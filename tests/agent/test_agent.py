@@ -25,6 +25,10 @@ class TestIt(unittest.TestCase):
         pass
     def test_slow(self):
         time.sleep(60)
+    def test_marked(self):
+        with open("marks", "ab") as file:
+            file.write(b"x")
+        time.sleep(0.05)
     def test_dies(self):
         import os
         os._exit(9)
@@ -48,9 +52,18 @@ async def agent(endpoint, folder, connected=None):
         yield
 
 
-def broker(endpoint="127.0.0.1:0", **config):
+def broker(endpoint="127.0.0.1:0", *, store=":memory:", **config):
     """A broker in this process."""
-    return broker_running(BrokerConfig(listen=endpoint, store=":memory:", **config))
+    return broker_running(BrokerConfig(listen=endpoint, store=str(store), **config))
+
+
+def check_exact_loss(summary, words):
+    """The part of the only agent was lost, for this reason, and all of what was lost is known."""
+    (part,) = summary.agents
+    assert part.state is AssignmentState.LOST
+    assert words in part.reason
+    assert not any(loss.at_least for loss in summary.accounting.losses)
+    assert summary.verdict.exit_code == 3
 
 
 def run(use):
@@ -69,6 +82,18 @@ async def until(client, run_id, state):
         if isinstance(news.update, Run) and news.update.state is state:
             return news.update
     pytest.fail(f"the run never was {state}")
+
+
+def marks(folder):
+    """Iterations of `test_marked` that have begun."""
+    file = folder / "marks"
+    return file.stat().st_size if file.exists() else 0
+
+
+async def comes(holds):
+    """Waits until something holds."""
+    while not holds():  # noqa: ASYNC110 - of files nobody tells when they change
+        await asyncio.sleep(0.02)
 
 
 def plan(test, **fields):
@@ -216,6 +241,91 @@ def test_a_lease_that_is_over_ends_the_load(tmp_path, tests, monkeypatch):
                 await until(client, started.run_id, RunState.RUNNING)
             await leaving.__aexit__(None, None, None)
             assert await statuses.get() == -signal.SIGKILL
+
+    run(use())
+
+
+@pytest.mark.system
+def test_what_was_done_before_a_lease_was_over_is_delivered(tmp_path, tests):
+    """The load has ended without a broker; when it is back, it gets what was done until then."""
+
+    async def use():
+        where, store = f"unix:{tmp_path}/broker.sock", tmp_path / "broker.db"
+        first = broker(where, store=store, lease_s=2.5)
+        endpoint = await first.__aenter__()
+        state = tmp_path / "state"
+        async with agent(endpoint, state):
+            async with Client.connect(endpoint) as client:
+                begun = plan("test_marked", duration_s=60.0, iterations=())
+                started = await client.start_run(begun)
+                await until(client, started.run_id, RunState.RUNNING)
+            await first.__aexit__(None, None, None)
+            before = marks(tmp_path)
+            await comes(lambda: list(state.glob("runners/*/exit")))
+            assert list(state.glob("runners/*/spool/*"))
+            async with broker(where, store=store), Client.connect(endpoint) as client:
+                await until(client, started.run_id, RunState.FAILED)
+                summary = await client.get_summary(started.run_id)
+                check_exact_loss(summary, module.LEASE_OVER)
+                lost = sum(loss.count for loss in summary.accounting.losses)
+                made = marks(tmp_path)
+                assert summary.iterations.success > before
+                assert made - 1 <= summary.iterations.success + lost
+                assert summary.iterations.success <= made
+                await comes(lambda: not list(state.glob("runners/*")))
+
+    run(use())
+
+
+@pytest.mark.system
+def test_an_agent_that_leaves_without_a_broker_leaves_what_it_has(tmp_path, tests):
+    """Told to end while the broker is away, it ends soon; its next life delivers the rest."""
+
+    async def use():
+        where, store = f"unix:{tmp_path}/broker.sock", tmp_path / "broker.db"
+        first = broker(where, store=store)
+        endpoint = await first.__aenter__()
+        state = tmp_path / "state"
+        async with agent(endpoint, state):
+            async with Client.connect(endpoint) as client:
+                begun = plan("test_marked", duration_s=60.0, iterations=())
+                started = await client.start_run(begun)
+                await until(client, started.run_id, RunState.RUNNING)
+            await first.__aexit__(None, None, None)
+            before = marks(tmp_path)
+            await comes(lambda: marks(tmp_path) > before + 10)
+        async with broker(where, store=store), Client.connect(endpoint) as client:
+            async with agent(endpoint, state):
+                await until(client, started.run_id, RunState.FAILED)
+                await comes(lambda: not list(state.glob("runners/*")))
+            summary = await client.get_summary(started.run_id)
+            check_exact_loss(summary, module.STOPPED)
+            assert summary.iterations.success > before
+
+    run(use())
+
+
+@pytest.mark.system
+def test_what_a_broker_does_not_know_goes(tmp_path, tests, caplog):
+    """A run that the broker has never heard of is not kept for ever; it is told how much went."""
+
+    async def use():
+        where = f"unix:{tmp_path}/broker.sock"
+        first = broker(where)
+        endpoint = await first.__aenter__()
+        state = tmp_path / "state"
+        async with agent(endpoint, state):
+            async with Client.connect(endpoint) as client:
+                begun = plan("test_marked", duration_s=60.0, iterations=())
+                started = await client.start_run(begun)
+                await until(client, started.run_id, RunState.RUNNING)
+            await first.__aexit__(None, None, None)
+            before = marks(tmp_path)
+            await comes(lambda: marks(tmp_path) > before + 10)
+            assert list(state.glob("runners/*"))
+            async with broker(where):  # its store is another
+                await comes(lambda: not list(state.glob("runners/*")))
+        assert "events are not wanted" in caplog.text
 
     run(use())
 

@@ -72,9 +72,10 @@ class FakeAgent:
                     found.append(type(order).__name__)
         return found
 
-    def exits(self, run, status=0, words=""):
+    def exits(self, run, status=0, words="", produced=None):
         """Its runner ended."""
-        self.broker.runner_exited(self.agent_id, run.run_id, "", status, words)
+        run_id = run.run_id
+        self.broker.runner_exited(self.agent_id, run_id, "", status, words, produced=produced)
 
     def disconnects(self, *, goodbye=False):
         """Its stream ended."""
@@ -104,9 +105,10 @@ class FakeRunner:
         """Sends a batch."""
         await self.broker.publish(self.inbox, self.source_id, batch(*args, **kwargs))
 
-    async def skip(self, first, count, reason="too fast"):
+    async def skip(self, first, count, reason="too fast", hits=0):
         """Declares numbers lost."""
-        await self.broker.skip(self.inbox, self.source_id, first, count, reason)
+        inbox, source_id = self.inbox, self.source_id
+        await self.broker.skip(inbox, source_id, first, count, reason, hits=hits)
 
     def ready(self, cycle):
         """Says that it is ready."""

@@ -3,7 +3,9 @@
 import pytest
 
 from loadgrpc import model
+from loadgrpc.broker.run import UNKNOWN_LOSS
 from loadgrpc.model import AssignmentState
+from loadgrpc.protocol.produced import Produced
 
 NS = 1_000_000_000
 
@@ -178,3 +180,80 @@ def test_a_broker_that_goes_away_takes_no_run(at_desk):
         assert (left.run_id, left.state.name) == (run.run_id, "RUNNING")
 
     at_desk(use)
+
+
+async def lost_with(desk, produced, *, status=-9, finish=False):
+    """The losses of a run whose runner delivered 3 hits, skipped 2 of 4 events, and ended."""
+    run = await desk.start()
+    runner = await desk.runner(run)
+    await runner.publish(3, first=1)
+    await runner.skip(4, 4, "too fast", hits=2)
+    if finish:
+        await runner.finish(7, hits=5)
+    desk.agent().exits(run, status, "why", produced)
+    await desk.settled()
+    summary = await desk.broker.get_summary(run.run_id)
+    skipped, *others = summary.accounting.losses
+    assert (skipped.reason, skipped.count, skipped.hits) == ("too fast", 4, 2)
+    assert summary.verdict.exit_code == 3
+    return [(loss.reason, loss.count, loss.hits, loss.at_least) for loss in others]
+
+
+@pytest.mark.parametrize(
+    ("produced", "expected"),
+    [
+        (None, [(UNKNOWN_LOSS, 0, 0, True)]),
+        (Produced(7, 5), []),
+        (Produced(10, 7), [(UNKNOWN_LOSS, 3, 2, False)]),
+        (Produced(8, 99), [(UNKNOWN_LOSS, 1, 1, False)]),  # no more hits than events
+        (Produced(8, 1), [(UNKNOWN_LOSS, 1, 0, False)]),
+        (Produced(2, 2), []),
+    ],
+)
+def test_the_loss_of_a_runner_that_counts_is_exact(at_desk, produced, expected):
+    """What it produced and neither delivered nor declared is lost; else nobody knows how much."""
+
+    async def use(desk):
+        assert await lost_with(desk, produced) == expected
+
+    at_desk(use)
+
+
+def test_a_runner_that_has_finished_has_lost_nothing_more(at_desk):
+    """It ended badly, but it had said everything."""
+
+    async def use(desk):
+        assert await lost_with(desk, None, status=1, finish=True) == []
+
+    at_desk(use)
+
+
+def test_a_runner_that_did_not_finish_may_have_lost_something_all_the_same(at_desk):
+    """It ended with 0, and its own count says that not all came."""
+
+    async def use(desk):
+        assert await lost_with(desk, Produced(9, 5), status=0) == [(UNKNOWN_LOSS, 2, 0, False)]
+
+    at_desk(use)
+
+
+def test_an_exact_loss_survives_a_restart(at_desk, tmp_path):
+    """What a runner had produced is kept with its part, while the others go on."""
+
+    async def before(desk):
+        run = await desk.start("a1", "a2")
+        runner = await desk.runner(run)
+        await runner.publish(3, first=1)
+        await runner.skip(4, 1, hits=1)
+        desk.agent().exits(run, -9, "why", Produced(8, 6))
+        await desk.settled()
+        return run, (await desk.broker.get_summary(run.run_id)).accounting
+
+    async def after(desk):
+        assert (await desk.broker.get_summary(run.run_id)).accounting == accounting
+
+    run, accounting = at_desk(before, store=str(tmp_path / "store.db"))
+    skipped, unknown = accounting.losses
+    assert (skipped.count, skipped.hits) == (1, 1)
+    assert (unknown.count, unknown.hits, unknown.at_least) == (4, 2, False)
+    at_desk(after, store=str(tmp_path / "store.db"))

@@ -997,8 +997,8 @@ def test_a_broker_that_goes_and_comes_is_not_noticed(tmp_path):
             await place.broker_comes()
             while (await stream.hear())[1].committed_sequence < first + 9:
                 pass
-            await until(lambda: not place.on_disk())
-        assert place.room.used_bytes == 0
+            await until(lambda: place.room.used_bytes == 0)
+            assert not place.on_disk()
         assert await stream.finish(23) == (23, 0, 0)
         summary = await place.broker.get_summary(place.run_id)
         assert summary.hits.count == 23
