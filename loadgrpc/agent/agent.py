@@ -39,10 +39,12 @@ from loadgrpc.protocol.transport import listen, new_channel, new_server
 from loadgrpc.v1 import control_pb2, fleet_pb2, fleet_pb2_grpc
 
 FIRST_BACKOFF_S: Final = 0.2
-MAX_BACKOFF_S: Final = 5.0
+MAX_BACKOFF_S: Final = 2.0
 SILENT_HEARTBEATS: Final = 4
 """A broker that answers none of so many heartbeats is taken to be out of reach."""
 DEFAULT_LEASE_S: Final = 60.0
+LEASE_MARGIN: Final = 0.1
+"""The share of its lease by which an agent is earlier than the broker."""
 LEAVE_TIMEOUT_S: Final = 8.0
 """How long an agent that leaves waits for its runners, and for the broker to hear of them."""
 STOPPED: Final = "the agent was stopped"
@@ -261,7 +263,22 @@ class Agent:
             return
         self._starting[run_id] = None
         self._no_runner.clear()
-        self._watch(self._live(assignment))
+        self._watch(self._live_or_say(assignment))
+
+    async def _live_or_say(self, assignment: Assignment) -> None:
+        """A runner's life; a defect of ours ends its part, and does not leave it open for ever."""
+        run_id = assignment.run_id
+        try:
+            await self._live(assignment)
+        except Exception as error:  # noqa: BLE001 - it is told
+            _log.exception("run %s: a defect of the agent ends its runner", run_id)
+            self._starting.pop(run_id, None)
+            runner = self._runners.pop(run_id, None)
+            if runner is not None:
+                runner.process.stop(StopMode.KILL, 0.0)
+            self._process_ended()
+            words = f"a defect of the agent: {type(error).__name__}: {error}"
+            self._tell(fleet_pb2.RunnerExit(run_id=run_id, exit_status=1, start_error=words))
 
     async def _live(self, assignment: Assignment) -> None:
         """A runner, from its start until its end can be told."""
@@ -376,7 +393,9 @@ class Agent:
             runner.process.stop(mode, convert.seconds_from_proto(order.stop_timeout))
 
     async def _end_load_with_lease(self) -> None:
-        await asyncio.sleep(self._lease_s)
+        """Ends the load before the broker may count it as lost, which counts from what it heard."""
+        over_at = self._heard_at + (1 - LEASE_MARGIN) * self._lease_s
+        await asyncio.sleep(max(0.0, over_at - time.monotonic()))
         for run_id, runner in self._runners.items():
             _log.warning("run %s: the lease is over, its load ends here", run_id)
             runner.last_words = LEASE_OVER

@@ -2,19 +2,23 @@
 
 Rule: when the runner is gone, or the agent is, so is everything that the runner started. A
 keeper sees to it (`keeper.py`): it is the process that is started here, its standard input
-is a pipe that closes with the agent, and it ends as the runner ends.
+is a pipe that closes with the agent, and it ends as the runner ends. When the keeper itself may
+have been killed, its work is done here: all that it kept has a mark in its environment.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
+import secrets
 import signal
 import subprocess
 import sys
+import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
@@ -32,6 +36,9 @@ LAST_WORDS_S: Final = 2.0
 STDERR_TAIL_BYTES: Final = 4_096
 LINE_BYTES: Final = 65_536
 
+MARK_ENV: Final = "LOADGRPC_KEEPER"
+"""Names the keeper to all that is below it."""
+
 _output = logging.getLogger("loadgrpc.runner.output")
 
 
@@ -46,8 +53,9 @@ class Exit:
 class RunnerProcess:
     """See the module. `RunnerProcess.start` makes one."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], mark: str) -> None:
         self._process = process
+        self._mark = mark
         self._escalation: asyncio.Task[None] | None = None
         self._ended = False
         self._tail: deque[bytes] = deque()
@@ -84,17 +92,17 @@ class RunnerProcess:
         Raises:
             OSError: the process could not be started.
         """
-        return cls(
-            subprocess.Popen(
-                [sys.executable, "-I", "-S", keeper.__file__, *command],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                start_new_session=True,
-                pass_fds=keeps,
-                env={**os.environ, **environment},
-            )
+        mark = secrets.token_hex(8)
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-S", keeper.__file__, *command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            pass_fds=keeps,
+            env={**os.environ, **environment, MARK_ENV: mark},
         )
+        return cls(process, mark)
 
     async def wait(self) -> Exit:
         """Waits for the end of the process and of what it left behind.
@@ -109,6 +117,8 @@ class RunnerProcess:
         self._ended = True
         if self._escalation is not None:
             self._escalation.cancel()
+        if status < 0:
+            await asyncio.to_thread(_end_marked, self._mark)
         await asyncio.wait(listening, timeout=LAST_WORDS_S)
         for task in listening:
             task.cancel()
@@ -192,3 +202,26 @@ async def _exit_status(process: subprocess.Popen[bytes]) -> int:
         loop.remove_reader(descriptor)
         os.close(descriptor)
     return process.wait()  # at once
+
+
+def _end_marked(mark: str) -> None:
+    """Kills what a keeper that was killed has left behind, until nothing is."""
+    deadline_s = time.monotonic() + keeper.PATIENCE_S
+    while (alive := list(_marked(mark))) and time.monotonic() < deadline_s:
+        for pid in alive:
+            # It may have ended meanwhile.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(keeper.LOOK_EVERY_S)
+
+
+def _marked(mark: str) -> Iterator[int]:
+    """Who has a mark and lives; the environment of those that have ended is empty."""
+    word = f"{MARK_ENV}={mark}".encode()
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            words = path.read_bytes().split(b"\0")
+        except OSError:
+            continue  # it has just ended, or is another user's
+        if word in words:
+            yield int(path.parent.name)

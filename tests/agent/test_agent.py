@@ -356,3 +356,24 @@ def test_a_broken_stream_does_not_end_a_run(tmp_path, tests):
             impostor.cancel()
 
     run(use())
+
+
+@pytest.mark.system
+def test_a_defect_of_the_agent_ends_the_part(tmp_path, tests, monkeypatch):
+    """Whatever goes wrong in the agent's own code, the run hears of it, and ends."""
+
+    async def broken(*_):
+        raise ZeroDivisionError("oops")
+
+    async def use():
+        monkeypatch.setattr(module.Agent, "_start_process", broken)
+        async with (
+            broker() as endpoint,
+            Client.connect(endpoint) as client,
+            agent(endpoint, tmp_path / "state"),
+        ):
+            started = await client.start_run(plan("test_slow"))
+            over = await until(client, started.run_id, RunState.FAILED)
+            assert "a defect of the agent: ZeroDivisionError: oops" in over.reason
+
+    run(use())

@@ -213,6 +213,22 @@ def test_a_runner_does_not_outlive_its_keeper(lines):
     assert ends(runner)
 
 
+def test_a_daemon_does_not_outlive_its_keeper(lines):
+    """Nor does a process that has left the runner's session, and lost its parent."""
+
+    async def use():
+        process = started(DAEMON + SLEEP_ONLY)
+        waiting = asyncio.create_task(process.wait())
+        daemon = int((await lines.wait("daemon")).split()[1])
+        await lines.wait("runner")
+        process._process.kill()
+        return await waiting, daemon
+
+    ended, daemon = run(use())
+    assert ended.status == -signal.SIGKILL
+    assert ends(daemon)
+
+
 def test_a_program_that_is_not_there(lines):
     """The exit says which."""
 
@@ -303,7 +319,7 @@ def test_a_runner_that_cannot_be_started(monkeypatch):
 def test_a_runner_gets_what_runner_proto_promises(monkeypatch, tmp_path, lines):
     """The environment names endpoint, token and the three parts of the source."""
     program = tmp_path / "python"
-    program.write_text("#!/bin/sh\nenv | grep ^LOADGRPC_ | sort\necho done\n")
+    program.write_text("#!/bin/sh\nenv | grep ^LOADGRPC_ | grep -v KEEPER | sort\necho done\n")
     program.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(program))
     monkeypatch.delenv("LOADGRPC_TEST_ID")
