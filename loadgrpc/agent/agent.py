@@ -31,6 +31,7 @@ from loadgrpc.agent.process import RunnerProcess
 from loadgrpc.agent.relay import SERVICES, Expected, Relay
 from loadgrpc.agent.source import Source
 from loadgrpc.agent.spool import DEFAULT_SPOOL_BYTES, Room, Spool
+from loadgrpc.agent.uplink import log_defect
 from loadgrpc.errors import LoadgrpcError, Unavailable
 from loadgrpc.model import Assignment, SourceId, StopMode
 from loadgrpc.protocol import convert, status
@@ -377,6 +378,7 @@ class Agent:
         living = asyncio.get_running_loop().create_task(life)
         self._living.add(living)
         living.add_done_callback(self._living.discard)
+        living.add_done_callback(log_defect)
         living.add_done_callback(lambda _: self._news.set())
 
     def _process_ended(self) -> None:

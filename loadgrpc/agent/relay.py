@@ -18,6 +18,7 @@ from typing import Final
 
 from loadgrpc.agent.source import Inbox, Source
 from loadgrpc.agent.spool import Spool
+from loadgrpc.agent.uplink import log_defect
 from loadgrpc.errors import NotAllowed, NotFound
 from loadgrpc.model import Assignment, SourceId
 from loadgrpc.protocol import convert
@@ -56,6 +57,7 @@ class Relay:
         self._sources: set[Source] = set()
         self._trouble = False
         self._keeping = asyncio.get_running_loop().create_task(self._keep())
+        self._keeping.add_done_callback(log_defect)
 
     def expect(self, assignment: Assignment, source_id: SourceId, spool: Spool) -> Expected:
         """Lets a new runner report for `assignment`; gives it its token."""

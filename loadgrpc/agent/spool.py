@@ -164,7 +164,8 @@ class Spool:
             if len(self._segments) == 1:
                 self.close()
             segment = self._segments.pop(0)
-            segment.path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # then it is found, sent again, and recognised
+                segment.path.unlink()
             self._room.give_back(segment.size)
 
     def droppable(self, upto: int) -> bool:

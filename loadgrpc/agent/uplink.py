@@ -63,7 +63,7 @@ class Uplink:
         self._wanted.set()
         if self._living is None:
             self._living = asyncio.get_running_loop().create_task(self._live())
-            self._living.add_done_callback(_log_defect)
+            self._living.add_done_callback(log_defect)
 
     def end(self) -> None:
         """The source need not be open any more, until it begins again."""
@@ -164,6 +164,7 @@ class Uplink:
         return found
 
 
-def _log_defect(task: asyncio.Task[None]) -> None:
+def log_defect(task: asyncio.Task[None]) -> None:
+    """Tells of a task that should not have ended by itself."""
     if not task.cancelled() and (error := task.exception()) is not None:
         _log.error("a defect: please report it", exc_info=error)

@@ -53,8 +53,9 @@ class FleetServiceServicer(object):
         the broker's first answer `registered`. When the stream breaks, the agent keeps its
         runners going and connects again, naming the assignments it holds; when it cannot
         until its lease is over, it ends them, and delivers what they did when it can; the
-        lease counts from the last message of the broker. A second stream of the same agent id ends the first with ABORTED. A message
-        of a kind that is not known here is ignored, on both sides.
+        lease counts from the last message of the broker. A second stream of the same agent
+        id ends the first with ABORTED. A message of a kind that is not known here is
+        ignored, on both sides.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

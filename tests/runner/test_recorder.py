@@ -241,6 +241,21 @@ def test_how_the_process_kept_up_is_one_event(recorder, clock):
     )
 
 
+def test_what_was_produced_is_known_to_others(clock):
+    """Events and hits are counted where they outlive the process, as they are recorded."""
+    produced = memoryview(bytearray(16)).cast("Q")
+    recorder = Recorder(clock, "a.B.c", produced)
+    for record, counts in (
+        (lambda: recorder.hit(**_a_hit()), [1, 1]),
+        (lambda: recorder.iteration(**_an_iteration()), [2, 1]),
+        (lambda: recorder.counter("n", 3, 1, 1), [3, 1]),
+        (lambda: recorder.hit(**_a_hit()), [4, 2]),
+        (lambda: recorder.take(MIN_BATCH_BYTES), [4, 2]),
+    ):
+        record()
+        assert list(produced) == counts == [recorder.produced_events, recorder.produced_hits]
+
+
 def test_the_largest_state_fits_into_the_smallest_batch(recorder):
     """A process that was held up for an hour can still say so."""
     recorder.generator(GeneratorState(elapsed_ns=1, lags_ns=(MAX_GENERATOR_NS,) * MAX_LAGS))
