@@ -34,6 +34,8 @@ from loadgrpc.v1 import event_pb2, runner_pb2
 ASSIGNMENT_TIMEOUT_S: Final = 10.0
 READ_BYTES: Final = 1 << 20
 TELL_USERS_S: Final = 0.25
+SIGTERM_GRACE_S: Final = 2.0
+"""How long users may take to finish their iteration when SIGTERM came; the agent waits longer."""
 
 EXIT_LOST: Final = 1
 EXIT_NOT_LOADED: Final = 107
@@ -324,7 +326,7 @@ async def _main() -> int:
         watching = asyncio.create_task(_die_with_the_agent(link))
         publishing = asyncio.create_task(publisher.run())
         obeying = asyncio.create_task(link.obey())
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, link.stop, 0.0)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, link.stop, SIGTERM_GRACE_S)
         try:
             return await _first_error(link.run(), publishing, obeying, watching)
         except LoadgrpcError as error:

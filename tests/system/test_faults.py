@@ -12,8 +12,8 @@ pytestmark = pytest.mark.system
 
 SHORT = ("--rounds", "1", "--seconds", "1.5", "--pause", "2")
 FAULTS = (
-    *("kill-runner", "kill-agent", "kill-broker", "stop-runner", "deaf-runner"),
-    *("cut", "full-store", "postgresql"),
+    *("kill-runner", "kill-user", "kill-agent", "kill-broker", "term-agent"),
+    *("stop-runner", "deaf-runner", "cut", "full-store", "postgresql"),
 )
 
 

@@ -12,16 +12,22 @@ from faults.round import Fault
 SHORT_LEASE_S: Final = 6.0
 """Where a lost agent is waited for."""
 ZERO_LOST: Final = Holds()
-ZERO_LOST_AWAY: Final = Holds(broker_away=True)
 COUNTED: Final = Holds(exit_codes=(INCOMPLETE,), losses=True)
 
 FAULTS: Final = (
     Fault(
         name="kill-runner",
-        does="SIGKILL of a link or a user process",
+        does="SIGKILL of the link of a runner",
         play=kills.kill_runner,
         holds=COUNTED,
         rounds=20,
+    ),
+    Fault(
+        name="kill-user",
+        does="SIGKILL of a user process of a runner",
+        play=kills.kill_user,
+        holds=COUNTED,
+        rounds=10,
     ),
     Fault(
         name="kill-keeper",
@@ -42,7 +48,7 @@ FAULTS: Final = (
         name="kill-broker",
         does="SIGKILL of the broker, started again 0-2 s later",
         play=kills.kill_broker,
-        holds=ZERO_LOST_AWAY,
+        holds=ZERO_LOST,
         rounds=20,
     ),
     Fault(
@@ -64,7 +70,7 @@ FAULTS: Final = (
         name="term-broker",
         does="SIGTERM to the broker, started again 0-2 s later",
         play=kills.term_broker,
-        holds=ZERO_LOST_AWAY,
+        holds=ZERO_LOST,
         rounds=3,
     ),
     Fault(
@@ -92,7 +98,7 @@ FAULTS: Final = (
         name="stop-broker",
         does="SIGSTOP of the broker for 10 s",
         play=silences.stop_broker,
-        holds=ZERO_LOST_AWAY,
+        holds=ZERO_LOST,
         rounds=2,
     ),
     Fault(
@@ -136,7 +142,7 @@ FAULTS: Final = (
         name="full-spool",
         does="the agents' disk full while the broker is away for 3-5 s",
         play=shortages.full_spool,
-        holds=ZERO_LOST_AWAY,
+        holds=ZERO_LOST,
         rounds=2,
         place=small_spool,
         missing=disk.missing,

@@ -20,8 +20,6 @@ class Holds:
 
     exit_codes: tuple[int, ...] = (0,)
     """What the run may be judged with."""
-    broker_away: bool = False
-    """`loadgrpc run` may have lost sight of the run."""
     losses: bool = False
     """The agent that the fault strikes may lose what it had not delivered."""
 
@@ -85,8 +83,6 @@ def _exit(holds: Holds, evidence: Evidence) -> Iterator[str]:
     if verdict.exit_code not in holds.exit_codes:
         allowed = " or ".join(map(str, holds.exit_codes))
         yield f"the verdict is {verdict.exit_code} ({verdict.reason}), not {allowed}"
-    if holds.broker_away and evidence.exit_code == UNREACHABLE:
-        return
     told = evidence.last_words.startswith(f"exit {verdict.exit_code}: ")
     if evidence.exit_code != verdict.exit_code or not told:
         yield (

@@ -17,8 +17,20 @@ DEAF_DEAD_S: Final = 6.0
 
 
 def kill_runner(a_round: Round) -> None:
-    """SIGKILL of a process of a runner; the rest of it must go, and the run go on."""
-    _kill_of_runner(a_round, a_round.rng.choice(("link", "user")))
+    """SIGKILL of the link of a runner; the rest of it must go, and the run go on."""
+    _kill_of_runner(a_round, "link")
+
+
+def kill_user(a_round: Round) -> None:
+    """SIGKILL of a user process of a runner: the others go on, and what it lost is told."""
+    running = a_round.begin()
+    a_round.in_the_load()
+    agent = a_round.rng.choice(a_round.cluster.agents)
+    a_round.victims = (agent.agent_id,)
+    a_round.note(f"SIGKILL of a user process of {agent.agent_id}")
+    _signal(agent.runner()["user"], signal.SIGKILL)
+    a_round.finish(running)
+    a_round.expect_lost()
 
 
 def kill_keeper(a_round: Round) -> None:
