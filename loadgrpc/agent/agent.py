@@ -238,7 +238,9 @@ class Agent:
                 async with asyncio.timeout(self._heartbeat_s):
                     await self._news.wait()
                 continue
-            if time.monotonic() - self._heard_at > SILENT_HEARTBEATS * self._heartbeat_s:
+            # Noticed early enough to end the load within a short lease, too.
+            patience = min(SILENT_HEARTBEATS, max(1.5, self._lease_s / 2 / self._heartbeat_s))
+            if time.monotonic() - self._heard_at > patience * self._heartbeat_s:
                 self._silent = True
                 call.cancel()
                 return
