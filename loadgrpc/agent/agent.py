@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import random
 import secrets
 import signal
 import socket
@@ -35,6 +34,7 @@ from loadgrpc.agent.uplink import log_defect
 from loadgrpc.errors import LoadgrpcError, Unavailable
 from loadgrpc.model import Assignment, SourceId, StopMode
 from loadgrpc.protocol import convert, status
+from loadgrpc.protocol.backoff import Backoff
 from loadgrpc.protocol.raw import RawRunnerServiceStub, add_raw_runner_service
 from loadgrpc.protocol.transport import listen, new_channel, new_server
 from loadgrpc.v1 import control_pb2, fleet_pb2, fleet_pb2_grpc
@@ -128,14 +128,14 @@ class Agent:
 
     async def run(self, on_connected: Callable[[str], None]) -> None:
         """Stays connected, until it leaves; calls `on_connected` with its id each time it is."""
-        backoff_s = FIRST_BACKOFF_S
+        backoff = Backoff(FIRST_BACKOFF_S, MAX_BACKOFF_S)
         lease: asyncio.Task[None] | None = None
         while not self._gone.is_set():
             connected = False
             try:
                 async for _ in self._connection():
                     connected = True
-                    backoff_s = FIRST_BACKOFF_S
+                    backoff.reset()
                     if lease is not None:
                         lease.cancel()
                         lease = None
@@ -143,12 +143,11 @@ class Agent:
             except LoadgrpcError as error:
                 if self._gone.is_set():
                     return
-                if connected or backoff_s == FIRST_BACKOFF_S:
+                if connected or backoff.fresh:
                     _log.warning("no connection to the broker (%s); trying again", error)
             if lease is None:
                 lease = asyncio.create_task(self._end_load_with_lease())
-            await asyncio.sleep(backoff_s * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
-            backoff_s = min(MAX_BACKOFF_S, backoff_s * 2)
+            await asyncio.sleep(backoff.next_s())
 
     async def leave(self) -> None:
         """Ends the runners, tells the broker how, and says goodbye."""

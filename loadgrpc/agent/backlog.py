@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from loadgrpc.agent.spool import Found, Message, Place
 from loadgrpc.errors import InvalidRequest, Violation
 from loadgrpc.protocol.home import Accept, Decision, Sequence, size
-from loadgrpc.protocol.outbound import Outbound, skip_request
+from loadgrpc.protocol.outbound import FORGOTTEN, Outbound, skip_request
 from loadgrpc.v1 import runner_pb2
 
-FORGOTTEN = "acked once, and lost since by who had acked it"
 DAMAGED = "kept on the agent's disk, and found damaged there"
 
 

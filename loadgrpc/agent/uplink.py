@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,7 +20,8 @@ from loadgrpc.agent.backlog import Backlog, Kept
 from loadgrpc.agent.spool import Spool
 from loadgrpc.errors import LoadgrpcError, Unavailable
 from loadgrpc.protocol import status
-from loadgrpc.protocol.outbound import Word
+from loadgrpc.protocol.backoff import Backoff
+from loadgrpc.protocol.outbound import Word, open_request
 from loadgrpc.protocol.raw import RawRunnerServiceStub
 from loadgrpc.v1 import runner_pb2
 
@@ -82,7 +82,7 @@ class Uplink:
             await asyncio.gather(self._living, return_exceptions=True)
 
     async def _live(self) -> None:
-        backoff_s = FIRST_BACKOFF_S
+        backoff = Backoff(FIRST_BACKOFF_S, MAX_BACKOFF_S)
         while True:
             await self._wanted.wait()
             try:
@@ -91,10 +91,9 @@ class Uplink:
                 if not self._wanted.is_set():
                     continue
                 if self._backlog.outbound.is_open:
-                    backoff_s = FIRST_BACKOFF_S
+                    backoff.reset()
                 _log.info("the broker is out of reach (%s); trying again", error)
-                await asyncio.sleep(backoff_s * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
-                backoff_s = min(MAX_BACKOFF_S, backoff_s * 2)
+                await asyncio.sleep(backoff.next_s())
             except LoadgrpcError as error:
                 _log.error("the broker will not have the source: %s", error)
                 self.end()
@@ -134,12 +133,7 @@ class Uplink:
                 await writing
 
     async def _write(self, call: grpc.aio.StreamStreamCall) -> None:
-        opening = runner_pb2.OpenSource(
-            epoch=self._epoch,
-            capabilities=runner_pb2.RunnerCapabilities(cycle_barrier=self.barrier),
-        )
-        request = runner_pb2.PublishEventsRequest(source=self._source, open=opening)
-        await call.write(request.SerializeToString())
+        await call.write(open_request(self._source, self._epoch, barrier=self.barrier))
         outbound = self._backlog.outbound
         while True:
             following = outbound.next()

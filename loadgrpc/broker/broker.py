@@ -806,14 +806,12 @@ class Broker:
                 if source.barrier:
                     source.answer(answers.StartCycle(run.cycle))
 
-    def _change(self, run: ActiveRun, event: RunEvent, *, reason: str = "") -> bool:
-        """Lets an event happen to a run; tells whether its state changed."""
+    def _change(self, run: ActiveRun, event: RunEvent, *, reason: str = "") -> None:
+        """Lets an event happen to a run; that is announced when it is stored."""
         before = run.run
         run.run = run.after(event, now_wall_ns=self._clock.wall_ns(), reason=reason)
-        if run.run.state is before.state:
-            return False
-        _log.info("run %s is %s %s", run.run.run_id, run.run.state.name, run.run.reason)
-        return True  # it is announced when it is stored
+        if run.run.state is not before.state:
+            _log.info("run %s is %s %s", run.run.run_id, run.run.state.name, run.run.reason)
 
     async def _close_run(self, run: ActiveRun) -> None:
         """Stores the result of a run that is over, then tells everybody."""

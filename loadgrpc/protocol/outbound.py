@@ -10,9 +10,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 from loadgrpc.v1 import runner_pb2
+
+FORGOTTEN: Final = "acked once, and lost since by who had acked it"
+"""Why numbers are declared lost that the other side asks for again."""
 
 
 class Numbered(Protocol):
@@ -174,6 +177,15 @@ class Outbound(Generic[Item]):
         first = self.kept[0].first_sequence if self.kept else self._last + 1
         if expected < first:
             self.kept.appendleft(self._skip(expected, first - expected))
+
+
+def open_request(source: runner_pb2.SourceId, epoch: int, *, barrier: bool) -> bytes:
+    """The first PublishEventsRequest of a stream about a source."""
+    opening = runner_pb2.OpenSource(
+        epoch=epoch, capabilities=runner_pb2.RunnerCapabilities(cycle_barrier=barrier)
+    )
+    request = runner_pb2.PublishEventsRequest(source=source, open=opening)
+    return request.SerializeToString()
 
 
 def skip_request(first_sequence: int, count: int, reason: str, hits: int = 0) -> bytes:

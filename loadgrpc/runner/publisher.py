@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -20,7 +19,8 @@ import grpc.aio
 from loadgrpc.errors import LoadgrpcError, Unavailable
 from loadgrpc.model import ExceptionInfo, SourceId
 from loadgrpc.protocol import convert, status
-from loadgrpc.protocol.outbound import Outbound, skip_request
+from loadgrpc.protocol.backoff import Backoff
+from loadgrpc.protocol.outbound import FORGOTTEN, Outbound, open_request, skip_request
 from loadgrpc.protocol.raw import RawRunnerServiceStub, batch_request
 from loadgrpc.v1 import runner_pb2
 
@@ -108,16 +108,15 @@ class Publisher:
         Raises:
             LoadgrpcError: the other side will not have this source.
         """
-        backoff_s = FIRST_BACKOFF_S
+        backoff = Backoff(FIRST_BACKOFF_S, MAX_BACKOFF_S)
         while True:
             try:
                 await self._stream()
             except Unavailable as error:
                 if self._outbound.is_open:
-                    backoff_s = FIRST_BACKOFF_S
+                    backoff.reset()
                 _log.warning("the stream broke (%s); trying again", error)
-                await asyncio.sleep(backoff_s * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
-                backoff_s = min(MAX_BACKOFF_S, backoff_s * 2)
+                await asyncio.sleep(backoff.next_s())
 
     async def _keep(
         self, request: Callable[[int], bytes], size: int, events: int, hits: int
@@ -155,12 +154,7 @@ class Publisher:
             call.cancel()
 
     async def _write(self, call: grpc.aio.StreamStreamCall) -> None:
-        opening = runner_pb2.OpenSource(
-            epoch=self._epoch,
-            capabilities=runner_pb2.RunnerCapabilities(cycle_barrier=True),
-        )
-        request = runner_pb2.PublishEventsRequest(source=self._source, open=opening)
-        await call.write(request.SerializeToString())
+        await call.write(open_request(self._source, self._epoch, barrier=True))
         while True:
             async with self._changed:
                 await self._changed.wait_for(lambda: self._outbound.next() is not None)
@@ -199,6 +193,5 @@ class Publisher:
 
 
 def _lost_by_the_other_side(first_sequence: int, count: int) -> _Numbered:
-    reason = "acked once, and lost since by who had acked it"
-    request = skip_request(first_sequence, count, reason)
+    request = skip_request(first_sequence, count, FORGOTTEN)
     return _Numbered(request, 0, first_sequence, first_sequence + count - 1)
