@@ -43,6 +43,8 @@ _CHANNEL_OPTIONS: Final = (
     # A broker that was restarted is found again within seconds, not after minutes.
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 3_000),
+    # A new channel tries at once, whatever pause an older one of this process is in.
+    ("grpc.use_local_subchannel_pool", 1),
     # Loopback and clusters are no place for a proxy from the environment.
     ("grpc.enable_http_proxy", 0),
 )
