@@ -20,6 +20,9 @@ class Clock(Protocol):
     def wall_ns(self) -> int:
         """Nanoseconds since 1970-01-01T00:00:00Z, which never go back either."""
 
+    def real_ns(self) -> int:
+        """The same by the machine's own clock, which may be set; the kernel's stamps are of it."""
+
 
 class SystemClock:
     """The machine's monotonic clock, anchored once to its wall clock."""
@@ -34,3 +37,7 @@ class SystemClock:
     def wall_ns(self) -> int:
         """See Clock."""
         return self._anchor_ns + time.monotonic_ns()
+
+    def real_ns(self) -> int:
+        """See Clock."""
+        return time.time_ns()

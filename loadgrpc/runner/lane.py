@@ -258,6 +258,7 @@ class Lane:
         answer = Incoming()
         sending: OSError | None = None
         trouble: OSError | None = None
+        line.asked_ns = start_ns
         try:
             sending = line.send(message, body, send_timeout_s)
             if sending is None:
