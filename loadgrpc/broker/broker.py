@@ -24,7 +24,7 @@ from typing import Any, Final, TypeVar
 
 from loadgrpc import __version__, model
 from loadgrpc.broker import answers, resume
-from loadgrpc.broker.ledger import Lost
+from loadgrpc.broker.ledger import Ledger, Lost
 from loadgrpc.broker.roster import Registration, Roster
 from loadgrpc.broker.run import ActiveRun, Inbox, Part, Source, stop_reason
 from loadgrpc.broker.split import assignments
@@ -112,6 +112,18 @@ class AgentLink:
     def __init__(self, agent_id: str) -> None:
         self.agent_id = agent_id
         self.orders: asyncio.Queue[Order | Exception | None] = asyncio.Queue()
+
+
+@dataclass(frozen=True)
+class _Arrived:
+    """A batch that is being stored, and what it will make of its source."""
+
+    inbox: Inbox
+    run: ActiveRun
+    source: Source
+    batch: StoredBatch
+    events: columns.Decoded
+    ledger: Ledger
 
 
 class Broker:
@@ -516,7 +528,8 @@ class Broker:
         if part is None:
             raise NotFound(f"agent {source_id.agent_id} has no part in run {source_id.run_id}")
         source = part.sources.get(source_id) or Source(source_id)
-        async with source.lock:  # what is being stored for an older stream counts as stored
+        async with source.lock:
+            await source.settle()  # what is being stored for an older stream counts as stored
             if part.state.final:
                 inbox.closed.add(source_id)
                 inbox.put(source_id, answers.RunClosed())
@@ -565,39 +578,70 @@ class Broker:
     async def _publish(
         self, inbox: Inbox, source: Source, batch: runner_pb2.EventBatch, payload: bytes
     ) -> None:
+        """Takes a batch into the store's queue; more may come while it is being written."""
         source_id = source.source_id
         count = home.size(batch)
         async with source.lock:
+            if source.broken:
+                await source.settle()
             run = self._runs.get(source_id.run_id)
             if run is None or self._open_source(inbox, source_id) is None:
                 return  # its part ended while this waited for the lock
             decision = source.ledger.batch(batch.first_sequence, count)
             if not isinstance(decision, Accept):
+                await source.settle()
                 self._refuse(inbox, source, decision)
                 return
             arrival_ns = self._clock.wall_ns()
             try:
                 events = columns.decode(batch, arrival_ns=arrival_ns, skip=decision.skip)
                 source.ledger.reject(events.rejected)
-                first_sequence = source.ledger.received - count + 1
                 stored = StoredBatch(
                     source=source_id,
-                    first_sequence=first_sequence,
+                    first_sequence=source.ledger.received - count + 1,
                     count=count,
                     offset=decision.skip,
                     payload=payload,
                     arrival_ns=arrival_ns,
                 )
-                await self._commit(source, stored)
-            except BaseException:
-                source.ledger = source.stored.copy()  # nothing of it counts
+                ledger = source.ledger.copy()
+                progress = _progress_of(source_id, ledger)
+                if self._keep_batches:
+                    written: asyncio.Future[Any] = await self._store.append(stored, progress)
+                else:
+                    saving = self._store.save_source(progress, after=stored.previous_sequence)
+                    written = asyncio.ensure_future(saving)
+            except BaseException as error:
+                source.broken = True  # nothing of it counts
+                if isinstance(error, StoreError):
+                    raise _unavailable(source_id, error) from error
                 raise
-            agent_id, runner_id = source_id.agent_id, source_id.runner_id
-            run.aggregate.add(agent_id, runner_id, events, arrival_ns=arrival_ns)
+            arrived = _Arrived(inbox, run, source, stored, events, ledger)
+            work = self._count(arrived, written, source.writing)
+            source.writing = self._in_background(work)
+
+    async def _count(
+        self, arrived: _Arrived, written: asyncio.Future[Any], before: asyncio.Task[None] | None
+    ) -> None:
+        """Counts and acks a batch when it is stored and those before it are counted."""
+        if before is not None:
+            await asyncio.wait({before})
+        inbox, source, batch = arrived.inbox, arrived.source, arrived.batch
+        try:
+            await written
+        except StoreError as error:
+            source.broken = True
+            inbox.end(_unavailable(source.source_id, error))
+            return
+        source.stored = arrived.ledger
+        events, arrival_ns = arrived.events, batch.arrival_ns
+        agent_id, runner_id = batch.source.agent_id, batch.source.runner_id
+        arrived.run.aggregate.add(agent_id, runner_id, events, arrival_ns=arrival_ns)
         if events.rejected:
             violations = tuple(events.violations)
-            inbox.put(source_id, answers.Rejected(first_sequence, events.rejected, violations))
-        inbox.put(source_id, answers.Acked(source.stored.received))
+            rejected = answers.Rejected(batch.first_sequence, events.rejected, violations)
+            inbox.put(source.source_id, rejected)
+        inbox.put(source.source_id, answers.Acked(source.stored.received))
 
     async def skip(
         self,
@@ -633,6 +677,7 @@ class Broker:
         reason: str,
     ) -> None:
         async with source.lock:
+            await source.settle()
             if self._open_source(inbox, source.source_id) is None:
                 return
             decision = source.ledger.skip(first_sequence, lost.events, reason, lost.hits)
@@ -692,6 +737,7 @@ class Broker:
     ) -> None:
         source_id = source.source_id
         async with source.lock:
+            await source.settle()
             run = self._runs.get(source_id.run_id)
             if run is None or self._open_source(inbox, source_id) is None:
                 return
@@ -761,28 +807,15 @@ class Broker:
         task.add_done_callback(lambda done: done.cancelled() or done.exception())  # seen
         return await asyncio.shield(task)
 
-    async def _commit(self, source: Source, batch: StoredBatch | None = None) -> None:
-        """Stores a source's ledger, with the batch that changed it; held by the source's lock."""
+    async def _commit(self, source: Source) -> None:
+        """Stores a source's ledger; held by the source's lock."""
         ledger = source.ledger.copy()
-        progress = SourceProgress(
-            source=source.source_id,
-            committed_sequence=ledger.received,
-            finished=ledger.finished,
-            committed=ledger.committed,
-            rejected=ledger.rejected,
-            duplicates=ledger.duplicates,
-            lost=ledger.lost.events,
-            losses=ledger.skipped,
-        )
+        progress = _progress_of(source.source_id, ledger)
         try:
-            if batch is not None and self._keep_batches:
-                await (await self._store.append(batch, progress))
-            else:
-                await self._store.save_source(progress, after=source.stored.received)
+            await self._store.save_source(progress, after=source.stored.received)
         except StoreError as error:
             source.ledger = source.stored.copy()
-            _log.exception("source %s: the store failed", source.source_id)
-            raise Unavailable(f"the store failed: {error}") from error
+            raise _unavailable(source.source_id, error) from error
         source.stored = ledger
 
     # What follows
@@ -817,7 +850,7 @@ class Broker:
         """Stores the result of a run that is over, then tells everybody."""
         for source in run.sources():
             async with source.lock:
-                pass  # what is being stored has arrived in time
+                await source.settle()  # what is being stored has arrived in time
         for agent_id in run.parts:
             self.roster.release(agent_id, run.run.run_id)
         try:
@@ -913,11 +946,12 @@ class Broker:
     def _progress(self, run: ActiveRun) -> Progress:
         return run.progress(self._clock.wall_ns())
 
-    def _in_background(self, work: Coroutine[None, None, None]) -> None:
+    def _in_background(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         """Runs `work` without waiting for it; `close` does wait."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._background_done)
+        return task
 
     def _background_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -933,6 +967,24 @@ def _changes(run: Run, after: int) -> list[News]:
     """The changes of a run after the one with this number."""
     changes = [News(number, change) for number, change in enumerate(history(run), 1)]
     return changes[after:]
+
+
+def _unavailable(source_id: SourceId, error: StoreError) -> Unavailable:
+    _log.error("source %s: the store failed", source_id, exc_info=error)
+    return Unavailable(f"the store failed: {error}")
+
+
+def _progress_of(source_id: SourceId, ledger: Ledger) -> SourceProgress:
+    return SourceProgress(
+        source=source_id,
+        committed_sequence=ledger.received,
+        finished=ledger.finished,
+        committed=ledger.committed,
+        rejected=ledger.rejected,
+        duplicates=ledger.duplicates,
+        lost=ledger.lost.events,
+        losses=ledger.skipped,
+    )
 
 
 def _agent_of(part: Part) -> str:

@@ -78,7 +78,7 @@ class Source:
     epoch: int = 0
     ledger: Ledger = field(default_factory=Ledger)
     stored: Ledger = field(default_factory=Ledger)
-    """The ledger as of the last commit: what a failed commit falls back to."""
+    """The ledger as of the last commit: what a failed one falls back to."""
     inboxes: set[Inbox] = field(default_factory=set)
     """The streams it is open on: one, unless it sends no numbers and no epochs."""
     barrier: bool = False
@@ -86,7 +86,19 @@ class Source:
     ready_for: int = 0
     """The cycle it is ready for; 0: it has not loaded the test yet."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held from a decision of the ledger to its commit."""
+    """Held from a decision of the ledger until its commit is in the store's queue."""
+    writing: asyncio.Task[None] | None = None
+    """Ends when all that is in the queue is stored and counted, or has failed."""
+    broken: bool = False
+    """A write has failed: what came after it counts for nothing, either."""
+
+    async def settle(self) -> None:
+        """Waits until all that came is stored, or known not to count; held by the lock."""
+        if self.writing is not None:
+            await asyncio.wait({self.writing})
+        if self.broken:
+            self.ledger = self.stored.copy()
+            self.broken = False
 
     def answer(self, answer: Answer) -> None:
         """Tells the source something, if it listens."""

@@ -102,8 +102,14 @@ class FakeRunner:
         return self
 
     async def publish(self, *args, **kwargs):
-        """Sends a batch."""
+        """Sends a batch, and waits until it is counted; raises what ends the stream."""
         await self.broker.publish(self.inbox, self.source_id, batch(*args, **kwargs))
+        source = self.inbox.sources.get(self.source_id)
+        if source is None or source.writing is None:
+            return
+        await asyncio.wait({source.writing})
+        if source.broken:
+            raise next(each for each in self.answers() if isinstance(each, Exception))
 
     async def skip(self, first, count, reason="too fast", hits=0):
         """Declares numbers lost."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import ClassVar
 
 import pytest
 
@@ -729,6 +730,7 @@ def test_answers_come_on_the_stream_that_asked(at_desk, new_batch):
         assert opened == [[answers.Opened(0)], [answers.Opened(0)]]
         for inbox, other, sequence in ((*inboxes, 2), (*inboxes[::-1], 4), (*inboxes, 6)):
             await desk.broker.publish(inbox, source_id, new_batch(2))
+            await desk.settled()
             assert (heard(inbox), heard(other)) == ([answers.Acked(sequence)], [])
         await desk.broker.stop_run(run.run_id, StopMode.GRACEFUL)
         assert [heard(inbox) for inbox in inboxes] == [[answers.StopUsers(30.0)]] * 2
@@ -1173,6 +1175,49 @@ def test_a_commit_that_fails_later_does_not_count(at_desk):
         with pytest.raises(Unavailable):
             await runner.publish(2, first=1)
         assert (await desk.broker.get_summary(run.run_id)).hits.count == 0
+
+    at_desk(use)
+
+
+def test_batches_are_taken_while_others_are_written(at_desk, new_batch):
+    """They wait for the disk together, count in their order, and all fail when one of them does."""
+
+    async def use(desk):
+        run = await desk.start()
+        runner = await desk.runner(run)
+        loop = asyncio.get_running_loop()
+
+        class Slow(Failing):
+            written: ClassVar = []
+
+            async def append(self, batch, progress):
+                self.written.append((batch, progress, loop.create_future()))
+                return self.written[-1][2]
+
+        slow = desk.broker._store = Slow(desk.store)
+        for first in (1, 3, 5):
+            batch = new_batch(2, first=first)
+            await desk.broker.publish(runner.inbox, runner.source_id, batch)
+        numbers = [
+            (batch.first_sequence, after.committed_sequence) for batch, after, _ in slow.written
+        ]
+        assert numbers == [(1, 2), (3, 4), (5, 6)]
+        assert runner.answers() == [answers.Opened(0)]
+        slow.written[1][2].set_exception(StoreError("the disk is full"))
+        slow.written[2][2].set_exception(StoreError("it does not follow"))
+        await asyncio.sleep(0.01)
+        assert runner.answers() == []
+        slow.written[0][2].set_result(1)
+        await desk.settled()
+        acked, *errors = runner.answers()
+        assert acked == answers.Acked(2)
+        assert [type(error) for error in errors] == [Unavailable, Unavailable]
+        assert (await desk.broker.get_summary(run.run_id)).hits.count == 2
+        desk.broker._store = desk.store
+        await desk.store.save_source(slow.written[0][1], after=0)
+        await runner.open(anew=True)
+        await runner.publish(4, first=3)
+        assert runner.answers() == [answers.Opened(2), answers.Acked(6)]
 
     at_desk(use)
 
