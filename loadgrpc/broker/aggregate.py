@@ -174,20 +174,21 @@ class Aggregate:
         start_ns = _joined([block.start_ns for block in blocks])
         elapsed_ns = _joined([block.elapsed_ns for block in blocks])
         share.span.add(int(start_ns.min()), int((start_ns + elapsed_ns).max()))
-        # By group; numbers of 16 bits are sorted in a time that grows with their number only.
-        order = np.argsort(group, kind="stable") if len(groups) > 1 else slice(None)
-        elapsed_ns = elapsed_ns[order]
-        ends = np.cumsum(np.bincount(group))
-        firsts = np.append(0, ends[:-1])
-        sent, received = (
-            np.add.reduceat(_joined(columns)[order], firsts).tolist()
-            for columns in (
-                [block.bytes_sent for block in blocks],
-                [block.bytes_received for block in blocks],
-            )
-        )
+        sent_bytes = _joined([block.bytes_sent for block in blocks])
+        received_bytes = _joined([block.bytes_received for block in blocks])
+        if len(groups) == 1:  # that of most small batches
+            firsts, ends = [0], [len(group)]
+            sent, received = [int(sent_bytes.sum())], [int(received_bytes.sum())]
+        else:
+            # By group; numbers of 16 bits are sorted in a time that grows with their number only.
+            order = np.argsort(group, kind="stable")
+            elapsed_ns = elapsed_ns[order]
+            ends = np.cumsum(np.bincount(group)).tolist()
+            firsts = [0, *ends[:-1]]
+            sent = np.add.reduceat(sent_bytes[order], firsts).tolist()
+            received = np.add.reduceat(received_bytes[order], firsts).tolist()
         for (series, answered, failed), at in groups.items():
-            first, end = int(firsts[at]), int(ends[at])
+            first, end = firsts[at], ends[at]
             self._series[series].add(
                 elapsed_ns=elapsed_ns[first:end],
                 failed=end - first if failed else 0,

@@ -567,20 +567,24 @@ class Broker:
             Unavailable: the store failed; nothing of the batch counts.
         """
         source = self._open_source(inbox, source_id)
-        if source is None or not home.size(batch):
+        if source is None or not (count := home.size(batch)):
             return
         payload = batch.SerializeToString()
         if len(payload) > home.MAX_BATCH_BYTES:
             inbox.put(source_id, answers.TooLarge(batch.first_sequence, len(payload)))
             return
-        await self._to_its_end(self._publish(inbox, source, batch, payload))
+        await self._to_its_end(self._publish(inbox, source, batch, count, payload))
 
     async def _publish(
-        self, inbox: Inbox, source: Source, batch: runner_pb2.EventBatch, payload: bytes
+        self,
+        inbox: Inbox,
+        source: Source,
+        batch: runner_pb2.EventBatch,
+        count: int,
+        payload: bytes,
     ) -> None:
         """Takes a batch into the store's queue; more may come while it is being written."""
         source_id = source.source_id
-        count = home.size(batch)
         async with source.lock:
             if source.broken:
                 await source.settle()
@@ -624,7 +628,7 @@ class Broker:
         self, arrived: _Arrived, written: asyncio.Future[Any], before: asyncio.Task[None] | None
     ) -> None:
         """Counts and acks a batch when it is stored and those before it are counted."""
-        if before is not None:
+        if before is not None and not before.done():
             await asyncio.wait({before})
         inbox, source, batch = arrived.inbox, arrived.source, arrived.batch
         try:

@@ -160,8 +160,7 @@ def decode(batch: runner_pb2.EventBatch, *, arrival_ns: int, skip: int = 0) -> D
             decoded.iterations.append(_iterations_without_first(tests, skip) if skip else tests)
             room -= test_block.count
         skip = max(0, skip - test_block.count)
-    unknown = home.size(batch) - home.known(batch)
-    if unknown > skip:
+    if batch.count and (unknown := batch.count - home.known(batch)) > skip:
         decoded.reject(unknown - skip, "of a kind that is not known here")
     return decoded
 

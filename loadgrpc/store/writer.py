@@ -4,7 +4,8 @@
 
 Rule: the event loop never waits for a disk, and the thread never polls: it sleeps in a queue.
 It takes everything that is queued and makes one transaction of all neighbouring writes (group
-commit): the slower the disk, the larger the groups. A read sees every write that was asked for
+commit): the slower the disk, the larger the groups. Transactions begin GATHER_S apart at least,
+or a fast disk would have one for each of many small writes. A read sees every write that was asked for
 before it.
 
 An outage (the disk is full, the database is away) is waited out, and asked about every few
@@ -47,6 +48,8 @@ QUEUE_BYTES: Final = 64 * 2**20
 
 COMMAND_BYTES: Final = 1024
 """What a queued batch costs beside its payload, roughly."""
+
+GATHER_S: Final = 0.02
 
 FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 2.0
@@ -96,6 +99,8 @@ class Writer:
         self._hurried = False
         self._ending = False
         self._outage_began_s: float | None = None
+        self._wrote_s = 0.0
+        """When the last transaction began."""
 
     async def start(self) -> None:
         """Start the thread, and return when the database is open."""
@@ -212,6 +217,9 @@ class Writer:
         """Do what is queued, waiting for the first. Nothing of it is held on to while idle."""
         while not self._taken and not self._ending:
             self._take(self._commands.get())
+        early_s = self._wrote_s + GATHER_S - time.monotonic()
+        if early_s > 0 and not self._ending and self._taken and self._taken[-1].writes:
+            time.sleep(early_s)
         with contextlib.suppress(queue.Empty):
             while True:
                 self._take(self._commands.get_nowait())
@@ -234,6 +242,7 @@ class Writer:
 
     def _write(self, database: Database, commands: list[_Command]) -> None:
         """Write until it is done, serving reads between attempts."""
+        self._wrote_s = time.monotonic()
         for pause_s in _pauses():
             try:
                 outcomes = database.write([command.work for command in commands])
