@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 MAX_ROWS: Final = 20
 MAX_BAR: Final = 60
-SATURATED: Final = "saturated: what hits take is too long now"
+SATURATED: Final = "saturated: it cannot keep up just now"
 PLAIN_OFTEN_S: Final = 10.0
 """For so long there is a plain line at every draw; afterwards every so often."""
 

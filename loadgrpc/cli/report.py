@@ -443,9 +443,9 @@ def _saturated(summary: Summary, width: int) -> list[Line]:
     late = [one_line(a.agent_id) for a in summary.agents if a.generator and a.generator.saturated]
     text = (
         f"Saturated: for {duration(figures.saturated_ns)} of {duration(figures.watched_ns)} the"
-        f" load generator could not keep up{_where(late, len(summary.agents))}. Times"
-        " measured then are too long, by about its lag. Use more processes or agents, fewer"
-        " users, or a spawn rate."
+        f" load generator could not keep up{_where(late, len(summary.agents))}. The"
+        " rate is its limit, and times may be too long, by up to its lag. Use more processes or"
+        " agents, fewer users, or a spawn rate."
     )
     return [Line(line, Style.WARNING) for line in textwrap.wrap(text, width)]
 

@@ -1,7 +1,8 @@
 """How a user process keeps up with its load: it watches itself, and tells once a second.
 
-Rule: the lag is what goes into the times of hits. A tick that was due is noticed when an
-answer would have been, by the look of the hub that also ends a hit.
+Rule: the lag is how late answers are noticed. A tick that was due is noticed when an answer would
+have been, by the look of the hub that also finds answers; where the kernel does not say when they
+came, that look is what ends a hit.
 
 Every tick counts once, also when the process was held up and noticed it too late: held up for
 2 s it was 2 s late, 1.99 s late, and so on. What is told are the lags themselves, so that

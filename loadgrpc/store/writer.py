@@ -5,8 +5,8 @@
 Rule: the event loop never waits for a disk, and the thread never polls: it sleeps in a queue.
 It takes everything that is queued and makes one transaction of all neighbouring writes (group
 commit): the slower the disk, the larger the groups. Transactions begin GATHER_S apart at least,
-or a fast disk would have one for each of many small writes. A read sees every write that was asked for
-before it.
+or a fast disk would have one for each of many small writes. A read sees every write that was
+asked for before it.
 
 An outage (the disk is full, the database is away) is waited out, and asked about every few
 seconds at most. Meanwhile patient writes wait, for as long as it takes, those that are not

@@ -169,7 +169,7 @@ def test_a_generator_that_did_not_keep_up_is_a_warning(summaries):
     (line,) = [line for line in lines if line.text.startswith("Saturated")]
     assert line.style is Style.WARNING
     assert "for 4.02 s of 10.0 s the load generator could not keep up on web-2 (1 of 3" in line.text
-    assert "too long, by about its lag" in line.text
+    assert "times may be too long, by up to its lag" in line.text
     assert "more processes or agents, fewer users" in line.text
     calm = replace(summary, generator=summaries["passed"].generator)
     assert report(calm, width=400)[-1] == lines[-1]

@@ -1004,7 +1004,7 @@ def test_a_broker_that_goes_and_comes_is_not_noticed(tmp_path):
         assert summary.hits.count == 23
         assert (summary.accounting.duplicates, summary.accounting.lost) == (0, 0)
 
-    relayed(tmp_path, use, spool_after_s=0.02)
+    relayed(tmp_path, use, spool_after_s=0.2)
 
 
 def test_what_is_said_without_a_broker_comes_in_its_order(tmp_path):

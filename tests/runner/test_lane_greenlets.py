@@ -330,3 +330,38 @@ assert len(taken) == before + 2
 elapsed = sorted(hit["elapsed_ns"] for hit in hits[-2:])
 assert 0 < elapsed[0] <= elapsed[1] < elapsed[0] + 150_000_000, elapsed
 """)
+
+
+@pytest.mark.parametrize("timeout", ["None", "5"])
+@pytest.mark.parametrize("clock", ["as it is", "set back", "set forth"])
+def test_an_answer_came_when_the_kernel_got_it(timeout, clock):
+    """A generator that is held up does not measure that; a clock that is set changes nothing."""
+    _run(f"""
+import _thread
+from loadgrpc.runner.line import Look
+hold = monkey.get_original("time", "sleep")
+listener = monkey.get_original("socket", "socket")()
+listener.bind(("127.0.0.1", 0))
+listener.listen()
+def answer():
+    connection, _ = listener.accept()
+    while b"/" in connection.recv(65536):
+        hold(0.05)
+        connection.sendall(OK % (2, b"ok"))
+monkey.get_original("_thread", "start_new_thread")(answer, ())
+base = "http://127.0.0.1:%d" % listener.getsockname()[1]
+get(session, "/1"), get(session, "/2"), get(session, "/3")
+assert len(taken) == 3
+getting = gevent.spawn(get, session, "/held", timeout={timeout})
+gevent.sleep(0.01)
+moved = {{"as it is": 0, "set back": -10**12, "set forth": 10**12}}[{clock!r}]
+real_ns = SystemClock.real_ns
+SystemClock.real_ns = lambda self: real_ns(self) + moved
+hold(0.4)
+getting.get()
+elapsed_ms = hits[-1]["elapsed_ns"] / 1e6
+if moved:  # then it is the look that counts
+    assert 400 < elapsed_ms < 800, elapsed_ms
+else:
+    assert 50 <= elapsed_ms < 250, elapsed_ms
+""")

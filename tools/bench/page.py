@@ -252,8 +252,8 @@ def control_section(found: Control, about_it: str) -> str:
         parts.append("### Many agents")
         parts.append(
             f"{fleet.agents} simulated agents on connections of their own, each with a heartbeat"
-            f" every two seconds and a small batch every second: the broker used {number(fleet.broker_cores)} of a"
-            f" core. A watcher had the hits of a moment after"
+            " every two seconds and a small batch every second: the broker used"
+            f" {number(fleet.broker_cores)} of a core. A watcher had the hits of a moment after"
             f" {number(statistics.median(fleet.delays_s))} s (median),"
             f" {number(max(fleet.delays_s))} s at most. {fleet.sent:,} hits were sent,"
             f" {fleet.counted:,} counted."
