@@ -169,6 +169,7 @@ class Line:
                 self._hub_wait(self._readable)
             else:
                 self._socket._wait(self._readable)  # noqa: SLF001 - waits for its time-out, too
+            received: bytes
             try:
                 received, stamps, _, _ = self._raw.recvmsg(READ_BYTES, _STAMP_BYTES)
             except BlockingIOError:  # woken for nothing

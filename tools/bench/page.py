@@ -46,9 +46,9 @@ of it, wrk having as many connections. Percentiles in ms: reported, true, and th
 LAG_WORDS: Final = """\
 What loadgrpc says of itself in the same rounds, as `generator` in its summary. *With the lag* is
 the true percentile with the lag added (every lag to every true time); *left* is what is reported
-beyond that, which the lag does not explain. In ms: medians over the rounds, the worst in
-brackets. *Flagged*: how many of the runs the summary called saturated. Where the lag is longer
-than answers take, it explains too much: users who wait for an answer ask for no other."""
+beyond that, which the lag does not explain. Of plain HTTP the kernel says when an answer came, so
+that nothing of the lag is in what is reported. In ms: medians over the rounds, the worst in
+brackets. *Flagged*: how many of the runs the summary called saturated."""
 RATES_WORDS: Final = """\
 {rounds} interleaved round(s) of {seconds} s for each measurement. The rate is that of nginx's own
 counter, from a while after a tool's first request to its end: the median, and the lowest and
@@ -425,7 +425,8 @@ def _lag_cells(lags: Sequence[Lag]) -> list[str]:
 
 def _left(rounds: Sequence[Comparison]) -> list[float]:
     """What the lag does not explain of p99."""
-    return [abs(it.said.p99_ms - it.explained.p99_ms) for it in rounds if it.explained is not None]
+    beyond = [it.said.p99_ms - it.explained.p99_ms for it in rounds if it.explained is not None]
+    return [max(0.0, ms) for ms in beyond]
 
 
 def _flagged(lags: Sequence[Lag]) -> str:
