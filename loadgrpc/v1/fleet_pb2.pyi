@@ -2,6 +2,7 @@ import datetime
 
 from google.protobuf import duration_pb2 as _duration_pb2
 from loadgrpc.v1 import control_pb2 as _control_pb2
+from loadgrpc.v1 import run_pb2 as _run_pb2
 from loadgrpc.v1 import runner_pb2 as _runner_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
@@ -12,16 +13,18 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class ConnectRequest(_message.Message):
-    __slots__ = ("register", "heartbeat", "runner_exit", "goodbye")
+    __slots__ = ("register", "heartbeat", "runner_exit", "goodbye", "ready")
     REGISTER_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
     RUNNER_EXIT_FIELD_NUMBER: _ClassVar[int]
     GOODBYE_FIELD_NUMBER: _ClassVar[int]
+    READY_FIELD_NUMBER: _ClassVar[int]
     register: Register
     heartbeat: Heartbeat
     runner_exit: RunnerExit
     goodbye: Goodbye
-    def __init__(self, register: _Optional[_Union[Register, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., runner_exit: _Optional[_Union[RunnerExit, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ...) -> None: ...
+    ready: AssignmentReady
+    def __init__(self, register: _Optional[_Union[Register, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., runner_exit: _Optional[_Union[RunnerExit, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., ready: _Optional[_Union[AssignmentReady, _Mapping]] = ...) -> None: ...
 
 class Register(_message.Message):
     __slots__ = ("agent_id", "hostname", "pid", "version", "cores", "run_ids")
@@ -44,7 +47,7 @@ class Heartbeat(_message.Message):
     def __init__(self) -> None: ...
 
 class RunnerExit(_message.Message):
-    __slots__ = ("run_id", "exit_status", "stderr_tail", "start_error", "runner_id", "produced_events", "produced_hits")
+    __slots__ = ("run_id", "exit_status", "stderr_tail", "start_error", "runner_id", "produced_events", "produced_hits", "scenario", "last")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     EXIT_STATUS_FIELD_NUMBER: _ClassVar[int]
     STDERR_TAIL_FIELD_NUMBER: _ClassVar[int]
@@ -52,6 +55,8 @@ class RunnerExit(_message.Message):
     RUNNER_ID_FIELD_NUMBER: _ClassVar[int]
     PRODUCED_EVENTS_FIELD_NUMBER: _ClassVar[int]
     PRODUCED_HITS_FIELD_NUMBER: _ClassVar[int]
+    SCENARIO_FIELD_NUMBER: _ClassVar[int]
+    LAST_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     exit_status: int
     stderr_tail: str
@@ -59,33 +64,71 @@ class RunnerExit(_message.Message):
     runner_id: str
     produced_events: int
     produced_hits: int
-    def __init__(self, run_id: _Optional[str] = ..., exit_status: _Optional[int] = ..., stderr_tail: _Optional[str] = ..., start_error: _Optional[str] = ..., runner_id: _Optional[str] = ..., produced_events: _Optional[int] = ..., produced_hits: _Optional[int] = ...) -> None: ...
+    scenario: str
+    last: bool
+    def __init__(self, run_id: _Optional[str] = ..., exit_status: _Optional[int] = ..., stderr_tail: _Optional[str] = ..., start_error: _Optional[str] = ..., runner_id: _Optional[str] = ..., produced_events: _Optional[int] = ..., produced_hits: _Optional[int] = ..., scenario: _Optional[str] = ..., last: bool = ...) -> None: ...
+
+class AssignmentReady(_message.Message):
+    __slots__ = ("run_id", "scenario", "cycle")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    SCENARIO_FIELD_NUMBER: _ClassVar[int]
+    CYCLE_FIELD_NUMBER: _ClassVar[int]
+    run_id: str
+    scenario: str
+    cycle: int
+    def __init__(self, run_id: _Optional[str] = ..., scenario: _Optional[str] = ..., cycle: _Optional[int] = ...) -> None: ...
+
+class AssignmentCycle(_message.Message):
+    __slots__ = ("run_id", "scenario", "cycle")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    SCENARIO_FIELD_NUMBER: _ClassVar[int]
+    CYCLE_FIELD_NUMBER: _ClassVar[int]
+    run_id: str
+    scenario: str
+    cycle: int
+    def __init__(self, run_id: _Optional[str] = ..., scenario: _Optional[str] = ..., cycle: _Optional[int] = ...) -> None: ...
+
+class StartAssignment(_message.Message):
+    __slots__ = ("assignment", "test_runner", "runner_mode", "silence_timeout")
+    ASSIGNMENT_FIELD_NUMBER: _ClassVar[int]
+    TEST_RUNNER_FIELD_NUMBER: _ClassVar[int]
+    RUNNER_MODE_FIELD_NUMBER: _ClassVar[int]
+    SILENCE_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    assignment: _runner_pb2.Assignment
+    test_runner: str
+    runner_mode: _run_pb2.RunnerMode
+    silence_timeout: _duration_pb2.Duration
+    def __init__(self, assignment: _Optional[_Union[_runner_pb2.Assignment, _Mapping]] = ..., test_runner: _Optional[str] = ..., runner_mode: _Optional[_Union[_run_pb2.RunnerMode, str]] = ..., silence_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class RunnerExitNoted(_message.Message):
-    __slots__ = ("run_id", "runner_id")
+    __slots__ = ("run_id", "runner_id", "scenario")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     RUNNER_ID_FIELD_NUMBER: _ClassVar[int]
+    SCENARIO_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     runner_id: str
-    def __init__(self, run_id: _Optional[str] = ..., runner_id: _Optional[str] = ...) -> None: ...
+    scenario: str
+    def __init__(self, run_id: _Optional[str] = ..., runner_id: _Optional[str] = ..., scenario: _Optional[str] = ...) -> None: ...
 
 class Goodbye(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
 class ConnectResponse(_message.Message):
-    __slots__ = ("registered", "run", "stop", "heartbeat", "exit_noted")
+    __slots__ = ("registered", "run", "stop", "heartbeat", "exit_noted", "start_cycle")
     REGISTERED_FIELD_NUMBER: _ClassVar[int]
     RUN_FIELD_NUMBER: _ClassVar[int]
     STOP_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
     EXIT_NOTED_FIELD_NUMBER: _ClassVar[int]
+    START_CYCLE_FIELD_NUMBER: _ClassVar[int]
     registered: Registered
-    run: _runner_pb2.Assignment
+    run: StartAssignment
     stop: StopAssignment
     heartbeat: Heartbeat
     exit_noted: RunnerExitNoted
-    def __init__(self, registered: _Optional[_Union[Registered, _Mapping]] = ..., run: _Optional[_Union[_runner_pb2.Assignment, _Mapping]] = ..., stop: _Optional[_Union[StopAssignment, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., exit_noted: _Optional[_Union[RunnerExitNoted, _Mapping]] = ...) -> None: ...
+    start_cycle: AssignmentCycle
+    def __init__(self, registered: _Optional[_Union[Registered, _Mapping]] = ..., run: _Optional[_Union[StartAssignment, _Mapping]] = ..., stop: _Optional[_Union[StopAssignment, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., exit_noted: _Optional[_Union[RunnerExitNoted, _Mapping]] = ..., start_cycle: _Optional[_Union[AssignmentCycle, _Mapping]] = ...) -> None: ...
 
 class Registered(_message.Message):
     __slots__ = ("version", "heartbeat_interval", "lease")

@@ -12,6 +12,12 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class RunnerMode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    RUNNER_MODE_UNSPECIFIED: _ClassVar[RunnerMode]
+    RUNNER_MODE_ONE_USER: _ClassVar[RunnerMode]
+    RUNNER_MODE_ALL_USERS: _ClassVar[RunnerMode]
+
 class RunState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     RUN_STATE_UNSPECIFIED: _ClassVar[RunState]
@@ -31,6 +37,9 @@ class AssignmentState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ASSIGNMENT_STATE_FINISHED_UNVERIFIED: _ClassVar[AssignmentState]
     ASSIGNMENT_STATE_LOAD_FAILED: _ClassVar[AssignmentState]
     ASSIGNMENT_STATE_LOST: _ClassVar[AssignmentState]
+RUNNER_MODE_UNSPECIFIED: RunnerMode
+RUNNER_MODE_ONE_USER: RunnerMode
+RUNNER_MODE_ALL_USERS: RunnerMode
 RUN_STATE_UNSPECIFIED: RunState
 RUN_STATE_STARTING: RunState
 RUN_STATE_RUNNING: RunState
@@ -47,7 +56,7 @@ ASSIGNMENT_STATE_LOAD_FAILED: AssignmentState
 ASSIGNMENT_STATE_LOST: AssignmentState
 
 class RunSpec(_message.Message):
-    __slots__ = ("test", "users", "iterations", "duration", "agents", "split", "spawn_rate", "server_url", "processes", "stop_timeout", "no_dns_resolve")
+    __slots__ = ("test", "users", "iterations", "duration", "agents", "split", "spawn_rate", "server_url", "processes", "stop_timeout", "no_dns_resolve", "test_runner", "runner_mode", "silence_timeout", "scenarios")
     TEST_FIELD_NUMBER: _ClassVar[int]
     USERS_FIELD_NUMBER: _ClassVar[int]
     ITERATIONS_FIELD_NUMBER: _ClassVar[int]
@@ -59,6 +68,10 @@ class RunSpec(_message.Message):
     PROCESSES_FIELD_NUMBER: _ClassVar[int]
     STOP_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
     NO_DNS_RESOLVE_FIELD_NUMBER: _ClassVar[int]
+    TEST_RUNNER_FIELD_NUMBER: _ClassVar[int]
+    RUNNER_MODE_FIELD_NUMBER: _ClassVar[int]
+    SILENCE_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    SCENARIOS_FIELD_NUMBER: _ClassVar[int]
     test: str
     users: _containers.RepeatedScalarFieldContainer[int]
     iterations: _containers.RepeatedScalarFieldContainer[int]
@@ -70,7 +83,37 @@ class RunSpec(_message.Message):
     processes: int
     stop_timeout: _duration_pb2.Duration
     no_dns_resolve: bool
-    def __init__(self, test: _Optional[str] = ..., users: _Optional[_Iterable[int]] = ..., iterations: _Optional[_Iterable[int]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., agents: _Optional[int] = ..., split: bool = ..., spawn_rate: _Optional[float] = ..., server_url: _Optional[str] = ..., processes: _Optional[int] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., no_dns_resolve: bool = ...) -> None: ...
+    test_runner: str
+    runner_mode: RunnerMode
+    silence_timeout: _duration_pb2.Duration
+    scenarios: _containers.RepeatedCompositeFieldContainer[Scenario]
+    def __init__(self, test: _Optional[str] = ..., users: _Optional[_Iterable[int]] = ..., iterations: _Optional[_Iterable[int]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., agents: _Optional[int] = ..., split: bool = ..., spawn_rate: _Optional[float] = ..., server_url: _Optional[str] = ..., processes: _Optional[int] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., no_dns_resolve: bool = ..., test_runner: _Optional[str] = ..., runner_mode: _Optional[_Union[RunnerMode, str]] = ..., silence_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., scenarios: _Optional[_Iterable[_Union[Scenario, _Mapping]]] = ...) -> None: ...
+
+class Scenario(_message.Message):
+    __slots__ = ("name", "test", "users", "iterations", "duration", "spawn_rate", "server_url", "processes", "test_runner", "runner_mode", "silence_timeout")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TEST_FIELD_NUMBER: _ClassVar[int]
+    USERS_FIELD_NUMBER: _ClassVar[int]
+    ITERATIONS_FIELD_NUMBER: _ClassVar[int]
+    DURATION_FIELD_NUMBER: _ClassVar[int]
+    SPAWN_RATE_FIELD_NUMBER: _ClassVar[int]
+    SERVER_URL_FIELD_NUMBER: _ClassVar[int]
+    PROCESSES_FIELD_NUMBER: _ClassVar[int]
+    TEST_RUNNER_FIELD_NUMBER: _ClassVar[int]
+    RUNNER_MODE_FIELD_NUMBER: _ClassVar[int]
+    SILENCE_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    test: str
+    users: _containers.RepeatedScalarFieldContainer[int]
+    iterations: _containers.RepeatedScalarFieldContainer[int]
+    duration: _duration_pb2.Duration
+    spawn_rate: float
+    server_url: str
+    processes: int
+    test_runner: str
+    runner_mode: RunnerMode
+    silence_timeout: _duration_pb2.Duration
+    def __init__(self, name: _Optional[str] = ..., test: _Optional[str] = ..., users: _Optional[_Iterable[int]] = ..., iterations: _Optional[_Iterable[int]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., spawn_rate: _Optional[float] = ..., server_url: _Optional[str] = ..., processes: _Optional[int] = ..., test_runner: _Optional[str] = ..., runner_mode: _Optional[_Union[RunnerMode, str]] = ..., silence_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class Run(_message.Message):
     __slots__ = ("run_id", "state", "reason", "plan", "create_time", "start_time", "end_time", "agent_ids")
@@ -93,7 +136,7 @@ class Run(_message.Message):
     def __init__(self, run_id: _Optional[str] = ..., state: _Optional[_Union[RunState, str]] = ..., reason: _Optional[str] = ..., plan: _Optional[_Union[RunSpec, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., agent_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class RunSummary(_message.Message):
-    __slots__ = ("run_id", "state", "reason", "verdict", "plan", "create_time", "start_time", "end_time", "duration", "hits", "iterations", "names", "failures", "errors", "hit_errors", "agents", "counters", "accounting", "generator")
+    __slots__ = ("run_id", "state", "reason", "verdict", "plan", "create_time", "start_time", "end_time", "duration", "hits", "iterations", "names", "failures", "errors", "hit_errors", "agents", "counters", "accounting", "generator", "scenarios")
     class CountersEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -120,6 +163,7 @@ class RunSummary(_message.Message):
     COUNTERS_FIELD_NUMBER: _ClassVar[int]
     ACCOUNTING_FIELD_NUMBER: _ClassVar[int]
     GENERATOR_FIELD_NUMBER: _ClassVar[int]
+    SCENARIOS_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     state: RunState
     reason: str
@@ -139,7 +183,20 @@ class RunSummary(_message.Message):
     counters: _containers.ScalarMap[str, int]
     accounting: Accounting
     generator: GeneratorFigures
-    def __init__(self, run_id: _Optional[str] = ..., state: _Optional[_Union[RunState, str]] = ..., reason: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ..., plan: _Optional[_Union[RunSpec, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., hits: _Optional[_Union[HitFigures, _Mapping]] = ..., iterations: _Optional[_Union[IterationFigures, _Mapping]] = ..., names: _Optional[_Iterable[_Union[NameFigures, _Mapping]]] = ..., failures: _Optional[_Iterable[_Union[IterationErrorGroup, _Mapping]]] = ..., errors: _Optional[_Iterable[_Union[IterationErrorGroup, _Mapping]]] = ..., hit_errors: _Optional[_Iterable[_Union[HitErrorGroup, _Mapping]]] = ..., agents: _Optional[_Iterable[_Union[AgentFigures, _Mapping]]] = ..., counters: _Optional[_Mapping[str, int]] = ..., accounting: _Optional[_Union[Accounting, _Mapping]] = ..., generator: _Optional[_Union[GeneratorFigures, _Mapping]] = ...) -> None: ...
+    scenarios: _containers.RepeatedCompositeFieldContainer[ScenarioFigures]
+    def __init__(self, run_id: _Optional[str] = ..., state: _Optional[_Union[RunState, str]] = ..., reason: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ..., plan: _Optional[_Union[RunSpec, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., hits: _Optional[_Union[HitFigures, _Mapping]] = ..., iterations: _Optional[_Union[IterationFigures, _Mapping]] = ..., names: _Optional[_Iterable[_Union[NameFigures, _Mapping]]] = ..., failures: _Optional[_Iterable[_Union[IterationErrorGroup, _Mapping]]] = ..., errors: _Optional[_Iterable[_Union[IterationErrorGroup, _Mapping]]] = ..., hit_errors: _Optional[_Iterable[_Union[HitErrorGroup, _Mapping]]] = ..., agents: _Optional[_Iterable[_Union[AgentFigures, _Mapping]]] = ..., counters: _Optional[_Mapping[str, int]] = ..., accounting: _Optional[_Union[Accounting, _Mapping]] = ..., generator: _Optional[_Union[GeneratorFigures, _Mapping]] = ..., scenarios: _Optional[_Iterable[_Union[ScenarioFigures, _Mapping]]] = ...) -> None: ...
+
+class ScenarioFigures(_message.Message):
+    __slots__ = ("name", "test", "hits", "iterations")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TEST_FIELD_NUMBER: _ClassVar[int]
+    HITS_FIELD_NUMBER: _ClassVar[int]
+    ITERATIONS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    test: str
+    hits: HitFigures
+    iterations: IterationFigures
+    def __init__(self, name: _Optional[str] = ..., test: _Optional[str] = ..., hits: _Optional[_Union[HitFigures, _Mapping]] = ..., iterations: _Optional[_Union[IterationFigures, _Mapping]] = ...) -> None: ...
 
 class Verdict(_message.Message):
     __slots__ = ("exit_code", "reason")
@@ -198,7 +255,7 @@ class IterationFigures(_message.Message):
     def __init__(self, started: _Optional[int] = ..., success: _Optional[int] = ..., failure: _Optional[int] = ..., error: _Optional[int] = ..., interrupted: _Optional[int] = ...) -> None: ...
 
 class NameFigures(_message.Message):
-    __slots__ = ("name", "method", "hits", "statuses")
+    __slots__ = ("name", "method", "hits", "statuses", "scenario")
     class StatusesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -210,11 +267,13 @@ class NameFigures(_message.Message):
     METHOD_FIELD_NUMBER: _ClassVar[int]
     HITS_FIELD_NUMBER: _ClassVar[int]
     STATUSES_FIELD_NUMBER: _ClassVar[int]
+    SCENARIO_FIELD_NUMBER: _ClassVar[int]
     name: str
     method: str
     hits: HitFigures
     statuses: _containers.ScalarMap[int, int]
-    def __init__(self, name: _Optional[str] = ..., method: _Optional[str] = ..., hits: _Optional[_Union[HitFigures, _Mapping]] = ..., statuses: _Optional[_Mapping[int, int]] = ...) -> None: ...
+    scenario: str
+    def __init__(self, name: _Optional[str] = ..., method: _Optional[str] = ..., hits: _Optional[_Union[HitFigures, _Mapping]] = ..., statuses: _Optional[_Mapping[int, int]] = ..., scenario: _Optional[str] = ...) -> None: ...
 
 class IterationErrorGroup(_message.Message):
     __slots__ = ("count", "test", "exception")

@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from loadgrpc.v1 import event_pb2 as loadgrpc_dot_v1_dot_event__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18loadgrpc/v1/runner.proto\x12\x0bloadgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x17loadgrpc/v1/event.proto\"=\n\x14GetAssignmentRequest\x12%\n\x06source\x18\x01 \x01(\x0b\x32\x15.loadgrpc.v1.SourceId\"D\n\x15GetAssignmentResponse\x12+\n\nassignment\x18\x01 \x01(\x0b\x32\x17.loadgrpc.v1.Assignment\"\xe4\x01\n\nAssignment\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x02 \x01(\t\x12\x0c\n\x04test\x18\x03 \x01(\t\x12\"\n\x06\x63ycles\x18\x04 \x03(\x0b\x32\x12.loadgrpc.v1.Cycle\x12\x12\n\nspawn_rate\x18\x05 \x01(\x01\x12\x12\n\nserver_url\x18\x06 \x01(\t\x12\x11\n\tprocesses\x18\x07 \x01(\r\x12/\n\x0cstop_timeout\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x16\n\x0eno_dns_resolve\x18\t \x01(\x08\"W\n\x05\x43ycle\x12\r\n\x05users\x18\x01 \x01(\r\x12\x12\n\niterations\x18\x02 \x01(\r\x12+\n\x08\x64uration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"?\n\x08SourceId\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x02 \x01(\t\x12\x11\n\trunner_id\x18\x03 \x01(\t\"\x8f\x02\n\x14PublishEventsRequest\x12%\n\x06source\x18\x01 \x01(\x0b\x32\x15.loadgrpc.v1.SourceId\x12\'\n\x04open\x18\x02 \x01(\x0b\x32\x17.loadgrpc.v1.OpenSourceH\x00\x12(\n\x05\x62\x61tch\x18\x03 \x01(\x0b\x32\x17.loadgrpc.v1.EventBatchH\x00\x12!\n\x04skip\x18\x04 \x01(\x0b\x32\x11.loadgrpc.v1.SkipH\x00\x12(\n\x05ready\x18\x05 \x01(\x0b\x32\x17.loadgrpc.v1.CycleReadyH\x00\x12%\n\x06\x66inish\x18\x06 \x01(\x0b\x32\x13.loadgrpc.v1.FinishH\x00\x42\t\n\x07message\"R\n\nOpenSource\x12\r\n\x05\x65poch\x18\x01 \x01(\x04\x12\x35\n\x0c\x63\x61pabilities\x18\x02 \x01(\x0b\x32\x1f.loadgrpc.v1.RunnerCapabilities\"+\n\x12RunnerCapabilities\x12\x15\n\rcycle_barrier\x18\x01 \x01(\x08\"\xaf\x01\n\nEventBatch\x12\x16\n\x0e\x66irst_sequence\x18\x01 \x01(\x04\x12\"\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x12.loadgrpc.v1.Event\x12)\n\nhit_blocks\x18\x03 \x03(\x0b\x32\x15.loadgrpc.v1.HitBlock\x12+\n\x0btest_blocks\x18\x04 \x03(\x0b\x32\x16.loadgrpc.v1.TestBlock\x12\r\n\x05\x63ount\x18\x05 \x01(\r\"K\n\x04Skip\x12\x16\n\x0e\x66irst_sequence\x18\x01 \x01(\x04\x12\r\n\x05\x63ount\x18\x02 \x01(\x04\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0c\n\x04hits\x18\x04 \x01(\x04\"\x1b\n\nCycleReady\x12\r\n\x05\x63ycle\x18\x01 \x01(\r\"c\n\x06\x46inish\x12)\n\x06totals\x18\x01 \x01(\x0b\x32\x19.loadgrpc.v1.SourceTotals\x12.\n\nload_error\x18\x02 \x01(\x0b\x32\x1a.loadgrpc.v1.ExceptionInfo\":\n\x0cSourceTotals\x12\x0e\n\x06\x65vents\x18\x01 \x01(\x04\x12\x11\n\x04hits\x18\x02 \x01(\x04H\x00\x88\x01\x01\x42\x07\n\x05_hits\"\xe6\x03\n\x15PublishEventsResponse\x12%\n\x06source\x18\x01 \x01(\x0b\x32\x15.loadgrpc.v1.SourceId\x12+\n\x06opened\x18\x02 \x01(\x0b\x32\x19.loadgrpc.v1.SourceOpenedH\x00\x12\x1f\n\x03\x61\x63k\x18\x03 \x01(\x0b\x32\x10.loadgrpc.v1.AckH\x00\x12\x1f\n\x03gap\x18\x04 \x01(\x0b\x32\x10.loadgrpc.v1.GapH\x00\x12)\n\x08rejected\x18\x05 \x01(\x0b\x32\x15.loadgrpc.v1.RejectedH\x00\x12)\n\x08\x66inished\x18\x06 \x01(\x0b\x32\x15.loadgrpc.v1.FinishedH\x00\x12,\n\nrun_closed\x18\x07 \x01(\x0b\x32\x16.loadgrpc.v1.RunClosedH\x00\x12.\n\x0bstart_cycle\x18\x08 \x01(\x0b\x32\x17.loadgrpc.v1.StartCycleH\x00\x12!\n\x04stop\x18\t \x01(\x0b\x32\x11.loadgrpc.v1.StopH\x00\x12)\n\x05\x65rror\x18\n \x01(\x0b\x32\x18.loadgrpc.v1.SourceErrorH\x00\x12*\n\ttoo_large\x18\x0b \x01(\x0b\x32\x15.loadgrpc.v1.TooLargeH\x00\x42\t\n\x07message\"i\n\x0cSourceOpened\x12\x1a\n\x12\x63ommitted_sequence\x18\x01 \x01(\x04\x12#\n\x06limits\x18\x02 \x01(\x0b\x32\x13.loadgrpc.v1.Limits\x12\x18\n\x10\x64urable_sequence\x18\x03 \x01(\x04\".\n\x0bSourceError\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"7\n\x08TooLarge\x12\x16\n\x0e\x66irst_sequence\x18\x01 \x01(\x04\x12\x13\n\x0b\x62\x61tch_bytes\x18\x02 \x01(\x04\"Y\n\x06Limits\x12\x17\n\x0fmax_batch_bytes\x18\x01 \x01(\x04\x12\x1b\n\x13max_unacked_batches\x18\x02 \x01(\r\x12\x19\n\x11max_unacked_bytes\x18\x03 \x01(\x04\";\n\x03\x41\x63k\x12\x18\n\x10\x64urable_sequence\x18\x01 \x01(\x04\x12\x1a\n\x12\x63ommitted_sequence\x18\x02 \x01(\x04\" \n\x03Gap\x12\x19\n\x11\x65xpected_sequence\x18\x01 \x01(\x04\"E\n\x08Rejected\x12\r\n\x05\x63ount\x18\x01 \x01(\x04\x12\x12\n\nviolations\x18\x02 \x03(\t\x12\x16\n\x0e\x66irst_sequence\x18\x03 \x01(\x04\"=\n\x08\x46inished\x12\x11\n\tcommitted\x18\x01 \x01(\x04\x12\x10\n\x08rejected\x18\x02 \x01(\x04\x12\x0c\n\x04lost\x18\x03 \x01(\x04\"\x0b\n\tRunClosed\"\x1b\n\nStartCycle\x12\r\n\x05\x63ycle\x18\x01 \x01(\r\"7\n\x04Stop\x12/\n\x0cstop_timeout\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration2\xc3\x01\n\rRunnerService\x12V\n\rGetAssignment\x12!.loadgrpc.v1.GetAssignmentRequest\x1a\".loadgrpc.v1.GetAssignmentResponse\x12Z\n\rPublishEvents\x12!.loadgrpc.v1.PublishEventsRequest\x1a\".loadgrpc.v1.PublishEventsResponse(\x01\x30\x01\x42N\n\x0eio.loadgrpc.v1P\x01Z:github.com/loadgrpc/loadgrpc/gen/go/loadgrpc/v1;loadgrpcv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18loadgrpc/v1/runner.proto\x12\x0bloadgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x17loadgrpc/v1/event.proto\"=\n\x14GetAssignmentRequest\x12%\n\x06source\x18\x01 \x01(\x0b\x32\x15.loadgrpc.v1.SourceId\"D\n\x15GetAssignmentResponse\x12+\n\nassignment\x18\x01 \x01(\x0b\x32\x17.loadgrpc.v1.Assignment\"\x99\x02\n\nAssignment\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x02 \x01(\t\x12\x0c\n\x04test\x18\x03 \x01(\t\x12\"\n\x06\x63ycles\x18\x04 \x03(\x0b\x32\x12.loadgrpc.v1.Cycle\x12\x12\n\nspawn_rate\x18\x05 \x01(\x01\x12\x12\n\nserver_url\x18\x06 \x01(\t\x12\x11\n\tprocesses\x18\x07 \x01(\r\x12/\n\x0cstop_timeout\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x16\n\x0eno_dns_resolve\x18\t \x01(\x08\x12\x10\n\x08scenario\x18\n \x01(\t\x12\x0c\n\x04user\x18\x0b \x01(\r\x12\x13\n\x0b\x66irst_cycle\x18\x0c \x01(\r\"W\n\x05\x43ycle\x12\r\n\x05users\x18\x01 \x01(\r\x12\x12\n\niterations\x18\x02 \x01(\r\x12+\n\x08\x64uration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"?\n\x08SourceId\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x02 \x01(\t\x12\x11\n\trunner_id\x18\x03 \x01(\t\"\x8f\x02\n\x14PublishEventsRequest\x12%\n\x06source\x18\x01 \x01(\x0b\x32\x15.loadgrpc.v1.SourceId\x12\'\n\x04open\x18\x02 \x01(\x0b\x32\x17.loadgrpc.v1.OpenSourceH\x00\x12(\n\x05\x62\x61tch\x18\x03 \x01(\x0b\x32\x17.loadgrpc.v1.EventBatchH\x00\x12!\n\x04skip\x18\x04 \x01(\x0b\x32\x11.loadgrpc.v1.SkipH\x00\x12(\n\x05ready\x18\x05 \x01(\x0b\x32\x17.loadgrpc.v1.CycleReadyH\x00\x12%\n\x06\x66inish\x18\x06 \x01(\x0b\x32\x13.loadgrpc.v1.FinishH\x00\x42\t\n\x07message\"d\n\nOpenSource\x12\r\n\x05\x65poch\x18\x01 \x01(\x04\x12\x35\n\x0c\x63\x61pabilities\x18\x02 \x01(\x0b\x32\x1f.loadgrpc.v1.RunnerCapabilities\x12\x10\n\x08scenario\x18\x03 \x01(\t\"+\n\x12RunnerCapabilities\x12\x15\n\rcycle_barrier\x18\x01 \x01(\x08\"\xaf\x01\n\nEventBatch\x12\x16\n\x0e\x66irst_sequence\x18\x01 \x01(\x04\x12\"\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x12.loadgrpc.v1.Event\x12)\n\nhit_blocks\x18\x03 \x03(\x0b\x32\x15.loadgrpc.v1.HitBlock\x12+\n\x0btest_blocks\x18\x04 \x03(\x0b\x32\x16.loadgrpc.v1.TestBlock\x12\r\n\x05\x63ount\x18\x05 \x01(\r\"K\n\x04Skip\x12\x16\n\x0e\x66irst_sequence\x18\x01 \x01(\x04\x12\r\n\x05\x63ount\x18\x02 \x01(\x04\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0c\n\x04hits\x18\x04 \x01(\x04\"\x1b\n\nCycleReady\x12\r\n\x05\x63ycle\x18\x01 \x01(\r\"c\n\x06\x46inish\x12)\n\x06totals\x18\x01 \x01(\x0b\x32\x19.loadgrpc.v1.SourceTotals\x12.\n\nload_error\x18\x02 \x01(\x0b\x32\x1a.loadgrpc.v1.ExceptionInfo\":\n\x0cSourceTotals\x12\x0e\n\x06\x65vents\x18\x01 \x01(\x04\x12\x11\n\x04hits\x18\x02 \x01(\x04H\x00\x88\x01\x01\x42\x07\n\x05_hits\"\xe6\x03\n\x15PublishEventsResponse\x12%\n\x06source\x18\x01 \x01(\x0b\x32\x15.loadgrpc.v1.SourceId\x12+\n\x06opened\x18\x02 \x01(\x0b\x32\x19.loadgrpc.v1.SourceOpenedH\x00\x12\x1f\n\x03\x61\x63k\x18\x03 \x01(\x0b\x32\x10.loadgrpc.v1.AckH\x00\x12\x1f\n\x03gap\x18\x04 \x01(\x0b\x32\x10.loadgrpc.v1.GapH\x00\x12)\n\x08rejected\x18\x05 \x01(\x0b\x32\x15.loadgrpc.v1.RejectedH\x00\x12)\n\x08\x66inished\x18\x06 \x01(\x0b\x32\x15.loadgrpc.v1.FinishedH\x00\x12,\n\nrun_closed\x18\x07 \x01(\x0b\x32\x16.loadgrpc.v1.RunClosedH\x00\x12.\n\x0bstart_cycle\x18\x08 \x01(\x0b\x32\x17.loadgrpc.v1.StartCycleH\x00\x12!\n\x04stop\x18\t \x01(\x0b\x32\x11.loadgrpc.v1.StopH\x00\x12)\n\x05\x65rror\x18\n \x01(\x0b\x32\x18.loadgrpc.v1.SourceErrorH\x00\x12*\n\ttoo_large\x18\x0b \x01(\x0b\x32\x15.loadgrpc.v1.TooLargeH\x00\x42\t\n\x07message\"i\n\x0cSourceOpened\x12\x1a\n\x12\x63ommitted_sequence\x18\x01 \x01(\x04\x12#\n\x06limits\x18\x02 \x01(\x0b\x32\x13.loadgrpc.v1.Limits\x12\x18\n\x10\x64urable_sequence\x18\x03 \x01(\x04\".\n\x0bSourceError\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"7\n\x08TooLarge\x12\x16\n\x0e\x66irst_sequence\x18\x01 \x01(\x04\x12\x13\n\x0b\x62\x61tch_bytes\x18\x02 \x01(\x04\"Y\n\x06Limits\x12\x17\n\x0fmax_batch_bytes\x18\x01 \x01(\x04\x12\x1b\n\x13max_unacked_batches\x18\x02 \x01(\r\x12\x19\n\x11max_unacked_bytes\x18\x03 \x01(\x04\";\n\x03\x41\x63k\x12\x18\n\x10\x64urable_sequence\x18\x01 \x01(\x04\x12\x1a\n\x12\x63ommitted_sequence\x18\x02 \x01(\x04\" \n\x03Gap\x12\x19\n\x11\x65xpected_sequence\x18\x01 \x01(\x04\"E\n\x08Rejected\x12\r\n\x05\x63ount\x18\x01 \x01(\x04\x12\x12\n\nviolations\x18\x02 \x03(\t\x12\x16\n\x0e\x66irst_sequence\x18\x03 \x01(\x04\"=\n\x08\x46inished\x12\x11\n\tcommitted\x18\x01 \x01(\x04\x12\x10\n\x08rejected\x18\x02 \x01(\x04\x12\x0c\n\x04lost\x18\x03 \x01(\x04\"\x0b\n\tRunClosed\"\x1b\n\nStartCycle\x12\r\n\x05\x63ycle\x18\x01 \x01(\r\"7\n\x04Stop\x12/\n\x0cstop_timeout\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration2\xc3\x01\n\rRunnerService\x12V\n\rGetAssignment\x12!.loadgrpc.v1.GetAssignmentRequest\x1a\".loadgrpc.v1.GetAssignmentResponse\x12Z\n\rPublishEvents\x12!.loadgrpc.v1.PublishEventsRequest\x1a\".loadgrpc.v1.PublishEventsResponse(\x01\x30\x01\x42N\n\x0eio.loadgrpc.v1P\x01Z:github.com/loadgrpc/loadgrpc/gen/go/loadgrpc/v1;loadgrpcv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,51 +39,51 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETASSIGNMENTRESPONSE']._serialized_start=161
   _globals['_GETASSIGNMENTRESPONSE']._serialized_end=229
   _globals['_ASSIGNMENT']._serialized_start=232
-  _globals['_ASSIGNMENT']._serialized_end=460
-  _globals['_CYCLE']._serialized_start=462
-  _globals['_CYCLE']._serialized_end=549
-  _globals['_SOURCEID']._serialized_start=551
-  _globals['_SOURCEID']._serialized_end=614
-  _globals['_PUBLISHEVENTSREQUEST']._serialized_start=617
-  _globals['_PUBLISHEVENTSREQUEST']._serialized_end=888
-  _globals['_OPENSOURCE']._serialized_start=890
-  _globals['_OPENSOURCE']._serialized_end=972
-  _globals['_RUNNERCAPABILITIES']._serialized_start=974
-  _globals['_RUNNERCAPABILITIES']._serialized_end=1017
-  _globals['_EVENTBATCH']._serialized_start=1020
-  _globals['_EVENTBATCH']._serialized_end=1195
-  _globals['_SKIP']._serialized_start=1197
-  _globals['_SKIP']._serialized_end=1272
-  _globals['_CYCLEREADY']._serialized_start=1274
-  _globals['_CYCLEREADY']._serialized_end=1301
-  _globals['_FINISH']._serialized_start=1303
-  _globals['_FINISH']._serialized_end=1402
-  _globals['_SOURCETOTALS']._serialized_start=1404
-  _globals['_SOURCETOTALS']._serialized_end=1462
-  _globals['_PUBLISHEVENTSRESPONSE']._serialized_start=1465
-  _globals['_PUBLISHEVENTSRESPONSE']._serialized_end=1951
-  _globals['_SOURCEOPENED']._serialized_start=1953
-  _globals['_SOURCEOPENED']._serialized_end=2058
-  _globals['_SOURCEERROR']._serialized_start=2060
-  _globals['_SOURCEERROR']._serialized_end=2106
-  _globals['_TOOLARGE']._serialized_start=2108
-  _globals['_TOOLARGE']._serialized_end=2163
-  _globals['_LIMITS']._serialized_start=2165
-  _globals['_LIMITS']._serialized_end=2254
-  _globals['_ACK']._serialized_start=2256
-  _globals['_ACK']._serialized_end=2315
-  _globals['_GAP']._serialized_start=2317
-  _globals['_GAP']._serialized_end=2349
-  _globals['_REJECTED']._serialized_start=2351
-  _globals['_REJECTED']._serialized_end=2420
-  _globals['_FINISHED']._serialized_start=2422
-  _globals['_FINISHED']._serialized_end=2483
-  _globals['_RUNCLOSED']._serialized_start=2485
-  _globals['_RUNCLOSED']._serialized_end=2496
-  _globals['_STARTCYCLE']._serialized_start=2498
-  _globals['_STARTCYCLE']._serialized_end=2525
-  _globals['_STOP']._serialized_start=2527
-  _globals['_STOP']._serialized_end=2582
-  _globals['_RUNNERSERVICE']._serialized_start=2585
-  _globals['_RUNNERSERVICE']._serialized_end=2780
+  _globals['_ASSIGNMENT']._serialized_end=513
+  _globals['_CYCLE']._serialized_start=515
+  _globals['_CYCLE']._serialized_end=602
+  _globals['_SOURCEID']._serialized_start=604
+  _globals['_SOURCEID']._serialized_end=667
+  _globals['_PUBLISHEVENTSREQUEST']._serialized_start=670
+  _globals['_PUBLISHEVENTSREQUEST']._serialized_end=941
+  _globals['_OPENSOURCE']._serialized_start=943
+  _globals['_OPENSOURCE']._serialized_end=1043
+  _globals['_RUNNERCAPABILITIES']._serialized_start=1045
+  _globals['_RUNNERCAPABILITIES']._serialized_end=1088
+  _globals['_EVENTBATCH']._serialized_start=1091
+  _globals['_EVENTBATCH']._serialized_end=1266
+  _globals['_SKIP']._serialized_start=1268
+  _globals['_SKIP']._serialized_end=1343
+  _globals['_CYCLEREADY']._serialized_start=1345
+  _globals['_CYCLEREADY']._serialized_end=1372
+  _globals['_FINISH']._serialized_start=1374
+  _globals['_FINISH']._serialized_end=1473
+  _globals['_SOURCETOTALS']._serialized_start=1475
+  _globals['_SOURCETOTALS']._serialized_end=1533
+  _globals['_PUBLISHEVENTSRESPONSE']._serialized_start=1536
+  _globals['_PUBLISHEVENTSRESPONSE']._serialized_end=2022
+  _globals['_SOURCEOPENED']._serialized_start=2024
+  _globals['_SOURCEOPENED']._serialized_end=2129
+  _globals['_SOURCEERROR']._serialized_start=2131
+  _globals['_SOURCEERROR']._serialized_end=2177
+  _globals['_TOOLARGE']._serialized_start=2179
+  _globals['_TOOLARGE']._serialized_end=2234
+  _globals['_LIMITS']._serialized_start=2236
+  _globals['_LIMITS']._serialized_end=2325
+  _globals['_ACK']._serialized_start=2327
+  _globals['_ACK']._serialized_end=2386
+  _globals['_GAP']._serialized_start=2388
+  _globals['_GAP']._serialized_end=2420
+  _globals['_REJECTED']._serialized_start=2422
+  _globals['_REJECTED']._serialized_end=2491
+  _globals['_FINISHED']._serialized_start=2493
+  _globals['_FINISHED']._serialized_end=2554
+  _globals['_RUNCLOSED']._serialized_start=2556
+  _globals['_RUNCLOSED']._serialized_end=2567
+  _globals['_STARTCYCLE']._serialized_start=2569
+  _globals['_STARTCYCLE']._serialized_end=2596
+  _globals['_STOP']._serialized_start=2598
+  _globals['_STOP']._serialized_end=2653
+  _globals['_RUNNERSERVICE']._serialized_start=2656
+  _globals['_RUNNERSERVICE']._serialized_end=2851
 # @@protoc_insertion_point(module_scope)

@@ -23,7 +23,7 @@ class GetAssignmentResponse(_message.Message):
     def __init__(self, assignment: _Optional[_Union[Assignment, _Mapping]] = ...) -> None: ...
 
 class Assignment(_message.Message):
-    __slots__ = ("run_id", "agent_id", "test", "cycles", "spawn_rate", "server_url", "processes", "stop_timeout", "no_dns_resolve")
+    __slots__ = ("run_id", "agent_id", "test", "cycles", "spawn_rate", "server_url", "processes", "stop_timeout", "no_dns_resolve", "scenario", "user", "first_cycle")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     AGENT_ID_FIELD_NUMBER: _ClassVar[int]
     TEST_FIELD_NUMBER: _ClassVar[int]
@@ -33,6 +33,9 @@ class Assignment(_message.Message):
     PROCESSES_FIELD_NUMBER: _ClassVar[int]
     STOP_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
     NO_DNS_RESOLVE_FIELD_NUMBER: _ClassVar[int]
+    SCENARIO_FIELD_NUMBER: _ClassVar[int]
+    USER_FIELD_NUMBER: _ClassVar[int]
+    FIRST_CYCLE_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     agent_id: str
     test: str
@@ -42,7 +45,10 @@ class Assignment(_message.Message):
     processes: int
     stop_timeout: _duration_pb2.Duration
     no_dns_resolve: bool
-    def __init__(self, run_id: _Optional[str] = ..., agent_id: _Optional[str] = ..., test: _Optional[str] = ..., cycles: _Optional[_Iterable[_Union[Cycle, _Mapping]]] = ..., spawn_rate: _Optional[float] = ..., server_url: _Optional[str] = ..., processes: _Optional[int] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., no_dns_resolve: bool = ...) -> None: ...
+    scenario: str
+    user: int
+    first_cycle: int
+    def __init__(self, run_id: _Optional[str] = ..., agent_id: _Optional[str] = ..., test: _Optional[str] = ..., cycles: _Optional[_Iterable[_Union[Cycle, _Mapping]]] = ..., spawn_rate: _Optional[float] = ..., server_url: _Optional[str] = ..., processes: _Optional[int] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., no_dns_resolve: bool = ..., scenario: _Optional[str] = ..., user: _Optional[int] = ..., first_cycle: _Optional[int] = ...) -> None: ...
 
 class Cycle(_message.Message):
     __slots__ = ("users", "iterations", "duration")
@@ -81,12 +87,14 @@ class PublishEventsRequest(_message.Message):
     def __init__(self, source: _Optional[_Union[SourceId, _Mapping]] = ..., open: _Optional[_Union[OpenSource, _Mapping]] = ..., batch: _Optional[_Union[EventBatch, _Mapping]] = ..., skip: _Optional[_Union[Skip, _Mapping]] = ..., ready: _Optional[_Union[CycleReady, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ...) -> None: ...
 
 class OpenSource(_message.Message):
-    __slots__ = ("epoch", "capabilities")
+    __slots__ = ("epoch", "capabilities", "scenario")
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
+    SCENARIO_FIELD_NUMBER: _ClassVar[int]
     epoch: int
     capabilities: RunnerCapabilities
-    def __init__(self, epoch: _Optional[int] = ..., capabilities: _Optional[_Union[RunnerCapabilities, _Mapping]] = ...) -> None: ...
+    scenario: str
+    def __init__(self, epoch: _Optional[int] = ..., capabilities: _Optional[_Union[RunnerCapabilities, _Mapping]] = ..., scenario: _Optional[str] = ...) -> None: ...
 
 class RunnerCapabilities(_message.Message):
     __slots__ = ("cycle_barrier",)
