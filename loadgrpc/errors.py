@@ -6,6 +6,7 @@
     ├── AlreadyExists         a request_id used for two plans
     ├── TooFewAgents          fewer agents are idle than a plan asks for
     ├── RunNotOver            what was asked for needs a run that is over
+    ├── EventsGone            a run had events, and none of them is kept
     ├── Superseded            a newer stream of the same agent or source took over
     ├── NotAllowed            no valid token
     ├── Unavailable           the other side cannot be reached, or is going away
@@ -75,6 +76,12 @@ class RunNotOver(LoadgrpcError):
     """What was asked for needs a run that is over."""
 
     reason = "RUN_NOT_OVER"
+
+
+class EventsGone(LoadgrpcError):
+    """A run had events, and none of them is kept any more."""
+
+    reason = "EVENTS_GONE"
 
 
 class Superseded(LoadgrpcError):

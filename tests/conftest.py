@@ -1,6 +1,6 @@
 """What system tests share: real processes, servers that count for themselves, and no leftovers.
 
-Fixtures, each told at its definition: `root`, `tool`, `start`, `demo_server`,
+Fixtures, each told at its definition: `root`, `tool`, `acme`, `start`, `demo_server`,
 `counting_server`, `postgres`, `postgres_server`, and for every test marked `system`, unasked,
 `no_orphans`.
 """
@@ -26,6 +26,14 @@ from pathlib import Path
 
 import pytest
 import requests
+from google.protobuf import any_pb2
+from google.protobuf.descriptor_pb2 import (
+    FieldDescriptorProto,
+    FileDescriptorProto,
+    FileDescriptorSet,
+)
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message_factory import GetMessageClass
 
 ROOT = Path(__file__).resolve().parent.parent
 TOOL_FOLDERS = (ROOT / ".tools/bin", ROOT / ".tools/node_modules/.bin", Path("/usr/sbin"))
@@ -64,6 +72,54 @@ def tool() -> Callable[[str], str]:
         return found
 
     return find
+
+
+class Acme:
+    """What a third party reports in a type of its own, acme.Order, made without a compiler."""
+
+    NAMES = ("item", "quantity", "colour")
+
+    def types(
+        self,
+        *fields: str,
+        file: str = "acme/order.proto",
+        message: str = "acme.Order",
+        imports: Sequence[str] = (),
+        pad: int = 0,
+    ) -> bytes:
+        """A serialised FileDescriptorSet with a message; `fields` are strings, numbered from 1.
+
+        `pad` makes it larger by so many bytes.
+        """
+        package, _, name = message.rpartition(".")
+        described = FileDescriptorProto(
+            name=file, package=package, syntax="proto3", dependency=imports
+        )
+        order = described.message_type.add(name=name)
+        for number, field_name in enumerate(fields or self.NAMES, 1):
+            order.field.add(
+                name=field_name,
+                number=number,
+                type=FieldDescriptorProto.TYPE_STRING,
+                label=FieldDescriptorProto.LABEL_OPTIONAL,
+            )
+        if pad:
+            described.source_code_info.location.add(leading_comments="x" * pad)
+        return FileDescriptorSet(file=[described]).SerializeToString()
+
+    def order(self, **fields: str) -> any_pb2.Any:
+        """An acme.Order in an Any."""
+        pool = DescriptorPool()
+        pool.Add(FileDescriptorSet.FromString(self.types()).file[0])
+        message = GetMessageClass(pool.FindMessageTypeByName("acme.Order"))(**fields)
+        value = message.SerializeToString()
+        return any_pb2.Any(type_url="type.googleapis.com/acme.Order", value=value)
+
+
+@pytest.fixture(scope="session")
+def acme() -> Acme:
+    """A third party with a type of its own."""
+    return Acme()
 
 
 class Started:

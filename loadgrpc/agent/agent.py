@@ -11,8 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import secrets
-import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -26,14 +24,13 @@ import grpc.aio
 from loadgrpc import __version__
 from loadgrpc.agent import identity
 from loadgrpc.agent.folder import RunnerFolder
-from loadgrpc.agent.process import RunnerProcess
-from loadgrpc.agent.relay import SERVICES, Expected, Relay
-from loadgrpc.agent.source import Source
-from loadgrpc.agent.spool import DEFAULT_SPOOL_BYTES, Room, Spool
+from loadgrpc.agent.part import Means, Part, finish_former
+from loadgrpc.agent.relay import SERVICES, Relay
+from loadgrpc.agent.spool import DEFAULT_SPOOL_BYTES, Room
 from loadgrpc.agent.uplink import log_defect
 from loadgrpc.errors import LoadgrpcError, Unavailable
-from loadgrpc.model import Assignment, SourceId, StopMode
-from loadgrpc.protocol import convert, status
+from loadgrpc.model import Launch, StopMode
+from loadgrpc.protocol import plans, status, times
 from loadgrpc.protocol.backoff import Backoff
 from loadgrpc.protocol.raw import RawRunnerServiceStub, add_raw_runner_service
 from loadgrpc.protocol.transport import listen, new_channel, new_server
@@ -48,9 +45,12 @@ LEASE_MARGIN: Final = 0.1
 """The share of its lease by which an agent is earlier than the broker."""
 LEAVE_TIMEOUT_S: Final = 8.0
 """How long an agent that leaves waits for its runners, and for the broker to hear of them."""
-STOPPED: Final = "the agent was stopped"
-KILLED: Final = "the agent was killed"
 LEASE_OVER: Final = "the agent was out of reach of the broker for longer than its lease"
+
+PartKey = tuple[str, str]
+"""Run and scenario."""
+_ExitKey = tuple[str, str, str]
+"""Run, scenario and runner."""
 
 _log = logging.getLogger(__name__)
 
@@ -65,16 +65,6 @@ class AgentConfig:
     """Where its name lives. None: the first free slot under the user's state folder."""
     spool_bytes: int = DEFAULT_SPOOL_BYTES
     """What of its runners' events may be on disk, while the broker does not take them."""
-
-
-@dataclass
-class _Running:
-    """A runner of ours."""
-
-    expected: Expected
-    process: RunnerProcess
-    last_words: str = ""
-    """Why the agent ended it; empty: it did not."""
 
 
 @dataclass(frozen=True)
@@ -97,24 +87,23 @@ class Agent:
         room: Room,
     ) -> None:
         self.agent_id = held.agent_id
-        self._state = held.folder
-        self._room = room
         self._fleet = fleet
-        self._relay = relay
-        self._endpoint = endpoint
-        self._starting: dict[str, fleet_pb2.StopAssignment | None] = {}
-        """Runs whose runner is being started, with the order to stop it that came meanwhile."""
-        self._runners: dict[str, _Running] = {}
-        self._exits: dict[tuple[str, str], _Ended] = {}
-        """Ends of runners that the broker has not noted, by run and runner."""
+        self._means = Means(
+            state=held.folder,
+            room=room,
+            relay=relay,
+            endpoint=endpoint,
+            tell=self._tell,
+            news=self._tell_news,
+        )
+        self._parts: dict[PartKey, Part] = {}
+        self._exits: dict[_ExitKey, _Ended] = {}
+        """Ends of runners that the broker has not noted."""
         self._run_ids: set[str] = set()
         """Runs of which there is anything here."""
         self._news = asyncio.Event()
-        self._no_runner = asyncio.Event()
-        """Set while no process of a runner lives or starts."""
-        self._no_runner.set()
         self._living: set[asyncio.Task[None]] = set()
-        """Each watches over one runner, from its start until its end can be told."""
+        """Lives of parts, until all is told; and folders that are being removed."""
         self._connected = False
         self._lease_s = DEFAULT_LEASE_S
         self._heartbeat_s = 1.0
@@ -153,19 +142,19 @@ class Agent:
         """Ends the runners, tells the broker how, and says goodbye."""
         self._leaving = True
         self._news.set()
-        for run_id in self._starting:
-            kill = control_pb2.STOP_MODE_KILL
-            self._starting[run_id] = fleet_pb2.StopAssignment(run_id=run_id, mode=kill)
-        for runner in self._runners.values():
-            runner.process.terminate()
+        parts = list(self._parts.values())
+        for part in parts:
+            part.leave()
+        ended = asyncio.gather(*(part.processes_ended.wait() for part in parts))
         with suppress(TimeoutError):
             async with asyncio.timeout(LEAVE_TIMEOUT_S):
-                await (self._gone if self._connected else self._no_runner).wait()
-        for runner in self._runners.values():
-            runner.process.stop(StopMode.KILL, 0.0)
+                await (self._gone.wait() if self._connected else ended)
+        ended.cancel()
+        for part in parts:
+            part.stop(StopMode.KILL, 0.0)
         for living in self._living:
             living.cancel()
-        await asyncio.gather(*self._living, return_exceptions=True)
+        await asyncio.gather(ended, *self._living, return_exceptions=True)
 
     # The stream
 
@@ -184,10 +173,10 @@ class Agent:
             async for response in call:
                 self._heard_at = time.monotonic()
                 if response.HasField("registered"):
-                    self._heartbeat_s = convert.seconds_from_proto(
+                    self._heartbeat_s = times.seconds_from_proto(
                         response.registered.heartbeat_interval
                     )
-                    self._lease_s = convert.seconds_from_proto(response.registered.lease)
+                    self._lease_s = times.seconds_from_proto(response.registered.lease)
                     speaking = asyncio.create_task(self._speak(call))
                     self._connected = True
                     yield
@@ -212,7 +201,11 @@ class Agent:
     def _obey(self, response: fleet_pb2.ConnectResponse) -> None:
         kind = response.WhichOneof("message")
         if kind == "run":
-            self._start(convert.assignment_from_proto(response.run))
+            self._start(plans.launch_from_proto(response.run))
+        elif kind == "start_cycle":
+            begun = response.start_cycle
+            if part := self._parts.get((begun.run_id, begun.scenario)):
+                part.enter(begun.cycle)
         elif kind == "stop":
             self._stop(response.stop)
         elif kind == "exit_noted":
@@ -222,8 +215,13 @@ class Agent:
     async def _speak(self, call: grpc.aio.StreamStreamCall) -> None:
         """Sends heartbeats, and how runners ended."""
         said: list[fleet_pb2.RunnerExit] = []
+        ready: set[tuple[PartKey, int]] = set()
         while True:
             self._news.clear()
+            for key, part in list(self._parts.items()):
+                if part.waits_for and (key, part.waits_for) not in ready:
+                    ready.add((key, part.waits_for))
+                    await call.write(_ready(part))
             exits = [each.message for each in self._exits.values()]
             for ended in [each for each in exits if each not in said]:
                 await call.write(fleet_pb2.ConnectRequest(runner_exit=ended))
@@ -255,125 +253,59 @@ class Agent:
             run_ids=sorted(self._run_ids),
         )
 
-    # Runners
+    # Parts
 
-    def _start(self, assignment: Assignment) -> None:
-        run_id = assignment.run_id
-        self._run_ids.add(run_id)
+    def _start(self, launch: Launch) -> None:
+        part = Part(launch, self._means)
+        self._run_ids.add(part.run_id)
         if self._leaving:
-            self._tell(fleet_pb2.RunnerExit(run_id=run_id, start_error="the agent is leaving"))
-            return
-        self._starting[run_id] = None
-        self._no_runner.clear()
-        self._watch(self._live_or_say(assignment))
-
-    async def _live_or_say(self, assignment: Assignment) -> None:
-        """A runner's life; a defect of ours ends its part, and does not leave it open for ever."""
-        run_id = assignment.run_id
-        try:
-            await self._live(assignment)
-        except Exception as error:  # noqa: BLE001 - it is told
-            _log.exception("run %s: a defect of the agent ends its runner", run_id)
-            self._starting.pop(run_id, None)
-            runner = self._runners.pop(run_id, None)
-            if runner is not None:
-                runner.process.stop(StopMode.KILL, 0.0)
-            self._process_ended()
-            words = f"a defect of the agent: {type(error).__name__}: {error}"
-            self._tell(fleet_pb2.RunnerExit(run_id=run_id, exit_status=1, start_error=words))
-
-    async def _live(self, assignment: Assignment) -> None:
-        """A runner, from its start until its end can be told."""
-        run_id = assignment.run_id
-        source_id = SourceId(run_id, assignment.agent_id, secrets.token_hex(6))
-        folder = RunnerFolder(self._state, source_id)
-        spool = Spool(folder.spool, self._room)
-        expected = self._relay.expect(assignment, source_id, spool)
-        try:
-            process = await self._start_process(expected, folder)
-        except OSError as error:
-            self._relay.refuse(expected)
-            await asyncio.to_thread(folder.remove)
-            await self._relay.forget(expected.source)
-            del self._starting[run_id]
-            self._process_ended()
-            self._tell(fleet_pb2.RunnerExit(run_id=run_id, start_error=str(error)))
-            return
-        _log.info("run %s: the runner of %s started", run_id, assignment.test)
-        runner = self._runners[run_id] = _Running(expected, process)
-        stop = self._starting.pop(run_id)
-        if stop is not None:
-            self._stop(stop)
-        ended = await process.wait()
-        exit_status = ended.status
-        if self._leaving:
-            runner.last_words, exit_status = STOPPED, exit_status or 1
-        _log.info("run %s: the runner ended with status %d", run_id, exit_status)
-        words = ended.stderr_tail + runner.last_words
-        told = await asyncio.to_thread(_ended, folder, exit_status, words)
-        del self._runners[run_id]
-        self._process_ended()
-        await self._deliver(expected.source, told, folder)
-        self._relay.refuse(expected)
-
-    async def _start_process(self, expected: Expected, folder: RunnerFolder) -> RunnerProcess:
-        """Starts the runner's process.
-
-        Raises:
-            OSError: it could not be started, or there is no place for its files.
-        """
-        await asyncio.to_thread(folder.create)
-        alive = folder.alive()
-        try:
-            return await RunnerProcess.start(
-                expected.source.source_id,
-                endpoint=self._endpoint,
-                token=expected.token,
-                run_dir=folder.files,
-                alive=alive,
+            left = fleet_pb2.RunnerExit(
+                run_id=part.run_id,
+                scenario=part.scenario,
+                start_error="the agent is leaving",
+                last=True,
             )
-        finally:
-            os.close(alive)
+            self._tell(left)
+            return
+        self._parts[part.run_id, part.scenario] = part
+        self._watch(self._live(part))
+
+    async def _live(self, part: Part) -> None:
+        await part.live()
+        del self._parts[part.run_id, part.scenario]
+        self._forget_if_over(part.run_id)
 
     async def resume(self) -> None:
         """Goes on with what an agent before this one has left."""
-        for folder in await asyncio.to_thread(RunnerFolder.former, self._state):
+        parts: dict[PartKey, list[RunnerFolder]] = {}
+        for folder in await asyncio.to_thread(RunnerFolder.former, self._means.state):
             run_id = folder.source_id.run_id
             _log.info("run %s: an agent before this one has left a runner", run_id)
             self._run_ids.add(run_id)
-            self._watch(self._live_on(folder))
-
-    async def _live_on(self, folder: RunnerFolder) -> None:
-        """A runner of a former life, until its end can be told."""
-        spool = Spool(folder.spool, self._room)
-        source = await self._relay.resume(folder.source_id, spool)
-        await asyncio.to_thread(folder.wait_for_end)
-        told = await asyncio.to_thread(folder.exit)
-        if told is None:
-            told = await asyncio.to_thread(_ended, folder, -signal.SIGKILL, KILLED)
-        await self._deliver(source, told, folder)
-
-    async def _deliver(
-        self, source: Source, told: fleet_pb2.RunnerExit, folder: RunnerFolder
-    ) -> None:
-        """Tells how a runner ended, when the broker has all that it had said."""
-        await source.settle()
-        await self._relay.forget(source)
-        self._tell(told, folder)
+            parts.setdefault((run_id, folder.scenario), []).append(folder)
+        for folders in parts.values():
+            self._watch(finish_former(self._means, folders))
 
     def _tell(self, told: fleet_pb2.RunnerExit, folder: RunnerFolder | None = None) -> None:
-        self._exits[told.run_id, told.runner_id] = _Ended(told, folder)
+        self._exits[told.run_id, told.scenario, told.runner_id] = _Ended(told, folder)
+        self._news.set()
+
+    def _tell_news(self) -> None:
         self._news.set()
 
     def _noted(self, noted: fleet_pb2.RunnerExitNoted) -> None:
-        ended = self._exits.pop((noted.run_id, noted.runner_id), None)
+        ended = self._exits.pop((noted.run_id, noted.scenario, noted.runner_id), None)
         if ended is None:
             return
-        if not any(run_id == noted.run_id for run_id, _ in self._exits):
-            self._run_ids.discard(noted.run_id)
         if ended.folder is not None:
             self._watch(asyncio.to_thread(ended.folder.remove))
+        self._forget_if_over(noted.run_id)
         self._news.set()
+
+    def _forget_if_over(self, run_id: str) -> None:
+        """When nothing of a run is here any more, it is not named to the broker."""
+        if not any(key[0] == run_id for key in (*self._exits, *self._parts)):
+            self._run_ids.discard(run_id)
 
     def _watch(self, life: Coroutine[None, None, None]) -> None:
         living = asyncio.get_running_loop().create_task(life)
@@ -382,27 +314,26 @@ class Agent:
         living.add_done_callback(log_defect)
         living.add_done_callback(lambda _: self._news.set())
 
-    def _process_ended(self) -> None:
-        if not self._starting and not self._runners:
-            self._no_runner.set()
-
     def _stop(self, order: fleet_pb2.StopAssignment) -> None:
-        if order.run_id in self._starting:
-            self._starting[order.run_id] = order
-        runner = self._runners.get(order.run_id)
-        if runner is not None:
-            kill = order.mode == control_pb2.STOP_MODE_KILL
-            mode = StopMode.KILL if kill else StopMode.GRACEFUL
-            runner.process.stop(mode, convert.seconds_from_proto(order.stop_timeout))
+        kill = order.mode == control_pb2.STOP_MODE_KILL
+        mode = StopMode.KILL if kill else StopMode.GRACEFUL
+        for part in self._parts.values():
+            if part.run_id == order.run_id:
+                part.stop(mode, times.seconds_from_proto(order.stop_timeout))
 
     async def _end_load_with_lease(self) -> None:
         """Ends the load before the broker may count it as lost, which counts from what it heard."""
         over_at = self._heard_at + (1 - LEASE_MARGIN) * self._lease_s
         await asyncio.sleep(max(0.0, over_at - time.monotonic()))
-        for run_id, runner in self._runners.items():
-            _log.warning("run %s: the lease is over, its load ends here", run_id)
-            runner.last_words = LEASE_OVER
-            runner.process.stop(StopMode.KILL, 0.0)
+        for part in self._parts.values():
+            part.end_load(LEASE_OVER)
+
+
+def _ready(part: Part) -> fleet_pb2.ConnectRequest:
+    ready = fleet_pb2.AssignmentReady(
+        run_id=part.run_id, scenario=part.scenario, cycle=part.waits_for
+    )
+    return fleet_pb2.ConnectRequest(ready=ready)
 
 
 @asynccontextmanager
@@ -437,24 +368,6 @@ async def running(
                 await relay.close()
     finally:
         held.release()
-
-
-def _ended(folder: RunnerFolder, status: int, words: str) -> fleet_pb2.RunnerExit:
-    """How a runner ended, with what it had produced; kept in its folder."""
-    source_id, produced = folder.source_id, folder.produced()
-    told = fleet_pb2.RunnerExit(
-        run_id=source_id.run_id,
-        runner_id=source_id.runner_id,
-        exit_status=status,
-        stderr_tail=words,
-        produced_events=produced.events if produced else None,
-        produced_hits=produced.hits if produced else None,
-    )
-    try:
-        folder.save_exit(told)
-    except OSError as error:
-        _log.warning("run %s: its end cannot be kept on disk: %s", source_id.run_id, error)
-    return told
 
 
 async def serve(

@@ -1,6 +1,6 @@
 """What is kept of one runner in the agent's state directory.
 
-    runners/RUNNER_ID/source    who it is
+    runners/RUNNER_ID/source    who it is, and of which scenario
     runners/RUNNER_ID/spool/    what it said and the broker has not committed
     runners/RUNNER_ID/exit      how it ended, from then on
     runners/RUNNER_ID/alive     locked while anything of it lives
@@ -42,8 +42,9 @@ _log = logging.getLogger(__name__)
 class RunnerFolder:
     """See the module."""
 
-    def __init__(self, state: Path, source_id: SourceId) -> None:
+    def __init__(self, state: Path, source_id: SourceId, scenario: str) -> None:
         self.source_id = source_id
+        self.scenario = scenario
         self._path = state / RUNNERS / source_id.runner_id
         self.files = self._path / "files"
         self.spool = self._path / "spool"
@@ -55,7 +56,8 @@ class RunnerFolder:
             OSError: it cannot be made.
         """
         self.files.mkdir(parents=True)
-        _write(self._path / "source", json.dumps(asdict(self.source_id)).encode())
+        whose = {**asdict(self.source_id), "scenario": self.scenario}
+        _write(self._path / "source", json.dumps(whose).encode())
 
     @classmethod
     def former(cls, state: Path) -> list[RunnerFolder]:
@@ -63,12 +65,14 @@ class RunnerFolder:
         found = []
         for path in sorted((state / RUNNERS).glob("*")):
             try:
-                source_id = SourceId(**json.loads((path / "source").read_bytes()))
-            except (OSError, ValueError, TypeError) as error:
+                whose = json.loads((path / "source").read_bytes())
+                scenario = whose.pop("scenario")
+                source_id = SourceId(**whose)
+            except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
                 _log.warning("%s is no runner's folder, and goes: %s", path, error)
                 shutil.rmtree(path, ignore_errors=True)
             else:
-                found.append(cls(state, source_id))
+                found.append(cls(state, source_id, scenario))
         return found
 
     def alive(self) -> int:

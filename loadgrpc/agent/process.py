@@ -24,8 +24,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from loadgrpc.agent import keeper
-from loadgrpc.model import SourceId, StopMode
-from loadgrpc.protocol.produced import RUN_DIR_ENV
+from loadgrpc.model import StopMode
 
 TERMINATE_SLACK_S: Final = 1.0
 """What a runner has for its last words after the stop time-out, before SIGTERM."""
@@ -51,7 +50,7 @@ class Exit:
 
 
 class RunnerProcess:
-    """See the module. `RunnerProcess.start` makes one."""
+    """See the module. `RunnerProcess.of` makes one."""
 
     def __init__(self, process: subprocess.Popen[bytes], mark: str) -> None:
         self._process = process
@@ -60,26 +59,8 @@ class RunnerProcess:
         self._ended = False
         self._tail: deque[bytes] = deque()
         self._tail_bytes = 0
-
-    @classmethod
-    async def start(
-        cls, source: SourceId, *, endpoint: str, token: str, run_dir: Path, alive: int
-    ) -> RunnerProcess:
-        """Starts the Python runner. `alive` is left open by its keeper until the end.
-
-        Raises:
-            OSError: the process could not be started.
-        """
-        environment = {
-            "PYTHONUNBUFFERED": "1",
-            "LOADGRPC_ENDPOINT": endpoint,
-            "LOADGRPC_TOKEN": token,
-            "LOADGRPC_RUN_ID": source.run_id,
-            "LOADGRPC_AGENT_ID": source.agent_id,
-            "LOADGRPC_RUNNER_ID": source.runner_id,
-            RUN_DIR_ENV: str(run_dir),
-        }
-        return cls.of([sys.executable, "-m", "loadgrpc.runner.link"], environment, alive)
+        self.heard_s = time.monotonic()
+        """When it last printed something."""
 
     @classmethod
     def of(
@@ -177,6 +158,7 @@ class RunnerProcess:
                     continue
                 if not line:
                     return
+                self.heard_s = time.monotonic()
                 _output.info("%s", line.decode(errors="replace").rstrip())
                 if keep:
                     self._keep(line[-STDERR_TAIL_BYTES:])

@@ -21,7 +21,7 @@ from loadgrpc.agent.spool import Spool
 from loadgrpc.agent.uplink import log_defect
 from loadgrpc.errors import NotAllowed, NotFound
 from loadgrpc.model import Assignment, SourceId
-from loadgrpc.protocol import convert
+from loadgrpc.protocol import convert, plans
 from loadgrpc.protocol.raw import SERVICE, RawRunnerServiceStub
 from loadgrpc.protocol.transport import Context, stream, unary
 from loadgrpc.v1 import runner_pb2
@@ -61,14 +61,14 @@ class Relay:
 
     def expect(self, assignment: Assignment, source_id: SourceId, spool: Spool) -> Expected:
         """Lets a new runner report for `assignment`; gives it its token."""
-        source = self._source(source_id, spool)
+        source = self._source(source_id, assignment.scenario, spool)
         expected = Expected(source, assignment, secrets.token_urlsafe(24))
         self._expected[expected.token] = expected
         return expected
 
-    async def resume(self, source_id: SourceId, spool: Spool) -> Source:
+    async def resume(self, source_id: SourceId, scenario: str, spool: Spool) -> Source:
         """Goes on with a source that an agent before this one has left on disk."""
-        source = self._source(source_id, spool)
+        source = self._source(source_id, scenario, spool)
         await asyncio.to_thread(source.resume)
         return source
 
@@ -99,7 +99,7 @@ class Relay:
         if source_id != caller.source.source_id:
             raise NotFound(f"nothing is expected of source {source_id} with this token")
         assignment = caller.assignment
-        return runner_pb2.GetAssignmentResponse(assignment=convert.assignment_to_proto(assignment))
+        return runner_pb2.GetAssignmentResponse(assignment=plans.assignment_to_proto(assignment))
 
     @stream
     async def PublishEvents(  # noqa: N802
@@ -124,8 +124,8 @@ class Relay:
             reading.cancel()
             source.leave(inbox)
 
-    def _source(self, source_id: SourceId, spool: Spool) -> Source:
-        source = Source(source_id, self._broker, spool)
+    def _source(self, source_id: SourceId, scenario: str, spool: Spool) -> Source:
+        source = Source(source_id, scenario, self._broker, spool)
         self._sources.add(source)
         return source
 

@@ -49,14 +49,19 @@ class Inbox:
 class Source:
     """See the module."""
 
-    def __init__(self, source_id: SourceId, broker: RawRunnerServiceStub, spool: Spool) -> None:
+    def __init__(
+        self, source_id: SourceId, scenario: str, broker: RawRunnerServiceStub, spool: Spool
+    ) -> None:
         self.source_id = source_id
+        self.heard_s = time.monotonic()
+        """When its runner last said something."""
         self._message = convert.source_to_proto(source_id)
         self._spool = spool
         self._backlog = Backlog()
         self._uplink = Uplink(
             broker,
             self._message,
+            scenario,
             self._backlog,
             spool,
             answered=self._answered,
@@ -67,6 +72,8 @@ class Source:
         """The highest that the runner has opened with."""
         self._stop: bytes | None = None
         """The order to stop, for streams that open later."""
+        self._types_refused: bytes | None = None
+        """What the broker has said of the types, if it does not have them."""
         self._over = False
         """The broker wants nothing more of it."""
         self._unwanted = False
@@ -121,6 +128,7 @@ class Source:
         Raises:
             InvalidRequest: it is about another source, or about none.
         """
+        self.heard_s = time.monotonic()
         try:
             request = runner_pb2.PublishEventsRequest.FromString(raw)
         except DecodeError:
@@ -138,6 +146,11 @@ class Source:
         """A stream ended."""
         self._inboxes.discard(inbox)
         self._changed.set()
+
+    @property
+    def waits(self) -> bool:
+        """Whether its runner waits for a cycle to begin, and has nothing to say."""
+        return self._backlog.outbound.waits
 
     def owes(self, inbox: Inbox) -> bool:
         """Whether an answer is still to come on a stream."""
@@ -186,8 +199,21 @@ class Source:
         inbox.answers.put_nowait(self._say(opened=opened))
         if self._stop is not None:
             inbox.answers.put_nowait(self._stop)
+        if opening.types:
+            self._bring(inbox, opening.types)
         self._uplink.barrier = opening.capabilities.cycle_barrier
         self._uplink.begin()
+
+    def _bring(self, inbox: Inbox, types: bytes) -> None:
+        """Types came: the broker decides about them; what it has said of them is said again."""
+        if words := home.too_large(types):
+            refused = runner_pb2.TypesRefused(reason=home.TYPES_TOO_LARGE, message=words)
+            inbox.answers.put_nowait(self._say(types_refused=refused))
+        elif types != self._uplink.types:
+            self._types_refused = None
+            self._uplink.bring(types)
+        elif self._types_refused is not None:
+            inbox.answers.put_nowait(self._types_refused)
 
     async def _said(
         self, inbox: Inbox, raw: bytes, request: runner_pb2.PublishEventsRequest
@@ -260,6 +286,7 @@ class Source:
         if kind == "opened":
             backlog.advance(response.opened.committed_sequence)
             backlog.outbound.opened(backlog.committed, response.opened.limits)
+            self._types_refused = None  # it says so again, if that is so
         elif kind == "ack":
             backlog.advance(response.ack.committed_sequence)
         elif kind == "gap":
@@ -276,6 +303,8 @@ class Source:
             self._backlog.outbound.cycle_started(response.start_cycle.cycle)
         elif kind == "stop":
             self._stop = raw
+        elif kind == "types_refused":
+            self._types_refused = raw
         elif kind == "finished":
             self._backlog.finished()
             for inbox in self._inboxes:

@@ -38,6 +38,7 @@ class Uplink:
         self,
         broker: RawRunnerServiceStub,
         source: runner_pb2.SourceId,
+        scenario: str,
         backlog: Backlog,
         spool: Spool,
         *,
@@ -46,8 +47,11 @@ class Uplink:
     ) -> None:
         self.barrier = True
         """Whether the runner waits for the others before each cycle."""
+        self.types = b""
+        """The newest types of its own that the runner has brought."""
         self._broker = broker
         self._source = source
+        self._scenario = scenario
         self._backlog = backlog
         self._spool = spool
         self._answered = answered
@@ -70,6 +74,11 @@ class Uplink:
         self._wanted.clear()
         if self._call is not None:
             self._call.cancel()
+
+    def bring(self, types: bytes) -> None:
+        """The runner has brought types: they are handed on, on each stream."""
+        self.types = types
+        self._news.set()
 
     def poke(self) -> None:
         """There may be something to send."""
@@ -133,9 +142,12 @@ class Uplink:
                 await writing
 
     async def _write(self, call: grpc.aio.StreamStreamCall) -> None:
-        await call.write(open_request(self._source, self._epoch, barrier=self.barrier))
         outbound = self._backlog.outbound
+        brought: bytes | None = None
         while True:
+            if brought != self.types:  # a source may open again on the same stream
+                brought = self.types
+                await call.write(self._opening(brought))
             following = outbound.next()
             if following is None:
                 self._news.clear()
@@ -144,6 +156,15 @@ class Uplink:
             outbound.count_as_sent(following)
             if (words := await self._bytes(following)) is not None:
                 await call.write(words)
+
+    def _opening(self, types: bytes) -> bytes:
+        return open_request(
+            self._source,
+            self._epoch,
+            barrier=self.barrier,
+            scenario=self._scenario,
+            types=types,
+        )
 
     async def _bytes(self, following: Kept | Word) -> bytes | None:
         """What to send; None: there is nothing to send any more in this place."""

@@ -8,13 +8,14 @@ the ledger sees to that.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Hashable
+from collections.abc import Collection, Hashable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from loadgrpc.broker.part import Key
 from loadgrpc.model import (
     ExceptionInfo,
     GeneratorFigures,
@@ -44,12 +45,12 @@ _MAX_COUNT: Final = 2**63 - 1
 NOW_NS: Final = 2_500_000_000
 """For so long a process that told it was saturated is taken to be: it tells once a second."""
 
-Key = TypeVar("Key", bound=Hashable)
+_Bounded = TypeVar("_Bounded", bound=Hashable)
 _Number = TypeVar("_Number", bound=np.integer[Any])
 
 
-_Series = tuple[str, str, int]
-"""Name, method and status of the hits of one series. Status 0: they had no answer."""
+_Series = tuple[str, str, str, int]
+"""Scenario, name, method and status of the hits of one series. Status 0: they had no answer."""
 _Group = tuple[_Series, bool, bool]
 """Hits that can be added together: of a series, answered or not, failed or not."""
 
@@ -75,8 +76,8 @@ class Span:
 
 
 @dataclass
-class AgentShare:
-    """What came from one agent."""
+class Share:
+    """What came from one agent for one scenario, or of several such."""
 
     runner_hits: Counter[str] = field(default_factory=Counter)
     """Hits, by runner."""
@@ -95,7 +96,7 @@ class AgentShare:
         return self.runner_hits.total()
 
     def iterations(self) -> IterationFigures:
-        """Iterations of this agent.
+        """Iterations that came.
 
         Rows tell starts, outcomes and stops apart: an iteration that stopped without an
         outcome was interrupted, and no more can have ended than have started.
@@ -114,12 +115,23 @@ class AgentShare:
             interrupted=interrupted,
         )
 
+    def merge(self, other: Share) -> None:
+        """Adds another share."""
+        self.runner_hits.update(other.runner_hits)
+        self.starts += other.starts
+        self.stops += other.stops
+        self.outcomes.update(other.outcomes)
+        if other.span.first_ns is not None and other.span.last_ns is not None:
+            self.span.add(other.span.first_ns, other.span.last_ns)
+        self.active_users.update(other.active_users)
+        self.generator.merge(other.generator)
+
 
 class Aggregate:
-    """The figures of a run."""
+    """The figures of a run. Shares are found by agent and scenario."""
 
     def __init__(self) -> None:
-        self.agents: dict[str, AgentShare] = {}
+        self._shares: dict[Key, Share] = {}
         self.counters: Counter[str] = Counter()
         self._series: dict[_Series, HitStats] = {}
         self._hit_errors: Counter[HitLabel] = Counter()
@@ -128,11 +140,12 @@ class Aggregate:
         self._saturated_ns: int | None = None
         """When a process last told that it was saturated (wall clock of the arrival)."""
 
-    def add(self, agent_id: str, runner_id: str, events: Decoded, *, arrival_ns: int) -> None:
+    def add(self, key: Key, runner_id: str, events: Decoded, *, arrival_ns: int) -> None:
         """Adds the valid events of a batch, which arrived at `arrival_ns` (wall clock)."""
-        share = self.agents.setdefault(agent_id, AgentShare())
+        share = self._shares.setdefault(key, Share())
+        agent_id, scenario = key
         if blocks := [hits for hits in events.hits if len(hits.label)]:
-            self._add_hits(share, blocks)
+            self._add_hits(share, scenario, blocks)
         for iterations in events.iterations:
             self._add_iterations(share, iterations)
         share.runner_hits[runner_id] += events.hit_count
@@ -145,32 +158,47 @@ class Aggregate:
         if events.first_ns is not None and events.last_ns is not None:
             share.span.add(events.first_ns, events.last_ns)
         for name, increment in events.counters:
-            key = _bounded(self.counters, name, OTHER, MAX_COUNTERS)
-            total = self.counters[key] + increment
-            self.counters[key] = max(-_MAX_COUNT, min(_MAX_COUNT, total))  # they stop there
+            counter = _bounded(self.counters, name, OTHER, MAX_COUNTERS)
+            total = self.counters[counter] + increment
+            self.counters[counter] = max(-_MAX_COUNT, min(_MAX_COUNT, total))  # they stop there
         if events.active_users is not None:
             share.active_users[runner_id] = events.active_users
         for state, end_ns in events.generator:
             if share.generator.add((agent_id, runner_id, state.process), state, end_ns):
                 self._saturated_ns = arrival_ns
 
-    def hits_of(self, agent_id: str, runner_id: str) -> int:
+    def hits_of(self, key: Key, runner_id: str) -> int:
         """Hits of a runner."""
-        share = self.agents.get(agent_id)
+        share = self._shares.get(key)
         return share.runner_hits[runner_id] if share else 0
 
-    def ended(self, agent_id: str) -> None:
-        """An agent's part is over: none of its users lives any more."""
-        if agent_id in self.agents:
-            self.agents[agent_id].active_users.clear()
+    def of_parts(self, keys: Iterable[Key]) -> Share:
+        """What came for some parts together."""
+        shares = [self._shares[key] for key in keys if key in self._shares]
+        if len(shares) == 1:
+            return shares[0]
+        total = Share()
+        for share in shares:
+            total.merge(share)
+        return total
 
-    def _add_hits(self, share: AgentShare, blocks: list[Hits]) -> None:
+    def ended(self, key: Key) -> None:
+        """A part is over: none of its users lives any more."""
+        if key in self._shares:
+            self._shares[key].active_users.clear()
+
+    def runner_ended(self, key: Key, runner_id: str) -> None:
+        """A runner has ended, and with it its users."""
+        if key in self._shares:
+            self._shares[key].active_users.pop(runner_id, None)
+
+    def _add_hits(self, share: Share, scenario: str, blocks: list[Hits]) -> None:
         """Adds the hits of a batch, all those of a group together, whatever block they are in.
 
         So the work is that of its hits and its groups, not of its blocks and its labels.
         """
         groups: dict[_Group, int] = {}
-        group = _joined([self._groups_of(block, groups) for block in blocks])
+        group = _joined([self._groups_of(scenario, block, groups) for block in blocks])
         start_ns = _joined([block.start_ns for block in blocks])
         elapsed_ns = _joined([block.elapsed_ns for block in blocks])
         share.span.add(int(start_ns.min()), int((start_ns + elapsed_ns).max()))
@@ -197,7 +225,9 @@ class Aggregate:
                 bytes_received=received[at],
             )
 
-    def _groups_of(self, block: Hits, groups: dict[_Group, int]) -> NDArray[np.int16]:
+    def _groups_of(
+        self, scenario: str, block: Hits, groups: dict[_Group, int]
+    ) -> NDArray[np.int16]:
         """The number of the group of each hit of a block; `groups` grows by those that are new."""
         counts = np.bincount(block.label, minlength=len(block.labels)).tolist()
         numbers = [0] * len(counts)
@@ -205,7 +235,7 @@ class Aggregate:
             if not count:
                 continue
             answered = label.answered
-            group = (self._series_of(label), answered, label.failed)
+            group = (self._series_of(scenario, label), answered, label.failed)
             numbers[at] = groups.setdefault(group, len(groups))
             if not answered:
                 other = label._replace(name=OTHER, method="", status=0, error_message="")
@@ -213,19 +243,19 @@ class Aggregate:
         # 16 bits are enough: there are fewer groups than MAX_SERIES * 5.
         return np.array(numbers, np.int16)[block.label]
 
-    def _series_of(self, label: HitLabel) -> _Series:
+    def _series_of(self, scenario: str, label: HitLabel) -> _Series:
         """The series that hits of a label are counted in, which there is from now on."""
         status = label.status if label.answered else 0
-        series = (label.name, label.method, status)
+        series = (scenario, label.name, label.method, status)
         if series not in self._series and len(self._series) >= MAX_SERIES:
-            other = (OTHER, "", status)
+            other = (scenario, OTHER, "", status)
             most = MAX_SERIES + MAX_OTHER_STATUSES
-            series = _bounded(self._series, other, (OTHER, "", 0), most)
+            series = _bounded(self._series, other, (scenario, OTHER, "", 0), most)
         if series not in self._series:
             self._series[series] = HitStats()
         return series
 
-    def _add_iterations(self, share: AgentShare, iterations: Iterations) -> None:
+    def _add_iterations(self, share: Share, iterations: Iterations) -> None:
         if not len(iterations.label):
             return
         start_ns = iterations.start_ns
@@ -252,12 +282,16 @@ class Aggregate:
         Each agent's clock is its own, but agents enter the first cycle together: the longest
         span is the run's.
         """
-        return max((share.span.duration_ns for share in self.agents.values()), default=0)
+        spans: dict[str, Span] = {}
+        for (agent_id, _), share in self._shares.items():
+            if share.span.first_ns is not None and share.span.last_ns is not None:
+                spans.setdefault(agent_id, Span()).add(share.span.first_ns, share.span.last_ns)
+        return max((span.duration_ns for span in spans.values()), default=0)
 
     @property
     def active_users(self) -> int:
         """Virtual users alive, as their runners last said."""
-        return sum(sum(share.active_users.values()) for share in self.agents.values())
+        return sum(sum(share.active_users.values()) for share in self._shares.values())
 
     def rate(self, now_ns: int, since_ns: int | None) -> float:
         """Hits a second that arrived over the last five whole seconds of the wall clock."""
@@ -271,20 +305,25 @@ class Aggregate:
     def generator(self) -> GeneratorFigures | None:
         """How all processes kept up; None: none of them told."""
         total = GeneratorStats()
-        for share in self.agents.values():
+        for share in self._shares.values():
             total.merge(share.generator)
         return total.figures()
 
-    def hits(self) -> HitStats:
-        """All hits together."""
+    def hits(self, scenario: str | None = None) -> HitStats:
+        """All hits together, or those of a scenario."""
         total = HitStats()
-        for stats in self._series.values():
-            total.merge(stats)
+        for (of_scenario, *_), stats in self._series.items():
+            if scenario in (None, of_scenario):
+                total.merge(stats)
         return total
 
-    def iterations(self) -> IterationFigures:
-        """All iterations together."""
-        parts = [share.iterations() for share in self.agents.values()]
+    def iterations(self, scenario: str | None = None) -> IterationFigures:
+        """All iterations together, or those of a scenario."""
+        parts = [
+            share.iterations()
+            for (_, of_scenario), share in self._shares.items()
+            if scenario in (None, of_scenario)
+        ]
         return IterationFigures(
             started=sum(part.started for part in parts),
             success=sum(part.success for part in parts),
@@ -293,28 +332,29 @@ class Aggregate:
             interrupted=sum(part.interrupted for part in parts),
         )
 
-    def figures(self, duration_ns: int) -> HitFigures:
-        """Figures of all hits together, with the rate over a duration."""
-        return self.hits().figures(duration_ns)
+    def figures(self, duration_ns: int, scenario: str | None = None) -> HitFigures:
+        """Figures of all hits together, or those of a scenario, with the rate over a duration."""
+        return self.hits(scenario).figures(duration_ns)
 
     def names(self, duration_ns: int) -> list[NameFigures]:
-        """Figures by name and method, sorted."""
-        merged: dict[tuple[str, str], HitStats] = {}
-        statuses: dict[tuple[str, str], dict[int, int]] = {}
-        for (name, method, status), stats in sorted(self._series.items()):
-            key = (name, method)
+        """Figures by scenario, name and method, sorted."""
+        merged: dict[tuple[str, str, str], HitStats] = {}
+        statuses: dict[tuple[str, str, str], dict[int, int]] = {}
+        for (scenario, name, method, status), stats in sorted(self._series.items()):
+            key = (scenario, name, method)
             merged.setdefault(key, HitStats()).merge(stats)
             by_status = statuses.setdefault(key, {})
             if status:
                 by_status[status] = by_status.get(status, 0) + stats.count
         return [
             NameFigures(
+                scenario=scenario,
                 name=name,
                 method=method,
                 hits=stats.figures(duration_ns),
-                statuses=statuses[name, method],
+                statuses=statuses[scenario, name, method],
             )
-            for (name, method), stats in merged.items()
+            for (scenario, name, method), stats in merged.items()
         ]
 
     def raised(self, outcome: TestOutcome) -> list[IterationErrorGroup]:
@@ -350,7 +390,7 @@ def _joined(columns: list[NDArray[_Number]]) -> NDArray[_Number]:
     return columns[0] if len(columns) == 1 else np.concatenate(columns)
 
 
-def _bounded(known: Collection[Key], key: Key, other: Key, limit: int) -> Key:
+def _bounded(known: Collection[_Bounded], key: _Bounded, other: _Bounded, limit: int) -> _Bounded:
     """`key`, or `other` when it is new and `known` is full."""
     return key if key in known or len(known) < limit else other
 

@@ -79,6 +79,14 @@ class TooLarge:
     batch_bytes: int
 
 
+@dataclass(frozen=True)
+class TypesRefused:
+    """The types that came with `open` are not had; `reason` as in runner.proto."""
+
+    reason: str
+    message: str
+
+
 Answer = (
     Opened
     | Acked
@@ -90,4 +98,5 @@ Answer = (
     | StopUsers
     | Refused
     | TooLarge
+    | TypesRefused
 )

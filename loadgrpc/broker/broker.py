@@ -24,10 +24,21 @@ from typing import Any, Final, TypeVar
 
 from loadgrpc import __version__, model
 from loadgrpc.broker import answers, resume
+from loadgrpc.broker.inbox import Inbox, Source
 from loadgrpc.broker.ledger import Ledger, Lost
+from loadgrpc.broker.listing import Listed, Wanted, listed
+from loadgrpc.broker.orders import (
+    AgentLink,
+    ExitNoted,
+    StartProcesses,
+    StartRunners,
+    StopRunners,
+)
+from loadgrpc.broker.own_types import OwnTypes
+from loadgrpc.broker.part import Part
 from loadgrpc.broker.roster import Registration, Roster
-from loadgrpc.broker.run import ActiveRun, Inbox, Part, Source, stop_reason
-from loadgrpc.broker.split import assignments
+from loadgrpc.broker.run import ActiveRun, stop_reason
+from loadgrpc.broker.split import launches
 from loadgrpc.broker.state import RunEvent, history
 from loadgrpc.clock import Clock
 from loadgrpc.errors import (
@@ -52,7 +63,7 @@ from loadgrpc.model import (
     StopMode,
     Summary,
 )
-from loadgrpc.protocol import columns, convert, home
+from loadgrpc.protocol import columns, convert, home, plans
 from loadgrpc.protocol.home import Accept, Duplicate, OutOfOrder
 from loadgrpc.protocol.produced import Produced
 from loadgrpc.store import RunRecord, SourceProgress, Store, StoredBatch, StoreError
@@ -69,49 +80,6 @@ GOING_AWAY: Final = "the broker is going away"
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class StartRunner:
-    """Order to an agent: start a runner."""
-
-    assignment: model.Assignment
-
-
-@dataclass(frozen=True)
-class StopRunner:
-    """Order to an agent: stop the runner of a run."""
-
-    run_id: str
-    mode: StopMode
-    stop_timeout_s: float
-
-
-@dataclass(frozen=True)
-class Heard:
-    """No order: the agent's heartbeat was heard."""
-
-
-HEARD: Final = Heard()
-
-
-@dataclass(frozen=True)
-class ExitNoted:
-    """No order: the end of a runner was heard, and will not be forgotten."""
-
-    run_id: str
-    runner_id: str
-
-
-Order = StartRunner | StopRunner | ExitNoted | Heard
-
-
-class AgentLink:
-    """The way to one connected agent; `orders` is read by the servicer."""
-
-    def __init__(self, agent_id: str) -> None:
-        self.agent_id = agent_id
-        self.orders: asyncio.Queue[Order | Exception | None] = asyncio.Queue()
 
 
 @dataclass(frozen=True)
@@ -143,6 +111,7 @@ class Broker:
         keep_batches: bool = True,
     ) -> None:
         self.roster = Roster(lease_s=lease_s)
+        self.types = OwnTypes(store)
         self._store = store
         self._clock = clock
         self._store_name = store_name
@@ -162,6 +131,7 @@ class Broker:
 
     async def start(self) -> None:
         """Goes on with the runs that a broker before this one left unfinished."""
+        await self.types.recall()
         for record in await self._store.unfinished_runs():
             await self._resume(record)
         self._ticker = asyncio.create_task(self._tick())
@@ -225,8 +195,8 @@ class Broker:
                 agent_ids=agent_ids,
             ),
             [
-                Part(assignment, self.roster[assignment.agent_id].registration.hostname)
-                for assignment in assignments(plan, run_id, agent_ids)
+                Part(launch, self.roster[launch.assignment.agent_id].registration.hostname)
+                for launch in launches(plan, run_id, agent_ids)
             ],
             request_id=request_id,
         )
@@ -238,12 +208,12 @@ class Broker:
         except StoreError as error:
             self._forget(run)
             raise Unavailable(f"the run could not be stored: {error}") from error
-        _log.info("run %s of %s on %s", run_id, plan.test, ", ".join(agent_ids))
-        for agent_id, part in run.parts.items():
+        _log.info("run %s of %s on %s", run_id, plan.title, ", ".join(agent_ids))
+        for part in run.parts.values():
             if part.state.final:
                 continue  # it was lost while the run was stored
-            if agent_id in self._links:
-                self._links[agent_id].orders.put_nowait(StartRunner(part.assignment))
+            if part.agent_id in self._links:
+                self._links[part.agent_id].orders.put_nowait(StartRunners(part.launch))
             else:
                 self._lose(run, part, "it left before its part began", self._clock.wall_ns())
         self._follow_up(run)
@@ -350,13 +320,17 @@ class Broker:
             )
         if not await self._store.delete_run(run_id):
             raise _no_run(run_id)
+        self.types.drop(run_id)
 
     async def purge_runs(self, older_than_s: float) -> list[str]:
         """Deletes the runs that ended longer ago than this; their ids, the oldest first."""
         ended_before_ns = max(self._clock.wall_ns() - round(older_than_s * 1e9), 0)
-        return await self._store.purge_runs(
-            ended_before_ns=ended_before_ns if older_than_s else None
-        )
+        purging = self._store.purge_runs(ended_before_ns=ended_before_ns if older_than_s else None)
+        purged = []
+        async for run_id in purging:
+            self.types.drop(run_id)
+            purged.append(run_id)
+        return purged
 
     async def get_summary(self, run_id: str) -> Summary:
         """The result of a run, or its figures so far.
@@ -370,6 +344,17 @@ class Broker:
         if record.summary is None:
             raise NotFound(f"run {run_id} has no summary")
         return convert.summary_from_proto(run_pb2.RunSummary.FromString(record.summary))
+
+    async def list_events(self, wanted: Wanted) -> AsyncIterator[Listed]:
+        """The stored events of a run.
+
+        Raises:
+            NotFound: no such run.
+            EventsGone: it had some, and none is kept.
+        """
+        await self.get_run(wanted.run_id)
+        async for event in listed(self._store, wanted):
+            yield event
 
     def agents(self) -> list[model.Agent]:
         """The agents that the broker knows, by id."""
@@ -402,22 +387,28 @@ class Broker:
         _log.info("agent %s connected from %s", agent_id, registration.hostname)
         for run_id in registration.run_ids:
             if run_id != member.run_id:
-                link.orders.put_nowait(StopRunner(run_id, StopMode.KILL, 0.0))
+                link.orders.put_nowait(StopRunners(run_id, StopMode.KILL, 0.0))
         run = self._runs.get(member.run_id)
         if run is not None and member.run_id not in registration.run_ids:
-            part = run.parts[agent_id]
-            if part.unsure:
-                part.hostname = registration.hostname
-                link.orders.put_nowait(StartRunner(part.assignment))
-            else:
-                # The message of its end may have been lost with the stream before this one.
-                status = 0 if part.delivered else 1
-                why = "the agent was started anew"
-                self._end_part(agent_id, member.run_id, status, why, last_heard_ns)
-            part.unsure = False
+            for part in run.of_agent(agent_id):
+                if part.unsure:
+                    part.hostname = registration.hostname
+                    link.orders.put_nowait(StartRunners(part.launch))
+                else:
+                    self._end_untold(run, part, last_heard_ns)
+                part.unsure = False
         elif run is not None and run.stopping is not None:
             link.orders.put_nowait(self._stop_order(run, run.stopping))
         return link
+
+    def _end_untold(self, run: ActiveRun, part: Part, last_heard_ns: int) -> None:
+        """An agent knows nothing of a part that it had: it was started anew.
+
+        The message of its end may have been lost with the stream before this one.
+        """
+        if not part.delivered:
+            part.runner_ended("", 1, "the agent was started anew", None)
+        self._end_part(run, part, last_heard_ns)
 
     def heard_from_agent(self, agent_id: str) -> None:
         """An agent gave a sign of life."""
@@ -434,6 +425,20 @@ class Broker:
             self.roster.disconnected(link.agent_id)
             _log.warning("agent %s is unreachable: its stream ended", link.agent_id)
 
+    def agent_ready(self, agent_id: str, run_id: str, scenario: str, cycle: int) -> None:
+        """An agent is ready to start the processes of a cycle."""
+        run = self._runs.get(run_id)
+        part = run.parts.get((agent_id, scenario)) if run else None
+        if run is None or part is None or part.state.final:
+            return
+        part.agent_ready_for = max(part.agent_ready_for, cycle)
+        if part.state is AssignmentState.STARTING:
+            part.state = AssignmentState.RUNNING
+        if cycle <= run.cycle and agent_id in self._links:  # it missed the order
+            order = StartProcesses(run_id, scenario, cycle)
+            self._links[agent_id].orders.put_nowait(order)
+        self._follow_up(run)
+
     def runner_exited(
         self,
         agent_id: str,
@@ -442,38 +447,51 @@ class Broker:
         exit_status: int,
         words: str,
         *,
+        scenario: str = "",
+        last: bool = True,
         produced: Produced | None = None,
     ) -> None:
         """The process of an agent's runner ended, or could not be started.
 
         Everything that it had sent was delivered before; of what it had `produced` the
-        rest is lost. None: it does not count.
+        rest is lost. None: it does not count. `last`: no other runner of the scenario lives
+        or will; without a `runner_id` that is all.
         """
-        part = self._runs[run_id].parts.get(agent_id) if run_id in self._runs else None
-        if part is not None and part.produced is None:
-            part.produced = produced
-        self._end_part(agent_id, run_id, exit_status, words, self._clock.wall_ns())
-        self._in_background(self._note_exit(agent_id, run_id, runner_id))
-
-    def _end_part(
-        self, agent_id: str, run_id: str, exit_status: int, words: str, end_time_ns: int
-    ) -> None:
-        self.roster.release(agent_id, run_id)
         run = self._runs.get(run_id)
-        part = run.parts.get(agent_id) if run else None
+        part = run.parts.get((agent_id, scenario)) if run else None
         if run is not None and part is not None and not part.state.final:
-            part.end(exit_status, words, end_time_ns)
-            run.aggregate.ended(agent_id)
-            if part.state is AssignmentState.LOST:
-                _log.warning("run %s lost agent %s: %s", run_id, agent_id, part.reason)
-            self._follow_up(run)
+            if runner_id or exit_status:
+                part.runner_ended(runner_id, exit_status, words, produced)
+                run.aggregate.runner_ended(part.key, runner_id)
+            if last:
+                self._end_part(run, part, self._clock.wall_ns())
+        elif run is None:
+            self.roster.release(agent_id, run_id)
+        self._in_background(self._note_exit(agent_id, ExitNoted(run_id, scenario, runner_id)))
 
-    async def _note_exit(self, agent_id: str, run_id: str, runner_id: str) -> None:
+    def _end_part(self, run: ActiveRun, part: Part, end_time_ns: int) -> None:
+        """A part of a run is over."""
+        if part.state.final:
+            return
+        part.end(end_time_ns)
+        run.aggregate.ended(part.key)
+        if part.state is AssignmentState.LOST:
+            _log.warning("run %s lost agent %s: %s", run.run.run_id, part.agent_id, part.reason)
+        if all(each.state.final for each in run.of_agent(part.agent_id)):
+            self.roster.release(part.agent_id, run.run.run_id)
+        self._follow_up(run)
+
+    async def _note_exit(self, agent_id: str, noted: ExitNoted) -> None:
         """Tells an agent that the end of its runner is stored."""
-        if run_id in self._runs:
-            await self._save(self._runs[run_id], patient=True)
+        run = self._runs.get(noted.run_id)
+        if run is not None and not run.run.state.final:
+            await self._save(run, patient=True)
+        elif run is not None and run.closing is not None:
+            await asyncio.wait({run.closing})
+            if noted.run_id in self._runs:  # it could not be stored, and will be tried again
+                await self._save(run, patient=True)
         if agent_id in self._links:
-            self._links[agent_id].orders.put_nowait(ExitNoted(run_id, runner_id))
+            self._links[agent_id].orders.put_nowait(noted)
 
     def _remove_agent(self, agent_id: str, reason: str) -> None:
         run_id = self.roster[agent_id].run_id if agent_id in self.roster else ""
@@ -484,8 +502,10 @@ class Broker:
             link.orders.put_nowait(Unavailable(f"the agent is not known any more: {reason}"))
         _log.info("agent %s is gone: %s", agent_id, reason)
         run = self._runs.get(run_id)
-        if run is not None and not run.parts[agent_id].state.final:
-            self._lose(run, run.parts[agent_id], reason, last_heard_ns)
+        if run is not None:
+            for part in run.of_agent(agent_id):
+                if not part.state.final:
+                    self._lose(run, part, reason, last_heard_ns)
             self._follow_up(run)
 
     def _last_heard_ns(self, agent_id: str) -> int:
@@ -497,25 +517,26 @@ class Broker:
 
     # What sources say
 
-    def assignment(self, source_id: SourceId) -> model.Assignment:
+    def assignment(self, source_id: SourceId, scenario: str = "") -> model.Assignment:
         """What a source is to do.
 
         Raises:
-            NotFound: its run is over, or its agent has no part in it.
+            NotFound: its run is over, or its agent has no part in its scenario.
         """
         run = self._runs.get(source_id.run_id)
-        part = run.parts.get(source_id.agent_id) if run else None
+        part = run.parts.get((source_id.agent_id, scenario)) if run else None
         if part is None:
-            raise NotFound(f"nothing is expected of source {source_id}")
+            where = f" in scenario {scenario!r}" if scenario else ""
+            raise NotFound(f"nothing is expected of source {source_id}{where}")
         return part.assignment
 
     async def open_source(
-        self, inbox: Inbox, source_id: SourceId, *, epoch: int, barrier: bool
+        self, inbox: Inbox, source_id: SourceId, *, epoch: int, barrier: bool, scenario: str = ""
     ) -> None:
         """A source opened on a stream; answers Opened, or RunClosed.
 
         Raises:
-            NotFound: no such run, or the agent has no part in it.
+            NotFound: no such run, or the agent has no part in its scenario.
             Superseded: the source is open with a higher epoch.
         """
         run = self._runs.get(source_id.run_id)
@@ -524,10 +545,11 @@ class Broker:
             inbox.closed.add(source_id)
             inbox.put(source_id, answers.RunClosed())
             return
-        part = run.parts.get(source_id.agent_id)
+        part = run.parts.get((source_id.agent_id, scenario))
         if part is None:
-            raise NotFound(f"agent {source_id.agent_id} has no part in run {source_id.run_id}")
-        source = part.sources.get(source_id) or Source(source_id)
+            where = f"run {source_id.run_id}" + (f", scenario {scenario!r}" if scenario else "")
+            raise NotFound(f"agent {source_id.agent_id} has no part in {where}")
+        source = part.sources.get(source_id) or Source(source_id, scenario)
         async with source.lock:
             await source.settle()  # what is being stored for an older stream counts as stored
             if part.state.final:
@@ -536,12 +558,27 @@ class Broker:
                 return
             self._take_over(source, inbox, epoch)
             source.barrier = barrier
-            part.sources[source_id] = source
+            run.add_source(part, source)
         if part.state is AssignmentState.STARTING and not barrier:
             part.state = AssignmentState.RUNNING
         if run.stopping is not None:
             inbox.put(source_id, answers.StopUsers(run.run.plan.stop_timeout_s))
         self._follow_up(run)
+
+    async def bring_types(self, inbox: Inbox, source_id: SourceId, types: bytes) -> None:
+        """A source that has opened brought types of its own; answers TypesRefused, or nothing.
+
+        Raises:
+            Unavailable: the store failed.
+        """
+        if source_id not in inbox.sources:
+            return
+        try:
+            refused = await self._to_its_end(self.types.bring(source_id.run_id, types))
+        except StoreError as error:
+            raise _unavailable(source_id, error) from error
+        if refused is not None:
+            inbox.put(source_id, refused)
 
     def _take_over(self, source: Source, inbox: Inbox, epoch: int) -> None:
         """Lets a stream speak for a source, and ends those with a lower epoch."""
@@ -609,7 +646,7 @@ class Broker:
                     arrival_ns=arrival_ns,
                 )
                 ledger = source.ledger.copy()
-                progress = _progress_of(source_id, ledger)
+                progress = _progress_of(source, ledger)
                 if self._keep_batches:
                     written: asyncio.Future[Any] = await self._store.append(stored, progress)
                 else:
@@ -638,9 +675,9 @@ class Broker:
             inbox.end(_unavailable(source.source_id, error))
             return
         source.stored = arrived.ledger
-        events, arrival_ns = arrived.events, batch.arrival_ns
-        agent_id, runner_id = batch.source.agent_id, batch.source.runner_id
-        arrived.run.aggregate.add(agent_id, runner_id, events, arrival_ns=arrival_ns)
+        events, arrival_ns, run = arrived.events, batch.arrival_ns, arrived.run
+        key, runner_id = run.part_of(batch.source).key, batch.source.runner_id
+        run.aggregate.add(key, runner_id, events, arrival_ns=arrival_ns)
         if events.rejected:
             violations = tuple(events.violations)
             rejected = answers.Rejected(batch.first_sequence, events.rejected, violations)
@@ -703,7 +740,7 @@ class Broker:
         if cycle == 0:
             raise InvalidRequest([Violation("ready.cycle", "must be from 1")])
         run = self._runs[source_id.run_id]
-        part = run.parts[source_id.agent_id]
+        part = run.part_of(source_id)
         source.ready_for = max(source.ready_for, cycle)
         if part.state is AssignmentState.STARTING:
             part.state = AssignmentState.RUNNING
@@ -751,11 +788,17 @@ class Broker:
                 if hits is not None:
                     await self._compare(run, source, hits)
                 await self._commit(source)
-        if load_error is not None and run.parts[source_id.agent_id].load_error is None:
-            run.parts[source_id.agent_id].load_error = load_error
-            _log.info("%s could not be loaded: %s", run.run.plan.test, load_error.message)
+        part = run.part_of(source_id)
+        if load_error is not None and part.load_error is None:
+            part.load_error = load_error
+            _log.info("%s could not be loaded: %s", part.assignment.test, load_error.message)
             self._stop_parts(run, StopMode.GRACEFUL)
             await self._save(run, patient=True)
+        if part.launch.by_hand and part.delivered:
+            self._end_part(run, part, self._clock.wall_ns())
+            if part.agent_id in self._links:
+                order = StopRunners(source_id.run_id, StopMode.GRACEFUL, 0.0)
+                self._links[part.agent_id].orders.put_nowait(order)
         inbox.put(
             source_id,
             answers.Finished(
@@ -768,8 +811,8 @@ class Broker:
     async def _compare(self, run: ActiveRun, source: Source, hits: int) -> None:
         """Compares the hits of a source with those it says it made; keeps what differs."""
         source_id = source.source_id
-        part = run.parts[source_id.agent_id]
-        counted = run.aggregate.hits_of(source_id.agent_id, source_id.runner_id)
+        part = run.part_of(source_id)
+        counted = run.aggregate.hits_of(part.key, source_id.runner_id)
         if words := part.compare(source, counted=counted, produced=hits):
             _log.warning("run %s: %s", source_id.run_id, words)
             await self._save(run, patient=True)
@@ -789,7 +832,7 @@ class Broker:
         if source is None and source_id not in inbox.closed:
             raise NotFound(f"source {source_id} is not open on this stream")
         run = self._runs.get(source_id.run_id)
-        if source is None or run is None or run.parts[source_id.agent_id].state.final:
+        if source is None or run is None or run.part_of(source_id).state.final:
             inbox.put(source_id, answers.RunClosed())
             return None
         return source
@@ -814,7 +857,7 @@ class Broker:
     async def _commit(self, source: Source) -> None:
         """Stores a source's ledger; held by the source's lock."""
         ledger = source.ledger.copy()
-        progress = _progress_of(source.source_id, ledger)
+        progress = _progress_of(source, ledger)
         try:
             await self._store.save_source(progress, after=source.stored.received)
         except StoreError as error:
@@ -831,7 +874,7 @@ class Broker:
             self._in_background(self._start_cycle(run))
         if run.ending is not None and not run.run.state.final:
             self._change(run, run.ending)
-            self._in_background(self._close_run(run))
+            run.closing = self._in_background(self._close_run(run))
 
     async def _start_cycle(self, run: ActiveRun) -> None:
         """Tells everybody that the cycle begins, when that is stored."""
@@ -842,6 +885,9 @@ class Broker:
             for source in part.sources.values():
                 if source.barrier:
                     source.answer(answers.StartCycle(run.cycle))
+            if part.launch.one_user_each and part.agent_id in self._links:
+                order = StartProcesses(run.run.run_id, part.assignment.scenario, run.cycle)
+                self._links[part.agent_id].orders.put_nowait(order)
 
     def _change(self, run: ActiveRun, event: RunEvent, *, reason: str = "") -> None:
         """Lets an event happen to a run; that is announced when it is stored."""
@@ -855,7 +901,7 @@ class Broker:
         for source in run.sources():
             async with source.lock:
                 await source.settle()  # what is being stored has arrived in time
-        for agent_id in run.parts:
+        for agent_id in run.run.agent_ids:
             self.roster.release(agent_id, run.run.run_id)
         try:
             await self._store_result(run)
@@ -880,8 +926,8 @@ class Broker:
     def _lose(self, run: ActiveRun, part: Part, reason: str, last_heard_ns: int) -> None:
         """A part of a run is lost with its agent, which was last heard from at that moment."""
         part.lose(reason, last_heard_ns)
-        run.aggregate.ended(_agent_of(part))
-        _log.warning("run %s lost agent %s: %s", run.run.run_id, _agent_of(part), reason)
+        run.aggregate.ended(part.key)
+        _log.warning("run %s lost agent %s: %s", run.run.run_id, part.agent_id, reason)
         self._in_background(self._save(run, patient=True))
 
     def _stop_parts(self, run: ActiveRun, mode: StopMode) -> None:
@@ -890,15 +936,16 @@ class Broker:
         for part in run.live_parts():
             for source in part.sources.values():
                 source.answer(answers.StopUsers(run.run.plan.stop_timeout_s))
-            if _agent_of(part) in self._links:
-                self._links[_agent_of(part)].orders.put_nowait(self._stop_order(run, mode))
+        for agent_id in {part.agent_id for part in run.live_parts()} & self._links.keys():
+            self._links[agent_id].orders.put_nowait(self._stop_order(run, mode))
 
-    def _stop_order(self, run: ActiveRun, mode: StopMode) -> StopRunner:
-        return StopRunner(run.run.run_id, mode, run.run.plan.stop_timeout_s)
+    def _stop_order(self, run: ActiveRun, mode: StopMode) -> StopRunners:
+        return StopRunners(run.run.run_id, mode, run.run.plan.stop_timeout_s)
 
     def _forget(self, run: ActiveRun) -> None:
         del self._runs[run.run.run_id]
-        for agent_id in run.parts:
+        self.types.retire(run.run.run_id)
+        for agent_id in run.run.agent_ids:
             self.roster.release(agent_id, run.run.run_id)
 
     async def _save(self, run: ActiveRun, *, patient: bool = False) -> None:
@@ -923,16 +970,16 @@ class Broker:
             message = runner_pb2.EventBatch.FromString(batch.payload)
             arrival_ns = batch.arrival_ns
             events = columns.decode(message, arrival_ns=arrival_ns, skip=batch.offset)
-            agent_id, runner_id = batch.source.agent_id, batch.source.runner_id
-            run.aggregate.add(agent_id, runner_id, events, arrival_ns=arrival_ns)
+            key = run.part_of(batch.source).key
+            run.aggregate.add(key, batch.source.runner_id, events, arrival_ns=arrival_ns)
         self._runs[record.run_id] = run
         now_ns = self._clock.monotonic_ns()
-        for agent_id, part in run.parts.items():
+        for part in run.parts.values():
             if part.state.final:
-                run.aggregate.ended(agent_id)
-            else:
-                self.roster.expect(agent_id, part.hostname, record.run_id, now_ns)
-        _log.info("run %s of %s goes on", record.run_id, run.run.plan.test)
+                run.aggregate.ended(part.key)
+        for part in run.live_parts():
+            self.roster.expect(part.agent_id, part.hostname, record.run_id, now_ns)
+        _log.info("run %s of %s goes on", record.run_id, run.run.plan.title)
         self._follow_up(run)
 
     async def _tick(self) -> None:
@@ -978,9 +1025,10 @@ def _unavailable(source_id: SourceId, error: StoreError) -> Unavailable:
     return Unavailable(f"the store failed: {error}")
 
 
-def _progress_of(source_id: SourceId, ledger: Ledger) -> SourceProgress:
+def _progress_of(source: Source, ledger: Ledger) -> SourceProgress:
     return SourceProgress(
-        source=source_id,
+        source=source.source_id,
+        scenario=source.scenario,
         committed_sequence=ledger.received,
         finished=ledger.finished,
         committed=ledger.committed,
@@ -991,10 +1039,6 @@ def _progress_of(source_id: SourceId, ledger: Ledger) -> SourceProgress:
     )
 
 
-def _agent_of(part: Part) -> str:
-    return part.assignment.agent_id
-
-
 def _record_of(active: ActiveRun) -> RunRecord:
     run = active.run
     summary = active.summary() if run.state.final else None
@@ -1003,7 +1047,7 @@ def _record_of(active: ActiveRun) -> RunRecord:
         request_id=active.request_id or None,
         state=run.state,
         reason=run.reason,
-        plan=convert.plan_to_proto(run.plan).SerializeToString(),
+        plan=plans.plan_to_proto(run.plan).SerializeToString(),
         create_time_ns=run.create_time_ns,
         start_time_ns=run.start_time_ns,
         end_time_ns=run.end_time_ns,
@@ -1018,7 +1062,7 @@ def _run_of(record: RunRecord) -> Run:
         run_id=record.run_id,
         state=record.state,
         reason=record.reason,
-        plan=convert.plan_from_proto(run_pb2.RunSpec.FromString(record.plan)),
+        plan=plans.plan_from_proto(run_pb2.RunSpec.FromString(record.plan)),
         create_time_ns=record.create_time_ns,
         start_time_ns=record.start_time_ns,
         end_time_ns=record.end_time_ns,

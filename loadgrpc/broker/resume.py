@@ -11,9 +11,11 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+from loadgrpc.broker.inbox import Source
 from loadgrpc.broker.ledger import Ledger, Lost
-from loadgrpc.broker.run import ActiveRun, Part, Source
-from loadgrpc.broker.split import assignments
+from loadgrpc.broker.part import Part
+from loadgrpc.broker.run import ActiveRun
+from loadgrpc.broker.split import launches
 from loadgrpc.model import AssignmentState, ExceptionInfo, Run, StopMode
 from loadgrpc.protocol.produced import Produced
 from loadgrpc.store import SourceProgress
@@ -26,18 +28,22 @@ def to_bytes(run: ActiveRun) -> bytes:
             "cycle": run.cycle,
             "cycle_start_time_ns": run.cycle_start_time_ns,
             "stopping": run.stopping.name if run.stopping else None,
-            "parts": {
-                agent_id: {
+            "parts": [
+                {
+                    "agent_id": part.agent_id,
+                    "scenario": part.assignment.scenario,
                     "hostname": part.hostname,
                     "state": part.state.name,
                     "reason": part.reason,
                     "load_error": asdict(part.load_error) if part.load_error else None,
+                    "ended": sorted(part.ended),
+                    "failed": part.failed,
                     "produced": part.produced,
                     "end_time_ns": part.end_time_ns,
                     "mismatches": part.mismatches,
                 }
-                for agent_id, part in run.parts.items()
-            },
+                for part in run.parts.values()
+            ],
         }
     ).encode()
 
@@ -46,36 +52,35 @@ def from_bytes(
     stored: Run, request_id: str, kept: bytes | None, sources: list[SourceProgress]
 ) -> ActiveRun:
     """A run as it was kept, without its figures."""
-    state: dict[str, Any] = json.loads(kept) if kept else {"parts": {}}
-    run = ActiveRun(
-        stored,
-        [
-            _part(Part(assignment, hostname=""), state["parts"].get(assignment.agent_id))
-            for assignment in assignments(stored.plan, stored.run_id, stored.agent_ids)
-        ],
-        request_id=request_id,
-    )
+    state: dict[str, Any] = json.loads(kept) if kept else {"parts": []}
+    states = {(each["agent_id"], each["scenario"]): each for each in state["parts"]}
+    parts = [Part(launch, "") for launch in launches(stored.plan, stored.run_id, stored.agent_ids)]
+    run = ActiveRun(stored, parts, request_id=request_id)
     if kept:
         run.cycle = state["cycle"]
         run.cycle_start_time_ns = state["cycle_start_time_ns"]
         run.stopping = StopMode[state["stopping"]] if state["stopping"] else None
+    for part in parts:
+        if part.key in states:
+            _set_state(part, states[part.key])
     for progress in sources:
-        run.parts[progress.source.agent_id].sources[progress.source] = _source(progress)
-    for part in run.parts.values():
+        part = run.parts[progress.source.agent_id, progress.scenario]
+        run.add_source(part, _source(progress))
+    for part in parts:
         part.unsure = part.state is AssignmentState.STARTING and not part.sources
     return run
 
 
-def _part(part: Part, kept: dict[str, Any] | None) -> Part:
-    if kept is not None:
-        part.hostname = kept["hostname"]
-        part.state = AssignmentState[kept["state"]]
-        part.reason = kept["reason"]
-        part.load_error = ExceptionInfo(**kept["load_error"]) if kept["load_error"] else None
-        part.produced = Produced(*kept["produced"]) if kept.get("produced") else None
-        part.end_time_ns = kept.get("end_time_ns")
-        part.mismatches = kept.get("mismatches", [])
-    return part
+def _set_state(part: Part, kept: dict[str, Any]) -> None:
+    part.hostname = kept["hostname"]
+    part.state = AssignmentState[kept["state"]]
+    part.reason = kept["reason"]
+    part.load_error = ExceptionInfo(**kept["load_error"]) if kept["load_error"] else None
+    part.ended = set(kept["ended"])
+    part.failed = kept["failed"]
+    part.produced = {runner_id: Produced(*both) for runner_id, both in kept["produced"].items()}
+    part.end_time_ns = kept["end_time_ns"]
+    part.mismatches = kept["mismatches"]
 
 
 def _source(progress: SourceProgress) -> Source:
@@ -87,4 +92,4 @@ def _source(progress: SourceProgress) -> Source:
         finished=progress.finished,
     )
     # Its streams ended with the broker before this one: any epoch is a new one.
-    return Source(progress.source, ledger=ledger, stored=ledger.copy())
+    return Source(progress.source, progress.scenario, ledger=ledger, stored=ledger.copy())

@@ -7,203 +7,30 @@ nobody. The broker tells it what happened, asks what follows, and carries that o
 from __future__ import annotations
 
 import asyncio
+import functools
+import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from loadgrpc import model, verdict
-from loadgrpc.broker.aggregate import AgentShare, Aggregate
-from loadgrpc.broker.answers import Acked, Answer, Refused
-from loadgrpc.broker.ledger import Ledger
+from loadgrpc.broker.aggregate import Aggregate
+from loadgrpc.broker.inbox import Inbox, Source
+from loadgrpc.broker.part import Key, Part
 from loadgrpc.broker.state import RunEvent, history, step
-from loadgrpc.errors import LoadgrpcError
-from loadgrpc.model import (
-    Assignment,
-    AssignmentState,
-    ExceptionInfo,
-    Loss,
-    RunState,
-    SourceId,
-    StopMode,
-    TestOutcome,
-)
-from loadgrpc.protocol.produced import Produced
+from loadgrpc.model import AssignmentState, RunState, SourceId, StopMode, TestOutcome
 
+_WEIGHTS = (
+    AssignmentState.FINISHED,
+    AssignmentState.FINISHED_UNVERIFIED,
+    AssignmentState.STARTING,
+    AssignmentState.RUNNING,
+    AssignmentState.LOAD_FAILED,
+    AssignmentState.LOST,
+)
+"""Which of the states of an agent's parts says most of it: the last one here."""
 MAX_LOAD_ERRORS = 20
 """Agents whose load error is in the summary; `state` tells of all of them."""
-UNKNOWN_LOSS = "what its runner had not delivered"
-
-
-class Inbox:
-    """The way back to the source on one stream; `answers` is read by the servicer."""
-
-    def __init__(self) -> None:
-        self.answers: asyncio.Queue[tuple[SourceId, Answer] | Exception | None] = asyncio.Queue()
-        self.sources: dict[SourceId, Source] = {}
-        """Sources that are open on this stream."""
-        self.closed: set[SourceId] = set()
-        """Sources that opened here when their run was over."""
-        self._acks: dict[SourceId, Acked] = {}
-        """The newest ack of each source that is queued."""
-
-    def put(self, source: SourceId, answer: Answer) -> None:
-        """Queues an answer; of the acks of a source only the newest is kept."""
-        if isinstance(answer, Acked):
-            queued = source in self._acks
-            self._acks[source] = answer
-            if queued:
-                return
-        self.answers.put_nowait((source, answer))
-
-    def newest(self, source: SourceId, answer: Answer) -> Answer:
-        """What to say when `answer` is taken from the queue."""
-        return self._acks.pop(source, answer) if isinstance(answer, Acked) else answer
-
-    def refuse(self, source: SourceId, error: LoadgrpcError) -> None:
-        """Closes a source on this stream, and says why."""
-        if source in self.sources:
-            self.sources.pop(source).inboxes.discard(self)
-        self.put(source, Refused(error.reason, str(error)))
-
-    def end(self, error: Exception | None = None) -> None:
-        """Ends the stream, when what is queued has been sent."""
-        self.answers.put_nowait(error)
-
-
-@dataclass
-class Source:
-    """A runner instance that reports."""
-
-    source_id: SourceId
-    epoch: int = 0
-    ledger: Ledger = field(default_factory=Ledger)
-    stored: Ledger = field(default_factory=Ledger)
-    """The ledger as of the last commit: what a failed one falls back to."""
-    inboxes: set[Inbox] = field(default_factory=set)
-    """The streams it is open on: one, unless it sends no numbers and no epochs."""
-    barrier: bool = False
-    """Whether it waits for `StartCycle`."""
-    ready_for: int = 0
-    """The cycle it is ready for; 0: it has not loaded the test yet."""
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held from a decision of the ledger until its commit is in the store's queue."""
-    writing: asyncio.Task[None] | None = None
-    """Ends when all that is in the queue is stored and counted, or has failed."""
-    broken: bool = False
-    """A write has failed: what came after it counts for nothing, either."""
-
-    async def settle(self) -> None:
-        """Waits until all that came is stored, or known not to count; held by the lock."""
-        if self.writing is not None:
-            await asyncio.wait({self.writing})
-        if self.broken:
-            self.ledger = self.stored.copy()
-            self.broken = False
-
-    def answer(self, answer: Answer) -> None:
-        """Tells the source something, if it listens."""
-        for inbox in self.inboxes:
-            inbox.put(self.source_id, answer)
-
-
-@dataclass
-class Part:
-    """One agent's part in a run."""
-
-    assignment: Assignment
-    hostname: str
-    state: AssignmentState = AssignmentState.STARTING
-    reason: str = ""
-    unsure: bool = False
-    """Whether a broker that goes on with it does not know if its agent was told to begin."""
-    load_error: ExceptionInfo | None = None
-    produced: Produced | None = None
-    """What its runner had produced when it ended; None: it goes on, or does not count."""
-    end_time_ns: int | None = None
-    """When it ended, or was last heard from (wall clock); None: it goes on."""
-    mismatches: list[str] = field(default_factory=list)
-    """Where the hits that were counted differ from what its runners say, as sentences."""
-    sources: dict[SourceId, Source] = field(default_factory=dict)
-
-    @property
-    def users(self) -> int:
-        """The users it was to live: those of its largest cycle."""
-        return max(cycle.users for cycle in self.assignment.cycles)
-
-    @property
-    def enters_by_itself(self) -> bool:
-        """Whether its runners have opened, and none of them waits for the others."""
-        return bool(self.sources) and not any(s.barrier for s in self.sources.values())
-
-    @property
-    def ready_for(self) -> int:
-        """The cycle that all its runners are ready for; 0: one has not loaded the test yet."""
-        return min((s.ready_for for s in self.sources.values() if s.barrier), default=0)
-
-    @property
-    def delivered(self) -> bool:
-        """Whether its runners have said that they sent everything."""
-        return bool(self.sources) and all(s.ledger.finished for s in self.sources.values())
-
-    def losses(self, hits: int) -> Iterator[Loss]:
-        """What is known to be lost of this part, of which so many hits were counted."""
-        agent_id = self.assignment.agent_id
-        for source in self.sources.values():
-            yield from source.ledger.losses(agent_id)
-        if self.delivered:
-            return
-        if self.produced is not None:
-            ledgers = [source.stored for source in self.sources.values()]
-            missing = self.produced.events - sum(ledger.received for ledger in ledgers)
-            missing_hits = self.produced.hits - hits - sum(ledger.lost.hits for ledger in ledgers)
-            if missing > 0:
-                yield Loss(
-                    reason=UNKNOWN_LOSS,
-                    count=missing,
-                    hits=min(max(missing_hits, 0), missing),
-                    at_least=False,
-                    agent_id=agent_id,
-                )
-        elif self.state is AssignmentState.LOST:
-            yield Loss(reason=UNKNOWN_LOSS, count=0, at_least=True, agent_id=agent_id)
-
-    def compare(self, source: Source, *, counted: int, produced: int) -> str:
-        """What differs, in words, when a runner says how many hits it produced.
-
-        What the rejected and the lost ones were is not kept: any of them may have been hits.
-        """
-        ledger = source.ledger
-        uncounted = ledger.rejected + ledger.lost.events
-        if counted <= produced <= counted + uncounted:
-            return ""
-        runner_id = source.source_id.runner_id
-        words = f"runner {runner_id} says that it made {produced} hits, but {counted} were counted"
-        if uncounted:
-            words += f", and {uncounted} more events rejected or lost"
-        if words not in self.mismatches:
-            self.mismatches.append(words)
-        return words
-
-    def lose(self, reason: str, last_heard_ns: int) -> None:
-        """It is lost with its agent, which was last heard from at that moment (wall clock)."""
-        self.state = AssignmentState.LOST
-        self.reason = reason
-        self.end_time_ns = last_heard_ns
-
-    def end(self, exit_status: int, words: str, now_wall_ns: int) -> None:
-        """Its runner's process ended, with the last `words` of its standard error."""
-        self.end_time_ns = now_wall_ns
-        if self.load_error is not None:
-            self.state = AssignmentState.LOAD_FAILED
-            self.reason = "the test could not be loaded"
-        elif exit_status == 0:
-            self.state = (
-                AssignmentState.FINISHED if self.delivered else AssignmentState.FINISHED_UNVERIFIED
-            )
-        else:
-            self.state = AssignmentState.LOST
-            how = f"signal {-exit_status}" if exit_status < 0 else f"status {exit_status}"
-            self.reason = f"its runner ended with {how}" + (f": {words}" if words else "")
 
 
 class ActiveRun:
@@ -212,7 +39,8 @@ class ActiveRun:
     def __init__(self, run: model.Run, parts: list[Part], *, request_id: str = "") -> None:
         self.run = run
         self.request_id = request_id
-        self.parts = {part.assignment.agent_id: part for part in parts}
+        self.parts: dict[Key, Part] = {part.key: part for part in parts}
+        self._part_of: dict[SourceId, Part] = {}
         self.aggregate = Aggregate()
         self.cycle = 0
         """The cycle that was released last."""
@@ -223,6 +51,8 @@ class ActiveRun:
         self.announced = run
         """What is told to those who watch: what a restart would not forget."""
         self.watchers: set[asyncio.Event] = set()
+        self.closing: asyncio.Task[None] | None = None
+        """Ends when its result is stored, or cannot be for now."""
 
     # What happened
 
@@ -257,7 +87,7 @@ class ActiveRun:
         """
         waiting = [part for part in self.live_parts() if not part.enters_by_itself]
         following = self.cycle + 1
-        if following > len(self.run.plan.users) or self.stopping is not None:
+        if following > self.run.plan.cycles or self.stopping is not None:
             return False
         if any(part.ready_for < following for part in waiting):
             return False
@@ -276,6 +106,20 @@ class ActiveRun:
     def sources(self) -> list[Source]:
         """All its sources."""
         return [source for part in self.parts.values() for source in part.sources.values()]
+
+    def of_agent(self, agent_id: str) -> list[Part]:
+        """The parts of an agent, in the order of the plan's scenarios."""
+        keys = ((agent_id, scenario.name) for scenario in self.run.plan.scenarios)
+        return [self.parts[key] for key in keys if key in self.parts]
+
+    def part_of(self, source_id: SourceId) -> Part:
+        """The part of a source that has opened."""
+        return self._part_of[source_id]
+
+    def add_source(self, part: Part, source: Source) -> None:
+        """A source belongs to a part, from now on."""
+        part.sources[source.source_id] = source
+        self._part_of[source.source_id] = part
 
     def live_parts(self) -> list[Part]:
         """Parts that are not over."""
@@ -297,7 +141,7 @@ class ActiveRun:
             elapsed_ns=now_wall_ns - self.run.start_time_ns if self.run.start_time_ns else 0,
             fraction=self._fraction(now_wall_ns),
             cycle=self.cycle,
-            cycles=len(self.run.plan.users),
+            cycles=self.run.plan.cycles,
             users=self.aggregate.active_users,
             hits=figures.count,
             failed_hits=figures.failed,
@@ -305,18 +149,19 @@ class ActiveRun:
             p50_ns=p50_ns,
             p95_ns=p95_ns,
             iterations=self.aggregate.iterations(),
-            agents=len(self.live_parts()),
+            agents=len({part.agent_id for part in self.live_parts()}),
             saturated=self.aggregate.saturated(now_wall_ns),
         )
 
     def _fraction(self, now_wall_ns: int) -> float:
         plan = self.run.plan
-        if plan.duration_s is None:
+        times_s = [each.duration_s for each in plan.scenarios if each.duration_s is not None]
+        if not times_s:
             return min(1.0, self.aggregate.iterations().ended / plan.total_iterations)
         if not self.cycle:
             return 0.0
-        in_cycle = min(1.0, (now_wall_ns - self.cycle_start_time_ns) / 1e9 / plan.duration_s)
-        return (self.cycle - 1 + in_cycle) / len(plan.users)
+        in_cycle = min(1.0, (now_wall_ns - self.cycle_start_time_ns) / 1e9 / max(times_s))
+        return (self.cycle - 1 + in_cycle) / plan.cycles
 
     def summary(self) -> model.Summary:
         """The result, or the figures so far."""
@@ -329,12 +174,12 @@ class ActiveRun:
             rejected=sum(source.stored.rejected for source in sources),
             losses=tuple(
                 loss
-                for agent_id, part in self.parts.items()
-                for loss in part.losses(aggregate.agents.get(agent_id, AgentShare()).hits)
+                for part in self.parts.values()
+                for loss in part.losses(functools.partial(aggregate.hits_of, part.key))
             ),
             mismatches=tuple(
-                f"agent {agent_id}: {words}"
-                for agent_id, part in self.parts.items()
+                f"agent {part.agent_id}: {words}"
+                for part in self.parts.values()
                 for words in part.mismatches
             ),
         )
@@ -359,23 +204,35 @@ class ActiveRun:
             counters=dict(sorted(aggregate.counters.items())),
             accounting=accounting,
             generator=aggregate.generator(),
+            scenarios=tuple(
+                model.ScenarioFigures(
+                    name=scenario.name,
+                    test=scenario.test,
+                    hits=aggregate.figures(duration_ns, scenario.name),
+                    iterations=aggregate.iterations(scenario.name),
+                )
+                for scenario in self.run.plan.scenarios
+                if scenario.name
+            ),
         )
 
     def _agents(self) -> Iterator[model.AgentFigures]:
         """One entry an agent; why it could not load the test is told of the first few."""
         load_errors = 0
-        for part in self.parts.values():
-            figures = self._agent_figures(part)
+        for agent_id in self.run.agent_ids:
+            figures = self._agent_figures(self.of_agent(agent_id))
             load_errors += figures.load_error is not None
             if load_errors > MAX_LOAD_ERRORS:
                 figures = replace(figures, load_error=None)
             yield figures
 
-    def _agent_figures(self, part: Part) -> model.AgentFigures:
-        agent_id = part.assignment.agent_id
-        share = self.aggregate.agents.get(agent_id, AgentShare())
+    def _agent_figures(self, parts: list[Part]) -> model.AgentFigures:
+        """What an agent did: of its parts, the one that says most says where it is."""
+        part = max(parts, key=lambda each: _WEIGHTS.index(each.state))
+        share = self.aggregate.of_parts(each.key for each in parts)
+        ends_ns = [each.end_time_ns for each in parts if each.end_time_ns is not None]
         return model.AgentFigures(
-            agent_id=agent_id,
+            agent_id=part.agent_id,
             hostname=part.hostname,
             state=part.state,
             hits=share.hits,
@@ -383,8 +240,8 @@ class ActiveRun:
             reason=part.reason,
             load_error=part.load_error,
             generator=share.generator.figures(),
-            users=part.users,
-            end_time_ns=part.end_time_ns,
+            users=_most_users(parts),
+            end_time_ns=max(ends_ns) if len(ends_ns) == len(parts) else None,
         )
 
     def _facts(
@@ -404,9 +261,10 @@ class ActiveRun:
             return ""
         error = failed[0].load_error
         assert error is not None  # noqa: S101 - by the line above
-        where = f" on agent {failed[0].assignment.agent_id}" if len(self.parts) > 1 else ""
+        several = len(self.run.agent_ids) > 1
+        where = f" on agent {failed[0].agent_id}" if several else ""
         others = f" (and on {len(failed) - 1} more)" if len(failed) > 1 else ""
-        return f"could not load {self.run.plan.test}{where}{others}: {error.message}"
+        return f"could not load {failed[0].assignment.test}{where}{others}: {error.message}"
 
     def _incomplete(self, accounting: model.Accounting) -> str:
         if lost_parts := self._lost_parts():
@@ -427,8 +285,15 @@ class ActiveRun:
         users = f"{first.users} user{'s' if first.users > 1 else ''}"
         others = f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""
         at = f" at {_utc(first.end_time_ns)}" if first.end_time_ns is not None else ""
-        who = f"agent {first.assignment.agent_id} ({users})"
+        scenario = first.assignment.scenario
+        who = f"agent {first.agent_id} ({users}{f' of {scenario}' if scenario else ''})"
         return f"{who} was lost{at}: {first.reason}{others}"
+
+
+def _most_users(parts: list[Part]) -> int:
+    """The users that the parts of an agent live in the cycle with most of them."""
+    users = [[cycle.users for cycle in part.assignment.cycles] for part in parts]
+    return max(sum(row) for row in itertools.zip_longest(*users, fillvalue=0))
 
 
 def _failed(iterations: model.IterationFigures) -> str:

@@ -63,7 +63,7 @@ async def running(config: BrokerConfig) -> AsyncIterator[str]:
         keep_batches=config.keep_batches,
     )
     try:
-        server = await new_server(SERVICES)
+        server = await new_server(SERVICES, broker.types.described)
         control_pb2_grpc.add_ControlServiceServicer_to_server(ControlService(broker), server)
         fleet_pb2_grpc.add_FleetServiceServicer_to_server(FleetService(broker), server)
         runner_pb2_grpc.add_RunnerServiceServicer_to_server(RunnerService(broker), server)

@@ -13,13 +13,24 @@ from typing import Any, Final
 from loadgrpc import __version__
 from loadgrpc.broker import answers
 from loadgrpc.broker.answers import Answer
-from loadgrpc.broker.broker import HEARD, AgentLink, Broker, ExitNoted, Heard, Order, StartRunner
+from loadgrpc.broker.broker import Broker
+from loadgrpc.broker.inbox import Inbox
+from loadgrpc.broker.listing import Position, Wanted
+from loadgrpc.broker.orders import (
+    HEARD,
+    AgentLink,
+    ExitNoted,
+    Heard,
+    Order,
+    StartProcesses,
+    StartRunners,
+)
 from loadgrpc.broker.roster import HEARTBEAT_S, Registration
-from loadgrpc.broker.run import Inbox
 from loadgrpc.errors import InvalidRequest, NotFound, Superseded, Violation
 from loadgrpc.model import SourceId, StopMode
-from loadgrpc.protocol import convert, home
+from loadgrpc.protocol import convert, home, plans, times
 from loadgrpc.protocol.produced import Produced
+from loadgrpc.protocol.rows import KINDS
 from loadgrpc.protocol.transport import Context, stream, unary
 from loadgrpc.v1 import (
     control_pb2,
@@ -42,7 +53,7 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         self, request: control_pb2.StartRunRequest, _: Context
     ) -> control_pb2.StartRunResponse:
         """See control.proto."""
-        plan = convert.plan_from_proto(request.plan)
+        plan = plans.plan_from_proto(request.plan)
         if len(request.request_id) > convert.MAX_ID_CHARS:
             too_long = f"has more than {convert.MAX_ID_CHARS} characters"
             raise InvalidRequest([Violation("request_id", too_long)])
@@ -93,6 +104,20 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         """See control.proto."""
         summary = await self._broker.get_summary(_run_id(request))
         return control_pb2.GetSummaryResponse(summary=convert.summary_to_proto(summary))
+
+    @stream
+    async def ListEvents(  # noqa: N802
+        self, request: control_pb2.ListEventsRequest, _: Context
+    ) -> AsyncIterator[control_pb2.ListEventsResponse]:
+        """See control.proto."""
+        async for listed in self._broker.list_events(_wanted_from_proto(request)):
+            yield control_pb2.ListEventsResponse(
+                agent_id=listed.source.agent_id,
+                runner_id=listed.source.runner_id,
+                sequence=listed.sequence,
+                event=listed.event,
+                position=str(listed.position),
+            )
 
     @unary
     async def DeleteRun(  # noqa: N802
@@ -168,8 +193,13 @@ class FleetService(fleet_pb2_grpc.FleetServiceServicer):
                     ended.runner_id,
                     ended.exit_status or (1 if ended.start_error else 0),
                     ended.start_error or _last_line(ended.stderr_tail),
+                    scenario=ended.scenario,
+                    last=ended.last,
                     produced=_produced_from_proto(ended),
                 )
+            elif kind == "ready":
+                ready = request.ready
+                self._broker.agent_ready(link.agent_id, ready.run_id, ready.scenario, ready.cycle)
             elif kind == "goodbye":
                 goodbye.set()
             elif kind == "heartbeat":
@@ -189,8 +219,8 @@ class RunnerService(runner_pb2_grpc.RunnerServiceServicer):
     ) -> runner_pb2.GetAssignmentResponse:
         """See runner.proto."""
         source_id = convert.source_from_proto(request.source)
-        assignment = self._broker.assignment(source_id)
-        message = convert.assignment_to_proto(assignment)
+        assignment = self._broker.assignment(source_id, request.scenario)
+        message = plans.assignment_to_proto(assignment)
         return runner_pb2.GetAssignmentResponse(assignment=message)
 
     @stream
@@ -229,7 +259,10 @@ class RunnerService(runner_pb2_grpc.RunnerServiceServicer):
                     source_id,
                     epoch=request.open.epoch,
                     barrier=request.open.capabilities.cycle_barrier,
+                    scenario=request.open.scenario,
                 )
+                if request.open.types:
+                    await broker.bring_types(inbox, source_id, request.open.types)
             case "batch":
                 await broker.publish(inbox, source_id, request.batch)
             case "skip":
@@ -274,15 +307,33 @@ def _run_id(
     | control_pb2.WatchRunRequest
     | control_pb2.StopRunRequest
     | control_pb2.DeleteRunRequest
-    | control_pb2.GetSummaryRequest,
+    | control_pb2.GetSummaryRequest
+    | control_pb2.ListEventsRequest,
 ) -> str:
     if not request.run_id:
         raise InvalidRequest([Violation("run_id", "is required")])
     return request.run_id
 
 
+def _wanted_from_proto(message: control_pb2.ListEventsRequest) -> Wanted:
+    violations = [
+        Violation(f"kinds[{at}]", f"is none of {', '.join(KINDS)}")
+        for at, kind in enumerate(message.kinds)
+        if kind not in KINDS
+    ]
+    if violations:
+        raise InvalidRequest(violations)
+    return Wanted(
+        run_id=_run_id(message),
+        kinds=frozenset(message.kinds or KINDS),
+        agent_id=message.agent_id,
+        limit=message.limit,
+        after=Position.parse(message.after) if message.after else None,
+    )
+
+
 def _older_than_from_proto(message: control_pb2.PurgeRunsRequest) -> float:
-    older_than_s = convert.seconds_from_proto(message.older_than)
+    older_than_s = times.seconds_from_proto(message.older_than)
     if not message.HasField("older_than") or older_than_s < 0:
         rule = "is required, and not negative; 0s deletes all runs that are over"
         raise InvalidRequest([Violation("older_than", rule)])
@@ -307,8 +358,8 @@ def _registered_to_proto(lease_s: float) -> fleet_pb2.ConnectResponse:
     return fleet_pb2.ConnectResponse(
         registered=fleet_pb2.Registered(
             version=__version__,
-            heartbeat_interval=convert.seconds_to_proto(HEARTBEAT_S),
-            lease=convert.seconds_to_proto(lease_s),
+            heartbeat_interval=times.seconds_to_proto(HEARTBEAT_S),
+            lease=times.seconds_to_proto(lease_s),
         )
     )
 
@@ -316,16 +367,23 @@ def _registered_to_proto(lease_s: float) -> fleet_pb2.ConnectResponse:
 def _order_to_proto(order: Order) -> fleet_pb2.ConnectResponse:
     if isinstance(order, Heard):
         return fleet_pb2.ConnectResponse(heartbeat=fleet_pb2.Heartbeat())
-    if isinstance(order, StartRunner):
-        return fleet_pb2.ConnectResponse(run=convert.assignment_to_proto(order.assignment))
+    if isinstance(order, StartRunners):
+        return fleet_pb2.ConnectResponse(run=plans.launch_to_proto(order.launch))
+    if isinstance(order, StartProcesses):
+        cycle = fleet_pb2.AssignmentCycle(
+            run_id=order.run_id, scenario=order.scenario, cycle=order.cycle
+        )
+        return fleet_pb2.ConnectResponse(start_cycle=cycle)
     if isinstance(order, ExitNoted):
-        noted = fleet_pb2.RunnerExitNoted(run_id=order.run_id, runner_id=order.runner_id)
+        noted = fleet_pb2.RunnerExitNoted(
+            run_id=order.run_id, runner_id=order.runner_id, scenario=order.scenario
+        )
         return fleet_pb2.ConnectResponse(exit_noted=noted)
     return fleet_pb2.ConnectResponse(
         stop=fleet_pb2.StopAssignment(
             run_id=order.run_id,
             mode=int(order.mode),  # type: ignore[arg-type]  # an enum's number
-            stop_timeout=convert.seconds_to_proto(order.stop_timeout_s),
+            stop_timeout=times.seconds_to_proto(order.stop_timeout_s),
         )
     )
 
@@ -396,8 +454,11 @@ _ANSWERS: Final[dict[type[Any], Callable[[Any], dict[str, Any]]]] = {
     answers.TooLarge: lambda a: {
         "too_large": runner_pb2.TooLarge(first_sequence=a.first_sequence, batch_bytes=a.batch_bytes)
     },
+    answers.TypesRefused: lambda a: {
+        "types_refused": runner_pb2.TypesRefused(reason=a.reason, message=a.message)
+    },
     answers.StopUsers: lambda a: {
-        "stop": runner_pb2.Stop(stop_timeout=convert.seconds_to_proto(a.stop_timeout_s))
+        "stop": runner_pb2.Stop(stop_timeout=times.seconds_to_proto(a.stop_timeout_s))
     },
 }
 """Each answer and the field of PublishEventsResponse that says it."""

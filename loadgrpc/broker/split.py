@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from loadgrpc.model import Assignment, Cycle, Plan
+from loadgrpc.model import Assignment, Cycle, Launch, Plan
 
 
 def shares(total: int, parts: int) -> list[int]:
@@ -17,28 +17,41 @@ def shares(total: int, parts: int) -> list[int]:
     return [share + (part < rest) for part in range(parts)]
 
 
-def assignments(plan: Plan, run_id: str, agent_ids: Sequence[str]) -> list[Assignment]:
-    """The part of each agent, in the order of `agent_ids`."""
+def launches(plan: Plan, run_id: str, agent_ids: Sequence[str]) -> list[Launch]:
+    """What each agent is to start, agent by agent, scenario by scenario."""
     parts = len(agent_ids)
-    users = [shares(users, parts) if plan.split else [users] * parts for users in plan.users]
-    return [
-        Assignment(
-            run_id=run_id,
-            agent_id=agent_id,
-            test=plan.test,
-            cycles=tuple(
-                Cycle(
-                    users=cycle[part],
-                    iterations=plan.iterations_per_user,
-                    duration_s=plan.duration_s,
+    found = []
+    for part, agent_id in enumerate(agent_ids):
+        for scenario in plan.scenarios:
+            users = [
+                shares(users, parts)[part] if plan.split else users for users in scenario.users
+            ]
+            rate = scenario.spawn_rate
+            assignment = Assignment(
+                run_id=run_id,
+                agent_id=agent_id,
+                test=scenario.test,
+                cycles=tuple(
+                    Cycle(
+                        users=each,
+                        iterations=scenario.iterations_per_user,
+                        duration_s=scenario.duration_s,
+                    )
+                    for each in users
+                ),
+                spawn_rate=rate / parts if plan.split else rate,
+                server_url=scenario.server_url,
+                processes=scenario.processes,
+                stop_timeout_s=plan.stop_timeout_s,
+                no_dns_resolve=plan.no_dns_resolve,
+                scenario=scenario.name,
+            )
+            found.append(
+                Launch(
+                    assignment=assignment,
+                    test_runner=scenario.test_runner,
+                    runner_mode=scenario.runner_mode,
+                    silence_timeout_s=scenario.silence_timeout_s,
                 )
-                for cycle in users
-            ),
-            spawn_rate=plan.spawn_rate / parts if plan.split else plan.spawn_rate,
-            server_url=plan.server_url,
-            processes=plan.processes,
-            stop_timeout_s=plan.stop_timeout_s,
-            no_dns_resolve=plan.no_dns_resolve,
-        )
-        for part, agent_id in enumerate(agent_ids)
-    ]
+            )
+    return found

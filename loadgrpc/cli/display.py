@@ -53,7 +53,7 @@ def render(view: View, width: int) -> list[Line]:
     run, progress = view.run, view.progress
     if run is None:
         return [Line(clip(f"starting   {clock(view.waited_ns)}", width), Style.HEADING)]
-    test = one_line(run.plan.test)
+    test = one_line(run.plan.title)
     lines = [
         Line(shorten(f"loadgrpc  {test}", width), Style.HEADING),
         Line(clip(_status(run, progress), width), Style.DIM),
@@ -228,7 +228,7 @@ class Plain(_Known):
     def update(self, news: Run | Progress) -> None:
         """See Display; changes of state are told at once."""
         if isinstance(news, Run) and (self._run is None or news.state != self._run.state):
-            lead = f"{one_line(news.plan.test)}  " if self._run is None else ""
+            lead = f"{one_line(news.plan.title)}  " if self._run is None else ""
             write([Line(lead + _status(news, None).replace(" · ", ", "))], self._stream)
         super().update(news)
 

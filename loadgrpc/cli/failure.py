@@ -18,6 +18,7 @@ EXIT_CODES: Final[dict[type[errors.LoadgrpcError], int]] = {
     errors.AlreadyExists: verdict.USAGE,
     errors.TooFewAgents: verdict.UNREACHABLE,
     errors.RunNotOver: verdict.USAGE,
+    errors.EventsGone: verdict.USAGE,
     errors.Superseded: verdict.UNREACHABLE,
     errors.NotAllowed: verdict.UNREACHABLE,
     errors.Unavailable: verdict.UNREACHABLE,

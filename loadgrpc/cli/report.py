@@ -38,9 +38,13 @@ from loadgrpc.model import (
     ElapsedFigures,
     ExceptionInfo,
     GeneratorFigures,
+    HitErrorGroup,
     HitFigures,
     IterationErrorGroup,
+    IterationFigures,
+    NameFigures,
     Plan,
+    Scenario,
     Summary,
 )
 
@@ -76,6 +80,7 @@ def report(summary: Summary, *, verbose: bool = False, width: int = 100) -> list
     else:
         sections = [
             _totals(summary, width),
+            _scenarios(summary, width),
             _names(summary, verbose=verbose, width=width),
             _failed_hits(summary, verbose=verbose, width=width),
             _exceptions("Failures", summary.failures, summary.iterations.failure, verbose, width),
@@ -102,26 +107,55 @@ def last_line(summary: Summary) -> Line:
     return Line(f"exit {code}: {reason}", Style.GOOD if code == verdict.PASSED else Style.BAD)
 
 
-def load(plan: Plan) -> list[str]:
-    """What a plan asks for, in words."""
-    users = ", ".join(map(str, plan.users))
-    what = [users + (" user" if plan.users == (1,) else " users")]
-    if len(plan.users) > 1:
-        what = [f"{len(plan.users)} cycles of {what[0]}"]
-    if plan.duration_s is not None:
-        each = " each" if len(plan.users) > 1 else ""
-        what.append(f"for {span(plan.duration_s)}{each}")
+def load(plan: Plan, scenario: Scenario | None = None) -> list[str]:
+    """What a plan asks for, or one scenario of it, in words."""
+    of_one = plan.scenarios[0] if len(plan.scenarios) == 1 else None
+    what = _users(plan.users if scenario is None else scenario.users)
+    if (one := scenario or of_one) is not None:
+        what += _each_does(one)
     else:
-        what.append(f"{counted(plan.iterations_per_user, 'iteration')} a user")
-    if plan.spawn_rate:
-        what.append(f"{plan.spawn_rate:g} users started a second")
+        what.append(f"{len(plan.scenarios)} scenarios")
+    if scenario is not None:
+        return what
     if plan.agents > 1:
         what.append(f"{'split over' if plan.split else 'on each of'} {plan.agents} agents")
-    if plan.server_url:
-        what.append(one_line(plan.server_url))
+    if of_one is not None and of_one.server_url:
+        what.append(one_line(of_one.server_url))
     if plan.no_dns_resolve:
         what.append("names resolved for each connection")
     return what
+
+
+def _users(cycles: tuple[int, ...]) -> list[str]:
+    users = ", ".join(map(str, cycles)) + (" user" if cycles == (1,) else " users")
+    return [f"{len(cycles)} cycles of {users}" if len(cycles) > 1 else users]
+
+
+def _each_does(scenario: Scenario) -> list[str]:
+    what = []
+    if scenario.duration_s is not None:
+        each = " each" if len(scenario.users) > 1 else ""
+        what.append(f"for {span(scenario.duration_s)}{each}")
+    else:
+        what.append(f"{counted(scenario.iterations_per_user, 'iteration')} a user")
+    if scenario.spawn_rate:
+        what.append(f"{scenario.spawn_rate:g} users started a second")
+    if scenario.test_runner:
+        what.append(f"lived by {one_line(scenario.test_runner)}")
+    return what
+
+
+def _outcomes(iterations: IterationFigures) -> list[str]:
+    return [f"{iterations.success} success"] + [
+        f"{number} {outcome}"
+        for number, outcome in (
+            (iterations.failure, "failure"),
+            (iterations.error, "error"),
+            (iterations.interrupted, "interrupted"),
+            (iterations.started - iterations.ended, "without an end"),
+        )
+        if number > 0 or outcome in ("failure", "error")
+    ]
 
 
 def _totals(summary: Summary, width: int) -> list[Line]:
@@ -132,22 +166,12 @@ def _totals(summary: Summary, width: int) -> list[Line]:
     if summary.start_time_ns is not None:
         times.append(f"started {moment(summary.start_time_ns)}")
     per_second = iterations.started * NS_PER_S / summary.duration_ns if summary.duration_ns else 0
-    outcomes = [str(iterations.started), rate(per_second), f"{iterations.success} success"]
-    outcomes += [
-        f"{number} {outcome}"
-        for number, outcome in (
-            (iterations.failure, "failure"),
-            (iterations.error, "error"),
-            (iterations.interrupted, "interrupted"),
-            (iterations.started - iterations.ended, "without an end"),
-        )
-        if number > 0 or outcome in ("failure", "error")
-    ]
+    outcomes = [str(iterations.started), rate(per_second), *_outcomes(iterations)]
     broken = iterations.failure or iterations.error or iterations.ended != iterations.started
     lines = [
         *labelled(
             "run",
-            [clip(one_line(summary.plan.test), width - 12), f"{summary.run_id}, {status}"],
+            [clip(one_line(summary.plan.title), width - 12), f"{summary.run_id}, {status}"],
             width,
             Style.HEADING,
         ),
@@ -181,6 +205,27 @@ def _totals(summary: Summary, width: int) -> list[Line]:
         style = Style.WARNING if summary.generator.saturated else Style.PLAIN
         lines += labelled("generator", _generator(summary.generator), width, style)
     return lines
+
+
+def _scenarios(summary: Summary, width: int) -> list[Line]:
+    """A section for each scenario of a plan with several: its load, iterations and hits."""
+    if not summary.scenarios:
+        return []
+    asked = {scenario.name: scenario for scenario in summary.plan.scenarios}
+    lines = []
+    for figures in summary.scenarios:
+        words = [one_line(figures.test)]
+        if figures.name in asked:
+            words += load(summary.plan, asked[figures.name])
+        iterations = figures.iterations
+        lines += [
+            Line(shorten(f"Scenario {one_line(figures.name)}", width), Style.HEADING),
+            *labelled("  load", words, width),
+            *labelled("  iterations", [str(iterations.started), *_outcomes(iterations)], width),
+        ]
+    rows = [_figures_row(figures.name, figures.hits) for figures in summary.scenarios]
+    table = figures_table("Hits by scenario", FIGURES, rows, width, beside=BESIDE)
+    return [*lines, Line(), *table]
 
 
 def _generator(figures: GeneratorFigures) -> list[str]:
@@ -225,11 +270,8 @@ def _names(summary: Summary, *, verbose: bool, width: int) -> list[Line]:
     shown = list(summary.names)
     if len(shown) > MAX_NAMES and not verbose:
         shown = sorted(shown, key=lambda entry: -entry.hits.count)[:MAX_NAMES]
-        shown.sort(key=lambda entry: (entry.name, entry.method))
-    rows = [
-        _figures_row(_request(summary.plan, entry.method, entry.name), entry.hits)
-        for entry in shown
-    ]
+        shown.sort(key=lambda entry: (entry.scenario, entry.name, entry.method))
+    rows = [_figures_row(_request(summary.plan, entry), entry.hits) for entry in shown]
     if len(summary.names) > 1:
         rows.append(_figures_row("all", summary.hits))
     return [
@@ -238,13 +280,16 @@ def _names(summary: Summary, *, verbose: bool, width: int) -> list[Line]:
     ]
 
 
-def _request(plan: Plan, method: str, name: str) -> str:
+def _request(plan: Plan, entry: NameFigures | HitErrorGroup) -> str:
     """`GET /basket`: the name without the server of the plan, which the report has above."""
-    server_url = plan.server_url.rstrip("/")
+    name = entry.name
+    server_url = plan.scenarios[0].server_url.rstrip("/") if len(plan.scenarios) == 1 else ""
     path = name.removeprefix(server_url)
     if server_url and path != name and (not path or path.startswith("/")):
         name = path or "/"
-    return f"{method} {name}".strip()
+    request = f"{entry.method} {name}".strip()
+    scenario = entry.scenario if isinstance(entry, NameFigures) else ""
+    return f"{scenario}: {request}" if scenario else request
 
 
 def _figures_row(name: str, hits: HitFigures) -> Row:
@@ -264,7 +309,7 @@ def _figures_row(name: str, hits: HitFigures) -> Row:
 def _failed_hits(summary: Summary, *, verbose: bool, width: int) -> list[Line]:
     """Answers of 400 and above, and hits without an answer, grouped."""
     groups = [
-        (count, _status(status), _request(summary.plan, entry.method, entry.name))
+        (count, _status(status), _request(summary.plan, entry))
         for entry in summary.names
         for status, count in entry.statuses.items()
         if status >= FIRST_FAILED_STATUS and entry.hits.failed
@@ -272,7 +317,7 @@ def _failed_hits(summary: Summary, *, verbose: bool, width: int) -> list[Line]:
         (
             group.count,
             ": ".join(filter(None, (group.error.name.lower(), group.error_message))),
-            _request(summary.plan, group.method, group.name),
+            _request(summary.plan, group),
         )
         for group in summary.hit_errors
     ]

@@ -14,8 +14,8 @@ COMMANDS: Final = {
     for name in (
         *("run", "attach", "stop"),
         *("broker", "agent", "status"),
-        *("runs", "show", "delete", "purge"),
-        "protos",
+        *("runs", "show", "events", "delete", "purge"),
+        *("protos", "conformance"),
     )
 }
 """Each command and the module it is in, in the order people meet them."""

@@ -17,6 +17,8 @@ from loadgrpc import model, verdict
 from loadgrpc.cli import DEFAULT_BROKER, output, values
 from loadgrpc.cli.command import Command
 from loadgrpc.cli.output import Output
+from loadgrpc.cli.plan_file import plan_of_file
+from loadgrpc.model import RunnerMode
 
 if TYPE_CHECKING:
     from loadgrpc.cli.interrupts import Interrupts
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 SECTIONS: Final = {
     "Load": ("users", "iterations", "duration_s", "spawn_rate", "server_url", "no_dns_resolve"),
+    "Runner": ("test_runner", "runner_mode", "silence_timeout_s", "plan_file"),
     "Where": ("broker", "agents", "split", "processes", "stop_timeout_s"),
     "Output": ("detach", *output.SECTION),
 }
@@ -42,12 +45,11 @@ class Request:
 
 
 @click.command(cls=Command, sections=SECTIONS)
-@click.argument("test", type=values.TestName())
+@click.argument("test", required=False)
 @click.option(
     "-u",
     "--users",
     type=values.Users(),
-    default=(1,),
     help="Virtual users. 10:20:30 makes three cycles, one after another.  [default: 1]",
 )
 @click.option(
@@ -70,7 +72,6 @@ class Request:
     "-r",
     "--spawn-rate",
     type=values.Rate(),
-    default=0.0,
     help="Users started a second, on each agent.  [default: all at once]",
 )
 @click.option(
@@ -88,6 +89,32 @@ class Request:
     "addresses in turn]",
 )
 @click.option(
+    "--test-runner",
+    metavar="COMMAND",
+    help="A program that lives the users, in any language; {test} in it stands for TEST.  [default:"
+    " the Python runner]",
+)
+@click.option(
+    "--runner-mode",
+    type=click.Choice(["one-user", "all-users", "by-hand"]),
+    help="One process for each user of each cycle, or one on each agent for all of them; or none:"
+    " see `loadgrpc assignment`.  [default: one-user]",
+)
+@click.option(
+    "--silence-timeout",
+    "silence_timeout_s",
+    type=values.Seconds(model.MAX_SILENCE_TIMEOUT_S, zero=True),
+    help="End a process of --test-runner that says nothing for so long; 0: never.  [default: 5m]",
+)
+@click.option(
+    "-f",
+    "--plan",
+    "plan_file",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+    help="Take the plan from this file, as JSON: the `plan` of StartRun, with scenarios if it has"
+    " any; - reads it from standard input.",
+)
+@click.option(
     "-b",
     "--broker",
     type=values.Address(),
@@ -103,14 +130,12 @@ class Request:
 @click.option(
     "--processes",
     type=values.Count(0, model.MAX_PROCESSES),
-    default=0,
     help="User processes on each agent.  [default: one for each core]",
 )
 @click.option(
     "--stop-timeout",
     "stop_timeout_s",
     type=values.Seconds(model.MAX_STOP_TIMEOUT_S, zero=True),
-    default=model.DEFAULT_STOP_TIMEOUT_S,
     help="How long users may take to finish when time is over.  [default: 30s]",
 )
 @click.option(
@@ -123,7 +148,8 @@ def command(**options: Any) -> int:
     """Run a load test and tell how it went.
 
     TEST is package.module.Class.method, found from the current directory, or
-    file.py::Class.method. Without -b and -a it runs here.
+    file.py::Class.method; with --test-runner whatever that makes of it. Without -b and -a it runs
+    here.
 
     \b
     One user, once:
@@ -135,6 +161,9 @@ def command(**options: Any) -> int:
     The same, but do not wait for it; look at it later:
       RUN=$(loadgrpc run web.py::TestShop.test_buy -u 100 -d 5m -b HOST:7979 -a 5 --detach)
       loadgrpc attach $RUN -b HOST:7979
+    A runner in another language, and several scenarios side by side:
+      loadgrpc run --test-runner "./shop {test}" --runner-mode all-users checkout -u 50 -d 5m
+      loadgrpc run -f plan.json
 
     \b
     Ctrl-C lets users finish their iteration and shows the summary; again kills them.
@@ -154,43 +183,73 @@ def command(**options: Any) -> int:
 
 def read(
     *,
-    iterations: tuple[int, ...] | None,
-    duration_s: float | None,
     broker: str | None,
     agents: int | None,
-    server_url: str | None,
     detach: bool,
     json: bool,
     json_file: Path | None,
     quiet: bool,
     verbose: int,
-    **plan: Any,
+    test: str | None,
+    plan_file: Path | None,
+    **asked: Any,
 ) -> Request:
     """The request that the options make."""
-    if iterations and duration_s is not None:
-        raise click.UsageError("-i/--iterations cannot be combined with -d/--duration")
     told = Output(json=json, json_file=json_file, quiet=quiet, verbose=verbose)
-    distributed = broker is not None or agents is not None
+    if plan_file is not None:
+        plan = plan_of_file(plan_file, test, asked, agents)
+    else:
+        plan = _plan(test, asked, agents)
+    distributed = broker is not None or agents is not None or plan.agents > 1
     if detach and not distributed:
         raise click.UsageError(
             "--detach needs -b/--broker or -a/--agents: a run of this process ends with it"
+        )
+    if not distributed and any(each.runner_mode is RunnerMode.BY_HAND for each in plan.scenarios):
+        raise click.UsageError(
+            "--runner-mode by-hand needs -b/--broker or -a/--agents: the runner has to reach it"
         )
     if detach and told.document:
         raise click.UsageError(
             "--detach cannot be combined with --json or --json-file: there is no summary yet"
         )
     return Request(
-        plan=model.Plan(
-            iterations=iterations or (() if duration_s is not None else (1,)),
-            duration_s=duration_s,
-            agents=agents or 1,
-            server_url=server_url or "",
-            **plan,
-        ),
+        plan=plan,
         broker=(broker or DEFAULT_BROKER) if distributed else None,
         detach=detach,
         output=told,
     )
+
+
+def _plan(test: str | None, asked: dict[str, Any], agents: int | None) -> Plan:
+    """The plan that the options make: those that were not given are left to their defaults."""
+    if not test:
+        raise click.UsageError(f"Missing argument 'TEST'; expected {values.TestName.meaning}")
+    if asked["iterations"] and asked["duration_s"] is not None:
+        raise click.UsageError("-i/--iterations cannot be combined with -d/--duration")
+    if asked["runner_mode"] is not None:
+        asked["runner_mode"] = RunnerMode[asked["runner_mode"].replace("-", "_").upper()]
+    if asked["test_runner"]:
+        _check_command(asked["test_runner"], test)
+    elif asked["runner_mode"] is not RunnerMode.BY_HAND:
+        test = values.TestName().convert(test, None, click.get_current_context(silent=True))
+        for option in ("runner_mode", "silence_timeout_s"):
+            if asked[option] is not None:
+                name = option.removesuffix("_s").replace("_", "-")
+                raise click.UsageError(f"--{name} is for a --test-runner, and there is none")
+    given = {name: value for name, value in asked.items() if value is not None}
+    if not asked["iterations"] and asked["duration_s"] is None:
+        given["iterations"] = (1,)
+    return model.Plan(test=test, agents=agents or 1, **given)
+
+
+def _check_command(test_runner: str, test: str) -> None:
+    from loadgrpc.protocol.plans import command as words_of  # noqa: PLC0415 - protobuf is heavy
+
+    try:
+        words_of(test_runner, test)
+    except ValueError as error:
+        raise click.UsageError(f"--test-runner {test_runner!r}: {error}") from error
 
 
 async def _run(request: Request) -> int:

@@ -94,7 +94,7 @@ def table(runs: list[Run], *, now_ns: int, width: int) -> list[Line]:
                 duration(max((run.end_time_ns or now_ns) - start_ns, 0)),
                 ":".join(map(str, run.plan.users)),
                 str(run.plan.agents),
-                one_line(run.plan.test),
+                one_line(run.plan.title),
             ]
         )
     return text_table(["Runs", "state", "created", "took", "users", "agents", "test"], rows, width)

@@ -142,7 +142,7 @@ def url(text: str) -> str:
 
 def test_name(text: str) -> str:
     """The name of a test."""
-    from loadgrpc.protocol.convert import is_test_name  # noqa: PLC0415 - protobuf is heavy
+    from loadgrpc.protocol.plans import is_test_name  # noqa: PLC0415 - protobuf is heavy
 
     if not is_test_name(text):
         raise ValueError(f"{text!r} is not the name of a test; expected {TestName.meaning}")

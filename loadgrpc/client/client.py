@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from types import TracebackType
 from typing import Any, Final, Self
 
 import grpc
 import grpc.aio
 
-from loadgrpc.errors import Unavailable
+from loadgrpc.errors import NotFound, Unavailable
 from loadgrpc.model import Agent, BrokerInfo, News, Plan, Run, StopMode, Summary
-from loadgrpc.protocol import convert, status
+from loadgrpc.protocol import convert, plans, status, times
 from loadgrpc.protocol.transport import new_channel
 from loadgrpc.v1 import control_pb2, control_pb2_grpc
 
@@ -70,9 +70,7 @@ class Client:
 
     async def start_run(self, plan: Plan, *, request_id: str = "") -> Run:
         """Starts a run. TooFewAgents, InvalidRequest and AlreadyExists say why not."""
-        request = control_pb2.StartRunRequest(
-            plan=convert.plan_to_proto(plan), request_id=request_id
-        )
+        request = control_pb2.StartRunRequest(plan=plans.plan_to_proto(plan), request_id=request_id)
         return convert.run_from_proto((await _called(self._control.StartRun, request)).run)
 
     async def get_run(self, run_id: str) -> Run:
@@ -106,6 +104,54 @@ class Client:
         response = await _called(self._control.GetSummary, request)
         return convert.summary_from_proto(response.summary)
 
+    async def list_events(
+        self,
+        run_id: str,
+        *,
+        kinds: Collection[str] = (),
+        agent_id: str = "",
+        limit: int = 0,
+        after: str = "",
+    ) -> AsyncIterator[control_pb2.ListEventsResponse]:
+        """The stored events of a run, as messages: what they say is told in event.proto.
+
+        Only those of some `kinds` (none: all), of one agent, and after the `position` of another,
+        if that is asked for; at most `limit`, 0: all. EventsGone: none of them is kept.
+        """
+        request = control_pb2.ListEventsRequest(
+            run_id=run_id, kinds=kinds, agent_id=agent_id, limit=limit, after=after
+        )
+        call = self._control.ListEvents(request)
+        try:
+            async for response in call:
+                yield response
+        except grpc.aio.AioRpcError as error:
+            raise status.from_rpc_error(error) from error
+        finally:
+            call.cancel()
+
+    async def describe(self, symbol: str) -> list[bytes]:
+        """The file that defines a symbol, as a type that a run brought, and what it imports.
+
+        Each is a serialised FileDescriptorProto, as the broker's reflection has it. NotFound: it
+        has none.
+        """
+        # Imported here: who asks for no types does not need them.
+        from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc  # noqa: PLC0415
+
+        stub = reflection_pb2_grpc.ServerReflectionStub(self._channel)
+        request = reflection_pb2.ServerReflectionRequest(file_containing_symbol=symbol)
+        call = stub.ServerReflectionInfo(iter([request]), timeout=CALL_TIMEOUT_S)
+        try:
+            response = await call.read()
+        except grpc.aio.AioRpcError as error:
+            raise status.from_rpc_error(error) from error
+        finally:
+            call.cancel()
+        if response.HasField("error_response"):
+            raise NotFound(response.error_response.error_message)
+        return list(response.file_descriptor_response.file_descriptor_proto)
+
     async def delete_run(self, run_id: str) -> None:
         """Deletes a run with all that is kept of it. RunNotOver: it goes on."""
         await _called(self._control.DeleteRun, control_pb2.DeleteRunRequest(run_id=run_id))
@@ -115,7 +161,7 @@ class Client:
 
         It takes as long as it takes: a time-out of this call is the caller's to set.
         """
-        older_than = convert.seconds_to_proto(older_than_s)
+        older_than = times.seconds_to_proto(older_than_s)
         request = control_pb2.PurgeRunsRequest(older_than=older_than)
         response = await _called(self._control.PurgeRuns, request, timeout_s=None)
         return list(response.run_ids)

@@ -12,18 +12,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from google.protobuf import timestamp_pb2
+from google.protobuf import any_pb2, timestamp_pb2
 from numpy.typing import NDArray
 
 from loadgrpc.errors import InvalidRequest
 from loadgrpc.model import ExceptionInfo, GeneratorState, HitError, TestOutcome
 from loadgrpc.protocol import home
-from loadgrpc.protocol.convert import (
-    duration_from_proto,
-    exception_from_proto,
-    generator_state_from_proto,
-    timestamp_from_proto,
-)
+from loadgrpc.protocol.convert import exception_from_proto, generator_state_from_proto
+from loadgrpc.protocol.times import duration_from_proto, timestamp_from_proto
 from loadgrpc.v1 import event_pb2, runner_pb2
 
 Column = NDArray[np.int64]
@@ -138,12 +134,12 @@ def decode(batch: runner_pb2.EventBatch, *, arrival_ns: int, skip: int = 0) -> D
     """
     decoded = Decoded()
     rows = batch.events[skip:] if skip else batch.events
-    _decode_rows(rows, arrival_ns, decoded)
+    decode_rows(rows, arrival_ns, decoded)
     skip = max(0, skip - len(batch.events))
     room = MAX_ENTRIES
     for at, hit_block in enumerate(batch.hit_blocks):
         try:
-            hits = _decode_hits(hit_block, room)
+            hits = decode_hits(hit_block, room)
         except InvalidRequest as error:
             decoded.reject(max(0, hit_block.count - skip), f"hit_blocks[{at}]: {error}")
             decoded.rejected_hits += max(0, hit_block.count - skip)
@@ -153,7 +149,7 @@ def decode(batch: runner_pb2.EventBatch, *, arrival_ns: int, skip: int = 0) -> D
         skip = max(0, skip - hit_block.count)
     for at, test_block in enumerate(batch.test_blocks):
         try:
-            tests = _decode_iterations(test_block, room)
+            tests = decode_iterations(test_block, room)
         except InvalidRequest as error:
             decoded.reject(max(0, test_block.count - skip), f"test_blocks[{at}]: {error}")
         else:
@@ -168,10 +164,15 @@ def decode(batch: runner_pb2.EventBatch, *, arrival_ns: int, skip: int = 0) -> D
 # Blocks
 
 
-def _decode_hits(block: event_pb2.HitBlock, room: int) -> Hits:
+def decode_hits(block: event_pb2.HitBlock, room: int) -> Hits:
+    """The hits of a block.
+
+    Raises:
+        InvalidRequest: it is malformed, or has more entries than there is `room` for.
+    """
     base_ns, count = _base(block, room)
     labels = [_hit_label(label) for label in block.labels]
-    elapsed_ns = _column("elapsed_ns", block.elapsed_ns, count)
+    elapsed_ns = column("elapsed_ns", block.elapsed_ns, count)
     for name in _UNREAD_OF_HITS:
         _width(name, getattr(block, name), count)
     return Hits(
@@ -179,15 +180,20 @@ def _decode_hits(block: event_pb2.HitBlock, room: int) -> Hits:
         label=_indexes("label", block.label, count, len(labels)),
         start_ns=_starts(block.start_ns, base_ns, elapsed_ns),
         elapsed_ns=elapsed_ns,
-        bytes_sent=_column("bytes_sent", block.bytes_sent, count, MAX_SIZE),
-        bytes_received=_column("bytes_received", block.bytes_received, count, MAX_SIZE),
+        bytes_sent=column("bytes_sent", block.bytes_sent, count, MAX_SIZE),
+        bytes_received=column("bytes_received", block.bytes_received, count, MAX_SIZE),
     )
 
 
-def _decode_iterations(block: event_pb2.TestBlock, room: int) -> Iterations:
+def decode_iterations(block: event_pb2.TestBlock, room: int) -> Iterations:
+    """The iterations of a block.
+
+    Raises:
+        InvalidRequest: as for hits.
+    """
     base_ns, count = _base(block, room)
     labels = [_iteration_label(label) for label in block.labels]
-    elapsed_ns = _column("elapsed_ns", block.elapsed_ns, count)
+    elapsed_ns = column("elapsed_ns", block.elapsed_ns, count)
     for name in _UNREAD_OF_TESTS:
         _width(name, getattr(block, name), count)
     return Iterations(
@@ -218,13 +224,18 @@ def _moment(name: str, message: timestamp_pb2.Timestamp) -> int:
 
 def _starts(data: bytes, base_ns: int, elapsed_ns: Column) -> Column:
     """The column start_ns as moments; refused when an entry would end after 2262."""
-    starts = _column("start_ns", data, len(elapsed_ns))
+    starts = column("start_ns", data, len(elapsed_ns))
     if base_ns + int(starts.max()) + int(elapsed_ns.max()) > _MAX_NS:
         raise InvalidRequest("an entry is not between 1970 and 2262")
     return starts + base_ns
 
 
-def _column(name: str, data: bytes, count: int, most: int = _MAX_NS) -> Column:
+def column(name: str, data: bytes, count: int, most: int = _MAX_NS) -> Column:
+    """The entries of a column.
+
+    Raises:
+        InvalidRequest: it has not `count` entries, or one over `most`.
+    """
     if not data:
         return np.zeros(count, np.int64)
     width = _width(name, data, count)
@@ -245,7 +256,7 @@ def _width(name: str, data: bytes, count: int) -> int:
 
 
 def _indexes(name: str, data: bytes, count: int, bound: int) -> Column:
-    indexes = _column(name, data, count)
+    indexes = column(name, data, count)
     if indexes.max() >= bound:
         raise InvalidRequest(f"column {name} points to entry {indexes.max()} of {bound}")
     return indexes
@@ -323,7 +334,8 @@ class _Labels:
         return place
 
 
-def _decode_rows(rows: Iterable[event_pb2.Event], arrival_ns: int, decoded: Decoded) -> None:
+def decode_rows(rows: Iterable[event_pb2.Event], arrival_ns: int, decoded: Decoded) -> None:
+    """Adds what rows say to `decoded`; rejects those that are not valid."""
     labels = _Labels()
     hits: list[int] = []
     for row in rows:
@@ -384,8 +396,18 @@ def _decode_row(row: event_pb2.Event, kind: str | None, time_ns: int, decoded: D
             raise InvalidRequest("needs a name")
         increment = row.counter.increment if row.counter.HasField("increment") else 1
         decoded.counters.append((row.counter.name[:MAX_NAME_CHARS], increment))
+    elif kind == "custom":
+        _check_custom(row.custom)
     else:
         _decode_iteration(getattr(row, kind), kind, time_ns, decoded)
+
+
+def _check_custom(custom: any_pb2.Any) -> None:
+    """What it says is for others to read: it counts nowhere."""
+    if not custom.type_url.rpartition("/")[2] or "/" not in custom.type_url:
+        raise InvalidRequest("needs a type_url, as type.googleapis.com/acme.Order")
+    if len(custom.value) > home.MAX_CUSTOM_BYTES:
+        raise InvalidRequest(f"has {len(custom.value)} bytes, over {home.MAX_CUSTOM_BYTES}")
 
 
 def _decode_iteration(body: Any, kind: str, time_ns: int, decoded: Decoded) -> None:

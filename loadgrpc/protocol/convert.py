@@ -7,214 +7,27 @@ a broker of ours (a run, a summary) is taken as it is.
 
 from __future__ import annotations
 
-import re
-
-from google.protobuf import duration_pb2, timestamp_pb2
+from google.protobuf import timestamp_pb2
 
 from loadgrpc import model
 from loadgrpc.errors import InvalidRequest, Violation
+from loadgrpc.protocol import plans
+from loadgrpc.protocol.times import (
+    NS_PER_S,
+    duration_from_proto,
+    duration_to_proto,
+    timestamp_from_proto,
+    timestamp_to_proto,
+)
 from loadgrpc.v1 import control_pb2, event_pb2, run_pb2, runner_pb2
 
-NS_PER_S = 1_000_000_000
 MAX_ID_CHARS = 128
 MAX_MESSAGE_BYTES = 4_096
 MAX_TRACEBACK_BYTES = 16_384
 """What is kept of an exception; see event.proto."""
 
-_TEST_NAME = re.compile(r"[^\s:]+\.[^\s.:]+\.[^\s.:]+|[^\n]+?::[^\s:]+(::|\.)[^\s:.]+")
-"""`package.module.Class.method`, or `file.py::Class.method`."""
 
-
-# Times and durations
-
-
-def timestamp_to_proto(wall_ns: int) -> timestamp_pb2.Timestamp:
-    """Wall-clock nanoseconds as a Timestamp."""
-    return timestamp_pb2.Timestamp(seconds=wall_ns // NS_PER_S, nanos=wall_ns % NS_PER_S)
-
-
-def timestamp_from_proto(message: timestamp_pb2.Timestamp) -> int:
-    """A Timestamp as wall-clock nanoseconds."""
-    return message.seconds * NS_PER_S + message.nanos
-
-
-def duration_to_proto(duration_ns: int) -> duration_pb2.Duration:
-    """Nanoseconds, not negative, as a Duration."""
-    return duration_pb2.Duration(seconds=duration_ns // NS_PER_S, nanos=duration_ns % NS_PER_S)
-
-
-def duration_from_proto(message: duration_pb2.Duration) -> int:
-    """A Duration as nanoseconds."""
-    return message.seconds * NS_PER_S + message.nanos
-
-
-def seconds_to_proto(seconds: float) -> duration_pb2.Duration:
-    """Seconds as a Duration."""
-    return duration_to_proto(round(seconds * NS_PER_S))
-
-
-def seconds_from_proto(message: duration_pb2.Duration) -> float:
-    """A Duration as seconds."""
-    return duration_from_proto(message) / NS_PER_S
-
-
-# Plans and assignments
-
-
-def plan_to_proto(plan: model.Plan) -> run_pb2.RunSpec:
-    """A plan as RunSpec."""
-    message = run_pb2.RunSpec(
-        test=plan.test,
-        users=plan.users,
-        iterations=plan.iterations,
-        agents=plan.agents,
-        split=plan.split,
-        spawn_rate=plan.spawn_rate,
-        server_url=plan.server_url,
-        processes=plan.processes,
-        stop_timeout=seconds_to_proto(plan.stop_timeout_s),
-        no_dns_resolve=plan.no_dns_resolve,
-    )
-    if plan.duration_s is not None:
-        message.duration.CopyFrom(seconds_to_proto(plan.duration_s))
-    return message
-
-
-def plan_from_proto(message: run_pb2.RunSpec) -> model.Plan:
-    """A RunSpec as a plan, defaults filled in.
-
-    Raises:
-        InvalidRequest: fields break a rule of run.proto; all of them are named.
-    """
-    violations = _plan_violations(message)
-    if violations:
-        raise InvalidRequest(violations)
-    return _plan(message)
-
-
-def _plan(message: run_pb2.RunSpec) -> model.Plan:
-    """A plan that a broker has checked, today or years ago."""
-    timed = message.HasField("duration")
-    return model.Plan(
-        test=message.test,
-        users=tuple(message.users) or (1,),
-        iterations=tuple(message.iterations) or (() if timed else (1,)),
-        duration_s=seconds_from_proto(message.duration) if timed else None,
-        agents=message.agents or 1,
-        split=message.split,
-        spawn_rate=message.spawn_rate,
-        server_url=message.server_url,
-        processes=message.processes,
-        stop_timeout_s=(
-            seconds_from_proto(message.stop_timeout)
-            if message.HasField("stop_timeout")
-            else model.DEFAULT_STOP_TIMEOUT_S
-        ),
-        no_dns_resolve=message.no_dns_resolve,
-    )
-
-
-def is_test_name(test: str) -> bool:
-    """Whether this can be the name of a test at all."""
-    return _TEST_NAME.fullmatch(test) is not None
-
-
-def _plan_violations(plan: run_pb2.RunSpec) -> list[Violation]:
-    found: list[Violation] = []
-
-    def check(valid: bool, field: str, description: str) -> None:  # noqa: FBT001 - reads as a sentence
-        if not valid:
-            found.append(Violation(f"plan.{field}", description))
-
-    check(
-        is_test_name(plan.test),
-        "test",
-        "must be package.module.Class.method or file.py::Class.method"
-        + (f", not {plan.test!r}" if plan.test else "; it is required"),
-    )
-    check(len(plan.users) <= model.MAX_CYCLES, "users", f"has more than {model.MAX_CYCLES} entries")
-    for at, users in enumerate(plan.users):
-        check(0 < users <= model.MAX_USERS, f"users[{at}]", f"must be from 1 to {model.MAX_USERS}")
-    for at, iterations in enumerate(plan.iterations):
-        check(
-            0 < iterations <= model.MAX_ITERATIONS,
-            f"iterations[{at}]",
-            f"must be from 1 to {model.MAX_ITERATIONS}",
-        )
-    check(
-        sum(plan.iterations) <= model.MAX_ITERATIONS,
-        "iterations",
-        f"must sum to at most {model.MAX_ITERATIONS}",
-    )
-    if plan.HasField("duration"):
-        check(not plan.iterations, "duration", "cannot be combined with iterations")
-        check(
-            0 < seconds_from_proto(plan.duration) <= model.MAX_DURATION_S,
-            "duration",
-            f"must be more than 0s and at most {model.MAX_DURATION_S:.0f}s",
-        )
-    if plan.HasField("stop_timeout"):
-        check(
-            0 <= seconds_from_proto(plan.stop_timeout) <= model.MAX_STOP_TIMEOUT_S,
-            "stop_timeout",
-            f"must be from 0s to {model.MAX_STOP_TIMEOUT_S:.0f}s",
-        )
-    check(plan.agents <= model.MAX_AGENTS, "agents", f"must be at most {model.MAX_AGENTS}")
-    check(0 <= plan.spawn_rate < float("inf"), "spawn_rate", "must be a finite number, 0 or more")
-    check(
-        not plan.server_url or "://" in plan.server_url,
-        "server_url",
-        "must be a URL, as http://127.0.0.1:8000",
-    )
-    check(
-        plan.processes <= model.MAX_PROCESSES,
-        "processes",
-        f"must be at most {model.MAX_PROCESSES}",
-    )
-    return found
-
-
-def assignment_to_proto(assignment: model.Assignment) -> runner_pb2.Assignment:
-    """An assignment as its message."""
-    message = runner_pb2.Assignment(
-        run_id=assignment.run_id,
-        agent_id=assignment.agent_id,
-        test=assignment.test,
-        spawn_rate=assignment.spawn_rate,
-        server_url=assignment.server_url,
-        processes=assignment.processes,
-        stop_timeout=seconds_to_proto(assignment.stop_timeout_s),
-        no_dns_resolve=assignment.no_dns_resolve,
-    )
-    for cycle in assignment.cycles:
-        part = message.cycles.add(users=cycle.users, iterations=cycle.iterations)
-        if cycle.duration_s is not None:
-            part.duration.CopyFrom(seconds_to_proto(cycle.duration_s))
-    return message
-
-
-def assignment_from_proto(message: runner_pb2.Assignment) -> model.Assignment:
-    """An assignment from its message."""
-    return model.Assignment(
-        run_id=message.run_id,
-        agent_id=message.agent_id,
-        test=message.test,
-        cycles=tuple(
-            model.Cycle(
-                users=cycle.users,
-                iterations=cycle.iterations,
-                duration_s=(
-                    seconds_from_proto(cycle.duration) if cycle.HasField("duration") else None
-                ),
-            )
-            for cycle in message.cycles
-        ),
-        spawn_rate=message.spawn_rate,
-        server_url=message.server_url,
-        processes=message.processes,
-        stop_timeout_s=seconds_from_proto(message.stop_timeout),
-        no_dns_resolve=message.no_dns_resolve,
-    )
+# Sources
 
 
 def source_to_proto(source: model.SourceId) -> runner_pb2.SourceId:
@@ -250,7 +63,7 @@ def run_to_proto(run: model.Run) -> run_pb2.Run:
         run_id=run.run_id,
         state=int(run.state),  # type: ignore[arg-type]  # an enum's number
         reason=run.reason,
-        plan=plan_to_proto(run.plan),
+        plan=plans.plan_to_proto(run.plan),
         create_time=timestamp_to_proto(run.create_time_ns),
         start_time=_optional_timestamp(run.start_time_ns),
         end_time=_optional_timestamp(run.end_time_ns),
@@ -264,7 +77,7 @@ def run_from_proto(message: run_pb2.Run) -> model.Run:
         run_id=message.run_id,
         state=model.RunState(message.state),
         reason=message.reason,
-        plan=_plan(message.plan),
+        plan=plans.checked_plan(message.plan),
         create_time_ns=timestamp_from_proto(message.create_time),
         start_time_ns=_time_or_none(message, "start_time"),
         end_time_ns=_time_or_none(message, "end_time"),
@@ -561,7 +374,7 @@ def summary_to_proto(summary: model.Summary) -> run_pb2.RunSummary:
         state=int(summary.state),  # type: ignore[arg-type]  # an enum's number
         reason=summary.reason,
         verdict=run_pb2.Verdict(exit_code=summary.verdict.exit_code, reason=summary.verdict.reason),
-        plan=plan_to_proto(summary.plan),
+        plan=plans.plan_to_proto(summary.plan),
         create_time=timestamp_to_proto(summary.create_time_ns),
         start_time=_optional_timestamp(summary.start_time_ns),
         end_time=_optional_timestamp(summary.end_time_ns),
@@ -574,6 +387,7 @@ def summary_to_proto(summary: model.Summary) -> run_pb2.RunSummary:
                 method=entry.method,
                 hits=hits_to_proto(entry.hits),
                 statuses=entry.statuses,
+                scenario=entry.scenario,
             )
             for entry in summary.names
         ],
@@ -623,6 +437,15 @@ def summary_to_proto(summary: model.Summary) -> run_pb2.RunSummary:
             mismatches=accounting.mismatches,
         ),
         generator=_generator_to_proto(summary.generator),
+        scenarios=[
+            run_pb2.ScenarioFigures(
+                name=entry.name,
+                test=entry.test,
+                hits=hits_to_proto(entry.hits),
+                iterations=iterations_to_proto(entry.iterations),
+            )
+            for entry in summary.scenarios
+        ],
     )
 
 
@@ -633,7 +456,7 @@ def summary_from_proto(message: run_pb2.RunSummary) -> model.Summary:
         state=model.RunState(message.state),
         reason=message.reason,
         verdict=model.Verdict(exit_code=message.verdict.exit_code, reason=message.verdict.reason),
-        plan=_plan(message.plan),
+        plan=plans.checked_plan(message.plan),
         create_time_ns=timestamp_from_proto(message.create_time),
         start_time_ns=_time_or_none(message, "start_time"),
         end_time_ns=_time_or_none(message, "end_time"),
@@ -646,6 +469,7 @@ def summary_from_proto(message: run_pb2.RunSummary) -> model.Summary:
                 method=entry.method,
                 hits=hits_from_proto(entry.hits),
                 statuses=dict(entry.statuses),
+                scenario=entry.scenario,
             )
             for entry in message.names
         ),
@@ -696,6 +520,15 @@ def summary_from_proto(message: run_pb2.RunSummary) -> model.Summary:
             mismatches=tuple(message.accounting.mismatches),
         ),
         generator=_generator_from_proto(message),
+        scenarios=tuple(
+            model.ScenarioFigures(
+                name=entry.name,
+                test=entry.test,
+                hits=hits_from_proto(entry.hits),
+                iterations=iterations_from_proto(entry.iterations),
+            )
+            for entry in message.scenarios
+        ),
     )
 
 

@@ -14,6 +14,12 @@ from loadgrpc.v1 import runner_pb2
 MAX_BATCH_BYTES: Final = 1 << 20
 MAX_UNACKED_BATCHES: Final = 64
 MAX_UNACKED_BYTES: Final = 16 << 20
+MAX_TYPES_BYTES: Final = 256 << 10
+"""Of the types that a source brings."""
+TYPES_TOO_LARGE: Final = "TOO_LARGE"
+"""Why they are refused when they have more."""
+MAX_CUSTOM_BYTES: Final = 64 << 10
+"""Of the value of a custom event."""
 MAX_SEQUENCE: Final = 2**53
 """Numbers up to here are exact in every language and database."""
 
@@ -39,6 +45,12 @@ def known(batch: runner_pb2.EventBatch) -> int:
         + sum(block.count for block in batch.hit_blocks)
         + sum(block.count for block in batch.test_blocks)
     )
+
+
+def too_large(types: bytes) -> str:
+    """What is wrong with the size of types that a source brings; empty: nothing."""
+    size = len(types)
+    return f"they have {size} bytes, over {MAX_TYPES_BYTES}" if size > MAX_TYPES_BYTES else ""
 
 
 @dataclass(frozen=True)

@@ -158,6 +158,11 @@ class Outbound(Generic[Item]):
             self._sent = at
 
     @property
+    def waits(self) -> bool:
+        """Whether the source is ready for a cycle that has not begun."""
+        return self._ready is not None
+
+    @property
     def settled(self) -> bool:
         """Whether the other side has all of it, and has answered `finish`."""
         return not self.kept and self._finish is None
@@ -179,10 +184,20 @@ class Outbound(Generic[Item]):
             self.kept.appendleft(self._skip(expected, first - expected))
 
 
-def open_request(source: runner_pb2.SourceId, epoch: int, *, barrier: bool) -> bytes:
+def open_request(
+    source: runner_pb2.SourceId,
+    epoch: int,
+    *,
+    barrier: bool,
+    scenario: str = "",
+    types: bytes = b"",
+) -> bytes:
     """The first PublishEventsRequest of a stream about a source."""
     opening = runner_pb2.OpenSource(
-        epoch=epoch, capabilities=runner_pb2.RunnerCapabilities(cycle_barrier=barrier)
+        epoch=epoch,
+        capabilities=runner_pb2.RunnerCapabilities(cycle_barrier=barrier),
+        scenario=scenario,
+        types=types,
     )
     request = runner_pb2.PublishEventsRequest(source=source, open=opening)
     return request.SerializeToString()

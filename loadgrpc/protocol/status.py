@@ -33,6 +33,7 @@ TABLE: Final[dict[type[errors.LoadgrpcError], grpc.StatusCode]] = {
     errors.AlreadyExists: grpc.StatusCode.ALREADY_EXISTS,
     errors.TooFewAgents: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.RunNotOver: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.EventsGone: grpc.StatusCode.FAILED_PRECONDITION,
     errors.Superseded: grpc.StatusCode.ABORTED,
     errors.NotAllowed: grpc.StatusCode.UNAUTHENTICATED,
     errors.Unavailable: grpc.StatusCode.UNAVAILABLE,

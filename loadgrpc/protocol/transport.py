@@ -18,7 +18,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from loadgrpc.errors import LoadgrpcError, Unavailable
 from loadgrpc.protocol import status
-from loadgrpc.reflection import add_reflection
+from loadgrpc.reflection import Registry, add_reflection, packaged
 
 MAX_MESSAGE_BYTES: Final = 16 << 20
 
@@ -58,14 +58,19 @@ Context: TypeAlias = Any
 _log = logging.getLogger(__name__)
 
 
-async def new_server(services: Sequence[str]) -> grpc.aio.Server:
-    """A server that answers health checks and reflection for `services`, by full name."""
+async def new_server(
+    services: Sequence[str], described: Callable[[], Registry] = packaged
+) -> grpc.aio.Server:
+    """A server that answers health checks and reflection for `services`, by full name.
+
+    `described` is what reflection knows, asked for with each answer.
+    """
     server = grpc.aio.server(options=_SERVER_OPTIONS)
     checks = health.aio.HealthServicer()
     for name in ("", *services):
         await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
-    add_reflection(server, (*services, health.SERVICE_NAME))
+    add_reflection(server, (*services, health.SERVICE_NAME), described)
     return server
 
 

@@ -1,17 +1,21 @@
-"""A registry that grows by what runs bring with them, and shrinks when they are over.
+"""A registry that grows by what runs bring with them, and shrinks when they are gone.
 
 Rule: all that is brought at once is taken or none of it, and whoever asks meanwhile sees
 the registry before or after, never between. It is replaced, not changed, so a server may
-read it in other threads; `bring` and `drop` are for one thread.
+read it in other threads; what changes it is for one thread. What many runs bring is kept once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
+from loadgrpc.errors import AlreadyExists
 from loadgrpc.reflection.file import File
-from loadgrpc.reflection.packaged import packaged
+from loadgrpc.reflection.packaged import WELL_KNOWN, packaged
 from loadgrpc.reflection.registry import Registry
+
+_Files = Mapping[bytes, File]
+"""Files by what they were parsed from."""
 
 
 class Catalog:
@@ -22,7 +26,9 @@ class Catalog:
 
     def __init__(self, always: Callable[[], Registry] = packaged) -> None:
         self._always = always
-        self._brought: dict[str, list[File]] = {}
+        self._brought: dict[str, _Files] = {}
+        self._over: set[str] = set()
+        """Runs whose types make room."""
         self._current: Registry | None = None
 
     def current(self) -> Registry:
@@ -33,24 +39,68 @@ class Catalog:
         """Adds serialized FileDescriptorProtos, and what they import, until the run is dropped.
 
         A run may bring several times, and bring what another one has brought or what is always
-        there, as long as it says the same; programs send what they import along.
+        there, as long as it says the same; programs send what they import along. Well-known
+        files are passed over: each compiler has its own.
 
         Raises:
             AlreadyExists: a file defines what another one does; the text names both.
             NotFound: an import is neither among what the run has brought nor always there.
             InvalidRequest: something is no FileDescriptorProto.
         """
-        mine = [*self._brought.get(run_id, ()), *map(File.parse, files)]
-        current = Registry([*self.current(), *mine])
-        alone = Registry([*self._always(), *mine])  # what others brought goes when they go
-        for file in mine:
+        mine = {**self._brought.get(run_id, {}), **self._parse(files)}
+        alone = Registry([*self._always(), *mine.values()])  # what others brought goes with them
+        for file in mine.values():
             alone.file_by_name(file.name)
-        self._brought[run_id] = mine
-        self._current = current
+        brought = {**self._others(run_id, mine), run_id: mine}
+        self._current = self._registry(brought)
+        self._brought = brought
+        self._over &= brought.keys()
+
+    def retire(self, run_id: str) -> None:
+        """The run is over: what it has brought stays, but makes room for what clashes with it."""
+        if run_id in self._brought:
+            self._over.add(run_id)
 
     def drop(self, run_id: str) -> None:
         """Forgets what a run has brought, if it has, and nobody else did."""
-        if self._brought.pop(run_id, None) is None:
-            return
-        brought = [file for files in self._brought.values() for file in files]
-        self._current = Registry([*self._always(), *brought]) if brought else None
+        if run_id in self._brought:
+            brought = {other: files for other, files in self._brought.items() if other != run_id}
+            if self._brought[run_id].keys() - _all(brought).keys():
+                self._current = self._registry(brought)
+            self._brought = brought
+            self._over.discard(run_id)
+
+    def _parse(self, files: Iterable[bytes]) -> _Files:
+        """Files that were brought, without those that are well-known."""
+        known = _all(self._brought)
+        parsed = {each: known.get(each) or File.parse(each) for each in files}
+        return {each: file for each, file in parsed.items() if not file.name.startswith(WELL_KNOWN)}
+
+    def _others(self, run_id: str, mine: _Files) -> dict[str, _Files]:
+        """What other runs have brought, but for those that are over and clash with `mine`.
+
+        Raises:
+            AlreadyExists: one that clashes is not over.
+        """
+        others = {other: files for other, files in self._brought.items() if other != run_id}
+        clashing = {
+            each
+            for each, file in _all(others).items()
+            if each not in mine and any(one.clashes_with(file) for one in mine.values())
+        }
+        rivals = {other for other, files in others.items() if not clashing.isdisjoint(files)}
+        for rival in rivals - self._over:
+            try:
+                Registry([*others[rival].values(), *mine.values()])
+            except AlreadyExists as error:
+                raise AlreadyExists(f"{error}, which run {rival} has brought") from None
+        return {other: files for other, files in others.items() if other not in rivals}
+
+    def _registry(self, brought: Mapping[str, _Files]) -> Registry | None:
+        files = _all(brought)
+        return Registry([*self._always(), *files.values()]) if files else None
+
+
+def _all(brought: Mapping[str, _Files]) -> dict[bytes, File]:
+    """What all runs have brought, each file once."""
+    return {each: file for files in brought.values() for each, file in files.items()}

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
 
@@ -37,7 +36,7 @@ def split(descriptor_set: bytes) -> list[bytes]:
     """The files of a serialized FileDescriptorSet, each as the bytes it was written with.
 
     Raises:
-        InvalidRequest: it is no such set.
+        InvalidRequest: it is no such set, or an empty one.
     """
     # Imported here: a server that nobody asks does not need it.
     from grpc_reflection.v1alpha import reflection_pb2  # noqa: PLC0415
@@ -47,8 +46,10 @@ def split(descriptor_set: bytes) -> list[bytes]:
         response = reflection_pb2.FileDescriptorResponse.FromString(descriptor_set)
     except DecodeError as error:
         raise InvalidRequest(f"not a FileDescriptorSet: {error}") from error
-    files: Iterable[bytes] = response.file_descriptor_proto
-    return list(files)
+    files: list[bytes] = list(response.file_descriptor_proto)
+    if not files:
+        raise InvalidRequest("a FileDescriptorSet that is empty")
+    return files
 
 
 def _read(path: Path) -> list[File]:
@@ -65,6 +66,4 @@ def _parse(content: bytes) -> list[File]:
         files = [base64.b64decode(line, validate=True) for line in content.split()]
     else:
         files = split(content)
-    if not files:
-        raise InvalidRequest("it is empty")
     return [File.parse(file) for file in files]

@@ -61,6 +61,12 @@ class File:
             extensions=tuple(_extensions(file, messages)),
         )
 
+    def clashes_with(self, other: File) -> bool:
+        """Whether no registry can have both."""
+        if self.name == other.name:
+            return not self.says_the_same_as(other)
+        return bool({*self.symbols} & {*other.symbols} or {*self.extensions} & {*other.extensions})
+
     def says_the_same_as(self, other: File) -> bool:
         """Whether both define the same, whatever their comments, options and JSON names.
 

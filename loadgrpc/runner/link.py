@@ -23,7 +23,7 @@ from typing import Any, Final, NoReturn
 
 from loadgrpc.errors import LoadgrpcError
 from loadgrpc.model import Assignment, ExceptionInfo, SourceId
-from loadgrpc.protocol import convert, produced
+from loadgrpc.protocol import convert, plans, produced, times
 from loadgrpc.protocol.produced import Produced
 from loadgrpc.protocol.raw import RawRunnerServiceStub
 from loadgrpc.protocol.transport import new_channel
@@ -178,7 +178,7 @@ class Link:
             if kind == "start_cycle":
                 self._started.put_nowait(order.start_cycle.cycle)
             elif kind == "stop":
-                self.stop(convert.seconds_from_proto(order.stop.stop_timeout))
+                self.stop(times.seconds_from_proto(order.stop.stop_timeout))
             elif kind == "run_closed":
                 raise LoadgrpcError("the run is over")
             else:
@@ -321,7 +321,7 @@ async def _main() -> int:
         )
         publisher = Publisher(stub, source, metadata=metadata)
         folder = environ.get(produced.RUN_DIR_ENV)
-        assignment = convert.assignment_from_proto(answer.assignment)
+        assignment = plans.assignment_from_proto(answer.assignment)
         link = Link(assignment, publisher, Path(folder) if folder else None)
         watching = asyncio.create_task(_die_with_the_agent(link))
         publishing = asyncio.create_task(publisher.run())

@@ -7,7 +7,14 @@ SQLAlchemy, which is loaded by the writer thread when a store is opened.
 from __future__ import annotations
 
 from loadgrpc.store.error import StoreError
-from loadgrpc.store.record import Checkpoint, Retention, RunRecord, SourceProgress, StoredBatch
+from loadgrpc.store.record import (
+    Checkpoint,
+    Retention,
+    RunRecord,
+    SourceProgress,
+    StoredBatch,
+    TypeSet,
+)
 from loadgrpc.store.store import Store
 from loadgrpc.store.target import MEMORY, parse_target
 
@@ -20,5 +27,6 @@ __all__ = [
     "Store",
     "StoreError",
     "StoredBatch",
+    "TypeSet",
     "parse_target",
 ]

@@ -63,7 +63,7 @@ def _version(connection: sa.Connection) -> int | None:
 
 
 def _to_2(connection: sa.Connection) -> None:
-    """What a restart goes on from (rosters, epochs, checkpoints), and packed batches."""
+    """What a restart goes on from (rosters, scenarios, checkpoints), packed batches, types."""
     binary = "BYTEA" if connection.dialect.name == "postgresql" else "BLOB"
     checkpoints = (
         "CREATE TABLE checkpoints ("
@@ -71,10 +71,17 @@ def _to_2(connection: sa.Connection) -> None:
         "PRIMARY KEY (run_id), "
         "FOREIGN KEY(run_id) REFERENCES runs (run_id) ON DELETE CASCADE)"
     )
+    number = "BIGSERIAL" if connection.dialect.name == "postgresql" else "INTEGER"
+    types = (
+        "CREATE TABLE types ("
+        f"number {number} NOT NULL, "
+        f"run_id TEXT NOT NULL, digest TEXT NOT NULL, payload {binary} NOT NULL, "
+        "PRIMARY KEY (number), UNIQUE (run_id, digest), "
+        "FOREIGN KEY(run_id) REFERENCES runs (run_id) ON DELETE CASCADE)"
+    )
     for statement in (
         f"ALTER TABLE runs ADD COLUMN roster {binary}",
-        "ALTER TABLE sources ADD COLUMN epoch BIGINT DEFAULT '0' NOT NULL",
-        "ALTER TABLE sources ADD COLUMN produced BIGINT",
+        "ALTER TABLE sources ADD COLUMN scenario TEXT DEFAULT '' NOT NULL",
         "ALTER TABLE sources ADD COLUMN losses JSON DEFAULT '{}' NOT NULL",
         "ALTER TABLE batches ADD COLUMN packing SMALLINT DEFAULT '0' NOT NULL",
         "ALTER TABLE batches ADD COLUMN size BIGINT DEFAULT '0' NOT NULL",
@@ -82,6 +89,7 @@ def _to_2(connection: sa.Connection) -> None:
         "DROP INDEX batches_of_run",
         "CREATE INDEX batches_of_run ON batches (run_id, batch_id, size)",
         checkpoints,
+        types,
     ):
         connection.exec_driver_sql(statement)
     if connection.dialect.name == "postgresql":

@@ -1,6 +1,6 @@
 """What the store holds, as plain values.
 
-Rule: plans, rosters, summaries, checkpoints and payloads are opaque bytes here, and come back
+Rule: plans, rosters, summaries, checkpoints, types and payloads are opaque here, and come back
 byte for byte; whoever saves them knows how to read them again. Wall-clock times are whole
 nanoseconds since 1970. Numbers are below 2**63.
 """
@@ -48,10 +48,8 @@ class SourceProgress:
     rejected: int = 0
     duplicates: int = 0
     lost: int = 0
-    epoch: int = 0
-    """The highest epoch that it opened with."""
-    produced: int | None = None
-    """What it says it produced in all. None: it does not say, or not yet."""
+    scenario: str = ""
+    """The scenario of its run that it belongs to."""
     losses: Mapping[str, Sequence[int]] = field(default_factory=dict)
     """Events and hits that were lost, by reason; `lost` is their sum, if reasons are known."""
 
@@ -90,6 +88,18 @@ class Checkpoint:
     upto: int
     """The number of the last batch that is in it."""
     payload: bytes
+
+
+@dataclass(frozen=True)
+class TypeSet:
+    """Types that a source of a run brought."""
+
+    run_id: str
+    payload: bytes
+    over: bool = field(default=False, compare=False)
+    """Whether the run is over; told by the store."""
+    number: int = field(default=0, compare=False)
+    """Its place in the order in which all were brought; given by the store."""
 
 
 @dataclass(frozen=True, kw_only=True)

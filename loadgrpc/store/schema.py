@@ -5,6 +5,7 @@
     sources       one row a runner instance: its committed sequence is the duplicate check
     batches       what sources sent, in the order it was committed (`batch_id`)
     checkpoints   at most one row a run: what its batches up to `upto` add up to
+    types         sets of types that the sources of runs brought, each once a run
 
 Rule: one schema for every database; only types that all of them have. A change of a table is
 a new SCHEMA_VERSION and a step in `migration`. Large columns come after what lists of rows
@@ -61,8 +62,7 @@ SOURCES: Final = sa.Table(
     sa.Column("rejected", sa.BigInteger, nullable=False),
     sa.Column("duplicates", sa.BigInteger, nullable=False),
     sa.Column("lost", sa.BigInteger, nullable=False),
-    sa.Column("epoch", sa.BigInteger, nullable=False, server_default="0"),
-    sa.Column("produced", sa.BigInteger),
+    sa.Column("scenario", sa.Text, nullable=False, server_default=""),
     sa.Column("losses", sa.JSON, nullable=False, server_default="{}"),
     sqlite_with_rowid=False,
 )
@@ -92,6 +92,16 @@ CHECKPOINTS: Final = sa.Table(
     sa.Column("run_id", sa.ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True),
     sa.Column("upto", sa.BigInteger, nullable=False),
     sa.Column("payload", sa.LargeBinary, nullable=False),
+)
+
+TYPES: Final = sa.Table(
+    "types",
+    METADATA,
+    sa.Column("number", _Number, primary_key=True, autoincrement=True),
+    sa.Column("run_id", sa.ForeignKey("runs.run_id", ondelete="CASCADE"), nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("payload", sa.LargeBinary, nullable=False),
+    sa.UniqueConstraint("run_id", "digest"),
 )
 
 

@@ -18,7 +18,14 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from loadgrpc.store.record import Checkpoint, Retention, RunRecord, SourceProgress, StoredBatch
+from loadgrpc.store.record import (
+    Checkpoint,
+    Retention,
+    RunRecord,
+    SourceProgress,
+    StoredBatch,
+    TypeSet,
+)
 from loadgrpc.store.target import Target, parse_target
 from loadgrpc.store.writer import Writer
 
@@ -116,12 +123,14 @@ class Store:
         await self._drop_detail_of(run_id)
         return await self._change(lambda tables: tables.delete_run(run_id))
 
-    async def purge_runs(self, *, ended_before_ns: int | None = None) -> list[str]:
-        """Delete the runs that are over and ended before a moment, None: all of them; their ids."""
-        over = await self._writer.read(lambda tables: tables.runs_over(ended_before_ns))
-        for run_id in over:
+    async def purge_runs(self, *, ended_before_ns: int | None = None) -> AsyncIterator[str]:
+        """Delete the runs that are over and ended before a moment, None: all of them.
+
+        The id of each comes when it is deleted, the oldest first.
+        """
+        for run_id in await self._writer.read(lambda tables: tables.runs_over(ended_before_ns)):
             await self.delete_run(run_id)
-        return over
+            yield run_id
 
     # What sources send
 
@@ -192,6 +201,26 @@ class Store:
         """What was kept last of a run, or None."""
         return await self._writer.read(lambda tables: tables.load_checkpoint(run_id))
 
+    # What describes events of a run's own
+
+    async def save_types(self, types: TypeSet) -> None:
+        """Keep types for as long as their run is kept; the same again changes nothing.
+
+        An unknown run raises StoreError.
+        """
+        await self._writer.write(lambda tables: tables.save_types(types), patient=True)
+
+    async def types(self) -> AsyncIterator[TypeSet]:
+        """What all runs have brought, in the order in which it came, read piece by piece."""
+        after = 0
+        while True:
+            page = await self._writer.read(_page_of_types(after))
+            for types in page:
+                yield types
+            if len(page) < _PAGE_BATCHES:
+                return
+            after = page[-1].number
+
     # What goes
 
     async def retain(self, retention: Retention) -> int:
@@ -254,6 +283,10 @@ class _Append:
 
 def _page(run_id: str, after: int) -> Callable[[Tables], list[StoredBatch]]:
     return lambda tables: tables.batches(run_id, after, _PAGE_BATCHES)
+
+
+def _page_of_types(after: int) -> Callable[[Tables], list[TypeSet]]:
+    return lambda tables: tables.types(after, _PAGE_BATCHES)
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ and are the same for every database.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import fields
 from typing import Any, Final
 
@@ -17,8 +18,8 @@ from loadgrpc.model import RunState, SourceId
 from loadgrpc.store.backend import Backend
 from loadgrpc.store.error import StoreError
 from loadgrpc.store.packing import Packed, unpack
-from loadgrpc.store.record import Checkpoint, RunRecord, SourceProgress, StoredBatch
-from loadgrpc.store.schema import BATCHES, CHECKPOINTS, RUNS, SOURCES
+from loadgrpc.store.record import Checkpoint, RunRecord, SourceProgress, StoredBatch, TypeSet
+from loadgrpc.store.schema import BATCHES, CHECKPOINTS, RUNS, SOURCES, TYPES
 
 _FINAL_STATES: Final = [int(state) for state in RunState if state.final]
 
@@ -62,6 +63,17 @@ _UPDATE_CHECKPOINT: Final = sa.update(CHECKPOINTS).where(
     CHECKPOINTS.c.run_id == sa.bindparam("of_run")
 )
 _INSERT_CHECKPOINT: Final = sa.insert(CHECKPOINTS)
+_TYPES_EXIST: Final = sa.select(TYPES.c.run_id).where(
+    TYPES.c.run_id == sa.bindparam("of_run"), TYPES.c.digest == sa.bindparam("of_digest")
+)
+_INSERT_TYPES: Final = sa.insert(TYPES)
+_SELECT_TYPES: Final = (
+    sa.select(TYPES.c.number, TYPES.c.run_id, TYPES.c.payload, RUNS.c.state)
+    .join(RUNS, RUNS.c.run_id == TYPES.c.run_id)
+    .where(TYPES.c.number > sa.bindparam("after"))
+    .order_by(TYPES.c.number)
+    .limit(sa.bindparam("limit"))
+)
 
 _OVER: Final = RUNS.c.state.in_(_FINAL_STATES)
 _DETAIL_BYTES: Final = sa.select(sa.func.coalesce(sa.func.sum(BATCHES.c.size), 0))
@@ -223,6 +235,24 @@ class Tables:
         """See `Store.load_checkpoint`."""
         row = self.connection.execute(_SELECT_CHECKPOINT, {"of_run": run_id}).one_or_none()
         return None if row is None else Checkpoint(row.upto, row.payload)
+
+    # Types
+
+    def save_types(self, types: TypeSet) -> None:
+        """See `Store.save_types`."""
+        self._check_run(types.run_id, "what describes types")
+        digest = hashlib.sha256(types.payload).hexdigest()
+        known = {"of_run": types.run_id, "of_digest": digest}
+        if self.connection.scalar(_TYPES_EXIST, known) is None:
+            values = {"run_id": types.run_id, "digest": digest, "payload": types.payload}
+            self.connection.execute(_INSERT_TYPES, values)
+
+    def types(self, after: int, limit: int) -> list[TypeSet]:
+        """At most `limit` sets after the one numbered `after`."""
+        return [
+            TypeSet(row.run_id, row.payload, over=row.state in _FINAL_STATES, number=row.number)
+            for row in self.connection.execute(_SELECT_TYPES, {"after": after, "limit": limit})
+        ]
 
     def _check_run(self, run_id: str, what: str) -> None:
         if self.connection.scalar(_RUN_EXISTS, {"of_run": run_id}) is None:

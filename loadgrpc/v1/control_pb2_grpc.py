@@ -70,6 +70,11 @@ class ControlServiceStub(object):
                 request_serializer=loadgrpc_dot_v1_dot_control__pb2.GetSummaryRequest.SerializeToString,
                 response_deserializer=loadgrpc_dot_v1_dot_control__pb2.GetSummaryResponse.FromString,
                 _registered_method=True)
+        self.ListEvents = channel.unary_stream(
+                '/loadgrpc.v1.ControlService/ListEvents',
+                request_serializer=loadgrpc_dot_v1_dot_control__pb2.ListEventsRequest.SerializeToString,
+                response_deserializer=loadgrpc_dot_v1_dot_control__pb2.ListEventsResponse.FromString,
+                _registered_method=True)
         self.DeleteRun = channel.unary_unary(
                 '/loadgrpc.v1.ControlService/DeleteRun',
                 request_serializer=loadgrpc_dot_v1_dot_control__pb2.DeleteRunRequest.SerializeToString,
@@ -152,6 +157,17 @@ class ControlServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListEvents(self, request, context):
+        """ListEvents sends the events of a run that are stored now, one a message, in the order
+        in which they were committed; then the stream ends with OK. Columns are sent as the rows
+        they stand for. It is read from the store as fast as the caller takes it. NOT_FOUND: no
+        such run. FAILED_PRECONDITION (EVENTS_GONE): it had events, and none of them is kept any
+        more. The oldest go first: what is left of a source then begins with a `sequence` above 1.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeleteRun(self, request, context):
         """DeleteRun deletes a run that is over, with everything that is kept of it, its
         request_id included. FAILED_PRECONDITION (RUN_NOT_OVER): it goes on; stop it first.
@@ -217,6 +233,11 @@ def add_ControlServiceServicer_to_server(servicer, server):
                     servicer.GetSummary,
                     request_deserializer=loadgrpc_dot_v1_dot_control__pb2.GetSummaryRequest.FromString,
                     response_serializer=loadgrpc_dot_v1_dot_control__pb2.GetSummaryResponse.SerializeToString,
+            ),
+            'ListEvents': grpc.unary_stream_rpc_method_handler(
+                    servicer.ListEvents,
+                    request_deserializer=loadgrpc_dot_v1_dot_control__pb2.ListEventsRequest.FromString,
+                    response_serializer=loadgrpc_dot_v1_dot_control__pb2.ListEventsResponse.SerializeToString,
             ),
             'DeleteRun': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteRun,
@@ -407,6 +428,33 @@ class ControlService(object):
             '/loadgrpc.v1.ControlService/GetSummary',
             loadgrpc_dot_v1_dot_control__pb2.GetSummaryRequest.SerializeToString,
             loadgrpc_dot_v1_dot_control__pb2.GetSummaryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/loadgrpc.v1.ControlService/ListEvents',
+            loadgrpc_dot_v1_dot_control__pb2.ListEventsRequest.SerializeToString,
+            loadgrpc_dot_v1_dot_control__pb2.ListEventsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,5 +1,6 @@
 import datetime
 
+from google.protobuf import any_pb2 as _any_pb2
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -46,7 +47,7 @@ TEST_OUTCOME_ERROR: TestOutcome
 TEST_OUTCOME_INTERRUPTED: TestOutcome
 
 class Event(_message.Message):
-    __slots__ = ("time", "status", "test_start", "test_stop", "test_success", "test_failure", "test_error", "hit", "counter", "state", "generator")
+    __slots__ = ("time", "status", "test_start", "test_stop", "test_success", "test_failure", "test_error", "hit", "counter", "state", "generator", "custom")
     TIME_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     TEST_START_FIELD_NUMBER: _ClassVar[int]
@@ -58,6 +59,7 @@ class Event(_message.Message):
     COUNTER_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     GENERATOR_FIELD_NUMBER: _ClassVar[int]
+    CUSTOM_FIELD_NUMBER: _ClassVar[int]
     time: _timestamp_pb2.Timestamp
     status: LoadStatus
     test_start: TestStart
@@ -69,7 +71,8 @@ class Event(_message.Message):
     counter: Counter
     state: RunnerState
     generator: GeneratorState
-    def __init__(self, time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., status: _Optional[_Union[LoadStatus, _Mapping]] = ..., test_start: _Optional[_Union[TestStart, _Mapping]] = ..., test_stop: _Optional[_Union[TestStop, _Mapping]] = ..., test_success: _Optional[_Union[TestSuccess, _Mapping]] = ..., test_failure: _Optional[_Union[TestFailure, _Mapping]] = ..., test_error: _Optional[_Union[TestError, _Mapping]] = ..., hit: _Optional[_Union[Hit, _Mapping]] = ..., counter: _Optional[_Union[Counter, _Mapping]] = ..., state: _Optional[_Union[RunnerState, _Mapping]] = ..., generator: _Optional[_Union[GeneratorState, _Mapping]] = ...) -> None: ...
+    custom: _any_pb2.Any
+    def __init__(self, time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., status: _Optional[_Union[LoadStatus, _Mapping]] = ..., test_start: _Optional[_Union[TestStart, _Mapping]] = ..., test_stop: _Optional[_Union[TestStop, _Mapping]] = ..., test_success: _Optional[_Union[TestSuccess, _Mapping]] = ..., test_failure: _Optional[_Union[TestFailure, _Mapping]] = ..., test_error: _Optional[_Union[TestError, _Mapping]] = ..., hit: _Optional[_Union[Hit, _Mapping]] = ..., counter: _Optional[_Union[Counter, _Mapping]] = ..., state: _Optional[_Union[RunnerState, _Mapping]] = ..., generator: _Optional[_Union[GeneratorState, _Mapping]] = ..., custom: _Optional[_Union[_any_pb2.Any, _Mapping]] = ...) -> None: ...
 
 class LoadStatus(_message.Message):
     __slots__ = ("iterations", "users", "current_iteration", "current_user", "cycle")

@@ -17,6 +17,7 @@ class RunnerMode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     RUNNER_MODE_UNSPECIFIED: _ClassVar[RunnerMode]
     RUNNER_MODE_ONE_USER: _ClassVar[RunnerMode]
     RUNNER_MODE_ALL_USERS: _ClassVar[RunnerMode]
+    RUNNER_MODE_BY_HAND: _ClassVar[RunnerMode]
 
 class RunState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -40,6 +41,7 @@ class AssignmentState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
 RUNNER_MODE_UNSPECIFIED: RunnerMode
 RUNNER_MODE_ONE_USER: RunnerMode
 RUNNER_MODE_ALL_USERS: RunnerMode
+RUNNER_MODE_BY_HAND: RunnerMode
 RUN_STATE_UNSPECIFIED: RunState
 RUN_STATE_STARTING: RunState
 RUN_STATE_RUNNING: RunState

@@ -11,10 +11,12 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class GetAssignmentRequest(_message.Message):
-    __slots__ = ("source",)
+    __slots__ = ("source", "scenario")
     SOURCE_FIELD_NUMBER: _ClassVar[int]
+    SCENARIO_FIELD_NUMBER: _ClassVar[int]
     source: SourceId
-    def __init__(self, source: _Optional[_Union[SourceId, _Mapping]] = ...) -> None: ...
+    scenario: str
+    def __init__(self, source: _Optional[_Union[SourceId, _Mapping]] = ..., scenario: _Optional[str] = ...) -> None: ...
 
 class GetAssignmentResponse(_message.Message):
     __slots__ = ("assignment",)
@@ -87,14 +89,16 @@ class PublishEventsRequest(_message.Message):
     def __init__(self, source: _Optional[_Union[SourceId, _Mapping]] = ..., open: _Optional[_Union[OpenSource, _Mapping]] = ..., batch: _Optional[_Union[EventBatch, _Mapping]] = ..., skip: _Optional[_Union[Skip, _Mapping]] = ..., ready: _Optional[_Union[CycleReady, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ...) -> None: ...
 
 class OpenSource(_message.Message):
-    __slots__ = ("epoch", "capabilities", "scenario")
+    __slots__ = ("epoch", "capabilities", "scenario", "types")
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
     SCENARIO_FIELD_NUMBER: _ClassVar[int]
+    TYPES_FIELD_NUMBER: _ClassVar[int]
     epoch: int
     capabilities: RunnerCapabilities
     scenario: str
-    def __init__(self, epoch: _Optional[int] = ..., capabilities: _Optional[_Union[RunnerCapabilities, _Mapping]] = ..., scenario: _Optional[str] = ...) -> None: ...
+    types: bytes
+    def __init__(self, epoch: _Optional[int] = ..., capabilities: _Optional[_Union[RunnerCapabilities, _Mapping]] = ..., scenario: _Optional[str] = ..., types: _Optional[bytes] = ...) -> None: ...
 
 class RunnerCapabilities(_message.Message):
     __slots__ = ("cycle_barrier",)
@@ -151,7 +155,7 @@ class SourceTotals(_message.Message):
     def __init__(self, events: _Optional[int] = ..., hits: _Optional[int] = ...) -> None: ...
 
 class PublishEventsResponse(_message.Message):
-    __slots__ = ("source", "opened", "ack", "gap", "rejected", "finished", "run_closed", "start_cycle", "stop", "error", "too_large")
+    __slots__ = ("source", "opened", "ack", "gap", "rejected", "finished", "run_closed", "start_cycle", "stop", "error", "too_large", "types_refused")
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     OPENED_FIELD_NUMBER: _ClassVar[int]
     ACK_FIELD_NUMBER: _ClassVar[int]
@@ -163,6 +167,7 @@ class PublishEventsResponse(_message.Message):
     STOP_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
     TOO_LARGE_FIELD_NUMBER: _ClassVar[int]
+    TYPES_REFUSED_FIELD_NUMBER: _ClassVar[int]
     source: SourceId
     opened: SourceOpened
     ack: Ack
@@ -174,7 +179,8 @@ class PublishEventsResponse(_message.Message):
     stop: Stop
     error: SourceError
     too_large: TooLarge
-    def __init__(self, source: _Optional[_Union[SourceId, _Mapping]] = ..., opened: _Optional[_Union[SourceOpened, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., gap: _Optional[_Union[Gap, _Mapping]] = ..., rejected: _Optional[_Union[Rejected, _Mapping]] = ..., finished: _Optional[_Union[Finished, _Mapping]] = ..., run_closed: _Optional[_Union[RunClosed, _Mapping]] = ..., start_cycle: _Optional[_Union[StartCycle, _Mapping]] = ..., stop: _Optional[_Union[Stop, _Mapping]] = ..., error: _Optional[_Union[SourceError, _Mapping]] = ..., too_large: _Optional[_Union[TooLarge, _Mapping]] = ...) -> None: ...
+    types_refused: TypesRefused
+    def __init__(self, source: _Optional[_Union[SourceId, _Mapping]] = ..., opened: _Optional[_Union[SourceOpened, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., gap: _Optional[_Union[Gap, _Mapping]] = ..., rejected: _Optional[_Union[Rejected, _Mapping]] = ..., finished: _Optional[_Union[Finished, _Mapping]] = ..., run_closed: _Optional[_Union[RunClosed, _Mapping]] = ..., start_cycle: _Optional[_Union[StartCycle, _Mapping]] = ..., stop: _Optional[_Union[Stop, _Mapping]] = ..., error: _Optional[_Union[SourceError, _Mapping]] = ..., too_large: _Optional[_Union[TooLarge, _Mapping]] = ..., types_refused: _Optional[_Union[TypesRefused, _Mapping]] = ...) -> None: ...
 
 class SourceOpened(_message.Message):
     __slots__ = ("committed_sequence", "limits", "durable_sequence")
@@ -201,6 +207,14 @@ class TooLarge(_message.Message):
     first_sequence: int
     batch_bytes: int
     def __init__(self, first_sequence: _Optional[int] = ..., batch_bytes: _Optional[int] = ...) -> None: ...
+
+class TypesRefused(_message.Message):
+    __slots__ = ("reason", "message")
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    message: str
+    def __init__(self, reason: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
 
 class Limits(_message.Message):
     __slots__ = ("max_batch_bytes", "max_unacked_batches", "max_unacked_bytes")

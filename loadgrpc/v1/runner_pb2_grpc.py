@@ -96,6 +96,11 @@ class RunnerServiceServicer(object):
         Without numbers. A source that leaves out first_sequence everywhere (a shell
         script) has its events numbered on arrival. It cannot resume.
 
+        Types of one's own. What a source sends as `Event.custom` can be described: `open`
+        carries the types. From then on the broker's reflection answers for them, for as long
+        as the run is kept. Types that cannot be had are told by `types_refused`, some time
+        after `opened`; the source is open all the same, and its events are stored.
+
         Control. Answers also carry `start_cycle` and `stop`.
 
         Newer peers. A message of a kind that is not known here is ignored, on both sides.

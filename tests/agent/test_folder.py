@@ -16,7 +16,7 @@ SOURCE = SourceId("run", "agent", "runner")
 
 def created(state, source_id=SOURCE):
     """A folder of a runner that is to be started."""
-    folder = RunnerFolder(state, source_id)
+    folder = RunnerFolder(state, source_id, "buy")
     folder.create()
     return folder
 

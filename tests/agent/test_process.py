@@ -7,17 +7,15 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from loadgrpc.agent import process as module
 from loadgrpc.agent.process import RunnerProcess
-from loadgrpc.model import SourceId, StopMode
+from loadgrpc.model import StopMode
 
 pytestmark = pytest.mark.system
 
-WHERE = {"endpoint": "127.0.0.1:1", "token": "t", "run_dir": Path("/nowhere/files"), "alive": 2}
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
 SLEEP = "print('up', flush=True); time.sleep(60)"
 SLEEP_ONLY = "import time; time.sleep(60)"
@@ -309,33 +307,7 @@ def test_a_runner_that_cannot_be_started(monkeypatch):
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
 
     async def use():
-        source = SourceId("r", "a", "x")
         with pytest.raises(OSError, match="nowhere"):
-            await RunnerProcess.start(source, **WHERE)
+            RunnerProcess.of([sys.executable], {}, 2)
 
     run(use())
-
-
-def test_a_runner_gets_what_runner_proto_promises(monkeypatch, tmp_path, lines):
-    """The environment names endpoint, token and the three parts of the source."""
-    program = tmp_path / "python"
-    program.write_text("#!/bin/sh\nenv | grep ^LOADGRPC_ | grep -v KEEPER | sort\necho done\n")
-    program.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(program))
-    monkeypatch.delenv("LOADGRPC_TEST_ID")
-
-    async def use():
-        source = SourceId("r", "a", "x")
-        process = await RunnerProcess.start(source, **WHERE)
-        return await process.wait()
-
-    assert run(use()).status == 0
-    assert lines == [
-        "LOADGRPC_AGENT_ID=a",
-        "LOADGRPC_ENDPOINT=127.0.0.1:1",
-        "LOADGRPC_RUNNER_ID=x",
-        "LOADGRPC_RUN_DIR=/nowhere/files",
-        "LOADGRPC_RUN_ID=r",
-        "LOADGRPC_TOKEN=t",
-        "done",
-    ]

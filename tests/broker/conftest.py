@@ -7,9 +7,10 @@ import secrets
 
 import pytest
 
-from loadgrpc.broker.broker import Broker, StartRunner, StopRunner
+from loadgrpc.broker.broker import Broker
+from loadgrpc.broker.inbox import Inbox
+from loadgrpc.broker.orders import StartProcesses, StartRunners, StopRunners
 from loadgrpc.broker.roster import Registration
-from loadgrpc.broker.run import Inbox
 from loadgrpc.model import ExceptionInfo, Plan, SourceId
 from loadgrpc.store import Store
 from loadgrpc.testing import ManualClock
@@ -64,9 +65,11 @@ class FakeAgent:
         while not self.link.orders.empty():
             order = self.link.orders.get_nowait()
             match order:
-                case StartRunner(assignment):
-                    found.append(("start", assignment.run_id))
-                case StopRunner(run_id, mode, _):
+                case StartRunners(launch):
+                    found.append(("start", launch.assignment.run_id))
+                case StartProcesses(_, scenario, cycle):
+                    found.append(("cycle", scenario, cycle))
+                case StopRunners(run_id, mode, _):
                     found.append(("stop", run_id, mode.name))
                 case _:
                     found.append(type(order).__name__)

@@ -3,7 +3,7 @@
 import pytest
 
 from loadgrpc import model
-from loadgrpc.broker.run import UNKNOWN_LOSS
+from loadgrpc.broker.part import UNKNOWN_LOSS
 from loadgrpc.model import AssignmentState
 from loadgrpc.protocol.produced import Produced
 

@@ -9,7 +9,7 @@ import pytest
 from loadgrpc import model
 from loadgrpc.broker import answers
 from loadgrpc.broker import broker as module
-from loadgrpc.broker.run import Inbox
+from loadgrpc.broker.inbox import Inbox
 from loadgrpc.errors import (
     AlreadyExists,
     InvalidRequest,

@@ -226,7 +226,7 @@ def test_a_run_over_the_wire():
         await agent.register()
         stub = control_pb2_grpc.ControlServiceStub(channel)
         run = (await stub.StartRun(control_pb2.StartRunRequest(plan=PLAN))).run
-        assert (await agent.hear()).run.run_id == run.run_id
+        assert (await agent.hear()).run.assignment.run_id == run.run_id
         watching = stub.WatchRun(control_pb2.WatchRunRequest(run_id=run.run_id))
         updates = aiter(watching)
         assert (await anext(updates)).run == run
@@ -235,7 +235,12 @@ def test_a_run_over_the_wire():
         order = (await agent.hear()).stop
         assert (order.run_id, order.mode) == (run.run_id, control_pb2.STOP_MODE_KILL)
         await agent.say(
-            runner_exit={"run_id": run.run_id, "exit_status": -9, "stderr_tail": "a\nlast\n\n"}
+            runner_exit={
+                "run_id": run.run_id,
+                "exit_status": -9,
+                "stderr_tail": "a\nlast\n\n",
+                "last": True,
+            }
         )
         last = [update async for update in updates][-1].run
         assert last.state == 5
@@ -260,7 +265,7 @@ def test_a_run_is_deleted_over_the_wire():
             with pytest.raises(grpc.aio.AioRpcError, match="stop it first") as caught:
                 await stub.DeleteRun(delete)
             assert caught.value.code() is CODE.FAILED_PRECONDITION
-            await agent.say(runner_exit={"run_id": run.run_id, "exit_status": 1})
+            await agent.say(runner_exit={"run_id": run.run_id, "exit_status": 1, "last": True})
             missed = control_pb2.WatchRunRequest(run_id=run.run_id, after=0)
             updates = [update async for update in stub.WatchRun(missed)]
             changes = [(news.sequence, news.run.state) for news in updates if news.HasField("run")]
@@ -285,7 +290,9 @@ def test_a_runner_that_could_not_start_over_the_wire():
         await agent.register()
         stub = control_pb2_grpc.ControlServiceStub(channel)
         run = (await stub.StartRun(control_pb2.StartRunRequest(plan=PLAN))).run
-        await agent.say(runner_exit={"run_id": run.run_id, "start_error": "no such file"})
+        await agent.say(
+            runner_exit={"run_id": run.run_id, "start_error": "no such file", "last": True}
+        )
         watching = stub.WatchRun(control_pb2.WatchRunRequest(run_id=run.run_id))
         last = [update async for update in watching][-1].run
         assert (last.state, "no such file" in last.reason) == (6, True)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadgrpc.broker.split import assignments, shares
+from loadgrpc.broker.split import launches, shares
 from loadgrpc.model import Plan
 
 plans = st.builds(
@@ -32,7 +32,7 @@ def test_shares_sum_to_the_whole_and_are_even(total, parts):
 def test_parts_make_up_the_plan(plan):
     """Iterations of all parts are those of the plan; with split, users and rate are, too."""
     agent_ids = [f"a{at}" for at in range(plan.agents)]
-    parts = assignments(plan, "r", agent_ids)
+    parts = [each.assignment for each in launches(plan, "r", agent_ids)]
 
     assert [part.agent_id for part in parts] == agent_ids
     assert {len(part.cycles) for part in parts} == {len(plan.users)}
@@ -47,7 +47,7 @@ def test_parts_make_up_the_plan(plan):
 def test_an_agent_may_get_no_users():
     """One user on three agents is a part of one and two parts of none."""
     plan = Plan(test="a.B.c", users=(1, 4), iterations=(2, 3), agents=3, split=True)
-    parts = assignments(plan, "r", ["a", "b", "c"])
+    parts = [each.assignment for each in launches(plan, "r", ["a", "b", "c"])]
 
     assert [[cycle.users for cycle in part.cycles] for part in parts] == [[1, 2], [0, 1], [0, 1]]
     assert {cycle.iterations for part in parts for cycle in part.cycles} == {5}
@@ -65,7 +65,7 @@ def test_each_part_is_told_how_to_go_about_it():
         stop_timeout_s=7.0,
         no_dns_resolve=True,
     )
-    for part in assignments(plan, "r", ["a", "b"]):
+    for part in [each.assignment for each in launches(plan, "r", ["a", "b"])]:
         assert (part.test, part.server_url, part.processes) == ("a.B.c", "http://h:1", 3)
         assert (part.stop_timeout_s, part.no_dns_resolve) == (7.0, True)
 
@@ -74,4 +74,7 @@ def test_a_duration_is_not_split():
     """Every part of a timed plan lasts as long as the plan's cycles."""
     plan = Plan(test="a.B.c", users=(4,), duration_s=90.0, agents=2, split=True)
 
-    assert [part.cycles[0].duration_s for part in assignments(plan, "r", ["a", "b"])] == [90, 90]
+    assert [
+        part.cycles[0].duration_s
+        for part in [each.assignment for each in launches(plan, "r", ["a", "b"])]
+    ] == [90, 90]

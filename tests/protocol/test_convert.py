@@ -1,6 +1,7 @@
 """Converters come in pairs, and name everything that is wrong with what a stranger sends."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,8 @@ from hypothesis import strategies as st
 
 from loadgrpc import model
 from loadgrpc.errors import InvalidRequest
-from loadgrpc.protocol import convert
+from loadgrpc.model import RunnerMode
+from loadgrpc.protocol import convert, plans, times
 from loadgrpc.v1 import event_pb2, run_pb2, runner_pb2
 
 NS = 1_000_000_000
@@ -21,27 +23,52 @@ moments = st.integers(0, 250_000_000_000 * NS)
 durations = st.integers(0, 10_000 * 365 * 86_400 * NS)
 rates = st.floats(0, 1e12)
 exceptions = st.builds(model.ExceptionInfo, type=words, message=words, traceback=words)
-plans = st.builds(
+silences = st.integers(0, 86_400_000).map(lambda ms: ms / 1_000)
+loads = st.fixed_dictionaries(
+    {
+        "users": st.lists(st.integers(1, model.MAX_USERS), min_size=1, max_size=5).map(tuple),
+        "spawn_rate": rates,
+        "server_url": st.sampled_from(["", "http://127.0.0.1:8000"]),
+        "processes": st.integers(0, model.MAX_PROCESSES),
+    }
+)
+lengths = st.one_of(
+    st.fixed_dictionaries(
+        {"iterations": st.lists(st.integers(1, 1_000), min_size=1, max_size=3).map(tuple)}
+    ),
+    st.fixed_dictionaries({"duration_s": st.integers(1, 86_400_000).map(lambda ms: ms / 1_000)}),
+)
+runners = st.one_of(
+    st.fixed_dictionaries(
+        {"test": st.sampled_from(["a.B.c", "pkg.mod.Class.test_it", "some dir/file.py::C.test"])}
+    ),
+    st.fixed_dictionaries(
+        {
+            "test": st.sampled_from(["http://127.0.0.1/", "anything at all"]),
+            "test_runner": st.sampled_from(["./run {test}", "'a b' c"]),
+            "runner_mode": st.sampled_from([RunnerMode.ONE_USER, RunnerMode.ALL_USERS]),
+            "silence_timeout_s": silences,
+        }
+    ),
+    st.fixed_dictionaries({"test": st.just("shop"), "runner_mode": st.just(RunnerMode.BY_HAND)}),
+)
+scenarios = st.builds(
+    lambda *parts: {k: v for p in parts for k, v in p.items()}, *(loads, lengths, runners)
+)
+some_plans = st.builds(
     model.Plan,
-    test=st.sampled_from(["a.B.c", "pkg.mod.Class.test_it", "some dir/file.py::Class.test"]),
-    users=st.lists(st.integers(1, model.MAX_USERS), min_size=1, max_size=5).map(tuple),
+    scenarios=st.one_of(
+        scenarios.map(lambda one: (model.Scenario(**one),)),
+        st.lists(scenarios, min_size=1, max_size=3).map(
+            lambda several: tuple(
+                model.Scenario(name=f"s{at}", **each) for at, each in enumerate(several)
+            )
+        ),
+    ),
     agents=st.integers(1, model.MAX_AGENTS),
     split=st.booleans(),
-    spawn_rate=rates,
-    server_url=st.sampled_from(["", "http://127.0.0.1:8000"]),
-    processes=st.integers(0, model.MAX_PROCESSES),
     stop_timeout_s=st.integers(0, 86_400_000).map(lambda ms: ms / 1_000),
     no_dns_resolve=st.booleans(),
-    iterations=st.just((1,)),
-).flatmap(
-    lambda plan: st.one_of(
-        st.lists(st.integers(1, 1_000), min_size=1, max_size=3).map(
-            lambda iterations: model.Plan(**{**vars(plan), "iterations": tuple(iterations)})
-        ),
-        st.integers(1, 86_400_000).map(
-            lambda ms: model.Plan(**{**vars(plan), "iterations": (), "duration_s": ms / 1_000})
-        ),
-    )
 )
 assignments = st.builds(
     model.Assignment,
@@ -64,6 +91,16 @@ assignments = st.builds(
     processes=numbers,
     stop_timeout_s=st.integers(0, 10**8).map(lambda ms: ms / 1_000),
     no_dns_resolve=st.booleans(),
+    scenario=words,
+    user=numbers,
+    first_cycle=st.integers(1, 2**32 - 1),
+)
+launches = st.builds(
+    model.Launch,
+    assignment=assignments,
+    test_runner=words,
+    runner_mode=st.sampled_from(RunnerMode),
+    silence_timeout_s=silences,
 )
 sources = st.builds(model.SourceId, names, names, names)
 optional_moments = st.none() | moments
@@ -71,7 +108,7 @@ runs = st.builds(
     model.Run,
     run_id=words,
     state=st.sampled_from(model.RunState),
-    plan=plans,
+    plan=some_plans,
     create_time_ns=moments,
     start_time_ns=optional_moments,
     end_time_ns=optional_moments,
@@ -170,7 +207,7 @@ summaries = st.builds(
     model.Summary,
     run_id=words,
     state=st.sampled_from(model.RunState),
-    plan=plans,
+    plan=some_plans,
     create_time_ns=moments,
     start_time_ns=optional_moments,
     end_time_ns=optional_moments,
@@ -237,14 +274,19 @@ summaries = st.builds(
         mismatches=st.lists(words, max_size=2).map(tuple),
     ),
     generator=generators,
+    scenarios=st.lists(
+        st.builds(model.ScenarioFigures, name=words, test=words, hits=hits, iterations=iterations),
+        max_size=2,
+    ).map(tuple),
 )
 news = st.builds(model.News, counts, runs | progresses)
 
 PAIRS = {
-    "timestamp": (convert.timestamp_to_proto, convert.timestamp_from_proto, moments),
-    "duration": (convert.duration_to_proto, convert.duration_from_proto, durations),
-    "plan": (convert.plan_to_proto, convert.plan_from_proto, plans),
-    "assignment": (convert.assignment_to_proto, convert.assignment_from_proto, assignments),
+    "timestamp": (times.timestamp_to_proto, times.timestamp_from_proto, moments),
+    "duration": (times.duration_to_proto, times.duration_from_proto, durations),
+    "plan": (plans.plan_to_proto, plans.plan_from_proto, some_plans),
+    "assignment": (plans.assignment_to_proto, plans.assignment_from_proto, assignments),
+    "launch": (plans.launch_to_proto, plans.launch_from_proto, launches),
     "source": (convert.source_to_proto, convert.source_from_proto, sources),
     "run": (convert.run_to_proto, convert.run_from_proto, runs),
     "agent": (convert.agent_to_proto, convert.agent_from_proto, agents),
@@ -286,7 +328,7 @@ def test_pairs_are_inverse(stem, data):
 @given(durations)
 def test_durations_are_as_protobuf_wants_them(duration_ns):
     """A Duration's nanos are a part of a second, and protobuf's own arithmetic agrees."""
-    message = convert.duration_to_proto(duration_ns)
+    message = times.duration_to_proto(duration_ns)
 
     assert 0 <= message.nanos < NS
     assert message.ToNanoseconds() == duration_ns
@@ -294,7 +336,7 @@ def test_durations_are_as_protobuf_wants_them(duration_ns):
 
 def test_the_shortest_plan_gets_its_defaults():
     """A test alone is one user, one iteration, one agent, and thirty seconds to stop."""
-    plan = convert.plan_from_proto(run_pb2.RunSpec(test="example.TestWebSite.test_es"))
+    plan = plans.plan_from_proto(run_pb2.RunSpec(test="example.TestWebSite.test_es"))
 
     assert plan == model.Plan(
         test="example.TestWebSite.test_es", users=(1,), iterations=(1,), agents=1
@@ -306,9 +348,37 @@ def test_a_timed_plan_has_no_iterations():
     """A duration takes the place of the default iteration."""
     spec = run_pb2.RunSpec(test="a.B.c")
     spec.duration.FromSeconds(5)
-    plan = convert.plan_from_proto(spec)
+    plan = plans.plan_from_proto(spec)
 
-    assert (plan.duration_s, plan.iterations, plan.iterations_per_user) == (5.0, (), 0)
+    (scenario,) = plan.scenarios
+    assert (scenario.duration_s, scenario.iterations) == (5.0, ())
+    assert scenario.iterations_per_user == plan.total_iterations == 0
+
+
+def test_a_duration_of_the_plan_is_that_of_scenarios_without_a_length():
+    """Those that have one of their own keep it."""
+    message = run_pb2.RunSpec()
+    message.duration.FromSeconds(5)
+    for name, own in (("plain", {}), ("counted", {"iterations": [2]})):
+        message.scenarios.add(name=name, test="a.B.c", **own)
+    message.scenarios.add(name="timed", test="a.B.c").duration.FromSeconds(7)
+    told = [(each.duration_s, each.iterations) for each in plans.plan_from_proto(message).scenarios]
+
+    assert told == [(5.0, ()), (None, (2,)), (7.0, ())]
+
+
+def test_what_a_plan_adds_up_to():
+    """Users of all scenarios together, cycle by cycle; iterations, if no duration is in it."""
+    one = model.Scenario(name="a", test="a.B.c", users=(1, 2), iterations=(3,))
+    other = model.Scenario(name="b", test="a.B.c", users=(10,), iterations=(1, 1))
+    plan = model.Plan(scenarios=(one, other), agents=2)
+
+    assert (plan.title, plan.cycles, plan.users) == ("a + b", 2, (11, 2))
+    assert plan.total_iterations == 2 * (3 * 3 + 10 * 2)
+    timed = replace(other, iterations=(), duration_s=1.0)
+    assert model.Plan(scenarios=(one, timed)).total_iterations == 0
+    with pytest.raises(TypeError, match="beside"):
+        model.Plan(scenarios=(one,), test="x.Y.z")
 
 
 def spec(*, duration_ns=None, stop_timeout_ns=None, **fields):
@@ -319,6 +389,11 @@ def spec(*, duration_ns=None, stop_timeout_ns=None, **fields):
     if stop_timeout_ns is not None:
         message.stop_timeout.FromNanoseconds(stop_timeout_ns)
     return message
+
+
+def scenario(name, **fields):
+    """A Scenario of a test, and what else is given."""
+    return run_pb2.Scenario(name=name, **{"test": "a.B.c", **fields})
 
 
 VIOLATIONS = [
@@ -347,6 +422,22 @@ VIOLATIONS = [
     (spec(server_url="127.0.0.1:8000"), ["plan.server_url"]),
     (spec(processes=1_025), ["plan.processes"]),
     (spec(test="x", users=[0], agents=10_001), ["plan.test", "plan.users[0]", "plan.agents"]),
+    (spec(runner_mode=2), ["plan.runner_mode"]),
+    (spec(test_runner="./x", runner_mode=9), ["plan.runner_mode"]),
+    (spec(test_runner="./x", runner_mode=3), ["plan.test_runner"]),
+    (spec(test="", runner_mode=3), ["plan.test"]),
+    (spec(test_runner="./x", test=""), ["plan.test"]),
+    (spec(test_runner="'"), ["plan.test_runner"]),
+    (spec(test_runner=" "), ["plan.test_runner"]),
+    (spec(test_runner="x" * 4_097), ["plan.test_runner"]),
+    (spec(silence_timeout={"seconds": 1}), ["plan.silence_timeout"]),
+    (spec(test_runner="./x", silence_timeout={"seconds": 86_401}), ["plan.silence_timeout"]),
+    (spec(scenarios=[scenario("a")]), ["plan.test"]),
+    (spec(test="", scenarios=[scenario("a"), scenario("a")]), ["plan.scenarios[1].name"]),
+    (spec(test="", scenarios=[scenario("")]), ["plan.scenarios[0].name"]),
+    (spec(test="", scenarios=[scenario("a", test="x")]), ["plan.scenarios[0].test"]),
+    (spec(test="", scenarios=[scenario("a", users=[0])]), ["plan.scenarios[0].users[0]"]),
+    (spec(test="", scenarios=[scenario(str(at)) for at in range(101)]), ["plan.scenarios"]),
 ]
 
 
@@ -354,7 +445,7 @@ VIOLATIONS = [
 def test_every_violation_is_named(message, fields):
     """Each field that breaks a rule is named by its path, and all of them at once."""
     with pytest.raises(InvalidRequest) as caught:
-        convert.plan_from_proto(message)
+        plans.plan_from_proto(message)
 
     assert [violation.field for violation in caught.value.violations] == fields
     assert all(violation.description for violation in caught.value.violations)
@@ -382,11 +473,13 @@ def test_every_field_of_a_plan_can_be_refused():
         spec(processes=1_024),
         spec(test="my tests/file.py::Class.test_it"),
         spec(test="file.py::Class::test_it"),
+        spec(test="anything", test_runner="./x", runner_mode=2),
+        spec(test="", scenarios=[scenario("x" * 128)]),
     ],
 )
 def test_the_edges_are_valid(message):
     """What just keeps the rules is taken."""
-    assert convert.plan_from_proto(message).test == message.test
+    assert plans.plan_from_proto(message).test == message.test
 
 
 @pytest.mark.parametrize("field", ["run_id", "agent_id", "runner_id"])

@@ -12,6 +12,7 @@ from pathlib import Path
 import grpc
 import grpc.aio
 import pytest
+from google.protobuf import any_pb2
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
@@ -21,6 +22,7 @@ from loadgrpc.broker.broker import Broker
 from loadgrpc.broker.roster import Registration
 from loadgrpc.broker.service import RunnerService
 from loadgrpc.clock import SystemClock
+from loadgrpc.errors import NotFound
 from loadgrpc.model import Plan, SourceId, StopMode
 from loadgrpc.protocol import convert
 from loadgrpc.protocol.raw import RawRunnerServiceStub, add_raw_runner_service
@@ -160,7 +162,7 @@ async def home_of(kind, *, agents=1, **plan):
                 yield Home(broker, run.run_id, stub, source, (), endpoint)
                 return
             relay = Relay(RawRunnerServiceStub(channel), spool_after_s=600.0)
-            assignment = broker._runs[run.run_id].parts["a1"].assignment
+            assignment = broker._runs[run.run_id].parts["a1", ""].assignment
             spool = Spool(Path("/nowhere"), Room())
             expected = relay.expect(assignment, convert.source_from_proto(source), spool)
             metadata = (("authorization", f"Bearer {expected.token}"),)
@@ -812,6 +814,147 @@ def test_a_stop_comes_on_the_stream(at_home):
     at_home(use, stop_timeout_s=7.0)
 
 
+# Types of a runner's own
+
+
+def custom(*values):
+    """A batch of custom events."""
+    return runner_pb2.EventBatch(
+        first_sequence=1, events=[event_pb2.Event(custom=value) for value in values]
+    )
+
+
+def knows(home, symbol="acme.Order"):
+    """Whether the broker's reflection describes a symbol."""
+    try:
+        return bool(home.broker.types.described().file_containing_symbol(symbol))
+    except NotFound:
+        return False
+
+
+def test_types_of_a_runners_own_are_described(at_home, acme):
+    """Types come with open, custom events count nowhere, and are committed like any others."""
+
+    async def use(home):
+        stream = home.stream()
+        await stream.say(open={"epoch": 1, "types": acme.types()})
+        await stream.say(batch=custom(acme.order(item="pear"), acme.order(item="fig")))
+        assert [await stream.kind() for _ in range(2)] == ["opened", "ack"]
+        assert knows(home)
+        assert await stream.finish(2) == (2, 0, 0)
+        home.exits()
+        summary = await home.summary()
+        assert (summary.hits.count, summary.iterations.started) == (0, 0)
+        assert summary.accounting.committed == 2
+
+    at_home(use)
+
+
+REFUSED = {
+    "a known symbol": ({"message": "loadgrpc.v1.Event"}, "ALREADY_EXISTS", "loadgrpc.v1.Event"),
+    "a known file": ({"file": "loadgrpc/v1/event.proto"}, "ALREADY_EXISTS", "event.proto"),
+    "a missing import": ({"imports": ["acme/money.proto"]}, "NOT_FOUND", "acme/money.proto"),
+    "too large": ({"pad": 256 << 10}, "TOO_LARGE", "over 262144"),
+    "garbage": (b"%%%", "INVALID_REQUEST", "FileDescriptorSet"),
+    "none in it": (b"\x10\x01", "INVALID_REQUEST", "empty"),
+    "no name": (b"\x0a\x00", "INVALID_REQUEST", "no name"),
+}
+
+
+@pytest.mark.parametrize(("types", "reason", "words"), REFUSED.values(), ids=REFUSED)
+def test_types_are_refused_and_the_source_is_not(at_home, acme, types, reason, words):
+    """Why is told in band; the source is open, and its events are stored."""
+    types = types if isinstance(types, bytes) else acme.types(**types)
+
+    async def use(home):
+        stream = home.stream()
+        await stream.say(open={"epoch": 1, "types": types})
+        assert await stream.kind() == "opened"
+        kind, refused = await stream.hear()
+        assert (kind, refused.reason) == ("types_refused", reason)
+        assert words in refused.message
+        assert not knows(home)
+        await stream.say(batch=custom(acme.order(item="pear")))
+        assert await stream.kind() == "ack"
+        assert await stream.finish(1) == (1, 0, 0)
+
+    at_home(use)
+
+
+def test_the_same_types_may_come_again(at_home, acme):
+    """A source that opens again, here or on another stream, brings what is known: no word."""
+
+    async def use(home):
+        for epoch in (1, 2):
+            stream = home.stream()
+            for _ in range(2):
+                await stream.say(open={"epoch": epoch, "types": acme.types()})
+                assert await stream.kind() == "opened"
+            assert await stream.publish(1, first=epoch) == epoch
+        assert knows(home)
+
+    at_home(use)
+
+
+def test_refused_types_are_refused_again(at_home, acme):
+    """Who opens another stream with types that were refused is told there, too."""
+
+    async def use(home):
+        for epoch in (1, 2):
+            stream = home.stream()
+            await stream.say(open={"epoch": epoch, "types": b"%%%"})
+            assert [await stream.kind() for _ in range(2)] == ["opened", "types_refused"]
+        await stream.say(open={"epoch": 3, "types": acme.types()})
+        assert await stream.kind() == "opened"
+        assert await stream.publish(1, first=1) == 1
+        assert knows(home)
+
+    at_home(use)
+
+
+def test_types_may_come_later(at_home, acme):
+    """A source that opened without them brings them by opening again, in the middle of events."""
+
+    async def use(home):
+        stream = home.stream()
+        await stream.open()
+        assert await stream.publish(2, first=1) == 2
+        assert not knows(home)
+        await stream.say(open={"epoch": 1, "types": acme.types()})
+        assert (await stream.hear())[1].durable_sequence == 2
+        assert await stream.publish(1, first=3) == 3
+        assert knows(home)
+        assert await stream.finish(3) == (3, 0, 0)
+
+    at_home(use)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ({"value": b"x"}, "type_url"),
+        ({"type_url": "acme.Order"}, "type_url"),
+        ({"type_url": "type.googleapis.com/"}, "type_url"),
+        ({"type_url": "x/acme.Order", "value": bytes((64 << 10) + 1)}, "65537 bytes"),
+    ],
+)
+def test_custom_events_have_bounds(at_home, value, words):
+    """One without a type, or with too much in it, is rejected; the next one is taken."""
+
+    async def use(home):
+        stream = home.stream()
+        await stream.open()
+        fine = any_pb2.Any(type_url="x/acme.Order", value=bytes(64 << 10))
+        await stream.say(batch=custom(any_pb2.Any(**value), fine))
+        kind, rejected = await stream.hear()
+        assert (kind, rejected.count) == ("rejected", 1)
+        assert words in rejected.violations[0]
+        assert await stream.kind() == "ack"
+        assert await stream.finish(2) == (1, 1, 0)
+
+    at_home(use)
+
+
 # What is different
 
 
@@ -943,7 +1086,7 @@ class Relayed:
         await self.broker_comes()
         run = await self.broker.start_run(Plan(test="a.B.c", iterations=(1,)))
         self.run_id = run.run_id
-        assignment = self.broker._runs[run.run_id].parts["a1"].assignment
+        assignment = self.broker._runs[run.run_id].parts["a1", ""].assignment
         source_id = SourceId(run.run_id, "a1", "r1")
         async with new_channel(self._endpoint) as channel:
             relay = Relay(RawRunnerServiceStub(channel), **self._relay)
@@ -1028,6 +1171,24 @@ def test_what_is_said_without_a_broker_comes_in_its_order(tmp_path):
         assert (loss.reason, loss.count, loss.hits) == ("x", 4, 3)
 
     relayed(tmp_path, use, spool_after_s=0.02)
+
+
+def test_types_wait_for_the_broker(tmp_path, acme):
+    """Types that come while the broker is away are known to the one that comes, and to the next."""
+
+    async def use(place, stream):
+        await place.broker_goes()
+        await stream.say(open={"epoch": 1, "types": acme.types()})
+        await stream.say(batch=custom(acme.order(item="pear")))
+        assert await stream.kind() == "opened"
+        await place.broker_comes()
+        assert await stream.kind() == "ack"
+        assert knows(place)
+        await place.broker_goes()
+        await place.broker_comes()
+        assert knows(place)
+
+    relayed(tmp_path, use, spool_after_s=600.0)
 
 
 def test_ready_waits_for_the_broker(tmp_path):

@@ -153,6 +153,62 @@ def test_garbage():
     assert not knows(catalog, "shop.Sold")
 
 
+def test_well_known_files_are_passed_over():
+    """Each compiler has its own of them: whatever they say, ours stay."""
+    catalog = Catalog()
+    other = file("google/protobuf/timestamp.proto", message="Timestamp", package="google.protobuf")
+    before = packaged().file_by_name("google/protobuf/timestamp.proto")
+    catalog.bring("r-1", [SOLD, other])
+    assert catalog.current().file_by_name("google/protobuf/timestamp.proto") == before
+
+
+@pytest.mark.parametrize("name", ["any", "descriptor", "empty", "field_mask", "struct", "wrappers"])
+def test_well_known_files_need_not_be_brought(name):
+    """What comes with every compiler may be imported without being sent along."""
+    catalog = Catalog()
+    imported = f"google/protobuf/{name}.proto"
+    catalog.bring("r-1", [file("mine.proto", imported, message="Mine")])
+    assert len(catalog.current().file_containing_symbol("shop.Mine")) >= 2
+
+
+def test_a_live_run_is_named_in_a_clash():
+    """Whoever is refused learns which run is in the way."""
+    catalog = Catalog()
+    catalog.bring("r-1", [SOLD])
+    with pytest.raises(AlreadyExists, match="which run r-1 has brought"):
+        catalog.bring("r-2", [file("rival.proto", message="Sold")])
+
+
+def test_runs_that_are_over_make_room():
+    """What clashes with a run that is over takes the place of all that it brought."""
+    catalog = Catalog()
+    rival = file("sold.proto", message="Other")
+    catalog.bring("r-1", [SOLD, PAID])
+    catalog.bring("r-2", [file("more.proto", message="More")])
+    catalog.retire("r-1")
+    catalog.retire("r-2")
+    assert knows(catalog, "shop.Paid")
+    catalog.bring("r-3", [rival])
+    assert [knows(catalog, f"shop.{name}") for name in ("Other", "Sold", "Paid", "More")] == [
+        *(True, False, False, True)
+    ]
+    catalog.drop("r-1")
+    catalog.drop("r-3")
+    assert [knows(catalog, f"shop.{name}") for name in ("Other", "More")] == [False, True]
+
+
+def test_a_refused_run_makes_nobody_make_room():
+    """A set that clashes with what is live changes nothing, whatever else it clashes with."""
+    catalog = Catalog()
+    catalog.bring("r-1", [SOLD])
+    catalog.bring("r-2", [file("more.proto", message="More")])
+    catalog.retire("r-1")
+    rivals = [file("sold.proto", message="Other"), file("rival.proto", message="More")]
+    with pytest.raises(AlreadyExists, match="r-2"):
+        catalog.bring("r-3", rivals)
+    assert knows(catalog, "shop.Sold")
+
+
 def test_extensions_come_and_go():
     """A run's extension of a known message is counted while the run lasts."""
     extending = FileDescriptorProto(

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from loadgrpc.model import Assignment, Cycle
-from loadgrpc.protocol import columns, convert, home
+from loadgrpc.protocol import columns, home, plans
 from loadgrpc.protocol.transport import listen, new_server
 from loadgrpc.runner.link import EXIT_LOST, EXIT_NOT_LOADED, user_processes
 from loadgrpc.v1 import runner_pb2, runner_pb2_grpc
@@ -62,7 +62,7 @@ class Home(runner_pb2_grpc.RunnerServiceServicer):
 
     async def GetAssignment(self, request, context):  # noqa: N802 - the name in the proto
         self.tokens |= {dict(context.invocation_metadata()).get("authorization")}
-        message = convert.assignment_to_proto(self.assignment)
+        message = plans.assignment_to_proto(self.assignment)
         return runner_pb2.GetAssignmentResponse(assignment=message)
 
     async def PublishEvents(self, requests, context):  # noqa: N802

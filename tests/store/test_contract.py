@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from loadgrpc.errors import AlreadyExists
 from loadgrpc.model import RunState, SourceId
-from loadgrpc.store import Checkpoint, Retention, SourceProgress, Store, StoreError
+from loadgrpc.store import Checkpoint, Retention, SourceProgress, Store, StoreError, TypeSet
 from loadgrpc.store.tables import LIST_RUNS
 
 BIG = 2**63 - 1
@@ -160,8 +160,7 @@ def test_source_comes_back(using, target, records):
         rejected=1,
         duplicates=2,
         lost=3,
-        epoch=BIG - 1,
-        produced=BIG - 2,
+        scenario="browse",
         losses={"its queue was full": [1, 0], "\0": [2, 1]},
     )
 
@@ -425,6 +424,37 @@ def test_deleted_run_is_gone(using, target, records):
     using(target, use)
 
 
+def test_types_come_back(using, target, records):
+    """Types of all runs come in the order in which they were brought, each set once a run."""
+
+    async def use(store):
+        await store.save_run(records.run("run-1"))
+        await store.save_run(records.run("run-2", **OVER))
+        sets = [TypeSet("run-2", b"two"), *(TypeSet("run-1", b"%d" % at) for at in range(40))]
+        for types in (*sets, TypeSet("run-2", b"two"), TypeSet("run-2", b"0")):
+            await store.save_types(types)
+        found = [types async for types in store.types()]
+        assert found == [*sets, TypeSet("run-2", b"0")]
+        assert [types.over for types in found] == [True, *[False] * 40, True]
+
+    using(target, use)
+
+
+def test_types_go_with_their_run(using, target, records):
+    """A deleted run takes its types along; one that is not there can have none."""
+
+    async def use(store):
+        for run_id in ("run-1", "run-2"):
+            await store.save_run(records.run(run_id, **OVER))
+            await store.save_types(TypeSet(run_id, b"types"))
+        await store.delete_run("run-1")
+        assert [types.run_id async for types in store.types()] == ["run-2"]
+        with pytest.raises(StoreError, match="belongs to no stored run"):
+            await store.save_types(TypeSet("run-1", b"types"))
+
+    using(target, use)
+
+
 def test_purge(using, target, records):
     """What ended before a moment goes, or all that is over; what is not over stays."""
 
@@ -432,10 +462,10 @@ def test_purge(using, target, records):
         await fill(store, records, "old", end_time_ns=10, **OVER)
         await fill(store, records, "new", end_time_ns=20, **OVER)
         await fill(store, records, "live")
-        assert await store.purge_runs(ended_before_ns=20) == ["old"]
+        assert [run_id async for run_id in store.purge_runs(ended_before_ns=20)] == ["old"]
         assert await held(store) == {"new": 3, "live": 3}
-        assert await store.purge_runs() == ["new"]
-        assert await store.purge_runs() == []
+        assert [run_id async for run_id in store.purge_runs()] == ["new"]
+        assert [run_id async for run_id in store.purge_runs()] == []
         assert await held(store) == {"live": 3}
 
     using(target, use)

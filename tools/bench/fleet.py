@@ -131,7 +131,7 @@ class SimulatedAgent:
         """Waits for work, and opens its source; it enters its cycle by itself."""
         order = await self._fleet.read()
         self._source = runner_pb2.SourceId(
-            run_id=order.run.run_id, agent_id=self.agent_id, runner_id=RUNNER_ID
+            run_id=order.run.assignment.run_id, agent_id=self.agent_id, runner_id=RUNNER_ID
         )
         # Batches are bytes already.
         self._stream = self._channel.stream_stream(
@@ -177,7 +177,7 @@ class SimulatedAgent:
         await self._stream.write(finish.SerializeToString())
         while (await self._stream.read()).WhichOneof("message") != "finished":
             pass
-        ended = fleet_pb2.RunnerExit(run_id=self._source.run_id)
+        ended = fleet_pb2.RunnerExit(run_id=self._source.run_id, last=True)
         await self._fleet.write(fleet_pb2.ConnectRequest(runner_exit=ended))
 
 

@@ -73,6 +73,8 @@ class Generator:
     """Requests for each user that may be under way when its time is over."""
     counts_calls: bool = False
     """Whether it counts a redirect and what it leads to as one."""
+    needs_broker: bool = False
+    """Whether a broker with a store file and an agent run beside it, on the same core."""
 
 
 def found(pattern: str, text: str) -> str:
@@ -162,6 +164,12 @@ def loadgrpc(load: Load, *more: str) -> list[str]:
     return [sys.executable, "-m", "loadgrpc", "run", test, *users, "--json", *more]
 
 
+def _loadgrpc_go(program: str, load: Load) -> list[str]:
+    runner = ["--test-runner", f"{program} {{test}}", "--runner-mode", "all-users"]
+    users = ["-u", str(load.case.users), "-d", str(load.seconds)]
+    return [sys.executable, "-m", "loadgrpc", "run", load.url, *runner, *users, "--json"]
+
+
 # What they print
 
 
@@ -246,6 +254,16 @@ WITH_BROKER: Final = Generator(
     lambda _, load: loadgrpc(load),
     parse_loadgrpc,
     slack=0,
+    needs_broker=True,
+)
+WITH_GO: Final = Generator(
+    "loadgrpc-go",
+    "loadgrpc, Go runner, broker with a store file and an agent",
+    "go-runner",
+    _loadgrpc_go,
+    parse_loadgrpc,
+    slack=0,
+    needs_broker=True,
 )
 HTTP_USER: Final = Generator(
     "locust-http",

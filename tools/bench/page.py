@@ -11,13 +11,13 @@ from bench.accuracy import LEVELS, Accuracy, Comparison
 from bench.cases import FEATURES, PLAIN
 from bench.control import Control
 from bench.figures import ratio, spread
-from bench.generators import HTTP_USER, LOADGRPC, PEERS, WITH_BROKER
+from bench.generators import HTTP_USER, LOADGRPC, PEERS, WITH_BROKER, WITH_GO
 from bench.ingest import Ingest
 from bench.lag import Lag
 from bench.rates import Rates
 from bench.usage import LITTLE, SHARES, Share
 
-TOOLS: Final = (*PEERS, LOADGRPC, WITH_BROKER)
+TOOLS: Final = (*PEERS, LOADGRPC, WITH_BROKER, WITH_GO)
 NOTHING: Final = "-"
 HEADER: Final = """\
 # Benchmarks
@@ -151,7 +151,7 @@ def rates_section(found: Rates, about_it: str) -> str:
                 heads,
                 [
                     [tool.title, *(_ratio(found, case.name, tool.name) for case in cases)]
-                    for tool in (*PEERS, WITH_BROKER)
+                    for tool in (*PEERS, WITH_BROKER, WITH_GO)
                     if any(_rounds(found, case.name, tool.name) for case in cases)
                 ],
             )
@@ -205,6 +205,8 @@ def rates_targets(found: Rates) -> list[Target]:
         for ours, where in ((LOADGRPC.name, ""), (WITH_BROKER.name, ", broker with a store file"))
         for case, peer, bound in bounds
     ]
+    go = of("get-20", WITH_GO.name, "hey")
+    rows.append(Target(f"{titles['hey']}, {users['get-20']}, Go runner", 0.9, go))
     rows += [
         Target(f"{HTTP_USER.title}, {case.title}", 8, of(case.name, "loadgrpc", HTTP_USER.name))
         for case in FEATURES

@@ -17,6 +17,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 TOOLS: Final = ROOT / ".tools"
 BIN: Final = TOOLS / "bin"
 VENV: Final = TOOLS / "bench-venv"
+GO_RUNNER: Final = ROOT / "tools/runners/go"
 BUILD_S: Final = 3600.0
 """k6 and oha are compiled: minutes on two cores, and no more than this."""
 
@@ -31,6 +32,8 @@ class Peer:
     install: Callable[[], list[list[str]]]
     version: Sequence[str]
     """Arguments that make it print its version; its exit code does not matter."""
+    ours: Path | None = None
+    """Where its installation leaves it, if it is of this project: it is built each time."""
 
 
 def _go(module: str) -> Callable[[], list[list[str]]]:
@@ -57,6 +60,13 @@ PEERS: Final = (
     Peer("k6", "go", _go("go.k6.io/k6@latest"), ["version"]),
     Peer("locust", "python3", _pip("locust"), ["--version"]),
     Peer("molotov", "python3", _pip("molotov"), ["--version"]),
+    Peer(
+        "go-runner",
+        "go",
+        lambda: [[str(GO_RUNNER / "build.sh")]],
+        [],
+        ours=GO_RUNNER / "bin/runner",
+    ),
 )
 
 
@@ -66,6 +76,7 @@ class Found:
 
     path: str
     version: str
+    """Empty for what is of this project."""
 
 
 def find(program: str) -> str | None:
@@ -83,6 +94,12 @@ def provide(wanted: set[str]) -> tuple[dict[str, Found], dict[str, str]]:
     missing: dict[str, str] = {}
     for peer in PEERS:
         if peer.program not in wanted:
+            continue
+        if peer.ours is not None:
+            if reason := _install(peer):
+                missing[peer.program] = reason
+            else:
+                there[peer.program] = Found(str(peer.ours), version="")
             continue
         path = find(peer.program)
         if path is None:

@@ -27,6 +27,7 @@ from bench.generators import (
     LOADS,
     PEERS,
     WITH_BROKER,
+    WITH_GO,
     Claim,
     Generator,
     Load,
@@ -59,7 +60,7 @@ class Rates:
 def pairs(only: Sequence[str] = ()) -> list[tuple[Case, Generator]]:
     """What is to be measured, in the order of a round; `only` are patterns of CASE/TOOL."""
     everything = [(case, tool) for case in PLAIN for tool in (*PEERS, LOADGRPC)]
-    everything += [(case, WITH_BROKER) for case in (GET_20, GET_200)]
+    everything += [(case, tool) for tool in (WITH_BROKER, WITH_GO) for case in (GET_20, GET_200)]
     everything += [(case, tool) for case in FEATURES for tool in (HTTP_USER_FEATURES, LOADGRPC)]
     return [
         (case, tool)
@@ -73,7 +74,7 @@ def measure(cores: Cores, *, rounds: int, seconds: int, only: Sequence[str]) -> 
     wanted = pairs(only)
     found = Rates(rounds, seconds)
     there, found.left_out = peers.provide({tool.program for _, tool in wanted if tool.program})
-    found.versions = {program: peer.version for program, peer in there.items()}
+    found.versions = {program: peer.version for program, peer in there.items() if peer.version}
     wanted = [(case, tool) for case, tool in wanted if tool.program not in found.left_out]
     stay_on(cores.server)
     with (
@@ -132,7 +133,7 @@ def _measure(
 @contextlib.contextmanager
 def _surroundings(tool: Generator, cores: Cores, load: Load, folder: Path) -> Iterator[list[str]]:
     """What has to run beside a tool; yields the options that this asks for."""
-    if tool is not WITH_BROKER:
+    if not tool.needs_broker:
         yield []
         return
     with (

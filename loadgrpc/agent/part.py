@@ -1,0 +1,352 @@
+"""An agent's part in a scenario of a run: it starts what lives the users, and ends it.
+
+Rule: how a runner ended is told when the broker has all that it had said. The message of the last
+of them says that the part is over. Where a process lives all users, it waits for its cycles
+by itself; where each lives one, this waits, and starts them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from loadgrpc.agent.folder import RunnerFolder
+from loadgrpc.agent.keeper import CANNOT_START
+from loadgrpc.agent.process import RunnerProcess
+from loadgrpc.agent.relay import Expected, Relay
+from loadgrpc.agent.source import Source
+from loadgrpc.agent.spool import Room, Spool
+from loadgrpc.model import Assignment, Cycle, Launch, SourceId, StopMode
+from loadgrpc.protocol import environment, plans
+from loadgrpc.v1 import fleet_pb2
+
+STOPPED: Final = "the agent was stopped"
+KILLED: Final = "the agent was killed"
+OVERDUE: Final = "it did not end with its cycle"
+MOST_LOOK_EVERY_S: Final = 1.0
+"""How often it is looked whether a runner is silent, at least."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Means:
+    """What all parts of an agent use."""
+
+    state: Path
+    room: Room
+    relay: Relay
+    endpoint: str
+    tell: Callable[[fleet_pb2.RunnerExit, RunnerFolder | None], None]
+    """Tells the broker how a runner ended; its folder goes when that is noted."""
+    news: Callable[[], None]
+    """Called when the part has become ready for a cycle."""
+
+
+@dataclass(eq=False)
+class _Runner:
+    """A process of ours."""
+
+    process: RunnerProcess
+    source: Source
+    last_words: str = ""
+    """Why the agent ended it; empty: it did not."""
+
+
+class Part:
+    """See the module. `live` is its life."""
+
+    def __init__(self, launch: Launch, means: Means) -> None:
+        self.launch = launch
+        self.waits_for = 0
+        """The cycle that it is ready for and that has not begun; 0: there is none."""
+        self.processes_ended = asyncio.Event()
+        """Set when no process of it lives, nor will."""
+        self._means = means
+        self._entered = 0
+        self._stopping: tuple[StopMode, float] | None = None
+        self._leaving = False
+        self._changed = asyncio.Event()
+        self._runners: set[_Runner] = set()
+        self._delivering: set[asyncio.Task[None]] = set()
+
+    @property
+    def run_id(self) -> str:
+        """The run."""
+        return self.launch.assignment.run_id
+
+    @property
+    def scenario(self) -> str:
+        """The scenario."""
+        return self.launch.assignment.scenario
+
+    async def live(self) -> None:
+        """From its start until all is told; a defect of ours ends it, too."""
+        try:
+            if self.launch.one_user_each:
+                await self._live_cycles()
+            elif self.launch.by_hand:
+                await self._wait_for_stop()
+            else:
+                await self._live_runner(self.launch.assignment, last=True)
+                self.processes_ended.set()
+                await asyncio.gather(*self._delivering)
+        except Exception as error:  # noqa: BLE001 - it is told
+            _log.exception("run %s: a defect of the agent ends its part", self.run_id)
+            for runner in self._runners:
+                runner.process.stop(StopMode.KILL, 0.0)
+            words = f"a defect of the agent: {type(error).__name__}: {error}"
+            self._tell(exit_status=1, start_error=words, last=True)
+        finally:
+            self.processes_ended.set()
+            for delivering in self._delivering:
+                delivering.cancel()
+
+    # Orders
+
+    def enter(self, cycle: int) -> None:
+        """A cycle begins."""
+        self._entered = max(self._entered, cycle)
+        self._changed.set()
+
+    def stop(self, mode: StopMode, stop_timeout_s: float) -> None:
+        """No process is started any more, and those that live are ended."""
+        self._stopping = (mode, stop_timeout_s)
+        self._changed.set()
+        for runner in self._runners:
+            runner.process.stop(mode, stop_timeout_s)
+
+    def end_load(self, why: str) -> None:
+        """Kills all that lives."""
+        _log.warning("run %s: its load ends here: %s", self.run_id, why)
+        for runner in self._runners:
+            runner.last_words = why
+        self.stop(StopMode.KILL, 0.0)
+
+    def leave(self) -> None:
+        """The agent goes: what lives is asked to end, and killed if it does not."""
+        self._leaving = True
+        self._stopping = (StopMode.GRACEFUL, 0.0)
+        self._changed.set()
+        for runner in self._runners:
+            runner.process.terminate()
+
+    async def _wait_for_stop(self) -> None:
+        """What somebody lives by hand is the broker's matter, which says when it is over."""
+        while self._stopping is None:
+            self._changed.clear()
+            await self._changed.wait()
+        self._tell(last=True)
+
+    # One process for each user
+
+    async def _live_cycles(self) -> None:
+        assignment = self.launch.assignment
+        for number, cycle in enumerate(assignment.cycles, 1):
+            await self._wait_for(number)
+            if self._stopping is not None:
+                break
+            living = await self._start_users(assignment, number, cycle)
+            await asyncio.gather(*living)
+        self.processes_ended.set()
+        await asyncio.gather(*self._delivering)
+        self._tell(last=True)
+
+    async def _wait_for(self, cycle: int) -> None:
+        """Says that it is ready for a cycle, and waits until it begins."""
+        self.waits_for = cycle
+        self._means.news()
+        while self._entered < cycle and self._stopping is None:
+            self._changed.clear()
+            await self._changed.wait()
+        self.waits_for = 0
+
+    async def _start_users(
+        self, assignment: Assignment, number: int, cycle: Cycle
+    ) -> list[asyncio.Task[None]]:
+        """Starts a process for each user, at the rate that is asked for."""
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        living = []
+        for user in range(1, cycle.users + 1):
+            if assignment.spawn_rate:
+                await self._pause(began_s + (user - 1) / assignment.spawn_rate - loop.time())
+            if self._stopping is not None:
+                break
+            own = replace(
+                assignment, cycles=(cycle,), user=user, first_cycle=number, spawn_rate=0.0
+            )
+            living.append(loop.create_task(self._live_runner(own)))
+        return living
+
+    async def _pause(self, seconds: float) -> None:
+        """Waits, unless it is stopped meanwhile."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, seconds)):
+                while self._stopping is None:
+                    self._changed.clear()
+                    await self._changed.wait()
+
+    # One process
+
+    async def _live_runner(self, assignment: Assignment, *, last: bool = False) -> None:
+        """A runner, until its process and all that it started have ended."""
+        source_id = SourceId(assignment.run_id, assignment.agent_id, secrets.token_hex(6))
+        folder = RunnerFolder(self._means.state, source_id, assignment.scenario)
+        spool = Spool(folder.spool, self._means.room)
+        relay = self._means.relay
+        expected = relay.expect(assignment, source_id, spool)
+        try:
+            process = await self._start_process(expected, folder)
+        except OSError as error:
+            relay.refuse(expected)
+            await asyncio.to_thread(folder.remove)
+            await relay.forget(expected.source)
+            runner_id = "" if last else source_id.runner_id
+            self._tell(runner_id=runner_id, start_error=str(error), last=last)
+            return
+        _log.info("run %s: a runner of %s started", self.run_id, assignment.test)
+        runner = _Runner(process, expected.source)
+        self._runners.add(runner)
+        if self._leaving:
+            process.stop(StopMode.KILL, 0.0)
+        elif self._stopping is not None:
+            process.stop(*self._stopping)
+        guarding = asyncio.get_running_loop().create_task(self._guard(runner, assignment))
+        try:
+            ended = await process.wait()
+        finally:
+            guarding.cancel()
+        self._runners.discard(runner)
+        status = ended.status
+        if self._leaving:
+            runner.last_words, status = STOPPED, status or 1
+        elif runner.last_words:
+            status = status or 1
+        _log.info("run %s: a runner ended with status %d", self.run_id, status)
+        if status == CANNOT_START and self.launch.one_user_each:
+            self._stopping = self._stopping or (StopMode.GRACEFUL, 0.0)  # nor would the others
+        words = ended.stderr_tail + runner.last_words
+        told = await asyncio.to_thread(exit_of, folder, status, words, last=last)
+        delivering = asyncio.get_running_loop().create_task(self._deliver(expected, told, folder))
+        self._delivering.add(delivering)
+
+    async def _start_process(self, expected: Expected, folder: RunnerFolder) -> RunnerProcess:
+        """Starts a runner's process.
+
+        Raises:
+            OSError: it could not be started, or there is no place for its files.
+        """
+        await asyncio.to_thread(folder.create)
+        source_id = expected.source.source_id
+        variables = {
+            "PYTHONUNBUFFERED": "1",
+            **environment.connection(
+                source_id, endpoint=self._means.endpoint, token=expected.token
+            ),
+            **environment.folder(folder.files),
+        }
+        command = [sys.executable, "-m", "loadgrpc.runner.link"]
+        if self.launch.test_runner:
+            command = plans.command(self.launch.test_runner, expected.assignment.test)
+            variables |= environment.work(expected.assignment)
+        alive = folder.alive()
+        try:
+            return RunnerProcess.of(command, variables, alive)
+        finally:
+            os.close(alive)
+
+    async def _guard(self, runner: _Runner, assignment: Assignment) -> None:
+        """Ends a runner of a `test_runner` that is silent, or goes on after its cycle."""
+        if not self.launch.test_runner:
+            return
+        began_s = time.monotonic()
+        silence_s = self.launch.silence_timeout_s or float("inf")
+        overdue_s = float("inf")
+        if assignment.user and (duration_s := assignment.cycles[0].duration_s) is not None:
+            overdue_s = duration_s + assignment.stop_timeout_s
+        look_every_s = min(MOST_LOOK_EVERY_S, silence_s / 4)
+        while not runner.last_words:
+            await asyncio.sleep(look_every_s)
+            now_s = time.monotonic()
+            heard_s = max(runner.process.heard_s, runner.source.heard_s)
+            if now_s - began_s > overdue_s:
+                runner.last_words = OVERDUE
+            elif now_s - heard_s > silence_s and not runner.source.waits:
+                runner.last_words = f"it was silent for {silence_s:g} s"
+        runner.process.terminate()
+
+    async def _deliver(
+        self, expected: Expected, told: fleet_pb2.RunnerExit, folder: RunnerFolder
+    ) -> None:
+        await deliver(self._means, expected.source, told, folder)
+        self._means.relay.refuse(expected)
+
+    def _tell(self, *, last: bool, **what: object) -> None:
+        """Tells of an end without a folder."""
+        told = fleet_pb2.RunnerExit(
+            run_id=self.run_id,
+            scenario=self.scenario,
+            last=last,
+            **what,  # type: ignore[arg-type]  # its fields
+        )
+        self._means.tell(told, None)
+
+
+async def finish_former(means: Means, folders: list[RunnerFolder]) -> None:
+    """Goes on with a part of which an agent before this one has left runners, to its end."""
+    await asyncio.gather(*(_finish_former(means, folder) for folder in folders))
+    source_id, scenario = folders[0].source_id, folders[0].scenario
+    over = fleet_pb2.RunnerExit(run_id=source_id.run_id, scenario=scenario, last=True)
+    means.tell(over, None)
+
+
+async def _finish_former(means: Means, folder: RunnerFolder) -> None:
+    spool = Spool(folder.spool, means.room)
+    source = await means.relay.resume(folder.source_id, folder.scenario, spool)
+    await asyncio.to_thread(folder.wait_for_end)
+    told = await asyncio.to_thread(folder.exit)
+    if told is None:
+        told = await asyncio.to_thread(exit_of, folder, -signal.SIGKILL, KILLED)
+    await deliver(means, source, told, folder)
+
+
+async def deliver(
+    means: Means, source: Source, told: fleet_pb2.RunnerExit, folder: RunnerFolder
+) -> None:
+    """Tells how a runner ended, when the broker has all that it had said."""
+    await source.settle()
+    await means.relay.forget(source)
+    means.tell(told, folder)
+
+
+def exit_of(
+    folder: RunnerFolder, status: int, words: str, *, last: bool = False
+) -> fleet_pb2.RunnerExit:
+    """How a runner ended, with what it had produced; kept in its folder. Waits for the disk."""
+    source_id, produced = folder.source_id, folder.produced()
+    told = fleet_pb2.RunnerExit(
+        run_id=source_id.run_id,
+        runner_id=source_id.runner_id,
+        scenario=folder.scenario,
+        exit_status=status,
+        stderr_tail=words,
+        produced_events=produced.events if produced else None,
+        produced_hits=produced.hits if produced else None,
+        last=last,
+    )
+    try:
+        folder.save_exit(told)
+    except OSError as error:
+        _log.warning("run %s: its end cannot be kept on disk: %s", source_id.run_id, error)
+    return told

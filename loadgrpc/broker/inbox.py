@@ -1,0 +1,88 @@
+"""Those who report, and the streams they report on.
+
+Rule: a source may be open on several streams, and a stream may carry several sources. What is
+answered goes to the stream that asked, what is ordered to all streams of a source.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from loadgrpc.broker.answers import Acked, Answer, Refused
+from loadgrpc.broker.ledger import Ledger
+from loadgrpc.errors import LoadgrpcError
+from loadgrpc.model import SourceId
+
+
+class Inbox:
+    """The way back to the source on one stream; `answers` is read by the servicer."""
+
+    def __init__(self) -> None:
+        self.answers: asyncio.Queue[tuple[SourceId, Answer] | Exception | None] = asyncio.Queue()
+        self.sources: dict[SourceId, Source] = {}
+        """Sources that are open on this stream."""
+        self.closed: set[SourceId] = set()
+        """Sources that opened here when their run was over."""
+        self._acks: dict[SourceId, Acked] = {}
+        """The newest ack of each source that is queued."""
+
+    def put(self, source: SourceId, answer: Answer) -> None:
+        """Queues an answer; of the acks of a source only the newest is kept."""
+        if isinstance(answer, Acked):
+            queued = source in self._acks
+            self._acks[source] = answer
+            if queued:
+                return
+        self.answers.put_nowait((source, answer))
+
+    def newest(self, source: SourceId, answer: Answer) -> Answer:
+        """What to say when `answer` is taken from the queue."""
+        return self._acks.pop(source, answer) if isinstance(answer, Acked) else answer
+
+    def refuse(self, source: SourceId, error: LoadgrpcError) -> None:
+        """Closes a source on this stream, and says why."""
+        if source in self.sources:
+            self.sources.pop(source).inboxes.discard(self)
+        self.put(source, Refused(error.reason, str(error)))
+
+    def end(self, error: Exception | None = None) -> None:
+        """Ends the stream, when what is queued has been sent."""
+        self.answers.put_nowait(error)
+
+
+@dataclass
+class Source:
+    """A runner instance that reports."""
+
+    source_id: SourceId
+    scenario: str = ""
+    epoch: int = 0
+    ledger: Ledger = field(default_factory=Ledger)
+    stored: Ledger = field(default_factory=Ledger)
+    """The ledger as of the last commit: what a failed one falls back to."""
+    inboxes: set[Inbox] = field(default_factory=set)
+    """The streams it is open on: one, unless it sends no numbers and no epochs."""
+    barrier: bool = False
+    """Whether it waits for `StartCycle`."""
+    ready_for: int = 0
+    """The cycle it is ready for; 0: it has not loaded the test yet."""
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held from a decision of the ledger until its commit is in the store's queue."""
+    writing: asyncio.Task[None] | None = None
+    """Ends when all that is in the queue is stored and counted, or has failed."""
+    broken: bool = False
+    """A write has failed: what came after it counts for nothing, either."""
+
+    async def settle(self) -> None:
+        """Waits until all that came is stored, or known not to count; held by the lock."""
+        if self.writing is not None:
+            await asyncio.wait({self.writing})
+        if self.broken:
+            self.ledger = self.stored.copy()
+            self.broken = False
+
+    def answer(self, answer: Answer) -> None:
+        """Tells the source something, if it listens."""
+        for inbox in self.inboxes:
+            inbox.put(self.source_id, answer)

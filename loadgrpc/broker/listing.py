@@ -1,0 +1,98 @@
+"""The stored events of a run, one after another.
+
+Rule: the store is read piece by piece, as fast as the caller takes what is listed; no more than
+a piece is in memory.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Collection, Iterator
+from dataclasses import dataclass
+from typing import Final, NamedTuple, Self
+
+from loadgrpc.errors import EventsGone, InvalidRequest, Violation
+from loadgrpc.model import SourceId
+from loadgrpc.protocol.rows import KINDS, rows
+from loadgrpc.store import Store, StoredBatch
+from loadgrpc.v1 import event_pb2, runner_pb2
+
+_POSITION: Final = re.compile("([0-9]{1,18})-([0-9]{1,18})-([0-2])")
+
+
+class Position(NamedTuple):
+    """Where in a run an event is. Later ones are greater."""
+
+    batch: int
+    """The number of its batch in the store."""
+    entry: int
+    part: int
+    """See `Row`."""
+
+    def __str__(self) -> str:
+        return f"{self.batch}-{self.entry}-{self.part}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """A position from its text.
+
+        Raises:
+            InvalidRequest: it is none.
+        """
+        if (found := _POSITION.fullmatch(text)) is None:
+            raise InvalidRequest([Violation("after", "is not one that this broker gave")])
+        return cls(*map(int, found.groups()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Which events of a run are asked for."""
+
+    run_id: str
+    kinds: Collection[str] = KINDS
+    agent_id: str = ""
+    """Empty: of all."""
+    limit: int = 0
+    """At most so many; 0: all."""
+    after: Position | None = None
+    """Only those after this one."""
+
+
+class Listed(NamedTuple):
+    """A stored event."""
+
+    source: SourceId
+    sequence: int
+    event: event_pb2.Event
+    position: Position
+
+
+async def listed(store: Store, wanted: Wanted) -> AsyncIterator[Listed]:
+    """The events of a run, in the order in which they were committed.
+
+    Raises:
+        EventsGone: it had some, and none is kept.
+    """
+    left, after = wanted.limit, wanted.after
+    kept = after is not None
+    async for batch in store.batches(wanted.run_id, after=after.batch - 1 if after else 0):
+        kept = True
+        if wanted.agent_id and batch.source.agent_id != wanted.agent_id:
+            continue
+        for event in _of_batch(batch, wanted.kinds):
+            if after is not None and event.position <= after:
+                continue
+            yield event
+            left -= 1  # never 0 again, when it was
+            if not left:
+                return
+    if not kept and any(source.committed for source in await store.sources(wanted.run_id)):
+        raise EventsGone(f"the events of run {wanted.run_id} are not kept any more")
+
+
+def _of_batch(batch: StoredBatch, kinds: Collection[str]) -> Iterator[Listed]:
+    message = runner_pb2.EventBatch.FromString(batch.payload)
+    for entry, part, event in rows(message, arrival_ns=batch.arrival_ns, kinds=kinds):
+        if entry >= batch.offset:
+            sequence, position = batch.first_sequence + entry, Position(batch.number, entry, part)
+            yield Listed(batch.source, sequence, event, position)

@@ -1,0 +1,90 @@
+"""The types that sources bring for their custom events.
+
+Rule: they live as long as their run is stored. What the catalog takes is stored, so that the
+next broker knows it too; reflection answers from the catalog.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from typing import Final
+
+from loadgrpc.broker.answers import TypesRefused
+from loadgrpc.errors import AlreadyExists, InvalidRequest, NotFound
+from loadgrpc.protocol.home import TYPES_TOO_LARGE, too_large
+from loadgrpc.reflection import Catalog, Registry, split
+from loadgrpc.store import Store, TypeSet
+
+MAX_RUN_BYTES: Final = 1 << 20
+"""Of the types that all sources of a run bring, the same ones counted once."""
+
+_log = logging.getLogger(__name__)
+
+
+class OwnTypes:
+    """See the module."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._catalog = Catalog()
+        self._sizes: dict[str, dict[bytes, int]] = {}
+        """How large the sets are that each run has brought, by their digests."""
+
+    def described(self) -> Registry:
+        """All that reflection knows now."""
+        return self._catalog.current()
+
+    async def recall(self) -> None:
+        """Knows what runs have brought to brokers before this one, in the same order."""
+        async for types in self._store.types():
+            if refused := self._take(types.run_id, types.payload):
+                _log.info("types of run %s make room: %s", types.run_id, refused.message)
+                continue
+            self._note(types.run_id, types.payload)
+            if types.over:
+                self.retire(types.run_id)
+
+    async def bring(self, run_id: str, types: bytes) -> TypesRefused | None:
+        """Types came with a source; why they cannot be had, None: they can, and are stored.
+
+        Raises:
+            StoreError: they could not be stored.
+        """
+        if _digest(types) in self._sizes.get(run_id, {}):
+            return None
+        if refused := self._take(run_id, types):
+            _log.warning("types of run %s are refused: %s", run_id, refused.message)
+            return refused
+        await self._store.save_types(TypeSet(run_id, types))
+        self._note(run_id, types)
+        return None
+
+    def retire(self, run_id: str) -> None:
+        """The run is over: what it has brought makes room for what clashes with it."""
+        self._catalog.retire(run_id)
+
+    def drop(self, run_id: str) -> None:
+        """The run is deleted."""
+        self._sizes.pop(run_id, None)
+        self._catalog.drop(run_id)
+
+    def _take(self, run_id: str, types: bytes) -> TypesRefused | None:
+        in_all = len(types) + sum(self._sizes.get(run_id, {}).values())
+        if words := too_large(types):
+            return TypesRefused(TYPES_TOO_LARGE, words)
+        if in_all > MAX_RUN_BYTES:
+            words = f"the types of the run would have {in_all} bytes, over {MAX_RUN_BYTES}"
+            return TypesRefused(TYPES_TOO_LARGE, words)
+        try:
+            self._catalog.bring(run_id, split(types))
+        except (AlreadyExists, NotFound, InvalidRequest) as error:
+            return TypesRefused(error.reason, str(error))
+        return None
+
+    def _note(self, run_id: str, types: bytes) -> None:
+        self._sizes.setdefault(run_id, {})[_digest(types)] = len(types)
+
+
+def _digest(types: bytes) -> bytes:
+    return hashlib.sha256(types).digest()

@@ -1,0 +1,171 @@
+"""One agent's part in one scenario of a run: where it is, and what is known to be lost of it.
+
+Rule: what lives its users may be one process or thousands, each a source of its own. The part is
+over when its agent says that the last of them has ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from loadgrpc.broker.inbox import Source
+from loadgrpc.model import Assignment, AssignmentState, ExceptionInfo, Launch, Loss, SourceId
+from loadgrpc.protocol.produced import Produced
+
+UNKNOWN_LOSS = "what its runner had not delivered"
+
+Key = tuple[str, str]
+"""What a part is found by in its run: agent and scenario."""
+
+
+@dataclass
+class Part:
+    """See the module."""
+
+    launch: Launch
+    hostname: str
+    state: AssignmentState = AssignmentState.STARTING
+    reason: str = ""
+    unsure: bool = False
+    """Whether a broker that goes on with it does not know if its agent was told to begin."""
+    load_error: ExceptionInfo | None = None
+    ended: set[str] = field(default_factory=set)
+    """Runners that have ended."""
+    failed: int = 0
+    """Of these, those that ended badly; `reason` says how the first did."""
+    produced: dict[str, Produced] = field(default_factory=dict)
+    """What runners had produced when they ended, of those that count."""
+    end_time_ns: int | None = None
+    """When it ended, or was last heard from (wall clock); None: it goes on."""
+    mismatches: list[str] = field(default_factory=list)
+    """Where the hits that were counted differ from what its runners say, as sentences."""
+    sources: dict[SourceId, Source] = field(default_factory=dict)
+    agent_ready_for: int = 0
+    """The cycle that its agent is ready for, where each user is a process."""
+
+    @property
+    def assignment(self) -> Assignment:
+        """What is to be done."""
+        return self.launch.assignment
+
+    @property
+    def agent_id(self) -> str:
+        """Its agent."""
+        return self.assignment.agent_id
+
+    @property
+    def key(self) -> Key:
+        """What it is found by."""
+        return self.agent_id, self.assignment.scenario
+
+    @property
+    def users(self) -> int:
+        """The users it was to live: those of its largest cycle."""
+        return max(cycle.users for cycle in self.assignment.cycles)
+
+    @property
+    def enters_by_itself(self) -> bool:
+        """Whether its runners have opened, and none of them waits for the others."""
+        if self.launch.one_user_each:
+            return False
+        return bool(self.sources) and not any(s.barrier for s in self.sources.values())
+
+    @property
+    def ready_for(self) -> int:
+        """The cycle that it is ready for; 0: its test is not loaded yet."""
+        if self.launch.one_user_each:
+            return self.agent_ready_for
+        return min((s.ready_for for s in self.sources.values() if s.barrier), default=0)
+
+    @property
+    def delivered(self) -> bool:
+        """Whether its runners have said that they sent everything."""
+        return bool(self.sources) and all(s.ledger.finished for s in self.sources.values())
+
+    def losses(self, hits_of: Callable[[str], int]) -> Iterator[Loss]:
+        """What is known to be lost; `hits_of` gives the hits of a runner that were counted."""
+        unknown = self.state is AssignmentState.LOST and not self.sources and not self.produced
+        for source in self.sources.values():
+            yield from source.ledger.losses(self.agent_id)
+            if source.ledger.finished:
+                continue
+            runner_id = source.source_id.runner_id
+            if runner_id in self.produced:
+                yield from self._missing(self.produced[runner_id], source, hits_of(runner_id))
+            elif self.state is AssignmentState.LOST:
+                unknown = True
+        opened = {source_id.runner_id for source_id in self.sources}
+        for runner_id in self.produced.keys() - opened:
+            yield from self._missing(self.produced[runner_id], None, 0)
+        if unknown:
+            yield Loss(reason=UNKNOWN_LOSS, count=0, at_least=True, agent_id=self.agent_id)
+
+    def _missing(self, produced: Produced, source: Source | None, hits: int) -> Iterator[Loss]:
+        """What a runner had produced and not delivered; of its hits so many were counted."""
+        received, lost_hits = (
+            (source.stored.received, source.stored.lost.hits) if source is not None else (0, 0)
+        )
+        missing = produced.events - received
+        if missing > 0:
+            yield Loss(
+                reason=UNKNOWN_LOSS,
+                count=missing,
+                hits=min(max(produced.hits - hits - lost_hits, 0), missing),
+                at_least=False,
+                agent_id=self.agent_id,
+            )
+
+    def compare(self, source: Source, *, counted: int, produced: int) -> str:
+        """What differs, in words, when a runner says how many hits it produced.
+
+        What the rejected and the lost ones were is not kept: any of them may have been hits.
+        """
+        ledger = source.ledger
+        uncounted = ledger.rejected + ledger.lost.events
+        if counted <= produced <= counted + uncounted:
+            return ""
+        runner_id = source.source_id.runner_id
+        words = f"runner {runner_id} says that it made {produced} hits, but {counted} were counted"
+        if uncounted:
+            words += f", and {uncounted} more events rejected or lost"
+        if words not in self.mismatches:
+            self.mismatches.append(words)
+        return words
+
+    def lose(self, reason: str, last_heard_ns: int) -> None:
+        """It is lost with its agent, which was last heard from at that moment (wall clock)."""
+        self.state = AssignmentState.LOST
+        self.reason = reason
+        self.end_time_ns = last_heard_ns
+
+    def runner_ended(
+        self, runner_id: str, exit_status: int, words: str, produced: Produced | None
+    ) -> None:
+        """A runner's process ended, with the last `words` of its standard error."""
+        if runner_id in self.ended:
+            return
+        self.ended.add(runner_id)
+        if produced is not None:
+            self.produced[runner_id] = produced
+        if exit_status == 0:
+            return
+        self.failed += 1
+        if self.failed == 1:
+            how = f"signal {-exit_status}" if exit_status < 0 else f"status {exit_status}"
+            self.reason = f"its runner ended with {how}" + (f": {words}" if words else "")
+
+    def end(self, now_wall_ns: int) -> None:
+        """Its last runner has ended."""
+        self.end_time_ns = now_wall_ns
+        if self.load_error is not None:
+            self.state = AssignmentState.LOAD_FAILED
+            self.reason = "the test could not be loaded"
+        elif self.failed:
+            self.state = AssignmentState.LOST
+            if self.failed > 1:
+                self.reason = f"{self.failed} of its {len(self.ended)} runners: {self.reason}"
+        elif self.delivered:
+            self.state = AssignmentState.FINISHED
+        else:
+            self.state = AssignmentState.FINISHED_UNVERIFIED

@@ -1,0 +1,225 @@
+"""`loadgrpc conformance`: hold a runner in any language to the rules of the protocol."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shlex
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from loadgrpc import verdict
+from loadgrpc.cli import values
+from loadgrpc.cli.command import Command
+from loadgrpc.cli.failure import Failure
+
+if TYPE_CHECKING:
+    from loadgrpc.conformance.examination import Report, Setting
+
+BROKEN: Final = 1
+"""The exit code when a rule was broken that has to be kept."""
+MAX_TIMEOUT_S: Final = 3_600.0
+MAX_JOBS: Final = 64
+
+
+@click.command(
+    cls=Command,
+    sections={
+        "What to examine with": (
+            *("mode", "test", "failing_test", "erring_test"),
+            *("timeout_s", "only", "jobs", "junit"),
+        ),
+        "Another test framework": ("serve", "case_name", "listen", "as_json", "listing"),
+    },
+    options_metavar="[OPTIONS] -- CMD [{test}]",
+)
+@click.option(
+    "--mode",
+    type=click.Choice(["all-users", "one-user"]),
+    default="all-users",
+    show_default=True,
+    help="How many users a process lives.",
+)
+@click.option("--test", metavar="TEST", help="A test that passes.  [default: a URL of the kit's]")
+@click.option("--failing-test", metavar="TEST", help="A test whose assertion does not hold.")
+@click.option("--erring-test", metavar="TEST", help="A test that raises something else.")
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=values.Seconds(most=MAX_TIMEOUT_S),
+    default="30s",
+    show_default=True,
+    help="How long a process may take in a case; then it is killed.",
+)
+@click.option("--only", metavar="RULE", multiple=True, help="Only this rule, as 5.2; repeatable.")
+@click.option(
+    "--jobs",
+    type=values.Count(1, MAX_JOBS),
+    default=lambda: min(MAX_JOBS, max(2, os.cpu_count() or 1)),
+    help="Cases at the same time.  [default: one for each core, at least 2]",
+)
+@click.option(
+    "--junit",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write JUnit XML to a file.",
+)
+@click.option("--serve", is_flag=True, help="Serve one case; who starts the runner is you.")
+@click.option("--case", "case_name", metavar="NAME", help="The case to serve.  [default: plain]")
+@click.option(
+    "--listen",
+    type=values.Address(least_port=0),
+    default="127.0.0.1:0",
+    show_default=True,
+    help="Where to serve it.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the environment as JSON.")
+@click.option("--list", "listing", is_flag=True, help="List cases and rules, and end.")
+@click.argument("runner", nargs=-1, type=click.UNPROCESSED, metavar="")
+def command(
+    *,
+    mode: str,
+    test: str | None,
+    failing_test: str | None,
+    erring_test: str | None,
+    timeout_s: float,
+    only: tuple[str, ...],
+    jobs: int,
+    junit: Path | None,
+    serve: bool,
+    case_name: str | None,
+    listen: str,
+    as_json: bool,
+    listing: bool,
+    runner: tuple[str, ...],
+) -> int:
+    """Hold a runner in any language to the rules of the protocol.
+
+    It plays the agent: in each case it starts CMD with the environment that agents give, lets
+    it report, cuts its stream, holds back acks, stops it, and says of each rule whether it was
+    kept, with the sentence of runner.proto or event.proto that it is from. {test} stands for
+    the test: a URL of the kit's, which a runner gets once in each iteration. A runner whose
+    tests are something else is given three with --test, --failing-test and --erring-test;
+    they find the kit's URL as their server's.
+
+    Exit codes: 0, every rule was kept that has to be; 1, one was broken; 2, usage.
+
+    \b
+    For a runner that lives all users:
+      loadgrpc conformance -- node runner.js {test}
+    For one that lives one, with one rule only:
+      loadgrpc conformance --mode one-user --only 9.14 -- ./runner.sh {test}
+    From another test framework, which starts the runner by itself:
+      loadgrpc conformance --serve --case cut
+    """  # noqa: D301 - \b is click's mark for "do not wrap"
+    if listing:
+        _list()
+        return verdict.PASSED
+    from loadgrpc.conformance.examination import Setting  # noqa: PLC0415 - heavy
+    from loadgrpc.conformance.rules import BY_NUMBER  # noqa: PLC0415
+
+    for number in only:
+        if number not in BY_NUMBER:
+            raise Failure(f"--only: there is no rule {number!r}; --list lists them")
+    tests = {"test": test, "failing-test": failing_test, "erring-test": erring_test}
+    setting = Setting(
+        one_user=mode == "one-user",
+        tests={kind: name for kind, name in tests.items() if name},
+        timeout_s=timeout_s,
+    )
+    if setting.tests and not test:
+        raise Failure("--failing-test and --erring-test need --test beside them")
+    if serve:
+        if runner:
+            raise Failure("--serve starts no runner: leave out what is after --")
+        report = asyncio.run(_serve(setting, case_name or "plain", listen, as_json=as_json))
+    else:
+        if case_name or as_json:
+            raise Failure("--case and --json are for --serve")
+        report = _examine(runner, setting, only, jobs)
+    _tell(report)
+    if junit is not None:
+        from loadgrpc.conformance import report as reports  # noqa: PLC0415
+
+        try:
+            junit.write_text(reports.junit(report))
+        except OSError as error:
+            raise Failure(f"--junit: cannot write {str(junit)!r}: {error.strerror}") from error
+    return verdict.PASSED if report.conforms else BROKEN
+
+
+def _examine(runner: tuple[str, ...], setting: Setting, only: tuple[str, ...], jobs: int) -> Report:
+    from loadgrpc.conformance.examination import examine  # noqa: PLC0415
+
+    if not runner:
+        raise Failure("missing CMD: the runner's command, after --")
+    if shutil.which(runner[0]) is None:
+        raise Failure(f"{runner[0]!r} is no command that can be started")
+    return asyncio.run(examine(runner, setting, only=only, jobs=jobs))
+
+
+async def _serve(setting: Setting, case_name: str, address: str, *, as_json: bool) -> Report:
+    """Serves one case until the runner has finished, or until a signal comes."""
+    from loadgrpc.cli.interrupts import Interrupts  # noqa: PLC0415
+    from loadgrpc.conformance import target as targets  # noqa: PLC0415
+    from loadgrpc.conformance.cases import BY_NAME  # noqa: PLC0415
+    from loadgrpc.conformance.examination import staged, summed_up  # noqa: PLC0415
+
+    case = BY_NAME.get(case_name)
+    if case is None:
+        raise Failure(f"--case: there is no case {case_name!r}; --list lists them")
+    if why := setting.why_not(case):
+        raise Failure(f"--case {case_name}: {why}")
+    with Interrupts() as interrupts:
+        interrupts.bear(2)
+        async with targets.running() as target:
+            async with staged(case, setting, target, address=address) as stage:
+                if as_json:
+                    print(json.dumps(stage.environment, indent=2), flush=True)
+                else:
+                    for name, value in stage.environment.items():
+                        print(f"export {name}={shlex.quote(value)}")
+                    print(flush=True)
+                over = asyncio.create_task(stage.home.over.wait())
+                interrupted = asyncio.create_task(interrupts.wait(1))
+                await asyncio.wait([over, interrupted], return_when=asyncio.FIRST_COMPLETED)
+                over.cancel()
+                interrupted.cancel()
+                transcript = stage.end()
+    took_s = transcript.ended_s
+    return summed_up([transcript], setting, only=case.rules, took_s=took_s)
+
+
+def _tell(report: Report) -> None:
+    from loadgrpc.cli.line import Line, Style, write  # noqa: PLC0415
+    from loadgrpc.conformance import report as reports  # noqa: PLC0415
+    from loadgrpc.conformance.finding import Outcome  # noqa: PLC0415
+
+    styles = {
+        Outcome.KEPT: Style.GOOD,
+        Outcome.BROKEN: Style.BAD,
+        Outcome.NOT_SHOWN: Style.WARNING,
+        Outcome.NOT_APPLICABLE: Style.DIM,
+    }
+    told = (
+        Line(text, styles[outcome] if outcome else Style.PLAIN)
+        for text, outcome in reports.lines(report)
+    )
+    write(told, sys.stdout)
+
+
+def _list() -> None:
+    from loadgrpc.conformance.cases import CASES  # noqa: PLC0415
+    from loadgrpc.conformance.rules import RULES  # noqa: PLC0415
+
+    print("Cases")
+    for case in CASES:
+        print(f"  {case.name:<14}  {case.title}")
+    print("\nRules")
+    for rule in RULES:
+        print(f"  {rule.number:<4}  {rule.title}{'' if rule.must else ' (advice)'}")

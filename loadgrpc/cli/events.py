@@ -1,0 +1,167 @@
+"""`loadgrpc events RUN`: what was reported in a run, event by event."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from loadgrpc import verdict
+from loadgrpc.cli import DEFAULT_BROKER, values
+from loadgrpc.cli.command import Command
+
+if TYPE_CHECKING:
+    from google.protobuf import any_pb2
+
+    from loadgrpc.cli.line import Line
+    from loadgrpc.client import Client
+    from loadgrpc.protocol.described import Types
+    from loadgrpc.v1 import control_pb2, event_pb2
+
+MAX_LIMIT: Final = 10**15
+
+
+@click.command(cls=Command)
+@click.argument("run_id", metavar="RUN")
+@click.option(
+    "-b",
+    "--broker",
+    type=values.Address(),
+    default=DEFAULT_BROKER,
+    show_default=True,
+    help="The broker that owns the run.",
+)
+@click.option(
+    "-k",
+    "--kind",
+    "kinds",
+    multiple=True,
+    metavar="KIND",
+    help="Only these: hit, test_failure, custom …; several times for several.",
+)
+@click.option("--agent", "agent_id", default="", metavar="ID", help="Only those of an agent.")
+@click.option("-n", "--limit", type=values.Count(1, MAX_LIMIT), help="How many, at most.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON document a line instead.")
+def command(
+    *,
+    run_id: str,
+    broker: str,
+    kinds: tuple[str, ...],
+    agent_id: str,
+    limit: int | None,
+    as_json: bool,
+) -> int:
+    """List the events of a run, in the order in which they were stored.
+
+    Of one that goes on, it lists what is stored by now. Events of types that a runner brought are
+    shown field by field.
+
+    \b
+    What failed, and what a runner reports in types of its own:
+      loadgrpc events RUN -k test_failure -k test_error
+      loadgrpc events RUN -k custom --json
+    """  # noqa: D301 - \b is click's mark for "do not wrap"
+    from loadgrpc.cli import line  # noqa: PLC0415
+    from loadgrpc.cli.connection import ask  # noqa: PLC0415
+    from loadgrpc.protocol.described import Types  # noqa: PLC0415
+
+    async def tell(client: Client) -> None:
+        types, asked = Types(), set[str]()
+        events = client.list_events(run_id, kinds=kinds, agent_id=agent_id, limit=limit or 0)
+        async for listed in events:
+            await learn(client, listed.event, types, asked)
+            if as_json:
+                print(json.dumps(types.event(listed), ensure_ascii=False))
+            else:
+                line.write([text(listed, types)], sys.stdout)
+
+    ask(broker, tell)
+    return verdict.PASSED
+
+
+async def learn(client: Client, event: event_pb2.Event, types: Types, asked: set[str]) -> None:
+    """See that the type of a custom event is known, if the broker knows it; asks once for each."""
+    from loadgrpc.errors import NotFound  # noqa: PLC0415
+    from loadgrpc.protocol.described import type_name  # noqa: PLC0415
+
+    if event.WhichOneof("event") != "custom" or (name := type_name(event.custom)) in asked:
+        return
+    asked.add(name)
+    try:
+        types.add(await client.describe(name))
+    except NotFound:
+        return  # nobody brought it
+
+
+def text(listed: control_pb2.ListEventsResponse, types: Types) -> Line:
+    """An event on a line: when, where, and what."""
+    from loadgrpc.cli.figures import one_line  # noqa: PLC0415
+    from loadgrpc.cli.line import Line  # noqa: PLC0415
+
+    event = listed.event
+    kind = event.WhichOneof("event") or "unknown"
+    moment = time.strftime("%H:%M:%S", time.localtime(event.time.seconds))
+    when = f"{moment}.{event.time.nanos // 1_000_000:03}"
+    user = f"user {event.status.current_user}" if event.status.current_user else ""
+    if kind == "custom":
+        words = _custom(event.custom, types)
+    else:
+        words = _WORDS[kind](event) if kind in _WORDS else ""
+    return Line(f"{when}  {listed.agent_id}  {kind:<12}  {user:<9}  {one_line(words)}".rstrip())
+
+
+def _hit(event: event_pb2.Event) -> str:
+    from loadgrpc.cli.figures import duration  # noqa: PLC0415
+    from loadgrpc.protocol.times import duration_from_proto  # noqa: PLC0415
+
+    hit = event.hit
+    how = hit.error_message or (str(hit.status) if not hit.error else "no answer")
+    took = duration(duration_from_proto(hit.elapsed))
+    return f"{hit.method} {hit.url or hit.name} {how} in {took}"
+
+
+def _raised(said: event_pb2.TestFailure | event_pb2.TestError) -> str:
+    return f"{said.test}: {said.exception.type}: {said.exception.message}"
+
+
+def _counter(event: event_pb2.Event) -> str:
+    counter = event.counter
+    return f"{counter.name} {counter.increment if counter.HasField('increment') else 1:+}"
+
+
+def _generator(event: event_pb2.Event) -> str:
+    from loadgrpc.cli.figures import duration  # noqa: PLC0415
+
+    lags_ns = event.generator.lags_ns
+    return f"process {event.generator.process or 1}" + (
+        f", up to {duration(max(lags_ns))} late" if lags_ns else ""
+    )
+
+
+_WORDS: Final[dict[str, Callable[[event_pb2.Event], str]]] = {
+    "test_start": lambda event: event.test_start.test,
+    "test_stop": lambda event: event.test_stop.test,
+    "test_success": lambda event: event.test_success.test,
+    "test_failure": lambda event: _raised(event.test_failure),
+    "test_error": lambda event: _raised(event.test_error),
+    "hit": _hit,
+    "counter": _counter,
+    "state": lambda event: f"users alive: {event.state.active_users}",
+    "generator": _generator,
+}
+"""What events of each kind say."""
+
+
+def _custom(message: any_pb2.Any, types: Types) -> str:
+    from loadgrpc.cli.figures import size  # noqa: PLC0415
+    from loadgrpc.protocol.described import type_name  # noqa: PLC0415
+
+    value = types.value(message)
+    if "@value" in value:
+        return f"{type_name(message)} ({size(len(message.value))})"
+    fields = {key: field for key, field in value.items() if key != "@type"}
+    return f"{type_name(message)} {json.dumps(fields, ensure_ascii=False)}"

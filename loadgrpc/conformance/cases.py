@@ -1,0 +1,234 @@
+"""The cases of the kit: what a runner is given to do, what happens to it, what that shows.
+
+Rule: a case is a row of the table below. It names the rules that its transcript is held
+against; other rules may be broken in it for reasons that are not theirs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from loadgrpc.conformance.home import Script
+from loadgrpc.model import Cycle
+from loadgrpc.v1 import runner_pb2
+
+TEST: Final = "test"
+FAILING: Final = "failing-test"
+ERRING: Final = "erring-test"
+
+MANY: Final = 100_000
+"""More iterations than there is time for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One case. `rules`: what it is to show."""
+
+    name: str
+    title: str
+    cycles: tuple[Cycle, ...]
+    rules: tuple[str, ...]
+    page: str = "ok"
+    test: str = TEST
+    """Which test: one that passes, one that fails, one that errs."""
+    script: Script = Script()
+    spawn_rate: float = 0.0
+    stop_timeout_s: float = 10.0
+    all_users_only: bool = False
+
+
+def _load(users: int, iterations: int) -> tuple[Cycle, ...]:
+    return (Cycle(users=users, iterations=iterations),)
+
+
+_SPOKEN: Final = ("1.1", "1.2", "2.1", "3.2", "9.1")
+"""Rules that any transcript can be held against."""
+_TOLD: Final = ("9.2", "9.3", "9.4", "9.5", "9.6", "9.7", "9.13", "9.17")
+"""... in which iterations came to their end."""
+_ENDED: Final = ("10.1", "10.2", "10.3", "10.4", "10.5", "10.6")
+"""... which came to its end."""
+
+CASES: Final = (
+    Case(
+        name="plain",
+        title="two cycles; every answer takes its time",
+        cycles=(Cycle(users=3, iterations=2), Cycle(users=2, iterations=3)),
+        script=Script(open_after_s=0.3, start_after_s=0.4, finished_after_s=0.5),
+        rules=(
+            *_SPOKEN,
+            *("2.3", "3.1", "3.3", "7.1", "7.2", "7.4", "7.5"),
+            *_TOLD,
+            *("9.8", "9.14", "9.15", "9.18"),
+            *_ENDED,
+        ),
+    ),
+    Case(
+        name="failing",
+        title="an assertion of the test does not hold",
+        cycles=_load(2, 2),
+        page="fails",
+        test=FAILING,
+        rules=(*_SPOKEN, *_TOLD, "9.9", "9.11", "9.12", "9.14", "9.15", *_ENDED),
+    ),
+    Case(
+        name="erring",
+        title="the server cannot be reached",
+        cycles=_load(2, 2),
+        page="erring",
+        test=ERRING,
+        rules=(*_SPOKEN, *_TOLD, "9.10", "9.11", "9.12", "9.16", *_ENDED),
+    ),
+    Case(
+        name="together",
+        title="requests are answered when all users have made one",
+        cycles=_load(3, 1),
+        page="meet-3",
+        rules=("7.3",),
+        all_users_only=True,
+    ),
+    Case(
+        name="spawn-rate",
+        title="users start at four a second",
+        cycles=_load(3, 1),
+        spawn_rate=4.0,
+        rules=("7.1", "7.8", "10.6"),
+        all_users_only=True,
+    ),
+    Case(
+        name="no-users",
+        title="a cycle without users",
+        cycles=_load(0, 2),
+        rules=("7.9", "10.1", "10.2", "10.5", "10.6"),
+        all_users_only=True,
+    ),
+    Case(
+        name="bad-token",
+        title="the token is refused",
+        cycles=_load(1, 1),
+        script=Script(refuse_token=True),
+        rules=("1.3", "1.4"),
+    ),
+    Case(
+        name="cut",
+        title="the stream breaks twice, with a batch that was not stored",
+        cycles=_load(3, 20),
+        page="slow",
+        script=Script(cut_at_batches=(1, 3)),
+        rules=("2.2", "3.3", "5.1", "5.2", "5.3", "9.18"),
+    ),
+    Case(
+        name="cut-at-finish",
+        title="the stream breaks before `finish` is answered",
+        cycles=_load(2, 2),
+        script=Script(cut_at_finish=True),
+        rules=("5.6",),
+    ),
+    Case(
+        name="away",
+        title="four streams are refused: UNAVAILABLE",
+        cycles=_load(2, 2),
+        script=Script(refuse_streams=4),
+        rules=("5.1", "5.4", "5.5"),
+    ),
+    Case(
+        name="slow-acks",
+        title="acks take their time; two batches may be on their way",
+        cycles=_load(3, 20),
+        page="slow",
+        script=Script(
+            ack_after_s=0.7,
+            limits=runner_pb2.Limits(
+                max_batch_bytes=1 << 20, max_unacked_batches=2, max_unacked_bytes=1 << 24
+            ),
+        ),
+        rules=("4.2", "10.2"),
+    ),
+    Case(
+        name="small-batches",
+        title="small batches, and few bytes may be on their way",
+        cycles=_load(5, 20),
+        script=Script(
+            ack_after_s=0.05,
+            limits=runner_pb2.Limits(
+                max_batch_bytes=4_096, max_unacked_batches=64, max_unacked_bytes=8_192
+            ),
+        ),
+        rules=("4.1", "4.3", "10.2"),
+    ),
+    Case(
+        name="gap",
+        title="a batch is lost on its way",
+        cycles=_load(3, 10),
+        page="slow",
+        script=Script(lose_batch=1),
+        rules=("6.1",),
+    ),
+    Case(
+        name="too-large",
+        title="a batch is too large",
+        cycles=_load(3, 10),
+        script=Script(too_large=True),
+        rules=("6.2",),
+    ),
+    Case(
+        name="strange",
+        title="answers of an unknown kind, and one event that is said to be invalid",
+        cycles=_load(2, 10),
+        page="slow",
+        script=Script(strange=True, reject=True),
+        rules=("6.3", "6.4"),
+    ),
+    Case(
+        name="error",
+        title="the source is told of an error in the middle of its load",
+        cycles=_load(2, MANY),
+        page="slow",
+        stop_timeout_s=2.0,
+        script=Script(then="error"),
+        rules=("6.5",),
+    ),
+    Case(
+        name="run-closed",
+        title="the run is over in the middle of the load",
+        cycles=_load(2, MANY),
+        page="slow",
+        stop_timeout_s=2.0,
+        script=Script(then="run_closed"),
+        rules=("6.6",),
+    ),
+    Case(
+        name="duration",
+        title="a cycle of a second and a half",
+        cycles=(Cycle(users=2, duration_s=1.5),),
+        page="slow",
+        rules=("7.2", "7.6", "7.7", *_TOLD, "9.14", *_ENDED),
+    ),
+    Case(
+        name="stop",
+        title="a stop in the middle of the load",
+        cycles=_load(2, MANY),
+        page="slow",
+        script=Script(then="stop"),
+        rules=("8.1", "8.2", "9.14", *_ENDED),
+    ),
+    Case(
+        name="stop-early",
+        title="a stop before the first cycle",
+        cycles=_load(2, 2),
+        script=Script(stop_instead_of_start=True),
+        rules=("8.1", "10.1", "10.2", "10.5", "10.6"),
+        all_users_only=True,
+    ),
+    Case(
+        name="hang",
+        title="a stop while the server does not answer",
+        cycles=_load(2, 2),
+        page="hang",
+        stop_timeout_s=0.5,
+        script=Script(then="stop", after_requests=2, after_events=MANY),
+        rules=("8.3", "8.4", "10.1", "10.2", "10.5", "10.6"),
+    ),
+)
+
+BY_NAME: Final = {case.name: case for case in CASES}

@@ -1,0 +1,194 @@
+"""What a batch says, one by one: rows and the entries of blocks as equal values.
+
+Rule: a row and an entry that say the same are the same value. What is malformed is there too,
+as INVALID, because it takes its numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from itertools import repeat
+
+from loadgrpc.model import TestOutcome
+from loadgrpc.protocol.times import duration_from_proto, timestamp_from_proto
+from loadgrpc.v1 import event_pb2, runner_pb2
+
+
+class Kind(Enum):
+    """What happened."""
+
+    START = "test_start"
+    STOP = "test_stop"
+    OUTCOME = "outcome"
+    ITERATION = "iteration"
+    """A whole one: start, outcome and stop."""
+    HIT = "hit"
+    OTHER = "other"
+    INVALID = "invalid"
+
+
+OF_ITERATIONS = (Kind.START, Kind.OUTCOME, Kind.STOP, Kind.ITERATION)
+OF_USERS = (*OF_ITERATIONS, Kind.HIT)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in the load something happened: LoadStatus."""
+
+    cycle: int
+    user: int
+    iteration: int
+    users: int
+    iterations: int
+
+
+@dataclass(frozen=True)
+class Happening:
+    """One event. Times are nanoseconds by the runner's clock; None: it does not say."""
+
+    kind: Kind
+    place: Place | None = None
+    end_ns: int | None = None
+    """When it happened; of what lasts, when it ended."""
+    elapsed_ns: int | None = None
+    test: str = ""
+    outcome: TestOutcome | None = None
+    exception: tuple[str, str] = ("", "")
+    """Type and message."""
+    name: str = ""
+    method: str = ""
+    status: int = 0
+    error: int = 0
+    other: bytes = b""
+    """What else it is, as it came."""
+
+    @property
+    def start_ns(self) -> int | None:
+        """When it began."""
+        return None if self.end_ns is None else self.end_ns - (self.elapsed_ns or 0)
+
+
+_OUTCOMES = {
+    "test_success": TestOutcome.SUCCESS,
+    "test_failure": TestOutcome.FAILURE,
+    "test_error": TestOutcome.ERROR,
+}
+
+
+def unfold(batch: runner_pb2.EventBatch) -> Iterator[Happening]:
+    """The events of a batch, in the order of their numbers."""
+    for row in batch.events:
+        yield _row(row)
+    for hits in batch.hit_blocks:
+        yield from _hits(hits)
+    for tests in batch.test_blocks:
+        yield from _iterations(tests)
+
+
+def _row(row: event_pb2.Event) -> Happening:
+    kind = row.WhichOneof("event")
+    status = row.status
+    place = (
+        Place(
+            status.cycle,
+            status.current_user,
+            status.current_iteration,
+            status.users,
+            status.iterations,
+        )
+        if row.HasField("status")
+        else None
+    )
+    time_ns = timestamp_from_proto(row.time) if row.HasField("time") else None
+    if kind == "hit":
+        hit = row.hit
+        elapsed_ns = duration_from_proto(hit.elapsed) if hit.HasField("elapsed") else None
+        return Happening(
+            Kind.HIT,
+            place,
+            time_ns,
+            elapsed_ns,
+            name=hit.name or hit.url,
+            method=hit.method,
+            status=hit.status,
+            error=hit.error,
+        )
+    if kind == "test_start":
+        return Happening(Kind.START, place, time_ns, test=row.test_start.test)
+    if kind == "test_stop":
+        return Happening(Kind.STOP, place, time_ns, test=row.test_stop.test)
+    if kind in _OUTCOMES:
+        body = getattr(row, kind)
+        exception = ("", "")
+        if kind != "test_success":
+            exception = (body.exception.type, body.exception.message)
+        outcome = _OUTCOMES[kind]
+        return Happening(
+            Kind.OUTCOME, place, time_ns, test=body.test, outcome=outcome, exception=exception
+        )
+    other = row.SerializeToString(deterministic=True)
+    return Happening(Kind.OTHER if kind else Kind.INVALID, place, time_ns, other=other)
+
+
+def _hits(block: event_pb2.HitBlock) -> Iterator[Happening]:
+    columns = _columns(block, "label", "start_ns", "elapsed_ns", "user", "iteration")
+    if columns is None or max(columns[0], default=0) >= len(block.labels):
+        yield from repeat(Happening(Kind.INVALID), block.count)
+        return
+    base_ns = timestamp_from_proto(block.base_time)
+    for label, start_ns, elapsed_ns, user, iteration in zip(*columns, strict=True):
+        said = block.labels[label]
+        yield Happening(
+            Kind.HIT,
+            _place(block.status, user, iteration),
+            base_ns + start_ns + elapsed_ns,
+            elapsed_ns,
+            name=said.name,
+            method=said.method,
+            status=said.status,
+            error=said.error,
+        )
+
+
+def _iterations(block: event_pb2.TestBlock) -> Iterator[Happening]:
+    columns = _columns(block, "label", "start_ns", "elapsed_ns", "user", "iteration")
+    if columns is None or max(columns[0], default=0) >= len(block.labels):
+        yield from repeat(Happening(Kind.INVALID), block.count)
+        return
+    base_ns = timestamp_from_proto(block.base_time)
+    for label, start_ns, elapsed_ns, user, iteration in zip(*columns, strict=True):
+        said = block.labels[label]
+        known = said.outcome in set(TestOutcome)
+        yield Happening(
+            Kind.ITERATION,
+            _place(block.status, user, iteration),
+            base_ns + start_ns + elapsed_ns,
+            elapsed_ns,
+            test=said.test,
+            outcome=TestOutcome(said.outcome) if known else None,
+            exception=(said.exception.type, said.exception.message),
+        )
+
+
+def _place(status: event_pb2.LoadStatus, user: int, iteration: int) -> Place:
+    return Place(status.cycle, user, iteration, status.users, status.iterations)
+
+
+def _columns(
+    block: event_pb2.HitBlock | event_pb2.TestBlock, *names: str
+) -> list[list[int]] | None:
+    """Columns of a block; None: one of them has no width."""
+    found = []
+    for name in names:
+        data: bytes = getattr(block, name)
+        width, remainder = divmod(len(data), block.count) if block.count else (0, 1)
+        if remainder or width not in (0, 1, 2, 4, 8):
+            return None
+        found.append(
+            [int.from_bytes(data[at : at + width], "little") for at in range(0, len(data), width)]
+            if width
+            else [0] * block.count
+        )
+    return found

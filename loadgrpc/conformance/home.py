@@ -1,0 +1,396 @@
+"""The home that a runner reports to: an agent's in all that it can see, which has its whims.
+
+Rule: what numbers mean is decided by `protocol/home.py`, as everywhere. What goes wrong is
+written in a Script, and nothing goes wrong that could not at an agent. It judges nothing: all
+that is said is noted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from google.protobuf.message import DecodeError
+
+from loadgrpc.conformance.transcript import Call, Ended, Heard, Told, Transcript
+from loadgrpc.errors import InvalidRequest, NotAllowed, NotFound, Superseded, Unavailable, Violation
+from loadgrpc.protocol import convert, home, plans, times
+from loadgrpc.protocol.home import OutOfOrder
+from loadgrpc.protocol.raw import SERVICE
+from loadgrpc.protocol.transport import Context, stream, unary
+from loadgrpc.v1 import runner_pb2
+
+SERVICES: Final = (SERVICE,)
+BEARER: Final = "Bearer "
+_UNKNOWN: Final = b"\xd2\x05\x07unknown"
+"""Field 90 of an answer, which there is not."""
+_OVER: Final = ("finished", "error", "run_closed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Script:
+    """What a home does that a runner has to cope with. The default: nothing out of the way."""
+
+    limits: runner_pb2.Limits | None = None
+    """None: as agents have them."""
+    open_after_s: float = 0.0
+    ack_after_s: float = 0.0
+    start_after_s: float = 0.0
+    finished_after_s: float = 0.0
+    """How long `opened`, acks, `start_cycle` and `finished` are held back."""
+    refuse_token: bool = False
+    refuse_streams: int = 0
+    """So many streams are answered with UNAVAILABLE."""
+    cut_at_batches: tuple[int, ...] = ()
+    """A stream breaks when so many batches have come in all, the last of them unstored; or else
+    at `finish`."""
+    cut_at_finish: bool = False
+    lose_batch: int = 0
+    """This one is taken as if it had not come, which makes a gap."""
+    too_large: bool = False
+    """The first batch of more than one event is too large."""
+    strange: bool = False
+    """Answers of a kind that nobody knows stand between the others."""
+    reject: bool = False
+    """An event of the first batch is said to be invalid."""
+    stop_instead_of_start: bool = False
+    then: str = ""
+    """`stop`, `error` or `run_closed`: said in the middle of the load."""
+    after_events: int = 4
+    after_requests: int = 4
+    """What is the middle, by what comes first: events here, or requests at the target."""
+
+
+class Line:
+    """One stream, and the answers that are to go out on it."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.answers: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
+        """None: look again."""
+        self.owed = 0
+        """Answers that are held back."""
+        self.open = False
+        self.cut = False
+
+
+class Home:
+    """See the module; served by `add_raw_runner_service`. `transcript` has what was said."""
+
+    def __init__(self, script: Script, transcript: Transcript) -> None:
+        self.over = asyncio.Event()
+        """The runner has been told that this is the end, and no stream is left."""
+        self.transcript = transcript
+        self._script = script
+        self._began_s = time.monotonic()
+        self._source = convert.source_to_proto(transcript.source)
+        self._lines: set[Line] = set()
+        self._streams = 0
+        self._cuts = list(script.cut_at_batches)
+        self._cut_at_finish = script.cut_at_finish
+        self._too_large = script.too_large
+        self._reject = script.reject
+        self._sequence = home.Sequence()
+        self._epoch = 0
+        self._batches = 0
+        self._missing = False
+        """A batch was lost here, and has not come again."""
+        self._finish: runner_pb2.Finish | None = None
+        self._skipped = 0
+        self._rejected = 0
+        self._done = False
+        """What the script has for the middle of the load is said."""
+        self._last: dict[str, Any] | None = None
+        """What is answered to everything, when the source's part is over."""
+        self._stop: dict[str, Any] | None = None
+
+    # The service
+
+    @unary
+    async def GetAssignment(  # noqa: N802 - the name in the proto
+        self, request: runner_pb2.GetAssignmentRequest, context: Context
+    ) -> runner_pb2.GetAssignmentResponse:
+        """See runner.proto."""
+        asked = request.source
+        source = type(self.transcript.source)(asked.run_id, asked.agent_id, asked.runner_id)
+        token = _token(context)
+        self._note(Call(self._now_s(), "GetAssignment", 0, token, source))
+        self._check_token(token)
+        if asked != self._source:
+            raise NotFound(f"nothing is expected of source {source} with this token")
+        message = plans.assignment_to_proto(self.transcript.assignment)
+        return runner_pb2.GetAssignmentResponse(assignment=message)
+
+    @stream
+    async def PublishEvents(  # noqa: N802
+        self, requests: AsyncIterator[bytes], context: Context
+    ) -> AsyncIterator[bytes]:
+        """See runner.proto."""
+        self._streams += 1
+        line = Line(self._streams)
+        token = _token(context)
+        self._note(Call(self._now_s(), "PublishEvents", line.number, token))
+        try:
+            self._check_token(token)
+            if self._streams <= self._script.refuse_streams:
+                raise Unavailable("the home is not ready")
+        except (NotAllowed, Unavailable) as error:
+            self._note(Ended(self._now_s(), line.number, error.reason))
+            raise
+        self._lines.add(line)
+        reading = asyncio.create_task(self._read(requests, line))
+        reading.add_done_callback(lambda _: line.answers.put_nowait(None))
+        status = ""
+        try:
+            while True:
+                answer = await line.answers.get()
+                if isinstance(answer, Exception):
+                    status = getattr(answer, "reason", "")
+                    raise answer
+                if answer is not None:
+                    told = runner_pb2.PublishEventsResponse.FromString(answer)
+                    self._note(Told(self._now_s(), line.number, told))
+                    yield answer
+                if reading.done() and line.answers.empty() and not line.owed:
+                    break
+            reading.result()
+        except InvalidRequest as error:
+            status = error.reason
+            raise
+        finally:
+            line.cut = True
+            reading.cancel()
+            self._lines.discard(line)
+            self._note(Ended(self._now_s(), line.number, status))
+            self._look_whether_over()
+
+    def requested(self, count: int) -> None:
+        """The target has got so many requests."""
+        if count >= self._script.after_requests:
+            self._in_the_middle()
+
+    # What the runner says
+
+    async def _read(self, requests: AsyncIterator[bytes], line: Line) -> None:
+        async for raw in requests:
+            try:
+                request = runner_pb2.PublishEventsRequest.FromString(raw)
+            except DecodeError:
+                raise InvalidRequest([Violation("source", "cannot be read")]) from None
+            self._note(Heard(self._now_s(), line.number, request))
+            if not line.cut:
+                try:
+                    self._take(line, request)
+                except (NotFound, Superseded) as error:
+                    line.open = False
+                    told = runner_pb2.SourceError(reason=error.reason, message=str(error))
+                    self._say(line, error=told)
+
+    def _take(self, line: Line, request: runner_pb2.PublishEventsRequest) -> None:
+        kind = request.WhichOneof("message")
+        if request.HasField("source") and request.source != self._source:
+            raise InvalidRequest([Violation("source", "is not the one this token was given to")])
+        if self._last is not None and kind != "ready":
+            self._say(line, **self._last)
+        elif kind == "open":
+            if not request.HasField("source"):
+                raise InvalidRequest([Violation("source", "is required")])
+            self._open(line, request.open)
+        elif not line.open:
+            raise NotFound(f"source {self.transcript.source} is not open on this stream")
+        elif kind == "batch":
+            self._batch(line, request.batch)
+        elif kind == "skip":
+            self._skip(line, request.skip)
+        elif kind == "ready":
+            self._ready(line, request.ready.cycle)
+        elif kind == "finish":
+            self._finish = request.finish
+            self._answer_finish(line)
+
+    def _open(self, line: Line, opening: runner_pb2.OpenSource) -> None:
+        if opening.epoch < self._epoch:
+            raise Superseded(f"the source is open with epoch {self._epoch}")
+        if opening.epoch:
+            for older in self._lines - {line}:
+                if older.open:
+                    older.open = False
+                    reason = runner_pb2.SourceError(
+                        reason=Superseded.reason, message="the source opened a newer stream"
+                    )
+                    self._say(older, error=reason)
+        self._epoch = opening.epoch
+        self._sequence.opened()
+        line.open = True
+        stored = self._sequence.received
+        opened = runner_pb2.SourceOpened(
+            committed_sequence=stored, durable_sequence=stored, limits=self.transcript.limits
+        )
+        self._say(line, self._script.open_after_s, opened=opened)
+        if self._stop is not None:
+            self._say(line, self._script.open_after_s, **self._stop)
+
+    def _batch(self, line: Line, batch: runner_pb2.EventBatch) -> None:
+        count = home.size(batch)
+        if not count:
+            return
+        self._batches += 1
+        bound = self.transcript.limits.max_batch_bytes
+        whim = self._too_large and count > 1 and batch.first_sequence > 0
+        if whim or batch.ByteSize() > bound:
+            self._too_large = self._too_large and not whim
+            too_large = runner_pb2.TooLarge(
+                first_sequence=batch.first_sequence, batch_bytes=batch.ByteSize()
+            )
+            self._say(line, too_large=too_large)
+        elif self._cuts and self._batches >= self._cuts[0]:
+            del self._cuts[0]
+            self._break(line)
+        elif self._batches == self._script.lose_batch and batch.first_sequence:
+            self._missing = True
+        else:
+            if self._reject:
+                self._reject = False
+                self._rejected += 1
+                self._say(
+                    line,
+                    rejected=runner_pb2.Rejected(
+                        count=1,
+                        violations=["events[0]: the kit says so, to see what comes of it"],
+                        first_sequence=batch.first_sequence,
+                    ),
+                )
+            self._numbered(line, batch.first_sequence, count)
+
+    def _skip(self, line: Line, skip: runner_pb2.Skip) -> None:
+        if skip.count:
+            before = self._sequence.received
+            self._numbered(line, skip.first_sequence, skip.count)
+            self._skipped += self._sequence.received - before
+
+    def _numbered(self, line: Line, first: int, count: int) -> None:
+        """Numbers came: they are acked, or the number expected is told."""
+        decision = self._sequence.batch(first, count)
+        if isinstance(decision, OutOfOrder):
+            if decision.report:
+                self._say(line, gap=runner_pb2.Gap(expected_sequence=decision.expected))
+            return
+        self._missing = False
+        stored = self._sequence.received
+        if self._script.strange:
+            self._say_unknown(line)
+        ack = runner_pb2.Ack(durable_sequence=stored, committed_sequence=stored)
+        self._say(line, self._script.ack_after_s, ack=ack)
+        if stored >= self._script.after_events:
+            self._in_the_middle()
+        if self._finish is not None:
+            self._answer_finish(line)
+
+    def _ready(self, line: Line, cycle: int) -> None:
+        if self._script.stop_instead_of_start:
+            self._tell_all_to_stop()
+        else:
+            start = runner_pb2.StartCycle(cycle=cycle)
+            self._say(line, self._script.start_after_s, start_cycle=start)
+
+    def _answer_finish(self, line: Line) -> None:
+        """`finish` is answered when what was lost here has come again."""
+        if self._cuts or self._cut_at_finish:
+            self._cut_at_finish = False
+            self._cuts = []
+            self._finish = None
+            self._break(line)
+        elif self._missing:
+            gap = runner_pb2.Gap(expected_sequence=self._sequence.received + 1)
+            self._say(line, gap=gap)
+        else:
+            assert self._finish is not None  # noqa: S101 - by who calls
+            stored = self._sequence.received
+            finished = runner_pb2.Finished(
+                committed=stored - self._skipped - self._rejected,
+                rejected=self._rejected,
+                lost=max(0, self._finish.totals.events - stored) + self._skipped,
+            )
+            self._finish = None
+            self._say(line, self._script.finished_after_s, finished=finished)
+
+    # Whims
+
+    def _in_the_middle(self) -> None:
+        """Says what the script has for the middle of the load, once."""
+        if self._done or not self._script.then or not self._lines:
+            return
+        self._done = True
+        if self._script.then == "stop":
+            self._tell_all_to_stop()
+        elif self._script.then == "run_closed":
+            self._last = {"run_closed": runner_pb2.RunClosed()}
+        else:
+            words = "the kit says so, to see what comes of it"
+            told = runner_pb2.SourceError(reason=InvalidRequest.reason, message=words)
+            self._last = {"error": told}
+        if self._last is not None:
+            for line in self._lines:
+                self._say(line, **self._last)
+
+    def _tell_all_to_stop(self) -> None:
+        timeout = times.seconds_to_proto(self.transcript.assignment.stop_timeout_s)
+        self._stop = {"stop": runner_pb2.Stop(stop_timeout=timeout)}
+        for line in self._lines:
+            self._say(line, **self._stop)
+
+    def _break(self, line: Line) -> None:
+        line.cut = True
+        line.answers.put_nowait(Unavailable("the stream breaks"))
+
+    # What is said to the runner
+
+    def _say(self, line: Line, after_s: float = 0.0, **answer: Any) -> None:
+        message = runner_pb2.PublishEventsResponse(source=self._source, **answer)
+
+        def say() -> None:
+            line.owed -= 1
+            if not line.cut:
+                line.answers.put_nowait(message.SerializeToString())
+            else:
+                line.answers.put_nowait(None)
+
+        line.owed += 1
+        if after_s:
+            asyncio.get_running_loop().call_later(after_s, say)
+        else:
+            say()
+
+    def _say_unknown(self, line: Line) -> None:
+        source = runner_pb2.PublishEventsResponse(source=self._source).SerializeToString()
+        line.answers.put_nowait(source + _UNKNOWN)
+
+    # Notes
+
+    def _check_token(self, token: str) -> None:
+        if self._script.refuse_token or token != BEARER + self.transcript.token:
+            raise NotAllowed("the metadata needs authorization: Bearer LOADGRPC_TOKEN")
+
+    def _look_whether_over(self) -> None:
+        told = (e.answer.WhichOneof("message") for e in self.transcript.entries if type(e) is Told)
+        if not self._lines and any(kind in _OVER for kind in told):
+            self.over.set()
+
+    def _note(self, entry: Call | Heard | Told | Ended) -> None:
+        self.transcript.entries.append(entry)
+
+    def _now_s(self) -> float:
+        return time.monotonic() - self._began_s
+
+
+def limits_of(script: Script) -> runner_pb2.Limits:
+    """The bounds that a home of this script tells."""
+    return script.limits or home.limits()
+
+
+def _token(context: Context) -> str:
+    found = (value for key, value in context.invocation_metadata() or () if key == "authorization")
+    return next(found, "")

@@ -1,0 +1,94 @@
+"""All that was said between a runner and its home in one case, in its order.
+
+Rule: plain facts, noted as they come; nothing is judged here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from loadgrpc.model import Assignment, SourceId
+from loadgrpc.v1 import runner_pb2
+
+NS_PER_S = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Call:
+    """The runner called a method; `stream` is the number of its stream, 0 of GetAssignment."""
+
+    at_s: float
+    method: str
+    stream: int
+    token: str
+    """What it sent in the metadata `authorization`; empty: nothing."""
+    source: SourceId | None = None
+    """Who asked for an assignment."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """The runner said something on a stream."""
+
+    at_s: float
+    stream: int
+    request: runner_pb2.PublishEventsRequest
+
+
+@dataclass(frozen=True)
+class Told:
+    """The home said something on a stream."""
+
+    at_s: float
+    stream: int
+    answer: runner_pb2.PublishEventsResponse
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A stream ended. `status`: how the home ended it; empty: the runner did."""
+
+    at_s: float
+    stream: int
+    status: str
+
+
+Entry: TypeAlias = Call | Heard | Told | Ended
+
+
+@dataclass(frozen=True)
+class Exit:
+    """How the process ended."""
+
+    at_s: float
+    status: int
+    """Negative: the signal."""
+    stderr: str = ""
+
+
+@dataclass(kw_only=True)
+class Transcript:
+    """See the module. Moments are seconds from its begin."""
+
+    case: str
+    source: SourceId
+    assignment: Assignment
+    token: str
+    limits: runner_pb2.Limits
+    page: str
+    """What the target answers: see target.py."""
+    begun_ns: int
+    """Its begin by the wall clock."""
+    entries: list[Entry] = field(default_factory=list)
+    requests: int = 0
+    """How many the target has counted."""
+    exit: Exit | None = None
+    """None: nobody has seen how the process ended."""
+    timed_out: bool = False
+    """The process was killed, because it did not end."""
+    ended_s: float = 0.0
+
+    def wall_ns(self, at_s: float) -> int:
+        """A moment by the wall clock."""
+        return self.begun_ns + round(at_s * NS_PER_S)

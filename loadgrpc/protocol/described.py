@@ -1,0 +1,68 @@
+"""Messages as JSON with what is in an Any, by types that somebody has described.
+
+Rule: as grpcurl prints them. An Any whose type is not known, or whose value is not of it, is
+`{"@type": …, "@value": base64}`.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
+
+from google.protobuf import any_pb2, json_format
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message import DecodeError
+
+from loadgrpc.v1 import control_pb2
+
+
+def type_name(message: any_pb2.Any) -> str:
+    """The full name of the type of what is in it."""
+    return message.type_url.rpartition("/")[2]
+
+
+class Types:
+    """Types that were described."""
+
+    def __init__(self) -> None:
+        self._pool = DescriptorPool()
+        self._files: set[str] = set()
+
+    def add(self, files: Iterable[bytes]) -> None:
+        """Adds serialised FileDescriptorProtos, in any order, all that they import among them."""
+        unread = {file.name: file for file in map(FileDescriptorProto.FromString, files)}
+
+        def take(name: str) -> None:
+            if name in self._files or name not in unread:
+                return
+            self._files.add(name)
+            for dependency in unread[name].dependency:
+                take(dependency)
+            with suppress(TypeError):  # it refers to what is nowhere: such types stay unknown
+                self._pool.Add(unread[name])
+
+        for name in unread:
+            take(name)
+
+    def event(self, listed: control_pb2.ListEventsResponse) -> dict[str, Any]:
+        """A listed event, as JSON has it."""
+        event = listed.event
+        if event.WhichOneof("event") != "custom":
+            return json_format.MessageToDict(listed)
+        bare = control_pb2.ListEventsResponse()
+        bare.CopyFrom(listed)
+        bare.event.ClearField("custom")
+        document = json_format.MessageToDict(bare)
+        document.setdefault("event", {})["custom"] = self.value(event.custom)
+        return document
+
+    def value(self, message: any_pb2.Any) -> dict[str, Any]:
+        """What is in an Any."""
+        try:
+            return json_format.MessageToDict(message, descriptor_pool=self._pool)
+        except (TypeError, DecodeError):  # a type that is not known, or is another
+            raw = base64.b64encode(message.value).decode()
+            return {"@type": message.type_url, "@value": raw}

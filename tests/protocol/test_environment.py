@@ -1,0 +1,54 @@
+"""The environment of runners: what runner.proto promises, and Loads' names beside it."""
+
+from pathlib import Path
+
+from loadgrpc.model import Assignment, Cycle, SourceId
+from loadgrpc.protocol import environment
+
+PLAIN = {"run_id": "r", "agent_id": "a", "test": "http://127.0.0.1/"}
+
+
+def test_where_a_runner_reports():
+    """Endpoint, token, and the three parts of the source; and a folder."""
+    told = environment.connection(SourceId("r", "a", "x"), endpoint="127.0.0.1:1", token="t")
+    assert told == {
+        "LOADGRPC_AGENT_ID": "a",
+        "LOADGRPC_ENDPOINT": "127.0.0.1:1",
+        "LOADGRPC_RUNNER_ID": "x",
+        "LOADGRPC_RUN_ID": "r",
+        "LOADGRPC_TOKEN": "t",
+    }
+    assert environment.folder(Path("/nowhere/files")) == {"LOADGRPC_RUN_DIR": "/nowhere/files"}
+
+
+def test_what_one_user_is_to_do():
+    """Loads' names are all there, but for those of its transport."""
+    cycle = Cycle(users=20, iterations=5)
+    told = environment.work(Assignment(**PLAIN, cycles=(cycle,), user=7, first_cycle=2))
+    assert told == {
+        "LOADGRPC_TEST": "http://127.0.0.1/",
+        "LOADGRPC_TOTAL_USERS": "20",
+        "LOADGRPC_CURRENT_USER": "7",
+        "LOADGRPC_TOTAL_ITERATIONS": "5",
+        "LOADS_RUN_ID": "r",
+        "LOADS_AGENT_ID": "a",
+        "LOADS_TOTAL_USERS": "20",
+        "LOADS_CURRENT_USER": "7",
+        "LOADS_TOTAL_HITS": "5",
+    }
+
+
+def test_what_all_users_are_to_do():
+    """Users of each cycle; a duration, and no iterations; the server, if there is one."""
+    cycles = tuple(Cycle(users=users, duration_s=1.5) for users in (1, 2))
+    told = environment.work(Assignment(**PLAIN, cycles=cycles, server_url="http://h"))
+    assert told == {
+        "LOADGRPC_TEST": "http://127.0.0.1/",
+        "LOADGRPC_TOTAL_USERS": "1:2",
+        "LOADGRPC_DURATION": "1.5",
+        "LOADGRPC_SERVER_URL": "http://h",
+        "LOADS_RUN_ID": "r",
+        "LOADS_AGENT_ID": "a",
+        "LOADS_TOTAL_USERS": "1:2",
+        "LOADS_DURATION": "1.5",
+    }

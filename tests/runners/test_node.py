@@ -1,0 +1,56 @@
+"""The runner in Node: built, by its own tests, by the conformance kit, and in real runs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+RUNNER = ROOT / "tools/runners/node"
+BUILD_S = 300
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(BUILD_S)]
+
+
+@pytest.fixture(scope="session")
+def node(tool) -> str:
+    """The path of node, with the packages of the runner in their place."""
+    program, npm = tool("node"), tool("npm")
+    built, lock = RUNNER / "node_modules/.package-lock.json", RUNNER / "package-lock.json"
+    if not built.exists() or built.stat().st_mtime < lock.stat().st_mtime:
+        command = [npm, "ci", "--no-audit", "--no-fund"]
+        installed = subprocess.run(command, cwd=RUNNER, capture_output=True, text=True, check=False)
+        if installed.returncode:
+            words = f"needs the packages of tools/runners/node: {installed.stderr}"
+            (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(words)
+    return program
+
+
+def test_its_own_tests_pass(node):
+    """Numbers, limits and repetitions are as they should be."""
+    done = subprocess.run([node, "--test"], cwd=RUNNER, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("mode", ["one-user", "all-users"])
+def test_it_conforms(node, conforms, mode):
+    """The conformance kit finds nothing."""
+    conforms(node, str(RUNNER / "runner.js"), "{test}", options=("--runner-mode", mode))
+
+
+@pytest.mark.parametrize("mode", ["one-user", "all-users"])
+def test_a_run_counts_what_the_server_has_counted(node, summary_of, counting_server, mode):
+    """Three users, then two, with four iterations each: every hit is counted, and verified."""
+    load = ("-u", "3:2", "-i", "4", "--runner-mode", mode)
+    test_runner = f"{node} {RUNNER}/runner.js {{test}}"
+
+    summary = summary_of(test_runner, f"{counting_server.url}/", *load)
+
+    assert counting_server.requests() == 20
+    assert summary["hits"]["count"] == "20"
+    assert summary["iterations"]["success"] == "20"
+    assert [agent["state"] for agent in summary["agents"]] == ["ASSIGNMENT_STATE_FINISHED"]

@@ -1,0 +1,188 @@
+"""The page that tells the whole protocol, from the descriptor set: docs/protocol.md.
+
+Rule: what it says is in the protos, comments included, in their order. `tools/protos.py` writes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from google.protobuf.descriptor_pb2 import (
+    DescriptorProto,
+    EnumDescriptorProto,
+    FieldDescriptorProto,
+    FileDescriptorProto,
+    FileDescriptorSet,
+    MethodDescriptorProto,
+    ServiceDescriptorProto,
+)
+
+PACKAGE = "loadgrpc.v1"
+HEAD = """\
+# The protocol
+
+Every service, message and field of `loadgrpc.v1`, as
+[protos/loadgrpc/v1](../protos/loadgrpc/v1) has them. `make protos` writes this page; a running
+broker tells the same by reflection. Where to begin:
+[driving runs with grpcurl](driving-with-grpcurl.md), and
+[writing a runner](writing-a-runner.md).
+
+In JSON names are `lowerCamelCase` (the names below are read as well), 64-bit numbers are strings,
+bytes are base64, a `Duration` is `"1.5s"` and a `Timestamp` `"2026-11-22T10:00:00Z"`. A field that
+is not set is its zero, but for those of a message type and those marked *optional*, which may be
+absent. Numbers in parentheses are those of the fields on the wire.
+"""
+
+# Numbers of fields in descriptor.proto, by which the paths of comments are made.
+SYNTAX, MESSAGES, ENUMS, SERVICES = 12, 4, 5, 6
+FIELDS, ONEOFS, METHODS, VALUES = 2, 8, 2, 2
+
+Path = tuple[int, ...]
+
+
+def page(descriptors: bytes) -> str:
+    """The page, of a descriptor set with source information."""
+    found = FileDescriptorSet.FromString(descriptors).file
+    files = [File(file) for file in found if file.package == PACKAGE]
+    files.sort(key=lambda file: file.name)
+    parts = [HEAD, *contents(files)]
+    parts += [part for file in files for part in file.services()]
+    parts += [part for file in files for part in file.types()]
+    return "\n".join(parts)
+
+
+def contents(files: Sequence[File]) -> Iterator[str]:
+    """Where to find what."""
+    for file in files:
+        for service in file.proto.service:
+            methods = [link(method.name, f"{service.name}.{method.name}") for method in service.method]
+            yield f"- {link(service.name)}: {', '.join(methods)}"
+    for file in files:
+        names = [link(each.name) for each in (*file.proto.message_type, *file.proto.enum_type)]
+        yield f"- {link(file.name)}: {', '.join(names)}"
+    yield ""
+
+
+@dataclass(frozen=True)
+class File:
+    """One .proto file."""
+
+    proto: FileDescriptorProto
+
+    @property
+    def name(self) -> str:
+        """Its name, without folders."""
+        return self.proto.name.rpartition("/")[2]
+
+    def comment(self, *path: int) -> str:
+        """The comment on what is at a path."""
+        for location in self.proto.source_code_info.location:
+            if tuple(location.path) == path:
+                lines = location.leading_comments.splitlines()
+                return "\n".join(line.removeprefix(" ") for line in lines).strip("\n")
+        return ""
+
+    def services(self) -> Iterator[str]:
+        """Its services, method by method."""
+        for at, service in enumerate(self.proto.service):
+            yield heading(2, service.name, self.comment(SERVICES, at))
+            for number, method in enumerate(service.method):
+                said = self.comment(SERVICES, at, METHODS, number)
+                yield heading(3, f"{service.name}.{method.name}", f"{signature(method)}\n\n{said}")
+
+    def types(self) -> Iterator[str]:
+        """What is in it beside services: its own comment, messages, enums."""
+        yield heading(2, self.name, self.comment(SYNTAX))
+        for at, message in enumerate(self.proto.message_type):
+            path = (MESSAGES, at)
+            yield heading(3, message.name, self.comment(*path))
+            yield from self.fields(message, path)
+        for at, enum in enumerate(self.proto.enum_type):
+            yield heading(3, enum.name, self.comment(ENUMS, at))
+            yield from self.values(enum, (ENUMS, at))
+
+    def fields(self, message: DescriptorProto, path: Path) -> Iterator[str]:
+        """The fields of a message: those that stand alone, then those of each oneof."""
+        entries = {entry.name: entry for entry in message.nested_type}
+        plain, choices = [], {}
+        for at, field in enumerate(message.field):
+            row = (
+                f"`{field.name}` ({field.number})",
+                kind(field, entries),
+                one_line(self.comment(*path, FIELDS, at)),
+            )
+            if field.HasField("oneof_index") and not field.proto3_optional:
+                choices.setdefault(field.oneof_index, []).append(row)
+            else:
+                plain.append(row)
+        yield from table("field", "type", plain)
+        for index, rows in choices.items():
+            said = one_line(self.comment(*path, ONEOFS, index)).rstrip(".")
+            yield f"One of `{message.oneof_decl[index].name}`. {said}:\n"
+            yield from table("field", "type", rows)
+
+    def values(self, enum: EnumDescriptorProto, path: Path) -> Iterator[str]:
+        """The values of an enum."""
+        rows = [
+            (f"`{value.name}`", str(value.number), one_line(self.comment(*path, VALUES, at)))
+            for at, value in enumerate(enum.value)
+        ]
+        yield from table("value", "number", rows)
+
+
+def heading(level: int, text: str, said: str) -> str:
+    """A heading and what stands below it."""
+    return f"{'#' * level} {text}\n\n{said}\n" if said else f"{'#' * level} {text}\n"
+
+
+def table(first: str, second: str, rows: Sequence[tuple[str, str, str]]) -> Iterator[str]:
+    """A table, if it has rows."""
+    if rows:
+        yield f"| {first} | {second} | |"
+        yield "| --- | --- | --- |"
+        yield from (f"| {' | '.join(row)} |" for row in rows)
+        yield ""
+
+
+def signature(method: MethodDescriptorProto) -> str:
+    """What a method takes and gives."""
+    asked, answered = link(short(method.input_type)), link(short(method.output_type))
+    if method.client_streaming:
+        asked = f"stream of {asked}"
+    if method.server_streaming:
+        answered = f"stream of {answered}"
+    return f"{asked} → {answered}"
+
+
+def kind(field: FieldDescriptorProto, entries: dict[str, DescriptorProto]) -> str:
+    """The type of a field."""
+    entry = entries.get(short(field.type_name))
+    if entry is not None:
+        key, value = (kind(each, {}) for each in entry.field)
+        return f"map of {key} to {value}"
+    if field.type_name.startswith(f".{PACKAGE}."):
+        name = link(short(field.type_name))
+    elif field.type_name:
+        name = short(field.type_name)
+    else:
+        name = FieldDescriptorProto.Type.Name(field.type).removeprefix("TYPE_").lower()
+    if field.label == FieldDescriptorProto.LABEL_REPEATED:
+        return f"repeated {name}"
+    return f"optional {name}" if field.proto3_optional else name
+
+
+def short(type_name: str) -> str:
+    """A type without its package."""
+    return type_name.rpartition(".")[2]
+
+
+def link(text: str, target: str = "") -> str:
+    """A link to a heading of the page."""
+    anchor = "".join(c for c in (target or text).lower() if c.isalnum() or c in "-_")
+    return f"[{text}](#{anchor})"
+
+
+def one_line(text: str) -> str:
+    """A comment as a cell of a table."""
+    return " ".join(text.split()).replace("|", "\\|")

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	v1 "github.com/loadgrpc/loadgrpc/tools/runners/go/gen/loadgrpc/v1"
+)
+
+// load lives the users of an assignment, cycle by cycle. A cycle is over when its last user
+// has ended. Users look before each iteration whether they may go on; who takes longer than
+// the stop time-out to finish the last one is cut off.
+type load struct {
+	assignment *v1.Assignment
+	recorder   *recorder
+	publisher  *publisher
+	started    chan uint32 // the newest cycle that was started
+
+	stopping  context.Context // done: no user begins another iteration
+	stopUsers context.CancelFunc
+	cut       context.Context // done: users who have not finished are cut off
+	cutUsers  context.CancelFunc
+}
+
+func newLoad(assignment *v1.Assignment, recorder *recorder, publisher *publisher) *load {
+	l := &load{
+		assignment: assignment,
+		recorder:   recorder,
+		publisher:  publisher,
+		started:    make(chan uint32, 1),
+	}
+	l.stopping, l.stopUsers = context.WithCancel(context.Background())
+	l.cut, l.cutUsers = context.WithCancel(context.Background())
+	return l
+}
+
+// start lets a cycle begin.
+func (l *load) start(cycle uint32) {
+	select {
+	case <-l.started:
+	default:
+	}
+	l.started <- cycle
+}
+
+// stop lets users finish their iteration; after the time-out they are cut off.
+func (l *load) stop(timeout time.Duration) {
+	l.stopUsers()
+	time.AfterFunc(timeout, l.cutUsers)
+}
+
+// run lives all cycles; what it returns is why none could be.
+func (l *load) run() *v1.ExceptionInfo {
+	test, err := newTest(l.assignment)
+	if err != nil {
+		why := exceptionOf(err)
+		return &v1.ExceptionInfo{Type: why.kind, Message: why.message, Traceback: why.trace}
+	}
+	first := max(1, l.assignment.FirstCycle)
+	for at, cycle := range l.assignment.Cycles {
+		number := first + uint32(at)
+		l.publisher.ready(number)
+		if !l.released(number) {
+			break
+		}
+		l.cycle(test, number, cycle)
+	}
+	return nil
+}
+
+// released waits until a cycle may begin; false: the run is being stopped.
+func (l *load) released(cycle uint32) bool {
+	for l.stopping.Err() == nil {
+		select {
+		case started := <-l.started:
+			if started >= cycle {
+				return true
+			}
+		case <-l.stopping.Done():
+		}
+	}
+	return false
+}
+
+// cycle lives the users of a cycle to their end.
+func (l *load) cycle(test *test, number uint32, cycle *v1.Cycle) {
+	l.recorder.begin(&v1.LoadStatus{
+		Iterations: cycle.Iterations, Users: cycle.Users, Cycle: number})
+	ending, end := l.ending(cycle)
+	defer end()
+	cut, cutOff := context.WithCancel(l.cut)
+	defer cutOff()
+	patience := l.assignment.StopTimeout.AsDuration()
+	defer context.AfterFunc(ending, func() { time.AfterFunc(patience, cutOff) })()
+
+	var users sync.WaitGroup
+	for _, user := range l.users(cycle) {
+		users.Go(func() {
+			if !wait(ending, l.delay(user)) {
+				return
+			}
+			l.recorder.userStarted()
+			defer l.recorder.userEnded()
+			newUser(user, test, l.recorder).live(cut, ending, cycle.Iterations)
+		})
+	}
+	users.Wait()
+}
+
+// ending is done when no user begins another iteration of a cycle.
+func (l *load) ending(cycle *v1.Cycle) (context.Context, context.CancelFunc) {
+	if cycle.Duration == nil {
+		return context.WithCancel(l.stopping)
+	}
+	return context.WithTimeout(l.stopping, cycle.Duration.AsDuration())
+}
+
+// users are the numbers of those to live.
+func (l *load) users(cycle *v1.Cycle) []uint32 {
+	if l.assignment.User != 0 {
+		return []uint32{l.assignment.User}
+	}
+	numbers := make([]uint32, cycle.Users)
+	for at := range numbers {
+		numbers[at] = uint32(at) + 1
+	}
+	return numbers
+}
+
+// delay is when a user starts, from the start of its cycle.
+func (l *load) delay(user uint32) time.Duration {
+	if l.assignment.SpawnRate == 0 {
+		return 0
+	}
+	return time.Duration(float64(user-1) / l.assignment.SpawnRate * float64(time.Second))
+}
+
+// wait waits for some time; false: it has ended before.
+func wait(ending context.Context, some time.Duration) bool {
+	select {
+	case <-time.After(some):
+		return ending.Err() == nil
+	case <-ending.Done():
+		return false
+	}
+}

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"context"
+
+	v1 "github.com/loadgrpc/loadgrpc/tools/runners/go/gen/loadgrpc/v1"
+)
+
+// user is one virtual user: a session of its own, and one iteration after another.
+type user struct {
+	number   uint32
+	test     *test
+	session  *session
+	recorder *recorder
+}
+
+func newUser(number uint32, test *test, recorder *recorder) *user {
+	return &user{number, test, newSession(number, recorder), recorder}
+}
+
+// live makes so many iterations, or, when that is 0, as many as there are until `ending`.
+// What has not ended when `cut` is done is cut off.
+func (u *user) live(cut, ending context.Context, iterations uint32) {
+	defer u.session.close()
+	for number := uint32(1); iterations == 0 || number <= iterations; number++ {
+		if ending.Err() != nil {
+			return
+		}
+		u.session.iteration = number
+		start := now()
+		outcome, why := u.test.run(cut, u.session)
+		if cut.Err() != nil && outcome == v1.TestOutcome_TEST_OUTCOME_ERROR {
+			outcome, why = v1.TestOutcome_TEST_OUTCOME_INTERRUPTED, exception{}
+		}
+		u.recorder.iteration(iteration{
+			label:   iterationLabel{u.test.name, outcome, why},
+			user:    u.number,
+			number:  number,
+			start:   start,
+			elapsed: now() - start,
+		})
+	}
+}

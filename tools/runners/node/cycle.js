@@ -1,0 +1,77 @@
+// One cycle: its users live side by side, each in a function of its own, until the load is done.
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { milliseconds, now, parts } from "./clock.js";
+import { get, newAgent } from "./hit.js";
+
+const TELL_USERS_MS = 1000;
+
+// Lives the users `who` of a cycle. `test` is what they do, `report` takes what happens.
+export async function live(cycle, who, test, ending, report) {
+  let active = 0;
+  let told = 0;
+  const tell = () => {
+    if (told !== active) report({ time: parts(now()), state: { active_users: active } });
+    told = active;
+  };
+
+  async function user(number, delayMs) {
+    if (!(await waited(delayMs, ending.asked))) return;
+    const agent = newAgent(test.url);
+    active += 1;
+    for (let iteration = 1; !ending.asked.aborted; iteration += 1) {
+      if (cycle.iterations && iteration > cycle.iterations) break;
+      const status = {
+        iterations: cycle.iterations,
+        users: cycle.users,
+        current_iteration: iteration,
+        current_user: number,
+        cycle: cycle.number,
+      };
+      await iterate(test, agent, ending.cut, (what) => report({ ...what, status }));
+    }
+    active -= 1;
+    agent.destroy();
+  }
+
+  const telling = setInterval(tell, TELL_USERS_MS);
+  const duration = milliseconds(cycle.duration);
+  const timer = duration && setTimeout(() => ending.begin(test.stopTimeoutMs), duration);
+  const pauseMs = test.spawnRate ? 1000 / test.spawnRate : 0;
+  await Promise.all(who.map((number, at) => user(number, at * pauseMs)));
+  clearTimeout(timer);
+  clearInterval(telling);
+  tell();
+}
+
+// One iteration: a request, and what is to be thought of it.
+async function iterate({ name: test, url }, agent, cut, report) {
+  const tell = (what) => report({ ...what, time: parts(now()) });
+  tell({ test_start: { test } });
+  const { hit, error } = await get(url, agent, cut);
+  tell({ hit });
+  if (error) {
+    // One that was cut off has no outcome.
+    if (!cut.aborted) tell({ test_error: { test, exception: exceptionInfo(error) } });
+  } else if (hit.status >= 400) {
+    const message = `GET ${url} answered ${hit.status}`;
+    tell({ test_failure: { test, exception: { type: "StatusError", message } } });
+  } else {
+    tell({ test_success: { test } });
+  }
+  tell({ test_stop: { test } });
+}
+
+// An error as text, its innermost call last.
+export const exceptionInfo = (error) => {
+  const [title, ...calls] = (error.stack ?? "").split("\n");
+  return {
+    type: error.name,
+    message: error.message || error.code,
+    traceback: [...calls.reverse(), title].join("\n"),
+  };
+};
+
+// Whether a wait went to its end.
+const waited = (ms, signal) =>
+  ms ? sleep(ms, true, { signal }).catch(() => false) : !signal.aborted;
