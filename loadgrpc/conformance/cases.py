@@ -147,7 +147,7 @@ CASES: Final = (
     Case(
         name="small-batches",
         title="small batches, and few bytes may be on their way",
-        cycles=_load(5, 20),
+        cycles=_load(5, 100),
         script=Script(
             ack_after_s=0.05,
             limits=runner_pb2.Limits(
@@ -226,7 +226,7 @@ CASES: Final = (
         cycles=_load(2, 2),
         page="hang",
         stop_timeout_s=0.5,
-        script=Script(then="stop", after_requests=2, after_events=MANY),
+        script=Script(then="stop", after_requests=1, after_events=MANY),
         rules=("8.3", "8.4", "10.1", "10.2", "10.5", "10.6"),
     ),
 )

@@ -80,22 +80,17 @@ def _is_valid(event: event_pb2.Event, arrival_ns: int) -> bool:
 def _hits(block: event_pb2.HitBlock, hits: columns.Hits, first: int) -> Iterator[Row]:
     """The rows of a block of hits; its first has the number `first` in the batch."""
     entries = zip(
-        hits.label.tolist(),
-        hits.start_ns.tolist(),
-        hits.elapsed_ns.tolist(),
-        hits.bytes_sent.tolist(),
-        hits.bytes_received.tolist(),
-        _uncounted(block, "url"),
+        zip(hits.label.tolist(), hits.start_ns.tolist(), hits.elapsed_ns.tolist(), strict=True),
+        zip(hits.bytes_sent.tolist(), hits.bytes_received.tolist(), strict=True),
         _uncounted(block, "delay_ns"),
         _uncounted(block, "first_byte_ns"),
         _uncounted(block, "connect_ns"),
+        _uncounted(block, "url"),
         _statuses(block),
         strict=True,
     )
     for entry, values in enumerate(entries, first):
-        place, start_ns, elapsed_ns, sent, received, url, delay_ns, first_ns, connect_ns = values[
-            :9
-        ]
+        (place, start_ns, elapsed_ns), sizes, delay_ns, first_ns, connect_ns, url, status = values
         label = block.labels[place]
         hit = event_pb2.Hit(
             name=label.name,

@@ -62,8 +62,8 @@ def _read(path: Path) -> list[File]:
 
 
 def _parse(content: bytes) -> list[File]:
-    if _BASE64.fullmatch(content):
-        files = [base64.b64decode(line, validate=True) for line in content.split()]
-    else:
+    if not _BASE64.fullmatch(content):
         files = split(content)
+    elif not (files := [base64.b64decode(line, validate=True) for line in content.split()]):
+        raise InvalidRequest("it is empty")
     return [File.parse(file) for file in files]

@@ -44,6 +44,7 @@ class FakeAgent:
         self.broker = broker
         self.agent_id = agent_id
         self.link = None
+        self.runner_id = ""
 
     def connect(self, run_ids=()):
         """Opens a stream; `run_ids` are those it still has a runner for."""
@@ -77,8 +78,10 @@ class FakeAgent:
 
     def exits(self, run, status=0, words="", produced=None):
         """Its runner ended."""
-        run_id = run.run_id
-        self.broker.runner_exited(self.agent_id, run_id, "", status, words, produced=produced)
+        runner_id = getattr(run, "runner_id", self.runner_id)
+        self.broker.runner_exited(
+            self.agent_id, run.run_id, runner_id, status, words, produced=produced
+        )
 
     def disconnects(self, *, goodbye=False):
         """Its stream ended."""
@@ -93,6 +96,7 @@ class FakeRunner:
         runner_id = runner_id or secrets.token_hex(3)
         self.source_id = SourceId(run.run_id, agent.agent_id, runner_id)
         self.agent = agent
+        agent.runner_id = runner_id
         self.inbox = Inbox()
         self.epoch = 0
 

@@ -51,7 +51,7 @@ def total(*parts, agent_id="a", arrival_ns=0):
     """An aggregate of one agent's batches."""
     aggregate = Aggregate()
     for part in parts:
-        aggregate.add(agent_id, "runner", part, arrival_ns=arrival_ns)
+        aggregate.add((agent_id, ""), "runner", part, arrival_ns=arrival_ns)
     return aggregate
 
 
@@ -183,7 +183,7 @@ def test_counters_add_up():
     """Increments of all agents add up, negative ones too."""
     aggregate = Aggregate()
     for agent_id, increment in (("a", 5), ("b", -7)):
-        aggregate.add(agent_id, "r", Decoded(counters=[("c", increment)]), arrival_ns=0)
+        aggregate.add((agent_id, ""), "r", Decoded(counters=[("c", increment)]), arrival_ns=0)
 
     assert aggregate.counters == {"c": -2}
 
@@ -191,7 +191,7 @@ def test_counters_add_up():
 def test_counters_stop_at_64_bits():
     """A counter that would not fit its message stays at the bound instead of breaking the run."""
     aggregate = total(Decoded(counters=[("up", 2**63 - 1), ("up", 5), ("down", -(2**63))]))
-    aggregate.add("b", "r", Decoded(counters=[("down", -5)]), arrival_ns=0)
+    aggregate.add(("b", ""), "r", Decoded(counters=[("down", -5)]), arrival_ns=0)
 
     assert aggregate.counters == {"up": 2**63 - 1, "down": -(2**63) + 1}
 
@@ -200,11 +200,11 @@ def test_users_are_those_that_each_runner_said_last():
     """Users alive are summed over runners, each by its latest word, until its part is over."""
     aggregate = Aggregate()
     for agent_id, runner_id, active in (("a", "1", 5), ("a", "2", 3), ("b", "1", 4), ("a", "1", 2)):
-        aggregate.add(agent_id, runner_id, Decoded(active_users=active), arrival_ns=0)
+        aggregate.add((agent_id, ""), runner_id, Decoded(active_users=active), arrival_ns=0)
     assert aggregate.active_users == 9
 
-    aggregate.ended("a")
-    aggregate.ended("nobody")
+    aggregate.ended(("a", ""))
+    aggregate.ended(("nobody", ""))
     assert aggregate.active_users == 4
 
 
@@ -222,14 +222,14 @@ def test_generators_are_told_apart_and_together():
         ("b", "s", LATE),
         ("b", "s", LATE),
     ):
-        aggregate.add(agent_id, runner_id, Decoded(generator=[(state, 5)]), arrival_ns=0)
+        aggregate.add((agent_id, ""), runner_id, Decoded(generator=[(state, 5)]), arrival_ns=0)
     figures = aggregate.generator()
 
     assert (figures.saturated_ns, figures.watched_ns) == (2 * NS, 2 * NS)
     assert (figures.worst_lag_ns, figures.worst_lag_end_ns) == (9_000_000, 5)
-    assert aggregate.agents["a"].generator.figures().watched_ns == NS
-    assert not aggregate.agents["a"].generator.figures().saturated
-    assert aggregate.agents["b"].generator.figures().saturated
+    assert aggregate.of_parts([("a", "")]).generator.figures().watched_ns == NS
+    assert not aggregate.of_parts([("a", "")]).generator.figures().saturated
+    assert aggregate.of_parts([("b", "")]).generator.figures().saturated
 
 
 def test_a_run_whose_generator_is_silent_has_no_figures_of_it():
@@ -242,8 +242,8 @@ def test_a_generator_is_saturated_for_as_long_as_it_says_so():
     aggregate = total(Decoded(generator=[(CALM, 0)]), arrival_ns=10 * NS)
     assert not aggregate.saturated(10 * NS)
 
-    aggregate.add("a", "runner", Decoded(generator=[(LATE, 0)]), arrival_ns=20 * NS)
-    aggregate.add("b", "runner", Decoded(generator=[(CALM, 0)]), arrival_ns=20 * NS)
+    aggregate.add(("a", ""), "runner", Decoded(generator=[(LATE, 0)]), arrival_ns=20 * NS)
+    aggregate.add(("b", ""), "runner", Decoded(generator=[(CALM, 0)]), arrival_ns=20 * NS)
 
     assert aggregate.saturated(20 * NS)
     assert aggregate.saturated(22 * NS)
@@ -255,8 +255,8 @@ def test_the_duration_is_the_longest_span():
     aggregate = Aggregate()
     early = Decoded(first_ns=100, last_ns=400, starts=1)
     late = Decoded(iterations=[iterations((PASSED, 9_000, 50), (PASSED, 9_200, 300))])
-    aggregate.add("a", "r", early, arrival_ns=0)
-    aggregate.add("b", "r", late, arrival_ns=0)
+    aggregate.add(("a", ""), "r", early, arrival_ns=0)
+    aggregate.add(("b", ""), "r", late, arrival_ns=0)
 
     assert aggregate.duration_ns == 500
     assert Aggregate().duration_ns == 0
@@ -267,7 +267,7 @@ def test_the_rate_is_of_the_last_five_whole_seconds():
     aggregate = Aggregate()
     for second, count in ((10, 5), (11, 15), (12, 100)):
         part = Decoded(hits=[hits(*[(OK, 0, 1, 0, 0)] * count)])
-        aggregate.add("a", "r", part, arrival_ns=second * NS)
+        aggregate.add(("a", ""), "r", part, arrival_ns=second * NS)
 
     assert aggregate.rate(12 * NS + 5, 10 * NS) == 10.0
     assert aggregate.rate(12 * NS, None) == 0.0
@@ -293,7 +293,7 @@ def test_names_are_bounded(monkeypatch):
     monkeypatch.setattr(module, "MAX_SERIES", 10)
     labels = [*many(25), BAD._replace(name="/late"), REFUSED]
     aggregate = total(Decoded(hits=[hits(*[(label, 0, 1, 0, 0) for label in labels])]))
-    aggregate.add("b", "r", Decoded(hits=[hits((labels[3], 0, 1, 0, 0))]), arrival_ns=0)
+    aggregate.add(("b", ""), "r", Decoded(hits=[hits((labels[3], 0, 1, 0, 0))]), arrival_ns=0)
     names = aggregate.names(NS)
 
     assert len(names) == 11
@@ -310,7 +310,7 @@ def test_a_run_of_ever_new_names_stays_small():
         refused = REFUSED._replace(name=label.name)
         part = Decoded(hits=[hits((label, 0, 1, 0, 0), (refused, 0, 1, 0, 0))])
         part.counters.append((label.name, 1))
-        aggregate.add("a", "runner", part, arrival_ns=0)
+        aggregate.add(("a", ""), "runner", part, arrival_ns=0)
     assert aggregate.figures(NS).count == 10_000
     assert len(aggregate._series) <= module.MAX_SERIES + 2
     assert len(aggregate._hit_errors) <= module.MAX_GROUPS + 1
@@ -395,7 +395,7 @@ def test_order_does_not_matter(parts, random):
     for order in (parts, shuffled):
         aggregate = Aggregate()
         for agent_id, decoded in order:
-            aggregate.add(agent_id, "r", decoded, arrival_ns=0)
+            aggregate.add((agent_id, ""), "r", decoded, arrival_ns=0)
         aggregates.append(aggregate)
     one, other = aggregates
 
@@ -405,5 +405,5 @@ def test_order_does_not_matter(parts, random):
     assert one.counters == other.counters
     assert Counter(one.hit_errors()) == Counter(other.hit_errors())
     assert one.duration_ns == other.duration_ns
-    assert one.hits().count == sum(share.hits for share in one.agents.values())
+    assert one.hits().count == sum(share.hits for share in one._shares.values())
     assert sum(entry.hits.count for entry in one.names(NS)) == one.hits().count

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadgrpc.broker.split import launches, shares
-from loadgrpc.model import Plan
+from loadgrpc.model import Plan, RunnerMode, Scenario
 
 plans = st.builds(
     Plan,
@@ -41,7 +41,7 @@ def test_parts_make_up_the_plan(plan):
     times = 1 if plan.split else plan.agents
     for at, users in enumerate(plan.users):
         assert sum(part.cycles[at].users for part in parts) == users * times
-    assert sum(part.spawn_rate for part in parts) == pytest.approx(plan.spawn_rate * times)
+    assert sum(part.spawn_rate for part in parts) == pytest.approx(plan.scenarios[0].spawn_rate * times)
 
 
 def test_an_agent_may_get_no_users():
@@ -78,3 +78,25 @@ def test_a_duration_is_not_split():
         part.cycles[0].duration_s
         for part in [each.assignment for each in launches(plan, "r", ["a", "b"])]
     ] == [90, 90]
+
+
+def test_an_agent_has_a_part_in_each_scenario():
+    """Agent by agent, in the order of the plan; each is told what lives its users."""
+    other = Scenario(
+        name="b",
+        test="x",
+        users=(5,),
+        iterations=(1,),
+        test_runner="./x {test}",
+        runner_mode=RunnerMode.ALL_USERS,
+        silence_timeout_s=3.0,
+    )
+    ours = Scenario(name="a", test="a.B.c", users=(1, 2), duration_s=1.0)
+    plan = Plan(scenarios=(ours, other), agents=2, split=True)
+    found = launches(plan, "r", ["one", "two"])
+
+    parts = [(each.assignment.agent_id, each.assignment.scenario) for each in found]
+    assert parts == [("one", "a"), ("one", "b"), ("two", "a"), ("two", "b")]
+    assert [found[1].assignment.cycles[0].users, found[3].assignment.cycles[0].users] == [3, 2]
+    assert (found[1].test_runner, found[1].silence_timeout_s) == ("./x {test}", 3.0)
+    assert [each.one_user_each for each in found[:2]] == [False, False]

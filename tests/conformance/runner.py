@@ -251,9 +251,7 @@ class Publisher:
             self.changed.notify_all()
             if self.is_broken("barrier"):
                 return True
-            self.changed.wait_for(
-                lambda: cycle in self.started or self.stopping or self.failed
-            )
+            self.changed.wait_for(lambda: cycle in self.started or self.stopping or self.failed)
             return not self.stopping and not self.failed
 
     def wait_for_finished(self):

@@ -33,6 +33,7 @@ FLOORS = {
     "runner": 3,
     "client": 3,
     "dashboard": 4,
+    "conformance": 4,
     "testing": 4,
     "case": 4,
     "examples": 4,
@@ -81,6 +82,7 @@ DOORS = {
         "loadgrpc.client",
         "loadgrpc.reflection",
         "loadgrpc.protocol",
+        "loadgrpc.conformance",
         *LINK,
     },
     "asyncio": {
@@ -89,6 +91,7 @@ DOORS = {
         "loadgrpc.client",
         "loadgrpc.cli",
         "loadgrpc.store",
+        "loadgrpc.conformance",
         *LINK,
         "loadgrpc.testing",
         "loadgrpc.examples.server",  # no part of loadgrpc: what it is loaded against

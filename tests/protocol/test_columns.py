@@ -477,7 +477,7 @@ def test_whatever_decodes_adds_up(batch):
     """What is let through by decoding cannot break the figures."""
     aggregate = Aggregate()
     decoded = columns.decode(batch, arrival_ns=ARRIVAL_NS)
-    aggregate.add("agent", "runner", decoded, arrival_ns=ARRIVAL_NS)
+    aggregate.add(("agent", ""), "runner", decoded, arrival_ns=ARRIVAL_NS)
 
     assert aggregate.hits().count == decoded.hit_count
     assert aggregate.duration_ns >= 0

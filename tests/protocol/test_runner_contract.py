@@ -1170,7 +1170,7 @@ def test_what_is_said_without_a_broker_comes_in_its_order(tmp_path):
         (loss,) = (await place.broker.get_summary(place.run_id)).accounting.losses
         assert (loss.reason, loss.count, loss.hits) == ("x", 4, 3)
 
-    relayed(tmp_path, use, spool_after_s=0.02)
+    relayed(tmp_path, use, spool_after_s=0.2)
 
 
 def test_types_wait_for_the_broker(tmp_path, acme):
@@ -1230,7 +1230,7 @@ def test_a_slow_broker_is_not_waited_for(tmp_path):
         await until(lambda: not place.on_disk())
         assert (await place.broker.get_summary(place.run_id)).hits.count == 3
 
-    relayed(tmp_path, use, spool_after_s=0.02)
+    relayed(tmp_path, use, spool_after_s=0.2)
 
 
 def test_a_full_spool_promises_nothing(tmp_path, caplog):
@@ -1253,7 +1253,7 @@ def test_a_full_spool_promises_nothing(tmp_path, caplog):
         assert caplog.text.count("cannot be kept") == 1
         assert "holds 0 of 10 bytes" in caplog.text
 
-    relayed(tmp_path, use, spool_after_s=0.02)
+    relayed(tmp_path, use, spool_after_s=0.2)
 
 
 def test_what_waits_when_a_relay_ends_is_on_disk(tmp_path):

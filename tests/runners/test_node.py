@@ -39,7 +39,7 @@ def test_its_own_tests_pass(node):
 @pytest.mark.parametrize("mode", ["one-user", "all-users"])
 def test_it_conforms(node, conforms, mode):
     """The conformance kit finds nothing."""
-    conforms(node, str(RUNNER / "runner.js"), "{test}", options=("--runner-mode", mode))
+    conforms(node, str(RUNNER / "runner.js"), "{test}", options=("--mode", mode))
 
 
 @pytest.mark.parametrize("mode", ["one-user", "all-users"])

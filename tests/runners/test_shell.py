@@ -22,7 +22,7 @@ def programs(tool, monkeypatch) -> None:
 
 def test_it_conforms(conforms):
     """The conformance kit finds nothing."""
-    conforms(str(RUNNER), "{test}", options=("--runner-mode", "one-user"))
+    conforms(str(RUNNER), "{test}", options=("--mode", "one-user"))
 
 
 def test_a_run_counts_what_the_server_has_counted(summary_of, counting_server):

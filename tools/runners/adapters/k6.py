@@ -293,8 +293,12 @@ async def run(reporter: Reporter, words: list[str]) -> None:
     """
     points = Points(reporter.add, time.time_ns)
 
+    last = ""
+
     def log(text: str) -> None:
+        nonlocal last
         if said := points.log(text):
+            last = said
             print(said, file=sys.stderr, flush=True)
 
     async def keep_settling() -> None:
@@ -309,7 +313,7 @@ async def run(reporter: Reporter, words: list[str]) -> None:
         settling.cancel()
     points.end(code)
     if code and code not in {THRESHOLDS_CROSSED, SCRIPT_ABORTED} and not reporter.stopped.is_set():
-        raise Failed(f"k6 ended with {code}")
+        raise Failed(f"k6 ended with {code}: {last}")
 
 
 if __name__ == "__main__":

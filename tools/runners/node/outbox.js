@@ -134,15 +134,14 @@ export class Outbox {
   // Makes a batch of what is pending, or a skip.
   #cut() {
     const first = this.#numbered + 1;
-    const events = [];
-    while (this.#pending[0]?.event && events.length < BATCH_EVENTS) {
-      events.push(this.#pending.shift().event);
-    }
-    if (events.length) {
-      this.#kept.push(this.#batch(first, events));
-    } else {
+    const next = this.#pending.slice(0, BATCH_EVENTS);
+    const dropAt = next.findIndex((one) => one.dropped);
+    if (dropAt === 0) {
       const { dropped, hits } = this.#pending.shift();
       this.#kept.push(this.#skip(first, dropped, DROPPED, hits));
+    } else {
+      const taken = this.#pending.splice(0, dropAt > 0 ? dropAt : next.length);
+      this.#kept.push(this.#batch(first, taken.map((one) => one.event)));
     }
     this.#numbered = this.#kept.at(-1).last;
   }

@@ -77,6 +77,6 @@ export async function describe(client, service, metadata) {
   stream.end();
   const set = { file: [...files.values()] };
   // Numbers: a source counts to 2^53 at most, up to where a Number is exact.
-  const numbers = { longs: Number, enums: String, defaults: true, oneofs: true };
-  return loader.loadFileDescriptorSetFromObject(set, numbers)[service];
+  const as = { longs: Number, enums: String, defaults: true, oneofs: true };
+  return loader.loadFileDescriptorSetFromObject(set, as)[service];
 }
