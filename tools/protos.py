@@ -1,8 +1,10 @@
 """Generates `loadgrpc/v1/` from `protos/`, or checks that it is fresh.
 
-    python tools/protos.py            write the generated code and the descriptor set
+    python tools/protos.py            write the generated code, the descriptor set, and the page
     python tools/protos.py --check    exit 1 when what is committed differs
     python tools/protos.py --freeze   make today's protos the ones `buf breaking` compares with
+
+The page is docs/protocol.md; reference.py makes it.
 
 Proto path equals Python path, so generated imports resolve without rewriting. The
 descriptor set keeps source information, because the comments are the specification and
@@ -20,12 +22,14 @@ import tempfile
 from pathlib import Path
 
 import google.rpc
+import reference
 from grpc_tools import protoc
 
 ROOT = Path(__file__).resolve().parent.parent
 PROTOS = ROOT / "protos"
 GENERATED = Path("loadgrpc/v1")
 DESCRIPTORS = GENERATED / "descriptors.binpb"
+PAGE = Path("docs/protocol.md")
 FROZEN = PROTOS / "loadgrpc/v1.frozen.binpb"
 BUNDLED = Path(protoc.__file__).parent / "_proto"
 """google/protobuf/*.proto, as grpcio-tools ships them."""
@@ -54,15 +58,15 @@ def generate(into: Path) -> None:
     (into / GENERATED / "__init__.py").write_text(
         '"""Generated from protos/loadgrpc/v1 by tools/protos.py. Do not edit."""\n'
     )
+    (into / PAGE).parent.mkdir(exist_ok=True)
+    (into / PAGE).write_text(reference.page((into / DESCRIPTORS).read_bytes()))
 
 
 def stale(fresh: Path) -> list[str]:
     """The committed files that differ from those in `fresh`, missing and surplus ones too."""
-    names = {p.name for p in (fresh / GENERATED).iterdir()}
-    names |= {p.name for p in (ROOT / GENERATED).iterdir() if p.is_file()}
-    _, mismatch, errors = filecmp.cmpfiles(
-        fresh / GENERATED, ROOT / GENERATED, sorted(names), shallow=False
-    )
+    names = {GENERATED / p.name for p in (fresh / GENERATED).iterdir()} | {PAGE}
+    names |= {GENERATED / p.name for p in (ROOT / GENERATED).iterdir() if p.is_file()}
+    _, mismatch, errors = filecmp.cmpfiles(fresh, ROOT, sorted(map(str, names)), shallow=False)
     return mismatch + errors
 
 
@@ -82,7 +86,7 @@ def main() -> int:
             generate(Path(folder))
             differing = stale(Path(folder))
         for name in differing:
-            print(f"{GENERATED / name} is not what protos/ generates: run `make protos`")
+            print(f"{name} is not what protos/ generates: run `make protos`")
         return 1 if differing else 0
     generate(ROOT)
     if options.freeze:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from google.protobuf.descriptor_pb2 import (
     DescriptorProto,
@@ -15,7 +16,7 @@ from google.protobuf.descriptor_pb2 import (
     FileDescriptorProto,
     FileDescriptorSet,
     MethodDescriptorProto,
-    ServiceDescriptorProto,
+    SourceCodeInfo,
 )
 
 PACKAGE = "loadgrpc.v1"
@@ -39,6 +40,7 @@ SYNTAX, MESSAGES, ENUMS, SERVICES = 12, 4, 5, 6
 FIELDS, ONEOFS, METHODS, VALUES = 2, 8, 2, 2
 
 Path = tuple[int, ...]
+Row = tuple[str, str, str]
 
 
 def page(descriptors: bytes) -> str:
@@ -56,11 +58,12 @@ def contents(files: Sequence[File]) -> Iterator[str]:
     """Where to find what."""
     for file in files:
         for service in file.proto.service:
-            methods = [link(method.name, f"{service.name}.{method.name}") for method in service.method]
-            yield f"- {link(service.name)}: {', '.join(methods)}"
+            names = [method.name for method in service.method]
+            links = [link(name, f"{service.name}.{name}") for name in names]
+            yield f"- {link(service.name)}: {', '.join(links)}"
     for file in files:
-        names = [link(each.name) for each in (*file.proto.message_type, *file.proto.enum_type)]
-        yield f"- {link(file.name)}: {', '.join(names)}"
+        links = [link(each.name) for _, each in file.in_order()]
+        yield f"- {link(file.name)}: {', '.join(links)}"
     yield ""
 
 
@@ -75,13 +78,22 @@ class File:
         """Its name, without folders."""
         return self.proto.name.rpartition("/")[2]
 
+    @cached_property
+    def _locations(self) -> dict[Path, SourceCodeInfo.Location]:
+        return {tuple(each.path): each for each in self.proto.source_code_info.location}
+
     def comment(self, *path: int) -> str:
         """The comment on what is at a path."""
-        for location in self.proto.source_code_info.location:
-            if tuple(location.path) == path:
-                lines = location.leading_comments.splitlines()
-                return "\n".join(line.removeprefix(" ") for line in lines).strip("\n")
-        return ""
+        lines = self._locations[path].leading_comments.splitlines()
+        return "\n".join(line.removeprefix(" ") for line in lines).strip("\n")
+
+    def in_order(self) -> list[tuple[Path, DescriptorProto | EnumDescriptorProto]]:
+        """Messages and enums with their paths, as they stand in the file."""
+        found: list[tuple[Path, DescriptorProto | EnumDescriptorProto]] = [
+            *(((MESSAGES, at), message) for at, message in enumerate(self.proto.message_type)),
+            *(((ENUMS, at), enum) for at, enum in enumerate(self.proto.enum_type)),
+        ]
+        return sorted(found, key=lambda each: self._locations[each[0]].span[0])
 
     def services(self) -> Iterator[str]:
         """Its services, method by method."""
@@ -94,18 +106,18 @@ class File:
     def types(self) -> Iterator[str]:
         """What is in it beside services: its own comment, messages, enums."""
         yield heading(2, self.name, self.comment(SYNTAX))
-        for at, message in enumerate(self.proto.message_type):
-            path = (MESSAGES, at)
-            yield heading(3, message.name, self.comment(*path))
-            yield from self.fields(message, path)
-        for at, enum in enumerate(self.proto.enum_type):
-            yield heading(3, enum.name, self.comment(ENUMS, at))
-            yield from self.values(enum, (ENUMS, at))
+        for path, each in self.in_order():
+            yield heading(3, each.name, self.comment(*path))
+            if isinstance(each, DescriptorProto):
+                yield from self.fields(each, path)
+            else:
+                yield from self.values(each, path)
 
     def fields(self, message: DescriptorProto, path: Path) -> Iterator[str]:
         """The fields of a message: those that stand alone, then those of each oneof."""
         entries = {entry.name: entry for entry in message.nested_type}
-        plain, choices = [], {}
+        plain: list[Row] = []
+        choices: dict[int, list[Row]] = {}
         for at, field in enumerate(message.field):
             row = (
                 f"`{field.name}` ({field.number})",
@@ -118,8 +130,8 @@ class File:
                 plain.append(row)
         yield from table("field", "type", plain)
         for index, rows in choices.items():
-            said = one_line(self.comment(*path, ONEOFS, index)).rstrip(".")
-            yield f"One of `{message.oneof_decl[index].name}`. {said}:\n"
+            said = one_line(self.comment(*path, ONEOFS, index))
+            yield f"`{message.oneof_decl[index].name}` is one of these. {said}\n"
             yield from table("field", "type", rows)
 
     def values(self, enum: EnumDescriptorProto, path: Path) -> Iterator[str]:
@@ -136,7 +148,7 @@ def heading(level: int, text: str, said: str) -> str:
     return f"{'#' * level} {text}\n\n{said}\n" if said else f"{'#' * level} {text}\n"
 
 
-def table(first: str, second: str, rows: Sequence[tuple[str, str, str]]) -> Iterator[str]:
+def table(first: str, second: str, rows: Sequence[Row]) -> Iterator[str]:
     """A table, if it has rows."""
     if rows:
         yield f"| {first} | {second} | |"

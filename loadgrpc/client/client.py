@@ -10,10 +10,20 @@ import grpc
 import grpc.aio
 
 from loadgrpc.errors import NotFound, Unavailable
-from loadgrpc.model import Agent, BrokerInfo, News, Plan, Run, StopMode, Summary
+from loadgrpc.model import (
+    Agent,
+    Assignment,
+    BrokerInfo,
+    News,
+    Plan,
+    Run,
+    SourceId,
+    StopMode,
+    Summary,
+)
 from loadgrpc.protocol import convert, plans, status, times
 from loadgrpc.protocol.transport import new_channel
-from loadgrpc.v1 import control_pb2, control_pb2_grpc
+from loadgrpc.v1 import control_pb2, control_pb2_grpc, runner_pb2, runner_pb2_grpc
 
 CONNECT_TIMEOUT_S: Final = 2.5
 CALL_TIMEOUT_S: Final = 30.0
@@ -34,6 +44,7 @@ class Client:
         self._endpoint = endpoint
         self._connect_timeout_s = connect_timeout_s
         self._control = control_pb2_grpc.ControlServiceStub(channel)
+        self._runner = runner_pb2_grpc.RunnerServiceStub(channel)
 
     @classmethod
     def connect(cls, endpoint: str, *, connect_timeout_s: float = CONNECT_TIMEOUT_S) -> Self:
@@ -77,6 +88,14 @@ class Client:
         """The state of a run."""
         request = control_pb2.GetRunRequest(run_id=run_id)
         return convert.run_from_proto((await _called(self._control.GetRun, request)).run)
+
+    async def get_assignment(self, source: SourceId, scenario: str = "") -> Assignment:
+        """What a runner is to do that reports to the broker directly."""
+        request = runner_pb2.GetAssignmentRequest(
+            source=convert.source_to_proto(source), scenario=scenario
+        )
+        response = await _called(self._runner.GetAssignment, request)
+        return plans.assignment_from_proto(response.assignment)
 
     async def watch_run(self, run_id: str, *, after: int | None = None) -> AsyncIterator[News]:
         """The run, then its changes, and its figures once a second; ends after its end.

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from loadgrpc.agent import agent as module
+from loadgrpc.agent import part as part_module
 from loadgrpc.agent.agent import AgentConfig
 from loadgrpc.broker import broker as broker_module
 from loadgrpc.broker.server import BrokerConfig
@@ -227,14 +228,14 @@ def test_a_lease_that_is_over_ends_the_load(tmp_path, tests, monkeypatch):
         leaving = broker(lease_s=0.3)
         endpoint = await leaving.__aenter__()
         statuses = asyncio.Queue()
-        wait = module.RunnerProcess.wait
+        wait = part_module.RunnerProcess.wait
 
         async def watched(self):
             ended = await wait(self)
             statuses.put_nowait(ended.status)
             return ended
 
-        monkeypatch.setattr(module.RunnerProcess, "wait", watched)
+        monkeypatch.setattr(part_module.RunnerProcess, "wait", watched)
         async with agent(endpoint, tmp_path / "state"):
             async with Client.connect(endpoint) as client:
                 started = await client.start_run(plan("test_slow"))
@@ -299,7 +300,7 @@ def test_an_agent_that_leaves_without_a_broker_leaves_what_it_has(tmp_path, test
                 await until(client, started.run_id, RunState.FAILED)
                 await comes(lambda: not list(state.glob("runners/*")))
             summary = await client.get_summary(started.run_id)
-            check_exact_loss(summary, module.STOPPED)
+            check_exact_loss(summary, part_module.STOPPED)
             assert summary.iterations.success > before
 
     run(use())
@@ -366,7 +367,7 @@ def test_a_defect_of_the_agent_ends_the_part(tmp_path, tests, monkeypatch):
         raise ZeroDivisionError("oops")
 
     async def use():
-        monkeypatch.setattr(module.Agent, "_start_process", broken)
+        monkeypatch.setattr(part_module.Part, "_start_process", broken)
         async with (
             broker() as endpoint,
             Client.connect(endpoint) as client,

@@ -1,6 +1,7 @@
 """Types that runs bring: which are had, and for how long."""
 
 import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
 
 from loadgrpc.broker.own_types import MAX_RUN_BYTES
 from loadgrpc.errors import NotFound, Unavailable
@@ -28,7 +29,7 @@ async def bring(desk, runner, types):
     """A runner brings types; why they are refused, None: they are not."""
     runner.answers()
     await desk.broker.bring_types(runner.inbox, runner.source_id, types)
-    refused = [answer for _, answer in runner.answers()]
+    refused = runner.answers()
     assert len(refused) <= 1
     return refused[0].reason if refused else None
 
@@ -87,14 +88,12 @@ def test_the_next_broker_knows_them(at_desk, acme, tmp_path):
         await desk.broker.delete_run(over)
         assert not knows(desk)
 
+    async def in_the_end(desk):
+        assert (knows(desk), knows(desk, "acme.Refund")) == (False, True)
+
     over = at_desk(before, store=store)
     at_desk(lambda desk: after(desk, over), store=store)
-    at_desk(lambda desk: after_that(desk), store=store)
-
-
-async def after_that(desk):
-    """What was deleted does not come back."""
-    assert (knows(desk), knows(desk, "acme.Refund")) == (False, True)
+    at_desk(in_the_end, store=store)
 
 
 def test_two_live_runs_with_one_name(at_desk, acme):
@@ -141,8 +140,6 @@ def test_types_that_were_changed_since_the_last_run(at_desk, acme, tmp_path):
         assert described(desk) == ["sku"]
 
     def described(desk):
-        from google.protobuf.descriptor_pb2 import FileDescriptorProto
-
         (file,) = desk.broker.types.described().file_containing_symbol("acme.Order")
         return [field.name for field in FileDescriptorProto.FromString(file).message_type[0].field]
 

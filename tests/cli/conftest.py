@@ -35,6 +35,7 @@ from loadgrpc.model import (
     Summary,
     Verdict,
 )
+from loadgrpc.v1 import control_pb2
 
 NS = 1_000_000_000
 START_NS = 1_700_000_000 * NS
@@ -464,6 +465,9 @@ class FakeClient:
         self.endpoint = ""
         self.agents: list[model.Agent] = []
         self.runs: list[Run] = []
+        self.events: list[control_pb2.ListEventsResponse] = []
+        self.described: dict[str, list[bytes]] = {}
+        """Files by the type that is asked for."""
 
     def _ask(self, name: str, *what: object) -> None:
         self.asked.append((name, *what))
@@ -498,6 +502,19 @@ class FakeClient:
     async def get_summary(self, run_id: str) -> Summary:
         self._ask("get_summary", run_id)
         return self.summary
+
+    async def list_events(
+        self, run_id: str, **wanted: object
+    ) -> AsyncIterator[control_pb2.ListEventsResponse]:
+        self._ask("list_events", run_id, wanted)
+        for event in self.events:
+            yield event
+
+    async def describe(self, symbol: str) -> list[bytes]:
+        self._ask("describe", symbol)
+        if symbol not in self.described:
+            raise errors.NotFound(f"no symbol {symbol}")
+        return self.described[symbol]
 
     async def delete_run(self, run_id: str) -> None:
         self._ask("delete_run", run_id)

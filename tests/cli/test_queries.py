@@ -180,7 +180,8 @@ def test_purge_asks_people(invoke, client, monkeypatch, answer, code):
 
 
 @pytest.mark.parametrize(
-    "line", ["status", "runs", "show x", "stop x", "attach x", "delete x", "purge --all --yes"]
+    "line",
+    ["status", "runs", "show x", "stop x", "attach x", "events x", "delete x", "purge --all --yes"],
 )
 def test_no_broker_is_exit_code_4(invoke, client, unavailable, line):
     """Every question to a broker that is not there ends alike."""

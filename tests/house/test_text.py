@@ -9,10 +9,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 OURS = ("loadgrpc", "protos", "tests", "tools", "docs", ".ci")
 """The folders of the project; beside them the files of the top folder."""
-KINDS = {".py", ".proto", ".toml", ".md", ".yaml", ".yml", ".json", ".txt", ".sh", ""}
+LANGUAGES = {".go", ".java", ".js", ".proto", ".sh"}
+KINDS = {".py", ".toml", ".md", ".yaml", ".yml", ".json", ".txt", ""} | LANGUAGES
 COLUMNS = 100
-NARROW = {".proto", ".sh", ""}
-"""Kinds whose lines are at most COLUMNS long: ruff sees to Python, tables make Markdown wider."""
+NARROW = {"", *LANGUAGES} - {".go"}
+"""Kinds whose lines are at most COLUMNS long: ruff sees to Python, gofmt to Go, tables make Markdown wider."""
 
 BANNED_STEMS = {"utils", "util", "common", "helpers", "helper", "manager", "managers"}
 BANNED_WORDS = {
@@ -25,16 +26,28 @@ BANNED_WORDS = {
 }
 
 
+def built():
+    """The folders that a .gitignore beside them names: builds write there, and nobody else."""
+    return {
+        ignore.parent / line.strip("/")
+        for folder in OURS
+        for ignore in (ROOT / folder).rglob(".gitignore")
+        for line in ignore.read_text().split()
+    }
+
+
 def files():
     """The files that people have written."""
     found = [path for path in ROOT.iterdir() if path.is_file()]
     for folder in OURS:
         found.extend(path for path in (ROOT / folder).rglob("*") if path.is_file())
+    not_ours = built()
     return [
         path
         for path in sorted(found)
         if path.suffix in KINDS
         and "__pycache__" not in path.parts
+        and not_ours.isdisjoint(path.parents)
         and not path.is_relative_to(ROOT / "loadgrpc/v1")
         and path.name != "LICENSE"
         and path.name not in (".git", ".coverage")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import textwrap
 import time
@@ -190,12 +191,42 @@ def test_scenarios_side_by_side_from_a_plan_file(
     assert "Scenario each" in ran.stderr
 
 
+def test_a_runner_started_by_hand(loadgrpc, cluster, counting_server, runner, folder):
+    """It is told where to report, and to whom; when it has finished, the run is over."""
+    begun = cluster(1)
+    asked = ("run", counting_server.url, "--runner-mode", "by-hand", "-u", "2", "-i", "3")
+    run_id = loadgrpc(*asked, "-b", begun.address, "--detach").stdout.strip()
+    told = loadgrpc("assignment", run_id, "-b", begun.address)
+    assert told.code == 0, told.stderr
+
+    script = f"{told.stdout}\nexec {runner} well"
+    done = subprocess.run(["sh", "-c", script], cwd=folder, timeout=30, check=False)
+
+    assert done.returncode == 0
+    ran = loadgrpc("attach", run_id, "-b", begun.address, "--json")
+    assert ran.code == 0, ran.stderr
+    assert int(ran.document["hits"]["count"]) == counting_server.requests() == 6
+    gone = loadgrpc("assignment", run_id, "-b", begun.address)
+    assert "nothing is expected" in gone.stderr
+
+
+def test_what_nobody_lives_can_be_stopped(loadgrpc, cluster):
+    """A run whose runner is never started waits, and ends when it is told to."""
+    begun = cluster(1)
+    asked = ("run", "x", "--runner-mode", "by-hand", "-b", begun.address, "--detach")
+    run_id = loadgrpc(*asked).stdout.strip()
+
+    assert loadgrpc("stop", run_id, "-b", begun.address).code == 0
+    assert loadgrpc("attach", run_id, "-b", begun.address).code == 105
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["run"], "Missing argument 'TEST'"),
+        (["run"], "missing argument 'TEST'"),
         (["run", "x", "--test-runner", "'"], "No closing quotation"),
         (["run", "a.B.c", "--runner-mode", "all-users"], "--runner-mode is for a --test-runner"),
+        (["run", "x", "--runner-mode", "by-hand"], "by-hand needs -b/--broker"),
         (["run", "-f", "bad.json"], "bad.json is no plan"),
         (["run", "-f", "wrong.json"], "plan.scenarios[0].test: is required"),
         (["run", "-f", "wrong.json", "-u", "3"], "--users stands in the plan file"),

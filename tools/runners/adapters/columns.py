@@ -8,12 +8,13 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from moments import timestamp
 
 from loadgrpc.v1 import event_pb2
 
+Value = TypeVar("Value")
 TEXTS = ("type", "message", "traceback")
 WIDTHS = (("B", 1 << 8), ("H", 1 << 16), ("I", 1 << 32), ("Q", 1 << 64))
 
@@ -52,23 +53,19 @@ class Iteration(NamedTuple):
 def hit_block(hits: Sequence[Hit], status: event_pb2.LoadStatus) -> event_pb2.HitBlock:
     """Some hits of one cycle."""
     base_ns = min(hit.end_ns - hit.elapsed_ns for hit in hits)
-    labels = {(hit.name, hit.method, hit.status, hit.error, hit.error_message): 0 for hit in hits}
-    for index, label in enumerate(labels):
-        labels[label] = index
-    urls = {hit.url: 0 for hit in hits if hit.url != hit.name}
-    for index, url in enumerate(urls, start=1):
-        urls[url] = index
+    labels = numbered(label_of(hit) for hit in hits)
+    urls = numbered(hit.url for hit in hits if hit.url != hit.name)
     return event_pb2.HitBlock(
         count=len(hits),
         base_time=timestamp(base_ns),
         status=status,
         labels=[
-            event_pb2.HitLabel(name=name, method=method, status=code, error=error, error_message=why)
+            event_pb2.HitLabel(
+                name=name, method=method, status=code, error=error, error_message=why
+            )
             for name, method, code, error, why in labels
         ],
-        label=column(
-            labels[hit.name, hit.method, hit.status, hit.error, hit.error_message] for hit in hits
-        ),
+        label=column(labels[label_of(hit)] for hit in hits),
         start_ns=column(hit.end_ns - hit.elapsed_ns - base_ns for hit in hits),
         elapsed_ns=column(hit.elapsed_ns for hit in hits),
         first_byte_ns=column(hit.first_byte_ns for hit in hits),
@@ -78,7 +75,7 @@ def hit_block(hits: Sequence[Hit], status: event_pb2.LoadStatus) -> event_pb2.Hi
         user=column(hit.user for hit in hits),
         iteration=column(hit.iteration for hit in hits),
         urls=list(urls),
-        url=column(urls.get(hit.url, 0) for hit in hits),
+        url=column(urls.get(hit.url, -1) + 1 for hit in hits),
     )
 
 
@@ -87,9 +84,7 @@ def test_block(
 ) -> event_pb2.TestBlock:
     """Some iterations of one cycle."""
     base_ns = min(one.end_ns - one.elapsed_ns for one in iterations)
-    labels = {(one.outcome, one.exception): 0 for one in iterations}
-    for index, label in enumerate(labels):
-        labels[label] = index
+    labels = numbered((one.outcome, one.exception) for one in iterations)
     return event_pb2.TestBlock(
         count=len(iterations),
         base_time=timestamp(base_ns),
@@ -98,7 +93,8 @@ def test_block(
             event_pb2.TestLabel(
                 test=test,
                 outcome=outcome,
-                exception=exception and event_pb2.ExceptionInfo(**dict(zip(TEXTS, exception))),
+                exception=exception
+                and event_pb2.ExceptionInfo(**dict(zip(TEXTS, exception, strict=True))),
             )
             for outcome, exception in labels
         ],
@@ -108,6 +104,16 @@ def test_block(
         user=column(one.user for one in iterations),
         iteration=column(one.iteration for one in iterations),
     )
+
+
+def label_of(hit: Hit) -> tuple[str, str, int, event_pb2.HitError, str]:
+    """What it has in common with others."""
+    return hit.name, hit.method, hit.status, hit.error, hit.error_message
+
+
+def numbered(values: Iterable[Value]) -> dict[Value, int]:
+    """Different values, with their numbers from 0 as they come."""
+    return {value: number for number, value in enumerate(dict.fromkeys(values))}
 
 
 def column(values: Iterable[int]) -> bytes:
@@ -120,4 +126,3 @@ def column(values: Iterable[int]) -> bytes:
     if sys.byteorder == "big":
         packed.byteswap()
     return packed.tobytes()
-

@@ -28,6 +28,8 @@ from reporter import FLUSH_S, Entry, Failed, LoadFailed, Reporter, report
 
 from loadgrpc.v1 import event_pb2, runner_pb2
 
+QUIET: Final = ("--quiet", "--summary-mode=disabled", "--no-usage-report", "--address=")
+"""No progress, no summary, no telemetry, and no port of its own."""
 SYSTEM_TAGS: Final = "method,status,name,url,error,error_code,check,scenario,vu,iter"
 UNBOUNDED: Final = "720h"
 """k6 ends iterations after ten minutes unless told otherwise; ours are bounded by their number."""
@@ -245,8 +247,14 @@ def exception_of(text: str) -> tuple[str, str, str]:
 
 def command(script: str, cycle: runner_pb2.Cycle, spawn_rate: float) -> list[str]:
     """What is run for a cycle."""
-    words = ["k6", "run", "--quiet", "--summary-mode=disabled", "--no-usage-report", "--log-format", "json"]
-    words += ["--address", "", "--out", "json=-", "--system-tags", SYSTEM_TAGS]
+    words = [
+        "k6",
+        "run",
+        *QUIET,
+        "--log-format=json",
+        "--out=json=-",
+        f"--system-tags={SYSTEM_TAGS}",
+    ]
     if cycle.iterations:
         words += ["--vus", str(cycle.users), "--iterations", str(cycle.users * cycle.iterations)]
         return [*words, "--duration", UNBOUNDED, script]
@@ -298,7 +306,7 @@ async def run(reporter: Reporter, words: list[str]) -> None:
     def log(text: str) -> None:
         nonlocal last
         if said := points.log(text):
-            last = said
+            last = said.partition("\n")[0]
             print(said, file=sys.stderr, flush=True)
 
     async def keep_settling() -> None:

@@ -309,32 +309,42 @@ class Reporter:
 
     def _answered(self, response: runner_pb2.PublishEventsResponse) -> None:
         kind = response.WhichOneof("message")
-        if kind == "opened":
-            self._forget(response.opened.durable_sequence)
-            self._bridge(response.opened.durable_sequence + 1)
-            self._limits = response.opened.limits
-        elif kind == "ack":
-            self._forget(response.ack.durable_sequence)
-        elif kind == "gap":
-            self._rewind()
-            self._bridge(response.gap.expected_sequence)
-        elif kind == "too_large":
-            self._rewind()
-            self._split(response.too_large.first_sequence)
-        elif kind == "rejected":
-            for violation in response.rejected.violations:
-                print(f"rejected: {violation}", file=sys.stderr)
-        elif kind == "start_cycle":
-            self._started = max(self._started, response.start_cycle.cycle)
-        elif kind == "stop":
-            self.stop_timeout_s = response.stop.stop_timeout.ToTimedelta().total_seconds()
-            self.stopped.set()
-        elif kind == "finished":
-            self._finished = True
-        elif kind == "run_closed":
-            raise Closed
-        elif kind == "error":
+        if kind == "error":
             raise Failed(f"{response.error.reason}: {response.error.message}")
+        if kind == "run_closed":
+            raise Closed
+        # What is not known is ignored.
+        if act := getattr(self, f"_on_{kind}", None):
+            act(getattr(response, kind))
+
+    def _on_opened(self, opened: runner_pb2.SourceOpened) -> None:
+        self._forget(opened.durable_sequence)
+        self._bridge(opened.durable_sequence + 1)
+        self._limits = opened.limits
+
+    def _on_ack(self, ack: runner_pb2.Ack) -> None:
+        self._forget(ack.durable_sequence)
+
+    def _on_gap(self, gap: runner_pb2.Gap) -> None:
+        self._rewind()
+        self._bridge(gap.expected_sequence)
+
+    def _on_too_large(self, too_large: runner_pb2.TooLarge) -> None:
+        self._rewind()
+        self._split(too_large.first_sequence)
+
+    def _on_rejected(self, rejected: runner_pb2.Rejected) -> None:
+        print(*rejected.violations, sep="\n", file=sys.stderr)
+
+    def _on_start_cycle(self, start: runner_pb2.StartCycle) -> None:
+        self._started = max(self._started, start.cycle)
+
+    def _on_stop(self, stop: runner_pb2.Stop) -> None:
+        self.stop_timeout_s = stop.stop_timeout.ToTimedelta().total_seconds()
+        self.stopped.set()
+
+    def _on_finished(self, _: runner_pb2.Finished) -> None:
+        self._finished = True
 
     # What is kept
 

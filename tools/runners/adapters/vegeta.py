@@ -1,6 +1,6 @@
 """Runs a vegeta attack as the users of a part, and reports its results as they come.
 
-    loadgrpc run --test-runner "python vegeta.py {test}" --runner-mode all-users targets.txt -u 10 -d 30s
+    loadgrpc run --test-runner "python vegeta.py {test}" --runner-mode all-users targets -u 9 -d 30s
     loadgrpc run --test-runner "python vegeta.py {test} -rate=200" --runner-mode all-users …
 
 The test is a file of vegeta's targets, a URL, or a path below the server's URL. What follows it

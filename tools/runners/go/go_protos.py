@@ -1,10 +1,10 @@
-"""Generates `gen/`, the Go runner's messages and client, from `protos/`, or checks that it is fresh.
+"""Generates `gen/`, messages and client of the Go runner, or checks that it is fresh.
 
     python tools/runners/go/go_protos.py            write the generated code
     python tools/runners/go/go_protos.py --check    exit 1 when what is committed differs
 
-What is generated is committed, so that building the runner needs only Go. The plugins of
-protoc have the versions that `go.mod` names.
+It is generated from `protos/`, and committed, so that building the runner needs only Go. The
+plugins of protoc have the versions that `go.mod` names.
 """
 
 from __future__ import annotations

@@ -88,7 +88,8 @@ func (o *outbound) next() *v1.PublishEventsRequest {
 	if o.sent < len(o.kept) {
 		return o.nextKept()
 	}
-	if o.finish != nil && !o.finishSent {
+	// Not before all is acked: what is answered by `gap` or `too_large` comes before the end.
+	if o.finish != nil && !o.finishSent && len(o.kept) == 0 {
 		o.finishSent = true
 		return o.finish
 	}

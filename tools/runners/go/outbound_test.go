@@ -121,8 +121,8 @@ func TestTooLarge(t *testing.T) {
 	expect(t, numbers(o), 1, 2, -3, 4, 5)
 }
 
-// Ready is said again on each stream until the cycle starts; finish comes last, with totals.
-func TestWords(t *testing.T) {
+// Ready is said again on each stream until the cycle starts.
+func TestReady(t *testing.T) {
 	o := opened(wide)
 	o.sayReady(1)
 	for range 2 {
@@ -134,14 +134,24 @@ func TestWords(t *testing.T) {
 	}
 	o.cycleStarted(1)
 	o.begin()
-	o.keep(some(7))
-	o.sayFinish(nil)
 	o.opened(&v1.SourceOpened{Limits: wide})
-	if o.next().GetBatch() == nil {
-		t.Error("events come before finish")
+	if o.next() != nil {
+		t.Error("the cycle has started")
 	}
-	totals := o.next().GetFinish().GetTotals()
-	if totals.GetEvents() != 7 || totals.GetHits() != 7 || o.next() != nil {
-		t.Errorf("finish has %v", totals)
+}
+
+// Finish is said when all is acked, with totals, and again on each stream.
+func TestFinish(t *testing.T) {
+	o := opened(wide, 7)
+	o.sayFinish(nil)
+	expect(t, numbers(o), 1)
+	o.acked(7)
+	for range 2 {
+		totals := o.next().GetFinish().GetTotals()
+		if totals.GetEvents() != 7 || totals.GetHits() != 7 || o.next() != nil {
+			t.Errorf("finish has %v", totals)
+		}
+		o.begin()
+		o.opened(&v1.SourceOpened{Limits: wide, DurableSequence: 7})
 	}
 }

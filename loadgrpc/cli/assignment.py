@@ -1,0 +1,65 @@
+"""`loadgrpc assignment RUN`: the environment of a runner that is started by hand."""
+
+from __future__ import annotations
+
+import json as json_library
+import os
+import shlex
+from typing import TYPE_CHECKING
+
+import click
+
+from loadgrpc import verdict
+from loadgrpc.cli import DEFAULT_BROKER, values
+from loadgrpc.cli.command import Command
+
+if TYPE_CHECKING:
+    from loadgrpc.client import Client
+
+TOKEN = "by-hand"  # noqa: S105 - brokers ask for none
+"""What stands for the token: a runner sends one, whatever it is."""
+
+
+@click.command(cls=Command)
+@click.argument("run_id", metavar="RUN")
+@click.option(
+    "-b",
+    "--broker",
+    type=values.Address(),
+    default=DEFAULT_BROKER,
+    show_default=True,
+    help="The broker that owns the run, as the runner is to reach it.",
+)
+@click.option("--agent", "agent_id", help="Whose part.  [default: that of the first agent]")
+@click.option("--scenario", default="", help="Of which scenario, if the plan has several.")
+@click.option("--json", is_flag=True, help="Print a JSON object instead of shell lines.")
+def command(run_id: str, broker: str, agent_id: str | None, scenario: str, json: bool) -> int:  # noqa: FBT001 - click
+    """Print the environment of a runner started by hand.
+
+    For a runner in a debugger, or in a container: start a run in which nobody else lives the
+    users, and the runner with what this prints. The run is over when the runner has finished,
+    or when it is stopped.
+
+    \b
+      RUN=$(loadgrpc run checkout --runner-mode by-hand -u 3 -i 5 -b HOST:7979 --detach)
+      eval "$(loadgrpc assignment $RUN -b HOST:7979)"
+      ./my-runner
+    """  # noqa: D301 - \b is click's mark for "do not wrap"
+    from loadgrpc.cli.connection import ask  # noqa: PLC0415
+    from loadgrpc.model import SourceId  # noqa: PLC0415
+    from loadgrpc.protocol import environment  # noqa: PLC0415
+
+    async def get(client: Client) -> dict[str, str]:
+        run = await client.get_run(run_id)
+        source = SourceId(run_id, agent_id or run.agent_ids[0], f"hand-{os.urandom(4).hex()}")
+        assignment = await client.get_assignment(source, scenario)
+        told = environment.connection(source, endpoint=broker, token=TOKEN)
+        return {**told, **environment.work(assignment)}
+
+    told = ask(broker, get)
+    if json:
+        print(json_library.dumps(told, indent=2))
+    else:
+        for name, value in told.items():
+            print(f"export {name}={shlex.quote(value)}")
+    return verdict.PASSED

@@ -1,0 +1,157 @@
+"""The stored events of a run, listed: all of them, in order, piece by piece."""
+
+import pytest
+
+from loadgrpc.broker.listing import Position, Wanted
+from loadgrpc.errors import EventsGone, InvalidRequest, NotFound
+from loadgrpc.store import Retention
+from loadgrpc.store import store as store_module
+
+
+async def running(desk, *agent_ids):
+    """A run, and a runner of it on each of these agents."""
+    run = await desk.start(*agent_ids)
+    return run, [await desk.runner(run, agent_id) for agent_id in agent_ids]
+
+
+async def listed(desk, run, **wanted):
+    """The events of a run as a list."""
+    return [event async for event in desk.broker.list_events(Wanted(run_id=run.run_id, **wanted))]
+
+
+def told(events):
+    """Whose events they are, and their numbers."""
+    return [(event.source.agent_id, event.sequence) for event in events]
+
+
+def test_events_come_in_the_order_in_which_they_were_committed(at_desk):
+    """Those of all sources, each with its number, without what was rejected or came twice."""
+
+    async def use(desk):
+        run, (one, two) = await running(desk, "a1", "a2")
+        await one.publish(2, first=1)
+        await two.publish(1, first=1, invalid=1, passed=1)
+        await one.publish(3, first=2)
+        await one.publish(2, first=3)
+        assert told(await listed(desk, run)) == [
+            *(("a1", 1), ("a1", 2), ("a2", 1), ("a2", 3), ("a1", 3), ("a1", 4))
+        ]
+        assert all(event.event.HasField("time") for event in await listed(desk, run))
+
+    at_desk(use)
+
+
+def test_events_are_chosen(at_desk):
+    """By kind, by agent, and by how many."""
+
+    async def use(desk):
+        run, (one, two) = await running(desk, "a1", "a2")
+        await one.publish(2, first=1, failed=1)
+        await two.publish(1, first=1)
+        assert told(await listed(desk, run, kinds=("test_failure",))) == [("a1", 3)]
+        assert told(await listed(desk, run, agent_id="a2")) == [("a2", 1)]
+        assert told(await listed(desk, run, agent_id="a3")) == []
+        assert told(await listed(desk, run, limit=2)) == [("a1", 1), ("a1", 2)]
+        assert told(await listed(desk, run, kinds=("hit",), limit=3)) == [
+            *(("a1", 1), ("a1", 2), ("a2", 1))
+        ]
+
+    at_desk(use)
+
+
+def test_listing_goes_on_where_it_was(at_desk, monkeypatch):
+    """From the position of any event, each later one comes once, also from other pages."""
+    monkeypatch.setattr(store_module, "_PAGE_BATCHES", 2)
+
+    async def use(desk):
+        run, (one, two) = await running(desk, "a1", "a2")
+        for first in range(1, 12, 3):
+            await one.publish(3, first=first)
+            await two.publish(first=first, passed=3)
+        everything = await listed(desk, run)
+        assert len(everything) == 24
+        for at, event in enumerate(everything, 1):
+            after = Position.parse(str(event.position))
+            assert await listed(desk, run, after=after) == everything[at:]
+            assert await listed(desk, run, after=after, limit=1) == everything[at : at + 1]
+
+    at_desk(use)
+
+
+@pytest.mark.parametrize("text", ["1", "1-2", "1-2-3", "-1-0-0", "1-2-0 ", f"1-{10**18}-0", "x"])
+def test_what_is_no_position(text):
+    """A position is what the broker gave, and nothing else."""
+    with pytest.raises(InvalidRequest, match="after: is not one that this broker gave"):
+        Position.parse(text)
+
+
+def test_the_store_is_read_as_the_caller_takes(at_desk, monkeypatch):
+    """Who takes one event has the first page read, and no other."""
+    monkeypatch.setattr(store_module, "_PAGE_BATCHES", 2)
+
+    async def use(desk):
+        run, (one,) = await running(desk, "a1")
+        for first in range(1, 8):
+            await one.publish(1, first=first)
+        read, writer = [], desk.store._writer
+        asked = writer.read
+
+        def counting(work):
+            read.append(work)
+            return asked(work)
+
+        monkeypatch.setattr(writer, "read", counting)
+        events = desk.broker.list_events(Wanted(run_id=run.run_id))
+        for _ in range(2):
+            await anext(events)
+        assert len(read) == 1
+        await anext(events)
+        assert len(read) == 2
+        await events.aclose()
+
+    at_desk(use)
+
+
+def test_no_such_run(at_desk):
+    """A run that is not there is NotFound, and not a run without events."""
+
+    async def use(desk):
+        run, (one,) = await running(desk, "a1")
+        assert await listed(desk, run) == []
+        await one.ends(0)
+        await desk.settled()
+        assert await listed(desk, run) == []
+        await desk.broker.delete_run(run.run_id)
+        with pytest.raises(NotFound, match=run.run_id):
+            await listed(desk, run)
+
+    at_desk(use)
+
+
+def test_events_that_were_dropped_are_gone(at_desk):
+    """A run whose events are not kept says so; one that has some left lists these."""
+
+    async def use(desk):
+        run, (one,) = await running(desk, "a1")
+        await one.publish(2, first=1)
+        seen = (await listed(desk, run))[0].position
+        await one.ends(2)
+        await desk.settled()
+        await desk.store.retain(Retention(keep_runs=0))
+        with pytest.raises(EventsGone, match=run.run_id):
+            await listed(desk, run)
+        assert await listed(desk, run, after=seen) == []
+
+    at_desk(use)
+
+
+def test_a_broker_that_keeps_no_batches(at_desk):
+    """Its runs have no events to list, and it says so."""
+
+    async def use(desk):
+        run, (one,) = await running(desk, "a1")
+        await one.publish(2, first=1)
+        with pytest.raises(EventsGone):
+            await listed(desk, run)
+
+    at_desk(use, keep_batches=False)

@@ -1,0 +1,115 @@
+"""A third-party runner brings a type of its own, and grpcurl prints its events."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+
+import grpc
+import pytest
+from google.protobuf.descriptor_pool import DescriptorPool
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
+    ProtoReflectionDescriptorDatabase,
+)
+
+pytestmark = pytest.mark.system
+
+CONTROL = "loadgrpc.v1.ControlService"
+RUNNER = "loadgrpc.v1.RunnerService"
+PLAN = {"test": "example.TestWebSite.test_for_ever", "iterations": [1]}
+
+
+@pytest.fixture
+def grpcurl(tool):
+    """`grpcurl("-d", data, address, method)` calls it; all documents that it printed."""
+    program = tool("grpcurl")
+
+    def call(*arguments: str, code: int = 0, lines: list[dict] | None = None) -> list[dict] | str:
+        done = subprocess.run(
+            [program, "-plaintext", *arguments],
+            input="\n".join(map(json.dumps, lines)) if lines else None,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == code, done.stderr
+        if "-d" not in arguments or code:
+            return done.stdout + done.stderr
+        return documents(done.stdout)
+
+    return call
+
+
+def documents(text: str) -> list[dict]:
+    """The JSON documents that follow one another in a text."""
+    decoder, found = json.JSONDecoder(), []
+    while text := text.lstrip():
+        document, end = decoder.raw_decode(text)
+        found.append(document)
+        text = text[end:]
+    return found
+
+
+def test_types_of_a_third_party(grpcurl, cluster, loadgrpc, acme):
+    """Described over v1 and v1alpha while its run is kept, decoded in every list of events."""
+    begun = cluster(1)
+    address = begun.address
+
+    def control(method: str, **request: object) -> list[dict]:
+        return grpcurl("-d", json.dumps(request), address, f"{CONTROL}/{method}")
+
+    def report(runner_id: str, types: bytes, *items: str) -> list[dict]:
+        """All that a source is answered that brings types and sends events."""
+        source = {"run_id": run["runId"], "agent_id": run["agentIds"][0], "runner_id": runner_id}
+        return grpcurl(
+            *("-d", "@", address, f"{RUNNER}/PublishEvents"),
+            lines=[
+                {"source": source, "open": {"types": base64.b64encode(types).decode()}},
+                *({"batch": {"events": [{"custom": order(item)}]}} for item in items),
+                {"finish": {}},
+            ],
+        )
+
+    def order(item: str) -> dict:
+        return {"@type": "type.googleapis.com/acme.Order", "item": item, "colour": "red"}
+
+    (started,) = control("StartRun", plan=PLAN)
+    run = started["run"]
+
+    # grpcurl itself has to know the type to send it: the first source brings it, the second sends.
+    assert [*report("one", acme.types())[0]] == ["source", "opened"]
+    answers = report("two", acme.types(), "pear", "fig")
+    described = grpcurl(address, "describe", "acme.Order")
+    with grpc.insecure_channel(address) as channel:
+        pool = DescriptorPool(ProtoReflectionDescriptorDatabase(channel))
+        fields = [field.name for field in pool.FindMessageTypeByName("acme.Order").fields]
+
+    assert answers[-1]["finished"]["committed"] == "2"
+    assert "string item = 1;" in described
+    assert fields == [*acme.NAMES]
+
+    clashing = report("three", acme.types(message="loadgrpc.v1.Event"), "plum")
+    rival = report("four", acme.types("sku"))
+
+    for told in (clashing, rival):
+        assert told[1]["typesRefused"]["reason"] == "ALREADY_EXISTS"
+    assert clashing[-1]["finished"]["committed"] == "1"
+
+    events = control("ListEvents", run_id=run["runId"], kinds=["custom"])
+    printed = loadgrpc("events", run["runId"], "-b", address, "-k", "custom", "--json")
+    lines = loadgrpc("events", run["runId"], "-b", address, "-k", "custom", "-n", "1")
+
+    assert [event["event"]["custom"] for event in events] == [*map(order, ("pear", "fig", "plum"))]
+    assert [(event["runnerId"], event["sequence"]) for event in events] == [
+        *(("two", "1"), ("two", "2"), ("three", "1"))
+    ]
+    assert documents(printed.stdout) == events
+    assert 'acme.Order {"item": "pear", "colour": "red"}' in lines.last_line
+
+    control("StopRun", run_id=run["runId"], mode="STOP_MODE_KILL")
+    control("WatchRun", run_id=run["runId"])
+    assert "message Order" in grpcurl(address, "describe", "acme.Order")
+    control("DeleteRun", run_id=run["runId"])
+    assert "Symbol not found" in grpcurl(address, "describe", "acme.Order", code=1)
