@@ -15,7 +15,7 @@ from loadgrpc.broker import answers
 from loadgrpc.broker.answers import Answer
 from loadgrpc.broker.broker import Broker
 from loadgrpc.broker.inbox import Inbox
-from loadgrpc.broker.listing import Position, Wanted
+from loadgrpc.broker.listing import Listed, Position, Wanted
 from loadgrpc.broker.orders import (
     HEARD,
     AgentLink,
@@ -40,6 +40,11 @@ from loadgrpc.v1 import (
     runner_pb2,
     runner_pb2_grpc,
 )
+
+MAX_LISTED: Final = 100
+"""Events in a message: what many cost together is shared, and nobody waits long for his turn."""
+MAX_LISTED_BYTES: Final = 1 << 20
+"""Of them; clients take 4 MiB, unless told otherwise."""
 
 
 class ControlService(control_pb2_grpc.ControlServiceServicer):
@@ -110,14 +115,18 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         self, request: control_pb2.ListEventsRequest, _: Context
     ) -> AsyncIterator[control_pb2.ListEventsResponse]:
         """See control.proto."""
+        response = control_pb2.ListEventsResponse()
+        size = 0
         async for listed in self._broker.list_events(_wanted_from_proto(request)):
-            yield control_pb2.ListEventsResponse(
-                agent_id=listed.source.agent_id,
-                runner_id=listed.source.runner_id,
-                sequence=listed.sequence,
-                event=listed.event,
-                position=str(listed.position),
-            )
+            event = _listed_to_proto(listed)
+            size += event.ByteSize()
+            full = len(response.events) == MAX_LISTED or size > MAX_LISTED_BYTES
+            if full and response.events:
+                yield response
+                response, size = control_pb2.ListEventsResponse(), event.ByteSize()
+            response.events.append(event)
+        if response.events:
+            yield response
 
     @unary
     async def DeleteRun(  # noqa: N802
@@ -313,6 +322,16 @@ def _run_id(
     if not request.run_id:
         raise InvalidRequest([Violation("run_id", "is required")])
     return request.run_id
+
+
+def _listed_to_proto(listed: Listed) -> control_pb2.ListedEvent:
+    return control_pb2.ListedEvent(
+        agent_id=listed.source.agent_id,
+        runner_id=listed.source.runner_id,
+        sequence=listed.sequence,
+        event=listed.event,
+        position=str(listed.position),
+    )
 
 
 def _wanted_from_proto(message: control_pb2.ListEventsRequest) -> Wanted:

@@ -41,6 +41,9 @@ def command(run_id: str, broker: str, agent_id: str | None, scenario: str, json:
     or when it is stopped.
 
     \b
+    What to export, for a shell to read:
+      loadgrpc assignment RUN -b HOST:7979
+    From the start of the run to that of the runner:
       RUN=$(loadgrpc run checkout --runner-mode by-hand -u 3 -i 5 -b HOST:7979 --detach)
       eval "$(loadgrpc assignment $RUN -b HOST:7979)"
       ./my-runner

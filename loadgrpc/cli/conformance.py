@@ -177,20 +177,22 @@ async def _serve(setting: Setting, case_name: str, address: str, *, as_json: boo
         raise Failure(f"--case {case_name}: {why}")
     with Interrupts() as interrupts:
         interrupts.bear(2)
-        async with targets.running() as target:
-            async with staged(case, setting, target, address=address) as stage:
-                if as_json:
-                    print(json.dumps(stage.environment, indent=2), flush=True)
-                else:
-                    for name, value in stage.environment.items():
-                        print(f"export {name}={shlex.quote(value)}")
-                    print(flush=True)
-                over = asyncio.create_task(stage.home.over.wait())
-                interrupted = asyncio.create_task(interrupts.wait(1))
-                await asyncio.wait([over, interrupted], return_when=asyncio.FIRST_COMPLETED)
-                over.cancel()
-                interrupted.cancel()
-                transcript = stage.end()
+        async with (
+            targets.running() as target,
+            staged(case, setting, target, address=address) as stage,
+        ):
+            if as_json:
+                print(json.dumps(stage.environment, indent=2), flush=True)
+            else:
+                for name, value in stage.environment.items():
+                    print(f"export {name}={shlex.quote(value)}")
+                print(flush=True)
+            over = asyncio.create_task(stage.home.over.wait())
+            interrupted = asyncio.create_task(interrupts.wait(1))
+            await asyncio.wait([over, interrupted], return_when=asyncio.FIRST_COMPLETED)
+            over.cancel()
+            interrupted.cancel()
+            transcript = stage.end()
     took_s = transcript.ended_s
     return summed_up([transcript], setting, only=case.rules, took_s=took_s)
 

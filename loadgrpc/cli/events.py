@@ -97,7 +97,7 @@ async def learn(client: Client, event: event_pb2.Event, types: Types, asked: set
         return  # nobody brought it
 
 
-def text(listed: control_pb2.ListEventsResponse, types: Types) -> Line:
+def text(listed: control_pb2.ListedEvent, types: Types) -> Line:
     """An event on a line: when, where, and what."""
     from loadgrpc.cli.figures import one_line  # noqa: PLC0415
     from loadgrpc.cli.line import Line  # noqa: PLC0415

@@ -224,7 +224,7 @@ def read(
 def _plan(test: str | None, asked: dict[str, Any], agents: int | None) -> Plan:
     """The plan that the options make: those that were not given are left to their defaults."""
     if not test:
-        raise click.UsageError(f"Missing argument 'TEST'; expected {values.TestName.meaning}")
+        raise click.UsageError(f"missing TEST: {values.TestName.meaning}")
     if asked["iterations"] and asked["duration_s"] is not None:
         raise click.UsageError("-i/--iterations cannot be combined with -d/--duration")
     if asked["runner_mode"] is not None:
@@ -232,7 +232,10 @@ def _plan(test: str | None, asked: dict[str, Any], agents: int | None) -> Plan:
     if asked["test_runner"]:
         _check_command(asked["test_runner"], test)
     elif asked["runner_mode"] is not RunnerMode.BY_HAND:
-        test = values.TestName().convert(test, None, click.get_current_context(silent=True))
+        try:
+            values.test_name(test)
+        except ValueError as error:
+            raise click.BadParameter(str(error), param_hint="TEST") from None
         for option in ("runner_mode", "silence_timeout_s"):
             if asked[option] is not None:
                 name = option.removesuffix("_s").replace("_", "-")

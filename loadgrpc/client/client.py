@@ -131,7 +131,7 @@ class Client:
         agent_id: str = "",
         limit: int = 0,
         after: str = "",
-    ) -> AsyncIterator[control_pb2.ListEventsResponse]:
+    ) -> AsyncIterator[control_pb2.ListedEvent]:
         """The stored events of a run, as messages: what they say is told in event.proto.
 
         Only those of some `kinds` (none: all), of one agent, and after the `position` of another,
@@ -143,7 +143,8 @@ class Client:
         call = self._control.ListEvents(request)
         try:
             async for response in call:
-                yield response
+                for event in response.events:
+                    yield event
         except grpc.aio.AioRpcError as error:
             raise status.from_rpc_error(error) from error
         finally:

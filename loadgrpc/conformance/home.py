@@ -96,8 +96,8 @@ class Home:
         self._sequence = home.Sequence()
         self._epoch = 0
         self._batches = 0
-        self._missing = False
-        """A batch was lost here, and has not come again."""
+        self._due = 0
+        """The last number that was not taken here, and has to come again."""
         self._finish: runner_pb2.Finish | None = None
         self._skipped = 0
         self._rejected = 0
@@ -135,8 +135,7 @@ class Home:
         self._note(Call(self._now_s(), "PublishEvents", line.number, token))
         try:
             self._check_token(token)
-            if self._streams <= self._script.refuse_streams:
-                raise Unavailable("the home is not ready")
+            self._check_ready()
         except (NotAllowed, Unavailable) as error:
             self._note(Ended(self._now_s(), line.number, error.reason))
             raise
@@ -242,6 +241,7 @@ class Home:
         whim = self._too_large and count > 1 and batch.first_sequence > 0
         if whim or batch.ByteSize() > bound:
             self._too_large = self._too_large and not whim
+            self._due = max(self._due, batch.first_sequence + count - 1)
             too_large = runner_pb2.TooLarge(
                 first_sequence=batch.first_sequence, batch_bytes=batch.ByteSize()
             )
@@ -250,7 +250,7 @@ class Home:
             del self._cuts[0]
             self._break(line)
         elif self._batches == self._script.lose_batch and batch.first_sequence:
-            self._missing = True
+            self._due = batch.first_sequence + count - 1
         else:
             if self._reject:
                 self._reject = False
@@ -278,7 +278,6 @@ class Home:
             if decision.report:
                 self._say(line, gap=runner_pb2.Gap(expected_sequence=decision.expected))
             return
-        self._missing = False
         stored = self._sequence.received
         if self._script.strange:
             self._say_unknown(line)
@@ -303,10 +302,10 @@ class Home:
             self._cuts = []
             self._finish = None
             self._break(line)
-        elif self._missing:
+        elif self._sequence.received < self._due and self._script.lose_batch:
             gap = runner_pb2.Gap(expected_sequence=self._sequence.received + 1)
             self._say(line, gap=gap)
-        else:
+        elif self._sequence.received >= self._due:
             assert self._finish is not None  # noqa: S101 - by who calls
             stored = self._sequence.received
             finished = runner_pb2.Finished(
@@ -373,6 +372,10 @@ class Home:
     def _check_token(self, token: str) -> None:
         if self._script.refuse_token or token != BEARER + self.transcript.token:
             raise NotAllowed("the metadata needs authorization: Bearer LOADGRPC_TOKEN")
+
+    def _check_ready(self) -> None:
+        if self._streams <= self._script.refuse_streams:
+            raise Unavailable("the home is not ready")
 
     def _look_whether_over(self) -> None:
         told = (e.answer.WhichOneof("message") for e in self.transcript.entries if type(e) is Told)

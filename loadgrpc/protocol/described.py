@@ -47,12 +47,12 @@ class Types:
         for name in unread:
             take(name)
 
-    def event(self, listed: control_pb2.ListEventsResponse) -> dict[str, Any]:
+    def event(self, listed: control_pb2.ListedEvent) -> dict[str, Any]:
         """A listed event, as JSON has it."""
         event = listed.event
         if event.WhichOneof("event") != "custom":
             return json_format.MessageToDict(listed)
-        bare = control_pb2.ListEventsResponse()
+        bare = control_pb2.ListedEvent()
         bare.CopyFrom(listed)
         bare.event.ClearField("custom")
         document = json_format.MessageToDict(bare)

@@ -28,7 +28,7 @@ from loadgrpc.v1 import event_pb2 as loadgrpc_dot_v1_dot_event__pb2
 from loadgrpc.v1 import run_pb2 as loadgrpc_dot_v1_dot_run__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19loadgrpc/v1/control.proto\x12\x0bloadgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17loadgrpc/v1/event.proto\x1a\x15loadgrpc/v1/run.proto\"I\n\x0fStartRunRequest\x12\"\n\x04plan\x18\x01 \x01(\x0b\x32\x14.loadgrpc.v1.RunSpec\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"1\n\x10StartRunResponse\x12\x1d\n\x03run\x18\x01 \x01(\x0b\x32\x10.loadgrpc.v1.Run\"\x1f\n\rGetRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"/\n\x0eGetRunResponse\x12\x1d\n\x03run\x18\x01 \x01(\x0b\x32\x10.loadgrpc.v1.Run\"8\n\x0fListRunsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"K\n\x10ListRunsResponse\x12\x1e\n\x04runs\x18\x01 \x03(\x0b\x32\x10.loadgrpc.v1.Run\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"?\n\x0fWatchRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x12\n\x05\x61\x66ter\x18\x02 \x01(\x04H\x00\x88\x01\x01\x42\x08\n\x06_after\"}\n\x10WatchRunResponse\x12\x1f\n\x03run\x18\x01 \x01(\x0b\x32\x10.loadgrpc.v1.RunH\x00\x12,\n\x08progress\x18\x02 \x01(\x0b\x32\x18.loadgrpc.v1.RunProgressH\x00\x12\x10\n\x08sequence\x18\x03 \x01(\x04\x42\x08\n\x06update\"\xd0\x02\n\x0bRunProgress\x12*\n\x07\x65lapsed\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08\x66raction\x18\x02 \x01(\x01\x12\r\n\x05\x63ycle\x18\x03 \x01(\r\x12\x0e\n\x06\x63ycles\x18\x04 \x01(\r\x12\r\n\x05users\x18\x05 \x01(\r\x12\x0c\n\x04hits\x18\x06 \x01(\x04\x12\x13\n\x0b\x66\x61iled_hits\x18\x07 \x01(\x04\x12\x0c\n\x04rate\x18\x08 \x01(\x01\x12&\n\x03p50\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\x03p95\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x31\n\niterations\x18\x0b \x01(\x0b\x32\x1d.loadgrpc.v1.IterationFigures\x12\x0e\n\x06\x61gents\x18\x0c \x01(\r\x12\x11\n\tsaturated\x18\r \x01(\x08\"E\n\x0eStopRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12#\n\x04mode\x18\x02 \x01(\x0e\x32\x15.loadgrpc.v1.StopMode\"0\n\x0fStopRunResponse\x12\x1d\n\x03run\x18\x01 \x01(\x0b\x32\x10.loadgrpc.v1.Run\"#\n\x11GetSummaryRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\">\n\x12GetSummaryResponse\x12(\n\x07summary\x18\x01 \x01(\x0b\x32\x17.loadgrpc.v1.RunSummary\"b\n\x11ListEventsRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\r\n\x05kinds\x18\x02 \x03(\t\x12\x10\n\x08\x61gent_id\x18\x03 \x01(\t\x12\r\n\x05limit\x18\x04 \x01(\x04\x12\r\n\x05\x61\x66ter\x18\x05 \x01(\t\"\x80\x01\n\x12ListEventsResponse\x12\x10\n\x08\x61gent_id\x18\x01 \x01(\t\x12\x11\n\trunner_id\x18\x02 \x01(\t\x12\x10\n\x08sequence\x18\x03 \x01(\x04\x12!\n\x05\x65vent\x18\x04 \x01(\x0b\x32\x12.loadgrpc.v1.Event\x12\x10\n\x08position\x18\x05 \x01(\t\"\"\n\x10\x44\x65leteRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"\x13\n\x11\x44\x65leteRunResponse\"A\n\x10PurgeRunsRequest\x12-\n\nolder_than\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"$\n\x11PurgeRunsResponse\x12\x0f\n\x07run_ids\x18\x01 \x03(\t\"\x13\n\x11ListAgentsRequest\"8\n\x12ListAgentsResponse\x12\"\n\x06\x61gents\x18\x01 \x03(\x0b\x32\x12.loadgrpc.v1.Agent\"\xc4\x01\n\x05\x41gent\x12\x10\n\x08\x61gent_id\x18\x01 \x01(\t\x12\x10\n\x08hostname\x18\x02 \x01(\t\x12\x0b\n\x03pid\x18\x03 \x01(\r\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\r\n\x05\x63ores\x18\x05 \x01(\r\x12&\n\x05state\x18\x06 \x01(\x0e\x32\x17.loadgrpc.v1.AgentState\x12\x0e\n\x06run_id\x18\x07 \x01(\t\x12\x32\n\x0elast_seen_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x12\n\x10GetBrokerRequest\"\xbe\x01\n\x11GetBrokerResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0b\n\x03pid\x18\x02 \x01(\r\x12\x10\n\x08hostname\x18\x03 \x01(\t\x12\r\n\x05store\x18\x04 \x01(\t\x12.\n\nstart_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x61gents\x18\x06 \x01(\r\x12\x13\n\x0b\x61\x63tive_runs\x18\x07 \x01(\r\x12\x15\n\rstore_trouble\x18\x08 \x01(\t*Q\n\x08StopMode\x12\x19\n\x15STOP_MODE_UNSPECIFIED\x10\x00\x12\x16\n\x12STOP_MODE_GRACEFUL\x10\x01\x12\x12\n\x0eSTOP_MODE_KILL\x10\x02*r\n\nAgentState\x12\x1b\n\x17\x41GENT_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10\x41GENT_STATE_IDLE\x10\x01\x12\x14\n\x10\x41GENT_STATE_BUSY\x10\x02\x12\x1b\n\x17\x41GENT_STATE_UNREACHABLE\x10\x03\x32\xc9\x06\n\x0e\x43ontrolService\x12G\n\x08StartRun\x12\x1c.loadgrpc.v1.StartRunRequest\x1a\x1d.loadgrpc.v1.StartRunResponse\x12\x41\n\x06GetRun\x12\x1a.loadgrpc.v1.GetRunRequest\x1a\x1b.loadgrpc.v1.GetRunResponse\x12G\n\x08ListRuns\x12\x1c.loadgrpc.v1.ListRunsRequest\x1a\x1d.loadgrpc.v1.ListRunsResponse\x12I\n\x08WatchRun\x12\x1c.loadgrpc.v1.WatchRunRequest\x1a\x1d.loadgrpc.v1.WatchRunResponse0\x01\x12\x44\n\x07StopRun\x12\x1b.loadgrpc.v1.StopRunRequest\x1a\x1c.loadgrpc.v1.StopRunResponse\x12M\n\nGetSummary\x12\x1e.loadgrpc.v1.GetSummaryRequest\x1a\x1f.loadgrpc.v1.GetSummaryResponse\x12O\n\nListEvents\x12\x1e.loadgrpc.v1.ListEventsRequest\x1a\x1f.loadgrpc.v1.ListEventsResponse0\x01\x12J\n\tDeleteRun\x12\x1d.loadgrpc.v1.DeleteRunRequest\x1a\x1e.loadgrpc.v1.DeleteRunResponse\x12J\n\tPurgeRuns\x12\x1d.loadgrpc.v1.PurgeRunsRequest\x1a\x1e.loadgrpc.v1.PurgeRunsResponse\x12M\n\nListAgents\x12\x1e.loadgrpc.v1.ListAgentsRequest\x1a\x1f.loadgrpc.v1.ListAgentsResponse\x12J\n\tGetBroker\x12\x1d.loadgrpc.v1.GetBrokerRequest\x1a\x1e.loadgrpc.v1.GetBrokerResponseBN\n\x0eio.loadgrpc.v1P\x01Z:github.com/loadgrpc/loadgrpc/gen/go/loadgrpc/v1;loadgrpcv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19loadgrpc/v1/control.proto\x12\x0bloadgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17loadgrpc/v1/event.proto\x1a\x15loadgrpc/v1/run.proto\"I\n\x0fStartRunRequest\x12\"\n\x04plan\x18\x01 \x01(\x0b\x32\x14.loadgrpc.v1.RunSpec\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"1\n\x10StartRunResponse\x12\x1d\n\x03run\x18\x01 \x01(\x0b\x32\x10.loadgrpc.v1.Run\"\x1f\n\rGetRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"/\n\x0eGetRunResponse\x12\x1d\n\x03run\x18\x01 \x01(\x0b\x32\x10.loadgrpc.v1.Run\"8\n\x0fListRunsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"K\n\x10ListRunsResponse\x12\x1e\n\x04runs\x18\x01 \x03(\x0b\x32\x10.loadgrpc.v1.Run\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"?\n\x0fWatchRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x12\n\x05\x61\x66ter\x18\x02 \x01(\x04H\x00\x88\x01\x01\x42\x08\n\x06_after\"}\n\x10WatchRunResponse\x12\x1f\n\x03run\x18\x01 \x01(\x0b\x32\x10.loadgrpc.v1.RunH\x00\x12,\n\x08progress\x18\x02 \x01(\x0b\x32\x18.loadgrpc.v1.RunProgressH\x00\x12\x10\n\x08sequence\x18\x03 \x01(\x04\x42\x08\n\x06update\"\xd0\x02\n\x0bRunProgress\x12*\n\x07\x65lapsed\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08\x66raction\x18\x02 \x01(\x01\x12\r\n\x05\x63ycle\x18\x03 \x01(\r\x12\x0e\n\x06\x63ycles\x18\x04 \x01(\r\x12\r\n\x05users\x18\x05 \x01(\r\x12\x0c\n\x04hits\x18\x06 \x01(\x04\x12\x13\n\x0b\x66\x61iled_hits\x18\x07 \x01(\x04\x12\x0c\n\x04rate\x18\x08 \x01(\x01\x12&\n\x03p50\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\x03p95\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x31\n\niterations\x18\x0b \x01(\x0b\x32\x1d.loadgrpc.v1.IterationFigures\x12\x0e\n\x06\x61gents\x18\x0c \x01(\r\x12\x11\n\tsaturated\x18\r \x01(\x08\"E\n\x0eStopRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12#\n\x04mode\x18\x02 \x01(\x0e\x32\x15.loadgrpc.v1.StopMode\"0\n\x0fStopRunResponse\x12\x1d\n\x03run\x18\x01 \x01(\x0b\x32\x10.loadgrpc.v1.Run\"#\n\x11GetSummaryRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\">\n\x12GetSummaryResponse\x12(\n\x07summary\x18\x01 \x01(\x0b\x32\x17.loadgrpc.v1.RunSummary\"b\n\x11ListEventsRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\r\n\x05kinds\x18\x02 \x03(\t\x12\x10\n\x08\x61gent_id\x18\x03 \x01(\t\x12\r\n\x05limit\x18\x04 \x01(\x04\x12\r\n\x05\x61\x66ter\x18\x05 \x01(\t\">\n\x12ListEventsResponse\x12(\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x18.loadgrpc.v1.ListedEvent\"y\n\x0bListedEvent\x12\x10\n\x08\x61gent_id\x18\x01 \x01(\t\x12\x11\n\trunner_id\x18\x02 \x01(\t\x12\x10\n\x08sequence\x18\x03 \x01(\x04\x12!\n\x05\x65vent\x18\x04 \x01(\x0b\x32\x12.loadgrpc.v1.Event\x12\x10\n\x08position\x18\x05 \x01(\t\"\"\n\x10\x44\x65leteRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"\x13\n\x11\x44\x65leteRunResponse\"A\n\x10PurgeRunsRequest\x12-\n\nolder_than\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"$\n\x11PurgeRunsResponse\x12\x0f\n\x07run_ids\x18\x01 \x03(\t\"\x13\n\x11ListAgentsRequest\"8\n\x12ListAgentsResponse\x12\"\n\x06\x61gents\x18\x01 \x03(\x0b\x32\x12.loadgrpc.v1.Agent\"\xc4\x01\n\x05\x41gent\x12\x10\n\x08\x61gent_id\x18\x01 \x01(\t\x12\x10\n\x08hostname\x18\x02 \x01(\t\x12\x0b\n\x03pid\x18\x03 \x01(\r\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\r\n\x05\x63ores\x18\x05 \x01(\r\x12&\n\x05state\x18\x06 \x01(\x0e\x32\x17.loadgrpc.v1.AgentState\x12\x0e\n\x06run_id\x18\x07 \x01(\t\x12\x32\n\x0elast_seen_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x12\n\x10GetBrokerRequest\"\xbe\x01\n\x11GetBrokerResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0b\n\x03pid\x18\x02 \x01(\r\x12\x10\n\x08hostname\x18\x03 \x01(\t\x12\r\n\x05store\x18\x04 \x01(\t\x12.\n\nstart_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x61gents\x18\x06 \x01(\r\x12\x13\n\x0b\x61\x63tive_runs\x18\x07 \x01(\r\x12\x15\n\rstore_trouble\x18\x08 \x01(\t*Q\n\x08StopMode\x12\x19\n\x15STOP_MODE_UNSPECIFIED\x10\x00\x12\x16\n\x12STOP_MODE_GRACEFUL\x10\x01\x12\x12\n\x0eSTOP_MODE_KILL\x10\x02*r\n\nAgentState\x12\x1b\n\x17\x41GENT_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10\x41GENT_STATE_IDLE\x10\x01\x12\x14\n\x10\x41GENT_STATE_BUSY\x10\x02\x12\x1b\n\x17\x41GENT_STATE_UNREACHABLE\x10\x03\x32\xc9\x06\n\x0e\x43ontrolService\x12G\n\x08StartRun\x12\x1c.loadgrpc.v1.StartRunRequest\x1a\x1d.loadgrpc.v1.StartRunResponse\x12\x41\n\x06GetRun\x12\x1a.loadgrpc.v1.GetRunRequest\x1a\x1b.loadgrpc.v1.GetRunResponse\x12G\n\x08ListRuns\x12\x1c.loadgrpc.v1.ListRunsRequest\x1a\x1d.loadgrpc.v1.ListRunsResponse\x12I\n\x08WatchRun\x12\x1c.loadgrpc.v1.WatchRunRequest\x1a\x1d.loadgrpc.v1.WatchRunResponse0\x01\x12\x44\n\x07StopRun\x12\x1b.loadgrpc.v1.StopRunRequest\x1a\x1c.loadgrpc.v1.StopRunResponse\x12M\n\nGetSummary\x12\x1e.loadgrpc.v1.GetSummaryRequest\x1a\x1f.loadgrpc.v1.GetSummaryResponse\x12O\n\nListEvents\x12\x1e.loadgrpc.v1.ListEventsRequest\x1a\x1f.loadgrpc.v1.ListEventsResponse0\x01\x12J\n\tDeleteRun\x12\x1d.loadgrpc.v1.DeleteRunRequest\x1a\x1e.loadgrpc.v1.DeleteRunResponse\x12J\n\tPurgeRuns\x12\x1d.loadgrpc.v1.PurgeRunsRequest\x1a\x1e.loadgrpc.v1.PurgeRunsResponse\x12M\n\nListAgents\x12\x1e.loadgrpc.v1.ListAgentsRequest\x1a\x1f.loadgrpc.v1.ListAgentsResponse\x12J\n\tGetBroker\x12\x1d.loadgrpc.v1.GetBrokerRequest\x1a\x1e.loadgrpc.v1.GetBrokerResponseBN\n\x0eio.loadgrpc.v1P\x01Z:github.com/loadgrpc/loadgrpc/gen/go/loadgrpc/v1;loadgrpcv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,10 +36,10 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'loadgrpc.v1.control_pb2', _
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\016io.loadgrpc.v1P\001Z:github.com/loadgrpc/loadgrpc/gen/go/loadgrpc/v1;loadgrpcv1'
-  _globals['_STOPMODE']._serialized_start=2135
-  _globals['_STOPMODE']._serialized_end=2216
-  _globals['_AGENTSTATE']._serialized_start=2218
-  _globals['_AGENTSTATE']._serialized_end=2332
+  _globals['_STOPMODE']._serialized_start=2191
+  _globals['_STOPMODE']._serialized_end=2272
+  _globals['_AGENTSTATE']._serialized_start=2274
+  _globals['_AGENTSTATE']._serialized_end=2388
   _globals['_STARTRUNREQUEST']._serialized_start=155
   _globals['_STARTRUNREQUEST']._serialized_end=228
   _globals['_STARTRUNRESPONSE']._serialized_start=230
@@ -68,26 +68,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETSUMMARYRESPONSE']._serialized_end=1249
   _globals['_LISTEVENTSREQUEST']._serialized_start=1251
   _globals['_LISTEVENTSREQUEST']._serialized_end=1349
-  _globals['_LISTEVENTSRESPONSE']._serialized_start=1352
-  _globals['_LISTEVENTSRESPONSE']._serialized_end=1480
-  _globals['_DELETERUNREQUEST']._serialized_start=1482
-  _globals['_DELETERUNREQUEST']._serialized_end=1516
-  _globals['_DELETERUNRESPONSE']._serialized_start=1518
-  _globals['_DELETERUNRESPONSE']._serialized_end=1537
-  _globals['_PURGERUNSREQUEST']._serialized_start=1539
-  _globals['_PURGERUNSREQUEST']._serialized_end=1604
-  _globals['_PURGERUNSRESPONSE']._serialized_start=1606
-  _globals['_PURGERUNSRESPONSE']._serialized_end=1642
-  _globals['_LISTAGENTSREQUEST']._serialized_start=1644
-  _globals['_LISTAGENTSREQUEST']._serialized_end=1663
-  _globals['_LISTAGENTSRESPONSE']._serialized_start=1665
-  _globals['_LISTAGENTSRESPONSE']._serialized_end=1721
-  _globals['_AGENT']._serialized_start=1724
-  _globals['_AGENT']._serialized_end=1920
-  _globals['_GETBROKERREQUEST']._serialized_start=1922
-  _globals['_GETBROKERREQUEST']._serialized_end=1940
-  _globals['_GETBROKERRESPONSE']._serialized_start=1943
-  _globals['_GETBROKERRESPONSE']._serialized_end=2133
-  _globals['_CONTROLSERVICE']._serialized_start=2335
-  _globals['_CONTROLSERVICE']._serialized_end=3176
+  _globals['_LISTEVENTSRESPONSE']._serialized_start=1351
+  _globals['_LISTEVENTSRESPONSE']._serialized_end=1413
+  _globals['_LISTEDEVENT']._serialized_start=1415
+  _globals['_LISTEDEVENT']._serialized_end=1536
+  _globals['_DELETERUNREQUEST']._serialized_start=1538
+  _globals['_DELETERUNREQUEST']._serialized_end=1572
+  _globals['_DELETERUNRESPONSE']._serialized_start=1574
+  _globals['_DELETERUNRESPONSE']._serialized_end=1593
+  _globals['_PURGERUNSREQUEST']._serialized_start=1595
+  _globals['_PURGERUNSREQUEST']._serialized_end=1660
+  _globals['_PURGERUNSRESPONSE']._serialized_start=1662
+  _globals['_PURGERUNSRESPONSE']._serialized_end=1698
+  _globals['_LISTAGENTSREQUEST']._serialized_start=1700
+  _globals['_LISTAGENTSREQUEST']._serialized_end=1719
+  _globals['_LISTAGENTSRESPONSE']._serialized_start=1721
+  _globals['_LISTAGENTSRESPONSE']._serialized_end=1777
+  _globals['_AGENT']._serialized_start=1780
+  _globals['_AGENT']._serialized_end=1976
+  _globals['_GETBROKERREQUEST']._serialized_start=1978
+  _globals['_GETBROKERREQUEST']._serialized_end=1996
+  _globals['_GETBROKERRESPONSE']._serialized_start=1999
+  _globals['_GETBROKERRESPONSE']._serialized_end=2189
+  _globals['_CONTROLSERVICE']._serialized_start=2391
+  _globals['_CONTROLSERVICE']._serialized_end=3232
 # @@protoc_insertion_point(module_scope)

@@ -164,6 +164,12 @@ class ListEventsRequest(_message.Message):
     def __init__(self, run_id: _Optional[str] = ..., kinds: _Optional[_Iterable[str]] = ..., agent_id: _Optional[str] = ..., limit: _Optional[int] = ..., after: _Optional[str] = ...) -> None: ...
 
 class ListEventsResponse(_message.Message):
+    __slots__ = ("events",)
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    events: _containers.RepeatedCompositeFieldContainer[ListedEvent]
+    def __init__(self, events: _Optional[_Iterable[_Union[ListedEvent, _Mapping]]] = ...) -> None: ...
+
+class ListedEvent(_message.Message):
     __slots__ = ("agent_id", "runner_id", "sequence", "event", "position")
     AGENT_ID_FIELD_NUMBER: _ClassVar[int]
     RUNNER_ID_FIELD_NUMBER: _ClassVar[int]

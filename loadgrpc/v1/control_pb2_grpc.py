@@ -158,11 +158,12 @@ class ControlServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListEvents(self, request, context):
-        """ListEvents sends the events of a run that are stored now, one a message, in the order
-        in which they were committed; then the stream ends with OK. Columns are sent as the rows
-        they stand for. It is read from the store as fast as the caller takes it. NOT_FOUND: no
-        such run. FAILED_PRECONDITION (EVENTS_GONE): it had events, and none of them is kept any
-        more. The oldest go first: what is left of a source then begins with a `sequence` above 1.
+        """ListEvents sends the events of a run that are stored now, in the order in which they
+        were committed; then the stream ends with OK. Columns are sent as the rows they stand
+        for. It is read from the store as fast as the caller takes it. NOT_FOUND: no such run.
+        FAILED_PRECONDITION (EVENTS_GONE): it had events, none of them is kept any more, and
+        `after` is empty. The oldest go first: what is left of a source then begins with a
+        `sequence` above 1.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

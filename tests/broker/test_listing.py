@@ -3,9 +3,11 @@
 import pytest
 
 from loadgrpc.broker.listing import Position, Wanted
+from loadgrpc.broker.service import MAX_LISTED, MAX_LISTED_BYTES, ControlService
 from loadgrpc.errors import EventsGone, InvalidRequest, NotFound
 from loadgrpc.store import Retention
 from loadgrpc.store import store as store_module
+from loadgrpc.v1 import control_pb2
 
 
 async def running(desk, *agent_ids):
@@ -108,6 +110,26 @@ def test_the_store_is_read_as_the_caller_takes(at_desk, monkeypatch):
         await anext(events)
         assert len(read) == 2
         await events.aclose()
+
+    at_desk(use)
+
+
+def test_messages_have_bounds(at_desk, new_batch):
+    """A message has so many events and bytes at most, one event at least, and none is empty."""
+
+    async def use(desk):
+        run, (one,) = await running(desk, "a1")
+        await one.publish(MAX_LISTED + 1, first=1)
+        sizes = (60_000, 1_000_000, 60_000, *[40_000] * 26)
+        for at, size in enumerate(sizes, MAX_LISTED + 2):
+            batch = new_batch(1, first=at)
+            batch.events[0].hit.url = "u" * size
+            await desk.broker.publish(one.inbox, one.source_id, batch)
+        await desk.settled()
+        request = control_pb2.ListEventsRequest(run_id=run.run_id)
+        responses = [each async for each in ControlService(desk.broker).ListEvents(request, None)]
+        assert [len(each.events) for each in responses] == [MAX_LISTED, 2, 1, 25, 2]
+        assert max(each.ByteSize() for each in responses) < MAX_LISTED_BYTES + 10_000
 
     at_desk(use)
 

@@ -465,7 +465,7 @@ class FakeClient:
         self.endpoint = ""
         self.agents: list[model.Agent] = []
         self.runs: list[Run] = []
-        self.events: list[control_pb2.ListEventsResponse] = []
+        self.events: list[control_pb2.ListedEvent] = []
         self.described: dict[str, list[bytes]] = {}
         """Files by the type that is asked for."""
 
@@ -505,7 +505,7 @@ class FakeClient:
 
     async def list_events(
         self, run_id: str, **wanted: object
-    ) -> AsyncIterator[control_pb2.ListEventsResponse]:
+    ) -> AsyncIterator[control_pb2.ListedEvent]:
         self._ask("list_events", run_id, wanted)
         for event in self.events:
             yield event

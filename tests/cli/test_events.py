@@ -25,7 +25,7 @@ def utc(monkeypatch):
 
 def event(sequence=1, **what):
     """A listed event."""
-    listed = control_pb2.ListEventsResponse(agent_id="web-1", runner_id="r", sequence=sequence)
+    listed = control_pb2.ListedEvent(agent_id="web-1", runner_id="r", sequence=sequence)
     listed.event.CopyFrom(type(listed.event)(**what))
     listed.event.time.seconds, listed.event.time.nanos = START_S, 5_000_000
     return listed

@@ -120,7 +120,8 @@ def test_names_go_without_the_server_that_stands_above(summaries, server_url, na
     """The server of the plan is not repeated in every row; another one is."""
     summary = summaries["passed"]
     figures = replace(summary.names[0], name=name)
-    plan = replace(summary.plan, server_url=server_url)
+    (scenario,) = summary.plan.scenarios
+    plan = replace(summary.plan, scenarios=(replace(scenario, server_url=server_url),))
     assert f"  {shown}  " in text_of(replace(summary, plan=plan, names=(figures,)), width=120)
 
 

@@ -5,6 +5,7 @@ import socket
 import time
 
 import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
 
 from loadgrpc.client import Client
 from loadgrpc.errors import (
@@ -77,6 +78,42 @@ def test_a_run_from_start_to_summary(tests):
 
 
 @pytest.mark.system
+def test_events_are_listed(tests):
+    """What the columns of a real runner stand for: each iteration with its start and stop."""
+
+    async def use(client):
+        plan = Plan(test="house_test.TestIt.test_pass", users=(2,), iterations=(3,))
+        run = await client.start_run(plan)
+        async for _ in client.watch_run(run.run_id):
+            pass
+        kinds = ("test_start", "test_success", "test_stop")
+        events = [event async for event in client.list_events(run.run_id, kinds=kinds)]
+        found = [event.event.WhichOneof("event") for event in events]
+        assert sorted(found) == [*["test_start"] * 6, *["test_stop"] * 6, *["test_success"] * 6]
+        assert {event.event.status.current_user for event in events} == {1, 2}
+        after = events[9].position
+        rest = client.list_events(run.run_id, kinds=kinds, after=after, limit=3)
+        assert [event async for event in rest] == events[10:13]
+        other = client.list_events(run.run_id, agent_id="nobody")
+        assert [event async for event in other] == []
+
+    with_client(use)
+
+
+def test_types_are_described():
+    """What the broker's reflection knows is given, the file of the symbol first."""
+
+    async def use(client):
+        first, *imports = await client.describe("loadgrpc.v1.Event")
+        assert FileDescriptorProto.FromString(first).name == "loadgrpc/v1/event.proto"
+        assert len(imports) >= 3
+        with pytest.raises(NotFound, match=r"acme\.Order"):
+            await client.describe("acme.Order")
+
+    with_client(use, agents=0)
+
+
+@pytest.mark.system
 def test_a_run_is_killed(tests):
     """A kill ends a user that would sleep for a minute, at once, and its agent is idle again."""
 
@@ -124,8 +161,14 @@ def test_errors_are_ours():
         for call in (client.get_run, client.get_summary, client.stop_run):
             with pytest.raises(NotFound, match="r-none"):
                 await call("r-none")
-        with pytest.raises(NotFound, match="r-none"):
-            await anext(client.watch_run("r-none"))
+        for stream in (client.watch_run, client.list_events):
+            with pytest.raises(NotFound, match="r-none"):
+                await anext(stream("r-none"))
+        with pytest.raises(InvalidRequest) as caught:
+            await anext(client.list_events("r-none", kinds=["hit", "hits"]))
+        assert [v.field for v in caught.value.violations] == ["kinds[1]"]
+        with pytest.raises(InvalidRequest, match="after"):
+            await anext(client.list_events("r-none", after="x"))
         assert await client.list_agents() == []
 
     with_client(use, agents=0)

@@ -1,9 +1,9 @@
-"""A small runner that keeps every rule, and that can be told to break one: `--break NAME`.
+"""A small runner that keeps every rule, and can be told to break one: `--break NAME`.
 
     python runner.py [--break NAME] TEST
 
 Rows only, a thread for each user. It stands for runners in other languages: of the project it
-imports the generated messages and nothing else.
+imports the generated messages and nothing else. What is broken stands in faults.py.
 """
 
 from __future__ import annotations
@@ -20,51 +20,54 @@ from collections import deque
 from urllib.parse import urlsplit
 
 import grpc
+from faults import FAULTS, Fault
 
 from loadgrpc.v1 import event_pb2, runner_pb2, runner_pb2_grpc
 
-STOP, SEND = object(), object()
 FLUSH_S = 0.1
-SLACK = 64
+ROOM = 64
 """Bytes that a batch has beside its events."""
-
-
-class StatusError(AssertionError):
-    """An answer with a status that a test does not want."""
-
-
-def timestamp(message, wall_ns):
-    """Sets a Timestamp."""
-    message.seconds, message.nanos = divmod(wall_ns, 1_000_000_000)
+EACH = 8
+"""... and that an event has beside itself."""
+NS_PER_S = 1_000_000_000
 
 
 class Publisher:
     """Numbers events, sends them, keeps them until they are durable."""
 
-    def __init__(self, stub, source, metadata, broken):
-        self.stub, self.source, self.metadata, self.broken = stub, source, metadata, broken
+    def __init__(self, stub, source, metadata, fault):
+        self.stub, self.source, self.metadata, self.fault = stub, source, metadata, fault
         self.changed = threading.Condition()
         self.queue = deque()
         """Events that have no number yet."""
         self.kept = deque()
         """Batches that are not durable: first number, events."""
-        self.sent = self.sent_bytes = 0
+        self.last = 0
+        """The highest number there is."""
+        self.sent = 0
+        """How many of the kept were sent on this stream."""
         self.limits = None
-        self.epoch = self.events = self.hits = self.ready_for = 0
-        self.started = set()
-        self.split_below = 1 << 30
-        self.ready_sent = self.finish_sent = False
-        self.finish = None
-        self.stopping = self.finished = False
-        self.stop_timeout_s = 0.0
+        """None: the stream is not open."""
+        self.hits = self.epoch = 0
+        self.ready = None
+        """The cycle that is waited for."""
+        self.ready_sent = self.finishing = self.finish_sent = False
+        self.stop_s = None
+        """What users have to finish their iteration, once there is a stop."""
+        self.finished = False
         self.failed = ""
+
+    @property
+    def over(self):
+        """Whether no more load is wanted."""
+        return bool(self.failed) or self.stop_s is not None
 
     def add(self, event):
         """Takes an event."""
         with self.changed:
-            self.queue.append(event)
-            self.events += 1
-            self.hits += event.WhichOneof("event") == "hit"
+            for each in self.fault.event(event):
+                self.queue.append(each)
+                self.hits += each.WhichOneof("event") == "hit"
 
     def run(self):
         """Keeps a stream open until the end."""
@@ -73,17 +76,11 @@ class Publisher:
             try:
                 self.stream()
             except grpc.RpcError as error:
-                if error.code() is grpc.StatusCode.UNAUTHENTICATED and not self.is_broken("token"):
+                if error.code() is grpc.StatusCode.UNAVAILABLE:
+                    time.sleep(self.fault.pause(pause_s * random.uniform(0.7, 1.3)))
+                    pause_s = min(2.0, pause_s * 2)
+                else:
                     self.fail(error.details())
-                elif self.is_broken("gives-up"):
-                    self.fail("gives up")
-                elif not self.is_broken("hurry"):
-                    time.sleep(pause_s * random.uniform(0.7, 1.3))
-                    pause_s = min(2.0, pause_s * (1 if self.is_broken("steady") else 2))
-
-    def is_broken(self, *names):
-        """Whether one of some rules is to be broken."""
-        return self.broken in names
 
     def fail(self, why):
         """Ends everything."""
@@ -94,415 +91,283 @@ class Publisher:
     def stream(self):
         """One stream."""
         with self.changed:
-            self.epoch += 0 if self.is_broken("epoch") and self.epoch else 1
-            self.limits = None
-            self.sent = self.sent_bytes = 0
+            self.epoch += 1
+            self.limits = runner_pb2.Limits() if self.fault.early else None
+            self.sent = 0
             self.ready_sent = self.finish_sent = False
-            if self.is_broken("forgets"):
-                self.kept.clear()
-        over = threading.Event()
-        answers = self.stub.PublishEvents(self.requests(over), metadata=self.metadata)
+        done = threading.Event()
+        answers = self.stub.PublishEvents(self.requests(done), metadata=self.metadata)
         try:
             for answer in answers:
-                self.answered(answer)
+                heard = self.fault.answer(answer)
+                with self.changed:
+                    if heard:
+                        self.answered(heard)
+                    self.changed.notify_all()
                 if self.finished or self.failed:
                     return
         finally:
-            over.set()
-            with self.changed:
-                self.changed.notify_all()
+            done.set()
             answers.cancel()
 
-    def requests(self, over):
+    def requests(self, done):
         """What is said on a stream."""
-        source = None if self.is_broken("no-source") else self.source
-        capabilities = runner_pb2.RunnerCapabilities(cycle_barrier=True)
-        opening = runner_pb2.OpenSource(epoch=self.epoch, capabilities=capabilities)
-        if not self.is_broken("no-open"):
-            yield runner_pb2.PublishEventsRequest(source=source, open=opening)
-        while not over.is_set():
+        opening = runner_pb2.OpenSource(
+            epoch=self.epoch, capabilities=runner_pb2.RunnerCapabilities(cycle_barrier=True)
+        )
+        first = runner_pb2.PublishEventsRequest(source=self.source, open=opening)
+        yield from self.fault.request(first)
+        while not done.is_set():
             with self.changed:
-                message = self.next()
+                message = self.next() if self.limits else None
                 if message is None:
                     self.changed.wait(FLUSH_S)
             if message is not None:
-                yield message
+                yield from self.fault.request(message)
 
     def next(self):
         """What may be said now."""
-        if self.limits is None and not self.is_broken("early"):
-            return None
-        if self.ready_for and not self.ready_sent:
+        if self.ready and not self.ready_sent:
             self.ready_sent = True
-            if not self.is_broken("no-ready"):
-                return runner_pb2.PublishEventsRequest(
-                    ready=runner_pb2.CycleReady(cycle=self.ready_for)
-                )
+            ready = runner_pb2.CycleReady(cycle=self.ready)
+            return runner_pb2.PublishEventsRequest(ready=ready)
         self.pack()
         if self.sent < len(self.kept):
+            on_their_way = sum(size(self.kept[at][1]) for at in range(self.sent))
+            if (
+                self.sent >= (self.limits.max_unacked_batches or 1)
+                or on_their_way >= self.limits.max_unacked_bytes > 0
+            ):
+                return None
             first, events = self.kept[self.sent]
-            size = sum(event.ByteSize() for event in events)
-            if self.limits and not self.is_broken("window"):
-                if self.sent >= self.limits.max_unacked_batches:
-                    return None
-                if self.sent_bytes >= self.limits.max_unacked_bytes:
-                    return None
             self.sent += 1
-            self.sent_bytes += size + SLACK
-            if self.is_broken("from-0"):
-                first -= 1
-            batch = runner_pb2.EventBatch(
-                first_sequence=first,
-                events=events,
-                count=len(events) + 1 if self.is_broken("count") else 0,
-            )
+            batch = runner_pb2.EventBatch(first_sequence=first, events=events)
             return runner_pb2.PublishEventsRequest(batch=batch)
-        if self.finish is not None and not self.finish_sent and not self.queue:
+        if self.finishing and not self.finish_sent:
             self.finish_sent = True
-            return runner_pb2.PublishEventsRequest(finish=self.finish)
+            totals = runner_pb2.SourceTotals(events=self.last, hits=self.hits)
+            finish = runner_pb2.Finish(totals=totals)
+            return runner_pb2.PublishEventsRequest(finish=finish)
         return None
 
     def pack(self):
         """Makes batches of what has no number."""
-        bound = (self.limits.max_batch_bytes if self.limits else 1 << 20) - SLACK
-        if self.is_broken("large"):
-            bound = 1 << 20
+        bound = self.limits.max_batch_bytes or 1 << 20
         while self.queue:
-            first = self.kept[-1][0] + len(self.kept[-1][1]) if self.kept else self.numbered + 1
-            events, size = [], 0
-            while self.queue and (not events or size + self.queue[0].ByteSize() + 8 <= bound):
+            events = [self.queue.popleft()]
+            while self.queue and size([*events, self.queue[0]]) <= bound:
                 events.append(self.queue.popleft())
-                size += events[-1].ByteSize() + 8
-            self.kept.append((first, events))
-
-    numbered = 0
-    """The highest number that is durable."""
+            self.kept.append((self.last + 1, events))
+            self.last += len(events)
 
     def answered(self, answer):
         """Takes note of an answer."""
         kind = answer.WhichOneof("message")
-        with self.changed:
-            if kind == "opened":
-                self.limits = answer.opened.limits
-                if not self.is_broken("repeats"):
-                    self.durable(answer.opened.durable_sequence)
-                if self.is_broken("renumbers") and self.kept:
-                    events = [event for _, part in self.kept for event in part]
-                    first = self.kept[0][0]
-                    self.kept = deque([(first, events[::-1])])
-            elif kind == "ack":
-                if not self.is_broken("repeats"):
-                    self.durable(answer.ack.durable_sequence)
-            elif kind == "gap" and not self.is_broken("gap"):
-                self.sent = self.sent_bytes = 0
-                self.finish_sent = False
-            elif kind == "too_large" and not self.is_broken("too-large"):
-                self.split(answer.too_large.first_sequence)
-            elif kind == "too_large":
-                self.sent = self.sent_bytes = 0
-            elif kind == "start_cycle":
-                self.started.add(answer.start_cycle.cycle)
-                if answer.start_cycle.cycle >= self.ready_for:
-                    self.ready_for = 0
-            elif kind == "stop" and not self.is_broken("stop"):
-                self.stopping = True
-                self.stop_timeout_s = answer.stop.stop_timeout.ToNanoseconds() / 1e9
-            elif kind == "finished":
-                self.finished = True
-            elif kind == "error" and not self.is_broken("error"):
-                self.failed = answer.error.message
-            elif kind == "run_closed" and not self.is_broken("run-closed"):
-                self.failed = "the run is over"
-            elif kind is None and self.is_broken("unknown"):
-                self.failed = "an answer that is not known"
-            elif kind == "rejected" and self.is_broken("rejected"):
-                self.failed = "an event was rejected"
-            self.changed.notify_all()
+        if kind == "opened":
+            self.limits = answer.opened.limits
+            self.durable(answer.opened.durable_sequence)
+        elif kind == "ack":
+            self.durable(answer.ack.durable_sequence)
+        elif kind == "gap":
+            self.sent, self.finish_sent = 0, False
+        elif kind == "too_large":
+            self.split(answer.too_large.first_sequence)
+        elif kind == "stop":
+            self.stop_s = answer.stop.stop_timeout.ToNanoseconds() / NS_PER_S
+        elif kind == "finished":
+            self.finished = True
+        elif kind == "start_cycle" and self.ready and answer.start_cycle.cycle >= self.ready:
+            self.ready = None
+        elif kind in ("error", "run_closed"):
+            self.failed = answer.error.message or "the run is over"
 
     def durable(self, number):
         """Forgets what is durable."""
-        self.numbered = max(self.numbered, number)
         while self.kept and self.kept[0][0] + len(self.kept[0][1]) - 1 <= number:
-            _, events = self.kept.popleft()
-            if self.sent:
-                self.sent -= 1
-                self.sent_bytes -= sum(event.ByteSize() for event in events) + SLACK
+            self.kept.popleft()
+            self.sent = max(0, self.sent - 1)
 
-    def split(self, first):
+    def split(self, large):
         """Makes two batches of one, and sends all that is kept again."""
         parts = deque()
-        for number, events in self.kept:
-            half = len(events) // 2
-            if number == first and half:
-                parts.append((number, events[:half]))
-                parts.append((number + half, events[half:]))
-            else:
-                parts.append((number, events))
+        for first, events in self.kept:
+            half = len(events) // 2 if first == large else 0
+            if half:
+                parts.append((first, events[:half]))
+            parts.append((first + half, events[half:]))
         self.kept = parts
-        self.sent = self.sent_bytes = 0
-        self.finish_sent = False
+        self.sent, self.finish_sent = 0, False
 
-    # What the load asks for
-
-    def wait_for_cycle(self, cycle):
-        """Says `ready` and waits for the start; False: there will be none."""
+    def enter(self, cycle):
+        """Says `ready` and waits for the start of a cycle; False: there will be none."""
         with self.changed:
-            self.ready_for, self.ready_sent = cycle, False
-            self.changed.notify_all()
-            if self.is_broken("barrier"):
-                return True
-            self.changed.wait_for(lambda: cycle in self.started or self.stopping or self.failed)
-            return not self.stopping and not self.failed
+            self.ready, self.ready_sent = cycle, False
+            if not self.fault.hasty:
+                self.changed.wait_for(lambda: self.ready is None or self.over)
+            return not self.over
 
-    def wait_for_finished(self):
+    def finish(self):
         """Says `finish` and waits for the answer."""
-        events = self.events + (1 if self.is_broken("totals") else 0)
-        hits = self.hits + (1 if self.is_broken("hits-total") else 0)
         with self.changed:
-            if not self.is_broken("no-finish"):
-                totals = runner_pb2.SourceTotals(events=events, hits=hits)
-                self.finish = runner_pb2.Finish(totals=totals)
-            self.changed.notify_all()
-            if self.is_broken("impatient", "no-finish"):
-                self.changed.wait_for(lambda: self.finish_sent or self.failed, 1.0)
-                time.sleep(0.1)
-                return
+            self.finishing = True
             self.changed.wait_for(lambda: self.finished or self.failed)
+
+
+def size(events):
+    """Bytes of a batch of these."""
+    return ROOM + sum(event.ByteSize() + EACH for event in events)
+
+
+class StatusError(AssertionError):
+    """An answer with a status that the test does not want."""
 
 
 class Load:
     """Lives the users of an assignment."""
 
-    def __init__(self, assignment, publisher, broken):
-        self.assignment, self.publisher, self.broken = assignment, publisher, broken
+    def __init__(self, assignment, publisher, fault):
+        self.assignment, self.publisher, self.fault = assignment, publisher, fault
+        self.test = assignment.test
         self.url = assignment.test
         if "://" not in self.url:
             self.url = assignment.server_url.rstrip("/") + "/" + self.url.lstrip("/")
-        self.current = {}
-        """Users that are inside of an iteration, and since which event."""
-        self.lock = threading.Lock()
-
-    def is_broken(self, *names):
-        """Whether one of some rules is to be broken."""
-        return self.broken in names
 
     def run(self):
         """All cycles."""
-        first = self.assignment.first_cycle or 1
-        for number, cycle in enumerate(self.assignment.cycles, first):
-            if not self.publisher.wait_for_cycle(number):
+        for number, cycle in enumerate(self.assignment.cycles, self.assignment.first_cycle or 1):
+            if not self.publisher.enter(number):
                 return
             self.cycle(number, cycle)
-            if self.publisher.stopping or self.publisher.failed:
-                return
 
     def cycle(self, number, cycle):
-        """One cycle."""
-        users = range(1, cycle.users + 1)
-        if self.assignment.user:
-            users = [self.assignment.user]
-        if self.is_broken("users") and len(users) > 1:
-            users = users[:-1]
-        end_s = None
+        """One cycle, to the end of its users."""
+        end_s = float("inf")
         if cycle.HasField("duration"):
-            factor = {"longer": 3.0, "shorter": 0.3}.get(self.broken, 1.0)
-            end_s = time.monotonic() + cycle.duration.ToNanoseconds() / 1e9 * factor
-        threads = [
-            threading.Thread(target=self.user, args=(number, cycle, user, end_s), daemon=True)
-            for user in users
-        ]
-        rate = 0 if self.is_broken("rate") else self.assignment.spawn_rate
-        for at, thread in enumerate(threads):
-            if at and rate:
-                time.sleep(1 / rate)
+            end_s = time.monotonic() + cycle.duration.ToNanoseconds() / NS_PER_S
+        one = self.assignment.user
+        users = []
+        for user in [one] if one else range(1, cycle.users + 1):
+            thread = threading.Thread(target=self.user, args=(number, cycle, user, end_s))
+            thread.daemon = True
+            if users and self.assignment.spawn_rate:
+                time.sleep(1 / self.assignment.spawn_rate)
+            users.append(thread)
             thread.start()
-            if self.is_broken("one-by-one"):
+            if self.fault.one_by_one:
                 thread.join()
-        for thread in threads:
-            self.join(thread, end_s)
-
-    def join(self, thread, end_s):
-        """Waits for a user; who takes too long after the end is left alone."""
-        timeout_s = self.assignment.stop_timeout.ToNanoseconds() / 1e9
         left_s = None
-        while thread.is_alive():
-            thread.join(0.05)
-            if self.publisher.failed:
-                return
-            if self.is_broken("patient"):
-                continue
-            if left_s is None and self.publisher.stopping:
-                left_s = time.monotonic() + self.publisher.stop_timeout_s
-            elif left_s is None and end_s is not None and time.monotonic() > end_s:
-                left_s = time.monotonic() + timeout_s
-            if left_s is not None and time.monotonic() > left_s:
-                return
+        while any(user.is_alive() for user in users) and not self.publisher.failed:
+            time.sleep(0.02)
+            stop_s = self.publisher.stop_s
+            if stop_s is None and time.monotonic() > end_s:
+                stop_s = self.assignment.stop_timeout.ToNanoseconds() / NS_PER_S
+            if stop_s is not None:
+                left_s = left_s or time.monotonic() + stop_s
+                if time.monotonic() > left_s:
+                    return  # users that take longer are left alone
 
     def user(self, number, cycle, user, end_s):
-        """One user."""
+        """One user, to the end of its iterations."""
         iteration = 0
-        while not self.publisher.stopping and not self.publisher.failed:
-            if end_s is not None and time.monotonic() >= end_s:
+        while not self.publisher.over and time.monotonic() < end_s:
+            if not cycle.HasField("duration") and iteration >= cycle.iterations:
                 return
-            if not cycle.HasField("duration"):
-                count = cycle.iterations + (1 if self.is_broken("iterations") else 0)
-                if iteration >= count:
-                    return
             iteration += 1
-            self.iteration(self.place(number, cycle, user, iteration))
-
-    def place(self, number, cycle, user, iteration):
-        """The LoadStatus of an iteration."""
-        shift = 1 if self.is_broken("iteration-0") else 0
-        return event_pb2.LoadStatus(
-            users=cycle.users + (1 if self.is_broken("load-status") else 0),
-            iterations=cycle.iterations,
-            current_user=user - (1 if self.is_broken("user-0") else 0),
-            current_iteration=iteration - shift,
-            cycle=number + (1 if self.is_broken("cycle") else 0),
-        )
+            self.iteration(
+                event_pb2.LoadStatus(
+                    users=cycle.users,
+                    iterations=cycle.iterations,
+                    current_user=user,
+                    current_iteration=iteration,
+                    cycle=number,
+                )
+            )
 
     def iteration(self, place):
         """One iteration: start, hit, outcome, stop."""
-        test = "another" if self.is_broken("test-name") else self.assignment.test
-        self.event(place).test_start.test = test
-        outcome = self.event(place, send=False)
+        self.say(place, test_start=event_pb2.TestStart(test=self.test))
         try:
             self.get(place)
-            if self.is_broken("outcome"):
-                raise StatusError("it should have passed")
-            outcome.test_success.test = test
         except StatusError as error:
-            if self.is_broken("failure"):
-                outcome.test_success.test = test
-            else:
-                outcome.test_failure.test = test
-                self.exception(outcome.test_failure.exception, error)
+            failure = event_pb2.TestFailure(test=self.test, exception=exception(error))
+            self.say(place, test_failure=failure)
         except OSError as error:
-            body = outcome.test_failure if self.is_broken("error-kind") else outcome.test_error
-            body.test = test
-            self.exception(body.exception, error)
-        if self.is_broken("cut-off-fails") and not outcome.WhichOneof("event"):
-            outcome.test_error.test = test
-        timestamp(outcome.time, time.time_ns())
-        cut = self.publisher.stopping and self.is_broken("unfinished")
-        if not cut:
-            self.publisher.add(outcome)
-        if not self.is_broken("no-stop"):
-            self.event(place).test_stop.test = test
-
-    def exception(self, info, error):
-        """An exception as text."""
-        info.type = "" if self.is_broken("exception") else type(error).__name__
-        info.message = "" if self.is_broken("message") else str(error) or type(error).__name__
-        info.traceback = "".join(traceback.format_exception(error))
-
-    def event(self, place, *, send=True):
-        """An event of now."""
-        event = event_pb2.Event(status=None if self.is_broken("no-status") else place)
-        timestamp(event.time, time.time_ns() - (86_400 * 10**9 if self.is_broken("clock") else 0))
-        if send:
-            # It is filled in at once: the publisher looks at it later.
-            return Filling(event, self.publisher)
-        return event
+            failure = event_pb2.TestError(test=self.test, exception=exception(error))
+            self.say(place, test_error=failure)
+        else:
+            self.say(place, test_success=event_pb2.TestSuccess(test=self.test))
+        self.say(place, test_stop=event_pb2.TestStop(test=self.test))
 
     def get(self, place):
         """Gets the test's URL: a hit."""
         url = urlsplit(self.url)
-        began_ns, began_s = time.time_ns(), time.perf_counter_ns()
+        began_ns = time.perf_counter_ns()
         hit = event_pb2.Hit(name=self.url.partition("?")[0], url=self.url, method="GET")
-        if self.is_broken("method"):
-            hit.method = ""
-        connection = http.client.HTTPConnection(url.hostname, url.port, timeout=60)
+        connection = http.client.HTTPConnection(url.hostname, url.port)
         try:
             connection.request("GET", url.path)
             answer = connection.getresponse()
             answer.read()
             hit.status = answer.status
-            if answer.status >= 400:
-                raise StatusError(f"GET {self.url} answered {answer.status}")
-        except StatusError:
-            if self.is_broken("status"):
-                hit.status = 200
-            raise
         except OSError as error:
-            if not self.is_broken("hit-error"):
-                hit.error = event_pb2.HIT_ERROR_CONNECT
-                hit.error_message = str(error)
+            hit.error, hit.error_message = event_pb2.HIT_ERROR_CONNECT, str(error)
             raise
         finally:
             connection.close()
-            elapsed_ns = time.perf_counter_ns() - began_s
-            if self.is_broken("elapsed"):
-                elapsed_ns //= 1_000
-            event = event_pb2.Event(status=None if self.is_broken("no-status") else place, hit=hit)
-            timestamp(event.time, began_ns + elapsed_ns)
-            event.hit.elapsed.FromNanoseconds(elapsed_ns)
-            if self.is_broken("invalid"):
-                event.hit.elapsed.FromNanoseconds(-1)
-            if not self.is_broken("hits"):
-                self.publisher.add(event)
+            hit.elapsed.FromNanoseconds(time.perf_counter_ns() - began_ns)
+            self.say(place, hit=hit)
+        if hit.status >= http.client.BAD_REQUEST:
+            raise StatusError(f"GET {self.url} answered {hit.status}")
+
+    def say(self, place, **what):
+        """An event of now."""
+        event = event_pb2.Event(status=place, **what)
+        event.time.FromNanoseconds(time.time_ns())
+        self.publisher.add(event)
 
 
-class Filling:
-    """An event that is sent when its one field is set."""
-
-    def __init__(self, event, publisher):
-        self.__dict__.update(event=event, publisher=publisher)
-
-    def __getattr__(self, kind):
-        return Field(self.event, self.publisher, kind)
-
-
-class Field:
-    """The field of it."""
-
-    def __init__(self, event, publisher, kind):
-        self.__dict__.update(event=event, publisher=publisher, kind=kind)
-
-    def __setattr__(self, name, value):
-        setattr(getattr(self.event, self.kind), name, value)
-        self.publisher.add(self.event)
+def exception(error):
+    """An exception as text."""
+    return event_pb2.ExceptionInfo(
+        type=type(error).__name__,
+        message=str(error),
+        traceback="".join(traceback.format_exception(error)),
+    )
 
 
-def main():
-    """The command line."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--break", dest="broken", default="")
-    parser.add_argument("test", nargs="?")
-    options = parser.parse_args()
+def live(fault):
+    """Lives what the environment says; the exit status, and why it is not 0."""
     environ = os.environ
     source = runner_pb2.SourceId(
         run_id=environ["LOADGRPC_RUN_ID"],
         agent_id=environ["LOADGRPC_AGENT_ID"],
-        runner_id="me" if options.broken == "identity" else environ["LOADGRPC_RUNNER_ID"],
+        runner_id=environ["LOADGRPC_RUNNER_ID"],
     )
-    token = environ["LOADGRPC_TOKEN"]
-    metadata = [("authorization", f"Bearer {token}")]
-    channel = grpc.insecure_channel(environ["LOADGRPC_ENDPOINT"])
-    stub = runner_pb2_grpc.RunnerServiceStub(channel)
+    metadata = [("authorization", f"Bearer {environ['LOADGRPC_TOKEN']}")]
+    stub = runner_pb2_grpc.RunnerServiceStub(grpc.insecure_channel(environ["LOADGRPC_ENDPOINT"]))
     request = runner_pb2.GetAssignmentRequest(source=source)
-    tries = 5 if options.broken == "token" else 1
-    for _ in range(tries):
+    for attempt in range(fault.attempts):
         try:
             assignment = stub.GetAssignment(request, metadata=metadata, timeout=10).assignment
             break
         except grpc.RpcError as error:
-            print(f"no assignment: {error.details()}", file=sys.stderr)
-    else:
-        return 0 if options.broken == "exit-0" else 1
-    publisher = Publisher(stub, source, metadata, options.broken)
-    publishing = threading.Thread(target=publisher.run, daemon=True)
-    publishing.start()
-    Load(assignment, publisher, options.broken).run()
-    publisher.wait_for_finished()
-    if publisher.failed:
-        print(publisher.failed, file=sys.stderr)
-        return 0 if options.broken == "exit-0" else 1
-    return 3 if options.broken == "exit" else 0
+            if attempt + 1 == fault.attempts:
+                return 1, f"no assignment: {error.details()}"
+    publisher = Publisher(stub, source, fault.metadata(metadata), fault)
+    threading.Thread(target=publisher.run, daemon=True).start()
+    Load(fault.assignment(assignment), publisher, fault).run()
+    publisher.finish()
+    return (1 if publisher.failed else 0), publisher.failed
 
 
 if __name__ == "__main__":
-    code = main()
-    sys.stderr.flush()
-    os._exit(code)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--break", dest="fault", choices=FAULTS)
+    parser.add_argument("test", nargs="?")
+    chosen = parser.parse_args().fault
+    broken = FAULTS[chosen] if chosen else Fault()
+    status, words = live(broken)
+    if words:
+        sys.stderr.write(f"{words}\n")
+        sys.stderr.flush()
+    os._exit(broken.status(status))  # whatever its users wait for

@@ -13,7 +13,8 @@ LANGUAGES = {".go", ".java", ".js", ".proto", ".sh"}
 KINDS = {".py", ".toml", ".md", ".yaml", ".yml", ".json", ".txt", ""} | LANGUAGES
 COLUMNS = 100
 NARROW = {"", *LANGUAGES} - {".go"}
-"""Kinds whose lines are at most COLUMNS long: ruff sees to Python, gofmt to Go, tables make Markdown wider."""
+"""Kinds whose lines are at most COLUMNS long: ruff sees to Python, gofmt to Go, and tables make
+Markdown wider."""
 
 BANNED_STEMS = {"utils", "util", "common", "helpers", "helper", "manager", "managers"}
 BANNED_WORDS = {

@@ -42,11 +42,11 @@ def conforms(loadgrpc) -> Callable[..., None]:
 
 @pytest.fixture
 def summary_of(loadgrpc) -> Callable[..., dict]:
-    """`summary_of("./runner {test}", url, "-u", "3")` runs that, and has it pass."""
+    """`summary_of("./runner {test}", url, "-u", "3")` runs that; it must exit with `code`."""
 
-    def summary(test_runner: str, *arguments: str) -> dict:
+    def summary(test_runner: str, *arguments: str, code: int = 0) -> dict:
         ran = loadgrpc("run", "--test-runner", test_runner, "--json", *arguments)
-        assert ran.returncode == 0, ran.stdout + ran.stderr
+        assert ran.returncode == code, ran.stdout + ran.stderr
         return json.loads(ran.stdout)
 
     return summary

@@ -38,6 +38,17 @@ def test_a_run_counts_what_the_server_has_counted(summary_of, counting_server):
     ]
 
 
+def test_a_user_that_is_ended_says_so(summary_of, demo_server):
+    """SIGTERM cuts a request off; that it was is reported, before the end."""
+    load = ("-u", "1", "-i", "1", "--silence-timeout", "1s")
+
+    summary = summary_of(str(RUNNER), f"{demo_server.url}/delay/600000", *load, code=3)
+
+    assert summary["iterations"] | {"started": "1", "interrupted": "1"} == summary["iterations"]
+    assert [group["error"] for group in summary["hitErrors"]] == ["HIT_ERROR_ABORTED"]
+    assert summary["accounting"]["lost"] == "0"
+
+
 def test_it_fails_when_it_cannot_report(demo_server):
     """With nobody to report to it makes no hits and does not exit with 0; it says why."""
     environment = {

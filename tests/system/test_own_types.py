@@ -97,7 +97,8 @@ def test_types_of_a_third_party(grpcurl, cluster, loadgrpc, acme):
         assert told[1]["typesRefused"]["reason"] == "ALREADY_EXISTS"
     assert clashing[-1]["finished"]["committed"] == "1"
 
-    events = control("ListEvents", run_id=run["runId"], kinds=["custom"])
+    (listed,) = control("ListEvents", run_id=run["runId"], kinds=["custom"])
+    events = listed["events"]
     printed = loadgrpc("events", run["runId"], "-b", address, "-k", "custom", "--json")
     lines = loadgrpc("events", run["runId"], "-b", address, "-k", "custom", "-n", "1")
 

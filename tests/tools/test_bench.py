@@ -97,7 +97,7 @@ def test_every_tool_is_told_what_to_do():
     """Each command line names the URL or the script, and the number of users."""
     for case in PLAIN:
         load = Load(case, "http://127.0.0.1:8080", Path("certificate.pem"), 4)
-        for tool in (*generators.PEERS, generators.LOADGRPC):
+        for tool in (*generators.PEERS, generators.LOADGRPC, generators.WITH_GO):
             words = " ".join(tool.command("program", load))
             assert str(case.users) in words
             assert load.url in words or "loads/" in words or ".py::" in words
@@ -163,6 +163,27 @@ def test_pairs_can_be_chosen():
     assert [(case.name, tool.name) for case, tool in pairs(["get-20/wrk"])] == [("get-20", "wrk")]
     assert {tool.name for case, tool in pairs() if case in FEATURES} == {"loadgrpc", "locust-http"}
     assert len(pairs(["get-1k/*"])) == len(generators.PEERS) + 1
+
+
+def test_the_go_runner_lives_the_users_of_a_cluster():
+    """It is a program that the agent starts, once for all users."""
+    command = generators.WITH_GO.command("bin/runner", LOAD)
+    assert command[command.index("--test-runner") + 1] == "bin/runner {test}"
+    assert command[command.index("--runner-mode") + 1] == "all-users"
+    chosen = [tool.name for case, tool in pairs(["get-20/loadgrpc-*"]) if tool.needs_broker]
+    assert chosen == ["loadgrpc-broker", "loadgrpc-go"]
+
+
+@pytest.mark.parametrize(("build", "reason"), [("true", ""), ("false", "could not install it")])
+def test_what_is_ours_is_built_each_time(monkeypatch, tmp_path, build, reason):
+    """It is there when its build went well, and otherwise left out by name."""
+    ours = peers.Peer("ours", build, lambda: [[build]], [], ours=tmp_path / "ours")
+    monkeypatch.setattr(peers, "PEERS", (ours,))
+
+    there, missing = peers.provide({"ours"})
+
+    assert ("ours" in there) is (not reason)
+    assert reason in missing.get("ours", "")
 
 
 def test_nginx_status_is_read():
@@ -235,12 +256,14 @@ def test_targets_say_whether_they_are_reached():
 
 def test_sections_are_drawn():
     """Every part is drawn from what it found, and from half of it."""
-    rates = Rates(7, 4, {"get-20": {"loadgrpc": [30.0, 20.0, 40.0], "wrk": [100.0]}})
+    others = {"wrk": [100.0], "hey": [40.0], "loadgrpc-go": [38.0]}
+    rates = Rates(7, 4, {"get-20": {"loadgrpc": [30.0, 20.0, 40.0], **others}})
     rates.left_out["oha"] = "`cargo` could not install it"
     drawn = page.rates_section(rates, "Measured.")
     assert "| loadgrpc | 30 (20 to 40) |" in drawn
     assert "| wrk | 0.3 x |" in drawn
     assert "| wrk, 20 users | ≥ 0.2 x | 0.3 x | yes |" in drawn
+    assert "| hey, 20 users, Go runner | ≥ 0.9 x | 0.95 x | yes |" in drawn
     assert "- oha is left out: `cargo` could not install it." in drawn
 
     control = Control(

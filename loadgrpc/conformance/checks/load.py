@@ -19,7 +19,7 @@ CLOCKS_NS: Final = 20_000_000
 """By how much two clocks, or one and its rounding, may differ."""
 SLOW_START: Final = 0.5
 """Users may start in so much of the time that their rate takes."""
-END_S: Final = 10.0
+END_S: Final = 5.0
 """How long after the stop time-out a runner that cuts off its users may take to end."""
 NO_PLACE: Final = "no event says which user it is of"
 

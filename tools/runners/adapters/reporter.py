@@ -426,6 +426,8 @@ async def _report(live: Callable[[Reporter], Awaitable[None]]) -> None:
 
 async def _live(reporter: Reporter, live: Callable[[Reporter], Awaitable[None]]) -> None:
     try:
+        if reporter.assignment.user:
+            raise LoadFailed("a process lives all users: it needs --runner-mode all-users")
         await live(reporter)
     except LoadFailed as error:
         await reporter.finish(str(error))

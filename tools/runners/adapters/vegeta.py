@@ -86,12 +86,16 @@ def targets(test: str, server_url: str, folder: Path) -> Path:
     return path
 
 
+def is_open(options: list[str]) -> bool:
+    """Whether requests come at a rate; without one there are users, who wait for their answers."""
+    return any(option.lstrip("-").startswith("rate") for option in options)
+
+
 def command(path: Path, cycle: runner_pb2.Cycle, options: list[str]) -> list[str]:
     """What is run for a cycle."""
     words = ["vegeta", "attack", f"-targets={path}", "-max-body=0", "-prometheus-addr="]
     words.append(f"-duration={cycle.duration.ToTimedelta().total_seconds():.3f}s")
-    if not any(option.lstrip("-").startswith("rate") for option in options):
-        # As many as there are users, each as soon as it has its answer.
+    if not is_open(options):
         words += ["-rate=0", f"-workers={cycle.users}", f"-max-workers={cycle.users}"]
     return [*words, *options]
 
@@ -111,7 +115,14 @@ async def live(reporter: Reporter, test: str, options: list[str]) -> None:
         if not await reporter.enter(number, cycle):
             break
         if cycle.users:
+            tell_users(reporter, 0 if is_open(options) else cycle.users)
             await attack(reporter, command(path, cycle, options))
+            tell_users(reporter, 0)
+
+
+def tell_users(reporter: Reporter, users: int) -> None:
+    """How many users live."""
+    reporter.add(event_pb2.Event(state=event_pb2.RunnerState(active_users=users)))
 
 
 async def attack(reporter: Reporter, words: list[str]) -> None:

@@ -13,7 +13,7 @@ export const newAgent = (url) =>
 export async function get(url, agent, cut) {
   const started = now();
   const elapsed = () => parts(now() - started);
-  const hit = { name: url.origin + url.pathname, url: url.href, method: "GET" };
+  const hit = { url: url.href, method: "GET" }; // Its name is the URL without its query.
   const request = (url.protocol === "https:" ? https : http).get(url, { agent, signal: cut });
   let connection;
   let error;

@@ -141,7 +141,8 @@ export class Outbox {
       this.#kept.push(this.#skip(first, dropped, DROPPED, hits));
     } else {
       const taken = this.#pending.splice(0, dropAt > 0 ? dropAt : next.length);
-      this.#kept.push(this.#batch(first, taken.map((one) => one.event)));
+      const events = taken.map((one) => one.event);
+      this.#kept.push(this.#batch(first, events));
     }
     this.#numbered = this.#kept.at(-1).last;
   }

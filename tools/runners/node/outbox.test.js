@@ -16,7 +16,7 @@ function reported(count, event = {}) {
 // What it says now: of batches and skips the first and the last number, as "1-10".
 function said(outbox) {
   const words = [];
-  for (let bytes; (bytes = outbox.next()); ) {
+  for (let bytes; (bytes = outbox.next());) {
     const { batch, skip, ready, finish } = JSON.parse(bytes);
     if (batch) words.push(range(batch.first_sequence, batch.events.length));
     if (skip) words.push(`skip ${range(skip.first_sequence, skip.count)}`);

@@ -127,6 +127,6 @@ export class Publisher extends EventEmitter {
     clearTimeout(this.#timer);
     this.#timer = null;
     if (!this.#call) return;
-    for (let bytes; (bytes = this.#outbox.next()); ) this.#call.write(bytes);
+    for (let bytes; (bytes = this.#outbox.next());) this.#call.write(bytes);
   }
 }

@@ -12,6 +12,7 @@ import { Ending } from "./ending.js";
 import { counter } from "./produced.js";
 import { Publisher } from "./publisher.js";
 import { describe } from "./reflection.js";
+import { watch } from "./watch.js";
 
 const SERVICE = "loadgrpc.v1.RunnerService";
 const ASSIGNMENT_TIMEOUT_MS = 10_000;
@@ -78,7 +79,9 @@ async function lead(assignment, publisher) {
     if (await Promise.race([stopped, publisher.ready(cycle.number)])) break;
     const everyone = Array.from({ length: cycle.users }, (_, index) => index + 1);
     const who = assignment.user ? [assignment.user] : everyone;
+    const watched = watch(report);
     await live(cycle, who, test, ending, report);
+    watched();
   }
   publisher.finish();
 }

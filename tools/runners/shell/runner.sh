@@ -14,7 +14,8 @@ UNAVAILABLE=$((64 + 14))                          # the exit status of grpcurl
 iterations=${LOADGRPC_TOTAL_ITERATIONS:-0}        # 0: as many as fit into LOADGRPC_DURATION
 case $LOADGRPC_TEST in
   http://* | https://*) url=$LOADGRPC_TEST ;;
-  *) url=${LOADGRPC_SERVER_URL%/}/${LOADGRPC_TEST#/} ;;
+  *) url=${LOADGRPC_SERVER_URL:?is needed for a test that is a path}
+    url=${url%/}/${LOADGRPC_TEST#/} ;;
 esac
 
 now() { echo "${EPOCHREALTIME/./}"; } # in microseconds
@@ -69,9 +70,9 @@ iterate() {
     code=143 status=0 message='cut off' elapsed=$(($(now) - began))
     elapsed=$((elapsed / 1000000)).$(printf '%06d' $((elapsed % 1000000)))
   fi
-  hit=$(event '"hit":{"name":%s,"url":%s,"method":"GET","status":%d,"elapsed":"%ss"'`
-    `',"error":"HIT_ERROR_%s","errorMessage":%s}' "$(string "${url%%[?#]*}")" "$(string "$url")" \
-    "$status" "$elapsed" "${HIT_ERRORS[code]:-OTHER}" "$(string "$message")")
+  hit=$(event '"hit":{"url":%s,"method":"GET","status":%d,"elapsed":"%ss","error":"HIT_ERROR_%s",'`
+    `'"errorMessage":%s}' "$(string "$url")" "$status" "$elapsed" "${HIT_ERRORS[code]:-OTHER}" \
+    "$(string "$message")")
   if ((code == 0 && status < 400)); then
     outcome=$(event '"testSuccess":{"test":%s}' "$test")
   elif ((code == 0)); then

@@ -10,7 +10,7 @@ final class Numbered {
     private static final int HEAD_BYTES = 32;
 
     /** What an event weighs beside its bytes, as the objects it is made of; roughly. */
-    private static final int OBJECTS_BYTES = 400;
+    private static final int OBJECTS_BYTES = 150;
 
     final long first;
     private long count;

@@ -201,7 +201,7 @@ final class Outbox {
         parts.forEach(part -> weight += part.weight());
     }
 
-    /** Declares lost what the other side asks for and has acked once, as after a restored backup. */
+    /** Declares lost what the other side has acked and asks for again, as after a backup. */
     private void bridge(long expected) {
         long first = kept.isEmpty() ? produced.events() + 1 : kept.get(0).first;
         if (expected < first) {

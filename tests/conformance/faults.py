@@ -1,0 +1,413 @@
+"""What a runner can do wrong: a fault for each rule, and the case in which it shows.
+
+Rule: a fault stands between a runner that is right and the wire, or between it and its
+assignment, and changes as little as breaks its rule.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from loadgrpc.v1 import event_pb2, runner_pb2
+
+
+def same(message):
+    """Changes nothing."""
+    return message
+
+
+def one(message):
+    """Sends what there is, unchanged."""
+    return [message]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """A fault; without any field, none. A hook gets what the runner has, and gives it back."""
+
+    rules: tuple[str, ...] = ()
+    """What it breaks, and all that it breaks in its case."""
+    case: str = ""
+    assignment: Callable[[Any], Any] = same
+    metadata: Callable[[Any], Any] = same
+    event: Callable[[Any], list] = one
+    request: Callable[[Any], list] = one
+    answer: Callable[[Any], Any] = same
+    """Gives None for an answer that the runner does not hear."""
+    pause: Callable[[float], float] = same
+    status: Callable[[int], int] = same
+    attempts: int = 1
+    """How often it asks for its assignment."""
+    early: bool = False
+    """It does not wait for `opened`."""
+    hasty: bool = False
+    """It does not wait for `start_cycle`."""
+    one_by_one: bool = False
+    """A user starts when the one before has ended."""
+    state: dict = field(default_factory=dict)
+
+
+def changed(path, to, message):
+    """A message with another value in a field, where its parent is set; `to`: it, or from what."""
+    *parents, name = path.split(".")
+    inner = message
+    for parent in parents:
+        if not inner.HasField(parent):
+            return message
+        inner = getattr(inner, parent)
+    setattr(inner, name, to(getattr(inner, name)) if callable(to) else to)
+    return message
+
+
+def change(path, to):
+    """A hook that changes a field of what it gets."""
+    return partial(changed, path, to)
+
+
+def send(path, to):
+    """The same, for what is sent."""
+    return lambda message: [changed(path, to, message)]
+
+
+def without(kind):
+    """A hook that does not hear answers of a kind."""
+    return lambda answer: None if answer.WhichOneof("message") == kind else answer
+
+
+def as_error(kind):
+    """A hook that takes answers of a kind as an error."""
+    error = runner_pb2.PublishEventsResponse(error=runner_pb2.SourceError(message="what is that?"))
+    return lambda answer: error if answer.WhichOneof("message") == kind else answer
+
+
+def on(kind, act):
+    """A hook for what is sent: `act` for one kind, all else as it is."""
+    return lambda message: act(message) if kind in kinds(message) else [message]
+
+
+def kinds(message):
+    """What an event or a request is."""
+    return [message.WhichOneof(name) for name in ("event", "message") if name in oneofs(message)]
+
+
+def oneofs(message):
+    """The names of the oneofs of a message."""
+    return message.DESCRIPTOR.oneofs_by_name
+
+
+def once(act):
+    """A hook for what is sent: `act` for the first, all else as it is."""
+    done = []
+
+    def hook(message):
+        if done:
+            return [message]
+        done.append(True)
+        return act(message)
+
+    return hook
+
+
+def nothing(_):
+    """Sends nothing."""
+    return []
+
+
+# What takes more than a line
+
+
+def sent_to_the_last():
+    """Believes that all it has sent is durable when it opens again."""
+    last = [0]
+
+    def request(message):
+        if message.HasField("batch"):
+            last[0] = message.batch.first_sequence + len(message.batch.events) - 1
+        return [message]
+
+    def answer(message):
+        return changed("opened.durable_sequence", lambda _: last[0], message)
+
+    return {"request": request, "answer": answer}
+
+
+def another_again():
+    """Sends another event under a number when it opens again."""
+    streams = [0]
+
+    def request(message):
+        streams[0] += message.HasField("open")
+        if streams[0] > 1 and message.HasField("batch"):
+            message.batch.events[0].status.current_user ^= 1
+        return [message]
+
+    return request
+
+
+def held_back():
+    """Keeps the first hit of a cycle for the next one."""
+    held = []
+
+    def event(message):
+        if not held and message.HasField("hit"):
+            held.append(message)
+            return []
+        if len(held) == 1 and message.status.cycle > held[0].status.cycle:
+            held.append(None)
+            return [message, held[0]]
+        return [message]
+
+    return event
+
+
+def cycles(**to):
+    """A hook for assignments that changes the cycles."""
+
+    def hook(assignment):
+        for cycle in assignment.cycles:
+            for name, value in to.items():
+                setattr(cycle, name, value(getattr(cycle, name)))
+        return assignment
+
+    return hook
+
+
+def three_times(assignment):
+    """Lasts three times as long."""
+    for cycle in assignment.cycles:
+        cycle.duration.FromNanoseconds(3 * cycle.duration.ToNanoseconds())
+    return assignment
+
+
+def success_as_failure(event):
+    """Says that an iteration failed which passed."""
+    raised = event_pb2.ExceptionInfo(type="StatusError", message="it should have")
+    failure = event_pb2.TestFailure(test=event.test_success.test, exception=raised)
+    event.test_failure.CopyFrom(failure)
+    return [event]
+
+
+def failure_as_success(event):
+    """Says that an iteration passed which failed."""
+    event.test_success.test = event.test_failure.test
+    return [event]
+
+
+def error_as_failure(event):
+    """Says that an assertion did not hold where something else was raised."""
+    error = event_pb2.TestError.FromString(event.test_error.SerializeToString())
+    event.test_failure.test = error.test
+    event.test_failure.exception.CopyFrom(error.exception)
+    return [event]
+
+
+def error_at_once(event):
+    """Says how an iteration ended when it begins."""
+    raised = event_pb2.ExceptionInfo(type="Interrupted", message="it was")
+    error = event_pb2.TestError(test=event.test_start.test, exception=raised)
+    return [event, event_pb2.Event(status=event.status, time=event.time, test_error=error)]
+
+
+def without_status(event):
+    """Does not say where in the load it happened."""
+    event.ClearField("status")
+    return [event]
+
+
+def and_yesterday(event):
+    """Says what was a day ago."""
+    state = event_pb2.Event(time=event.time, state=event_pb2.RunnerState(active_users=1))
+    state.time.seconds -= 86_400
+    return [state, event]
+
+
+def too_quick(event):
+    """Measures in another unit."""
+    event.hit.elapsed.FromNanoseconds(event.hit.elapsed.ToNanoseconds() // 1_000)
+    return [event]
+
+
+def one_too_few(message):
+    """Counts an event of a batch too few, where there are more."""
+    if len(message.batch.events) > 1:
+        message.batch.count = len(message.batch.events) - 1
+    return [message]
+
+
+def and_one_more(message):
+    """Sends something after `finish`."""
+    message.finish.totals.events += 1
+    counter = event_pb2.Event(counter=event_pb2.Counter(name="late"))
+    batch = runner_pb2.EventBatch(first_sequence=message.finish.totals.events, events=[counter])
+    return [message, runner_pb2.PublishEventsRequest(batch=batch)]
+
+
+def leaves(_):
+    """Ends, as if all was done."""
+    os._exit(0)
+
+
+def leaves_soon(message):
+    """Ends without waiting for an answer."""
+    threading.Timer(0.2, os._exit, [0]).start()
+    return [message]
+
+
+def gives_up(_):
+    """Ends when a stream breaks."""
+    os._exit(1)
+
+
+def stops_late(answer):
+    """Takes its time to hear of a stop."""
+    if answer.HasField("stop"):
+        time.sleep(2.5)
+    return answer
+
+
+def finishes_once():
+    """Says `finish` on one stream only."""
+    said = []
+
+    def request(message):
+        if said:
+            return []
+        said.append(True)
+        return [message]
+
+    return on("finish", request)
+
+
+def ready_first(message):
+    """Says something before `open`."""
+    ready = runner_pb2.CycleReady(cycle=1)
+    return [runner_pb2.PublishEventsRequest(source=message.source, ready=ready), message]
+
+
+def asks_for_another(metadata):
+    """Loses its token on the way."""
+    del metadata
+    return []
+
+
+def plus(count):
+    """More by so many."""
+    return lambda number: number + count
+
+
+def user_1(kind):
+    """Drops one event of a kind of user 1, in the first iteration that it makes."""
+    drop = once(nothing)
+
+    def event(message):
+        mine = message.status.current_user == 1 and message.status.cycle == 1
+        return drop(message) if mine else [message]
+
+    return on(kind, event)
+
+
+LIMITS = "opened.limits."
+
+FAULTS = {
+    "no-token": Fault(rules=("1.1", "2.1", "10.6"), case="plain", metadata=asks_for_another),
+    "identity": Fault(
+        rules=("1.2", "2.1", "10.6"), case="plain", request=send("source.runner_id", "me")
+    ),
+    "insists": Fault(rules=("1.3",), case="bad-token", attempts=5),
+    "all-is-well": Fault(rules=("1.4",), case="bad-token", status=lambda _: 0),
+    "open-second": Fault(rules=("2.1", "10.6"), case="plain", request=on("open", ready_first)),
+    "epoch": Fault(rules=("2.2",), case="cut", request=send("open.epoch", 1)),
+    "early": Fault(rules=("2.3",), case="plain", early=True),
+    "twice": Fault(rules=("3.1",), case="plain", request=on("batch", lambda m: [m, m])),
+    "count": Fault(rules=("3.2",), case="plain", request=on("batch", one_too_few)),
+    "renumbers": Fault(rules=("3.3",), case="cut", request=another_again()),
+    "large": Fault(
+        rules=("4.1",), case="small-batches", answer=change(f"{LIMITS}max_batch_bytes", 1 << 20)
+    ),
+    "many": Fault(
+        rules=("4.2",), case="slow-acks", answer=change(f"{LIMITS}max_unacked_batches", 1 << 20)
+    ),
+    "much": Fault(
+        rules=("4.3",), case="small-batches", answer=change(f"{LIMITS}max_unacked_bytes", 1 << 30)
+    ),
+    "gives-up": Fault(rules=("5.1",), case="away", pause=gives_up),
+    "forgets": Fault(rules=("5.2",), case="cut", **sent_to_the_last()),
+    "remembers": Fault(
+        rules=("5.3",),
+        case="cut",
+        answer=lambda a: changed(
+            "ack.durable_sequence", 0, changed("opened.durable_sequence", 0, a)
+        ),
+    ),
+    "hurries": Fault(rules=("5.4",), case="away", pause=lambda _: 0.0),
+    "steady": Fault(rules=("5.5",), case="away", pause=lambda _: 0.4),
+    "finishes-once": Fault(rules=("5.6",), case="cut-at-finish", request=finishes_once()),
+    "gap": Fault(rules=("6.1",), case="gap", answer=without("gap")),
+    "unsplit": Fault(rules=("6.2",), case="too-large", answer=without("too_large")),
+    "narrow": Fault(rules=("6.3",), case="strange", answer=as_error(None)),
+    "offended": Fault(rules=("6.4",), case="rejected", answer=as_error("rejected")),
+    "deaf-to-error": Fault(rules=("6.5",), case="error", answer=without("error")),
+    "deaf-to-end": Fault(rules=("6.6",), case="run-closed", answer=without("run_closed")),
+    "iterations": Fault(
+        rules=("7.1",),
+        case="plain",
+        assignment=cycles(iterations=plus(1)),
+        event=send("status.iterations", plus(-1)),
+    ),
+    "users": Fault(
+        rules=("7.2",),
+        case="plain",
+        assignment=cycles(users=plus(-1)),
+        event=send("status.users", plus(1)),
+    ),
+    "one-by-one": Fault(rules=("7.3",), case="together", one_by_one=True),
+    "cycles": Fault(rules=("7.4",), case="plain", event=held_back()),
+    "hasty": Fault(rules=("7.5",), case="plain", hasty=True),
+    "longer": Fault(rules=("7.6",), case="duration", assignment=three_times),
+    "unfinished": Fault(rules=("7.7",), case="duration", event=user_1("test_success")),
+    "at-once": Fault(rules=("7.8",), case="spawn-rate", assignment=change("spawn_rate", 0.0)),
+    "somebody": Fault(
+        rules=("7.9",), case="no-users", assignment=cycles(users=lambda users: users or 1)
+    ),
+    "stops-late": Fault(rules=("8.1",), case="stop", answer=stops_late),
+    "stops-short": Fault(rules=("8.2",), case="stop", event=user_1("test_success")),
+    "patient": Fault(rules=("8.3",), case="hang", answer=change("stop.stop_timeout.seconds", 7)),
+    "judges": Fault(rules=("8.4",), case="hang", event=on("test_start", error_at_once)),
+    "empty": Fault(
+        rules=("9.1",), case="plain", event=once(lambda event: [event, event_pb2.Event()])
+    ),
+    "no-stop": Fault(rules=("9.2",), case="plain", event=user_1("test_stop")),
+    "test-name": Fault(rules=("9.3",), case="plain", event=send("test_start.test", "another")),
+    "nowhere": Fault(rules=("9.4",), case="plain", event=on("hit", once(without_status))),
+    "load": Fault(rules=("9.5",), case="plain", event=send("status.users", plus(1))),
+    "from-0": Fault(rules=("9.6",), case="plain", event=send("status.current_iteration", plus(-1))),
+    "no-cycle": Fault(rules=("9.7",), case="plain", event=send("status.cycle", 0)),
+    "pessimist": Fault(rules=("9.8",), case="plain", event=on("test_success", success_as_failure)),
+    "optimist": Fault(rules=("9.9",), case="failing", event=on("test_failure", failure_as_success)),
+    "blames": Fault(rules=("9.10",), case="erring", event=on("test_error", error_as_failure)),
+    "no-type": Fault(
+        rules=("9.11",), case="failing", event=send("test_failure.exception.type", "")
+    ),
+    "speechless": Fault(
+        rules=("9.12",), case="failing", event=send("test_failure.exception.message", "")
+    ),
+    "yesterday": Fault(rules=("9.13",), case="plain", event=once(and_yesterday)),
+    "hits": Fault(rules=("9.14",), case="plain", event=on("hit", once(nothing))),
+    "status": Fault(rules=("9.15",), case="failing", event=send("hit.status", 200)),
+    "no-error": Fault(rules=("9.16",), case="erring", event=send("hit.error", 0)),
+    "method": Fault(rules=("9.17",), case="plain", event=send("hit.method", "")),
+    "too-quick": Fault(rules=("9.18",), case="cut", event=on("hit", too_quick)),
+    "leaves": Fault(rules=("10.1",), case="plain", request=on("finish", leaves)),
+    "totals": Fault(rules=("10.2",), case="plain", request=send("finish.totals.events", plus(1))),
+    "hits-total": Fault(rules=("10.3",), case="plain", request=send("finish.totals.hits", plus(1))),
+    "one-more": Fault(rules=("10.4",), case="plain", request=on("finish", and_one_more)),
+    "impatient": Fault(rules=("10.5",), case="plain", request=on("finish", leaves_soon)),
+    "fails": Fault(rules=("10.6",), case="plain", status=lambda _: 3),
+}
+"""One for each rule."""
