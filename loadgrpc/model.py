@@ -451,6 +451,8 @@ class AgentFigures:
     """The users it was to live: those of its largest cycle."""
     end_time_ns: int | None = None
     """When its part ended, or it was last heard from (wall clock); None: it goes on."""
+    clock_ahead_ns: int | None = None
+    """How far its clock was ahead of the broker's; None: it is not known."""
 
 
 @dataclass(frozen=True, kw_only=True)

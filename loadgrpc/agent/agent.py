@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 import grpc.aio
+from google.protobuf import timestamp_pb2
 
 from loadgrpc import __version__
 from loadgrpc.agent import identity
@@ -241,7 +242,7 @@ class Agent:
                 self._silent = True
                 call.cancel()
                 return
-            await call.write(fleet_pb2.ConnectRequest(heartbeat=fleet_pb2.Heartbeat()))
+            await call.write(fleet_pb2.ConnectRequest(heartbeat=fleet_pb2.Heartbeat(time=_now())))
 
     def _registration(self) -> fleet_pb2.Register:
         return fleet_pb2.Register(
@@ -251,6 +252,7 @@ class Agent:
             version=__version__,
             cores=len(os.sched_getaffinity(0)),
             run_ids=sorted(self._run_ids),
+            time=_now(),
         )
 
     # Parts
@@ -327,6 +329,11 @@ class Agent:
         await asyncio.sleep(max(0.0, over_at - time.monotonic()))
         for part in self._parts.values():
             part.end_load(LEASE_OVER)
+
+
+def _now() -> timestamp_pb2.Timestamp:
+    """Now, by this machine's clock, however it is set meanwhile."""
+    return times.timestamp_to_proto(time.time_ns())
 
 
 def _ready(part: Part) -> fleet_pb2.ConnectRequest:

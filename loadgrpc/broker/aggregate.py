@@ -8,7 +8,7 @@ the ledger sees to that.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Hashable, Iterable
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
@@ -275,18 +275,17 @@ class Aggregate:
 
     # What it adds up to
 
-    @property
-    def duration_ns(self) -> int:
+    def duration_ns(self, ahead_ns: Mapping[str, int]) -> int:
         """From the first user's start to the last user's end.
 
-        Each agent's clock is its own, but agents enter the first cycle together: the longest
-        span is the run's.
+        The clocks of agents are so far ahead of one that is common to all.
         """
-        spans: dict[str, Span] = {}
+        total = Span()
         for (agent_id, _), share in self._shares.items():
-            if share.span.first_ns is not None and share.span.last_ns is not None:
-                spans.setdefault(agent_id, Span()).add(share.span.first_ns, share.span.last_ns)
-        return max((span.duration_ns for span in spans.values()), default=0)
+            span, ahead = share.span, ahead_ns.get(agent_id, 0)
+            if span.first_ns is not None and span.last_ns is not None:
+                total.add(span.first_ns - ahead, span.last_ns - ahead)
+        return total.duration_ns
 
     @property
     def active_users(self) -> int:
@@ -302,11 +301,11 @@ class Aggregate:
         """Whether a process cannot keep up just now."""
         return self._saturated_ns is not None and now_ns - self._saturated_ns < NOW_NS
 
-    def generator(self) -> GeneratorFigures | None:
-        """How all processes kept up; None: none of them told."""
+    def generator(self, ahead_ns: Mapping[str, int]) -> GeneratorFigures | None:
+        """How all processes kept up; None: none of them told. Clocks as in `duration_ns`."""
         total = GeneratorStats()
-        for share in self._shares.values():
-            total.merge(share.generator)
+        for (agent_id, _), share in self._shares.items():
+            total.merge(share.generator, ahead_ns.get(agent_id, 0))
         return total.figures()
 
     def hits(self, scenario: str | None = None) -> HitStats:

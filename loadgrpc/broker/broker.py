@@ -202,6 +202,7 @@ class Broker:
         )
         for agent_id in agent_ids:
             self.roster.assign(agent_id, run_id)
+            run.note_clock(agent_id, self.roster[agent_id].clock.ahead_ns)
         self._runs[run_id] = run
         try:
             await self._save(run)
@@ -384,6 +385,7 @@ class Broker:
             self._links[agent_id].orders.put_nowait(newer)
         member = self.roster.register(registration, self._clock.monotonic_ns())
         link = self._links[agent_id] = AgentLink(agent_id)
+        self.heard_from_agent(agent_id, registration.sent_ns)
         _log.info("agent %s connected from %s", agent_id, registration.hostname)
         for run_id in registration.run_ids:
             if run_id != member.run_id:
@@ -410,9 +412,15 @@ class Broker:
             part.runner_ended("", 1, "the agent was started anew", None)
         self._end_part(run, part, last_heard_ns)
 
-    def heard_from_agent(self, agent_id: str) -> None:
-        """An agent gave a sign of life."""
+    def heard_from_agent(self, agent_id: str, sent_ns: int | None = None) -> None:
+        """An agent gave a sign of life, sent at that moment by its clock, if it says so."""
         self.roster.heard(agent_id, self._clock.monotonic_ns())
+        if sent_ns is None or agent_id not in self.roster:
+            return
+        member = self.roster[agent_id]
+        member.clock.add(sent_ns, self._clock.wall_ns())
+        if (run := self._runs.get(member.run_id)) is not None and not run.run.state.final:
+            run.note_clock(agent_id, member.clock.ahead_ns)
 
     def disconnect_agent(self, link: AgentLink, *, goodbye: bool) -> None:
         """A stream of an agent ended; with `goodbye`, because the agent is leaving."""

@@ -28,6 +28,7 @@ def to_bytes(run: ActiveRun) -> bytes:
             "cycle": run.cycle,
             "cycle_start_time_ns": run.cycle_start_time_ns,
             "stopping": run.stopping.name if run.stopping else None,
+            "ahead_ns": run.ahead_ns,
             "parts": [
                 {
                     "agent_id": part.agent_id,
@@ -60,6 +61,7 @@ def from_bytes(
         run.cycle = state["cycle"]
         run.cycle_start_time_ns = state["cycle_start_time_ns"]
         run.stopping = StopMode[state["stopping"]] if state["stopping"] else None
+        run.ahead_ns = state["ahead_ns"]
     for part in parts:
         if part.key in states:
             _set_state(part, states[part.key])

@@ -8,9 +8,10 @@ over it is lost and leaves the roster. An agent that says goodbye leaves at once
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
+from loadgrpc.broker.clocks import ClockOffset
 from loadgrpc.model import Agent, AgentState
 
 HEARTBEAT_S: Final = 2.0
@@ -30,6 +31,8 @@ class Registration:
     cores: int
     run_ids: tuple[str, ...] = ()
     """Runs it still holds a runner for."""
+    sent_ns: int | None = None
+    """When it said so, by its own clock."""
 
 
 @dataclass(kw_only=True)
@@ -41,6 +44,7 @@ class Member:
     connected: bool = True
     run_id: str = ""
     """The run it has a part in; empty: none."""
+    clock: ClockOffset = field(default_factory=ClockOffset)
 
     def state(self, now_ns: int) -> AgentState:
         """What it is doing."""
@@ -73,6 +77,7 @@ class Roster:
             registration=registration,
             last_seen_ns=now_ns,
             run_id=known.run_id if known else "",
+            clock=known.clock if known else ClockOffset(),
         )
         self._members[registration.agent_id] = member
         return member

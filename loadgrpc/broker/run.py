@@ -41,6 +41,8 @@ class ActiveRun:
         self.request_id = request_id
         self.parts: dict[Key, Part] = {part.key: part for part in parts}
         self._part_of: dict[SourceId, Part] = {}
+        self.ahead_ns: dict[str, int] = {}
+        """How far the clocks of agents are ahead of the broker's."""
         self.aggregate = Aggregate()
         self.cycle = 0
         """The cycle that was released last."""
@@ -121,6 +123,11 @@ class ActiveRun:
         part.sources[source.source_id] = source
         self._part_of[source.source_id] = part
 
+    def note_clock(self, agent_id: str, ahead_ns: int | None) -> None:
+        """What is known of an agent's clock."""
+        if ahead_ns is not None:
+            self.ahead_ns[agent_id] = ahead_ns
+
     def live_parts(self) -> list[Part]:
         """Parts that are not over."""
         return [part for part in self.parts.values() if not part.state.final]
@@ -166,7 +173,7 @@ class ActiveRun:
     def summary(self) -> model.Summary:
         """The result, or the figures so far."""
         aggregate = self.aggregate
-        duration_ns = aggregate.duration_ns
+        duration_ns = aggregate.duration_ns(self.ahead_ns)
         sources = self.sources()
         accounting = model.Accounting(
             committed=sum(source.stored.committed for source in sources),
@@ -203,7 +210,7 @@ class ActiveRun:
             agents=tuple(self._agents()),
             counters=dict(sorted(aggregate.counters.items())),
             accounting=accounting,
-            generator=aggregate.generator(),
+            generator=aggregate.generator(self.ahead_ns),
             scenarios=tuple(
                 model.ScenarioFigures(
                     name=scenario.name,
@@ -239,9 +246,10 @@ class ActiveRun:
             iterations=share.iterations().started,
             reason=part.reason,
             load_error=part.load_error,
-            generator=share.generator.figures(),
+            generator=share.generator.figures(self.ahead_ns.get(part.agent_id, 0)),
             users=_most_users(parts),
             end_time_ns=max(ends_ns) if len(ends_ns) == len(parts) else None,
+            clock_ahead_ns=self.ahead_ns.get(part.agent_id),
         )
 
     def _facts(

@@ -192,8 +192,8 @@ class FleetService(fleet_pb2_grpc.FleetServiceServicer):
         goodbye: asyncio.Event,
     ) -> None:
         async for request in requests:
-            self._broker.heard_from_agent(link.agent_id)
             kind = request.WhichOneof("message")
+            self._broker.heard_from_agent(link.agent_id, _sent_ns(request.heartbeat))
             if kind == "runner_exit":
                 ended = request.runner_exit
                 self._broker.runner_exited(
@@ -370,7 +370,13 @@ def _registration_from_proto(message: fleet_pb2.Register) -> Registration:
         version=message.version,
         cores=message.cores,
         run_ids=tuple(message.run_ids),
+        sent_ns=_sent_ns(message),
     )
+
+
+def _sent_ns(message: fleet_pb2.Register | fleet_pb2.Heartbeat) -> int | None:
+    """When a message was sent, by the clock of its sender; None: it does not say."""
+    return times.timestamp_from_proto(message.time) if message.HasField("time") else None
 
 
 def _registered_to_proto(lease_s: float) -> fleet_pb2.ConnectResponse:

@@ -32,9 +32,10 @@ MAX_JOBS: Final = 64
     sections={
         "What to examine with": (
             *("mode", "test", "failing_test", "erring_test"),
-            *("timeout_s", "only", "jobs", "junit"),
+            *("only", "case_name", "timeout_s", "jobs"),
         ),
-        "Another test framework": ("serve", "case_name", "listen", "as_json", "listing"),
+        "What to tell": ("verbose", "junit", "listing"),
+        "Another test framework": ("serve", "listen", "as_json"),
     },
     options_metavar="[OPTIONS] -- CMD [{test}]",
 )
@@ -69,8 +70,16 @@ MAX_JOBS: Final = 64
     metavar="FILE",
     help="Write JUnit XML to a file.",
 )
-@click.option("--serve", is_flag=True, help="Serve one case; who starts the runner is you.")
-@click.option("--case", "case_name", metavar="NAME", help="The case to serve.  [default: plain]")
+@click.option(
+    "-v", "--verbose", is_flag=True, help="Tell all that was said where a rule was broken."
+)
+@click.option("--serve", is_flag=True, help="Serve one case; you start the runner.")
+@click.option(
+    "--case",
+    "case_name",
+    metavar="NAME",
+    help="Only this case; with --serve the one to serve.  [default: all; to serve: plain]",
+)
 @click.option(
     "--listen",
     type=values.Address(least_port=0),
@@ -96,6 +105,7 @@ def command(
     listen: str,
     as_json: bool,
     listing: bool,
+    verbose: bool,
     runner: tuple[str, ...],
 ) -> int:
     """Hold a runner in any language to the rules of the protocol.
@@ -121,46 +131,70 @@ def command(
         _list()
         return verdict.PASSED
     from loadgrpc.conformance.examination import Setting  # noqa: PLC0415 - heavy
-    from loadgrpc.conformance.rules import BY_NUMBER  # noqa: PLC0415
 
-    for number in only:
-        if number not in BY_NUMBER:
-            raise Failure(f"--only: there is no rule {number!r}; --list lists them")
     tests = {"test": test, "failing-test": failing_test, "erring-test": erring_test}
     setting = Setting(
         one_user=mode == "one-user",
         tests={kind: name for kind, name in tests.items() if name},
         timeout_s=timeout_s,
     )
-    if setting.tests and not test:
-        raise Failure("--failing-test and --erring-test need --test beside them")
+    _check(setting, only, case_name)
     if serve:
         if runner:
             raise Failure("--serve starts no runner: leave out what is after --")
         report = asyncio.run(_serve(setting, case_name or "plain", listen, as_json=as_json))
     else:
-        if case_name or as_json:
-            raise Failure("--case and --json are for --serve")
-        report = _examine(runner, setting, only, jobs)
-    _tell(report)
+        if as_json:
+            raise Failure("--json is for --serve")
+        report = _examine(runner, setting, only, case_name, jobs)
+    _tell(report, verbose=verbose)
     if junit is not None:
-        from loadgrpc.conformance import report as reports  # noqa: PLC0415
-
-        try:
-            junit.write_text(reports.junit(report))
-        except OSError as error:
-            raise Failure(f"--junit: cannot write {str(junit)!r}: {error.strerror}") from error
+        _write(junit, report)
     return verdict.PASSED if report.conforms else BROKEN
 
 
-def _examine(runner: tuple[str, ...], setting: Setting, only: tuple[str, ...], jobs: int) -> Report:
+def _check(setting: Setting, only: tuple[str, ...], case_name: str | None) -> None:
+    """Refuses rules and cases that there are not, or that cannot be shown."""
+    from loadgrpc.conformance import cases, rules  # noqa: PLC0415
+
+    for number in only:
+        if number not in rules.BY_NUMBER:
+            raise Failure(f"--only: there is no rule {number!r}; --list lists them")
+    if setting.tests and "test" not in setting.tests:
+        raise Failure("--failing-test and --erring-test need --test beside them")
+    if case_name is not None:
+        if case_name not in cases.BY_NAME:
+            raise Failure(f"--case: there is no case {case_name!r}; --list lists them")
+        if why := setting.why_not(cases.BY_NAME[case_name]):
+            raise Failure(f"--case {case_name}: {why}")
+
+
+def _examine(
+    runner: tuple[str, ...],
+    setting: Setting,
+    only: tuple[str, ...],
+    case_name: str | None,
+    jobs: int,
+) -> Report:
+    from loadgrpc.conformance.cases import BY_NAME  # noqa: PLC0415
     from loadgrpc.conformance.examination import examine  # noqa: PLC0415
 
     if not runner:
         raise Failure("missing CMD: the runner's command, after --")
     if shutil.which(runner[0]) is None:
         raise Failure(f"{runner[0]!r} is no command that can be started")
-    return asyncio.run(examine(runner, setting, only=only, jobs=jobs))
+    cases = [case_name] if case_name else []
+    rules = only or (BY_NAME[case_name].rules if case_name else ())
+    return asyncio.run(examine(runner, setting, only=rules, cases=cases, jobs=jobs))
+
+
+def _write(junit: Path, report: Report) -> None:
+    from loadgrpc.conformance import report as reports  # noqa: PLC0415
+
+    try:
+        junit.write_text(reports.junit(report), encoding="utf-8")
+    except OSError as error:
+        raise Failure(f"--junit: cannot write {str(junit)!r}: {error.strerror}") from error
 
 
 async def _serve(setting: Setting, case_name: str, address: str, *, as_json: bool) -> Report:
@@ -170,11 +204,7 @@ async def _serve(setting: Setting, case_name: str, address: str, *, as_json: boo
     from loadgrpc.conformance.cases import BY_NAME  # noqa: PLC0415
     from loadgrpc.conformance.examination import staged, summed_up  # noqa: PLC0415
 
-    case = BY_NAME.get(case_name)
-    if case is None:
-        raise Failure(f"--case: there is no case {case_name!r}; --list lists them")
-    if why := setting.why_not(case):
-        raise Failure(f"--case {case_name}: {why}")
+    case = BY_NAME[case_name]
     with Interrupts() as interrupts:
         interrupts.bear(2)
         async with (
@@ -197,7 +227,7 @@ async def _serve(setting: Setting, case_name: str, address: str, *, as_json: boo
     return summed_up([transcript], setting, only=case.rules, took_s=took_s)
 
 
-def _tell(report: Report) -> None:
+def _tell(report: Report, *, verbose: bool) -> None:
     from loadgrpc.cli.line import Line, Style, write  # noqa: PLC0415
     from loadgrpc.conformance import report as reports  # noqa: PLC0415
     from loadgrpc.conformance.finding import Outcome  # noqa: PLC0415
@@ -210,7 +240,7 @@ def _tell(report: Report) -> None:
     }
     told = (
         Line(text, styles[outcome] if outcome else Style.PLAIN)
-        for text, outcome in reports.lines(report)
+        for text, outcome in reports.lines(report, verbose=verbose)
     )
     write(told, sys.stdout)
 

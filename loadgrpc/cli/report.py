@@ -461,7 +461,17 @@ def _agents(agents: Sequence[AgentFigures], *, verbose: bool, width: int) -> lis
             for agent in shown
             if agent.reason
         ),
+        *(
+            Line(f"  {one_line(agent.agent_id)}: {_clock(agent.clock_ahead_ns)}")
+            for agent in shown
+            if agent.clock_ahead_ns is not None and abs(agent.clock_ahead_ns) >= NS_PER_S
+        ),
     ]
+
+
+def _clock(ahead_ns: int) -> str:
+    how = "ahead of" if ahead_ns > 0 else "behind"
+    return f"its clock is {span(round(abs(ahead_ns) / NS_PER_S))} {how} the broker's, which is allowed for"
 
 
 def _what_became_of(agent: AgentFigures) -> str:

@@ -45,7 +45,7 @@ class Request:
 
 
 @click.command(cls=Command, sections=SECTIONS)
-@click.argument("test", required=False)
+@click.argument("test", required=False, metavar="TEST")
 @click.option(
     "-u",
     "--users",
@@ -235,7 +235,8 @@ def _plan(test: str | None, asked: dict[str, Any], agents: int | None) -> Plan:
         try:
             values.test_name(test)
         except ValueError as error:
-            raise click.BadParameter(str(error), param_hint="TEST") from None
+            argument = next(each for each in command.params if each.name == "test")
+            raise click.BadParameter(str(error), param=argument) from None
         for option in ("runner_mode", "silence_timeout_s"):
             if asked[option] is not None:
                 name = option.removesuffix("_s").replace("_", "-")

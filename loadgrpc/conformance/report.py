@@ -8,9 +8,11 @@ from itertools import groupby
 from typing import Final
 from xml.etree import ElementTree as ET
 
+from loadgrpc.conformance import conversation
 from loadgrpc.conformance.cases import BY_NAME
 from loadgrpc.conformance.examination import Report, Result
 from loadgrpc.conformance.finding import Outcome
+from loadgrpc.conformance.transcript import Transcript
 
 _WIDTH: Final = 50
 """Of a rule's title."""
@@ -18,8 +20,11 @@ _LAST_WORDS: Final = 3
 """Lines of a runner's standard error that are shown of a case."""
 
 
-def lines(report: Report) -> Iterator[tuple[str, Outcome | None]]:
-    """A line for each rule, and more for those that were broken; each with its looks."""
+def lines(report: Report, *, verbose: bool = False) -> Iterator[tuple[str, Outcome | None]]:
+    """A line for each rule, and more for those that were broken; each with its looks.
+
+    `verbose`: with all that was said in the cases that show a broken rule.
+    """
     mode = "one-user" if report.one_user else "all-users"
     count = len(report.transcripts)
     yield f"{mode}, {count} case{'s' * (count != 1)}, {report.took_s:.1f} s", None
@@ -28,7 +33,10 @@ def lines(report: Report) -> Iterator[tuple[str, Outcome | None]]:
         yield section, None
         for result in results:
             yield from _rule(result)
-    yield from _last_words(report)
+    blamed = {r.case for r in report.results if r.finding.outcome is Outcome.BROKEN}
+    for transcript in report.transcripts:
+        if transcript.case in blamed:
+            yield from _evidence(transcript, verbose=verbose)
     yield "", None
     yield _sum(report), Outcome.KEPT if report.conforms else Outcome.BROKEN
 
@@ -48,16 +56,19 @@ def _rule(result: Result) -> Iterator[tuple[str, Outcome | None]]:
     yield f"{indent}spec: “{rule.sentence}”", None
 
 
-def _last_words(report: Report) -> Iterator[tuple[str, Outcome | None]]:
-    """What runners printed last, in the cases that show a broken rule."""
-    blamed = {r.case for r in report.results if r.finding.outcome is Outcome.BROKEN}
-    for transcript in report.transcripts:
-        printed = transcript.exit.stderr.strip().splitlines() if transcript.exit else []
-        if transcript.case in blamed and printed:
-            yield "", None
-            yield f"The runner's last words in case {transcript.case}", None
-            for line in printed[-_LAST_WORDS:]:
-                yield f"  {line}", None
+def _evidence(transcript: Transcript, *, verbose: bool) -> Iterator[tuple[str, Outcome | None]]:
+    """What was said in a case, and what the runner printed last."""
+    if verbose:
+        yield "", None
+        yield f"What was said in case {transcript.case}", None
+        for line in conversation.lines(transcript):
+            yield f"  {line}", None
+    printed = transcript.exit.stderr.strip().splitlines() if transcript.exit else []
+    if printed:
+        yield "", None
+        yield f"The runner's last words in case {transcript.case}", None
+        for line in printed[-_LAST_WORDS:]:
+            yield f"  {line}", None
 
 
 def _sum(report: Report) -> str:
@@ -69,7 +80,8 @@ def _sum(report: Report) -> str:
             named = f" ({', '.join(numbers)})" if outcome is not Outcome.KEPT else ""
             parts.append(f"{counts[outcome]} {outcome.value}{named}")
     verdict = "conforms" if report.conforms else "does not conform"
-    return f"{len(report.results)} rules: {', '.join(parts)}. The runner {verdict}."
+    rules = f"{len(report.results)} rule{'s' * (len(report.results) != 1)}"
+    return f"{rules}: {', '.join(parts)}. The runner {verdict}."
 
 
 def junit(report: Report) -> str:

@@ -16,6 +16,8 @@ from loadgrpc.protocol.times import (
     NS_PER_S,
     duration_from_proto,
     duration_to_proto,
+    signed_from_proto,
+    signed_to_proto,
     timestamp_from_proto,
     timestamp_to_proto,
 )
@@ -415,6 +417,11 @@ def summary_to_proto(summary: model.Summary) -> run_pb2.RunSummary:
                 generator=_generator_to_proto(agent.generator),
                 users=agent.users,
                 end_time=_optional_timestamp(agent.end_time_ns),
+                clock_offset=(
+                    signed_to_proto(agent.clock_ahead_ns)
+                    if agent.clock_ahead_ns is not None
+                    else None
+                ),
             )
             for agent in summary.agents
         ],
@@ -499,6 +506,11 @@ def summary_from_proto(message: run_pb2.RunSummary) -> model.Summary:
                 generator=_generator_from_proto(agent),
                 users=agent.users,
                 end_time_ns=_time_or_none(agent, "end_time"),
+                clock_ahead_ns=(
+                    signed_from_proto(agent.clock_offset)
+                    if agent.HasField("clock_offset")
+                    else None
+                ),
             )
             for agent in message.agents
         ),

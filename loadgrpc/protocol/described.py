@@ -1,7 +1,7 @@
 """Messages as JSON with what is in an Any, by types that somebody has described.
 
-Rule: as grpcurl prints them. An Any whose type is not known, or whose value is not of it, is
-`{"@type": …, "@value": base64}`.
+Rule: as grpcurl prints them, word for word. An Any whose type is not known, or whose value is not
+of it, is shown as its bytes.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 from google.protobuf import any_pb2, json_format
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
@@ -17,6 +17,8 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import DecodeError
 
 from loadgrpc.v1 import control_pb2
+
+_NOT_KNOWN: Final = "is not recognized; see @value for raw binary message data"
 
 
 def type_name(message: any_pb2.Any) -> str:
@@ -64,5 +66,8 @@ class Types:
         try:
             return json_format.MessageToDict(message, descriptor_pool=self._pool)
         except (TypeError, DecodeError):  # a type that is not known, or is another
-            raw = base64.b64encode(message.value).decode()
-            return {"@type": message.type_url, "@value": raw}
+            return {
+                "@type": message.type_url,
+                "@error": f"{type_name(message)} {_NOT_KNOWN}",
+                "@value": base64.b64encode(message.value).decode(),
+            }

@@ -149,13 +149,16 @@ class Outbound(Generic[Item]):
         self.clear()
         self._last = after
 
-    def replace(self, at: int, item: Item) -> None:
-        """Puts another item of the same numbers in the place of a kept one, to be sent next."""
-        self.kept_bytes += item.size - self.kept[at].size
-        self.kept[at] = item
+    def replace(self, at: int, *items: Item) -> None:
+        """Puts others of the same numbers in the place of a kept one, to be sent next."""
         if at < self._sent:
             self._sent_bytes -= sum(self.kept[one].size for one in range(at, self._sent))
             self._sent = at
+            self._finish_sent = False
+        self.kept_bytes += sum(item.size for item in items) - self.kept[at].size
+        del self.kept[at]
+        for item in reversed(items):
+            self.kept.insert(at, item)
 
     @property
     def waits(self) -> bool:

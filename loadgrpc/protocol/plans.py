@@ -125,7 +125,7 @@ def _seconds(
     message: run_pb2.RunSpec | run_pb2.Scenario | runner_pb2.Cycle, field: str
 ) -> float | None:
     """A duration of a message, if it is set."""
-    return seconds_from_proto(getattr(message, field)) if message.HasField(field) else None  # type: ignore[arg-type]  # each has these
+    return seconds_from_proto(getattr(message, field)) if message.HasField(field) else None
 
 
 def is_test_name(test: str) -> bool:

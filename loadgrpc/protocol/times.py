@@ -27,6 +27,18 @@ def duration_from_proto(message: duration_pb2.Duration) -> int:
     return message.seconds * NS_PER_S + message.nanos
 
 
+def signed_to_proto(duration_ns: int) -> duration_pb2.Duration:
+    """Nanoseconds, which may be negative, as a Duration."""
+    message = duration_pb2.Duration()
+    message.FromNanoseconds(duration_ns)
+    return message
+
+
+def signed_from_proto(message: duration_pb2.Duration) -> int:
+    """A Duration, which may be negative, as nanoseconds."""
+    return message.ToNanoseconds()
+
+
 def seconds_to_proto(seconds: float) -> duration_pb2.Duration:
     """Seconds as a Duration."""
     return duration_to_proto(round(seconds * NS_PER_S))

@@ -20,6 +20,7 @@ from loadgrpc.errors import LoadgrpcError, Unavailable
 from loadgrpc.model import ExceptionInfo, SourceId
 from loadgrpc.protocol import convert, status
 from loadgrpc.protocol.backoff import Backoff
+from loadgrpc.protocol.halves import halves
 from loadgrpc.protocol.outbound import FORGOTTEN, Outbound, open_request, skip_request
 from loadgrpc.protocol.raw import RawRunnerServiceStub, batch_request
 from loadgrpc.v1 import runner_pb2
@@ -58,6 +59,8 @@ class Publisher:
         self._epoch = 0
         self._changed = asyncio.Condition()
         self._outbound = Outbound(_lost_by_the_other_side)
+        self._max_batch_bytes = 0
+        """What the other side takes at once."""
         self.produced_events = 0
         self.produced_hits = 0
         self.orders: asyncio.Queue[runner_pb2.PublishEventsResponse] = asyncio.Queue()
@@ -160,6 +163,9 @@ class Publisher:
                 await self._changed.wait_for(lambda: self._outbound.next() is not None)
                 following = self._outbound.next()
                 assert following is not None  # noqa: S101 - by the line before
+                if isinstance(following, _Numbered) and self._is_too_large(following):
+                    self._split(following)
+                    continue
                 self._outbound.count_as_sent(following)
             await call.write(following.request)
 
@@ -168,8 +174,6 @@ class Publisher:
         kind = response.WhichOneof("message")
         if kind == "error":
             raise LoadgrpcError(f"{response.error.reason}: {response.error.message}")
-        if kind == "too_large":
-            raise LoadgrpcError(f"a batch of {response.too_large.batch_bytes} bytes is too large")
         if kind == "rejected":
             _log.error("events were rejected: %s", "; ".join(response.rejected.violations))
         async with self._changed:
@@ -181,15 +185,50 @@ class Publisher:
     def _take_note(self, kind: str | None, response: runner_pb2.PublishEventsResponse) -> None:
         outbound = self._outbound
         if kind == "opened":
+            self._max_batch_bytes = response.opened.limits.max_batch_bytes
             outbound.opened(response.opened.durable_sequence, response.opened.limits)
         elif kind == "ack":
             outbound.acked(response.ack.durable_sequence)
         elif kind == "gap":
             outbound.gap(response.gap.expected_sequence)
+        elif kind == "too_large":
+            first = response.too_large.first_sequence
+            for kept in [one for one in outbound.kept if one.first_sequence == first]:
+                self._split(kept)
         elif kind == "start_cycle":
             outbound.cycle_started(response.start_cycle.cycle)
         elif kind in ("finished", "run_closed"):
             outbound.clear()
+
+    def _is_too_large(self, kept: _Numbered) -> bool:
+        """Whether the other side would not take it; a skip is small."""
+        return kept.size > 0 and len(kept.request) > self._max_batch_bytes
+
+    def _split(self, kept: _Numbered) -> None:
+        """Puts two batches in the place of one; one that has a single event is lost."""
+        at = next(at for at, one in enumerate(self._outbound.kept) if one is kept)
+        first, count = kept.first_sequence, kept.last_sequence - kept.first_sequence + 1
+        if count > 1:
+            batch = runner_pb2.PublishEventsRequest.FromString(kept.request).batch
+            before, after = (half.SerializeToString() for half in halves(batch))
+            self._outbound.replace(
+                at,
+                _Numbered(
+                    batch_request(before, first, count // 2),
+                    len(before),
+                    first,
+                    first + count // 2 - 1,
+                ),
+                _Numbered(
+                    batch_request(after, first + count // 2, count - count // 2),
+                    len(after),
+                    first + count // 2,
+                    kept.last_sequence,
+                ),
+            )
+        else:
+            reason = f"an event of {kept.size} bytes, which is more than is taken"
+            self._outbound.replace(at, _Numbered(skip_request(first, 1, reason), 0, first, first))
 
 
 def _lost_by_the_other_side(first_sequence: int, count: int) -> _Numbered:

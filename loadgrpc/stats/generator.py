@@ -105,27 +105,28 @@ class GeneratorStats:
         )
         return saturated
 
-    def merge(self, other: GeneratorStats) -> None:
-        """Adds all that was added to `other`."""
+    def merge(self, other: GeneratorStats, ahead_ns: int = 0) -> None:
+        """Adds all that was added to `other`, whose clock is so far ahead of this one's."""
         self.lag.merge(other.lag)
         if other.worst_lag_end_ns is not None:
-            self._note_lag(other.worst_lag_ns, other.worst_lag_end_ns)
+            self._note_lag(other.worst_lag_ns, other.worst_lag_end_ns - ahead_ns)
         self.worst_cpu = max(self.worst_cpu, other.worst_cpu)
         self._note_gc(other.gc_pauses, other.gc_ns, other.gc_max_ns)
         for key, process in other.processes.items():
             self.processes.setdefault(key, _Process()).merge(process)
 
-    def figures(self) -> GeneratorFigures | None:
-        """The figures; None when no process has told anything."""
+    def figures(self, ahead_ns: int = 0) -> GeneratorFigures | None:
+        """The figures, by a clock that this one's is so far ahead of; None: nobody told anything."""
         if not self.processes:
             return None
+        end_ns = self.worst_lag_end_ns
         processes = self.processes.values()
         return GeneratorFigures(
             saturated_ns=max(process.saturated_ns for process in processes),
             watched_ns=max(process.elapsed_ns for process in processes),
             lag=elapsed_figures(self.lag),
             worst_lag_ns=self.worst_lag_ns,
-            worst_lag_end_ns=self.worst_lag_end_ns,
+            worst_lag_end_ns=None if end_ns is None else end_ns - ahead_ns,
             cpu=max(process.cpu for process in processes),
             worst_cpu=self.worst_cpu,
             gc_pauses=self.gc_pauses,

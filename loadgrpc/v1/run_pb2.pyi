@@ -302,7 +302,7 @@ class HitErrorGroup(_message.Message):
     def __init__(self, count: _Optional[int] = ..., name: _Optional[str] = ..., method: _Optional[str] = ..., error: _Optional[_Union[_event_pb2.HitError, str]] = ..., error_message: _Optional[str] = ...) -> None: ...
 
 class AgentFigures(_message.Message):
-    __slots__ = ("agent_id", "hostname", "hits", "iterations", "state", "reason", "load_error", "generator", "users", "end_time")
+    __slots__ = ("agent_id", "hostname", "hits", "iterations", "state", "reason", "load_error", "generator", "users", "end_time", "clock_offset")
     AGENT_ID_FIELD_NUMBER: _ClassVar[int]
     HOSTNAME_FIELD_NUMBER: _ClassVar[int]
     HITS_FIELD_NUMBER: _ClassVar[int]
@@ -313,6 +313,7 @@ class AgentFigures(_message.Message):
     GENERATOR_FIELD_NUMBER: _ClassVar[int]
     USERS_FIELD_NUMBER: _ClassVar[int]
     END_TIME_FIELD_NUMBER: _ClassVar[int]
+    CLOCK_OFFSET_FIELD_NUMBER: _ClassVar[int]
     agent_id: str
     hostname: str
     hits: int
@@ -323,7 +324,8 @@ class AgentFigures(_message.Message):
     generator: GeneratorFigures
     users: int
     end_time: _timestamp_pb2.Timestamp
-    def __init__(self, agent_id: _Optional[str] = ..., hostname: _Optional[str] = ..., hits: _Optional[int] = ..., iterations: _Optional[int] = ..., state: _Optional[_Union[AssignmentState, str]] = ..., reason: _Optional[str] = ..., load_error: _Optional[_Union[_event_pb2.ExceptionInfo, _Mapping]] = ..., generator: _Optional[_Union[GeneratorFigures, _Mapping]] = ..., users: _Optional[int] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    clock_offset: _duration_pb2.Duration
+    def __init__(self, agent_id: _Optional[str] = ..., hostname: _Optional[str] = ..., hits: _Optional[int] = ..., iterations: _Optional[int] = ..., state: _Optional[_Union[AssignmentState, str]] = ..., reason: _Optional[str] = ..., load_error: _Optional[_Union[_event_pb2.ExceptionInfo, _Mapping]] = ..., generator: _Optional[_Union[GeneratorFigures, _Mapping]] = ..., users: _Optional[int] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., clock_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class GeneratorFigures(_message.Message):
     __slots__ = ("saturated", "saturated_time", "watched_time", "lag", "worst_lag", "worst_lag_time", "cpu", "worst_cpu", "gc_pauses", "gc_time", "gc_max")

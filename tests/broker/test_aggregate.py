@@ -74,7 +74,7 @@ def test_figures_of_hits_by_hand():
     assert (figures.count, figures.failed, figures.rate) == (4, 2, 2.0)
     assert (figures.elapsed.min_ns, figures.elapsed.avg_ns, figures.elapsed.max_ns) == (10, 20, 30)
     assert (figures.bytes_sent, figures.bytes_received) == (10, 600)
-    assert aggregate.duration_ns == 4 * NS  # from 1 s to 4 s, and one second of waiting
+    assert aggregate.duration_ns({}) == 4 * NS  # from 1 s to 4 s, and one second of waiting
 
 
 def test_figures_by_name_and_method():
@@ -223,7 +223,7 @@ def test_generators_are_told_apart_and_together():
         ("b", "s", LATE),
     ):
         aggregate.add((agent_id, ""), runner_id, Decoded(generator=[(state, 5)]), arrival_ns=0)
-    figures = aggregate.generator()
+    figures = aggregate.generator({})
 
     assert (figures.saturated_ns, figures.watched_ns) == (2 * NS, 2 * NS)
     assert (figures.worst_lag_ns, figures.worst_lag_end_ns) == (9_000_000, 5)
@@ -234,7 +234,7 @@ def test_generators_are_told_apart_and_together():
 
 def test_a_run_whose_generator_is_silent_has_no_figures_of_it():
     """A runner that tells nothing of itself is not said to have kept up."""
-    assert total(Decoded(hits=[hits((OK, 0, 1, 0, 0))])).generator() is None
+    assert total(Decoded(hits=[hits((OK, 0, 1, 0, 0))])).generator({}) is None
 
 
 def test_a_generator_is_saturated_for_as_long_as_it_says_so():
@@ -250,16 +250,19 @@ def test_a_generator_is_saturated_for_as_long_as_it_says_so():
     assert not aggregate.saturated(23 * NS)
 
 
-def test_the_duration_is_the_longest_span():
-    """Clocks differ between agents, so the run lasts as long as its longest agent."""
+def test_the_duration_is_that_of_all_agents_on_one_time_line():
+    """From the first start to the last end, by clocks that are set to that of the broker."""
     aggregate = Aggregate()
     early = Decoded(first_ns=100, last_ns=400, starts=1)
     late = Decoded(iterations=[iterations((PASSED, 9_000, 50), (PASSED, 9_200, 300))])
     aggregate.add(("a", ""), "r", early, arrival_ns=0)
-    aggregate.add(("b", ""), "r", late, arrival_ns=0)
+    aggregate.add(("b", "one"), "r", late, arrival_ns=0)
+    aggregate.add(("b", "other"), "r", Decoded(first_ns=8_990, last_ns=9_100), arrival_ns=0)
 
-    assert aggregate.duration_ns == 500
-    assert Aggregate().duration_ns == 0
+    assert aggregate.duration_ns({"b": 8_900}) == 600 - 90
+    assert aggregate.duration_ns({"a": -8_900}) == 600 - 90
+    assert aggregate.duration_ns({}) == 9_400
+    assert Aggregate().duration_ns({}) == 0
 
 
 def test_the_rate_is_of_the_last_five_whole_seconds():
@@ -280,7 +283,7 @@ def test_nothing_adds_nothing():
 
     assert aggregate.figures(0).count == 0
     assert aggregate.iterations() == IterationFigures()
-    assert (aggregate.names(0), aggregate.hit_errors(), aggregate.duration_ns) == ([], [], 0)
+    assert (aggregate.names(0), aggregate.hit_errors(), aggregate.duration_ns({})) == ([], [], 0)
 
 
 def many(count):
@@ -404,6 +407,6 @@ def test_order_does_not_matter(parts, random):
     assert one.iterations() == other.iterations()
     assert one.counters == other.counters
     assert Counter(one.hit_errors()) == Counter(other.hit_errors())
-    assert one.duration_ns == other.duration_ns
+    assert one.duration_ns({}) == other.duration_ns({})
     assert one.hits().count == sum(share.hits for share in one._shares.values())
     assert sum(entry.hits.count for entry in one.names(NS)) == one.hits().count

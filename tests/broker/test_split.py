@@ -41,7 +41,9 @@ def test_parts_make_up_the_plan(plan):
     times = 1 if plan.split else plan.agents
     for at, users in enumerate(plan.users):
         assert sum(part.cycles[at].users for part in parts) == users * times
-    assert sum(part.spawn_rate for part in parts) == pytest.approx(plan.scenarios[0].spawn_rate * times)
+    assert sum(part.spawn_rate for part in parts) == pytest.approx(
+        plan.scenarios[0].spawn_rate * times
+    )
 
 
 def test_an_agent_may_get_no_users():

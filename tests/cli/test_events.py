@@ -110,6 +110,7 @@ def test_documents(invoke, client, acme):
     value = base64.b64encode(acme.order(item="pear").value).decode()
     assert custom["event"]["custom"] == {
         "@type": "type.googleapis.com/acme.Order",
+        "@error": "acme.Order is not recognized; see @value for raw binary message data",
         "@value": value,
     }
 

@@ -6,7 +6,7 @@ A fenced block says in its info string what a test makes of it:
     ```sh background            each line is a process of its own; it serves before we go on
     ```sh run                   a reader types it; every command in it exits with 0
     ```sh run exit=67           ... the last one exits with 67
-    ```sh run needs=grpcurl     ... for readers who have that program
+    ```sh run needs=grpcurl     ... for readers who have that program, or all of `grpcurl,jq`
     ```text output              what the block before it prints, figures that vary aside; a line
                                 `…` stands for any lines
     ```sh                       shown only
@@ -33,7 +33,14 @@ from loadgrpc import verdict
 from loadgrpc.cli.root import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("README.md", "docs/runs.md", "docs/writing-tests.md")
+PAGES = (
+    "README.md",
+    "docs/conformance.md",
+    "docs/driving-with-grpcurl.md",
+    "docs/runs.md",
+    "docs/writing-a-runner.md",
+    "docs/writing-tests.md",
+)
 
 BROKER_PORT = "7979"
 SERVER_PORTS = ("9200", "9000")
@@ -86,7 +93,7 @@ class Block:
 
     @property
     def needs(self) -> str:
-        """The program that its reader has."""
+        """The programs that its reader has."""
         return self.words.get("needs", "")
 
 
@@ -206,7 +213,7 @@ def readings():
 @pytest.mark.parametrize(("page", "needs"), readings())
 def test_commands_do_what_the_page_says(page, needs, tmp_path, start, tool):
     """Each command of a page exits as it should, and prints what the page shows."""
-    reader = Reader(tmp_path, start, [tool(needs)] if needs else [])
+    reader = Reader(tmp_path, start, [tool(name) for name in needs.split(",") if name])
     shown = False
     for block in blocks((ROOT / page).read_text()):
         if block.kind == "run":

@@ -480,7 +480,7 @@ def test_whatever_decodes_adds_up(batch):
     aggregate.add(("agent", ""), "runner", decoded, arrival_ns=ARRIVAL_NS)
 
     assert aggregate.hits().count == decoded.hit_count
-    assert aggregate.duration_ns >= 0
+    assert aggregate.duration_ns({}) >= 0
 
 
 def test_names_are_bounded():

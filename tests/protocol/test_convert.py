@@ -284,6 +284,7 @@ news = st.builds(model.News, counts, runs | progresses)
 PAIRS = {
     "timestamp": (times.timestamp_to_proto, times.timestamp_from_proto, moments),
     "duration": (times.duration_to_proto, times.duration_from_proto, durations),
+    "signed": (times.signed_to_proto, times.signed_from_proto, st.integers(-(10**18), 10**18)),
     "plan": (plans.plan_to_proto, plans.plan_from_proto, some_plans),
     "assignment": (plans.assignment_to_proto, plans.assignment_from_proto, assignments),
     "launch": (plans.launch_to_proto, plans.launch_from_proto, launches),

@@ -30,8 +30,11 @@ def test_described(acme, files):
 def test_not_described(acme):
     """A type that nobody added is its name and its bytes."""
     order = acme.order(item="pear")
-    raw = base64.b64encode(order.value).decode()
-    assert Types().value(order) == {"@type": URL + "acme.Order", "@value": raw}
+    assert Types().value(order) == {
+        "@type": URL + "acme.Order",
+        "@error": "acme.Order is not recognized; see @value for raw binary message data",
+        "@value": base64.b64encode(order.value).decode(),
+    }
 
 
 def test_not_of_its_type(files):
@@ -73,7 +76,7 @@ def test_an_any_within():
     status = status_pb2.Status(code=3, details=[any_pb2.Any(type_url="x/acme.Order")])
     packed = any_pb2.Any()
     packed.Pack(status)
-    assert set(types.value(packed)) == {"@type", "@value"}
+    assert set(types.value(packed)) == {"@type", "@error", "@value"}
 
 
 def test_names():

@@ -66,10 +66,10 @@ class Call:
         """Answers."""
         self.to_say.put_nowait(runner_pb2.PublishEventsResponse(**message))
 
-    def opened(self, stored=0, *, batches=64, size=16 << 20):
+    def opened(self, stored=0, *, batches=64, size=16 << 20, largest=1 << 20):
         """Answers to `open`."""
         limits = {
-            "max_batch_bytes": 1 << 20,
+            "max_batch_bytes": largest,
             "max_unacked_batches": batches,
             "max_unacked_bytes": size,
         }
@@ -413,7 +413,7 @@ def test_who_brings_too_much_waits(monkeypatch):
     with_home(use)
 
 
-@pytest.mark.parametrize("how", ["in band", "too large", "by status", "not allowed"])
+@pytest.mark.parametrize("how", ["in band", "by status", "not allowed"])
 def test_a_source_that_is_refused_is_given_up(how):
     """What does not go away by trying again ends the publisher with the reason."""
 
@@ -424,13 +424,11 @@ def test_a_source_that_is_refused_is_given_up(how):
         match how:
             case "in band":
                 call.say(error={"reason": "SUPERSEDED", "message": "another has it"})
-            case "too large":
-                call.say(too_large={"first_sequence": 1, "batch_bytes": 2_000_000})
             case "by status":
                 call.breaks(grpc.StatusCode.NOT_FOUND)
             case "not allowed":
                 call.breaks(grpc.StatusCode.UNAUTHENTICATED)
-        words = {"in band": "SUPERSEDED", "too large": "2000000"}.get(how, "broken")
+        words = {"in band": "SUPERSEDED"}.get(how, "broken")
         with pytest.raises(LoadgrpcError, match=words):
             await running
         assert home.calls.empty()
@@ -450,6 +448,50 @@ def test_a_stream_that_ends_is_opened_again(how):
         call.opened()
         await home.publish(1)
         assert await call.hear() == ("batch", 1, 1)
+
+    with_home(use)
+
+
+def test_a_batch_over_the_limit_is_split():
+    """Batches are halved until they are within the limit; the numbers stay what they were."""
+
+    async def use(home):
+        call = await home.call(1)
+        call.opened(largest=3_000)
+        await home.publish(5, padding="x" * 1_000)
+        await home.publisher.finish(None)
+        parts = [("batch", 1, 2), ("batch", 3, 1), ("batch", 4, 2)]
+        assert [await call.hear() for _ in parts] == parts
+        call.ack(5)
+        assert await call.hear() == ("finish", 5, 2)
+
+    with_home(use)
+
+
+def test_a_batch_that_is_too_large_is_split():
+    """What the other side does not take comes again in halves, and all that was sent since."""
+
+    async def use(home):
+        call = await home.call(1)
+        call.opened()
+        await home.publish(3, 2)
+        assert [await call.hear() for _ in range(2)] == [("batch", 1, 3), ("batch", 4, 2)]
+        call.say(too_large={"first_sequence": 1, "batch_bytes": 2_000_000})
+        parts = [("batch", 1, 1), ("batch", 2, 2), ("batch", 4, 2)]
+        assert [await call.hear() for _ in parts] == parts
+
+    with_home(use)
+
+
+def test_an_event_that_is_too_large_is_declared_lost():
+    """What cannot be split is skipped, and what follows goes on with its number."""
+
+    async def use(home):
+        call = await home.call(1)
+        call.opened(largest=500)
+        await home.publish(1, padding="x" * 1_000)
+        await home.publish(1)
+        assert [await call.hear() for _ in range(2)] == [("skip", 1, 1), ("batch", 2, 1)]
 
     with_home(use)
 

@@ -113,8 +113,8 @@ def cluster(start, folder, tmp_path) -> Callable[..., Cluster]:
         )
         address = broker.wait_for(r"listening on (\S+?),")[1]
 
-        def start_agent(cwd: Path | None = None):
-            return start("loadgrpc", "agent", "--broker", address, cwd=cwd or folder)
+        def start_agent(cwd: Path | None = None, **env: str):
+            return start("loadgrpc", "agent", "--broker", address, cwd=cwd or folder, env=env)
 
         begun = Cluster(address, store, broker, start_agent)
         begun.agents = [start_agent() for _ in range(agents)]

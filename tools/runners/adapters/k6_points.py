@@ -30,6 +30,8 @@ TRAIL: Final = (
     *("http_req_tls_handshaking", "http_req_sending", "http_req_waiting", "http_req_receiving"),
 )
 """The points of a request that follow its `http_reqs`, in their order."""
+METRICS: Final = ('{"metric":"', '{"type":"Metric"')
+"""How lines of metrics begin; what else is there was printed by k6 or by the script."""
 TOLD_OTHERWISE: Final = {"http_reqs", "iterations"}
 """Counters of k6 that are hits and iterations here."""
 
@@ -60,25 +62,19 @@ class Points:
         self._settle_at_ns = 0
 
     def line(self, text: str) -> None:
-        """Takes a line of metrics. There is one every second at least."""
+        """Takes a line of metrics, of which one comes every second at least, or of the script's."""
         if match := _TRAIL.match(text):
             self._trail(match[1], round(float(match[2]) * 1e6))
             return
+        if not text.startswith(METRICS):
+            print(text, file=sys.stderr, flush=True)
+            return
         document = json.loads(text)
         metric, data = document["metric"], document["data"]
-        if document["type"] == "Metric":
-            if data["type"] == "counter" and metric not in TOLD_OTHERWISE:
-                self._counters.add(metric)
-        elif metric == "http_reqs":
-            self._request, self._times = data, {}
-        elif metric == "iteration_duration":
-            self._iteration(data)
-        elif metric == "checks":
-            self._check(data)
-        elif metric == "vus":
-            self._users(data)
-        elif metric in self._counters:
-            self._totals[metric] += data["value"]
+        if document["type"] == "Point":
+            self._point(metric, data)
+        elif data["type"] == "counter" and metric not in TOLD_OTHERWISE:
+            self._counters.add(metric)
         if self._clock() >= self._settle_at_ns:
             self.settle()
 
@@ -119,6 +115,18 @@ class Points:
             elapsed_ns = begun.last_ns - begun.first_ns
             outcome = event_pb2.TEST_OUTCOME_INTERRUPTED
             self._report(Iteration(begun.last_ns, elapsed_ns, outcome, None, user, iteration))
+
+    def _point(self, metric: str, data: dict[str, Any]) -> None:
+        if metric == "http_reqs":
+            self._request, self._times = data, {}
+        elif metric == "iteration_duration":
+            self._iteration(data)
+        elif metric == "checks":
+            self._check(data)
+        elif metric == "vus":
+            self._users(data)
+        elif metric in self._counters:
+            self._totals[metric] += data["value"]
 
     def _trail(self, metric: str, value_ns: int) -> None:
         self._times[metric] = value_ns

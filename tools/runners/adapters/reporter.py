@@ -33,6 +33,14 @@ MAX_KEPT: Final = 200_000
 """Entries kept, some 300 bytes each."""
 FIRST_PAUSE_S: Final = 0.1
 MAX_PAUSE_S: Final = 3.0
+BROKEN: Final = {
+    grpc.StatusCode.UNAVAILABLE,
+    # What gRPC itself says when it writes to a stream that has just ended; the stream's own
+    # status is lost.
+    grpc.StatusCode.INTERNAL,
+    grpc.StatusCode.CANCELLED,
+}
+"""How a stream ends that is to be opened again."""
 
 Entry: TypeAlias = Hit | Iteration | event_pb2.Event
 """What takes one number."""
@@ -242,7 +250,7 @@ class Reporter:
             try:
                 await self._stream()
             except grpc.aio.AioRpcError as error:
-                if error.code() is not grpc.StatusCode.UNAVAILABLE:
+                if error.code() not in BROKEN:
                     raise Failed(f"{error.code().name}: {error.details()}") from error
             if self._limits is not None:
                 pause_s = FIRST_PAUSE_S
@@ -425,9 +433,10 @@ async def _report(live: Callable[[Reporter], Awaitable[None]]) -> None:
 
 
 async def _live(reporter: Reporter, live: Callable[[Reporter], Awaitable[None]]) -> None:
+    if reporter.assignment.user:
+        await reporter.finish("it lives all users in one process: use --runner-mode all-users")
+        return
     try:
-        if reporter.assignment.user:
-            raise LoadFailed("a process lives all users: it needs --runner-mode all-users")
         await live(reporter)
     except LoadFailed as error:
         await reporter.finish(str(error))

@@ -1,8 +1,14 @@
 // How users are told to end: first asked to finish their iteration, then cut off.
 
+import { setMaxListeners } from "node:events";
+
 export class Ending {
   #asked = new AbortController();
   #cut = new AbortController();
+
+  constructor() {
+    setMaxListeners(0, this.asked, this.cut); // Every user listens.
+  }
 
   get asked() {
     return this.#asked.signal;

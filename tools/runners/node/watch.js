@@ -32,7 +32,8 @@ export function watch(report) {
     [since, lags, pauses, cpu] = [at, [], [], process.cpuUsage()];
   }
 
-  // Each time that has passed counts, so that one long hold-up is as many as it covers.
+  // Each time that has passed counts, so that one long hold-up is as many as it covers. A timer of
+  // Node is up to a millisecond late by itself.
   function tick() {
     const at = now();
     for (; due <= at; due += STEP_NS) lags.push(Number(at - due));

@@ -45,6 +45,7 @@ final class Crowd {
 
     /** Lives the users from the first one's start to the last one's end. */
     synchronized void live() throws InterruptedException {
+        Watch watch = new Watch(status, outbox);
         int one = assignment.getUser();
         int last = one > 0 ? one : cycle.getUsers();
         double rate = assignment.getSpawnRate();
@@ -61,6 +62,7 @@ final class Crowd {
         while (alive > 0) {
             look(cutOff);
         }
+        watch.end();
         tell();
     }
 

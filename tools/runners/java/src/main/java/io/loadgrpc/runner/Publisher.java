@@ -105,7 +105,7 @@ final class Publisher implements Runnable {
         public void onError(Throwable error) {
             Status status = Status.fromThrowable(error);
             if (FINAL.contains(status.getCode())) {
-                fail(status.toString());
+                fail(status.getCode() + ": " + status.getDescription());
             }
             outbox.end();
         }

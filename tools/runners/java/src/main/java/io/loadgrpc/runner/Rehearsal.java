@@ -18,7 +18,7 @@ final class Rehearsal {
 
     private Rehearsal() {}
 
-    static void hold() throws IOException {
+    static void hold() throws IOException, InterruptedException {
         InetAddress here = InetAddress.getLoopbackAddress();
         HttpServer server = HttpServer.create(new InetSocketAddress(here, 0), 0);
         server.createContext("/", exchange -> {
@@ -30,8 +30,10 @@ final class Rehearsal {
         int port = server.getAddress().getPort();
         HttpUrl url = HttpUrl.get("http://" + here.getHostAddress() + ":" + port + "/");
         Outbox unheard = new Outbox(Produced.in(null));
-        new User("", url, unheard, LoadStatus.getDefaultInstance())
-                .live(iteration -> iteration <= ITERATIONS);
+        LoadStatus nowhere = LoadStatus.getDefaultInstance();
+        Watch watch = new Watch(nowhere, unheard);
+        new User("", url, unheard, nowhere).live(iteration -> iteration <= ITERATIONS);
+        watch.end();
         server.stop(0);
     }
 }
