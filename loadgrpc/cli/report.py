@@ -471,7 +471,8 @@ def _agents(agents: Sequence[AgentFigures], *, verbose: bool, width: int) -> lis
 
 def _clock(ahead_ns: int) -> str:
     how = "ahead of" if ahead_ns > 0 else "behind"
-    return f"its clock is {span(round(abs(ahead_ns) / NS_PER_S))} {how} the broker's, which is allowed for"
+    far = span(round(abs(ahead_ns) / NS_PER_S))
+    return f"its clock is {far} {how} the broker's, which is allowed for"
 
 
 def _what_became_of(agent: AgentFigures) -> str:

@@ -96,7 +96,8 @@ class Outbound(Generic[Item]):
         if self._ready is not None and not self._ready_sent:
             return self._ready
         if self._sent < len(self.kept):
-            return self.kept[self._sent] if self._window_open() else None
+            following = self.kept[self._sent]
+            return following if self._has_room_for(following.size) else None
         return self._finish if not self._finish_sent else None
 
     def count_as_sent(self, sent: Item | Word) -> None:
@@ -170,11 +171,12 @@ class Outbound(Generic[Item]):
         """Whether the other side has all of it, and has answered `finish`."""
         return not self.kept and self._finish is None
 
-    def _window_open(self) -> bool:
-        """Whether the other side takes more before it has acked what was sent."""
-        return (
-            self._sent < self._limits.max_unacked_batches
-            and self._sent_bytes < self._limits.max_unacked_bytes
+    def _has_room_for(self, size: int) -> bool:
+        """Whether the other side takes more before it has acked what was sent; one it takes."""
+        batches, most_bytes = self._limits.max_unacked_batches, self._limits.max_unacked_bytes
+        return not self._sent or (
+            (not batches or self._sent < batches)
+            and (not most_bytes or self._sent_bytes + size <= most_bytes)
         )
 
     def _bridge(self, expected: int) -> None:

@@ -202,7 +202,8 @@ class Publisher:
 
     def _is_too_large(self, kept: _Numbered) -> bool:
         """Whether the other side would not take it; a skip is small."""
-        return kept.size > 0 and len(kept.request) > self._max_batch_bytes
+        most = self._max_batch_bytes
+        return kept.size > 0 and bool(most) and len(kept.request) > most
 
     def _split(self, kept: _Numbered) -> None:
         """Puts two batches in the place of one; one that has a single event is lost."""

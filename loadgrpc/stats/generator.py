@@ -116,7 +116,7 @@ class GeneratorStats:
             self.processes.setdefault(key, _Process()).merge(process)
 
     def figures(self, ahead_ns: int = 0) -> GeneratorFigures | None:
-        """The figures, by a clock that this one's is so far ahead of; None: nobody told anything."""
+        """The figures, by a clock that ours is so far ahead of; None: nobody told anything."""
         if not self.processes:
             return None
         end_ns = self.worst_lag_end_ns

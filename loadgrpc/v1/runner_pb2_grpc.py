@@ -108,7 +108,8 @@ class RunnerServiceServicer(object):
         Errors. What is wrong with one source is told in band, by `error`, and the stream
         goes on for the others. What ends the stream: UNAUTHENTICATED, no valid token, do
         not try again; INVALID_ARGUMENT, a message that names no source where several are
-        open, do not try again; UNAVAILABLE, open again, later and later.
+        open, do not try again; UNAVAILABLE, any other status, and a stream that is closed
+        without one: open again, later and later.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

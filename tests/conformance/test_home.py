@@ -128,7 +128,7 @@ def test_a_token_and_a_name_are_wanted():
 
 
 def test_a_stream_breaks_with_a_batch_that_is_not_stored():
-    """After UNAVAILABLE the source is open again, without that batch; the other cut is at the end."""
+    """After UNAVAILABLE the source opens again without it; the other cut is at the end."""
 
     async def act(runner):
         await runner.open()

@@ -50,9 +50,10 @@ def test_requests_meet():
 
     async def act(target):
         url = target.url("a", "meet-3")
+        there = asyncio.Event()
+        target.listen("a", lambda count: there.set() if count == 2 else None)
         two = [asyncio.create_task(get(url)) for _ in range(2)]
-        while target.requests("a") < 2:
-            await asyncio.sleep(0)
+        await there.wait()
         assert not any(each.done() for each in two)
         assert await get(url) == 200
         assert await asyncio.gather(*two) == [200, 200]

@@ -226,7 +226,7 @@ def test_durable_is_what_may_be_forgotten():
     with_home(use)
 
 
-@pytest.mark.parametrize("window", [{"batches": 2}, {"size": 1_500}])
+@pytest.mark.parametrize("window", [{"batches": 2}, {"size": 2_500}])
 def test_the_window_is_respected(window):
     """No more batches or bytes are under way than the other side allows, on every stream."""
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -47,5 +51,32 @@ def summary_of(loadgrpc) -> Callable[..., dict]:
         ran = loadgrpc("run", "--test-runner", test_runner, "--json", *arguments)
         assert ran.returncode == code, ran.stdout + ran.stderr
         return json.loads(ran.stdout)
+
+    return summary
+
+
+@pytest.fixture
+def summary_when_ended(summary_of, demo_server, tmp_path) -> Callable[[str], dict]:
+    """`summary_when_ended("./runner {test}")`: of one user, whose request hangs at SIGTERM.
+
+    The signal goes to the process group of the runner, as the agent sends it.
+    """
+    pid, script = tmp_path / "pid", tmp_path / "script"
+
+    def end() -> None:
+        while not demo_server.requests():
+            time.sleep(0.05)
+        os.killpg(int(pid.read_text()), signal.SIGTERM)
+
+    def summary(test_runner: str) -> dict:
+        command = test_runner.replace("{test}", '"$1"')
+        script.write_text(f"#!/bin/sh\necho $$ >{pid}\nexec {command}\n")
+        script.chmod(0o755)
+        ending = threading.Thread(target=end)
+        ending.start()
+        url = f"{demo_server.url}/delay/60000"
+        found = summary_of(f"{script} {{test}}", url, "-u", "1", "-i", "1")
+        ending.join()
+        return found
 
     return summary

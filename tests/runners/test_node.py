@@ -55,3 +55,12 @@ def test_a_run_counts_what_the_server_has_counted(node, summary_of, counting_ser
     assert summary["iterations"]["success"] == "20"
     assert summary["generator"]["watchedTime"] != "0s"
     assert [agent["state"] for agent in summary["agents"]] == ["ASSIGNMENT_STATE_FINISHED"]
+
+
+def test_a_user_that_is_ended_says_so(node, summary_when_ended):
+    """SIGTERM cuts a request off after a moment, and this is reported."""
+    summary = summary_when_ended(f"{node} {RUNNER}/runner.js {{test}}")
+
+    assert summary["iterations"]["interrupted"] == "1"
+    assert [group["error"] for group in summary["hitErrors"]] == ["HIT_ERROR_ABORTED"]
+    assert [agent["state"] for agent in summary["agents"]] == ["ASSIGNMENT_STATE_FINISHED"]

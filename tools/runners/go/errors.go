@@ -79,7 +79,7 @@ func exceptionOf(err error) exception {
 	return exception{fmt.Sprintf("%T", err), wordsOf(err), stack()}
 }
 
-// stack is that of who calls the caller, innermost call last.
+// stack is that of who calls the caller, innermost call last, without those of Go itself.
 func stack() string {
 	callers := make([]uintptr, 32)
 	frames := runtime.CallersFrames(callers[:runtime.Callers(3, callers)])
@@ -87,7 +87,9 @@ func stack() string {
 	for more := true; more; {
 		var frame runtime.Frame
 		frame, more = frames.Next()
-		lines = append(lines, fmt.Sprintf("%s\n\t%s:%d", frame.Function, frame.File, frame.Line))
+		if strings.HasPrefix(frame.Function, "main.") {
+			lines = append(lines, fmt.Sprintf("%s\n\t%s:%d", frame.Function, frame.File, frame.Line))
+		}
 	}
 	slices.Reverse(lines)
 	return strings.Join(lines, "\n")

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -44,7 +45,11 @@ func run() error {
 		AgentId:  os.Getenv("LOADGRPC_AGENT_ID"),
 		RunnerId: os.Getenv("LOADGRPC_RUNNER_ID"),
 	}
-	connection, err := dial(os.Getenv("LOADGRPC_ENDPOINT"))
+	endpoint := os.Getenv("LOADGRPC_ENDPOINT")
+	if endpoint == "" {
+		return errors.New("LOADGRPC_ENDPOINT is not set: agents start this program, see README.md")
+	}
+	connection, err := dial(endpoint)
 	if err != nil {
 		return err
 	}
