@@ -118,6 +118,14 @@ CASES: Final = (
         rules=("2.2", "3.3", "5.1", "5.2", "5.3", "9.18"),
     ),
     Case(
+        name="gone",
+        title="the home goes away with its connections, and comes back",
+        cycles=_load(3, 20),
+        page="slow",
+        script=Script(leave_at_batch=2),
+        rules=("2.2", "3.3", "5.1", "5.2", "5.3", "10.2"),
+    ),
+    Case(
         name="cut-at-finish",
         title="the stream breaks before `finish` is answered",
         cycles=_load(2, 2),

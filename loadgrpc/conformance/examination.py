@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+import grpc.aio
+
 from loadgrpc.agent.process import RunnerProcess
 from loadgrpc.conformance import target as targets
 from loadgrpc.conformance.cases import CASES, Case
@@ -37,6 +39,8 @@ USER: Final = 2
 CYCLE: Final = 2
 """... and in which cycle."""
 LOOPBACK: Final = "127.0.0.1:0"
+AWAY_S: Final = 0.3
+"""How long a home is away that goes and comes back."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,15 +141,37 @@ async def staged(
     )
     home = Home(case.script, transcript)
     target.listen(case.name, home.requested)
-    server = await new_server(SERVICES)
-    add_raw_runner_service(home, server)
+    server = await _serving(home)
     endpoint = listen(server, address)
     with tempfile.TemporaryDirectory(prefix="loadgrpc-") as folder:
         await server.start()
+        coming_back = asyncio.create_task(_come_back(home, server, endpoint))
         try:
             yield Stage(case, home, endpoint, token, Path(folder), target)
         finally:
+            coming_back.cancel()
+            await asyncio.gather(coming_back, return_exceptions=True)
             await server.stop(None)
+
+
+async def _serving(home: Home) -> grpc.aio.Server:
+    server = await new_server(SERVICES)
+    add_raw_runner_service(home, server)
+    return server
+
+
+async def _come_back(home: Home, server: grpc.aio.Server, endpoint: str) -> None:
+    """Ends a home's server when the home is to leave, and serves it again a little later."""
+    await home.leaves.wait()
+    await server.stop(None)
+    await asyncio.sleep(AWAY_S)
+    back = await _serving(home)
+    listen(back, endpoint)
+    await back.start()
+    try:
+        await asyncio.Event().wait()
+    finally:
+        await back.stop(None)
 
 
 async def perform(

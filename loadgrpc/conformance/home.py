@@ -48,6 +48,9 @@ class Script:
     """A stream breaks when so many batches have come in all, the last of them unstored; or else
     at `finish`."""
     cut_at_finish: bool = False
+    leave_at_batch: int = 0
+    """When so many batches have come, the last of them unstored, the home goes away and its
+    connections with it; it comes back at the same address."""
     lose_batch: int = 0
     """This one is taken as if it had not come, which makes a gap."""
     too_large: bool = False
@@ -75,6 +78,8 @@ class Line:
         """Answers that are held back."""
         self.open = False
         self.cut = False
+        self.status = ""
+        """How the home ended it."""
 
 
 class Home:
@@ -83,6 +88,8 @@ class Home:
     def __init__(self, script: Script, transcript: Transcript) -> None:
         self.over = asyncio.Event()
         """The runner has been told that this is the end, and no stream is left."""
+        self.leaves = asyncio.Event()
+        """The server is to end, and to come back."""
         self.transcript = transcript
         self._script = script
         self._began_s = time.monotonic()
@@ -142,12 +149,10 @@ class Home:
         self._lines.add(line)
         reading = asyncio.create_task(self._read(requests, line))
         reading.add_done_callback(lambda _: line.answers.put_nowait(None))
-        status = ""
         try:
             while True:
                 answer = await line.answers.get()
                 if isinstance(answer, Exception):
-                    status = getattr(answer, "reason", "")
                     raise answer
                 if answer is not None:
                     told = runner_pb2.PublishEventsResponse.FromString(answer)
@@ -156,14 +161,14 @@ class Home:
                 if reading.done() and line.answers.empty() and not line.owed:
                     break
             reading.result()
-        except InvalidRequest as error:
-            status = error.reason
+        except (InvalidRequest, Unavailable) as error:
+            line.status = error.reason
             raise
         finally:
             line.cut = True
             reading.cancel()
             self._lines.discard(line)
-            self._note(Ended(self._now_s(), line.number, status))
+            self._note(Ended(self._now_s(), line.number, line.status))
             self._look_whether_over()
 
     def requested(self, count: int) -> None:
@@ -249,6 +254,8 @@ class Home:
         elif self._cuts and self._batches >= self._cuts[0]:
             del self._cuts[0]
             self._break(line)
+        elif self._batches == self._script.leave_at_batch:
+            self._leave()
         elif self._batches == self._script.lose_batch and batch.first_sequence:
             self._due = batch.first_sequence + count - 1
         else:
@@ -344,6 +351,12 @@ class Home:
     def _break(self, line: Line) -> None:
         line.cut = True
         line.answers.put_nowait(Unavailable("the stream breaks"))
+
+    def _leave(self) -> None:
+        for line in self._lines:
+            line.cut = True
+            line.status = Unavailable.reason
+        self.leaves.set()
 
     # What is said to the runner
 

@@ -76,11 +76,11 @@ class FakeAgent:
                     found.append(type(order).__name__)
         return found
 
-    def exits(self, run, status=0, words="", produced=None):
-        """Its runner ended."""
+    def exits(self, run, status=0, words="", produced=None, **more):
+        """Its runner ended; by default that was the last."""
         runner_id = getattr(run, "runner_id", self.runner_id)
         self.broker.runner_exited(
-            self.agent_id, run.run_id, runner_id, status, words, produced=produced
+            self.agent_id, run.run_id, runner_id, status, words, produced=produced, **more
         )
 
     def disconnects(self, *, goodbye=False):
@@ -100,12 +100,14 @@ class FakeRunner:
         self.inbox = Inbox()
         self.epoch = 0
 
-    async def open(self, *, barrier=True, anew=False):
+    async def open(self, *, barrier=True, anew=False, scenario=""):
         """Opens the source, `anew` on another stream."""
         if anew:
             self.inbox = Inbox()
         self.epoch += 1
-        await self.broker.open_source(self.inbox, self.source_id, epoch=self.epoch, barrier=barrier)
+        await self.broker.open_source(
+            self.inbox, self.source_id, epoch=self.epoch, barrier=barrier, scenario=scenario
+        )
         return self
 
     async def publish(self, *args, **kwargs):
@@ -181,10 +183,10 @@ class Desk:
             plan["iterations"] = ()
         return await self.broker.start_run(Plan(**plan), request_id)
 
-    async def runner(self, run, agent_id="a1", *, barrier=True, runner_id=None):
+    async def runner(self, run, agent_id="a1", *, barrier=True, runner_id=None, scenario=""):
         """A runner of an agent, open."""
         runner = FakeRunner(self.broker, run, self.agent(agent_id), runner_id)
-        await runner.open(barrier=barrier)
+        await runner.open(barrier=barrier, scenario=scenario)
         return runner
 
     async def settled(self):

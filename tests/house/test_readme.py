@@ -79,6 +79,8 @@ NOT_OURS = {"--include-file", "--python-dep", "--attach", "--test-runner"} | {
     *("--check-cluster", "--purge-broker", "--ping-broker", "--server-url"),
 }
 """Options of Loads that pages speak of."""
+PROTOC = {"--include", "--descriptor", "--python", "--grpc"}
+"""Those of protoc, up to their underscore."""
 
 
 @dataclass(frozen=True)
@@ -309,7 +311,7 @@ def test_exit_codes_are_in_their_order(root):
 def test_options_that_pages_name_exist(root):
     """What a page spells like an option of ours is one."""
     known = {option for name in COMMANDS for option in documented(help_of(name))}
-    known |= {"--port", "--version"} | NOT_OURS
+    known |= {"--port", "--version"} | NOT_OURS | PROTOC
     for page in PAGES:
         named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", (root / page).read_text()))
         assert named - known == set(), page
