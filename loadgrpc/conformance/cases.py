@@ -118,6 +118,14 @@ CASES: Final = (
         rules=("2.2", "3.3", "5.1", "5.2", "5.3", "9.18"),
     ),
     Case(
+        name="closed",
+        title="the home closes the stream, and does not say why",
+        cycles=_load(3, 10),
+        page="slow",
+        script=Script(close_at_batch=1),
+        rules=("3.3", "5.7", "10.2"),
+    ),
+    Case(
         name="gone",
         title="the home goes away with its connections, and comes back",
         cycles=_load(3, 20),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from loadgrpc.conformance.finding import counted
 from loadgrpc.conformance.transcript import Call, Ended, Entry, Heard, Transcript
 from loadgrpc.protocol import home
 from loadgrpc.v1 import runner_pb2
@@ -43,7 +44,7 @@ def _request(request: runner_pb2.PublishEventsRequest) -> str:
         count = home.size(batch)
         first = batch.first_sequence
         numbers = f"{first} to {first + count - 1}" if first else "without numbers"
-        return f"batch of {count} events, {numbers}, {batch.ByteSize()} bytes"
+        return f"batch of {counted(count, 'event')}, {numbers}, {batch.ByteSize()} bytes"
     return _fields(kind, getattr(request, kind)) if kind else "something unknown"
 
 

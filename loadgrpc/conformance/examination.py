@@ -7,6 +7,7 @@ by side. When a case is over, so is all that its process has started.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
@@ -150,8 +151,9 @@ async def staged(
             yield Stage(case, home, endpoint, token, Path(folder), target)
         finally:
             coming_back.cancel()
-            await asyncio.gather(coming_back, return_exceptions=True)
             await server.stop(None)
+            with contextlib.suppress(asyncio.CancelledError):
+                await coming_back
 
 
 async def _serving(home: Home) -> grpc.aio.Server:

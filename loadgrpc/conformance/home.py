@@ -25,6 +25,8 @@ from loadgrpc.v1 import runner_pb2
 
 SERVICES: Final = (SERVICE,)
 BEARER: Final = "Bearer "
+CLOSED: Final = "CLOSED"
+"""How a stream ended that the home has closed without a reason."""
 _UNKNOWN: Final = b"\xd2\x05\x07unknown"
 """Field 90 of an answer, which there is not."""
 _OVER: Final = ("finished", "error", "run_closed")
@@ -48,6 +50,8 @@ class Script:
     """A stream breaks when so many batches have come in all, the last of them unstored; or else
     at `finish`."""
     cut_at_finish: bool = False
+    close_at_batch: int = 0
+    """When so many batches have come, the last of them unstored, the stream is closed: OK."""
     leave_at_batch: int = 0
     """When so many batches have come, the last of them unstored, the home goes away and its
     connections with it; it comes back at the same address."""
@@ -158,6 +162,8 @@ class Home:
                     told = runner_pb2.PublishEventsResponse.FromString(answer)
                     self._note(Told(self._now_s(), line.number, told))
                     yield answer
+                if line.status == CLOSED:
+                    return
                 if reading.done() and line.answers.empty() and not line.owed:
                     break
             reading.result()
@@ -254,6 +260,10 @@ class Home:
         elif self._cuts and self._batches >= self._cuts[0]:
             del self._cuts[0]
             self._break(line)
+        elif self._batches == self._script.close_at_batch:
+            line.cut = True
+            line.status = CLOSED
+            line.answers.put_nowait(None)
         elif self._batches == self._script.leave_at_batch:
             self._leave()
         elif self._batches == self._script.lose_batch and batch.first_sequence:

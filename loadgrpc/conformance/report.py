@@ -11,10 +11,10 @@ from xml.etree import ElementTree as ET
 from loadgrpc.conformance import conversation
 from loadgrpc.conformance.cases import BY_NAME
 from loadgrpc.conformance.examination import Report, Result
-from loadgrpc.conformance.finding import Outcome
+from loadgrpc.conformance.finding import Outcome, counted
 from loadgrpc.conformance.transcript import Transcript
 
-_WIDTH: Final = 50
+_WIDTH: Final = 51
 """Of a rule's title."""
 _LAST_WORDS: Final = 3
 """Lines of a runner's standard error that are shown of a case."""
@@ -26,8 +26,8 @@ def lines(report: Report, *, verbose: bool = False) -> Iterator[tuple[str, Outco
     `verbose`: with all that was said in the cases that show a broken rule.
     """
     mode = "one-user" if report.one_user else "all-users"
-    count = len(report.transcripts)
-    yield f"{mode}, {count} case{'s' * (count != 1)}, {report.took_s:.1f} s", None
+    cases = counted(len(report.transcripts), "case")
+    yield f"{mode}, {cases}, {report.took_s:.1f} s", None
     for section, results in groupby(report.results, lambda result: result.rule.section):
         yield "", None
         yield section, None
@@ -80,7 +80,7 @@ def _sum(report: Report) -> str:
             named = f" ({', '.join(numbers)})" if outcome is not Outcome.KEPT else ""
             parts.append(f"{counts[outcome]} {outcome.value}{named}")
     verdict = "conforms" if report.conforms else "does not conform"
-    rules = f"{len(report.results)} rule{'s' * (len(report.results) != 1)}"
+    rules = counted(len(report.results), "rule")
     return f"{rules}: {', '.join(parts)}. The runner {verdict}."
 
 

@@ -38,6 +38,11 @@ SECTIONS: Final = {
     10: "End",
 }
 
+_AGAIN: Final = (
+    "UNAVAILABLE, any other status, and a stream that is closed without one:"
+    " open again, later and later."
+)
+
 RULES: Final = (
     Rule(
         "1.1",
@@ -89,7 +94,7 @@ RULES: Final = (
     Rule(
         "5.1",
         "a stream that broke is opened again",
-        "UNAVAILABLE, open again, later and later.",
+        _AGAIN,
     ),
     Rule(
         "5.2",
@@ -106,19 +111,20 @@ RULES: Final = (
     Rule(
         "5.4",
         "it pauses before it opens again",
-        "UNAVAILABLE, open again, later and later.",
+        _AGAIN,
     ),
     Rule(
         "5.5",
         "pauses grow",
-        "UNAVAILABLE, open again, later and later.",
+        _AGAIN,
         must=False,
     ),
     Rule(
         "5.6",
         "a `finish` that was not answered is said again",
-        "finishes, waits for `finished`, and exits with 0.",
+        "finishes, waits for `finished`, and exits with 0",
     ),
+    Rule("5.7", "a stream that is closed is opened again", _AGAIN),
     Rule(
         "6.1",
         "after a `gap` the number expected comes",
@@ -144,9 +150,8 @@ RULES: Final = (
     Rule("6.5", "an `error` ends it, and not with 0", "None goes away by trying again."),
     Rule(
         "6.6",
-        "`run_closed` ends it",
-        "When the source's part in the run is over, every message about it is answered"
-        " with `run_closed`.",
+        "`run_closed` ends it, and not with 0",
+        "After `run_closed` or `error` it exits with something else.",
     ),
     Rule("7.1", "each user makes its iterations", "Iterations each user makes."),
     Rule("7.2", "each user lives, and no other", "The user, from 1 to `users`."),
@@ -165,7 +170,7 @@ RULES: Final = (
         "How long users may take to finish their iteration when a cycle's time is over"
         " or the run is stopped.",
     ),
-    Rule("7.8", "users start at their rate", "Users to start a second. 0: all at once."),
+    Rule("7.8", "users start at their rate", "Users to start a second. 0: all at once"),
     Rule(
         "7.9",
         "a cycle may have no users",
@@ -272,7 +277,7 @@ RULES: Final = (
     Rule(
         "10.5",
         "it waits for `finished`",
-        "finishes, waits for `finished`, and exits with 0.",
+        "finishes, waits for `finished`, and exits with 0",
     ),
     Rule("10.6", "it exits with 0", "one that exits with anything else is lost."),
 )

@@ -1,4 +1,4 @@
-"""The broker's memory on disk: runs, sources, committed batches, checkpoints.
+"""The broker's memory on disk: runs, sources, committed batches, types.
 
 What is acked was committed here first. `Store` is the door; importing it costs nothing of
 SQLAlchemy, which is loaded by the writer thread when a store is opened.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from loadgrpc.store.error import StoreError
 from loadgrpc.store.record import (
-    Checkpoint,
     Retention,
     RunRecord,
     SourceProgress,
@@ -20,7 +19,6 @@ from loadgrpc.store.target import MEMORY, parse_target
 
 __all__ = [
     "MEMORY",
-    "Checkpoint",
     "Retention",
     "RunRecord",
     "SourceProgress",

@@ -63,14 +63,8 @@ def _version(connection: sa.Connection) -> int | None:
 
 
 def _to_2(connection: sa.Connection) -> None:
-    """What a restart goes on from (rosters, scenarios, checkpoints), packed batches, types."""
+    """What a restart goes on from (rosters, scenarios), packed batches, types."""
     binary = "BYTEA" if connection.dialect.name == "postgresql" else "BLOB"
-    checkpoints = (
-        "CREATE TABLE checkpoints ("
-        f"run_id TEXT NOT NULL, upto BIGINT NOT NULL, payload {binary} NOT NULL, "
-        "PRIMARY KEY (run_id), "
-        "FOREIGN KEY(run_id) REFERENCES runs (run_id) ON DELETE CASCADE)"
-    )
     number = "BIGSERIAL" if connection.dialect.name == "postgresql" else "INTEGER"
     types = (
         "CREATE TABLE types ("
@@ -88,7 +82,6 @@ def _to_2(connection: sa.Connection) -> None:
         "UPDATE batches SET size = length(payload)",
         "DROP INDEX batches_of_run",
         "CREATE INDEX batches_of_run ON batches (run_id, batch_id, size)",
-        checkpoints,
         types,
     ):
         connection.exec_driver_sql(statement)

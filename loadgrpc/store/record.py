@@ -1,6 +1,6 @@
 """What the store holds, as plain values.
 
-Rule: plans, rosters, summaries, checkpoints, types and payloads are opaque here, and come back
+Rule: plans, rosters, summaries, types and payloads are opaque here, and come back
 byte for byte; whoever saves them knows how to read them again. Wall-clock times are whole
 nanoseconds since 1970. Numbers are below 2**63.
 """
@@ -79,15 +79,6 @@ class StoredBatch:
     def last_sequence(self) -> int:
         """The number of the last entry."""
         return self.first_sequence + self.count - 1
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """What the batches of a run add up to, so that a restart reads only those after `upto`."""
-
-    upto: int
-    """The number of the last batch that is in it."""
-    payload: bytes
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@
     runs          one row a run; `sequence` orders them
     sources       one row a runner instance: its committed sequence is the duplicate check
     batches       what sources sent, in the order it was committed (`batch_id`)
-    checkpoints   at most one row a run: what its batches up to `upto` add up to
     types         sets of types that the sources of runs brought, each once a run
 
 Rule: one schema for every database; only types that all of them have. A change of a table is
@@ -84,14 +83,6 @@ BATCHES: Final = sa.Table(
     # With the size in it, how much a run holds is told without reading a row.
     sa.Index("batches_of_run", "run_id", "batch_id", "size"),
     sqlite_autoincrement=True,
-)
-
-CHECKPOINTS: Final = sa.Table(
-    "checkpoints",
-    METADATA,
-    sa.Column("run_id", sa.ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True),
-    sa.Column("upto", sa.BigInteger, nullable=False),
-    sa.Column("payload", sa.LargeBinary, nullable=False),
 )
 
 TYPES: Final = sa.Table(

@@ -19,7 +19,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from loadgrpc.store.record import (
-    Checkpoint,
     Retention,
     RunRecord,
     SourceProgress,
@@ -185,22 +184,6 @@ class Store:
                 return
             after = page[-1].number
 
-    # What a restart goes on from
-
-    async def save_checkpoint(self, run_id: str, upto: int, payload: bytes) -> None:
-        """Keep what the batches of a run add up to, in place of what was kept before.
-
-        `payload` must hold every batch of the run up to the number `upto`, and none after it:
-        what is after it is read again by `batches(run_id, after=upto)`. An `upto` below the
-        stored one raises StoreError, and so does an unknown run.
-        """
-        checkpoint = Checkpoint(upto, payload)
-        await self._change(lambda tables: tables.save_checkpoint(run_id, checkpoint))
-
-    async def load_checkpoint(self, run_id: str) -> Checkpoint | None:
-        """What was kept last of a run, or None."""
-        return await self._writer.read(lambda tables: tables.load_checkpoint(run_id))
-
     # What describes events of a run's own
 
     async def save_types(self, types: TypeSet) -> None:
@@ -226,8 +209,8 @@ class Store:
     async def retain(self, retention: Retention) -> int:
         """Drop the oldest detail, as far as `retention` asks for it; how many batches went.
 
-        What a restart would read again stays: of a run that is not over, only what its
-        checkpoint holds may go. Runs, summaries and how far sources are stay.
+        What a restart would read again stays: that of runs that are not over. Runs, summaries
+        and how far sources are stay.
         """
         dropped = 0
         if (keep_runs := retention.keep_runs) is not None:

@@ -18,8 +18,8 @@ from loadgrpc.model import RunState, SourceId
 from loadgrpc.store.backend import Backend
 from loadgrpc.store.error import StoreError
 from loadgrpc.store.packing import Packed, unpack
-from loadgrpc.store.record import Checkpoint, RunRecord, SourceProgress, StoredBatch, TypeSet
-from loadgrpc.store.schema import BATCHES, CHECKPOINTS, RUNS, SOURCES, TYPES
+from loadgrpc.store.record import RunRecord, SourceProgress, StoredBatch, TypeSet
+from loadgrpc.store.schema import BATCHES, RUNS, SOURCES, TYPES
 
 _FINAL_STATES: Final = [int(state) for state in RunState if state.final]
 
@@ -56,13 +56,6 @@ _SELECT_BATCHES: Final = (
     .order_by(BATCHES.c.batch_id)
     .limit(sa.bindparam("limit"))
 )
-_SELECT_CHECKPOINT: Final = sa.select(CHECKPOINTS.c.upto, CHECKPOINTS.c.payload).where(
-    CHECKPOINTS.c.run_id == sa.bindparam("of_run")
-)
-_UPDATE_CHECKPOINT: Final = sa.update(CHECKPOINTS).where(
-    CHECKPOINTS.c.run_id == sa.bindparam("of_run")
-)
-_INSERT_CHECKPOINT: Final = sa.insert(CHECKPOINTS)
 _TYPES_EXIST: Final = sa.select(TYPES.c.run_id).where(
     TYPES.c.run_id == sa.bindparam("of_run"), TYPES.c.digest == sa.bindparam("of_digest")
 )
@@ -81,9 +74,7 @@ _HAS_DETAIL: Final = sa.exists().where(BATCHES.c.run_id == RUNS.c.run_id)
 _OLDEST_DETAIL: Final = (
     sa.select(BATCHES.c.batch_id, BATCHES.c.size)
     .join(RUNS, RUNS.c.run_id == BATCHES.c.run_id)
-    .outerjoin(CHECKPOINTS, CHECKPOINTS.c.run_id == BATCHES.c.run_id)
-    # What a restart would have to read again stays.
-    .where(sa.or_(_OVER, BATCHES.c.batch_id <= CHECKPOINTS.c.upto))
+    .where(_OVER)  # what a restart would have to read again stays
     .order_by(BATCHES.c.batch_id)
     .limit(sa.bindparam("limit"))
 )
@@ -214,27 +205,6 @@ class Tables:
         """At most `limit` batches after the one numbered `after`."""
         parameters = {"of_run": run_id, "after": after, "limit": limit}
         return [_batch(row) for row in self.connection.execute(_SELECT_BATCHES, parameters)]
-
-    # Checkpoints
-
-    def save_checkpoint(self, run_id: str, checkpoint: Checkpoint) -> None:
-        """See `Store.save_checkpoint`."""
-        values = {"upto": checkpoint.upto, "payload": checkpoint.payload}
-        found = self.load_checkpoint(run_id)
-        if found is not None and found.upto > checkpoint.upto:
-            raise StoreError(
-                f"the checkpoint of run {run_id} goes back from {found.upto} to {checkpoint.upto}"
-            )
-        if found is not None:
-            self.connection.execute(_UPDATE_CHECKPOINT, {**values, "of_run": run_id})
-            return
-        self._check_run(run_id, "the checkpoint")
-        self.connection.execute(_INSERT_CHECKPOINT, {**values, "run_id": run_id})
-
-    def load_checkpoint(self, run_id: str) -> Checkpoint | None:
-        """See `Store.load_checkpoint`."""
-        row = self.connection.execute(_SELECT_CHECKPOINT, {"of_run": run_id}).one_or_none()
-        return None if row is None else Checkpoint(row.upto, row.payload)
 
     # Types
 

@@ -27,6 +27,10 @@ def one(message):
     return [message]
 
 
+def nothing_more():
+    """Does nothing."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Fault:
     """A fault; without any field, none. A hook gets what the runner has, and gives it back."""
@@ -42,6 +46,8 @@ class Fault:
     """Gives None for an answer that the runner does not hear."""
     pause: Callable[[float], float] = same
     status: Callable[[int], int] = same
+    closed: Callable[[], None] = nothing_more
+    """What it does when a stream was closed."""
     attempts: int = 1
     """How often it asks for its assignment."""
     early: bool = False
@@ -259,7 +265,7 @@ def leaves_soon(message):
     return [message]
 
 
-def gives_up(_):
+def gives_up(_=None):
     """Ends when a stream breaks."""
     os._exit(1)
 
@@ -348,6 +354,7 @@ FAULTS = {
     "hurries": Fault(rules=("5.4",), case="away", pause=lambda _: 0.0),
     "steady": Fault(rules=("5.5",), case="away", pause=lambda _: 0.4),
     "finishes-once": Fault(rules=("5.6",), case="cut-at-finish", request=finishes_once()),
+    "closes": Fault(rules=("5.7",), case="closed", closed=gives_up),
     "gap": Fault(rules=("6.1",), case="gap", answer=without("gap")),
     "unsplit": Fault(rules=("6.2",), case="too-large", answer=without("too_large")),
     "narrow": Fault(rules=("6.3",), case="strange", answer=as_error(None)),

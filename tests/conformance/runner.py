@@ -30,6 +30,8 @@ ROOM = 64
 EACH = 8
 """... and that an event has beside itself."""
 NS_PER_S = 1_000_000_000
+FINAL = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.INVALID_ARGUMENT)
+"""Statuses after which there is no sense in another stream."""
 
 
 class Publisher:
@@ -75,12 +77,14 @@ class Publisher:
         while not self.finished and not self.failed:
             try:
                 self.stream()
+                self.fault.closed()
             except grpc.RpcError as error:
-                if error.code() is grpc.StatusCode.UNAVAILABLE:
-                    time.sleep(self.fault.pause(pause_s * random.uniform(0.7, 1.3)))
-                    pause_s = min(2.0, pause_s * 2)
-                else:
-                    self.fail(error.details())
+                if error.code() in FINAL:
+                    return self.fail(error.details())
+            if not self.finished and not self.failed:
+                time.sleep(self.fault.pause(pause_s * random.uniform(0.7, 1.3)))
+                pause_s = min(2.0, pause_s * 2)
+        return None
 
     def fail(self, why):
         """Ends everything."""

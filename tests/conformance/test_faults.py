@@ -20,6 +20,8 @@ spec.loader.exec_module(faults)
 
 RUNNER = [sys.executable, str(HERE / "runner.py")]
 AT_ONCE = 8
+pytestmark = pytest.mark.timeout(300)  # all faults are examined before the first is looked at
+
 SETTING = Setting(timeout_s=12.0)
 
 

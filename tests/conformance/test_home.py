@@ -224,6 +224,23 @@ def test_a_stop_is_told_again():
     play(Script(then="stop"), act)
 
 
+def test_a_home_goes_away_and_comes_back():
+    """Its connections break with a batch that is not stored; it is back where it was."""
+
+    async def act(runner):
+        await runner.open()
+        await runner.batch(1)
+        assert (await runner.hear())[0] == "ack"
+        await runner.batch(2)
+        assert await runner.hear() == (grpc.StatusCode.UNAVAILABLE, None)
+        runner.call = runner.stub.PublishEvents(metadata=runner.metadata, wait_for_ready=True)
+        await runner.say(source=runner.source, open={"epoch": 2})
+        kind, opened = await runner.hear()
+        assert (kind, opened.durable_sequence) == ("opened", 1)
+
+    play(Script(leave_at_batch=2), act)
+
+
 def test_streams_are_refused_at_first():
     """So many times, and then no more."""
 

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 
 import pytest
@@ -62,10 +61,12 @@ def summary_when_ended(summary_of, demo_server, tmp_path) -> Callable[[str], dic
     The signal goes to the process group of the runner, as the agent sends it.
     """
     pid, script = tmp_path / "pid", tmp_path / "script"
+    over = threading.Event()
 
     def end() -> None:
         while not demo_server.requests():
-            time.sleep(0.05)
+            if over.wait(0.05):
+                return
         os.killpg(int(pid.read_text()), signal.SIGTERM)
 
     def summary(test_runner: str) -> dict:
@@ -75,8 +76,10 @@ def summary_when_ended(summary_of, demo_server, tmp_path) -> Callable[[str], dic
         ending = threading.Thread(target=end)
         ending.start()
         url = f"{demo_server.url}/delay/60000"
-        found = summary_of(f"{script} {{test}}", url, "-u", "1", "-i", "1")
-        ending.join()
-        return found
+        try:
+            return summary_of(f"{script} {{test}}", url, "-u", "1", "-i", "1")
+        finally:
+            over.set()
+            ending.join()
 
     return summary

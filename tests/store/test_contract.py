@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from loadgrpc.errors import AlreadyExists
 from loadgrpc.model import RunState, SourceId
-from loadgrpc.store import Checkpoint, Retention, SourceProgress, Store, StoreError, TypeSet
+from loadgrpc.store import Retention, SourceProgress, Store, StoreError, TypeSet
 from loadgrpc.store.tables import LIST_RUNS
 
 BIG = 2**63 - 1
@@ -362,23 +362,6 @@ def test_batches_after_a_number(using, target, records):
     using(target, use)
 
 
-def test_checkpoint(using, target, records):
-    """The newest checkpoint of a run is kept, and never an older one again."""
-
-    async def use(store):
-        assert await store.load_checkpoint("run-1") is None
-        with pytest.raises(StoreError, match="no stored run"):
-            await store.save_checkpoint("run-1", 1, b"sums")
-        await store.save_run(records.run())
-        for upto, payload in ((3, b"three"), (3, b"three again"), (BIG, bytes(range(256)))):
-            await store.save_checkpoint("run-1", upto, payload)
-            assert await store.load_checkpoint("run-1") == Checkpoint(upto, payload)
-        with pytest.raises(StoreError, match="goes back"):
-            await store.save_checkpoint("run-1", 3, b"late")
-
-    using(target, use)
-
-
 # What goes
 
 
@@ -411,13 +394,11 @@ def test_deleted_run_is_gone(using, target, records):
 
     async def use(store):
         await fill(store, records, "run-1", request_id="request", batches=100, **OVER)
-        await store.save_checkpoint("run-1", 1, b"sums")
         await fill(store, records, "run-2", **OVER)
         assert await store.delete_run("run-1")
         assert not await store.delete_run("run-1")
         assert await store.get_run("run-1") is None
         assert await store.find_request("request") is None
-        assert await store.load_checkpoint("run-1") is None
         assert await store.sources("run-1") == await everything(store, "run-1") == []
         assert await held(store) == {"run-2": 3}
 
@@ -506,14 +487,12 @@ def test_oldest_detail_goes_first(using, target, records):
 
 
 def test_what_a_restart_needs_stays(using, target, records):
-    """Of a run that is not over, only what its checkpoint holds can go."""
+    """Nothing goes of a run that is not over."""
 
     async def use(store):
         numbers = await fill(store, records, "live")
         assert await store.retain(Retention(keep_bytes=0, keep_runs=0)) == 0
-        await store.save_checkpoint("live", numbers[1], b"sums")
-        assert await store.retain(Retention(keep_bytes=0, keep_runs=0)) == 2
-        assert [batch.number for batch in await everything(store, "live")] == numbers[2:]
+        assert [batch.number for batch in await everything(store, "live")] == numbers
 
     using(target, use)
 

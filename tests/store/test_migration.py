@@ -218,13 +218,13 @@ def test_old_becomes_as_new(using, lasting, request):
 def test_failed_migration_changes_nothing(using, lasting):
     """A migration that cannot be done leaves the old version as it was."""
     version_1(lasting)
-    change(lasting, "CREATE TABLE checkpoints (other BIGINT)")
+    change(lasting, "CREATE TABLE types (other BIGINT)")
     before = shape(lasting)
 
     async def nothing(_):
         pass
 
-    with pytest.raises(StoreError, match="checkpoints"):
+    with pytest.raises(StoreError, match="types"):
         using(lasting, nothing)
     assert shape(lasting) == before
 

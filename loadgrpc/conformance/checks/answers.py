@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from loadgrpc.conformance.checks.registry import check
-from loadgrpc.conformance.finding import Finding, broken, kept, not_shown
+from loadgrpc.conformance.finding import Finding, broken, counted, kept, not_shown
 from loadgrpc.conformance.story import Story
 
 
@@ -40,7 +40,7 @@ def a_batch_that_is_too_large_is_split(story: Story) -> Finding:
     missing = [number for number in range(first, large.last + 1) if number not in came]
     if missing:
         return broken(words, f"nothing of {len(missing)} of them, from number {missing[0]} on")
-    return kept(f"{large.count} events came again in {len(parts)} batches")
+    return kept(f"{counted(large.count, 'event')} came again in {counted(len(parts), 'batch')}")
 
 
 @check("6.3")
@@ -75,38 +75,30 @@ def _went_on(story: Story, after: str) -> Finding:
 @check("6.5")
 def an_error_ends_it(story: Story) -> Finding:
     """After `error` there is no other stream, and the runner exits, not with 0."""
-    finding = _ends(story, "error")
-    if finding is not None:
-        return finding
-    end = story.transcript.exit
-    if end is None:
-        return not_shown("nobody saw its end")
-    if end.status == 0:
-        return broken("an exit status that is not 0 after `error`", "0")
-    return kept(f"it exited with {end.status}")
+    return _ends(story, "error")
 
 
 @check("6.6")
 def run_closed_ends_it(story: Story) -> Finding:
-    """After `run_closed` there is no other stream, and the runner exits."""
-    finding = _ends(story, "run_closed")
-    if finding is not None:
-        return finding
-    if story.transcript.exit is None:
-        return not_shown("nobody saw its end")
-    return kept(f"it exited with {story.transcript.exit.status}")
+    """After `run_closed` there is no other stream, and the runner exits, not with 0."""
+    return _ends(story, "run_closed")
 
 
-def _ends(story: Story, kind: str) -> Finding | None:
-    """What is wrong with the end of a runner that was told of it; None: nothing."""
+def _ends(story: Story, kind: str) -> Finding:
+    """How the runner ends that was told of the end."""
     told = story.told(kind)
     if not told:
         return not_shown(f"`{kind}` was not told: no stream was open in the middle of the load")
     at, answer = told[0]
     more = [call for call_at, call in story.calls("PublishEvents") if call_at > at]
     if more:
-        return broken(f"no stream after `{kind}`", f"{len(more)}")
+        return broken(f"no stream after `{kind}`", str(len(more)))
     if story.transcript.timed_out:
         after_s = story.transcript.ended_s - answer.at_s
         return broken(f"an end after `{kind}`", f"that it still ran {after_s:.0f} s later")
-    return None
+    end = story.transcript.exit
+    if end is None:
+        return not_shown("nobody saw its end")
+    if end.status == 0:
+        return broken(f"an exit status that is not 0 after `{kind}`", "0")
+    return kept(f"it exited with {end.status}")

@@ -6,9 +6,9 @@ from itertools import pairwise
 from typing import Final
 
 from loadgrpc.conformance.checks.registry import check
-from loadgrpc.conformance.finding import Finding, broken, kept, not_shown
+from loadgrpc.conformance.finding import Finding, broken, counted, kept, not_shown
 from loadgrpc.conformance.happening import Happening
-from loadgrpc.conformance.home import BEARER
+from loadgrpc.conformance.home import BEARER, CLOSED
 from loadgrpc.conformance.story import Sent, Story
 from loadgrpc.conformance.transcript import Heard, Told
 from loadgrpc.errors import Unavailable
@@ -35,7 +35,7 @@ def every_call_carries_the_token(story: Story) -> Finding:
             "`authorization: Bearer LOADGRPC_TOKEN` in the metadata of every call",
             f"{seen} in that of {wrong[0].method} ({len(wrong)} of {len(calls)} calls)",
         )
-    return kept(f"{len(calls)} calls")
+    return kept(counted(len(calls), "call"))
 
 
 @check("1.2")
@@ -54,7 +54,7 @@ def it_says_who_it_is(story: Story) -> Finding:
     other = next((source for source in (*asked, *said) if source != ours), None)
     if other is not None:
         return broken(f"the source {ours}, as the environment has it", f"{other}")
-    return kept(f"{ours}, {len(asked) + len(said)} times")
+    return kept(f"{ours}, {counted(len(asked) + len(said), 'time')}")
 
 
 @check("1.3")
@@ -105,7 +105,7 @@ def open_comes_first(story: Story) -> Finding:
             return broken(f"`open` first on stream {heard.stream}", f"`{kind}`")
         if heard.request.source != convert.source_to_proto(story.transcript.source):
             return broken("`open` with the source", "another source, or none")
-    return kept(f"on {len(said)} streams" if len(said) > 1 else "on its stream")
+    return kept(f"on {counted(len(said), 'stream')}" if len(said) > 1 else "on its stream")
 
 
 @check("2.2", numbered=True)
@@ -153,7 +153,7 @@ def numbers_have_no_gaps(story: Story) -> Finding:
         highest = max(highest, sent.last)
     if not items:
         return not_shown("no event was sent")
-    return kept(f"1 to {highest} in {len(items)} batches")
+    return kept(f"1 to {highest} in {counted(len(items), 'batch')}")
 
 
 @check("3.2")
@@ -167,7 +167,7 @@ def a_batch_counts_its_events(story: Story) -> Finding:
             return broken(
                 f"count 0 or {home.known(batch)}, as many as the batch has", str(batch.count)
             )
-    return kept(f"{len(batches)} batches")
+    return kept(counted(len(batches), "batch"))
 
 
 @check("3.3", numbered=True)
@@ -183,7 +183,9 @@ def a_number_is_one_event(story: Story) -> Finding:
                 f"the same event under the number {came.number}",
                 f"first {_words(known)}, then {_words(came.what)}",
             )
-    return kept(f"{again} events came again") if first else not_shown("no event was sent")
+    return (
+        kept(f"{counted(again, 'event')} came again") if first else not_shown("no event was sent")
+    )
 
 
 def _words(what: Happening) -> str:
@@ -270,7 +272,7 @@ def a_broken_stream_is_opened_again(story: Story) -> Finding:
     last_at, last = ended[-1]
     if not any(at > last_at for at, _ in story.calls("PublishEvents")):
         return broken(f"another stream after stream {last.stream} broke", "none")
-    return kept(f"{len(ended)} times")
+    return kept(counted(len(ended), "time"))
 
 
 @check("5.2", numbered=True)
@@ -287,7 +289,11 @@ def it_goes_on_from_what_is_durable(story: Story) -> Finding:
             seen = f"number {first.first}" if first else "no event"
             return broken(f"number {durable + 1} first on stream {told.stream}", seen)
         again += 1
-    return kept(f"on {again} streams") if again else not_shown("nothing was to be sent again")
+    return (
+        kept(f"on {counted(again, 'stream')}")
+        if again
+        else not_shown("nothing was to be sent again")
+    )
 
 
 @check("5.3", numbered=True)
@@ -305,7 +311,7 @@ def what_is_durable_is_not_sent_again(story: Story) -> Finding:
                     f"nothing on stream {told.stream} up to number {durable}, which is durable",
                     f"numbers {sent.first} to {sent.last}",
                 )
-    return kept(f"on {streams} streams") if streams else not_shown("nothing was durable")
+    return kept(f"on {counted(streams, 'stream')}") if streams else not_shown("nothing was durable")
 
 
 def _pauses(story: Story) -> list[float]:
@@ -357,4 +363,15 @@ def finish_is_said_again(story: Story) -> Finding:
         return not_shown("no stream broke after `finish`")
     if not any(at > max(cut) for at, _ in finishes):
         return broken("`finish` again, after the stream broke without an answer", "none")
-    return kept(f"{len(finishes)} times")
+    return kept(counted(len(finishes), "time"))
+
+
+@check("5.7", numbered=True)
+def a_closed_stream_is_opened_again(story: Story) -> Finding:
+    """A stream that the home has closed, with no status that says why, is one that broke."""
+    closed = story.ended(CLOSED)
+    if not closed:
+        return not_shown("no stream was closed")
+    if not any(at > closed[-1][0] for at, _ in story.calls("PublishEvents")):
+        return broken("another stream after the home had closed one without a status", "none")
+    return kept("it was")

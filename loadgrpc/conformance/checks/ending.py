@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from loadgrpc.conformance.checks.registry import check
-from loadgrpc.conformance.finding import Finding, broken, kept, not_shown
+from loadgrpc.conformance.finding import Finding, broken, counted, kept, not_shown
 from loadgrpc.conformance.happening import Kind
 from loadgrpc.conformance.story import Story
 
@@ -34,7 +34,7 @@ def it_has_produced_what_it_sent(story: Story) -> Finding:
     said = finishes[-1][1].request.finish.totals.events
     if said != story.highest:
         return broken(f"{story.highest} events in `finish`, as many as were sent", str(said))
-    return kept(f"{said} events")
+    return kept(counted(said, "event"))
 
 
 @check("10.3", numbered=True)
@@ -50,7 +50,7 @@ def it_has_produced_the_hits_it_sent(story: Story) -> Finding:
     sent = len(story.of(Kind.HIT)) + skipped
     if totals.hits != sent:
         return broken(f"{sent} hits in `finish`, as many as were sent", str(totals.hits))
-    return kept(f"{totals.hits} hits")
+    return kept(counted(totals.hits, "hit"))
 
 
 @check("10.4", numbered=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from loadgrpc.conformance.checks.registry import check
-from loadgrpc.conformance.finding import Finding, broken, kept, not_shown
+from loadgrpc.conformance.finding import Finding, broken, counted, kept, not_shown
 from loadgrpc.conformance.happening import OF_ITERATIONS, OF_USERS, Happening, Kind, Place
 from loadgrpc.conformance.story import Story
 from loadgrpc.conformance.target import SLOW_S
@@ -39,7 +39,7 @@ def events_are_valid(story: Story) -> Finding:
             if wrong:
                 return broken("events that are valid", f"one that is not: {wrong[0]}")
         checked += len(batch.events) + len(batch.hit_blocks) + len(batch.test_blocks)
-    return kept(f"{story.highest} events") if checked else not_shown("no event was sent")
+    return kept(counted(story.highest, "event")) if checked else not_shown("no event was sent")
 
 
 @check("9.2")
@@ -58,7 +58,7 @@ def an_iteration_is_start_outcome_and_stop(story: Story) -> Finding:
             return broken(
                 "test_start, one outcome and test_stop of each iteration", ", ".join(seen)
             )
-    return kept(f"{len(story.iterations)} iterations")
+    return kept(counted(len(story.iterations), "iteration"))
 
 
 @check("9.3")
@@ -84,7 +84,7 @@ def events_say_where_they_happened(story: Story) -> Finding:
         return broken(
             "`status` in each event of a user", f"{len(without)} of {len(events)} without it"
         )
-    return kept(f"{len(events)} events")
+    return kept(counted(len(events), "event"))
 
 
 def _places(story: Story) -> list[tuple[Happening, Place]]:
@@ -104,7 +104,7 @@ def the_load_is_told_as_it_is(story: Story) -> Finding:
                 f"{users} users and {iterations} iterations in `status`",
                 f"{place.users} and {place.iterations}",
             )
-    return kept(f"{len(places)} events") if places else not_shown("no event has a status")
+    return kept(counted(len(places), "event")) if places else not_shown("no event has a status")
 
 
 @check("9.6")
@@ -171,7 +171,7 @@ def _outcomes(story: Story, due: TestOutcome) -> Finding:
     if other:
         name = other[0].name.lower() if other[0] else "none"
         return broken(f"{due.name.lower()} of each iteration", f"{name} of {len(other)}")
-    return kept(f"{len(seen)} iterations")
+    return kept(counted(len(seen), "iteration"))
 
 
 def _exceptions(story: Story) -> list[tuple[str, str]]:
@@ -218,7 +218,7 @@ def times_are_those_of_the_run(story: Story) -> Finding:
     if off:
         by = max(begin - off[0], off[0] - end) / NS_PER_S
         return broken("times of the run", f"{len(off)} of {len(moments)} outside, by {by:,.1f} s")
-    return kept(f"{len(moments)} events")
+    return kept(counted(len(moments), "event"))
 
 
 def _hits(story: Story) -> list[Happening]:
@@ -233,7 +233,7 @@ def each_request_is_a_hit(story: Story) -> Finding:
         return not_shown(_ELSEWHERE if not story.on_target else "the server got no request")
     if hits != requests:
         return broken(f"{requests} hits, as many requests as the server got", str(hits))
-    return kept(f"{hits} hits, and as many requests at the server")
+    return kept(f"{counted(hits, 'hit')}, and as many requests at the server")
 
 
 @check("9.15")
@@ -251,7 +251,7 @@ def a_hit_has_the_status_of_its_answer(story: Story) -> Finding:
         return broken(
             f"status {due} of each hit", f"{other[0].status} of {len(other)} {error}".rstrip()
         )
-    return kept(f"{due} of {len(hits)} hits")
+    return kept(f"{due} of {counted(len(hits), 'hit')}")
 
 
 @check("9.16")
@@ -266,7 +266,7 @@ def a_hit_without_an_answer_says_so(story: Story) -> Finding:
             "an error and no status of each hit", f"status {without[0].status} and no error"
         )
     names = {event_pb2.HitError.Name(hit.error) for hit in hits}
-    return kept(f"{', '.join(sorted(names))} of {len(hits)} hits")
+    return kept(f"{', '.join(sorted(names))} of {counted(len(hits), 'hit')}")
 
 
 @check("9.17")
@@ -278,7 +278,7 @@ def a_hit_has_its_method(story: Story) -> Finding:
     methods = {hit.method for hit in hits}
     if methods != {"GET"}:
         return broken("the method GET of each hit", f"{min(methods - {'GET'})!r}")
-    return kept(f"GET of {len(hits)} hits")
+    return kept(f"GET of {counted(len(hits), 'hit')}")
 
 
 @check("9.18")

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Final
 
 from loadgrpc.conformance.checks.registry import check
-from loadgrpc.conformance.finding import Finding, broken, kept, not_shown
+from loadgrpc.conformance.finding import Finding, broken, counted, kept, not_shown
 from loadgrpc.conformance.happening import OF_USERS, Happening
 from loadgrpc.conformance.story import Iteration, Story
 from loadgrpc.conformance.transcript import NS_PER_S, Told
@@ -47,7 +47,7 @@ def each_user_makes_its_iterations(story: Story) -> Finding:
         if due and count != due:
             where = f" in cycle {cycle}" if known and len(story.cycles) > 1 else ""
             return broken(f"{due} iterations of user {user}{where}", str(count))
-    return kept(f"{sum(made.values())} iterations of {len(made)} users")
+    return kept(f"{counted(sum(made.values()), 'iteration')} of {counted(len(made), 'user')}")
 
 
 @check("7.2")
@@ -87,7 +87,7 @@ def users_live_at_the_same_time(story: Story) -> Finding:
     most = max(sum(start <= moment <= end for start, end in spans) for moment, _ in spans)
     if most < users:
         return broken(f"{users} users inside of an iteration at the same time", str(most))
-    return kept(f"{most} users")
+    return kept(counted(most, "user"))
 
 
 @check("7.4")
@@ -113,7 +113,7 @@ def cycles_come_one_after_another(story: Story) -> Finding:
         return not_shown("events do not say of which cycle they are")
     if len(story.cycles) == 1:
         return not_shown("there was one cycle")
-    return kept(f"{len(ends)} cycles")
+    return kept(counted(len(ends), "cycle"))
 
 
 @check("7.5")
@@ -139,7 +139,7 @@ def a_cycle_is_entered_when_it_is_started(story: Story) -> Finding:
         if due_ns is None or begun_ns + CLOCKS_NS < due_ns:
             by = "without it" if due_ns is None else f"{(due_ns - begun_ns) / 1e6:.0f} ms before it"
             return broken(f"no event of cycle {cycle} before its `start_cycle`", f"one {by}")
-    return kept(f"{len(ready)} cycles")
+    return kept(counted(len(ready), "cycle"))
 
 
 @check("7.6")
@@ -178,7 +178,7 @@ def _all_finished(story: Story) -> Finding:
     open_ended = [each for each in story.iterations if each.outcome is None]
     if open_ended:
         return broken("an outcome of each iteration that began", f"none of {len(open_ended)}")
-    return kept(f"{len(story.iterations)} iterations")
+    return kept(counted(len(story.iterations), "iteration"))
 
 
 @check("7.8")
@@ -199,7 +199,7 @@ def users_start_at_their_rate(story: Story) -> Finding:
             f"{len(firsts)} users that start within {due_s:.2f} s, {rate:g} a second",
             f"{took_s:.2f} s",
         )
-    return kept(f"{len(firsts)} users in {took_s:.2f} s")
+    return kept(f"{counted(len(firsts), 'user')} in {took_s:.2f} s")
 
 
 @check("7.9")
@@ -236,7 +236,7 @@ def no_iteration_begins_after_a_stop(story: Story) -> Finding:
             "no iteration that begins after `stop`",
             f"{len(late)}, the last {max(late) / NS_PER_S:.1f} s after it",
         )
-    return kept(f"{len(story.iterations)} iterations before it")
+    return kept(f"{counted(len(story.iterations), 'iteration')} before it")
 
 
 def _begun_ns(story: Story, what: Happening, at: int) -> int:
@@ -275,4 +275,4 @@ def who_is_cut_off_has_no_outcome(story: Story) -> Finding:
     if outcomes:
         names = ", ".join(sorted({outcome.name.lower() for outcome in outcomes}))
         return broken("no outcome of an iteration that was cut off", f"{len(outcomes)} ({names})")
-    return kept(f"{len(story.iterations)} iterations without one")
+    return kept(f"{counted(len(story.iterations), 'iteration')} without one")

@@ -33,7 +33,7 @@ async def run(
         LoadFailed: there is no such program.
     """
     started: list[Process] = []
-    stopping = asyncio.create_task(_stop(reporter, started))
+    stopping = None
     try:
         if through:
             end, pipe = os.pipe()
@@ -42,12 +42,14 @@ async def run(
                 started.append(await _start(through, stdin=end_))
         else:
             started.append(await _start(command))
+        stopping = asyncio.create_task(_stop(reporter, started[0]))
         reading = [_read(reporter, each.stderr, err) for each in started]
         await asyncio.gather(_read(reporter, started[-1].stdout, out), *reading)
         codes = [await each.wait() for each in started]
         return next((code for code in codes if code), 0)
     finally:
-        stopping.cancel()
+        if stopping:
+            stopping.cancel()
         for each in started:
             if each.returncode is None:
                 each.kill()
@@ -78,10 +80,9 @@ async def _read(reporter: Reporter, stream: asyncio.StreamReader | None, take: T
         take(rest.decode(errors="replace"))
 
 
-async def _stop(reporter: Reporter, started: list[Process]) -> None:
+async def _stop(reporter: Reporter, tool: Process) -> None:
     """Ends the tool when the run is stopped: politely, and by force when the time is over."""
     await reporter.stopped.wait()
-    for tool in started[:1]:
-        tool.send_signal(signal.SIGINT)
-        await asyncio.sleep(reporter.stop_timeout_s + SIGINT_S)
-        tool.kill()
+    tool.send_signal(signal.SIGINT)
+    await asyncio.sleep(reporter.stop_timeout_s + SIGINT_S)
+    tool.kill()

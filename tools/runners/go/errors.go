@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"runtime"
-	"slices"
 	"strings"
 	"syscall"
 
@@ -79,7 +78,7 @@ func exceptionOf(err error) exception {
 	return exception{fmt.Sprintf("%T", err), wordsOf(err), stack()}
 }
 
-// stack is that of who calls the caller, innermost call last, without those of Go itself.
+// stack is that of who calls the caller, innermost call first, without those of Go itself.
 func stack() string {
 	callers := make([]uintptr, 32)
 	frames := runtime.CallersFrames(callers[:runtime.Callers(3, callers)])
@@ -91,6 +90,5 @@ func stack() string {
 			lines = append(lines, fmt.Sprintf("%s\n\t%s:%d", frame.Function, frame.File, frame.Line))
 		}
 	}
-	slices.Reverse(lines)
 	return strings.Join(lines, "\n")
 }

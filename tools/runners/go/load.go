@@ -60,7 +60,6 @@ func (l *load) run() *v1.ExceptionInfo {
 	first := max(1, l.assignment.FirstCycle)
 	for at, cycle := range l.assignment.Cycles {
 		number := first + uint32(at)
-		l.publisher.ready(number)
 		if !l.released(number) {
 			break
 		}
@@ -69,8 +68,13 @@ func (l *load) run() *v1.ExceptionInfo {
 	return nil
 }
 
-// released waits until a cycle may begin; false: the run is being stopped.
+// released waits until a cycle may begin; false: the run is being stopped. A process that
+// lives one user was started when its cycle began.
 func (l *load) released(cycle uint32) bool {
+	if l.assignment.User != 0 {
+		return l.stopping.Err() == nil
+	}
+	l.publisher.ready(cycle)
 	for l.stopping.Err() == nil {
 		select {
 		case started := <-l.started:

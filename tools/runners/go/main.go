@@ -62,7 +62,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	publisher := newPublisher(client, source)
+	publisher := newPublisher(client, source, assignment.User == 0)
 	recorder := newRecorder(publisher, openProduced(os.Getenv("LOADGRPC_RUN_DIR")))
 	load := newLoad(assignment, recorder, publisher)
 	stopOnSignal(load)

@@ -97,18 +97,23 @@ func (o *outbound) next() *v1.PublishEventsRequest {
 }
 
 func (o *outbound) nextKept() *v1.PublishEventsRequest {
-	for o.kept[o.sent].bytes > o.limits.MaxBatchBytes {
+	for over(o.kept[o.sent].bytes, o.limits.MaxBatchBytes) {
 		o.split(o.sent)
 	}
 	one := o.kept[o.sent]
-	full := o.sent >= int(o.limits.MaxUnackedBatches) ||
-		o.sentBytes+one.bytes > o.limits.MaxUnackedBytes
+	full := over(uint64(o.sent)+1, uint64(o.limits.MaxUnackedBatches)) ||
+		over(o.sentBytes+one.bytes, o.limits.MaxUnackedBytes)
 	if full && o.sent > 0 {
 		return nil
 	}
 	o.sent++
 	o.sentBytes += one.bytes
 	return one.request
+}
+
+// over tells whether a bound is exceeded; 0 is none.
+func over(value, bound uint64) bool {
+	return bound != 0 && value > bound
 }
 
 // What the other side says
@@ -191,12 +196,12 @@ func (o *outbound) split(at int) {
 
 // Requests
 
-func openRequest(source *v1.SourceId, epoch uint64) *v1.PublishEventsRequest {
+func openRequest(source *v1.SourceId, epoch uint64, barrier bool) *v1.PublishEventsRequest {
 	return &v1.PublishEventsRequest{
 		Source: source,
 		Message: &v1.PublishEventsRequest_Open{Open: &v1.OpenSource{
 			Epoch:        epoch,
-			Capabilities: &v1.RunnerCapabilities{CycleBarrier: true},
+			Capabilities: &v1.RunnerCapabilities{CycleBarrier: barrier},
 		}},
 	}
 }

@@ -86,6 +86,8 @@ func TestWindow(t *testing.T) {
 	o.acked(1)
 	expect(t, numbers(o), 3)
 
+	expect(t, numbers(opened(&v1.Limits{}, 1, 1, 1)), 1, 2, 3) // none is set
+
 	few := &v1.Limits{MaxBatchBytes: 1 << 20, MaxUnackedBatches: 9, MaxUnackedBytes: 1}
 	o = opened(few, 1, 1)
 	expect(t, numbers(o), 1) // one is sent in any case

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"strings"
@@ -33,16 +32,19 @@ type orders interface {
 // publisher is the runner's end of PublishEvents. What it decides is in outbound; here are
 // the stream, which is opened again when it breaks, and the lock.
 type publisher struct {
-	client v1.RunnerServiceClient
-	source *v1.SourceId
+	client  v1.RunnerServiceClient
+	source  *v1.SourceId
+	barrier bool // whether it says `ready` before each cycle
 
 	mutex   sync.Mutex
 	changed *sync.Cond
 	out     outbound
 }
 
-func newPublisher(client v1.RunnerServiceClient, source *v1.SourceId) *publisher {
-	p := &publisher{client: client, source: source}
+func newPublisher(
+	client v1.RunnerServiceClient, source *v1.SourceId, barrier bool,
+) *publisher {
+	p := &publisher{client: client, source: source, barrier: barrier}
 	p.changed = sync.NewCond(&p.mutex)
 	return p
 }
@@ -74,7 +76,7 @@ func (p *publisher) run(ctx context.Context, orders orders) error {
 	pause := firstPause
 	for epoch := uint64(1); ; epoch++ {
 		opened, err := p.stream(ctx, epoch, orders)
-		if err == nil || !broken(err) {
+		if err == nil || final(err) {
 			return err
 		}
 		if opened {
@@ -86,13 +88,20 @@ func (p *publisher) run(ctx context.Context, orders orders) error {
 	}
 }
 
-// broken tells whether a stream ended in a way that another may mend.
-func broken(err error) bool {
-	switch status.Code(err) {
-	case codes.Unavailable, codes.Canceled, codes.DeadlineExceeded, codes.Internal:
-		return true
-	}
-	return errors.Is(err, io.EOF)
+// final tells whether another stream would end in the same way.
+func final(err error) bool {
+	var told *refused
+	code := status.Code(err)
+	return errors.As(err, &told) || code == codes.Unauthenticated || code == codes.InvalidArgument
+}
+
+// refused is what the other side says in band: it takes no more.
+type refused struct {
+	reason string
+}
+
+func (r *refused) Error() string {
+	return r.reason
 }
 
 // stream is one stream, from its opening to its end.
@@ -131,7 +140,7 @@ func (p *publisher) stream(
 
 // write opens the source and sends what may be sent; who reads is told why the stream ended.
 func (p *publisher) write(ctx context.Context, stream eventStream, epoch uint64) {
-	request := openRequest(p.source, epoch)
+	request := openRequest(p.source, epoch, p.barrier)
 	for request != nil && stream.Send(request) == nil {
 		request = p.next(ctx)
 	}
@@ -177,9 +186,9 @@ func (p *publisher) answered(
 	case *v1.PublishEventsResponse_Finished:
 		return true, nil
 	case *v1.PublishEventsResponse_RunClosed:
-		return false, errors.New("the run is over")
+		return false, &refused{"the run is over"}
 	case *v1.PublishEventsResponse_Error:
-		return false, fmt.Errorf("%s: %s", message.Error.Reason, message.Error.Message)
+		return false, &refused{message.Error.Reason + ": " + message.Error.Message}
 	}
 	return false, nil
 }

@@ -62,15 +62,12 @@ async function iterate({ name: test, url }, agent, cut, report) {
   tell({ test_stop: { test } });
 }
 
-// An error as text, its innermost call last.
-export const exceptionInfo = (error) => {
-  const [title, ...calls] = (error.stack ?? "").split("\n");
-  return {
-    type: error.name,
-    message: error.message || error.code,
-    traceback: [...calls.reverse(), title].join("\n"),
-  };
-};
+// An error as text.
+export const exceptionInfo = (error) => ({
+  type: error.name,
+  message: error.message || error.code,
+  traceback: error.stack,
+});
 
 // Whether a wait went to its end.
 const waited = (ms, signal) =>

@@ -9,6 +9,8 @@ const MAX_HELD_EVENTS = 100_000;
 const DROPPED = "the runner made events faster than they could be reported";
 const FORGOTTEN = "acked once, and lost since by who had acked it";
 
+const within = (bound, size) => bound === 0 || size <= bound;
+
 export class Outbox {
   produced = 0; // The last number.
   hits = 0;
@@ -113,15 +115,15 @@ export class Outbox {
 
   #nextKept() {
     const item = this.#kept[this.#sent];
-    if (item.bytes.length > this.#limits.max_batch_bytes && item.events) {
+    if (item.events && !within(this.#limits.max_batch_bytes, item.bytes.length)) {
       this.#split(this.#sent);
       return this.#nextKept();
     }
     const unacked = this.#kept.slice(0, this.#sent).reduce((sum, one) => sum + one.bytes.length, 0);
-    const full =
-      this.#sent >= this.#limits.max_unacked_batches ||
-      unacked + item.bytes.length > this.#limits.max_unacked_bytes;
-    if (full && this.#sent) return null;
+    const room =
+      within(this.#limits.max_unacked_batches, this.#sent + 1) &&
+      within(this.#limits.max_unacked_bytes, unacked + item.bytes.length);
+    if (this.#sent && !room) return null;
     this.#sent += 1;
     return item.bytes;
   }

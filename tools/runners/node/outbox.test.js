@@ -85,6 +85,12 @@ test("no more bytes are on their way than the limits allow, but one batch always
   assert.deepEqual(said(outbox), ["1001-2000"]);
 });
 
+test("a limit of 0 is none", () => {
+  const outbox = reported(2500);
+  outbox.opened(0, { max_batch_bytes: 0, max_unacked_batches: 0, max_unacked_bytes: 0 });
+  assert.deepEqual(said(outbox), ["1-1000", "1001-2000", "2001-2500"]);
+});
+
 test("a batch over the bound is split before it is sent", () => {
   const outbox = reported(4, { text: "x".repeat(100) });
   outbox.opened(0, { ...LIMITS, max_batch_bytes: 300 });

@@ -1,7 +1,7 @@
 // The stream to the home of our events: what is reported goes out, orders come in.
 //
-// Rule: a stream that breaks is opened again, later and later, until `finish` is answered or the
-// other side wants no more of us. `stop` is an event, the other orders are awaited.
+// Rule: a stream that breaks is opened again, later and later, until `finish` is answered; when the
+// other side wants no more of us, that is an error. `stop` is an event, other orders are awaited.
 
 import { EventEmitter } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -12,6 +12,7 @@ import { Outbox } from "./outbox.js";
 const SEND_EVERY_MS = 100;
 const FIRST_PAUSE_MS = 100;
 const MAX_PAUSE_MS = 3000;
+const PERMANENT = [grpc.status.UNAUTHENTICATED, grpc.status.INVALID_ARGUMENT];
 
 export class Publisher extends EventEmitter {
   #open; // Begins a call.
@@ -80,7 +81,8 @@ export class Publisher extends EventEmitter {
         if (this.#over) break;
       }
     } catch (error) {
-      if (error.code !== grpc.status.UNAVAILABLE) throw error;
+      // An error that is not the stream's has no status.
+      if (!Number.isInteger(error.code) || PERMANENT.includes(error.code)) throw error;
     } finally {
       this.#call.cancel();
       this.#call = null;
@@ -114,9 +116,10 @@ export class Publisher extends EventEmitter {
         this.emit("stop", milliseconds(answer.stop.stop_timeout));
         break;
       case "finished":
-      case "run_closed":
         this.#over = true;
         break;
+      case "run_closed":
+        throw new Error("the run is over, and takes no more events");
       case "error":
         throw new Error(`${answer.error.reason}: ${answer.error.message}`);
     }

@@ -758,7 +758,7 @@ type ExceptionInfo struct {
 	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
 	// What it says. Empty where it says nothing. At most 4 KiB are kept.
 	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
-	// The stack trace, innermost call last, several lines. Empty: none to show. At most
+	// The stack trace, in the order that the language is used to, several lines. Empty: none to show. At most
 	// 16 KiB are kept.
 	Traceback     string `protobuf:"bytes,3,opt,name=traceback,proto3" json:"traceback,omitempty"`
 	unknownFields protoimpl.UnknownFields
