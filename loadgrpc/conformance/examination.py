@@ -29,7 +29,7 @@ from loadgrpc.conformance.story import Story
 from loadgrpc.conformance.target import Target
 from loadgrpc.conformance.transcript import Exit, Transcript
 from loadgrpc.model import Assignment, Cycle, SourceId, StopMode
-from loadgrpc.protocol.produced import RUN_DIR_ENV
+from loadgrpc.protocol import environment
 from loadgrpc.protocol.raw import add_raw_runner_service
 from loadgrpc.protocol.transport import listen, new_server
 
@@ -76,26 +76,11 @@ class Stage:
     def environment(self) -> dict[str, str]:
         """What the runner has in its environment: see runner.proto."""
         transcript = self.home.transcript
-        assignment, source = transcript.assignment, transcript.source
-        first = assignment.cycles[0]
-        environment = {
-            "LOADGRPC_ENDPOINT": self.endpoint,
-            "LOADGRPC_TOKEN": self.token,
-            "LOADGRPC_RUN_ID": source.run_id,
-            "LOADGRPC_AGENT_ID": source.agent_id,
-            "LOADGRPC_RUNNER_ID": source.runner_id,
-            RUN_DIR_ENV: str(self.run_dir),
-            "LOADGRPC_TEST": assignment.test,
-            "LOADGRPC_TOTAL_USERS": ":".join(str(cycle.users) for cycle in assignment.cycles),
-            "LOADGRPC_SERVER_URL": assignment.server_url,
+        return {
+            **environment.connection(transcript.source, endpoint=self.endpoint, token=self.token),
+            **environment.folder(self.run_dir),
+            **environment.work(transcript.assignment),
         }
-        if assignment.user:
-            environment["LOADGRPC_CURRENT_USER"] = str(assignment.user)
-        if first.duration_s is None:
-            environment["LOADGRPC_TOTAL_ITERATIONS"] = str(first.iterations)
-        else:
-            environment["LOADGRPC_DURATION"] = f"{first.duration_s:g}"
-        return environment
 
     def end(self) -> Transcript:
         """The transcript, when nothing more is to come."""

@@ -22,7 +22,7 @@ RUNNER = [sys.executable, str(HERE / "runner.py")]
 AT_ONCE = 8
 pytestmark = pytest.mark.timeout(300)  # all faults are examined before the first is looked at
 
-SETTING = Setting(timeout_s=12.0)
+SETTING = Setting(timeout_s=10.0)
 
 
 async def examine_faults():
@@ -62,7 +62,7 @@ def test_every_rule_has_a_fault():
 def test_a_runner_that_is_right_breaks_nothing(one_user):
     """A runner without a fault keeps every rule there is in its mode."""
     setting = Setting(one_user=one_user, timeout_s=30.0)
-    report = asyncio.run(examine([*RUNNER, "{test}"], setting, jobs=4))
+    report = asyncio.run(examine([*RUNNER, "{test}"], setting, jobs=8))
 
     assert report.broken == []
     assert report.conforms

@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 import shlex
+import signal
 import sys
 from pathlib import Path
 
@@ -389,3 +391,29 @@ def test_a_vegeta_attack_counts_as_vegeta_does(program, summary_of, counting_ser
     assert (summary["hits"]["count"], summary["hits"]["failed"]) == ("50", "50")
     assert summary["iterations"]["failure"] == "50"
     assert summary["accounting"]["lost"] == summary["accounting"]["rejected"] == "0"
+
+
+@pytest.mark.system
+@pytest.mark.parametrize(("name", "cut_off"), [("k6", 2), ("vegeta", 0)])
+def test_a_stop_ends_the_tool_and_loses_nothing(
+    program, start, root, demo_server, tmp_path, monkeypatch, name, cut_off
+):
+    """The tool gets SIGINT; what it had measured is all there. k6 cuts off a request a user."""
+    program(name)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    script = tmp_path / "script.js"
+    script.write_text(SCRIPT)
+    test = str(script) if name == "k6" else "/delay/10"
+    ran = start(
+        *("python", "-m", "loadgrpc", "run", "--test-runner", adapter(f"{name}.py"), test),
+        *("-H", demo_server.url, "--runner-mode", "all-users", "-u", "2", "-d", "60s", "-v"),
+        cwd=root,
+    )
+    ran.wait_for(r"[1-9]\d* hits", within_s=20.0)
+
+    ran.popen.send_signal(signal.SIGINT)
+
+    assert ran.wait(within_s=20.0) == 105, ran.output
+    assert re.search(r"accounting +\d+ events committed .* 0 rejected   0 lost", ran.output)
+    (hits,) = re.findall(r"(?m)^hits +(\d+)", ran.output)
+    assert 0 <= demo_server.requests() - int(hits) <= cut_off

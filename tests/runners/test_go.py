@@ -89,3 +89,12 @@ def test_a_run_as_fast_as_it_can_counts_every_hit(runner, summary_of, counting_s
     assert counted > 20
     assert summary["hits"]["count"] == summary["iterations"]["success"] == str(counted)
     assert summary["accounting"]["lost"] == "0"
+
+
+def test_a_user_that_is_ended_says_so(runner, summary_when_ended):
+    """SIGTERM cuts a request off after a moment, and this is reported."""
+    summary = summary_when_ended(f"{runner} {{test}}")
+
+    assert summary["iterations"]["interrupted"] == "1"
+    assert [group["error"] for group in summary["hitErrors"]] == ["HIT_ERROR_ABORTED"]
+    assert [agent["state"] for agent in summary["agents"]] == ["ASSIGNMENT_STATE_FINISHED"]

@@ -35,6 +35,19 @@ func newLoad(assignment *v1.Assignment, recorder *recorder, publisher *publisher
 	return l
 }
 
+// first is the number of the first cycle.
+func (l *load) first() uint32 {
+	return max(1, l.assignment.FirstCycle)
+}
+
+// opened: somebody takes what happens. A process that lives one user waits for no more: it
+// was started when its cycle began.
+func (l *load) opened() {
+	if l.assignment.User != 0 {
+		l.start(l.first())
+	}
+}
+
 // start lets a cycle begin.
 func (l *load) start(cycle uint32) {
 	select {
@@ -57,9 +70,8 @@ func (l *load) run() *v1.ExceptionInfo {
 		why := exceptionOf(err)
 		return &v1.ExceptionInfo{Type: why.kind, Message: why.message, Traceback: why.trace}
 	}
-	first := max(1, l.assignment.FirstCycle)
 	for at, cycle := range l.assignment.Cycles {
-		number := first + uint32(at)
+		number := l.first() + uint32(at)
 		if !l.released(number) {
 			break
 		}
@@ -68,13 +80,11 @@ func (l *load) run() *v1.ExceptionInfo {
 	return nil
 }
 
-// released waits until a cycle may begin; false: the run is being stopped. A process that
-// lives one user was started when its cycle began.
+// released waits until a cycle may begin; false: the run is being stopped.
 func (l *load) released(cycle uint32) bool {
-	if l.assignment.User != 0 {
-		return l.stopping.Err() == nil
+	if l.assignment.User == 0 {
+		l.publisher.ready(cycle)
 	}
-	l.publisher.ready(cycle)
 	for l.stopping.Err() == nil {
 		select {
 		case started := <-l.started:

@@ -23,8 +23,9 @@ const (
 
 type eventStream = v1.RunnerService_PublishEventsClient
 
-// orders is who is told what comes back on the stream; neither method may wait.
+// orders is who is told what comes back on the stream; no method may wait.
 type orders interface {
+	opened()
 	start(cycle uint32)
 	stop(timeout time.Duration)
 }
@@ -169,6 +170,7 @@ func (p *publisher) answered(
 	switch message := response.Message.(type) {
 	case *v1.PublishEventsResponse_Opened:
 		p.out.opened(message.Opened)
+		orders.opened()
 	case *v1.PublishEventsResponse_Ack:
 		p.out.acked(message.Ack.DurableSequence)
 	case *v1.PublishEventsResponse_Gap:
