@@ -19,7 +19,8 @@ from loadgrpc.cli.command import Command
 from loadgrpc.cli.failure import Failure
 
 if TYPE_CHECKING:
-    from loadgrpc.conformance.examination import Report, Setting
+    from loadgrpc.conformance.judgement import Report
+    from loadgrpc.conformance.stage import Setting
 
 BROKEN: Final = 1
 """The exit code when a rule was broken that has to be kept."""
@@ -130,7 +131,7 @@ def command(
     if listing:
         _list()
         return verdict.PASSED
-    from loadgrpc.conformance.examination import Setting  # noqa: PLC0415 - heavy
+    from loadgrpc.conformance.stage import Setting  # noqa: PLC0415 - heavy
 
     tests = {"test": test, "failing-test": failing_test, "erring-test": erring_test}
     setting = Setting(
@@ -202,7 +203,8 @@ async def _serve(setting: Setting, case_name: str, address: str, *, as_json: boo
     from loadgrpc.cli.interrupts import Interrupts  # noqa: PLC0415
     from loadgrpc.conformance import target as targets  # noqa: PLC0415
     from loadgrpc.conformance.cases import BY_NAME  # noqa: PLC0415
-    from loadgrpc.conformance.examination import staged, summed_up  # noqa: PLC0415
+    from loadgrpc.conformance.judgement import summed_up  # noqa: PLC0415
+    from loadgrpc.conformance.stage import staged  # noqa: PLC0415
 
     case = BY_NAME[case_name]
     with Interrupts() as interrupts:

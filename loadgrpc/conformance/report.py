@@ -10,8 +10,8 @@ from xml.etree import ElementTree as ET
 
 from loadgrpc.conformance import conversation
 from loadgrpc.conformance.cases import BY_NAME
-from loadgrpc.conformance.examination import Report, Result
 from loadgrpc.conformance.finding import Outcome, counted
+from loadgrpc.conformance.judgement import Report, Result
 from loadgrpc.conformance.transcript import Transcript
 
 _WIDTH: Final = 51

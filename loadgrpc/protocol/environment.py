@@ -33,10 +33,11 @@ def work(assignment: Assignment) -> dict[str, str]:
     }
     if assignment.user:
         told["CURRENT_USER"] = str(assignment.user)
+        told["CURRENT_CYCLE"] = str(assignment.first_cycle)
     if cycle.duration_s is None:
         told["TOTAL_ITERATIONS"] = str(cycle.iterations)
     else:
-        told["DURATION"] = f"{cycle.duration_s:g}"
+        told["DURATION"] = f"{cycle.duration_s:.9f}".rstrip("0").rstrip(".")
     if assignment.server_url:
         told["SERVER_URL"] = assignment.server_url
     ours = {f"LOADGRPC_{name}": value for name, value in told.items()}

@@ -72,8 +72,8 @@ class RunnerServiceServicer(object):
         with the higher epoch wins, and with equal epochs other than 0 the newer one; the
         other is told by `error` (SUPERSEDED).
 
-        Sequence. The events of a source are numbered from 1 without gaps, in the order
-        they are sent: within a batch first the rows, then the entries of the hit blocks,
+        Sequence. The events of a source are numbered from 1 without gaps, to 2^53 at most, in
+        the order they are sent: within a batch first the rows, then the entries of the hit blocks,
         then those of the test blocks. `EventBatch.first_sequence` is the number of the
         first. An ack is cumulative, one may cover many batches, and one comes for every
         batch that has an event. Keep what is above its `durable_sequence`: when the stream
@@ -94,7 +94,8 @@ class RunnerServiceServicer(object):
         run is over, every message about it is answered with `run_closed`.
 
         Without numbers. A source that leaves out first_sequence everywhere (a shell
-        script) has its events numbered on arrival. It cannot resume.
+        script) has its events numbered on arrival. It cannot resume. It ends its requests
+        when it is done; the stream ends with OK when all is stored.
 
         Types of one's own. What a source sends as `Event.custom` can be described: `open`
         carries the types. From then on the broker's reflection answers for them, for as long

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from loadgrpc.conformance.checks import CHECKS
-from loadgrpc.conformance.examination import judge
 from loadgrpc.conformance.finding import Outcome
 from loadgrpc.conformance.happening import unfold
+from loadgrpc.conformance.judgement import judge
 from loadgrpc.conformance.story import Story
 from loadgrpc.conformance.transcript import Call, Ended, Exit, Heard, Told, Transcript
 from loadgrpc.model import Assignment, Cycle, SourceId

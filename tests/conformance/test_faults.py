@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from loadgrpc.conformance.examination import Setting, examine
+from loadgrpc.conformance.examination import examine
 from loadgrpc.conformance.rules import BY_NUMBER, RULES
+from loadgrpc.conformance.stage import Setting
 
 HERE = Path(__file__).parent
 spec = importlib.util.spec_from_file_location("conformance_faults", HERE / "faults.py")

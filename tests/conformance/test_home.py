@@ -10,8 +10,8 @@ import pytest
 
 from loadgrpc.conformance import target as targets
 from loadgrpc.conformance.cases import Case
-from loadgrpc.conformance.examination import Setting, staged
 from loadgrpc.conformance.home import Script
+from loadgrpc.conformance.stage import Setting, staged
 from loadgrpc.model import Cycle
 from loadgrpc.protocol import convert
 from loadgrpc.protocol.transport import new_channel

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
-from loadgrpc.conformance.examination import Report, Result
 from loadgrpc.conformance.finding import broken, kept, not_applicable, not_shown
+from loadgrpc.conformance.judgement import Report, Result
 from loadgrpc.conformance.report import junit, lines
 from loadgrpc.conformance.rules import BY_NUMBER
 from loadgrpc.conformance.transcript import Call, Exit, Heard, Told, Transcript

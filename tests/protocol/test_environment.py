@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from loadgrpc.model import Assignment, Cycle, SourceId
 from loadgrpc.protocol import environment
 
@@ -29,6 +31,7 @@ def test_what_one_user_is_to_do():
         "LOADGRPC_TEST": "http://127.0.0.1/",
         "LOADGRPC_TOTAL_USERS": "20",
         "LOADGRPC_CURRENT_USER": "7",
+        "LOADGRPC_CURRENT_CYCLE": "2",
         "LOADGRPC_TOTAL_ITERATIONS": "5",
         "LOADS_RUN_ID": "r",
         "LOADS_AGENT_ID": "a",
@@ -52,3 +55,13 @@ def test_what_all_users_are_to_do():
         "LOADS_TOTAL_USERS": "1:2",
         "LOADS_DURATION": "1.5",
     }
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(60.0, "60"), (0.25, "0.25"), (2_592_000.0, "2592000"), (1e-9, "0.000000001")],
+)
+def test_a_duration_is_a_plain_number(seconds, told):
+    """As a shell can read it, however long or short."""
+    cycles = (Cycle(users=1, duration_s=seconds),)
+    assert environment.work(Assignment(**PLAIN, cycles=cycles))["LOADGRPC_DURATION"] == told
