@@ -13,7 +13,7 @@ DEV := $(VENV)/.installed-dev
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format protos bench faults clean
+.PHONY: help demo test check lint format protos runners bench faults clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -36,8 +36,14 @@ format: $(DEV)  ## format the code, and mend what the linter can mend
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
 
-protos: $(DEV)  ## generate loadgrpc/v1/ from protos/
+protos: $(DEV)  ## generate loadgrpc/v1/, docs/protocol.md and, with go, that of the Go runner
 	$(BIN)/python tools/protos.py
+	@! command -v go >/dev/null || $(BIN)/python tools/runners/go/go_protos.py
+
+runners: $(RUN)  ## build the reference runners of tools/runners: needs go, npm and mvn
+	tools/runners/go/build.sh
+	cd tools/runners/node && npm ci --no-audit --no-fund
+	cd tools/runners/java && mvn -q package
 
 bench: $(DEV)  ## measure loadgrpc and its peers, and write docs/benchmarks.md: an hour
 	PYTHONPATH=tools $(BIN)/python -m bench $(ARGS)

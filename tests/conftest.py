@@ -8,14 +8,12 @@ Fixtures, each told at its definition: `root`, `tool`, `acme`, `start`, `demo_se
 from __future__ import annotations
 
 import os
-import pwd
 import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import uuid
@@ -36,6 +34,11 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message_factory import GetMessageClass
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tools"))  # tools are run as scripts, and so are their parts
+
+from faults import postgresql  # noqa: E402
+from faults.postgresql import Server  # noqa: E402
+
 TOOL_FOLDERS = (ROOT / ".tools/bin", ROOT / ".tools/node_modules/.bin", Path("/usr/sbin"))
 """Where tools are looked for beside PATH and the `bin` of the Go workspace."""
 TEST_ID = "LOADGRPC_TEST_ID"
@@ -361,98 +364,26 @@ def counting_server(request: pytest.FixtureRequest) -> Nginx | DemoServer:
     return request.getfixturevalue(name)
 
 
-class Postgres:
-    """A PostgreSQL server of its own on a free port of this machine; it can be away for a while.
-
-    Run by root, it belongs to nobody: it refuses to be root's.
-    """
-
-    def __init__(self, binaries: Path, folder: Path, *, fsync: bool) -> None:
-        self._binaries = binaries
-        self._data = folder / "data"
-        self._popen: subprocess.Popen[bytes] | None = None
-        self._databases = 0
-        self._settings = [f"fsync={'on' if fsync else 'off'}", "autovacuum=off"]
-        self._settings += ["listen_addresses=127.0.0.1", f"unix_socket_directories={folder}"]
-        self._as = {}
-        if os.geteuid() == 0:
-            nobody = pwd.getpwnam("nobody")
-            os.chown(folder, nobody.pw_uid, nobody.pw_gid)
-            self._as = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-        self._run("initdb", "-D", self._data, "-U", "loadgrpc", "--auth=trust", "--no-sync")
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = probe.getsockname()[1]
-
-    @property
-    def pid(self) -> int:
-        """The process that is the server."""
-        assert self._popen
-        return self._popen.pid
-
-    def _run(self, program: str, *arguments: object) -> None:
-        command = [str(self._binaries / program), *map(str, arguments)]
-        result = subprocess.run(command, capture_output=True, text=True, check=False, **self._as)
-        assert result.returncode == 0, result.stderr
-
-    def start(self) -> None:
-        """Starts it, and returns when it takes connections."""
-        command = [str(self._binaries / "postgres"), "-D", str(self._data), "-p", str(self.port)]
-        for setting in self._settings:
-            command += ["-c", setting]
-        with (self._data / "log").open("ab") as log:
-            self._popen = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **self._as
-            )
-        ready = [str(self._binaries / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
-        deadline = time.monotonic() + 20
-        while subprocess.run(ready, check=False).returncode:
-            if self._popen.poll() is not None or time.monotonic() > deadline:
-                pytest.fail(f"PostgreSQL does not start:\n{(self._data / 'log').read_text()}")
-            time.sleep(0.02)
-
-    def stop(self, number: signal.Signals = signal.SIGINT) -> None:
-        """Ends it: SIGINT breaks connections off, SIGQUIT is as if it had crashed."""
-        if self._popen is not None and self._popen.poll() is None:
-            self._popen.send_signal(number)
-            self._popen.wait(20)
-
-    def new_database(self) -> str:
-        """The URL of a new database."""
-        self._databases += 1
-        name = f"test_{self._databases}"
-        self._run("createdb", "-h", "127.0.0.1", "-p", self.port, "-U", "loadgrpc", name)
-        return f"postgresql://loadgrpc@127.0.0.1:{self.port}/{name}"
-
-
 @contextmanager
-def _postgres(*, fsync: bool) -> Iterator[Postgres]:
+def _postgres(*, fsync: bool) -> Iterator[Server]:
     """A server that runs; a test is skipped where there is none, or fails with CI=true."""
-    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    found = debian[-1] if debian else shutil.which("initdb")
-    if found is None:
-        missing = "needs initdb and postgres: on Debian the package postgresql"
+    if words := postgresql.missing():
         if os.environ.get("CI") == "true":
-            pytest.fail(missing)
-        pytest.skip(missing)
-    # Not in tmp_path, which nobody else may enter.
-    with tempfile.TemporaryDirectory(prefix="loadgrpc-postgres-") as folder:
-        server = Postgres(Path(found).resolve().parent, Path(folder), fsync=fsync)
-        try:
-            server.start()
-            yield server
-        finally:
-            server.stop(signal.SIGQUIT)
+            pytest.fail(words)
+        pytest.skip(words)
+    with postgresql.served(fsync=fsync) as server:
+        yield server
 
 
 @pytest.fixture
-def postgres() -> Iterator[Postgres]:
+def postgres() -> Iterator[Server]:
     """A PostgreSQL of the test's own, to be stopped and started."""
     with _postgres(fsync=True) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[Postgres]:
+def postgres_server() -> Iterator[Server]:
     """One PostgreSQL for all tests that want a database and leave the server alone."""
     with _postgres(fsync=False) as server:
         yield server

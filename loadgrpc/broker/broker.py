@@ -835,7 +835,10 @@ class Broker:
 
         Raises:
             NotFound: it did not open on this stream.
+            Unavailable: the stream is ended, because something before could not be stored.
         """
+        if inbox.error is not None:
+            raise inbox.error
         source = inbox.sources.get(source_id)
         if source is None and source_id not in inbox.closed:
             raise NotFound(f"source {source_id} is not open on this stream")

@@ -24,6 +24,8 @@ class Inbox:
         """Sources that are open on this stream."""
         self.closed: set[SourceId] = set()
         """Sources that opened here when their run was over."""
+        self.error: Exception | None = None
+        """What ends the stream; nothing that comes after it counts."""
         self._acks: dict[SourceId, Acked] = {}
         """The newest ack of each source that is queued."""
 
@@ -48,6 +50,7 @@ class Inbox:
 
     def end(self, error: Exception | None = None) -> None:
         """Ends the stream, when what is queued has been sent."""
+        self.error = self.error or error
         self.answers.put_nowait(error)
 
 

@@ -75,7 +75,7 @@ RULES: Final = (
     Rule(
         "3.1",
         "numbers go from 1 without gaps",
-        "The events of a source are numbered from 1 without gaps, in the order they are sent",
+        "The events of a source are numbered from 1 without gaps",
     ),
     Rule(
         "3.2",
@@ -90,7 +90,11 @@ RULES: Final = (
     ),
     Rule("4.1", "batches are within their bound", "Bytes of a batch, serialised."),
     Rule("4.2", "few batches are on their way", "Batches sent and not yet acked."),
-    Rule("4.3", "few bytes are on their way", "Bytes sent and not yet acked."),
+    Rule(
+        "4.3",
+        "few bytes are on their way",
+        "Bytes sent and not yet acked. A batch that would go over it waits.",
+    ),
     Rule(
         "5.1",
         "a stream that broke is opened again",

@@ -98,7 +98,8 @@ class Outbound(Generic[Item]):
         if self._sent < len(self.kept):
             following = self.kept[self._sent]
             return following if self._has_room_for(following.size) else None
-        return self._finish if not self._finish_sent else None
+        # Not before all is acked: what is asked for again would count as lost.
+        return self._finish if not self._finish_sent and not self.kept else None
 
     def count_as_sent(self, sent: Item | Word) -> None:
         """What `next` gave is on its way."""

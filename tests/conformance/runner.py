@@ -137,11 +137,10 @@ class Publisher:
             return runner_pb2.PublishEventsRequest(ready=ready)
         self.pack()
         if self.sent < len(self.kept):
-            on_their_way = sum(size(self.kept[at][1]) for at in range(self.sent))
-            if (
-                self.sent >= (self.limits.max_unacked_batches or 1)
-                or on_their_way >= self.limits.max_unacked_bytes > 0
-            ):
+            with_it = sum(size(self.kept[at][1]) for at in range(self.sent + 1))
+            if self.sent >= self.limits.max_unacked_batches > 0:
+                return None
+            if self.sent and with_it > self.limits.max_unacked_bytes > 0:
                 return None
             first, events = self.kept[self.sent]
             self.sent += 1

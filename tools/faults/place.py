@@ -71,4 +71,4 @@ def small_spool(folder: Path) -> Iterator[tuple[Place, Any]]:
 def in_postgresql(folder: Path) -> Iterator[tuple[Place, Any]]:
     """The store in a PostgreSQL, which is the gear."""
     with postgresql.served() as server:
-        yield Place(folder=folder, store=server.url, states=folder), server
+        yield Place(folder=folder, store=server.new_database(), states=folder), server

@@ -1,4 +1,4 @@
-"""A PostgreSQL of a round's own, which crashes and comes back."""
+"""A PostgreSQL of one's own, for a round of faults or a test, which goes and comes back."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from faults.daemon import READY_S, Broken
 
 DEBIAN: Final = Path("/usr/lib/postgresql")
 USER: Final = "loadgrpc"
-DATABASE: Final = "faults"
 
 
 def binaries() -> Path | None:
@@ -37,11 +36,17 @@ def missing() -> str:
 
 
 class Server:
-    """A server in a folder; root's is run by nobody, because it refuses to be root's."""
+    """A server in a folder, on a free port of this machine.
 
-    def __init__(self, folder: Path) -> None:
+    Root's is run by nobody, because it refuses to be root's. Without `fsync` it is quicker, and
+    loses what it has when the machine goes.
+    """
+
+    def __init__(self, folder: Path, *, fsync: bool = True) -> None:
         self._folder = folder
+        self._fsync = fsync
         self._binaries = binaries() or Path()
+        self._databases = 0
         self._popen: subprocess.Popen[bytes] | None = None
         self._as: dict[str, Any] = {"env": process.environment({}), "cwd": folder}
         if os.geteuid() == 0:
@@ -51,12 +56,11 @@ class Server:
         make = ("-D", folder / "data", "-U", USER, "--auth=trust", "--no-sync")
         run(self._binaries / "initdb", *make, settings=self._as)
         with socket.create_server(("127.0.0.1", 0)) as probe:
-            self._port = probe.getsockname()[1]
-        self.url = f"postgresql://{USER}@127.0.0.1:{self._port}/{DATABASE}"
+            self.port: int = probe.getsockname()[1]
 
     @property
     def _where(self) -> tuple[object, ...]:
-        return ("-h", "127.0.0.1", "-p", self._port)
+        return ("-h", "127.0.0.1", "-p", self.port)
 
     def start(self) -> None:
         """Starts it, and returns when it takes connections.
@@ -64,8 +68,9 @@ class Server:
         Raises:
             Broken: it does not.
         """
-        program = [self._binaries / "postgres", "-D", self._folder / "data", "-p", self._port]
+        program = [self._binaries / "postgres", "-D", self._folder / "data", "-p", self.port]
         settings = ["listen_addresses=127.0.0.1", f"unix_socket_directories={self._folder}"]
+        settings += [f"fsync={'on' if self._fsync else 'off'}", "autovacuum=off"]
         options = [word for setting in settings for word in ("-c", setting)]
         with (self._folder / "log").open("ab") as log:
             command = [*map(str, program), *options]
@@ -81,26 +86,28 @@ class Server:
                 raise Broken(f"PostgreSQL does not start: {words}")
             time.sleep(0.05)
 
-    def create(self) -> None:
-        """Makes the database."""
-        run(self._binaries / "createdb", *self._where, "-U", USER, DATABASE, settings=self._as)
+    def new_database(self) -> str:
+        """The URL of a new database."""
+        self._databases += 1
+        name = f"loadgrpc_{self._databases}"
+        run(self._binaries / "createdb", *self._where, "-U", USER, name, settings=self._as)
+        return f"postgresql://{USER}@127.0.0.1:{self.port}/{name}"
 
-    def crash(self) -> None:
-        """Ends it at once, as if it had crashed: `pg_ctl stop -m immediate`."""
+    def stop(self, number: signal.Signals = signal.SIGINT) -> None:
+        """Ends it: SIGINT breaks connections off, SIGQUIT is as if it had crashed."""
         if self._popen is not None and self._popen.poll() is None:
-            self._popen.send_signal(signal.SIGQUIT)
+            self._popen.send_signal(number)
             self._popen.wait(READY_S)
 
 
 @contextlib.contextmanager
-def served() -> Iterator[Server]:
-    """A server with an empty database, for as long as the context lasts."""
-    # Not in the round's folder, which nobody else may enter.
-    with tempfile.TemporaryDirectory(prefix="faults-postgres-") as folder:
-        server = Server(Path(folder))
+def served(*, fsync: bool = True) -> Iterator[Server]:
+    """A server, for as long as the context lasts."""
+    # Not in the folder of a round or a test, which nobody else may enter.
+    with tempfile.TemporaryDirectory(prefix="loadgrpc-postgres-") as folder:
+        server = Server(Path(folder), fsync=fsync)
         try:
             server.start()
-            server.create()
             yield server
         finally:
-            server.crash()
+            server.stop(signal.SIGQUIT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Final
 
 from faults.round import Round
@@ -41,7 +42,7 @@ def crash_postgresql(a_round: Round) -> None:
     running = a_round.begin(a_round.seconds + LONGER_S)
     a_round.in_the_load()
     a_round.note("crashes PostgreSQL")
-    a_round.gear.crash()
+    a_round.gear.stop(signal.SIGQUIT)
     a_round.expect_standstill(1.0, 4.0)
     a_round.note("starts PostgreSQL")
     a_round.gear.start()

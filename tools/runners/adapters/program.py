@@ -62,7 +62,12 @@ async def _start(
     environment = {name: value for name, value in os.environ.items() if name != SECRET}
     try:
         return await asyncio.create_subprocess_exec(
-            *command, stdin=stdin, stdout=stdout, stderr=PIPE, env=environment
+            *command,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=PIPE,
+            env=environment,
+            start_new_session=True,  # SIGTERM for our process group is ours to hand on
         )
     except OSError as error:
         raise LoadFailed(f"{command[0]}: {error.strerror}") from error

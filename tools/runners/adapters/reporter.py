@@ -19,6 +19,7 @@ import sys
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, TypeAlias
 
 import grpc.aio
@@ -54,10 +55,6 @@ class LoadFailed(Exception):
     """The test could not be loaded; the broker is told why."""
 
 
-class Closed(Exception):
-    """The part in the run is over; nobody wants more."""
-
-
 @dataclass(frozen=True)
 class Batch:
     """Entries of one cycle, numbered from `first`."""
@@ -77,6 +74,7 @@ class Batch:
         """How many hits are in it."""
         return sum(isinstance(entry, Hit) for entry in self.entries)
 
+    @cached_property
     def request(self) -> runner_pb2.PublishEventsRequest:
         """The message."""
         hits = [entry for entry in self.entries if isinstance(entry, Hit)]
@@ -109,6 +107,7 @@ class Lost:
     reason: str
     hits: int = 0
 
+    @cached_property
     def request(self) -> runner_pb2.PublishEventsRequest:
         """The message."""
         count = self.last - self.first + 1
@@ -186,6 +185,12 @@ class Reporter:
         """The load of the cycle, for rows."""
         return self._status
 
+    def cut_off(self) -> None:
+        """What is not over yet is to end at once: the agent waits no longer."""
+        if not self.stopped.is_set():
+            self.stopped.set()
+            self._changed()
+
     async def finish(self, load_error: str = "") -> None:
         """Says that this was all, and waits until it has arrived."""
         self._cut()
@@ -242,8 +247,7 @@ class Reporter:
         """Keeps a stream open, for ever; opens another when it breaks.
 
         Raises:
-            Failed: the other side will not have this source.
-            Closed: the part in the run is over.
+            Failed: the other side will not have this source, or not any more.
         """
         pause_s = FIRST_PAUSE_S
         while True:
@@ -300,27 +304,28 @@ class Reporter:
 
     def _next_batch(self) -> runner_pb2.PublishEventsRequest | None:
         """The next batch, in pieces when it is over the limit, if it may be sent now."""
-        assert self._limits is not None  # noqa: S101 - the stream is open
-        if (
-            len(self._unacked) >= self._limits.max_unacked_batches
-            or sum(size for _, size in self._unacked) >= self._limits.max_unacked_bytes
+        limits = self._limits
+        assert limits is not None  # noqa: S101 - the stream is open
+        while (size := self._waiting[0].request.batch.ByteSize()) > limits.max_batch_bytes:
+            item = self._waiting.popleft()
+            assert isinstance(item, Batch)  # noqa: S101 - a skip has no batch
+            self._waiting.extendleft(reversed(item.split()))
+        on_its_way = sum(each for _, each in self._unacked)
+        if self._unacked and (
+            len(self._unacked) >= limits.max_unacked_batches
+            or on_its_way + size > limits.max_unacked_bytes
         ):
             return None
-        while True:
-            item = self._waiting.popleft()
-            request = item.request()
-            size = request.batch.ByteSize()
-            if isinstance(item, Lost) or size <= self._limits.max_batch_bytes:
-                self._unacked.append((item, size))
-                return request
-            self._waiting.extendleft(reversed(item.split()))
+        item = self._waiting.popleft()
+        self._unacked.append((item, size))
+        return item.request
 
     def _answered(self, response: runner_pb2.PublishEventsResponse) -> None:
         kind = response.WhichOneof("message")
         if kind == "error":
             raise Failed(f"{response.error.reason}: {response.error.message}")
         if kind == "run_closed":
-            raise Closed
+            raise Failed("the part in the run is over: nobody wants more")
         # What is not known is ignored.
         if act := getattr(self, f"_on_{kind}", None):
             act(getattr(response, kind))
@@ -403,10 +408,6 @@ def report(live: Callable[[Reporter], Awaitable[None]]) -> int:
     """Lives the users of this runner's assignment; the exit status of the process."""
     try:
         asyncio.run(_report(live))
-    except Closed:
-        return 0
-    except asyncio.CancelledError:
-        return 128 + signal.SIGTERM
     except Failed as error:
         print(error, file=sys.stderr)
         return 1
@@ -417,7 +418,7 @@ async def _report(live: Callable[[Reporter], Awaitable[None]]) -> None:
     reporter = Reporter(os.environ)
     await reporter.ask()
     living = asyncio.create_task(_live(reporter, live))
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, living.cancel)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, reporter.cut_off)
     tasks = [
         living,
         asyncio.create_task(reporter.keep_stream()),

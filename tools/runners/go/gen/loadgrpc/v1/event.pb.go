@@ -758,8 +758,8 @@ type ExceptionInfo struct {
 	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
 	// What it says. Empty where it says nothing. At most 4 KiB are kept.
 	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
-	// The stack trace, in the order that the language is used to, several lines. Empty: none to show. At most
-	// 16 KiB are kept.
+	// The stack trace, in the order that the language is used to, several lines. Empty:
+	// none to show. At most 16 KiB are kept.
 	Traceback     string `protobuf:"bytes,3,opt,name=traceback,proto3" json:"traceback,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1032,7 +1032,7 @@ func (x *Counter) GetIncrement() int64 {
 }
 
 // How the runner itself is doing. Send one whenever the number of users changes, at
-// most one a second.
+// most one a second, and one when the last user has ended.
 type RunnerState struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Virtual users alive now.

@@ -1,6 +1,0 @@
-"""Tools are run as scripts: their folder goes on the path, as `make` does it."""
-
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
