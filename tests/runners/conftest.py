@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -83,3 +84,38 @@ def summary_when_ended(summary_of, demo_server, tmp_path) -> Callable[[str], dic
             ending.join()
 
     return summary
+
+
+def _build(folder: Path, *command: str) -> None:
+    """Runs what fetches or builds a runner; without the network its tests are skipped."""
+    built = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if built.returncode:
+        words = f"cannot be built in {folder.name}: {built.stdout}{built.stderr}"
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(words)
+
+
+@pytest.fixture(scope="session")
+def go(tool, root) -> str:
+    """The path of go, with the modules of the runner in its cache."""
+    program: str = tool("go")
+    _build(root / "tools/runners/go", program, "mod", "download")
+    return program
+
+
+@pytest.fixture(scope="session")
+def go_runner(go, root) -> str:
+    """The path of the runner in Go, built."""
+    folder = root / "tools/runners/go"
+    _build(folder, str(folder / "build.sh"))
+    return str(folder / "bin/runner")
+
+
+@pytest.fixture(scope="session")
+def node(tool, root) -> str:
+    """The path of node, with the packages of the runner in their place."""
+    program, npm = tool("node"), tool("npm")
+    folder = root / "tools/runners/node"
+    built, lock = folder / "node_modules/.package-lock.json", folder / "package-lock.json"
+    if not built.exists() or built.stat().st_mtime < lock.stat().st_mtime:
+        _build(folder, npm, "ci", "--no-audit", "--no-fund")
+    return str(program)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +10,6 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNNER = ROOT / "tools/runners/go"
-PROGRAM = str(RUNNER / "bin/runner")
 BUILD_S = 600
 """What a build takes where nothing is cached, at most."""
 
@@ -30,24 +28,6 @@ def succeeds(*command: str) -> str:
     return ended.stdout
 
 
-@pytest.fixture(scope="session")
-def go(tool) -> str:
-    """The path of go, with the modules of the runner in its cache."""
-    program = tool("go")
-    downloaded = done(program, "mod", "download")
-    if downloaded.returncode:
-        words = f"needs the modules of tools/runners/go: {downloaded.stderr}"
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(words)
-    return program
-
-
-@pytest.fixture(scope="session")
-def runner(go) -> str:
-    """The path of the runner, built."""
-    succeeds(str(RUNNER / "build.sh"))
-    return PROGRAM
-
-
 def test_its_own_tests_pass(go, tool):
     """It is formatted, passes vet, and its units do what they should."""
     assert succeeds(tool("gofmt"), "-l", *map(str, RUNNER.glob("*.go"))) == ""
@@ -61,17 +41,17 @@ def test_what_is_generated_is_fresh(go):
 
 
 @pytest.mark.parametrize("mode", ["one-user", "all-users"])
-def test_it_conforms(runner, conforms, mode):
+def test_it_conforms(go_runner, conforms, mode):
     """The conformance kit finds nothing."""
-    conforms(runner, "{test}", options=("--mode", mode))
+    conforms(go_runner, "{test}", options=("--mode", mode))
 
 
 @pytest.mark.parametrize("mode", ["one-user", "all-users"])
-def test_a_run_counts_what_the_server_has_counted(runner, summary_of, counting_server, mode):
+def test_a_run_counts_what_the_server_has_counted(go_runner, summary_of, counting_server, mode):
     """Three users, then two, with four iterations each: every hit is counted, and verified."""
     load = ("-u", "3:2", "-i", "4", "--runner-mode", mode)
 
-    summary = summary_of(f"{runner} {{test}}", f"{counting_server.url}/", *load)
+    summary = summary_of(f"{go_runner} {{test}}", f"{counting_server.url}/", *load)
 
     assert counting_server.requests() == 20
     assert summary["hits"]["count"] == "20"
@@ -79,11 +59,11 @@ def test_a_run_counts_what_the_server_has_counted(runner, summary_of, counting_s
     assert [agent["state"] for agent in summary["agents"]] == ["ASSIGNMENT_STATE_FINISHED"]
 
 
-def test_a_run_as_fast_as_it_can_counts_every_hit(runner, summary_of, counting_server):
+def test_a_run_as_fast_as_it_can_counts_every_hit(go_runner, summary_of, counting_server):
     """For a second users do nothing but ask: the server has counted as many as the summary."""
     load = ("-u", "20", "-d", "1", "--runner-mode", "all-users")
 
-    summary = summary_of(f"{runner} {{test}}", f"{counting_server.url}/", *load)
+    summary = summary_of(f"{go_runner} {{test}}", f"{counting_server.url}/", *load)
 
     counted = counting_server.requests()
     assert counted > 20
@@ -91,9 +71,9 @@ def test_a_run_as_fast_as_it_can_counts_every_hit(runner, summary_of, counting_s
     assert summary["accounting"]["lost"] == "0"
 
 
-def test_a_user_that_is_ended_says_so(runner, summary_when_ended):
+def test_a_user_that_is_ended_says_so(go_runner, summary_when_ended):
     """SIGTERM cuts a request off after a moment, and this is reported."""
-    summary = summary_when_ended(f"{runner} {{test}}")
+    summary = summary_when_ended(f"{go_runner} {{test}}")
 
     assert summary["iterations"]["interrupted"] == "1"
     assert [group["error"] for group in summary["hitErrors"]] == ["HIT_ERROR_ABORTED"]

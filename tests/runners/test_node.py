@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from pathlib import Path
 
@@ -13,20 +12,6 @@ RUNNER = ROOT / "tools/runners/node"
 BUILD_S = 300
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(BUILD_S)]
-
-
-@pytest.fixture(scope="session")
-def node(tool) -> str:
-    """The path of node, with the packages of the runner in their place."""
-    program, npm = tool("node"), tool("npm")
-    built, lock = RUNNER / "node_modules/.package-lock.json", RUNNER / "package-lock.json"
-    if not built.exists() or built.stat().st_mtime < lock.stat().st_mtime:
-        command = [npm, "ci", "--no-audit", "--no-fund"]
-        installed = subprocess.run(command, cwd=RUNNER, capture_output=True, text=True, check=False)
-        if installed.returncode:
-            words = f"needs the packages of tools/runners/node: {installed.stderr}"
-            (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(words)
-    return program
 
 
 def test_its_own_tests_pass(node):
