@@ -220,8 +220,8 @@ def _scenarios(summary: Summary, width: int) -> list[Line]:
         iterations = figures.iterations
         lines += [
             Line(shorten(f"Scenario {one_line(figures.name)}", width), Style.HEADING),
-            *labelled("  load", words, width),
-            *labelled("  iterations", [str(iterations.started), *_outcomes(iterations)], width),
+            *labelled("load", words, width),
+            *labelled("iterations", [str(iterations.started), *_outcomes(iterations)], width),
         ]
     rows = [_figures_row(figures.name, figures.hits) for figures in summary.scenarios]
     table = figures_table("Hits by scenario", FIGURES, rows, width, beside=BESIDE)

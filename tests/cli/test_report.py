@@ -8,7 +8,15 @@ from loadgrpc import model
 from loadgrpc.cli.figures import cells
 from loadgrpc.cli.line import Style
 from loadgrpc.cli.report import MAX_AGENTS, MAX_NAMES, last_line, load, report
-from loadgrpc.model import AssignmentState, GeneratorFigures, Plan, RunState
+from loadgrpc.model import (
+    AssignmentState,
+    GeneratorFigures,
+    HitFigures,
+    Plan,
+    RunState,
+    Scenario,
+    ScenarioFigures,
+)
 
 NS = 1_000_000_000
 
@@ -195,3 +203,29 @@ def test_what_was_not_measured_is_not_told(summaries, generator, told):
     for line, words in zip(found, told, strict=True):
         assert line.split("   ")[1].startswith(words)
         assert "GC" not in line
+
+
+def test_each_scenario_has_a_section(summaries):
+    """Its test, its load and its iterations; and its hits in a table."""
+    summary = summaries["passed"]
+    browse = Scenario(name="browse", test="a.B.c", users=(5, 7), duration_s=60.0)
+    buy = Scenario(name="buy", test="x", iterations=(3,), spawn_rate=2.0, test_runner="./x {test}")
+    figures = tuple(
+        ScenarioFigures(name=each.name, test=each.test, hits=HitFigures(count=7, rate=0.5))
+        for each in (browse, buy)
+    )
+    names = (replace(summary.names[0], name="/", method="GET", scenario="buy"),)
+    several = replace(summary, plan=Plan(scenarios=(browse, buy)), scenarios=figures, names=names)
+    text = text_of(several, width=120)
+
+    assert "browse + buy" in text
+    assert "load        2 cycles of 6, 7 users   2 scenarios" in text
+    assert (
+        "Scenario browse\nload        a.B.c   2 cycles of 5, 7 users   for 1 min 0 s each" in text
+    )
+    assert (
+        "x   1 user   3 iterations a user   2 users started a second   lived by ./x {test}" in text
+    )
+    assert "iterations  0   0 success   0 failure   0 error" in text
+    assert "  buy: GET /" in text
+    assert "Hits by scenario" in text

@@ -183,8 +183,9 @@ def test_the_exit_code_is_the_verdicts(invoke, client, summaries, kind, code):
         ),
     ],
 )
-def test_errors_are_one_line(invoke, client, stage, error, code, line):
+def test_errors_are_one_line(invoke, client, stage, error, code, line, monkeypatch):
     """A broker that is not there, refuses, or goes away is one line and an exit code."""
+    monkeypatch.setattr("loadgrpc.cli.follow.PATIENCE_S", 0.0)
     client.fails[stage] = error
     got, _, err = invoke("run", TEST, "-b", "h:1")
     assert (got, err) == (code, f"loadgrpc run: error: {line}\n")
