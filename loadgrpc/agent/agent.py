@@ -100,8 +100,8 @@ class Agent:
         self._parts: dict[PartKey, Part] = {}
         self._exits: dict[_ExitKey, _Ended] = {}
         """Ends of runners that the broker has not noted."""
-        self._run_ids: set[str] = set()
-        """Runs of which there is anything here."""
+        self._held: set[PartKey] = set()
+        """Parts of which there is anything here."""
         self._news = asyncio.Event()
         self._living: set[asyncio.Task[None]] = set()
         """Lives of parts, until all is told; and folders that are being removed."""
@@ -251,7 +251,11 @@ class Agent:
             pid=os.getpid(),
             version=__version__,
             cores=len(os.sched_getaffinity(0)),
-            run_ids=sorted(self._run_ids),
+            run_ids=sorted({run_id for run_id, _ in self._held}),
+            assignments=[
+                fleet_pb2.HeldAssignment(run_id=run_id, scenario=scenario)
+                for run_id, scenario in sorted(self._held)
+            ],
             time=_now(),
         )
 
@@ -259,7 +263,8 @@ class Agent:
 
     def _start(self, launch: Launch) -> None:
         part = Part(launch, self._means)
-        self._run_ids.add(part.run_id)
+        key = (part.run_id, part.scenario)
+        self._held.add(key)
         if self._leaving:
             left = fleet_pb2.RunnerExit(
                 run_id=part.run_id,
@@ -269,13 +274,13 @@ class Agent:
             )
             self._tell(left)
             return
-        self._parts[part.run_id, part.scenario] = part
-        self._watch(self._live(part))
+        self._parts[key] = part
+        self._watch(self._live(part, key))
 
-    async def _live(self, part: Part) -> None:
+    async def _live(self, part: Part, key: PartKey) -> None:
         await part.live()
-        del self._parts[part.run_id, part.scenario]
-        self._forget_if_over(part.run_id)
+        del self._parts[key]
+        self._forget_if_over(key)
 
     async def resume(self) -> None:
         """Goes on with what an agent before this one has left."""
@@ -283,7 +288,7 @@ class Agent:
         for folder in await asyncio.to_thread(RunnerFolder.former, self._means.state):
             run_id = folder.source_id.run_id
             _log.info("run %s: an agent before this one has left a runner", run_id)
-            self._run_ids.add(run_id)
+            self._held.add((run_id, folder.scenario))
             parts.setdefault((run_id, folder.scenario), []).append(folder)
         for folders in parts.values():
             self._watch(finish_former(self._means, folders))
@@ -301,13 +306,14 @@ class Agent:
             return
         if ended.folder is not None:
             self._watch(asyncio.to_thread(ended.folder.remove))
-        self._forget_if_over(noted.run_id)
+        self._forget_if_over((noted.run_id, noted.scenario))
         self._news.set()
 
-    def _forget_if_over(self, run_id: str) -> None:
-        """When nothing of a run is here any more, it is not named to the broker."""
-        if not any(key[0] == run_id for key in (*self._exits, *self._parts)):
-            self._run_ids.discard(run_id)
+    def _forget_if_over(self, key: PartKey) -> None:
+        """When nothing of a part is here any more, it is not named to the broker."""
+        told = any((run_id, scenario) == key for run_id, scenario, _ in self._exits)
+        if not told and key not in self._parts:
+            self._held.discard(key)
 
     def _watch(self, life: Coroutine[None, None, None]) -> None:
         living = asyncio.get_running_loop().create_task(life)

@@ -391,15 +391,18 @@ class Broker:
             if run_id != member.run_id:
                 link.orders.put_nowait(StopRunners(run_id, StopMode.KILL, 0.0))
         run = self._runs.get(member.run_id)
-        if run is not None and member.run_id not in registration.run_ids:
-            for part in run.of_agent(agent_id):
-                if part.unsure:
-                    part.hostname = registration.hostname
-                    link.orders.put_nowait(StartRunners(part.launch))
-                else:
-                    self._end_untold(run, part, last_heard_ns)
-                part.unsure = False
-        elif run is not None and run.stopping is not None:
+        if run is None:
+            return link
+        for part in run.of_agent(agent_id):
+            if registration.holds(member.run_id, part.assignment.scenario):
+                continue
+            if part.unsure:
+                part.hostname = registration.hostname
+                link.orders.put_nowait(StartRunners(part.launch))
+            else:
+                self._end_untold(run, part, last_heard_ns)
+            part.unsure = False
+        if member.run_id in registration.run_ids and run.stopping is not None:
             link.orders.put_nowait(self._stop_order(run, run.stopping))
         return link
 
@@ -408,6 +411,8 @@ class Broker:
 
         The message of its end may have been lost with the stream before this one.
         """
+        if part.state.final:
+            return
         if not part.delivered:
             part.runner_ended("", 1, "the agent was started anew", None)
         self._end_part(run, part, last_heard_ns)

@@ -165,7 +165,7 @@ class Part:
             self.state = AssignmentState.LOST
             if self.failed > 1:
                 self.reason = f"{self.failed} of its {len(self.ended)} runners: {self.reason}"
-        elif self.delivered:
+        elif self.delivered or not (self.sources or self.ended):  # it had no users
             self.state = AssignmentState.FINISHED
         else:
             self.state = AssignmentState.FINISHED_UNVERIFIED

@@ -31,8 +31,15 @@ class Registration:
     cores: int
     run_ids: tuple[str, ...] = ()
     """Runs it still holds a runner for."""
+    held: frozenset[tuple[str, str]] = frozenset()
+    """The same by run and scenario; empty: of all scenarios of those runs."""
     sent_ns: int | None = None
     """When it said so, by its own clock."""
+
+
+    def holds(self, run_id: str, scenario: str) -> bool:
+        """Whether it still has something of a part."""
+        return (run_id, scenario) in self.held if self.held else run_id in self.run_ids
 
 
 @dataclass(kw_only=True)

@@ -370,6 +370,7 @@ def _registration_from_proto(message: fleet_pb2.Register) -> Registration:
         version=message.version,
         cores=message.cores,
         run_ids=tuple(message.run_ids),
+        held=frozenset((each.run_id, each.scenario) for each in message.assignments),
         sent_ns=_sent_ns(message),
     )
 

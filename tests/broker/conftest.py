@@ -46,8 +46,8 @@ class FakeAgent:
         self.link = None
         self.runner_id = ""
 
-    def connect(self, run_ids=()):
-        """Opens a stream; `run_ids` are those it still has a runner for."""
+    def connect(self, run_ids=(), held=()):
+        """Opens a stream; `run_ids` are those it still has a runner for, or `held` parts of."""
         self.link = self.broker.connect_agent(
             Registration(
                 agent_id=self.agent_id,
@@ -56,6 +56,7 @@ class FakeAgent:
                 version="1",
                 cores=2,
                 run_ids=tuple(run_ids),
+                held=frozenset(held),
             )
         )
         return self

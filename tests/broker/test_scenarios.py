@@ -1,5 +1,7 @@
 """Scenarios side by side, and parts of which each user is a process."""
 
+from dataclasses import replace
+
 import pytest
 
 from loadgrpc.broker import answers
@@ -186,5 +188,44 @@ def test_what_a_killed_process_had_produced_is_counted_for_each(at_desk):
             (3, 1, False),
             (0, 0, True),
         ]
+
+    at_desk(use)
+
+
+def test_an_agent_that_was_started_anew_may_have_something_of_one_part_only(at_desk):
+    """What it has nothing of is lost; what it has, it goes on to tell of."""
+
+    async def use(desk):
+        run = await begin(desk, BROWSE, EACH)
+        browse = await desk.runner(run, scenario="browse")
+        await browse.publish(2, first=1)
+        desk.broker.agent_ready("a1", run.run_id, "each", 1)
+        desk.agent().disconnects()
+        desk.agent().connect([run.run_id], {(run.run_id, "browse")})
+        assert (await desk.broker.get_run(run.run_id)).state is RunState.STARTING
+        desk.agent().exits(browse.source_id, -9, "killed", scenario="browse")
+        assert (await desk.over(run)).state is RunState.FAILED
+        (agent,) = (await desk.broker.get_summary(run.run_id)).agents
+        assert agent.state is AssignmentState.LOST
+
+    at_desk(use)
+
+
+def test_an_agent_without_users(at_desk):
+    """A share of none is finished, and verified, when the agent says so."""
+
+    async def use(desk):
+        desk.agent("a1"), desk.agent("a2")
+        plan = Plan(scenarios=(replace(EACH, users=(1,)),), agents=2, split=True)
+        run = await desk.broker.start_run(plan)
+        for agent_id in ("a1", "a2"):
+            desk.broker.agent_ready(agent_id, run.run_id, "each", 1)
+        process = await desk.runner(run, barrier=False, scenario="each")
+        await process.finish()
+        desk.agent("a1").exits(process.source_id, scenario="each")
+        desk.broker.runner_exited("a2", run.run_id, "", 0, "", scenario="each")
+        await desk.over(run)
+        summary = await desk.broker.get_summary(run.run_id)
+        assert {agent.state for agent in summary.agents} == {AssignmentState.FINISHED}
 
     at_desk(use)
