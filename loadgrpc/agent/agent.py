@@ -105,7 +105,9 @@ class Agent:
         self._news = asyncio.Event()
         self._living: set[asyncio.Task[None]] = set()
         """Lives of parts, until all is told; and folders that are being removed."""
-        self._connected = False
+        self._offline = asyncio.Event()
+        """Set while there is no stream to the broker."""
+        self._offline.set()
         self._lease_s = DEFAULT_LEASE_S
         self._heartbeat_s = 1.0
         self._heard_at = time.monotonic()
@@ -146,16 +148,20 @@ class Agent:
         parts = list(self._parts.values())
         for part in parts:
             part.leave()
-        ended = asyncio.gather(*(part.processes_ended.wait() for part in parts))
+        loop = asyncio.get_running_loop()
+        heard = [loop.create_task(event.wait()) for event in (self._gone, self._offline)]
         with suppress(TimeoutError):
             async with asyncio.timeout(LEAVE_TIMEOUT_S):
-                await (self._gone.wait() if self._connected else ended)
-        ended.cancel()
+                await asyncio.wait(heard, return_when=asyncio.FIRST_COMPLETED)
+                for part in parts:  # nobody is there to be told
+                    await part.processes_ended.wait()
+        for waiting in heard:
+            waiting.cancel()
         for part in parts:
             part.stop(StopMode.KILL, 0.0)
         for living in self._living:
             living.cancel()
-        await asyncio.gather(ended, *self._living, return_exceptions=True)
+        await asyncio.gather(*heard, *self._living, return_exceptions=True)
 
     # The stream
 
@@ -179,7 +185,7 @@ class Agent:
                     )
                     self._lease_s = times.seconds_from_proto(response.registered.lease)
                     speaking = asyncio.create_task(self._speak(call))
-                    self._connected = True
+                    self._offline.clear()
                     yield
                 else:
                     self._obey(response)
@@ -191,7 +197,7 @@ class Agent:
                 raise
             raise Unavailable("the broker has fallen silent") from None
         finally:
-            self._connected = False
+            self._offline.set()
             if self._said_goodbye:
                 self._gone.set()
             if speaking is not None:

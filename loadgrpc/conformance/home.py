@@ -337,7 +337,7 @@ class Home:
 
     def _in_the_middle(self) -> None:
         """Says what the script has for the middle of the load, once."""
-        if self._done or not self._script.then or not self._lines:
+        if self._done or not self._script.then:
             return
         self._done = True
         if self._script.then == "stop":
