@@ -36,7 +36,6 @@ class Registration:
     sent_ns: int | None = None
     """When it said so, by its own clock."""
 
-
     def holds(self, run_id: str, scenario: str) -> bool:
         """Whether it still has something of a part."""
         return (run_id, scenario) in self.held if self.held else run_id in self.run_ids

@@ -27,8 +27,8 @@ if _version_not_supported:
 
 class RunnerServiceStub(object):
     """RunnerService takes what runners measure. Agents serve it to the runners they start
-    and pass it on; the broker serves it to agents. The contract is the same in both
-    homes.
+    and pass it on; the broker serves it to agents. The contract is the same in both: the
+    *home* of a source is the one that its stream ends at.
     """
 
     def __init__(self, channel):
@@ -51,8 +51,8 @@ class RunnerServiceStub(object):
 
 class RunnerServiceServicer(object):
     """RunnerService takes what runners measure. Agents serve it to the runners they start
-    and pass it on; the broker serves it to agents. The contract is the same in both
-    homes.
+    and pass it on; the broker serves it to agents. The contract is the same in both: the
+    *home* of a source is the one that its stream ends at.
     """
 
     def GetAssignment(self, request, context):
@@ -82,7 +82,7 @@ class RunnerServiceServicer(object):
         Duplicates and gaps. A batch that was stored before is acked again and counted
         once; of one that overlaps, only the tail counts. A batch that starts too high is
         answered with `gap`, once, and ignored, as is all that follows, until the number
-        expected comes. `skip` declares numbers lost. A batch over the limit is answered
+        expected comes. `skip` declares numbers lost, and is acked as a batch is. A batch over the limit is answered
         with `too_large` and ignored: split it.
 
         Invalid events are counted as rejected, named in `rejected`, and acked; the stream
@@ -102,7 +102,8 @@ class RunnerServiceServicer(object):
         as the run is kept. Types that cannot be had are told by `types_refused`, some time
         after `opened`; the source is open all the same, and its events are stored.
 
-        Control. Answers also carry `start_cycle` and `stop`.
+        Control. Answers also carry `start_cycle` and `stop`, after `opened`. On a new stream
+        say `ready` again while you wait for `start_cycle`; `stop` is said to you again.
 
         Newer peers. A message of a kind that is not known here is ignored, on both sides.
 
@@ -139,8 +140,8 @@ def add_RunnerServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class RunnerService(object):
     """RunnerService takes what runners measure. Agents serve it to the runners they start
-    and pass it on; the broker serves it to agents. The contract is the same in both
-    homes.
+    and pass it on; the broker serves it to agents. The contract is the same in both: the
+    *home* of a source is the one that its stream ends at.
     """
 
     @staticmethod

@@ -63,8 +63,8 @@ const (
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
 // RunnerService takes what runners measure. Agents serve it to the runners they start
-// and pass it on; the broker serves it to agents. The contract is the same in both
-// homes.
+// and pass it on; the broker serves it to agents. The contract is the same in both: the
+// *home* of a source is the one that its stream ends at.
 type RunnerServiceClient interface {
 	// GetAssignment tells a runner what to do. NOT_FOUND: no such runner is expected.
 	// UNAUTHENTICATED: the token is missing or wrong.
@@ -87,7 +87,7 @@ type RunnerServiceClient interface {
 	// Duplicates and gaps. A batch that was stored before is acked again and counted
 	// once; of one that overlaps, only the tail counts. A batch that starts too high is
 	// answered with `gap`, once, and ignored, as is all that follows, until the number
-	// expected comes. `skip` declares numbers lost. A batch over the limit is answered
+	// expected comes. `skip` declares numbers lost, and is acked as a batch is. A batch over the limit is answered
 	// with `too_large` and ignored: split it.
 	//
 	// Invalid events are counted as rejected, named in `rejected`, and acked; the stream
@@ -107,7 +107,8 @@ type RunnerServiceClient interface {
 	// as the run is kept. Types that cannot be had are told by `types_refused`, some time
 	// after `opened`; the source is open all the same, and its events are stored.
 	//
-	// Control. Answers also carry `start_cycle` and `stop`.
+	// Control. Answers also carry `start_cycle` and `stop`, after `opened`. On a new stream
+	// say `ready` again while you wait for `start_cycle`; `stop` is said to you again.
 	//
 	// Newer peers. A message of a kind that is not known here is ignored, on both sides.
 	//
@@ -155,8 +156,8 @@ type RunnerService_PublishEventsClient = grpc.BidiStreamingClient[PublishEventsR
 // for forward compatibility.
 //
 // RunnerService takes what runners measure. Agents serve it to the runners they start
-// and pass it on; the broker serves it to agents. The contract is the same in both
-// homes.
+// and pass it on; the broker serves it to agents. The contract is the same in both: the
+// *home* of a source is the one that its stream ends at.
 type RunnerServiceServer interface {
 	// GetAssignment tells a runner what to do. NOT_FOUND: no such runner is expected.
 	// UNAUTHENTICATED: the token is missing or wrong.
@@ -179,7 +180,7 @@ type RunnerServiceServer interface {
 	// Duplicates and gaps. A batch that was stored before is acked again and counted
 	// once; of one that overlaps, only the tail counts. A batch that starts too high is
 	// answered with `gap`, once, and ignored, as is all that follows, until the number
-	// expected comes. `skip` declares numbers lost. A batch over the limit is answered
+	// expected comes. `skip` declares numbers lost, and is acked as a batch is. A batch over the limit is answered
 	// with `too_large` and ignored: split it.
 	//
 	// Invalid events are counted as rejected, named in `rejected`, and acked; the stream
@@ -199,7 +200,8 @@ type RunnerServiceServer interface {
 	// as the run is kept. Types that cannot be had are told by `types_refused`, some time
 	// after `opened`; the source is open all the same, and its events are stored.
 	//
-	// Control. Answers also carry `start_cycle` and `stop`.
+	// Control. Answers also carry `start_cycle` and `stop`, after `opened`. On a new stream
+	// say `ready` again while you wait for `start_cycle`; `stop` is said to you again.
 	//
 	// Newer peers. A message of a kind that is not known here is ignored, on both sides.
 	//
