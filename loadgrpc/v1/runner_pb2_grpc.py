@@ -82,8 +82,8 @@ class RunnerServiceServicer(object):
         Duplicates and gaps. A batch that was stored before is acked again and counted
         once; of one that overlaps, only the tail counts. A batch that starts too high is
         answered with `gap`, once, and ignored, as is all that follows, until the number
-        expected comes. `skip` declares numbers lost, and is acked as a batch is. A batch over the limit is answered
-        with `too_large` and ignored: split it.
+        expected comes. `skip` declares numbers lost, and is acked as a batch is. A batch over
+        the limit is answered with `too_large` and ignored: split it.
 
         Invalid events are counted as rejected, named in `rejected`, and acked; the stream
         goes on.
