@@ -51,7 +51,7 @@ def test_a_run_counts_what_the_server_has_counted(go_runner, summary_of, countin
     """Three users, then two, with four iterations each: every hit is counted, and verified."""
     load = ("-u", "3:2", "-i", "4", "--runner-mode", mode)
 
-    summary = summary_of(f"{go_runner} {{test}}", f"{counting_server.url}/", *load)
+    summary = summary_of(f"'{go_runner}' {{test}}", f"{counting_server.url}/", *load)
 
     assert counting_server.requests() == 20
     assert summary["hits"]["count"] == "20"
@@ -63,7 +63,7 @@ def test_a_run_as_fast_as_it_can_counts_every_hit(go_runner, summary_of, countin
     """For a second users do nothing but ask: the server has counted as many as the summary."""
     load = ("-u", "20", "-d", "1", "--runner-mode", "all-users")
 
-    summary = summary_of(f"{go_runner} {{test}}", f"{counting_server.url}/", *load)
+    summary = summary_of(f"'{go_runner}' {{test}}", f"{counting_server.url}/", *load)
 
     counted = counting_server.requests()
     assert counted > 20
@@ -73,7 +73,7 @@ def test_a_run_as_fast_as_it_can_counts_every_hit(go_runner, summary_of, countin
 
 def test_a_user_that_is_ended_says_so(go_runner, summary_when_ended):
     """SIGTERM cuts a request off after a moment, and this is reported."""
-    summary = summary_when_ended(f"{go_runner} {{test}}")
+    summary = summary_when_ended(f"'{go_runner}' {{test}}")
 
     assert summary["iterations"]["interrupted"] == "1"
     assert [group["error"] for group in summary["hitErrors"]] == ["HIT_ERROR_ABORTED"]

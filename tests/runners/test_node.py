@@ -31,7 +31,7 @@ def test_it_conforms(node, conforms, mode):
 def test_a_run_counts_what_the_server_has_counted(node, summary_of, counting_server, mode):
     """Three users, then two, with four iterations each: every hit is counted, and verified."""
     load = ("-u", "3:2", "-i", "4", "--runner-mode", mode)
-    test_runner = f"{node} {RUNNER}/runner.js {{test}}"
+    test_runner = f"'{node}' '{RUNNER}/runner.js' {{test}}"
 
     summary = summary_of(test_runner, f"{counting_server.url}/", *load)
 
@@ -44,7 +44,7 @@ def test_a_run_counts_what_the_server_has_counted(node, summary_of, counting_ser
 
 def test_a_user_that_is_ended_says_so(node, summary_when_ended):
     """SIGTERM cuts a request off after a moment, and this is reported."""
-    summary = summary_when_ended(f"{node} {RUNNER}/runner.js {{test}}")
+    summary = summary_when_ended(f"'{node}' '{RUNNER}/runner.js' {{test}}")
 
     assert summary["iterations"]["interrupted"] == "1"
     assert [group["error"] for group in summary["hitErrors"]] == ["HIT_ERROR_ABORTED"]

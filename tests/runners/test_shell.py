@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 import pytest
 
 RUNNER = Path(__file__).resolve().parents[2] / "tools/runners/shell/runner.sh"
+COMMAND = shlex.quote(str(RUNNER))
 
 pytestmark = pytest.mark.system
 
@@ -26,7 +28,7 @@ def test_it_conforms(conforms):
 
 def test_a_run_counts_what_the_server_has_counted(summary_of, counting_server):
     """Every hit is counted; nothing is verified, because it sends no totals."""
-    summary = summary_of(str(RUNNER), f"{counting_server.url}/?q=1", "-u", "3", "-i", "4")
+    summary = summary_of(COMMAND, f"{counting_server.url}/?q=1", "-u", "3", "-i", "4")
 
     assert counting_server.requests() == 12
     assert summary["hits"]["count"] == "12"
@@ -39,7 +41,7 @@ def test_a_run_counts_what_the_server_has_counted(summary_of, counting_server):
 
 def test_a_user_that_is_ended_says_so(summary_when_ended):
     """SIGTERM to all that the agent has started cuts a request off, and this is reported."""
-    summary = summary_when_ended(str(RUNNER))
+    summary = summary_when_ended(COMMAND)
 
     assert summary["iterations"]["interrupted"] == "1"
     assert [group["error"] for group in summary["hitErrors"]] == ["HIT_ERROR_ABORTED"]
@@ -53,7 +55,7 @@ def test_it_fails_when_a_report_fails(summary_of, demo_server, tool, tmp_path, m
     broken.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
 
-    summary = summary_of(str(RUNNER), demo_server.url, "-u", "1", "-i", "100", code=3)
+    summary = summary_of(COMMAND, demo_server.url, "-u", "1", "-i", "100", code=3)
 
     assert summary["hits"]["count"] == "1"
     assert demo_server.requests() < 100

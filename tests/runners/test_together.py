@@ -40,7 +40,7 @@ def plan(root, tmp_path, go_runner, node, counting_server) -> dict:
                 "test": url,
                 "users": [3],
                 "iterations": [4],
-                "testRunner": f"{go_runner} {{test}}",
+                "testRunner": f"'{go_runner}' {{test}}",
                 "runnerMode": "RUNNER_MODE_ALL_USERS",
             },
             {
@@ -48,7 +48,7 @@ def plan(root, tmp_path, go_runner, node, counting_server) -> dict:
                 "test": url,
                 "users": [1, 3],
                 "iterations": [2],
-                "testRunner": f"{node} {root}/tools/runners/node/runner.js {{test}}",
+                "testRunner": f"'{node}' '{root}/tools/runners/node/runner.js' {{test}}",
             },
         ]
     }
