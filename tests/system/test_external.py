@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 import textwrap
@@ -77,7 +78,7 @@ RUNNER = textwrap.dedent(
 def runner(folder) -> str:
     """A command: the runner above, which does as it is told by its argument."""
     (folder / "own.py").write_text(RUNNER)
-    return f"{sys.executable} own.py"
+    return f"{shlex.quote(sys.executable)} own.py"
 
 
 def test_a_process_for_each_user_of_each_cycle(loadgrpc, counting_server, runner):
