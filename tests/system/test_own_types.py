@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shlex
 import subprocess
 import sys
 
@@ -175,7 +176,7 @@ def test_types_of_runners_on_many_agents(grpcurl, cluster, loadgrpc, folder, acm
     (folder / "order.binpb").write_bytes(acme.types())
 
     ran = loadgrpc(
-        *("run", "http://localhost/", "--test-runner", f"{sys.executable} own.py"),
+        *("run", "http://localhost/", "--test-runner", f"{shlex.quote(sys.executable)} own.py"),
         *("-b", begun.address, "-a", "2", "-u", "2", "-i", "1", "--json"),
     )
     listed = loadgrpc("events", ran.document["runId"], "-b", begun.address, "-k", "custom")

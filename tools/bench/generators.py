@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -165,7 +166,7 @@ def loadgrpc(load: Load, *more: str) -> list[str]:
 
 
 def _loadgrpc_go(program: str, load: Load) -> list[str]:
-    runner = ["--test-runner", f"{program} {{test}}", "--runner-mode", "all-users"]
+    runner = ["--test-runner", f"{shlex.quote(program)} {{test}}", "--runner-mode", "all-users"]
     users = ["-u", str(load.case.users), "-d", str(load.seconds)]
     return [sys.executable, "-m", "loadgrpc", "run", load.url, *runner, *users, "--json"]
 
