@@ -21,10 +21,12 @@ help:  ## list the targets
 demo: $(RUN)  ## load the bundled demo server for half a minute, and see the summary
 	@$(BIN)/python -m loadgrpc.examples
 
-# Tests of real processes run one after another. Pytest exits with 5 when ARGS selects nothing.
+# Tests of real processes run one after another, but for those of runners in other languages.
+# Pytest exits with 5 when ARGS selects nothing.
 test: $(DEV) lint  ## everything that must hold: lint, types, and all tests
 	$(BIN)/python -m pytest -n auto -m "not system" $(ARGS) || [ $$? = 5 ]
-	$(BIN)/python -m pytest -m system $(ARGS) || [ $$? = 5 ]
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m "system and kit" $(ARGS) || [ $$? = 5 ]
+	$(BIN)/python -m pytest -m "system and not kit" $(ARGS) || [ $$? = 5 ]
 
 check: $(DEV) lint  ## the quick part: lint, types, and the tests of the house itself
 	$(BIN)/python -m pytest tests/house -m "not system" $(ARGS)

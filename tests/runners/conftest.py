@@ -119,3 +119,21 @@ def node(tool, root) -> str:
     if not built.exists() or built.stat().st_mtime < lock.stat().st_mtime:
         _build(folder, npm, "ci", "--no-audit", "--no-fund")
     return str(program)
+
+
+_TOGETHER = {
+    "test_go.py": "go",
+    "test_node.py": "go",
+    "test_together.py": "go",
+    "test_java.py": "java",
+}
+"""What is built for several files is built by one of pytest's processes."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of runners may go side by side, but for those that need the same build."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.kit)
+            if group := _TOGETHER.get(item.path.name):
+                item.add_marker(pytest.mark.xdist_group(group))
