@@ -55,17 +55,19 @@ hear() { # takes note of what was answered so far
 }
 
 iterate() {
-  local began measured curl code='' status elapsed message hit outcome=
+  local began measured curl part line='' code status elapsed message hit outcome=
   batch "$(event '"testStart":{"test":%s}' "$test")"
   began=$(now)
   exec {measured}< <(exec curl -s -o /dev/null \
     -w '%{exitcode} %{http_code} %{time_total} %{errormsg}' "$url")
   curl=$!
-  until read -t 0.1 -ru "$measured" code status elapsed message || (($? == 1)); do
+  until IFS= read -t 0.1 -ru "$measured" part || (($? == 1)); do
+    line+=$part # curl may be in the middle of it
     hear
     if [[ $stopping ]] && (($(now) > cut_at)); then kill "$curl" || true; fi
   done
   exec {measured}<&-
+  read -r code status elapsed message <<<"$line$part"
   if [[ ! $code ]]; then # curl was ended, by us or by the agent
     code=143 status=0 message='cut off' elapsed=$(($(now) - began))
     elapsed=$((elapsed / 1000000)).$(printf '%06d' $((elapsed % 1000000)))
