@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import secrets
 import signal
@@ -143,10 +144,14 @@ class Part:
 
     async def _wait_for_stop(self) -> None:
         """What somebody lives by hand is the broker's matter, which says when it is over."""
-        while self._stopping is None:
+        await self._until_stopped()
+        self._tell(last=True)
+
+    async def _until_stopped(self, *, or_entered: float = math.inf) -> None:
+        """Waits until it is stopped, or a cycle begins."""
+        while self._entered < or_entered and self._stopping is None:
             self._changed.clear()
             await self._changed.wait()
-        self._tell(last=True)
 
     # One process for each user
 
@@ -166,9 +171,7 @@ class Part:
         """Says that it is ready for a cycle, and waits until it begins."""
         self.waits_for = cycle
         self._means.news()
-        while self._entered < cycle and self._stopping is None:
-            self._changed.clear()
-            await self._changed.wait()
+        await self._until_stopped(or_entered=cycle)
         self.waits_for = 0
 
     async def _start_users(
@@ -193,9 +196,7 @@ class Part:
         """Waits, unless it is stopped meanwhile."""
         with suppress(TimeoutError):
             async with asyncio.timeout(max(0.0, seconds)):
-                while self._stopping is None:
-                    self._changed.clear()
-                    await self._changed.wait()
+                await self._until_stopped()
 
     # One process
 

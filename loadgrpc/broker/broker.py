@@ -30,6 +30,7 @@ from loadgrpc.broker.listing import Listed, Wanted, listed
 from loadgrpc.broker.orders import (
     AgentLink,
     ExitNoted,
+    Order,
     StartProcesses,
     StartRunners,
     StopRunners,
@@ -213,9 +214,7 @@ class Broker:
         for part in run.parts.values():
             if part.state.final:
                 continue  # it was lost while the run was stored
-            if part.agent_id in self._links:
-                self._links[part.agent_id].orders.put_nowait(StartRunners(part.launch))
-            else:
+            if not self._order(part.agent_id, StartRunners(part.launch)):
                 self._lose(run, part, "it left before its part began", self._clock.wall_ns())
         self._follow_up(run)
         return run.run
@@ -447,9 +446,8 @@ class Broker:
         part.agent_ready_for = max(part.agent_ready_for, cycle)
         if part.state is AssignmentState.STARTING:
             part.state = AssignmentState.RUNNING
-        if cycle <= run.cycle and agent_id in self._links:  # it missed the order
-            order = StartProcesses(run_id, scenario, cycle)
-            self._links[agent_id].orders.put_nowait(order)
+        if cycle <= run.cycle:  # it missed the order
+            self._order(agent_id, StartProcesses(run_id, scenario, cycle))
         self._follow_up(run)
 
     def runner_exited(
@@ -503,8 +501,14 @@ class Broker:
             await asyncio.wait({run.closing})
             if noted.run_id in self._runs:  # it could not be stored, and will be tried again
                 await self._save(run, patient=True)
-        if agent_id in self._links:
-            self._links[agent_id].orders.put_nowait(noted)
+        self._order(agent_id, noted)
+
+    def _order(self, agent_id: str, order: Order) -> bool:
+        """Tells an agent something; whether it is connected."""
+        link = self._links.get(agent_id)
+        if link is not None:
+            link.orders.put_nowait(order)
+        return link is not None
 
     def _remove_agent(self, agent_id: str, reason: str) -> None:
         run_id = self.roster[agent_id].run_id if agent_id in self.roster else ""
@@ -688,9 +692,8 @@ class Broker:
             inbox.end(_unavailable(source.source_id, error))
             return
         source.stored = arrived.ledger
-        events, arrival_ns, run = arrived.events, batch.arrival_ns, arrived.run
-        key, runner_id = run.part_of(batch.source).key, batch.source.runner_id
-        run.aggregate.add(key, runner_id, events, arrival_ns=arrival_ns)
+        events = arrived.events
+        arrived.run.count(batch.source, events, arrival_ns=batch.arrival_ns)
         if events.rejected:
             violations = tuple(events.violations)
             rejected = answers.Rejected(batch.first_sequence, events.rejected, violations)
@@ -809,9 +812,7 @@ class Broker:
             await self._save(run, patient=True)
         if part.launch.by_hand and part.delivered:
             self._end_part(run, part, self._clock.wall_ns())
-            if part.agent_id in self._links:
-                order = StopRunners(source_id.run_id, StopMode.GRACEFUL, 0.0)
-                self._links[part.agent_id].orders.put_nowait(order)
+            self._order(part.agent_id, StopRunners(source_id.run_id, StopMode.GRACEFUL, 0.0))
         inbox.put(
             source_id,
             answers.Finished(
@@ -901,9 +902,9 @@ class Broker:
             for source in part.sources.values():
                 if source.barrier:
                     source.answer(answers.StartCycle(run.cycle))
-            if part.launch.one_user_each and part.agent_id in self._links:
+            if part.launch.one_user_each:
                 order = StartProcesses(run.run.run_id, part.assignment.scenario, run.cycle)
-                self._links[part.agent_id].orders.put_nowait(order)
+                self._order(part.agent_id, order)
 
     def _change(self, run: ActiveRun, event: RunEvent, *, reason: str = "") -> None:
         """Lets an event happen to a run; that is announced when it is stored."""
@@ -952,8 +953,8 @@ class Broker:
         for part in run.live_parts():
             for source in part.sources.values():
                 source.answer(answers.StopUsers(run.run.plan.stop_timeout_s))
-        for agent_id in {part.agent_id for part in run.live_parts()} & self._links.keys():
-            self._links[agent_id].orders.put_nowait(self._stop_order(run, mode))
+        for agent_id in {part.agent_id for part in run.live_parts()}:
+            self._order(agent_id, self._stop_order(run, mode))
 
     def _stop_order(self, run: ActiveRun, mode: StopMode) -> StopRunners:
         return StopRunners(run.run.run_id, mode, run.run.plan.stop_timeout_s)
@@ -986,8 +987,7 @@ class Broker:
             message = runner_pb2.EventBatch.FromString(batch.payload)
             arrival_ns = batch.arrival_ns
             events = columns.decode(message, arrival_ns=arrival_ns, skip=batch.offset)
-            key = run.part_of(batch.source).key
-            run.aggregate.add(key, batch.source.runner_id, events, arrival_ns=arrival_ns)
+            run.count(batch.source, events, arrival_ns=arrival_ns)
         self._runs[record.run_id] = run
         now_ns = self._clock.monotonic_ns()
         for part in run.parts.values():

@@ -19,6 +19,7 @@ from loadgrpc.broker.inbox import Inbox, Source
 from loadgrpc.broker.part import Key, Part
 from loadgrpc.broker.state import RunEvent, history, step
 from loadgrpc.model import AssignmentState, RunState, SourceId, StopMode, TestOutcome
+from loadgrpc.protocol.columns import Decoded
 
 _WEIGHTS = (
     AssignmentState.FINISHED,
@@ -122,6 +123,11 @@ class ActiveRun:
         """A source belongs to a part, from now on."""
         part.sources[source.source_id] = source
         self._part_of[source.source_id] = part
+
+    def count(self, source_id: SourceId, events: Decoded, *, arrival_ns: int) -> None:
+        """Adds what a source sent and the store has; it arrived at that moment (wall clock)."""
+        key = self.part_of(source_id).key
+        self.aggregate.add(key, source_id.runner_id, events, arrival_ns=arrival_ns)
 
     def note_clock(self, agent_id: str, ahead_ns: int | None) -> None:
         """What is known of an agent's clock."""

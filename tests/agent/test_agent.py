@@ -263,7 +263,7 @@ def test_what_was_done_before_a_lease_was_over_is_delivered(tmp_path, tests):
             await first.__aexit__(None, None, None)
             before = marks(tmp_path)
             await comes(lambda: list(state.glob("runners/*/exit")))
-            assert list(state.glob("runners/*/spool/*"))
+            await comes(lambda: list(state.glob("runners/*/spool/*")))
             async with broker(where, store=store), Client.connect(endpoint) as client:
                 await until(client, started.run_id, RunState.FAILED)
                 summary = await client.get_summary(started.run_id)
