@@ -25,7 +25,7 @@ demo: $(RUN)  ## load the bundled demo server for half a minute, and see the sum
 # Pytest exits with 5 when ARGS selects nothing.
 test: $(DEV) lint  ## everything that must hold: lint, types, and all tests
 	$(BIN)/python -m pytest -n auto -m "not system" $(ARGS) || [ $$? = 5 ]
-	$(BIN)/python -m pytest -n auto --dist loadgroup -m "system and kit" $(ARGS) || [ $$? = 5 ]
+	$(BIN)/python -m pytest -n auto -m "system and kit" $(ARGS) || [ $$? = 5 ]
 	$(BIN)/python -m pytest -m "system and not kit" $(ARGS) || [ $$? = 5 ]
 
 check: $(DEV) lint  ## the quick part: lint, types, and the tests of the house itself

@@ -423,8 +423,10 @@ def _produced_from_proto(ended: fleet_pb2.RunnerExit) -> Produced | None:
 
 
 def _last_line(text: str) -> str:
-    lines = text.strip().splitlines()
-    return lines[-1].strip() if lines else ""
+    """The last line that is not indented: below one that is, a stack is told in many languages."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    whole = [line for line in lines if not line[0].isspace()]
+    return (whole or lines or [""])[-1].strip()
 
 
 def _source_of(request: runner_pb2.PublishEventsRequest, inbox: Inbox) -> SourceId:

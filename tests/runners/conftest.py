@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -86,54 +88,69 @@ def summary_when_ended(summary_of, demo_server, tmp_path) -> Callable[[str], dic
     return summary
 
 
-def _build(folder: Path, *command: str) -> None:
-    """Runs what fetches or builds a runner; without the network its tests are skipped."""
-    built = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if built.returncode:
-        words = f"cannot be built in {folder.name}: {built.stdout}{built.stderr}"
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(words)
+@pytest.fixture(scope="session")
+def build(tmp_path_factory) -> Callable[..., None]:
+    """`build(folder, "make", …)` makes a runner in its folder; without the network: skipped.
+
+    Once, however many processes of pytest-xdist ask for it: a second build would take from under
+    the tests of another process what they are running.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+
+    def build(folder: Path, *command: str) -> None:
+        with (shared / f"{folder.name}.build").open("a+") as record:
+            fcntl.flock(record, fcntl.LOCK_EX)
+            record.seek(0)
+            if shlex.join(command) in record.read().splitlines():
+                return
+            ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+            if ran.returncode:
+                words = f"cannot be built in {folder.name}: {ran.stdout}{ran.stderr}"
+                (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(words)
+            print(shlex.join(command), file=record)
+
+    return build
 
 
 @pytest.fixture(scope="session")
-def go(tool, root) -> str:
+def go(tool, root, build) -> str:
     """The path of go, with the modules of the runner in its cache."""
     program: str = tool("go")
-    _build(root / "tools/runners/go", program, "mod", "download")
+    build(root / "tools/runners/go", program, "mod", "download")
     return program
 
 
 @pytest.fixture(scope="session")
-def go_runner(go, root) -> str:
+def go_runner(go, root, build) -> str:
     """The path of the runner in Go, built."""
     folder = root / "tools/runners/go"
-    _build(folder, str(folder / "build.sh"))
+    build(folder, str(folder / "build.sh"))
     return str(folder / "bin/runner")
 
 
 @pytest.fixture(scope="session")
-def node(tool, root) -> str:
+def node(tool, root, build) -> str:
     """The path of node, with the packages of the runner in their place."""
-    program, npm = tool("node"), tool("npm")
+    program: str = tool("node")
     folder = root / "tools/runners/node"
     built, lock = folder / "node_modules/.package-lock.json", folder / "package-lock.json"
     if not built.exists() or built.stat().st_mtime < lock.stat().st_mtime:
-        _build(folder, npm, "ci", "--no-audit", "--no-fund")
-    return str(program)
+        build(folder, tool("npm"), "ci", "--no-audit", "--no-fund")
+    return program
 
 
-_TOGETHER = {
-    "test_go.py": "go",
-    "test_node.py": "go",
-    "test_together.py": "go",
-    "test_java.py": "java",
-}
-"""What is built for several files is built by one of pytest's processes."""
+@pytest.fixture(scope="session")
+def java_runner(tool, root, build) -> list[str]:
+    """The command of the runner in Java, built."""
+    program, folder = tool("java"), root / "tools/runners/java"
+    build(folder, tool("mvn"), "-q", "-B", "package")
+    return [program, "-jar", str(folder / "target/runner.jar"), "{test}"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of runners may go side by side, but for those that need the same build."""
+    """Tests of runners may go side by side."""
     for item in items:
         if item.path.parent == Path(__file__).parent:
             item.add_marker(pytest.mark.kit)
-            if group := _TOGETHER.get(item.path.name):
-                item.add_marker(pytest.mark.xdist_group(group))

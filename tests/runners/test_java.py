@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -15,27 +14,17 @@ BUILD_S = 600
 pytestmark = [pytest.mark.system, pytest.mark.timeout(BUILD_S)]
 
 
-@pytest.fixture(scope="session")
-def java(tool) -> list[str]:
-    """The command of the runner, built."""
-    program, maven = tool("java"), tool("mvn")
-    command = [maven, "-q", "-B", "package"]
-    built = subprocess.run(command, cwd=RUNNER, capture_output=True, text=True, check=False)
-    assert built.returncode == 0, built.stdout + built.stderr
-    return [program, "-jar", str(RUNNER / "target/runner.jar"), "{test}"]
-
-
-def test_it_conforms(java, conforms):
+def test_it_conforms(java_runner, conforms):
     """The conformance kit finds nothing. (In the mode one-user neither: that takes a minute.)"""
-    conforms(*java, options=("--mode", "all-users"))
+    conforms(*java_runner, options=("--mode", "all-users"))
 
 
 @pytest.mark.parametrize("mode", ["one-user", "all-users"])
-def test_a_run_counts_what_the_server_has_counted(java, summary_of, counting_server, mode):
+def test_a_run_counts_what_the_server_has_counted(java_runner, summary_of, counting_server, mode):
     """Three users, then five, with four iterations each: every hit is counted, and verified."""
     load = ("-u", "3:5", "-i", "4", "--runner-mode", mode)
 
-    summary = summary_of(shlex.join(java), f"{counting_server.url}/", *load)
+    summary = summary_of(shlex.join(java_runner), f"{counting_server.url}/", *load)
 
     assert counting_server.requests() == 32
     assert summary["hits"]["count"] == "32"
