@@ -332,7 +332,7 @@ class Agent:
         kill = order.mode == control_pb2.STOP_MODE_KILL
         mode = StopMode.KILL if kill else StopMode.GRACEFUL
         for part in self._parts.values():
-            if part.run_id == order.run_id:
+            if part.run_id == order.run_id and order.scenario in ("", part.scenario):
                 part.stop(mode, times.seconds_from_proto(order.stop_timeout))
 
     async def _end_load_with_lease(self) -> None:

@@ -76,7 +76,11 @@ class Part:
         self._means = means
         self._entered = 0
         self._stopping: tuple[StopMode, float] | None = None
+        self._stop_at = math.inf
+        """When the stop time-out is over, by the loop's clock."""
         self._leaving = False
+        self._ended_why = ""
+        """Why the agent ended it; empty: it did not."""
         self._changed = asyncio.Event()
         self._runners: set[_Runner] = set()
         self._delivering: set[asyncio.Task[None]] = set()
@@ -97,7 +101,8 @@ class Part:
             if self.launch.one_user_each:
                 await self._live_cycles()
             elif self.launch.by_hand:
-                await self._wait_for_stop()
+                await self._wait_for_stop_timeout()
+                self._tell_over(self._ended_why)
             else:
                 await self._live_runner(self.launch.assignment, last=True)
                 self.processes_ended.set()
@@ -123,6 +128,8 @@ class Part:
     def stop(self, mode: StopMode, stop_timeout_s: float) -> None:
         """No process is started any more, and those that live are ended."""
         self._stopping = (mode, stop_timeout_s)
+        patience_s = 0.0 if mode is StopMode.KILL else stop_timeout_s
+        self._stop_at = min(self._stop_at, asyncio.get_running_loop().time() + patience_s)
         self._changed.set()
         for runner in self._runners:
             runner.process.stop(mode, stop_timeout_s)
@@ -130,6 +137,7 @@ class Part:
     def end_load(self, why: str) -> None:
         """Kills all that lives."""
         _log.warning("run %s: its load ends here: %s", self.run_id, why)
+        self._ended_why = why
         for runner in self._runners:
             runner.last_words = why
         self.stop(StopMode.KILL, 0.0)
@@ -137,15 +145,22 @@ class Part:
     def leave(self) -> None:
         """The agent goes: what lives is asked to end, and killed if it does not."""
         self._leaving = True
+        self._ended_why = STOPPED
         self._stopping = (StopMode.GRACEFUL, 0.0)
+        self._stop_at = 0.0
         self._changed.set()
         for runner in self._runners:
             runner.process.terminate()
 
-    async def _wait_for_stop(self) -> None:
-        """What somebody lives by hand is the broker's matter, which says when it is over."""
+    async def _wait_for_stop_timeout(self) -> None:
+        """Leaves what somebody lives by hand to the broker, which knows when that has finished."""
+        loop = asyncio.get_running_loop()
         await self._until_stopped()
-        self._tell(last=True)
+        while (left_s := self._stop_at - loop.time()) > 0:
+            self._changed.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left_s):
+                    await self._changed.wait()
 
     async def _until_stopped(self, *, or_entered: float = math.inf) -> None:
         """Waits until it is stopped, or a cycle begins."""
@@ -157,15 +172,17 @@ class Part:
 
     async def _live_cycles(self) -> None:
         assignment = self.launch.assignment
+        why = ""
         for number, cycle in enumerate(assignment.cycles, 1):
             await self._wait_for(number)
-            if self._stopping is not None:
-                break
             living = await self._start_users(assignment, number, cycle)
             await asyncio.gather(*living)
+            if len(living) < cycle.users:
+                why = self._ended_why
+                break
         self.processes_ended.set()
         await asyncio.gather(*self._delivering)
-        self._tell(last=True)
+        self._tell_over(why)
 
     async def _wait_for(self, cycle: int) -> None:
         """Says that it is ready for a cycle, and waits until it begins."""
@@ -292,6 +309,13 @@ class Part:
     ) -> None:
         await deliver(self._means, expected.source, told, folder)
         self._means.relay.refuse(expected)
+
+    def _tell_over(self, why: str) -> None:
+        """Tells that nothing of it lives, nor will; and why, if that is too early."""
+        if why:
+            self._tell(exit_status=1, start_error=why, last=True)
+        else:
+            self._tell(last=True)
 
     def _tell(self, *, last: bool, **what: object) -> None:
         """Tells of an end without a folder."""

@@ -812,7 +812,7 @@ class Broker:
             await self._save(run, patient=True)
         if part.launch.by_hand and part.delivered:
             self._end_part(run, part, self._clock.wall_ns())
-            self._order(part.agent_id, StopRunners(source_id.run_id, StopMode.GRACEFUL, 0.0))
+            self._release(part)
         inbox.put(
             source_id,
             answers.Finished(
@@ -955,6 +955,15 @@ class Broker:
                 source.answer(answers.StopUsers(run.run.plan.stop_timeout_s))
         for agent_id in {part.agent_id for part in run.live_parts()}:
             self._order(agent_id, self._stop_order(run, mode))
+        for part in run.live_parts():
+            if part.launch.by_hand and not part.sources:
+                self._release(part)
+
+    def _release(self, part: Part) -> None:
+        """Nobody lives a part by hand, or will: its agent need not wait for it."""
+        agent_id, scenario = part.key
+        run_id = part.assignment.run_id
+        self._order(agent_id, StopRunners(run_id, StopMode.GRACEFUL, 0.0, scenario))
 
     def _stop_order(self, run: ActiveRun, mode: StopMode) -> StopRunners:
         return StopRunners(run.run.run_id, mode, run.run.plan.stop_timeout_s)

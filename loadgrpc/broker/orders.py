@@ -27,11 +27,12 @@ class StartProcesses:
 
 @dataclass(frozen=True)
 class StopRunners:
-    """Stop the runners of a run."""
+    """Stop the runners of a run: those of a scenario, or (empty) of all."""
 
     run_id: str
     mode: StopMode
     stop_timeout_s: float
+    scenario: str = ""
 
 
 @dataclass(frozen=True)

@@ -142,8 +142,12 @@ class Part:
     def runner_ended(
         self, runner_id: str, exit_status: int, words: str, produced: Produced | None
     ) -> None:
-        """A runner's process ended, with the last `words` of its standard error."""
-        if runner_id in self.ended:
+        """A runner's process ended, with the last `words` of its standard error.
+
+        No `runner_id`: one that should have lived was not started, and `words` say why; unless
+        a runner's end has told it.
+        """
+        if runner_id in self.ended or (not runner_id and self.failed):
             return
         self.ended.add(runner_id)
         if produced is not None:
@@ -153,7 +157,8 @@ class Part:
         self.failed += 1
         if self.failed == 1:
             how = f"signal {-exit_status}" if exit_status < 0 else f"status {exit_status}"
-            self.reason = f"its runner ended with {how}" + (f": {words}" if words else "")
+            ended = f"its runner ended with {how}" + (f": {words}" if words else "")
+            self.reason = ended if runner_id or not words else words
 
     def end(self, now_wall_ns: int) -> None:
         """Its last runner has ended."""

@@ -410,6 +410,7 @@ def _order_to_proto(order: Order) -> fleet_pb2.ConnectResponse:
             run_id=order.run_id,
             mode=int(order.mode),  # type: ignore[arg-type]  # an enum's number
             stop_timeout=times.seconds_to_proto(order.stop_timeout_s),
+            scenario=order.scenario,
         )
     )
 

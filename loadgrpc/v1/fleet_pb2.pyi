@@ -156,11 +156,13 @@ class Registered(_message.Message):
     def __init__(self, version: _Optional[str] = ..., heartbeat_interval: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., lease: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class StopAssignment(_message.Message):
-    __slots__ = ("run_id", "mode", "stop_timeout")
+    __slots__ = ("run_id", "mode", "stop_timeout", "scenario")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     MODE_FIELD_NUMBER: _ClassVar[int]
     STOP_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    SCENARIO_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     mode: _control_pb2.StopMode
     stop_timeout: _duration_pb2.Duration
-    def __init__(self, run_id: _Optional[str] = ..., mode: _Optional[_Union[_control_pb2.StopMode, str]] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    scenario: str
+    def __init__(self, run_id: _Optional[str] = ..., mode: _Optional[_Union[_control_pb2.StopMode, str]] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., scenario: _Optional[str] = ...) -> None: ...

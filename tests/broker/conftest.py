@@ -71,8 +71,10 @@ class FakeAgent:
                     found.append(("start", launch.assignment.run_id))
                 case StartProcesses(_, scenario, cycle):
                     found.append(("cycle", scenario, cycle))
-                case StopRunners(run_id, mode, _):
+                case StopRunners(run_id, mode, _, ""):
                     found.append(("stop", run_id, mode.name))
+                case StopRunners(_, mode, patience_s, scenario):
+                    found.append(("stop", scenario, mode.name, patience_s))
                 case _:
                     found.append(type(order).__name__)
         return found

@@ -7,12 +7,13 @@ import pytest
 from loadgrpc.broker import answers
 from loadgrpc.broker.part import UNKNOWN_LOSS
 from loadgrpc.errors import NotFound
-from loadgrpc.model import AssignmentState, Plan, RunState, Scenario
+from loadgrpc.model import AssignmentState, Plan, RunnerMode, RunState, Scenario, StopMode
 from loadgrpc.protocol.produced import Produced
 
 BROWSE = Scenario(name="browse", test="a.B.c", users=(1, 1), iterations=(1,))
 BUY = Scenario(name="buy", test="a.B.d", users=(2,), iterations=(1,))
 EACH = Scenario(name="each", test="x", users=(1, 2), iterations=(1,), test_runner="./x {test}")
+HAND = Scenario(name="hand", test="x", users=(1,), iterations=(1,), runner_mode=RunnerMode.BY_HAND)
 
 
 async def begin(desk, *scenarios):
@@ -227,5 +228,71 @@ def test_an_agent_without_users(at_desk):
         await desk.over(run)
         summary = await desk.broker.get_summary(run.run_id)
         assert {agent.state for agent in summary.agents} == {AssignmentState.FINISHED}
+
+    at_desk(use)
+
+
+def test_what_is_lived_by_hand_ends_alone(at_desk):
+    """When it has finished, the runners of other scenarios go on."""
+
+    async def use(desk):
+        run = await begin(desk, BROWSE, HAND)
+        browse = await desk.runner(run, scenario="browse")
+        hand = await desk.runner(run, scenario="hand")
+        browse.ready(1)
+        hand.ready(1)
+        await desk.settled()
+        desk.agent().orders()
+        await hand.publish(2, first=1)
+        await hand.finish()
+        assert desk.agent().orders() == [("stop", "hand", "GRACEFUL", 0.0)]
+        browse.ready(2)
+        await desk.settled()
+        assert cycles_of(browse) == [1, 2]
+        await browse.finish()
+        desk.agent().exits(browse.source_id, scenario="browse")
+        assert (await desk.over(run)).state is RunState.FINISHED
+
+    at_desk(use)
+
+
+@pytest.mark.parametrize("opened", [False, True])
+def test_what_is_lived_by_hand_may_end_its_iteration(at_desk, opened):
+    """A polite stop waits for it, but not when nobody lives it."""
+
+    async def use(desk):
+        run = await begin(desk, HAND)
+        if opened:
+            await desk.runner(run, scenario="hand")
+        desk.agent().orders()
+        await desk.broker.stop_run(run.run_id, StopMode.GRACEFUL)
+        first, *more = desk.agent().orders()
+        assert first == ("stop", run.run_id, "GRACEFUL")
+        assert more == ([] if opened else [("stop", "hand", "GRACEFUL", 0.0)])
+
+    at_desk(use)
+
+
+def test_an_agent_that_ends_between_cycles_is_a_loss(at_desk):
+    """No runner lives that could say it; one that has said it is not counted twice."""
+
+    async def use(desk):
+        for runner_fails in (False, True):
+            run = await begin(desk, EACH)
+            if runner_fails:
+                desk.agent().runner_id = "one"
+                desk.agent().exits(run, 1, "it was stopped", scenario="each", last=False)
+            desk.agent().runner_id = ""
+            desk.agent().exits(run, 1, "the agent was stopped", scenario="each")
+            over = await desk.over(run)
+            assert over.state is RunState.FAILED
+            summary = await desk.broker.get_summary(run.run_id)
+            assert summary.verdict.exit_code == 3
+            (agent,) = summary.agents
+            assert agent.reason == (
+                "its runner ended with status 1: it was stopped"
+                if runner_fails
+                else "the agent was stopped"
+            )
 
     at_desk(use)

@@ -237,6 +237,7 @@ def test_a_run_over_the_wire():
         await agent.say(
             runner_exit={
                 "run_id": run.run_id,
+                "runner_id": "one",
                 "exit_status": -9,
                 "stderr_tail": "a\nlast\n\n",
                 "last": True,

@@ -1,0 +1,81 @@
+"""What an agent's part tells of its end when no process lives: too early, and after which wait."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from loadgrpc.agent.part import STOPPED, Means, Part
+from loadgrpc.model import Assignment, Cycle, Launch, RunnerMode, StopMode
+
+CYCLES = (Cycle(users=2, iterations=1), Cycle(users=3, iterations=1))
+LEASE_OVER = "no broker was heard"
+
+
+class Desk:
+    """A part that lives, and what it has told."""
+
+    def __init__(self, mode):
+        assignment = Assignment(run_id="r", agent_id="a", test="x", cycles=CYCLES)
+        launch = Launch(assignment=assignment, test_runner="./x {test}", runner_mode=mode)
+        means = Means(
+            state=None, room=None, relay=None, endpoint="", tell=self._tell, news=lambda: None
+        )
+        self.told = []
+        self.part = Part(launch, means)
+
+    def _tell(self, told, folder):
+        assert folder is None
+        self.told.append((told.exit_status, told.start_error, told.last))
+
+
+def lives(mode, use):
+    """Has a part live, and hands it to a coroutine; it must end by itself then."""
+
+    async def main():
+        desk = Desk(mode)
+        life = asyncio.create_task(desk.part.live())
+        await asyncio.sleep(0)
+        async with asyncio.timeout(20):
+            await use(desk)
+            await life
+        return desk.told
+
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize("mode", [RunnerMode.ONE_USER, RunnerMode.BY_HAND])
+@pytest.mark.parametrize(
+    ("end", "told"),
+    [
+        (lambda part: part.leave(), (1, STOPPED, True)),
+        (lambda part: part.end_load(LEASE_OVER), (1, LEASE_OVER, True)),
+        (lambda part: part.stop(StopMode.GRACEFUL, 0.0), (0, "", True)),
+        (lambda part: part.stop(StopMode.KILL, 30.0), (0, "", True)),
+    ],
+)
+def test_a_part_that_its_agent_ends_is_not_finished(mode, end, told):
+    """With cycles to come and no process to say so, the part says it; one that is told to stop
+    has nothing to excuse.
+    """
+
+    async def use(desk):
+        end(desk.part)
+
+    assert lives(mode, use) == [told]
+
+
+def test_what_is_lived_by_hand_has_the_stop_timeout():
+    """Its agent does not say that it is over, until the time is, or somebody knows better."""
+
+    async def use(desk):
+        desk.part.stop(StopMode.GRACEFUL, 30.0)
+        await asyncio.sleep(0.05)
+        assert desk.told == []
+        desk.part.stop(StopMode.GRACEFUL, 0.1)
+        await asyncio.sleep(0.02)
+        assert desk.told == []
+        desk.part.stop(StopMode.GRACEFUL, 30.0)
+
+    assert lives(RunnerMode.BY_HAND, use) == [(0, "", True)]
