@@ -138,6 +138,7 @@ def command(
         one_user=mode == "one-user",
         tests={kind: name for kind, name in tests.items() if name},
         timeout_s=timeout_s,
+        served=serve,
     )
     _check(setting, only, case_name)
     if serve:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from loadgrpc.conformance.home import Script
+from loadgrpc.conformance.home import TERMINATE, Script
 from loadgrpc.model import Cycle
 from loadgrpc.v1 import runner_pb2
 
@@ -148,6 +148,21 @@ CASES: Final = (
         rules=("5.1", "5.4", "5.5"),
     ),
     Case(
+        name="defect",
+        title="two streams are refused: INTERNAL",
+        cycles=_load(2, 2),
+        script=Script(defects=2),
+        rules=("5.8", "10.2"),
+    ),
+    Case(
+        name="cut-at-ready",
+        title="the stream breaks while the first cycle is waited for",
+        cycles=_load(2, 2),
+        script=Script(cut_at_ready=True),
+        rules=("7.10", *_ENDED),
+        all_users_only=True,
+    ),
+    Case(
         name="slow-acks",
         title="acks take their time; two batches may be on their way",
         cycles=_load(3, 20),
@@ -171,6 +186,13 @@ CASES: Final = (
             ),
         ),
         rules=("4.1", "4.3", "10.2"),
+    ),
+    Case(
+        name="no-limits",
+        title="the home has no limits",
+        cycles=_load(2, 5),
+        script=Script(limits=runner_pb2.Limits()),
+        rules=("4.4", *_ENDED),
     ),
     Case(
         name="gap",
@@ -229,6 +251,14 @@ CASES: Final = (
         rules=("7.2", "7.6", "7.7", *_TOLD, "9.14", *_ENDED),
     ),
     Case(
+        name="overtime",
+        title="a cycle of a second, and a server that does not answer",
+        cycles=(Cycle(users=2, duration_s=1.0),),
+        page="hang",
+        stop_timeout_s=0.5,
+        rules=("7.11", "10.1", "10.2", "10.5", "10.6"),
+    ),
+    Case(
         name="stop",
         title="a stop in the middle of the load",
         cycles=_load(2, MANY),
@@ -252,6 +282,14 @@ CASES: Final = (
         stop_timeout_s=0.5,
         script=Script(then="stop", after_requests=1, after_events=MANY),
         rules=("8.3", "8.4", "10.1", "10.2", "10.5", "10.6"),
+    ),
+    Case(
+        name="terminate",
+        title="SIGTERM while the server does not answer",
+        cycles=_load(2, 2),
+        page="hang",
+        script=Script(then=TERMINATE, after_requests=1, after_events=MANY),
+        rules=("8.5", "8.6"),
     ),
 )
 

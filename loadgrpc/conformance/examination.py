@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 from loadgrpc.agent.process import RunnerProcess
 from loadgrpc.conformance import target as targets
 from loadgrpc.conformance.cases import CASES, Case
+from loadgrpc.conformance.home import Home
 from loadgrpc.conformance.judgement import Report, summed_up
 from loadgrpc.conformance.stage import Setting, staged
 from loadgrpc.conformance.target import Target
@@ -32,6 +33,7 @@ async def perform(
         words = [word.replace("{test}", transcript.assignment.test) for word in command]
         process = RunnerProcess.of(words, stage.environment)
         waiting = asyncio.create_task(process.wait())
+        terminating = asyncio.create_task(_terminate(process, stage.home))
         try:
             await asyncio.wait([waiting], timeout=setting.timeout_s)
             transcript.timed_out = not waiting.done()
@@ -39,9 +41,16 @@ async def perform(
             if not waiting.done():
                 process.stop(StopMode.KILL, 0.0)
             end = await waiting
+            terminating.cancel()
         stage.end()
         transcript.exit = Exit(transcript.ended_s, end.status, end.stderr_tail)
         return transcript
+
+
+async def _terminate(process: RunnerProcess, home: Home) -> None:
+    """Sends SIGTERM when the case has come so far, and then SIGKILL, as an agent does."""
+    await home.terminates.wait()
+    process.terminate()
 
 
 def chosen(

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+import grpc
 from google.protobuf.message import DecodeError
 
 from loadgrpc.conformance.transcript import Call, Ended, Heard, Told, Transcript
@@ -27,6 +28,10 @@ SERVICES: Final = (SERVICE,)
 BEARER: Final = "Bearer "
 CLOSED: Final = "CLOSED"
 """How a stream ended that the home has closed without a reason."""
+DEFECT: Final = "INTERNAL"
+"""How one ended of a home that has a defect."""
+TERMINATE: Final = "terminate"
+"""What a script may have for the middle of the load: SIGTERM."""
 _UNKNOWN: Final = b"\xd2\x05\x07unknown"
 """Field 90 of an answer, which there is not."""
 _OVER: Final = ("finished", "error", "run_closed")
@@ -46,6 +51,10 @@ class Script:
     refuse_token: bool = False
     refuse_streams: int = 0
     """So many streams are answered with UNAVAILABLE."""
+    defects: int = 0
+    """So many streams are answered with INTERNAL."""
+    cut_at_ready: bool = False
+    """The first stream breaks when the runner is ready for a cycle."""
     cut_at_batches: tuple[int, ...] = ()
     """A stream breaks when so many batches have come in all, the last of them unstored; or else
     at `finish`."""
@@ -65,7 +74,7 @@ class Script:
     """An event of the first batch is said to be invalid."""
     stop_instead_of_start: bool = False
     then: str = ""
-    """`stop`, `error` or `run_closed`: said in the middle of the load."""
+    """`stop`, `error` or `run_closed`: said in the middle of the load; or TERMINATE."""
     after_events: int = 4
     after_requests: int = 4
     """What is the middle, by what comes first: events here, or requests at the target."""
@@ -94,6 +103,8 @@ class Home:
         """The runner has been told that this is the end, and no stream is left."""
         self.leaves = asyncio.Event()
         """The server is to end, and to come back."""
+        self.terminates = asyncio.Event()
+        """Who started the runner is to send SIGTERM."""
         self.transcript = transcript
         self._script = script
         self._began_s = time.monotonic()
@@ -102,6 +113,7 @@ class Home:
         self._streams = 0
         self._cuts = list(script.cut_at_batches)
         self._cut_at_finish = script.cut_at_finish
+        self._cut_at_ready = script.cut_at_ready
         self._too_large = script.too_large
         self._reject = script.reject
         self._sequence = home.Sequence()
@@ -150,6 +162,9 @@ class Home:
         except (NotAllowed, Unavailable) as error:
             self._note(Ended(self._now_s(), line.number, error.reason))
             raise
+        if self._streams <= self._script.defects:
+            self._note(Ended(self._now_s(), line.number, DEFECT))
+            await context.abort(grpc.StatusCode.INTERNAL, "the kit has a defect, on purpose")
         self._lines.add(line)
         reading = asyncio.create_task(self._read(requests, line))
         reading.add_done_callback(lambda _: line.answers.put_nowait(None))
@@ -248,7 +263,7 @@ class Home:
         if not count:
             return
         self._batches += 1
-        bound = self.transcript.limits.max_batch_bytes
+        bound = self.transcript.limits.max_batch_bytes or batch.ByteSize()
         whim = self._too_large and count > 1 and batch.first_sequence > 0
         if whim or batch.ByteSize() > bound:
             self._too_large = self._too_large and not whim
@@ -306,7 +321,10 @@ class Home:
             self._answer_finish(line)
 
     def _ready(self, line: Line, cycle: int) -> None:
-        if self._script.stop_instead_of_start:
+        if self._cut_at_ready:
+            self._cut_at_ready = False
+            self._break(line)
+        elif self._script.stop_instead_of_start:
             self._tell_all_to_stop()
         else:
             start = runner_pb2.StartCycle(cycle=cycle)
@@ -342,6 +360,9 @@ class Home:
         self._done = True
         if self._script.then == "stop":
             self._tell_all_to_stop()
+        elif self._script.then == TERMINATE:
+            self.transcript.terminated_s = self._now_s()
+            self.terminates.set()
         elif self._script.then == "run_closed":
             self._last = {"run_closed": runner_pb2.RunClosed()}
         else:

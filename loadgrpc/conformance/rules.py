@@ -95,6 +95,7 @@ RULES: Final = (
         "few bytes are on their way",
         "Bytes sent and not yet acked. A batch that would go over it waits.",
     ),
+    Rule("4.4", "a limit of 0 is none", "0, here and below: no bound."),
     Rule(
         "5.1",
         "a stream that broke is opened again",
@@ -129,6 +130,7 @@ RULES: Final = (
         "finishes, waits for `finished`, and exits with 0",
     ),
     Rule("5.7", "a stream that is closed is opened again", _AGAIN),
+    Rule("5.8", "a stream that ends with INTERNAL is opened again", _AGAIN),
     Rule(
         "6.1",
         "after a `gap` the number expected comes",
@@ -181,6 +183,17 @@ RULES: Final = (
         "Users that live at the same time. May be 0, when users are split among many agents.",
     ),
     Rule(
+        "7.10",
+        "on a new stream it says `ready` again",
+        "On a new stream say `ready` again while you wait for `start_cycle`",
+    ),
+    Rule(
+        "7.11",
+        "users that go on after their cycle are cut off",
+        "How long users may take to finish their iteration when a cycle's time is over"
+        " or the run is stopped.",
+    ),
+    Rule(
         "8.1",
         "no iteration begins after a stop",
         "Let users finish their iteration, then finish.",
@@ -200,6 +213,17 @@ RULES: Final = (
         "8.4",
         "an iteration that was cut off has no outcome",
         "An iteration that stops without an outcome was interrupted.",
+    ),
+    Rule(
+        "8.5",
+        "it ends soon after SIGTERM",
+        "its process group gets SIGTERM, and 4.5 seconds to report what was cut off and to exit.",
+    ),
+    Rule(
+        "8.6",
+        "it reports before it ends by SIGTERM",
+        "its process group gets SIGTERM, and 4.5 seconds to report what was cut off and to exit.",
+        must=False,
     ),
     Rule(
         "9.1",

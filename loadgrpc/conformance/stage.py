@@ -19,7 +19,7 @@ from typing import Final
 import grpc.aio
 
 from loadgrpc.conformance.cases import Case
-from loadgrpc.conformance.home import SERVICES, Home, limits_of
+from loadgrpc.conformance.home import SERVICES, TERMINATE, Home, limits_of
 from loadgrpc.conformance.target import Target
 from loadgrpc.conformance.transcript import Transcript
 from loadgrpc.model import Assignment, Cycle, SourceId
@@ -43,6 +43,8 @@ class Setting:
     one_user: bool = False
     tests: Mapping[str, str] = field(default_factory=dict)
     timeout_s: float = 30.0
+    served: bool = False
+    """Whether somebody else starts the runner."""
 
     def why_not(self, case: Case) -> str:
         """Why a case cannot be carried out; empty: it can."""
@@ -50,6 +52,8 @@ class Setting:
             return "a process that lives one user cannot show it"
         if self.tests and case.test not in self.tests:
             return f"it needs --{case.test}"
+        if self.served and case.script.then == TERMINATE:
+            return "who starts the runner has to end it, and --serve does not"
         return ""
 
 

@@ -87,6 +87,8 @@ class Transcript:
     """None: nobody has seen how the process ended."""
     timed_out: bool = False
     """The process was killed, because it did not end."""
+    terminated_s: float | None = None
+    """When it got SIGTERM; None: it did not."""
     ended_s: float = 0.0
 
     def wall_ns(self, at_s: float) -> int:

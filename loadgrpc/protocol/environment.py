@@ -29,6 +29,7 @@ def work(assignment: Assignment) -> dict[str, str]:
     cycle = assignment.cycles[0]
     told = {
         "TEST": assignment.test,
+        "STOP_TIMEOUT": _seconds(assignment.stop_timeout_s),
         "TOTAL_USERS": ":".join(str(each.users) for each in assignment.cycles),
     }
     if assignment.user:
@@ -37,7 +38,7 @@ def work(assignment: Assignment) -> dict[str, str]:
     if cycle.duration_s is None:
         told["TOTAL_ITERATIONS"] = str(cycle.iterations)
     else:
-        told["DURATION"] = f"{cycle.duration_s:.9f}".rstrip("0").rstrip(".")
+        told["DURATION"] = _seconds(cycle.duration_s)
     if assignment.server_url:
         told["SERVER_URL"] = assignment.server_url
     ours = {f"LOADGRPC_{name}": value for name, value in told.items()}
@@ -54,3 +55,7 @@ def work(assignment: Assignment) -> dict[str, str]:
         if name in told:
             loads[theirs] = told[name]
     return {**ours, **loads}
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.9f}".rstrip("0").rstrip(".")

@@ -54,6 +54,10 @@ class Fault:
     """It does not wait for `opened`."""
     hasty: bool = False
     """It does not wait for `start_cycle`."""
+    gives_up_at: tuple[str, ...] = ()
+    """Statuses after which it opens no other stream."""
+    terminated: Callable[[], bool] = lambda: True
+    """What it does when it gets SIGTERM; False: no more than that."""
     one_by_one: bool = False
     """A user starts when the one before has ended."""
     state: dict = field(default_factory=dict)
@@ -277,8 +281,8 @@ def stops_late(answer):
     return answer
 
 
-def finishes_once():
-    """Says `finish` on one stream only."""
+def says_once(kind):
+    """Says something on one stream only."""
     said = []
 
     def request(message):
@@ -287,7 +291,7 @@ def finishes_once():
         said.append(True)
         return [message]
 
-    return on("finish", request)
+    return on(kind, request)
 
 
 def ready_first(message):
@@ -342,6 +346,9 @@ FAULTS = {
     "much": Fault(
         rules=("4.3",), case="small-batches", answer=change(f"{LIMITS}max_unacked_bytes", 1 << 30)
     ),
+    "nothing-allowed": Fault(
+        rules=("4.4", "10.2", "10.3"), case="no-limits", request=on("batch", nothing)
+    ),
     "gives-up": Fault(rules=("5.1",), case="away", pause=gives_up),
     "forgets": Fault(rules=("5.2",), case="cut", **sent_to_the_last()),
     "remembers": Fault(
@@ -353,8 +360,9 @@ FAULTS = {
     ),
     "hurries": Fault(rules=("5.4",), case="away", pause=lambda _: 0.0),
     "steady": Fault(rules=("5.5",), case="away", pause=lambda _: 0.4),
-    "finishes-once": Fault(rules=("5.6",), case="cut-at-finish", request=finishes_once()),
+    "finishes-once": Fault(rules=("5.6",), case="cut-at-finish", request=says_once("finish")),
     "closes": Fault(rules=("5.7",), case="closed", closed=gives_up),
+    "takes-offence": Fault(rules=("5.8",), case="defect", gives_up_at=("INTERNAL",)),
     "gap": Fault(rules=("6.1",), case="gap", answer=without("gap")),
     "unsplit": Fault(rules=("6.2",), case="too-large", answer=without("too_large")),
     "narrow": Fault(rules=("6.3",), case="strange", answer=as_error(None)),
@@ -382,10 +390,16 @@ FAULTS = {
     "somebody": Fault(
         rules=("7.9",), case="no-users", assignment=cycles(users=lambda users: users or 1)
     ),
+    "ready-once": Fault(rules=("7.10", "10.6"), case="cut-at-ready", request=says_once("ready")),
+    "goes-on": Fault(
+        rules=("7.11",), case="overtime", assignment=change("stop_timeout.seconds", 7)
+    ),
     "stops-late": Fault(rules=("8.1",), case="stop", answer=stops_late),
     "stops-short": Fault(rules=("8.2",), case="stop", event=user_1("test_success")),
     "patient": Fault(rules=("8.3",), case="hang", answer=change("stop.stop_timeout.seconds", 7)),
     "judges": Fault(rules=("8.4",), case="hang", event=on("test_start", error_at_once)),
+    "stubborn": Fault(rules=("8.5", "8.6"), case="terminate", terminated=lambda: False),
+    "silent": Fault(rules=("8.6",), case="terminate", terminated=gives_up),
     "empty": Fault(
         rules=("9.1",), case="plain", event=once(lambda event: [event, event_pb2.Event()])
     ),

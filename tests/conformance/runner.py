@@ -12,6 +12,7 @@ import argparse
 import http.client
 import os
 import random
+import signal
 import sys
 import threading
 import time
@@ -79,7 +80,7 @@ class Publisher:
                 self.stream()
                 self.fault.closed()
             except grpc.RpcError as error:
-                if error.code() in FINAL:
+                if error.code() in FINAL or error.code().name in self.fault.gives_up_at:
                     return self.fail(error.details())
             if not self.finished and not self.failed:
                 time.sleep(self.fault.pause(pause_s * random.uniform(0.7, 1.3)))
@@ -90,6 +91,12 @@ class Publisher:
         """Ends everything."""
         with self.changed:
             self.failed = why
+            self.changed.notify_all()
+
+    def stop(self):
+        """Ends the load at once."""
+        with self.changed:
+            self.stop_s = 0.0
             self.changed.notify_all()
 
     def stream(self):
@@ -357,6 +364,7 @@ def live(fault):
             if attempt + 1 == fault.attempts:
                 return 1, f"no assignment: {error.details()}"
     publisher = Publisher(stub, source, fault.metadata(metadata), fault)
+    signal.signal(signal.SIGTERM, lambda *_: fault.terminated() and publisher.stop())
     threading.Thread(target=publisher.run, daemon=True).start()
     Load(fault.assignment(assignment), publisher, fault).run()
     publisher.finish()

@@ -33,6 +33,7 @@ def test_what_one_user_is_to_do():
         "LOADGRPC_CURRENT_USER": "7",
         "LOADGRPC_CURRENT_CYCLE": "2",
         "LOADGRPC_TOTAL_ITERATIONS": "5",
+        "LOADGRPC_STOP_TIMEOUT": "30",
         "LOADS_RUN_ID": "r",
         "LOADS_AGENT_ID": "a",
         "LOADS_TOTAL_USERS": "20",
@@ -44,11 +45,14 @@ def test_what_one_user_is_to_do():
 def test_what_all_users_are_to_do():
     """Users of each cycle; a duration, and no iterations; the server, if there is one."""
     cycles = tuple(Cycle(users=users, duration_s=1.5) for users in (1, 2))
-    told = environment.work(Assignment(**PLAIN, cycles=cycles, server_url="http://h"))
+    told = environment.work(
+        Assignment(**PLAIN, cycles=cycles, server_url="http://h", stop_timeout_s=0.5)
+    )
     assert told == {
         "LOADGRPC_TEST": "http://127.0.0.1/",
         "LOADGRPC_TOTAL_USERS": "1:2",
         "LOADGRPC_DURATION": "1.5",
+        "LOADGRPC_STOP_TIMEOUT": "0.5",
         "LOADGRPC_SERVER_URL": "http://h",
         "LOADS_RUN_ID": "r",
         "LOADS_AGENT_ID": "a",
@@ -59,9 +63,10 @@ def test_what_all_users_are_to_do():
 
 @pytest.mark.parametrize(
     ("seconds", "told"),
-    [(60.0, "60"), (0.25, "0.25"), (2_592_000.0, "2592000"), (1e-9, "0.000000001")],
+    [(60.0, "60"), (0.25, "0.25"), (2_592_000.0, "2592000"), (1e-9, "0.000000001"), (0.0, "0")],
 )
-def test_a_duration_is_a_plain_number(seconds, told):
+def test_a_time_is_a_plain_number(seconds, told):
     """As a shell can read it, however long or short."""
     cycles = (Cycle(users=1, duration_s=seconds),)
-    assert environment.work(Assignment(**PLAIN, cycles=cycles))["LOADGRPC_DURATION"] == told
+    work = environment.work(Assignment(**PLAIN, cycles=cycles, stop_timeout_s=seconds))
+    assert work["LOADGRPC_DURATION"] == work["LOADGRPC_STOP_TIMEOUT"] == told

@@ -8,7 +8,7 @@ from typing import Final
 from loadgrpc.conformance.checks.registry import check
 from loadgrpc.conformance.finding import Finding, broken, counted, kept, not_shown
 from loadgrpc.conformance.happening import Happening
-from loadgrpc.conformance.home import BEARER, CLOSED
+from loadgrpc.conformance.home import BEARER, CLOSED, DEFECT
 from loadgrpc.conformance.story import Sent, Story
 from loadgrpc.conformance.transcript import Heard, Told
 from loadgrpc.errors import Unavailable
@@ -240,6 +240,14 @@ def few_bytes_are_on_their_way(story: Story) -> Finding:
     return kept(f"at most {max(0, most)} of {bound} bytes with another batch")
 
 
+@check("4.4")
+def a_limit_of_0_is_none(story: Story) -> Finding:
+    """A home without limits gets events."""
+    if not story.sent:
+        return broken("events, as the home sets no limit", "none")
+    return kept(counted(len(story.sent), "batch"))
+
+
 def _unacked(story: Story) -> list[tuple[list[Sent], Sent]]:
     """Each batch, with those that were sent before on its stream and not acked.
 
@@ -378,3 +386,14 @@ def a_closed_stream_is_opened_again(story: Story) -> Finding:
     if not any(at > closed[-1][0] for at, _ in story.calls("PublishEvents")):
         return broken("another stream after the home had closed one without a status", "none")
     return kept("it was")
+
+
+@check("5.8", numbered=True)
+def a_defect_of_the_home_is_no_end(story: Story) -> Finding:
+    """After INTERNAL there is another stream."""
+    ended = story.ended(DEFECT)
+    if not ended:
+        return not_shown("it opened no stream")
+    if not any(at > ended[-1][0] for at, _ in story.calls("PublishEvents")):
+        return broken("another stream after one that ended with INTERNAL", "none")
+    return kept(counted(len(ended), "time"))

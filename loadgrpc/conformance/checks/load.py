@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections import Counter
 from typing import Final
 
@@ -10,6 +11,7 @@ from loadgrpc.conformance.finding import Finding, broken, counted, kept, not_sho
 from loadgrpc.conformance.happening import OF_USERS, Happening
 from loadgrpc.conformance.story import Iteration, Story
 from loadgrpc.conformance.transcript import NS_PER_S, Told
+from loadgrpc.errors import Unavailable
 
 LATE_NS: Final = NS_PER_S
 """How long after a stop, or the end of its time, a user may not have heard of it."""
@@ -21,6 +23,8 @@ SLOW_START: Final = 0.5
 """Users may start in so much of the time that their rate takes."""
 END_S: Final = 5.0
 """How long after the stop time-out a runner that cuts off its users may take to end."""
+TERMINATED_S: Final = 4.5
+"""How long one may take to end that got SIGTERM."""
 NO_PLACE: Final = "no event says which user it is of"
 
 
@@ -213,6 +217,42 @@ def a_cycle_may_have_no_users(story: Story) -> Finding:
     return kept("nobody lived")
 
 
+@check("7.10")
+def on_a_new_stream_it_is_ready_again(story: Story) -> Finding:
+    """A `ready` that a stream has taken with it comes again on the next."""
+    if not story.barrier:
+        return not_shown("it enters cycles by itself: it has not announced `cycle_barrier`")
+    ready = [heard.stream for _, heard in story.heard("ready")]
+    broke = [ended.stream for _, ended in story.ended(Unavailable.reason)]
+    if not set(ready) & set(broke):
+        return not_shown("no stream broke after `ready`")
+    if max(ready) <= max(broke):
+        return broken("`ready` again, after the stream broke without `start_cycle`", "none")
+    return kept(f"on {counted(len(set(ready)), 'stream')}")
+
+
+@check("7.11")
+def who_goes_on_after_the_cycle_is_cut_off(story: Story) -> Finding:
+    """The runner ends when a cycle's time and the stop time-out are over."""
+    (cycle,) = story.cycles.values()
+    begun_s = next((heard.at_s for _, heard in story.heard()), None)
+    if begun_s is None or cycle.duration_s is None or not story.transcript.requests:
+        return not_shown("no user waited for an answer when the cycle's time was over")
+    allowed_s = cycle.duration_s + story.transcript.assignment.stop_timeout_s
+    return _ends(story, since_s=begun_s, within_s=allowed_s, what="a cycle with its stop time-out")
+
+
+def _ends(story: Story, *, since_s: float, within_s: float, what: str) -> Finding:
+    """Whether the runner ended soon after the time that it had."""
+    end = story.transcript.exit
+    took_s = (end.at_s if end else story.transcript.ended_s) - since_s
+    if story.transcript.timed_out or took_s > within_s + END_S:
+        return broken(
+            f"an end soon after {what}, {within_s:g} s", f"that it still ran after {took_s:.1f} s"
+        )
+    return kept(f"it ended after {took_s:.1f} s")
+
+
 def _stop(story: Story) -> Told | None:
     told = story.told("stop")
     return told[0][1] if told else None
@@ -256,14 +296,7 @@ def users_that_take_too_long_are_cut_off(story: Story) -> Finding:
     if stop is None or not story.on_target:
         return not_shown("no user waited for an answer when the stop came")
     timeout_s = story.transcript.assignment.stop_timeout_s
-    end = story.transcript.exit
-    ended_s = end.at_s if end else story.transcript.ended_s
-    if story.transcript.timed_out or ended_s - stop.at_s > timeout_s + END_S:
-        return broken(
-            f"an end soon after the {timeout_s:g} s that users have after `stop`",
-            f"that it still ran {ended_s - stop.at_s:.1f} s after it",
-        )
-    return kept(f"it ended {ended_s - stop.at_s:.1f} s after `stop`")
+    return _ends(story, since_s=stop.at_s, within_s=timeout_s, what="the time-out of `stop`")
 
 
 @check("8.4")
@@ -276,3 +309,28 @@ def who_is_cut_off_has_no_outcome(story: Story) -> Finding:
         names = ", ".join(sorted({outcome.name.lower() for outcome in outcomes}))
         return broken("no outcome of an iteration that was cut off", f"{len(outcomes)} ({names})")
     return kept(f"{counted(len(story.iterations), 'iteration')} without one")
+
+
+@check("8.5")
+def it_ends_soon_after_sigterm(story: Story) -> Finding:
+    """A process that was told to end has a few seconds; then it would be killed."""
+    told_s, end = story.transcript.terminated_s, story.transcript.exit
+    if told_s is None or end is None:
+        return not_shown("no user waited for an answer, so it got no SIGTERM")
+    if end.status == -signal.SIGKILL or end.at_s - told_s > TERMINATED_S:
+        return broken(
+            f"an end within {TERMINATED_S:g} s of SIGTERM",
+            f"that it still ran {end.at_s - told_s:.1f} s after it",
+        )
+    return kept(f"it ended {end.at_s - told_s:.1f} s after it")
+
+
+@check("8.6", numbered=True)
+def it_reports_before_it_ends(story: Story) -> Finding:
+    """What was cut off by SIGTERM is reported, to the last `finish`."""
+    told_s = story.transcript.terminated_s
+    if told_s is None:
+        return not_shown("no user waited for an answer, so it got no SIGTERM")
+    if not any(heard.at_s > told_s for _, heard in story.heard("finish")):
+        return broken("`finish` after SIGTERM", "none")
+    return kept("it said `finish`")

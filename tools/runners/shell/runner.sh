@@ -10,7 +10,7 @@ export LC_ALL=C TZ=UTC # times as JSON has them
 
 HIT_ERRORS=([0]=UNSPECIFIED [1]=PROTOCOL [6]=DNS [7]=CONNECT [18]=CLOSED [28]=TIMEOUT [35]=TLS
   [52]=CLOSED [56]=CLOSED [60]=TLS [143]=ABORTED) # by the exit status of curl
-UNAVAILABLE=$((64 + 14))                          # the exit status of grpcurl
+INVALID_ARGUMENT=$((64 + 3)) UNAUTHENTICATED=$((64 + 16)) # as grpcurl exits: no use in trying again
 iterations=${LOADGRPC_TOTAL_ITERATIONS:-0}        # 0: as many as fit into LOADGRPC_DURATION
 case $LOADGRPC_TEST in
   http://* | https://*) url=$LOADGRPC_TEST ;;
@@ -64,7 +64,7 @@ iterate() {
   until IFS= read -t 0.1 -ru "$measured" part || (($? == 1)); do
     line+=$part # curl may be in the middle of it
     hear
-    if [[ $stopping ]] && (($(now) > cut_at)); then kill "$curl" || true; fi
+    if (($(now) > end + finish || $(now) > cut_at)); then kill "$curl" || true; fi
   done
   exec {measured}<&-
   read -r code status elapsed message <<<"$line$part"
@@ -87,22 +87,24 @@ iterate() {
   batch "$hit" ${outcome:+"$outcome"} "$(event '"testStop":{"test":%s}' "$test")"
 }
 
-stopping='' refused='' cut_at=0
+never=$((1 << 62))
+stopping='' refused='' cut_at=$never
 trap 'stopping=yes cut_at=0' TERM
 trap '' PIPE # when grpcurl has gone, `tell` fails
 printf -v open '{"source":{"runId":"%s","agentId":"%s","runnerId":"%s"},"open":{}}' \
   "$LOADGRPC_RUN_ID" "$LOADGRPC_AGENT_ID" "$LOADGRPC_RUNNER_ID"
 for ((pause = 1; ; pause *= 2)); do
   connect "$open" && break
-  wait "$reporter" || (($? == UNAVAILABLE)) || exit 1
+  wait "$reporter" || (($? != INVALID_ARGUMENT && $? != UNAUTHENTICATED)) || exit 1
   sleep "$pause"
 done
 
 test=$(string "$LOADGRPC_TEST")
-end=$(($(now) + $(microseconds "${LOADGRPC_DURATION:-0}")))
+end=$never finish=$(microseconds "$LOADGRPC_STOP_TIMEOUT")
+[[ ! ${LOADGRPC_DURATION-} ]] || end=$(($(now) + $(microseconds "$LOADGRPC_DURATION")))
 for ((iteration = 1; !iterations || iteration <= iterations; iteration++)); do
   hear
-  if [[ $stopping ]] || ((!iterations && $(now) >= end)); then break; fi
+  if [[ $stopping ]] || (($(now) >= end)); then break; fi
   iterate
 done
 

@@ -19,6 +19,7 @@
 //     LOADGRPC_CURRENT_CYCLE     where there is a user, its cycle, from 1
 //     LOADGRPC_TOTAL_ITERATIONS  iterations each user makes in a cycle; or else
 //     LOADGRPC_DURATION          seconds that a cycle lasts, as 60 or 1.5
+//     LOADGRPC_STOP_TIMEOUT      seconds that users have to finish their iteration then
 //     LOADGRPC_SERVER_URL        the server's URL, if the plan has one
 //
 // A runner that is killed cannot say what it had produced and not sent. One that keeps
