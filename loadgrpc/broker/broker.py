@@ -3,10 +3,9 @@
 Rule: everything that changes, changes here, on one event loop. Servicers call in with
 values and get values or errors of ours back; state tables, roster, split, ledger and
 aggregate decide; this carries out what they decide: writes to the store, orders to agents,
-answers to sources, news to watchers.
+answers to sources, news to watchers. Nothing is shown that a restart would forget.
 
-What is committed is aggregated and acked, in this order; nothing is shown that a restart
-would forget.
+What sources send goes to `intake`, and their own types to `types`.
 """
 
 from __future__ import annotations
@@ -17,15 +16,14 @@ import os
 import re
 import secrets
 import socket
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Final
 
 from loadgrpc import __version__, model
 from loadgrpc.broker import answers, resume
 from loadgrpc.broker.inbox import Inbox, Source
-from loadgrpc.broker.ledger import Ledger, Lost
+from loadgrpc.broker.intake import Intake, unavailable
 from loadgrpc.broker.listing import Listed, Wanted, listed
 from loadgrpc.broker.orders import (
     AgentLink,
@@ -41,6 +39,7 @@ from loadgrpc.broker.roster import Registration, Roster
 from loadgrpc.broker.run import ActiveRun, stop_reason
 from loadgrpc.broker.split import launches
 from loadgrpc.broker.state import RunEvent, history
+from loadgrpc.broker.work import Work
 from loadgrpc.clock import Clock
 from loadgrpc.errors import (
     AlreadyExists,
@@ -64,10 +63,9 @@ from loadgrpc.model import (
     StopMode,
     Summary,
 )
-from loadgrpc.protocol import columns, convert, home, plans
-from loadgrpc.protocol.home import Accept, Duplicate, OutOfOrder
+from loadgrpc.protocol import columns, convert, plans
 from loadgrpc.protocol.produced import Produced
-from loadgrpc.store import RunRecord, SourceProgress, Store, StoredBatch, StoreError
+from loadgrpc.store import RunRecord, Store, StoreError
 from loadgrpc.v1 import run_pb2, runner_pb2
 
 TICK_S: Final = 1.0
@@ -75,24 +73,9 @@ TICK_S: Final = 1.0
 MAX_PAGE: Final = 500
 DEFAULT_PAGE: Final = 50
 _PAGE_TOKEN: Final = re.compile("[0-9]{1,18}")
-DROPPED: Final = "dropped by the runner"
 GOING_AWAY: Final = "the broker is going away"
 
-T = TypeVar("T")
-
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class _Arrived:
-    """A batch that is being stored, and what it will make of its source."""
-
-    inbox: Inbox
-    run: ActiveRun
-    source: Source
-    batch: StoredBatch
-    events: columns.Decoded
-    ledger: Ledger
 
 
 class Broker:
@@ -116,13 +99,13 @@ class Broker:
         self._store = store
         self._clock = clock
         self._store_name = store_name
-        self._keep_batches = keep_batches
         self._start_time_ns = clock.wall_ns()
         self._runs: dict[str, ActiveRun] = {}
+        self._work = Work()
+        self.intake = Intake(self._runs, store, clock, self._work, keep_batches=keep_batches)
         self._links: dict[str, AgentLink] = {}
         self._starting = asyncio.Lock()
         """Held while agents are chosen, so that two requests never choose the same."""
-        self._tasks: set[asyncio.Task[Any]] = set()
         self._ticker: asyncio.Task[None] | None = None
         self._closing = False
         self._unstored: set[ActiveRun] = set()
@@ -152,8 +135,7 @@ class Broker:
                 inbox.end(Unavailable(GOING_AWAY))
             for watcher in run.watchers:
                 watcher.set()
-        while self._tasks:  # what ends may have something follow
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._work.ended()
 
     # What clients ask
 
@@ -175,7 +157,7 @@ class Broker:
                         f"request_id {request_id!r} was used for run {run.run_id}, of another plan"
                     )
                 return self._runs[run.run_id].run if run.run_id in self._runs else run
-            return await self._to_its_end(self._begin(plan, request_id))
+            return await self._work.whole(self._begin(plan, request_id))
 
     async def _begin(self, plan: Plan, request_id: str) -> Run:
         now_ns = self._clock.monotonic_ns()
@@ -478,7 +460,7 @@ class Broker:
                 self._end_part(run, part, self._clock.wall_ns())
         elif run is None:
             self.roster.release(agent_id, run_id)
-        self._in_background(self._note_exit(agent_id, ExitNoted(run_id, scenario, runner_id)))
+        self._work.begin(self._note_exit(agent_id, ExitNoted(run_id, scenario, runner_id)))
 
     def _end_part(self, run: ActiveRun, part: Part, end_time_ns: int) -> None:
         """A part of a run is over."""
@@ -573,7 +555,7 @@ class Broker:
                 inbox.closed.add(source_id)
                 inbox.put(source_id, answers.RunClosed())
                 return
-            self._take_over(source, inbox, epoch)
+            self.intake.take_over(source, inbox, epoch)
             source.barrier = barrier
             run.add_source(part, source)
         if part.state is AssignmentState.STARTING and not barrier:
@@ -591,158 +573,11 @@ class Broker:
         if source_id not in inbox.sources:
             return
         try:
-            refused = await self._to_its_end(self.types.bring(source_id.run_id, types))
+            refused = await self._work.whole(self.types.bring(source_id.run_id, types))
         except StoreError as error:
-            raise _unavailable(source_id, error) from error
+            raise unavailable(source_id, error) from error
         if refused is not None:
             inbox.put(source_id, refused)
-
-    def _take_over(self, source: Source, inbox: Inbox, epoch: int) -> None:
-        """Lets a stream speak for a source, and ends those with a lower epoch."""
-        source_id = source.source_id
-        if epoch < source.epoch:
-            raise Superseded(f"source {source_id} is open with epoch {source.epoch}")
-        if epoch:
-            for older in source.inboxes - {inbox}:
-                older.refuse(source_id, Superseded(f"source {source_id} opened a newer stream"))
-            source.inboxes.clear()
-        source.epoch = epoch
-        source.inboxes.add(inbox)
-        inbox.sources[source_id] = source
-        source.ledger.opened()
-        inbox.put(source_id, answers.Opened(source.stored.received))
-
-    async def publish(
-        self, inbox: Inbox, source_id: SourceId, batch: runner_pb2.EventBatch
-    ) -> None:
-        """Events came: stores, counts and acks them, in this order.
-
-        Raises:
-            Unavailable: the store failed; nothing of the batch counts.
-        """
-        source = self._open_source(inbox, source_id)
-        if source is None or not (count := home.size(batch)):
-            return
-        payload = batch.SerializeToString()
-        if len(payload) > home.MAX_BATCH_BYTES:
-            inbox.put(source_id, answers.TooLarge(batch.first_sequence, len(payload)))
-            return
-        await self._to_its_end(self._publish(inbox, source, batch, count, payload))
-
-    async def _publish(
-        self,
-        inbox: Inbox,
-        source: Source,
-        batch: runner_pb2.EventBatch,
-        count: int,
-        payload: bytes,
-    ) -> None:
-        """Takes a batch into the store's queue; more may come while it is being written."""
-        source_id = source.source_id
-        async with source.lock:
-            if source.broken:
-                await source.settle()
-            run = self._runs.get(source_id.run_id)
-            if run is None or self._open_source(inbox, source_id) is None:
-                return  # its part ended while this waited for the lock
-            decision = source.ledger.batch(batch.first_sequence, count)
-            if not isinstance(decision, Accept):
-                await source.settle()
-                self._refuse(inbox, source, decision)
-                return
-            arrival_ns = self._clock.wall_ns()
-            try:
-                events = columns.decode(batch, arrival_ns=arrival_ns, skip=decision.skip)
-                source.ledger.reject(events.rejected)
-                stored = StoredBatch(
-                    source=source_id,
-                    first_sequence=source.ledger.received - count + 1,
-                    count=count,
-                    offset=decision.skip,
-                    payload=payload,
-                    arrival_ns=arrival_ns,
-                )
-                ledger = source.ledger.copy()
-                progress = _progress_of(source, ledger)
-                if self._keep_batches:
-                    written: asyncio.Future[Any] = await self._store.append(stored, progress)
-                else:
-                    saving = self._store.save_source(progress, after=stored.previous_sequence)
-                    written = asyncio.ensure_future(saving)
-            except BaseException as error:
-                source.broken = True  # nothing of it counts
-                if isinstance(error, StoreError):
-                    raise _unavailable(source_id, error) from error
-                raise
-            arrived = _Arrived(inbox, run, source, stored, events, ledger)
-            work = self._count(arrived, written, source.writing)
-            source.writing = self._in_background(work)
-
-    async def _count(
-        self, arrived: _Arrived, written: asyncio.Future[Any], before: asyncio.Task[None] | None
-    ) -> None:
-        """Counts and acks a batch when it is stored and those before it are counted."""
-        if before is not None and not before.done():
-            await asyncio.wait({before})
-        inbox, source, batch = arrived.inbox, arrived.source, arrived.batch
-        try:
-            await written
-        except StoreError as error:
-            source.broken = True
-            inbox.end(_unavailable(source.source_id, error))
-            return
-        source.stored = arrived.ledger
-        events = arrived.events
-        arrived.run.count(batch.source, events, arrival_ns=batch.arrival_ns)
-        if events.rejected:
-            violations = tuple(events.violations)
-            rejected = answers.Rejected(batch.first_sequence, events.rejected, violations)
-            inbox.put(source.source_id, rejected)
-        inbox.put(source.source_id, answers.Acked(source.stored.received))
-
-    async def skip(
-        self,
-        inbox: Inbox,
-        source_id: SourceId,
-        first_sequence: int,
-        count: int,
-        reason: str,
-        *,
-        hits: int = 0,
-    ) -> None:
-        """Numbers were declared lost, `hits` of them those of hits.
-
-        Raises:
-            InvalidRequest: without a first number, nobody knows which.
-            Unavailable: the store failed.
-        """
-        source = self._open_source(inbox, source_id)
-        if source is None or count == 0:
-            return
-        if first_sequence == 0:
-            raise InvalidRequest([Violation("skip.first_sequence", "is required")])
-        lost = Lost(count, hits)
-        skipping = self._skip(inbox, source, first_sequence, lost, reason or DROPPED)
-        await self._to_its_end(skipping)
-
-    async def _skip(
-        self,
-        inbox: Inbox,
-        source: Source,
-        first_sequence: int,
-        lost: Lost,
-        reason: str,
-    ) -> None:
-        async with source.lock:
-            await source.settle()
-            if self._open_source(inbox, source.source_id) is None:
-                return
-            decision = source.ledger.skip(first_sequence, lost.events, reason, lost.hits)
-            if not isinstance(decision, Accept):
-                self._refuse(inbox, source, decision)
-                return
-            await self._commit(source)
-        inbox.put(source.source_id, answers.Acked(source.stored.received))
 
     def ready(self, inbox: Inbox, source_id: SourceId, cycle: int) -> None:
         """A runner is ready for a cycle.
@@ -750,7 +585,7 @@ class Broker:
         Raises:
             InvalidRequest: cycles count from 1.
         """
-        source = self._open_source(inbox, source_id)
+        source = self.intake.source(inbox, source_id)
         if source is None:
             return
         if cycle == 0:
@@ -780,9 +615,9 @@ class Broker:
             InvalidRequest: it says that it produced fewer than it sent.
             Unavailable: the store failed.
         """
-        source = self._open_source(inbox, source_id)
+        source = self.intake.source(inbox, source_id)
         if source is not None:
-            await self._to_its_end(self._finish(inbox, source, produced, load_error, hits))
+            await self._work.whole(self._finish(inbox, source, produced, load_error, hits))
 
     async def _finish(
         self,
@@ -796,14 +631,14 @@ class Broker:
         async with source.lock:
             await source.settle()
             run = self._runs.get(source_id.run_id)
-            if run is None or self._open_source(inbox, source_id) is None:
+            if run is None or self.intake.source(inbox, source_id) is None:
                 return
             ledger = source.ledger
             if not ledger.finished:
                 ledger.finish(ledger.received if produced is None else produced)
                 if hits is not None:
                     await self._compare(run, source, hits)
-                await self._commit(source)
+                await self.intake.commit(source)
         part = run.part_of(source_id)
         if load_error is not None and part.load_error is None:
             part.load_error = load_error
@@ -836,62 +671,16 @@ class Broker:
         for source in inbox.sources.values():
             source.inboxes.discard(inbox)
 
-    def _open_source(self, inbox: Inbox, source_id: SourceId) -> Source | None:
-        """The source, if its run goes on; None, and RunClosed is answered, if not.
-
-        Raises:
-            NotFound: it did not open on this stream.
-            Unavailable: the stream is ended, because something before could not be stored.
-        """
-        if inbox.error is not None:
-            raise inbox.error
-        source = inbox.sources.get(source_id)
-        if source is None and source_id not in inbox.closed:
-            raise NotFound(f"source {source_id} is not open on this stream")
-        run = self._runs.get(source_id.run_id)
-        if source is None or run is None or run.part_of(source_id).state.final:
-            inbox.put(source_id, answers.RunClosed())
-            return None
-        return source
-
-    def _refuse(self, inbox: Inbox, source: Source, decision: Duplicate | OutOfOrder) -> None:
-        if isinstance(decision, Duplicate):
-            inbox.put(source.source_id, answers.Acked(source.stored.received))
-        elif decision.report:
-            inbox.put(source.source_id, answers.Gap(decision.expected))
-
-    async def _to_its_end(self, work: Coroutine[None, None, T]) -> T:
-        """Does `work` whole, even if the stream it came on ends meanwhile.
-
-        Otherwise what is stored and what is counted would part when a stream breaks.
-        """
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(lambda done: done.cancelled() or done.exception())  # seen
-        return await asyncio.shield(task)
-
-    async def _commit(self, source: Source) -> None:
-        """Stores a source's ledger; held by the source's lock."""
-        ledger = source.ledger.copy()
-        progress = _progress_of(source, ledger)
-        try:
-            await self._store.save_source(progress, after=source.stored.received)
-        except StoreError as error:
-            source.ledger = source.stored.copy()
-            raise _unavailable(source.source_id, error) from error
-        source.stored = ledger
-
     # What follows
 
     def _follow_up(self, run: ActiveRun) -> None:
         """Carries out what follows from where a run's parts are."""
         if run.release(self._clock.wall_ns()):
             self._change(run, RunEvent.CYCLE_STARTED)
-            self._in_background(self._start_cycle(run))
+            self._work.begin(self._start_cycle(run))
         if run.ending is not None and not run.run.state.final:
             self._change(run, run.ending)
-            run.closing = self._in_background(self._close_run(run))
+            run.closing = self._work.begin(self._close_run(run))
 
     async def _start_cycle(self, run: ActiveRun) -> None:
         """Tells everybody that the cycle begins, when that is stored."""
@@ -945,7 +734,7 @@ class Broker:
         part.lose(reason, last_heard_ns)
         run.aggregate.ended(part.key)
         _log.warning("run %s lost agent %s: %s", run.run.run_id, part.agent_id, reason)
-        self._in_background(self._save(run, patient=True))
+        self._work.begin(self._save(run, patient=True))
 
     def _stop_parts(self, run: ActiveRun, mode: StopMode) -> None:
         if run.stopping is not StopMode.KILL:
@@ -1022,18 +811,6 @@ class Broker:
     def _progress(self, run: ActiveRun) -> Progress:
         return run.progress(self._clock.wall_ns())
 
-    def _in_background(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        """Runs `work` without waiting for it; `close` does wait."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._background_done)
-        return task
-
-    def _background_done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("what followed from an event failed", exc_info=error)
-
 
 def _no_run(run_id: str) -> NotFound:
     return NotFound(f"no run {run_id!r}")
@@ -1043,25 +820,6 @@ def _changes(run: Run, after: int) -> list[News]:
     """The changes of a run after the one with this number."""
     changes = [News(number, change) for number, change in enumerate(history(run), 1)]
     return changes[after:]
-
-
-def _unavailable(source_id: SourceId, error: StoreError) -> Unavailable:
-    _log.error("source %s: the store failed", source_id, exc_info=error)
-    return Unavailable(f"the store failed: {error}")
-
-
-def _progress_of(source: Source, ledger: Ledger) -> SourceProgress:
-    return SourceProgress(
-        source=source.source_id,
-        scenario=source.scenario,
-        committed_sequence=ledger.received,
-        finished=ledger.finished,
-        committed=ledger.committed,
-        rejected=ledger.rejected,
-        duplicates=ledger.duplicates,
-        lost=ledger.lost.events,
-        losses=ledger.skipped,
-    )
 
 
 def _record_of(active: ActiveRun) -> RunRecord:

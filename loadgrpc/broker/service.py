@@ -273,10 +273,10 @@ class RunnerService(runner_pb2_grpc.RunnerServiceServicer):
                 if request.open.types:
                     await broker.bring_types(inbox, source_id, request.open.types)
             case "batch":
-                await broker.publish(inbox, source_id, request.batch)
+                await broker.intake.publish(inbox, source_id, request.batch)
             case "skip":
                 skip = request.skip
-                await broker.skip(
+                await broker.intake.skip(
                     inbox,
                     source_id,
                     skip.first_sequence,

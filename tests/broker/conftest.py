@@ -115,7 +115,7 @@ class FakeRunner:
 
     async def publish(self, *args, **kwargs):
         """Sends a batch, and waits until it is counted; raises what ends the stream."""
-        await self.broker.publish(self.inbox, self.source_id, batch(*args, **kwargs))
+        await self.broker.intake.publish(self.inbox, self.source_id, batch(*args, **kwargs))
         source = self.inbox.sources.get(self.source_id)
         if source is None or source.writing is None:
             return
@@ -126,7 +126,7 @@ class FakeRunner:
     async def skip(self, first, count, reason="too fast", hits=0):
         """Declares numbers lost."""
         inbox, source_id = self.inbox, self.source_id
-        await self.broker.skip(inbox, source_id, first, count, reason, hits=hits)
+        await self.broker.intake.skip(inbox, source_id, first, count, reason, hits=hits)
 
     def ready(self, cycle):
         """Says that it is ready."""
@@ -194,8 +194,12 @@ class Desk:
 
     async def settled(self):
         """Waits for what follows from what happened."""
-        while self.broker._tasks:
-            await asyncio.gather(*self.broker._tasks)
+        await self.broker._work.ended()
+
+    def uses(self, store):
+        """Gives the broker another store, and gives that back."""
+        self.broker._store = self.broker.intake._store = store
+        return store
 
     async def over(self, run):
         """The run, when it is over."""

@@ -619,7 +619,7 @@ def test_an_agent_that_goes_while_its_run_is_stored(at_desk, how):
 
     async def use(desk):
         agent = desk.agent()
-        gate = desk.broker._store = Gate(desk.store, "save_run")
+        gate = desk.uses(Gate(desk.store, "save_run"))
         starting = asyncio.create_task(desk.start())
         await gate.reached.wait()
         agent.disconnects(goodbye=how == "gone")
@@ -728,7 +728,7 @@ def test_answers_come_on_the_stream_that_asked(at_desk, new_batch):
         opened = [heard(inbox) for inbox in inboxes]
         assert opened == [[answers.Opened(0)], [answers.Opened(0)]]
         for inbox, other, sequence in ((*inboxes, 2), (*inboxes[::-1], 4), (*inboxes, 6)):
-            await desk.broker.publish(inbox, source_id, new_batch(2))
+            await desk.broker.intake.publish(inbox, source_id, new_batch(2))
             await desk.settled()
             assert (heard(inbox), heard(other)) == ([answers.Acked(sequence)], [])
         await desk.broker.stop_run(run.run_id, StopMode.GRACEFUL)
@@ -744,7 +744,7 @@ def test_a_stream_that_breaks_during_a_commit(at_desk):
         run = await desk.start()
         runner = await desk.runner(run)
         runner.ready(1)
-        gate = desk.broker._store = Gate(desk.store, "append")
+        gate = desk.uses(Gate(desk.store, "append"))
         publishing = asyncio.create_task(runner.publish(3, first=1))
         await gate.reached.wait()
         publishing.cancel()
@@ -773,7 +773,7 @@ def test_a_run_that_ends_during_a_commit(at_desk):
         runner = await desk.runner(run)
         runner.ready(1)
         await desk.settled()
-        gate = desk.broker._store = Gate(desk.store, "append")
+        gate = desk.uses(Gate(desk.store, "append"))
         publishing = [asyncio.create_task(runner.publish(3, first=at)) for at in (1, 4)]
         await gate.reached.wait()
         desk.agent().exits(run, 0)
@@ -1133,7 +1133,7 @@ def test_what_the_store_refuses_does_not_count(at_desk, keep_batches):
         runner.ready(1)
         await runner.publish(1, first=1)
         runner.answers()
-        failing = desk.broker._store = Failing(desk.store, "append", "save_source")
+        failing = desk.uses(Failing(desk.store, "append", "save_source"))
         for act in (runner.publish(2, first=2), runner.skip(2, 2), runner.finish(9)):
             with pytest.raises(Unavailable, match="the disk is full"):
                 await act
@@ -1170,7 +1170,7 @@ def test_a_commit_that_fails_later_does_not_count(at_desk):
             async def append(self, *_):
                 return broken
 
-        desk.broker._store = Late(desk.store)
+        desk.uses(Late(desk.store))
         with pytest.raises(Unavailable):
             await runner.publish(2, first=1)
         assert (await desk.broker.get_summary(run.run_id)).hits.count == 0
@@ -1193,10 +1193,10 @@ def test_batches_are_taken_while_others_are_written(at_desk, new_batch):
                 self.written.append((batch, progress, loop.create_future()))
                 return self.written[-1][2]
 
-        slow = desk.broker._store = Slow(desk.store)
+        slow = desk.uses(Slow(desk.store))
         for first in (1, 3, 5):
             batch = new_batch(2, first=first)
-            await desk.broker.publish(runner.inbox, runner.source_id, batch)
+            await desk.broker.intake.publish(runner.inbox, runner.source_id, batch)
         numbers = [
             (batch.first_sequence, after.committed_sequence) for batch, after, _ in slow.written
         ]
@@ -1215,7 +1215,7 @@ def test_batches_are_taken_while_others_are_written(at_desk, new_batch):
         assert acked == answers.Acked(2)
         assert [type(error) for error in errors] == [Unavailable, Unavailable]
         assert (await desk.broker.get_summary(run.run_id)).hits.count == 2
-        desk.broker._store = desk.store
+        desk.uses(desk.store)
         await desk.store.save_source(slow.written[0][1], after=0)
         await runner.open(anew=True)
         await runner.publish(4, first=3)
@@ -1229,7 +1229,7 @@ def test_a_run_that_cannot_be_stored_is_not_started(at_desk):
 
     async def use(desk):
         desk.agent()
-        desk.broker._store = Failing(desk.store, "save_run")
+        desk.uses(Failing(desk.store, "save_run"))
         with pytest.raises(Unavailable, match="the disk is full"):
             await desk.start()
         assert desk.agent().orders() == []
@@ -1245,7 +1245,7 @@ def test_a_stop_that_cannot_be_stored_is_a_stop(at_desk):
     async def use(desk):
         run = await desk.start()
         runner = await desk.runner(run)
-        desk.broker._store = Failing(desk.store, "save_run")
+        desk.uses(Failing(desk.store, "save_run"))
         with pytest.raises(Unavailable):
             await desk.broker.stop_run(run.run_id, StopMode.GRACEFUL)
         assert answers.StopUsers(30.0) in runner.answers()
@@ -1268,7 +1268,7 @@ def test_an_end_that_cannot_be_stored_is_an_end(at_desk, error, caplog):
             async def save_run(self, record, *, patient=False):
                 raise error
 
-        desk.broker._store = Broken(desk.store)
+        desk.uses(Broken(desk.store))
         watching = asyncio.create_task(desk.over(run))
         await asyncio.sleep(0)
         await runner.ends()
@@ -1297,7 +1297,7 @@ def test_an_end_that_could_not_be_stored_is_stored_later(at_desk, monkeypatch):
                 await self.inner.save_run(record)
                 stored.set()
 
-        failing = desk.broker._store = Recovering(desk.store, "disk")
+        failing = desk.uses(Recovering(desk.store, "disk"))
         await runner.ends()
         assert (await desk.over(run)).state is RunState.FINISHED
         assert (await desk.broker.get_summary(run.run_id)).state is RunState.FINISHED
@@ -1361,7 +1361,7 @@ def test_a_counter_of_any_size_does_not_break_the_summary(at_desk):
         for _ in range(3):
             message.events.add().counter.name = "c"
             message.events[-1].counter.increment = 2**63 - 1
-        await desk.broker.publish(runner.inbox, runner.source_id, message)
+        await desk.broker.intake.publish(runner.inbox, runner.source_id, message)
         await runner.ends(3)
         await desk.settled()
         summary = await desk.broker.get_summary(run.run_id)

@@ -124,7 +124,7 @@ def test_messages_have_bounds(at_desk, new_batch):
         for at, size in enumerate(sizes, MAX_LISTED + 2):
             batch = new_batch(1, first=at)
             batch.events[0].hit.url = "u" * size
-            await desk.broker.publish(one.inbox, one.source_id, batch)
+            await desk.broker.intake.publish(one.inbox, one.source_id, batch)
         await desk.settled()
         request = control_pb2.ListEventsRequest(run_id=run.run_id)
         responses = [each async for each in ControlService(desk.broker).ListEvents(request, None)]

@@ -1209,13 +1209,13 @@ def test_a_slow_broker_is_not_waited_for(tmp_path):
 
     async def use(place, stream):
         await stream.open()
-        append, slow = place.broker._store.append, asyncio.Event()
+        append, slow = place.broker.intake._store.append, asyncio.Event()
 
         async def append_slowly(*arguments):
             await slow.wait()
             return await append(*arguments)
 
-        place.broker._store.append = append_slowly
+        place.broker.intake._store.append = append_slowly
         await stream.say(batch=batch(3, first=1))
         _, ack = await stream.hear()
         assert (ack.durable_sequence, ack.committed_sequence) == (3, 0)

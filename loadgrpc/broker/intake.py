@@ -1,0 +1,272 @@
+"""What sources send: it is numbered, stored, counted and acked, in this order.
+
+Rule: the ledger of a source decides about numbers, under the source's lock. More may come while
+a batch is being written; each is counted when those before it are. What the store does not take
+counts for nothing, and neither does what came behind it: the stream ends, and all comes again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from loadgrpc.broker import answers
+from loadgrpc.broker.inbox import Inbox, Source
+from loadgrpc.broker.ledger import Ledger, Lost
+from loadgrpc.broker.run import ActiveRun
+from loadgrpc.broker.work import Work
+from loadgrpc.clock import Clock
+from loadgrpc.errors import InvalidRequest, NotFound, Superseded, Unavailable, Violation
+from loadgrpc.model import SourceId
+from loadgrpc.protocol import columns, home
+from loadgrpc.protocol.home import Accept, Duplicate, OutOfOrder
+from loadgrpc.store import SourceProgress, Store, StoredBatch, StoreError
+from loadgrpc.v1 import runner_pb2
+
+DROPPED: Final = "dropped by the runner"
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Arrived:
+    """A batch that is being stored, and what it will make of its source."""
+
+    inbox: Inbox
+    run: ActiveRun
+    source: Source
+    batch: StoredBatch
+    events: columns.Decoded
+    ledger: Ledger
+
+
+class Intake:
+    """See the module. `runs` are those that are not over; the broker's, and read here.
+
+    `keep_batches`: whether committed batches stay in the store.
+    """
+
+    def __init__(
+        self,
+        runs: Mapping[str, ActiveRun],
+        store: Store,
+        clock: Clock,
+        work: Work,
+        *,
+        keep_batches: bool,
+    ) -> None:
+        self._runs = runs
+        self._store = store
+        self._clock = clock
+        self._work = work
+        self._keep_batches = keep_batches
+
+    def source(self, inbox: Inbox, source_id: SourceId) -> Source | None:
+        """The source, if its run goes on; None, and RunClosed is answered, if not.
+
+        Raises:
+            NotFound: it did not open on this stream.
+            Unavailable: the stream is ended, because something before could not be stored.
+        """
+        if inbox.error is not None:
+            raise inbox.error
+        source = inbox.sources.get(source_id)
+        if source is None and source_id not in inbox.closed:
+            raise NotFound(f"source {source_id} is not open on this stream")
+        run = self._runs.get(source_id.run_id)
+        if source is None or run is None or run.part_of(source_id).state.final:
+            inbox.put(source_id, answers.RunClosed())
+            return None
+        return source
+
+    def take_over(self, source: Source, inbox: Inbox, epoch: int) -> None:
+        """Lets a stream speak for a source, and ends those with a lower epoch.
+
+        Raises:
+            Superseded: the source is open with a higher epoch.
+        """
+        source_id = source.source_id
+        if epoch < source.epoch:
+            raise Superseded(f"source {source_id} is open with epoch {source.epoch}")
+        if epoch:
+            for older in source.inboxes - {inbox}:
+                older.refuse(source_id, Superseded(f"source {source_id} opened a newer stream"))
+            source.inboxes.clear()
+        source.epoch = epoch
+        source.inboxes.add(inbox)
+        inbox.sources[source_id] = source
+        source.ledger.opened()
+        inbox.put(source_id, answers.Opened(source.stored.received))
+
+    async def publish(
+        self, inbox: Inbox, source_id: SourceId, batch: runner_pb2.EventBatch
+    ) -> None:
+        """Events came: stores, counts and acks them.
+
+        Raises:
+            NotFound: the source is not open on this stream.
+            Unavailable: the store failed; nothing of the batch counts.
+        """
+        source = self.source(inbox, source_id)
+        if source is None or not (count := home.size(batch)):
+            return
+        payload = batch.SerializeToString()
+        if len(payload) > home.MAX_BATCH_BYTES:
+            inbox.put(source_id, answers.TooLarge(batch.first_sequence, len(payload)))
+            return
+        await self._work.whole(self._publish(inbox, source, batch, count, payload))
+
+    async def _publish(
+        self,
+        inbox: Inbox,
+        source: Source,
+        batch: runner_pb2.EventBatch,
+        count: int,
+        payload: bytes,
+    ) -> None:
+        """Takes a batch into the store's queue."""
+        source_id = source.source_id
+        async with source.lock:
+            if source.broken:
+                await source.settle()
+            run = self._runs.get(source_id.run_id)
+            if run is None or self.source(inbox, source_id) is None:
+                return  # its part ended while this waited for the lock
+            decision = source.ledger.batch(batch.first_sequence, count)
+            if not isinstance(decision, Accept):
+                await source.settle()
+                self._refuse(inbox, source, decision)
+                return
+            arrival_ns = self._clock.wall_ns()
+            try:
+                events = columns.decode(batch, arrival_ns=arrival_ns, skip=decision.skip)
+                source.ledger.reject(events.rejected)
+                stored = StoredBatch(
+                    source=source_id,
+                    first_sequence=source.ledger.received - count + 1,
+                    count=count,
+                    offset=decision.skip,
+                    payload=payload,
+                    arrival_ns=arrival_ns,
+                )
+                ledger = source.ledger.copy()
+                written = await self._write(stored, _progress_of(source, ledger))
+            except BaseException as error:
+                source.broken = True  # nothing of it counts
+                if isinstance(error, StoreError):
+                    raise unavailable(source_id, error) from error
+                raise
+            arrived = _Arrived(inbox, run, source, stored, events, ledger)
+            source.writing = self._work.begin(self._count(arrived, written, source.writing))
+
+    async def _write(self, batch: StoredBatch, progress: SourceProgress) -> asyncio.Future[Any]:
+        """Has the store write a batch, or only how far its source is; done when that is durable."""
+        if self._keep_batches:
+            return await self._store.append(batch, progress)
+        saving = self._store.save_source(progress, after=batch.previous_sequence)
+        return asyncio.ensure_future(saving)
+
+    async def _count(
+        self, arrived: _Arrived, written: asyncio.Future[Any], before: asyncio.Task[None] | None
+    ) -> None:
+        """Counts and acks a batch when it is stored and those before it are counted."""
+        if before is not None and not before.done():
+            await asyncio.wait({before})
+        inbox, source, batch = arrived.inbox, arrived.source, arrived.batch
+        try:
+            await written
+        except StoreError as error:
+            source.broken = True
+            inbox.end(unavailable(source.source_id, error))
+            return
+        source.stored = arrived.ledger
+        events = arrived.events
+        arrived.run.count(batch.source, events, arrival_ns=batch.arrival_ns)
+        if events.rejected:
+            violations = tuple(events.violations)
+            rejected = answers.Rejected(batch.first_sequence, events.rejected, violations)
+            inbox.put(source.source_id, rejected)
+        inbox.put(source.source_id, answers.Acked(source.stored.received))
+
+    async def skip(
+        self,
+        inbox: Inbox,
+        source_id: SourceId,
+        first_sequence: int,
+        count: int,
+        reason: str,
+        *,
+        hits: int = 0,
+    ) -> None:
+        """Numbers were declared lost, `hits` of them those of hits.
+
+        Raises:
+            InvalidRequest: without a first number, nobody knows which.
+            NotFound: the source is not open on this stream.
+            Unavailable: the store failed.
+        """
+        source = self.source(inbox, source_id)
+        if source is None or count == 0:
+            return
+        if first_sequence == 0:
+            raise InvalidRequest([Violation("skip.first_sequence", "is required")])
+        lost = Lost(count, hits)
+        await self._work.whole(self._skip(inbox, source, first_sequence, lost, reason or DROPPED))
+
+    async def _skip(
+        self, inbox: Inbox, source: Source, first_sequence: int, lost: Lost, reason: str
+    ) -> None:
+        async with source.lock:
+            await source.settle()
+            if self.source(inbox, source.source_id) is None:
+                return
+            decision = source.ledger.skip(first_sequence, lost.events, reason, lost.hits)
+            if not isinstance(decision, Accept):
+                self._refuse(inbox, source, decision)
+                return
+            await self.commit(source)
+        inbox.put(source.source_id, answers.Acked(source.stored.received))
+
+    def _refuse(self, inbox: Inbox, source: Source, decision: Duplicate | OutOfOrder) -> None:
+        if isinstance(decision, Duplicate):
+            inbox.put(source.source_id, answers.Acked(source.stored.received))
+        elif decision.report:
+            inbox.put(source.source_id, answers.Gap(decision.expected))
+
+    async def commit(self, source: Source) -> None:
+        """Stores a source's ledger; called with the source's lock held, when it is settled.
+
+        Raises:
+            Unavailable: the store failed; the ledger is as it was at the last commit.
+        """
+        ledger = source.ledger.copy()
+        progress = _progress_of(source, ledger)
+        try:
+            await self._store.save_source(progress, after=source.stored.received)
+        except StoreError as error:
+            source.ledger = source.stored.copy()
+            raise unavailable(source.source_id, error) from error
+        source.stored = ledger
+
+
+def unavailable(source_id: SourceId, error: StoreError) -> Unavailable:
+    """What a source is told when the store failed; its cause is logged."""
+    _log.error("source %s: the store failed", source_id, exc_info=error)
+    return Unavailable(f"the store failed: {error}")
+
+
+def _progress_of(source: Source, ledger: Ledger) -> SourceProgress:
+    return SourceProgress(
+        source=source.source_id,
+        scenario=source.scenario,
+        committed_sequence=ledger.received,
+        finished=ledger.finished,
+        committed=ledger.committed,
+        rejected=ledger.rejected,
+        duplicates=ledger.duplicates,
+        lost=ledger.lost.events,
+        losses=ledger.skipped,
+    )

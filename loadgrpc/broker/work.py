@@ -1,0 +1,50 @@
+"""What goes on without anybody waiting for it, and what must not stop half-way.
+
+Rule: whoever ends waits for `ended` first; nothing of it is left behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
+
+class Work:
+    """See the module."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    async def whole(self, work: Coroutine[None, None, T]) -> T:
+        """Does `work` whole, even if the stream it came on ends meanwhile.
+
+        Otherwise what is stored and what is counted would part when a stream breaks.
+        """
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())  # seen
+        return await asyncio.shield(task)
+
+    def begin(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Runs `work` without waiting for it; what fails in it is a defect, and logged."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._begun_done)
+        return task
+
+    def _begun_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("what followed from an event failed", exc_info=error)
+
+    async def ended(self) -> None:
+        """Waits for all of it, and for what follows from it."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
