@@ -500,8 +500,8 @@ def _saturated(summary: Summary, width: int) -> list[Line]:
     text = (
         f"Saturated: for {duration(figures.saturated_ns)} of {duration(figures.watched_ns)} the"
         f" load generator could not keep up{_where(late, len(summary.agents))}. The"
-        " rate is its limit, and times may be too long, by up to its lag. Use more processes or"
-        " agents, fewer users, or a spawn rate."
+        " rate of that time is its limit, and times may be too long, by up to its lag. Use more"
+        " processes or agents, fewer users, or a spawn rate."
     )
     return [Line(line, Style.WARNING) for line in textwrap.wrap(text, width)]
 
