@@ -11,6 +11,7 @@ from bench.cases import FEATURES, GET_20, PLAIN
 from bench.control import Control
 from bench.figures import Count, Spread, nearest_rank, ratio, spread, steady_rate
 from bench.generators import Claim, Load
+from bench.history import History
 from bench.ingest import Fleet, delays
 from bench.lag import Lag, lag_of, with_lag
 from bench.rates import Rates, judge, pairs
@@ -268,6 +269,7 @@ def test_sections_are_drawn():
 
     control = Control(
         fleet=Fleet(500, 0.4, [0.2, 0.9], 100, 100),
+        past=History(1_000, [9.0, 7.0, 60.0], [1.2], 10_000_000, 10_000_000, 190.5, 0.8, 3.0),
         shares={
             "local": Share(4.0, 3.8, 0.04, 0.2, 0.5, 7, 7),
             LITTLE: Share(10.0, 0.1, 0.01, 0.1, 0.3, 9, 9),
@@ -282,6 +284,9 @@ def test_sections_are_drawn():
     assert "| a flush holds the users, local | ≤ 1 ms | 0.5 ms | yes |" in drawn
     assert f"| reporting, {LITTLE} | ≤ 0.02 cores | 0.01 cores | yes |" in drawn
     assert "| growth of the agent, one URL | ≤ 10,240 KiB | 20,000 KiB | **no** |" in drawn
+    assert "| a page of 1,000 runs | ≤ 50 ms | 9 ms | yes |" in drawn
+    assert "| `loadgrpc runs` of 1,000 runs | ≤ 1 s | 1.2 s | **no** |" in drawn
+    assert "takes 9 ms (at most 60), `loadgrpc runs` 1.2 s" in drawn
     assert "| ingest, columns | ≥ 1,000,000 hits/s | - | not measured |" in drawn
 
     rounds = [Comparison(Said(20.2, 61), Said(20.0, 60), 99.0, 0.3)]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from bench import ingest, nginx, usage
+from bench import history, ingest, nginx, usage
 from bench.cores import Cores, stay_on
 
 AGENTS: Final = 500
@@ -26,6 +26,7 @@ class Control:
     columns: ingest.Ingest | None = None
     rows: ingest.Ingest | None = None
     fleet: ingest.Fleet | None = None
+    past: history.History | None = None
     shares: dict[str, usage.Share] = field(default_factory=dict)
     """By kind of run."""
     user_kib: dict[str, float] = field(default_factory=dict)
@@ -35,7 +36,7 @@ class Control:
 
 
 def measure(cores: Cores, *, seconds: int, rounds: int, only: Sequence[str]) -> Control:
-    """All of it, or what `only` names: columns, rows, agents, share, memory, growth."""
+    """All of it, or what `only` names: columns, rows, agents, store, share, memory, growth."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     found = Control()
@@ -73,7 +74,11 @@ def _sending(
         found.fleet = ingest.many_agents(cores, agents=AGENTS, seconds=3 * seconds)
         return f"{found.fleet.broker_cores:.2f} cores, delay up to {max(found.fleet.delays_s):.2f}s"
 
-    return {"columns": columns, "rows": rows, "agents": agents}
+    def store() -> object:
+        found.past = history.measure(cores)
+        return found.past
+
+    return {"columns": columns, "rows": rows, "agents": agents, "store": store}
 
 
 def _looking(

@@ -80,23 +80,23 @@ class Fleet:
 
 def ingest(cores: Cores, kind: Kind, *, seconds: int, rounds: int) -> Ingest:
     """Full speed from one source, so many times."""
-    batches = _batches(kind)
-    found = Ingest(kind.events, len(batches[0].payload))
+    made = batches(kind)
+    found = Ingest(kind.events, len(made[0].payload))
     for _ in range(rounds):
-        asyncio.run(_ingest(cores, batches, seconds, found))
+        asyncio.run(_ingest(cores, made, seconds, found))
     return found
 
 
-def _batches(kind: Kind) -> list[fleet.Batch]:
+def batches(kind: Kind) -> list[fleet.Batch]:
     """Batches whose times follow each other, with latencies as of a real service."""
     random = np.random.default_rng(4)
     base_ns = time.time_ns()
-    batches = []
+    made = []
     for at in range(kind.different):
         elapsed_ns = random.lognormal(np.log(3e6), 0.7, kind.events).astype(np.int64) + 50_000
         start_ns = base_ns + at * kind.events * 1_000_000_000 // PER_S
-        batches.append(kind.make(elapsed_ns, start_ns, PER_S))
-    return batches
+        made.append(kind.make(elapsed_ns, start_ns, PER_S))
+    return made
 
 
 async def _ingest(
@@ -111,7 +111,7 @@ async def _ingest(
         await agent.start()
         sent, took_s = await _publish(agent, batches, seconds)
         await agent.end()
-        summary = await _ended(client, run)
+        summary = await ended(client, run)
     found.rates.append(sum(batch.events for batch in sent) / took_s)
     found.sent += sum(batch.events for batch in sent)
     found.counted += summary.hits.count
@@ -148,7 +148,7 @@ async def _publish(
     return sent, time.monotonic() - began_s
 
 
-async def _ended(client: Client, run: Run) -> Summary:
+async def ended(client: Client, run: Run) -> Summary:
     """The summary of a run, once it is over."""
     async for _ in client.watch_run(run.run_id):
         pass  # the stream ends with the run
@@ -196,7 +196,7 @@ async def _many_agents(cores: Cores, count: int, seconds: int) -> Fleet:
         await asyncio.gather(*reporting)
         for agent in agents:
             await agent.end()
-        summary = await _ended(client, run)
+        summary = await ended(client, run)
         await watching
     return Fleet(
         agents=count,

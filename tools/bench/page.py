@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from bench import history
 from bench.accuracy import LEVELS, Accuracy, Comparison
 from bench.cases import FEATURES, PLAIN
 from bench.control import Control
@@ -260,6 +261,18 @@ def control_section(found: Control, about_it: str) -> str:
             f" {number(max(fleet.delays_s))} s at most. {fleet.sent:,} hits were sent,"
             f" {fleet.counted:,} counted."
         )
+    if found.past:
+        it = found.past
+        parts.append("### A store with much in it")
+        parts.append(
+            f"A file with {it.runs:,} runs, each with a summary of {history.NAMES} names: a page of"
+            f" {history.PAGE} (`ListRuns`) takes {number(history.page_ms(it))} ms (at most"
+            f" {number(max(it.page_ms))}), `loadgrpc runs` {number(history.command_s(it))} s from"
+            f" its start to its end. A run of {it.sent:,} hits, sent in columns, makes the file"
+            f" larger by {number(it.megabytes)} MB; a broker that is started again on it listens"
+            f" after {number(it.start_s)} s, and tells the summary in"
+            f" {number(it.summary_ms)} ms, with {it.counted:,} hits."
+        )
     if found.shares:
         parts.append("### Processor seconds of a run of 20 users, in a second")
         parts.append(
@@ -324,6 +337,15 @@ def control_targets(found: Control) -> list[Target]:
         Target("ingest, rows of 1,000", 150_000, median(found.rows), "events/s"),
         Target("500 agents", 0.5, fleet.broker_cores if fleet else None, "cores", at_most=True),
         Target("a watcher's delay", 1.5, max(fleet.delays_s) if fleet else None, "s", at_most=True),
+    ]
+    past = found.past
+    rows += [
+        Target(name, bound, it(past) if past else None, unit, at_most=True)
+        for name, bound, it, unit in (
+            ("a page of 1,000 runs", 50, history.page_ms, "ms"),
+            ("`loadgrpc runs` of 1,000 runs", 1, history.command_s, "s"),
+            ("a store with ten million hits more", 250, history.megabytes, "MB"),
+        )
     ]
     for kind in SHARES:
         rows += _share_targets(kind, found.shares.get(kind))
