@@ -303,18 +303,20 @@ def adapter(name: str, *options: str) -> str:
 
 
 @pytest.fixture
-def program(root, monkeypatch):
-    """`program("k6")` has a program on PATH; a missing one skips the test.
+def program(tool, root, monkeypatch):
+    """`program("vegeta")` has a program on PATH.
 
-    So it does with CI=true: what these programs print is tested without them, and to build them
-    takes Go minutes.
+    A missing k6 skips the test, with CI=true too: what it prints is tested without it, and Go
+    needs minutes to build it.
     """
 
     def put(name: str) -> None:
-        path = os.pathsep.join([str(root / ".tools/bin"), os.environ["PATH"]])
-        if shutil.which(name, path=path) is None:
-            pytest.skip(f"needs {name}; for k6, `make bench` installs it")
-        monkeypatch.setenv("PATH", path)
+        folders = [str(root / ".tools/bin"), os.environ["PATH"]]
+        if name != "k6":
+            folders.append(str(Path(tool(name)).parent))
+        elif shutil.which(name, path=os.pathsep.join(folders)) is None:
+            pytest.skip("needs k6, which `make bench` installs")
+        monkeypatch.setenv("PATH", os.pathsep.join(folders))
 
     return put
 
