@@ -16,7 +16,7 @@ import os
 import re
 import secrets
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -334,9 +334,16 @@ class Broker:
             NotFound: no such run.
             EventsGone: it had some, and none is kept.
         """
-        await self.get_run(wanted.run_id)
-        async for event in listed(self._store, wanted):
+        ahead_ns = await self._ahead_ns(wanted.run_id)
+        async for event in listed(self._store, wanted, ahead_ns):
             yield event
+
+    async def _ahead_ns(self, run_id: str) -> Mapping[str, int]:
+        """How far the clocks of a run's agents are ahead of ours, where that is known."""
+        if run_id in self._runs:
+            return self._runs[run_id].ahead_ns
+        agents = (await self.get_summary(run_id)).agents
+        return {a.agent_id: a.clock_ahead_ns for a in agents if a.clock_ahead_ns is not None}
 
     def agents(self) -> list[model.Agent]:
         """The agents that the broker knows, by id."""

@@ -7,13 +7,14 @@ a piece is in memory.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Self
 
 from loadgrpc.errors import EventsGone, InvalidRequest, Violation
 from loadgrpc.model import SourceId
 from loadgrpc.protocol.rows import KINDS, rows
+from loadgrpc.protocol.times import timestamp_from_proto
 from loadgrpc.store import Store, StoredBatch
 from loadgrpc.v1 import event_pb2, runner_pb2
 
@@ -65,10 +66,16 @@ class Listed(NamedTuple):
     sequence: int
     event: event_pb2.Event
     position: Position
+    time_ns: int
+    """When it happened, by the broker's clock."""
 
 
-async def listed(store: Store, wanted: Wanted) -> AsyncIterator[Listed]:
+async def listed(
+    store: Store, wanted: Wanted, ahead_ns: Mapping[str, int]
+) -> AsyncIterator[Listed]:
     """The events of a run, in the order in which they were committed.
+
+    `ahead_ns` tells how far the clocks of agents are ahead of the broker's, where that is known.
 
     Raises:
         EventsGone: it had some, and none is kept.
@@ -79,7 +86,7 @@ async def listed(store: Store, wanted: Wanted) -> AsyncIterator[Listed]:
         kept = True
         if wanted.agent_id and batch.source.agent_id != wanted.agent_id:
             continue
-        for event in _of_batch(batch, wanted.kinds):
+        for event in _of_batch(batch, wanted.kinds, ahead_ns.get(batch.source.agent_id, 0)):
             if after is not None and event.position <= after:
                 continue
             yield event
@@ -90,9 +97,10 @@ async def listed(store: Store, wanted: Wanted) -> AsyncIterator[Listed]:
         raise EventsGone(f"the events of run {wanted.run_id} are not kept any more")
 
 
-def _of_batch(batch: StoredBatch, kinds: Collection[str]) -> Iterator[Listed]:
+def _of_batch(batch: StoredBatch, kinds: Collection[str], ahead_ns: int) -> Iterator[Listed]:
     message = runner_pb2.EventBatch.FromString(batch.payload)
-    for entry, part, event in rows(message, arrival_ns=batch.arrival_ns, kinds=kinds):
+    for entry, part, event, dated in rows(message, arrival_ns=batch.arrival_ns, kinds=kinds):
         if entry >= batch.offset:
             sequence, position = batch.first_sequence + entry, Position(batch.number, entry, part)
-            yield Listed(batch.source, sequence, event, position)
+            time_ns = timestamp_from_proto(event.time) - (ahead_ns if dated else 0)
+            yield Listed(batch.source, sequence, event, position, max(0, time_ns))

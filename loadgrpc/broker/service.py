@@ -331,6 +331,7 @@ def _listed_to_proto(listed: Listed) -> control_pb2.ListedEvent:
         sequence=listed.sequence,
         event=listed.event,
         position=str(listed.position),
+        time=times.timestamp_to_proto(listed.time_ns),
     )
 
 

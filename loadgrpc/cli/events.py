@@ -104,8 +104,8 @@ def text(listed: control_pb2.ListedEvent, types: Types) -> Line:
 
     event = listed.event
     kind = event.WhichOneof("event") or "unknown"
-    moment = time.strftime("%H:%M:%S", time.localtime(event.time.seconds))
-    when = f"{moment}.{event.time.nanos // 1_000_000:03}"
+    moment = time.strftime("%H:%M:%S", time.localtime(listed.time.seconds))
+    when = f"{moment}.{listed.time.nanos // 1_000_000:03}"
     user = f"user {event.status.current_user}" if event.status.current_user else ""
     if kind == "custom":
         words = _custom(event.custom, types)

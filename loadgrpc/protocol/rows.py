@@ -39,6 +39,8 @@ class Row(NamedTuple):
     part: int
     """Of an iteration: 0 its start, 1 its outcome, 2 its stop. Otherwise 0."""
     event: event_pb2.Event
+    dated: bool = True
+    """Whether its time is the runner's; False: it had none, and this is when it came."""
 
 
 def rows(
@@ -50,9 +52,10 @@ def rows(
     """
     for at, event in enumerate(batch.events):
         if event.WhichOneof("event") in kinds and _is_valid(event, arrival_ns):
-            if not event.HasField("time"):
+            dated = event.HasField("time")
+            if not dated:
                 event.time.CopyFrom(timestamp_to_proto(arrival_ns))
-            yield Row(at, 0, event)
+            yield Row(at, 0, event, dated)
     entry, room = len(batch.events), columns.MAX_ENTRIES
     for hit_block in batch.hit_blocks:
         with suppress(InvalidRequest):

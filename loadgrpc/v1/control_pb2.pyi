@@ -170,18 +170,20 @@ class ListEventsResponse(_message.Message):
     def __init__(self, events: _Optional[_Iterable[_Union[ListedEvent, _Mapping]]] = ...) -> None: ...
 
 class ListedEvent(_message.Message):
-    __slots__ = ("agent_id", "runner_id", "sequence", "event", "position")
+    __slots__ = ("agent_id", "runner_id", "sequence", "event", "position", "time")
     AGENT_ID_FIELD_NUMBER: _ClassVar[int]
     RUNNER_ID_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     EVENT_FIELD_NUMBER: _ClassVar[int]
     POSITION_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
     agent_id: str
     runner_id: str
     sequence: int
     event: _event_pb2.Event
     position: str
-    def __init__(self, agent_id: _Optional[str] = ..., runner_id: _Optional[str] = ..., sequence: _Optional[int] = ..., event: _Optional[_Union[_event_pb2.Event, _Mapping]] = ..., position: _Optional[str] = ...) -> None: ...
+    time: _timestamp_pb2.Timestamp
+    def __init__(self, agent_id: _Optional[str] = ..., runner_id: _Optional[str] = ..., sequence: _Optional[int] = ..., event: _Optional[_Union[_event_pb2.Event, _Mapping]] = ..., position: _Optional[str] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class DeleteRunRequest(_message.Message):
     __slots__ = ("run_id",)

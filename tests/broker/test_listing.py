@@ -9,6 +9,8 @@ from loadgrpc.store import Retention
 from loadgrpc.store import store as store_module
 from loadgrpc.v1 import control_pb2
 
+NS = 1_000_000_000
+
 
 async def running(desk, *agent_ids):
     """A run, and a runner of it on each of these agents."""
@@ -39,6 +41,30 @@ def test_events_come_in_the_order_in_which_they_were_committed(at_desk):
             *(("a1", 1), ("a1", 2), ("a2", 1), ("a2", 3), ("a1", 3), ("a1", 4))
         ]
         assert all(event.event.HasField("time") for event in await listed(desk, run))
+
+    at_desk(use)
+
+
+@pytest.mark.parametrize("over", [False, True])
+def test_events_stand_on_one_time_line(at_desk, new_batch, over):
+    """That of the broker, which knows an agent's clock; or else that of its arrival."""
+
+    async def use(desk):
+        run, (one,) = await running(desk, "a1")
+        now_ns = desk.clock.wall_ns()
+        desk.broker.heard_from_agent("a1", now_ns + 180 * NS)
+        message = new_batch(2, first=1)
+        message.events[0].time.FromNanoseconds(now_ns + 170 * NS)
+        await desk.broker.intake.publish(one.inbox, one.source_id, message)
+        if over:
+            await one.finish()
+            desk.agent().exits(run)
+            await desk.over(run)
+            desk.clock.advance(60)
+        await desk.settled()
+        dated, undated = await listed(desk, run)
+        assert dated.event.time.ToNanoseconds() == now_ns + 170 * NS
+        assert (dated.time_ns, undated.time_ns) == (now_ns - 10 * NS, now_ns)
 
     at_desk(use)
 

@@ -27,7 +27,9 @@ def event(sequence=1, **what):
     """A listed event."""
     listed = control_pb2.ListedEvent(agent_id="web-1", runner_id="r", sequence=sequence)
     listed.event.CopyFrom(type(listed.event)(**what))
-    listed.event.time.seconds, listed.event.time.nanos = START_S, 5_000_000
+    listed.event.time.seconds = START_S + 180  # the agent's clock is wrong
+    listed.event.time.nanos = 5_000_000
+    listed.time.seconds, listed.time.nanos = START_S, 5_000_000
     return listed
 
 
@@ -105,7 +107,8 @@ def test_documents(invoke, client, acme):
         "agentId": "web-1",
         "runnerId": "r",
         "sequence": "5",
-        "event": {"time": "2023-11-14T22:13:20.005Z", "hit": {"name": "a"}},
+        "event": {"time": "2023-11-14T22:16:20.005Z", "hit": {"name": "a"}},
+        "time": "2023-11-14T22:13:20.005Z",
     }
     value = base64.b64encode(acme.order(item="pear").value).decode()
     assert custom["event"]["custom"] == {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from datetime import datetime
 
 import pytest
 
@@ -50,3 +52,15 @@ def test_agents_whose_clocks_differ(loadgrpc, cluster, counting_server, wrong_cl
     offsets = sorted(float(a["clockOffset"].removesuffix("s")) for a in document["agents"])
     assert offsets == pytest.approx([-AHEAD_S, 0, AHEAD_S], abs=1.0)
     assert "its clock is 3 min 0 s ahead of the broker's" in ran.stderr
+
+    asked = ("events", document["runId"], "-k", "hit", "--json", "-b", begun.address)
+    events = [json.loads(line) for line in loadgrpc(*asked).stdout.splitlines()]
+    assert len(events) == int(document["hits"]["count"])
+    began, ended = (moment(document[name]) for name in ("createTime", "endTime"))
+    assert all(-1 <= moment(event["time"]) - began <= ended - began + 1 for event in events)
+    assert max(moment(event["event"]["time"]) for event in events) > ended + AHEAD_S / 2
+
+
+def moment(timestamp: str) -> float:
+    """Seconds of a timestamp as JSON has it, to the microsecond."""
+    return datetime.fromisoformat(timestamp).timestamp()
