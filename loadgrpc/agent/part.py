@@ -61,7 +61,7 @@ class _Runner:
     process: RunnerProcess
     source: Source
     last_words: str = ""
-    """Why the agent ended it; empty: it did not."""
+    """Why the agent ended it, and no other; empty: it did not."""
 
 
 class Part:
@@ -78,7 +78,6 @@ class Part:
         self._stopping: tuple[StopMode, float] | None = None
         self._stop_at = math.inf
         """When the stop time-out is over, by the loop's clock."""
-        self._leaving = False
         self._ended_why = ""
         """Why the agent ended it; empty: it did not."""
         self._changed = asyncio.Event()
@@ -137,16 +136,13 @@ class Part:
     def end_load(self, why: str) -> None:
         """Kills all that lives."""
         _log.warning("run %s: its load ends here: %s", self.run_id, why)
-        self._ended_why = why
-        for runner in self._runners:
-            runner.last_words = why
+        self._ended_why = self._ended_why or why
         self.stop(StopMode.KILL, 0.0)
 
     def leave(self) -> None:
         """The agent goes: what lives is asked to end, and killed if it does not."""
-        self._leaving = True
         self._ended_why = STOPPED
-        self._stopping = (StopMode.GRACEFUL, 0.0)
+        self._stopping = (StopMode.KILL, 0.0)  # for who is just being started
         self._stop_at = 0.0
         self._changed.set()
         for runner in self._runners:
@@ -236,9 +232,7 @@ class Part:
         _log.info("run %s: a runner of %s started", self.run_id, assignment.test)
         runner = _Runner(process, expected.source)
         self._runners.add(runner)
-        if self._leaving:
-            process.stop(StopMode.KILL, 0.0)
-        elif self._stopping is not None:
+        if self._stopping is not None:
             process.stop(*self._stopping)
         guarding = asyncio.get_running_loop().create_task(self._guard(runner, assignment))
         try:
@@ -246,15 +240,13 @@ class Part:
         finally:
             guarding.cancel()
         self._runners.discard(runner)
-        status = ended.status
-        if self._leaving:
-            runner.last_words, status = STOPPED, status or 1
-        elif runner.last_words:
+        why, status = self._ended_why or runner.last_words, ended.status
+        if why:
             status = status or 1
         _log.info("run %s: a runner ended with status %d", self.run_id, status)
         if status == CANNOT_START and self.launch.one_user_each:
             self._stopping = self._stopping or (StopMode.GRACEFUL, 0.0)  # nor would the others
-        words = ended.stderr_tail + runner.last_words
+        words = ended.stderr_tail + why
         told = await asyncio.to_thread(exit_of, folder, status, words, last=last)
         delivering = asyncio.get_running_loop().create_task(self._deliver(expected, told, folder))
         self._delivering.add(delivering)

@@ -746,12 +746,13 @@ class Broker:
     def _stop_parts(self, run: ActiveRun, mode: StopMode) -> None:
         if run.stopping is not StopMode.KILL:
             run.stopping = mode
-        for part in run.live_parts():
+        parts = run.live_parts()
+        for part in parts:
             for source in part.sources.values():
                 source.answer(answers.StopUsers(run.run.plan.stop_timeout_s))
-        for agent_id in {part.agent_id for part in run.live_parts()}:
+        for agent_id in {part.agent_id for part in parts}:
             self._order(agent_id, self._stop_order(run, mode))
-        for part in run.live_parts():
+        for part in parts:
             if part.launch.by_hand and not part.sources:
                 self._release(part)
 

@@ -263,14 +263,13 @@ class Home:
         if not count:
             return
         self._batches += 1
-        bound = self.transcript.limits.max_batch_bytes or batch.ByteSize()
+        size = batch.ByteSize()
+        bound = self.transcript.limits.max_batch_bytes or size
         whim = self._too_large and count > 1 and batch.first_sequence > 0
-        if whim or batch.ByteSize() > bound:
+        if whim or size > bound:
             self._too_large = self._too_large and not whim
             self._due = max(self._due, batch.first_sequence + count - 1)
-            too_large = runner_pb2.TooLarge(
-                first_sequence=batch.first_sequence, batch_bytes=batch.ByteSize()
-            )
+            too_large = runner_pb2.TooLarge(first_sequence=batch.first_sequence, batch_bytes=size)
             self._say(line, too_large=too_large)
         elif self._cuts and self._batches >= self._cuts[0]:
             del self._cuts[0]

@@ -194,7 +194,8 @@ class Desk:
 
     async def settled(self):
         """Waits for what follows from what happened."""
-        await self.broker._work.ended()
+        while tasks := self.broker._work._tasks:
+            await asyncio.gather(*tasks)
 
     def uses(self, store):
         """Gives the broker another store, and gives that back."""

@@ -127,15 +127,20 @@ def test_a_token_and_a_name_are_wanted():
     play(Script(), act)
 
 
+async def break_with_the_second_batch(runner):
+    """The first batch is acked; with the second the stream breaks."""
+    await runner.open()
+    await runner.batch(1)
+    assert (await runner.hear())[0] == "ack"
+    await runner.batch(2)
+    assert await runner.hear() == (grpc.StatusCode.UNAVAILABLE, None)
+
+
 def test_a_stream_breaks_with_a_batch_that_is_not_stored():
     """After UNAVAILABLE the source opens again without it; the other cut is at the end."""
 
     async def act(runner):
-        await runner.open()
-        await runner.batch(1)
-        assert (await runner.hear())[0] == "ack"
-        await runner.batch(2)
-        assert await runner.hear() == (grpc.StatusCode.UNAVAILABLE, None)
+        await break_with_the_second_batch(runner)
         assert await runner.open(2) == 1
         await runner.batch(2)
         assert (await runner.hear())[0] == "ack"
@@ -228,11 +233,7 @@ def test_a_home_goes_away_and_comes_back():
     """Its connections break with a batch that is not stored; it is back where it was."""
 
     async def act(runner):
-        await runner.open()
-        await runner.batch(1)
-        assert (await runner.hear())[0] == "ack"
-        await runner.batch(2)
-        assert await runner.hear() == (grpc.StatusCode.UNAVAILABLE, None)
+        await break_with_the_second_batch(runner)
         runner.call = runner.stub.PublishEvents(metadata=runner.metadata, wait_for_ready=True)
         await runner.say(source=runner.source, open={"epoch": 2})
         kind, opened = await runner.hear()

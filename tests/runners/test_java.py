@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from pathlib import Path
 
 import pytest
 
-RUNNER = Path(__file__).resolve().parents[2] / "tools/runners/java"
 BUILD_S = 600
 """What a build takes where nothing is cached, at most."""
 

@@ -8,13 +8,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from bench import cluster, fleet, ingest
+from bench import cluster, ingest
 from bench.cores import Cores
 from loadgrpc.client import Client
 from loadgrpc.model import HitFigures, NameFigures, Plan, RunState, Summary
@@ -37,7 +35,6 @@ RECENT_NS: Final = 1_700_000_000_000_000_000
 class History:
     """What a long history costs."""
 
-    runs: int = 0
     page_ms: list[float] = field(default_factory=list)
     """A page of `ListRuns`; each time it was asked for."""
     command_s: list[float] = field(default_factory=list)
@@ -51,6 +48,16 @@ class History:
     summary_ms: float = 0.0
     """How long it then takes to tell the summary of that run."""
 
+    @property
+    def median_page_ms(self) -> float:
+        """A page, as a rule."""
+        return statistics.median(self.page_ms)
+
+    @property
+    def median_command_s(self) -> float:
+        """The command, as a rule."""
+        return statistics.median(self.command_s)
+
 
 def measure(cores: Cores) -> History:
     """All of it."""
@@ -58,7 +65,7 @@ def measure(cores: Cores) -> History:
 
 
 async def _measure(cores: Cores) -> History:
-    found = History(runs=RUNS)
+    found = History()
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         file = folder / "runs.db"
@@ -72,14 +79,17 @@ async def _measure(cores: Cores) -> History:
                     found.page_ms.append((time.perf_counter() - began_s) * 1e3)
             for _ in range(COMMANDS):
                 found.command_s.append(_command_s(broker.endpoint))
-            run_id = await _long_run(broker.endpoint, found)
+            sent, _, summary = await ingest.one_run(
+                broker.endpoint, ingest.batches(ingest.COLUMNS), lambda events, _: events < HITS
+            )
+            found.sent = sum(batch.events for batch in sent)
         found.megabytes = (file.stat().st_size - before) / 1e6
         began_s = time.perf_counter()
         with cluster.broker(folder, cores.server) as broker:
             found.start_s = time.perf_counter() - began_s
             async with Client.connect(broker.endpoint) as client:
                 began_s = time.perf_counter()
-                summary = await client.get_summary(run_id)
+                summary = await client.get_summary(summary.run_id)
                 found.summary_ms = (time.perf_counter() - began_s) * 1e3
     found.counted = summary.hits.count
     return found
@@ -123,43 +133,3 @@ def _command_s(endpoint: str) -> float:
     command = [sys.executable, "-m", "loadgrpc", "runs", "-b", endpoint]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - began_s
-
-
-async def _long_run(endpoint: str, found: History) -> str:
-    """A run of one source that sends HITS hits in columns; its id."""
-    batches = ingest.batches(ingest.COLUMNS)
-    async with AsyncExitStack() as stack:
-        (agent,) = await stack.enter_async_context(fleet.connected(endpoint, 1))
-        client = await stack.enter_async_context(Client.connect(endpoint))
-        run = await client.start_run(Plan(test=ingest.TEST, duration_s=3600.0))
-        await agent.start()
-        found.sent = await _publish(agent, batches)
-        await agent.end()
-        await ingest.ended(client, run)
-    return run.run_id
-
-
-async def _publish(agent: fleet.SimulatedAgent, batches: Sequence[fleet.Batch]) -> int:
-    sent = acks = 0
-    while sent < HITS:
-        sent = await agent.send(batches[acks % len(batches)])
-        await agent.ack()
-        acks += 1
-    while agent.acked < sent:
-        await agent.ack()
-    return sent
-
-
-def page_ms(found: History) -> float:
-    """The median time of a page, in milliseconds."""
-    return statistics.median(found.page_ms)
-
-
-def command_s(found: History) -> float:
-    """The median time of the command, in seconds."""
-    return statistics.median(found.command_s)
-
-
-def megabytes(found: History) -> float:
-    """By how much the long run has made the store larger."""
-    return found.megabytes

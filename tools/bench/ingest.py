@@ -35,6 +35,10 @@ WARM_S: Final = 2.0
 TEST: Final = "simulated.Simulated.test"
 
 
+GoesOn = Callable[[int, float], bool]
+"""Whether to send more, after so many events in so many seconds."""
+
+
 @dataclass(frozen=True)
 class Kind:
     """A kind of batch."""
@@ -105,13 +109,9 @@ async def _ingest(
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         broker = stack.enter_context(cluster.broker(folder, cores.server))
-        (agent,) = await stack.enter_async_context(fleet.connected(broker.endpoint, 1))
-        client = await stack.enter_async_context(Client.connect(broker.endpoint))
-        run = await client.start_run(Plan(test=TEST, duration_s=3600.0))
-        await agent.start()
-        sent, took_s = await _publish(agent, batches, seconds)
-        await agent.end()
-        summary = await ended(client, run)
+        sent, took_s, summary = await one_run(
+            broker.endpoint, batches, lambda _, took_s: took_s < seconds
+        )
     found.rates.append(sum(batch.events for batch in sent) / took_s)
     found.sent += sum(batch.events for batch in sent)
     found.counted += summary.hits.count
@@ -127,15 +127,34 @@ async def _ingest(
         found.percentile_error = max(found.percentile_error, abs(told_ns / true_ns - 1))
 
 
+async def one_run(
+    endpoint: str, batches: Sequence[fleet.Batch], goes_on: GoesOn
+) -> tuple[list[fleet.Batch], float, Summary]:
+    """A run of one source; what it sent, how long that took until all was acked, and the result.
+
+    It sends one batch after another for as long as `goes_on` says.
+    """
+    async with AsyncExitStack() as stack:
+        (agent,) = await stack.enter_async_context(fleet.connected(endpoint, 1))
+        client = await stack.enter_async_context(Client.connect(endpoint))
+        run = await client.start_run(Plan(test=TEST, duration_s=3600.0))
+        await agent.start()
+        sent, took_s = await _publish(agent, batches, goes_on)
+        await agent.end()
+        return sent, took_s, await _ended(client, run)
+
+
 async def _publish(
-    agent: fleet.SimulatedAgent, batches: Sequence[fleet.Batch], seconds: float
+    agent: fleet.SimulatedAgent,
+    batches: Sequence[fleet.Batch],
+    goes_on: GoesOn,
 ) -> tuple[list[fleet.Batch], float]:
-    """Sends for so long, at most WINDOW unacked; what, and the time until all was acked."""
+    """Sends, at most WINDOW unacked; what, and the time until all was acked."""
     sent: list[fleet.Batch] = []
     ends: list[int] = []
     acked = 0
     began_s = time.monotonic()
-    while time.monotonic() < began_s + seconds:
+    while goes_on(ends[-1] if ends else 0, time.monotonic() - began_s):
         batch = batches[len(sent) % len(batches)]
         ends.append(await agent.send(batch))
         sent.append(batch)
@@ -148,7 +167,7 @@ async def _publish(
     return sent, time.monotonic() - began_s
 
 
-async def ended(client: Client, run: Run) -> Summary:
+async def _ended(client: Client, run: Run) -> Summary:
     """The summary of a run, once it is over."""
     async for _ in client.watch_run(run.run_id):
         pass  # the stream ends with the run
@@ -196,7 +215,7 @@ async def _many_agents(cores: Cores, count: int, seconds: int) -> Fleet:
         await asyncio.gather(*reporting)
         for agent in agents:
             await agent.end()
-        summary = await ended(client, run)
+        summary = await _ended(client, run)
         await watching
     return Fleet(
         agents=count,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -10,7 +11,7 @@ from loadgrpc.conformance.finding import Finding, broken, counted, kept, not_sho
 from loadgrpc.conformance.happening import Happening
 from loadgrpc.conformance.home import BEARER, CLOSED, DEFECT
 from loadgrpc.conformance.story import Sent, Story
-from loadgrpc.conformance.transcript import Heard, Told
+from loadgrpc.conformance.transcript import Ended, Heard, Told
 from loadgrpc.errors import Unavailable
 from loadgrpc.protocol import convert, home
 
@@ -280,10 +281,15 @@ def a_broken_stream_is_opened_again(story: Story) -> Finding:
     ended = story.ended(Unavailable.reason)
     if not ended:
         return not_shown("no stream broke")
-    last_at, last = ended[-1]
-    if not any(at > last_at for at, _ in story.calls("PublishEvents")):
-        return broken(f"another stream after stream {last.stream} broke", "none")
+    if not _opens_again(story, ended):
+        return broken(f"another stream after stream {ended[-1][1].stream} broke", "none")
     return kept(counted(len(ended), "time"))
+
+
+def _opens_again(story: Story, ended: Sequence[tuple[int, Ended]]) -> bool:
+    """Whether there is another stream after the last of those that ended."""
+    last_at, _ = ended[-1]
+    return any(at > last_at for at, _ in story.calls("PublishEvents"))
 
 
 @check("5.2", numbered=True)
@@ -383,7 +389,7 @@ def a_closed_stream_is_opened_again(story: Story) -> Finding:
     closed = story.ended(CLOSED)
     if not closed:
         return not_shown("no stream was closed")
-    if not any(at > closed[-1][0] for at, _ in story.calls("PublishEvents")):
+    if not _opens_again(story, closed):
         return broken("another stream after the home had closed one without a status", "none")
     return kept("it was")
 
@@ -394,6 +400,6 @@ def a_defect_of_the_home_is_no_end(story: Story) -> Finding:
     ended = story.ended(DEFECT)
     if not ended:
         return not_shown("it opened no stream")
-    if not any(at > ended[-1][0] for at, _ in story.calls("PublishEvents")):
+    if not _opens_again(story, ended):
         return broken("another stream after one that ended with INTERNAL", "none")
     return kept(counted(len(ended), "time"))
