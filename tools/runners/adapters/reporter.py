@@ -32,19 +32,24 @@ MAX_ENTRIES: Final = 2_000
 """Entries of a batch, whatever the limits of the other side."""
 MAX_KEPT: Final = 200_000
 """Entries kept, some 300 bytes each."""
+NO_BOUND: Final = 2**32 - 1
+"""More than there ever is."""
 FIRST_PAUSE_S: Final = 0.1
 MAX_PAUSE_S: Final = 3.0
-BROKEN: Final = {
-    grpc.StatusCode.UNAVAILABLE,
-    # What gRPC itself says when it writes to a stream that has just ended; the stream's own
-    # status is lost.
-    grpc.StatusCode.INTERNAL,
-    grpc.StatusCode.CANCELLED,
-}
-"""How a stream ends that is to be opened again."""
+FINAL: Final = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.INVALID_ARGUMENT)
+"""How a stream ends that is not to be opened again."""
 
 Entry: TypeAlias = Hit | Iteration | event_pb2.Event
 """What takes one number."""
+
+
+def bounds(limits: runner_pb2.Limits) -> runner_pb2.Limits:
+    """The limits of a home as numbers to compare with: 0 says that there is none."""
+    return runner_pb2.Limits(
+        max_batch_bytes=limits.max_batch_bytes or NO_BOUND,
+        max_unacked_batches=limits.max_unacked_batches or NO_BOUND,
+        max_unacked_bytes=limits.max_unacked_bytes or NO_BOUND,
+    )
 
 
 class Failed(Exception):
@@ -254,7 +259,7 @@ class Reporter:
             try:
                 await self._stream()
             except grpc.aio.AioRpcError as error:
-                if error.code() not in BROKEN:
+                if error.code() in FINAL:
                     raise Failed(f"{error.code().name}: {error.details()}") from error
             if self._limits is not None:
                 pause_s = FIRST_PAUSE_S
@@ -333,7 +338,7 @@ class Reporter:
     def _on_opened(self, opened: runner_pb2.SourceOpened) -> None:
         self._forget(opened.durable_sequence)
         self._bridge(opened.durable_sequence + 1)
-        self._limits = opened.limits
+        self._limits = bounds(opened.limits)
 
     def _on_ack(self, ack: runner_pb2.Ack) -> None:
         self._forget(ack.durable_sequence)
