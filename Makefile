@@ -13,7 +13,7 @@ DEV := $(VENV)/.installed-dev
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format protos runners bench faults clean
+.PHONY: help demo test tools check lint format protos runners bench faults clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -27,6 +27,9 @@ test: $(DEV) lint  ## everything that must hold: lint, types, and all tests
 	$(BIN)/python -m pytest -n auto -m "not system" $(ARGS) || [ $$? = 5 ]
 	$(BIN)/python -m pytest -n auto -m "system and kit" $(ARGS) || [ $$? = 5 ]
 	$(BIN)/python -m pytest -m "system and not kit" $(ARGS) || [ $$? = 5 ]
+
+tools:  ## install the other programs that tests can use (grpcurl, nginx, …) outside of this folder
+	$(PYTHON) tools/toolbox.py
 
 check: $(DEV) lint  ## the quick part: lint, types, and the tests of the house itself
 	$(BIN)/python -m pytest tests/house -m "not system" $(ARGS)
@@ -55,8 +58,8 @@ bench: $(DEV)  ## measure loadgrpc and its peers, and write docs/benchmarks.md: 
 faults: $(DEV)  ## kill, stop, cut off and fill up clusters, and see that hits are accounted for
 	PYTHONPATH=tools $(BIN)/python -m faults $(ARGS)
 
-clean:  ## remove all that make has made, .venv and .tools too
-	rm -rf $(VENV) .tools build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+clean:  ## remove all that make has made here, .venv too
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find loadgrpc tests tools -name __pycache__ -prune -exec rm -rf {} +
 
 # Pip compiles what it installs; our own code is installed as a link, so we compile it here.

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -36,11 +35,10 @@ from google.protobuf.message_factory import GetMessageClass
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))  # tools are run as scripts, and so are their parts
 
+import toolbox  # noqa: E402
 from faults import postgresql  # noqa: E402
 from faults.postgresql import Server  # noqa: E402
 
-TOOL_FOLDERS = (ROOT / ".tools/bin", ROOT / ".tools/node_modules/.bin", Path("/usr/sbin"))
-"""Where tools are looked for beside PATH and the `bin` of the Go workspace."""
 TEST_ID = "LOADGRPC_TEST_ID"
 """The environment variable by which processes started by a test are known."""
 GRACE_S = 5.0
@@ -60,15 +58,13 @@ def tool() -> Callable[[str], str]:
     """`tool("grpcurl")` is the path of a program that is not Python's.
 
     A missing one skips the test and says why; with CI=true it fails it, because there
-    `.ci/run` is to have installed it.
+    `make tools` is to have installed it.
     """
 
     def find(name: str) -> str:
-        go = Path(os.environ.get("GOPATH", "").split(":")[0] or Path.home() / "go")
-        folders = [*os.get_exec_path(), *TOOL_FOLDERS, os.environ.get("GOBIN", ""), go / "bin"]
-        found = shutil.which(name, path=os.pathsep.join(str(folder) for folder in folders))
+        found = toolbox.find(name)
         if found is None:
-            missing = f"needs {name}, which is neither on PATH nor in .tools/"
+            missing = f"needs {name}, which `make tools` installs"
             if os.environ.get("CI") == "true":
                 pytest.fail(missing)
             pytest.skip(missing)
@@ -359,8 +355,7 @@ def counting_server(request: pytest.FixtureRequest) -> Nginx | DemoServer:
     Either has `.url`, `.pid`, `.requests()` and `.start_over()`. For delays, cookies or
     concurrency ask for `demo_server`.
     """
-    folders = os.pathsep.join([*os.get_exec_path(), *(str(folder) for folder in TOOL_FOLDERS)])
-    name = "nginx" if shutil.which("nginx", path=folders) else "demo_server"
+    name = "nginx" if toolbox.find("nginx") else "demo_server"
     return request.getfixturevalue(name)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 TARGETS = {
     *("help", "demo", "test", "check", "lint", "format"),
-    *("protos", "runners", "bench", "faults", "clean"),
+    *("tools", "protos", "runners", "bench", "faults", "clean"),
 }
 
 

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import toolbox
 
 from loadgrpc.v1 import event_pb2, runner_pb2
 
@@ -311,7 +312,7 @@ def program(tool, root, monkeypatch):
     """
 
     def put(name: str) -> None:
-        folders = [str(root / ".tools/bin"), os.environ["PATH"]]
+        folders = [str(toolbox.folder() / "bin"), os.environ["PATH"]]
         if name != "k6":
             folders.append(str(Path(tool(name)).parent))
         elif shutil.which(name, path=os.pathsep.join(folders)) is None:

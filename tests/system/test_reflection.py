@@ -9,6 +9,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+import toolbox
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message_factory import GetMessageClass
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
@@ -57,12 +58,12 @@ def test_ghz(tool, cluster):
 
 
 @pytest.fixture
-def node_modules(root) -> Path:
+def node_modules() -> Path:
     """Where packages of Node are; a missing one skips the test, or fails it with CI=true."""
-    modules = root / ".tools/node_modules"
+    modules = toolbox.node_modules()
     for package in ("@grpc/grpc-js", "@grpc/proto-loader"):
         if not (modules / package).is_dir():
-            missing = f"needs {package}, which is not in .tools/node_modules"
+            missing = f"needs {package}, which `make tools` installs"
             if os.environ.get("CI") == "true":
                 pytest.fail(missing)
             pytest.skip(missing)

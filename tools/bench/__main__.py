@@ -1,8 +1,8 @@
 """The command line of the bench; see `make bench`.
 
 Each part that was measured whole (no --quick, no --only, seven rounds or more) leaves its
-section in `.tools/bench/`, and `docs/benchmarks.md` is put together from the sections there.
-Whatever else is measured is printed, and kept in `.tools/bench/draft.md`.
+section in `build/bench/`, and `docs/benchmarks.md` is put together from the sections there.
+Whatever else is measured is printed, and kept in `build/bench/draft.md`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from typing import Any, Final
 
 from bench import accuracy, control, machine, page, rates
 from bench.cores import Cores, choose
-from bench.peers import ROOT, TOOLS
+from bench.peers import ROOT
 
 PAGE: Final = ROOT / "docs/benchmarks.md"
-KEPT: Final = TOOLS / "bench"
+KEPT: Final = ROOT / "build/bench"
 FULL_ROUNDS: Final = 7
 FULL_SECONDS: Final = 4
 LEAST_SECONDS: Final = 2

@@ -25,8 +25,8 @@ HEADER: Final = """\
 
 `make bench` wrote this page; everything on it can be measured again on any Linux machine with
 two cores, nginx, OpenSSL, a C compiler, and Go and Cargo for the peers it installs into
-`.tools/`. One core serves, all of the generator has the other. Figures of different machines
-differ; compare ratios, and only those of one run.
+a cache (`make tools` has the same). One core serves, all of the generator has the other. Figures
+of different machines differ; compare ratios, and only those of one run.
 
 ```sh
 make bench                                      # all of it: about an hour

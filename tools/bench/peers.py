@@ -1,4 +1,4 @@
-"""The tools we compare with: found, or installed into `.tools/`, or left out with the reason."""
+"""The tools we compare with: found, or installed beside our tools, or left out with a reason."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import toolbox
+
 from bench import process
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-TOOLS: Final = ROOT / ".tools"
+TOOLS: Final = toolbox.folder()
 BIN: Final = TOOLS / "bin"
 VENV: Final = TOOLS / "bench-venv"
 GO_RUNNER: Final = ROOT / "tools/runners/go"
@@ -80,12 +82,8 @@ class Found:
 
 
 def find(program: str) -> str | None:
-    """Where a program is: on PATH, or in `.tools/`."""
-    return (
-        shutil.which(program)
-        or shutil.which(program, path=str(BIN))
-        or shutil.which(program, path=str(VENV / "bin"))
-    )
+    """Where a program is: on PATH, or in our folder of tools."""
+    return toolbox.find(program) or shutil.which(program, path=str(VENV / "bin"))
 
 
 def provide(wanted: set[str]) -> tuple[dict[str, Found], dict[str, str]]:
@@ -116,7 +114,7 @@ def _install(peer: Peer) -> str:
     """Installs a peer; why not, if it did not go well."""
     if shutil.which(peer.needs) is None:
         return f"it is not installed, and {peer.needs}, which installs it, is not there"
-    TOOLS.mkdir(exist_ok=True)
+    TOOLS.mkdir(parents=True, exist_ok=True)
     for command in peer.install():
         print(f"installing {peer.program} (this may take minutes) …", flush=True)
         try:
