@@ -38,5 +38,5 @@ def test_a1_what_is_missing_is_told(monkeypatch, tmp_path, capsys):
 
     missing = toolbox.install()
 
-    assert {"grpcurl", "buf", "nginx", "@grpc/grpc-js"} <= set(missing)
+    assert {"grpcurl", "@bufbuild/buf", "nginx", "@grpc/grpc-js"} <= set(missing)
     assert "only root" in capsys.readouterr().out
