@@ -543,6 +543,7 @@ class Broker:
 
         Raises:
             NotFound: no such run, or the agent has no part in its scenario.
+            InvalidRequest: the source belongs to another scenario.
             Superseded: the source is open with a higher epoch.
         """
         run = self._runs.get(source_id.run_id)
@@ -555,6 +556,9 @@ class Broker:
         if part is None:
             where = f"run {source_id.run_id}" + (f", scenario {scenario!r}" if scenario else "")
             raise NotFound(f"agent {source_id.agent_id} has no part in {where}")
+        if (known := run.find_part_of(source_id)) is not None and known is not part:
+            rule = f"source {source_id} belongs to scenario {known.assignment.scenario!r}"
+            raise InvalidRequest([Violation("open.scenario", rule)])
         source = part.sources.get(source_id) or Source(source_id, scenario)
         async with source.lock:
             await source.settle()  # what is being stored for an older stream counts as stored
@@ -832,7 +836,6 @@ def _changes(run: Run, after: int) -> list[News]:
 
 def _record_of(active: ActiveRun) -> RunRecord:
     run = active.run
-    summary = active.summary() if run.state.final else None
     return RunRecord(
         run_id=run.run_id,
         request_id=active.request_id or None,
@@ -843,9 +846,19 @@ def _record_of(active: ActiveRun) -> RunRecord:
         start_time_ns=run.start_time_ns,
         end_time_ns=run.end_time_ns,
         agent_ids=run.agent_ids,
-        summary=convert.summary_to_proto(summary).SerializeToString() if summary else None,
+        summary=_result_of(active) if run.state.final else None,
         roster=resume.to_bytes(active),
     )
+
+
+def _result_of(active: ActiveRun) -> bytes:
+    """The summary of a run that is over; a defect in a figure does not cost the rest."""
+    try:
+        return convert.summary_to_proto(active.summary()).SerializeToString()
+    except Exception as error:  # noqa: BLE001 - logged, and told in its place
+        _log.exception("the figures of run %s cannot be told: please report it", active.run.run_id)
+        why = f"its figures could not be told ({type(error).__name__}: a defect of the broker)"
+        return convert.summary_to_proto(active.bare_summary(why)).SerializeToString()
 
 
 def _run_of(record: RunRecord) -> Run:

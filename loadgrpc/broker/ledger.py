@@ -11,12 +11,14 @@ to its streams, in events: produced = committed + rejected + lost.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from loadgrpc.errors import InvalidRequest, Violation
 from loadgrpc.model import Loss
 from loadgrpc.protocol.home import MAX_SEQUENCE, Accept, Decision, Duplicate, Sequence
 
+MAX_DUPLICATES: Final = 2**63 - 1
+"""More are not counted: a store has no room for them, and they come of a peer that lies."""
 NOT_SENT = "produced by the runner, but never sent"
 
 
@@ -78,9 +80,9 @@ class Ledger(Sequence):
             if self.finished:
                 last, self.received = self.received, before
                 raise InvalidRequest(f"event {last} comes after finish, which counted {before}")
-            self.duplicates += decision.skip
+            self._add_duplicates(decision.skip)
         elif isinstance(decision, Duplicate):
-            self.duplicates += count
+            self._add_duplicates(count)
         return decision
 
     def reject(self, count: int) -> None:
@@ -115,6 +117,9 @@ class Ledger(Sequence):
             self._lose(NOT_SENT, missing, 0)
             self.received = produced
         self.finished = True
+
+    def _add_duplicates(self, count: int) -> None:
+        self.duplicates = min(self.duplicates + count, MAX_DUPLICATES)
 
     def _lose(self, reason: str, events: int, hits: int) -> None:
         before = self.skipped.get(reason, Lost())

@@ -119,6 +119,10 @@ class ActiveRun:
         """The part of a source that has opened."""
         return self._part_of[source_id]
 
+    def find_part_of(self, source_id: SourceId) -> Part | None:
+        """The part of a source; None: it has not opened."""
+        return self._part_of.get(source_id)
+
     def add_source(self, part: Part, source: Source) -> None:
         """A source belongs to a part, from now on."""
         part.sources[source.source_id] = source
@@ -227,6 +231,21 @@ class ActiveRun:
                 for scenario in self.run.plan.scenarios
                 if scenario.name
             ),
+        )
+
+    def bare_summary(self, why: str) -> model.Summary:
+        """What is left of the result when its figures cannot be made: the state, and why."""
+        return model.Summary(
+            run_id=self.run.run_id,
+            state=self.run.state,
+            reason=self.run.reason,
+            verdict=verdict.decide(
+                verdict.Facts(not_loaded=self._not_loaded(), stopped="", incomplete=why, failed="")
+            ),
+            plan=self.run.plan,
+            create_time_ns=self.run.create_time_ns,
+            start_time_ns=self.run.start_time_ns,
+            end_time_ns=self.run.end_time_ns,
         )
 
     def _agents(self) -> Iterator[model.AgentFigures]:

@@ -12,6 +12,7 @@ from google.protobuf import timestamp_pb2
 from loadgrpc import model
 from loadgrpc.errors import InvalidRequest, Violation
 from loadgrpc.protocol import plans
+from loadgrpc.protocol.fitting import fit
 from loadgrpc.protocol.times import (
     NS_PER_S,
     duration_from_proto,
@@ -63,7 +64,7 @@ def run_to_proto(run: model.Run) -> run_pb2.Run:
     """A run as its message."""
     return run_pb2.Run(
         run_id=run.run_id,
-        state=int(run.state),  # type: ignore[arg-type]  # an enum's number
+        state=int(run.state),  # type: ignore[arg-type]
         reason=run.reason,
         plan=plans.plan_to_proto(run.plan),
         create_time=timestamp_to_proto(run.create_time_ns),
@@ -89,13 +90,14 @@ def run_from_proto(message: run_pb2.Run) -> model.Run:
 
 def agent_to_proto(agent: model.Agent) -> control_pb2.Agent:
     """An agent as its message."""
-    return control_pb2.Agent(
+    return fit(
+        control_pb2.Agent,
         agent_id=agent.agent_id,
         hostname=agent.hostname,
         pid=agent.pid,
         version=agent.version,
         cores=agent.cores,
-        state=int(agent.state),  # type: ignore[arg-type]  # an enum's number
+        state=int(agent.state),
         run_id=agent.run_id,
         last_seen_time=timestamp_to_proto(agent.last_seen_time_ns),
     )
@@ -117,7 +119,8 @@ def agent_from_proto(message: control_pb2.Agent) -> model.Agent:
 
 def broker_to_proto(broker: model.BrokerInfo) -> control_pb2.GetBrokerResponse:
     """A broker about itself as its message."""
-    return control_pb2.GetBrokerResponse(
+    return fit(
+        control_pb2.GetBrokerResponse,
         version=broker.version,
         pid=broker.pid,
         hostname=broker.hostname,
@@ -183,7 +186,8 @@ def _elapsed_from_proto(message: run_pb2.ElapsedFigures) -> model.ElapsedFigures
 
 def hits_to_proto(figures: model.HitFigures) -> run_pb2.HitFigures:
     """Figures of hits as their message."""
-    return run_pb2.HitFigures(
+    return fit(
+        run_pb2.HitFigures,
         count=figures.count,
         failed=figures.failed,
         rate=figures.rate,
@@ -207,7 +211,8 @@ def hits_from_proto(message: run_pb2.HitFigures) -> model.HitFigures:
 
 def iterations_to_proto(figures: model.IterationFigures) -> run_pb2.IterationFigures:
     """Figures of iterations as their message."""
-    return run_pb2.IterationFigures(
+    return fit(
+        run_pb2.IterationFigures,
         started=figures.started,
         success=figures.success,
         failure=figures.failure,
@@ -280,7 +285,8 @@ def generator_state_from_proto(message: event_pb2.GeneratorState) -> model.Gener
 def _generator_to_proto(figures: model.GeneratorFigures | None) -> run_pb2.GeneratorFigures | None:
     if figures is None:
         return None
-    return run_pb2.GeneratorFigures(
+    return fit(
+        run_pb2.GeneratorFigures,
         saturated=figures.saturated,
         saturated_time=duration_to_proto(figures.saturated_ns),
         watched_time=duration_to_proto(figures.watched_ns),
@@ -332,7 +338,8 @@ def news_from_proto(message: control_pb2.WatchRunResponse) -> model.News:
 
 def progress_to_proto(progress: model.Progress) -> control_pb2.RunProgress:
     """Live figures as their message."""
-    return control_pb2.RunProgress(
+    return fit(
+        control_pb2.RunProgress,
         elapsed=duration_to_proto(progress.elapsed_ns),
         fraction=progress.fraction,
         cycle=progress.cycle,
@@ -371,9 +378,10 @@ def progress_from_proto(message: control_pb2.RunProgress) -> model.Progress:
 def summary_to_proto(summary: model.Summary) -> run_pb2.RunSummary:
     """A summary as its message."""
     accounting = summary.accounting
-    return run_pb2.RunSummary(
+    return fit(
+        run_pb2.RunSummary,
         run_id=summary.run_id,
-        state=int(summary.state),  # type: ignore[arg-type]  # an enum's number
+        state=int(summary.state),
         reason=summary.reason,
         verdict=run_pb2.Verdict(exit_code=summary.verdict.exit_code, reason=summary.verdict.reason),
         plan=plans.plan_to_proto(summary.plan),
@@ -384,7 +392,8 @@ def summary_to_proto(summary: model.Summary) -> run_pb2.RunSummary:
         hits=hits_to_proto(summary.hits),
         iterations=iterations_to_proto(summary.iterations),
         names=[
-            run_pb2.NameFigures(
+            fit(
+                run_pb2.NameFigures,
                 name=entry.name,
                 method=entry.method,
                 hits=hits_to_proto(entry.hits),
@@ -396,22 +405,24 @@ def summary_to_proto(summary: model.Summary) -> run_pb2.RunSummary:
         failures=[_group_to_proto(group) for group in summary.failures],
         errors=[_group_to_proto(group) for group in summary.errors],
         hit_errors=[
-            run_pb2.HitErrorGroup(
+            fit(
+                run_pb2.HitErrorGroup,
                 count=group.count,
                 name=group.name,
                 method=group.method,
-                error=int(group.error),  # type: ignore[arg-type]  # an enum's number
+                error=int(group.error),
                 error_message=group.error_message,
             )
             for group in summary.hit_errors
         ],
         agents=[
-            run_pb2.AgentFigures(
+            fit(
+                run_pb2.AgentFigures,
                 agent_id=agent.agent_id,
                 hostname=agent.hostname,
                 hits=agent.hits,
                 iterations=agent.iterations,
-                state=int(agent.state),  # type: ignore[arg-type]  # an enum's number
+                state=int(agent.state),
                 reason=agent.reason,
                 load_error=exception_to_proto(agent.load_error) if agent.load_error else None,
                 generator=_generator_to_proto(agent.generator),
@@ -426,13 +437,15 @@ def summary_to_proto(summary: model.Summary) -> run_pb2.RunSummary:
             for agent in summary.agents
         ],
         counters=summary.counters,
-        accounting=run_pb2.Accounting(
+        accounting=fit(
+            run_pb2.Accounting,
             committed=accounting.committed,
             duplicates=accounting.duplicates,
             rejected=accounting.rejected,
             lost=accounting.lost,
             losses=[
-                run_pb2.Loss(
+                fit(
+                    run_pb2.Loss,
                     reason=loss.reason,
                     count=loss.count,
                     at_least=loss.at_least,
@@ -545,8 +558,11 @@ def summary_from_proto(message: run_pb2.RunSummary) -> model.Summary:
 
 
 def _group_to_proto(group: model.IterationErrorGroup) -> run_pb2.IterationErrorGroup:
-    return run_pb2.IterationErrorGroup(
-        count=group.count, test=group.test, exception=exception_to_proto(group.exception)
+    return fit(
+        run_pb2.IterationErrorGroup,
+        count=group.count,
+        test=group.test,
+        exception=exception_to_proto(group.exception),
     )
 
 

@@ -5,10 +5,16 @@ from __future__ import annotations
 from google.protobuf import duration_pb2, timestamp_pb2
 
 NS_PER_S = 1_000_000_000
+_FIRST_NS = -62_135_596_800 * NS_PER_S
+_LAST_NS = 253_402_300_800 * NS_PER_S - 1
+"""Timestamps are of the years 1 to 9999, by the rule of protobuf."""
+_MOST_NS = 315_576_000_000 * NS_PER_S
+"""Durations are of 10,000 years at most."""
 
 
 def timestamp_to_proto(wall_ns: int) -> timestamp_pb2.Timestamp:
-    """Wall-clock nanoseconds as a Timestamp."""
+    """Wall-clock nanoseconds as a Timestamp; what none can tell, as the nearest."""
+    wall_ns = max(_FIRST_NS, min(_LAST_NS, wall_ns))
     return timestamp_pb2.Timestamp(seconds=wall_ns // NS_PER_S, nanos=wall_ns % NS_PER_S)
 
 
@@ -18,7 +24,8 @@ def timestamp_from_proto(message: timestamp_pb2.Timestamp) -> int:
 
 
 def duration_to_proto(duration_ns: int) -> duration_pb2.Duration:
-    """Nanoseconds, not negative, as a Duration."""
+    """Nanoseconds, not negative, as a Duration; what none can tell, as the nearest."""
+    duration_ns = max(0, min(_MOST_NS, duration_ns))
     return duration_pb2.Duration(seconds=duration_ns // NS_PER_S, nanos=duration_ns % NS_PER_S)
 
 
@@ -28,15 +35,15 @@ def duration_from_proto(message: duration_pb2.Duration) -> int:
 
 
 def signed_to_proto(duration_ns: int) -> duration_pb2.Duration:
-    """Nanoseconds, which may be negative, as a Duration."""
+    """Nanoseconds, which may be negative, as a Duration; what none can tell, as the nearest."""
     message = duration_pb2.Duration()
-    message.FromNanoseconds(duration_ns)
+    message.FromNanoseconds(max(-_MOST_NS, min(_MOST_NS, duration_ns)))
     return message
 
 
 def signed_from_proto(message: duration_pb2.Duration) -> int:
     """A Duration, which may be negative, as nanoseconds."""
-    return message.ToNanoseconds()
+    return message.seconds * NS_PER_S + message.nanos
 
 
 def seconds_to_proto(seconds: float) -> duration_pb2.Duration:
