@@ -11,6 +11,10 @@ import os  # noqa: E402 - nothing may be imported before the patching
 import signal  # noqa: E402
 import socket  # noqa: E402
 
+from loadgrpc.runner import event_loops  # noqa: E402
+
+event_loops.keep_apart()
+
 from loadgrpc.runner.pipe import SOCKET_FD_ENV  # noqa: E402
 from loadgrpc.runner.process import UserProcess  # noqa: E402
 

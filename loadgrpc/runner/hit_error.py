@@ -72,7 +72,13 @@ def _line(error: BaseException) -> str:
     cause = error.__cause__
     if isinstance(error, exceptions.NewConnectionError) and isinstance(cause, OSError):
         error = cause  # a NameResolutionError, too
-    if isinstance(error, OSError) and error.strerror and not isinstance(error, ssl.SSLError):
+    told = isinstance(error, OSError) and isinstance(error.strerror, str)  # it may be anything
+    if (
+        isinstance(error, OSError)
+        and told
+        and error.strerror
+        and not isinstance(error, ssl.SSLError)
+    ):
         text = error.strerror
     elif isinstance(error, exceptions.HTTPError) and error.args and isinstance(error.args[-1], str):
         text = error.args[-1]  # before it stands the pool or the connection that says so

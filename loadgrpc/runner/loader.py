@@ -28,6 +28,7 @@ from typing import NamedTuple
 
 from loadgrpc.errors import TestNotLoaded
 from loadgrpc.runner.exception_text import message, traceback_text, type_name, visible_frames
+from loadgrpc.runner.plain import is_run_plainly
 
 _PARTS = 2
 """After the module: the class and the method."""
@@ -129,7 +130,7 @@ def _import(name: str, folder: Path, run: Callable[[], ModuleType]) -> ModuleTyp
                 _missing_module(error.name, folder), cause="ModuleNotFoundError"
             ) from None
         # A SyntaxError's str() has its position in it, a second time.
-        words = error.msg if isinstance(error, SyntaxError) else message(error)
+        words = error.msg if isinstance(error, SyntaxError) and error.msg else message(error)
         text = " ".join(words.split())
         raise TestNotLoaded(
             f"importing {name!r} raised {type_name(error)}{text and ': '}{text}"
@@ -181,18 +182,43 @@ def _check_method(case_class: type[unittest.TestCase], name: str, shown: str) ->
     if not callable(method):
         there = unittest.defaultTestLoader.getTestCaseNames(case_class)
         raise TestNotLoaded(f"{where} has no test method {name}{_instead(name, there)}")
-    if inspect.iscoroutinefunction(method) and not issubclass(
-        case_class, unittest.IsolatedAsyncioTestCase
-    ):
-        raise TestNotLoaded(f"{where}.{name} is async, and would never be awaited")
+    for skipped, what in ((case_class, where), (method, f"{where}.{name}")):
+        if getattr(skipped, "__unittest_skip__", False):
+            why = " ".join(str(getattr(skipped, "__unittest_skip_why__", "")).split())
+            raise TestNotLoaded(
+                f"{what} is skipped{why and ': '}{why}; a test that does nothing is no load"
+            )
+    _check_that_it_runs(case_class, name, where)
     try:
-        case_class(name)
-    except Exception as error:  # noqa: BLE001  # whatever the test's __init__ raises
+        inspect.signature(case_class).bind(name)
+    except TypeError as error:
         raise TestNotLoaded(
-            f"{where} cannot be made: {type_name(error)}: {message(error)}",
-            cause=type_name(error),
-            traceback=traceback_text(error),
+            f"{where} cannot be made with the name of its method, as unittest makes it: {error}",
+            cause="TypeError",
         ) from None
+    except ValueError:
+        pass  # it tells no signature; its users will see
+
+
+def _check_that_it_runs(case_class: type[unittest.TestCase], name: str, where: str) -> None:
+    """Refuses what returns at once without having run, unless the class knows what to do."""
+    if not is_run_plainly(case_class):
+        # It has a way of its own to run tests, as IsolatedAsyncioTestCase has for async ones.
+        return
+    for each in (name, "setUp", "tearDown", "setUpClass", "tearDownClass"):
+        function = getattr(case_class, each)
+        if inspect.isgeneratorfunction(function):
+            what = "is a generator, and would never run: it must not `yield`"
+        elif inspect.isasyncgenfunction(function):
+            what = "is an asynchronous generator, and would never run"
+        elif inspect.iscoroutinefunction(function):
+            what = (
+                "is async, and would never be awaited;"
+                " unittest.IsolatedAsyncioTestCase runs such tests"
+            )
+        else:
+            continue
+        raise TestNotLoaded(f"{where}.{each} {what}")
 
 
 def _instead(name: str, there: Iterable[str]) -> str:

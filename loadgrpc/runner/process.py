@@ -26,8 +26,8 @@ from loadgrpc.clock import SystemClock
 from loadgrpc.errors import TestNotLoaded
 from loadgrpc.model import Cycle, TestOutcome
 from loadgrpc.protocol import produced
-from loadgrpc.runner import pipe
-from loadgrpc.runner.exception_text import exception_info, traceback_text
+from loadgrpc.runner import event_loops, fixtures, pipe
+from loadgrpc.runner.exception_text import exception_info
 from loadgrpc.runner.line import Look
 from loadgrpc.runner.loader import LoadedTest, load
 from loadgrpc.runner.pool import Pool
@@ -64,7 +64,8 @@ class UserProcess:
         share = self._next_order()
         try:
             test = load(share["test"], Path.cwd())
-            _set_up_class(test.case_class)
+            event_loops.let_users_get_loops()
+            fixtures.set_up(test.case_class)
         except TestNotLoaded as error:
             self._outbox.say(
                 told="load_failed",
@@ -113,7 +114,7 @@ class UserProcess:
             self._outbox.say(told="cycle_ended", cycle=number)
         with self._flushing:  # what it has taken it hands over
             flusher.kill()
-        _tear_down_class(test.case_class, recorder, self._clock)
+        _tear_down(test.case_class, recorder, self._clock)
         self._flush(recorder, pool)
         self._outbox.say(told="bye", events=recorder.produced_events, hits=recorder.produced_hits)
 
@@ -225,27 +226,11 @@ def _watching(watch: Watch, look: Look) -> Iterator[None]:
         watch.end()
 
 
-def _set_up_class(case_class: type[unittest.TestCase]) -> None:
-    """Once for each user process, as unittest does once for each class."""
-    try:
-        case_class.setUpClass()
-    except Exception as error:
-        raise TestNotLoaded(
-            f"{case_class.__qualname__}.setUpClass raised {type(error).__name__}: {error}",
-            cause=type(error).__name__,
-            traceback=traceback_text(error),
-        ) from error
-
-
-def _tear_down_class(
-    case_class: type[unittest.TestCase], recorder: Recorder, clock: SystemClock
-) -> None:
+def _tear_down(case_class: type[unittest.TestCase], recorder: Recorder, clock: SystemClock) -> None:
     """What goes wrong here is an error of its own: an iteration of no user."""
     start_wall_ns, start_ns = clock.wall_ns(), clock.monotonic_ns()
-    try:
-        case_class.tearDownClass()
-        case_class.doClassCleanups()
-    except Exception as error:  # noqa: BLE001 - recorded
+
+    def note(error: BaseException) -> None:
         recorder.iteration(
             outcome=TestOutcome.ERROR,
             exception=exception_info(error),
@@ -254,3 +239,5 @@ def _tear_down_class(
             user=0,
             iteration=0,
         )
+
+    fixtures.tear_down(case_class, note)

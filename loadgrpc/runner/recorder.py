@@ -22,13 +22,15 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from loadgrpc.clock import Clock
 from loadgrpc.model import ExceptionInfo, GeneratorState, HitError, TestOutcome
 from loadgrpc.protocol.convert import generator_state_to_proto
+from loadgrpc.runner.texts import (
+    MESSAGE_BYTES,
+    NAME_BYTES,
+    TRACEBACK_BYTES,
+    URL_BYTES,
+    bounded,
+)
 from loadgrpc.v1 import event_pb2, runner_pb2
 
-NAME_BYTES = 1024
-"""Kept of names, methods and exception types."""
-MESSAGE_BYTES = 4 * 1024
-TRACEBACK_BYTES = 16 * 1024
-URL_BYTES = 8 * 1024
 BLOCK_ENTRIES = 2_000
 """Entries of a block at most: what is encoded without a rest."""
 MIN_BATCH_BYTES = 32 * 1024
@@ -114,7 +116,7 @@ class _Block:
     def add_url(self, url: str) -> int:
         """The number of a URL."""
         self.room -= len(url)
-        return self.urls.add(url, _text(url, URL_BYTES))
+        return self.urls.add(url, bounded(url, URL_BYTES))
 
 
 _Encode = Callable[[_Block, int, int], bytes]
@@ -125,7 +127,7 @@ class Recorder:
 
     def __init__(self, clock: Clock, test: str, produced: memoryview | None = None) -> None:
         self._clock = clock
-        self._test = _text(test, NAME_BYTES)
+        self._test = bounded(test, NAME_BYTES)
         self._status: event_pb2.LoadStatus | None = None
         self._sealed_hits: list[_Block] = []
         self._sealed_tests: list[_Block] = []
@@ -220,7 +222,7 @@ class Recorder:
     def counter(self, name: str, increment: int, user: int, iteration: int) -> None:
         """Record that a counter of the test's own grew."""
         event = self._row(user, iteration)
-        event.counter.name = _text(name, NAME_BYTES)
+        event.counter.name = bounded(name, NAME_BYTES)
         event.counter.increment = increment
         self._append(event)
 
@@ -436,11 +438,11 @@ def _message(info: ExceptionInfo | None) -> event_pb2.ExceptionInfo | None:
 def _clean_hit(key: _HitKey) -> _HitKey:
     name, method, status, error, message = key
     return (
-        _text(name, NAME_BYTES),
-        _text(method, NAME_BYTES),
+        bounded(name, NAME_BYTES),
+        bounded(method, NAME_BYTES),
         status,
         error,
-        _text(message, MESSAGE_BYTES),
+        bounded(message, MESSAGE_BYTES),
     )
 
 
@@ -449,16 +451,10 @@ def _clean_test(key: _TestKey) -> _TestKey:
     if info is None:
         return key
     return outcome, ExceptionInfo(
-        type=_text(info.type, NAME_BYTES),
-        message=_text(info.message, MESSAGE_BYTES),
-        traceback=_text(info.traceback, TRACEBACK_BYTES),
+        type=bounded(info.type, NAME_BYTES),
+        message=bounded(info.message, MESSAGE_BYTES),
+        traceback=bounded(info.traceback, TRACEBACK_BYTES),
     )
-
-
-def _text(text: str, limit: int) -> str:
-    """A text that UTF-8 can carry, in at most `limit` bytes of it."""
-    raw = text.encode("utf-8", "replace")  # lone surrogates come from undecodable file names
-    return raw[:limit].decode("utf-8", "ignore")
 
 
 def _timestamp(wall_ns: int) -> Timestamp:

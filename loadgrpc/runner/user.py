@@ -1,37 +1,38 @@
 """A virtual user: one TestCase instance that lives through iterations.
 
 Rule: fixtures, cleanups, subTest and decorators mean what they mean under unittest; here
-an iteration is only judged and recorded. Where a test case changes nothing of how unittest
-runs it, `_run_plainly` does the same steps at a fifth of the cost; otherwise unittest does.
-The first thing that goes wrong in an iteration is its outcome; what follows, in tearDown
-say, follows from it.
+an iteration is only judged (`judge.py`) and recorded. Where a test case changes nothing of how
+unittest runs it, `_run_plainly` does the same steps at a fifth of the cost; otherwise unittest
+does. The first thing that goes wrong in an iteration is its outcome.
 
     nothing went wrong                                    SUCCESS
     an assertion did not hold, in a subTest too           FAILURE
     an expectedFailure that fails / that passes           SUCCESS / FAILURE
-    any other exception                                   ERROR
+    any other exception, SystemExit and the like too      ERROR
     SkipTest: a test that does nothing is no load         ERROR
-    SystemExit, KeyboardInterrupt, gevent.Timeout and
-        pytest.fail, which are no Exceptions but the
-        test's own                                        ERROR
-    any other BaseException, such as GreenletExit         INTERRUPTED, and it propagates
+    a test that returns what has yet to be run,
+        or whose `run` reports nothing                    ERROR
+    GreenletExit: the user was cut off                    INTERRUPTED, and it propagates
 
 An interrupted iteration runs no tearDown and no cleanups, as unittest has it for Ctrl-C:
-who is cut off has no time for them. `finally` and `with` inside the test hold. `setUpClass`
-runs once for each user process (`process.py`); `setUpModule` belongs to suites, and is not run.
+who is cut off has no time for them. `finally` and `with` inside the test hold. Fixtures of
+the class and its module run once for each user process (`fixtures.py`).
 """
 
-# ruff: noqa: N802, SLF001  # the names of a TestResult are unittest's, and so is _outcome
+# ruff: noqa: SLF001  # a case's _outcome, _cleanups and _asyncioRunner
 from __future__ import annotations
 
+import functools
+import inspect
 import unittest
 from collections.abc import Callable
 from typing import Any
 
 from loadgrpc.clock import Clock
-from loadgrpc.model import ExceptionInfo, HitError, TestOutcome
+from loadgrpc.model import HitError, TestOutcome
 from loadgrpc.runner.addresses import AddressBook
-from loadgrpc.runner.exception_text import exception_info, is_a
+from loadgrpc.runner.judge import Judge, check_that_it_ran, is_cut_off, skip_reason
+from loadgrpc.runner.plain import is_plain
 from loadgrpc.runner.recorder import Recorder
 from loadgrpc.runner.testcase import TestCase
 
@@ -109,10 +110,14 @@ class VirtualUser:
         self._user = user
         addresses = None if no_dns_resolve else AddressBook(user)
         self._reporter = UserReporter(recorder, clock, user, addresses)
-        self._judge = _Judge()
-        self._case = case_class(method)
-        self._run = self._run_plainly if _is_plain(self._case, method) else self._run_by_unittest
-        self._method = getattr(self._case, method)
+        self._judge = Judge()
+        self._case: Any = case_class(method)
+        if _Outcome is not None and is_plain(self._case, method):
+            self._run = self._run_plainly
+        else:
+            self._run = self._run_by_unittest
+            self._check_what_it_returns()
+        self._method = method
         self._outcome: Any = _Outcome(self._judge) if _Outcome is not None else None
         if isinstance(self._case, TestCase):
             self._case.load_reporter = self._reporter
@@ -129,11 +134,11 @@ class VirtualUser:
         try:
             self._run()
         except BaseException as error:
-            if not _is_outcome(error):
-                judge.outcome, judge.exception = TestOutcome.INTERRUPTED, None
+            if is_cut_off(error):
+                judge.interrupt()
                 raise
             judge.note(TestOutcome.ERROR, error)
-            self._case.doCleanups()  # unittest leaves them undone after a KeyboardInterrupt
+            self._clean_up()  # unittest leaves that undone after a KeyboardInterrupt
         finally:
             self._recorder.iteration(
                 outcome=judge.outcome,
@@ -146,17 +151,27 @@ class VirtualUser:
         return judge.outcome
 
     def _run_by_unittest(self) -> None:
-        self._case.run(self._judge)
+        case = self._case
+        try:
+            case(self._judge)
+        finally:
+            if getattr(case, "_asyncioRunner", None) is not None:
+                case._asyncioRunner = None  # closed; a case of unittest's is for one run only
+        if not self._judge.reported:
+            kind = type(case).__qualname__
+            error = RuntimeError(f"{kind}.run reported nothing: the test may not have run")
+            self._judge.note(TestOutcome.ERROR, error)
 
     def _run_plainly(self) -> None:
         """What unittest.TestCase.run does, for a case that is not skipped or expected to fail."""
         case: Any = self._case
         outcome = case._outcome = self._outcome  # subTest and doCleanups go by it
         outcome.success = True
+        method = getattr(case, self._method)
         try:
             self._part(case.setUp)
             if outcome.success:
-                self._part(self._method)
+                self._part(method)
                 self._part(case.tearDown)
             if case._cleanups:
                 case.doCleanups()
@@ -165,112 +180,51 @@ class VirtualUser:
 
     def _part(self, call: Callable[[], object]) -> None:
         try:
-            call()
+            returned = call()
+            if returned is not None:
+                check_that_it_ran(call, returned)
         except KeyboardInterrupt:
             raise
         except unittest.SkipTest as skipped:
             self._outcome.success = False
-            self._judge.addSkip(self._case, str(skipped))
-        except BaseException as error:  # noqa: BLE001 - judged; what is no outcome is raised again
+            self._judge.addSkip(self._case, skip_reason(skipped))
+        except BaseException as error:  # noqa: BLE001 - judged; a cut-off is raised again
             self._outcome.success = False
             self._judge.blame(self._case, error)
+
+    def _check_what_it_returns(self) -> None:
+        """Lets unittest run the test method, and look at what it returns."""
+        method = getattr(self._case, self._case._testMethodName)
+
+        def check(returned: object) -> object:
+            try:
+                check_that_it_ran(method, returned)
+            except TypeError as error:
+                self._judge.note(TestOutcome.ERROR, error)  # expected to fail or not
+                raise
+            return returned
+
+        @functools.wraps(method)
+        def checked() -> object:
+            return check(method())
+
+        @functools.wraps(method)
+        async def awaited() -> object:
+            return check(await method())
+
+        vars(self._case)[self._case._testMethodName] = (
+            awaited if inspect.iscoroutinefunction(method) else checked
+        )
+
+    def _clean_up(self) -> None:
+        try:
+            self._case.doCleanups()
+        except BaseException as error:
+            if is_cut_off(error):
+                raise
+            self._judge.note(TestOutcome.ERROR, error)
 
     def close(self) -> None:
         """Close what the user holds open: its session."""
         if isinstance(self._case, TestCase):
             self._case.close_session()
-
-
-def _is_plain(case: unittest.TestCase, method: str) -> bool:
-    """Whether nothing about a test case asks for more than `_run_plainly` does."""
-    kind = type(case)
-    marks = ("__unittest_skip__", "__unittest_expecting_failure__")
-    return (
-        _Outcome is not None
-        and kind.run in (TestCase.run, unittest.TestCase.run)
-        and not any(
-            getattr(on, mark, False) for on in (case, getattr(case, method)) for mark in marks
-        )
-        and all(
-            getattr(kind, name, None) is getattr(unittest.TestCase, name, None)
-            for name in ("_callSetUp", "_callTestMethod", "_callTearDown", "doCleanups", "subTest")
-        )
-    )
-
-
-class _Judge(unittest.TestResult):
-    """Keeps the outcome of one iteration, and nothing of the iterations before.
-
-    Mirrors no output, keeps no list: an instance is used for all iterations of a user.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        vars(self).update(_NO_LISTS)
-        self.outcome = TestOutcome.SUCCESS
-        self.exception: ExceptionInfo | None = None
-
-    def begin(self) -> None:
-        """Forget the iteration before."""
-        self.outcome = TestOutcome.SUCCESS
-        self.exception = None
-
-    def note(self, outcome: TestOutcome, error: BaseException) -> None:
-        """Something went wrong; counts unless something did before."""
-        if self.outcome is TestOutcome.SUCCESS:
-            self.outcome = outcome
-            self.exception = exception_info(error)
-
-    def blame(self, test: unittest.TestCase, error: BaseException) -> None:
-        """A part of the iteration raised something."""
-        if not _is_outcome(error):
-            raise error  # unittest would swallow a GreenletExit
-        failed = isinstance(error, test.failureException)
-        self.note(TestOutcome.FAILURE if failed else TestOutcome.ERROR, error)
-
-    def addError(self, test: unittest.TestCase, err: Any) -> None:
-        self.blame(test, err[1])
-
-    def addFailure(self, test: unittest.TestCase, err: Any) -> None:
-        self.blame(test, err[1])
-
-    def addSubTest(self, test: unittest.TestCase, subtest: unittest.TestCase, err: Any) -> None:
-        del subtest
-        if err is not None:
-            self.blame(test, err[1])
-
-    def addSkip(self, test: unittest.TestCase, reason: str) -> None:
-        del test
-        self.note(TestOutcome.ERROR, unittest.SkipTest(reason))
-
-    def addExpectedFailure(self, test: unittest.TestCase, err: Any) -> None:
-        del test
-        if not _is_outcome(err[1]):
-            raise err[1]
-
-    def addUnexpectedSuccess(self, test: unittest.TestCase) -> None:
-        del test
-        self.note(TestOutcome.FAILURE, AssertionError("expected to fail, but passed"))
-
-    def addSuccess(self, test: unittest.TestCase) -> None:
-        pass
-
-    def startTest(self, test: unittest.TestCase) -> None:
-        pass
-
-    def stopTest(self, test: unittest.TestCase) -> None:
-        pass
-
-    def addDuration(self, test: unittest.TestCase, elapsed: float) -> None:
-        pass
-
-
-_NO_LISTS = {name: each for name, each in vars(unittest.TestResult()).items() if each == []}
-"""What a result would collect, and judges, who do not, have in common."""
-
-
-def _is_outcome(error: BaseException) -> bool:
-    """Whether an exception is how a test went, and not the end of its user."""
-    return isinstance(error, (Exception, SystemExit, KeyboardInterrupt)) or is_a(
-        error, "gevent.timeout.Timeout", "_pytest.outcomes.OutcomeException"
-    )

@@ -197,7 +197,10 @@ def test_a_name_that_is_none_is_told_the_form(folder, test):
         ),
         (
             "exsite.TestWebSite.test_later",
-            "exsite.py: TestWebSite.test_later is async, and would never be awaited",
+            (
+                "exsite.py: TestWebSite.test_later is async, and would never be awaited;"
+                " unittest.IsolatedAsyncioTestCase runs such tests"
+            ),
         ),
         ("expkg.Test.test_es", "expkg/__init__.py has no class Test; it has none"),
     ],
@@ -285,22 +288,137 @@ def test_a_file_does_not_take_the_name_of_another_module(folder):
     assert sys.modules["json"] is json
 
 
-def test_a_class_that_cannot_be_made_is_told(folder):
-    """What __init__ of a test class raises is told before any user is started."""
+def test_f29_loading_makes_no_instance(folder):
+    """There are as many instances of a test class as users: the loader makes none."""
+    _write(
+        folder / "exmake.py",
+        """
+        import unittest
+        MADE = []
+        class Test(unittest.TestCase):
+            def __init__(self, name):
+                MADE.append(name)
+                super().__init__(name)
+            def test_it(self):
+                pass
+        """,
+    )
+    load("exmake.Test.test_it", folder)
+    assert sys.modules["exmake"].MADE == []
+
+
+def test_f29_a_class_that_takes_no_name_is_told(folder):
+    """What unittest could not make either is told before any user is started."""
     _write(
         folder / "exmake.py",
         """
         import unittest
         class Test(unittest.TestCase):
-            def __init__(self, name):
-                raise OSError("no")
+            def __init__(self):
+                pass
             def test_it(self):
                 pass
         """,
     )
-    error = refusal("exmake.Test.test_it", folder)
-    assert str(error) == "exmake.py: Test cannot be made: OSError: no"
-    assert "exmake.py" in error.traceback
+    assert str(refusal("exmake.Test.test_it", folder)) == (
+        "exmake.py: Test cannot be made with the name of its method, as unittest makes it:"
+        " too many positional arguments"
+    )
+
+
+NEVER_RUN = """
+    import functools, unittest
+
+    class Plain(unittest.TestCase):
+        def test_generator(self):
+            yield
+        async def test_async(self):
+            pass
+        async def test_async_generator(self):
+            yield
+        test_partial = functools.partialmethod(test_generator)
+        @unittest.skip("not today")
+        def test_skipped(self):
+            pass
+
+    class AsyncSetUp(unittest.TestCase):
+        async def setUp(self):
+            pass
+        def test_it(self):
+            pass
+
+    class GeneratorSetUpClass(unittest.TestCase):
+        @classmethod
+        def setUpClass(cls):
+            yield
+        def test_it(self):
+            pass
+
+    @unittest.skip("none of it")
+    class Skipped(unittest.TestCase):
+        def test_it(self):
+            pass
+
+    class OwnWay(unittest.TestCase):
+        def _callTestMethod(self, method):
+            list(method())
+        def test_generator(self):
+            yield
+"""
+
+
+@pytest.mark.parametrize(
+    ("test", "sentence"),
+    [
+        (
+            "Plain.test_generator",
+            "Plain.test_generator is a generator, and would never run: it must not `yield`",
+        ),
+        (
+            "Plain.test_async",
+            (
+                "Plain.test_async is async, and would never be awaited;"
+                " unittest.IsolatedAsyncioTestCase runs such tests"
+            ),
+        ),
+        (
+            "Plain.test_async_generator",
+            "Plain.test_async_generator is an asynchronous generator, and would never run",
+        ),
+        (
+            "AsyncSetUp.test_it",
+            (
+                "AsyncSetUp.setUp is async, and would never be awaited;"
+                " unittest.IsolatedAsyncioTestCase runs such tests"
+            ),
+        ),
+        (
+            "GeneratorSetUpClass.test_it",
+            (
+                "GeneratorSetUpClass.setUpClass is a generator, and would never run:"
+                " it must not `yield`"
+            ),
+        ),
+        (
+            "Plain.test_skipped",
+            "Plain.test_skipped is skipped: not today; a test that does nothing is no load",
+        ),
+        (
+            "Skipped.test_it",
+            "Skipped is skipped: none of it; a test that does nothing is no load",
+        ),
+    ],
+)
+def test_f17_what_would_never_run_is_refused(folder, test, sentence):
+    """A test or fixture that returns at once without having run cannot be loaded."""
+    _write(folder / "exnever.py", NEVER_RUN)
+    assert str(refusal(f"exnever.{test}", folder)) == f"exnever.py: {sentence}"
+
+
+def test_f17_who_has_an_own_way_to_run_tests_is_let_pass(folder):
+    """A class that overrides how its tests are called may have generators for tests."""
+    _write(folder / "exnever.py", NEVER_RUN)
+    assert load("exnever.OwnWay.test_generator", folder).method == "test_generator"
 
 
 def test_ctrl_c_is_not_the_modules(folder):

@@ -15,7 +15,8 @@ from loadgrpc.v1 import runner_pb2
 pytestmark = pytest.mark.system
 
 TESTS = """
-import time, unittest
+import asyncio, sys, time, unittest
+from loadgrpc import TestCase
 
 class Quiet(unittest.TestCase):
     def test_pass(self):
@@ -43,6 +44,79 @@ class NoUp(Quiet):
     @classmethod
     def setUpClass(cls):
         raise ValueError("no database")
+
+class LeavesUp(Quiet):
+    @classmethod
+    def setUpClass(cls):
+        sys.exit("no key")
+
+def note(what):
+    with open("cleaned", "a") as file:
+        file.write(what + " ")
+
+class Cleans(Quiet):
+    @classmethod
+    def setUpClass(cls):
+        cls.addClassCleanup(note, "class")
+        cls.addClassCleanup(sys.exit, 3)
+        cls.addClassCleanup(lambda: 1 / 0)
+        note("up")
+        if cls.broken_up:
+            raise RuntimeError("no database")
+    @classmethod
+    def tearDownClass(cls):
+        note("down")
+        if cls.broken_down:
+            raise RuntimeError("no broom")
+    broken_up = broken_down = False
+
+class CleansAfterSetUp(Cleans):
+    broken_up = True
+
+class CleansAfterTearDown(Cleans):
+    broken_down = True
+
+class Async(TestCase, unittest.IsolatedAsyncioTestCase):
+    async def asyncSetUp(self):
+        self.addAsyncCleanup(asyncio.sleep, 0)
+        self.ups = getattr(self, "ups", 0) + 1
+    async def numbers(self):
+        try:
+            for number in range(5):
+                await asyncio.sleep(0.001)
+                yield number
+        finally:
+            asyncio.get_running_loop()
+    async def test_pass(self):
+        async def job(number):
+            await asyncio.sleep(0.01)
+            return number
+        found = await asyncio.gather(*[job(number) for number in range(3)])
+        self.assertEqual(found, [0, 1, 2])
+        self.assertEqual(await asyncio.to_thread(lambda: 7), 7)
+        async for number in self.numbers():
+            if number == self.ups:
+                break
+    async def test_fail(self):
+        await asyncio.sleep(0.01)
+        self.assertEqual(1, 2)
+    async def test_cancelled(self):
+        await asyncio.sleep(0.01)
+        raise asyncio.CancelledError
+    async def test_returns(self):
+        return asyncio.sleep(0)
+    async def test_slow(self):
+        await asyncio.sleep(60)
+
+class Runs(unittest.TestCase):
+    def test_run(self):
+        asyncio.run(asyncio.sleep(0.01))
+    def test_new_loop(self):
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(asyncio.sleep(0.01))
+        loop.close()
+    def test_slow(self):
+        asyncio.run(asyncio.sleep(60))
 
 class NoDown(Quiet):
     @classmethod
@@ -78,7 +152,14 @@ class Child:
         """Sends an order."""
         self.socket.sendall(pipe.control(message))
 
-    def load(self, test, *, cycles=({"users": 2, "iterations": 3},), **share):
+    def load(
+        self,
+        test,
+        *,
+        cycles=({"users": 2, "iterations": 3},),
+        module="process_house_test",
+        **share,
+    ):
         """Sends the order that makes it load a test."""
         cycles = [{"iterations": 0, "duration_s": None, **cycle} for cycle in cycles]
         share = {
@@ -89,7 +170,7 @@ class Child:
             "no_dns_resolve": False,
             **share,
         }
-        test = f"process_house_test.{test}"
+        test = f"{module}.{test}"
         self.order(do="load", test=test, server_url="", cycles=cycles, **share)
 
     def told(self, *kinds):
@@ -241,6 +322,89 @@ def test_a_class_that_cannot_be_torn_down(child):
     assert child.outcomes() == {1: 6, 3: 1}
     assert bye["events"] == 7 + len(child.generator())
     assert child.process.wait(10) == 0
+
+
+@pytest.mark.parametrize(
+    ("test", "errors", "cleaned"),
+    [("Cleans", 2, "up down class "), ("CleansAfterTearDown", 3, "up down class ")],
+)
+def test_f10_cleanups_of_a_class_are_run_and_judged(child, tmp_path, test, errors, cleaned):
+    """Class cleanups all run, whatever raises; each that raises is an error in the results."""
+    child.load(f"{test}.test_pass")
+    child.told("loaded")
+    child.order(do="start", cycle=1)
+    child.order(do="leave")
+    child.told("bye")
+    assert child.outcomes() == {1: 6, 3: errors}
+    assert (tmp_path / "cleaned").read_text() == cleaned
+    assert child.process.wait(10) == 0
+
+
+def test_f10_a_class_that_cannot_be_set_up_is_cleaned_up(child, tmp_path):
+    """Cleanups run when setUpClass raises; all that was raised is in the traceback."""
+    child.load("CleansAfterSetUp.test_pass")
+    failed = child.told("load_failed")
+    assert "CleansAfterSetUp.setUpClass raised RuntimeError: no database" in failed["message"]
+    assert "no database" in failed["traceback"]
+    assert "ZeroDivisionError" in failed["traceback"]
+    assert (tmp_path / "cleaned").read_text() == "up class "
+
+
+def test_f10_a_class_that_leaves_cannot_be_loaded(child):
+    """A SystemExit in setUpClass is a reason not to load it, and is told."""
+    child.load("LeavesUp.test_pass")
+    assert "LeavesUp.setUpClass raised SystemExit: no key" in child.told("load_failed")["message"]
+    assert child.process.wait(10) == 0
+
+
+@pytest.mark.parametrize(
+    ("test", "outcome"),
+    [
+        ("Async.test_pass", 1),
+        ("Async.test_fail", 2),
+        ("Async.test_cancelled", 3),
+        ("Async.test_returns", 3),
+        ("Runs.test_run", 1),
+        ("Runs.test_new_loop", 1),
+    ],
+)
+def test_f03_users_have_event_loops_of_their_own(child, test, outcome):
+    """Tests may use asyncio as under unittest: every iteration of all users of a process."""
+    child.load(test, cycles=[{"users": 4, "iterations": 3}])
+    child.told("loaded")
+    child.order(do="start", cycle=1)
+    child.told("cycle_ended")
+    child.order(do="leave")
+    child.told("bye")
+    assert child.outcomes() == {outcome: 12}
+
+
+@pytest.mark.parametrize("test", ["Async.test_slow", "Runs.test_slow"])
+def test_f03_users_with_event_loops_are_cut_off(child, test):
+    """A loop that waits is left when its user is cut off."""
+    child.load(test, cycles=[{"users": 3, "iterations": 1}])
+    child.told("loaded")
+    child.order(do="start", cycle=1)
+    assert child.told("users")["active"] == 3
+    child.order(do="stop", timeout_s=0.0)
+    child.told("cycle_ended")
+    assert child.outcomes() == {4: 3}
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="makes none for main threads either")
+def test_f03_get_event_loop_makes_one(child, tmp_path):
+    """The older way to run a coroutine works as it does in a main thread."""
+    (tmp_path / "older.py").write_text(
+        "import asyncio, unittest\n"
+        "class T(unittest.TestCase):\n"
+        "    def test(self):\n"
+        "        asyncio.get_event_loop().run_until_complete(asyncio.sleep(0.01))\n"
+    )
+    child.load("T.test", module="older", cycles=[{"users": 4, "iterations": 3}])
+    child.told("loaded")
+    child.order(do="start", cycle=1)
+    child.told("cycle_ended")
+    assert child.outcomes() == {1: 12}
 
 
 def test_users_are_told_as_they_come_and_go(child):

@@ -4,9 +4,11 @@ import gc
 import subprocess
 import sys
 import tracemalloc
+import types
 import unittest
 
 import pytest
+from greenlet import GreenletExit
 
 from loadgrpc.case import TestCase
 from loadgrpc.model import TestOutcome
@@ -15,8 +17,8 @@ from loadgrpc.runner.user import VirtualUser
 MS = 1_000_000
 
 
-class CutOff(BaseException):
-    """Stands for a GreenletExit."""
+class CutOff(GreenletExit):
+    """How a user is cut off."""
 
 
 class Recorded(list):
@@ -41,7 +43,7 @@ class Recorded(list):
 def way(request, monkeypatch):
     """Everything holds in both ways of running an iteration."""
     if request.param == "by unittest":
-        monkeypatch.setattr("loadgrpc.runner.user._is_plain", lambda *_: False)
+        monkeypatch.setattr("loadgrpc.runner.user.is_plain", lambda *_: False)
 
 
 @pytest.fixture
@@ -233,7 +235,7 @@ def test_each_way_to_end_has_its_outcome(live, recorder, name):
 
 @pytest.mark.parametrize("where", ["test_it", "setUp", "tearDown", "expected", "subTest"])
 def test_a_user_that_is_cut_off_is_interrupted(live, recorder, where):
-    """A BaseException from outside ends the iteration and goes on to who threw it."""
+    """A GreenletExit from outside ends the iteration and goes on to who threw it."""
 
     def in_a_subtest(self):
         with self.subTest():
@@ -282,6 +284,145 @@ print(seen)
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.stdout == "['INTERRUPTED', 'ERROR']\n", done.stderr
+
+
+async def _coroutine():
+    pass
+
+
+async def _async_generator():
+    yield
+
+
+class _Task:
+    def add_done_callback(self, call):
+        pass
+
+
+RETURNED = {
+    "a coroutine that nobody awaits": _coroutine,
+    "an asynchronous generator that nobody iterates": _async_generator,
+    "a generator that nobody iterates": lambda: iter([]),
+    "a function that nobody calls": lambda: _passes,
+    "a task that nobody waits for": _Task,
+}
+
+
+@pytest.mark.parametrize("what", RETURNED)
+@pytest.mark.parametrize("expected", [False, True])
+def test_f17_what_has_yet_to_be_run_is_no_success(live, what, expected):
+    """A test that returns a coroutine, a generator or the like has not run: an error.
+
+    One that is expected to fail, too: that it does nothing is not what was expected.
+    """
+
+    def test_it(self):
+        return RETURNED[what]()
+
+    entry = live(case(unittest.expectedFailure(test_it) if expected else test_it))
+    assert entry["outcome"] is TestOutcome.ERROR
+    assert entry["exception"].type == "TypeError"
+    assert f"test_it returned {what}, and so has not run" in entry["exception"].message
+
+
+@pytest.mark.filterwarnings("ignore:It is deprecated to return a value")
+@pytest.mark.parametrize("value", [0, True, "text", [1], object()], ids=repr)
+def test_f17_other_values_are_let_pass(live, value):
+    """A test that returns something else has run, and unittest lets it pass."""
+    assert live(case(lambda _: value))["outcome"] is TestOutcome.SUCCESS
+
+
+def test_f17_a_run_that_reports_nothing_is_no_success(live):
+    """A case whose own `run` does nothing is an error, as nobody knows what it ran."""
+    entry = live(case(_passes, run=lambda *_: None))
+    assert entry["outcome"] is TestOutcome.ERROR
+    assert "run reported nothing" in entry["exception"].message
+
+
+def _sets_up(name):
+    """A class with a fixture around one of the methods by which unittest runs a case."""
+    original = getattr(unittest.TestCase, name)
+
+    def own(self, *args, **kwargs):
+        self.ready = getattr(self, "ready", 0) + 1
+        return original(self, *args, **kwargs)
+
+    return own
+
+
+PARTS = ["__call__", "run", "_callSetUp", "_callTestMethod", "_callTearDown", "doCleanups"]
+OWN_WAYS = [
+    *((base, "class", name) for base in (TestCase, unittest.TestCase) for name in PARTS),
+    *((base, "instance", name) for base in (TestCase, unittest.TestCase) for name in PARTS[1:]),
+    *((unittest.TestCase, "unittest", name) for name in PARTS),
+    *((TestCase, "unittest", name) for name in PARTS if name != "run"),  # it has its own
+]
+
+
+@pytest.mark.parametrize(("base", "where", "name"), OWN_WAYS)
+def test_f09_an_own_way_to_run_a_case_is_taken(live, monkeypatch, base, where, name):
+    """What a class overrides, an instance replaces, or is replaced in unittest, is called."""
+    users = []
+
+    def test_it(self):
+        self.addCleanup(users.append, self)
+
+    def __init__(self, method):  # noqa: N807
+        base.__init__(self, method)
+        setattr(self, name, types.MethodType(_sets_up(name), self))
+
+    if where == "unittest":
+        monkeypatch.setattr(unittest.TestCase, name, _sets_up(name))
+    members = {"class": {name: _sets_up(name)}, "instance": {"__init__": __init__}}
+    case_class = case(test_it, base, **members.get(where, {}))
+    assert live(case_class)["outcome"] is TestOutcome.SUCCESS
+    [user] = users
+    assert user.ready == 1
+
+
+def test_f09_a_tear_down_may_look_at_what_failed(live):
+    """The result that unittest hands to a case has this iteration's failures, and no others."""
+    seen = []
+
+    def test_it(self):
+        self.assertEqual(len(seen), 1)
+
+    def tearDown(self):
+        result = self._outcome.result
+        seen.append([text for case, text in result.failures + result.errors if case is self])
+
+    case_class = case(test_it, tearDown=tearDown)
+    for _ in range(3):
+        live(case_class)
+    assert [len(texts) for texts in seen] == [1, 0, 1]
+    assert "AssertionError: 0 != 1" in seen[0][0]
+
+
+def test_f04_odd_exceptions_are_outcomes(live):
+    """What is raised is judged, whatever its type and whatever its words do."""
+
+    class OwnEnd(BaseException):
+        def __str__(self):
+            raise SystemExit
+
+    entry = live(case(_raises(OwnEnd())))
+    assert entry["outcome"] is TestOutcome.ERROR
+    assert entry["exception"].type.endswith("OwnEnd")
+    entry = live(case(_raises(KeyError("k")), failureException="no class"))
+    assert entry["outcome"] is TestOutcome.ERROR
+
+
+def test_f04_a_skip_that_cannot_speak(live):
+    """A reason that raises is no reason to end the user."""
+
+    class Mute(unittest.SkipTest):
+        def __str__(self):
+            raise ValueError
+
+    def test_it(self):
+        raise Mute
+
+    assert live(case(test_it))["outcome"] is TestOutcome.ERROR
 
 
 def test_cleanups_of_an_interrupted_test_are_run_once(live, clock):

@@ -1,0 +1,91 @@
+"""The fixtures of a test's class and module, once for each user process, as unittest runs them.
+
+Rule: what is set up is taken down in the opposite order, and cleanups run whatever raises.
+What is raised before the users start is a test that cannot be loaded; what is raised after
+them is an error in the results.
+"""
+
+from __future__ import annotations
+
+import sys
+import unittest
+from collections.abc import Callable, Iterator
+
+from loadgrpc.errors import TestNotLoaded
+from loadgrpc.runner.exception_text import message, traceback_text, type_name
+from loadgrpc.runner.judge import check_that_it_ran, is_cut_off
+from loadgrpc.runner.texts import TRACEBACK_BYTES, without_middle
+
+_Note = Callable[[BaseException], object]
+
+
+def set_up(case_class: type[unittest.TestCase]) -> None:
+    """Runs setUpModule and setUpClass.
+
+    Raises:
+        TestNotLoaded: one of them raised; what there was to clean up is cleaned up.
+    """
+    module = sys.modules.get(case_class.__module__)
+    raised: list[BaseException] = []
+    where = f"{case_class.__module__}.setUpModule"
+    if _run(getattr(module, "setUpModule", None), raised.append):
+        where = f"{case_class.__qualname__}.setUpClass"
+        if _run(case_class.setUpClass, raised.append):
+            return
+        raised += _class_cleanups(case_class)
+        _run(getattr(module, "tearDownModule", None), raised.append)
+    raised += _module_cleanups()
+    first = raised[0]
+    said = " ".join(message(first).split())
+    raise TestNotLoaded(
+        f"{where} raised {type_name(first)}{said and ': '}{said}",
+        cause=type_name(first),
+        traceback=without_middle("\n".join(map(traceback_text, raised)), TRACEBACK_BYTES),
+    ) from None
+
+
+def tear_down(case_class: type[unittest.TestCase], note: _Note) -> None:
+    """Runs tearDownClass, tearDownModule and the cleanups; `note` is told what they raise."""
+    module = sys.modules.get(case_class.__module__)
+    _run(case_class.tearDownClass, note)
+    for error in _class_cleanups(case_class):
+        note(error)
+    _run(getattr(module, "tearDownModule", None), note)
+    for error in _module_cleanups():
+        note(error)
+
+
+def _run(fixture: Callable[[], object] | None, note: _Note) -> bool:
+    """Runs a fixture, if there is one; whether nothing was raised."""
+    if fixture is None:
+        return True
+    try:
+        check_that_it_ran(fixture, fixture())
+    except BaseException as error:
+        if is_cut_off(error):
+            raise
+        note(error)
+        return False
+    return True
+
+
+def _class_cleanups(case_class: type[unittest.TestCase]) -> Iterator[BaseException]:
+    """Runs the cleanups of a class; what they raise."""
+    for _ in range(1 + len(getattr(case_class, "_class_cleanups", ()))):
+        raised: list[BaseException] = []
+        whole = _run(case_class.doClassCleanups, raised.append)
+        for _, error, _ in getattr(case_class, "tearDown_exceptions", ()):
+            yield error
+        yield from raised
+        if whole:
+            return
+        # A SystemExit has left the others.
+
+
+def _module_cleanups() -> Iterator[BaseException]:
+    """Runs the cleanups of a module; what they raise."""
+    for _ in range(1 + len(getattr(unittest.case, "_module_cleanups", ()))):
+        raised: list[BaseException] = []
+        if _run(unittest.doModuleCleanups, raised.append):
+            return
+        yield from raised
