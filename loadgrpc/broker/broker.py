@@ -594,14 +594,15 @@ class Broker:
         """A runner is ready for a cycle.
 
         Raises:
-            InvalidRequest: cycles count from 1.
+            InvalidRequest: the plan has no such cycle.
         """
         source = self.intake.source(inbox, source_id)
         if source is None:
             return
-        if cycle == 0:
-            raise InvalidRequest([Violation("ready.cycle", "must be from 1")])
         run = self._runs[source_id.run_id]
+        if not 1 <= cycle <= run.run.plan.cycles:
+            words = f"must be from 1 to {run.run.plan.cycles}, the cycles of the plan"
+            raise InvalidRequest([Violation("ready.cycle", words)])
         part = run.part_of(source_id)
         source.ready_for = max(source.ready_for, cycle)
         if part.state is AssignmentState.STARTING:

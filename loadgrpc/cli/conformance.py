@@ -118,7 +118,8 @@ def command(
     tests are something else is given three with --test, --failing-test and --erring-test;
     they find the kit's URL as their server's.
 
-    Exit codes: 0, every rule was kept that has to be; 1, one was broken; 2, usage.
+    Exit codes: 0, every rule was kept that has to be; 1, one was broken; 2, usage, or
+    nothing was judged.
 
     \b
     For a runner that lives all users:
@@ -152,6 +153,8 @@ def command(
     _tell(report, verbose=verbose)
     if junit is not None:
         _write(junit, report)
+    if not report.judged:
+        return verdict.USAGE
     return verdict.PASSED if report.conforms else BROKEN
 
 
@@ -169,6 +172,9 @@ def _check(setting: Setting, only: tuple[str, ...], case_name: str | None) -> No
             raise Failure(f"--case: there is no case {case_name!r}; --list lists them")
         if why := setting.why_not(cases.BY_NAME[case_name]):
             raise Failure(f"--case {case_name}: {why}")
+        if only and not set(only) & set(cases.BY_NAME[case_name].rules):
+            shown = ", ".join(cases.BY_NAME[case_name].rules)
+            raise Failure(f"--case {case_name} does not show --only {', '.join(only)}: {shown}")
 
 
 def _examine(

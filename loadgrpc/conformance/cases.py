@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from loadgrpc.conformance.home import TERMINATE, Script
+from loadgrpc.errors import InvalidRequest, NotAllowed
 from loadgrpc.model import Cycle
 from loadgrpc.v1 import runner_pb2
 
@@ -136,6 +137,32 @@ CASES: Final = (
         rules=("2.2", "3.3", "5.1", "5.2", "5.3", "10.2"),
     ),
     Case(
+        name="ack-lost",
+        title="the stream breaks twice, with a batch that was stored and not acked",
+        cycles=_load(3, 20),
+        page="slow",
+        script=Script(cut_at_batches=(1, 3), stores_at_cut=True),
+        rules=("2.2", "3.3", "5.3", "10.2"),
+    ),
+    Case(
+        name="not-allowed",
+        title="the stream ends with UNAUTHENTICATED in the middle of the load",
+        cycles=_load(2, MANY),
+        page="slow",
+        stop_timeout_s=2.0,
+        script=Script(close_at_batch=2, close_status=NotAllowed.reason),
+        rules=("5.9",),
+    ),
+    Case(
+        name="not-valid",
+        title="the stream ends with INVALID_ARGUMENT in the middle of the load",
+        cycles=_load(2, MANY),
+        page="slow",
+        stop_timeout_s=2.0,
+        script=Script(close_at_batch=2, close_status=InvalidRequest.reason),
+        rules=("5.9",),
+    ),
+    Case(
         name="cut-at-finish",
         title="the stream breaks before `finish` is answered",
         cycles=_load(2, 2),
@@ -208,8 +235,29 @@ CASES: Final = (
         name="too-large",
         title="a batch is too large",
         cycles=_load(3, 10),
-        script=Script(too_large=True),
+        script=Script(too_large=1),
         rules=("6.2",),
+    ),
+    Case(
+        name="too-large-later",
+        title="a batch is too large while others wait for their ack",
+        cycles=_load(3, 20),
+        page="slow",
+        script=Script(too_large=2, ack_after_s=0.7),
+        rules=("6.2", "10.2"),
+    ),
+    Case(
+        name="tiny-batches",
+        title="batches may have so few bytes that some events do not fit into one",
+        cycles=_load(2, 2),
+        page="fails",
+        test=FAILING,
+        script=Script(
+            limits=runner_pb2.Limits(
+                max_batch_bytes=350, max_unacked_batches=64, max_unacked_bytes=1 << 16
+            ),
+        ),
+        rules=("4.1", "4.5", "10.1", "10.2", "10.6"),
     ),
     Case(
         name="strange",

@@ -16,8 +16,16 @@ from typing import Any, Final
 import grpc
 from google.protobuf.message import DecodeError
 
-from loadgrpc.conformance.transcript import Call, Ended, Heard, Told, Transcript
-from loadgrpc.errors import InvalidRequest, NotAllowed, NotFound, Superseded, Unavailable, Violation
+from loadgrpc.conformance.transcript import Call, Ended, Heard, Refusal, Told, Transcript
+from loadgrpc.errors import (
+    InvalidRequest,
+    LoadgrpcError,
+    NotAllowed,
+    NotFound,
+    Superseded,
+    Unavailable,
+    Violation,
+)
 from loadgrpc.protocol import convert, home, plans, times
 from loadgrpc.protocol.home import OutOfOrder
 from loadgrpc.protocol.raw import SERVICE
@@ -59,15 +67,19 @@ class Script:
     """A stream breaks when so many batches have come in all, the last of them unstored; or else
     at `finish`."""
     cut_at_finish: bool = False
+    stores_at_cut: bool = False
+    """The last of them is stored all the same, and its ack is lost with the stream."""
     close_at_batch: int = 0
-    """When so many batches have come, the last of them unstored, the stream is closed: OK."""
+    """When so many batches have come, the last of them unstored, the stream ends."""
+    close_status: str = CLOSED
+    """... so: OK, or with a status after which there is no sense in another stream."""
     leave_at_batch: int = 0
     """When so many batches have come, the last of them unstored, the home goes away and its
     connections with it; it comes back at the same address."""
     lose_batch: int = 0
     """This one is taken as if it had not come, which makes a gap."""
-    too_large: bool = False
-    """The first batch of more than one event is too large."""
+    too_large: int = 0
+    """Of the batches of more than one event, this one is too large."""
     strange: bool = False
     """Answers of a kind that nobody knows stand between the others."""
     reject: bool = False
@@ -124,6 +136,8 @@ class Home:
         self._finish: runner_pb2.Finish | None = None
         self._skipped = 0
         self._rejected = 0
+        self._told_the_end = False
+        """The stream was ended with a status after which there is no other."""
         self._done = False
         """What the script has for the middle of the load is said."""
         self._last: dict[str, Any] | None = None
@@ -143,6 +157,7 @@ class Home:
         self._note(Call(self._now_s(), "GetAssignment", 0, token, source))
         self._check_token(token)
         if asked != self._source:
+            self._refuse("1.2", "another source")
             raise NotFound(f"nothing is expected of source {source} with this token")
         message = plans.assignment_to_proto(self.transcript.assignment)
         return runner_pb2.GetAssignmentResponse(assignment=message)
@@ -182,7 +197,7 @@ class Home:
                 if reading.done() and line.answers.empty() and not line.owed:
                     break
             reading.result()
-        except (InvalidRequest, Unavailable) as error:
+        except (InvalidRequest, NotAllowed, Unavailable) as error:
             line.status = error.reason
             raise
         finally:
@@ -204,24 +219,26 @@ class Home:
             try:
                 request = runner_pb2.PublishEventsRequest.FromString(raw)
             except DecodeError:
+                self._refuse("9.1", "bytes that are no message")
                 raise InvalidRequest([Violation("source", "cannot be read")]) from None
             self._note(Heard(self._now_s(), line.number, request))
             if not line.cut:
                 try:
                     self._take(line, request)
                 except (NotFound, Superseded) as error:
-                    line.open = False
-                    told = runner_pb2.SourceError(reason=error.reason, message=str(error))
-                    self._say(line, error=told)
+                    self._refuse("2.1" if isinstance(error, NotFound) else "2.2", str(error))
+                    self._tell_error(line, error)
 
     def _take(self, line: Line, request: runner_pb2.PublishEventsRequest) -> None:
         kind = request.WhichOneof("message")
         if request.HasField("source") and request.source != self._source:
+            self._refuse("1.2", "another source")
             raise InvalidRequest([Violation("source", "is not the one this token was given to")])
         if self._last is not None and kind != "ready":
             self._say(line, **self._last)
         elif kind == "open":
             if not request.HasField("source"):
+                self._refuse("2.1", "`open` without a source")
                 raise InvalidRequest([Violation("source", "is required")])
             self._open(line, request.open)
         elif not line.open:
@@ -265,19 +282,19 @@ class Home:
         self._batches += 1
         size = batch.ByteSize()
         bound = self.transcript.limits.max_batch_bytes or size
-        whim = self._too_large and count > 1 and batch.first_sequence > 0
-        if whim or size > bound:
-            self._too_large = self._too_large and not whim
+        counts = self._too_large and count > 1 and batch.first_sequence > 0
+        self._too_large -= bool(counts)
+        if (counts and not self._too_large) or size > bound:
             self._due = max(self._due, batch.first_sequence + count - 1)
             too_large = runner_pb2.TooLarge(first_sequence=batch.first_sequence, batch_bytes=size)
             self._say(line, too_large=too_large)
         elif self._cuts and self._batches >= self._cuts[0]:
             del self._cuts[0]
+            if self._script.stores_at_cut:
+                self._sequence.batch(batch.first_sequence, count)
             self._break(line)
         elif self._batches == self._script.close_at_batch:
-            line.cut = True
-            line.status = CLOSED
-            line.answers.put_nowait(None)
+            self._close(line)
         elif self._batches == self._script.leave_at_batch:
             self._leave()
         elif self._batches == self._script.lose_batch and batch.first_sequence:
@@ -320,7 +337,13 @@ class Home:
             self._answer_finish(line)
 
     def _ready(self, line: Line, cycle: int) -> None:
-        if self._cut_at_ready:
+        assignment = self.transcript.assignment
+        first = assignment.first_cycle
+        if not first <= cycle < first + len(assignment.cycles):
+            self._refuse("7.5", f"`ready` for cycle {cycle}")
+            words = f"must be from {first} to {first + len(assignment.cycles) - 1}"
+            self._tell_error(line, InvalidRequest([Violation("ready.cycle", words)]))
+        elif self._cut_at_ready:
             self._cut_at_ready = False
             self._break(line)
         elif self._script.stop_instead_of_start:
@@ -382,6 +405,22 @@ class Home:
         line.cut = True
         line.answers.put_nowait(Unavailable("the stream breaks"))
 
+    def _close(self, line: Line) -> None:
+        """Ends a stream as the script says."""
+        status = self._script.close_status
+        line.cut = True
+        if status == CLOSED:
+            line.status = CLOSED
+            line.answers.put_nowait(None)
+            return
+        self._told_the_end = True
+        words = "the kit says so, to see what comes of it"
+        refusals = {
+            NotAllowed.reason: NotAllowed(words),
+            InvalidRequest.reason: InvalidRequest([Violation("source", words)]),
+        }
+        line.answers.put_nowait(refusals[status])
+
     def _leave(self) -> None:
         for line in self._lines:
             line.cut = True
@@ -389,6 +428,11 @@ class Home:
         self.leaves.set()
 
     # What is said to the runner
+
+    def _tell_error(self, line: Line, error: LoadgrpcError) -> None:
+        """The source is not open on this stream, or not any more."""
+        line.open = False
+        self._say(line, error=runner_pb2.SourceError(reason=error.reason, message=str(error)))
 
     def _say(self, line: Line, after_s: float = 0.0, **answer: Any) -> None:
         message = runner_pb2.PublishEventsResponse(source=self._source, **answer)
@@ -413,7 +457,10 @@ class Home:
     # Notes
 
     def _check_token(self, token: str) -> None:
-        if self._script.refuse_token or token != BEARER + self.transcript.token:
+        known = token == BEARER + self.transcript.token
+        if not known:
+            self._refuse("1.1", "a call without the token")
+        if not known or self._script.refuse_token:
             raise NotAllowed("the metadata needs authorization: Bearer LOADGRPC_TOKEN")
 
     def _check_ready(self) -> None:
@@ -422,8 +469,13 @@ class Home:
 
     def _look_whether_over(self) -> None:
         told = (e.answer.WhichOneof("message") for e in self.transcript.entries if type(e) is Told)
-        if not self._lines and any(kind in _OVER for kind in told):
+        if not self._lines and (self._told_the_end or any(kind in _OVER for kind in told)):
             self.over.set()
+
+    def _refuse(self, rule: str, words: str) -> None:
+        """Notes that the runner said what no home takes; the first of it is the cause."""
+        if self.transcript.refusal is None:
+            self.transcript.refusal = Refusal(rule, words)
 
     def _note(self, entry: Call | Heard | Told | Ended) -> None:
         self.transcript.entries.append(entry)

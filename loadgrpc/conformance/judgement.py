@@ -1,6 +1,8 @@
 """From transcripts to verdicts: how each rule fared in each case, and in all.
 
-Rule: pure. A process that did not end has broken something, whatever its case was to show.
+Rule: pure. A process that did not end has broken something, whatever its case was to show. Of
+what follows from one another only the cause is named: a runner whose message the home refuses
+has no other end than a bad one.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from loadgrpc.conformance.finding import Finding, Outcome, broken, not_shown, wo
 from loadgrpc.conformance.rules import RULES, Rule
 from loadgrpc.conformance.stage import Setting
 from loadgrpc.conformance.story import Story
-from loadgrpc.conformance.transcript import Transcript
+from loadgrpc.conformance.transcript import Refusal, Transcript
 
 ENDS: Final = "10.6"
 """The rule that a runner breaks which does not end, if it has broken no other."""
@@ -27,10 +29,27 @@ def judge(
     """How rules fared in a case."""
     story = Story(transcript, own_target=own_target)
     findings = {number: CHECKS[number](story) for number in rules}
-    if transcript.timed_out and all(f.outcome is not Outcome.BROKEN for f in findings.values()):
+    if transcript.refusal is not None:
+        return _refused(transcript.refusal, story, findings)
+    others = [number for number, found in findings.items() if found.outcome is Outcome.BROKEN]
+    if transcript.timed_out and not others:
         seen = f"that it still ran after {transcript.ended_s:.0f} s"
         findings[ENDS] = broken("an end", seen)
+    elif transcript.timed_out and ENDS in others and len(others) > 1:
+        findings[ENDS] = not_shown(f"it did not end: see {others[0]}")
     return findings
+
+
+def _refused(refusal: Refusal, story: Story, findings: dict[str, Finding]) -> dict[str, Finding]:
+    """Findings about a runner whose message was refused: one rule is broken, and no other."""
+    cause = CHECKS[refusal.rule](story)
+    if cause.outcome is not Outcome.BROKEN:
+        cause = broken("nothing that a home refuses", refusal.words)
+    knocked_on = not_shown(f"the home refused what it said: see {refusal.rule}")
+    return {
+        number: knocked_on if found.outcome is Outcome.BROKEN else found
+        for number, found in findings.items()
+    } | {refusal.rule: cause}
 
 
 @dataclass(frozen=True)
@@ -58,9 +77,15 @@ class Report:
     took_s: float
 
     @property
+    def judged(self) -> bool:
+        """Whether anything was shown at all."""
+        shown = (Outcome.KEPT, Outcome.BROKEN)
+        return any(result.finding.outcome in shown for result in self.results)
+
+    @property
     def conforms(self) -> bool:
-        """Whether every rule was kept that has to be."""
-        return not any(result.bad for result in self.results)
+        """Whether every rule was kept that has to be, and one was."""
+        return self.judged and not any(result.bad for result in self.results)
 
     @property
     def broken(self) -> list[str]:
@@ -89,10 +114,11 @@ def summed_up(
             for number in case.rules:
                 found[number].append((case.name, not_shown(why)))
     results = []
+    refused = {each.refusal.rule for each in transcripts if each.refusal is not None}
     for rule in RULES:
         case_name, finding = worst(found[rule.number]) or ("", not_shown("no case was carried out"))
-        wanted = not only or rule.number in only
-        if wanted or (finding.outcome is Outcome.BROKEN and rule.number == ENDS):
+        blamed = rule.number == ENDS or rule.number in refused
+        if not only or rule.number in only or (finding.outcome is Outcome.BROKEN and blamed):
             results.append(Result(rule, finding, case_name))
     return Report(
         results=results,

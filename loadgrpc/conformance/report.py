@@ -79,8 +79,10 @@ def _sum(report: Report) -> str:
         if numbers:
             named = f" ({', '.join(numbers)})" if outcome is not Outcome.KEPT else ""
             parts.append(f"{counts[outcome]} {outcome.value}{named}")
-    verdict = "conforms" if report.conforms else "does not conform"
     rules = counted(len(report.results), "rule")
+    if not report.judged:
+        return f"{rules}: {', '.join(parts)}. Nothing was judged: the runner has not conformed."
+    verdict = "conforms" if report.conforms else "does not conform"
     return f"{rules}: {', '.join(parts)}. The runner {verdict}."
 
 

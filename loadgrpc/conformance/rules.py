@@ -97,6 +97,11 @@ RULES: Final = (
     ),
     Rule("4.4", "a limit of 0 is none", "0, here and below: no bound."),
     Rule(
+        "4.5",
+        "an event that fits into no batch is shortened or skipped",
+        "An event that is over it by itself is shortened, or declared lost by `skip`.",
+    ),
+    Rule(
         "5.1",
         "a stream that broke is opened again",
         _AGAIN,
@@ -131,6 +136,12 @@ RULES: Final = (
     ),
     Rule("5.7", "a stream that is closed is opened again", _AGAIN),
     Rule("5.8", "a stream that ends with INTERNAL is opened again", _AGAIN),
+    Rule(
+        "5.9",
+        "a stream that ends for good is the end",
+        "What ends the stream: UNAUTHENTICATED, no valid token, do not try again;"
+        " INVALID_ARGUMENT,",
+    ),
     Rule(
         "6.1",
         "after a `gap` the number expected comes",

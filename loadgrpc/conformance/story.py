@@ -176,6 +176,17 @@ class Story:
                 current[whose].stop = came
         return found
 
+    @cached_property
+    def placed(self) -> bool:
+        """Whether it is known which events make an iteration.
+
+        It is when each of them says whose it is, or when all are of one user.
+        """
+        alone = bool(self.transcript.assignment.user) or all(
+            cycle.users <= 1 for cycle in self.cycles.values()
+        )
+        return alone or all(came.what.place for came in self.of(*OF_ITERATIONS))
+
     # The assignment
 
     @cached_property

@@ -67,6 +67,15 @@ class Exit:
     stderr: str = ""
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """The home ended a source, or its stream, for what the runner had said."""
+
+    rule: str
+    """The number of the rule that the message breaks."""
+    words: str
+
+
 @dataclass(kw_only=True)
 class Transcript:
     """See the module. Moments are seconds from its begin."""
@@ -87,6 +96,8 @@ class Transcript:
     """None: nobody has seen how the process ended."""
     timed_out: bool = False
     """The process was killed, because it did not end."""
+    refusal: Refusal | None = None
+    """The first message that the home refused. What comes of it says nothing of other rules."""
     terminated_s: float | None = None
     """When it got SIGTERM; None: it did not."""
     ended_s: float = 0.0

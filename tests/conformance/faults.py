@@ -58,6 +58,8 @@ class Fault:
     """Statuses after which it opens no other stream."""
     terminated: Callable[[], bool] = lambda: True
     """What it does when it gets SIGTERM; False: no more than that."""
+    final: bool = True
+    """It knows the statuses after which there is no sense in another stream."""
     one_by_one: bool = False
     """A user starts when the one before has ended."""
     state: dict = field(default_factory=dict)
@@ -147,6 +149,18 @@ def sent_to_the_last():
     return {"request": request, "answer": answer}
 
 
+def acked_only():
+    """Believes acks, and not `opened`, when it opens again."""
+    acked = [0]
+
+    def answer(message):
+        if message.HasField("ack"):
+            acked[0] = message.ack.durable_sequence
+        return changed("opened.durable_sequence", lambda _: acked[0], message)
+
+    return {"answer": answer}
+
+
 def another_again():
     """Sends another event under a number when it opens again."""
     streams = [0]
@@ -192,6 +206,13 @@ def three_times(assignment):
     """Lasts three times as long."""
     for cycle in assignment.cycles:
         cycle.duration.FromNanoseconds(3 * cycle.duration.ToNanoseconds())
+    return assignment
+
+
+def without_duration(assignment):
+    """Does not know that a cycle may be bounded by time."""
+    for cycle in assignment.cycles:
+        cycle.ClearField("duration")
     return assignment
 
 
@@ -326,13 +347,11 @@ def user_1(kind):
 LIMITS = "opened.limits."
 
 FAULTS = {
-    "no-token": Fault(rules=("1.1", "2.1", "10.6"), case="plain", metadata=asks_for_another),
-    "identity": Fault(
-        rules=("1.2", "2.1", "10.6"), case="plain", request=send("source.runner_id", "me")
-    ),
+    "no-token": Fault(rules=("1.1",), case="plain", metadata=asks_for_another),
+    "identity": Fault(rules=("1.2",), case="plain", request=send("source.runner_id", "me")),
     "insists": Fault(rules=("1.3",), case="bad-token", attempts=5),
     "all-is-well": Fault(rules=("1.4",), case="bad-token", status=lambda _: 0),
-    "open-second": Fault(rules=("2.1", "10.6"), case="plain", request=on("open", ready_first)),
+    "open-second": Fault(rules=("2.1",), case="plain", request=on("open", ready_first)),
     "epoch": Fault(rules=("2.2",), case="cut", request=send("open.epoch", 1)),
     "early": Fault(rules=("2.3",), case="plain", early=True),
     "twice": Fault(rules=("3.1",), case="plain", request=on("batch", lambda m: [m, m])),
@@ -350,6 +369,7 @@ FAULTS = {
     "nothing-allowed": Fault(
         rules=("4.4", "10.2", "10.3"), case="no-limits", request=on("batch", nothing)
     ),
+    "too-small": Fault(rules=("4.5",), case="tiny-batches", request=on("skip", nothing)),
     "gives-up": Fault(rules=("5.1",), case="away", pause=gives_up),
     "forgets": Fault(rules=("5.2",), case="cut", **sent_to_the_last()),
     "remembers": Fault(
@@ -359,13 +379,17 @@ FAULTS = {
             "ack.durable_sequence", 0, changed("opened.durable_sequence", 0, a)
         ),
     ),
+    "trusts-acks": Fault(rules=("5.3",), case="ack-lost", **acked_only()),
     "hurries": Fault(rules=("5.4",), case="away", pause=lambda _: 0.0),
     "steady": Fault(rules=("5.5",), case="away", pause=lambda _: 0.4),
     "finishes-once": Fault(rules=("5.6",), case="cut-at-finish", request=says_once("finish")),
     "closes": Fault(rules=("5.7",), case="closed", closed=gives_up),
     "takes-offence": Fault(rules=("5.8",), case="defect", gives_up_at=("INTERNAL",)),
+    "comes-back": Fault(rules=("5.9",), case="not-allowed", final=False),
+    "comes-back-wrong": Fault(rules=("5.9",), case="not-valid", final=False),
     "gap": Fault(rules=("6.1",), case="gap", answer=without("gap")),
     "unsplit": Fault(rules=("6.2",), case="too-large", answer=without("too_large")),
+    "unsplit-later": Fault(rules=("6.2",), case="too-large-later", answer=without("too_large")),
     "narrow": Fault(rules=("6.3",), case="strange", answer=as_error(None)),
     "offended": Fault(rules=("6.4",), case="rejected", answer=as_error("rejected")),
     "deaf-to-error": Fault(rules=("6.5",), case="error", answer=without("error")),
@@ -385,13 +409,18 @@ FAULTS = {
     "one-by-one": Fault(rules=("7.3",), case="together", one_by_one=True),
     "cycles": Fault(rules=("7.4",), case="plain", event=held_back()),
     "hasty": Fault(rules=("7.5",), case="plain", hasty=True),
+    "ready-for-another": Fault(rules=("7.5",), case="plain", request=send("ready.cycle", plus(6))),
+    "ready-for-another-without-users": Fault(
+        rules=("7.5",), case="no-users", request=send("ready.cycle", plus(6))
+    ),
     "longer": Fault(rules=("7.6",), case="duration", assignment=three_times),
+    "timeless": Fault(rules=("7.6",), case="duration", assignment=without_duration),
     "unfinished": Fault(rules=("7.7",), case="duration", event=user_1("test_success")),
     "at-once": Fault(rules=("7.8",), case="spawn-rate", assignment=change("spawn_rate", 0.0)),
     "somebody": Fault(
         rules=("7.9",), case="no-users", assignment=cycles(users=lambda users: users or 1)
     ),
-    "ready-once": Fault(rules=("7.10", "10.6"), case="cut-at-ready", request=says_once("ready")),
+    "ready-once": Fault(rules=("7.10",), case="cut-at-ready", request=says_once("ready")),
     "goes-on": Fault(
         rules=("7.11",), case="overtime", assignment=change("stop_timeout.seconds", 7)
     ),
@@ -404,9 +433,15 @@ FAULTS = {
     "empty": Fault(
         rules=("9.1",), case="plain", event=once(lambda event: [event, event_pb2.Event()])
     ),
+    "nanos": Fault(
+        rules=("9.1",),
+        case="plain",
+        event=on("hit", once(send("hit.time_to_first_byte.nanos", 1_500_000_000))),
+    ),
     "no-stop": Fault(rules=("9.2",), case="plain", event=user_1("test_stop")),
     "test-name": Fault(rules=("9.3",), case="plain", event=send("test_start.test", "another")),
     "nowhere": Fault(rules=("9.4",), case="plain", event=on("hit", once(without_status))),
+    "nowhere-at-all": Fault(rules=("9.4",), case="plain", event=without_status),
     "load": Fault(rules=("9.5",), case="plain", event=send("status.users", plus(1))),
     "from-0": Fault(rules=("9.6",), case="plain", event=send("status.current_iteration", plus(-1))),
     "no-cycle": Fault(rules=("9.7",), case="plain", event=send("status.cycle", 0)),
@@ -432,4 +467,4 @@ FAULTS = {
     "impatient": Fault(rules=("10.5",), case="plain", request=on("finish", leaves_soon)),
     "fails": Fault(rules=("10.6",), case="plain", status=lambda _: 3),
 }
-"""One for each rule."""
+"""One for each rule, and more where a rule has several ways to be broken."""

@@ -44,7 +44,7 @@ class Publisher:
         self.queue = deque()
         """Events that have no number yet."""
         self.kept = deque()
-        """Batches that are not durable: first number, events."""
+        """Batches that are not durable: first number, events; a skip has none."""
         self.last = 0
         """The highest number there is."""
         self.sent = 0
@@ -80,7 +80,8 @@ class Publisher:
                 self.stream()
                 self.fault.closed()
             except grpc.RpcError as error:
-                if error.code() in FINAL or error.code().name in self.fault.gives_up_at:
+                final = self.fault.final and error.code() in FINAL
+                if final or error.code().name in self.fault.gives_up_at:
                     return self.fail(error.details())
             if not self.finished and not self.failed:
                 time.sleep(self.fault.pause(pause_s * random.uniform(0.7, 1.3)))
@@ -136,7 +137,7 @@ class Publisher:
             if message is not None:
                 yield from self.fault.request(message)
 
-    def next(self):
+    def next(self):  # noqa: PLR0911 - one for each thing that may be said
         """What may be said now."""
         if self.ready and not self.ready_sent:
             self.ready_sent = True
@@ -151,6 +152,9 @@ class Publisher:
                 return None
             first, events = self.kept[self.sent]
             self.sent += 1
+            if not events:
+                skip = runner_pb2.Skip(first_sequence=first, count=1, reason="too large")
+                return runner_pb2.PublishEventsRequest(skip=skip)
             batch = runner_pb2.EventBatch(first_sequence=first, events=events)
             return runner_pb2.PublishEventsRequest(batch=batch)
         if self.finishing and not self.finish_sent:
@@ -167,8 +171,16 @@ class Publisher:
             events = [self.queue.popleft()]
             while self.queue and size([*events, self.queue[0]]) <= bound:
                 events.append(self.queue.popleft())
-            self.kept.append((self.last + 1, events))
             self.last += len(events)
+            first = self.last - len(events) + 1
+            if len(events) == 1 and size(events) > bound:
+                self.drop(events[0])
+                events = []
+            self.kept.append((first, events))
+
+    def drop(self, event):
+        """Loses an event that fits into no batch: it is not among the hits of `finish`."""
+        self.hits -= event.WhichOneof("event") == "hit"
 
     def answered(self, answer):
         """Takes note of an answer."""
@@ -193,7 +205,7 @@ class Publisher:
 
     def durable(self, number):
         """Forgets what is durable."""
-        while self.kept and self.kept[0][0] + len(self.kept[0][1]) - 1 <= number:
+        while self.kept and self.kept[0][0] + max(1, len(self.kept[0][1])) - 1 <= number:
             self.kept.popleft()
             self.sent = max(0, self.sent - 1)
 
@@ -204,6 +216,9 @@ class Publisher:
             half = len(events) // 2 if first == large else 0
             if half:
                 parts.append((first, events[:half]))
+            elif first == large and events:
+                self.drop(events[0])
+                events = []  # noqa: PLW2901 - a skip in its place
             parts.append((first + half, events[half:]))
         self.kept = parts
         self.sent, self.finish_sent = 0, False

@@ -12,7 +12,7 @@ from loadgrpc.conformance.happening import Happening
 from loadgrpc.conformance.home import BEARER, CLOSED, DEFECT
 from loadgrpc.conformance.story import Sent, Story
 from loadgrpc.conformance.transcript import Ended, Heard, Told
-from loadgrpc.errors import Unavailable
+from loadgrpc.errors import InvalidRequest, NotAllowed, Unavailable
 from loadgrpc.protocol import convert, home
 
 LEAST_PAUSE_S: Final = 0.05
@@ -252,6 +252,25 @@ def a_limit_of_0_is_none(story: Story) -> Finding:
     return kept(counted(batches, "batch"))
 
 
+@check("4.5", numbered=True)
+def an_event_that_fits_into_no_batch_is_shortened_or_skipped(story: Story) -> Finding:
+    """A runner gets on although some of its events are over the bound, each by itself."""
+    bound = story.transcript.limits.max_batch_bytes
+    wanted = f"an end of a load whose events do not all fit into {bound} bytes"
+    if story.transcript.timed_out or not story.heard("finish"):
+        return broken(wanted, "none")
+    came = {number for sent in story.sent for number in range(sent.first, sent.last + 1)}
+    produced = story.heard("finish")[-1][1].request.finish.totals.events
+    if missing := sorted(set(range(1, produced + 1)) - came):
+        return broken(
+            f"number {missing[0]}, shortened or by `skip`", f"neither ({len(missing)} such)"
+        )
+    skipped = sum(heard.request.skip.count for _, heard in story.heard("skip"))
+    if skipped:
+        return kept(f"{counted(skipped, 'event')} skipped")
+    return kept(f"all events fit into batches of {bound} bytes")
+
+
 def _unacked(story: Story) -> list[tuple[list[Sent], Sent]]:
     """Each batch, with those that were sent before on its stream and not acked.
 
@@ -261,7 +280,7 @@ def _unacked(story: Story) -> list[tuple[list[Sent], Sent]]:
     found = []
     waiting: dict[int, list[Sent]] = {}
     unclear: set[int] = set()
-    items = {sent.at: sent for sent in story.sent}
+    items = {sent.at: sent for sent in story.sent if sent.size}  # a skip is no batch
     for at, entry in story.entries:
         if isinstance(entry, Told):
             kind = entry.answer.WhichOneof("message")
@@ -406,3 +425,24 @@ def a_defect_of_the_home_is_no_end(story: Story) -> Finding:
     if not _opens_again(story, ended):
         return broken("another stream after one that ended with INTERNAL", "none")
     return kept(counted(len(ended), "time"))
+
+
+@check("5.9", numbered=True)
+def a_stream_that_ends_for_good_is_the_end(story: Story) -> Finding:
+    """After one of two statuses there is no other stream, and an end that is not 0."""
+    ended = [*story.ended(NotAllowed.reason), *story.ended(InvalidRequest.reason)]
+    if not ended:
+        return not_shown("no stream was open in the middle of the load")
+    at, end = ended[0]
+    name = "UNAUTHENTICATED" if end.status == NotAllowed.reason else "INVALID_ARGUMENT"
+    if more := [call for call_at, call in story.calls("PublishEvents") if call_at > at]:
+        return broken(f"no stream after one that ended with {name}", counted(len(more), "stream"))
+    transcript = story.transcript
+    if transcript.timed_out:
+        after_s = transcript.ended_s - end.at_s
+        return broken(f"an end after {name}", f"that it still ran {after_s:.0f} s later")
+    if transcript.exit is None:
+        return not_shown("nobody saw its end")
+    if transcript.exit.status == 0:
+        return broken(f"an exit status that is not 0 after {name}", "0")
+    return kept(f"it exited with {transcript.exit.status}")

@@ -47,6 +47,8 @@ def an_iteration_is_start_outcome_and_stop(story: Story) -> Finding:
     """Each iteration has a start, one outcome and a stop, in this order."""
     if not story.iterations:
         return not_shown("no iteration was told")
+    if not story.placed:
+        return not_shown("not every event says which user it is of: see 9.4")
     for each in story.iterations:
         seen = [
             *(["test_start"] if each.start else []),

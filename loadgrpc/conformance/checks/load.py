@@ -35,12 +35,24 @@ def _place_of(iteration: Iteration) -> tuple[int, int] | None:
     return (place.cycle, place.user) if place else None
 
 
+def _no_work(story: Story) -> Finding | None:
+    """What is wrong with a runner that came to its end and told of no user at all."""
+    users = sum(len(story.users(cycle)) for cycle in story.cycles)
+    if story.of(*OF_USERS) or not users or story.transcript.timed_out:
+        return None
+    if not story.heard("finish"):
+        return None  # it did not get so far, which other rules are about
+    return broken(f"the load of {counted(users, 'user')}", "no event of any")
+
+
 @check("7.1")
 def each_user_makes_its_iterations(story: Story) -> Finding:
     """Every user that lived made as many iterations as the cycle has."""
     made = Counter(place for each in story.iterations if (place := _place_of(each)))
     if not made:
-        return not_shown(NO_PLACE if story.iterations else "no iteration was told")
+        return _no_work(story) or not_shown(
+            NO_PLACE if story.iterations else "no iteration was told"
+        )
     known = {cycle for cycle, _ in made} <= story.cycles.keys()
     for (cycle, user), count in sorted(made.items()):
         if known:
@@ -131,6 +143,10 @@ def a_cycle_is_entered_when_it_is_started(story: Story) -> Finding:
     started = {
         told.answer.start_cycle.cycle: at for at, told in reversed(story.told("start_cycle"))
     }
+    if wrong := sorted(ready.keys() - story.cycles.keys()):
+        return broken(
+            f"`ready` for cycle {', '.join(map(str, story.cycles))}", f"for cycle {wrong[0]}"
+        )
     for came in story.of(*OF_USERS):
         cycle = came.what.place.cycle if came.what.place else 0
         if cycle not in story.cycles:
@@ -150,10 +166,13 @@ def a_cycle_is_entered_when_it_is_started(story: Story) -> Finding:
 def a_duration_bounds_a_cycle(story: Story) -> Finding:
     """Iterations begin until the time is over, and not after it."""
     (cycle,) = list(story.cycles.values())[:1]
-    starts = [each.start_ns for each in story.iterations if each.start_ns is not None]
-    ends = [each.end_ns for each in story.iterations if each.end_ns is not None]
-    if not starts or not ends:
-        return not_shown("iterations have no times")
+    if (nothing := _no_work(story)) is not None:
+        return nothing
+    events = story.of(*OF_USERS)
+    starts = [_begun_ns(story, came.what, came.at) for came in events]
+    ends = [came.what.end_ns or story.wall_ns(came.at) for came in events]
+    if not events:
+        return not_shown("no event of a user was sent")
     duration_ns = round((cycle.duration_s or 0.0) * NS_PER_S)
     begun = max(starts) - min(starts)
     lasted = max(ends) - min(starts)
@@ -179,6 +198,8 @@ def iterations_are_finished_when_time_is_over(story: Story) -> Finding:
 def _all_finished(story: Story) -> Finding:
     if not story.iterations:
         return not_shown("no iteration was told")
+    if not story.placed:
+        return not_shown(NO_PLACE)
     open_ended = [each for each in story.iterations if each.outcome is None]
     if open_ended:
         return broken("an outcome of each iteration that began", f"none of {len(open_ended)}")

@@ -875,7 +875,8 @@ func (x *Skip) GetHits() uint64 {
 // ones, every user of the cycle before has ended.
 type CycleReady struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The cycle, from 1.
+	// The cycle, from 1 to the last one of the assignment; for another, `error`
+	// (INVALID_REQUEST) is the answer.
 	Cycle         uint32 `protobuf:"varint,1,opt,name=cycle,proto3" json:"cycle,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1516,7 +1517,8 @@ func (x *TypesRefused) GetMessage() string {
 // Bounds for the sender.
 type Limits struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Bytes of a batch, serialised. 0, here and below: no bound.
+	// Bytes of a batch, serialised. 0, here and below: no bound. An event that is over it by
+	// itself is shortened, or declared lost by `skip`.
 	MaxBatchBytes uint64 `protobuf:"varint,1,opt,name=max_batch_bytes,json=maxBatchBytes,proto3" json:"max_batch_bytes,omitempty"`
 	// Batches sent and not yet acked.
 	MaxUnackedBatches uint32 `protobuf:"varint,2,opt,name=max_unacked_batches,json=maxUnackedBatches,proto3" json:"max_unacked_batches,omitempty"`
