@@ -433,11 +433,6 @@ FAULTS = {
     "empty": Fault(
         rules=("9.1",), case="plain", event=once(lambda event: [event, event_pb2.Event()])
     ),
-    "nanos": Fault(
-        rules=("9.1",),
-        case="plain",
-        event=on("hit", once(send("hit.time_to_first_byte.nanos", 1_500_000_000))),
-    ),
     "no-stop": Fault(rules=("9.2",), case="plain", event=user_1("test_stop")),
     "test-name": Fault(rules=("9.3",), case="plain", event=send("test_start.test", "another")),
     "nowhere": Fault(rules=("9.4",), case="plain", event=on("hit", once(without_status))),

@@ -9,7 +9,7 @@ from loadgrpc.conformance.finding import Outcome
 from loadgrpc.conformance.happening import unfold
 from loadgrpc.conformance.judgement import judge
 from loadgrpc.conformance.story import Story
-from loadgrpc.conformance.transcript import Call, Ended, Exit, Heard, Told, Transcript
+from loadgrpc.conformance.transcript import Call, Ended, Exit, Heard, Refusal, Told, Transcript
 from loadgrpc.model import Assignment, Cycle, SourceId
 from loadgrpc.v1 import event_pb2, runner_pb2
 
@@ -166,6 +166,46 @@ def test_windows_count_what_is_not_acked():
     assert two.outcome("4.2") is KEPT
     assert two.told(ack={"durable_sequence": 1}).batch(3, one).outcome("4.2") is KEPT
     assert two.batch(4, one).outcome("4.2") is BROKEN
+
+
+def test_e7_a_skip_is_no_batch_on_its_way():
+    """What is declared lost does not count among batches that wait for their ack."""
+    one, skip = row("test_start"), {"first_sequence": 3, "count": 4}
+    talk = Talk().open().batch(1, one).batch(2, one).says(skip=skip)
+    assert talk.outcome("4.2") is KEPT
+
+
+def test_e7_events_without_a_place_are_judged_by_one_rule():
+    """Iterations of several users cannot be put together then: only 9.4 is broken."""
+    kinds = ("test_start", "test_start", "test_success", "test_stop")
+    rows = [row(kind) for kind in kinds]
+    for event in rows:
+        event.ClearField("status")
+    talk = Talk(Cycle(users=2, iterations=1)).open().batch(1, *rows)
+    assert talk.outcome("9.4") is BROKEN
+    assert [talk.outcome(number) for number in ("7.7", "9.2")] == [NOT_SHOWN, NOT_SHOWN]
+
+
+@pytest.mark.parametrize("rule", ["7.1", "7.6"])
+def test_e1_a_runner_that_ends_without_any_work_is_found(rule):
+    """Who finishes and has told of no user has not made its load; a cycle without users has."""
+    finish = {"totals": {"events": 0}}
+    cycle = Cycle(users=2, iterations=1, duration_s=1.0)
+    assert Talk(cycle).open().says(finish=finish).outcome(rule) is BROKEN
+    assert Talk(Cycle(users=0)).open().says(finish=finish).outcome(rule) is NOT_SHOWN
+
+
+def test_e7_what_a_home_refuses_is_judged_by_one_rule():
+    """`ready` for a cycle that there is not is told as that, and not as a bad end."""
+    talk = Talk().open().says(ready={"cycle": 7}).told(error={"reason": "INVALID_REQUEST"})
+    talk.transcript.refusal = Refusal("7.5", "`ready` for cycle 7")
+    talk.transcript.exit = Exit(talk.now_s, 1)
+
+    findings = judge(talk.transcript, ["4.4", "7.9", "10.6"])
+
+    broken = [number for number, found in findings.items() if found.outcome is BROKEN]
+    assert broken == ["7.5"]
+    assert "cycle 7" in findings["7.5"].words
 
 
 def test_sizes_are_shown_when_there_was_enough_to_send():

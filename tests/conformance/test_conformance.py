@@ -69,6 +69,19 @@ def test_what_cannot_be_shown_is_not_held_against_a_runner(tmp_path):
 
 
 @pytest.mark.system
+def test_e6_nothing_judged_is_never_conforming(tmp_path):
+    """When no rule could be shown the exit code is 2, and the last line says so."""
+    (tmp_path / "example.py").write_text(EXAMPLE)
+    link = [sys.executable, "-m", "loadgrpc.runner.link"]
+    done = examined("--test", TEST, "--only", "9.9", "--", *link, cwd=tmp_path)
+
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1] == (
+        "1 rule: 1 not shown (9.9). Nothing was judged: the runner has not conformed."
+    )
+
+
+@pytest.mark.system
 def test_a_broken_rule_is_exit_code_1_and_a_failure_in_junit(tmp_path):
     """The exit code, the text and the file agree."""
     file = tmp_path / "junit.xml"
@@ -118,6 +131,7 @@ WRONG = {
     ),
     "--test a.B.c --case erring -- true": "--case erring: it needs --erring-test",
     "--failing-test a.B.c -- true": "--failing-test and --erring-test need --test beside them",
+    "--case gap --only 7.3 -- true": "--case gap does not show --only 7.3: 6.1",
     "--serve -- true": "--serve starts no runner: leave out what is after --",
     "--json -- true": "--json is for --serve",
     "-- no-such-program": "'no-such-program' is no command that can be started",

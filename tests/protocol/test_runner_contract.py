@@ -625,6 +625,23 @@ def test_after_the_end_everything_is_closed(at_home):
     at_home(use)
 
 
+@pytest.mark.parametrize("cycle", [0, 7, 2**32 - 1])
+def test_d9_ready_for_a_cycle_that_there_is_not_is_an_error(at_home, cycle):
+    """It is told in band, and the source is not left waiting; the stream stays open."""
+
+    async def use(home):
+        stream = home.stream()
+        await stream.open()
+        await stream.say(ready={"cycle": cycle})
+        kind, error = await stream.hear()
+        assert (kind, error.reason) == ("error", "INVALID_REQUEST")
+        assert "ready.cycle" in error.message
+        await stream.call.done_writing()
+        assert await stream.kind() == grpc.StatusCode.OK
+
+    at_home(use)
+
+
 def test_a_load_error_is_kept(at_home):
     """A runner that could not load the test says why, and the summary shows it."""
 
