@@ -9,7 +9,7 @@ these into messages and back.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import Enum, IntEnum
 from typing import Any
 
 DEFAULT_STOP_TIMEOUT_S = 30.0
@@ -107,6 +107,23 @@ class RunnerMode(IntEnum):
     ONE_USER = 1
     ALL_USERS = 2
     BY_HAND = 3
+
+
+class Saturation(Enum):
+    """Why a process did not keep up with its load."""
+
+    AT_LIMIT = "it used all that it can of the processor"
+    MACHINE_BUSY = "its machine was busy with other things"
+    HELD_UP = "something held it up, or it is not known"
+
+
+class TroubleKind(IntEnum):
+    """What may be wrong with a run while it goes on; the worst first."""
+
+    AGENT_LOST = 1
+    AGENT_UNREACHABLE = 2
+    STORE_AWAY = 3
+    SOURCE_SILENT = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -272,6 +289,20 @@ class ExceptionInfo:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Trouble:
+    """Something that is wrong with a run just now."""
+
+    kind: TroubleKind
+    message: str
+    """As a sentence, with how long it has lasted."""
+    since_ns: int
+    """By the broker's wall clock."""
+    until_ns: int | None = None
+    """Of an agent that is unreachable: when its lease is over."""
+    agent_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Run:
     """A run as clients see it. Times are wall-clock nanoseconds; None: not yet."""
 
@@ -283,6 +314,8 @@ class Run:
     end_time_ns: int | None = None
     reason: str = ""
     agent_ids: tuple[str, ...] = ()
+    troubles: tuple[Trouble, ...] = ()
+    """What is wrong with it just now, the worst first; not stored."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -407,6 +440,12 @@ class GeneratorState:
     gc_pauses: int = 0
     gc_ns: int = 0
     gc_max_ns: int = 0
+    machine_cpu: float | None = None
+    """How much of the machine's processor time was in use, from 0 to 1; None: not measured."""
+    steal: float | None = None
+    """How much of it a hypervisor took away; likewise."""
+    other_cpu: float | None = None
+    """How much of it others than the runner used; likewise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -428,11 +467,32 @@ class GeneratorFigures:
     gc_pauses: int = 0
     gc_ns: int = 0
     gc_max_ns: int = 0
+    at_limit_ns: int = 0
+    """How much of `saturated_ns` the process used all that it can of the processor."""
+    machine_busy_ns: int = 0
+    """How much of `saturated_ns` the machine was busy with other things."""
+    worst_other_cpu: float = 0.0
+    """How much of a machine others used, in the worst second of those in which it was busy."""
+    worst_steal: float = 0.0
+    """How much of a machine a hypervisor took away, likewise."""
 
     @property
     def saturated(self) -> bool:
         """Whether any second of any process was."""
         return self.saturated_ns > 0
+
+    @property
+    def cause(self) -> Saturation | None:
+        """Why it was saturated for most of that time; None: it was not."""
+        if not self.saturated_ns:
+            return None
+        held_up_ns = self.saturated_ns - self.at_limit_ns - self.machine_busy_ns
+        times = {
+            Saturation.AT_LIMIT: self.at_limit_ns,
+            Saturation.MACHINE_BUSY: self.machine_busy_ns,
+            Saturation.HELD_UP: held_up_ns,
+        }
+        return max(times, key=lambda cause: times[cause])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -508,9 +568,52 @@ class Summary:
     counters: dict[str, int] = field(default_factory=dict)
     accounting: Accounting = Accounting()
     generator: GeneratorFigures | None = None
+    """None: no process told how it kept up."""
     scenarios: tuple[ScenarioFigures, ...] = ()
     """Of a plan with several, or with one that has a name."""
-    """None: no process told how it kept up."""
+    troubles: tuple[Trouble, ...] = ()
+    """What is wrong just now with a run that goes on; not stored."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowFigures:
+    """Figures of the last closed seconds: see `stats/window.py`."""
+
+    end_ns: int
+    """When the last of them ended (wall clock)."""
+    seconds: int
+    hits: int = 0
+    failed: int = 0
+    p50_ns: int | None = None
+    """Of the hits that were counted in the last five seconds or so; None: no answer was."""
+    p95_ns: int | None = None
+
+    @property
+    def rate(self) -> float:
+        """Hits a second."""
+        return self.hits / self.seconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class NameProgress:
+    """A name while the run goes on; `rate` and `p95_ns` are those of the window."""
+
+    name: str
+    method: str
+    scenario: str = ""
+    hits: int = 0
+    failed: int = 0
+    rate: float = 0.0
+    p95_ns: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailureProgress:
+    """What went wrong, how often, and where."""
+
+    count: int
+    message: str
+    where: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -527,14 +630,27 @@ class Progress:
     hits: int = 0
     failed_hits: int = 0
     rate: float = 0.0
-    """Hits a second over the last five whole seconds."""
+    """Hits a second in `window`."""
     p50_ns: int = 0
+    """Since the start, as `p95_ns`."""
     p95_ns: int = 0
     iterations: IterationFigures = IterationFigures()
     agents: int = 0
     """Agents whose part is not over."""
     saturated: bool = False
     """Whether a process that makes the load cannot keep up just now."""
+    machine_busy: bool = False
+    """Whether that is so only because machines are busy with other things."""
+    window: WindowFigures | None = None
+    """None: no second is closed yet."""
+    names: tuple[NameProgress, ...] = ()
+    """Those with most hits, the busiest first."""
+    failures: tuple[FailureProgress, ...] = ()
+    """The most frequent first."""
+    left_ns: int | None = None
+    """How long it goes on; 0: the time is over, and users finish. None: it is not known."""
+    troubles: tuple[Trouble, ...] = ()
+    """What is wrong just now, the worst first."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,12 +24,13 @@ from loadgrpc.model import (
     IterationErrorGroup,
     IterationFigures,
     NameFigures,
+    Saturation,
     TestOutcome,
 )
 from loadgrpc.protocol.columns import Decoded, HitLabel, Hits, IterationLabel, Iterations
 from loadgrpc.stats.generator import GeneratorStats
 from loadgrpc.stats.hits import HitStats
-from loadgrpc.stats.window import RateWindow
+from loadgrpc.stats.window import MAX_SECONDS, NS, RateWindow
 
 MAX_SERIES: Final = 1_000
 MAX_GROUPS: Final = 1_000
@@ -49,6 +50,8 @@ _Bounded = TypeVar("_Bounded", bound=Hashable)
 _Number = TypeVar("_Number", bound=np.integer[Any])
 
 
+Name = tuple[str, str, str]
+"""Scenario, name and method of hits."""
 _Series = tuple[str, str, str, int]
 """Scenario, name, method and status of the hits of one series. Status 0: they had no answer."""
 _Group = tuple[_Series, bool, bool]
@@ -127,6 +130,17 @@ class Share:
         self.generator.merge(other.generator)
 
 
+class _Ended(NamedTuple):
+    """Hits of a batch, and when they ended (wall clock of their agent)."""
+
+    groups: list[_Group]
+    counts: list[int]
+    """How many hits each group has."""
+    group: NDArray[np.int16]
+    """The number of the group of each hit."""
+    end_ns: NDArray[np.int64]
+
+
 class Aggregate:
     """The figures of a run. Shares are found by agent and scenario."""
 
@@ -136,20 +150,30 @@ class Aggregate:
         self._series: dict[_Series, HitStats] = {}
         self._hit_errors: Counter[HitLabel] = Counter()
         self._raised: Counter[IterationLabel] = Counter()
-        self._window = RateWindow()
-        self._saturated_ns: int | None = None
-        """When a process last told that it was saturated (wall clock of the arrival)."""
+        self.window: RateWindow[_Group] = RateWindow()
+        self._saturated_ns: dict[bool, int] = {}
+        """When a process last told that it was saturated (wall clock of the arrival), by whether
+        its machine was busy with other things."""
 
-    def add(self, key: Key, runner_id: str, events: Decoded, *, arrival_ns: int) -> None:
-        """Adds the valid events of a batch, which arrived at `arrival_ns` (wall clock)."""
+    def add(
+        self, key: Key, runner_id: str, events: Decoded, *, arrival_ns: int, ahead_ns: int = 0
+    ) -> None:
+        """Adds the valid events of a batch, which arrived at `arrival_ns` (wall clock).
+
+        The clock of its agent is `ahead_ns` ahead of ours.
+        """
         share = self._shares.setdefault(key, Share())
         agent_id, scenario = key
+        newest_ns = events.last_ns or 0
         if blocks := [hits for hits in events.hits if len(hits.label)]:
-            self._add_hits(share, scenario, blocks)
+            ended = self._add_hits(share, scenario, blocks)
+            last_ns = int(ended.end_ns.max())
+            # Nothing ends after it was told, whatever a clock says.
+            self._add_to_window(ended, last_ns, max(ahead_ns, last_ns - arrival_ns))
+            newest_ns = max(newest_ns, last_ns)
         for iterations in events.iterations:
             self._add_iterations(share, iterations)
         share.runner_hits[runner_id] += events.hit_count
-        self._window.add(arrival_ns // 1_000_000_000, events.hit_count)
         share.starts += events.starts
         share.stops += events.stops
         for label in events.outcomes:
@@ -164,8 +188,16 @@ class Aggregate:
         if events.active_users is not None:
             share.active_users[runner_id] = events.active_users
         for state, end_ns in events.generator:
-            if share.generator.add((agent_id, runner_id, state.process), state, end_ns):
-                self._saturated_ns = arrival_ns
+            newest_ns = max(newest_ns, end_ns)
+            cause = share.generator.add((agent_id, runner_id, state.process), state, end_ns)
+            if cause is not None:
+                self._saturated_ns[cause is Saturation.MACHINE_BUSY] = arrival_ns
+        self.window.reported((key, runner_id), min(newest_ns - ahead_ns, arrival_ns))
+
+    def opened(self, key: Key, runner_id: str) -> None:
+        """A runner will report."""
+        self._shares.setdefault(key, Share()).runner_hits[runner_id] += 0
+        self.window.opened((key, runner_id))
 
     def hits_of(self, key: Key, runner_id: str) -> int:
         """Hits of a runner."""
@@ -186,13 +218,16 @@ class Aggregate:
         """A part is over: none of its users lives any more."""
         if key in self._shares:
             self._shares[key].active_users.clear()
+            for runner_id in self._shares[key].runner_hits:
+                self.window.ended((key, runner_id))
 
     def runner_ended(self, key: Key, runner_id: str) -> None:
         """A runner has ended, and with it its users."""
         if key in self._shares:
             self._shares[key].active_users.pop(runner_id, None)
+        self.window.ended((key, runner_id))
 
-    def _add_hits(self, share: Share, scenario: str, blocks: list[Hits]) -> None:
+    def _add_hits(self, share: Share, scenario: str, blocks: list[Hits]) -> _Ended:
         """Adds the hits of a batch, all those of a group together, whatever block they are in.
 
         So the work is that of its hits and its groups, not of its blocks and its labels.
@@ -201,7 +236,8 @@ class Aggregate:
         group = _joined([self._groups_of(scenario, block, groups) for block in blocks])
         start_ns = _joined([block.start_ns for block in blocks])
         elapsed_ns = _joined([block.elapsed_ns for block in blocks])
-        share.span.add(int(start_ns.min()), int((start_ns + elapsed_ns).max()))
+        end_ns = start_ns + elapsed_ns
+        share.span.add(int(start_ns.min()), int(end_ns.max()))
         sent_bytes = _joined([block.bytes_sent for block in blocks])
         received_bytes = _joined([block.bytes_received for block in blocks])
         if len(groups) == 1:  # that of most small batches
@@ -224,6 +260,27 @@ class Aggregate:
                 bytes_sent=sent[at],
                 bytes_received=received[at],
             )
+        counts = [end - first for first, end in zip(firsts, ends, strict=True)]
+        return _Ended(list(groups), counts, group, end_ns)
+
+    def _add_to_window(self, hits: _Ended, last_ns: int, ahead_ns: int) -> None:
+        """Adds hits to the seconds of their ends, by a clock that is so far ahead of ours.
+
+        Most batches are of one second; of one that spans many, only the last seconds count.
+        """
+        last_s = (last_ns - ahead_ns) // NS
+        first_s = (int(hits.end_ns.min()) - ahead_ns) // NS
+        if first_s == last_s:
+            for group, count in zip(hits.groups, hits.counts, strict=True):
+                self.window.add(last_s, group, count)
+            return
+        ago = np.minimum(last_s - (hits.end_ns - ahead_ns) // NS, MAX_SECONDS)
+        width = len(hits.groups)
+        counted = np.bincount(ago * width + hits.group, minlength=width)
+        for at in np.flatnonzero(counted).tolist():
+            seconds_ago, number = divmod(at, width)
+            if seconds_ago < MAX_SECONDS:
+                self.window.add(last_s - seconds_ago, hits.groups[number], int(counted[at]))
 
     def _groups_of(
         self, scenario: str, block: Hits, groups: dict[_Group, int]
@@ -292,14 +349,30 @@ class Aggregate:
         """Virtual users alive, as their runners last said."""
         return sum(sum(share.active_users.values()) for share in self._shares.values())
 
-    def rate(self, now_ns: int, since_ns: int | None) -> float:
-        """Hits a second that arrived over the last five whole seconds of the wall clock."""
-        since = None if since_ns is None else since_ns // 1_000_000_000
-        return self._window.rate(now_ns // 1_000_000_000, since)
+    def saturated(self, now_ns: int) -> dict[bool, bool]:
+        """Whether a process cannot keep up just now, by whether its machine is busy otherwise."""
+        return {
+            busy: now_ns - self._saturated_ns.get(busy, -NOW_NS) < NOW_NS for busy in (False, True)
+        }
 
-    def saturated(self, now_ns: int) -> bool:
-        """Whether a process cannot keep up just now."""
-        return self._saturated_ns is not None and now_ns - self._saturated_ns < NOW_NS
+    def busiest(self, limit: int) -> dict[Name, HitStats]:
+        """The names with most hits, the busiest first: their hits, of all statuses together."""
+        counts: Counter[Name] = Counter()
+        for (scenario, name, method, _), stats in self._series.items():
+            counts[scenario, name, method] += stats.count
+        found = {name: HitStats() for name, _ in counts.most_common(limit)}
+        for (scenario, name, method, _), stats in self._series.items():
+            if (total := found.get((scenario, name, method))) is not None:
+                total.merge(stats)
+        return found
+
+    def failed_answers(self) -> list[tuple[int, int, str]]:
+        """How many hits failed with an answer: count, status, and where, as `GET /`."""
+        return [
+            (stats.failed, status, f"{method} {name}".strip())
+            for (_, name, method, status), stats in self._series.items()
+            if status and stats.failed
+        ]
 
     def generator(self, ahead_ns: Mapping[str, int]) -> GeneratorFigures | None:
         """How all processes kept up; None: none of them told. Clocks as in `duration_ns`."""

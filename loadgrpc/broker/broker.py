@@ -18,6 +18,7 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
 from loadgrpc import __version__, model
@@ -39,6 +40,7 @@ from loadgrpc.broker.roster import Registration, Roster
 from loadgrpc.broker.run import ActiveRun, stop_reason
 from loadgrpc.broker.split import launches
 from loadgrpc.broker.state import RunEvent, history
+from loadgrpc.broker.troubles import Moment, StoreTrouble, troubles_of
 from loadgrpc.broker.work import Work
 from loadgrpc.clock import Clock
 from loadgrpc.errors import (
@@ -62,6 +64,7 @@ from loadgrpc.model import (
     SourceId,
     StopMode,
     Summary,
+    Trouble,
 )
 from loadgrpc.protocol import columns, convert, plans
 from loadgrpc.protocol.produced import Produced
@@ -108,6 +111,7 @@ class Broker:
         """Held while agents are chosen, so that two requests never choose the same."""
         self._ticker: asyncio.Task[None] | None = None
         self._closing = False
+        self._store_away: StoreTrouble | None = None
         self._unstored: set[ActiveRun] = set()
         """Runs that are over, and whose result the store did not take."""
 
@@ -208,8 +212,12 @@ class Broker:
             NotFound: no such run.
         """
         if run_id in self._runs:
-            return self._runs[run_id].run
+            return self._shown(self._runs[run_id])
         return _run_of(await self._record(run_id))
+
+    def _shown(self, run: ActiveRun) -> Run:
+        """A run that is not over, with what is wrong with it just now."""
+        return replace(run.run, troubles=self._troubles(run))
 
     async def list_runs(self, page_size: int, page_token: str) -> tuple[list[Run], str]:
         """A page of runs, the newest first, and the token of the next page.
@@ -321,7 +329,8 @@ class Broker:
             NotFound: no such run.
         """
         if run_id in self._runs:
-            return self._runs[run_id].summary()
+            run = self._runs[run_id]
+            return replace(run.summary(), troubles=self._troubles(run))
         record = await self._record(run_id)
         if record.summary is None:
             raise NotFound(f"run {run_id} has no summary")
@@ -813,6 +822,8 @@ class Broker:
         while True:
             await asyncio.sleep(TICK_S)
             self.end_leases()
+            for run in list(self._runs.values()):
+                run.close_seconds(self._clock.wall_ns(), self._troubles(run))
             for run in list(self._unstored):
                 await self._store_result(run)
 
@@ -822,7 +833,23 @@ class Broker:
             self._remove_agent(agent_id, f"not heard from for {self.roster.lease_s:.0f} s")
 
     def _progress(self, run: ActiveRun) -> Progress:
-        return run.progress(self._clock.wall_ns())
+        return run.progress(self._clock.wall_ns(), self._troubles(run))
+
+    def _troubles(self, run: ActiveRun) -> tuple[Trouble, ...]:
+        """What is wrong with a run just now."""
+        now = Moment(self._clock.wall_ns(), self._clock.monotonic_ns(), self._start_time_ns)
+        return troubles_of(run, self.roster, self._store_trouble(), now)
+
+    def _store_trouble(self) -> StoreTrouble | None:
+        """What is wrong with the store, since it was seen first."""
+        words = self._store.trouble
+        if not words:
+            self._store_away = None
+        elif self._store_away is None or self._store_away.words != words:
+            held = self._store_away
+            since_ns = held.since_ns if held is not None else self._clock.wall_ns()
+            self._store_away = StoreTrouble(words, since_ns)
+        return self._store_away
 
 
 def _no_run(run_id: str) -> NotFound:

@@ -61,6 +61,8 @@ class Source:
     source_id: SourceId
     scenario: str = ""
     epoch: int = 0
+    heard_ns: int = 0
+    """When it last said something (wall clock); 0: not yet, to this broker."""
     ledger: Ledger = field(default_factory=Ledger)
     stored: Ledger = field(default_factory=Ledger)
     """The ledger as of the last commit: what a failed one falls back to."""

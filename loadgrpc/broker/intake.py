@@ -80,6 +80,7 @@ class Intake:
         if source is None or run is None or run.part_of(source_id).state.final:
             inbox.put(source_id, answers.RunClosed())
             return None
+        source.heard_ns = self._clock.wall_ns()
         return source
 
     def take_over(self, source: Source, inbox: Inbox, epoch: int) -> None:
@@ -96,6 +97,7 @@ class Intake:
                 older.refuse(source_id, Superseded(f"source {source_id} opened a newer stream"))
             source.inboxes.clear()
         source.epoch = epoch
+        source.heard_ns = self._clock.wall_ns()
         source.inboxes.add(inbox)
         inbox.sources[source_id] = source
         source.ledger.opened()

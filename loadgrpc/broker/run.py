@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from loadgrpc import model, verdict
 from loadgrpc.broker.aggregate import Aggregate
 from loadgrpc.broker.inbox import Inbox, Source
+from loadgrpc.broker.live import LiveFigures
 from loadgrpc.broker.part import Key, Part
 from loadgrpc.broker.state import RunEvent, history, step
 from loadgrpc.model import AssignmentState, RunState, SourceId, StopMode, TestOutcome
@@ -30,6 +31,8 @@ _WEIGHTS = (
     AssignmentState.LOST,
 )
 """Which of the states of an agent's parts says most of it: the last one here."""
+FRESH_NS = 900_000_000
+"""Figures that are no older are told again."""
 MAX_LOAD_ERRORS = 20
 """Agents whose load error is in the summary; `state` tells of all of them."""
 
@@ -53,6 +56,10 @@ class ActiveRun:
         """How its runners were told to stop; None: they were not."""
         self.announced = run
         """What is told to those who watch: what a restart would not forget."""
+        self._live = LiveFigures(self.aggregate)
+        self._progress: model.Progress | None = None
+        self._made_at: tuple[model.Run, int] | None = None
+        """The run, and when (wall clock), that `_progress` was made of."""
         self.watchers: set[asyncio.Event] = set()
         self.closing: asyncio.Task[None] | None = None
         """Ends when its result is stored, or cannot be for now."""
@@ -127,11 +134,18 @@ class ActiveRun:
         """A source belongs to a part, from now on."""
         part.sources[source.source_id] = source
         self._part_of[source.source_id] = part
+        self.aggregate.opened(part.key, source.source_id.runner_id)
 
     def count(self, source_id: SourceId, events: Decoded, *, arrival_ns: int) -> None:
         """Adds what a source sent and the store has; it arrived at that moment (wall clock)."""
         key = self.part_of(source_id).key
-        self.aggregate.add(key, source_id.runner_id, events, arrival_ns=arrival_ns)
+        self.aggregate.add(
+            key,
+            source_id.runner_id,
+            events,
+            arrival_ns=arrival_ns,
+            ahead_ns=self.ahead_ns.get(source_id.agent_id, 0),
+        )
 
     def note_clock(self, agent_id: str, ahead_ns: int | None) -> None:
         """What is known of an agent's clock."""
@@ -150,25 +164,78 @@ class ActiveRun:
         lost = all(part.state is AssignmentState.LOST for part in self.parts.values())
         return RunEvent.ALL_LOST if lost else RunEvent.ALL_ENDED
 
-    def progress(self, now_wall_ns: int) -> model.Progress:
-        """The figures of now."""
-        figures = self.aggregate.hits()
-        p50_ns, p95_ns = figures.elapsed.quantiles((0.5, 0.95))
+    def progress(
+        self, now_wall_ns: int, troubles: tuple[model.Trouble, ...] = ()
+    ) -> model.Progress:
+        """The figures of now, made at most once a second for each state of the run."""
+        made_at = self._made_at
+        if (
+            self._progress is None
+            or made_at is None
+            or made_at[0] is not self.announced
+            or not 0 <= now_wall_ns - made_at[1] < FRESH_NS
+        ):
+            self._progress = self._figures(now_wall_ns, troubles)
+            self._made_at = self.announced, now_wall_ns
+        return self._progress
+
+    def _figures(self, now_wall_ns: int, troubles: tuple[model.Trouble, ...]) -> model.Progress:
+        self.close_seconds(now_wall_ns, troubles)
+        hits = self.aggregate.hits()
+        p50_ns, p95_ns = hits.elapsed.quantiles((0.5, 0.95))
+        window, names = self._live.look(hits, now_ns=now_wall_ns, since_ns=self.run.start_time_ns)
+        saturated = self.aggregate.saturated(now_wall_ns)
         return model.Progress(
             elapsed_ns=now_wall_ns - self.run.start_time_ns if self.run.start_time_ns else 0,
             fraction=self._fraction(now_wall_ns),
             cycle=self.cycle,
             cycles=self.run.plan.cycles,
             users=self.aggregate.active_users,
-            hits=figures.count,
-            failed_hits=figures.failed,
-            rate=self.aggregate.rate(now_wall_ns, self.run.start_time_ns),
+            hits=hits.count,
+            failed_hits=hits.failed,
+            rate=window.rate if window is not None else 0.0,
             p50_ns=p50_ns,
             p95_ns=p95_ns,
             iterations=self.aggregate.iterations(),
             agents=len({part.agent_id for part in self.live_parts()}),
-            saturated=self.aggregate.saturated(now_wall_ns),
+            saturated=any(saturated.values()),
+            machine_busy=saturated[True] and not saturated[False],
+            window=window,
+            names=names,
+            failures=self._live.failures(),
+            left_ns=self._left_ns(now_wall_ns),
+            troubles=troubles,
         )
+
+    def close_seconds(self, now_wall_ns: int, troubles: tuple[model.Trouble, ...]) -> None:
+        """Lets the seconds of which nothing more is expected count in rates."""
+        stored = all(each.kind is not model.TroubleKind.STORE_AWAY for each in troubles)
+        self.aggregate.window.close(now_wall_ns, stored=stored)
+
+    def _left_ns(self, now_wall_ns: int) -> int | None:
+        """How long it goes on; 0: users finish. None: that is not known."""
+        if not self.cycle:
+            return None
+        if self.run.state is RunState.STOPPING or self.run.state.final:
+            return 0
+        plan = self.run.plan
+        total, ended = plan.total_iterations, self.aggregate.iterations().ended
+        if total:
+            elapsed_ns = now_wall_ns - (self.run.start_time_ns or now_wall_ns)
+            return max(elapsed_ns * (total - ended) // ended, 0) if ended else None
+        times_ns = [
+            max(
+                (
+                    round((each.duration_s or 0) * 1e9)
+                    for each in plan.scenarios
+                    if len(each.users) >= cycle
+                ),
+                default=0,
+            )
+            for cycle in range(self.cycle, plan.cycles + 1)
+        ]
+        in_cycle_ns = now_wall_ns - self.cycle_start_time_ns
+        return max(times_ns[0] - in_cycle_ns, 0) + sum(times_ns[1:])
 
     def _fraction(self, now_wall_ns: int) -> float:
         plan = self.run.plan
@@ -317,7 +384,7 @@ class ActiveRun:
         first = lost[0]
         users = f"{first.users} user{'s' if first.users > 1 else ''}"
         others = f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""
-        at = f" at {_utc(first.end_time_ns)}" if first.end_time_ns is not None else ""
+        at = f" at {utc(first.end_time_ns)}" if first.end_time_ns is not None else ""
         scenario = first.assignment.scenario
         who = f"agent {first.agent_id} ({users}{f' of {scenario}' if scenario else ''})"
         return f"{who} was lost{at}: {first.reason}{others}"
@@ -341,7 +408,7 @@ def _failed(iterations: model.IterationFigures) -> str:
     return f"{wrong} of {iterations.started} iterations went wrong ({', '.join(kinds)})"
 
 
-def _utc(wall_ns: int) -> str:
+def utc(wall_ns: int) -> str:
     """A time of day, for readers in any time zone; the date is that of the run."""
     return datetime.fromtimestamp(wall_ns // 1_000_000_000, UTC).strftime("%H:%M:%S UTC")
 

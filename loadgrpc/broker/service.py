@@ -28,7 +28,7 @@ from loadgrpc.broker.orders import (
 from loadgrpc.broker.roster import HEARTBEAT_S, Registration
 from loadgrpc.errors import InvalidRequest, NotFound, Superseded, Violation
 from loadgrpc.model import SourceId, StopMode
-from loadgrpc.protocol import convert, home, plans, times
+from loadgrpc.protocol import convert, home, plans, progress, times
 from loadgrpc.protocol.produced import Produced
 from loadgrpc.protocol.rows import KINDS
 from loadgrpc.protocol.transport import Context, stream, unary
@@ -90,7 +90,7 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         """See control.proto."""
         after = request.after if request.HasField("after") else None
         async for news in self._broker.watch_run(_run_id(request), after):
-            yield convert.news_to_proto(news)
+            yield progress.news_to_proto(news)
 
     @unary
     async def StopRun(  # noqa: N802

@@ -21,7 +21,7 @@ from loadgrpc.model import (
     StopMode,
     Summary,
 )
-from loadgrpc.protocol import convert, plans, status, times
+from loadgrpc.protocol import convert, plans, progress, status, times
 from loadgrpc.protocol.transport import new_channel
 from loadgrpc.v1 import control_pb2, control_pb2_grpc, runner_pb2, runner_pb2_grpc
 
@@ -106,7 +106,7 @@ class Client:
         call = self._control.WatchRun(control_pb2.WatchRunRequest(run_id=run_id, after=after))
         try:
             async for response in call:
-                yield convert.news_from_proto(response)
+                yield progress.news_from_proto(response)
         except grpc.aio.AioRpcError as error:
             raise status.from_rpc_error(error) from error
         finally:

@@ -22,6 +22,7 @@ from loadgrpc.protocol.times import (
     timestamp_from_proto,
     timestamp_to_proto,
 )
+from loadgrpc.protocol.troubles import troubles_from_proto, troubles_to_proto
 from loadgrpc.v1 import control_pb2, event_pb2, run_pb2, runner_pb2
 
 MAX_ID_CHARS = 128
@@ -71,6 +72,7 @@ def run_to_proto(run: model.Run) -> run_pb2.Run:
         start_time=_optional_timestamp(run.start_time_ns),
         end_time=_optional_timestamp(run.end_time_ns),
         agent_ids=run.agent_ids,
+        troubles=troubles_to_proto(run.troubles),
     )
 
 
@@ -85,6 +87,7 @@ def run_from_proto(message: run_pb2.Run) -> model.Run:
         start_time_ns=_time_or_none(message, "start_time"),
         end_time_ns=_time_or_none(message, "end_time"),
         agent_ids=tuple(message.agent_ids),
+        troubles=troubles_from_proto(message.troubles),
     )
 
 
@@ -243,6 +246,9 @@ def generator_state_to_proto(state: model.GeneratorState) -> event_pb2.Generator
         gc_pauses=state.gc_pauses,
         gc_time=duration_to_proto(state.gc_ns),
         gc_max=duration_to_proto(state.gc_max_ns),
+        machine_cpu=state.machine_cpu,
+        steal=state.steal,
+        other_cpu=state.other_cpu,
     )
 
 
@@ -261,6 +267,9 @@ def generator_state_from_proto(message: event_pb2.GeneratorState) -> model.Gener
         gc_pauses=message.gc_pauses,
         gc_ns=duration_from_proto(message.gc_time),
         gc_max_ns=duration_from_proto(message.gc_max),
+        machine_cpu=message.machine_cpu if message.HasField("machine_cpu") else None,
+        steal=message.steal if message.HasField("steal") else None,
+        other_cpu=message.other_cpu if message.HasField("other_cpu") else None,
     )
     most = f"must be at most {model.MAX_GENERATOR_NS // NS_PER_S} s"
     wrong = {
@@ -276,6 +285,10 @@ def generator_state_from_proto(message: event_pb2.GeneratorState) -> model.Gener
         "gc_time": not 0 <= state.gc_ns <= model.MAX_GENERATOR_NS and f"{most}, and not negative",
         "gc_max": not 0 <= state.gc_max_ns <= model.MAX_GENERATOR_NS
         and f"{most}, and not negative",
+        **{
+            field: not 0 <= (getattr(state, field) or 0) <= 1 and "must be from 0 to 1"
+            for field in ("machine_cpu", "steal", "other_cpu")
+        },
     }
     if violations := [Violation(field, words) for field, words in wrong.items() if words]:
         raise InvalidRequest(violations)
@@ -298,6 +311,10 @@ def _generator_to_proto(figures: model.GeneratorFigures | None) -> run_pb2.Gener
         gc_pauses=figures.gc_pauses,
         gc_time=duration_to_proto(figures.gc_ns),
         gc_max=duration_to_proto(figures.gc_max_ns),
+        at_limit_time=duration_to_proto(figures.at_limit_ns),
+        machine_busy_time=duration_to_proto(figures.machine_busy_ns),
+        worst_other_cpu=figures.worst_other_cpu,
+        worst_steal=figures.worst_steal,
     )
 
 
@@ -318,60 +335,10 @@ def _generator_from_proto(
         gc_pauses=figures.gc_pauses,
         gc_ns=duration_from_proto(figures.gc_time),
         gc_max_ns=duration_from_proto(figures.gc_max),
-    )
-
-
-def news_to_proto(news: model.News) -> control_pb2.WatchRunResponse:
-    """News of a run as their message."""
-    update = news.update
-    if isinstance(update, model.Run):
-        return control_pb2.WatchRunResponse(sequence=news.sequence, run=run_to_proto(update))
-    return control_pb2.WatchRunResponse(sequence=news.sequence, progress=progress_to_proto(update))
-
-
-def news_from_proto(message: control_pb2.WatchRunResponse) -> model.News:
-    """News of a run from their message."""
-    if message.WhichOneof("update") == "run":
-        return model.News(message.sequence, run_from_proto(message.run))
-    return model.News(message.sequence, progress_from_proto(message.progress))
-
-
-def progress_to_proto(progress: model.Progress) -> control_pb2.RunProgress:
-    """Live figures as their message."""
-    return fit(
-        control_pb2.RunProgress,
-        elapsed=duration_to_proto(progress.elapsed_ns),
-        fraction=progress.fraction,
-        cycle=progress.cycle,
-        cycles=progress.cycles,
-        users=progress.users,
-        hits=progress.hits,
-        failed_hits=progress.failed_hits,
-        rate=progress.rate,
-        p50=duration_to_proto(progress.p50_ns),
-        p95=duration_to_proto(progress.p95_ns),
-        iterations=iterations_to_proto(progress.iterations),
-        agents=progress.agents,
-        saturated=progress.saturated,
-    )
-
-
-def progress_from_proto(message: control_pb2.RunProgress) -> model.Progress:
-    """Live figures from their message."""
-    return model.Progress(
-        elapsed_ns=duration_from_proto(message.elapsed),
-        fraction=message.fraction,
-        cycle=message.cycle,
-        cycles=message.cycles,
-        users=message.users,
-        hits=message.hits,
-        failed_hits=message.failed_hits,
-        rate=message.rate,
-        p50_ns=duration_from_proto(message.p50),
-        p95_ns=duration_from_proto(message.p95),
-        iterations=iterations_from_proto(message.iterations),
-        agents=message.agents,
-        saturated=message.saturated,
+        at_limit_ns=duration_from_proto(figures.at_limit_time),
+        machine_busy_ns=duration_from_proto(figures.machine_busy_time),
+        worst_other_cpu=figures.worst_other_cpu,
+        worst_steal=figures.worst_steal,
     )
 
 
@@ -466,6 +433,7 @@ def summary_to_proto(summary: model.Summary) -> run_pb2.RunSummary:
             )
             for entry in summary.scenarios
         ],
+        troubles=troubles_to_proto(summary.troubles),
     )
 
 
@@ -554,6 +522,7 @@ def summary_from_proto(message: run_pb2.RunSummary) -> model.Summary:
             )
             for entry in message.scenarios
         ),
+        troubles=troubles_from_proto(message.troubles),
     )
 
 

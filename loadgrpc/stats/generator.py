@@ -5,6 +5,11 @@ when it used more than 90 % of the processor time it can use. A second that is n
 because its users have gone, counts as one in which nothing went on for the rest: a test that is
 over in 50 ms is not busy for a second.
 
+A saturated second has one cause. The process was at its limit when it used more than 90 % of what
+it can of the processor. If not, its machine was busy when a hypervisor took away more than 5 % of
+its processor time, or when more than 90 % was in use, and more than 10 % by others than the
+runner. If not, something held it up, such as a call that blocks; or it did not say.
+
 Laws, as the histogram's: merging commutes, associates, and empty stats change nothing. What
 has a worst keeps the first of several that are equal.
 """
@@ -18,7 +23,7 @@ from typing import Final
 
 import numpy as np
 
-from loadgrpc.model import GeneratorFigures, GeneratorState
+from loadgrpc.model import GeneratorFigures, GeneratorState, Saturation
 from loadgrpc.stats.histogram import Histogram
 from loadgrpc.stats.hits import elapsed_figures
 
@@ -26,6 +31,11 @@ MAX_LAG_NS: Final = 5_000_000
 """What the 99th percentile of a second may be at most."""
 MAX_CPU: Final = 0.9
 """How much of its processor time a process may use at most."""
+MAX_STEAL: Final = 0.05
+"""How much of a machine's processor time a hypervisor may take away at most."""
+MAX_MACHINE_CPU: Final = 0.9
+MAX_OTHER_CPU: Final = 0.1
+"""A machine is busy when more than the first is in use, and more than the second by others."""
 SECOND_NS: Final = 1_000_000_000
 
 
@@ -40,6 +50,22 @@ def lag_p99_ns(state: GeneratorState) -> int:
 def cpu_share(state: GeneratorState) -> float:
     """How much it used of the processor time it can use."""
     return _share(state.cpu_ns or 0, _could_ns(state))
+
+
+def machine_busy(state: GeneratorState) -> bool:
+    """Whether its machine was busy with other things than the runner."""
+    return (state.steal or 0) > MAX_STEAL or (
+        (state.machine_cpu or 0) > MAX_MACHINE_CPU and (state.other_cpu or 0) > MAX_OTHER_CPU
+    )
+
+
+def saturation(state: GeneratorState) -> Saturation | None:
+    """Why it did not keep up; None: it did."""
+    if cpu_share(state) > MAX_CPU:
+        return Saturation.AT_LIMIT
+    if lag_p99_ns(state) <= MAX_LAG_NS:
+        return None
+    return Saturation.MACHINE_BUSY if machine_busy(state) else Saturation.HELD_UP
 
 
 def _could_ns(state: GeneratorState) -> int:
@@ -57,6 +83,8 @@ class _Process:
 
     elapsed_ns: int = 0
     saturated_ns: int = 0
+    at_limit_ns: int = 0
+    machine_busy_ns: int = 0
     cpu_ns: int = 0
     could_ns: int = 0
     """What it could have used of the processor."""
@@ -64,6 +92,8 @@ class _Process:
     def merge(self, other: _Process) -> None:
         self.elapsed_ns += other.elapsed_ns
         self.saturated_ns += other.saturated_ns
+        self.at_limit_ns += other.at_limit_ns
+        self.machine_busy_ns += other.machine_busy_ns
         self.cpu_ns += other.cpu_ns
         self.could_ns += other.could_ns
 
@@ -84,12 +114,18 @@ class GeneratorStats:
     gc_pauses: int = 0
     gc_ns: int = 0
     gc_max_ns: int = 0
+    worst_other_cpu: float = 0.0
+    """In the worst second of those in which a machine was busy, as `worst_steal`."""
+    worst_steal: float = 0.0
     processes: dict[Hashable, _Process] = field(default_factory=dict)
 
-    def add(self, process: Hashable, state: GeneratorState, end_ns: int) -> bool:
-        """Adds what `process` told of a time that ended at `end_ns`; whether it was saturated."""
+    def add(self, process: Hashable, state: GeneratorState, end_ns: int) -> Saturation | None:
+        """Adds what `process` told of a time that ended at `end_ns`; why it was saturated."""
         lag_ns, cpu = lag_p99_ns(state), cpu_share(state)
-        saturated = lag_ns > MAX_LAG_NS or cpu > MAX_CPU
+        cause = saturation(state)
+        if cause is Saturation.MACHINE_BUSY:
+            self.worst_other_cpu = max(self.worst_other_cpu, state.other_cpu or 0)
+            self.worst_steal = max(self.worst_steal, state.steal or 0)
         if state.lags_ns:
             self.lag.add(np.array(state.lags_ns, np.int64))
             self._note_lag(lag_ns, end_ns)
@@ -98,12 +134,14 @@ class GeneratorStats:
         self.processes.setdefault(process, _Process()).merge(
             _Process(
                 elapsed_ns=state.elapsed_ns,
-                saturated_ns=state.elapsed_ns if saturated else 0,
+                saturated_ns=state.elapsed_ns if cause else 0,
+                at_limit_ns=state.elapsed_ns if cause is Saturation.AT_LIMIT else 0,
+                machine_busy_ns=state.elapsed_ns if cause is Saturation.MACHINE_BUSY else 0,
                 cpu_ns=state.cpu_ns or 0,
                 could_ns=0 if state.cpu_ns is None else _could_ns(state),
             )
         )
-        return saturated
+        return cause
 
     def merge(self, other: GeneratorStats, ahead_ns: int = 0) -> None:
         """Adds all that was added to `other`, whose clock is so far ahead of this one's."""
@@ -111,6 +149,8 @@ class GeneratorStats:
         if other.worst_lag_end_ns is not None:
             self._note_lag(other.worst_lag_ns, other.worst_lag_end_ns - ahead_ns)
         self.worst_cpu = max(self.worst_cpu, other.worst_cpu)
+        self.worst_other_cpu = max(self.worst_other_cpu, other.worst_other_cpu)
+        self.worst_steal = max(self.worst_steal, other.worst_steal)
         self._note_gc(other.gc_pauses, other.gc_ns, other.gc_max_ns)
         for key, process in other.processes.items():
             self.processes.setdefault(key, _Process()).merge(process)
@@ -121,8 +161,13 @@ class GeneratorStats:
             return None
         end_ns = self.worst_lag_end_ns
         processes = self.processes.values()
+        worst = max(processes, key=lambda each: (each.saturated_ns, each.at_limit_ns))
         return GeneratorFigures(
-            saturated_ns=max(process.saturated_ns for process in processes),
+            saturated_ns=worst.saturated_ns,
+            at_limit_ns=worst.at_limit_ns,
+            machine_busy_ns=worst.machine_busy_ns,
+            worst_other_cpu=self.worst_other_cpu,
+            worst_steal=self.worst_steal,
             watched_ns=max(process.elapsed_ns for process in processes),
             lag=elapsed_figures(self.lag),
             worst_lag_ns=self.worst_lag_ns,

@@ -104,6 +104,16 @@ class Histogram:
         self._include(other.count, other.sum_ns, other.min_ns, other.max_ns)
         self._zeros += other._zeros
 
+    def since(self, earlier: Histogram) -> Histogram:
+        """What was counted since it was as `earlier`, a copy of it from then.
+
+        Its smallest and largest value are not known, and taken to be in the middle of their
+        buckets.
+        """
+        found = self.copy()
+        found._take_away(earlier)  # noqa: SLF001 - one of ours
+        return found
+
     def quantiles(self, qs: Sequence[float]) -> list[int]:
         """For each q from 0 to 1 the value at rank ceil(q * count), in nanoseconds.
 
@@ -148,6 +158,22 @@ class Histogram:
             self._counts[: found.size] += found
         self._zeros += whole.size - above.size
         self._include(whole.size, _exact_sum(whole, high), low, high)
+
+    def _take_away(self, other: Histogram) -> None:
+        """Counts no more what `other` has counted, which was all counted here."""
+        if other._counts.size:
+            start = other._first - self._first
+            self._counts[start : start + other._counts.size] -= other._counts
+        self._zeros -= other._zeros
+        self.count -= other.count
+        self.sum_ns -= other.sum_ns
+        present = np.flatnonzero(self._counts)
+        if not present.size:
+            self.min_ns = self.max_ns = 0
+            return
+        low, high = (representative(self._first + int(at)) for at in present[[0, -1]])
+        self.min_ns = 0 if self._zeros else max(low, self.min_ns)
+        self.max_ns = min(high, self.max_ns)
 
     def _include(self, count: int, sum_ns: int, min_ns: int, max_ns: int) -> None:
         self.min_ns = min(self.min_ns, min_ns) if self.count else min_ns

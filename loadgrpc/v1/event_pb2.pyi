@@ -177,7 +177,7 @@ class RunnerState(_message.Message):
     def __init__(self, active_users: _Optional[int] = ...) -> None: ...
 
 class GeneratorState(_message.Message):
-    __slots__ = ("process", "elapsed", "cpu", "cores", "lags_ns", "gc_pauses", "gc_time", "gc_max")
+    __slots__ = ("process", "elapsed", "cpu", "cores", "lags_ns", "gc_pauses", "gc_time", "gc_max", "machine_cpu", "steal", "other_cpu")
     PROCESS_FIELD_NUMBER: _ClassVar[int]
     ELAPSED_FIELD_NUMBER: _ClassVar[int]
     CPU_FIELD_NUMBER: _ClassVar[int]
@@ -186,6 +186,9 @@ class GeneratorState(_message.Message):
     GC_PAUSES_FIELD_NUMBER: _ClassVar[int]
     GC_TIME_FIELD_NUMBER: _ClassVar[int]
     GC_MAX_FIELD_NUMBER: _ClassVar[int]
+    MACHINE_CPU_FIELD_NUMBER: _ClassVar[int]
+    STEAL_FIELD_NUMBER: _ClassVar[int]
+    OTHER_CPU_FIELD_NUMBER: _ClassVar[int]
     process: int
     elapsed: _duration_pb2.Duration
     cpu: _duration_pb2.Duration
@@ -194,7 +197,10 @@ class GeneratorState(_message.Message):
     gc_pauses: int
     gc_time: _duration_pb2.Duration
     gc_max: _duration_pb2.Duration
-    def __init__(self, process: _Optional[int] = ..., elapsed: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., cpu: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., cores: _Optional[int] = ..., lags_ns: _Optional[_Iterable[int]] = ..., gc_pauses: _Optional[int] = ..., gc_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., gc_max: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    machine_cpu: float
+    steal: float
+    other_cpu: float
+    def __init__(self, process: _Optional[int] = ..., elapsed: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., cpu: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., cores: _Optional[int] = ..., lags_ns: _Optional[_Iterable[int]] = ..., gc_pauses: _Optional[int] = ..., gc_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., gc_max: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., machine_cpu: _Optional[float] = ..., steal: _Optional[float] = ..., other_cpu: _Optional[float] = ...) -> None: ...
 
 class HitBlock(_message.Message):
     __slots__ = ("count", "base_time", "status", "labels", "label", "start_ns", "delay_ns", "elapsed_ns", "first_byte_ns", "connect_ns", "bytes_sent", "bytes_received", "user", "iteration", "urls", "url")

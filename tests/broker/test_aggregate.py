@@ -240,14 +240,21 @@ def test_a_run_whose_generator_is_silent_has_no_figures_of_it():
 def test_a_generator_is_saturated_for_as_long_as_it_says_so():
     """The mark stays while states of the last seconds say so, and goes when none does."""
     aggregate = total(Decoded(generator=[(CALM, 0)]), arrival_ns=10 * NS)
-    assert not aggregate.saturated(10 * NS)
+    assert aggregate.saturated(10 * NS) == {False: False, True: False}
 
     aggregate.add(("a", ""), "runner", Decoded(generator=[(LATE, 0)]), arrival_ns=20 * NS)
     aggregate.add(("b", ""), "runner", Decoded(generator=[(CALM, 0)]), arrival_ns=20 * NS)
 
-    assert aggregate.saturated(20 * NS)
-    assert aggregate.saturated(22 * NS)
-    assert not aggregate.saturated(23 * NS)
+    for second in (20, 22):
+        assert aggregate.saturated(second * NS) == {False: True, True: False}
+    assert aggregate.saturated(23 * NS) == {False: False, True: False}
+
+
+def test_b8_a_busy_machine_is_told_from_a_generator_at_its_limit():
+    """Both marks stand apart, so that advice is only given for what is ours."""
+    busy = replace(LATE, machine_cpu=1.0, other_cpu=0.6)
+    aggregate = total(Decoded(generator=[(busy, 0)]), arrival_ns=20 * NS)
+    assert aggregate.saturated(20 * NS) == {False: False, True: True}
 
 
 def test_the_duration_is_that_of_all_agents_on_one_time_line():
@@ -265,15 +272,46 @@ def test_the_duration_is_that_of_all_agents_on_one_time_line():
     assert Aggregate().duration_ns({}) == 0
 
 
-def test_the_rate_is_of_the_last_five_whole_seconds():
-    """Hits count in the second they arrive in, and the second that goes on does not."""
-    aggregate = Aggregate()
-    for second, count in ((10, 5), (11, 15), (12, 100)):
-        part = Decoded(hits=[hits(*[(OK, 0, 1, 0, 0)] * count)])
-        aggregate.add(("a", ""), "r", part, arrival_ns=second * NS)
+def closed(aggregate, now_s, since_s=1):
+    """What is in the closed seconds at a moment: (up to when, how many, hits by failed)."""
+    aggregate.window.close(round(now_s * NS))
+    found = aggregate.window.look(since_s * NS)
+    counts = Counter()
+    for (_, _, bad), count in found.counts.items():
+        counts[bad] += count
+    return found.end_s, found.seconds, dict(counts)
 
-    assert aggregate.rate(12 * NS + 5, 10 * NS) == 10.0
-    assert aggregate.rate(12 * NS, None) == 0.0
+
+def test_b6_hits_count_in_the_second_they_ended_in():
+    """However late a batch comes and however many seconds it spans, each hit has its own."""
+    aggregate = Aggregate()
+    spread = [(OK, second * NS, NS // 2, 0, 0) for second in range(100, 110) for _ in range(7)]
+    part = Decoded(hits=[hits(*spread, (BAD, 108 * NS, 0, 0, 0))])
+    aggregate.add(("a", ""), "r", part, arrival_ns=111 * NS)
+
+    assert closed(aggregate, 112) == (109, 5, {False: 35, True: 1})
+    assert closed(aggregate, 113) == (110, 5, {False: 35, True: 1})
+    assert closed(aggregate, 117.5) == (114, 5, {False: 7})
+
+
+def test_b6_clocks_of_agents_are_allowed_for():
+    """An agent an hour ahead or behind is on the broker's time line; if its clock is not known,
+    what it tells has not ended after it came.
+    """
+    for ahead_ns, told_ns in ((3_600 * NS, 3_600 * NS), (-3_600 * NS, -3_600 * NS), (NS, 0)):
+        aggregate = Aggregate()
+        start_ns = 10_000 * NS + ahead_ns
+        part = Decoded(hits=[hits(*[(OK, start_ns, NS // 4, 0, 0)] * 40)])
+        aggregate.add(("a", ""), "r", part, arrival_ns=10_000 * NS + NS // 2, ahead_ns=told_ns)
+        assert closed(aggregate, 10_004) == (10_001, 5, {False: 40})
+
+
+def test_b6_a_batch_of_ages_is_bounded():
+    """Of a batch that spans years only the last two minutes are looked at."""
+    aggregate = Aggregate()
+    part = Decoded(hits=[hits(*((OK, second * NS, 0, 0, 0) for second in range(0, 10**6, 25)))])
+    aggregate.add(("a", ""), "r", part, arrival_ns=10**6 * NS)
+    assert len(aggregate.window._counts) <= 128
 
 
 def test_nothing_adds_nothing():

@@ -11,6 +11,7 @@ from loadgrpc import model
 from loadgrpc.errors import InvalidRequest
 from loadgrpc.model import RunnerMode
 from loadgrpc.protocol import convert, plans, times
+from loadgrpc.protocol import progress as wire_progress
 from loadgrpc.v1 import event_pb2, run_pb2, runner_pb2
 
 NS = 1_000_000_000
@@ -104,6 +105,17 @@ launches = st.builds(
 )
 sources = st.builds(model.SourceId, names, names, names)
 optional_moments = st.none() | moments
+troubles = st.lists(
+    st.builds(
+        model.Trouble,
+        kind=st.sampled_from(model.TroubleKind),
+        message=words,
+        since_ns=moments,
+        until_ns=optional_moments,
+        agent_id=words,
+    ),
+    max_size=2,
+).map(tuple)
 runs = st.builds(
     model.Run,
     run_id=words,
@@ -114,6 +126,7 @@ runs = st.builds(
     end_time_ns=optional_moments,
     reason=words,
     agent_ids=st.lists(words, max_size=3).map(tuple),
+    troubles=troubles,
 )
 agents = st.builds(
     model.Agent,
@@ -173,7 +186,37 @@ progresses = st.builds(
     iterations=iterations,
     agents=numbers,
     saturated=st.booleans(),
+    machine_busy=st.booleans(),
+    window=st.none()
+    | st.builds(
+        model.WindowFigures,
+        end_ns=moments,
+        seconds=st.integers(1, 5),
+        hits=counts,
+        failed=counts,
+        p50_ns=st.none() | durations,
+        p95_ns=st.none() | durations,
+    ),
+    names=st.lists(
+        st.builds(
+            model.NameProgress,
+            name=words,
+            method=words,
+            scenario=words,
+            hits=counts,
+            failed=counts,
+            rate=rates,
+            p95_ns=st.none() | durations,
+        ),
+        max_size=2,
+    ).map(tuple),
+    failures=st.lists(
+        st.builds(model.FailureProgress, count=counts, message=words, where=words), max_size=2
+    ).map(tuple),
+    left_ns=st.none() | durations,
+    troubles=troubles,
 )
+parts_of_one = st.none() | st.floats(0, 1)
 generator_times = st.integers(0, model.MAX_GENERATOR_NS)
 generator_states = st.builds(
     model.GeneratorState,
@@ -185,6 +228,9 @@ generator_states = st.builds(
     gc_pauses=numbers,
     gc_ns=generator_times,
     gc_max_ns=generator_times,
+    machine_cpu=parts_of_one,
+    steal=parts_of_one,
+    other_cpu=parts_of_one,
 )
 generators = st.none() | st.builds(
     model.GeneratorFigures,
@@ -198,6 +244,10 @@ generators = st.none() | st.builds(
     gc_pauses=counts,
     gc_ns=durations,
     gc_max_ns=durations,
+    at_limit_ns=durations,
+    machine_busy_ns=durations,
+    worst_other_cpu=rates,
+    worst_steal=rates,
 )
 groups = st.lists(
     st.builds(model.IterationErrorGroup, count=counts, test=words, exception=exceptions),
@@ -278,6 +328,7 @@ summaries = st.builds(
         st.builds(model.ScenarioFigures, name=words, test=words, hits=hits, iterations=iterations),
         max_size=2,
     ).map(tuple),
+    troubles=troubles,
 )
 news = st.builds(model.News, counts, runs | progresses)
 
@@ -300,8 +351,8 @@ PAIRS = {
         convert.generator_state_from_proto,
         generator_states,
     ),
-    "news": (convert.news_to_proto, convert.news_from_proto, news),
-    "progress": (convert.progress_to_proto, convert.progress_from_proto, progresses),
+    "news": (wire_progress.news_to_proto, wire_progress.news_from_proto, news),
+    "progress": (wire_progress.progress_to_proto, wire_progress.progress_from_proto, progresses),
     "summary": (convert.summary_to_proto, convert.summary_from_proto, summaries),
 }
 
@@ -310,14 +361,14 @@ def test_every_pair_is_tested():
     """Each `x_to_proto` has an `x_from_proto`, and both are in the table of this test."""
     public = {
         name
-        for module in (convert, plans, times)
+        for module in (convert, plans, times, wire_progress)
         for name in vars(module)
         if name.endswith(("_to_proto", "_from_proto"))
     }
     stems = {name.removesuffix("_to_proto").removesuffix("_from_proto") for name in public}
     stems = {stem for stem in stems if not stem.startswith("_")}
 
-    assert stems - {"seconds"} == set(PAIRS)  # seconds are floats: the plan's are tested
+    assert stems - {"seconds", "troubles"} == set(PAIRS)  # seconds are floats, troubles are lists
 
 
 @pytest.mark.parametrize("stem", PAIRS)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadgrpc.model import ElapsedFigures, GeneratorFigures, GeneratorState
+from loadgrpc.model import ElapsedFigures, GeneratorFigures, GeneratorState, Saturation
 from loadgrpc.stats.generator import GeneratorStats
 
 MS = 1_000_000
@@ -54,9 +54,46 @@ def test_when_a_second_is_saturated(fields, saturated):
     stats = GeneratorStats()
     state = second(**fields)
 
-    assert stats.add("p", state, 0) is saturated
+    assert (stats.add("p", state, 0) is not None) is saturated
     assert stats.figures().saturated is saturated
     assert stats.figures().saturated_ns == (state.elapsed_ns if saturated else 0)
+
+
+BUSY, LIMIT, HELD_UP = Saturation.MACHINE_BUSY, Saturation.AT_LIMIT, Saturation.HELD_UP
+
+
+@pytest.mark.parametrize(
+    ("fields", "cause"),
+    [
+        ({"cpu_ns": 950 * MS}, LIMIT),
+        ({"cpu_ns": 950 * MS, "steal": 0.5, "machine_cpu": 1.0, "other_cpu": 0.5}, LIMIT),
+        ({}, HELD_UP),
+        ({"machine_cpu": 0.5, "other_cpu": 0.45}, HELD_UP),
+        ({"machine_cpu": 1.0, "other_cpu": 0.05, "steal": 0.02}, HELD_UP),
+        ({"machine_cpu": 0.95, "other_cpu": 0.5}, BUSY),
+        ({"machine_cpu": 0.4, "other_cpu": 0.0, "steal": 0.06}, BUSY),
+    ],
+)
+def test_b8_why_a_second_is_saturated(fields, cause):
+    """A process that used all it can is at its limit; if not, others may have been in its way."""
+    stats = GeneratorStats()
+    assert stats.add("p", second(lags_ns=lags(*[50] * 100), **fields), 0) is cause
+    figures = stats.figures()
+    assert figures.cause is cause
+    assert (figures.at_limit_ns, figures.machine_busy_ns) == (
+        S * (cause is LIMIT),
+        S * (cause is BUSY),
+    )
+    assert (figures.worst_other_cpu, figures.worst_steal) == (
+        (fields["other_cpu"], fields.get("steal", 0)) if cause is BUSY else (0, 0)
+    )
+
+
+def test_b8_a_calm_second_on_a_busy_machine_is_calm():
+    """That others use the machine is nobody's business while the load keeps up."""
+    stats = GeneratorStats()
+    assert stats.add("p", second(machine_cpu=1.0, other_cpu=0.9, steal=0.1), 0) is None
+    assert stats.figures().cause is None
 
 
 def test_nothing_is_said_of_what_nobody_told():
@@ -89,6 +126,8 @@ def test_figures_by_hand():
         gc_pauses=9,
         gc_ns=27 * MS,
         gc_max_ns=7 * MS,
+        at_limit_ns=0,
+        machine_busy_ns=0,
     )
     assert (figures.lag.min_ns, figures.lag.p50_ns, figures.lag.max_ns) == (0, 0, 20 * MS)
     assert figures.lag.p99_ns == pytest.approx(10 * MS, rel=0.003)  # 396th of 400: 3 of 20, 3 of 10
@@ -114,6 +153,9 @@ states = st.builds(
     gc_pauses=st.integers(0, 9),
     gc_ns=st.integers(0, S),
     gc_max_ns=st.integers(0, S),
+    machine_cpu=st.none() | st.floats(0, 1),
+    steal=st.none() | st.floats(0, 1),
+    other_cpu=st.none() | st.floats(0, 1),
 )
 told = st.lists(st.tuples(st.sampled_from("abc"), states, st.integers(0, 9)), max_size=6)
 

@@ -1,120 +1,183 @@
-"""The rate is that of the last five whole seconds, and memory is bounded."""
+"""The rate is that of the last five closed seconds, and memory is bounded."""
 
 from collections import Counter
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadgrpc.stats.window import AHEAD_S, MAX_SECONDS, SPAN_S, RateWindow
+from loadgrpc.stats.window import GRACE_NS, MAX_SECONDS, NS, PATIENCE_NS, SPAN_S, RateWindow
 
 NOW = 1_790_000_000
+MS = 1_000_000
+LONG_AGO = (NOW - 1_000) * NS
 
 
 def window(counts):
     """A window of hits by their second."""
     made = RateWindow()
     for second, count in counts.items():
-        made.add(second, count)
+        made.add(second, "/", count)
     return made
 
 
-def test_five_whole_seconds_by_hand():
-    """Hits of the five seconds before now count; those of now and of six seconds ago do not."""
-    made = window({NOW - 6: 600, NOW - 5: 10, NOW - 4: 20, NOW - 2: 30, NOW - 1: 40, NOW: 500})
-    assert made.rate(NOW, NOW - 100) == 100 / 5
+def looked(made, now_s, since_ns=LONG_AGO):
+    """What is closed at a moment in seconds: up to when, how many seconds, how many hits."""
+    made.close(round(now_s * NS))
+    closed = made.look(since_ns)
+    return closed and (closed.end_s, closed.seconds, sum(closed.counts.values()))
 
 
-@pytest.mark.parametrize(
-    ("now", "rate"), [(NOW, 0.0), (NOW + 1, 30.0), (NOW + 2, 25.0), (NOW + 5, 10.0), (NOW + 6, 4.0)]
-)
-def test_a_young_run_is_divided_by_its_own_seconds(now, rate):
-    """Until five seconds are over, the rate is over those that are; before the first it is 0."""
-    assert window({NOW: 30, NOW + 1: 20}).rate(now, NOW) == rate
+def test_b6_only_whole_closed_seconds_count():
+    """Without a word from sources a second is closed 3 s after its end, five are looked at."""
+    made = window({NOW - 6: 600, NOW - 5: 10, NOW - 3: 30, NOW - 1: 40, NOW: 500})
+    assert looked(made, NOW + 2.999) == (NOW - 1, 5, 640)
+    assert looked(made, NOW + 3.0) == (NOW, 5, 80)
+    assert looked(made, NOW + 4.0) == (NOW + 1, 5, 570)
 
 
-def test_a_run_that_has_not_begun_has_no_rate():
-    """Without a first second, or with one to come, the rate is 0."""
+def test_b6_the_second_in_which_a_run_began_is_not_whole():
+    """A run that began at .9 and made 100 hits in that tenth is not said to make 100/s."""
+    made = window({NOW: 100, NOW + 1: 1_000, NOW + 2: 1_000})
+    since_ns = NOW * NS + 900 * MS
+    assert looked(made, NOW + 4, since_ns) is None
+    assert looked(made, NOW + 5, since_ns) == (NOW + 2, 1, 1_000)
+    assert looked(made, NOW + 6, since_ns) == (NOW + 3, 2, 2_000)
+
+
+def test_a_run_that_has_not_begun_has_no_window():
+    """Without a first second, or with one to come, there is nothing to look at."""
     made = window({NOW - 1: 5})
-    assert made.rate(NOW, None) == 0.0
-    assert made.rate(NOW, NOW + 3) == 0.0
+    assert looked(made, NOW + 9, None) is None
+    assert looked(made, NOW + 9, (NOW + 20) * NS) is None
+    assert RateWindow().look(LONG_AGO) is None
+
+
+def test_a_second_is_closed_as_soon_as_every_source_is_beyond_it():
+    """The slowest source decides, and one that has ended does not hold up the others."""
+    made = window({NOW: 7})
+    made.reported("quick", (NOW + 2) * NS)
+    made.reported("slow", NOW * NS + 100 * MS)
+    assert looked(made, NOW + 2) == (NOW - 1, 5, 0)
+    made.reported("slow", (NOW + 1) * NS + GRACE_NS)
+    assert looked(made, NOW + 2) == (NOW + 1, 5, 7)
+    made.reported("slow", 0)  # an older batch takes nothing back
+    made.ended("slow")
+    made.reported("quick", (NOW + 3) * NS + GRACE_NS)
+    assert looked(made, NOW + 3.5)[0] == NOW + 3
 
 
 def test_late_hits_count_while_their_second_is_looked_at():
-    """A hit told after its second was asked about is in the next answer."""
+    """A hit that is told after its second was closed is in the next answer; an older one never."""
     made = window({NOW - 1: 5})
-    assert made.rate(NOW, NOW - 100) == 1.0
-    made.add(NOW - 4, 5)
-    assert made.rate(NOW, NOW - 100) == 2.0
-    made.add(NOW - 6, 5_000)
-    assert made.rate(NOW, NOW - 100) == 2.0
+    assert looked(made, NOW + 3) == (NOW, 5, 5)
+    made.add(NOW - 4, "/", 5)
+    made.add(NOW - 6, "/", 5_000)
+    assert looked(made, NOW + 3) == (NOW, 5, 10)
 
 
-def test_a_silent_run_falls_to_zero():
-    """Five seconds after the last hit the rate is 0."""
-    made = window({NOW: 50})
-    assert [made.rate(NOW + s, NOW - 100) for s in (1, 5, 6)] == [10.0, 10.0, 0.0]
+def test_c2_nothing_closes_while_the_store_is_away():
+    """The rate stands while hits wait for the store, and is right when they have come."""
+    made = window(dict.fromkeys(range(NOW - 5, NOW), 10))
+    assert looked(made, NOW + 3) == (NOW, 5, 50)
+    for second in range(NOW + 3, NOW + 60):
+        made.close(second * NS, stored=False)
+        assert made.look(LONG_AGO).counts == {"/": 50}
+    assert looked(made, NOW + 60) == (NOW, 5, 50)  # what waited has as long as ever to come
+    for second in range(NOW, NOW + 60):
+        made.add(second, "/", 10)
+    made.reported("a", (NOW + 60) * NS)
+    assert looked(made, NOW + 60.5) == (NOW + 59, 5, 50)
 
 
-def test_a_clock_that_is_ahead_is_heard_later():
-    """Hits from a clock within a minute ahead count when their second has passed here."""
-    made = window({NOW + AHEAD_S: 50, NOW + AHEAD_S + 1: 5_000})
-    assert made.rate(NOW, NOW) == 0.0
-    assert made.rate(NOW + AHEAD_S + 5, NOW) == 10.0
+def test_c2_a_source_that_stays_away_does_not_hold_seconds_open_for_ever():
+    """Three seconds after the store is back, seconds close whoever has not reported."""
+    made = window({})
+    assert looked(made, NOW)[0] == NOW - 3
+    made.close((NOW + 10) * NS, stored=False)
+    assert looked(made, NOW + 12)[0] == NOW - 3
+    assert looked(made, NOW + 13)[0] == NOW + 10
 
 
-def test_a_clock_from_the_future_does_not_push_out_the_others():
-    """Of two machines, one an hour ahead, the other's hits still make the rate."""
-    made = RateWindow()
-    for second in range(NOW, NOW + 1_000):
-        made.add(second, 10)
-        made.add(second + 3_600, 10)
-        rate = made.rate(second + 1, NOW)
-        assert rate == 10.0
+def test_seconds_do_not_open_again():
+    """A source that comes back from afar, or a clock that is set back, opens nothing again."""
+    made = window({})
+    assert looked(made, NOW)[0] == NOW - 3
+    made.reported("late", (NOW - 100) * NS)
+    assert looked(made, NOW - 50)[0] == NOW - 3
 
 
 @settings(deadline=None)
-@given(
-    st.lists(
-        st.lists(st.integers(NOW - 400, NOW + 400) | st.integers(0, 2**62), max_size=150),
-        max_size=4,
-    )
-)
-def test_memory_is_bounded(batches):
-    """Whatever seconds come, few are kept; after a question, only those it may be asked about."""
+@given(st.lists(st.integers(NOW - 400, NOW + 400) | st.integers(0, 2**62), max_size=400))
+def test_memory_is_bounded(seconds):
+    """Whatever seconds come, few are kept."""
     made = RateWindow()
-    for batch in batches:
-        made.add_many(np.array(batch, dtype=np.int64))
+    for second in seconds:
+        made.add(second, "/", 1)
         assert len(made._counts) <= MAX_SECONDS
-    made.rate(NOW, None)
-    assert all(NOW - SPAN_S <= second <= NOW + AHEAD_S for second in made._counts)
+    made.close(NOW * NS)
+    assert all(second >= made._closed_s - SPAN_S for second in made._counts)
 
 
 def test_unasked_it_keeps_the_newest_seconds():
-    """A day of hits without a question leaves the last seconds, not the first."""
-    at_once, one_by_one = RateWindow(), RateWindow()
-    at_once.add_many(np.arange(NOW - 86_400, NOW))
-    for second in range(NOW - 86_400, NOW):
-        one_by_one.add(second, 1)
-    for made in (at_once, one_by_one):
-        assert sorted(made._counts) == list(range(NOW - MAX_SECONDS, NOW))
-        assert made.rate(NOW, NOW - 86_400) == 1.0
+    """A day of hits without a look leaves the last seconds, not the first."""
+    made = window(dict.fromkeys(range(NOW - 86_400, NOW), 1))
+    assert sorted(made._counts) == list(range(NOW - MAX_SECONDS, NOW))
+    assert looked(made, NOW + 3) == (NOW, 5, 5)
 
 
-@settings(deadline=None)
-@given(st.lists(st.integers(NOW - 20, NOW + 20), max_size=300))
-def test_an_array_counts_as_its_seconds_one_by_one(seconds):
-    """Adding an array, short or long, equals adding each of its seconds."""
+@st.composite
+def reports(draw):
+    """Sources that make hits, each telling of them some time later, in batches."""
+    sources = draw(st.integers(1, 3))
+    per_second = draw(st.integers(1, 40))
+    began_ms = draw(st.integers(0, 999))
+    delays_ms = draw(st.lists(st.integers(0, 2_400), min_size=sources, max_size=sources))
+    every_ms = draw(st.integers(50, 900))
+    return sources, per_second, began_ms, delays_ms, every_ms
+
+
+@settings(deadline=None, max_examples=60)
+@given(reports())
+def test_b6_a_steady_load_has_its_rate_from_the_first_figure_to_the_last(load):
+    """However late and in what batches hits are told, a rate is never more nor less than it was.
+
+    Batches that come within 2.4 s of their last hit are in time.
+    """
+    sources, per_second, began_ms, delays_ms, every_ms = load
     made = RateWindow()
-    made.add_many(np.array(seconds, dtype=np.int64))
-    assert made._counts == window(Counter(seconds))._counts
+    since_ns = NOW * NS + began_ms * MS
+    gap_ms = 1_000 / per_second
+    told = []  # (when, source, ends of hits in ms since NOW, up to when)
+    for source in range(sources):
+        made.opened(source)
+        hits = [round(n * gap_ms) for n in range(per_second * 12) if n * gap_ms >= began_ms]
+        for flush in range(began_ms + every_ms, 12_000, every_ms):
+            ends = [end for end in hits if flush - every_ms <= end < flush]
+            told.append((flush + delays_ms[source], source, ends, flush))
+    told.sort()
+    clock_ms = began_ms
+    for when, source, ends, up_to in told:
+        while clock_ms < min(when, 11_000):
+            made.close(NOW * NS + clock_ms * MS)
+            if closed := made.look(since_ns):
+                expected = sum(
+                    closed.end_s - closed.seconds <= NOW + round(n * gap_ms) // 1_000 < closed.end_s
+                    for n in range(per_second * 12)
+                )
+                assert sum(closed.counts.values()) == sources * expected
+            clock_ms += 250
+        for second, count in Counter(NOW + end // 1_000 for end in ends).items():
+            made.add(second, source, count)
+        if ends:
+            made.reported(source, NOW * NS + (up_to - 1) * MS)
 
 
-@given(st.lists(st.integers(NOW - 8, NOW + 2)), st.integers(0, 8))
-def test_the_rate_times_the_seconds_is_the_hits(seconds, age):
-    """For a run of any age, the rate is its hits in those seconds over their number."""
-    made = window(Counter(seconds))
-    looked_at = range(NOW - min(age, 5), NOW)
-    hits = sum(second in looked_at for second in seconds)
-    assert made.rate(NOW, NOW - age) * len(looked_at) == pytest.approx(hits if looked_at else 0)
+@pytest.mark.parametrize("late_ms", [0, 1_999])
+def test_patience_and_grace_are_what_is_said(late_ms):
+    """Patience is what docs and protos promise: 3 s; grace is more than two flushes."""
+    made = window({NOW: 1})
+    made.reported("a", NOW * NS + late_ms * MS)
+    closed = looked(made, NOW + 2)
+    assert closed[0] == (NOW + 1 if late_ms >= 1_500 else NOW - 1)
+    assert (PATIENCE_NS, GRACE_NS) == (3 * NS, NS // 2)

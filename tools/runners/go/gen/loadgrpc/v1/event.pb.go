@@ -1105,7 +1105,15 @@ type GeneratorState struct {
 	// How long, all pauses together, at most an hour. Absent: zero.
 	GcTime *durationpb.Duration `protobuf:"bytes,7,opt,name=gc_time,json=gcTime,proto3" json:"gc_time,omitempty"`
 	// The longest pause, at most an hour. Absent: zero.
-	GcMax         *durationpb.Duration `protobuf:"bytes,8,opt,name=gc_max,json=gcMax,proto3" json:"gc_max,omitempty"`
+	GcMax *durationpb.Duration `protobuf:"bytes,8,opt,name=gc_max,json=gcMax,proto3" json:"gc_max,omitempty"`
+	// How much of the processor time of the whole machine anybody used, from 0 to 1; what a
+	// hypervisor took away counts as used. Absent: not measured.
+	MachineCpu *float64 `protobuf:"fixed64,9,opt,name=machine_cpu,json=machineCpu,proto3,oneof" json:"machine_cpu,omitempty"`
+	// How much of it a hypervisor took away, from 0 to 1. Absent: not measured.
+	Steal *float64 `protobuf:"fixed64,10,opt,name=steal,proto3,oneof" json:"steal,omitempty"`
+	// How much of it processes used that do not belong to the runner, from 0 to 1, as near as
+	// the runner knows. Absent: not measured.
+	OtherCpu      *float64 `protobuf:"fixed64,11,opt,name=other_cpu,json=otherCpu,proto3,oneof" json:"other_cpu,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1194,6 +1202,27 @@ func (x *GeneratorState) GetGcMax() *durationpb.Duration {
 		return x.GcMax
 	}
 	return nil
+}
+
+func (x *GeneratorState) GetMachineCpu() float64 {
+	if x != nil && x.MachineCpu != nil {
+		return *x.MachineCpu
+	}
+	return 0
+}
+
+func (x *GeneratorState) GetSteal() float64 {
+	if x != nil && x.Steal != nil {
+		return *x.Steal
+	}
+	return 0
+}
+
+func (x *GeneratorState) GetOtherCpu() float64 {
+	if x != nil && x.OtherCpu != nil {
+		return *x.OtherCpu
+	}
+	return 0
 }
 
 // Many hits, as columns: some 25 bytes a hit, and a hundredth of the work of rows.
@@ -1721,7 +1750,7 @@ const file_loadgrpc_v1_event_proto_rawDesc = "" +
 	"\n" +
 	"_increment\"0\n" +
 	"\vRunnerState\x12!\n" +
-	"\factive_users\x18\x01 \x01(\rR\vactiveUsers\"\xbe\x02\n" +
+	"\factive_users\x18\x01 \x01(\rR\vactiveUsers\"\xc9\x03\n" +
 	"\x0eGeneratorState\x12\x18\n" +
 	"\aprocess\x18\x01 \x01(\rR\aprocess\x123\n" +
 	"\aelapsed\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\aelapsed\x12+\n" +
@@ -1730,7 +1759,16 @@ const file_loadgrpc_v1_event_proto_rawDesc = "" +
 	"\alags_ns\x18\x05 \x03(\x04R\x06lagsNs\x12\x1b\n" +
 	"\tgc_pauses\x18\x06 \x01(\rR\bgcPauses\x122\n" +
 	"\agc_time\x18\a \x01(\v2\x19.google.protobuf.DurationR\x06gcTime\x120\n" +
-	"\x06gc_max\x18\b \x01(\v2\x19.google.protobuf.DurationR\x05gcMax\"\x85\x04\n" +
+	"\x06gc_max\x18\b \x01(\v2\x19.google.protobuf.DurationR\x05gcMax\x12$\n" +
+	"\vmachine_cpu\x18\t \x01(\x01H\x00R\n" +
+	"machineCpu\x88\x01\x01\x12\x19\n" +
+	"\x05steal\x18\n" +
+	" \x01(\x01H\x01R\x05steal\x88\x01\x01\x12 \n" +
+	"\tother_cpu\x18\v \x01(\x01H\x02R\botherCpu\x88\x01\x01B\x0e\n" +
+	"\f_machine_cpuB\b\n" +
+	"\x06_stealB\f\n" +
+	"\n" +
+	"_other_cpu\"\x85\x04\n" +
 	"\bHitBlock\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\rR\x05count\x127\n" +
 	"\tbase_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\bbaseTime\x12/\n" +
@@ -1887,6 +1925,7 @@ func file_loadgrpc_v1_event_proto_init() {
 		(*Event_Custom)(nil),
 	}
 	file_loadgrpc_v1_event_proto_msgTypes[9].OneofWrappers = []any{}
+	file_loadgrpc_v1_event_proto_msgTypes[11].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -1,0 +1,145 @@
+"""What is wrong with a run just now: agents that are gone, a store that is away, silent runners.
+
+Rule: pure. What is known and the time are handed in; what comes out is told in figures, with the
+run and in its summary, so that everybody who looks is told the same.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from loadgrpc.broker.inbox import Source
+from loadgrpc.broker.part import Part
+from loadgrpc.broker.roster import Roster
+from loadgrpc.broker.run import ActiveRun, utc
+from loadgrpc.model import AgentState, AssignmentState, RunState, Trouble, TroubleKind
+
+SILENT_S: Final = 10
+"""So long a runner with users may report nothing before that is told: ours reports each second."""
+MAX_TROUBLES: Final = 20
+NS: Final = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class StoreTrouble:
+    """Why the store takes no writes, or cannot be read, and since when (wall clock)."""
+
+    words: str
+    since_ns: int
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Now, by both clocks, and when the broker started (wall clock)."""
+
+    wall_ns: int
+    monotonic_ns: int
+    broker_start_ns: int
+
+
+def troubles_of(
+    run: ActiveRun, roster: Roster, store: StoreTrouble | None, now: Moment
+) -> tuple[Trouble, ...]:
+    """What is wrong with a run, the worst first; of one that is over, nothing."""
+    if run.run.state.final:
+        return ()
+    found = [*_lost(run), *_unreachable(run, roster, now)]
+    if store is not None:
+        found.append(
+            Trouble(
+                kind=TroubleKind.STORE_AWAY,
+                message=f"what is reported has waited for the store for "
+                f"{_seconds(now.wall_ns - store.since_ns)}: {store.words}",
+                since_ns=store.since_ns,
+            )
+        )
+    away = {trouble.agent_id for trouble in found}
+    found += _silent(run, away, now)
+    if len(found) > MAX_TROUBLES:
+        last = found[MAX_TROUBLES - 1]
+        more = len(found) - MAX_TROUBLES
+        found = found[:MAX_TROUBLES]
+        found[-1] = replace(last, message=f"{last.message} (and {more} more like this)")
+    return tuple(found)
+
+
+def _lost(run: ActiveRun) -> Iterator[Trouble]:
+    for agent_id in run.run.agent_ids:
+        parts = [p for p in run.of_agent(agent_id) if p.state is AssignmentState.LOST]
+        if parts:
+            since_ns = min(part.end_time_ns or 0 for part in parts)
+            at = f" at {utc(since_ns)}" if since_ns else ""
+            yield Trouble(
+                kind=TroubleKind.AGENT_LOST,
+                agent_id=agent_id,
+                message=f"agent {agent_id} ({_users(parts)}) was lost{at}: {parts[0].reason}",
+                since_ns=since_ns,
+            )
+
+
+def _unreachable(run: ActiveRun, roster: Roster, now: Moment) -> Iterator[Trouble]:
+    for agent_id in run.run.agent_ids:
+        parts = [part for part in run.of_agent(agent_id) if not part.state.final]
+        if not parts or agent_id not in roster:
+            continue
+        member = roster[agent_id]
+        if member.state(now.monotonic_ns) is not AgentState.UNREACHABLE:
+            continue
+        silent_ns = now.monotonic_ns - member.last_seen_ns
+        left_ns = max(round(roster.lease_s * NS) - silent_ns, 0)
+        yield Trouble(
+            kind=TroubleKind.AGENT_UNREACHABLE,
+            agent_id=agent_id,
+            message=f"agent {agent_id} ({_users(parts)}) is unreachable, not heard from for "
+            f"{_seconds(silent_ns)}: if it does not come back it is lost in {_seconds(left_ns)}",
+            since_ns=now.wall_ns - silent_ns,
+            until_ns=now.wall_ns + left_ns,
+        )
+
+
+def _silent(run: ActiveRun, away: set[str], now: Moment) -> Iterator[Trouble]:
+    """Runners that should have users, and report nothing, counted by agent."""
+    if run.run.state is not RunState.RUNNING:
+        return
+    floor_ns = max(run.cycle_start_time_ns, now.broker_start_ns)
+    since: dict[str, int] = {}
+    count: Counter[str] = Counter()
+    names: dict[str, str] = {}
+    for part in run.live_parts():
+        if part.agent_id in away:
+            continue
+        for source in part.sources.values():
+            heard_ns = max(source.heard_ns, floor_ns)
+            if not _should_report(run, part, source) or now.wall_ns - heard_ns < SILENT_S * NS:
+                continue
+            count[part.agent_id] += 1
+            since[part.agent_id] = min(heard_ns, since.get(part.agent_id, heard_ns))
+            names[part.agent_id] = source.source_id.runner_id
+    for agent_id, runners in count.items():
+        who = f"runner {names[agent_id]} has" if runners == 1 else f"{runners} runners have"
+        yield Trouble(
+            kind=TroubleKind.SOURCE_SILENT,
+            agent_id=agent_id,
+            message=f"{who} reported nothing for {_seconds(now.wall_ns - since[agent_id])} "
+            f"on agent {agent_id}",
+            since_ns=since[agent_id],
+        )
+
+
+def _should_report(run: ActiveRun, part: Part, source: Source) -> bool:
+    """Whether a runner has users; one that waits for a cycle or has ended has none."""
+    if source.ledger.finished or source.source_id.runner_id in part.ended:
+        return False
+    return not source.barrier or source.ready_for <= run.cycle
+
+
+def _users(parts: list[Part]) -> str:
+    users = sum(part.users for part in parts)
+    return f"{users} user{'' if users == 1 else 's'}"
+
+
+def _seconds(ns: int) -> str:
+    return f"{max(ns, 0) // NS} s"

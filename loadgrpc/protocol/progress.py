@@ -1,0 +1,156 @@
+"""What a watcher of a run is told: to messages and back, in pairs."""
+
+from __future__ import annotations
+
+from google.protobuf import duration_pb2
+
+from loadgrpc import model
+from loadgrpc.protocol import convert
+from loadgrpc.protocol.fitting import fit
+from loadgrpc.protocol.times import (
+    NS_PER_S,
+    duration_from_proto,
+    duration_to_proto,
+    timestamp_from_proto,
+    timestamp_to_proto,
+)
+from loadgrpc.protocol.troubles import troubles_from_proto, troubles_to_proto
+from loadgrpc.v1 import control_pb2
+
+
+def news_to_proto(news: model.News) -> control_pb2.WatchRunResponse:
+    """News of a run as their message."""
+    update = news.update
+    if isinstance(update, model.Run):
+        return control_pb2.WatchRunResponse(
+            sequence=news.sequence, run=convert.run_to_proto(update)
+        )
+    return control_pb2.WatchRunResponse(sequence=news.sequence, progress=progress_to_proto(update))
+
+
+def news_from_proto(message: control_pb2.WatchRunResponse) -> model.News:
+    """News of a run from their message."""
+    if message.WhichOneof("update") == "run":
+        return model.News(message.sequence, convert.run_from_proto(message.run))
+    return model.News(message.sequence, progress_from_proto(message.progress))
+
+
+def progress_to_proto(progress: model.Progress) -> control_pb2.RunProgress:
+    """Live figures as their message."""
+    return fit(
+        control_pb2.RunProgress,
+        elapsed=duration_to_proto(progress.elapsed_ns),
+        fraction=progress.fraction,
+        cycle=progress.cycle,
+        cycles=progress.cycles,
+        users=progress.users,
+        hits=progress.hits,
+        failed_hits=progress.failed_hits,
+        rate=progress.rate,
+        p50=duration_to_proto(progress.p50_ns),
+        p95=duration_to_proto(progress.p95_ns),
+        iterations=convert.iterations_to_proto(progress.iterations),
+        agents=progress.agents,
+        saturated=progress.saturated,
+        machine_busy=progress.machine_busy,
+        window=_window_to_proto(progress.window),
+        names=[
+            fit(
+                control_pb2.NameProgress,
+                scenario=entry.scenario,
+                name=entry.name,
+                method=entry.method,
+                hits=entry.hits,
+                failed=entry.failed,
+                rate=entry.rate,
+                p95=_optional_to_proto(entry.p95_ns),
+            )
+            for entry in progress.names
+        ],
+        failures=[
+            fit(
+                control_pb2.FailureProgress,
+                count=each.count,
+                message=each.message,
+                where=each.where,
+            )
+            for each in progress.failures
+        ],
+        time_left=_optional_to_proto(progress.left_ns),
+        troubles=troubles_to_proto(progress.troubles),
+    )
+
+
+def progress_from_proto(message: control_pb2.RunProgress) -> model.Progress:
+    """Live figures from their message."""
+    return model.Progress(
+        elapsed_ns=duration_from_proto(message.elapsed),
+        fraction=message.fraction,
+        cycle=message.cycle,
+        cycles=message.cycles,
+        users=message.users,
+        hits=message.hits,
+        failed_hits=message.failed_hits,
+        rate=message.rate,
+        p50_ns=duration_from_proto(message.p50),
+        p95_ns=duration_from_proto(message.p95),
+        iterations=convert.iterations_from_proto(message.iterations),
+        agents=message.agents,
+        saturated=message.saturated,
+        machine_busy=message.machine_busy,
+        window=_window_from_proto(message.window) if message.HasField("window") else None,
+        names=tuple(
+            model.NameProgress(
+                scenario=entry.scenario,
+                name=entry.name,
+                method=entry.method,
+                hits=entry.hits,
+                failed=entry.failed,
+                rate=entry.rate,
+                p95_ns=_optional_from_proto(entry, "p95"),
+            )
+            for entry in message.names
+        ),
+        failures=tuple(
+            model.FailureProgress(count=each.count, message=each.message, where=each.where)
+            for each in message.failures
+        ),
+        left_ns=_optional_from_proto(message, "time_left"),
+        troubles=troubles_from_proto(message.troubles),
+    )
+
+
+def _window_to_proto(window: model.WindowFigures | None) -> control_pb2.WindowFigures | None:
+    if window is None:
+        return None
+    return fit(
+        control_pb2.WindowFigures,
+        end=timestamp_to_proto(window.end_ns),
+        length=duration_to_proto(window.seconds * NS_PER_S),
+        hits=window.hits,
+        failed=window.failed,
+        p50=_optional_to_proto(window.p50_ns),
+        p95=_optional_to_proto(window.p95_ns),
+    )
+
+
+def _window_from_proto(message: control_pb2.WindowFigures) -> model.WindowFigures:
+    return model.WindowFigures(
+        end_ns=timestamp_from_proto(message.end),
+        seconds=max(duration_from_proto(message.length) // NS_PER_S, 1),
+        hits=message.hits,
+        failed=message.failed,
+        p50_ns=_optional_from_proto(message, "p50"),
+        p95_ns=_optional_from_proto(message, "p95"),
+    )
+
+
+def _optional_to_proto(ns: int | None) -> duration_pb2.Duration | None:
+    return None if ns is None else duration_to_proto(ns)
+
+
+def _optional_from_proto(
+    message: control_pb2.RunProgress | control_pb2.WindowFigures | control_pb2.NameProgress,
+    field: str,
+) -> int | None:
+    return duration_from_proto(getattr(message, field)) if message.HasField(field) else None
