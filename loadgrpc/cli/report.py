@@ -44,6 +44,7 @@ from loadgrpc.model import (
     IterationFigures,
     NameFigures,
     Plan,
+    Saturation,
     Scenario,
     Summary,
 )
@@ -492,17 +493,36 @@ def _counters(summary: Summary, width: int) -> list[Line]:
 
 
 def _saturated(summary: Summary, width: int) -> list[Line]:
-    """What it means that the load was too much for the processes that made it."""
+    """Why the processes that made the load did not keep up with it, and what helps."""
     figures = summary.generator
-    if figures is None or not figures.saturated:
+    if figures is None or figures.cause is None:
         return []
     late = [one_line(a.agent_id) for a in summary.agents if a.generator and a.generator.saturated]
-    text = (
-        f"Saturated: for {duration(figures.saturated_ns)} of {duration(figures.watched_ns)} the"
-        f" load generator could not keep up{_where(late, len(summary.agents))}. The"
-        " rate of that time is its limit, and times may be too long, by up to its lag. Use more"
-        " processes or agents, fewer users, or a spawn rate."
-    )
+    where = _where(late, len(summary.agents))
+    how_long = f"for {duration(figures.saturated_ns)} of {duration(figures.watched_ns)}"
+    doubtful = "times may be too long, by up to its lag"
+    if figures.cause is Saturation.MACHINE_BUSY:
+        others = f"other processes used up to {percent(figures.worst_other_cpu, 1)} of it"
+        if figures.worst_steal:
+            others += f", a hypervisor took away up to {percent(figures.worst_steal, 1)}"
+        text = (
+            f"The machine was busy: {how_long} the load generator had to wait for a"
+            f" processor{where}; {others}. Rates of that time may be too low, and {doubtful}."
+            " This says nothing about the load: run it on a machine that has cores to spare."
+        )
+    elif figures.cause is Saturation.AT_LIMIT:
+        text = (
+            f"Saturated: {how_long} the load generator was at its limit{where}. The rate of that"
+            f" time is its own, and {doubtful}. Use more processes or agents, fewer users, or a"
+            " spawn rate."
+        )
+    else:
+        text = (
+            f"Held up: {how_long} the load generator noticed answers late, though it was not at"
+            f" its limit{where}. Rates of that time may be too low, and {doubtful}. A call that"
+            " blocks, or computes for long, holds up all users of its process, and so do many users"
+            " that start at once: use more processes, or a spawn rate."
+        )
     return [Line(line, Style.WARNING) for line in textwrap.wrap(text, width)]
 
 

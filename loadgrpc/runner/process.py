@@ -90,7 +90,12 @@ class UserProcess:
             no_dns_resolve=share["no_dns_resolve"],
             on_standing=_freeze,
         )
-        watch = Watch(self._clock, recorder.generator, process=share["first_user"])
+        watch = Watch(
+            self._clock,
+            recorder.generator,
+            process=share["first_user"],
+            processes=share["processes"],
+        )
         look = Look.of(self._clock, gevent.get_hub())
         self._pool = pool
         if self._stop_s is not None:  # the order came while the test was loading

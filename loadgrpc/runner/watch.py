@@ -7,6 +7,10 @@ came, that look is what ends a hit.
 Every tick counts once, also when the process was held up and noticed it too late: held up for
 2 s it was 2 s late, 1.99 s late, and so on. What is told are the lags themselves, so that
 those of many seconds and processes can be added up.
+
+Beside them stands what the machine did, so that a generator at its limit is told from one that
+others leave no core. What the runner used of it is taken to be what this process used, for each of
+its processes: they share users evenly.
 """
 
 from __future__ import annotations
@@ -17,6 +21,8 @@ from typing import Final
 
 from loadgrpc.clock import Clock
 from loadgrpc.model import MAX_GENERATOR_NS, MAX_LAGS, GeneratorState
+from loadgrpc.runner import machine
+from loadgrpc.runner.machine import Used
 
 TICK_NS: Final = 10_000_000
 """A hundred lags a second: enough for a 99th percentile, at a thousandth of a core."""
@@ -32,12 +38,16 @@ class Watch:
         tell: Callable[[GeneratorState], None],
         *,
         process: int,
+        processes: int = 1,
         cpu_ns: Callable[[], int] = time.process_time_ns,
+        look: Callable[[], Used | None] = machine.look,
     ) -> None:
         self._clock = clock
         self._tell = tell
         self._process = process
+        self._processes = processes
         self._cpu_ns = cpu_ns
+        self._look = look
         self._collecting_ns = 0
         self.due_ns = 0
         """When the next tick is due."""
@@ -46,6 +56,7 @@ class Watch:
     def _open(self, now_ns: int) -> None:
         self._began_ns = now_ns
         self._began_cpu_ns = self._cpu_ns()
+        self._began_used = self._look()
         self._lags_ns: list[int] = []
         self._pauses = 0
         self._paused_ns = 0
@@ -87,15 +98,18 @@ class Watch:
         self._lags_ns += lags_ns[: MAX_LAGS - len(self._lags_ns)]
 
     def _close(self, now_ns: int) -> None:
+        cpu_ns = self._cpu_ns() - self._began_cpu_ns
+        shares = machine.shares(self._began_used, self._look(), cpu_ns * self._processes)
         self._tell(
             GeneratorState(
                 process=self._process,
                 elapsed_ns=min(now_ns - self._began_ns, MAX_GENERATOR_NS),
-                cpu_ns=self._cpu_ns() - self._began_cpu_ns,
+                cpu_ns=cpu_ns,
                 lags_ns=tuple(min(lag_ns, MAX_GENERATOR_NS) for lag_ns in self._lags_ns),
                 gc_pauses=self._pauses,
                 gc_ns=self._paused_ns,
                 gc_max_ns=self._longest_ns,
+                **(vars(shares) if shares is not None else {}),
             )
         )
         self._open(now_ns)

@@ -61,15 +61,21 @@ def machine_busy(state: GeneratorState) -> bool:
 
 def saturation(state: GeneratorState) -> Saturation | None:
     """Why it did not keep up; None: it did."""
-    if cpu_share(state) > MAX_CPU:
+    late = lag_p99_ns(state) > MAX_LAG_NS
+    if cpu_share(state) > MAX_CPU or (late and _share(state.cpu_ns or 0, _had_ns(state)) > MAX_CPU):
         return Saturation.AT_LIMIT
-    if lag_p99_ns(state) <= MAX_LAG_NS:
+    if not late:
         return None
     return Saturation.MACHINE_BUSY if machine_busy(state) else Saturation.HELD_UP
 
 
 def _could_ns(state: GeneratorState) -> int:
     return state.cores * max(state.elapsed_ns, SECOND_NS)
+
+
+def _had_ns(state: GeneratorState) -> int:
+    """As `_could_ns`, in the time it tells of, however short."""
+    return state.cores * state.elapsed_ns
 
 
 def _share(cpu_ns: int, could_ns: int) -> float:

@@ -147,6 +147,7 @@ def late() -> GeneratorFigures:
     return replace(
         calm(),
         saturated_ns=4_020_000_000,
+        at_limit_ns=4_020_000_000,
         watched_ns=10_040_000_000,
         lag=model.ElapsedFigures(p50_ns=4_000_000, p99_ns=23_400_000, max_ns=231_000_000),
         worst_lag_ns=87_600_000,

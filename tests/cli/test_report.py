@@ -177,11 +177,31 @@ def test_a_generator_that_did_not_keep_up_is_a_warning(summaries):
     lines = report(summary, width=400)
     (line,) = [line for line in lines if line.text.startswith("Saturated")]
     assert line.style is Style.WARNING
-    assert "for 4.02 s of 10.0 s the load generator could not keep up on web-2 (1 of 3" in line.text
+    assert "for 4.02 s of 10.0 s the load generator was at its limit on web-2 (1 of 3" in line.text
     assert "times may be too long, by up to its lag" in line.text
     assert "more processes or agents, fewer users" in line.text
     calm = replace(summary, generator=summaries["passed"].generator)
     assert report(calm, width=400)[-1] == lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("times", "told"),
+    [
+        (
+            {"machine_busy_ns": 4 * NS, "worst_other_cpu": 0.63, "worst_steal": 0.12},
+            "(1 of 3 agents); other processes used up to 63.0 % of it, a hypervisor took away up to 12.0 %.",
+        ),
+        ({}, "Held up: for 4.02 s of 10.0 s the load generator noticed answers late"),
+    ],
+)
+def test_b8_what_is_not_the_generators_fault_is_not_said_to_be(summaries, times, told):
+    """A busy machine, or a call that blocks, is named; nobody is told to use fewer users."""
+    summary = summaries["troubled"]
+    generator = replace(summary.generator, at_limit_ns=0, **times)
+    text = text_of(replace(summary, generator=generator), width=600)
+    assert told in text
+    assert "Saturated" not in text
+    assert "fewer users" not in text
 
 
 @pytest.mark.parametrize(

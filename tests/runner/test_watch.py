@@ -3,6 +3,8 @@
 import pytest
 
 from loadgrpc.model import MAX_LAGS, GeneratorState
+from loadgrpc.runner import machine
+from loadgrpc.runner.machine import MachineShares, Used
 from loadgrpc.runner.watch import TICK_NS, Watch
 from loadgrpc.testing import ManualClock
 
@@ -17,7 +19,15 @@ class Watched:
         self.clock = ManualClock()
         self.cpu_ns = 0
         self.told = []
-        self.watch = Watch(self.clock, self.told.append, process=2, cpu_ns=lambda: self.cpu_ns)
+        self.used = None
+        self.watch = Watch(
+            self.clock,
+            self.told.append,
+            process=2,
+            processes=3,
+            cpu_ns=lambda: self.cpu_ns,
+            look=lambda: self.used,
+        )
 
     def ticks(self, count, late_s=0.0):
         """So many ticks on time, the last one late."""
@@ -150,3 +160,40 @@ def test_lags_are_bounded(watched):
     assert state.lags_ns[0] == 300_000 * MS
     watched.ticks(1)
     assert watched.watch.due_ns == watched.clock.monotonic_ns() + TICK_NS
+
+
+def test_b8_what_the_machine_did_is_told(watched):
+    """Of 4 s of two cores 3.6 were used: 0.8 stolen, 0.9 by three processes like this one."""
+    watched.used = Used(total_ns=10_000 * MS, used_ns=1_000 * MS, steal_ns=0)
+    watched.watch.begin()
+    watched.used = Used(total_ns=14_000 * MS, used_ns=4_600 * MS, steal_ns=800 * MS)
+    watched.cpu_ns = 300 * MS
+    watched.ticks(100)
+
+    (state,) = watched.told
+    assert (state.machine_cpu, state.steal) == (0.9, 0.2)
+    assert state.other_cpu == pytest.approx((3.6 - 0.8 - 0.9) / 4)
+
+
+def test_b8_what_cannot_be_measured_is_not_told(tmp_path):
+    """Without /proc/stat, or with one of zeros, nothing is said; counters that run back are 0."""
+    stat = tmp_path / "stat"
+    assert machine.look(stat) is None
+    for text in ("", "cpu\n", "cpu 0 0 0 0 0 0 0 0 0 0\n", "cpu 1 x\n", "intr 1 2 3 4 5 6 7 8\n"):
+        stat.write_text(text)
+        assert machine.look(stat) is None
+    stat.write_text("cpu  100 20 30 400 50 6 7 8 90 0\ncpu0 1 2 3\n")
+    used = machine.look(stat)
+    assert used.used_ns * 621 == used.total_ns * 171
+    assert used.steal_ns * 621 == used.total_ns * 8
+    assert machine.shares(used, used, 0) is None
+    assert machine.shares(None, used, 0) is machine.shares(used, None, 0) is None
+    later = Used(used.total_ns + 100, used.used_ns - 5, used.steal_ns - 1)
+    assert machine.shares(used, later, 50) == MachineShares(0.0, 0.0, 0.0)
+
+
+def test_b8_here_the_machine_is_looked_at():
+    """On Linux there is something to tell, and what was used is part of what there was."""
+    used = machine.look()
+    assert used is not None
+    assert 0 <= used.steal_ns <= used.used_ns <= used.total_ns
