@@ -189,7 +189,7 @@ def test_a_generator_that_did_not_keep_up_is_a_warning(summaries):
     [
         (
             {"machine_busy_ns": 4 * NS, "worst_other_cpu": 0.63, "worst_steal": 0.12},
-            "(1 of 3 agents); other processes used up to 63.0 % of it, a hypervisor took away up to 12.0 %.",
+            "other processes used up to 63.0 % of it, a hypervisor took away up to 12.0 %.",
         ),
         ({}, "Held up: for 4.02 s of 10.0 s the load generator noticed answers late"),
     ],
