@@ -3,7 +3,7 @@
 import pytest
 
 from loadgrpc import model
-from loadgrpc.protocol import convert, times
+from loadgrpc.protocol import convert, progress, times
 from loadgrpc.protocol.fitting import fit
 from loadgrpc.v1 import control_pb2, fleet_pb2, run_pb2
 
@@ -47,4 +47,4 @@ def test_hostile_4_times_out_of_range_become_the_nearest():
 def test_hostile_5_live_figures_always_fit():
     """Users that add up to more than a field holds do not end a watcher's stream."""
     news = model.News(1, model.Progress(users=2 * (2**32 - 1), hits=HUGE))
-    assert convert.news_to_proto(news).progress.users == 2**32 - 1
+    assert progress.news_to_proto(news).progress.users == 2**32 - 1
