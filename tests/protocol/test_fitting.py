@@ -3,7 +3,7 @@
 import pytest
 
 from loadgrpc import model
-from loadgrpc.protocol import convert, progress, times
+from loadgrpc.protocol import progress, times
 from loadgrpc.protocol.fitting import fit
 from loadgrpc.v1 import control_pb2, fleet_pb2, run_pb2
 
