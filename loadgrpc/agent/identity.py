@@ -33,9 +33,13 @@ class Identity:
         self.folder = folder
         self._lock = lock
         name = folder / "agent-id"
-        if not name.exists() or not name.read_text().strip():
-            name.write_text(f"{_host_word()}-{secrets.token_hex(3)}\n")
-        self.agent_id = name.read_text().strip()
+        if not name.exists() or not name.read_bytes().strip():
+            name.write_text(f"{_host_word()}-{secrets.token_hex(3)}\n", encoding="utf-8")
+        try:
+            self.agent_id = name.read_text(encoding="utf-8").strip()
+        except UnicodeDecodeError as error:
+            self.release()
+            raise StateDirError(f"{name} is not UTF-8: delete it, and it is made anew") from error
 
     def release(self) -> None:
         """Lets another agent have the directory."""
@@ -66,9 +70,20 @@ def claim(state_dir: Path | None) -> Identity:
 
 
 def state_home() -> Path:
-    """Where this user's programs keep their state, by the XDG rules."""
-    home = os.environ.get("XDG_STATE_HOME")
-    return (Path(home) if home else Path.home() / ".local" / "state") / "loadgrpc"
+    """Where this user's programs keep their state, by the XDG rules.
+
+    Raises:
+        StateDirError: the user has no home.
+    """
+    if home := os.environ.get("XDG_STATE_HOME"):
+        return Path(home) / "loadgrpc"
+    try:
+        return Path.home() / ".local" / "state" / "loadgrpc"
+    except RuntimeError as error:  # a user of a container, say, whom no passwd file knows
+        raise StateDirError(
+            "there is no home folder to keep the agent's state in: "
+            "set --state-dir, XDG_STATE_HOME or HOME"
+        ) from error
 
 
 def _try(folder: Path) -> Identity | None:

@@ -22,7 +22,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Carry out one command line (default: that of the process); the exit code."""
     # gRPC prints its own view of what we tell people in a line; who wants it sets the variable.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    from loadgrpc.cli.command import call  # noqa: PLC0415 - importing the package stays cheap
+    from loadgrpc.cli import streams  # noqa: PLC0415 - importing the package stays cheap
+    from loadgrpc.cli.command import call  # noqa: PLC0415
     from loadgrpc.cli.root import root  # noqa: PLC0415
 
-    return call(root, argv)
+    streams.set_up()
+    return streams.exit_code(call(root, argv))

@@ -51,15 +51,17 @@ def command(broker: str, state_dir: Path | None, spool_size: int, verbose: int) 
     For another's, with an id of its own:
       loadgrpc agent -b HOST:7979 --state-dir /var/lib/loadgrpc/agent
     """  # noqa: D301 - \b is click's mark for "do not wrap"
+    from loadgrpc.cli.failure import Failure, need_folder  # noqa: PLC0415
+
+    need_folder()
     from loadgrpc.agent.agent import AgentConfig, serve  # noqa: PLC0415 - heavy
-    from loadgrpc.cli import log  # noqa: PLC0415
-    from loadgrpc.cli.failure import Failure  # noqa: PLC0415
+    from loadgrpc.cli import line, log  # noqa: PLC0415
     from loadgrpc.cli.service import live  # noqa: PLC0415
 
     log.set_up(verbose)
 
     def connected(agent_id: str) -> None:
-        print(f"loadgrpc agent {agent_id} connected to {broker}", flush=True)
+        line.say(f"loadgrpc agent {agent_id} connected to {broker}")
 
     async def serve_until(stop: asyncio.Event) -> None:
         config = AgentConfig(broker=broker, state_dir=state_dir, spool_bytes=spool_size)

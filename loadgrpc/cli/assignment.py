@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_library
 import os
 import shlex
 from typing import TYPE_CHECKING
@@ -48,6 +47,7 @@ def command(run_id: str, broker: str, agent_id: str | None, scenario: str, json:
       eval "$(loadgrpc assignment $RUN -b HOST:7979)"
       ./my-runner
     """  # noqa: D301 - \b is click's mark for "do not wrap"
+    from loadgrpc.cli import line  # noqa: PLC0415
     from loadgrpc.cli.connection import ask  # noqa: PLC0415
     from loadgrpc.model import SourceId  # noqa: PLC0415
     from loadgrpc.protocol import environment  # noqa: PLC0415
@@ -61,8 +61,8 @@ def command(run_id: str, broker: str, agent_id: str | None, scenario: str, json:
 
     told = ask(broker, get)
     if json:
-        print(json_library.dumps(told, indent=2))
+        line.write_json(told)
     else:
         for name, value in told.items():
-            print(f"export {name}={shlex.quote(value)}")
+            line.say(f"export {name}={shlex.quote(value)}")
     return verdict.PASSED

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from loadgrpc.cli import DEFAULT_BROKER, output, values
+from loadgrpc.cli import DEFAULT_BROKER, line, output, values
 from loadgrpc.cli.command import INTERRUPTED, Command
 from loadgrpc.cli.output import Output
 
@@ -56,9 +56,8 @@ async def _attach(run_id: str, broker: str, told: Output) -> int:
             if not interrupts.count:
                 raise
             stop = f"loadgrpc stop {run_id} -b {broker}"
-            print(
-                f"detached from run {run_id}, which is left alone; {stop} stops it",
-                file=told.stream,
+            line.say(
+                f"detached from run {run_id}, which is left alone; {stop} stops it", told.stream
             )
             return INTERRUPTED
     return told.tell(summary)

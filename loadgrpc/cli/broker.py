@@ -10,6 +10,7 @@ import click
 import loadgrpc
 from loadgrpc.cli import DEFAULT_BROKER, values
 from loadgrpc.cli.command import Command
+from loadgrpc.cli.failure import Failure, need_folder
 from loadgrpc.store import Retention, StoreError, parse_target
 
 DEFAULT_STORE = "loadgrpc.db"
@@ -85,19 +86,19 @@ def command(
     Whoever can connect can have agents run code: without --insecure the broker listens on
     loopback addresses only.
     """  # noqa: D301 - \b is click's mark for "do not wrap"
+    need_folder()
     _check_listen(listen, insecure=insecure)
     store_name = _store_name(store)
     _check_lease(lease_s)
     from loadgrpc.broker.server import BrokerConfig, serve  # noqa: PLC0415 - heavy
-    from loadgrpc.cli import log  # noqa: PLC0415
-    from loadgrpc.cli.failure import Failure  # noqa: PLC0415
+    from loadgrpc.cli import line, log  # noqa: PLC0415
     from loadgrpc.cli.service import live  # noqa: PLC0415
 
     log.set_up(verbose)
 
     def ready(address: str) -> None:
         version = loadgrpc.__version__
-        print(f"loadgrpc broker {version} listening on {address}, store {store_name}", flush=True)
+        line.say(f"loadgrpc broker {version} listening on {address}, store {store_name}")
 
     async def serve_until(stop: asyncio.Event) -> None:
         retention = Retention(keep_runs=keep_runs, keep_bytes=keep_hits)
@@ -114,7 +115,7 @@ def _check_listen(listen: str, *, insecure: bool) -> None:
     if values.is_loopback(listen):
         return
     if not insecure:
-        raise click.UsageError(
+        raise Failure(
             f"--listen: {listen} is not a loopback address; whoever can connect to it can run "
             "code on agents, so it needs --insecure"
         )
@@ -128,7 +129,7 @@ def _check_listen(listen: str, *, insecure: bool) -> None:
 
 def _check_lease(lease_s: float) -> None:
     if lease_s < LEAST_LEASE_S:
-        raise click.UsageError(
+        raise Failure(
             f"--lease: {lease_s:g} s is too short; an agent may be silent for "
             f"{LEAST_LEASE_S:.0f} s before it counts as unreachable"
         )
@@ -139,7 +140,7 @@ def _store_name(store: str) -> str:
     try:
         target = parse_target(store)
     except StoreError as error:
-        raise click.UsageError(f"--store: {error}") from error
+        raise Failure(f"--store: {error}") from error
     if target.path is not None and not target.path.absolute().parent.is_dir():
-        raise click.UsageError(f"--store: there is no folder {str(target.path.parent)!r}")
+        raise Failure(f"--store: there is no folder {str(target.path.parent)!r}")
     return target.name

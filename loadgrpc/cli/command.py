@@ -6,35 +6,26 @@ Rule: whatever is wrong with a command line is one line on stderr, `loadgrpc run
 
 from __future__ import annotations
 
-import difflib
 import importlib
-import os
+import re
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Any, Final
 
 import click
 
 from loadgrpc import verdict
+from loadgrpc.cli import elsewhere
 from loadgrpc.cli.failure import Failure, failure_of
 from loadgrpc.errors import LoadgrpcError
+from loadgrpc.text import one_line, safe_line
 
 INTERRUPTED: Final = 130
 """What a command other than `run` exits with on Ctrl-C, as shells have it."""
 
-WORDS_FROM_ELSEWHERE: Final = {
-    "--clients": "--users",
-    "--concurrency": "--users",
-    "--count": "--iterations",
-    "--requests": "--iterations",
-    "--server-url": "--host",
-    "--time": "--duration",
-    "--vus": "--users",
-    "--workers": "--agents",
-}
-"""Options of other load testers that no spelling would lead to ours."""
+_TEST_NAME: Final = re.compile(r"[\w/-]+\.[\w./-]+(::[\w.]+)*")
+"""What somebody may have typed who left out `run`."""
 
 
 class Command(click.Command):
@@ -50,10 +41,13 @@ class Command(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse; see that an error knows whose it is."""
         try:
-            return super().parse_args(ctx, args)
+            left = super().parse_args(ctx, args)
+            for param in self.params:
+                _check_text(param, ctx.params.get(param.name or ""))
         except click.UsageError as error:
             error.ctx = error.ctx or ctx
             raise
+        return left
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write each section with its options."""
@@ -91,10 +85,10 @@ class LazyGroup(click.Group):
         return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Show the help, as an error, when there is nothing to do."""
+        """Show the help when nothing is asked for."""
         if not args and not ctx.resilient_parsing:
-            click.echo(ctx.get_help(), err=True)
-            ctx.exit(verdict.USAGE)
+            click.echo(ctx.get_help())
+            ctx.exit(verdict.PASSED)
         return super().parse_args(ctx, args)
 
     def resolve_command(
@@ -103,9 +97,10 @@ class LazyGroup(click.Group):
         """Find the command; suggest the nearest name when it is not there."""
         name = args[0]
         if not name.startswith("-") and name not in self.modules:
-            raise click.UsageError(
-                f"no such command: {name}{_did_you_mean(name, self.modules)}", ctx
-            )
+            hint = elsewhere.hint(name, self.modules, elsewhere.COMMANDS)
+            if not hint and _TEST_NAME.fullmatch(name):
+                hint = f" (did you mean `loadgrpc run {name}`?)"
+            raise click.UsageError(f"no such command: {name}{hint}", ctx)
         return super().resolve_command(ctx, args)
 
 
@@ -113,27 +108,36 @@ def call(group: click.Group, argv: Sequence[str] | None, **settings: Any) -> int
     """Carry out a command line; the exit code. Errors are printed, none is raised."""
     try:
         code = group.main(argv, prog_name="loadgrpc", standalone_mode=False, **settings)
-        sys.stdout.flush()
     except click.Abort:
         return INTERRUPTED
     except click.ClickException as error:
         ctx = getattr(error, "ctx", None)
-        print(f"{_path(ctx)}: error: {_message(error)}", file=sys.stderr)
+        _complain(_path(ctx), _message(error))
         return error.exit_code
     except LoadgrpcError as error:
         failure = failure_of(error)
-        print(f"loadgrpc: error: {failure.message}", file=sys.stderr)
+        _complain("loadgrpc", failure.message)
         return failure.exit_code
-    except BrokenPipeError:
-        # The reader of our output has gone, as in `loadgrpc runs | head`.
-        with suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return verdict.PASSED
     except Exception:  # noqa: BLE001 - the last line of defence: a defect, shown whole
         traceback.print_exc()
-        print("loadgrpc: error: this is a defect in loadgrpc", file=sys.stderr)
+        _complain("loadgrpc", "this is a defect in loadgrpc")
         return verdict.INCOMPLETE
     return code if isinstance(code, int) else verdict.PASSED
+
+
+def _complain(whose: str, message: str) -> None:
+    print(safe_line(f"{whose}: error: {one_line(message)}"), file=sys.stderr)
+
+
+def _check_text(param: click.Parameter, value: object) -> None:
+    """Refuse what is no text: bytes that are not UTF-8 can name files, and nothing else.
+
+    Raises:
+        click.BadParameter: it is none.
+    """
+    for each in value if isinstance(value, tuple) else (value,):
+        if isinstance(each, str) and any("\ud800" <= letter <= "\udfff" for letter in each):
+            raise click.BadParameter(f"{each!r} is not UTF-8", param=param)
 
 
 def _path(ctx: click.Context | None) -> str:
@@ -153,8 +157,8 @@ def _message(error: click.ClickException) -> str:
             for name in param.opts
             if name.startswith("--")
         ]
-        meant = _did_you_mean(error.option_name, names)
-        return f"no such option: {error.option_name}{meant}"
+        hint = elsewhere.hint(error.option_name, names, elsewhere.OPTIONS)
+        return f"no such option: {error.option_name}{hint}"
     if isinstance(error, click.BadOptionUsage) and ctx:
         for param in ctx.command.get_params(ctx):
             if error.option_name in param.opts:
@@ -166,7 +170,7 @@ def _message(error: click.ClickException) -> str:
     if isinstance(error, click.BadParameter) and error.param is not None:
         return f"{_name(error.param)}: {_one_line(error.message)}"
     message = _one_line(error.format_message())
-    return message[:1].lower() + message[1:]
+    return message[:1].lower() + message[1:]  # a sentence of click's: ours are Failures
 
 
 def _one_line(message: str) -> str:
@@ -184,11 +188,3 @@ def _name(param: click.Parameter) -> str:
 
 root_stub: Final = click.Command("loadgrpc")
 """Only to make a context where click has left the one of the error."""
-
-
-def _did_you_mean(word: str, known: Sequence[str] | Mapping[str, object]) -> str:
-    elsewhere = WORDS_FROM_ELSEWHERE.get(word)
-    if elsewhere in known:
-        return f" (did you mean {elsewhere}?)"
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f" (did you mean {near[0]}?)" if near else ""

@@ -35,12 +35,13 @@ def command(run_ids: tuple[str, ...], broker: str) -> int:
       loadgrpc delete RUN -b HOST:7979
       loadgrpc purge --older-than 30d -b HOST:7979
     """  # noqa: D301 - \b is click's mark for "do not wrap"
+    from loadgrpc.cli import line  # noqa: PLC0415
     from loadgrpc.cli.connection import ask  # noqa: PLC0415
 
     async def delete(client: Client) -> None:
         for run_id in dict.fromkeys(run_ids):
             await client.delete_run(run_id)
-            print(f"run {run_id} is deleted", flush=True)
+            line.say(f"run {run_id} is deleted")
 
     ask(broker, delete)
     return verdict.PASSED

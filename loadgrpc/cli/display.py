@@ -19,13 +19,13 @@ from loadgrpc.cli.figures import (
     clock,
     counted,
     duration,
-    one_line,
     percent,
     rate,
     shorten,
 )
 from loadgrpc.cli.line import Line, Style, has_colour, is_terminal, spelled, write
 from loadgrpc.model import Progress, Run, RunState
+from loadgrpc.text import one_line
 
 if TYPE_CHECKING:
     from rich.live import Live as RichLive

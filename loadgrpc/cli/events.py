@@ -65,7 +65,7 @@ def command(
       loadgrpc events RUN -k test_failure -k test_error
       loadgrpc events RUN -k custom --json
     """  # noqa: D301 - \b is click's mark for "do not wrap"
-    from loadgrpc.cli import line  # noqa: PLC0415
+    from loadgrpc.cli import line, streams  # noqa: PLC0415
     from loadgrpc.cli.connection import ask  # noqa: PLC0415
     from loadgrpc.protocol.described import Types  # noqa: PLC0415
 
@@ -75,9 +75,11 @@ def command(
         async for listed in events:
             await learn(client, listed.event, types, asked)
             if as_json:
-                print(json.dumps(types.event(listed), ensure_ascii=False))
+                line.write_json(types.event(listed), indent=None)
             else:
                 line.write([text(listed, types)], sys.stdout)
+            if streams.is_gone(sys.stdout):
+                return
 
     ask(broker, tell)
     return verdict.PASSED
@@ -99,8 +101,8 @@ async def learn(client: Client, event: event_pb2.Event, types: Types, asked: set
 
 def text(listed: control_pb2.ListedEvent, types: Types) -> Line:
     """An event on a line: when, where, and what."""
-    from loadgrpc.cli.figures import one_line  # noqa: PLC0415
     from loadgrpc.cli.line import Line  # noqa: PLC0415
+    from loadgrpc.text import one_line  # noqa: PLC0415
 
     event = listed.event
     kind = event.WhichOneof("event") or "unknown"
@@ -111,7 +113,9 @@ def text(listed: control_pb2.ListedEvent, types: Types) -> Line:
         words = _custom(event.custom, types)
     else:
         words = _WORDS[kind](event) if kind in _WORDS else ""
-    return Line(f"{when}  {listed.agent_id}  {kind:<12}  {user:<9}  {one_line(words)}".rstrip())
+    return Line(
+        f"{when}  {one_line(listed.agent_id)}  {kind:<12}  {user:<9}  {one_line(words)}".rstrip()
+    )
 
 
 def _hit(event: event_pb2.Event) -> str:

@@ -6,11 +6,14 @@ could be judged is judged by `verdict.py`, not here.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 import click
 
 from loadgrpc import errors, verdict
+from loadgrpc.cli import DEFAULT_BROKER
+from loadgrpc.cli.values import is_loopback
 
 EXIT_CODES: Final[dict[type[errors.LoadgrpcError], int]] = {
     errors.InvalidRequest: verdict.USAGE,
@@ -44,7 +47,30 @@ def failure_of(error: errors.LoadgrpcError, broker: str = "") -> Failure:
     message = str(error)
     if isinstance(error, errors.Unavailable) and broker and broker not in message:
         message = f"cannot reach the broker at {broker}: {message}"
+    if message == f"no broker answers at {broker}":
+        message += f"; {_start_one(broker)}"
     return Failure(message, exit_code)
+
+
+def _start_one(broker: str) -> str:
+    """How to have a broker at an address."""
+    if broker == DEFAULT_BROKER:
+        return "start one with `loadgrpc broker`"
+    if is_loopback(broker):
+        return f"start one with `loadgrpc broker --listen {broker}`"
+    return f"start one there with `loadgrpc broker --listen {broker} --insecure`"
+
+
+def need_folder() -> None:
+    """See that the folder that the command was started in is there.
+
+    Raises:
+        Failure: it was deleted.
+    """
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise Failure("the current folder does not exist any more: change to another") from error
 
 
 def lost_broker(error: errors.LoadgrpcError, broker: str, run_id: str) -> Failure:

@@ -129,22 +129,6 @@ def _cell(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
-def printable(text: str) -> str:
-    """The text with control characters made visible: what servers say must not steer terminals."""
-    text = text.expandtabs(4)
-    if text.isprintable():
-        return text
-    return "".join(
-        character if character == "\n" or character.isprintable() else ascii(character)[1:-1]
-        for character in text
-    )
-
-
-def one_line(text: str) -> str:
-    """The text on one line."""
-    return " ".join(printable(text).split())
-
-
 def shorten(text: str, width: int) -> str:
     """The text in at most `width` columns: what is left out is left out in its middle."""
     if cells(text) <= width:

@@ -1,8 +1,8 @@
-"""Ctrl-C and SIGTERM, counted: what the first, the second and the third mean is said here.
+"""Ctrl-C, SIGTERM and SIGHUP, counted: what the first, the second and the third mean.
 
 Rule: a signal sets a count that coroutines wait for; when it reaches the limit that the
 command is willing to bear at this stage, the command's task is cancelled, so that nothing
-can make a command deaf.
+can make a command deaf. A closed terminal counts once: shell and kernel both send SIGHUP.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import signal
 from types import TracebackType
 from typing import Final, Self
 
-SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""SIGHUP is left alone where it was ignored from the start, as by nohup."""
 
 
 class Interrupts:
@@ -23,12 +24,20 @@ class Interrupts:
         self._limit = 1
         self._changed = asyncio.Event()
         self._task: asyncio.Task[object] | None = None
+        self._taken: list[signal.Signals] = []
+        self._hung_up = False
 
     def __enter__(self) -> Self:
         self._task = asyncio.current_task()
         loop = asyncio.get_running_loop()
-        for number in SIGNALS:
-            loop.add_signal_handler(number, self.interrupt)
+        self._taken = [
+            number
+            for number in SIGNALS
+            if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN
+        ]
+        for number in self._taken:
+            take = self.hang_up if number is signal.SIGHUP else self.interrupt
+            loop.add_signal_handler(number, take)
         return self
 
     def __exit__(
@@ -38,7 +47,7 @@ class Interrupts:
         trace: TracebackType | None,
     ) -> None:
         loop = asyncio.get_running_loop()
-        for number in SIGNALS:
+        for number in self._taken:
             loop.remove_signal_handler(number)
 
     def interrupt(self) -> None:
@@ -48,6 +57,12 @@ class Interrupts:
         self._changed = asyncio.Event()
         if self._task is not None and self.count >= self._limit:
             self._task.cancel()
+
+    def hang_up(self) -> None:
+        """Take the end of the terminal, the first time."""
+        if not self._hung_up:
+            self._hung_up = True
+            self.interrupt()
 
     def bear(self, more: int) -> None:
         """Cancel the task on the last of so many further signals; those so far are borne."""

@@ -7,7 +7,9 @@ helps to find it.
 
 from __future__ import annotations
 
+import json
 import os
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
@@ -16,6 +18,7 @@ from typing import Final, TextIO
 import click
 
 from loadgrpc.cli.figures import TIMES
+from loadgrpc.text import ascii_json, safe_json, safe_line
 
 
 class Style(Enum):
@@ -64,14 +67,34 @@ def has_colour(stream: TextIO) -> bool:
 
 
 def write(lines: Iterable[Line], stream: TextIO) -> None:
-    """Print lines, in colour where the stream has it."""
+    """Print lines, in colour where the stream has it; nothing in them steers a terminal."""
     colour = has_colour(stream)
     for line in lines:
-        text = spelled(line.text, stream.encoding)
+        text = spelled(safe_line(line.text), stream.encoding)
         if colour and line.style in _LOOKS:
             text = click.style(text, **_LOOKS[line.style])  # type: ignore[arg-type]  # a literal above
         stream.write(text + "\n")
     stream.flush()
+
+
+def say(text: str, stream: TextIO | None = None) -> None:
+    """Print one plain line, to stdout unless told otherwise."""
+    write([Line(text)], stream or sys.stdout)
+
+
+def write_json(document: object, stream: TextIO | None = None, *, indent: int | None = 2) -> None:
+    """Print a JSON document, in ASCII where the stream has no UTF-8."""
+    stream = stream or sys.stdout
+    text = document if isinstance(document, str) else as_json(document, indent=indent)
+    if (stream.encoding or "utf-8").lower().replace("_", "-") not in ("utf-8", "utf8"):
+        text = ascii_json(text)
+    stream.write(text + "\n")
+    stream.flush()
+
+
+def as_json(document: object, *, indent: int | None = 2) -> str:
+    """A JSON document as text, in which nothing steers a terminal."""
+    return safe_json(json.dumps(document, indent=indent, ensure_ascii=False))
 
 
 def spelled(text: str, encoding: str | None) -> str:

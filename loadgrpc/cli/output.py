@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, TextIO, TypeVar
 
 import click
 
+from loadgrpc.cli.failure import Failure
+
 if TYPE_CHECKING:
     from loadgrpc.model import Summary
 
@@ -61,7 +63,7 @@ class Output:
 
     def __post_init__(self) -> None:
         if self.quiet and self.verbose:
-            raise click.UsageError("-q/--quiet cannot be combined with -v/--verbose")
+            raise Failure("-q/--quiet cannot be combined with -v/--verbose")
 
     @property
     def document(self) -> bool:
@@ -102,5 +104,5 @@ class Output:
             if self.json_file is not None:
                 document.write(self.json_file, text)
             if self.json:
-                print(text)
+                line.write_json(text)
         return summary.verdict.exit_code

@@ -6,6 +6,7 @@ owner's, and stays unless --force is given.
 
 from __future__ import annotations
 
+import os
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import click
 
 from loadgrpc import verdict
+from loadgrpc.cli import line
 from loadgrpc.cli.command import Command
 from loadgrpc.cli.failure import Failure
 
@@ -51,7 +53,7 @@ def command(*, folder: Path, force: bool) -> int:
         for path, content in files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-            print(path)
+            line.say(os.fsdecode(path))
     except OSError as error:
         where = error.filename or folder
         raise Failure(f"--out: cannot write {str(where)!r}: {error.strerror}") from error

@@ -10,6 +10,7 @@ import click
 from loadgrpc import verdict
 from loadgrpc.cli import DEFAULT_BROKER, values
 from loadgrpc.cli.command import INTERRUPTED, Command
+from loadgrpc.cli.failure import Failure
 
 if TYPE_CHECKING:
     from loadgrpc.client import Client
@@ -44,7 +45,7 @@ def command(*, broker: str, older_than_s: float | None, everything: bool, yes: b
       loadgrpc purge --older-than 30d --yes -b HOST:7979
     """  # noqa: D301 - \b is click's mark for "do not wrap"
     if (older_than_s is None) is not everything:
-        raise click.UsageError("either --older-than or --all is needed, and not both")
+        raise Failure("either --older-than or --all is needed, and not both")
     from loadgrpc.cli.connection import ask  # noqa: PLC0415
     from loadgrpc.cli.figures import counted, span  # noqa: PLC0415
 
@@ -65,8 +66,8 @@ def _confirmed(question: str) -> bool:
     """Ask people; a script has to have said it.
 
     Raises:
-        click.UsageError: nobody can be asked.
+        Failure: nobody can be asked.
     """
     if not sys.stdin.isatty():
-        raise click.UsageError("there is no terminal to ask at: --yes is needed")
+        raise Failure("there is no terminal to ask at: --yes is needed")
     return click.confirm(question, err=True)

@@ -21,9 +21,7 @@ from loadgrpc.cli.figures import (
     duration,
     duration_column,
     moment,
-    one_line,
     percent,
-    printable,
     rate,
     shorten,
     size,
@@ -48,6 +46,7 @@ from loadgrpc.model import (
     Scenario,
     Summary,
 )
+from loadgrpc.text import one_line, printable
 
 MAX_GROUPS: Final = 5
 """Groups shown of each kind, unless verbose."""

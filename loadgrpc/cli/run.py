@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from loadgrpc import model, verdict
-from loadgrpc.cli import DEFAULT_BROKER, output, values
+from loadgrpc.cli import DEFAULT_BROKER, line, output, values
 from loadgrpc.cli.command import Command
+from loadgrpc.cli.failure import Failure, need_folder
 from loadgrpc.cli.output import Output
 from loadgrpc.cli.plan_file import plan_of_file
 from loadgrpc.model import RunnerMode
@@ -201,16 +202,18 @@ def read(
     else:
         plan = _plan(test, asked, agents)
     distributed = broker is not None or agents is not None or plan.agents > 1
+    if not distributed:
+        need_folder()
     if detach and not distributed:
-        raise click.UsageError(
+        raise Failure(
             "--detach needs -b/--broker or -a/--agents: a run of this process ends with it"
         )
     if not distributed and any(each.runner_mode is RunnerMode.BY_HAND for each in plan.scenarios):
-        raise click.UsageError(
+        raise Failure(
             "--runner-mode by-hand needs -b/--broker or -a/--agents: the runner has to reach it"
         )
     if detach and told.document:
-        raise click.UsageError(
+        raise Failure(
             "--detach cannot be combined with --json or --json-file: there is no summary yet"
         )
     return Request(
@@ -224,9 +227,9 @@ def read(
 def _plan(test: str | None, asked: dict[str, Any], agents: int | None) -> Plan:
     """The plan that the options make: those that were not given are left to their defaults."""
     if not test:
-        raise click.UsageError(f"missing TEST: {values.TestName.meaning}")
+        raise Failure(f"missing TEST: {values.TestName.meaning}")
     if asked["iterations"] and asked["duration_s"] is not None:
-        raise click.UsageError("-i/--iterations cannot be combined with -d/--duration")
+        raise Failure("-i/--iterations cannot be combined with -d/--duration")
     if asked["runner_mode"] is not None:
         asked["runner_mode"] = RunnerMode[asked["runner_mode"].replace("-", "_").upper()]
     if asked["test_runner"]:
@@ -240,7 +243,7 @@ def _plan(test: str | None, asked: dict[str, Any], agents: int | None) -> Plan:
         for option in ("runner_mode", "silence_timeout_s"):
             if asked[option] is not None:
                 name = option.removesuffix("_s").replace("_", "-")
-                raise click.UsageError(f"--{name} is for a --test-runner, and there is none")
+                raise Failure(f"--{name} is for a --test-runner, and there is none")
     given = {name: value for name, value in asked.items() if value is not None}
     if not asked["iterations"] and asked["duration_s"] is None:
         given["iterations"] = (1,)
@@ -253,7 +256,7 @@ def _check_command(test_runner: str, test: str) -> None:
     try:
         words_of(test_runner, test)
     except ValueError as error:
-        raise click.UsageError(f"--test-runner {test_runner!r}: {error}") from error
+        raise Failure(f"--test-runner {test_runner!r}: {error}") from error
 
 
 async def _run(request: Request) -> int:
@@ -274,7 +277,7 @@ async def _run(request: Request) -> int:
 def _interrupted(request: Request) -> int:
     outcome = verdict.decide(verdict.Facts(stopped="interrupted before there were results"))
     stream = sys.stderr if request.detach else request.output.stream
-    print(f"exit {outcome.exit_code}: {outcome.reason}", file=stream)
+    line.say(f"exit {outcome.exit_code}: {outcome.reason}", stream)
     return outcome.exit_code
 
 
@@ -325,7 +328,7 @@ async def _detach(request: Request, interrupts: Interrupts) -> int:
                 return _interrupted(request)
     except LoadgrpcError as error:
         raise failure_of(error, broker) from error
-    print(run.run_id)
+    line.say(run.run_id)
     return verdict.PASSED
 
 

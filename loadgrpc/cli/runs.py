@@ -78,10 +78,22 @@ async def take(client: Client, limit: int) -> tuple[list[Run], bool]:
     return runs, True
 
 
+async def going_on(client: Client) -> list[Run]:
+    """The runs that are not over, the newest first."""
+    runs: list[Run] = []
+    token = ""
+    while True:
+        page, token = await client.list_runs(page_size=PAGE, page_token=token)
+        runs += [run for run in page if not run.state.final]
+        if not token:
+            return runs
+
+
 def table(runs: list[Run], *, now_ns: int, width: int) -> list[Line]:
     """Runs as rows: which, how it stands, since when, and what."""
-    from loadgrpc.cli.figures import ago, duration, one_line  # noqa: PLC0415
+    from loadgrpc.cli.figures import ago, duration  # noqa: PLC0415
     from loadgrpc.cli.table import text_table  # noqa: PLC0415
+    from loadgrpc.text import one_line  # noqa: PLC0415
 
     rows = []
     for run in runs:

@@ -40,6 +40,7 @@ def command(run_id: str, broker: str, json: bool, verbose: bool) -> int:  # noqa
       loadgrpc show RUN -b HOST:7979
       loadgrpc show RUN -b HOST:7979 --json
     """  # noqa: D301 - \b is click's mark for "do not wrap"
+    from loadgrpc.cli import line  # noqa: PLC0415
     from loadgrpc.cli.connection import ask  # noqa: PLC0415
 
     async def get(client: Client) -> Summary:
@@ -49,9 +50,8 @@ def command(run_id: str, broker: str, json: bool, verbose: bool) -> int:  # noqa
     if json:
         from loadgrpc.protocol.document import summary_json  # noqa: PLC0415
 
-        print(summary_json(summary))
+        line.write_json(summary_json(summary))
         return verdict.PASSED
-    from loadgrpc.cli import line  # noqa: PLC0415
     from loadgrpc.cli.report import report  # noqa: PLC0415
 
     line.write(report(summary, verbose=verbose, width=line.width_of(sys.stdout)), sys.stdout)

@@ -60,10 +60,11 @@ def lines(
     """What there is to say, in lines."""
     from collections import Counter  # noqa: PLC0415
 
-    from loadgrpc.cli.figures import ago, clock, counted, one_line  # noqa: PLC0415
+    from loadgrpc.cli.figures import ago, clock, counted  # noqa: PLC0415
     from loadgrpc.cli.line import Line, Style  # noqa: PLC0415
     from loadgrpc.cli.runs import table  # noqa: PLC0415
     from loadgrpc.cli.table import labelled, text_table  # noqa: PLC0415
+    from loadgrpc.text import one_line  # noqa: PLC0415
 
     states = Counter(agent.state for agent in agents)
     by_state = [f"{count} {state.name.lower()}" for state, count in sorted(states.items())]

@@ -9,6 +9,7 @@ import click
 from loadgrpc import verdict
 from loadgrpc.cli import DEFAULT_BROKER, values
 from loadgrpc.cli.command import Command
+from loadgrpc.cli.failure import Failure
 
 if TYPE_CHECKING:
     from loadgrpc.client import Client
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Command)
-@click.argument("run_id", metavar="RUN")
+@click.argument("run_id", metavar="[RUN]", required=False)
 @click.option(
     "-b",
     "--broker",
@@ -26,24 +27,46 @@ if TYPE_CHECKING:
     help="The broker that owns the run.",
 )
 @click.option("--kill", is_flag=True, help="Do not wait for users to finish their iteration.")
-def command(run_id: str, broker: str, kill: bool) -> int:  # noqa: FBT001 - click
+@click.option("--all", "everything", is_flag=True, help="Stop all runs that go on.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON document instead.")
+def command(*, run_id: str | None, broker: str, kill: bool, everything: bool, as_json: bool) -> int:
     """Stop a run before its end.
 
     Users finish the iteration they are in, for at most the run's --stop-timeout. The command
-    returns when the run is stopping; stopping it again changes nothing.
+    returns when the run is stopping; stopping it again changes nothing, but that --kill does
+    not wait any longer.
 
     \b
     Stop it; then look at what it did:
       loadgrpc stop RUN -b HOST:7979
       loadgrpc show RUN -b HOST:7979
+    Stop whatever goes on:
+      loadgrpc stop --all -b HOST:7979
     """  # noqa: D301 - \b is click's mark for "do not wrap"
+    if run_id is None and not everything:
+        raise Failure("missing RUN; --all stops all runs that go on")
+    if run_id is not None and everything:
+        raise Failure("RUN cannot be combined with --all")
+    from loadgrpc.cli import line  # noqa: PLC0415
     from loadgrpc.cli.connection import ask  # noqa: PLC0415
+    from loadgrpc.cli.runs import going_on  # noqa: PLC0415
     from loadgrpc.model import StopMode  # noqa: PLC0415
 
-    async def stop(client: Client) -> Run:
-        return await client.stop_run(run_id, StopMode.KILL if kill else StopMode.GRACEFUL)
+    async def stop(client: Client) -> list[Run]:
+        which = [run_id] if run_id is not None else [run.run_id for run in await going_on(client)]
+        mode = StopMode.KILL if kill else StopMode.GRACEFUL
+        return [await client.stop_run(each, mode) for each in which]
 
-    run = ask(broker, stop)
-    over = f"is over: {run.state.name.lower()}" if run.state.final else "is stopping"
-    print(f"run {run.run_id} {over}")
+    stopped = ask(broker, stop)
+    if as_json:
+        from loadgrpc.protocol.convert import run_to_proto  # noqa: PLC0415
+        from loadgrpc.protocol.document import as_document  # noqa: PLC0415
+
+        line.write_json({"runs": [as_document(run_to_proto(run)) for run in stopped]})
+        return verdict.PASSED
+    for run in stopped:
+        over = f"is over: {run.state.name.lower()}" if run.state.final else "is stopping"
+        line.say(f"run {run.run_id} {over}")
+    if not stopped:
+        line.say("no run goes on")
     return verdict.PASSED

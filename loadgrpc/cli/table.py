@@ -74,11 +74,7 @@ def text_table(headings: Sequence[str], rows: Sequence[Sequence[str]], width: in
     everywhere = range(len(headings))
     columns = [max(cells(row[at]) for row in table) for at in everywhere]
     least = [max(cells(heading), MIN_TEXT) for heading in headings]
-    while _room(columns, everywhere, GAP) - GAP > width:
-        wide = [at for at in everywhere[1:] if columns[at] > least[at]]
-        if not wide:
-            break
-        columns[max(wide, key=columns.__getitem__)] -= 1
+    _narrow(columns, least, _room(columns, everywhere, GAP) - GAP - width)
     numbers = [bool(rows) and all(row[at].isdecimal() for row in rows) for at in everywhere]
     lines = []
     for row in table:
@@ -106,6 +102,24 @@ def labelled(
         Line(f"{label if at == 0 else '':<{indent}}{line}".rstrip(), style)
         for at, line in enumerate(lines)
     ]
+
+
+def _narrow(columns: list[int], least: Sequence[int], excess: int) -> None:
+    """Take the excess from the widest columns, the first excepted, as if column by column."""
+    while excess > 0:
+        wide = [at for at in range(1, len(columns)) if columns[at] > least[at]]
+        if not wide:
+            return
+        widest = max(columns[at] for at in wide)
+        level = [at for at in wide if columns[at] == widest]
+        # Down to the next one that is as wide, or to where one of them must stop.
+        floor = max((columns[at] for at in wide if columns[at] < widest), default=0)
+        floor = max(floor, *(least[at] for at in level), 0)
+        step = min(widest - floor, -(-excess // len(level)))
+        for at in level:
+            taken = min(step, excess)
+            columns[at] -= taken
+            excess -= taken
 
 
 def _room(columns: Sequence[int], which: Sequence[int], gap: int) -> int:

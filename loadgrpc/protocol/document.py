@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 
 from loadgrpc.model import Summary
 from loadgrpc.protocol.convert import summary_to_proto
+from loadgrpc.text import safe_json
 
 _WELL_KNOWN = "google.protobuf."
 _STRING = FieldDescriptor.CPPTYPE_STRING
@@ -23,10 +24,16 @@ _STRING = FieldDescriptor.CPPTYPE_STRING
 
 def summary_json(summary: Summary) -> str:
     """RunSummary as indented JSON, without a newline at its end."""
-    return json.dumps(_document(summary_to_proto(summary)), indent=2, ensure_ascii=False)
+    return message_json(summary_to_proto(summary))
 
 
-def _document(message: Message) -> dict[str, Any]:
+def message_json(message: Message) -> str:
+    """Any message of the protocol as such a document; control characters are escaped."""
+    return safe_json(json.dumps(as_document(message), indent=2, ensure_ascii=False))
+
+
+def as_document(message: Message) -> dict[str, Any]:
+    """A message as the values of such a document."""
     document = json_format.MessageToDict(message, always_print_fields_with_no_presence=True)
     return _completed(message, document)
 

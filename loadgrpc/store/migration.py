@@ -16,6 +16,7 @@ from loadgrpc.store.error import StoreError
 from loadgrpc.store.schema import META, METADATA, SCHEMA_VERSION
 
 _VERSION_NAME: Final = "schema_version"
+_MAX_DIGITS: Final = 9
 
 
 def prepare(connection: sa.Connection) -> None:
@@ -59,7 +60,9 @@ def _version(connection: sa.Connection) -> int | None:
             value = connection.scalar(query)
     except sa.exc.DBAPIError:  # somebody else's table of that name
         return None
-    return int(value) if isinstance(value, str) and value.isdecimal() and int(value) else None
+    if not isinstance(value, str) or not value.isdecimal() or len(value) > _MAX_DIGITS:
+        return None
+    return int(value) or None
 
 
 def _to_2(connection: sa.Connection) -> None:

@@ -75,7 +75,8 @@ WRONG = {
         "loadgrpc run: error: --json-file: cannot write '/no/such/file': No such file or directory"
     ),
     "show": "loadgrpc show: error: missing RUN",
-    "stop": "loadgrpc stop: error: missing RUN",
+    "stop": "loadgrpc stop: error: missing RUN; --all stops all runs that go on",
+    "stop r-1 --all": "loadgrpc stop: error: RUN cannot be combined with --all",
     "runs -n 0": "loadgrpc runs: error: -n/--limit: '0' is not a whole number from 1 to 1000000",
     "broker --listen 0.0.0.0:7979": (
         "loadgrpc broker: error: --listen: 0.0.0.0:7979 is not a loopback address; "
@@ -137,11 +138,12 @@ def test_every_option_is_explained(name):
             assert param.help.split("  [")[0].endswith("."), param.help
 
 
-def test_without_a_command_there_is_help(invoke):
-    """`loadgrpc` alone shows the help as an error."""
+def test_c12_loadgrpc_alone_prints_the_help(invoke):
+    """`loadgrpc` alone is no error: help on stdout, exit code 0."""
     code, out, err = invoke()
-    assert (code, out) == (2, "")
-    assert "Commands:" in err
+    assert (code, err) == (0, "")
+    assert "Commands:" in out
+    assert out == invoke("--help")[1]
 
 
 def test_the_version_is_the_packages(invoke):

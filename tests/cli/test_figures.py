@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loadgrpc import text as text_of
 from loadgrpc.cli import figures
 
 
@@ -83,7 +84,7 @@ def test_spans_are_shown_as_set(seconds, text):
 @given(st.text(), st.integers(0, 60))
 def test_shortened_text_fits(text, width):
     """Shortened and clipped, any text has at most the columns it was given."""
-    text = figures.one_line(text)
+    text = text_of.one_line(text)
     assert figures.cells(figures.shorten(text, width)) <= width
     assert figures.cells(figures.clip(text, width)) <= width
 
@@ -96,6 +97,6 @@ def test_names_are_shortened_in_their_middle():
 @given(st.text())
 def test_what_servers_say_cannot_steer_the_terminal(text):
     """No control character survives, newlines excepted."""
-    shown = figures.printable(text + "\x1b]0;owned\x07\x9b2J\u202e")
+    shown = text_of.printable(text + "\x1b]0;owned\x07\x9b2J\u202e")
     assert all(character == "\n" or character.isprintable() for character in shown)
     assert "\\x1b" in shown

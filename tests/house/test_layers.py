@@ -19,6 +19,7 @@ FLOORS = {
     "errors": 0,
     "clock": 0,
     "model": 0,
+    "text": 0,
     "verdict": 0,
     "stats": 1,
     "design": 1,

@@ -230,7 +230,7 @@ def test_what_nobody_lives_can_be_stopped(loadgrpc, cluster):
         (["run", "x", "--runner-mode", "by-hand"], "by-hand needs -b/--broker"),
         (["run", "-f", "bad.json"], "bad.json is no plan"),
         (["run", "-f", "wrong.json"], "plan.scenarios[0].test: is required"),
-        (["run", "-f", "wrong.json", "-u", "3"], "--users stands in the plan file"),
+        (["run", "-f", "wrong.json", "-u", "3"], "plan.scenarios[0].test: is required"),
         (["run", "-f", "nowhere.json"], "nowhere.json"),
     ],
 )

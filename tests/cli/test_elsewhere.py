@@ -1,0 +1,100 @@
+"""Words of other load testers lead to ours, and only small slips are guessed at."""
+
+import importlib
+
+import pytest
+
+from loadgrpc.cli import elsewhere
+from loadgrpc.cli.root import COMMANDS
+
+TEST = "example.TestWebSite.test_es"
+OPTIONS_OF_RUN = {
+    name for param in importlib.import_module(COMMANDS["run"]).command.params for name in param.opts
+}
+C4 = {
+    "run --config x.ini": "no such option: --config (did you mean `loadgrpc run -f PLAN.json`?)",
+    "run --attach": "no such option: --attach (did you mean `loadgrpc attach RUN`?)",
+    "run --ping-broker": "no such option: --ping-broker (did you mean `loadgrpc status`?)",
+    "run --purge-broker": "no such option: --purge-broker (did you mean `loadgrpc stop --all`?)",
+    "run --ssh x": (
+        "no such option: --ssh: there are no tunnels; agents dial the broker: "
+        "`loadgrpc agent -b HOST:PORT` on each machine"
+    ),
+    "run --server-url http://x/": "no such option: --server-url (did you mean --host?)",
+    "run --headless": ("no such option: --headless: there is no web page: every run is headless"),
+    "run --expect-workers 3": "no such option: --expect-workers (did you mean --agents?)",
+    "run --vus 3": "no such option: --vus (did you mean --users?)",
+    "run --ramp-up 3": "no such option: --ramp-up (did you mean --spawn-rate?)",
+    "run -w 3": "no such option: -w (did you mean --users?)",
+    "run --frobnicate": "no such option: --frobnicate",
+    "run --run_time 3": "no such option: --run_time (did you mean --run-time?)",
+    "list": "no such command: list (did you mean runs?)",
+    "ping": "no such command: ping (did you mean status?)",
+    "worker": "no such command: worker (did you mean agent?)",
+    "kill": "no such command: kill (did you mean `loadgrpc stop RUN --kill`?)",
+    TEST: f"no such command: {TEST} (did you mean `loadgrpc run {TEST}`?)",
+    "web.py::T.test_x": (
+        "no such command: web.py::T.test_x (did you mean `loadgrpc run web.py::T.test_x`?)"
+    ),
+    "delet": "no such command: delet (did you mean delete?)",
+    "zap": "no such command: zap",
+}
+
+
+@pytest.mark.parametrize("line", C4)
+def test_c4_foreign_names_lead_to_ours(invoke, line):
+    """Options and commands of Loads, Locust, k6 and Molotov are told what is theirs here."""
+    code, out, err = invoke(*line.split())
+    assert (code, out) == (2, "")
+    assert err.split("error: ", 1)[1] == C4[line] + "\n"
+
+
+@pytest.mark.parametrize("name", elsewhere.OPTIONS)
+def test_c4_the_table_of_options_is_right(name):
+    """What the table leads to is there, and what it says of a name is not true of our own."""
+    told = elsewhere.OPTIONS[name]
+    assert name not in OPTIONS_OF_RUN
+    if told.startswith("--"):
+        assert told in OPTIONS_OF_RUN
+    else:
+        _check(told)
+
+
+@pytest.mark.parametrize("name", elsewhere.COMMANDS)
+def test_c4_the_table_of_commands_is_right(name):
+    """As for options."""
+    told = elsewhere.COMMANDS[name]
+    assert name not in COMMANDS
+    if not told.startswith(("`", "!")):
+        assert told in COMMANDS
+    else:
+        _check(told)
+
+
+def _check(told):
+    assert told.startswith(("`loadgrpc ", "!")), told
+    for command in told.split("`loadgrpc ")[1:]:
+        words = command.split("`")[0].split()
+        if words[0] == "--help" or words[0] == "--version":
+            continue
+        assert words[0] in COMMANDS, told
+        known = importlib.import_module(COMMANDS[words[0]]).command.params
+        names = {name for param in known for name in param.opts}
+        assert {word for word in words if word.startswith("-")} <= names, told
+
+
+@pytest.mark.parametrize(
+    ("word", "known", "near"),
+    [
+        ("--attach", ["--detach"], ""),
+        ("--config", ["--json-file", "--host"], ""),
+        ("--plna", ["--plan", "--split"], "--plan"),
+        ("--dur", ["--duration", "--detach"], "--duration"),
+        ("--d", ["--duration", "--detach"], ""),
+        ("ruin", ["run", "runs"], "run"),
+        ("sho", ["show", "stop"], "show"),
+    ],
+)
+def test_c4_only_what_is_close_is_suggested(word, known, near):
+    """A wrong guess is worse than none."""
+    assert elsewhere.nearest(word, known) == near

@@ -1,0 +1,137 @@
+"""A plan in a file, as people write it, and with options beside it."""
+
+import json
+
+import pytest
+
+from loadgrpc.cli.failure import Failure
+from loadgrpc.cli.plan_file import plan_of_file
+from loadgrpc.model import RunnerMode
+
+TEST = "example.TestWebSite.test_es"
+
+
+@pytest.fixture
+def plan(tmp_path):
+    """The plan that a document makes, with a command line beside it."""
+
+    def read(document, test=None, agents=None, **asked):
+        path = tmp_path / "plan.json"
+        text = document if isinstance(document, str) else json.dumps(document)
+        path.write_text(text, encoding="utf-8")
+        return plan_of_file(path, test, asked, agents)
+
+    return read
+
+
+def test_c6_the_command_line_overrules_the_file(plan):
+    """Every option beside a plan file goes before what the file says."""
+    of_file = {"test": TEST, "users": [3], "iterations": [7], "serverUrl": "http://a/"}
+    made = plan(
+        of_file, "other.T.test_x", 4, users=(5, 6), duration_s=9.0, server_url="http://b/",
+        spawn_rate=2.0, processes=3, split=True, no_dns_resolve=True, stop_timeout_s=0.0,
+    )  # fmt: skip
+    (scenario,) = made.scenarios
+    assert (scenario.test, scenario.users, scenario.server_url) == (
+        "other.T.test_x",
+        (5, 6),
+        "http://b/",
+    )
+    assert (scenario.iterations, scenario.duration_s) == ((), 9.0)
+    assert (scenario.spawn_rate, scenario.processes) == (2.0, 3)
+    assert (made.agents, made.split, made.no_dns_resolve, made.stop_timeout_s) == (4, True, True, 0)
+
+
+def test_c6_what_is_not_said_stays_as_the_file_has_it(plan):
+    """Options that were not given change nothing."""
+    of_file = {"test": TEST, "users": [3], "duration": "2s", "agents": 2}
+    made = plan(of_file, users=None, split=False, duration_s=None, server_url="http://b/")
+    assert (made.agents, made.split, made.scenarios[0].duration_s) == (2, False, 2.0)
+    assert (made.scenarios[0].users, made.scenarios[0].server_url) == ((3,), "http://b/")
+
+
+def test_c6_options_go_to_every_scenario(plan):
+    """With several scenarios an option is one of each; the plan's duration makes way."""
+    of_file = {
+        "scenarios": [{"name": "a", "test": TEST}, {"name": "b", "test": TEST, "users": 4}],
+        "duration": "5m",
+    }
+    made = plan(of_file, iterations=(2,), server_url="http://b/")
+    assert {each.server_url for each in made.scenarios} == {"http://b/"}
+    assert {(each.iterations, each.duration_s) for each in made.scenarios} == {((2,), None)}
+    with pytest.raises(
+        Failure, match=r"it has 2 scenarios .'a', 'b'., and TEST can be that of one"
+    ):
+        plan(of_file, TEST)
+
+
+SPELLINGS = [
+    {"users": 10, "iterations": 5},
+    {"users": "10", "hits": "5"},
+    {"users": [10], "iterations": ["5"]},
+    {"Users": [10], "iterations": [5]},
+]
+
+
+@pytest.mark.parametrize("written", SPELLINGS, ids=str)
+def test_c6_numbers_are_taken_as_people_write_them(plan, written):
+    """`"users": 10` can only mean one thing."""
+    (scenario,) = plan({"test": TEST, **written}).scenarios
+    assert (scenario.users, scenario.iterations) == ((10,), (5,))
+
+
+@pytest.mark.parametrize("key", ["duration", "runTime", "run-time", "run_time"])
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("5m", 300), ("1h30m", 5400), ("90", 90), (90, 90), (1.5, 1.5), ("2s", 2)],
+)
+def test_c6_durations_are_taken_as_people_write_them(plan, key, value, seconds):
+    """As the command line has them, and as protobuf's JSON has them."""
+    assert plan({"test": TEST, key: value}).scenarios[0].duration_s == seconds
+
+
+def test_c6_the_other_fields_are_taken_as_options_spell_them(plan):
+    """Names of options and of fields are the same."""
+    made = plan(
+        {"test": "x", "host": "http://a/", "test-runner": "./x {test}", "runner-mode": "all-users",
+         "silence-timeout": "1m", "stop_timeout": "10", "users": "1:2:3"}
+    )  # fmt: skip
+    (scenario,) = made.scenarios
+    assert (scenario.server_url, scenario.test_runner) == ("http://a/", "./x {test}")
+    assert (scenario.runner_mode, scenario.silence_timeout_s) == (RunnerMode.ALL_USERS, 60.0)
+    assert (made.stop_timeout_s, scenario.users) == (10.0, (1, 2, 3))
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ("{", "plan.json is no plan: Expecting property name"),
+        ("[]", "plan.json is no plan: it is not a JSON object"),
+        ("[" * 100_000, "plan.json is no plan: "),
+        ({"test": TEST, "userz": 3}, "a plan has no 'userz' (did you mean 'users'?)"),
+        ({"Test": TEST, "test": TEST}, "'test' is there twice"),
+        ({"test": TEST, "duration": "soon"}, "'duration': 'soon' is not a duration; expected"),
+        ({"test": TEST, "users": "x"}, "'users': 'x' is not a whole number"),
+        (
+            {"scenarios": [{"name": "Ann", "test": TEST, "iteration": 3}]},
+            "a scenario has no 'iteration' (did you mean 'iterations'?)",
+        ),
+        ({"test": "Es"}, "plan.test: must be package.module.Class.method"),
+    ],
+    ids=str,
+)
+def test_c6_what_is_wrong_is_named(plan, document, words):
+    """One line, with the name as it was written: no letter of it changes."""
+    with pytest.raises(Failure) as raised:
+        plan(document)
+    assert words in raised.value.message
+
+
+def test_c6_no_letter_of_a_name_is_changed(invoke, client, tmp_path):
+    """A message that begins with a name shows it as it is."""
+    path = tmp_path / "Plan.json"
+    path.write_text("{")
+    _, _, err = invoke("run", "-f", str(path))
+    assert err.startswith(f"loadgrpc run: error: {path} is no plan: ")
+    _, _, err = invoke("run", "-f", "-", "-i", "1", "-d", "1")
+    assert "error: standard input" in err
