@@ -276,7 +276,7 @@ class Broker:
             run.watchers.discard(changed)
 
     async def stop_run(self, run_id: str, mode: StopMode) -> Run:
-        """Stops a run; asking again, or when it is over, changes nothing.
+        """Stops a run; asking again changes nothing, but for a kill; nor when it is over.
 
         Raises:
             NotFound: no such run.

@@ -29,9 +29,9 @@ class ControlServiceStub(object):
     """ControlService starts, watches and stops runs. The broker serves it to the command
     line, to grpcurl, and to whatever is generated from these files.
 
-    Errors: INVALID_ARGUMENT carries google.rpc.BadRequest with one violation for each
-    field that is wrong; every other error carries google.rpc.ErrorInfo with domain
-    `loadgrpc` and a reason in capitals, as NOT_FOUND or TOO_FEW_AGENTS.
+    Errors: every error of loadgrpc carries google.rpc.ErrorInfo with domain `loadgrpc` and a
+    reason in capitals, such as NOT_FOUND or TOO_FEW_AGENTS; INVALID_ARGUMENT carries
+    google.rpc.BadRequest as well, with a violation for each field that is wrong.
     """
 
     def __init__(self, channel):
@@ -101,9 +101,9 @@ class ControlServiceServicer(object):
     """ControlService starts, watches and stops runs. The broker serves it to the command
     line, to grpcurl, and to whatever is generated from these files.
 
-    Errors: INVALID_ARGUMENT carries google.rpc.BadRequest with one violation for each
-    field that is wrong; every other error carries google.rpc.ErrorInfo with domain
-    `loadgrpc` and a reason in capitals, as NOT_FOUND or TOO_FEW_AGENTS.
+    Errors: every error of loadgrpc carries google.rpc.ErrorInfo with domain `loadgrpc` and a
+    reason in capitals, such as NOT_FOUND or TOO_FEW_AGENTS; INVALID_ARGUMENT carries
+    google.rpc.BadRequest as well, with a violation for each field that is wrong.
     """
 
     def StartRun(self, request, context):
@@ -142,8 +142,9 @@ class ControlServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def StopRun(self, request, context):
-        """StopRun stops a run and answers when it is STOPPING. Stopping it again, or when it
-        is over, changes nothing. NOT_FOUND: no such run.
+        """StopRun stops a run and answers when it is STOPPING. Stopping it again changes nothing,
+        except that STOP_MODE_KILL kills a run that is being stopped gracefully; stopping one
+        that is over changes nothing. NOT_FOUND: no such run.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -272,9 +273,9 @@ class ControlService(object):
     """ControlService starts, watches and stops runs. The broker serves it to the command
     line, to grpcurl, and to whatever is generated from these files.
 
-    Errors: INVALID_ARGUMENT carries google.rpc.BadRequest with one violation for each
-    field that is wrong; every other error carries google.rpc.ErrorInfo with domain
-    `loadgrpc` and a reason in capitals, as NOT_FOUND or TOO_FEW_AGENTS.
+    Errors: every error of loadgrpc carries google.rpc.ErrorInfo with domain `loadgrpc` and a
+    reason in capitals, such as NOT_FOUND or TOO_FEW_AGENTS; INVALID_ARGUMENT carries
+    google.rpc.BadRequest as well, with a violation for each field that is wrong.
     """
 
     @staticmethod

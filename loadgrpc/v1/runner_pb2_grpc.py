@@ -99,7 +99,8 @@ class RunnerServiceServicer(object):
 
         Types of one's own. What a source sends as `Event.custom` can be described: `open`
         carries the types. From then on the broker's reflection answers for them, for as long
-        as the run is kept. Types that cannot be had are told by `types_refused`, some time
+        as the run is kept; when it is over, until another run brings other types of the same
+        names. Types that cannot be had are told by `types_refused`, some time
         after `opened`; the source is open all the same, and its events are stored.
 
         Control. Answers also carry `start_cycle` and `stop`, after `opened`. On a new stream
