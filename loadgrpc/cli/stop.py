@@ -33,12 +33,8 @@ def command(*, run_id: str | None, broker: str, kill: bool, everything: bool, as
     """Stop a run before its end.
 
     Users finish the iteration they are in, for at most the run's --stop-timeout. The command
-<<<<<<< HEAD
     returns when the run is stopping; stopping it again changes nothing, but that --kill does
     not wait any longer.
-=======
-    returns when the run is stopping; stopping it again changes nothing, but for --kill.
->>>>>>> 8ff6cf4 (Docs: one truth about stops, types, details of errors and SIGKILL; what trips up those who write a runner)
 
     \b
     Stop it; then look at what it did:
