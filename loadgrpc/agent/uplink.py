@@ -27,6 +27,8 @@ from loadgrpc.v1 import runner_pb2
 
 FIRST_BACKOFF_S: Final = 0.1
 MAX_BACKOFF_S: Final = 3.0
+STALLED_S: Final = 10.0
+"""When streams have broken for so long and nothing was committed meanwhile, it is told."""
 
 _log = logging.getLogger(__name__)
 
@@ -61,6 +63,9 @@ class Uplink:
         self._news = asyncio.Event()
         self._living: asyncio.Task[None] | None = None
         self._call: grpc.aio.StreamStreamCall | None = None
+        self._stalled_s: float | None = None
+        """Since when (monotonic) streams break and nothing is committed; None: it is."""
+        self._stall_told = False
 
     def begin(self) -> None:
         """From now on the source is to be open at the broker."""
@@ -94,19 +99,51 @@ class Uplink:
         backoff = Backoff(FIRST_BACKOFF_S, MAX_BACKOFF_S)
         while True:
             await self._wanted.wait()
+            began_s, before = time.monotonic(), self._backlog.committed
             try:
                 await self._stream()
             except Unavailable as error:
                 if not self._wanted.is_set():
                     continue
-                if self._backlog.outbound.is_open:
+                if self._backlog.committed > before:
+                    backoff.reset()  # it got on: whoever cut it, the next one gets on, too
+                    self._got_on()
+                    _log.info("the stream to the broker broke (%s); opening it again", error)
+                    continue
+                if time.monotonic() - began_s > MAX_BACKOFF_S:
                     backoff.reset()
+                self._stalls(error)
                 _log.info("the broker is out of reach (%s); trying again", error)
                 await asyncio.sleep(backoff.next_s())
             except LoadgrpcError as error:
                 _log.error("the broker will not have the source: %s", error)
                 self.end()
                 self._refused(error)
+
+    def _stalls(self, error: Unavailable) -> None:
+        """A stream broke, and nothing was committed on it."""
+        outbound, now_s = self._backlog.outbound, time.monotonic()
+        if not outbound.kept:
+            self._stalled_s = None
+        elif self._stalled_s is None:
+            self._stalled_s = now_s
+        elif not self._stall_told and now_s - self._stalled_s > STALLED_S:
+            self._stall_told = True
+            _log.warning(
+                "source %s: for %.0f s each stream to the broker has broken before anything was "
+                "committed (%s); %d bytes wait. Is a proxy in between that limits or buffers "
+                "requests?",
+                self._source.runner_id,
+                now_s - self._stalled_s,
+                error,
+                outbound.kept_bytes,
+            )
+
+    def _got_on(self) -> None:
+        """Something was committed."""
+        if self._stall_told:
+            _log.warning("source %s: the broker takes events again", self._source.runner_id)
+        self._stalled_s, self._stall_told = None, False
 
     async def _stream(self) -> None:
         """One stream, from its opening to its end.
@@ -118,6 +155,7 @@ class Uplink:
         # The clock's epochs are above those that an agent before this one has used.
         self._epoch = max(self._epoch + 1, time.time_ns())
         self._backlog.outbound.begin()
+        before = self._backlog.committed
         call = self._call = self._broker.PublishEvents(wait_for_ready=True)
         writing = asyncio.create_task(self._write(call))
         writing.add_done_callback(lambda _: call.cancel())
@@ -125,6 +163,8 @@ class Uplink:
             async for response in call:
                 self._answered(response)
                 self._news.set()
+                if self._stall_told and self._backlog.committed > before:
+                    self._got_on()
             raise Unavailable("the broker closed the stream")
         except grpc.aio.AioRpcError as error:
             raise status.from_rpc_error(error) from error
