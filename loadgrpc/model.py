@@ -330,6 +330,8 @@ class Agent:
     state: AgentState
     run_id: str = ""
     last_seen_time_ns: int = 0
+    troubles: tuple[str, ...] = ()
+    """What is wrong with it, as sentences."""
 
 
 @dataclass(frozen=True, kw_only=True)

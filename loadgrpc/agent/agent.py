@@ -35,6 +35,7 @@ from loadgrpc.protocol import plans, status, times
 from loadgrpc.protocol.backoff import Backoff
 from loadgrpc.protocol.raw import RawRunnerServiceStub, add_raw_runner_service
 from loadgrpc.protocol.transport import listen, new_channel, new_server
+from loadgrpc.protocol.version import other_version
 from loadgrpc.v1 import control_pb2, fleet_pb2, fleet_pb2_grpc
 
 FIRST_BACKOFF_S: Final = 0.2
@@ -113,6 +114,7 @@ class Agent:
         self._heard_at = time.monotonic()
         """When the broker last said something."""
         self._silent = False
+        self._broker_version = ""
         self._leaving = False
         self._said_goodbye = False
         self._gone = asyncio.Event()
@@ -184,6 +186,7 @@ class Agent:
                         response.registered.heartbeat_interval
                     )
                     self._lease_s = times.seconds_from_proto(response.registered.lease)
+                    self._meet(response.registered.version)
                     speaking = asyncio.create_task(self._speak(call))
                     self._offline.clear()
                     yield
@@ -204,6 +207,12 @@ class Agent:
                 speaking.cancel()
                 await asyncio.gather(speaking, return_exceptions=True)  # its stream broke too
             call.cancel()
+
+    def _meet(self, version: str) -> None:
+        """Tells once of a broker of another version."""
+        if version != self._broker_version and (words := other_version(version)):
+            _log.warning("the broker: %s", words)
+        self._broker_version = version
 
     def _obey(self, response: fleet_pb2.ConnectResponse) -> None:
         kind = response.WhichOneof("message")

@@ -22,7 +22,8 @@ from dataclasses import replace
 from typing import Final
 
 from loadgrpc import __version__, model
-from loadgrpc.broker import answers, resume
+from loadgrpc.broker import answers, deadlines, resume
+from loadgrpc.broker.admission import Admission
 from loadgrpc.broker.inbox import Inbox, Source
 from loadgrpc.broker.intake import Intake, unavailable
 from loadgrpc.broker.listing import Listed, Wanted, listed
@@ -107,6 +108,9 @@ class Broker:
         self._work = Work()
         self.intake = Intake(self._runs, store, clock, self._work, keep_batches=keep_batches)
         self._links: dict[str, AgentLink] = {}
+        self._admission = Admission(self._links, self.roster, clock)
+        self._noting: set[tuple[str, ExitNoted]] = set()
+        """Ends of runners that are being stored."""
         self._starting = asyncio.Lock()
         """Held while agents are chosen, so that two requests never choose the same."""
         self._ticker: asyncio.Task[None] | None = None
@@ -134,6 +138,7 @@ class Broker:
             self._ticker.cancel()
         for link in self._links.values():
             link.orders.put_nowait(Unavailable(GOING_AWAY))
+            link.sign.set()
         for run in self._runs.values():
             for inbox in run.inboxes():
                 inbox.end(Unavailable(GOING_AWAY))
@@ -190,6 +195,7 @@ class Broker:
         for agent_id in agent_ids:
             self.roster.assign(agent_id, run_id)
             run.note_clock(agent_id, self.roster[agent_id].clock.ahead_ns)
+            run.machines[agent_id] = self.roster[agent_id].registration
         self._runs[run_id] = run
         try:
             await self._save(run)
@@ -200,6 +206,7 @@ class Broker:
         for part in run.parts.values():
             if part.state.final:
                 continue  # it was lost while the run was stored
+            part.told_ns = self._clock.monotonic_ns()
             if not self._order(part.agent_id, StartRunners(part.launch)):
                 self._lose(run, part, "it left before its part began", self._clock.wall_ns())
         self._follow_up(run)
@@ -373,6 +380,17 @@ class Broker:
 
     # What agents say
 
+    async def admit_agent(self, registration: Registration) -> None:
+        """Waits until it is clear that an agent may connect.
+
+        Raises:
+            AlreadyExists: another agent of its name is connected.
+            Unavailable: the broker is going away.
+        """
+        await self._admission.wait(registration)
+        if self._closing:
+            raise Unavailable(GOING_AWAY)
+
     def connect_agent(self, registration: Registration) -> AgentLink:
         """An agent came, or came back."""
         agent_id = registration.agent_id
@@ -380,28 +398,43 @@ class Broker:
         if agent_id in self._links:
             newer = Superseded(f"agent {agent_id} opened a newer stream")
             self._links[agent_id].orders.put_nowait(newer)
-        member = self.roster.register(registration, self._clock.monotonic_ns())
-        link = self._links[agent_id] = AgentLink(agent_id)
+            self._links[agent_id].sign.set()
+        now_ns = self._clock.monotonic_ns()
+        member = self.roster.register(registration, now_ns)
+        if member.run_id not in self._runs:
+            self.roster.release(agent_id, member.run_id, told=True)
+        link = self._links[agent_id] = AgentLink(agent_id, now_ns)
         self.heard_from_agent(agent_id, registration.sent_ns)
         _log.info("agent %s connected from %s", agent_id, registration.hostname)
+        for trouble in member.troubles:
+            _log.warning("agent %s on %s: %s", agent_id, registration.hostname, trouble)
+        self._take_back(link, registration, member.run_id, last_heard_ns)
+        return link
+
+    def _take_back(
+        self, link: AgentLink, registration: Registration, assigned: str, last_heard_ns: int
+    ) -> None:
+        """What follows from what an agent holds, and from the run that it is assigned to."""
+        agent_id = registration.agent_id
         for run_id in registration.run_ids:
-            if run_id != member.run_id:
+            if run_id != assigned:
                 link.orders.put_nowait(StopRunners(run_id, StopMode.KILL, 0.0))
-        run = self._runs.get(member.run_id)
+        run = self._runs.get(assigned)
         if run is None:
-            return link
+            return
+        run.machines[agent_id] = registration
         for part in run.of_agent(agent_id):
-            if registration.holds(member.run_id, part.assignment.scenario):
+            if registration.holds(assigned, part.assignment.scenario):
                 continue
             if part.unsure:
                 part.hostname = registration.hostname
+                part.told_ns = self._clock.monotonic_ns()
                 link.orders.put_nowait(StartRunners(part.launch))
             else:
                 self._end_untold(run, part, last_heard_ns)
             part.unsure = False
-        if member.run_id in registration.run_ids and run.stopping is not None:
+        if assigned in registration.run_ids and run.stopping is not None:
             link.orders.put_nowait(self._stop_order(run, run.stopping))
-        return link
 
     def _end_untold(self, run: ActiveRun, part: Part, last_heard_ns: int) -> None:
         """An agent knows nothing of a part that it had: it was started anew.
@@ -417,6 +450,8 @@ class Broker:
     def heard_from_agent(self, agent_id: str, sent_ns: int | None = None) -> None:
         """An agent gave a sign of life, sent at that moment by its clock, if it says so."""
         self.roster.heard(agent_id, self._clock.monotonic_ns())
+        if agent_id in self._links:
+            self._links[agent_id].sign.set()
         if sent_ns is None or agent_id not in self.roster:
             return
         member = self.roster[agent_id]
@@ -426,9 +461,11 @@ class Broker:
 
     def disconnect_agent(self, link: AgentLink, *, goodbye: bool) -> None:
         """A stream of an agent ended; with `goodbye`, because the agent is leaving."""
+        link.sign.set()
         if self._links.get(link.agent_id) is not link:
             return  # a newer stream took over
         del self._links[link.agent_id]
+        self._admission.left(link.agent_id)
         if goodbye:
             self._remove_agent(link.agent_id, "it left")
         else:
@@ -474,9 +511,17 @@ class Broker:
                 run.aggregate.runner_ended(part.key, runner_id)
             if last:
                 self._end_part(run, part, self._clock.wall_ns())
-        elif run is None:
-            self.roster.release(agent_id, run_id)
-        self._work.begin(self._note_exit(agent_id, ExitNoted(run_id, scenario, runner_id)))
+        elif last:
+            part_of_it = run is not None and any(
+                each.key != (agent_id, scenario) and not each.state.final
+                for each in run.of_agent(agent_id)
+            )
+            if not part_of_it:
+                self.roster.release(agent_id, run_id, told=True)
+        noted = ExitNoted(run_id, scenario, runner_id)
+        if (agent_id, noted) not in self._noting:
+            self._noting.add((agent_id, noted))
+            self._work.begin(self._note_exit(agent_id, noted, self._links.get(agent_id)))
 
     def _end_part(self, run: ActiveRun, part: Part, end_time_ns: int) -> None:
         """A part of a run is over."""
@@ -490,8 +535,20 @@ class Broker:
             self.roster.release(part.agent_id, run.run.run_id)
         self._follow_up(run)
 
-    async def _note_exit(self, agent_id: str, noted: ExitNoted) -> None:
-        """Tells an agent that the end of its runner is stored."""
+    async def _note_exit(self, agent_id: str, noted: ExitNoted, link: AgentLink | None) -> None:
+        """Tells an agent that the end of its runner is stored; it was heard on `link`."""
+        if link is not None:
+            link.orders.expect()
+        try:
+            await self._keep_exit(noted)
+        finally:
+            self._noting.discard((agent_id, noted))
+            if link is not None:
+                link.orders.came()
+        self._order(agent_id, noted)
+
+    async def _keep_exit(self, noted: ExitNoted) -> None:
+        """Stores the end of a runner."""
         run = self._runs.get(noted.run_id)
         if run is not None and not run.run.state.final:
             await self._save(run, patient=True)
@@ -499,13 +556,12 @@ class Broker:
             await asyncio.wait({run.closing})
             if noted.run_id in self._runs:  # it could not be stored, and will be tried again
                 await self._save(run, patient=True)
-        self._order(agent_id, noted)
 
     def _order(self, agent_id: str, order: Order) -> bool:
         """Tells an agent something; whether it is connected."""
         link = self._links.get(agent_id)
         if link is not None:
-            link.orders.put_nowait(order)
+            link.put(order)
         return link is not None
 
     def _remove_agent(self, agent_id: str, reason: str) -> None:
@@ -552,10 +608,12 @@ class Broker:
 
         Raises:
             NotFound: no such run, or the agent has no part in its scenario.
-            InvalidRequest: the source belongs to another scenario.
+            InvalidRequest: the source belongs to another scenario, or there are too many.
             Superseded: the source is open with a higher epoch.
         """
         run = self._runs.get(source_id.run_id)
+        if source_id not in inbox.sources:
+            inbox.admit()
         if run is None:
             await self._record(source_id.run_id)
             inbox.closed.add(source_id)
@@ -568,6 +626,8 @@ class Broker:
         if (known := run.find_part_of(source_id)) is not None and known is not part:
             rule = f"source {source_id} belongs to scenario {known.assignment.scenario!r}"
             raise InvalidRequest([Violation("open.scenario", rule)])
+        if known is None and len(part.sources) >= part.most_sources:
+            raise InvalidRequest(f"the part of agent {part.agent_id} has too many sources already")
         source = part.sources.get(source_id) or Source(source_id, scenario)
         async with source.lock:
             await source.settle()  # what is being stored for an older stream counts as stored
@@ -760,6 +820,7 @@ class Broker:
     def _stop_parts(self, run: ActiveRun, mode: StopMode) -> None:
         if run.stopping is not StopMode.KILL:
             run.stopping = mode
+        run.over_by_ns = deadlines.over_by_ns(run, self._clock.monotonic_ns())
         parts = run.live_parts()
         for part in parts:
             for source in part.sources.values():
@@ -786,8 +847,33 @@ class Broker:
             self.roster.release(agent_id, run.run.run_id)
 
     async def _save(self, run: ActiveRun, *, patient: bool = False) -> None:
-        """Stores what is known of a run. `patient`: waits for a store that takes no writes."""
-        await self._store.save_run(_record_of(run), patient=patient)
+        """Stores what is known of a run. `patient`: waits for a store that takes no writes.
+
+        Who is patient shares a write with all who come while the one before it is under way.
+        """
+        if not patient:
+            await self._store.save_run(_record_of(run))
+            return
+        if run.saving is None:
+            await self._save_now(run)
+            return
+        if run.saving_next is None:
+            run.saving_next = self._work.shared(self._save_next(run))
+        await asyncio.shield(run.saving_next)
+
+    async def _save_next(self, run: ActiveRun) -> None:
+        while run.saving is not None:
+            await asyncio.wait({run.saving})
+        run.saving_next = None  # what happens from here on needs another
+        await self._save_now(run)
+
+    async def _save_now(self, run: ActiveRun) -> None:
+        saving = run.saving = asyncio.get_running_loop().create_future()
+        try:
+            await self._store.save_run(_record_of(run), patient=True)
+        finally:
+            run.saving = None
+            saving.set_result(None)
 
     async def _record(self, run_id: str) -> RunRecord:
         record = await self._store.get_run(run_id)
@@ -814,7 +900,13 @@ class Broker:
             if part.state.final:
                 run.aggregate.ended(part.key)
         for part in run.live_parts():
-            self.roster.expect(part.agent_id, part.hostname, record.run_id, now_ns)
+            part.told_ns = now_ns
+            machine = run.machines.get(part.agent_id) or Registration(
+                agent_id=part.agent_id, hostname=part.hostname, pid=0, version="", cores=0
+            )
+            self.roster.expect(machine, record.run_id, now_ns)
+        if run.stopping is not None:
+            run.over_by_ns = deadlines.over_by_ns(run, now_ns)
         _log.info("run %s of %s goes on", record.run_id, run.run.plan.title)
         self._follow_up(run)
 
@@ -822,6 +914,7 @@ class Broker:
         while True:
             await asyncio.sleep(TICK_S)
             self.end_leases()
+            self.end_overdue()
             for run in list(self._runs.values()):
                 run.close_seconds(self._clock.wall_ns(), self._troubles(run))
             for run in list(self._unstored):
@@ -831,6 +924,24 @@ class Broker:
         """Counts agents that were not heard from for too long as lost."""
         for agent_id in self.roster.lost(self._clock.monotonic_ns()):
             self._remove_agent(agent_id, f"not heard from for {self.roster.lease_s:.0f} s")
+
+    def end_overdue(self) -> None:
+        """Gives up parts that do not begin, or do not end when they are told to."""
+        if self._store.trouble:
+            return  # what agents say waits for the store, and so do they
+        for run in list(self._runs.values()):
+            for part in run.live_parts() if not run.run.state.final else ():
+                self._give_up_overdue(run, part)
+
+    def _give_up_overdue(self, run: ActiveRun, part: Part) -> None:
+        connected = part.agent_id in self._links
+        now_ns = self._clock.monotonic_ns()
+        if why := deadlines.why_overdue(run, part, now_ns, connected=connected):
+            run_id, scenario = run.run.run_id, part.assignment.scenario
+            self.roster.give_up(part.agent_id, run_id)
+            self._order(part.agent_id, StopRunners(run_id, StopMode.KILL, 0.0, scenario))
+            self._lose(run, part, why, self._clock.wall_ns())
+            self._follow_up(run)
 
     def _progress(self, run: ActiveRun) -> Progress:
         return run.progress(self._clock.wall_ns(), self._troubles(run))

@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import Final
 
 from loadgrpc.broker.answers import Acked, Answer, Refused
 from loadgrpc.broker.ledger import Ledger
-from loadgrpc.errors import LoadgrpcError
+from loadgrpc.broker.outbox import Outbox
+from loadgrpc.errors import InvalidRequest, LoadgrpcError
 from loadgrpc.model import SourceId
+
+MAX_STREAM_SOURCES: Final = 10_000
+"""Sources that may have opened on one stream."""
 
 
 class Inbox:
     """The way back to the source on one stream; `answers` is read by the servicer."""
 
     def __init__(self) -> None:
-        self.answers: asyncio.Queue[tuple[SourceId, Answer] | Exception | None] = asyncio.Queue()
+        self.answers: Outbox[tuple[SourceId, Answer] | Exception | None] = Outbox()
         self.sources: dict[SourceId, Source] = {}
         """Sources that are open on this stream."""
         self.closed: set[SourceId] = set()
@@ -28,6 +33,15 @@ class Inbox:
         """What ends the stream; nothing that comes after it counts."""
         self._acks: dict[SourceId, Acked] = {}
         """The newest ack of each source that is queued."""
+
+    def admit(self) -> None:
+        """Another source is to open here.
+
+        Raises:
+            InvalidRequest: there are too many.
+        """
+        if len(self.sources) + len(self.closed) >= MAX_STREAM_SOURCES:
+            raise InvalidRequest(f"more than {MAX_STREAM_SOURCES} sources on a stream")
 
     def put(self, source: SourceId, answer: Answer) -> None:
         """Queues an answer; of the acks of a source only the newest is kept."""

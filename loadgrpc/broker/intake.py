@@ -162,6 +162,7 @@ class Intake:
                     raise unavailable(source_id, error) from error
                 raise
             arrived = _Arrived(inbox, run, source, stored, events, ledger)
+            inbox.answers.expect()
             source.writing = self._work.begin(self._count(arrived, written, source.writing))
 
     async def _write(self, batch: StoredBatch, progress: SourceProgress) -> asyncio.Future[Any]:
@@ -175,6 +176,14 @@ class Intake:
         self, arrived: _Arrived, written: asyncio.Future[Any], before: asyncio.Task[None] | None
     ) -> None:
         """Counts and acks a batch when it is stored and those before it are counted."""
+        try:
+            await self._count_in_turn(arrived, written, before)
+        finally:
+            arrived.inbox.answers.came()
+
+    async def _count_in_turn(
+        self, arrived: _Arrived, written: asyncio.Future[Any], before: asyncio.Task[None] | None
+    ) -> None:
         if before is not None and not before.done():
             await asyncio.wait({before})
         inbox, source, batch = arrived.inbox, arrived.source, arrived.batch
@@ -187,6 +196,7 @@ class Intake:
         source.stored = arrived.ledger
         events = arrived.events
         arrived.run.count(batch.source, events, arrival_ns=batch.arrival_ns)
+        arrived.run.part_of(batch.source).got_on_ns = self._clock.monotonic_ns()
         if events.rejected:
             violations = tuple(events.violations)
             rejected = answers.Rejected(batch.first_sequence, events.rejected, violations)

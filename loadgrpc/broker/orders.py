@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Final
 
+from loadgrpc.broker.outbox import Outbox
 from loadgrpc.model import Launch, StopMode
 
 
@@ -58,6 +59,25 @@ Order = StartRunners | StartProcesses | StopRunners | ExitNoted | Heard
 class AgentLink:
     """The way to one connected agent; `orders` is read by the servicer."""
 
-    def __init__(self, agent_id: str) -> None:
+    def __init__(self, agent_id: str, began_ns: int) -> None:
         self.agent_id = agent_id
-        self.orders: asyncio.Queue[Order | Exception | None] = asyncio.Queue()
+        self.began_ns = began_ns
+        """When it was opened (monotonic)."""
+        self.orders: Outbox[Order | Exception | None] = Outbox()
+        self.sign = asyncio.Event()
+        """Set when the agent was heard on it, and when it ended."""
+        self.hearing = False
+        """Whether the answer to a heartbeat waits."""
+
+    def put(self, order: Order) -> None:
+        """Queues an order; of answers to heartbeats one is enough."""
+        if isinstance(order, Heard):
+            if self.hearing:
+                return
+            self.hearing = True
+        self.orders.put_nowait(order)
+
+    def taken(self, order: Order) -> None:
+        """An order is on its way."""
+        if isinstance(order, Heard):
+            self.hearing = False

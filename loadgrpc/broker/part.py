@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from loadgrpc.broker.inbox import Source
 from loadgrpc.model import Assignment, AssignmentState, ExceptionInfo, Launch, Loss, SourceId
 from loadgrpc.protocol.produced import Produced
 
 UNKNOWN_LOSS = "what its runner had not delivered"
+
+SPARE_SOURCES: Final = 1_000
+"""Sources that a part may have beside those of its users."""
 
 Key = tuple[str, str]
 """What a part is found by in its run: agent and scenario."""
@@ -41,6 +45,12 @@ class Part:
     mismatches: list[str] = field(default_factory=list)
     """Where the hits that were counted differ from what its runners say, as sentences."""
     sources: dict[SourceId, Source] = field(default_factory=dict)
+    kept: tuple[object, str] | None = None
+    """What of it is stored, as text, and what that was made of (`resume.py`)."""
+    told_ns: int = 0
+    """When (monotonic) its agent was told to begin it; 0: that is not known."""
+    got_on_ns: int = 0
+    """When (monotonic) something of it was last stored."""
     agent_ready_for: int = 0
     """The cycle that its agent is ready for, where each user is a process."""
 
@@ -63,6 +73,12 @@ class Part:
     def users(self) -> int:
         """The users it was to live: those of its largest cycle."""
         return max(cycle.users for cycle in self.assignment.cycles)
+
+    @property
+    def most_sources(self) -> int:
+        """Sources that it may have: many more than its users need."""
+        users = sum(cycle.users for cycle in self.assignment.cycles)
+        return SPARE_SOURCES + (users if self.launch.one_user_each or self.launch.by_hand else 0)
 
     @property
     def enters_by_itself(self) -> bool:

@@ -9,44 +9,71 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 from loadgrpc.broker.inbox import Source
 from loadgrpc.broker.ledger import Ledger, Lost
 from loadgrpc.broker.part import Part
+from loadgrpc.broker.roster import Registration
 from loadgrpc.broker.run import ActiveRun
 from loadgrpc.broker.split import launches
 from loadgrpc.model import AssignmentState, ExceptionInfo, Run, StopMode
 from loadgrpc.protocol.produced import Produced
 from loadgrpc.store import SourceProgress
 
+_MACHINE: Final = ("hostname", "pid", "version", "cores")
+"""What is kept of who an agent is."""
+
 
 def to_bytes(run: ActiveRun) -> bytes:
     """Where the parts of a run are."""
-    return json.dumps(
+    head = json.dumps(
         {
             "cycle": run.cycle,
             "cycle_start_time_ns": run.cycle_start_time_ns,
             "stopping": run.stopping.name if run.stopping else None,
             "ahead_ns": run.ahead_ns,
-            "parts": [
-                {
-                    "agent_id": part.agent_id,
-                    "scenario": part.assignment.scenario,
-                    "hostname": part.hostname,
-                    "state": part.state.name,
-                    "reason": part.reason,
-                    "load_error": asdict(part.load_error) if part.load_error else None,
-                    "ended": sorted(part.ended),
-                    "failed": part.failed,
-                    "produced": part.produced,
-                    "end_time_ns": part.end_time_ns,
-                    "mismatches": part.mismatches,
-                }
-                for part in run.parts.values()
-            ],
+            "machines": {
+                agent_id: {name: getattr(machine, name) for name in _MACHINE}
+                for agent_id, machine in run.machines.items()
+            },
         }
-    ).encode()
+    )
+    return f'{head[:-1]}, "parts": [{", ".join(map(_kept, run.parts.values()))}]}}'.encode()
+
+
+def _kept(part: Part) -> str:
+    """A part as text. It is made anew when it has changed only: a run may have thousands."""
+    now = (
+        part.hostname,
+        part.state,
+        part.reason,
+        part.load_error,
+        part.failed,
+        part.end_time_ns,
+        len(part.ended),  # these only grow
+        len(part.produced),
+        len(part.mismatches),
+    )
+    if part.kept is None or part.kept[0] != now:
+        part.kept = now, json.dumps(_state(part))
+    return part.kept[1]
+
+
+def _state(part: Part) -> dict[str, Any]:
+    return {
+        "agent_id": part.agent_id,
+        "scenario": part.assignment.scenario,
+        "hostname": part.hostname,
+        "state": part.state.name,
+        "reason": part.reason,
+        "load_error": asdict(part.load_error) if part.load_error else None,
+        "ended": sorted(part.ended),
+        "failed": part.failed,
+        "produced": part.produced,
+        "end_time_ns": part.end_time_ns,
+        "mismatches": part.mismatches,
+    }
 
 
 def from_bytes(
@@ -62,6 +89,10 @@ def from_bytes(
         run.cycle_start_time_ns = state["cycle_start_time_ns"]
         run.stopping = StopMode[state["stopping"]] if state["stopping"] else None
         run.ahead_ns = state["ahead_ns"]
+        run.machines = {
+            agent_id: Registration(agent_id=agent_id, **machine)
+            for agent_id, machine in state.get("machines", {}).items()
+        }
     for part in parts:
         if part.key in states:
             _set_state(part, states[part.key])

@@ -13,6 +13,7 @@ from typing import Final
 
 from loadgrpc.broker.clocks import ClockOffset
 from loadgrpc.model import Agent, AgentState
+from loadgrpc.protocol.version import other_version
 
 HEARTBEAT_S: Final = 2.0
 UNREACHABLE_AFTER_S: Final = 5.0
@@ -35,6 +36,13 @@ class Registration:
     """The same by run and scenario; empty: of all scenarios of those runs."""
     sent_ns: int | None = None
     """When it said so, by its own clock."""
+    peer: str = ""
+    """The address it comes from, without a port."""
+
+    @property
+    def process(self) -> tuple[str, str, int]:
+        """Which process it is, as far as that can be known."""
+        return self.peer, self.hostname, self.pid
 
     def holds(self, run_id: str, scenario: str) -> bool:
         """Whether it still has something of a part."""
@@ -50,7 +58,19 @@ class Member:
     connected: bool = True
     run_id: str = ""
     """The run it has a part in; empty: none."""
+    overdue: bool = False
+    """Its part was given up: it has not said that it is over, and may still be at it."""
     clock: ClockOffset = field(default_factory=ClockOffset)
+
+    @property
+    def troubles(self) -> tuple[str, ...]:
+        """What is wrong with it, as sentences."""
+        found = []
+        if words := other_version(self.registration.version):
+            found.append(words)
+        if self.overdue:
+            found.append(f"it has not said that its part in run {self.run_id} is over")
+        return tuple(found)
 
     def state(self, now_ns: int) -> AgentState:
         """What it is doing."""
@@ -88,12 +108,9 @@ class Roster:
         self._members[registration.agent_id] = member
         return member
 
-    def expect(self, agent_id: str, hostname: str, run_id: str, now_ns: int) -> None:
+    def expect(self, registration: Registration, run_id: str, now_ns: int) -> None:
         """An agent has a part in a run, and has to come back within its lease."""
-        registration = Registration(
-            agent_id=agent_id, hostname=hostname, pid=0, version="", cores=0
-        )
-        self._members[agent_id] = Member(
+        self._members[registration.agent_id] = Member(
             registration=registration, last_seen_ns=now_ns, connected=False, run_id=run_id
         )
 
@@ -115,10 +132,17 @@ class Roster:
         """An agent got a part in a run."""
         self._members[agent_id].run_id = run_id
 
-    def release(self, agent_id: str, run_id: str) -> None:
-        """An agent's part in a run is over."""
+    def release(self, agent_id: str, run_id: str, *, told: bool = False) -> None:
+        """An agent's part in a run is over; `told`: the agent says so."""
+        member = self._members.get(agent_id)
+        if member is not None and member.run_id == run_id and (told or not member.overdue):
+            member.run_id = ""
+            member.overdue = False
+
+    def give_up(self, agent_id: str, run_id: str) -> None:
+        """An agent's part in a run is given up; it is not free before it says that it is over."""
         if agent_id in self._members and self._members[agent_id].run_id == run_id:
-            self._members[agent_id].run_id = ""
+            self._members[agent_id].overdue = True
 
     def idle(self, now_ns: int) -> list[str]:
         """Agents that can be chosen for a run, by id."""
@@ -149,6 +173,7 @@ class Roster:
                 state=member.state(now_ns),
                 run_id=member.run_id,
                 last_seen_time_ns=wall_ns - (now_ns - member.last_seen_ns),
+                troubles=member.troubles,
             )
             for agent_id, member in sorted(self._members.items())
         ]

@@ -18,6 +18,7 @@ from loadgrpc.broker.aggregate import Aggregate
 from loadgrpc.broker.inbox import Inbox, Source
 from loadgrpc.broker.live import LiveFigures
 from loadgrpc.broker.part import Key, Part
+from loadgrpc.broker.roster import Registration
 from loadgrpc.broker.state import RunEvent, history, step
 from loadgrpc.model import AssignmentState, RunState, SourceId, StopMode, TestOutcome
 from loadgrpc.protocol.columns import Decoded
@@ -47,6 +48,8 @@ class ActiveRun:
         self._part_of: dict[SourceId, Part] = {}
         self.ahead_ns: dict[str, int] = {}
         """How far the clocks of agents are ahead of the broker's."""
+        self.machines: dict[str, Registration] = {}
+        """What its agents last said of themselves."""
         self.aggregate = Aggregate()
         self.cycle = 0
         """The cycle that was released last."""
@@ -54,6 +57,8 @@ class ActiveRun:
         """When (wall clock)."""
         self.stopping: StopMode | None = None
         """How its runners were told to stop; None: they were not."""
+        self.over_by_ns: int | None = None
+        """When (monotonic) a part that is told to stop is given up; None: it is not told."""
         self.announced = run
         """What is told to those who watch: what a restart would not forget."""
         self._live = LiveFigures(self.aggregate)
@@ -63,6 +68,12 @@ class ActiveRun:
         self.watchers: set[asyncio.Event] = set()
         self.closing: asyncio.Task[None] | None = None
         """Ends when its result is stored, or cannot be for now."""
+        self.saving: asyncio.Future[None] | None = None
+        """Done when the write of what is known of it is, that is under way; None: none is."""
+        self.saving_next: asyncio.Task[None] | None = None
+        """A write that will bring what is known when it begins; None: there is none waiting."""
+        self._maybe_live = list(self.parts.values())
+        """Parts of which it was not seen yet that they are over; the last one is looked at."""
 
     # What happened
 
@@ -95,10 +106,10 @@ class ActiveRun:
         Parts that are over do not hold up the others; parts whose runners enter cycles by
         themselves count as ready.
         """
-        waiting = [part for part in self.live_parts() if not part.enters_by_itself]
         following = self.cycle + 1
         if following > self.run.plan.cycles or self.stopping is not None:
             return False
+        waiting = [part for part in self.live_parts() if not part.enters_by_itself]
         if any(part.ready_for < following for part in waiting):
             return False
         if not waiting and (self.cycle or not self.live_parts()):
@@ -159,7 +170,9 @@ class ActiveRun:
     @property
     def ending(self) -> RunEvent | None:
         """The event that follows when no part is left; None while some are."""
-        if self.live_parts():
+        while self._maybe_live and self._maybe_live[-1].state.final:
+            self._maybe_live.pop()
+        if self._maybe_live:
             return None
         lost = all(part.state is AssignmentState.LOST for part in self.parts.values())
         return RunEvent.ALL_LOST if lost else RunEvent.ALL_ENDED

@@ -168,18 +168,21 @@ class FleetService(fleet_pb2_grpc.FleetServiceServicer):
 
     @stream
     async def Connect(  # noqa: N802
-        self, requests: AsyncIterator[fleet_pb2.ConnectRequest], _: Context
+        self, requests: AsyncIterator[fleet_pb2.ConnectRequest], context: Context
     ) -> AsyncIterator[fleet_pb2.ConnectResponse]:
         """See fleet.proto."""
         first = await anext(aiter(requests), None)
         if first is None or first.WhichOneof("message") != "register":
             raise InvalidRequest([Violation("register", "must be the first message")])
-        link = self._broker.connect_agent(_registration_from_proto(first.register))
+        registration = _registration_from_proto(first.register, context.peer())
+        await self._broker.admit_agent(registration)
+        link = self._broker.connect_agent(registration)
         goodbye = asyncio.Event()
         reading = asyncio.create_task(self._read(requests, link, goodbye))
         try:
             yield _registered_to_proto(self._broker.roster.lease_s)
             async for order in _queued(link.orders, reading):
+                link.taken(order)
                 yield _order_to_proto(order)
         finally:
             reading.cancel()
@@ -192,6 +195,7 @@ class FleetService(fleet_pb2_grpc.FleetServiceServicer):
         goodbye: asyncio.Event,
     ) -> None:
         async for request in requests:
+            await link.orders.room()
             kind = request.WhichOneof("message")
             self._broker.heard_from_agent(link.agent_id, _sent_ns(request.heartbeat))
             if kind == "runner_exit":
@@ -212,7 +216,7 @@ class FleetService(fleet_pb2_grpc.FleetServiceServicer):
             elif kind == "goodbye":
                 goodbye.set()
             elif kind == "heartbeat":
-                link.orders.put_nowait(HEARD)
+                link.put(HEARD)
             # Anything else is of a newer agent, and ignored.
 
 
@@ -250,6 +254,7 @@ class RunnerService(runner_pb2_grpc.RunnerServiceServicer):
         self, requests: AsyncIterator[runner_pb2.PublishEventsRequest], inbox: Inbox
     ) -> None:
         async for request in requests:
+            await inbox.answers.room()
             source_id = _source_of(request, inbox)
             try:
                 await self._take(request, source_id, inbox)
@@ -360,7 +365,7 @@ def _older_than_from_proto(message: control_pb2.PurgeRunsRequest) -> float:
     return older_than_s
 
 
-def _registration_from_proto(message: fleet_pb2.Register) -> Registration:
+def _registration_from_proto(message: fleet_pb2.Register, peer: str) -> Registration:
     if not 0 < len(message.agent_id) <= convert.MAX_ID_CHARS:
         rule = f"is required, at most {convert.MAX_ID_CHARS} characters"
         raise InvalidRequest([Violation("register.agent_id", rule)])
@@ -373,6 +378,7 @@ def _registration_from_proto(message: fleet_pb2.Register) -> Registration:
         run_ids=tuple(message.run_ids),
         held=frozenset((each.run_id, each.scenario) for each in message.assignments),
         sent_ns=_sent_ns(message),
+        peer=peer.rpartition(":")[0],
     )
 
 

@@ -26,11 +26,15 @@ class Work:
 
         Otherwise what is stored and what is counted would part when a stream breaks.
         """
+        return await asyncio.shield(self.shared(work))
+
+    def shared(self, work: Coroutine[None, None, T]) -> asyncio.Task[T]:
+        """Runs `work` for several who await it, each behind a shield; what fails, fails there."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         task.add_done_callback(lambda done: done.cancelled() or done.exception())  # seen
-        return await asyncio.shield(task)
+        return task
 
     def begin(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         """Runs `work` without waiting for it; what fails in it is a defect, and logged."""

@@ -103,6 +103,7 @@ def agent_to_proto(agent: model.Agent) -> control_pb2.Agent:
         state=int(agent.state),
         run_id=agent.run_id,
         last_seen_time=timestamp_to_proto(agent.last_seen_time_ns),
+        troubles=agent.troubles,
     )
 
 
@@ -117,6 +118,7 @@ def agent_from_proto(message: control_pb2.Agent) -> model.Agent:
         state=model.AgentState(message.state),
         run_id=message.run_id,
         last_seen_time_ns=timestamp_from_proto(message.last_seen_time),
+        troubles=tuple(message.troubles),
     )
 
 

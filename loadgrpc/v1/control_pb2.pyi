@@ -276,7 +276,7 @@ class ListAgentsResponse(_message.Message):
     def __init__(self, agents: _Optional[_Iterable[_Union[Agent, _Mapping]]] = ...) -> None: ...
 
 class Agent(_message.Message):
-    __slots__ = ("agent_id", "hostname", "pid", "version", "cores", "state", "run_id", "last_seen_time")
+    __slots__ = ("agent_id", "hostname", "pid", "version", "cores", "state", "run_id", "last_seen_time", "troubles")
     AGENT_ID_FIELD_NUMBER: _ClassVar[int]
     HOSTNAME_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
@@ -285,6 +285,7 @@ class Agent(_message.Message):
     STATE_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     LAST_SEEN_TIME_FIELD_NUMBER: _ClassVar[int]
+    TROUBLES_FIELD_NUMBER: _ClassVar[int]
     agent_id: str
     hostname: str
     pid: int
@@ -293,7 +294,8 @@ class Agent(_message.Message):
     state: AgentState
     run_id: str
     last_seen_time: _timestamp_pb2.Timestamp
-    def __init__(self, agent_id: _Optional[str] = ..., hostname: _Optional[str] = ..., pid: _Optional[int] = ..., version: _Optional[str] = ..., cores: _Optional[int] = ..., state: _Optional[_Union[AgentState, str]] = ..., run_id: _Optional[str] = ..., last_seen_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    troubles: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, agent_id: _Optional[str] = ..., hostname: _Optional[str] = ..., pid: _Optional[int] = ..., version: _Optional[str] = ..., cores: _Optional[int] = ..., state: _Optional[_Union[AgentState, str]] = ..., run_id: _Optional[str] = ..., last_seen_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., troubles: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class GetBrokerRequest(_message.Message):
     __slots__ = ()

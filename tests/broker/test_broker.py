@@ -1027,6 +1027,25 @@ def _restarted(at_desk, path, after, *, begun=True, agents=("a1",)):
     at_desk(lambda desk: after(desk, run), store=str(path))
 
 
+def test_c13_a_restart_remembers_who_its_agents_are(at_desk, tmp_path):
+    """Agents that a broker waits for after a restart are listed with what they said before."""
+    store = str(tmp_path / "store.db")
+
+    async def before(desk):
+        await desk.start("a1", "a2")
+        (agent, _) = desk.broker.agents()
+        return agent
+
+    async def after(desk):
+        (agent, _) = desk.broker.agents()
+        assert agent.state is AgentState.UNREACHABLE
+        for name in ("hostname", "pid", "version", "cores", "run_id"):
+            assert getattr(agent, name) == getattr(known, name)
+
+    known = at_desk(before, store=store)
+    at_desk(after, store=store)
+
+
 def test_a_restart_waits_for_agents_as_long_as_ever(at_desk, tmp_path):
     """An agent that does not come back within its lease is lost; what it delivered counts."""
 
@@ -1135,6 +1154,7 @@ def test_what_the_store_refuses_does_not_count(at_desk, keep_batches):
         runner = await desk.runner(run)
         runner.ready(1)
         await runner.publish(1, first=1)
+        await desk.settled()
         runner.answers()
         failing = desk.uses(Failing(desk.store, "append", "save_source"))
         for act in (runner.publish(2, first=2), runner.skip(2, 2), runner.finish(9)):

@@ -1,5 +1,6 @@
 """Agents come, fall silent, come back and are lost, all by the time that is passed in."""
 
+from loadgrpc import __version__
 from loadgrpc.broker.roster import UNREACHABLE_AFTER_S, Registration, Roster
 from loadgrpc.model import AgentState
 
@@ -96,3 +97,27 @@ def test_agents_are_shown_by_id_with_the_time_they_were_seen():
     assert [agent.agent_id for agent in agents] == ["a", "b"]
     assert [agent.last_seen_time_ns for agent in agents] == [999 * S, 997 * S]
     assert roster.idle(4 * S) == ["a", "b"]
+
+
+def test_c13_another_version_is_told():
+    """An agent of another minor version is listed with what is wrong; a patch is no difference."""
+    roster = Roster()
+    ours = __version__
+    minor = ours.rpartition(".")[0]
+    for agent_id, version in (("a", ours), ("b", f"{minor}.99"), ("c", "0.9.0"), ("d", "")):
+        roster.register(registration(agent_id, version=version), 0)
+    troubles = {agent.agent_id: agent.troubles for agent in roster.agents(0, 0)}
+    assert troubles["a"] == troubles["b"] == troubles["d"] == ()
+    assert f"runs loadgrpc 0.9.0, and this is {ours}" in troubles["c"][0]
+
+
+def test_an_agent_that_was_given_up_is_not_free():
+    """Only the agent itself makes an end of a part that it did not answer for."""
+    roster = Roster()
+    roster.register(registration(), 0)
+    roster.assign("a", "r1")
+    roster.give_up("a", "r1")
+    roster.release("a", "r1")
+    assert states(roster, 0) == {"a": AgentState.BUSY}
+    roster.release("a", "r1", told=True)
+    assert states(roster, 0) == {"a": AgentState.IDLE}

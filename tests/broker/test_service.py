@@ -8,6 +8,7 @@ import pytest
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
+from loadgrpc.broker import admission
 from loadgrpc.broker.server import BrokerConfig, running, serve
 from loadgrpc.errors import Unavailable
 from loadgrpc.protocol.transport import new_channel
@@ -206,14 +207,33 @@ def test_goodbye_ends_the_stream_well():
     on_channel(use)
 
 
-def test_a_second_stream_ends_the_first():
-    """Of two streams of one agent the first is ABORTED."""
+def test_a_second_stream_ends_the_first(monkeypatch):
+    """Of two streams of one agent process the first is ABORTED, at once."""
+    monkeypatch.setattr(admission, "FLAPPING_S", -1.0)
 
     async def use(channel):
         first, second = Agent(channel), Agent(channel)
         await first.register()
         await second.register()
         assert await first.hear() is CODE.ABORTED
+
+    on_channel(use)
+
+
+def test_f22_a_copy_of_an_agent_is_refused():
+    """While an agent lives, one of its name from another process is told what to do."""
+
+    async def use(channel):
+        first, second = Agent(channel), Agent(channel)
+        await first.register(hostname="one", pid=7)
+        await second.say(register={"agent_id": "a1", "hostname": "two", "pid": 7})
+        hearing = asyncio.create_task(second.hear())
+        while not hearing.done():
+            await first.say(heartbeat={})
+            assert (await first.hear()).WhichOneof("message") == "heartbeat"
+            await asyncio.sleep(0.01)
+        assert await hearing is CODE.ALREADY_EXISTS
+        assert "connected, from one (process 7)" in await second.call.details()
 
     on_channel(use)
 

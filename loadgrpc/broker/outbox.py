@@ -1,0 +1,43 @@
+"""What waits to be sent to a peer, which may not read it.
+
+Rule: nothing is thrown away, and nothing grows without a bound. Whoever takes what a peer says
+waits for `room` first: a peer that does not read what it is answered is not listened to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final, TypeVar
+
+T = TypeVar("T")
+
+MOST: Final = 1_000
+"""Answers that may wait, or be still to come, before a peer is listened to again."""
+
+
+class Outbox(asyncio.Queue[T]):
+    """See the module."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._expected = 0
+        self._freed = asyncio.Event()
+
+    def expect(self) -> None:
+        """An answer is to come later."""
+        self._expected += 1
+
+    def came(self) -> None:
+        """It has come, or will not."""
+        self._expected -= 1
+        self._freed.set()
+
+    async def room(self) -> None:
+        """Waits while too much waits."""
+        while self.qsize() + self._expected >= MOST:
+            self._freed.clear()
+            await self._freed.wait()
+
+    def _get(self) -> T:
+        self._freed.set()
+        return super()._get()

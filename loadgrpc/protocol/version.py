@@ -1,0 +1,17 @@
+"""Whether two programs that meet are of versions that were made for each other.
+
+Rule: a difference is told, and refused by nobody; the protocol grows by what others ignore.
+"""
+
+from __future__ import annotations
+
+from loadgrpc import __version__
+
+
+def other_version(version: str, ours: str = __version__) -> str:
+    """What is wrong with the version of the other side, as a sentence; empty: nothing."""
+    if not version:
+        return ""  # it is not known
+    if version.split(".")[:2] == ours.split(".")[:2]:
+        return ""
+    return f"it runs loadgrpc {version}, and this is {ours}: install one version on both sides"
