@@ -3,7 +3,7 @@
 Rule: a stream of the same process is a newer one, and takes over at once. Of two processes the
 one that is connected stays: it is heard within a heartbeat, or its stream is a dead one, and the
 other takes over. So an agent that was started anew gets in, and a copy of its state folder on
-another machine does not.
+another machine does not. Who does not say which process it is, takes over.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ class Admission:
         """How long the agent that is connected has to give a sign."""
         known, now_ns = self._roster[registration.agent_id], self._clock.monotonic_ns()
         same = registration.process == known.registration.process
-        if same and now_ns - link.began_ns > FLAPPING_S * _NS:
+        nameless = not (registration.hostname or registration.pid)
+        if nameless or (same and now_ns - link.began_ns > FLAPPING_S * _NS):
             return 0.0
         silent_s = (now_ns - known.last_seen_ns) / _NS
         return min(UNREACHABLE_AFTER_S, self._roster.lease_s / 2) - silent_s
