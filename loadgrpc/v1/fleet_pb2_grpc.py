@@ -54,10 +54,10 @@ class FleetServiceServicer(object):
         runners going and connects again, naming the assignments it holds; when it cannot
         until its lease is over, it ends them, and delivers what they did when it can; the
         lease counts from the last message of the broker. A second stream of the same agent
-        process ends the first with ABORTED. That of another process with the same agent id takes
-        over when the first has been silent for five seconds; while it is not, the second is refused
-        with ALREADY_EXISTS: two machines have copies of one state folder. A message of a kind that is not known here is
-        ignored, on both sides.
+        process ends the first with ABORTED. That of another process with the same agent id
+        takes over when the first has been silent for five seconds; while it is not, the second
+        is refused with ALREADY_EXISTS: two machines have copies of one state folder. A message
+        of a kind that is not known here is ignored, on both sides.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
