@@ -9,7 +9,7 @@ from loadgrpc.broker import answers
 from loadgrpc.broker.run import ActiveRun
 from loadgrpc.errors import InvalidRequest
 from loadgrpc.model import RunState
-from loadgrpc.protocol import convert
+from loadgrpc.protocol import convert, progress
 from loadgrpc.protocol.home import MAX_SEQUENCE
 from loadgrpc.protocol.produced import Produced
 from loadgrpc.v1 import event_pb2, runner_pb2
@@ -94,7 +94,7 @@ def test_hostile_5_users_of_all_sources_fit(at_desk):
             await desk.broker.intake.publish(runner.inbox, runner.source_id, batch)
         await desk.settled()
         watching = desk.broker.watch_run(run.run_id)
-        told = [convert.news_to_proto(await anext(watching)) for _ in range(2)]
+        told = [progress.news_to_proto(await anext(watching)) for _ in range(2)]
         await watching.aclose()
         assert told[1].progress.users == 2**32 - 1
 
