@@ -7,8 +7,9 @@ typing error. Code that breaks while it is imported keeps its traceback.
 Two ways to name a test:
 
     package.module.Class.method      from a folder, which goes first on the path
-    path/file.py::Class.method       a file; its own folder goes first on the path
-    path/file.py::Class::method      the same, as pytest writes it
+    path/file.py::Class.method       a file; its own folder goes first on the path, or, when it
+                                     is part of a package, the folder that holds the package
+    path/file.py::Class::method      the same, as pytest writes it, and finds it
 """
 
 from __future__ import annotations
@@ -87,33 +88,60 @@ def _module_of_file(path: Path, folder: Path) -> ModuleType:
             f"no file {path.name!r} in {path.parent}{_instead(path.name, there)}",
             cause="FileNotFoundError",
         )
-    name = path.stem
-    present = sys.modules.get(name)
-    if present is not None:
-        origin = getattr(present, "__file__", None)
-        if origin is not None and Path(origin).resolve() == path:
-            return present
-        raise TestNotLoaded(
-            f"{path} cannot be imported: a module {name!r} is there already,"
-            f" from {origin or 'Python itself'}; another file name helps"
-        )
-    _put_first(path.parent)
+    root, packages = _place_of(path)
+    for depth in range(1, len(packages) + 1):
+        home = root.joinpath(*packages[:depth], "__init__.py")
+        _check_that_no_other_is_there(".".join(packages[:depth]), home)
+    own = [] if packages and path.name == "__init__.py" else [path.stem.replace(".", "_")]
+    name = ".".join([*packages, *own])
+    _check_that_no_other_is_there(name, path)
+    _put_first(root)
+    if "." not in path.stem:
+        module = _import(name, folder, lambda: importlib.import_module(name))
+        _check_that_no_other_is_there(name, path)
+        return module
+    return sys.modules.get(name) or _import(name, folder, lambda: _execute(path, name))
+
+
+def _execute(path: Path, name: str) -> ModuleType:
+    """Imports a file that Python itself could not find by its name."""
+    package = name.rpartition(".")[0]
+    if package:
+        importlib.import_module(package)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise TestNotLoaded(f"{path} cannot be imported")
-    module = importlib.util.module_from_spec(spec)
-    execute = spec.loader.exec_module
+        raise ImportError(f"{path} cannot be imported")
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        sys.modules.pop(name, None)
+        raise
+    return sys.modules.get(name, module)
 
-    def run() -> ModuleType:
-        sys.modules[name] = module
-        try:
-            execute(module)
-        except BaseException:
-            sys.modules.pop(name, None)
-            raise
-        return sys.modules.get(name, module)
 
-    return _import(name, folder, run)
+def _place_of(path: Path) -> tuple[Path, list[str]]:
+    """Where pytest imports a file from, and the packages that are on the way to it."""
+    packages: list[str] = []
+    root = path.parent
+    while (root / "__init__.py").is_file() and root.name.isidentifier():
+        packages.insert(0, root.name)
+        root = root.parent
+    return root, packages
+
+
+def _check_that_no_other_is_there(name: str, path: Path) -> None:
+    """Refuses a file whose name as a module is another's: both would break."""
+    present = sys.modules.get(name)
+    if present is None:
+        return
+    origin = getattr(present, "__file__", None)
+    if origin is None or Path(origin).resolve() != path.resolve():
+        what = "folder" if path.name == "__init__.py" else "file"
+        raise TestNotLoaded(
+            f"{path} cannot be imported: a module {name!r} is there already,"
+            f" from {origin or 'Python itself'}; another {what} name helps"
+        )
 
 
 def _import(name: str, folder: Path, run: Callable[[], ModuleType]) -> ModuleType:

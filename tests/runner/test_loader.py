@@ -103,6 +103,52 @@ def test_a_file_finds_its_neighbours(folder):
     assert sys.modules["extest"].WORD == "beside"
 
 
+PACKAGED = """
+    import unittest
+    from . import helpers
+    from .deeper.more import WORD
+    from exouter.helpers import WORD as SAME
+
+    class Test(unittest.TestCase):
+        def test_it(self):
+            self.assertEqual((helpers.WORD, SAME, WORD), ("beside", "beside", "below"))
+"""
+
+
+@pytest.mark.parametrize("name", ["test_x.py", "__init__.py", "test.x.py", "deeper/test_x.py"])
+@pytest.mark.parametrize("here", ["", "exouter", "exouter/deeper"])
+def test_f18_a_file_in_a_package_is_imported_as_part_of_it(folder, name, here):
+    """As pytest has it: relative imports work, whatever folder the name is given from."""
+    _write(folder / "exouter" / "__init__.py", "")
+    _write(folder / "exouter" / "helpers.py", "WORD = 'beside'")
+    _write(folder / "exouter" / "deeper" / "__init__.py", "")
+    _write(folder / "exouter" / "deeper" / "more.py", "WORD = 'below'")
+    code = PACKAGED
+    if name.startswith("deeper"):
+        code = code.replace("from . import helpers", "from .. import helpers")
+        code = code.replace("from .deeper.more", "from .more")
+    _write(folder / "exouter" / name, code)
+    test = f"{folder}/exouter/{name}::Test.test_it"
+    case_class, method = load(test, folder / here)
+    result = unittest.TestResult()
+    case_class(method).run(result)
+    assert result.wasSuccessful()
+    assert sys.path[0] == str(folder)
+    assert load(test, folder / here) == (case_class, method)
+
+
+def test_f18_a_package_with_the_name_of_another_is_told(folder):
+    """A package that is there already, from elsewhere, is named."""
+    _write(folder / "json" / "__init__.py", "")
+    _write(folder / "json" / "test_x.py", SITE)
+    import json
+
+    message = str(refusal("json/test_x.py::TestWebSite.test_es", folder))
+    assert message.startswith(f"{folder}/json/__init__.py cannot be imported: a module 'json' is")
+    assert message.endswith("; another folder name helps")
+    assert sys.modules["json"] is json
+
+
 def test_a_file_is_loaded_once(folder):
     """The same file, asked for twice, is the same module."""
     first = load("exsite.py::TestWebSite.test_es", folder)
