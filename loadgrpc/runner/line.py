@@ -25,6 +25,10 @@ MAX_JOINED_BYTES: Final = 16_384
 MAX_READ_BYTES: Final = 1 << 20
 SO_TIMESTAMPNS: Final = 35
 """Linux: with what is read comes when it came. Python has no name for it."""
+READINGS: Final = 10
+"""Of both clocks, before a hub is looked at: of these the closest counts."""
+SLACK_NS: Final = 100_000
+"""By so much at most the clocks part without being set."""
 _TIMESPEC: Final = struct.Struct("@qq")
 _STAMP_BYTES: Final = socket.CMSG_SPACE(_TIMESPEC.size)
 
@@ -33,13 +37,22 @@ class Look:
     """When a hub last asked the kernel what has come.
 
     All that it then heard of was there by that time, and is handed out one after the other.
+
+    The kernel stamps what comes by the real-time clock, which is ahead of the monotonic one.
+    By how much is known from reading the one between two readings of the other, and only as
+    well as these two lie close together: this thread may be held up between them. What one
+    look knows better than the next is kept, so that no hold-up moves a stamp.
     """
 
-    __slots__ = ("_ahead_ns", "_clock", "_watcher", "at_ns")
+    __slots__ = ("_ahead_ns", "_clock", "_told", "_watcher", "at_ns")
 
     def __init__(self, clock: Clock, hub: Any) -> None:
         self._clock = clock
-        self._note()
+        self._ahead_ns = 0
+        for _ in range(READINGS):
+            self._note()
+        self._told = True
+        """Whether stamps can be told: not when the real-time clock was set just now."""
         self._watcher = hub.loop.check(ref=False, priority=hub.loop.MAXPRI)
         self._watcher.start(self._note)
 
@@ -51,22 +64,37 @@ class Look:
             looks[clock] = cls(clock, hub)
         return looks[clock]
 
-    def came_ns(self, stamps: list[tuple[int, int, bytes]], since_ns: int) -> int:
-        """When something came that this look has found, and was asked for at `since_ns`.
+    def came_ns(
+        self, stamps: list[tuple[int, int, bytes]], asked_ns: int, not_before_ns: int
+    ) -> int:
+        """When something came that was received after this look.
 
-        That is what the kernel's stamp says. It is of the real-time clock, which may be set
-        meanwhile: what cannot be is not believed.
+        It was asked for from `asked_ns` on, and cannot be counted as come before
+        `not_before_ns`, when all of the question was sent. That is what the kernel's stamp says;
+        one that cannot be is not believed, and then the look counts.
         """
-        if stamps:
+        at_ns = self.at_ns
+        if stamps and self._told:
             seconds, ns = _TIMESPEC.unpack(stamps[0][2])
             came_ns: int = seconds * 1_000_000_000 + ns - self._ahead_ns
-            if since_ns < came_ns < self.at_ns:
-                return came_ns
-        return self.at_ns
+            # After the look more may have come, and the stamp is of the last that was received.
+            if asked_ns < came_ns and (came_ns <= at_ns or came_ns <= self._clock.monotonic_ns()):
+                at_ns = came_ns
+        return max(at_ns, not_before_ns)
 
     def _note(self) -> None:
-        self.at_ns = at_ns = self._clock.monotonic_ns()
-        self._ahead_ns = self._clock.real_ns() - at_ns
+        clock = self._clock
+        self.at_ns = at_ns = clock.monotonic_ns()
+        real_ns = clock.real_ns()
+        least_ns = real_ns - clock.monotonic_ns()
+        ahead_ns = self._ahead_ns
+        if least_ns <= ahead_ns <= real_ns - at_ns:
+            self._told = True
+            return
+        # This look and those before it do not agree: those were not so close, or the clock was
+        # set. With the least that it can be ahead nothing is told to have come too early.
+        self._told = least_ns - SLACK_NS <= ahead_ns <= real_ns - at_ns + SLACK_NS
+        self._ahead_ns = least_ns
 
 
 _looks: WeakKeyDictionary[Any, dict[Clock, Look]] = WeakKeyDictionary()
@@ -87,6 +115,7 @@ class Line:
         "_tls",
         "asked_ns",
         "connection",
+        "not_before_ns",
         "received_ns",
         "sent",
     )
@@ -96,7 +125,9 @@ class Line:
         self.connection = connection
         self.sent = 0
         self.asked_ns = 0
-        """Before when nothing can have come that is received, by the clock."""
+        """When sending began, by the clock."""
+        self.not_before_ns = 0
+        """When all was sent, and then when the last that was received had come."""
         self.received_ns = 0
         """When that which was received last had come, by the clock."""
         self._clock = clock
@@ -141,6 +172,7 @@ class Line:
         except OSError as error:
             return error
         self.sent += len(head)
+        self.not_before_ns = self._clock.monotonic_ns()
         return None
 
     def _send(self, message: bytes, timeout_s: float | None) -> None:
@@ -174,7 +206,8 @@ class Line:
                 received, stamps, _, _ = self._raw.recvmsg(READ_BYTES, _STAMP_BYTES)
             except BlockingIOError:  # woken for nothing
                 continue
-            self.received_ns = look.came_ns(stamps, self.asked_ns)
+            came_ns: int = look.came_ns(stamps, self.asked_ns, self.not_before_ns)
+            self.received_ns = self.not_before_ns = came_ns
             return received
 
     def receive_all(self, data: bytes, whole: int, timeout_s: float | None) -> bytes:
