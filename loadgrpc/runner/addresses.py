@@ -7,7 +7,7 @@ the name. Here a user remembers, and each user begins with another address.
 Rule: only what is asked and in which order things are tried is ours. A connection is tried
 at all addresses, as urllib3 does it, and what goes wrong is said in its words. Addresses
 that were written as numbers are not asked for at all. A name that was not found is asked
-for again.
+for again, and so is one of which no address can be reached any more: it may have moved.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import _socket
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
 from threading import Lock
 from typing import Any, Final
@@ -40,12 +41,25 @@ Address = tuple[int, int, int, str, Any]
 
 
 class _Host:
-    __slots__ = ("addresses", "asking", "turns")
+    __slots__ = ("_asking", "_name", "_port", "_turns", "addresses")
 
-    def __init__(self, begin: int) -> None:
+    def __init__(self, name: str, port: int, begin: int) -> None:
         self.addresses: list[Address] = []
-        self.asking = Lock()
-        self.turns = count(begin)
+        self._name = name
+        self._port = port
+        self._asking = Lock()
+        self._turns = count(begin)
+
+    def ask(self, unless_known: list[Address]) -> None:
+        """Asks where the host is, unless other addresses than these are known meanwhile."""
+        with self._asking:  # greenlets of one user ask once
+            if self.addresses == unless_known:
+                self.addresses = _ask(self._name, self._port)
+
+    def in_turn(self) -> list[Address]:
+        """Where to try, one after the other."""
+        at = next(self._turns) % max(1, len(self.addresses))
+        return self.addresses[at:] + self.addresses[:at]
 
 
 def may_connect(new_conn: Callable[[], socket.socket]) -> bool:
@@ -72,8 +86,7 @@ class AddressBook:
         """What `HTTPConnection._new_conn` does; it raises what that raises."""
         host = connection._dns_host  # noqa: SLF001 - with the dot at its end, if there is one
         try:
-            addresses = self._addresses(host.strip("[]"), connection.port)
-            sock = _connect(addresses, connection)
+            sock = self._connect(host.strip("[]"), connection)
         except UnicodeError:
             raise LocationParseError(f"'{host}', label empty or too long") from None
         except socket.gaierror as error:
@@ -91,21 +104,29 @@ class AddressBook:
         sys.audit("http.client.connect", connection, connection.host, connection.port)
         return sock
 
-    def _addresses(self, name: str, port: int) -> list[Address]:
-        """Where to try, one after the other."""
+    def _connect(self, name: str, connection: HTTPConnection) -> socket.socket:
+        """A socket that is connected to one of the addresses of a host."""
+        port = connection.port
         host = self._hosts.get((name, port))
         if host is None:
             if numbers := _as_numbers(name, port):
-                return numbers
+                return _connect(numbers, connection)
             if len(self._hosts) >= MAX_HOSTS:
                 self._hosts.clear()
-            host = self._hosts.setdefault((name, port), _Host(self._begin))
-        if not host.addresses:
-            with host.asking:  # greenlets of one user ask once
-                if not host.addresses:
-                    host.addresses = _ask(name, port)
-        at = next(host.turns) % max(1, len(host.addresses))
-        return host.addresses[at:] + host.addresses[:at]
+            host = self._hosts.setdefault((name, port), _Host(name, port, self._begin))
+        known = host.addresses
+        if not known:
+            host.ask(unless_known=known)
+            return _connect(host.in_turn(), connection)
+        try:
+            return _connect(host.in_turn(), connection)
+        except OSError:
+            with suppress(OSError):  # it is told what became of the connection
+                host.ask(unless_known=known)
+            others = [address for address in host.in_turn() if address not in known]
+            if not others:
+                raise
+        return _connect(others, connection)
 
 
 def _ask(name: str, port: int) -> list[Address]:

@@ -120,6 +120,60 @@ def test_a_dead_address_is_passed_over(names, half_port):
     assert names.asked == ["two.test"]
 
 
+def test_f14_a_name_that_has_moved_is_asked_for_again(names, half_port):
+    """When no address that is known can be reached, the new ones are tried at once."""
+    names.known = {"moves.test": [ONE], "two.test": [ONE, TWO]}
+    book = AddressBook(0)
+    with pytest.raises(NewConnectionError):
+        reached(book, half_port, "moves.test")
+    assert names.asked == ["moves.test"]  # it was asked for just now
+    names.known["moves.test"] = [TWO]
+    assert [reached(book, half_port, "moves.test") for _ in range(3)] == [TWO] * 3
+    assert names.asked == ["moves.test"] * 2
+
+
+def test_f14_a_name_that_stays_is_tried_once(names, closed_port, monkeypatch):
+    """Addresses that have been tried are not tried again, and their error is told."""
+    tried = []
+    connect = addresses._connect
+    monkeypatch.setattr(
+        addresses, "_connect", lambda them, *more: tried.extend(them) or connect(them, *more)
+    )
+    book = AddressBook(0)
+    for number in (1, 2, 3):
+        with pytest.raises(NewConnectionError, match="refused"):
+            reached(book, closed_port)
+        assert len(tried) == 2 * number
+        assert len(names.asked) == number
+
+
+def test_f14_a_name_server_that_is_away_changes_nothing(names, closed_port, monkeypatch):
+    """What is known stays known when it cannot be asked for, and is tried the next time."""
+    book = AddressBook(0)
+    with pytest.raises(NewConnectionError):
+        reached(book, closed_port)
+
+    def away(*_, **__):
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", away)
+    for _ in range(2):
+        with pytest.raises(NewConnectionError, match="refused"):
+            reached(book, closed_port)
+
+
+def test_f14_greenlets_of_a_user_ask_again_once(names):
+    """Who finds that others have asked meanwhile takes what they were told."""
+    host = addresses._Host("two.test", 80, 0)
+    host.ask(unless_known=[])
+    old = host.addresses
+    names.known["two.test"] = [TWO]
+    for _ in range(3):
+        host.ask(unless_known=old)
+    assert len(names.asked) == 2
+    assert [address[4][0] for address in host.addresses] == [TWO]
+
+
 def test_another_port_is_asked_for(names, port, half_port):
     """What is known is known for a host and a port."""
     book = AddressBook(0)
