@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
-from typing import Any
+from typing import Any, TypeVar
 
 DEFAULT_STOP_TIMEOUT_S = 30.0
 DEFAULT_SILENCE_TIMEOUT_S = 300.0
@@ -246,6 +246,21 @@ class Assignment:
     first_cycle: int = 1
     """The number of the first of `cycles`."""
 
+    @property
+    def planned_users(self) -> int:
+        """The users of all its cycles together."""
+        return sum(cycle.users for cycle in self.cycles)
+
+    @property
+    def planned_iterations(self) -> int:
+        """The iterations of all its users; 0 when a duration bounds them."""
+        return sum(cycle.users * cycle.iterations for cycle in self.cycles)
+
+    @property
+    def planned_s(self) -> float:
+        """How long its cycles last together that have users; 0 when iterations bound them."""
+        return sum(cycle.duration_s or 0.0 for cycle in self.cycles if cycle.users)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Launch:
@@ -377,11 +392,51 @@ class IterationFigures:
     failure: int = 0
     error: int = 0
     interrupted: int = 0
+    planned: int = 0
+    """Asked for by the plan. 0: it is bounded by time."""
+    dropped: int = 0
+    """Of the planned, those that were not started and never will be."""
+    not_yet: int = 0
+    """Of the planned, those that may still be started."""
+
+    @property
+    def finished(self) -> int:
+        """Iterations that came to their own end, good or bad."""
+        return self.success + self.failure + self.error
 
     @property
     def ended(self) -> int:
         """Iterations that are over, whatever their outcome."""
-        return self.success + self.failure + self.error + self.interrupted
+        return self.finished + self.interrupted
+
+    def __add__(self, other: IterationFigures) -> IterationFigures:
+        return _added(self, other)
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserFigures:
+    """Figures of a set of users; a user of a cycle is one, in the next cycle it is another."""
+
+    planned: int = 0
+    started: int = 0
+    unknown: int = 0
+    """Of the planned, those of which it is not known whether they were started."""
+
+    @property
+    def missing(self) -> int:
+        """Users that were planned, and are known not to have been started."""
+        return max(0, self.planned - self.started - self.unknown)
+
+    def __add__(self, other: UserFigures) -> UserFigures:
+        return _added(self, other)
+
+
+_Figures = TypeVar("_Figures", IterationFigures, UserFigures)
+
+
+def _added(one: _Figures, other: _Figures) -> _Figures:
+    """Figures that are all sums, added one by one."""
+    return type(one)(**{name: value + getattr(other, name) for name, value in vars(one).items()})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -404,11 +459,12 @@ class ScenarioFigures:
     test: str
     hits: HitFigures = HitFigures()
     iterations: IterationFigures = IterationFigures()
+    users: UserFigures = UserFigures()
 
 
 @dataclass(frozen=True, kw_only=True)
 class IterationErrorGroup:
-    """Equal exceptions of a test, counted."""
+    """Exceptions of a test that are alike, counted, with the one that came first."""
 
     count: int
     test: str
@@ -515,6 +571,9 @@ class AgentFigures:
     """When its part ended, or it was last heard from (wall clock); None: it goes on."""
     clock_ahead_ns: int | None = None
     """How far its clock was ahead of the broker's; None: it is not known."""
+    all_users: UserFigures = UserFigures()
+    """Those of all cycles together."""
+    planned_iterations: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -539,6 +598,8 @@ class Accounting:
     losses: tuple[Loss, ...] = ()
     mismatches: tuple[str, ...] = ()
     """Where counted hits differ from those a runner says it made, as sentences."""
+    rejections: tuple[str, ...] = ()
+    """What was wrong with the rejected, as sentences: the first ones that differ."""
 
     @property
     def lost(self) -> int:
@@ -573,6 +634,8 @@ class Summary:
     """None: no process told how it kept up."""
     scenarios: tuple[ScenarioFigures, ...] = ()
     """Of a plan with several, or with one that has a name."""
+    users: UserFigures = UserFigures()
+    """Those of all cycles, scenarios and agents together."""
     troubles: tuple[Trouble, ...] = ()
     """What is wrong just now with a run that goes on; not stored."""
 

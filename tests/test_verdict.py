@@ -41,4 +41,4 @@ def test_the_first_fact_that_applies_decides(known):
 
 def test_every_fact_has_a_row():
     """No fact is known that decides nothing."""
-    assert {field.name for field in fields(Facts)} == set(ORDER)
+    assert {field.name for field in fields(Facts)} == {*ORDER, "remarks"}

@@ -15,10 +15,13 @@ from typing import Any, Final, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from loadgrpc.broker import likeness
+from loadgrpc.broker.groups import Groups
 from loadgrpc.broker.part import Key
 from loadgrpc.model import (
     ExceptionInfo,
     GeneratorFigures,
+    HitError,
     HitErrorGroup,
     HitFigures,
     IterationErrorGroup,
@@ -33,14 +36,15 @@ from loadgrpc.stats.hits import HitStats
 from loadgrpc.stats.window import MAX_SECONDS, NS, RateWindow
 
 MAX_SERIES: Final = 1_000
-MAX_GROUPS: Final = 1_000
+MAX_GROUPS: Final = 500
+"""Groups told apart, of failures, of errors, and of each kind of hits without an answer."""
 MAX_REPORTED_GROUPS: Final = 100
 MAX_TRACEBACKS: Final = 20
 MAX_SHORT_MESSAGE_CHARS: Final = 512
 MAX_COUNTERS: Final = 1_000
 MAX_OTHER_STATUSES: Final = 100
-"""Statuses told apart among hits over MAX_SERIES; the answers with others are counted, but not by
-status."""
+"""Statuses told apart among hits over MAX_SERIES; answers with others are counted as those without
+one are, as 0."""
 OTHER: Final = "(other)"
 _MAX_COUNT: Final = 2**63 - 1
 NOW_NS: Final = 2_500_000_000
@@ -53,7 +57,8 @@ _Number = TypeVar("_Number", bound=np.integer[Any])
 Name = tuple[str, str, str]
 """Scenario, name and method of hits."""
 _Series = tuple[str, str, str, int]
-"""Scenario, name, method and status of the hits of one series. Status 0: they had no answer."""
+"""Scenario, name, method and status of the hits of one series. Status 0: they had no answer, or an
+answer without a status."""
 _Group = tuple[_Series, bool, bool]
 """Hits that can be added together: of a series, answered or not, failed or not."""
 
@@ -148,8 +153,8 @@ class Aggregate:
         self._shares: dict[Key, Share] = {}
         self.counters: Counter[str] = Counter()
         self._series: dict[_Series, HitStats] = {}
-        self._hit_errors: Counter[HitLabel] = Counter()
-        self._raised: Counter[IterationLabel] = Counter()
+        self._hit_errors: dict[HitError, Groups[HitLabel]] = {}
+        self._raised: dict[TestOutcome, Groups[IterationLabel]] = {}
         self.window: RateWindow[_Group] = RateWindow()
         self._saturated_ns: dict[bool, int] = {}
         """When a process last told that it was saturated (wall clock of the arrival), by whether
@@ -185,8 +190,8 @@ class Aggregate:
             counter = _bounded(self.counters, name, OTHER, MAX_COUNTERS)
             total = self.counters[counter] + increment
             self.counters[counter] = max(-_MAX_COUNT, min(_MAX_COUNT, total))  # they stop there
-        if events.active_users is not None:
-            share.active_users[runner_id] = events.active_users
+        for told in events.users:
+            share.active_users[runner_id] = told.active
         for state, end_ns in events.generator:
             newest_ns = max(newest_ns, end_ns)
             cause = share.generator.add((agent_id, runner_id, state.process), state, end_ns)
@@ -203,6 +208,11 @@ class Aggregate:
         """Hits of a runner."""
         share = self._shares.get(key)
         return share.runner_hits[runner_id] if share else 0
+
+    def hits_of_part(self, key: Key) -> int:
+        """Hits of a part."""
+        share = self._shares.get(key)
+        return share.hits if share else 0
 
     def of_parts(self, keys: Iterable[Key]) -> Share:
         """What came for some parts together."""
@@ -295,8 +305,8 @@ class Aggregate:
             group = (self._series_of(scenario, label), answered, label.failed)
             numbers[at] = groups.setdefault(group, len(groups))
             if not answered:
-                other = label._replace(name=OTHER, method="", status=0, error_message="")
-                self._hit_errors[_bounded(self._hit_errors, label, other, MAX_GROUPS)] += count
+                errors = self._hit_errors.setdefault(label.error, Groups(MAX_GROUPS))
+                errors.add(likeness.of_hit_error(label), label, count)
         # 16 bits are enough: there are fewer groups than MAX_SERIES * 5.
         return np.array(numbers, np.int16)[block.label]
 
@@ -327,8 +337,8 @@ class Aggregate:
     def _count_raised(self, label: IterationLabel, count: int) -> None:
         if label.exception is None or not count:
             return
-        other = IterationLabel(OTHER, label.outcome, ExceptionInfo(type=OTHER))
-        self._raised[_bounded(self._raised, label, other, MAX_GROUPS)] += count
+        raised = self._raised.setdefault(label.outcome, Groups(MAX_GROUPS))
+        raised.add(likeness.of_exception(label), label, count)
 
     # What it adds up to
 
@@ -389,35 +399,25 @@ class Aggregate:
                 total.merge(stats)
         return total
 
-    def iterations(self, scenario: str | None = None) -> IterationFigures:
-        """All iterations together, or those of a scenario."""
-        parts = [
-            share.iterations()
-            for (_, of_scenario), share in self._shares.items()
-            if scenario in (None, of_scenario)
-        ]
-        return IterationFigures(
-            started=sum(part.started for part in parts),
-            success=sum(part.success for part in parts),
-            failure=sum(part.failure for part in parts),
-            error=sum(part.error for part in parts),
-            interrupted=sum(part.interrupted for part in parts),
-        )
+    def iterations(self, key: Key | None = None) -> IterationFigures:
+        """All iterations together, or those of a part; nothing is said of what was planned."""
+        shares = self._shares.values() if key is None else [self._shares.get(key, Share())]
+        return sum((share.iterations() for share in shares), IterationFigures())
 
     def figures(self, duration_ns: int, scenario: str | None = None) -> HitFigures:
         """Figures of all hits together, or those of a scenario, with the rate over a duration."""
         return self.hits(scenario).figures(duration_ns)
 
     def names(self, duration_ns: int) -> list[NameFigures]:
-        """Figures by scenario, name and method, sorted."""
+        """Figures by scenario, name and method, sorted; those of `(other)` come last."""
         merged: dict[tuple[str, str, str], HitStats] = {}
         statuses: dict[tuple[str, str, str], dict[int, int]] = {}
         for (scenario, name, method, status), stats in sorted(self._series.items()):
             key = (scenario, name, method)
             merged.setdefault(key, HitStats()).merge(stats)
             by_status = statuses.setdefault(key, {})
-            if status:
-                by_status[status] = by_status.get(status, 0) + stats.count
+            if answered := stats.elapsed.count:
+                by_status[status] = by_status.get(status, 0) + answered
         return [
             NameFigures(
                 scenario=scenario,
@@ -426,26 +426,35 @@ class Aggregate:
                 hits=stats.figures(duration_ns),
                 statuses=statuses[scenario, name, method],
             )
-            for (scenario, name, method), stats in merged.items()
+            for (scenario, name, method), stats in sorted(
+                merged.items(), key=lambda entry: (entry[0][1] == OTHER, entry[0])
+            )
         ]
 
     def raised(self, outcome: TestOutcome) -> list[IterationErrorGroup]:
-        """What iterations of an outcome raised, the most frequent first.
+        """What iterations of an outcome raised, the most frequent first, and the rest at the end.
 
         Whole tracebacks go with the first of them only: the document is to stay below what
         gRPC clients take, 4 MiB.
         """
+        raised = self._raised.get(outcome, Groups(MAX_GROUPS))
         groups = [
             IterationErrorGroup(count=count, test=label.test, exception=label.exception)
-            for label, count in self._raised.most_common()
-            if label.outcome is outcome and label.exception is not None
-        ][:MAX_REPORTED_GROUPS]
+            for count, label in raised.most_common()
+            if label.exception is not None
+        ]
+        if raised.rest or len(groups) > MAX_REPORTED_GROUPS:
+            del groups[MAX_REPORTED_GROUPS - 1 :]
+            rest = raised.total - sum(group.count for group in groups)
+            groups.append(
+                IterationErrorGroup(count=rest, test=OTHER, exception=ExceptionInfo(type=OTHER))
+            )
         whole, short = groups[:MAX_TRACEBACKS], groups[MAX_TRACEBACKS:]
         return whole + [replace(group, exception=_shortened(group.exception)) for group in short]
 
     def hit_errors(self) -> list[HitErrorGroup]:
-        """Why hits had no answer, the most frequent first."""
-        return [
+        """Why hits had no answer, the most frequent first; at the end the rest of each kind."""
+        groups = [
             HitErrorGroup(
                 count=count,
                 name=label.name,
@@ -453,8 +462,21 @@ class Aggregate:
                 error=label.error,
                 error_message=label.error_message,
             )
-            for label, count in self._hit_errors.most_common(MAX_REPORTED_GROUPS)
+            for of_kind in self._hit_errors.values()
+            for count, label in of_kind.most_common()
         ]
+        groups.sort(key=lambda group: -group.count)
+        left = {kind: of_kind.total for kind, of_kind in self._hit_errors.items()}
+        if len(groups) > MAX_REPORTED_GROUPS or any(e.rest for e in self._hit_errors.values()):
+            del groups[MAX_REPORTED_GROUPS - len(left) :]
+        for group in groups:
+            left[group.error] -= group.count
+        others = [
+            HitErrorGroup(count=count, name=OTHER, method="", error=kind, error_message="")
+            for kind, count in sorted(left.items())
+            if count
+        ]
+        return groups + others
 
 
 def _joined(columns: list[NDArray[_Number]]) -> NDArray[_Number]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from loadgrpc.broker.aggregate import Aggregate, Name
+from loadgrpc.broker.aggregate import OTHER, Aggregate, Name
 from loadgrpc.model import FailureProgress, NameProgress, TestOutcome, WindowFigures
 from loadgrpc.stats.hits import HitStats
 from loadgrpc.stats.recent import Recent
@@ -81,6 +81,7 @@ class LiveFigures:
             (group.count, ": ".join(filter(None, (raised.type, raised.message))), group.test)
             for outcome in (TestOutcome.FAILURE, TestOutcome.ERROR)
             for group in aggregate.raised(outcome)
+            if group.test != OTHER
             for raised in (group.exception,)
         ]
         found += [
@@ -90,6 +91,7 @@ class LiveFigures:
                 f"{group.method} {group.name}".strip(),
             )
             for group in aggregate.hit_errors()
+            if group.name != OTHER
         ]
         found += [
             (count, f"status {status}", where)

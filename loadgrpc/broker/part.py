@@ -7,14 +7,28 @@ over when its agent says that the last of them has ended.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from loadgrpc.broker.inbox import Source
-from loadgrpc.model import Assignment, AssignmentState, ExceptionInfo, Launch, Loss, SourceId
+from loadgrpc.broker.started import StartedUsers
+from loadgrpc.model import (
+    Assignment,
+    AssignmentState,
+    ExceptionInfo,
+    IterationFigures,
+    Launch,
+    Loss,
+    Run,
+    SourceId,
+    UserFigures,
+)
+from loadgrpc.protocol.columns import Decoded
 from loadgrpc.protocol.produced import Produced
 
 UNKNOWN_LOSS = "what its runner had not delivered"
+SHORT = 0.9
+"""A load that lasted for less of its time than this has ended before it was over."""
 
 SPARE_SOURCES: Final = 1_000
 """Sources that a part may have beside those of its users."""
@@ -53,6 +67,11 @@ class Part:
     """When (monotonic) something of it was last stored."""
     agent_ready_for: int = 0
     """The cycle that its agent is ready for, where each user is a process."""
+    users_told: StartedUsers = field(init=False)
+    """Users that were started, as runners tell that live several."""
+
+    def __post_init__(self) -> None:
+        self.users_told = StartedUsers([cycle.users for cycle in self.assignment.cycles])
 
     @property
     def assignment(self) -> Assignment:
@@ -73,6 +92,48 @@ class Part:
     def users(self) -> int:
         """The users it was to live: those of its largest cycle."""
         return max(cycle.users for cycle in self.assignment.cycles)
+
+    def note_users(self, runner_id: str, events: Decoded) -> None:
+        """Events of a runner came."""
+        if not self.launch.one_user_each:
+            self.users_told.add(runner_id, events)
+
+    def user_figures(self, iterations: int) -> UserFigures:
+        """Users of all its cycles; so many `iterations` were started."""
+        planned = self.assignment.planned_users
+        if self.launch.one_user_each:
+            reported = sum(source.stored.received > 0 for source in self.sources.values())
+            return UserFigures(planned=planned, started=reported)
+        if self.users_told.known or self.state is AssignmentState.STARTING:
+            return UserFigures(planned=planned, started=self.users_told.total)
+        started = min(planned, 1) if iterations else 0
+        return UserFigures(planned=planned, started=started, unknown=planned - started)
+
+    def with_plan(self, came: IterationFigures) -> IterationFigures:
+        """The figures of its iterations that came, and of those that were planned."""
+        planned = self.assignment.planned_iterations
+        missing = max(0, planned - came.started)
+        over = self.state.final
+        return replace(
+            came,
+            planned=planned,
+            dropped=missing if over else 0,
+            not_yet=0 if over else missing,
+        )
+
+    def ended_short(self, run: Run) -> str:
+        """That its load ended before its time was over, as a sentence; empty: it did not.
+
+        Runners that enter cycles by themselves may have begun before they said a word.
+        """
+        planned_s = self.assignment.planned_s
+        began_ns = run.create_time_ns if self.enters_by_itself else run.start_time_ns
+        if not planned_s or self.end_time_ns is None or began_ns is None:
+            return ""
+        lasted_s = (self.end_time_ns - began_ns) / 1e9
+        if lasted_s >= planned_s * SHORT:
+            return ""
+        return f"the load of agent {self.agent_id} ended after {lasted_s:.1f} of {planned_s:g} s"
 
     @property
     def most_sources(self) -> int:

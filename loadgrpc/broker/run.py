@@ -9,13 +9,15 @@ from __future__ import annotations
 import asyncio
 import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from loadgrpc import model, verdict
+from loadgrpc.broker import judgement
 from loadgrpc.broker.aggregate import Aggregate
 from loadgrpc.broker.inbox import Inbox, Source
+from loadgrpc.broker.judgement import Work
 from loadgrpc.broker.live import LiveFigures
 from loadgrpc.broker.part import Key, Part
 from loadgrpc.broker.roster import Registration
@@ -34,6 +36,8 @@ _WEIGHTS = (
 """Which of the states of an agent's parts says most of it: the last one here."""
 FRESH_NS = 900_000_000
 """Figures that are no older are told again."""
+MAX_REJECTIONS = 10
+MAX_REJECTION_CHARS = 512
 MAX_LOAD_ERRORS = 20
 """Agents whose load error is in the summary; `state` tells of all of them."""
 
@@ -51,6 +55,8 @@ class ActiveRun:
         self.machines: dict[str, Registration] = {}
         """What its agents last said of themselves."""
         self.aggregate = Aggregate()
+        self.rejections: dict[str, None] = {}
+        """What was wrong with events that were rejected, each once, the first ones."""
         self.cycle = 0
         """The cycle that was released last."""
         self.cycle_start_time_ns = 0
@@ -149,14 +155,18 @@ class ActiveRun:
 
     def count(self, source_id: SourceId, events: Decoded, *, arrival_ns: int) -> None:
         """Adds what a source sent and the store has; it arrived at that moment (wall clock)."""
-        key = self.part_of(source_id).key
+        part = self.part_of(source_id)
         self.aggregate.add(
-            key,
+            part.key,
             source_id.runner_id,
             events,
             arrival_ns=arrival_ns,
             ahead_ns=self.ahead_ns.get(source_id.agent_id, 0),
         )
+        part.note_users(source_id.runner_id, events)
+        for words in events.violations:
+            if len(self.rejections) < MAX_REJECTIONS:
+                self.rejections.setdefault(words[:MAX_REJECTION_CHARS])
 
     def note_clock(self, agent_id: str, ahead_ns: int | None) -> None:
         """What is known of an agent's clock."""
@@ -209,7 +219,7 @@ class ActiveRun:
             rate=window.rate if window is not None else 0.0,
             p50_ns=p50_ns,
             p95_ns=p95_ns,
-            iterations=self.aggregate.iterations(),
+            iterations=self._iterations(self.parts.values()),
             agents=len({part.agent_id for part in self.live_parts()}),
             saturated=any(saturated.values()),
             machine_busy=saturated[True] and not saturated[False],
@@ -279,13 +289,15 @@ class ActiveRun:
                 for part in self.parts.values()
                 for words in part.mismatches
             ),
+            rejections=tuple(self.rejections),
         )
-        iterations = aggregate.iterations()
+        iterations = self._iterations(self.parts.values())
+        works = [self._work(scenario) for scenario in self.run.plan.scenarios]
         return model.Summary(
             run_id=self.run.run_id,
             state=self.run.state,
             reason=self.run.reason,
-            verdict=verdict.decide(self._facts(iterations, accounting)),
+            verdict=verdict.decide(self._facts(iterations, works, accounting)),
             plan=self.run.plan,
             create_time_ns=self.run.create_time_ns,
             start_time_ns=self.run.start_time_ns,
@@ -306,11 +318,41 @@ class ActiveRun:
                     name=scenario.name,
                     test=scenario.test,
                     hits=aggregate.figures(duration_ns, scenario.name),
-                    iterations=aggregate.iterations(scenario.name),
+                    iterations=work.iterations,
+                    users=work.users,
                 )
-                for scenario in self.run.plan.scenarios
+                for scenario, work in zip(self.run.plan.scenarios, works, strict=True)
                 if scenario.name
             ),
+            users=self._users(self.parts.values()),
+        )
+
+    def _iterations(self, parts: Iterable[Part]) -> model.IterationFigures:
+        """The iterations of parts together, with those that were planned."""
+        each = (part.with_plan(self.aggregate.iterations(part.key)) for part in parts)
+        return sum(each, model.IterationFigures())
+
+    def _users(self, parts: Iterable[Part]) -> model.UserFigures:
+        """The users of parts together."""
+        each = (part.user_figures(self.aggregate.iterations(part.key).started) for part in parts)
+        return sum(each, model.UserFigures())
+
+    def _work(self, scenario: model.Scenario) -> Work:
+        """What of a scenario's work was done."""
+        parts = [part for part in self.parts.values() if part.key[1] == scenario.name]
+        over = self.run.state.final
+        short = next(filter(None, (part.ended_short(self.run) for part in parts)), "")
+        if not over and scenario.duration_s is not None:
+            short = short or f"cycle {self.cycle} of {self.run.plan.cycles} is not over"
+        return Work(
+            scenario=scenario.name,
+            iterations=self._iterations(parts),
+            hits=sum(self.aggregate.hits_of_part(part.key) for part in parts),
+            users=self._users(parts),
+            spawn_rate=scenario.spawn_rate,
+            duration_s=scenario.duration_s,
+            stop_timeout_s=self.run.plan.stop_timeout_s,
+            short=short,
         )
 
     def bare_summary(self, why: str) -> model.Summary:
@@ -342,30 +384,40 @@ class ActiveRun:
         """What an agent did: of its parts, the one that says most says where it is."""
         part = max(parts, key=lambda each: _WEIGHTS.index(each.state))
         share = self.aggregate.of_parts(each.key for each in parts)
+        iterations = self._iterations(parts)
         ends_ns = [each.end_time_ns for each in parts if each.end_time_ns is not None]
         return model.AgentFigures(
             agent_id=part.agent_id,
             hostname=part.hostname,
             state=part.state,
             hits=share.hits,
-            iterations=share.iterations().started,
+            iterations=iterations.started,
             reason=part.reason,
             load_error=part.load_error,
             generator=share.generator.figures(self.ahead_ns.get(part.agent_id, 0)),
             users=_most_users(parts),
             end_time_ns=max(ends_ns) if len(ends_ns) == len(parts) else None,
             clock_ahead_ns=self.ahead_ns.get(part.agent_id),
+            all_users=self._users(parts),
+            planned_iterations=iterations.planned,
         )
 
     def _facts(
-        self, iterations: model.IterationFigures, accounting: model.Accounting
+        self,
+        iterations: model.IterationFigures,
+        works: list[Work],
+        accounting: model.Accounting,
     ) -> verdict.Facts:
         stopped = self.run.state in (RunState.STOPPING, RunState.STOPPED)
+        remarks = judgement.remarks(works)
         return verdict.Facts(
             not_loaded=self._not_loaded(),
             stopped=(self.run.reason or "stopped before its end") if stopped else "",
-            incomplete=self._incomplete(accounting),
-            failed=_failed(iterations),
+            incomplete=next(filter(None, self._incomplete(works, accounting)), ""),
+            failed="; ".join(filter(None, (failed, remarks)))
+            if (failed := _failed(iterations))
+            else "",
+            remarks=remarks,
         )
 
     def _not_loaded(self) -> str:
@@ -379,16 +431,22 @@ class ActiveRun:
         others = f" (and on {len(failed) - 1} more)" if len(failed) > 1 else ""
         return f"could not load {failed[0].assignment.test}{where}{others}: {error.message}"
 
-    def _incomplete(self, accounting: model.Accounting) -> str:
-        if lost_parts := self._lost_parts():
-            return lost_parts
+    def _incomplete(self, works: list[Work], accounting: model.Accounting) -> Iterator[str]:
+        """What is missing in the results, the worst first, as sentences."""
+        yield self._lost_parts()
         if accounting.lost:
-            return f"{accounting.lost} events were lost: {accounting.losses[0].reason}"
-        if accounting.mismatches:
-            return accounting.mismatches[0]
+            yield f"{accounting.lost} events were lost: {accounting.losses[0].reason}"
+        yield from accounting.mismatches
+        undone = judgement.undone(works, over=self.run.state.final)
         if self.run.state is RunState.FAILED:
-            return self.run.reason
-        return ""
+            yield ": ".join(filter(None, (self.run.reason, undone)))
+        if accounting.rejected:
+            all_of_them = accounting.rejected + accounting.committed
+            why = "".join(f": {words}" for words in accounting.rejections[:1])
+            yield f"{accounting.rejected} of {all_of_them} events were rejected{why}"
+        if undone:
+            begun = self.run.state is not RunState.STARTING
+            yield undone if begun else f"it has not begun: {undone}"
 
     def _lost_parts(self) -> str:
         lost = [part for part in self.parts.values() if part.state is AssignmentState.LOST]

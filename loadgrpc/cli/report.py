@@ -45,12 +45,15 @@ from loadgrpc.model import (
     Saturation,
     Scenario,
     Summary,
+    UserFigures,
 )
 from loadgrpc.text import one_line, printable
 
 MAX_GROUPS: Final = 5
 """Groups shown of each kind, unless verbose."""
 FIRST_FAILED_STATUS: Final = 400
+OTHER: Final = "(other)"
+"""What the summary calls all that is too much to be told apart."""
 MAX_AGENTS: Final = 10
 """Agents shown, unless verbose; those in trouble first."""
 MAX_NAMED: Final = 3
@@ -145,6 +148,13 @@ def _each_does(scenario: Scenario) -> list[str]:
     return what
 
 
+def _started(iterations: IterationFigures) -> str:
+    """How many were started, and of how many, if those are others."""
+    if iterations.planned in (0, iterations.started):
+        return str(iterations.started)
+    return f"{iterations.started} of {iterations.planned} planned"
+
+
 def _outcomes(iterations: IterationFigures) -> list[str]:
     return [f"{iterations.success} success"] + [
         f"{number} {outcome}"
@@ -153,6 +163,8 @@ def _outcomes(iterations: IterationFigures) -> list[str]:
             (iterations.error, "error"),
             (iterations.interrupted, "interrupted"),
             (iterations.started - iterations.ended, "without an end"),
+            (iterations.dropped, "never started"),
+            (iterations.not_yet, "not yet started"),
         )
         if number > 0 or outcome in ("failure", "error")
     ]
@@ -166,8 +178,14 @@ def _totals(summary: Summary, width: int) -> list[Line]:
     if summary.start_time_ns is not None:
         times.append(f"started {moment(summary.start_time_ns)}")
     per_second = iterations.started * NS_PER_S / summary.duration_ns if summary.duration_ns else 0
-    outcomes = [str(iterations.started), rate(per_second), *_outcomes(iterations)]
-    broken = iterations.failure or iterations.error or iterations.ended != iterations.started
+    outcomes = [_started(iterations), rate(per_second), *_outcomes(iterations)]
+    broken = (
+        iterations.failure
+        or iterations.error
+        or iterations.interrupted
+        or iterations.dropped
+        or iterations.ended != iterations.started
+    )
     lines = [
         *labelled(
             "run",
@@ -176,6 +194,7 @@ def _totals(summary: Summary, width: int) -> list[Line]:
             Style.HEADING,
         ),
         *labelled("load", load(summary.plan), width),
+        *_users_started(summary.users, width),
         *labelled("duration", times, width),
         *labelled(
             "hits",
@@ -221,11 +240,22 @@ def _scenarios(summary: Summary, width: int) -> list[Line]:
         lines += [
             Line(shorten(f"Scenario {one_line(figures.name)}", width), Style.HEADING),
             *labelled("load", words, width),
-            *labelled("iterations", [str(iterations.started), *_outcomes(iterations)], width),
+            *_users_started(figures.users, width),
+            *labelled("iterations", [_started(iterations), *_outcomes(iterations)], width),
         ]
     rows = [_figures_row(figures.name, figures.hits) for figures in summary.scenarios]
     table = figures_table("Hits by scenario", FIGURES, rows, width, beside=BESIDE)
     return [*lines, Line(), *table]
+
+
+def _users_started(users: UserFigures, width: int) -> list[Line]:
+    """How many users were started, if that is not all of them."""
+    told = [f"{users.started} of {users.planned} started"]
+    if users.unknown:
+        told.append(f"of {users.unknown} nobody told")
+    if users.missing:
+        return labelled("users", told, width, Style.BAD)
+    return labelled("users", told, width) if users.unknown else []
 
 
 def _generator(figures: GeneratorFigures) -> list[str]:
@@ -248,8 +278,10 @@ def _statuses(summary: Summary) -> list[str]:
     for name in summary.names:
         for status, count in name.statuses.items():
             answers[status] = answers.get(status, 0) + count
+    bare = answers.pop(0, 0)
     shown = [f"{status}: {answers[status]}" for status in sorted(answers)]
-    silent = summary.hits.count - sum(answers.values())
+    shown += [f"other: {bare}"] if bare else []
+    silent = summary.hits.count - sum(answers.values()) - bare
     return [*shown, f"no answer: {silent}"] if silent > 0 and summary.names else shown
 
 
@@ -269,8 +301,9 @@ def _names(summary: Summary, *, verbose: bool, width: int) -> list[Line]:
         return []
     shown = list(summary.names)
     if len(shown) > MAX_NAMES and not verbose:
-        shown = sorted(shown, key=lambda entry: -entry.hits.count)[:MAX_NAMES]
-        shown.sort(key=lambda entry: (entry.scenario, entry.name, entry.method))
+        most = sorted(shown, key=lambda entry: -entry.hits.count)[:MAX_NAMES]
+        kept = set(map(id, most))
+        shown = [entry for entry in summary.names if id(entry) in kept]
     rows = [_figures_row(_request(summary.plan, entry), entry.hits) for entry in shown]
     if len(summary.names) > 1:
         rows.append(_figures_row("all", summary.hits))
@@ -323,9 +356,11 @@ def _failed_hits(summary: Summary, *, verbose: bool, width: int) -> list[Line]:
     ]
     if not groups:
         return []
-    groups.sort(key=lambda group: -group[0])
+    groups.sort(key=lambda group: (group[2].startswith(OTHER), -group[0]))
+    if rest := summary.hits.failed - sum(count for count, *_ in groups):
+        groups.append((rest, "with other statuses", OTHER))
     shown = groups if verbose else groups[:MAX_GROUPS]
-    digits = len(str(shown[0][0]))
+    digits = len(str(max(count for count, *_ in shown)))
     lines = [
         Line(
             f"Failed hits: {summary.hits.failed} of {summary.hits.count} "
@@ -367,10 +402,13 @@ def _exceptions(
 ) -> list[Line]:
     if not groups:
         return []
-    in_groups = counted(len(groups), "group")
+    others = [group for group in groups if group.test == OTHER]
+    in_groups = counted(len(groups) - len(others), "group")
+    if others:
+        in_groups += f", and {others[0].count} in others"
     lines = [Line(f"{heading}: {counted(total, 'iteration')} in {in_groups}", Style.HEADING)]
     shown = groups if verbose else groups[:MAX_GROUPS]
-    digits = len(str(shown[0].count))
+    digits = len(str(max(group.count for group in shown)))
     for group in shown:
         lead = f"  {group.count:>{digits}} {TIMES} "
         indent = " " * len(lead)
@@ -447,9 +485,11 @@ def _agents(agents: Sequence[AgentFigures], *, verbose: bool, width: int) -> lis
             one_line(agent.agent_id),
             one_line(agent.hostname),
             agent.state.name.lower().replace("_", " "),
-            str(agent.users) if agent.users else NONE,
+            _of(agent.all_users.started, agent.all_users.planned)
+            if agent.all_users.missing
+            else str(agent.users or NONE),
             str(agent.hits),
-            str(agent.iterations),
+            _of(agent.iterations, agent.planned_iterations),
         ]
         for agent in shown
     ]
@@ -467,6 +507,11 @@ def _agents(agents: Sequence[AgentFigures], *, verbose: bool, width: int) -> lis
             if agent.clock_ahead_ns is not None and abs(agent.clock_ahead_ns) >= NS_PER_S
         ),
     ]
+
+
+def _of(started: int, planned: int) -> str:
+    """`8 of 10`, or `10`."""
+    return f"{started} of {planned}" if started < planned else str(started)
 
 
 def _clock(ahead_ns: int) -> str:
@@ -487,7 +532,8 @@ def _what_became_of(agent: AgentFigures) -> str:
 def _counters(summary: Summary, width: int) -> list[Line]:
     if not summary.counters:
         return []
-    rows = [Row(one_line(name), (str(value),)) for name, value in sorted(summary.counters.items())]
+    counters = sorted(summary.counters.items(), key=lambda each: (each[0] == OTHER, each[0]))
+    rows = [Row(one_line(name), (str(value),)) for name, value in counters]
     return figures_table("Counters", ("count",), rows, width)
 
 
@@ -545,6 +591,8 @@ def _accounting(accounting: Accounting, width: int) -> list[Line]:
         count = at_least if loss.at_least else str(loss.count)
         where = f" on {one_line(loss.agent_id)}" if loss.agent_id else ""
         lines.append(Line(f"  {count} lost{where}: {one_line(loss.reason)}", Style.BAD))
+    for words in accounting.rejections:
+        lines.append(Line(f"  rejected: {one_line(words)}", Style.BAD))
     for words in accounting.mismatches:
         lines.append(Line(f"  does not add up: {one_line(words)}", Style.BAD))
     return lines

@@ -87,6 +87,20 @@ class Iterations:
     label: Column
     start_ns: Column
     elapsed_ns: Column
+    user: NDArray[np.unsignedinteger[Any]] = field(default_factory=lambda: np.zeros(0, np.uint8))
+    """As it came, which is cheap; empty: not told."""
+    cycle: int = 0
+    """0: not told."""
+
+
+class UsersTold(NamedTuple):
+    """What a runner says of its users."""
+
+    cycle: int
+    """0: not told."""
+    active: int
+    started: int | None
+    """So far in the cycle. None: not told."""
 
 
 @dataclass
@@ -102,8 +116,10 @@ class Decoded:
     outcomes: list[IterationLabel] = field(default_factory=list)
     """Rows that say how an iteration ended."""
     counters: list[tuple[str, int]] = field(default_factory=list)
-    active_users: int | None = None
-    """The latest of the batch."""
+    users: list[UsersTold] = field(default_factory=list)
+    """What runners say of their users, the latest last."""
+    user_starts: set[tuple[int, int]] = field(default_factory=set)
+    """Cycle and user of the rows that say an iteration began, as far as they tell."""
     generator: list[tuple[GeneratorState, int]] = field(default_factory=list)
     """How processes kept up, each with the moment it tells of (wall clock)."""
     first_ns: int | None = None
@@ -201,6 +217,8 @@ def decode_iterations(block: event_pb2.TestBlock, room: int) -> Iterations:
         label=_indexes("label", block.label, count, len(labels)),
         start_ns=_starts(block.start_ns, base_ns, elapsed_ns),
         elapsed_ns=elapsed_ns,
+        user=np.frombuffer(block.user, _WIDTHS[len(block.user) // count or 1]),
+        cycle=block.status.cycle,
     )
 
 
@@ -306,7 +324,12 @@ def _without_first(hits: Hits, skip: int) -> Hits:
 
 def _iterations_without_first(tests: Iterations, skip: int) -> Iterations:
     return Iterations(
-        tests.labels, tests.label[skip:], tests.start_ns[skip:], tests.elapsed_ns[skip:]
+        tests.labels,
+        tests.label[skip:],
+        tests.start_ns[skip:],
+        tests.elapsed_ns[skip:],
+        tests.user[skip:],
+        tests.cycle,
     )
 
 
@@ -388,7 +411,9 @@ def _decode_row(row: event_pb2.Event, kind: str | None, time_ns: int, decoded: D
     if kind is None:
         raise InvalidRequest("nothing is set, or only something unknown here")
     if kind == "state":
-        decoded.active_users = row.state.active_users
+        state = row.state
+        started = state.started_users if state.HasField("started_users") else None
+        decoded.users.append(UsersTold(row.status.cycle, state.active_users, started))
     elif kind == "generator":
         decoded.generator.append((generator_state_from_proto(row.generator), time_ns))
     elif kind == "counter":
@@ -400,6 +425,8 @@ def _decode_row(row: event_pb2.Event, kind: str | None, time_ns: int, decoded: D
         _check_custom(row.custom)
     else:
         _decode_iteration(getattr(row, kind), kind, time_ns, decoded)
+        if kind == "test_start" and (user := row.status.current_user):
+            decoded.user_starts.add((row.status.cycle, user))
 
 
 def _check_custom(custom: any_pb2.Any) -> None:

@@ -223,6 +223,9 @@ def iterations_to_proto(figures: model.IterationFigures) -> run_pb2.IterationFig
         failure=figures.failure,
         error=figures.error,
         interrupted=figures.interrupted,
+        planned=figures.planned,
+        dropped=figures.dropped,
+        not_yet=figures.not_yet,
     )
 
 
@@ -234,6 +237,21 @@ def iterations_from_proto(message: run_pb2.IterationFigures) -> model.IterationF
         failure=message.failure,
         error=message.error,
         interrupted=message.interrupted,
+        planned=message.planned,
+        dropped=message.dropped,
+        not_yet=message.not_yet,
+    )
+
+
+def users_to_proto(figures: model.UserFigures) -> run_pb2.UserFigures:
+    """Figures of users as their message."""
+    return run_pb2.UserFigures(**vars(figures))
+
+
+def users_from_proto(message: run_pb2.UserFigures) -> model.UserFigures:
+    """Figures of users from their message."""
+    return model.UserFigures(
+        planned=message.planned, started=message.started, unknown=message.unknown
     )
 
 
@@ -402,6 +420,8 @@ def summary_to_proto(summary: model.Summary) -> run_pb2.RunSummary:
                     if agent.clock_ahead_ns is not None
                     else None
                 ),
+                all_users=users_to_proto(agent.all_users),
+                planned_iterations=agent.planned_iterations,
             )
             for agent in summary.agents
         ],
@@ -424,6 +444,7 @@ def summary_to_proto(summary: model.Summary) -> run_pb2.RunSummary:
                 for loss in accounting.losses
             ],
             mismatches=accounting.mismatches,
+            rejections=accounting.rejections,
         ),
         generator=_generator_to_proto(summary.generator),
         scenarios=[
@@ -432,9 +453,11 @@ def summary_to_proto(summary: model.Summary) -> run_pb2.RunSummary:
                 test=entry.test,
                 hits=hits_to_proto(entry.hits),
                 iterations=iterations_to_proto(entry.iterations),
+                users=users_to_proto(entry.users),
             )
             for entry in summary.scenarios
         ],
+        users=users_to_proto(summary.users),
         troubles=troubles_to_proto(summary.troubles),
     )
 
@@ -494,6 +517,8 @@ def summary_from_proto(message: run_pb2.RunSummary) -> model.Summary:
                     if agent.HasField("clock_offset")
                     else None
                 ),
+                all_users=users_from_proto(agent.all_users),
+                planned_iterations=agent.planned_iterations,
             )
             for agent in message.agents
         ),
@@ -513,6 +538,7 @@ def summary_from_proto(message: run_pb2.RunSummary) -> model.Summary:
                 for loss in message.accounting.losses
             ),
             mismatches=tuple(message.accounting.mismatches),
+            rejections=tuple(message.accounting.rejections),
         ),
         generator=_generator_from_proto(message),
         scenarios=tuple(
@@ -521,9 +547,11 @@ def summary_from_proto(message: run_pb2.RunSummary) -> model.Summary:
                 test=entry.test,
                 hits=hits_from_proto(entry.hits),
                 iterations=iterations_from_proto(entry.iterations),
+                users=users_from_proto(entry.users),
             )
             for entry in message.scenarios
         ),
+        users=users_from_proto(message.users),
         troubles=troubles_from_proto(message.troubles),
     )
 

@@ -53,6 +53,8 @@ class User:
     def __init__(self, at: int, of: int) -> None:
         self.at = at
         self.active_users = 0
+        self.started_users = 0
+        """Users of this cycle that were started."""
         self.handed = Produced(0, 0)
         """What came of it, or was declared lost by it."""
         self.lost = False
@@ -89,7 +91,7 @@ class User:
                     self._count(message["events"], message["hits"])
                     await publisher.skip(message["events"], message["hits"], reason)
                 elif message["told"] == "users":
-                    self.active_users = message["active"]
+                    self.active_users, self.started_users = message["active"], message["started"]
                     on_users()
                 else:
                     self.told.put_nowait(message)
@@ -130,6 +132,8 @@ class Link:
         self._started: asyncio.Queue[int] = asyncio.Queue()
         self._finished = asyncio.Event()
         self._users_changed = asyncio.Event()
+        self._cycle = 1
+        """The cycle that was started last, or will be."""
         count = user_processes(assignment, len(os.sched_getaffinity(0)))
         self._folder = _counting_folder(folder, 1 + count)
         self._counts = produced.row(self._folder, 0)
@@ -184,16 +188,28 @@ class Link:
             else:
                 self._finished.set()
 
-    async def _tell_users(self) -> None:
-        """Says how many users are alive in all processes, at most a few times a second."""
+    async def _keep_telling_users(self) -> None:
+        """Says how many users there are whenever that changes, at most a few times a second."""
         while True:
             await self._users_changed.wait()
-            self._users_changed.clear()
-            state = event_pb2.RunnerState(active_users=sum(u.active_users for u in self.users))
-            batch = runner_pb2.EventBatch(events=[event_pb2.Event(state=state)])
-            self._counts[0] += 1
-            await self._publisher.batch(batch.SerializeToString(), 1, 0)
+            await self._tell_users()
             await asyncio.sleep(TELL_USERS_S)
+
+    async def _tell_users(self) -> None:
+        """Says how many users are alive in all processes, and how many the cycle has had."""
+        self._users_changed.clear()
+        cycle = self._assignment.cycles[self._cycle - 1]
+        state = event_pb2.RunnerState(
+            active_users=sum(user.active_users for user in self.users),
+            started_users=sum(user.started_users for user in self.users),
+        )
+        status = event_pb2.LoadStatus(
+            cycle=self._cycle, users=cycle.users, iterations=cycle.iterations
+        )
+        event = event_pb2.Event(status=status, state=state)
+        self._counts[0] += 1
+        batch = runner_pb2.EventBatch(events=[event])
+        await self._publisher.batch(batch.SerializeToString(), 1, 0)
 
     def stop(self, timeout_s: float) -> None:
         """Lets users finish their iteration; after `timeout_s` they are cut off."""
@@ -204,7 +220,7 @@ class Link:
     async def _lead(self) -> int:
         load_error = await self._loaded()
         if load_error is None:
-            telling = asyncio.create_task(self._tell_users())
+            telling = asyncio.create_task(self._keep_telling_users())
             await self._cycles()
             for user in self.users:
                 user.order(do="leave")
@@ -237,9 +253,12 @@ class Link:
             await self._publisher.ready(cycle)
             if not await self._released(cycle):
                 return
+            self._cycle = cycle
             for user in self.users:
+                user.started_users = 0
                 user.order(do="start", cycle=cycle)
             await self._all_told()  # cycle_ended
+            await self._tell_users()
             if all(user.lost for user in self.users):
                 return
 

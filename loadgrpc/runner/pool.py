@@ -55,6 +55,8 @@ class Pool:
         """Users of this cycle who have not begun a second iteration."""
         self.active_users = 0
         """Users alive now."""
+        self.started_users = 0
+        """Users of this cycle that were started."""
         self._cut_off_ns: int | None = None
         """When users who have not finished are cut off; None: nobody is waited for yet."""
         self._hurried = Event()
@@ -80,6 +82,7 @@ class Pool:
             StubbornUserError: a user could not be cut off.
         """
         self._cut_off_ns = None
+        self.started_users = 0
         end_ns = None
         if cycle.duration_s is not None:
             end_ns = self._clock.monotonic_ns() + round(cycle.duration_s * 1e9)
@@ -136,6 +139,7 @@ class Pool:
             no_dns_resolve=self._no_dns_resolve,
         )
         self.active_users += 1
+        self.started_users += 1
         try:
             iteration = 0
             while self._goes_on(iteration, iterations, end_ns):

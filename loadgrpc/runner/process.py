@@ -55,7 +55,8 @@ class UserProcess:
         self._ordered = Event()
         self._pool: Pool | None = None
         self._stop_s: float | None = None
-        self._told_users = 0
+        self._told_users = (0, 0)
+        """How many users live, and how many of the cycle were started, as was told last."""
         self._flushing = Semaphore()
 
     def run(self) -> None:
@@ -107,6 +108,7 @@ class UserProcess:
             number = order["cycle"]
             cycle = Cycle(**share["cycles"][number - 1])
             recorder.begin_cycle(number, cycle.users, cycle.iterations)
+            self._told_users = (0, 0)
             users = range(share["first_user"], cycle.users + 1, share["processes"])
             with _watching(watch, look) if users else nullcontext():
                 pool.run_cycle(
@@ -150,9 +152,10 @@ class UserProcess:
             self._flush(recorder, pool)
 
     def _flush(self, recorder: Recorder, pool: Pool) -> None:
-        if pool.active_users != self._told_users:
-            self._told_users = pool.active_users
-            self._outbox.say(told="users", active=self._told_users)
+        users = pool.active_users, pool.started_users
+        if users != self._told_users:
+            self._told_users = users
+            self._outbox.say(told="users", active=users[0], started=users[1])
         with self._flushing:
             for frame in recorder.take(MAX_FRAME_BYTES, rest=lambda: gevent.sleep(REST_S)):
                 self._outbox.put(frame.payload, frame.events, frame.hits)

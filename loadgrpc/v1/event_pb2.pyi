@@ -171,10 +171,12 @@ class Counter(_message.Message):
     def __init__(self, name: _Optional[str] = ..., increment: _Optional[int] = ...) -> None: ...
 
 class RunnerState(_message.Message):
-    __slots__ = ("active_users",)
+    __slots__ = ("active_users", "started_users")
     ACTIVE_USERS_FIELD_NUMBER: _ClassVar[int]
+    STARTED_USERS_FIELD_NUMBER: _ClassVar[int]
     active_users: int
-    def __init__(self, active_users: _Optional[int] = ...) -> None: ...
+    started_users: int
+    def __init__(self, active_users: _Optional[int] = ..., started_users: _Optional[int] = ...) -> None: ...
 
 class GeneratorState(_message.Message):
     __slots__ = ("process", "elapsed", "cpu", "cores", "lags_ns", "gc_pauses", "gc_time", "gc_max", "machine_cpu", "steal", "other_cpu")

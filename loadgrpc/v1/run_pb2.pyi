@@ -167,7 +167,7 @@ class Trouble(_message.Message):
     def __init__(self, kind: _Optional[_Union[TroubleKind, str]] = ..., agent_id: _Optional[str] = ..., message: _Optional[str] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class RunSummary(_message.Message):
-    __slots__ = ("run_id", "state", "reason", "verdict", "plan", "create_time", "start_time", "end_time", "duration", "hits", "iterations", "names", "failures", "errors", "hit_errors", "agents", "counters", "accounting", "generator", "scenarios", "troubles")
+    __slots__ = ("run_id", "state", "reason", "verdict", "plan", "create_time", "start_time", "end_time", "duration", "hits", "iterations", "names", "failures", "errors", "hit_errors", "agents", "counters", "accounting", "generator", "scenarios", "users", "troubles")
     class CountersEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -195,6 +195,7 @@ class RunSummary(_message.Message):
     ACCOUNTING_FIELD_NUMBER: _ClassVar[int]
     GENERATOR_FIELD_NUMBER: _ClassVar[int]
     SCENARIOS_FIELD_NUMBER: _ClassVar[int]
+    USERS_FIELD_NUMBER: _ClassVar[int]
     TROUBLES_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     state: RunState
@@ -216,20 +217,23 @@ class RunSummary(_message.Message):
     accounting: Accounting
     generator: GeneratorFigures
     scenarios: _containers.RepeatedCompositeFieldContainer[ScenarioFigures]
+    users: UserFigures
     troubles: _containers.RepeatedCompositeFieldContainer[Trouble]
-    def __init__(self, run_id: _Optional[str] = ..., state: _Optional[_Union[RunState, str]] = ..., reason: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ..., plan: _Optional[_Union[RunSpec, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., hits: _Optional[_Union[HitFigures, _Mapping]] = ..., iterations: _Optional[_Union[IterationFigures, _Mapping]] = ..., names: _Optional[_Iterable[_Union[NameFigures, _Mapping]]] = ..., failures: _Optional[_Iterable[_Union[IterationErrorGroup, _Mapping]]] = ..., errors: _Optional[_Iterable[_Union[IterationErrorGroup, _Mapping]]] = ..., hit_errors: _Optional[_Iterable[_Union[HitErrorGroup, _Mapping]]] = ..., agents: _Optional[_Iterable[_Union[AgentFigures, _Mapping]]] = ..., counters: _Optional[_Mapping[str, int]] = ..., accounting: _Optional[_Union[Accounting, _Mapping]] = ..., generator: _Optional[_Union[GeneratorFigures, _Mapping]] = ..., scenarios: _Optional[_Iterable[_Union[ScenarioFigures, _Mapping]]] = ..., troubles: _Optional[_Iterable[_Union[Trouble, _Mapping]]] = ...) -> None: ...
+    def __init__(self, run_id: _Optional[str] = ..., state: _Optional[_Union[RunState, str]] = ..., reason: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ..., plan: _Optional[_Union[RunSpec, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., hits: _Optional[_Union[HitFigures, _Mapping]] = ..., iterations: _Optional[_Union[IterationFigures, _Mapping]] = ..., names: _Optional[_Iterable[_Union[NameFigures, _Mapping]]] = ..., failures: _Optional[_Iterable[_Union[IterationErrorGroup, _Mapping]]] = ..., errors: _Optional[_Iterable[_Union[IterationErrorGroup, _Mapping]]] = ..., hit_errors: _Optional[_Iterable[_Union[HitErrorGroup, _Mapping]]] = ..., agents: _Optional[_Iterable[_Union[AgentFigures, _Mapping]]] = ..., counters: _Optional[_Mapping[str, int]] = ..., accounting: _Optional[_Union[Accounting, _Mapping]] = ..., generator: _Optional[_Union[GeneratorFigures, _Mapping]] = ..., scenarios: _Optional[_Iterable[_Union[ScenarioFigures, _Mapping]]] = ..., users: _Optional[_Union[UserFigures, _Mapping]] = ..., troubles: _Optional[_Iterable[_Union[Trouble, _Mapping]]] = ...) -> None: ...
 
 class ScenarioFigures(_message.Message):
-    __slots__ = ("name", "test", "hits", "iterations")
+    __slots__ = ("name", "test", "hits", "iterations", "users")
     NAME_FIELD_NUMBER: _ClassVar[int]
     TEST_FIELD_NUMBER: _ClassVar[int]
     HITS_FIELD_NUMBER: _ClassVar[int]
     ITERATIONS_FIELD_NUMBER: _ClassVar[int]
+    USERS_FIELD_NUMBER: _ClassVar[int]
     name: str
     test: str
     hits: HitFigures
     iterations: IterationFigures
-    def __init__(self, name: _Optional[str] = ..., test: _Optional[str] = ..., hits: _Optional[_Union[HitFigures, _Mapping]] = ..., iterations: _Optional[_Union[IterationFigures, _Mapping]] = ...) -> None: ...
+    users: UserFigures
+    def __init__(self, name: _Optional[str] = ..., test: _Optional[str] = ..., hits: _Optional[_Union[HitFigures, _Mapping]] = ..., iterations: _Optional[_Union[IterationFigures, _Mapping]] = ..., users: _Optional[_Union[UserFigures, _Mapping]] = ...) -> None: ...
 
 class Verdict(_message.Message):
     __slots__ = ("exit_code", "reason")
@@ -274,18 +278,34 @@ class ElapsedFigures(_message.Message):
     def __init__(self, avg: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., min: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., p50: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., p90: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., p95: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., p99: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class IterationFigures(_message.Message):
-    __slots__ = ("started", "success", "failure", "error", "interrupted")
+    __slots__ = ("started", "success", "failure", "error", "interrupted", "planned", "dropped", "not_yet")
     STARTED_FIELD_NUMBER: _ClassVar[int]
     SUCCESS_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
     INTERRUPTED_FIELD_NUMBER: _ClassVar[int]
+    PLANNED_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
+    NOT_YET_FIELD_NUMBER: _ClassVar[int]
     started: int
     success: int
     failure: int
     error: int
     interrupted: int
-    def __init__(self, started: _Optional[int] = ..., success: _Optional[int] = ..., failure: _Optional[int] = ..., error: _Optional[int] = ..., interrupted: _Optional[int] = ...) -> None: ...
+    planned: int
+    dropped: int
+    not_yet: int
+    def __init__(self, started: _Optional[int] = ..., success: _Optional[int] = ..., failure: _Optional[int] = ..., error: _Optional[int] = ..., interrupted: _Optional[int] = ..., planned: _Optional[int] = ..., dropped: _Optional[int] = ..., not_yet: _Optional[int] = ...) -> None: ...
+
+class UserFigures(_message.Message):
+    __slots__ = ("planned", "started", "unknown")
+    PLANNED_FIELD_NUMBER: _ClassVar[int]
+    STARTED_FIELD_NUMBER: _ClassVar[int]
+    UNKNOWN_FIELD_NUMBER: _ClassVar[int]
+    planned: int
+    started: int
+    unknown: int
+    def __init__(self, planned: _Optional[int] = ..., started: _Optional[int] = ..., unknown: _Optional[int] = ...) -> None: ...
 
 class NameFigures(_message.Message):
     __slots__ = ("name", "method", "hits", "statuses", "scenario")
@@ -333,7 +353,7 @@ class HitErrorGroup(_message.Message):
     def __init__(self, count: _Optional[int] = ..., name: _Optional[str] = ..., method: _Optional[str] = ..., error: _Optional[_Union[_event_pb2.HitError, str]] = ..., error_message: _Optional[str] = ...) -> None: ...
 
 class AgentFigures(_message.Message):
-    __slots__ = ("agent_id", "hostname", "hits", "iterations", "state", "reason", "load_error", "generator", "users", "end_time", "clock_offset")
+    __slots__ = ("agent_id", "hostname", "hits", "iterations", "state", "reason", "load_error", "generator", "users", "end_time", "clock_offset", "all_users", "planned_iterations")
     AGENT_ID_FIELD_NUMBER: _ClassVar[int]
     HOSTNAME_FIELD_NUMBER: _ClassVar[int]
     HITS_FIELD_NUMBER: _ClassVar[int]
@@ -345,6 +365,8 @@ class AgentFigures(_message.Message):
     USERS_FIELD_NUMBER: _ClassVar[int]
     END_TIME_FIELD_NUMBER: _ClassVar[int]
     CLOCK_OFFSET_FIELD_NUMBER: _ClassVar[int]
+    ALL_USERS_FIELD_NUMBER: _ClassVar[int]
+    PLANNED_ITERATIONS_FIELD_NUMBER: _ClassVar[int]
     agent_id: str
     hostname: str
     hits: int
@@ -356,7 +378,9 @@ class AgentFigures(_message.Message):
     users: int
     end_time: _timestamp_pb2.Timestamp
     clock_offset: _duration_pb2.Duration
-    def __init__(self, agent_id: _Optional[str] = ..., hostname: _Optional[str] = ..., hits: _Optional[int] = ..., iterations: _Optional[int] = ..., state: _Optional[_Union[AssignmentState, str]] = ..., reason: _Optional[str] = ..., load_error: _Optional[_Union[_event_pb2.ExceptionInfo, _Mapping]] = ..., generator: _Optional[_Union[GeneratorFigures, _Mapping]] = ..., users: _Optional[int] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., clock_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    all_users: UserFigures
+    planned_iterations: int
+    def __init__(self, agent_id: _Optional[str] = ..., hostname: _Optional[str] = ..., hits: _Optional[int] = ..., iterations: _Optional[int] = ..., state: _Optional[_Union[AssignmentState, str]] = ..., reason: _Optional[str] = ..., load_error: _Optional[_Union[_event_pb2.ExceptionInfo, _Mapping]] = ..., generator: _Optional[_Union[GeneratorFigures, _Mapping]] = ..., users: _Optional[int] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., clock_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., all_users: _Optional[_Union[UserFigures, _Mapping]] = ..., planned_iterations: _Optional[int] = ...) -> None: ...
 
 class GeneratorFigures(_message.Message):
     __slots__ = ("saturated", "saturated_time", "watched_time", "lag", "worst_lag", "worst_lag_time", "cpu", "worst_cpu", "gc_pauses", "gc_time", "gc_max", "at_limit_time", "machine_busy_time", "worst_other_cpu", "worst_steal")
@@ -393,20 +417,22 @@ class GeneratorFigures(_message.Message):
     def __init__(self, saturated: bool = ..., saturated_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., watched_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., lag: _Optional[_Union[ElapsedFigures, _Mapping]] = ..., worst_lag: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., worst_lag_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cpu: _Optional[float] = ..., worst_cpu: _Optional[float] = ..., gc_pauses: _Optional[int] = ..., gc_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., gc_max: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., at_limit_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., machine_busy_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., worst_other_cpu: _Optional[float] = ..., worst_steal: _Optional[float] = ...) -> None: ...
 
 class Accounting(_message.Message):
-    __slots__ = ("committed", "duplicates", "rejected", "lost", "losses", "mismatches")
+    __slots__ = ("committed", "duplicates", "rejected", "lost", "losses", "mismatches", "rejections")
     COMMITTED_FIELD_NUMBER: _ClassVar[int]
     DUPLICATES_FIELD_NUMBER: _ClassVar[int]
     REJECTED_FIELD_NUMBER: _ClassVar[int]
     LOST_FIELD_NUMBER: _ClassVar[int]
     LOSSES_FIELD_NUMBER: _ClassVar[int]
     MISMATCHES_FIELD_NUMBER: _ClassVar[int]
+    REJECTIONS_FIELD_NUMBER: _ClassVar[int]
     committed: int
     duplicates: int
     rejected: int
     lost: int
     losses: _containers.RepeatedCompositeFieldContainer[Loss]
     mismatches: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, committed: _Optional[int] = ..., duplicates: _Optional[int] = ..., rejected: _Optional[int] = ..., lost: _Optional[int] = ..., losses: _Optional[_Iterable[_Union[Loss, _Mapping]]] = ..., mismatches: _Optional[_Iterable[str]] = ...) -> None: ...
+    rejections: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, committed: _Optional[int] = ..., duplicates: _Optional[int] = ..., rejected: _Optional[int] = ..., lost: _Optional[int] = ..., losses: _Optional[_Iterable[_Union[Loss, _Mapping]]] = ..., mismatches: _Optional[_Iterable[str]] = ..., rejections: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Loss(_message.Message):
     __slots__ = ("reason", "count", "at_least", "agent_id", "hits")

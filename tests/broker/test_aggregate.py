@@ -18,12 +18,20 @@ from loadgrpc.model import (
     IterationFigures,
     TestOutcome,
 )
-from loadgrpc.protocol.columns import Decoded, HitLabel, Hits, IterationLabel, Iterations
+from loadgrpc.protocol.columns import (
+    Decoded,
+    HitLabel,
+    Hits,
+    IterationLabel,
+    Iterations,
+    UsersTold,
+)
 
 NS = 1_000_000_000
 OK = HitLabel("/a", "GET", 200, HitError.NONE, "")
 BAD = HitLabel("/a", "GET", 500, HitError.NONE, "")
 REFUSED = HitLabel("/b", "POST", 0, HitError.CONNECT, "refused")
+RESET = HitLabel("/b", "POST", 0, HitError.CLOSED, "reset")
 PASSED = IterationLabel("t", TestOutcome.SUCCESS, None)
 CUT = IterationLabel("t", TestOutcome.INTERRUPTED, None)
 
@@ -31,6 +39,11 @@ CUT = IterationLabel("t", TestOutcome.INTERRUPTED, None)
 def failed(outcome=TestOutcome.FAILURE, **exception):
     """The label of an iteration that raised something."""
     return IterationLabel("t", outcome, ExceptionInfo(**{"type": "AssertionError", **exception}))
+
+
+def told(active, started=None, cycle=0):
+    """What a runner says of its users."""
+    return Decoded(users=[UsersTold(cycle, active, started)])
 
 
 def hits(*entries):
@@ -200,7 +213,7 @@ def test_users_are_those_that_each_runner_said_last():
     """Users alive are summed over runners, each by its latest word, until its part is over."""
     aggregate = Aggregate()
     for agent_id, runner_id, active in (("a", "1", 5), ("a", "2", 3), ("b", "1", 4), ("a", "1", 2)):
-        aggregate.add((agent_id, ""), runner_id, Decoded(active_users=active), arrival_ns=0)
+        aggregate.add((agent_id, ""), runner_id, told(active), arrival_ns=0)
     assert aggregate.active_users == 9
 
     aggregate.ended(("a", ""))
@@ -324,6 +337,13 @@ def test_nothing_adds_nothing():
     assert (aggregate.names(0), aggregate.hit_errors(), aggregate.duration_ns({})) == ([], [], 0)
 
 
+def words(count):
+    """So many different words without a digit."""
+    return [
+        f"{chr(97 + at // 26 % 26)}{chr(97 + at % 26)}{chr(97 + at // 676)}" for at in range(count)
+    ]
+
+
 def many(count):
     """Labels of so many different names."""
     return [OK._replace(name=f"/{at:05}") for at in range(count)]
@@ -366,34 +386,107 @@ def test_statuses_are_bounded(monkeypatch):
     aggregate = total(Decoded(hits=[hits(*[(label, 0, 1, 0, 0) for label in labels])]))
     mine, other = sorted(aggregate.names(NS), key=lambda entry: entry.name == OTHER)
 
-    assert (len(mine.statuses), len(other.statuses), other.hits.count) == (10, 5, 90)
+    assert (len(mine.statuses), len(other.statuses), other.hits.count) == (10, 6, 90)
+    assert (other.statuses[0], sum(other.statuses.values())) == (85, 90)
 
 
-def test_groups_are_bounded(monkeypatch):
-    """Exceptions and hit errors over the limit are counted together, and a hundred are shown."""
+def test_b7_answers_without_a_status_are_in_the_statuses():
+    """Answers without one are answers: with those, statuses and silence add up to all hits."""
+    bare = HitLabel("/rpc", "", 0, HitError.NONE, "")
+    rows = [(label, 0, 1, 0, 0) for label in (bare, bare, OK, REFUSED)]
+    found = {entry.name: entry.statuses for entry in total(Decoded(hits=[hits(*rows)])).names(NS)}
+
+    assert found == {"/rpc": {0: 2}, "/a": {200: 1}, "/b": {}}
+
+
+def test_b7_groups_over_the_limit_are_counted_together(monkeypatch):
+    """Those that are told apart come first, all others last: the counts add up to all of them."""
     monkeypatch.setattr(module, "MAX_GROUPS", 10)
-    raised = [failed(message=str(at))._replace(test=f"t{at}") for at in range(30)]
-    refused = [REFUSED._replace(name=f"/{at}", error_message=str(at)) for at in range(30)]
+    raised = [failed(message=word) for word in words(30)]
+    refused = [REFUSED._replace(name=f"/{at}") for at in range(30)]
+    resets = [RESET._replace(name=f"/{at}") for at in range(12)]
     aggregate = total(
-        Decoded(outcomes=raised, hits=[hits(*[(label, 0, 1, 0, 0) for label in refused])])
+        Decoded(outcomes=raised, hits=[hits(*[(e, 0, 1, 0, 0) for e in (*refused, *resets)])])
     )
 
     groups = aggregate.raised(TestOutcome.FAILURE)
-    assert [group.count for group in groups] == [20] + [1] * 10
-    assert (groups[0].test, groups[0].exception.type) == (OTHER, OTHER)
+    assert [group.count for group in groups] == [1] * 10 + [20]
+    assert (groups[-1].test, groups[-1].exception.type) == (OTHER, OTHER)
     errors = aggregate.hit_errors()
-    assert [(e.count, e.name) for e in errors[:1]] == [(20, OTHER)]
-    assert (len(errors), errors[0].error) == (11, HitError.CONNECT)
+    assert [(e.count, e.name, e.error) for e in errors[20:]] == [
+        (20, OTHER, HitError.CONNECT),
+        (2, OTHER, HitError.CLOSED),
+    ]
 
 
-def test_a_hundred_groups_are_reported():
-    """Of many groups the hundred most frequent are told; all iterations are counted."""
-    outcomes = [failed(message=str(at)) for at in range(150)] + [failed(message="149")]
-    aggregate = total(Decoded(outcomes=outcomes))
+@pytest.mark.parametrize("kinds", [100, 101, 150, 700])
+def test_b7_groups_that_are_reported_add_up(kinds):
+    """A hundred groups are told at most, the last of them for all that are left."""
+    outcomes = [failed(message=word) for word in (*words(kinds), *words(1))]
+    aggregate = total(
+        Decoded(
+            outcomes=outcomes,
+            hits=[hits(*[(REFUSED._replace(name=word), 0, 1, 0, 0) for word in words(kinds)])],
+        )
+    )
+    groups, errors = aggregate.raised(TestOutcome.FAILURE), aggregate.hit_errors()
+
+    assert (groups[0].count, groups[0].exception.message) == (2, words(1)[0])
+    assert len(groups) == len(errors) == 100
+    assert sum(group.count for group in groups) == aggregate.iterations().failure == kinds + 1
+    assert sum(group.count for group in errors) == aggregate.hits().failed == kinds
+    assert [g.test == OTHER for g in groups] == [False] * 99 + [kinds > 100]
+    assert [e.name == OTHER for e in errors] == [False] * 99 + [kinds > 100]
+
+
+def test_b7_messages_that_differ_in_numbers_are_one_group():
+    """Ten thousand values that were too high are one finding; it shows the first of them."""
+    raised = [failed(message=f"{251 + at} not less than 250") for at in range(10_000)]
+    aggregate = total(Decoded(outcomes=raised))
+
+    (group,) = aggregate.raised(TestOutcome.FAILURE)
+    assert (group.count, group.exception.message) == (10_000, "251 not less than 250")
+
+
+def test_b7_another_line_is_another_group():
+    """The same words from two lines of a test are two findings."""
+    lines = [f'Traceback\n  File "/t.py", line {line}, in test\n' for line in (3, 4, 3)]
+    aggregate = total(Decoded(outcomes=[failed(message="no", traceback=each) for each in lines]))
+
     groups = aggregate.raised(TestOutcome.FAILURE)
+    assert [(group.count, group.exception.traceback) for group in groups] == [
+        (2, lines[0]),
+        (1, lines[1]),
+    ]
 
-    assert (len(groups), groups[0].exception.message) == (100, "149")
-    assert aggregate.iterations().failure == 151
+
+def test_b7_hits_without_an_answer_differ_in_more_than_numbers():
+    """The port of a connection makes no group, the kind of error does."""
+    cut = [RESET._replace(error_message=f"127.0.0.1:{port} reset") for port in range(50)]
+    rows = [(label, 0, 1, 0, 0) for label in (*cut, REFUSED)]
+    aggregate = total(Decoded(hits=[hits(*rows)]))
+
+    assert [(e.count, e.error_message) for e in aggregate.hit_errors()] == [
+        (50, "127.0.0.1:0 reset"),
+        (1, "refused"),
+    ]
+
+
+def test_b7_names_over_the_limit_come_last(monkeypatch):
+    """One entry for each scenario, behind all the names."""
+    monkeypatch.setattr(module, "MAX_SERIES", 2)
+    aggregate = Aggregate()
+    for scenario in ("a", "b"):
+        rows = [(label, 0, 1, 0, 0) for label in many(3)]
+        aggregate.add(("x", scenario), "r", Decoded(hits=[hits(*rows)]), arrival_ns=0)
+
+    found = [(entry.scenario, entry.name, entry.hits.count) for entry in aggregate.names(NS)]
+    assert found == [
+        ("a", "/00000", 1),
+        ("a", "/00001", 1),
+        ("a", OTHER, 1),
+        ("b", OTHER, 3),
+    ]
 
 
 def test_counters_are_bounded(monkeypatch):

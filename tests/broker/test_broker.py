@@ -388,9 +388,9 @@ def test_how_a_runner_ends_decides_about_its_part(at_desk, status, finish, state
         run = await desk.start()
         runner = await desk.runner(run)
         runner.ready(1)
-        await runner.publish(2, first=1)
+        await runner.publish(2, first=1, passed=1)
         if finish:
-            await runner.finish(2)
+            await runner.finish(3)
         desk.agent().exits(run, status, "last words")
         await desk.settled()
         summary = await desk.broker.get_summary(run.run_id)
@@ -517,8 +517,8 @@ def test_an_agent_that_comes_back_with_its_run_goes_on(at_desk):
         assert desk.agent().orders() == []
         assert desk.broker.agents()[0].state is AgentState.BUSY
         await runner.open(anew=True)
-        await runner.publish(1, first=1)
-        await runner.ends(1)
+        await runner.publish(1, first=1, passed=1)
+        await runner.ends(2)
         await desk.settled()
         assert (await desk.broker.get_summary(run.run_id)).verdict.exit_code == 0
 
@@ -548,8 +548,8 @@ def test_an_agent_that_delivered_everything_loses_nothing(at_desk):
         run = await desk.start()
         runner = await desk.runner(run)
         runner.ready(1)
-        await runner.publish(1, first=1)
-        await runner.finish(1)
+        await runner.publish(1, first=1, passed=1)
+        await runner.finish(2)
         desk.agent().disconnects()
         desk.agent().connect([])
         await desk.settled()

@@ -116,7 +116,7 @@ async def lived_by_processes(desk, statuses):
     desk.broker.agent_ready("a1", run.run_id, "each", 1)
     for at, status in enumerate(statuses):
         process = await desk.runner(run, barrier=False, scenario="each", runner_id=f"p{at}")
-        await process.publish(2, first=1)
+        await process.publish(2, first=1, passed=1)
         if at == 0:
             await process.finish()
         desk.agent().exits(process.source_id, status, "no petrol", scenario="each", last=False)
@@ -136,7 +136,8 @@ def test_a_part_is_over_when_its_agent_says_so(at_desk):
         summary = await desk.broker.get_summary(run.run_id)
         (agent,) = summary.agents
         assert agent.state is AssignmentState.FINISHED_UNVERIFIED
-        assert (summary.hits.count, summary.verdict.exit_code) == (4, 0)
+        assert (summary.hits.count, summary.iterations.started) == (4, 2)
+        assert summary.verdict.reason == "scenario each: 2 of 3 iterations were started"
 
     at_desk(use)
 

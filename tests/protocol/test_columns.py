@@ -66,7 +66,7 @@ def kept(decoded):
         + decoded.stops
         + len(decoded.outcomes)
         + len(decoded.counters)
-        + (decoded.active_users is not None)
+        + len(decoded.users)
         + len(decoded.generator)
     )
 
@@ -327,7 +327,7 @@ def test_counters_and_states():
     decoded = decode(events=rows)
 
     assert decoded.counters == [("a", 1), ("a", 0), ("b", -3)]
-    assert decoded.active_users == 0
+    assert [told.active for told in decoded.users] == [7, 0]
 
 
 def test_states_of_generators():

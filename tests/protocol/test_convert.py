@@ -170,7 +170,11 @@ iterations = st.builds(
     failure=counts,
     error=counts,
     interrupted=counts,
+    planned=counts,
+    dropped=counts,
+    not_yet=counts,
 )
+users = st.builds(model.UserFigures, planned=counts, started=counts, unknown=counts)
 progresses = st.builds(
     model.Progress,
     elapsed_ns=durations,
@@ -302,6 +306,8 @@ summaries = st.builds(
             generator=generators,
             users=numbers,
             end_time_ns=optional_moments,
+            all_users=users,
+            planned_iterations=counts,
         ),
         max_size=2,
     ).map(tuple),
@@ -322,12 +328,21 @@ summaries = st.builds(
             max_size=3,
         ).map(tuple),
         mismatches=st.lists(words, max_size=2).map(tuple),
+        rejections=st.lists(words, max_size=2).map(tuple),
     ),
     generator=generators,
     scenarios=st.lists(
-        st.builds(model.ScenarioFigures, name=words, test=words, hits=hits, iterations=iterations),
+        st.builds(
+            model.ScenarioFigures,
+            name=words,
+            test=words,
+            hits=hits,
+            iterations=iterations,
+            users=users,
+        ),
         max_size=2,
     ).map(tuple),
+    users=users,
     troubles=troubles,
 )
 news = st.builds(model.News, counts, runs | progresses)
@@ -346,6 +361,7 @@ PAIRS = {
     "exception": (convert.exception_to_proto, convert.exception_from_proto, exceptions),
     "hits": (convert.hits_to_proto, convert.hits_from_proto, hits),
     "iterations": (convert.iterations_to_proto, convert.iterations_from_proto, iterations),
+    "users": (convert.users_to_proto, convert.users_from_proto, users),
     "generator_state": (
         convert.generator_state_to_proto,
         convert.generator_state_from_proto,

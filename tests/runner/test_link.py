@@ -57,6 +57,8 @@ class Home(runner_pb2_grpc.RunnerServiceServicer):
         self.counted = 0
         self.iterations = 0
         self.users = []
+        self.started = {}
+        """Users that were started, as it told last, by cycle."""
         self.skips = []
         self.tokens = set()
 
@@ -87,8 +89,8 @@ class Home(runner_pb2_grpc.RunnerServiceServicer):
                 decoded = columns.decode(request.batch, arrival_ns=1)
                 assert not decoded.violations
                 self.iterations += sum(len(block.label) for block in decoded.iterations)
-                if decoded.active_users is not None:
-                    self.users.append(decoded.active_users)
+                self.users += [told.active for told in decoded.users]
+                self.started |= {told.cycle: told.started for told in decoded.users}
                 self.say(ack={"durable_sequence": self.counted})
             elif kind == "skip":
                 assert request.skip.first_sequence == self.counted + 1
@@ -236,6 +238,24 @@ def test_users_of_all_processes_are_told_together(run):
         assert await process.wait() == 0
 
     run(use, "test_slow", (Cycle(users=5, iterations=1),))
+
+
+@pytest.mark.system
+def test_f23_started_users_are_told_by_cycle(run):
+    """Each cycle ends with how many users it had, those included whom a rate left no time for."""
+
+    async def use(home, process):
+        await home.lead(3)
+        assert home.started == {1: 5, 2: 5, 3: 2}
+        assert home.users[-1] == 0
+        assert await process.wait() == 0
+
+    cycles = (
+        Cycle(users=5, iterations=1),
+        Cycle(users=5, iterations=1),
+        Cycle(users=9, duration_s=0.4),
+    )
+    run(use, cycles=cycles, spawn_rate=4.0)
 
 
 @pytest.mark.system

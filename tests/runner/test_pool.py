@@ -127,6 +127,23 @@ def test_users_start_at_a_rate():
 
 
 @pytest.mark.system
+def test_f23_users_that_a_rate_leaves_no_time_for_are_not_started():
+    """Started are those that began to live in the cycle, and none of the cycle before."""
+    seen = scene(
+        """
+        seen = []
+        Case.act = lambda: gevent.sleep(0.05)
+        for bound in ({"duration_s": 0.25}, {"iterations": 1}):
+            cycle(9, spawn_rate=10.0, **bound)
+            seen.append([pool.started_users, pool.active_users])
+        print(json.dumps(seen))
+        """
+    )
+
+    assert seen == [[3, 0], [9, 0]]
+
+
+@pytest.mark.system
 def test_it_is_told_when_all_users_stand():
     """Once a cycle: when each user, the last to start too, begins a second iteration."""
     seen = scene(

@@ -236,6 +236,19 @@ def test_a_process_from_load_to_bye(child):
     assert child.process.wait(10) == 0
 
 
+def test_f23_users_that_were_started_are_told_in_each_cycle(child):
+    """Before the end of a cycle is told, also when nothing of it differs from the one before."""
+    child.load("Quiet.test_pass", cycles=[{"users": 2, "iterations": 1}] * 2)
+    child.told("loaded")
+    for cycle in (1, 2):
+        child.order(do="start", cycle=cycle)
+        last = child.told("users")
+        while last["active"]:
+            last = child.told("users")
+        assert last["started"] == 2
+        assert child.told("users", "cycle_ended")["told"] == "cycle_ended"
+
+
 def test_a_process_watches_itself(child):
     """It says how late it was and what of the processor it used while its users lived."""
     child.load("Quiet.test_busy", cycles=[{"users": 2, "iterations": 1}] * 2, first_user=1)
@@ -414,7 +427,11 @@ def test_users_are_told_as_they_come_and_go(child):
     child.order(do="start", cycle=1)
     assert child.told("users")["active"] == 3
     child.order(do="stop", timeout_s=0.0)
-    assert child.told("users", "cycle_ended") == {"told": "users", "active": 0}
+    assert child.told("users", "cycle_ended") == {
+        "told": "users",
+        "active": 0,
+        "started": 3,
+    }
     child.told("cycle_ended")
     assert child.outcomes() == {4: 3}
 

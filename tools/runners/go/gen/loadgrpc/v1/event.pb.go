@@ -646,7 +646,7 @@ type TestFailure struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The test, as the assignment names it. Required.
 	Test string `protobuf:"bytes,1,opt,name=test,proto3" json:"test,omitempty"`
-	// What did not hold. Required; equal ones are grouped in the summary.
+	// What did not hold. Required; those that are alike are one group in the summary.
 	Exception     *ExceptionInfo `protobuf:"bytes,2,opt,name=exception,proto3" json:"exception,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -701,7 +701,7 @@ type TestError struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The test, as the assignment names it. Required.
 	Test string `protobuf:"bytes,1,opt,name=test,proto3" json:"test,omitempty"`
-	// What was raised. Required; equal ones are grouped in the summary.
+	// What was raised. Required; those that are alike are one group in the summary.
 	Exception     *ExceptionInfo `protobuf:"bytes,2,opt,name=exception,proto3" json:"exception,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1032,11 +1032,16 @@ func (x *Counter) GetIncrement() int64 {
 }
 
 // How the runner itself is doing. Send one whenever the number of users changes, at
-// most one a second, and one when the last user has ended.
+// most one a second, and one when the last user of a cycle has ended. The event's
+// `status.cycle` says which cycle it tells of.
 type RunnerState struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Virtual users alive now.
-	ActiveUsers   uint32 `protobuf:"varint,1,opt,name=active_users,json=activeUsers,proto3" json:"active_users,omitempty"`
+	ActiveUsers uint32 `protobuf:"varint,1,opt,name=active_users,json=activeUsers,proto3" json:"active_users,omitempty"`
+	// Virtual users started so far in this cycle, those that have ended included. Absent: not
+	// told; then the most that were alive at a time, and the users that iterations name, stand
+	// for it. A runner that lives one user need not tell: its process is the user.
+	StartedUsers  *uint32 `protobuf:"varint,2,opt,name=started_users,json=startedUsers,proto3,oneof" json:"started_users,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1074,6 +1079,13 @@ func (*RunnerState) Descriptor() ([]byte, []int) {
 func (x *RunnerState) GetActiveUsers() uint32 {
 	if x != nil {
 		return x.ActiveUsers
+	}
+	return 0
+}
+
+func (x *RunnerState) GetStartedUsers() uint32 {
+	if x != nil && x.StartedUsers != nil {
+		return *x.StartedUsers
 	}
 	return 0
 }
@@ -1748,9 +1760,11 @@ const file_loadgrpc_v1_event_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12!\n" +
 	"\tincrement\x18\x02 \x01(\x03H\x00R\tincrement\x88\x01\x01B\f\n" +
 	"\n" +
-	"_increment\"0\n" +
+	"_increment\"l\n" +
 	"\vRunnerState\x12!\n" +
-	"\factive_users\x18\x01 \x01(\rR\vactiveUsers\"\xc9\x03\n" +
+	"\factive_users\x18\x01 \x01(\rR\vactiveUsers\x12(\n" +
+	"\rstarted_users\x18\x02 \x01(\rH\x00R\fstartedUsers\x88\x01\x01B\x10\n" +
+	"\x0e_started_users\"\xc9\x03\n" +
 	"\x0eGeneratorState\x12\x18\n" +
 	"\aprocess\x18\x01 \x01(\rR\aprocess\x123\n" +
 	"\aelapsed\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\aelapsed\x12+\n" +
@@ -1925,6 +1939,7 @@ func file_loadgrpc_v1_event_proto_init() {
 		(*Event_Custom)(nil),
 	}
 	file_loadgrpc_v1_event_proto_msgTypes[9].OneofWrappers = []any{}
+	file_loadgrpc_v1_event_proto_msgTypes[10].OneofWrappers = []any{}
 	file_loadgrpc_v1_event_proto_msgTypes[11].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -1,0 +1,109 @@
+"""What of the planned work was done, and what has to be said of it.
+
+Rule: pure, from figures to sentences with numbers. A run passes only when nothing is undone;
+`verdict.py` knows which exit code that has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from loadgrpc.model import IterationFigures, UserFigures
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """The work of a scenario on all its agents: what was planned of it, and what was done."""
+
+    scenario: str = ""
+    """Its name. Empty: the plan has only one."""
+    iterations: IterationFigures
+    hits: int = 0
+    users: UserFigures
+    spawn_rate: float = 0.0
+    """Users that were to be started a second. 0: all at once."""
+    duration_s: float | None = None
+    """How long each of its cycles lasts. None: its iterations are bounded."""
+    stop_timeout_s: float = 0.0
+    short: str = ""
+    """What ended before its time; empty: nothing did."""
+
+    @property
+    def may_cut_off(self) -> bool:
+        """Whether the plan asks for iterations to be cut off when their time is over."""
+        return self.duration_s is not None and not self.stop_timeout_s
+
+
+def undone(works: Sequence[Work], *, over: bool) -> str:
+    """What of the planned work was not done; empty: nothing. `over`: no more will be."""
+    said = [(work, words) for work in works if (words := _undone(work, over=over))]
+    if not said:
+        return ""
+    work, words = said[0]
+    others = f" (and {len(said) - 1} more scenario{'s' * (len(said) > 2)})"  # noqa: PLR2004
+    where = f"scenario {work.scenario}: " if work.scenario else ""
+    return where + words + (others if len(said) > 1 else "")
+
+
+def _undone(work: Work, *, over: bool) -> str:
+    iterations = work.iterations
+    if missing := iterations.dropped + iterations.not_yet:
+        planned = iterations.planned
+        words = f"{planned - missing} of {planned} iterations were started"
+        cut = f", and {iterations.interrupted} of them cut off" if iterations.interrupted else ""
+        return words + cut
+    if work.duration_s is not None and work.users.missing:
+        started, planned = work.users.planned - work.users.missing, work.users.planned
+        rate = f", at {work.spawn_rate:g} a second" if work.spawn_rate else ""
+        return f"{started} of {planned} users were started{rate}"
+    if not iterations.finished:
+        return _nothing_finished(work)
+    if iterations.interrupted and not work.may_cut_off:
+        why = f" (the stop timeout is {work.stop_timeout_s:g} s)" * (work.duration_s is not None)
+        return f"{iterations.interrupted} of {iterations.started} iterations were cut off{why}"
+    if endless := iterations.started - iterations.ended:
+        how = "did not end" if over else "have not ended yet"
+        return f"{endless} of {iterations.started} iterations {how}"
+    return work.short
+
+
+def _nothing_finished(work: Work) -> str:
+    iterations = work.iterations
+    if iterations.interrupted:
+        return (
+            f"no iteration finished: {iterations.interrupted} of {iterations.started} were cut off"
+        )
+    if iterations.started:
+        return f"no iteration finished: {iterations.started} were started"
+    if work.hits:
+        return (
+            f"no iteration was reported, only {_counted(work.hits, 'hit')}:"
+            " a run is judged by its iterations"
+        )
+    return "no iteration was started"
+
+
+def remarks(works: Iterable[Work]) -> str:
+    """What should be known of a run that did all its work; empty: nothing."""
+    return "; ".join(
+        (f"scenario {work.scenario}: " if work.scenario else "") + words
+        for work in works
+        for words in _remarks(work)
+    )
+
+
+def _remarks(work: Work) -> Iterable[str]:
+    iterations = work.iterations
+    if iterations.interrupted:
+        cut_off = _counted(iterations.interrupted, "iteration")
+        yield f"{cut_off} cut off at the end, as a stop timeout of 0 asks"
+    if iterations.planned and (more := iterations.started - iterations.planned) > 0:
+        yield f"{iterations.started} iterations were started, {more} more than planned"
+    if work.duration_s is not None and work.users.unknown:
+        users = f"{work.users.unknown} of {work.users.planned} users"
+        yield f"it is not known whether {users} were started: their runner does not tell"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"

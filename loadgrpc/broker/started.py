@@ -1,0 +1,90 @@
+"""How many users of a part were started, as far as it is known.
+
+Rule: what a runner tells goes first. Where it does not, the most users that were alive at a time
+stand for it; and no fewer were started than iterations name. It is bounded by the plan: cycles
+and users that the part does not have are passed over. A cycle of which all users were started
+is looked at no more, so that a batch costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loadgrpc.protocol.columns import Decoded
+
+
+class StartedUsers:
+    """The users of a part, cycle by cycle. Cycles count from 1."""
+
+    def __init__(self, planned: Sequence[int]) -> None:
+        """`planned`: the users of each cycle."""
+        self._planned = planned
+        self._open = {cycle for cycle, users in enumerate(planned, 1) if users}
+        """Cycles of which not all users were started."""
+        self._told: dict[int, dict[str, int]] = {}
+        """By cycle and runner."""
+        self._named: dict[int, NDArray[np.bool_]] = {}
+        """By cycle: whether an iteration names the user."""
+
+    @property
+    def known(self) -> bool:
+        """Whether anything was told."""
+        return bool(self._told or self._named)
+
+    @property
+    def total(self) -> int:
+        """Users of all cycles that are known to have been started."""
+        return sum(self._of_cycle(cycle) for cycle in range(1, len(self._planned) + 1))
+
+    def add(self, runner_id: str, events: Decoded) -> None:
+        """Adds what the events of a runner tell."""
+        if not self._open:
+            return
+        news: set[int] = set()
+        for number, active, started in events.users:
+            if (cycle := self._cycle(number)) and (active or started is not None):
+                told = self._told.setdefault(cycle, {})
+                told[runner_id] = max(
+                    told.get(runner_id, 0), active if started is None else started
+                )
+                news.add(cycle)
+        for number, user in events.user_starts:
+            news.add(self._name(number, user))
+        for iterations in events.iterations:
+            if len(iterations.user):
+                news.add(self._name(iterations.cycle, iterations.user))
+        self._open -= {cycle for cycle in news if cycle and not self._missing(cycle)}
+
+    def _cycle(self, number: int) -> int:
+        """The cycle; 0: the part has no such cycle, or needs to hear no more of it."""
+        cycle = 1 if number == 0 and len(self._planned) == 1 else number
+        return cycle if cycle in self._open else 0
+
+    def _name(self, number: int, users: int | NDArray[np.unsignedinteger[Any]]) -> int:
+        """An iteration of a user, or of each of several; their cycle, or 0."""
+        if cycle := self._cycle(number):
+            named = self._named.get(cycle)
+            if named is None:
+                named = self._named[cycle] = np.zeros(self._planned[cycle - 1] + 1, bool)
+            if isinstance(users, int):
+                named[min(users, len(named)) % len(named)] = True
+            else:
+                named[users[users < len(named)]] = True
+        return cycle
+
+    def _of_cycle(self, cycle: int) -> int:
+        """Users of a cycle that are known to have been started, no more than are planned."""
+        planned = self._planned[cycle - 1]
+        if cycle not in self._open:
+            return planned
+        told = sum(self._told.get(cycle, {}).values())
+        named = self._named.get(cycle)
+        by_name = int(named[1:].sum()) if named is not None else 0  # 0 is nobody
+        return min(max(told, by_name), planned)
+
+    def _missing(self, cycle: int) -> int:
+        return self._planned[cycle - 1] - self._of_cycle(cycle)
