@@ -17,6 +17,7 @@ from loadgrpc import model, verdict
 from loadgrpc.cli import DEFAULT_BROKER, line, output, values
 from loadgrpc.cli.command import Command
 from loadgrpc.cli.failure import Failure, need_folder
+from loadgrpc.cli.late_users import warnings_of
 from loadgrpc.cli.output import Output
 from loadgrpc.cli.plan_file import plan_of_file
 from loadgrpc.model import RunnerMode
@@ -179,6 +180,9 @@ def command(**options: Any) -> int:
     """  # noqa: D301 - \b is click's mark for "do not wrap"
     request = read(**options)
     request.output.prepare()
+    line.write(
+        (line.Line(each, line.Style.WARNING) for each in warnings_of(request.plan)), sys.stderr
+    )
     return asyncio.run(_run(request))
 
 
