@@ -20,12 +20,13 @@ import logging
 import os
 import shutil
 import time
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Final
 
 from google.protobuf.message import DecodeError
 
+from loadgrpc import private
 from loadgrpc.agent.spool import sync_folder
 from loadgrpc.model import SourceId
 from loadgrpc.protocol import produced
@@ -33,6 +34,8 @@ from loadgrpc.v1 import fleet_pb2
 
 RUNNERS: Final = "runners"
 LOOK_EVERY_S: Final = 0.02
+MAX_SOURCE_BYTES: Final = 16 << 10
+MAX_EXIT_BYTES: Final = 1 << 20
 PATIENCE_S: Final = 15.0
 """How long the end of a runner of a former life is waited for: its keeper is at it."""
 
@@ -55,7 +58,9 @@ class RunnerFolder:
         Raises:
             OSError: it cannot be made.
         """
-        self.files.mkdir(parents=True)
+        private.folder(self._path.parent)
+        self._path.mkdir(private.FOLDER_MODE)
+        self.files.mkdir(private.FOLDER_MODE)
         whose = {**asdict(self.source_id), "scenario": self.scenario}
         _write(self._path / "source", json.dumps(whose).encode())
 
@@ -65,9 +70,7 @@ class RunnerFolder:
         found = []
         for path in sorted((state / RUNNERS).glob("*")):
             try:
-                whose = json.loads((path / "source").read_bytes())
-                scenario = whose.pop("scenario")
-                source_id = SourceId(**whose)
+                scenario, source_id = _whose(path)
             except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
                 _log.warning("%s is no runner's folder, and goes: %s", path, error)
                 shutil.rmtree(path, ignore_errors=True)
@@ -81,7 +84,7 @@ class RunnerFolder:
         Raises:
             OSError: there is none.
         """
-        descriptor = os.open(self._path / "alive", os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = private.open_file(self._path / "alive", os.O_RDWR | os.O_CREAT)
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return descriptor
 
@@ -101,7 +104,8 @@ class RunnerFolder:
     def exit(self) -> fleet_pb2.RunnerExit | None:
         """How the runner ended; None: nobody saw it."""
         try:
-            return fleet_pb2.RunnerExit.FromString((self._path / "exit").read_bytes())
+            kept = private.read(self._path / "exit", MAX_EXIT_BYTES)
+            return None if kept is None else fleet_pb2.RunnerExit.FromString(kept)
         except (OSError, DecodeError):
             return None
 
@@ -115,12 +119,25 @@ class RunnerFolder:
         shutil.rmtree(self._path, ignore_errors=True)
 
 
+def _whose(path: Path) -> tuple[str, SourceId]:
+    """Scenario and source of a runner's folder.
+
+    Raises:
+        OSError, ValueError, TypeError, KeyError, AttributeError: it is none.
+    """
+    whose = json.loads(private.read(path / "source", MAX_SOURCE_BYTES) or b"")
+    scenario = whose.pop("scenario")
+    source_id = SourceId(**whose)
+    if not all(isinstance(each, str) for each in (scenario, *astuple(source_id))):
+        raise ValueError("its source is not made of words")
+    if source_id.runner_id != path.name:
+        raise ValueError("its source is another runner's")  # and could be a path to anywhere
+    return scenario, source_id
+
+
 def _write(path: Path, data: bytes) -> None:
     """Writes a file that is there whole or not at all, whatever happens meanwhile."""
     beside = path.with_suffix(".new")
-    with beside.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    private.write(beside, data)
     beside.replace(path)
     sync_folder(path.parent)

@@ -13,11 +13,14 @@ import re
 import secrets
 import socket
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
+from loadgrpc import private
 from loadgrpc.errors import LoadgrpcError
 
 MAX_SLOTS: Final = 1_000
+MAX_NAME_BYTES: Final = 1_024
+"""Of the file with the agent's name."""
 
 
 class StateDirError(LoadgrpcError):
@@ -29,21 +32,18 @@ class StateDirError(LoadgrpcError):
 class Identity:
     """A held state directory and the name in it; `release` lets it go."""
 
-    def __init__(self, folder: Path, lock: IO[bytes]) -> None:
+    def __init__(self, folder: Path, lock: int) -> None:
         self.folder = folder
         self._lock = lock
-        name = folder / "agent-id"
-        if not name.exists() or not name.read_bytes().strip():
-            name.write_text(f"{_host_word()}-{secrets.token_hex(3)}\n", encoding="utf-8")
         try:
-            self.agent_id = name.read_text(encoding="utf-8").strip()
-        except UnicodeDecodeError as error:
+            self.agent_id = _name(folder / "agent-id")
+        except (OSError, StateDirError):
             self.release()
-            raise StateDirError(f"{name} is not UTF-8: delete it, and it is made anew") from error
+            raise
 
     def release(self) -> None:
         """Lets another agent have the directory."""
-        self._lock.close()
+        os.close(self._lock)
 
 
 def claim(state_dir: Path | None) -> Identity:
@@ -87,14 +87,40 @@ def state_home() -> Path:
 
 
 def _try(folder: Path) -> Identity | None:
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = (folder / "lock").open("ab")
+    private.folder(folder)
+    lock = private.open_file(folder / "lock", os.O_RDWR | os.O_CREAT)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.fchmod(lock, private.FILE_MODE)  # who can read it could hold it
     except BlockingIOError:
-        lock.close()
+        os.close(lock)
         return None
+    except OSError:
+        os.close(lock)
+        raise
     return Identity(folder, lock)
+
+
+def _name(path: Path) -> str:
+    """The name in a file; a new one, if there is none.
+
+    Raises:
+        OSError: it cannot be read, or written.
+        StateDirError: it is no name.
+    """
+    try:
+        kept: bytes | None = private.read(path, MAX_NAME_BYTES)
+    except FileNotFoundError:
+        kept = b""
+    if kept is not None and not kept.strip():
+        kept = f"{_host_word()}-{secrets.token_hex(3)}\n".encode()
+        private.write(path, kept)
+    if kept is None:
+        raise StateDirError(f"{path} is no name: delete it, and it is made anew")
+    try:
+        return kept.decode().strip()
+    except UnicodeDecodeError as error:
+        raise StateDirError(f"{path} is not UTF-8: delete it, and it is made anew") from error
 
 
 def _host_word() -> str:

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from loadgrpc import private
+
 DEFAULT_SPOOL_BYTES: Final = 1_000_000_000
 SEGMENT_BYTES: Final = 16 << 20
 MAX_RECORD_BYTES: Final = 16 << 20
@@ -212,9 +214,10 @@ class Spool:
             return self._segments[-1]
         self._sync()
         self.close()
-        self._folder.mkdir(parents=True, exist_ok=True)
+        private.folder(self._folder)
         path = self._folder / f"{message.first_sequence:020}{_SUFFIX}"
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+        file = private.open_file(path, flags)
         try:
             sync_folder(self._folder)
         except OSError:

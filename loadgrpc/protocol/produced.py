@@ -13,9 +13,14 @@ import struct
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from loadgrpc import private
+
 NAME: Final = "produced"
 RUN_DIR_ENV: Final = "LOADGRPC_RUN_DIR"
 _ROW: Final = struct.Struct("=QQ")
+MAX_ROWS: Final = 4_096
+"""A file with more is not read: it is not known what its runner has produced."""
+_MOST: Final = 2**64 - 1
 
 
 class Produced(NamedTuple):
@@ -32,7 +37,7 @@ def create(folder: Path, rows: int) -> None:
         OSError: it cannot be made; there is no file then.
     """
     path = folder / NAME
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+    descriptor = private.open_file(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
     try:
         # Who writes to mapped memory that the disk has no room for is killed.
         os.posix_fallocate(descriptor, 0, rows * _ROW.size)
@@ -56,15 +61,18 @@ def row(folder: Path | None, at: int) -> memoryview:
 
 
 def read(folder: Path) -> list[Produced] | None:
-    """The rows of all processes; None: the runner does not count."""
+    """The rows of all processes; None: the runner does not count, or in too many."""
     try:
-        data = (folder / NAME).read_bytes()
+        data = private.read(folder / NAME, MAX_ROWS * _ROW.size)
     except OSError:
+        return None
+    if data is None:
         return None
     whole = data[: len(data) - len(data) % _ROW.size]
     return [Produced(*numbers) for numbers in _ROW.iter_unpack(whole)] or None
 
 
 def total(rows: list[Produced]) -> Produced:
-    """All processes together."""
-    return Produced(sum(each.events for each in rows), sum(each.hits for each in rows))
+    """All processes together; what is more than a message can tell is told as the most it can."""
+    events, hits = sum(each.events for each in rows), sum(each.hits for each in rows)
+    return Produced(min(events, _MOST), min(hits, _MOST))

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from loadgrpc import private
 from loadgrpc.store.error import StoreError
 from loadgrpc.store.lock import FileLock
 from loadgrpc.store.target import MEMORY
@@ -30,6 +31,7 @@ class SqliteBackend:
         # Two names of a file have one lock.
         self._path = None if path is None else path.resolve()
         self._closing = contextlib.ExitStack()
+        self._lock: FileLock | None = None
 
     @property
     def name(self) -> str:
@@ -46,6 +48,8 @@ class SqliteBackend:
 
     def begin(self, connection: sa.Connection) -> None:
         """See `Backend`."""
+        if self._lock is not None:
+            self._lock.check()
         # Not SQLAlchemy's "begin" event: when that raises (the file is locked), the connection
         # never begins another transaction, and every later statement commits by itself.
         connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -88,10 +92,11 @@ class SqliteBackend:
         if path.exists() and not path.is_file():
             raise StoreError("it is not a file")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            private.folder(path.parent)
         except FileExistsError as error:
             raise StoreError(f"{path.parent} is not a folder") from error
-        self._closing.callback(FileLock(path).release)
+        self._lock = FileLock(path)
+        self._closing.callback(self._lock.release)
 
 
 def _driver(connection: sa.Connection) -> Any:

@@ -16,8 +16,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from loadgrpc.store.lock import gone
 from loadgrpc.store.record import (
     Retention,
     RunRecord,
@@ -46,10 +48,12 @@ _DROPPED_BATCHES: Final = 64
 class Store:
     """An open store; `Store.open` makes one. Used on the event loop that opened it."""
 
-    def __init__(self, writer: Writer, name: str) -> None:
+    def __init__(self, writer: Writer, name: str, path: Path | None) -> None:
         self._writer = writer
         self.name = name
         """What it was opened as, without a password."""
+        self._file = (path, path.stat()) if path is not None else None
+        """The file it is in, and what that was when it was opened."""
 
     @classmethod
     async def open(cls, target: str) -> Store:
@@ -63,12 +67,14 @@ class Store:
         parsed = parse_target(target)
         writer = Writer(_database(parsed))
         await writer.start()
-        return cls(writer, parsed.name)
+        return cls(writer, parsed.name, parsed.path.resolve() if parsed.path else None)
 
     @property
     def trouble(self) -> str:
         """Why the store takes no writes for now, in words; empty: it does."""
-        return self._writer.trouble
+        if self._writer.trouble or self._file is None:
+            return self._writer.trouble
+        return gone(*self._file)
 
     def hurry(self) -> None:
         """From now on nothing waits for a database that takes no writes: it fails at once.

@@ -1,8 +1,11 @@
 """What is kept of a runner is there for the agent's next life, and goes when it is not wanted."""
 
+import json
 import logging
 import os
 import threading
+
+import pytest
 
 from loadgrpc.agent import folder as module
 from loadgrpc.agent.folder import RunnerFolder
@@ -83,3 +86,45 @@ def test_a_runner_that_does_not_end_is_not_waited_for_for_ever(tmp_path, monkeyp
     held = folder.alive()
     folder.wait_for_end()
     os.close(held)
+
+
+def test_hostile_11_what_is_kept_of_a_runner_is_its_owners(tmp_path):
+    """Whatever the umask: folders are 0700, files 0600."""
+    before = os.umask(0)
+    try:
+        folder = created(tmp_path)
+        folder.save_exit(fleet_pb2.RunnerExit(run_id="run"))
+        os.close(folder.alive())
+        produced.create(folder.files, 1)
+    finally:
+        os.umask(before)
+    kept = list((tmp_path / module.RUNNERS).rglob("*"))
+    assert len(kept) == 6
+    for path in kept:
+        assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
+
+
+@pytest.mark.parametrize("runner_id", ["../victim", "/victim", "", ".", "another", 7, None])
+def test_hostile_11_a_source_names_its_own_folder(tmp_path, runner_id):
+    """What is written in `source` is no path: nothing outside of the folder goes with it."""
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    path = tmp_path / module.RUNNERS / "runner"
+    path.mkdir(parents=True)
+    whose = {"run_id": "r", "agent_id": "a", "runner_id": runner_id, "scenario": ""}
+    (path / "source").write_text(json.dumps(whose))
+    assert RunnerFolder.former(tmp_path) == []
+    assert victim.exists()
+    assert not path.exists()
+
+
+def test_hostile_15_what_is_too_large_is_not_read(tmp_path):
+    """`source`, `exit` and `produced` of any size cost nothing."""
+    folder = created(tmp_path)
+    path = tmp_path / module.RUNNERS / "runner"
+    for name in ("exit", "files/produced", "source"):
+        with (path / name).open("wb") as file:
+            file.truncate(64 << 20)
+    assert folder.exit() is None
+    assert folder.produced() is None
+    assert RunnerFolder.former(tmp_path) == []

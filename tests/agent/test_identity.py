@@ -107,3 +107,30 @@ def test_state_lives_where_xdg_says(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert state_home() == tmp_path / ".local" / "state" / "loadgrpc"
     assert os.environ["HOME"] == str(tmp_path)
+
+
+def test_hostile_11_a_state_folder_is_its_owners(tmp_path):
+    """Whatever the umask: the folder is 0700, what is in it 0600; no link is followed."""
+    before = os.umask(0)
+    try:
+        identity.claim(tmp_path / "one" / "two").release()
+    finally:
+        os.umask(before)
+    made = [tmp_path / "one", *(tmp_path / "one").rglob("*")]
+    assert len(made) == 4
+    for path in made:
+        assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
+
+    (tmp_path / "target").write_bytes(b"precious")
+    (tmp_path / "three").mkdir()
+    (tmp_path / "three" / "lock").symlink_to(tmp_path / "target")
+    with pytest.raises(identity.StateDirError, match="symbolic links"):
+        identity.claim(tmp_path / "three")
+    assert (tmp_path / "target").read_bytes() == b"precious"
+
+
+def test_hostile_11_a_lock_of_an_older_agent_is_closed_to_others(tmp_path):
+    """Who can read a lock can hold it: one that others can read is made private."""
+    (tmp_path / "lock").touch(0o644)
+    identity.claim(tmp_path).release()
+    assert (tmp_path / "lock").stat().st_mode & 0o777 == 0o600

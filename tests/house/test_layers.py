@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FLOORS = {
     "errors": 0,
     "clock": 0,
+    "private": 0,
     "model": 0,
     "text": 0,
     "verdict": 0,

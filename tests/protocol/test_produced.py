@@ -69,3 +69,25 @@ def test_a_full_disk_has_no_file(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="no"):
         produced.create(tmp_path, 2)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("size", [(produced.MAX_ROWS + 1) * 16, 64 << 20])
+def test_hostile_15_a_file_with_too_many_rows_is_not_read(tmp_path, size):
+    """What a runner writes there is bounded; beyond it is not known what it has produced."""
+    with (tmp_path / produced.NAME).open("wb") as file:
+        file.truncate(size)
+    assert produced.read(tmp_path) is None
+
+
+def test_hostile_15_no_sum_is_more_than_a_message_can_tell(tmp_path):
+    """Rows of 0xff add up to the most that there is."""
+    (tmp_path / produced.NAME).write_bytes(b"\xff" * 16 * produced.MAX_ROWS)
+    rows = produced.read(tmp_path)
+    assert len(rows) == produced.MAX_ROWS
+    assert produced.total(rows) == (2**64 - 1, 2**64 - 1)
+
+
+def test_hostile_15_a_pipe_is_no_file(tmp_path):
+    """A runner that puts a pipe there does not hold its agent up."""
+    os.mkfifo(tmp_path / produced.NAME)
+    assert produced.read(tmp_path) is None

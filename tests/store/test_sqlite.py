@@ -231,3 +231,72 @@ def test_database_held_by_another_tool(using, path, records, monkeypatch, until)
         assert await stored(store) == [1, 11]
 
     using(path, use)
+
+
+def test_hostile_11_a_store_is_its_owners(path, records, using):
+    """Whatever the umask: the file, its log and its lock are 0600, a folder that is made 0700."""
+    before = os.umask(0)
+    found = {}
+
+    async def use(store):
+        await store.save_run(records.run())
+        for each in (path.parent, *path.parent.iterdir()):
+            found[each.name] = each.stat().st_mode & 0o777
+
+    try:
+        using(path, use)
+    finally:
+        os.umask(before)
+    assert found.pop(path.parent.name) == 0o700
+    assert set(found) == {path.name + end for end in ("", "-wal", "-shm", ".lock")}
+    assert set(found.values()) == {0o600}
+
+
+def test_hostile_11_no_link_is_followed_to_a_lock(path, using):
+    """A symbolic link in the place of the lock is refused, and its target stays as it is."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    target = path.parent / "target"
+    target.write_bytes(b"precious")
+    path.with_name(path.name + ".lock").symlink_to(target)
+    with pytest.raises(StoreError, match="is a symbolic link"):
+        using(path, asyncio.sleep)
+    assert target.read_bytes() == b"precious"
+
+
+def test_hostile_24_a_hard_link_is_the_same_store(path, using):
+    """Two names of a file have one lock, whatever kind of link they are."""
+
+    async def use(_):
+        another = path.with_name("another.db")
+        another.hardlink_to(path)
+        with pytest.raises(StoreError, match="a hard link"):
+            await Store.open(str(another))
+
+    using(path, use)
+
+
+@pytest.mark.parametrize("what", ["deleted", "replaced"])
+def test_hostile_24_a_file_that_is_gone_is_told(path, records, using, what):
+    """Nothing is said to be stored when the file was deleted, or another took its name; when it
+    is put back, all goes on.
+    """
+
+    async def use(store):
+        await store.save_run(records.run())
+        assert store.trouble == ""
+        aside = path.with_name("aside")
+        path.rename(aside)
+        if what == "replaced":
+            path.touch()
+        assert ("is gone" if what == "deleted" else "was replaced") in store.trouble
+        with pytest.raises(StoreError, match="what is in it ends with this broker"):
+            await store.save_run(records.run(reason="more"))
+        waiting = asyncio.create_task(store.save_run(records.run(reason="late"), patient=True))
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+        aside.replace(path)
+        await waiting
+        assert store.trouble == ""
+        return (await store.get_run("run-1")).reason
+
+    assert using(path, use) == "late"

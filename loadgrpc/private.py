@@ -1,0 +1,66 @@
+"""Files and folders that nobody but their owner reads.
+
+Rule: what loadgrpc keeps is made with modes 0600 and 0700, whatever the umask says: plans,
+addresses with tokens and what tests said are in it. No symbolic link is followed to a file that is
+written, and no more is read of one than it can hold. What a user made stays as it is.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Final
+
+FILE_MODE: Final = 0o600
+FOLDER_MODE: Final = 0o700
+
+
+def folder(path: Path) -> None:
+    """Makes a folder, and those above it that are missing.
+
+    Raises:
+        OSError: it cannot be made, or something else has its name.
+    """
+    missing = [path]
+    while not missing[-1].parent.exists():
+        missing.append(missing[-1].parent)
+    for each in reversed(missing):
+        each.mkdir(FOLDER_MODE, exist_ok=True)
+
+
+def open_file(path: Path, flags: int) -> int:
+    """A descriptor of a file, which is made if it is missing and `flags` say so.
+
+    Raises:
+        OSError: it cannot be opened, or is a symbolic link.
+    """
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+
+
+def write(path: Path, data: bytes) -> None:
+    """Writes a whole file.
+
+    Raises:
+        OSError: it cannot be written, or is a symbolic link.
+    """
+    with os.fdopen(open_file(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as file:
+        os.fchmod(file.fileno(), FILE_MODE)
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read(path: Path, most: int) -> bytes | None:
+    """All of a file; None: it has more than `most` bytes, or is no file.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    # Who opens a pipe that nobody writes to would wait for that.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            return None
+        data = file.read(most + 1)
+    return data if len(data) <= most else None
