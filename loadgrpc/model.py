@@ -331,6 +331,8 @@ class Run:
     agent_ids: tuple[str, ...] = ()
     troubles: tuple[Trouble, ...] = ()
     """What is wrong with it just now, the worst first; not stored."""
+    verdict: Verdict | None = None
+    """How it was judged. None: it goes on, or that was not kept."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -69,7 +69,7 @@ from loadgrpc.model import (
 )
 from loadgrpc.protocol import columns, convert, plans
 from loadgrpc.protocol.produced import Produced
-from loadgrpc.store import RunRecord, Store, StoreError
+from loadgrpc.store import Filter, RunRecord, Store, StoreError
 from loadgrpc.v1 import run_pb2, runner_pb2
 
 TICK_S: Final = 1.0
@@ -226,8 +226,18 @@ class Broker:
         """A run that is not over, with what is wrong with it just now."""
         return replace(run.run, troubles=self._troubles(run))
 
-    async def list_runs(self, page_size: int, page_token: str) -> tuple[list[Run], str]:
+    async def list_runs(
+        self,
+        page_size: int,
+        page_token: str,
+        *,
+        states: frozenset[RunState] = frozenset(),
+        exit_codes: frozenset[int] = frozenset(),
+    ) -> tuple[list[Run], str]:
         """A page of runs, the newest first, and the token of the next page.
+
+        Only those in some `states` and judged with some `exit_codes`, none: all. Then a page may
+        be short.
 
         Raises:
             InvalidRequest: the token is none of ours.
@@ -236,10 +246,18 @@ class Broker:
             raise InvalidRequest([Violation("page_token", "is not one that this broker gave")])
         limit = min(page_size or DEFAULT_PAGE, MAX_PAGE)
         before = int(page_token) if page_token else None
-        records = await self._store.list_runs(limit + 1, before)
+        # Of those that go on the store may be behind: they are looked at here.
+        wanted = Filter(states=states, verdicts=exit_codes, also=frozenset(self._runs))
+        records = await self._store.list_runs(limit + 1, before, wanted)
         runs = [
             self._runs[record.run_id].run if record.run_id in self._runs else _run_of(record)
             for record in records[:limit]
+        ]
+        runs = [
+            run
+            for run in runs
+            if (not states or run.state in states)
+            and (not exit_codes or (run.verdict and run.verdict.exit_code in exit_codes))
         ]
         more = len(records) > limit
         return runs, str(records[limit - 1].sequence) if more else ""
@@ -790,6 +808,8 @@ class Broker:
                 await source.settle()  # what is being stored has arrived in time
         for agent_id in run.run.agent_ids:
             self.roster.release(agent_id, run.run.run_id)
+        run.result = _result_of(run)
+        run.run = replace(run.run, verdict=convert.verdict_from_proto(run.result.verdict))
         try:
             await self._store_result(run)
         except Exception:
@@ -975,6 +995,7 @@ def _changes(run: Run, after: int) -> list[News]:
 
 def _record_of(active: ActiveRun) -> RunRecord:
     run = active.run
+    result = active.result or (_result_of(active) if run.state.final else None)
     return RunRecord(
         run_id=run.run_id,
         request_id=active.request_id or None,
@@ -985,19 +1006,21 @@ def _record_of(active: ActiveRun) -> RunRecord:
         start_time_ns=run.start_time_ns,
         end_time_ns=run.end_time_ns,
         agent_ids=run.agent_ids,
-        summary=_result_of(active) if run.state.final else None,
+        summary=result.SerializeToString() if result else None,
+        verdict=result.verdict.exit_code if result else None,
+        verdict_reason=result.verdict.reason if result else "",
         roster=resume.to_bytes(active),
     )
 
 
-def _result_of(active: ActiveRun) -> bytes:
+def _result_of(active: ActiveRun) -> run_pb2.RunSummary:
     """The summary of a run that is over; a defect in a figure does not cost the rest."""
     try:
-        return convert.summary_to_proto(active.summary()).SerializeToString()
+        return convert.summary_to_proto(active.summary())
     except Exception as error:  # noqa: BLE001 - logged, and told in its place
         _log.exception("the figures of run %s cannot be told: please report it", active.run.run_id)
         why = f"its figures could not be told ({type(error).__name__}: a defect of the broker)"
-        return convert.summary_to_proto(active.bare_summary(why)).SerializeToString()
+        return convert.summary_to_proto(active.bare_summary(why))
 
 
 def _run_of(record: RunRecord) -> Run:
@@ -1010,4 +1033,9 @@ def _run_of(record: RunRecord) -> Run:
         start_time_ns=record.start_time_ns,
         end_time_ns=record.end_time_ns,
         agent_ids=record.agent_ids,
+        verdict=(
+            None
+            if record.verdict is None
+            else model.Verdict(exit_code=record.verdict, reason=record.verdict_reason)
+        ),
     )

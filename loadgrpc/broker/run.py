@@ -24,6 +24,7 @@ from loadgrpc.broker.roster import Registration
 from loadgrpc.broker.state import RunEvent, history, step
 from loadgrpc.model import AssignmentState, RunState, SourceId, StopMode, TestOutcome
 from loadgrpc.protocol.columns import Decoded
+from loadgrpc.v1 import run_pb2
 
 _WEIGHTS = (
     AssignmentState.FINISHED,
@@ -72,6 +73,8 @@ class ActiveRun:
         self._made_at: tuple[model.Run, int] | None = None
         """The run, and when (wall clock), that `_progress` was made of."""
         self.watchers: set[asyncio.Event] = set()
+        self.result: run_pb2.RunSummary | None = None
+        """What it came to, when it is over."""
         self.closing: asyncio.Task[None] | None = None
         """Ends when its result is stored, or cannot be for now."""
         self.saving: asyncio.Future[None] | None = None

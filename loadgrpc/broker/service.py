@@ -27,7 +27,7 @@ from loadgrpc.broker.orders import (
 )
 from loadgrpc.broker.roster import HEARTBEAT_S, Registration
 from loadgrpc.errors import InvalidRequest, NotFound, Superseded, Violation
-from loadgrpc.model import SourceId, StopMode
+from loadgrpc.model import RunState, SourceId, StopMode
 from loadgrpc.protocol import convert, home, plans, progress, times
 from loadgrpc.protocol.produced import Produced
 from loadgrpc.protocol.rows import KINDS
@@ -43,6 +43,8 @@ from loadgrpc.v1 import (
 
 MAX_LISTED: Final = 100
 """Events in a message: what many cost together is shared, and nobody waits long for his turn."""
+MAX_FILTERS: Final = 16
+"""Values of a filter of ListRuns."""
 MAX_LISTED_BYTES: Final = 1 << 20
 """Of them; clients take 4 MiB, unless told otherwise."""
 
@@ -78,7 +80,9 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         self, request: control_pb2.ListRunsRequest, _: Context
     ) -> control_pb2.ListRunsResponse:
         """See control.proto."""
-        runs, token = await self._broker.list_runs(request.page_size, request.page_token)
+        runs, token = await self._broker.list_runs(
+            request.page_size, request.page_token, **_filters_from_proto(request)
+        )
         return control_pb2.ListRunsResponse(
             runs=[convert.run_to_proto(run) for run in runs], next_page_token=token
         )
@@ -355,6 +359,25 @@ def _wanted_from_proto(message: control_pb2.ListEventsRequest) -> Wanted:
         limit=message.limit,
         after=Position.parse(message.after) if message.after else None,
     )
+
+
+def _filters_from_proto(message: control_pb2.ListRunsRequest) -> dict[str, frozenset[Any]]:
+    violations = [
+        Violation(name, f"has more than {MAX_FILTERS} entries")
+        for name in ("states", "exit_codes")
+        if len(getattr(message, name)) > MAX_FILTERS
+    ]
+    violations += [
+        Violation(f"states[{at}]", "is not known here")
+        for at, state in enumerate(message.states[:MAX_FILTERS])
+        if state not in {int(known) for known in RunState}
+    ]
+    if violations:
+        raise InvalidRequest(violations)
+    return {
+        "states": frozenset(map(RunState, message.states)),
+        "exit_codes": frozenset(message.exit_codes),
+    }
 
 
 def _older_than_from_proto(message: control_pb2.PurgeRunsRequest) -> float:

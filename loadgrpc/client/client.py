@@ -17,6 +17,7 @@ from loadgrpc.model import (
     News,
     Plan,
     Run,
+    RunState,
     SourceId,
     StopMode,
     Summary,
@@ -186,9 +187,25 @@ class Client:
         response = await _called(self._control.PurgeRuns, request, timeout_s=None)
         return list(response.run_ids)
 
-    async def list_runs(self, *, page_size: int = 0, page_token: str = "") -> tuple[list[Run], str]:
-        """A page of runs, the newest first, and the token of the next; empty: the last."""
-        request = control_pb2.ListRunsRequest(page_size=page_size, page_token=page_token)
+    async def list_runs(
+        self,
+        *,
+        page_size: int = 0,
+        page_token: str = "",
+        states: Collection[RunState] = (),
+        exit_codes: Collection[int] = (),
+    ) -> tuple[list[Run], str]:
+        """A page of runs, the newest first, and the token of the next; empty: the last.
+
+        Only those in some `states` and judged with some `exit_codes`, none: all. Then a page may
+        be short, or empty, without being the last.
+        """
+        request = control_pb2.ListRunsRequest(
+            page_size=page_size,
+            page_token=page_token,
+            states=[int(state) for state in states],  # type: ignore[misc]  # an enum's numbers
+            exit_codes=exit_codes,
+        )
         response = await _called(self._control.ListRuns, request)
         return [convert.run_from_proto(run) for run in response.runs], response.next_page_token
 

@@ -73,6 +73,7 @@ def run_to_proto(run: model.Run) -> run_pb2.Run:
         end_time=_optional_timestamp(run.end_time_ns),
         agent_ids=run.agent_ids,
         troubles=troubles_to_proto(run.troubles),
+        verdict=None if run.verdict is None else verdict_to_proto(run.verdict),
     )
 
 
@@ -88,7 +89,18 @@ def run_from_proto(message: run_pb2.Run) -> model.Run:
         end_time_ns=_time_or_none(message, "end_time"),
         agent_ids=tuple(message.agent_ids),
         troubles=troubles_from_proto(message.troubles),
+        verdict=verdict_from_proto(message.verdict) if message.HasField("verdict") else None,
     )
+
+
+def verdict_to_proto(verdict: model.Verdict) -> run_pb2.Verdict:
+    """A verdict as its message."""
+    return fit(run_pb2.Verdict, exit_code=verdict.exit_code, reason=verdict.reason)
+
+
+def verdict_from_proto(message: run_pb2.Verdict) -> model.Verdict:
+    """A verdict from its message."""
+    return model.Verdict(exit_code=message.exit_code, reason=message.reason)
 
 
 def agent_to_proto(agent: model.Agent) -> control_pb2.Agent:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from loadgrpc.store.error import StoreError
 from loadgrpc.store.record import (
+    Filter,
     Retention,
     RunRecord,
     SourceProgress,
@@ -19,6 +20,7 @@ from loadgrpc.store.target import MEMORY, parse_target
 
 __all__ = [
     "MEMORY",
+    "Filter",
     "Retention",
     "RunRecord",
     "SourceProgress",

@@ -92,5 +92,14 @@ def _to_2(connection: sa.Connection) -> None:
         connection.exec_driver_sql("ALTER TABLE batches ALTER COLUMN payload SET STORAGE EXTERNAL")
 
 
-_STEPS: Final[dict[int, Callable[[sa.Connection], None]]] = {1: _to_2}
+def _to_3(connection: sa.Connection) -> None:
+    """How runs were judged; of those that were over before it stays unknown here."""
+    for statement in (
+        "ALTER TABLE runs ADD COLUMN verdict INTEGER",
+        "ALTER TABLE runs ADD COLUMN verdict_reason TEXT DEFAULT '' NOT NULL",
+    ):
+        connection.exec_driver_sql(statement)
+
+
+_STEPS: Final[dict[int, Callable[[sa.Connection], None]]] = {1: _to_2, 2: _to_3}
 """From a version to the one after it."""

@@ -31,8 +31,23 @@ class RunRecord:
     """The result. None: there is none yet, or it was not read (`Store.list_runs`)."""
     roster: bytes | None = None
     """Where its parts are, for a broker that goes on with it. None: as for the summary."""
+    verdict: int | None = None
+    """The exit code that it was judged with. None: it goes on, or that was not kept."""
+    verdict_reason: str = ""
     sequence: int = 0
     """Its place among all runs, set by the store when it is first saved; newer is higher."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filter:
+    """Which runs to list."""
+
+    states: frozenset[RunState] = frozenset()
+    """Those in one of these states. Empty: in all."""
+    verdicts: frozenset[int] = frozenset()
+    """Those that were judged with one of these exit codes. Empty: all."""
+    also: frozenset[str] = frozenset()
+    """Runs that are listed whatever the store has of them: the caller knows more of them."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 _Number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 """A 64-bit key that counts up by itself: SQLite does that for its INTEGER only."""
@@ -46,6 +46,8 @@ RUNS: Final = sa.Table(
     sa.Column("plan", sa.LargeBinary, nullable=False),
     sa.Column("summary", sa.LargeBinary),
     sa.Column("roster", sa.LargeBinary),
+    sa.Column("verdict", sa.Integer),
+    sa.Column("verdict_reason", sa.Text, nullable=False, server_default=""),
     sqlite_autoincrement=True,  # the number of a deleted run is not given again
 )
 

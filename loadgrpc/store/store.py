@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from loadgrpc.store.lock import gone
 from loadgrpc.store.record import (
+    Filter,
     Retention,
     RunRecord,
     SourceProgress,
@@ -106,12 +107,16 @@ class Store:
         """The run that was started with a request_id, or None."""
         return await self._writer.read(lambda tables: tables.find_request(request_id))
 
-    async def list_runs(self, limit: int, before: int | None = None) -> list[RunRecord]:
+    async def list_runs(
+        self, limit: int, before: int | None = None, wanted: Filter | None = None
+    ) -> list[RunRecord]:
         """At most `limit` runs, the newest first, without their summaries and rosters.
 
         `before` is the `sequence` of the last run of the page before; None: the first page.
+        `wanted` None: all.
         """
-        return await self._writer.read(lambda tables: tables.list_runs(limit, before))
+        wanted = wanted or Filter()
+        return await self._writer.read(lambda tables: tables.list_runs(limit, before, wanted))
 
     async def unfinished_runs(self) -> list[RunRecord]:
         """The runs whose state is not final, the oldest first."""

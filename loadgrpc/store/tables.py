@@ -18,7 +18,7 @@ from loadgrpc.model import RunState, SourceId
 from loadgrpc.store.backend import Backend
 from loadgrpc.store.error import StoreError
 from loadgrpc.store.packing import Packed, unpack
-from loadgrpc.store.record import RunRecord, SourceProgress, StoredBatch, TypeSet
+from loadgrpc.store.record import Filter, RunRecord, SourceProgress, StoredBatch, TypeSet
 from loadgrpc.store.schema import BATCHES, RUNS, SOURCES, TYPES
 
 _FINAL_STATES: Final = [int(state) for state in RunState if state.final]
@@ -109,6 +109,9 @@ class Tables:
         }
         if record.summary is not None:
             values["summary"] = record.summary
+        if record.verdict is not None:
+            values["verdict"] = record.verdict
+            values["verdict_reason"] = record.verdict_reason.translate(_NO_TEXT)
         if record.roster is not None:
             values["roster"] = record.roster
         if record.request_id is not None:
@@ -129,9 +132,11 @@ class Tables:
         """See `Store.find_request`."""
         return self._run(_SELECT_RUN.where(RUNS.c.request_id == request_id))
 
-    def list_runs(self, limit: int, before: int | None) -> list[RunRecord]:
+    def list_runs(self, limit: int, before: int | None, wanted: Filter) -> list[RunRecord]:
         """See `Store.list_runs`."""
         query = LIST_RUNS.limit(limit)
+        if wanted.states or wanted.verdicts:
+            query = query.where(sa.or_(RUNS.c.run_id.in_(sorted(wanted.also)), _is(wanted)))
         if before is not None:
             query = query.where(RUNS.c.sequence < before)
         return [_run(row) for row in self.connection.execute(query)]
@@ -279,6 +284,16 @@ class Tables:
 
 _PROGRESS: Final = tuple(field.name for field in fields(SourceProgress) if field.name != "source")
 """Columns of a source beside its key: named as in the record."""
+
+
+def _is(wanted: Filter) -> sa.ColumnElement[bool]:
+    """Whether a run is in the states and of the verdicts that are wanted."""
+    conditions = []
+    if wanted.states:
+        conditions.append(RUNS.c.state.in_(sorted(map(int, wanted.states))))
+    if wanted.verdicts:
+        conditions.append(RUNS.c.verdict.in_(sorted(wanted.verdicts)))
+    return sa.and_(*conditions)
 
 
 def _run(row: sa.Row[Any]) -> RunRecord:
