@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     show_default=True,
     help="The broker that owns the runs.",
 )
-def command(run_ids: tuple[str, ...], broker: str) -> int:
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON document instead.")
+def command(*, run_ids: tuple[str, ...], broker: str, as_json: bool) -> int:
     """Delete runs that are over, with all that is kept of them.
 
     A run that goes on is refused: stop it first. Each run that was deleted is told in a line; at
@@ -38,10 +39,18 @@ def command(run_ids: tuple[str, ...], broker: str) -> int:
     from loadgrpc.cli import line  # noqa: PLC0415
     from loadgrpc.cli.connection import ask  # noqa: PLC0415
 
+    deleted: list[str] = []
+
     async def delete(client: Client) -> None:
         for run_id in dict.fromkeys(run_ids):
             await client.delete_run(run_id)
-            line.say(f"run {run_id} is deleted")
+            deleted.append(run_id)
+            if not as_json:
+                line.say(f"run {run_id} is deleted")
 
-    ask(broker, delete)
+    try:
+        ask(broker, delete)
+    finally:
+        if as_json:
+            line.write_json({"runIds": deleted})
     return verdict.PASSED

@@ -35,7 +35,10 @@ MAX_AGE_S: Final = 100 * 366 * 86_400.0
 )
 @click.option("--all", "everything", is_flag=True, help="Delete all runs that are over.")
 @click.option("--yes", is_flag=True, help="Do not ask; without a terminal it is needed.")
-def command(*, broker: str, older_than_s: float | None, everything: bool, yes: bool) -> int:
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON document instead.")
+def command(
+    *, broker: str, older_than_s: float | None, everything: bool, yes: bool, as_json: bool
+) -> int:
     """Delete the runs that ended long enough ago, with all that is kept of them.
 
     Runs that go on stay. It prints how many were deleted.
@@ -46,6 +49,7 @@ def command(*, broker: str, older_than_s: float | None, everything: bool, yes: b
     """  # noqa: D301 - \b is click's mark for "do not wrap"
     if (older_than_s is None) is not everything:
         raise Failure("either --older-than or --all is needed, and not both")
+    from loadgrpc.cli import line  # noqa: PLC0415
     from loadgrpc.cli.connection import ask  # noqa: PLC0415
     from loadgrpc.cli.figures import counted, span  # noqa: PLC0415
 
@@ -58,7 +62,10 @@ def command(*, broker: str, older_than_s: float | None, everything: bool, yes: b
         return await client.purge_runs(older_than_s or 0.0)
 
     deleted = ask(broker, purge)
-    print(f"{counted(len(deleted), 'run')} deleted")
+    if as_json:
+        line.write_json({"runIds": deleted})
+    else:
+        line.say(f"{counted(len(deleted), 'run')} deleted")
     return verdict.PASSED
 
 

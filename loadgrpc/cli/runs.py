@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from loadgrpc import verdict
 from loadgrpc.cli import DEFAULT_BROKER, values
 from loadgrpc.cli.command import Command
+from loadgrpc.model import RunState
 
 if TYPE_CHECKING:
     from loadgrpc.cli.line import Line
@@ -19,6 +20,19 @@ if TYPE_CHECKING:
 
 MAX_LIMIT = 1_000_000
 PAGE = 500
+
+
+ROOMY: Final = 100
+"""Columns that all of the table takes."""
+VERDICTS: Final = {
+    verdict.PASSED: "passed",
+    verdict.TEST_FAILED: "failed",
+    verdict.INCOMPLETE: "incomplete",
+    verdict.STOPPED: "stopped",
+    verdict.NOT_LOADED: "not-loaded",
+}
+"""What a verdict is called, by its exit code."""
+STATES: Final = ("starting", "running", "stopping", "finished", "stopped", "failed")
 
 
 @click.command(cls=Command)
@@ -38,21 +52,50 @@ PAGE = 500
     show_default=True,
     help="How many, at most.",
 )
-def command(broker: str, limit: int) -> int:
+@click.option(
+    "--state",
+    "states",
+    type=click.Choice(STATES),
+    multiple=True,
+    help="Only runs in this state; several times for several.",
+)
+@click.option(
+    "--verdict",
+    "verdicts",
+    type=click.Choice(list(VERDICTS.values())),
+    multiple=True,
+    help="Only runs that are over and were judged so; several times for several.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON document instead.")
+def command(
+    *, broker: str, limit: int, states: tuple[str, ...], verdicts: tuple[str, ...], as_json: bool
+) -> int:
     """List the runs that a broker knows, the newest first.
 
     \b
-    The last twenty:
+    The last twenty; what goes on; what did not go well:
       loadgrpc runs -b HOST:7979
+      loadgrpc runs --state running --state stopping
+      loadgrpc runs --verdict failed --verdict incomplete -n 100
     """  # noqa: D301 - \b is click's mark for "do not wrap"
     from loadgrpc.cli import line  # noqa: PLC0415
     from loadgrpc.cli.connection import ask  # noqa: PLC0415
     from loadgrpc.cli.line import Line  # noqa: PLC0415
 
+    wanted = [RunState[name.upper()] for name in states]
+    codes = [code for code, name in VERDICTS.items() if name in verdicts]
+
     async def newest(client: Client) -> tuple[list[Run], bool]:
-        return await take(client, limit)
+        return await take(client, limit, states=wanted, exit_codes=codes)
 
     runs, more = ask(broker, newest)
+    if as_json:
+        from loadgrpc.protocol.convert import run_to_proto  # noqa: PLC0415
+        from loadgrpc.protocol.document import as_document  # noqa: PLC0415
+
+        document = {"runs": [as_document(run_to_proto(run)) for run in runs], "more": more}
+        line.write_json(document)
+        return verdict.PASSED
     if not runs:
         line.write([Line("no runs")], sys.stdout)
         return verdict.PASSED
@@ -64,13 +107,13 @@ def command(broker: str, limit: int) -> int:
     return verdict.PASSED
 
 
-async def take(client: Client, limit: int) -> tuple[list[Run], bool]:
+async def take(client: Client, limit: int, **wanted: Any) -> tuple[list[Run], bool]:
     """At most `limit` runs, page by page, and whether there are more."""
     runs: list[Run] = []
     token = ""
     while len(runs) < limit:
         page, token = await client.list_runs(
-            page_size=min(limit - len(runs), PAGE), page_token=token
+            page_size=min(limit - len(runs), PAGE), page_token=token, **wanted
         )
         runs += page
         if not token:
@@ -80,13 +123,16 @@ async def take(client: Client, limit: int) -> tuple[list[Run], bool]:
 
 async def going_on(client: Client) -> list[Run]:
     """The runs that are not over, the newest first."""
-    runs: list[Run] = []
-    token = ""
-    while True:
-        page, token = await client.list_runs(page_size=PAGE, page_token=token)
-        runs += [run for run in page if not run.state.final]
-        if not token:
-            return runs
+    states = [state for state in RunState if not state.final]
+    runs, _ = await take(client, MAX_LIMIT, states=states)
+    return runs
+
+
+def judged(run: Run) -> str:
+    """The verdict of a run in a word: `passed`, `failed`; `-` of one that goes on."""
+    if run.verdict is None:
+        return "-"
+    return VERDICTS.get(run.verdict.exit_code, f"exit {run.verdict.exit_code}")
 
 
 def table(runs: list[Run], *, now_ns: int, width: int) -> list[Line]:
@@ -95,6 +141,7 @@ def table(runs: list[Run], *, now_ns: int, width: int) -> list[Line]:
     from loadgrpc.cli.table import text_table  # noqa: PLC0415
     from loadgrpc.text import one_line  # noqa: PLC0415
 
+    headings = ["Runs", "state", "verdict", "created", "took", "users", "agents", "test"]
     rows = []
     for run in runs:
         start_ns = run.start_time_ns or run.create_time_ns
@@ -102,6 +149,7 @@ def table(runs: list[Run], *, now_ns: int, width: int) -> list[Line]:
             [
                 one_line(run.run_id),
                 run.state.name.lower(),
+                judged(run),
                 ago(now_ns - run.create_time_ns),
                 duration(max((run.end_time_ns or now_ns) - start_ns, 0)),
                 ":".join(map(str, run.plan.users)),
@@ -109,4 +157,7 @@ def table(runs: list[Run], *, now_ns: int, width: int) -> list[Line]:
                 one_line(run.plan.title),
             ]
         )
-    return text_table(["Runs", "state", "created", "took", "users", "agents", "test"], rows, width)
+    if width < ROOMY:
+        for row in (headings, *rows):
+            del row[6], row[4]  # agents, and how long it took: the test says more
+    return text_table(headings, rows, width)

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from loadgrpc import verdict
 from loadgrpc.cli import DEFAULT_BROKER, values
 from loadgrpc.cli.command import Command
+from loadgrpc.cli.runs import going_on
+from loadgrpc.protocol.version import other_version
+from loadgrpc.text import one_line
 
 if TYPE_CHECKING:
     from loadgrpc.cli.line import Line
     from loadgrpc.client import Client
     from loadgrpc.model import Agent, BrokerInfo, Run
 
-PAGE = 500
+MAX_TOLD: Final = 10
+"""What is wrong with agents, in lines."""
 
 
 @click.command(cls=Command)
@@ -29,8 +33,11 @@ PAGE = 500
     show_default=True,
     help="The broker to ask.",
 )
-def command(broker: str) -> int:
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON document instead.")
+def command(*, broker: str, as_json: bool) -> int:
     """Show a broker, its agents, and the runs that go on.
+
+    Versions of agents that were not made for the broker's are marked with an exclamation mark.
 
     \b
     Is it there, and how many agents are idle?
@@ -40,6 +47,9 @@ def command(broker: str) -> int:
     from loadgrpc.cli.connection import ask  # noqa: PLC0415
 
     info, agents, runs = ask(broker, _status)
+    if as_json:
+        line.write_json(document(info, agents, runs))
+        return verdict.PASSED
     width = line.width_of(sys.stdout)
     line.write(lines(broker, info, agents, runs, now_ns=time.time_ns(), width=width), sys.stdout)
     return verdict.PASSED
@@ -50,8 +60,25 @@ async def _status(client: Client) -> tuple[BrokerInfo, list[Agent], list[Run]]:
     agents = await client.list_agents()
     if not info.active_runs:
         return info, agents, []
-    newest, _ = await client.list_runs(page_size=PAGE)
-    return info, agents, [run for run in newest if not run.state.final]
+    return info, agents, await going_on(client)
+
+
+def document(info: BrokerInfo, agents: list[Agent], runs: list[Run]) -> dict[str, Any]:
+    """The same as what the protocol has of it: GetBroker, ListAgents, ListRuns."""
+    from loadgrpc.protocol import convert  # noqa: PLC0415 - protobuf is heavy
+    from loadgrpc.protocol.document import as_document  # noqa: PLC0415
+
+    return {
+        "broker": as_document(convert.broker_to_proto(info)),
+        "agents": [as_document(convert.agent_to_proto(agent)) for agent in agents],
+        "runs": [as_document(convert.run_to_proto(run)) for run in runs],
+    }
+
+
+def version(agents: str, brokers: str) -> str:
+    """The version of an agent, marked if it was not made for the broker's; `-`: not known."""
+    text = one_line(agents) or "-"
+    return f"{text} !" if other_version(agents, brokers) else text
 
 
 def lines(
@@ -64,7 +91,6 @@ def lines(
     from loadgrpc.cli.line import Line, Style  # noqa: PLC0415
     from loadgrpc.cli.runs import table  # noqa: PLC0415
     from loadgrpc.cli.table import labelled, text_table  # noqa: PLC0415
-    from loadgrpc.text import one_line  # noqa: PLC0415
 
     states = Counter(agent.state for agent in agents)
     by_state = [f"{count} {state.name.lower()}" for state, count in sorted(states.items())]
@@ -93,14 +119,21 @@ def lines(
                 agent.state.name.lower(),
                 one_line(agent.run_id) or "-",
                 one_line(agent.hostname),
-                str(agent.pid),
-                str(agent.cores),
+                version(agent.version, info.version),
+                str(agent.pid) if agent.pid else "-",
+                str(agent.cores) if agent.cores else "-",
                 ago(now_ns - agent.last_seen_time_ns),
             ]
             for agent in agents
         ]
-        headings = ["Agents", "state", "run", "host", "pid", "cores", "seen"]
+        headings = ["Agents", "state", "run", "host", "version", "pid", "cores", "seen"]
         found += [Line(), *text_table(headings, rows, width)]
+        told = [(agent, words) for agent in agents for words in agent.troubles]
+        for agent, words in told[:MAX_TOLD]:
+            text = f"  ! {one_line(agent.agent_id)}: {one_line(words)}"
+            found.append(Line(text, Style.WARNING))
+        if len(told) > MAX_TOLD:
+            found.append(Line(f"  ! and {len(told) - MAX_TOLD} more", Style.WARNING))
     if runs:
         found += [Line(), *table(runs, now_ns=now_ns, width=width)]
     return found

@@ -125,6 +125,7 @@ class ControlServiceServicer(object):
 
     def ListRuns(self, request, context):
         """ListRuns lists runs, the newest first; while the store cannot be read, those that go on.
+        With filters a page may be short, or empty, without being the last.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -131,7 +131,7 @@ class Scenario(_message.Message):
     def __init__(self, name: _Optional[str] = ..., test: _Optional[str] = ..., users: _Optional[_Iterable[int]] = ..., iterations: _Optional[_Iterable[int]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., spawn_rate: _Optional[float] = ..., server_url: _Optional[str] = ..., processes: _Optional[int] = ..., test_runner: _Optional[str] = ..., runner_mode: _Optional[_Union[RunnerMode, str]] = ..., silence_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class Run(_message.Message):
-    __slots__ = ("run_id", "state", "reason", "plan", "create_time", "start_time", "end_time", "agent_ids", "troubles")
+    __slots__ = ("run_id", "state", "reason", "plan", "create_time", "start_time", "end_time", "agent_ids", "troubles", "verdict")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
@@ -141,6 +141,7 @@ class Run(_message.Message):
     END_TIME_FIELD_NUMBER: _ClassVar[int]
     AGENT_IDS_FIELD_NUMBER: _ClassVar[int]
     TROUBLES_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     state: RunState
     reason: str
@@ -150,7 +151,8 @@ class Run(_message.Message):
     end_time: _timestamp_pb2.Timestamp
     agent_ids: _containers.RepeatedScalarFieldContainer[str]
     troubles: _containers.RepeatedCompositeFieldContainer[Trouble]
-    def __init__(self, run_id: _Optional[str] = ..., state: _Optional[_Union[RunState, str]] = ..., reason: _Optional[str] = ..., plan: _Optional[_Union[RunSpec, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., agent_ids: _Optional[_Iterable[str]] = ..., troubles: _Optional[_Iterable[_Union[Trouble, _Mapping]]] = ...) -> None: ...
+    verdict: Verdict
+    def __init__(self, run_id: _Optional[str] = ..., state: _Optional[_Union[RunState, str]] = ..., reason: _Optional[str] = ..., plan: _Optional[_Union[RunSpec, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., agent_ids: _Optional[_Iterable[str]] = ..., troubles: _Optional[_Iterable[_Union[Trouble, _Mapping]]] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ...) -> None: ...
 
 class Trouble(_message.Message):
     __slots__ = ("kind", "agent_id", "message", "since", "until")

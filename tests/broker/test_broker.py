@@ -910,6 +910,33 @@ def test_watchers_are_told_when_the_broker_goes(at_desk, monkeypatch):
     at_desk(use)
 
 
+def test_c3_a_run_that_is_over_has_its_verdict(at_desk):
+    """It is told where runs are: in GetRun, WatchRun and ListRuns, which filters by it."""
+
+    async def use(desk):
+        over = await desk.start()
+        await lived(desk, over)
+        going = await desk.start()
+        run = await desk.broker.get_run(over.run_id)
+        watched = [news.update async for news in desk.broker.watch_run(over.run_id)]
+        summary = await desk.broker.get_summary(over.run_id)
+        assert run.verdict == summary.verdict == watched[-1].verdict
+        assert (await desk.broker.get_run(going.run_id)).verdict is None
+
+        async def listed(**wanted):
+            return [each.run_id for each in (await desk.broker.list_runs(9, "", **wanted))[0]]
+
+        code = run.verdict.exit_code
+        assert await listed(exit_codes=frozenset({code})) == [over.run_id]
+        assert await listed(exit_codes=frozenset({code + 1})) == []
+        assert await listed(states=frozenset({RunState.STARTING})) == [going.run_id]
+        await desk.runner(going, barrier=False)
+        assert await listed(states=frozenset({RunState.STARTING})) == []
+        assert await listed(states=frozenset({RunState.RUNNING})) == [going.run_id]
+
+    at_desk(use)
+
+
 def test_pages_of_runs(at_desk):
     """Runs come newest first, in pages that neither skip nor repeat, with their live state."""
 

@@ -6,7 +6,7 @@ import asyncio
 import difflib
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -524,11 +524,24 @@ class FakeClient:
         self._ask("purge_runs", older_than_s)
         return self.purged
 
-    async def list_runs(self, *, page_size: int = 0, page_token: str = "") -> tuple[list[Run], str]:
+    async def list_runs(
+        self,
+        *,
+        page_size: int = 0,
+        page_token: str = "",
+        states: Sequence[RunState] = (),
+        exit_codes: Sequence[int] = (),
+    ) -> tuple[list[Run], str]:
         self._ask("list_runs", page_size, page_token)
         start = int(page_token or 0)
         end = start + page_size
-        return self.runs[start:end], str(end) if end < len(self.runs) else ""
+        page = [
+            run
+            for run in self.runs[start:end]
+            if (not states or run.state in states)
+            and (not exit_codes or (run.verdict and run.verdict.exit_code in exit_codes))
+        ]
+        return page, str(end) if end < len(self.runs) else ""
 
     async def list_agents(self) -> list[model.Agent]:
         return self.agents

@@ -10,7 +10,7 @@ from loadgrpc import errors
 from loadgrpc.cli import DEFAULT_BROKER
 from loadgrpc.cli.runs import table
 from loadgrpc.cli.status import lines
-from loadgrpc.model import Agent, AgentState, BrokerInfo, RunState, StopMode
+from loadgrpc.model import Agent, AgentState, BrokerInfo, Plan, RunState, StopMode, Verdict
 
 NS = 1_000_000_000
 START_NS = 1_700_000_000 * NS
@@ -55,6 +55,110 @@ def test_runs_look_as_they_did(run, snapshot):
     over = replace(run, run_id="other", state=RunState.FAILED, end_time_ns=START_NS + 5 * NS)
     found = table([run, over], now_ns=START_NS + 61 * NS, width=120)
     snapshot("runs", "".join(f"{line.text}\n" for line in found))
+
+
+VERDICTS = {
+    0: "passed",
+    1: "failed",
+    3: "incomplete",
+    105: "stopped",
+    107: "not-loaded",
+    9: "exit 9",
+}
+
+
+@pytest.mark.parametrize("code", VERDICTS)
+def test_c3_runs_say_how_they_were_judged(run, code):
+    """A run whose iterations all failed does not look like a good one."""
+    over = replace(run, state=RunState.FINISHED, verdict=Verdict(exit_code=code, reason="so"))
+    rows = [line.text for line in table([over, run], now_ns=START_NS + 61 * NS, width=200)]
+    at = rows[0].index("verdict")
+    assert [row[at:].split("  ")[0] for row in rows[1:]] == [VERDICTS[code], "-"]
+
+
+def test_c3_runs_are_filtered_by_state_and_verdict(invoke, client, run):
+    """--state and --verdict take several words, and refuse those that are none."""
+    bad = replace(run, run_id="r-bad", state=RunState.FINISHED, verdict=Verdict(exit_code=1))
+    good = replace(bad, run_id="r-good", verdict=Verdict(exit_code=0))
+    client.runs = [run, bad, good]
+    for options, ids in {
+        "--state running": [run.run_id],
+        "--verdict failed --verdict incomplete": ["r-bad"],
+        "--state finished": ["r-bad", "r-good"],
+        "--state finished --verdict passed": ["r-good"],
+        "--verdict stopped": [],
+    }.items():
+        _, out, _ = invoke("runs", "--json", *options.split())
+        assert [each["runId"] for each in json.loads(out)["runs"]] == ids
+    assert invoke("runs", "--verdict", "green")[0] == 2
+
+
+def test_c3_every_command_that_prints_has_json(invoke, client, run, agents):
+    """The document of each says the same as its lines, with protobuf's names."""
+    client.runs, client.agents, client.purged = [run], agents, ["r-1", "r-2"]
+    client.trouble = "it is away"
+
+    def document(*line):
+        code, out, _ = invoke(*line, "--json")
+        assert code == 0
+        return json.loads(out)
+
+    runs = document("runs")
+    assert (runs["more"], runs["runs"][0]["state"]) == (False, "RUN_STATE_RUNNING")
+    status = document("status")
+    assert status["broker"]["storeTrouble"] == "it is away"
+    assert [agent["agentId"] for agent in status["agents"]] == ["web-1", "web-2", "web-3"]
+    assert [each["runId"] for each in status["runs"]] == [run.run_id]
+    assert document("show", run.run_id)["runId"] == run.run_id
+    assert document("attach", run.run_id)["runId"] == run.run_id
+    assert document("stop", run.run_id)["runs"][0]["state"] == "RUN_STATE_STOPPING"
+    assert document("stop", "--all")["runs"][0]["runId"] == run.run_id
+    assert document("delete", "r-1", "r-2") == {"runIds": ["r-1", "r-2"]}
+    assert document("purge", "--all", "--yes") == {"runIds": ["r-1", "r-2"]}
+
+
+def test_c3_a_deletion_that_is_refused_half_way_says_what_went(invoke, client):
+    """The document of `delete` has what was deleted before the broker refused."""
+    client.fails["delete_run"] = errors.NotFound("no run 'r-1'")
+    code, out, err = invoke("delete", "r-1", "--json")
+    assert (code, json.loads(out)) == (2, {"runIds": []})
+    assert err == "loadgrpc delete: error: no run 'r-1'\n"
+
+
+def test_c7_stop_all_stops_what_goes_on(invoke, client, run):
+    """Loads' --purge-broker: all runs that go on are stopped, those that are over are not asked."""
+    client.runs = [run, replace(run, run_id="r-over", state=RunState.FINISHED)]
+    code, out, _ = invoke("stop", "--all", "--kill")
+    assert (code, out) == (0, f"run {run.run_id} is stopping\n")
+    assert client.asked[-1] == ("stop_run", StopMode.KILL)
+    client.runs = []
+    assert invoke("stop", "--all") == (0, "no run goes on\n", "")
+
+
+def test_c13_status_shows_versions_and_marks_those_of_others(invoke, client, agents):
+    """An agent of another version is marked, and what is wrong with it is a line."""
+    words = "it runs loadgrpc 0.9.0, and this is 0.1.0: install one version on both sides"
+    other = replace(agents[0], agent_id="old", version="0.9.0", troubles=(words,), pid=0, cores=0)
+    client.agents = [other, agents[1], replace(agents[2], version="")]
+    _, out, _ = invoke("status")
+    row = next(line for line in out.splitlines() if line.startswith("  old"))
+    assert "0.9.0 !" in row
+    assert row.split()[-5:] == ["-", "-", *row.split()[-3:]]
+    assert f"  ! old: {words}" in out
+    assert out.count("!") == 2
+
+
+def test_hostile_6_wide_strings_of_others_are_bounded(agents, run):
+    """A hostname of 16 MB costs no time, and no more than a line."""
+    wide = replace(agents[0], hostname="h" * 16_000_000, agent_id="é" * 1_000_000)
+    info = BrokerInfo(
+        version="v" * 1_000_000, pid=1, hostname="x" * 1_000_000, store="s", start_time_ns=START_NS,
+        agents=1, active_runs=1,
+    )  # fmt: skip
+    run = replace(run, plan=Plan(test="t" * 16_000_000, iterations=(1,)))
+    for width in (80, 10_000):
+        found = lines("h:1", info, [wide], [run], now_ns=START_NS, width=width)
+        assert sum(len(line.text) for line in found) < 100_000
 
 
 def test_status_of_an_empty_broker(invoke, client):

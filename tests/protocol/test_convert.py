@@ -116,6 +116,7 @@ troubles = st.lists(
     ),
     max_size=2,
 ).map(tuple)
+verdicts = st.builds(model.Verdict, exit_code=numbers, reason=words)
 runs = st.builds(
     model.Run,
     run_id=words,
@@ -127,6 +128,7 @@ runs = st.builds(
     reason=words,
     agent_ids=st.lists(words, max_size=3).map(tuple),
     troubles=troubles,
+    verdict=st.none() | verdicts,
 )
 agents = st.builds(
     model.Agent,
@@ -266,7 +268,7 @@ summaries = st.builds(
     start_time_ns=optional_moments,
     end_time_ns=optional_moments,
     reason=words,
-    verdict=st.builds(model.Verdict, exit_code=numbers, reason=words),
+    verdict=verdicts,
     duration_ns=durations,
     hits=hits,
     iterations=iterations,
@@ -355,6 +357,7 @@ PAIRS = {
     "assignment": (plans.assignment_to_proto, plans.assignment_from_proto, assignments),
     "launch": (plans.launch_to_proto, plans.launch_from_proto, launches),
     "source": (convert.source_to_proto, convert.source_from_proto, sources),
+    "verdict": (convert.verdict_to_proto, convert.verdict_from_proto, verdicts),
     "run": (convert.run_to_proto, convert.run_from_proto, runs),
     "agent": (convert.agent_to_proto, convert.agent_from_proto, agents),
     "broker": (convert.broker_to_proto, convert.broker_from_proto, brokers),

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from loadgrpc.errors import AlreadyExists
 from loadgrpc.model import RunState, SourceId
-from loadgrpc.store import Retention, SourceProgress, Store, StoreError, TypeSet
+from loadgrpc.store import Filter, Retention, SourceProgress, Store, StoreError, TypeSet
 from loadgrpc.store.tables import LIST_RUNS
 
 BIG = 2**63 - 1
@@ -72,6 +72,35 @@ def test_saving_again_replaces(using, target, records):
         after = await store.get_run("run-1")
         assert (after.state, after.reason, after.end_time_ns) == (RunState.FAILED, "why", 5)
         assert after.sequence == before.sequence
+
+    using(target, use)
+
+
+def test_c3_runs_are_listed_by_state_and_verdict(using, target, records):
+    """A filter takes runs in its states and of its verdicts, and those that are to come anyway."""
+
+    async def use(store):
+        await store.save_run(records.run("run-1", state=RunState.FINISHED, verdict=0))
+        bad = {"verdict": 1, "verdict_reason": "1 of 1\0"}
+        await store.save_run(records.run("run-2", state=RunState.FINISHED, **bad))
+        await store.save_run(records.run("run-3", state=RunState.RUNNING))
+
+        async def listed(limit=9, **wanted):
+            return [run.run_id for run in await store.list_runs(limit, None, Filter(**wanted))]
+
+        finished, running = frozenset({RunState.FINISHED}), frozenset({RunState.RUNNING})
+        assert await listed() == ["run-3", "run-2", "run-1"]
+        assert await listed(states=finished) == ["run-2", "run-1"]
+        assert await listed(limit=1, states=finished) == ["run-2"]
+        assert await listed(verdicts=frozenset({1, 3})) == ["run-2"]
+        assert await listed(states=running, verdicts=frozenset({0})) == []
+        assert await listed(verdicts=frozenset({0}), also=frozenset({"run-3"})) == [
+            "run-3",
+            "run-1",
+        ]
+        await store.save_run(records.run("run-2", state=RunState.FINISHED))
+        stored = await store.get_run("run-2")
+        assert (stored.verdict, stored.verdict_reason) == (1, "1 of 1\N{REPLACEMENT CHARACTER}")
 
     using(target, use)
 
