@@ -19,8 +19,11 @@ from loadgrpc.v1 import event_pb2, runner_pb2
 ELAPSED_MS = 3
 
 
-def batch(hits=0, *, first=0, invalid=0, passed=0, failed=0):
-    """A batch of rows: hits, invalid events, and iterations that passed or failed."""
+def batch(hits=0, *, first=0, invalid=0, passed=0, failed=0, cut=0, users=None, cycle=0):
+    """A batch of rows: hits, invalid events, iterations that passed, failed or were cut off.
+
+    `users` of that cycle were started.
+    """
     message = runner_pb2.EventBatch(first_sequence=first)
     for _ in range(hits):
         hit = message.events.add().hit
@@ -34,6 +37,11 @@ def batch(hits=0, *, first=0, invalid=0, passed=0, failed=0):
         failure = message.events.add().test_failure
         failure.test = "t"
         failure.exception.type = "AssertionError"
+    for _ in range(passed + failed + cut if cut else 0):
+        message.events.add().test_stop.test = "t"
+    if users is not None:
+        row = message.events.add()
+        row.status.cycle, row.state.started_users = cycle, users
     return message
 
 
