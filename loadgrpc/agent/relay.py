@@ -23,7 +23,7 @@ from loadgrpc.errors import NotAllowed, NotFound
 from loadgrpc.model import Assignment, SourceId
 from loadgrpc.protocol import convert, plans
 from loadgrpc.protocol.raw import SERVICE, RawRunnerServiceStub
-from loadgrpc.protocol.transport import Context, stream, unary
+from loadgrpc.protocol.transport import Context
 from loadgrpc.v1 import runner_pb2
 
 SERVICES: Final = (SERVICE,)
@@ -89,7 +89,6 @@ class Relay:
             await source.close()
         await self._keep_all(time.monotonic())
 
-    @unary
     async def GetAssignment(  # noqa: N802 - the name in the proto
         self, request: runner_pb2.GetAssignmentRequest, context: Context
     ) -> runner_pb2.GetAssignmentResponse:
@@ -101,7 +100,6 @@ class Relay:
         assignment = caller.assignment
         return runner_pb2.GetAssignmentResponse(assignment=plans.assignment_to_proto(assignment))
 
-    @stream
     async def PublishEvents(  # noqa: N802
         self, requests: AsyncIterator[bytes], context: Context
     ) -> AsyncIterator[bytes]:

@@ -12,8 +12,6 @@ import time
 from contextlib import suppress
 from typing import Any, Final
 
-from google.protobuf.message import DecodeError
-
 from loadgrpc.agent.backlog import Backlog, message
 from loadgrpc.agent.spool import Spool
 from loadgrpc.agent.uplink import Uplink
@@ -21,7 +19,7 @@ from loadgrpc.errors import InvalidRequest, LoadgrpcError, NotFound, Superseded,
 from loadgrpc.model import SourceId
 from loadgrpc.protocol import convert, home
 from loadgrpc.protocol.home import Decision, Duplicate, OutOfOrder
-from loadgrpc.protocol.raw import RawRunnerServiceStub
+from loadgrpc.protocol.raw import Oversized, RawRunnerServiceStub, read
 from loadgrpc.v1 import runner_pb2
 
 QUIET_S: Final = 2.0
@@ -126,16 +124,15 @@ class Source:
         """One message of the runner.
 
         Raises:
-            InvalidRequest: it is about another source, or about none.
+            InvalidRequest: it is about another source, or about none, or it is no message.
         """
         self.heard_s = time.monotonic()
-        try:
-            request = runner_pb2.PublishEventsRequest.FromString(raw)
-        except DecodeError:
-            raise InvalidRequest([Violation("source", "cannot be read")]) from None
+        request = read(raw)
         self._check_source(inbox, request)
         try:
-            if request.HasField("open"):
+            if isinstance(request, Oversized):
+                self._too_large(inbox, request.first_sequence, request.size)
+            elif request.HasField("open"):
                 self._open(inbox, request.open)
             else:
                 await self._said(inbox, raw, request)
@@ -167,12 +164,19 @@ class Source:
         ack = runner_pb2.Ack(durable_sequence=backlog.durable, committed_sequence=backlog.committed)
         return self._say(ack=ack)
 
-    def _check_source(self, inbox: Inbox, request: runner_pb2.PublishEventsRequest) -> None:
-        if request.HasField("source"):
-            if request.source != self._message:
+    def _check_source(
+        self, inbox: Inbox, request: runner_pb2.PublishEventsRequest | Oversized
+    ) -> None:
+        if isinstance(request, Oversized):
+            named, opens = request.source, False
+        else:
+            named = request.source if request.HasField("source") else None
+            opens = request.HasField("open")
+        if named is not None:
+            if named != self._message:
                 rule = "is not the one this token was given to"
                 raise InvalidRequest([Violation("source", rule)])
-        elif request.HasField("open") or not (inbox in self._inboxes or inbox.closed):
+        elif opens or not (inbox in self._inboxes or inbox.closed):
             raise InvalidRequest([Violation("source", "is required: not one source is open here")])
 
     def _open(self, inbox: Inbox, opening: runner_pb2.OpenSource) -> None:
@@ -241,15 +245,18 @@ class Source:
 
     def _batch(self, inbox: Inbox, raw: bytes, request: runner_pb2.PublishEventsRequest) -> None:
         batch = request.batch
-        count = home.size(batch)
-        if len(raw) > home.MAX_BATCH_BYTES and batch.ByteSize() > home.MAX_BATCH_BYTES:
-            too_large = runner_pb2.TooLarge(
-                first_sequence=batch.first_sequence, batch_bytes=batch.ByteSize()
-            )
-            inbox.answers.put_nowait(self._say(too_large=too_large))
-        elif count:
+        # The request is a little more than the batch: only a batch near its bound is measured.
+        size = batch.ByteSize() if len(raw) > home.MAX_BATCH_BYTES else len(raw)
+        if home.over_limits(batch, size):
+            self._too_large(inbox, batch.first_sequence, batch.ByteSize())
+        elif count := home.size(batch):
             decision = self._backlog.batch(raw, request, time.monotonic())
             self._numbered(inbox, decision, batch.first_sequence + count - 1)
+
+    def _too_large(self, inbox: Inbox, first_sequence: int, batch_bytes: int) -> None:
+        if inbox in self._inboxes:
+            too_large = runner_pb2.TooLarge(first_sequence=first_sequence, batch_bytes=batch_bytes)
+            inbox.answers.put_nowait(self._say(too_large=too_large))
 
     def _numbered(self, inbox: Inbox, decision: Decision, last: int) -> None:
         """Numbers came: they are acked when they are stored, those that were before again."""

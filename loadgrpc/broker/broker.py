@@ -21,6 +21,8 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
+from google.protobuf.message import DecodeError
+
 from loadgrpc import __version__, model
 from loadgrpc.broker import answers, deadlines, resume
 from loadgrpc.broker.admission import Admission
@@ -68,6 +70,7 @@ from loadgrpc.model import (
     Trouble,
 )
 from loadgrpc.protocol import columns, convert, plans
+from loadgrpc.protocol.bounds import MAX_ANSWER_BYTES
 from loadgrpc.protocol.produced import Produced
 from loadgrpc.store import Filter, RunRecord, Store, StoreError
 from loadgrpc.v1 import run_pb2, runner_pb2
@@ -76,6 +79,12 @@ TICK_S: Final = 1.0
 """How often leases are looked at, and figures are sent to watchers."""
 MAX_PAGE: Final = 500
 DEFAULT_PAGE: Final = 50
+PAGE_RECORDS: Final = 50
+"""Runs that are read at once: with the largest plans, 13 MB."""
+RUN_BYTES: Final = 512
+"""Of a run, besides its plan, its agents and its reason."""
+MANY_PARTS: Final = 500
+"""So many parts of a run are made in a thread: others have their turn meanwhile."""
 _PAGE_TOKEN: Final = re.compile("[0-9]{1,18}")
 GOING_AWAY: Final = "the broker is going away"
 
@@ -125,8 +134,23 @@ class Broker:
         """Goes on with the runs that a broker before this one left unfinished."""
         await self.types.recall()
         for record in await self._store.unfinished_runs():
-            await self._resume(record)
+            try:
+                await self._resume(record)
+            except StoreError:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever reading damage raises
+                _log.exception("run %s is damaged in the store, and does not go on", record.run_id)
+                await self._fail_damaged(record, error)
         self._ticker = asyncio.create_task(self._tick())
+
+    async def _fail_damaged(self, record: RunRecord, error: Exception) -> None:
+        """Ends a run that cannot go on because what is stored of it cannot be read."""
+        self._runs.pop(record.run_id, None)
+        reason = f"damaged in the store ({type(error).__name__}): it could not go on"
+        failed = replace(
+            record, state=RunState.FAILED, reason=reason, end_time_ns=self._clock.wall_ns()
+        )
+        await self._store.save_run(replace(failed, summary=None, roster=None))
 
     async def close(self) -> None:
         """Takes no more work, ends all streams, and waits for what is being stored.
@@ -178,6 +202,17 @@ class Broker:
             )
         run_id = f"r-{secrets.token_hex(5)}"
         agent_ids = tuple(idle[: plan.agents])
+        members = {agent_id: self.roster[agent_id] for agent_id in agent_ids}
+        for agent_id in agent_ids:
+            self.roster.assign(agent_id, run_id)
+
+        def parts() -> list[Part]:
+            return [
+                Part(launch, members[launch.assignment.agent_id].registration.hostname)
+                for launch in launches(plan, run_id, agent_ids)
+            ]
+
+        many = plan.agents * len(plan.scenarios) > MANY_PARTS
         run = ActiveRun(
             Run(
                 run_id=run_id,
@@ -186,16 +221,12 @@ class Broker:
                 create_time_ns=self._clock.wall_ns(),
                 agent_ids=agent_ids,
             ),
-            [
-                Part(launch, self.roster[launch.assignment.agent_id].registration.hostname)
-                for launch in launches(plan, run_id, agent_ids)
-            ],
+            await asyncio.to_thread(parts) if many else parts(),
             request_id=request_id,
         )
-        for agent_id in agent_ids:
-            self.roster.assign(agent_id, run_id)
-            run.note_clock(agent_id, self.roster[agent_id].clock.ahead_ns)
-            run.machines[agent_id] = self.roster[agent_id].registration
+        for agent_id, member in members.items():
+            run.note_clock(agent_id, member.clock.ahead_ns)
+            run.machines[agent_id] = member.registration
         self._runs[run_id] = run
         try:
             await self._save(run)
@@ -236,8 +267,8 @@ class Broker:
     ) -> tuple[list[Run], str]:
         """A page of runs, the newest first, and the token of the next page.
 
-        Only those in some `states` and judged with some `exit_codes`, none: all. Then a page may
-        be short.
+        Only those in some `states` and judged with some `exit_codes`, none: all. A page may be
+        short: then, or when more is more than a client takes.
 
         Raises:
             InvalidRequest: the token is none of ours.
@@ -248,10 +279,22 @@ class Broker:
         before = int(page_token) if page_token else None
         # Of those that go on the store may be behind: they are looked at here.
         wanted = Filter(states=states, verdicts=exit_codes, also=frozenset(self._runs))
-        records = await self._store.list_runs(limit + 1, before, wanted)
+        page: list[RunRecord] = []
+        token, size = "", 0
+        while not token:
+            records = await self._store.list_runs(PAGE_RECORDS, before, wanted)
+            for record in records:
+                size += _size_of(record)
+                if len(page) == limit or (page and size > MAX_ANSWER_BYTES):
+                    token = str(page[-1].sequence)
+                    break
+                page.append(record)
+            if len(records) < PAGE_RECORDS:
+                break
+            before = records[-1].sequence
         runs = [
             self._runs[record.run_id].run if record.run_id in self._runs else _run_of(record)
-            for record in records[:limit]
+            for record in page
         ]
         runs = [
             run
@@ -259,8 +302,7 @@ class Broker:
             if (not states or run.state in states)
             and (not exit_codes or (run.verdict and run.verdict.exit_code in exit_codes))
         ]
-        more = len(records) > limit
-        return runs, str(records[limit - 1].sequence) if more else ""
+        return runs, token
 
     async def watch_run(self, run_id: str, after: int | None = None) -> AsyncIterator[News]:
         """Every change of a run after the one with this number, and its figures, to its end.
@@ -269,10 +311,14 @@ class Broker:
 
         Raises:
             NotFound: no such run.
+            InvalidRequest: it has no change of that number.
             Unavailable: the broker is going away.
         """
         run = self._runs.get(run_id)
         known = run.announced if run else _run_of(await self._record(run_id))
+        if after is not None and after > len(history(known)):
+            words = f"is beyond the {len(history(known))} changes of the run"
+            raise InvalidRequest([Violation("after", words)])
         seen = len(history(known)) - 1 if after is None else after
         if run is None:
             for news in _changes(known, seen):
@@ -1023,12 +1069,25 @@ def _result_of(active: ActiveRun) -> run_pb2.RunSummary:
         return convert.summary_to_proto(active.bare_summary(why))
 
 
+def _size_of(record: RunRecord) -> int:
+    """Bytes of a run that is listed, about; never less."""
+    ids = sum(4 * len(agent_id) + 4 for agent_id in record.agent_ids)
+    return len(record.plan) + 4 * len(record.reason) + ids + RUN_BYTES
+
+
 def _run_of(record: RunRecord) -> Run:
+    """A run as it is stored. What was checked by the rules of its day is taken as it is."""
+    try:
+        plan = plans.checked_plan(run_pb2.RunSpec.FromString(record.plan))
+        reason = record.reason
+    except (DecodeError, ValueError) as error:
+        _log.error("the plan of run %s is damaged in the store: %s", record.run_id, error)
+        plan, reason = Plan(test="(damaged)"), "its plan is damaged in the store"
     return Run(
         run_id=record.run_id,
         state=record.state,
-        reason=record.reason,
-        plan=plans.plan_from_proto(run_pb2.RunSpec.FromString(record.plan)),
+        reason=reason,
+        plan=plan,
         create_time_ns=record.create_time_ns,
         start_time_ns=record.start_time_ns,
         end_time_ns=record.end_time_ns,

@@ -113,13 +113,26 @@ class Intake:
             Unavailable: the store failed; nothing of the batch counts.
         """
         source = self.source(inbox, source_id)
-        if source is None or not (count := home.size(batch)):
+        if source is None:
             return
         payload = batch.SerializeToString()
-        if len(payload) > home.MAX_BATCH_BYTES:
+        if home.over_limits(batch, len(payload)):
             inbox.put(source_id, answers.TooLarge(batch.first_sequence, len(payload)))
             return
+        if not (count := home.size(batch)):
+            return
         await self._work.whole(self._publish(inbox, source, batch, count, payload))
+
+    def too_large(
+        self, inbox: Inbox, source_id: SourceId, first_sequence: int, batch_bytes: int
+    ) -> None:
+        """A batch came that was too large to be read.
+
+        Raises:
+            NotFound: the source is not open on this stream.
+        """
+        if self.source(inbox, source_id) is not None:
+            inbox.put(source_id, answers.TooLarge(first_sequence, batch_bytes))
 
     async def _publish(
         self,
@@ -144,7 +157,10 @@ class Intake:
                 return
             arrival_ns = self._clock.wall_ns()
             try:
-                events = columns.decode(batch, arrival_ns=arrival_ns, skip=decision.skip)
+                events = columns.Decoded()
+                steps = columns.decoding(batch, events, arrival_ns=arrival_ns, skip=decision.skip)
+                for _ in steps:
+                    await asyncio.sleep(0)
                 source.ledger.reject(events.rejected)
                 stored = StoredBatch(
                     source=source_id,

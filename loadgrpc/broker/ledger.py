@@ -20,6 +20,9 @@ from loadgrpc.protocol.home import MAX_SEQUENCE, Accept, Decision, Duplicate, Se
 MAX_DUPLICATES: Final = 2**63 - 1
 """More are not counted: a store has no room for them, and they come of a peer that lies."""
 NOT_SENT = "produced by the runner, but never sent"
+OTHER_REASONS = "(other reasons)"
+MAX_REASONS = 20
+"""Told apart, of a source: what is lost for others is counted as lost for OTHER_REASONS."""
 
 
 class Lost(NamedTuple):
@@ -122,5 +125,7 @@ class Ledger(Sequence):
         self.duplicates = min(self.duplicates + count, MAX_DUPLICATES)
 
     def _lose(self, reason: str, events: int, hits: int) -> None:
+        if reason not in self.skipped and len(self.skipped) >= MAX_REASONS:
+            reason = OTHER_REASONS
         before = self.skipped.get(reason, Lost())
         self.skipped[reason] = Lost(before.events + events, before.hits + hits)

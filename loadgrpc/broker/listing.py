@@ -6,6 +6,7 @@ a piece is in memory.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from loadgrpc.protocol.times import timestamp_from_proto
 from loadgrpc.store import Store, StoredBatch
 from loadgrpc.v1 import event_pb2, runner_pb2
 
+EVENTS_A_TURN: Final = 100
+"""Events that are made before others have their turn."""
 _POSITION: Final = re.compile("([0-9]{1,18})-([0-9]{1,18})-([0-2])")
 
 
@@ -82,12 +85,19 @@ async def listed(
     """
     left, after = wanted.limit, wanted.after
     kept = after is not None
+    turn = 0
     async for batch in store.batches(wanted.run_id, after=after.batch - 1 if after else 0):
         kept = True
+        await asyncio.sleep(0)
         if wanted.agent_id and batch.source.agent_id != wanted.agent_id:
             continue
-        for event in _of_batch(batch, wanted.kinds, ahead_ns.get(batch.source.agent_id, 0)):
-            if after is not None and event.position <= after:
+        ahead = ahead_ns.get(batch.source.agent_id, 0)
+        first = after.entry if after is not None and after.batch == batch.number else 0
+        for event in _of_batch(batch, wanted.kinds, ahead, first):
+            turn += 1
+            if event is None or not turn % EVENTS_A_TURN:
+                await asyncio.sleep(0)
+            if event is None or (after is not None and event.position <= after):
                 continue
             yield event
             left -= 1  # never 0 again, when it was
@@ -97,10 +107,17 @@ async def listed(
         raise EventsGone(f"the events of run {wanted.run_id} are not kept any more")
 
 
-def _of_batch(batch: StoredBatch, kinds: Collection[str], ahead_ns: int) -> Iterator[Listed]:
+def _of_batch(
+    batch: StoredBatch, kinds: Collection[str], ahead_ns: int, first: int
+) -> Iterator[Listed | None]:
+    """The events of a batch from its entry `first` on; None: others may have their turn."""
     message = runner_pb2.EventBatch.FromString(batch.payload)
-    for entry, part, event, dated in rows(message, arrival_ns=batch.arrival_ns, kinds=kinds):
-        if entry >= batch.offset:
-            sequence, position = batch.first_sequence + entry, Position(batch.number, entry, part)
-            time_ns = timestamp_from_proto(event.time) - (ahead_ns if dated else 0)
-            yield Listed(batch.source, sequence, event, position, max(0, time_ns))
+    first = max(first, batch.offset)
+    for row in rows(message, arrival_ns=batch.arrival_ns, kinds=kinds, first=first):
+        if row is None:
+            yield None
+            continue
+        entry, part, event, dated = row
+        sequence, position = batch.first_sequence + entry, Position(batch.number, entry, part)
+        time_ns = timestamp_from_proto(event.time) - (ahead_ns if dated else 0)
+        yield Listed(batch.source, sequence, event, position, max(0, time_ns))

@@ -28,10 +28,11 @@ from loadgrpc.broker.orders import (
 from loadgrpc.broker.roster import HEARTBEAT_S, Registration
 from loadgrpc.errors import InvalidRequest, NotFound, Superseded, Violation
 from loadgrpc.model import RunState, SourceId, StopMode
-from loadgrpc.protocol import convert, home, plans, progress, times
+from loadgrpc.protocol import bounds, convert, home, plans, progress, times
 from loadgrpc.protocol.produced import Produced
+from loadgrpc.protocol.raw import Oversized, Published
 from loadgrpc.protocol.rows import KINDS
-from loadgrpc.protocol.transport import Context, stream, unary
+from loadgrpc.protocol.transport import Context
 from loadgrpc.v1 import (
     control_pb2,
     control_pb2_grpc,
@@ -55,19 +56,14 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
 
-    @unary
     async def StartRun(  # noqa: N802 - the name in the proto
         self, request: control_pb2.StartRunRequest, _: Context
     ) -> control_pb2.StartRunResponse:
         """See control.proto."""
         plan = plans.plan_from_proto(request.plan)
-        if len(request.request_id) > convert.MAX_ID_CHARS:
-            too_long = f"has more than {convert.MAX_ID_CHARS} characters"
-            raise InvalidRequest([Violation("request_id", too_long)])
         run = await self._broker.start_run(plan, request.request_id)
         return control_pb2.StartRunResponse(run=convert.run_to_proto(run))
 
-    @unary
     async def GetRun(  # noqa: N802
         self, request: control_pb2.GetRunRequest, _: Context
     ) -> control_pb2.GetRunResponse:
@@ -75,7 +71,6 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         run = await self._broker.get_run(_run_id(request))
         return control_pb2.GetRunResponse(run=convert.run_to_proto(run))
 
-    @unary
     async def ListRuns(  # noqa: N802
         self, request: control_pb2.ListRunsRequest, _: Context
     ) -> control_pb2.ListRunsResponse:
@@ -87,7 +82,6 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
             runs=[convert.run_to_proto(run) for run in runs], next_page_token=token
         )
 
-    @stream
     async def WatchRun(  # noqa: N802
         self, request: control_pb2.WatchRunRequest, _: Context
     ) -> AsyncIterator[control_pb2.WatchRunResponse]:
@@ -96,7 +90,6 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         async for news in self._broker.watch_run(_run_id(request), after):
             yield progress.news_to_proto(news)
 
-    @unary
     async def StopRun(  # noqa: N802
         self, request: control_pb2.StopRunRequest, _: Context
     ) -> control_pb2.StopRunResponse:
@@ -106,7 +99,6 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         run = await self._broker.stop_run(_run_id(request), mode)
         return control_pb2.StopRunResponse(run=convert.run_to_proto(run))
 
-    @unary
     async def GetSummary(  # noqa: N802
         self, request: control_pb2.GetSummaryRequest, _: Context
     ) -> control_pb2.GetSummaryResponse:
@@ -114,7 +106,6 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         summary = await self._broker.get_summary(_run_id(request))
         return control_pb2.GetSummaryResponse(summary=convert.summary_to_proto(summary))
 
-    @stream
     async def ListEvents(  # noqa: N802
         self, request: control_pb2.ListEventsRequest, _: Context
     ) -> AsyncIterator[control_pb2.ListEventsResponse]:
@@ -132,7 +123,6 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         if response.events:
             yield response
 
-    @unary
     async def DeleteRun(  # noqa: N802
         self, request: control_pb2.DeleteRunRequest, _: Context
     ) -> control_pb2.DeleteRunResponse:
@@ -140,7 +130,6 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         await self._broker.delete_run(_run_id(request))
         return control_pb2.DeleteRunResponse()
 
-    @unary
     async def PurgeRuns(  # noqa: N802
         self, request: control_pb2.PurgeRunsRequest, _: Context
     ) -> control_pb2.PurgeRunsResponse:
@@ -148,7 +137,6 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         run_ids = await self._broker.purge_runs(_older_than_from_proto(request))
         return control_pb2.PurgeRunsResponse(run_ids=run_ids)
 
-    @unary
     async def ListAgents(  # noqa: N802
         self, _request: control_pb2.ListAgentsRequest, _: Context
     ) -> control_pb2.ListAgentsResponse:
@@ -156,7 +144,6 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         agents = [convert.agent_to_proto(agent) for agent in self._broker.agents()]
         return control_pb2.ListAgentsResponse(agents=agents)
 
-    @unary
     async def GetBroker(  # noqa: N802
         self, _request: control_pb2.GetBrokerRequest, _: Context
     ) -> control_pb2.GetBrokerResponse:
@@ -170,7 +157,6 @@ class FleetService(fleet_pb2_grpc.FleetServiceServicer):
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
 
-    @stream
     async def Connect(  # noqa: N802
         self, requests: AsyncIterator[fleet_pb2.ConnectRequest], context: Context
     ) -> AsyncIterator[fleet_pb2.ConnectResponse]:
@@ -209,7 +195,8 @@ class FleetService(fleet_pb2_grpc.FleetServiceServicer):
                     ended.run_id,
                     ended.runner_id,
                     ended.exit_status or (1 if ended.start_error else 0),
-                    ended.start_error or _last_line(ended.stderr_tail),
+                    bounds.kept_bytes(ended.start_error, bounds.MAX_TEXT_BYTES)
+                    or _last_line(bounds.kept_bytes(ended.stderr_tail, bounds.MAX_TEXT_BYTES)),
                     scenario=ended.scenario,
                     last=ended.last,
                     produced=_produced_from_proto(ended),
@@ -230,7 +217,6 @@ class RunnerService(runner_pb2_grpc.RunnerServiceServicer):
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
 
-    @unary
     async def GetAssignment(  # noqa: N802
         self, request: runner_pb2.GetAssignmentRequest, _: Context
     ) -> runner_pb2.GetAssignmentResponse:
@@ -240,9 +226,8 @@ class RunnerService(runner_pb2_grpc.RunnerServiceServicer):
         message = plans.assignment_to_proto(assignment)
         return runner_pb2.GetAssignmentResponse(assignment=message)
 
-    @stream
     async def PublishEvents(  # noqa: N802
-        self, requests: AsyncIterator[runner_pb2.PublishEventsRequest], _: Context
+        self, requests: AsyncIterator[Published], _: Context
     ) -> AsyncIterator[runner_pb2.PublishEventsResponse]:
         """See runner.proto."""
         inbox = Inbox()
@@ -254,12 +239,15 @@ class RunnerService(runner_pb2_grpc.RunnerServiceServicer):
             reading.cancel()
             self._broker.close_inbox(inbox)
 
-    async def _read(
-        self, requests: AsyncIterator[runner_pb2.PublishEventsRequest], inbox: Inbox
-    ) -> None:
+    async def _read(self, requests: AsyncIterator[Published], inbox: Inbox) -> None:
         async for request in requests:
             await inbox.answers.room()
             source_id = _source_of(request, inbox)
+            if isinstance(request, Oversized):
+                self._broker.intake.too_large(
+                    inbox, source_id, request.first_sequence, request.size
+                )
+                continue
             try:
                 await self._take(request, source_id, inbox)
             except (InvalidRequest, NotFound, Superseded) as error:
@@ -270,6 +258,7 @@ class RunnerService(runner_pb2_grpc.RunnerServiceServicer):
     ) -> None:
         """One message about one source; of a kind that is not known here: nothing."""
         broker = self._broker
+        _check_open(request)
         match request.WhichOneof("message"):
             case "open":
                 await broker.open_source(
@@ -290,7 +279,7 @@ class RunnerService(runner_pb2_grpc.RunnerServiceServicer):
                     source_id,
                     skip.first_sequence,
                     skip.count,
-                    skip.reason,
+                    bounds.kept_chars(skip.reason, bounds.MAX_REASON_CHARS),
                     hits=skip.hits,
                 )
             case "ready":
@@ -349,7 +338,7 @@ def _wanted_from_proto(message: control_pb2.ListEventsRequest) -> Wanted:
         Violation(f"kinds[{at}]", f"is none of {', '.join(KINDS)}")
         for at, kind in enumerate(message.kinds)
         if kind not in KINDS
-    ]
+    ][: bounds.MAX_VIOLATIONS]
     if violations:
         raise InvalidRequest(violations)
     return Wanted(
@@ -389,9 +378,8 @@ def _older_than_from_proto(message: control_pb2.PurgeRunsRequest) -> float:
 
 
 def _registration_from_proto(message: fleet_pb2.Register, peer: str) -> Registration:
-    if not 0 < len(message.agent_id) <= convert.MAX_ID_CHARS:
-        rule = f"is required, at most {convert.MAX_ID_CHARS} characters"
-        raise InvalidRequest([Violation("register.agent_id", rule)])
+    if not message.agent_id:
+        raise InvalidRequest([Violation("register.agent_id", "is required")])
     return Registration(
         agent_id=message.agent_id,
         hostname=message.hostname,
@@ -460,14 +448,25 @@ def _last_line(text: str) -> str:
     return (whole or lines or [""])[-1].strip()
 
 
-def _source_of(request: runner_pb2.PublishEventsRequest, inbox: Inbox) -> SourceId:
+def _source_of(request: Published, inbox: Inbox) -> SourceId:
     """The source a message is about: named, or the only one that is open."""
-    if request.HasField("source"):
-        return convert.source_from_proto(request.source)
+    if isinstance(request, Oversized):
+        named, opens = request.source, False
+    else:
+        named = request.source if request.HasField("source") else None
+        opens = request.HasField("open")
+    if named is not None:
+        return convert.source_from_proto(named)
     open_here = {*inbox.sources, *inbox.closed}
-    if len(open_here) != 1 or request.HasField("open"):
+    if len(open_here) != 1 or opens:
         raise InvalidRequest([Violation("source", "is required: not one source is open here")])
     return next(iter(open_here))
+
+
+def _check_open(request: runner_pb2.PublishEventsRequest) -> None:
+    """What opens a source is within its bounds; its types are for `bring_types`."""
+    if request.HasField("open") and (words := bounds.broken(bounds.ID, request.open.scenario)):
+        raise InvalidRequest([Violation("open.scenario", words)])
 
 
 def _finish_from_proto(message: runner_pb2.Finish) -> dict[str, Any]:

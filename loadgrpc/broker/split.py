@@ -6,9 +6,11 @@ all of it. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from functools import cache
 
-from loadgrpc.model import Assignment, Cycle, Launch, Plan
+from loadgrpc.model import Assignment, Cycle, Launch, Plan, Scenario
 
 
 def shares(total: int, parts: int) -> list[int]:
@@ -21,24 +23,15 @@ def launches(plan: Plan, run_id: str, agent_ids: Sequence[str]) -> list[Launch]:
     """What each agent is to start, agent by agent, scenario by scenario."""
     parts = len(agent_ids)
     found = []
+    cycles = [_cycles(scenario, parts if plan.split else 1) for scenario in plan.scenarios]
     for part, agent_id in enumerate(agent_ids):
-        for scenario in plan.scenarios:
-            users = [
-                shares(users, parts)[part] if plan.split else users for users in scenario.users
-            ]
+        for scenario, its_cycles in zip(plan.scenarios, cycles, strict=True):
             rate = scenario.spawn_rate
             assignment = Assignment(
                 run_id=run_id,
                 agent_id=agent_id,
                 test=scenario.test,
-                cycles=tuple(
-                    Cycle(
-                        users=each,
-                        iterations=scenario.iterations_per_user,
-                        duration_s=scenario.duration_s,
-                    )
-                    for each in users
-                ),
+                cycles=its_cycles(part),
                 spawn_rate=rate / parts if plan.split else rate,
                 server_url=scenario.server_url,
                 processes=scenario.processes,
@@ -55,3 +48,31 @@ def launches(plan: Plan, run_id: str, agent_ids: Sequence[str]) -> list[Launch]:
                 )
             )
     return found
+
+
+def _cycles(scenario: Scenario, parts: int) -> Callable[[int], tuple[Cycle, ...]]:
+    """The cycles of each part of a scenario; parts that have the same share them.
+
+    Of a share of users, those of the first parts are larger by one: there are few different ones.
+    """
+    divided = [divmod(users, parts) for users in scenario.users]
+
+    @cache
+    def made(larger: tuple[bool, ...]) -> tuple[Cycle, ...]:
+        return tuple(
+            Cycle(
+                users=share + one_more,
+                iterations=scenario.iterations_per_user,
+                duration_s=scenario.duration_s,
+            )
+            for (share, _), one_more in zip(divided, larger, strict=True)
+        )
+
+    ends = sorted({rest for _, rest in divided})
+
+    @cache
+    def between(place: int) -> tuple[Cycle, ...]:
+        end = ends[place] if place < len(ends) else parts
+        return made(tuple(end <= rest for _, rest in divided))
+
+    return lambda part: between(bisect_right(ends, part))

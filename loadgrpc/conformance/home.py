@@ -29,7 +29,7 @@ from loadgrpc.errors import (
 from loadgrpc.protocol import convert, home, plans, times
 from loadgrpc.protocol.home import OutOfOrder
 from loadgrpc.protocol.raw import SERVICE
-from loadgrpc.protocol.transport import Context, stream, unary
+from loadgrpc.protocol.transport import Context
 from loadgrpc.v1 import runner_pb2
 
 SERVICES: Final = (SERVICE,)
@@ -146,7 +146,6 @@ class Home:
 
     # The service
 
-    @unary
     async def GetAssignment(  # noqa: N802 - the name in the proto
         self, request: runner_pb2.GetAssignmentRequest, context: Context
     ) -> runner_pb2.GetAssignmentResponse:
@@ -162,7 +161,6 @@ class Home:
         message = plans.assignment_to_proto(self.transcript.assignment)
         return runner_pb2.GetAssignmentResponse(assignment=message)
 
-    @stream
     async def PublishEvents(  # noqa: N802
         self, requests: AsyncIterator[bytes], context: Context
     ) -> AsyncIterator[bytes]:

@@ -7,33 +7,38 @@ of its sequence numbers: rows, hit blocks, test blocks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from google.protobuf import any_pb2, timestamp_pb2
+from google.protobuf import any_pb2, duration_pb2, timestamp_pb2
 from numpy.typing import NDArray
 
 from loadgrpc.errors import InvalidRequest
 from loadgrpc.model import ExceptionInfo, GeneratorState, HitError, TestOutcome
-from loadgrpc.protocol import home
+from loadgrpc.protocol import bounds, home
 from loadgrpc.protocol.convert import exception_from_proto, generator_state_from_proto
-from loadgrpc.protocol.times import duration_from_proto, timestamp_from_proto
 from loadgrpc.v1 import event_pb2, runner_pb2
 
 Column = NDArray[np.int64]
 
-MAX_ENTRIES: Final = 1_000_000
-"""Entries that the blocks of a batch may have together: empty columns declare them for nothing."""
 MAX_VIOLATIONS: Final = 10
-MAX_NAME_CHARS: Final = 256
-_UNREAD_OF_HITS: Final = ("delay_ns", "first_byte_ns", "connect_ns", "user", "iteration", "url")
-_UNREAD_OF_TESTS: Final = ("user", "iteration")
-"""Columns that nothing here counts; they are looked at for their length only."""
+ROWS_AT_ONCE: Final = 1_000
+BLOCKS_AT_ONCE: Final = 50
+"""Rows, and blocks, that are decoded without a turn for others."""
+_COLUMNS_OF_HITS: Final = tuple(
+    field.name for field in event_pb2.HitBlock.DESCRIPTOR.fields if field.type == field.TYPE_BYTES
+)
+_COLUMNS_OF_TESTS: Final = tuple(
+    field.name for field in event_pb2.TestBlock.DESCRIPTOR.fields if field.type == field.TYPE_BYTES
+)
+"""All columns have the length of their block; that is seen before anything is made of one."""
 _FAILED_FROM: Final = 400
+_MAX_NAME_CHARS: Final = bounds.MAX_NAME_CHARS
 _WIDTHS: Final = {1: "<u1", 2: "<u2", 4: "<u4", 8: "<u8"}
 _MAX_NS: Final = 2**63 - 1
+_NS_PER_S: Final = 1_000_000_000
 _HIT_ERRORS: Final = {kind.value: kind for kind in HitError}
 MAX_SIZE: Final = 2**40
 """Bytes of a hit, in one direction: sums over millions of hits stay whole numbers of 64 bits."""
@@ -149,48 +154,95 @@ def decode(batch: runner_pb2.EventBatch, *, arrival_ns: int, skip: int = 0) -> D
     `arrival_ns` (wall clock) stands in for the time of rows that have none.
     """
     decoded = Decoded()
+    for _ in decoding(batch, decoded, arrival_ns=arrival_ns, skip=skip):
+        pass
+    return decoded
+
+
+def decoding(
+    batch: runner_pb2.EventBatch, decoded: Decoded, *, arrival_ns: int, skip: int = 0
+) -> Iterator[None]:
+    """As `decode`, into `decoded`, in steps between which others may have their turn."""
     rows = batch.events[skip:] if skip else batch.events
-    decode_rows(rows, arrival_ns, decoded)
+    reading = Rows(arrival_ns, decoded)
+    if len(rows) <= ROWS_AT_ONCE:
+        reading.add(rows)
+    else:
+        for first in range(0, len(rows), ROWS_AT_ONCE):
+            reading.add(rows[first : first + ROWS_AT_ONCE])
+            yield
+    reading.end()
     skip = max(0, skip - len(batch.events))
-    room = MAX_ENTRIES
-    for at, hit_block in enumerate(batch.hit_blocks):
-        try:
-            hits = decode_hits(hit_block, room)
-        except InvalidRequest as error:
-            decoded.reject(max(0, hit_block.count - skip), f"hit_blocks[{at}]: {error}")
-            decoded.rejected_hits += max(0, hit_block.count - skip)
-        else:
-            decoded.hits.append(_without_first(hits, skip) if skip else hits)
-            room -= hit_block.count
-        skip = max(0, skip - hit_block.count)
-    for at, test_block in enumerate(batch.test_blocks):
-        try:
-            tests = decode_iterations(test_block, room)
-        except InvalidRequest as error:
-            decoded.reject(max(0, test_block.count - skip), f"test_blocks[{at}]: {error}")
-        else:
-            decoded.iterations.append(_iterations_without_first(tests, skip) if skip else tests)
-            room -= test_block.count
-        skip = max(0, skip - test_block.count)
+    room = Room()
+    kinds: tuple[tuple[str, Any, Callable[..., None]], ...] = (
+        ("hit_blocks", batch.hit_blocks, _read_hits),
+        ("test_blocks", batch.test_blocks, _read_tests),
+    )
+    for name, blocks, read in kinds:
+        for at, block in enumerate(blocks, 1):
+            if not at % BLOCKS_AT_ONCE:
+                yield
+            count = block.count
+            try:
+                read(block, room, skip, decoded)
+            except InvalidRequest as error:
+                rejected = max(0, count - skip)
+                decoded.reject(rejected, f"{name}[{at - 1}]: {error}")
+                decoded.rejected_hits += rejected if read is _read_hits else 0
+            skip = max(0, skip - count)
     if batch.count and (unknown := batch.count - home.known(batch)) > skip:
         decoded.reject(unknown - skip, "of a kind that is not known here")
-    return decoded
+
+
+def _read_hits(block: event_pb2.HitBlock, room: Room, skip: int, decoded: Decoded) -> None:
+    hits = decode_hits(block, room)
+    decoded.hits.append(_without_first(hits, skip) if skip else hits)
+
+
+def _read_tests(block: event_pb2.TestBlock, room: Room, skip: int, decoded: Decoded) -> None:
+    tests = decode_iterations(block, room)
+    decoded.iterations.append(_iterations_without_first(tests, skip) if skip else tests)
 
 
 # Blocks
 
 
-def decode_hits(block: event_pb2.HitBlock, room: int) -> Hits:
+class Room:
+    """How many entries the blocks of a batch may still have.
+
+    A block takes its room before it is looked at: one that is rejected costs what others cost.
+    """
+
+    def __init__(self) -> None:
+        self._left = bounds.MAX_BATCH_ENTRIES
+
+    def take(self, block: event_pb2.HitBlock | event_pb2.TestBlock) -> int:
+        """Takes the room of a block, and tells its entries.
+
+        Raises:
+            InvalidRequest: it has none, or there is no room for them.
+        """
+        count = block.count
+        if count == 0:
+            raise InvalidRequest("count must be from 1")
+        if count > self._left:
+            most = bounds.MAX_BATCH_ENTRIES
+            raise InvalidRequest(f"the blocks of a batch have more than {most} entries together")
+        self._left -= count
+        return count
+
+
+def decode_hits(block: event_pb2.HitBlock, room: Room) -> Hits:
     """The hits of a block.
 
     Raises:
-        InvalidRequest: it is malformed, or has more entries than there is `room` for.
+        InvalidRequest: it is malformed, or there is no room for it.
     """
-    base_ns, count = _base(block, room)
+    count, base_ns = room.take(block), _base(block)
+    for name in _COLUMNS_OF_HITS:
+        _width(name, getattr(block, name), count)
     labels = [_hit_label(label) for label in block.labels]
     elapsed_ns = column("elapsed_ns", block.elapsed_ns, count)
-    for name in _UNREAD_OF_HITS:
-        _width(name, getattr(block, name), count)
     return Hits(
         labels=labels,
         label=_indexes("label", block.label, count, len(labels)),
@@ -201,17 +253,17 @@ def decode_hits(block: event_pb2.HitBlock, room: int) -> Hits:
     )
 
 
-def decode_iterations(block: event_pb2.TestBlock, room: int) -> Iterations:
+def decode_iterations(block: event_pb2.TestBlock, room: Room) -> Iterations:
     """The iterations of a block.
 
     Raises:
         InvalidRequest: as for hits.
     """
-    base_ns, count = _base(block, room)
+    count, base_ns = room.take(block), _base(block)
+    for name in _COLUMNS_OF_TESTS:
+        _width(name, getattr(block, name), count)
     labels = [_iteration_label(label) for label in block.labels]
     elapsed_ns = column("elapsed_ns", block.elapsed_ns, count)
-    for name in _UNREAD_OF_TESTS:
-        _width(name, getattr(block, name), count)
     return Iterations(
         labels=labels,
         label=_indexes("label", block.label, count, len(labels)),
@@ -222,22 +274,29 @@ def decode_iterations(block: event_pb2.TestBlock, room: int) -> Iterations:
     )
 
 
-def _base(block: event_pb2.HitBlock | event_pb2.TestBlock, room: int) -> tuple[int, int]:
-    if block.count == 0:
-        raise InvalidRequest("count must be from 1")
-    if block.count > room:
-        raise InvalidRequest(f"the blocks of a batch have more than {MAX_ENTRIES} entries together")
+def _base(block: event_pb2.HitBlock | event_pb2.TestBlock) -> int:
+    """What the starts of a block count from; refused when it can have no valid entry."""
+    if not block.labels:
+        raise InvalidRequest("it has no labels")
     if not block.HasField("base_time"):
         raise InvalidRequest("base_time is required")
-    return _moment("base_time", block.base_time), block.count
+    return _moment("base_time", block.base_time)
 
 
 def _moment(name: str, message: timestamp_pb2.Timestamp) -> int:
     """A Timestamp as wall-clock nanoseconds that fit 63 bits: 1970 to 2262."""
-    wall_ns = timestamp_from_proto(message)
-    if not 0 <= wall_ns <= _MAX_NS:
-        raise InvalidRequest(f"{name} is not between 1970 and 2262")
-    return wall_ns
+    nanos = message.nanos
+    if 0 <= nanos < _NS_PER_S and 0 <= (wall_ns := message.seconds * _NS_PER_S + nanos) <= _MAX_NS:
+        return wall_ns
+    raise InvalidRequest(f"{name} {bounds.moment_broken(message)}")
+
+
+def _span(name: str, message: duration_pb2.Duration) -> int:
+    """A Duration, not negative, as nanoseconds that fit 63 bits."""
+    nanos = message.nanos
+    if 0 <= nanos < _NS_PER_S and 0 <= (span_ns := message.seconds * _NS_PER_S + nanos) <= _MAX_NS:
+        return span_ns
+    raise InvalidRequest(f"{name} {bounds.span_broken(message, 0, bounds.MAX_MOMENT_S)}")
 
 
 def _starts(data: bytes, base_ns: int, elapsed_ns: Column) -> Column:
@@ -292,7 +351,11 @@ def _answered_or_not(name: str, method: str, status: int, error: int, message: s
     """A label; the error alone tells an answered hit from one that was not."""
     kind = _HIT_ERRORS.get(error, HitError.OTHER)  # otherwise of a newer protocol
     return HitLabel(
-        name[:MAX_NAME_CHARS], method[:MAX_NAME_CHARS], status, kind, message[:MAX_NAME_CHARS]
+        name if len(name) <= _MAX_NAME_CHARS else bounds.short_name(name),
+        method if len(method) <= _MAX_NAME_CHARS else bounds.short_name(method),
+        status,
+        kind,
+        message[:_MAX_NAME_CHARS],
     )
 
 
@@ -308,7 +371,7 @@ def _iteration_label(label: event_pb2.TestLabel) -> IterationLabel:
         if not label.exception.type:
             raise InvalidRequest("a label of a failure or an error needs an exception with a type")
         exception = exception_from_proto(label.exception)
-    return IterationLabel(label.test[:MAX_NAME_CHARS], outcome, exception)
+    return IterationLabel(bounds.short_name(label.test), outcome, exception)
 
 
 def _without_first(hits: Hits, skip: int) -> Hits:
@@ -357,46 +420,65 @@ class _Labels:
         return place
 
 
-def decode_rows(rows: Iterable[event_pb2.Event], arrival_ns: int, decoded: Decoded) -> None:
-    """Adds what rows say to `decoded`; rejects those that are not valid."""
-    labels = _Labels()
-    hits: list[int] = []
-    for row in rows:
-        kind = row.WhichOneof("event")
-        try:
-            # Asking for a field costs as much as reading it: only a zero may be none.
-            time_ns = _moment("time", row.time)
-            if not time_ns and not row.HasField("time"):
-                time_ns = arrival_ns
-            if kind == "hit":
-                hits += _row_hit(row.hit, time_ns, labels)
-            else:
-                _decode_row(row, kind, time_ns, decoded)
-        except InvalidRequest as error:
-            decoded.reject(1, f"{kind or 'event'}: {error}")
-            decoded.rejected_hits += kind == "hit"
-    if hits:
-        columns = np.array(hits, np.int64).reshape(-1, 5).T
-        decoded.hits.append(Hits(list(labels.places), *columns))
+class Rows:
+    """Reads rows into `decoded`, piece by piece; rejects those that are not valid."""
+
+    def __init__(self, arrival_ns: int, decoded: Decoded) -> None:
+        self._arrival_ns = arrival_ns
+        self._decoded = decoded
+        self._labels = _Labels()
+        self._hits: list[int] = []
+
+    def add(self, rows: Iterable[event_pb2.Event]) -> None:
+        """Reads some."""
+        labels, hits, decoded = self._labels, self._hits, self._decoded
+        for row in rows:
+            kind = row.WhichOneof("event")
+            try:
+                time = row.time
+                nanos = time.nanos
+                time_ns = time.seconds * _NS_PER_S + nanos
+                # Asking for a field costs as much as reading it: only a zero may be none.
+                if not (0 < time_ns <= _MAX_NS and 0 <= nanos < _NS_PER_S):
+                    time_ns = _moment("time", time) if row.HasField("time") else self._arrival_ns
+                if kind == "hit":
+                    hits += _row_hit(row.hit, time_ns, labels)
+                else:
+                    _decode_row(row, kind, time_ns, decoded)
+            except InvalidRequest as error:
+                decoded.reject(1, f"{kind or 'event'}: {error}")
+                decoded.rejected_hits += kind == "hit"
+
+    def end(self) -> None:
+        """There are no more: what were hits are columns."""
+        if self._hits:
+            columns = np.array(self._hits, np.int64).reshape(-1, 5).T
+            self._decoded.hits.append(Hits(list(self._labels.places), *columns))
 
 
 def _row_hit(hit: event_pb2.Hit, end_ns: int, labels: _Labels) -> tuple[int, int, int, int, int]:
     """A hit as the columns of Hits have it."""
     label = labels.place(hit)
-    elapsed_ns = duration_from_proto(hit.elapsed)
-    if elapsed_ns <= 0:
-        if not hit.HasField("elapsed"):
+    elapsed, has = hit.elapsed, hit.HasField
+    nanos = elapsed.nanos
+    elapsed_ns = elapsed.seconds * _NS_PER_S + nanos
+    if not (0 < elapsed_ns <= _MAX_NS and 0 <= nanos < _NS_PER_S):
+        if not has("elapsed"):
             raise InvalidRequest("needs elapsed")
-        if elapsed_ns < 0:
-            raise InvalidRequest("elapsed is negative")
+        elapsed_ns = _span("elapsed", elapsed)
     sent, received = hit.bytes_sent, hit.bytes_received
     if sent > MAX_SIZE or received > MAX_SIZE:
         raise InvalidRequest(f"a size is over {MAX_SIZE}")
-    start_ns = (
-        _moment("start_time", hit.start_time) if hit.HasField("start_time") else end_ns - elapsed_ns
-    )
+    start_ns = _moment("start_time", hit.start_time) if has("start_time") else end_ns - elapsed_ns
     if start_ns < 0 or start_ns + elapsed_ns > _MAX_NS:
         raise InvalidRequest("is not between 1970 and 2262")
+    # Nothing here counts these, but whoever lists events has to be able to say them.
+    if has("time_to_first_byte"):
+        _span("time_to_first_byte", hit.time_to_first_byte)
+    if has("connect"):
+        _span("connect", hit.connect)
+    if has("planned_start_time"):
+        _moment("planned_start_time", hit.planned_start_time)
     return label, start_ns, elapsed_ns, sent, received
 
 
@@ -420,7 +502,7 @@ def _decode_row(row: event_pb2.Event, kind: str | None, time_ns: int, decoded: D
         if not row.counter.name:
             raise InvalidRequest("needs a name")
         increment = row.counter.increment if row.counter.HasField("increment") else 1
-        decoded.counters.append((row.counter.name[:MAX_NAME_CHARS], increment))
+        decoded.counters.append((bounds.short_name(row.counter.name), increment))
     elif kind == "custom":
         _check_custom(row.custom)
     else:
@@ -433,8 +515,7 @@ def _check_custom(custom: any_pb2.Any) -> None:
     """What it says is for others to read: it counts nowhere."""
     if not custom.type_url.rpartition("/")[2] or "/" not in custom.type_url:
         raise InvalidRequest("needs a type_url, as type.googleapis.com/acme.Order")
-    if len(custom.value) > home.MAX_CUSTOM_BYTES:
-        raise InvalidRequest(f"has {len(custom.value)} bytes, over {home.MAX_CUSTOM_BYTES}")
+    bounds.check(custom)
 
 
 def _decode_iteration(body: Any, kind: str, time_ns: int, decoded: Decoded) -> None:
@@ -453,7 +534,7 @@ def _decode_iteration(body: Any, kind: str, time_ns: int, decoded: Decoded) -> N
             exception = exception_from_proto(body.exception)
         else:
             raise InvalidRequest("needs an exception with a type")
-        label = IterationLabel(body.test[:MAX_NAME_CHARS], outcome, exception)
+        label = IterationLabel(bounds.short_name(body.test), outcome, exception)
         decoded.outcomes.append(label)
     decoded.first_ns = time_ns if decoded.first_ns is None else min(decoded.first_ns, time_ns)
     decoded.last_ns = time_ns if decoded.last_ns is None else max(decoded.last_ns, time_ns)

@@ -11,7 +11,7 @@ from google.protobuf import timestamp_pb2
 
 from loadgrpc import model
 from loadgrpc.errors import InvalidRequest, Violation
-from loadgrpc.protocol import plans
+from loadgrpc.protocol import bounds, plans
 from loadgrpc.protocol.fitting import fit
 from loadgrpc.protocol.times import (
     NS_PER_S,
@@ -24,12 +24,6 @@ from loadgrpc.protocol.times import (
 )
 from loadgrpc.protocol.troubles import troubles_from_proto, troubles_to_proto
 from loadgrpc.v1 import control_pb2, event_pb2, run_pb2, runner_pb2
-
-MAX_ID_CHARS = 128
-MAX_MESSAGE_BYTES = 4_096
-MAX_TRACEBACK_BYTES = 16_384
-"""What is kept of an exception; see event.proto."""
-
 
 # Sources
 
@@ -45,16 +39,19 @@ def source_from_proto(message: runner_pb2.SourceId) -> model.SourceId:
     """A source's identity from its message.
 
     Raises:
-        InvalidRequest: a part is missing or too long.
+        InvalidRequest: a part is missing, too long, or has a NUL in it.
     """
     source = model.SourceId(message.run_id, message.agent_id, message.runner_id)
-    violations = [
-        Violation(f"source.{field}", f"is required, at most {MAX_ID_CHARS} characters")
-        for field in ("run_id", "agent_id", "runner_id")
-        if not 0 < len(getattr(source, field)) <= MAX_ID_CHARS
-    ]
-    if violations:
-        raise InvalidRequest(violations)
+    for part in (source.run_id, source.agent_id, source.runner_id):
+        if not 0 < len(part) <= bounds.MAX_ID_CHARS or "\0" in part:
+            bounds.check(message, "source.")
+            raise InvalidRequest(
+                [
+                    Violation(f"source.{field}", "is required")
+                    for field in ("run_id", "agent_id", "runner_id")
+                    if not getattr(source, field)
+                ]
+            )
     return source
 
 
@@ -176,14 +173,10 @@ def exception_to_proto(exception: model.ExceptionInfo) -> event_pb2.ExceptionInf
 def exception_from_proto(message: event_pb2.ExceptionInfo) -> model.ExceptionInfo:
     """An exception from its message, cut to what is kept of one."""
     return model.ExceptionInfo(
-        type=_cut(message.type, MAX_MESSAGE_BYTES),
-        message=_cut(message.message, MAX_MESSAGE_BYTES),
-        traceback=_cut(message.traceback, MAX_TRACEBACK_BYTES),
+        type=bounds.kept_chars(message.type, bounds.MAX_TYPE_CHARS),
+        message=bounds.kept_bytes(message.message, bounds.MAX_TEXT_BYTES),
+        traceback=bounds.kept_bytes(message.traceback, bounds.MAX_TRACEBACK_BYTES),
     )
-
-
-def _cut(text: str, most_bytes: int) -> str:
-    return text.encode()[:most_bytes].decode(errors="ignore")
 
 
 _ELAPSED = ("avg", "min", "p50", "p90", "p95", "p99", "max")
@@ -290,6 +283,7 @@ def generator_state_from_proto(message: event_pb2.GeneratorState) -> model.Gener
     Raises:
         InvalidRequest: fields break a rule of event.proto; all of them are named.
     """
+    bounds.check(message)
     state = model.GeneratorState(
         process=message.process,
         elapsed_ns=duration_from_proto(message.elapsed),

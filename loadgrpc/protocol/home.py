@@ -9,16 +9,17 @@ from dataclasses import dataclass
 from typing import Final
 
 from loadgrpc.errors import InvalidRequest, Violation
+from loadgrpc.protocol import bounds
 from loadgrpc.v1 import runner_pb2
 
-MAX_BATCH_BYTES: Final = 1 << 20
+MAX_BATCH_BYTES: Final = bounds.MAX_BATCH_BYTES
 MAX_UNACKED_BATCHES: Final = 64
 MAX_UNACKED_BYTES: Final = 16 << 20
-MAX_TYPES_BYTES: Final = 256 << 10
+MAX_TYPES_BYTES: Final = bounds.MAX_TYPES_BYTES
 """Of the types that a source brings."""
 TYPES_TOO_LARGE: Final = "TOO_LARGE"
 """Why they are refused when they have more."""
-MAX_CUSTOM_BYTES: Final = 64 << 10
+MAX_CUSTOM_BYTES: Final = bounds.MAX_CUSTOM_BYTES
 """Of the value of a custom event."""
 MAX_SEQUENCE: Final = 2**53
 """Numbers up to here are exact in every language and database."""
@@ -31,6 +32,21 @@ def limits() -> runner_pb2.Limits:
         max_unacked_batches=MAX_UNACKED_BATCHES,
         max_unacked_bytes=MAX_UNACKED_BYTES,
     )
+
+
+def over_limits(batch: runner_pb2.EventBatch, batch_bytes: int) -> bool:
+    """Whether a batch is to be split before it is looked at any further."""
+    if batch_bytes > MAX_BATCH_BYTES:
+        return True
+    hit_blocks, test_blocks = batch.hit_blocks, batch.test_blocks
+    if len(hit_blocks) + len(test_blocks) > bounds.MAX_BATCH_BLOCKS:
+        return True
+    rows = len(batch.events)
+    for hits in hit_blocks:
+        rows += len(hits.labels) + len(hits.urls)
+    for tests in test_blocks:
+        rows += len(tests.labels)
+    return rows > bounds.MAX_BATCH_ROWS
 
 
 def size(batch: runner_pb2.EventBatch) -> int:

@@ -6,9 +6,11 @@ counts may hold anything: what a row cannot say is left out of it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
+
+import numpy as np
 
 from loadgrpc.errors import InvalidRequest
 from loadgrpc.protocol import columns
@@ -28,6 +30,11 @@ _OUTCOMES: Final[dict[int, str]] = {
 }
 """The rows that say how an iteration ended; one that was interrupted has none."""
 
+_WHOLE: Final = ("test_start", "test_stop")
+"""The rows that every iteration has."""
+PIECE: Final = 1_000
+"""Entries of a block that are made rows at once."""
+
 _Block = event_pb2.HitBlock | event_pb2.TestBlock
 
 
@@ -44,105 +51,154 @@ class Row(NamedTuple):
 
 
 def rows(
-    batch: runner_pb2.EventBatch, *, arrival_ns: int, kinds: Collection[str] = KINDS
-) -> Iterator[Row]:
+    batch: runner_pb2.EventBatch,
+    *,
+    arrival_ns: int,
+    kinds: Collection[str] = KINDS,
+    first: int = 0,
+) -> Iterator[Row | None]:
     """The valid events of a batch that are of certain kinds, in their order.
 
-    Events without a time have come at `arrival_ns`, by the wall clock.
+    Events without a time have come at `arrival_ns`, by the wall clock. Entries before the
+    `first` are passed over. None comes now and then while none is found: it is time for others
+    to have their turn.
     """
-    for at, event in enumerate(batch.events):
+    passed = 0
+    for at in range(first, len(batch.events)):
+        event = batch.events[at]
         if event.WhichOneof("event") in kinds and _is_valid(event, arrival_ns):
             dated = event.HasField("time")
             if not dated:
                 event.time.CopyFrom(timestamp_to_proto(arrival_ns))
             yield Row(at, 0, event, dated)
-    entry, room = len(batch.events), columns.MAX_ENTRIES
-    for hit_block in batch.hit_blocks:
+        else:
+            passed += 1
+            if not passed % columns.ROWS_AT_ONCE:
+                yield None
+    entry, room = len(batch.events), columns.Room()
+    blocks: list[tuple[_Block, Callable[..., Iterator[Row | None]]]] = [
+        *((each, _hits) for each in batch.hit_blocks),
+        *((each, _iterations) for each in batch.test_blocks),
+    ]
+    for block, made in blocks:
+        following = entry + block.count
         with suppress(InvalidRequest):
-            hits = columns.decode_hits(hit_block, room)
-            room -= hit_block.count
-            if "hit" in kinds:
-                yield from _hits(hit_block, hits, entry)
-        entry += hit_block.count
-    for test_block in batch.test_blocks:
-        with suppress(InvalidRequest):
-            tests = columns.decode_iterations(test_block, room)
-            room -= test_block.count
-            for row in _iterations(test_block, tests, entry):
-                if row.event.WhichOneof("event") in kinds:
-                    yield row
-        entry += test_block.count
+            if following > first and _has_any(block, kinds):
+                yield from made(block, room, kinds, entry, max(0, first - entry))
+            else:
+                room.take(block)
+        entry = following
+        yield None
+
+
+def _has_any(block: _Block, kinds: Collection[str]) -> bool:
+    """Whether a block can have events of these kinds."""
+    if isinstance(block, event_pb2.HitBlock):
+        return "hit" in kinds
+    return any(kind in kinds for kind in _WHOLE) or any(
+        _OUTCOMES.get(label.outcome) in kinds for label in block.labels
+    )
 
 
 def _is_valid(event: event_pb2.Event, arrival_ns: int) -> bool:
     decoded = columns.Decoded()
-    columns.decode_rows([event], arrival_ns, decoded)
+    columns.Rows(arrival_ns, decoded).add([event])
     return not decoded.rejected
 
 
-def _hits(block: event_pb2.HitBlock, hits: columns.Hits, first: int) -> Iterator[Row]:
-    """The rows of a block of hits; its first has the number `first` in the batch."""
-    entries = zip(
-        zip(hits.label.tolist(), hits.start_ns.tolist(), hits.elapsed_ns.tolist(), strict=True),
-        zip(hits.bytes_sent.tolist(), hits.bytes_received.tolist(), strict=True),
-        _uncounted(block, "delay_ns"),
-        _uncounted(block, "first_byte_ns"),
-        _uncounted(block, "connect_ns"),
-        _uncounted(block, "url"),
-        _statuses(block),
-        strict=True,
-    )
-    for entry, values in enumerate(entries, first):
-        (place, start_ns, elapsed_ns), sizes, delay_ns, first_ns, connect_ns, url, status = values
-        label = block.labels[place]
-        hit = event_pb2.Hit(
-            name=label.name,
-            url=block.urls[url - 1] if 0 < url <= len(block.urls) else label.name,
-            method=label.method,
-            status=label.status,
-            error=label.error,
-            error_message=label.error_message,
-            start_time=timestamp_to_proto(start_ns),
-            elapsed=duration_to_proto(elapsed_ns),
-            bytes_sent=sizes[0],
-            bytes_received=sizes[1],
+def _hits(
+    block: event_pb2.HitBlock, room: columns.Room, _kinds: Collection[str], entry: int, skip: int
+) -> Iterator[Row]:
+    """The rows of a block of hits without the first `skip`; its first is the batch's `entry`."""
+    hits = columns.decode_hits(block, room)
+    for some in _pieces(block, skip):
+        entries = zip(
+            hits.label[some].tolist(),
+            hits.start_ns[some].tolist(),
+            hits.elapsed_ns[some].tolist(),
+            hits.bytes_sent[some].tolist(),
+            hits.bytes_received[some].tolist(),
+            _uncounted(block, "delay_ns", some),
+            _uncounted(block, "first_byte_ns", some),
+            _uncounted(block, "connect_ns", some),
+            _uncounted(block, "url", some),
+            _statuses(block, some),
+            strict=True,
         )
-        if 0 < delay_ns <= start_ns:
-            hit.planned_start_time.CopyFrom(timestamp_to_proto(start_ns - delay_ns))
-        if first_ns:
-            hit.time_to_first_byte.CopyFrom(duration_to_proto(first_ns))
-        if connect_ns:
-            hit.connect.CopyFrom(duration_to_proto(connect_ns))
-        yield Row(entry, 0, _event(start_ns + elapsed_ns, status, hit=hit))
+        for at, values in enumerate(entries, entry + some.start):
+            yield _hit(block, at, values)
 
 
-def _iterations(block: event_pb2.TestBlock, tests: columns.Iterations, first: int) -> Iterator[Row]:
-    """The rows of a block of iterations, two or three for each."""
-    entries = zip(
-        tests.label.tolist(),
-        tests.start_ns.tolist(),
-        tests.elapsed_ns.tolist(),
-        _statuses(block),
-        strict=True,
+def _hit(block: event_pb2.HitBlock, at: int, values: tuple[Any, ...]) -> Row:
+    place, start_ns, elapsed_ns, sent, received, delay_ns, first_ns, connect_ns, url, status = (
+        values
     )
-    for entry, (place, start_ns, elapsed_ns, status) in enumerate(entries, first):
-        label = block.labels[place]
-        test, end_ns = {"test": label.test}, start_ns + elapsed_ns
-        yield Row(entry, 0, _event(start_ns, status, test_start=test))
-        if outcome := _OUTCOMES.get(label.outcome):
-            raised = {"exception": label.exception} if outcome != "test_success" else {}
-            yield Row(entry, 1, _event(end_ns, status, **{outcome: {**test, **raised}}))
-        yield Row(entry, 2, _event(end_ns, status, test_stop=test))
+    label = block.labels[place]
+    hit = event_pb2.Hit(
+        name=label.name,
+        url=block.urls[url - 1] if 0 < url <= len(block.urls) else label.name,
+        method=label.method,
+        status=label.status,
+        error=label.error,
+        error_message=label.error_message,
+        start_time=timestamp_to_proto(start_ns),
+        elapsed=duration_to_proto(elapsed_ns),
+        bytes_sent=sent,
+        bytes_received=received,
+    )
+    if 0 < delay_ns <= start_ns:
+        hit.planned_start_time.CopyFrom(timestamp_to_proto(start_ns - delay_ns))
+    if first_ns:
+        hit.time_to_first_byte.CopyFrom(duration_to_proto(first_ns))
+    if connect_ns:
+        hit.connect.CopyFrom(duration_to_proto(connect_ns))
+    return Row(at, 0, _event(start_ns + elapsed_ns, status, hit=hit))
+
+
+def _iterations(
+    block: event_pb2.TestBlock, room: columns.Room, kinds: Collection[str], entry: int, skip: int
+) -> Iterator[Row | None]:
+    """The rows of a block of iterations, two or three for each, as above."""
+    tests = columns.decode_iterations(block, room)
+    outcomes = [_OUTCOMES.get(label.outcome, "") for label in block.labels]
+    whole = [kind in kinds for kind in _WHOLE]
+    wanted = np.array([any(whole) or outcome in kinds for outcome in outcomes])
+    for some in _pieces(block, skip):
+        places = tests.label[some]
+        chosen = np.flatnonzero(wanted[places])
+        if not len(chosen):
+            yield None
+            continue
+        starts_ns, elapsed_ns = tests.start_ns[some], tests.elapsed_ns[some]
+        statuses = list(_statuses(block, some))
+        for at in chosen.tolist():
+            number, status = entry + some.start + at, statuses[at]
+            label, outcome = block.labels[places[at]], outcomes[places[at]]
+            start_ns = int(starts_ns[at])
+            test, end_ns = {"test": label.test}, start_ns + int(elapsed_ns[at])
+            if whole[0]:
+                yield Row(number, 0, _event(start_ns, status, test_start=test))
+            if outcome and outcome in kinds:
+                raised = {"exception": label.exception} if outcome != "test_success" else {}
+                yield Row(number, 1, _event(end_ns, status, **{outcome: {**test, **raised}}))
+            if whole[1]:
+                yield Row(number, 2, _event(end_ns, status, test_stop=test))
+
+
+def _pieces(block: _Block, first: int) -> Iterator[slice]:
+    """The entries of a block, some at a time: whoever reads slowly holds no more than some."""
+    for start in range(first, block.count, PIECE):
+        yield slice(start, min(start + PIECE, block.count))
 
 
 def _event(time_ns: int, status: event_pb2.LoadStatus | None, **what: Any) -> event_pb2.Event:
     return event_pb2.Event(time=timestamp_to_proto(time_ns), status=status, **what)
 
 
-def _statuses(block: _Block) -> Iterator[event_pb2.LoadStatus | None]:
+def _statuses(block: _Block, some: slice) -> Iterator[event_pb2.LoadStatus | None]:
     """Where in the load each entry happened; None: that is not known."""
     known = block.HasField("status") or block.user or block.iteration
-    users, iterations = _uncounted(block, "user"), _uncounted(block, "iteration")
+    users, iterations = _uncounted(block, "user", some), _uncounted(block, "iteration", some)
     for user, iteration in zip(users, iterations, strict=True):
         if not known:
             yield None
@@ -156,10 +212,13 @@ def _statuses(block: _Block) -> Iterator[event_pb2.LoadStatus | None]:
         )
 
 
-def _uncounted(block: _Block, name: str) -> list[int]:
-    """The entries of a column that nothing counts; zeros, if it holds what is out of this world."""
+def _uncounted(block: _Block, name: str, some: slice) -> list[int]:
+    """Entries of a column that nothing counts; zeros, if they hold what is out of this world."""
+    data, count = getattr(block, name), some.stop - some.start
+    width = len(data) // block.count
     try:
-        entries: list[int] = columns.column(name, getattr(block, name), block.count).tolist()
+        piece = data[some.start * width : some.stop * width]
+        entries: list[int] = columns.column(name, piece, count).tolist()
     except InvalidRequest:
-        return [0] * block.count
+        return [0] * count
     return entries

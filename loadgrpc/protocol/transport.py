@@ -1,31 +1,28 @@
 """How both ends of a connection are set up, and how errors leave a servicer.
 
-Rule: every server answers health checks and reflection; every option of gRPC that this
-project relies on stands here, with its reason. Servicer methods are wrapped in `unary` or
-`stream`: they raise errors of ours, and only here do these become statuses.
+Rule: every server answers health checks and reflection, and every call of every service goes
+through its door (`protocol/door.py`). Every option of gRPC that this project relies on stands
+here, with its reason.
 """
 
 from __future__ import annotations
 
-import functools
-import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, Final, NoReturn, TypeAlias, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeAlias
 
 import grpc
 import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from loadgrpc.errors import LoadgrpcError, Unavailable
-from loadgrpc.protocol import status
+from loadgrpc.errors import Unavailable
+from loadgrpc.protocol.bounds import MAX_RECEIVED_BYTES
+from loadgrpc.protocol.door import Door
 from loadgrpc.reflection import Registry, add_reflection, packaged
-
-MAX_MESSAGE_BYTES: Final = 16 << 20
 
 _SERVER_OPTIONS: Final = (
     # Two brokers on one port would share its connections silently.
     ("grpc.so_reuseport", 0),
-    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_receive_message_length", MAX_RECEIVED_BYTES),
     # Who is gone without a word, a watcher say, is found out within 30 s.
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
@@ -34,7 +31,7 @@ _SERVER_OPTIONS: Final = (
     ("grpc.keepalive_permit_without_calls", 1),
 )
 _CHANNEL_OPTIONS: Final = (
-    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_receive_message_length", MAX_RECEIVED_BYTES),
     # A connection that was cut without a word is found out within 30 s.
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
@@ -49,13 +46,8 @@ _CHANNEL_OPTIONS: Final = (
     ("grpc.enable_http_proxy", 0),
 )
 
-Servicer = TypeVar("Servicer")
-Request = TypeVar("Request")
-Response = TypeVar("Response")
 Context: TypeAlias = Any
 """grpc.aio.ServicerContext, for which no types are published."""
-
-_log = logging.getLogger(__name__)
 
 
 async def new_server(
@@ -65,7 +57,7 @@ async def new_server(
 
     `described` is what reflection knows, asked for with each answer.
     """
-    server = grpc.aio.server(options=_SERVER_OPTIONS)
+    server = grpc.aio.server(options=_SERVER_OPTIONS, interceptors=(Door(),))
     checks = health.aio.HealthServicer()
     for name in ("", *services):
         await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
@@ -92,50 +84,6 @@ def listen(server: grpc.aio.Server, address: str) -> str:
 def new_channel(endpoint: str) -> grpc.aio.Channel:
     """A channel to `endpoint`. Make few of them: each costs a connection and memory."""
     return grpc.aio.insecure_channel(endpoint, options=_CHANNEL_OPTIONS)
-
-
-def unary(
-    method: Callable[[Servicer, Request, Context], Awaitable[Response]],
-) -> Callable[[Servicer, Request, Context], Awaitable[Response]]:
-    """Turns errors of a servicer's method into statuses."""
-
-    @functools.wraps(method)
-    async def translated(self: Servicer, request: Request, context: Context) -> Response:
-        try:
-            return await method(self, request, context)
-        except Exception as error:  # noqa: BLE001 - logged and answered
-            await _abort(context, error)
-
-    return translated
-
-
-def stream(
-    method: Callable[[Servicer, Any, Context], AsyncIterator[Response]],
-) -> Callable[[Servicer, Any, Context], AsyncIterator[Response]]:
-    """Turns errors of a servicer's streaming method into statuses."""
-
-    @functools.wraps(method)
-    async def translated(self: Servicer, request: Any, context: Context) -> AsyncIterator[Response]:
-        try:
-            async for response in method(self, request, context):
-                yield response
-        except Exception as error:  # noqa: BLE001 - logged and answered
-            await _abort(context, error)
-
-    return translated
-
-
-async def _abort(context: Context, error: Exception) -> NoReturn:
-    if isinstance(error, grpc.aio.AbortError):
-        raise error
-    if isinstance(error, LoadgrpcError):
-        from grpc_status import rpc_status  # noqa: PLC0415 - a run without errors does not need it
-
-        await context.abort_with_status(rpc_status.to_status(status.to_status(error)))
-    else:
-        _log.error("a defect: please report it", exc_info=error)
-        await context.abort(grpc.StatusCode.INTERNAL, status.DEFECT)
-    raise AssertionError("abort returned")
 
 
 def _bind_reason(address: str) -> str:

@@ -70,7 +70,7 @@ CALLS = [
     ("StopRun", control_pb2.StopRunRequest(run_id="r-none"), CODE.NOT_FOUND, []),
     ("GetSummary", control_pb2.GetSummaryRequest(), CODE.INVALID_ARGUMENT, ["run_id"]),
     ("GetSummary", control_pb2.GetSummaryRequest(run_id="r-none"), CODE.NOT_FOUND, []),
-    ("GetRun", control_pb2.GetRunRequest(run_id="x" * 100_000), CODE.NOT_FOUND, []),
+    ("GetRun", control_pb2.GetRunRequest(run_id="x" * 100_000), CODE.INVALID_ARGUMENT, ["run_id"]),
     ("DeleteRun", control_pb2.DeleteRunRequest(), CODE.INVALID_ARGUMENT, ["run_id"]),
     ("DeleteRun", control_pb2.DeleteRunRequest(run_id="r-none"), CODE.NOT_FOUND, []),
     ("PurgeRuns", control_pb2.PurgeRunsRequest(), CODE.INVALID_ARGUMENT, ["older_than"]),

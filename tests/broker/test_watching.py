@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from loadgrpc.broker import broker as module
+from loadgrpc.errors import InvalidRequest
 from loadgrpc.model import Progress, Run, RunState, StopMode
 from loadgrpc.store import StoreError
 
@@ -36,7 +37,7 @@ LIFE = [(1, STARTING), (2, RUNNING), (3, STOPPING), (4, STOPPED)]
 
 
 @pytest.mark.parametrize(
-    ("after", "told"), [(None, LIFE[3:]), *((after, LIFE[after:]) for after in range(5)), (99, [])]
+    ("after", "told"), [(None, LIFE[3:]), *((after, LIFE[after:]) for after in range(5))]
 )
 def test_a_run_that_is_over_tells_what_was_missed(at_desk, after, told):
     """From any number on each later change comes once; what was seen does not come again."""
@@ -52,7 +53,22 @@ def test_a_run_that_is_over_tells_what_was_missed(at_desk, after, told):
     at_desk(use)
 
 
-@pytest.mark.parametrize("after", range(4))
+@pytest.mark.parametrize("after", [5, 99, 2**64 - 1])
+def test_d6_a_number_that_no_change_has_is_refused(at_desk, after):
+    """Who names a change that has not happened is told so, and not sent figures of nothing."""
+
+    async def use(desk):
+        run = await stopped(desk)
+        with pytest.raises(InvalidRequest, match="after: is beyond the 4 changes"):
+            await to_its_end(desk, run, after)
+        goes_on = await desk.start("a2")
+        with pytest.raises(InvalidRequest, match="after: is beyond the 1 changes"):
+            await to_its_end(desk, goes_on, after)
+
+    at_desk(use)
+
+
+@pytest.mark.parametrize("after", range(3))
 def test_a_run_that_goes_on_tells_what_was_missed(at_desk, after):
     """A live watcher gets what it missed, then figures, then what comes."""
 

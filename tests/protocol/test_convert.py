@@ -10,14 +10,15 @@ from hypothesis import strategies as st
 from loadgrpc import model
 from loadgrpc.errors import InvalidRequest
 from loadgrpc.model import RunnerMode
-from loadgrpc.protocol import convert, plans, times
+from loadgrpc.protocol import bounds, convert, plans, times
 from loadgrpc.protocol import progress as wire_progress
 from loadgrpc.v1 import event_pb2, run_pb2, runner_pb2
 
 NS = 1_000_000_000
 
-words = st.text(max_size=20)
-names = st.text(min_size=1, max_size=20)
+letters = st.characters(codec="utf-8", exclude_characters="\0")
+words = st.text(letters, max_size=20)
+names = st.text(letters, min_size=1, max_size=20)
 counts = st.integers(0, 2**63 - 1)
 numbers = st.integers(0, 2**32 - 1)
 moments = st.integers(0, 250_000_000_000 * NS)
@@ -66,7 +67,7 @@ some_plans = st.builds(
             )
         ),
     ),
-    agents=st.integers(1, model.MAX_AGENTS),
+    agents=st.integers(1, bounds.MAX_PARTS // 3),
     split=st.booleans(),
     stop_timeout_s=st.integers(0, 86_400_000).map(lambda ms: ms / 1_000),
     no_dns_resolve=st.booleans(),
@@ -492,6 +493,19 @@ VIOLATIONS = [
     (spec(stop_timeout_ns=-1), ["plan.stop_timeout"]),
     (spec(stop_timeout_ns=86_401 * NS), ["plan.stop_timeout"]),
     (spec(agents=10_001), ["plan.agents"]),
+    (
+        spec(test="", scenarios=[scenario(str(at)) for at in range(100)], agents=201),
+        ["plan.agents"],
+    ),
+    (spec(test=f"a.B.{'c' * 1_021}"), ["plan.test"]),
+    (spec(test="a.B\0.c"), ["plan.test"]),
+    (spec(test_runner="./x \0"), ["plan.test_runner"]),
+    (spec(server_url=f"http://{'x' * 2_048}"), ["plan.server_url"]),
+    (spec(test="x" * 1_000, test_runner="{test}" * 80), ["plan.test_runner"]),
+    (
+        spec(duration_ns=NS, users=[1], stop_timeout={"seconds": 1, "nanos": -5}),
+        ["plan.stop_timeout"],
+    ),
     (spec(spawn_rate=-0.5), ["plan.spawn_rate"]),
     (spec(spawn_rate=math.inf), ["plan.spawn_rate"]),
     (spec(spawn_rate=math.nan), ["plan.spawn_rate"]),

@@ -10,7 +10,7 @@ from grpc_status import rpc_status
 
 from loadgrpc import errors
 from loadgrpc.protocol import status
-from loadgrpc.protocol.transport import listen, new_channel, new_server, stream, unary
+from loadgrpc.protocol.transport import listen, new_channel, new_server
 from loadgrpc.v1 import control_pb2, control_pb2_grpc
 
 
@@ -30,11 +30,9 @@ class Raising(control_pb2_grpc.ControlServiceServicer):
     def __init__(self, error):
         self.error = error
 
-    @unary
     async def GetBroker(self, request, context):  # noqa: N802 - the name in the proto
         raise self.error
 
-    @stream
     async def WatchRun(self, request, context):  # noqa: N802
         yield control_pb2.WatchRunResponse(run={"run_id": "r"})
         raise self.error

@@ -1,0 +1,157 @@
+"""The door of a server: all calls of all its services come in and go out here.
+
+Rule: bytes that are no message, and messages over their bound, never reach a servicer; what a
+servicer raises becomes a status here and nowhere else. So no client ever sees UNKNOWN, and
+INTERNAL only for a defect of ours, which is logged whole.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import grpc
+import grpc.aio
+from google.protobuf.message import DecodeError
+
+from loadgrpc.errors import InvalidRequest, LoadgrpcError
+from loadgrpc.protocol import bounds, raw, status, wire
+from loadgrpc.protocol.bounds import MAX_REQUEST_BYTES, REQUEST_BYTES
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """What came instead of a message."""
+
+    error: InvalidRequest
+
+
+class Door(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # no types are published
+    """See the module."""
+
+    async def intercept_service(self, continuation: Callable[[Any], Any], details: Any) -> Any:
+        """See grpc.aio."""
+        handler = await continuation(details)
+        return handler and _guarded(handler, details.method)
+
+
+def _guarded(handler: Any, method: str) -> Any:
+    """A handler of a method that never sees what cannot be read; one that takes bytes, does."""
+    read = handler.request_deserializer
+    if read is not None and method == f"/{raw.SERVICE}/PublishEvents":
+        read = functools.partial(_caught, raw.read)
+    elif read is not None:
+        most_bytes = REQUEST_BYTES.get(method, MAX_REQUEST_BYTES)
+        read = functools.partial(_caught, functools.partial(_read, read, most_bytes))
+    codec = {
+        "request_deserializer": read,
+        "response_serializer": handler.response_serializer,
+    }
+    if not handler.response_streaming:
+        make = (
+            grpc.stream_unary_rpc_method_handler
+            if handler.request_streaming
+            else grpc.unary_unary_rpc_method_handler
+        )
+        return make(_one(handler.stream_unary or handler.unary_unary), **codec)
+    make = (
+        grpc.stream_stream_rpc_method_handler
+        if handler.request_streaming
+        else grpc.unary_stream_rpc_method_handler
+    )
+    return make(_many(handler.stream_stream or handler.unary_stream), **codec)
+
+
+def _caught(read: Callable[[bytes], Any], data: bytes) -> Any:
+    """What is read, or what is wrong with it: gRPC would answer UNKNOWN to whatever is raised."""
+    try:
+        return read(data)
+    except InvalidRequest as error:
+        return Unreadable(error)
+
+
+def _read(read: Callable[[bytes], Any], most_bytes: int, data: bytes) -> Any:
+    """A message within its bounds.
+
+    Raises:
+        InvalidRequest: the bytes are none, or it is not.
+    """
+    kind = getattr(read, "__self__", None)
+    name = "request" if kind is None else kind.DESCRIPTOR.name
+    whole = data
+    if len(data) > most_bytes and kind is not None:
+        whole = wire.shortened(kind, data) or data
+    if len(whole) > most_bytes:
+        raise InvalidRequest(f"a {name} has {len(data):,} bytes, more than {most_bytes:,}")
+    try:
+        message = read(whole)
+    except DecodeError as error:
+        if kind is not None:
+            raise wire.unreadable(kind, whole) from None
+        raise InvalidRequest(f"the bytes are no {name}: {error}") from None
+    bounds.check(message)
+    return message
+
+
+def _one(method: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """A method with one answer, whose errors are statuses."""
+
+    async def answered(request: Any, context: Any) -> Any:
+        try:
+            return await method(_readable(request), context)
+        except Exception as error:  # noqa: BLE001 - logged and answered
+            await _abort(context, error)
+
+    return answered
+
+
+def _many(method: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """As above, of a method with a stream of answers: a generator, or one that writes them."""
+
+    async def written(request: Any, context: Any) -> None:
+        try:
+            await method(_readable(request), context)
+        except Exception as error:  # noqa: BLE001 - logged and answered
+            await _abort(context, error)
+
+    async def streamed(request: Any, context: Any) -> AsyncIterator[Any]:
+        try:
+            async for response in method(_readable(request), context):
+                yield response
+        except Exception as error:  # noqa: BLE001 - logged and answered
+            await _abort(context, error)
+
+    return streamed if inspect.isasyncgenfunction(method) else written
+
+
+def _readable(request: Any) -> Any:
+    """A request, or a stream of them, which raises what is wrong with one."""
+    if isinstance(request, Unreadable):
+        raise request.error
+    return _each_readable(request) if hasattr(request, "__aiter__") else request
+
+
+async def _each_readable(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    async for request in requests:
+        if isinstance(request, Unreadable):
+            raise request.error
+        yield request
+
+
+async def _abort(context: Any, error: Exception) -> NoReturn:
+    if isinstance(error, grpc.aio.AbortError):
+        raise error
+    if isinstance(error, LoadgrpcError):
+        from grpc_status import rpc_status  # noqa: PLC0415 - a run without errors does not need it
+
+        await context.abort_with_status(rpc_status.to_status(status.to_status(error)))
+    else:
+        _log.error("a defect: please report it", exc_info=error)
+        await context.abort(grpc.StatusCode.INTERNAL, status.DEFECT)
+    raise AssertionError("abort returned")
