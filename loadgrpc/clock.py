@@ -2,13 +2,14 @@
 
 Rule: durations come from the monotonic clock, dates from one wall-clock reading that the
 monotonic clock is anchored to. Whoever needs the time is handed a Clock and reads it once
-per turn, so that two decisions of one turn cannot disagree about "now".
+per turn, so that two decisions of one turn cannot disagree about "now". The functions of
+`time` are taken when this is imported: a test may replace them, and measures all the same.
 """
 
 from __future__ import annotations
 
 import time
-from typing import Protocol
+from typing import Final, Protocol
 
 
 class Clock(Protocol):
@@ -24,20 +25,41 @@ class Clock(Protocol):
         """The same by the machine's own clock, which may be set; the kernel's stamps are of it."""
 
 
+_TAI: Final = time.CLOCK_TAI
+_NS_PER_S: Final = 1_000_000_000
+
+
+class _Readings:
+    """The functions that tell the time, taken before a test can put others in their place.
+
+    In a class, not in the module: freezegun looks through the modules for functions it knows.
+    """
+
+    monotonic_ns = time.monotonic_ns
+    time_ns = time.time_ns
+    clock_ns = time.clock_gettime_ns
+
+
 class SystemClock:
-    """The machine's monotonic clock, anchored once to its wall clock."""
+    """The machine's monotonic clock, anchored once to its wall clock.
+
+    Whatever a test does to the functions of `time`, this clock goes on: mocks that stand in the
+    module, and those that change the functions themselves, as time-machine does. The latter
+    leave TAI alone, which is the real time but for whole seconds.
+    """
+
+    monotonic_ns = staticmethod(_Readings.monotonic_ns)
+    """See Clock."""
 
     def __init__(self) -> None:
-        self._anchor_ns = time.time_ns() - time.monotonic_ns()
-
-    def monotonic_ns(self) -> int:
-        """See Clock."""
-        return time.monotonic_ns()
+        self._anchor_ns = _Readings.time_ns() - _Readings.monotonic_ns()
+        ahead_ns = _Readings.clock_ns(_TAI) - _Readings.time_ns()
+        self._leap_ns = round(ahead_ns / _NS_PER_S) * _NS_PER_S
 
     def wall_ns(self) -> int:
         """See Clock."""
-        return self._anchor_ns + time.monotonic_ns()
+        return self._anchor_ns + _Readings.monotonic_ns()
 
     def real_ns(self) -> int:
         """See Clock."""
-        return time.time_ns()
+        return _Readings.clock_ns(_TAI) - self._leap_ns

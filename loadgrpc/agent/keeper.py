@@ -28,7 +28,7 @@ _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_CHILD_SUBREAPER: Final = 36
 CANNOT_START: Final = 127
 LOOK_EVERY_S: Final = 0.005
-PATIENCE_S: Final = 10.0
+PATIENCE_S: Final = 3.0
 """How long processes that were killed are waited for; the kernel may hold one back."""
 
 
@@ -57,7 +57,7 @@ def keep(command: list[str]) -> NoReturn:
     look = select.poll()
     look.register(woken, select.POLLIN)
     look.register(sys.stdin.fileno(), select.POLLHUP)
-    status = None
+    status: int | None = None
     while status is None:
         events = dict(look.poll())
         if woken in events:
@@ -70,6 +70,7 @@ def keep(command: list[str]) -> NoReturn:
             _signal_group(runner.pid, signal.SIGTERM)
         status = _reap(runner.pid)
     _end_all()
+    _bury_all()
     _exit_as(status)
 
 
@@ -97,6 +98,18 @@ def _end_all() -> None:
         for pid in alive:
             _kill(pid)
         time.sleep(LOOK_EVERY_S)
+
+
+def _bury_all() -> None:
+    """Buries all that is left, so that nobody else has to: who has this process as PID 1, say."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        try:
+            pid, _ = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if not pid:
+            time.sleep(LOOK_EVERY_S)
 
 
 def _descendants() -> list[int]:

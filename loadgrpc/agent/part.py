@@ -34,6 +34,10 @@ from loadgrpc.v1 import fleet_pb2
 STOPPED: Final = "the agent was stopped"
 KILLED: Final = "the agent was killed"
 OVERDUE: Final = "it did not end with its cycle"
+LINK_SLACK_S: Final = 4.0
+"""How long after the stop time-out our own runner may still be at it: it has its own limits."""
+RUNNER_SLACK_S: Final = 1.0
+"""The same for others, which get SIGTERM then."""
 MOST_LOOK_EVERY_S: Final = 1.0
 """How often it is looked whether a runner is silent, at least."""
 
@@ -62,6 +66,19 @@ class _Runner:
     source: Source
     last_words: str = ""
     """Why the agent ended it, and no other; empty: it did not."""
+
+    def is_overdue(self, assignment: Assignment, slack_s: float) -> bool:
+        """Whether its cycle, or its whole work, should have been over so long ago."""
+        now_s = time.monotonic()
+        if self.source.cycle_began is None:
+            return now_s - self.source.finished_s > slack_s
+        number, began_s = self.source.cycle_began
+        if not 1 <= number <= len(assignment.cycles):
+            return False
+        duration_s = assignment.cycles[number - 1].duration_s
+        if duration_s is None:
+            return False
+        return now_s - began_s > duration_s + assignment.stop_timeout_s + slack_s
 
 
 class Part:
@@ -266,7 +283,7 @@ class Part:
             ),
             **environment.folder(folder.files),
         }
-        command = [sys.executable, "-m", "loadgrpc.runner.link"]
+        command = [sys.executable, "-P", "-m", "loadgrpc.runner.link"]
         if self.launch.test_runner:
             command = plans.command(self.launch.test_runner, expected.assignment.test)
             variables |= environment.work(expected.assignment)
@@ -277,8 +294,16 @@ class Part:
             os.close(alive)
 
     async def _guard(self, runner: _Runner, assignment: Assignment) -> None:
-        """Ends a runner of a `test_runner` that is silent, or goes on after its cycle."""
+        """Ends a runner that goes on after its cycle, or after it is done, or is silent.
+
+        Our own looks after its user processes by itself: it is only killed when it should be done.
+        """
         if not self.launch.test_runner:
+            while not runner.last_words:
+                await asyncio.sleep(MOST_LOOK_EVERY_S / 4)
+                if runner.is_overdue(assignment, LINK_SLACK_S):
+                    runner.last_words = OVERDUE
+            runner.process.stop(StopMode.KILL, 0.0)
             return
         began_s = time.monotonic()
         silence_s = self.launch.silence_timeout_s or float("inf")
@@ -290,7 +315,7 @@ class Part:
             await asyncio.sleep(look_every_s)
             now_s = time.monotonic()
             heard_s = max(runner.process.heard_s, runner.source.heard_s)
-            if now_s - began_s > overdue_s:
+            if now_s - began_s > overdue_s or runner.is_overdue(assignment, RUNNER_SLACK_S):
                 runner.last_words = OVERDUE
             elif now_s - heard_s > silence_s and not runner.source.waits:
                 runner.last_words = f"it was silent for {silence_s:g} s"

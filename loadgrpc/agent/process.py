@@ -28,9 +28,11 @@ from loadgrpc.model import StopMode
 
 TERMINATE_SLACK_S: Final = 1.0
 """What a runner has for its last words after the stop time-out, before SIGTERM."""
-KILL_AFTER_S: Final = 4.5
+KILL_AFTER_S: Final = 3.5
 """From SIGTERM to SIGKILL."""
-LAST_WORDS_S: Final = 2.0
+KEEPER_S: Final = 0.4
+"""What the keeper has to kill all, before it is killed itself."""
+LAST_WORDS_S: Final = 1.0
 """How long the output of a runner that has ended is read for; usually no time at all."""
 STDERR_TAIL_BYTES: Final = 4_096
 LINE_BYTES: Final = 65_536
@@ -57,6 +59,7 @@ class RunnerProcess:
         self._mark = mark
         self._escalation: asyncio.Task[None] | None = None
         self._ended = False
+        _children.add(process.pid)
         self._tail: deque[bytes] = deque()
         self._tail_bytes = 0
         self.heard_s = time.monotonic()
@@ -95,11 +98,14 @@ class RunnerProcess:
             asyncio.create_task(self._listen(self._process.stderr, keep=True)),
         ]
         status = await _exit_status(self._process)
+        _children.discard(self._process.pid)
         self._ended = True
         if self._escalation is not None:
             self._escalation.cancel()
         if status < 0:
             await asyncio.to_thread(_end_marked, self._mark)
+        if os.getpid() == 1:
+            await asyncio.to_thread(_bury_adopted)
         await asyncio.wait(listening, timeout=LAST_WORDS_S)
         for task in listening:
             task.cancel()
@@ -114,14 +120,21 @@ class RunnerProcess:
         then it gets SIGTERM, then SIGKILL.
         """
         if mode is StopMode.KILL:
-            self._escalate((0.0, self._kill))
+            self._escalate((0.0, self._kill), (KEEPER_S, self._kill_keeper))
         elif self._escalation is None:
             patience_s = stop_timeout_s + TERMINATE_SLACK_S
-            self._escalate((patience_s, self._terminate), (KILL_AFTER_S, self._kill))
+            self._insist(patience_s)
 
     def terminate(self) -> None:
         """Asks the process to end its load and finish at once; insists after a while."""
-        self._escalate((0.0, self._terminate), (KILL_AFTER_S, self._kill))
+        self._insist(0.0)
+
+    def _insist(self, patience_s: float) -> None:
+        self._escalate(
+            (patience_s, self._terminate),
+            (KILL_AFTER_S, self._kill),
+            (KEEPER_S, self._kill_keeper),
+        )
 
     def _escalate(self, *steps: tuple[float, Callable[[], None]]) -> None:
         """Waits and acts, step by step; what was planned before is not done."""
@@ -140,9 +153,15 @@ class RunnerProcess:
             os.kill(self._process.pid, signal.SIGTERM)
 
     def _kill(self) -> None:
-        """The keeper kills all when its standard input closes."""
+        """The keeper kills all when its standard input closes; it may have been stopped."""
         assert self._process.stdin is not None  # noqa: S101 - it was asked for
         self._process.stdin.close()
+        if self._process.returncode is None:
+            os.kill(self._process.pid, signal.SIGCONT)
+
+    def _kill_keeper(self) -> None:
+        if self._process.returncode is None:
+            self._process.kill()
 
     async def _listen(self, pipe: IO[bytes] | None, *, keep: bool) -> None:
         """Logs what the runner prints; keeps the end of its standard error."""
@@ -184,6 +203,23 @@ async def _exit_status(process: subprocess.Popen[bytes]) -> int:
         loop.remove_reader(descriptor)
         os.close(descriptor)
     return process.wait()  # at once
+
+
+_children: set[int] = set()
+"""Keepers that are waited for."""
+
+
+def _bury_adopted() -> None:
+    """Buries what has come down to this process as the first of its container, and has ended."""
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, parent = path.read_bytes().rpartition(b") ")[2].split()[:2]
+        except OSError:
+            continue  # it has just ended
+        pid = int(path.parent.name)
+        if (state, int(parent)) == (b"Z", os.getpid()) and pid not in _children:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
 
 
 def _end_marked(mark: str) -> None:

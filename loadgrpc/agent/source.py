@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from contextlib import suppress
 from typing import Any, Final
@@ -53,6 +54,10 @@ class Source:
         self.source_id = source_id
         self.heard_s = time.monotonic()
         """When its runner last said something."""
+        self.cycle_began: tuple[int, float] | None = None
+        """The cycle that it was told to enter, and when; None: it is in none."""
+        self.finished_s = math.inf
+        """When it was told that all has arrived."""
         self._message = convert.source_to_proto(source_id)
         self._spool = spool
         self._backlog = Backlog()
@@ -237,9 +242,11 @@ class Source:
             first = request.skip.first_sequence
             self._numbered(inbox, decision, first + request.skip.count - 1)
         elif kind == "ready":
+            self.cycle_began = None
             self._backlog.outbound.ready(raw, request.ready.cycle)
         elif kind == "finish":
             inbox.finishing = True
+            self.cycle_began = None
             self._backlog.finish(raw, request.finish)
         self._uplink.poke()
 
@@ -307,6 +314,7 @@ class Source:
         self, kind: str | None, response: runner_pb2.PublishEventsResponse, raw: bytes
     ) -> None:
         if kind == "start_cycle":
+            self.cycle_began = (response.start_cycle.cycle, time.monotonic())
             self._backlog.outbound.cycle_started(response.start_cycle.cycle)
         elif kind == "stop":
             self._stop = raw
@@ -314,6 +322,7 @@ class Source:
             self._types_refused = raw
         elif kind == "finished":
             self._backlog.finished()
+            self.finished_s = time.monotonic()
             for inbox in self._inboxes:
                 inbox.finishing = False
         elif kind == "run_closed":

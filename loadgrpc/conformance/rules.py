@@ -228,12 +228,12 @@ RULES: Final = (
     Rule(
         "8.5",
         "it ends soon after SIGTERM",
-        "its process group gets SIGTERM, and 4.5 seconds to report what was cut off and to exit.",
+        "its process group gets SIGTERM, and 3.5 seconds to report what was cut off and to exit.",
     ),
     Rule(
         "8.6",
         "it reports before it ends by SIGTERM",
-        "its process group gets SIGTERM, and 4.5 seconds to report what was cut off and to exit.",
+        "its process group gets SIGTERM, and 3.5 seconds to report what was cut off and to exit.",
         must=False,
     ),
     Rule(

@@ -15,11 +15,14 @@ from loadgrpc.runner import event_loops  # noqa: E402
 
 event_loops.keep_apart()
 
-from loadgrpc.runner.pipe import SOCKET_FD_ENV  # noqa: E402
+from loadgrpc.runner import in_flight, pipe  # noqa: E402
 from loadgrpc.runner.process import UserProcess  # noqa: E402
 
 if __name__ == "__main__":
-    # These go to the whole process group; the link hears them and decides.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    UserProcess(socket.socket(fileno=int(os.environ.pop(SOCKET_FD_ENV)))).run()
+    # These go to the whole process group; the link hears them and decides. Not SIG_IGN,
+    # which programs that a test starts would inherit.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    signal.signal(signal.SIGINT, lambda *_: None)
+    link = socket.socket(fileno=int(os.environ.pop(pipe.SOCKET_FD_ENV)))
+    link.set_inheritable(False)
+    UserProcess(link, int(os.environ.pop(in_flight.FD_ENV))).run()

@@ -1,8 +1,8 @@
 """Judges an iteration: what became of it, and what counts as having become of it.
 
 Rule: the first thing that goes wrong is the outcome; what follows, in tearDown say, follows
-from it. What a test raises is its outcome, whatever its type, with one exception: the end of
-its greenlet, by which users are cut off, goes on to who sent it. What a test returns for
+from it. What a test raises is its outcome, whatever its type, with one exception: CutOff, by
+which users are cut off, goes on to who sent it. What a test returns for
 somebody else to run has not run.
 """
 
@@ -15,8 +15,10 @@ import unittest
 from collections.abc import Callable
 from typing import Any, Final
 
+from greenlet import GreenletExit
+
 from loadgrpc.model import ExceptionInfo, TestOutcome
-from loadgrpc.runner.exception_text import exception_info, is_a, message
+from loadgrpc.runner.exception_text import exception_info, message
 
 _FUNCTIONS: Final = (
     types.FunctionType,
@@ -24,6 +26,10 @@ _FUNCTIONS: Final = (
     types.BuiltinFunctionType,
     functools.partial,
 )
+
+
+class CutOff(GreenletExit):  # type: ignore[misc]  # it has no types
+    """Thrown into a user whose time is over."""
 
 
 class Judge(unittest.TestResult):
@@ -112,7 +118,7 @@ class Judge(unittest.TestResult):
 
 def is_cut_off(error: BaseException) -> bool:
     """Whether an exception is the end of its user, and not how a test went."""
-    return not isinstance(error, Exception) and is_a(error, "greenlet.GreenletExit")
+    return isinstance(error, CutOff)
 
 
 def skip_reason(skipped: BaseException) -> str:

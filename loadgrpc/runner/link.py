@@ -11,31 +11,42 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
+from loadgrpc.clock import SystemClock
 from loadgrpc.errors import LoadgrpcError
-from loadgrpc.model import Assignment, ExceptionInfo, SourceId
+from loadgrpc.model import Assignment, ExceptionInfo, SourceId, TestOutcome
 from loadgrpc.protocol import convert, plans, produced, times
 from loadgrpc.protocol.produced import Produced
 from loadgrpc.protocol.raw import RawRunnerServiceStub
 from loadgrpc.protocol.transport import new_channel
-from loadgrpc.runner import pipe
+from loadgrpc.runner import in_flight, pipe
+from loadgrpc.runner.pipe import MAX_FRAME_BYTES
 from loadgrpc.runner.publisher import Publisher
+from loadgrpc.runner.recorder import Recorder
 from loadgrpc.v1 import event_pb2, runner_pb2
 
 ASSIGNMENT_TIMEOUT_S: Final = 10.0
 READ_BYTES: Final = 1 << 20
 TELL_USERS_S: Final = 0.25
-SIGTERM_GRACE_S: Final = 2.0
+SIGTERM_GRACE_S: Final = 1.0
 """How long users may take to finish their iteration when SIGTERM came; the agent waits longer."""
+REACT_S: Final = 2.5
+"""How long a user process may take, after the stop time-out, to cut off its users and say so."""
+REACT_TO_SIGTERM_S: Final = 1.0
+"""The same after SIGTERM: the agent kills 3.5 s after that."""
+CLOSED_S: Final = 1.0
+"""How long a user process may live that has closed its socket to the link."""
 
 EXIT_LOST: Final = 1
 EXIT_NOT_LOADED: Final = 107
@@ -50,7 +61,8 @@ class UserProcessLost(Exception):
 class User:
     """The link's end of one user process."""
 
-    def __init__(self, at: int, of: int) -> None:
+    def __init__(self, at: int, of: int, most_users: int) -> None:
+        """The process `at` of `of`, from 0; `most_users` are those of all processes."""
         self.at = at
         self.active_users = 0
         self.started_users = 0
@@ -59,17 +71,27 @@ class User:
         """What came of it, or was declared lost by it."""
         self.lost = False
         self.told: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.busy_with = ""
+        """What it was ordered to do and has not answered, in words; empty: nothing."""
+        self.first_user = at + 1
+        self._of = of
+        self._why = ""
+        """Why the link killed it; empty: it did not."""
+        self._in_flight = in_flight.create(max(1, -(-(most_users - at) // of)))
         ours, theirs = socket.socketpair()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "loadgrpc.runner"],
-            pass_fds=[theirs.fileno()],
-            env={**os.environ, pipe.SOCKET_FD_ENV: str(theirs.fileno())},
+            [sys.executable, "-P", "-m", "loadgrpc.runner"],
+            pass_fds=[theirs.fileno(), self._in_flight],
+            env={
+                **os.environ,
+                pipe.SOCKET_FD_ENV: str(theirs.fileno()),
+                in_flight.FD_ENV: str(self._in_flight),
+            },
             stdin=subprocess.DEVNULL,
         )
         theirs.close()
         ours.settimeout(0.0)
         self._socket = ours
-        self._of = of
 
     async def read(self, publisher: Publisher, on_users: Callable[[], None]) -> None:
         """Passes on what the process did, until it says bye; tells when its users change.
@@ -79,27 +101,53 @@ class User:
         """
         loop = asyncio.get_running_loop()
         reader = pipe.FrameReader()
-        while data := await self._received(loop):
-            for frame in reader.feed(data):
-                if frame.kind is pipe.Kind.BATCH:
-                    self._count(frame.events, frame.hits)
-                    await publisher.batch(frame.body, frame.events, frame.hits)
-                    continue
-                message = frame.control()
-                if message["told"] == "dropped":
-                    reason = "the runner made events faster than they could be reported"
-                    self._count(message["events"], message["hits"])
-                    await publisher.skip(message["events"], message["hits"], reason)
-                elif message["told"] == "users":
-                    self.active_users, self.started_users = message["active"], message["started"]
-                    on_users()
-                else:
-                    self.told.put_nowait(message)
-                if message["told"] in ("bye", "load_failed"):
-                    return
-        status = await asyncio.to_thread(self._process.wait)
+        watching = loop.create_task(self._close_when_ended(loop))
+        try:
+            while data := await self._received(loop):
+                for frame in reader.feed(data):
+                    if frame.kind is pipe.Kind.BATCH:
+                        self._count(frame.events, frame.hits)
+                        await publisher.batch(frame.body, frame.events, frame.hits)
+                        continue
+                    message = frame.control()
+                    if message["told"] == "dropped":
+                        reason = "the runner made events faster than they could be reported"
+                        self._count(message["events"], message["hits"])
+                        await publisher.skip(message["events"], message["hits"], reason)
+                    elif message["told"] == "users":
+                        self.active_users = message["active"]
+                        self.started_users = message["started"]
+                        on_users()
+                    elif message["told"] == "failed":
+                        self.kill(f"failed: {message['why']}")
+                    else:
+                        self.busy_with = ""
+                        self.told.put_nowait(message)
+                    if message["told"] in ("bye", "load_failed"):
+                        return
+            with suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(watching), CLOSED_S)
+            if not watching.done():
+                self.kill("closed its connection to the runner, and was killed")
+                await watching
+        finally:
+            watching.cancel()
+        status = self._process.wait()  # at once
         how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
-        raise UserProcessLost(f"user process {self.at + 1} of {self._of} {how}")
+        raise UserProcessLost(f"user process {self.at + 1} of {self._of} {self._why or how}")
+
+    async def _close_when_ended(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Ends the reading with the process, whoever else has its end of the socket."""
+        ended = asyncio.Event()
+        descriptor = os.pidfd_open(self._process.pid)
+        try:
+            loop.add_reader(descriptor, ended.set)
+            await ended.wait()
+        finally:
+            loop.remove_reader(descriptor)
+            os.close(descriptor)
+        with suppress(OSError):  # who has read all of it may have closed it
+            self._socket.shutdown(socket.SHUT_RD)
 
     def _count(self, events: int, hits: int) -> None:
         self.handed = Produced(self.handed.events + events, self.handed.hits + hits)
@@ -110,15 +158,24 @@ class User:
         except ConnectionResetError:
             return b""
 
-    def order(self, **message: Any) -> None:
-        """Tells the process something; orders are few and fit into the socket's buffer."""
+    def order(self, words: str = "", **message: Any) -> None:
+        """Tells the process something; orders are few and fit into the socket's buffer.
+
+        `words` say what it is to do, if it has to answer.
+        """
+        self.busy_with = words or self.busy_with
         try:
             self._socket.sendall(pipe.control(message))
         except OSError:
             _log.info("user process %d is gone already", self.at + 1)
 
-    def kill(self) -> None:
-        """Ends the process at once."""
+    def cut_off(self) -> list[in_flight.Iteration]:
+        """The iterations that ended with the process."""
+        return in_flight.read(self._in_flight)
+
+    def kill(self, why: str = "") -> None:
+        """Ends the process at once; `why` is told, after its name, if it says so first."""
+        self._why = self._why or why
         self._process.kill()
 
 
@@ -141,14 +198,25 @@ class Link:
         """How user processes were lost, in words."""
         self._uncounted = False
         """Whether one was lost, and nobody knows what it had produced."""
-        self.users = [User(at, count) for at in range(count)]
+        self._cycle = 0
+        """The cycle that its users are in, or were in last."""
+        self._due_s = math.inf
+        """When each user process must have done what it was ordered to, by the loop's clock."""
+        self._stop_due_s = math.inf
+        """The same, for a stop that was ordered."""
+        self._due_changed = asyncio.Event()
+        most_users = max(cycle.users for cycle in assignment.cycles)
+        self.users = [User(at, count, most_users) for at in range(count)]
 
     async def run(self) -> int:
         """Lives the assignment to its end; the exit status."""
         for user in self.users:
-            user.order(**_share(self._assignment, user.at, len(self.users)))
+            share = _share(self._assignment, user.at, len(self.users))
+            user.order("while it loaded the test", **share)
         reading = [asyncio.create_task(self._read(user)) for user in self.users]
-        status = await _first_error(self._lead(), *reading)
+        insisting = asyncio.create_task(self._insist())
+        status = await _first_error(self._lead(), *reading, insisting)
+        insisting.cancel()
         if self._lost:
             others = f" (and {len(self._lost) - 1} more)" if len(self._lost) > 1 else ""
             print(self._lost[0] + others, file=sys.stderr)  # noqa: T201 - the agent reads it
@@ -171,8 +239,55 @@ class Link:
                 events, hits = made.events - handed.events, made.hits - handed.hits
                 if events:
                     await self._publisher.skip(events, hits, str(error))
+            await self._cut_off(user)
             user.lost = True
+            user.busy_with = ""
             user.told.put_nowait({"told": "lost"})
+
+    async def _cut_off(self, user: User) -> None:
+        """Reports the iterations that ended with a user process as interrupted."""
+        cut_off = user.cut_off()
+        if not cut_off:
+            return
+        clock = SystemClock()
+        recorder = Recorder(clock, self._assignment.test)
+        cycle = self._assignment.cycles[self._cycle - 1]
+        recorder.begin_cycle(self._cycle, cycle.users, cycle.iterations)
+        for row, iteration, start_ns in cut_off:
+            recorder.iteration(
+                outcome=TestOutcome.INTERRUPTED,
+                exception=None,
+                start_ns=start_ns,
+                elapsed_ns=max(0, clock.wall_ns() - start_ns),
+                user=user.first_user + row * len(self.users),
+                iteration=iteration,
+            )
+        for frame in recorder.take(MAX_FRAME_BYTES):
+            self._counts[0] += frame.events
+            await self._publisher.batch(frame.payload, frame.events, frame.hits)
+
+    async def _insist(self) -> NoReturn:
+        """Kills the user processes that are not done when they have to be."""
+        loop = asyncio.get_running_loop()
+        while True:
+            self._due_changed.clear()
+            left_s = self._due_s - loop.time()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(None if left_s == math.inf else max(0.0, left_s)):
+                    await self._due_changed.wait()
+            if loop.time() < self._due_s:
+                continue
+            for user in self.users:
+                if user.busy_with:
+                    user.kill(
+                        f"did not react within the stop timeout and was killed, {user.busy_with}"
+                    )
+            self._due_s = math.inf
+
+    def _expect(self, due_s: float) -> None:
+        """User processes must be done then, or before if that was said already."""
+        self._due_s = min(self._due_s, due_s)
+        self._due_changed.set()
 
     async def obey(self) -> None:
         """Carries out the orders that come on the stream."""
@@ -211,11 +326,20 @@ class Link:
         batch = runner_pb2.EventBatch(events=[event])
         await self._publisher.batch(batch.SerializeToString(), 1, 0)
 
-    def stop(self, timeout_s: float) -> None:
-        """Lets users finish their iteration; after `timeout_s` they are cut off."""
+    def stop(self, timeout_s: float, *, react_s: float = REACT_S) -> None:
+        """Lets users finish their iteration; after `timeout_s` they are cut off.
+
+        User processes that go on for `react_s` after that are killed.
+        """
         for user in self.users:
             user.order(do="stop", timeout_s=timeout_s)
         self._stopping.set()
+        self._stop_due_s = asyncio.get_running_loop().time() + timeout_s + react_s
+        self._expect(self._stop_due_s)
+
+    def terminate(self) -> None:
+        """SIGTERM came."""
+        self.stop(SIGTERM_GRACE_S, react_s=REACT_TO_SIGTERM_S)
 
     async def _lead(self) -> int:
         load_error = await self._loaded()
@@ -223,7 +347,7 @@ class Link:
             telling = asyncio.create_task(self._keep_telling_users())
             await self._cycles()
             for user in self.users:
-                user.order(do="leave")
+                user.order("in tearDownClass", do="leave")
             await self._all_told()  # bye
             telling.cancel()
             await asyncio.gather(telling, return_exceptions=True)
@@ -254,9 +378,15 @@ class Link:
             if not await self._released(cycle):
                 return
             self._cycle = cycle
+            self._due_s = math.inf
+            duration_s = self._assignment.cycles[cycle - 1].duration_s
+            if duration_s is not None:
+                patience_s = duration_s + self._assignment.stop_timeout_s + REACT_S
+                self._expect(asyncio.get_running_loop().time() + patience_s)
+            self._expect(self._stop_due_s)
             for user in self.users:
                 user.started_users = 0
-                user.order(do="start", cycle=cycle)
+                user.order(f"in cycle {cycle}", do="start", cycle=cycle)
             await self._all_told()  # cycle_ended
             await self._tell_users()
             if all(user.lost for user in self.users):
@@ -345,7 +475,7 @@ async def _main() -> int:
         watching = asyncio.create_task(_die_with_the_agent(link))
         publishing = asyncio.create_task(publisher.run())
         obeying = asyncio.create_task(link.obey())
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, link.stop, SIGTERM_GRACE_S)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, link.terminate)
         try:
             return await _first_error(link.run(), publishing, obeying, watching)
         except LoadgrpcError as error:

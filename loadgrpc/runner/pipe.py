@@ -18,6 +18,8 @@ from typing import Any, Final, NamedTuple
 
 _HEADER: Final = struct.Struct("<BIII")
 
+MAX_FRAME_BYTES: Final = 900_000
+"""Of a BATCH: below the limit of a batch on the wire, with room for its envelope."""
 SOCKET_FD_ENV: Final = "LOADGRPC_USER_PROCESS_FD"
 """Names the user process's end of the socket."""
 

@@ -2,7 +2,8 @@
 
 Rule: a cycle is over when its last user has ended; none leaks into the next. Users look at
 the time and at `stopping` before each iteration; one that takes longer than the stop
-time-out to finish is cut off, and its iteration counts as interrupted.
+time-out to finish is cut off, and its iteration counts as interrupted. What a user raises outside
+of its iterations ends this user, as an error with its reason, and no other.
 """
 
 from __future__ import annotations
@@ -11,17 +12,20 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
-import gevent
+from gevent import Greenlet, joinall, killall, spawn, wait
 from gevent.event import Event
 
 from loadgrpc.clock import Clock
-from loadgrpc.model import Cycle
+from loadgrpc.model import Cycle, TestOutcome
+from loadgrpc.runner.exception_text import exception_info
+from loadgrpc.runner.forked import Forked
+from loadgrpc.runner.judge import CutOff
 from loadgrpc.runner.loader import LoadedTest
 from loadgrpc.runner.recorder import Recorder
 from loadgrpc.runner.user import VirtualUser
 
-KILL_TRIES: Final = 5
-KILL_WAIT_S: Final = 1.0
+CUT_OFF_TRIES: Final = 6
+CUT_OFF_WAIT_S: Final = 0.25
 """How often, and how long apart, a user that swallows its end is cut off again."""
 SETTLED_IN: Final = 2
 """The iteration whose beginning shows that the first is over."""
@@ -43,14 +47,21 @@ class Pool:
         server_url: str,
         no_dns_resolve: bool = False,
         on_standing: Callable[[], object] = lambda: None,
+        in_flight: Callable[[int], memoryview | None] = lambda _: None,
+        forked: Forked | None = None,
     ) -> None:
-        """`on_standing` is called once a cycle: when each user begins a second iteration."""
+        """`on_standing` is called once a cycle: when each user begins a second iteration.
+
+        `in_flight` gives each user (a number from 1) its row of what is in flight.
+        """
         self._test = test
         self._recorder = recorder
         self._clock = clock
         self._server_url = server_url
         self._no_dns_resolve = no_dns_resolve
         self._on_standing = on_standing
+        self._in_flight = in_flight
+        self._forked = forked
         self._not_standing = 0
         """Users of this cycle who have not begun a second iteration."""
         self.active_users = 0
@@ -88,21 +99,18 @@ class Pool:
             end_ns = self._clock.monotonic_ns() + round(cycle.duration_s * 1e9)
         live = partial(self._live, iterations=cycle.iterations, end_ns=end_ns)
         greenlets = [
-            gevent.spawn(live, user, _delay_s(user, spawn_rate))
+            spawn(live, user, _delay_s(user, spawn_rate))
             for user in users
             if cycle.duration_s is None or _delay_s(user, spawn_rate) < cycle.duration_s
         ]
         self._not_standing = len(greenlets)
-        everybody = gevent.spawn(gevent.joinall, greenlets)
-        gevent.wait([everybody, self.stopping], count=1, timeout=cycle.duration_s)
+        everybody = spawn(joinall, greenlets)
+        wait([everybody, self.stopping], count=1, timeout=cycle.duration_s)
         self._hurry(stop_timeout_s)
         while not everybody.ready() and (left_s := self._left_s()) > 0:
             self._hurried.clear()
-            gevent.wait([everybody, self._hurried], count=1, timeout=left_s)
+            wait([everybody, self._hurried], count=1, timeout=left_s)
         self._cut_off(greenlets)
-        for greenlet in greenlets:
-            if greenlet.exception is not None:
-                raise greenlet.exception
 
     def _hurry(self, timeout_s: float) -> None:
         """Lets users finish until then, or until it was said before."""
@@ -116,40 +124,73 @@ class Pool:
         assert self._cut_off_ns is not None  # noqa: S101 - it was said before they are waited for
         return (self._cut_off_ns - self._clock.monotonic_ns()) / 1e9
 
-    def _cut_off(self, greenlets: Sequence[gevent.Greenlet]) -> None:
-        for _ in range(KILL_TRIES):
-            alive = [greenlet for greenlet in greenlets if not greenlet.ready()]
-            if not alive:
-                return
-            gevent.killall(alive, block=False)
-            gevent.joinall(alive, timeout=KILL_WAIT_S)
-        raise StubbornUserError(f"{len(alive)} users cannot be stopped")
+    def _cut_off(self, greenlets: Sequence[Greenlet]) -> None:
+        tries, before = 0, len(greenlets)
+        while alive := [greenlet for greenlet in greenlets if not greenlet.ready()]:
+            tries = tries + 1 if len(alive) == before else 1  # many take their time
+            if tries > CUT_OFF_TRIES:
+                raise StubbornUserError(f"{len(alive)} users cannot be cut off")
+            before = len(alive)
+            killall(alive, exception=CutOff, block=False)
+            joinall(alive, timeout=CUT_OFF_WAIT_S)
 
     def _live(self, number: int, delay_s: float, *, iterations: int, end_ns: int | None) -> None:
         """One user, from its start to its end."""
         if delay_s and self.stopping.wait(delay_s):
             return
-        user = VirtualUser(
-            self._test.case_class,
-            self._test.method,
-            self._recorder,
-            self._clock,
-            user=number,
-            server_url=self._server_url,
-            no_dns_resolve=self._no_dns_resolve,
-        )
         self.active_users += 1
         self.started_users += 1
+        done = 0
+        user: VirtualUser | None = None
         try:
-            iteration = 0
-            while self._goes_on(iteration, iterations, end_ns):
-                iteration += 1
-                if iteration == SETTLED_IN:
+            user = VirtualUser(
+                self._test.case_class,
+                self._test.method,
+                self._recorder,
+                self._clock,
+                user=number,
+                server_url=self._server_url,
+                no_dns_resolve=self._no_dns_resolve,
+                in_flight=self._in_flight(number),
+            )
+            while self._goes_on(done, iterations, end_ns):
+                done += 1
+                if done == SETTLED_IN:
                     self._stands()
-                user.run_iteration(iteration)
+                outcome = user.run_iteration(done)
+                if self._forked is not None:
+                    self._forked.leave_if_child(outcome is not TestOutcome.SUCCESS)
+        except CutOff:
+            pass
+        except BaseException as error:  # noqa: BLE001 - recorded; the others go on
+            self._record(error, number, done + 1)
         finally:
-            user.close()
+            if self._forked is not None:
+                self._forked.leave_if_child(1)
+            self._leave(user, number, done)
+
+    def _leave(self, user: VirtualUser | None, number: int, done: int) -> None:
+        """A user has ended, as it may."""
+        try:
+            if user is not None:
+                user.close()
+        except CutOff:
+            pass
+        except BaseException as error:  # noqa: BLE001 - recorded; the others go on
+            self._record(error, number, done)
+        finally:
             self.active_users -= 1
+
+    def _record(self, error: BaseException, user: int, iteration: int) -> None:
+        """What a user raised outside of its iterations is an error with its reason."""
+        self._recorder.iteration(
+            outcome=TestOutcome.ERROR,
+            exception=exception_info(error),
+            start_ns=self._clock.wall_ns(),
+            elapsed_ns=0,
+            user=user,
+            iteration=iteration,
+        )
 
     def _stands(self) -> None:
         """One more user has all it will have: its session, its connections."""

@@ -3,31 +3,40 @@
 Rule: users never wait for reporting. What they did is taken from the recorder a few times
 a second, a block at a time, and queued; while the link does not read, the queue grows to
 OUTBOX_BYTES, and what comes then is dropped, counted, and reported as lost. When the link is
-gone, so is this process.
+gone, so is this process. Whatever ends it before its time, what was measured is handed over
+first where that is possible, and the reason with it.
 """
 
 from __future__ import annotations
 
 import gc
+import inspect
+import mmap
 import os
 import socket
+import sys
+import traceback
 import unittest
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
-import gevent
+from gevent import Greenlet, get_hub, sleep, spawn
 from gevent.event import Event
 from gevent.lock import Semaphore
+from greenlet import GreenletExit
 
 from loadgrpc.clock import SystemClock
 from loadgrpc.errors import TestNotLoaded
 from loadgrpc.model import Cycle, TestOutcome
 from loadgrpc.protocol import produced
-from loadgrpc.runner import event_loops, fixtures, pipe
-from loadgrpc.runner.exception_text import exception_info
+from loadgrpc.runner import event_loops, fixtures, in_flight, pipe
+from loadgrpc.runner.alarms import Alarms
+from loadgrpc.runner.exception_text import exception_info, message, traceback_text, type_name
+from loadgrpc.runner.forked import Forked
 from loadgrpc.runner.line import Look
 from loadgrpc.runner.loader import LoadedTest, load
 from loadgrpc.runner.pool import Pool
@@ -38,19 +47,22 @@ from loadgrpc.runner.watch import TICK_NS, Watch
 FLUSH_S: Final = 0.25
 REST_S: Final = 0.001
 """Between two blocks users go on: after a sleep of 0 the hub would not have looked for answers."""
-MAX_FRAME_BYTES: Final = 900_000
-"""Below the limit of a batch on the wire, with room for its envelope."""
 OUTBOX_BYTES: Final = 16 << 20
 READ_BYTES: Final = 65_536
+EXIT_DEFECT: Final = 1
+
+
+class _Retired(GreenletExit):  # type: ignore[misc]  # it has no types
+    """The work of a greenlet of ours is done."""
 
 
 class UserProcess:
     """See the module."""
 
-    def __init__(self, link: socket.socket) -> None:
+    def __init__(self, link: socket.socket, slots: int) -> None:
+        """`link` is this end of the socket; `slots`, a descriptor: see in_flight.py."""
         self._link = link
         self._clock = SystemClock()
-        self._outbox = Outbox(link)
         self._orders: deque[dict[str, Any]] = deque()
         self._ordered = Event()
         self._pool: Pool | None = None
@@ -58,15 +70,32 @@ class UserProcess:
         self._told_users = (0, 0)
         """How many users live, and how many of the cycle were started, as was told last."""
         self._flushing = Semaphore()
+        self._forked = Forked()
+        self._forked.closes(link.fileno())
+        self._in_flight = in_flight.mapped(slots)
+        self._forked.unmaps(self._in_flight)
+        os.close(slots)
+        self._outbox = Outbox(link)
 
     def run(self) -> None:
         """Lives until the link says goodbye."""
-        gevent.spawn(self._listen)
+        _survive_others()
+        Alarms(self._clock).install()
+        _spawn_vital(self._listen)
+        try:
+            self._run()
+        except BaseException as error:  # noqa: BLE001 - told; nothing of ours may stop this
+            self._forked.leave_if_child(1)
+            traceback.print_exception(error)
+            self._outbox.say(told="failed", why=f"{type_name(error)}: {message(error)}")
+        finally:
+            self._forked.leave_if_child()
+        self._outbox.drain()
+
+    def _run(self) -> None:
         share = self._next_order()
         try:
-            test = load(share["test"], Path.cwd())
-            event_loops.let_users_get_loops()
-            fixtures.set_up(test.case_class)
+            test = self._load(share)
         except TestNotLoaded as error:
             self._outbox.say(
                 told="load_failed",
@@ -74,15 +103,35 @@ class UserProcess:
                 message=str(error),
                 traceback=error.traceback,
             )
-            self._outbox.drain()
-            return
-        self._live(share, test)
-        self._outbox.drain()
+        else:
+            self._live(share, test)
+
+    def _load(self, share: dict[str, Any]) -> LoadedTest:
+        """The test, with its class set up.
+
+        Raises:
+            TestNotLoaded: it cannot be had, whatever was raised.
+        """
+        try:
+            test = load(share["test"], Path.cwd())
+        except TestNotLoaded:
+            raise
+        except BaseException as error:
+            raise _not_loaded(f"loading {share['test']!r}", error) from error
+        if share["server_url"]:
+            _check_server_url(test.case_class)
+        event_loops.let_users_get_loops()
+        fixtures.set_up(test.case_class)
+        self._forked.leave_if_child()
+        return test
 
     def _live(self, share: dict[str, Any], test: LoadedTest) -> None:
         folder = os.environ.get(produced.RUN_DIR_ENV)
         counts = produced.row(Path(folder) if folder else None, share["first_user"])
+        if isinstance(counts.obj, mmap.mmap):
+            self._forked.unmaps(counts.obj)
         recorder = Recorder(self._clock, share["test"], counts)
+        self._forked.calls(recorder.mute)
         pool = Pool(
             test,
             recorder,
@@ -90,6 +139,10 @@ class UserProcess:
             server_url=share["server_url"],
             no_dns_resolve=share["no_dns_resolve"],
             on_standing=_freeze,
+            in_flight=lambda user: in_flight.row(
+                self._in_flight, (user - share["first_user"]) // share["processes"]
+            ),
+            forked=self._forked,
         )
         watch = Watch(
             self._clock,
@@ -97,11 +150,11 @@ class UserProcess:
             process=share["first_user"],
             processes=share["processes"],
         )
-        look = Look.of(self._clock, gevent.get_hub())
+        look = Look.of(self._clock, get_hub())
         self._pool = pool
         if self._stop_s is not None:  # the order came while the test was loading
             pool.stop(self._stop_s)
-        flusher = gevent.spawn(self._flush_now_and_then, recorder, pool)
+        flusher = _spawn_vital(partial(self._flush_now_and_then, recorder, pool))
         _freeze()
         self._outbox.say(told="loaded")
         while (order := self._next_order())["do"] != "leave":
@@ -110,18 +163,22 @@ class UserProcess:
             recorder.begin_cycle(number, cycle.users, cycle.iterations)
             self._told_users = (0, 0)
             users = range(share["first_user"], cycle.users + 1, share["processes"])
-            with _watching(watch, look) if users else nullcontext():
-                pool.run_cycle(
-                    cycle,
-                    users,
-                    spawn_rate=share["spawn_rate"],
-                    stop_timeout_s=share["stop_timeout_s"],
-                )
-            self._flush(recorder, pool)
+            try:
+                with _watching(watch, look) if users else nullcontext():
+                    pool.run_cycle(
+                        cycle,
+                        users,
+                        spawn_rate=share["spawn_rate"],
+                        stop_timeout_s=share["stop_timeout_s"],
+                    )
+            finally:
+                self._forked.leave_if_child()
+                self._flush(recorder, pool)
             self._outbox.say(told="cycle_ended", cycle=number)
-        with self._flushing:  # what it has taken it hands over
-            flusher.kill()
         _tear_down(test.case_class, recorder, self._clock)
+        self._forked.leave_if_child()
+        with self._flushing:  # what it has taken it hands over
+            flusher.kill(_Retired)
         self._flush(recorder, pool)
         self._outbox.say(told="bye", events=recorder.produced_events, hits=recorder.produced_hits)
 
@@ -144,11 +201,11 @@ class UserProcess:
                 else:
                     self._orders.append(order)
                     self._ordered.set()
-        os._exit(1)  # the link is gone: nobody wants this load any more
+        os._exit(EXIT_DEFECT)  # the link is gone: nobody wants this load any more
 
     def _flush_now_and_then(self, recorder: Recorder, pool: Pool) -> None:
         while True:
-            gevent.sleep(FLUSH_S)
+            sleep(FLUSH_S)
             self._flush(recorder, pool)
 
     def _flush(self, recorder: Recorder, pool: Pool) -> None:
@@ -157,7 +214,7 @@ class UserProcess:
             self._told_users = users
             self._outbox.say(told="users", active=users[0], started=users[1])
         with self._flushing:
-            for frame in recorder.take(MAX_FRAME_BYTES, rest=lambda: gevent.sleep(REST_S)):
+            for frame in recorder.take(pipe.MAX_FRAME_BYTES, rest=lambda: sleep(REST_S)):
                 self._outbox.put(frame.payload, frame.events, frame.hits)
 
 
@@ -171,7 +228,7 @@ class Outbox:
         self._dropped = [0, 0]
         self._filled = Event()
         self._emptied = Event()
-        gevent.spawn(self._write)
+        _spawn_vital(self._write)
 
     def put(self, body: bytes, events: int, hits: int) -> None:
         """Queues a batch, or drops and counts it when the queue is full."""
@@ -234,6 +291,30 @@ def _watching(watch: Watch, look: Look) -> Iterator[None]:
         watch.end()
 
 
+def _not_loaded(what: str, error: BaseException) -> TestNotLoaded:
+    text = " ".join(message(error).split())
+    return TestNotLoaded(
+        f"{what} raised {type_name(error)}{text and ': '}{text}",
+        cause=type_name(error),
+        traceback=traceback_text(error),
+    )
+
+
+def _check_server_url(case_class: type[unittest.TestCase]) -> None:
+    """A run that names a server has to be heard.
+
+    Raises:
+        TestNotLoaded: nothing can be written to the attribute.
+    """
+    says = inspect.getattr_static(case_class, "server_url", None)
+    if isinstance(says, property) and says.fset is None:
+        raise TestNotLoaded(
+            f"{case_class.__qualname__}.server_url is a property without a setter, so that the"
+            " run's server URL (-H) cannot be set; write it as a class attribute, or leave -H out",
+            cause="AttributeError",
+        )
+
+
 def _tear_down(case_class: type[unittest.TestCase], recorder: Recorder, clock: SystemClock) -> None:
     """What goes wrong here is an error of its own: an iteration of no user."""
     start_wall_ns, start_ns = clock.wall_ns(), clock.monotonic_ns()
@@ -249,3 +330,40 @@ def _tear_down(case_class: type[unittest.TestCase], recorder: Recorder, clock: S
         )
 
     fixtures.tear_down(case_class, note)
+
+
+def _spawn_vital(work: Callable[[], object]) -> Greenlet:
+    """A greenlet without which this process is of no use: it ends with it."""
+
+    def do() -> None:
+        try:
+            work()
+        except _Retired:
+            pass
+        except BaseException:  # noqa: BLE001 - told, and the end of the process
+            traceback.print_exc()
+            _die()
+
+    return spawn(do)
+
+
+def _survive_others() -> None:
+    """What a test's own greenlets and signal handlers raise is printed, and ends nothing of ours.
+
+    Where there are threads, a SystemExit ends the thread; gevent would end the process.
+    """
+    hub = get_hub()
+    hub.SYSTEM_ERROR = ()
+    handle_error = hub.handle_error
+
+    def handle(context: object, kind: Any, value: Any, trace: Any) -> None:
+        if context is None and issubclass(kind, SystemError):  # the loop itself cannot go on
+            sys.stderr.write(f"the event loop failed: {value}\n")
+            _die()
+        handle_error(context or "a signal handler", kind, value, trace)
+
+    hub.handle_error = handle
+
+
+def _die() -> NoReturn:
+    os._exit(EXIT_DEFECT)

@@ -237,6 +237,11 @@ class Recorder:
         self.produced_events += 1
         self._produced[0] = self.produced_events
 
+    def mute(self) -> None:
+        """Records nothing any more."""
+        for name in ("hit", "iteration", "counter", "generator"):
+            setattr(self, name, _nothing)
+
     def take(
         self, max_batch_bytes: int, *, rest: Callable[[], object] = lambda: None
     ) -> list[Frame]:
@@ -305,6 +310,10 @@ class Recorder:
         for outcome, info in labels:
             message.labels.add(test=self._test, outcome=outcome, exception=_message(info))
         return batch.SerializeToString()
+
+
+def _nothing(*_: object, **__: object) -> None:
+    pass
 
 
 def _one_by_one(blocks: list[_Block]) -> Iterator[_Block]:

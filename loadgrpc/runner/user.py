@@ -12,7 +12,7 @@ does. The first thing that goes wrong in an iteration is its outcome.
     SkipTest: a test that does nothing is no load         ERROR
     a test that returns what has yet to be run,
         or whose `run` reports nothing                    ERROR
-    GreenletExit: the user was cut off                    INTERRUPTED, and it propagates
+    CutOff: the user's time is over                       INTERRUPTED, and it propagates
 
 An interrupted iteration runs no tearDown and no cleanups, as unittest has it for Ctrl-C:
 who is cut off has no time for them. `finally` and `with` inside the test hold. Fixtures of
@@ -104,7 +104,10 @@ class VirtualUser:
         server_url: str,
         *,
         no_dns_resolve: bool = False,
+        in_flight: memoryview | None = None,
     ) -> None:
+        """`in_flight` is the user's row of what is in flight: see in_flight.py."""
+        self._in_flight = memoryview(bytearray(16)).cast("Q") if in_flight is None else in_flight
         self._recorder = recorder
         self._clock = clock
         self._user = user
@@ -131,6 +134,9 @@ class VirtualUser:
         judge.begin()
         start_wall_ns = self._clock.wall_ns()
         start_ns = self._clock.monotonic_ns()
+        in_flight = self._in_flight
+        in_flight[1] = start_wall_ns
+        in_flight[0] = iteration
         try:
             self._run()
         except BaseException as error:
@@ -148,6 +154,7 @@ class VirtualUser:
                 user=self._user,
                 iteration=iteration,
             )
+            in_flight[0] = 0
         return judge.outcome
 
     def _run_by_unittest(self) -> None:

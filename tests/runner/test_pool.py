@@ -285,7 +285,7 @@ def test_a_user_that_swallows_its_end_is_cut_off_again():
     """Who survives one interruption does not survive all of them."""
     took, tries = scene(
         """
-        module.KILL_WAIT_S = 0.05
+        module.CUT_OFF_WAIT_S = 0.05
         tries = []
         def act():
             while len(tries) < 3:
@@ -307,7 +307,7 @@ def test_a_user_that_cannot_be_cut_off_is_an_error():
     """A test that swallows every exception for ever ends its process, and is not waited for."""
     took, words = scene(
         """
-        module.KILL_WAIT_S = 0.02
+        module.CUT_OFF_WAIT_S = 0.02
         def act():
             while True:
                 try:
@@ -325,28 +325,56 @@ def test_a_user_that_cannot_be_cut_off_is_an_error():
     )
 
     assert took < 3
-    assert words == "2 users cannot be stopped"
+    assert words == "2 users cannot be cut off"
 
 
 @pytest.mark.system
-def test_a_user_that_cannot_be_made_is_an_error():
-    """What goes wrong outside of iterations is not passed over."""
-    assert (
-        scene(
-            """
-        class Broken(Case):
+@pytest.mark.parametrize("kind", ["ZeroDivisionError", "SystemExit", "KeyboardInterrupt", "Odd"])
+def test_f06_a_user_that_cannot_be_made_is_an_error_and_the_others_go_on(kind):
+    """What one user raises when it is made is its error, with its reason; others do all they do."""
+    iterations, alive = scene(
+        f"""
+        class Odd(BaseException):
+            pass
+        class Second(Case):
             def __init__(self, name):
-                raise ZeroDivisionError("no user")
-        pool._test = LoadedTest(Broken, "test_it")
-        gevent.get_hub().exception_stream = None
-        try:
-            cycle(2, iterations=1)
-        except ZeroDivisionError as error:
-            print(json.dumps(str(error)))
+                super().__init__(name)
+                if Case.made == 2:
+                    raise {kind}("login refused")
+        pool._test = LoadedTest(Second, "test_it")
+        cycle(3, iterations=2)
+        print(json.dumps([sorted(notes.iterations), pool.active_users]))
         """
-        )
-        == "no user"
     )
+
+    assert iterations == [
+        [1, 1, "SUCCESS"],
+        [1, 2, "SUCCESS"],
+        [2, 1, "ERROR"],
+        [3, 1, "SUCCESS"],
+        [3, 2, "SUCCESS"],
+    ]
+    assert alive == 0
+
+
+@pytest.mark.system
+def test_f06_what_a_user_raises_when_it_leaves_is_an_error():
+    """What closing a user's session raises is an error beside its iterations, which count."""
+    seen = scene(
+        """
+        from loadgrpc.case import TestCase
+        class Leaving(TestCase):
+            def test_it(self):
+                pass
+            def close_session(self):
+                raise SystemExit("no way out")
+        pool._test = LoadedTest(Leaving, "test_it")
+        cycle(2, iterations=1)
+        print(json.dumps([notes.outcomes(), pool.active_users]))
+        """
+    )
+
+    assert seen == [{"ERROR": 2, "SUCCESS": 2}, 0]
 
 
 def test_gevent_has_not_patched_this_process():

@@ -9,7 +9,7 @@ import textwrap
 
 import pytest
 
-from loadgrpc.runner import pipe
+from loadgrpc.runner import in_flight, pipe
 from loadgrpc.v1 import runner_pb2
 
 pytestmark = pytest.mark.system
@@ -133,10 +133,15 @@ class Child:
         ours, theirs = socket.socketpair()
         self.socket = ours
         self.socket.settimeout(20)
-        environment = {**os.environ, pipe.SOCKET_FD_ENV: str(theirs.fileno())}
+        slots = in_flight.create(4)
+        environment = {
+            **os.environ,
+            pipe.SOCKET_FD_ENV: str(theirs.fileno()),
+            in_flight.FD_ENV: str(slots),
+        }
         self.process = subprocess.Popen(
             [sys.executable, "-m", "loadgrpc.runner"],
-            pass_fds=[theirs.fileno()],
+            pass_fds=[theirs.fileno(), slots],
             env=environment,
             cwd=folder,
             stdin=subprocess.DEVNULL,
@@ -144,6 +149,7 @@ class Child:
             text=True,
         )
         theirs.close()
+        os.close(slots)
         self.reader = pipe.FrameReader()
         self.frames = []
         self.batches = []

@@ -12,13 +12,10 @@ from greenlet import GreenletExit
 
 from loadgrpc.case import TestCase
 from loadgrpc.model import TestOutcome
+from loadgrpc.runner.judge import CutOff
 from loadgrpc.runner.user import VirtualUser
 
 MS = 1_000_000
-
-
-class CutOff(GreenletExit):
-    """How a user is cut off."""
 
 
 class Recorded(list):
@@ -261,6 +258,7 @@ def test_a_greenlet_is_killed_and_a_time_out_is_not_a_kill():
 from gevent import monkey; monkey.patch_all()
 import gevent, time, unittest
 from loadgrpc.clock import SystemClock
+from loadgrpc.runner.judge import CutOff
 from loadgrpc.runner.user import VirtualUser
 seen = []
 class Recorder:
@@ -276,7 +274,7 @@ def live(method):
     VirtualUser(Case, method, Recorder(), SystemClock(), 1, "").run_iteration(1)
 user = gevent.spawn(live, "test_it")
 gevent.sleep(0.05)
-user.kill()
+user.kill(CutOff)
 gevent.spawn(live, "test_timeout").get()
 print(seen)
 """
@@ -423,6 +421,26 @@ def test_f04_a_skip_that_cannot_speak(live):
         raise Mute
 
     assert live(case(test_it))["outcome"] is TestOutcome.ERROR
+
+
+@pytest.mark.parametrize("kind", [BaseException, SystemExit, KeyboardInterrupt, GreenletExit])
+@pytest.mark.parametrize("where", ["setUp", "test_it", "tearDown", "cleanup"])
+def test_f06_what_a_test_raises_is_its_error(live, recorder, kind, where):
+    """Whatever a test raises itself, wherever, is an error of that iteration; its user goes on."""
+    raises = _raises(kind("of its own"))
+
+    def with_cleanup(self):
+        self.addCleanup(raises, self)
+
+    case_class = {
+        "setUp": case(_passes, setUp=raises),
+        "test_it": case(raises),
+        "tearDown": case(_passes, tearDown=raises),
+        "cleanup": case(with_cleanup),
+    }[where]
+    live(case_class)
+    [entry] = recorder
+    assert (entry["outcome"], entry["exception"].message) == (TestOutcome.ERROR, "of its own")
 
 
 def test_cleanups_of_an_interrupted_test_are_run_once(live, clock):

@@ -23,7 +23,7 @@ SLOW_START: Final = 0.5
 """Users may start in so much of the time that their rate takes."""
 END_S: Final = 5.0
 """How long after the stop time-out a runner that cuts off its users may take to end."""
-TERMINATED_S: Final = 4.5
+TERMINATED_S: Final = 3.5
 """How long one may take to end that got SIGTERM."""
 NO_PLACE: Final = "no event says which user it is of"
 
