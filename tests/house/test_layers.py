@@ -61,6 +61,8 @@ DOORS = {
         "loadgrpc.runner.pool",
         "loadgrpc.runner.line",  # only where it is loaded already
         "loadgrpc.runner.ticks",
+        "loadgrpc.runner.alarms",
+        "loadgrpc.runner.forked",
     },
     "requests": {
         "loadgrpc.runner.session",
