@@ -24,17 +24,18 @@ from google.protobuf import timestamp_pb2
 
 from loadgrpc import __version__
 from loadgrpc.agent import identity
+from loadgrpc.agent.doors import Doors, raise_limit
 from loadgrpc.agent.folder import RunnerFolder
 from loadgrpc.agent.part import Means, Part, finish_former
-from loadgrpc.agent.relay import SERVICES, Relay
+from loadgrpc.agent.relay import Relay
 from loadgrpc.agent.spool import DEFAULT_SPOOL_BYTES, Room
 from loadgrpc.agent.uplink import log_defect
 from loadgrpc.errors import LoadgrpcError, Unavailable
 from loadgrpc.model import Launch, StopMode
 from loadgrpc.protocol import plans, status, times
 from loadgrpc.protocol.backoff import Backoff
-from loadgrpc.protocol.raw import RawRunnerServiceStub, add_raw_runner_service
-from loadgrpc.protocol.transport import listen, new_channel, new_server
+from loadgrpc.protocol.raw import RawRunnerServiceStub
+from loadgrpc.protocol.transport import new_channel
 from loadgrpc.protocol.version import other_version
 from loadgrpc.v1 import control_pb2, fleet_pb2, fleet_pb2_grpc
 
@@ -85,7 +86,7 @@ class Agent:
         held: identity.Identity,
         fleet: fleet_pb2_grpc.FleetServiceStub,
         relay: Relay,
-        endpoint: str,
+        doors: Doors,
         room: Room,
     ) -> None:
         self.agent_id = held.agent_id
@@ -94,7 +95,7 @@ class Agent:
             state=held.folder,
             room=room,
             relay=relay,
-            endpoint=endpoint,
+            doors=doors,
             tell=self._tell,
             news=self._tell_news,
         )
@@ -373,17 +374,20 @@ async def running(
     Raises:
         StateDirError: its state directory cannot be used.
     """
+    raise_limit()
     held = identity.claim(config.state_dir)
     try:
         async with new_channel(config.broker) as channel:
             relay = Relay(RawRunnerServiceStub(channel))
             room = Room(config.spool_bytes)
-            server = await new_server(SERVICES)
-            add_raw_runner_service(relay, server)
-            endpoint = listen(server, "127.0.0.1:0")
-            await server.start()
+            doors = Doors(relay, held.folder)
+            try:
+                await doors.open()
+            except OSError as error:
+                words = f"cannot use the state directory {held.folder}: {error}"
+                raise identity.StateDirError(words) from error
             fleet = fleet_pb2_grpc.FleetServiceStub(channel)
-            agent = Agent(held, fleet, relay, endpoint, room)
+            agent = Agent(held, fleet, relay, doors, room)
             await agent.resume()
             connecting = asyncio.create_task(agent.run(on_connected))
             try:
@@ -392,7 +396,7 @@ async def running(
                 await agent.leave()
                 connecting.cancel()
                 await asyncio.gather(connecting, return_exceptions=True)
-                await server.stop(None)
+                await doors.close()
                 await relay.close()
     finally:
         held.release()

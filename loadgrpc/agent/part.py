@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from loadgrpc.agent.doors import Doors
 from loadgrpc.agent.folder import RunnerFolder
 from loadgrpc.agent.keeper import CANNOT_START
 from loadgrpc.agent.process import RunnerProcess
@@ -51,7 +52,7 @@ class Means:
     state: Path
     room: Room
     relay: Relay
-    endpoint: str
+    doors: Doors
     tell: Callable[[fleet_pb2.RunnerExit, RunnerFolder | None], None]
     """Tells the broker how a runner ended; its folder goes when that is noted."""
     news: Callable[[], None]
@@ -275,18 +276,21 @@ class Part:
             OSError: it could not be started, or there is no place for its files.
         """
         await asyncio.to_thread(folder.create)
+        endpoint = self._means.doors.endpoint
+        if self.launch.test_runner:
+            endpoint = await self._means.doors.outside()
         source_id = expected.source.source_id
         variables = {
             "PYTHONUNBUFFERED": "1",
-            **environment.connection(
-                source_id, endpoint=self._means.endpoint, token=expected.token
-            ),
+            **environment.connection(source_id, endpoint=endpoint, token=expected.token),
             **environment.folder(folder.files),
         }
         command = [sys.executable, "-P", "-m", "loadgrpc.runner.link"]
         if self.launch.test_runner:
             command = plans.command(self.launch.test_runner, expected.assignment.test)
-            variables |= environment.work(expected.assignment)
+            variables |= environment.work(expected.assignment) | environment.direct(os.environ)
+        elif verbosity := os.environ.get(environment.GRPC_VERBOSITY):
+            variables[environment.GRPC_VERBOSITY] = verbosity  # ours prints what it has to say
         alive = folder.alive()
         try:
             return RunnerProcess.of(command, variables, alive)

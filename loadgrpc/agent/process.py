@@ -25,6 +25,7 @@ from typing import IO, Final
 
 from loadgrpc.agent import keeper
 from loadgrpc.model import StopMode
+from loadgrpc.protocol.environment import inherited
 
 TERMINATE_SLACK_S: Final = 1.0
 """What a runner has for its last words after the stop time-out, before SIGTERM."""
@@ -69,7 +70,7 @@ class RunnerProcess:
     def of(
         cls, command: Sequence[str], environment: Mapping[str, str], *keeps: int
     ) -> RunnerProcess:
-        """Starts a command, with these variables beside those that are there.
+        """Starts a command, with these variables beside those that it inherits.
 
         Its keeper holds the descriptors `keeps` open.
 
@@ -84,7 +85,7 @@ class RunnerProcess:
             stderr=subprocess.PIPE,
             start_new_session=True,
             pass_fds=keeps,
-            env={**os.environ, **environment, MARK_ENV: mark},
+            env={**inherited(os.environ), **environment, MARK_ENV: mark},
         )
         return cls(process, mark)
 

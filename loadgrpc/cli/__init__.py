@@ -21,7 +21,9 @@ DEFAULT_BROKER = "127.0.0.1:7979"
 def main(argv: Sequence[str] | None = None) -> int:
     """Carry out one command line (default: that of the process); the exit code."""
     # gRPC prints its own view of what we tell people in a line; who wants it sets the variable.
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    if "GRPC_VERBOSITY" not in os.environ:
+        os.environ["GRPC_VERBOSITY"] = "NONE"
+        os.environ["LOADGRPC_QUIET_GRPC"] = "1"  # and runners do not inherit that
     from loadgrpc.cli import streams  # noqa: PLC0415 - importing the package stays cheap
     from loadgrpc.cli.command import call  # noqa: PLC0415
     from loadgrpc.cli.root import root  # noqa: PLC0415

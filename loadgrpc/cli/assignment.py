@@ -63,6 +63,7 @@ def command(run_id: str, broker: str, agent_id: str | None, scenario: str, json:
     if json:
         line.write_json(told)
     else:
+        line.say("unset " + " ".join(environment.stale(told)))
         for name, value in told.items():
             line.say(f"export {name}={shlex.quote(value)}")
     return verdict.PASSED

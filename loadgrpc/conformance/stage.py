@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -76,6 +77,7 @@ class Stage:
             **environment.connection(transcript.source, endpoint=self.endpoint, token=self.token),
             **environment.folder(self.run_dir),
             **environment.work(transcript.assignment),
+            **environment.direct(os.environ),
         }
 
     def end(self) -> Transcript:

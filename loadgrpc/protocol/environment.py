@@ -2,10 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from loadgrpc.model import Assignment, SourceId
 from loadgrpc.protocol.produced import RUN_DIR_ENV
+
+OURS: Final = ("LOADGRPC_", "LOADS_")
+"""How names begin that are told to a runner: what a shell has of them is of another run."""
+QUIET_ENV: Final = "LOADGRPC_QUIET_GRPC"
+"""Set by the command line when it has told gRPC to be quiet; that is for its own process."""
+GRPC_VERBOSITY: Final = "GRPC_VERBOSITY"
+LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+_NO_PROXY: Final = ("no_proxy", "NO_PROXY")
+_NO_GRPC_PROXY: Final = "no_grpc_proxy"
+
+
+def inherited(environ: Mapping[str, str]) -> dict[str, str]:
+    """What a runner has of the environment of whoever starts it: all, but what tells of a run.
+
+    GRPC_VERBOSITY is as the user has it, or not there.
+    """
+    kept = {name: value for name, value in environ.items() if not name.startswith(OURS)}
+    if QUIET_ENV in environ:
+        kept.pop(GRPC_VERBOSITY, None)
+    return kept
+
+
+def direct(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables by which a runner finds whoever is on its machine without a proxy.
+
+    gRPC looks at `no_grpc_proxy` first, and at `no_proxy` only without it; some libraries read the
+    one in small letters, some the other.
+    """
+    known = next((environ[name] for name in _NO_PROXY if environ.get(name)), "")
+    told = {name: _with_loopback(environ.get(name) or known) for name in _NO_PROXY}
+    return told | {_NO_GRPC_PROXY: _with_loopback(environ.get(_NO_GRPC_PROXY) or known)}
+
+
+def _with_loopback(hosts: str) -> str:
+    """A list of hosts that are reached without a proxy, those of loopback among them."""
+    known = [host for each in hosts.split(",") if (host := each.strip())]
+    if "*" in known:
+        return hosts
+    return ",".join([*known, *(host for host in LOOPBACK if host not in known)])
+
+
+def stale(told: Mapping[str, str]) -> list[str]:
+    """Names that a shell may have of another run, and that say nothing in this one."""
+    return sorted(_ALL.difference(told))
 
 
 def connection(source: SourceId, *, endpoint: str, token: str) -> dict[str, str]:
@@ -59,3 +105,20 @@ def work(assignment: Assignment) -> dict[str, str]:
 
 def _seconds(seconds: float) -> str:
     return f"{seconds:.9f}".rstrip("0").rstrip(".")
+
+
+_ALL: Final = frozenset(
+    f"{prefix}{name}"
+    for prefix, names in (
+        (
+            "LOADGRPC_",
+            (
+                "ENDPOINT TOKEN RUN_ID AGENT_ID RUNNER_ID RUN_DIR TEST STOP_TIMEOUT TOTAL_USERS "
+                "CURRENT_USER CURRENT_CYCLE TOTAL_ITERATIONS DURATION SERVER_URL"
+            ),
+        ),
+        ("LOADS_", "RUN_ID AGENT_ID TOTAL_USERS CURRENT_USER TOTAL_HITS DURATION"),
+    )
+    for name in names.split()
+)
+"""All that a runner may be told."""

@@ -51,13 +51,17 @@ Context: TypeAlias = Any
 
 
 async def new_server(
-    services: Sequence[str], described: Callable[[], Registry] = packaged
+    services: Sequence[str],
+    described: Callable[[], Registry] = packaged,
+    *,
+    options: Sequence[tuple[str, int]] = (),
 ) -> grpc.aio.Server:
     """A server that answers health checks and reflection for `services`, by full name.
 
-    `described` is what reflection knows, asked for with each answer.
+    `described` is what reflection knows, asked for with each answer; `options` are gRPC's, beside
+    those that every server has.
     """
-    server = grpc.aio.server(options=_SERVER_OPTIONS, interceptors=(Door(),))
+    server = grpc.aio.server(options=(*_SERVER_OPTIONS, *options), interceptors=(Door(),))
     checks = health.aio.HealthServicer()
     for name in ("", *services):
         await checks.set(name, health_pb2.HealthCheckResponse.SERVING)

@@ -20,7 +20,7 @@ class Desk:
         assignment = Assignment(run_id="r", agent_id="a", test="x", cycles=CYCLES)
         launch = Launch(assignment=assignment, test_runner="./x {test}", runner_mode=mode)
         means = Means(
-            state=None, room=None, relay=None, endpoint="", tell=self._tell, news=lambda: None
+            state=None, room=None, relay=None, doors=None, tell=self._tell, news=lambda: None
         )
         self.told = []
         self.part = Part(launch, means)

@@ -70,3 +70,57 @@ def test_a_time_is_a_plain_number(seconds, told):
     cycles = (Cycle(users=1, duration_s=seconds),)
     work = environment.work(Assignment(**PLAIN, cycles=cycles, stop_timeout_s=seconds))
     assert work["LOADGRPC_DURATION"] == work["LOADGRPC_STOP_TIMEOUT"] == told
+
+
+def test_d5_a_runner_inherits_nothing_of_another_run():
+    """What a shell has of an assignment does not reach runners of a later run; the rest does."""
+    environ = {"LOADGRPC_DURATION": "5", "LOADS_TOTAL_HITS": "7", "PATH": "/bin", "LOADGRPC": "x"}
+    assert environment.inherited(environ) == {"PATH": "/bin", "LOADGRPC": "x"}
+
+
+@pytest.mark.parametrize(
+    ("environ", "told"),
+    [
+        ({"GRPC_VERBOSITY": "DEBUG"}, {"GRPC_VERBOSITY": "DEBUG"}),
+        ({"GRPC_VERBOSITY": "NONE", environment.QUIET_ENV: "1"}, {}),
+        ({}, {}),
+    ],
+)
+def test_d3_what_grpc_tells_is_the_users_choice(environ, told):
+    """A runner has GRPC_VERBOSITY as the user has it, not as the command line has set it."""
+    assert environment.inherited(environ) == told
+
+
+@pytest.mark.parametrize(
+    ("environ", "no_proxy", "no_grpc_proxy"),
+    [
+        ({}, "localhost,127.0.0.1,::1", "localhost,127.0.0.1,::1"),
+        ({"no_proxy": "a, b"}, "a,b,localhost,127.0.0.1,::1", "a,b,localhost,127.0.0.1,::1"),
+        ({"NO_PROXY": "localhost"}, "localhost,127.0.0.1,::1", "localhost,127.0.0.1,::1"),
+        ({"no_proxy": "a", "no_grpc_proxy": "b"}, "a,{}", "b,{}"),
+        ({"no_proxy": "*"}, "*", "*"),
+    ],
+)
+def test_d3_a_runner_finds_its_agent_without_a_proxy(environ, no_proxy, no_grpc_proxy):
+    """Loopback is added to what is reached without a proxy, whatever library asks; what was there
+    stays, for gRPC too.
+    """
+    loopback = ",".join(environment.LOOPBACK)
+    told = environment.direct(environ)
+    assert told["no_proxy"] == told["NO_PROXY"] == no_proxy.format(loopback)
+    assert told["no_grpc_proxy"] == no_grpc_proxy.format(loopback)
+
+
+def test_d5_what_is_stale_is_all_that_is_not_told():
+    """A shell that had another assignment can forget what this one does not say."""
+    source = SourceId("r", "a", "x")
+    assignment = Assignment(**PLAIN, cycles=(Cycle(users=1, iterations=5),))
+    told = environment.connection(source, endpoint="h:1", token="t") | environment.work(assignment)
+    stale = environment.stale(told)
+    assert {"LOADGRPC_DURATION", "LOADS_DURATION", "LOADGRPC_CURRENT_USER"} < set(stale)
+    assert not set(stale) & set(told)
+    timed = environment.work(
+        Assignment(**PLAIN, cycles=(Cycle(users=1, duration_s=5.0),), user=1, server_url="http://h")
+    )
+    everything = {*told, *timed, *environment.folder(Path("/x"))}
+    assert everything == {*told, *stale}  # no name is missing
