@@ -10,6 +10,7 @@
     ├── Superseded            a newer stream of the same agent or source took over
     ├── NotAllowed            no valid token
     ├── Unavailable           the other side cannot be reached, or is going away
+    │   └── StoreUnavailable  it was reached, but its store cannot be read or written
     └── TestNotLoaded         the test could not be imported or found
 
 Rule: blame is in the type. What is not in this tree is a defect: it is logged whole and
@@ -100,6 +101,12 @@ class Unavailable(LoadgrpcError):
     """The other side cannot be reached, or is going away; trying again later may help."""
 
     reason = "UNAVAILABLE"
+
+
+class StoreUnavailable(Unavailable):
+    """The other side was reached, but its store cannot be read or written for now."""
+
+    reason = "STORE"
 
 
 class TestNotLoaded(LoadgrpcError):

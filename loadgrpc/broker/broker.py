@@ -19,7 +19,7 @@ import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from google.protobuf.message import DecodeError
 
@@ -43,7 +43,8 @@ from loadgrpc.broker.roster import Registration, Roster
 from loadgrpc.broker.run import ActiveRun, stop_reason
 from loadgrpc.broker.split import launches
 from loadgrpc.broker.state import RunEvent, history
-from loadgrpc.broker.troubles import Moment, StoreTrouble, troubles_of
+from loadgrpc.broker.store_watch import StoreWatch
+from loadgrpc.broker.troubles import Moment, troubles_of
 from loadgrpc.broker.work import Work
 from loadgrpc.clock import Clock
 from loadgrpc.errors import (
@@ -91,6 +92,16 @@ GOING_AWAY: Final = "the broker is going away"
 _log = logging.getLogger(__name__)
 
 
+class RunPage(NamedTuple):
+    """Some runs, the newest first."""
+
+    runs: list[Run]
+    next_token: str
+    """Empty: this is the last page."""
+    store_trouble: str = ""
+    """Why the store could not be read: then these are the runs that go on. Empty: it could."""
+
+
 class Broker:
     """See the module.
 
@@ -124,7 +135,7 @@ class Broker:
         """Held while agents are chosen, so that two requests never choose the same."""
         self._ticker: asyncio.Task[None] | None = None
         self._closing = False
-        self._store_away: StoreTrouble | None = None
+        self._store_watch = StoreWatch(store, clock)
         self._unstored: set[ActiveRun] = set()
         """Runs that are over, and whose result the store did not take."""
 
@@ -160,6 +171,7 @@ class Broker:
         self._closing = True
         if self._ticker is not None:
             self._ticker.cancel()
+        self._store_watch.close()
         for link in self._links.values():
             link.orders.put_nowait(Unavailable(GOING_AWAY))
             link.sign.set()
@@ -264,14 +276,15 @@ class Broker:
         *,
         states: frozenset[RunState] = frozenset(),
         exit_codes: frozenset[int] = frozenset(),
-    ) -> tuple[list[Run], str]:
-        """A page of runs, the newest first, and the token of the next page.
+    ) -> RunPage:
+        """A page of runs, the newest first; while the store cannot be read, those that go on.
 
         Only those in some `states` and judged with some `exit_codes`, none: all. A page may be
         short: then, or when more is more than a client takes.
 
         Raises:
             InvalidRequest: the token is none of ours.
+            StoreError: the store cannot be read, and this is not the first page.
         """
         if page_token and not _PAGE_TOKEN.fullmatch(page_token):
             raise InvalidRequest([Violation("page_token", "is not one that this broker gave")])
@@ -279,30 +292,49 @@ class Broker:
         before = int(page_token) if page_token else None
         # Of those that go on the store may be behind: they are looked at here.
         wanted = Filter(states=states, verdicts=exit_codes, also=frozenset(self._runs))
-        page: list[RunRecord] = []
-        token, size = "", 0
-        while not token:
-            records = await self._store.list_runs(PAGE_RECORDS, before, wanted)
-            for record in records:
-                size += _size_of(record)
-                if len(page) == limit or (page and size > MAX_ANSWER_BYTES):
-                    token = str(page[-1].sequence)
+        runs: list[Run] = []
+        try:
+            page, token = await self._store_watch.read(self._page(limit, before, wanted))
+        except StoreError as error:
+            if page_token:
+                raise
+            token, trouble = "", str(error)
+            newest = sorted(self._runs.values(), key=lambda each: -each.run.create_time_ns)
+            size = 0
+            for live in newest[:limit]:
+                size += plans.plan_to_proto(live.run.plan).ByteSize()
+                if runs and size > MAX_ANSWER_BYTES:
                     break
-                page.append(record)
-            if len(records) < PAGE_RECORDS:
-                break
-            before = records[-1].sequence
-        runs = [
-            self._runs[record.run_id].run if record.run_id in self._runs else _run_of(record)
-            for record in page
-        ]
-        runs = [
+                runs.append(self._shown(live))
+        else:
+            trouble = ""
+            for record in page:
+                active = self._runs.get(record.run_id)
+                runs.append(self._shown(active) if active is not None else _run_of(record))
+        shown = [
             run
             for run in runs
             if (not states or run.state in states)
             and (not exit_codes or (run.verdict and run.verdict.exit_code in exit_codes))
         ]
-        return runs, token
+        return RunPage(shown, token, trouble)
+
+    async def _page(
+        self, limit: int, before: int | None, wanted: Filter
+    ) -> tuple[list[RunRecord], str]:
+        """The records of a page that a client takes, and the token of the next page."""
+        page: list[RunRecord] = []
+        size = 0
+        while True:
+            records = await self._store.list_runs(PAGE_RECORDS, before, wanted)
+            for record in records:
+                size += _size_of(record)
+                if len(page) == limit or (page and size > MAX_ANSWER_BYTES):
+                    return page, str(page[-1].sequence)
+                page.append(record)
+            if len(records) < PAGE_RECORDS:
+                return page, ""
+            before = records[-1].sequence
 
     async def watch_run(self, run_id: str, after: int | None = None) -> AsyncIterator[News]:
         """Every change of a run after the one with this number, and its figures, to its end.
@@ -431,6 +463,7 @@ class Broker:
 
     def info(self) -> model.BrokerInfo:
         """About the broker itself."""
+        trouble = self._store_watch.trouble
         return model.BrokerInfo(
             version=__version__,
             pid=os.getpid(),
@@ -439,7 +472,7 @@ class Broker:
             start_time_ns=self._start_time_ns,
             agents=len(self.roster),
             active_runs=len(self._runs),
-            store_trouble=self._store.trouble,
+            store_trouble=trouble.words if trouble is not None else "",
         )
 
     # What agents say
@@ -942,7 +975,7 @@ class Broker:
             saving.set_result(None)
 
     async def _record(self, run_id: str) -> RunRecord:
-        record = await self._store.get_run(run_id)
+        record = await self._store_watch.read(self._store.get_run(run_id))
         if record is None:
             raise _no_run(run_id)
         return record
@@ -981,6 +1014,7 @@ class Broker:
             await asyncio.sleep(TICK_S)
             self.end_leases()
             self.end_overdue()
+            self._store_watch.tick()
             for run in list(self._runs.values()):
                 run.close_seconds(self._clock.wall_ns(), self._troubles(run))
             for run in list(self._unstored):
@@ -1015,18 +1049,7 @@ class Broker:
     def _troubles(self, run: ActiveRun) -> tuple[Trouble, ...]:
         """What is wrong with a run just now."""
         now = Moment(self._clock.wall_ns(), self._clock.monotonic_ns(), self._start_time_ns)
-        return troubles_of(run, self.roster, self._store_trouble(), now)
-
-    def _store_trouble(self) -> StoreTrouble | None:
-        """What is wrong with the store, since it was seen first."""
-        words = self._store.trouble
-        if not words:
-            self._store_away = None
-        elif self._store_away is None or self._store_away.words != words:
-            held = self._store_away
-            since_ns = held.since_ns if held is not None else self._clock.wall_ns()
-            self._store_away = StoreTrouble(words, since_ns)
-        return self._store_away
+        return troubles_of(run, self.roster, self._store_watch.trouble, now)
 
 
 def _no_run(run_id: str) -> NotFound:

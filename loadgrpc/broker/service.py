@@ -75,11 +75,13 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         self, request: control_pb2.ListRunsRequest, _: Context
     ) -> control_pb2.ListRunsResponse:
         """See control.proto."""
-        runs, token = await self._broker.list_runs(
+        page = await self._broker.list_runs(
             request.page_size, request.page_token, **_filters_from_proto(request)
         )
         return control_pb2.ListRunsResponse(
-            runs=[convert.run_to_proto(run) for run in runs], next_page_token=token
+            runs=[convert.run_to_proto(run) for run in page.runs],
+            next_page_token=page.next_token,
+            store_trouble=page.store_trouble,
         )
 
     async def WatchRun(  # noqa: N802

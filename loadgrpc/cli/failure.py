@@ -25,6 +25,7 @@ EXIT_CODES: Final[dict[type[errors.LoadgrpcError], int]] = {
     errors.Superseded: verdict.UNREACHABLE,
     errors.NotAllowed: verdict.UNREACHABLE,
     errors.Unavailable: verdict.UNREACHABLE,
+    errors.StoreUnavailable: verdict.UNREACHABLE,
     errors.TestNotLoaded: verdict.NOT_LOADED,
     errors.LoadgrpcError: verdict.UNREACHABLE,
 }
@@ -45,7 +46,9 @@ def failure_of(error: errors.LoadgrpcError, broker: str = "") -> Failure:
     """The failure that an error is; one without contact names the broker's address."""
     exit_code = next(EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES)
     message = str(error)
-    if isinstance(error, errors.Unavailable) and broker and broker not in message:
+    if isinstance(error, errors.StoreUnavailable) and broker:
+        message = f"the broker at {broker} is there, but {message}"
+    elif isinstance(error, errors.Unavailable) and broker and broker not in message:
         message = f"cannot reach the broker at {broker}: {message}"
     if message == f"no broker answers at {broker}":
         message += f"; {_start_one(broker)}"

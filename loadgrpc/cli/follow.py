@@ -16,7 +16,7 @@ from typing import Final, Protocol, TypeVar
 
 from loadgrpc.cli.display import Display
 from loadgrpc.cli.interrupts import Interrupts
-from loadgrpc.errors import Unavailable
+from loadgrpc.errors import StoreUnavailable, Unavailable
 from loadgrpc.model import News, Run, StopMode, Summary
 
 REDRAW_S: Final = 1.0
@@ -133,7 +133,8 @@ async def _watch(
         except Unavailable as error:
             now = time.monotonic()
             if lost_at is None and patience_s:
-                display.notice(f"lost the broker ({error}); trying again for {patience_s:.0f} s")
+                what = "waiting for" if isinstance(error, StoreUnavailable) else "lost"
+                display.notice(f"{what} the broker ({error}); trying again for {patience_s:.0f} s")
             lost_at = lost_at or now
             if now - lost_at >= patience_s:
                 raise

@@ -83,6 +83,7 @@ def report(summary: Summary, *, verbose: bool = False, width: int = 100) -> list
     else:
         sections = [
             _totals(summary, width),
+            _troubles(summary, width),
             _scenarios(summary, width),
             _names(summary, verbose=verbose, width=width),
             _failed_hits(summary, verbose=verbose, width=width),
@@ -224,6 +225,20 @@ def _totals(summary: Summary, width: int) -> list[Line]:
         style = Style.WARNING if summary.generator.saturated else Style.PLAIN
         lines += labelled("generator", _generator(summary.generator), width, style)
     return lines
+
+
+def _troubles(summary: Summary, width: int) -> list[Line]:
+    """What is wrong just now with a run that goes on, and may be missing in its figures."""
+    if not summary.troubles:
+        return []
+    return [
+        Line("Trouble", Style.HEADING),
+        *(
+            Line(f"  {text}", Style.WARNING)
+            for trouble in summary.troubles
+            for text in textwrap.wrap(one_line(trouble.message), width - 2)
+        ),
+    ]
 
 
 def _scenarios(summary: Summary, width: int) -> list[Line]:

@@ -80,29 +80,36 @@ def command(
     """  # noqa: D301 - \b is click's mark for "do not wrap"
     from loadgrpc.cli import line  # noqa: PLC0415
     from loadgrpc.cli.connection import ask  # noqa: PLC0415
-    from loadgrpc.cli.line import Line  # noqa: PLC0415
+    from loadgrpc.cli.line import Line, Style  # noqa: PLC0415
+    from loadgrpc.text import one_line  # noqa: PLC0415
 
     wanted = [RunState[name.upper()] for name in states]
     codes = [code for code, name in VERDICTS.items() if name in verdicts]
 
-    async def newest(client: Client) -> tuple[list[Run], bool]:
-        return await take(client, limit, states=wanted, exit_codes=codes)
+    async def newest(client: Client) -> tuple[list[Run], bool, str]:
+        runs, more = await take(client, limit, states=wanted, exit_codes=codes)
+        return runs, more, (await client.get_broker()).store_trouble
 
-    runs, more = ask(broker, newest)
+    runs, more, trouble = ask(broker, newest)
     if as_json:
         from loadgrpc.protocol.convert import run_to_proto  # noqa: PLC0415
         from loadgrpc.protocol.document import as_document  # noqa: PLC0415
 
-        document = {"runs": [as_document(run_to_proto(run)) for run in runs], "more": more}
+        document = {
+            "runs": [as_document(run_to_proto(run)) for run in runs],
+            "more": more,
+            "storeTrouble": trouble,
+        }
         line.write_json(document)
         return verdict.PASSED
-    if not runs:
-        line.write([Line("no runs")], sys.stdout)
-        return verdict.PASSED
     width = line.width_of(sys.stdout)
-    lines = table(runs, now_ns=time.time_ns(), width=width)
+    lines = table(runs, now_ns=time.time_ns(), width=width) if runs else [Line("no runs")]
     if more:
         lines.append(Line(f"  and more; -n {limit * 10} shows up to {limit * 10}"))
+    lines += troubled(runs)
+    if trouble:
+        text = f"runs that are over may be missing, and reporting waits: {one_line(trouble)}"
+        lines.append(Line(text, Style.BAD))
     line.write(lines, sys.stdout)
     return verdict.PASSED
 
@@ -133,6 +140,18 @@ def judged(run: Run) -> str:
     if run.verdict is None:
         return "-"
     return VERDICTS.get(run.verdict.exit_code, f"exit {run.verdict.exit_code}")
+
+
+def troubled(runs: list[Run]) -> list[Line]:
+    """What is wrong with runs just now, a line each."""
+    from loadgrpc.cli.line import Line, Style  # noqa: PLC0415
+    from loadgrpc.text import one_line  # noqa: PLC0415
+
+    return [
+        Line(f"  {one_line(run.run_id)}: {one_line(trouble.message)}", Style.WARNING)
+        for run in runs
+        for trouble in run.troubles
+    ]
 
 
 def table(runs: list[Run], *, now_ns: int, width: int) -> list[Line]:

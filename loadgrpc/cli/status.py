@@ -89,7 +89,7 @@ def lines(
 
     from loadgrpc.cli.figures import ago, clock, counted  # noqa: PLC0415
     from loadgrpc.cli.line import Line, Style  # noqa: PLC0415
-    from loadgrpc.cli.runs import table  # noqa: PLC0415
+    from loadgrpc.cli.runs import table, troubled  # noqa: PLC0415
     from loadgrpc.cli.table import labelled, text_table  # noqa: PLC0415
 
     states = Counter(agent.state for agent in agents)
@@ -135,5 +135,5 @@ def lines(
         if len(told) > MAX_TOLD:
             found.append(Line(f"  ! and {len(told) - MAX_TOLD} more", Style.WARNING))
     if runs:
-        found += [Line(), *table(runs, now_ns=now_ns, width=width)]
+        found += [Line(), *table(runs, now_ns=now_ns, width=width), *troubled(runs)]
     return found

@@ -37,6 +37,7 @@ TABLE: Final[dict[type[errors.LoadgrpcError], grpc.StatusCode]] = {
     errors.Superseded: grpc.StatusCode.ABORTED,
     errors.NotAllowed: grpc.StatusCode.UNAUTHENTICATED,
     errors.Unavailable: grpc.StatusCode.UNAVAILABLE,
+    errors.StoreUnavailable: grpc.StatusCode.UNAVAILABLE,
     errors.TestNotLoaded: grpc.StatusCode.FAILED_PRECONDITION,
 }
 """Each error and its status. Total over the tree (a test sees to it); where two share a code, the
@@ -117,7 +118,9 @@ def _kind(code: grpc.StatusCode, error: grpc.RpcError) -> type[errors.LoadgrpcEr
         return kinds[0] if details_of(error) else None  # a message over the limit, say
     if len(kinds) > 1:
         reason = _reason(error)
-        kinds = [kind for kind in kinds if kind.reason == reason]
+        named = [kind for kind in kinds if kind.reason == reason]
+        # One without our reason is gRPC's own: nothing is known of a store.
+        kinds = named or [kind for kind in kinds if kind is errors.Unavailable]
     return kinds[0] if kinds else None
 
 

@@ -6,13 +6,11 @@ it becomes a StoreError that names the store, with the original as its cause.
 
 from __future__ import annotations
 
-from loadgrpc.errors import Unavailable
+from loadgrpc.errors import StoreUnavailable
 
 
-class StoreError(Unavailable):
+class StoreError(StoreUnavailable):
     """The store cannot be opened, read or written, or a write does not follow what it holds."""
-
-    reason = "STORE"
 
 
 class Outage(StoreError):

@@ -88,6 +88,10 @@ class Store:
         """Commit what is queued, and close; later calls of other methods raise StoreError."""
         await self._writer.close()
 
+    async def check(self) -> None:
+        """Return if the database can be read; raise StoreError if not."""
+        await self._writer.read(lambda tables: tables.list_runs(1, None))
+
     # Runs
 
     async def save_run(self, record: RunRecord, *, patient: bool = False) -> None:

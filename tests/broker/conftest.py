@@ -207,7 +207,7 @@ class Desk:
 
     def uses(self, store):
         """Gives the broker another store, and gives that back."""
-        self.broker._store = self.broker.intake._store = store
+        self.broker._store = self.broker.intake._store = self.broker._store_watch._store = store
         return store
 
     async def over(self, run):

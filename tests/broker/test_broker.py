@@ -947,7 +947,7 @@ def test_pages_of_runs(at_desk):
         await desk.runner(running, barrier=False)
         pages, token = [], ""
         while True:
-            runs, token = await desk.broker.list_runs(4, token)
+            runs, token, _ = await desk.broker.list_runs(4, token)
             pages.append(runs)
             if not token:
                 break
@@ -955,7 +955,7 @@ def test_pages_of_runs(at_desk):
         states = [run.state for page in pages for run in page]
         assert states == [RunState.RUNNING] + [RunState.FINISHED] * 5
         assert len({run.run_id for page in pages for run in page}) == 6
-        everything, end = await desk.broker.list_runs(6, "")
+        everything, end, _ = await desk.broker.list_runs(6, "")
         assert ([run for page in pages for run in page], "") == (everything, end)
 
     at_desk(use)

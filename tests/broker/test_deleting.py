@@ -33,7 +33,7 @@ def test_a_deleted_run_is_gone(at_desk):
         ):
             with pytest.raises(NotFound, match=run.run_id):
                 await ask
-        assert await desk.broker.list_runs(0, "") == ([], "")
+        assert await desk.broker.list_runs(0, "") == ([], "", "")
         assert [batch async for batch in desk.store.batches(run.run_id)] == []
         again = await desk.start(request_id="x")
         assert again.run_id != run.run_id
@@ -88,7 +88,7 @@ def test_old_runs_are_purged(at_desk):
         assert await desk.broker.purge_runs(6.0) == []
         assert await desk.broker.purge_runs(10.0**12) == []
         assert await desk.broker.purge_runs(0.0) == runs[2:]
-        left, _ = await desk.broker.list_runs(0, "")
+        left, _, _ = await desk.broker.list_runs(0, "")
         assert [run.run_id for run in left] == [live.run_id]
 
     at_desk(use)

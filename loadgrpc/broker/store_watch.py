@@ -1,0 +1,93 @@
+"""Whether the store takes writes and can be read: asked about once a second, told to whoever asks.
+
+Rule: a store that is away is noticed though nobody writes, and one that does not answer holds up
+no client: what is read from it has a limit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Final, TypeVar
+
+from loadgrpc.broker.troubles import StoreTrouble
+from loadgrpc.clock import Clock
+from loadgrpc.store import Store, StoreError
+
+READ_S: Final = 5.0
+"""How long a client waits for the store, at most, before it is told that it does not answer."""
+SLOW_S: Final = 3.0
+"""A store that has not answered for so long is in trouble."""
+NS: Final = 1_000_000_000
+
+T = TypeVar("T")
+
+
+class StoreWatch:
+    """See the module. `tick` is to be called once a second."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._unreadable = ""
+        """Why the store could not be read when it was asked last; empty: it could."""
+        self._asking: asyncio.Task[None] | None = None
+        self._asked_ns = 0
+        self._trouble: StoreTrouble | None = None
+
+    def tick(self) -> None:
+        """Asks the store whether it can be read, unless it is still asked."""
+        if self._asking is None or self._asking.done():
+            self._asked_ns = self._clock.monotonic_ns()
+            self._asking = asyncio.create_task(self._ask())
+
+    def close(self) -> None:
+        """Asks no more."""
+        if self._asking is not None:
+            self._asking.cancel()
+
+    async def _ask(self) -> None:
+        try:
+            await self._store.check()
+        except StoreError as error:
+            self._unreadable = str(error)
+        else:
+            self._unreadable = ""
+
+    async def read(self, asked: Awaitable[T]) -> T:
+        """What the store answers.
+
+        Raises:
+            StoreError: it cannot be read, or does not answer.
+        """
+        try:
+            async with asyncio.timeout(READ_S):
+                answer = await asked
+        except TimeoutError:
+            words = f"the store {self._store.name} has not answered for {READ_S:.0f} s"
+            raise StoreError(words) from None
+        except StoreError as error:
+            self._unreadable = str(error)
+            raise
+        self._unreadable = ""
+        return answer
+
+    @property
+    def trouble(self) -> StoreTrouble | None:
+        """What is wrong with it, since that was seen first."""
+        words = self._store.trouble or self._unreadable or self._slow()
+        if not words:
+            self._trouble = None
+        elif self._trouble is None or self._trouble.words != words:
+            held = self._trouble
+            since_ns = held.since_ns if held is not None else self._clock.wall_ns()
+            self._trouble = StoreTrouble(words, since_ns)
+        return self._trouble
+
+    def _slow(self) -> str:
+        if self._asking is None or self._asking.done():
+            return ""
+        waited_ns = self._clock.monotonic_ns() - self._asked_ns
+        if waited_ns < SLOW_S * NS:
+            return ""
+        return f"the store {self._store.name} does not answer"
