@@ -267,7 +267,11 @@ class Broker:
 
     def _shown(self, run: ActiveRun) -> Run:
         """A run that is not over, with what is wrong with it just now."""
-        return replace(run.run, troubles=self._troubles(run))
+        return replace(run.run, troubles=self._shown_troubles(run))
+
+    def _shown_troubles(self, run: ActiveRun) -> tuple[Trouble, ...]:
+        """What is wrong with a run that goes on; one that is over says itself what became of it."""
+        return () if run.run.state.final else self._troubles(run)
 
     async def list_runs(
         self,
@@ -433,7 +437,7 @@ class Broker:
         """
         if run_id in self._runs:
             run = self._runs[run_id]
-            return replace(run.summary(), troubles=self._troubles(run))
+            return replace(run.summary(), troubles=self._shown_troubles(run))
         record = await self._record(run_id)
         if record.summary is None:
             raise NotFound(f"run {run_id} has no summary")

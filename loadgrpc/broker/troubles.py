@@ -43,9 +43,7 @@ class Moment:
 def troubles_of(
     run: ActiveRun, roster: Roster, store: StoreTrouble | None, now: Moment
 ) -> tuple[Trouble, ...]:
-    """What is wrong with a run, the worst first; of one that is over, nothing."""
-    if run.run.state.final:
-        return ()
+    """What is wrong with a run, the worst first."""
     found = [*_lost(run), *_unreachable(run, roster, now)]
     if store is not None:
         found.append(

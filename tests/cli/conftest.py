@@ -26,6 +26,7 @@ from loadgrpc.model import (
     IterationErrorGroup,
     IterationFigures,
     NameFigures,
+    NameProgress,
     News,
     Plan,
     Progress,
@@ -34,6 +35,7 @@ from loadgrpc.model import (
     StopMode,
     Summary,
     Verdict,
+    WindowFigures,
 )
 from loadgrpc.v1 import control_pb2
 
@@ -431,6 +433,20 @@ def progress() -> Progress:
         p95_ns=24_600_000,
         iterations=IterationFigures(started=1500, success=1480),
         agents=5,
+        window=WindowFigures(
+            end_ns=START_NS + 11 * NS, seconds=5, hits=617, p50_ns=12_100_000, p95_ns=25_000_000
+        ),
+        names=tuple(
+            NameProgress(
+                name=f"http://localhost:8088/{path}",
+                method="GET",
+                hits=1000 - 100 * at,
+                rate=80.0 - 8 * at,
+                p95_ns=25_000_000 + 1_000_000 * at,
+            )
+            for at, path in enumerate(("", "basket", "search?q=" + "long%20" * 20, "admin", "help"))
+        ),
+        left_ns=18 * NS,
     )
 
 

@@ -8,9 +8,20 @@ import pytest
 
 from loadgrpc import errors
 from loadgrpc.cli import DEFAULT_BROKER
+from loadgrpc.cli.failure import failure_of
 from loadgrpc.cli.runs import table
 from loadgrpc.cli.status import lines
-from loadgrpc.model import Agent, AgentState, BrokerInfo, Plan, RunState, StopMode, Verdict
+from loadgrpc.model import (
+    Agent,
+    AgentState,
+    BrokerInfo,
+    Plan,
+    RunState,
+    StopMode,
+    Trouble,
+    TroubleKind,
+    Verdict,
+)
 
 NS = 1_000_000_000
 START_NS = 1_700_000_000 * NS
@@ -174,7 +185,8 @@ def test_runs_are_taken_page_by_page(invoke, client, run):
     client.runs = [replace(run, run_id=f"run-{number}") for number in range(1200)]
     code, out, _ = invoke("runs", "-n", "1100", "-b", "h:1")
     assert code == 0
-    assert [asked[1] for asked in client.asked] == [500, 500, 100]
+    pages = [asked[1] for asked in client.asked if asked[0] == "list_runs"]
+    assert pages == [500, 500, 100]
     assert "run-1099" in out
     assert "run-1100" not in out
     assert "and more" in out
@@ -303,3 +315,52 @@ def test_no_such_run_is_exit_code_2(invoke, client, name):
     """A name that the broker does not know is the caller's mistake."""
     client.fails = dict.fromkeys(("get_summary", "stop_run"), errors.NotFound("no run 'x'"))
     assert invoke(name, "x") == (2, "", f"loadgrpc {name}: error: no run 'x'\n")
+
+
+TROUBLE = Trouble(
+    kind=TroubleKind.AGENT_UNREACHABLE,
+    agent_id="web-2",
+    message="agent web-2 (20 users) is unreachable, not heard from for 12 s: if it does not come"
+    " back it is lost in 48 s",
+    since_ns=START_NS,
+)
+
+
+@pytest.mark.parametrize("command", ["status", "runs"])
+def test_c1_troubles_of_runs_are_told(invoke, client, run, command):
+    """Whoever asks how runs stand is told that one has lost contact with an agent."""
+    client.runs = [replace(run, troubles=(TROUBLE,))]
+    code, out, _ = invoke(command, "-b", "h:1")
+    assert code == 0
+    assert f"  {run.run_id}: {TROUBLE.message}\n" in out
+
+
+def test_c1_troubles_are_in_what_show_prints(invoke, client, summaries):
+    """The summary so far says what may be missing in it."""
+    client.summary = replace(summaries["passed"], state=RunState.RUNNING, troubles=(TROUBLE,))
+    code, out, _ = invoke("show", "r-1", "-b", "h:1")
+    assert code == 0
+    assert "\nTrouble\n  agent web-2 (20 users) is unreachable" in out
+    code, out, _ = invoke("show", "r-1", "-b", "h:1", "--json")
+    assert json.loads(out)["troubles"][0]["kind"] == "TROUBLE_KIND_AGENT_UNREACHABLE"
+
+
+def test_c2_runs_says_that_the_store_is_away(invoke, client, run):
+    """The list may be short of runs that are over; what there is is shown all the same."""
+    client.trouble = "the store postgresql://h/d is not available: connection refused"
+    for runs, first in (([run], "Runs "), ([], "no runs")):
+        client.runs = runs
+        code, out, _ = invoke("runs", "-b", "h:1")
+        assert code == 0
+        assert out.startswith(first)
+        assert f"runs that are over may be missing, and reporting waits: {client.trouble}" in out
+
+
+def test_c2_a_store_that_is_away_is_not_a_broker_that_is_away():
+    """What cannot be answered says that the broker was reached, and what its store says."""
+    error = errors.StoreUnavailable("cannot read the store postgresql://h/d: refused")
+    failure = failure_of(error, "h:1")
+    assert failure.exit_code == 4
+    assert failure.message == (
+        "the broker at h:1 is there, but cannot read the store postgresql://h/d: refused"
+    )
