@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 MAX_TOLD: Final = 10
 """What is wrong with agents, in lines."""
+LABEL: Final = 12
+"""Columns of what stands before each line of the first table."""
 
 
 @click.command(cls=Command)
@@ -107,7 +110,8 @@ def lines(
     found += labelled("store", [one_line(info.store)], width)
     if info.store_trouble:
         trouble = f"takes no writes for now, reporting waits: {one_line(info.store_trouble)}"
-        found += labelled("", [trouble], width, Style.BAD)
+        indent = " " * LABEL
+        found += [Line(indent + text, Style.BAD) for text in textwrap.wrap(trouble, width - LABEL)]
     found += labelled(
         "agents", [": ".join([str(len(agents)), ", ".join(by_state)][: 1 + bool(agents)])], width
     )

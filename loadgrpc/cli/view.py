@@ -41,6 +41,11 @@ ROOMY: Final = 20
 """From so many rows on, empty ones separate the sections."""
 WIDE: Final = 80
 """From so many columns on, a table of names says of what time each of its columns is."""
+TALL: Final = 30
+FEW_FAILURES: Final = 3
+"""Below so many rows only so many failures are shown, so that names have room, too."""
+MIN_WHERE: Final = 12
+"""In fewer columns nobody sees where something went wrong."""
 OLD_NS: Final = 5 * NS_PER_S
 """A window that ended longer ago says so."""
 SATURATED: Final = "saturated: it cannot keep up just now"
@@ -78,7 +83,8 @@ def render(view: View, width: int, height: int = 24) -> list[Line]:
         gap = [Line()] if height > ROOMY else []
         lines += [*gap, *_figures(run, progress, width)]
         room = height - 1 - len(lines)
-        failures = _section(gap, _failures(progress, width, room - len(gap)))
+        most = room if height >= TALL else min(room, 1 + FEW_FAILURES + len(gap))
+        failures = _section(gap, _failures(progress, width, most - len(gap)))
         names = _section(gap, _names(progress, width, room - len(failures) - len(gap)))
         lines += names + failures
     return lines[: max(height - 1, 1)]
@@ -227,7 +233,8 @@ def _figures(run: Run, progress: Progress, width: int) -> list[Line]:
     """What was in the last seconds, and so far."""
     window = _window(progress)
     elapsed_s = progress.elapsed_ns / NS_PER_S
-    so_far = progress.hits / elapsed_s if elapsed_s >= 1 else None
+    waits = waits_for(progress)  # nor is it known how many hits there are so far
+    so_far = progress.hits / elapsed_s if elapsed_s >= 1 and not waits else None
     rows = [
         ("", _of_when(run, progress), "so far"),
         ("hits", _told(window, lambda w: str(w.hits)), str(progress.hits)),
@@ -267,14 +274,14 @@ def _failures(progress: Progress, width: int, room: int) -> list[Line]:
     digits = len(str(shown[0].count))
     lines = [Line(clip("What went wrong so far", width), Style.HEADING)]
     for failure in shown:
-        lead = f"  {failure.count:>{digits}} {TIMES} "
-        where = f"  {one_line(failure.where)}"
-        left = width - cells(lead)
-        if cells(where) > left // 2:
-            where = ""  # what happened matters more
-        lines.append(
-            Line(clip(lead + clip(one_line(failure.message), left - cells(where)) + where, width))
-        )
+        text = f"  {failure.count:>{digits}} {TIMES} {one_line(failure.message)}"
+        where = one_line(failure.where)
+        # What happened has two thirds at least, where it happened what that leaves.
+        room_of_where = width - 2 - min(cells(text), 2 * width // 3)
+        if room_of_where >= MIN_WHERE:
+            where = shorten(where, room_of_where)
+            text = f"{clip(text, width - 2 - cells(where))}  {where}"
+        lines.append(Line(clip(text, width)))
     return lines
 
 
