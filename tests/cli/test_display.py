@@ -177,7 +177,8 @@ def test_c2_figures_wait_for_the_store(run, progress):
     for known, words in ((away, "waiting for the store"), (gone, "waiting for agents")):
         text = text_of(View(run, known))
         assert words in text
-        assert re.search(r"^hits/s +- +123$", text, re.MULTILINE)
+        assert re.search(r"^hits/s +- +-$", text, re.MULTILINE)  # who knows what waits
+        assert re.search(r"^hits +- +1480$", text, re.MULTILINE)
         assert words in plain(View(run, known)).text
         assert " 0/s" not in text + plain(View(run, known)).text
     assert "waiting" not in text_of(View(run, replace(gone, agents=2)))
