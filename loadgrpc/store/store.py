@@ -90,7 +90,7 @@ class Store:
 
     async def check(self) -> None:
         """Return if the database can be read; raise StoreError if not."""
-        await self._writer.read(lambda tables: tables.list_runs(1, None))
+        await self._writer.read(lambda tables: tables.get_run(""))
 
     # Runs
 

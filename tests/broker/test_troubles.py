@@ -161,8 +161,8 @@ class Broken:
     async def get_run(self, run_id):
         return await self._read("get_run", run_id)
 
-    async def list_runs(self, limit, before=None):
-        return await self._read("list_runs", limit, before)
+    async def list_runs(self, *args):
+        return await self._read("list_runs", *args)
 
     async def check(self):
         await self._read("check")
