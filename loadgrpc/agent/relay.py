@@ -107,15 +107,15 @@ class Relay:
         source = self._caller(context).source
         inbox = Inbox()
         reading = asyncio.create_task(_read(requests, source, inbox))
-        reading.add_done_callback(lambda _: inbox.answers.put_nowait(None))
+        reading.add_done_callback(lambda _: inbox.put(None))
         try:
             while True:
-                answer = await inbox.answers.get()
+                answer = await inbox.take()
                 if isinstance(answer, Exception):
                     raise answer
                 if words := answer or source.ack(inbox):
                     yield words
-                if reading.done() and inbox.answers.empty() and not source.owes(inbox):
+                if reading.done() and inbox.empty and not source.owes(inbox):
                     break
             reading.result()
         finally:
@@ -162,4 +162,5 @@ class Relay:
 
 async def _read(requests: AsyncIterator[bytes], source: Source, inbox: Inbox) -> None:
     async for request in requests:
+        await inbox.room()
         await source.take(inbox, request)

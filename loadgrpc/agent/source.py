@@ -16,13 +16,22 @@ from typing import Any, Final
 from loadgrpc.agent.backlog import Backlog, message
 from loadgrpc.agent.spool import Spool
 from loadgrpc.agent.uplink import Uplink
-from loadgrpc.errors import InvalidRequest, LoadgrpcError, NotFound, Superseded, Violation
+from loadgrpc.errors import (
+    InvalidRequest,
+    LoadgrpcError,
+    NotFound,
+    Superseded,
+    Unavailable,
+    Violation,
+)
 from loadgrpc.model import SourceId
 from loadgrpc.protocol import convert, home
 from loadgrpc.protocol.home import Decision, Duplicate, OutOfOrder
 from loadgrpc.protocol.raw import Oversized, RawRunnerServiceStub, read
 from loadgrpc.v1 import runner_pb2
 
+MOST_ANSWERS: Final = 1_000
+"""That may wait on a stream before more is read from it; twice as many, and it is given up."""
 QUIET_S: Final = 2.0
 """How long the streams of a runner that has ended are read for; usually no time at all."""
 
@@ -33,8 +42,10 @@ class Inbox:
     """One stream of the runner; `answers` is read by the servicer."""
 
     def __init__(self) -> None:
-        self.answers: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
-        """None: there may be an ack to send."""
+        self._answers: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
+        self._freed = asyncio.Event()
+        self._acking = False
+        """Whether a None waits."""
         self.closed = False
         """The source was opened here when its part was over."""
         self.last = 0
@@ -43,6 +54,38 @@ class Inbox:
         """What was acked of these."""
         self.finishing = False
         """`finish` came here and was not answered."""
+
+    def put(self, answer: bytes | Exception | None) -> None:
+        """Queues an answer. None: there may be an ack to send; one such note is enough."""
+        if answer is None:
+            if self._acking:
+                return
+            self._acking = True
+        self._answers.put_nowait(answer)
+
+    async def take(self) -> bytes | Exception | None:
+        """The next answer."""
+        answer = await self._answers.get()
+        if answer is None:
+            self._acking = False
+        self._freed.set()
+        return answer
+
+    @property
+    def empty(self) -> bool:
+        """Whether no answer waits."""
+        return self._answers.empty()
+
+    async def room(self) -> None:
+        """Waits while too many answers wait: who does not read is not listened to."""
+        while self._answers.qsize() >= MOST_ANSWERS:
+            self._freed.clear()
+            await self._freed.wait()
+
+    @property
+    def deaf(self) -> bool:
+        """Whether so many wait that no more are kept."""
+        return self._answers.qsize() >= 2 * MOST_ANSWERS
 
 
 class Source:
@@ -205,9 +248,9 @@ class Source:
             durable_sequence=backlog.durable,
             limits=home.limits(),
         )
-        inbox.answers.put_nowait(self._say(opened=opened))
+        inbox.put(self._say(opened=opened))
         if self._stop is not None:
-            inbox.answers.put_nowait(self._stop)
+            inbox.put(self._stop)
         if opening.types:
             self._bring(inbox, opening.types)
         self._uplink.barrier = opening.capabilities.cycle_barrier
@@ -217,12 +260,12 @@ class Source:
         """Types came: the broker decides about them; what it has said of them is said again."""
         if words := home.too_large(types):
             refused = runner_pb2.TypesRefused(reason=home.TYPES_TOO_LARGE, message=words)
-            inbox.answers.put_nowait(self._say(types_refused=refused))
+            inbox.put(self._say(types_refused=refused))
         elif types != self._uplink.types:
             self._types_refused = None
             self._uplink.bring(types)
         elif self._types_refused is not None:
-            inbox.answers.put_nowait(self._types_refused)
+            inbox.put(self._types_refused)
 
     async def _said(
         self, inbox: Inbox, raw: bytes, request: runner_pb2.PublishEventsRequest
@@ -263,19 +306,19 @@ class Source:
     def _too_large(self, inbox: Inbox, first_sequence: int, batch_bytes: int) -> None:
         if inbox in self._inboxes:
             too_large = runner_pb2.TooLarge(first_sequence=first_sequence, batch_bytes=batch_bytes)
-            inbox.answers.put_nowait(self._say(too_large=too_large))
+            inbox.put(self._say(too_large=too_large))
 
     def _numbered(self, inbox: Inbox, decision: Decision, last: int) -> None:
         """Numbers came: they are acked when they are stored, those that were before again."""
         if isinstance(decision, OutOfOrder):
             if decision.report:
                 gap = runner_pb2.Gap(expected_sequence=decision.expected)
-                inbox.answers.put_nowait(self._say(gap=gap))
+                inbox.put(self._say(gap=gap))
             return
         inbox.last = max(inbox.last, last)
         if isinstance(decision, Duplicate) and last <= self._backlog.durable:
             inbox.told = (0, 0)
-            inbox.answers.put_nowait(None)
+            inbox.put(None)
 
     async def _room(self) -> None:
         """Waits while a runner that keeps to no limits has too much in memory here."""
@@ -343,7 +386,7 @@ class Source:
         """The broker will have no stream of ours."""
         self._give_up(str(error))
         for inbox in self._inboxes:
-            inbox.answers.put_nowait(error)
+            inbox.put(error)
         self._inboxes.clear()
         self._changed.set()
 
@@ -360,21 +403,25 @@ class Source:
 
     def _acks(self) -> None:
         for inbox in self._inboxes:
-            inbox.answers.put_nowait(None)
+            inbox.put(None)
         self._changed.set()
 
     def _pass_on(self, answer: bytes) -> None:
-        for inbox in self._inboxes:
-            inbox.answers.put_nowait(answer)
+        for inbox in list(self._inboxes):
+            if inbox.deaf:
+                self._inboxes.discard(inbox)
+                inbox.put(Unavailable("the runner does not read what it is answered"))
+            else:
+                inbox.put(answer)
 
     def _close(self, inbox: Inbox) -> None:
-        inbox.answers.put_nowait(self._say(run_closed=runner_pb2.RunClosed()))
+        inbox.put(self._say(run_closed=runner_pb2.RunClosed()))
 
     def _refuse(self, inbox: Inbox, error: LoadgrpcError) -> None:
         """Closes the source on a stream, and says why."""
         self._inboxes.discard(inbox)
         told = runner_pb2.SourceError(reason=error.reason, message=str(error))
-        inbox.answers.put_nowait(self._say(error=told))
+        inbox.put(self._say(error=told))
 
     def _say(self, **answer: Any) -> bytes:
         return runner_pb2.PublishEventsResponse(source=self._message, **answer).SerializeToString()
