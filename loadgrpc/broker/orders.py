@@ -66,18 +66,23 @@ class AgentLink:
         self.orders: Outbox[Order | Exception | None] = Outbox()
         self.sign = asyncio.Event()
         """Set when the agent was heard on it, and when it ended."""
-        self.hearing = False
-        """Whether the answer to a heartbeat waits."""
+        self._answered = asyncio.Event()
+        """Set while no answer to a heartbeat waits."""
+        self._answered.set()
+
+    async def answered(self) -> None:
+        """Waits until the answer to the last heartbeat is on its way."""
+        await self._answered.wait()
 
     def put(self, order: Order) -> None:
         """Queues an order; of answers to heartbeats one is enough."""
         if isinstance(order, Heard):
-            if self.hearing:
+            if not self._answered.is_set():
                 return
-            self.hearing = True
+            self._answered.clear()
         self.orders.put_nowait(order)
 
     def taken(self, order: Order) -> None:
         """An order is on its way."""
         if isinstance(order, Heard):
-            self.hearing = False
+            self._answered.set()

@@ -210,6 +210,7 @@ class FleetService(fleet_pb2_grpc.FleetServiceServicer):
                 goodbye.set()
             elif kind == "heartbeat":
                 link.put(HEARD)
+                await link.answered()  # who floods us is listened to as fast as it reads
             # Anything else is of a newer agent, and ignored.
 
 

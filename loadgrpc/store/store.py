@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -41,6 +43,9 @@ T = TypeVar("T")
 
 _PAGE_BATCHES: Final = 16
 """Batches read at once by `Store.batches`: at 1 MiB a batch, 16 MiB of memory."""
+
+_DELETED_RUNS: Final = 100
+"""Runs deleted in one transaction, if they have few batches."""
 
 _DROPPED_BATCHES: Final = 64
 """Batches dropped in one transaction: what is reported meanwhile does not wait for long."""
@@ -142,9 +147,12 @@ class Store:
 
         The id of each comes when it is deleted, the oldest first.
         """
-        for run_id in await self._writer.read(lambda tables: tables.runs_over(ended_before_ns)):
-            await self.delete_run(run_id)
-            yield run_id
+        waiting = deque(await self._writer.read(lambda tables: tables.runs_over(ended_before_ns)))
+        while waiting:
+            some = list(itertools.islice(waiting, _DELETED_RUNS))
+            for run_id in await self._change(_deletion(some)):
+                waiting.remove(run_id)  # it is the first of them
+                yield run_id
 
     # What sources send
 
@@ -281,6 +289,15 @@ class _Append:
 
 def _page(run_id: str, after: int) -> Callable[[Tables], list[StoredBatch]]:
     return lambda tables: tables.batches(run_id, after, _PAGE_BATCHES)
+
+
+def _deletion(run_ids: list[str]) -> Callable[[Tables], list[str]]:
+    def delete(tables: Tables) -> list[str]:
+        deleted = tables.delete_runs(run_ids, _DROPPED_BATCHES)
+        tables.give_back()
+        return deleted
+
+    return delete
 
 
 def _page_of_types(after: int) -> Callable[[Tables], list[TypeSet]]:

@@ -150,6 +150,18 @@ class Tables:
         """Delete the row of a run and what hangs on it; whether there was one."""
         return bool(self.connection.execute(_DELETE_RUN, {"of_run": run_id}).rowcount)
 
+    def delete_runs(self, run_ids: list[str], most_batches: int) -> list[str]:
+        """Delete runs in this order, until `most_batches` of their batches are gone; which."""
+        deleted = []
+        left = most_batches
+        for run_id in run_ids:
+            left -= self.drop_detail_of(run_id, left)
+            if not left:
+                break  # it may have more
+            self.delete_run(run_id)
+            deleted.append(run_id)
+        return deleted
+
     def runs_over(self, before_ns: int | None) -> list[str]:
         """The runs that are over, and ended before a moment, the oldest first."""
         query = sa.select(RUNS.c.run_id).where(_OVER).order_by(RUNS.c.sequence)

@@ -40,14 +40,18 @@ def test_hostile_8_who_does_not_read_is_not_listened_to(monkeypatch):
 
 
 def test_hostile_8_one_answer_to_many_heartbeats():
-    """Of the answers to heartbeats that an agent has not read there is one."""
+    """Of the answers to heartbeats that an agent has not read there is one, which is waited for."""
 
     async def use():
         link = AgentLink("a1", 0)
         for _ in range(100):
             link.put(HEARD)
         assert link.orders.qsize() == 1
+        waiting = asyncio.create_task(link.answered())
+        await asyncio.sleep(0)
+        assert not waiting.done()
         link.taken(link.orders.get_nowait())
+        await waiting
         link.put(HEARD)
         assert link.orders.qsize() == 1
 

@@ -481,6 +481,29 @@ def test_purge(using, target, records):
     using(target, use)
 
 
+def test_hostile_25_many_runs_are_purged_together(using, target, records):
+    """Small runs go a hundred in a transaction, large ones piece by piece, the oldest first."""
+
+    async def use(store):
+        names = [f"run-{number:03}" for number in range(150)]
+        for name in names:
+            await store.save_run(records.run(name, **OVER))
+        source = SourceId("run-070", "agent-1", "runner-1")
+        for first in range(1, 151):
+            batch, progress = records.batch(first, 1, source=source)
+            stored = await store.append(batch, progress)
+        await stored
+        writes = []
+        write = store._writer.write
+        store._writer.write = lambda *args, **more: (writes.append(args), write(*args, **more))[1]
+        assert [run_id async for run_id in store.purge_runs()] == names
+        assert len(writes) <= 5
+        assert await store.list_runs(1) == []
+        assert await everything(store, "run-070") == []
+
+    using(target, use)
+
+
 def test_detail_of_older_runs_goes(using, target, records):
     """With keep_runs only the newest runs that are over keep detail; results all stay."""
 
