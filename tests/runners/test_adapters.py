@@ -218,6 +218,11 @@ def test_what_is_no_metric_is_shown(k6, capfd):
             2,
             "--vus 0 --stage 2.000s:4 --stage 3.000s:4",
         ),
+        (
+            {"users": 10, "duration": {"seconds": 4}},
+            0.5,
+            "--vus 0 --stage 4.000s:3 --stage 0.000s:3",
+        ),
     ],
 )
 def test_what_k6_is_asked_to_do(adapters, cycle, spawn_rate, expected):
@@ -345,6 +350,7 @@ def test_a_k6_script_counts_as_k6_does(program, summary_of, counting_server, tmp
     assert counting_server.requests() == 2 + 20
     assert summary["hits"]["count"] == "22"
     told = {"started": "20", "success": "16", "failure": "2", "error": "2", "interrupted": "0"}
+    told |= {"planned": "20", "dropped": "0", "notYet": "0"}
     assert summary["iterations"] == told
     (failure,) = summary["failures"]
     assert (failure["count"], failure["exception"]["message"]) == ("2", "never")

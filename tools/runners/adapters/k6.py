@@ -38,11 +38,14 @@ def command(script: str, cycle: runner_pb2.Cycle, spawn_rate: float) -> list[str
         words += ["--vus", str(cycle.users), "--iterations", str(cycle.users * cycle.iterations)]
         return [*words, "--duration", UNBOUNDED, script]
     duration_s = cycle.duration.ToTimedelta().total_seconds()
-    ramp_s = min(cycle.users / spawn_rate, duration_s) if spawn_rate else 0.0
+    users = cycle.users
+    if spawn_rate:  # who has no time to start does not
+        users = min(users, int(spawn_rate * duration_s) + 1)
+    ramp_s = min(users / spawn_rate, duration_s) if spawn_rate else 0.0
     if not ramp_s:
         return [*words, "--vus", str(cycle.users), "--duration", f"{duration_s:.3f}s", script]
-    words += ["--vus", "0", "--stage", f"{ramp_s:.3f}s:{cycle.users}"]
-    return [*words, "--stage", f"{duration_s - ramp_s:.3f}s:{cycle.users}", script]
+    words += ["--vus", "0", "--stage", f"{ramp_s:.3f}s:{users}"]
+    return [*words, "--stage", f"{duration_s - ramp_s:.3f}s:{users}", script]
 
 
 async def live(reporter: Reporter, script: str) -> None:

@@ -84,9 +84,13 @@ class Batch:
         """The message."""
         hits = [entry for entry in self.entries if isinstance(entry, Hit)]
         iterations = [entry for entry in self.entries if isinstance(entry, Iteration)]
+        rows = [entry for entry in self.entries if isinstance(entry, event_pb2.Event)]
+        for row in rows:
+            if not row.HasField("status"):
+                row.status.CopyFrom(self.status)
         batch = runner_pb2.EventBatch(
             first_sequence=self.first,
-            events=[entry for entry in self.entries if isinstance(entry, event_pb2.Event)],
+            events=rows,
             hit_blocks=[hit_block(hits, self.status)] if hits else [],
             test_blocks=[test_block(iterations, self.status, self.test)] if iterations else [],
         )

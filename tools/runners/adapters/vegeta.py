@@ -121,7 +121,7 @@ async def live(reporter: Reporter, test: str, options: list[str]) -> None:
 
 
 def tell_users(reporter: Reporter, users: int) -> None:
-    """How many users live."""
+    """How many users live; all of them are started at once."""
     reporter.add(event_pb2.Event(state=event_pb2.RunnerState(active_users=users)))
 
 

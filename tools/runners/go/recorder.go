@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	v1 "github.com/loadgrpc/loadgrpc/tools/runners/go/gen/loadgrpc/v1"
@@ -14,6 +15,12 @@ const (
 	tellUsers  = time.Second
 )
 
+// users of a cycle.
+type users struct {
+	active  uint32 // alive now
+	started uint32 // so far
+}
+
 // recorder collects what users do, and hands it to the publisher a few times a second: users
 // wait for nothing but each other's appending of a few words.
 type recorder struct {
@@ -22,8 +29,8 @@ type recorder struct {
 	mutex    sync.Mutex
 	pending  entries
 	produced *produced
-	active   uint32 // users alive now
-	told     uint32 // as many were reported last, then:
+	users    users
+	told     users // as was reported last, then:
 	toldAt   time.Duration
 
 	flushing sync.Mutex
@@ -41,10 +48,11 @@ func newRecorder(publisher *publisher, produced *produced) *recorder {
 
 // begin says which load what follows is of; all before it must have ended.
 func (r *recorder) begin(status *v1.LoadStatus) {
-	r.flush()
+	r.close()
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	r.pending.status = status
+	r.users, r.told = users{}, users{}
 }
 
 func (r *recorder) hit(one hit) {
@@ -65,13 +73,14 @@ func (r *recorder) iteration(one iteration) {
 func (r *recorder) userStarted() {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	r.active++
+	r.users.active++
+	r.users.started++
 }
 
 func (r *recorder) userEnded() {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	r.active--
+	r.users.active--
 }
 
 // flush hands over what there is.
@@ -79,7 +88,7 @@ func (r *recorder) flush() {
 	r.flushing.Lock() // what was taken first is published first
 	defer r.flushing.Unlock()
 	r.mutex.Lock()
-	if r.active != r.told && now()-r.toldAt >= tellUsers {
+	if r.users != r.told && now()-r.toldAt >= tellUsers {
 		r.tellUsers()
 	}
 	taken := r.pending
@@ -94,10 +103,10 @@ func (r *recorder) flush() {
 	}
 }
 
-// close hands over the last there is: all users have ended.
+// close hands over the last there is of a cycle: all users have ended.
 func (r *recorder) close() {
 	r.mutex.Lock()
-	if r.active != r.told {
+	if r.users != r.told {
 		r.tellUsers()
 	}
 	r.mutex.Unlock()
@@ -105,8 +114,11 @@ func (r *recorder) close() {
 }
 
 func (r *recorder) tellUsers() {
-	r.told, r.toldAt = r.active, now()
-	state := &v1.RunnerState{ActiveUsers: r.active}
+	r.told, r.toldAt = r.users, now()
+	state := &v1.RunnerState{
+		ActiveUsers:  r.users.active,
+		StartedUsers: proto.Uint32(r.users.started),
+	}
 	r.pending.rows = append(r.pending.rows, &v1.Event{
 		Time:   timestamppb.New(began.Add(r.toldAt)),
 		Status: r.pending.status,

@@ -8,29 +8,28 @@ const TELL_USERS_MS = 1000;
 
 // Lives the users `who` of a cycle. `test` is what they do, `report` takes what happens.
 export async function live(cycle, who, test, ending, report) {
-  let active = 0;
-  let told = 0;
+  const { iterations, users, number: cycleNumber } = cycle;
+  const load = { iterations, users, cycle: cycleNumber };
+  const state = { active_users: 0, started_users: 0 };
+  let told = { ...state };
   const tell = () => {
-    if (told !== active) report({ time: parts(now()), state: { active_users: active } });
-    told = active;
+    if (told.active_users === state.active_users && told.started_users === state.started_users)
+      return;
+    told = { ...state };
+    report({ time: parts(now()), status: load, state: told });
   };
 
   async function user(number, delayMs) {
     if (!(await waited(delayMs, ending.asked))) return;
     const agent = newAgent(test.url);
-    active += 1;
+    state.active_users += 1;
+    state.started_users += 1;
     for (let iteration = 1; !ending.asked.aborted; iteration += 1) {
       if (cycle.iterations && iteration > cycle.iterations) break;
-      const status = {
-        iterations: cycle.iterations,
-        users: cycle.users,
-        current_iteration: iteration,
-        current_user: number,
-        cycle: cycle.number,
-      };
+      const status = { ...load, current_iteration: iteration, current_user: number };
       await iterate(test, agent, ending.cut, (what) => report({ ...what, status }));
     }
-    active -= 1;
+    state.active_users -= 1;
     agent.destroy();
   }
 

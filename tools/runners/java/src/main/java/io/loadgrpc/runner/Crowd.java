@@ -26,6 +26,7 @@ final class Crowd {
     private volatile boolean stopping;
     private long cutOff;
     private int alive;
+    private int started;
     private int told;
     private long toldAt = -TELL;
 
@@ -82,6 +83,7 @@ final class Crowd {
         };
         new Thread(null, life, "user " + number, STACK_BYTES).start();
         alive++;
+        started++;
     }
 
     private synchronized void ended() {
@@ -114,7 +116,7 @@ final class Crowd {
         outbox.add(Event.newBuilder()
                 .setTime(Clock.timestamp(System.nanoTime()))
                 .setStatus(status)
-                .setState(RunnerState.newBuilder().setActiveUsers(alive)));
+                .setState(RunnerState.newBuilder().setActiveUsers(alive).setStartedUsers(started)));
     }
 
     private long now() {
