@@ -104,7 +104,8 @@ class Part:
         if self.launch.one_user_each:
             reported = sum(source.stored.received > 0 for source in self.sources.values())
             return UserFigures(planned=planned, started=reported)
-        if self.users_told.known or self.state is AssignmentState.STARTING:
+        nobody = self.state is AssignmentState.STARTING or not self.sources
+        if self.users_told.known or nobody:
             return UserFigures(planned=planned, started=self.users_told.total)
         started = min(planned, 1) if iterations else 0
         return UserFigures(planned=planned, started=started, unknown=planned - started)
