@@ -36,6 +36,9 @@ from loadgrpc.runner.genuine import is_of
 MAX_HOSTS: Final = 256
 """Hosts that a user remembers; over that, all are forgotten."""
 
+_GETADDRINFO_HOMES: Final = ("socket", "gevent._socketcommon")
+"""Where `socket.getaddrinfo` is written: in Python, and in what gevent puts there."""
+
 Address = tuple[int, int, int, str, Any]
 """What getaddrinfo tells: family, type, protocol, canonical name, and where to connect to."""
 
@@ -141,6 +144,8 @@ def _as_numbers(name: str, port: int) -> list[Address]:
     No name server is asked. Under gevent, where every question is a thread's, this is the
     more worth while.
     """
+    if not any(is_of(home, socket.getaddrinfo) for home in _GETADDRINFO_HOMES):
+        return []  # who has replaced it wants to be asked
     family = urllib3_connection.allowed_gai_family()
     try:
         found = _socket.getaddrinfo(

@@ -34,12 +34,13 @@ import requests
 from loadgrpc.clock import Clock
 from loadgrpc.model import HitError
 from loadgrpc.runner import lane_arguments as arguments
+from loadgrpc.runner import lane_genuine
 from loadgrpc.runner.hit_error import classify
 from loadgrpc.runner.lane_answer import Incoming
 from loadgrpc.runner.lane_circumstances import depend_on_path, note
 from loadgrpc.runner.lane_depot import Depot
 from loadgrpc.runner.lane_errand import Errand
-from loadgrpc.runner.lane_response import LaneResponse, Sent, request_like
+from loadgrpc.runner.lane_response import LaneResponse, Sent, lead_to, request_like
 from loadgrpc.runner.lane_template import Headers, Lesson, Place, Template, headers_of
 from loadgrpc.runner.line import Line
 from loadgrpc.runner.wire import HitSink, MeasuredPool, Resumed
@@ -63,31 +64,55 @@ class Lane:
     """The fast lane of one session, which it does not refer to: that would be a cycle."""
 
     def __init__(self, sink: HitSink, clock: Clock) -> None:
+        lane_genuine.watch_modules()
         self._sink = sink
         self._clock = clock
         self._templates: Place = {}
         self._depots: dict[MeasuredPool, Depot] = {}
+        self._used: dict[Depot, None] = {}
+        """Those used since Requests was asked last, in the order of their last use."""
+        self._last: Depot | None = None
 
-    def request(
+    def request(  # noqa: PLR0911 - where it leaves the lane
         self,
         session: Session,
         method: str,
         url: Any,
-        *,
-        params: Any,
-        data: Any,
-        headers: Any,
-        json: Any,
-        timeout: Any,
-        verify: Any,
-        allow_redirects: Any,
         name: str | None,
+        /,
+        *,
+        params: Any = None,
+        data: Any = None,
+        headers: Any = None,
+        cookies: Any = None,
+        files: Any = None,
+        auth: Any = None,
+        timeout: Any = None,
+        allow_redirects: Any = True,
+        proxies: Any = None,
+        hooks: Any = None,
+        stream: Any = None,
+        verify: Any = None,
+        cert: Any = None,
+        json: Any = None,
+        **unknown: Any,
     ) -> tuple[LaneResponse | None, Errand | None]:
         """The answer, or None: the request is Requests' own matter.
 
         With None comes what Requests is to go on with, or what is to be captured of it, so
         that the next may go by the lane.
         """
+        if (
+            cookies
+            or files
+            or proxies
+            or hooks
+            or stream
+            or auth is not None
+            or cert is not None
+            or unknown
+        ):
+            return None, None
         wall_ns, start_ns = self._clock.wall_ns(), self._clock.monotonic_ns()
         try:
             origin, target, full_url = arguments.split(url, params)
@@ -100,7 +125,7 @@ class Lane:
             common = headers_of(session.headers)
             template = self._templates.get(key)
             if template is not None and not template.fits(session, common):
-                del self._templates[key]
+                self._templates.pop(key, None)
                 template = None
             if template is None:
                 lesson = self._lesson(session, key, target, full_url, body, common)
@@ -117,13 +142,15 @@ class Lane:
         )
         if answer is None:
             return None, Errand([], resumed, request_like(full_url, sent))
-        if answer.location is None:
+        if answer._location is None:  # noqa: SLF001 - not for tests to see
             return answer, None
         came, then = [answer], None
         if allow_redirects:
             then = self._follow(session, template, common, came, origin, body, name, timeouts)
         last = came[-1]
-        return (last, None) if last.location is None else (None, Errand(came, then, answer.request))
+        if last._location is None:  # noqa: SLF001
+            return last, None
+        return None, Errand(came, then, answer.request)
 
     def _lesson(  # noqa: PLR0917 - all that a request is about
         self,
@@ -160,7 +187,7 @@ class Lane:
         here than Requests allowed itself when they were learned.
         """
         circumstances = template.circumstances
-        while (location := came[-1].location) is not None:
+        while (location := came[-1]._location) is not None:  # noqa: SLF001
             wall_ns, start_ns = self._clock.wall_ns(), self._clock.monotonic_ns()
             try:
                 origin, target, url = arguments.split_location(location, origin)
@@ -170,7 +197,7 @@ class Lane:
                 step = template.steps.get(key)
             except Exception:  # noqa: BLE001 - as in `request`
                 return None
-            if step is None or not (step.depot.is_open() and step.follow(common)):
+            if step is None or not (step.depot.is_genuine() and step.follow(common)):
                 return Lesson(
                     template.steps, key, target, url, body, circumstances, template.own, common
                 )
@@ -186,7 +213,7 @@ class Lane:
                 return resumed
             answer.history = came.copy()
             if len(came) > 1:  # of the first, Requests does not say what came of it
-                came[-1].lead_to(answer)
+                lead_to(came[-1], answer)
             came.append(answer)
         return None
 
@@ -228,16 +255,31 @@ class Lane:
             depot = self._depots[pool] = Depot(pool, lesson.circumstances.adapter)
         lesson.place[lesson.key] = Template(lesson, depot, prepared, body)
 
-    def give_back(self) -> None:
-        """Puts the connections of the lane back where Requests finds them."""
+    def give_back(self, session: Session | None = None) -> None:
+        """Puts the connections of the lane back where Requests finds them.
+
+        What is not `session`'s any more is let go, as Requests lets it go.
+        """
+        used, self._used, self._last = self._used, {}, None
+        for depot in used:
+            depot.touch()
         for depot in list(self._depots.values()):
-            if depot.is_open():
+            is_open = depot.is_open()
+            if is_open:
                 depot.give_back()
             else:
                 depot.close()
-                del self._depots[depot.pool]
-                for key in [k for k, each in self._templates.items() if each.depot is depot]:
-                    del self._templates[key]
+            if not is_open or (session is not None and not depot.is_of(session)):
+                self._forget(depot)
+
+    def _forget(self, depot: Depot) -> None:
+        """Keeps nothing that keeps its pool."""
+        self._depots.pop(depot.pool, None)
+        for key, template in list(self._templates.items()):
+            if template.depot is depot:
+                self._templates.pop(key, None)
+            else:
+                template.forget(depot)
 
     def _exchange(  # noqa: PLR0917 - all that one exchange is about
         self,
@@ -260,6 +302,8 @@ class Lane:
         trouble: OSError | None = None
         line.asked_ns = start_ns
         try:
+            if not line.verified:  # urllib3 warns of it each time
+                template.depot.pool._validate_conn(line.connection)  # noqa: SLF001
             sending = line.send(message, body, send_timeout_s)
             if sending is None:
                 answer.receive(line, timeout_s)
@@ -277,16 +321,30 @@ class Lane:
         if answer.content is None:
             received = answer.head + answer.came
             return None, Resumed(
-                line.connection, received, line.sent, sending, trouble, wall_ns, start_ns
+                line.connection,
+                received,
+                line.sent,
+                sending,
+                trouble,
+                wall_ns,
+                start_ns,
+                answer.first_ns,
             )
-        if answer.meaning.stays and template.depot.is_open():
-            template.depot.lines.append(line)
+        depot = template.depot
+        if answer.meaning.stays:
+            depot.keep(line)
+            if depot is not self._last:
+                self._use(depot)
         else:
             line.connection.close()
         times = wall_ns, start_ns, line.received_ns
         self._tell(template, url, name, answer, times, line.sent)
-        adapter = template.circumstances.adapter
-        return LaneResponse(answer, url, answer.first_ns - start_ns, sent, adapter), None
+        return LaneResponse(answer, url, answer.first_ns - start_ns, sent, depot), None
+
+    def _use(self, depot: Depot) -> None:
+        self._used.pop(depot, None)
+        self._used[depot] = None
+        self._last = depot
 
     def _tell(  # noqa: PLR0917 - keywords cost time, once per request
         self,

@@ -23,7 +23,8 @@ _HEAD: Final = re.compile(
     rb"HTTP/1\.1 ([2-5][0-9][0-9]) ([\t -~]*)(?:\r\n[A-Za-z0-9!#$%&'*+.^_`|~-]+:[\t -~]*)*"
 )
 _FRAMING: Final = re.compile(
-    rb"\r\n(content-length|transfer-encoding|content-encoding|connection|location|set-cookie2?):"
+    rb"\r\n(content-length|transfer-encoding|content-encoding|content-type|connection|location"
+    rb"|set-cookie2?):"
     rb"[ \t]*([^\r]*)",
     re.IGNORECASE,
 )
@@ -31,6 +32,8 @@ _BODILESS: Final = frozenset({204, 304})
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _CODINGS: Final = {b"": 0, b"gzip": 16 + zlib.MAX_WBITS, b"deflate": zlib.MAX_WBITS}
 """What zlib calls what urllib3 decodes with it."""
+_TYPE: Final = re.compile(rb"[^;]*(?:;[ \t]*[A-Za-z-]+=[^;]+)*")
+"""A type whose parameters all versions of Requests can read."""
 _SIZE: Final = re.compile(rb"[0-9A-Fa-f]{1,%d}" % MAX_SIZE_DIGITS)
 _PART_OF_SIZE: Final = re.compile(rb"(?:[0-9A-Fa-f]{1,%d}\r?)?" % MAX_SIZE_DIGITS)
 
@@ -105,6 +108,7 @@ def _parse_head(head: bytes) -> Meaning | None:
         or connection not in (b"", b"close", b"keep-alive")
         or coding is None
         or length is None
+        or _TYPE.fullmatch(fields.get(b"content-type", b"")) is None
     ):
         return None
     return Meaning(status, length, connection != b"close", coding, location)

@@ -6,21 +6,23 @@ its bytes, because its answer may change them.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections import OrderedDict
 from http.cookiejar import CookieJar, LWPCookieJar, MozillaCookieJar
-from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
-import requests.sessions
 from requests.adapters import HTTPAdapter
 from requests.cookies import RequestsCookieJar
-from requests.models import PreparedRequest
 from requests.structures import CaseInsensitiveDict
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, NETRC_FILES
-from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.util.retry import Retry
+
+from loadgrpc.runner import lane_genuine
+from loadgrpc.runner.genuine import is_overridden
+from loadgrpc.runner.lane_genuine import as_written
+from loadgrpc.runner.wire import measure
 
 if TYPE_CHECKING:
     from loadgrpc.runner.session import Session
@@ -35,77 +37,6 @@ _NO_HOOKS: Final[dict[str, list[Any]]] = {"response": []}
 _surroundings: list[tuple[dict[Any, Any], tuple[str, ...]]] = []
 """The environment as it was last seen, and where passwords would be; sessions share it."""
 
-# What others replace to be asked instead of Requests, as it is now.
-_REQUEST: Final = requests.Session.request
-_SEND: Final = requests.Session.send
-_GET_ADAPTER: Final = requests.Session.get_adapter
-_ADAPTER_SEND: Final = HTTPAdapter.send
-_GET_CONNECTION: Final = HTTPAdapter.get_connection_with_tls_context
-_BUILD_RESPONSE: Final = HTTPAdapter.build_response
-_URLOPEN: Final = HTTPConnectionPool.urlopen
-_MAKE_REQUEST: Final = HTTPConnectionPool._make_request  # noqa: SLF001 - others replace it
-_PREPARE: Final = PreparedRequest.prepare
-_GENUINE: Final = all(
-    # Something may have been replaced before this was imported.
-    type(function) is FunctionType and function.__globals__["__name__"] == module
-    for function, module in (
-        (_REQUEST, "requests.sessions"),
-        (_SEND, "requests.sessions"),
-        (_GET_ADAPTER, "requests.sessions"),
-        (_ADAPTER_SEND, "requests.adapters"),
-        (_GET_CONNECTION, "requests.adapters"),
-        (_BUILD_RESPONSE, "requests.adapters"),
-        (_URLOPEN, "urllib3.connectionpool"),
-        (_MAKE_REQUEST, "urllib3.connectionpool"),
-        (_PREPARE, "requests.models"),
-    )
-)
-_OF_REDIRECTS: Final = {
-    name: getattr(requests.Session, name)
-    for name in (
-        "resolve_redirects",
-        "get_redirect_target",
-        "should_strip_auth",
-        "rebuild_method",
-        "rebuild_auth",
-        "rebuild_proxies",
-    )
-}
-_GENUINE_REDIRECTS: Final = all(
-    type(function) is FunctionType and function.__globals__["__name__"] == "requests.sessions"
-    for function in _OF_REDIRECTS.values()
-)
-
-
-def as_written() -> bool:
-    """Whether nobody has replaced what Requests and urllib3 say of a request's way.
-
-    Identity, not equality: what stands in for a function may well be equal to it.
-    """
-    return (
-        _GENUINE
-        and requests.Session.request is _REQUEST
-        and requests.Session.send is _SEND
-        and requests.Session.get_adapter is _GET_ADAPTER
-        and HTTPAdapter.send is _ADAPTER_SEND
-        and HTTPAdapter.get_connection_with_tls_context is _GET_CONNECTION
-        and HTTPAdapter.build_response is _BUILD_RESPONSE
-        and HTTPConnectionPool.urlopen is _URLOPEN
-        and HTTPConnectionPool._make_request is _MAKE_REQUEST  # noqa: SLF001 - as above
-        and PreparedRequest.prepare is _PREPARE
-    )
-
-
-def _redirects_as_written(session: Session) -> bool:
-    """The same of what they say of redirects."""
-    kind = type(session)
-    if not _GENUINE_REDIRECTS:
-        return False
-    for name, function in _OF_REDIRECTS.items():  # noqa: SIM110 - a generator costs more
-        if getattr(kind, name) is not function:
-            return False
-    return True
-
 
 class Circumstances:
     """See the module."""
@@ -116,6 +47,8 @@ class Circumstances:
         "_cookies",
         "_earliest_expiry",
         "_environ",
+        "_latest_expired",
+        "_manager_state",
         "_other_scheme",
         "_places",
         "_policy",
@@ -131,6 +64,8 @@ class Circumstances:
         self._other_scheme = "http://" if scheme == "https://" else "https://"
         self.adapter = adapter
         self._adapter_state = dict(adapter.__dict__)
+        self._manager_state = dict(adapter.poolmanager.__dict__)
+        self._manager_state["connection_pool_kw"] = dict(adapter.poolmanager.connection_pool_kw)
         self._environ: dict[Any, Any] | None = None
         self._places: tuple[str, ...] = ()
         if session.trust_env:
@@ -140,9 +75,10 @@ class Circumstances:
         jar = session.cookies
         self._policy = jar._policy  # type: ignore[attr-defined]  # noqa: SLF001 - not public anywhere
         self._cookies = [(cookie, dict(cookie.__dict__)) for cookie in jar]
-        now = int(time.time())  # as http.cookiejar counts; what has expired stays so
-        expiries = [c.expires for c in jar if c.expires is not None and c.expires > now]
-        self._earliest_expiry = min(expiries, default=None)
+        now = int(time.time())  # as http.cookiejar counts
+        expiries = [cookie.expires for cookie in jar if cookie.expires is not None]
+        self._latest_expired = max((each for each in expiries if each <= now), default=0)
+        self._earliest_expiry = min((each for each in expiries if each > now), default=math.inf)
 
     def hold(self, session: Session) -> bool:
         """Whether all is as it was, but for the values of the session's headers."""
@@ -158,6 +94,7 @@ class Circumstances:
             and len(adapters) == 2  # noqa: PLR2004 - this scheme and the other
             and self._other_scheme in adapters
             and adapter.__dict__ == self._adapter_state
+            and adapter.poolmanager.__dict__ == self._manager_state
             and not retries.total
             and not retries.status_forcelist
             and (self._environ is None or _environ() == self._environ)
@@ -178,7 +115,6 @@ class Circumstances:
         return (
             origin.startswith(self._scheme)
             and self.hold(session)
-            and _redirects_as_written(session)
             and (
                 self._absent is self._places  # was looked at
                 or not any(os.access(place, os.F_OK) for place in self._places)
@@ -189,8 +125,8 @@ class Circumstances:
         jar: Any = session.cookies
         if not self._cookies:
             return not jar._cookies or not len(jar)  # noqa: SLF001 - far cheaper than iterating
-        if jar._policy is not self._policy or (  # noqa: SLF001
-            self._earliest_expiry is not None and self._earliest_expiry <= time.time()
+        if jar._policy is not self._policy or not (  # noqa: SLF001
+            self._latest_expired <= int(time.time()) < self._earliest_expiry
         ):
             return False
         now = list(jar)
@@ -207,8 +143,9 @@ def note(session: Session, origin: str, path: bytes | None, verify: Any) -> Circ
     adapter = session.adapters.get(scheme)
     if (
         type(adapter) is not HTTPAdapter
-        or _is_overridden(adapter, frozenset())
-        or _is_overridden(session, _WRAPPERS)
+        or is_overridden(adapter)
+        or is_overridden(adapter.poolmanager)
+        or is_overridden(session, _WRAPPERS)
         or type(session.adapters) not in (dict, OrderedDict)
         or type(session.headers) not in (CaseInsensitiveDict, dict)
         or type(session.cookies) not in _JARS
@@ -221,8 +158,9 @@ def note(session: Session, origin: str, path: bytes | None, verify: Any) -> Circ
         or (path is None and any(cookie.path != "/" for cookie in session.cookies))
     ):
         return None
+    measure(adapter)  # as is done before its first request, and changes it
     circumstances = Circumstances(session, adapter, scheme, verify)
-    return circumstances if circumstances.hold(session) else None
+    return circumstances if lane_genuine.compare() and circumstances.hold(session) else None
 
 
 def depend_on_path(cookies: dict[str, dict[str, Any]]) -> bool:
@@ -231,14 +169,6 @@ def depend_on_path(cookies: dict[str, dict[str, Any]]) -> bool:
         if len(paths) > ("/" in paths):
             return True
     return False
-
-
-def _is_overridden(thing: object, allowed: frozenset[str]) -> bool:
-    """Whether a method of this very object has been replaced."""
-    kind = type(thing)
-    return any(
-        callable(getattr(kind, name, None)) and name not in allowed for name in thing.__dict__
-    )
 
 
 def _environ() -> dict[Any, Any]:

@@ -7,46 +7,100 @@ is about to ask the pool.
 from __future__ import annotations
 
 import weakref
+from contextlib import suppress
 from queue import Empty
+from typing import TYPE_CHECKING, Any
 
 from requests.adapters import HTTPAdapter
 
 from loadgrpc.clock import Clock
+from loadgrpc.runner.genuine import is_overridden
 from loadgrpc.runner.line import Line
 from loadgrpc.runner.wire import MeasuredConnection, MeasuredPool
+
+if TYPE_CHECKING:
+    from loadgrpc.runner.session import Session
 
 
 class Depot:
     """See the module."""
 
-    __slots__ = ("__weakref__", "_pools", "lines", "pool", "where")
+    __slots__ = (
+        "__weakref__",
+        "_attributes",
+        "_key",
+        "_pools",
+        "adapter",
+        "lines",
+        "pool",
+        "where",
+    )
 
     def __init__(self, pool: MeasuredPool, adapter: HTTPAdapter) -> None:
         self.pool = pool
+        self.adapter = adapter
         self.where = pool.where
         self.lines: list[Line] = []
         weakref.finalize(self, _close, self.lines)  # as urllib3 does it for a pool
-        self._pools = adapter.poolmanager.pools._container  # noqa: SLF001 - asking it by key costs 1 µs
+        self._pools: Any = adapter.poolmanager.pools._container  # noqa: SLF001 - asking it touches it
+        self._key = next((key for key, each in list(self._pools.items()) if each is pool), None)
+        self._attributes = len(vars(pool))
 
     def is_open(self) -> bool:
         """Whether Requests would still use the pool; one that it let go is never closed."""
-        return self.pool in self._pools.values()
+        return self._pools.get(self._key) is self.pool
+
+    def is_genuine(self) -> bool:
+        """Whether it is open, and nobody has replaced a method of the pool's."""
+        return len(vars(self.pool)) == self._attributes and self._pools.get(self._key) is self.pool
+
+    def is_of(self, session: Session) -> bool:
+        """Whether one of the session's adapters would use it."""
+        adapter = self.adapter
+        return (
+            any(adapter is each for each in session.adapters.values())
+            and adapter.poolmanager.pools._container is self._pools  # noqa: SLF001
+        )
+
+    def touch(self) -> None:
+        """Notes that the pool was used: Requests lets go the one that was used least recently."""
+        if len(self._pools) > 1 and self.is_open():
+            with suppress(KeyError):
+                self._pools.move_to_end(self._key)
 
     def line(self, clock: Clock) -> Line | None:
         """An idle connection; None: there is none."""
         lines = self.lines
         while lines:
-            line = lines.pop()
+            try:
+                line = lines.pop()
+            except IndexError:  # another thread took it
+                break
+            if len(vars(line.connection)) != line.attributes:  # a method of it was replaced
+                self.pool._put_conn(line.connection)  # noqa: SLF001 - Requests finds it there
+                return None
             if line.idle():
                 return line
             line.connection.close()
         return _take(self.pool, clock)
 
-    def give_back(self) -> None:
-        """Puts the connections where Requests finds them."""
-        for line in self.lines:
+    def keep(self, line: Line) -> None:
+        """Keeps a connection that is idle now, if the pool has room for it."""
+        lines = self.lines
+        queue: Any = self.pool.pool
+        if queue is not None and len(lines) + len(queue.queue) < queue.maxsize:
+            lines.append(line)
+        else:
             self.pool._put_conn(line.connection)  # noqa: SLF001 - closes it if it has to
-        self.lines.clear()
+
+    def give_back(self) -> None:
+        """Puts the connections where Requests finds them, one at a time: another may be first."""
+        while self.lines:
+            try:
+                line = self.lines.pop(0)
+            except IndexError:
+                break
+            self.pool._put_conn(line.connection)  # noqa: SLF001 - closes it if it has to
 
     def close(self) -> None:
         """Closes what the lane keeps."""
@@ -55,7 +109,8 @@ class Depot:
 
 def _close(lines: list[Line]) -> None:
     while lines:
-        lines.pop().connection.close()
+        with suppress(IndexError):
+            lines.pop().connection.close()
 
 
 def _take(pool: MeasuredPool, clock: Clock) -> Line | None:
@@ -68,7 +123,7 @@ def _take(pool: MeasuredPool, clock: Clock) -> Line | None:
         return None
     if isinstance(connection, MeasuredConnection) and connection.sock is not None:
         line = Line(connection, clock)
-        if line.idle():
+        if line.idle() and not is_overridden(connection):
             return line
     pool.pool.put(connection, block=False)
     return None

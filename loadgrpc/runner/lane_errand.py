@@ -12,7 +12,7 @@ from typing import Any
 import requests
 from requests.adapters import BaseAdapter
 
-from loadgrpc.runner.lane_response import LaneResponse
+from loadgrpc.runner.lane_response import LaneResponse, forget_elapsed
 from loadgrpc.runner.wire import Call, Capture, Resumed
 
 
@@ -62,7 +62,7 @@ class Errand(BaseAdapter):
         if isinstance(self.then, Resumed):
             self.then.drop()
         for answer in self.came:
-            answer.__dict__.pop("elapsed", None)  # what handing it over took is no time of it
+            forget_elapsed(answer)  # what handing it over took is no time of it
 
     def close(self) -> None:
         """See BaseAdapter."""

@@ -6,15 +6,17 @@ look at costs nothing.
 
 from __future__ import annotations
 
+import copyreg
 import http.client
+import inspect
 import io
 import re
+import socket
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.cookies import RequestsCookieJar
 from requests.models import CONTENT_CHUNK_SIZE
 from requests.structures import CaseInsensitiveDict
@@ -22,6 +24,15 @@ from requests.utils import get_encoding_from_headers
 from urllib3 import HTTPHeaderDict, HTTPResponse
 
 from loadgrpc.runner.lane_answer import Incoming
+from loadgrpc.runner.lane_depot import Depot
+
+_DICT: Final[Any] = vars(requests.Response)["__dict__"]
+"""What a response really has; `__dict__` of ours is what Requests would have there."""
+
+
+def _own(response: requests.Response) -> dict[str, Any]:
+    own: dict[str, Any] = _DICT.__get__(response)
+    return own
 
 
 class _Lazy:
@@ -34,13 +45,59 @@ class _Lazy:
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         if instance is None:
             return self
-        value = instance.__dict__[self._name] = self._make(instance)
+        value = _own(instance)[self._name] = self._make(instance)
         return value
+
+
+class _Attributes:
+    """The `__dict__` of a response: whoever asks for it gets all that Requests has there."""
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        if instance is None:
+            return _DICT
+        return _completed(instance)
+
+    def __set__(self, instance: Any, value: dict[str, Any]) -> None:
+        _DICT.__set__(instance, value)
+
+
+class _Kind:
+    """The `__class__` of a response: that of Requests' own, until a test sets another."""
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return type if instance is None else requests.Response
+
+    def __set__(self, instance: Any, kind: type) -> None:
+        _completed(instance)
+        vars(object)["__class__"].__set__(instance, kind)
+
+
+def _completed(response: LaneResponse) -> dict[str, Any]:
+    """All attributes made, and nothing there but what Requests has; in its order."""
+    own = _own(response)
+    if "_came" in own:
+        for name in _LAZY:
+            getattr(response, name)
+        for name in _HIDDEN:
+            own.pop(name, None)
+        rest = dict(own)
+        own.clear()
+        own.update({name: rest[name] for name in _ORDER if name in rest}, **rest)
+    return own
 
 
 Sent = tuple[requests.PreparedRequest, dict[str, str], bytes | None]
 """A request like the one that was sent, headers with another value, and the body."""
 
+_NEWER: Final[dict[str, Any]] = {
+    # What only newer versions of urllib3 want to know.
+    name: value
+    for name, value in {
+        "version_string": "HTTP/1.1",
+        "sock_shutdown": socket.socket.shutdown,
+    }.items()
+    if name in inspect.signature(HTTPResponse).parameters
+}
 _TYPE: Final = re.compile(rb"\r\ncontent-type:[ \t]*([^\r]*)", re.IGNORECASE)
 _encodings: dict[bytes, str | None] = {}
 """What types of content say of the encoding of a text."""
@@ -50,16 +107,19 @@ _MAX_ENCODINGS: Final = 256
 class LaneResponse(requests.Response):
     """See the module."""
 
+    __dict__ = _Attributes()
+    __class__ = _Kind()
+
     def __init__(
-        self, answer: Incoming, url: str, elapsed_ns: int, sent: Sent, adapter: HTTPAdapter
+        self, answer: Incoming, url: str, elapsed_ns: int, sent: Sent, depot: Depot
     ) -> None:
-        status, _, _, _, self.location = answer.meaning
+        status, _, _, _, self._location = answer.meaning
         self.status_code = status
         self.url = url
         self._content = answer.content
         self._content_consumed = True
         self._then: tuple[str, Sent] | None = None
-        self._came = (url, answer.head, answer.came, elapsed_ns, sent, adapter)
+        self._came = (url, answer.head, answer.came, elapsed_ns, sent, depot)
 
     @_Lazy
     def headers(self) -> CaseInsensitiveDict[str]:
@@ -109,7 +169,7 @@ class LaneResponse(requests.Response):
     @_Lazy
     def connection(self) -> Any:
         """See requests.Response."""
-        return self._came[5]
+        return self._came[5].adapter
 
     @_Lazy
     def request(self) -> requests.PreparedRequest:
@@ -120,14 +180,10 @@ class LaneResponse(requests.Response):
     def _next(self) -> requests.PreparedRequest | None:
         return None if self._then is None else request_like(*self._then)
 
-    def lead_to(self, answer: LaneResponse) -> None:
-        """Notes what came of it: Requests tells the next request of all steps but the first."""
-        self._then = answer._came[0], answer._came[4]
-
     @_Lazy
     def raw(self) -> HTTPResponse:
         """See requests.Response: read to its end."""
-        _, head, came, _, sent, adapter = self._came
+        _, head, came, _, sent, depot = self._came
         method = sent[0].method
         original: Any = http.client.HTTPResponse(_Past(head + came), method=method)  # type: ignore[arg-type]
         original.begin()
@@ -136,14 +192,15 @@ class LaneResponse(requests.Response):
             headers=HTTPHeaderDict(original.msg.items()),
             status=original.status,
             version=original.version,
-            version_string="HTTP/1.1",
             reason=original.reason,
             preload_content=False,
             decode_content=False,
             original_response=original,
-            retries=adapter.max_retries,
+            pool=depot.pool,
+            retries=depot.adapter.max_retries,
             request_method=method,
             request_url=self.request.path_url,
+            **_NEWER,
         )
         for _ in raw.stream(CONTENT_CHUNK_SIZE, decode_content=True):
             pass
@@ -151,12 +208,30 @@ class LaneResponse(requests.Response):
 
     def close(self) -> None:
         """See requests.Response. There is nothing to close unless `raw` was asked for."""
-        if "raw" in self.__dict__:
-            super().close()
+        if "raw" in _own(self):
+            requests.Response.close(self)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         # Who unpickles it elsewhere has requests, but not this.
-        return requests.Response, (), self.__getstate__()
+        return copyreg.__newobj__, (requests.Response,), self.__getstate__()  # type: ignore[attr-defined]
+
+
+def lead_to(answer: LaneResponse, following: LaneResponse) -> None:
+    """Notes what came of it: Requests tells the next request of all steps but the first."""
+    came = _own(following)["_came"]
+    _own(answer)["_then"] = came[0], came[4]
+
+
+def forget_elapsed(answer: LaneResponse) -> None:
+    """Makes `elapsed` what it was, whatever Requests has put there since."""
+    own = _own(answer)
+    if "_came" in own:
+        own.pop("elapsed", None)
+
+
+_ORDER: Final = tuple(vars(requests.Response()))
+_LAZY: Final = tuple(name for name, each in vars(LaneResponse).items() if isinstance(each, _Lazy))
+_HIDDEN: Final = ("_came", "_then", "_location")
 
 
 def request_like(url: str, sent: Sent) -> requests.PreparedRequest:

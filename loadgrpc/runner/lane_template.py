@@ -133,7 +133,15 @@ class Template:
 
     def fits(self, session: Session, headers: Headers) -> bool:
         """Whether it can be sent as the first request of a call."""
-        return self.depot.is_open() and self.circumstances.hold(session) and self.follow(headers)
+        return self.depot.is_genuine() and self.circumstances.hold(session) and self.follow(headers)
+
+    def forget(self, depot: Depot) -> None:
+        """Keeps no step that goes there."""
+        for key, step in list(self.steps.items()):
+            if step.depot is depot:
+                self.steps.pop(key, None)
+            else:
+                step.forget(depot)
 
     def follow(self, headers: Headers) -> bool:
         """Takes over new values of the session's headers; False: more than values changed."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 import select
 import socket
 import struct
+import sys
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
@@ -114,10 +115,12 @@ class Line:
         "_socket",
         "_tls",
         "asked_ns",
+        "attributes",
         "connection",
         "not_before_ns",
         "received_ns",
         "sent",
+        "verified",
     )
 
     def __init__(self, connection: MeasuredConnection, clock: Clock) -> None:
@@ -133,6 +136,10 @@ class Line:
         self._clock = clock
         self._socket = sock
         self._tls: Any = getattr(sock, "_sslobj", None)
+        self.verified = self._tls is None or connection.is_verified
+        """Whether urllib3 has nothing to warn of."""
+        self.attributes = len(vars(connection))
+        """How many the connection has of its own."""
         self._partial: list[bytes] = []
         self._raw: Any = None
         self._hub_wait: Any = None
@@ -161,7 +168,10 @@ class Line:
         """Sends all of it; tells what went wrong, and in `sent` how much went out before."""
         self.sent = 0
         try:
+            # As http.client does it, for those who listen.
+            sys.audit("http.client.send", self.connection, head)
             if body is not None:
+                sys.audit("http.client.send", self.connection, body)
                 if len(body) > MAX_JOINED_BYTES:
                     self._send(head, timeout_s)
                     self.sent = len(head)

@@ -7,13 +7,17 @@ only what a call knows and the wire does not: when it began, its name, and who i
 
 from __future__ import annotations
 
+import copy
 from contextvars import ContextVar
+from types import MethodType
 from typing import Any, Self
+from weakref import WeakSet
 
 import requests
 from requests.adapters import BaseAdapter
 
 from loadgrpc.clock import Clock
+from loadgrpc.runner import lane_genuine
 from loadgrpc.runner.addresses import AddressBook
 from loadgrpc.runner.lane import METHODS, Lane
 from loadgrpc.runner.lane_errand import Errand
@@ -22,6 +26,9 @@ from loadgrpc.runner.wire import CALL, Call, HitSink, measure
 _NAME: ContextVar[str | None] = ContextVar("loadgrpc_name", default=None)
 _ERRAND: ContextVar[Errand | None] = ContextVar("loadgrpc_errand", default=None)
 """What the fast lane wants of the call that Requests makes now."""
+_SENT: ContextVar[list[requests.PreparedRequest] | None] = ContextVar("loadgrpc_sent", default=None)
+"""What has come to `Session.send` of the call that Requests makes now."""
+_GET_ADAPTER = requests.Session.get_adapter
 
 
 class Session(requests.Session):
@@ -32,11 +39,17 @@ class Session(requests.Session):
     _clock: Clock | None = None
     _addresses: AddressBook | None = None
     _lane: Lane | None = None
+    _open: WeakSet[Any]
+    """What urllib3 has of answers that were left open, with `stream=True` say."""
     lane_version = 0
     """Grows with every attribute that is set; part of what the fast lane goes by."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         self.__dict__["lane_version"] = self.lane_version + 1
+        if name == "get_adapter" and _is_of_requests(value, self):
+            # requests_mock puts back what is on Requests' class: to it, that is what ours is.
+            self.__dict__.pop(name, None)
+            return
         super().__setattr__(name, value)
 
     def bind(self, sink: HitSink, clock: Clock, addresses: AddressBook | None = None) -> None:
@@ -50,89 +63,47 @@ class Session(requests.Session):
         self._clock = clock
         self._addresses = addresses
         self._lane = Lane(sink, clock) if type(self) is Session else None
+        self._open = WeakSet()
 
-    def request(  # type: ignore[override]  # noqa: PLR0917 - requests' own, and `name`
-        self,
-        method: str,
-        url: Any,
-        params: Any = None,
-        data: Any = None,
-        headers: Any = None,
-        cookies: Any = None,
-        files: Any = None,
-        auth: Any = None,
-        timeout: Any = None,
-        allow_redirects: bool = True,  # noqa: FBT001, FBT002 - as requests has it
-        proxies: Any = None,
-        hooks: Any = None,
-        stream: bool | None = None,  # noqa: FBT001
-        verify: Any = None,
-        cert: Any = None,
-        json: Any = None,
-        *,
-        name: str | None = None,
+    def request(  # type: ignore[override]  # as requests has it, and `name`
+        self, method: str, url: Any, *args: Any, name: object = None, **kwargs: Any
     ) -> requests.Response:
         """See requests.Session.request.
 
-        `name` goes for every hit of the call, redirects included.
+        `name` goes for every hit of the call, redirects included: its `str()`, whatever it is.
         """
+        called = name if name is None or type(name) is str else str(name)
         lane = self._lane
         errand: Errand | None = None
-        if (
-            lane is not None
-            and method in METHODS
-            and not (cookies or files or proxies or hooks or stream)
-            and auth is None
-            and cert is None
-            and _as_written()
-        ):
-            found, errand = lane.request(
-                self,
-                method,
-                url,
-                params=params,
-                data=data,
-                headers=headers,
-                json=json,
-                timeout=timeout,
-                verify=verify,
-                allow_redirects=allow_redirects,
-                name=name,
-            )
+        if lane is not None and not args and method in METHODS:
+            found, errand = lane.request(self, method, url, called, **kwargs)
             if found is not None:
                 return found
         # A hook's own request, say, does not inherit the name of the call around it.
-        token = None if name is None and _NAME.get() is None else _NAME.set(name)
+        token = None if called is None and _NAME.get() is None else _NAME.set(called)
         outer = _ERRAND.set(errand)
+        sent: list[requests.PreparedRequest] = []
+        outer_sent = _SENT.set(sent)
         try:
             if errand is not None and errand.request is not None:
                 # What `request` does with a request that it has prepared.
                 settings = self.merge_environment_settings(
-                    errand.request.url or "", {}, stream, verify, cert
+                    errand.request.url or "",
+                    {},
+                    kwargs.get("stream"),
+                    kwargs.get("verify"),
+                    kwargs.get("cert"),
                 )
                 answer = self.send(
-                    errand.request, timeout=timeout, allow_redirects=allow_redirects, **settings
+                    errand.request,
+                    timeout=kwargs.get("timeout"),
+                    allow_redirects=kwargs.get("allow_redirects", True),
+                    **settings,
                 )
             else:
-                answer = super().request(
-                    method,
-                    url,
-                    params=params,
-                    data=data,
-                    headers=headers,
-                    cookies=cookies,
-                    files=files,
-                    auth=auth,
-                    timeout=timeout,
-                    allow_redirects=allow_redirects,
-                    proxies=proxies,
-                    hooks=hooks,
-                    stream=stream,
-                    verify=verify,
-                    cert=cert,
-                    json=json,
-                )
+                answer = super().request(method, url, *args, **kwargs)
         finally:
+            _SENT.reset(outer_sent)
             _ERRAND.reset(outer)
             if token is not None:
                 _NAME.reset(token)
@@ -140,73 +111,93 @@ class Session(requests.Session):
                 errand.end()
         if lane is not None and errand is not None:
             lane.learn(errand, answer)
+        if not sent and self._sink is not None:  # something else than our `send` answered
+            self._sink.unmeasured()
         return answer
 
-    def get(
-        self, url: Any, params: Any = None, *, name: str | None = None, **kwargs: Any
-    ) -> requests.Response:
+    # What was not said is not handed on: others may have replaced what is called here.
+
+    def get(self, url: Any, *args: Any, name: object = None, **kwargs: Any) -> requests.Response:
         """See requests.Session.get."""
-        kwargs["name"] = name
-        return super().get(url, params=params, **kwargs)
+        if name is not None:
+            kwargs["name"] = name
+        return super().get(url, *args, **kwargs)
 
-    def options(self, url: Any, *, name: str | None = None, **kwargs: Any) -> requests.Response:
+    def options(
+        self, url: Any, *args: Any, name: object = None, **kwargs: Any
+    ) -> requests.Response:
         """See requests.Session.options."""
-        kwargs["name"] = name
-        return super().options(url, **kwargs)
+        if name is not None:
+            kwargs["name"] = name
+        return super().options(url, *args, **kwargs)
 
-    def head(self, url: Any, *, name: str | None = None, **kwargs: Any) -> requests.Response:
+    def head(self, url: Any, *args: Any, name: object = None, **kwargs: Any) -> requests.Response:
         """See requests.Session.head."""
-        kwargs["name"] = name
-        return super().head(url, **kwargs)
+        if name is not None:
+            kwargs["name"] = name
+        return super().head(url, *args, **kwargs)
 
-    def post(
-        self,
-        url: Any,
-        data: Any = None,
-        json: Any = None,
-        *,
-        name: str | None = None,
-        **kwargs: Any,
-    ) -> requests.Response:
+    def post(self, url: Any, *args: Any, name: object = None, **kwargs: Any) -> requests.Response:
         """See requests.Session.post."""
-        kwargs["name"] = name
-        return super().post(url, data=data, json=json, **kwargs)
+        if name is not None:
+            kwargs["name"] = name
+        return super().post(url, *args, **kwargs)
 
-    def put(
-        self, url: Any, data: Any = None, *, name: str | None = None, **kwargs: Any
-    ) -> requests.Response:
+    def put(self, url: Any, *args: Any, name: object = None, **kwargs: Any) -> requests.Response:
         """See requests.Session.put."""
-        kwargs["name"] = name
-        return super().put(url, data=data, **kwargs)
+        if name is not None:
+            kwargs["name"] = name
+        return super().put(url, *args, **kwargs)
 
-    def patch(
-        self, url: Any, data: Any = None, *, name: str | None = None, **kwargs: Any
-    ) -> requests.Response:
+    def patch(self, url: Any, *args: Any, name: object = None, **kwargs: Any) -> requests.Response:
         """See requests.Session.patch."""
-        kwargs["name"] = name
-        return super().patch(url, data=data, **kwargs)
+        if name is not None:
+            kwargs["name"] = name
+        return super().patch(url, *args, **kwargs)
 
-    def delete(self, url: Any, *, name: str | None = None, **kwargs: Any) -> requests.Response:
+    def delete(self, url: Any, *args: Any, name: object = None, **kwargs: Any) -> requests.Response:
         """See requests.Session.delete."""
-        kwargs["name"] = name
-        return super().delete(url, **kwargs)
+        if name is not None:
+            kwargs["name"] = name
+        return super().delete(url, *args, **kwargs)
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         """See requests.Session.send. Redirects come through here, too."""
         if self._sink is None or self._clock is None:
             return super().send(request, **kwargs)
+        sent = _SENT.get()
+        if sent is not None:
+            sent.append(request)
         errand = _ERRAND.get()
         if errand is not None and errand.has_answers:
             return super().send(request, **kwargs)
         call = Call(self._sink, self._clock, _NAME.get(), request.method or "", request.url or "")
         call.addresses = self._addresses
+        begun_ns = call.start_ns
         if errand is not None:
             errand.attach(call)
+        resumed = call.resumed
+        self._measure_adapters()
         token = CALL.set(call)
         try:
-            return super().send(request, **kwargs)
+            answer = super().send(request, **kwargs)
         finally:
             CALL.reset(token)
+        if call.exchange is None:  # a mock, a cache, an adapter with pools of its own
+            self._sink.unmeasured()
+        elif isinstance(answer, requests.Response):
+            own = answer.history[0] if answer.history else answer  # not what it led to
+            if not call.exchange.ended and own.raw is not None:
+                self._open.add(own.raw)
+            if resumed is not None:
+                own.elapsed = resumed.elapsed(own.elapsed, begun_ns)
+        return answer
+
+    def _measure_adapters(self) -> None:
+        """Measures what goes through them although our `get_adapter` is not asked."""
+        if "get_adapter" in self.__dict__:
+            for adapter in self.adapters.values():
+                measure(adapter)
 
     def close(self) -> None:
         """See requests.Session.close."""
@@ -214,41 +205,48 @@ class Session(requests.Session):
         if self._lane is not None:
             self._lane.give_back()
 
+    def end(self) -> None:
+        """Close the session and the answers of it that are still open, which makes them hits."""
+        if self._sink is not None:
+            for raw in list(self._open):
+                raw.close()
+        self.close()
+
     def get_adapter(self, url: str) -> BaseAdapter:
         """See requests.Session.get_adapter."""
         errand = _ERRAND.get()
         if errand is not None and errand.has_answers:
             return errand
         if self._lane is not None:
-            self._lane.give_back()
+            self._lane.give_back(self)
         adapter = super().get_adapter(url)
         if self._sink is not None:
             measure(adapter)
         return adapter
 
     def __copy__(self) -> Self:
+        return self._twin(self.__getstate__())
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self._twin(copy.deepcopy(self.__getstate__(), memo))
+
+    def _twin(self, state: Any) -> Self:
         twin: Any = self.__class__.__new__(self.__class__)
-        twin.__setstate__(self.__getstate__())
+        twin.__setstate__(state)
         if self._sink is not None and self._clock is not None:
             twin.bind(self._sink, self._clock, self._addresses)
-        copied: Self = twin
-        return copied
+            vars(twin)["_open"] = self._open
+        twinned: Self = twin
+        return twinned
 
 
-_METHODS = (
-    Session.send,
-    Session.get_adapter,
-    Session.prepare_request,
-    Session.merge_environment_settings,
-)
-
-
-def _as_written() -> bool:
-    """Whether nobody has replaced what the class says of a request's way."""
-    send, get_adapter, prepare_request, merge_environment_settings = _METHODS
+def _is_of_requests(method: object, session: Session) -> bool:
+    """Whether it is the `get_adapter` that a session has from Requests' own class."""
     return (
-        Session.send is send
-        and Session.get_adapter is get_adapter
-        and Session.prepare_request is prepare_request
-        and Session.merge_environment_settings is merge_environment_settings
+        isinstance(method, MethodType)
+        and method.__self__ is session
+        and method.__func__ is _GET_ADAPTER
     )
+
+
+lane_genuine.include(Session)

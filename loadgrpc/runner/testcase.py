@@ -7,14 +7,18 @@ it a reporter, and the same lines are load.
 
 from __future__ import annotations
 
+import operator
 import unittest
 from functools import cached_property
-from typing import Protocol
+from typing import Final, Protocol
 
 from loadgrpc.clock import Clock
 from loadgrpc.runner.addresses import AddressBook
 from loadgrpc.runner.session import Session
 from loadgrpc.runner.wire import HitSink
+
+NOT_MEASURED: Final = "requests not measured"
+"""The counter of requests that no hit stands for: a mock answered, or an adapter of its own."""
 
 
 class Reporter(HitSink, Protocol):
@@ -55,13 +59,23 @@ class TestCase(unittest.TestCase):
     def close_session(self) -> None:
         """Close the session, if there is one; the next use makes another."""
         session = self.__dict__.pop("session", None)
-        if session is not None:
+        if isinstance(session, Session):
+            session.end()
+        elif session is not None:
             session.close()
 
-    def incr_counter(self, name: str, increment: int = 1) -> None:
-        """Add to a counter that the run's summary shows; outside a load run, to nothing."""
-        if not name:
+    def incr_counter(self, name: object, increment: int = 1) -> None:
+        """Add to a counter that the run's summary shows; outside a load run, to nothing.
+
+        Raises:
+            ValueError: there is no name, or more to add than 64 bits hold.
+            TypeError: the increment is no whole number.
+        """
+        if name is None or not (name := str(name)):
             raise ValueError("a counter needs a name")
+        increment = operator.index(increment)
+        if not -(1 << 63) <= increment < 1 << 63:
+            raise ValueError(f"{increment} is more than a counter can take at once")
         if self.load_reporter is not None:
             self.load_reporter.counter(name, increment)
 

@@ -34,7 +34,7 @@ from loadgrpc.runner.addresses import AddressBook
 from loadgrpc.runner.judge import Judge, check_that_it_ran, is_cut_off, skip_reason
 from loadgrpc.runner.plain import is_plain
 from loadgrpc.runner.recorder import Recorder
-from loadgrpc.runner.testcase import TestCase
+from loadgrpc.runner.testcase import NOT_MEASURED, TestCase
 
 _Outcome: Any = getattr(unittest.case, "_Outcome", None)
 """What subTest reports to; private to unittest, and where it is missing unittest runs all."""
@@ -85,6 +85,10 @@ class UserReporter:
             user=self._user,
             iteration=self.iteration,
         )
+
+    def unmeasured(self) -> None:
+        """See HitSink."""
+        self.counter(NOT_MEASURED, 1)
 
     def counter(self, name: str, increment: int) -> None:
         """See Reporter."""

@@ -26,6 +26,7 @@ import socket
 import sys
 from contextlib import suppress
 from contextvars import ContextVar
+from datetime import timedelta
 from functools import cache, cached_property
 from queue import LifoQueue
 from typing import Any, Protocol
@@ -70,6 +71,9 @@ class HitSink(Protocol):
     ) -> None:
         """A hit ended; `start_ns` is a date, the other times are durations."""
 
+    def unmeasured(self) -> None:
+        """A request was answered by something else than what measures: it is no hit."""
+
 
 class Capture:
     """What the fast lane wants to know of a call that Requests makes."""
@@ -97,6 +101,7 @@ class Resumed:
 
     __slots__ = (
         "connection",
+        "first_ns",
         "received",
         "receiving",
         "sending",
@@ -114,6 +119,7 @@ class Resumed:
         receiving: OSError | None,
         wall_ns: int,
         start_ns: int,
+        first_ns: int,
     ) -> None:
         self.connection: MeasuredConnection | None = connection
         self.received = received
@@ -126,6 +132,8 @@ class Resumed:
         """What went wrong after `received`."""
         self.wall_ns = wall_ns
         self.start_ns = start_ns
+        self.first_ns = first_ns
+        """When the head was there; 0: it was not, or it is not plain."""
 
     def take(self) -> MeasuredConnection | None:
         """The connection, once."""
@@ -133,6 +141,12 @@ class Resumed:
         if connection is not None:
             connection.resumed = self
         return connection
+
+    def elapsed(self, told: timedelta, begun_ns: int) -> timedelta:
+        """How long the head took: Requests counts from `begun_ns`, when the lane had waited."""
+        if self.first_ns:
+            return timedelta(microseconds=(self.first_ns - self.start_ns) / 1000)
+        return told + timedelta(microseconds=(begun_ns - self.start_ns) / 1000)
 
     def drop(self) -> None:
         """Closes the connection, if nobody went on with it."""
@@ -148,12 +162,12 @@ class Call:
         "addresses",
         "capture",
         "clock",
+        "exchange",
         "method",
         "name",
         "resumed",
         "sink",
         "start_ns",
-        "started",
         "url",
         "wall_ns",
     )
@@ -169,7 +183,8 @@ class Call:
         self.name = name
         self.method = method
         self.url = url
-        self.started = False
+        self.exchange: Exchange | None = None
+        """The latest; None: there was none yet."""
         self.wall_ns = clock.wall_ns()
         self.start_ns = clock.monotonic_ns()
 
@@ -207,13 +222,13 @@ class Exchange:
         self.method = call.method
         self.url = call.url
         self.where = where
-        if call.started:  # a retry, or another round: it starts now
+        if call.exchange is not None:  # a retry, or another round: it starts now
             self.wall_ns = call.clock.wall_ns()
             self.start_ns = call.clock.monotonic_ns()
         else:
-            call.started = True
             self.wall_ns = call.wall_ns
             self.start_ns = call.start_ns
+        call.exchange = self
         self.connect_ns = 0
         self.first_byte_ns = 0
         self.bytes_sent = 0
@@ -226,7 +241,8 @@ class Exchange:
 
     def answered(self, status: int) -> None:
         """The status line and the headers were read."""
-        self.first_byte_ns = self.clock.monotonic_ns() - self.start_ns
+        if not self.first_byte_ns:
+            self.first_byte_ns = self.clock.monotonic_ns() - self.start_ns
         self.status = status
 
     def fail(self, error: BaseException) -> None:
@@ -352,6 +368,8 @@ class MeasuredResponse(http.client.HTTPResponse):
         raw = self.fp.detach()
         if resumed is not None:
             raw = ResumedSocket(raw, resumed)
+            if resumed.first_ns:
+                exchange.first_byte_ns = resumed.first_ns - resumed.start_ns
         self.fp: Any = io.BufferedReader(CountedSocket(raw, exchange))
 
     def begin(self) -> None:
@@ -444,14 +462,46 @@ class MeasuredConnection(HTTPConnection):
     ) -> http.client.HTTPResponse:
         """Make what reads the answer; that to a CONNECT belongs to no exchange."""
         exchange = self.exchange
+        kind: Any = super().response_class
         if exchange is None or exchange.connecting:
-            return http.client.HTTPResponse(sock, *args, **kwargs)
+            return kind(sock, *args, **kwargs)  # type: ignore[no-any-return]
         resumed, self.resumed = self.resumed, None
-        return MeasuredResponse(exchange, resumed, sock, *args, **kwargs)
+        kind = measured_response(kind)
+        if isinstance(kind, type) and issubclass(kind, MeasuredResponse):
+            return kind(exchange, resumed, sock, *args, **kwargs)
+        return kind(sock, *args, **kwargs)  # type: ignore[no-any-return]
+
+
+@cache
+def measured_response(plain: Any) -> Any:
+    """The measured kind of a class of answers; what is no such class stays what it is."""
+    if plain is http.client.HTTPResponse:
+        return MeasuredResponse
+    if not (isinstance(plain, type) and issubclass(plain, http.client.HTTPResponse)):
+        return plain
+    return type(plain.__name__, (MeasuredResponse, plain), {"__module__": plain.__module__})
+
+
+@cache
+def measured_connection(plain: Any) -> Any:
+    """The measured kind of a class of connections; what is no such class stays what it is."""
+    if not (isinstance(plain, type) and issubclass(plain, HTTPConnection)):
+        return plain
+    # Under their old names, which is what error messages and reprs show.
+    return type(plain.__name__, (MeasuredConnection, plain), {"__module__": plain.__module__})
+
+
+class _MeasuredConnectionClass:
+    """The measured kind of the class of connections that a pool would have now."""
+
+    def __get__(self, pool: object, kind: type[MeasuredPool]) -> Any:
+        return measured_connection(super(MeasuredPool, kind).ConnectionCls)
 
 
 class MeasuredPool(HTTPConnectionPool):
     """A pool that makes each attempt of a Call an exchange."""
+
+    ConnectionCls: Any = _MeasuredConnectionClass()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if self.QueueCls is LifoQueue and not kwargs.get("block"):
@@ -569,11 +619,8 @@ def _measured_pools(classes: tuple[tuple[str, Any], ...]) -> MeasuredPools:
 @cache
 def measured_pool(pool_class: type[HTTPConnectionPool]) -> type[HTTPConnectionPool]:
     """The measured kind of a pool class: plain, TLS, SOCKS, or one of the test's own."""
-    # Under their old names, which is what error messages and reprs show.
-    plain = pool_class.ConnectionCls
-    connection_class = type(plain.__name__, (MeasuredConnection, plain), {})
     return type(
-        pool_class.__name__, (MeasuredPool, pool_class), {"ConnectionCls": connection_class}
+        pool_class.__name__, (MeasuredPool, pool_class), {"__module__": pool_class.__module__}
     )
 
 

@@ -75,6 +75,7 @@ DOORS = {
         "loadgrpc.runner.lane_circumstances",
         "loadgrpc.runner.lane_depot",
         "loadgrpc.runner.lane_errand",
+        "loadgrpc.runner.lane_genuine",
         "loadgrpc.runner.lane_response",
         "loadgrpc.runner.lane_template",
         "loadgrpc.runner.line",

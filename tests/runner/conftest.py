@@ -51,8 +51,13 @@ class ManualClock:
 class HitList(list):
     """A sink that keeps hits as dictionaries."""
 
+    unmeasured_count = 0
+
     def hit(self, **hit: object) -> None:
         self.append(hit)
+
+    def unmeasured(self) -> None:
+        self.unmeasured_count += 1
 
     def column(self, field: str) -> list:
         return [hit[field] for hit in self]

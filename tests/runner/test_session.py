@@ -709,6 +709,9 @@ hits = []
 class Sink:
     def hit(self, **hit):
         hits.append(hit)
+
+    def unmeasured(self):
+        raise AssertionError
 session = Session()
 session.bind(Sink(), SystemClock())
 session.trust_env = False
