@@ -217,6 +217,9 @@ def _check_method(case_class: type[unittest.TestCase], name: str, shown: str) ->
                 f"{what} is skipped{why and ': '}{why}; a test that does nothing is no load"
             )
     _check_that_it_runs(case_class, name, where)
+    if inspect.isabstract(case_class):
+        missing = ", ".join(sorted(getattr(case_class, "__abstractmethods__", ())))
+        raise TestNotLoaded(f"{where} is abstract: it has no {missing}")
     try:
         inspect.signature(case_class).bind(name)
     except TypeError as error:

@@ -372,6 +372,24 @@ def test_f29_a_class_that_takes_no_name_is_told(folder):
     )
 
 
+def test_f29_an_abstract_class_is_told(folder):
+    """Nobody can make an instance of it, which is told without trying."""
+    _write(
+        folder / "exmake.py",
+        """
+        import abc, unittest
+        class Test(unittest.TestCase, abc.ABC):
+            @abc.abstractmethod
+            def page(self):
+                pass
+            def test_it(self):
+                pass
+        """,
+    )
+    sentence = "exmake.py: Test is abstract: it has no page"
+    assert str(refusal("exmake.Test.test_it", folder)) == sentence
+
+
 NEVER_RUN = """
     import functools, unittest
 
