@@ -65,21 +65,24 @@ class Judge(unittest.TestResult):
         """The user was cut off, whatever went wrong before."""
         self.outcome, self.exception = TestOutcome.INTERRUPTED, None
 
-    def blame(self, test: unittest.TestCase, error: BaseException) -> None:
-        """A part of the iteration raised something."""
+    def blame(
+        self, test: unittest.TestCase, error: BaseException, *, failed: bool | None = None
+    ) -> None:
+        """A part of the iteration raised something; `failed` is known, or seen by its type."""
         self.reported = True
         if is_cut_off(error):
             raise error  # unittest would swallow it
-        failed = _is_failure(test, error)
+        if failed is None:
+            failed = _is_failure(test, error)
         self.note(TestOutcome.FAILURE if failed else TestOutcome.ERROR, error)
         text = "" if self.exception is None else self.exception.traceback
         (self.failures if failed else self.errors).append((test, text))
 
     def addError(self, test: unittest.TestCase, err: Any) -> None:
-        self.blame(test, err[1])
+        self.blame(test, err[1], failed=False)
 
     def addFailure(self, test: unittest.TestCase, err: Any) -> None:
-        self.blame(test, err[1])
+        self.blame(test, err[1], failed=True)
 
     def addSubTest(self, test: unittest.TestCase, subtest: unittest.TestCase, err: Any) -> None:
         del subtest

@@ -396,6 +396,16 @@ def test_f09_a_tear_down_may_look_at_what_failed(live):
     assert "AssertionError: 0 != 1" in seen[0][0]
 
 
+def test_f09_what_a_case_reports_as_failure_is_one(live):
+    """A case with a `run` of its own may report failures of any type, as testtools does."""
+
+    def run(self, result):
+        result.addFailure(self, (KeyError, KeyError("k"), None))
+
+    entry = live(case(_passes, run=run))
+    assert (entry["outcome"], entry["exception"].type) == (TestOutcome.FAILURE, "KeyError")
+
+
 def test_f04_odd_exceptions_are_outcomes(live):
     """What is raised is judged, whatever its type and whatever its words do."""
 
