@@ -172,7 +172,7 @@ def _formatted(error: BaseException) -> Iterator[str]:
             each.__notes__ = [_note(note) for note in islice(each.__notes__, _MAX_NOTES)]
         elif each.__notes__ is not None:
             each.__notes__ = [_note(each.__notes__)]
-        if issubclass(each.exc_type, SyntaxError):
+        if hasattr(each, "end_offset"):  # of a SyntaxError
             _bound_syntax_error(each)
         pending += [more for more in (each.__cause__, each.__context__) if more is not None]
         pending += each.exceptions or ()
