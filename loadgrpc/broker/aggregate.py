@@ -144,6 +144,10 @@ class _Ended(NamedTuple):
     group: NDArray[np.int16]
     """The number of the group of each hit."""
     end_ns: NDArray[np.int64]
+    first_ns: int
+    """When the first of them started."""
+    last_ns: int
+    """When the last of them ended."""
 
 
 class Aggregate:
@@ -172,10 +176,9 @@ class Aggregate:
         newest_ns = events.last_ns or 0
         if blocks := [hits for hits in events.hits if len(hits.label)]:
             ended = self._add_hits(share, scenario, blocks)
-            last_ns = int(ended.end_ns.max())
             # Nothing ends after it was told, whatever a clock says.
-            self._add_to_window(ended, last_ns, max(ahead_ns, last_ns - arrival_ns))
-            newest_ns = max(newest_ns, last_ns)
+            self._add_to_window(ended, max(ahead_ns, ended.last_ns - arrival_ns))
+            newest_ns = max(newest_ns, ended.last_ns)
         for iterations in events.iterations:
             self._add_iterations(share, iterations)
         share.runner_hits[runner_id] += events.hit_count
@@ -247,7 +250,8 @@ class Aggregate:
         start_ns = _joined([block.start_ns for block in blocks])
         elapsed_ns = _joined([block.elapsed_ns for block in blocks])
         end_ns = start_ns + elapsed_ns
-        share.span.add(int(start_ns.min()), int(end_ns.max()))
+        first_ns, last_ns = int(start_ns.min()), int(end_ns.max())
+        share.span.add(first_ns, last_ns)
         sent_bytes = _joined([block.bytes_sent for block in blocks])
         received_bytes = _joined([block.bytes_received for block in blocks])
         if len(groups) == 1:  # that of most small batches
@@ -271,18 +275,17 @@ class Aggregate:
                 bytes_received=received[at],
             )
         counts = [end - first for first, end in zip(firsts, ends, strict=True)]
-        return _Ended(list(groups), counts, group, end_ns)
+        return _Ended(list(groups), counts, group, end_ns, first_ns, last_ns)
 
-    def _add_to_window(self, hits: _Ended, last_ns: int, ahead_ns: int) -> None:
+    def _add_to_window(self, hits: _Ended, ahead_ns: int) -> None:
         """Adds hits to the seconds of their ends, by a clock that is so far ahead of ours.
 
         Most batches are of one second; of one that spans many, only the last seconds count.
         """
-        last_s = (last_ns - ahead_ns) // NS
-        first_s = (int(hits.end_ns.min()) - ahead_ns) // NS
-        if first_s == last_s:
-            for group, count in zip(hits.groups, hits.counts, strict=True):
-                self.window.add(last_s, group, count)
+        last_s = (hits.last_ns - ahead_ns) // NS
+        begun_s = (hits.first_ns - ahead_ns) // NS
+        if begun_s == last_s or (int(hits.end_ns.min()) - ahead_ns) // NS == last_s:
+            self.window.add(last_s, hits.groups, hits.counts)
             return
         ago = np.minimum(last_s - (hits.end_ns - ahead_ns) // NS, MAX_SECONDS)
         width = len(hits.groups)
@@ -290,7 +293,8 @@ class Aggregate:
         for at in np.flatnonzero(counted).tolist():
             seconds_ago, number = divmod(at, width)
             if seconds_ago < MAX_SECONDS:
-                self.window.add(last_s - seconds_ago, hits.groups[number], int(counted[at]))
+                group = hits.groups[number]
+                self.window.add(last_s - seconds_ago, (group,), (int(counted[at]),))
 
     def _groups_of(
         self, scenario: str, block: Hits, groups: dict[_Group, int]

@@ -15,7 +15,7 @@ somebody looks, and between two looks only the newest are kept.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
@@ -58,19 +58,20 @@ class RateWindow(Generic[K]):
         self._away_ns: int | None = None
         """When the store was last seen to take no writes; None: it always did."""
 
-    def add(self, second: int, key: K, count: int) -> None:
-        """Counts hits that ended in a second of the wall clock."""
+    def add(self, second: int, keys: Sequence[K], counts: Sequence[int]) -> None:
+        """Counts hits that ended in a second of the wall clock, so many of each key."""
         if self._closed_s is not None and second < self._closed_s - SPAN_S:
             return
-        counts = self._counts.get(second)
-        if counts is None:
-            counts = self._counts[second] = {}
+        held = self._counts.get(second)
+        if held is None:
+            held = self._counts[second] = {}
             if len(self._counts) > MAX_SECONDS:
                 oldest = min(self._counts)
                 del self._counts[oldest]
                 if oldest == second:
                     return
-        counts[key] = counts.get(key, 0) + count
+        for key, count in zip(keys, counts, strict=True):
+            held[key] = held.get(key, 0) + count
 
     def opened(self, source: Hashable) -> None:
         """A source will report."""

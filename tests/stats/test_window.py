@@ -17,7 +17,7 @@ def window(counts):
     """A window of hits by their second."""
     made = RateWindow()
     for second, count in counts.items():
-        made.add(second, "/", count)
+        made.add(second, ["/"], [count])
     return made
 
 
@@ -71,8 +71,8 @@ def test_late_hits_count_while_their_second_is_looked_at():
     """A hit that is told after its second was closed is in the next answer; an older one never."""
     made = window({NOW - 1: 5})
     assert looked(made, NOW + 3) == (NOW, 5, 5)
-    made.add(NOW - 4, "/", 5)
-    made.add(NOW - 6, "/", 5_000)
+    made.add(NOW - 4, ["/"], [5])
+    made.add(NOW - 6, ["/"], [5_000])
     assert looked(made, NOW + 3) == (NOW, 5, 10)
 
 
@@ -85,7 +85,7 @@ def test_c2_nothing_closes_while_the_store_is_away():
         assert made.look(LONG_AGO).counts == {"/": 50}
     assert looked(made, NOW + 60) == (NOW, 5, 50)  # what waited has as long as ever to come
     for second in range(NOW, NOW + 60):
-        made.add(second, "/", 10)
+        made.add(second, ["/"], [10])
     made.reported("a", (NOW + 60) * NS)
     assert looked(made, NOW + 60.5) == (NOW + 59, 5, 50)
 
@@ -113,7 +113,7 @@ def test_memory_is_bounded(seconds):
     """Whatever seconds come, few are kept."""
     made = RateWindow()
     for second in seconds:
-        made.add(second, "/", 1)
+        made.add(second, ["/"], [1])
         assert len(made._counts) <= MAX_SECONDS
     made.close(NOW * NS)
     assert all(second >= made._closed_s - SPAN_S for second in made._counts)
@@ -168,7 +168,7 @@ def test_b6_a_steady_load_has_its_rate_from_the_first_figure_to_the_last(load):
                 assert sum(closed.counts.values()) == sources * expected
             clock_ms += 250
         for second, count in Counter(NOW + end // 1_000 for end in ends).items():
-            made.add(second, source, count)
+            made.add(second, [source], [count])
         if ends:
             made.reported(source, NOW * NS + (up_to - 1) * MS)
 
