@@ -42,6 +42,8 @@ class Line:
 
 MIN_WIDTH: Final = 40
 """Narrower terminals wrap."""
+UNCUT: Final = 100_000
+"""The width of what is no terminal: programs and files want names whole."""
 
 _LOOKS: Final[dict[Style, dict[str, object]]] = {
     Style.HEADING: {"bold": True},
@@ -110,11 +112,10 @@ def spelled(text: str, encoding: str | None) -> str:
 
 
 def width_of(stream: TextIO) -> int:
-    """The width to print for: that of the terminal, 120 where there is none."""
-    fallback = 120
+    """The width to print for: that of the terminal; where there is none nothing is cut."""
     if (columns := os.environ.get("COLUMNS", "")).isdecimal() and int(columns) >= MIN_WIDTH:
         return int(columns)
     try:
         return max(os.get_terminal_size(stream.fileno()).columns, MIN_WIDTH)
     except (OSError, ValueError):
-        return fallback
+        return UNCUT

@@ -7,6 +7,7 @@ reason. What is cut for want of room says how much was cut, and -v shows it.
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
 from typing import Final
@@ -47,6 +48,7 @@ from loadgrpc.model import (
     Summary,
     UserFigures,
 )
+from loadgrpc.secrets import masked, without_user
 from loadgrpc.text import one_line, printable
 
 MAX_GROUPS: Final = 5
@@ -68,6 +70,8 @@ SHOWN_OF_TRACEBACK: Final = (7, 6)
 FIGURES: Final = ("count", "failed", "avg", "min", "p50", "p90", "p95", "p99", "max", "rate")
 BESIDE: Final = ("count", "failed", "rate")
 """What stays beside a name when the other figures have to go beneath it."""
+_SERVER: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]+")
+"""The start of a name that is a URL."""
 _GOOD_STATES: Final = (
     AssignmentState.STARTING,
     AssignmentState.RUNNING,
@@ -124,7 +128,7 @@ def load(plan: Plan, scenario: Scenario | None = None) -> list[str]:
     if plan.agents > 1:
         what.append(f"{'split over' if plan.split else 'on each of'} {plan.agents} agents")
     if of_one is not None and of_one.server_url:
-        what.append(one_line(of_one.server_url))
+        what.append(one_line(masked(of_one.server_url)))
     if plan.no_dns_resolve:
         what.append("names resolved for each connection")
     return what
@@ -194,7 +198,7 @@ def _totals(summary: Summary, width: int) -> list[Line]:
             width,
             Style.HEADING,
         ),
-        *labelled("load", load(summary.plan), width),
+        *labelled("load", [*load(summary.plan), *_server_told(summary)], width),
         *_users_started(summary.users, width),
         *labelled("duration", times, width),
         *labelled(
@@ -319,7 +323,7 @@ def _names(summary: Summary, *, verbose: bool, width: int) -> list[Line]:
         most = sorted(shown, key=lambda entry: -entry.hits.count)[:MAX_NAMES]
         kept = set(map(id, most))
         shown = [entry for entry in summary.names if id(entry) in kept]
-    rows = [_figures_row(_request(summary.plan, entry), entry.hits) for entry in shown]
+    rows = [_figures_row(_request(summary, entry), entry.hits) for entry in shown]
     if len(summary.names) > 1:
         rows.append(_figures_row("all", summary.hits))
     return [
@@ -328,16 +332,38 @@ def _names(summary: Summary, *, verbose: bool, width: int) -> list[Line]:
     ]
 
 
-def _request(plan: Plan, entry: NameFigures | HitErrorGroup) -> str:
-    """`GET /basket`: the name without the server of the plan, which the report has above."""
+def _request(summary: Summary, entry: NameFigures | HitErrorGroup) -> str:
+    """`GET /basket`: the name without the server, which the report has above."""
     name = entry.name
-    server_url = plan.scenarios[0].server_url.rstrip("/") if len(plan.scenarios) == 1 else ""
-    path = name.removeprefix(server_url)
-    if server_url and path != name and (not path or path.startswith("/")):
+    server = _planned_server(summary.plan) or _common_server(summary)
+    path = name.removeprefix(server)
+    if server and path != name and (not path or path.startswith("/")):
         name = path or "/"
     request = f"{entry.method} {name}".strip()
     scenario = entry.scenario if isinstance(entry, NameFigures) else ""
     return f"{scenario}: {request}" if scenario else request
+
+
+def _server_told(summary: Summary) -> list[str]:
+    """The server that names are shown without, unless the plan says it."""
+    common = "" if _planned_server(summary.plan) else _common_server(summary)
+    return [one_line(common)] if common else []
+
+
+def _planned_server(plan: Plan) -> str:
+    """The server that the plan names, if it is one, as it begins names of hits."""
+    url = plan.scenarios[0].server_url if len(plan.scenarios) == 1 else ""
+    return without_user(url).partition("#")[0].partition("?")[0].rstrip("/")
+
+
+def _common_server(summary: Summary) -> str:
+    """The server that all hits went to, as far as their names say so: `http://host:8000`.
+
+    It is what tests have as their own `server_url`, of which a plan knows nothing.
+    """
+    names = [entry.name for entry in summary.names] + [group.name for group in summary.hit_errors]
+    servers = {found[0] for name in names if (found := _SERVER.match(name))}
+    return servers.pop() if len(servers) == 1 else ""
 
 
 def _figures_row(name: str, hits: HitFigures) -> Row:
@@ -357,7 +383,7 @@ def _figures_row(name: str, hits: HitFigures) -> Row:
 def _failed_hits(summary: Summary, *, verbose: bool, width: int) -> list[Line]:
     """Answers of 400 and above, and hits without an answer, grouped."""
     groups = [
-        (count, _status(status), _request(summary.plan, entry))
+        (count, _status(status), _request(summary, entry))
         for entry in summary.names
         for status, count in entry.statuses.items()
         if status >= FIRST_FAILED_STATUS and entry.hits.failed
@@ -365,7 +391,7 @@ def _failed_hits(summary: Summary, *, verbose: bool, width: int) -> list[Line]:
         (
             group.count,
             ": ".join(filter(None, (group.error.name.lower(), group.error_message))),
-            _request(summary.plan, group),
+            _request(summary, group),
         )
         for group in summary.hit_errors
     ]

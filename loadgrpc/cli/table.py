@@ -18,6 +18,8 @@ MIN_NAME: Final = 24
 """A name that is longer gets at least so many columns before figures go beneath it."""
 MIN_TEXT: Final = 12
 """No column of text is made narrower than this."""
+MAX_JOINED: Final = 120
+"""Items stand beside each other in at most so many columns."""
 INDENT: Final = 4
 """Of figures that go beneath a name."""
 
@@ -94,7 +96,7 @@ def labelled(
     indent = 12
     lines: list[str] = []
     for item in items:
-        if lines and cells(lines[-1]) + 3 + cells(item) <= width - indent:
+        if lines and cells(lines[-1]) + 3 + cells(item) <= min(width, MAX_JOINED) - indent:
             lines[-1] += "   " + item
         else:
             lines.append(shorten(item, width - indent))

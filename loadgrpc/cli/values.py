@@ -136,7 +136,8 @@ def url(text: str) -> str:
     """A server's URL."""
     scheme, separator, rest = text.partition("://")
     if not separator or not scheme or not rest:
-        raise ValueError(f"{text!r} is not a URL; expected one as http://127.0.0.1:8000")
+        shown = f"***@{text.rpartition('@')[2]}" if "@" in text else text
+        raise ValueError(f"{shown!r} is not a URL; expected one as http://127.0.0.1:8000")
     return text
 
 

@@ -19,6 +19,7 @@ from loadgrpc.errors import InvalidRequest
 from loadgrpc.model import ExceptionInfo, GeneratorState, HitError, TestOutcome
 from loadgrpc.protocol import bounds, home
 from loadgrpc.protocol.convert import exception_from_proto, generator_state_from_proto
+from loadgrpc.secrets import without_user
 from loadgrpc.v1 import event_pb2, runner_pb2
 
 Column = NDArray[np.int64]
@@ -412,7 +413,7 @@ class _Labels:
         said = (name, name or hit.url, hit.method, hit.status, hit.error, hit.error_message)
         place = self._known.get(said)
         if place is None:
-            name = name or hit.url.partition("#")[0].partition("?")[0]
+            name = name or without_user(hit.url.partition("#")[0].partition("?")[0])
             if not name:
                 raise InvalidRequest("needs a name or a url")
             label = _answered_or_not(name, *said[2:])

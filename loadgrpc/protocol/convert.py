@@ -64,7 +64,7 @@ def run_to_proto(run: model.Run) -> run_pb2.Run:
         run_id=run.run_id,
         state=int(run.state),  # type: ignore[arg-type]
         reason=run.reason,
-        plan=plans.plan_to_proto(run.plan),
+        plan=plans.shown_plan(run.plan),
         create_time=timestamp_to_proto(run.create_time_ns),
         start_time=_optional_timestamp(run.start_time_ns),
         end_time=_optional_timestamp(run.end_time_ns),
@@ -377,7 +377,7 @@ def summary_to_proto(summary: model.Summary) -> run_pb2.RunSummary:
         state=int(summary.state),
         reason=summary.reason,
         verdict=verdict_to_proto(summary.verdict),
-        plan=plans.plan_to_proto(summary.plan),
+        plan=plans.shown_plan(summary.plan),
         create_time=timestamp_to_proto(summary.create_time_ns),
         start_time=_optional_timestamp(summary.start_time_ns),
         end_time=_optional_timestamp(summary.end_time_ns),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from loadgrpc import model
@@ -15,6 +16,7 @@ from loadgrpc.errors import InvalidRequest, Violation
 from loadgrpc.model import RunnerMode, Scenario
 from loadgrpc.protocol import bounds
 from loadgrpc.protocol.times import seconds_from_proto, seconds_to_proto
+from loadgrpc.secrets import masked
 from loadgrpc.v1 import fleet_pb2, run_pb2, runner_pb2
 
 _TEST_NAME: Final = re.compile(r"[^\s:]+\.[^\s.:]+\.[^\s.:]+|[^\n]+?::[^\s:]+(::|\.)[^\s:.]+")
@@ -101,6 +103,19 @@ def checked_plan(message: run_pb2.RunSpec) -> model.Plan:
         stop_timeout_s=(model.DEFAULT_STOP_TIMEOUT_S if stop_timeout_s is None else stop_timeout_s),
         no_dns_resolve=message.no_dns_resolve,
     )
+
+
+def shown_plan(plan: model.Plan) -> run_pb2.RunSpec:
+    """A plan as its message, to be shown: without the secrets that only runners need."""
+    scenarios = tuple(
+        replace(
+            scenario,
+            server_url=masked(scenario.server_url),
+            test_runner=masked(scenario.test_runner),
+        )
+        for scenario in plan.scenarios
+    )
+    return plan_to_proto(replace(plan, scenarios=scenarios))
 
 
 def _scenario(

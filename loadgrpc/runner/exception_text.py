@@ -26,6 +26,7 @@ from loadgrpc.runner.texts import (
     bounded,
     without_middle,
 )
+from loadgrpc.secrets import masked
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _HIDDEN = (
@@ -134,7 +135,9 @@ def without_addresses(text: str) -> str:
 
 def _info(error: BaseException) -> ExceptionInfo:
     return ExceptionInfo(
-        type=type_name(error), message=message(error), traceback=traceback_text(error)
+        type=type_name(error),
+        message=masked(message(error)),
+        traceback=masked(traceback_text(error)),
     )
 
 

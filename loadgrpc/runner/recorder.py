@@ -29,6 +29,7 @@ from loadgrpc.runner.texts import (
     URL_BYTES,
     bounded,
 )
+from loadgrpc.secrets import masked
 from loadgrpc.v1 import event_pb2, runner_pb2
 
 BLOCK_ENTRIES = 2_000
@@ -116,7 +117,7 @@ class _Block:
     def add_url(self, url: str) -> int:
         """The number of a URL."""
         self.room -= len(url)
-        return self.urls.add(url, bounded(url, URL_BYTES))
+        return self.urls.add(url, bounded(masked(url), URL_BYTES))
 
 
 _Encode = Callable[[_Block, int, int], bytes]
@@ -447,11 +448,11 @@ def _message(info: ExceptionInfo | None) -> event_pb2.ExceptionInfo | None:
 def _clean_hit(key: _HitKey) -> _HitKey:
     name, method, status, error, message = key
     return (
-        bounded(name, NAME_BYTES),
+        bounded(masked(name), NAME_BYTES),
         bounded(method, NAME_BYTES),
         status,
         error,
-        bounded(message, MESSAGE_BYTES),
+        bounded(masked(message), MESSAGE_BYTES),
     )
 
 

@@ -22,6 +22,11 @@ _SQLITE: Final = "sqlite:///"
 _POSTGRESQL: Final = ("postgresql", "postgres")
 _KNOWN: Final = f"give a file, {_SQLITE}FILE, postgresql://HOST/DATABASE or {MEMORY}"
 
+_ESCAPE: Final = (
+    "give postgresql://USER@HOST:PORT/DATABASE, the password in PGPASSWORD or in the file of"
+    " PGPASSFILE; within a URL each of its : / ? # @ % is percent-encoded, / as %2F"
+)
+
 
 @dataclass(frozen=True)
 class Target:
@@ -57,8 +62,10 @@ def _parse_url(text: str) -> Target:
     try:
         parts = urlsplit(text)
         port = f":{parts.port}" if parts.port else ""
-    except ValueError as error:
-        raise StoreError(f"{scheme}://… is no URL of a database: {error}") from error
+    except ValueError:  # which says what it found there: it may be a piece of the password
+        raise StoreError(f"{scheme}://… is no URL of a database: {_ESCAPE}") from None
+    if "@" in f"{parts.path}{parts.query}{parts.fragment}":
+        raise StoreError(f"{scheme}://… is no URL of a database: {_ESCAPE}")
     if not parts.path.strip("/"):
         raise StoreError(f"no database is named: give {scheme}://HOST/DATABASE")
     user = f"{parts.username}@" if parts.username else ""

@@ -357,8 +357,10 @@ def test_an_ascii_terminal_gets_ascii():
     assert line.spelled("850 µs", "utf-8") == "850 µs"
 
 
-@pytest.mark.parametrize(("columns", "width"), [("72", 72), ("3", 120), ("x", 120), ("", 120)])
-def test_the_width_is_that_of_the_environment_or_120(monkeypatch, columns, width):
-    """Without a terminal COLUMNS decides, when it makes sense."""
+@pytest.mark.parametrize(
+    ("columns", "width"), [("72", 72), ("3", line.UNCUT), ("x", line.UNCUT), ("", line.UNCUT)]
+)
+def test_c10_what_is_piped_is_not_cut(monkeypatch, columns, width):
+    """Without a terminal COLUMNS decides, when it makes sense, and else nothing is cut."""
     monkeypatch.setenv("COLUMNS", columns)
     assert line.width_of(io.StringIO()) == width

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from loadgrpc import model
+from loadgrpc.cli import line as line_module
 from loadgrpc.cli.figures import cells
 from loadgrpc.cli.line import Style
 from loadgrpc.cli.report import MAX_AGENTS, MAX_NAMES, last_line, load, report
@@ -121,7 +122,9 @@ def test_one_agent_that_did_well_is_not_worth_a_table(summaries):
         ("http://h:1", "http://h:1/a", "GET /a"),
         ("http://h:1/", "http://h:1", "GET /"),
         ("http://h:1", "http://h:10/a", "GET http://h:10/a"),
-        ("", "http://h:1/a", "GET http://h:1/a"),
+        ("http://ann:***@h:1?token=***", "http://h:1/a", "GET /a"),
+        ("", "http://h:1/a", "GET /a"),
+        ("", "a name", "GET a name"),
     ],
 )
 def test_names_go_without_the_server_that_stands_above(summaries, server_url, name, shown):
@@ -131,6 +134,34 @@ def test_names_go_without_the_server_that_stands_above(summaries, server_url, na
     (scenario,) = summary.plan.scenarios
     plan = replace(summary.plan, scenarios=(replace(scenario, server_url=server_url),))
     assert f"  {shown}  " in text_of(replace(summary, plan=plan, names=(figures,)), width=120)
+
+
+def test_c10_the_server_of_the_class_is_told_once(summaries):
+    """A plan knows nothing of a class's own server_url; the names of its hits do."""
+    summary = summaries["passed"]
+    (scenario,) = summary.plan.scenarios
+    plan = replace(summary.plan, scenarios=(replace(scenario, server_url=""),))
+    paths = [f"/{number}/{'long/' * 40}end" for number in range(3)]
+    of_one = [replace(summary.names[0], name=f"http://h:1{path}") for path in paths]
+    text = text_of(replace(summary, plan=plan, names=tuple(of_one)), width=line_module.UNCUT)
+    assert "20 iterations a user   http://h:1\n" in text
+    assert text.count("http://h:1") == 1
+    assert all(f"  GET {path}  " in text for path in paths)
+    other = replace(of_one[0], name="http://h:2/b")
+    text = text_of(replace(summary, plan=plan, names=(*of_one, other)), width=line_module.UNCUT)
+    assert all(f"  GET http://h:1{path}  " in text for path in paths)
+    assert "  GET http://h:2/b  " in text
+
+
+def test_c11_the_load_line_shows_no_password(summaries):
+    """Not even of a summary that an older broker stored."""
+    summary = summaries["passed"]
+    (scenario,) = summary.plan.scenarios
+    url = "http://ann:s3cret@h:1/?token=s3cret"
+    plan = replace(summary.plan, scenarios=(replace(scenario, server_url=url),))
+    text = text_of(replace(summary, plan=plan), width=200)
+    assert "http://ann:***@h:1/?token=***" in text
+    assert "s3cret" not in text
 
 
 @pytest.mark.parametrize(

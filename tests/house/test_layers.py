@@ -20,6 +20,7 @@ FLOORS = {
     "clock": 0,
     "private": 0,
     "model": 0,
+    "secrets": 0,
     "text": 0,
     "verdict": 0,
     "stats": 1,

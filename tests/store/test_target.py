@@ -46,9 +46,16 @@ def test_postgresql(text, name):
         ("sqlite:///x.db?mode=ro", "takes no parameters"),
         ("postgresql://me:secret@host", "no database is named"),
         ("postgresql://me:secret@host:port/db", "is no URL"),
+        ("postgresql://me:secret/more@host/db", "is no URL"),
+        ("postgresql://me:sec#secret@host/db", "is no URL"),
+        ("postgresql://me:123/secret@host/db", "is no URL"),
+        ("postgresql://me:123#secret@host/db", "no database is named|is no URL"),
+        ("postgresql://me:12?secret@host/db", "no database is named|is no URL"),
+        ("postgresql://me:[secret@host/db", "is no URL"),
+        ("postgresql://me:secret]@host/db", "is no URL"),
     ],
 )
-def test_target_without_meaning(text, words):
+def test_hostile_16_target_without_meaning(text, words):
     """A target that names no store is refused in words that hold no password."""
     with pytest.raises(StoreError, match=words) as caught:
         parse_target(text)

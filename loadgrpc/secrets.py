@@ -1,0 +1,52 @@
+"""Secrets in what is shown and stored: passwords in URLs, and tokens in their queries.
+
+Rule: a URL is masked before it becomes part of a result or is shown (a plan that is told, an
+event, an exception's text, a line of a report); only who makes requests with it, the runners,
+has it whole. What is masked is `***`; masking again changes nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+MASK: Final = "***"
+
+_NAME: Final = (
+    r"(?:[\w.\[\]-]*(?:token|secret|passw|pwd|passphrase|api[_-]?key|access[_-]?key|private[_-]?key"
+    r"|auth|signature|credential|session|jwt|ticket|otp)[\w.\[\]-]*"
+    r"|key|sig|sid|pass|pin|code|pw|x-amz-[\w-]+)"
+)
+"""Names of parameters whose values are nobody's business."""
+_QUERY: Final = re.compile(rf"([?&;#]{_NAME}=)([^&;#\s'\"<>)\]}}]+)", re.IGNORECASE)
+_USER: Final = re.compile(r"(\b[A-Za-z][\w+.-]{0,30}://)([^\s/?#'\"<>]*)@")
+"""A URL up to its host."""
+_UNESCAPED: Final = re.compile(
+    r"[A-Za-z][\w+.-]*://[^\s/?#@:]+:(?![0-9]{1,5}[/?#])[^@\s]*[/?#].*@[^\s]*"
+)
+"""A URL whose password has a slash or the like in it, so that what is in front of the slash is
+no port: it should have been percent-encoded."""
+
+
+def masked(text: str) -> str:
+    """A URL, or a text with URLs in it, without their secrets."""
+    if "@" in text and "://" in text:
+        text = _USER.sub(_without_password, text)
+        if _UNESCAPED.fullmatch(text):  # no URL by the book, and a password all the same
+            scheme, _, rest = text.partition("://")
+            text = f"{scheme}://{rest.partition(':')[0]}:{MASK}@{rest.rpartition('@')[2]}"
+    if "=" in text:
+        text = _QUERY.sub(rf"\1{MASK}", text)
+    return text
+
+
+def without_user(url: str) -> str:
+    """A URL without the user and the password before its host."""
+    return _USER.sub(r"\1", url, count=1) if "@" in url else url
+
+
+def _without_password(found: re.Match[str]) -> str:
+    scheme, user = found[1], found[2]
+    name, colon, _ = user.partition(":")
+    # A name without a password is a token: https://TOKEN@host/.
+    return f"{scheme}{name}:{MASK}@" if colon else f"{scheme}{MASK}@"

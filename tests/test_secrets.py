@@ -1,0 +1,76 @@
+"""Passwords and tokens do not get into results."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadgrpc import secrets
+
+MASKED = {
+    "http://ann:s3cret@host/": "http://ann:***@host/",
+    "http://s3cret@host/a": "http://***@host/a",
+    "http://ann:@host/a": "http://ann:***@host/a",
+    "http://ann:s3%2Fcret@host:8080?x=1": "http://ann:***@host:8080?x=1",
+    "http://ann:s3cret/more@host/": "http://ann:***@host/",
+    "http://ann:s3cret#more@host/": "http://ann:***@host/",
+    "http://host/?token=s3cret": "http://host/?token=***",
+    "http://host/?id=5&access_token=s3cret&n=2": "http://host/?id=5&access_token=***&n=2",
+    "http://host/?API-Key=s3cret#a": "http://host/?API-Key=***#a",
+    "http://host/?apikey=s3cret;sig=s3cret": "http://host/?apikey=***;sig=***",
+    "http://host/?X-Amz-Signature=s3cret": "http://host/?X-Amz-Signature=***",
+    "http://host/?user[password]=s3cret": "http://host/?user[password]=***",
+    "http://host/#access_token=s3cret": "http://host/#access_token=***",
+    "postgresql://me:s3cret@host/db": "postgresql://me:***@host/db",
+    "Max retries exceeded with url: /a?token=s3cret (Caused by x)": (
+        "Max retries exceeded with url: /a?token=*** (Caused by x)"
+    ),
+    "'http://ann:s3cret@host/' != 'http://x/'": "'http://ann:***@host/' != 'http://x/'",
+}
+
+
+@pytest.mark.parametrize("text", MASKED)
+def test_c11_secrets_are_masked(text):
+    """In URLs and in texts that hold URLs; masking again changes nothing."""
+    shown = secrets.masked(text)
+    assert shown == MASKED[text]
+    assert secrets.masked(shown) == shown
+    assert "s3cret" not in shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://host:8080/a/b?id=5&page=2",
+        "http://host/users/@me",
+        "mail ann@example.com",
+        "http://[::1]:8080/?q=a",
+        "x = 5; token = none",
+        "",
+    ],
+)
+def test_c11_what_is_no_secret_stays(text):
+    """Ids, pages, paths and addresses are what people look for."""
+    assert secrets.masked(text) == text
+
+
+@given(st.text(alphabet="a.:/@?#&=%[ \n"))
+def test_c11_masking_takes_any_text(text):
+    """No text makes it fail, and the second time nothing is left to mask."""
+    assert secrets.masked(secrets.masked(text)) == secrets.masked(text)
+
+
+@pytest.mark.parametrize("piece", ["a.", "a://", "?token", "&key=", "http://a:", "://@", "a:@"])
+def test_c11_masking_is_linear(piece):
+    """What a test says may be long; masking 256 kB of it must not hold up its process."""
+    text = piece * (262_144 // len(piece)) + "@x=://"
+    start = time.perf_counter()
+    secrets.masked(text)
+    assert time.perf_counter() - start < 10
+
+
+def test_c10_a_server_is_the_same_without_its_user():
+    """Names of hits have no user in them."""
+    assert secrets.without_user("http://ann:s3cret@host/a@b") == "http://host/a@b"
+    assert secrets.without_user("http://host/a@b") == "http://host/a@b"
