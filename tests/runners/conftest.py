@@ -80,7 +80,7 @@ def summary_when_ended(summary_of, demo_server, tmp_path) -> Callable[[str], dic
         ending.start()
         url = f"{demo_server.url}/delay/60000"
         try:
-            return summary_of(f"{script} {{test}}", url, "-u", "1", "-i", "1")
+            return summary_of(f"{script} {{test}}", url, "-u", "1", "-i", "1", code=3)
         finally:
             over.set()
             ending.join()
