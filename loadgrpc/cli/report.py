@@ -271,7 +271,7 @@ def _users_started(users: UserFigures, width: int) -> list[Line]:
     """How many users were started, if that is not all of them."""
     told = [f"{users.started} of {users.planned} started"]
     if users.unknown:
-        told.append(f"of {users.unknown} nobody told")
+        told.append(f"{users.unknown} not known")
     if users.missing:
         return labelled("users", told, width, Style.BAD)
     return labelled("users", told, width) if users.unknown else []
@@ -447,12 +447,16 @@ def _exceptions(
     in_groups = counted(len(groups) - len(others), "group")
     if others:
         in_groups += f", and {others[0].count} in others"
-    lines = [Line(f"{heading}: {counted(total, 'iteration')} in {in_groups}", Style.HEADING)]
+    said = f"{heading}: {counted(total, 'iteration')} in {in_groups}"
+    lines = [Line(shorten(said, width), Style.HEADING)]
     shown = groups if verbose else groups[:MAX_GROUPS]
     digits = len(str(max(group.count for group in shown)))
     for group in shown:
         lead = f"  {group.count:>{digits}} {TIMES} "
         indent = " " * len(lead)
+        if group in others:
+            lines.append(Line(lead + "others", Style.BAD))
+            continue
         raised = _raised(group.exception)
         lines += [
             Line(lead + (raised if verbose else clip(raised, width - len(lead))), Style.BAD),

@@ -34,6 +34,7 @@ from loadgrpc.model import (
     RunState,
     StopMode,
     Summary,
+    UserFigures,
     Verdict,
     WindowFigures,
 )
@@ -177,7 +178,7 @@ def passed() -> Summary:
         hits=HitFigures(
             count=1200, rate=239.04, elapsed=elapsed(), bytes_sent=180_000, bytes_received=1_204_000
         ),
-        iterations=IterationFigures(started=1200, success=1200),
+        iterations=IterationFigures(started=1200, success=1200, planned=1200),
         names=(
             NameFigures(
                 name="http://127.0.0.1:8000/",
@@ -401,7 +402,56 @@ def empty() -> Summary:
     )
 
 
+def undone() -> Summary:
+    """Of ten users three were started, on one of two agents; events were rejected."""
+    summary = passed()
+    plan = replace(
+        summary.plan.scenarios[0], users=(5,), iterations=(), duration_s=2.0, spawn_rate=1.0
+    )
+    return replace(
+        summary,
+        plan=Plan(scenarios=(plan,), agents=2),
+        verdict=Verdict(exit_code=3, reason="3 of 10 users were started, at 1 a second"),
+        hits=replace(summary.hits, failed=7),
+        iterations=IterationFigures(started=1200, success=200, failure=997, interrupted=3),
+        users=UserFigures(planned=10, started=3, unknown=1),
+        names=(
+            *summary.names,
+            NameFigures(
+                name="(other)",
+                method="",
+                hits=HitFigures(count=40, failed=7),
+                statuses={0: 30, 404: 2},
+            ),
+        ),
+        failures=(
+            IterationErrorGroup(
+                count=96,
+                test="t",
+                exception=ExceptionInfo(type="AssertionError", message="251 not less than 250"),
+            ),
+            IterationErrorGroup(count=901, test="(other)", exception=ExceptionInfo(type="(other)")),
+        ),
+        agents=tuple(
+            replace(
+                summary.agents[0],
+                agent_id=f"agent-{number}",
+                users=5,
+                iterations=600,
+                all_users=UserFigures(planned=5, started=started),
+                planned_iterations=planned,
+            )
+            for number, started, planned in ((1, 3, 600), (2, 0, 601))
+        ),
+        counters={"(other)": 5, "kettles": 7},
+        accounting=model.Accounting(
+            committed=4800, rejected=2, rejections=("event: nothing is set",)
+        ),
+    )
+
+
 SUMMARIES = {
+    "undone": undone(),
     "passed": passed(),
     "troubled": troubled(),
     "not_loaded": not_loaded(),

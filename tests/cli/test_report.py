@@ -27,6 +27,7 @@ KINDS = [
     "not_loaded",
     "not_loaded_on_two_of_three",
     "stopped",
+    "undone",
     "empty",
 ]
 
@@ -108,6 +109,16 @@ def test_of_many_agents_those_in_trouble_come_first(summaries):
     text = text_of(replace(summary, agents=tuple(agents)))
     assert "agent-77 (30 users) was lost at 2023-11-14 22:13:25: gone" in text
     assert f"and {100 - MAX_AGENTS} more agents; -v shows all" in text
+
+
+def test_b1_iterations_that_were_not_started(summaries):
+    """What was planned stands beside what was started, and what never will be or may still be."""
+    figures = model.IterationFigures(started=6, success=6, planned=10, dropped=4)
+    text = text_of(replace(summaries["passed"], iterations=figures))
+    assert "6 of 10 planned" in text
+    assert "4 never started" in text
+    figures = model.IterationFigures(started=6, success=6, planned=10, not_yet=4)
+    assert "4 not yet started" in text_of(replace(summaries["passed"], iterations=figures))
 
 
 def test_one_agent_that_did_well_is_not_worth_a_table(summaries):
