@@ -8,6 +8,7 @@ these into messages and back.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from typing import Any, TypeVar
@@ -411,8 +412,10 @@ class IterationFigures:
         """Iterations that are over, whatever their outcome."""
         return self.finished + self.interrupted
 
-    def __add__(self, other: IterationFigures) -> IterationFigures:
-        return _added(self, other)
+    @classmethod
+    def total(cls, parts: Iterable[IterationFigures]) -> IterationFigures:
+        """All iterations of `parts` together."""
+        return _total(cls, parts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -429,16 +432,19 @@ class UserFigures:
         """Users that were planned, and are known not to have been started."""
         return max(0, self.planned - self.started - self.unknown)
 
-    def __add__(self, other: UserFigures) -> UserFigures:
-        return _added(self, other)
+    @classmethod
+    def total(cls, parts: Iterable[UserFigures]) -> UserFigures:
+        """All users of `parts` together."""
+        return _total(cls, parts)
 
 
 _Figures = TypeVar("_Figures", IterationFigures, UserFigures)
 
 
-def _added(one: _Figures, other: _Figures) -> _Figures:
-    """Figures that are all sums, added one by one."""
-    return type(one)(**{name: value + getattr(other, name) for name, value in vars(one).items()})
+def _total(kind: type[_Figures], parts: Iterable[_Figures]) -> _Figures:
+    """Figures that are all counts, added up one by one."""
+    rows = [vars(part).values() for part in parts]
+    return kind(**dict(zip(vars(kind()), map(sum, zip(*rows, strict=True)), strict=False)))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -406,7 +406,7 @@ class Aggregate:
     def iterations(self, key: Key | None = None) -> IterationFigures:
         """All iterations together, or those of a part; nothing is said of what was planned."""
         shares = self._shares.values() if key is None else [self._shares.get(key, Share())]
-        return sum((share.iterations() for share in shares), IterationFigures())
+        return IterationFigures.total(share.iterations() for share in shares)
 
     def figures(self, duration_ns: int, scenario: str | None = None) -> HitFigures:
         """Figures of all hits together, or those of a scenario, with the rate over a duration."""

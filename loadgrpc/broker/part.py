@@ -7,7 +7,7 @@ over when its agent says that the last of them has ended.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from loadgrpc.broker.inbox import Source
@@ -115,8 +115,12 @@ class Part:
         planned = self.assignment.planned_iterations
         missing = max(0, planned - came.started)
         over = self.state.final
-        return replace(
-            came,
+        return IterationFigures(
+            started=came.started,
+            success=came.success,
+            failure=came.failure,
+            error=came.error,
+            interrupted=came.interrupted,
             planned=planned,
             dropped=missing if over else 0,
             not_yet=0 if over else missing,

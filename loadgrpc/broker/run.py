@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import functools
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from loadgrpc import model, verdict
 from loadgrpc.broker import judgement
@@ -41,6 +42,13 @@ MAX_REJECTIONS = 10
 MAX_REJECTION_CHARS = 512
 MAX_LOAD_ERRORS = 20
 """Agents whose load error is in the summary; `state` tells of all of them."""
+
+
+class _Done(NamedTuple):
+    """What was done of a part."""
+
+    iterations: model.IterationFigures
+    users: model.UserFigures
 
 
 class ActiveRun:
@@ -222,7 +230,7 @@ class ActiveRun:
             rate=window.rate if window is not None else 0.0,
             p50_ns=p50_ns,
             p95_ns=p95_ns,
-            iterations=self._iterations(self.parts.values()),
+            iterations=_iterations(self._done().values()),
             agents=len({part.agent_id for part in self.live_parts()}),
             saturated=any(saturated.values()),
             machine_busy=saturated[True] and not saturated[False],
@@ -294,8 +302,9 @@ class ActiveRun:
             ),
             rejections=tuple(self.rejections),
         )
-        iterations = self._iterations(self.parts.values())
-        works = [self._work(scenario) for scenario in self.run.plan.scenarios]
+        done = self._done()
+        iterations = _iterations(done.values())
+        works = [self._work(scenario, done) for scenario in self.run.plan.scenarios]
         return model.Summary(
             run_id=self.run.run_id,
             state=self.run.state,
@@ -312,7 +321,7 @@ class ActiveRun:
             failures=tuple(aggregate.raised(TestOutcome.FAILURE)),
             errors=tuple(aggregate.raised(TestOutcome.ERROR)),
             hit_errors=tuple(aggregate.hit_errors()),
-            agents=tuple(self._agents()),
+            agents=tuple(self._agents(done)),
             counters=dict(sorted(aggregate.counters.items())),
             accounting=accounting,
             generator=aggregate.generator(self.ahead_ns),
@@ -327,31 +336,30 @@ class ActiveRun:
                 for scenario, work in zip(self.run.plan.scenarios, works, strict=True)
                 if scenario.name
             ),
-            users=self._users(self.parts.values()),
+            users=_users(done.values()),
         )
 
-    def _iterations(self, parts: Iterable[Part]) -> model.IterationFigures:
-        """The iterations of parts together, with those that were planned."""
-        each = (part.with_plan(self.aggregate.iterations(part.key)) for part in parts)
-        return sum(each, model.IterationFigures())
+    def _done(self) -> dict[Key, _Done]:
+        """What was done of each part."""
+        done = {}
+        for key, part in self.parts.items():
+            iterations = part.with_plan(self.aggregate.iterations(key))
+            done[key] = _Done(iterations, part.user_figures(iterations.started))
+        return done
 
-    def _users(self, parts: Iterable[Part]) -> model.UserFigures:
-        """The users of parts together."""
-        each = (part.user_figures(self.aggregate.iterations(part.key).started) for part in parts)
-        return sum(each, model.UserFigures())
-
-    def _work(self, scenario: model.Scenario) -> Work:
+    def _work(self, scenario: model.Scenario, done: Mapping[Key, _Done]) -> Work:
         """What of a scenario's work was done."""
         parts = [part for part in self.parts.values() if part.key[1] == scenario.name]
+        mine = [done[part.key] for part in parts]
         over = self.run.state.final
         short = next(filter(None, (part.ended_short(self.run) for part in parts)), "")
         if not over and scenario.duration_s is not None:
             short = short or f"cycle {self.cycle} of {self.run.plan.cycles} is not over"
         return Work(
             scenario=scenario.name,
-            iterations=self._iterations(parts),
+            iterations=_iterations(mine),
             hits=sum(self.aggregate.hits_of_part(part.key) for part in parts),
-            users=self._users(parts),
+            users=_users(mine),
             spawn_rate=scenario.spawn_rate,
             duration_s=scenario.duration_s,
             stop_timeout_s=self.run.plan.stop_timeout_s,
@@ -373,21 +381,22 @@ class ActiveRun:
             end_time_ns=self.run.end_time_ns,
         )
 
-    def _agents(self) -> Iterator[model.AgentFigures]:
+    def _agents(self, done: Mapping[Key, _Done]) -> Iterator[model.AgentFigures]:
         """One entry an agent; why it could not load the test is told of the first few."""
         load_errors = 0
         for agent_id in self.run.agent_ids:
-            figures = self._agent_figures(self.of_agent(agent_id))
+            figures = self._agent_figures(self.of_agent(agent_id), done)
             load_errors += figures.load_error is not None
             if load_errors > MAX_LOAD_ERRORS:
                 figures = replace(figures, load_error=None)
             yield figures
 
-    def _agent_figures(self, parts: list[Part]) -> model.AgentFigures:
+    def _agent_figures(self, parts: list[Part], done: Mapping[Key, _Done]) -> model.AgentFigures:
         """What an agent did: of its parts, the one that says most says where it is."""
         part = max(parts, key=lambda each: _WEIGHTS.index(each.state))
         share = self.aggregate.of_parts(each.key for each in parts)
-        iterations = self._iterations(parts)
+        mine = [done[part.key] for part in parts]
+        iterations = _iterations(mine)
         ends_ns = [each.end_time_ns for each in parts if each.end_time_ns is not None]
         return model.AgentFigures(
             agent_id=part.agent_id,
@@ -401,7 +410,7 @@ class ActiveRun:
             users=_most_users(parts),
             end_time_ns=max(ends_ns) if len(ends_ns) == len(parts) else None,
             clock_ahead_ns=self.ahead_ns.get(part.agent_id),
-            all_users=self._users(parts),
+            all_users=_users(mine),
             planned_iterations=iterations.planned,
         )
 
@@ -462,6 +471,16 @@ class ActiveRun:
         scenario = first.assignment.scenario
         who = f"agent {first.agent_id} ({users}{f' of {scenario}' if scenario else ''})"
         return f"{who} was lost{at}: {first.reason}{others}"
+
+
+def _iterations(done: Iterable[_Done]) -> model.IterationFigures:
+    """The iterations of some parts together."""
+    return model.IterationFigures.total(each.iterations for each in done)
+
+
+def _users(done: Iterable[_Done]) -> model.UserFigures:
+    """The users of some parts together."""
+    return model.UserFigures.total(each.users for each in done)
 
 
 def _most_users(parts: list[Part]) -> int:

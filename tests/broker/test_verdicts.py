@@ -440,11 +440,11 @@ def check(summary, produced, *, over):
     assert sum(each.count for each in summary.failures) == iterations.failure
     assert sum(each.count for each in summary.errors) == iterations.error
     assert sum(each.hits.count for each in summary.scenarios) == hits.count
-    assert sum((each.iterations for each in summary.scenarios), IterationFigures()) == iterations
-    assert sum((each.users for each in summary.scenarios), UserFigures()) == summary.users
+    assert IterationFigures.total(each.iterations for each in summary.scenarios) == iterations
+    assert UserFigures.total(each.users for each in summary.scenarios) == summary.users
     assert sum(each.hits for each in summary.agents) == hits.count
     assert sum(each.iterations for each in summary.agents) == iterations.started
-    assert sum((each.all_users for each in summary.agents), UserFigures()) == summary.users
+    assert UserFigures.total(each.all_users for each in summary.agents) == summary.users
     assert sum(each.planned_iterations for each in summary.agents) == iterations.planned == 32
     missing = iterations.dropped + iterations.not_yet
     assert iterations.planned <= iterations.started + missing
