@@ -29,7 +29,7 @@ from typing import NamedTuple
 
 from loadgrpc.errors import TestNotLoaded
 from loadgrpc.runner.exception_text import message, traceback_text, type_name, visible_frames
-from loadgrpc.runner.plain import is_run_plainly
+from loadgrpc.runner.plain import is_run_by_the_library, is_run_plainly
 
 _PARTS = 2
 """After the module: the class and the method."""
@@ -233,20 +233,21 @@ def _check_method(case_class: type[unittest.TestCase], name: str, shown: str) ->
 
 def _check_that_it_runs(case_class: type[unittest.TestCase], name: str, where: str) -> None:
     """Refuses what returns at once without having run, unless the class knows what to do."""
-    if not is_run_plainly(case_class):
-        # It has a way of its own to run tests, as IsolatedAsyncioTestCase has for async ones.
+    if not is_run_by_the_library(case_class):
         return
+    awaits = not is_run_plainly(case_class)  # it is an IsolatedAsyncioTestCase
     for each in (name, "setUp", "tearDown", "setUpClass", "tearDownClass"):
         function = getattr(case_class, each)
         if inspect.isgeneratorfunction(function):
             what = "is a generator, and would never run: it must not `yield`"
         elif inspect.isasyncgenfunction(function):
             what = "is an asynchronous generator, and would never run"
-        elif inspect.iscoroutinefunction(function):
-            what = (
-                "is async, and would never be awaited;"
-                " unittest.IsolatedAsyncioTestCase runs such tests"
-            )
+        elif inspect.iscoroutinefunction(function) and not (awaits and each == name):
+            what = "is async, and would never be awaited"
+            if not awaits:
+                what += "; unittest.IsolatedAsyncioTestCase runs such tests"
+            elif not each.endswith("Class"):
+                what += f"; async{each[0].upper()}{each[1:]} would"
         else:
             continue
         raise TestNotLoaded(f"{where}.{each} {what}")

@@ -29,6 +29,14 @@ def is_run_plainly(case_class: type[unittest.TestCase]) -> bool:
     )
 
 
+def is_run_by_the_library(case_class: type[unittest.TestCase]) -> bool:
+    """Whether a class leaves it to unittest, or to its IsolatedAsyncioTestCase, at least."""
+    ours = ("unittest.case", "unittest.async_case", TestCase.__module__)
+    return all(
+        getattr(getattr(case_class, name, None), "__module__", None) in ours for name in _MACHINERY
+    )
+
+
 def is_plain(case: unittest.TestCase, method: str) -> bool:
     """Whether a case does, too, and is neither skipped nor expected to fail."""
     marks = ("__unittest_skip__", "__unittest_expecting_failure__")

@@ -423,6 +423,23 @@ NEVER_RUN = """
         def test_it(self):
             pass
 
+    class Isolated(unittest.IsolatedAsyncioTestCase):
+        def test_generator(self):
+            yield
+
+    class IsolatedSetUp(unittest.IsolatedAsyncioTestCase):
+        async def setUp(self):
+            pass
+        async def test_it(self):
+            pass
+
+    class IsolatedSetUpClass(unittest.IsolatedAsyncioTestCase):
+        @classmethod
+        async def setUpClass(cls):
+            pass
+        async def test_it(self):
+            pass
+
     class OwnWay(unittest.TestCase):
         def _callTestMethod(self, method):
             list(method())
@@ -462,6 +479,18 @@ NEVER_RUN = """
                 "GeneratorSetUpClass.setUpClass is a generator, and would never run:"
                 " it must not `yield`"
             ),
+        ),
+        (
+            "Isolated.test_generator",
+            "Isolated.test_generator is a generator, and would never run: it must not `yield`",
+        ),
+        (
+            "IsolatedSetUp.test_it",
+            "IsolatedSetUp.setUp is async, and would never be awaited; asyncSetUp would",
+        ),
+        (
+            "IsolatedSetUpClass.test_it",
+            "IsolatedSetUpClass.setUpClass is async, and would never be awaited",
         ),
         (
             "Plain.test_skipped",
