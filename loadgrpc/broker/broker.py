@@ -195,7 +195,9 @@ class Broker:
         if self._closing:
             raise Unavailable(GOING_AWAY)
         async with self._starting:
-            if request_id and (known := await self._store.find_request(request_id)):
+            if request_id and (
+                known := await self._store_watch.read(self._store.find_request(request_id))
+            ):
                 run = _run_of(known)
                 if run.plan != plan:
                     raise AlreadyExists(

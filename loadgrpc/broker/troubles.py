@@ -44,7 +44,7 @@ def troubles_of(
     run: ActiveRun, roster: Roster, store: StoreTrouble | None, now: Moment
 ) -> tuple[Trouble, ...]:
     """What is wrong with a run, the worst first."""
-    found = [*_lost(run), *_unreachable(run, roster, now)]
+    found = [*_lost(run, roster), *_unreachable(run, roster, now)]
     if store is not None:
         found.append(
             Trouble(
@@ -64,16 +64,21 @@ def troubles_of(
     return tuple(found)
 
 
-def _lost(run: ActiveRun) -> Iterator[Trouble]:
+def _lost(run: ActiveRun, roster: Roster) -> Iterator[Trouble]:
     for agent_id in run.run.agent_ids:
         parts = [p for p in run.of_agent(agent_id) if p.state is AssignmentState.LOST]
         if parts:
             since_ns = min(part.end_time_ns or 0 for part in parts)
             at = f" at {utc(since_ns)}" if since_ns else ""
+            who = (
+                f"{_users(parts)} of agent {agent_id} were lost"  # their runner, and not the agent
+                if agent_id in roster
+                else f"agent {agent_id} ({_users(parts)}) was lost"
+            )
             yield Trouble(
                 kind=TroubleKind.AGENT_LOST,
                 agent_id=agent_id,
-                message=f"agent {agent_id} ({_users(parts)}) was lost{at}: {parts[0].reason}",
+                message=f"{who}{at}: {parts[0].reason}",
                 since_ns=since_ns,
             )
 

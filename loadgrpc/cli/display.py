@@ -70,6 +70,8 @@ class _Known:
         self._run: Run | None = None
         self._progress: Progress | None = None
         self._notice = ""
+        self._told_ns = 0
+        """When figures came last."""
 
     def update(self, news: Run | Progress) -> None:
         """See Display."""
@@ -77,11 +79,14 @@ class _Known:
             self._run = news
         else:
             self._progress = news
+            self._told_ns = self._now_ns()
 
     @property
     def view(self) -> View:
         """What is known now."""
-        return View(self._run, self._progress, self._now_ns() - self._start_ns, self._notice)
+        now_ns = self._now_ns()
+        age_ns = now_ns - self._told_ns if self._progress is not None else 0
+        return View(self._run, self._progress, now_ns - self._start_ns, self._notice, age_ns)
 
 
 class Plain(_Known):

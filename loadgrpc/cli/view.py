@@ -61,6 +61,8 @@ class View:
     waited_ns: int = 0
     """Since the display started: what there is to tell before the first figures."""
     notice: str = ""
+    age_ns: int = 0
+    """How long ago the figures came: a broker that is away sends none."""
 
 
 def render(view: View, width: int, height: int = 24) -> list[Line]:
@@ -81,7 +83,7 @@ def render(view: View, width: int, height: int = 24) -> list[Line]:
         lines.append(Line(clip(one_line(view.notice), width), Style.WARNING))
     if progress is not None and progress.cycle:
         gap = [Line()] if height > ROOMY else []
-        lines += [*gap, *_figures(run, progress, width)]
+        lines += [*gap, *_figures(run, progress, view.age_ns, width)]
         room = height - 1 - len(lines)
         most = room if height >= TALL else min(room, 1 + FEW_FAILURES + len(gap))
         failures = _section(gap, _failures(progress, width, most - len(gap)))
@@ -114,7 +116,7 @@ def plain(view: View) -> Line:
                 *(["finishing"] if progress.left_ns == 0 else []),
                 *cycle,
                 counted(progress.users, "user"),
-                _lately(run, progress),
+                _lately(run, progress, view.age_ns),
                 f"so far: {', '.join(so_far)}",
                 *([f"generator {_generator(progress)}"] if progress.saturated else []),
             ]
@@ -198,14 +200,14 @@ def waits_for(progress: Progress) -> str:
     return ""
 
 
-def _of_when(run: Run, progress: Progress) -> str:
+def _of_when(run: Run, progress: Progress, age_ns: int) -> str:
     """Which seconds the window is of."""
     if waits := waits_for(progress):
         return waits
     window = progress.window
     if window is None:
         return "just now"
-    age_ns = (run.start_time_ns or 0) + progress.elapsed_ns - window.end_ns
+    age_ns += (run.start_time_ns or 0) + progress.elapsed_ns - window.end_ns
     if age_ns > OLD_NS:
         return f"{window.seconds} s, {clock(age_ns)} ago"
     return f"last {window.seconds} s"
@@ -216,7 +218,7 @@ def _window(progress: Progress) -> WindowFigures | None:
     return None if waits_for(progress) else progress.window
 
 
-def _lately(run: Run, progress: Progress) -> str:
+def _lately(run: Run, progress: Progress, age_ns: int) -> str:
     """`last 5 s: 240/s, p50 4.10 ms, p95 8.20 ms`."""
     window = _window(progress)
     if window is None:
@@ -226,17 +228,17 @@ def _lately(run: Run, progress: Progress) -> str:
         f"p50 {_elapsed(window.p50_ns)}",
         f"p95 {_elapsed(window.p95_ns)}",
     ]
-    return f"{_of_when(run, progress)}: {', '.join(figures)}"
+    return f"{_of_when(run, progress, age_ns)}: {', '.join(figures)}"
 
 
-def _figures(run: Run, progress: Progress, width: int) -> list[Line]:
+def _figures(run: Run, progress: Progress, age_ns: int, width: int) -> list[Line]:
     """What was in the last seconds, and so far."""
     window = _window(progress)
     elapsed_s = progress.elapsed_ns / NS_PER_S
     waits = waits_for(progress)  # nor is it known how many hits there are so far
     so_far = progress.hits / elapsed_s if elapsed_s >= 1 and not waits else None
     rows = [
-        ("", _of_when(run, progress), "so far"),
+        ("", _of_when(run, progress, age_ns), "so far"),
         ("hits", _told(window, lambda w: str(w.hits)), str(progress.hits)),
         (
             "hits/s",

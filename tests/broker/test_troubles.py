@@ -77,6 +77,20 @@ def test_c1_a_killed_agent_is_told_everywhere_until_it_is_lost_or_back(at_desk):
     at_desk(use)
 
 
+def test_c1_users_that_are_lost_with_their_runner_are_told(at_desk):
+    """Their agent is there, and is not said to be lost."""
+
+    async def use(desk):
+        run, _ = await live(desk, "a1", "a2", users=(20,))
+        desk.agent("a2").exits(run, -9, "killed")
+        (trouble,) = await told(desk, run)
+        assert (trouble.kind, trouble.agent_id) == (LOST, "a2")
+        assert trouble.message.startswith("20 users of agent a2 were lost at ")
+        assert trouble.message.endswith(": its runner ended with signal 9: killed")
+
+    at_desk(use)
+
+
 def test_c1_a_silent_agent_is_told_before_its_stream_breaks(at_desk):
     """One that hangs, connected as it may be, is unreachable after five seconds."""
 

@@ -146,6 +146,18 @@ def test_b6_every_figure_says_of_what_time_it_is(run, progress):
     assert "5 s, 20 s ago" in text_of(old)
 
 
+def test_b6_figures_of_a_broker_that_is_away_grow_old(run, progress):
+    """While none come, what is shown says how old it is."""
+    stream, clock = io.StringIO(), Clock()
+    display = Plain(stream, clock)
+    display.update(run)
+    display.update(progress)
+    clock.ns = 30 * NS
+    assert "5 s, 31 s ago" in text_of(display.view)
+    display.draw()
+    assert "5 s, 31 s ago: 123/s" in stream.getvalue()
+
+
 def test_c1_trouble_is_told_above_the_figures(run, progress):
     """Even before the first cycle, and however small the terminal is."""
     for known in (progress, Progress(cycles=3)):
