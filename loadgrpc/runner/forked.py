@@ -43,7 +43,11 @@ class Forked:
         self._descriptors: list[int] = []
         self._mapped: list[mmap.mmap] = []
         self._and: list[Callable[[], object]] = []
-        os.register_at_fork(after_in_child=self._cut_off)
+        os.register_at_fork(
+            before=lambda: _hold_signals(signal.SIG_BLOCK),
+            after_in_parent=lambda: _hold_signals(signal.SIG_UNBLOCK),
+            after_in_child=self._cut_off,
+        )
 
     def closes(self, descriptor: int) -> None:
         """A child has no share in what this descriptor stands for."""
@@ -63,6 +67,9 @@ class Forked:
             leave(status)
 
     def _cut_off(self) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        _hold_signals(signal.SIG_UNBLOCK)
         if _is_about_to_execute(sys._getframe()):  # noqa: SLF001 - the way to see who calls
             return
         self.is_child = True
@@ -74,9 +81,15 @@ class Forked:
             _make_private(memory)
         for call in self._and:
             call()
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
         _wake_nobody()
+
+
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+
+def _hold_signals(how: int) -> None:
+    """A child that is told to end at once must not take the signal for one to its parent."""
+    signal.pthread_sigmask(how, _SIGNALS)
 
 
 def leave(status: int) -> NoReturn:

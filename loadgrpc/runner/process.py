@@ -37,6 +37,7 @@ from loadgrpc.runner import event_loops, fixtures, in_flight, pipe
 from loadgrpc.runner.alarms import Alarms
 from loadgrpc.runner.exception_text import exception_info, message, traceback_text, type_name
 from loadgrpc.runner.forked import Forked
+from loadgrpc.runner.helpers import Cooperative
 from loadgrpc.runner.line import Look
 from loadgrpc.runner.loader import LoadedTest, load
 from loadgrpc.runner.pool import Pool
@@ -81,6 +82,7 @@ class UserProcess:
         """Lives until the link says goodbye."""
         _survive_others()
         Alarms(self._clock).install()
+        Cooperative.install()
         _spawn_vital(self._listen)
         try:
             self._run()

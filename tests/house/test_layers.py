@@ -64,6 +64,7 @@ DOORS = {
         "loadgrpc.runner.ticks",
         "loadgrpc.runner.alarms",
         "loadgrpc.runner.forked",
+        "loadgrpc.runner.helpers",
     },
     "requests": {
         "loadgrpc.runner.session",
