@@ -17,7 +17,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from typing import IO, Final
 from loadgrpc.agent import keeper
 from loadgrpc.model import StopMode
 from loadgrpc.protocol.environment import inherited
+from loadgrpc.protocol.printed import Printed
 
 TERMINATE_SLACK_S: Final = 1.0
 """What a runner has for its last words after the stop time-out, before SIGTERM."""
@@ -36,12 +36,13 @@ KEEPER_S: Final = 0.4
 LAST_WORDS_S: Final = 1.0
 """How long the output of a runner that has ended is read for; usually no time at all."""
 STDERR_TAIL_BYTES: Final = 4_096
-LINE_BYTES: Final = 65_536
+READ_BYTES: Final = 65_536
 
 MARK_ENV: Final = "LOADGRPC_KEEPER"
 """Names the keeper to all that is below it."""
 
 _output = logging.getLogger("loadgrpc.runner.output")
+_output.setLevel(logging.INFO)  # what tests print is shown, however little of us is
 
 
 @dataclass(frozen=True)
@@ -55,14 +56,14 @@ class Exit:
 class RunnerProcess:
     """See the module. `RunnerProcess.of` makes one."""
 
-    def __init__(self, process: subprocess.Popen[bytes], mark: str) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], mark: str, run_id: str) -> None:
         self._process = process
         self._mark = mark
+        self._run_id = run_id
         self._escalation: asyncio.Task[None] | None = None
         self._ended = False
         _children.add(process.pid)
-        self._tail: deque[bytes] = deque()
-        self._tail_bytes = 0
+        self._tail = b""
         self.heard_s = time.monotonic()
         """When it last printed something."""
 
@@ -87,7 +88,7 @@ class RunnerProcess:
             pass_fds=keeps,
             env={**inherited(os.environ), **environment, MARK_ENV: mark},
         )
-        return cls(process, mark)
+        return cls(process, mark, environment.get("LOADGRPC_RUN_ID", ""))
 
     async def wait(self) -> Exit:
         """Waits for the end of the process and of what it left behind.
@@ -112,7 +113,7 @@ class RunnerProcess:
             task.cancel()
         await asyncio.gather(*listening, return_exceptions=True)
         self._kill()  # only the pipe is left
-        return Exit(status, b"".join(self._tail).decode(errors="replace"))
+        return Exit(status, self._tail.decode(errors="replace"))
 
     def stop(self, mode: StopMode, stop_timeout_s: float) -> None:
         """Ends the process: at once, or politely, with an end to the politeness.
@@ -166,30 +167,27 @@ class RunnerProcess:
 
     async def _listen(self, pipe: IO[bytes] | None, *, keep: bool) -> None:
         """Logs what the runner prints; keeps the end of its standard error."""
-        reader = asyncio.StreamReader(limit=LINE_BYTES)
+        reader = asyncio.StreamReader(limit=READ_BYTES)
         transport, _ = await asyncio.get_running_loop().connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(reader), pipe
         )
+        printed = Printed(time.monotonic())
         try:
-            while True:
-                try:
-                    line = await reader.readline()
-                except ValueError:  # longer than LINE_BYTES: dropped by the reader
-                    continue
-                if not line:
-                    return
+            while data := await reader.read(READ_BYTES):
                 self.heard_s = time.monotonic()
-                _output.info("%s", line.decode(errors="replace").rstrip())
+                self._show(printed.feed(data, self.heard_s))
                 if keep:
-                    self._keep(line[-STDERR_TAIL_BYTES:])
+                    self._keep(data[-STDERR_TAIL_BYTES:])
         finally:
+            self._show(printed.end(time.monotonic()))
             transport.close()
 
-    def _keep(self, line: bytes) -> None:
-        self._tail.append(line)
-        self._tail_bytes += len(line)
-        while self._tail_bytes > STDERR_TAIL_BYTES:
-            self._tail_bytes -= len(self._tail.popleft())
+    def _show(self, lines: list[str]) -> None:
+        for line in lines:
+            _output.info("%s", f"run {self._run_id}: {line}" if self._run_id else line)
+
+    def _keep(self, data: bytes) -> None:
+        self._tail = (self._tail + data)[-STDERR_TAIL_BYTES:]
 
 
 async def _exit_status(process: subprocess.Popen[bytes]) -> int:

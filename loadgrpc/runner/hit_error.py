@@ -6,8 +6,10 @@ requests has wrapped it.
 
 from __future__ import annotations
 
+import errno
 import http.client
 import re
+import resource
 import socket
 import ssl
 
@@ -42,6 +44,9 @@ def classify(error: BaseException, *, connecting: bool) -> tuple[HitError, str]:
     `connecting`: it happened before the connection stood.
     """
     root = _root(error)
+    if _is_out_of_descriptors(root):
+        most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return HitError.OTHER, f"this load generator is at its limit of {most} open files"
     kind = next(kind for types, kind in _KINDS if isinstance(root, types))
     if kind is HitError.ABORTED and is_a(root, "gevent.timeout.Timeout"):
         kind = HitError.TIMEOUT  # one that the test set itself
@@ -66,6 +71,14 @@ def _root(error: BaseException) -> BaseException:
         if not isinstance(inner, BaseException):
             return error
         error = inner
+
+
+def _is_out_of_descriptors(error: BaseException) -> bool:
+    """Whether it is for want of a descriptor here, which is not the server's fault."""
+    return any(
+        isinstance(each, OSError) and each.errno in {errno.EMFILE, errno.ENFILE}
+        for each in (error, error.__cause__, error.__context__)
+    )
 
 
 def _line(error: BaseException) -> str:

@@ -31,6 +31,7 @@ from loadgrpc.protocol.produced import Produced
 from loadgrpc.protocol.raw import RawRunnerServiceStub
 from loadgrpc.protocol.transport import new_channel
 from loadgrpc.runner import in_flight, pipe
+from loadgrpc.runner.echo import Echo
 from loadgrpc.runner.pipe import MAX_FRAME_BYTES
 from loadgrpc.runner.publisher import Publisher
 from loadgrpc.runner.recorder import Recorder
@@ -50,6 +51,9 @@ CLOSED_S: Final = 1.0
 
 EXIT_LOST: Final = 1
 EXIT_NOT_LOADED: Final = 107
+
+LAST_WORDS_S: Final = 0.3
+"""How long what user processes print is read for after their goodbye; who prints more is late."""
 
 _log = logging.getLogger("loadgrpc.runner.link")
 
@@ -88,6 +92,8 @@ class User:
                 in_flight.FD_ENV: str(self._in_flight),
             },
             stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
         theirs.close()
         ours.settimeout(0.0)
@@ -148,6 +154,18 @@ class User:
             os.close(descriptor)
         with suppress(OSError):  # who has read all of it may have closed it
             self._socket.shutdown(socket.SHUT_RD)
+
+    async def echo(self) -> None:
+        """Passes on what the process prints."""
+        name = f"user process {self.at + 1}"
+        streams = (self._process.stdout, self._process.stderr)
+        await asyncio.gather(
+            *(
+                Echo(name, to).pass_on(stream)
+                for to, stream in zip((1, 2), streams, strict=True)
+                if stream is not None
+            )
+        )
 
     def _count(self, events: int, hits: int) -> None:
         self.handed = Produced(self.handed.events + events, self.handed.hits + hits)
@@ -215,8 +233,10 @@ class Link:
             user.order("while it loaded the test", **share)
         reading = [asyncio.create_task(self._read(user)) for user in self.users]
         insisting = asyncio.create_task(self._insist())
+        echoes = [asyncio.create_task(user.echo()) for user in self.users]
         status = await _first_error(self._lead(), *reading, insisting)
         insisting.cancel()
+        await asyncio.wait(echoes, timeout=LAST_WORDS_S)
         if self._lost:
             others = f" (and {len(self._lost) - 1} more)" if len(self._lost) > 1 else ""
             print(self._lost[0] + others, file=sys.stderr)  # noqa: T201 - the agent reads it

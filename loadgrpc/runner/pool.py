@@ -153,21 +153,24 @@ class Pool:
                 no_dns_resolve=self._no_dns_resolve,
                 in_flight=self._in_flight(number),
             )
+            self._leave_if_child()
             while self._goes_on(done, iterations, end_ns):
                 done += 1
                 if done == SETTLED_IN:
                     self._stands()
                 outcome = user.run_iteration(done)
-                if self._forked is not None:
-                    self._forked.leave_if_child(outcome is not TestOutcome.SUCCESS)
+                self._leave_if_child(outcome is not TestOutcome.SUCCESS)
         except CutOff:
             pass
         except BaseException as error:  # noqa: BLE001 - recorded; the others go on
             self._record(error, number, done + 1)
         finally:
-            if self._forked is not None:
-                self._forked.leave_if_child(1)
+            self._leave_if_child(1)
             self._leave(user, number, done)
+
+    def _leave_if_child(self, status: int = 0) -> None:
+        if self._forked is not None:
+            self._forked.leave_if_child(status)
 
     def _leave(self, user: VirtualUser | None, number: int, done: int) -> None:
         """A user has ended, as it may."""

@@ -1,0 +1,73 @@
+"""What a process prints, made lines that can be shown: whole, safe, and not too many.
+
+Rule: a line is shown whole or cut at its end, which is told; who prints more than RATE lines or
+RATE_BYTES a second for longer is shown again when it prints less, with what was left out in a line.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from loadgrpc.text import safe_line
+
+LINE_BYTES: Final = 2_000
+RATE: Final = 50.0
+"""Lines a second."""
+BURST: Final = 500.0
+"""Lines at once, after a time in which there were few."""
+RATE_BYTES: Final = 20_000.0
+BURST_BYTES: Final = 200_000.0
+
+
+class Printed:
+    """See the module. One for each process and stream; `now_s` is of any clock that goes on."""
+
+    def __init__(self, now_s: float) -> None:
+        self._partial = bytearray()
+        self._cut = False
+        """Whether the line that is being read is too long, and was shown."""
+        self._lines, self._bytes = BURST, BURST_BYTES
+        """How much may be shown at once now."""
+        self._filled_s = now_s
+        self._left_out = 0
+
+    def feed(self, data: bytes, now_s: float) -> list[str]:
+        """The lines that are to be shown now that this came."""
+        *whole, rest = data.split(b"\n")
+        shown: list[str] = []
+        for piece in whole:
+            self._partial += piece[: LINE_BYTES + 1]
+            shown += self._line(now_s)
+            self._cut = False
+        self._partial += rest[: LINE_BYTES + 1]
+        if len(self._partial) > LINE_BYTES:
+            shown += self._line(now_s)
+            self._cut = True
+        return shown
+
+    def end(self, now_s: float) -> list[str]:
+        """What is left when no more comes."""
+        shown = self._line(now_s) if self._partial else []
+        return shown + self._told_left_out()
+
+    def _line(self, now_s: float) -> list[str]:
+        """The line that was read, if there is room for it."""
+        line = bytes(self._partial[:LINE_BYTES])
+        cut = len(self._partial) > LINE_BYTES
+        self._partial.clear()
+        if self._cut:
+            return []
+        passed_s, self._filled_s = max(0.0, now_s - self._filled_s), now_s
+        self._lines = min(BURST, self._lines + RATE * passed_s)
+        self._bytes = min(BURST_BYTES, self._bytes + RATE_BYTES * passed_s)
+        if self._lines < 1 or self._bytes < len(line):
+            self._left_out += 1
+            return []
+        self._lines -= 1
+        self._bytes -= len(line)
+        text = safe_line(line.decode(errors="backslashreplace").rstrip("\r"))
+        return [*self._told_left_out(), f"{text} …" if cut else text]
+
+    def _told_left_out(self) -> list[str]:
+        left_out, self._left_out = self._left_out, 0
+        return [f"(too many lines to show: {left_out} left out)"] if left_out else []
