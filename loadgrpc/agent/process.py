@@ -187,7 +187,11 @@ class RunnerProcess:
             _output.info("%s", f"run {self._run_id}: {line}" if self._run_id else line)
 
     def _keep(self, data: bytes) -> None:
-        self._tail = (self._tail + data)[-STDERR_TAIL_BYTES:]
+        """The end of it, from the beginning of a line."""
+        whole = self._tail + data
+        self._tail = whole[-STDERR_TAIL_BYTES:]
+        if len(whole) > STDERR_TAIL_BYTES:
+            self._tail = self._tail.partition(b"\n")[2] or self._tail
 
 
 async def _exit_status(process: subprocess.Popen[bytes]) -> int:
