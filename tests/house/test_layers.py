@@ -64,7 +64,7 @@ DOORS = {
         "loadgrpc.runner.ticks",
         "loadgrpc.runner.alarms",
         "loadgrpc.runner.forked",
-        "loadgrpc.runner.helpers",
+        "loadgrpc.runner.multiprocess",
     },
     "requests": {
         "loadgrpc.runner.session",
