@@ -85,14 +85,9 @@ def _line(error: BaseException) -> str:
     cause = error.__cause__
     if isinstance(error, exceptions.NewConnectionError) and isinstance(cause, OSError):
         error = cause  # a NameResolutionError, too
-    told = isinstance(error, OSError) and isinstance(error.strerror, str)  # it may be anything
-    if (
-        isinstance(error, OSError)
-        and told
-        and error.strerror
-        and not isinstance(error, ssl.SSLError)
-    ):
-        text = error.strerror
+    strerror: object = error.strerror if isinstance(error, OSError) else None
+    if isinstance(strerror, str) and strerror and not isinstance(error, ssl.SSLError):
+        text = strerror
     elif isinstance(error, exceptions.HTTPError) and error.args and isinstance(error.args[-1], str):
         text = error.args[-1]  # before it stands the pool or the connection that says so
     else:

@@ -75,6 +75,14 @@ def test_what_ends_a_connection_that_never_stood_is_connect():
     assert classify(exceptions.SSLError(eof), connecting=True) == (HitError.TLS, "EOF")
 
 
+@pytest.mark.parametrize("told", [5, b"no", None, [1]])
+def test_f04_what_a_system_error_says_may_be_anything(told):
+    """An OSError that was made by hand has its kind and one line as well."""
+    kind, text = classify(OSError(1, told), connecting=False)
+    assert kind is HitError.CLOSED
+    assert text
+
+
 def test_messages_have_no_addresses_and_an_end():
     """Equal mishaps have equal messages, of a bounded length."""
     assert classify(ValueError(object()), connecting=False)[1] == "ValueError: <object object>"

@@ -365,3 +365,32 @@ if moved:  # then it is the look that counts
 else:
     assert 50 <= elapsed_ms < 250, elapsed_ms
 """)
+
+
+def test_b4_no_hit_is_shorter_than_its_sending():
+    """Of users that hold up one another, each answer takes at least what sending took.
+
+    Nothing takes no time, and no answer is whole before it has begun.
+    """
+    _run("""
+from time import monotonic_ns
+from loadgrpc.runner.line import Line
+send, sendings = Line.send, []
+def timed(self, *args):
+    result = send(self, *args)
+    sendings.append((self, monotonic_ns() - self.asked_ns))
+    return result
+Line.send = timed
+def live(number):
+    own = bound()
+    for path in range(60):
+        get(own, "/half" if path == number else "/%d" % path)
+        if path % 7 == 0:
+            end = monotonic_ns() + 3_000_000
+            while monotonic_ns() < end:
+                pass
+gevent.joinall([gevent.spawn(live, number) for number in range(12)], raise_error=True)
+assert len(taken) > 600
+assert all(0 < hit["first_byte_ns"] <= hit["elapsed_ns"] for hit in hits)
+assert min(hit["elapsed_ns"] for hit in hits) >= min(took for _, took in sendings) > 0
+""")
