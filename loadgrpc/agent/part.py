@@ -125,7 +125,11 @@ class Part:
                 self.processes_ended.set()
                 await asyncio.gather(*self._delivering)
         except Exception as error:  # noqa: BLE001 - it is told
-            _log.exception("run %s: a defect of the agent ends its part", self.run_id)
+            _log.exception(
+                "run %s: a defect of the agent ends its part",
+                self.run_id,
+                extra={"run_id": self.run_id},
+            )
             for runner in self._runners:
                 runner.process.stop(StopMode.KILL, 0.0)
             words = f"a defect of the agent: {type(error).__name__}: {error}"
@@ -153,7 +157,9 @@ class Part:
 
     def end_load(self, why: str) -> None:
         """Kills all that lives."""
-        _log.warning("run %s: its load ends here: %s", self.run_id, why)
+        _log.warning(
+            "run %s: its load ends here: %s", self.run_id, why, extra={"run_id": self.run_id}
+        )
         self._ended_why = self._ended_why or why
         self.stop(StopMode.KILL, 0.0)
 
@@ -247,7 +253,12 @@ class Part:
             runner_id = "" if last else source_id.runner_id
             self._tell(runner_id=runner_id, start_error=str(error), last=last)
             return
-        _log.info("run %s: a runner of %s started", self.run_id, assignment.test)
+        _log.info(
+            "run %s: a runner of %s started",
+            self.run_id,
+            assignment.test,
+            extra={"run_id": self.run_id},
+        )
         runner = _Runner(process, expected.source)
         self._runners.add(runner)
         if self._stopping is not None:
@@ -261,7 +272,12 @@ class Part:
         why, status = self._ended_why or runner.last_words, ended.status
         if why:
             status = status or 1
-        _log.info("run %s: a runner ended with status %d", self.run_id, status)
+        _log.info(
+            "run %s: a runner ended with status %d",
+            self.run_id,
+            status,
+            extra={"run_id": self.run_id},
+        )
         if status == CANNOT_START and self.launch.one_user_each:
             self._stopping = self._stopping or (StopMode.GRACEFUL, 0.0)  # nor would the others
         words = ended.stderr_tail + why

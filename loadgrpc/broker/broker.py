@@ -247,7 +247,13 @@ class Broker:
         except StoreError as error:
             self._forget(run)
             raise Unavailable(f"the run could not be stored: {error}") from error
-        _log.info("run %s of %s on %s", run_id, plan.title, ", ".join(agent_ids))
+        _log.info(
+            "run %s of %s starts on %s",
+            run_id,
+            plan.title,
+            ", ".join(agent_ids),
+            extra={"run_id": run_id},
+        )
         for part in run.parts.values():
             if part.state.final:
                 continue  # it was lost while the run was stored
@@ -508,9 +514,20 @@ class Broker:
             self.roster.release(agent_id, member.run_id, told=True)
         link = self._links[agent_id] = AgentLink(agent_id, now_ns)
         self.heard_from_agent(agent_id, registration.sent_ns)
-        _log.info("agent %s connected from %s", agent_id, registration.hostname)
+        _log.info(
+            "agent %s connected from %s",
+            agent_id,
+            registration.hostname,
+            extra={"agent_id": agent_id},
+        )
         for trouble in member.troubles:
-            _log.warning("agent %s on %s: %s", agent_id, registration.hostname, trouble)
+            _log.warning(
+                "agent %s on %s: %s",
+                agent_id,
+                registration.hostname,
+                trouble,
+                extra={"agent_id": agent_id},
+            )
         self._take_back(link, registration, member.run_id, last_heard_ns)
         return link
 
@@ -573,7 +590,11 @@ class Broker:
             self._remove_agent(link.agent_id, "it left")
         else:
             self.roster.disconnected(link.agent_id)
-            _log.warning("agent %s is unreachable: its stream ended", link.agent_id)
+            _log.warning(
+                "agent %s is unreachable: its stream ended",
+                link.agent_id,
+                extra={"agent_id": link.agent_id},
+            )
 
     def agent_ready(self, agent_id: str, run_id: str, scenario: str, cycle: int) -> None:
         """An agent is ready to start the processes of a cycle."""
@@ -633,7 +654,7 @@ class Broker:
         part.end(end_time_ns)
         run.aggregate.ended(part.key)
         if part.state is AssignmentState.LOST:
-            _log.warning("run %s lost agent %s: %s", run.run.run_id, part.agent_id, part.reason)
+            _log_loss(run, part.agent_id, part.reason)
         if all(each.state.final for each in run.of_agent(part.agent_id)):
             self.roster.release(part.agent_id, run.run.run_id)
         self._follow_up(run)
@@ -674,7 +695,7 @@ class Broker:
         link = self._links.pop(agent_id, None)
         if link is not None:  # silent, but connected: it has to introduce itself again
             link.orders.put_nowait(Unavailable(f"the agent is not known any more: {reason}"))
-        _log.info("agent %s is gone: %s", agent_id, reason)
+        _log.info("agent %s is gone: %s", agent_id, reason, extra={"agent_id": agent_id})
         run = self._runs.get(run_id)
         if run is not None:
             for part in run.of_agent(agent_id):
@@ -826,7 +847,14 @@ class Broker:
         part = run.part_of(source_id)
         if load_error is not None and part.load_error is None:
             part.load_error = load_error
-            _log.info("%s could not be loaded: %s", part.assignment.test, load_error.message)
+            _log.info(
+                "run %s: %s could not be loaded on agent %s: %s",
+                run.run.run_id,
+                part.assignment.test,
+                part.agent_id,
+                load_error.message,
+                extra={"run_id": run.run.run_id, "agent_id": part.agent_id},
+            )
             self._stop_parts(run, StopMode.GRACEFUL)
             await self._save(run, patient=True)
         if part.launch.by_hand and part.delivered:
@@ -847,7 +875,12 @@ class Broker:
         part = run.part_of(source_id)
         counted = run.aggregate.hits_of(part.key, source_id.runner_id)
         if words := part.compare(source, counted=counted, produced=hits):
-            _log.warning("run %s: %s", source_id.run_id, words)
+            _log.warning(
+                "run %s: %s",
+                source_id.run_id,
+                words,
+                extra={"run_id": source_id.run_id, "agent_id": source_id.agent_id},
+            )
             await self._save(run, patient=True)
 
     def close_inbox(self, inbox: Inbox) -> None:
@@ -883,8 +916,9 @@ class Broker:
         """Lets an event happen to a run; that is announced when it is stored."""
         before = run.run
         run.run = run.after(event, now_wall_ns=self._clock.wall_ns(), reason=reason)
-        if run.run.state is not before.state:
-            _log.info("run %s is %s %s", run.run.run_id, run.run.state.name, run.run.reason)
+        if run.run.state is not before.state and not run.run.state.final:
+            words = f"{run.run.state.name}: {run.run.reason}".removesuffix(": ")
+            _log.info("run %s is %s", run.run.run_id, words, extra={"run_id": run.run.run_id})
 
     async def _close_run(self, run: ActiveRun) -> None:
         """Stores the result of a run that is over, then tells everybody."""
@@ -894,7 +928,16 @@ class Broker:
         for agent_id in run.run.agent_ids:
             self.roster.release(agent_id, run.run.run_id)
         run.result = _result_of(run)
-        run.run = replace(run.run, verdict=convert.verdict_from_proto(run.result.verdict))
+        judged = convert.verdict_from_proto(run.result.verdict)
+        run.run = replace(run.run, verdict=judged)
+        _log.info(
+            "run %s is %s, exit %d: %s",
+            run.run.run_id,
+            run.run.state.name,
+            judged.exit_code,
+            judged.reason,
+            extra={"run_id": run.run.run_id},
+        )
         try:
             await self._store_result(run)
         except Exception:
@@ -909,7 +952,11 @@ class Broker:
             await self._save(run)
         except StoreError:
             if run not in self._unstored:
-                _log.exception("the result of run %s could not be stored", run.run.run_id)
+                _log.exception(
+                    "the result of run %s could not be stored",
+                    run.run.run_id,
+                    extra={"run_id": run.run.run_id},
+                )
             self._unstored.add(run)
         else:
             self._unstored.discard(run)
@@ -919,7 +966,7 @@ class Broker:
         """A part of a run is lost with its agent, which was last heard from at that moment."""
         part.lose(reason, last_heard_ns)
         run.aggregate.ended(part.key)
-        _log.warning("run %s lost agent %s: %s", run.run.run_id, part.agent_id, reason)
+        _log_loss(run, part.agent_id, reason)
         self._work.begin(self._save(run, patient=True))
 
     def _stop_parts(self, run: ActiveRun, mode: StopMode) -> None:
@@ -1012,7 +1059,12 @@ class Broker:
             self.roster.expect(machine, record.run_id, now_ns)
         if run.stopping is not None:
             run.over_by_ns = deadlines.over_by_ns(run, now_ns)
-        _log.info("run %s of %s goes on", record.run_id, run.run.plan.title)
+        _log.info(
+            "run %s of %s goes on",
+            record.run_id,
+            run.run.plan.title,
+            extra={"run_id": record.run_id},
+        )
         self._follow_up(run)
 
     async def _tick(self) -> None:
@@ -1056,6 +1108,12 @@ class Broker:
         """What is wrong with a run just now."""
         now = Moment(self._clock.wall_ns(), self._clock.monotonic_ns(), self._start_time_ns)
         return troubles_of(run, self.roster, self._store_watch.trouble, now)
+
+
+def _log_loss(run: ActiveRun, agent_id: str, reason: str) -> None:
+    run_id = run.run.run_id
+    fields = {"run_id": run_id, "agent_id": agent_id}
+    _log.warning("run %s lost agent %s: %s", run_id, agent_id, reason, extra=fields)
 
 
 def _no_run(run_id: str) -> NotFound:

@@ -7,8 +7,10 @@ they are counted). Nothing is decided here.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
+from urllib.parse import unquote
 
 from loadgrpc import __version__
 from loadgrpc.broker import answers
@@ -42,8 +44,12 @@ from loadgrpc.v1 import (
     runner_pb2_grpc,
 )
 
+_log = logging.getLogger(__name__)
+
 MAX_LISTED: Final = 100
 """Events in a message: what many cost together is shared, and nobody waits long for his turn."""
+MAX_AGENT_CHARS: Final = 200
+"""Of what a client calls itself, in a line of the log."""
 MAX_FILTERS: Final = 16
 """Values of a filter of ListRuns."""
 MAX_LISTED_BYTES: Final = 1 << 20
@@ -57,11 +63,12 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         self._broker = broker
 
     async def StartRun(  # noqa: N802 - the name in the proto
-        self, request: control_pb2.StartRunRequest, _: Context
+        self, request: control_pb2.StartRunRequest, context: Context
     ) -> control_pb2.StartRunResponse:
         """See control.proto."""
         plan = plans.plan_from_proto(request.plan)
         run = await self._broker.start_run(plan, request.request_id)
+        _note(context, "asked for run %s", run.run_id)
         return control_pb2.StartRunResponse(run=convert.run_to_proto(run))
 
     async def GetRun(  # noqa: N802
@@ -93,11 +100,12 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
             yield progress.news_to_proto(news)
 
     async def StopRun(  # noqa: N802
-        self, request: control_pb2.StopRunRequest, _: Context
+        self, request: control_pb2.StopRunRequest, context: Context
     ) -> control_pb2.StopRunResponse:
         """See control.proto."""
         kill = request.mode == control_pb2.STOP_MODE_KILL
         mode = StopMode.KILL if kill else StopMode.GRACEFUL
+        _note(context, "asks to kill run %s" if kill else "asks to stop run %s", _run_id(request))
         run = await self._broker.stop_run(_run_id(request), mode)
         return control_pb2.StopRunResponse(run=convert.run_to_proto(run))
 
@@ -126,17 +134,20 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
             yield response
 
     async def DeleteRun(  # noqa: N802
-        self, request: control_pb2.DeleteRunRequest, _: Context
+        self, request: control_pb2.DeleteRunRequest, context: Context
     ) -> control_pb2.DeleteRunResponse:
         """See control.proto."""
         await self._broker.delete_run(_run_id(request))
+        _note(context, "deleted run %s", _run_id(request))
         return control_pb2.DeleteRunResponse()
 
     async def PurgeRuns(  # noqa: N802
-        self, request: control_pb2.PurgeRunsRequest, _: Context
+        self, request: control_pb2.PurgeRunsRequest, context: Context
     ) -> control_pb2.PurgeRunsResponse:
         """See control.proto."""
         run_ids = await self._broker.purge_runs(_older_than_from_proto(request))
+        for run_id in run_ids:
+            _note(context, "deleted run %s", run_id)
         return control_pb2.PurgeRunsResponse(run_ids=run_ids)
 
     async def ListAgents(  # noqa: N802
@@ -307,6 +318,15 @@ async def _queued(queue: asyncio.Queue[Any], reading: asyncio.Task[None]) -> Asy
             break
     if reading.done():
         reading.result()
+
+
+def _note(context: Context, did: str, run_id: str) -> None:
+    """Log who did what to a run."""
+    if not _log.isEnabledFor(logging.INFO):
+        return
+    named = dict(context.invocation_metadata() or ()).get("user-agent", "")
+    client = unquote(context.peer()) + (f" ({named[:MAX_AGENT_CHARS]})" if named else "")
+    _log.info(f"%s {did}", client, run_id, extra={"run_id": run_id, "client": client})
 
 
 # Converters

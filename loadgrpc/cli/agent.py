@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from loadgrpc.cli import DEFAULT_BROKER, values
+from loadgrpc.cli import DEFAULT_BROKER, log, values
 from loadgrpc.cli.command import Command
 
 
@@ -35,8 +35,11 @@ from loadgrpc.cli.command import Command
     help="How much of them is kept there. What is more waits in the memory of runners, and is"
     " counted as lost when that is full, too.",
 )
-@click.option("-v", "--verbose", count=True, help="Log to stderr; -vv logs more.")
-def command(broker: str, state_dir: Path | None, spool_size: int, verbose: int) -> int:
+@log.option
+@click.option("-v", "--verbose", count=True, help="Log more to stderr.")
+def command(
+    *, broker: str, state_dir: Path | None, spool_size: int, log_format: str, verbose: int
+) -> int:
     """Start runners for a broker and relay what they report.
 
     The agent connects to the broker, needs no open port itself, and connects again when it
@@ -55,10 +58,10 @@ def command(broker: str, state_dir: Path | None, spool_size: int, verbose: int) 
 
     need_folder()
     from loadgrpc.agent.agent import AgentConfig, serve  # noqa: PLC0415 - heavy
-    from loadgrpc.cli import line, log  # noqa: PLC0415
+    from loadgrpc.cli import line  # noqa: PLC0415
     from loadgrpc.cli.service import live  # noqa: PLC0415
 
-    log.set_up(verbose)
+    log.set_up(1 + verbose, log_format)
 
     def connected(agent_id: str) -> None:
         line.say(f"loadgrpc agent {agent_id} connected to {broker}")

@@ -8,7 +8,7 @@ import sys
 import click
 
 import loadgrpc
-from loadgrpc.cli import DEFAULT_BROKER, values
+from loadgrpc.cli import DEFAULT_BROKER, log, values
 from loadgrpc.cli.command import Command
 from loadgrpc.cli.failure import Failure, need_folder
 from loadgrpc.store import Retention, StoreError, parse_target
@@ -61,7 +61,8 @@ MAX_LEASE_S = 86_400.0
     is_flag=True,
     help="Listen on an address that other machines can reach, without encryption or credentials.",
 )
-@click.option("-v", "--verbose", count=True, help="Log to stderr; -vv logs more.")
+@log.option
+@click.option("-v", "--verbose", count=True, help="Log more to stderr.")
 def command(
     *,
     listen: str,
@@ -70,6 +71,7 @@ def command(
     keep_hits: int | None,
     lease_s: float,
     insecure: bool,
+    log_format: str,
     verbose: int,
 ) -> int:
     """Own runs, hand them to agents, keep their results.
@@ -91,10 +93,10 @@ def command(
     store_name = _store_name(store)
     _check_lease(lease_s)
     from loadgrpc.broker.server import BrokerConfig, serve  # noqa: PLC0415 - heavy
-    from loadgrpc.cli import line, log  # noqa: PLC0415
+    from loadgrpc.cli import line  # noqa: PLC0415
     from loadgrpc.cli.service import live  # noqa: PLC0415
 
-    log.set_up(verbose)
+    log.set_up(1 + verbose, log_format)
 
     def ready(address: str) -> None:
         version = loadgrpc.__version__

@@ -1,16 +1,88 @@
-"""What the parts log, on stderr.
+"""What the parts log, on stderr: a line each, for people or as JSON.
 
-Rule: the handler looks stderr up for every record, because a live display stands in for
-it while it is on.
+    2026-11-30T02:19:56.123+00:00 INFO broker: run r-1 is RUNNING
+    {"time": "2026-11-30T02:19:56.123+00:00", "level": "INFO", "logger": "loadgrpc.broker.broker",
+     "message": "run r-1 is RUNNING", "run": "r-1"}          (in one line)
+
+Rule: what others say cannot forge a line, steer a terminal, or bring a secret in. The handler
+looks stderr up for every record, because a live display stands in for it while it is on.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
-from typing import Final
+from datetime import datetime
+from typing import Any, Final
+
+import click
+
+from loadgrpc.secrets import masked
+from loadgrpc.text import MAX_LINE, printable, safe_json, safe_line
 
 LEVELS: Final = (logging.WARNING, logging.INFO, logging.DEBUG)
+FORMATS: Final = ("text", "json")
+FIELDS: Final = {"run_id": "run", "agent_id": "agent", "client": "client"}
+"""What records have as `extra`, and what a JSON line calls it."""
+MAX_TRACEBACK: Final = 65_536
+
+option = click.option(
+    "--log-format",
+    type=click.Choice(FORMATS),
+    default="text",
+    show_default=True,
+    help="How lines of the log look.",
+)
+"""For commands that log for long."""
+
+
+class TextFormatter(logging.Formatter):
+    """Lines for people."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as a line, a traceback beneath it."""
+        name = record.name.removeprefix("loadgrpc.").rpartition(".")
+        room = name[0] or name[2]
+        line = f"{moment(record)} {record.levelname} {room}: {message(record)}"
+        trace = traceback_of(self, record)
+        return line + "".join(f"\n  {each}" for each in printable(trace).splitlines())
+
+
+class JsonFormatter(logging.Formatter):
+    """A JSON document a line, for programs."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as a document."""
+        document: dict[str, Any] = {
+            "time": moment(record),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": message(record),
+        }
+        for field, name in FIELDS.items():
+            if value := getattr(record, field, ""):
+                document[name] = str(value)[:MAX_LINE]
+        if trace := traceback_of(self, record):
+            document["exception"] = trace
+        return safe_json(json.dumps(document, ensure_ascii=False))
+
+
+def moment(record: logging.LogRecord) -> str:
+    """When it was, by ISO 8601, in local time with its offset."""
+    return datetime.fromtimestamp(record.created).astimezone().isoformat(timespec="milliseconds")
+
+
+def message(record: logging.LogRecord) -> str:
+    """What it says, on one line."""
+    return safe_line(masked(record.getMessage()[:MAX_LINE]))
+
+
+def traceback_of(formatter: logging.Formatter, record: logging.LogRecord) -> str:
+    """The traceback that it has, if it has one."""
+    if not record.exc_info:
+        return ""
+    return masked(formatter.formatException(record.exc_info)[-MAX_TRACEBACK:])
 
 
 class StderrHandler(logging.Handler):
@@ -25,15 +97,14 @@ class StderrHandler(logging.Handler):
             self.handleError(record)
 
 
-def set_up(verbose: int) -> int:
+def set_up(verbose: int, log_format: str = "text") -> int:
     """Log to stderr, the more the more often -v was given; the level."""
     level = LEVELS[min(verbose, len(LEVELS) - 1)]
     root = logging.getLogger()
-    if not any(isinstance(handler, StderrHandler) for handler in root.handlers):
-        handler = StderrHandler()
-        handler.setFormatter(
-            logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s", "%H:%M:%S")
-        )
-        root.addHandler(handler)
+    for handler in [each for each in root.handlers if isinstance(each, StderrHandler)]:
+        root.removeHandler(handler)
+    handler = StderrHandler()
+    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
+    root.addHandler(handler)
     logging.getLogger("loadgrpc").setLevel(level)
     return level

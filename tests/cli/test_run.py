@@ -266,7 +266,7 @@ def test_log_records_find_stderr_when_they_come(capsys):
 
     log.set_up(0)
     logging.getLogger("loadgrpc.x").warning("ahem")
-    assert capsys.readouterr().err.endswith("WARNING loadgrpc.x: ahem\n")
+    assert capsys.readouterr().err.endswith("WARNING x: ahem\n")
 
 
 def test_a_detached_run_is_left_to_its_broker(invoke, client):
