@@ -64,6 +64,7 @@ def command(
     log.set_up(1 + verbose, log_format)
 
     def connected(agent_id: str) -> None:
+        log.of_agent(agent_id)
         line.say(f"loadgrpc agent {agent_id} connected to {broker}")
 
     async def serve_until(stop: asyncio.Event) -> None:

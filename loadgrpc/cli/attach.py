@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -10,15 +11,17 @@ import click
 
 from loadgrpc.cli import DEFAULT_BROKER, line, output, values
 from loadgrpc.cli.command import INTERRUPTED, Command
+from loadgrpc.cli.failure import Failure
 from loadgrpc.cli.output import Output
 
 if TYPE_CHECKING:
     from loadgrpc.cli.interrupts import Interrupts
+    from loadgrpc.cli.known import Known
     from loadgrpc.model import Summary
 
 
 @click.command(cls=Command)
-@click.argument("run_id", metavar="RUN")
+@click.argument("run_id", metavar="[RUN]", required=False)
 @click.option(
     "-b",
     "--broker",
@@ -28,8 +31,10 @@ if TYPE_CHECKING:
     help="The broker that owns the run.",
 )
 @output.options
-def command(run_id: str, broker: str, **options: Any) -> int:
+def command(run_id: str | None, broker: str, **options: Any) -> int:
     """Watch a run to its end, and tell how it went.
+
+    Without RUN it takes the one that goes on; of several it lists them.
 
     It shows what `loadgrpc run` shows, from the run's current figures on, and exits with the
     same code. Of a run that is over it prints the summary.
@@ -43,15 +48,42 @@ def command(run_id: str, broker: str, **options: Any) -> int:
     """  # noqa: D301 - \b is click's mark for "do not wrap"
     told = Output(**options)
     told.prepare()
+    if run_id is None:
+        run_id = _only_run(broker)
     return asyncio.run(_attach(run_id, broker, told))
+
+
+def _only_run(broker: str) -> str:
+    """The run that goes on.
+
+    Raises:
+        Failure: there is none, or there are several, which are listed.
+    """
+    from loadgrpc.cli.connection import ask  # noqa: PLC0415
+    from loadgrpc.cli.runs import going_on, table  # noqa: PLC0415
+
+    runs = ask(broker, going_on)
+    if len(runs) > 1:
+        width = line.width_of(sys.stderr)
+        line.write(table(runs, now_ns=time.time_ns(), width=width), sys.stderr)
+        raise Failure(f"{len(runs)} runs go on: say which RUN")
+    if not runs:
+        raise Failure("no run goes on; `loadgrpc runs` lists those that are over")
+    return runs[0].run_id
 
 
 async def _attach(run_id: str, broker: str, told: Output) -> int:
     from loadgrpc.cli.interrupts import Interrupts  # noqa: PLC0415
+    from loadgrpc.cli.known import Known  # noqa: PLC0415
+    from loadgrpc.model import Plan  # noqa: PLC0415
 
+    known = Known(Plan(test="", iterations=(1,)))
     with Interrupts() as interrupts:
         try:
-            summary = await _summary(run_id, broker, told, interrupts)
+            summary = await _summary(run_id, broker, told, interrupts, known)
+        except Failure as failure:
+            told.write(known.summary(failure.exit_code, failure.message))
+            raise
         except asyncio.CancelledError:
             if not interrupts.count:
                 raise
@@ -63,7 +95,9 @@ async def _attach(run_id: str, broker: str, told: Output) -> int:
     return told.tell(summary)
 
 
-async def _summary(run_id: str, broker: str, told: Output, interrupts: Interrupts) -> Summary:
+async def _summary(
+    run_id: str, broker: str, told: Output, interrupts: Interrupts, known: Known
+) -> Summary:
     """Follow the run to its end, if it goes on, and get its summary."""
     from loadgrpc.cli.connection import connect  # noqa: PLC0415
     from loadgrpc.cli.display import display_for  # noqa: PLC0415
@@ -78,7 +112,7 @@ async def _summary(run_id: str, broker: str, told: Output, interrupts: Interrupt
             if run.state.final:
                 return await client.get_summary(run_id)
             attached = True
-            display = display_for(told.stream, time.monotonic_ns, quiet=told.quiet)
+            display = known.over(display_for(told.stream, time.monotonic_ns, quiet=told.quiet))
             return await summary_of(
                 client, run, interrupts, display, stops=(), patience_s=PATIENCE_S
             )

@@ -37,6 +37,10 @@ option = click.option(
 """For commands that log for long."""
 
 
+_own: Final[dict[str, str]] = {}
+"""Fields of all records of this process, as the agent that it is."""
+
+
 class TextFormatter(logging.Formatter):
     """Lines for people."""
 
@@ -61,11 +65,16 @@ class JsonFormatter(logging.Formatter):
             "message": message(record),
         }
         for field, name in FIELDS.items():
-            if value := getattr(record, field, ""):
+            if value := getattr(record, field, _own.get(field, "")):
                 document[name] = str(value)[:MAX_LINE]
         if trace := traceback_of(self, record):
             document["exception"] = trace
         return safe_json(json.dumps(document, ensure_ascii=False))
+
+
+def of_agent(agent_id: str) -> None:
+    """From now on this process is an agent's."""
+    _own["agent_id"] = agent_id
 
 
 def moment(record: logging.LogRecord) -> str:

@@ -89,7 +89,7 @@ class Output:
 
     def tell(self, summary: Summary) -> int:
         """Print and write what was asked for; the exit code."""
-        from loadgrpc.cli import document, line, report  # noqa: PLC0415
+        from loadgrpc.cli import line, report  # noqa: PLC0415
 
         if self.quiet:
             lines = [report.last_line(summary)]
@@ -97,12 +97,18 @@ class Output:
             width = line.width_of(self.stream)
             lines = report.report(summary, verbose=bool(self.verbose), width=width)
         line.write(lines, self.stream)
-        if self.document:
-            from loadgrpc.protocol.document import summary_json  # noqa: PLC0415
-
-            text = summary_json(summary)
-            if self.json_file is not None:
-                document.write(self.json_file, text)
-            if self.json:
-                line.write_json(text)
+        self.write(summary)
         return summary.verdict.exit_code
+
+    def write(self, summary: Summary) -> None:
+        """Write the document to where it was asked for, if it was."""
+        if not self.document:
+            return
+        from loadgrpc.cli import document, line  # noqa: PLC0415
+        from loadgrpc.protocol.document import summary_json  # noqa: PLC0415
+
+        text = summary_json(summary)
+        if self.json_file is not None:
+            document.write(self.json_file, text)
+        if self.json:
+            line.write_json(text)

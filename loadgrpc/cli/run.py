@@ -24,6 +24,7 @@ from loadgrpc.model import RunnerMode
 
 if TYPE_CHECKING:
     from loadgrpc.cli.interrupts import Interrupts
+    from loadgrpc.cli.known import Known
     from loadgrpc.client import Client
     from loadgrpc.model import Plan, Run, Summary
 
@@ -265,16 +266,23 @@ def _check_command(test_runner: str, test: str) -> None:
 
 async def _run(request: Request) -> int:
     from loadgrpc.cli.interrupts import Interrupts  # noqa: PLC0415
+    from loadgrpc.cli.known import Known  # noqa: PLC0415
 
+    known = Known(request.plan)
     with Interrupts() as interrupts:
         try:
             if request.detach:
                 return await _detach(request, interrupts)
-            summary = await _summary(request, interrupts)
+            summary = await _summary(request, interrupts, known)
         except asyncio.CancelledError:
             if not interrupts.count:
                 raise
-            return _interrupted(request)
+            code = _interrupted(request)
+            request.output.write(known.summary(code, "interrupted before there were results"))
+            return code
+        except Failure as failure:
+            request.output.write(known.summary(failure.exit_code, failure.message))
+            raise
     return request.output.tell(summary)
 
 
@@ -285,7 +293,7 @@ def _interrupted(request: Request) -> int:
     return outcome.exit_code
 
 
-async def _summary(request: Request, interrupts: Interrupts) -> Summary:
+async def _summary(request: Request, interrupts: Interrupts, known: Known) -> Summary:
     """Start the run, follow it to its end, and get its summary."""
     from loadgrpc.cli.connection import connect  # noqa: PLC0415
     from loadgrpc.cli.display import display_for  # noqa: PLC0415
@@ -306,7 +314,7 @@ async def _summary(request: Request, interrupts: Interrupts) -> Summary:
             run = await _start(request, client, interrupts)
             run_id = run.run_id
             told = request.output
-            display = display_for(told.stream, time.monotonic_ns, quiet=told.quiet)
+            display = known.over(display_for(told.stream, time.monotonic_ns, quiet=told.quiet))
             patience_s = PATIENCE_S if broker else 0.0
             return await summary_of(client, run, interrupts, display, patience_s=patience_s)
         except Unavailable as error:

@@ -70,7 +70,9 @@ def test_quiet_leaves_the_last_line(invoke, client):
 def test_a_run_that_is_not_there(invoke, client):
     """An id that the broker does not know is a usage error."""
     client.fails["get_run"] = errors.NotFound("no run 'x'")
-    assert invoke("attach", "x") == (2, "", "loadgrpc attach: error: no run 'x'\n")
+    code, out, err = invoke("attach", "x")
+    assert (code, out) == (2, "")
+    assert err.startswith("loadgrpc attach: error: no run 'x' at ")
 
 
 def test_a_broker_lost_while_watching_is_told(invoke, client, run, monkeypatch):
@@ -83,3 +85,30 @@ def test_a_broker_lost_while_watching_is_told(invoke, client, run, monkeypatch):
         f"loadgrpc attach: error: lost the broker at h:1 during run {RUN}: connection reset; "
         f"the run may go on: loadgrpc attach {RUN} -b h:1\n"
     )
+
+
+def test_c14_without_run_the_only_one_is_taken(invoke, client, run):
+    """The one that goes on; of several there is a list, and of none a sentence."""
+    over = replace(run, run_id="r-over", state=RunState.FINISHED)
+    client.runs = [over, run]
+    assert invoke("attach", "-q")[0] == 0
+    assert ("get_run", run.run_id) in client.asked
+    client.runs = [run, replace(run, run_id="r-other"), over]
+    code, out, err = invoke("attach")
+    assert (code, out) == (2, "")
+    assert f"  {run.run_id}  running" in err
+    assert "  r-other" in err
+    assert "r-over" not in err
+    assert err.endswith("loadgrpc attach: error: 2 runs go on: say which RUN\n")
+    client.runs = [over]
+    code, _, err = invoke("attach")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "no run goes on" in err
+
+
+def test_c14_a_run_that_is_not_known_may_have_been_a_local_one(invoke, client):
+    """A local run's id is shown, and no command finds it: that is said."""
+    client.fails["get_run"] = errors.NotFound("no run 'r-1'")
+    code, _, err = invoke("attach", "r-1")
+    assert code == 2
+    assert "no run 'r-1' at 127.0.0.1:7979; a run without -b and -a is kept by nobody" in err

@@ -315,6 +315,41 @@ def test_a_signal_stops_what_was_about_to_be_detached(invoke, client):
     assert client.asked[1] == ("stop_run", StopMode.GRACEFUL)
 
 
+def test_c14_the_document_is_written_whatever_becomes_of_the_broker(
+    invoke, client, run, progress, tmp_path, monkeypatch
+):
+    """With exit code 4 it has the verdict and what was seen of the run; nothing, if nothing was."""
+    monkeypatch.setattr("loadgrpc.cli.follow.PATIENCE_S", 0.0)
+    path = tmp_path / "s.json"
+    client.updates = [run, progress, errors.Unavailable("reset")]
+    code, out, _ = invoke("run", TEST, "-b", "h:1", "--json", "--json-file", str(path))
+    document = json.loads(path.read_text())
+    assert (code, json.loads(out)) == (4, document)
+    assert document["verdict"]["exitCode"] == 4
+    assert document["verdict"]["reason"].startswith("lost the broker at h:1 during run")
+    assert (document["runId"], document["hits"]["count"]) == (RUN, "1480")
+    client.fails["connect"] = errors.Unavailable("no broker answers at h:1")
+    assert invoke("run", TEST, "-b", "h:1", "--json-file", str(path))[0] == 4
+    document = json.loads(path.read_text())
+    assert (document["runId"], document["plan"]["test"]) == ("", TEST)
+    assert "no broker answers at h:1" in document["verdict"]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("broker", "words"),
+    [
+        (DEFAULT_BROKER, "start one with `loadgrpc broker`"),
+        ("127.0.0.1:1", "start one with `loadgrpc broker --listen 127.0.0.1:1`"),
+        ("h:1", "start one there with `loadgrpc broker --listen h:1 --insecure`"),
+    ],
+)
+def test_c5_where_no_broker_answers_it_says_how_to_have_one(invoke, client, broker, words):
+    """In the same line."""
+    client.fails["connect"] = errors.Unavailable(f"no broker answers at {broker}")
+    code, _, err = invoke("status", "-b", broker)
+    assert (code, err) == (4, f"loadgrpc status: error: no broker answers at {broker}; {words}\n")
+
+
 def test_a_broker_that_refuses_a_detached_run(invoke, client):
     """What the broker says against it is told as for any run."""
     client.fails["start_run"] = errors.TooFewAgents("2 agents asked for, but 0 idle")

@@ -315,3 +315,31 @@ def test_options_that_pages_name_exist(root):
     for page in PAGES:
         named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", (root / page).read_text()))
         assert named - known == set(), page
+
+
+def test_c7_the_table_for_those_who_come_from_loads_is_right(root):
+    """Each option of Loads in it leads to the same when somebody types it, and ours are there."""
+    import importlib
+
+    from loadgrpc.cli import elsewhere
+    from loadgrpc.cli.root import COMMANDS
+
+    text = (root / "README.md").read_text(encoding="utf-8")
+    section = text.partition("## Coming from Loads")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (.+) \| (.+) \|$", section, re.MULTILINE)
+    ours = " ".join(here for _, here in rows)
+    for words in re.findall(r"`loadgrpc ([^`]+)`", ours):
+        name, *rest = words.split()
+        known = importlib.import_module(COMMANDS[name]).command.params
+        options = {option for param in known for option in param.opts}
+        assert {word for word in rest if word.startswith("-")} <= options, words
+    told = dict(elsewhere.OPTIONS)
+    for option, command in {
+        "--ping-broker": "loadgrpc status",
+        "--purge-broker": "loadgrpc stop --all",
+        "--attach": "loadgrpc attach",
+        "--server-url": "--host",
+    }.items():
+        (here,) = [here for loads, here in rows if f"`{option}`" in loads]
+        assert command in here
+        assert command in told[option]

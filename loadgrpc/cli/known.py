@@ -1,0 +1,67 @@
+"""What is known of a run whose summary could not be had: the last that was seen of it.
+
+Rule: a document that was asked for is written whatever becomes of the broker; it says so itself,
+in its verdict and its reason.
+"""
+
+from __future__ import annotations
+
+import time
+
+from loadgrpc.cli.display import Display
+from loadgrpc.model import HitFigures, Plan, Progress, Run, RunState, Summary, Verdict
+
+
+class Known:
+    """A display that remembers what it was last told; what it shows is another's."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.run: Run | None = None
+        self.progress: Progress | None = None
+        self._display: Display | None = None
+
+    def over(self, display: Display) -> Known:
+        """This, in front of a display."""
+        self._display = display
+        return self
+
+    def update(self, news: Run | Progress) -> None:
+        """See Display."""
+        if isinstance(news, Run):
+            self.run = news
+        else:
+            self.progress = news
+        if self._display is not None:
+            self._display.update(news)
+
+    def notice(self, text: str) -> None:
+        """See Display."""
+        if self._display is not None:
+            self._display.notice(text)
+
+    def draw(self) -> None:
+        """See Display."""
+        if self._display is not None:
+            self._display.draw()
+
+    def close(self) -> None:
+        """See Display."""
+        if self._display is not None:
+            self._display.close()
+
+    def summary(self, exit_code: int, reason: str) -> Summary:
+        """What there is to tell, judged by what became of it."""
+        run, seen = self.run, self.progress or Progress()
+        return Summary(
+            run_id=run.run_id if run else "",
+            state=run.state if run else RunState.FAILED,
+            reason=reason,
+            plan=run.plan if run else self.plan,
+            create_time_ns=run.create_time_ns if run else time.time_ns(),
+            start_time_ns=run.start_time_ns if run else None,
+            verdict=Verdict(exit_code=exit_code, reason=reason),
+            duration_ns=seen.elapsed_ns,
+            hits=HitFigures(count=seen.hits, failed=seen.failed_hits),
+            iterations=seen.iterations,
+        )
