@@ -3,9 +3,9 @@
 Started by the link, with one end of a socket in LOADGRPC_USER_PROCESS_FD.
 """
 
-from gevent import monkey
+from loadgrpc.runner.patching import patch_all
 
-monkey.patch_all()
+patch_all()
 
 import os  # noqa: E402 - nothing may be imported before the patching
 import signal  # noqa: E402

@@ -23,6 +23,7 @@ from __future__ import annotations
 import http.client
 import io
 import socket
+import ssl
 import sys
 from contextlib import suppress
 from contextvars import ContextVar
@@ -44,6 +45,11 @@ from loadgrpc.runner.hit_error import classify
 from loadgrpc.runner.idle import IdleConnections
 from loadgrpc.runner.tls import lent_context
 
+_EARLY_SSL = (
+    "a class that inherits from ssl.SSLContext was made before gevent replaced it, by something"
+    " that starts with Python, such as a sitecustomize module or a .pth file: TLS works in a load"
+    " run when that does not import ssl, or is left out"
+)
 _CUT = "the connection ended before the answer was whole"
 _BAD_CHUNK = "the length of a chunk is not a number"
 _CHUNK_READERS = frozenset(("_update_chunk_length", "_read_next_chunk_size"))
@@ -431,6 +437,10 @@ class MeasuredConnection(HTTPConnection):
             with lent_context(self, super().connect):
                 super().connect()
             exchange.connecting = False
+        except RecursionError as error:
+            if ssl.SSLContext.__module__.startswith("gevent."):
+                error.args = (_EARLY_SSL,)
+            raise
         finally:
             exchange.bytes_sent = sent  # a CONNECT to a proxy is not part of the request
             exchange.connect_ns += exchange.clock.monotonic_ns() - start_ns

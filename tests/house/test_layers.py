@@ -58,6 +58,7 @@ LINK = {"loadgrpc.runner.link", "loadgrpc.runner.publisher", "loadgrpc.runner.ec
 DOORS = {
     "gevent": {
         "loadgrpc.runner.__main__",
+        "loadgrpc.runner.patching",
         "loadgrpc.runner.process",
         "loadgrpc.runner.pool",
         "loadgrpc.runner.line",  # only where it is loaded already

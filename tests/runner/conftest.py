@@ -15,6 +15,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -48,6 +49,20 @@ class ManualClock:
         self.now_ns += round(ms * MS)
 
 
+class RunningClock(ManualClock):
+    """A clock that runs, as `elapsed` is to be compared with what a server took."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._began_ns = time.monotonic_ns()
+
+    def monotonic_ns(self) -> int:
+        return self.now_ns + time.monotonic_ns() - self._began_ns
+
+    def wall_ns(self) -> int:
+        return self.WALL_NS + self.monotonic_ns()
+
+
 class HitList(list):
     """A sink that keeps hits as dictionaries."""
 
@@ -63,6 +78,19 @@ class HitList(list):
         return [hit[field] for hit in self]
 
 
+class Noticed:
+    """A connection of which is noticed when it is first used."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self.began_s = time.monotonic()
+        self.used_s: float | None = None
+
+    def __getattr__(self, name: str) -> object:
+        self.used_s = self.used_s or time.monotonic()
+        return getattr(self._connection, name)
+
+
 class ScriptedServer:
     """Answers requests on a raw socket, byte for byte as the script of a path says.
 
@@ -76,6 +104,8 @@ class ScriptedServer:
         """Functions like scripts, called when the head of a request is there, but no body."""
         self.requests: list[bytes] = []
         self.connections = 0
+        self.thoughts_s: list[float] = []
+        """How long it took to think of each answer."""
         self._open: list[socket.socket] = []
         self.wrap: Callable[[socket.socket], socket.socket] = lambda connection: connection
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -148,7 +178,9 @@ class ScriptedServer:
             request += connection.recv(65536)
         self.requests.append(request)
         script = self.scripts[path]
-        answer = script if isinstance(script, bytes) else script(connection, request)
+        noticed = Noticed(connection)
+        answer = script if isinstance(script, bytes) else script(noticed, request)
+        self.thoughts_s.append((noticed.used_s or time.monotonic()) - noticed.began_s)
         return self._say(connection, answer)
 
     def _say(self, connection: socket.socket, answer: bytes | None) -> bool:
@@ -259,12 +291,15 @@ class Stage:
         if isinstance(url, str) and url.startswith("/"):
             url = self.url(url)
         before = Taken.count
+        thoughts, began = len(self.server.thoughts_s), time.monotonic()
         try:
             response = self.session.request(method, url, **kwargs)
         except Exception as error:  # noqa: BLE001 - whatever it is, it has to be the same
             self.note((type(error), type(getattr(error, "request", None))))
             response = None
         else:
+            took_s = time.monotonic() - began
+            self.note(("elapsed", _is_true(response, self.server.thoughts_s[thoughts:], took_s)))
             self.note(portrait(response))
         self.note(jar_portrait(self.session.cookies))
         self.roads += "s" if Taken.count == before else Taken.how
@@ -279,6 +314,16 @@ class Stage:
     def thrice(self, url: object = "/", method: str = "GET", **kwargs) -> None:
         for _ in range(3):
             self.request(method, url, **kwargs)
+
+
+def _is_true(response: requests.Response, thoughts_s: list[float], took_s: float) -> bool:
+    """Whether `elapsed` of all steps is at least what the server thought, and no more than all."""
+    steps = [*response.history, response]
+    told_s = [step.elapsed.total_seconds() for step in steps]
+    if len(thoughts_s) != len(steps):  # one was asked twice, or was not answered by a script
+        thoughts_s = [0.0] * len(steps)
+    at_least = all(told >= least for told, least in zip(told_s, thoughts_s, strict=True))
+    return at_least and sum(told_s) <= took_s
 
 
 class Taken:
@@ -327,7 +372,7 @@ class Triplets:
         self.server.early.clear()
         self.server.requests.clear()
         connections = self.server.connections
-        hits, clock = HitList(), ManualClock()
+        hits, clock = HitList(), RunningClock()
         with pytest.MonkeyPatch.context() as patch:
             self.settle(patch)
             with requests.Session() if kind == "stock" else Session() as session:
@@ -352,12 +397,20 @@ class Triplets:
             assert ours == theirs, f"observation {number} of {lane.roads}"
         assert lane_requests == stock_requests == slow_requests
         assert slow.seen == stock.seen
-        assert lane_hits == slow_hits
+        assert [_timeless(hit) for hit in lane_hits] == [_timeless(hit) for hit in slow_hits]
         if connections:
             assert lane_connections == stock_connections
         if roads is not None:
             assert lane.roads == roads
         return lane.roads
+
+
+def _timeless(hit: dict[str, object]) -> dict[str, object]:
+    """A hit without the values of its times, but with what must hold of them."""
+    first_ns, elapsed_ns, connect_ns = hit["first_byte_ns"], hit["elapsed_ns"], hit["connect_ns"]
+    assert 0 <= connect_ns <= elapsed_ns
+    assert 0 <= first_ns <= elapsed_ns
+    return {**hit, "start_ns": 0, "elapsed_ns": 0, "first_byte_ns": first_ns > 0, "connect_ns": 0}
 
 
 def portrait(response: requests.Response, *, last: bool = True) -> dict[str, object]:
@@ -380,6 +433,9 @@ def portrait(response: requests.Response, *, last: bool = True) -> dict[str, obj
         "history": [portrait(step, last=False) if last else step.url for step in response.history],
         "next": None if response.next is None else request_portrait(response.next),
         "connection": type(response.connection),
+        "class": response.__class__,
+        "attributes": list(vars(response)),
+        "public": [name for name in dir(response) if not name.startswith("_")],
         "lines": list(response.iter_lines()) if len(response.content) < 100_000 else None,
         "pieces": list(response.iter_content(3 + len(response.content) // 20)),
         "raw": {
@@ -392,6 +448,10 @@ def portrait(response: requests.Response, *, last: bool = True) -> dict[str, obj
             "original": (raw._original_response.version, raw._original_response.msg.items()),
             "retries": raw.retries.total,
             "url": raw.url,
+            "attributes": sorted(vars(raw)),
+            "pool": type(raw._pool).__name__,
+            "connection": raw._connection is None,
+            "decoding": (raw.decode_content, raw.enforce_content_length, raw.length_remaining),
         },
     }
 
