@@ -1074,7 +1074,8 @@ class Broker:
             self.end_overdue()
             self._store_watch.tick()
             for run in list(self._runs.values()):
-                run.close_seconds(self._clock.wall_ns(), self._troubles(run))
+                stored = self._store_watch.trouble is None
+                run.close_seconds(self._clock.wall_ns(), stored=stored)
             for run in list(self._unstored):
                 await self._store_result(run)
 

@@ -214,7 +214,8 @@ class ActiveRun:
         return self._progress
 
     def _figures(self, now_wall_ns: int, troubles: tuple[model.Trouble, ...]) -> model.Progress:
-        self.close_seconds(now_wall_ns, troubles)
+        stored = all(each.kind is not model.TroubleKind.STORE_AWAY for each in troubles)
+        self.close_seconds(now_wall_ns, stored=stored)
         hits = self.aggregate.hits()
         p50_ns, p95_ns = hits.elapsed.quantiles((0.5, 0.95))
         window, names = self._live.look(hits, now_ns=now_wall_ns, since_ns=self.run.start_time_ns)
@@ -241,9 +242,11 @@ class ActiveRun:
             troubles=troubles,
         )
 
-    def close_seconds(self, now_wall_ns: int, troubles: tuple[model.Trouble, ...]) -> None:
-        """Lets the seconds of which nothing more is expected count in rates."""
-        stored = all(each.kind is not model.TroubleKind.STORE_AWAY for each in troubles)
+    def close_seconds(self, now_wall_ns: int, *, stored: bool) -> None:
+        """Lets the seconds of which nothing more is expected count in rates.
+
+        `stored`: whether the store takes what is reported.
+        """
         self.aggregate.window.close(now_wall_ns, stored=stored)
 
     def _left_ns(self, now_wall_ns: int) -> int | None:

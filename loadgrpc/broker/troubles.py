@@ -108,6 +108,9 @@ def _silent(run: ActiveRun, away: set[str], now: Moment) -> Iterator[Trouble]:
     if run.run.state is not RunState.RUNNING:
         return
     floor_ns = max(run.cycle_start_time_ns, now.broker_start_ns)
+    silent_ns = now.wall_ns - SILENT_S * NS
+    if floor_ns > silent_ns:
+        return
     since: dict[str, int] = {}
     count: Counter[str] = Counter()
     names: dict[str, str] = {}
@@ -115,9 +118,9 @@ def _silent(run: ActiveRun, away: set[str], now: Moment) -> Iterator[Trouble]:
         if part.agent_id in away:
             continue
         for source in part.sources.values():
-            heard_ns = max(source.heard_ns, floor_ns)
-            if not _should_report(run, part, source) or now.wall_ns - heard_ns < SILENT_S * NS:
+            if source.heard_ns > silent_ns or not _should_report(run, part, source):
                 continue
+            heard_ns = max(source.heard_ns, floor_ns)
             count[part.agent_id] += 1
             since[part.agent_id] = min(heard_ns, since.get(part.agent_id, heard_ns))
             names[part.agent_id] = source.source_id.runner_id
