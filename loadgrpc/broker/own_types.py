@@ -12,11 +12,12 @@ from typing import Final
 
 from loadgrpc.broker.answers import TypesRefused
 from loadgrpc.errors import AlreadyExists, InvalidRequest, NotFound
+from loadgrpc.protocol import bounds
 from loadgrpc.protocol.home import TYPES_TOO_LARGE, too_large
 from loadgrpc.reflection import Catalog, Registry, split
 from loadgrpc.store import Store, TypeSet
 
-MAX_RUN_BYTES: Final = 1 << 20
+MAX_RUN_BYTES: Final = bounds.MAX_RUN_TYPES_BYTES
 """Of the types that all sources of a run bring, the same ones counted once."""
 
 _log = logging.getLogger(__name__)

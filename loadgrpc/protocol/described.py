@@ -1,7 +1,8 @@
 """Messages as JSON with what is in an Any, by types that somebody has described.
 
-Rule: as grpcurl prints them, word for word. An Any whose type is not known, or whose value is not
-of it, is shown as its bytes.
+Rule: as grpcurl prints them, word for word. An Any whose type is not known, whose value is not
+of it, or which JSON cannot say (a time that is none, a number that is none, too deep a nesting), is
+shown as its bytes: whatever somebody put into one event, the others are listed.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from google.protobuf.message import DecodeError
 from loadgrpc.v1 import control_pb2
 
 _NOT_KNOWN: Final = "is not recognized; see @value for raw binary message data"
+_NOT_SAID: Final = "has a value that JSON cannot say; see @value for raw binary message data"
 
 
 def type_name(message: any_pb2.Any) -> str:
@@ -32,22 +34,28 @@ class Types:
     def __init__(self) -> None:
         self._pool = DescriptorPool()
         self._files: set[str] = set()
+        """Those that were come to, and of these, those that are in the pool, or never will be."""
+        self._added: set[str] = set()
 
     def add(self, files: Iterable[bytes]) -> None:
         """Adds serialised FileDescriptorProtos, in any order, all that they import among them."""
         unread = {file.name: file for file in map(FileDescriptorProto.FromString, files)}
 
-        def take(name: str) -> None:
-            if name in self._files or name not in unread:
-                return
+        waiting = [name for name in unread if name not in self._files]
+        while waiting:  # a file goes in when what it imports is in
+            name = waiting[-1]
+            file = unread[name]
+            first = name not in self._files
             self._files.add(name)
-            for dependency in unread[name].dependency:
-                take(dependency)
-            with suppress(TypeError):  # it refers to what is nowhere: such types stay unknown
-                self._pool.Add(unread[name])
-
-        for name in unread:
-            take(name)
+            imports = [each for each in file.dependency if each in unread]
+            if first and (missing := [each for each in imports if each not in self._files]):
+                waiting += missing
+                continue
+            waiting.pop()
+            if name not in self._added:
+                self._added.add(name)
+                with suppress(TypeError):  # it refers to what is nowhere: such types stay unknown
+                    self._pool.Add(file)
 
     def event(self, listed: control_pb2.ListedEvent) -> dict[str, Any]:
         """A listed event, as JSON has it."""
@@ -66,8 +74,14 @@ class Types:
         try:
             return json_format.MessageToDict(message, descriptor_pool=self._pool)
         except (TypeError, DecodeError):  # a type that is not known, or is another
-            return {
-                "@type": message.type_url,
-                "@error": f"{type_name(message)} {_NOT_KNOWN}",
-                "@value": base64.b64encode(message.value).decode(),
-            }
+            return _raw(message, _NOT_KNOWN)
+        except (json_format.Error, ValueError, OverflowError, AttributeError, RecursionError):
+            return _raw(message, _NOT_SAID)
+
+
+def _raw(message: any_pb2.Any, why: str) -> dict[str, Any]:
+    return {
+        "@type": message.type_url,
+        "@error": f"{type_name(message)} {why}",
+        "@value": base64.b64encode(message.value).decode(),
+    }

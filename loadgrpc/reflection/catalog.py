@@ -7,9 +7,10 @@ read it in other threads; what changes it is for one thread. What many runs brin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
-from loadgrpc.errors import AlreadyExists
+from loadgrpc.errors import AlreadyExists, InvalidRequest, NotFound
+from loadgrpc.protocol.bounds import MAX_IMPORT_DEPTH
 from loadgrpc.reflection.file import File
 from loadgrpc.reflection.packaged import WELL_KNOWN, packaged
 from loadgrpc.reflection.registry import Registry
@@ -45,12 +46,12 @@ class Catalog:
         Raises:
             AlreadyExists: a file defines what another one does; the text names both.
             NotFound: an import is neither among what the run has brought nor always there.
-            InvalidRequest: something is no FileDescriptorProto.
+            InvalidRequest: something is no FileDescriptorProto, or files import one another in
+                too long a chain.
         """
         mine = {**self._brought.get(run_id, {}), **self._parse(files)}
         alone = Registry([*self._always(), *mine.values()])  # what others brought goes with them
-        for file in mine.values():
-            alone.file_by_name(file.name)
+        _check_imports(mine.values(), alone)
         brought = {**self._others(run_id, mine), run_id: mine}
         self._current = self._registry(brought)
         self._brought = brought
@@ -83,10 +84,23 @@ class Catalog:
             AlreadyExists: one that clashes is not over.
         """
         others = {other: files for other, files in self._brought.items() if other != run_id}
+        names = {file.name for file in mine.values()}
+        symbols = {symbol for file in mine.values() for symbol in file.symbols}
+        extensions = {each for file in mine.values() for each in file.extensions}
+
+        def may_clash(file: File) -> bool:
+            return (
+                file.name in names
+                or not symbols.isdisjoint(file.symbols)
+                or not extensions.isdisjoint(file.extensions)
+            )
+
         clashing = {
             each
             for each, file in _all(others).items()
-            if each not in mine and any(one.clashes_with(file) for one in mine.values())
+            if each not in mine
+            and may_clash(file)
+            and any(one.clashes_with(file) for one in mine.values())
         }
         rivals = {other for other, files in others.items() if not clashing.isdisjoint(files)}
         for rival in rivals - self._over:
@@ -99,6 +113,28 @@ class Catalog:
     def _registry(self, brought: Mapping[str, _Files]) -> Registry | None:
         files = _all(brought)
         return Registry([*self._always(), *files.values()]) if files else None
+
+
+def _check_imports(files: Collection[File], known: Registry) -> None:
+    """What files import is known, and no chain of imports among them is too long.
+
+    Raises:
+        NotFound: an import is not known.
+        InvalidRequest: a chain is too long.
+    """
+    mine = {file.name for file in files}
+    for file in files:
+        for dependency in file.dependencies:
+            if not known.has_file(dependency):
+                raise NotFound(f"no file {dependency}, which {file.name} imports")
+    left = {file.name: {*file.dependencies} & mine for file in files}
+    for _ in range(MAX_IMPORT_DEPTH):
+        ready = {name for name, imports in left.items() if not imports}
+        if not ready:
+            return  # none is left, or those that are import one another
+        left = {name: imports - ready for name, imports in left.items() if name not in ready}
+    if left:
+        raise InvalidRequest(f"files import one another in chains of over {MAX_IMPORT_DEPTH}")
 
 
 def _all(brought: Mapping[str, _Files]) -> dict[bytes, File]:

@@ -1,20 +1,22 @@
 """One file, and what it defines.
 
-Rule: nothing is resolved here and nothing is checked but that there is a name; what a file
-says is taken as it stands, and its bytes are kept as they came.
+Rule: nothing is resolved here and nothing is checked but that there is a name and that names are
+within bounds, before they are joined; what a file says is taken as it stands, and its bytes are
+kept as they came.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto
 from google.protobuf.message import DecodeError, Message
 
 from loadgrpc.errors import InvalidRequest
+from loadgrpc.protocol.bounds import MAX_SYMBOL_CHARS, MAX_SYMBOLS
 
 _NamedMessage = tuple[str, DescriptorProto]
 _Holder = FileDescriptorProto | DescriptorProto
@@ -48,15 +50,17 @@ class File:
         """Reads one serialized FileDescriptorProto.
 
         Raises:
-            InvalidRequest: it is none, or has no name.
+            InvalidRequest: it is none, has no name, or more or longer names than there may be.
         """
         file = _parse(serialized)
-        messages = list(_messages(file.package, file.message_type))
+        for name in (file.name, *file.dependency):
+            _check_length(len(name))
+        messages = list(_few(_messages(file.package, file.message_type)))
         return cls(
             name=file.name,
             serialized=serialized,
             dependencies=tuple(file.dependency),
-            symbols=tuple(_symbols(file, messages)),
+            symbols=tuple(_few(_symbols(file, messages))),
             messages=frozenset(name for name, _ in messages),
             extensions=tuple(_extensions(file, messages)),
         )
@@ -141,4 +145,21 @@ def _extensions(
 
 
 def _join(scope: str, name: str) -> str:
+    _check_length(len(scope) + len(name))
     return f"{scope}.{name}" if scope else name
+
+
+def _check_length(chars: int) -> None:
+    if chars > MAX_SYMBOL_CHARS:
+        raise InvalidRequest(f"a name in it has more than {MAX_SYMBOL_CHARS} characters")
+
+
+_Named = TypeVar("_Named")
+
+
+def _few(names: Iterable[_Named]) -> Iterator[_Named]:
+    """The names of a file, as long as there are not too many."""
+    for count, name in enumerate(names, 1):
+        if count > MAX_SYMBOLS:
+            raise InvalidRequest(f"a file in it has more than {MAX_SYMBOLS} names")
+        yield name

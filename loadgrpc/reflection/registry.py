@@ -43,6 +43,10 @@ class Registry:
     def __iter__(self) -> Iterator[File]:
         return iter(self._files.values())
 
+    def has_file(self, name: str) -> bool:
+        """Whether there is a file of that name."""
+        return name in self._files
+
     def file_by_name(self, name: str) -> list[bytes]:
         """The file `name` and what it imports."""
         if name not in self._files:
