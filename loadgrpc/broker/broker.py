@@ -73,6 +73,7 @@ from loadgrpc.model import (
 from loadgrpc.protocol import columns, convert, plans
 from loadgrpc.protocol.bounds import MAX_ANSWER_BYTES
 from loadgrpc.protocol.produced import Produced
+from loadgrpc.protocol.shrinking import shrink
 from loadgrpc.store import Filter, RunRecord, Store, StoreError
 from loadgrpc.v1 import run_pb2, runner_pb2
 
@@ -1150,11 +1151,13 @@ def _record_of(active: ActiveRun) -> RunRecord:
 def _result_of(active: ActiveRun) -> run_pb2.RunSummary:
     """The summary of a run that is over; a defect in a figure does not cost the rest."""
     try:
-        return convert.summary_to_proto(active.summary())
+        message = convert.summary_to_proto(active.summary())
     except Exception as error:  # noqa: BLE001 - logged, and told in its place
         _log.exception("the figures of run %s cannot be told: please report it", active.run.run_id)
         why = f"its figures could not be told ({type(error).__name__}: a defect of the broker)"
-        return convert.summary_to_proto(active.bare_summary(why))
+        message = convert.summary_to_proto(active.bare_summary(why))
+    shrink(message)
+    return message
 
 
 def _size_of(record: RunRecord) -> int:

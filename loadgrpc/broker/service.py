@@ -34,6 +34,7 @@ from loadgrpc.protocol import bounds, convert, home, plans, progress, times
 from loadgrpc.protocol.produced import Produced
 from loadgrpc.protocol.raw import Oversized, Published
 from loadgrpc.protocol.rows import KINDS
+from loadgrpc.protocol.shrinking import shrink
 from loadgrpc.protocol.transport import Context
 from loadgrpc.v1 import (
     control_pb2,
@@ -114,7 +115,9 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
     ) -> control_pb2.GetSummaryResponse:
         """See control.proto."""
         summary = await self._broker.get_summary(_run_id(request))
-        return control_pb2.GetSummaryResponse(summary=convert.summary_to_proto(summary))
+        message = convert.summary_to_proto(summary)
+        shrink(message)
+        return control_pb2.GetSummaryResponse(summary=message)
 
     async def ListEvents(  # noqa: N802
         self, request: control_pb2.ListEventsRequest, _: Context

@@ -22,6 +22,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from loadgrpc.clock import Clock
 from loadgrpc.model import ExceptionInfo, GeneratorState, HitError, TestOutcome
 from loadgrpc.protocol.convert import generator_state_to_proto
+from loadgrpc.runner import texts
 from loadgrpc.runner.texts import (
     MESSAGE_BYTES,
     NAME_BYTES,
@@ -223,7 +224,7 @@ class Recorder:
     def counter(self, name: str, increment: int, user: int, iteration: int) -> None:
         """Record that a counter of the test's own grew."""
         event = self._row(user, iteration)
-        event.counter.name = bounded(name, NAME_BYTES)
+        event.counter.name = texts.name(name)
         event.counter.increment = increment
         self._append(event)
 
@@ -448,8 +449,8 @@ def _message(info: ExceptionInfo | None) -> event_pb2.ExceptionInfo | None:
 def _clean_hit(key: _HitKey) -> _HitKey:
     name, method, status, error, message = key
     return (
-        bounded(masked(name), NAME_BYTES),
-        bounded(method, NAME_BYTES),
+        texts.name(masked(name)),
+        texts.name(method),
         status,
         error,
         bounded(masked(message), MESSAGE_BYTES),

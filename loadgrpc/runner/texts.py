@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from loadgrpc.protocol.bounds import MAX_NAME_CHARS, short_name
+
 NAME_BYTES: Final = 1024
 """Kept of names, methods and exception types."""
 MESSAGE_BYTES: Final = 4 * 1024
@@ -20,6 +22,16 @@ def bounded(text: str, limit: int) -> str:
     # come from undecodable file names.
     raw = str.__getitem__(text, slice(limit)).encode("utf-8", "replace")
     return raw[:limit].decode("utf-8", "ignore")
+
+
+def name(text: str) -> str:
+    """A name, as the broker keeps it: one that is too long ends in a hash of the whole.
+
+    So names that differ only in what is cut stay apart.
+    """
+    if len(text) > MAX_NAME_CHARS:
+        text = short_name(str.__getitem__(text, slice(None)))
+    return bounded(text, NAME_BYTES)
 
 
 def without_middle(text: str, limit: int) -> str:
