@@ -19,6 +19,8 @@ from google.protobuf.descriptor_pb2 import (
     SourceCodeInfo,
 )
 
+from loadgrpc.protocol import bounds
+
 PACKAGE = "loadgrpc.v1"
 HEAD = """\
 # The protocol
@@ -34,6 +36,18 @@ bytes are base64, a `Duration` is `"1.5s"` and a `Timestamp` `"2026-11-22T10:00:
 is not set is its zero, but for those of a message type and those marked *optional*, which may be
 absent. Numbers in parentheses are those of the fields on the wire.
 """
+
+BOUNDS = f"""\
+All that comes from outside is bounded, and checked before anything is made of it. What breaks a
+bound in a request is INVALID_ARGUMENT and named; in an event it is rejected, and named; what
+the table says is kept is cut. A request has at most {bounds.MAX_REQUEST_BYTES >> 10} KiB, a
+plan {bounds.MAX_PLAN_BYTES >> 10} KiB, what an agent says on Connect {bounds.MIB >> 20} MiB, a
+batch {bounds.MAX_BATCH_BYTES >> 20} MiB with at most {bounds.MAX_BATCH_BLOCKS:,} blocks,
+{bounds.MAX_BATCH_ENTRIES:,} entries in them, and {bounds.MAX_BATCH_ROWS:,} rows, labels and
+URLs. No message is read that has over {bounds.MAX_RECEIVED_BYTES >> 20} MiB. Of types that a
+run brings a file has at most {bounds.MAX_SYMBOLS:,} names of {bounds.MAX_SYMBOL_CHARS}
+characters, and imports go {bounds.MAX_IMPORT_DEPTH} deep. Fields that are not in the table are
+numbers, or messages of these."""
 
 # Numbers of fields in descriptor.proto, by which the paths of comments are made.
 SYNTAX, MESSAGES, ENUMS, SERVICES = 12, 4, 5, 6
@@ -51,6 +65,7 @@ def page(descriptors: bytes) -> str:
     parts = [HEAD, *contents(files)]
     parts += [part for file in files for part in file.services()]
     parts += [part for file in files for part in file.types()]
+    parts += bounds_section({name for file in files for name in file.names()})
     return "\n".join(parts)
 
 
@@ -64,6 +79,22 @@ def contents(files: Sequence[File]) -> Iterator[str]:
     for file in files:
         links = [link(each.name) for _, each in file.in_order()]
         yield f"- {link(file.name)}: {', '.join(links)}"
+    yield f"- {link('Bounds')}"
+    yield ""
+
+
+def bounds_section(ours: set[str]) -> Iterator[str]:
+    """What bounds the fields that come from outside: the table that the code checks by."""
+    yield heading(2, "Bounds", BOUNDS)
+    rows = [
+        (link(message) if message in ours else message, f"`{field}`", str(bound))
+        for message, fields in bounds.TABLE.items()
+        if message in ours or message == "Any"
+        for field, bound in fields.items()
+    ]
+    yield "| message | field | bound |"
+    yield "| --- | --- | --- |"
+    yield from (f"| {' | '.join(row)} |" for row in rows)
     yield ""
 
 
@@ -86,6 +117,10 @@ class File:
         """The comment on what is at a path."""
         lines = self._locations[path].leading_comments.splitlines()
         return "\n".join(line.removeprefix(" ") for line in lines).strip("\n")
+
+    def names(self) -> list[str]:
+        """The messages in it."""
+        return [message.name for message in self.proto.message_type]
 
     def in_order(self) -> list[tuple[Path, DescriptorProto | EnumDescriptorProto]]:
         """Messages and enums with their paths, as they stand in the file."""

@@ -29,6 +29,11 @@ class ControlServiceStub(object):
     """ControlService starts, watches and stops runs. The broker serves it to the command
     line, to grpcurl, and to whatever is generated from these files.
 
+    Bounds: ids have at most 128 characters, texts have no NUL in them, and a request has at most
+    64 KiB, but for StartRun; answers of ListRuns and GetSummary have at most 3 MiB, so that a client
+    with gRPC's defaults takes them. What breaks a bound, bytes that are no message, and texts that
+    are not UTF-8 are INVALID_ARGUMENT; over 16 MiB gRPC itself answers RESOURCE_EXHAUSTED.
+
     Errors: every error of loadgrpc carries google.rpc.ErrorInfo with domain `loadgrpc` and a
     reason in capitals, such as NOT_FOUND or TOO_FEW_AGENTS; INVALID_ARGUMENT carries
     google.rpc.BadRequest as well, with a violation for each field that is wrong.
@@ -101,6 +106,11 @@ class ControlServiceServicer(object):
     """ControlService starts, watches and stops runs. The broker serves it to the command
     line, to grpcurl, and to whatever is generated from these files.
 
+    Bounds: ids have at most 128 characters, texts have no NUL in them, and a request has at most
+    64 KiB, but for StartRun; answers of ListRuns and GetSummary have at most 3 MiB, so that a client
+    with gRPC's defaults takes them. What breaks a bound, bytes that are no message, and texts that
+    are not UTF-8 are INVALID_ARGUMENT; over 16 MiB gRPC itself answers RESOURCE_EXHAUSTED.
+
     Errors: every error of loadgrpc carries google.rpc.ErrorInfo with domain `loadgrpc` and a
     reason in capitals, such as NOT_FOUND or TOO_FEW_AGENTS; INVALID_ARGUMENT carries
     google.rpc.BadRequest as well, with a violation for each field that is wrong.
@@ -125,7 +135,8 @@ class ControlServiceServicer(object):
 
     def ListRuns(self, request, context):
         """ListRuns lists runs, the newest first; while the store cannot be read, those that go on.
-        With filters a page may be short, or empty, without being the last.
+        With filters a page may be short, or empty, without being the last; and it has fewer runs
+        than were asked for where they are more than 3 MiB.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -136,7 +147,8 @@ class ControlServiceServicer(object):
         its figures once a second; after the final state the stream ends with OK. A slow
         reader misses figures, never states. A watcher whose stream broke names the last
         `sequence` it has seen in `after`, and goes on from there, even if the broker was
-        started anew meanwhile. NOT_FOUND: no such run.
+        started anew meanwhile. NOT_FOUND: no such run. INVALID_ARGUMENT: `after` is beyond the
+        changes of the run.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -152,8 +164,8 @@ class ControlServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetSummary(self, request, context):
-        """GetSummary tells the result of a run, or its figures so far. NOT_FOUND: no such
-        run.
+        """GetSummary tells the result of a run, or its figures so far; what is more than 3 MiB is
+        cut: tracebacks first, then texts, then figures of single agents. NOT_FOUND: no such run.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -273,6 +285,11 @@ def add_ControlServiceServicer_to_server(servicer, server):
 class ControlService(object):
     """ControlService starts, watches and stops runs. The broker serves it to the command
     line, to grpcurl, and to whatever is generated from these files.
+
+    Bounds: ids have at most 128 characters, texts have no NUL in them, and a request has at most
+    64 KiB, but for StartRun; answers of ListRuns and GetSummary have at most 3 MiB, so that a client
+    with gRPC's defaults takes them. What breaks a bound, bytes that are no message, and texts that
+    are not UTF-8 are INVALID_ARGUMENT; over 16 MiB gRPC itself answers RESOURCE_EXHAUSTED.
 
     Errors: every error of loadgrpc carries google.rpc.ErrorInfo with domain `loadgrpc` and a
     reason in capitals, such as NOT_FOUND or TOO_FEW_AGENTS; INVALID_ARGUMENT carries

@@ -376,14 +376,14 @@ func (x *Cycle) GetDuration() *durationpb.Duration {
 }
 
 // Who events come from: a runner instance. The three together name a source; a process
-// that is started anew is a new one.
+// that is started anew is a new one. Each is required.
 type SourceId struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The run.
+	// The run. At most 128 characters.
 	RunId string `protobuf:"bytes,1,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
-	// The agent.
+	// The agent. At most 128 characters.
 	AgentId string `protobuf:"bytes,2,opt,name=agent_id,json=agentId,proto3" json:"agent_id,omitempty"`
-	// The runner instance.
+	// The runner instance. At most 128 characters.
 	RunnerId      string `protobuf:"bytes,3,opt,name=runner_id,json=runnerId,proto3" json:"runner_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -715,16 +715,17 @@ func (x *RunnerCapabilities) GetCycleBarrier() bool {
 	return false
 }
 
-// Events of a source.
+// Events of a source. It has at most 1 MiB, 1,000 blocks, and 10,000 rows, labels and URLs
+// together; of more it is answered with `too_large`.
 type EventBatch struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The number of the first event. 0: the source sends no numbers.
 	FirstSequence uint64 `protobuf:"varint,1,opt,name=first_sequence,json=firstSequence,proto3" json:"first_sequence,omitempty"`
-	// Rows.
+	// Rows. At most 10,000.
 	Events []*Event `protobuf:"bytes,2,rep,name=events,proto3" json:"events,omitempty"`
-	// Hits as columns.
+	// Hits as columns. At most 1,000.
 	HitBlocks []*HitBlock `protobuf:"bytes,3,rep,name=hit_blocks,json=hitBlocks,proto3" json:"hit_blocks,omitempty"`
-	// Iterations as columns.
+	// Iterations as columns. At most 1,000.
 	TestBlocks []*TestBlock `protobuf:"bytes,4,rep,name=test_blocks,json=testBlocks,proto3" json:"test_blocks,omitempty"`
 	// Events of the batch. 0: as many as are in the fields above. A home that finds fewer,
 	// because it does not know all kinds, rejects the others and takes their numbers.
@@ -805,7 +806,7 @@ type Skip struct {
 	FirstSequence uint64 `protobuf:"varint,1,opt,name=first_sequence,json=firstSequence,proto3" json:"first_sequence,omitempty"`
 	// How many.
 	Count uint64 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
-	// Why, as a sentence.
+	// Why, as a sentence. 512 characters are kept; of each source 20 reasons are told apart.
 	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	// How many of them are hits, at most `count`. 0: none, or it is not known.
 	Hits          uint64 `protobuf:"varint,4,opt,name=hits,proto3" json:"hits,omitempty"`

@@ -94,6 +94,14 @@ type RunnerServiceClient interface {
 	// Invalid events are counted as rejected, named in `rejected`, and acked; the stream
 	// goes on.
 	//
+	// Bytes and sizes. Strings are UTF-8: a message with one that is not, or bytes that are no
+	// message, end the stream with INVALID_ARGUMENT, which names the field; no library checks
+	// that for all languages, so check what you did not write yourself. A batch that is over one
+	// of the bounds of EventBatch, in bytes or in what is in it, is answered with `too_large`,
+	// also when the whole message is too large to be read; any other message of over 1.5 MiB is
+	// INVALID_ARGUMENT. A message of over 16 MiB is not read at all: gRPC ends the stream with
+	// RESOURCE_EXHAUSTED, and it would do so again, so do not try again.
+	//
 	// End. `finish` carries the totals the source produced; the answer is `finished`. A
 	// runner that exits with 0 without `finish` is believed, but its counts are not
 	// verified; one that exits with anything else is lost. When the source's part in the
@@ -117,7 +125,7 @@ type RunnerServiceClient interface {
 	// Errors. What is wrong with one source is told in band, by `error`, and the stream
 	// goes on for the others. What ends the stream: UNAUTHENTICATED, no valid token, do
 	// not try again; INVALID_ARGUMENT, a message that names no source where several are
-	// open, do not try again; UNAVAILABLE, any other status, and a stream that is closed
+	// open, or is none, do not try again; UNAVAILABLE, any other status, and a stream that is closed
 	// without one: open again, later and later.
 	PublishEvents(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[PublishEventsRequest, PublishEventsResponse], error)
 }
@@ -188,6 +196,14 @@ type RunnerServiceServer interface {
 	// Invalid events are counted as rejected, named in `rejected`, and acked; the stream
 	// goes on.
 	//
+	// Bytes and sizes. Strings are UTF-8: a message with one that is not, or bytes that are no
+	// message, end the stream with INVALID_ARGUMENT, which names the field; no library checks
+	// that for all languages, so check what you did not write yourself. A batch that is over one
+	// of the bounds of EventBatch, in bytes or in what is in it, is answered with `too_large`,
+	// also when the whole message is too large to be read; any other message of over 1.5 MiB is
+	// INVALID_ARGUMENT. A message of over 16 MiB is not read at all: gRPC ends the stream with
+	// RESOURCE_EXHAUSTED, and it would do so again, so do not try again.
+	//
 	// End. `finish` carries the totals the source produced; the answer is `finished`. A
 	// runner that exits with 0 without `finish` is believed, but its counts are not
 	// verified; one that exits with anything else is lost. When the source's part in the
@@ -211,7 +227,7 @@ type RunnerServiceServer interface {
 	// Errors. What is wrong with one source is told in band, by `error`, and the stream
 	// goes on for the others. What ends the stream: UNAUTHENTICATED, no valid token, do
 	// not try again; INVALID_ARGUMENT, a message that names no source where several are
-	// open, do not try again; UNAVAILABLE, any other status, and a stream that is closed
+	// open, or is none, do not try again; UNAVAILABLE, any other status, and a stream that is closed
 	// without one: open again, later and later.
 	PublishEvents(grpc.BidiStreamingServer[PublishEventsRequest, PublishEventsResponse]) error
 	mustEmbedUnimplementedRunnerServiceServer()
