@@ -54,6 +54,8 @@ MAX_CUSTOM_BYTES: Final = 64 * KIB
 
 MAX_TYPES_BYTES: Final = 256 * KIB
 MAX_RUN_TYPES_BYTES: Final = MIB
+MAX_FILES: Final = 500
+"""Of a set of descriptors, and of a run."""
 MAX_SYMBOL_CHARS: Final = 512
 MAX_SYMBOLS: Final = 20_000
 MAX_IMPORT_DEPTH: Final = 100

@@ -8,9 +8,10 @@ read it in other threads; what changes it is for one thread. What many runs brin
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from itertools import islice
 
 from loadgrpc.errors import AlreadyExists, InvalidRequest, NotFound
-from loadgrpc.protocol.bounds import MAX_IMPORT_DEPTH
+from loadgrpc.protocol.bounds import MAX_FILES, MAX_IMPORT_DEPTH
 from loadgrpc.reflection.file import File
 from loadgrpc.reflection.packaged import WELL_KNOWN, packaged
 from loadgrpc.reflection.registry import Registry
@@ -50,6 +51,8 @@ class Catalog:
                 too long a chain.
         """
         mine = {**self._brought.get(run_id, {}), **self._parse(files)}
+        if len(mine) > MAX_FILES:
+            raise InvalidRequest(f"a run has more than {MAX_FILES} files")
         alone = Registry([*self._always(), *mine.values()])  # what others brought goes with them
         _check_imports(mine.values(), alone)
         brought = {**self._others(run_id, mine), run_id: mine}
@@ -74,7 +77,10 @@ class Catalog:
     def _parse(self, files: Iterable[bytes]) -> _Files:
         """Files that were brought, without those that are well-known."""
         known = _all(self._brought)
-        parsed = {each: known.get(each) or File.parse(each) for each in files}
+        unread = list(islice(files, MAX_FILES + 1))
+        if len(unread) > MAX_FILES:
+            raise InvalidRequest(f"there are more than {MAX_FILES} files")
+        parsed = {each: known.get(each) or File.parse(each) for each in unread}
         return {each: file for each, file in parsed.items() if not file.name.startswith(WELL_KNOWN)}
 
     def _others(self, run_id: str, mine: _Files) -> dict[str, _Files]:
@@ -128,12 +134,20 @@ def _check_imports(files: Collection[File], known: Registry) -> None:
             if not known.has_file(dependency):
                 raise NotFound(f"no file {dependency}, which {file.name} imports")
     left = {file.name: {*file.dependencies} & mine for file in files}
+    importers: dict[str, list[str]] = {}
+    for name, imports in left.items():
+        for each in imports:
+            importers.setdefault(each, []).append(name)
+    ready = [name for name, imports in left.items() if not imports]
     for _ in range(MAX_IMPORT_DEPTH):
-        ready = {name for name, imports in left.items() if not imports}
-        if not ready:
-            return  # none is left, or those that are import one another
-        left = {name: imports - ready for name, imports in left.items() if name not in ready}
-    if left:
+        following = []
+        for name in ready:
+            for importer in importers.get(name, ()):
+                left[importer].discard(name)
+                if not left[importer]:
+                    following.append(importer)
+        ready = following
+    if ready:  # those that import one another in a circle never are
         raise InvalidRequest(f"files import one another in chains of over {MAX_IMPORT_DEPTH}")
 
 
