@@ -133,13 +133,18 @@ def _check_imports(files: Collection[File], known: Registry) -> None:
         for dependency in file.dependencies:
             if not known.has_file(dependency):
                 raise NotFound(f"no file {dependency}, which {file.name} imports")
-    left = {file.name: {*file.dependencies} & mine for file in files}
+    if _deeper_than(MAX_IMPORT_DEPTH, {each.name: {*each.dependencies} & mine for each in files}):
+        raise InvalidRequest(f"files import one another in chains of over {MAX_IMPORT_DEPTH}")
+
+
+def _deeper_than(most: int, left: dict[str, set[str]]) -> bool:
+    """Whether a chain of imports is longer, circles apart; what each file imports is used up."""
     importers: dict[str, list[str]] = {}
     for name, imports in left.items():
         for each in imports:
             importers.setdefault(each, []).append(name)
     ready = [name for name, imports in left.items() if not imports]
-    for _ in range(MAX_IMPORT_DEPTH):
+    for _ in range(most):
         following = []
         for name in ready:
             for importer in importers.get(name, ()):
@@ -147,8 +152,7 @@ def _check_imports(files: Collection[File], known: Registry) -> None:
                 if not left[importer]:
                     following.append(importer)
         ready = following
-    if ready:  # those that import one another in a circle never are
-        raise InvalidRequest(f"files import one another in chains of over {MAX_IMPORT_DEPTH}")
+    return bool(ready)
 
 
 def _all(brought: Mapping[str, _Files]) -> dict[bytes, File]:
