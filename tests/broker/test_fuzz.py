@@ -261,7 +261,7 @@ def call(channel, path, method, sent):
         if method.client_streaming:
             answers = channel.stream_stream(path, **raw)(iter(sent), timeout=30)
         elif method.server_streaming:
-            answers = channel.unary_stream(path, **raw)(sent[0], timeout=3)
+            answers = channel.unary_stream(path, **raw)(sent[0], timeout=0.5)
         else:
             channel.unary_unary(path, **raw)(sent[0], timeout=30)
             return grpc.StatusCode.OK
