@@ -87,7 +87,7 @@ MAX_NANOS: Final = 999_999_999
 
 MAX_VIOLATIONS: Final = 20
 """Fields that an error names: there may be more that are wrong."""
-_HASH_CHARS: Final = 8
+HASH_CHARS: Final = 8
 
 
 @dataclass(frozen=True)
@@ -394,8 +394,12 @@ def short_name(name: str, most: int = MAX_NAME_CHARS) -> str:
     """A name as it is kept: one that is too long ends in a hash, so that it stays apart."""
     if len(name) <= most:
         return name
-    digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:_HASH_CHARS]
-    return f"{name[: most - _HASH_CHARS - 1]}~{digest}"
+    return f"{name[: most - HASH_CHARS - 1]}~{short_hash(name)}"
+
+
+def short_hash(name: str) -> str:
+    """What tells names apart that are cut."""
+    return hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:HASH_CHARS]
 
 
 def kept_bytes(text: str, most: int) -> str:

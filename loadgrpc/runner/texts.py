@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from loadgrpc.protocol.bounds import MAX_NAME_CHARS, short_name
+from loadgrpc.protocol.bounds import HASH_CHARS, short_hash
 
 NAME_BYTES: Final = 1024
 """Kept of names, methods and exception types."""
@@ -25,13 +25,16 @@ def bounded(text: str, limit: int) -> str:
 
 
 def name(text: str) -> str:
-    """A name, as the broker keeps it: one that is too long ends in a hash of the whole.
+    """A name; one that is too long ends in a hash of the whole.
 
     So names that differ only in what is cut stay apart.
     """
-    if len(text) > MAX_NAME_CHARS:
-        text = short_name(str.__getitem__(text, slice(None)))
-    return bounded(text, NAME_BYTES)
+    kept = bounded(text, NAME_BYTES)
+    if len(text) <= len(kept):
+        return kept
+    # As above, of the characters; a lone surrogate counts as what it is.
+    whole = str.__getitem__(text, slice(None))
+    return f"{bounded(text, NAME_BYTES - HASH_CHARS - 1)}~{short_hash(whole)}"
 
 
 def without_middle(text: str, limit: int) -> str:
