@@ -401,7 +401,8 @@ type Event_Generator struct {
 type Event_Custom struct {
 	// Anything else, in a type of the runner's own. It is counted nowhere; it is stored,
 	// and ListEvents lists it. `type_url` is required, and ends with `/` and the full name
-	// of the type, at most 256 characters; `value` has at most 64 KiB, with more the event is invalid. Types that
+	// of the type, at most 256 characters; `value` has at most 64 KiB, with more the event is
+	// invalid. Types that
 	// came with `OpenSource.types` are described by the broker's reflection, so that
 	// grpcurl prints such an event field by field.
 	Custom *anypb.Any `protobuf:"bytes,19,opt,name=custom,proto3,oneof"`
