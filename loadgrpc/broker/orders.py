@@ -66,23 +66,18 @@ class AgentLink:
         self.orders: Outbox[Order | Exception | None] = Outbox()
         self.sign = asyncio.Event()
         """Set when the agent was heard on it, and when it ended."""
-        self._answered = asyncio.Event()
-        """Set while no answer to a heartbeat waits."""
-        self._answered.set()
-
-    async def answered(self) -> None:
-        """Waits until the answer to the last heartbeat is on its way."""
-        await self._answered.wait()
+        self._hearing = False
+        """Whether the answer to a heartbeat waits."""
 
     def put(self, order: Order) -> None:
         """Queues an order; of answers to heartbeats one is enough."""
         if isinstance(order, Heard):
-            if not self._answered.is_set():
+            if self._hearing:
                 return
-            self._answered.clear()
+            self._hearing = True
         self.orders.put_nowait(order)
 
     def taken(self, order: Order) -> None:
         """An order is on its way."""
         if isinstance(order, Heard):
-            self._answered.set()
+            self._hearing = False

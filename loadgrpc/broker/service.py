@@ -27,6 +27,7 @@ from loadgrpc.broker.orders import (
     StartProcesses,
     StartRunners,
 )
+from loadgrpc.broker.outbox import Pace
 from loadgrpc.broker.roster import HEARTBEAT_S, Registration
 from loadgrpc.errors import InvalidRequest, NotFound, Superseded, Violation
 from loadgrpc.model import RunState, SourceId, StopMode
@@ -47,6 +48,8 @@ from loadgrpc.v1 import (
 
 _log = logging.getLogger(__name__)
 
+MOST_PER_S: Final = 200
+"""Heartbeats and the like that an agent is listened to: one that floods us takes nobody's time."""
 MAX_LISTED: Final = 100
 """Events in a message: what many cost together is shared, and nobody waits long for his turn."""
 MAX_AGENT_CHARS: Final = 200
@@ -200,6 +203,7 @@ class FleetService(fleet_pb2_grpc.FleetServiceServicer):
         link: AgentLink,
         goodbye: asyncio.Event,
     ) -> None:
+        pace = Pace(MOST_PER_S)
         async for request in requests:
             await link.orders.room()
             kind = request.WhichOneof("message")
@@ -224,8 +228,9 @@ class FleetService(fleet_pb2_grpc.FleetServiceServicer):
                 goodbye.set()
             elif kind == "heartbeat":
                 link.put(HEARD)
-                await link.answered()  # who floods us is listened to as fast as it reads
             # Anything else is of a newer agent, and ignored.
+            if kind != "runner_exit":  # of these so many come as there are users
+                await pace.keep()
 
 
 class RunnerService(runner_pb2_grpc.RunnerServiceServicer):
