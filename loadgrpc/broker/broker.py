@@ -88,6 +88,10 @@ RUN_BYTES: Final = 512
 MANY_PARTS: Final = 500
 """So many parts of a run are made in a thread: others have their turn meanwhile."""
 _PAGE_TOKEN: Final = re.compile("[0-9]{1,18}")
+LONG_S: Final = 0.005
+LONG_REST: Final = 10
+"""After what is known of a run took longer than LONG_S to write down, it is not written again for
+so many times as long: a run of thousands of parts leaves time for the others."""
 GOING_AWAY: Final = "the broker is going away"
 
 _log = logging.getLogger(__name__)
@@ -950,7 +954,9 @@ class Broker:
     async def _store_result(self, run: ActiveRun) -> None:
         """Stores the result of a run; what cannot be stored is kept, and tried again."""
         try:
-            await self._save(run)
+            many = len(run.parts) > MANY_PARTS  # nothing happens to it any more
+            record = await asyncio.to_thread(_record_of, run) if many else _record_of(run)
+            await self._store.save_run(record)
         except StoreError:
             if run not in self._unstored:
                 _log.exception(
@@ -1007,7 +1013,7 @@ class Broker:
         if not patient:
             await self._store.save_run(_record_of(run))
             return
-        if run.saving is None:
+        if run.saving is None and run.rested_s <= asyncio.get_running_loop().time():
             await self._save_now(run)
             return
         if run.saving_next is None:
@@ -1017,13 +1023,22 @@ class Broker:
     async def _save_next(self, run: ActiveRun) -> None:
         while run.saving is not None:
             await asyncio.wait({run.saving})
+        rest_s = run.rested_s - asyncio.get_running_loop().time()
+        if rest_s > 0 and not self._closing:
+            await asyncio.sleep(rest_s)
         run.saving_next = None  # what happens from here on needs another
         await self._save_now(run)
 
     async def _save_now(self, run: ActiveRun) -> None:
-        saving = run.saving = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        saving = run.saving = loop.create_future()
+        began_s = loop.time()
         try:
-            await self._store.save_run(_record_of(run), patient=True)
+            record = _record_of(run)
+            took_s = loop.time() - began_s
+            if took_s > LONG_S:
+                run.rested_s = began_s + took_s * LONG_REST
+            await self._store.save_run(record, patient=True)
         finally:
             run.saving = None
             saving.set_result(None)

@@ -87,6 +87,8 @@ class ActiveRun:
         """Ends when its result is stored, or cannot be for now."""
         self.saving: asyncio.Future[None] | None = None
         """Done when the write of what is known of it is, that is under way; None: none is."""
+        self.rested_s = 0.0
+        """When (of the loop's clock) it may be written again, unless somebody waits for it."""
         self.saving_next: asyncio.Task[None] | None = None
         """A write that will bring what is known when it begins; None: there is none waiting."""
         self._maybe_live = list(self.parts.values())
@@ -126,10 +128,16 @@ class ActiveRun:
         following = self.cycle + 1
         if following > self.run.plan.cycles or self.stopping is not None:
             return False
-        waiting = [part for part in self.live_parts() if not part.enters_by_itself]
-        if any(part.ready_for < following for part in waiting):
+        if not self._any_live():
             return False
-        if not waiting and (self.cycle or not self.live_parts()):
+        waiting = False
+        for part in reversed(self._maybe_live):  # most often the first of them decides
+            if part.state.final or part.enters_by_itself:
+                continue
+            if part.ready_for < following:
+                return False
+            waiting = True
+        if not waiting and self.cycle:
             return False  # nobody waits to be told
         self.cycle = following
         self.cycle_start_time_ns = now_wall_ns
@@ -188,12 +196,16 @@ class ActiveRun:
         """Parts that are not over."""
         return [part for part in self.parts.values() if not part.state.final]
 
+    def _any_live(self) -> bool:
+        """Whether some part is not over. Each is seen to be over once: a run may have thousands."""
+        while self._maybe_live and self._maybe_live[-1].state.final:
+            self._maybe_live.pop()
+        return bool(self._maybe_live)
+
     @property
     def ending(self) -> RunEvent | None:
         """The event that follows when no part is left; None while some are."""
-        while self._maybe_live and self._maybe_live[-1].state.final:
-            self._maybe_live.pop()
-        if self._maybe_live:
+        if self._any_live():
             return None
         lost = all(part.state is AssignmentState.LOST for part in self.parts.values())
         return RunEvent.ALL_LOST if lost else RunEvent.ALL_ENDED

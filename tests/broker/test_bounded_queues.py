@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from loadgrpc.broker import broker as module
 from loadgrpc.broker import outbox, resume
 from loadgrpc.broker.inbox import MAX_STREAM_SOURCES, Inbox
 from loadgrpc.broker.orders import HEARD, AgentLink
@@ -187,5 +188,27 @@ def test_hostile_25_watchers_share_figures(at_desk, monkeypatch):
                 await watching.aclose()
             assert len(made) == 1
             desk.clock.advance(1)
+
+    at_desk(use)
+
+
+def test_hostile_14_what_takes_long_to_write_is_written_seldom(at_desk, monkeypatch):
+    """Between two writes of a large run there is time for others; what waits is not forgotten."""
+    monkeypatch.setattr(module, "LONG_S", -1.0)
+    monkeypatch.setattr(module, "LONG_REST", 0)
+    monkeypatch.setattr(module, "MANY_PARTS", 0)
+
+    async def use(desk):
+        agent_ids = [f"a{number}" for number in range(20)]
+        run = await desk.start(*agent_ids)
+        for agent_id in agent_ids:
+            desk.agent(agent_id).exits(run)
+            await asyncio.sleep(0)
+        await desk.settled()
+        record = await desk.store.get_run(run.run_id)
+        assert record.roster.count(b'"FINISHED"') == 20
+        assert (await desk.broker.get_summary(run.run_id)).state.final
+        for agent_id in agent_ids:
+            assert desk.agent(agent_id).orders()[-1] == "ExitNoted"
 
     at_desk(use)
