@@ -98,7 +98,9 @@ def _remarks(work: Work) -> Iterable[str]:
     if iterations.interrupted:
         cut_off = _counted(iterations.interrupted, "iteration")
         yield f"{cut_off} cut off at the end, as a stop timeout of 0 asks"
-    if iterations.planned and (more := iterations.started - iterations.planned) > 0:
+    more = iterations.started - iterations.planned
+    # What a class fixture raises is an error of its own, which nobody planned.
+    if iterations.planned and more > 0 and not iterations.error:
         yield f"{iterations.started} iterations were started, {more} more than planned"
     if work.duration_s is not None and work.users.unknown:
         users = f"{work.users.unknown} of {work.users.planned} users"

@@ -108,6 +108,7 @@ def test_b1_each_scenario_has_to_do_its_work():
             "it is not known whether 9 of 10 users were started: their runner does not tell",
         ),
         (work(planned=5, started=5, success=5, users=(10, 1, 9)), ""),
+        (work(planned=5, started=6, success=5, error=1), ""),
         (
             work(scenario="buy", planned=1, started=2, success=2),
             "scenario buy: 2 iterations were started, 1 more than planned",
