@@ -177,7 +177,8 @@ class Session(requests.Session):
         if errand is not None:
             errand.attach(call)
         resumed = call.resumed
-        self._measure_adapters()
+        for adapter in self.adapters.values():  # should our `get_adapter` not be asked
+            measure(adapter)
         token = CALL.set(call)
         try:
             answer = super().send(request, **kwargs)
@@ -192,12 +193,6 @@ class Session(requests.Session):
             if resumed is not None:
                 own.elapsed = resumed.elapsed(own.elapsed, begun_ns)
         return answer
-
-    def _measure_adapters(self) -> None:
-        """Measures what goes through them although our `get_adapter` is not asked."""
-        if "get_adapter" in self.__dict__:
-            for adapter in self.adapters.values():
-                measure(adapter)
 
     def close(self) -> None:
         """See requests.Session.close."""

@@ -848,6 +848,16 @@ def test_f16_an_own_get_adapter_is_measured(bound, server, answer, hits):
     assert hits.unmeasured_count == 0
 
 
+def test_f16_a_get_adapter_that_is_put_on_the_class_hides_nothing(bound, server, answer, hits):
+    """Requests' own `get_adapter` on our class, as a mock may leave it, is measured as well."""
+    server.scripts["/"] = answer(b"x")
+    with unittest.mock.patch.object(Session, "get_adapter", requests.Session.get_adapter):
+        for _ in range(3):
+            bound.get(server.url())
+    assert len(hits) == 3
+    assert hits.unmeasured_count == 0
+
+
 class _Canned(BaseAdapter):
     def send(self, request, **_):
         response = requests.Response()
