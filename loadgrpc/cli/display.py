@@ -14,7 +14,7 @@ from loadgrpc.cli.figures import NS_PER_S
 from loadgrpc.cli.line import Line, Style, has_colour, is_terminal, spelled, write
 from loadgrpc.cli.view import View, plain, render, status
 from loadgrpc.model import Progress, Run, Trouble, TroubleKind
-from loadgrpc.text import one_line
+from loadgrpc.text import one_line, safe_line
 
 if TYPE_CHECKING:
     from rich.live import Live as RichLive
@@ -155,7 +155,7 @@ class Live(_Known):
         text = Text(no_wrap=True, overflow="crop")
         for at, line in enumerate(render(self.view, live.console.width, live.console.height)):
             text.append("\n" if at else "")
-            text.append(spelled(line.text, self._stream.encoding), _RICH[line.style])
+            text.append(spelled(safe_line(line.text), self._stream.encoding), _RICH[line.style])
         live.update(text, refresh=True)
 
     def close(self) -> None:
