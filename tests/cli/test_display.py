@@ -378,14 +378,16 @@ def test_c10_what_is_piped_is_not_cut(monkeypatch, columns, width):
     assert line.width_of(io.StringIO()) == width
 
 
-def test_hostile_10_no_notice_steers_the_terminal(monkeypatch):
+def test_hostile_10_no_notice_steers_the_terminal(monkeypatch, views):
     """What a broker says (of why it is lost, say) is text in the display, whatever is in it."""
     monkeypatch.setenv("COLUMNS", "80")
     stream = Terminal()
     display = Live(stream, Clock())
+    display.update(views["failing"].run)
     display.notice("lost \x1b]0;owned\x07\x9b2J\u202eforged")
     display.draw()
     display.close()
     drawn = stream.getvalue()
+    assert "lost" in drawn
     assert "\x1b]0;" not in drawn
     assert not set("\x07\x9b\u202e") & set(drawn)
