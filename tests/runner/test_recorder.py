@@ -17,6 +17,7 @@ from loadgrpc.model import (
     TestOutcome,
 )
 from loadgrpc.protocol.convert import generator_state_to_proto
+from loadgrpc.runner import texts
 from loadgrpc.runner.recorder import BLOCK_ENTRIES, MIN_BATCH_BYTES, Recorder
 from loadgrpc.v1 import event_pb2, runner_pb2
 
@@ -449,7 +450,7 @@ def _expected(kind, entry, cycle):
     entry = {**entry, "cycle": cycle}
     if kind == "hit":
         same = entry["url"] == entry["name"]
-        entry["name"] = _cut(entry["name"], 1024)
+        entry["name"] = texts.name(entry["name"])
         entry["url"] = entry["name"] if same else _cut(entry["url"], 8192)
     elif entry["exception"] is not None:
         info = entry["exception"]
@@ -485,7 +486,7 @@ def test_everything_comes_out_as_it_went_in(clock, steps, limit):
         elif kind == "counter":
             clock.advance(1)
             recorder.counter(what, number, 3, 4)
-            row = ("counter", _cut(what, 1024), number, cycle, 3, 4, clock.wall_ns())
+            row = ("counter", texts.name(what), number, cycle, 3, 4, clock.wall_ns())
             told["row"].append(row)
         elif kind == "cycle":
             cycle = (what, 10 * what, number)
