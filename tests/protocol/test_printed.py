@@ -1,0 +1,38 @@
+"""Lines of what processes print."""
+
+from loadgrpc.protocol.printed import BURST, LINE_BYTES, RATE, Printed
+
+
+def test_c8_lines_are_whole_whatever_pieces_they_come_in():
+    """A line is shown when it is whole, and the rest of one at the end."""
+    printed = Printed(0.0)
+
+    assert printed.feed(b"ha", 0.0) == []
+    assert printed.feed(b"lf\nand ha", 0.0) == ["half"]
+    assert printed.end(0.0) == ["and ha"]
+
+
+def test_c8_what_steers_a_terminal_is_shown_as_text():
+    """Escapes, carriage returns and bytes that are no text are made visible."""
+    printed = Printed(0.0)
+
+    assert printed.feed(b"\x1b[2J\rover\xff\r\n", 0.0) == ["\\x1b[2J\\rover\\xff"]
+
+
+def test_c8_a_line_without_an_end_is_cut_once():
+    """Of a line that is too long the beginning is shown, once, and what follows as ever."""
+    printed = Printed(0.0)
+    shown = [line for _ in range(5) for line in printed.feed(b"x" * LINE_BYTES, 0.0)]
+
+    assert shown == ["x" * LINE_BYTES + " …"]
+    assert printed.feed(b"x\nnext\n", 0.0) == ["next"]
+
+
+def test_c8_who_prints_too_much_is_shown_again_later():
+    """Of a flood as much is shown as there is room for; what was left out is counted."""
+    printed = Printed(0.0)
+    shown = printed.feed(b"a\n" * (int(BURST) + 7), 0.0)
+
+    assert len(shown) == BURST
+    later = printed.feed(b"b\n" * int(RATE), 1.0)
+    assert later == ["(too many lines to show: 7 left out)", *["b"] * int(RATE)]
