@@ -2,7 +2,10 @@
 
 import sys
 
-from loadgrpc.cli import main
-
 if __name__ == "__main__":
+    if not sys.flags.safe_path:
+        del sys.path[0]  # the current folder: a test there may have the name of a library
+
+    from loadgrpc.cli import main
+
     sys.exit(main())

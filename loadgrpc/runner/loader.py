@@ -76,6 +76,11 @@ def _is_dotted_name(name: str) -> bool:
 
 
 def _module_of_name(name: str, folder: Path) -> ModuleType:
+    first = name.partition(".")[0]
+    for path in (folder / first / "__init__.py", folder / f"{first}.py"):
+        if path.is_file():
+            _check_that_no_other_is_there(first, path)
+            break
     _put_first(folder)
     return _import(name, folder, lambda: importlib.import_module(name))
 

@@ -1,12 +1,15 @@
 """A runner's process is stopped with everything it started, politely or not."""
 
 import asyncio
+import ctypes
 import os
 import select
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -311,3 +314,43 @@ def test_a_runner_that_cannot_be_started(monkeypatch):
             RunnerProcess.of([sys.executable], {}, 2)
 
     run(use())
+
+
+def _stats():
+    """What /proc tells of each process, but of those that end meanwhile."""
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            yield path.read_text().rpartition(") ")[2].split()
+
+
+def test_f21_a_keeper_leaves_no_zombies():
+    """What the keeper has adopted it buries: nobody else finds it as its child, PID 1 say."""
+    code = (
+        "import subprocess; subprocess.run(['sh', '-c', '(sleep 30 & echo $!)']);"
+        "subprocess.run(['sh', '-c', '(exit 0) & (sleep 0.01; exit 0) & exit 0'])"
+    )
+    here, me = ctypes.CDLL(None), str(os.getpid())
+    assert here.prctl(36, 1, 0, 0, 0) == 0  # PR_SET_CHILD_SUBREAPER: this process is as PID 1
+    try:
+
+        async def use():
+            return await started(code).wait()
+
+        assert run(use()).status == 0
+        assert not [parent for state, parent, *_ in _stats() if (state, parent) == ("Z", me)]
+    finally:
+        here.prctl(36, 0, 0, 0, 0)
+
+
+def test_b5_a_keeper_that_was_stopped_ends_all_the_same(lines):
+    """SIGSTOP of the keeper does not keep a runner from being killed."""
+
+    async def use():
+        process = started("import time; print('ready', flush=True); time.sleep(600)")
+        waiting = asyncio.create_task(process.wait())
+        await lines.wait("ready")
+        os.kill(process._process.pid, signal.SIGSTOP)
+        process.stop(StopMode.KILL, 0.0)
+        return await waiting
+
+    assert run(use()).status == -signal.SIGKILL

@@ -1,6 +1,8 @@
 """Kinds and words of what goes wrong; the ones that sockets can show are in test_session."""
 
+import errno
 import http.client
+import os
 import socket
 import ssl
 
@@ -87,3 +89,15 @@ def test_messages_have_no_addresses_and_an_end():
     """Equal mishaps have equal messages, of a bounded length."""
     assert classify(ValueError(object()), connecting=False)[1] == "ValueError: <object object>"
     assert len(classify(ValueError("x" * 10_000), connecting=False)[1]) < 500
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
+def test_f24_no_descriptor_left_is_not_the_servers_fault(number):
+    """A hit for which this machine has no descriptor says that the generator is at its limit."""
+    error = exceptions.NewConnectionError(None, "failed")
+    error.__cause__ = OSError(number, os.strerror(number))
+
+    for each in (error, error.__cause__):
+        kind, text = classify(each, connecting=True)
+        assert kind is HitError.OTHER
+        assert text.startswith("this load generator is at its limit of")

@@ -519,3 +519,12 @@ def test_ctrl_c_is_not_the_modules(folder):
     _write(folder / "exslow.py", "raise KeyboardInterrupt")
     with pytest.raises(KeyboardInterrupt):
         load("exslow.Test.test_it", folder)
+
+
+def test_f13_a_module_named_as_a_library_is_told_by_its_file(folder):
+    """A test file that has the name of a module which is there is refused, and both are named."""
+    _write(folder / "requests.py", SITE)
+    text = str(refusal("requests.TestWebSite.test_es", folder))
+
+    assert text.startswith(f"{folder / 'requests.py'} cannot be imported")
+    assert "another file name helps" in text
