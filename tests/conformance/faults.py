@@ -264,6 +264,17 @@ def too_quick(event):
     return [event]
 
 
+def wild(name, nanos):
+    """A hook that sets a Duration of a hit to one that is not well-formed."""
+
+    def hook(event):
+        duration = getattr(event.hit, name)
+        duration.seconds, duration.nanos = 1, nanos
+        return [event]
+
+    return hook
+
+
 def one_too_few(message):
     """Counts an event of a batch too few, where there are more."""
     if len(message.batch.events) > 1:
@@ -433,6 +444,12 @@ FAULTS = {
     "empty": Fault(
         rules=("9.1",), case="plain", event=once(lambda event: [event, event_pb2.Event()])
     ),
+    "nanos": Fault(
+        rules=("9.1",),
+        case="plain",
+        event=on("hit", once(wild("time_to_first_byte", 1_500_000_000))),
+    ),
+    "signs": Fault(rules=("9.1",), case="plain", event=on("hit", once(wild("connect", -5)))),
     "no-stop": Fault(rules=("9.2",), case="plain", event=user_1("test_stop")),
     "test-name": Fault(rules=("9.3",), case="plain", event=send("test_start.test", "another")),
     "nowhere": Fault(rules=("9.4",), case="plain", event=on("hit", once(without_status))),
