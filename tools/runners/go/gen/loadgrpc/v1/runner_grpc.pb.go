@@ -26,7 +26,8 @@
 // count in the file `produced` in its folder has its loss counted all the same, and
 // exactly: a row for each of its processes, of two unsigned 64-bit integers in the byte
 // order of the machine, the events and the hits which that process has produced so far.
-// They are best kept in mapped memory, which outlives the process.
+// They are best kept in mapped memory, which outlives the process. A file with more than
+// 4,096 rows is not read.
 //
 // It asks for its assignment, opens a PublishEvents stream, lives the virtual users,
 // sends what happens, finishes, waits for `finished`, and exits with 0: also when the test
