@@ -8,17 +8,21 @@ has it whole. What is masked is `***`; masking again changes nothing.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 MASK: Final = "***"
 
-_NAME: Final = (
-    r"(?:[\w.\[\]-]*(?:token|secret|passw|pwd|passphrase|api[_-]?key|access[_-]?key|private[_-]?key"
-    r"|auth|signature|credential|session|jwt|ticket|otp)[\w.\[\]-]*"
-    r"|key|sig|sid|pass|pin|code|pw|x-amz-[\w-]+)"
+_NAME: Final = re.compile(
+    r".*(?:token|secret|passw|pwd|passphrase|api[_-]?key|access[_-]?key|private[_-]?key"
+    r"|auth|signature|credential|session|jwt|ticket|otp).*"
+    r"|key|sig|sid|pass|pin|code|pw|x-amz-.+",
+    re.IGNORECASE,
 )
 """Names of parameters whose values are nobody's business."""
-_QUERY: Final = re.compile(rf"([?&;#]{_NAME}=)([^&;#\s'\"<>)\]}}]+)", re.IGNORECASE)
+_QUERY: Final = re.compile(r"([?&;#])([\w.\[\]-]+)=([^&;#\s'\"<>)\]}]+)")
+MAX_NAME: Final = 128
+"""Characters of a parameter's name that are looked at; a longer name counts as a secret's."""
 _USER: Final = re.compile(r"(\b[A-Za-z][\w+.-]{0,30}://)([^\s/?#'\"<>]*)@")
 """A URL up to its host."""
 _UNESCAPED: Final = re.compile(
@@ -36,13 +40,26 @@ def masked(text: str) -> str:
             scheme, _, rest = text.partition("://")
             text = f"{scheme}://{rest.partition(':')[0]}:{MASK}@{rest.rpartition('@')[2]}"
     if "=" in text:
-        text = _QUERY.sub(rf"\1{MASK}", text)
+        text = _QUERY.sub(_without_value, text)
     return text
 
 
 def without_user(url: str) -> str:
     """A URL without the user and the password before its host."""
     return _USER.sub(r"\1", url, count=1) if "@" in url else url
+
+
+def _without_value(found: re.Match[str]) -> str:
+    delimiter, name, _ = found.groups()
+    if len(name) <= MAX_NAME and not _is_secret(name):
+        return found[0]
+    return f"{delimiter}{name}={MASK}"
+
+
+@lru_cache(maxsize=1024)
+def _is_secret(name: str) -> bool:
+    """Whether a parameter of this name holds a secret; a test has few names, and many values."""
+    return _NAME.fullmatch(name) is not None
 
 
 def _without_password(found: re.Match[str]) -> str:
