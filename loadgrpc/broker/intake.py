@@ -211,6 +211,9 @@ class Intake:
             return
         source.stored = arrived.ledger
         events = arrived.events
+        for some in events.surplus():
+            arrived.run.count(batch.source, some, arrival_ns=batch.arrival_ns)
+            await asyncio.sleep(0)
         arrived.run.count(batch.source, events, arrival_ns=batch.arrival_ns)
         arrived.run.part_of(batch.source).got_on_ns = self._clock.monotonic_ns()
         if events.rejected:

@@ -13,6 +13,7 @@ from loadgrpc.broker.broker import Broker
 from loadgrpc.broker.roster import DEFAULT_LEASE_S
 from loadgrpc.broker.service import ControlService, FleetService, RunnerService
 from loadgrpc.clock import SystemClock
+from loadgrpc.protocol import status
 from loadgrpc.protocol.transport import listen, new_server
 from loadgrpc.store import Retention, Store, StoreError
 from loadgrpc.v1 import control_pb2_grpc, fleet_pb2_grpc, runner_pb2_grpc
@@ -109,6 +110,7 @@ async def serve(
     config: BrokerConfig, *, on_ready: Callable[[str], None], stop: asyncio.Event
 ) -> None:
     """Serves until `stop` is set; calls `on_ready` with the address once it does."""
+    await asyncio.to_thread(status.preload)
     async with running(config) as address:
         on_ready(address)
         await stop.wait()

@@ -27,6 +27,7 @@ Column = NDArray[np.int64]
 MAX_VIOLATIONS: Final = 10
 ROWS_AT_ONCE: Final = 1_000
 BLOCKS_AT_ONCE: Final = 50
+STATES_AT_ONCE: Final = 200
 """Rows, and blocks, that are decoded without a turn for others."""
 _COLUMNS_OF_HITS: Final = tuple(
     field.name for field in event_pb2.HitBlock.DESCRIPTOR.fields if field.type == field.TYPE_BYTES
@@ -141,6 +142,15 @@ class Decoded:
     def hit_count(self) -> int:
         """Valid hits of the batch."""
         return sum(len(hits.label) for hits in self.hits)
+
+    def surplus(self) -> Iterator[Decoded]:
+        """Takes out states of generators, some at a time, until there are few: each costs work."""
+        while len(self.generator) > STATES_AT_ONCE:
+            some, self.generator = (
+                self.generator[:STATES_AT_ONCE],
+                self.generator[STATES_AT_ONCE:],
+            )
+            yield Decoded(generator=some)
 
     def reject(self, count: int, violation: str) -> None:
         """Counts `count` events as rejected."""

@@ -44,6 +44,11 @@ TABLE: Final[dict[type[errors.LoadgrpcError], grpc.StatusCode]] = {
 reason tells them apart."""
 
 
+def preload() -> None:
+    """Loads what errors need, which takes a while: a broker does not wait for it at its first."""
+    import grpc_status.rpc_status  # noqa: F401, PLC0415
+
+
 def code_of(error: errors.LoadgrpcError) -> grpc.StatusCode:
     """The status code of an error, by the nearest class in the table."""
     for kind in type(error).__mro__:

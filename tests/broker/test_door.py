@@ -357,3 +357,13 @@ def test_hostile_18_texts_that_are_kept_have_no_nul():
         "E\N{REPLACEMENT CHARACTER}",
         "a\N{REPLACEMENT CHARACTER}b",
     )
+
+
+def test_states_of_generators_are_counted_some_at_a_time():
+    """Ten thousand in one batch do not hold the loop: they are taken out in pieces, none lost."""
+    state = event_pb2.Event(generator={"elapsed": {"seconds": 1}})
+    decoded = columns.decode(runner_pb2.EventBatch(events=[state] * 1_050), arrival_ns=5)
+    pieces = [len(some.generator) for some in decoded.surplus()]
+
+    assert max(pieces) == columns.STATES_AT_ONCE
+    assert sum(pieces) + len(decoded.generator) == 1_050
