@@ -50,7 +50,7 @@ class Inbox:
         """The source was opened here when its part was over."""
         self.last = 0
         """The last number that came here."""
-        self.told = (0, 0)
+        self.told: tuple[int, int] | None = (0, 0)
         """What was acked of these."""
         self.finishing = False
         """`finish` came here and was not answered."""
@@ -280,7 +280,9 @@ class Source:
             self._close(inbox)
         elif kind == "batch":
             self._batch(inbox, raw, request)
-        elif kind == "skip" and request.skip.count:
+        elif kind == "skip" and not request.skip.count:
+            self._ack_again(inbox)
+        elif kind == "skip":
             decision = self._backlog.skip(raw, request.skip, time.monotonic())
             first = request.skip.first_sequence
             self._numbered(inbox, decision, first + request.skip.count - 1)
@@ -302,6 +304,13 @@ class Source:
         elif count := home.size(batch):
             decision = self._backlog.batch(raw, request, time.monotonic())
             self._numbered(inbox, decision, batch.first_sequence + count - 1)
+        else:
+            self._ack_again(inbox)
+
+    def _ack_again(self, inbox: Inbox) -> None:
+        """Says how far all is stored to who has sent nothing new, and may wait for an answer."""
+        inbox.told = None
+        inbox.put(None)
 
     def _too_large(self, inbox: Inbox, first_sequence: int, batch_bytes: int) -> None:
         if inbox in self._inboxes:
@@ -317,8 +326,7 @@ class Source:
             return
         inbox.last = max(inbox.last, last)
         if isinstance(decision, Duplicate) and last <= self._backlog.durable:
-            inbox.told = (0, 0)
-            inbox.put(None)
+            self._ack_again(inbox)
 
     async def _room(self) -> None:
         """Waits while a runner that keeps to no limits has too much in memory here."""

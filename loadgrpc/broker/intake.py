@@ -120,6 +120,7 @@ class Intake:
             inbox.put(source_id, answers.TooLarge(batch.first_sequence, len(payload)))
             return
         if not (count := home.size(batch)):
+            inbox.put(source_id, answers.Acked(source.stored.received))  # it may wait for an answer
             return
         await self._work.whole(self._publish(inbox, source, batch, count, payload))
 
@@ -240,7 +241,10 @@ class Intake:
             Unavailable: the store failed.
         """
         source = self.source(inbox, source_id)
-        if source is None or count == 0:
+        if source is None:
+            return
+        if count == 0:
+            inbox.put(source_id, answers.Acked(source.stored.received))
             return
         if first_sequence == 0:
             raise InvalidRequest([Violation("skip.first_sequence", "is required")])

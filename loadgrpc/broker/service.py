@@ -107,6 +107,8 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         self, request: control_pb2.StopRunRequest, context: Context
     ) -> control_pb2.StopRunResponse:
         """See control.proto."""
+        if request.mode not in control_pb2.StopMode.values():
+            raise InvalidRequest([Violation("mode", "is not known here")])
         kill = request.mode == control_pb2.STOP_MODE_KILL
         mode = StopMode.KILL if kill else StopMode.GRACEFUL
         _note(context, "asks to kill run %s" if kill else "asks to stop run %s", _run_id(request))

@@ -12,7 +12,7 @@ import inspect
 import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import grpc
 import grpc.aio
@@ -32,8 +32,26 @@ class Unreadable:
     error: InvalidRequest
 
 
+class Gone(logging.Filter):
+    """Tells in a line what gRPC tells with a traceback: that a client left before its answer."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a record of gRPC's is to be logged as it is."""
+        error = record.exc_info[1] if record.exc_info else None
+        if type(error).__name__ != "ExecuteBatchError":
+            return True
+        _log.debug("a client left before it had its answer")
+        return False
+
+
+_GONE: Final = Gone()
+
+
 class Door(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # no types are published
     """See the module."""
+
+    def __init__(self) -> None:
+        logging.getLogger("grpc._cython.cygrpc").addFilter(_GONE)
 
     async def intercept_service(self, continuation: Callable[[Any], Any], details: Any) -> Any:
         """See grpc.aio."""

@@ -157,7 +157,8 @@ class ControlServiceServicer(object):
     def StopRun(self, request, context):
         """StopRun stops a run and answers when it is STOPPING. Stopping it again changes nothing,
         except that STOP_MODE_KILL kills a run that is being stopped gracefully; stopping one
-        that is over changes nothing. NOT_FOUND: no such run.
+        that is over changes nothing. NOT_FOUND: no such run. INVALID_ARGUMENT: a mode that is
+        not known here.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from loadgrpc.agent import source as module
 from loadgrpc.agent.source import Inbox, Source
 from loadgrpc.errors import Unavailable
@@ -55,5 +57,21 @@ def test_hostile_8_a_runner_that_never_reads_loses_its_stream(monkeypatch):
             answers.append(await inbox.take())
         assert [type(each) for each in answers if each is not None] == [bytes] * 5 + [Unavailable]
         assert source._inboxes == set()
+
+    asyncio.run(use())
+
+
+@pytest.mark.parametrize("said", [{"batch": {}}, {"skip": {"first_sequence": 1}}])
+def test_d9_a_runner_that_sends_nothing_new_has_an_answer(said):
+    """A batch without events and a skip of none are acked: whoever waits for that goes on."""
+
+    async def use():
+        source, inbox = Source(SOURCE, "", None, None), Inbox()
+        source._inboxes.add(inbox)
+        request = runner_pb2.PublishEventsRequest(**said)
+        await source._said(inbox, request.SerializeToString(), request)
+        assert await inbox.take() is None
+        answer = runner_pb2.PublishEventsResponse.FromString(source.ack(inbox))
+        assert answer.WhichOneof("message") == "ack"
 
     asyncio.run(use())

@@ -257,3 +257,17 @@ def test_an_exact_loss_survives_a_restart(at_desk, tmp_path):
     assert (skipped.count, skipped.hits) == (1, 1)
     assert (unknown.count, unknown.hits, unknown.at_least) == (4, 2, False)
     at_desk(after, store=str(tmp_path / "store.db"))
+
+
+def test_d9_nothing_new_is_acked(at_desk):
+    """A batch without events and a skip of none have an answer: whoever waits for it goes on."""
+
+    async def use(desk):
+        runner = await desk.runner(await desk.start())
+        await runner.publish(3)
+        runner.answers()
+        await runner.publish(0)
+        await runner.skip(4, 0)
+        assert {answer.committed_sequence for answer in runner.answers()} == {3}
+
+    at_desk(use)

@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import logging
 
 import grpc
 import grpc.aio
 import pytest
+from grpc._cython import cygrpc
 
 from loadgrpc.broker import answers, server, split
 from loadgrpc.broker.listing import Wanted
@@ -69,6 +71,21 @@ def test_hostile_9_bytes_that_are_no_message_are_an_invalid_argument(path, many,
 
     assert on_broker(use)[0] is grpc.StatusCode.INVALID_ARGUMENT
     assert not [record for record in caplog.records if record.exc_info]
+
+
+def test_hostile_9_a_client_that_is_gone_leaves_no_traceback(caplog):
+    """What gRPC logs with a traceback when nobody takes an answer is no error; its others are."""
+
+    async def use(_):
+        log = logging.getLogger("grpc._cython.cygrpc")
+        for error in (cygrpc.ExecuteBatchError("gone"), ValueError("a defect")):
+            try:
+                raise error
+            except (cygrpc.ExecuteBatchError, ValueError):
+                log.exception("raised in core by servicer method")
+
+    on_broker(use)
+    assert [str(record.exc_info[1]) for record in caplog.records if record.exc_info] == ["a defect"]
 
 
 def test_d1_the_field_that_is_not_utf8_is_named():

@@ -271,6 +271,24 @@ def test_a_run_over_the_wire():
     on_channel(use)
 
 
+@pytest.mark.parametrize("mode", [-1, 3, 2**31 - 1])
+def test_d6_a_way_to_stop_that_is_not_known_stops_nothing(mode):
+    """Whoever asks for it meant something else than to stop gracefully."""
+
+    async def use(channel):
+        agent = Agent(channel)
+        await agent.register()
+        stub = control_pb2_grpc.ControlServiceStub(channel)
+        run = (await stub.StartRun(control_pb2.StartRunRequest(plan=PLAN))).run
+        with pytest.raises(grpc.aio.AioRpcError, match="mode: is not known here") as caught:
+            await stub.StopRun(control_pb2.StopRunRequest(run_id=run.run_id, mode=mode))
+        assert caught.value.code() is CODE.INVALID_ARGUMENT
+        found = await stub.GetRun(control_pb2.GetRunRequest(run_id=run.run_id))
+        assert found.run.state == run.state
+
+    on_channel(use)
+
+
 def test_a_run_is_deleted_over_the_wire():
     """A live run is refused with FAILED_PRECONDITION; one that is over goes, by id or by age."""
 

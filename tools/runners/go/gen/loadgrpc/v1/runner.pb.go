@@ -717,7 +717,7 @@ func (x *RunnerCapabilities) GetCycleBarrier() bool {
 }
 
 // Events of a source. It has at most 1 MiB, 1,000 blocks, and 10,000 rows, labels and URLs
-// together; of more it is answered with `too_large`.
+// together; of more it is answered with `too_large`. One without events is acked at once.
 type EventBatch struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The number of the first event. 0: the source sends no numbers.
@@ -805,7 +805,7 @@ type Skip struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The first of them.
 	FirstSequence uint64 `protobuf:"varint,1,opt,name=first_sequence,json=firstSequence,proto3" json:"first_sequence,omitempty"`
-	// How many.
+	// How many. 0: none, and the skip is acked at once.
 	Count uint64 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
 	// Why, as a sentence. 512 characters are kept; of each source 20 reasons are told apart.
 	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
