@@ -139,7 +139,10 @@ class User:
         finally:
             watching.cancel()
         status = self._process.wait()  # at once
-        how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+        how = f"ended with status {status}"
+        if status < 0:
+            name = signal.strsignal(-status) or "unknown"
+            how = f"was killed by signal {-status} ({name})"
         raise UserProcessLost(f"user process {self.at + 1} of {self._of} {self._why or how}")
 
     async def _close_when_ended(self, loop: asyncio.AbstractEventLoop) -> None:

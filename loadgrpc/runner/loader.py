@@ -8,7 +8,8 @@ Two ways to name a test:
 
     package.module.Class.method      from a folder, which goes first on the path
     path/file.py::Class.method       a file; its own folder goes first on the path, or, when it
-                                     is part of a package, the folder that holds the package
+                                     is part of a package, the folder that holds the package;
+                                     then comes the folder that it is run from
     path/file.py::Class::method      the same, as pytest writes it, and finds it
 """
 
@@ -100,6 +101,7 @@ def _module_of_file(path: Path, folder: Path) -> ModuleType:
     own = [] if packages and path.name == "__init__.py" else [path.stem.replace(".", "_")]
     name = ".".join([*packages, *own])
     _check_that_no_other_is_there(name, path)
+    _put_first(folder)
     _put_first(root)
     if "." not in path.stem:
         module = _import(name, folder, lambda: importlib.import_module(name))

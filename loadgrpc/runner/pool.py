@@ -17,6 +17,7 @@ from gevent.event import Event
 
 from loadgrpc.clock import Clock
 from loadgrpc.model import Cycle, TestOutcome
+from loadgrpc.runner import left_behind
 from loadgrpc.runner.exception_text import exception_info
 from loadgrpc.runner.forked import Forked
 from loadgrpc.runner.judge import CutOff
@@ -70,6 +71,7 @@ class Pool:
         """Users of this cycle that were started."""
         self._cut_off_ns: int | None = None
         """When users who have not finished are cut off; None: nobody is waited for yet."""
+        self._living: set[VirtualUser] = set()
         self._hurried = Event()
         """Set when that was brought forward."""
         self.stopping = Event()
@@ -111,6 +113,7 @@ class Pool:
             self._hurried.clear()
             wait([everybody, self._hurried], count=1, timeout=left_s)
         self._cut_off(greenlets)
+        left_behind.cut_off()
 
     def _hurry(self, timeout_s: float) -> None:
         """Lets users finish until then, or until it was said before."""
@@ -131,6 +134,8 @@ class Pool:
             if tries > CUT_OFF_TRIES:
                 raise StubbornUserError(f"{len(alive)} users cannot be cut off")
             before = len(alive)
+            for user in self._living:
+                user.interrupt()
             killall(alive, exception=CutOff, block=False)
             joinall(alive, timeout=CUT_OFF_WAIT_S)
 
@@ -154,6 +159,7 @@ class Pool:
                 in_flight=self._in_flight(number),
             )
             self._leave_if_child()
+            self._living.add(user)
             while self._goes_on(done, iterations, end_ns):
                 done += 1
                 if done == SETTLED_IN:
@@ -174,6 +180,8 @@ class Pool:
 
     def _leave(self, user: VirtualUser | None, number: int, done: int) -> None:
         """A user has ended, as it may."""
+        if user is not None:
+            self._living.discard(user)
         try:
             if user is not None:
                 user.close()

@@ -121,7 +121,7 @@ class UserProcess:
         except BaseException as error:
             raise _not_loaded(f"loading {share['test']!r}", error) from error
         if share["server_url"]:
-            _check_server_url(test.case_class)
+            _set_server_url(test.case_class, share["server_url"])
         event_loops.let_users_get_loops()
         fixtures.set_up(test.case_class)
         self._forked.leave_if_child()
@@ -302,8 +302,8 @@ def _not_loaded(what: str, error: BaseException) -> TestNotLoaded:
     )
 
 
-def _check_server_url(case_class: type[unittest.TestCase]) -> None:
-    """A run that names a server has to be heard.
+def _set_server_url(case_class: type[unittest.TestCase], server_url: str) -> None:
+    """A run that names a server has to be heard, by the fixtures of the class, too.
 
     Raises:
         TestNotLoaded: nothing can be written to the attribute.
@@ -315,6 +315,8 @@ def _check_server_url(case_class: type[unittest.TestCase]) -> None:
             " run's server URL (-H) cannot be set; write it as a class attribute, or leave -H out",
             cause="AttributeError",
         )
+    if not hasattr(says, "__set__"):
+        case_class.server_url = server_url  # type: ignore[attr-defined]  # a plain TestCase's, too
 
 
 def _tear_down(case_class: type[unittest.TestCase], recorder: Recorder, clock: SystemClock) -> None:

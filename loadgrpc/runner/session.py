@@ -65,6 +65,11 @@ class Session(requests.Session):
         self._lane = Lane(sink, clock) if type(self) is Session else None
         self._open = WeakSet()
 
+    @property
+    def is_bound(self) -> bool:
+        """Whether its requests are hits of somebody."""
+        return self._sink is not None
+
     def request(  # type: ignore[override]  # as requests has it, and `name`
         self, method: str, url: Any, *args: Any, name: object = None, **kwargs: Any
     ) -> requests.Response:

@@ -7,10 +7,13 @@ it a reporter, and the same lines are load.
 
 from __future__ import annotations
 
+import inspect
 import operator
 import unittest
 from functools import cached_property
 from typing import Final, Protocol
+
+import requests
 
 from loadgrpc.clock import Clock
 from loadgrpc.runner.addresses import AddressBook
@@ -19,6 +22,9 @@ from loadgrpc.runner.wire import HitSink
 
 NOT_MEASURED: Final = "requests not measured"
 """The counter of requests that no hit stands for: a mock answered, or an adapter of its own."""
+
+SESSIONS_NOT_MEASURED: Final = "sessions not measured"
+"""The counter of users whose `session` was one that a test had made by itself."""
 
 
 class Reporter(HitSink, Protocol):
@@ -59,10 +65,22 @@ class TestCase(unittest.TestCase):
     def close_session(self) -> None:
         """Close the session, if there is one; the next use makes another."""
         session = self.__dict__.pop("session", None)
+        if self.load_reporter is not None:
+            self._tell_of_others(session)
         if isinstance(session, Session):
             session.end()
         elif session is not None:
             session.close()
+
+    def _tell_of_others(self, session: object) -> None:
+        """Tells, when the user ends, that its session was another than the one that measures."""
+        if session is None:
+            session = inspect.getattr_static(type(self), "session", None)
+        if isinstance(session, requests.Session) and not (
+            isinstance(session, Session) and session.is_bound
+        ):
+            assert self.load_reporter is not None  # noqa: S101 - asked by the caller
+            self.load_reporter.counter(SESSIONS_NOT_MEASURED, 1)
 
     def incr_counter(self, name: object, increment: int = 1) -> None:
         """Add to a counter that the run's summary shows; outside a load run, to nothing.

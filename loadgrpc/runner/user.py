@@ -118,7 +118,7 @@ class VirtualUser:
         addresses = None if no_dns_resolve else AddressBook(user)
         self._reporter = UserReporter(recorder, clock, user, addresses)
         self._judge = Judge()
-        self._case: Any = case_class(method)
+        self._case: Any = _make(case_class, method, self._reporter, server_url)
         if _Outcome is not None and is_plain(self._case, method):
             self._run = self._run_plainly
         else:
@@ -126,10 +126,14 @@ class VirtualUser:
             self._check_what_it_returns()
         self._method = method
         self._outcome: Any = _Outcome(self._judge) if _Outcome is not None else None
-        if isinstance(self._case, TestCase):
-            self._case.load_reporter = self._reporter
-        if server_url:
-            self._case.server_url = server_url  # type: ignore[attr-defined]  # a plain TestCase's, too
+
+    def interrupt(self) -> None:
+        """The user's time is over: the iteration it is in is interrupted, whatever it makes of it.
+
+        A test may swallow its CutOff, and so may a `__del__` of it.
+        """
+        if self._in_flight[0]:
+            self._judge.interrupt()
 
     def run_iteration(self, iteration: int) -> TestOutcome:
         """Run the test once, with its fixtures, and record how it went."""
@@ -239,3 +243,25 @@ class VirtualUser:
         """Close what the user holds open: its session."""
         if isinstance(self._case, TestCase):
             self._case.close_session()
+
+
+def _make(
+    case_class: type[unittest.TestCase], method: str, reporter: UserReporter, server_url: str
+) -> Any:
+    """The user's test case; its `__init__` may use the session and the server's URL already."""
+    if type(case_class).__call__ is type.__call__:
+        case: Any = case_class.__new__(case_class, method)
+        if isinstance(case, case_class):
+            _tell(case, reporter, server_url)
+            case.__init__(method)
+    else:
+        case = case_class(method)
+    _tell(case, reporter, server_url)  # the run's word counts, also against `__init__`
+    return case
+
+
+def _tell(case: Any, reporter: UserReporter, server_url: str) -> None:
+    if isinstance(case, TestCase):
+        case.load_reporter = reporter
+    if server_url:
+        case.server_url = server_url  # a plain TestCase's, too

@@ -341,7 +341,7 @@ def test_what_a_dead_process_takes_with_it_is_declared_lost(run):
         finish = await home.lead(1)
         words = (await process.stderr.read()).decode().splitlines()
         assert await process.wait() == EXIT_LOST
-        assert words[-1] == "user process 1 of 1 was killed by signal 9"
+        assert words[-1] == "user process 1 of 1 was killed by signal 9 (Killed)"
         assert finish.totals.events == home.counted
         lost = sum(skip.count for skip in home.skips)
         assert home.counted >= home.iterations + lost >= 3  # and what it said of its users
@@ -376,7 +376,7 @@ def test_a_runner_whose_processes_are_all_dead_finishes(run):
         home.say(finished={})
         assert await process.wait() == EXIT_LOST
         words = (await process.stderr.read()).decode().splitlines()
-        assert words[-1].endswith("was killed by signal 9 (and 1 more)")
+        assert words[-1].endswith("was killed by signal 9 (Killed) (and 1 more)")
 
     cycles = (Cycle(users=2, iterations=10), Cycle(users=2, iterations=10))
     run(use, "test_dies_at_once", cycles)

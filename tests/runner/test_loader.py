@@ -149,6 +149,24 @@ def test_f18_a_package_with_the_name_of_another_is_told(folder):
     assert sys.modules["json"] is json
 
 
+def test_f18_a_file_finds_what_is_in_the_current_folder(folder):
+    """`tests/test_x.py` may test what lies beside `tests`, as under `python -m pytest`."""
+    _write(folder / "the_application.py", "name = 'shop'")
+    _write(
+        folder / "checks" / "test_application.py",
+        """
+        import unittest
+        from the_application import name
+
+        class Test(unittest.TestCase):
+            def test_it(self):
+                assert name == "shop"
+        """,
+    )
+
+    assert load("checks/test_application.py::Test.test_it", folder).method == "test_it"
+
+
 def test_a_file_is_loaded_once(folder):
     """The same file, asked for twice, is the same module."""
     first = load("exsite.py::TestWebSite.test_es", folder)

@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import textwrap
+import threading
 
 import pytest
 
@@ -300,6 +301,68 @@ def test_a_user_that_swallows_its_end_is_cut_off_again():
     )
 
     assert (took < 2, tries) == (True, 3)
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("where", ["test", "tearDown", "del"])
+def test_b2_an_iteration_that_swallows_its_end_is_interrupted(where):
+    """Whose time was over has not passed, whatever the test made of the exception."""
+    outcomes = scene(
+        f"""
+        where = {where!r}
+        def swallow():
+            try:
+                gevent.sleep(60)
+            except BaseException:
+                pass
+        class Held:
+            def __del__(self):
+                gevent.sleep(60)
+        class Stays(unittest.TestCase):
+            def test_it(self):
+                if where == "test":
+                    swallow()
+                elif where == "del":
+                    Held()
+            def tearDown(self):
+                if where == "tearDown":
+                    swallow()
+        pool._test = LoadedTest(Stays, "test_it")
+        cycle(2, duration_s=0.1, stop_timeout_s=0.0)
+        print(json.dumps(notes.outcomes()))
+        """
+    )
+
+    assert outcomes == {"INTERRUPTED": 2}
+
+
+@pytest.mark.system
+def test_f15_a_request_of_a_thread_is_cut_off_when_its_user_has_ended(server, answer):
+    """What the server has got is a hit, also when a thread waits for it that nobody waits for."""
+    waited = threading.Event()
+    server.scripts["/"] = lambda *_: waited.wait(30) and answer()
+    hits = scene(
+        f"""
+        from loadgrpc.case import TestCase
+        notes.hits = []
+        notes.hit = lambda *, name, error, **_: notes.hits.append((name, error.name))
+        class Leaves(TestCase):
+            def test_it(self):
+                get = lambda: self.session.get({server.url("/")!r}, name="left")
+                threading.Thread(target=get).start()
+                threading.Thread(target=gevent.sleep, args=(30,)).start()
+                gevent.sleep(0.3)
+        pool._test = LoadedTest(Leaves, "test_it")
+        cycle(1, iterations=1)
+        print(json.dumps(notes.hits), flush=True)
+        import os
+        os._exit(0)
+        """
+    )
+
+    waited.set()
+    assert hits == [["left", "ABORTED"]]
+    assert len(server.requests) == 1
 
 
 @pytest.mark.system

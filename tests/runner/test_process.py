@@ -40,6 +40,14 @@ class Classy(Quiet):
     def test_pass(self):
         assert self.log == ["up"]
 
+class Fixed(Quiet):
+    server_url = "http://here"
+    @classmethod
+    def setUpClass(cls):
+        assert cls.server_url == "http://there", cls.server_url
+    def test_pass(self):
+        assert self.server_url == "http://there", self.server_url
+
 class NoUp(Quiet):
     @classmethod
     def setUpClass(cls):
@@ -164,6 +172,7 @@ class Child:
         *,
         cycles=({"users": 2, "iterations": 3},),
         module="process_house_test",
+        server_url="",
         **share,
     ):
         """Sends the order that makes it load a test."""
@@ -177,7 +186,7 @@ class Child:
             **share,
         }
         test = f"{module}.{test}"
-        self.order(do="load", test=test, server_url="", cycles=cycles, **share)
+        self.order(do="load", test=test, server_url=server_url, cycles=cycles, **share)
 
     def told(self, *kinds):
         """The next message of one of these kinds; batches on the way are kept."""
@@ -367,6 +376,16 @@ def test_f10_a_class_that_cannot_be_set_up_is_cleaned_up(child, tmp_path):
     assert "no database" in failed["traceback"]
     assert "ZeroDivisionError" in failed["traceback"]
     assert (tmp_path / "cleaned").read_text() == "up class "
+
+
+def test_fixtures_of_a_class_see_the_server_of_the_run(child):
+    """`cls.server_url` is what `-H` says, in setUpClass, too."""
+    child.load("Fixed.test_pass", server_url="http://there")
+    child.told("loaded")
+    child.order(do="start", cycle=1)
+    child.told("cycle_ended")
+
+    assert child.outcomes() == {1: 6}
 
 
 def test_f10_a_class_that_leaves_cannot_be_loaded(child):

@@ -8,11 +8,13 @@ import types
 import unittest
 
 import pytest
+import requests
 from greenlet import GreenletExit
 
 from loadgrpc.case import TestCase
 from loadgrpc.model import TestOutcome
 from loadgrpc.runner.judge import CutOff
+from loadgrpc.runner.session import Session
 from loadgrpc.runner.user import VirtualUser
 
 MS = 1_000_000
@@ -519,6 +521,79 @@ def test_a_server_url_of_the_run_overrides_the_tests(recorder, clock):
         for url in ("http://run", ""):
             VirtualUser(case_class, "test_it", recorder, clock, 1, url).run_iteration(1)
     assert seen == ["http://run", "http://class"] * 2
+
+
+def test_f16_what_init_does_with_the_session_is_measured(
+    server, recorder, clock, answer, monkeypatch
+):
+    """`__init__` has the user's session, and the server that the run names."""
+
+    class Early(TestCase):
+        server_url = "http://wrong.invalid"
+
+        def __init__(self, name: str) -> None:
+            super().__init__(name)
+            self.session.get(f"{self.server_url}/early")
+
+        def test_it(self):
+            self.session.get(f"{self.server_url}/late")
+
+    monkeypatch.setenv("NO_PROXY", "*")
+    server.scripts |= {"/early": answer(), "/late": answer()}
+    url = server.url("")
+    user = VirtualUser(Early, "test_it", recorder, clock, user=1, server_url=url)
+    user.run_iteration(1)
+    user.close()
+
+    assert [(hit["name"], hit["user"], hit["iteration"]) for hit in recorder.hits] == [
+        (f"{url}/early", 1, 0),
+        (f"{url}/late", 1, 1),
+    ]
+
+
+def test_f16_an_own_way_to_make_cases_is_taken(recorder, clock):
+    """A metaclass that makes instances in its own way does so here, too."""
+    made = []
+
+    class Meta(type):
+        def __call__(cls, *args):
+            made.append(args)
+            return super().__call__(*args)
+
+    class Case(TestCase, metaclass=Meta):
+        def test_it(self):
+            pass
+
+    VirtualUser(Case, "test_it", recorder, clock, user=1, server_url="").run_iteration(1)
+
+    assert made == [("test_it",)]
+
+
+@pytest.mark.parametrize("where", ["setUp", "class", "unbound", "not a session", "own"])
+def test_f16_a_session_that_does_not_measure_is_told(recorder, clock, where):
+    """A user whose `session` was made by its test is counted; what is no session, is not."""
+    others = {
+        "setUp": requests.Session,
+        "unbound": Session,
+        "not a session": lambda: type("Database", (), {"close": lambda _: None})(),
+    }
+
+    class Case(TestCase):
+        def setUp(self):
+            if where in others:
+                self.session = others[where]()
+
+        def test_it(self):
+            assert self.session is not None
+
+    if where == "class":
+        Case.session = requests.Session()
+    user = VirtualUser(Case, "test_it", recorder, clock, user=1, server_url="")
+    user.run_iteration(1)
+    user.close()
+
+    expected = [] if where in ("not a session", "own") else [("sessions not measured", 1)]
+    assert [counter[:2] for counter in recorder.counters] == expected
 
 
 def test_users_have_sessions_of_their_own(recorder, clock):

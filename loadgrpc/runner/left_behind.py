@@ -1,0 +1,52 @@
+"""Requests that go on when all users have ended: those of threads that a test left running.
+
+Rule: a request that the server has got is a hit, or is told. At the end of a cycle, who is in the
+middle of a request of a user's session is cut off, which makes that a failed hit. A thread that
+makes none is left alone; it ends with its process.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from types import CodeType, FrameType
+from typing import Any, Final
+
+from gevent import Greenlet, get_hub, joinall, killall
+
+from loadgrpc.runner.judge import CutOff
+from loadgrpc.runner.session import Session
+
+TRIES: Final = 6
+WAIT_S: Final = 0.25
+"""How often, and how long apart, a thread that goes on with another request is cut off again."""
+_REQUESTS: Final[frozenset[CodeType]] = frozenset(
+    method.__code__ for method in (Session.request, Session.send)
+)
+
+
+def cut_off() -> None:
+    """Cuts off the requests that are under way; to be called when no user is alive."""
+    gc.unfreeze()  # what is frozen is not found
+    for _ in range(TRIES):
+        busy = list(_in_requests())
+        if not busy:
+            return
+        killall(busy, exception=CutOff, block=False)
+        joinall(busy, timeout=WAIT_S)
+
+
+def _in_requests() -> Iterator[Greenlet]:
+    hub = get_hub()
+    for each in gc.get_objects():
+        if isinstance(each, Greenlet) and each.parent is hub and _is_in_request(each.gr_frame):
+            yield each
+
+
+def _is_in_request(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code in _REQUESTS:
+            session: Any = frame.f_locals.get("self")
+            return isinstance(session, Session) and session.is_bound
+        frame = frame.f_back
+    return False
