@@ -249,8 +249,9 @@ def _make(
     case_class: type[unittest.TestCase], method: str, reporter: UserReporter, server_url: str
 ) -> Any:
     """The user's test case; its `__init__` may use the session and the server's URL already."""
+    made_by: Any = case_class
     if type(case_class).__call__ is type.__call__:
-        case: Any = case_class.__new__(case_class, method)
+        case: Any = made_by.__new__(made_by, method)
         if isinstance(case, case_class):
             _tell(case, reporter, server_url)
             case.__init__(method)
