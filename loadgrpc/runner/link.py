@@ -125,7 +125,7 @@ class User:
                         self.started_users = message["started"]
                         on_users()
                     elif message["told"] == "failed":
-                        self.kill(f"failed: {message['why']}")
+                        self.kill(f"failed: {' '.join(message['why'].split())}")
                     else:
                         self.busy_with = ""
                         self.told.put_nowait(message)

@@ -254,7 +254,8 @@ def _make(
         case: Any = made_by.__new__(made_by, method)
         if isinstance(case, case_class):
             _tell(case, reporter, server_url)
-            case.__init__(method)
+            made: Any = type(case)
+            made.__init__(case, method)
     else:
         case = case_class(method)
     _tell(case, reporter, server_url)  # the run's word counts, also against `__init__`
