@@ -65,6 +65,7 @@ DOORS = {
         "loadgrpc.runner.ticks",
         "loadgrpc.runner.alarms",
         "loadgrpc.runner.forked",
+        "loadgrpc.runner.left_behind",
         "loadgrpc.runner.multiprocess",
     },
     "requests": {
