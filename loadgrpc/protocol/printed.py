@@ -33,13 +33,18 @@ class Printed:
 
     def feed(self, data: bytes, now_s: float) -> list[str]:
         """The lines that are to be shown now that this came."""
-        *whole, rest = data.split(b"\n")
         shown: list[str] = []
-        for piece in whole:
-            self._partial += piece[: LINE_BYTES + 1]
+        start = 0
+        while (end := data.find(b"\n", start)) >= 0:
+            self._partial += data[start : min(end, start + LINE_BYTES + 1)]
             shown += self._line(now_s)
             self._cut = False
-        self._partial += rest[: LINE_BYTES + 1]
+            start = end + 1
+            room = self._lines >= 1 or self._filled_s != now_s
+            if not room and (left_out := data.count(b"\n", start)):
+                self._left_out += left_out  # no room comes in this moment: none is looked at
+                start = data.rindex(b"\n") + 1
+        self._partial += data[start : start + LINE_BYTES + 1]
         if len(self._partial) > LINE_BYTES:
             shown += self._line(now_s)
             self._cut = True

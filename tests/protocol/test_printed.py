@@ -36,3 +36,16 @@ def test_c8_who_prints_too_much_is_shown_again_later():
     assert len(shown) == BURST
     later = printed.feed(b"b\n" * int(RATE), 1.0)
     assert later == ["(too many lines to show: 7 left out)", *["b"] * int(RATE)]
+
+
+def test_c8_lines_that_are_left_out_are_counted_not_made(monkeypatch):
+    """A process that prints without an end takes no time of others: what is too much is counted."""
+    made = []
+    line = Printed._line
+    monkeypatch.setattr(Printed, "_line", lambda self, now_s: made.append(1) or line(self, now_s))
+    printed = Printed(0.0)
+    for _ in range(100):
+        printed.feed(b"y\n" * 10_000 + b"half", 0.0)
+
+    assert len(made) < BURST + 200
+    assert printed.feed(b"\n", 10.0) == [f"(too many lines to show: {999_500} left out)", "half"]
