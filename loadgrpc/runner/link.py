@@ -369,8 +369,10 @@ class Link:
         if load_error is None:
             telling = asyncio.create_task(self._keep_telling_users())
             await self._cycles()
+            patience_s = self._assignment.stop_timeout_s + REACT_S
+            self._expect(asyncio.get_running_loop().time() + patience_s)
             for user in self.users:
-                user.order("in tearDownClass", do="leave")
+                user.order("in tearDownClass or tearDownModule", do="leave")
             await self._all_told()  # bye
             telling.cancel()
             await asyncio.gather(telling, return_exceptions=True)

@@ -41,6 +41,8 @@ class TestIt(unittest.TestCase):
         type(self).done += 1
         if self.done == 4:
             os.kill(os.getpid(), 9)
+    def test_hangs_at_its_end(self):
+        type(self).tearDownClass = classmethod(lambda cls: time.sleep(600))
 """
 
 
@@ -380,6 +382,22 @@ def test_a_runner_whose_processes_are_all_dead_finishes(run):
 
     cycles = (Cycle(users=2, iterations=10), Cycle(users=2, iterations=10))
     run(use, "test_dies_at_once", cycles)
+
+
+@pytest.mark.system
+def test_f02_a_class_that_hangs_at_its_end_is_not_waited_for(run):
+    """Fixtures at the end of iterations, too, have the stop timeout; what users did is kept."""
+
+    async def use(home, process):
+        finish = await home.lead(1)
+        words = (await process.stderr.read()).decode().splitlines()
+        assert await process.wait() == EXIT_LOST
+        assert "was killed, in tearDownClass or tearDownModule" in words[-1]
+        assert home.iterations == 3
+        assert finish.totals.events == home.counted
+
+    cycle = (Cycle(users=1, iterations=3),)
+    run(use, "test_hangs_at_its_end", cycle, processes=1, stop_timeout_s=0.2)
 
 
 @pytest.mark.system

@@ -326,7 +326,9 @@ def test_f17_what_has_yet_to_be_run_is_no_success(live, what, expected):
 
 
 @pytest.mark.filterwarnings("ignore:It is deprecated to return a value")
-@pytest.mark.parametrize("value", [0, True, "text", [1], object()], ids=repr)
+@pytest.mark.parametrize(
+    "value", [0, True, "text", [1], object()], ids=lambda value: type(value).__name__
+)
 def test_f17_other_values_are_let_pass(live, value):
     """A test that returns something else has run, and unittest lets it pass."""
     assert live(case(lambda _: value))["outcome"] is TestOutcome.SUCCESS
