@@ -68,11 +68,14 @@ class _Runner:
     last_words: str = ""
     """Why the agent ended it, and no other; empty: it did not."""
 
-    def is_overdue(self, assignment: Assignment, slack_s: float) -> bool:
-        """Whether its cycle, or its whole work, should have been over so long ago."""
+    def is_overdue(self, assignment: Assignment, slack_s: float, *, leaves_s: float) -> bool:
+        """Whether its cycle should have been over so long ago.
+
+        `leaves_s`: what it has to end when all that it did has arrived.
+        """
         now_s = time.monotonic()
         if self.source.cycle_began is None:
-            return now_s - self.source.finished_s > slack_s
+            return now_s - self.source.finished_s > leaves_s
         number, began_s = self.source.cycle_began
         if not 1 <= number <= len(assignment.cycles):
             return False
@@ -321,7 +324,7 @@ class Part:
         if not self.launch.test_runner:
             while not runner.last_words:
                 await asyncio.sleep(MOST_LOOK_EVERY_S / 4)
-                if runner.is_overdue(assignment, LINK_SLACK_S):
+                if runner.is_overdue(assignment, LINK_SLACK_S, leaves_s=LINK_SLACK_S):
                     runner.last_words = OVERDUE
             runner.process.stop(StopMode.KILL, 0.0)
             return
@@ -331,11 +334,14 @@ class Part:
         if assignment.user and (duration_s := assignment.cycles[0].duration_s) is not None:
             overdue_s = duration_s + assignment.stop_timeout_s
         look_every_s = min(MOST_LOOK_EVERY_S, silence_s / 4)
+        leaves_s = assignment.stop_timeout_s + RUNNER_SLACK_S
         while not runner.last_words:
             await asyncio.sleep(look_every_s)
             now_s = time.monotonic()
             heard_s = max(runner.process.heard_s, runner.source.heard_s)
-            if now_s - began_s > overdue_s or runner.is_overdue(assignment, RUNNER_SLACK_S):
+            if now_s - began_s > overdue_s or runner.is_overdue(
+                assignment, RUNNER_SLACK_S, leaves_s=leaves_s
+            ):
                 runner.last_words = OVERDUE
             elif now_s - heard_s > silence_s and not runner.source.waits:
                 runner.last_words = f"it was silent for {silence_s:g} s"

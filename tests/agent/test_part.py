@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from types import SimpleNamespace
 
 import pytest
 
+from loadgrpc.agent import part as module
 from loadgrpc.agent.part import STOPPED, Means, Part
 from loadgrpc.model import Assignment, Cycle, Launch, RunnerMode, StopMode
 
@@ -78,3 +81,39 @@ def test_what_is_lived_by_hand_has_the_stop_timeout():
         desk.part.stop(StopMode.GRACEFUL, 30.0)
 
     assert lives(RunnerMode.BY_HAND, use) == [(0, "", True)]
+
+
+class Lingers:
+    """A process that has reported everything, was told so some time ago, and lives on."""
+
+    def __init__(self, done_s):
+        self.process = SimpleNamespace(heard_s=time.monotonic(), terminate=self._terminate)
+        self.source = SimpleNamespace(
+            cycle_began=None, finished_s=time.monotonic() - done_s, heard_s=0.0, waits=False
+        )
+        self.terminated = False
+        self.runner = module._Runner(self.process, self.source)
+
+    def _terminate(self):
+        self.terminated = True
+
+
+@pytest.mark.parametrize(("done_s", "stop_timeout_s", "ended"), [(20, 30, False), (40, 30, True)])
+def test_b_a_runner_that_has_reported_everything_has_the_stop_timeout_to_end(
+    monkeypatch, done_s, stop_timeout_s, ended
+):
+    """What shuts down slowly after a passed run is no lost agent; what stays on is ended."""
+    monkeypatch.setattr(module, "MOST_LOOK_EVERY_S", 0.001)
+    lingers = Lingers(done_s)
+
+    async def use():
+        desk = Desk(RunnerMode.ONE_USER)
+        assignment = Assignment(
+            run_id="r", agent_id="a", test="x", cycles=CYCLES, stop_timeout_s=stop_timeout_s
+        )
+        guarding = asyncio.create_task(desk.part._guard(lingers.runner, assignment))
+        await asyncio.wait({guarding}, timeout=20 if ended else 0.2)
+        guarding.cancel()
+
+    asyncio.run(use())
+    assert lingers.terminated is ended
