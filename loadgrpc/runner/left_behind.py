@@ -7,10 +7,9 @@ makes none is left alone; it ends with its process.
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
 from types import CodeType, FrameType
 from typing import Any, Final
+from weakref import WeakSet
 
 from gevent import Greenlet, get_hub, joinall, killall
 
@@ -25,22 +24,21 @@ _REQUESTS: Final[frozenset[CodeType]] = frozenset(
 )
 
 
+_spawned: Final[WeakSet[Greenlet]] = WeakSet()
+"""All greenlets that there are; threads are greenlets here."""
+Greenlet.add_spawn_callback(_spawned.add)
+
+
 def cut_off() -> None:
     """Cuts off the requests that are under way; to be called when no user is alive."""
-    gc.unfreeze()  # what is frozen is not found
+    hub = get_hub()
     for _ in range(TRIES):
-        busy = list(_in_requests())
+        alive = [each for each in _spawned if each.parent is hub]  # not another real thread's
+        busy = [each for each in alive if _is_in_request(each.gr_frame)]
         if not busy:
             return
         killall(busy, exception=CutOff, block=False)
         joinall(busy, timeout=WAIT_S)
-
-
-def _in_requests() -> Iterator[Greenlet]:
-    hub = get_hub()
-    for each in gc.get_objects():
-        if isinstance(each, Greenlet) and each.parent is hub and _is_in_request(each.gr_frame):
-            yield each
 
 
 def _is_in_request(frame: FrameType | None) -> bool:
