@@ -346,7 +346,7 @@ listener.listen()
 def answer():
     connection, _ = listener.accept()
     while b"/" in connection.recv(65536):
-        hold(0.05)
+        hold(0.2)
         connection.sendall(OK % (2, b"ok"))
 monkey.get_original("_thread", "start_new_thread")(answer, ())
 base = "http://127.0.0.1:%d" % listener.getsockname()[1]
@@ -357,13 +357,13 @@ gevent.sleep(0.01)
 moved = {{"as it is": 0, "set back": -10**12, "set forth": 10**12}}[{clock!r}]
 real_ns = SystemClock.real_ns
 SystemClock.real_ns = lambda self: real_ns(self) + moved
-hold(0.4)
+hold(0.8)
 getting.get()
 elapsed_ms = hits[-1]["elapsed_ns"] / 1e6
 if moved:  # then it is the look that counts
-    assert 400 < elapsed_ms < 800, elapsed_ms
+    assert 800 < elapsed_ms < 2_000, elapsed_ms
 else:
-    assert 50 <= elapsed_ms < 250, elapsed_ms
+    assert 200 <= elapsed_ms < 700, elapsed_ms
 """)
 
 
