@@ -410,24 +410,30 @@ def _iterations_without_first(tests: Iterations, skip: int) -> Iterations:
 # Rows
 
 
+_Said = tuple[str, str, str, int, int, str]
+"""The name of a hit, the name or the URL, and the rest of its label."""
+
+
 class _Labels:
     """The labels of rows, each once; a row finds its own by what it says, without making it."""
 
     def __init__(self) -> None:
         self.places: dict[HitLabel, int] = {}
-        self._known: dict[tuple[str, str, str, int, int, str], int] = {}
+        self.known: dict[_Said, int] = {}
+        """Where the label of a hit stands that says this."""
 
-    def place(self, hit: event_pb2.Hit) -> int:
-        """Where the label of a hit stands."""
-        name = hit.name
-        said = (name, name or hit.url, hit.method, hit.status, hit.error, hit.error_message)
-        place = self._known.get(said)
-        if place is None:
-            name = name or without_user(hit.url.partition("#")[0].partition("?")[0])
-            if not name:
-                raise InvalidRequest("needs a name or a url")
-            label = _answered_or_not(name, *said[2:])
-            place = self._known[said] = self.places.setdefault(label, len(self.places))
+    def learn(self, said: _Said) -> int:
+        """Where the label of such a hit stands, which was not known.
+
+        Raises:
+            InvalidRequest: it has neither a name nor a URL.
+        """
+        name, url = said[:2]
+        name = name or without_user(url.partition("#")[0].partition("?")[0])
+        if not name:
+            raise InvalidRequest("needs a name or a url")
+        label = _answered_or_not(name, *said[2:])
+        place = self.known[said] = self.places.setdefault(label, len(self.places))
         return place
 
 
@@ -444,7 +450,8 @@ class Rows:
         """Reads some."""
         labels, hits, decoded = self._labels, self._hits, self._decoded
         for row in rows:
-            kind = row.WhichOneof("event")
+            # To ask for one costs less than to ask which.
+            kind = "hit" if row.HasField("hit") else row.WhichOneof("event")
             try:
                 time = row.time
                 nanos = time.nanos
@@ -469,7 +476,11 @@ class Rows:
 
 def _row_hit(hit: event_pb2.Hit, end_ns: int, labels: _Labels) -> tuple[int, int, int, int, int]:
     """A hit as the columns of Hits have it."""
-    label = labels.place(hit)
+    name = hit.name
+    said = (name, name or hit.url, hit.method, hit.status, hit.error, hit.error_message)
+    label = labels.known.get(said)
+    if label is None:
+        label = labels.learn(said)
     elapsed, has = hit.elapsed, hit.HasField
     nanos = elapsed.nanos
     elapsed_ns = elapsed.seconds * _NS_PER_S + nanos

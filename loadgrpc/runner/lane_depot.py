@@ -9,7 +9,7 @@ from __future__ import annotations
 import weakref
 from contextlib import suppress
 from queue import Empty
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from requests.adapters import HTTPAdapter
 
@@ -21,6 +21,11 @@ from loadgrpc.runner.wire import MeasuredConnection, MeasuredPool
 if TYPE_CHECKING:
     from loadgrpc.runner.session import Session
 
+FEW_POOLS: Final = 10
+"""Of so many, as Requests has at most by default, each is looked at: the key has twenty parts,
+which are hashed each time, and so they are by what OrderedDict makes of `values`."""
+_values: Final = dict.values
+
 
 class Depot:
     """See the module."""
@@ -29,6 +34,7 @@ class Depot:
         "__weakref__",
         "_attributes",
         "_key",
+        "_own",
         "_pools",
         "adapter",
         "lines",
@@ -44,15 +50,19 @@ class Depot:
         weakref.finalize(self, _close, self.lines)  # as urllib3 does it for a pool
         self._pools: Any = adapter.poolmanager.pools._container  # noqa: SLF001 - asking it touches it
         self._key = next((key for key, each in list(self._pools.items()) if each is pool), None)
-        self._attributes = len(vars(pool))
+        self._own = vars(pool)
+        self._attributes = len(self._own)
 
     def is_open(self) -> bool:
         """Whether Requests would still use the pool; one that it let go is never closed."""
-        return self._pools.get(self._key) is self.pool
+        pools = self._pools
+        if len(pools) > FEW_POOLS:
+            return pools.get(self._key) is self.pool
+        return self.pool in _values(pools)
 
     def is_genuine(self) -> bool:
         """Whether it is open, and nobody has replaced a method of the pool's."""
-        return len(vars(self.pool)) == self._attributes and self._pools.get(self._key) is self.pool
+        return len(self._own) == self._attributes and self.is_open()
 
     def is_of(self, session: Session) -> bool:
         """Whether one of the session's adapters would use it."""
@@ -76,7 +86,7 @@ class Depot:
                 line = lines.pop()
             except IndexError:  # another thread took it
                 break
-            if len(vars(line.connection)) != line.attributes:  # a method of it was replaced
+            if len(line.own) != line.attributes:  # a method of it was replaced
                 self.pool._put_conn(line.connection)  # noqa: SLF001 - Requests finds it there
                 return None
             if line.idle():

@@ -145,7 +145,7 @@ class Pool:
             return
         self.active_users += 1
         self.started_users += 1
-        done = 0
+        done, forked = 0, self._forked
         user: VirtualUser | None = None
         try:
             user = VirtualUser(
@@ -165,7 +165,8 @@ class Pool:
                 if done == SETTLED_IN:
                     self._stands()
                 outcome = user.run_iteration(done)
-                self._leave_if_child(outcome is not TestOutcome.SUCCESS)
+                if forked is not None and forked.is_child:
+                    forked.leave_if_child(outcome is not TestOutcome.SUCCESS)
         except CutOff:
             pass
         except BaseException as error:  # noqa: BLE001 - recorded; the others go on

@@ -1,28 +1,29 @@
 """Messages of every method, made by its shape and then bent: nothing of it harms the broker.
 
-5,000 of them, or as many as LOADGRPC_FUZZ says. What is made is what a stranger may send: fields
-of the right kind with edges in them, lists, wild times, columns of any width, bytes that were
-changed, cut, or are none. Meanwhile others ask for a run, and are answered.
+5,000 of them, or as many as LOADGRPC_FUZZ says, in LOADGRPC_FUZZ_S seconds at most. What is made
+is what a stranger may send: fields of the right kind with edges in them, lists, wild times,
+columns of any width, bytes that were changed, cut, or are none. Meanwhile others ask for a run,
+and are answered. The broker and the others are processes of their own: what making all that costs
+is not theirs.
 """
 
-import asyncio
+import collections
 import contextlib
-import logging
+import json
 import os
 import random
-import resource
-import statistics
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import grpc
-import grpc.aio
 import pytest
 from google.protobuf.descriptor import FieldDescriptor
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from loadgrpc.broker import server
 from loadgrpc.v1 import (
     control_pb2,
     control_pb2_grpc,
@@ -34,11 +35,19 @@ from loadgrpc.v1 import (
 )
 
 MESSAGES = int(os.environ.get("LOADGRPC_FUZZ", "5000"))
+MOST_S = float(os.environ.get("LOADGRPC_FUZZ_S", "50"))
+"""After so long no more are sent: it says how many were."""
 A_CALL = 8
-"""Messages that a stream carries, and that are made at once."""
+"""Messages that a stream carries, or calls that are made at once."""
+A_CALL_S = 60
+A_WATCH_S = 0.1
+"""How long streams without an end are read."""
+MAX_READ = 500
+"""Answers of a stream that are read, at least; then it is ended."""
 HELD_S = 0.1
 """How long the loop may be held by one turn, in processor time of its thread."""
-MAX_RSS_MB = 300
+MAX_PEAK_MB = 300
+"""Of the broker's memory."""
 MAX_P99_S = 5.0
 """Of others' GetRun; on a machine of its own it is below 0.2 s, which is printed."""
 DEFECTS = {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN}
@@ -160,72 +169,34 @@ def along(message, run_id, number):
     return message
 
 
-class Others:
-    """Who asks for a run all the time, from a thread of their own, and how long they wait."""
+class Beside:
+    """A process of fuzzed.py: `first` and `last` are what it tells when it is ready, and over."""
 
-    def __init__(self, endpoint, run_id):
-        self.waits_s = []
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._ask, args=(endpoint, run_id), daemon=True)
-        self._thread.start()
+    def __init__(self, *arguments, log):
+        self._log = log
+        with log.open("wb") as errors:
+            self._process = subprocess.Popen(
+                [sys.executable, Path(__file__).with_name("fuzzed.py"), *arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+            )
+        self.last = None
+        self.first = self._told()
 
-    def _ask(self, endpoint, run_id):
-        with grpc.insecure_channel(endpoint) as channel:
-            stub = control_pb2_grpc.ControlServiceStub(channel)
-            while not self._over.wait(0.02):
-                began_s = time.monotonic()
-                with contextlib.suppress(grpc.RpcError):  # it may have been ended and deleted
-                    stub.GetRun(control_pb2.GetRunRequest(run_id=run_id), timeout=100)
-                self.waits_s.append(time.monotonic() - began_s)
-
-    def end(self):
-        """Asks no more; the 99th percentile of the waits."""
-        self._over.set()
-        self._thread.join()
-        return statistics.quantiles(self.waits_s, n=100)[98]
-
-
-class Turns:
-    """How long the turns of an event loop take, in processor time of its thread."""
-
-    def __init__(self, monkeypatch):
-        self.worst_s, self.worst = 0.0, ""
-        run = asyncio.Handle._run
-
-        def timed(handle):
-            began_ns = time.thread_time_ns()
-            run(handle)
-            took_s = (time.thread_time_ns() - began_ns) / 1e9
-            if took_s > self.worst_s and self.watched == threading.get_ident():
-                self.worst_s = took_s
-                self.worst = repr(getattr(handle._callback, "__self__", handle))
-
-        self.watched = 0
-        monkeypatch.setattr(asyncio.Handle, "_run", timed)
-
-
-class Serving:
-    """A broker in a thread of its own, with an agent and a run that goes on."""
-
-    def __init__(self, store):
-        self._store = store
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
-        self._thread.start()
-        assert self._ready.wait(60)
-
-    async def _serve(self):
-        self.ident = threading.get_ident()
-        self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
-        config = server.BrokerConfig(listen="127.0.0.1:0", store=self._store)
-        async with server.running(config) as self.endpoint:
-            self._ready.set()
-            await self._over.wait()
+    def _told(self):
+        line = self._process.stdout.readline()
+        assert line, f"it has ended: {self._log.read_text()}"
+        return json.loads(line)
 
     def end(self):
-        """Ends the broker."""
-        self._loop.call_soon_threadsafe(self._over.set)
-        self._thread.join(60)
+        """Ends it, once; what it tells then."""
+        if self.last is None:
+            self._process.stdin.close()
+            self.last = self._told()
+            self._process.wait(100)
+            self._process.stdout.close()
+        return self.last
 
 
 def start_run(endpoint, agent_id="a1"):
@@ -256,43 +227,42 @@ def start_run(endpoint, agent_id="a1"):
 
 
 def call(channel, path, method, sent):
-    """Calls a method with bytes, and reads what comes; the status it ended with."""
+    """Calls a method with bytes, all at once or on one stream, and reads what comes.
+
+    The statuses that the calls ended with.
+    """
     raw = {"request_serializer": None, "response_deserializer": None}
-    try:
-        if method.client_streaming:
-            answers = channel.stream_stream(path, **raw)(iter(sent), timeout=30)
-        elif method.server_streaming:
-            answers = channel.unary_stream(path, **raw)(sent[0], timeout=0.5)
-        else:
-            channel.unary_unary(path, **raw)(sent[0], timeout=30)
-            return grpc.StatusCode.OK
-        for number, _ in enumerate(answers):
-            if number > 500:
-                answers.cancel()
-    except grpc.RpcError as error:
-        return error.code()
-    return grpc.StatusCode.OK
+    if method.client_streaming:
+        calls = [channel.stream_stream(path, **raw)(iter(sent), timeout=A_CALL_S)]
+    elif method.server_streaming:
+        calls = [channel.unary_stream(path, **raw)(each, timeout=A_WATCH_S) for each in sent]
+    else:
+        calls = [channel.unary_unary(path, **raw).future(each, timeout=A_CALL_S) for each in sent]
+        return [each.code() for each in calls]
+    for each in calls:
+        with contextlib.suppress(grpc.RpcError):
+            for number, _ in enumerate(each):
+                if number > MAX_READ:
+                    each.cancel()
+    return [each.code() for each in calls]
 
 
 @pytest.mark.timeout(0)
-def test_messages_of_every_shape_harm_nobody(tmp_path, monkeypatch, caplog, capsys):
+def test_messages_of_every_shape_harm_nobody(tmp_path, capsys):
     """No INTERNAL, no UNKNOWN, no traceback; no turn is long; memory and waits are bounded."""
-    turns = Turns(monkeypatch)
-    serving = Serving(str(tmp_path / "store.db"))
-    run_id, leave = start_run(serving.endpoint)
-    other_id, leave_other = start_run(serving.endpoint, "a2")
-    others = Others(serving.endpoint, run_id)
-    channel = grpc.insecure_channel(serving.endpoint)
-    ended = {}
-    calls = MESSAGES // A_CALL
-    # What the first error loads is loaded once, and before a broker serves: see server.serve.
-    path, get_run = next(each for each in METHODS if each[1].name == "GetRun")
-    for garbage in (b"", b"\xff", b"\x0a\x01\xff"):
-        call(channel, path, get_run, [garbage])
-    turns.watched = serving.ident
+    log = tmp_path / "broker.log"
+    broker = Beside("serve", str(tmp_path / "store.db"), log=log)
+    endpoint = broker.first["endpoint"]
+    run_id, leave = start_run(endpoint)
+    other_id, leave_other = start_run(endpoint, "a2")
+    others = Beside("ask", endpoint, run_id, log=tmp_path / "others.log")
+    channel = grpc.insecure_channel(endpoint)
+    ended = collections.Counter()
+    sent_messages = 0
+    over_s = time.monotonic() + MOST_S
 
     @settings(
-        max_examples=calls,
+        max_examples=MESSAGES // A_CALL,
         deadline=None,
         database=None,
         derandomize=True,
@@ -301,38 +271,40 @@ def test_messages_of_every_shape_harm_nobody(tmp_path, monkeypatch, caplog, caps
     )
     @given(seed=st.integers(0, 2**32), which=st.sampled_from(METHODS))
     def every(seed, which):
+        nonlocal sent_messages
+        if time.monotonic() > over_s:
+            return
         path, method = which
         ends = method.name in ("StopRun", "DeleteRun")
         maker = Maker(seed, other_id if ends else run_id)
         made = [maker.message(method.input_type) for _ in range(A_CALL)]
-        if not method.client_streaming:
-            codes = [call(channel, path, method, [maker.bent(m.SerializeToString())]) for m in made]
-        else:
+        sent = []
+        if method.client_streaming:
             sent = [opening(method.name, run_id, seed).SerializeToString()]
-            sent += [maker.bent(along(m, run_id, seed).SerializeToString()) for m in made]
-            codes = [call(channel, path, method, sent)]
-        for code in codes:
-            ended[method.name, code] = ended.get((method.name, code), 0) + 1
-        assert DEFECTS.isdisjoint(codes), (path, codes)
+            made = [along(message, run_id, seed) for message in made]
+        sent += [maker.bent(message.SerializeToString()) for message in made]
+        codes = call(channel, path, method, sent)
+        ended.update((method.name, code) for code in codes)
+        sent_messages += A_CALL
+        assert DEFECTS.isdisjoint(codes), (path, codes, log.read_text()[-5_000:])
 
     try:
         every()
-        p99_s = others.end()
     finally:
-        others.end()
+        asked = others.end()
         channel.close()
         leave()
         leave_other()
-        serving.end()
-    rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        told = broker.end()
     with capsys.disabled():
         print(  # noqa: T201 - what this is for
-            f"\n{MESSAGES} messages: GetRun of others p99 {p99_s * 1e3:.0f} ms, longest turn"
-            f" {turns.worst_s * 1e3:.0f} ms, at most {rss_mb:.0f} MB; {len(ended)} ends"
+            f"\n{sent_messages} messages: GetRun of others p99 {asked['p99_s'] * 1e3:.0f} ms,"
+            f" at most {asked['worst_s'] * 1e3:.0f} ms;"
+            f" longest turn {told['longest_s'] * 1e3:.0f} ms,"
+            f" at most {told['peak_mb']:.0f} MB; {len(ended)} ends"
         )
-    failed = [record for record in caplog.records if record.levelno >= logging.ERROR]
-    assert not [record for record in failed if record.exc_info], failed
+    assert "Traceback" not in log.read_text(), log.read_text()[-5_000:]
     assert {name for name, _ in ended} == {method.name for _, method in METHODS}
-    assert turns.worst_s < HELD_S, turns.worst
-    assert rss_mb < MAX_RSS_MB
-    assert p99_s < MAX_P99_S
+    assert told["longest_s"] < HELD_S, told["longest"]
+    assert told["peak_mb"] < MAX_PEAK_MB
+    assert asked["p99_s"] < MAX_P99_S
