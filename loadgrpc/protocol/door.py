@@ -7,6 +7,7 @@ INTERNAL only for a defect of ours, which is logged whole.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import inspect
 import logging
@@ -163,6 +164,15 @@ async def _each_readable(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
 
 
 async def _abort(context: Any, error: Exception) -> NoReturn:
+    try:
+        await _tell(context, error)
+    except grpc.aio.InternalError:
+        # Who called has gone just now. gRPC would log a traceback; a call that is cancelled is not.
+        raise asyncio.CancelledError from None
+    raise AssertionError("abort returned")
+
+
+async def _tell(context: Any, error: Exception) -> None:
     if isinstance(error, grpc.aio.AbortError):
         raise error
     if isinstance(error, LoadgrpcError):
@@ -172,4 +182,3 @@ async def _abort(context: Any, error: Exception) -> NoReturn:
     else:
         _log.error("a defect: please report it", exc_info=error)
         await context.abort(grpc.StatusCode.INTERNAL, status.DEFECT)
-    raise AssertionError("abort returned")
