@@ -100,6 +100,7 @@ DOORS = {
         "loadgrpc.client",
         "loadgrpc.cli",
         "loadgrpc.store",
+        "loadgrpc.protocol.door",  # of servers; to say that a call is cancelled
         "loadgrpc.conformance",
         *LINK,
         "loadgrpc.testing",
