@@ -302,7 +302,7 @@ def test_an_early_reply_to_a_large_body(triplets, size, how):
             while missing > 0 and (data := connection.recv(min(missing, 1_000_000))):
                 missing -= len(data)
             return b""
-        time.sleep(0.02)
+        time.sleep(0.2)  # all have read the answer by then
         if how == "close":
             connection.shutdown(socket.SHUT_RDWR)
         return None
