@@ -282,19 +282,20 @@ class Aggregate:
 
         Most batches are of one second; of one that spans many, only the last seconds count.
         """
-        last_s = (hits.last_ns - ahead_ns) // NS
-        begun_s = (hits.first_ns - ahead_ns) // NS
-        if begun_s == last_s or (int(hits.end_ns.min()) - ahead_ns) // NS == last_s:
-            self.window.add(last_s, hits.groups, hits.counts)
+        group, end_ns, counts = hits.group, hits.end_ns, hits.counts
+        second = last_s = (hits.last_ns - ahead_ns) // NS
+        if (hits.first_ns - ahead_ns) // NS == last_s:
+            self.window.add(last_s, hits.groups, counts)
             return
-        ago = np.minimum(last_s - (hits.end_ns - ahead_ns) // NS, MAX_SECONDS)
-        width = len(hits.groups)
-        counted = np.bincount(ago * width + hits.group, minlength=width)
-        for at in np.flatnonzero(counted).tolist():
-            seconds_ago, number = divmod(at, width)
-            if seconds_ago < MAX_SECONDS:
-                group = hits.groups[number]
-                self.window.add(last_s - seconds_ago, (group,), (int(counted[at]),))
+        while last_s - second < MAX_SECONDS:
+            earlier = end_ns < second * NS + ahead_ns
+            group, end_ns = group[earlier], end_ns[earlier]
+            before = np.bincount(group, minlength=len(counts)).tolist()
+            ended = [every - some for every, some in zip(counts, before, strict=True)]
+            self.window.add(second, hits.groups, ended)
+            if not len(end_ns):
+                return
+            second, counts = (int(end_ns.max()) - ahead_ns) // NS, before
 
     def _groups_of(
         self, scenario: str, block: Hits, groups: dict[_Group, int]

@@ -71,7 +71,8 @@ class RateWindow(Generic[K]):
                 if oldest == second:
                     return
         for key, count in zip(keys, counts, strict=True):
-            held[key] = held.get(key, 0) + count
+            if count:
+                held[key] = held.get(key, 0) + count
 
     def opened(self, source: Hashable) -> None:
         """A source will report."""
