@@ -1088,7 +1088,7 @@ class Broker:
             await asyncio.sleep(TICK_S)
             self.end_leases()
             self.end_overdue()
-            self._store_watch.tick()
+            self._store_watch.tick(idle=not self._runs)
             for run in list(self._runs.values()):
                 stored = self._store_watch.trouble is None
                 run.close_seconds(self._clock.wall_ns(), stored=stored)

@@ -1,4 +1,4 @@
-"""Whether the store takes writes and can be read: asked about once a second, told to whoever asks.
+"""Whether the store takes writes and can be read: asked now and then, told to whoever asks.
 
 Rule: a store that is away is noticed though nobody writes, and one that does not answer holds up
 no client: what is read from it has a limit.
@@ -18,6 +18,8 @@ READ_S: Final = 5.0
 """How long a client waits for the store, at most, before it is told that it does not answer."""
 SLOW_S: Final = 3.0
 """A store that has not answered for so long is in trouble."""
+IDLE_S: Final = 4.0
+"""While no run goes on and all is well, it is asked so rarely: an idle broker costs nothing."""
 NS: Final = 1_000_000_000
 
 T = TypeVar("T")
@@ -35,10 +37,16 @@ class StoreWatch:
         self._asked_ns = 0
         self._trouble: StoreTrouble | None = None
 
-    def tick(self) -> None:
-        """Asks the store whether it can be read, unless it is still asked."""
+    def tick(self, *, idle: bool = False) -> None:
+        """Asks the store whether it can be read, unless it is still asked.
+
+        `idle`: no run goes on.
+        """
+        now_ns = self._clock.monotonic_ns()
+        if idle and not self._unreadable and now_ns - self._asked_ns < IDLE_S * NS:
+            return
         if self._asking is None or self._asking.done():
-            self._asked_ns = self._clock.monotonic_ns()
+            self._asked_ns = now_ns
             self._asking = asyncio.create_task(self._ask())
 
     def close(self) -> None:

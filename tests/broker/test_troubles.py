@@ -404,3 +404,31 @@ def test_stored_runs_have_no_troubles(at_desk, tmp_path):
         assert isinstance(desk.store, Store)
 
     at_desk(use, store=str(tmp_path / "s.db"))
+
+
+def test_c2_a_store_is_asked_rarely_while_no_run_goes_on():
+    """An idle broker asks every few seconds, one with runs, or with trouble, each second."""
+    asked = []
+
+    class Asked:
+        name, trouble = "s", ""
+
+        async def check(self):
+            asked.append(clock.monotonic_ns())
+            if len(asked) == 4:
+                raise StoreError("gone")
+
+    clock = ManualClock()
+
+    async def main():
+        watch = store_watch.StoreWatch(Asked(), clock)
+        for idle in (*[True] * 8, *[False] * 2, *[True] * 3):
+            clock.advance(1.0)
+            watch.tick(idle=idle)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+
+    asyncio.run(main())
+
+    seconds = [round((at - asked[0]) / 1e9) for at in asked]
+    assert seconds == [0, 4, 8, 9, 10]
