@@ -24,6 +24,7 @@ from typing import IO, Final
 
 from loadgrpc.agent import keeper
 from loadgrpc.model import StopMode
+from loadgrpc.protocol.ends import ended
 from loadgrpc.protocol.environment import inherited
 from loadgrpc.protocol.printed import Printed
 
@@ -196,15 +197,7 @@ class RunnerProcess:
 
 async def _exit_status(process: subprocess.Popen[bytes]) -> int:
     """Waits for the end of a process, whatever its children do; negative: the signal."""
-    loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
-    descriptor = os.pidfd_open(process.pid)
-    try:
-        loop.add_reader(descriptor, ended.set)
-        await ended.wait()
-    finally:
-        loop.remove_reader(descriptor)
-        os.close(descriptor)
+    await ended(process.pid)
     return process.wait()  # at once
 
 

@@ -27,7 +27,13 @@ from loadgrpc.errors import (
 from loadgrpc.model import SourceId
 from loadgrpc.protocol import convert, home
 from loadgrpc.protocol.home import Decision, Duplicate, OutOfOrder
-from loadgrpc.protocol.raw import Oversized, RawRunnerServiceStub, read
+from loadgrpc.protocol.raw import (
+    Oversized,
+    RawRunnerServiceStub,
+    named_source,
+    no_source,
+    read,
+)
 from loadgrpc.v1 import runner_pb2
 
 MOST_ANSWERS: Final = 1_000
@@ -215,17 +221,12 @@ class Source:
     def _check_source(
         self, inbox: Inbox, request: runner_pb2.PublishEventsRequest | Oversized
     ) -> None:
-        if isinstance(request, Oversized):
-            named, opens = request.source, False
-        else:
-            named = request.source if request.HasField("source") else None
-            opens = request.HasField("open")
-        if named is not None:
-            if named != self._message:
-                rule = "is not the one this token was given to"
-                raise InvalidRequest([Violation("source", rule)])
-        elif opens or not (inbox in self._inboxes or inbox.closed):
-            raise InvalidRequest([Violation("source", "is required: not one source is open here")])
+        named = named_source(request)
+        if named is not None and named != self._message:
+            rule = "is not the one this token was given to"
+            raise InvalidRequest([Violation("source", rule)])
+        if named is None and not (inbox in self._inboxes or inbox.closed):
+            raise no_source()
 
     def _open(self, inbox: Inbox, opening: runner_pb2.OpenSource) -> None:
         if self._over:

@@ -33,7 +33,7 @@ from loadgrpc.errors import InvalidRequest, NotFound, Superseded, Violation
 from loadgrpc.model import RunState, SourceId, StopMode
 from loadgrpc.protocol import bounds, convert, home, plans, progress, times
 from loadgrpc.protocol.produced import Produced
-from loadgrpc.protocol.raw import Oversized, Published
+from loadgrpc.protocol.raw import Oversized, Published, named_source, no_source
 from loadgrpc.protocol.rows import KINDS
 from loadgrpc.protocol.shrinking import shrink
 from loadgrpc.protocol.transport import Context
@@ -483,16 +483,11 @@ def _last_line(text: str) -> str:
 
 def _source_of(request: Published, inbox: Inbox) -> SourceId:
     """The source a message is about: named, or the only one that is open."""
-    if isinstance(request, Oversized):
-        named, opens = request.source, False
-    else:
-        named = request.source if request.HasField("source") else None
-        opens = request.HasField("open")
-    if named is not None:
+    if (named := named_source(request)) is not None:
         return convert.source_from_proto(named)
     open_here = {*inbox.sources, *inbox.closed}
-    if len(open_here) != 1 or opens:
-        raise InvalidRequest([Violation("source", "is required: not one source is open here")])
+    if len(open_here) != 1:
+        raise no_source()
     return next(iter(open_here))
 
 

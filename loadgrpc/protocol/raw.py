@@ -59,6 +59,26 @@ Published: TypeAlias = runner_pb2.PublishEventsRequest | Oversized
 """What a runner says, as far as it can be read."""
 
 
+def named_source(said: Published) -> runner_pb2.SourceId | None:
+    """The source that is named in what a runner says; None: it is to be the only one open.
+
+    Raises:
+        InvalidRequest: it opens a source, and names none.
+    """
+    if isinstance(said, Oversized):
+        return said.source
+    if said.HasField("source"):
+        return said.source
+    if said.HasField("open"):
+        raise no_source()
+    return None
+
+
+def no_source() -> InvalidRequest:
+    """What is wrong with a message that has to name its source, and does not."""
+    return InvalidRequest([Violation("source", "is required: not one source is open here")])
+
+
 def read(data: bytes) -> Published:
     """What a runner says.
 
@@ -98,14 +118,4 @@ def batch_request(events: bytes, first_sequence: int, count: int) -> bytes:
     """The PublishEventsRequest of a serialised EventBatch that has no number yet."""
     number = runner_pb2.EventBatch(first_sequence=first_sequence, count=count)
     rest = number.SerializeToString()
-    return b"".join((_BATCH, _varint(len(events) + len(rest)), events, rest))
-
-
-def _varint(number: int) -> bytes:
-    """A length as protobuf writes it: seven bits a byte, the lowest first."""
-    written = bytearray()
-    while number > 0x7F:  # noqa: PLR2004 - seven bits
-        written.append(number & 0x7F | 0x80)
-        number >>= 7
-    written.append(number)
-    return bytes(written)
+    return b"".join((_BATCH, wire.varint(len(events) + len(rest)), events, rest))

@@ -12,6 +12,7 @@ from typing import Any, Final
 from google.protobuf.descriptor import FieldDescriptor
 
 from loadgrpc.protocol import bounds
+from loadgrpc.protocol.fitting import MAX_UINT64
 from loadgrpc.v1 import run_pb2
 
 TEXT_STEPS: Final = (1_024, 256, 64)
@@ -91,8 +92,8 @@ def _few_losses(accounting: run_pb2.Accounting) -> None:
         if reason not in merged and len(merged) >= MAX_LOSSES:
             reason = OTHER_REASONS
         known = merged.setdefault(reason, run_pb2.Loss(reason=reason))
-        known.count = min(known.count + loss.count, 2**64 - 1)
-        known.hits = min(known.hits + loss.hits, 2**64 - 1)
+        known.count = min(known.count + loss.count, MAX_UINT64)
+        known.hits = min(known.hits + loss.hits, MAX_UINT64)
         known.at_least |= loss.at_least
     del accounting.losses[:]
     accounting.losses.extend(merged.values())

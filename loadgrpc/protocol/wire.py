@@ -113,7 +113,7 @@ def _shortened(described: Any, data: bytes, within: Field, *, nested: bool) -> b
             body = None
         if body is None:
             return None
-        parts.append(_varint_bytes(field.number << 3 | _LENGTH) + _varint_bytes(len(body)) + body)
+        parts.append(varint(field.number << 3 | _LENGTH) + varint(len(body)) + body)
     return b"".join(parts)
 
 
@@ -139,7 +139,8 @@ def _varint(data: bytes, at: int, end: int) -> tuple[int, int]:
     return -1, -1
 
 
-def _varint_bytes(value: int) -> bytes:
+def varint(value: int) -> bytes:
+    """A number, such as a length, as protobuf writes it: seven bits a byte, the lowest first."""
     written = bytearray()
     while value > 0x7F:  # noqa: PLR2004 - seven bits
         written.append(value & 0x7F | 0x80)

@@ -27,6 +27,7 @@ from loadgrpc.clock import SystemClock
 from loadgrpc.errors import LoadgrpcError
 from loadgrpc.model import Assignment, ExceptionInfo, SourceId, TestOutcome
 from loadgrpc.protocol import convert, plans, produced, times
+from loadgrpc.protocol.ends import ended
 from loadgrpc.protocol.produced import Produced
 from loadgrpc.protocol.raw import RawRunnerServiceStub
 from loadgrpc.protocol.transport import new_channel
@@ -107,7 +108,7 @@ class User:
         """
         loop = asyncio.get_running_loop()
         reader = pipe.FrameReader()
-        watching = loop.create_task(self._close_when_ended(loop))
+        watching = loop.create_task(self._close_when_ended())
         try:
             while data := await self._received(loop):
                 for frame in reader.feed(data):
@@ -145,16 +146,9 @@ class User:
             how = f"was killed by signal {-status} ({name})"
         raise UserProcessLost(f"user process {self.at + 1} of {self._of} {self._why or how}")
 
-    async def _close_when_ended(self, loop: asyncio.AbstractEventLoop) -> None:
+    async def _close_when_ended(self) -> None:
         """Ends the reading with the process, whoever else has its end of the socket."""
-        ended = asyncio.Event()
-        descriptor = os.pidfd_open(self._process.pid)
-        try:
-            loop.add_reader(descriptor, ended.set)
-            await ended.wait()
-        finally:
-            loop.remove_reader(descriptor)
-            os.close(descriptor)
+        await ended(self._process.pid)
         with suppress(OSError):  # who has read all of it may have closed it
             self._socket.shutdown(socket.SHUT_RD)
 

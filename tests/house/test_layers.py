@@ -101,6 +101,7 @@ DOORS = {
         "loadgrpc.cli",
         "loadgrpc.store",
         "loadgrpc.protocol.door",  # of servers; to say that a call is cancelled
+        "loadgrpc.protocol.ends",  # of processes
         "loadgrpc.conformance",
         *LINK,
         "loadgrpc.testing",
