@@ -387,9 +387,7 @@ class ActiveRun:
             run_id=self.run.run_id,
             state=self.run.state,
             reason=self.run.reason,
-            verdict=verdict.decide(
-                verdict.Facts(not_loaded=self._not_loaded(), stopped="", incomplete=why, failed="")
-            ),
+            verdict=verdict.decide(verdict.Facts(not_loaded=self._not_loaded(), incomplete=why)),
             plan=self.run.plan,
             create_time_ns=self.run.create_time_ns,
             start_time_ns=self.run.start_time_ns,

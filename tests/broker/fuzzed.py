@@ -73,10 +73,6 @@ def serve(store):
     from loadgrpc.cli import service
 
     logging.basicConfig(level=logging.WARNING)
-    # It logs a traceback when a caller leaves at the moment in which an answer is sent.
-    logging.getLogger("grpc._cython.cygrpc").addFilter(
-        lambda record: not record.getMessage().startswith("ExecuteBatchError")
-    )
     turns = []
 
     def ready(endpoint):
