@@ -1,0 +1,13 @@
+"""The nouns of the domain, as plain values; DESIGN words, one meaning each.
+
+Rule: nothing here knows gRPC, protobuf, files or time; durations are seconds as float
+where a person sets them, and whole nanoseconds (`_ns`) where they are measured. Enum
+values equal those of the protos (a test holds them together). The converters of `protocol/`
+turn these into messages and back.
+"""
+
+from loadgrpc.model.event import *
+from loadgrpc.model.plan import *
+from loadgrpc.model.progress import *
+from loadgrpc.model.run import *
+from loadgrpc.model.summary import *

@@ -1,0 +1,80 @@
+"""What runners report, and who they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+MAX_LAGS = 4_000
+MAX_GENERATOR_NS = 3_600_000_000_000
+"""What one GeneratorState tells of: so many lags, none of them and not all longer than this."""
+
+
+class TestOutcome(IntEnum):
+    """How an iteration ended."""
+
+    __test__ = False  # not a test, whatever pytest thinks of its name
+
+    SUCCESS = 1
+    FAILURE = 2
+    ERROR = 3
+    INTERRUPTED = 4
+
+
+class HitError(IntEnum):
+    """Why a hit has no whole answer."""
+
+    NONE = 0
+    DNS = 1
+    CONNECT = 2
+    TLS = 3
+    TIMEOUT = 4
+    CLOSED = 5
+    PROTOCOL = 6
+    ABORTED = 7
+    OTHER = 8
+
+
+@dataclass(frozen=True)
+class SourceId:
+    """Who events come from: a runner instance."""
+
+    run_id: str
+    agent_id: str
+    runner_id: str
+
+    def __str__(self) -> str:
+        return f"{self.run_id}/{self.agent_id}/{self.runner_id}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExceptionInfo:
+    """An exception as text."""
+
+    type: str
+    message: str = ""
+    traceback: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratorState:
+    """How one process of a runner kept up with its load, over the last second or so."""
+
+    process: int = 0
+    """From 1; 0: its runner has only one."""
+    elapsed_ns: int
+    cpu_ns: int | None = None
+    """None: not measured."""
+    cores: int = 1
+    """Cores that it can keep busy."""
+    lags_ns: tuple[int, ...] = ()
+    """How late it was, at regular times."""
+    gc_pauses: int = 0
+    gc_ns: int = 0
+    gc_max_ns: int = 0
+    machine_cpu: float | None = None
+    """How much of the machine's processor time was in use, from 0 to 1; None: not measured."""
+    steal: float | None = None
+    """How much of it a hypervisor took away; likewise."""
+    other_cpu: float | None = None
+    """How much of it others than the runner used; likewise."""

@@ -1,0 +1,184 @@
+"""What is asked for: plans and their scenarios, and the part of one that an agent is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+DEFAULT_STOP_TIMEOUT_S = 30.0
+DEFAULT_SILENCE_TIMEOUT_S = 300.0
+MAX_SILENCE_TIMEOUT_S = 86_400.0
+MAX_SCENARIOS = 100
+MAX_COMMAND_CHARS = 4_096
+MAX_CYCLES = 100
+MAX_USERS = 100_000
+MAX_ITERATIONS = 1_000_000_000
+MAX_AGENTS = 10_000
+MAX_PROCESSES = 1_024
+MAX_DURATION_S = 30 * 86_400.0
+MAX_STOP_TIMEOUT_S = 86_400.0
+
+
+class RunnerMode(IntEnum):
+    """Who lives the users: a process for each, one for all, or somebody else."""
+
+    ONE_USER = 1
+    ALL_USERS = 2
+    BY_HAND = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """A test with its load."""
+
+    name: str = ""
+    """Empty: the plan has only this one."""
+    test: str = ""
+    users: tuple[int, ...] = (1,)
+    """Users of each cycle."""
+    iterations: tuple[int, ...] = ()
+    """Each user makes the sum of these in a cycle. Empty: `duration_s` bounds the cycle."""
+    duration_s: float | None = None
+    spawn_rate: float = 0.0
+    """Users started a second. 0: all at once."""
+    server_url: str = ""
+    processes: int = 0
+    """User processes on each agent. 0: one for each core the agent may use."""
+    test_runner: str = ""
+    """The command that lives the users. Empty: the Python runner."""
+    runner_mode: RunnerMode = RunnerMode.ONE_USER
+    silence_timeout_s: float = DEFAULT_SILENCE_TIMEOUT_S
+    """How long a process of `test_runner` may be silent. 0: for ever."""
+
+    @property
+    def iterations_per_user(self) -> int:
+        """Iterations each user makes in a cycle; 0 when a duration bounds it."""
+        return sum(self.iterations)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a client asks for. Valid by construction: converters check before they build.
+
+    One scenario without a name may be given by its fields: `Plan(test=…, users=…)`.
+    """
+
+    scenarios: tuple[Scenario, ...]
+    """One or more, side by side; with names if there are more."""
+    agents: int = 1
+    split: bool = False
+    stop_timeout_s: float = DEFAULT_STOP_TIMEOUT_S
+    no_dns_resolve: bool = False
+    """Names are resolved for each connection, and not once for each user."""
+
+    def __init__(
+        self,
+        *,
+        scenarios: tuple[Scenario, ...] = (),
+        agents: int = 1,
+        split: bool = False,
+        stop_timeout_s: float = DEFAULT_STOP_TIMEOUT_S,
+        no_dns_resolve: bool = False,
+        **scenario: Any,
+    ) -> None:
+        if scenarios and scenario:
+            raise TypeError(f"scenarios, and {', '.join(scenario)} beside them")
+        set_field = object.__setattr__  # it is frozen
+        set_field(self, "scenarios", scenarios or (Scenario(**scenario),))
+        set_field(self, "agents", agents)
+        set_field(self, "split", split)
+        set_field(self, "stop_timeout_s", stop_timeout_s)
+        set_field(self, "no_dns_resolve", no_dns_resolve)
+
+    @property
+    def title(self) -> str:
+        """What it is of, in short."""
+        named = [each.name or each.test for each in self.scenarios]
+        return named[0] if len(named) == 1 else " + ".join(named)
+
+    @property
+    def cycles(self) -> int:
+        """Cycles of the run: those of the scenario that has most."""
+        return max(len(each.users) for each in self.scenarios)
+
+    @property
+    def users(self) -> tuple[int, ...]:
+        """Users of each cycle, of all scenarios together."""
+        return tuple(
+            sum(each.users[at] for each in self.scenarios if at < len(each.users))
+            for at in range(self.cycles)
+        )
+
+    @property
+    def total_iterations(self) -> int:
+        """Iterations of the whole run on all agents; 0 when a duration bounds some of it."""
+        if any(each.duration_s is not None for each in self.scenarios):
+            return 0
+        times = 1 if self.split else self.agents
+        return times * sum(sum(each.users) * each.iterations_per_user for each in self.scenarios)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cycle:
+    """One cycle of an assignment: users, and either iterations or a duration."""
+
+    users: int
+    iterations: int = 0
+    duration_s: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assignment:
+    """One agent's part in a scenario of a run."""
+
+    run_id: str
+    agent_id: str
+    test: str
+    cycles: tuple[Cycle, ...]
+    spawn_rate: float = 0.0
+    server_url: str = ""
+    processes: int = 0
+    stop_timeout_s: float = DEFAULT_STOP_TIMEOUT_S
+    no_dns_resolve: bool = False
+    scenario: str = ""
+    """Its name. Empty: the plan has only one."""
+    user: int = 0
+    """The user to live in the one cycle there is. 0: all, in all cycles."""
+    first_cycle: int = 1
+    """The number of the first of `cycles`."""
+
+    @property
+    def planned_users(self) -> int:
+        """The users of all its cycles together."""
+        return sum(cycle.users for cycle in self.cycles)
+
+    @property
+    def planned_iterations(self) -> int:
+        """The iterations of all its users; 0 when a duration bounds them."""
+        return sum(cycle.users * cycle.iterations for cycle in self.cycles)
+
+    @property
+    def planned_s(self) -> float:
+        """How long its cycles last together that have users; 0 when iterations bound them."""
+        return sum(cycle.duration_s or 0.0 for cycle in self.cycles if cycle.users)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launch:
+    """What lives the users of an assignment."""
+
+    assignment: Assignment
+    test_runner: str = ""
+    runner_mode: RunnerMode = RunnerMode.ONE_USER
+    silence_timeout_s: float = DEFAULT_SILENCE_TIMEOUT_S
+
+    @property
+    def one_user_each(self) -> bool:
+        """Whether each user of each cycle is a process of its own."""
+        return bool(self.test_runner) and self.runner_mode is RunnerMode.ONE_USER
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether the agent starts nothing."""
+        return self.runner_mode is RunnerMode.BY_HAND

@@ -1,0 +1,95 @@
+"""A run that goes on: its figures, and the changes that a watcher hears of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from loadgrpc.model.run import Run, Trouble
+from loadgrpc.model.summary import IterationFigures
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowFigures:
+    """Figures of the last closed seconds: see `stats/window.py`."""
+
+    end_ns: int
+    """When the last of them ended (wall clock)."""
+    seconds: int
+    hits: int = 0
+    failed: int = 0
+    p50_ns: int | None = None
+    """Of the hits that were counted in the last five seconds or so; None: no answer was."""
+    p95_ns: int | None = None
+
+    @property
+    def rate(self) -> float:
+        """Hits a second."""
+        return self.hits / self.seconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class NameProgress:
+    """A name while the run goes on; `rate` and `p95_ns` are those of the window."""
+
+    name: str
+    method: str
+    scenario: str = ""
+    hits: int = 0
+    failed: int = 0
+    rate: float = 0.0
+    p95_ns: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailureProgress:
+    """What went wrong, how often, and where."""
+
+    count: int
+    message: str
+    where: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """The figures of a run that goes on."""
+
+    elapsed_ns: int = 0
+    fraction: float = 0.0
+    """How far the run is, from 0 to 1."""
+    cycle: int = 0
+    """From 1; 0 before the first."""
+    cycles: int = 1
+    users: int = 0
+    hits: int = 0
+    failed_hits: int = 0
+    rate: float = 0.0
+    """Hits a second in `window`."""
+    p50_ns: int = 0
+    """Since the start, as `p95_ns`."""
+    p95_ns: int = 0
+    iterations: IterationFigures = IterationFigures()
+    agents: int = 0
+    """Agents whose part is not over."""
+    saturated: bool = False
+    """Whether a process that makes the load cannot keep up just now."""
+    machine_busy: bool = False
+    """Whether that is so only because machines are busy with other things."""
+    window: WindowFigures | None = None
+    """None: no second is closed yet."""
+    names: tuple[NameProgress, ...] = ()
+    """Those with most hits, the busiest first."""
+    failures: tuple[FailureProgress, ...] = ()
+    """The most frequent first."""
+    left_ns: int | None = None
+    """How long it goes on; 0: the time is over, and users finish. None: it is not known."""
+    troubles: tuple[Trouble, ...] = ()
+    """What is wrong just now, the worst first."""
+
+
+@dataclass(frozen=True)
+class News:
+    """What a watcher of a run is told: a change of its state, or figures."""
+
+    sequence: int
+    """The number of the change, from 1; of figures, that of the newest change before them."""
+    update: Run | Progress

@@ -1,0 +1,135 @@
+"""A run, the agents it runs on, and the broker, as clients see them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from loadgrpc.model.plan import Plan
+
+
+class RunState(IntEnum):
+    """Where in its life a run is. `broker/state.py` has the transitions."""
+
+    STARTING = 1
+    RUNNING = 2
+    STOPPING = 3
+    FINISHED = 4
+    STOPPED = 5
+    FAILED = 6
+
+    @property
+    def final(self) -> bool:
+        """Whether the run is over."""
+        return self >= RunState.FINISHED
+
+
+class AgentState(IntEnum):
+    """What an agent is doing."""
+
+    IDLE = 1
+    BUSY = 2
+    UNREACHABLE = 3
+
+
+class AssignmentState(IntEnum):
+    """Where one agent's part in a run is."""
+
+    STARTING = 1
+    RUNNING = 2
+    FINISHED = 3
+    FINISHED_UNVERIFIED = 4
+    LOAD_FAILED = 5
+    LOST = 6
+
+    @property
+    def final(self) -> bool:
+        """Whether this part is over."""
+        return self >= AssignmentState.FINISHED
+
+
+class StopMode(IntEnum):
+    """How to stop a run."""
+
+    GRACEFUL = 1
+    KILL = 2
+
+
+class TroubleKind(IntEnum):
+    """What may be wrong with a run while it goes on; the worst first."""
+
+    AGENT_LOST = 1
+    AGENT_UNREACHABLE = 2
+    STORE_AWAY = 3
+    SOURCE_SILENT = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trouble:
+    """Something that is wrong with a run just now."""
+
+    kind: TroubleKind
+    message: str
+    """As a sentence, with how long it has lasted."""
+    since_ns: int
+    """By the broker's wall clock."""
+    until_ns: int | None = None
+    """Of an agent that is unreachable: when its lease is over."""
+    agent_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """How a run is judged: see `verdict.py`."""
+
+    exit_code: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A run as clients see it. Times are wall-clock nanoseconds; None: not yet."""
+
+    run_id: str
+    state: RunState
+    plan: Plan
+    create_time_ns: int
+    start_time_ns: int | None = None
+    end_time_ns: int | None = None
+    reason: str = ""
+    agent_ids: tuple[str, ...] = ()
+    troubles: tuple[Trouble, ...] = ()
+    """What is wrong with it just now, the worst first; not stored."""
+    verdict: Verdict | None = None
+    """How it was judged. None: it goes on, or that was not kept."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agent:
+    """An agent as clients see it."""
+
+    agent_id: str
+    hostname: str
+    pid: int
+    version: str
+    cores: int
+    state: AgentState
+    run_id: str = ""
+    last_seen_time_ns: int = 0
+    troubles: tuple[str, ...] = ()
+    """What is wrong with it, as sentences."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BrokerInfo:
+    """A broker about itself."""
+
+    version: str
+    pid: int
+    hostname: str
+    store: str
+    start_time_ns: int
+    agents: int
+    active_runs: int
+    store_trouble: str = ""
+    """Why the store takes no writes for now; empty: it does."""

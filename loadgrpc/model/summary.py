@@ -1,0 +1,284 @@
+"""The result of a run: the document that every report is drawn from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TypeVar
+
+from loadgrpc.model.event import ExceptionInfo, HitError
+from loadgrpc.model.plan import Plan
+from loadgrpc.model.run import AssignmentState, RunState, Trouble, Verdict
+
+
+class Saturation(Enum):
+    """Why a process did not keep up with its load."""
+
+    AT_LIMIT = "it used all that it can of the processor"
+    MACHINE_BUSY = "its machine was busy with other things"
+    HELD_UP = "something held it up, or it is not known"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ElapsedFigures:
+    """How long answered hits took, in nanoseconds; all 0 when there were none."""
+
+    avg_ns: int = 0
+    min_ns: int = 0
+    p50_ns: int = 0
+    p90_ns: int = 0
+    p95_ns: int = 0
+    p99_ns: int = 0
+    max_ns: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class HitFigures:
+    """Figures of a set of hits."""
+
+    count: int = 0
+    failed: int = 0
+    rate: float = 0.0
+    """Hits a second over the summary's duration."""
+    elapsed: ElapsedFigures = ElapsedFigures()
+    bytes_sent: int = 0
+    bytes_received: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class IterationFigures:
+    """Figures of a set of iterations."""
+
+    started: int = 0
+    success: int = 0
+    failure: int = 0
+    error: int = 0
+    interrupted: int = 0
+    planned: int = 0
+    """Asked for by the plan. 0: it is bounded by time."""
+    dropped: int = 0
+    """Of the planned, those that were not started and never will be."""
+    not_yet: int = 0
+    """Of the planned, those that may still be started."""
+
+    @property
+    def finished(self) -> int:
+        """Iterations that came to their own end, good or bad."""
+        return self.success + self.failure + self.error
+
+    @property
+    def ended(self) -> int:
+        """Iterations that are over, whatever their outcome."""
+        return self.finished + self.interrupted
+
+    @classmethod
+    def total(cls, parts: Iterable[IterationFigures]) -> IterationFigures:
+        """All iterations of `parts` together."""
+        return _total(cls, parts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserFigures:
+    """Figures of a set of users; a user of a cycle is one, in the next cycle it is another."""
+
+    planned: int = 0
+    started: int = 0
+    unknown: int = 0
+    """Of the planned, those of which it is not known whether they were started."""
+
+    @property
+    def missing(self) -> int:
+        """Users that were planned, and are known not to have been started."""
+        return max(0, self.planned - self.started - self.unknown)
+
+    @classmethod
+    def total(cls, parts: Iterable[UserFigures]) -> UserFigures:
+        """All users of `parts` together."""
+        return _total(cls, parts)
+
+
+_Figures = TypeVar("_Figures", IterationFigures, UserFigures)
+
+
+def _total(kind: type[_Figures], parts: Iterable[_Figures]) -> _Figures:
+    """Figures that are all counts, added up one by one."""
+    rows = [vars(part).values() for part in parts]
+    return kind(**dict(zip(vars(kind()), map(sum, zip(*rows, strict=True)), strict=False)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class NameFigures:
+    """Figures of the hits of one name and method."""
+
+    name: str
+    method: str
+    hits: HitFigures
+    statuses: dict[int, int] = field(default_factory=dict)
+    """Answers by status; hits without an answer are not in it."""
+    scenario: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScenarioFigures:
+    """Figures of one scenario."""
+
+    name: str
+    test: str
+    hits: HitFigures = HitFigures()
+    iterations: IterationFigures = IterationFigures()
+    users: UserFigures = UserFigures()
+
+
+@dataclass(frozen=True, kw_only=True)
+class IterationErrorGroup:
+    """Exceptions of a test that are alike, counted, with the one that came first."""
+
+    count: int
+    test: str
+    exception: ExceptionInfo
+
+
+@dataclass(frozen=True, kw_only=True)
+class HitErrorGroup:
+    """Hits without an answer that went wrong in the same way, counted."""
+
+    count: int
+    name: str
+    method: str
+    error: HitError
+    error_message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratorFigures:
+    """Whether processes that made a load kept up with it: see `stats/generator.py`."""
+
+    saturated_ns: int = 0
+    """How long the process was saturated that was so for the longest."""
+    watched_ns: int = 0
+    lag: ElapsedFigures = ElapsedFigures()
+    worst_lag_ns: int = 0
+    """The 99th percentile in the worst second of any process."""
+    worst_lag_end_ns: int | None = None
+    """When that second ended (wall clock); None: no lag was measured."""
+    cpu: float = 0.0
+    """Of the cores that the busiest process can use, from 0 to 1."""
+    worst_cpu: float = 0.0
+    """The same, in its busiest second."""
+    gc_pauses: int = 0
+    gc_ns: int = 0
+    gc_max_ns: int = 0
+    at_limit_ns: int = 0
+    """How much of `saturated_ns` the process used all that it can of the processor."""
+    machine_busy_ns: int = 0
+    """How much of `saturated_ns` the machine was busy with other things."""
+    worst_other_cpu: float = 0.0
+    """How much of a machine others used, in the worst second of those in which it was busy."""
+    worst_steal: float = 0.0
+    """How much of a machine a hypervisor took away, likewise."""
+
+    @property
+    def saturated(self) -> bool:
+        """Whether any second of any process was."""
+        return self.saturated_ns > 0
+
+    @property
+    def cause(self) -> Saturation | None:
+        """Why it was saturated for most of that time; None: it was not."""
+        if not self.saturated_ns:
+            return None
+        held_up_ns = self.saturated_ns - self.at_limit_ns - self.machine_busy_ns
+        times = {
+            Saturation.AT_LIMIT: self.at_limit_ns,
+            Saturation.MACHINE_BUSY: self.machine_busy_ns,
+            Saturation.HELD_UP: held_up_ns,
+        }
+        return max(times, key=lambda cause: times[cause])
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentFigures:
+    """What one agent did for a run."""
+
+    agent_id: str
+    hostname: str
+    state: AssignmentState
+    hits: int = 0
+    iterations: int = 0
+    reason: str = ""
+    load_error: ExceptionInfo | None = None
+    generator: GeneratorFigures | None = None
+    users: int = 0
+    """The users it was to live: those of its largest cycle."""
+    end_time_ns: int | None = None
+    """When its part ended, or it was last heard from (wall clock); None: it goes on."""
+    clock_ahead_ns: int | None = None
+    """How far its clock was ahead of the broker's; None: it is not known."""
+    all_users: UserFigures = UserFigures()
+    """Those of all cycles together."""
+    planned_iterations: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loss:
+    """Events that were lost, and why."""
+
+    reason: str
+    count: int
+    at_least: bool
+    agent_id: str
+    hits: int = 0
+    """Of these, as far as it is known."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accounting:
+    """What became of every event: produced = committed + rejected + lost."""
+
+    committed: int = 0
+    duplicates: int = 0
+    rejected: int = 0
+    losses: tuple[Loss, ...] = ()
+    mismatches: tuple[str, ...] = ()
+    """Where counted hits differ from those a runner says it made, as sentences."""
+    rejections: tuple[str, ...] = ()
+    """What was wrong with the rejected, as sentences: the first ones that differ."""
+
+    @property
+    def lost(self) -> int:
+        """Events known to be lost."""
+        return sum(loss.count for loss in self.losses)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """The result of a run, or its figures so far: the document every report is drawn from."""
+
+    run_id: str
+    state: RunState
+    plan: Plan
+    create_time_ns: int
+    start_time_ns: int | None = None
+    end_time_ns: int | None = None
+    reason: str = ""
+    verdict: Verdict = Verdict()
+    duration_ns: int = 0
+    """From the first user's start to the last user's end."""
+    hits: HitFigures = HitFigures()
+    iterations: IterationFigures = IterationFigures()
+    names: tuple[NameFigures, ...] = ()
+    failures: tuple[IterationErrorGroup, ...] = ()
+    errors: tuple[IterationErrorGroup, ...] = ()
+    hit_errors: tuple[HitErrorGroup, ...] = ()
+    agents: tuple[AgentFigures, ...] = ()
+    counters: dict[str, int] = field(default_factory=dict)
+    accounting: Accounting = Accounting()
+    generator: GeneratorFigures | None = None
+    """None: no process told how it kept up."""
+    scenarios: tuple[ScenarioFigures, ...] = ()
+    """Of a plan with several, or with one that has a name."""
+    users: UserFigures = UserFigures()
+    """Those of all cycles, scenarios and agents together."""
+    troubles: tuple[Trouble, ...] = ()
+    """What is wrong just now with a run that goes on; not stored."""
