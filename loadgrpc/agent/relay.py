@@ -21,8 +21,9 @@ from loadgrpc.agent.spool import Spool
 from loadgrpc.agent.uplink import log_defect
 from loadgrpc.errors import NotAllowed, NotFound
 from loadgrpc.model import Assignment, SourceId
-from loadgrpc.protocol import convert, plans
+from loadgrpc.protocol import plans
 from loadgrpc.protocol.raw import SERVICE, RawRunnerServiceStub
+from loadgrpc.protocol.sources import source_from_proto
 from loadgrpc.protocol.transport import Context
 from loadgrpc.v1 import runner_pb2
 
@@ -94,7 +95,7 @@ class Relay:
     ) -> runner_pb2.GetAssignmentResponse:
         """See runner.proto."""
         caller = self._caller(context)
-        source_id = convert.source_from_proto(request.source)
+        source_id = source_from_proto(request.source)
         if source_id != caller.source.source_id:
             raise NotFound(f"nothing is expected of source {source_id} with this token")
         assignment = caller.assignment

@@ -25,7 +25,7 @@ from loadgrpc.errors import (
     Violation,
 )
 from loadgrpc.model import SourceId
-from loadgrpc.protocol import convert, home
+from loadgrpc.protocol import home
 from loadgrpc.protocol.home import Decision, Duplicate, OutOfOrder
 from loadgrpc.protocol.raw import (
     Oversized,
@@ -34,6 +34,7 @@ from loadgrpc.protocol.raw import (
     no_source,
     read,
 )
+from loadgrpc.protocol.sources import source_to_proto
 from loadgrpc.v1 import runner_pb2
 
 MOST_ANSWERS: Final = 1_000
@@ -107,7 +108,7 @@ class Source:
         """The cycle that it was told to enter, and when; None: it is in none."""
         self.finished_s = math.inf
         """When it was told that all has arrived."""
-        self._message = convert.source_to_proto(source_id)
+        self._message = source_to_proto(source_id)
         self._spool = spool
         self._backlog = Backlog()
         self._uplink = Uplink(

@@ -70,10 +70,12 @@ from loadgrpc.model import (
     Summary,
     Trouble,
 )
-from loadgrpc.protocol import columns, convert, plans
+from loadgrpc.protocol import columns, plans
 from loadgrpc.protocol.bounds import MAX_ANSWER_BYTES
 from loadgrpc.protocol.produced import Produced
+from loadgrpc.protocol.runs import verdict_from_proto
 from loadgrpc.protocol.shrinking import shrink
+from loadgrpc.protocol.summary import summary_from_proto, summary_to_proto
 from loadgrpc.store import Filter, RunRecord, Store, StoreError
 from loadgrpc.v1 import run_pb2, runner_pb2
 
@@ -454,7 +456,7 @@ class Broker:
         record = await self._record(run_id)
         if record.summary is None:
             raise NotFound(f"run {run_id} has no summary")
-        return convert.summary_from_proto(run_pb2.RunSummary.FromString(record.summary))
+        return summary_from_proto(run_pb2.RunSummary.FromString(record.summary))
 
     async def list_events(self, wanted: Wanted) -> AsyncIterator[Listed]:
         """The stored events of a run.
@@ -933,7 +935,7 @@ class Broker:
         for agent_id in run.run.agent_ids:
             self.roster.release(agent_id, run.run.run_id)
         run.result = _result_of(run)
-        judged = convert.verdict_from_proto(run.result.verdict)
+        judged = verdict_from_proto(run.result.verdict)
         run.run = replace(run.run, verdict=judged)
         _log.info(
             "run %s is %s, exit %d: %s",
@@ -1166,11 +1168,11 @@ def _record_of(active: ActiveRun) -> RunRecord:
 def _result_of(active: ActiveRun) -> run_pb2.RunSummary:
     """The summary of a run that is over; a defect in a figure does not cost the rest."""
     try:
-        message = convert.summary_to_proto(active.summary())
+        message = summary_to_proto(active.summary())
     except Exception as error:  # noqa: BLE001 - logged, and told in its place
         _log.exception("the figures of run %s cannot be told: please report it", active.run.run_id)
         why = f"its figures could not be told ({type(error).__name__}: a defect of the broker)"
-        message = convert.summary_to_proto(active.bare_summary(why))
+        message = summary_to_proto(active.bare_summary(why))
     shrink(message)
     return message
 

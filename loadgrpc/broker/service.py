@@ -31,11 +31,15 @@ from loadgrpc.broker.outbox import Pace
 from loadgrpc.broker.roster import HEARTBEAT_S, Registration
 from loadgrpc.errors import InvalidRequest, NotFound, Superseded, Violation
 from loadgrpc.model import RunState, SourceId, StopMode
-from loadgrpc.protocol import bounds, convert, home, plans, progress, times
+from loadgrpc.protocol import bounds, home, plans, progress, times
+from loadgrpc.protocol.events import exception_from_proto
 from loadgrpc.protocol.produced import Produced
 from loadgrpc.protocol.raw import Oversized, Published, named_source, no_source
 from loadgrpc.protocol.rows import KINDS
+from loadgrpc.protocol.runs import agent_to_proto, broker_to_proto, run_to_proto
 from loadgrpc.protocol.shrinking import shrink
+from loadgrpc.protocol.sources import source_from_proto, source_to_proto
+from loadgrpc.protocol.summary import summary_to_proto
 from loadgrpc.protocol.transport import Context
 from loadgrpc.v1 import (
     control_pb2,
@@ -73,14 +77,14 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         plan = plans.plan_from_proto(request.plan)
         run = await self._broker.start_run(plan, request.request_id)
         _note(context, "asked for run %s", run.run_id)
-        return control_pb2.StartRunResponse(run=convert.run_to_proto(run))
+        return control_pb2.StartRunResponse(run=run_to_proto(run))
 
     async def GetRun(  # noqa: N802
         self, request: control_pb2.GetRunRequest, _: Context
     ) -> control_pb2.GetRunResponse:
         """See control.proto."""
         run = await self._broker.get_run(_run_id(request))
-        return control_pb2.GetRunResponse(run=convert.run_to_proto(run))
+        return control_pb2.GetRunResponse(run=run_to_proto(run))
 
     async def ListRuns(  # noqa: N802
         self, request: control_pb2.ListRunsRequest, _: Context
@@ -90,7 +94,7 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
             request.page_size, request.page_token, **_filters_from_proto(request)
         )
         return control_pb2.ListRunsResponse(
-            runs=[convert.run_to_proto(run) for run in page.runs],
+            runs=[run_to_proto(run) for run in page.runs],
             next_page_token=page.next_token,
             store_trouble=page.store_trouble,
         )
@@ -113,14 +117,14 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         mode = StopMode.KILL if kill else StopMode.GRACEFUL
         _note(context, "asks to kill run %s" if kill else "asks to stop run %s", _run_id(request))
         run = await self._broker.stop_run(_run_id(request), mode)
-        return control_pb2.StopRunResponse(run=convert.run_to_proto(run))
+        return control_pb2.StopRunResponse(run=run_to_proto(run))
 
     async def GetSummary(  # noqa: N802
         self, request: control_pb2.GetSummaryRequest, _: Context
     ) -> control_pb2.GetSummaryResponse:
         """See control.proto."""
         summary = await self._broker.get_summary(_run_id(request))
-        message = convert.summary_to_proto(summary)
+        message = summary_to_proto(summary)
         shrink(message)
         return control_pb2.GetSummaryResponse(summary=message)
 
@@ -162,14 +166,14 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         self, _request: control_pb2.ListAgentsRequest, _: Context
     ) -> control_pb2.ListAgentsResponse:
         """See control.proto."""
-        agents = [convert.agent_to_proto(agent) for agent in self._broker.agents()]
+        agents = [agent_to_proto(agent) for agent in self._broker.agents()]
         return control_pb2.ListAgentsResponse(agents=agents)
 
     async def GetBroker(  # noqa: N802
         self, _request: control_pb2.GetBrokerRequest, _: Context
     ) -> control_pb2.GetBrokerResponse:
         """See control.proto."""
-        return convert.broker_to_proto(self._broker.info())
+        return broker_to_proto(self._broker.info())
 
 
 class FleetService(fleet_pb2_grpc.FleetServiceServicer):
@@ -245,7 +249,7 @@ class RunnerService(runner_pb2_grpc.RunnerServiceServicer):
         self, request: runner_pb2.GetAssignmentRequest, _: Context
     ) -> runner_pb2.GetAssignmentResponse:
         """See runner.proto."""
-        source_id = convert.source_from_proto(request.source)
+        source_id = source_from_proto(request.source)
         assignment = self._broker.assignment(source_id, request.scenario)
         message = plans.assignment_to_proto(assignment)
         return runner_pb2.GetAssignmentResponse(assignment=message)
@@ -484,7 +488,7 @@ def _last_line(text: str) -> str:
 def _source_of(request: Published, inbox: Inbox) -> SourceId:
     """The source a message is about: named, or the only one that is open."""
     if (named := named_source(request)) is not None:
-        return convert.source_from_proto(named)
+        return source_from_proto(named)
     open_here = {*inbox.sources, *inbox.closed}
     if len(open_here) != 1:
         raise no_source()
@@ -503,9 +507,7 @@ def _finish_from_proto(message: runner_pb2.Finish) -> dict[str, Any]:
         "produced": totals.events if message.HasField("totals") else None,
         "hits": totals.hits if totals.HasField("hits") else None,
         "load_error": (
-            convert.exception_from_proto(message.load_error)
-            if message.HasField("load_error")
-            else None
+            exception_from_proto(message.load_error) if message.HasField("load_error") else None
         ),
     }
 
@@ -552,4 +554,4 @@ _ANSWERS: Final[dict[type[Any], Callable[[Any], dict[str, Any]]]] = {
 
 def _answer_to_proto(source_id: SourceId, answer: Answer) -> runner_pb2.PublishEventsResponse:
     fields = _ANSWERS[type(answer)](answer)
-    return runner_pb2.PublishEventsResponse(source=convert.source_to_proto(source_id), **fields)
+    return runner_pb2.PublishEventsResponse(source=source_to_proto(source_id), **fields)

@@ -92,8 +92,8 @@ def command(
 
     runs, more, trouble = ask(broker, newest)
     if as_json:
-        from loadgrpc.protocol.convert import run_to_proto  # noqa: PLC0415
         from loadgrpc.protocol.document import as_document  # noqa: PLC0415
+        from loadgrpc.protocol.runs import run_to_proto  # noqa: PLC0415
 
         document = {
             "runs": [as_document(run_to_proto(run)) for run in runs],

@@ -68,13 +68,13 @@ async def _status(client: Client) -> tuple[BrokerInfo, list[Agent], list[Run]]:
 
 def document(info: BrokerInfo, agents: list[Agent], runs: list[Run]) -> dict[str, Any]:
     """The same as what the protocol has of it: GetBroker, ListAgents, ListRuns."""
-    from loadgrpc.protocol import convert  # noqa: PLC0415 - protobuf is heavy
     from loadgrpc.protocol.document import as_document  # noqa: PLC0415
+    from loadgrpc.protocol.runs import agent_to_proto, broker_to_proto, run_to_proto  # noqa: PLC0415 - protobuf is heavy
 
     return {
-        "broker": as_document(convert.broker_to_proto(info)),
-        "agents": [as_document(convert.agent_to_proto(agent)) for agent in agents],
-        "runs": [as_document(convert.run_to_proto(run)) for run in runs],
+        "broker": as_document(broker_to_proto(info)),
+        "agents": [as_document(agent_to_proto(agent)) for agent in agents],
+        "runs": [as_document(run_to_proto(run)) for run in runs],
     }
 
 

@@ -59,8 +59,8 @@ def command(*, run_id: str | None, broker: str, kill: bool, everything: bool, as
 
     stopped = ask(broker, stop)
     if as_json:
-        from loadgrpc.protocol.convert import run_to_proto  # noqa: PLC0415
         from loadgrpc.protocol.document import as_document  # noqa: PLC0415
+        from loadgrpc.protocol.runs import run_to_proto  # noqa: PLC0415
 
         line.write_json({"runs": [as_document(run_to_proto(run)) for run in stopped]})
         return verdict.PASSED

@@ -22,7 +22,10 @@ from loadgrpc.model import (
     StopMode,
     Summary,
 )
-from loadgrpc.protocol import convert, plans, progress, status, times
+from loadgrpc.protocol import plans, progress, status, times
+from loadgrpc.protocol.runs import agent_from_proto, broker_from_proto, run_from_proto
+from loadgrpc.protocol.sources import source_to_proto
+from loadgrpc.protocol.summary import summary_from_proto
 from loadgrpc.protocol.transport import new_channel
 from loadgrpc.v1 import control_pb2, control_pb2_grpc, runner_pb2, runner_pb2_grpc
 
@@ -83,18 +86,16 @@ class Client:
     async def start_run(self, plan: Plan, *, request_id: str = "") -> Run:
         """Starts a run. TooFewAgents, InvalidRequest and AlreadyExists say why not."""
         request = control_pb2.StartRunRequest(plan=plans.plan_to_proto(plan), request_id=request_id)
-        return convert.run_from_proto((await _called(self._control.StartRun, request)).run)
+        return run_from_proto((await _called(self._control.StartRun, request)).run)
 
     async def get_run(self, run_id: str) -> Run:
         """The state of a run."""
         request = control_pb2.GetRunRequest(run_id=run_id)
-        return convert.run_from_proto((await _called(self._control.GetRun, request)).run)
+        return run_from_proto((await _called(self._control.GetRun, request)).run)
 
     async def get_assignment(self, source: SourceId, scenario: str = "") -> Assignment:
         """What a runner is to do that reports to the broker directly."""
-        request = runner_pb2.GetAssignmentRequest(
-            source=convert.source_to_proto(source), scenario=scenario
-        )
+        request = runner_pb2.GetAssignmentRequest(source=source_to_proto(source), scenario=scenario)
         response = await _called(self._runner.GetAssignment, request)
         return plans.assignment_from_proto(response.assignment)
 
@@ -116,13 +117,13 @@ class Client:
     async def stop_run(self, run_id: str, mode: StopMode = StopMode.GRACEFUL) -> Run:
         """Stops a run; again, or when it is over, changes nothing."""
         request = control_pb2.StopRunRequest(run_id=run_id, mode=int(mode))  # type: ignore[arg-type]  # an enum's number
-        return convert.run_from_proto((await _called(self._control.StopRun, request)).run)
+        return run_from_proto((await _called(self._control.StopRun, request)).run)
 
     async def get_summary(self, run_id: str) -> Summary:
         """The result of a run, or its figures so far."""
         request = control_pb2.GetSummaryRequest(run_id=run_id)
         response = await _called(self._control.GetSummary, request)
-        return convert.summary_from_proto(response.summary)
+        return summary_from_proto(response.summary)
 
     async def list_events(
         self,
@@ -207,17 +208,17 @@ class Client:
             exit_codes=exit_codes,
         )
         response = await _called(self._control.ListRuns, request)
-        return [convert.run_from_proto(run) for run in response.runs], response.next_page_token
+        return [run_from_proto(run) for run in response.runs], response.next_page_token
 
     async def list_agents(self) -> list[Agent]:
         """The agents the broker knows, by id."""
         response = await _called(self._control.ListAgents, control_pb2.ListAgentsRequest())
-        return [convert.agent_from_proto(agent) for agent in response.agents]
+        return [agent_from_proto(agent) for agent in response.agents]
 
     async def get_broker(self) -> BrokerInfo:
         """About the broker itself."""
         response = await _called(self._control.GetBroker, control_pb2.GetBrokerRequest())
-        return convert.broker_from_proto(response)
+        return broker_from_proto(response)
 
 
 async def _called(method: Any, request: Any, *, timeout_s: float | None = CALL_TIMEOUT_S) -> Any:

@@ -26,9 +26,10 @@ from loadgrpc.errors import (
     Unavailable,
     Violation,
 )
-from loadgrpc.protocol import convert, home, plans, times
+from loadgrpc.protocol import home, plans, times
 from loadgrpc.protocol.home import OutOfOrder
 from loadgrpc.protocol.raw import SERVICE
+from loadgrpc.protocol.sources import source_to_proto
 from loadgrpc.protocol.transport import Context
 from loadgrpc.v1 import runner_pb2
 
@@ -120,7 +121,7 @@ class Home:
         self.transcript = transcript
         self._script = script
         self._began_s = time.monotonic()
-        self._source = convert.source_to_proto(transcript.source)
+        self._source = source_to_proto(transcript.source)
         self._lines: set[Line] = set()
         self._streams = 0
         self._cuts = list(script.cut_at_batches)

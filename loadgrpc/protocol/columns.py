@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from loadgrpc.errors import InvalidRequest
 from loadgrpc.model import ExceptionInfo, GeneratorState, HitError, TestOutcome
 from loadgrpc.protocol import bounds, home
-from loadgrpc.protocol.convert import exception_from_proto, generator_state_from_proto
+from loadgrpc.protocol.events import exception_from_proto, generator_state_from_proto
 from loadgrpc.secrets import without_user
 from loadgrpc.v1 import event_pb2, runner_pb2
 

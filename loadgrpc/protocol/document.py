@@ -15,7 +15,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from loadgrpc.model import Summary
-from loadgrpc.protocol.convert import summary_to_proto
+from loadgrpc.protocol.summary import summary_to_proto
 from loadgrpc.text import safe_json
 
 _WELL_KNOWN = "google.protobuf."

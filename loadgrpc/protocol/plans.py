@@ -1,6 +1,6 @@
 """Plans, and what agents and runners make of them: messages to domain values and back.
 
-Rule: as in `convert.py`. A plan comes from a stranger: every wrong field is named.
+Rule: a plan comes from a stranger: every wrong field is named.
 """
 
 from __future__ import annotations

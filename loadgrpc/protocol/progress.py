@@ -5,8 +5,9 @@ from __future__ import annotations
 from google.protobuf import duration_pb2
 
 from loadgrpc import model
-from loadgrpc.protocol import convert
+from loadgrpc.protocol.figures import iterations_from_proto, iterations_to_proto
 from loadgrpc.protocol.fitting import fit
+from loadgrpc.protocol.runs import run_from_proto, run_to_proto
 from loadgrpc.protocol.times import (
     NS_PER_S,
     duration_from_proto,
@@ -22,16 +23,14 @@ def news_to_proto(news: model.News) -> control_pb2.WatchRunResponse:
     """News of a run as their message."""
     update = news.update
     if isinstance(update, model.Run):
-        return control_pb2.WatchRunResponse(
-            sequence=news.sequence, run=convert.run_to_proto(update)
-        )
+        return control_pb2.WatchRunResponse(sequence=news.sequence, run=run_to_proto(update))
     return control_pb2.WatchRunResponse(sequence=news.sequence, progress=progress_to_proto(update))
 
 
 def news_from_proto(message: control_pb2.WatchRunResponse) -> model.News:
     """News of a run from their message."""
     if message.WhichOneof("update") == "run":
-        return model.News(message.sequence, convert.run_from_proto(message.run))
+        return model.News(message.sequence, run_from_proto(message.run))
     return model.News(message.sequence, progress_from_proto(message.progress))
 
 
@@ -49,7 +48,7 @@ def progress_to_proto(progress: model.Progress) -> control_pb2.RunProgress:
         rate=progress.rate,
         p50=duration_to_proto(progress.p50_ns),
         p95=duration_to_proto(progress.p95_ns),
-        iterations=convert.iterations_to_proto(progress.iterations),
+        iterations=iterations_to_proto(progress.iterations),
         agents=progress.agents,
         saturated=progress.saturated,
         machine_busy=progress.machine_busy,
@@ -94,7 +93,7 @@ def progress_from_proto(message: control_pb2.RunProgress) -> model.Progress:
         rate=message.rate,
         p50_ns=duration_from_proto(message.p50),
         p95_ns=duration_from_proto(message.p95),
-        iterations=convert.iterations_from_proto(message.iterations),
+        iterations=iterations_from_proto(message.iterations),
         agents=message.agents,
         saturated=message.saturated,
         machine_busy=message.machine_busy,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from google.protobuf import duration_pb2, timestamp_pb2
+from google.protobuf.message import Message
 
 NS_PER_S = 1_000_000_000
 _FIRST_NS = -62_135_596_800 * NS_PER_S
@@ -54,3 +55,13 @@ def seconds_to_proto(seconds: float) -> duration_pb2.Duration:
 def seconds_from_proto(message: duration_pb2.Duration) -> float:
     """A Duration as seconds."""
     return duration_from_proto(message) / NS_PER_S
+
+
+def optional_timestamp(wall_ns: int | None) -> timestamp_pb2.Timestamp | None:
+    """Wall-clock nanoseconds, if there are any, as a Timestamp."""
+    return None if wall_ns is None else timestamp_to_proto(wall_ns)
+
+
+def time_or_none(message: Message, field: str) -> int | None:
+    """A Timestamp of a message as wall-clock nanoseconds, if it is set."""
+    return timestamp_from_proto(getattr(message, field)) if message.HasField(field) else None

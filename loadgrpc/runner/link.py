@@ -26,10 +26,11 @@ from typing import Any, Final, NoReturn
 from loadgrpc.clock import SystemClock
 from loadgrpc.errors import LoadgrpcError
 from loadgrpc.model import Assignment, ExceptionInfo, SourceId, TestOutcome
-from loadgrpc.protocol import convert, plans, produced, times
+from loadgrpc.protocol import plans, produced, times
 from loadgrpc.protocol.ends import ended
 from loadgrpc.protocol.produced import Produced
 from loadgrpc.protocol.raw import RawRunnerServiceStub
+from loadgrpc.protocol.sources import source_to_proto
 from loadgrpc.protocol.transport import new_channel
 from loadgrpc.runner import in_flight, pipe
 from loadgrpc.runner.echo import Echo
@@ -483,7 +484,7 @@ async def _main() -> int:
     async with new_channel(environ["LOADGRPC_ENDPOINT"]) as channel:
         stub = RawRunnerServiceStub(channel)
         answer = await stub.GetAssignment(
-            runner_pb2.GetAssignmentRequest(source=convert.source_to_proto(source)),
+            runner_pb2.GetAssignmentRequest(source=source_to_proto(source)),
             metadata=metadata,
             timeout=ASSIGNMENT_TIMEOUT_S,
         )

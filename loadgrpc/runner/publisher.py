@@ -18,11 +18,13 @@ import grpc.aio
 
 from loadgrpc.errors import LoadgrpcError, Unavailable
 from loadgrpc.model import ExceptionInfo, SourceId
-from loadgrpc.protocol import convert, status
+from loadgrpc.protocol import status
 from loadgrpc.protocol.backoff import Backoff
+from loadgrpc.protocol.events import exception_to_proto
 from loadgrpc.protocol.halves import halves
 from loadgrpc.protocol.outbound import FORGOTTEN, Outbound, open_request, skip_request
 from loadgrpc.protocol.raw import RawRunnerServiceStub, batch_request
+from loadgrpc.protocol.sources import source_to_proto
 from loadgrpc.v1 import runner_pb2
 
 MAX_KEPT_BYTES: Final = 64 << 20
@@ -54,7 +56,7 @@ class Publisher:
         metadata: tuple[tuple[str, str], ...] = (),
     ) -> None:
         self._stub = stub
-        self._source = convert.source_to_proto(source)
+        self._source = source_to_proto(source)
         self._metadata = metadata
         self._epoch = 0
         self._changed = asyncio.Condition()
@@ -94,7 +96,7 @@ class Publisher:
         """Says that everything was sent; `finished` comes back as an order."""
         async with self._changed:
             totals = runner_pb2.SourceTotals(events=self.produced_events, hits=self.produced_hits)
-            error = convert.exception_to_proto(load_error) if load_error else None
+            error = exception_to_proto(load_error) if load_error else None
             finish = runner_pb2.Finish(totals=totals, load_error=error)
             request = runner_pb2.PublishEventsRequest(finish=finish).SerializeToString()
             self._outbound.finish(request)

@@ -21,7 +21,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from loadgrpc.clock import Clock
 from loadgrpc.model import ExceptionInfo, GeneratorState, HitError, TestOutcome
-from loadgrpc.protocol.convert import generator_state_to_proto
+from loadgrpc.protocol.events import generator_state_to_proto
 from loadgrpc.runner import texts
 from loadgrpc.runner.texts import (
     MESSAGE_BYTES,

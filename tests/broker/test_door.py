@@ -12,7 +12,8 @@ from grpc._cython import cygrpc
 from loadgrpc.broker import answers, server, split
 from loadgrpc.broker.listing import Wanted
 from loadgrpc.model import Plan, RunState, Scenario
-from loadgrpc.protocol import bounds, columns, convert, described, rows
+from loadgrpc.protocol import bounds, columns, described, rows
+from loadgrpc.protocol.events import exception_from_proto
 from loadgrpc.protocol.shrinking import shrink
 from loadgrpc.protocol.transport import new_channel
 from loadgrpc.store import Store
@@ -368,7 +369,7 @@ def test_a_summary_that_is_small_stays_as_it_is():
 
 def test_hostile_18_texts_that_are_kept_have_no_nul():
     """What a runner says of a load error reaches the reason of a run, without NUL."""
-    kept = convert.exception_from_proto(event_pb2.ExceptionInfo(type="E\0", message="a\0b"))
+    kept = exception_from_proto(event_pb2.ExceptionInfo(type="E\0", message="a\0b"))
 
     assert (kept.type, kept.message) == (
         "E\N{REPLACEMENT CHARACTER}",

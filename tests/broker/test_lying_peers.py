@@ -9,9 +9,10 @@ from loadgrpc.broker import answers
 from loadgrpc.broker.run import ActiveRun
 from loadgrpc.errors import InvalidRequest
 from loadgrpc.model import RunState
-from loadgrpc.protocol import convert, progress
+from loadgrpc.protocol import progress
 from loadgrpc.protocol.home import MAX_SEQUENCE
 from loadgrpc.protocol.produced import Produced
+from loadgrpc.protocol.summary import summary_to_proto
 from loadgrpc.v1 import event_pb2, runner_pb2
 
 HUGE = 2**200
@@ -19,7 +20,7 @@ HUGE = 2**200
 
 async def _told(desk, run):
     """The summary as it is told, live; it must be possible to make the message."""
-    return convert.summary_to_proto(await desk.broker.get_summary(run.run_id))
+    return summary_to_proto(await desk.broker.get_summary(run.run_id))
 
 
 def test_hostile_4_a_lie_does_not_cost_the_result(at_desk, tmp_path):
@@ -48,7 +49,7 @@ def test_hostile_4_a_lie_does_not_cost_the_result(at_desk, tmp_path):
         return run
 
     async def looks(desk):
-        summary = convert.summary_to_proto(await desk.broker.get_summary(run.run_id))
+        summary = summary_to_proto(await desk.broker.get_summary(run.run_id))
         assert (summary.hits.count, summary.accounting.lost) == (2, 2**64 - 1)
         assert summary.accounting.duplicates <= 2**63 - 1
 

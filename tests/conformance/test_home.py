@@ -13,7 +13,7 @@ from loadgrpc.conformance.cases import Case
 from loadgrpc.conformance.home import Script
 from loadgrpc.conformance.stage import Setting, staged
 from loadgrpc.model import Cycle
-from loadgrpc.protocol import convert
+from loadgrpc.protocol.sources import source_to_proto
 from loadgrpc.protocol.transport import new_channel
 from loadgrpc.v1 import runner_pb2, runner_pb2_grpc
 
@@ -23,7 +23,7 @@ class Runner:
 
     def __init__(self, stage, channel):
         self.home = stage.home
-        self.source = convert.source_to_proto(stage.home.transcript.source)
+        self.source = source_to_proto(stage.home.transcript.source)
         self.metadata = (("authorization", f"Bearer {stage.token}"),)
         self.stub = runner_pb2_grpc.RunnerServiceStub(channel)
         self.call = None

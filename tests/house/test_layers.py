@@ -335,7 +335,7 @@ def test_importing_loadgrpc_loads_nothing_heavy():
         ("loadgrpc.model", "from loadgrpc.stats import histogram", "floor 1, which is above"),
         ("loadgrpc.model", "from loadgrpc.v1 import run_pb2", "above its own"),
         ("loadgrpc.stats.series", "from loadgrpc.v1 import run_pb2", "generated code"),
-        ("loadgrpc.stats.series", "import loadgrpc.protocol.convert", "above its own"),
+        ("loadgrpc.stats.series", "import loadgrpc.protocol.runs", "above its own"),
         ("loadgrpc.store.sqlite", "from loadgrpc import broker", "above its own"),
         ("loadgrpc.broker.broker", "from loadgrpc.agent import relay", "meet on the wire"),
         ("loadgrpc.runner.link", "from loadgrpc.client.client import Client", "on the wire"),

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadgrpc import model
-from loadgrpc.protocol import convert
 from loadgrpc.protocol.document import summary_json
+from loadgrpc.protocol.summary import summary_from_proto
 from loadgrpc.v1 import run_pb2
 
 NS = 1_000_000_000
@@ -119,4 +119,4 @@ def test_the_document_reads_back(counters):
     summary = model.Summary(**{**vars(FULL), "counters": counters})
     message = json_format.Parse(summary_json(summary), run_pb2.RunSummary())
 
-    assert convert.summary_from_proto(message) == summary
+    assert summary_from_proto(message) == summary

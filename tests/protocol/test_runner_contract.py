@@ -25,8 +25,8 @@ from loadgrpc.broker.service import RunnerService
 from loadgrpc.clock import SystemClock
 from loadgrpc.errors import NotFound
 from loadgrpc.model import Plan, SourceId, StopMode
-from loadgrpc.protocol import convert
 from loadgrpc.protocol.raw import RawRunnerServiceStub, add_raw_runner_service
+from loadgrpc.protocol.sources import source_from_proto, source_to_proto
 from loadgrpc.protocol.transport import listen, new_channel, new_server
 from loadgrpc.store import Store
 from loadgrpc.v1 import event_pb2, runner_pb2, runner_pb2_grpc
@@ -172,7 +172,7 @@ async def _home_of(kind, folder, *, agents, **plan):
             relay = Relay(RawRunnerServiceStub(channel), spool_after_s=600.0)
             assignment = broker._runs[run.run_id].parts["a1", ""].assignment
             spool = Spool(folder / "spool", Room())
-            expected = relay.expect(assignment, convert.source_from_proto(source), spool)
+            expected = relay.expect(assignment, source_from_proto(source), spool)
             metadata = (("authorization", f"Bearer {expected.token}"),)
             try:
                 async with serving(relay, add_raw_runner_service) as (at_agent, theirs):
@@ -1121,7 +1121,7 @@ class Relayed:
             try:
                 async with serving(relay, add_raw_runner_service) as (at_agent, _):
                     stub = runner_pb2_grpc.RunnerServiceStub(at_agent)
-                    source = convert.source_to_proto(source_id)
+                    source = source_to_proto(source_id)
                     yield Stream(stub.PublishEvents(metadata=metadata), source)
             finally:
                 await relay.close()

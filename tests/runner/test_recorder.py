@@ -16,7 +16,7 @@ from loadgrpc.model import (
     HitError,
     TestOutcome,
 )
-from loadgrpc.protocol.convert import generator_state_to_proto
+from loadgrpc.protocol.events import generator_state_to_proto
 from loadgrpc.runner import texts
 from loadgrpc.runner.recorder import BLOCK_ENTRIES, MIN_BATCH_BYTES, Recorder
 from loadgrpc.v1 import event_pb2, runner_pb2

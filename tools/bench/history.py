@@ -16,7 +16,8 @@ from bench import cluster, ingest
 from bench.cores import Cores
 from loadgrpc.client import Client
 from loadgrpc.model import HitFigures, NameFigures, Plan, RunState, Summary
-from loadgrpc.protocol import convert, plans
+from loadgrpc.protocol import plans
+from loadgrpc.protocol.summary import summary_to_proto
 from loadgrpc.store import RunRecord, Store
 
 RUNS: Final = 1_000
@@ -121,7 +122,7 @@ async def _fill(file: Path) -> None:
             start_time_ns=began_ns,
             end_time_ns=began_ns + 30_000_000_000,
             agent_ids=("simulated-0000",),
-            summary=convert.summary_to_proto(summary).SerializeToString(),
+            summary=summary_to_proto(summary).SerializeToString(),
             roster=b"{}",
         )
         await store.save_run(record)

@@ -13,7 +13,8 @@ from loadgrpc.conformance.home import BEARER, CLOSED, DEFECT
 from loadgrpc.conformance.story import Sent, Story
 from loadgrpc.conformance.transcript import Ended, Heard, Told
 from loadgrpc.errors import InvalidRequest, NotAllowed, Unavailable
-from loadgrpc.protocol import convert, home
+from loadgrpc.protocol import home
+from loadgrpc.protocol.sources import source_to_proto
 
 LEAST_PAUSE_S: Final = 0.05
 """Who waits for less, on average, before another attempt does not wait."""
@@ -106,7 +107,7 @@ def open_comes_first(story: Story) -> Finding:
         kind = heard.request.WhichOneof("message")
         if kind != "open":
             return broken(f"`open` first on stream {heard.stream}", f"`{kind}`")
-        if heard.request.source != convert.source_to_proto(story.transcript.source):
+        if heard.request.source != source_to_proto(story.transcript.source):
             return broken("`open` with the source", "another source, or none")
     return kept(f"on {counted(len(said), 'stream')}" if len(said) > 1 else "on its stream")
 

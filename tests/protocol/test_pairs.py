@@ -1,17 +1,47 @@
 """Converters come in pairs, and name everything that is wrong with what a stranger sends."""
 
+import importlib
 import math
+import pkgutil
 from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from loadgrpc import model
+from loadgrpc import model, protocol
 from loadgrpc.errors import InvalidRequest
 from loadgrpc.model import RunnerMode
-from loadgrpc.protocol import bounds, convert, plans, times
+from loadgrpc.protocol import bounds, plans, times
 from loadgrpc.protocol import progress as wire_progress
+from loadgrpc.protocol.events import (
+    exception_from_proto,
+    exception_to_proto,
+    generator_state_from_proto,
+    generator_state_to_proto,
+)
+from loadgrpc.protocol.figures import (
+    generator_from_proto,
+    generator_to_proto,
+    hits_from_proto,
+    hits_to_proto,
+    iterations_from_proto,
+    iterations_to_proto,
+    users_from_proto,
+    users_to_proto,
+)
+from loadgrpc.protocol.runs import (
+    agent_from_proto,
+    agent_to_proto,
+    broker_from_proto,
+    broker_to_proto,
+    run_from_proto,
+    run_to_proto,
+    verdict_from_proto,
+    verdict_to_proto,
+)
+from loadgrpc.protocol.sources import source_from_proto, source_to_proto
+from loadgrpc.protocol.summary import summary_from_proto, summary_to_proto
 from loadgrpc.v1 import event_pb2, run_pb2, runner_pb2
 
 NS = 1_000_000_000
@@ -239,7 +269,7 @@ generator_states = st.builds(
     steal=parts_of_one,
     other_cpu=parts_of_one,
 )
-generators = st.none() | st.builds(
+generators = st.builds(
     model.GeneratorFigures,
     saturated_ns=durations,
     watched_ns=durations,
@@ -306,7 +336,7 @@ summaries = st.builds(
             iterations=counts,
             reason=words,
             load_error=st.none() | exceptions,
-            generator=generators,
+            generator=st.none() | generators,
             users=numbers,
             end_time_ns=optional_moments,
             all_users=users,
@@ -333,7 +363,7 @@ summaries = st.builds(
         mismatches=st.lists(words, max_size=2).map(tuple),
         rejections=st.lists(words, max_size=2).map(tuple),
     ),
-    generator=generators,
+    generator=st.none() | generators,
     scenarios=st.lists(
         st.builds(
             model.ScenarioFigures,
@@ -357,37 +387,42 @@ PAIRS = {
     "plan": (plans.plan_to_proto, plans.plan_from_proto, some_plans),
     "assignment": (plans.assignment_to_proto, plans.assignment_from_proto, assignments),
     "launch": (plans.launch_to_proto, plans.launch_from_proto, launches),
-    "source": (convert.source_to_proto, convert.source_from_proto, sources),
-    "verdict": (convert.verdict_to_proto, convert.verdict_from_proto, verdicts),
-    "run": (convert.run_to_proto, convert.run_from_proto, runs),
-    "agent": (convert.agent_to_proto, convert.agent_from_proto, agents),
-    "broker": (convert.broker_to_proto, convert.broker_from_proto, brokers),
-    "exception": (convert.exception_to_proto, convert.exception_from_proto, exceptions),
-    "hits": (convert.hits_to_proto, convert.hits_from_proto, hits),
-    "iterations": (convert.iterations_to_proto, convert.iterations_from_proto, iterations),
-    "users": (convert.users_to_proto, convert.users_from_proto, users),
+    "source": (source_to_proto, source_from_proto, sources),
+    "verdict": (verdict_to_proto, verdict_from_proto, verdicts),
+    "run": (run_to_proto, run_from_proto, runs),
+    "agent": (agent_to_proto, agent_from_proto, agents),
+    "broker": (broker_to_proto, broker_from_proto, brokers),
+    "exception": (exception_to_proto, exception_from_proto, exceptions),
+    "hits": (hits_to_proto, hits_from_proto, hits),
+    "generator": (generator_to_proto, generator_from_proto, generators),
+    "iterations": (iterations_to_proto, iterations_from_proto, iterations),
+    "users": (users_to_proto, users_from_proto, users),
     "generator_state": (
-        convert.generator_state_to_proto,
-        convert.generator_state_from_proto,
+        generator_state_to_proto,
+        generator_state_from_proto,
         generator_states,
     ),
     "news": (wire_progress.news_to_proto, wire_progress.news_from_proto, news),
     "progress": (wire_progress.progress_to_proto, wire_progress.progress_from_proto, progresses),
-    "summary": (convert.summary_to_proto, convert.summary_from_proto, summaries),
+    "summary": (summary_to_proto, summary_from_proto, summaries),
 }
 
 
 def test_every_pair_is_tested():
     """Each `x_to_proto` has an `x_from_proto`, and both are in the table of this test."""
+    modules = [
+        importlib.import_module(f"{protocol.__name__}.{module.name}")
+        for module in pkgutil.iter_modules(protocol.__path__)
+    ]
     public = {
         name
-        for module in (convert, plans, times, wire_progress)
+        for module in modules
         for name in vars(module)
-        if name.endswith(("_to_proto", "_from_proto"))
+        if name.endswith(("_to_proto", "_from_proto")) and not name.startswith("_")
     }
     stems = {name.removesuffix("_to_proto").removesuffix("_from_proto") for name in public}
-    stems = {stem for stem in stems if not stem.startswith("_")}
 
+    assert {f"{stem}_{way}_proto" for stem in stems for way in ("to", "from")} == public
     assert stems - {"seconds", "troubles"} == set(PAIRS)  # seconds are floats, troubles are lists
 
 
@@ -580,7 +615,7 @@ def test_a_source_needs_all_its_parts(field, value):
     parts = {"run_id": "r", "agent_id": "a", "runner_id": "x" * 128, field: value}
 
     with pytest.raises(InvalidRequest) as caught:
-        convert.source_from_proto(runner_pb2.SourceId(**parts))
+        source_from_proto(runner_pb2.SourceId(**parts))
 
     assert [violation.field for violation in caught.value.violations] == [f"source.{field}"]
 
@@ -588,7 +623,7 @@ def test_a_source_needs_all_its_parts(field, value):
 def test_exceptions_are_cut():
     """Of an exception's message 4 KiB are kept and of its traceback 16 KiB, in whole characters."""
     message = event_pb2.ExceptionInfo(type="E", message="é" * 4_096, traceback="x" * 20_000)
-    kept = convert.exception_from_proto(message)
+    kept = exception_from_proto(message)
 
     assert kept.message == "é" * 2_048
     assert len(kept.traceback) == 16_384
@@ -599,7 +634,7 @@ def test_the_shortest_state_of_a_generator():
     message = event_pb2.GeneratorState()
     message.elapsed.FromSeconds(1)
 
-    assert convert.generator_state_from_proto(message) == model.GeneratorState(elapsed_ns=NS)
+    assert generator_state_from_proto(message) == model.GeneratorState(elapsed_ns=NS)
 
 
 def test_saturated_is_told_by_its_own_field():
@@ -613,7 +648,7 @@ def test_saturated_is_told_by_its_own_field():
             create_time_ns=0,
             generator=figures,
         )
-        assert convert.summary_to_proto(summary).generator.saturated is bool(saturated_ns)
+        assert summary_to_proto(summary).generator.saturated is bool(saturated_ns)
 
 
 @pytest.mark.parametrize(
@@ -636,6 +671,6 @@ def test_saturated_is_told_by_its_own_field():
 def test_states_of_generators_that_break_a_rule(field, fields):
     """Each rule of the proto is checked, and the field is named."""
     with pytest.raises(InvalidRequest) as caught:
-        convert.generator_state_from_proto(event_pb2.GeneratorState(**fields))
+        generator_state_from_proto(event_pb2.GeneratorState(**fields))
 
     assert [violation.field for violation in caught.value.violations] == [field]

@@ -1,0 +1,86 @@
+"""What runners report, as its messages and back; batches of it are in `columns.py`."""
+
+from __future__ import annotations
+
+from loadgrpc import model
+from loadgrpc.errors import InvalidRequest, Violation
+from loadgrpc.protocol import bounds
+from loadgrpc.protocol.times import NS_PER_S, duration_from_proto, duration_to_proto
+from loadgrpc.v1 import event_pb2
+
+
+def exception_to_proto(exception: model.ExceptionInfo) -> event_pb2.ExceptionInfo:
+    """An exception as its message."""
+    return event_pb2.ExceptionInfo(
+        type=exception.type, message=exception.message, traceback=exception.traceback
+    )
+
+
+def exception_from_proto(message: event_pb2.ExceptionInfo) -> model.ExceptionInfo:
+    """An exception from its message, cut to what is kept of one."""
+    return model.ExceptionInfo(
+        type=bounds.kept_chars(message.type, bounds.MAX_TYPE_CHARS),
+        message=bounds.kept_bytes(message.message, bounds.MAX_TEXT_BYTES),
+        traceback=bounds.kept_bytes(message.traceback, bounds.MAX_TRACEBACK_BYTES),
+    )
+
+
+def generator_state_to_proto(state: model.GeneratorState) -> event_pb2.GeneratorState:
+    """How a process kept up as its message."""
+    return event_pb2.GeneratorState(
+        process=state.process,
+        elapsed=duration_to_proto(state.elapsed_ns),
+        cpu=None if state.cpu_ns is None else duration_to_proto(state.cpu_ns),
+        cores=state.cores,
+        lags_ns=state.lags_ns,
+        gc_pauses=state.gc_pauses,
+        gc_time=duration_to_proto(state.gc_ns),
+        gc_max=duration_to_proto(state.gc_max_ns),
+        machine_cpu=state.machine_cpu,
+        steal=state.steal,
+        other_cpu=state.other_cpu,
+    )
+
+
+def generator_state_from_proto(message: event_pb2.GeneratorState) -> model.GeneratorState:
+    """How a process kept up from its message.
+
+    Raises:
+        InvalidRequest: fields break a rule of event.proto; all of them are named.
+    """
+    bounds.check(message)
+    state = model.GeneratorState(
+        process=message.process,
+        elapsed_ns=duration_from_proto(message.elapsed),
+        cpu_ns=duration_from_proto(message.cpu) if message.HasField("cpu") else None,
+        cores=message.cores or 1,
+        lags_ns=tuple(message.lags_ns),
+        gc_pauses=message.gc_pauses,
+        gc_ns=duration_from_proto(message.gc_time),
+        gc_max_ns=duration_from_proto(message.gc_max),
+        machine_cpu=message.machine_cpu if message.HasField("machine_cpu") else None,
+        steal=message.steal if message.HasField("steal") else None,
+        other_cpu=message.other_cpu if message.HasField("other_cpu") else None,
+    )
+    most = f"must be at most {model.MAX_GENERATOR_NS // NS_PER_S} s"
+    wrong = {
+        "process": state.process > model.MAX_PROCESSES and f"is over {model.MAX_PROCESSES}",
+        "elapsed": not 0 < state.elapsed_ns <= model.MAX_GENERATOR_NS
+        and f"is required, more than 0 s, and {most}",
+        "cpu": (state.cpu_ns or 0) < 0 and "is negative",
+        "lags_ns": (
+            len(state.lags_ns) > model.MAX_LAGS
+            or max(state.lags_ns, default=0) > model.MAX_GENERATOR_NS
+        )
+        and f"are at most {model.MAX_LAGS}, and each {most}",
+        "gc_time": not 0 <= state.gc_ns <= model.MAX_GENERATOR_NS and f"{most}, and not negative",
+        "gc_max": not 0 <= state.gc_max_ns <= model.MAX_GENERATOR_NS
+        and f"{most}, and not negative",
+        **{
+            field: not 0 <= (getattr(state, field) or 0) <= 1 and "must be from 0 to 1"
+            for field in ("machine_cpu", "steal", "other_cpu")
+        },
+    }
+    if violations := [Violation(field, words) for field, words in wrong.items() if words]:
+        raise InvalidRequest(violations)
+    return state

@@ -1,0 +1,135 @@
+"""Figures of hits, iterations, users and generators, as their messages and back."""
+
+from __future__ import annotations
+
+from loadgrpc import model
+from loadgrpc.protocol.fitting import fit
+from loadgrpc.protocol.times import (
+    duration_from_proto,
+    duration_to_proto,
+    optional_timestamp,
+    time_or_none,
+)
+from loadgrpc.v1 import run_pb2
+
+_ELAPSED = ("avg", "min", "p50", "p90", "p95", "p99", "max")
+
+
+def _elapsed_to_proto(figures: model.ElapsedFigures) -> run_pb2.ElapsedFigures:
+    return run_pb2.ElapsedFigures(
+        **{name: duration_to_proto(getattr(figures, f"{name}_ns")) for name in _ELAPSED}
+    )
+
+
+def _elapsed_from_proto(message: run_pb2.ElapsedFigures) -> model.ElapsedFigures:
+    return model.ElapsedFigures(
+        **{f"{name}_ns": duration_from_proto(getattr(message, name)) for name in _ELAPSED}
+    )
+
+
+def hits_to_proto(figures: model.HitFigures) -> run_pb2.HitFigures:
+    """Figures of hits as their message."""
+    return fit(
+        run_pb2.HitFigures,
+        count=figures.count,
+        failed=figures.failed,
+        rate=figures.rate,
+        elapsed=_elapsed_to_proto(figures.elapsed),
+        bytes_sent=figures.bytes_sent,
+        bytes_received=figures.bytes_received,
+    )
+
+
+def hits_from_proto(message: run_pb2.HitFigures) -> model.HitFigures:
+    """Figures of hits from their message."""
+    return model.HitFigures(
+        count=message.count,
+        failed=message.failed,
+        rate=message.rate,
+        elapsed=_elapsed_from_proto(message.elapsed),
+        bytes_sent=message.bytes_sent,
+        bytes_received=message.bytes_received,
+    )
+
+
+def iterations_to_proto(figures: model.IterationFigures) -> run_pb2.IterationFigures:
+    """Figures of iterations as their message."""
+    return fit(
+        run_pb2.IterationFigures,
+        started=figures.started,
+        success=figures.success,
+        failure=figures.failure,
+        error=figures.error,
+        interrupted=figures.interrupted,
+        planned=figures.planned,
+        dropped=figures.dropped,
+        not_yet=figures.not_yet,
+    )
+
+
+def iterations_from_proto(message: run_pb2.IterationFigures) -> model.IterationFigures:
+    """Figures of iterations from their message."""
+    return model.IterationFigures(
+        started=message.started,
+        success=message.success,
+        failure=message.failure,
+        error=message.error,
+        interrupted=message.interrupted,
+        planned=message.planned,
+        dropped=message.dropped,
+        not_yet=message.not_yet,
+    )
+
+
+def users_to_proto(figures: model.UserFigures) -> run_pb2.UserFigures:
+    """Figures of users as their message."""
+    return run_pb2.UserFigures(**vars(figures))
+
+
+def users_from_proto(message: run_pb2.UserFigures) -> model.UserFigures:
+    """Figures of users from their message."""
+    return model.UserFigures(
+        planned=message.planned, started=message.started, unknown=message.unknown
+    )
+
+
+def generator_to_proto(figures: model.GeneratorFigures) -> run_pb2.GeneratorFigures:
+    """Whether processes kept up with their load, as its message."""
+    return fit(
+        run_pb2.GeneratorFigures,
+        saturated=figures.saturated,
+        saturated_time=duration_to_proto(figures.saturated_ns),
+        watched_time=duration_to_proto(figures.watched_ns),
+        lag=_elapsed_to_proto(figures.lag),
+        worst_lag=duration_to_proto(figures.worst_lag_ns),
+        worst_lag_time=optional_timestamp(figures.worst_lag_end_ns),
+        cpu=figures.cpu,
+        worst_cpu=figures.worst_cpu,
+        gc_pauses=figures.gc_pauses,
+        gc_time=duration_to_proto(figures.gc_ns),
+        gc_max=duration_to_proto(figures.gc_max_ns),
+        at_limit_time=duration_to_proto(figures.at_limit_ns),
+        machine_busy_time=duration_to_proto(figures.machine_busy_ns),
+        worst_other_cpu=figures.worst_other_cpu,
+        worst_steal=figures.worst_steal,
+    )
+
+
+def generator_from_proto(message: run_pb2.GeneratorFigures) -> model.GeneratorFigures:
+    """Whether processes kept up with their load, from its message."""
+    return model.GeneratorFigures(
+        saturated_ns=duration_from_proto(message.saturated_time),
+        watched_ns=duration_from_proto(message.watched_time),
+        lag=_elapsed_from_proto(message.lag),
+        worst_lag_ns=duration_from_proto(message.worst_lag),
+        worst_lag_end_ns=time_or_none(message, "worst_lag_time"),
+        cpu=message.cpu,
+        worst_cpu=message.worst_cpu,
+        gc_pauses=message.gc_pauses,
+        gc_ns=duration_from_proto(message.gc_time),
+        gc_max_ns=duration_from_proto(message.gc_max),
+        at_limit_ns=duration_from_proto(message.at_limit_time),
+        machine_busy_ns=duration_from_proto(message.machine_busy_time),
+        worst_other_cpu=message.worst_other_cpu,
+        worst_steal=message.worst_steal,
+    )

@@ -1,0 +1,120 @@
+"""Runs, verdicts, agents and brokers, as their messages and back.
+
+Rule: what comes from a broker of ours is taken as it is.
+"""
+
+from __future__ import annotations
+
+from loadgrpc import model
+from loadgrpc.protocol import plans
+from loadgrpc.protocol.fitting import fit
+from loadgrpc.protocol.times import (
+    optional_timestamp,
+    time_or_none,
+    timestamp_from_proto,
+    timestamp_to_proto,
+)
+from loadgrpc.protocol.troubles import troubles_from_proto, troubles_to_proto
+from loadgrpc.v1 import control_pb2, run_pb2
+
+
+def run_to_proto(run: model.Run) -> run_pb2.Run:
+    """A run as its message."""
+    return run_pb2.Run(
+        run_id=run.run_id,
+        state=int(run.state),  # type: ignore[arg-type]
+        reason=run.reason,
+        plan=plans.shown_plan(run.plan),
+        create_time=timestamp_to_proto(run.create_time_ns),
+        start_time=optional_timestamp(run.start_time_ns),
+        end_time=optional_timestamp(run.end_time_ns),
+        agent_ids=run.agent_ids,
+        troubles=troubles_to_proto(run.troubles),
+        verdict=None if run.verdict is None else verdict_to_proto(run.verdict),
+    )
+
+
+def run_from_proto(message: run_pb2.Run) -> model.Run:
+    """A run from its message."""
+    return model.Run(
+        run_id=message.run_id,
+        state=model.RunState(message.state),
+        reason=message.reason,
+        plan=plans.checked_plan(message.plan),
+        create_time_ns=timestamp_from_proto(message.create_time),
+        start_time_ns=time_or_none(message, "start_time"),
+        end_time_ns=time_or_none(message, "end_time"),
+        agent_ids=tuple(message.agent_ids),
+        troubles=troubles_from_proto(message.troubles),
+        verdict=verdict_from_proto(message.verdict) if message.HasField("verdict") else None,
+    )
+
+
+def verdict_to_proto(verdict: model.Verdict) -> run_pb2.Verdict:
+    """A verdict as its message."""
+    return fit(run_pb2.Verdict, exit_code=verdict.exit_code, reason=verdict.reason)
+
+
+def verdict_from_proto(message: run_pb2.Verdict) -> model.Verdict:
+    """A verdict from its message."""
+    return model.Verdict(exit_code=message.exit_code, reason=message.reason)
+
+
+def agent_to_proto(agent: model.Agent) -> control_pb2.Agent:
+    """An agent as its message."""
+    return fit(
+        control_pb2.Agent,
+        agent_id=agent.agent_id,
+        hostname=agent.hostname,
+        pid=agent.pid,
+        version=agent.version,
+        cores=agent.cores,
+        state=int(agent.state),
+        run_id=agent.run_id,
+        last_seen_time=timestamp_to_proto(agent.last_seen_time_ns),
+        troubles=agent.troubles,
+    )
+
+
+def agent_from_proto(message: control_pb2.Agent) -> model.Agent:
+    """An agent from its message."""
+    return model.Agent(
+        agent_id=message.agent_id,
+        hostname=message.hostname,
+        pid=message.pid,
+        version=message.version,
+        cores=message.cores,
+        state=model.AgentState(message.state),
+        run_id=message.run_id,
+        last_seen_time_ns=timestamp_from_proto(message.last_seen_time),
+        troubles=tuple(message.troubles),
+    )
+
+
+def broker_to_proto(broker: model.BrokerInfo) -> control_pb2.GetBrokerResponse:
+    """A broker about itself as its message."""
+    return fit(
+        control_pb2.GetBrokerResponse,
+        version=broker.version,
+        pid=broker.pid,
+        hostname=broker.hostname,
+        store=broker.store,
+        start_time=timestamp_to_proto(broker.start_time_ns),
+        agents=broker.agents,
+        active_runs=broker.active_runs,
+        store_trouble=broker.store_trouble,
+    )
+
+
+def broker_from_proto(message: control_pb2.GetBrokerResponse) -> model.BrokerInfo:
+    """A broker about itself from its message."""
+    return model.BrokerInfo(
+        version=message.version,
+        pid=message.pid,
+        hostname=message.hostname,
+        store=message.store,
+        start_time_ns=timestamp_from_proto(message.start_time),
+        agents=message.agents,
+        active_runs=message.active_runs,
+        store_trouble=message.store_trouble,
+    )

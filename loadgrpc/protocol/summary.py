@@ -1,0 +1,246 @@
+"""The summary of a run, as its message and back; it comes from a broker of ours."""
+
+from __future__ import annotations
+
+from loadgrpc import model
+from loadgrpc.protocol import plans
+from loadgrpc.protocol.events import exception_from_proto, exception_to_proto
+from loadgrpc.protocol.figures import (
+    generator_from_proto,
+    generator_to_proto,
+    hits_from_proto,
+    hits_to_proto,
+    iterations_from_proto,
+    iterations_to_proto,
+    users_from_proto,
+    users_to_proto,
+)
+from loadgrpc.protocol.fitting import fit
+from loadgrpc.protocol.runs import verdict_from_proto, verdict_to_proto
+from loadgrpc.protocol.times import (
+    duration_from_proto,
+    duration_to_proto,
+    optional_timestamp,
+    signed_from_proto,
+    signed_to_proto,
+    time_or_none,
+    timestamp_from_proto,
+    timestamp_to_proto,
+)
+from loadgrpc.protocol.troubles import troubles_from_proto, troubles_to_proto
+from loadgrpc.v1 import run_pb2
+
+
+def summary_to_proto(summary: model.Summary) -> run_pb2.RunSummary:
+    """A summary as its message."""
+    accounting = summary.accounting
+    return fit(
+        run_pb2.RunSummary,
+        run_id=summary.run_id,
+        state=int(summary.state),
+        reason=summary.reason,
+        verdict=verdict_to_proto(summary.verdict),
+        plan=plans.shown_plan(summary.plan),
+        create_time=timestamp_to_proto(summary.create_time_ns),
+        start_time=optional_timestamp(summary.start_time_ns),
+        end_time=optional_timestamp(summary.end_time_ns),
+        duration=duration_to_proto(summary.duration_ns),
+        hits=hits_to_proto(summary.hits),
+        iterations=iterations_to_proto(summary.iterations),
+        names=[
+            fit(
+                run_pb2.NameFigures,
+                name=entry.name,
+                method=entry.method,
+                hits=hits_to_proto(entry.hits),
+                statuses=entry.statuses,
+                scenario=entry.scenario,
+            )
+            for entry in summary.names
+        ],
+        failures=[_group_to_proto(group) for group in summary.failures],
+        errors=[_group_to_proto(group) for group in summary.errors],
+        hit_errors=[
+            fit(
+                run_pb2.HitErrorGroup,
+                count=group.count,
+                name=group.name,
+                method=group.method,
+                error=int(group.error),
+                error_message=group.error_message,
+            )
+            for group in summary.hit_errors
+        ],
+        agents=[
+            fit(
+                run_pb2.AgentFigures,
+                agent_id=agent.agent_id,
+                hostname=agent.hostname,
+                hits=agent.hits,
+                iterations=agent.iterations,
+                state=int(agent.state),
+                reason=agent.reason,
+                load_error=exception_to_proto(agent.load_error) if agent.load_error else None,
+                generator=generator_to_proto(agent.generator) if agent.generator else None,
+                users=agent.users,
+                end_time=optional_timestamp(agent.end_time_ns),
+                clock_offset=(
+                    signed_to_proto(agent.clock_ahead_ns)
+                    if agent.clock_ahead_ns is not None
+                    else None
+                ),
+                all_users=users_to_proto(agent.all_users),
+                planned_iterations=agent.planned_iterations,
+            )
+            for agent in summary.agents
+        ],
+        counters=summary.counters,
+        accounting=fit(
+            run_pb2.Accounting,
+            committed=accounting.committed,
+            duplicates=accounting.duplicates,
+            rejected=accounting.rejected,
+            lost=accounting.lost,
+            losses=[
+                fit(
+                    run_pb2.Loss,
+                    reason=loss.reason,
+                    count=loss.count,
+                    at_least=loss.at_least,
+                    agent_id=loss.agent_id,
+                    hits=loss.hits,
+                )
+                for loss in accounting.losses
+            ],
+            mismatches=accounting.mismatches,
+            rejections=accounting.rejections,
+        ),
+        generator=generator_to_proto(summary.generator) if summary.generator else None,
+        scenarios=[
+            run_pb2.ScenarioFigures(
+                name=entry.name,
+                test=entry.test,
+                hits=hits_to_proto(entry.hits),
+                iterations=iterations_to_proto(entry.iterations),
+                users=users_to_proto(entry.users),
+            )
+            for entry in summary.scenarios
+        ],
+        users=users_to_proto(summary.users),
+        troubles=troubles_to_proto(summary.troubles),
+    )
+
+
+def summary_from_proto(message: run_pb2.RunSummary) -> model.Summary:
+    """A summary from its message."""
+    return model.Summary(
+        run_id=message.run_id,
+        state=model.RunState(message.state),
+        reason=message.reason,
+        verdict=verdict_from_proto(message.verdict),
+        plan=plans.checked_plan(message.plan),
+        create_time_ns=timestamp_from_proto(message.create_time),
+        start_time_ns=time_or_none(message, "start_time"),
+        end_time_ns=time_or_none(message, "end_time"),
+        duration_ns=duration_from_proto(message.duration),
+        hits=hits_from_proto(message.hits),
+        iterations=iterations_from_proto(message.iterations),
+        names=tuple(
+            model.NameFigures(
+                name=entry.name,
+                method=entry.method,
+                hits=hits_from_proto(entry.hits),
+                statuses=dict(entry.statuses),
+                scenario=entry.scenario,
+            )
+            for entry in message.names
+        ),
+        failures=tuple(_group_from_proto(group) for group in message.failures),
+        errors=tuple(_group_from_proto(group) for group in message.errors),
+        hit_errors=tuple(
+            model.HitErrorGroup(
+                count=group.count,
+                name=group.name,
+                method=group.method,
+                error=model.HitError(group.error),
+                error_message=group.error_message,
+            )
+            for group in message.hit_errors
+        ),
+        agents=tuple(
+            model.AgentFigures(
+                agent_id=agent.agent_id,
+                hostname=agent.hostname,
+                hits=agent.hits,
+                iterations=agent.iterations,
+                state=model.AssignmentState(agent.state),
+                reason=agent.reason,
+                load_error=(
+                    exception_from_proto(agent.load_error) if agent.HasField("load_error") else None
+                ),
+                generator=generator_from_proto(agent.generator)
+                if agent.HasField("generator")
+                else None,
+                users=agent.users,
+                end_time_ns=time_or_none(agent, "end_time"),
+                clock_ahead_ns=(
+                    signed_from_proto(agent.clock_offset)
+                    if agent.HasField("clock_offset")
+                    else None
+                ),
+                all_users=users_from_proto(agent.all_users),
+                planned_iterations=agent.planned_iterations,
+            )
+            for agent in message.agents
+        ),
+        counters=dict(message.counters),
+        accounting=model.Accounting(
+            committed=message.accounting.committed,
+            duplicates=message.accounting.duplicates,
+            rejected=message.accounting.rejected,
+            losses=tuple(
+                model.Loss(
+                    reason=loss.reason,
+                    count=loss.count,
+                    at_least=loss.at_least,
+                    agent_id=loss.agent_id,
+                    hits=loss.hits,
+                )
+                for loss in message.accounting.losses
+            ),
+            mismatches=tuple(message.accounting.mismatches),
+            rejections=tuple(message.accounting.rejections),
+        ),
+        generator=generator_from_proto(message.generator)
+        if message.HasField("generator")
+        else None,
+        scenarios=tuple(
+            model.ScenarioFigures(
+                name=entry.name,
+                test=entry.test,
+                hits=hits_from_proto(entry.hits),
+                iterations=iterations_from_proto(entry.iterations),
+                users=users_from_proto(entry.users),
+            )
+            for entry in message.scenarios
+        ),
+        users=users_from_proto(message.users),
+        troubles=troubles_from_proto(message.troubles),
+    )
+
+
+def _group_to_proto(group: model.IterationErrorGroup) -> run_pb2.IterationErrorGroup:
+    return fit(
+        run_pb2.IterationErrorGroup,
+        count=group.count,
+        test=group.test,
+        exception=exception_to_proto(group.exception),
+    )
+
+
+def _group_from_proto(message: run_pb2.IterationErrorGroup) -> model.IterationErrorGroup:
+    return model.IterationErrorGroup(
+        count=message.count,
+        test=message.test,
+        exception=exception_from_proto(message.exception),
+    )
