@@ -1,7 +1,7 @@
-"""The rules that a runner is held to, each with the sentence of the protocol that it is from.
+"""The rules that a runner must keep, each with the sentence of the protocol that it comes from.
 
-Rule: a sentence stands word for word in the comments of runner.proto or event.proto; a test
-looks for it there. What is no sentence of theirs is no rule.
+Each sentence stands word for word in the comments of runner.proto or event.proto, where a test
+looks for it. There is no rule without such a sentence.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule. `must`: who breaks it does not conform; otherwise it is advice."""
+    """One rule. `must`: a runner that breaks it does not conform; otherwise it is advice."""
 
     number: str
     title: str
@@ -39,8 +39,8 @@ SECTIONS: Final = {
 }
 
 _AGAIN: Final = (
-    "UNAVAILABLE, any other status, and a stream that is closed without one:"
-    " open again, later and later."
+    "UNAVAILABLE, any other status, or a stream closed without one:"
+    " open again, with increasing delays."
 )
 
 RULES: Final = (
@@ -49,22 +49,22 @@ RULES: Final = (
         "every call carries the token",
         "sent as metadata `authorization: Bearer TOKEN` with every call",
     ),
-    Rule("1.2", "it says who it is", "The three together name a source"),
+    Rule("1.2", "it says who it is", "The three fields together name a source"),
     Rule(
         "1.3",
         "a token that was refused is not tried again",
-        "UNAUTHENTICATED, no valid token, do not try again",
+        "UNAUTHENTICATED, there is no valid token: do not retry",
     ),
     Rule(
         "1.4",
         "without a valid token it ends, and not with 0",
-        "A runner that exits with 0 without `finish` is believed",
+        "A runner that exits with 0 without `finish` is trusted",
     ),
     Rule("2.1", "`open` comes first", "The first message about a source is `open`"),
     Rule(
         "2.2",
         "each stream has a higher epoch",
-        "Which attempt of this source this stream is; higher wins.",
+        "Numbers the streams of this source: the higher wins.",
     ),
     Rule(
         "2.3",
@@ -80,26 +80,26 @@ RULES: Final = (
     Rule(
         "3.2",
         "a batch counts the events it has",
-        "Events of the batch. 0: as many as are in the fields above.",
+        "Number of events in the batch. 0: as many as are in the fields above.",
     ),
     Rule(
         "3.3",
         "the same number is the same event",
         "A batch that was stored before is acked again and counted once;"
-        " of one that overlaps, only the tail counts.",
+        " of a batch that overlaps, only the new tail counts.",
     ),
     Rule("4.1", "batches are within their bound", "Bytes of a batch, serialised."),
     Rule("4.2", "few batches are on their way", "Batches sent and not yet acked."),
     Rule(
         "4.3",
         "few bytes are on their way",
-        "Bytes sent and not yet acked. A batch that would go over it waits.",
+        "Bytes sent and not yet acked. A batch that would exceed it waits.",
     ),
-    Rule("4.4", "a limit of 0 is none", "0, here and below: no bound."),
+    Rule("4.4", "a limit of 0 is none", "0, here and below: no limit."),
     Rule(
         "4.5",
         "an event that fits into no batch is shortened or skipped",
-        "An event that is over it by itself is shortened, or declared lost by `skip`.",
+        "Shorten an event that is over it by itself, or declare it lost by `skip`.",
     ),
     Rule(
         "5.1",
@@ -109,14 +109,14 @@ RULES: Final = (
     Rule(
         "5.2",
         "what is not durable is sent again",
-        "Keep what is above its `durable_sequence`: when the stream breaks, open again,"
-        " and send from `opened.durable_sequence` + 1.",
+        "Keep all events above the acked `durable_sequence`: when the stream breaks, open again,"
+        " and resend from `opened.durable_sequence` + 1.",
     ),
     Rule(
         "5.3",
         "what is durable is not sent again",
-        "Everything up to this number is on this home's disk, never less than"
-        " `committed_sequence`; the next to send is one higher.",
+        "Everything up to this number is on the receiver's disk; never less than"
+        " `committed_sequence`. The next number to send is one higher.",
     ),
     Rule(
         "5.4",
@@ -131,22 +131,22 @@ RULES: Final = (
     ),
     Rule(
         "5.6",
-        "a `finish` that was not answered is said again",
-        "finishes, waits for `finished`, and exits with 0",
+        "a `finish` that was not answered is sent again",
+        "sends `finish`, waits for `finished`, and exits with 0",
     ),
     Rule("5.7", "a stream that is closed is opened again", _AGAIN),
     Rule("5.8", "a stream that ends with INTERNAL is opened again", _AGAIN),
     Rule(
         "5.9",
         "a stream that ends for good is the end",
-        "What ends the stream: UNAUTHENTICATED, no valid token, do not try again;"
+        "Statuses that end the stream: UNAUTHENTICATED, there is no valid token: do not retry;"
         " INVALID_ARGUMENT,",
     ),
     Rule(
         "6.1",
-        "after a `gap` the number expected comes",
-        "A batch that starts too high is answered with `gap`, once, and ignored,"
-        " as is all that follows, until the number expected comes.",
+        "after a `gap` the expected number comes",
+        "A batch that starts too high is answered with one `gap` and ignored,"
+        " like all that follow, until the expected number comes.",
     ),
     Rule(
         "6.2",
@@ -156,7 +156,7 @@ RULES: Final = (
     Rule(
         "6.3",
         "an answer of an unknown kind is ignored",
-        "A message of a kind that is not known here is ignored, on both sides.",
+        "Both sides ignore messages of a kind they do not know.",
     ),
     Rule(
         "6.4",
@@ -164,20 +164,20 @@ RULES: Final = (
         "Invalid events are counted as rejected, named in `rejected`, and acked;"
         " the stream goes on.",
     ),
-    Rule("6.5", "an `error` ends it, and not with 0", "None goes away by trying again."),
+    Rule("6.5", "an `error` ends it, and not with 0", "Retrying helps in no case."),
     Rule(
         "6.6",
         "`run_closed` ends it, and not with 0",
-        "After `run_closed` or `error` it exits with something else.",
+        "After `run_closed` or `error` it exits with another status.",
     ),
     Rule("7.1", "each user makes its iterations", "Iterations each user makes."),
-    Rule("7.2", "each user lives, and no other", "The user, from 1 to `users`."),
-    Rule("7.3", "users live at the same time", "Users that live at the same time."),
+    Rule("7.2", "each user runs, and no other", "The user, from 1 to `users`."),
+    Rule("7.3", "users run at the same time", "Users that run at the same time."),
     Rule("7.4", "cycles come one after another", "The cycles, one after another"),
     Rule(
         "7.5",
         "a cycle is entered when it is started",
-        "It says `ready` before each cycle and waits for `start_cycle`,"
+        "It sends `ready` before each cycle and waits for `start_cycle`,"
         " so that all agents enter a cycle together.",
     ),
     Rule("7.6", "a duration bounds a cycle", "How long the cycle lasts."),
@@ -187,16 +187,16 @@ RULES: Final = (
         "How long users may take to finish their iteration when a cycle's time is over"
         " or the run is stopped.",
     ),
-    Rule("7.8", "users start at their rate", "Users to start a second. 0: all at once"),
+    Rule("7.8", "users start at their rate", "Users to start per second. 0: all at once"),
     Rule(
         "7.9",
         "a cycle may have no users",
-        "Users that live at the same time. May be 0, when users are split among many agents.",
+        "Users that run at the same time. May be 0 when users are split among many agents.",
     ),
     Rule(
         "7.10",
-        "on a new stream it says `ready` again",
-        "On a new stream say `ready` again while you wait for `start_cycle`",
+        "on a new stream it sends `ready` again",
+        "On a new stream, send `ready` again while you wait for `start_cycle`",
     ),
     Rule(
         "7.11",
@@ -256,7 +256,7 @@ RULES: Final = (
     ),
     Rule(
         "9.5",
-        "the load of a cycle is told as it is",
+        "the load of a cycle is reported as it is",
         "Users of this cycle, on this runner's agent.",
     ),
     Rule(
@@ -279,12 +279,12 @@ RULES: Final = (
     Rule(
         "9.11",
         "an exception has its type",
-        "Its type, as `AssertionError` or `java.net.SocketException`. Required.",
+        "Its type, such as `AssertionError` or `java.net.SocketException`. Required.",
     ),
     Rule(
         "9.12",
-        "an exception says something",
-        "What it says. Empty where it says nothing.",
+        "an exception has a message",
+        "Its message. Empty if it has none.",
         must=False,
     ),
     Rule("9.13", "times are those of the run", "When it happened, by the runner's clock."),
@@ -292,31 +292,31 @@ RULES: Final = (
     Rule(
         "9.15",
         "a hit has the status of its answer",
-        "The status of the answer. 0: none came, or the protocol has no such thing.",
+        "The status of the answer. 0: no answer came, or the protocol has no status.",
     ),
     Rule(
         "9.16",
         "a hit without an answer says so",
-        "Why there was no whole answer, which makes a failed hit.",
+        "Why there was no complete answer, which makes a failed hit.",
     ),
-    Rule("9.17", "a hit has its method", "The method, as `GET`. Required for HTTP."),
+    Rule("9.17", "a hit has its method", "The method, such as `GET`. Required for HTTP."),
     Rule(
         "9.18",
         "a hit took as long as its request",
         "From `start_time` to the last byte of the answer, connecting included.",
     ),
-    Rule("10.1", "it says `finish`", "`finish` carries the totals the source produced"),
+    Rule("10.1", "it sends `finish`", "`finish` carries the totals the source produced"),
     Rule("10.2", "it has produced what it sent", "Events, skipped ones included."),
     Rule(
         "10.3",
         "it has produced the hits it sent",
-        "it must be as many, but for rejected and skipped events.",
+        "the two must be equal, apart from rejected and skipped events.",
     ),
     Rule("10.4", "nothing new comes after `finish`", "The last message of a source."),
     Rule(
         "10.5",
         "it waits for `finished`",
-        "finishes, waits for `finished`, and exits with 0",
+        "sends `finish`, waits for `finished`, and exits with 0",
     ),
     Rule("10.6", "it exits with 0", "one that exits with anything else is lost."),
 )

@@ -26,9 +26,9 @@ if _version_not_supported:
 
 
 class RunnerServiceStub(object):
-    """RunnerService takes what runners measure. Agents serve it to the runners they start
-    and pass it on; the broker serves it to agents. The contract is the same in both: the
-    *home* of a source is the one that its stream ends at.
+    """RunnerService receives what runners measure. Agents serve it to the runners they start, and
+    forward the events; the broker serves it to agents. The contract is the same for both. The
+    *receiver* of a source is the server at the other end of its stream: an agent or the broker.
     """
 
     def __init__(self, channel):
@@ -50,13 +50,13 @@ class RunnerServiceStub(object):
 
 
 class RunnerServiceServicer(object):
-    """RunnerService takes what runners measure. Agents serve it to the runners they start
-    and pass it on; the broker serves it to agents. The contract is the same in both: the
-    *home* of a source is the one that its stream ends at.
+    """RunnerService receives what runners measure. Agents serve it to the runners they start, and
+    forward the events; the broker serves it to agents. The contract is the same for both. The
+    *receiver* of a source is the server at the other end of its stream: an agent or the broker.
     """
 
     def GetAssignment(self, request, context):
-        """GetAssignment tells a runner what to do. NOT_FOUND: no such runner is expected.
+        """GetAssignment returns a runner's assignment. NOT_FOUND: no such runner is expected.
         UNAUTHENTICATED: the token is missing or wrong.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -64,63 +64,62 @@ class RunnerServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def PublishEvents(self, request_iterator, context):
-        """PublishEvents takes the events of a source, and of several on one stream.
+        """PublishEvents receives the events of one or more sources on one stream.
 
-        Open. The first message about a source is `open`; the answer is `opened`, with what
-        is stored already and the limits. A source that opens again, on this stream or on
-        another, goes on from there. Of two streams that opened the same source, the one
-        with the higher epoch wins, and with equal epochs other than 0 the newer one; the
-        other is told by `error` (SUPERSEDED).
+        Open. The first message about a source is `open`; the answer is `opened`, with what is stored
+        already and the limits. A source that opens again, on this stream or on another, continues
+        from there. If two streams have opened the same source, the one with the higher epoch wins;
+        with equal epochs other than 0, the newer one. The loser gets `error` (SUPERSEDED).
 
-        Sequence. The events of a source are numbered from 1 without gaps, to 2^53 at most, in
-        the order they are sent: within a batch first the rows, then the entries of the hit blocks,
-        then those of the test blocks. `EventBatch.first_sequence` is the number of the
-        first. An ack is cumulative, one may cover many batches, and one comes for every
-        batch that has an event. Keep what is above its `durable_sequence`: when the stream
-        breaks, open again, and send from `opened.durable_sequence` + 1.
+        Sequence. The events of a source are numbered from 1 without gaps, to 2^53 at most, in the
+        order they are sent: within a batch first the rows, then the entries of the hit blocks, then
+        those of the test blocks. `EventBatch.first_sequence` is the number of the first. Acks are
+        cumulative: one ack may cover many batches, and every batch that has an event is acked. Keep
+        all events above the acked `durable_sequence`: when the stream breaks, open again, and resend
+        from `opened.durable_sequence` + 1.
 
-        Duplicates and gaps. A batch that was stored before is acked again and counted
-        once; of one that overlaps, only the tail counts. A batch that starts too high is
-        answered with `gap`, once, and ignored, as is all that follows, until the number
-        expected comes. `skip` declares numbers lost, and is acked as a batch is. A batch over
-        the limit is answered with `too_large` and ignored: split it.
+        Duplicates and gaps. A batch that was stored before is acked again and counted once; of a
+        batch that overlaps, only the new tail counts. A batch that starts too high is answered with
+        one `gap` and ignored, like all that follow, until the expected number comes. `skip` declares
+        numbers lost, and is acked like a batch. A batch over the limit is answered with `too_large`
+        and ignored: split it.
 
         Invalid events are counted as rejected, named in `rejected`, and acked; the stream
         goes on.
 
-        Bytes and sizes. Strings are UTF-8: a message with one that is not, or bytes that are no
-        message, end the stream with INVALID_ARGUMENT, which names the field; no library checks
-        that for all languages, so check what you did not write yourself. A batch that is over one
-        of the bounds of EventBatch, in bytes or in what is in it, is answered with `too_large`,
-        also when the whole message is too large to be read; any other message of over 1.5 MiB is
-        INVALID_ARGUMENT. A message of over 16 MiB is not read at all: gRPC ends the stream with
-        RESOURCE_EXHAUSTED, and it would do so again, so do not try again.
+        Bytes and sizes. Strings are UTF-8: a message with a string that is not, or bytes that cannot
+        be parsed, end the stream with INVALID_ARGUMENT, which names the field. Not every protobuf
+        library checks this when it serialises, so check text that comes from outside your program. A
+        batch over one of the bounds of EventBatch, in bytes or in number, is answered with
+        `too_large`, even when the whole message is too large to be read; any other message over 1.5
+        MiB is INVALID_ARGUMENT. A message over 16 MiB is not read at all: gRPC ends the stream with
+        RESOURCE_EXHAUSTED. Do not send it again.
 
-        End. `finish` carries the totals the source produced; the answer is `finished`. A
-        runner that exits with 0 without `finish` is believed, but its counts are not
-        verified; one that exits with anything else is lost. When the source's part in the
-        run is over, every message about it is answered with `run_closed`.
+        End. `finish` carries the totals the source produced; the answer is `finished`. A runner that
+        exits with 0 without `finish` is trusted, but its counts are not verified; one that exits
+        with anything else is lost. When the source's part in the run is over, every message about it
+        is answered with `run_closed`.
 
-        Without numbers. A source that leaves out first_sequence everywhere (a shell
-        script) has its events numbered on arrival. It cannot resume. It ends its requests
-        when it is done; the stream ends with OK when all is stored.
+        Without numbers. A source that never sets first_sequence (a shell script, for example) has
+        its events numbered on arrival. It cannot resume. It half-closes the stream when it is done;
+        the stream ends with OK once everything is stored.
 
-        Types of one's own. What a source sends as `Event.custom` can be described: `open`
-        carries the types. From then on the broker's reflection answers for them, for as long
-        as the run is kept; when it is over, until another run brings other types of the same
-        names. Types that cannot be had are told by `types_refused`, some time
-        after `opened`; the source is open all the same, and its events are stored.
+        Custom types. What a source sends as `Event.custom` can be described: `open` carries the
+        types. From then on the broker's server reflection includes them for as long as the run is
+        kept; once the run is over, only until another run brings different types with the same
+        names. If the types are rejected, `types_refused` says so, some time after `opened`; the
+        source stays open, and its events are stored.
 
-        Control. Answers also carry `start_cycle` and `stop`, after `opened`. On a new stream
-        say `ready` again while you wait for `start_cycle`; `stop` is said to you again.
+        Control. Answers also carry `start_cycle` and `stop`, after `opened`. On a new stream, send
+        `ready` again while you wait for `start_cycle`; `stop` is repeated to you.
 
-        Newer peers. A message of a kind that is not known here is ignored, on both sides.
+        Newer peers. Both sides ignore messages of a kind they do not know.
 
-        Errors. What is wrong with one source is told in band, by `error`, and the stream
-        goes on for the others. What ends the stream: UNAUTHENTICATED, no valid token, do
-        not try again; INVALID_ARGUMENT, a message that names no source where several are
-        open, or is none, do not try again; UNAVAILABLE, any other status, and a stream that is closed
-        without one: open again, later and later.
+        Errors. A problem with one source is reported in band, by `error`, and the stream goes on for
+        the others. Statuses that end the stream: UNAUTHENTICATED, there is no valid token: do not
+        retry; INVALID_ARGUMENT, a message names no source while several are open, or cannot be
+        parsed: do not retry; UNAVAILABLE, any other status, or a stream closed without one: open
+        again, with increasing delays.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -148,9 +147,9 @@ def add_RunnerServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class RunnerService(object):
-    """RunnerService takes what runners measure. Agents serve it to the runners they start
-    and pass it on; the broker serves it to agents. The contract is the same in both: the
-    *home* of a source is the one that its stream ends at.
+    """RunnerService receives what runners measure. Agents serve it to the runners they start, and
+    forward the events; the broker serves it to agents. The contract is the same for both. The
+    *receiver* of a source is the server at the other end of its stream: an agent or the broker.
     """
 
     @staticmethod
