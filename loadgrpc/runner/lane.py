@@ -124,11 +124,11 @@ class Lane:
             key = (method, origin, own, kind, path, verify)
             common = headers_of(session.headers)
             template = self._templates.get(key)
-            if template is not None and not template.fits(session, common):
+            if template is not None and not template.fits(session, common, start_ns):
                 self._templates.pop(key, None)
                 template = None
             if template is None:
-                lesson = self._lesson(session, key, target, full_url, body, common)
+                lesson = self._lesson(session, key, target, full_url, body, common, start_ns)
                 return None, Errand([], lesson, None)
         except Exception:  # noqa: BLE001 - whatever is wrong, Requests says so in its own words
             return None, None
@@ -160,10 +160,11 @@ class Lane:
         url: str,
         body: bytes | None,
         common: Headers,
+        now_ns: int,
     ) -> Lesson | None:
         """The request, to be learned from; None: of no use, as it will be another each time."""
         _, origin, own, _, path, verify = key
-        circumstances = note(session, origin, path, verify)
+        circumstances = note(session, origin, path, verify, now_ns)
         if circumstances is None:
             return None
         hidden = arguments.names(own) | ({"authorization"} if session.auth else set())
@@ -192,7 +193,7 @@ class Lane:
             try:
                 origin, target, url = arguments.split_location(location, origin)
                 key = (came[-1].status_code, origin, _path_for_cookies(session, target))
-                if not circumstances.hold_for_a_redirect(session, origin):
+                if not circumstances.hold_for_a_redirect(session, origin, start_ns):
                     return None
                 step = template.steps.get(key)
             except Exception:  # noqa: BLE001 - as in `request`

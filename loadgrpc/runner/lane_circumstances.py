@@ -21,6 +21,7 @@ from urllib3.util.retry import Retry
 
 from loadgrpc.runner import lane_genuine
 from loadgrpc.runner.genuine import is_overridden
+from loadgrpc.runner.lane_files import FileLook
 from loadgrpc.runner.lane_genuine import as_written
 from loadgrpc.runner.wire import measure
 
@@ -42,17 +43,16 @@ class Circumstances:
     """See the module."""
 
     __slots__ = (
-        "_absent",
         "_adapter_state",
         "_cookies",
         "_earliest_expiry",
         "_environ",
+        "_files",
+        "_files_of_steps",
         "_latest_expired",
         "_manager_state",
         "_other_scheme",
-        "_places",
         "_policy",
-        "_present",
         "_scheme",
         "_version",
         "adapter",
@@ -67,11 +67,13 @@ class Circumstances:
         self._manager_state = dict(adapter.poolmanager.__dict__)
         self._manager_state["connection_pool_kw"] = dict(adapter.poolmanager.connection_pool_kw)
         self._environ: dict[Any, Any] | None = None
-        self._places: tuple[str, ...] = ()
+        places: tuple[str, ...] = ()
         if session.trust_env:
-            self._environ, self._places = _look_around()
-        self._absent = () if session.auth else self._places
-        self._present = _certificates(session, scheme, verify)
+            self._environ, places = _look_around()
+        certificates = _certificates(session, scheme, verify)
+        self._files = FileLook.of(() if session.auth else places, certificates)
+        self._files_of_steps = FileLook.of(places, certificates)
+        """Requests looks for passwords at each step, also where the session has an auth."""
         jar = session.cookies
         self._policy = jar._policy  # type: ignore[attr-defined]  # noqa: SLF001 - not public anywhere
         self._cookies = [(cookie, dict(cookie.__dict__)) for cookie in jar]
@@ -80,12 +82,12 @@ class Circumstances:
         self._latest_expired = max((each for each in expiries if each <= now), default=0)
         self._earliest_expiry = min((each for each in expiries if each > now), default=math.inf)
 
-    def hold(self, session: Session) -> bool:
+    def hold(self, session: Session, now_ns: int) -> bool:
         """Whether all is as it was, but for the values of the session's headers."""
         adapters = session.adapters
         adapter = self.adapter
         retries = adapter.max_retries
-        if not (
+        return (
             self._version == session.lane_version
             and not session.params
             and not session.proxies
@@ -100,26 +102,20 @@ class Circumstances:
             and (self._environ is None or _environ() == self._environ)
             and as_written()
             and self._same_cookies(session)
-        ):
-            return False
-        for place in self._absent:
-            if os.access(place, os.F_OK):
-                return False
-        for place in self._present:  # noqa: SIM110 - a generator costs more than all of the rest
-            if not os.access(place, os.F_OK):
-                return False
-        return True
+            and self._files.holds(now_ns)
+        )
 
-    def hold_for_a_redirect(self, session: Session, origin: str) -> bool:
+    def hold_for_a_redirect(self, session: Session, origin: str, now_ns: int) -> bool:
         """Whether they hold for a step to that origin, for which Requests asks more."""
         return (
             origin.startswith(self._scheme)
-            and self.hold(session)
-            and (
-                self._absent is self._places  # was looked at
-                or not any(os.access(place, os.F_OK) for place in self._places)
-            )
+            and self.hold(session, now_ns)
+            and self._files_of_steps.holds(now_ns)
         )
+
+    def hold_as_noted(self, session: Session, now_ns: int) -> bool:
+        """The same as `hold`, and the files are looked for again."""
+        return self._files.look(now_ns) and self.hold(session, now_ns)
 
     def _same_cookies(self, session: Session) -> bool:
         jar: Any = session.cookies
@@ -136,7 +132,9 @@ class Circumstances:
         )
 
 
-def note(session: Session, origin: str, path: bytes | None, verify: Any) -> Circumstances | None:
+def note(
+    session: Session, origin: str, path: bytes | None, verify: Any, now_ns: int
+) -> Circumstances | None:
     """What they are now; None: they are such that Requests has to look at them each time."""
     scheme = origin.partition("//")[0] + "//"
     auth = session.auth
@@ -160,7 +158,11 @@ def note(session: Session, origin: str, path: bytes | None, verify: Any) -> Circ
         return None
     measure(adapter)  # as is done before its first request, and changes it
     circumstances = Circumstances(session, adapter, scheme, verify)
-    return circumstances if lane_genuine.compare() and circumstances.hold(session) else None
+    return (
+        circumstances
+        if lane_genuine.compare() and circumstances.hold_as_noted(session, now_ns)
+        else None
+    )
 
 
 def depend_on_path(cookies: dict[str, dict[str, Any]]) -> bool:

@@ -131,9 +131,13 @@ class Template:
             return b"%b%b%b" % (self._start, target, self._before)
         return b"%b%b%b%d%b" % (self._start, target, self._before, len(body), self._after)
 
-    def fits(self, session: Session, headers: Headers) -> bool:
+    def fits(self, session: Session, headers: Headers, now_ns: int) -> bool:
         """Whether it can be sent as the first request of a call."""
-        return self.depot.is_genuine() and self.circumstances.hold(session) and self.follow(headers)
+        return (
+            self.depot.is_genuine()
+            and self.circumstances.hold(session, now_ns)
+            and self.follow(headers)
+        )
 
     def forget(self, depot: Depot) -> None:
         """Keeps no step that goes there."""

@@ -747,7 +747,7 @@ def _write_netrc(path):
 
 
 def test_netrc_comes_and_goes(triplets, tmp_path):
-    """A .netrc that appears, disappears, or is named by NETRC or HOME counts at once."""
+    """A .netrc counts from the next look at files on, NETRC and HOME count at once."""
     other = tmp_path / "other"
     other.mkdir(exist_ok=True)
     _write_netrc(other / ".netrc")
@@ -756,12 +756,16 @@ def test_netrc_comes_and_goes(triplets, tmp_path):
     def scenario(t):
         t.thrice()
         _write_netrc(tmp_path / ".netrc")
+        t.clock.advance(ms=10)
         t.thrice()
         (tmp_path / ".netrc").unlink()
+        t.clock.advance(ms=10)
         t.thrice()
         _write_netrc(tmp_path / "_netrc")
+        t.clock.advance(ms=10)
         t.thrice()
         (tmp_path / "_netrc").unlink()
+        t.clock.advance(ms=10)
         t.thrice()
         t.patch.setenv("NETRC", str(tmp_path / "named"))
         t.thrice()
@@ -845,6 +849,7 @@ def test_a_bundle_that_vanishes_is_missed(triplets, tmp_path):
             t.session.verify = str(copied)
             t.thrice()
             copied.unlink()
+            t.clock.advance(ms=10)
             t.thrice()
 
     assert triplets.check(scenario) in ("sllsss", "")
