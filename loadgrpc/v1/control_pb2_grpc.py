@@ -26,17 +26,18 @@ if _version_not_supported:
 
 
 class ControlServiceStub(object):
-    """ControlService starts, watches and stops runs. The broker serves it to the command
-    line, to grpcurl, and to whatever is generated from these files.
+    """ControlService starts, watches and stops runs. The broker serves it to the command line, to
+    grpcurl, and to clients generated from these files.
 
-    Bounds: ids have at most 128 characters, texts have no NUL in them, and a request has at most
-    64 KiB, but for StartRun; answers of ListRuns and GetSummary have at most 3 MiB, so that a client
-    with gRPC's defaults takes them. What breaks a bound, bytes that are no message, and texts that
-    are not UTF-8 are INVALID_ARGUMENT; over 16 MiB gRPC itself answers RESOURCE_EXHAUSTED.
+    Bounds: ids have at most 128 characters, strings contain no NUL, and requests other than
+    StartRun have at most 64 KiB. Answers of ListRuns and GetSummary have at most 3 MiB, so that
+    clients with gRPC's default limits can read them. A request that breaks a bound, cannot be
+    parsed or contains a string that is not UTF-8 gets INVALID_ARGUMENT; over 16 MiB gRPC itself
+    answers RESOURCE_EXHAUSTED.
 
     Errors: every error of loadgrpc carries google.rpc.ErrorInfo with domain `loadgrpc` and a
-    reason in capitals, such as NOT_FOUND or TOO_FEW_AGENTS; INVALID_ARGUMENT carries
-    google.rpc.BadRequest as well, with a violation for each field that is wrong.
+    reason in capitals, such as NOT_FOUND or TOO_FEW_AGENTS; INVALID_ARGUMENT also carries
+    google.rpc.BadRequest, with a violation for each wrong field.
     """
 
     def __init__(self, channel):
@@ -103,100 +104,98 @@ class ControlServiceStub(object):
 
 
 class ControlServiceServicer(object):
-    """ControlService starts, watches and stops runs. The broker serves it to the command
-    line, to grpcurl, and to whatever is generated from these files.
+    """ControlService starts, watches and stops runs. The broker serves it to the command line, to
+    grpcurl, and to clients generated from these files.
 
-    Bounds: ids have at most 128 characters, texts have no NUL in them, and a request has at most
-    64 KiB, but for StartRun; answers of ListRuns and GetSummary have at most 3 MiB, so that a client
-    with gRPC's defaults takes them. What breaks a bound, bytes that are no message, and texts that
-    are not UTF-8 are INVALID_ARGUMENT; over 16 MiB gRPC itself answers RESOURCE_EXHAUSTED.
+    Bounds: ids have at most 128 characters, strings contain no NUL, and requests other than
+    StartRun have at most 64 KiB. Answers of ListRuns and GetSummary have at most 3 MiB, so that
+    clients with gRPC's default limits can read them. A request that breaks a bound, cannot be
+    parsed or contains a string that is not UTF-8 gets INVALID_ARGUMENT; over 16 MiB gRPC itself
+    answers RESOURCE_EXHAUSTED.
 
     Errors: every error of loadgrpc carries google.rpc.ErrorInfo with domain `loadgrpc` and a
-    reason in capitals, such as NOT_FOUND or TOO_FEW_AGENTS; INVALID_ARGUMENT carries
-    google.rpc.BadRequest as well, with a violation for each field that is wrong.
+    reason in capitals, such as NOT_FOUND or TOO_FEW_AGENTS; INVALID_ARGUMENT also carries
+    google.rpc.BadRequest, with a violation for each wrong field.
     """
 
     def StartRun(self, request, context):
-        """StartRun checks a plan, chooses idle agents, hands them their part and answers at
-        once. INVALID_ARGUMENT: the plan is wrong. RESOURCE_EXHAUSTED (TOO_FEW_AGENTS):
-        fewer agents are idle than the plan asks for. ALREADY_EXISTS: the request_id was
-        used for another plan.
+        """StartRun checks a plan, chooses idle agents, assigns them their parts and returns at once.
+        INVALID_ARGUMENT: the plan is wrong. RESOURCE_EXHAUSTED (TOO_FEW_AGENTS): fewer agents are
+        idle than the plan asks for. ALREADY_EXISTS: the request_id was used for another plan.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetRun(self, request, context):
-        """GetRun tells the state of a run. NOT_FOUND: no such run.
+        """GetRun returns the state of a run. NOT_FOUND: no such run.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListRuns(self, request, context):
-        """ListRuns lists runs, the newest first; while the store cannot be read, those that go on.
-        With filters a page may be short, or empty, without being the last; and it has fewer runs
-        than were asked for where they are more than 3 MiB.
+        """ListRuns lists runs, newest first; while the store cannot be read, only active runs. With
+        filters a page may be short, or empty, without being the last; a page also has fewer runs
+        than asked for if it would exceed 3 MiB.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WatchRun(self, request, context):
-        """WatchRun sends the run as it is and its figures, then every change of its state, and
-        its figures once a second; after the final state the stream ends with OK. A slow
-        reader misses figures, never states. A watcher whose stream broke names the last
-        `sequence` it has seen in `after`, and goes on from there, even if the broker was
-        started anew meanwhile. NOT_FOUND: no such run. INVALID_ARGUMENT: `after` is beyond the
-        changes of the run.
+        """WatchRun sends the run as it is and its figures, then every change of its state, and its
+        figures once a second; after the final state the stream ends with OK. A slow reader misses
+        figures, never states. To continue after a broken stream, send the last `sequence` seen in
+        `after`; this works even if the broker has been restarted in between. NOT_FOUND: no such run.
+        INVALID_ARGUMENT: `after` is beyond the changes of the run.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def StopRun(self, request, context):
-        """StopRun stops a run and answers when it is STOPPING. Stopping it again changes nothing,
-        except that STOP_MODE_KILL kills a run that is being stopped gracefully; stopping one
-        that is over changes nothing. NOT_FOUND: no such run. INVALID_ARGUMENT: a mode that is
-        not known here.
+        """StopRun stops a run and returns when it is STOPPING. Stopping it again changes nothing,
+        except that STOP_MODE_KILL kills a run that is being stopped gracefully; stopping a run that
+        is over changes nothing. NOT_FOUND: no such run. INVALID_ARGUMENT: an unknown mode.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetSummary(self, request, context):
-        """GetSummary tells the result of a run, or its figures so far; what is more than 3 MiB is
-        cut: tracebacks first, then texts, then figures of single agents. NOT_FOUND: no such run.
+        """GetSummary returns the result of a run, or its figures so far. A summary over 3 MiB is cut:
+        tracebacks first, then texts, then the figures of single agents. NOT_FOUND: no such run.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListEvents(self, request, context):
-        """ListEvents sends the events of a run that are stored now, in the order in which they
-        were committed; then the stream ends with OK. Columns are sent as the rows they stand
-        for. It is read from the store as fast as the caller takes it. NOT_FOUND: no such run.
-        FAILED_PRECONDITION (EVENTS_GONE): it had events, none of them is kept any more, and
-        `after` is empty. The oldest go first: what is left of a source then begins with a
-        `sequence` above 1.
+        """ListEvents sends the events of a run that are stored now, in the order in which they were
+        committed; then the stream ends with OK. Columns are sent as the rows they stand for. Events
+        are read from the store as fast as the caller receives them. NOT_FOUND: no such run.
+        FAILED_PRECONDITION (EVENTS_GONE): the run had events, none is kept any more, and `after` is
+        empty. The oldest are deleted first: the rest of a source then begins with a `sequence` above
+        1.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteRun(self, request, context):
-        """DeleteRun deletes a run that is over, with everything that is kept of it, its
-        request_id included. FAILED_PRECONDITION (RUN_NOT_OVER): it goes on; stop it first.
-        NOT_FOUND: no such run, or not any more.
+        """DeleteRun deletes a run that is over, with everything stored about it, including its
+        request_id. FAILED_PRECONDITION (RUN_NOT_OVER): the run is active; stop it first. NOT_FOUND:
+        no such run, or it is already deleted.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PurgeRuns(self, request, context):
-        """PurgeRuns deletes the runs that ended long enough ago, one after another, the oldest
-        first; runs that go on stay. When it is broken off, those that it came to are deleted,
-        and asking again goes on with the others.
+        """PurgeRuns deletes runs that ended long enough ago, one after another, oldest first; active
+        runs stay. If the call is interrupted, the runs it had reached are deleted; call again to
+        delete the others.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -210,8 +209,8 @@ class ControlServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetBroker(self, request, context):
-        """GetBroker tells about the broker itself. While `store_trouble` is set the broker is
-        SERVING to health checks all the same: it answers whatever does not write.
+        """GetBroker returns information about the broker itself. While `store_trouble` is set, health
+        checks still report SERVING: the broker answers every call that does not write.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -284,17 +283,18 @@ def add_ControlServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ControlService(object):
-    """ControlService starts, watches and stops runs. The broker serves it to the command
-    line, to grpcurl, and to whatever is generated from these files.
+    """ControlService starts, watches and stops runs. The broker serves it to the command line, to
+    grpcurl, and to clients generated from these files.
 
-    Bounds: ids have at most 128 characters, texts have no NUL in them, and a request has at most
-    64 KiB, but for StartRun; answers of ListRuns and GetSummary have at most 3 MiB, so that a client
-    with gRPC's defaults takes them. What breaks a bound, bytes that are no message, and texts that
-    are not UTF-8 are INVALID_ARGUMENT; over 16 MiB gRPC itself answers RESOURCE_EXHAUSTED.
+    Bounds: ids have at most 128 characters, strings contain no NUL, and requests other than
+    StartRun have at most 64 KiB. Answers of ListRuns and GetSummary have at most 3 MiB, so that
+    clients with gRPC's default limits can read them. A request that breaks a bound, cannot be
+    parsed or contains a string that is not UTF-8 gets INVALID_ARGUMENT; over 16 MiB gRPC itself
+    answers RESOURCE_EXHAUSTED.
 
     Errors: every error of loadgrpc carries google.rpc.ErrorInfo with domain `loadgrpc` and a
-    reason in capitals, such as NOT_FOUND or TOO_FEW_AGENTS; INVALID_ARGUMENT carries
-    google.rpc.BadRequest as well, with a violation for each field that is wrong.
+    reason in capitals, such as NOT_FOUND or TOO_FEW_AGENTS; INVALID_ARGUMENT also carries
+    google.rpc.BadRequest, with a violation for each wrong field.
     """
 
     @staticmethod

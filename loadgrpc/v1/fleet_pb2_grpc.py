@@ -26,8 +26,8 @@ if _version_not_supported:
 
 
 class FleetServiceStub(object):
-    """FleetService is how an agent offers its machine to a broker. Agents dial the broker
-    and keep one stream open; they need no open port of their own.
+    """FleetService lets agents offer their machines to a broker. Agents dial the broker and keep one
+    stream open, so they need no open port of their own.
     """
 
     def __init__(self, channel):
@@ -44,20 +44,19 @@ class FleetServiceStub(object):
 
 
 class FleetServiceServicer(object):
-    """FleetService is how an agent offers its machine to a broker. Agents dial the broker
-    and keep one stream open; they need no open port of their own.
+    """FleetService lets agents offer their machines to a broker. Agents dial the broker and keep one
+    stream open, so they need no open port of their own.
     """
 
     def Connect(self, request_iterator, context):
-        """Connect is the agent's one long stream. The agent's first message is `register`,
-        the broker's first answer `registered`. When the stream breaks, the agent keeps its
-        runners going and connects again, naming the assignments it holds; when it cannot
-        until its lease is over, it ends them, and delivers what they did when it can; the
-        lease counts from the last message of the broker. A second stream of the same agent
-        process ends the first with ABORTED. That of another process with the same agent id
-        takes over when the first has been silent for five seconds; while it is not, the second
-        is refused with ALREADY_EXISTS: two machines have copies of one state folder. A message
-        of a kind that is not known here is ignored, on both sides.
+        """Connect is the agent's one long-lived stream. The agent's first message is `register`, the
+        broker's first answer `registered`. When the stream breaks, the agent keeps its runners going
+        and connects again, naming the assignments it holds. If it cannot before its lease expires,
+        counted from the last message of the broker, it ends its runners, and delivers what they did
+        once it can. A second stream of the same agent process ends the first with ABORTED. A stream
+        of another process with the same agent id takes over once the first has been silent for five
+        seconds; until then it is refused with ALREADY_EXISTS, because two machines have copies of
+        one state folder. Both sides ignore messages of a kind they do not know.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -80,8 +79,8 @@ def add_FleetServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class FleetService(object):
-    """FleetService is how an agent offers its machine to a broker. Agents dial the broker
-    and keep one stream open; they need no open port of their own.
+    """FleetService lets agents offer their machines to a broker. Agents dial the broker and keep one
+    stream open, so they need no open port of their own.
     """
 
     @staticmethod
