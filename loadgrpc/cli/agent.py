@@ -7,19 +7,12 @@ from pathlib import Path
 
 import click
 
-from loadgrpc.cli import DEFAULT_BROKER, log, values
+from loadgrpc.cli import log, options, values
 from loadgrpc.cli.command import Command
 
 
 @click.command(cls=Command)
-@click.option(
-    "-b",
-    "--broker",
-    type=values.Address(),
-    default=DEFAULT_BROKER,
-    show_default=True,
-    help="The broker to work for.",
-)
+@options.broker("The broker to work for.")
 @click.option(
     "--state-dir",
     type=click.Path(file_okay=False, path_type=Path),
@@ -35,8 +28,7 @@ from loadgrpc.cli.command import Command
     help="How much of them is kept there. What is more waits in the memory of runners, and is"
     " counted as lost when that is full, too.",
 )
-@log.option
-@click.option("-v", "--verbose", count=True, help="Log more to stderr.")
+@options.logging
 def command(
     *, broker: str, state_dir: Path | None, spool_size: int, log_format: str, verbose: int
 ) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from loadgrpc import verdict
-from loadgrpc.cli import DEFAULT_BROKER, values
+from loadgrpc.cli import options
 from loadgrpc.cli.command import Command
 
 if TYPE_CHECKING:
@@ -21,14 +21,7 @@ TOKEN = "by-hand"  # noqa: S105 - brokers ask for none
 
 @click.command(cls=Command)
 @click.argument("run_id", metavar="RUN")
-@click.option(
-    "-b",
-    "--broker",
-    type=values.Address(),
-    default=DEFAULT_BROKER,
-    show_default=True,
-    help="The broker that owns the run, as the runner is to reach it.",
-)
+@options.broker("The broker that owns the run, as the runner is to reach it.")
 @click.option("--agent", "agent_id", help="Whose part.  [default: that of the first agent]")
 @click.option("--scenario", default="", help="Of which scenario, if the plan has several.")
 @click.option("--json", is_flag=True, help="Print a JSON object instead of shell lines.")

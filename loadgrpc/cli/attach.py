@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from loadgrpc.cli import DEFAULT_BROKER, line, output, values
+from loadgrpc.cli import line, options, output
 from loadgrpc.cli.command import INTERRUPTED, Command
 from loadgrpc.cli.failure import Failure
 from loadgrpc.cli.output import Output
@@ -22,14 +22,7 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command)
 @click.argument("run_id", metavar="[RUN]", required=False)
-@click.option(
-    "-b",
-    "--broker",
-    type=values.Address(),
-    default=DEFAULT_BROKER,
-    show_default=True,
-    help="The broker that owns the run.",
-)
+@options.broker()
 @output.options
 def command(run_id: str | None, broker: str, **options: Any) -> int:
     """Watch a run to its end, and tell how it went.

@@ -8,7 +8,7 @@ import sys
 import click
 
 import loadgrpc
-from loadgrpc.cli import DEFAULT_BROKER, log, values
+from loadgrpc.cli import DEFAULT_BROKER, log, options, values
 from loadgrpc.cli.command import Command
 from loadgrpc.cli.failure import Failure, need_folder
 from loadgrpc.store import Retention, StoreError, parse_target
@@ -61,8 +61,7 @@ MAX_LEASE_S = 86_400.0
     is_flag=True,
     help="Listen on an address that other machines can reach, without encryption or credentials.",
 )
-@log.option
-@click.option("-v", "--verbose", count=True, help="Log more to stderr.")
+@options.logging
 def command(
     *,
     listen: str,

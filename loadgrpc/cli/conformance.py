@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from loadgrpc import verdict
-from loadgrpc.cli import values
+from loadgrpc.cli import options, values
 from loadgrpc.cli.command import Command
 from loadgrpc.cli.failure import Failure
 
@@ -88,7 +88,7 @@ MAX_JOBS: Final = 64
     show_default=True,
     help="Where to serve it.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the environment as JSON.")
+@options.as_json("Print the environment as JSON.")
 @click.option("--list", "listing", is_flag=True, help="List cases and rules, and end.")
 @click.argument("runner", nargs=-1, type=click.UNPROCESSED, metavar="")
 def command(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from loadgrpc import verdict
-from loadgrpc.cli import DEFAULT_BROKER, values
+from loadgrpc.cli import options
 from loadgrpc.cli.command import Command
 
 if TYPE_CHECKING:
@@ -16,15 +16,8 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command)
 @click.argument("run_ids", metavar="RUN...", nargs=-1, required=True)
-@click.option(
-    "-b",
-    "--broker",
-    type=values.Address(),
-    default=DEFAULT_BROKER,
-    show_default=True,
-    help="The broker that owns the runs.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON document instead.")
+@options.broker("The broker that owns the runs.")
+@options.as_json()
 def command(*, run_ids: tuple[str, ...], broker: str, as_json: bool) -> int:
     """Delete runs that are over, with all that is kept of them.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from loadgrpc import verdict
-from loadgrpc.cli import DEFAULT_BROKER, values
+from loadgrpc.cli import options, values
 from loadgrpc.cli.command import Command
 
 if TYPE_CHECKING:
@@ -27,14 +27,7 @@ MAX_LIMIT: Final = 10**15
 
 @click.command(cls=Command)
 @click.argument("run_id", metavar="RUN")
-@click.option(
-    "-b",
-    "--broker",
-    type=values.Address(),
-    default=DEFAULT_BROKER,
-    show_default=True,
-    help="The broker that owns the run.",
-)
+@options.broker()
 @click.option(
     "-k",
     "--kind",
@@ -45,7 +38,7 @@ MAX_LIMIT: Final = 10**15
 )
 @click.option("--agent", "agent_id", default="", metavar="ID", help="Only those of an agent.")
 @click.option("-n", "--limit", type=values.Count(1, MAX_LIMIT), help="How many, at most.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON document a line instead.")
+@options.as_json("Print a JSON document a line instead.")
 def command(
     *,
     run_id: str,

@@ -16,8 +16,6 @@ import sys
 from datetime import datetime
 from typing import Any, Final
 
-import click
-
 from loadgrpc.secrets import masked
 from loadgrpc.text import MAX_LINE, printable, safe_json, safe_line
 
@@ -26,16 +24,6 @@ FORMATS: Final = ("text", "json")
 FIELDS: Final = {"run_id": "run", "agent_id": "agent", "client": "client"}
 """What records have as `extra`, and what a JSON line calls it."""
 MAX_TRACEBACK: Final = 65_536
-
-option = click.option(
-    "--log-format",
-    type=click.Choice(FORMATS),
-    default="text",
-    show_default=True,
-    help="How lines of the log look.",
-)
-"""For commands that log for long."""
-
 
 _own: Final[dict[str, str]] = {}
 """Fields of all records of this process, as the agent that it is."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from loadgrpc import verdict
-from loadgrpc.cli import DEFAULT_BROKER, values
+from loadgrpc.cli import options, values
 from loadgrpc.cli.command import INTERRUPTED, Command
 from loadgrpc.cli.failure import Failure
 
@@ -19,14 +19,7 @@ MAX_AGE_S: Final = 100 * 366 * 86_400.0
 
 
 @click.command(cls=Command)
-@click.option(
-    "-b",
-    "--broker",
-    type=values.Address(),
-    default=DEFAULT_BROKER,
-    show_default=True,
-    help="The broker that owns the runs.",
-)
+@options.broker("The broker that owns the runs.")
 @click.option(
     "--older-than",
     "older_than_s",
@@ -35,7 +28,7 @@ MAX_AGE_S: Final = 100 * 366 * 86_400.0
 )
 @click.option("--all", "everything", is_flag=True, help="Delete all runs that are over.")
 @click.option("--yes", is_flag=True, help="Do not ask; without a terminal it is needed.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON document instead.")
+@options.as_json()
 def command(
     *, broker: str, older_than_s: float | None, everything: bool, yes: bool, as_json: bool
 ) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from loadgrpc import verdict
-from loadgrpc.cli import DEFAULT_BROKER, values
+from loadgrpc.cli import options, values
 from loadgrpc.cli.command import Command
 from loadgrpc.model import RunState
 
@@ -36,14 +36,7 @@ STATES: Final = ("starting", "running", "stopping", "finished", "stopped", "fail
 
 
 @click.command(cls=Command)
-@click.option(
-    "-b",
-    "--broker",
-    type=values.Address(),
-    default=DEFAULT_BROKER,
-    show_default=True,
-    help="The broker to ask.",
-)
+@options.broker("The broker to ask.")
 @click.option(
     "-n",
     "--limit",
@@ -66,7 +59,7 @@ STATES: Final = ("starting", "running", "stopping", "finished", "stopped", "fail
     multiple=True,
     help="Only runs that are over and were judged so; several times for several.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON document instead.")
+@options.as_json()
 def command(
     *, broker: str, limit: int, states: tuple[str, ...], verdicts: tuple[str, ...], as_json: bool
 ) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from loadgrpc import verdict
-from loadgrpc.cli import DEFAULT_BROKER, values
+from loadgrpc.cli import options
 from loadgrpc.cli.command import Command
 
 if TYPE_CHECKING:
@@ -18,14 +18,7 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command)
 @click.argument("run_id", metavar="RUN")
-@click.option(
-    "-b",
-    "--broker",
-    type=values.Address(),
-    default=DEFAULT_BROKER,
-    show_default=True,
-    help="The broker that owns the run.",
-)
+@options.broker()
 @click.option("--json", is_flag=True, help="Print the summary document instead.")
 @click.option("-v", "--verbose", is_flag=True, help="Whole tracebacks, all groups, the agents.")
 def command(run_id: str, broker: str, json: bool, verbose: bool) -> int:  # noqa: FBT001 - click

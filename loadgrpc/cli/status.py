@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from loadgrpc import verdict
-from loadgrpc.cli import DEFAULT_BROKER, values
+from loadgrpc.cli import options
 from loadgrpc.cli.command import Command
 from loadgrpc.cli.runs import going_on
 from loadgrpc.protocol.version import other_version
@@ -28,15 +28,8 @@ LABEL: Final = 12
 
 
 @click.command(cls=Command)
-@click.option(
-    "-b",
-    "--broker",
-    type=values.Address(),
-    default=DEFAULT_BROKER,
-    show_default=True,
-    help="The broker to ask.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON document instead.")
+@options.broker("The broker to ask.")
+@options.as_json()
 def command(*, broker: str, as_json: bool) -> int:
     """Show a broker, its agents, and the runs that go on.
 

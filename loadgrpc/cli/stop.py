@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from loadgrpc import verdict
-from loadgrpc.cli import DEFAULT_BROKER, values
+from loadgrpc.cli import options
 from loadgrpc.cli.command import Command
 from loadgrpc.cli.failure import Failure
 
@@ -18,17 +18,10 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command)
 @click.argument("run_id", metavar="[RUN]", required=False)
-@click.option(
-    "-b",
-    "--broker",
-    type=values.Address(),
-    default=DEFAULT_BROKER,
-    show_default=True,
-    help="The broker that owns the run.",
-)
+@options.broker()
 @click.option("--kill", is_flag=True, help="Do not wait for users to finish their iteration.")
 @click.option("--all", "everything", is_flag=True, help="Stop all runs that go on.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON document instead.")
+@options.as_json()
 def command(*, run_id: str | None, broker: str, kill: bool, everything: bool, as_json: bool) -> int:
     """Stop a run before its end.
 

@@ -287,17 +287,6 @@ def documented(text: str) -> dict[str, str]:
     return found
 
 
-def test_every_option_is_in_the_table(root):
-    """The table of options has each that `loadgrpc run --help` has, with its default."""
-    told = {}
-    for options, _, default in table((root / "README.md").read_text(), "option"):
-        spellings = re.findall(r"`(--?[A-Za-z][\w-]*)`", options)
-        assert spellings, options
-        told.update(dict.fromkeys(spellings, default))
-
-    assert told == documented(help_of("run"))
-
-
 def test_exit_codes_are_in_their_order(root):
     """The table of exit codes has those of the verdict, in the order in which they apply."""
     told = [int(code) for code, _ in table((root / "README.md").read_text(), "code")]
