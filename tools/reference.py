@@ -43,8 +43,8 @@ bound in a request is INVALID_ARGUMENT and named; in an event it is rejected, an
 the table says is kept is cut. A request has at most {bounds.MAX_REQUEST_BYTES >> 10} KiB, a
 plan {bounds.MAX_PLAN_BYTES >> 10} KiB, what an agent says on Connect {bounds.MIB >> 20} MiB, a
 batch {bounds.MAX_BATCH_BYTES >> 20} MiB with at most {bounds.MAX_BATCH_BLOCKS:,} blocks,
-{bounds.MAX_BATCH_ENTRIES:,} entries in them, and {bounds.MAX_BATCH_ROWS:,} rows, labels and
-URLs. No message is read that has over {bounds.MAX_RECEIVED_BYTES >> 20} MiB. Of types
+{bounds.MAX_BATCH_ENTRIES:,} entries in them, and {bounds.MAX_BATCH_ROWS:,} rows, labels,
+URLs and cases. No message is read that has over {bounds.MAX_RECEIVED_BYTES >> 20} MiB. Of types
 that a run brings there are at most {bounds.MAX_FILES} files, and a file has at most
 {bounds.MAX_SYMBOLS:,} names of {bounds.MAX_SYMBOL_CHARS}
 characters, and imports go {bounds.MAX_IMPORT_DEPTH} deep. Fields that are not in the table are

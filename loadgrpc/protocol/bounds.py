@@ -44,7 +44,7 @@ MAX_ANSWER_BYTES: Final = 3 * MIB
 # Of a batch.
 
 MAX_BATCH_ROWS: Final = 10_000
-"""Rows, labels and URLs of a batch, together."""
+"""Rows, labels, URLs and cases of a batch, together."""
 MAX_BATCH_BLOCKS: Final = 1_000
 MAX_BATCH_ENTRIES: Final = 131_072
 """Entries that the blocks of a batch may have together: empty columns declare them for nothing."""
@@ -64,6 +64,7 @@ MAX_IMPORT_DEPTH: Final = 100
 
 MAX_ID_CHARS: Final = 128
 MAX_NAME_CHARS: Final = 256
+MAX_PROTOCOL_CHARS: Final = 32
 MAX_TEST_CHARS: Final = 1_024
 MAX_URL_CHARS: Final = 2_048
 MAX_REASON_CHARS: Final = 512
@@ -170,7 +171,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class OfBatch:
-    """What nothing but its batch bounds: its bytes, its rows, labels and URLs, its entries."""
+    """What only its batch bounds: its bytes, its entries, its rows, labels, URLs and cases."""
 
     def __str__(self) -> str:
         return "as its batch"
@@ -255,6 +256,7 @@ TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
     "ExtensionRequest": {"containing_type": Text(MAX_SYMBOL_CHARS)},
     # Of events; what breaks these bounds is rejected, event by event and block by block.
     "Event": {"time": Moment()},
+    "LoadStatus": {"case": Name()},
     "Any": {"type_url": Text(MAX_NAME_CHARS), "value": Blob(MAX_CUSTOM_BYTES)},
     "TestStart": {"test": Name()},
     "TestStop": {"test": Name()},
@@ -276,6 +278,7 @@ TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
         "elapsed": _IN_63_BITS,
         "time_to_first_byte": _IN_63_BITS,
         "connect": _IN_63_BITS,
+        "protocol": Kept(MAX_PROTOCOL_CHARS, "characters"),
     },
     "Counter": {"name": Name()},
     "GeneratorState": {
@@ -291,17 +294,21 @@ TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
         "urls": Many(MAX_BATCH_ROWS),
         **dict.fromkeys(("label", "start_ns", "delay_ns", "elapsed_ns"), _COLUMN),
         **dict.fromkeys(("first_byte_ns", "connect_ns", "bytes_sent", "bytes_received"), _COLUMN),
-        **dict.fromkeys(("user", "iteration", "url"), _COLUMN),
+        **dict.fromkeys(("user", "iteration", "url", "attempt", "case"), _COLUMN),
+        "cases": Many(MAX_BATCH_ROWS),
     },
     "HitLabel": {
         "name": Name(),
         "method": Name(),
         "error_message": Kept(MAX_NAME_CHARS, "characters"),
+        "protocol": Kept(MAX_PROTOCOL_CHARS, "characters"),
     },
     "TestBlock": {
         "base_time": Moment(),
         "labels": Many(MAX_BATCH_ROWS),
         **dict.fromkeys(("label", "start_ns", "elapsed_ns", "user", "iteration"), _COLUMN),
+        "cases": Many(MAX_BATCH_ROWS),
+        "case": _COLUMN,
     },
     "TestLabel": {"test": Name()},
 }

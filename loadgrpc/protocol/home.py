@@ -43,9 +43,9 @@ def over_limits(batch: runner_pb2.EventBatch, batch_bytes: int) -> bool:
         return True
     rows = len(batch.events)
     for hits in hit_blocks:
-        rows += len(hits.labels) + len(hits.urls)
+        rows += len(hits.labels) + len(hits.urls) + len(hits.cases)
     for tests in test_blocks:
-        rows += len(tests.labels)
+        rows += len(tests.labels) + len(tests.cases)
     return rows > bounds.MAX_BATCH_ROWS
 
 

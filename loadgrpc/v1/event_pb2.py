@@ -27,7 +27,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17loadgrpc/v1/event.proto\x12\x0bloadgrpc.v1\x1a\x19google/protobuf/any.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9e\x04\n\x05\x45vent\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x06status\x18\x02 \x01(\x0b\x32\x17.loadgrpc.v1.LoadStatus\x12,\n\ntest_start\x18\n \x01(\x0b\x32\x16.loadgrpc.v1.TestStartH\x00\x12*\n\ttest_stop\x18\x0b \x01(\x0b\x32\x15.loadgrpc.v1.TestStopH\x00\x12\x30\n\x0ctest_success\x18\x0c \x01(\x0b\x32\x18.loadgrpc.v1.TestSuccessH\x00\x12\x30\n\x0ctest_failure\x18\r \x01(\x0b\x32\x18.loadgrpc.v1.TestFailureH\x00\x12,\n\ntest_error\x18\x0e \x01(\x0b\x32\x16.loadgrpc.v1.TestErrorH\x00\x12\x1f\n\x03hit\x18\x0f \x01(\x0b\x32\x10.loadgrpc.v1.HitH\x00\x12\'\n\x07\x63ounter\x18\x10 \x01(\x0b\x32\x14.loadgrpc.v1.CounterH\x00\x12)\n\x05state\x18\x11 \x01(\x0b\x32\x18.loadgrpc.v1.RunnerStateH\x00\x12\x30\n\tgenerator\x18\x12 \x01(\x0b\x32\x1b.loadgrpc.v1.GeneratorStateH\x00\x12&\n\x06\x63ustom\x18\x13 \x01(\x0b\x32\x14.google.protobuf.AnyH\x00\x42\x07\n\x05\x65vent\"o\n\nLoadStatus\x12\x12\n\niterations\x18\x01 \x01(\r\x12\r\n\x05users\x18\x02 \x01(\r\x12\x19\n\x11\x63urrent_iteration\x18\x03 \x01(\r\x12\x14\n\x0c\x63urrent_user\x18\x04 \x01(\r\x12\r\n\x05\x63ycle\x18\x05 \x01(\r\"\x19\n\tTestStart\x12\x0c\n\x04test\x18\x01 \x01(\t\"\x18\n\x08TestStop\x12\x0c\n\x04test\x18\x01 \x01(\t\"\x1b\n\x0bTestSuccess\x12\x0c\n\x04test\x18\x01 \x01(\t\"J\n\x0bTestFailure\x12\x0c\n\x04test\x18\x01 \x01(\t\x12-\n\texception\x18\x02 \x01(\x0b\x32\x1a.loadgrpc.v1.ExceptionInfo\"H\n\tTestError\x12\x0c\n\x04test\x18\x01 \x01(\t\x12-\n\texception\x18\x02 \x01(\x0b\x32\x1a.loadgrpc.v1.ExceptionInfo\"A\n\rExceptionInfo\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x11\n\ttraceback\x18\x03 \x01(\t\"\xa0\x03\n\x03Hit\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03url\x18\x02 \x01(\t\x12\x0e\n\x06method\x18\x03 \x01(\t\x12\x0e\n\x06status\x18\x04 \x01(\r\x12$\n\x05\x65rror\x18\x05 \x01(\x0e\x32\x15.loadgrpc.v1.HitError\x12\x15\n\rerror_message\x18\x06 \x01(\t\x12\x36\n\x12planned_start_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x07\x65lapsed\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x35\n\x12time_to_first_byte\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\x07\x63onnect\x18\x0b \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\nbytes_sent\x18\x0c \x01(\x04\x12\x16\n\x0e\x62ytes_received\x18\r \x01(\x04\"=\n\x07\x43ounter\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\tincrement\x18\x02 \x01(\x03H\x00\x88\x01\x01\x42\x0c\n\n_increment\"Q\n\x0bRunnerState\x12\x14\n\x0c\x61\x63tive_users\x18\x01 \x01(\r\x12\x1a\n\rstarted_users\x18\x02 \x01(\rH\x00\x88\x01\x01\x42\x10\n\x0e_started_users\"\xed\x02\n\x0eGeneratorState\x12\x0f\n\x07process\x18\x01 \x01(\r\x12*\n\x07\x65lapsed\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\x03\x63pu\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\r\n\x05\x63ores\x18\x04 \x01(\r\x12\x0f\n\x07lags_ns\x18\x05 \x03(\x04\x12\x11\n\tgc_pauses\x18\x06 \x01(\r\x12*\n\x07gc_time\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12)\n\x06gc_max\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x18\n\x0bmachine_cpu\x18\t \x01(\x01H\x00\x88\x01\x01\x12\x12\n\x05steal\x18\n \x01(\x01H\x01\x88\x01\x01\x12\x16\n\tother_cpu\x18\x0b \x01(\x01H\x02\x88\x01\x01\x42\x0e\n\x0c_machine_cpuB\x08\n\x06_stealB\x0c\n\n_other_cpu\"\xf2\x02\n\x08HitBlock\x12\r\n\x05\x63ount\x18\x01 \x01(\r\x12-\n\tbase_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x06status\x18\x03 \x01(\x0b\x32\x17.loadgrpc.v1.LoadStatus\x12%\n\x06labels\x18\x04 \x03(\x0b\x32\x15.loadgrpc.v1.HitLabel\x12\r\n\x05label\x18\x05 \x01(\x0c\x12\x10\n\x08start_ns\x18\x06 \x01(\x0c\x12\x10\n\x08\x64\x65lay_ns\x18\x07 \x01(\x0c\x12\x12\n\nelapsed_ns\x18\x08 \x01(\x0c\x12\x15\n\rfirst_byte_ns\x18\t \x01(\x0c\x12\x12\n\nconnect_ns\x18\n \x01(\x0c\x12\x12\n\nbytes_sent\x18\x0b \x01(\x0c\x12\x16\n\x0e\x62ytes_received\x18\x0c \x01(\x0c\x12\x0c\n\x04user\x18\r \x01(\x0c\x12\x11\n\titeration\x18\x0e \x01(\x0c\x12\x0c\n\x04urls\x18\x0f \x03(\t\x12\x0b\n\x03url\x18\x10 \x01(\x0c\"u\n\x08HitLabel\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06method\x18\x02 \x01(\t\x12\x0e\n\x06status\x18\x03 \x01(\r\x12$\n\x05\x65rror\x18\x04 \x01(\x0e\x32\x15.loadgrpc.v1.HitError\x12\x15\n\rerror_message\x18\x05 \x01(\t\"\xf0\x01\n\tTestBlock\x12\r\n\x05\x63ount\x18\x01 \x01(\r\x12-\n\tbase_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x06status\x18\x03 \x01(\x0b\x32\x17.loadgrpc.v1.LoadStatus\x12&\n\x06labels\x18\x04 \x03(\x0b\x32\x16.loadgrpc.v1.TestLabel\x12\r\n\x05label\x18\x05 \x01(\x0c\x12\x10\n\x08start_ns\x18\x06 \x01(\x0c\x12\x12\n\nelapsed_ns\x18\x07 \x01(\x0c\x12\x0c\n\x04user\x18\x08 \x01(\x0c\x12\x11\n\titeration\x18\t \x01(\x0c\"s\n\tTestLabel\x12\x0c\n\x04test\x18\x01 \x01(\t\x12)\n\x07outcome\x18\x02 \x01(\x0e\x32\x18.loadgrpc.v1.TestOutcome\x12-\n\texception\x18\x03 \x01(\x0b\x32\x1a.loadgrpc.v1.ExceptionInfo*\xd3\x01\n\x08HitError\x12\x19\n\x15HIT_ERROR_UNSPECIFIED\x10\x00\x12\x11\n\rHIT_ERROR_DNS\x10\x01\x12\x15\n\x11HIT_ERROR_CONNECT\x10\x02\x12\x11\n\rHIT_ERROR_TLS\x10\x03\x12\x15\n\x11HIT_ERROR_TIMEOUT\x10\x04\x12\x14\n\x10HIT_ERROR_CLOSED\x10\x05\x12\x16\n\x12HIT_ERROR_PROTOCOL\x10\x06\x12\x15\n\x11HIT_ERROR_ABORTED\x10\x07\x12\x13\n\x0fHIT_ERROR_OTHER\x10\x08*\x95\x01\n\x0bTestOutcome\x12\x1c\n\x18TEST_OUTCOME_UNSPECIFIED\x10\x00\x12\x18\n\x14TEST_OUTCOME_SUCCESS\x10\x01\x12\x18\n\x14TEST_OUTCOME_FAILURE\x10\x02\x12\x16\n\x12TEST_OUTCOME_ERROR\x10\x03\x12\x1c\n\x18TEST_OUTCOME_INTERRUPTED\x10\x04\x42N\n\x0eio.loadgrpc.v1P\x01Z:github.com/loadgrpc/loadgrpc/gen/go/loadgrpc/v1;loadgrpcv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17loadgrpc/v1/event.proto\x12\x0bloadgrpc.v1\x1a\x19google/protobuf/any.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9e\x04\n\x05\x45vent\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x06status\x18\x02 \x01(\x0b\x32\x17.loadgrpc.v1.LoadStatus\x12,\n\ntest_start\x18\n \x01(\x0b\x32\x16.loadgrpc.v1.TestStartH\x00\x12*\n\ttest_stop\x18\x0b \x01(\x0b\x32\x15.loadgrpc.v1.TestStopH\x00\x12\x30\n\x0ctest_success\x18\x0c \x01(\x0b\x32\x18.loadgrpc.v1.TestSuccessH\x00\x12\x30\n\x0ctest_failure\x18\r \x01(\x0b\x32\x18.loadgrpc.v1.TestFailureH\x00\x12,\n\ntest_error\x18\x0e \x01(\x0b\x32\x16.loadgrpc.v1.TestErrorH\x00\x12\x1f\n\x03hit\x18\x0f \x01(\x0b\x32\x10.loadgrpc.v1.HitH\x00\x12\'\n\x07\x63ounter\x18\x10 \x01(\x0b\x32\x14.loadgrpc.v1.CounterH\x00\x12)\n\x05state\x18\x11 \x01(\x0b\x32\x18.loadgrpc.v1.RunnerStateH\x00\x12\x30\n\tgenerator\x18\x12 \x01(\x0b\x32\x1b.loadgrpc.v1.GeneratorStateH\x00\x12&\n\x06\x63ustom\x18\x13 \x01(\x0b\x32\x14.google.protobuf.AnyH\x00\x42\x07\n\x05\x65vent\"}\n\nLoadStatus\x12\x12\n\niterations\x18\x01 \x01(\r\x12\r\n\x05users\x18\x02 \x01(\r\x12\x19\n\x11\x63urrent_iteration\x18\x03 \x01(\r\x12\x14\n\x0c\x63urrent_user\x18\x04 \x01(\r\x12\r\n\x05\x63ycle\x18\x05 \x01(\r\x12\x0c\n\x04\x63\x61se\x18\x06 \x01(\t\"\x19\n\tTestStart\x12\x0c\n\x04test\x18\x01 \x01(\t\"\x18\n\x08TestStop\x12\x0c\n\x04test\x18\x01 \x01(\t\"\x1b\n\x0bTestSuccess\x12\x0c\n\x04test\x18\x01 \x01(\t\"J\n\x0bTestFailure\x12\x0c\n\x04test\x18\x01 \x01(\t\x12-\n\texception\x18\x02 \x01(\x0b\x32\x1a.loadgrpc.v1.ExceptionInfo\"H\n\tTestError\x12\x0c\n\x04test\x18\x01 \x01(\t\x12-\n\texception\x18\x02 \x01(\x0b\x32\x1a.loadgrpc.v1.ExceptionInfo\"A\n\rExceptionInfo\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x11\n\ttraceback\x18\x03 \x01(\t\"\xe3\x03\n\x03Hit\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03url\x18\x02 \x01(\t\x12\x0e\n\x06method\x18\x03 \x01(\t\x12\x0e\n\x06status\x18\x04 \x01(\r\x12$\n\x05\x65rror\x18\x05 \x01(\x0e\x32\x15.loadgrpc.v1.HitError\x12\x15\n\rerror_message\x18\x06 \x01(\t\x12\x36\n\x12planned_start_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x07\x65lapsed\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x35\n\x12time_to_first_byte\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\x07\x63onnect\x18\x0b \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\nbytes_sent\x18\x0c \x01(\x04\x12\x16\n\x0e\x62ytes_received\x18\r \x01(\x04\x12\x10\n\x08protocol\x18\x0e \x01(\t\x12\x13\n\x06\x66\x61iled\x18\x0f \x01(\x08H\x00\x88\x01\x01\x12\x0f\n\x07\x61ttempt\x18\x10 \x01(\rB\t\n\x07_failed\"=\n\x07\x43ounter\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\tincrement\x18\x02 \x01(\x03H\x00\x88\x01\x01\x42\x0c\n\n_increment\"Q\n\x0bRunnerState\x12\x14\n\x0c\x61\x63tive_users\x18\x01 \x01(\r\x12\x1a\n\rstarted_users\x18\x02 \x01(\rH\x00\x88\x01\x01\x42\x10\n\x0e_started_users\"\xed\x02\n\x0eGeneratorState\x12\x0f\n\x07process\x18\x01 \x01(\r\x12*\n\x07\x65lapsed\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\x03\x63pu\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\r\n\x05\x63ores\x18\x04 \x01(\r\x12\x0f\n\x07lags_ns\x18\x05 \x03(\x04\x12\x11\n\tgc_pauses\x18\x06 \x01(\r\x12*\n\x07gc_time\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12)\n\x06gc_max\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x18\n\x0bmachine_cpu\x18\t \x01(\x01H\x00\x88\x01\x01\x12\x12\n\x05steal\x18\n \x01(\x01H\x01\x88\x01\x01\x12\x16\n\tother_cpu\x18\x0b \x01(\x01H\x02\x88\x01\x01\x42\x0e\n\x0c_machine_cpuB\x08\n\x06_stealB\x0c\n\n_other_cpu\"\xa0\x03\n\x08HitBlock\x12\r\n\x05\x63ount\x18\x01 \x01(\r\x12-\n\tbase_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x06status\x18\x03 \x01(\x0b\x32\x17.loadgrpc.v1.LoadStatus\x12%\n\x06labels\x18\x04 \x03(\x0b\x32\x15.loadgrpc.v1.HitLabel\x12\r\n\x05label\x18\x05 \x01(\x0c\x12\x10\n\x08start_ns\x18\x06 \x01(\x0c\x12\x10\n\x08\x64\x65lay_ns\x18\x07 \x01(\x0c\x12\x12\n\nelapsed_ns\x18\x08 \x01(\x0c\x12\x15\n\rfirst_byte_ns\x18\t \x01(\x0c\x12\x12\n\nconnect_ns\x18\n \x01(\x0c\x12\x12\n\nbytes_sent\x18\x0b \x01(\x0c\x12\x16\n\x0e\x62ytes_received\x18\x0c \x01(\x0c\x12\x0c\n\x04user\x18\r \x01(\x0c\x12\x11\n\titeration\x18\x0e \x01(\x0c\x12\x0c\n\x04urls\x18\x0f \x03(\t\x12\x0b\n\x03url\x18\x10 \x01(\x0c\x12\x0f\n\x07\x61ttempt\x18\x11 \x01(\x0c\x12\r\n\x05\x63\x61ses\x18\x12 \x03(\t\x12\x0c\n\x04\x63\x61se\x18\x13 \x01(\x0c\"\xa7\x01\n\x08HitLabel\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06method\x18\x02 \x01(\t\x12\x0e\n\x06status\x18\x03 \x01(\r\x12$\n\x05\x65rror\x18\x04 \x01(\x0e\x32\x15.loadgrpc.v1.HitError\x12\x15\n\rerror_message\x18\x05 \x01(\t\x12\x10\n\x08protocol\x18\x06 \x01(\t\x12\x13\n\x06\x66\x61iled\x18\x07 \x01(\x08H\x00\x88\x01\x01\x42\t\n\x07_failed\"\x8d\x02\n\tTestBlock\x12\r\n\x05\x63ount\x18\x01 \x01(\r\x12-\n\tbase_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x06status\x18\x03 \x01(\x0b\x32\x17.loadgrpc.v1.LoadStatus\x12&\n\x06labels\x18\x04 \x03(\x0b\x32\x16.loadgrpc.v1.TestLabel\x12\r\n\x05label\x18\x05 \x01(\x0c\x12\x10\n\x08start_ns\x18\x06 \x01(\x0c\x12\x12\n\nelapsed_ns\x18\x07 \x01(\x0c\x12\x0c\n\x04user\x18\x08 \x01(\x0c\x12\x11\n\titeration\x18\t \x01(\x0c\x12\r\n\x05\x63\x61ses\x18\n \x03(\t\x12\x0c\n\x04\x63\x61se\x18\x0b \x01(\x0c\"s\n\tTestLabel\x12\x0c\n\x04test\x18\x01 \x01(\t\x12)\n\x07outcome\x18\x02 \x01(\x0e\x32\x18.loadgrpc.v1.TestOutcome\x12-\n\texception\x18\x03 \x01(\x0b\x32\x1a.loadgrpc.v1.ExceptionInfo*\xd3\x01\n\x08HitError\x12\x19\n\x15HIT_ERROR_UNSPECIFIED\x10\x00\x12\x11\n\rHIT_ERROR_DNS\x10\x01\x12\x15\n\x11HIT_ERROR_CONNECT\x10\x02\x12\x11\n\rHIT_ERROR_TLS\x10\x03\x12\x15\n\x11HIT_ERROR_TIMEOUT\x10\x04\x12\x14\n\x10HIT_ERROR_CLOSED\x10\x05\x12\x16\n\x12HIT_ERROR_PROTOCOL\x10\x06\x12\x15\n\x11HIT_ERROR_ABORTED\x10\x07\x12\x13\n\x0fHIT_ERROR_OTHER\x10\x08*\x95\x01\n\x0bTestOutcome\x12\x1c\n\x18TEST_OUTCOME_UNSPECIFIED\x10\x00\x12\x18\n\x14TEST_OUTCOME_SUCCESS\x10\x01\x12\x18\n\x14TEST_OUTCOME_FAILURE\x10\x02\x12\x16\n\x12TEST_OUTCOME_ERROR\x10\x03\x12\x1c\n\x18TEST_OUTCOME_INTERRUPTED\x10\x04\x42N\n\x0eio.loadgrpc.v1P\x01Z:github.com/loadgrpc/loadgrpc/gen/go/loadgrpc/v1;loadgrpcv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,40 +35,40 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'loadgrpc.v1.event_pb2', _gl
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\016io.loadgrpc.v1P\001Z:github.com/loadgrpc/loadgrpc/gen/go/loadgrpc/v1;loadgrpcv1'
-  _globals['_HITERROR']._serialized_start=2875
-  _globals['_HITERROR']._serialized_end=3086
-  _globals['_TESTOUTCOME']._serialized_start=3089
-  _globals['_TESTOUTCOME']._serialized_end=3238
+  _globals['_HITERROR']._serialized_start=3082
+  _globals['_HITERROR']._serialized_end=3293
+  _globals['_TESTOUTCOME']._serialized_start=3296
+  _globals['_TESTOUTCOME']._serialized_end=3445
   _globals['_EVENT']._serialized_start=133
   _globals['_EVENT']._serialized_end=675
   _globals['_LOADSTATUS']._serialized_start=677
-  _globals['_LOADSTATUS']._serialized_end=788
-  _globals['_TESTSTART']._serialized_start=790
-  _globals['_TESTSTART']._serialized_end=815
-  _globals['_TESTSTOP']._serialized_start=817
-  _globals['_TESTSTOP']._serialized_end=841
-  _globals['_TESTSUCCESS']._serialized_start=843
-  _globals['_TESTSUCCESS']._serialized_end=870
-  _globals['_TESTFAILURE']._serialized_start=872
-  _globals['_TESTFAILURE']._serialized_end=946
-  _globals['_TESTERROR']._serialized_start=948
-  _globals['_TESTERROR']._serialized_end=1020
-  _globals['_EXCEPTIONINFO']._serialized_start=1022
-  _globals['_EXCEPTIONINFO']._serialized_end=1087
-  _globals['_HIT']._serialized_start=1090
-  _globals['_HIT']._serialized_end=1506
-  _globals['_COUNTER']._serialized_start=1508
-  _globals['_COUNTER']._serialized_end=1569
-  _globals['_RUNNERSTATE']._serialized_start=1571
-  _globals['_RUNNERSTATE']._serialized_end=1652
-  _globals['_GENERATORSTATE']._serialized_start=1655
-  _globals['_GENERATORSTATE']._serialized_end=2020
-  _globals['_HITBLOCK']._serialized_start=2023
-  _globals['_HITBLOCK']._serialized_end=2393
-  _globals['_HITLABEL']._serialized_start=2395
-  _globals['_HITLABEL']._serialized_end=2512
-  _globals['_TESTBLOCK']._serialized_start=2515
-  _globals['_TESTBLOCK']._serialized_end=2755
-  _globals['_TESTLABEL']._serialized_start=2757
-  _globals['_TESTLABEL']._serialized_end=2872
+  _globals['_LOADSTATUS']._serialized_end=802
+  _globals['_TESTSTART']._serialized_start=804
+  _globals['_TESTSTART']._serialized_end=829
+  _globals['_TESTSTOP']._serialized_start=831
+  _globals['_TESTSTOP']._serialized_end=855
+  _globals['_TESTSUCCESS']._serialized_start=857
+  _globals['_TESTSUCCESS']._serialized_end=884
+  _globals['_TESTFAILURE']._serialized_start=886
+  _globals['_TESTFAILURE']._serialized_end=960
+  _globals['_TESTERROR']._serialized_start=962
+  _globals['_TESTERROR']._serialized_end=1034
+  _globals['_EXCEPTIONINFO']._serialized_start=1036
+  _globals['_EXCEPTIONINFO']._serialized_end=1101
+  _globals['_HIT']._serialized_start=1104
+  _globals['_HIT']._serialized_end=1587
+  _globals['_COUNTER']._serialized_start=1589
+  _globals['_COUNTER']._serialized_end=1650
+  _globals['_RUNNERSTATE']._serialized_start=1652
+  _globals['_RUNNERSTATE']._serialized_end=1733
+  _globals['_GENERATORSTATE']._serialized_start=1736
+  _globals['_GENERATORSTATE']._serialized_end=2101
+  _globals['_HITBLOCK']._serialized_start=2104
+  _globals['_HITBLOCK']._serialized_end=2520
+  _globals['_HITLABEL']._serialized_start=2523
+  _globals['_HITLABEL']._serialized_end=2690
+  _globals['_TESTBLOCK']._serialized_start=2693
+  _globals['_TESTBLOCK']._serialized_end=2962
+  _globals['_TESTLABEL']._serialized_start=2964
+  _globals['_TESTLABEL']._serialized_end=3079
 # @@protoc_insertion_point(module_scope)

@@ -75,18 +75,20 @@ class Event(_message.Message):
     def __init__(self, time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., status: _Optional[_Union[LoadStatus, _Mapping]] = ..., test_start: _Optional[_Union[TestStart, _Mapping]] = ..., test_stop: _Optional[_Union[TestStop, _Mapping]] = ..., test_success: _Optional[_Union[TestSuccess, _Mapping]] = ..., test_failure: _Optional[_Union[TestFailure, _Mapping]] = ..., test_error: _Optional[_Union[TestError, _Mapping]] = ..., hit: _Optional[_Union[Hit, _Mapping]] = ..., counter: _Optional[_Union[Counter, _Mapping]] = ..., state: _Optional[_Union[RunnerState, _Mapping]] = ..., generator: _Optional[_Union[GeneratorState, _Mapping]] = ..., custom: _Optional[_Union[_any_pb2.Any, _Mapping]] = ...) -> None: ...
 
 class LoadStatus(_message.Message):
-    __slots__ = ("iterations", "users", "current_iteration", "current_user", "cycle")
+    __slots__ = ("iterations", "users", "current_iteration", "current_user", "cycle", "case")
     ITERATIONS_FIELD_NUMBER: _ClassVar[int]
     USERS_FIELD_NUMBER: _ClassVar[int]
     CURRENT_ITERATION_FIELD_NUMBER: _ClassVar[int]
     CURRENT_USER_FIELD_NUMBER: _ClassVar[int]
     CYCLE_FIELD_NUMBER: _ClassVar[int]
+    CASE_FIELD_NUMBER: _ClassVar[int]
     iterations: int
     users: int
     current_iteration: int
     current_user: int
     cycle: int
-    def __init__(self, iterations: _Optional[int] = ..., users: _Optional[int] = ..., current_iteration: _Optional[int] = ..., current_user: _Optional[int] = ..., cycle: _Optional[int] = ...) -> None: ...
+    case: str
+    def __init__(self, iterations: _Optional[int] = ..., users: _Optional[int] = ..., current_iteration: _Optional[int] = ..., current_user: _Optional[int] = ..., cycle: _Optional[int] = ..., case: _Optional[str] = ...) -> None: ...
 
 class TestStart(_message.Message):
     __slots__ = ("test",)
@@ -133,7 +135,7 @@ class ExceptionInfo(_message.Message):
     def __init__(self, type: _Optional[str] = ..., message: _Optional[str] = ..., traceback: _Optional[str] = ...) -> None: ...
 
 class Hit(_message.Message):
-    __slots__ = ("name", "url", "method", "status", "error", "error_message", "planned_start_time", "start_time", "elapsed", "time_to_first_byte", "connect", "bytes_sent", "bytes_received")
+    __slots__ = ("name", "url", "method", "status", "error", "error_message", "planned_start_time", "start_time", "elapsed", "time_to_first_byte", "connect", "bytes_sent", "bytes_received", "protocol", "failed", "attempt")
     NAME_FIELD_NUMBER: _ClassVar[int]
     URL_FIELD_NUMBER: _ClassVar[int]
     METHOD_FIELD_NUMBER: _ClassVar[int]
@@ -147,6 +149,9 @@ class Hit(_message.Message):
     CONNECT_FIELD_NUMBER: _ClassVar[int]
     BYTES_SENT_FIELD_NUMBER: _ClassVar[int]
     BYTES_RECEIVED_FIELD_NUMBER: _ClassVar[int]
+    PROTOCOL_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     name: str
     url: str
     method: str
@@ -160,7 +165,10 @@ class Hit(_message.Message):
     connect: _duration_pb2.Duration
     bytes_sent: int
     bytes_received: int
-    def __init__(self, name: _Optional[str] = ..., url: _Optional[str] = ..., method: _Optional[str] = ..., status: _Optional[int] = ..., error: _Optional[_Union[HitError, str]] = ..., error_message: _Optional[str] = ..., planned_start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., elapsed: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., time_to_first_byte: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., connect: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., bytes_sent: _Optional[int] = ..., bytes_received: _Optional[int] = ...) -> None: ...
+    protocol: str
+    failed: bool
+    attempt: int
+    def __init__(self, name: _Optional[str] = ..., url: _Optional[str] = ..., method: _Optional[str] = ..., status: _Optional[int] = ..., error: _Optional[_Union[HitError, str]] = ..., error_message: _Optional[str] = ..., planned_start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., elapsed: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., time_to_first_byte: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., connect: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., bytes_sent: _Optional[int] = ..., bytes_received: _Optional[int] = ..., protocol: _Optional[str] = ..., failed: bool = ..., attempt: _Optional[int] = ...) -> None: ...
 
 class Counter(_message.Message):
     __slots__ = ("name", "increment")
@@ -205,7 +213,7 @@ class GeneratorState(_message.Message):
     def __init__(self, process: _Optional[int] = ..., elapsed: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., cpu: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., cores: _Optional[int] = ..., lags_ns: _Optional[_Iterable[int]] = ..., gc_pauses: _Optional[int] = ..., gc_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., gc_max: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., machine_cpu: _Optional[float] = ..., steal: _Optional[float] = ..., other_cpu: _Optional[float] = ...) -> None: ...
 
 class HitBlock(_message.Message):
-    __slots__ = ("count", "base_time", "status", "labels", "label", "start_ns", "delay_ns", "elapsed_ns", "first_byte_ns", "connect_ns", "bytes_sent", "bytes_received", "user", "iteration", "urls", "url")
+    __slots__ = ("count", "base_time", "status", "labels", "label", "start_ns", "delay_ns", "elapsed_ns", "first_byte_ns", "connect_ns", "bytes_sent", "bytes_received", "user", "iteration", "urls", "url", "attempt", "cases", "case")
     COUNT_FIELD_NUMBER: _ClassVar[int]
     BASE_TIME_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
@@ -222,6 +230,9 @@ class HitBlock(_message.Message):
     ITERATION_FIELD_NUMBER: _ClassVar[int]
     URLS_FIELD_NUMBER: _ClassVar[int]
     URL_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    CASES_FIELD_NUMBER: _ClassVar[int]
+    CASE_FIELD_NUMBER: _ClassVar[int]
     count: int
     base_time: _timestamp_pb2.Timestamp
     status: LoadStatus
@@ -238,24 +249,31 @@ class HitBlock(_message.Message):
     iteration: bytes
     urls: _containers.RepeatedScalarFieldContainer[str]
     url: bytes
-    def __init__(self, count: _Optional[int] = ..., base_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., status: _Optional[_Union[LoadStatus, _Mapping]] = ..., labels: _Optional[_Iterable[_Union[HitLabel, _Mapping]]] = ..., label: _Optional[bytes] = ..., start_ns: _Optional[bytes] = ..., delay_ns: _Optional[bytes] = ..., elapsed_ns: _Optional[bytes] = ..., first_byte_ns: _Optional[bytes] = ..., connect_ns: _Optional[bytes] = ..., bytes_sent: _Optional[bytes] = ..., bytes_received: _Optional[bytes] = ..., user: _Optional[bytes] = ..., iteration: _Optional[bytes] = ..., urls: _Optional[_Iterable[str]] = ..., url: _Optional[bytes] = ...) -> None: ...
+    attempt: bytes
+    cases: _containers.RepeatedScalarFieldContainer[str]
+    case: bytes
+    def __init__(self, count: _Optional[int] = ..., base_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., status: _Optional[_Union[LoadStatus, _Mapping]] = ..., labels: _Optional[_Iterable[_Union[HitLabel, _Mapping]]] = ..., label: _Optional[bytes] = ..., start_ns: _Optional[bytes] = ..., delay_ns: _Optional[bytes] = ..., elapsed_ns: _Optional[bytes] = ..., first_byte_ns: _Optional[bytes] = ..., connect_ns: _Optional[bytes] = ..., bytes_sent: _Optional[bytes] = ..., bytes_received: _Optional[bytes] = ..., user: _Optional[bytes] = ..., iteration: _Optional[bytes] = ..., urls: _Optional[_Iterable[str]] = ..., url: _Optional[bytes] = ..., attempt: _Optional[bytes] = ..., cases: _Optional[_Iterable[str]] = ..., case: _Optional[bytes] = ...) -> None: ...
 
 class HitLabel(_message.Message):
-    __slots__ = ("name", "method", "status", "error", "error_message")
+    __slots__ = ("name", "method", "status", "error", "error_message", "protocol", "failed")
     NAME_FIELD_NUMBER: _ClassVar[int]
     METHOD_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
     ERROR_MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    PROTOCOL_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
     name: str
     method: str
     status: int
     error: HitError
     error_message: str
-    def __init__(self, name: _Optional[str] = ..., method: _Optional[str] = ..., status: _Optional[int] = ..., error: _Optional[_Union[HitError, str]] = ..., error_message: _Optional[str] = ...) -> None: ...
+    protocol: str
+    failed: bool
+    def __init__(self, name: _Optional[str] = ..., method: _Optional[str] = ..., status: _Optional[int] = ..., error: _Optional[_Union[HitError, str]] = ..., error_message: _Optional[str] = ..., protocol: _Optional[str] = ..., failed: bool = ...) -> None: ...
 
 class TestBlock(_message.Message):
-    __slots__ = ("count", "base_time", "status", "labels", "label", "start_ns", "elapsed_ns", "user", "iteration")
+    __slots__ = ("count", "base_time", "status", "labels", "label", "start_ns", "elapsed_ns", "user", "iteration", "cases", "case")
     COUNT_FIELD_NUMBER: _ClassVar[int]
     BASE_TIME_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
@@ -265,6 +283,8 @@ class TestBlock(_message.Message):
     ELAPSED_NS_FIELD_NUMBER: _ClassVar[int]
     USER_FIELD_NUMBER: _ClassVar[int]
     ITERATION_FIELD_NUMBER: _ClassVar[int]
+    CASES_FIELD_NUMBER: _ClassVar[int]
+    CASE_FIELD_NUMBER: _ClassVar[int]
     count: int
     base_time: _timestamp_pb2.Timestamp
     status: LoadStatus
@@ -274,7 +294,9 @@ class TestBlock(_message.Message):
     elapsed_ns: bytes
     user: bytes
     iteration: bytes
-    def __init__(self, count: _Optional[int] = ..., base_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., status: _Optional[_Union[LoadStatus, _Mapping]] = ..., labels: _Optional[_Iterable[_Union[TestLabel, _Mapping]]] = ..., label: _Optional[bytes] = ..., start_ns: _Optional[bytes] = ..., elapsed_ns: _Optional[bytes] = ..., user: _Optional[bytes] = ..., iteration: _Optional[bytes] = ...) -> None: ...
+    cases: _containers.RepeatedScalarFieldContainer[str]
+    case: bytes
+    def __init__(self, count: _Optional[int] = ..., base_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., status: _Optional[_Union[LoadStatus, _Mapping]] = ..., labels: _Optional[_Iterable[_Union[TestLabel, _Mapping]]] = ..., label: _Optional[bytes] = ..., start_ns: _Optional[bytes] = ..., elapsed_ns: _Optional[bytes] = ..., user: _Optional[bytes] = ..., iteration: _Optional[bytes] = ..., cases: _Optional[_Iterable[str]] = ..., case: _Optional[bytes] = ...) -> None: ...
 
 class TestLabel(_message.Message):
     __slots__ = ("test", "outcome", "exception")

@@ -246,20 +246,22 @@ class Verdict(_message.Message):
     def __init__(self, exit_code: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class HitFigures(_message.Message):
-    __slots__ = ("count", "failed", "rate", "elapsed", "bytes_sent", "bytes_received")
+    __slots__ = ("count", "failed", "rate", "elapsed", "bytes_sent", "bytes_received", "response")
     COUNT_FIELD_NUMBER: _ClassVar[int]
     FAILED_FIELD_NUMBER: _ClassVar[int]
     RATE_FIELD_NUMBER: _ClassVar[int]
     ELAPSED_FIELD_NUMBER: _ClassVar[int]
     BYTES_SENT_FIELD_NUMBER: _ClassVar[int]
     BYTES_RECEIVED_FIELD_NUMBER: _ClassVar[int]
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
     count: int
     failed: int
     rate: float
     elapsed: ElapsedFigures
     bytes_sent: int
     bytes_received: int
-    def __init__(self, count: _Optional[int] = ..., failed: _Optional[int] = ..., rate: _Optional[float] = ..., elapsed: _Optional[_Union[ElapsedFigures, _Mapping]] = ..., bytes_sent: _Optional[int] = ..., bytes_received: _Optional[int] = ...) -> None: ...
+    response: ElapsedFigures
+    def __init__(self, count: _Optional[int] = ..., failed: _Optional[int] = ..., rate: _Optional[float] = ..., elapsed: _Optional[_Union[ElapsedFigures, _Mapping]] = ..., bytes_sent: _Optional[int] = ..., bytes_received: _Optional[int] = ..., response: _Optional[_Union[ElapsedFigures, _Mapping]] = ...) -> None: ...
 
 class ElapsedFigures(_message.Message):
     __slots__ = ("avg", "min", "p50", "p90", "p95", "p99", "max")
@@ -310,8 +312,15 @@ class UserFigures(_message.Message):
     def __init__(self, planned: _Optional[int] = ..., started: _Optional[int] = ..., unknown: _Optional[int] = ...) -> None: ...
 
 class NameFigures(_message.Message):
-    __slots__ = ("name", "method", "hits", "statuses", "scenario")
+    __slots__ = ("name", "method", "hits", "statuses", "scenario", "protocol", "failed_statuses")
     class StatusesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: int
+        value: int
+        def __init__(self, key: _Optional[int] = ..., value: _Optional[int] = ...) -> None: ...
+    class FailedStatusesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
         VALUE_FIELD_NUMBER: _ClassVar[int]
@@ -323,12 +332,16 @@ class NameFigures(_message.Message):
     HITS_FIELD_NUMBER: _ClassVar[int]
     STATUSES_FIELD_NUMBER: _ClassVar[int]
     SCENARIO_FIELD_NUMBER: _ClassVar[int]
+    PROTOCOL_FIELD_NUMBER: _ClassVar[int]
+    FAILED_STATUSES_FIELD_NUMBER: _ClassVar[int]
     name: str
     method: str
     hits: HitFigures
     statuses: _containers.ScalarMap[int, int]
     scenario: str
-    def __init__(self, name: _Optional[str] = ..., method: _Optional[str] = ..., hits: _Optional[_Union[HitFigures, _Mapping]] = ..., statuses: _Optional[_Mapping[int, int]] = ..., scenario: _Optional[str] = ...) -> None: ...
+    protocol: str
+    failed_statuses: _containers.ScalarMap[int, int]
+    def __init__(self, name: _Optional[str] = ..., method: _Optional[str] = ..., hits: _Optional[_Union[HitFigures, _Mapping]] = ..., statuses: _Optional[_Mapping[int, int]] = ..., scenario: _Optional[str] = ..., protocol: _Optional[str] = ..., failed_statuses: _Optional[_Mapping[int, int]] = ...) -> None: ...
 
 class IterationErrorGroup(_message.Message):
     __slots__ = ("count", "test", "exception")

@@ -197,6 +197,8 @@ def test_texts_are_cut_in_whole_characters():
         {"hit_blocks": [{}] * 600, "test_blocks": [{}] * 600},
         {"hit_blocks": [{"labels": [{}] * 6_000}, {"urls": [""] * 4_001}]},
         {"test_blocks": [{"labels": [{}] * 10_001}]},
+        {"hit_blocks": [{"urls": [""] * 6_000}, {"cases": [""] * 4_001}]},
+        {"test_blocks": [{"labels": [{}] * 6_000, "cases": [""] * 4_001}]},
     ],
 )
 def test_a_batch_with_too_much_in_it_is_to_be_split(fields):

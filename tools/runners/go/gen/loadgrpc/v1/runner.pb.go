@@ -715,8 +715,8 @@ func (x *RunnerCapabilities) GetCycleBarrier() bool {
 	return false
 }
 
-// Events of a source: at most 1 MiB, 1,000 blocks, and 10,000 rows, labels and URLs together. A
-// larger batch is answered with `too_large`. A batch without events is acked at once.
+// Events of a source: at most 1 MiB, 1,000 blocks, and 10,000 rows, labels, URLs and cases
+// together. A larger batch is answered with `too_large`. A batch without events is acked at once.
 type EventBatch struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The number of the first event. 0: the source sends no numbers.
