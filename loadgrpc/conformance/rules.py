@@ -297,7 +297,8 @@ RULES: Final = (
     Rule(
         "9.16",
         "a hit without an answer says so",
-        "Why there was no complete answer, which makes a failed hit unless `failed` says otherwise.",
+        "Why there was no complete answer, which makes a failed hit"
+        " unless `failed` says otherwise.",
     ),
     Rule("9.17", "a hit has its method", "The method, such as `GET`. Required for HTTP."),
     Rule(
