@@ -73,7 +73,7 @@ DESCRIBED = {
         "// StartRun checks a plan",
         "rpc StartRun ( .loadgrpc.v1.StartRunRequest ) returns ( .loadgrpc.v1.StartRunResponse );",
     ),
-    "FleetService": ("a service", "// Connect is the agent's one long stream."),
+    "FleetService": ("a service", "// Connect is the agent's one long-lived stream."),
     "RunnerService": ("a service", "rpc GetAssignment ( .loadgrpc.v1.GetAssignmentRequest )"),
     "ControlService.StartRun": (
         "a method",
