@@ -18,7 +18,7 @@ from pathlib import Path
 import click
 
 from loadgrpc.cli.command import Command
-from loadgrpc.cli.root import COMMANDS
+from loadgrpc.cli.root import COMMANDS, root
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = Path("docs/cli.md")
@@ -47,7 +47,8 @@ def page() -> str:
 
 def section(name: str, command: Command) -> list[str]:
     """What there is to say of a command, line by line."""
-    context = click.Context(command, info_name=f"loadgrpc {name}")
+    parent = root.make_context("loadgrpc", [], resilient_parsing=True)
+    context = click.Context(command, info_name=name, parent=parent)
     usage = " ".join(command.collect_usage_pieces(context)).strip()
     lines = [f"## loadgrpc {name}", "", f"`loadgrpc {name} {usage}`", "", *prose(command), ""]
     options = {str(each.name): each for each in command.params if isinstance(each, click.Option)}
