@@ -15,7 +15,10 @@ from loadgrpc.model import AgentState, AssignmentState, RunState
 from loadgrpc.protocol import status
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 ARCHITECTURE = (ROOT / "docs/architecture.md").read_text()
 SHOWN_FILES = {"example.py", "file.py", "shop.py"}
 """Files of the reader's, which pages name."""
@@ -140,7 +143,10 @@ def test_paths_exist(page):
 def test_targets_of_make_exist(page):
     """Each `make TARGET` that a page names is in the Makefile."""
     targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    named = re.findall(r"(?:^|`)make ([a-z]+)\b", page.read_text(), re.MULTILINE)
+    text = page.read_text()
+    typed = re.findall(r"^```sh.*\n(?:.*\n)*?```$", text, re.MULTILINE)
+    named = re.findall(r"`make ([a-z]+)\b", text)
+    named += re.findall(r"^make ([a-z]+)\b", "\n".join(typed), re.MULTILINE)
 
     assert set(named) <= set(targets)
 

@@ -37,7 +37,10 @@ PAGES = (
     "README.md",
     "docs/conformance.md",
     "docs/driving-with-grpcurl.md",
+    "docs/load-model.md",
+    "docs/python-api.md",
     "docs/runs.md",
+    "docs/summary.md",
     "docs/writing-a-runner.md",
     "docs/writing-tests.md",
 )
@@ -79,7 +82,10 @@ NOT_OURS = {"--include-file", "--python-dep", "--attach", "--test-runner"} | {
     *("--check-cluster", "--purge-broker", "--ping-broker", "--server-url"),
 }
 """Options of Loads that pages speak of."""
-PROTOC = {"--include", "--descriptor", "--python", "--grpc"}
+PIP = {"--no-deps", "--wheel-dir"}
+TOOLS = {"--part", "--rounds", "--quick", "--only", "--list", "--seed", "--keep", "--seconds"}
+"""Those of `make bench` and `make faults`."""
+PROTOC = {"--include", "--descriptor", "--python", "--grpc", "--java"}
 """Those of protoc, up to their underscore."""
 
 
@@ -226,10 +232,12 @@ def test_commands_do_what_the_page_says(page, needs, tmp_path, start, tool):
 
 def test_pages_have_commands_to_run():
     """The reading above has something to read: files, servers, commands and what they print."""
-    kinds = [(block.kind, block.needs) for block in blocks((ROOT / "README.md").read_text())]
+    readme = blocks((ROOT / "README.md").read_text())
+    others = [block for page in PAGES[1:] for block in blocks((ROOT / page).read_text())]
 
-    assert {("file", ""), ("background", ""), ("run", ""), ("output", "")} <= set(kinds)
-    assert {("run", "grpcurl"), ("run", "jq")} <= set(kinds)
+    assert {"file", "background", "run", "output"} <= {block.kind for block in readme}
+    assert {block.needs for block in readme} == {"", "grpcurl"}
+    assert {"jq", "grpcurl,jq"} <= {block.needs for block in others}
 
 
 @pytest.mark.parametrize(
@@ -300,8 +308,9 @@ def test_exit_codes_are_in_their_order(root):
 def test_options_that_pages_name_exist(root):
     """What a page spells like an option of ours is one."""
     known = {option for name in COMMANDS for option in documented(help_of(name))}
-    known |= {"--port", "--version"} | NOT_OURS | PROTOC
-    for page in PAGES:
+    known |= {"--port", "--version"} | NOT_OURS | PROTOC | PIP | TOOLS
+    pages = [str(path.relative_to(root)) for path in sorted((root / "docs").glob("*.md"))]
+    for page in ("README.md", "CONTRIBUTING.md", *pages):
         named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", (root / page).read_text()))
         assert named - known == set(), page
 
@@ -313,9 +322,8 @@ def test_c7_the_table_for_those_who_come_from_loads_is_right(root):
     from loadgrpc.cli import elsewhere
     from loadgrpc.cli.root import COMMANDS
 
-    text = (root / "README.md").read_text(encoding="utf-8")
-    section = text.partition("## Coming from Loads")[2].partition("\n## ")[0]
-    rows = re.findall(r"^\| (.+) \| (.+) \|$", section, re.MULTILINE)
+    text = (root / "docs/coming-from-loads.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (.+) \| (.+) \|$", text, re.MULTILINE)
     ours = " ".join(here for _, here in rows)
     for words in re.findall(r"`loadgrpc ([^`]+)`", ours):
         name, *rest = words.split()
