@@ -29,7 +29,7 @@ from urllib3.exceptions import (
     NewConnectionError,
 )
 from urllib3.util import connection as urllib3_connection
-from urllib3.util.timeout import _DEFAULT_TIMEOUT
+from urllib3.util import timeout as urllib3_timeout
 
 from loadgrpc.runner.genuine import is_of
 
@@ -169,7 +169,7 @@ def _connect(addresses: list[Address], connection: HTTPConnection) -> socket.soc
             sock = socket.socket(family, kind, protocol)
             for option in connection.socket_options or ():
                 sock.setsockopt(*option)
-            if timeout is not _DEFAULT_TIMEOUT:
+            if timeout is not urllib3_timeout._DEFAULT_TIMEOUT:  # noqa: SLF001 - see `supported`
                 sock.settimeout(timeout)
             if connection.source_address:
                 sock.bind(connection.source_address)

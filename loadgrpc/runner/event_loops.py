@@ -73,7 +73,7 @@ def let_users_get_loops() -> None:
 
     def get_event_loop(self: Any) -> Any:
         own = getattr(self, "_local", None)
-        if own is not None and own._loop is None and not own._set_called:  # noqa: SLF001
+        if getattr(own, "_loop", own) is None and not getattr(own, "_set_called", True):
             self.set_event_loop(self.new_event_loop())
         return as_for_threads(self)
 

@@ -12,26 +12,23 @@ from __future__ import annotations
 
 import select
 import socket
-import struct
 import sys
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from loadgrpc.clock import Clock
+from loadgrpc.runner.supported import SO_TIMESTAMPNS, TIMESPEC, Feature, has
 from loadgrpc.runner.wire import MeasuredConnection
 
 READ_BYTES: Final = 65_536
 MAX_JOINED_BYTES: Final = 16_384
 """How large a body is at most that is sent together with its head."""
 MAX_READ_BYTES: Final = 1 << 20
-SO_TIMESTAMPNS: Final = 35
-"""Linux: with what is read comes when it came. Python has no name for it."""
 READINGS: Final = 10
 """Of both clocks, before a hub is looked at: of these the closest counts."""
 SLACK_NS: Final = 100_000
 """By so much at most the clocks part without being set."""
-_TIMESPEC: Final = struct.Struct("@qq")
-_STAMP_BYTES: Final = socket.CMSG_SPACE(_TIMESPEC.size)
+_STAMP_BYTES: Final = socket.CMSG_SPACE(TIMESPEC.size)
 
 
 class Look:
@@ -77,7 +74,7 @@ class Look:
         """
         at_ns = self.at_ns
         if stamps and self._told:
-            seconds, ns = _TIMESPEC.unpack(stamps[0][2])
+            seconds, ns = TIMESPEC.unpack(stamps[0][2])
             came_ns: int = seconds * 1_000_000_000 + ns - self._ahead_ns
             # After the look more may have come, and the stamp is of the last that was received.
             if asked_ns < came_ns and (came_ns <= at_ns or came_ns <= self._monotonic_ns()):
@@ -157,7 +154,7 @@ class Line:
             self._raw = sock._sock  # noqa: SLF001 - gevent has no other way to it
             self._hub_wait, self._readable = hub.wait, sock._read_event  # noqa: SLF001
             self._look = Look.of(clock, hub)
-            if self._tls is None:
+            if self._tls is None and has(Feature.STAMPS):
                 self._raw.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
 
     def idle(self) -> bool:

@@ -23,6 +23,8 @@ from typing import Any, Final
 from gevent import sleep
 from gevent.socket import wait_read, wait_write
 
+from loadgrpc.runner.supported import Feature, has
+
 CHUNK_BYTES: Final = select.PIPE_BUF
 """So much goes into a pipe that is said to be writable."""
 LOOK_EVERY_S: Final = 0.002
@@ -76,11 +78,15 @@ def _wait_for_pipes(module: Any) -> None:
         wait_write(descriptor)
         return os.write(descriptor, data[:CHUNK_BYTES])
 
+    if not has(Feature.PIPES):
+        return
     module.Connection._recv.__defaults__ = (read,)  # noqa: SLF001 - it has no other place for them
     module.Connection._send.__defaults__ = (write,)  # noqa: SLF001
 
 
 def _wait_for_semaphores(module: Any) -> None:
+    if not has(Feature.SEMAPHORES):
+        return
     kind = module.SemLock
     make_methods = kind._make_methods  # noqa: SLF001 - it has no other place for it
 

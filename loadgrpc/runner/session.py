@@ -17,11 +17,17 @@ import requests
 from requests.adapters import BaseAdapter
 
 from loadgrpc.clock import Clock
-from loadgrpc.runner import lane_genuine
+from loadgrpc.runner import supported
 from loadgrpc.runner.addresses import AddressBook
-from loadgrpc.runner.lane import METHODS, Lane
-from loadgrpc.runner.lane_errand import Errand
+from loadgrpc.runner.supported import Feature
 from loadgrpc.runner.wire import CALL, Call, HitSink, measure
+
+try:
+    from loadgrpc.runner import lane_genuine
+    from loadgrpc.runner.lane import METHODS, Lane
+    from loadgrpc.runner.lane_errand import Errand
+except (ImportError, AttributeError, KeyError) as error:
+    supported.cannot_import(Feature.LANE, error)
 
 _NAME: ContextVar[str | None] = ContextVar("loadgrpc_name", default=None)
 _ERRAND: ContextVar[Errand | None] = ContextVar("loadgrpc_errand", default=None)
@@ -59,10 +65,12 @@ class Session(requests.Session):
         """
         if self._lane is not None:
             self._lane.give_back()
+        supported.check_measuring()
         self._sink = sink
         self._clock = clock
-        self._addresses = addresses
-        self._lane = Lane(sink, clock) if type(self) is Session else None
+        self._addresses = addresses if supported.has(Feature.ADDRESSES) else None
+        has_lane = type(self) is Session and supported.has(Feature.LANE)
+        self._lane = Lane(sink, clock) if has_lane else None
         self._open = WeakSet()
 
     @property
@@ -249,4 +257,5 @@ def _is_of_requests(method: object, session: Session) -> bool:
     )
 
 
-lane_genuine.include(Session)
+if Feature.LANE not in supported.NOT_IMPORTED:
+    lane_genuine.include(Session)

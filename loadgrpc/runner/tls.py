@@ -19,9 +19,10 @@ from typing import Any, Final
 
 import urllib3.connection
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.util.ssl_ import resolve_cert_reqs, resolve_ssl_version
+from urllib3.util import ssl_
 
 from loadgrpc.runner.genuine import is_of
+from loadgrpc.runner.supported import Feature, has
 
 MAX_CONTEXTS: Final = 64
 """Contexts that a process remembers; over that, all are forgotten."""
@@ -47,7 +48,7 @@ def lent_context(connection: HTTPConnection, connect: Callable[[], None]) -> Ite
     """Lets a connection that is about to `connect` have a context that others have, too."""
     context = None
     if isinstance(connection, HTTPSConnection) and is_of("urllib3.connection", connect):
-        context = _context(connection)
+        context = _context(connection) if has(Feature.CONTEXTS) else None
     if context is None:
         yield
         return
@@ -65,7 +66,7 @@ def _context(connection: HTTPSConnection) -> ssl.SSLContext | None:
         return None
     settings = [getattr(connection, name) for name in _SETTINGS + _SOURCES]
     trusts = connection.ca_certs or connection.ca_cert_data
-    if not trusts and resolve_cert_reqs(connection.cert_reqs) != ssl.CERT_NONE:
+    if not trusts and ssl_.resolve_cert_reqs(connection.cert_reqs) != ssl.CERT_NONE:
         return None  # it goes by what the system trusts at the time
     make: Callable[..., Any] = vars(urllib3.connection)["create_urllib3_context"]
     try:
@@ -93,10 +94,10 @@ def _mark(path: str | None) -> tuple[int, ...]:
 def _make(connection: HTTPSConnection, make: Callable[..., Any]) -> ssl.SSLContext:
     """As urllib3 does it in `_ssl_wrap_socket_and_match_hostname` and `ssl_wrap_socket`."""
     context = make(
-        ssl_version=resolve_ssl_version(None),
+        ssl_version=ssl_.resolve_ssl_version(None),
         ssl_minimum_version=connection.ssl_minimum_version,
         ssl_maximum_version=connection.ssl_maximum_version,
-        cert_reqs=resolve_cert_reqs(connection.cert_reqs),
+        cert_reqs=ssl_.resolve_cert_reqs(connection.cert_reqs),
     )
     if type(context) is not ssl.SSLContext:
         raise TypeError("not a context of the standard library")

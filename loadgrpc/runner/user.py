@@ -34,6 +34,7 @@ from loadgrpc.runner.addresses import AddressBook
 from loadgrpc.runner.judge import Judge, check_that_it_ran, is_cut_off, skip_reason
 from loadgrpc.runner.plain import is_plain
 from loadgrpc.runner.recorder import Recorder
+from loadgrpc.runner.supported import Feature, has
 from loadgrpc.runner.testcase import NOT_MEASURED, TestCase
 
 _Outcome: Any = getattr(unittest.case, "_Outcome", None)
@@ -118,13 +119,13 @@ class VirtualUser:
         addresses = None if no_dns_resolve else AddressBook(user)
         self._reporter = UserReporter(recorder, clock, user, addresses)
         self._judge = Judge()
+        self._method = method
         self._case: Any = _make(case_class, method, self._reporter, server_url)
-        if _Outcome is not None and is_plain(self._case, method):
+        if has(Feature.PLAIN_RUN) and is_plain(self._case, method):
             self._run = self._run_plainly
         else:
             self._run = self._run_by_unittest
             self._check_what_it_returns()
-        self._method = method
         self._outcome: Any = _Outcome(self._judge) if _Outcome is not None else None
 
     def interrupt(self) -> None:
@@ -209,7 +210,8 @@ class VirtualUser:
 
     def _check_what_it_returns(self) -> None:
         """Lets unittest run the test method, and look at what it returns."""
-        method = getattr(self._case, self._case._testMethodName)
+        name = getattr(self._case, "_testMethodName", self._method)
+        method = getattr(self._case, name)
 
         def check(returned: object) -> object:
             try:
@@ -227,9 +229,7 @@ class VirtualUser:
         async def awaited() -> object:
             return check(await method())
 
-        vars(self._case)[self._case._testMethodName] = (
-            awaited if inspect.iscoroutinefunction(method) else checked
-        )
+        vars(self._case)[name] = awaited if inspect.iscoroutinefunction(method) else checked
 
     def _clean_up(self) -> None:
         try:

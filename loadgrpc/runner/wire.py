@@ -33,9 +33,9 @@ from queue import LifoQueue
 from typing import Any, Protocol
 
 from requests.adapters import BaseAdapter
+from urllib3 import poolmanager
 from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
-from urllib3.poolmanager import PoolManager, pool_classes_by_scheme
 from urllib3.response import BaseHTTPResponse
 
 from loadgrpc.clock import Clock
@@ -43,6 +43,7 @@ from loadgrpc.model import HitError
 from loadgrpc.runner.addresses import AddressBook, may_connect
 from loadgrpc.runner.hit_error import classify
 from loadgrpc.runner.idle import IdleConnections
+from loadgrpc.runner.supported import Feature, has
 from loadgrpc.runner.tls import lent_context
 
 _EARLY_SSL = (
@@ -514,7 +515,7 @@ class MeasuredPool(HTTPConnectionPool):
     ConnectionCls: Any = _MeasuredConnectionClass()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        if self.QueueCls is LifoQueue and not kwargs.get("block"):
+        if not kwargs.get("block") and has(Feature.IDLE) and self.QueueCls is LifoQueue:
             self.QueueCls = IdleConnections  # type: ignore[assignment]  # as good to urllib3
         super().__init__(*args, **kwargs)
 
@@ -609,14 +610,14 @@ def measure(adapter: BaseAdapter) -> None:
         adapter.proxy_manager = measured  # type: ignore[attr-defined]  # of HTTPAdapter
 
 
-def measure_manager(manager: PoolManager) -> None:
+def measure_manager(manager: poolmanager.PoolManager) -> None:
     """Let a pool manager make measured pools; pools that it made before are let go."""
     classes = manager.pool_classes_by_scheme
     if isinstance(classes, MeasuredPools):
         return
     measured = _measured_pools(tuple(classes.items()))
     # Managers share one dictionary of classes, unless somebody gave them another.
-    shared = classes is pool_classes_by_scheme
+    shared = classes is poolmanager.pool_classes_by_scheme
     manager.pool_classes_by_scheme = measured if shared else MeasuredPools(measured)
     manager.clear()
 

@@ -1248,3 +1248,31 @@ def test_names_are_of_the_call(server, answer, hits, clock, monkeypatch):
             session.get(server.url("/?q=1"), name=name)
     assert hits.column("name") == ["a", server.url(), "b", server.url(), server.url()]
     assert hits.column("url") == [server.url("/?q=1")] * 5
+
+
+def test_who_keeps_pools_in_another_way_is_served_all_the_same(
+    server, answer, hits, clock, monkeypatch
+):
+    """A pool manager whose pools the lane cannot look into is left to Requests, each time."""
+    monkeypatch.setenv("NO_PROXY", "*")
+    server.scripts["/"] = answer(b"x")
+
+    class Pools:
+        def __init__(self, pools):
+            self._pools = pools
+
+        def __getattr__(self, name):
+            if name == "_container":
+                raise AttributeError(name)
+            return getattr(self._pools, name)
+
+        def __setitem__(self, key, pool):
+            self._pools[key] = pool
+
+    with session_module.Session() as session:
+        manager = session.get_adapter(server.url()).poolmanager
+        manager.pools = Pools(manager.pools)
+        session.bind(hits, clock)
+        texts = [session.get(server.url()).text for _ in range(3)]
+    assert texts == ["x"] * 3
+    assert hits.column("status") == [200] * 3
