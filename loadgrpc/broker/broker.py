@@ -17,15 +17,21 @@ import re
 import secrets
 import socket
 from collections.abc import AsyncIterator, Mapping
-from contextlib import suppress
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Final, NamedTuple
 
 from google.protobuf.message import DecodeError
 
 from loadgrpc import __version__, model
-from loadgrpc.broker import answers, deadlines, resume
+from loadgrpc.broker import answers, deadlines, resume, watch
 from loadgrpc.broker.admission import Admission
+from loadgrpc.broker.changes import (
+    ChangeLog,
+    change_from_record,
+    change_to_record,
+    derived,
+)
 from loadgrpc.broker.inbox import Inbox, Source
 from loadgrpc.broker.intake import Intake, unavailable
 from loadgrpc.broker.listing import Listed, Wanted, listed
@@ -42,7 +48,7 @@ from loadgrpc.broker.part import Part
 from loadgrpc.broker.roster import Registration, Roster
 from loadgrpc.broker.run import ActiveRun, stop_reason
 from loadgrpc.broker.split import launches
-from loadgrpc.broker.state import RunEvent, history
+from loadgrpc.broker.state import RunEvent
 from loadgrpc.broker.store_watch import StoreWatch
 from loadgrpc.broker.troubles import Moment, troubles_of
 from loadgrpc.broker.work import Work
@@ -58,7 +64,9 @@ from loadgrpc.errors import (
     Violation,
 )
 from loadgrpc.model import (
+    AgentEvent,
     AssignmentState,
+    ChangeKind,
     ExceptionInfo,
     News,
     Plan,
@@ -165,8 +173,15 @@ class Broker:
         """Ends a run that cannot go on because what is stored of it cannot be read."""
         self._runs.pop(record.run_id, None)
         reason = f"damaged in the store ({type(error).__name__}): it could not go on"
+        now_ns = self._clock.wall_ns()
+        log = await self._log_of(_run_of(record))
+        log.add(ChangeKind.STATE, RunState.FAILED, now_ns, reason)
         failed = replace(
-            record, state=RunState.FAILED, reason=reason, end_time_ns=self._clock.wall_ns()
+            record,
+            state=RunState.FAILED,
+            reason=reason,
+            end_time_ns=now_ns,
+            changes=tuple(map(change_to_record, log.unwritten)),
         )
         await self._store.save_run(replace(failed, summary=None, roster=None))
 
@@ -210,7 +225,8 @@ class Broker:
                     raise AlreadyExists(
                         f"request_id {request_id!r} was used for run {run.run_id}, of another plan"
                     )
-                return self._runs[run.run_id].run if run.run_id in self._runs else run
+                live = self._runs.get(run.run_id)
+                return live.announced if live is not None else run
             return await self._work.whole(self._begin(plan, request_id))
 
     async def _begin(self, plan: Plan, request_id: str) -> Run:
@@ -268,7 +284,7 @@ class Broker:
             if not self._order(part.agent_id, StartRunners(part.launch)):
                 self._lose(run, part, "it left before its part began", self._clock.wall_ns())
         self._follow_up(run)
-        return run.run
+        return run.announced
 
     async def get_run(self, run_id: str) -> Run:
         """The state of a run.
@@ -276,17 +292,21 @@ class Broker:
         Raises:
             NotFound: no such run.
         """
-        if run_id in self._runs:
-            return self._shown(self._runs[run_id])
-        return _run_of(await self._record(run_id))
+        run = self._live(run_id)
+        return _run_of(await self._record(run_id)) if run is None else self._shown(run)
+
+    def _live(self, run_id: str) -> ActiveRun | None:
+        """A run that is not over, or whose result is not stored yet; None: none, or not yet."""
+        run = self._runs.get(run_id)
+        return run if run is not None and run.log.last else None
 
     def _shown(self, run: ActiveRun) -> Run:
-        """A run that is not over, with what is wrong with it just now."""
-        return replace(run.run, troubles=self._shown_troubles(run))
+        """A run that is not over as it is stored, with what is wrong with it just now."""
+        return replace(run.announced, troubles=self._shown_troubles(run))
 
     def _shown_troubles(self, run: ActiveRun) -> tuple[Trouble, ...]:
         """What is wrong with a run that goes on; one that is over says itself what became of it."""
-        return () if run.run.state.final else self._troubles(run)
+        return () if run.announced.state.final else self._troubles(run)
 
     async def list_runs(
         self,
@@ -318,7 +338,8 @@ class Broker:
             if page_token:
                 raise
             token, trouble = "", str(error)
-            newest = sorted(self._runs.values(), key=lambda each: -each.run.create_time_ns)
+            live_runs = [run for run in self._runs.values() if run.log.last]
+            newest = sorted(live_runs, key=lambda each: -each.run.create_time_ns)
             size = 0
             for live in newest[:limit]:
                 size += plans.plan_to_proto(live.run.plan).ByteSize()
@@ -328,7 +349,7 @@ class Broker:
         else:
             trouble = ""
             for record in page:
-                active = self._runs.get(record.run_id)
+                active = self._live(record.run_id)
                 runs.append(self._shown(active) if active is not None else _run_of(record))
         shown = [
             run
@@ -365,56 +386,51 @@ class Broker:
             InvalidRequest: it has no change of that number.
             Unavailable: the broker is going away.
         """
-        run = self._runs.get(run_id)
-        known = run.announced if run else _run_of(await self._record(run_id))
-        if after is not None and after > len(history(known)):
-            words = f"is beyond the {len(history(known))} changes of the run"
-            raise InvalidRequest([Violation("after", words)])
-        seen = len(history(known)) - 1 if after is None else after
+        run = self._live(run_id)
         if run is None:
-            for news in _changes(known, seen):
+            known = _run_of(await self._record(run_id))
+            for news in watch.past(known, await self._log_of(known), after):
                 yield news
             return
-        changed = asyncio.Event()
-        run.watchers.add(changed)
-        try:
-            while True:
-                changed.clear()
-                known = run.announced
-                for news in _changes(known, seen):
-                    seen = news.sequence
-                    if news.update is known and known.state.final:
-                        yield News(seen - 1, self._progress(run))
-                    yield news
-                if known.state.final:
-                    return
-                if self._closing:
-                    raise Unavailable(GOING_AWAY)
-                yield News(seen, self._progress(run))
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(TICK_S):
-                        await changed.wait()
-        finally:
-            run.watchers.discard(changed)
 
-    async def stop_run(self, run_id: str, mode: StopMode) -> Run:
+        def check() -> None:
+            if self._closing:
+                raise Unavailable(GOING_AWAY)
+            if self._runs.get(run_id) is not run:
+                words = f"the result of run {run_id} cannot be stored: a defect of the broker"
+                raise Unavailable(words)
+
+        def figures() -> Progress:
+            return self._progress(run)
+
+        watching = watch.live(run, after, every_s=TICK_S, figures=figures, check=check)
+        async with aclosing(watching):
+            async for news in watching:
+                yield news
+
+    async def stop_run(self, run_id: str, mode: StopMode, asked_by: str = "") -> Run:
         """Stops a run; asking again changes nothing, but for a kill; nor when it is over.
 
         Raises:
             NotFound: no such run.
+            StoreError: the run is being stopped, but that cannot be stored for now; it is as
+                soon as it can be, and shown then.
         """
-        run = self._runs.get(run_id)
+        run = self._live(run_id)
         if run is None:
             return await self.get_run(run_id)
-        self._change(run, RunEvent.STOP_ASKED, reason=stop_reason(mode))
         if not run.run.state.final:
-            stopping = run.run
+            if asked_by and run.stopping not in {mode, StopMode.KILL}:
+                how = "kill" if mode is StopMode.KILL else "stop"
+                run.note(f"{asked_by} asked to {how} the run", self._clock.wall_ns())
+            self._change(run, RunEvent.STOP_ASKED, reason=stop_reason(mode))
             self._stop_parts(run, mode)
             try:
                 await self._save(run)
-            finally:
-                run.announce(stopping)
-        return run.run
+            except StoreError:
+                self._keep(run)
+                raise
+        return run.announced
 
     async def delete_run(self, run_id: str) -> None:
         """Deletes a run that is over, with everything of it.
@@ -450,9 +466,10 @@ class Broker:
         Raises:
             NotFound: no such run.
         """
-        if run_id in self._runs:
-            run = self._runs[run_id]
-            return replace(run.summary(), troubles=self._shown_troubles(run))
+        if (run := self._live(run_id)) is not None:
+            if run.result is not None and run.announced.state.final:
+                return summary_from_proto(run.result)
+            return replace(run.summary(run.announced), troubles=self._shown_troubles(run))
         record = await self._record(run_id)
         if record.summary is None:
             raise NotFound(f"run {run_id} has no summary")
@@ -490,7 +507,7 @@ class Broker:
             store=self._store_name,
             start_time_ns=self._start_time_ns,
             agents=len(self.roster),
-            active_runs=len(self._runs),
+            active_runs=sum(run.log.last > 0 for run in self._runs.values()),
             store_trouble=trouble.words if trouble is not None else "",
         )
 
@@ -560,6 +577,8 @@ class Broker:
             else:
                 self._end_untold(run, part, last_heard_ns)
             part.unsure = False
+        if run.note_agent(agent_id, AgentEvent.BACK, self._clock.wall_ns()):
+            self._keep(run)
         if assigned in registration.run_ids and run.stopping is not None:
             link.orders.put_nowait(self._stop_order(run, run.stopping))
 
@@ -597,6 +616,11 @@ class Broker:
             self._remove_agent(link.agent_id, "it left")
         else:
             self.roster.disconnected(link.agent_id)
+            run = self._runs.get(self.roster[link.agent_id].run_id)
+            if run is not None and any(not p.state.final for p in run.of_agent(link.agent_id)):
+                now_ns = self._clock.wall_ns()
+                if run.note_agent(link.agent_id, AgentEvent.UNREACHABLE, now_ns):
+                    self._keep(run)
             _log.warning(
                 "agent %s is unreachable: its stream ended",
                 link.agent_id,
@@ -661,7 +685,7 @@ class Broker:
         part.end(end_time_ns)
         run.aggregate.ended(part.key)
         if part.state is AssignmentState.LOST:
-            _log_loss(run, part.agent_id, part.reason)
+            self._note_loss(run, part)
         if all(each.state.final for each in run.of_agent(part.agent_id)):
             self.roster.release(part.agent_id, run.run.run_id)
         self._follow_up(run)
@@ -862,6 +886,11 @@ class Broker:
                 load_error.message,
                 extra={"run_id": run.run.run_id, "agent_id": part.agent_id},
             )
+            run.note(
+                f"{part.assignment.test} could not be loaded on agent {part.agent_id}: "
+                f"{load_error.message}",
+                self._clock.wall_ns(),
+            )
             self._stop_parts(run, StopMode.GRACEFUL)
             await self._save(run, patient=True)
         if part.launch.by_hand and part.delivered:
@@ -901,6 +930,7 @@ class Broker:
         """Carries out what follows from where a run's parts are."""
         if run.release(self._clock.wall_ns()):
             self._change(run, RunEvent.CYCLE_STARTED)
+            run.log_load(self._clock.wall_ns())
             self._work.begin(self._start_cycle(run))
         if run.ending is not None and not run.run.state.final:
             self._change(run, run.ending)
@@ -908,9 +938,7 @@ class Broker:
 
     async def _start_cycle(self, run: ActiveRun) -> None:
         """Tells everybody that the cycle begins, when that is stored."""
-        entered = run.run
         await self._save(run, patient=True)
-        run.announce(entered)
         for part in run.live_parts():
             for source in part.sources.values():
                 if source.barrier:
@@ -920,10 +948,9 @@ class Broker:
                 self._order(part.agent_id, order)
 
     def _change(self, run: ActiveRun, event: RunEvent, *, reason: str = "") -> None:
-        """Lets an event happen to a run; that is announced when it is stored."""
-        before = run.run
-        run.run = run.after(event, now_wall_ns=self._clock.wall_ns(), reason=reason)
-        if run.run.state is not before.state and not run.run.state.final:
+        """Lets an event happen to a run; that is shown when it is stored."""
+        changed = run.change(event, now_wall_ns=self._clock.wall_ns(), reason=reason)
+        if changed and not run.run.state.final:
             words = f"{run.run.state.name}: {run.run.reason}".removesuffix(": ")
             _log.info("run %s is %s", run.run.run_id, words, extra={"run_id": run.run.run_id})
 
@@ -934,9 +961,9 @@ class Broker:
                 await source.settle()  # what is being stored has arrived in time
         for agent_id in run.run.agent_ids:
             self.roster.release(agent_id, run.run.run_id)
-        run.result = _result_of(run)
-        judged = verdict_from_proto(run.result.verdict)
-        run.run = replace(run.run, verdict=judged)
+        result = _result_of(run)
+        judged = verdict_from_proto(result.verdict)
+        run.ended(result, judged)
         _log.info(
             "run %s is %s, exit %d: %s",
             run.run.run_id,
@@ -949,16 +976,16 @@ class Broker:
             await self._store_result(run)
         except Exception:
             self._forget(run)  # a defect, and no use in trying again
+            run.wake()
             raise
-        finally:
-            run.announce(run.run)
 
     async def _store_result(self, run: ActiveRun) -> None:
         """Stores the result of a run; what cannot be stored is kept, and tried again."""
         try:
+            known = run.going_on
             many = len(run.parts) > MANY_PARTS  # nothing happens to it any more
             record = await asyncio.to_thread(_record_of, run) if many else _record_of(run)
-            await self._store.save_run(record)
+            await self._write(run, known, record)
         except StoreError:
             if run not in self._unstored:
                 _log.exception(
@@ -975,8 +1002,14 @@ class Broker:
         """A part of a run is lost with its agent, which was last heard from at that moment."""
         part.lose(reason, last_heard_ns)
         run.aggregate.ended(part.key)
-        _log_loss(run, part.agent_id, reason)
-        self._work.begin(self._save(run, patient=True))
+        self._note_loss(run, part)
+        self._keep(run)
+
+    def _note_loss(self, run: ActiveRun, part: Part) -> None:
+        """A part is lost: that is logged for people, and once for each agent in the run's log."""
+        _log_loss(run, part.agent_id, part.reason)
+        now_ns = self._clock.wall_ns()
+        run.note_agent(part.agent_id, AgentEvent.LOST, now_ns, part.reason)
 
     def _stop_parts(self, run: ActiveRun, mode: StopMode) -> None:
         if run.stopping is not StopMode.KILL:
@@ -1013,7 +1046,7 @@ class Broker:
         Who is patient shares a write with all who come while the one before it is under way.
         """
         if not patient:
-            await self._store.save_run(_record_of(run))
+            await self._write(run, run.going_on, _record_of(run))
             return
         if run.saving is None and run.rested_s <= asyncio.get_running_loop().time():
             await self._save_now(run)
@@ -1021,6 +1054,18 @@ class Broker:
         if run.saving_next is None:
             run.saving_next = self._work.shared(self._save_next(run))
         await asyncio.shield(run.saving_next)
+
+    def _keep(self, run: ActiveRun) -> None:
+        """Has what is known of a run stored; nobody waits for it."""
+        self._work.begin(self._save(run, patient=True))
+
+    async def _write(
+        self, run: ActiveRun, known: Run, record: RunRecord, *, patient: bool = False
+    ) -> None:
+        """Stores a record of a run, and then shows what is in it: what was `known` of the run."""
+        number = record.changes[-1].sequence if record.changes else run.log.written
+        await self._store.save_run(record, patient=patient)
+        run.stored(known, number)
 
     async def _save_next(self, run: ActiveRun) -> None:
         while run.saving is not None:
@@ -1036,14 +1081,25 @@ class Broker:
         saving = run.saving = loop.create_future()
         began_s = loop.time()
         try:
-            record = _record_of(run)
+            known, record = run.going_on, _record_of(run)
             took_s = loop.time() - began_s
             if took_s > LONG_S:
                 run.rested_s = began_s + took_s * LONG_REST
-            await self._store.save_run(record, patient=True)
+            await self._write(run, known, record, patient=True)
         finally:
             run.saving = None
             saving.set_result(None)
+
+    async def _log_of(self, run: Run) -> ChangeLog:
+        """The log of a run that is stored; of one that has none, what follows from it."""
+        stored = await self._store_watch.read(self._store.changes(run.run_id))
+        if stored:
+            try:
+                return ChangeLog([change_from_record(each) for each in stored])
+            except ValueError:
+                _log.exception("the log of run %s is damaged in the store", run.run_id)
+                return ChangeLog(derived(run))
+        return ChangeLog(derived(run), written=False)
 
     async def _record(self, run_id: str) -> RunRecord:
         record = await self._store_watch.read(self._store.get_run(run_id))
@@ -1058,7 +1114,10 @@ class Broker:
         send when they do.
         """
         sources = await self._store.sources(record.run_id)
-        run = resume.from_bytes(_run_of(record), record.request_id or "", record.roster, sources)
+        stored = _run_of(record)
+        log = await self._log_of(stored)
+        run = resume.from_bytes(stored, record.request_id or "", record.roster, sources, log)
+        run.note("the broker was restarted, and continues the run", self._clock.wall_ns())
         async for batch in self._store.batches(record.run_id):
             message = runner_pb2.EventBatch.FromString(batch.payload)
             arrival_ns = batch.arrival_ns
@@ -1084,6 +1143,7 @@ class Broker:
             extra={"run_id": record.run_id},
         )
         self._follow_up(run)
+        self._keep(run)
 
     async def _tick(self) -> None:
         while True:
@@ -1139,15 +1199,8 @@ def _no_run(run_id: str) -> NotFound:
     return NotFound(f"no run {run_id!r}")
 
 
-def _changes(run: Run, after: int) -> list[News]:
-    """The changes of a run after the one with this number."""
-    changes = [News(number, change) for number, change in enumerate(history(run), 1)]
-    return changes[after:]
-
-
 def _record_of(active: ActiveRun) -> RunRecord:
-    run = active.run
-    result = active.result or (_result_of(active) if run.state.final else None)
+    run, result = active.going_on, active.result
     return RunRecord(
         run_id=run.run_id,
         request_id=active.request_id or None,
@@ -1162,6 +1215,7 @@ def _record_of(active: ActiveRun) -> RunRecord:
         verdict=result.verdict.exit_code if result else None,
         verdict_reason=result.verdict.reason if result else "",
         roster=resume.to_bytes(active),
+        changes=tuple(map(change_to_record, active.log.unwritten)),
     )
 
 

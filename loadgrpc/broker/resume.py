@@ -11,6 +11,7 @@ import json
 from dataclasses import asdict
 from typing import Any, Final
 
+from loadgrpc.broker.changes import ChangeLog
 from loadgrpc.broker.inbox import Source
 from loadgrpc.broker.ledger import Ledger, Lost
 from loadgrpc.broker.part import Part
@@ -77,13 +78,17 @@ def _state(part: Part) -> dict[str, Any]:
 
 
 def from_bytes(
-    stored: Run, request_id: str, kept: bytes | None, sources: list[SourceProgress]
+    stored: Run,
+    request_id: str,
+    kept: bytes | None,
+    sources: list[SourceProgress],
+    log: ChangeLog,
 ) -> ActiveRun:
     """A run as it was kept, without its figures."""
     state: dict[str, Any] = json.loads(kept) if kept else {"parts": []}
     states = {(each["agent_id"], each["scenario"]): each for each in state["parts"]}
     parts = [Part(launch, "") for launch in launches(stored.plan, stored.run_id, stored.agent_ids)]
-    run = ActiveRun(stored, parts, request_id=request_id)
+    run = ActiveRun(stored, parts, request_id=request_id, log=log)
     if kept:
         run.cycle = state["cycle"]
         run.cycle_start_time_ns = state["cycle_start_time_ns"]

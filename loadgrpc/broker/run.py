@@ -17,13 +17,22 @@ from typing import NamedTuple
 from loadgrpc import model, verdict
 from loadgrpc.broker import judgement
 from loadgrpc.broker.aggregate import Aggregate
+from loadgrpc.broker.changes import ChangeLog
 from loadgrpc.broker.inbox import Inbox, Source
 from loadgrpc.broker.judgement import Work
 from loadgrpc.broker.live import LiveFigures
 from loadgrpc.broker.part import Key, Part
 from loadgrpc.broker.roster import Registration
-from loadgrpc.broker.state import RunEvent, history, step
-from loadgrpc.model import AssignmentState, RunState, SourceId, StopMode, TestOutcome
+from loadgrpc.broker.state import RunEvent, step
+from loadgrpc.model import (
+    AgentEvent,
+    AssignmentState,
+    ChangeKind,
+    RunState,
+    SourceId,
+    StopMode,
+    TestOutcome,
+)
 from loadgrpc.protocol.columns import Decoded
 from loadgrpc.v1 import run_pb2
 
@@ -54,8 +63,21 @@ class _Done(NamedTuple):
 class ActiveRun:
     """A run that is not over, or just ended."""
 
-    def __init__(self, run: model.Run, parts: list[Part], *, request_id: str = "") -> None:
+    def __init__(
+        self,
+        run: model.Run,
+        parts: list[Part],
+        *,
+        request_id: str = "",
+        log: ChangeLog | None = None,
+    ) -> None:
         self.run = run
+        if log is None:
+            log = ChangeLog()
+            log.add(ChangeKind.STATE, run.state, run.create_time_ns)
+        self.log = log
+        self._away, self._lost = log.agents()
+        """Agents of which the log says that they are unreachable, or lost."""
         self.request_id = request_id
         self.parts: dict[Key, Part] = {part.key: part for part in parts}
         self._part_of: dict[SourceId, Part] = {}
@@ -75,7 +97,9 @@ class ActiveRun:
         self.over_by_ns: int | None = None
         """When (monotonic) a part that is told to stop is given up; None: it is not told."""
         self.announced = run
-        """What is told to those who watch: what a restart would not forget."""
+        """What is shown to everybody: what a restart would not forget. See also `log`."""
+        self.going_on = run
+        """The run as it is, or was before it was over: its end is stored with its result."""
         self._live = LiveFigures(self.aggregate)
         self._progress: model.Progress | None = None
         self._made_at: tuple[model.Run, int] | None = None
@@ -112,10 +136,64 @@ class ActiveRun:
             end_time_ns=now_wall_ns if state.final else None,
         )
 
-    def announce(self, run: model.Run) -> None:
-        """Tells everybody who watches of a change, unless later ones were told before it."""
-        if len(history(run)) >= len(history(self.announced)):
+    def change(self, event: RunEvent, *, now_wall_ns: int, reason: str = "") -> bool:
+        """An event happens to it; whether its state is another one then.
+
+        An end is logged by `ended`, when its result is known.
+        """
+        before, self.run = self.run, self.after(event, now_wall_ns=now_wall_ns, reason=reason)
+        if self.run.state is before.state:
+            return False
+        if not self.run.state.final:
+            self.going_on = self.run
+            self.log.add(ChangeKind.STATE, self.run.state, now_wall_ns, self.run.reason)
+        return True
+
+    def ended(self, result: run_pb2.RunSummary, verdict: model.Verdict) -> None:
+        """It is over, and this is what it came to."""
+        self.result = result
+        self.run = self.going_on = replace(self.run, verdict=verdict)
+        at_ns = self.run.end_time_ns or 0
+        self.log.add(ChangeKind.STATE, self.run.state, at_ns, self.run.reason)
+
+    def note(self, words: str, now_wall_ns: int) -> None:
+        """Something is worth knowing, as a sentence."""
+        if self.result is None:
+            self.log.add(ChangeKind.NOTE, self.going_on.state, now_wall_ns, words)
+
+    def note_agent(
+        self, agent_id: str, event: AgentEvent, now_wall_ns: int, words: str = ""
+    ) -> bool:
+        """Something happened to an agent; whether that is new to the log.
+
+        An agent that was not away is not back, and one that is lost is lost once.
+        """
+        if self.result is not None:
+            return False
+        if event is AgentEvent.LOST:
+            if agent_id in self._lost:
+                return False
+            self._lost.add(agent_id)
+        elif (event is AgentEvent.BACK) is not (agent_id in self._away):
+            return False
+        if event is AgentEvent.UNREACHABLE:
+            self._away.add(agent_id)
+        else:
+            self._away.discard(agent_id)
+        state = self.going_on.state
+        self.log.add(
+            ChangeKind.AGENT, state, now_wall_ns, words, agent_id=agent_id, agent_event=event
+        )
+        return True
+
+    def stored(self, run: model.Run, number: int) -> None:
+        """It was stored as it was then, with the changes up to that number: tells who watches."""
+        if self.log.stored(number):
             self.announced = run
+        self.wake()
+
+    def wake(self) -> None:
+        """Lets everybody who watches look again."""
         for watcher in self.watchers:
             watcher.set()
 
@@ -142,6 +220,16 @@ class ActiveRun:
         self.cycle = following
         self.cycle_start_time_ns = now_wall_ns
         return True
+
+    def log_load(self, now_wall_ns: int) -> None:
+        """The load changed: its cycle began."""
+        plan = self.run.plan
+        cycles = [each.users[self.cycle - 1 : self.cycle] for each in plan.scenarios]
+        users = sum(map(sum, cycles))
+        words = f"cycle {self.cycle} of {plan.cycles}: {users} user{'' if users == 1 else 's'}"
+        self.log.add(
+            ChangeKind.LOAD, self.going_on.state, now_wall_ns, words, cycle=self.cycle, users=users
+        )
 
     # What is
 
@@ -296,8 +384,9 @@ class ActiveRun:
         in_cycle = min(1.0, (now_wall_ns - self.cycle_start_time_ns) / 1e9 / max(times_s))
         return (self.cycle - 1 + in_cycle) / plan.cycles
 
-    def summary(self) -> model.Summary:
-        """The result, or the figures so far."""
+    def summary(self, shown: model.Run | None = None) -> model.Summary:
+        """The result, or the figures so far, of the run as it is, or as it is `shown`."""
+        run = shown or self.run
         aggregate = self.aggregate
         duration_ns = aggregate.duration_ns(self.ahead_ns)
         sources = self.sources()
@@ -319,16 +408,16 @@ class ActiveRun:
         )
         done = self._done()
         iterations = _iterations(done.values())
-        works = [self._work(scenario, done) for scenario in self.run.plan.scenarios]
+        works = [self._work(run, scenario, done) for scenario in run.plan.scenarios]
         return model.Summary(
-            run_id=self.run.run_id,
-            state=self.run.state,
-            reason=self.run.reason,
-            verdict=verdict.decide(self._facts(iterations, works, accounting)),
-            plan=self.run.plan,
-            create_time_ns=self.run.create_time_ns,
-            start_time_ns=self.run.start_time_ns,
-            end_time_ns=self.run.end_time_ns,
+            run_id=run.run_id,
+            state=run.state,
+            reason=run.reason,
+            verdict=verdict.decide(self._facts(run, iterations, works, accounting)),
+            plan=run.plan,
+            create_time_ns=run.create_time_ns,
+            start_time_ns=run.start_time_ns,
+            end_time_ns=run.end_time_ns,
             duration_ns=duration_ns,
             hits=aggregate.figures(duration_ns),
             iterations=iterations,
@@ -348,7 +437,7 @@ class ActiveRun:
                     iterations=work.iterations,
                     users=work.users,
                 )
-                for scenario, work in zip(self.run.plan.scenarios, works, strict=True)
+                for scenario, work in zip(run.plan.scenarios, works, strict=True)
                 if scenario.name
             ),
             users=_users(done.values()),
@@ -362,14 +451,14 @@ class ActiveRun:
             done[key] = _Done(iterations, part.user_figures(iterations.started))
         return done
 
-    def _work(self, scenario: model.Scenario, done: Mapping[Key, _Done]) -> Work:
+    def _work(self, run: model.Run, scenario: model.Scenario, done: Mapping[Key, _Done]) -> Work:
         """What of a scenario's work was done."""
         parts = [part for part in self.parts.values() if part.key[1] == scenario.name]
         mine = [done[part.key] for part in parts]
-        over = self.run.state.final
-        short = next(filter(None, (part.ended_short(self.run) for part in parts)), "")
+        over = run.state.final
+        short = next(filter(None, (part.ended_short(run) for part in parts)), "")
         if not over and scenario.duration_s is not None:
-            short = short or f"cycle {self.cycle} of {self.run.plan.cycles} is not over"
+            short = short or f"cycle {self.cycle} of {run.plan.cycles} is not over"
         return Work(
             scenario=scenario.name,
             iterations=_iterations(mine),
@@ -377,7 +466,7 @@ class ActiveRun:
             users=_users(mine),
             spawn_rate=scenario.spawn_rate,
             duration_s=scenario.duration_s,
-            stop_timeout_s=self.run.plan.stop_timeout_s,
+            stop_timeout_s=run.plan.stop_timeout_s,
             short=short,
         )
 
@@ -429,16 +518,17 @@ class ActiveRun:
 
     def _facts(
         self,
+        run: model.Run,
         iterations: model.IterationFigures,
         works: list[Work],
         accounting: model.Accounting,
     ) -> verdict.Facts:
-        stopped = self.run.state in (RunState.STOPPING, RunState.STOPPED)
+        stopped = run.state in (RunState.STOPPING, RunState.STOPPED)
         remarks = judgement.remarks(works)
         return verdict.Facts(
             not_loaded=self._not_loaded(),
-            stopped=(self.run.reason or "stopped before its end") if stopped else "",
-            incomplete=next(filter(None, self._incomplete(works, accounting)), ""),
+            stopped=(run.reason or "stopped before its end") if stopped else "",
+            incomplete=next(filter(None, self._incomplete(run, works, accounting)), ""),
             failed="; ".join(filter(None, (failed, remarks)))
             if (failed := _failed(iterations))
             else "",
@@ -456,21 +546,23 @@ class ActiveRun:
         others = f" (and on {len(failed) - 1} more)" if len(failed) > 1 else ""
         return f"could not load {failed[0].assignment.test}{where}{others}: {error.message}"
 
-    def _incomplete(self, works: list[Work], accounting: model.Accounting) -> Iterator[str]:
+    def _incomplete(
+        self, run: model.Run, works: list[Work], accounting: model.Accounting
+    ) -> Iterator[str]:
         """What is missing in the results, the worst first, as sentences."""
         yield self._lost_parts()
         if accounting.lost:
             yield f"{accounting.lost} events were lost: {accounting.losses[0].reason}"
         yield from accounting.mismatches
-        undone = judgement.undone(works, over=self.run.state.final)
-        if self.run.state is RunState.FAILED:
-            yield ": ".join(filter(None, (self.run.reason, undone)))
+        undone = judgement.undone(works, over=run.state.final)
+        if run.state is RunState.FAILED:
+            yield ": ".join(filter(None, (run.reason, undone)))
         if accounting.rejected:
             all_of_them = accounting.rejected + accounting.committed
             why = "".join(f": {words}" for words in accounting.rejections[:1])
             yield f"{accounting.rejected} of {all_of_them} events were rejected{why}"
         if undone:
-            begun = self.run.state is not RunState.STARTING
+            begun = run.state is not RunState.STARTING
             yield undone if begun else f"it has not begun: {undone}"
 
     def _lost_parts(self) -> str:

@@ -116,7 +116,7 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         kill = request.mode == control_pb2.STOP_MODE_KILL
         mode = StopMode.KILL if kill else StopMode.GRACEFUL
         _note(context, "asks to kill run %s" if kill else "asks to stop run %s", _run_id(request))
-        run = await self._broker.stop_run(_run_id(request), mode)
+        run = await self._broker.stop_run(_run_id(request), mode, _client_of(context))
         return control_pb2.StopRunResponse(run=run_to_proto(run))
 
     async def GetSummary(  # noqa: N802
@@ -338,9 +338,14 @@ def _note(context: Context, did: str, run_id: str) -> None:
     """Log who did what to a run."""
     if not _log.isEnabledFor(logging.INFO):
         return
-    named = dict(context.invocation_metadata() or ()).get("user-agent", "")
-    client = unquote(context.peer()) + (f" ({named[:MAX_AGENT_CHARS]})" if named else "")
+    client = _client_of(context)
     _log.info(f"%s {did}", client, run_id, extra={"run_id": run_id, "client": client})
+
+
+def _client_of(context: Context) -> str:
+    """Who calls: its address, and what it calls itself."""
+    named = dict(context.invocation_metadata() or ()).get("user-agent", "")
+    return unquote(context.peer()) + (f" ({named[:MAX_AGENT_CHARS]})" if named else "")
 
 
 # Converters

@@ -1,6 +1,6 @@
-"""The life of a run, and of one agent's part in it.
+"""The life of a run.
 
-Rule 1: the tables below are the program; whoever changes a state asks `step`.
+Rule 1: the table below is the program; whoever changes a state asks `step`.
 Rule 2: an event that a state has no row for is a defect of the caller and raises.
 
 A run is final in FINISHED, STOPPED and FAILED, and nothing moves it from there; asking a
@@ -9,11 +9,10 @@ final run to stop is legal and changes nothing, so that stopping is idempotent.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from enum import Enum
 from typing import Final
 
-from loadgrpc.model import Run, RunState
+from loadgrpc.model import RunState
 
 
 class RunEvent(Enum):
@@ -60,30 +59,3 @@ def step(state: RunState, event: RunEvent) -> RunState:
         return TRANSITIONS[state][event]
     except KeyError:
         raise IllegalEventError(f"{event.value}, in a run that is {state.name}") from None
-
-
-def history(run: Run) -> list[Run]:
-    """The run as each change of its state made it, the first and today's included.
-
-    It follows from what it is today, by the table above, and so a broker that was started anew
-    tells the same: a run without a start time never was RUNNING, and only a run that was
-    STOPPING is ever STOPPED.
-    """
-    states = [RunState.STARTING]
-    if run.start_time_ns is not None:
-        states.append(RunState.RUNNING)
-    if run.state is RunState.STOPPED:
-        states.append(RunState.STOPPING)
-    if run.state is not states[-1]:
-        states.append(run.state)
-    return [_as_it_was(run, state) for state in states[:-1]] + [run]
-
-
-def _as_it_was(run: Run, state: RunState) -> Run:
-    return replace(
-        run,
-        state=state,
-        reason=run.reason if state is RunState.STOPPING else "",
-        start_time_ns=None if state is RunState.STARTING else run.start_time_ns,
-        end_time_ns=None,
-    )

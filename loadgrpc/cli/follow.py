@@ -123,6 +123,8 @@ async def _watch(
                     lost_at = None
                     display.notice("the broker is back")
                 seen = each.sequence
+                if each.update is None:
+                    continue
                 display.update(each.update)
                 news.set()
                 if isinstance(each.update, Run):

@@ -14,6 +14,7 @@ from loadgrpc.model import (
     Agent,
     Assignment,
     BrokerInfo,
+    Change,
     News,
     Plan,
     Run,
@@ -113,6 +114,21 @@ class Client:
             raise status.from_rpc_error(error) from error
         finally:
             call.cancel()
+
+    async def list_changes(self, run_id: str) -> list[Change]:
+        """The log of a run: what happened to it up to now, in order."""
+        changes = []
+        call = self._control.WatchRun(control_pb2.WatchRunRequest(run_id=run_id, after=0))
+        try:
+            async for response in call:
+                if not response.HasField("change"):
+                    break  # figures: what follows has not happened yet
+                changes.append(progress.change_from_proto(response.change))
+        except grpc.aio.AioRpcError as error:
+            raise status.from_rpc_error(error) from error
+        finally:
+            call.cancel()
+        return changes
 
     async def stop_run(self, run_id: str, mode: StopMode = StopMode.GRACEFUL) -> Run:
         """Stops a run; again, or when it is over, changes nothing."""

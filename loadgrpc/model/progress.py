@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from loadgrpc.model.run import Run, Trouble
+from loadgrpc.model.run import Change, Run, Trouble
 from loadgrpc.model.summary import IterationFigures
 
 
@@ -88,8 +88,11 @@ class Progress:
 
 @dataclass(frozen=True)
 class News:
-    """What a watcher of a run is told: a change of its state, or figures."""
+    """What a watcher of a run receives: a change, or figures."""
 
     sequence: int
     """The number of the change, from 1; of figures, that of the newest change before them."""
-    update: Run | Progress
+    update: Run | Progress | None
+    """The run, if its state changed, or figures. None: something else changed."""
+    change: Change | None = None
+    """None: figures, or the run as it was when the watch began."""

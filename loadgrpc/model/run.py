@@ -55,6 +55,25 @@ class StopMode(IntEnum):
     KILL = 2
 
 
+class ChangeKind(IntEnum):
+    """What a change of a run is about."""
+
+    STATE = 1
+    AGENT = 2
+    LOAD = 3
+    THRESHOLD = 4
+    NOTE = 5
+    AUDIT = 6
+
+
+class AgentEvent(IntEnum):
+    """What happened to an agent of a run."""
+
+    UNREACHABLE = 1
+    BACK = 2
+    LOST = 3
+
+
 class TroubleKind(IntEnum):
     """What may be wrong with a run while it goes on; the worst first."""
 
@@ -133,3 +152,25 @@ class BrokerInfo:
     active_runs: int
     store_trouble: str = ""
     """Why the store takes no writes for now; empty: it does."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """A change of a run: one entry of its log."""
+
+    sequence: int
+    """Its number in the run, from 1."""
+    kind: ChangeKind
+    state: RunState
+    """Of the run, after it."""
+    time_ns: int | None = None
+    """When (wall clock). None: that was not kept."""
+    attempt: int = 1
+    reason: str = ""
+    """Why, or what happened, as a sentence."""
+    agent_id: str = ""
+    agent_event: AgentEvent | None = None
+    cycle: int = 0
+    """Of a change of the load: the cycle that began."""
+    users: int = 0
+    """Of a change of the load: the virtual users of that cycle."""

@@ -22,16 +22,59 @@ from loadgrpc.v1 import control_pb2
 def news_to_proto(news: model.News) -> control_pb2.WatchRunResponse:
     """News of a run as their message."""
     update = news.update
-    if isinstance(update, model.Run):
-        return control_pb2.WatchRunResponse(sequence=news.sequence, run=run_to_proto(update))
-    return control_pb2.WatchRunResponse(sequence=news.sequence, progress=progress_to_proto(update))
+    return control_pb2.WatchRunResponse(
+        sequence=news.sequence,
+        run=run_to_proto(update) if isinstance(update, model.Run) else None,
+        progress=progress_to_proto(update) if isinstance(update, model.Progress) else None,
+        change=change_to_proto(news.change) if news.change is not None else None,
+    )
 
 
 def news_from_proto(message: control_pb2.WatchRunResponse) -> model.News:
     """News of a run from their message."""
-    if message.WhichOneof("update") == "run":
-        return model.News(message.sequence, run_from_proto(message.run))
-    return model.News(message.sequence, progress_from_proto(message.progress))
+    change = change_from_proto(message.change) if message.HasField("change") else None
+    update: model.Run | model.Progress | None = None
+    if message.HasField("run"):
+        update = run_from_proto(message.run)
+    elif message.HasField("progress"):
+        update = progress_from_proto(message.progress)
+    return model.News(message.sequence, update, change)
+
+
+def change_to_proto(change: model.Change) -> control_pb2.Change:
+    """A change of a run as its message."""
+    return fit(
+        control_pb2.Change,
+        sequence=change.sequence,
+        time=None if change.time_ns is None else timestamp_to_proto(change.time_ns),
+        kind=int(change.kind),
+        state=int(change.state),
+        attempt=change.attempt,
+        reason=change.reason,
+        agent_id=change.agent_id,
+        agent_event=int(change.agent_event or 0),
+        cycle=change.cycle,
+        users=change.users,
+    )
+
+
+def change_from_proto(message: control_pb2.Change) -> model.Change:
+    """A change of a run from its message; one of a kind that is newer than this is a note."""
+    kinds, events = {int(each) for each in model.ChangeKind}, {int(e) for e in model.AgentEvent}
+    return model.Change(
+        sequence=message.sequence,
+        time_ns=timestamp_from_proto(message.time) if message.HasField("time") else None,
+        kind=model.ChangeKind(message.kind) if message.kind in kinds else model.ChangeKind.NOTE,
+        state=model.RunState(message.state),
+        attempt=message.attempt,
+        reason=message.reason,
+        agent_id=message.agent_id,
+        agent_event=(
+            model.AgentEvent(message.agent_event) if message.agent_event in events else None
+        ),
+        cycle=message.cycle,
+        users=message.users,
+    )
 
 
 def progress_to_proto(progress: model.Progress) -> control_pb2.RunProgress:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from loadgrpc.store.error import StoreError
 from loadgrpc.store.record import (
+    ChangeRecord,
     Filter,
     Retention,
     RunRecord,
@@ -20,6 +21,7 @@ from loadgrpc.store.target import MEMORY, parse_target
 
 __all__ = [
     "MEMORY",
+    "ChangeRecord",
     "Filter",
     "Retention",
     "RunRecord",

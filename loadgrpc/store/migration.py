@@ -101,5 +101,18 @@ def _to_3(connection: sa.Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-_STEPS: Final[dict[int, Callable[[sa.Connection], None]]] = {1: _to_2, 2: _to_3}
+def _to_4(connection: sa.Connection) -> None:
+    """The log of each run; that of runs which are there already stays empty."""
+    rowless = "" if connection.dialect.name == "postgresql" else " WITHOUT ROWID"
+    connection.exec_driver_sql(
+        "CREATE TABLE changes ("
+        "run_id TEXT NOT NULL, sequence BIGINT NOT NULL, time_ns BIGINT, "
+        "kind SMALLINT NOT NULL, attempt INTEGER NOT NULL, state SMALLINT NOT NULL, "
+        "reason TEXT NOT NULL, detail JSON NOT NULL, "
+        "PRIMARY KEY (run_id, sequence), "
+        f"FOREIGN KEY(run_id) REFERENCES runs (run_id) ON DELETE CASCADE){rowless}"
+    )
+
+
+_STEPS: Final[dict[int, Callable[[sa.Connection], None]]] = {1: _to_2, 2: _to_3, 3: _to_4}
 """From a version to the one after it."""

@@ -9,8 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from loadgrpc.model import RunState, SourceId
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangeRecord:
+    """A change of a run: one entry of its log."""
+
+    sequence: int
+    """Its number in the run, from 1."""
+    kind: int
+    state: int
+    time_ns: int | None
+    """When. None: it is not known."""
+    attempt: int = 1
+    reason: str = ""
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    """What belongs to its kind: texts and numbers, by name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +53,8 @@ class RunRecord:
     verdict_reason: str = ""
     sequence: int = 0
     """Its place among all runs, set by the store when it is first saved; newer is higher."""
+    changes: tuple[ChangeRecord, ...] = ()
+    """What is added to its log with it, in order. Never read: see `Store.changes`."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
     meta          name → value: the schema version, and the last writer (see `database`)
     runs          one row a run; `sequence` orders them
+    changes       the log of each run: one row a change, numbered from 1 in its run
     sources       one row a runner instance: its committed sequence is the duplicate check
     batches       what sources sent, in the order it was committed (`batch_id`)
     types         sets of types that the sources of runs brought, each once a run
@@ -17,7 +18,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 
 _Number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 """A 64-bit key that counts up by itself: SQLite does that for its INTEGER only."""
@@ -49,6 +50,20 @@ RUNS: Final = sa.Table(
     sa.Column("verdict", sa.Integer),
     sa.Column("verdict_reason", sa.Text, nullable=False, server_default=""),
     sqlite_autoincrement=True,  # the number of a deleted run is not given again
+)
+
+CHANGES: Final = sa.Table(
+    "changes",
+    METADATA,
+    sa.Column("run_id", sa.ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("sequence", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("time_ns", sa.BigInteger),
+    sa.Column("kind", sa.SmallInteger, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("state", sa.SmallInteger, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("detail", sa.JSON, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 SOURCES: Final = sa.Table(

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from loadgrpc.store.lock import gone
 from loadgrpc.store.record import (
+    ChangeRecord,
     Filter,
     Retention,
     RunRecord,
@@ -103,6 +104,8 @@ class Store:
         """Add a run, or replace what is stored of it.
 
         A summary or roster of None keeps the stored one; `sequence` is the store's and ignored.
+        Changes are added to its log in the same transaction; of those with numbers that the log
+        has already nothing is written.
         `patient`: wait while the database takes no writes. Raises AlreadyExists if another run
         has its request_id.
         """
@@ -111,6 +114,10 @@ class Store:
     async def get_run(self, run_id: str) -> RunRecord | None:
         """A run, or None."""
         return await self._writer.read(lambda tables: tables.get_run(run_id))
+
+    async def changes(self, run_id: str) -> list[ChangeRecord]:
+        """The log of a run, in order; empty for one that an older loadgrpc stored."""
+        return await self._writer.read(lambda tables: tables.changes(run_id))
 
     async def find_request(self, request_id: str) -> RunRecord | None:
         """The run that was started with a request_id, or None."""

@@ -18,8 +18,15 @@ from loadgrpc.model import RunState, SourceId
 from loadgrpc.store.backend import Backend
 from loadgrpc.store.error import StoreError
 from loadgrpc.store.packing import Packed, unpack
-from loadgrpc.store.record import Filter, RunRecord, SourceProgress, StoredBatch, TypeSet
-from loadgrpc.store.schema import BATCHES, RUNS, SOURCES, TYPES
+from loadgrpc.store.record import (
+    ChangeRecord,
+    Filter,
+    RunRecord,
+    SourceProgress,
+    StoredBatch,
+    TypeSet,
+)
+from loadgrpc.store.schema import BATCHES, CHANGES, RUNS, SOURCES, TYPES
 
 _FINAL_STATES: Final = [int(state) for state in RunState if state.final]
 
@@ -44,6 +51,15 @@ _UPDATE_RUN: Final = sa.update(RUNS).where(RUNS.c.run_id == sa.bindparam("of_run
 _INSERT_RUN: Final = sa.insert(RUNS)
 _DELETE_RUN: Final = sa.delete(RUNS).where(RUNS.c.run_id == sa.bindparam("of_run"))
 _RUN_EXISTS: Final = sa.select(RUNS.c.run_id).where(RUNS.c.run_id == sa.bindparam("of_run"))
+_LAST_CHANGE: Final = sa.select(sa.func.coalesce(sa.func.max(CHANGES.c.sequence), 0)).where(
+    CHANGES.c.run_id == sa.bindparam("of_run")
+)
+_INSERT_CHANGE: Final = sa.insert(CHANGES)
+_SELECT_CHANGES: Final = (
+    sa.select(CHANGES)
+    .where(CHANGES.c.run_id == sa.bindparam("of_run"))
+    .order_by(CHANGES.c.sequence)
+)
 _ADVANCE_SOURCE: Final = sa.update(SOURCES).where(
     _of(SOURCES), SOURCES.c.committed_sequence == sa.bindparam("after")
 )
@@ -123,6 +139,32 @@ class Tables:
         updated = self.connection.execute(_UPDATE_RUN, {**values, "of_run": record.run_id})
         if not updated.rowcount:
             self.connection.execute(_INSERT_RUN, {**values, "run_id": record.run_id})
+        self._add_changes(record)
+
+    def _add_changes(self, record: RunRecord) -> None:
+        """Add to the log of a run what it does not have yet."""
+        if not record.changes:
+            return
+        last = self.connection.scalar(_LAST_CHANGE, {"of_run": record.run_id}) or 0
+        rows = [
+            {
+                **{name: getattr(change, name) for name in _CHANGE},
+                "run_id": record.run_id,
+                "reason": change.reason.translate(_NO_TEXT),
+                "detail": dict(change.detail),
+            }
+            for change in record.changes
+            if change.sequence > last
+        ]
+        if rows:
+            self.connection.execute(_INSERT_CHANGE, rows)
+
+    def changes(self, run_id: str) -> list[ChangeRecord]:
+        """See `Store.changes`."""
+        return [
+            ChangeRecord(**{name: getattr(row, name) for name in _CHANGE})
+            for row in self.connection.execute(_SELECT_CHANGES, {"of_run": run_id})
+        ]
 
     def get_run(self, run_id: str) -> RunRecord | None:
         """See `Store.get_run`."""
@@ -294,6 +336,8 @@ class Tables:
         return len(numbers)
 
 
+_CHANGE: Final = tuple(field.name for field in fields(ChangeRecord))
+"""Columns of a change beside its run: named as in the record."""
 _PROGRESS: Final = tuple(field.name for field in fields(SourceProgress) if field.name != "source")
 """Columns of a source beside its key: named as in the record."""
 

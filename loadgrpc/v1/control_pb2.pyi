@@ -13,6 +13,23 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class ChangeKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CHANGE_KIND_UNSPECIFIED: _ClassVar[ChangeKind]
+    CHANGE_KIND_STATE: _ClassVar[ChangeKind]
+    CHANGE_KIND_AGENT: _ClassVar[ChangeKind]
+    CHANGE_KIND_LOAD: _ClassVar[ChangeKind]
+    CHANGE_KIND_THRESHOLD: _ClassVar[ChangeKind]
+    CHANGE_KIND_NOTE: _ClassVar[ChangeKind]
+    CHANGE_KIND_AUDIT: _ClassVar[ChangeKind]
+
+class AgentEvent(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    AGENT_EVENT_UNSPECIFIED: _ClassVar[AgentEvent]
+    AGENT_EVENT_UNREACHABLE: _ClassVar[AgentEvent]
+    AGENT_EVENT_BACK: _ClassVar[AgentEvent]
+    AGENT_EVENT_LOST: _ClassVar[AgentEvent]
+
 class StopMode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     STOP_MODE_UNSPECIFIED: _ClassVar[StopMode]
@@ -25,6 +42,17 @@ class AgentState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     AGENT_STATE_IDLE: _ClassVar[AgentState]
     AGENT_STATE_BUSY: _ClassVar[AgentState]
     AGENT_STATE_UNREACHABLE: _ClassVar[AgentState]
+CHANGE_KIND_UNSPECIFIED: ChangeKind
+CHANGE_KIND_STATE: ChangeKind
+CHANGE_KIND_AGENT: ChangeKind
+CHANGE_KIND_LOAD: ChangeKind
+CHANGE_KIND_THRESHOLD: ChangeKind
+CHANGE_KIND_NOTE: ChangeKind
+CHANGE_KIND_AUDIT: ChangeKind
+AGENT_EVENT_UNSPECIFIED: AgentEvent
+AGENT_EVENT_UNREACHABLE: AgentEvent
+AGENT_EVENT_BACK: AgentEvent
+AGENT_EVENT_LOST: AgentEvent
 STOP_MODE_UNSPECIFIED: StopMode
 STOP_MODE_GRACEFUL: StopMode
 STOP_MODE_KILL: StopMode
@@ -90,14 +118,40 @@ class WatchRunRequest(_message.Message):
     def __init__(self, run_id: _Optional[str] = ..., after: _Optional[int] = ...) -> None: ...
 
 class WatchRunResponse(_message.Message):
-    __slots__ = ("run", "progress", "sequence")
+    __slots__ = ("run", "progress", "sequence", "change")
     RUN_FIELD_NUMBER: _ClassVar[int]
     PROGRESS_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    CHANGE_FIELD_NUMBER: _ClassVar[int]
     run: _run_pb2.Run
     progress: RunProgress
     sequence: int
-    def __init__(self, run: _Optional[_Union[_run_pb2.Run, _Mapping]] = ..., progress: _Optional[_Union[RunProgress, _Mapping]] = ..., sequence: _Optional[int] = ...) -> None: ...
+    change: Change
+    def __init__(self, run: _Optional[_Union[_run_pb2.Run, _Mapping]] = ..., progress: _Optional[_Union[RunProgress, _Mapping]] = ..., sequence: _Optional[int] = ..., change: _Optional[_Union[Change, _Mapping]] = ...) -> None: ...
+
+class Change(_message.Message):
+    __slots__ = ("sequence", "time", "kind", "state", "attempt", "reason", "agent_id", "agent_event", "cycle", "users")
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    AGENT_ID_FIELD_NUMBER: _ClassVar[int]
+    AGENT_EVENT_FIELD_NUMBER: _ClassVar[int]
+    CYCLE_FIELD_NUMBER: _ClassVar[int]
+    USERS_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    time: _timestamp_pb2.Timestamp
+    kind: ChangeKind
+    state: _run_pb2.RunState
+    attempt: int
+    reason: str
+    agent_id: str
+    agent_event: AgentEvent
+    cycle: int
+    users: int
+    def __init__(self, sequence: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., kind: _Optional[_Union[ChangeKind, str]] = ..., state: _Optional[_Union[_run_pb2.RunState, str]] = ..., attempt: _Optional[int] = ..., reason: _Optional[str] = ..., agent_id: _Optional[str] = ..., agent_event: _Optional[_Union[AgentEvent, str]] = ..., cycle: _Optional[int] = ..., users: _Optional[int] = ...) -> None: ...
 
 class RunProgress(_message.Message):
     __slots__ = ("elapsed", "fraction", "cycle", "cycles", "users", "hits", "failed_hits", "rate", "p50", "p95", "iterations", "agents", "saturated", "troubles", "window", "names", "failures", "time_left", "machine_busy")

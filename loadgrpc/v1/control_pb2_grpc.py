@@ -144,10 +144,11 @@ class ControlServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def WatchRun(self, request, context):
-        """WatchRun sends the run as it is and its figures, then every change of its state, and its
-        figures once a second; after the final state the stream ends with OK. A slow reader misses
-        figures, never states. To continue after a broken stream, send the last `sequence` seen in
-        `after`; this works even if the broker has been restarted in between. NOT_FOUND: no such run.
+        """WatchRun sends the run as it is and its figures, then every change of the run, and its
+        figures once a second; after the final state the stream ends with OK. A slow reader
+        misses figures, never changes. To continue after a broken stream, send the last `sequence`
+        seen in `after`; this works even if the broker has been restarted in between, and for runs
+        that are over. A change is sent when it has been stored. NOT_FOUND: no such run.
         INVALID_ARGUMENT: `after` is beyond the changes of the run.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

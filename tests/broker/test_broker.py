@@ -254,6 +254,7 @@ def test_runners_without_a_barrier_make_a_run_running(at_desk):
         one = await desk.runner(run, "a1", barrier=False)
         assert (await desk.broker.get_run(run.run_id)).state is RunState.STARTING
         two = await desk.runner(run, "a2", barrier=False)
+        await desk.settled()
         assert (await desk.broker.get_run(run.run_id)).state is RunState.RUNNING
         assert one.answers() + two.answers() == [answers.Opened(0)] * 2
 
@@ -813,11 +814,11 @@ def test_watching_begins_with_the_run_and_ends_with_its_end(at_desk):
         assert [(news.sequence, news.update.state) for news in changes] == [
             (1, RunState.STARTING),
             (2, RunState.RUNNING),
-            (3, RunState.FINISHED),
+            (4, RunState.FINISHED),
         ]
         assert messages[0] is changes[0]
         assert messages[-1].update == await desk.broker.get_run(run.run_id)
-        assert messages[-2].sequence == 2
+        assert messages[-2].sequence == 3
         assert messages[-2].update.hits == 2
 
     at_desk(use)
@@ -879,7 +880,7 @@ def test_watching_what_is_over_or_never_was(at_desk):
         run = await desk.start()
         await lived(desk, run)
         messages = [news async for news in desk.broker.watch_run(run.run_id)]
-        assert [(news.sequence, news.update.state) for news in messages] == [(3, RunState.FINISHED)]
+        assert [(news.sequence, news.update.state) for news in messages] == [(4, RunState.FINISHED)]
         for call in (
             anext(desk.broker.watch_run("r-none")),
             desk.broker.get_run("r-none"),
@@ -931,6 +932,7 @@ def test_c3_a_run_that_is_over_has_its_verdict(at_desk):
         assert await listed(exit_codes=frozenset({code + 1})) == []
         assert await listed(states=frozenset({RunState.STARTING})) == [going.run_id]
         await desk.runner(going, barrier=False)
+        await desk.settled()
         assert await listed(states=frozenset({RunState.STARTING})) == []
         assert await listed(states=frozenset({RunState.RUNNING})) == [going.run_id]
 
@@ -945,6 +947,7 @@ def test_pages_of_runs(at_desk):
             await lived(desk, await desk.start())
         running = await desk.start()
         await desk.runner(running, barrier=False)
+        await desk.settled()
         pages, token = [], ""
         while True:
             runs, token, _ = await desk.broker.list_runs(4, token)
@@ -1304,9 +1307,8 @@ def test_a_stop_that_cannot_be_stored_is_a_stop(at_desk):
     at_desk(use)
 
 
-@pytest.mark.parametrize("error", [StoreError("the disk is full"), ValueError("a defect")])
-def test_an_end_that_cannot_be_stored_is_an_end(at_desk, error, caplog):
-    """Watchers and agents are let go when a result cannot be stored, and it is logged."""
+def test_an_end_that_a_defect_keeps_from_being_stored_is_an_end(at_desk, caplog):
+    """Watchers and agents are let go when a result can never be stored, and it is logged."""
 
     async def use(desk):
         run = await desk.start()
@@ -1316,21 +1318,25 @@ def test_an_end_that_cannot_be_stored_is_an_end(at_desk, error, caplog):
 
         class Broken(Failing):
             async def save_run(self, record, *, patient=False):
-                raise error
+                raise ValueError("a defect")
 
         desk.uses(Broken(desk.store))
         watching = asyncio.create_task(desk.over(run))
         await asyncio.sleep(0)
         await runner.ends()
-        assert (await watching).state is RunState.FINISHED
+        with pytest.raises(Unavailable, match="a defect of the broker"):
+            await watching
         assert desk.broker.agents()[0].state is AgentState.IDLE
 
     at_desk(use)
-    assert str(error) in caplog.text
+    assert "a defect" in caplog.text
 
 
 def test_an_end_that_could_not_be_stored_is_stored_later(at_desk, monkeypatch):
-    """A result that the store did not take is kept, shown, and stored when the store can again."""
+    """A result that the store did not take is kept, and stored and shown when the store can again.
+
+    Agents do not wait for that.
+    """
     monkeypatch.setattr(module, "TICK_S", 0.001)
 
     async def use(desk):
@@ -1348,13 +1354,17 @@ def test_an_end_that_could_not_be_stored_is_stored_later(at_desk, monkeypatch):
                 stored.set()
 
         failing = desk.uses(Recovering(desk.store, "disk"))
+        watching = asyncio.create_task(desk.over(run))
         await runner.ends()
-        assert (await desk.over(run)).state is RunState.FINISHED
-        assert (await desk.broker.get_summary(run.run_id)).state is RunState.FINISHED
+        await asyncio.sleep(0.01)
+        assert desk.broker.agents()[0].state is AgentState.IDLE
+        assert (await desk.broker.get_run(run.run_id)).state is RunState.RUNNING
+        assert (await desk.broker.get_summary(run.run_id)).state is RunState.RUNNING
         assert (await desk.store.get_run(run.run_id)).state is RunState.RUNNING
+        assert not watching.done()
         failing.names.clear()
         await stored.wait()
-        await asyncio.sleep(0)
+        assert (await watching).state is RunState.FINISHED
         assert desk.broker.info().active_runs == 0
         assert (await desk.store.get_run(run.run_id)).state is RunState.FINISHED
         assert (await desk.broker.get_summary(run.run_id)).state is RunState.FINISHED

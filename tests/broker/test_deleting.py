@@ -65,7 +65,6 @@ def test_a_run_that_goes_on_is_not_deleted(at_desk):
         with pytest.raises(RunNotOver, match="is RUNNING: stop it first"):
             await desk.broker.delete_run(run.run_id)
         desk.agent().exits(run)
-        assert (await desk.broker.get_run(run.run_id)).state is RunState.FINISHED
         with pytest.raises(RunNotOver, match="is being stored: ask again"):
             await desk.broker.delete_run(run.run_id)
         await desk.settled()

@@ -1,11 +1,9 @@
 """The table of a run's life: every state and every event, as told in words."""
 
-from dataclasses import replace
-
 import pytest
 
-from loadgrpc.broker.state import TRANSITIONS, IllegalEventError, RunEvent, history, step
-from loadgrpc.model import Plan, Run, RunState
+from loadgrpc.broker.state import TRANSITIONS, IllegalEventError, RunEvent, step
+from loadgrpc.model import RunState
 
 STARTING, RUNNING, STOPPING, FINISHED, STOPPED, FAILED = RunState
 CYCLE, STOP, ENDED, LOST = RunEvent
@@ -51,32 +49,3 @@ def test_final_states_stay():
         reachable = set(TRANSITIONS[state].values())
         assert (reachable <= {state}) is state.final
         assert state.final or any(after.final for after in reachable)
-
-
-def lives(states):
-    """Every way a run can go from here: lists of the states it is in, one after another."""
-    yield states
-    for event in TRANSITIONS[states[-1]]:
-        state = step(states[-1], event)
-        if state is not states[-1]:
-            yield from lives([*states, state])
-
-
-@pytest.mark.parametrize(
-    "states", list(lives([STARTING])), ids=lambda s: "-".join(x.name for x in s)
-)
-def test_the_history_of_a_run_follows_from_what_it_is(states):
-    """Whatever a run has lived through, what it is today tells it, each change as it was."""
-    made = []
-    run = Run(run_id="r", state=STARTING, plan=Plan(test="a.B.c"), create_time_ns=1)
-    for moment, state in enumerate(states, 1):
-        run = replace(
-            run,
-            state=state,
-            reason=f"because {moment}" if state in (STOPPING, FAILED) else run.reason,
-            start_time_ns=moment if state is RUNNING else run.start_time_ns,
-            end_time_ns=moment if state.final else None,
-        )
-        made.append(run)
-
-    assert history(run) == made

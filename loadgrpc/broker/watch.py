@@ -1,0 +1,87 @@
+"""What a watcher of a run is told: its changes, each once, and its figures now and then.
+
+Rule: nothing is told before it is stored. Figures are made once a second for all who watch
+(`ActiveRun.progress`); whoever reads slowly misses figures, never changes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import suppress
+
+from loadgrpc.broker.changes import ChangeLog, as_it_was
+from loadgrpc.broker.run import ActiveRun
+from loadgrpc.errors import InvalidRequest, Violation
+from loadgrpc.model import Change, ChangeKind, News, Progress, Run
+
+
+def begun(run: Run, log: ChangeLog, after: int | None) -> tuple[int, list[News]]:
+    """The number of the change that a watcher goes on from, and what it is told first.
+
+    Raises:
+        InvalidRequest: the run has no change of that number.
+    """
+    if after is None:
+        return log.last, [News(log.last, run)]
+    if after > log.last:
+        words = f"is beyond the {log.last} changes of the run"
+        raise InvalidRequest([Violation("after", words)])
+    return after, []
+
+
+def past(run: Run, log: ChangeLog, after: int | None) -> Iterator[News]:
+    """What is told of a run that is over.
+
+    Raises:
+        InvalidRequest: it has no change of that number.
+    """
+    seen, first = begun(run, log, after)
+    yield from first
+    for change in log.after(seen):
+        yield _news(run, change)
+
+
+async def live(
+    run: ActiveRun,
+    after: int | None,
+    *,
+    every_s: float,
+    figures: Callable[[], Progress],
+    check: Callable[[], None],
+) -> AsyncGenerator[News]:
+    """What is told of a run that goes on, to its end; `figures` come every so often.
+
+    `check` raises what ends the watch before the end of the run.
+
+    Raises:
+        InvalidRequest: it has no change of that number.
+    """
+    log = run.log
+    seen, first = begun(run.announced, log, after)
+    for news in first:
+        yield news
+    changed = asyncio.Event()
+    run.watchers.add(changed)
+    try:
+        while True:
+            changed.clear()
+            for change in log.after(seen):
+                if change.state.final:
+                    yield News(seen, figures())  # the last ones are whole
+                seen = change.sequence
+                yield _news(run.announced, change)
+            if run.announced.state.final:
+                return
+            check()
+            yield News(seen, figures())
+            with suppress(TimeoutError):
+                async with asyncio.timeout(every_s):
+                    await changed.wait()
+    finally:
+        run.watchers.discard(changed)
+
+
+def _news(run: Run, change: Change) -> News:
+    of_state = change.kind is ChangeKind.STATE
+    return News(change.sequence, as_it_was(run, change) if of_state else None, change)
