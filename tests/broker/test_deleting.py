@@ -5,7 +5,6 @@ import asyncio
 import pytest
 
 from loadgrpc.errors import NotFound, RunNotOver
-from loadgrpc.model import RunState
 
 
 async def over(desk, *, request_id=""):

@@ -533,6 +533,7 @@ class FakeClient:
         self.agents: list[model.Agent] = []
         self.runs: list[Run] = []
         self.events: list[control_pb2.ListedEvent] = []
+        self.changes: list[model.Change] = []
         self.described: dict[str, list[bytes]] = {}
         """Files by the type that is asked for."""
 
@@ -569,6 +570,10 @@ class FakeClient:
     async def get_summary(self, run_id: str) -> Summary:
         self._ask("get_summary", run_id)
         return self.summary
+
+    async def list_changes(self, run_id: str) -> list[model.Change]:
+        self._ask("list_changes", run_id)
+        return self.changes
 
     async def list_events(
         self, run_id: str, **wanted: object

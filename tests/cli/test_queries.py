@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 from dataclasses import replace
 
 import pytest
@@ -13,8 +14,11 @@ from loadgrpc.cli.runs import table
 from loadgrpc.cli.status import lines
 from loadgrpc.model import (
     Agent,
+    AgentEvent,
     AgentState,
     BrokerInfo,
+    Change,
+    ChangeKind,
     Plan,
     RunState,
     StopMode,
@@ -211,6 +215,39 @@ def test_show_prints_the_document(invoke, client):
     code, out, _ = invoke("show", "some-run", "--json")
     assert code == 0
     assert json.loads(out)["iterations"]["success"] == "1200"
+
+
+def test_show_prints_the_log(invoke, client):
+    """--changes prints what happened, one line a change, and --json the same for programs."""
+    second = 1_700_000_000 * 10**9
+    client.changes = [
+        Change(sequence=1, kind=ChangeKind.STATE, state=RunState.STARTING, time_ns=second),
+        Change(
+            sequence=2,
+            kind=ChangeKind.AGENT,
+            state=RunState.STARTING,
+            time_ns=second,
+            agent_id="a1",
+            agent_event=AgentEvent.LOST,
+            reason="not heard from for 60 s",
+        ),
+        Change(sequence=3, kind=ChangeKind.STATE, state=RunState.STOPPING, reason="\x1b[2Jstopped"),
+    ]
+    code, out, _ = invoke("show", "some-run", "--changes")
+    assert code == 0
+    assert client.asked == [("list_changes", "some-run")]
+    heading, *lines = out.splitlines()
+    assert heading.split() == ["Changes", "no.", "kind", "what"]
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(1_700_000_000))
+    assert [" ".join(each.split()) for each in lines] == [
+        f"{when} 1 state STARTING",
+        f"{when} 2 agent agent a1 was lost: not heard from for 60 s",
+        "- 3 state STOPPING: \\x1b[2Jstopped",
+    ]
+    code, out, _ = invoke("show", "some-run", "--changes", "--json")
+    first, second, _ = json.loads(out)["changes"]
+    assert (first["kind"], first["time"]) == ("CHANGE_KIND_STATE", "2023-11-14T22:13:20Z")
+    assert (second["agentId"], second["agentEvent"]) == ("a1", "AGENT_EVENT_LOST")
 
 
 @pytest.mark.parametrize(("options", "mode"), [("", StopMode.GRACEFUL), ("--kill", StopMode.KILL)])

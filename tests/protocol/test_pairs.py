@@ -378,7 +378,20 @@ summaries = st.builds(
     users=users,
     troubles=troubles,
 )
-news = st.builds(model.News, counts, runs | progresses)
+changes = st.builds(
+    model.Change,
+    sequence=counts,
+    kind=st.sampled_from(model.ChangeKind),
+    state=st.sampled_from(model.RunState),
+    time_ns=st.none() | moments,
+    attempt=st.integers(1, 9),
+    reason=words,
+    agent_id=words,
+    agent_event=st.none() | st.sampled_from(model.AgentEvent),
+    cycle=st.integers(0, 100),
+    users=st.integers(0, 2**32 - 1),
+)
+news = st.builds(model.News, counts, runs | progresses | st.none(), st.none() | changes)
 
 PAIRS = {
     "timestamp": (times.timestamp_to_proto, times.timestamp_from_proto, moments),
@@ -402,6 +415,7 @@ PAIRS = {
         generator_state_from_proto,
         generator_states,
     ),
+    "change": (wire_progress.change_to_proto, wire_progress.change_from_proto, changes),
     "news": (wire_progress.news_to_proto, wire_progress.news_from_proto, news),
     "progress": (wire_progress.progress_to_proto, wire_progress.progress_from_proto, progresses),
     "summary": (summary_to_proto, summary_from_proto, summaries),

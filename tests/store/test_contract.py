@@ -11,7 +11,15 @@ import sqlalchemy as sa
 
 from loadgrpc.errors import AlreadyExists
 from loadgrpc.model import RunState, SourceId
-from loadgrpc.store import Filter, Retention, SourceProgress, Store, StoreError, TypeSet
+from loadgrpc.store import (
+    ChangeRecord,
+    Filter,
+    Retention,
+    SourceProgress,
+    Store,
+    StoreError,
+    TypeSet,
+)
 from loadgrpc.store.tables import LIST_RUNS
 
 BIG = 2**63 - 1
@@ -45,6 +53,50 @@ def test_run_comes_back(using, target, records):
     assert found == by_request == dataclasses.replace(saved, sequence=found.sequence)
     assert found.sequence > 0
     assert isinstance(found.state, RunState)
+
+
+def test_the_log_of_a_run_grows_with_it(using, target, records):
+    """Changes are added with what they are about, each once, and go when the run goes."""
+
+    def changes(*numbers):
+        return tuple(
+            ChangeRecord(
+                sequence=number,
+                kind=number % 3,
+                state=2,
+                time_ns=None if number == 2 else BIG - number,
+                attempt=2,
+                reason=f"why {number}: ✓",
+                detail={"agent_id": "a", "cycle": number} if number > 1 else {},
+            )
+            for number in numbers
+        )
+
+    async def use(store):
+        await store.save_run(records.run(changes=changes(1)))
+        await store.save_run(records.run(changes=changes(1, 2)))  # 1 was not known to be stored
+        await store.save_run(records.run("run-2", changes=changes(1)))
+        await store.save_run(records.run())
+        await store.save_run(records.run(state=RunState.FINISHED, changes=changes(3, 4)))
+        assert await store.changes("run-1") == list(changes(1, 2, 3, 4))
+        assert await store.delete_run("run-1")
+        assert await store.changes("run-1") == []
+        assert await store.changes("run-2") == list(changes(1))
+
+    using(target, use)
+
+
+def test_a_run_that_is_not_stored_adds_nothing_to_its_log(using, target, records):
+    """The run and what happened to it are one transaction."""
+
+    async def use(store):
+        await store.save_run(records.run(request_id="taken"))
+        change = ChangeRecord(sequence=1, kind=1, state=1, time_ns=1)
+        with pytest.raises(AlreadyExists):
+            await store.save_run(records.run("run-2", request_id="taken", changes=(change,)))
+        assert await store.changes("run-2") == []
+
+    using(target, use)
 
 
 def test_what_is_not_there_is_none(using, target):
