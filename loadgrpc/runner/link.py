@@ -14,10 +14,8 @@ import logging
 import math
 import os
 import signal
-import socket
-import subprocess
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -27,20 +25,16 @@ from loadgrpc.clock import SystemClock
 from loadgrpc.errors import LoadgrpcError
 from loadgrpc.model import Assignment, ExceptionInfo, SourceId, TestOutcome
 from loadgrpc.protocol import plans, produced, times
-from loadgrpc.protocol.ends import ended
-from loadgrpc.protocol.produced import Produced
 from loadgrpc.protocol.raw import RawRunnerServiceStub
 from loadgrpc.protocol.sources import source_to_proto
 from loadgrpc.protocol.transport import new_channel
-from loadgrpc.runner import in_flight, pipe
-from loadgrpc.runner.echo import Echo
 from loadgrpc.runner.pipe import MAX_FRAME_BYTES
 from loadgrpc.runner.publisher import Publisher
 from loadgrpc.runner.recorder import Recorder
+from loadgrpc.runner.worker import Worker, WorkerLost
 from loadgrpc.v1 import event_pb2, runner_pb2
 
 ASSIGNMENT_TIMEOUT_S: Final = 10.0
-READ_BYTES: Final = 1 << 20
 TELL_USERS_S: Final = 0.25
 SIGTERM_GRACE_S: Final = 1.0
 """How long users may take to finish their iteration when SIGTERM came; the agent waits longer."""
@@ -48,8 +42,6 @@ REACT_S: Final = 2.5
 """How long a user process may take, after the stop time-out, to cut off its users and say so."""
 REACT_TO_SIGTERM_S: Final = 1.0
 """The same after SIGTERM: the agent kills 3.5 s after that."""
-CLOSED_S: Final = 1.0
-"""How long a user process may live that has closed its socket to the link."""
 
 EXIT_LOST: Final = 1
 EXIT_NOT_LOADED: Final = 107
@@ -58,141 +50,6 @@ LAST_WORDS_S: Final = 0.3
 """How long what user processes print is read for after their goodbye; who prints more is late."""
 
 _log = logging.getLogger("loadgrpc.runner.link")
-
-
-class UserProcessLost(Exception):
-    """A user process ended before its work did."""
-
-
-class User:
-    """The link's end of one user process."""
-
-    def __init__(self, at: int, of: int, most_users: int) -> None:
-        """The process `at` of `of`, from 0; `most_users` are those of all processes."""
-        self.at = at
-        self.active_users = 0
-        self.started_users = 0
-        """Users of this cycle that were started."""
-        self.handed = Produced(0, 0)
-        """What came of it, or was declared lost by it."""
-        self.lost = False
-        self.told: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        self.busy_with = ""
-        """What it was ordered to do and has not answered, in words; empty: nothing."""
-        self.first_user = at + 1
-        self._of = of
-        self._why = ""
-        """Why the link killed it; empty: it did not."""
-        self._in_flight = in_flight.create(max(1, -(-(most_users - at) // of)))
-        ours, theirs = socket.socketpair()
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "loadgrpc.runner"],
-            pass_fds=[theirs.fileno(), self._in_flight],
-            env={
-                **os.environ,
-                pipe.SOCKET_FD_ENV: str(theirs.fileno()),
-                in_flight.FD_ENV: str(self._in_flight),
-            },
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        theirs.close()
-        ours.settimeout(0.0)
-        self._socket = ours
-
-    async def read(self, publisher: Publisher, on_users: Callable[[], None]) -> None:
-        """Passes on what the process did, until it says bye; tells when its users change.
-
-        Raises:
-            UserProcessLost: it ended without.
-        """
-        loop = asyncio.get_running_loop()
-        reader = pipe.FrameReader()
-        watching = loop.create_task(self._close_when_ended())
-        try:
-            while data := await self._received(loop):
-                for frame in reader.feed(data):
-                    if frame.kind is pipe.Kind.BATCH:
-                        self._count(frame.events, frame.hits)
-                        await publisher.batch(frame.body, frame.events, frame.hits)
-                        continue
-                    message = frame.control()
-                    if message["told"] == "dropped":
-                        reason = "the runner made events faster than they could be reported"
-                        self._count(message["events"], message["hits"])
-                        await publisher.skip(message["events"], message["hits"], reason)
-                    elif message["told"] == "users":
-                        self.active_users = message["active"]
-                        self.started_users = message["started"]
-                        on_users()
-                    elif message["told"] == "failed":
-                        self.kill(f"failed: {' '.join(message['why'].split())}")
-                    else:
-                        self.busy_with = ""
-                        self.told.put_nowait(message)
-                    if message["told"] in ("bye", "load_failed"):
-                        return
-            with suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(watching), CLOSED_S)
-            if not watching.done():
-                self.kill("closed its connection to the runner, and was killed")
-                await watching
-        finally:
-            watching.cancel()
-        status = self._process.wait()  # at once
-        how = f"ended with status {status}"
-        if status < 0:
-            name = signal.strsignal(-status) or "unknown"
-            how = f"was killed by signal {-status} ({name})"
-        raise UserProcessLost(f"user process {self.at + 1} of {self._of} {self._why or how}")
-
-    async def _close_when_ended(self) -> None:
-        """Ends the reading with the process, whoever else has its end of the socket."""
-        await ended(self._process.pid)
-        with suppress(OSError):  # who has read all of it may have closed it
-            self._socket.shutdown(socket.SHUT_RD)
-
-    async def echo(self) -> None:
-        """Passes on what the process prints."""
-        name = f"user process {self.at + 1}"
-        streams = (self._process.stdout, self._process.stderr)
-        await asyncio.gather(
-            *(
-                Echo(name, to).pass_on(stream)
-                for to, stream in zip((1, 2), streams, strict=True)
-                if stream is not None
-            )
-        )
-
-    def _count(self, events: int, hits: int) -> None:
-        self.handed = Produced(self.handed.events + events, self.handed.hits + hits)
-
-    async def _received(self, loop: asyncio.AbstractEventLoop) -> bytes:
-        try:
-            return await loop.sock_recv(self._socket, READ_BYTES)
-        except ConnectionResetError:
-            return b""
-
-    def order(self, words: str = "", **message: Any) -> None:
-        """Tells the process something; orders are few and fit into the socket's buffer.
-
-        `words` say what it is to do, if it has to answer.
-        """
-        self.busy_with = words or self.busy_with
-        try:
-            self._socket.sendall(pipe.control(message))
-        except OSError:
-            _log.info("user process %d is gone already", self.at + 1)
-
-    def cut_off(self) -> list[in_flight.Iteration]:
-        """The iterations that ended with the process."""
-        return in_flight.read(self._in_flight)
-
-    def kill(self, why: str = "") -> None:
-        """Ends the process at once; `why` is told, after its name, if it says so first."""
-        self._why = self._why or why
-        self._process.kill()
 
 
 class Link:
@@ -222,16 +79,16 @@ class Link:
         """The same, for a stop that was ordered."""
         self._due_changed = asyncio.Event()
         most_users = max(cycle.users for cycle in assignment.cycles)
-        self.users = [User(at, count, most_users) for at in range(count)]
+        self.workers = [Worker(at, count, most_users) for at in range(count)]
 
     async def run(self) -> int:
         """Lives the assignment to its end; the exit status."""
-        for user in self.users:
-            share = _share(self._assignment, user.at, len(self.users))
-            user.order("while it loaded the test", **share)
-        reading = [asyncio.create_task(self._read(user)) for user in self.users]
+        for worker in self.workers:
+            share = _share(self._assignment, worker.at, len(self.workers))
+            worker.order("while it loaded the test", **share)
+        reading = [asyncio.create_task(self._read(worker)) for worker in self.workers]
         insisting = asyncio.create_task(self._insist())
-        echoes = [asyncio.create_task(user.echo()) for user in self.users]
+        echoes = [asyncio.create_task(worker.echo()) for worker in self.workers]
         status = await _first_error(self._lead(), *reading, insisting)
         insisting.cancel()
         await asyncio.wait(echoes, timeout=LAST_WORDS_S)
@@ -240,12 +97,12 @@ class Link:
             print(self._lost[0] + others, file=sys.stderr)  # noqa: T201 - the agent reads it
         return status
 
-    async def _read(self, user: User) -> None:
+    async def _read(self, worker: Worker) -> None:
         """Passes on what a user process did; declares lost what it took with it when it died."""
         try:
-            await user.read(self._publisher, self._users_changed.set)
-        except UserProcessLost as error:
-            user.active_users = 0
+            await worker.read(self._publisher, self._users_changed.set)
+        except WorkerLost as error:
+            worker.active_users = 0
             self._users_changed.set()
             self._lost.append(str(error))
             print(error, file=sys.stderr)  # noqa: T201 - the agent reads it
@@ -253,18 +110,18 @@ class Link:
             if rows is None:
                 self._uncounted = True
             else:
-                made, handed = rows[1 + user.at], user.handed
+                made, handed = rows[1 + worker.at], worker.handed
                 events, hits = made.events - handed.events, made.hits - handed.hits
                 if events:
                     await self._publisher.skip(events, hits, str(error))
-            await self._cut_off(user)
-            user.lost = True
-            user.busy_with = ""
-            user.told.put_nowait({"told": "lost"})
+            await self._cut_off(worker)
+            worker.lost = True
+            worker.busy_with = ""
+            worker.told.put_nowait({"told": "lost"})
 
-    async def _cut_off(self, user: User) -> None:
+    async def _cut_off(self, worker: Worker) -> None:
         """Reports the iterations that ended with a user process as interrupted."""
-        cut_off = user.cut_off()
+        cut_off = worker.cut_off()
         if not cut_off:
             return
         clock = SystemClock()
@@ -277,7 +134,7 @@ class Link:
                 exception=None,
                 start_ns=start_ns,
                 elapsed_ns=max(0, clock.wall_ns() - start_ns),
-                user=user.first_user + row * len(self.users),
+                user=worker.first_user + row * len(self.workers),
                 iteration=iteration,
             )
         for frame in recorder.take(MAX_FRAME_BYTES):
@@ -295,10 +152,10 @@ class Link:
                     await self._due_changed.wait()
             if loop.time() < self._due_s:
                 continue
-            for user in self.users:
-                if user.busy_with:
-                    user.kill(
-                        f"did not react within the stop timeout and was killed, {user.busy_with}"
+            for worker in self.workers:
+                if worker.busy_with:
+                    worker.kill(
+                        f"did not react within the stop timeout and was killed, {worker.busy_with}"
                     )
             self._due_s = math.inf
 
@@ -333,8 +190,8 @@ class Link:
         self._users_changed.clear()
         cycle = self._assignment.cycles[self._cycle - 1]
         state = event_pb2.RunnerState(
-            active_users=sum(user.active_users for user in self.users),
-            started_users=sum(user.started_users for user in self.users),
+            active_users=sum(worker.active_users for worker in self.workers),
+            started_users=sum(worker.started_users for worker in self.workers),
         )
         status = event_pb2.LoadStatus(
             cycle=self._cycle, users=cycle.users, iterations=cycle.iterations
@@ -349,8 +206,8 @@ class Link:
 
         User processes that go on for `react_s` after that are killed.
         """
-        for user in self.users:
-            user.order(do="stop", timeout_s=timeout_s)
+        for worker in self.workers:
+            worker.order(do="stop", timeout_s=timeout_s)
         self._stopping.set()
         self._stop_due_s = asyncio.get_running_loop().time() + timeout_s + react_s
         self._expect(self._stop_due_s)
@@ -366,8 +223,8 @@ class Link:
             await self._cycles()
             patience_s = self._assignment.stop_timeout_s + REACT_S
             self._expect(asyncio.get_running_loop().time() + patience_s)
-            for user in self.users:
-                user.order("in tearDownClass or tearDownModule", do="leave")
+            for worker in self.workers:
+                worker.order("in tearDownClass or tearDownModule", do="leave")
             await self._all_told()  # bye
             telling.cancel()
             await asyncio.gather(telling, return_exceptions=True)
@@ -382,8 +239,8 @@ class Link:
 
     async def _loaded(self) -> ExceptionInfo | None:
         """Waits for every user process to load the test; what went wrong, if something did."""
-        for user in self.users:
-            message = await user.told.get()
+        for worker in self.workers:
+            message = await worker.told.get()
             if message["told"] == "load_failed":
                 return ExceptionInfo(
                     type=message["type"],
@@ -404,17 +261,17 @@ class Link:
                 patience_s = duration_s + self._assignment.stop_timeout_s + REACT_S
                 self._expect(asyncio.get_running_loop().time() + patience_s)
             self._expect(self._stop_due_s)
-            for user in self.users:
-                user.started_users = 0
-                user.order(f"in cycle {cycle}", do="start", cycle=cycle)
+            for worker in self.workers:
+                worker.started_users = 0
+                worker.order(f"in cycle {cycle}", do="start", cycle=cycle)
             await self._all_told()  # cycle_ended
             await self._tell_users()
-            if all(user.lost for user in self.users):
+            if all(worker.lost for worker in self.workers):
                 return
 
     async def _all_told(self) -> list[dict[str, Any]]:
         """The next word of every user process that lives."""
-        return [await user.told.get() for user in self.users if not user.lost]
+        return [await worker.told.get() for worker in self.workers if not worker.lost]
 
     async def _released(self, cycle: int) -> bool:
         """Waits for the others; False: the run is being stopped."""
@@ -502,8 +359,8 @@ async def _main() -> int:
             print(f"the agent will not take any more: {error}", file=sys.stderr)  # noqa: T201
             return EXIT_LOST
         finally:
-            for user in link.users:
-                user.kill()
+            for worker in link.workers:
+                worker.kill()
             for task in (publishing, obeying, watching):
                 task.cancel()
 
@@ -514,8 +371,8 @@ async def _die_with_the_agent(link: Link) -> NoReturn:
     reader = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     await reader.read()
-    for user in link.users:
-        user.kill()
+    for worker in link.workers:
+        worker.kill()
     os._exit(EXIT_LOST)
 
 

@@ -52,7 +52,12 @@ PUBLIC = "case"
 ROOT_NAMES = {"__version__"}
 
 RUNNER = "loadgrpc.runner"
-LINK = {"loadgrpc.runner.link", "loadgrpc.runner.publisher", "loadgrpc.runner.echo"}
+LINK = {
+    "loadgrpc.runner.link",
+    "loadgrpc.runner.worker",
+    "loadgrpc.runner.publisher",
+    "loadgrpc.runner.echo",
+}
 """The modules of the runner's room that are not part of a user process."""
 
 DOORS = {
