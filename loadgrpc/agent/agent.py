@@ -139,7 +139,7 @@ class Agent:
                 if self._gone.is_set():
                     return
                 if connected or backoff.fresh:
-                    _log.warning("no connection to the broker (%s); trying again", error)
+                    _log.warning("cannot connect to the broker (%s); trying again", error)
             if lease is None:
                 lease = asyncio.create_task(self._end_load_with_lease())
             await asyncio.sleep(backoff.next_s())
@@ -199,7 +199,7 @@ class Agent:
         except asyncio.CancelledError:
             if not self._silent:
                 raise
-            raise Unavailable("the broker has fallen silent") from None
+            raise Unavailable("the broker has stopped answering") from None
         finally:
             self._offline.set()
             if self._said_goodbye:
@@ -303,7 +303,7 @@ class Agent:
         parts: dict[PartKey, list[RunnerFolder]] = {}
         for folder in await asyncio.to_thread(RunnerFolder.former, self._means.state):
             run_id = folder.source_id.run_id
-            _log.info("run %s: an agent before this one has left a runner", run_id)
+            _log.info("run %s: found a runner left by an earlier agent process", run_id)
             self._held.add((run_id, folder.scenario))
             parts.setdefault((run_id, folder.scenario), []).append(folder)
         for folders in parts.values():

@@ -72,7 +72,7 @@ class RunnerFolder:
             try:
                 scenario, source_id = _whose(path)
             except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-                _log.warning("%s is no runner's folder, and goes: %s", path, error)
+                _log.warning("removing %s: not a runner folder (%s)", path, error)
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 found.append(cls(state, source_id, scenario))
@@ -129,7 +129,7 @@ def _whose(path: Path) -> tuple[str, SourceId]:
     scenario = whose.pop("scenario")
     source_id = SourceId(**whose)
     if not all(isinstance(each, str) for each in (scenario, *astuple(source_id))):
-        raise ValueError("its source is not made of words")
+        raise ValueError("its source is not made of strings")
     if source_id.runner_id != path.name:
         raise ValueError("its source is another runner's")  # and could be a path to anywhere
     return scenario, source_id

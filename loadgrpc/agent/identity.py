@@ -116,11 +116,11 @@ def _name(path: Path) -> str:
         kept = f"{_host_word()}-{secrets.token_hex(3)}\n".encode()
         private.write(path, kept)
     if kept is None:
-        raise StateDirError(f"{path} is no name: delete it, and it is made anew")
+        raise StateDirError(f"{path} is not a name: delete it, and a new one is made")
     try:
         return kept.decode().strip()
     except UnicodeDecodeError as error:
-        raise StateDirError(f"{path} is not UTF-8: delete it, and it is made anew") from error
+        raise StateDirError(f"{path} is not UTF-8: delete it, and a new one is made") from error
 
 
 def _host_word() -> str:

@@ -161,7 +161,10 @@ class Part:
     def end_load(self, why: str) -> None:
         """Kills all that lives."""
         _log.warning(
-            "run %s: its load ends here: %s", self.run_id, why, extra={"run_id": self.run_id}
+            "run %s: ending its load on this agent: %s",
+            self.run_id,
+            why,
+            extra={"run_id": self.run_id},
         )
         self._ended_why = self._ended_why or why
         self.stop(StopMode.KILL, 0.0)

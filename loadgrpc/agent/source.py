@@ -360,7 +360,7 @@ class Source:
             backlog.outbound.gap(response.gap.expected_sequence)
         else:
             too_large = response.too_large
-            _log.error("the broker takes no batch of %d bytes", too_large.batch_bytes)
+            _log.error("the broker accepts no batch of %d bytes", too_large.batch_bytes)
             backlog.too_large(too_large.first_sequence, too_large.batch_bytes)
 
     def _obey(
@@ -405,7 +405,9 @@ class Source:
         kept = self._backlog.outbound.kept
         if kept:
             count = kept[-1].last_sequence - self._backlog.committed
-            _log.warning("source %s: %d events are not wanted: %s", self.source_id, count, why)
+            _log.warning(
+                "source %s: discarding %d uncommitted events: %s", self.source_id, count, why
+            )
         self._backlog.give_up()
         self._unwanted = True
 

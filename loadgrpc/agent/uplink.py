@@ -113,10 +113,10 @@ class Uplink:
                 if time.monotonic() - began_s > MAX_BACKOFF_S:
                     backoff.reset()
                 self._stalls(error)
-                _log.info("the broker is out of reach (%s); trying again", error)
+                _log.info("cannot reach the broker (%s); trying again", error)
                 await asyncio.sleep(backoff.next_s())
             except LoadgrpcError as error:
-                _log.error("the broker will not have the source: %s", error)
+                _log.error("the broker rejected the source: %s", error)
                 self.end()
                 self._refused(error)
 
@@ -142,7 +142,7 @@ class Uplink:
     def _got_on(self) -> None:
         """Something was committed."""
         if self._stall_told:
-            _log.warning("source %s: the broker takes events again", self._source.runner_id)
+            _log.warning("source %s: the broker accepts events again", self._source.runner_id)
         self._stalled_s, self._stall_told = None, False
 
     async def _stream(self) -> None:
@@ -222,4 +222,4 @@ class Uplink:
 def log_defect(task: asyncio.Task[None]) -> None:
     """Tells of a task that should not have ended by itself."""
     if not task.cancelled() and (error := task.exception()) is not None:
-        _log.error("a defect: please report it", exc_info=error)
+        _log.error("a defect of loadgrpc: please report it", exc_info=error)

@@ -165,7 +165,7 @@ class Broker:
             except StoreError:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever reading damage raises
-                _log.exception("run %s is damaged in the store, and does not go on", record.run_id)
+                _log.exception("run %s is damaged in the store and cannot continue", record.run_id)
                 await self._fail_damaged(record, error)
         self._ticker = asyncio.create_task(self._tick())
 
@@ -326,7 +326,7 @@ class Broker:
             StoreError: the store cannot be read, and this is not the first page.
         """
         if page_token and not _PAGE_TOKEN.fullmatch(page_token):
-            raise InvalidRequest([Violation("page_token", "is not one that this broker gave")])
+            raise InvalidRequest([Violation("page_token", "was not issued by this broker")])
         limit = min(page_size or DEFAULT_PAGE, MAX_PAGE)
         before = int(page_token) if page_token else None
         # Of those that go on the store may be behind: they are looked at here.
@@ -1137,7 +1137,7 @@ class Broker:
         if run.stopping is not None:
             run.over_by_ns = deadlines.over_by_ns(run, now_ns)
         _log.info(
-            "run %s of %s goes on",
+            "run %s of %s continues",
             record.run_id,
             run.run.plan.title,
             extra={"run_id": record.run_id},
@@ -1224,8 +1224,10 @@ def _result_of(active: ActiveRun) -> run_pb2.RunSummary:
     try:
         message = summary_to_proto(active.summary())
     except Exception as error:  # noqa: BLE001 - logged, and told in its place
-        _log.exception("the figures of run %s cannot be told: please report it", active.run.run_id)
-        why = f"its figures could not be told ({type(error).__name__}: a defect of the broker)"
+        _log.exception(
+            "the figures of run %s cannot be shown: please report this defect", active.run.run_id
+        )
+        why = f"its figures could not be shown ({type(error).__name__}: a defect of the broker)"
         message = summary_to_proto(active.bare_summary(why))
     shrink(message)
     return message

@@ -22,7 +22,7 @@ class Work:
     hits: int = 0
     users: UserFigures
     spawn_rate: float = 0.0
-    """Users that were to be started a second. 0: all at once."""
+    """Users to be started per second. 0: all at once."""
     duration_s: float | None = None
     """How long each of its cycles lasts. None: its iterations are bounded."""
     stop_timeout_s: float = 0.0
@@ -55,7 +55,7 @@ def _undone(work: Work, *, over: bool) -> str:
         return words + cut
     if work.duration_s is not None and work.users.missing:
         started, planned = work.users.planned - work.users.missing, work.users.planned
-        rate = f", at {work.spawn_rate:g} a second" if work.spawn_rate else ""
+        rate = f", at {work.spawn_rate:g} per second" if work.spawn_rate else ""
         return f"{started} of {planned} users were started{rate}"
     if not iterations.finished:
         return _nothing_finished(work)

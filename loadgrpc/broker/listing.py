@@ -44,7 +44,7 @@ class Position(NamedTuple):
             InvalidRequest: it is none.
         """
         if (found := _POSITION.fullmatch(text)) is None:
-            raise InvalidRequest([Violation("after", "is not one that this broker gave")])
+            raise InvalidRequest([Violation("after", "was not issued by this broker")])
         return cls(*map(int, found.groups()))
 
 

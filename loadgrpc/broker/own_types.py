@@ -40,7 +40,9 @@ class OwnTypes:
         """Knows what runs have brought to brokers before this one, in the same order."""
         async for types in self._store.types():
             if refused := self._take(types.run_id, types.payload):
-                _log.info("types of run %s make room: %s", types.run_id, refused.message)
+                _log.info(
+                    "dropping the types of run %s, which is over: %s", types.run_id, refused.message
+                )
                 continue
             self._note(types.run_id, types.payload)
             if types.over:
@@ -55,7 +57,7 @@ class OwnTypes:
         if _digest(types) in self._sizes.get(run_id, {}):
             return None
         if refused := self._take(run_id, types):
-            _log.warning("types of run %s are refused: %s", run_id, refused.message)
+            _log.warning("rejected the types of run %s: %s", run_id, refused.message)
             return refused
         await self._store.save_types(TypeSet(run_id, types))
         self._note(run_id, types)

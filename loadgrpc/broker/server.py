@@ -101,9 +101,9 @@ async def _retain(store: Store, retention: Retention) -> None:
     while True:
         try:
             if dropped := await store.retain(retention):
-                _log.info("%d batches of older hits were dropped", dropped)
+                _log.info("dropped %d batches of older hits", dropped)
         except StoreError as error:
-            _log.info("older hits could not be dropped: %s", error)
+            _log.info("cannot drop older hits: %s", error)
         await asyncio.sleep(RETENTION_S)
 
 

@@ -19,7 +19,7 @@ READ_S: Final = 5.0
 SLOW_S: Final = 3.0
 """A store that has not answered for so long is in trouble."""
 IDLE_S: Final = 4.0
-"""While no run goes on and all is well, it is asked so rarely: an idle broker costs nothing."""
+"""While no run is active and all is well, it is asked so rarely: an idle broker costs nothing."""
 NS: Final = 1_000_000_000
 
 T = TypeVar("T")
@@ -40,7 +40,7 @@ class StoreWatch:
     def tick(self, *, idle: bool = False) -> None:
         """Asks the store whether it can be read, unless it is still asked.
 
-        `idle`: no run goes on.
+        `idle`: no run is active.
         """
         now_ns = self._clock.monotonic_ns()
         if idle and not self._unreadable and now_ns - self._asked_ns < IDLE_S * NS:

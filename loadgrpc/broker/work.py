@@ -46,7 +46,7 @@ class Work:
     def _begun_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("what followed from an event failed", exc_info=error)
+            _log.error("background work failed", exc_info=error)
 
     async def ended(self) -> None:
         """Waits for all of it, and for what follows from it."""

@@ -17,7 +17,7 @@ from loadgrpc.cli.command import Command
     "--state-dir",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="The folder that keeps the agent's id, and events that the broker does not take."
+    help="The folder for the agent's id, and for events that the broker does not accept."
     "  [default: the first free one of this user's]",
 )
 @click.option(
@@ -25,8 +25,8 @@ from loadgrpc.cli.command import Command
     type=values.Size(),
     default="1GB",
     show_default=True,
-    help="How much of them is kept there. What is more waits in the memory of runners, and is"
-    " counted as lost when that is full, too.",
+    help="Most bytes of such events. Further events wait in the memory of runners, and are"
+    " counted as lost once that is full, too.",
 )
 @options.logging
 def command(
@@ -34,16 +34,16 @@ def command(
 ) -> int:
     """Start runners for a broker and relay what they report.
 
-    The agent connects to the broker, needs no open port itself, and connects again when it
-    loses it. Meanwhile its runners go on, for as long as the broker's lease, and what they
-    report is kept on disk; an agent that was killed delivers it when it is started again with
-    the same state folder. Tests are imported from the folder it is started in. It prints one
-    line when it is connected, and ends on Ctrl-C or SIGTERM.
+    The agent dials the broker, needs no open port itself, and reconnects when the connection is
+    lost. Meanwhile its runners go on for the broker's lease, and their events are kept on disk;
+    an agent that was killed delivers them when it is restarted with the same state folder. Tests
+    are imported from the folder it is started in. It prints one line when it is connected, and
+    ends on Ctrl-C or SIGTERM.
 
     \b
     For a broker on this machine:
       loadgrpc agent
-    For another's, with an id of its own:
+    For a broker elsewhere, with a state folder of its own:
       loadgrpc agent -b HOST:7979 --state-dir /var/lib/loadgrpc/agent
     """  # noqa: D301 - \b is click's mark for "do not wrap"
     from loadgrpc.cli.failure import Failure, need_folder  # noqa: PLC0415

@@ -22,15 +22,15 @@ TOKEN = "by-hand"  # noqa: S105 - brokers ask for none
 @click.command(cls=Command)
 @click.argument("run_id", metavar="RUN")
 @options.broker("The broker that owns the run, as the runner is to reach it.")
-@click.option("--agent", "agent_id", help="Whose part.  [default: that of the first agent]")
-@click.option("--scenario", default="", help="Of which scenario, if the plan has several.")
+@click.option("--agent", "agent_id", help="The agent whose part it is.  [default: the first agent]")
+@click.option("--scenario", default="", help="The scenario, if the plan has several.")
 @click.option("--json", is_flag=True, help="Print a JSON object instead of shell lines.")
 def command(run_id: str, broker: str, agent_id: str | None, scenario: str, json: bool) -> int:  # noqa: FBT001 - click
     """Print the environment of a runner started by hand.
 
-    For a runner in a debugger, or in a container: start a run in which nobody else lives the
-    users, and the runner with what this prints. The run is over when the runner has finished,
-    or when it is stopped.
+    For a runner in a debugger or a container: start a run whose users are run by hand, and start
+    the runner with the environment that this prints. The run is over when the runner has
+    finished, or when it is stopped.
 
     \b
     What to export, for a shell to read:

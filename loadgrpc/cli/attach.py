@@ -1,4 +1,4 @@
-"""`loadgrpc attach RUN`: watch a run that goes on, from where it is to its end."""
+"""`loadgrpc attach RUN`: watch an active run, from where it is to its end."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 @options.broker()
 @output.options
 def command(run_id: str | None, broker: str, **options: Any) -> int:
-    """Watch a run to its end, and tell how it went.
+    """Watch a run to its end, and report its result.
 
-    Without RUN it takes the one that goes on; of several it lists them.
+    Without RUN it takes the active one; if there are several it lists them.
 
-    It shows what `loadgrpc run` shows, from the run's current figures on, and exits with the
-    same code. Of a run that is over it prints the summary.
+    It shows what `loadgrpc run` shows, from the current figures on, and exits with the same code.
+    For a run that is over it prints the summary.
 
     Ctrl-C leaves the run alone: it goes on. `loadgrpc stop RUN` stops it.
 
@@ -47,7 +47,7 @@ def command(run_id: str | None, broker: str, **options: Any) -> int:
 
 
 def _only_run(broker: str) -> str:
-    """The run that goes on.
+    """The active run.
 
     Raises:
         Failure: there is none, or there are several, which are listed.
@@ -59,9 +59,9 @@ def _only_run(broker: str) -> str:
     if len(runs) > 1:
         width = line.width_of(sys.stderr)
         line.write(table(runs, now_ns=time.time_ns(), width=width), sys.stderr)
-        raise Failure(f"{len(runs)} runs go on: say which RUN")
+        raise Failure(f"{len(runs)} runs are active: name one as RUN")
     if not runs:
-        raise Failure("no run goes on; `loadgrpc runs` lists those that are over")
+        raise Failure("no run is active; `loadgrpc runs` lists those that are over")
     return runs[0].run_id
 
 
@@ -91,7 +91,7 @@ async def _attach(run_id: str, broker: str, told: Output) -> int:
 async def _summary(
     run_id: str, broker: str, told: Output, interrupts: Interrupts, known: Known
 ) -> Summary:
-    """Follow the run to its end, if it goes on, and get its summary."""
+    """Follow the run to its end, if it is active, and get its summary."""
     from loadgrpc.cli.connection import connect  # noqa: PLC0415
     from loadgrpc.cli.display import display_for  # noqa: PLC0415
     from loadgrpc.cli.failure import failure_of, lost_broker  # noqa: PLC0415

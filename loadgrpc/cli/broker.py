@@ -32,20 +32,20 @@ MAX_LEASE_S = 86_400.0
     metavar="PATH|URL",
     default=DEFAULT_STORE,
     show_default=True,
-    help="What keeps runs and their results: a file, made when it is not there, or a database "
-    "of PostgreSQL, as postgresql://USER@HOST/DATABASE.",
+    help="Where runs and results are stored: a file, created if it does not exist, or a database "
+    "in PostgreSQL, such as postgresql://USER@HOST/DATABASE.",
 )
 @click.option(
     "--keep-runs",
     type=values.Count(0, MAX_KEPT_RUNS),
-    help="Keep the hits of the N newest runs that are over. Results are kept of all.  "
+    help="Keep the hits of the N newest runs that are over. Results of all runs stay.  "
     "[default: all]",
 )
 @click.option(
     "--keep-hits",
     type=values.Size(),
-    help="Keep at most so many bytes of hits, as 500MB or 20GB; the oldest go first. Results are "
-    "kept of all.  [default: all]",
+    help="Keep at most this many bytes of hits, such as 500MB or 20GB; the oldest are deleted "
+    "first. Results of all runs stay.  [default: all]",
 )
 @click.option(
     "--lease",
@@ -53,7 +53,7 @@ MAX_LEASE_S = 86_400.0
     type=values.Seconds(MAX_LEASE_S),
     default="60s",
     show_default=True,
-    help="How long an agent may be away before its part in a run is lost. It ends its load by "
+    help="How long an agent may be away before its part in a run is lost. It stops its load by "
     "then. At least 5s.",
 )
 @click.option(
@@ -73,10 +73,10 @@ def command(
     log_format: str,
     verbose: int,
 ) -> int:
-    """Own runs, hand them to agents, keep their results.
+    """Own runs, assign them to agents, store their results.
 
-    Agents and clients connect to the broker; only the broker listens. It prints one line when
-    it serves, and ends on Ctrl-C or SIGTERM. Runs are found again when it is started again.
+    Agents and clients connect to the broker; only the broker listens. It prints one line when it
+    is ready, and ends on Ctrl-C or SIGTERM. After a restart it continues its runs.
 
     \b
     On this machine:
@@ -84,7 +84,7 @@ def command(
     For a trusted network:
       loadgrpc broker --listen 0.0.0.0:7979 --store /var/lib/loadgrpc/runs.db --insecure
 
-    Whoever can connect can have agents run code: without --insecure the broker listens on
+    Anyone who can connect can make agents run code: without --insecure the broker listens on
     loopback addresses only.
     """  # noqa: D301 - \b is click's mark for "do not wrap"
     need_folder()

@@ -35,7 +35,7 @@ MAX_JOBS: Final = 64
             *("mode", "test", "failing_test", "erring_test"),
             *("only", "case_name", "timeout_s", "jobs"),
         ),
-        "What to tell": ("verbose", "junit", "listing"),
+        "What to report": ("verbose", "junit", "listing"),
         "Another test framework": ("serve", "listen", "as_json"),
     },
     options_metavar="[OPTIONS] -- CMD [{test}]",
@@ -45,7 +45,7 @@ MAX_JOBS: Final = 64
     type=click.Choice(["all-users", "one-user"]),
     default="all-users",
     show_default=True,
-    help="How many users a process lives.",
+    help="How many users a process runs.",
 )
 @click.option("--test", metavar="TEST", help="A test that passes.  [default: a URL of the kit's]")
 @click.option("--failing-test", metavar="TEST", help="A test whose assertion does not hold.")
@@ -58,7 +58,9 @@ MAX_JOBS: Final = 64
     show_default=True,
     help="How long a process may take in a case; then it is killed.",
 )
-@click.option("--only", metavar="RULE", multiple=True, help="Only this rule, as 5.2; repeatable.")
+@click.option(
+    "--only", metavar="RULE", multiple=True, help="Only this rule, such as 5.2; repeatable."
+)
 @click.option(
     "--jobs",
     type=values.Count(1, MAX_JOBS),
@@ -72,14 +74,14 @@ MAX_JOBS: Final = 64
     help="Write JUnit XML to a file.",
 )
 @click.option(
-    "-v", "--verbose", is_flag=True, help="Tell all that was said where a rule was broken."
+    "-v", "--verbose", is_flag=True, help="Print the whole conversation where a rule was broken."
 )
 @click.option("--serve", is_flag=True, help="Serve one case; you start the runner.")
 @click.option(
     "--case",
     "case_name",
     metavar="NAME",
-    help="Only this case; with --serve the one to serve.  [default: all; to serve: plain]",
+    help="Only this case; with --serve, the one to serve.  [default: all; to serve: plain]",
 )
 @click.option(
     "--listen",
@@ -89,7 +91,7 @@ MAX_JOBS: Final = 64
     help="Where to serve it.",
 )
 @options.as_json("Print the environment as JSON.")
-@click.option("--list", "listing", is_flag=True, help="List cases and rules, and end.")
+@click.option("--list", "listing", is_flag=True, help="List cases and rules, and exit.")
 @click.argument("runner", nargs=-1, type=click.UNPROCESSED, metavar="")
 def command(
     *,
@@ -109,7 +111,7 @@ def command(
     verbose: bool,
     runner: tuple[str, ...],
 ) -> int:
-    """Hold a runner in any language to the rules of the protocol.
+    """Check a runner in any language against the rules of the protocol.
 
     It plays the agent: in each case it starts CMD with the environment that agents give, lets
     it report, cuts its stream, holds back acks, stops it, and says of each rule whether it was
@@ -122,11 +124,11 @@ def command(
     nothing was judged.
 
     \b
-    For a runner that lives all users:
+    A runner that runs all users:
       loadgrpc conformance -- node runner.js {test}
-    For one that lives one, with one rule only:
+    One that runs one user, and one rule only:
       loadgrpc conformance --mode one-user --only 9.14 -- ./runner.sh {test}
-    From another test framework, which starts the runner by itself:
+    From another test framework, which starts the runner itself:
       loadgrpc conformance --serve --case cut
     """  # noqa: D301 - \b is click's mark for "do not wrap"
     if listing:
@@ -166,7 +168,7 @@ def _check(setting: Setting, only: tuple[str, ...], case_name: str | None) -> No
         if number not in rules.BY_NUMBER:
             raise Failure(f"--only: there is no rule {number!r}; --list lists them")
     if setting.tests and "test" not in setting.tests:
-        raise Failure("--failing-test and --erring-test need --test beside them")
+        raise Failure("--failing-test and --erring-test need --test as well")
     if case_name is not None:
         if case_name not in cases.BY_NAME:
             raise Failure(f"--case: there is no case {case_name!r}; --list lists them")
@@ -190,7 +192,7 @@ def _examine(
     if not runner:
         raise Failure("missing CMD: the runner's command, after --")
     if shutil.which(runner[0]) is None:
-        raise Failure(f"{runner[0]!r} is no command that can be started")
+        raise Failure(f"{runner[0]!r} is not a command that can be started")
     cases = [case_name] if case_name else []
     rules = only or (BY_NAME[case_name].rules if case_name else ())
     return asyncio.run(examine(runner, setting, only=rules, cases=cases, jobs=jobs))

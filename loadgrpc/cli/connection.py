@@ -1,4 +1,4 @@
-"""Asking a broker: connect, ask, and tell people when that fails."""
+"""Asking a broker: connect, ask, and say what is wrong when that fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`loadgrpc delete RUN...`: delete runs that are over, with all that is kept of them."""
+"""`loadgrpc delete RUN...`: delete runs that are over, with everything stored about them."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 @options.broker("The broker that owns the runs.")
 @options.as_json()
 def command(*, run_ids: tuple[str, ...], broker: str, as_json: bool) -> int:
-    """Delete runs that are over, with all that is kept of them.
+    """Delete runs that are over, with everything stored about them.
 
-    A run that goes on is refused: stop it first. Each run that was deleted is told in a line; at
-    the first that cannot be, the command ends.
+    An active run is refused: stop it first. It prints a line for each run that was deleted, and
+    ends at the first that cannot be.
 
     \b
     One run, and all that ended more than a month ago:

@@ -1,4 +1,4 @@
-"""A run while it goes on: two ways to show what `view` makes of it.
+"""An active run: two ways to show what `view` makes of it.
 
 Rule: on a terminal lines are redrawn in place, and use its room; elsewhere single lines are
 printed, one a second at first, then one every ten seconds; trouble, and its end, at once. Whoever

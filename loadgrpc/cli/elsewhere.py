@@ -159,7 +159,7 @@ COMMANDS: Final = {
     "resume": _ATTACH,
     "rm": "delete",
     "remove": "delete",
-    "scale": "!the users of a run that goes on cannot be changed; -u 10:20:30 makes cycles",
+    "scale": "!the users of an active run cannot be changed; -u 10:20:30 makes cycles",
     "serve": "broker",
     "server": "broker",
     "slave": "agent",

@@ -34,11 +34,11 @@ MAX_LIMIT: Final = 10**15
     "kinds",
     multiple=True,
     metavar="KIND",
-    help="Only these: hit, test_failure, custom …; several times for several.",
+    help="Only events of this kind: hit, test_failure, custom …; repeatable.",
 )
-@click.option("--agent", "agent_id", default="", metavar="ID", help="Only those of an agent.")
-@click.option("-n", "--limit", type=values.Count(1, MAX_LIMIT), help="How many, at most.")
-@options.as_json("Print a JSON document a line instead.")
+@click.option("--agent", "agent_id", default="", metavar="ID", help="Only events of this agent.")
+@click.option("-n", "--limit", type=values.Count(1, MAX_LIMIT), help="Maximum number of events.")
+@options.as_json("Print a JSON document per line instead.")
 def command(
     *,
     run_id: str,
@@ -50,11 +50,11 @@ def command(
 ) -> int:
     """List the events of a run, in the order in which they were stored.
 
-    Of one that goes on, it lists what is stored by now. Events of types that a runner brought are
+    For an active run it lists what is stored so far. Events of types that a runner defines are
     shown field by field.
 
     \b
-    What failed, and what a runner reports in types of its own:
+    What failed, and what a runner reports in types that it defines:
       loadgrpc events RUN -k test_failure -k test_error
       loadgrpc events RUN -k custom --json
     """  # noqa: D301 - \b is click's mark for "do not wrap"

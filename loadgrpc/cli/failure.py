@@ -51,7 +51,7 @@ def failure_of(error: errors.LoadgrpcError, broker: str = "") -> Failure:
     elif isinstance(error, errors.Unavailable) and broker and broker not in message:
         message = f"cannot reach the broker at {broker}: {message}"
     if isinstance(error, errors.NotFound) and message.startswith("no run ") and broker:
-        message += f" at {broker}; a run without -b and -a is kept by nobody, see --json-file"
+        message += f" at {broker}; a run without -b and -a is not stored, see --json-file"
     if message == f"no broker answers at {broker}":
         message += f"; {_start_one(broker)}"
     return Failure(message, exit_code)

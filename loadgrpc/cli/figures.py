@@ -61,7 +61,7 @@ def duration_column(ns: int) -> str:
 
 
 def clock(ns: int) -> str:
-    """A duration that goes on, in whole seconds: `12 s`, `2 min 3 s`."""
+    """A duration that still grows, in whole seconds: `12 s`, `2 min 3 s`."""
     seconds = ns // NS_PER_S
     return f"{seconds} s" if seconds < 60 else duration(seconds * NS_PER_S)
 

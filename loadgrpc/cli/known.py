@@ -1,4 +1,4 @@
-"""What is known of a run whose summary could not be had: the last that was seen of it.
+"""What is known of a run whose summary cannot be fetched: the last that was seen of it.
 
 Rule: a document that was asked for is written whatever becomes of the broker; it says so itself,
 in its verdict and its reason.
@@ -13,7 +13,7 @@ from loadgrpc.model import HitFigures, Plan, Progress, Run, RunState, Summary, V
 
 
 class Known:
-    """A display that remembers what it was last told; what it shows is another's."""
+    """A display that remembers the last report; another display shows it."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -51,7 +51,7 @@ class Known:
             self._display.close()
 
     def summary(self, exit_code: int, reason: str) -> Summary:
-        """What there is to tell, judged by what became of it."""
+        """The summary of what is known, with a verdict."""
         run, seen = self.run, self.progress or Progress()
         return Summary(
             run_id=run.run_id if run else "",

@@ -33,8 +33,8 @@ def _warnings(scenario: Scenario, shares: int) -> Iterator[str]:
         name = f"scenario {scenario.name}: " if scenario.name else ""
         needed_s = (max(scenario.users) - 1) / scenario.spawn_rate
         yield (
-            f"warning: {name}{' and '.join(late)} users start: at {scenario.spawn_rate:g} a second"
-            f" the last would after {duration(round(needed_s * 1e9))},"
+            f"warning: {name}{' and '.join(late)} users start: at {scenario.spawn_rate:g} per"
+            f" second the last would after {duration(round(needed_s * 1e9))},"
             f" and a cycle lasts {duration(round(scenario.duration_s * 1e9))}"
         )
 

@@ -1,4 +1,4 @@
-"""What a command tells of a run that is over: to whom, how much, and the document.
+"""What a command reports about a run that is over: where to, how much, and the document.
 
 `loadgrpc run` and `loadgrpc attach` share it, options and all.
 """

@@ -69,7 +69,7 @@ def plan_of_file(path: Path, test: str | None, asked: dict[str, Any], agents: in
     except UnicodeDecodeError as error:
         raise Failure(f"{name} cannot be read: it is not UTF-8") from error
     except (json_format.ParseError, ValueError, RecursionError) as error:
-        raise Failure(f"{name} is no plan: {error}") from error
+        raise Failure(f"{name} is not a plan: {error}") from error
     except InvalidRequest as error:
         raise Failure(f"{name}: {error}") from error
 

@@ -26,7 +26,7 @@ from loadgrpc.cli.failure import Failure
     type=click.Path(path_type=Path),
     metavar="DIR",
     required=True,
-    help="The folder to write to; it is made.",
+    help="The folder to write to, created if it does not exist.",
 )
 @click.option("--force", is_flag=True, help="Overwrite files that differ.")
 def command(*, folder: Path, force: bool) -> int:

@@ -24,17 +24,19 @@ MAX_AGE_S: Final = 100 * 366 * 86_400.0
     "--older-than",
     "older_than_s",
     type=values.Age(MAX_AGE_S),
-    help="Delete the runs that ended longer ago than this: 30d, 12h, 1h30m.",
+    help="Delete runs that ended longer ago than this: 30d, 12h, 1h30m.",
 )
 @click.option("--all", "everything", is_flag=True, help="Delete all runs that are over.")
-@click.option("--yes", is_flag=True, help="Do not ask; without a terminal it is needed.")
+@click.option(
+    "--yes", is_flag=True, help="Do not ask for confirmation; required without a terminal."
+)
 @options.as_json()
 def command(
     *, broker: str, older_than_s: float | None, everything: bool, yes: bool, as_json: bool
 ) -> int:
-    """Delete the runs that ended long enough ago, with all that is kept of them.
+    """Delete runs that ended long enough ago, with everything stored about them.
 
-    Runs that go on stay. It prints how many were deleted.
+    Active runs stay. It prints how many were deleted.
 
     \b
     Keep those of the last thirty days, every night:
@@ -65,8 +67,7 @@ def command(
 def _confirmed(question: str) -> bool:
     """Ask people; a script has to have said it.
 
-    Raises:
-        Failure: nobody can be asked.
+    Raises: Failure: there is nobody to ask.
     """
     if not sys.stdin.isatty():
         raise Failure("there is no terminal to ask at: --yes is needed")

@@ -55,7 +55,7 @@ MAX_GROUPS: Final = 5
 """Groups shown of each kind, unless verbose."""
 FIRST_FAILED_STATUS: Final = 400
 OTHER: Final = "(other)"
-"""What the summary calls all that is too much to be told apart."""
+"""The name under which the summary counts everything beyond its limits."""
 MAX_AGENTS: Final = 10
 """Agents shown, unless verbose; those in trouble first."""
 MAX_NAMED: Final = 3
@@ -107,7 +107,7 @@ def report(summary: Summary, *, verbose: bool = False, width: int = 100) -> list
 
 
 def last_line(summary: Summary) -> Line:
-    """The exit code and its reason; for a run that goes on, how it looks so far."""
+    """The exit code and its reason; for an active run, how it looks so far."""
     reason = one_line(summary.verdict.reason) or "passed"
     if not summary.state.final:
         return Line(f"{summary.state.name.lower()}, so far: {reason}", Style.WARNING)
@@ -116,7 +116,7 @@ def last_line(summary: Summary) -> Line:
 
 
 def load(plan: Plan, scenario: Scenario | None = None) -> list[str]:
-    """What a plan asks for, or one scenario of it, in words."""
+    """What a plan asks for, or one scenario of it, as text."""
     of_one = plan.scenarios[0] if len(plan.scenarios) == 1 else None
     what = _users(plan.users if scenario is None else scenario.users)
     if (one := scenario or of_one) is not None:
@@ -147,9 +147,9 @@ def _each_does(scenario: Scenario) -> list[str]:
     else:
         what.append(f"{counted(scenario.iterations_per_user, 'iteration')} a user")
     if scenario.spawn_rate:
-        what.append(f"{scenario.spawn_rate:g} users started a second")
+        what.append(f"{scenario.spawn_rate:g} users started per second")
     if scenario.test_runner:
-        what.append(f"lived by {one_line(scenario.test_runner)}")
+        what.append(f"run by {one_line(scenario.test_runner)}")
     return what
 
 
@@ -167,7 +167,7 @@ def _outcomes(iterations: IterationFigures) -> list[str]:
             (iterations.failure, "failure"),
             (iterations.error, "error"),
             (iterations.interrupted, "interrupted"),
-            (iterations.started - iterations.ended, "without an end"),
+            (iterations.started - iterations.ended, "unfinished"),
             (iterations.dropped, "never started"),
             (iterations.not_yet, "not yet started"),
         )
@@ -232,7 +232,7 @@ def _totals(summary: Summary, width: int) -> list[Line]:
 
 
 def _troubles(summary: Summary, width: int) -> list[Line]:
-    """What is wrong just now with a run that goes on, and may be missing in its figures."""
+    """Current problems of an active run, which may affect its figures."""
     if not summary.troubles:
         return []
     return [
@@ -278,7 +278,7 @@ def _users_started(users: UserFigures, width: int) -> list[Line]:
 
 
 def _generator(figures: GeneratorFigures) -> list[str]:
-    """How the processes that made the load kept up with it, as far as they measured it."""
+    """How well the processes that generated the load kept up, as far as they measured it."""
     told = []
     if figures.worst_lag_end_ns is not None:  # it was measured
         worst = duration(figures.worst_lag_ns)
@@ -562,7 +562,7 @@ def _of(started: int, planned: int) -> str:
 def _clock(ahead_ns: int) -> str:
     how = "ahead of" if ahead_ns > 0 else "behind"
     far = span(round(abs(ahead_ns) / NS_PER_S))
-    return f"its clock is {far} {how} the broker's, which is allowed for"
+    return f"its clock is {far} {how} the broker's (corrected for)"
 
 
 def _what_became_of(agent: AgentFigures) -> str:
@@ -583,7 +583,7 @@ def _counters(summary: Summary, width: int) -> list[Line]:
 
 
 def _saturated(summary: Summary, width: int) -> list[Line]:
-    """Why the processes that made the load did not keep up with it, and what helps."""
+    """Why the processes that generated the load did not keep up with it, and what helps."""
     figures = summary.generator
     if figures is None or figures.cause is None:
         return []
@@ -639,7 +639,7 @@ def _accounting(accounting: Accounting, width: int) -> list[Line]:
     for words in accounting.rejections:
         lines.append(Line(f"  rejected: {one_line(words)}", Style.BAD))
     for words in accounting.mismatches:
-        lines.append(Line(f"  does not add up: {one_line(words)}", Style.BAD))
+        lines.append(Line(f"  count mismatch: {one_line(words)}", Style.BAD))
     return lines
 
 

@@ -1,4 +1,4 @@
-"""`loadgrpc run TEST`: run a load test, here or on agents, and tell how it went."""
+"""`loadgrpc run TEST`: run a load test, here or on agents, and report its result."""
 
 from __future__ import annotations
 
@@ -148,11 +148,11 @@ class Request:
 )
 @output.options
 def command(**options: Any) -> int:
-    """Run a load test and tell how it went.
+    """Run a load test and report its result.
 
     TEST is package.module.Class.method, found from the current directory, or
-    file.py::Class.method; with --test-runner whatever that makes of it. Without -b and -a it runs
-    here.
+    file.py::Class.method; with --test-runner it is whatever that program makes of it. Without -b
+    and -a it runs on this machine.
 
     \b
     One user, once:
@@ -176,7 +176,7 @@ def command(**options: Any) -> int:
       107  the test could not be loaded
       105  stopped before its end
       3    results are incomplete
-      1    an iteration failed or erred
+      1    an iteration failed or ended with an error
       0    passed
     """  # noqa: D301 - \b is click's mark for "do not wrap"
     request = read(**options)

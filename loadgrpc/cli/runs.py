@@ -1,4 +1,4 @@
-"""`loadgrpc runs`: the runs that a broker knows, the newest first."""
+"""`loadgrpc runs`: the runs that a broker knows, newest first."""
 
 from __future__ import annotations
 
@@ -43,30 +43,30 @@ STATES: Final = ("starting", "running", "stopping", "finished", "stopped", "fail
     type=values.Count(1, MAX_LIMIT),
     default=20,
     show_default=True,
-    help="How many, at most.",
+    help="Maximum number of runs.",
 )
 @click.option(
     "--state",
     "states",
     type=click.Choice(STATES),
     multiple=True,
-    help="Only runs in this state; several times for several.",
+    help="Only runs in this state; repeatable.",
 )
 @click.option(
     "--verdict",
     "verdicts",
     type=click.Choice(list(VERDICTS.values())),
     multiple=True,
-    help="Only runs that are over and were judged so; several times for several.",
+    help="Only runs that are over and got this verdict; repeatable.",
 )
 @options.as_json()
 def command(
     *, broker: str, limit: int, states: tuple[str, ...], verdicts: tuple[str, ...], as_json: bool
 ) -> int:
-    """List the runs that a broker knows, the newest first.
+    """List the runs that a broker knows, newest first.
 
     \b
-    The last twenty; what goes on; what did not go well:
+    The last twenty; the active ones; those that did not go well:
       loadgrpc runs -b HOST:7979
       loadgrpc runs --state running --state stopping
       loadgrpc runs --verdict failed --verdict incomplete -n 100
@@ -122,21 +122,21 @@ async def take(client: Client, limit: int, **wanted: Any) -> tuple[list[Run], bo
 
 
 async def going_on(client: Client) -> list[Run]:
-    """The runs that are not over, the newest first."""
+    """The runs that are not over, newest first."""
     states = [state for state in RunState if not state.final]
     runs, _ = await take(client, MAX_LIMIT, states=states)
     return runs
 
 
 def judged(run: Run) -> str:
-    """The verdict of a run in a word: `passed`, `failed`; `-` of one that goes on."""
+    """The verdict of a run in a word: `passed`, `failed`; `-` for an active one."""
     if run.verdict is None:
         return "-"
     return VERDICTS.get(run.verdict.exit_code, f"exit {run.verdict.exit_code}")
 
 
 def troubled(runs: list[Run]) -> list[Line]:
-    """What is wrong with runs just now, a line each."""
+    """What is currently wrong with runs, a line each."""
     from loadgrpc.cli.line import Line, Style  # noqa: PLC0415
     from loadgrpc.text import one_line  # noqa: PLC0415
 

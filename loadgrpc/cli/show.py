@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 def command(*, run_id: str, broker: str, json: bool, changes: bool, verbose: bool) -> int:
     """Show the summary of a run.
 
-    Of one that goes on, it shows the figures so far.
+    For an active run it shows the figures so far.
 
-    The exit code is 0 whatever the run's own was; that is in the last line.
+    The exit code is 0 whatever that of the run was, which is in the last line.
 
     \b
     For people, and for programs:

@@ -1,4 +1,4 @@
-"""`loadgrpc status`: a broker, its agents, and the runs that go on."""
+"""`loadgrpc status`: a broker, its agents, and the active runs."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ LABEL: Final = 12
 @options.broker("The broker to ask.")
 @options.as_json()
 def command(*, broker: str, as_json: bool) -> int:
-    """Show a broker, its agents, and the runs that go on.
+    """Show a broker, its agents, and the active runs.
 
-    Versions of agents that were not made for the broker's are marked with an exclamation mark.
+    Agents whose version does not match the broker's are marked with an exclamation mark.
 
     \b
     Is it there, and how many agents are idle?
@@ -83,7 +83,7 @@ def lines(
     """What there is to say, in lines."""
     from collections import Counter  # noqa: PLC0415
 
-    from loadgrpc.cli.figures import ago, clock, counted  # noqa: PLC0415
+    from loadgrpc.cli.figures import ago, clock  # noqa: PLC0415
     from loadgrpc.cli.line import Line, Style  # noqa: PLC0415
     from loadgrpc.cli.runs import table, troubled  # noqa: PLC0415
     from loadgrpc.cli.table import labelled, text_table  # noqa: PLC0415
@@ -102,13 +102,13 @@ def lines(
     )
     found += labelled("store", [one_line(info.store)], width)
     if info.store_trouble:
-        trouble = f"takes no writes for now, reporting waits: {one_line(info.store_trouble)}"
+        trouble = f"accepts no writes at present, events wait: {one_line(info.store_trouble)}"
         indent = " " * LABEL
         found += [Line(indent + text, Style.BAD) for text in textwrap.wrap(trouble, width - LABEL)]
     found += labelled(
         "agents", [": ".join([str(len(agents)), ", ".join(by_state)][: 1 + bool(agents)])], width
     )
-    found += labelled("runs", [f"{counted(info.active_runs, 'run')} going on"], width)
+    found += labelled("runs", [f"{info.active_runs} active"], width)
     if agents:
         rows = [
             [

@@ -20,24 +20,24 @@ if TYPE_CHECKING:
 @click.argument("run_id", metavar="[RUN]", required=False)
 @options.broker()
 @click.option("--kill", is_flag=True, help="Do not wait for users to finish their iteration.")
-@click.option("--all", "everything", is_flag=True, help="Stop all runs that go on.")
+@click.option("--all", "everything", is_flag=True, help="Stop all active runs.")
 @options.as_json()
 def command(*, run_id: str | None, broker: str, kill: bool, everything: bool, as_json: bool) -> int:
     """Stop a run before its end.
 
     Users finish the iteration they are in, for at most the run's --stop-timeout. The command
-    returns when the run is stopping; stopping it again changes nothing, but that --kill does
-    not wait any longer.
+    returns when the run is stopping; stopping it again changes nothing, except that --kill waits
+    no longer.
 
     \b
     Stop it; then look at what it did:
       loadgrpc stop RUN -b HOST:7979
       loadgrpc show RUN -b HOST:7979
-    Stop whatever goes on:
+    Stop all active runs:
       loadgrpc stop --all -b HOST:7979
     """  # noqa: D301 - \b is click's mark for "do not wrap"
     if run_id is None and not everything:
-        raise Failure("missing RUN; --all stops all runs that go on")
+        raise Failure("missing RUN; --all stops all active runs")
     if run_id is not None and everything:
         raise Failure("RUN cannot be combined with --all")
     from loadgrpc.cli import line  # noqa: PLC0415
@@ -61,5 +61,5 @@ def command(*, run_id: str | None, broker: str, kill: bool, everything: bool, as
         over = f"is over: {run.state.name.lower()}" if run.state.final else "is stopping"
         line.say(f"run {run.run_id} {over}")
     if not stopped:
-        line.say("no run goes on")
+        line.say("no run is active")
     return verdict.PASSED

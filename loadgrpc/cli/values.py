@@ -43,7 +43,7 @@ def users(text: str) -> tuple[int, ...]:
     try:
         cycles = tuple(count(part, 1, model.MAX_USERS) for part in text.split(":"))
     except ValueError as error:
-        raise ValueError(f"{error}; expected users of each cycle, as 10 or 10:20:30") from None
+        raise ValueError(f"{error}; expected users of each cycle, such as 10 or 10:20:30") from None
     if len(cycles) > model.MAX_CYCLES:
         raise ValueError(f"{len(cycles)} cycles are more than {model.MAX_CYCLES}")
     return cycles
@@ -54,7 +54,7 @@ def iterations(text: str) -> tuple[int, ...]:
     try:
         parts = tuple(count(part, 1, model.MAX_ITERATIONS) for part in text.split(":"))
     except ValueError as error:
-        raise ValueError(f"{error}; expected iterations of each user, as 20 or 5:5") from None
+        raise ValueError(f"{error}; expected iterations of each user, such as 20 or 5:5") from None
     if sum(parts) > model.MAX_ITERATIONS:
         raise ValueError(f"{text!r} sums to more than {model.MAX_ITERATIONS}")
     return parts
@@ -100,7 +100,9 @@ def rate(text: str) -> float:
     except ValueError:
         value = math.nan
     if not 0 <= value < math.inf:
-        raise ValueError(f"{text!r} is not a number, 0 or more; expected users a second, as 5")
+        raise ValueError(
+            f"{text!r} is not a number, 0 or more; expected users per second, such as 5"
+        )
     return value
 
 
@@ -108,13 +110,13 @@ def address(text: str, *, least_port: int = 1) -> str:
     """`HOST:PORT`, the host a name, an IPv4 address or a bracketed IPv6 one."""
     host, colon, port = text.rpartition(":")
     if not colon or not _HOST.fullmatch(host):
-        raise ValueError(f"{text!r} is not HOST:PORT; expected an address as 127.0.0.1:7979")
+        raise ValueError(f"{text!r} is not HOST:PORT; expected an address such as 127.0.0.1:7979")
     try:
         count(port, least_port, MAX_PORT)
     except ValueError:
         raise ValueError(
             f"{text!r} has no port from {least_port} to {MAX_PORT}; "
-            "expected an address as 127.0.0.1:7979"
+            "expected an address such as 127.0.0.1:7979"
         ) from None
     return text
 
@@ -137,7 +139,7 @@ def url(text: str) -> str:
     scheme, separator, rest = text.partition("://")
     if not separator or not scheme or not rest:
         shown = f"***@{text.rpartition('@')[2]}" if "@" in text else text
-        raise ValueError(f"{shown!r} is not a URL; expected one as http://127.0.0.1:8000")
+        raise ValueError(f"{shown!r} is not a URL; expected one such as http://127.0.0.1:8000")
     return text
 
 

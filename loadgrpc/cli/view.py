@@ -1,4 +1,4 @@
-"""What is known of a run that goes on, as lines.
+"""What is known of an active run, as lines.
 
 Rule: pure functions. Every figure says of what time it is: of the last closed seconds, or so far.
 What matters most comes first, and what a terminal has no room for is left out from below: the
@@ -48,13 +48,13 @@ MIN_WHERE: Final = 12
 """In fewer columns nobody sees where something went wrong."""
 OLD_NS: Final = 5 * NS_PER_S
 """A window that ended longer ago says so."""
-SATURATED: Final = "saturated: it cannot keep up just now"
-MACHINE_BUSY: Final = "its machine is busy with other things just now"
+SATURATED: Final = "saturated: it cannot keep up at the moment"
+MACHINE_BUSY: Final = "its machine is busy with other work"
 
 
 @dataclass(frozen=True)
 class View:
-    """What is known of a run that goes on."""
+    """What is known of an active run."""
 
     run: Run | None = None
     progress: Progress | None = None
@@ -160,7 +160,7 @@ def _share(progress: Progress) -> str:
 
 
 def _left(run: Run, progress: Progress) -> str:
-    """How long it goes on; of iterations that is only estimated."""
+    """How much longer it takes; for iterations this is an estimate."""
     if progress.left_ns is None:
         return ""
     if progress.left_ns == 0:
@@ -170,7 +170,7 @@ def _left(run: Run, progress: Progress) -> str:
 
 
 def _troubles(run: Run, progress: Progress | None, width: int) -> list[Line]:
-    """What is wrong just now."""
+    """What is currently wrong."""
     troubles = progress.troubles if progress is not None else run.troubles
     lines = []
     for trouble in troubles[:MAX_TROUBLES]:
@@ -191,7 +191,7 @@ def _troubles(run: Run, progress: Progress | None, width: int) -> list[Line]:
 
 
 def waits_for(progress: Progress) -> str:
-    """What figures of just now wait for; empty: for nothing."""
+    """What current figures wait for; empty: nothing."""
     kinds = [trouble.kind for trouble in progress.troubles]
     if TroubleKind.STORE_AWAY in kinds:
         return "waiting for the store"
@@ -206,7 +206,7 @@ def _of_when(run: Run, progress: Progress, age_ns: int) -> str:
         return waits
     window = progress.window
     if window is None:
-        return "just now"
+        return "now"
     age_ns += (run.start_time_ns or 0) + progress.elapsed_ns - window.end_ns
     if age_ns > OLD_NS:
         return f"{window.seconds} s, {clock(age_ns)} ago"

@@ -72,7 +72,7 @@ class Client:
             if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
                 raise Unavailable(f"no broker answers at {self._endpoint}") from error
             if error.code() is grpc.StatusCode.UNIMPLEMENTED:
-                raise Unavailable(f"what answers at {self._endpoint} is no broker") from error
+                raise Unavailable(f"what answers at {self._endpoint} is not a broker") from error
             raise status.from_rpc_error(error) from error
         return self
 

@@ -513,7 +513,7 @@ _OUTCOMES: Final = {
 
 def _decode_row(row: event_pb2.Event, kind: str | None, time_ns: int, decoded: Decoded) -> None:
     if kind is None:
-        raise InvalidRequest("nothing is set, or only something unknown here")
+        raise InvalidRequest("nothing is set that is known here")
     if kind == "state":
         state = row.state
         started = state.started_users if state.HasField("started_users") else None
@@ -536,7 +536,7 @@ def _decode_row(row: event_pb2.Event, kind: str | None, time_ns: int, decoded: D
 def _check_custom(custom: any_pb2.Any) -> None:
     """What it says is for others to read: it counts nowhere."""
     if not custom.type_url.rpartition("/")[2] or "/" not in custom.type_url:
-        raise InvalidRequest("needs a type_url, as type.googleapis.com/acme.Order")
+        raise InvalidRequest("needs a type_url such as type.googleapis.com/acme.Order")
     bounds.check(custom)
 
 

@@ -113,7 +113,7 @@ def _read(read: Callable[[bytes], Any], most_bytes: int, data: bytes) -> Any:
     except DecodeError as error:
         if kind is not None:
             raise wire.unreadable(kind, whole) from None
-        raise InvalidRequest(f"the bytes are no {name}: {error}") from None
+        raise InvalidRequest(f"the bytes cannot be parsed as {name}: {error}") from None
     bounds.check(message)
     return message
 
@@ -180,5 +180,5 @@ async def _tell(context: Any, error: Exception) -> None:
 
         await context.abort_with_status(rpc_status.to_status(status.to_status(error)))
     else:
-        _log.error("a defect: please report it", exc_info=error)
+        _log.error("a defect of loadgrpc: please report it", exc_info=error)
         await context.abort(grpc.StatusCode.INTERNAL, status.DEFECT)

@@ -76,7 +76,9 @@ def named_source(said: Published) -> runner_pb2.SourceId | None:
 
 def no_source() -> InvalidRequest:
     """What is wrong with a message that has to name its source, and does not."""
-    return InvalidRequest([Violation("source", "is required: not one source is open here")])
+    return InvalidRequest(
+        [Violation("source", "is required unless exactly one source is open on this stream")]
+    )
 
 
 def read(data: bytes) -> Published:
@@ -110,7 +112,7 @@ def _oversized(data: bytes) -> Published:
     short = wire.shortened(numbers, data)
     if short is None or len(short) > MAX_PUBLISHED_BYTES:
         said_bytes = f"{len(data):,} bytes, more than {MAX_PUBLISHED_BYTES:,}"
-        raise InvalidRequest(f"a message has {said_bytes}, and is no batch")
+        raise InvalidRequest(f"a message has {said_bytes}, and is not a batch")
     return read(short)
 
 

@@ -162,7 +162,7 @@ def unreadable(kind: type[Message], data: bytes) -> InvalidRequest:
     if path is not None:
         return InvalidRequest([Violation(path, "is not UTF-8")])
     return InvalidRequest(
-        f"the bytes are no {kind.DESCRIPTOR.name}, or a text in them is not UTF-8"
+        f"the bytes cannot be parsed as {kind.DESCRIPTOR.name}, or a string in them is not UTF-8"
     )
 
 

@@ -316,7 +316,7 @@ def _counting_folder(folder: Path | None, rows: int) -> Path | None:
         if folder is not None:
             produced.create(folder, rows)
     except OSError as error:
-        _log.warning("what is lost with a process that is killed cannot be counted: %s", error)
+        _log.warning("losses of a killed process cannot be counted: %s", error)
         return None
     return folder
 

@@ -221,7 +221,7 @@ def _check_method(case_class: type[unittest.TestCase], name: str, shown: str) ->
         if getattr(skipped, "__unittest_skip__", False):
             why = " ".join(str(getattr(skipped, "__unittest_skip_why__", "")).split())
             raise TestNotLoaded(
-                f"{what} is skipped{why and ': '}{why}; a test that does nothing is no load"
+                f"{what} is skipped{why and ': '}{why}; a test that does nothing makes no load"
             )
     _check_that_it_runs(case_class, name, where)
     if inspect.isabstract(case_class):

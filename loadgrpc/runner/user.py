@@ -9,7 +9,7 @@ does. The first thing that goes wrong in an iteration is its outcome.
     an assertion did not hold, in a subTest too           FAILURE
     an expectedFailure that fails / that passes           SUCCESS / FAILURE
     any other exception, SystemExit and the like too      ERROR
-    SkipTest: a test that does nothing is no load         ERROR
+    SkipTest: a test that does nothing makes no load         ERROR
     a test that returns what has yet to be run,
         or whose `run` reports nothing                    ERROR
     CutOff: the user's time is over                       INTERRUPTED, and it propagates

@@ -55,7 +55,7 @@ class PostgresqlBackend:
         try:
             parsed = sa.make_url(url).set(drivername="postgresql+psycopg")
         except sa.exc.ArgumentError as error:
-            raise StoreError(f"cannot open the store {name}: it is no URL") from error
+            raise StoreError(f"cannot open the store {name}: it is not a URL") from error
         application = f"loadgrpc broker, process {os.getpid()} on {socket.gethostname()}"
         defaults = {"application_name": application[:63], **_DEFAULTS}
         missing = {key: value for key, value in defaults.items() if key not in parsed.query}

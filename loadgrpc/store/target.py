@@ -63,9 +63,9 @@ def _parse_url(text: str) -> Target:
         parts = urlsplit(text)
         port = f":{parts.port}" if parts.port else ""
     except ValueError:  # which says what it found there: it may be a piece of the password
-        raise StoreError(f"{scheme}://… is no URL of a database: {_ESCAPE}") from None
+        raise StoreError(f"{scheme}://… is not the URL of a database: {_ESCAPE}") from None
     if "@" in f"{parts.path}{parts.query}{parts.fragment}":
-        raise StoreError(f"{scheme}://… is no URL of a database: {_ESCAPE}")
+        raise StoreError(f"{scheme}://… is not the URL of a database: {_ESCAPE}")
     if not parts.path.strip("/"):
         raise StoreError(f"no database is named: give {scheme}://HOST/DATABASE")
     user = f"{parts.username}@" if parts.username else ""

@@ -286,7 +286,7 @@ class Writer:
     def _begin_outage(self, outage: Outage) -> None:
         if self._outage_began_s is None:
             self._outage_began_s = time.monotonic()
-            _log.warning("what agents report waits: %s", outage)
+            _log.warning("events from agents wait: %s", outage)
             self._tell(self._say, str(outage))
 
     def _end_outage(self) -> None:

@@ -326,7 +326,7 @@ def test_what_a_broker_does_not_know_goes(tmp_path, tests, caplog):
             assert list(state.glob("runners/*"))
             async with broker(where):  # its store is another
                 await comes(lambda: not list(state.glob("runners/*")))
-        assert "events are not wanted" in caplog.text
+        assert "uncommitted events" in caplog.text
 
     run(use())
 

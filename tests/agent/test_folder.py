@@ -55,7 +55,7 @@ def test_what_cannot_be_read_goes(tmp_path, caplog):
             (path / "source").write_bytes(content)
     with caplog.at_level(logging.WARNING):
         assert RunnerFolder.former(tmp_path) == []
-    assert caplog.text.count("is no runner's folder") == 4
+    assert caplog.text.count("not a runner folder") == 4
     assert list((tmp_path / module.RUNNERS).iterdir()) == []
 
 

@@ -134,4 +134,4 @@ def test_f12_a_long_stall_is_told(pauses, monkeypatch, caplog):
     told = [record.getMessage() for record in caplog.records]
     assert len(told) == 2
     assert "Is a proxy in between" in told[0]
-    assert "takes events again" in told[1]
+    assert "accepts events again" in told[1]

@@ -41,7 +41,7 @@ A_CALL = 8
 """Messages that a stream carries, or calls that are made at once."""
 A_CALL_S = 60
 A_WATCH_S = 0.1
-"""How long streams without an end are read."""
+"""How long streams unfinished are read."""
 MAX_READ = 500
 """Answers of a stream that are read, at least; then it is ended."""
 HELD_S = 0.1

@@ -47,7 +47,7 @@ TIMED = {"duration_s": 4.0, "stop_timeout_s": 30.0}
         (work(started=5, success=5, users=(10, 3, 0), **TIMED), "3 of 10 users were started"),
         (
             work(started=5, success=5, users=(10, 3, 0), spawn_rate=0.5, **TIMED),
-            "3 of 10 users were started, at 0.5 a second",
+            "3 of 10 users were started, at 0.5 per second",
         ),
         (work(started=5, success=5, users=(10, 1, 9), **TIMED), ""),
         (

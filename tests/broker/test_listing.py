@@ -109,7 +109,7 @@ def test_listing_goes_on_where_it_was(at_desk, monkeypatch):
 @pytest.mark.parametrize("text", ["1", "1-2", "1-2-3", "-1-0-0", "1-2-0 ", f"1-{10**18}-0", "x"])
 def test_what_is_no_position(text):
     """A position is what the broker gave, and nothing else."""
-    with pytest.raises(InvalidRequest, match="after: is not one that this broker gave"):
+    with pytest.raises(InvalidRequest, match="after: was not issued by this broker"):
         Position.parse(text)
 
 

@@ -292,7 +292,7 @@ def test_b3_a_run_that_has_not_begun(at_desk):
 def test_f04_rejected_events_make_a_run_incomplete(at_desk, tmp_path):
     """The last line says how many and why, also at a broker that was started anew."""
     path = str(tmp_path / "store.db")
-    reason = "2 of 4 events were rejected: event: nothing is set, or only something unknown here"
+    reason = "2 of 4 events were rejected: event: nothing is set that is known here"
 
     async def before(desk):
         run = await desk.start(iterations=(2,))

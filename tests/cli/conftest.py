@@ -411,7 +411,7 @@ def undone() -> Summary:
     return replace(
         summary,
         plan=Plan(scenarios=(plan,), agents=2),
-        verdict=Verdict(exit_code=3, reason="3 of 10 users were started, at 1 a second"),
+        verdict=Verdict(exit_code=3, reason="3 of 10 users were started, at 1 per second"),
         hits=replace(summary.hits, failed=7),
         iterations=IterationFigures(started=1200, success=200, failure=997, interrupted=3),
         users=UserFigures(planned=10, started=3, unknown=1),

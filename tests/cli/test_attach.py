@@ -99,11 +99,11 @@ def test_c14_without_run_the_only_one_is_taken(invoke, client, run):
     assert f"  {run.run_id}  running" in err
     assert "  r-other" in err
     assert "r-over" not in err
-    assert err.endswith("loadgrpc attach: error: 2 runs go on: say which RUN\n")
+    assert err.endswith("loadgrpc attach: error: 2 runs are active: name one as RUN\n")
     client.runs = [over]
     code, _, err = invoke("attach")
     assert (code, err.count("\n")) == (2, 1)
-    assert "no run goes on" in err
+    assert "no run is active" in err
 
 
 def test_c14_a_run_that_is_not_known_may_have_been_a_local_one(invoke, client):
@@ -111,4 +111,4 @@ def test_c14_a_run_that_is_not_known_may_have_been_a_local_one(invoke, client):
     client.fails["get_run"] = errors.NotFound("no run 'r-1'")
     code, _, err = invoke("attach", "r-1")
     assert code == 2
-    assert "no run 'r-1' at 127.0.0.1:7979; a run without -b and -a is kept by nobody" in err
+    assert "no run 'r-1' at 127.0.0.1:7979; a run without -b and -a is not stored" in err

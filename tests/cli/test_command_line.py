@@ -36,15 +36,15 @@ WRONG = {
     f"run {TEST} --json=x": "loadgrpc run: error: --json takes no value",
     f"run {TEST} -u 0": (
         "loadgrpc run: error: -u/--users: '0' is not a whole number from 1 to 100000; "
-        "expected users of each cycle, as 10 or 10:20:30"
+        "expected users of each cycle, such as 10 or 10:20:30"
     ),
     f"run {TEST} -u 10:x": (
         "loadgrpc run: error: -u/--users: 'x' is not a whole number from 1 to 100000; "
-        "expected users of each cycle, as 10 or 10:20:30"
+        "expected users of each cycle, such as 10 or 10:20:30"
     ),
     f"run {TEST} --hits 0": (
         "loadgrpc run: error: -i/--iterations: '0' is not a whole number from 1 to 1000000000; "
-        "expected iterations of each user, as 20 or 5:5"
+        "expected iterations of each user, such as 20 or 5:5"
     ),
     f"run {TEST} -t soon": (
         "loadgrpc run: error: -d/--duration: 'soon' is not a duration; "
@@ -62,11 +62,11 @@ WRONG = {
     ),
     f"run {TEST} -H 127.0.0.1:8000": (
         "loadgrpc run: error: -H/--host: '127.0.0.1:8000' is not a URL; "
-        "expected one as http://127.0.0.1:8000"
+        "expected one such as http://127.0.0.1:8000"
     ),
     f"run {TEST} -b here": (
         "loadgrpc run: error: -b/--broker: 'here' is not HOST:PORT; "
-        "expected an address as 127.0.0.1:7979"
+        "expected an address such as 127.0.0.1:7979"
     ),
     f"run {TEST} --json-file /": (
         "loadgrpc run: error: --json-file: cannot write '/': Is a directory"
@@ -75,7 +75,7 @@ WRONG = {
         "loadgrpc run: error: --json-file: cannot write '/no/such/file': No such file or directory"
     ),
     "show": "loadgrpc show: error: missing RUN",
-    "stop": "loadgrpc stop: error: missing RUN; --all stops all runs that go on",
+    "stop": "loadgrpc stop: error: missing RUN; --all stops all active runs",
     "stop r-1 --all": "loadgrpc stop: error: RUN cannot be combined with --all",
     "runs -n 0": "loadgrpc runs: error: -n/--limit: '0' is not a whole number from 1 to 1000000",
     "broker --listen 0.0.0.0:7979": (

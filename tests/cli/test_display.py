@@ -139,7 +139,7 @@ def test_b6_every_figure_says_of_what_time_it_is(run, progress):
     assert re.search(r"^hits/s +123 +123$", text, re.MULTILINE)
     assert re.search(r"^p95 +25\.0 ms +24\.6 ms$", text, re.MULTILINE)
     young = View(run, replace(progress, window=None, elapsed_ns=NS // 2))
-    assert re.search(r"^ +just now +so far$", text_of(young), re.MULTILINE)
+    assert re.search(r"^ +now +so far$", text_of(young), re.MULTILINE)
     assert re.search(r"^hits/s +- +-$", text_of(young), re.MULTILINE)
     assert "no whole second yet" in plain(young).text
     old = View(run, replace(progress, elapsed_ns=31 * NS))

@@ -20,7 +20,7 @@ def plan(**options):
         (
             {},
             (
-                "warning: 3 of 10 users start: at 0.5 a second the last would after 18.0 s,"
+                "warning: 3 of 10 users start: at 0.5 per second the last would after 18.0 s,"
                 " and a cycle lasts 5.00 s"
             ),
         ),

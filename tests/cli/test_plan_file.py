@@ -105,9 +105,9 @@ def test_c6_the_other_fields_are_taken_as_options_spell_them(plan):
 @pytest.mark.parametrize(
     ("document", "words"),
     [
-        ("{", "plan.json is no plan: Expecting property name"),
-        ("[]", "plan.json is no plan: it is not a JSON object"),
-        ("[" * 100_000, "plan.json is no plan: "),
+        ("{", "plan.json is not a plan: Expecting property name"),
+        ("[]", "plan.json is not a plan: it is not a JSON object"),
+        ("[" * 100_000, "plan.json is not a plan: "),
         ({"test": TEST, "userz": 3}, "a plan has no 'userz' (did you mean 'users'?)"),
         ({"Test": TEST, "test": TEST}, "'test' is there twice"),
         ({"test": TEST, "duration": "soon"}, "'duration': 'soon' is not a duration; expected"),
@@ -132,6 +132,6 @@ def test_c6_no_letter_of_a_name_is_changed(invoke, client, tmp_path):
     path = tmp_path / "Plan.json"
     path.write_text("{")
     _, _, err = invoke("run", "-f", str(path))
-    assert err.startswith(f"loadgrpc run: error: {path} is no plan: ")
+    assert err.startswith(f"loadgrpc run: error: {path} is not a plan: ")
     _, _, err = invoke("run", "-f", "-", "-i", "1", "-d", "1")
     assert "error: standard input" in err

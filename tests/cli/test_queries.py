@@ -147,7 +147,7 @@ def test_c7_stop_all_stops_what_goes_on(invoke, client, run):
     assert (code, out) == (0, f"run {run.run_id} is stopping\n")
     assert client.asked[-1] == ("stop_run", StopMode.KILL)
     client.runs = []
-    assert invoke("stop", "--all") == (0, "no run goes on\n", "")
+    assert invoke("stop", "--all") == (0, "no run is active\n", "")
 
 
 def test_c13_status_shows_versions_and_marks_those_of_others(invoke, client, agents):
@@ -181,7 +181,7 @@ def test_status_of_an_empty_broker(invoke, client):
     code, out, err = invoke("status")
     assert (code, err, client.endpoint) == (0, "", DEFAULT_BROKER)
     assert "agents      0" in out
-    assert "0 runs going on" in out
+    assert "0 active" in out
 
 
 def test_runs_are_taken_page_by_page(invoke, client, run):
@@ -271,7 +271,7 @@ def test_stopping_what_is_over_says_so(invoke, client, run):
 def test_a_store_in_trouble_is_told(invoke, client):
     """While nothing can be stored, the status says so, and why."""
     client.trouble = "the disk is full"
-    assert "takes no writes for now, reporting waits: the disk is full" in invoke("status")[1]
+    assert "accepts no writes at present, events wait: the disk is full" in invoke("status")[1]
 
 
 def test_delete_asks_for_each_run_once(invoke, client):

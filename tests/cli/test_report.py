@@ -190,7 +190,7 @@ def test_c11_the_load_line_shows_no_password(summaries):
         ),
         (
             Plan(test="t", iterations=(1,), agents=2, spawn_rate=0.5),
-            "1 user, 1 iteration a user, 0.5 users started a second, on each of 2 agents",
+            "1 user, 1 iteration a user, 0.5 users started per second, on each of 2 agents",
         ),
         (
             Plan(test="t", iterations=(1,), no_dns_resolve=True),
@@ -286,7 +286,7 @@ def test_each_scenario_has_a_section(summaries):
         "Scenario browse\nload        a.B.c   2 cycles of 5, 7 users   for 1 min 0 s each" in text
     )
     assert (
-        "x   1 user   3 iterations a user   2 users started a second   lived by ./x {test}" in text
+        "x   1 user   3 iterations a user   2 users started per second   run by ./x {test}" in text
     )
     assert "iterations  0   0 success   0 failure   0 error" in text
     assert "  buy: GET /" in text

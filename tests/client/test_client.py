@@ -199,7 +199,7 @@ def test_somebody_else_answers():
         server = await new_server([])
         endpoint = listen(server, "127.0.0.1:0")
         await server.start()
-        with pytest.raises(Unavailable, match="no broker"):
+        with pytest.raises(Unavailable, match="is not a broker"):
             async with Client.connect(endpoint):
                 pass
         await server.stop(None)

@@ -130,11 +130,11 @@ WRONG = {
         "--case no-users: a process that lives one user cannot show it"
     ),
     "--test a.B.c --case erring -- true": "--case erring: it needs --erring-test",
-    "--failing-test a.B.c -- true": "--failing-test and --erring-test need --test beside them",
+    "--failing-test a.B.c -- true": "--failing-test and --erring-test need --test as well",
     "--case gap --only 7.3 -- true": "--case gap does not show --only 7.3: 6.1",
     "--serve -- true": "--serve starts no runner: leave out what is after --",
     "--json -- true": "--json is for --serve",
-    "-- no-such-program": "'no-such-program' is no command that can be started",
+    "-- no-such-program": "'no-such-program' is not a command that can be started",
 }
 
 

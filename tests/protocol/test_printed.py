@@ -39,7 +39,7 @@ def test_c8_who_prints_too_much_is_shown_again_later():
 
 
 def test_c8_lines_that_are_left_out_are_counted_not_made(monkeypatch):
-    """A process that prints without an end takes no time of others: what is too much is counted."""
+    """A process that prints unfinished takes no time of others: what is too much is counted."""
     made = []
     line = Printed._line
     monkeypatch.setattr(Printed, "_line", lambda self, now_s: made.append(1) or line(self, now_s))

@@ -264,7 +264,7 @@ def test_f04_every_exception_has_a_text(name, raised):
         assert info.traceback
     is_a(error, "another")
     visible_frames(error)
-    assert time.perf_counter() - start < 20  # no work without an end
+    assert time.perf_counter() - start < 20  # no work unfinished
 
 
 def test_f04_the_end_of_a_greenlet_is_not_swallowed():

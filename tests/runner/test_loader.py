@@ -512,11 +512,11 @@ NEVER_RUN = """
         ),
         (
             "Plain.test_skipped",
-            "Plain.test_skipped is skipped: not today; a test that does nothing is no load",
+            "Plain.test_skipped is skipped: not today; a test that does nothing makes no load",
         ),
         (
             "Skipped.test_it",
-            "Skipped is skipped: none of it; a test that does nothing is no load",
+            "Skipped is skipped: none of it; a test that does nothing makes no load",
         ),
     ],
 )

@@ -228,7 +228,7 @@ def test_what_nobody_lives_can_be_stopped(loadgrpc, cluster):
         (["run", "x", "--test-runner", "'"], "No closing quotation"),
         (["run", "a.B.c", "--runner-mode", "all-users"], "--runner-mode is for a --test-runner"),
         (["run", "x", "--runner-mode", "by-hand"], "by-hand needs -b/--broker"),
-        (["run", "-f", "bad.json"], "bad.json is no plan"),
+        (["run", "-f", "bad.json"], "bad.json is not a plan"),
         (["run", "-f", "wrong.json"], "plan.scenarios[0].test: is required"),
         (["run", "-f", "wrong.json", "-u", "3"], "plan.scenarios[0].test: is required"),
         (["run", "-f", "nowhere.json"], "nowhere.json"),

@@ -138,7 +138,7 @@ def test_f23_users_that_a_spawn_rate_did_not_start(loadgrpc, tests):
     ran = loadgrpc(*("run", "it.TestIt.test_pass", "-u", "10", "-r", "1", "-d", "2500ms", "--json"))
 
     assert ran.code == 3
-    assert ran.document["verdict"]["reason"] == "3 of 10 users were started, at 1 a second"
+    assert ran.document["verdict"]["reason"] == "3 of 10 users were started, at 1 per second"
     users = {"planned": "10", "started": "3", "unknown": "0"}
     assert ran.document["users"] == ran.document["agents"][0]["allUsers"] == users
     assert "3 of 10 started" in ran.stderr

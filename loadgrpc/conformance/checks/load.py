@@ -221,7 +221,7 @@ def users_start_at_their_rate(story: Story) -> Finding:
     due_s = (len(firsts) - 1) / rate
     if took_s < due_s * SLOW_START:
         return broken(
-            f"{len(firsts)} users that start within {due_s:.2f} s, {rate:g} a second",
+            f"{len(firsts)} users that start within {due_s:.2f} s, {rate:g} per second",
             f"{took_s:.2f} s",
         )
     return kept(f"{counted(len(firsts), 'user')} in {took_s:.2f} s")
