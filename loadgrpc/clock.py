@@ -15,6 +15,10 @@ from typing import Final, Protocol
 class Clock(Protocol):
     """What tells the time, in whole nanoseconds."""
 
+    @property
+    def epoch_ns(self) -> int:
+        """What to add to a reading of `monotonic_ns` to have `wall_ns` of the same moment."""
+
     def monotonic_ns(self) -> int:
         """A time that never goes back, from an arbitrary start."""
 
@@ -52,13 +56,14 @@ class SystemClock:
     """See Clock."""
 
     def __init__(self) -> None:
-        self._anchor_ns = _Readings.time_ns() - _Readings.monotonic_ns()
+        self.epoch_ns = _Readings.time_ns() - _Readings.monotonic_ns()
+        """See Clock."""
         ahead_ns = _Readings.clock_ns(_TAI) - _Readings.time_ns()
         self._leap_ns = round(ahead_ns / _NS_PER_S) * _NS_PER_S
 
     def wall_ns(self) -> int:
         """See Clock."""
-        return self._anchor_ns + _Readings.monotonic_ns()
+        return self.epoch_ns + _Readings.monotonic_ns()
 
     def real_ns(self) -> int:
         """See Clock."""

@@ -25,7 +25,8 @@ class ManualClock:
 
     def __init__(self, *, wall_ns: int = 1_700_000_000 * NS_PER_S) -> None:
         self._monotonic_ns = 5 * NS_PER_S
-        self._anchor_ns = wall_ns - self._monotonic_ns
+        self.epoch_ns = wall_ns - self._monotonic_ns
+        """See Clock."""
 
     def monotonic_ns(self) -> int:
         """See Clock."""
@@ -33,7 +34,7 @@ class ManualClock:
 
     def wall_ns(self) -> int:
         """See Clock."""
-        return self._anchor_ns + self._monotonic_ns
+        return self.epoch_ns + self._monotonic_ns
 
     def real_ns(self) -> int:
         """See Clock. No stamp of the kernel's is of a time that this clock knows."""

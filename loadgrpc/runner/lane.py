@@ -67,6 +67,8 @@ class Lane:
         lane_genuine.watch_modules()
         self._sink = sink
         self._clock = clock
+        self._monotonic_ns = clock.monotonic_ns  # to find it takes as long as to ask it
+        self._epoch_ns = clock.epoch_ns
         self._templates: Place = {}
         self._depots: dict[MeasuredPool, Depot] = {}
         self._used: dict[Depot, None] = {}
@@ -113,7 +115,7 @@ class Lane:
             or unknown
         ):
             return None, None
-        wall_ns, start_ns = self._clock.wall_ns(), self._clock.monotonic_ns()
+        start_ns = self._monotonic_ns()
         try:
             origin, target, full_url = arguments.split(url, params)
             kind, body = _NO_BODY if data is None and json is None else arguments.body(data, json)
@@ -138,7 +140,7 @@ class Lane:
         common = template.headers
         sent = template.prepared, template.changed, body
         answer, resumed = self._exchange(
-            template, line, target, sent, full_url, name, timeouts, wall_ns, start_ns
+            template, line, target, sent, full_url, name, timeouts, start_ns
         )
         if answer is None:
             return None, Errand([], resumed, request_like(full_url, sent))
@@ -189,7 +191,7 @@ class Lane:
         """
         circumstances = template.circumstances
         while (location := came[-1]._location) is not None:  # noqa: SLF001
-            wall_ns, start_ns = self._clock.wall_ns(), self._clock.monotonic_ns()
+            start_ns = self._monotonic_ns()
             try:
                 origin, target, url = arguments.split_location(location, origin)
                 key = (came[-1].status_code, origin, _path_for_cookies(session, target))
@@ -208,7 +210,7 @@ class Lane:
             template, body = step, body if step.sends_body else None
             sent = template.prepared, template.changed, body
             answer, resumed = self._exchange(
-                template, line, target, sent, url, name, timeouts, wall_ns, start_ns
+                template, line, target, sent, url, name, timeouts, start_ns
             )
             if answer is None:
                 return resumed
@@ -297,7 +299,6 @@ class Lane:
         url: str,
         name: str | None,
         timeouts: Timeouts,
-        wall_ns: int,
         start_ns: int,
     ) -> tuple[LaneResponse | None, Resumed | None]:
         """Sends and receives; no answer: Requests goes on from what was received."""
@@ -322,8 +323,8 @@ class Lane:
             line.connection.close()
             kind, words = classify(error, connecting=False)
             words = f"{template.depot.where}: {words}"
-            times = wall_ns, start_ns, self._clock.monotonic_ns()
-            self._tell(template, url, name, answer, times, line.sent, kind, words)
+            end_ns = self._monotonic_ns()
+            self._tell(template, url, name, answer, start_ns, end_ns, line.sent, kind, words)
             raise
         if answer.content is None:
             received = answer.head + answer.came
@@ -333,7 +334,7 @@ class Lane:
                 line.sent,
                 sending,
                 trouble,
-                wall_ns,
+                self._epoch_ns + start_ns,
                 start_ns,
                 answer.first_ns,
             )
@@ -344,8 +345,7 @@ class Lane:
                 self._use(depot)
         else:
             line.connection.close()
-        times = wall_ns, start_ns, line.received_ns
-        self._tell(template, url, name, answer, times, line.sent)
+        self._tell(template, url, name, answer, start_ns, line.received_ns, line.sent)
         return LaneResponse(answer, url, answer.first_ns - start_ns, sent, depot), None
 
     def _use(self, depot: Depot) -> None:
@@ -359,13 +359,13 @@ class Lane:
         url: str,
         name: str | None,
         answer: Incoming,
-        times: tuple[int, int, int],
+        start_ns: int,
+        end_ns: int,
         sent: int,
         error: HitError = HitError.NONE,
         error_message: str = "",
     ) -> None:
         """Tells the sink of an exchange that ended."""
-        wall_ns, start_ns, end_ns = times
         self._sink.hit(
             name=name or url.partition("?")[0],
             url=url,
@@ -373,7 +373,7 @@ class Lane:
             status=answer.meaning.status,
             error=error,
             error_message=error_message,
-            start_ns=wall_ns,
+            start_ns=self._epoch_ns + start_ns,
             elapsed_ns=end_ns - start_ns,
             first_byte_ns=answer.first_ns - start_ns if answer.first_ns else 0,
             connect_ns=0,

@@ -100,7 +100,6 @@ class Circumstances:
             and not retries.total
             and not retries.status_forcelist
             and (self._environ is None or _environ() == self._environ)
-            and as_written()
             and self._same_cookies(session)
             and self._files.holds(now_ns)
         )
@@ -108,7 +107,8 @@ class Circumstances:
     def hold_for_a_redirect(self, session: Session, origin: str, now_ns: int) -> bool:
         """Whether they hold for a step to that origin, for which Requests asks more."""
         return (
-            origin.startswith(self._scheme)
+            as_written()  # of the first request the session has asked it
+            and origin.startswith(self._scheme)
             and self.hold(session, now_ns)
             and self._files_of_steps.holds(now_ns)
         )

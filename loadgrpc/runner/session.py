@@ -8,6 +8,7 @@ only what a call knows and the wire does not: when it began, its name, and who i
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from contextvars import ContextVar
 from types import MethodType
 from typing import Any, Self
@@ -26,6 +27,7 @@ try:
     from loadgrpc.runner import lane_genuine
     from loadgrpc.runner.lane import METHODS, Lane
     from loadgrpc.runner.lane_errand import Errand
+    from loadgrpc.runner.lane_genuine import as_written
 except (ImportError, AttributeError, KeyError) as error:
     supported.cannot_import(Feature.LANE, error)
 
@@ -35,6 +37,37 @@ _ERRAND: ContextVar[Errand | None] = ContextVar("loadgrpc_errand", default=None)
 _SENT: ContextVar[list[requests.PreparedRequest] | None] = ContextVar("loadgrpc_sent", default=None)
 """What has come to `Session.send` of the call that Requests makes now."""
 _GET_ADAPTER = requests.Session.get_adapter
+
+
+def _called(name: object) -> str | None:
+    return name if name is None or type(name) is str else str(name)
+
+
+def _verb(verb: str) -> Callable[..., requests.Response]:
+    """One of the methods that call `request`; it saves their frames where it may."""
+    method = verb.upper()
+
+    def call(
+        self: Session, url: Any, *args: Any, name: object = None, **kwargs: Any
+    ) -> requests.Response:
+        lane = self._lane
+        if (
+            lane is not None
+            and not args
+            and method in METHODS
+            and "request" not in self.__dict__
+            and as_written()
+        ):
+            return self._by_lane(lane, method, url, name, kwargs)
+        if name is not None:  # not said, not handed on: others may have replaced `request`
+            kwargs["name"] = name
+        answer: requests.Response = getattr(super(Session, self), verb)(url, *args, **kwargs)
+        return answer
+
+    call.__name__ = verb
+    call.__qualname__ = f"Session.{verb}"
+    call.__doc__ = f"See requests.Session.{verb}."
+    return call
 
 
 class Session(requests.Session):
@@ -85,13 +118,36 @@ class Session(requests.Session):
 
         `name` goes for every hit of the call, redirects included: its `str()`, whatever it is.
         """
-        called = name if name is None or type(name) is str else str(name)
-        lane = self._lane
-        errand: Errand | None = None
-        if lane is not None and not args and method in METHODS:
-            found, errand = lane.request(self, method, url, called, **kwargs)
-            if found is not None:
-                return found
+        if self._lane is not None and not args and method in METHODS and as_written():
+            return self._by_lane(self._lane, method, url, name, kwargs)
+        return self._by_requests(method, url, args, _called(name), kwargs)
+
+    get, options, head, post, put, patch, delete = map(
+        _verb, ("get", "options", "head", "post", "put", "patch", "delete")
+    )
+
+    def _by_lane(
+        self, lane: Lane, method: str, url: Any, name: object, kwargs: dict[str, Any]
+    ) -> requests.Response:
+        """What the fast lane does of a call, and Requests the rest."""
+        called = name if name is None or type(name) is str else _called(name)
+        found, errand = lane.request(self, method, url, called, **kwargs)
+        if found is not None:
+            return found
+        answer = self._by_requests(method, url, (), called, kwargs, errand)
+        if errand is not None:
+            lane.learn(errand, answer)
+        return answer
+
+    def _by_requests(  # noqa: PLR0917 - all that a call is about
+        self,
+        method: str,
+        url: Any,
+        args: tuple[Any, ...],
+        called: str | None,
+        kwargs: dict[str, Any],
+        errand: Errand | None = None,
+    ) -> requests.Response:
         # A hook's own request, say, does not inherit the name of the call around it.
         token = None if called is None and _NAME.get() is None else _NAME.set(called)
         outer = _ERRAND.set(errand)
@@ -122,57 +178,9 @@ class Session(requests.Session):
                 _NAME.reset(token)
             if errand is not None:
                 errand.end()
-        if lane is not None and errand is not None:
-            lane.learn(errand, answer)
         if not sent and self._sink is not None:  # something else than our `send` answered
             self._sink.unmeasured()
         return answer
-
-    # What was not said is not handed on: others may have replaced what is called here.
-
-    def get(self, url: Any, *args: Any, name: object = None, **kwargs: Any) -> requests.Response:
-        """See requests.Session.get."""
-        if name is not None:
-            kwargs["name"] = name
-        return super().get(url, *args, **kwargs)
-
-    def options(
-        self, url: Any, *args: Any, name: object = None, **kwargs: Any
-    ) -> requests.Response:
-        """See requests.Session.options."""
-        if name is not None:
-            kwargs["name"] = name
-        return super().options(url, *args, **kwargs)
-
-    def head(self, url: Any, *args: Any, name: object = None, **kwargs: Any) -> requests.Response:
-        """See requests.Session.head."""
-        if name is not None:
-            kwargs["name"] = name
-        return super().head(url, *args, **kwargs)
-
-    def post(self, url: Any, *args: Any, name: object = None, **kwargs: Any) -> requests.Response:
-        """See requests.Session.post."""
-        if name is not None:
-            kwargs["name"] = name
-        return super().post(url, *args, **kwargs)
-
-    def put(self, url: Any, *args: Any, name: object = None, **kwargs: Any) -> requests.Response:
-        """See requests.Session.put."""
-        if name is not None:
-            kwargs["name"] = name
-        return super().put(url, *args, **kwargs)
-
-    def patch(self, url: Any, *args: Any, name: object = None, **kwargs: Any) -> requests.Response:
-        """See requests.Session.patch."""
-        if name is not None:
-            kwargs["name"] = name
-        return super().patch(url, *args, **kwargs)
-
-    def delete(self, url: Any, *args: Any, name: object = None, **kwargs: Any) -> requests.Response:
-        """See requests.Session.delete."""
-        if name is not None:
-            kwargs["name"] = name
-        return super().delete(url, *args, **kwargs)
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         """See requests.Session.send. Redirects come through here, too."""

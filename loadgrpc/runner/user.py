@@ -141,8 +141,9 @@ class VirtualUser:
         self._reporter.iteration = iteration
         judge = self._judge
         judge.begin()
-        start_wall_ns = self._clock.wall_ns()
-        start_ns = self._clock.monotonic_ns()
+        clock = self._clock
+        start_ns = clock.monotonic_ns()
+        start_wall_ns = clock.epoch_ns + start_ns
         in_flight = self._in_flight
         in_flight[1] = start_wall_ns
         in_flight[0] = iteration
@@ -159,7 +160,7 @@ class VirtualUser:
                 outcome=judge.outcome,
                 exception=judge.exception,
                 start_ns=start_wall_ns,
-                elapsed_ns=self._clock.monotonic_ns() - start_ns,
+                elapsed_ns=clock.monotonic_ns() - start_ns,
                 user=self._user,
                 iteration=iteration,
             )

@@ -30,7 +30,7 @@ MS = 1_000_000
 class ManualClock:
     """A clock that a test moves."""
 
-    WALL_NS = 1_700_000_000 * 1_000_000_000
+    WALL_NS = epoch_ns = 1_700_000_000 * 1_000_000_000
 
     def __init__(self) -> None:
         self.now_ns = 5_000 * MS
