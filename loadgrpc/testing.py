@@ -12,10 +12,13 @@ import asyncio
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from loadgrpc.agent import agent
 from loadgrpc.broker import server
+from loadgrpc.model import Assignment, Plan, Scenario
 
 NS_PER_S = 1_000_000_000
 
@@ -51,12 +54,41 @@ class ManualClock:
         self._monotonic_ns += round(seconds * NS_PER_S)
 
 
+def plan_of(**options: Any) -> Plan:
+    """A plan of one scenario without a name; each option is a field of either.
+
+    plan_of(test="example.TestWebSite.test_es", users=(10,), agents=2)
+    """
+    of_plan = {field.name for field in fields(Plan)}
+    load = {name: value for name, value in options.items() if name not in of_plan}
+    rest = {name: value for name, value in options.items() if name in of_plan}
+    return Plan(**{"scenarios": (Scenario(**load),), **rest})
+
+
+def assignment_of(
+    *,
+    run_id: str = "r",
+    agent_id: str = "a",
+    user: int = 0,
+    first_cycle: int = 1,
+    **options: Any,
+) -> Assignment:
+    """An agent's part in such a plan, as it is given to a runner; the rest as in `plan_of`."""
+    return Assignment(
+        run_id=run_id,
+        agent_id=agent_id,
+        plan=plan_of(**options),
+        user=user,
+        first_cycle=first_cycle,
+    )
+
+
 @asynccontextmanager
 async def running_cluster(*, agents: int = 1, store: str = ":memory:") -> AsyncIterator[str]:
     """A broker with so many agents, all connected; yields its endpoint, HOST:PORT.
 
         async with running_cluster(agents=2) as endpoint, Client.connect(endpoint) as client:
-            run = await client.start_run(Plan(test="example.TestWebSite.test_es", agents=2))
+            run = await client.start_run(plan_of(test="example.TestWebSite.test_es", agents=2))
 
     The agents' ids are those of a fresh state directory each. `store` is a file, or memory.
     """

@@ -31,8 +31,8 @@ from loadgrpc.agent.relay import Relay
 from loadgrpc.agent.spool import DEFAULT_SPOOL_BYTES, Room
 from loadgrpc.agent.uplink import log_defect
 from loadgrpc.errors import LoadgrpcError, Unavailable
-from loadgrpc.model import Launch, StopMode
-from loadgrpc.protocol import plans, status, times
+from loadgrpc.model import Assignment, StopMode
+from loadgrpc.protocol import assignments, status, times
 from loadgrpc.protocol.backoff import Backoff
 from loadgrpc.protocol.raw import RawRunnerServiceStub
 from loadgrpc.protocol.transport import new_channel
@@ -218,7 +218,7 @@ class Agent:
     def _obey(self, response: fleet_pb2.ConnectResponse) -> None:
         kind = response.WhichOneof("message")
         if kind == "run":
-            self._start(plans.launch_from_proto(response.run))
+            self._start(assignments.start_from_proto(response.run))
         elif kind == "start_cycle":
             begun = response.start_cycle
             if part := self._parts.get((begun.run_id, begun.scenario)):
@@ -277,8 +277,8 @@ class Agent:
 
     # Parts
 
-    def _start(self, launch: Launch) -> None:
-        part = Part(launch, self._means)
+    def _start(self, assignment: Assignment) -> None:
+        part = Part(assignment, self._means)
         key = (part.run_id, part.scenario)
         self._held.add(key)
         if self._leaving:

@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -28,7 +28,7 @@ from loadgrpc.agent.process import RunnerProcess
 from loadgrpc.agent.relay import Expected, Relay
 from loadgrpc.agent.source import Source
 from loadgrpc.agent.spool import Room, Spool
-from loadgrpc.model import Assignment, Cycle, Launch, SourceId, StopMode
+from loadgrpc.model import Assignment, Cycle, SourceId, StopMode
 from loadgrpc.protocol import environment, plans
 from loadgrpc.v1 import fleet_pb2
 
@@ -82,14 +82,14 @@ class _Runner:
         duration_s = assignment.cycles[number - 1].duration_s
         if duration_s is None:
             return False
-        return now_s - began_s > duration_s + assignment.stop_timeout_s + slack_s
+        return now_s - began_s > duration_s + assignment.plan.stop_timeout_s + slack_s
 
 
 class Part:
     """See the module. `live` is its life."""
 
-    def __init__(self, launch: Launch, means: Means) -> None:
-        self.launch = launch
+    def __init__(self, assignment: Assignment, means: Means) -> None:
+        self.assignment = assignment
         self.waits_for = 0
         """The cycle that it is ready for and that has not begun; 0: there is none."""
         self.processes_ended = asyncio.Event()
@@ -108,23 +108,23 @@ class Part:
     @property
     def run_id(self) -> str:
         """The run."""
-        return self.launch.assignment.run_id
+        return self.assignment.run_id
 
     @property
     def scenario(self) -> str:
-        """The scenario."""
-        return self.launch.assignment.scenario
+        """The name of the scenario."""
+        return self.assignment.scenario.name
 
     async def live(self) -> None:
         """From its start until all is told; a defect of ours ends it, too."""
         try:
-            if self.launch.one_user_each:
+            if self.assignment.scenario.one_user_each:
                 await self._live_cycles()
-            elif self.launch.by_hand:
+            elif self.assignment.scenario.by_hand:
                 await self._wait_for_stop_timeout()
                 self._tell_over(self._ended_why)
             else:
-                await self._live_runner(self.launch.assignment, last=True)
+                await self._live_runner(self.assignment, last=True)
                 self.processes_ended.set()
                 await asyncio.gather(*self._delivering)
         except Exception as error:  # noqa: BLE001 - it is told
@@ -197,7 +197,7 @@ class Part:
     # One process for each user
 
     async def _live_cycles(self) -> None:
-        assignment = self.launch.assignment
+        assignment = self.assignment
         why = ""
         for number, cycle in enumerate(assignment.cycles, 1):
             await self._wait_for(number)
@@ -225,13 +225,11 @@ class Part:
         began_s = loop.time()
         living = []
         for user in range(1, cycle.users + 1):
-            if assignment.spawn_rate:
-                await self._pause(began_s + (user - 1) / assignment.spawn_rate - loop.time())
+            if rate := assignment.scenario.spawn_rate:
+                await self._pause(began_s + (user - 1) / rate - loop.time())
             if self._stopping is not None:
                 break
-            own = replace(
-                assignment, cycles=(cycle,), user=user, first_cycle=number, spawn_rate=0.0
-            )
+            own = assignment.of_user(user, number)
             living.append(loop.create_task(self._live_runner(own)))
         return living
 
@@ -246,7 +244,7 @@ class Part:
     async def _live_runner(self, assignment: Assignment, *, last: bool = False) -> None:
         """A runner, until its process and all that it started have ended."""
         source_id = SourceId(assignment.run_id, assignment.agent_id, secrets.token_hex(6))
-        folder = RunnerFolder(self._means.state, source_id, assignment.scenario)
+        folder = RunnerFolder(self._means.state, source_id, assignment.scenario.name)
         spool = Spool(folder.spool, self._means.room)
         relay = self._means.relay
         expected = relay.expect(assignment, source_id, spool)
@@ -262,7 +260,7 @@ class Part:
         _log.info(
             "run %s: a runner of %s started",
             self.run_id,
-            assignment.test,
+            assignment.scenario.test,
             extra={"run_id": self.run_id},
         )
         runner = _Runner(process, expected.source)
@@ -284,7 +282,7 @@ class Part:
             status,
             extra={"run_id": self.run_id},
         )
-        if status == CANNOT_START and self.launch.one_user_each:
+        if status == CANNOT_START and self.assignment.scenario.one_user_each:
             self._stopping = self._stopping or (StopMode.GRACEFUL, 0.0)  # nor would the others
         words = ended.stderr_tail + why
         told = await asyncio.to_thread(exit_of, folder, status, words, last=last)
@@ -299,7 +297,8 @@ class Part:
         """
         await asyncio.to_thread(folder.create)
         endpoint = self._means.doors.endpoint
-        if self.launch.test_runner:
+        scenario = self.assignment.scenario
+        if scenario.test_runner:
             endpoint = await self._means.doors.outside()
         source_id = expected.source.source_id
         variables = {
@@ -308,8 +307,8 @@ class Part:
             **environment.folder(folder.files),
         }
         command = [sys.executable, "-P", "-m", "loadgrpc.runner.link"]
-        if self.launch.test_runner:
-            command = plans.command(self.launch.test_runner, expected.assignment.test)
+        if scenario.test_runner:
+            command = plans.command(scenario.test_runner, scenario.test)
             variables |= environment.work(expected.assignment) | environment.direct(os.environ)
         elif verbosity := os.environ.get(environment.GRPC_VERBOSITY):
             variables[environment.GRPC_VERBOSITY] = verbosity  # ours prints what it has to say
@@ -324,7 +323,7 @@ class Part:
 
         Our own looks after its user processes by itself: it is only killed when it should be done.
         """
-        if not self.launch.test_runner:
+        if not assignment.scenario.test_runner:
             while not runner.last_words:
                 await asyncio.sleep(MOST_LOOK_EVERY_S / 4)
                 if runner.is_overdue(assignment, LINK_SLACK_S, leaves_s=LINK_SLACK_S):
@@ -332,12 +331,12 @@ class Part:
             runner.process.stop(StopMode.KILL, 0.0)
             return
         began_s = time.monotonic()
-        silence_s = self.launch.silence_timeout_s or float("inf")
+        silence_s = assignment.scenario.silence_timeout_s or float("inf")
         overdue_s = float("inf")
         if assignment.user and (duration_s := assignment.cycles[0].duration_s) is not None:
-            overdue_s = duration_s + assignment.stop_timeout_s
+            overdue_s = duration_s + assignment.plan.stop_timeout_s
         look_every_s = min(MOST_LOOK_EVERY_S, silence_s / 4)
-        leaves_s = assignment.stop_timeout_s + RUNNER_SLACK_S
+        leaves_s = assignment.plan.stop_timeout_s + RUNNER_SLACK_S
         while not runner.last_words:
             await asyncio.sleep(look_every_s)
             now_s = time.monotonic()

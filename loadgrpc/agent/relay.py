@@ -21,7 +21,7 @@ from loadgrpc.agent.spool import Spool
 from loadgrpc.agent.uplink import log_defect
 from loadgrpc.errors import NotAllowed, NotFound
 from loadgrpc.model import Assignment, SourceId
-from loadgrpc.protocol import plans
+from loadgrpc.protocol import assignments
 from loadgrpc.protocol.raw import SERVICE, RawRunnerServiceStub
 from loadgrpc.protocol.sources import source_from_proto
 from loadgrpc.protocol.transport import Context
@@ -62,7 +62,7 @@ class Relay:
 
     def expect(self, assignment: Assignment, source_id: SourceId, spool: Spool) -> Expected:
         """Lets a new runner report for `assignment`; gives it its token."""
-        source = self._source(source_id, assignment.scenario, spool)
+        source = self._source(source_id, assignment.scenario.name, spool)
         expected = Expected(source, assignment, secrets.token_urlsafe(24))
         self._expected[expected.token] = expected
         return expected
@@ -99,7 +99,9 @@ class Relay:
         if source_id != caller.source.source_id:
             raise NotFound(f"nothing is expected of source {source_id} with this token")
         assignment = caller.assignment
-        return runner_pb2.GetAssignmentResponse(assignment=plans.assignment_to_proto(assignment))
+        return runner_pb2.GetAssignmentResponse(
+            assignment=assignments.assignment_to_proto(assignment)
+        )
 
     async def PublishEvents(  # noqa: N802
         self, requests: AsyncIterator[bytes], context: Context

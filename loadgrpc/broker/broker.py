@@ -47,7 +47,7 @@ from loadgrpc.broker.own_types import OwnTypes
 from loadgrpc.broker.part import Part
 from loadgrpc.broker.roster import Registration, Roster
 from loadgrpc.broker.run import ActiveRun, stop_reason
-from loadgrpc.broker.split import launches
+from loadgrpc.broker.split import assignments
 from loadgrpc.broker.state import RunEvent
 from loadgrpc.broker.store_watch import StoreWatch
 from loadgrpc.broker.troubles import Moment, troubles_of
@@ -73,6 +73,7 @@ from loadgrpc.model import (
     Progress,
     Run,
     RunState,
+    Scenario,
     SourceId,
     StopMode,
     Summary,
@@ -245,8 +246,8 @@ class Broker:
 
         def parts() -> list[Part]:
             return [
-                Part(launch, members[launch.assignment.agent_id].registration.hostname)
-                for launch in launches(plan, run_id, agent_ids)
+                Part(assignment, members[assignment.agent_id].registration.hostname)
+                for assignment in assignments(plan, run_id, agent_ids)
             ]
 
         many = plan.agents * len(plan.scenarios) > MANY_PARTS
@@ -281,7 +282,7 @@ class Broker:
             if part.state.final:
                 continue  # it was lost while the run was stored
             part.told_ns = self._clock.monotonic_ns()
-            if not self._order(part.agent_id, StartRunners(part.launch)):
+            if not self._order(part.agent_id, StartRunners(part.assignment)):
                 self._lose(run, part, "it left before its part began", self._clock.wall_ns())
         self._follow_up(run)
         return run.announced
@@ -568,12 +569,12 @@ class Broker:
             return
         run.machines[agent_id] = registration
         for part in run.of_agent(agent_id):
-            if registration.holds(assigned, part.assignment.scenario):
+            if registration.holds(assigned, part.scenario.name):
                 continue
             if part.unsure:
                 part.hostname = registration.hostname
                 part.told_ns = self._clock.monotonic_ns()
-                link.orders.put_nowait(StartRunners(part.launch))
+                link.orders.put_nowait(StartRunners(part.assignment))
             else:
                 self._end_untold(run, part, last_heard_ns)
             part.unsure = False
@@ -779,7 +780,7 @@ class Broker:
             where = f"run {source_id.run_id}" + (f", scenario {scenario!r}" if scenario else "")
             raise NotFound(f"agent {source_id.agent_id} has no part in {where}")
         if (known := run.find_part_of(source_id)) is not None and known is not part:
-            rule = f"source {source_id} belongs to scenario {known.assignment.scenario!r}"
+            rule = f"source {source_id} belongs to scenario {known.scenario.name!r}"
             raise InvalidRequest([Violation("open.scenario", rule)])
         if known is None and len(part.sources) >= part.most_sources:
             raise InvalidRequest(f"the part of agent {part.agent_id} has too many sources already")
@@ -881,19 +882,19 @@ class Broker:
             _log.info(
                 "run %s: %s could not be loaded on agent %s: %s",
                 run.run.run_id,
-                part.assignment.test,
+                part.scenario.test,
                 part.agent_id,
                 load_error.message,
                 extra={"run_id": run.run.run_id, "agent_id": part.agent_id},
             )
             run.note(
-                f"{part.assignment.test} could not be loaded on agent {part.agent_id}: "
+                f"{part.scenario.test} could not be loaded on agent {part.agent_id}: "
                 f"{load_error.message}",
                 self._clock.wall_ns(),
             )
             self._stop_parts(run, StopMode.GRACEFUL)
             await self._save(run, patient=True)
-        if part.launch.by_hand and part.delivered:
+        if part.scenario.by_hand and part.delivered:
             self._end_part(run, part, self._clock.wall_ns())
             self._release(part)
         inbox.put(
@@ -943,8 +944,8 @@ class Broker:
             for source in part.sources.values():
                 if source.barrier:
                     source.answer(answers.StartCycle(run.cycle))
-            if part.launch.one_user_each:
-                order = StartProcesses(run.run.run_id, part.assignment.scenario, run.cycle)
+            if part.scenario.one_user_each:
+                order = StartProcesses(run.run.run_id, part.scenario.name, run.cycle)
                 self._order(part.agent_id, order)
 
     def _change(self, run: ActiveRun, event: RunEvent, *, reason: str = "") -> None:
@@ -1022,7 +1023,7 @@ class Broker:
         for agent_id in {part.agent_id for part in parts}:
             self._order(agent_id, self._stop_order(run, mode))
         for part in parts:
-            if part.launch.by_hand and not part.sources:
+            if part.scenario.by_hand and not part.sources:
                 self._release(part)
 
     def _release(self, part: Part) -> None:
@@ -1174,7 +1175,7 @@ class Broker:
         connected = part.agent_id in self._links
         now_ns = self._clock.monotonic_ns()
         if why := deadlines.why_overdue(run, part, now_ns, connected=connected):
-            run_id, scenario = run.run.run_id, part.assignment.scenario
+            run_id, scenario = run.run.run_id, part.scenario.name
             self.roster.give_up(part.agent_id, run_id)
             self._order(part.agent_id, StopRunners(run_id, StopMode.KILL, 0.0, scenario))
             self._lose(run, part, why, self._clock.wall_ns())
@@ -1246,7 +1247,10 @@ def _run_of(record: RunRecord) -> Run:
         reason = record.reason
     except (DecodeError, ValueError) as error:
         _log.error("the plan of run %s is damaged in the store: %s", record.run_id, error)
-        plan, reason = Plan(test="(damaged)"), "its plan is damaged in the store"
+        plan, reason = (
+            Plan(scenarios=(Scenario(test="(damaged)"),)),
+            "its plan is damaged in the store",
+        )
     return Run(
         run_id=record.run_id,
         state=record.state,

@@ -45,7 +45,7 @@ def why_overdue(run: ActiveRun, part: Part, now_ns: int, *, connected: bool) -> 
     if run.over_by_ns is not None:
         got_on_ns = 0 if killed else part.got_on_ns + round(STOP_GRACE_S * _NS)
         return SILENT if now_ns > max(run.over_by_ns, got_on_ns) else ""
-    starting = part.state is AssignmentState.STARTING and not part.launch.by_hand
+    starting = part.state is AssignmentState.STARTING and not part.scenario.by_hand
     if starting and part.told_ns and now_ns - part.told_ns > START_TIMEOUT_S * _NS:
         return f"it was not ready to begin within {START_TIMEOUT_S:.0f} s"
     return ""

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from loadgrpc.broker.outbox import Outbox
-from loadgrpc.model import Launch, StopMode
+from loadgrpc.model import Assignment, StopMode
 
 
 @dataclass(frozen=True)
 class StartRunners:
     """Start what lives the users of a scenario."""
 
-    launch: Launch
+    assignment: Assignment
 
 
 @dataclass(frozen=True)

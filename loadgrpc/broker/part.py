@@ -17,9 +17,9 @@ from loadgrpc.model import (
     AssignmentState,
     ExceptionInfo,
     IterationFigures,
-    Launch,
     Loss,
     Run,
+    Scenario,
     SourceId,
     UserFigures,
 )
@@ -41,7 +41,7 @@ Key = tuple[str, str]
 class Part:
     """See the module."""
 
-    launch: Launch
+    assignment: Assignment
     hostname: str
     state: AssignmentState = AssignmentState.STARTING
     reason: str = ""
@@ -71,12 +71,12 @@ class Part:
     """Users that were started, as runners tell that live several."""
 
     def __post_init__(self) -> None:
-        self.users_told = StartedUsers([cycle.users for cycle in self.assignment.cycles])
+        self.users_told = StartedUsers(self.scenario.users)
 
     @property
-    def assignment(self) -> Assignment:
-        """What is to be done."""
-        return self.launch.assignment
+    def scenario(self) -> Scenario:
+        """What is to be done, by this agent."""
+        return self.assignment.scenario
 
     @property
     def agent_id(self) -> str:
@@ -86,22 +86,22 @@ class Part:
     @property
     def key(self) -> Key:
         """What it is found by."""
-        return self.agent_id, self.assignment.scenario
+        return self.agent_id, self.scenario.name
 
     @property
     def users(self) -> int:
         """The users it was to live: those of its largest cycle."""
-        return max(cycle.users for cycle in self.assignment.cycles)
+        return max(self.scenario.users)
 
     def note_users(self, runner_id: str, events: Decoded) -> None:
         """Events of a runner came."""
-        if not self.launch.one_user_each:
+        if not self.scenario.one_user_each:
             self.users_told.add(runner_id, events)
 
     def user_figures(self, iterations: int) -> UserFigures:
         """Users of all its cycles; so many `iterations` were started."""
         planned = self.assignment.planned_users
-        if self.launch.one_user_each:
+        if self.scenario.one_user_each:
             reported = sum(source.stored.received > 0 for source in self.sources.values())
             return UserFigures(planned=planned, started=reported)
         nobody = self.state is AssignmentState.STARTING or not self.sources
@@ -143,20 +143,22 @@ class Part:
     @property
     def most_sources(self) -> int:
         """Sources that it may have: many more than its users need."""
-        users = sum(cycle.users for cycle in self.assignment.cycles)
-        return SPARE_SOURCES + (users if self.launch.one_user_each or self.launch.by_hand else 0)
+        users = self.assignment.planned_users
+        return SPARE_SOURCES + (
+            users if self.scenario.one_user_each or self.scenario.by_hand else 0
+        )
 
     @property
     def enters_by_itself(self) -> bool:
         """Whether its runners have opened, and none of them waits for the others."""
-        if self.launch.one_user_each:
+        if self.scenario.one_user_each:
             return False
         return bool(self.sources) and not any(s.barrier for s in self.sources.values())
 
     @property
     def ready_for(self) -> int:
         """The cycle that it is ready for; 0: its test is not loaded yet."""
-        if self.launch.one_user_each:
+        if self.scenario.one_user_each:
             return self.agent_ready_for
         return min((s.ready_for for s in self.sources.values() if s.barrier), default=0)
 

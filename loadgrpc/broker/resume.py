@@ -17,7 +17,7 @@ from loadgrpc.broker.ledger import Ledger, Lost
 from loadgrpc.broker.part import Part
 from loadgrpc.broker.roster import Registration
 from loadgrpc.broker.run import ActiveRun
-from loadgrpc.broker.split import launches
+from loadgrpc.broker.split import assignments
 from loadgrpc.model import AssignmentState, ExceptionInfo, Run, StopMode
 from loadgrpc.protocol.produced import Produced
 from loadgrpc.store import SourceProgress
@@ -64,7 +64,7 @@ def _kept(part: Part) -> str:
 def _state(part: Part) -> dict[str, Any]:
     return {
         "agent_id": part.agent_id,
-        "scenario": part.assignment.scenario,
+        "scenario": part.scenario.name,
         "hostname": part.hostname,
         "state": part.state.name,
         "reason": part.reason,
@@ -87,7 +87,10 @@ def from_bytes(
     """A run as it was kept, without its figures."""
     state: dict[str, Any] = json.loads(kept) if kept else {"parts": []}
     states = {(each["agent_id"], each["scenario"]): each for each in state["parts"]}
-    parts = [Part(launch, "") for launch in launches(stored.plan, stored.run_id, stored.agent_ids)]
+    parts = [
+        Part(assignment, "")
+        for assignment in assignments(stored.plan, stored.run_id, stored.agent_ids)
+    ]
     run = ActiveRun(stored, parts, request_id=request_id, log=log)
     if kept:
         run.cycle = state["cycle"]

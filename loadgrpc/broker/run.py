@@ -544,7 +544,7 @@ class ActiveRun:
         several = len(self.run.agent_ids) > 1
         where = f" on agent {failed[0].agent_id}" if several else ""
         others = f" (and on {len(failed) - 1} more)" if len(failed) > 1 else ""
-        return f"could not load {failed[0].assignment.test}{where}{others}: {error.message}"
+        return f"could not load {failed[0].scenario.test}{where}{others}: {error.message}"
 
     def _incomplete(
         self, run: model.Run, works: list[Work], accounting: model.Accounting
@@ -573,7 +573,7 @@ class ActiveRun:
         users = f"{first.users} user{'s' if first.users > 1 else ''}"
         others = f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""
         at = f" at {utc(first.end_time_ns)}" if first.end_time_ns is not None else ""
-        scenario = first.assignment.scenario
+        scenario = first.scenario.name
         who = f"agent {first.agent_id} ({users}{f' of {scenario}' if scenario else ''})"
         return f"{who} was lost{at}: {first.reason}{others}"
 
@@ -590,7 +590,7 @@ def _users(done: Iterable[_Done]) -> model.UserFigures:
 
 def _most_users(parts: list[Part]) -> int:
     """The users that the parts of an agent live in the cycle with most of them."""
-    users = [[cycle.users for cycle in part.assignment.cycles] for part in parts]
+    users = [part.scenario.users for part in parts]
     return max(sum(row) for row in itertools.zip_longest(*users, fillvalue=0))
 
 

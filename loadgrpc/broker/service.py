@@ -31,7 +31,7 @@ from loadgrpc.broker.outbox import Pace
 from loadgrpc.broker.roster import HEARTBEAT_S, Registration
 from loadgrpc.errors import InvalidRequest, NotFound, Superseded, Violation
 from loadgrpc.model import RunState, SourceId, StopMode
-from loadgrpc.protocol import bounds, home, plans, progress, times
+from loadgrpc.protocol import assignments, bounds, home, plans, progress, times
 from loadgrpc.protocol.events import exception_from_proto
 from loadgrpc.protocol.produced import Produced
 from loadgrpc.protocol.raw import Oversized, Published, named_source, no_source
@@ -251,7 +251,7 @@ class RunnerService(runner_pb2_grpc.RunnerServiceServicer):
         """See runner.proto."""
         source_id = source_from_proto(request.source)
         assignment = self._broker.assignment(source_id, request.scenario)
-        message = plans.assignment_to_proto(assignment)
+        message = assignments.assignment_to_proto(assignment)
         return runner_pb2.GetAssignmentResponse(assignment=message)
 
     async def PublishEvents(  # noqa: N802
@@ -454,7 +454,7 @@ def _order_to_proto(order: Order) -> fleet_pb2.ConnectResponse:
     if isinstance(order, Heard):
         return fleet_pb2.ConnectResponse(heartbeat=fleet_pb2.Heartbeat())
     if isinstance(order, StartRunners):
-        return fleet_pb2.ConnectResponse(run=plans.launch_to_proto(order.launch))
+        return fleet_pb2.ConnectResponse(run=assignments.start_to_proto(order.assignment))
     if isinstance(order, StartProcesses):
         cycle = fleet_pb2.AssignmentCycle(
             run_id=order.run_id, scenario=order.scenario, cycle=order.cycle

@@ -68,9 +68,9 @@ def _only_run(broker: str) -> str:
 async def _attach(run_id: str, broker: str, told: Output) -> int:
     from loadgrpc.cli.interrupts import Interrupts  # noqa: PLC0415
     from loadgrpc.cli.known import Known  # noqa: PLC0415
-    from loadgrpc.model import Plan  # noqa: PLC0415
+    from loadgrpc.model import Plan, Scenario  # noqa: PLC0415
 
-    known = Known(Plan(test="", iterations=(1,)))
+    known = Known(Plan(scenarios=(Scenario(),)))
     with Interrupts() as interrupts:
         try:
             summary = await _summary(run_id, broker, told, interrupts, known)

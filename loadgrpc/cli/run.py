@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -252,7 +252,16 @@ def _plan(test: str | None, asked: dict[str, Any], agents: int | None) -> Plan:
     given = {name: value for name, value in asked.items() if value is not None}
     if not asked["iterations"] and asked["duration_s"] is None:
         given["iterations"] = (1,)
-    return model.Plan(test=test, agents=agents or 1, **given)
+    plan = {field.name for field in fields(model.Plan)}
+    return model.Plan(
+        scenarios=(
+            model.Scenario(
+                test=test, **{name: value for name, value in given.items() if name not in plan}
+            ),
+        ),
+        agents=agents or 1,
+        **{name: value for name, value in given.items() if name in plan},
+    )
 
 
 def _check_command(test_runner: str, test: str) -> None:

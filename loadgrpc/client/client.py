@@ -23,7 +23,7 @@ from loadgrpc.model import (
     StopMode,
     Summary,
 )
-from loadgrpc.protocol import plans, progress, status, times
+from loadgrpc.protocol import assignments, plans, progress, status, times
 from loadgrpc.protocol.runs import agent_from_proto, broker_from_proto, run_from_proto
 from loadgrpc.protocol.sources import source_to_proto
 from loadgrpc.protocol.summary import summary_from_proto
@@ -38,7 +38,8 @@ class Client:
     """A connection to a broker, for use on one event loop.
 
         async with Client.connect("127.0.0.1:7979") as client:
-            run = await client.start_run(Plan(test="example.TestWebSite.test_es"))
+            scenario = Scenario(test="example.TestWebSite.test_es", users=(10,))
+            run = await client.start_run(Plan(scenarios=(scenario,)))
 
     Every method raises errors of `loadgrpc.errors`: Unavailable when the broker cannot be
     reached or does not answer, NotFound for a run it does not know.
@@ -98,7 +99,7 @@ class Client:
         """What a runner is to do that reports to the broker directly."""
         request = runner_pb2.GetAssignmentRequest(source=source_to_proto(source), scenario=scenario)
         response = await _called(self._runner.GetAssignment, request)
-        return plans.assignment_from_proto(response.assignment)
+        return assignments.assignment_from_proto(response.assignment)
 
     async def watch_run(self, run_id: str, *, after: int | None = None) -> AsyncIterator[News]:
         """The run, then its changes, and its figures once a second; ends after its end.

@@ -56,7 +56,7 @@ CASES: Final = (
     Case(
         name="plain",
         title="two cycles; every answer takes its time",
-        cycles=(Cycle(users=3, iterations=2), Cycle(users=2, iterations=3)),
+        cycles=(Cycle(users=3, iterations=2), Cycle(users=2, iterations=2)),
         script=Script(open_after_s=0.8, start_after_s=0.4, finished_after_s=0.5),
         rules=(
             *_SPOKEN,

@@ -30,7 +30,7 @@ async def perform(
     """
     async with staged(case, setting, target) as stage:
         transcript = stage.home.transcript
-        words = [word.replace("{test}", transcript.assignment.test) for word in command]
+        words = [word.replace("{test}", transcript.assignment.scenario.test) for word in command]
         process = RunnerProcess.of(words, stage.environment)
         waiting = asyncio.create_task(process.wait())
         terminating = asyncio.create_task(_terminate(process, stage.home))

@@ -26,7 +26,7 @@ from loadgrpc.errors import (
     Unavailable,
     Violation,
 )
-from loadgrpc.protocol import home, plans, times
+from loadgrpc.protocol import assignments, home, times
 from loadgrpc.protocol.home import OutOfOrder
 from loadgrpc.protocol.raw import SERVICE
 from loadgrpc.protocol.sources import source_to_proto
@@ -159,7 +159,7 @@ class Home:
         if asked != self._source:
             self._refuse("1.2", "another source")
             raise NotFound(f"nothing is expected of source {source} with this token")
-        message = plans.assignment_to_proto(self.transcript.assignment)
+        message = assignments.assignment_to_proto(self.transcript.assignment)
         return runner_pb2.GetAssignmentResponse(assignment=message)
 
     async def PublishEvents(  # noqa: N802
@@ -395,7 +395,7 @@ class Home:
                 self._say(line, **self._last)
 
     def _tell_all_to_stop(self) -> None:
-        timeout = times.seconds_to_proto(self.transcript.assignment.stop_timeout_s)
+        timeout = times.seconds_to_proto(self.transcript.assignment.plan.stop_timeout_s)
         self._stop = {"stop": runner_pb2.Stop(stop_timeout=timeout)}
         for line in self._lines:
             self._say(line, **self._stop)

@@ -23,7 +23,7 @@ from loadgrpc.conformance.cases import Case
 from loadgrpc.conformance.home import SERVICES, TERMINATE, Home, limits_of
 from loadgrpc.conformance.target import Target
 from loadgrpc.conformance.transcript import Transcript
-from loadgrpc.model import Assignment, Cycle, SourceId
+from loadgrpc.model import Assignment, Cycle, Plan, Scenario, SourceId
 from loadgrpc.protocol import environment
 from loadgrpc.protocol.raw import add_raw_runner_service
 from loadgrpc.protocol.transport import listen, new_server
@@ -94,14 +94,18 @@ def assignment_of(case: Case, setting: Setting, target: Target, source: SourceId
     cycles: tuple[Cycle, ...] = case.cycles
     if setting.one_user:
         cycles = cycles[:1]
+    scenario = Scenario(
+        test=setting.tests.get(case.test, url),
+        users=tuple(cycle.users for cycle in cycles),
+        iterations=(cycles[0].iterations,) if cycles[0].iterations else (),
+        duration_s=cycles[0].duration_s,
+        spawn_rate=case.spawn_rate,
+        server_url=url,
+    )
     return Assignment(
         run_id=source.run_id,
         agent_id=source.agent_id,
-        test=setting.tests.get(case.test, url),
-        cycles=cycles,
-        spawn_rate=case.spawn_rate,
-        server_url=url,
-        stop_timeout_s=case.stop_timeout_s,
+        plan=Plan(scenarios=(scenario,), stop_timeout_s=case.stop_timeout_s),
         user=min(USER, cycles[0].users) if setting.one_user else 0,
         first_cycle=CYCLE if setting.one_user else 1,
     )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import Any
 
 DEFAULT_STOP_TIMEOUT_S = 30.0
 DEFAULT_SILENCE_TIMEOUT_S = 300.0
@@ -56,13 +55,20 @@ class Scenario:
         """Iterations each user makes in a cycle; 0 when a duration bounds it."""
         return sum(self.iterations)
 
+    @property
+    def one_user_each(self) -> bool:
+        """Whether each user of each cycle is a process of its own."""
+        return bool(self.test_runner) and self.runner_mode is RunnerMode.ONE_USER
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether agents start nothing."""
+        return self.runner_mode is RunnerMode.BY_HAND
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a client asks for. Valid by construction: converters check before they build.
-
-    One scenario without a name may be given by its fields: `Plan(test=…, users=…)`.
-    """
+    """What a client asks for. Valid by construction: converters check before they build."""
 
     scenarios: tuple[Scenario, ...]
     """One or more, side by side; with names if there are more."""
@@ -71,25 +77,6 @@ class Plan:
     stop_timeout_s: float = DEFAULT_STOP_TIMEOUT_S
     no_dns_resolve: bool = False
     """Names are resolved for each connection, and not once for each user."""
-
-    def __init__(
-        self,
-        *,
-        scenarios: tuple[Scenario, ...] = (),
-        agents: int = 1,
-        split: bool = False,
-        stop_timeout_s: float = DEFAULT_STOP_TIMEOUT_S,
-        no_dns_resolve: bool = False,
-        **scenario: Any,
-    ) -> None:
-        if scenarios and scenario:
-            raise TypeError(f"scenarios, and {', '.join(scenario)} beside them")
-        set_field = object.__setattr__  # it is frozen
-        set_field(self, "scenarios", scenarios or (Scenario(**scenario),))
-        set_field(self, "agents", agents)
-        set_field(self, "split", split)
-        set_field(self, "stop_timeout_s", stop_timeout_s)
-        set_field(self, "no_dns_resolve", no_dns_resolve)
 
     @property
     def title(self) -> str:
@@ -134,51 +121,51 @@ class Assignment:
 
     run_id: str
     agent_id: str
-    test: str
-    cycles: tuple[Cycle, ...]
-    spawn_rate: float = 0.0
-    server_url: str = ""
-    processes: int = 0
-    stop_timeout_s: float = DEFAULT_STOP_TIMEOUT_S
-    no_dns_resolve: bool = False
-    scenario: str = ""
-    """Its name. Empty: the plan has only one."""
+    plan: Plan
+    """The part as a plan of its own: for one agent, with one scenario, whose users (0 in a cycle
+    that has none for this agent) and rate are this agent's share."""
     user: int = 0
-    """The user to live in the one cycle there is. 0: all, in all cycles."""
+    """The user to run in the one cycle there is. 0: all, in all cycles."""
     first_cycle: int = 1
     """The number of the first of `cycles`."""
 
     @property
+    def scenario(self) -> Scenario:
+        """The scenario, with this agent's share of its load."""
+        return self.plan.scenarios[0]
+
+    @property
+    def cycles(self) -> tuple[Cycle, ...]:
+        """What is to be done in each cycle."""
+        scenario = self.scenario
+        return tuple(
+            Cycle(
+                users=users,
+                iterations=scenario.iterations_per_user,
+                duration_s=scenario.duration_s,
+            )
+            for users in scenario.users
+        )
+
+    @property
     def planned_users(self) -> int:
         """The users of all its cycles together."""
-        return sum(cycle.users for cycle in self.cycles)
+        return sum(self.scenario.users)
 
     @property
     def planned_iterations(self) -> int:
         """The iterations of all its users; 0 when a duration bounds them."""
-        return sum(cycle.users * cycle.iterations for cycle in self.cycles)
+        return self.planned_users * self.scenario.iterations_per_user
 
     @property
     def planned_s(self) -> float:
         """How long its cycles last together that have users; 0 when iterations bound them."""
-        return sum(cycle.duration_s or 0.0 for cycle in self.cycles if cycle.users)
+        return (self.scenario.duration_s or 0.0) * sum(users > 0 for users in self.scenario.users)
 
-
-@dataclass(frozen=True, kw_only=True)
-class Launch:
-    """What lives the users of an assignment."""
-
-    assignment: Assignment
-    test_runner: str = ""
-    runner_mode: RunnerMode = RunnerMode.ONE_USER
-    silence_timeout_s: float = DEFAULT_SILENCE_TIMEOUT_S
-
-    @property
-    def one_user_each(self) -> bool:
-        """Whether each user of each cycle is a process of its own."""
-        return bool(self.test_runner) and self.runner_mode is RunnerMode.ONE_USER
-
-    @property
-    def by_hand(self) -> bool:
-        """Whether the agent starts nothing."""
-        return self.runner_mode is RunnerMode.BY_HAND
+    def of_user(self, user: int, cycle: int) -> Assignment:
+        """What one user of a cycle does, both from 1; who starts it keeps to the rate."""
+        users = self.scenario.users[cycle - self.first_cycle]
+        own = replace(self.scenario, users=(users,), spawn_rate=0.0)
+        return replace(
+            self, plan=replace(self.plan, scenarios=(own,)), user=user, first_cycle=cycle
+        )

@@ -74,8 +74,8 @@ def work(assignment: Assignment) -> dict[str, str]:
     """What a runner of a `test_runner` is to do; with the names that Loads had beside ours."""
     cycle = assignment.cycles[0]
     told = {
-        "TEST": assignment.test,
-        "STOP_TIMEOUT": _seconds(assignment.stop_timeout_s),
+        "TEST": assignment.scenario.test,
+        "STOP_TIMEOUT": _seconds(assignment.plan.stop_timeout_s),
         "TOTAL_USERS": ":".join(str(each.users) for each in assignment.cycles),
     }
     if assignment.user:
@@ -85,8 +85,8 @@ def work(assignment: Assignment) -> dict[str, str]:
         told["TOTAL_ITERATIONS"] = str(cycle.iterations)
     else:
         told["DURATION"] = _seconds(cycle.duration_s)
-    if assignment.server_url:
-        told["SERVER_URL"] = assignment.server_url
+    if assignment.scenario.server_url:
+        told["SERVER_URL"] = assignment.scenario.server_url
     ours = {f"LOADGRPC_{name}": value for name, value in told.items()}
     loads = {
         "LOADS_RUN_ID": assignment.run_id,

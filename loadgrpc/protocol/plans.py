@@ -1,4 +1,4 @@
-"""Plans, and what agents and runners make of them: messages to domain values and back.
+"""Plans, as their messages and back.
 
 Rule: a plan comes from a stranger: every wrong field is named.
 """
@@ -17,7 +17,7 @@ from loadgrpc.model import RunnerMode, Scenario
 from loadgrpc.protocol import bounds
 from loadgrpc.protocol.times import seconds_from_proto, seconds_to_proto
 from loadgrpc.secrets import masked
-from loadgrpc.v1 import fleet_pb2, run_pb2, runner_pb2
+from loadgrpc.v1 import run_pb2
 
 _TEST_NAME: Final = re.compile(r"[^\s:]+\.[^\s.:]+\.[^\s.:]+|[^\n]+?::[^\s:]+(::|\.)[^\s:.]+")
 """`package.module.Class.method`, or `file.py::Class.method`."""
@@ -140,9 +140,7 @@ def _scenario(
     )
 
 
-def _seconds(
-    message: run_pb2.RunSpec | run_pb2.Scenario | runner_pb2.Cycle, field: str
-) -> float | None:
+def _seconds(message: run_pb2.RunSpec | run_pb2.Scenario, field: str) -> float | None:
     """A duration of a message, if it is set."""
     return seconds_from_proto(getattr(message, field)) if message.HasField(field) else None
 
@@ -270,73 +268,3 @@ def _check_test(message: run_pb2.RunSpec | run_pb2.Scenario, where: str, check: 
 def _check_duration(message: run_pb2.RunSpec | run_pb2.Scenario, where: str, check: Check) -> None:
     check(not message.iterations, f"{where}duration", "cannot be combined with iterations")
     check(seconds_from_proto(message.duration) > 0, f"{where}duration", "must be more than 0s")
-
-
-# Assignments
-
-
-def assignment_to_proto(assignment: model.Assignment) -> runner_pb2.Assignment:
-    """An assignment as its message."""
-    message = runner_pb2.Assignment(
-        run_id=assignment.run_id,
-        agent_id=assignment.agent_id,
-        test=assignment.test,
-        spawn_rate=assignment.spawn_rate,
-        server_url=assignment.server_url,
-        processes=assignment.processes,
-        stop_timeout=seconds_to_proto(assignment.stop_timeout_s),
-        no_dns_resolve=assignment.no_dns_resolve,
-        scenario=assignment.scenario,
-        user=assignment.user,
-        first_cycle=assignment.first_cycle,
-    )
-    for cycle in assignment.cycles:
-        part = message.cycles.add(users=cycle.users, iterations=cycle.iterations)
-        if cycle.duration_s is not None:
-            part.duration.CopyFrom(seconds_to_proto(cycle.duration_s))
-    return message
-
-
-def assignment_from_proto(message: runner_pb2.Assignment) -> model.Assignment:
-    """An assignment from its message."""
-    return model.Assignment(
-        run_id=message.run_id,
-        agent_id=message.agent_id,
-        test=message.test,
-        cycles=tuple(
-            model.Cycle(
-                users=cycle.users,
-                iterations=cycle.iterations,
-                duration_s=_seconds(cycle, "duration"),
-            )
-            for cycle in message.cycles
-        ),
-        spawn_rate=message.spawn_rate,
-        server_url=message.server_url,
-        processes=message.processes,
-        stop_timeout_s=seconds_from_proto(message.stop_timeout),
-        no_dns_resolve=message.no_dns_resolve,
-        scenario=message.scenario,
-        user=message.user,
-        first_cycle=message.first_cycle or 1,
-    )
-
-
-def launch_to_proto(launch: model.Launch) -> fleet_pb2.StartAssignment:
-    """What an agent is to start, as its message."""
-    return fleet_pb2.StartAssignment(
-        assignment=assignment_to_proto(launch.assignment),
-        test_runner=launch.test_runner,
-        runner_mode=int(launch.runner_mode),  # type: ignore[arg-type]  # an enum's number
-        silence_timeout=seconds_to_proto(launch.silence_timeout_s),
-    )
-
-
-def launch_from_proto(message: fleet_pb2.StartAssignment) -> model.Launch:
-    """What an agent is to start, from its message."""
-    return model.Launch(
-        assignment=assignment_from_proto(message.assignment),
-        test_runner=message.test_runner,
-        runner_mode=RunnerMode(message.runner_mode or RunnerMode.ONE_USER),
-        silence_timeout_s=seconds_from_proto(message.silence_timeout),
-    )

@@ -10,6 +10,7 @@ input closes), the users are killed: nobody is left to report to.
 from __future__ import annotations
 
 import asyncio
+import base64
 import logging
 import math
 import os
@@ -17,20 +18,20 @@ import signal
 import sys
 from collections.abc import Coroutine
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from loadgrpc.clock import SystemClock
 from loadgrpc.errors import LoadgrpcError
 from loadgrpc.model import Assignment, ExceptionInfo, SourceId, TestOutcome
-from loadgrpc.protocol import plans, produced, times
+from loadgrpc.protocol import assignments, produced, times
 from loadgrpc.protocol.raw import RawRunnerServiceStub
 from loadgrpc.protocol.sources import source_to_proto
 from loadgrpc.protocol.transport import new_channel
 from loadgrpc.runner.pipe import MAX_FRAME_BYTES
 from loadgrpc.runner.publisher import Publisher
 from loadgrpc.runner.recorder import Recorder
+from loadgrpc.runner.share import Share
 from loadgrpc.runner.worker import Worker, WorkerLost
 from loadgrpc.v1 import event_pb2, runner_pb2
 
@@ -78,14 +79,14 @@ class Link:
         self._stop_due_s = math.inf
         """The same, for a stop that was ordered."""
         self._due_changed = asyncio.Event()
-        most_users = max(cycle.users for cycle in assignment.cycles)
+        most_users = max(assignment.scenario.users)
         self.workers = [Worker(at, count, most_users) for at in range(count)]
 
     async def run(self) -> int:
         """Lives the assignment to its end; the exit status."""
         for worker in self.workers:
-            share = _share(self._assignment, worker.at, len(self.workers))
-            worker.order("while it loaded the test", **share)
+            share = Share(self._assignment, worker.first_user, len(self.workers))
+            worker.order("while it loaded the test", **share.order())
         reading = [asyncio.create_task(self._read(worker)) for worker in self.workers]
         insisting = asyncio.create_task(self._insist())
         echoes = [asyncio.create_task(worker.echo()) for worker in self.workers]
@@ -125,7 +126,7 @@ class Link:
         if not cut_off:
             return
         clock = SystemClock()
-        recorder = Recorder(clock, self._assignment.test)
+        recorder = Recorder(clock, self._assignment.scenario.test)
         cycle = self._assignment.cycles[self._cycle - 1]
         recorder.begin_cycle(self._cycle, cycle.users, cycle.iterations)
         for row, iteration, start_ns in cut_off:
@@ -221,7 +222,7 @@ class Link:
         if load_error is None:
             telling = asyncio.create_task(self._keep_telling_users())
             await self._cycles()
-            patience_s = self._assignment.stop_timeout_s + REACT_S
+            patience_s = self._assignment.plan.stop_timeout_s + REACT_S
             self._expect(asyncio.get_running_loop().time() + patience_s)
             for worker in self.workers:
                 worker.order("in tearDownClass or tearDownModule", do="leave")
@@ -258,7 +259,7 @@ class Link:
             self._due_s = math.inf
             duration_s = self._assignment.cycles[cycle - 1].duration_s
             if duration_s is not None:
-                patience_s = duration_s + self._assignment.stop_timeout_s + REACT_S
+                patience_s = duration_s + self._assignment.plan.stop_timeout_s + REACT_S
                 self._expect(asyncio.get_running_loop().time() + patience_s)
             self._expect(self._stop_due_s)
             for worker in self.workers:
@@ -291,23 +292,8 @@ class Link:
 
 def user_processes(assignment: Assignment, cores: int) -> int:
     """How many user processes: as asked or one a core, never more than users, at least one."""
-    most_users = max(cycle.users for cycle in assignment.cycles)
-    return max(1, min(assignment.processes or cores, most_users))
-
-
-def _share(assignment: Assignment, at: int, of: int) -> dict[str, Any]:
-    """The order that makes a user process load the test: its share of the assignment."""
-    return {
-        "do": "load",
-        "test": assignment.test,
-        "server_url": assignment.server_url,
-        "cycles": [asdict(cycle) for cycle in assignment.cycles],
-        "spawn_rate": assignment.spawn_rate,
-        "stop_timeout_s": assignment.stop_timeout_s,
-        "no_dns_resolve": assignment.no_dns_resolve,
-        "first_user": at + 1,
-        "processes": of,
-    }
+    most_users = max(assignment.scenario.users)
+    return max(1, min(assignment.scenario.processes or cores, most_users))
 
 
 def _counting_folder(folder: Path | None, rows: int) -> Path | None:
@@ -347,7 +333,7 @@ async def _main() -> int:
         )
         publisher = Publisher(stub, source, metadata=metadata)
         folder = environ.get(produced.RUN_DIR_ENV)
-        assignment = plans.assignment_from_proto(answer.assignment)
+        assignment = assignments.assignment_from_proto(answer.assignment)
         link = Link(assignment, publisher, Path(folder) if folder else None)
         watching = asyncio.create_task(_die_with_the_agent(link))
         publishing = asyncio.create_task(publisher.run())

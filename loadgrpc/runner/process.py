@@ -9,6 +9,7 @@ first where that is possible, and the reason with it.
 
 from __future__ import annotations
 
+import base64
 import gc
 import inspect
 import mmap
@@ -20,6 +21,7 @@ import unittest
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -31,8 +33,8 @@ from greenlet import GreenletExit
 
 from loadgrpc.clock import SystemClock
 from loadgrpc.errors import TestNotLoaded
-from loadgrpc.model import Cycle, TestOutcome
-from loadgrpc.protocol import produced
+from loadgrpc.model import Assignment, Scenario, TestOutcome
+from loadgrpc.protocol import assignments, produced
 from loadgrpc.runner import event_loops, fixtures, in_flight, pipe
 from loadgrpc.runner.alarms import Alarms
 from loadgrpc.runner.exception_text import exception_info, message, traceback_text, type_name
@@ -44,6 +46,7 @@ from loadgrpc.runner.pool import Pool
 from loadgrpc.runner.recorder import Recorder
 from loadgrpc.runner.ticks import Ticks
 from loadgrpc.runner.watch import TICK_NS, Watch
+from loadgrpc.v1 import runner_pb2
 
 FLUSH_S: Final = 0.25
 REST_S: Final = 0.001
@@ -55,6 +58,25 @@ EXIT_DEFECT: Final = 1
 
 class _Retired(GreenletExit):  # type: ignore[misc]  # it has no types
     """The work of a greenlet of ours is done."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """What a user process has to do: every so-and-so-many-th user of an assignment."""
+
+    assignment: Assignment
+    first_user: int
+    """Its number in each cycle, from 1."""
+    processes: int
+    """User processes of the assignment: how far its users are apart."""
+
+    @classmethod
+    def of(cls, order: dict[str, Any]) -> Share:
+        """The share that the link's first order says."""
+        message = runner_pb2.Assignment.FromString(base64.b64decode(order["assignment"]))
+        return cls(
+            assignments.assignment_from_proto(message), order["first_user"], order["processes"]
+        )
 
 
 class UserProcess:
@@ -95,9 +117,9 @@ class UserProcess:
         self._outbox.drain()
 
     def _run(self) -> None:
-        share = self._next_order()
+        share = Share.of(self._next_order())
         try:
-            test = self._load(share)
+            test = self._load(share.assignment.scenario)
         except TestNotLoaded as error:
             self._outbox.say(
                 told="load_failed",
@@ -108,49 +130,50 @@ class UserProcess:
         else:
             self._live(share, test)
 
-    def _load(self, share: dict[str, Any]) -> LoadedTest:
+    def _load(self, scenario: Scenario) -> LoadedTest:
         """The test, with its class set up.
 
         Raises:
             TestNotLoaded: it cannot be had, whatever was raised.
         """
         try:
-            test = load(share["test"], Path.cwd())
+            test = load(scenario.test, Path.cwd())
         except TestNotLoaded:
             raise
         except BaseException as error:
-            raise _not_loaded(f"loading {share['test']!r}", error) from error
-        if share["server_url"]:
-            _set_server_url(test.case_class, share["server_url"])
+            raise _not_loaded(f"loading {scenario.test!r}", error) from error
+        if scenario.server_url:
+            _set_server_url(test.case_class, scenario.server_url)
         event_loops.let_users_get_loops()
         fixtures.set_up(test.case_class)
         self._forked.leave_if_child()
         return test
 
-    def _live(self, share: dict[str, Any], test: LoadedTest) -> None:
+    def _live(self, share: Share, test: LoadedTest) -> None:
+        plan, scenario = share.assignment.plan, share.assignment.scenario
         folder = os.environ.get(produced.RUN_DIR_ENV)
-        counts = produced.row(Path(folder) if folder else None, share["first_user"])
+        counts = produced.row(Path(folder) if folder else None, share.first_user)
         if isinstance(counts.obj, mmap.mmap):
             self._forked.unmaps(counts.obj)
-        recorder = Recorder(self._clock, share["test"], counts)
+        recorder = Recorder(self._clock, scenario.test, counts)
         self._forked.calls(recorder.mute)
         pool = Pool(
             test,
             recorder,
             self._clock,
-            server_url=share["server_url"],
-            no_dns_resolve=share["no_dns_resolve"],
+            server_url=scenario.server_url,
+            no_dns_resolve=plan.no_dns_resolve,
             on_standing=_freeze,
             in_flight=lambda user: in_flight.row(
-                self._in_flight, (user - share["first_user"]) // share["processes"]
+                self._in_flight, (user - share.first_user) // share.processes
             ),
             forked=self._forked,
         )
         watch = Watch(
             self._clock,
             recorder.generator,
-            process=share["first_user"],
-            processes=share["processes"],
+            process=share.first_user,
+            processes=share.processes,
         )
         look = Look.of(self._clock, get_hub())
         self._pool = pool
@@ -161,17 +184,17 @@ class UserProcess:
         self._outbox.say(told="loaded")
         while (order := self._next_order())["do"] != "leave":
             number = order["cycle"]
-            cycle = Cycle(**share["cycles"][number - 1])
+            cycle = share.assignment.cycles[number - 1]
             recorder.begin_cycle(number, cycle.users, cycle.iterations)
             self._told_users = (0, 0)
-            users = range(share["first_user"], cycle.users + 1, share["processes"])
+            users = range(share.first_user, cycle.users + 1, share.processes)
             try:
                 with _watching(watch, look) if users else nullcontext():
                     pool.run_cycle(
                         cycle,
                         users,
-                        spawn_rate=share["spawn_rate"],
-                        stop_timeout_s=share["stop_timeout_s"],
+                        spawn_rate=scenario.spawn_rate,
+                        stop_timeout_s=plan.stop_timeout_s,
                     )
             finally:
                 self._forked.leave_if_child()

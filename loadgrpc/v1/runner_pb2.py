@@ -24,9 +24,10 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from loadgrpc.v1 import event_pb2 as loadgrpc_dot_v1_dot_event__pb2
+from loadgrpc.v1 import run_pb2 as loadgrpc_dot_v1_dot_run__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18loadgrpc/v1/runner.proto\x12\x0bloadgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x17loadgrpc/v1/event.proto\"O\n\x14GetAssignmentRequest\x12%\n\x06source\x18\x01 \x01(\x0b\x32\x15.loadgrpc.v1.SourceId\x12\x10\n\x08scenario\x18\x02 \x01(\t\"D\n\x15GetAssignmentResponse\x12+\n\nassignment\x18\x01 \x01(\x0b\x32\x17.loadgrpc.v1.Assignment\"\x99\x02\n\nAssignment\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x02 \x01(\t\x12\x0c\n\x04test\x18\x03 \x01(\t\x12\"\n\x06\x63ycles\x18\x04 \x03(\x0b\x32\x12.loadgrpc.v1.Cycle\x12\x12\n\nspawn_rate\x18\x05 \x01(\x01\x12\x12\n\nserver_url\x18\x06 \x01(\t\x12\x11\n\tprocesses\x18\x07 \x01(\r\x12/\n\x0cstop_timeout\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x16\n\x0eno_dns_resolve\x18\t \x01(\x08\x12\x10\n\x08scenario\x18\n \x01(\t\x12\x0c\n\x04user\x18\x0b \x01(\r\x12\x13\n\x0b\x66irst_cycle\x18\x0c \x01(\r\"W\n\x05\x43ycle\x12\r\n\x05users\x18\x01 \x01(\r\x12\x12\n\niterations\x18\x02 \x01(\r\x12+\n\x08\x64uration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"?\n\x08SourceId\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x02 \x01(\t\x12\x11\n\trunner_id\x18\x03 \x01(\t\"\x8f\x02\n\x14PublishEventsRequest\x12%\n\x06source\x18\x01 \x01(\x0b\x32\x15.loadgrpc.v1.SourceId\x12\'\n\x04open\x18\x02 \x01(\x0b\x32\x17.loadgrpc.v1.OpenSourceH\x00\x12(\n\x05\x62\x61tch\x18\x03 \x01(\x0b\x32\x17.loadgrpc.v1.EventBatchH\x00\x12!\n\x04skip\x18\x04 \x01(\x0b\x32\x11.loadgrpc.v1.SkipH\x00\x12(\n\x05ready\x18\x05 \x01(\x0b\x32\x17.loadgrpc.v1.CycleReadyH\x00\x12%\n\x06\x66inish\x18\x06 \x01(\x0b\x32\x13.loadgrpc.v1.FinishH\x00\x42\t\n\x07message\"s\n\nOpenSource\x12\r\n\x05\x65poch\x18\x01 \x01(\x04\x12\x35\n\x0c\x63\x61pabilities\x18\x02 \x01(\x0b\x32\x1f.loadgrpc.v1.RunnerCapabilities\x12\x10\n\x08scenario\x18\x03 \x01(\t\x12\r\n\x05types\x18\x04 \x01(\x0c\"+\n\x12RunnerCapabilities\x12\x15\n\rcycle_barrier\x18\x01 \x01(\x08\"\xaf\x01\n\nEventBatch\x12\x16\n\x0e\x66irst_sequence\x18\x01 \x01(\x04\x12\"\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x12.loadgrpc.v1.Event\x12)\n\nhit_blocks\x18\x03 \x03(\x0b\x32\x15.loadgrpc.v1.HitBlock\x12+\n\x0btest_blocks\x18\x04 \x03(\x0b\x32\x16.loadgrpc.v1.TestBlock\x12\r\n\x05\x63ount\x18\x05 \x01(\r\"K\n\x04Skip\x12\x16\n\x0e\x66irst_sequence\x18\x01 \x01(\x04\x12\r\n\x05\x63ount\x18\x02 \x01(\x04\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0c\n\x04hits\x18\x04 \x01(\x04\"\x1b\n\nCycleReady\x12\r\n\x05\x63ycle\x18\x01 \x01(\r\"c\n\x06\x46inish\x12)\n\x06totals\x18\x01 \x01(\x0b\x32\x19.loadgrpc.v1.SourceTotals\x12.\n\nload_error\x18\x02 \x01(\x0b\x32\x1a.loadgrpc.v1.ExceptionInfo\":\n\x0cSourceTotals\x12\x0e\n\x06\x65vents\x18\x01 \x01(\x04\x12\x11\n\x04hits\x18\x02 \x01(\x04H\x00\x88\x01\x01\x42\x07\n\x05_hits\"\x9a\x04\n\x15PublishEventsResponse\x12%\n\x06source\x18\x01 \x01(\x0b\x32\x15.loadgrpc.v1.SourceId\x12+\n\x06opened\x18\x02 \x01(\x0b\x32\x19.loadgrpc.v1.SourceOpenedH\x00\x12\x1f\n\x03\x61\x63k\x18\x03 \x01(\x0b\x32\x10.loadgrpc.v1.AckH\x00\x12\x1f\n\x03gap\x18\x04 \x01(\x0b\x32\x10.loadgrpc.v1.GapH\x00\x12)\n\x08rejected\x18\x05 \x01(\x0b\x32\x15.loadgrpc.v1.RejectedH\x00\x12)\n\x08\x66inished\x18\x06 \x01(\x0b\x32\x15.loadgrpc.v1.FinishedH\x00\x12,\n\nrun_closed\x18\x07 \x01(\x0b\x32\x16.loadgrpc.v1.RunClosedH\x00\x12.\n\x0bstart_cycle\x18\x08 \x01(\x0b\x32\x17.loadgrpc.v1.StartCycleH\x00\x12!\n\x04stop\x18\t \x01(\x0b\x32\x11.loadgrpc.v1.StopH\x00\x12)\n\x05\x65rror\x18\n \x01(\x0b\x32\x18.loadgrpc.v1.SourceErrorH\x00\x12*\n\ttoo_large\x18\x0b \x01(\x0b\x32\x15.loadgrpc.v1.TooLargeH\x00\x12\x32\n\rtypes_refused\x18\x0c \x01(\x0b\x32\x19.loadgrpc.v1.TypesRefusedH\x00\x42\t\n\x07message\"i\n\x0cSourceOpened\x12\x1a\n\x12\x63ommitted_sequence\x18\x01 \x01(\x04\x12#\n\x06limits\x18\x02 \x01(\x0b\x32\x13.loadgrpc.v1.Limits\x12\x18\n\x10\x64urable_sequence\x18\x03 \x01(\x04\".\n\x0bSourceError\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"7\n\x08TooLarge\x12\x16\n\x0e\x66irst_sequence\x18\x01 \x01(\x04\x12\x13\n\x0b\x62\x61tch_bytes\x18\x02 \x01(\x04\"/\n\x0cTypesRefused\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"Y\n\x06Limits\x12\x17\n\x0fmax_batch_bytes\x18\x01 \x01(\x04\x12\x1b\n\x13max_unacked_batches\x18\x02 \x01(\r\x12\x19\n\x11max_unacked_bytes\x18\x03 \x01(\x04\";\n\x03\x41\x63k\x12\x18\n\x10\x64urable_sequence\x18\x01 \x01(\x04\x12\x1a\n\x12\x63ommitted_sequence\x18\x02 \x01(\x04\" \n\x03Gap\x12\x19\n\x11\x65xpected_sequence\x18\x01 \x01(\x04\"E\n\x08Rejected\x12\r\n\x05\x63ount\x18\x01 \x01(\x04\x12\x12\n\nviolations\x18\x02 \x03(\t\x12\x16\n\x0e\x66irst_sequence\x18\x03 \x01(\x04\"=\n\x08\x46inished\x12\x11\n\tcommitted\x18\x01 \x01(\x04\x12\x10\n\x08rejected\x18\x02 \x01(\x04\x12\x0c\n\x04lost\x18\x03 \x01(\x04\"\x0b\n\tRunClosed\"\x1b\n\nStartCycle\x12\r\n\x05\x63ycle\x18\x01 \x01(\r\"7\n\x04Stop\x12/\n\x0cstop_timeout\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration2\xc3\x01\n\rRunnerService\x12V\n\rGetAssignment\x12!.loadgrpc.v1.GetAssignmentRequest\x1a\".loadgrpc.v1.GetAssignmentResponse\x12Z\n\rPublishEvents\x12!.loadgrpc.v1.PublishEventsRequest\x1a\".loadgrpc.v1.PublishEventsResponse(\x01\x30\x01\x42N\n\x0eio.loadgrpc.v1P\x01Z:github.com/loadgrpc/loadgrpc/gen/go/loadgrpc/v1;loadgrpcv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18loadgrpc/v1/runner.proto\x12\x0bloadgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x17loadgrpc/v1/event.proto\x1a\x15loadgrpc/v1/run.proto\"O\n\x14GetAssignmentRequest\x12%\n\x06source\x18\x01 \x01(\x0b\x32\x15.loadgrpc.v1.SourceId\x12\x10\n\x08scenario\x18\x02 \x01(\t\"D\n\x15GetAssignmentResponse\x12+\n\nassignment\x18\x01 \x01(\x0b\x32\x17.loadgrpc.v1.Assignment\"\xbd\x02\n\nAssignment\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x02 \x01(\t\x12\x0c\n\x04test\x18\x03 \x01(\t\x12\"\n\x06\x63ycles\x18\x04 \x03(\x0b\x32\x12.loadgrpc.v1.Cycle\x12\x12\n\nspawn_rate\x18\x05 \x01(\x01\x12\x12\n\nserver_url\x18\x06 \x01(\t\x12\x11\n\tprocesses\x18\x07 \x01(\r\x12/\n\x0cstop_timeout\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x16\n\x0eno_dns_resolve\x18\t \x01(\x08\x12\x10\n\x08scenario\x18\n \x01(\t\x12\x0c\n\x04user\x18\x0b \x01(\r\x12\x13\n\x0b\x66irst_cycle\x18\x0c \x01(\r\x12\"\n\x04plan\x18\r \x01(\x0b\x32\x14.loadgrpc.v1.RunSpec\"W\n\x05\x43ycle\x12\r\n\x05users\x18\x01 \x01(\r\x12\x12\n\niterations\x18\x02 \x01(\r\x12+\n\x08\x64uration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"?\n\x08SourceId\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x02 \x01(\t\x12\x11\n\trunner_id\x18\x03 \x01(\t\"\x8f\x02\n\x14PublishEventsRequest\x12%\n\x06source\x18\x01 \x01(\x0b\x32\x15.loadgrpc.v1.SourceId\x12\'\n\x04open\x18\x02 \x01(\x0b\x32\x17.loadgrpc.v1.OpenSourceH\x00\x12(\n\x05\x62\x61tch\x18\x03 \x01(\x0b\x32\x17.loadgrpc.v1.EventBatchH\x00\x12!\n\x04skip\x18\x04 \x01(\x0b\x32\x11.loadgrpc.v1.SkipH\x00\x12(\n\x05ready\x18\x05 \x01(\x0b\x32\x17.loadgrpc.v1.CycleReadyH\x00\x12%\n\x06\x66inish\x18\x06 \x01(\x0b\x32\x13.loadgrpc.v1.FinishH\x00\x42\t\n\x07message\"s\n\nOpenSource\x12\r\n\x05\x65poch\x18\x01 \x01(\x04\x12\x35\n\x0c\x63\x61pabilities\x18\x02 \x01(\x0b\x32\x1f.loadgrpc.v1.RunnerCapabilities\x12\x10\n\x08scenario\x18\x03 \x01(\t\x12\r\n\x05types\x18\x04 \x01(\x0c\"+\n\x12RunnerCapabilities\x12\x15\n\rcycle_barrier\x18\x01 \x01(\x08\"\xaf\x01\n\nEventBatch\x12\x16\n\x0e\x66irst_sequence\x18\x01 \x01(\x04\x12\"\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x12.loadgrpc.v1.Event\x12)\n\nhit_blocks\x18\x03 \x03(\x0b\x32\x15.loadgrpc.v1.HitBlock\x12+\n\x0btest_blocks\x18\x04 \x03(\x0b\x32\x16.loadgrpc.v1.TestBlock\x12\r\n\x05\x63ount\x18\x05 \x01(\r\"K\n\x04Skip\x12\x16\n\x0e\x66irst_sequence\x18\x01 \x01(\x04\x12\r\n\x05\x63ount\x18\x02 \x01(\x04\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0c\n\x04hits\x18\x04 \x01(\x04\"\x1b\n\nCycleReady\x12\r\n\x05\x63ycle\x18\x01 \x01(\r\"c\n\x06\x46inish\x12)\n\x06totals\x18\x01 \x01(\x0b\x32\x19.loadgrpc.v1.SourceTotals\x12.\n\nload_error\x18\x02 \x01(\x0b\x32\x1a.loadgrpc.v1.ExceptionInfo\":\n\x0cSourceTotals\x12\x0e\n\x06\x65vents\x18\x01 \x01(\x04\x12\x11\n\x04hits\x18\x02 \x01(\x04H\x00\x88\x01\x01\x42\x07\n\x05_hits\"\x9a\x04\n\x15PublishEventsResponse\x12%\n\x06source\x18\x01 \x01(\x0b\x32\x15.loadgrpc.v1.SourceId\x12+\n\x06opened\x18\x02 \x01(\x0b\x32\x19.loadgrpc.v1.SourceOpenedH\x00\x12\x1f\n\x03\x61\x63k\x18\x03 \x01(\x0b\x32\x10.loadgrpc.v1.AckH\x00\x12\x1f\n\x03gap\x18\x04 \x01(\x0b\x32\x10.loadgrpc.v1.GapH\x00\x12)\n\x08rejected\x18\x05 \x01(\x0b\x32\x15.loadgrpc.v1.RejectedH\x00\x12)\n\x08\x66inished\x18\x06 \x01(\x0b\x32\x15.loadgrpc.v1.FinishedH\x00\x12,\n\nrun_closed\x18\x07 \x01(\x0b\x32\x16.loadgrpc.v1.RunClosedH\x00\x12.\n\x0bstart_cycle\x18\x08 \x01(\x0b\x32\x17.loadgrpc.v1.StartCycleH\x00\x12!\n\x04stop\x18\t \x01(\x0b\x32\x11.loadgrpc.v1.StopH\x00\x12)\n\x05\x65rror\x18\n \x01(\x0b\x32\x18.loadgrpc.v1.SourceErrorH\x00\x12*\n\ttoo_large\x18\x0b \x01(\x0b\x32\x15.loadgrpc.v1.TooLargeH\x00\x12\x32\n\rtypes_refused\x18\x0c \x01(\x0b\x32\x19.loadgrpc.v1.TypesRefusedH\x00\x42\t\n\x07message\"i\n\x0cSourceOpened\x12\x1a\n\x12\x63ommitted_sequence\x18\x01 \x01(\x04\x12#\n\x06limits\x18\x02 \x01(\x0b\x32\x13.loadgrpc.v1.Limits\x12\x18\n\x10\x64urable_sequence\x18\x03 \x01(\x04\".\n\x0bSourceError\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"7\n\x08TooLarge\x12\x16\n\x0e\x66irst_sequence\x18\x01 \x01(\x04\x12\x13\n\x0b\x62\x61tch_bytes\x18\x02 \x01(\x04\"/\n\x0cTypesRefused\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"Y\n\x06Limits\x12\x17\n\x0fmax_batch_bytes\x18\x01 \x01(\x04\x12\x1b\n\x13max_unacked_batches\x18\x02 \x01(\r\x12\x19\n\x11max_unacked_bytes\x18\x03 \x01(\x04\";\n\x03\x41\x63k\x12\x18\n\x10\x64urable_sequence\x18\x01 \x01(\x04\x12\x1a\n\x12\x63ommitted_sequence\x18\x02 \x01(\x04\" \n\x03Gap\x12\x19\n\x11\x65xpected_sequence\x18\x01 \x01(\x04\"E\n\x08Rejected\x12\r\n\x05\x63ount\x18\x01 \x01(\x04\x12\x12\n\nviolations\x18\x02 \x03(\t\x12\x16\n\x0e\x66irst_sequence\x18\x03 \x01(\x04\"=\n\x08\x46inished\x12\x11\n\tcommitted\x18\x01 \x01(\x04\x12\x10\n\x08rejected\x18\x02 \x01(\x04\x12\x0c\n\x04lost\x18\x03 \x01(\x04\"\x0b\n\tRunClosed\"\x1b\n\nStartCycle\x12\r\n\x05\x63ycle\x18\x01 \x01(\r\"7\n\x04Stop\x12/\n\x0cstop_timeout\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration2\xc3\x01\n\rRunnerService\x12V\n\rGetAssignment\x12!.loadgrpc.v1.GetAssignmentRequest\x1a\".loadgrpc.v1.GetAssignmentResponse\x12Z\n\rPublishEvents\x12!.loadgrpc.v1.PublishEventsRequest\x1a\".loadgrpc.v1.PublishEventsResponse(\x01\x30\x01\x42N\n\x0eio.loadgrpc.v1P\x01Z:github.com/loadgrpc/loadgrpc/gen/go/loadgrpc/v1;loadgrpcv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,58 +35,58 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'loadgrpc.v1.runner_pb2', _g
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\016io.loadgrpc.v1P\001Z:github.com/loadgrpc/loadgrpc/gen/go/loadgrpc/v1;loadgrpcv1'
-  _globals['_GETASSIGNMENTREQUEST']._serialized_start=98
-  _globals['_GETASSIGNMENTREQUEST']._serialized_end=177
-  _globals['_GETASSIGNMENTRESPONSE']._serialized_start=179
-  _globals['_GETASSIGNMENTRESPONSE']._serialized_end=247
-  _globals['_ASSIGNMENT']._serialized_start=250
-  _globals['_ASSIGNMENT']._serialized_end=531
-  _globals['_CYCLE']._serialized_start=533
-  _globals['_CYCLE']._serialized_end=620
-  _globals['_SOURCEID']._serialized_start=622
-  _globals['_SOURCEID']._serialized_end=685
-  _globals['_PUBLISHEVENTSREQUEST']._serialized_start=688
-  _globals['_PUBLISHEVENTSREQUEST']._serialized_end=959
-  _globals['_OPENSOURCE']._serialized_start=961
-  _globals['_OPENSOURCE']._serialized_end=1076
-  _globals['_RUNNERCAPABILITIES']._serialized_start=1078
-  _globals['_RUNNERCAPABILITIES']._serialized_end=1121
-  _globals['_EVENTBATCH']._serialized_start=1124
-  _globals['_EVENTBATCH']._serialized_end=1299
-  _globals['_SKIP']._serialized_start=1301
-  _globals['_SKIP']._serialized_end=1376
-  _globals['_CYCLEREADY']._serialized_start=1378
-  _globals['_CYCLEREADY']._serialized_end=1405
-  _globals['_FINISH']._serialized_start=1407
-  _globals['_FINISH']._serialized_end=1506
-  _globals['_SOURCETOTALS']._serialized_start=1508
-  _globals['_SOURCETOTALS']._serialized_end=1566
-  _globals['_PUBLISHEVENTSRESPONSE']._serialized_start=1569
-  _globals['_PUBLISHEVENTSRESPONSE']._serialized_end=2107
-  _globals['_SOURCEOPENED']._serialized_start=2109
-  _globals['_SOURCEOPENED']._serialized_end=2214
-  _globals['_SOURCEERROR']._serialized_start=2216
-  _globals['_SOURCEERROR']._serialized_end=2262
-  _globals['_TOOLARGE']._serialized_start=2264
-  _globals['_TOOLARGE']._serialized_end=2319
-  _globals['_TYPESREFUSED']._serialized_start=2321
-  _globals['_TYPESREFUSED']._serialized_end=2368
-  _globals['_LIMITS']._serialized_start=2370
-  _globals['_LIMITS']._serialized_end=2459
-  _globals['_ACK']._serialized_start=2461
-  _globals['_ACK']._serialized_end=2520
-  _globals['_GAP']._serialized_start=2522
-  _globals['_GAP']._serialized_end=2554
-  _globals['_REJECTED']._serialized_start=2556
-  _globals['_REJECTED']._serialized_end=2625
-  _globals['_FINISHED']._serialized_start=2627
-  _globals['_FINISHED']._serialized_end=2688
-  _globals['_RUNCLOSED']._serialized_start=2690
-  _globals['_RUNCLOSED']._serialized_end=2701
-  _globals['_STARTCYCLE']._serialized_start=2703
-  _globals['_STARTCYCLE']._serialized_end=2730
-  _globals['_STOP']._serialized_start=2732
-  _globals['_STOP']._serialized_end=2787
-  _globals['_RUNNERSERVICE']._serialized_start=2790
-  _globals['_RUNNERSERVICE']._serialized_end=2985
+  _globals['_GETASSIGNMENTREQUEST']._serialized_start=121
+  _globals['_GETASSIGNMENTREQUEST']._serialized_end=200
+  _globals['_GETASSIGNMENTRESPONSE']._serialized_start=202
+  _globals['_GETASSIGNMENTRESPONSE']._serialized_end=270
+  _globals['_ASSIGNMENT']._serialized_start=273
+  _globals['_ASSIGNMENT']._serialized_end=590
+  _globals['_CYCLE']._serialized_start=592
+  _globals['_CYCLE']._serialized_end=679
+  _globals['_SOURCEID']._serialized_start=681
+  _globals['_SOURCEID']._serialized_end=744
+  _globals['_PUBLISHEVENTSREQUEST']._serialized_start=747
+  _globals['_PUBLISHEVENTSREQUEST']._serialized_end=1018
+  _globals['_OPENSOURCE']._serialized_start=1020
+  _globals['_OPENSOURCE']._serialized_end=1135
+  _globals['_RUNNERCAPABILITIES']._serialized_start=1137
+  _globals['_RUNNERCAPABILITIES']._serialized_end=1180
+  _globals['_EVENTBATCH']._serialized_start=1183
+  _globals['_EVENTBATCH']._serialized_end=1358
+  _globals['_SKIP']._serialized_start=1360
+  _globals['_SKIP']._serialized_end=1435
+  _globals['_CYCLEREADY']._serialized_start=1437
+  _globals['_CYCLEREADY']._serialized_end=1464
+  _globals['_FINISH']._serialized_start=1466
+  _globals['_FINISH']._serialized_end=1565
+  _globals['_SOURCETOTALS']._serialized_start=1567
+  _globals['_SOURCETOTALS']._serialized_end=1625
+  _globals['_PUBLISHEVENTSRESPONSE']._serialized_start=1628
+  _globals['_PUBLISHEVENTSRESPONSE']._serialized_end=2166
+  _globals['_SOURCEOPENED']._serialized_start=2168
+  _globals['_SOURCEOPENED']._serialized_end=2273
+  _globals['_SOURCEERROR']._serialized_start=2275
+  _globals['_SOURCEERROR']._serialized_end=2321
+  _globals['_TOOLARGE']._serialized_start=2323
+  _globals['_TOOLARGE']._serialized_end=2378
+  _globals['_TYPESREFUSED']._serialized_start=2380
+  _globals['_TYPESREFUSED']._serialized_end=2427
+  _globals['_LIMITS']._serialized_start=2429
+  _globals['_LIMITS']._serialized_end=2518
+  _globals['_ACK']._serialized_start=2520
+  _globals['_ACK']._serialized_end=2579
+  _globals['_GAP']._serialized_start=2581
+  _globals['_GAP']._serialized_end=2613
+  _globals['_REJECTED']._serialized_start=2615
+  _globals['_REJECTED']._serialized_end=2684
+  _globals['_FINISHED']._serialized_start=2686
+  _globals['_FINISHED']._serialized_end=2747
+  _globals['_RUNCLOSED']._serialized_start=2749
+  _globals['_RUNCLOSED']._serialized_end=2760
+  _globals['_STARTCYCLE']._serialized_start=2762
+  _globals['_STARTCYCLE']._serialized_end=2789
+  _globals['_STOP']._serialized_start=2791
+  _globals['_STOP']._serialized_end=2846
+  _globals['_RUNNERSERVICE']._serialized_start=2849
+  _globals['_RUNNERSERVICE']._serialized_end=3044
 # @@protoc_insertion_point(module_scope)

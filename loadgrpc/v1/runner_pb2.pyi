@@ -2,6 +2,7 @@ import datetime
 
 from google.protobuf import duration_pb2 as _duration_pb2
 from loadgrpc.v1 import event_pb2 as _event_pb2
+from loadgrpc.v1 import run_pb2 as _run_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -25,7 +26,7 @@ class GetAssignmentResponse(_message.Message):
     def __init__(self, assignment: _Optional[_Union[Assignment, _Mapping]] = ...) -> None: ...
 
 class Assignment(_message.Message):
-    __slots__ = ("run_id", "agent_id", "test", "cycles", "spawn_rate", "server_url", "processes", "stop_timeout", "no_dns_resolve", "scenario", "user", "first_cycle")
+    __slots__ = ("run_id", "agent_id", "test", "cycles", "spawn_rate", "server_url", "processes", "stop_timeout", "no_dns_resolve", "scenario", "user", "first_cycle", "plan")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     AGENT_ID_FIELD_NUMBER: _ClassVar[int]
     TEST_FIELD_NUMBER: _ClassVar[int]
@@ -38,6 +39,7 @@ class Assignment(_message.Message):
     SCENARIO_FIELD_NUMBER: _ClassVar[int]
     USER_FIELD_NUMBER: _ClassVar[int]
     FIRST_CYCLE_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     agent_id: str
     test: str
@@ -50,7 +52,8 @@ class Assignment(_message.Message):
     scenario: str
     user: int
     first_cycle: int
-    def __init__(self, run_id: _Optional[str] = ..., agent_id: _Optional[str] = ..., test: _Optional[str] = ..., cycles: _Optional[_Iterable[_Union[Cycle, _Mapping]]] = ..., spawn_rate: _Optional[float] = ..., server_url: _Optional[str] = ..., processes: _Optional[int] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., no_dns_resolve: bool = ..., scenario: _Optional[str] = ..., user: _Optional[int] = ..., first_cycle: _Optional[int] = ...) -> None: ...
+    plan: _run_pb2.RunSpec
+    def __init__(self, run_id: _Optional[str] = ..., agent_id: _Optional[str] = ..., test: _Optional[str] = ..., cycles: _Optional[_Iterable[_Union[Cycle, _Mapping]]] = ..., spawn_rate: _Optional[float] = ..., server_url: _Optional[str] = ..., processes: _Optional[int] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., no_dns_resolve: bool = ..., scenario: _Optional[str] = ..., user: _Optional[int] = ..., first_cycle: _Optional[int] = ..., plan: _Optional[_Union[_run_pb2.RunSpec, _Mapping]] = ...) -> None: ...
 
 class Cycle(_message.Message):
     __slots__ = ("users", "iterations", "duration")

@@ -15,8 +15,9 @@ from loadgrpc.broker import broker as broker_module
 from loadgrpc.broker.server import BrokerConfig
 from loadgrpc.broker.server import running as broker_running
 from loadgrpc.client import Client
-from loadgrpc.model import AgentState, AssignmentState, Plan, Run, RunState
+from loadgrpc.model import AgentState, AssignmentState, Run, RunState
 from loadgrpc.protocol.transport import new_channel
+from loadgrpc.testing import plan_of
 from loadgrpc.v1 import fleet_pb2, fleet_pb2_grpc
 
 TEST = """
@@ -99,7 +100,7 @@ async def comes(holds):
 
 def plan(test, **fields):
     """A plan of one of the tests above."""
-    return Plan(test=f"agent_house_test.TestIt.{test}", **{"iterations": (1,), **fields})
+    return plan_of(test=f"agent_house_test.TestIt.{test}", **{"iterations": (1,), **fields})
 
 
 def test_an_agent_that_leaves_is_off_the_list_at_once(tmp_path):

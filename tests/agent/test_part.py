@@ -10,9 +10,10 @@ import pytest
 
 from loadgrpc.agent import part as module
 from loadgrpc.agent.part import STOPPED, Means, Part
-from loadgrpc.model import Assignment, Cycle, Launch, RunnerMode, StopMode
+from loadgrpc.model import RunnerMode, StopMode
+from loadgrpc.testing import assignment_of
 
-CYCLES = (Cycle(users=2, iterations=1), Cycle(users=3, iterations=1))
+LOAD = {"test": "x", "users": (2, 3), "iterations": (1,), "test_runner": "./x {test}"}
 LEASE_OVER = "no broker was heard"
 
 
@@ -20,13 +21,12 @@ class Desk:
     """A part that lives, and what it has told."""
 
     def __init__(self, mode):
-        assignment = Assignment(run_id="r", agent_id="a", test="x", cycles=CYCLES)
-        launch = Launch(assignment=assignment, test_runner="./x {test}", runner_mode=mode)
+        assignment = assignment_of(**LOAD, runner_mode=mode)
         means = Means(
             state=None, room=None, relay=None, doors=None, tell=self._tell, news=lambda: None
         )
         self.told = []
-        self.part = Part(launch, means)
+        self.part = Part(assignment, means)
 
     def _tell(self, told, folder):
         assert folder is None
@@ -108,9 +108,7 @@ def test_b_a_runner_that_has_reported_everything_has_the_stop_timeout_to_end(
 
     async def use():
         desk = Desk(RunnerMode.ONE_USER)
-        assignment = Assignment(
-            run_id="r", agent_id="a", test="x", cycles=CYCLES, stop_timeout_s=stop_timeout_s
-        )
+        assignment = assignment_of(**LOAD, stop_timeout_s=stop_timeout_s)
         guarding = asyncio.create_task(desk.part._guard(lingers.runner, assignment))
         await asyncio.wait({guarding}, timeout=20 if ended else 0.2)
         guarding.cancel()

@@ -11,9 +11,9 @@ from loadgrpc.broker.broker import Broker
 from loadgrpc.broker.inbox import Inbox
 from loadgrpc.broker.orders import StartProcesses, StartRunners, StopRunners
 from loadgrpc.broker.roster import Registration
-from loadgrpc.model import ExceptionInfo, Plan, SourceId
+from loadgrpc.model import ExceptionInfo, SourceId
 from loadgrpc.store import Store
-from loadgrpc.testing import ManualClock
+from loadgrpc.testing import ManualClock, plan_of
 from loadgrpc.v1 import event_pb2, runner_pb2
 
 ELAPSED_MS = 3
@@ -75,8 +75,8 @@ class FakeAgent:
         while not self.link.orders.empty():
             order = self.link.orders.get_nowait()
             match order:
-                case StartRunners(launch):
-                    found.append(("start", launch.assignment.run_id))
+                case StartRunners(assignment):
+                    found.append(("start", assignment.run_id))
                 case StartProcesses(_, scenario, cycle):
                     found.append(("cycle", scenario, cycle))
                 case StopRunners(run_id, mode, _, ""):
@@ -192,7 +192,7 @@ class Desk:
         plan = {"test": "a.B.c", "iterations": (1,), "agents": len(agent_ids) or 1, **plan}
         if "duration_s" in plan:
             plan["iterations"] = ()
-        return await self.broker.start_run(Plan(**plan), request_id)
+        return await self.broker.start_run(plan_of(**plan), request_id)
 
     async def runner(self, run, agent_id="a1", *, barrier=True, runner_id=None, scenario=""):
         """A runner of an agent, open."""

@@ -21,13 +21,13 @@ from loadgrpc.errors import (
 from loadgrpc.model import (
     AgentState,
     AssignmentState,
-    Plan,
     Run,
     RunState,
     SourceId,
     StopMode,
 )
 from loadgrpc.store import Store, StoreError
+from loadgrpc.testing import plan_of
 
 TEST = "a.B.c"
 NS = 1_000_000_000
@@ -133,7 +133,7 @@ def test_too_few_agents(at_desk, idle, busy, asked):
             await desk.start(*[f"b{at}" for at in range(busy)])
         agents = [desk.agent(f"i{at}") for at in range(idle)]
         with pytest.raises(TooFewAgents, match=rf"{asked} agent.*but {idle} idle"):
-            await desk.broker.start_run(Plan(test=TEST, iterations=(1,), agents=asked))
+            await desk.broker.start_run(plan_of(test=TEST, iterations=(1,), agents=asked))
         assert [agent.orders() for agent in agents] == [[]] * idle
 
     at_desk(use)

@@ -198,18 +198,18 @@ def test_hostile_2_a_listing_gives_turns(at_desk, new_batch):
     at_desk(use)
 
 
-def test_hostile_3_parts_of_many_agents_share_their_cycles():
-    """The parts still sum to the plan, and cycles of the same share are the same."""
+def test_hostile_3_parts_of_many_agents_share_their_plans():
+    """The parts still sum to the plan, and the plans of equal shares are one."""
     users = (10, 7, 3, 0)
     plan = Plan(
         scenarios=(Scenario(name="a", test="a.B.c", users=users, iterations=(1,)),), split=True
     )
     ids = [f"a{number}" for number in range(8)]
-    found = [launch.assignment.cycles for launch in split.launches(plan, "r", ids)]
+    found = [assignment.plan for assignment in split.assignments(plan, "r", ids)]
 
-    shares = [[cycle.users for cycle in cycles] for cycles in found]
+    shares = [plan.scenarios[0].users for plan in found]
     assert [[*each] for each in zip(*shares, strict=True)] == [split.shares(u, 8) for u in users]
-    assert len({id(cycles) for cycles in found}) <= len(users)
+    assert len({id(plan) for plan in found}) <= len(users)
 
 
 def test_hostile_6_reasons_of_losses_are_bounded(at_desk):

@@ -77,7 +77,7 @@ def test_a_source_of_no_scenario(at_desk):
         with pytest.raises(NotFound, match="'sell'"):
             await desk.runner(run, scenario="sell")
         runner = await desk.runner(run, scenario="buy")
-        assert desk.broker.assignment(runner.source_id, "buy").test == "a.B.d"
+        assert desk.broker.assignment(runner.source_id, "buy").scenario.test == "a.B.d"
         with pytest.raises(NotFound, match="nothing is expected"):
             desk.broker.assignment(runner.source_id)
 

@@ -4,11 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadgrpc.broker.split import launches, shares
+from loadgrpc.broker.split import assignments, shares
 from loadgrpc.model import Plan, RunnerMode, Scenario
+from loadgrpc.testing import plan_of
 
 plans = st.builds(
-    Plan,
+    plan_of,
     test=st.just("a.B.c"),
     users=st.lists(st.integers(1, 1_000), min_size=1, max_size=5).map(tuple),
     iterations=st.lists(st.integers(1, 100), min_size=1, max_size=3).map(tuple),
@@ -32,7 +33,7 @@ def test_shares_sum_to_the_whole_and_are_even(total, parts):
 def test_parts_make_up_the_plan(plan):
     """Iterations of all parts are those of the plan; with split, users and rate are, too."""
     agent_ids = [f"a{at}" for at in range(plan.agents)]
-    parts = [each.assignment for each in launches(plan, "r", agent_ids)]
+    parts = assignments(plan, "r", agent_ids)
 
     assert [part.agent_id for part in parts] == agent_ids
     assert {len(part.cycles) for part in parts} == {len(plan.users)}
@@ -41,15 +42,15 @@ def test_parts_make_up_the_plan(plan):
     times = 1 if plan.split else plan.agents
     for at, users in enumerate(plan.users):
         assert sum(part.cycles[at].users for part in parts) == users * times
-    assert sum(part.spawn_rate for part in parts) == pytest.approx(
+    assert sum(part.scenario.spawn_rate for part in parts) == pytest.approx(
         plan.scenarios[0].spawn_rate * times
     )
 
 
 def test_an_agent_may_get_no_users():
     """One user on three agents is a part of one and two parts of none."""
-    plan = Plan(test="a.B.c", users=(1, 4), iterations=(2, 3), agents=3, split=True)
-    parts = [each.assignment for each in launches(plan, "r", ["a", "b", "c"])]
+    plan = plan_of(test="a.B.c", users=(1, 4), iterations=(2, 3), agents=3, split=True)
+    parts = assignments(plan, "r", ["a", "b", "c"])
 
     assert [[cycle.users for cycle in part.cycles] for part in parts] == [[1, 2], [0, 1], [0, 1]]
     assert {cycle.iterations for part in parts for cycle in part.cycles} == {5}
@@ -57,7 +58,7 @@ def test_an_agent_may_get_no_users():
 
 def test_each_part_is_told_how_to_go_about_it():
     """What is not a number of something is the same for all agents."""
-    plan = Plan(
+    plan = plan_of(
         test="a.B.c",
         iterations=(1,),
         agents=2,
@@ -67,19 +68,20 @@ def test_each_part_is_told_how_to_go_about_it():
         stop_timeout_s=7.0,
         no_dns_resolve=True,
     )
-    for part in [each.assignment for each in launches(plan, "r", ["a", "b"])]:
-        assert (part.test, part.server_url, part.processes) == ("a.B.c", "http://h:1", 3)
-        assert (part.stop_timeout_s, part.no_dns_resolve) == (7.0, True)
+    for part in assignments(plan, "r", ["a", "b"]):
+        assert (part.scenario.test, part.scenario.server_url, part.scenario.processes) == (
+            "a.B.c",
+            "http://h:1",
+            3,
+        )
+        assert (part.plan.stop_timeout_s, part.plan.no_dns_resolve) == (7.0, True)
 
 
 def test_a_duration_is_not_split():
     """Every part of a timed plan lasts as long as the plan's cycles."""
-    plan = Plan(test="a.B.c", users=(4,), duration_s=90.0, agents=2, split=True)
+    plan = plan_of(test="a.B.c", users=(4,), duration_s=90.0, agents=2, split=True)
 
-    assert [
-        part.cycles[0].duration_s
-        for part in [each.assignment for each in launches(plan, "r", ["a", "b"])]
-    ] == [90, 90]
+    assert [part.cycles[0].duration_s for part in assignments(plan, "r", ["a", "b"])] == [90, 90]
 
 
 def test_an_agent_has_a_part_in_each_scenario():
@@ -95,10 +97,13 @@ def test_an_agent_has_a_part_in_each_scenario():
     )
     ours = Scenario(name="a", test="a.B.c", users=(1, 2), duration_s=1.0)
     plan = Plan(scenarios=(ours, other), agents=2, split=True)
-    found = launches(plan, "r", ["one", "two"])
+    found = assignments(plan, "r", ["one", "two"])
 
-    parts = [(each.assignment.agent_id, each.assignment.scenario) for each in found]
+    parts = [(each.agent_id, each.scenario.name) for each in found]
     assert parts == [("one", "a"), ("one", "b"), ("two", "a"), ("two", "b")]
-    assert [found[1].assignment.cycles[0].users, found[3].assignment.cycles[0].users] == [3, 2]
-    assert (found[1].test_runner, found[1].silence_timeout_s) == ("./x {test}", 3.0)
-    assert [each.one_user_each for each in found[:2]] == [False, False]
+    assert [found[1].scenario.users, found[3].scenario.users] == [(3,), (2,)]
+    assert (found[1].scenario.test_runner, found[1].scenario.silence_timeout_s) == (
+        "./x {test}",
+        3.0,
+    )
+    assert [each.scenario.one_user_each for each in found[:2]] == [False, False]

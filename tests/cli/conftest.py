@@ -38,6 +38,7 @@ from loadgrpc.model import (
     Verdict,
     WindowFigures,
 )
+from loadgrpc.testing import plan_of
 from loadgrpc.v1 import control_pb2
 
 NS = 1_000_000_000
@@ -164,7 +165,7 @@ def passed() -> Summary:
     return Summary(
         run_id="r-f3a9f3a9f3",
         state=RunState.FINISHED,
-        plan=Plan(
+        plan=plan_of(
             test="example.TestWebSite.test_es",
             users=(10, 20, 30),
             iterations=(20,),
@@ -228,7 +229,7 @@ def troubled() -> Summary:
     return Summary(
         run_id="r-07bc07bc07",
         state=RunState.FINISHED,
-        plan=Plan(
+        plan=plan_of(
             test="shop.load.TestShop.test_buy",
             users=(50,),
             duration_s=10.0,
@@ -363,7 +364,7 @@ def not_loaded(agents: int = 1) -> Summary:
     return Summary(
         run_id="r-1111111111",
         state=RunState.FAILED,
-        plan=Plan(test="exmaple.TestWebSite.test_es", iterations=(1,), agents=max(agents, 1)),
+        plan=plan_of(test="exmaple.TestWebSite.test_es", iterations=(1,), agents=max(agents, 1)),
         create_time_ns=START_NS,
         verdict=Verdict(exit_code=107, reason=reason),
         agents=tuple(
@@ -395,7 +396,7 @@ def empty() -> Summary:
     return Summary(
         run_id="r-0000000000",
         state=RunState.FAILED,
-        plan=Plan(test="example.TestWebSite.test_es", iterations=(1,)),
+        plan=plan_of(test="example.TestWebSite.test_es", iterations=(1,)),
         create_time_ns=START_NS,
         reason="the broker was restarted",
         verdict=Verdict(exit_code=3, reason="the run was cut off"),
@@ -506,7 +507,7 @@ def run() -> Run:
     return Run(
         run_id="r-f3a9f3a9f3",
         state=RunState.RUNNING,
-        plan=Plan(
+        plan=plan_of(
             test="example.TestWebSite.test_es", users=(10, 20, 30), iterations=(20,), agents=5
         ),
         create_time_ns=START_NS,

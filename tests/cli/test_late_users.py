@@ -2,7 +2,7 @@
 
 import pytest
 
-from loadgrpc.broker.split import launches
+from loadgrpc.broker.split import assignments
 from loadgrpc.cli.late_users import warnings_of
 from loadgrpc.model import Plan, Scenario
 
@@ -50,9 +50,9 @@ def test_f23_as_many_are_told_as_runners_start(agents, rate, duration_s):
     """The figure is what runners of the plan's parts make of their own rates."""
     asked = plan(users=(30,), agents=agents, split=True, spawn_rate=rate, duration_s=duration_s)
     started = sum(
-        (user - 1) / part.assignment.spawn_rate < duration_s
-        for part in launches(asked, "r-1", [f"a-{n}" for n in range(agents)])
-        for user in range(1, part.assignment.cycles[0].users + 1)
+        (user - 1) / part.scenario.spawn_rate < duration_s
+        for part in assignments(asked, "r-1", [f"a-{n}" for n in range(agents)])
+        for user in range(1, part.scenario.users[0] + 1)
     )
     told = list(warnings_of(asked))
     assert (f"warning: {started} of 30 users" in told[0]) if told else (started == 30)

@@ -19,13 +19,13 @@ from loadgrpc.model import (
     BrokerInfo,
     Change,
     ChangeKind,
-    Plan,
     RunState,
     StopMode,
     Trouble,
     TroubleKind,
     Verdict,
 )
+from loadgrpc.testing import plan_of
 
 NS = 1_000_000_000
 START_NS = 1_700_000_000 * NS
@@ -170,7 +170,7 @@ def test_hostile_6_wide_strings_of_others_are_bounded(agents, run):
         version="v" * 1_000_000, pid=1, hostname="x" * 1_000_000, store="s", start_time_ns=START_NS,
         agents=1, active_runs=1,
     )  # fmt: skip
-    run = replace(run, plan=Plan(test="t" * 16_000_000, iterations=(1,)))
+    run = replace(run, plan=plan_of(test="t" * 16_000_000, iterations=(1,)))
     for width in (80, 10_000):
         found = lines("h:1", info, [wide], [run], now_ns=START_NS, width=width)
         assert sum(len(line.text) for line in found) < 100_000

@@ -18,6 +18,7 @@ from loadgrpc.model import (
     Scenario,
     ScenarioFigures,
 )
+from loadgrpc.testing import plan_of
 
 NS = 1_000_000_000
 
@@ -178,22 +179,22 @@ def test_c11_the_load_line_shows_no_password(summaries):
 @pytest.mark.parametrize(
     ("plan", "words"),
     [
-        (Plan(test="t", iterations=(1,)), "1 user, 1 iteration a user"),
-        (Plan(test="t", users=(2,), duration_s=90.0), "2 users, for 1 min 30 s"),
+        (plan_of(test="t", iterations=(1,)), "1 user, 1 iteration a user"),
+        (plan_of(test="t", users=(2,), duration_s=90.0), "2 users, for 1 min 30 s"),
         (
-            Plan(test="t", users=(1, 2), duration_s=1.5),
+            plan_of(test="t", users=(1, 2), duration_s=1.5),
             "2 cycles of 1, 2 users, for 1.5 s each",
         ),
         (
-            Plan(test="t", users=(3,), iterations=(5, 5), agents=2, split=True),
+            plan_of(test="t", users=(3,), iterations=(5, 5), agents=2, split=True),
             "3 users, 10 iterations a user, split over 2 agents",
         ),
         (
-            Plan(test="t", iterations=(1,), agents=2, spawn_rate=0.5),
+            plan_of(test="t", iterations=(1,), agents=2, spawn_rate=0.5),
             "1 user, 1 iteration a user, 0.5 users started per second, on each of 2 agents",
         ),
         (
-            Plan(test="t", iterations=(1,), no_dns_resolve=True),
+            plan_of(test="t", iterations=(1,), no_dns_resolve=True),
             "1 user, 1 iteration a user, names resolved for each connection",
         ),
     ],

@@ -15,7 +15,8 @@ import pytest
 
 from loadgrpc import errors
 from loadgrpc.cli import DEFAULT_BROKER, document
-from loadgrpc.model import Plan, RunState, StopMode
+from loadgrpc.model import RunState, StopMode
+from loadgrpc.testing import plan_of
 
 TEST = "example.TestWebSite.test_es"
 RUN = "r-f3a9f3a9f3"
@@ -39,17 +40,17 @@ def local(monkeypatch):
 
 
 PLANS = {
-    "": Plan(test=TEST, iterations=(1,)),
-    "-u 10:20:30 -i 20": Plan(test=TEST, users=(10, 20, 30), iterations=(20,)),
-    "--users 2 --hits 5:5": Plan(test=TEST, users=(2,), iterations=(5, 5)),
-    "-d 1h30m": Plan(test=TEST, duration_s=5400.0),
-    "-t 90": Plan(test=TEST, duration_s=90.0),
-    "--run-time 500ms": Plan(test=TEST, duration_s=0.5),
-    "-r 2.5 -H http://x:1": Plan(
+    "": plan_of(test=TEST, iterations=(1,)),
+    "-u 10:20:30 -i 20": plan_of(test=TEST, users=(10, 20, 30), iterations=(20,)),
+    "--users 2 --hits 5:5": plan_of(test=TEST, users=(2,), iterations=(5, 5)),
+    "-d 1h30m": plan_of(test=TEST, duration_s=5400.0),
+    "-t 90": plan_of(test=TEST, duration_s=90.0),
+    "--run-time 500ms": plan_of(test=TEST, duration_s=0.5),
+    "-r 2.5 -H http://x:1": plan_of(
         test=TEST, iterations=(1,), spawn_rate=2.5, server_url="http://x:1"
     ),
-    "--no-dns-resolve": Plan(test=TEST, iterations=(1,), no_dns_resolve=True),
-    "--processes 3 --stop-timeout 0": Plan(
+    "--no-dns-resolve": plan_of(test=TEST, iterations=(1,), no_dns_resolve=True),
+    "--processes 3 --stop-timeout 0": plan_of(
         test=TEST, iterations=(1,), processes=3, stop_timeout_s=0.0
     ),
 }

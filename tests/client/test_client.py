@@ -15,9 +15,9 @@ from loadgrpc.errors import (
     TooFewAgents,
     Unavailable,
 )
-from loadgrpc.model import AgentState, Plan, Progress, Run, RunState, StopMode
+from loadgrpc.model import AgentState, Progress, Run, RunState, StopMode
 from loadgrpc.protocol.transport import listen, new_server
-from loadgrpc.testing import running_cluster
+from loadgrpc.testing import plan_of, running_cluster
 
 TEST = """
 import time, unittest
@@ -55,7 +55,9 @@ def test_a_run_from_start_to_summary(tests):
     """A run is started, watched and read; the whole of it adds up over two agents."""
 
     async def use(client):
-        plan = Plan(test="house_test.TestIt.test_pass", users=(2, 1), iterations=(3, 2), agents=2)
+        plan = plan_of(
+            test="house_test.TestIt.test_pass", users=(2, 1), iterations=(3, 2), agents=2
+        )
         run = await client.start_run(plan, request_id="x")
         assert (run.state, run.plan) == (RunState.STARTING, plan)
         news = [item.update async for item in client.watch_run(run.run_id)]
@@ -69,7 +71,7 @@ def test_a_run_from_start_to_summary(tests):
         assert await client.get_run(run.run_id) == news[-1]
         assert await client.start_run(plan, request_id="x") == news[-1]
         with pytest.raises(AlreadyExists):
-            await client.start_run(Plan(test="a.B.c", iterations=(1,)), request_id="x")
+            await client.start_run(plan_of(test="a.B.c", iterations=(1,)), request_id="x")
         assert await client.list_runs(page_size=1) == ([news[-1]], "")
         states = [agent.state for agent in await client.list_agents()]
         assert states == [AgentState.IDLE] * 2
@@ -82,7 +84,7 @@ def test_events_are_listed(tests):
     """What the columns of a real runner stand for: each iteration with its start and stop."""
 
     async def use(client):
-        plan = Plan(test="house_test.TestIt.test_pass", users=(2,), iterations=(3,))
+        plan = plan_of(test="house_test.TestIt.test_pass", users=(2,), iterations=(3,))
         run = await client.start_run(plan)
         async for _ in client.watch_run(run.run_id):
             pass
@@ -118,7 +120,7 @@ def test_a_run_is_killed(tests):
     """A kill ends a user that would sleep for a minute, at once, and its agent is idle again."""
 
     async def use(client):
-        plan = Plan(test="house_test.TestIt.test_slow", iterations=(1,))
+        plan = plan_of(test="house_test.TestIt.test_slow", iterations=(1,))
         run = await client.start_run(plan)
         async for news in client.watch_run(run.run_id):
             if isinstance(news.update, Run) and news.update.state is RunState.RUNNING:
@@ -137,7 +139,7 @@ def test_a_test_that_is_not_there(tests):
     """A module that agents do not find gives 107, and names what is missing."""
 
     async def use(client):
-        run = await client.start_run(Plan(test="nowhere.TestIt.test_pass", iterations=(1,)))
+        run = await client.start_run(plan_of(test="nowhere.TestIt.test_pass", iterations=(1,)))
         async for _ in client.watch_run(run.run_id):
             pass
         summary = await client.get_summary(run.run_id)
@@ -152,9 +154,9 @@ def test_errors_are_ours():
 
     async def use(client):
         with pytest.raises(TooFewAgents, match="0 idle"):
-            await client.start_run(Plan(test="a.B.c"))
+            await client.start_run(plan_of(test="a.B.c"))
         with pytest.raises(InvalidRequest) as caught:
-            await client.start_run(Plan(test="c", spawn_rate=-1))
+            await client.start_run(plan_of(test="c", spawn_rate=-1))
         assert [v.field for v in caught.value.violations] == ["plan.test", "plan.spawn_rate"]
         with pytest.raises(InvalidRequest, match="page_token"):
             await client.list_runs(page_token="x")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 import pytest
 
 from loadgrpc.conformance.checks import CHECKS
@@ -10,7 +12,8 @@ from loadgrpc.conformance.happening import unfold
 from loadgrpc.conformance.judgement import judge
 from loadgrpc.conformance.story import Story
 from loadgrpc.conformance.transcript import Call, Ended, Exit, Heard, Refusal, Told, Transcript
-from loadgrpc.model import Assignment, Cycle, SourceId
+from loadgrpc.model import SourceId
+from loadgrpc.testing import assignment_of
 from loadgrpc.v1 import event_pb2, runner_pb2
 
 SOURCE = SourceId("r", "a", "x")
@@ -23,18 +26,13 @@ NOT_SHOWN, NOT_APPLICABLE = Outcome.NOT_SHOWN, Outcome.NOT_APPLICABLE
 class Talk:
     """A transcript that grows: who says something next, half a second after the last."""
 
-    def __init__(self, *cycles, page="ok", **limits):
+    def __init__(self, load=MappingProxyType({}), *, page="ok", **limits):
         limits = {"max_batch_bytes": 1 << 20, "max_unacked_batches": 2, **limits}
         self.transcript = Transcript(
             case="by-hand",
             source=SOURCE,
-            assignment=Assignment(
-                run_id="r",
-                agent_id="a",
-                test="t",
-                cycles=cycles or (Cycle(users=1, iterations=1),),
-                spawn_rate=1.0,
-                stop_timeout_s=1.0,
+            assignment=assignment_of(
+                **{"test": "t", "iterations": (1,), **load}, spawn_rate=1.0, stop_timeout_s=1.0
             ),
             token="secret",
             limits=runner_pb2.Limits(max_unacked_bytes=1 << 20, **limits),
@@ -181,7 +179,7 @@ def test_e7_events_without_a_place_are_judged_by_one_rule():
     rows = [row(kind) for kind in kinds]
     for event in rows:
         event.ClearField("status")
-    talk = Talk(Cycle(users=2, iterations=1)).open().batch(1, *rows)
+    talk = Talk({"users": (2,)}).open().batch(1, *rows)
     assert talk.outcome("9.4") is BROKEN
     assert [talk.outcome(number) for number in ("7.7", "9.2")] == [NOT_SHOWN, NOT_SHOWN]
 
@@ -190,9 +188,12 @@ def test_e7_events_without_a_place_are_judged_by_one_rule():
 def test_e1_a_runner_that_ends_without_any_work_is_found(rule):
     """Who finishes and has told of no user has not made its load; a cycle without users has."""
     finish = {"totals": {"events": 0}}
-    cycle = Cycle(users=2, iterations=1, duration_s=1.0)
-    assert Talk(cycle).open().says(finish=finish).outcome(rule) is BROKEN
-    assert Talk(Cycle(users=0)).open().says(finish=finish).outcome(rule) is NOT_SHOWN
+    load = {"users": (2,), "duration_s": 1.0}
+    assert Talk(load).open().says(finish=finish).outcome(rule) is BROKEN
+    assert (
+        Talk({"users": (0,), "iterations": ()}).open().says(finish=finish).outcome(rule)
+        is NOT_SHOWN
+    )
 
 
 def test_e7_what_a_home_refuses_is_judged_by_one_rule():
@@ -272,12 +273,12 @@ def test_what_was_too_large_comes_in_parts():
 
 def test_iterations_are_counted_by_user():
     """Too few of one user are found, and a user who is not there by another rule."""
-    cycle = Cycle(users=2, iterations=2)
+    load = {"users": (2,), "iterations": (2,)}
     first = [*iteration(user=1, iteration=1), *iteration(user=1, iteration=2)]
     both = [*iteration(user=2, iteration=1), *iteration(user=2, iteration=2)]
-    assert Talk(cycle).open().batch(1, *first, *both).outcome("7.1") is KEPT
-    assert Talk(cycle).open().batch(1, *first, *both[:3]).outcome("7.1") is BROKEN
-    one = Talk(cycle).open().batch(1, *first)
+    assert Talk(load).open().batch(1, *first, *both).outcome("7.1") is KEPT
+    assert Talk(load).open().batch(1, *first, *both[:3]).outcome("7.1") is BROKEN
+    one = Talk(load).open().batch(1, *first)
     assert (one.outcome("7.1"), one.outcome("7.2")) == (KEPT, BROKEN)
 
 

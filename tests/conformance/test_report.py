@@ -9,7 +9,8 @@ from loadgrpc.conformance.judgement import Report, Result
 from loadgrpc.conformance.report import junit, lines
 from loadgrpc.conformance.rules import BY_NUMBER
 from loadgrpc.conformance.transcript import Call, Exit, Heard, Told, Transcript
-from loadgrpc.model import Assignment, SourceId
+from loadgrpc.model import SourceId
+from loadgrpc.testing import assignment_of
 from loadgrpc.v1 import runner_pb2
 
 
@@ -18,7 +19,7 @@ def report(*, advice_only=False):
     transcript = Transcript(
         case="cut",
         source=SourceId("r", "a", "x"),
-        assignment=Assignment(run_id="r", agent_id="a", test="t", cycles=()),
+        assignment=assignment_of(test="t"),
         token="secret",
         limits=runner_pb2.Limits(),
         page="ok",

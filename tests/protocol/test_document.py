@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from loadgrpc import model
 from loadgrpc.protocol.document import summary_json
 from loadgrpc.protocol.summary import summary_from_proto
+from loadgrpc.testing import plan_of
 from loadgrpc.v1 import run_pb2
 
 NS = 1_000_000_000
-PLAN = model.Plan(test="a.B.c", iterations=(1,))
+PLAN = plan_of(test="a.B.c", iterations=(1,))
 EMPTY = model.Summary(run_id="r", state=model.RunState.STARTING, plan=PLAN, create_time_ns=0)
 FULL = model.Summary(
     run_id="r",

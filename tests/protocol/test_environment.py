@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from loadgrpc.model import Assignment, Cycle, SourceId
+from loadgrpc.model import SourceId
 from loadgrpc.protocol import environment
+from loadgrpc.testing import assignment_of
 
-PLAIN = {"run_id": "r", "agent_id": "a", "test": "http://127.0.0.1/"}
+URL = "http://127.0.0.1/"
 
 
 def test_where_a_runner_reports():
@@ -25,8 +26,9 @@ def test_where_a_runner_reports():
 
 def test_what_one_user_is_to_do():
     """Loads' names are all there, but for those of its transport."""
-    cycle = Cycle(users=20, iterations=5)
-    told = environment.work(Assignment(**PLAIN, cycles=(cycle,), user=7, first_cycle=2))
+    told = environment.work(
+        assignment_of(test=URL, users=(20,), iterations=(5,), user=7, first_cycle=2)
+    )
     assert told == {
         "LOADGRPC_TEST": "http://127.0.0.1/",
         "LOADGRPC_TOTAL_USERS": "20",
@@ -44,9 +46,10 @@ def test_what_one_user_is_to_do():
 
 def test_what_all_users_are_to_do():
     """Users of each cycle; a duration, and no iterations; the server, if there is one."""
-    cycles = tuple(Cycle(users=users, duration_s=1.5) for users in (1, 2))
     told = environment.work(
-        Assignment(**PLAIN, cycles=cycles, server_url="http://h", stop_timeout_s=0.5)
+        assignment_of(
+            test=URL, users=(1, 2), duration_s=1.5, server_url="http://h", stop_timeout_s=0.5
+        )
     )
     assert told == {
         "LOADGRPC_TEST": "http://127.0.0.1/",
@@ -67,8 +70,7 @@ def test_what_all_users_are_to_do():
 )
 def test_a_time_is_a_plain_number(seconds, told):
     """As a shell can read it, however long or short."""
-    cycles = (Cycle(users=1, duration_s=seconds),)
-    work = environment.work(Assignment(**PLAIN, cycles=cycles, stop_timeout_s=seconds))
+    work = environment.work(assignment_of(test=URL, duration_s=seconds, stop_timeout_s=seconds))
     assert work["LOADGRPC_DURATION"] == work["LOADGRPC_STOP_TIMEOUT"] == told
 
 
@@ -114,13 +116,11 @@ def test_d3_a_runner_finds_its_agent_without_a_proxy(environ, no_proxy, no_grpc_
 def test_d5_what_is_stale_is_all_that_is_not_told():
     """A shell that had another assignment can forget what this one does not say."""
     source = SourceId("r", "a", "x")
-    assignment = Assignment(**PLAIN, cycles=(Cycle(users=1, iterations=5),))
+    assignment = assignment_of(test=URL, iterations=(5,))
     told = environment.connection(source, endpoint="h:1", token="t") | environment.work(assignment)
     stale = environment.stale(told)
     assert {"LOADGRPC_DURATION", "LOADS_DURATION", "LOADGRPC_CURRENT_USER"} < set(stale)
     assert not set(stale) & set(told)
-    timed = environment.work(
-        Assignment(**PLAIN, cycles=(Cycle(users=1, duration_s=5.0),), user=1, server_url="http://h")
-    )
+    timed = environment.work(assignment_of(test=URL, duration_s=5.0, user=1, server_url="http://h"))
     everything = {*told, *timed, *environment.folder(Path("/x"))}
     assert everything == {*told, *stale}  # no name is missing

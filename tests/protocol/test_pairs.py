@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from loadgrpc import model, protocol
 from loadgrpc.errors import InvalidRequest
 from loadgrpc.model import RunnerMode
-from loadgrpc.protocol import bounds, plans, times
+from loadgrpc.protocol import assignments, bounds, plans, times
 from loadgrpc.protocol import progress as wire_progress
 from loadgrpc.protocol.events import (
     exception_from_proto,
@@ -42,6 +42,7 @@ from loadgrpc.protocol.runs import (
 )
 from loadgrpc.protocol.sources import source_from_proto, source_to_proto
 from loadgrpc.protocol.summary import summary_from_proto, summary_to_proto
+from loadgrpc.testing import plan_of
 from loadgrpc.v1 import event_pb2, run_pb2, runner_pb2
 
 NS = 1_000_000_000
@@ -102,37 +103,21 @@ some_plans = st.builds(
     stop_timeout_s=st.integers(0, 86_400_000).map(lambda ms: ms / 1_000),
     no_dns_resolve=st.booleans(),
 )
-assignments = st.builds(
-    model.Assignment,
+some_assignments = st.builds(
+    lambda scenario, plan, **fields: model.Assignment(
+        plan=replace(plan, scenarios=(scenario,), agents=1, split=False), **fields
+    ),
+    scenario=st.builds(
+        lambda load, name, users: model.Scenario(**{**load, "name": name, "users": users}),
+        scenarios,
+        names | st.just(""),
+        st.lists(numbers, min_size=1, max_size=4).map(tuple),
+    ),
+    plan=some_plans,
     run_id=words,
     agent_id=words,
-    test=words,
-    cycles=st.lists(
-        st.one_of(
-            st.builds(model.Cycle, users=numbers, iterations=numbers),
-            st.builds(
-                model.Cycle,
-                users=numbers,
-                duration_s=st.integers(1, 10**9).map(lambda ms: ms / 1_000),
-            ),
-        ),
-        max_size=4,
-    ).map(tuple),
-    spawn_rate=rates,
-    server_url=words,
-    processes=numbers,
-    stop_timeout_s=st.integers(0, 10**8).map(lambda ms: ms / 1_000),
-    no_dns_resolve=st.booleans(),
-    scenario=words,
     user=numbers,
     first_cycle=st.integers(1, 2**32 - 1),
-)
-launches = st.builds(
-    model.Launch,
-    assignment=assignments,
-    test_runner=words,
-    runner_mode=st.sampled_from(RunnerMode),
-    silence_timeout_s=silences,
 )
 sources = st.builds(model.SourceId, names, names, names)
 optional_moments = st.none() | moments
@@ -398,8 +383,12 @@ PAIRS = {
     "duration": (times.duration_to_proto, times.duration_from_proto, durations),
     "signed": (times.signed_to_proto, times.signed_from_proto, st.integers(-(10**18), 10**18)),
     "plan": (plans.plan_to_proto, plans.plan_from_proto, some_plans),
-    "assignment": (plans.assignment_to_proto, plans.assignment_from_proto, assignments),
-    "launch": (plans.launch_to_proto, plans.launch_from_proto, launches),
+    "assignment": (
+        assignments.assignment_to_proto,
+        assignments.assignment_from_proto,
+        some_assignments,
+    ),
+    "start": (assignments.start_to_proto, assignments.start_from_proto, some_assignments),
     "source": (source_to_proto, source_from_proto, sources),
     "verdict": (verdict_to_proto, verdict_from_proto, verdicts),
     "run": (run_to_proto, run_from_proto, runs),
@@ -452,6 +441,27 @@ def test_pairs_are_inverse(stem, data):
     assert from_proto(type(message).FromString(message.SerializeToString())) == value
 
 
+@given(some_assignments)
+def test_an_assignment_says_all_twice(assignment):
+    """For runners and agents that read no plan: the fields beside it are those of the plan."""
+    message = assignments.start_to_proto(assignment)
+    own, scenario = message.assignment, assignment.scenario
+
+    assert [each.users for each in own.cycles] == list(scenario.users)
+    of_cycle = (sum(scenario.iterations), scenario.duration_s or 0)
+    assert {(each.iterations, times.seconds_from_proto(each.duration)) for each in own.cycles} == {
+        of_cycle
+    }
+    assert (own.test, own.spawn_rate) == (scenario.test, scenario.spawn_rate)
+    assert (own.server_url, own.processes) == (scenario.server_url, scenario.processes)
+    assert times.seconds_from_proto(own.stop_timeout) == assignment.plan.stop_timeout_s
+    assert (own.no_dns_resolve, own.scenario) == (assignment.plan.no_dns_resolve, scenario.name)
+    assert message.test_runner == scenario.test_runner
+    assert (message.runner_mode or 1) == scenario.runner_mode
+    if scenario.test_runner:
+        assert times.seconds_from_proto(message.silence_timeout) == scenario.silence_timeout_s
+
+
 @given(durations)
 def test_durations_are_as_protobuf_wants_them(duration_ns):
     """A Duration's nanos are a part of a second, and protobuf's own arithmetic agrees."""
@@ -465,7 +475,7 @@ def test_the_shortest_plan_gets_its_defaults():
     """A test alone is one user, one iteration, one agent, and thirty seconds to stop."""
     plan = plans.plan_from_proto(run_pb2.RunSpec(test="example.TestWebSite.test_es"))
 
-    assert plan == model.Plan(
+    assert plan == plan_of(
         test="example.TestWebSite.test_es", users=(1,), iterations=(1,), agents=1
     )
     assert plan.stop_timeout_s == 30.0
@@ -504,8 +514,6 @@ def test_what_a_plan_adds_up_to():
     assert plan.total_iterations == 2 * (3 * 3 + 10 * 2)
     timed = replace(other, iterations=(), duration_s=1.0)
     assert model.Plan(scenarios=(one, timed)).total_iterations == 0
-    with pytest.raises(TypeError, match="beside"):
-        model.Plan(scenarios=(one,), test="x.Y.z")
 
 
 def spec(*, duration_ns=None, stop_timeout_ns=None, **fields):
@@ -658,7 +666,7 @@ def test_saturated_is_told_by_its_own_field():
         summary = model.Summary(
             run_id="r",
             state=model.RunState.FINISHED,
-            plan=model.Plan(test="a.B.c", iterations=(1,)),
+            plan=plan_of(test="a.B.c", iterations=(1,)),
             create_time_ns=0,
             generator=figures,
         )

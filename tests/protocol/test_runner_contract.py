@@ -24,11 +24,12 @@ from loadgrpc.broker.roster import Registration
 from loadgrpc.broker.service import RunnerService
 from loadgrpc.clock import SystemClock
 from loadgrpc.errors import NotFound
-from loadgrpc.model import Plan, SourceId, StopMode
+from loadgrpc.model import SourceId, StopMode
 from loadgrpc.protocol.raw import RawRunnerServiceStub, add_raw_runner_service
 from loadgrpc.protocol.sources import source_from_proto, source_to_proto
 from loadgrpc.protocol.transport import listen, new_channel, new_server
 from loadgrpc.store import Store
+from loadgrpc.testing import plan_of
 from loadgrpc.v1 import event_pb2, runner_pb2, runner_pb2_grpc
 
 HOMES = ("broker", "relay")
@@ -160,7 +161,7 @@ async def _home_of(kind, folder, *, agents, **plan):
             Registration(agent_id=agent_id, hostname="h", pid=1, version="1", cores=1)
         )
     plan = {"test": "a.B.c", "users": (2,), "iterations": (1,), "agents": agents, **plan}
-    run = await broker.start_run(Plan(**plan))
+    run = await broker.start_run(plan_of(**plan))
     source = runner_pb2.SourceId(run_id=run.run_id, agent_id="a1", runner_id="r1")
     try:
         add = runner_pb2_grpc.add_RunnerServiceServicer_to_server
@@ -1109,7 +1110,7 @@ class Relayed:
     async def stream(self):
         """A stream of a runner to the relay, for as long as the context lasts."""
         await self.broker_comes()
-        run = await self.broker.start_run(Plan(test="a.B.c", iterations=(1,)))
+        run = await self.broker.start_run(plan_of(test="a.B.c", iterations=(1,)))
         self.run_id = run.run_id
         assignment = self.broker._runs[run.run_id].parts["a1", ""].assignment
         source_id = SourceId(run.run_id, "a1", "r1")

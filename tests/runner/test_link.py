@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from loadgrpc.model import Assignment, Cycle
-from loadgrpc.protocol import columns, home, plans
+from loadgrpc.protocol import assignments, columns, home
 from loadgrpc.protocol.transport import listen, new_server
 from loadgrpc.runner.link import EXIT_LOST, EXIT_NOT_LOADED, user_processes
+from loadgrpc.testing import assignment_of
 from loadgrpc.v1 import runner_pb2, runner_pb2_grpc
 
 TESTS = """
@@ -46,7 +46,7 @@ class TestIt(unittest.TestCase):
 """
 
 
-ONE_CYCLE = (Cycle(users=2, iterations=3),)
+LOAD = {"users": (2,), "iterations": (3,), "processes": 2}
 
 
 class Home(runner_pb2_grpc.RunnerServiceServicer):
@@ -66,7 +66,7 @@ class Home(runner_pb2_grpc.RunnerServiceServicer):
 
     async def GetAssignment(self, request, context):  # noqa: N802 - the name in the proto
         self.tokens |= {dict(context.invocation_metadata()).get("authorization")}
-        message = plans.assignment_to_proto(self.assignment)
+        message = assignments.assignment_to_proto(self.assignment)
         return runner_pb2.GetAssignmentResponse(assignment=message)
 
     async def PublishEvents(self, requests, context):  # noqa: N802
@@ -161,17 +161,9 @@ def run(tmp_path, monkeypatch):
     (tmp_path / "link_house_test.py").write_text(TESTS)
     monkeypatch.chdir(tmp_path)
 
-    def with_runner(use, test="test_pass", cycles=ONE_CYCLE, *, counting=True, **fields):
+    def with_runner(use, test="test_pass", *, counting=True, **load):
         async def main():
-            home = Home(
-                Assignment(
-                    run_id="r",
-                    agent_id="a",
-                    test=f"link_house_test.TestIt.{test}",
-                    cycles=cycles,
-                    **{"processes": 2, **fields},
-                )
-            )
+            home = Home(assignment_of(test=f"link_house_test.TestIt.{test}", **{**LOAD, **load}))
             environ = {"LOADGRPC_RUN_DIR": str(tmp_path)} if counting else {}
             async with asyncio.timeout(30), running(home, **environ) as process:
                 return await use(home, process)
@@ -187,14 +179,14 @@ def test_a_runner_from_ready_to_finish(run):
 
     async def use(home, process):
         finish = await home.lead(2)
-        assert home.iterations == 3 * 3 + 1 * 2
+        assert home.iterations == 3 * 3 + 1 * 3
         assert finish.totals.events == home.counted
         assert finish.totals.hits == 0
         assert not finish.HasField("load_error")
         assert await process.wait() == 0
         assert home.tokens == {"Bearer secret"}
 
-    run(use, cycles=(Cycle(users=3, iterations=3), Cycle(users=1, iterations=2)))
+    run(use, users=(3, 1))
 
 
 @pytest.mark.system
@@ -206,7 +198,7 @@ def test_an_agent_without_users_goes_along(run):
         assert (home.iterations, finish.totals.events) == (0, home.counted)
         assert await process.wait() == 0
 
-    run(use, cycles=(Cycle(users=0, iterations=3), Cycle(users=0, duration_s=9.0)))
+    run(use, users=(0, 0))
 
 
 @pytest.mark.system
@@ -239,25 +231,24 @@ def test_users_of_all_processes_are_told_together(run):
         home.say(finished={})
         assert await process.wait() == 0
 
-    run(use, "test_slow", (Cycle(users=5, iterations=1),))
+    run(use, "test_slow", users=(5,), iterations=(1,))
 
 
 @pytest.mark.system
-def test_f23_started_users_are_told_by_cycle(run):
+@pytest.mark.parametrize(
+    ("load", "started"),
+    [({"iterations": (1,)}, {1: 5, 2: 5}), ({"iterations": (), "duration_s": 0.4}, {1: 2, 2: 2})],
+)
+def test_f23_started_users_are_told_by_cycle(run, load, started):
     """Each cycle ends with how many users it had, those included whom a rate left no time for."""
 
     async def use(home, process):
-        await home.lead(3)
-        assert home.started == {1: 5, 2: 5, 3: 2}
+        await home.lead(2)
+        assert home.started == started
         assert home.users[-1] == 0
         assert await process.wait() == 0
 
-    cycles = (
-        Cycle(users=5, iterations=1),
-        Cycle(users=5, iterations=1),
-        Cycle(users=9, duration_s=0.4),
-    )
-    run(use, cycles=cycles, spawn_rate=4.0)
+    run(use, users=(5, 5), spawn_rate=4.0, **load)
 
 
 @pytest.mark.system
@@ -282,8 +273,7 @@ def test_a_runner_that_is_stopped_finishes(run, when, how):
         assert finish.totals.events == home.counted
         assert await process.wait() == 0
 
-    cycles = (Cycle(users=2, iterations=1), Cycle(users=2, iterations=1))
-    run(use, "test_slow", cycles)
+    run(use, "test_slow", users=(2, 2), iterations=(1,))
 
 
 @pytest.mark.system
@@ -332,7 +322,7 @@ def test_what_a_dead_process_had_sent_is_delivered(run):
         while not home.heard.empty():
             assert home.heard.get_nowait()[0] != "finish"
 
-    run(use, "test_dies", (Cycle(users=1, iterations=10),), processes=1, counting=False)
+    run(use, "test_dies", users=(1,), iterations=(10,), processes=1, counting=False)
 
 
 @pytest.mark.system
@@ -349,7 +339,7 @@ def test_what_a_dead_process_takes_with_it_is_declared_lost(run):
         assert home.counted >= home.iterations + lost >= 3  # and what it said of its users
         assert {skip.reason for skip in home.skips} <= {words[-1]}
 
-    run(use, "test_dies_at_once", (Cycle(users=1, iterations=10),), processes=1)
+    run(use, "test_dies_at_once", users=(1,), iterations=(10,), processes=1)
 
 
 @pytest.mark.system
@@ -364,7 +354,7 @@ def test_the_others_go_on_without_a_dead_process(run):
         assert home.iterations == 101  # with the one that was cut off
         assert finish.totals.events == home.counted
 
-    run(use, "test_one_dies", (Cycle(users=2, iterations=100),))
+    run(use, "test_one_dies", iterations=(100,))
 
 
 @pytest.mark.system
@@ -380,8 +370,7 @@ def test_a_runner_whose_processes_are_all_dead_finishes(run):
         words = (await process.stderr.read()).decode().splitlines()
         assert words[-1].endswith("was killed by signal 9 (Killed) (and 1 more)")
 
-    cycles = (Cycle(users=2, iterations=10), Cycle(users=2, iterations=10))
-    run(use, "test_dies_at_once", cycles)
+    run(use, "test_dies_at_once", users=(2, 2), iterations=(10,))
 
 
 @pytest.mark.system
@@ -396,8 +385,7 @@ def test_f02_a_class_that_hangs_at_its_end_is_not_waited_for(run):
         assert home.iterations == 3
         assert finish.totals.events == home.counted
 
-    cycle = (Cycle(users=1, iterations=3),)
-    run(use, "test_hangs_at_its_end", cycle, processes=1, stop_timeout_s=0.2)
+    run(use, "test_hangs_at_its_end", users=(1,), processes=1, stop_timeout_s=0.2)
 
 
 @pytest.mark.system
@@ -428,7 +416,6 @@ def test_a_stream_that_breaks_costs_nothing(run):
 )
 def test_how_many_processes(processes, cores, users, expected):
     """As asked, or one a core; never more than the users of the largest cycle; at least one."""
-    cycles = tuple(Cycle(users=count, iterations=1) for count in users)
-    assignment = Assignment(run_id="r", agent_id="a", test="t", cycles=cycles, processes=processes)
+    assignment = assignment_of(test="t", users=tuple(users), iterations=(1,), processes=processes)
 
     assert user_processes(assignment, cores) == expected

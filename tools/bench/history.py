@@ -15,10 +15,11 @@ from typing import Final
 from bench import cluster, ingest
 from bench.cores import Cores
 from loadgrpc.client import Client
-from loadgrpc.model import HitFigures, NameFigures, Plan, RunState, Summary
+from loadgrpc.model import HitFigures, NameFigures, RunState, Summary
 from loadgrpc.protocol import plans
 from loadgrpc.protocol.summary import summary_to_proto
 from loadgrpc.store import RunRecord, Store
+from loadgrpc.testing import plan_of
 
 RUNS: Final = 1_000
 NAMES: Final = 50
@@ -98,7 +99,7 @@ async def _measure(cores: Cores) -> History:
 
 async def _fill(file: Path) -> None:
     """Keeps runs that are over, as a broker does."""
-    plan = Plan(test=ingest.TEST, users=(10, 20, 30), iterations=(20,))
+    plan = plan_of(test=ingest.TEST, users=(10, 20, 30), iterations=(20,))
     names = tuple(
         NameFigures(name=f"http://127.0.0.1/{at}", method="GET", hits=HitFigures(count=24))
         for at in range(NAMES)

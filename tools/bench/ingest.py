@@ -22,7 +22,8 @@ from bench import cluster, fleet, process
 from bench.cores import Cores
 from bench.figures import nearest_rank
 from loadgrpc.client import Client
-from loadgrpc.model import Plan, Progress, Run, Summary
+from loadgrpc.model import Progress, Run, Summary
+from loadgrpc.testing import plan_of
 
 PER_S: Final = 1_000_000
 """As many hits of prebuilt batches fall into a second of the run."""
@@ -137,7 +138,7 @@ async def one_run(
     async with AsyncExitStack() as stack:
         (agent,) = await stack.enter_async_context(fleet.connected(endpoint, 1))
         client = await stack.enter_async_context(Client.connect(endpoint))
-        run = await client.start_run(Plan(test=TEST, duration_s=3600.0))
+        run = await client.start_run(plan_of(test=TEST, duration_s=3600.0))
         await agent.start()
         sent, took_s = await _publish(agent, batches, goes_on)
         await agent.end()
@@ -188,7 +189,7 @@ async def _many_agents(cores: Cores, count: int, seconds: int) -> Fleet:
         broker = stack.enter_context(cluster.broker(folder, cores.server))
         agents = await stack.enter_async_context(fleet.connected(broker.endpoint, count))
         client = await stack.enter_async_context(Client.connect(broker.endpoint))
-        run = await client.start_run(Plan(test=TEST, duration_s=3600.0, agents=count))
+        run = await client.start_run(plan_of(test=TEST, duration_s=3600.0, agents=count))
         await asyncio.gather(*(agent.start() for agent in agents))
         watching = asyncio.create_task(_watch(client, run, seen))
         until_s = time.monotonic() + WARM_S + seconds

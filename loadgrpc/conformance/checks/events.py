@@ -66,7 +66,7 @@ def an_iteration_is_start_outcome_and_stop(story: Story) -> Finding:
 @check("9.3")
 def iterations_name_the_test(story: Story) -> Finding:
     """The test is named as the assignment names it."""
-    test = story.transcript.assignment.test
+    test = story.transcript.assignment.scenario.test
     named = {came.what.test for came in story.of(*OF_ITERATIONS)}
     if not named:
         return not_shown("no iteration was told")

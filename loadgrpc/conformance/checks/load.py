@@ -209,7 +209,7 @@ def _all_finished(story: Story) -> Finding:
 @check("7.8")
 def users_start_at_their_rate(story: Story) -> Finding:
     """Users do not start faster than they are to."""
-    rate = story.transcript.assignment.spawn_rate
+    rate = story.transcript.assignment.scenario.spawn_rate
     firsts: dict[tuple[int, int], int] = {}
     for each in story.iterations:
         place, start_ns = _place_of(each), each.start_ns
@@ -259,7 +259,7 @@ def who_goes_on_after_the_cycle_is_cut_off(story: Story) -> Finding:
     begun_s = next((heard.at_s for _, heard in story.heard()), None)
     if begun_s is None or cycle.duration_s is None or not story.transcript.requests:
         return not_shown("no user waited for an answer when the cycle's time was over")
-    allowed_s = cycle.duration_s + story.transcript.assignment.stop_timeout_s
+    allowed_s = cycle.duration_s + story.transcript.assignment.plan.stop_timeout_s
     return _ends(story, since_s=begun_s, within_s=allowed_s, what="a cycle with its stop time-out")
 
 
@@ -316,7 +316,7 @@ def users_that_take_too_long_are_cut_off(story: Story) -> Finding:
     stop = _stop(story)
     if stop is None or not story.on_target:
         return not_shown("no user waited for an answer when the stop came")
-    timeout_s = story.transcript.assignment.stop_timeout_s
+    timeout_s = story.transcript.assignment.plan.stop_timeout_s
     return _ends(story, since_s=stop.at_s, within_s=timeout_s, what="the time-out of `stop`")
 
 

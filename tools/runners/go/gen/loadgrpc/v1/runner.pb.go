@@ -192,7 +192,11 @@ type Assignment struct {
 	// with the number of all its users and what each of them does.
 	User uint32 `protobuf:"varint,11,opt,name=user,proto3" json:"user,omitempty"`
 	// The number of the first of `cycles`, from 1. 0: the same as 1.
-	FirstCycle    uint32 `protobuf:"varint,12,opt,name=first_cycle,json=firstCycle,proto3" json:"first_cycle,omitempty"`
+	FirstCycle uint32 `protobuf:"varint,12,opt,name=first_cycle,json=firstCycle,proto3" json:"first_cycle,omitempty"`
+	// This part as a plan of its own, for one agent and with one scenario: all that the plan of the
+	// run says, with the users and the rate that are this agent's. The fields above say the same,
+	// for runners that read nothing else. In a cycle its users may be 0, as in `Cycle.users`.
+	Plan          *RunSpec `protobuf:"bytes,13,opt,name=plan,proto3" json:"plan,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -309,6 +313,13 @@ func (x *Assignment) GetFirstCycle() uint32 {
 		return x.FirstCycle
 	}
 	return 0
+}
+
+func (x *Assignment) GetPlan() *RunSpec {
+	if x != nil {
+		return x.Plan
+	}
+	return nil
 }
 
 // One cycle of an assignment.
@@ -1942,14 +1953,14 @@ var File_loadgrpc_v1_runner_proto protoreflect.FileDescriptor
 
 const file_loadgrpc_v1_runner_proto_rawDesc = "" +
 	"\n" +
-	"\x18loadgrpc/v1/runner.proto\x12\vloadgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x17loadgrpc/v1/event.proto\"a\n" +
+	"\x18loadgrpc/v1/runner.proto\x12\vloadgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x17loadgrpc/v1/event.proto\x1a\x15loadgrpc/v1/run.proto\"a\n" +
 	"\x14GetAssignmentRequest\x12-\n" +
 	"\x06source\x18\x01 \x01(\v2\x15.loadgrpc.v1.SourceIdR\x06source\x12\x1a\n" +
 	"\bscenario\x18\x02 \x01(\tR\bscenario\"P\n" +
 	"\x15GetAssignmentResponse\x127\n" +
 	"\n" +
 	"assignment\x18\x01 \x01(\v2\x17.loadgrpc.v1.AssignmentR\n" +
-	"assignment\"\x8f\x03\n" +
+	"assignment\"\xb9\x03\n" +
 	"\n" +
 	"Assignment\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x19\n" +
@@ -1967,7 +1978,8 @@ const file_loadgrpc_v1_runner_proto_rawDesc = "" +
 	" \x01(\tR\bscenario\x12\x12\n" +
 	"\x04user\x18\v \x01(\rR\x04user\x12\x1f\n" +
 	"\vfirst_cycle\x18\f \x01(\rR\n" +
-	"firstCycle\"t\n" +
+	"firstCycle\x12(\n" +
+	"\x04plan\x18\r \x01(\v2\x14.loadgrpc.v1.RunSpecR\x04plan\"t\n" +
 	"\x05Cycle\x12\x14\n" +
 	"\x05users\x18\x01 \x01(\rR\x05users\x12\x1e\n" +
 	"\n" +
@@ -2121,52 +2133,54 @@ var file_loadgrpc_v1_runner_proto_goTypes = []any{
 	(*StartCycle)(nil),            // 24: loadgrpc.v1.StartCycle
 	(*Stop)(nil),                  // 25: loadgrpc.v1.Stop
 	(*durationpb.Duration)(nil),   // 26: google.protobuf.Duration
-	(*Event)(nil),                 // 27: loadgrpc.v1.Event
-	(*HitBlock)(nil),              // 28: loadgrpc.v1.HitBlock
-	(*TestBlock)(nil),             // 29: loadgrpc.v1.TestBlock
-	(*ExceptionInfo)(nil),         // 30: loadgrpc.v1.ExceptionInfo
+	(*RunSpec)(nil),               // 27: loadgrpc.v1.RunSpec
+	(*Event)(nil),                 // 28: loadgrpc.v1.Event
+	(*HitBlock)(nil),              // 29: loadgrpc.v1.HitBlock
+	(*TestBlock)(nil),             // 30: loadgrpc.v1.TestBlock
+	(*ExceptionInfo)(nil),         // 31: loadgrpc.v1.ExceptionInfo
 }
 var file_loadgrpc_v1_runner_proto_depIdxs = []int32{
 	4,  // 0: loadgrpc.v1.GetAssignmentRequest.source:type_name -> loadgrpc.v1.SourceId
 	2,  // 1: loadgrpc.v1.GetAssignmentResponse.assignment:type_name -> loadgrpc.v1.Assignment
 	3,  // 2: loadgrpc.v1.Assignment.cycles:type_name -> loadgrpc.v1.Cycle
 	26, // 3: loadgrpc.v1.Assignment.stop_timeout:type_name -> google.protobuf.Duration
-	26, // 4: loadgrpc.v1.Cycle.duration:type_name -> google.protobuf.Duration
-	4,  // 5: loadgrpc.v1.PublishEventsRequest.source:type_name -> loadgrpc.v1.SourceId
-	6,  // 6: loadgrpc.v1.PublishEventsRequest.open:type_name -> loadgrpc.v1.OpenSource
-	8,  // 7: loadgrpc.v1.PublishEventsRequest.batch:type_name -> loadgrpc.v1.EventBatch
-	9,  // 8: loadgrpc.v1.PublishEventsRequest.skip:type_name -> loadgrpc.v1.Skip
-	10, // 9: loadgrpc.v1.PublishEventsRequest.ready:type_name -> loadgrpc.v1.CycleReady
-	11, // 10: loadgrpc.v1.PublishEventsRequest.finish:type_name -> loadgrpc.v1.Finish
-	7,  // 11: loadgrpc.v1.OpenSource.capabilities:type_name -> loadgrpc.v1.RunnerCapabilities
-	27, // 12: loadgrpc.v1.EventBatch.events:type_name -> loadgrpc.v1.Event
-	28, // 13: loadgrpc.v1.EventBatch.hit_blocks:type_name -> loadgrpc.v1.HitBlock
-	29, // 14: loadgrpc.v1.EventBatch.test_blocks:type_name -> loadgrpc.v1.TestBlock
-	12, // 15: loadgrpc.v1.Finish.totals:type_name -> loadgrpc.v1.SourceTotals
-	30, // 16: loadgrpc.v1.Finish.load_error:type_name -> loadgrpc.v1.ExceptionInfo
-	4,  // 17: loadgrpc.v1.PublishEventsResponse.source:type_name -> loadgrpc.v1.SourceId
-	14, // 18: loadgrpc.v1.PublishEventsResponse.opened:type_name -> loadgrpc.v1.SourceOpened
-	19, // 19: loadgrpc.v1.PublishEventsResponse.ack:type_name -> loadgrpc.v1.Ack
-	20, // 20: loadgrpc.v1.PublishEventsResponse.gap:type_name -> loadgrpc.v1.Gap
-	21, // 21: loadgrpc.v1.PublishEventsResponse.rejected:type_name -> loadgrpc.v1.Rejected
-	22, // 22: loadgrpc.v1.PublishEventsResponse.finished:type_name -> loadgrpc.v1.Finished
-	23, // 23: loadgrpc.v1.PublishEventsResponse.run_closed:type_name -> loadgrpc.v1.RunClosed
-	24, // 24: loadgrpc.v1.PublishEventsResponse.start_cycle:type_name -> loadgrpc.v1.StartCycle
-	25, // 25: loadgrpc.v1.PublishEventsResponse.stop:type_name -> loadgrpc.v1.Stop
-	15, // 26: loadgrpc.v1.PublishEventsResponse.error:type_name -> loadgrpc.v1.SourceError
-	16, // 27: loadgrpc.v1.PublishEventsResponse.too_large:type_name -> loadgrpc.v1.TooLarge
-	17, // 28: loadgrpc.v1.PublishEventsResponse.types_refused:type_name -> loadgrpc.v1.TypesRefused
-	18, // 29: loadgrpc.v1.SourceOpened.limits:type_name -> loadgrpc.v1.Limits
-	26, // 30: loadgrpc.v1.Stop.stop_timeout:type_name -> google.protobuf.Duration
-	0,  // 31: loadgrpc.v1.RunnerService.GetAssignment:input_type -> loadgrpc.v1.GetAssignmentRequest
-	5,  // 32: loadgrpc.v1.RunnerService.PublishEvents:input_type -> loadgrpc.v1.PublishEventsRequest
-	1,  // 33: loadgrpc.v1.RunnerService.GetAssignment:output_type -> loadgrpc.v1.GetAssignmentResponse
-	13, // 34: loadgrpc.v1.RunnerService.PublishEvents:output_type -> loadgrpc.v1.PublishEventsResponse
-	33, // [33:35] is the sub-list for method output_type
-	31, // [31:33] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	27, // 4: loadgrpc.v1.Assignment.plan:type_name -> loadgrpc.v1.RunSpec
+	26, // 5: loadgrpc.v1.Cycle.duration:type_name -> google.protobuf.Duration
+	4,  // 6: loadgrpc.v1.PublishEventsRequest.source:type_name -> loadgrpc.v1.SourceId
+	6,  // 7: loadgrpc.v1.PublishEventsRequest.open:type_name -> loadgrpc.v1.OpenSource
+	8,  // 8: loadgrpc.v1.PublishEventsRequest.batch:type_name -> loadgrpc.v1.EventBatch
+	9,  // 9: loadgrpc.v1.PublishEventsRequest.skip:type_name -> loadgrpc.v1.Skip
+	10, // 10: loadgrpc.v1.PublishEventsRequest.ready:type_name -> loadgrpc.v1.CycleReady
+	11, // 11: loadgrpc.v1.PublishEventsRequest.finish:type_name -> loadgrpc.v1.Finish
+	7,  // 12: loadgrpc.v1.OpenSource.capabilities:type_name -> loadgrpc.v1.RunnerCapabilities
+	28, // 13: loadgrpc.v1.EventBatch.events:type_name -> loadgrpc.v1.Event
+	29, // 14: loadgrpc.v1.EventBatch.hit_blocks:type_name -> loadgrpc.v1.HitBlock
+	30, // 15: loadgrpc.v1.EventBatch.test_blocks:type_name -> loadgrpc.v1.TestBlock
+	12, // 16: loadgrpc.v1.Finish.totals:type_name -> loadgrpc.v1.SourceTotals
+	31, // 17: loadgrpc.v1.Finish.load_error:type_name -> loadgrpc.v1.ExceptionInfo
+	4,  // 18: loadgrpc.v1.PublishEventsResponse.source:type_name -> loadgrpc.v1.SourceId
+	14, // 19: loadgrpc.v1.PublishEventsResponse.opened:type_name -> loadgrpc.v1.SourceOpened
+	19, // 20: loadgrpc.v1.PublishEventsResponse.ack:type_name -> loadgrpc.v1.Ack
+	20, // 21: loadgrpc.v1.PublishEventsResponse.gap:type_name -> loadgrpc.v1.Gap
+	21, // 22: loadgrpc.v1.PublishEventsResponse.rejected:type_name -> loadgrpc.v1.Rejected
+	22, // 23: loadgrpc.v1.PublishEventsResponse.finished:type_name -> loadgrpc.v1.Finished
+	23, // 24: loadgrpc.v1.PublishEventsResponse.run_closed:type_name -> loadgrpc.v1.RunClosed
+	24, // 25: loadgrpc.v1.PublishEventsResponse.start_cycle:type_name -> loadgrpc.v1.StartCycle
+	25, // 26: loadgrpc.v1.PublishEventsResponse.stop:type_name -> loadgrpc.v1.Stop
+	15, // 27: loadgrpc.v1.PublishEventsResponse.error:type_name -> loadgrpc.v1.SourceError
+	16, // 28: loadgrpc.v1.PublishEventsResponse.too_large:type_name -> loadgrpc.v1.TooLarge
+	17, // 29: loadgrpc.v1.PublishEventsResponse.types_refused:type_name -> loadgrpc.v1.TypesRefused
+	18, // 30: loadgrpc.v1.SourceOpened.limits:type_name -> loadgrpc.v1.Limits
+	26, // 31: loadgrpc.v1.Stop.stop_timeout:type_name -> google.protobuf.Duration
+	0,  // 32: loadgrpc.v1.RunnerService.GetAssignment:input_type -> loadgrpc.v1.GetAssignmentRequest
+	5,  // 33: loadgrpc.v1.RunnerService.PublishEvents:input_type -> loadgrpc.v1.PublishEventsRequest
+	1,  // 34: loadgrpc.v1.RunnerService.GetAssignment:output_type -> loadgrpc.v1.GetAssignmentResponse
+	13, // 35: loadgrpc.v1.RunnerService.PublishEvents:output_type -> loadgrpc.v1.PublishEventsResponse
+	34, // [34:36] is the sub-list for method output_type
+	32, // [32:34] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_loadgrpc_v1_runner_proto_init() }
@@ -2175,6 +2189,7 @@ func file_loadgrpc_v1_runner_proto_init() {
 		return
 	}
 	file_loadgrpc_v1_event_proto_init()
+	file_loadgrpc_v1_run_proto_init()
 	file_loadgrpc_v1_runner_proto_msgTypes[5].OneofWrappers = []any{
 		(*PublishEventsRequest_Open)(nil),
 		(*PublishEventsRequest_Batch)(nil),

@@ -1,0 +1,67 @@
+"""What agents and runners are given to do, as its messages and back.
+
+Rule: an assignment has its plan whole, and ours read nothing else of it. What stands beside it in
+the messages says the same again, for runners that read no plan; no field of it is copied by name.
+"""
+
+from __future__ import annotations
+
+from loadgrpc import model
+from loadgrpc.protocol import plans
+from loadgrpc.protocol.times import seconds_to_proto
+from loadgrpc.v1 import fleet_pb2, run_pb2, runner_pb2
+
+
+def assignment_to_proto(assignment: model.Assignment) -> runner_pb2.Assignment:
+    """An assignment as its message."""
+    plan = plans.plan_to_proto(assignment.plan)
+    message = runner_pb2.Assignment(
+        run_id=assignment.run_id,
+        agent_id=assignment.agent_id,
+        scenario=assignment.scenario.name,
+        user=assignment.user,
+        first_cycle=assignment.first_cycle,
+        plan=plan,
+    )
+    _repeat(plan, message)
+    for cycle in assignment.cycles:
+        part = message.cycles.add(users=cycle.users, iterations=cycle.iterations)
+        if cycle.duration_s is not None:
+            part.duration.CopyFrom(seconds_to_proto(cycle.duration_s))
+    return message
+
+
+def assignment_from_proto(message: runner_pb2.Assignment) -> model.Assignment:
+    """An assignment from its message, which comes from a broker or an agent of ours."""
+    return model.Assignment(
+        run_id=message.run_id,
+        agent_id=message.agent_id,
+        plan=plans.checked_plan(message.plan),
+        user=message.user,
+        first_cycle=message.first_cycle or 1,
+    )
+
+
+def start_to_proto(assignment: model.Assignment) -> fleet_pb2.StartAssignment:
+    """The order to start an assignment's runners, as its message."""
+    message = fleet_pb2.StartAssignment(assignment=assignment_to_proto(assignment))
+    _repeat(message.assignment.plan, message)
+    return message
+
+
+def start_from_proto(message: fleet_pb2.StartAssignment) -> model.Assignment:
+    """The assignment whose runners are to be started."""
+    return assignment_from_proto(message.assignment)
+
+
+def _repeat(plan: run_pb2.RunSpec, into: runner_pb2.Assignment | fleet_pb2.StartAssignment) -> None:
+    """Sets the fields that a message has in common with a plan and its scenario."""
+    known = into.DESCRIPTOR.fields_by_name
+    for part in (plan, *plan.scenarios):
+        for field, value in part.ListFields():
+            if field.name not in known:
+                continue
+            if field.message_type is None:
+                setattr(into, field.name, value)
+            else:
+                getattr(into, field.name).CopyFrom(value)
