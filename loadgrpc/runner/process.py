@@ -9,7 +9,6 @@ first where that is possible, and the reason with it.
 
 from __future__ import annotations
 
-import base64
 import gc
 import inspect
 import mmap
@@ -21,7 +20,6 @@ import unittest
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -33,8 +31,8 @@ from greenlet import GreenletExit
 
 from loadgrpc.clock import SystemClock
 from loadgrpc.errors import TestNotLoaded
-from loadgrpc.model import Assignment, Scenario, TestOutcome
-from loadgrpc.protocol import assignments, produced
+from loadgrpc.model import Scenario, TestOutcome
+from loadgrpc.protocol import produced
 from loadgrpc.runner import event_loops, fixtures, in_flight, pipe
 from loadgrpc.runner.alarms import Alarms
 from loadgrpc.runner.exception_text import exception_info, message, traceback_text, type_name
@@ -44,9 +42,9 @@ from loadgrpc.runner.loader import LoadedTest, load
 from loadgrpc.runner.multiprocess import Cooperative
 from loadgrpc.runner.pool import Pool
 from loadgrpc.runner.recorder import Recorder
+from loadgrpc.runner.share import Share
 from loadgrpc.runner.ticks import Ticks
 from loadgrpc.runner.watch import TICK_NS, Watch
-from loadgrpc.v1 import runner_pb2
 
 FLUSH_S: Final = 0.25
 REST_S: Final = 0.001
@@ -58,25 +56,6 @@ EXIT_DEFECT: Final = 1
 
 class _Retired(GreenletExit):  # type: ignore[misc]  # it has no types
     """The work of a greenlet of ours is done."""
-
-
-@dataclass(frozen=True)
-class Share:
-    """What a user process has to do: every so-and-so-many-th user of an assignment."""
-
-    assignment: Assignment
-    first_user: int
-    """Its number in each cycle, from 1."""
-    processes: int
-    """User processes of the assignment: how far its users are apart."""
-
-    @classmethod
-    def of(cls, order: dict[str, Any]) -> Share:
-        """The share that the link's first order says."""
-        message = runner_pb2.Assignment.FromString(base64.b64decode(order["assignment"]))
-        return cls(
-            assignments.assignment_from_proto(message), order["first_user"], order["processes"]
-        )
 
 
 class UserProcess:
@@ -187,7 +166,7 @@ class UserProcess:
             cycle = share.assignment.cycles[number - 1]
             recorder.begin_cycle(number, cycle.users, cycle.iterations)
             self._told_users = (0, 0)
-            users = range(share.first_user, cycle.users + 1, share.processes)
+            users = share.users(cycle.users)
             try:
                 with _watching(watch, look) if users else nullcontext():
                     pool.run_cycle(

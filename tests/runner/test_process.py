@@ -10,6 +10,8 @@ import textwrap
 import pytest
 
 from loadgrpc.runner import in_flight, pipe
+from loadgrpc.runner.share import Share
+from loadgrpc.testing import assignment_of
 from loadgrpc.v1 import runner_pb2
 
 pytestmark = pytest.mark.system
@@ -167,26 +169,18 @@ class Child:
         self.socket.sendall(pipe.control(message))
 
     def load(
-        self,
-        test,
-        *,
-        cycles=({"users": 2, "iterations": 3},),
-        module="process_house_test",
-        server_url="",
-        **share,
-    ):
+        self, test, *, users=(2,), iterations=(3,), module="process_house_test", first_user=1,
+        processes=1, **options,
+    ):  # fmt: skip
         """Sends the order that makes it load a test."""
-        cycles = [{"iterations": 0, "duration_s": None, **cycle} for cycle in cycles]
-        share = {
-            "first_user": 1,
-            "processes": 1,
-            "spawn_rate": 0.0,
-            "stop_timeout_s": 5.0,
-            "no_dns_resolve": False,
-            **share,
-        }
-        test = f"{module}.{test}"
-        self.order(do="load", test=test, server_url=server_url, cycles=cycles, **share)
+        assignment = assignment_of(
+            test=f"{module}.{test}",
+            users=users,
+            iterations=iterations,
+            stop_timeout_s=5.0,
+            **options,
+        )
+        self.order(**Share(assignment, first_user, processes).order())
 
     def told(self, *kinds):
         """The next message of one of these kinds; batches on the way are kept."""
@@ -235,25 +229,23 @@ def child(tmp_path):
 
 def test_a_process_from_load_to_bye(child):
     """It loads, lives its cycles one order at a time, and says what it produced in all."""
-    child.load(
-        "Quiet.test_pass", cycles=[{"users": 2, "iterations": 3}, {"users": 1, "iterations": 1}]
-    )
+    child.load("Quiet.test_pass", users=(2, 1))
     child.told("loaded")
-    for cycle, total in ((1, 6), (2, 7)):
+    for cycle, total in ((1, 6), (2, 9)):
         child.order(do="start", cycle=cycle)
         assert child.told("cycle_ended")["cycle"] == cycle
         # What a cycle did is handed over before its end is told.
         assert sum(frame.events for frame in child.batches) == total + len(child.generator())
     child.order(do="leave")
     bye = child.told("bye")
-    assert (bye["events"], bye["hits"]) == (7 + len(child.generator()), 0)
-    assert child.outcomes() == {1: 7}
+    assert (bye["events"], bye["hits"]) == (9 + len(child.generator()), 0)
+    assert child.outcomes() == {1: 9}
     assert child.process.wait(10) == 0
 
 
 def test_f23_users_that_were_started_are_told_in_each_cycle(child):
     """Before the end of a cycle is told, also when nothing of it differs from the one before."""
-    child.load("Quiet.test_pass", cycles=[{"users": 2, "iterations": 1}] * 2)
+    child.load("Quiet.test_pass", users=(2, 2), iterations=(1,))
     child.told("loaded")
     for cycle in (1, 2):
         child.order(do="start", cycle=cycle)
@@ -266,7 +258,7 @@ def test_f23_users_that_were_started_are_told_in_each_cycle(child):
 
 def test_a_process_watches_itself(child):
     """It says how late it was and what of the processor it used while its users lived."""
-    child.load("Quiet.test_busy", cycles=[{"users": 2, "iterations": 1}] * 2, first_user=1)
+    child.load("Quiet.test_busy", users=(2, 2), iterations=(1,), first_user=1)
     child.told("loaded")
     for cycle in (1, 2):
         child.order(do="start", cycle=cycle)
@@ -282,7 +274,7 @@ def test_a_process_watches_itself(child):
 
 def test_a_process_without_users_has_nothing_to_say(child):
     """In a cycle of fewer users than processes an idle one is not counted as one that kept up."""
-    child.load("Quiet.test_pass", cycles=[{"users": 1, "iterations": 1}], first_user=2, processes=2)
+    child.load("Quiet.test_pass", users=(1,), iterations=(1,), first_user=2, processes=2)
     child.told("loaded")
     child.order(do="start", cycle=1)
     child.told("cycle_ended")
@@ -303,7 +295,7 @@ def test_a_process_tells_of_its_garbage_collections(child):
 
 def test_a_process_lives_its_share_of_the_users(child):
     """The second of three processes lives users 2 and 5 of five."""
-    child.load("Quiet.test_pass", cycles=[{"users": 5, "iterations": 1}], first_user=2, processes=3)
+    child.load("Quiet.test_pass", users=(5,), iterations=(1,), first_user=2, processes=3)
     child.told("loaded")
     child.order(do="start", cycle=1)
     child.told("cycle_ended")
@@ -408,7 +400,7 @@ def test_f10_a_class_that_leaves_cannot_be_loaded(child):
 )
 def test_f03_users_have_event_loops_of_their_own(child, test, outcome):
     """Tests may use asyncio as under unittest: every iteration of all users of a process."""
-    child.load(test, cycles=[{"users": 4, "iterations": 3}])
+    child.load(test, users=(4,), iterations=(3,))
     child.told("loaded")
     child.order(do="start", cycle=1)
     child.told("cycle_ended")
@@ -420,7 +412,7 @@ def test_f03_users_have_event_loops_of_their_own(child, test, outcome):
 @pytest.mark.parametrize("test", ["Async.test_slow", "Runs.test_slow"])
 def test_f03_users_with_event_loops_are_cut_off(child, test):
     """A loop that waits is left when its user is cut off."""
-    child.load(test, cycles=[{"users": 3, "iterations": 1}])
+    child.load(test, users=(3,), iterations=(1,))
     child.told("loaded")
     child.order(do="start", cycle=1)
     assert child.told("users")["active"] == 3
@@ -438,7 +430,7 @@ def test_f03_get_event_loop_makes_one(child, tmp_path):
         "    def test(self):\n"
         "        asyncio.get_event_loop().run_until_complete(asyncio.sleep(0.01))\n"
     )
-    child.load("T.test", module="older", cycles=[{"users": 4, "iterations": 3}])
+    child.load("T.test", module="older", users=(4,), iterations=(3,))
     child.told("loaded")
     child.order(do="start", cycle=1)
     child.told("cycle_ended")
@@ -447,7 +439,7 @@ def test_f03_get_event_loop_makes_one(child, tmp_path):
 
 def test_users_are_told_as_they_come_and_go(child):
     """The link hears how many users live, and that none does when the cycle is over."""
-    child.load("Quiet.test_slow", cycles=[{"users": 3, "iterations": 1}])
+    child.load("Quiet.test_slow", users=(3,), iterations=(1,))
     child.told("loaded")
     child.order(do="start", cycle=1)
     assert child.told("users")["active"] == 3
@@ -464,7 +456,7 @@ def test_users_are_told_as_they_come_and_go(child):
 def test_a_stop_while_the_test_is_loading(child):
     """A stop that comes before the test stands keeps every cycle empty."""
     child.order(do="stop", timeout_s=30.0)
-    child.load("Quiet.test_slow", cycles=[{"users": 3, "iterations": 1}])
+    child.load("Quiet.test_slow", users=(3,), iterations=(1,))
     child.told("loaded")
     child.order(do="start", cycle=1)
     child.told("cycle_ended")
