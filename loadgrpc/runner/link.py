@@ -10,7 +10,6 @@ input closes), the users are killed: nobody is left to report to.
 from __future__ import annotations
 
 import asyncio
-import base64
 import logging
 import math
 import os

@@ -13,7 +13,8 @@ from loadgrpc.broker.changes import (
     derived,
 )
 from loadgrpc.broker.state import TRANSITIONS, step
-from loadgrpc.model import AgentEvent, Change, ChangeKind, Plan, Run, RunState
+from loadgrpc.model import AgentEvent, Change, ChangeKind, Run, RunState
+from loadgrpc.testing import plan_of
 
 STARTING, RUNNING, STOPPING, FINISHED, STOPPED, FAILED = RunState
 STATE, AGENT, LOAD, THRESHOLD, NOTE, AUDIT = ChangeKind
@@ -124,7 +125,7 @@ def lives(states):
 def test_a_run_without_a_log_has_the_changes_that_follow_from_what_it_is(states):
     """An older loadgrpc kept none: what the run is today says what it went through, and how."""
     made = []
-    run = Run(run_id="r", state=STARTING, plan=Plan(test="a.B.c"), create_time_ns=1)
+    run = Run(run_id="r", state=STARTING, plan=plan_of(test="a.B.c"), create_time_ns=1)
     for moment, state in enumerate(states, 1):
         run = replace(
             run,
