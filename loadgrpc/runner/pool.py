@@ -1,18 +1,19 @@
 """The virtual users of one user process, cycle by cycle.
 
-Rule: a cycle is over when its last user has ended; none leaks into the next. Users look at
-the time and at `stopping` before each iteration; one that takes longer than the stop
-time-out to finish is cut off, and its iteration counts as interrupted. What a user raises outside
+Rule: a cycle is over when its last user has ended; none leaks into the next. When users begin,
+and when their iterations do, is decided by a pace (`stats/pacing.py`) and by `stopping`; all time
+is that of the clock and of `wait`, which are handed in. A user that takes longer than the stop
+timeout to finish is cut off, and its iteration counts as interrupted. What a user raises outside
 of its iterations ends this user, as an error with its reason, and no other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Final
+from typing import Any, Final
 
-from gevent import Greenlet, joinall, killall, spawn, wait
+import gevent
+from gevent import Greenlet, joinall, killall, spawn
 from gevent.event import Event
 
 from loadgrpc.clock import Clock
@@ -24,12 +25,22 @@ from loadgrpc.runner.judge import CutOff
 from loadgrpc.runner.loader import LoadedTest
 from loadgrpc.runner.recorder import Recorder
 from loadgrpc.runner.user import VirtualUser
+from loadgrpc.stats.pacing import Pace, bounded, closed, end_ns, ramp_up
 
 CUT_OFF_TRIES: Final = 6
 CUT_OFF_WAIT_S: Final = 0.25
 """How often, and how long apart, a user that swallows its end is cut off again."""
 SETTLED_IN: Final = 2
 """The iteration whose beginning shows that the first is over."""
+_NS_PER_S: Final = 1e9
+
+Wait = Callable[[Sequence[Any], float | None], object]
+"""Waits until one of some greenlets and events is ready, or so many seconds; None: no limit."""
+
+
+def wait(ready: Sequence[Any], timeout_s: float | None) -> None:
+    """See Wait; by gevent's timers."""
+    gevent.wait(ready, count=1, timeout=timeout_s)
 
 
 class StubbornUserError(RuntimeError):
@@ -37,7 +48,7 @@ class StubbornUserError(RuntimeError):
 
 
 class Pool:
-    """Lives the users of a cycle."""
+    """Runs the users of a cycle."""
 
     def __init__(
         self,
@@ -50,10 +61,12 @@ class Pool:
         on_standing: Callable[[], object] = lambda: None,
         in_flight: Callable[[int], memoryview | None] = lambda _: None,
         forked: Forked | None = None,
+        wait: Wait = wait,
     ) -> None:
         """`on_standing` is called once a cycle: when each user begins a second iteration.
 
-        `in_flight` gives each user (a number from 1) its row of what is in flight.
+        `in_flight` gives each user (a number from 1) its row of what is in flight. `wait` is to
+        go by the same time as `clock`.
         """
         self._test = test
         self._recorder = recorder
@@ -63,6 +76,7 @@ class Pool:
         self._on_standing = on_standing
         self._in_flight = in_flight
         self._forked = forked
+        self._wait = wait
         self._not_standing = 0
         """Users of this cycle who have not begun a second iteration."""
         self.active_users = 0
@@ -89,35 +103,35 @@ class Pool:
         spawn_rate: float,
         stop_timeout_s: float,
     ) -> None:
-        """Lives the given `users` (numbers, from 1) of a cycle to their end.
+        """Runs the given `users` (numbers, from 1, ascending) of a cycle to their end.
 
         Raises:
             StubbornUserError: a user could not be cut off.
         """
         self._cut_off_ns = None
         self.started_users = 0
-        end_ns = None
-        if cycle.duration_s is not None:
-            end_ns = self._clock.monotonic_ns() + round(cycle.duration_s * 1e9)
-        live = partial(self._live, iterations=cycle.iterations, end_ns=end_ns)
+        began_ns = self._clock.monotonic_ns()
+        over_ns = end_ns(began_ns, cycle.duration_s)
+        start = bounded(ramp_up(users, spawn_rate, began_ns), end_ns=over_ns)
+        pace = closed(count=cycle.iterations, end_ns=over_ns)
         greenlets = [
-            spawn(live, user, _delay_s(user, spawn_rate))
-            for user in users
-            if cycle.duration_s is None or _delay_s(user, spawn_rate) < cycle.duration_s
+            spawn(self._live, user, place, start, pace)
+            for place, user in enumerate(users)
+            if start(began_ns, place) is not None
         ]
         self._not_standing = len(greenlets)
         everybody = spawn(joinall, greenlets)
-        wait([everybody, self.stopping], count=1, timeout=cycle.duration_s)
+        self._wait([everybody, self.stopping], cycle.duration_s)
         self._hurry(stop_timeout_s)
         while not everybody.ready() and (left_s := self._left_s()) > 0:
             self._hurried.clear()
-            wait([everybody, self._hurried], count=1, timeout=left_s)
+            self._wait([everybody, self._hurried], left_s)
         self._cut_off(greenlets)
         left_behind.cut_off()
 
     def _hurry(self, timeout_s: float) -> None:
         """Lets users finish until then, or until it was said before."""
-        cut_off_ns = self._clock.monotonic_ns() + round(timeout_s * 1e9)
+        cut_off_ns = self._clock.monotonic_ns() + round(timeout_s * _NS_PER_S)
         if self._cut_off_ns is None or cut_off_ns < self._cut_off_ns:
             self._cut_off_ns = cut_off_ns
             self._hurried.set()
@@ -125,7 +139,7 @@ class Pool:
     def _left_s(self) -> float:
         """How long users may still take to finish."""
         assert self._cut_off_ns is not None  # noqa: S101 - it was said before they are waited for
-        return (self._cut_off_ns - self._clock.monotonic_ns()) / 1e9
+        return (self._cut_off_ns - self._clock.monotonic_ns()) / _NS_PER_S
 
     def _cut_off(self, greenlets: Sequence[Greenlet]) -> None:
         tries, before = 0, len(greenlets)
@@ -137,15 +151,15 @@ class Pool:
             for user in self._living:
                 user.interrupt()
             killall(alive, exception=CutOff, block=False)
-            joinall(alive, timeout=CUT_OFF_WAIT_S)
+            self._wait([spawn(joinall, alive)], CUT_OFF_WAIT_S)
 
-    def _live(self, number: int, delay_s: float, *, iterations: int, end_ns: int | None) -> None:
-        """One user, from its start to its end."""
-        if delay_s and self.stopping.wait(delay_s):
+    def _live(self, number: int, place: int, start: Pace, pace: Pace) -> None:
+        """One user, from its start, as that of its place in the cycle, to its end."""
+        if not self._begins(start, place):
             return
         self.active_users += 1
         self.started_users += 1
-        done, forked = 0, self._forked
+        done, forked, stopping = 0, self._forked, self.stopping
         user: VirtualUser | None = None
         try:
             user = VirtualUser(
@@ -160,11 +174,14 @@ class Pool:
             )
             self._leave_if_child()
             self._living.add(user)
-            while self._goes_on(done, iterations, end_ns):
+            now_ns = self._clock.monotonic_ns()
+            # Most iterations begin at once: the rest is asked for only if this one does not.
+            while (pace(now_ns, done) == 0 and not stopping.is_set()) or self._begins(pace, done):
                 done += 1
                 if done == SETTLED_IN:
                     self._stands()
                 outcome = user.run_iteration(done)
+                now_ns = user.ended_ns
                 if forked is not None and forked.is_child:
                     forked.leave_if_child(outcome is not TestOutcome.SUCCESS)
         except CutOff:
@@ -210,12 +227,13 @@ class Pool:
         if not self._not_standing:
             self._on_standing()
 
-    def _goes_on(self, done: int, iterations: int, end_ns: int | None) -> bool:
-        if self.stopping.is_set() or (iterations and done >= iterations):
-            return False
-        return end_ns is None or self._clock.monotonic_ns() < end_ns
-
-
-def _delay_s(user: int, spawn_rate: float) -> float:
-    """When a user starts, from the start of its cycle."""
-    return (user - 1) / spawn_rate if spawn_rate else 0.0
+    def _begins(self, pace: Pace, done: int) -> bool:
+        """Waits until it is time for the next to begin; whether it does."""
+        while not self.stopping.is_set():
+            wait_ns = pace(self._clock.monotonic_ns(), done)
+            if wait_ns is None:
+                return False
+            if wait_ns <= 0:
+                return True
+            self._wait([self.stopping], wait_ns / _NS_PER_S)
+        return False

@@ -120,6 +120,8 @@ class VirtualUser:
         self._reporter = UserReporter(recorder, clock, user, addresses)
         self._judge = Judge()
         self._method = method
+        self.ended_ns = 0
+        """When its last iteration ended (monotonic)."""
         self._case: Any = _make(case_class, method, self._reporter, server_url)
         if has(Feature.PLAIN_RUN) and is_plain(self._case, method):
             self._run = self._run_plainly
@@ -156,11 +158,12 @@ class VirtualUser:
             judge.note(TestOutcome.ERROR, error)
             self._clean_up()  # unittest leaves that undone after a KeyboardInterrupt
         finally:
+            self.ended_ns = ended_ns = clock.monotonic_ns()
             self._recorder.iteration(
                 outcome=judge.outcome,
                 exception=judge.exception,
                 start_ns=start_wall_ns,
-                elapsed_ns=clock.monotonic_ns() - start_ns,
+                elapsed_ns=ended_ns - start_ns,
                 user=self._user,
                 iteration=iteration,
             )

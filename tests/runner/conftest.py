@@ -9,11 +9,14 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import gc
+import json
 import os
 import pickle
 import socket
 import ssl
 import subprocess
+import sys
+import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,30 +26,28 @@ import requests
 
 from loadgrpc.runner.lane import Lane
 from loadgrpc.runner.session import Session
+from loadgrpc.testing import ManualClock
 
-MS = 1_000_000
+PATCHED = """
+from gevent import monkey
+monkey.patch_all()
+import gevent, json, threading, time
+from loadgrpc.clock import SystemClock
+began = time.monotonic()
+"""
 
 
-class ManualClock:
-    """A clock that a test moves."""
-
-    WALL_NS = epoch_ns = 1_700_000_000 * 1_000_000_000
-
-    def __init__(self) -> None:
-        self.now_ns = 5_000 * MS
-
-    def monotonic_ns(self) -> int:
-        return self.now_ns
-
-    def wall_ns(self) -> int:
-        return self.WALL_NS + self.now_ns
-
-    def real_ns(self) -> int:
-        """See Clock. No stamp of the kernel's is of a time that this clock knows."""
-        return 0
-
-    def advance(self, ms: float) -> None:
-        self.now_ns += round(ms * MS)
+def patched_scene(code: str) -> object:
+    """What code printed as JSON, in a process of its own that gevent has patched."""
+    result = subprocess.run(
+        [sys.executable, "-c", PATCHED + textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
 
 
 class RunningClock(ManualClock):
@@ -57,10 +58,10 @@ class RunningClock(ManualClock):
         self._began_ns = time.monotonic_ns()
 
     def monotonic_ns(self) -> int:
-        return self.now_ns + time.monotonic_ns() - self._began_ns
+        return super().monotonic_ns() + time.monotonic_ns() - self._began_ns
 
     def wall_ns(self) -> int:
-        return self.WALL_NS + self.monotonic_ns()
+        return super().wall_ns() + time.monotonic_ns() - self._began_ns
 
 
 class HitList(list):

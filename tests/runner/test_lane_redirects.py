@@ -549,7 +549,7 @@ def test_steps_are_timed_each_by_itself(server, answer, hits, clock, monkeypatch
 
     def slow(milliseconds, raw):
         def script(*_):
-            clock.advance(milliseconds)
+            clock.advance(milliseconds / 1000)
             return raw
 
         return script

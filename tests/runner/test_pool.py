@@ -1,29 +1,84 @@
-"""The users of a process, cycle by cycle, with gevent, each time in a process of its own.
+"""The users of a process, cycle by cycle, with gevent, in a time that stands but for waiting.
 
-A scene is code that runs in a patched process, and prints what it saw as JSON; gevent must
-not patch the process that runs the tests.
+gevent does not patch the process that runs the tests. What needs real threads under gevent is a
+scene in a process of its own.
 """
 
-import json
-import subprocess
-import sys
-import textwrap
+import contextlib
+import heapq
+import itertools
 import threading
+import unittest
 
+import gevent
 import pytest
+from gevent.event import Event
 
-PRELUDE = """
-from gevent import monkey
-monkey.patch_all()
-import gevent, json, threading, time, unittest
-from loadgrpc.clock import SystemClock
+from loadgrpc.case import TestCase as LoadgrpcCase
 from loadgrpc.model import Cycle
 from loadgrpc.runner import pool as module
 from loadgrpc.runner.loader import LoadedTest
 from loadgrpc.runner.pool import Pool, StubbornUserError
+from loadgrpc.testing import NS_PER_S, ManualClock
+
+from .conftest import patched_scene
+
+SETTLE_TURNS = 50
+"""Turns of the hub after which all that can go on without time has done so."""
+
+
+class Hourglass:
+    """Time for greenlets: it stands while anybody has something to do, else leaps to who waits."""
+
+    def __init__(self):
+        self.clock = ManualClock()
+        self._alarms = []
+        self._numbers = itertools.count()
+        self._began_ns = self.clock.monotonic_ns()
+
+    def wait(self, ready, timeout_s):
+        """See Wait."""
+        alarm = Event()
+        if timeout_s is not None:
+            due_ns = self.clock.monotonic_ns() + round(timeout_s * NS_PER_S)
+            heapq.heappush(self._alarms, (due_ns, next(self._numbers), alarm))
+        try:
+            gevent.wait([*ready, alarm], count=1)
+        finally:
+            self._alarms = [each for each in self._alarms if each[2] is not alarm]
+            heapq.heapify(self._alarms)
+
+    def sleep(self, seconds):
+        """Waits for so long."""
+        self.wait([], seconds)
+
+    def since(self):
+        """How long it has been going, in seconds."""
+        return (self.clock.monotonic_ns() - self._began_ns) / NS_PER_S
+
+    def run(self, work):
+        """Runs a function, and the greenlets that it starts, to its end."""
+        working = gevent.spawn(work)
+        while True:
+            for _ in range(SETTLE_TURNS):
+                gevent.sleep(0)
+            if working.ready():
+                return working.get()
+            assert self._alarms, "it waits for what will never be"
+            left_ns = self._alarms[0][0] - self.clock.monotonic_ns()
+            self.clock.advance(max(0, left_ns) / NS_PER_S)
+            for due_ns, _, alarm in self._alarms:
+                if due_ns <= self.clock.monotonic_ns():
+                    alarm.set()
+
+
+class Odd(BaseException):
+    """Raised by nobody but a test."""
+
 
 class Notes:
-    # A recorder that keeps what it is told.
+    """A recorder that keeps what it is given."""
+
     def __init__(self):
         self.iterations = []
 
@@ -34,306 +89,307 @@ class Notes:
         names = [name for _, _, name in self.iterations]
         return {name: names.count(name) for name in sorted(set(names))}
 
-class Case(unittest.TestCase):
-    act = staticmethod(lambda: None)
-    made = 0
-    alive = most = 0
 
-    def __init__(self, name):
-        super().__init__(name)
-        Case.made += 1
+class Scene:
+    """A pool of a test that does as it is set, and what became of it."""
 
-    def test_it(self):
-        Case.alive += 1
-        Case.most = max(Case.most, Case.alive)
-        try:
-            Case.act()
-        finally:
-            Case.alive -= 1
+    def __init__(self):
+        self.time = Hourglass()
+        self.notes = Notes()
+        self.act = lambda: None
+        self.made = self.alive = self.most = 0
+        self.pool = self.pool_of(self._case())
 
-notes = Notes()
-pool = Pool(LoadedTest(Case, "test_it"), notes, SystemClock(), server_url="")
-gevent.sleep(0.001)  # timers count from the last turn of the loop: it shall be now
-began = time.monotonic()
-
-def since():
-    return time.monotonic() - began
-
-def cycle(users=1, *, of=None, spawn_rate=0.0, stop_timeout_s=30.0, **bound):
-    numbers = of if of is not None else range(1, users + 1)
-    pool.run_cycle(
-        Cycle(users=users, **bound), numbers, spawn_rate=spawn_rate, stop_timeout_s=stop_timeout_s
-    )
-"""
-
-
-def scene(code):
-    """What a scene printed."""
-    result = subprocess.run(
-        [sys.executable, "-c", PRELUDE + textwrap.dedent(code)],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
-    return json.loads(result.stdout)
-
-
-@pytest.mark.system
-def test_every_user_makes_its_iterations():
-    """Each user is one instance and makes all iterations of each cycle, numbered from 1."""
-    seen = scene(
-        """
-        Case.act = lambda: gevent.sleep(0.001)
-        cycle(3, iterations=4)
-        cycle(2, iterations=1)
-        print(json.dumps([sorted(notes.iterations), Case.made, Case.most, pool.active_users]))
-        """
-    )
-    passed = [[user, iteration, "SUCCESS"] for user in (1, 2, 3) for iteration in (1, 2, 3, 4)]
-
-    assert seen == [sorted([*passed, [1, 1, "SUCCESS"], [2, 1, "SUCCESS"]]), 5, 3, 0]
-
-
-@pytest.mark.system
-def test_a_process_lives_its_share():
-    """Of a cycle's users only those that are this process's are lived; none is no cycle."""
-    seen = scene(
-        """
-        cycle(5, of=[2, 5], iterations=1)
-        cycle(5, of=[], iterations=1)
-        cycle(5, of=[], duration_s=0.1)
-        print(json.dumps([sorted(notes.iterations), since() < 5]))
-        """
-    )
-
-    assert seen == [[[2, 1, "SUCCESS"], [5, 1, "SUCCESS"]], True]
-
-
-@pytest.mark.system
-def test_users_start_at_a_rate():
-    """Users start one after another: the n-th (n - 1) / rate after the cycle, by its number."""
-    starts = scene(
-        """
-        starts = []
-        Case.act = lambda: starts.append(since())
-        cycle(7, of=[1, 4, 7], spawn_rate=10.0, iterations=1)
-        print(json.dumps(starts))
-        """
-    )
-
-    for start, planned in zip(starts, (0.0, 0.3, 0.6), strict=True):
-        assert planned - 0.001 <= start < planned + 0.25
-
-
-@pytest.mark.system
-def test_f23_users_that_a_rate_leaves_no_time_for_are_not_started():
-    """Started are those that began to live in the cycle, and none of the cycle before."""
-    seen = scene(
-        """
-        seen = []
-        Case.act = lambda: gevent.sleep(0.05)
-        for bound in ({"duration_s": 0.25}, {"iterations": 1}):
-            cycle(9, spawn_rate=10.0, **bound)
-            seen.append([pool.started_users, pool.active_users])
-        print(json.dumps(seen))
-        """
-    )
-
-    assert seen == [[3, 0], [9, 0]]
-
-
-@pytest.mark.system
-def test_it_is_told_when_all_users_stand():
-    """Once a cycle: when each user, the last to start too, begins a second iteration."""
-    seen = scene(
-        """
-        stood = []
-        pool = Pool(
-            LoadedTest(Case, "test_it"), notes, SystemClock(), server_url="",
-            on_standing=lambda: stood.append([len(notes.iterations), pool.active_users]),
+    def pool_of(self, case_class, **options):
+        """A pool of this test, in this scene's time."""
+        test = LoadedTest(case_class, "test_it")
+        return Pool(
+            test, self.notes, self.time.clock, server_url="", wait=self.time.wait, **options
         )
-        Case.act = lambda: gevent.sleep(0.001)
-        cycle(3, iterations=2)
-        cycle(3, iterations=4)
-        cycle(3, iterations=1)  # nobody goes on: there is nothing to stand for
-        print(json.dumps(stood))
-        """
-    )
-    assert seen == [[3, 3], [9, 3]]
 
+    def _case(self):
+        scene = self
 
-@pytest.mark.system
-def test_a_duration_bounds_a_cycle():
-    """At the end of its time a cycle's users finish the iteration they are in, and none is cut."""
-    took, outcomes, most, alive = scene(
-        """
-        Case.act = lambda: gevent.sleep(0.04)
-        cycle(3, duration_s=0.5)
-        print(json.dumps([since(), notes.outcomes(), Case.most, Case.alive]))
-        """
-    )
+        class Case(unittest.TestCase):
+            def __init__(self, name):
+                super().__init__(name)
+                scene.made += 1
 
-    assert 0.5 <= took < 0.9
-    assert list(outcomes) == ["SUCCESS"]
-    assert 3 * 5 <= outcomes["SUCCESS"] <= 3 * 13
-    assert (most, alive) == (3, 0)
-
-
-@pytest.mark.system
-def test_users_that_would_start_too_late_do_not_hold_up_a_cycle():
-    """Users whose turn comes after the end of a timed cycle are not waited for."""
-    took, users = scene(
-        """
-        Case.act = lambda: gevent.sleep(0.02)
-        cycle(100, spawn_rate=10.0, duration_s=0.35, stop_timeout_s=20.0)
-        print(json.dumps([since(), sorted({user for user, _, _ in notes.iterations})]))
-        """
-    )
-
-    assert took < 2
-    assert users == [1, 2, 3, 4]
-
-
-@pytest.mark.system
-def test_users_are_cut_off_at_the_stop_time_out():
-    """Who takes longer than the time-out after the end of a cycle is interrupted, and said so."""
-    took, outcomes = scene(
-        """
-        Case.act = lambda: gevent.sleep(60)
-        cycle(2, duration_s=0.2, stop_timeout_s=0.3)
-        print(json.dumps([since(), notes.outcomes()]))
-        """
-    )
-
-    assert 0.5 <= took < 1.5
-    assert outcomes == {"INTERRUPTED": 2}
-
-
-@pytest.mark.system
-def test_a_stop_lets_users_finish():
-    """A stop waits for the iterations under way and starts no other, now or in a later cycle."""
-    took, outcomes, later = scene(
-        """
-        Case.act = lambda: gevent.sleep(0.4)
-        gevent.spawn_later(0.1, pool.stop, 10.0)
-        cycle(3, iterations=100)
-        took = since()
-        cycle(3, iterations=100)
-        cycle(3, duration_s=60.0)
-        print(json.dumps([took, notes.outcomes(), since() - took]))
-        """
-    )
-
-    assert 0.4 <= took < 1.2
-    assert outcomes == {"SUCCESS": 3}
-    assert later < 0.5
-
-
-@pytest.mark.system
-def test_a_stop_ends_the_waiting_for_a_turn():
-    """Users that have not started when the stop comes never do."""
-    took, outcomes = scene(
-        """
-        gevent.spawn_later(0.1, pool.stop, 10.0)
-        cycle(100, spawn_rate=1.0, iterations=1)
-        print(json.dumps([since(), notes.outcomes()]))
-        """
-    )
-
-    assert took < 1
-    assert outcomes == {"SUCCESS": 1}
-
-
-@pytest.mark.system
-@pytest.mark.parametrize("when", ["before", "after the end of its time"])
-def test_a_stop_can_be_hurried(when):
-    """A second stop with less time cuts users off then, not when the first would have."""
-    took, outcomes = scene(
-        f"""
-        Case.act = lambda: gevent.sleep(60)
-        if {when!r} == "before":
-            gevent.spawn_later(0.1, pool.stop, 30.0)
-        gevent.spawn_later(0.3, pool.stop, 0.0)
-        cycle(2, duration_s=0.2)
-        print(json.dumps([since(), notes.outcomes()]))
-        """
-    )
-
-    assert 0.3 <= took < 1.2
-    assert outcomes == {"INTERRUPTED": 2}
-
-
-@pytest.mark.system
-def test_a_longer_stop_does_not_take_back_a_shorter():
-    """Time that was cut is not given back."""
-    took = scene(
-        """
-        Case.act = lambda: gevent.sleep(60)
-        gevent.spawn_later(0.1, pool.stop, 0.3)
-        gevent.spawn_later(0.2, pool.stop, 30.0)
-        cycle(1, iterations=1)
-        print(json.dumps(since()))
-        """
-    )
-
-    assert took < 2
-
-
-@pytest.mark.system
-def test_a_user_that_swallows_its_end_is_cut_off_again():
-    """Who survives one interruption does not survive all of them."""
-    took, tries = scene(
-        """
-        module.CUT_OFF_WAIT_S = 0.05
-        tries = []
-        def act():
-            while len(tries) < 3:
-                try:
-                    gevent.sleep(60)
-                except BaseException:
-                    tries.append(since())
-        Case.act = act
-        cycle(1, duration_s=0.1, stop_timeout_s=0.0)
-        print(json.dumps([since(), len(tries)]))
-        """
-    )
-
-    assert (took < 2, tries) == (True, 3)
-
-
-@pytest.mark.system
-@pytest.mark.parametrize("where", ["test", "tearDown", "del"])
-def test_b2_an_iteration_that_swallows_its_end_is_interrupted(where):
-    """Whose time was over has not passed, whatever the test made of the exception."""
-    outcomes = scene(
-        f"""
-        where = {where!r}
-        def swallow():
-            try:
-                gevent.sleep(60)
-            except BaseException:
-                pass
-        class Held:
-            def __del__(self):
-                gevent.sleep(60)
-        class Stays(unittest.TestCase):
             def test_it(self):
-                if where == "test":
-                    swallow()
-                elif where == "del":
-                    Held()
-            def tearDown(self):
-                if where == "tearDown":
-                    swallow()
-        pool._test = LoadedTest(Stays, "test_it")
-        cycle(2, duration_s=0.1, stop_timeout_s=0.0)
-        print(json.dumps(notes.outcomes()))
-        """
-    )
+                scene.alive += 1
+                scene.most = max(scene.most, scene.alive)
+                try:
+                    scene.act()
+                finally:
+                    scene.alive -= 1
 
-    assert outcomes == {"INTERRUPTED": 2}
+        self.case_class = Case
+        return Case
+
+    def later(self, seconds, work, *arguments):
+        """Calls a function when that much time has passed."""
+
+        def do():
+            self.time.sleep(seconds)
+            work(*arguments)
+
+        gevent.spawn(do)
+
+    def cycle(self, users=1, *, of=None, spawn_rate=0.0, stop_timeout_s=30.0, **bound):
+        """Runs a cycle to its end."""
+        numbers = of if of is not None else range(1, users + 1)
+        cycle = Cycle(users=users, **bound)
+        self.time.run(
+            lambda: self.pool.run_cycle(
+                cycle, numbers, spawn_rate=spawn_rate, stop_timeout_s=stop_timeout_s
+            )
+        )
+
+
+@pytest.fixture
+def scene():
+    """A pool whose time is in the test's hand."""
+    return Scene()
+
+
+def test_every_user_makes_its_iterations(scene):
+    """Each user is one instance and makes all iterations of each cycle, numbered from 1."""
+    scene.act = lambda: scene.time.sleep(0.001)
+    scene.cycle(3, iterations=4)
+    scene.cycle(2, iterations=1)
+    passed = [(user, iteration, "SUCCESS") for user in (1, 2, 3) for iteration in (1, 2, 3, 4)]
+
+    assert sorted(scene.notes.iterations) == sorted([*passed, (1, 1, "SUCCESS"), (2, 1, "SUCCESS")])
+    assert (scene.made, scene.most, scene.pool.active_users) == (5, 3, 0)
+
+
+def test_a_process_runs_its_share(scene):
+    """Of a cycle's users only those that are this process's run; none is no cycle."""
+    scene.cycle(5, of=[2, 5], iterations=1)
+    scene.cycle(5, of=[], iterations=1)
+    scene.cycle(5, of=[], duration_s=0.1)
+
+    assert sorted(scene.notes.iterations) == [(2, 1, "SUCCESS"), (5, 1, "SUCCESS")]
+    assert scene.time.since() == 0
+
+
+def test_users_start_at_a_rate(scene):
+    """Users start one after another: the n-th (n - 1) / rate after the cycle, by its number."""
+    starts = []
+    scene.act = lambda: starts.append(scene.time.since())
+    scene.cycle(7, of=[1, 4, 7], spawn_rate=10.0, iterations=1)
+
+    assert starts == pytest.approx([0.0, 0.3, 0.6])
+
+
+@pytest.mark.parametrize(("bound", "started"), [({"duration_s": 0.25}, 3), ({"iterations": 1}, 9)])
+def test_f23_users_that_a_rate_leaves_no_time_for_are_not_started(scene, bound, started):
+    """Started are those that began in the cycle, and none of the cycle before."""
+    scene.act = lambda: scene.time.sleep(0.05)
+    scene.cycle(4, iterations=1)
+    scene.cycle(9, spawn_rate=10.0, **bound)
+
+    assert (scene.pool.started_users, scene.pool.active_users) == (started, 0)
+
+
+def test_it_is_told_when_all_users_stand(scene):
+    """Once a cycle: when each user, the last to start too, begins a second iteration."""
+    stood = []
+    scene.pool = scene.pool_of(
+        scene.case_class,
+        on_standing=lambda: stood.append((len(scene.notes.iterations), scene.pool.active_users)),
+    )
+    scene.act = lambda: scene.time.sleep(0.001)
+    scene.cycle(3, iterations=2)
+    scene.cycle(3, iterations=4)
+    scene.cycle(3, iterations=1)  # nobody goes on: there is nothing to stand for
+
+    assert stood == [(3, 3), (9, 3)]
+
+
+def test_a_duration_bounds_a_cycle(scene):
+    """At the end of its time a cycle's users finish the iteration they are in, and none is cut."""
+    scene.act = lambda: scene.time.sleep(0.04)
+    scene.cycle(3, duration_s=0.5)
+
+    assert scene.time.since() == pytest.approx(0.52)
+    assert scene.notes.outcomes() == {"SUCCESS": 3 * 13}
+    assert (scene.most, scene.alive) == (3, 0)
+
+
+def test_users_that_would_start_too_late_do_not_hold_up_a_cycle(scene):
+    """Users whose turn comes after the end of a timed cycle are not waited for."""
+    scene.act = lambda: scene.time.sleep(0.02)
+    scene.cycle(100, spawn_rate=10.0, duration_s=0.35, stop_timeout_s=20.0)
+
+    assert scene.time.since() < 0.35 + 0.03
+    assert sorted({user for user, _, _ in scene.notes.iterations}) == [1, 2, 3, 4]
+
+
+def test_users_are_cut_off_at_the_stop_timeout(scene):
+    """Who takes longer than the timeout after the end of a cycle is interrupted, and said so."""
+    scene.act = lambda: scene.time.sleep(60)
+    scene.cycle(2, duration_s=0.2, stop_timeout_s=0.3)
+
+    assert scene.time.since() == pytest.approx(0.5)
+    assert scene.notes.outcomes() == {"INTERRUPTED": 2}
+
+
+def test_a_stop_lets_users_finish(scene):
+    """A stop waits for the iterations under way and starts no other, now or in a later cycle."""
+    scene.act = lambda: scene.time.sleep(0.4)
+    scene.later(0.1, scene.pool.stop, 10.0)
+    scene.cycle(3, iterations=100)
+    took = scene.time.since()
+    scene.cycle(3, iterations=100)
+    scene.cycle(3, duration_s=60.0)
+
+    assert took == pytest.approx(0.4)
+    assert scene.notes.outcomes() == {"SUCCESS": 3}
+    assert scene.time.since() == took
+
+
+def test_a_stop_ends_the_waiting_for_a_turn(scene):
+    """Users that have not started when the stop comes never do."""
+    scene.later(0.1, scene.pool.stop, 10.0)
+    scene.cycle(100, spawn_rate=1.0, iterations=1)
+
+    assert scene.time.since() == pytest.approx(0.1)
+    assert scene.notes.outcomes() == {"SUCCESS": 1}
+
+
+@pytest.mark.parametrize("first_stop_s", [0.1, None])
+def test_a_stop_can_be_hurried(scene, first_stop_s):
+    """A second stop with less time cuts users off then, not when the first would have."""
+    scene.act = lambda: scene.time.sleep(60)
+    if first_stop_s is not None:
+        scene.later(first_stop_s, scene.pool.stop, 30.0)
+    scene.later(0.3, scene.pool.stop, 0.0)
+    scene.cycle(2, duration_s=0.2)
+
+    assert scene.time.since() == pytest.approx(0.3)
+    assert scene.notes.outcomes() == {"INTERRUPTED": 2}
+
+
+def test_a_longer_stop_does_not_take_back_a_shorter(scene):
+    """Time that was cut is not given back."""
+    scene.act = lambda: scene.time.sleep(60)
+    scene.later(0.1, scene.pool.stop, 0.3)
+    scene.later(0.2, scene.pool.stop, 30.0)
+    scene.cycle(1, iterations=1)
+
+    assert scene.time.since() == pytest.approx(0.4)
+
+
+def test_a_user_that_swallows_its_end_is_cut_off_again(scene):
+    """Who survives one interruption does not survive all of them."""
+    tries = []
+
+    def act():
+        while len(tries) < 3:
+            try:
+                scene.time.sleep(60)
+            except BaseException:  # noqa: BLE001
+                tries.append(scene.time.since())
+
+    scene.act = act
+    scene.cycle(1, duration_s=0.1, stop_timeout_s=0.0)
+
+    wait_s = module.CUT_OFF_WAIT_S
+    assert tries == pytest.approx([0.1, 0.1 + wait_s, 0.1 + 2 * wait_s])
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("where", ["test", "tearDown", "del"])
+def test_b2_an_iteration_that_swallows_its_end_is_interrupted(scene, where):
+    """Whose time was over has not passed, whatever the test made of the exception."""
+
+    def swallow():
+        with contextlib.suppress(BaseException):
+            scene.time.sleep(60)
+
+    class Held:
+        def __del__(self):
+            scene.time.sleep(60)
+
+    class Stays(unittest.TestCase):
+        def test_it(self):
+            if where == "test":
+                swallow()
+            elif where == "del":
+                Held()
+
+        def tearDown(self):
+            if where == "tearDown":
+                swallow()
+
+    scene.pool = scene.pool_of(Stays)
+    scene.cycle(2, duration_s=0.1, stop_timeout_s=0.0)
+
+    assert scene.notes.outcomes() == {"INTERRUPTED": 2}
+
+
+def test_a_user_that_cannot_be_cut_off_is_an_error(scene):
+    """A test that swallows every exception forever ends its process, and is not waited for."""
+    ended = []
+
+    def act():
+        while not ended:
+            with contextlib.suppress(BaseException):
+                scene.time.sleep(60)
+
+    scene.act = act
+    with pytest.raises(StubbornUserError, match="2 users cannot be cut off"):
+        scene.cycle(2, duration_s=0.1, stop_timeout_s=0.0)
+    ended.append(True)
+
+    assert scene.time.since() == pytest.approx(0.1 + module.CUT_OFF_TRIES * module.CUT_OFF_WAIT_S)
+    scene.time.run(lambda: scene.time.sleep(60))  # nothing of it is left to other tests
+
+
+@pytest.mark.parametrize("kind", [ZeroDivisionError, SystemExit, KeyboardInterrupt, Odd])
+def test_f06_a_user_that_cannot_be_made_is_an_error_and_the_others_go_on(scene, kind):
+    """What one user raises when it is made is its error, with its reason; others do all they do."""
+    made = []
+
+    class Second(unittest.TestCase):
+        def __init__(self, name):
+            super().__init__(name)
+            made.append(self)
+            if len(made) == 2:
+                raise kind("login refused")
+
+        def test_it(self):
+            pass
+
+    scene.pool = scene.pool_of(Second)
+    scene.cycle(3, iterations=2)
+
+    assert sorted(scene.notes.iterations) == [
+        (1, 1, "SUCCESS"),
+        (1, 2, "SUCCESS"),
+        (2, 1, "ERROR"),
+        (3, 1, "SUCCESS"),
+        (3, 2, "SUCCESS"),
+    ]
+    assert scene.pool.active_users == 0
+
+
+def test_f06_what_a_user_raises_when_it_leaves_is_an_error(scene):
+    """What closing a user's session raises is an error beside its iterations, which count."""
+
+    class Leaving(LoadgrpcCase):
+        def test_it(self):
+            pass
+
+        def close_session(self):
+            raise SystemExit("no way out")
+
+    scene.pool = scene.pool_of(Leaving)
+    scene.cycle(2, iterations=1)
+
+    assert scene.notes.outcomes() == {"ERROR": 2, "SUCCESS": 2}
+    assert scene.pool.active_users == 0
 
 
 @pytest.mark.system
@@ -341,21 +397,28 @@ def test_f15_a_request_of_a_thread_is_cut_off_when_its_user_has_ended(server, an
     """What the server has got is a hit, also when a thread waits for it that nobody waits for."""
     waited = threading.Event()
     server.scripts["/"] = lambda *_: waited.wait(30) and answer()
-    hits = scene(
+    hits = patched_scene(
         f"""
+        import os
+        from loadgrpc.model import Cycle
+        from loadgrpc.runner.loader import LoadedTest
+        from loadgrpc.runner.pool import Pool
         from loadgrpc.case import TestCase
-        notes.hits = []
-        notes.hit = lambda *, name, error, **_: notes.hits.append((name, error.name))
+        class Notes:
+            hits = []
+            def iteration(self, **_):
+                pass
+            def hit(self, *, name, error, **_):
+                self.hits.append((name, error.name))
         class Leaves(TestCase):
             def test_it(self):
                 get = lambda: self.session.get({server.url("/")!r}, name="left")
                 threading.Thread(target=get).start()
                 threading.Thread(target=gevent.sleep, args=(30,)).start()
                 gevent.sleep(0.3)
-        pool._test = LoadedTest(Leaves, "test_it")
-        cycle(1, iterations=1)
-        print(json.dumps(notes.hits), flush=True)
-        import os
+        pool = Pool(LoadedTest(Leaves, "test_it"), Notes(), SystemClock(), server_url="")
+        pool.run_cycle(Cycle(users=1, iterations=1), [1], spawn_rate=0.0, stop_timeout_s=30.0)
+        print(json.dumps(Notes.hits), flush=True)
         os._exit(0)
         """
     )
@@ -363,81 +426,6 @@ def test_f15_a_request_of_a_thread_is_cut_off_when_its_user_has_ended(server, an
     waited.set()
     assert hits == [["left", "ABORTED"]]
     assert len(server.requests) == 1
-
-
-@pytest.mark.system
-def test_a_user_that_cannot_be_cut_off_is_an_error():
-    """A test that swallows every exception for ever ends its process, and is not waited for."""
-    took, words = scene(
-        """
-        module.CUT_OFF_WAIT_S = 0.02
-        def act():
-            while True:
-                try:
-                    gevent.sleep(60)
-                except BaseException:
-                    pass
-        Case.act = act
-        try:
-            cycle(2, duration_s=0.1, stop_timeout_s=0.0)
-        except StubbornUserError as error:
-            print(json.dumps([since(), str(error)]), flush=True)
-        import os
-        os._exit(0)
-        """
-    )
-
-    assert took < 3
-    assert words == "2 users cannot be cut off"
-
-
-@pytest.mark.system
-@pytest.mark.parametrize("kind", ["ZeroDivisionError", "SystemExit", "KeyboardInterrupt", "Odd"])
-def test_f06_a_user_that_cannot_be_made_is_an_error_and_the_others_go_on(kind):
-    """What one user raises when it is made is its error, with its reason; others do all they do."""
-    iterations, alive = scene(
-        f"""
-        class Odd(BaseException):
-            pass
-        class Second(Case):
-            def __init__(self, name):
-                super().__init__(name)
-                if Case.made == 2:
-                    raise {kind}("login refused")
-        pool._test = LoadedTest(Second, "test_it")
-        cycle(3, iterations=2)
-        print(json.dumps([sorted(notes.iterations), pool.active_users]))
-        """
-    )
-
-    assert iterations == [
-        [1, 1, "SUCCESS"],
-        [1, 2, "SUCCESS"],
-        [2, 1, "ERROR"],
-        [3, 1, "SUCCESS"],
-        [3, 2, "SUCCESS"],
-    ]
-    assert alive == 0
-
-
-@pytest.mark.system
-def test_f06_what_a_user_raises_when_it_leaves_is_an_error():
-    """What closing a user's session raises is an error beside its iterations, which count."""
-    seen = scene(
-        """
-        from loadgrpc.case import TestCase
-        class Leaving(TestCase):
-            def test_it(self):
-                pass
-            def close_session(self):
-                raise SystemExit("no way out")
-        pool._test = LoadedTest(Leaving, "test_it")
-        cycle(2, iterations=1)
-        print(json.dumps([notes.outcomes(), pool.active_users]))
-        """
-    )
-
-    assert seen == [{"ERROR": 2, "SUCCESS": 2}, 0]
 
 
 def test_gevent_has_not_patched_this_process():

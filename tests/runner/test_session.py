@@ -50,11 +50,11 @@ def test_times_are_those_worked_out_by_hand(session, server, hits, clock, answer
     connect = connection.create_connection
 
     def slow_connect(*args, **kwargs):
-        clock.advance(3)
+        clock.advance(0.003)
         return connect(*args, **kwargs)
 
     def slow_answer(*_):
-        clock.advance(5)
+        clock.advance(0.005)
         return answer(b"x" * 100_000)
 
     monkeypatch.setattr(connection, "create_connection", slow_connect)
@@ -62,9 +62,9 @@ def test_times_are_those_worked_out_by_hand(session, server, hits, clock, answer
     start_ns = clock.wall_ns()
     response = session.get(server.url(), stream=True)
     assert hits == []
-    clock.advance(7)
+    clock.advance(0.007)
     assert len(response.content) == 100_000
-    clock.advance(100)
+    clock.advance(0.1)
     [hit] = hits
     assert hit["start_ns"] == start_ns
     assert hit["connect_ns"] == 3 * MS
@@ -148,7 +148,7 @@ def test_a_stream_closed_early_is_a_hit_without_error(session, server, hits, clo
     server.scripts["/"] = answer(b"x" * 1_000_000)
     response = session.get(server.url(), stream=True)
     next(response.iter_content(10))
-    clock.advance(9)
+    clock.advance(0.009)
     assert hits == []
     response.close()
     [hit] = hits
@@ -163,7 +163,7 @@ def test_a_reused_connection_costs_no_connecting(session, server, hits, clock, a
     connect = connection.create_connection
 
     def slow_connect(*args, **kwargs):
-        clock.advance(2)
+        clock.advance(0.002)
         return connect(*args, **kwargs)
 
     monkeypatch.setattr(connection, "create_connection", slow_connect)
@@ -180,11 +180,11 @@ def test_redirect_steps_are_hits_with_names_and_times_of_their_own(
     """Each step of a redirect is a hit that starts when it is asked for."""
 
     def first(*_):
-        clock.advance(4)
+        clock.advance(0.004)
         return answer(status="302 Found", Location="/b?x=1")
 
     def second(*_):
-        clock.advance(6)
+        clock.advance(0.006)
         return answer(b"ok")
 
     server.scripts.update({"/a": first, "/b": second})
@@ -242,7 +242,7 @@ def test_digest_rounds_are_hits_of_their_own(session, server, hits, clock, answe
     """A digest authentication is a 401 and a 200, each from its own start."""
 
     def guarded(_, request):
-        clock.advance(5)
+        clock.advance(0.005)
         if b"Authorization: Digest" in request:
             return answer(b"in")
         challenge = 'Digest realm="r", nonce="n", qop="auth"'
@@ -264,7 +264,7 @@ def test_retries_of_a_mounted_adapter_are_hits_of_their_own(session, server, hit
     ]
 
     def busy(*_):
-        clock.advance(2)
+        clock.advance(0.002)
         return answers.pop(0)
 
     server.scripts["/"] = busy

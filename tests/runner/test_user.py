@@ -92,15 +92,15 @@ def test_an_iteration_has_its_start_and_its_length(live, clock):
     """A setUp of 1 ms, the test 2, tearDown 4, a cleanup 8: 15 in all, from the start of setUp."""
 
     def test_it(self):
-        clock.advance(2)
-        self.addCleanup(clock.advance, 8)
+        clock.advance(0.002)
+        self.addCleanup(clock.advance, 0.008)
 
     start_ns = clock.wall_ns()
     entry = live(
         case(
             test_it,
-            setUp=lambda _: clock.advance(1),
-            tearDown=lambda _: clock.advance(4),
+            setUp=lambda _: clock.advance(0.001),
+            tearDown=lambda _: clock.advance(0.004),
         ),
         iteration=9,
     )
