@@ -302,7 +302,6 @@ def test_a_user_that_swallows_its_end_is_cut_off_again(scene):
 @pytest.mark.parametrize("where", ["test", "tearDown", "del"])
 def test_b2_an_iteration_that_swallows_its_end_is_interrupted(scene, where):
     """Whose time was over has not passed, whatever the test made of the exception."""
-
     swallowed = []
 
     def swallow():
