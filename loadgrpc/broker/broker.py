@@ -664,7 +664,7 @@ class Broker:
         if run is not None and part is not None and not part.state.final:
             if runner_id or exit_status:
                 part.runner_ended(runner_id, exit_status, words, produced)
-                run.aggregate.runner_ended(part.key, runner_id)
+                run.aggregate.runner_ended(part.key, runner_id, self._clock.wall_ns())
             if last:
                 self._end_part(run, part, self._clock.wall_ns())
         elif last:
@@ -684,7 +684,7 @@ class Broker:
         if part.state.final:
             return
         part.end(end_time_ns)
-        run.aggregate.ended(part.key)
+        run.aggregate.ended(part.key, end_time_ns)
         if part.state is AssignmentState.LOST:
             self._note_loss(run, part)
         if all(each.state.final for each in run.of_agent(part.agent_id)):
@@ -1002,7 +1002,7 @@ class Broker:
     def _lose(self, run: ActiveRun, part: Part, reason: str, last_heard_ns: int) -> None:
         """A part of a run is lost with its agent, which was last heard from at that moment."""
         part.lose(reason, last_heard_ns)
-        run.aggregate.ended(part.key)
+        run.aggregate.ended(part.key, self._clock.wall_ns())
         self._note_loss(run, part)
         self._keep(run)
 
@@ -1124,11 +1124,12 @@ class Broker:
             arrival_ns = batch.arrival_ns
             events = columns.decode(message, arrival_ns=arrival_ns, skip=batch.offset)
             run.count(batch.source, events, arrival_ns=arrival_ns)
+            run.close_seconds(arrival_ns, stored=True)
         self._runs[record.run_id] = run
         now_ns = self._clock.monotonic_ns()
         for part in run.parts.values():
             if part.state.final:
-                run.aggregate.ended(part.key)
+                run.aggregate.ended(part.key, part.end_time_ns or self._clock.wall_ns())
         for part in run.live_parts():
             part.told_ns = now_ns
             machine = run.machines.get(part.agent_id) or Registration(

@@ -1,107 +1,91 @@
 """The figures of a run while it goes on: made once a second, whoever and how many watch it.
 
-Rule: rates are over closed seconds (`stats/window.py`), times of the last five seconds are what
-came since then (`stats/recent.py`), everything else is since the start. All are of one moment.
+Rule: rates and times are those of the last closed seconds of the timeline (`stats/timeline.py`),
+everything else is since the start. All are of one moment.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from loadgrpc.broker.aggregate import OTHER, Aggregate, Name
+from loadgrpc.broker.aggregate import Aggregate
 from loadgrpc.model import FailureProgress, NameProgress, TestOutcome, WindowFigures
 from loadgrpc.stats.hits import HitStats
-from loadgrpc.stats.recent import Recent
-from loadgrpc.stats.window import NS
+from loadgrpc.stats.timeline import Recent
+from loadgrpc.stats.watermark import NS
+from loadgrpc.stats.window import OTHER
 
 MAX_NAMES: Final = 20
 MAX_FAILURES: Final = 5
 MAX_MESSAGE_CHARS: Final = 300
-_ALL: Final = ("", "", "")
-"""What stands for all names together among those that `Recent` knows: no hit has no name."""
 
 
-class LiveFigures:
-    """What is known of the last seconds."""
+def window_figures(recent: Recent | None) -> WindowFigures | None:
+    """Figures of the last closed seconds; None: none is closed yet."""
+    if recent is None:
+        return None
+    total = recent.window.total()
+    return WindowFigures(
+        end_ns=recent.end_s * NS,
+        seconds=recent.seconds,
+        hits=total.count,
+        failed=total.failed,
+        p50_ns=_quantile(total, 0.5),
+        p95_ns=_quantile(total, 0.95),
+    )
 
-    def __init__(self, aggregate: Aggregate) -> None:
-        self._aggregate = aggregate
-        self._recent: Recent[Name] = Recent()
 
-    def look(
-        self, total: HitStats, *, now_ns: int, since_ns: int | None
-    ) -> tuple[WindowFigures | None, tuple[NameProgress, ...]]:
-        """The window, and the busiest names, at a moment, of a run that began `since_ns`.
-
-        Times are those of the wall clock; `total` are all hits since the start.
-        """
-        busiest = self._aggregate.busiest(MAX_NAMES)
-        elapsed = {name: stats.elapsed for name, stats in busiest.items()}
-        recent = self._recent.look(
-            now_ns, {_ALL: total.elapsed, **elapsed}, complete=len(busiest) < MAX_NAMES
+def busiest_names(aggregate: Aggregate, recent: Recent | None) -> tuple[NameProgress, ...]:
+    """The names with most hits since the start, the busiest first, and how they do just now."""
+    lately: dict[tuple[str, ...], HitStats] = {}
+    for series, stats in recent.window.series.items() if recent is not None else ():
+        lately.setdefault(series.of_name, HitStats()).merge(stats)
+    return tuple(
+        NameProgress(
+            scenario=name.scenario,
+            name=name.name,
+            method=name.method,
+            hits=stats.count,
+            failed=stats.failed,
+            rate=now.count / recent.seconds if recent is not None else 0.0,
+            p95_ns=_quantile(now, 0.95),
         )
+        for name, stats in aggregate.hits.busiest(MAX_NAMES).items()
+        for now in (lately.get(name, HitStats()),)
+    )
 
-        def quantile(name: Name, q: float) -> int | None:
-            found = recent.get(name)
-            return found.quantiles((q,))[0] if found is not None and found.count else None
 
-        closed = self._aggregate.window.look(since_ns)
-        hits_of: dict[Name, int] = {}
-        window = None
-        if closed is not None:
-            for ((scenario, name, method, _), _, _), count in closed.counts.items():
-                key = scenario, name, method
-                hits_of[key] = hits_of.get(key, 0) + count
-            window = WindowFigures(
-                end_ns=closed.end_s * NS,
-                seconds=closed.seconds,
-                hits=sum(closed.counts.values()),
-                failed=sum(count for (_, _, bad), count in closed.counts.items() if bad),
-                p50_ns=quantile(_ALL, 0.5),
-                p95_ns=quantile(_ALL, 0.95),
-            )
-        names = tuple(
-            NameProgress(
-                scenario=key[0],
-                name=key[1],
-                method=key[2],
-                hits=stats.count,
-                failed=stats.failed,
-                rate=hits_of.get(key, 0) / closed.seconds if closed is not None else 0.0,
-                p95_ns=quantile(key, 0.95),
-            )
-            for key, stats in busiest.items()
+def failures(aggregate: Aggregate) -> tuple[FailureProgress, ...]:
+    """What went wrong since the start, the most frequent first."""
+    found = [
+        (group.count, ": ".join(filter(None, (raised.type, raised.message))), group.test)
+        for outcome in (TestOutcome.FAILURE, TestOutcome.ERROR)
+        for group in aggregate.causes.raised(outcome)
+        if group.test != OTHER
+        for raised in (group.exception,)
+    ]
+    found += [
+        (
+            group.count,
+            ": ".join(filter(None, (group.error.name.lower(), group.error_message))),
+            f"{group.method} {group.name}".strip(),
         )
-        return window, names
+        for group in aggregate.causes.hit_errors()
+        if group.name != OTHER
+    ]
+    found += [
+        (count, f"status {status}", where)
+        for count, status, where in aggregate.hits.failed_answers()
+    ]
+    found.sort(key=lambda each: -each[0])
+    return tuple(
+        FailureProgress(count=count, message=_short(message), where=_short(where))
+        for count, message, where in found[:MAX_FAILURES]
+    )
 
-    def failures(self) -> tuple[FailureProgress, ...]:
-        """What went wrong since the start, the most frequent first."""
-        aggregate = self._aggregate
-        found = [
-            (group.count, ": ".join(filter(None, (raised.type, raised.message))), group.test)
-            for outcome in (TestOutcome.FAILURE, TestOutcome.ERROR)
-            for group in aggregate.raised(outcome)
-            if group.test != OTHER
-            for raised in (group.exception,)
-        ]
-        found += [
-            (
-                group.count,
-                ": ".join(filter(None, (group.error.name.lower(), group.error_message))),
-                f"{group.method} {group.name}".strip(),
-            )
-            for group in aggregate.hit_errors()
-            if group.name != OTHER
-        ]
-        found += [
-            (count, f"status {status}", where)
-            for count, status, where in aggregate.failed_answers()
-        ]
-        found.sort(key=lambda each: -each[0])
-        return tuple(
-            FailureProgress(count=count, message=_short(message), where=_short(where))
-            for count, message, where in found[:MAX_FAILURES]
-        )
+
+def _quantile(stats: HitStats, q: float) -> int | None:
+    return stats.elapsed.quantiles((q,))[0] if stats.elapsed.count else None
 
 
 def _short(text: str) -> str:

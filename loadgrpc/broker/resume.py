@@ -31,7 +31,7 @@ def to_bytes(run: ActiveRun) -> bytes:
     head = json.dumps(
         {
             "cycle": run.cycle,
-            "cycle_start_time_ns": run.cycle_start_time_ns,
+            "cycle_starts_ns": run.cycle_starts_ns,
             "stopping": run.stopping.name if run.stopping else None,
             "ahead_ns": run.ahead_ns,
             "machines": {
@@ -94,7 +94,9 @@ def from_bytes(
     run = ActiveRun(stored, parts, request_id=request_id, log=log)
     if kept:
         run.cycle = state["cycle"]
-        run.cycle_start_time_ns = state["cycle_start_time_ns"]
+        # A loadgrpc before this one kept only when the last cycle was released.
+        before = [state.get("cycle_start_time_ns", 0)] * run.cycle
+        run.cycle_starts_ns.extend(state.get("cycle_starts_ns", before))
         run.stopping = StopMode[state["stopping"]] if state["stopping"] else None
         run.ahead_ns = state["ahead_ns"]
         run.machines = {

@@ -15,12 +15,11 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from loadgrpc import model, verdict
-from loadgrpc.broker import judgement
+from loadgrpc.broker import judgement, live
 from loadgrpc.broker.aggregate import Aggregate
 from loadgrpc.broker.changes import ChangeLog
 from loadgrpc.broker.inbox import Inbox, Source
 from loadgrpc.broker.judgement import Work
-from loadgrpc.broker.live import LiveFigures
 from loadgrpc.broker.part import Key, Part
 from loadgrpc.broker.roster import Registration
 from loadgrpc.broker.state import RunEvent, step
@@ -85,13 +84,13 @@ class ActiveRun:
         """How far the clocks of agents are ahead of the broker's."""
         self.machines: dict[str, Registration] = {}
         """What its agents last said of themselves."""
-        self.aggregate = Aggregate()
+        self.aggregate = Aggregate(run.create_time_ns)
         self.rejections: dict[str, None] = {}
         """What was wrong with events that were rejected, each once, the first ones."""
         self.cycle = 0
         """The cycle that was released last."""
-        self.cycle_start_time_ns = 0
-        """When (wall clock)."""
+        self.cycle_starts_ns = self.aggregate.cycles.starts_ns
+        """When each cycle was released (wall clock)."""
         self.stopping: StopMode | None = None
         """How its runners were told to stop; None: they were not."""
         self.over_by_ns: int | None = None
@@ -100,7 +99,6 @@ class ActiveRun:
         """What is shown to everybody: what a restart would not forget. See also `log`."""
         self.going_on = run
         """The run as it is, or was before it was over: its end is stored with its result."""
-        self._live = LiveFigures(self.aggregate)
         self._progress: model.Progress | None = None
         self._made_at: tuple[model.Run, int] | None = None
         """The run, and when (wall clock), that `_progress` was made of."""
@@ -218,7 +216,7 @@ class ActiveRun:
         if not waiting and self.cycle:
             return False  # nobody waits to be told
         self.cycle = following
-        self.cycle_start_time_ns = now_wall_ns
+        self.cycle_starts_ns.append(now_wall_ns)
         return True
 
     def log_load(self, now_wall_ns: int) -> None:
@@ -232,6 +230,11 @@ class ActiveRun:
         )
 
     # What is
+
+    @property
+    def cycle_start_time_ns(self) -> int:
+        """When the cycle that was released last was (wall clock); 0: none was."""
+        return self.cycle_starts_ns[-1] if self.cycle_starts_ns else 0
 
     def inboxes(self) -> set[Inbox]:
         """The streams that sources are open on."""
@@ -316,9 +319,10 @@ class ActiveRun:
     def _figures(self, now_wall_ns: int, troubles: tuple[model.Trouble, ...]) -> model.Progress:
         stored = all(each.kind is not model.TroubleKind.STORE_AWAY for each in troubles)
         self.close_seconds(now_wall_ns, stored=stored)
-        hits = self.aggregate.hits()
+        hits = self.aggregate.hits.total()
         p50_ns, p95_ns = hits.elapsed.quantiles((0.5, 0.95))
-        window, names = self._live.look(hits, now_ns=now_wall_ns, since_ns=self.run.start_time_ns)
+        recent = self.aggregate.timeline.recent(self.run.start_time_ns)
+        window = live.window_figures(recent)
         saturated = self.aggregate.saturated(now_wall_ns)
         return model.Progress(
             elapsed_ns=now_wall_ns - self.run.start_time_ns if self.run.start_time_ns else 0,
@@ -336,8 +340,8 @@ class ActiveRun:
             saturated=any(saturated.values()),
             machine_busy=saturated[True] and not saturated[False],
             window=window,
-            names=names,
-            failures=self._live.failures(),
+            names=live.busiest_names(self.aggregate, recent),
+            failures=live.failures(self.aggregate),
             left_ns=self._left_ns(now_wall_ns),
             troubles=troubles,
         )
@@ -347,7 +351,7 @@ class ActiveRun:
 
         `stored`: whether the store takes what is reported.
         """
-        self.aggregate.window.close(now_wall_ns, stored=stored)
+        self.aggregate.timeline.close(now_wall_ns, stored=stored)
 
     def _left_ns(self, now_wall_ns: int) -> int | None:
         """How long it goes on; 0: users finish. None: that is not known."""
@@ -419,12 +423,12 @@ class ActiveRun:
             start_time_ns=run.start_time_ns,
             end_time_ns=run.end_time_ns,
             duration_ns=duration_ns,
-            hits=aggregate.figures(duration_ns),
+            hits=aggregate.hits.figures(duration_ns),
             iterations=iterations,
-            names=tuple(aggregate.names(duration_ns)),
-            failures=tuple(aggregate.raised(TestOutcome.FAILURE)),
-            errors=tuple(aggregate.raised(TestOutcome.ERROR)),
-            hit_errors=tuple(aggregate.hit_errors()),
+            names=tuple(aggregate.hits.names(duration_ns)),
+            failures=tuple(aggregate.causes.raised(TestOutcome.FAILURE)),
+            errors=tuple(aggregate.causes.raised(TestOutcome.ERROR)),
+            hit_errors=tuple(aggregate.causes.hit_errors()),
             agents=tuple(self._agents(done)),
             counters=dict(sorted(aggregate.counters.items())),
             accounting=accounting,
@@ -433,7 +437,7 @@ class ActiveRun:
                 model.ScenarioFigures(
                     name=scenario.name,
                     test=scenario.test,
-                    hits=aggregate.figures(duration_ns, scenario.name),
+                    hits=aggregate.hits.figures(duration_ns, scenario.name),
                     iterations=work.iterations,
                     users=work.users,
                 )

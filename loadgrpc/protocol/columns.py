@@ -84,6 +84,8 @@ class Hits:
     elapsed_ns: Column
     bytes_sent: Column
     bytes_received: Column
+    cycle: int = 0
+    """0: not reported."""
 
 
 @dataclass(frozen=True)
@@ -261,6 +263,7 @@ def decode_hits(block: event_pb2.HitBlock, room: Room) -> Hits:
         elapsed_ns=elapsed_ns,
         bytes_sent=column("bytes_sent", block.bytes_sent, count, MAX_SIZE),
         bytes_received=column("bytes_received", block.bytes_received, count, MAX_SIZE),
+        cycle=block.status.cycle,
     )
 
 
@@ -393,6 +396,7 @@ def _without_first(hits: Hits, skip: int) -> Hits:
         hits.elapsed_ns[skip:],
         hits.bytes_sent[skip:],
         hits.bytes_received[skip:],
+        hits.cycle,
     )
 
 

@@ -38,7 +38,7 @@ _FEW = 20
 class Histogram:
     """Counts of durations by size, with exact count, sum, smallest and largest value."""
 
-    __slots__ = ("_counts", "_first", "_zeros", "count", "max_ns", "min_ns", "sum_ns")
+    __slots__ = ("_counts", "_first", "count", "max_ns", "min_ns", "sum_ns", "zeros")
 
     __hash__ = None  # type: ignore[assignment]  # it changes
 
@@ -49,7 +49,8 @@ class Histogram:
         """The smallest value; 0 when empty."""
         self.max_ns = 0
         """The largest value; 0 when empty."""
-        self._zeros = 0
+        self.zeros = 0
+        """How many of the values are 0."""
         # Buckets are kept by whole octaves, from that of the smallest value but zero to that of
         # the largest: the same values lead to the same arrays, in whatever order they came.
         self._first = 0
@@ -66,7 +67,7 @@ class Histogram:
             and self.sum_ns == other.sum_ns
             and self.min_ns == other.min_ns
             and self.max_ns == other.max_ns
-            and self._zeros == other._zeros
+            and self.zeros == other.zeros
             and self._first == other._first
             and np.array_equal(self._counts, other._counts)
         )
@@ -102,17 +103,39 @@ class Histogram:
             start = other._first - self._first
             self._counts[start : start + other._counts.size] += other._counts
         self._include(other.count, other.sum_ns, other.min_ns, other.max_ns)
-        self._zeros += other._zeros
+        self.zeros += other.zeros
 
-    def since(self, earlier: Histogram) -> Histogram:
-        """What was counted since it was as `earlier`, a copy of it from then.
+    @property
+    def figures(self) -> tuple[int, int, int, int, int]:
+        """Count, sum, smallest and largest value, and how many values are 0."""
+        return self.count, self.sum_ns, self.min_ns, self.max_ns, self.zeros
 
-        Its smallest and largest value are not known, and taken to be in the middle of their
-        buckets.
+    def buckets(self) -> tuple[int, NDArray[np.int64]]:
+        """The position of the first bucket that counts something, and the counts from there on.
+
+        The last of them counts something too. Zero has a bucket of its own, `zeros`.
         """
-        found = self.copy()
-        found._take_away(earlier)  # noqa: SLF001 - one of ours
-        return found
+        present = np.flatnonzero(self._counts)
+        if not present.size:
+            return 0, self._counts[:0]
+        first, last = int(present[0]), int(present[-1])
+        return self._first + first, self._counts[first : last + 1]
+
+    @classmethod
+    def of_buckets(
+        cls,
+        figures: tuple[int, int, int, int, int],
+        first: int,
+        counts: NDArray[np.int64],
+    ) -> Histogram:
+        """The histogram that has these `buckets`, and these `figures`."""
+        made = cls()
+        if counts.size:
+            made._cover(first, first + counts.size - 1)
+            start = first - made._first
+            made._counts[start : start + counts.size] = counts
+        made.count, made.sum_ns, made.min_ns, made.max_ns, made.zeros = figures
+        return made
 
     def quantiles(self, qs: Sequence[float]) -> list[int]:
         """For each q from 0 to 1 the value at rank ceil(q * count), in nanoseconds.
@@ -130,9 +153,9 @@ class Histogram:
             return self.min_ns
         if rank >= self.count:
             return self.max_ns
-        if rank <= self._zeros:
+        if rank <= self.zeros:
             return 0
-        at = self._first + int(running.searchsorted(rank - self._zeros))
+        at = self._first + int(running.searchsorted(rank - self.zeros))
         return min(max(representative(at), self.min_ns), self.max_ns)
 
     def _add_few(self, values: list[int]) -> None:
@@ -144,7 +167,7 @@ class Histogram:
             counts, first = self._counts, self._first
             for value in above:
                 counts[position(value) - first] += 1
-        self._zeros += len(values) - len(above)
+        self.zeros += len(values) - len(above)
         self._include(len(values), sum(values), low, high)
 
     def _add_many(self, values: NDArray[np.integer[Any]]) -> None:
@@ -156,24 +179,8 @@ class Histogram:
             self._cover(position(low or int(above.min())), position(high))
             found = np.bincount(positions(above) - self._first)
             self._counts[: found.size] += found
-        self._zeros += whole.size - above.size
+        self.zeros += whole.size - above.size
         self._include(whole.size, _exact_sum(whole, high), low, high)
-
-    def _take_away(self, other: Histogram) -> None:
-        """Counts no more what `other` has counted, which was all counted here."""
-        if other._counts.size:
-            start = other._first - self._first
-            self._counts[start : start + other._counts.size] -= other._counts
-        self._zeros -= other._zeros
-        self.count -= other.count
-        self.sum_ns -= other.sum_ns
-        present = np.flatnonzero(self._counts)
-        if not present.size:
-            self.min_ns = self.max_ns = 0
-            return
-        low, high = (representative(self._first + int(at)) for at in present[[0, -1]])
-        self.min_ns = 0 if self._zeros else max(low, self.min_ns)
-        self.max_ns = min(high, self.max_ns)
 
     def _include(self, count: int, sum_ns: int, min_ns: int, max_ns: int) -> None:
         self.min_ns = min(self.min_ns, min_ns) if self.count else min_ns

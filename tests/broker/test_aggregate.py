@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadgrpc.broker import aggregate as module
-from loadgrpc.broker.aggregate import OTHER, Aggregate
+from loadgrpc.broker import causes as of_causes
+from loadgrpc.broker import hits as of_hits
+from loadgrpc.broker.aggregate import Aggregate
 from loadgrpc.model import (
     ExceptionInfo,
     GeneratorState,
@@ -26,6 +28,7 @@ from loadgrpc.protocol.columns import (
     Iterations,
     UsersTold,
 )
+from loadgrpc.stats.window import OTHER
 
 NS = 1_000_000_000
 OK = HitLabel("/a", "GET", 200, HitError.NONE, "")
@@ -82,7 +85,7 @@ def test_figures_of_hits_by_hand():
             ]
         )
     )
-    figures = aggregate.figures(2 * NS)
+    figures = aggregate.hits.figures(2 * NS)
 
     assert (figures.count, figures.failed, figures.rate) == (4, 2, 2.0)
     assert (figures.elapsed.min_ns, figures.elapsed.avg_ns, figures.elapsed.max_ns) == (10, 20, 30)
@@ -102,7 +105,7 @@ def test_figures_by_name_and_method():
     )
     found = [
         (entry.name, entry.method, entry.hits.count, entry.hits.failed, entry.statuses)
-        for entry in aggregate.names(NS)
+        for entry in aggregate.hits.names(NS)
     ]
 
     assert found == [
@@ -117,9 +120,9 @@ def test_a_broken_answer_is_no_answer():
     broken = HitLabel("/a", "GET", 200, HitError.CLOSED, "cut")
     aggregate = total(Decoded(hits=[hits((broken, 0, 5, 0, 0), (OK, 0, 7, 0, 0))]))
 
-    assert aggregate.figures(NS).elapsed.max_ns == 7
-    assert aggregate.names(NS)[0].statuses == {200: 1}
-    assert aggregate.hit_errors() == [
+    assert aggregate.hits.figures(NS).elapsed.max_ns == 7
+    assert aggregate.hits.names(NS)[0].statuses == {200: 1}
+    assert aggregate.causes.hit_errors() == [
         HitErrorGroup(count=1, name="/a", method="GET", error=HitError.CLOSED, error_message="cut")
     ]
 
@@ -185,11 +188,13 @@ def test_groups_are_equal_exceptions():
     block = iterations(*[(often, 0, 1)] * 3, (rare, 0, 1), (error, 0, 1))
     aggregate = total(Decoded(outcomes=[rare, error]), Decoded(iterations=[block]))
 
-    assert [(g.count, g.exception.message) for g in aggregate.raised(TestOutcome.FAILURE)] == [
+    assert [
+        (g.count, g.exception.message) for g in aggregate.causes.raised(TestOutcome.FAILURE)
+    ] == [
         (3, "often"),
         (2, "rare"),
     ]
-    assert [(g.count, g.test) for g in aggregate.raised(TestOutcome.ERROR)] == [(2, "t")]
+    assert [(g.count, g.test) for g in aggregate.causes.raised(TestOutcome.ERROR)] == [(2, "t")]
 
 
 def test_counters_add_up():
@@ -216,8 +221,8 @@ def test_users_are_those_that_each_runner_said_last():
         aggregate.add((agent_id, ""), runner_id, told(active), arrival_ns=0)
     assert aggregate.active_users == 9
 
-    aggregate.ended(("a", ""))
-    aggregate.ended(("nobody", ""))
+    aggregate.ended(("a", ""), 0)
+    aggregate.ended(("nobody", ""), 0)
     assert aggregate.active_users == 4
 
 
@@ -286,25 +291,23 @@ def test_the_duration_is_that_of_all_agents_on_one_time_line():
 
 
 def closed(aggregate, now_s, since_s=1):
-    """What is in the closed seconds at a moment: (up to when, how many, hits by failed)."""
-    aggregate.window.close(round(now_s * NS))
-    found = aggregate.window.look(since_s * NS)
-    counts = Counter()
-    for (_, _, bad), count in found.counts.items():
-        counts[bad] += count
-    return found.end_s, found.seconds, dict(counts)
+    """What is in the closed seconds at a moment: (up to when, how many, hits, failed)."""
+    aggregate.timeline.close(round(now_s * NS))
+    found = aggregate.timeline.recent(since_s * NS)
+    stats = found.window.total()
+    return found.end_s, found.seconds, stats.count, stats.failed
 
 
 def test_b6_hits_count_in_the_second_they_ended_in():
     """However late a batch comes and however many seconds it spans, each hit has its own."""
-    aggregate = Aggregate()
+    aggregate = Aggregate(100 * NS)
     spread = [(OK, second * NS, NS // 2, 0, 0) for second in range(100, 110) for _ in range(7)]
     part = Decoded(hits=[hits(*spread, (BAD, 108 * NS, 0, 0, 0))])
     aggregate.add(("a", ""), "r", part, arrival_ns=111 * NS)
 
-    assert closed(aggregate, 112) == (109, 5, {False: 35, True: 1})
-    assert closed(aggregate, 113) == (110, 5, {False: 35, True: 1})
-    assert closed(aggregate, 117.5) == (114, 5, {False: 7})
+    assert closed(aggregate, 112) == (109, 5, 36, 1)
+    assert closed(aggregate, 113) == (110, 5, 36, 1)
+    assert closed(aggregate, 117.5) == (114, 5, 7, 0)
 
 
 def test_b6_clocks_of_agents_are_allowed_for():
@@ -316,15 +319,47 @@ def test_b6_clocks_of_agents_are_allowed_for():
         start_ns = 10_000 * NS + ahead_ns
         part = Decoded(hits=[hits(*[(OK, start_ns, NS // 4, 0, 0)] * 40)])
         aggregate.add(("a", ""), "r", part, arrival_ns=10_000 * NS + NS // 2, ahead_ns=told_ns)
-        assert closed(aggregate, 10_004) == (10_001, 5, {False: 40})
+        assert closed(aggregate, 10_004) == (10_001, 5, 40, 0)
 
 
-def test_b6_a_batch_of_ages_is_bounded():
-    """Of a batch that spans years only the last two minutes are looked at."""
-    aggregate = Aggregate()
+def test_b6_what_seems_to_be_from_before_the_run_is_put_at_its_beginning():
+    """A runner whose clock is years behind makes one window, not one for each of its seconds."""
+    aggregate = Aggregate(10**6 * NS)
     part = Decoded(hits=[hits(*((OK, second * NS, 0, 0, 0) for second in range(0, 10**6, 25)))])
-    aggregate.add(("a", ""), "r", part, arrival_ns=10**6 * NS)
-    assert len(aggregate.window._counts) <= 128
+    aggregate.add(("a", ""), "r", part, arrival_ns=10**6 * NS + 1)
+    aggregate.timeline.close((10**6 + 9) * NS)
+    assert aggregate.hits.total().count == 40_000
+    assert {row.start_s for row in aggregate.timeline.rows()} == {10**6}
+
+
+def test_batches_that_wait_for_each_other_are_in_every_figure():
+    """Small batches are added up together: whoever looks sees all of them all the same."""
+    aggregate = Aggregate()
+    for at in range(1, 6):
+        aggregate.add(("a", ""), "r", Decoded(hits=[hits((OK, at, 1, 0, 0))]), arrival_ns=NS)
+        aggregate.add(("b", ""), "r", Decoded(hits=[hits((BAD, at, 1, 0, 0))]), arrival_ns=NS)
+        assert aggregate.hits.total().count == 2 * at
+        assert aggregate.hits.names(NS)[0].statuses == {200: at, 500: at}
+        assert aggregate.hits.failed_answers() == [(at, 500, "GET /a")]
+        assert sum(stats.count for stats in aggregate.hits.busiest(5).values()) == 2 * at
+
+
+def test_hits_belong_to_the_cycle_that_their_runner_says():
+    """Of one that says none, or one that has not begun, it is the one of its start."""
+    aggregate = Aggregate()
+    aggregate.cycles.starts_ns.extend((10 * NS, 20 * NS))
+    block = hits((OK, 19 * NS, 2 * NS, 0, 0), (OK, 9 * NS, NS, 0, 0))
+    silent = hits((OK, 25 * NS, 5, 0, 0), (OK, 19 * NS, 2 * NS, 0, 0), (BAD, 8 * NS, 1, 0, 0))
+    for part in (replace(block, cycle=2), replace(block, cycle=3), silent):
+        aggregate.add(("a", "shop"), "r", Decoded(hits=[part]), arrival_ns=30 * NS)
+
+    found = {key: stats.count for key, stats in aggregate.timeline.cycles().items()}
+    assert found == {(1, "shop"): 4, (2, "shop"): 3}
+    spans = {key: (span.first_ns, span.last_ns) for key, span in aggregate.cycles.spans.items()}
+    assert spans == {
+        (1, "shop"): (8 * NS, 21 * NS),
+        (2, "shop"): (9 * NS, 25 * NS + 5),
+    }
 
 
 def test_nothing_adds_nothing():
@@ -332,9 +367,13 @@ def test_nothing_adds_nothing():
     empty = Decoded(hits=[hits()], iterations=[iterations()])
     aggregate = total(empty, Decoded())
 
-    assert aggregate.figures(0).count == 0
+    assert aggregate.hits.figures(0).count == 0
     assert aggregate.iterations() == IterationFigures()
-    assert (aggregate.names(0), aggregate.hit_errors(), aggregate.duration_ns({})) == ([], [], 0)
+    assert (aggregate.hits.names(0), aggregate.causes.hit_errors(), aggregate.duration_ns({})) == (
+        [],
+        [],
+        0,
+    )
 
 
 def words(count):
@@ -351,11 +390,11 @@ def many(count):
 
 def test_names_are_bounded(monkeypatch):
     """Names over the limit are counted together, by status, and none is lost."""
-    monkeypatch.setattr(module, "MAX_SERIES", 10)
+    monkeypatch.setattr(of_hits, "MAX_SERIES", 10)
     labels = [*many(25), BAD._replace(name="/late"), REFUSED]
     aggregate = total(Decoded(hits=[hits(*[(label, 0, 1, 0, 0) for label in labels])]))
     aggregate.add(("b", ""), "r", Decoded(hits=[hits((labels[3], 0, 1, 0, 0))]), arrival_ns=0)
-    names = aggregate.names(NS)
+    names = aggregate.hits.names(NS)
 
     assert len(names) == 11
     assert sum(entry.hits.count for entry in names) == 28
@@ -372,19 +411,19 @@ def test_a_run_of_ever_new_names_stays_small():
         part = Decoded(hits=[hits((label, 0, 1, 0, 0), (refused, 0, 1, 0, 0))])
         part.counters.append((label.name, 1))
         aggregate.add(("a", ""), "runner", part, arrival_ns=0)
-    assert aggregate.figures(NS).count == 10_000
-    assert len(aggregate._series) <= module.MAX_SERIES + 2
-    assert len(aggregate._hit_errors) <= module.MAX_GROUPS + 1
+    assert aggregate.hits.figures(NS).count == 10_000
+    assert len(aggregate.hits.by_name()) <= of_hits.MAX_SERIES + 2
+    assert len(aggregate.causes.hit_errors()) <= of_causes.MAX_REPORTED_GROUPS
     assert len(aggregate.counters) <= module.MAX_COUNTERS + 1
 
 
 def test_statuses_are_bounded(monkeypatch):
     """A server that answers with ever new statuses does not fill the memory."""
-    monkeypatch.setattr(module, "MAX_SERIES", 10)
-    monkeypatch.setattr(module, "MAX_OTHER_STATUSES", 5)
+    monkeypatch.setattr(of_hits, "MAX_SERIES", 10)
+    monkeypatch.setattr(of_hits, "MAX_OTHER_STATUSES", 5)
     labels = [OK._replace(status=status) for status in range(1_000, 1_100)]
     aggregate = total(Decoded(hits=[hits(*[(label, 0, 1, 0, 0) for label in labels])]))
-    mine, other = sorted(aggregate.names(NS), key=lambda entry: entry.name == OTHER)
+    mine, other = sorted(aggregate.hits.names(NS), key=lambda entry: entry.name == OTHER)
 
     assert (len(mine.statuses), len(other.statuses), other.hits.count) == (10, 6, 90)
     assert (other.statuses[0], sum(other.statuses.values())) == (85, 90)
@@ -394,14 +433,16 @@ def test_b7_answers_without_a_status_are_in_the_statuses():
     """Answers without one are answers: with those, statuses and silence add up to all hits."""
     bare = HitLabel("/rpc", "", 0, HitError.NONE, "")
     rows = [(label, 0, 1, 0, 0) for label in (bare, bare, OK, REFUSED)]
-    found = {entry.name: entry.statuses for entry in total(Decoded(hits=[hits(*rows)])).names(NS)}
+    found = {
+        entry.name: entry.statuses for entry in total(Decoded(hits=[hits(*rows)])).hits.names(NS)
+    }
 
     assert found == {"/rpc": {0: 2}, "/a": {200: 1}, "/b": {}}
 
 
 def test_b7_groups_over_the_limit_are_counted_together(monkeypatch):
     """Those that are told apart come first, all others last: the counts add up to all of them."""
-    monkeypatch.setattr(module, "MAX_GROUPS", 10)
+    monkeypatch.setattr(of_causes, "MAX_GROUPS", 10)
     raised = [failed(message=word) for word in words(30)]
     refused = [REFUSED._replace(name=f"/{at}") for at in range(30)]
     resets = [RESET._replace(name=f"/{at}") for at in range(12)]
@@ -409,10 +450,10 @@ def test_b7_groups_over_the_limit_are_counted_together(monkeypatch):
         Decoded(outcomes=raised, hits=[hits(*[(e, 0, 1, 0, 0) for e in (*refused, *resets)])])
     )
 
-    groups = aggregate.raised(TestOutcome.FAILURE)
+    groups = aggregate.causes.raised(TestOutcome.FAILURE)
     assert [group.count for group in groups] == [1] * 10 + [20]
     assert (groups[-1].test, groups[-1].exception.type) == (OTHER, OTHER)
-    errors = aggregate.hit_errors()
+    errors = aggregate.causes.hit_errors()
     assert [(e.count, e.name, e.error) for e in errors[20:]] == [
         (20, OTHER, HitError.CONNECT),
         (2, OTHER, HitError.CLOSED),
@@ -429,12 +470,12 @@ def test_b7_groups_that_are_reported_add_up(kinds):
             hits=[hits(*[(REFUSED._replace(name=word), 0, 1, 0, 0) for word in words(kinds)])],
         )
     )
-    groups, errors = aggregate.raised(TestOutcome.FAILURE), aggregate.hit_errors()
+    groups, errors = aggregate.causes.raised(TestOutcome.FAILURE), aggregate.causes.hit_errors()
 
     assert (groups[0].count, groups[0].exception.message) == (2, words(1)[0])
     assert len(groups) == len(errors) == 100
     assert sum(group.count for group in groups) == aggregate.iterations().failure == kinds + 1
-    assert sum(group.count for group in errors) == aggregate.hits().failed == kinds
+    assert sum(group.count for group in errors) == aggregate.hits.total().failed == kinds
     assert [g.test == OTHER for g in groups] == [False] * 99 + [kinds > 100]
     assert [e.name == OTHER for e in errors] == [False] * 99 + [kinds > 100]
 
@@ -444,7 +485,7 @@ def test_b7_messages_that_differ_in_numbers_are_one_group():
     raised = [failed(message=f"{251 + at} not less than 250") for at in range(10_000)]
     aggregate = total(Decoded(outcomes=raised))
 
-    (group,) = aggregate.raised(TestOutcome.FAILURE)
+    (group,) = aggregate.causes.raised(TestOutcome.FAILURE)
     assert (group.count, group.exception.message) == (10_000, "251 not less than 250")
 
 
@@ -453,7 +494,7 @@ def test_b7_another_line_is_another_group():
     lines = [f'Traceback\n  File "/t.py", line {line}, in test\n' for line in (3, 4, 3)]
     aggregate = total(Decoded(outcomes=[failed(message="no", traceback=each) for each in lines]))
 
-    groups = aggregate.raised(TestOutcome.FAILURE)
+    groups = aggregate.causes.raised(TestOutcome.FAILURE)
     assert [(group.count, group.exception.traceback) for group in groups] == [
         (2, lines[0]),
         (1, lines[1]),
@@ -466,7 +507,7 @@ def test_b7_hits_without_an_answer_differ_in_more_than_numbers():
     rows = [(label, 0, 1, 0, 0) for label in (*cut, REFUSED)]
     aggregate = total(Decoded(hits=[hits(*rows)]))
 
-    assert [(e.count, e.error_message) for e in aggregate.hit_errors()] == [
+    assert [(e.count, e.error_message) for e in aggregate.causes.hit_errors()] == [
         (50, "127.0.0.1:0 reset"),
         (1, "refused"),
     ]
@@ -474,13 +515,13 @@ def test_b7_hits_without_an_answer_differ_in_more_than_numbers():
 
 def test_b7_names_over_the_limit_come_last(monkeypatch):
     """One entry for each scenario, behind all the names."""
-    monkeypatch.setattr(module, "MAX_SERIES", 2)
+    monkeypatch.setattr(of_hits, "MAX_SERIES", 2)
     aggregate = Aggregate()
     for scenario in ("a", "b"):
         rows = [(label, 0, 1, 0, 0) for label in many(3)]
         aggregate.add(("x", scenario), "r", Decoded(hits=[hits(*rows)]), arrival_ns=0)
 
-    found = [(entry.scenario, entry.name, entry.hits.count) for entry in aggregate.names(NS)]
+    found = [(entry.scenario, entry.name, entry.hits.count) for entry in aggregate.hits.names(NS)]
     assert found == [
         ("a", "/00000", 1),
         ("a", "/00001", 1),
@@ -533,11 +574,11 @@ def test_order_does_not_matter(parts, random):
         aggregates.append(aggregate)
     one, other = aggregates
 
-    assert one.names(NS) == other.names(NS)
-    assert one.figures(NS) == other.figures(NS)
+    assert one.hits.names(NS) == other.hits.names(NS)
+    assert one.hits.figures(NS) == other.hits.figures(NS)
     assert one.iterations() == other.iterations()
     assert one.counters == other.counters
-    assert Counter(one.hit_errors()) == Counter(other.hit_errors())
+    assert Counter(one.causes.hit_errors()) == Counter(other.causes.hit_errors())
     assert one.duration_ns({}) == other.duration_ns({})
-    assert one.hits().count == sum(share.hits for share in one._shares.values())
-    assert sum(entry.hits.count for entry in one.names(NS)) == one.hits().count
+    assert one.hits.total().count == sum(share.hits for share in one._shares.values())
+    assert sum(entry.hits.count for entry in one.hits.names(NS)) == one.hits.total().count

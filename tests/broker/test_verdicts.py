@@ -4,8 +4,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from loadgrpc.broker import aggregate as module
+from loadgrpc.broker import causes, hits
 from loadgrpc.model import IterationFigures, Plan, RunnerMode, RunState, Scenario, UserFigures
+from loadgrpc.stats.window import OTHER
 from loadgrpc.v1 import event_pb2, runner_pb2
 
 PYTHON = {"test": "a.B.c"}
@@ -422,12 +423,12 @@ def test_b7_sums_add_up_whatever_comes(at_desk, bounds, steps, over):
         await desk.settled()
         check(await desk.broker.get_summary(run.run_id), sum(produced.values()), over=over)
 
-    was = module.MAX_SERIES, module.MAX_GROUPS, module.MAX_REPORTED_GROUPS
-    module.MAX_SERIES, module.MAX_GROUPS, module.MAX_REPORTED_GROUPS = bounds
+    was = hits.MAX_SERIES, causes.MAX_GROUPS, causes.MAX_REPORTED_GROUPS
+    hits.MAX_SERIES, causes.MAX_GROUPS, causes.MAX_REPORTED_GROUPS = bounds
     try:
         at_desk(use)
     finally:
-        module.MAX_SERIES, module.MAX_GROUPS, module.MAX_REPORTED_GROUPS = was
+        hits.MAX_SERIES, causes.MAX_GROUPS, causes.MAX_REPORTED_GROUPS = was
 
 
 def check(summary, produced, *, over):
@@ -454,7 +455,7 @@ def check(summary, produced, *, over):
     assert iterations.ended <= iterations.started
     assert produced == accounting.committed + accounting.rejected + accounting.lost
     for groups in (summary.failures, summary.errors):
-        assert [g.test == module.OTHER for g in groups[:-1]] == [False] * len(groups[:-1])
+        assert [g.test == OTHER for g in groups[:-1]] == [False] * len(groups[:-1])
     if summary.verdict.exit_code == 0:
         undone = (missing, accounting.rejected, accounting.lost, iterations.interrupted)
         assert (undone, iterations.finished > 0) == ((0, 0, 0, 0), True)

@@ -479,7 +479,7 @@ def test_whatever_decodes_adds_up(batch):
     decoded = columns.decode(batch, arrival_ns=ARRIVAL_NS)
     aggregate.add(("agent", ""), "runner", decoded, arrival_ns=ARRIVAL_NS)
 
-    assert aggregate.hits().count == decoded.hit_count
+    assert aggregate.hits.total().count == decoded.hit_count
     assert aggregate.duration_ns({}) >= 0
 
 

@@ -1,0 +1,85 @@
+"""What came from one agent for one scenario, but for what its hits add up to together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from loadgrpc.model import IterationFigures, TestOutcome
+from loadgrpc.stats.generator import GeneratorStats
+
+
+@dataclass
+class Span:
+    """From the first to the last moment that events of one clock name."""
+
+    first_ns: int | None = None
+    last_ns: int | None = None
+
+    def add(self, first_ns: int, last_ns: int) -> None:
+        """Widens the span."""
+        self.first_ns = first_ns if self.first_ns is None else min(self.first_ns, first_ns)
+        self.last_ns = last_ns if self.last_ns is None else max(self.last_ns, last_ns)
+
+    def merge(self, other: Span, ahead_ns: int = 0) -> None:
+        """Widens the span by another one, of a clock that is so far ahead of this one's."""
+        if other.first_ns is not None and other.last_ns is not None:
+            self.add(other.first_ns - ahead_ns, other.last_ns - ahead_ns)
+
+    @property
+    def duration_ns(self) -> int:
+        """Its length."""
+        if self.first_ns is None or self.last_ns is None:
+            return 0
+        return self.last_ns - self.first_ns
+
+
+@dataclass
+class Share:
+    """See the module; or several such together."""
+
+    runner_hits: Counter[str] = field(default_factory=Counter)
+    """Hits, by runner."""
+    starts: int = 0
+    stops: int = 0
+    outcomes: Counter[TestOutcome] = field(default_factory=Counter)
+    span: Span = field(default_factory=Span)
+    active_users: dict[str, int] = field(default_factory=dict)
+    """Users alive, by runner."""
+    generator: GeneratorStats = field(default_factory=GeneratorStats)
+    """How its processes kept up."""
+
+    @property
+    def hits(self) -> int:
+        """Hits of all its runners."""
+        return self.runner_hits.total()
+
+    def iterations(self) -> IterationFigures:
+        """Iterations that came.
+
+        Rows tell starts, outcomes and stops apart: an iteration that stopped without an
+        outcome was interrupted, and no more can have ended than have started.
+        """
+        ended = sum(self.outcomes.values())
+        cut = max(0, self.stops - (ended - self.outcomes[TestOutcome.INTERRUPTED]))
+        interrupted = max(cut, self.outcomes[TestOutcome.INTERRUPTED])
+        success = self.outcomes[TestOutcome.SUCCESS]
+        failure = self.outcomes[TestOutcome.FAILURE]
+        error = self.outcomes[TestOutcome.ERROR]
+        return IterationFigures(
+            started=max(self.starts, success + failure + error + interrupted),
+            success=success,
+            failure=failure,
+            error=error,
+            interrupted=interrupted,
+        )
+
+    def merge(self, other: Share) -> None:
+        """Adds another share."""
+        self.runner_hits.update(other.runner_hits)
+        self.starts += other.starts
+        self.stops += other.stops
+        self.outcomes.update(other.outcomes)
+        self.span.merge(other.span)
+        self.active_users.update(other.active_users)
+        self.generator.merge(other.generator)

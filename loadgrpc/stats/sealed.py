@@ -1,0 +1,120 @@
+"""A window as bytes: a few kilobytes, in which it is kept in memory and in the store.
+
+    sealed = version (1 byte) · zlib(length of head (4 bytes) · head · planes)
+
+`head` is JSON: the figures that are whole numbers. `planes` are the counts of all histograms end to
+end, as unsigned numbers of equal width, taken apart byte by byte (all lowest bytes, then all second
+bytes, …): most of the higher ones are zeros, of which zlib leaves nothing.
+
+Rule: what is unsealed equals what was sealed.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loadgrpc.stats.histogram import Histogram
+from loadgrpc.stats.hits import HitStats
+from loadgrpc.stats.window import Series, Window
+
+VERSION: Final = 1
+_LEVEL: Final = 1
+_TYPES: Final = {1: "<u1", 2: "<u2", 4: "<u4", 8: "<u8"}
+
+
+def seal(window: Window) -> bytes:
+    """A window as bytes."""
+    columns: list[NDArray[np.int64]] = []
+    head = json.dumps(
+        {
+            "start": window.start_s,
+            "length": window.length_s,
+            "users": window.users,
+            "late_data": window.late_data,
+            "lag": _histogram_to_head(window.lag, columns),
+            "series": [
+                (
+                    series,
+                    stats.count,
+                    stats.failed,
+                    stats.bytes_sent,
+                    stats.bytes_received,
+                    stats.late,
+                    _histogram_to_head(stats.elapsed, columns),
+                    _histogram_to_head(stats.response, columns) if stats.delayed else None,
+                )
+                for series, stats in window.series.items()
+            ],
+        },
+        separators=(",", ":"),
+    ).encode()
+    counts = np.concatenate(columns) if columns else np.zeros(0, np.int64)
+    most = int(counts.max()) if counts.size else 0
+    width = next(width for width in _TYPES if most < 1 << 8 * width)
+    planes = counts.astype(_TYPES[width]).view(np.uint8).reshape(-1, width).T
+    body = len(head).to_bytes(4, "little") + head + planes.tobytes()
+    return bytes((VERSION,)) + zlib.compress(body, _LEVEL)
+
+
+def unseal(sealed: bytes) -> Window:
+    """The window that was sealed.
+
+    Raises:
+        ValueError: it is of a version that is not known here, or damaged.
+    """
+    if sealed[:1] != bytes((VERSION,)):
+        raise ValueError(f"a window of version {sealed[:1].hex()} is not known here")
+    try:
+        body = zlib.decompress(memoryview(sealed)[1:])
+    except zlib.error as error:
+        raise ValueError(f"a window is damaged: {error}") from error
+    end = 4 + int.from_bytes(body[:4], "little")
+    head = json.loads(body[4:end])
+    buckets = _Buckets(body[end:], head)
+    window = Window(head["start"], head["length"])
+    window.users = head["users"]
+    window.late_data = head["late_data"]
+    window.lag = buckets.next(head["lag"])
+    for key, count, failed, sent, received, late, elapsed, response in head["series"]:
+        window.series[Series(*key)] = HitStats(
+            count=count,
+            failed=failed,
+            bytes_sent=sent,
+            bytes_received=received,
+            late=late,
+            elapsed=buckets.next(elapsed),
+            own_response=None if response is None else buckets.next(response),
+        )
+    return window
+
+
+class _Buckets:
+    """The counts of all histograms, taken one after the other."""
+
+    def __init__(self, planes: bytes, head: dict[str, Any]) -> None:
+        heads = [head["lag"]]
+        for *_, elapsed, response in head["series"]:
+            heads += [elapsed] if response is None else [elapsed, response]
+        total = sum(each[-1] for each in heads)
+        width = len(planes) // total if total else 1
+        rows = np.frombuffer(planes, np.uint8).reshape(width, -1).T
+        self._counts = np.ascontiguousarray(rows).view(_TYPES[width]).ravel().astype(np.int64)
+        self._at = 0
+
+    def next(self, head: list[int]) -> Histogram:
+        *figures, first, size = head
+        counts = self._counts[self._at : self._at + size]
+        self._at += size
+        return Histogram.of_buckets(tuple(figures), first, counts)  # type: ignore[arg-type]  # five
+
+
+def _histogram_to_head(histogram: Histogram, columns: list[NDArray[np.int64]]) -> list[int]:
+    """The figures of a histogram, the number of its buckets last; `columns` grows by those."""
+    first, counts = histogram.buckets()
+    columns.append(counts)
+    return [*histogram.figures, first, counts.size]

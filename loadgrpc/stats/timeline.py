@@ -1,0 +1,290 @@
+"""A run by time: windows of one second at first, rolled up to longer ones as they grow old.
+
+    added to ──▶ closed ──▶ recent, 1 s ──▶ 10 s ──▶ 1 min, 10 min, 1 h
+                            10 min of them    2 h      12 h, 5 days, for good
+
+Windows of 1 s and 10 s are in memory, sealed but for the newest. A window of 10 s that is two hours
+old is added to those of 1 min, 10 min and 1 h that it lies in; these leave as *rows*, to be
+stored, as soon as time has passed them. So each moment is in one place, or, of the longer ones, in
+one place of each length that is kept: whoever reads a length gets all there is.
+
+Rule: pure, and bounded whatever comes in whatever order. What comes for a window that is closed is
+added all the same, wherever that window has got to, and counted in it as late data; of what has
+left already there is another row then, and rows of the same span add up. Sums hold: all windows
+together have what was added, and no hit is in two of them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from loadgrpc.stats.alive import Alive
+from loadgrpc.stats.busiest import Busiest
+from loadgrpc.stats.hits import HitStats
+from loadgrpc.stats.rows import COARSE, Row
+from loadgrpc.stats.sealed import seal, unseal
+from loadgrpc.stats.watermark import NS, Watermark
+from loadgrpc.stats.window import Name, Series, Window, is_other, merged
+
+MAX_NAMES: Final = 100
+"""Names that are told apart; the others are counted together."""
+SPAN_S: Final = 5
+"""Live figures look back so many closed seconds."""
+FINE_S: Final = 600
+"""Windows of one second are kept for so long."""
+MIDDLE_S: Final = 10
+"""The length of the windows that these are rolled up to."""
+MIDDLE_KEPT_S: Final = 7_200
+"""Those are kept for so long."""
+KEPT_S: Final = {60: 43_200, 600: 432_000}
+"""For how long longer windows are kept, by their length; the longest ones for good."""
+MAX_OPEN: Final = 128
+"""Windows that are added to at a time; the oldest is closed when there is one more."""
+_END_S: Final = 1 << 62
+OPEN_COARSE: Final = 2
+"""Of each longer length, so many windows are added to before they leave."""
+
+
+class Recent(NamedTuple):
+    """The last closed seconds: `seconds` of them, up to `end_s`, as one window."""
+
+    end_s: int
+    seconds: int
+    window: Window
+
+
+class Timeline:
+    """See the module. Nothing in it is from before `first_s`: what seems to be, is put there."""
+
+    def __init__(self, first_s: int = 0) -> None:
+        self.first_s = first_s
+        self.watermark = Watermark()
+        self.alive = Alive()
+        self.names: Busiest[Name] = Busiest(MAX_NAMES, leave_out=is_other)
+        self._hits: dict[Series, HitStats] = {}
+        """All that is closed."""
+        self._cycles: dict[tuple[int, str], HitStats] = {}
+        """The same by cycle and scenario."""
+        self._open: dict[tuple[int, int], Window] = {}
+        """Windows that are added to, by second and cycle: what is in them is nowhere else."""
+        self._recent: dict[int, Window] = {}
+        """The last closed windows, by their second."""
+        self._fine: dict[int, bytes] = {}
+        self._middle: dict[int, bytes] = {}
+        self._coarse: dict[int, dict[int, Window]] = {length_s: {} for length_s in COARSE}
+        self._edge_s = first_s
+        """All seconds before this one are closed."""
+        self._fine_from_s = first_s
+        self._middle_from_s = first_s
+        self.kept_from_s: dict[int, int] = dict.fromkeys(KEPT_S, 0)
+        """By length: rows of longer windows that start before this are not needed any more."""
+        self.leaving: dict[int, Row] = {}
+        """Rows by number, until somebody says that they are stored."""
+        self.next_number = 1
+        self._over = False
+
+    # What comes
+
+    def window(self, second: int, cycle: int = 0) -> Window:
+        """The window of a second, to be added to before anything else happens here.
+
+        `cycle` is that of the hits, 0 if they belong to none.
+        """
+        key = max(second, self.first_s), cycle
+        found = self._open.get(key)
+        if found is None:
+            if len(self._open) >= MAX_OPEN:
+                self._close(min(self._open))
+            found = self._open[key] = Window(key[0])
+        return found
+
+    def close(self, now_ns: int, *, stored: bool = True) -> None:
+        """Closes the seconds of which nothing more is expected, and rolls up what has grown old.
+
+        Args:
+            now_ns: The broker's wall clock.
+            stored: Whether what is reported is counted; if not, it waits for the store.
+        """
+        self.watermark.advance(now_ns, stored=stored)
+        self._close_before(self.watermark.closed_s or 0)
+
+    def end(self) -> None:
+        """Nothing more comes: all windows are closed, and leave."""
+        if self._over:
+            return
+        seconds = [second for second, _ in self._open] + self.alive.seconds(_END_S)
+        self._close_before(max((second + 1 for second in seconds), default=self._edge_s))
+        self._over = True
+        for window in self._recent.values():
+            self._leave(1, window.start_s, self._sealed(window))
+        for length_s, shelf in ((1, self._fine), (MIDDLE_S, self._middle)):
+            for start_s, sealed in sorted(shelf.items()):
+                self._leave(length_s, start_s, sealed)
+            shelf.clear()
+        for length_s, windows in self._coarse.items():
+            for start_s in sorted(windows):
+                self._leave(length_s, start_s, self._sealed(windows.pop(start_s)))
+
+    def stored(self, numbers: list[int]) -> None:
+        """These rows are in the store."""
+        for number in numbers:
+            self.leaving.pop(number, None)
+
+    # What there is
+
+    def hits(self) -> Iterator[tuple[Series, HitStats]]:
+        """All hits since the start, by series; a series may come several times."""
+        yield from self._hits.items()
+        for window in self._open.values():
+            yield from window.series.items()
+
+    def cycles(self) -> dict[tuple[int, str], HitStats]:
+        """All hits since the start, by cycle and scenario."""
+        found: dict[tuple[int, str], HitStats] = {}
+        parts = [*self._cycles.items()]
+        for (_, cycle), window in self._open.items():
+            parts += [((cycle, each.scenario), stats) for each, stats in window.series.items()]
+        for key, stats in parts:
+            found.setdefault(key, HitStats()).merge(stats)
+        return found
+
+    def recent(self, since_ns: int | None) -> Recent | None:
+        """The last whole closed seconds of a run that began then; None: there is none yet."""
+        closed_s = self.watermark.closed_s
+        if since_ns is None or closed_s is None:
+            return None
+        first_s = max(closed_s - SPAN_S, -(-since_ns // NS))
+        if closed_s <= first_s:
+            return None
+        windows = [self._recent[each] for each in range(first_s, closed_s) if each in self._recent]
+        seconds = closed_s - first_s
+        return Recent(closed_s, seconds, merged(windows, first_s, seconds))
+
+    def closed_since(self, second: int) -> list[Window]:
+        """The windows from a second on that are closed now, at most SPAN_S of them, the newest."""
+        return [self._recent[each] for each in sorted(self._recent) if each >= second]
+
+    @property
+    def closed_s(self) -> int:
+        """All seconds before this one are closed."""
+        return self._edge_s
+
+    def rows(self) -> list[Row]:
+        """All that has not left, and what leaves and is not stored yet: for `rows.windows`.
+
+        Those of one second that are not closed are among them.
+        """
+        found = list(self.leaving.values())
+        if self._over:
+            return found
+        found += [Row(0, MIDDLE_S, start_s, sealed) for start_s, sealed in self._middle.items()]
+        found += [Row(0, 1, start_s, sealed) for start_s, sealed in self._fine.items()]
+        growing = [*self._recent.values(), *self._open.values()]
+        growing += [each for windows in self._coarse.values() for each in windows.values()]
+        for window in growing:
+            copy = merged([window], window.start_s, window.length_s)
+            copy.fold(self.names.names)
+            found.append(Row(0, window.length_s, window.start_s, copy))
+        return found
+
+    # How windows grow old
+
+    def _close_before(self, end_s: int) -> None:
+        if end_s > self._edge_s:
+            self._note_users(end_s)
+        elif all(second >= self._edge_s for second, _ in self._open):
+            return
+        for key in sorted(each for each in self._open if each[0] < end_s):
+            self._close(key)
+        self._edge_s = max(self._edge_s, end_s)
+        if self.names.full:
+            counts: Counter[Name] = Counter()
+            for series, stats in self._hits.items():
+                counts[series.of_name] += stats.count
+            self.names.look(counts)
+        self._roll()
+
+    def _note_users(self, end_s: int) -> None:
+        """Seconds in which users are alive are windows, whether a hit ended in them or not."""
+        alive = self.alive
+        reported = alive.seconds(end_s)
+        if not reported and not alive.now:
+            return
+        at = max(self._edge_s, end_s - FINE_S) if alive.now else max(self._edge_s, reported[0])
+        for second in range(max(at, end_s - FINE_S), end_s):
+            if users := alive.take(second):
+                self.window(second).users = users
+
+    def _close(self, key: tuple[int, int]) -> None:
+        """What is in a window that was added to goes into the totals, and where it belongs."""
+        window = self._open.pop(key)
+        second, cycle = key
+        for series, stats in window.series.items():
+            self.names.meet(series.of_name)
+            self._hits.setdefault(series, HitStats()).merge(stats)
+            if cycle:
+                self._cycles.setdefault((cycle, series.scenario), HitStats()).merge(stats)
+        if second < self._edge_s:
+            window.late_data = window.hits
+        self._file(window)
+
+    def _file(self, window: Window) -> None:
+        second = window.start_s
+        if second in self._recent:
+            self._recent[second].merge(window)
+        elif second >= self._edge_s - SPAN_S and len(self._recent) < MAX_OPEN:
+            self._recent[second] = window
+        elif second >= self._fine_from_s:
+            self._put(self._fine, second, 1, window)
+        elif second >= self._middle_from_s:
+            self._put(self._middle, _floor(second, MIDDLE_S), MIDDLE_S, window)
+        else:
+            self._add_to_coarse(window)
+
+    def _put(self, shelf: dict[int, bytes], start_s: int, length_s: int, window: Window) -> None:
+        held = [unseal(shelf[start_s])] if start_s in shelf else []
+        shelf[start_s] = self._sealed(merged([*held, window], start_s, length_s))
+
+    def _roll(self) -> None:
+        """Moves what has grown old to where it belongs now."""
+        edge_s = self._edge_s
+        for length_s, kept_s in KEPT_S.items():  # first: what is too old is not added to them
+            from_s = max(self.kept_from_s[length_s], _floor(edge_s - kept_s, COARSE[-1]))
+            self.kept_from_s[length_s] = from_s
+            for start_s in [each for each in self._coarse[length_s] if each < from_s]:
+                del self._coarse[length_s][start_s]
+        for second in [each for each in self._recent if each < edge_s - SPAN_S]:
+            self._put(self._fine, second, 1, self._recent.pop(second))
+        self._fine_from_s = max(self._fine_from_s, _floor(edge_s - FINE_S, MIDDLE_S))
+        old = sorted(each for each in self._fine if each < self._fine_from_s)
+        for start_s in sorted({_floor(second, MIDDLE_S) for second in old}):
+            seconds = [each for each in old if start_s <= each < start_s + MIDDLE_S]
+            windows = [unseal(self._fine.pop(each)) for each in seconds]
+            self._put(self._middle, start_s, MIDDLE_S, merged(windows, start_s, MIDDLE_S))
+        self._middle_from_s = max(self._middle_from_s, _floor(edge_s - MIDDLE_KEPT_S, MIDDLE_S))
+        for start_s in sorted(each for each in self._middle if each < self._middle_from_s):
+            self._add_to_coarse(unseal(self._middle.pop(start_s)))
+
+    def _add_to_coarse(self, window: Window) -> None:
+        for length_s, windows in self._coarse.items():
+            start_s = _floor(window.start_s, length_s)
+            if start_s < self.kept_from_s.get(length_s, 0):
+                continue
+            if start_s not in windows and len(windows) >= OPEN_COARSE:
+                oldest_s = min(windows)
+                self._leave(length_s, oldest_s, self._sealed(windows.pop(oldest_s)))
+            windows.setdefault(start_s, Window(start_s, length_s)).merge(window)
+
+    def _leave(self, length_s: int, start_s: int, sealed: bytes) -> None:
+        self.leaving[self.next_number] = Row(self.next_number, length_s, start_s, sealed)
+        self.next_number += 1
+
+    def _sealed(self, window: Window) -> bytes:
+        window.fold(self.names.names)
+        return seal(window)
+
+
+def _floor(second: int, length_s: int) -> int:
+    return second - second % length_s
