@@ -19,7 +19,7 @@ from loadgrpc.broker.cycles import Cycles
 from loadgrpc.broker.hits import RunHits
 from loadgrpc.broker.part import Key
 from loadgrpc.broker.share import Share, Span
-from loadgrpc.model import GeneratorFigures, IterationFigures, Saturation
+from loadgrpc.model import GeneratorFigures, IterationFigures, OutputFigures, Saturation
 from loadgrpc.protocol.columns import Decoded, Hits, Iterations
 from loadgrpc.stats.generator import GeneratorStats
 from loadgrpc.stats.timeline import Timeline
@@ -41,6 +41,7 @@ class Aggregate:
     def __init__(self, first_ns: int = 0) -> None:
         self._shares: dict[Key, Share] = {}
         self.counters: Counter[str] = Counter()
+        self._lines = self._lines_left_out = 0
         self._timeline = Timeline(first_ns // NS)
         self.causes = Causes()
         self.hits = RunHits(self._timeline, self.causes)
@@ -76,6 +77,8 @@ class Aggregate:
             counter = name if known else OTHER
             total = self.counters[counter] + increment
             self.counters[counter] = max(-_MAX_COUNT, min(_MAX_COUNT, total))  # they stop there
+        self._lines += events.lines
+        self._lines_left_out += events.lines_left_out
         for state, end_ns in events.generator:
             newest_ns = max(newest_ns, end_ns)
             process = agent_id, runner_id, state.process
@@ -183,6 +186,10 @@ class Aggregate:
         return {
             busy: now_ns - self._saturated_ns.get(busy, -NOW_NS) < NOW_NS for busy in (False, True)
         }
+
+    def output(self) -> OutputFigures:
+        """How much was printed."""
+        return OutputFigures(lines=self._lines, left_out=self._lines_left_out)
 
     def generator(self, ahead_ns: Mapping[str, int]) -> GeneratorFigures | None:
         """How all processes kept up; None: none of them told. Clocks as in `duration_ns`."""

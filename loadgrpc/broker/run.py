@@ -445,6 +445,7 @@ class ActiveRun:
                 if scenario.name
             ),
             users=_users(done.values()),
+            output=aggregate.output(),
         )
 
     def _done(self) -> dict[Key, _Done]:

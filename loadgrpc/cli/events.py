@@ -34,7 +34,7 @@ MAX_LIMIT: Final = 10**15
     "kinds",
     multiple=True,
     metavar="KIND",
-    help="Only events of this kind: hit, test_failure, custom …; repeatable.",
+    help="Only events of this kind: hit, test_failure, output, custom …; repeatable.",
 )
 @click.option("--agent", "agent_id", default="", metavar="ID", help="Only events of this agent.")
 @click.option("-n", "--limit", type=values.Count(1, MAX_LIMIT), help="Maximum number of events.")
@@ -54,8 +54,9 @@ def command(
     shown field by field.
 
     \b
-    What failed, and what a runner reports in types that it defines:
+    What failed, what tests printed, and what a runner reports in types that it defines:
       loadgrpc events RUN -k test_failure -k test_error
+      loadgrpc events RUN -k output
       loadgrpc events RUN -k custom --json
     """  # noqa: D301 - \b is click's mark for "do not wrap"
     from loadgrpc.cli import line, streams  # noqa: PLC0415
@@ -103,12 +104,12 @@ def text(listed: control_pb2.ListedEvent, types: Types) -> Line:
     when = f"{moment}.{listed.time.nanos // 1_000_000:03}"
     user = f"user {event.status.current_user}" if event.status.current_user else ""
     if kind == "custom":
-        words = _custom(event.custom, types)
+        words = one_line(_custom(event.custom, types))
+    elif kind == "output":
+        words = _output(event.output)
     else:
-        words = _WORDS[kind](event) if kind in _WORDS else ""
-    return Line(
-        f"{when}  {one_line(listed.agent_id)}  {kind:<12}  {user:<9}  {one_line(words)}".rstrip()
-    )
+        words = one_line(_WORDS[kind](event)) if kind in _WORDS else ""
+    return Line(f"{when}  {one_line(listed.agent_id)}  {kind:<12}  {user:<9}  {words}".rstrip())
 
 
 def _hit(event: event_pb2.Event) -> str:
@@ -137,6 +138,19 @@ def _generator(event: event_pb2.Event) -> str:
     return f"process {event.generator.process or 1}" + (
         f", up to {duration(max(lags_ns))} late" if lags_ns else ""
     )
+
+
+def _output(output: event_pb2.Output) -> str:
+    """A line as it was printed, its spaces too, behind the process that it is of."""
+    from loadgrpc.secrets import masked  # noqa: PLC0415
+    from loadgrpc.text import safe_line  # noqa: PLC0415
+    from loadgrpc.v1.event_pb2 import OUTPUT_STREAM_STDERR  # noqa: PLC0415
+
+    where = f"process {output.process or 1}"
+    if output.stream == OUTPUT_STREAM_STDERR:
+        where += ", standard error"
+    left_out = f"({output.left_out} left out) " if output.left_out else ""
+    return f"{where}: {left_out}{safe_line(masked(output.text))}"
 
 
 _WORDS: Final[dict[str, Callable[[event_pb2.Event], str]]] = {

@@ -35,6 +35,13 @@ class HitError(IntEnum):
     OTHER = 8
 
 
+class OutputStream(IntEnum):
+    """Where a line was printed."""
+
+    STDOUT = 1
+    STDERR = 2
+
+
 @dataclass(frozen=True)
 class SourceId:
     """Who events come from: a runner instance."""

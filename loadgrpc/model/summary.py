@@ -252,6 +252,16 @@ class Accounting:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OutputFigures:
+    """How much a test printed."""
+
+    lines: int = 0
+    """Lines that are listed as events."""
+    left_out: int = 0
+    """Lines that runners left out, as far as they said so."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Summary:
     """The result of a run, or its figures so far: the document every report is drawn from."""
 
@@ -282,3 +292,4 @@ class Summary:
     """Those of all cycles, scenarios and agents together."""
     troubles: tuple[Trouble, ...] = ()
     """What is wrong just now with a run that goes on; not stored."""
+    output: OutputFigures = OutputFigures()

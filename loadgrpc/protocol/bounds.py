@@ -281,6 +281,7 @@ TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
         "protocol": Kept(MAX_PROTOCOL_CHARS, "characters"),
     },
     "Counter": {"name": Name()},
+    "Output": {"text": Kept(MAX_TEXT_BYTES)},
     "GeneratorState": {
         "elapsed": Span(0, _GENERATOR_S),
         "cpu": _IN_63_BITS,

@@ -16,7 +16,7 @@ from google.protobuf import any_pb2, duration_pb2, timestamp_pb2
 from numpy.typing import NDArray
 
 from loadgrpc.errors import InvalidRequest
-from loadgrpc.model import ExceptionInfo, GeneratorState, HitError, TestOutcome
+from loadgrpc.model import MAX_PROCESSES, ExceptionInfo, GeneratorState, HitError, TestOutcome
 from loadgrpc.protocol import bounds, home
 from loadgrpc.protocol.events import exception_from_proto, generator_state_from_proto
 from loadgrpc.secrets import without_user
@@ -131,6 +131,10 @@ class Decoded:
     """Cycle and user of the rows that say an iteration began, as far as they tell."""
     generator: list[tuple[GeneratorState, int]] = field(default_factory=list)
     """How processes kept up, each with the moment it tells of (wall clock)."""
+    lines: int = 0
+    """Lines that processes printed."""
+    lines_left_out: int = 0
+    """Lines that runners say they left out."""
     first_ns: int | None = None
     """The earliest moment that rows about iterations name."""
     last_ns: int | None = None
@@ -531,6 +535,10 @@ def _decode_row(row: event_pb2.Event, kind: str | None, time_ns: int, decoded: D
         decoded.counters.append((bounds.short_name(row.counter.name), increment))
     elif kind == "custom":
         _check_custom(row.custom)
+    elif kind == "output":
+        _check_output(row.output)
+        decoded.lines += row.output.HasField("text")
+        decoded.lines_left_out += row.output.left_out
     else:
         _decode_iteration(getattr(row, kind), kind, time_ns, decoded)
         if kind == "test_start" and (user := row.status.current_user):
@@ -542,6 +550,14 @@ def _check_custom(custom: any_pb2.Any) -> None:
     if not custom.type_url.rpartition("/")[2] or "/" not in custom.type_url:
         raise InvalidRequest("needs a type_url such as type.googleapis.com/acme.Order")
     bounds.check(custom)
+
+
+def _check_output(output: event_pb2.Output) -> None:
+    """A line, or how many were left out."""
+    if not output.HasField("text") and not output.left_out:
+        raise InvalidRequest("needs a text or left_out")
+    if output.process > MAX_PROCESSES:
+        raise InvalidRequest(f"process is over {MAX_PROCESSES}")
 
 
 def _decode_iteration(body: Any, kind: str, time_ns: int, decoded: Decoded) -> None:

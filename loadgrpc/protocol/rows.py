@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from loadgrpc.errors import InvalidRequest
-from loadgrpc.protocol import columns
+from loadgrpc.protocol import bounds, columns
 from loadgrpc.protocol.times import duration_to_proto, timestamp_to_proto
 from loadgrpc.v1 import event_pb2, runner_pb2
 
@@ -67,6 +67,8 @@ def rows(
     for at in range(first, len(batch.events)):
         event = batch.events[at]
         if event.WhichOneof("event") in kinds and _is_valid(event, arrival_ns):
+            if (text := event.output.text) and len(text) * 4 > bounds.MAX_TEXT_BYTES:
+                event.output.text = bounds.kept_bytes(text, bounds.MAX_TEXT_BYTES)
             dated = event.HasField("time")
             if not dated:
                 event.time.CopyFrom(timestamp_to_proto(arrival_ns))

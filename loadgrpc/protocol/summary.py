@@ -128,6 +128,7 @@ def summary_to_proto(summary: model.Summary) -> run_pb2.RunSummary:
         ],
         users=users_to_proto(summary.users),
         troubles=troubles_to_proto(summary.troubles),
+        output=_output_to_proto(summary.output),
     )
 
 
@@ -226,7 +227,14 @@ def summary_from_proto(message: run_pb2.RunSummary) -> model.Summary:
         ),
         users=users_from_proto(message.users),
         troubles=troubles_from_proto(message.troubles),
+        output=model.OutputFigures(lines=message.output.lines, left_out=message.output.left_out),
     )
+
+
+def _output_to_proto(output: model.OutputFigures) -> run_pb2.OutputFigures | None:
+    if output == model.OutputFigures():
+        return None
+    return fit(run_pb2.OutputFigures, lines=output.lines, left_out=output.left_out)
 
 
 def _group_to_proto(group: model.IterationErrorGroup) -> run_pb2.IterationErrorGroup:

@@ -18,6 +18,7 @@ from loadgrpc.model import (
     HitError,
     HitErrorGroup,
     IterationFigures,
+    OutputFigures,
     TestOutcome,
 )
 from loadgrpc.protocol.columns import (
@@ -212,6 +213,15 @@ def test_counters_stop_at_64_bits():
     aggregate.add(("b", ""), "r", Decoded(counters=[("down", -5)]), arrival_ns=0)
 
     assert aggregate.counters == {"up": 2**63 - 1, "down": -(2**63) + 1}
+
+
+def test_lines_that_were_printed_add_up():
+    """Lines of all agents are counted, and so are those that were left out."""
+    aggregate = total(Decoded(lines=2, lines_left_out=1))
+    aggregate.add(("b", ""), "r", Decoded(lines=3), arrival_ns=0)
+
+    assert aggregate.output() == OutputFigures(lines=5, left_out=1)
+    assert aggregate.iterations() == IterationFigures()
 
 
 def test_users_are_those_that_each_runner_said_last():

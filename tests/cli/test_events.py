@@ -59,8 +59,22 @@ WORDS = {
     "state": ({"state": {"active_users": 7}}, "users alive: 7"),
     "generator": ({"generator": {"lags_ns": [10, 2_000_000]}}, "process 1, up to 2.00 ms late"),
     "generator without lags": ({"generator": {"process": 3}}, "process 3"),
+    "output": (
+        {"output": {"text": "a  \x1b[2J http://u:p@h/?token=x", "process": 2}},
+        "process 2: a  \\x1b[2J http://u:***@h/?token=***",
+    ),
+    "output of standard error": (
+        {"output": {"text": "", "stream": 2, "left_out": 7}},
+        "process 1, standard error: (7 left out)",
+    ),
     "custom": ({"custom": {"type_url": "x/acme.Order", "value": b"abc"}}, "acme.Order (3 B)"),
 }
+
+
+def test_c8_a_printed_line_keeps_its_spaces(invoke, client):
+    """Tables that a test prints are tables when they are listed."""
+    client.events = [event(output={"text": "  a   b"})]
+    assert invoke("events", "some-run")[1].endswith("process 1:   a   b\n")
 
 
 @pytest.mark.parametrize(("what", "words"), WORDS.values(), ids=WORDS)

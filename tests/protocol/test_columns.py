@@ -344,7 +344,22 @@ def test_states_of_generators():
     ]
 
 
+def test_lines_that_were_printed():
+    """Lines are counted, the empty ones too, and so are those that were left out."""
+    rows = [
+        event_pb2.Event(output={"text": "hello", "process": 1024}),
+        event_pb2.Event(output={"text": "", "left_out": 3}),
+        event_pb2.Event(output={"left_out": 4}),
+        event_pb2.Event(output={"text": "of a stream of the future", "stream": 99}),
+    ]
+    decoded = decode(events=rows)
+
+    assert (decoded.lines, decoded.lines_left_out, decoded.rejected) == (3, 7, 0)
+
+
 INVALID_ROWS = {
+    "a line that says nothing": event_pb2.Event(output={"process": 1}),
+    "a line of too high a process": event_pb2.Event(output={"text": "x", "process": 1025}),
     "nothing": event_pb2.Event(),
     "a time only": event_pb2.Event(time=timestamp(1)),
     "a hit without name and url": hit_row(name=""),

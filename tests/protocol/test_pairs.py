@@ -278,6 +278,7 @@ groups = st.lists(
 summaries = st.builds(
     model.Summary,
     run_id=words,
+    output=st.builds(model.OutputFigures, lines=counts, left_out=counts),
     state=st.sampled_from(model.RunState),
     plan=some_plans,
     create_time_ns=moments,

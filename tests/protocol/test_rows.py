@@ -126,6 +126,15 @@ def test_kinds_are_chosen():
     ]
 
 
+def test_of_a_line_the_beginning_is_kept():
+    """A line of more than 4 KiB is listed as its first 4 KiB, in whole characters."""
+    lines = ["x" * 4096, "x" * 4097, "x" + "ü" * 4096]
+    batch = runner_pb2.EventBatch(events=[{"output": {"text": line}} for line in lines])
+    texts = [row.event.output.text for row in listed(batch, kinds={"output"})]
+
+    assert texts == ["x" * 4096, "x" * 4096, "x" + "ü" * 2047]
+
+
 def test_rows_without_a_time_have_that_of_their_arrival():
     """So that each listed event has one."""
     known = event_pb2.Event(counter={"name": "n"})

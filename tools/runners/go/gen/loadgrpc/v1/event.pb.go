@@ -119,6 +119,59 @@ func (HitError) EnumDescriptor() ([]byte, []int) {
 	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{0}
 }
 
+// Where a line was printed.
+type OutputStream int32
+
+const (
+	// Not known.
+	OutputStream_OUTPUT_STREAM_UNSPECIFIED OutputStream = 0
+	// To standard output.
+	OutputStream_OUTPUT_STREAM_STDOUT OutputStream = 1
+	// To standard error.
+	OutputStream_OUTPUT_STREAM_STDERR OutputStream = 2
+)
+
+// Enum value maps for OutputStream.
+var (
+	OutputStream_name = map[int32]string{
+		0: "OUTPUT_STREAM_UNSPECIFIED",
+		1: "OUTPUT_STREAM_STDOUT",
+		2: "OUTPUT_STREAM_STDERR",
+	}
+	OutputStream_value = map[string]int32{
+		"OUTPUT_STREAM_UNSPECIFIED": 0,
+		"OUTPUT_STREAM_STDOUT":      1,
+		"OUTPUT_STREAM_STDERR":      2,
+	}
+)
+
+func (x OutputStream) Enum() *OutputStream {
+	p := new(OutputStream)
+	*p = x
+	return p
+}
+
+func (x OutputStream) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (OutputStream) Descriptor() protoreflect.EnumDescriptor {
+	return file_loadgrpc_v1_event_proto_enumTypes[1].Descriptor()
+}
+
+func (OutputStream) Type() protoreflect.EnumType {
+	return &file_loadgrpc_v1_event_proto_enumTypes[1]
+}
+
+func (x OutputStream) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use OutputStream.Descriptor instead.
+func (OutputStream) EnumDescriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{1}
+}
+
 // How an iteration ended.
 type TestOutcome int32
 
@@ -164,11 +217,11 @@ func (x TestOutcome) String() string {
 }
 
 func (TestOutcome) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_event_proto_enumTypes[1].Descriptor()
+	return file_loadgrpc_v1_event_proto_enumTypes[2].Descriptor()
 }
 
 func (TestOutcome) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_event_proto_enumTypes[1]
+	return &file_loadgrpc_v1_event_proto_enumTypes[2]
 }
 
 func (x TestOutcome) Number() protoreflect.EnumNumber {
@@ -177,7 +230,7 @@ func (x TestOutcome) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use TestOutcome.Descriptor instead.
 func (TestOutcome) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{1}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{2}
 }
 
 // One thing that happened, as a row. This encoding is the easiest to write and to read, and takes
@@ -204,6 +257,7 @@ type Event struct {
 	//	*Event_State
 	//	*Event_Generator
 	//	*Event_Custom
+	//	*Event_Output
 	Event         isEvent_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -350,6 +404,15 @@ func (x *Event) GetCustom() *anypb.Any {
 	return nil
 }
 
+func (x *Event) GetOutput() *Output {
+	if x != nil {
+		if x, ok := x.Event.(*Event_Output); ok {
+			return x.Output
+		}
+	}
+	return nil
+}
+
 type isEvent_Event interface {
 	isEvent_Event()
 }
@@ -409,6 +472,12 @@ type Event_Custom struct {
 	Custom *anypb.Any `protobuf:"bytes,19,opt,name=custom,proto3,oneof"`
 }
 
+type Event_Output struct {
+	// A line that the test, or anything else in the runner's processes, printed. It is stored, and
+	// ListEvents lists it; the summary says how many there are. It is part of no other figure.
+	Output *Output `protobuf:"bytes,20,opt,name=output,proto3,oneof"`
+}
+
 func (*Event_TestStart) isEvent_Event() {}
 
 func (*Event_TestStop) isEvent_Event() {}
@@ -428,6 +497,8 @@ func (*Event_State) isEvent_Event() {}
 func (*Event_Generator) isEvent_Event() {}
 
 func (*Event_Custom) isEvent_Event() {}
+
+func (*Event_Output) isEvent_Event() {}
 
 // Where in the load an event happened.
 type LoadStatus struct {
@@ -1289,6 +1360,85 @@ func (x *GeneratorState) GetOtherCpu() float64 {
 	return 0
 }
 
+// A line that a process of the runner printed. These are for people who look for what a test said
+// on a machine that is not theirs; a runner need not send them. Printing knows no bounds, so bound
+// it: send the first 1,000 lines or so of a source, count the rest in `left_out`, and drop lines
+// before anything else when events cannot be sent as fast as they come. A line that was never sent
+// is no event, and takes no sequence number.
+type Output struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The line, as UTF-8, without its line break and without passwords and tokens. Required unless
+	// `left_out` is given: an empty line is an empty text. 4 KiB are kept.
+	Text *string `protobuf:"bytes,1,opt,name=text,proto3,oneof" json:"text,omitempty"`
+	// The process, from 1 to 1,024. 0: the runner has only one.
+	Process uint32 `protobuf:"varint,2,opt,name=process,proto3" json:"process,omitempty"`
+	// Where it was printed.
+	Stream OutputStream `protobuf:"varint,3,opt,name=stream,proto3,enum=loadgrpc.v1.OutputStream" json:"stream,omitempty"`
+	// Lines of this process and stream that were left out before this one, and after the last
+	// `Output` of theirs. Without a text there is no line after them yet.
+	LeftOut       uint64 `protobuf:"varint,4,opt,name=left_out,json=leftOut,proto3" json:"left_out,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Output) Reset() {
+	*x = Output{}
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Output) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Output) ProtoMessage() {}
+
+func (x *Output) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Output.ProtoReflect.Descriptor instead.
+func (*Output) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Output) GetText() string {
+	if x != nil && x.Text != nil {
+		return *x.Text
+	}
+	return ""
+}
+
+func (x *Output) GetProcess() uint32 {
+	if x != nil {
+		return x.Process
+	}
+	return 0
+}
+
+func (x *Output) GetStream() OutputStream {
+	if x != nil {
+		return x.Stream
+	}
+	return OutputStream_OUTPUT_STREAM_UNSPECIFIED
+}
+
+func (x *Output) GetLeftOut() uint64 {
+	if x != nil {
+		return x.LeftOut
+	}
+	return 0
+}
+
 // Many hits, as columns: about 25 bytes per hit, and about a hundredth of the work that rows
 // take.
 //
@@ -1345,7 +1495,7 @@ type HitBlock struct {
 
 func (x *HitBlock) Reset() {
 	*x = HitBlock{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[12]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1357,7 +1507,7 @@ func (x *HitBlock) String() string {
 func (*HitBlock) ProtoMessage() {}
 
 func (x *HitBlock) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[12]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1370,7 +1520,7 @@ func (x *HitBlock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HitBlock.ProtoReflect.Descriptor instead.
 func (*HitBlock) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{12}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *HitBlock) GetCount() uint32 {
@@ -1529,7 +1679,7 @@ type HitLabel struct {
 
 func (x *HitLabel) Reset() {
 	*x = HitLabel{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[13]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1541,7 +1691,7 @@ func (x *HitLabel) String() string {
 func (*HitLabel) ProtoMessage() {}
 
 func (x *HitLabel) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[13]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1554,7 +1704,7 @@ func (x *HitLabel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HitLabel.ProtoReflect.Descriptor instead.
 func (*HitLabel) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{13}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *HitLabel) GetName() string {
@@ -1640,7 +1790,7 @@ type TestBlock struct {
 
 func (x *TestBlock) Reset() {
 	*x = TestBlock{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[14]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1652,7 +1802,7 @@ func (x *TestBlock) String() string {
 func (*TestBlock) ProtoMessage() {}
 
 func (x *TestBlock) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[14]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1665,7 +1815,7 @@ func (x *TestBlock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestBlock.ProtoReflect.Descriptor instead.
 func (*TestBlock) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{14}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *TestBlock) GetCount() uint32 {
@@ -1760,7 +1910,7 @@ type TestLabel struct {
 
 func (x *TestLabel) Reset() {
 	*x = TestLabel{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[15]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1772,7 +1922,7 @@ func (x *TestLabel) String() string {
 func (*TestLabel) ProtoMessage() {}
 
 func (x *TestLabel) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[15]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1785,7 +1935,7 @@ func (x *TestLabel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestLabel.ProtoReflect.Descriptor instead.
 func (*TestLabel) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{15}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *TestLabel) GetTest() string {
@@ -1813,7 +1963,7 @@ var File_loadgrpc_v1_event_proto protoreflect.FileDescriptor
 
 const file_loadgrpc_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x17loadgrpc/v1/event.proto\x12\vloadgrpc.v1\x1a\x19google/protobuf/any.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8e\x05\n" +
+	"\x17loadgrpc/v1/event.proto\x12\vloadgrpc.v1\x1a\x19google/protobuf/any.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbd\x05\n" +
 	"\x05Event\x12.\n" +
 	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12/\n" +
 	"\x06status\x18\x02 \x01(\v2\x17.loadgrpc.v1.LoadStatusR\x06status\x127\n" +
@@ -1829,7 +1979,8 @@ const file_loadgrpc_v1_event_proto_rawDesc = "" +
 	"\acounter\x18\x10 \x01(\v2\x14.loadgrpc.v1.CounterH\x00R\acounter\x120\n" +
 	"\x05state\x18\x11 \x01(\v2\x18.loadgrpc.v1.RunnerStateH\x00R\x05state\x12;\n" +
 	"\tgenerator\x18\x12 \x01(\v2\x1b.loadgrpc.v1.GeneratorStateH\x00R\tgenerator\x12.\n" +
-	"\x06custom\x18\x13 \x01(\v2\x14.google.protobuf.AnyH\x00R\x06customB\a\n" +
+	"\x06custom\x18\x13 \x01(\v2\x14.google.protobuf.AnyH\x00R\x06custom\x12-\n" +
+	"\x06output\x18\x14 \x01(\v2\x13.loadgrpc.v1.OutputH\x00R\x06outputB\a\n" +
 	"\x05event\"\xbc\x01\n" +
 	"\n" +
 	"LoadStatus\x12\x1e\n" +
@@ -1904,7 +2055,13 @@ const file_loadgrpc_v1_event_proto_rawDesc = "" +
 	"\f_machine_cpuB\b\n" +
 	"\x06_stealB\f\n" +
 	"\n" +
-	"_other_cpu\"\xc9\x04\n" +
+	"_other_cpu\"\x92\x01\n" +
+	"\x06Output\x12\x17\n" +
+	"\x04text\x18\x01 \x01(\tH\x00R\x04text\x88\x01\x01\x12\x18\n" +
+	"\aprocess\x18\x02 \x01(\rR\aprocess\x121\n" +
+	"\x06stream\x18\x03 \x01(\x0e2\x19.loadgrpc.v1.OutputStreamR\x06stream\x12\x19\n" +
+	"\bleft_out\x18\x04 \x01(\x04R\aleftOutB\a\n" +
+	"\x05_text\"\xc9\x04\n" +
 	"\bHitBlock\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\rR\x05count\x127\n" +
 	"\tbase_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\bbaseTime\x12/\n" +
@@ -1965,7 +2122,11 @@ const file_loadgrpc_v1_event_proto_rawDesc = "" +
 	"\x10HIT_ERROR_CLOSED\x10\x05\x12\x16\n" +
 	"\x12HIT_ERROR_PROTOCOL\x10\x06\x12\x15\n" +
 	"\x11HIT_ERROR_ABORTED\x10\a\x12\x13\n" +
-	"\x0fHIT_ERROR_OTHER\x10\b*\x95\x01\n" +
+	"\x0fHIT_ERROR_OTHER\x10\b*a\n" +
+	"\fOutputStream\x12\x1d\n" +
+	"\x19OUTPUT_STREAM_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14OUTPUT_STREAM_STDOUT\x10\x01\x12\x18\n" +
+	"\x14OUTPUT_STREAM_STDERR\x10\x02*\x95\x01\n" +
 	"\vTestOutcome\x12\x1c\n" +
 	"\x18TEST_OUTCOME_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14TEST_OUTCOME_SUCCESS\x10\x01\x12\x18\n" +
@@ -1986,70 +2147,74 @@ func file_loadgrpc_v1_event_proto_rawDescGZIP() []byte {
 	return file_loadgrpc_v1_event_proto_rawDescData
 }
 
-var file_loadgrpc_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_loadgrpc_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_loadgrpc_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_loadgrpc_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_loadgrpc_v1_event_proto_goTypes = []any{
 	(HitError)(0),                 // 0: loadgrpc.v1.HitError
-	(TestOutcome)(0),              // 1: loadgrpc.v1.TestOutcome
-	(*Event)(nil),                 // 2: loadgrpc.v1.Event
-	(*LoadStatus)(nil),            // 3: loadgrpc.v1.LoadStatus
-	(*TestStart)(nil),             // 4: loadgrpc.v1.TestStart
-	(*TestStop)(nil),              // 5: loadgrpc.v1.TestStop
-	(*TestSuccess)(nil),           // 6: loadgrpc.v1.TestSuccess
-	(*TestFailure)(nil),           // 7: loadgrpc.v1.TestFailure
-	(*TestError)(nil),             // 8: loadgrpc.v1.TestError
-	(*ExceptionInfo)(nil),         // 9: loadgrpc.v1.ExceptionInfo
-	(*Hit)(nil),                   // 10: loadgrpc.v1.Hit
-	(*Counter)(nil),               // 11: loadgrpc.v1.Counter
-	(*RunnerState)(nil),           // 12: loadgrpc.v1.RunnerState
-	(*GeneratorState)(nil),        // 13: loadgrpc.v1.GeneratorState
-	(*HitBlock)(nil),              // 14: loadgrpc.v1.HitBlock
-	(*HitLabel)(nil),              // 15: loadgrpc.v1.HitLabel
-	(*TestBlock)(nil),             // 16: loadgrpc.v1.TestBlock
-	(*TestLabel)(nil),             // 17: loadgrpc.v1.TestLabel
-	(*timestamppb.Timestamp)(nil), // 18: google.protobuf.Timestamp
-	(*anypb.Any)(nil),             // 19: google.protobuf.Any
-	(*durationpb.Duration)(nil),   // 20: google.protobuf.Duration
+	(OutputStream)(0),             // 1: loadgrpc.v1.OutputStream
+	(TestOutcome)(0),              // 2: loadgrpc.v1.TestOutcome
+	(*Event)(nil),                 // 3: loadgrpc.v1.Event
+	(*LoadStatus)(nil),            // 4: loadgrpc.v1.LoadStatus
+	(*TestStart)(nil),             // 5: loadgrpc.v1.TestStart
+	(*TestStop)(nil),              // 6: loadgrpc.v1.TestStop
+	(*TestSuccess)(nil),           // 7: loadgrpc.v1.TestSuccess
+	(*TestFailure)(nil),           // 8: loadgrpc.v1.TestFailure
+	(*TestError)(nil),             // 9: loadgrpc.v1.TestError
+	(*ExceptionInfo)(nil),         // 10: loadgrpc.v1.ExceptionInfo
+	(*Hit)(nil),                   // 11: loadgrpc.v1.Hit
+	(*Counter)(nil),               // 12: loadgrpc.v1.Counter
+	(*RunnerState)(nil),           // 13: loadgrpc.v1.RunnerState
+	(*GeneratorState)(nil),        // 14: loadgrpc.v1.GeneratorState
+	(*Output)(nil),                // 15: loadgrpc.v1.Output
+	(*HitBlock)(nil),              // 16: loadgrpc.v1.HitBlock
+	(*HitLabel)(nil),              // 17: loadgrpc.v1.HitLabel
+	(*TestBlock)(nil),             // 18: loadgrpc.v1.TestBlock
+	(*TestLabel)(nil),             // 19: loadgrpc.v1.TestLabel
+	(*timestamppb.Timestamp)(nil), // 20: google.protobuf.Timestamp
+	(*anypb.Any)(nil),             // 21: google.protobuf.Any
+	(*durationpb.Duration)(nil),   // 22: google.protobuf.Duration
 }
 var file_loadgrpc_v1_event_proto_depIdxs = []int32{
-	18, // 0: loadgrpc.v1.Event.time:type_name -> google.protobuf.Timestamp
-	3,  // 1: loadgrpc.v1.Event.status:type_name -> loadgrpc.v1.LoadStatus
-	4,  // 2: loadgrpc.v1.Event.test_start:type_name -> loadgrpc.v1.TestStart
-	5,  // 3: loadgrpc.v1.Event.test_stop:type_name -> loadgrpc.v1.TestStop
-	6,  // 4: loadgrpc.v1.Event.test_success:type_name -> loadgrpc.v1.TestSuccess
-	7,  // 5: loadgrpc.v1.Event.test_failure:type_name -> loadgrpc.v1.TestFailure
-	8,  // 6: loadgrpc.v1.Event.test_error:type_name -> loadgrpc.v1.TestError
-	10, // 7: loadgrpc.v1.Event.hit:type_name -> loadgrpc.v1.Hit
-	11, // 8: loadgrpc.v1.Event.counter:type_name -> loadgrpc.v1.Counter
-	12, // 9: loadgrpc.v1.Event.state:type_name -> loadgrpc.v1.RunnerState
-	13, // 10: loadgrpc.v1.Event.generator:type_name -> loadgrpc.v1.GeneratorState
-	19, // 11: loadgrpc.v1.Event.custom:type_name -> google.protobuf.Any
-	9,  // 12: loadgrpc.v1.TestFailure.exception:type_name -> loadgrpc.v1.ExceptionInfo
-	9,  // 13: loadgrpc.v1.TestError.exception:type_name -> loadgrpc.v1.ExceptionInfo
-	0,  // 14: loadgrpc.v1.Hit.error:type_name -> loadgrpc.v1.HitError
-	18, // 15: loadgrpc.v1.Hit.planned_start_time:type_name -> google.protobuf.Timestamp
-	18, // 16: loadgrpc.v1.Hit.start_time:type_name -> google.protobuf.Timestamp
-	20, // 17: loadgrpc.v1.Hit.elapsed:type_name -> google.protobuf.Duration
-	20, // 18: loadgrpc.v1.Hit.time_to_first_byte:type_name -> google.protobuf.Duration
-	20, // 19: loadgrpc.v1.Hit.connect:type_name -> google.protobuf.Duration
-	20, // 20: loadgrpc.v1.GeneratorState.elapsed:type_name -> google.protobuf.Duration
-	20, // 21: loadgrpc.v1.GeneratorState.cpu:type_name -> google.protobuf.Duration
-	20, // 22: loadgrpc.v1.GeneratorState.gc_time:type_name -> google.protobuf.Duration
-	20, // 23: loadgrpc.v1.GeneratorState.gc_max:type_name -> google.protobuf.Duration
-	18, // 24: loadgrpc.v1.HitBlock.base_time:type_name -> google.protobuf.Timestamp
-	3,  // 25: loadgrpc.v1.HitBlock.status:type_name -> loadgrpc.v1.LoadStatus
-	15, // 26: loadgrpc.v1.HitBlock.labels:type_name -> loadgrpc.v1.HitLabel
-	0,  // 27: loadgrpc.v1.HitLabel.error:type_name -> loadgrpc.v1.HitError
-	18, // 28: loadgrpc.v1.TestBlock.base_time:type_name -> google.protobuf.Timestamp
-	3,  // 29: loadgrpc.v1.TestBlock.status:type_name -> loadgrpc.v1.LoadStatus
-	17, // 30: loadgrpc.v1.TestBlock.labels:type_name -> loadgrpc.v1.TestLabel
-	1,  // 31: loadgrpc.v1.TestLabel.outcome:type_name -> loadgrpc.v1.TestOutcome
-	9,  // 32: loadgrpc.v1.TestLabel.exception:type_name -> loadgrpc.v1.ExceptionInfo
-	33, // [33:33] is the sub-list for method output_type
-	33, // [33:33] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	20, // 0: loadgrpc.v1.Event.time:type_name -> google.protobuf.Timestamp
+	4,  // 1: loadgrpc.v1.Event.status:type_name -> loadgrpc.v1.LoadStatus
+	5,  // 2: loadgrpc.v1.Event.test_start:type_name -> loadgrpc.v1.TestStart
+	6,  // 3: loadgrpc.v1.Event.test_stop:type_name -> loadgrpc.v1.TestStop
+	7,  // 4: loadgrpc.v1.Event.test_success:type_name -> loadgrpc.v1.TestSuccess
+	8,  // 5: loadgrpc.v1.Event.test_failure:type_name -> loadgrpc.v1.TestFailure
+	9,  // 6: loadgrpc.v1.Event.test_error:type_name -> loadgrpc.v1.TestError
+	11, // 7: loadgrpc.v1.Event.hit:type_name -> loadgrpc.v1.Hit
+	12, // 8: loadgrpc.v1.Event.counter:type_name -> loadgrpc.v1.Counter
+	13, // 9: loadgrpc.v1.Event.state:type_name -> loadgrpc.v1.RunnerState
+	14, // 10: loadgrpc.v1.Event.generator:type_name -> loadgrpc.v1.GeneratorState
+	21, // 11: loadgrpc.v1.Event.custom:type_name -> google.protobuf.Any
+	15, // 12: loadgrpc.v1.Event.output:type_name -> loadgrpc.v1.Output
+	10, // 13: loadgrpc.v1.TestFailure.exception:type_name -> loadgrpc.v1.ExceptionInfo
+	10, // 14: loadgrpc.v1.TestError.exception:type_name -> loadgrpc.v1.ExceptionInfo
+	0,  // 15: loadgrpc.v1.Hit.error:type_name -> loadgrpc.v1.HitError
+	20, // 16: loadgrpc.v1.Hit.planned_start_time:type_name -> google.protobuf.Timestamp
+	20, // 17: loadgrpc.v1.Hit.start_time:type_name -> google.protobuf.Timestamp
+	22, // 18: loadgrpc.v1.Hit.elapsed:type_name -> google.protobuf.Duration
+	22, // 19: loadgrpc.v1.Hit.time_to_first_byte:type_name -> google.protobuf.Duration
+	22, // 20: loadgrpc.v1.Hit.connect:type_name -> google.protobuf.Duration
+	22, // 21: loadgrpc.v1.GeneratorState.elapsed:type_name -> google.protobuf.Duration
+	22, // 22: loadgrpc.v1.GeneratorState.cpu:type_name -> google.protobuf.Duration
+	22, // 23: loadgrpc.v1.GeneratorState.gc_time:type_name -> google.protobuf.Duration
+	22, // 24: loadgrpc.v1.GeneratorState.gc_max:type_name -> google.protobuf.Duration
+	1,  // 25: loadgrpc.v1.Output.stream:type_name -> loadgrpc.v1.OutputStream
+	20, // 26: loadgrpc.v1.HitBlock.base_time:type_name -> google.protobuf.Timestamp
+	4,  // 27: loadgrpc.v1.HitBlock.status:type_name -> loadgrpc.v1.LoadStatus
+	17, // 28: loadgrpc.v1.HitBlock.labels:type_name -> loadgrpc.v1.HitLabel
+	0,  // 29: loadgrpc.v1.HitLabel.error:type_name -> loadgrpc.v1.HitError
+	20, // 30: loadgrpc.v1.TestBlock.base_time:type_name -> google.protobuf.Timestamp
+	4,  // 31: loadgrpc.v1.TestBlock.status:type_name -> loadgrpc.v1.LoadStatus
+	19, // 32: loadgrpc.v1.TestBlock.labels:type_name -> loadgrpc.v1.TestLabel
+	2,  // 33: loadgrpc.v1.TestLabel.outcome:type_name -> loadgrpc.v1.TestOutcome
+	10, // 34: loadgrpc.v1.TestLabel.exception:type_name -> loadgrpc.v1.ExceptionInfo
+	35, // [35:35] is the sub-list for method output_type
+	35, // [35:35] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_loadgrpc_v1_event_proto_init() }
@@ -2068,19 +2233,21 @@ func file_loadgrpc_v1_event_proto_init() {
 		(*Event_State)(nil),
 		(*Event_Generator)(nil),
 		(*Event_Custom)(nil),
+		(*Event_Output)(nil),
 	}
 	file_loadgrpc_v1_event_proto_msgTypes[8].OneofWrappers = []any{}
 	file_loadgrpc_v1_event_proto_msgTypes[9].OneofWrappers = []any{}
 	file_loadgrpc_v1_event_proto_msgTypes[10].OneofWrappers = []any{}
 	file_loadgrpc_v1_event_proto_msgTypes[11].OneofWrappers = []any{}
-	file_loadgrpc_v1_event_proto_msgTypes[13].OneofWrappers = []any{}
+	file_loadgrpc_v1_event_proto_msgTypes[12].OneofWrappers = []any{}
+	file_loadgrpc_v1_event_proto_msgTypes[14].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_loadgrpc_v1_event_proto_rawDesc), len(file_loadgrpc_v1_event_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   16,
+			NumEnums:      3,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
