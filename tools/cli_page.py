@@ -19,6 +19,7 @@ import click
 
 from loadgrpc.cli.command import Command
 from loadgrpc.cli.root import COMMANDS, root
+from loadgrpc.protocol import options
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = Path("docs/cli.md")
@@ -34,15 +35,37 @@ Times are written like `90`, `90s`, `5m`, `1h30m`, `1.5s` or `500ms`, sizes like
 brackets.
 """
 
+PLAN_FILES = """\
+## Plan files
+
+`loadgrpc run -f FILE` reads a JSON object with these keys: the `plan` of StartRun. A key may be
+written as `spawn_rate`, `spawnRate` or `spawn-rate`, or as the option that sets the same; times and
+lists of numbers may be written as on the command line. With several scenarios those of a scenario
+stand in the entries of `scenarios`, each of which has a `name`; `duration` may stand beside them
+for all that have neither `duration` nor `iterations`. Options beside the file take the place of
+what it says, in each scenario.
+"""
+
 DEFAULT = re.compile(r"\s*\[default: (.*)\]$")
 
 
 def page() -> str:
     """The page."""
-    parts = [HEAD, *(f"- [loadgrpc {name}](#loadgrpc-{name})" for name in COMMANDS), ""]
+    parts = [HEAD, *(f"- [loadgrpc {name}](#loadgrpc-{name})" for name in COMMANDS)]
+    parts += ["- [plan files](#plan-files)", ""]
     for name, module in COMMANDS.items():
         parts += section(name, importlib.import_module(module).command)
-    return "\n".join(parts)
+    return "\n".join([*parts, *plan_files()])
+
+
+def plan_files() -> list[str]:
+    """The section on plan files: what can stand in one, from the rows of the options."""
+    rows = []
+    for row in options.ALL.values():
+        flag = next((f"`{each}`" for each in row.flags if each.startswith("--")), "TEST")
+        of = "scenario" if row in options.OF_SCENARIO else "plan"
+        rows.append(f"| `{row.field}` | {of} | {cell(str(row.kind))} | {flag} |")
+    return [PLAN_FILES, "| key | of | value | option |", "| --- | --- | --- | --- |", *rows, ""]
 
 
 def section(name: str, command: Command) -> list[str]:
@@ -51,10 +74,10 @@ def section(name: str, command: Command) -> list[str]:
     context = click.Context(command, info_name=name, parent=parent)
     usage = " ".join(command.collect_usage_pieces(context)).strip()
     lines = [f"## loadgrpc {name}", "", f"`loadgrpc {name} {usage}`", "", *prose(command), ""]
-    options = {str(each.name): each for each in command.params if isinstance(each, click.Option)}
+    left = {str(each.name): each for each in command.params if isinstance(each, click.Option)}
     for heading, names in command.sections.items():
-        lines += [f"{heading}:", "", *table([options.pop(each) for each in names])]
-    return lines + table(list(options.values()))
+        lines += [f"{heading}:", "", *table([left.pop(each) for each in names])]
+    return lines + table(list(left.values()))
 
 
 def prose(command: click.Command) -> list[str]:
@@ -76,11 +99,11 @@ def prose(command: click.Command) -> list[str]:
     return text.strip().splitlines()
 
 
-def table(options: list[click.Option]) -> list[str]:
+def table(found: list[click.Option]) -> list[str]:
     """The table of some options."""
-    if not options:
+    if not found:
         return []
-    rows = [f"| {spelling(each)} | {explained(each)} | {default(each)} |" for each in options]
+    rows = [f"| {spelling(each)} | {explained(each)} | {default(each)} |" for each in found]
     return ["| option | what it does | default |", "| --- | --- | --- |", *rows, ""]
 
 
@@ -92,7 +115,7 @@ def spelling(option: click.Option) -> str:
     kind = option.type
     choices = "|".join(map(str, kind.choices)) if isinstance(kind, click.Choice) else ""
     value = option.metavar or choices or kind.name.upper()
-    return f"{names} {cell(value)}"
+    return f"{names} {cell(value[1:-1] if value.startswith('[') else value)}"
 
 
 def explained(option: click.Option) -> str:

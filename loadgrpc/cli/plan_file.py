@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from loadgrpc import model
-from loadgrpc.cli import elsewhere, values
+from loadgrpc.cli import elsewhere, plan_options, values
 from loadgrpc.cli.failure import Failure
+from loadgrpc.protocol import options
+from loadgrpc.protocol.kinds import ChoiceKind, CountsKind, SecondsKind
 
 if TYPE_CHECKING:
     from loadgrpc.model import Plan
@@ -23,28 +23,11 @@ if TYPE_CHECKING:
 MAX_BYTES: Final = 16 << 20
 """Of a plan file: more than a broker would take."""
 
-_DURATIONS: Final = {
-    "duration": values.Seconds(model.MAX_DURATION_S),
-    "stop_timeout": values.Seconds(model.MAX_STOP_TIMEOUT_S, zero=True),
-    "silence_timeout": values.Seconds(model.MAX_SILENCE_TIMEOUT_S, zero=True),
-}
-_LISTS: Final[dict[str, Callable[[str], tuple[int, ...]]]] = {
-    "users": values.users,
-    "iterations": values.iterations,
-}
-_ALIASES: Final = {
-    "hits": "iterations",
-    "host": "server_url",
-    "run_time": "duration",
-}
-"""Names of options, for the fields that they set."""
-_MODES: Final = ("one_user", "all_users", "by_hand")
 
-
-def plan_of_file(path: Path, test: str | None, asked: dict[str, Any], agents: int | None) -> Plan:
+def plan_of_file(path: Path, test: str | None, asked: dict[str, Any]) -> Plan:
     """The plan of a file; what is asked for beside it goes before what the file says.
 
-    `asked` has the options as the command line has them: None or False where one was not given.
+    `asked` has the options by their names in the model: None where one was not given.
 
     Raises:
         Failure: it is no plan, or is none together with the options.
@@ -62,7 +45,7 @@ def plan_of_file(path: Path, test: str | None, asked: dict[str, Any], agents: in
             raise ValueError("it is not a JSON object")  # noqa: TRY301, TRY004 - told as all that is wrong
         written = spelled(written)
         message = json_format.ParseDict(written, run_pb2.RunSpec())
-        _overrule(message, test, asked, agents)
+        plan_options.ask(message, test, asked)
         return plan_from_proto(message)
     except OSError as error:
         raise Failure(f"{name} cannot be read: {error.strerror or error}") from error
@@ -119,77 +102,22 @@ def _field(key: str) -> str:
     snake = (
         "".join(f"_{c.lower()}" if c.isupper() else c for c in key).replace("-", "_").lstrip("_")
     )
-    return _ALIASES.get(snake, snake)
+    return plan_options.KEYS.get(snake, snake)
 
 
 def _value(field: str, value: Any) -> Any:
     if field == "scenarios" and isinstance(value, list):
         return [spelled(each, scenario=True) if isinstance(each, dict) else each for each in value]
-    if isinstance(value, bool) or value is None:
+    row = options.ALL.get(field)
+    if row is None or isinstance(value, bool) or value is None:
         return value
-    if field in _DURATIONS and isinstance(value, str | int | float):
-        kind = _DURATIONS[field]
-        return f"{values.seconds(str(value), most=kind.most, zero=kind.zero):.9f}s"
-    if field in _LISTS and isinstance(value, str | int):
-        return list(_LISTS[field](str(value)))
-    if field == "runner_mode" and isinstance(value, str):
-        mode = value.lower().replace("-", "_")
-        return f"RUNNER_MODE_{mode.upper()}" if mode in _MODES else value
+    match row.kind:
+        case SecondsKind(most, zero) if isinstance(value, str | int | float):
+            return f"{values.seconds(str(value), most=most, zero=zero):.9f}s"
+        case CountsKind() if isinstance(value, str | int):
+            return list(values.counts(str(value), row.kind))
+        case ChoiceKind() if isinstance(value, str):
+            words = {word.replace("-", "_"): of for word, of in row.kind.words.items()}
+            found = words.get(value.lower().replace("-", "_"))
+            return value if found is None else int(found)
     return value
-
-
-def _overrule(message: Any, test: str | None, asked: dict[str, Any], agents: int | None) -> None:
-    """Put what the command line says in the place of what the file says.
-
-    Raises:
-        ValueError: it says which test, and there are several scenarios.
-    """
-    given = {
-        name: value for name, value in asked.items() if value is not None and value is not False
-    }
-    if given.get("iterations") and given.get("duration_s") is not None:
-        raise ValueError("-i/--iterations cannot be combined with -d/--duration")
-    if agents:
-        message.agents = agents
-    for name in ("split", "no_dns_resolve"):
-        if given.get(name):
-            setattr(message, name, True)
-    if "stop_timeout_s" in given:
-        _set_seconds(message.stop_timeout, given["stop_timeout_s"])
-    parts = list(message.scenarios) or [message]
-    if test:
-        if len(parts) > 1:
-            names = ", ".join(repr(part.name) for part in parts)
-            raise ValueError(
-                f"it has {len(parts)} scenarios ({names}), and TEST can be that of one"
-            )
-        parts[0].test = test
-    for part in parts:
-        _overrule_scenario(part, given)
-    if message.scenarios and given.get("iterations"):
-        message.ClearField("duration")  # that was for scenarios without a number of iterations
-
-
-def _overrule_scenario(part: Any, given: dict[str, Any]) -> None:
-    for name in ("users", "iterations"):
-        if given.get(name):
-            part.ClearField(name)
-            getattr(part, name).extend(given[name])
-    if given.get("iterations"):
-        part.ClearField("duration")
-    if "duration_s" in given:
-        part.ClearField("iterations")
-        _set_seconds(part.duration, given["duration_s"])
-    for name in ("spawn_rate", "server_url", "processes", "test_runner"):
-        if name in given:
-            setattr(part, name, given[name])
-    if "runner_mode" in given:
-        part.runner_mode = "RUNNER_MODE_" + given["runner_mode"].replace("-", "_").upper()
-    if "silence_timeout_s" in given:
-        _set_seconds(part.silence_timeout, given["silence_timeout_s"])
-
-
-def _set_seconds(duration: Any, seconds: float) -> None:
-    from loadgrpc.protocol.times import seconds_to_proto  # noqa: PLC0415 - protobuf is heavy
-
-    duration.CopyFrom(seconds_to_proto(seconds))

@@ -7,20 +7,19 @@ import os
 import sys
 import time
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from loadgrpc import model, verdict
-from loadgrpc.cli import DEFAULT_BROKER, line, output, values
+from loadgrpc import verdict
+from loadgrpc.cli import DEFAULT_BROKER, line, output, plan_options, values
 from loadgrpc.cli.command import Command
 from loadgrpc.cli.failure import Failure, need_folder
 from loadgrpc.cli.late_users import warnings_of
 from loadgrpc.cli.output import Output
 from loadgrpc.cli.plan_file import plan_of_file
-from loadgrpc.model import RunnerMode
 
 if TYPE_CHECKING:
     from loadgrpc.cli.interrupts import Interrupts
@@ -29,11 +28,13 @@ if TYPE_CHECKING:
     from loadgrpc.model import Plan, Run, Summary
 
 SECTIONS: Final = {
-    "Load": ("users", "iterations", "duration_s", "spawn_rate", "server_url", "no_dns_resolve"),
-    "Runner": ("test_runner", "runner_mode", "silence_timeout_s", "plan_file"),
-    "Where": ("broker", "agents", "split", "processes", "stop_timeout_s"),
+    "Load": plan_options.section("Load"),
+    "Runner": (*plan_options.section("Runner"), "plan_file"),
+    "Where": ("broker", *plan_options.section("Where")),
     "Output": ("detach", *output.SECTION),
 }
+TEST: Final = "package.module.Class.method or file.py::Class.method"
+"""What a missing TEST should have been."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,66 +50,7 @@ class Request:
 
 @click.command(cls=Command, sections=SECTIONS)
 @click.argument("test", required=False, metavar="TEST")
-@click.option(
-    "-u",
-    "--users",
-    type=values.Users(),
-    help="Virtual users. 10:20:30 makes three cycles, one after another.  [default: 1]",
-)
-@click.option(
-    "-i",
-    "--iterations",
-    "--hits",
-    type=values.Iterations(),
-    help="How often each user calls the test in a cycle; 5:5 is summed.  [default: 1]",
-)
-@click.option(
-    "-d",
-    "--duration",
-    "-t",
-    "--run-time",
-    "duration_s",
-    type=values.Seconds(model.MAX_DURATION_S),
-    help="How long each cycle lasts, instead of iterations: 90, 90s, 5m, 1h30m.",
-)
-@click.option(
-    "-r",
-    "--spawn-rate",
-    type=values.Rate(),
-    help="Users started a second, on each agent.  [default: all at once]",
-)
-@click.option(
-    "-H",
-    "--host",
-    "server_url",
-    type=values.Url(),
-    default=None,
-    help="What the test sees as self.server_url.  [default: what the test says]",
-)
-@click.option(
-    "--no-dns-resolve",
-    is_flag=True,
-    help="Resolve names for each connection.  [default: once for each user, who then takes all "
-    "addresses in turn]",
-)
-@click.option(
-    "--test-runner",
-    metavar="COMMAND",
-    help="A program that lives the users, in any language; {test} in it stands for TEST.  [default:"
-    " the Python runner]",
-)
-@click.option(
-    "--runner-mode",
-    type=click.Choice(["one-user", "all-users", "by-hand"]),
-    help="One process for each user of each cycle, or one on each agent for all of them; or none:"
-    " see `loadgrpc assignment`.  [default: one-user]",
-)
-@click.option(
-    "--silence-timeout",
-    "silence_timeout_s",
-    type=values.Seconds(model.MAX_SILENCE_TIMEOUT_S, zero=True),
-    help="End a process of --test-runner that says nothing for so long; 0: never.  [default: 5m]",
-)
+@plan_options.add
 @click.option(
     "-f",
     "--plan",
@@ -122,24 +64,6 @@ class Request:
     "--broker",
     type=values.Address(),
     help=f"Run on the agents of this broker.  [default: here, or {DEFAULT_BROKER} with -a]",
-)
-@click.option(
-    "-a",
-    "--agents",
-    type=values.Count(1, model.MAX_AGENTS),
-    help="Run on so many agents; each gets the whole load.  [default: here, or 1 with -b]",
-)
-@click.option("--split", is_flag=True, help="Share the users out among the agents instead.")
-@click.option(
-    "--processes",
-    type=values.Count(0, model.MAX_PROCESSES),
-    help="User processes on each agent.  [default: one for each core]",
-)
-@click.option(
-    "--stop-timeout",
-    "stop_timeout_s",
-    type=values.Seconds(model.MAX_STOP_TIMEOUT_S, zero=True),
-    help="How long users may take to finish when time is over.  [default: 30s]",
 )
 @click.option(
     "--detach",
@@ -190,7 +114,6 @@ def command(**options: Any) -> int:
 def read(
     *,
     broker: str | None,
-    agents: int | None,
     detach: bool,
     json: bool,
     json_file: Path | None,
@@ -202,18 +125,15 @@ def read(
 ) -> Request:
     """The request that the options make."""
     told = Output(json=json, json_file=json_file, quiet=quiet, verbose=verbose)
-    if plan_file is not None:
-        plan = plan_of_file(plan_file, test, asked, agents)
-    else:
-        plan = _plan(test, asked, agents)
-    distributed = broker is not None or agents is not None or plan.agents > 1
+    plan = plan_of_file(plan_file, test, asked) if plan_file else _plan(test, asked)
+    distributed = broker is not None or asked["agents"] is not None or plan.agents > 1
     if not distributed:
         need_folder()
     if detach and not distributed:
         raise Failure(
             "--detach needs -b/--broker or -a/--agents: a run of this process ends with it"
         )
-    if not distributed and any(each.runner_mode is RunnerMode.BY_HAND for each in plan.scenarios):
+    if not distributed and any(each.by_hand for each in plan.scenarios):
         raise Failure(
             "--runner-mode by-hand needs -b/--broker or -a/--agents: the runner has to reach it"
         )
@@ -229,48 +149,20 @@ def read(
     )
 
 
-def _plan(test: str | None, asked: dict[str, Any], agents: int | None) -> Plan:
+def _plan(test: str | None, asked: dict[str, Any]) -> Plan:
     """The plan that the options make: those that were not given are left to their defaults."""
+    from loadgrpc.errors import InvalidRequest  # noqa: PLC0415
+    from loadgrpc.protocol.plans import plan_from_proto  # noqa: PLC0415 - protobuf is heavy
+    from loadgrpc.v1.run_pb2 import RunSpec  # noqa: PLC0415
+
     if not test:
-        raise Failure(f"missing TEST: {values.TestName.meaning}")
-    if asked["iterations"] and asked["duration_s"] is not None:
-        raise Failure("-i/--iterations cannot be combined with -d/--duration")
-    if asked["runner_mode"] is not None:
-        asked["runner_mode"] = RunnerMode[asked["runner_mode"].replace("-", "_").upper()]
-    if asked["test_runner"]:
-        _check_command(asked["test_runner"], test)
-    elif asked["runner_mode"] is not RunnerMode.BY_HAND:
-        try:
-            values.test_name(test)
-        except ValueError as error:
-            argument = next(each for each in command.params if each.name == "test")
-            raise click.BadParameter(str(error), param=argument) from None
-        for option in ("runner_mode", "silence_timeout_s"):
-            if asked[option] is not None:
-                name = option.removesuffix("_s").replace("_", "-")
-                raise Failure(f"--{name} is for a --test-runner, and there is none")
-    given = {name: value for name, value in asked.items() if value is not None}
-    if not asked["iterations"] and asked["duration_s"] is None:
-        given["iterations"] = (1,)
-    plan = {field.name for field in fields(model.Plan)}
-    return model.Plan(
-        scenarios=(
-            model.Scenario(
-                test=test, **{name: value for name, value in given.items() if name not in plan}
-            ),
-        ),
-        agents=agents or 1,
-        **{name: value for name, value in given.items() if name in plan},
-    )
-
-
-def _check_command(test_runner: str, test: str) -> None:
-    from loadgrpc.protocol.plans import command as words_of  # noqa: PLC0415 - protobuf is heavy
-
+        raise Failure(f"missing TEST: {TEST}")
+    message = RunSpec()
+    plan_options.ask(message, test, asked)
     try:
-        words_of(test_runner, test)
-    except ValueError as error:
-        raise Failure(f"--test-runner {test_runner!r}: {error}") from error
+        return plan_from_proto(message)
+    except InvalidRequest as error:
+        raise Failure(plan_options.sentence(error)) from error
 
 
 async def _run(request: Request) -> int:

@@ -1,18 +1,19 @@
 """What people type, read: users, iterations, durations, addresses, rates.
 
 Rule: each reader takes the text and gives the value or raises ValueError with a message
-that says what is wrong and what is accepted; bounds are those of the model.
+that says what is wrong and what is accepted; bounds of options are those of their kind.
 """
 
 from __future__ import annotations
 
 import math
 import re
+from enum import IntEnum
 from typing import Any, Final, Generic, TypeVar
 
 import click
 
-from loadgrpc import model
+from loadgrpc.protocol import kinds
 
 T = TypeVar("T")
 
@@ -38,26 +39,17 @@ def count(text: str, least: int, most: int) -> int:
     return int(text)
 
 
-def users(text: str) -> tuple[int, ...]:
-    """Users of each cycle: `10`, `10:20:30`."""
+def counts(text: str, kind: kinds.CountsKind) -> tuple[int, ...]:
+    """Whole numbers: `10`, `10:20:30`."""
     try:
-        cycles = tuple(count(part, 1, model.MAX_USERS) for part in text.split(":"))
+        found = tuple(count(part, 1, kind.most) for part in text.split(":"))
     except ValueError as error:
-        raise ValueError(f"{error}; expected users of each cycle, such as 10 or 10:20:30") from None
-    if len(cycles) > model.MAX_CYCLES:
-        raise ValueError(f"{len(cycles)} cycles are more than {model.MAX_CYCLES}")
-    return cycles
-
-
-def iterations(text: str) -> tuple[int, ...]:
-    """Iterations of each user in a cycle: `20`, or Loads' `5:5`, which is summed."""
-    try:
-        parts = tuple(count(part, 1, model.MAX_ITERATIONS) for part in text.split(":"))
-    except ValueError as error:
-        raise ValueError(f"{error}; expected iterations of each user, such as 20 or 5:5") from None
-    if sum(parts) > model.MAX_ITERATIONS:
-        raise ValueError(f"{text!r} sums to more than {model.MAX_ITERATIONS}")
-    return parts
+        raise ValueError(f"{error}; expected {kind.what}") from None
+    if len(found) > kind.entries:
+        raise ValueError(f"{len(found)} numbers are more than {kind.entries}")
+    if kind.total is not None and sum(found) > kind.total:
+        raise ValueError(f"{text!r} sums to more than {kind.total}")
+    return found
 
 
 def seconds(text: str, *, most: float, zero: bool = False) -> float:
@@ -143,16 +135,13 @@ def url(text: str) -> str:
     return text
 
 
-def test_name(text: str) -> str:
-    """The name of a test."""
-    from loadgrpc.protocol.plans import is_test_name  # noqa: PLC0415 - protobuf is heavy
-
-    if not is_test_name(text):
-        raise ValueError(f"{text!r} is not the name of a test; expected {TestName.meaning}")
+def printable(text: str, most: int) -> str:
+    """A text of so many characters at most that can be shown as it is."""
+    if len(text) > most:
+        raise ValueError(f"it has {len(text):,} characters; expected at most {most:,}")
+    if not text.isprintable():
+        raise ValueError(f"{text!r} has characters that cannot be printed")
     return text
-
-
-test_name.__test__ = False  # type: ignore[attr-defined]  # not a test, whatever pytest thinks
 
 
 class Value(click.ParamType, Generic[T]):  # type: ignore[type-arg]  # generic in new clicks only
@@ -177,24 +166,17 @@ class Value(click.ParamType, Generic[T]):  # type: ignore[type-arg]  # generic i
             self.fail(str(error), param, ctx)
 
 
-class Users(Value[tuple[int, ...]]):
-    """See `users`."""
+class Counts(Value[tuple[int, ...]]):
+    """See `counts`."""
 
     name = "N[:N...]"
 
-    def read(self, text: str) -> tuple[int, ...]:
-        """See Value."""
-        return users(text)
-
-
-class Iterations(Value[tuple[int, ...]]):
-    """See `iterations`."""
-
-    name = "N[:N...]"
+    def __init__(self, kind: kinds.CountsKind) -> None:
+        self.kind = kind
 
     def read(self, text: str) -> tuple[int, ...]:
         """See Value."""
-        return iterations(text)
+        return counts(text, self.kind)
 
 
 class Count(Value[int]):
@@ -274,13 +256,51 @@ class Url(Value[str]):
         return url(text)
 
 
-class TestName(Value[str]):
-    """See `test_name`."""
+class Printable(Value[str]):
+    """See `printable`."""
 
-    __test__ = False  # not a test, whatever pytest thinks of its name
-    name = "TEST"
-    meaning = "package.module.Class.method or file.py::Class.method"
+    name = "TEXT"
+
+    def __init__(self, most: int) -> None:
+        self.most = most
 
     def read(self, text: str) -> str:
         """See Value."""
-        return test_name(text)
+        return printable(text, self.most)
+
+
+class Word(Value[IntEnum]):
+    """One of the values of an enum."""
+
+    name = "WORD"
+
+    def __init__(self, kind: kinds.ChoiceKind) -> None:
+        self.words = kind.words
+
+    def read(self, text: str) -> IntEnum:
+        """See Value. Case and underscores do not matter."""
+        word = text.lower().replace("_", "-")
+        if word not in self.words:
+            raise ValueError(f"{text!r} is none of {', '.join(self.words)}")
+        return self.words[word]
+
+
+def of_kind(kind: kinds.Kind) -> Value[Any] | None:
+    """How people write an option of a plan, by its kind; None: as it is."""
+    made: Value[Any] | None = None
+    match kind:
+        case kinds.CountKind(most, least):
+            made = Count(least, most)
+        case kinds.CountsKind():
+            made = Counts(kind)
+        case kinds.SecondsKind(most, zero):
+            made = Seconds(most, zero=zero)
+        case kinds.RateKind():
+            made = Rate()
+        case kinds.ChoiceKind():
+            made = Word(kind)
+        case kinds.UrlKind():
+            made = Url()
+        case kinds.TextKind(chars, printable=True):
+            made = Printable(chars)
+    return made

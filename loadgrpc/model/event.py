@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+MAX_PROCESSES = 1_024
 MAX_LAGS = 4_000
 MAX_GENERATOR_NS = 3_600_000_000_000
 """What one GeneratorState tells of: so many lags, none of them and not all longer than this."""

@@ -9,7 +9,7 @@ What depends on several fields, such as the rules of a plan, is checked where it
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from google.protobuf.message import Message
 
 from loadgrpc import model
 from loadgrpc.errors import InvalidRequest, Violation
+from loadgrpc.protocol import kinds, options
 
 KIB: Final = 1 << 10
 MIB: Final = 1 << 20
@@ -65,8 +66,6 @@ MAX_IMPORT_DEPTH: Final = 100
 MAX_ID_CHARS: Final = 128
 MAX_NAME_CHARS: Final = 256
 MAX_PROTOCOL_CHARS: Final = 32
-MAX_TEST_CHARS: Final = 1_024
-MAX_URL_CHARS: Final = 2_048
 MAX_REASON_CHARS: Final = 512
 MAX_HOSTNAME_CHARS: Final = 255
 MAX_VERSION_CHARS: Final = 64
@@ -75,6 +74,7 @@ MAX_TEXT_BYTES: Final = 4 * KIB
 MAX_TRACEBACK_BYTES: Final = 16 * KIB
 MAX_COMMAND_BYTES: Final = 64 * KIB
 """Of a command line with the test in it."""
+MAX_SCENARIOS: Final = 100
 MAX_PARTS: Final = 20_000
 """Of a run: agents times scenarios."""
 MAX_HELD: Final = 10_000
@@ -184,15 +184,21 @@ _ANY_SPAN: Final = Span(0, MAX_SPAN_S)
 _IN_63_BITS: Final = Span(0, MAX_MOMENT_S)
 _COLUMN: Final = OfBatch()
 _GENERATOR_S: Final = model.MAX_GENERATOR_NS // 10**9
-_LOAD: Final[Mapping[str, Bound]] = {
-    "test": Text(MAX_TEST_CHARS),
-    "users": Many(model.MAX_CYCLES),
-    "iterations": Many(model.MAX_CYCLES),
-    "duration": Span(0, model.MAX_DURATION_S),
-    "server_url": Text(MAX_URL_CHARS),
-    "test_runner": Text(model.MAX_COMMAND_CHARS),
-    "silence_timeout": Span(0, model.MAX_SILENCE_TIMEOUT_S),
-}
+
+
+def _of_options(rows: Iterable[options.Option]) -> dict[str, Bound]:
+    """What bounds options of a plan, where more is refused than a number."""
+    found: dict[str, Bound] = {}
+    for row in rows:
+        match row.kind:
+            case kinds.TextKind(chars):
+                found[row.field] = Text(chars)
+            case kinds.CountsKind(entries=entries):
+                found[row.field] = Many(entries)
+            case kinds.SecondsKind(most):
+                found[row.field] = Span(0, most)
+    return found
+
 
 TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
     # Of ControlService.
@@ -210,12 +216,8 @@ TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
     },
     "DeleteRunRequest": {"run_id": ID},
     "PurgeRunsRequest": {"older_than": _ANY_SPAN},
-    "RunSpec": {
-        **_LOAD,
-        "stop_timeout": Span(0, model.MAX_STOP_TIMEOUT_S),
-        "scenarios": Many(model.MAX_SCENARIOS),
-    },
-    "Scenario": {"name": ID, **_LOAD},
+    "RunSpec": {**_of_options(options.ALL.values()), "scenarios": Many(MAX_SCENARIOS)},
+    "Scenario": {"name": ID, **_of_options(options.OF_SCENARIO)},
     # Of FleetService.
     "Register": {
         "agent_id": Text(MAX_ID_CHARS, 2 * MAX_ID_CHARS),

@@ -7,32 +7,22 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from loadgrpc import model
 from loadgrpc.errors import InvalidRequest, Violation
-from loadgrpc.model import RunnerMode, Scenario
-from loadgrpc.protocol import bounds
-from loadgrpc.protocol.times import seconds_from_proto, seconds_to_proto
+from loadgrpc.model import Scenario
+from loadgrpc.protocol import bounds, options
+from loadgrpc.protocol.options import Option
 from loadgrpc.secrets import masked
 from loadgrpc.v1 import run_pb2
 
 _TEST_NAME: Final = re.compile(r"[^\s:]+\.[^\s.:]+\.[^\s.:]+|[^\n]+?::[^\s:]+(::|\.)[^\s:.]+")
 """`package.module.Class.method`, or `file.py::Class.method`."""
-_OF_SCENARIOS: Final = (
-    "test",
-    "users",
-    "iterations",
-    "spawn_rate",
-    "server_url",
-    "processes",
-    "test_runner",
-    "runner_mode",
-    "silence_timeout",
-)
-"""Fields of a plan that stand in its scenarios, when it has any."""
+DURATION: Final = options.ALL["duration"]
+"""With scenarios, too, it may be one of the plan: of those that say nothing else."""
 
 Check = Callable[[bool, str, str], None]
 """Notes a violation, unless the first is so: of a field, in words."""
@@ -40,35 +30,34 @@ Check = Callable[[bool, str, str], None]
 
 def plan_to_proto(plan: model.Plan) -> run_pb2.RunSpec:
     """A plan as RunSpec."""
-    message = run_pb2.RunSpec(
-        agents=plan.agents,
-        split=plan.split,
-        stop_timeout=seconds_to_proto(plan.stop_timeout_s),
-        no_dns_resolve=plan.no_dns_resolve,
-    )
+    message = run_pb2.RunSpec()
+    _put(options.OF_PLAN, plan, message)
     if len(plan.scenarios) == 1 and not plan.scenarios[0].name:
-        _load_to_proto(plan.scenarios[0], message)
+        _put(options.OF_SCENARIO, plan.scenarios[0], message)
     else:
         for scenario in plan.scenarios:
-            _load_to_proto(scenario, message.scenarios.add(name=scenario.name))
+            _put(options.OF_SCENARIO, scenario, message.scenarios.add(name=scenario.name))
     return message
 
 
-def _load_to_proto(scenario: Scenario, message: run_pb2.RunSpec | run_pb2.Scenario) -> None:
-    message.test = scenario.test
-    message.users.extend(scenario.users)
-    message.iterations.extend(scenario.iterations)
-    if scenario.duration_s is not None:
-        message.duration.CopyFrom(seconds_to_proto(scenario.duration_s))
-    message.spawn_rate = scenario.spawn_rate
-    message.server_url = scenario.server_url
-    message.processes = scenario.processes
-    if scenario.test_runner:
-        message.test_runner = scenario.test_runner
-        message.runner_mode = int(scenario.runner_mode)  # type: ignore[assignment]  # an enum's number
-        message.silence_timeout.CopyFrom(seconds_to_proto(scenario.silence_timeout_s))
-    elif scenario.runner_mode is RunnerMode.BY_HAND:
-        message.runner_mode = int(scenario.runner_mode)  # type: ignore[assignment]  # as above
+def _put(
+    rows: Iterable[Option],
+    source: model.Plan | Scenario,
+    message: run_pb2.RunSpec | run_pb2.Scenario,
+) -> None:
+    """Sets what a plan or a scenario says; not what is a default and means nothing there."""
+    for row in rows:
+        value = getattr(source, row.name)
+        means_nothing = row.needs and not getattr(source, options.ALL[row.needs].name)
+        if value is None or (means_nothing and value == options.DEFAULTS[row.name]):
+            continue
+        row.kind.put(message, row.field, value)
+
+
+def _got(rows: Iterable[Option], message: run_pb2.RunSpec | run_pb2.Scenario) -> dict[str, Any]:
+    """What a message sets of a plan or a scenario; the rest has its default."""
+    values = {row.name: row.kind.get(message, row.field) for row in rows}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def plan_from_proto(message: run_pb2.RunSpec) -> model.Plan:
@@ -91,18 +80,11 @@ def plan_from_proto(message: run_pb2.RunSpec) -> model.Plan:
 def checked_plan(message: run_pb2.RunSpec) -> model.Plan:
     """A plan that a broker has checked, today or years ago."""
     if message.scenarios:
-        default_s = _seconds(message, "duration")
+        default_s = DURATION.kind.get(message, DURATION.field)
         scenarios = tuple(_scenario(each, each.name, default_s) for each in message.scenarios)
     else:
         scenarios = (_scenario(message, ""),)
-    stop_timeout_s = _seconds(message, "stop_timeout")
-    return model.Plan(
-        scenarios=scenarios,
-        agents=message.agents or 1,
-        split=message.split,
-        stop_timeout_s=(model.DEFAULT_STOP_TIMEOUT_S if stop_timeout_s is None else stop_timeout_s),
-        no_dns_resolve=message.no_dns_resolve,
-    )
+    return model.Plan(scenarios=scenarios, **_got(options.OF_PLAN, message))
 
 
 def shown_plan(plan: model.Plan) -> run_pb2.RunSpec:
@@ -121,28 +103,10 @@ def shown_plan(plan: model.Plan) -> run_pb2.RunSpec:
 def _scenario(
     message: run_pb2.RunSpec | run_pb2.Scenario, name: str, default_s: float | None = None
 ) -> Scenario:
-    duration_s = _seconds(message, "duration")
-    if duration_s is None and not message.iterations:
-        duration_s = default_s
-    silence_s = _seconds(message, "silence_timeout")
-    return Scenario(
-        name=name,
-        test=message.test,
-        users=tuple(message.users) or (1,),
-        iterations=tuple(message.iterations) or (() if duration_s is not None else (1,)),
-        duration_s=duration_s,
-        spawn_rate=message.spawn_rate,
-        server_url=message.server_url,
-        processes=message.processes,
-        test_runner=message.test_runner,
-        runner_mode=RunnerMode(message.runner_mode or RunnerMode.ONE_USER),
-        silence_timeout_s=model.DEFAULT_SILENCE_TIMEOUT_S if silence_s is None else silence_s,
-    )
-
-
-def _seconds(message: run_pb2.RunSpec | run_pb2.Scenario, field: str) -> float | None:
-    """A duration of a message, if it is set."""
-    return seconds_from_proto(getattr(message, field)) if message.HasField(field) else None
+    given = _got(options.OF_SCENARIO, message)
+    if "iterations" not in given and given.setdefault("duration_s", default_s) is None:
+        given["iterations"] = (1,)
+    return Scenario(name=name, **given)
 
 
 def is_test_name(test: str) -> bool:
@@ -177,11 +141,10 @@ def _plan_violations(plan: run_pb2.RunSpec) -> list[Violation]:
 
     if plan.scenarios:
         _check_scenarios(plan, check)
+        _check_options([DURATION], plan, "", check)
     else:
         _check_load(plan, "", check)
-    if plan.HasField("duration"):
-        _check_duration(plan, "", check)
-    check(plan.agents <= model.MAX_AGENTS, "agents", f"must be at most {model.MAX_AGENTS}")
+    _check_options(options.OF_PLAN, plan, "", check)
     parts = max(1, plan.agents) * len(plan.scenarios)
     words = f"times the scenarios, must be at most {bounds.MAX_PARTS:,}"
     check(parts <= bounds.MAX_PARTS, "agents", words)
@@ -189,9 +152,9 @@ def _plan_violations(plan: run_pb2.RunSpec) -> list[Violation]:
 
 
 def _check_scenarios(plan: run_pb2.RunSpec, check: Check) -> None:
-    told = {field.name for field, _ in plan.ListFields()}
-    for name in _OF_SCENARIOS:
-        check(name not in told, name, "stands in the scenarios, when there are any")
+    told = {field.name for field, _ in plan.ListFields()} - {DURATION.field}
+    for row in options.OF_SCENARIO:
+        check(row.field not in told, row.field, "must be set per scenario")
     names: set[str] = set()
     for at, scenario in enumerate(plan.scenarios):
         where = f"scenarios[{at}]."
@@ -203,41 +166,31 @@ def _check_scenarios(plan: run_pb2.RunSpec, check: Check) -> None:
         check(scenario.name not in names, f"{where}name", f"{scenario.name!r} is there twice")
         names.add(scenario.name)
         _check_load(scenario, where, check)
-        if scenario.HasField("duration"):
-            _check_duration(scenario, where, check)
 
 
 def _check_load(message: run_pb2.RunSpec | run_pb2.Scenario, where: str, check: Check) -> None:
     _check_test(message, where, check)
-    for at, users in enumerate(message.users):
-        valid = 0 < users <= model.MAX_USERS
-        check(valid, f"{where}users[{at}]", f"must be from 1 to {model.MAX_USERS}")
-    for at, iterations in enumerate(message.iterations):
-        check(
-            0 < iterations <= model.MAX_ITERATIONS,
-            f"{where}iterations[{at}]",
-            f"must be from 1 to {model.MAX_ITERATIONS}",
-        )
-    check(
-        sum(message.iterations) <= model.MAX_ITERATIONS,
-        f"{where}iterations",
-        f"must sum to at most {model.MAX_ITERATIONS}",
-    )
-    check(
-        0 <= message.spawn_rate < float("inf"),
-        f"{where}spawn_rate",
-        "must be a finite number, 0 or more",
-    )
-    check(
-        not message.server_url or "://" in message.server_url,
-        f"{where}server_url",
-        "must be a URL, as http://127.0.0.1:8000",
-    )
-    check(
-        message.processes <= model.MAX_PROCESSES,
-        f"{where}processes",
-        f"must be at most {model.MAX_PROCESSES}",
-    )
+    _check_options(options.OF_SCENARIO, message, where, check)
+
+
+def _check_options(
+    rows: Iterable[Option],
+    message: run_pb2.RunSpec | run_pb2.Scenario,
+    where: str,
+    check: Check,
+) -> None:
+    """Checks each option by itself, and what it needs and excludes."""
+    told = {field.name for field, _ in message.ListFields()}
+    by_hand = message.runner_mode == run_pb2.RUNNER_MODE_BY_HAND
+    for row in rows:
+        if row.field not in told:
+            continue
+        for place, words in row.kind.wrong(row.kind.get(message, row.field)):
+            check(False, f"{where}{row.field}{place}", words)  # noqa: FBT003 - it is not valid
+        lacks = bool(row.needs) and row.needs not in told and not by_hand
+        check(not lacks, f"{where}{row.field}", f"is for a {row.needs}, and there is none")
+        excluded = row.excludes in told
+        check(not excluded, f"{where}{row.field}", f"cannot be combined with {row.excludes}")
 
 
 def _check_test(message: run_pb2.RunSpec | run_pb2.Scenario, where: str, check: Check) -> None:
@@ -252,19 +205,9 @@ def _check_test(message: run_pb2.RunSpec | run_pb2.Scenario, where: str, check: 
             "must be package.module.Class.method or file.py::Class.method"
             + (f", not {message.test!r}" if message.test else "; it is required"),
         )
-        for name in ("runner_mode", "silence_timeout"):
-            told = any(field.name == name for field, _ in message.ListFields())
-            check(not told, f"{where}{name}", "is for a test_runner, and there is none")
         return
     check(bool(message.test), f"{where}test", "is required")
     try:
         command(message.test_runner, message.test)
     except ValueError as error:
         check(False, f"{where}test_runner", f"cannot be a command: {error}")  # noqa: FBT003 - it is not valid
-    modes = (0, *RunnerMode)
-    check(message.runner_mode in modes, f"{where}runner_mode", "is not known here")
-
-
-def _check_duration(message: run_pb2.RunSpec | run_pb2.Scenario, where: str, check: Check) -> None:
-    check(not message.iterations, f"{where}duration", "cannot be combined with iterations")
-    check(seconds_from_proto(message.duration) > 0, f"{where}duration", "must be more than 0s")

@@ -20,8 +20,8 @@ WRONG = {
         "loadgrpc run: error: missing TEST: package.module.Class.method or file.py::Class.method"
     ),
     "run test_es": (
-        "loadgrpc run: error: TEST: 'test_es' is not the name of a test; "
-        "expected package.module.Class.method or file.py::Class.method"
+        "loadgrpc run: error: TEST must be package.module.Class.method or "
+        "file.py::Class.method, not 'test_es'"
     ),
     f"run {TEST} more": "loadgrpc run: error: got unexpected extra argument (more)",
     f"run {TEST} --userz 3": (
@@ -51,7 +51,7 @@ WRONG = {
         "expected 90, 90s, 5m, 1h30m, 1.5s or 500ms"
     ),
     f"run {TEST} -i 3 -d 5": (
-        "loadgrpc run: error: -i/--iterations cannot be combined with -d/--duration"
+        "loadgrpc run: error: -d/--duration cannot be combined with -i/--iterations"
     ),
     f"run {TEST} -q -v": "loadgrpc run: error: -q/--quiet cannot be combined with -v/--verbose",
     f"run {TEST} -a 0": (

@@ -15,11 +15,11 @@ TEST = "example.TestWebSite.test_es"
 def plan(tmp_path):
     """The plan that a document makes, with a command line beside it."""
 
-    def read(document, test=None, agents=None, **asked):
+    def read(document, test=None, **asked):
         path = tmp_path / "plan.json"
         text = document if isinstance(document, str) else json.dumps(document)
         path.write_text(text, encoding="utf-8")
-        return plan_of_file(path, test, asked, agents)
+        return plan_of_file(path, test, asked)
 
     return read
 
@@ -28,7 +28,7 @@ def test_c6_the_command_line_overrules_the_file(plan):
     """Every option beside a plan file goes before what the file says."""
     of_file = {"test": TEST, "users": [3], "iterations": [7], "serverUrl": "http://a/"}
     made = plan(
-        of_file, "other.T.test_x", 4, users=(5, 6), duration_s=9.0, server_url="http://b/",
+        of_file, "other.T.test_x", agents=4, users=(5, 6), duration_s=9.0, server_url="http://b/",
         spawn_rate=2.0, processes=3, split=True, no_dns_resolve=True, stop_timeout_s=0.0,
     )  # fmt: skip
     (scenario,) = made.scenarios
@@ -40,6 +40,30 @@ def test_c6_the_command_line_overrules_the_file(plan):
     assert (scenario.iterations, scenario.duration_s) == ((), 9.0)
     assert (scenario.spawn_rate, scenario.processes) == (2.0, 3)
     assert (made.agents, made.split, made.no_dns_resolve, made.stop_timeout_s) == (4, True, True, 0)
+
+
+def test_c6_a_zero_on_the_command_line_is_said(invoke, client, tmp_path):
+    """A zero is a value: it goes before what the file says, for the plan and for scenarios."""
+    path = tmp_path / "plan.json"
+    load = {"test": "x", "test_runner": "./x {test}", "silence_timeout": "1m"}
+    path.write_text(json.dumps({**load, "stop_timeout": "20s", "processes": 3}))
+    zeros = ("--stop-timeout", "0", "--silence-timeout", "0", "--processes", "0", "-r", "0")
+    assert invoke("run", "-f", str(path), *zeros, "-a", "1")[0] == 0
+    plan = client.asked[0][1]
+    assert (plan.stop_timeout_s, plan.scenarios[0].silence_timeout_s) == (0.0, 0.0)
+    assert (plan.scenarios[0].processes, plan.scenarios[0].spawn_rate) == (0, 0.0)
+
+
+def test_c6_a_zero_that_means_nothing_is_refused(invoke, client, tmp_path):
+    """--silence-timeout 0 beside a plan without a runner of its own is wrong, as any other is."""
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps({"test": TEST}))
+    code, _, err = invoke("run", "-f", str(path), "--silence-timeout", "0", "-a", "1")
+    assert (code, client.asked) == (2, [])
+    assert "silence_timeout: is for a test_runner, and there is none" in err
+    code, _, err = invoke("run", TEST, "--silence-timeout", "0", "-a", "1")
+    words = "--silence-timeout is for a --test-runner, and there is none"
+    assert (code, err) == (2, f"loadgrpc run: error: {words}\n")
 
 
 def test_c6_what_is_not_said_stays_as_the_file_has_it(plan):

@@ -2,37 +2,47 @@
 
 import pytest
 
-from loadgrpc import model
 from loadgrpc.cli import values
+from loadgrpc.model import RunnerMode
+from loadgrpc.protocol import options
+
+
+def reader(field):
+    """What reads an option of a plan."""
+    return values.of_kind(options.ALL[field].kind).read
+
+
+users, iterations, mode = map(reader, ("users", "iterations", "runner_mode"))
+MOST_S = options.ALL["duration"].kind.most
 
 GOOD = [
-    (values.users, "10", (10,)),
-    (values.users, "10:20:30", (10, 20, 30)),
-    (values.users, "100000", (100_000,)),
-    (values.iterations, "20", (20,)),
-    (values.iterations, "5:5", (5, 5)),
+    (users, "10", (10,)),
+    (users, "10:20:30", (10, 20, 30)),
+    (users, "100000", (100_000,)),
+    (iterations, "20", (20,)),
+    (iterations, "5:5", (5, 5)),
     (values.rate, "0", 0.0),
     (values.rate, "2.5", 2.5),
     (values.address, "127.0.0.1:7979", "127.0.0.1:7979"),
     (values.address, "broker.example.com:1", "broker.example.com:1"),
     (values.address, "[::1]:65535", "[::1]:65535"),
     (values.url, "http://127.0.0.1:8000", "http://127.0.0.1:8000"),
-    (values.test_name, "example.TestWebSite.test_es", "example.TestWebSite.test_es"),
-    (values.test_name, "load/web.py::TestShop.test_buy", "load/web.py::TestShop.test_buy"),
+    (mode, "by-hand", RunnerMode.BY_HAND),
+    (mode, "ALL_USERS", RunnerMode.ALL_USERS),
 ]
 BAD = [
-    (values.users, "", "'' is not a whole number from 1 to 100000"),
-    (values.users, "0", "'0' is not a whole number"),
-    (values.users, "-1", "'-1' is not a whole number"),
-    (values.users, "10:x", "expected users of each cycle, such as 10 or 10:20:30"),
-    (values.users, "10:", "'' is not a whole number"),
-    (values.users, "1.5", "'1.5' is not a whole number"),
-    (values.users, "١٢", "'١٢' is not a whole number"),
-    (values.users, "100001", "from 1 to 100000"),
-    (values.users, "9" * 5000, "from 1 to 100000"),
-    (values.users, ":".join(["1"] * 101), "101 cycles are more than 100"),
-    (values.iterations, "0", "expected iterations of each user, such as 20 or 5:5"),
-    (values.iterations, "1000000000:1", "sums to more than 1000000000"),
+    (users, "", "'' is not a whole number from 1 to 100000"),
+    (users, "0", "'0' is not a whole number"),
+    (users, "-1", "'-1' is not a whole number"),
+    (users, "10:x", "expected users of each cycle, such as 10 or 10:20:30"),
+    (users, "10:", "'' is not a whole number"),
+    (users, "1.5", "'1.5' is not a whole number"),
+    (users, "١٢", "'١٢' is not a whole number"),
+    (users, "100001", "from 1 to 100000"),
+    (users, "9" * 5000, "from 1 to 100000"),
+    (users, ":".join(["1"] * 101), "101 numbers are more than 100"),
+    (iterations, "0", "expected iterations of each user, such as 20 or 5:5"),
+    (iterations, "1000000000:1", "sums to more than 1000000000"),
     (values.rate, "-1", "expected users per second, such as 5"),
     (values.rate, "nan", "is not a number, 0 or more"),
     (values.rate, "inf", "is not a number, 0 or more"),
@@ -46,8 +56,7 @@ BAD = [
     (values.address, "h:x", "has no port from 1 to 65535"),
     (values.url, "127.0.0.1:8000", "expected one such as http://127.0.0.1:8000"),
     (values.url, "http://", "is not a URL"),
-    (values.test_name, "test_es", "expected package.module.Class.method or file.py::Class.method"),
-    (values.test_name, "file.py", "is not the name of a test"),
+    (mode, "some-users", "'some-users' is none of one-user, all-users, by-hand"),
 ]
 
 
@@ -95,12 +104,12 @@ def test_a_wrong_size_is_named(text):
         ("0.25", 0.25),
         ("500ms", 0.5),
         ("1s500ms", 1.5),
-        ("720h", model.MAX_DURATION_S),
+        ("720h", MOST_S),
     ],
 )
 def test_durations_are_read(text, seconds):
     """Durations come with units, without one as seconds, and combined from large to small."""
-    assert values.seconds(text, most=model.MAX_DURATION_S) == seconds
+    assert values.seconds(text, most=MOST_S) == seconds
 
 
 @pytest.mark.parametrize(
@@ -109,7 +118,7 @@ def test_durations_are_read(text, seconds):
 def test_other_durations_are_refused(text):
     """What is no duration, no time at all, or over 30 days is refused."""
     with pytest.raises(ValueError, match="expected"):
-        values.seconds(text, most=model.MAX_DURATION_S)
+        values.seconds(text, most=MOST_S)
 
 
 def test_a_timeout_may_be_zero():

@@ -1,0 +1,134 @@
+"""The options of a plan on a command line: their flags, what is asked for, what is wrong with it.
+
+Rule: all of it comes from the rows of `protocol/options.py`. What is asked for is put into a
+RunSpec, that of a plan file or an empty one, which is then checked as a broker checks it; here a
+sentence only gets the names that people typed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from loadgrpc.cli import values
+from loadgrpc.protocol import options
+from loadgrpc.protocol.kinds import ChoiceKind, FlagKind
+from loadgrpc.protocol.options import Option
+
+if TYPE_CHECKING:
+    from loadgrpc.errors import InvalidRequest
+    from loadgrpc.v1.run_pb2 import RunSpec
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+FLAGGED: Final = tuple(row for row in options.ALL.values() if row.flags)
+"""All but TEST, which is an argument."""
+KEYS: Final = {
+    flag.removeprefix("--").replace("-", "_"): row.field
+    for row in FLAGGED
+    for flag in row.flags
+    if flag.startswith("--")
+}
+"""Names of flags, and the fields that they set."""
+
+
+def add(command: F) -> F:
+    """Gives a command a flag for each option of a plan."""
+    for row in reversed(FLAGGED):
+        shown = f"  [default: {row.default}]" if row.default else ""
+        flag = isinstance(row.kind, FlagKind)
+        option = click.option(
+            *row.flags,
+            row.name,
+            type=values.of_kind(row.kind),
+            is_flag=flag,
+            default=False if flag else None,
+            metavar=_metavar(row),
+            help=row.help + shown,
+        )
+        command = option(command)
+    return command
+
+
+def _metavar(row: Option) -> str | None:
+    """What stands for the value of an option in the help; None: the name of its type."""
+    if isinstance(row.kind, ChoiceKind):
+        return f"[{'|'.join(row.kind.words)}]"
+    return row.metavar
+
+
+def section(heading: str) -> tuple[str, ...]:
+    """The options beneath a heading of the help text."""
+    return tuple(row.name for row in FLAGGED if row.section == heading)
+
+
+def ask(message: RunSpec, test: str | None, asked: dict[str, Any]) -> None:
+    """Puts what is asked for into a plan, in each of its scenarios.
+
+    `asked` has the options by their names in the model; None, or a flag that is False: not given.
+
+    Raises:
+        ValueError: it says which test, and there are several scenarios.
+    """
+    parts: list[Any] = list(message.scenarios) or [message]
+    if test and len(parts) > 1:
+        names = ", ".join(repr(part.name) for part in parts)
+        raise ValueError(f"it has {len(parts)} scenarios ({names}), and TEST can be that of one")
+    if test:
+        parts[0].test = test
+    _put(_given(options.OF_PLAN, asked), [message])
+    of_scenario = list(_given(options.OF_SCENARIO, asked))
+    _make_way(of_scenario, [message, *parts])
+    _put(of_scenario, parts)
+
+
+def _given(rows: Iterable[Option], asked: dict[str, Any]) -> Iterator[tuple[Option, Any]]:
+    for row in rows:
+        value = asked.get(row.name)
+        if value is not None and value is not False:
+            yield row, value
+
+
+def _put(given: Iterable[tuple[Option, Any]], parts: list[Any]) -> None:
+    for row, value in given:
+        for part in parts:
+            row.kind.put(part, row.field, value)
+
+
+def _make_way(given: Iterable[tuple[Option, Any]], parts: list[Any]) -> None:
+    """What is asked for takes the place of what cannot be combined with it."""
+    for row, _ in given:
+        if rival := options.rival(row):
+            for part in parts:
+                part.ClearField(rival)
+
+
+def sentence(error: InvalidRequest) -> str:
+    """What is wrong with a plan that was asked for, by the names that people type."""
+    return "; ".join(
+        f"{_named(each.field.removeprefix('plan.'))} {_FIELD.sub(_flag, each.description)}"
+        for each in error.violations
+    )
+
+
+_FIELD: Final = re.compile(
+    rf"\b({'|'.join({*(r.needs for r in FLAGGED), *(r.excludes for r in FLAGGED)} - {''})})\b"
+)
+"""A field that a sentence about another may name."""
+
+
+def _named(field: str) -> str:
+    """A field as people type it: -u/--users, or TEST."""
+    row = options.ALL.get(field.partition("[")[0])
+    if row is None:
+        return field
+    short = [flag for flag in row.flags if not flag.startswith("--")]
+    long = [flag for flag in row.flags if flag.startswith("--")]
+    return "/".join([*short[:1], *long[:1]]) or "TEST"
+
+
+def _flag(field: re.Match[str]) -> str:
+    return _named(field[1])

@@ -1,0 +1,194 @@
+"""What the value of a plan's option may be: a count, a time, a choice, and so on.
+
+Rule: a kind knows how a value stands in a message, and what is wrong with one; protobuf is not
+imported for that. How people write it is for `cli/values.py`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, ClassVar, Final
+
+NS_PER_S: Final = 1_000_000_000
+DAY_S: Final = 86_400.0
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What the value of an option is: how it stands in a message, and what it may be."""
+
+    suffix: ClassVar[str] = ""
+    """Of its name in the model, after the name of the field."""
+
+    def get(self, message: Any, field: str) -> Any:
+        """The value in a message; None: it is not set."""
+        return getattr(message, field) or None
+
+    def put(self, message: Any, field: str, value: Any) -> None:
+        """Sets the value in a message."""
+        setattr(message, field, value)
+
+    def wrong(self, value: Any) -> Iterator[tuple[str, str]]:
+        """What is wrong with a value: where in it (empty: all of it), and how."""
+        del value
+        yield from ()
+
+
+@dataclass(frozen=True)
+class FlagKind(Kind):
+    """Set or not."""
+
+    def __str__(self) -> str:
+        return "true or false"
+
+
+@dataclass(frozen=True)
+class CountKind(Kind):
+    """A whole number; 0: not set."""
+
+    most: int
+    least: int = 0
+    """For people; in a message 0 is always possible."""
+
+    def wrong(self, value: int) -> Iterator[tuple[str, str]]:
+        """See Kind."""
+        if value > self.most:
+            yield "", f"must be at most {self.most}"
+
+    def __str__(self) -> str:
+        return f"{self.least} to {self.most:,}"
+
+
+@dataclass(frozen=True)
+class CountsKind(Kind):
+    """A list of whole numbers, each at least 1."""
+
+    most: int
+    entries: int
+    what: str
+    """What its entries are, for people."""
+    total: int | None = None
+    """What they sum to at most."""
+
+    def get(self, message: Any, field: str) -> tuple[int, ...] | None:
+        """See Kind."""
+        return tuple(getattr(message, field)) or None
+
+    def put(self, message: Any, field: str, value: tuple[int, ...]) -> None:
+        """See Kind."""
+        message.ClearField(field)
+        getattr(message, field).extend(value)
+
+    def wrong(self, value: tuple[int, ...]) -> Iterator[tuple[str, str]]:
+        """See Kind."""
+        for at, entry in enumerate(value):
+            if not 0 < entry <= self.most:
+                yield f"[{at}]", f"must be from 1 to {self.most}"
+        if self.total is not None and sum(value) > self.total:
+            yield "", f"must sum to at most {self.total}"
+
+    def __str__(self) -> str:
+        return f"at most {self.entries}, each 1 to {self.most:,}"
+
+
+@dataclass(frozen=True)
+class SecondsKind(Kind):
+    """A time."""
+
+    suffix: ClassVar[str] = "_s"
+    most: float
+    zero: bool = True
+    """Whether 0 means something."""
+
+    def get(self, message: Any, field: str) -> float | None:
+        """See Kind."""
+        if not message.HasField(field):
+            return None
+        duration = getattr(message, field)
+        return float((duration.seconds * NS_PER_S + duration.nanos) / NS_PER_S)
+
+    def put(self, message: Any, field: str, value: float) -> None:
+        """See Kind."""
+        getattr(message, field).FromNanoseconds(round(value * NS_PER_S))
+
+    def wrong(self, value: float) -> Iterator[tuple[str, str]]:
+        """See Kind. Where it ends is said in `bounds.py`, with all other times."""
+        if not self.zero and value <= 0:
+            yield "", "must be more than 0s"
+
+    def __str__(self) -> str:
+        days = self.most / DAY_S
+        return (
+            f"{'0 or more' if self.zero else 'more than 0'}, at most {days:g} day{'s'[: days > 1]}"
+        )
+
+
+@dataclass(frozen=True)
+class RateKind(Kind):
+    """So many a second."""
+
+    def wrong(self, value: float) -> Iterator[tuple[str, str]]:
+        """See Kind."""
+        if not 0 <= value < math.inf:
+            yield "", "must be a finite number, 0 or more"
+
+    def __str__(self) -> str:
+        return "0 or more"
+
+
+@dataclass(frozen=True)
+class ChoiceKind(Kind):
+    """One of the values of an enum. In messages they have the name of the field before theirs."""
+
+    of: type[IntEnum]
+
+    def get(self, message: Any, field: str) -> int | None:
+        """See Kind. A value that is not known here is a plain number."""
+        number: int = getattr(message, field)
+        return self.of(number) if number in list(self.of) else number or None
+
+    def wrong(self, value: int) -> Iterator[tuple[str, str]]:
+        """See Kind."""
+        if not isinstance(value, self.of):
+            yield "", "is not known here"
+
+    @property
+    def words(self) -> dict[str, IntEnum]:
+        """Its values, as people write them."""
+        return {value.name.lower().replace("_", "-"): value for value in self.of}
+
+    def __str__(self) -> str:
+        return ", ".join(self.words)
+
+
+@dataclass(frozen=True)
+class TextKind(Kind):
+    """A text; empty: not set."""
+
+    chars: int
+    printable: bool = False
+    """Whether all of it can be shown as it is, on one line."""
+
+    def wrong(self, value: str) -> Iterator[tuple[str, str]]:
+        """See Kind. How long it may be is said in `bounds.py`."""
+        if self.printable and not value.isprintable():
+            yield "", "must be of characters that can be printed"
+
+    def __str__(self) -> str:
+        return f"at most {self.chars:,} characters"
+
+
+@dataclass(frozen=True)
+class UrlKind(TextKind):
+    """The address of a server."""
+
+    def wrong(self, value: str) -> Iterator[tuple[str, str]]:
+        """See Kind."""
+        if "://" not in value:
+            yield "", "must be a URL, such as http://127.0.0.1:8000"
+
+    def __str__(self) -> str:
+        return f"a URL of {super().__str__()}"

@@ -1,0 +1,186 @@
+"""The options of a plan, a row each: its field, its unit and bounds, its flags, what it needs.
+
+Rule: what holds for an option by itself is said here, and once. Checks and converters
+(`plans.py`), bounds (`bounds.py`), the flags of `loadgrpc run`, the keys of a plan file and
+docs/cli.md are made from the rows; defaults are those of the model. A test holds the rows against
+run.proto. Protobuf is not imported: the command line reads the rows before it needs it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+from loadgrpc.model import Plan, RunnerMode, Scenario
+from loadgrpc.protocol.kinds import (
+    DAY_S,
+    ChoiceKind,
+    CountKind,
+    CountsKind,
+    FlagKind,
+    Kind,
+    RateKind,
+    SecondsKind,
+    TextKind,
+    UrlKind,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """A row."""
+
+    field: str
+    """In run.proto."""
+    kind: Kind
+    flags: tuple[str, ...] = ()
+    """How `loadgrpc run` spells it; the names of those that are long are keys of plan files, too.
+    None: it is the argument TEST."""
+    section: str = ""
+    """Of the help of `loadgrpc run`."""
+    help: str = ""
+    default: str = ""
+    """What holds without it, for people."""
+    metavar: str | None = None
+    needs: str = ""
+    """A field without which it means nothing."""
+    excludes: str = ""
+    """A field that it cannot be combined with."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the model."""
+        return self.field + self.kind.suffix
+
+
+OF_SCENARIO: Final = (
+    Option(field="test", kind=TextKind(1_024)),
+    Option(
+        field="users",
+        kind=CountsKind(100_000, 100, "users of each cycle, such as 10 or 10:20:30"),
+        flags=("-u", "--users"),
+        section="Load",
+        help="Virtual users. 10:20:30 makes three cycles, one after another.",
+        default="1",
+    ),
+    Option(
+        field="iterations",
+        kind=CountsKind(
+            1_000_000_000, 100, "iterations of each user, such as 20 or 5:5", total=1_000_000_000
+        ),
+        flags=("-i", "--iterations", "--hits"),
+        section="Load",
+        help="How often each user calls the test in a cycle; 5:5 is summed.",
+        default="1",
+    ),
+    Option(
+        field="duration",
+        kind=SecondsKind(30 * DAY_S, zero=False),
+        flags=("-d", "--duration", "-t", "--run-time"),
+        section="Load",
+        help="How long each cycle lasts, instead of iterations: 90, 90s, 5m, 1h30m.",
+        excludes="iterations",
+    ),
+    Option(
+        field="spawn_rate",
+        kind=RateKind(),
+        flags=("-r", "--spawn-rate"),
+        section="Load",
+        help="Users started per second on each agent; --split shares the rate out, too.",
+        default="all at once",
+    ),
+    Option(
+        field="server_url",
+        kind=UrlKind(2_048),
+        flags=("-H", "--host"),
+        section="Load",
+        help="What the test sees as self.server_url.",
+        default="what the test says",
+    ),
+    Option(
+        field="processes",
+        kind=CountKind(1_024),
+        flags=("--processes",),
+        section="Where",
+        help="User processes on each agent.",
+        default="one for each core",
+    ),
+    Option(
+        field="test_runner",
+        kind=TextKind(4_096),
+        flags=("--test-runner",),
+        section="Runner",
+        help="A program that runs the users, in any language; {test} in it stands for TEST.",
+        default="the Python runner",
+        metavar="COMMAND",
+    ),
+    Option(
+        field="runner_mode",
+        kind=ChoiceKind(RunnerMode),
+        flags=("--runner-mode",),
+        section="Runner",
+        help="One process for each user of each cycle, or one on each agent for all of them; or"
+        " none: see `loadgrpc assignment`.",
+        default="one-user",
+        needs="test_runner",
+    ),
+    Option(
+        field="silence_timeout",
+        kind=SecondsKind(DAY_S),
+        flags=("--silence-timeout",),
+        section="Runner",
+        help="End a process of --test-runner that says nothing for so long; 0: never.",
+        default="5m",
+        needs="test_runner",
+    ),
+)
+"""Of each scenario; of the plan itself, when it has only one without a name."""
+
+OF_PLAN: Final = (
+    Option(
+        field="agents",
+        kind=CountKind(10_000, least=1),
+        flags=("-a", "--agents"),
+        section="Where",
+        help="Number of agents to run on; each gets the whole load.",
+        default="here, or 1 with -b",
+    ),
+    Option(
+        field="split",
+        kind=FlagKind(),
+        flags=("--split",),
+        section="Where",
+        help="Share the users out among the agents instead.",
+    ),
+    Option(
+        field="stop_timeout",
+        kind=SecondsKind(DAY_S),
+        flags=("--stop-timeout",),
+        section="Where",
+        help="How long users may take to finish when time is over.",
+        default="30s",
+    ),
+    Option(
+        field="no_dns_resolve",
+        kind=FlagKind(),
+        flags=("--no-dns-resolve",),
+        section="Load",
+        help="Resolve names for each connection.",
+        default="once for each user, who then takes all addresses in turn",
+    ),
+)
+"""Of the plan, whatever scenarios it has."""
+
+ALL: Final = {option.field: option for option in (*OF_SCENARIO, *OF_PLAN)}
+"""By field."""
+
+DEFAULTS: Final[dict[str, Any]] = {
+    field.name: field.default for kind in (Scenario, Plan) for field in fields(kind)
+}
+"""By the name in the model."""
+
+
+def rival(option: Option) -> str:
+    """The field that an option cannot be combined with; empty: there is none."""
+    others = (each.field for each in ALL.values() if each.excludes == option.field)
+    return option.excludes or next(others, "")

@@ -1,0 +1,110 @@
+"""The rows of a plan's options say what run.proto says, and what holds without an option."""
+
+import pytest
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
+
+from loadgrpc.cli import plan_options, values
+from loadgrpc.protocol import kinds, options, plans
+from loadgrpc.v1 import run_pb2
+
+ROWS = list(options.ALL.values())
+TYPES = {
+    kinds.FlagKind: FieldDescriptor.TYPE_BOOL,
+    kinds.CountKind: FieldDescriptor.TYPE_UINT32,
+    kinds.CountsKind: FieldDescriptor.TYPE_UINT32,
+    kinds.SecondsKind: FieldDescriptor.TYPE_MESSAGE,
+    kinds.RateKind: FieldDescriptor.TYPE_DOUBLE,
+    kinds.ChoiceKind: FieldDescriptor.TYPE_ENUM,
+    kinds.TextKind: FieldDescriptor.TYPE_STRING,
+    kinds.UrlKind: FieldDescriptor.TYPE_STRING,
+}
+TOLD = {
+    *("agents", "spawn_rate", "server_url"),
+    *("processes", "test_runner", "no_dns_resolve"),
+}
+"""Options whose default is told in words, as no value that can be given means the same."""
+
+
+@pytest.fixture(scope="module")
+def comments(root):
+    """The comment of each field of RunSpec."""
+    raw = (root / "loadgrpc/v1/descriptors.binpb").read_bytes()
+    files = FileDescriptorSet.FromString(raw).file
+    (file,) = [each for each in files if each.name == "loadgrpc/v1/run.proto"]
+    (place,) = [at for at, each in enumerate(file.message_type) if each.name == "RunSpec"]
+    told = {
+        tuple(each.path): " ".join(each.leading_comments.split())
+        for each in file.source_code_info.location
+    }
+    return {
+        field.name: told[4, place, 2, at] for at, field in enumerate(file.message_type[place].field)
+    }
+
+
+def test_every_field_has_its_row():
+    """A field of a plan, and one of a scenario, is an option, and only those are."""
+    of_plan = set(run_pb2.RunSpec.DESCRIPTOR.fields_by_name)
+    of_scenario = set(run_pb2.Scenario.DESCRIPTOR.fields_by_name)
+
+    assert options.ALL.keys() == of_plan - {"scenarios"}
+    assert {row.field for row in options.OF_SCENARIO} == of_scenario - {"name"}
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.field)
+def test_a_row_is_of_the_type_of_its_field(row):
+    """What a kind reads and sets is what the field holds, in a plan and in a scenario."""
+    messages = [run_pb2.RunSpec] + [run_pb2.Scenario] * (row in options.OF_SCENARIO)
+    for message in messages:
+        field = message.DESCRIPTOR.fields_by_name[row.field]
+        assert field.type == TYPES[type(row.kind)]
+        assert field.is_repeated is isinstance(row.kind, kinds.CountsKind)
+
+
+def figures(kind):
+    """The figures that bound a value, as a comment writes them."""
+    match kind:
+        case kinds.CountKind(most):
+            return [f"{most:,}"]
+        case kinds.CountsKind(most, entries):
+            return [f"{most:,}", f"{entries:,}"]
+        case kinds.SecondsKind(most):
+            return [f"{most / 86_400:g} day"]
+        case kinds.TextKind(chars):
+            return [f"{chars:,} characters"]
+    return []
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.field)
+def test_the_proto_says_the_bounds(row, comments):
+    """Each bound of a row stands in the comment of its field."""
+    assert [each for each in figures(row.kind) if each not in comments[row.field]] == []
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in ROWS if row.default and row.field not in TOLD], ids=lambda row: row.field
+)
+def test_the_default_is_the_one_that_is_told(row):
+    """The value that the help calls the default is the one that a plan without the option has."""
+    plan = plans.plan_from_proto(run_pb2.RunSpec(test="a.B.c"))
+    of = plan.scenarios[0] if row in options.OF_SCENARIO else plan
+
+    assert getattr(of, row.name) == values.of_kind(row.kind).read(row.default)
+
+
+def test_what_is_told_in_words_is_no_value():
+    """The exceptions of the test above are exceptions."""
+    assert {row.field for row in ROWS if row.default} >= TOLD
+    for field in TOLD - {"test_runner", "no_dns_resolve"}:
+        with pytest.raises(ValueError, match=r"expected|is not"):
+            values.of_kind(options.ALL[field].kind).read(options.ALL[field].default)
+
+
+def test_what_a_row_refers_to_is_there():
+    """Needs and exclusions name fields; a spelling is of one option; sections are shown."""
+    named = {row.needs for row in ROWS} | {row.excludes for row in ROWS}
+    flags = [flag for row in ROWS for flag in row.flags]
+
+    assert named - {""} <= options.ALL.keys()
+    assert len(flags) == len(set(flags))
+    assert {row.section for row in plan_options.FLAGGED} == {"Load", "Runner", "Where"}
