@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from loadgrpc.conformance.home import TERMINATE, Script
+from loadgrpc.conformance.script import TERMINATE, Script
 from loadgrpc.errors import InvalidRequest, NotAllowed
 from loadgrpc.model import Cycle
 from loadgrpc.v1 import runner_pb2

@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 import grpc
 from google.protobuf.message import DecodeError
 
+from loadgrpc.conformance.script import CLOSED, TERMINATE, Script
 from loadgrpc.conformance.transcript import Call, Ended, Heard, Refusal, Told, Transcript
 from loadgrpc.errors import (
     InvalidRequest,
@@ -35,65 +35,14 @@ from loadgrpc.v1 import runner_pb2
 
 SERVICES: Final = (SERVICE,)
 BEARER: Final = "Bearer "
-CLOSED: Final = "CLOSED"
-"""How a stream ended that the home has closed without a reason."""
 DEFECT: Final = "INTERNAL"
 """How one ended of a home that has a defect."""
-TERMINATE: Final = "terminate"
-"""What a script may have for the middle of the load: SIGTERM."""
 _UNKNOWN: Final = b"\xd2\x05\x07unknown"
 """Field 90 of an answer, which there is not."""
 _OVER: Final = ("finished", "error", "run_closed")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Script:
-    """What a home does that a runner has to cope with. The default: nothing out of the way."""
-
-    limits: runner_pb2.Limits | None = None
-    """None: as agents have them."""
-    open_after_s: float = 0.0
-    ack_after_s: float = 0.0
-    start_after_s: float = 0.0
-    finished_after_s: float = 0.0
-    """How long `opened`, acks, `start_cycle` and `finished` are held back."""
-    refuse_token: bool = False
-    refuse_streams: int = 0
-    """So many streams are answered with UNAVAILABLE."""
-    defects: int = 0
-    """So many streams are answered with INTERNAL."""
-    cut_at_ready: bool = False
-    """The first stream breaks when the runner is ready for a cycle."""
-    cut_at_batches: tuple[int, ...] = ()
-    """A stream breaks when so many batches have come in all, the last of them unstored; or else
-    at `finish`."""
-    cut_at_finish: bool = False
-    stores_at_cut: bool = False
-    """The last of them is stored all the same, and its ack is lost with the stream."""
-    close_at_batch: int = 0
-    """When so many batches have come, the last of them unstored, the stream ends."""
-    close_status: str = CLOSED
-    """... so: OK, or with a status after which there is no sense in another stream."""
-    leave_at_batch: int = 0
-    """When so many batches have come, the last of them unstored, the home goes away and its
-    connections with it; it comes back at the same address."""
-    lose_batch: int = 0
-    """This one is taken as if it had not come, which makes a gap."""
-    too_large: int = 0
-    """Of the batches of more than one event, this one is too large."""
-    strange: bool = False
-    """Answers of a kind that nobody knows stand between the others."""
-    reject: bool = False
-    """An event of the first batch is said to be invalid."""
-    stop_instead_of_start: bool = False
-    then: str = ""
-    """`stop`, `error` or `run_closed`: said in the middle of the load; or TERMINATE."""
-    after_events: int = 4
-    after_requests: int = 4
-    """What is the middle, by what comes first: events here, or requests at the target."""
-
-
-class Line:
+class Stream:
     """One stream, and the answers that are to go out on it."""
 
     def __init__(self, number: int) -> None:
@@ -122,8 +71,8 @@ class Home:
         self._script = script
         self._began_s = time.monotonic()
         self._source = source_to_proto(transcript.source)
-        self._lines: set[Line] = set()
-        self._streams = 0
+        self._streams: set[Stream] = set()
+        self._stream_count = 0
         self._cuts = list(script.cut_at_batches)
         self._cut_at_finish = script.cut_at_finish
         self._cut_at_ready = script.cut_at_ready
@@ -166,44 +115,44 @@ class Home:
         self, requests: AsyncIterator[bytes], context: Context
     ) -> AsyncIterator[bytes]:
         """See runner.proto."""
-        self._streams += 1
-        line = Line(self._streams)
+        self._stream_count += 1
+        stream = Stream(self._stream_count)
         token = _token(context)
-        self._note(Call(self._now_s(), "PublishEvents", line.number, token))
+        self._note(Call(self._now_s(), "PublishEvents", stream.number, token))
         try:
             self._check_token(token)
             self._check_ready()
         except (NotAllowed, Unavailable) as error:
-            self._note(Ended(self._now_s(), line.number, error.reason))
+            self._note(Ended(self._now_s(), stream.number, error.reason))
             raise
-        if self._streams <= self._script.defects:
-            self._note(Ended(self._now_s(), line.number, DEFECT))
+        if self._stream_count <= self._script.defects:
+            self._note(Ended(self._now_s(), stream.number, DEFECT))
             await context.abort(grpc.StatusCode.INTERNAL, "the kit has a defect, on purpose")
-        self._lines.add(line)
-        reading = asyncio.create_task(self._read(requests, line))
-        reading.add_done_callback(lambda _: line.answers.put_nowait(None))
+        self._streams.add(stream)
+        reading = asyncio.create_task(self._read(requests, stream))
+        reading.add_done_callback(lambda _: stream.answers.put_nowait(None))
         try:
             while True:
-                answer = await line.answers.get()
+                answer = await stream.answers.get()
                 if isinstance(answer, Exception):
                     raise answer
                 if answer is not None:
                     told = runner_pb2.PublishEventsResponse.FromString(answer)
-                    self._note(Told(self._now_s(), line.number, told))
+                    self._note(Told(self._now_s(), stream.number, told))
                     yield answer
-                if line.status == CLOSED:
+                if stream.status == CLOSED:
                     return
-                if reading.done() and line.answers.empty() and not line.owed:
+                if reading.done() and stream.answers.empty() and not stream.owed:
                     break
             reading.result()
         except (InvalidRequest, NotAllowed, Unavailable) as error:
-            line.status = error.reason
+            stream.status = error.reason
             raise
         finally:
-            line.cut = True
+            stream.cut = True
             reading.cancel()
-            self._lines.discard(line)
-            self._note(Ended(self._now_s(), line.number, line.status))
+            self._streams.discard(stream)
+            self._note(Ended(self._now_s(), stream.number, stream.status))
             self._look_whether_over()
 
     def requested(self, count: int) -> None:
@@ -213,50 +162,50 @@ class Home:
 
     # What the runner says
 
-    async def _read(self, requests: AsyncIterator[bytes], line: Line) -> None:
+    async def _read(self, requests: AsyncIterator[bytes], stream: Stream) -> None:
         async for raw in requests:
             try:
                 request = runner_pb2.PublishEventsRequest.FromString(raw)
             except DecodeError:
                 self._refuse("9.1", "bytes that are no message")
                 raise InvalidRequest([Violation("source", "cannot be read")]) from None
-            self._note(Heard(self._now_s(), line.number, request))
-            if not line.cut:
+            self._note(Heard(self._now_s(), stream.number, request))
+            if not stream.cut:
                 try:
-                    self._take(line, request)
+                    self._take(stream, request)
                 except (NotFound, Superseded) as error:
                     self._refuse("2.1" if isinstance(error, NotFound) else "2.2", str(error))
-                    self._tell_error(line, error)
+                    self._tell_error(stream, error)
 
-    def _take(self, line: Line, request: runner_pb2.PublishEventsRequest) -> None:
+    def _take(self, stream: Stream, request: runner_pb2.PublishEventsRequest) -> None:
         kind = request.WhichOneof("message")
         if request.HasField("source") and request.source != self._source:
             self._refuse("1.2", "another source")
             raise InvalidRequest([Violation("source", "is not the one this token was given to")])
         if self._last is not None and kind != "ready":
-            self._say(line, **self._last)
+            self._say(stream, **self._last)
         elif kind == "open":
             if not request.HasField("source"):
                 self._refuse("2.1", "`open` without a source")
                 raise InvalidRequest([Violation("source", "is required")])
-            self._open(line, request.open)
-        elif not line.open:
+            self._open(stream, request.open)
+        elif not stream.open:
             raise NotFound(f"source {self.transcript.source} is not open on this stream")
         elif kind == "batch":
-            self._batch(line, request.batch)
+            self._batch(stream, request.batch)
         elif kind == "skip":
-            self._skip(line, request.skip)
+            self._skip(stream, request.skip)
         elif kind == "ready":
-            self._ready(line, request.ready.cycle)
+            self._ready(stream, request.ready.cycle)
         elif kind == "finish":
             self._finish = request.finish
-            self._answer_finish(line)
+            self._answer_finish(stream)
 
-    def _open(self, line: Line, opening: runner_pb2.OpenSource) -> None:
+    def _open(self, stream: Stream, opening: runner_pb2.OpenSource) -> None:
         if opening.epoch < self._epoch:
             raise Superseded(f"the source is open with epoch {self._epoch}")
         if opening.epoch:
-            for older in self._lines - {line}:
+            for older in self._streams - {stream}:
                 if older.open:
                     older.open = False
                     reason = runner_pb2.SourceError(
@@ -265,16 +214,16 @@ class Home:
                     self._say(older, error=reason)
         self._epoch = opening.epoch
         self._sequence.opened()
-        line.open = True
+        stream.open = True
         stored = self._sequence.received
         opened = runner_pb2.SourceOpened(
             committed_sequence=stored, durable_sequence=stored, limits=self.transcript.limits
         )
-        self._say(line, self._script.open_after_s, opened=opened)
+        self._say(stream, self._script.open_after_s, opened=opened)
         if self._stop is not None:
-            self._say(line, self._script.open_after_s, **self._stop)
+            self._say(stream, self._script.open_after_s, **self._stop)
 
-    def _batch(self, line: Line, batch: runner_pb2.EventBatch) -> None:
+    def _batch(self, stream: Stream, batch: runner_pb2.EventBatch) -> None:
         count = home.size(batch)
         if not count:
             return
@@ -286,14 +235,14 @@ class Home:
         if (counts and not self._too_large) or size > bound:
             self._due = max(self._due, batch.first_sequence + count - 1)
             too_large = runner_pb2.TooLarge(first_sequence=batch.first_sequence, batch_bytes=size)
-            self._say(line, too_large=too_large)
+            self._say(stream, too_large=too_large)
         elif self._cuts and self._batches >= self._cuts[0]:
             del self._cuts[0]
             if self._script.stores_at_cut:
                 self._sequence.batch(batch.first_sequence, count)
-            self._break(line)
+            self._break(stream)
         elif self._batches == self._script.close_at_batch:
-            self._close(line)
+            self._close(stream)
         elif self._batches == self._script.leave_at_batch:
             self._leave()
         elif self._batches == self._script.lose_batch and batch.first_sequence:
@@ -303,64 +252,64 @@ class Home:
                 self._reject = False
                 self._rejected += 1
                 self._say(
-                    line,
+                    stream,
                     rejected=runner_pb2.Rejected(
                         count=1,
                         violations=["events[0]: the kit says so, to see what comes of it"],
                         first_sequence=batch.first_sequence,
                     ),
                 )
-            self._numbered(line, batch.first_sequence, count)
+            self._numbered(stream, batch.first_sequence, count)
 
-    def _skip(self, line: Line, skip: runner_pb2.Skip) -> None:
+    def _skip(self, stream: Stream, skip: runner_pb2.Skip) -> None:
         if skip.count:
             before = self._sequence.received
-            self._numbered(line, skip.first_sequence, skip.count)
+            self._numbered(stream, skip.first_sequence, skip.count)
             self._skipped += self._sequence.received - before
 
-    def _numbered(self, line: Line, first: int, count: int) -> None:
+    def _numbered(self, stream: Stream, first: int, count: int) -> None:
         """Numbers came: they are acked, or the number expected is told."""
         decision = self._sequence.batch(first, count)
         if isinstance(decision, OutOfOrder):
             if decision.report:
-                self._say(line, gap=runner_pb2.Gap(expected_sequence=decision.expected))
+                self._say(stream, gap=runner_pb2.Gap(expected_sequence=decision.expected))
             return
         stored = self._sequence.received
         if self._script.strange:
-            self._say_unknown(line)
+            self._say_unknown(stream)
         ack = runner_pb2.Ack(durable_sequence=stored, committed_sequence=stored)
-        self._say(line, self._script.ack_after_s, ack=ack)
+        self._say(stream, self._script.ack_after_s, ack=ack)
         if stored >= self._script.after_events:
             self._in_the_middle()
         if self._finish is not None:
-            self._answer_finish(line)
+            self._answer_finish(stream)
 
-    def _ready(self, line: Line, cycle: int) -> None:
+    def _ready(self, stream: Stream, cycle: int) -> None:
         assignment = self.transcript.assignment
         first = assignment.first_cycle
         if not first <= cycle < first + len(assignment.cycles):
             self._refuse("7.5", f"`ready` for cycle {cycle}")
             words = f"must be from {first} to {first + len(assignment.cycles) - 1}"
-            self._tell_error(line, InvalidRequest([Violation("ready.cycle", words)]))
+            self._tell_error(stream, InvalidRequest([Violation("ready.cycle", words)]))
         elif self._cut_at_ready:
             self._cut_at_ready = False
-            self._break(line)
+            self._break(stream)
         elif self._script.stop_instead_of_start:
             self._tell_all_to_stop()
         else:
             start = runner_pb2.StartCycle(cycle=cycle)
-            self._say(line, self._script.start_after_s, start_cycle=start)
+            self._say(stream, self._script.start_after_s, start_cycle=start)
 
-    def _answer_finish(self, line: Line) -> None:
+    def _answer_finish(self, stream: Stream) -> None:
         """`finish` is answered when what was lost here has come again."""
         if self._cuts or self._cut_at_finish:
             self._cut_at_finish = False
             self._cuts = []
             self._finish = None
-            self._break(line)
+            self._break(stream)
         elif self._sequence.received < self._due and self._script.lose_batch:
             gap = runner_pb2.Gap(expected_sequence=self._sequence.received + 1)
-            self._say(line, gap=gap)
+            self._say(stream, gap=gap)
         elif self._sequence.received >= self._due:
             assert self._finish is not None  # noqa: S101 - by who calls
             stored = self._sequence.received
@@ -370,7 +319,7 @@ class Home:
                 lost=max(0, self._finish.totals.events - stored) + self._skipped,
             )
             self._finish = None
-            self._say(line, self._script.finished_after_s, finished=finished)
+            self._say(stream, self._script.finished_after_s, finished=finished)
 
     # Whims
 
@@ -391,26 +340,26 @@ class Home:
             told = runner_pb2.SourceError(reason=InvalidRequest.reason, message=words)
             self._last = {"error": told}
         if self._last is not None:
-            for line in self._lines:
-                self._say(line, **self._last)
+            for stream in self._streams:
+                self._say(stream, **self._last)
 
     def _tell_all_to_stop(self) -> None:
         timeout = times.seconds_to_proto(self.transcript.assignment.plan.stop_timeout_s)
         self._stop = {"stop": runner_pb2.Stop(stop_timeout=timeout)}
-        for line in self._lines:
-            self._say(line, **self._stop)
+        for stream in self._streams:
+            self._say(stream, **self._stop)
 
-    def _break(self, line: Line) -> None:
-        line.cut = True
-        line.answers.put_nowait(Unavailable("the stream breaks"))
+    def _break(self, stream: Stream) -> None:
+        stream.cut = True
+        stream.answers.put_nowait(Unavailable("the stream breaks"))
 
-    def _close(self, line: Line) -> None:
+    def _close(self, stream: Stream) -> None:
         """Ends a stream as the script says."""
         status = self._script.close_status
-        line.cut = True
+        stream.cut = True
         if status == CLOSED:
-            line.status = CLOSED
-            line.answers.put_nowait(None)
+            stream.status = CLOSED
+            stream.answers.put_nowait(None)
             return
         self._told_the_end = True
         words = "the kit says so, to see what comes of it"
@@ -418,40 +367,40 @@ class Home:
             NotAllowed.reason: NotAllowed(words),
             InvalidRequest.reason: InvalidRequest([Violation("source", words)]),
         }
-        line.answers.put_nowait(refusals[status])
+        stream.answers.put_nowait(refusals[status])
 
     def _leave(self) -> None:
-        for line in self._lines:
-            line.cut = True
-            line.status = Unavailable.reason
+        for stream in self._streams:
+            stream.cut = True
+            stream.status = Unavailable.reason
         self.leaves.set()
 
     # What is said to the runner
 
-    def _tell_error(self, line: Line, error: LoadgrpcError) -> None:
+    def _tell_error(self, stream: Stream, error: LoadgrpcError) -> None:
         """The source is not open on this stream, or not any more."""
-        line.open = False
-        self._say(line, error=runner_pb2.SourceError(reason=error.reason, message=str(error)))
+        stream.open = False
+        self._say(stream, error=runner_pb2.SourceError(reason=error.reason, message=str(error)))
 
-    def _say(self, line: Line, after_s: float = 0.0, **answer: Any) -> None:
+    def _say(self, stream: Stream, after_s: float = 0.0, **answer: Any) -> None:
         message = runner_pb2.PublishEventsResponse(source=self._source, **answer)
 
         def say() -> None:
-            line.owed -= 1
-            if not line.cut:
-                line.answers.put_nowait(message.SerializeToString())
+            stream.owed -= 1
+            if not stream.cut:
+                stream.answers.put_nowait(message.SerializeToString())
             else:
-                line.answers.put_nowait(None)
+                stream.answers.put_nowait(None)
 
-        line.owed += 1
+        stream.owed += 1
         if after_s:
             asyncio.get_running_loop().call_later(after_s, say)
         else:
             say()
 
-    def _say_unknown(self, line: Line) -> None:
+    def _say_unknown(self, stream: Stream) -> None:
         source = runner_pb2.PublishEventsResponse(source=self._source).SerializeToString()
-        line.answers.put_nowait(source + _UNKNOWN)
+        stream.answers.put_nowait(source + _UNKNOWN)
 
     # Notes
 
@@ -463,12 +412,12 @@ class Home:
             raise NotAllowed("the metadata needs authorization: Bearer LOADGRPC_TOKEN")
 
     def _check_ready(self) -> None:
-        if self._streams <= self._script.refuse_streams:
+        if self._stream_count <= self._script.refuse_streams:
             raise Unavailable("the home is not ready")
 
     def _look_whether_over(self) -> None:
         told = (e.answer.WhichOneof("message") for e in self.transcript.entries if type(e) is Told)
-        if not self._lines and (self._told_the_end or any(kind in _OVER for kind in told)):
+        if not self._streams and (self._told_the_end or any(kind in _OVER for kind in told)):
             self.over.set()
 
     def _refuse(self, rule: str, words: str) -> None:
@@ -481,11 +430,6 @@ class Home:
 
     def _now_s(self) -> float:
         return time.monotonic() - self._began_s
-
-
-def limits_of(script: Script) -> runner_pb2.Limits:
-    """The bounds that a home of this script tells."""
-    return script.limits or home.limits()
 
 
 def _token(context: Context) -> str:

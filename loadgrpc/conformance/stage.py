@@ -20,7 +20,8 @@ from typing import Final
 import grpc.aio
 
 from loadgrpc.conformance.cases import Case
-from loadgrpc.conformance.home import SERVICES, TERMINATE, Home, limits_of
+from loadgrpc.conformance.home import SERVICES, Home
+from loadgrpc.conformance.script import TERMINATE, limits_of
 from loadgrpc.conformance.target import Target
 from loadgrpc.conformance.transcript import Transcript
 from loadgrpc.model import Assignment, Cycle, Plan, Scenario, SourceId

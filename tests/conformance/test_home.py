@@ -10,7 +10,7 @@ import pytest
 
 from loadgrpc.conformance import target as targets
 from loadgrpc.conformance.cases import Case
-from loadgrpc.conformance.home import Script
+from loadgrpc.conformance.script import Script
 from loadgrpc.conformance.stage import Setting, staged
 from loadgrpc.model import Cycle
 from loadgrpc.protocol.sources import source_to_proto

@@ -9,7 +9,8 @@ from typing import Final
 from loadgrpc.conformance.checks.registry import check
 from loadgrpc.conformance.finding import Finding, broken, counted, kept, not_shown
 from loadgrpc.conformance.happening import Happening
-from loadgrpc.conformance.home import BEARER, CLOSED, DEFECT
+from loadgrpc.conformance.home import BEARER, DEFECT
+from loadgrpc.conformance.script import CLOSED
 from loadgrpc.conformance.story import Sent, Story
 from loadgrpc.conformance.transcript import Ended, Heard, Told
 from loadgrpc.errors import InvalidRequest, NotAllowed, Unavailable
