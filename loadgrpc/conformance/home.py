@@ -1,8 +1,9 @@
 """The home that a runner reports to: an agent's in all that it can see, which has its whims.
 
-Rule: what numbers mean is decided by `protocol/home.py`, as everywhere. What goes wrong is
-written in a Script, and nothing goes wrong that could not at an agent. It judges nothing: all
-that is said is noted.
+Rule: what numbers mean is decided by the broker's own `ledger.py`, and which events are valid by
+`protocol/columns.py`. What goes wrong is written in a Script, and nothing goes wrong that could
+not at an agent. It judges nothing: all that is said is noted. It has no figures, no other agents
+to wait for, and takes no notice of types.
 """
 
 from __future__ import annotations
@@ -10,12 +11,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import grpc
 from google.protobuf.message import DecodeError
 
+from loadgrpc.broker.ledger import Ledger
+from loadgrpc.conformance.refusing import NotTaken, refused_by, rule_of
 from loadgrpc.conformance.script import CLOSED, TERMINATE, Script
+from loadgrpc.conformance.stream import Stream
 from loadgrpc.conformance.transcript import Call, Ended, Heard, Refusal, Told, Transcript
 from loadgrpc.errors import (
     InvalidRequest,
@@ -26,10 +30,10 @@ from loadgrpc.errors import (
     Unavailable,
     Violation,
 )
-from loadgrpc.protocol import assignments, home, times
-from loadgrpc.protocol.home import OutOfOrder
+from loadgrpc.protocol import assignments, columns, home, times
+from loadgrpc.protocol.home import Accept, Decision, OutOfOrder
 from loadgrpc.protocol.raw import SERVICE
-from loadgrpc.protocol.sources import source_to_proto
+from loadgrpc.protocol.sources import source_from_proto, source_to_proto
 from loadgrpc.protocol.transport import Context
 from loadgrpc.v1 import runner_pb2
 
@@ -37,24 +41,7 @@ SERVICES: Final = (SERVICE,)
 BEARER: Final = "Bearer "
 DEFECT: Final = "INTERNAL"
 """How one ended of a home that has a defect."""
-_UNKNOWN: Final = b"\xd2\x05\x07unknown"
-"""Field 90 of an answer, which there is not."""
 _OVER: Final = ("finished", "error", "run_closed")
-
-
-class Stream:
-    """One stream, and the answers that are to go out on it."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.answers: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
-        """None: look again."""
-        self.owed = 0
-        """Answers that are held back."""
-        self.open = False
-        self.cut = False
-        self.status = ""
-        """How the home ended it."""
 
 
 class Home:
@@ -78,14 +65,12 @@ class Home:
         self._cut_at_ready = script.cut_at_ready
         self._too_large = script.too_large
         self._reject = script.reject
-        self._sequence = home.Sequence()
+        self._ledger = Ledger()
         self._epoch = 0
         self._batches = 0
         self._due = 0
         """The last number that was not taken here, and has to come again."""
         self._finish: runner_pb2.Finish | None = None
-        self._skipped = 0
-        self._rejected = 0
         self._told_the_end = False
         """The stream was ended with a status after which there is no other."""
         self._done = False
@@ -107,6 +92,7 @@ class Home:
         self._check_token(token)
         if asked != self._source:
             self._refuse("1.2", "another source")
+            source_from_proto(asked)  # or it says what is missing
             raise NotFound(f"nothing is expected of source {source} with this token")
         message = assignments.assignment_to_proto(self.transcript.assignment)
         return runner_pb2.GetAssignmentResponse(assignment=message)
@@ -160,6 +146,17 @@ class Home:
         if count >= self._script.after_requests:
             self._in_the_middle()
 
+    def stop(self) -> None:
+        """Tells the runner to stop, on every stream that is open or will be."""
+        timeout = times.seconds_to_proto(self.transcript.assignment.plan.stop_timeout_s)
+        self._stop = {"stop": runner_pb2.Stop(stop_timeout=timeout)}
+        for stream in self._streams:
+            self._say(stream, **self._stop)
+
+    def close_run(self) -> None:
+        """From now on, everything is answered with `run_closed`."""
+        self._last = {"run_closed": runner_pb2.RunClosed()}
+
     # What the runner says
 
     async def _read(self, requests: AsyncIterator[bytes], stream: Stream) -> None:
@@ -173,8 +170,8 @@ class Home:
             if not stream.cut:
                 try:
                     self._take(stream, request)
-                except (NotFound, Superseded) as error:
-                    self._refuse("2.1" if isinstance(error, NotFound) else "2.2", str(error))
+                except (NotFound, Superseded, NotTaken) as error:
+                    self._refuse(rule_of(error), str(error))
                     self._tell_error(stream, error)
 
     def _take(self, stream: Stream, request: runner_pb2.PublishEventsRequest) -> None:
@@ -182,7 +179,7 @@ class Home:
         if request.HasField("source") and request.source != self._source:
             self._refuse("1.2", "another source")
             raise InvalidRequest([Violation("source", "is not the one this token was given to")])
-        if self._last is not None and kind != "ready":
+        if self._last is not None:
             self._say(stream, **self._last)
         elif kind == "open":
             if not request.HasField("source"):
@@ -190,7 +187,7 @@ class Home:
                 raise InvalidRequest([Violation("source", "is required")])
             self._open(stream, request.open)
         elif not stream.open:
-            raise NotFound(f"source {self.transcript.source} is not open on this stream")
+            self._not_open(request)
         elif kind == "batch":
             self._batch(stream, request.batch)
         elif kind == "skip":
@@ -200,6 +197,13 @@ class Home:
         elif kind == "finish":
             self._finish = request.finish
             self._answer_finish(stream)
+
+    def _not_open(self, request: runner_pb2.PublishEventsRequest) -> NoReturn:
+        """A message came before `open`."""
+        if request.HasField("source"):
+            raise NotFound(f"source {self.transcript.source} is not open on this stream")
+        self._refuse("2.1", "a message before `open`")
+        raise InvalidRequest([Violation("source", "is required: no source is open")])
 
     def _open(self, stream: Stream, opening: runner_pb2.OpenSource) -> None:
         if opening.epoch < self._epoch:
@@ -213,9 +217,9 @@ class Home:
                     )
                     self._say(older, error=reason)
         self._epoch = opening.epoch
-        self._sequence.opened()
+        self._ledger.opened()
         stream.open = True
-        stored = self._sequence.received
+        stored = self._ledger.received
         opened = runner_pb2.SourceOpened(
             committed_sequence=stored, durable_sequence=stored, limits=self.transcript.limits
         )
@@ -226,6 +230,7 @@ class Home:
     def _batch(self, stream: Stream, batch: runner_pb2.EventBatch) -> None:
         count = home.size(batch)
         if not count:
+            self._ack(stream)
             return
         self._batches += 1
         size = batch.ByteSize()
@@ -239,7 +244,7 @@ class Home:
         elif self._cuts and self._batches >= self._cuts[0]:
             del self._cuts[0]
             if self._script.stores_at_cut:
-                self._sequence.batch(batch.first_sequence, count)
+                self._ledger.batch(batch.first_sequence, count)
             self._break(stream)
         elif self._batches == self._script.close_at_batch:
             self._close(stream)
@@ -248,41 +253,55 @@ class Home:
         elif self._batches == self._script.lose_batch and batch.first_sequence:
             self._due = batch.first_sequence + count - 1
         else:
+            self._numbered(stream, batch)
+
+    def _numbered(self, stream: Stream, batch: runner_pb2.EventBatch) -> None:
+        """A batch is taken: it is acked, or the number expected is told."""
+        with refused_by("10.4" if self._ledger.finished else "3.1"):
+            decision = self._ledger.batch(batch.first_sequence, home.size(batch))
+        if isinstance(decision, Accept):
+            decoded = columns.decode(batch, arrival_ns=time.time_ns(), skip=decision.skip)
             if self._reject:
                 self._reject = False
-                self._rejected += 1
-                self._say(
-                    stream,
-                    rejected=runner_pb2.Rejected(
-                        count=1,
-                        violations=["events[0]: the kit says so, to see what comes of it"],
-                        first_sequence=batch.first_sequence,
-                    ),
+                decoded.reject(1, "events[0]: the kit says so, to see what comes of it")
+            if decoded.rejected:
+                self._ledger.reject(decoded.rejected)
+                rejected = runner_pb2.Rejected(
+                    count=decoded.rejected,
+                    violations=decoded.violations,
+                    first_sequence=batch.first_sequence,
                 )
-            self._numbered(stream, batch.first_sequence, count)
+                self._say(stream, rejected=rejected)
+        self._decided(stream, decision)
 
     def _skip(self, stream: Stream, skip: runner_pb2.Skip) -> None:
-        if skip.count:
-            before = self._sequence.received
-            self._numbered(stream, skip.first_sequence, skip.count)
-            self._skipped += self._sequence.received - before
+        if not skip.count:
+            self._ack(stream)
+            return
+        with refused_by("3.1"):
+            if not skip.first_sequence:
+                raise InvalidRequest([Violation("skip.first_sequence", "is required")])
+            decision = self._ledger.skip(skip.first_sequence, skip.count, skip.reason)
+        self._decided(stream, decision)
 
-    def _numbered(self, stream: Stream, first: int, count: int) -> None:
+    def _decided(self, stream: Stream, decision: Decision) -> None:
         """Numbers came: they are acked, or the number expected is told."""
-        decision = self._sequence.batch(first, count)
         if isinstance(decision, OutOfOrder):
             if decision.report:
                 self._say(stream, gap=runner_pb2.Gap(expected_sequence=decision.expected))
             return
-        stored = self._sequence.received
         if self._script.strange:
-            self._say_unknown(stream)
-        ack = runner_pb2.Ack(durable_sequence=stored, committed_sequence=stored)
-        self._say(stream, self._script.ack_after_s, ack=ack)
-        if stored >= self._script.after_events:
+            stream.say_unknown(self._source)
+        self._ack(stream)
+        if self._ledger.received >= self._script.after_events:
             self._in_the_middle()
         if self._finish is not None:
             self._answer_finish(stream)
+
+    def _ack(self, stream: Stream) -> None:
+        stored = self._ledger.received
+        ack = runner_pb2.Ack(durable_sequence=stored, committed_sequence=stored)
+        self._say(stream, self._script.ack_after_s, ack=ack)
 
     def _ready(self, stream: Stream, cycle: int) -> None:
         assignment = self.transcript.assignment
@@ -295,7 +314,7 @@ class Home:
             self._cut_at_ready = False
             self._break(stream)
         elif self._script.stop_instead_of_start:
-            self._tell_all_to_stop()
+            self.stop()
         else:
             start = runner_pb2.StartCycle(cycle=cycle)
             self._say(stream, self._script.start_after_s, start_cycle=start)
@@ -307,18 +326,20 @@ class Home:
             self._cuts = []
             self._finish = None
             self._break(stream)
-        elif self._sequence.received < self._due and self._script.lose_batch:
-            gap = runner_pb2.Gap(expected_sequence=self._sequence.received + 1)
+        elif self._ledger.received < self._due and self._script.lose_batch:
+            gap = runner_pb2.Gap(expected_sequence=self._ledger.received + 1)
             self._say(stream, gap=gap)
-        elif self._sequence.received >= self._due:
-            assert self._finish is not None  # noqa: S101 - by who calls
-            stored = self._sequence.received
+        elif self._ledger.received >= self._due:
+            finish, self._finish = self._finish, None
+            assert finish is not None  # noqa: S101 - by who calls
+            with refused_by("10.2"):
+                whole = finish.HasField("totals")
+                self._ledger.finish(finish.totals.events if whole else self._ledger.received)
             finished = runner_pb2.Finished(
-                committed=stored - self._skipped - self._rejected,
-                rejected=self._rejected,
-                lost=max(0, self._finish.totals.events - stored) + self._skipped,
+                committed=self._ledger.committed,
+                rejected=self._ledger.rejected,
+                lost=self._ledger.lost.events,
             )
-            self._finish = None
             self._say(stream, self._script.finished_after_s, finished=finished)
 
     # Whims
@@ -329,12 +350,12 @@ class Home:
             return
         self._done = True
         if self._script.then == "stop":
-            self._tell_all_to_stop()
+            self.stop()
         elif self._script.then == TERMINATE:
             self.transcript.terminated_s = self._now_s()
             self.terminates.set()
         elif self._script.then == "run_closed":
-            self._last = {"run_closed": runner_pb2.RunClosed()}
+            self.close_run()
         else:
             words = "the kit says so, to see what comes of it"
             told = runner_pb2.SourceError(reason=InvalidRequest.reason, message=words)
@@ -342,12 +363,6 @@ class Home:
         if self._last is not None:
             for stream in self._streams:
                 self._say(stream, **self._last)
-
-    def _tell_all_to_stop(self) -> None:
-        timeout = times.seconds_to_proto(self.transcript.assignment.plan.stop_timeout_s)
-        self._stop = {"stop": runner_pb2.Stop(stop_timeout=timeout)}
-        for stream in self._streams:
-            self._say(stream, **self._stop)
 
     def _break(self, stream: Stream) -> None:
         stream.cut = True
@@ -384,23 +399,7 @@ class Home:
 
     def _say(self, stream: Stream, after_s: float = 0.0, **answer: Any) -> None:
         message = runner_pb2.PublishEventsResponse(source=self._source, **answer)
-
-        def say() -> None:
-            stream.owed -= 1
-            if not stream.cut:
-                stream.answers.put_nowait(message.SerializeToString())
-            else:
-                stream.answers.put_nowait(None)
-
-        stream.owed += 1
-        if after_s:
-            asyncio.get_running_loop().call_later(after_s, say)
-        else:
-            say()
-
-    def _say_unknown(self, stream: Stream) -> None:
-        source = runner_pb2.PublishEventsResponse(source=self._source).SerializeToString()
-        stream.answers.put_nowait(source + _UNKNOWN)
+        stream.say(message.SerializeToString(), after_s)
 
     # Notes
 
