@@ -48,8 +48,8 @@ class SystemClock:
     """The machine's monotonic clock, anchored once to its wall clock.
 
     Whatever a test does to the functions of `time`, this clock goes on: mocks that stand in the
-    module, and those that change the functions themselves, as time-machine does. The latter
-    leave TAI alone, which is the real time but for whole seconds.
+    module, and those that change the functions themselves, as time-machine does. The latter leave
+    TAI alone, which differs from the real time by whole seconds.
     """
 
     monotonic_ns = staticmethod(_Readings.monotonic_ns)

@@ -32,7 +32,7 @@ class LoadgrpcError(Exception):
 
 @dataclass(frozen=True)
 class Violation:
-    """One field that is wrong: its path, as `plan.users[1]`, and what is wrong with it."""
+    """One wrong field: its path, such as `plan.users[1]`, and what is wrong with it."""
 
     field: str
     description: str

@@ -1,9 +1,8 @@
-"""Test doubles for those who build on loadgrpc: a clock that stands, and a cluster to call.
+"""Test doubles for those who build on loadgrpc: a clock that stands still, and a cluster.
 
-Rule: everything here is the real thing but for what a test has to hold in its hand. The
-cluster's broker and agents are those of `loadgrpc broker` and `loadgrpc agent`, in this
-process; runners are processes of their own, as always, and import tests from the current
-directory.
+Rule: everything here is the real thing, except for what a test has to control. The cluster's
+broker and agents are those of `loadgrpc broker` and `loadgrpc agent`, in this process; runners
+are processes of their own, as always, and import tests from the current directory.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ NS_PER_S = 1_000_000_000
 
 
 class ManualClock:
-    """A clock that stands until it is told to advance."""
+    """A clock that stands still until `advance` is called."""
 
     def __init__(self, *, wall_ns: int = 1_700_000_000 * NS_PER_S) -> None:
         self._monotonic_ns = 5 * NS_PER_S
@@ -85,7 +84,7 @@ def assignment_of(
 
 @asynccontextmanager
 async def running_cluster(*, agents: int = 1, store: str = ":memory:") -> AsyncIterator[str]:
-    """A broker with so many agents, all connected; yields its endpoint, HOST:PORT.
+    """A broker with `agents` agents, all connected; yields its endpoint, HOST:PORT.
 
         async with running_cluster(agents=2) as endpoint, Client.connect(endpoint) as client:
             run = await client.start_run(plan_of(test="example.TestWebSite.test_es", agents=2))

@@ -36,7 +36,7 @@ class Facts:
     incomplete: str = ""
     """What of the planned work was not done, or is missing in the results."""
     failed: str = ""
-    """How many iterations failed or erred."""
+    """How many iterations failed or ended with an error."""
     remarks: str = ""
     """What should be known of a run that passed. No row: it decides nothing."""
 

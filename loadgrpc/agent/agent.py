@@ -1,9 +1,9 @@
 """The agent: registers, beats, takes work, starts runners, says how they ended.
 
-Rule: the agent dials out, to one broker, and comes back for ever when the connection
-breaks. It keeps its runners going meanwhile, until its lease is over: then nobody counts
-them any more, and it ends them. How a runner ended is told when the broker has all that it
-had said; what an agent before this one has left on disk is delivered in the same way.
+Rule: the agent dials out, to one broker, and reconnects forever when the connection breaks. It
+keeps its runners going meanwhile, until its lease is over: then nobody counts them any more, and
+it ends them. How a runner ended is reported once the broker has all that it had said; what an
+agent before this one has left on disk is delivered in the same way.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from loadgrpc.v1 import control_pb2, fleet_pb2, fleet_pb2_grpc
 FIRST_BACKOFF_S: Final = 0.2
 MAX_BACKOFF_S: Final = 2.0
 SILENT_HEARTBEATS: Final = 4
-"""A broker that answers none of so many heartbeats is taken to be out of reach."""
+"""A broker that answers none of this many heartbeats counts as out of reach."""
 DEFAULT_LEASE_S: Final = 60.0
 LEASE_MARGIN: Final = 0.1
 """The share of its lease by which an agent is earlier than the broker."""
@@ -60,7 +60,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class AgentConfig:
-    """What an agent is told when it starts."""
+    """The settings of an agent."""
 
     broker: str
     """HOST:PORT, or unix:PATH."""
@@ -106,7 +106,7 @@ class Agent:
         """Parts of which there is anything here."""
         self._news = asyncio.Event()
         self._living: set[asyncio.Task[None]] = set()
-        """Lives of parts, until all is told; and folders that are being removed."""
+        """Tasks of parts, until everything is reported; and folders that are being removed."""
         self._offline = asyncio.Event()
         """Set while there is no stream to the broker."""
         self._offline.set()
@@ -156,7 +156,7 @@ class Agent:
         with suppress(TimeoutError):
             async with asyncio.timeout(LEAVE_TIMEOUT_S):
                 await asyncio.wait(heard, return_when=asyncio.FIRST_COMPLETED)
-                for part in parts:  # nobody is there to be told
+                for part in parts:  # nobody is left to report to
                     await part.processes_ended.wait()
         for waiting in heard:
             waiting.cancel()

@@ -56,7 +56,7 @@ class Backlog:
     # What the runner says
 
     def opened(self) -> None:
-        """A stream was told what is expected next."""
+        """A stream has been sent the expected number."""
         self._sequence.opened()
 
     def batch(self, raw: bytes, request: runner_pb2.PublishEventsRequest, now_s: float) -> Decision:

@@ -1,9 +1,9 @@
 """Where runners reach the relay.
 
 Rule: ours come by a Unix socket in a folder that only this user enters: no other program on the
-machine can take anything of it. Runners of a `test_runner` are told HOST:PORT, by the protocol;
-that door is opened when the first of them starts, and what knocks there and says nothing is bounded
-in number and in time, so that the agent always has descriptors of its own.
+machine can take anything of it. Runners of a `test_runner` get HOST:PORT, by the protocol; that
+door is opened when the first of them starts, and what knocks there and says nothing is bounded in
+number and in time, so that the agent always has descriptors of its own.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MAX_SOCKET_CHARS: Final = 100
 _PLAIN: Final = re.compile("[A-Za-z0-9_./-]+")
 """Paths that gRPC takes as they are; to it they are part of a URI."""
 SHARE: Final = 4
-"""Connections over loopback may take one in so many of the descriptors that the agent may have."""
+"""Connections over loopback may take one in this many of the agent's descriptors."""
 GREETING_S: Final = 5.0
 """How long a connection may take to say that it speaks HTTP/2."""
 IDLE_S: Final = 10.0

@@ -113,7 +113,7 @@ def _bury_all() -> None:
 
 
 def _descendants() -> list[int]:
-    """Who is below this process and lives; those that have ended and wait for it do not."""
+    """The running processes below this one; zombies are not counted."""
     children: dict[int, list[int]] = {}
     ended = set()
     for name in os.listdir("/proc"):  # noqa: PTH208 - pathlib takes its time to load
@@ -147,7 +147,7 @@ def _signal_group(group: int, number: signal.Signals) -> None:
 
 
 def _exit_as(status: int) -> NoReturn:
-    """Ends this process in the way that a wait status tells of."""
+    """Ends this process in the way that a wait status describes."""
     code = os.waitstatus_to_exitcode(status)
     if code < 0:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

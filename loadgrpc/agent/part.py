@@ -1,8 +1,8 @@
-"""An agent's part in a scenario of a run: it starts what lives the users, and ends it.
+"""An agent's part in a scenario of a run: it starts the runners, and ends them.
 
-Rule: how a runner ended is told when the broker has all that it had said. The message of the last
-of them says that the part is over. Where a process lives all users, it waits for its cycles
-by itself; where each lives one, this waits, and starts them.
+Rule: the end of a runner is reported once the broker has everything that it had sent. The message
+of the last of them says that the part is over. Where a process runs all users, it waits for its
+cycles by itself; where each lives one, this waits, and starts them.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ STOPPED: Final = "the agent was stopped"
 KILLED: Final = "the agent was killed"
 OVERDUE: Final = "it did not end with its cycle"
 LINK_SLACK_S: Final = 4.0
-"""How long after the stop time-out our own runner may still be at it: it has its own limits."""
+"""How long after the stop timeout our own runner may still run: it has its own limits."""
 RUNNER_SLACK_S: Final = 1.0
 """The same for others, which get SIGTERM then."""
 MOST_LOOK_EVERY_S: Final = 1.0
@@ -69,7 +69,7 @@ class _Runner:
     """Why the agent ended it, and no other; empty: it did not."""
 
     def is_overdue(self, assignment: Assignment, slack_s: float, *, leaves_s: float) -> bool:
-        """Whether its cycle should have been over so long ago.
+        """Whether its cycle should have been over that long ago.
 
         `leaves_s`: what it has to end when all that it did has arrived.
         """
@@ -98,7 +98,7 @@ class Part:
         self._entered = 0
         self._stopping: tuple[StopMode, float] | None = None
         self._stop_at = math.inf
-        """When the stop time-out is over, by the loop's clock."""
+        """When the stop timeout is over, by the loop's clock."""
         self._ended_why = ""
         """Why the agent ended it; empty: it did not."""
         self._changed = asyncio.Event()
@@ -116,7 +116,7 @@ class Part:
         return self.assignment.scenario.name
 
     async def live(self) -> None:
-        """From its start until all is told; a defect of ours ends it, too."""
+        """From its start until everything is reported; a defect of ours ends it, too."""
         try:
             if self.assignment.scenario.one_user_each:
                 await self._live_cycles()
@@ -127,7 +127,7 @@ class Part:
                 await self._live_runner(self.assignment, last=True)
                 self.processes_ended.set()
                 await asyncio.gather(*self._delivering)
-        except Exception as error:  # noqa: BLE001 - it is told
+        except Exception as error:  # noqa: BLE001 - it is reported
             _log.exception(
                 "run %s: a defect of the agent ends its part",
                 self.run_id,
@@ -363,7 +363,7 @@ class Part:
             self._tell(last=True)
 
     def _tell(self, *, last: bool, **what: object) -> None:
-        """Tells of an end without a folder."""
+        """Reports an end without a folder."""
         told = fleet_pb2.RunnerExit(
             run_id=self.run_id,
             scenario=self.scenario,

@@ -29,7 +29,7 @@ from loadgrpc.protocol.environment import inherited
 from loadgrpc.protocol.printed import Printed
 
 TERMINATE_SLACK_S: Final = 1.0
-"""What a runner has for its last words after the stop time-out, before SIGTERM."""
+"""The time a runner has for its last messages after the stop timeout, before SIGTERM."""
 KILL_AFTER_S: Final = 3.5
 """From SIGTERM to SIGKILL."""
 KEEPER_S: Final = 0.4
@@ -119,7 +119,7 @@ class RunnerProcess:
     def stop(self, mode: StopMode, stop_timeout_s: float) -> None:
         """Ends the process: at once, or politely, with an end to the politeness.
 
-        Politely means that it was told on its stream; it has `stop_timeout_s` for its users,
+        Gracefully means that it was asked on its stream; it has `stop_timeout_s` for its users,
         then it gets SIGTERM, then SIGKILL.
         """
         if mode is StopMode.KILL:
@@ -230,7 +230,7 @@ def _end_marked(mark: str) -> None:
 
 
 def _marked(mark: str) -> Iterator[int]:
-    """Who has a mark and lives; the environment of those that have ended is empty."""
+    """The running processes with a mark; the environment of zombies is empty."""
     word = f"{MARK_ENV}={mark}".encode()
     for path in Path("/proc").glob("[0-9]*/environ"):
         try:

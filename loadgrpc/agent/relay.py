@@ -29,7 +29,7 @@ from loadgrpc.v1 import runner_pb2
 
 SERVICES: Final = (SERVICE,)
 SPOOL_AFTER_S: Final = 1.0
-"""What is not committed after so long goes to disk."""
+"""Events that are not committed after this long go to disk."""
 LOOKS: Final = 2
 """How often in that time it is looked whether there is any."""
 _BEARER: Final = "Bearer "

@@ -84,14 +84,14 @@ class Inbox:
         return self._answers.empty()
 
     async def room(self) -> None:
-        """Waits while too many answers wait: who does not read is not listened to."""
+        """Waits while too many answers wait: a peer that does not read is not read from."""
         while self._answers.qsize() >= MOST_ANSWERS:
             self._freed.clear()
             await self._freed.wait()
 
     @property
     def deaf(self) -> bool:
-        """Whether so many wait that no more are kept."""
+        """Whether too many wait for more to be kept."""
         return self._answers.qsize() >= 2 * MOST_ANSWERS
 
 
@@ -105,9 +105,9 @@ class Source:
         self.heard_s = time.monotonic()
         """When its runner last said something."""
         self.cycle_began: tuple[int, float] | None = None
-        """The cycle that it was told to enter, and when; None: it is in none."""
+        """The cycle that it was sent into, and when; None: it is in none."""
         self.finished_s = math.inf
-        """When it was told that all has arrived."""
+        """When it was sent `finished`."""
         self._message = source_to_proto(source_id)
         self._spool = spool
         self._backlog = Backlog()
@@ -178,8 +178,7 @@ class Source:
     async def take(self, inbox: Inbox, raw: bytes) -> None:
         """One message of the runner.
 
-        Raises:
-            InvalidRequest: it is about another source, or about none, or it is no message.
+        Raises: InvalidRequest: it is about another source, or about none, or it cannot be parsed.
         """
         self.heard_s = time.monotonic()
         request = read(raw)
@@ -210,7 +209,7 @@ class Source:
         return waiting and inbox in self._inboxes
 
     def ack(self, inbox: Inbox) -> bytes | None:
-        """What is stored; None: that was told on this stream."""
+        """What is stored; None: it was already sent on this stream."""
         backlog = self._backlog
         now = (min(backlog.durable, inbox.last), min(backlog.committed, inbox.last))
         if now == inbox.told:

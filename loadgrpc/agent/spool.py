@@ -44,7 +44,7 @@ class Room:
         self._lock = threading.Lock()
 
     def take(self, count: int) -> None:
-        """Takes so many bytes.
+        """Reserves bytes.
 
         Raises:
             Full: they are not there.
@@ -55,7 +55,7 @@ class Room:
             self.used_bytes += count
 
     def give_back(self, count: int) -> None:
-        """Gives back so many bytes; a negative count takes them, whatever the bound."""
+        """Gives bytes back; a negative count reserves them, whatever the bound."""
         with self._lock:
             self.used_bytes -= count
 

@@ -28,7 +28,7 @@ from loadgrpc.v1 import runner_pb2
 FIRST_BACKOFF_S: Final = 0.1
 MAX_BACKOFF_S: Final = 3.0
 STALLED_S: Final = 10.0
-"""When streams have broken for so long and nothing was committed meanwhile, it is told."""
+"""It is logged when streams have kept breaking for this long with nothing committed."""
 
 _log = logging.getLogger(__name__)
 
@@ -220,6 +220,6 @@ class Uplink:
 
 
 def log_defect(task: asyncio.Task[None]) -> None:
-    """Tells of a task that should not have ended by itself."""
+    """Logs a task that should not have ended by itself."""
     if not task.cancelled() and (error := task.exception()) is not None:
         _log.error("a defect of loadgrpc: please report it", exc_info=error)

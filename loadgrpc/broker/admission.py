@@ -2,8 +2,8 @@
 
 Rule: a stream of the same process is a newer one, and takes over at once. Of two processes the
 one that is connected stays: it is heard within a heartbeat, or its stream is a dead one, and the
-other takes over. So an agent that was started anew gets in, and a copy of its state folder on
-another machine does not. Who does not say which process it is, takes over.
+other takes over. So a restarted agent gets in, and a copy of its state folder on another machine
+does not. A process that does not identify itself takes over.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Admission:
         return min(UNREACHABLE_AFTER_S, self._roster.lease_s / 2) - silent_s
 
     def _refusal(self, registration: Registration, known: Registration) -> AlreadyExists:
-        """Why an agent is not had; its first attempt is logged."""
+        """Why an agent is rejected; its first attempt is logged."""
         agent_id = registration.agent_id
         if self._refused.get(agent_id) != registration.process:
             self._refused[agent_id] = registration.process

@@ -29,7 +29,7 @@ from loadgrpc.stats.window import OTHER
 MAX_COUNTERS: Final = 1_000
 _MAX_COUNT: Final = 2**63 - 1
 NOW_NS: Final = 2_500_000_000
-"""For so long a process that told it was saturated is taken to be: it tells once a second."""
+"""A process that reported saturation counts as saturated for this long; it reports each second."""
 
 
 class Aggregate:
@@ -182,7 +182,7 @@ class Aggregate:
         return sum(sum(share.active_users.values()) for share in self._shares.values())
 
     def saturated(self, now_ns: int) -> dict[bool, bool]:
-        """Whether a process cannot keep up just now, by whether its machine is busy otherwise."""
+        """Whether a process currently cannot keep up, by whether its machine is busy otherwise."""
         return {
             busy: now_ns - self._saturated_ns.get(busy, -NOW_NS) < NOW_NS for busy in (False, True)
         }

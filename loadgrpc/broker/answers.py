@@ -81,7 +81,7 @@ class TooLarge:
 
 @dataclass(frozen=True)
 class TypesRefused:
-    """The types that came with `open` are not had; `reason` as in runner.proto."""
+    """The types that came with `open` were rejected; `reason` as in runner.proto."""
 
     reason: str
     message: str

@@ -11,7 +11,7 @@ from collections import deque
 from typing import Final
 
 SAMPLES: Final = 64
-"""So many messages are looked at: clocks are set, and drift."""
+"""The newest messages considered: clocks are set, and drift."""
 
 
 class ClockOffset:

@@ -1,4 +1,4 @@
-"""When a part is given up that does not begin, or does not end when it is told to.
+"""When a part is given up that does not begin, or does not end when it should.
 
 Rule: pure; moments are monotonic nanoseconds. An honest agent is never close to these; they are
 there so that a run ends whatever an agent does.
@@ -13,20 +13,20 @@ from loadgrpc.broker.run import ActiveRun
 from loadgrpc.model import AssignmentState, StopMode
 
 STOP_SLACK_S: Final = 5.0
-"""What a runner has after the stop time-out before it is killed; see fleet.proto."""
+"""The time a runner has after the stop timeout before it is killed; see fleet.proto."""
 STOP_GRACE_S: Final = 10.0
 """How long after that an agent may take to deliver what its runners did, and to say so; counted
-anew with everything that it delivers."""
+again with everything that it delivers."""
 KILL_GRACE_S: Final = 5.0
 """The same after a kill, whatever is delivered."""
 START_TIMEOUT_S: Final = 600.0
 """How long a part may take until it is ready for its first cycle; by hand, as long as it takes."""
-SILENT: Final = "the agent did not say that it had ended, long after it was told to stop"
+SILENT: Final = "the agent did not report its end, long after it was ordered to stop"
 _NS: Final = 1_000_000_000
 
 
 def over_by_ns(run: ActiveRun, now_ns: int) -> int:
-    """By when a run is to be over that is told to stop, perhaps again."""
+    """The deadline of a run that is being stopped, perhaps not for the first time."""
     patience_s = run.run.plan.stop_timeout_s + STOP_SLACK_S + STOP_GRACE_S
     if run.stopping is StopMode.KILL:
         patience_s = KILL_GRACE_S

@@ -22,7 +22,7 @@ class Groups(Generic[Shown]):
     """See the module."""
 
     def __init__(self, most: int) -> None:
-        """`most`: how many groups are told apart."""
+        """`most`: how many groups are kept apart."""
         self._most = most
         self._first: dict[Hashable, Shown] = {}
         self._counts: dict[Hashable, int] = {}

@@ -29,11 +29,11 @@ MAX_OTHER_STATUSES: Final = 100
 one are, as 0."""
 ENOUGH_HITS: Final = 8_192
 MAX_WAITING: Final = 512
-"""So many hits, or batches, are added up at once, at the latest."""
+"""Most hits, or batches, that wait before they are added up together."""
 MAX_GROUPS: Final = 10_000
 """Labels of hits that wait, at most, and those of one batch: their numbers have 16 bits."""
 FEW_SECONDS: Final = 4
-"""Hits of so many seconds are told apart by comparing, which needs no sorting."""
+"""Up to this many seconds, hits are split by comparing, which needs no sorting."""
 
 
 class Exact(NamedTuple):

@@ -288,7 +288,7 @@ class Intake:
 
 
 def unavailable(source_id: SourceId, error: StoreError) -> Unavailable:
-    """What a source is told when the store failed; its cause is logged."""
+    """The error that a source gets when the store failed; its cause is logged."""
     _log.error("source %s: the store failed", source_id, exc_info=error)
     return Unavailable(f"the store failed: {error}")
 

@@ -18,7 +18,7 @@ MAX_MESSAGE_CHARS: Final = 1_024
 
 _UUID: Final = re.compile(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b")
 _NUMBER: Final = re.compile(r"[-+]?(?<!\w)[^\W\d]*+\d\w*+(?:[.,:+\-][^\W\d]*+\d\w*+)*+")
-"""One or more words with digits, as 12, -0.5, 1e-05, 0x7f, ab12 or 127.0.0.1:80."""
+"""One or more words with digits, such as 12, -0.5, 1e-05, 0x7f, ab12 or 127.0.0.1:80."""
 _PYTHON_FRAME: Final = re.compile(r'File "([^"\n]{1,512})", line (\d{1,9})')
 _FRAME: Final = re.compile(r"(?<![^\s():])([^\s():]{1,256}+):(\d{1,9})\b")
 """As at f (test.js:12:5), at a.B.c(B.java:12), or /src/test.go:12 +0x1d."""

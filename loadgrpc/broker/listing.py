@@ -57,7 +57,7 @@ class Wanted:
     agent_id: str = ""
     """Empty: of all."""
     limit: int = 0
-    """At most so many; 0: all."""
+    """Maximum number of events; 0: all."""
     after: Position | None = None
     """Only those after this one."""
 

@@ -36,7 +36,7 @@ def window_figures(recent: Recent | None) -> WindowFigures | None:
 
 
 def busiest_names(aggregate: Aggregate, recent: Recent | None) -> tuple[NameProgress, ...]:
-    """The names with most hits since the start, the busiest first, and how they do just now."""
+    """The names with most hits since the start, busiest first, with their current figures."""
     lately: dict[tuple[str, ...], HitStats] = {}
     for series, stats in recent.window.series.items() if recent is not None else ():
         lately.setdefault(series.of_name, HitStats()).merge(stats)

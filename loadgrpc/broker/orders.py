@@ -12,14 +12,14 @@ from loadgrpc.model import Assignment, StopMode
 
 @dataclass(frozen=True)
 class StartRunners:
-    """Start what lives the users of a scenario."""
+    """Start the runners for the users of a scenario."""
 
     assignment: Assignment
 
 
 @dataclass(frozen=True)
 class StartProcesses:
-    """Start the processes of a cycle, where each lives one user."""
+    """Start the processes of a cycle in one-user mode."""
 
     run_id: str
     scenario: str

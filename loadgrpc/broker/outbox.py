@@ -44,7 +44,7 @@ class Outbox(asyncio.Queue[T]):
 
 
 class Pace:
-    """Holds up who is faster than so many times a second."""
+    """Slows down a caller that comes more than this often per second."""
 
     def __init__(self, most_per_s: int) -> None:
         self._most = most_per_s

@@ -49,7 +49,7 @@ class OwnTypes:
                 self.retire(types.run_id)
 
     async def bring(self, run_id: str, types: bytes) -> TypesRefused | None:
-        """Types came with a source; why they cannot be had, None: they can, and are stored.
+        """Types came with a source; returns why they are rejected, None: they are stored.
 
         Raises:
             StoreError: they could not be stored.

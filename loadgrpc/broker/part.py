@@ -1,7 +1,7 @@
 """One agent's part in one scenario of a run: where it is, and what is known to be lost of it.
 
-Rule: what lives its users may be one process or thousands, each a source of its own. The part is
-over when its agent says that the last of them has ended.
+Rule: its users may be run by one process or thousands, each a source of its own. The part is over
+when its agent says that the last of them has ended.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Part:
     state: AssignmentState = AssignmentState.STARTING
     reason: str = ""
     unsure: bool = False
-    """Whether a broker that goes on with it does not know if its agent was told to begin."""
+    """Whether a restarted broker does not know if its agent was ordered to begin."""
     load_error: ExceptionInfo | None = None
     ended: set[str] = field(default_factory=set)
     """Runners that have ended."""
@@ -62,7 +62,7 @@ class Part:
     kept: tuple[object, str] | None = None
     """What of it is stored, as text, and what that was made of (`resume.py`)."""
     told_ns: int = 0
-    """When (monotonic) its agent was told to begin it; 0: that is not known."""
+    """When (monotonic) its agent was ordered to begin it; 0: not known."""
     got_on_ns: int = 0
     """When (monotonic) something of it was last stored."""
     agent_ready_for: int = 0
@@ -99,7 +99,7 @@ class Part:
             self.users_told.add(runner_id, events)
 
     def user_figures(self, iterations: int) -> UserFigures:
-        """Users of all its cycles; so many `iterations` were started."""
+        """Users of all its cycles, given how many `iterations` were started."""
         planned = self.assignment.planned_users
         if self.scenario.one_user_each:
             reported = sum(source.stored.received > 0 for source in self.sources.values())
@@ -186,7 +186,7 @@ class Part:
             yield Loss(reason=UNKNOWN_LOSS, count=0, at_least=True, agent_id=self.agent_id)
 
     def _missing(self, produced: Produced, source: Source | None, hits: int) -> Iterator[Loss]:
-        """What a runner had produced and not delivered; of its hits so many were counted."""
+        """What a runner had produced and not delivered, given how many of its hits were counted."""
         received, lost_hits = (
             (source.stored.received, source.stored.lost.hits) if source is not None else (0, 0)
         )

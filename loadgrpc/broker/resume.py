@@ -44,7 +44,7 @@ def to_bytes(run: ActiveRun) -> bytes:
 
 
 def _kept(part: Part) -> str:
-    """A part as text. It is made anew when it has changed only: a run may have thousands."""
+    """A part as text. It is rebuilt only if it has changed: a run may have thousands."""
     now = (
         part.hostname,
         part.state,

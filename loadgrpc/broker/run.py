@@ -45,11 +45,11 @@ _WEIGHTS = (
 )
 """Which of the states of an agent's parts says most of it: the last one here."""
 FRESH_NS = 900_000_000
-"""Figures that are no older are told again."""
+"""Figures no older than this are sent again."""
 MAX_REJECTIONS = 10
 MAX_REJECTION_CHARS = 512
 MAX_LOAD_ERRORS = 20
-"""Agents whose load error is in the summary; `state` tells of all of them."""
+"""Agents whose load error is in the summary; `state` covers all of them."""
 
 
 class _Done(NamedTuple):
@@ -92,9 +92,10 @@ class ActiveRun:
         self.cycle_starts_ns = self.aggregate.cycles.starts_ns
         """When each cycle was released (wall clock)."""
         self.stopping: StopMode | None = None
-        """How its runners were told to stop; None: they were not."""
+        """How its runners were ordered to stop; None: they were not."""
         self.over_by_ns: int | None = None
-        """When (monotonic) a part that is told to stop is given up; None: it is not told."""
+        """When (monotonic) a part that was ordered to stop is given up; None: it was not ordered.
+        """
         self.announced = run
         """What is shown to everybody: what a restart would not forget. See also `log`."""
         self.going_on = run
@@ -214,7 +215,7 @@ class ActiveRun:
                 return False
             waiting = True
         if not waiting and self.cycle:
-            return False  # nobody waits to be told
+            return False  # nobody is waiting for it
         self.cycle = following
         self.cycle_starts_ns.append(now_wall_ns)
         return True
@@ -489,7 +490,7 @@ class ActiveRun:
         )
 
     def _agents(self, done: Mapping[Key, _Done]) -> Iterator[model.AgentFigures]:
-        """One entry an agent; why it could not load the test is told of the first few."""
+        """One entry per agent; the first few say why they could not load the test."""
         load_errors = 0
         for agent_id in self.run.agent_ids:
             figures = self._agent_figures(self.of_agent(agent_id), done)

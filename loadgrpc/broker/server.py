@@ -34,14 +34,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class BrokerConfig:
-    """What a broker is told when it starts."""
+    """The settings of a broker."""
 
     listen: str
     """HOST:PORT, or unix:PATH; port 0 is a free one."""
     store: str
     """A file, `:memory:`, or the URL of a database of PostgreSQL."""
     lease_s: float = DEFAULT_LEASE_S
-    """An agent that is silent for so long is lost."""
+    """An agent that is silent for this long is lost."""
     keep_batches: bool = True
     """Whether what runners reported stays in the store after it was counted."""
     retention: Retention = field(default_factory=Retention)

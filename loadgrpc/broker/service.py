@@ -1,7 +1,7 @@
 """The broker's three services: parse, call, convert.
 
-Rule: wire types stop here (but for event batches, which `protocol/columns.py` reads where
-they are counted). Nothing is decided here.
+Rule: wire types stop here (except event batches, which `protocol/columns.py` reads where they are
+counted). Nothing is decided here.
 """
 
 from __future__ import annotations
@@ -235,7 +235,7 @@ class FleetService(fleet_pb2_grpc.FleetServiceServicer):
             elif kind == "heartbeat":
                 link.put(HEARD)
             # Anything else is of a newer agent, and ignored.
-            if kind != "runner_exit":  # of these so many come as there are users
+            if kind != "runner_exit":  # there may be as many of these as users
                 await pace.keep()
 
 
@@ -343,7 +343,7 @@ def _note(context: Context, did: str, run_id: str) -> None:
 
 
 def _client_of(context: Context) -> str:
-    """Who calls: its address, and what it calls itself."""
+    """The caller: its address, and its user agent."""
     named = dict(context.invocation_metadata() or ()).get("user-agent", "")
     return unquote(context.peer()) + (f" ({named[:MAX_AGENT_CHARS]})" if named else "")
 
@@ -484,7 +484,7 @@ def _produced_from_proto(ended: fleet_pb2.RunnerExit) -> Produced | None:
 
 
 def _last_line(text: str) -> str:
-    """The last line that is not indented: below one that is, a stack is told in many languages."""
+    """The last line that is not indented: in many languages, stack frames are indented."""
     lines = [line for line in text.splitlines() if line.strip()]
     whole = [line for line in lines if not line[0].isspace()]
     return (whole or lines or [""])[-1].strip()

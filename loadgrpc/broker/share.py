@@ -1,4 +1,4 @@
-"""What came from one agent for one scenario, but for what its hits add up to together."""
+"""What came from one agent for one scenario, except the sums over its hits."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class StartedUsers:
 
     @property
     def known(self) -> bool:
-        """Whether anything was told."""
+        """Whether anything was reported."""
         return bool(self._told or self._named)
 
     @property

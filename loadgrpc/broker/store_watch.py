@@ -15,9 +15,9 @@ from loadgrpc.clock import Clock
 from loadgrpc.store import Store, StoreError
 
 READ_S: Final = 5.0
-"""How long a client waits for the store, at most, before it is told that it does not answer."""
+"""How long a client waits for the store before it gets the answer that it is unavailable."""
 SLOW_S: Final = 3.0
-"""A store that has not answered for so long is in trouble."""
+"""A store that has not answered for this long is in trouble."""
 IDLE_S: Final = 4.0
 """While no run is active and all is well, it is asked so rarely: an idle broker costs nothing."""
 NS: Final = 1_000_000_000

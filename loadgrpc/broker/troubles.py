@@ -1,7 +1,7 @@
-"""What is wrong with a run just now: agents that are gone, a store that is away, silent runners.
+"""Current problems of a run: agents that are gone, a store that is away, silent runners.
 
-Rule: pure. What is known and the time are handed in; what comes out is told in figures, with the
-run and in its summary, so that everybody who looks is told the same.
+Rule: pure. What is known and the time are handed in; the result appears in figures, in the run
+and in its summary, so that everybody sees the same.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from loadgrpc.broker.run import ActiveRun, utc
 from loadgrpc.model import AgentState, AssignmentState, RunState, Trouble, TroubleKind
 
 SILENT_S: Final = 10
-"""So long a runner with users may report nothing before that is told: ours reports each second."""
+"""A runner with users that reports nothing for this long is a problem: ours reports each second."""
 MAX_TROUBLES: Final = 20
 NS: Final = 1_000_000_000
 

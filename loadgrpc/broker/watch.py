@@ -1,6 +1,6 @@
-"""What a watcher of a run is told: its changes, each once, and its figures now and then.
+"""What a watcher of a run receives: its changes, each once, and its figures now and then.
 
-Rule: nothing is told before it is stored. Figures are made once a second for all who watch
+Rule: nothing is sent before it is stored. Figures are made once a second for all watchers
 (`ActiveRun.progress`); whoever reads slowly misses figures, never changes.
 """
 
@@ -17,7 +17,7 @@ from loadgrpc.model import Change, ChangeKind, News, Progress, Run
 
 
 def begun(run: Run, log: ChangeLog, after: int | None) -> tuple[int, list[News]]:
-    """The number of the change that a watcher goes on from, and what it is told first.
+    """The number of the change that a watcher continues from, and what it is sent first.
 
     Raises:
         InvalidRequest: the run has no change of that number.
@@ -31,7 +31,7 @@ def begun(run: Run, log: ChangeLog, after: int | None) -> tuple[int, list[News]]
 
 
 def past(run: Run, log: ChangeLog, after: int | None) -> Iterator[News]:
-    """What is told of a run that is over.
+    """What is sent about a run that is over.
 
     Raises:
         InvalidRequest: it has no change of that number.
@@ -50,7 +50,7 @@ async def live(
     figures: Callable[[], Progress],
     check: Callable[[], None],
 ) -> AsyncGenerator[News]:
-    """What is told of a run that goes on, to its end; `figures` come every so often.
+    """What is sent about an active run, to its end; `figures` come at intervals.
 
     `check` raises what ends the watch before the end of the run.
 

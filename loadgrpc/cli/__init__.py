@@ -20,7 +20,7 @@ DEFAULT_BROKER = "127.0.0.1:7979"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Carry out one command line (default: that of the process); the exit code."""
-    # gRPC prints its own view of what we tell people in a line; who wants it sets the variable.
+    # gRPC prints its own view of what we report in one line; set the variable to see it.
     if "GRPC_VERBOSITY" not in os.environ:
         os.environ["GRPC_VERBOSITY"] = "NONE"
         os.environ["LOADGRPC_QUIET_GRPC"] = "1"  # and runners do not inherit that

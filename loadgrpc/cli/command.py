@@ -130,7 +130,7 @@ def _complain(whose: str, message: str) -> None:
 
 
 def _check_text(param: click.Parameter, value: object) -> None:
-    """Refuse what is no text: bytes that are not UTF-8 can name files, and nothing else.
+    """Reject arguments that are not UTF-8: such bytes can name files, and nothing else.
 
     Raises:
         click.BadParameter: it is none.

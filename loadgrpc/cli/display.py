@@ -25,7 +25,7 @@ OVER: Final = {
 }
 """What is said when a trouble is over; a lost agent stays lost, and a runner may have ended."""
 PLAIN_OFTEN_S: Final = 10.0
-"""For so long there is a plain line at every draw; afterwards every so often."""
+"""This long there is a plain line at every draw; afterwards one at longer intervals."""
 
 
 class Display(Protocol):
@@ -98,7 +98,7 @@ class Plain(_Known):
         self._troubles: dict[tuple[TroubleKind, str], Trouble] = {}
 
     def update(self, news: Run | Progress) -> None:
-        """See Display; changes of state are told at once."""
+        """See Display; changes of state are shown at once."""
         if isinstance(news, Run) and (self._run is None or news.state != self._run.state):
             lead = f"{one_line(news.plan.title)}  " if self._run is None else ""
             write([Line(lead + status(news, None).replace(" · ", ", "))], self._stream)

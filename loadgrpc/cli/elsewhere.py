@@ -176,7 +176,7 @@ COMMANDS: Final = {
 """Commands of other load testers, told in the same way."""
 
 _SHORT: Final = 7
-"""Words of at most so many characters are another word with two slips, as attach and detach."""
+"""Words of at most this many characters become another with two typos: attach and detach."""
 _LEAST_PREFIX: Final = 3
 
 

@@ -32,7 +32,7 @@ STOPS: Final[Sequence[Stop]] = (
     (1, StopMode.GRACEFUL, "stopping: users finish their iteration; again to kill"),
     (2, StopMode.KILL, "killing the users"),
 )
-"""The signal, the stop it asks for, and what people are told; the one after them gives up."""
+"""The signal, the stop it asks for, and what is printed; the next signal gives up."""
 
 T = TypeVar("T")
 
@@ -144,7 +144,7 @@ async def _watch(
 
 
 async def patiently(ask: Callable[[], Awaitable[T]], patience_s: float) -> T:
-    """What a broker answers, which may be away for so long.
+    """The answer of a broker, which may be away for this long.
 
     Raises:
         Unavailable: it was away for longer.

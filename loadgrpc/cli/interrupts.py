@@ -65,10 +65,10 @@ class Interrupts:
             self.interrupt()
 
     def bear(self, more: int) -> None:
-        """Cancel the task on the last of so many further signals; those so far are borne."""
+        """Cancel the task on the last of this many further signals; earlier ones do not count."""
         self._limit = self.count + more
 
     async def wait(self, count: int) -> None:
-        """Return when so many signals have come."""
+        """Return when this many signals have come."""
         while self.count < count:
             await self._changed.wait()

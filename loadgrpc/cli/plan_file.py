@@ -29,8 +29,7 @@ def plan_of_file(path: Path, test: str | None, asked: dict[str, Any]) -> Plan:
 
     `asked` has the options by their names in the model: None where one was not given.
 
-    Raises:
-        Failure: it is no plan, or is none together with the options.
+    Raises: Failure: it is not a plan, or not together with the options.
     """
     from google.protobuf import json_format  # noqa: PLC0415 - protobuf is heavy
 

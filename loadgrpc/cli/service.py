@@ -14,7 +14,7 @@ from loadgrpc.errors import LoadgrpcError
 CUT_OFF = 130
 """The exit code after a second signal: what was going on was not finished."""
 ALLOCATIONS = 10_000
-"""After so many more than were freed, garbage is looked for."""
+"""Garbage is collected after this many more allocations than deallocations."""
 
 
 def live(serve: Callable[[asyncio.Event], Coroutine[None, None, None]]) -> int:
@@ -41,7 +41,7 @@ async def _live(serve: Callable[[asyncio.Event], Coroutine[None, None, None]]) -
         except asyncio.CancelledError:
             return CUT_OFF
         except LoadgrpcError as error:
-            # A service that cannot live was told something that cannot be.
+            # A service that cannot start was given something impossible.
             raise Failure(str(error)) from error
         finally:
             stopping.cancel()

@@ -1,8 +1,8 @@
 """The standard streams of a command, which may be closed, full, slow, or gone.
 
-Rule: printing never raises. What cannot be written is dropped, and noted: a reader that went
-away (`| head`, a closed window) has seen what it wanted, and changes no exit code; anything
-else, a full disk say, is told at the end, and then a command does not exit with 0.
+Rule: printing never raises. What cannot be written is dropped, and noted: a reader that went away
+(`| head`, a closed window) has seen what it wanted, and changes no exit code; anything else, a
+full disk say, is reported at the end, and then a command does not exit with 0.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def set_up() -> None:
 
 
 def exit_code(code: int) -> int:
-    """Flush the standard streams; the code, or another when what was to be told is lost."""
+    """Flush the standard streams; the exit code, or another if output was lost."""
     sys.stdout.flush()
     failed = _failed(sys.stdout)
     if failed is None or failed.errno in _READER_GONE:

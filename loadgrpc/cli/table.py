@@ -15,11 +15,11 @@ from loadgrpc.cli.line import Line, Style
 
 GAP: Final = 2
 MIN_NAME: Final = 24
-"""A name that is longer gets at least so many columns before figures go beneath it."""
+"""A longer name gets at least this many columns before figures go beneath it."""
 MIN_TEXT: Final = 12
 """No column of text is made narrower than this."""
 MAX_JOINED: Final = 120
-"""Items stand beside each other in at most so many columns."""
+"""Items are set side by side in at most this many columns."""
 INDENT: Final = 4
 """Of figures that go beneath a name."""
 

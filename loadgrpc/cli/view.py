@@ -36,14 +36,14 @@ MAX_TROUBLES: Final = 4
 MAX_TROUBLE_ROWS: Final = 3
 MAX_NAMES: Final = 15
 MIN_NAMES: Final = 3
-"""Without room for a heading and so many names, or all, there are none."""
+"""Without room for a heading and this many names, or all of them, none are shown."""
 ROOMY: Final = 20
-"""From so many rows on, empty ones separate the sections."""
+"""From this many rows on, empty rows separate the sections."""
 WIDE: Final = 80
-"""From so many columns on, a table of names says of what time each of its columns is."""
+"""From this many columns on, a table of names says which time each of its columns covers."""
 TALL: Final = 30
 FEW_FAILURES: Final = 3
-"""Below so many rows only so many failures are shown, so that names have room, too."""
+"""Failures shown below TALL rows, so that names have room, too."""
 MIN_WHERE: Final = 12
 """In fewer columns nobody sees where something went wrong."""
 OLD_NS: Final = 5 * NS_PER_S

@@ -86,7 +86,7 @@ class Client:
         await self._channel.close()
 
     async def start_run(self, plan: Plan, *, request_id: str = "") -> Run:
-        """Starts a run. TooFewAgents, InvalidRequest and AlreadyExists say why not."""
+        """Starts a run. Raises TooFewAgents, InvalidRequest or AlreadyExists if it cannot."""
         request = control_pb2.StartRunRequest(plan=plans.plan_to_proto(plan), request_id=request_id)
         return run_from_proto((await _called(self._control.StartRun, request)).run)
 
@@ -96,7 +96,7 @@ class Client:
         return run_from_proto((await _called(self._control.GetRun, request)).run)
 
     async def get_assignment(self, source: SourceId, scenario: str = "") -> Assignment:
-        """What a runner is to do that reports to the broker directly."""
+        """The assignment of a runner that reports to the broker directly."""
         request = runner_pb2.GetAssignmentRequest(source=source_to_proto(source), scenario=scenario)
         response = await _called(self._runner.GetAssignment, request)
         return assignments.assignment_from_proto(response.assignment)
@@ -104,8 +104,8 @@ class Client:
     async def watch_run(self, run_id: str, *, after: int | None = None) -> AsyncIterator[News]:
         """The run, then its changes, and its figures once a second; ends after its end.
 
-        With `after`, the last sequence that was seen, only changes after it come, each of
-        them; 0: all from the beginning.
+        `after` is the last sequence seen: only later changes come, each of them; 0: all from the
+        beginning.
         """
         call = self._control.WatchRun(control_pb2.WatchRunRequest(run_id=run_id, after=after))
         try:
@@ -132,7 +132,7 @@ class Client:
         return changes
 
     async def stop_run(self, run_id: str, mode: StopMode = StopMode.GRACEFUL) -> Run:
-        """Stops a run; again, or when it is over, changes nothing."""
+        """Stops a run; repeating it, or stopping a run that is over, changes nothing."""
         request = control_pb2.StopRunRequest(run_id=run_id, mode=int(mode))  # type: ignore[arg-type]  # an enum's number
         return run_from_proto((await _called(self._control.StopRun, request)).run)
 
@@ -151,10 +151,10 @@ class Client:
         limit: int = 0,
         after: str = "",
     ) -> AsyncIterator[control_pb2.ListedEvent]:
-        """The stored events of a run, as messages: what they say is told in event.proto.
+        """The stored events of a run, as messages: event.proto describes them.
 
-        Only those of some `kinds` (none: all), of one agent, and after the `position` of another,
-        if that is asked for; at most `limit`, 0: all. EventsGone: none of them is kept.
+        Optionally only those of some `kinds`, of one agent, and after the `position` of another
+        event; at most `limit`, 0: all. Raises EventsGone if none of them is kept.
         """
         request = control_pb2.ListEventsRequest(
             run_id=run_id, kinds=kinds, agent_id=agent_id, limit=limit, after=after
@@ -170,12 +170,12 @@ class Client:
             call.cancel()
 
     async def describe(self, symbol: str) -> list[bytes]:
-        """The file that defines a symbol, as a type that a run brought, and what it imports.
+        """The file that defines a symbol, such as a type that a run brought, and its imports.
 
-        Each is a serialised FileDescriptorProto, as the broker's reflection has it. NotFound: it
-        has none.
+        Each is a serialised FileDescriptorProto, from the broker's reflection. Raises NotFound if
+        there is none.
         """
-        # Imported here: who asks for no types does not need them.
+        # Imported here: only needed for types.
         from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc  # noqa: PLC0415
 
         stub = reflection_pb2_grpc.ServerReflectionStub(self._channel)
@@ -192,13 +192,13 @@ class Client:
         return list(response.file_descriptor_response.file_descriptor_proto)
 
     async def delete_run(self, run_id: str) -> None:
-        """Deletes a run with all that is kept of it. RunNotOver: it goes on."""
+        """Deletes a run with everything stored about it. Raises RunNotOver if it is active."""
         await _called(self._control.DeleteRun, control_pb2.DeleteRunRequest(run_id=run_id))
 
     async def purge_runs(self, older_than_s: float = 0.0) -> list[str]:
-        """Deletes the runs that ended longer ago than this; their ids, the oldest first.
+        """Deletes runs that ended longer ago than this; returns their ids, oldest first.
 
-        It takes as long as it takes: a time-out of this call is the caller's to set.
+        It may take long: a timeout for this call is up to the caller.
         """
         older_than = times.seconds_to_proto(older_than_s)
         request = control_pb2.PurgeRunsRequest(older_than=older_than)
@@ -213,10 +213,10 @@ class Client:
         states: Collection[RunState] = (),
         exit_codes: Collection[int] = (),
     ) -> tuple[list[Run], str]:
-        """A page of runs, the newest first, and the token of the next; empty: the last.
+        """A page of runs, newest first, and the token of the next page; empty: it is the last.
 
-        Only those in some `states` and judged with some `exit_codes`, none: all. Then a page may
-        be short, or empty, without being the last.
+        Optionally only runs in some `states` or judged with some `exit_codes`; a page may then be
+        short, or empty, without being the last.
         """
         request = control_pb2.ListRunsRequest(
             page_size=page_size,

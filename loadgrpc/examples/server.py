@@ -393,7 +393,7 @@ class Connection(asyncio.Protocol):
         return body
 
     def _next_chunks(self) -> bytes | None:
-        """A chunked body; parsed anew with every arrival, as bodies are small here."""
+        """A chunked body; parsed again with every arrival, because bodies are small here."""
         body = bytearray()
         at = 0
         while True:

@@ -8,7 +8,7 @@ from enum import IntEnum
 MAX_PROCESSES = 1_024
 MAX_LAGS = 4_000
 MAX_GENERATOR_NS = 3_600_000_000_000
-"""What one GeneratorState tells of: so many lags, none of them and not all longer than this."""
+"""Bounds of one GeneratorState: its most lags, and the longest lag and interval."""
 
 
 class TestOutcome(IntEnum):
@@ -45,7 +45,7 @@ class OutputStream(IntEnum):
 
 @dataclass(frozen=True)
 class SourceId:
-    """Who events come from: a runner instance."""
+    """The origin of events: a runner instance."""
 
     run_id: str
     agent_id: str
@@ -81,7 +81,7 @@ class GeneratorState:
     gc_ns: int = 0
     gc_max_ns: int = 0
     machine_cpu: float | None = None
-    """How much of the machine's processor time was in use, from 0 to 1; None: not measured."""
+    """Share of the machine's CPU time that was in use, from 0 to 1; None: not measured."""
     steal: float | None = None
     """How much of it a hypervisor took away; likewise."""
     other_cpu: float | None = None

@@ -7,7 +7,7 @@ from enum import IntEnum
 
 
 class RunnerMode(IntEnum):
-    """Who lives the users: a process for each, one for all, or somebody else."""
+    """How users are run: a process for each, one for all, or a runner started by hand."""
 
     ONE_USER = 1
     ALL_USERS = 2
@@ -32,10 +32,10 @@ class Scenario:
     processes: int = 0
     """User processes on each agent. 0: one for each core the agent may use."""
     test_runner: str = ""
-    """The command that lives the users. Empty: the Python runner."""
+    """The command that runs the users. Empty: the Python runner."""
     runner_mode: RunnerMode = RunnerMode.ONE_USER
     silence_timeout_s: float = 300.0
-    """How long a process of `test_runner` may be silent. 0: for ever."""
+    """How long a process of `test_runner` may be silent. 0: forever."""
 
     @property
     def iterations_per_user(self) -> int:

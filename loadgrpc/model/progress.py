@@ -1,4 +1,4 @@
-"""A run that goes on: its figures, and the changes that a watcher hears of."""
+"""An active run: its figures, and the changes that a watcher receives."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class WindowFigures:
 
     @property
     def rate(self) -> float:
-        """Hits a second."""
+        """Hits per second."""
         return self.hits / self.seconds
 
 
@@ -51,7 +51,7 @@ class FailureProgress:
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """The figures of a run that goes on."""
+    """The current figures of an active run."""
 
     elapsed_ns: int = 0
     fraction: float = 0.0
@@ -63,7 +63,7 @@ class Progress:
     hits: int = 0
     failed_hits: int = 0
     rate: float = 0.0
-    """Hits a second in `window`."""
+    """Hits per second in `window`."""
     p50_ns: int = 0
     """Since the start, as `p95_ns`."""
     p95_ns: int = 0
@@ -71,7 +71,7 @@ class Progress:
     agents: int = 0
     """Agents whose part is not over."""
     saturated: bool = False
-    """Whether a process that makes the load cannot keep up just now."""
+    """Whether a process that generates the load currently cannot keep up."""
     machine_busy: bool = False
     """Whether that is so only because machines are busy with other things."""
     window: WindowFigures | None = None
@@ -83,7 +83,7 @@ class Progress:
     left_ns: int | None = None
     """How long it goes on; 0: the time is over, and users finish. None: it is not known."""
     troubles: tuple[Trouble, ...] = ()
-    """What is wrong just now, the worst first."""
+    """Current problems, worst first."""
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ class TroubleKind(IntEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Trouble:
-    """Something that is wrong with a run just now."""
+    """A current problem of a run."""
 
     kind: TroubleKind
     message: str
@@ -118,7 +118,7 @@ class Run:
     reason: str = ""
     agent_ids: tuple[str, ...] = ()
     troubles: tuple[Trouble, ...] = ()
-    """What is wrong with it just now, the worst first; not stored."""
+    """Its current problems, worst first; not stored."""
     verdict: Verdict | None = None
     """How it was judged. None: it goes on, or that was not kept."""
 

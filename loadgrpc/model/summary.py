@@ -40,7 +40,7 @@ class HitFigures:
     count: int = 0
     failed: int = 0
     rate: float = 0.0
-    """Hits a second over the summary's duration."""
+    """Hits per second over the summary's duration."""
     elapsed: ElapsedFigures = ElapsedFigures()
     bytes_sent: int = 0
     bytes_received: int = 0
@@ -291,5 +291,5 @@ class Summary:
     users: UserFigures = UserFigures()
     """Those of all cycles, scenarios and agents together."""
     troubles: tuple[Trouble, ...] = ()
-    """What is wrong just now with a run that goes on; not stored."""
+    """Current problems of an active run; not stored."""
     output: OutputFigures = OutputFigures()

@@ -167,7 +167,7 @@ async def _abort(context: Any, error: Exception) -> NoReturn:
     try:
         await _tell(context, error)
     except grpc.aio.InternalError:
-        # Who called has gone just now. gRPC would log a traceback; a call that is cancelled is not.
+        # The caller has just gone. gRPC would log a traceback; it does not for a cancelled call.
         raise asyncio.CancelledError from None
     raise AssertionError("abort returned")
 

@@ -1,4 +1,4 @@
-"""When a process has ended, which an event loop is told by its descriptor.
+"""When a process has ended, which its descriptor signals to an event loop.
 
 Rule: whatever its children do. They may hold its pipes and sockets, whose ends say nothing then.
 """

@@ -10,7 +10,7 @@ from loadgrpc.model import Assignment, SourceId
 from loadgrpc.protocol.produced import RUN_DIR_ENV
 
 OURS: Final = ("LOADGRPC_", "LOADS_")
-"""How names begin that are told to a runner: what a shell has of them is of another run."""
+"""Prefixes of the variables set for a runner: those of the shell belong to another run."""
 QUIET_ENV: Final = "LOADGRPC_QUIET_GRPC"
 """Set by the command line when it has told gRPC to be quiet; that is for its own process."""
 GRPC_VERBOSITY: Final = "GRPC_VERBOSITY"
@@ -20,7 +20,7 @@ _NO_GRPC_PROXY: Final = "no_grpc_proxy"
 
 
 def inherited(environ: Mapping[str, str]) -> dict[str, str]:
-    """What a runner has of the environment of whoever starts it: all, but what tells of a run.
+    """The environment that a runner inherits: everything except variables about a run.
 
     GRPC_VERBOSITY is as the user has it, or not there.
     """
@@ -121,4 +121,4 @@ _ALL: Final = frozenset(
     )
     for name in names.split()
 )
-"""All that a runner may be told."""
+"""All variables that may be set for a runner."""

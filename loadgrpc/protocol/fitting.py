@@ -1,7 +1,7 @@
-"""Messages of figures whose numbers always fit: what is out of a field's range is told as its end.
+"""Messages of figures whose numbers always fit: values beyond a field's range become its limit.
 
 Rule: a result is worth more than its last digit. One peer that lies, or sums of many, must not
-keep the figures of a run from being told or stored.
+keep the figures of a run from being shown or stored.
 """
 
 from __future__ import annotations

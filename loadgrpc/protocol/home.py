@@ -26,7 +26,7 @@ MAX_SEQUENCE: Final = 2**53
 
 
 def limits() -> runner_pb2.Limits:
-    """The bounds that a sender is told."""
+    """The bounds that a sender gets."""
     return runner_pb2.Limits(
         max_batch_bytes=MAX_BATCH_BYTES,
         max_unacked_batches=MAX_UNACKED_BATCHES,
@@ -101,7 +101,7 @@ class Sequence:
     _gap_reported: bool = False
 
     def opened(self) -> None:
-        """The source was told what is expected next: a gap from here on is a new one."""
+        """The source has been sent the expected number: a gap from here on is a new one."""
         self._gap_reported = False
 
     def batch(self, first_sequence: int, count: int) -> Decision:

@@ -1,8 +1,8 @@
 """The sending end of PublishEvents: what a source has said and the other side has not acked.
 
 Rule: pure. What is not acked is kept in order, and said again on the next stream; `ready` comes
-before, `finish` after all of it. Who owns the stream asks `next`, sends that, and tells what
-was answered.
+before, `finish` after all of it. The owner of the stream calls `next`, sends the item, and
+reports what was answered.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ Item = TypeVar("Item", bound=Numbered)
 
 
 class Outbound(Generic[Item]):
-    """See the module. `skip` makes an item that declares so many numbers lost."""
+    """See the module. `skip` makes an item that declares a count of numbers lost."""
 
     def __init__(self, skip: Callable[[int, int], Item]) -> None:
         self.kept: deque[Item] = deque()
@@ -152,7 +152,7 @@ class Outbound(Generic[Item]):
         self._last = after
 
     def replace(self, at: int, *items: Item) -> None:
-        """Puts others of the same numbers in the place of a kept one, to be sent next."""
+        """Replaces a kept item by others with the same numbers, to be sent next."""
         if at < self._sent:
             self._sent_bytes -= sum(self.kept[one].size for one in range(at, self._sent))
             self._sent = at

@@ -1,7 +1,8 @@
 """What a process prints, made lines that can be shown: whole, safe, and not too many.
 
-Rule: a line is shown whole or cut at its end, which is told; who prints more than RATE lines or
-RATE_BYTES a second for longer is shown again when it prints less, with what was left out in a line.
+Rule: a line is shown whole or cut at its end, visibly; a process that prints more than RATE lines
+or RATE_BYTES a second for longer is shown again when it prints less, with what was left out in a
+line.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from loadgrpc.text import safe_line
 
 LINE_BYTES: Final = 2_000
 RATE: Final = 50.0
-"""Lines a second."""
+"""Lines per second."""
 BURST: Final = 500.0
 """Lines at once, after a time in which there were few."""
 RATE_BYTES: Final = 20_000.0

@@ -31,7 +31,7 @@ class Produced(NamedTuple):
 
 
 def create(folder: Path, rows: int) -> None:
-    """Makes the file, for so many processes that have produced nothing.
+    """Makes the file, with a row for each process, which have produced nothing yet.
 
     Raises:
         OSError: it cannot be made; there is no file then.
@@ -73,6 +73,6 @@ def read(folder: Path) -> list[Produced] | None:
 
 
 def total(rows: list[Produced]) -> Produced:
-    """All processes together; what is more than a message can tell is told as the most it can."""
+    """All processes together; a sum beyond the range of a message becomes its limit."""
     events, hits = sum(each.events for each in rows), sum(each.hits for each in rows)
     return Produced(min(events, _MOST), min(hits, _MOST))

@@ -1,4 +1,4 @@
-"""What a watcher of a run is told: to messages and back, in pairs."""
+"""What a watcher of a run receives: to messages and back, in pairs."""
 
 from __future__ import annotations
 

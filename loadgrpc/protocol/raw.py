@@ -1,8 +1,8 @@
 """RunnerService with PublishEvents in bytes: what is passed on goes on as it came.
 
-Both homes read what a runner says by `read`: what is no message, and what is too large, is the
-same to both. A fact of protobuf is relied on: serialised messages put end to end are the merged
-message.
+Both receivers parse what a runner sends by `read`: what cannot be parsed, and what is too large,
+is the same to both. A fact of protobuf is relied on: serialised messages put end to end are the
+merged message.
 """
 
 from __future__ import annotations
@@ -84,9 +84,8 @@ def no_source() -> InvalidRequest:
 def read(data: bytes) -> Published:
     """What a runner says.
 
-    Raises:
-        InvalidRequest: it is no message, or has a text that is not UTF-8; or it is too large,
-            and is no batch.
+    Raises: InvalidRequest: it cannot be parsed, or has a string that is not UTF-8; or it is too
+    large, and is no batch.
     """
     if len(data) > MAX_PUBLISHED_BYTES:
         return _oversized(data)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 DOMAIN: Final = "loadgrpc"
 DEFECT: Final = "internal error"
-"""All that the other side is told of a defect."""
+"""All that the other side learns about a defect."""
 MAX_MESSAGE_BYTES: Final = 1_024
 MAX_VIOLATIONS_BYTES: Final = 2_048
 """A status travels in trailing metadata, message twice and all but once in base64; clients refuse

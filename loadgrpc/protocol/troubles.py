@@ -1,4 +1,4 @@
-"""What is wrong with a run just now: to messages and back."""
+"""Current problems of a run: to messages and back."""
 
 from __future__ import annotations
 

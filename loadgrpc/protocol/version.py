@@ -1,6 +1,6 @@
 """Whether two programs that meet are of versions that were made for each other.
 
-Rule: a difference is told, and refused by nobody; the protocol grows by what others ignore.
+Rule: a difference is reported, and never refused; the protocol grows by what others ignore.
 """
 
 from __future__ import annotations

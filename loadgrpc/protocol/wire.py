@@ -90,7 +90,7 @@ def first_field(data: bytes, within: Field, wanted: int) -> int:
 def shortened(kind: type[Message], data: bytes) -> bytes | None:
     """A message of a kind whose long texts, and those of the messages in it, are cut.
 
-    None: it is no message, or not its texts make it long.
+    None: it cannot be parsed, or it is not its strings that make it long.
     """
     return _shortened(kind.DESCRIPTOR, data, Field(0, True, 0, 0, len(data)), nested=True)  # noqa: FBT003 - as it is
 

@@ -84,7 +84,7 @@ class Catalog:
         return {each: file for each, file in parsed.items() if not file.name.startswith(WELL_KNOWN)}
 
     def _others(self, run_id: str, mine: _Files) -> dict[str, _Files]:
-        """What other runs have brought, but for those that are over and clash with `mine`.
+        """What other runs have brought, except those that are over and clash with `mine`.
 
         Raises:
             AlreadyExists: one that clashes is not over.

@@ -90,7 +90,7 @@ class Registry:
             if extension.extended_type == extended_type
         )
         if not numbers and not any(extended_type in file.messages for file in self):
-            raise InvalidRequest(f"{extended_type} is no message type")
+            raise InvalidRequest(f"{extended_type} is not a message type")
         return numbers
 
 

@@ -1,6 +1,6 @@
 """What a database has to be able to do beside SQL that all of them know.
 
-Rule: who holds the connection that `connect` made is the only broker that uses the database.
+Rule: the holder of the connection that `connect` made is the only broker that uses the database.
 """
 
 from __future__ import annotations

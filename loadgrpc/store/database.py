@@ -38,7 +38,7 @@ Outcome = tuple[Any, Exception | None]
 """The result or the error of a work."""
 
 RETRY_S: Final = 1.0
-"""After a connection failed, others are not tried for so long: who reads is told at once."""
+"""After a failed connection, none is tried for this long: reads fail at once."""
 
 _MARK: Final = "writer"
 _SELECT_MARK: Final = sa.select(META.c.value).where(META.c.name == _MARK)

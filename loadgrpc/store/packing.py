@@ -36,7 +36,7 @@ COLUMNS_FROM: Final = 16_384
 _LEVEL: Final = 1
 _SAMPLE: Final = 512
 _NOISE: Final = 12
-"""Of noise, the most frequent byte of a sample is less than one in so many."""
+"""In noise, the most frequent byte of a sample is rarer than one in this many."""
 
 _HIT_COLUMNS: Final = (
     "label",
@@ -184,7 +184,7 @@ def _unfold(block: Block, name: str, values: Values) -> Values:
 
 
 def _elapsed(block: Block, name: str, values: Values) -> Values | None:
-    """What times to the first byte are told from, if it is of their type."""
+    """The column that times to the first byte are subtracted from, if it has their type."""
     if name != "first_byte_ns" or _width(block, block.elapsed_ns) != values.itemsize:
         return None
     return np.frombuffer(block.elapsed_ns, values.dtype)

@@ -132,6 +132,6 @@ class Retention:
     """How much detail (batches) is kept. What goes first is the oldest; results stay."""
 
     keep_runs: int | None = None
-    """Of so many runs that are over, the newest. None: of all."""
+    """Of this many newest runs that are over. None: of all."""
     keep_bytes: int | None = None
-    """At most so many bytes, as stored. None: without bound."""
+    """At most this many bytes, as stored. None: without bound."""

@@ -97,7 +97,7 @@ BATCHES: Final = sa.Table(
     sa.Column("arrival_ns", sa.BigInteger, nullable=False),
     sa.Column("packing", sa.SmallInteger, nullable=False, server_default="0"),
     sa.Column("size", sa.BigInteger, nullable=False, server_default="0"),
-    # With the size in it, how much a run holds is told without reading a row.
+    # With the size in it, how much a run holds is known without reading a row.
     sa.Index("batches_of_run", "run_id", "batch_id", "size"),
     sqlite_autoincrement=True,
 )

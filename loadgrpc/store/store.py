@@ -6,8 +6,8 @@ at a time has a store open. A source only ever goes on from where it is: a write
 anything else than what is committed fails, and so does everything queued behind a failed one
 of the same source. Whoever meets a StoreError there reads `sources` and goes on from that.
 
-While the database takes no writes (its disk is full, it is away) what is reported waits: `append`,
-`save_source`, and `save_run` if it is told to. It is stored once when the database is back.
+While the database takes no writes (its disk is full, it is away) what is reported waits:
+`append`, `save_source`, and `save_run` if asked to. It is stored once when the database is back.
 Everything else fails, and may be asked again; reads go on where they can.
 """
 

@@ -69,7 +69,7 @@ class _Command:
 
 
 class _Order(Enum):
-    """What the thread is told beside commands."""
+    """What the thread gets besides commands."""
 
     HURRY = auto()
     END = auto()

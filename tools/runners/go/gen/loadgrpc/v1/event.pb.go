@@ -1231,7 +1231,7 @@ type GeneratorState struct {
 	Cores uint32 `protobuf:"varint,4,opt,name=cores,proto3" json:"cores,omitempty"`
 	// Samples of the event-loop lag, in nanoseconds. At regular intervals, such as every 10 ms,
 	// schedule a wake-up through the same mechanism that delivers answers, and record how late it
-	// fires: a hit answered at that moment would have ended so much later. Wake-ups that fell due
+	// fires: a hit answered at that moment would have ended that much later. Wake-ups that fell due
 	// while the process was held up count too: held up for 2 s, it was 2 s late, 1.99 s late, and
 	// so on. At most 4,000, each at most an hour. Empty: not measured.
 	LagsNs []uint64 `protobuf:"varint,5,rep,packed,name=lags_ns,json=lagsNs,proto3" json:"lags_ns,omitempty"`
