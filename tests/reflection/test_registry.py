@@ -225,7 +225,7 @@ def test_extension_numbers_of_an_absent_message():
 @pytest.mark.parametrize("kind", ["shop.Nothing", "shop.Color", "shop.Desk", "shop", ""])
 def test_extension_numbers_of_no_message(kind):
     """Only messages can be extended; to ask for anything else is the caller's fault."""
-    with pytest.raises(InvalidRequest, match="is no message type"):
+    with pytest.raises(InvalidRequest, match="is not a message type"):
         registry_of(SHOP).all_extension_numbers(kind)
 
 
