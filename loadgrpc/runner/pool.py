@@ -17,7 +17,7 @@ from gevent import Greenlet, joinall, killall, spawn
 from gevent.event import Event
 
 from loadgrpc.clock import Clock
-from loadgrpc.model import Cycle, TestOutcome
+from loadgrpc.model import Cycle, Plan, TestOutcome
 from loadgrpc.runner import left_behind
 from loadgrpc.runner.exception_text import exception_info
 from loadgrpc.runner.forked import Forked
@@ -56,8 +56,6 @@ class Pool:
         recorder: Recorder,
         clock: Clock,
         *,
-        server_url: str,
-        no_dns_resolve: bool = False,
         on_standing: Callable[[], object] = lambda: None,
         in_flight: Callable[[int], memoryview | None] = lambda _: None,
         forked: Forked | None = None,
@@ -71,8 +69,6 @@ class Pool:
         self._test = test
         self._recorder = recorder
         self._clock = clock
-        self._server_url = server_url
-        self._no_dns_resolve = no_dns_resolve
         self._on_standing = on_standing
         self._in_flight = in_flight
         self._forked = forked
@@ -95,15 +91,10 @@ class Pool:
         self._hurry(timeout_s)
         self.stopping.set()
 
-    def run_cycle(
-        self,
-        cycle: Cycle,
-        users: Sequence[int],
-        *,
-        spawn_rate: float,
-        stop_timeout_s: float,
-    ) -> None:
+    def run_cycle(self, plan: Plan, cycle: Cycle, users: Sequence[int]) -> None:
         """Runs the given `users` (numbers, from 1, ascending) of a cycle to their end.
+
+        `plan` is that of the assignment, and `cycle` one of its cycles.
 
         Raises:
             StubbornUserError: a user could not be cut off.
@@ -112,17 +103,17 @@ class Pool:
         self.started_users = 0
         began_ns = self._clock.monotonic_ns()
         over_ns = end_ns(began_ns, cycle.duration_s)
-        start = bounded(ramp_up(users, spawn_rate, began_ns), end_ns=over_ns)
+        start = bounded(ramp_up(users, plan.scenarios[0].spawn_rate, began_ns), end_ns=over_ns)
         pace = closed(count=cycle.iterations, end_ns=over_ns)
         greenlets = [
-            spawn(self._live, user, place, start, pace)
+            spawn(self._live, plan, user, place, start, pace)
             for place, user in enumerate(users)
             if start(began_ns, place) is not None
         ]
         self._not_standing = len(greenlets)
         everybody = spawn(joinall, greenlets)
         self._wait([everybody, self.stopping], cycle.duration_s)
-        self._hurry(stop_timeout_s)
+        self._hurry(plan.stop_timeout_s)
         while not everybody.ready() and (left_s := self._left_s()) > 0:
             self._hurried.clear()
             self._wait([everybody, self._hurried], left_s)
@@ -153,7 +144,7 @@ class Pool:
             killall(alive, exception=CutOff, block=False)
             self._wait([spawn(joinall, alive)], CUT_OFF_WAIT_S)
 
-    def _live(self, number: int, place: int, start: Pace, pace: Pace) -> None:
+    def _live(self, plan: Plan, number: int, place: int, start: Pace, pace: Pace) -> None:
         """One user, from its start, as that of its place in the cycle, to its end."""
         if not self._begins(start, place):
             return
@@ -167,9 +158,8 @@ class Pool:
                 self._test.method,
                 self._recorder,
                 self._clock,
-                user=number,
-                server_url=self._server_url,
-                no_dns_resolve=self._no_dns_resolve,
+                number,
+                plan,
                 in_flight=self._in_flight(number),
             )
             self._leave_if_child()

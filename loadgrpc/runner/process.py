@@ -140,8 +140,6 @@ class UserProcess:
             test,
             recorder,
             self._clock,
-            server_url=scenario.server_url,
-            no_dns_resolve=plan.no_dns_resolve,
             on_standing=_freeze,
             in_flight=lambda user: in_flight.row(
                 self._in_flight, (user - share.first_user) // share.processes
@@ -169,12 +167,7 @@ class UserProcess:
             users = share.users(cycle.users)
             try:
                 with _watching(watch, look) if users else nullcontext():
-                    pool.run_cycle(
-                        cycle,
-                        users,
-                        spawn_rate=scenario.spawn_rate,
-                        stop_timeout_s=plan.stop_timeout_s,
-                    )
+                    pool.run_cycle(plan, cycle, users)
             finally:
                 self._forked.leave_if_child()
                 self._flush(recorder, pool)

@@ -26,10 +26,10 @@ import functools
 import inspect
 import unittest
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from loadgrpc.clock import Clock
-from loadgrpc.model import HitError, TestOutcome
+from loadgrpc.model import HitError, Plan, Scenario, TestOutcome
 from loadgrpc.runner.addresses import AddressBook
 from loadgrpc.runner.judge import Judge, check_that_it_ran, is_cut_off, skip_reason
 from loadgrpc.runner.plain import is_plain
@@ -39,6 +39,10 @@ from loadgrpc.runner.testcase import NOT_MEASURED, TestCase
 
 _Outcome: Any = getattr(unittest.case, "_Outcome", None)
 """What subTest reports to; private to unittest, and where it is missing unittest runs all."""
+
+
+SAYS_NOTHING: Final = Plan(scenarios=(Scenario(),))
+"""A plan that leaves everything to the test."""
 
 
 class UserReporter:
@@ -106,9 +110,8 @@ class VirtualUser:
         recorder: Recorder,
         clock: Clock,
         user: int,
-        server_url: str,
+        plan: Plan = SAYS_NOTHING,
         *,
-        no_dns_resolve: bool = False,
         in_flight: memoryview | None = None,
     ) -> None:
         """`in_flight` is the user's row of what is in flight: see in_flight.py."""
@@ -116,13 +119,13 @@ class VirtualUser:
         self._recorder = recorder
         self._clock = clock
         self._user = user
-        addresses = None if no_dns_resolve else AddressBook(user)
+        addresses = None if plan.no_dns_resolve else AddressBook(user)
         self._reporter = UserReporter(recorder, clock, user, addresses)
         self._judge = Judge()
         self._method = method
         self.ended_ns = 0
         """When its last iteration ended (monotonic)."""
-        self._case: Any = _make(case_class, method, self._reporter, server_url)
+        self._case: Any = _make(case_class, method, self._reporter, plan.scenarios[0].server_url)
         if has(Feature.PLAIN_RUN) and is_plain(self._case, method):
             self._run = self._run_plainly
         else:

@@ -20,6 +20,7 @@ from loadgrpc.runner.addresses import AddressBook
 from loadgrpc.runner.session import Session
 from loadgrpc.runner.testcase import TestCase
 from loadgrpc.runner.user import VirtualUser
+from loadgrpc.testing import plan_of
 
 ONE, TWO = "127.0.0.1", "127.0.0.2"
 
@@ -413,7 +414,7 @@ def test_a_user_has_a_book_unless_it_shall_not(names, server, answer, clock, opt
 
     names.known["two.test"] = [ONE]
     server.scripts["/"] = answer(b"x")
-    user = VirtualUser(Case, "test_it", Recorder(), clock, 1, "", **options)
+    user = VirtualUser(Case, "test_it", Recorder(), clock, 1, plan_of(**options))
     for iteration in (1, 2, 3):
         user.run_iteration(iteration)
     user.close()

@@ -18,7 +18,7 @@ from loadgrpc.model import Cycle
 from loadgrpc.runner import pool as module
 from loadgrpc.runner.loader import LoadedTest
 from loadgrpc.runner.pool import Pool, StubbornUserError
-from loadgrpc.testing import NS_PER_S, ManualClock
+from loadgrpc.testing import NS_PER_S, ManualClock, plan_of
 
 from .conftest import patched_scene
 
@@ -102,9 +102,7 @@ class Scene:
     def pool_of(self, case_class, **options):
         """A pool of this test, in this scene's time."""
         test = LoadedTest(case_class, "test_it")
-        return Pool(
-            test, self.notes, self.time.clock, server_url="", wait=self.time.wait, **options
-        )
+        return Pool(test, self.notes, self.time.clock, wait=self.time.wait, **options)
 
     def _case(self):
         scene = self
@@ -138,11 +136,8 @@ class Scene:
         """Runs a cycle to its end."""
         numbers = of if of is not None else range(1, users + 1)
         cycle = Cycle(users=users, **bound)
-        self.time.run(
-            lambda: self.pool.run_cycle(
-                cycle, numbers, spawn_rate=spawn_rate, stop_timeout_s=stop_timeout_s
-            )
-        )
+        plan = plan_of(spawn_rate=spawn_rate, stop_timeout_s=stop_timeout_s)
+        self.time.run(lambda: self.pool.run_cycle(plan, cycle, numbers))
 
 
 @pytest.fixture
@@ -406,7 +401,7 @@ def test_f15_a_request_of_a_thread_is_cut_off_when_its_user_has_ended(server, an
     hits = patched_scene(
         f"""
         import os
-        from loadgrpc.model import Cycle
+        from loadgrpc.model import Cycle, Plan, Scenario
         from loadgrpc.runner.loader import LoadedTest
         from loadgrpc.runner.pool import Pool
         from loadgrpc.case import TestCase
@@ -422,8 +417,8 @@ def test_f15_a_request_of_a_thread_is_cut_off_when_its_user_has_ended(server, an
                 threading.Thread(target=get).start()
                 threading.Thread(target=gevent.sleep, args=(30,)).start()
                 gevent.sleep(0.3)
-        pool = Pool(LoadedTest(Leaves, "test_it"), Notes(), SystemClock(), server_url="")
-        pool.run_cycle(Cycle(users=1, iterations=1), [1], spawn_rate=0.0, stop_timeout_s=30.0)
+        pool = Pool(LoadedTest(Leaves, "test_it"), Notes(), SystemClock())
+        pool.run_cycle(Plan(scenarios=(Scenario(),)), Cycle(users=1, iterations=1), [1])
         print(json.dumps(Notes.hits), flush=True)
         os._exit(0)
         """

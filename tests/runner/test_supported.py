@@ -97,7 +97,7 @@ try:
         for hit in sink]
     session.close()
     threading.Thread(target=serve, daemon=True).start()
-    user = VirtualUser(Case, "test", Recorder(SystemClock(), "t"), SystemClock(), 1, "")
+    user = VirtualUser(Case, "test", Recorder(SystemClock(), "t"), SystemClock(), 1)
     said["outcomes"] = [user.run_iteration(i).name for i in (1, 2, 3)]
     said["lane"] = session._lane is not None
 except RuntimeError as error:

@@ -16,6 +16,7 @@ from loadgrpc.model import TestOutcome
 from loadgrpc.runner.judge import CutOff
 from loadgrpc.runner.session import Session
 from loadgrpc.runner.user import VirtualUser
+from loadgrpc.testing import plan_of
 
 MS = 1_000_000
 
@@ -56,7 +57,7 @@ def live(recorder, clock):
     """Lives one iteration of a class's `test_it` and returns what was recorded of it."""
 
     def run(case_class, iteration=1):
-        user = VirtualUser(case_class, "test_it", recorder, clock, user=3, server_url="")
+        user = VirtualUser(case_class, "test_it", recorder, clock, user=3)
         try:
             outcome = user.run_iteration(iteration)
         finally:
@@ -273,7 +274,7 @@ class Case(unittest.TestCase):
         with gevent.Timeout(0.01):
             time.sleep(10)
 def live(method):
-    VirtualUser(Case, method, Recorder(), SystemClock(), 1, "").run_iteration(1)
+    VirtualUser(Case, method, Recorder(), SystemClock(), 1).run_iteration(1)
 user = gevent.spawn(live, "test_it")
 gevent.sleep(0.05)
 user.kill(CutOff)
@@ -495,7 +496,9 @@ def test_hits_and_counters_know_user_and_iteration(server, recorder, clock, answ
         self.incr_counter("seen")
         self.incr_counter("seen", 4)
 
-    user = VirtualUser(case(test_it), "test_it", recorder, clock, 7, server.url())
+    user = VirtualUser(
+        case(test_it), "test_it", recorder, clock, 7, plan_of(server_url=server.url())
+    )
     user.run_iteration(1)
     user.run_iteration(2)
     user.close()
@@ -521,7 +524,9 @@ def test_a_server_url_of_the_run_overrides_the_tests(recorder, clock):
     for base in (TestCase, unittest.TestCase):
         case_class = case(test_it, base, server_url="http://class")
         for url in ("http://run", ""):
-            VirtualUser(case_class, "test_it", recorder, clock, 1, url).run_iteration(1)
+            VirtualUser(
+                case_class, "test_it", recorder, clock, 1, plan_of(server_url=url)
+            ).run_iteration(1)
     assert seen == ["http://run", "http://class"] * 2
 
 
@@ -543,7 +548,7 @@ def test_f16_what_init_does_with_the_session_is_measured(
     monkeypatch.setenv("NO_PROXY", "*")
     server.scripts |= {"/early": answer(), "/late": answer()}
     url = server.url("")
-    user = VirtualUser(Early, "test_it", recorder, clock, user=1, server_url=url)
+    user = VirtualUser(Early, "test_it", recorder, clock, user=1, plan=plan_of(server_url=url))
     user.run_iteration(1)
     user.close()
 
@@ -566,7 +571,7 @@ def test_f16_an_own_way_to_make_cases_is_taken(recorder, clock):
         def test_it(self):
             pass
 
-    VirtualUser(Case, "test_it", recorder, clock, user=1, server_url="").run_iteration(1)
+    VirtualUser(Case, "test_it", recorder, clock, user=1).run_iteration(1)
 
     assert made == [("test_it",)]
 
@@ -590,7 +595,7 @@ def test_f16_a_session_that_does_not_measure_is_told(recorder, clock, where):
 
     if where == "class":
         Case.session = requests.Session()
-    user = VirtualUser(Case, "test_it", recorder, clock, user=1, server_url="")
+    user = VirtualUser(Case, "test_it", recorder, clock, user=1)
     user.run_iteration(1)
     user.close()
 
@@ -606,7 +611,7 @@ def test_users_have_sessions_of_their_own(recorder, clock):
         sessions.append(self.session)
 
     case_class = case(test_it)
-    users = [VirtualUser(case_class, "test_it", recorder, clock, n, "") for n in (1, 2)]
+    users = [VirtualUser(case_class, "test_it", recorder, clock, n) for n in (1, 2)]
     for user in [*users, *users]:
         user.run_iteration(1)
         assert len(recorder) == len(sessions)
@@ -624,7 +629,7 @@ def test_iterations_leave_nothing_in_memory(clock, name):
         def iteration(self, **_):
             pass
 
-    user = VirtualUser(OUTCOMES[name][0], "test_it", Sieve(), clock, 1, "")
+    user = VirtualUser(OUTCOMES[name][0], "test_it", Sieve(), clock, 1)
 
     def live_on(times):
         for iteration in range(times):
