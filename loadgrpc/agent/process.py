@@ -26,7 +26,7 @@ from loadgrpc.agent import keeper
 from loadgrpc.model import StopMode
 from loadgrpc.protocol.ends import ended
 from loadgrpc.protocol.environment import inherited
-from loadgrpc.protocol.printed import Printed
+from loadgrpc.protocol.printed import Printed, PrintedLine, safe_lines
 
 TERMINATE_SLACK_S: Final = 1.0
 """The time a runner has for its last messages after the stop timeout, before SIGTERM."""
@@ -183,8 +183,8 @@ class RunnerProcess:
             self._show(printed.end(time.monotonic()))
             transport.close()
 
-    def _show(self, lines: list[str]) -> None:
-        for line in lines:
+    def _show(self, lines: list[PrintedLine]) -> None:
+        for line in safe_lines(lines):
             _output.info("%s", f"run {self._run_id}: {line}" if self._run_id else line)
 
     def _keep(self, data: bytes) -> None:

@@ -1,12 +1,13 @@
-"""What a process prints, made lines that can be shown: whole, safe, and not too many.
+"""What a process prints, made lines that can be shown: whole, and not too many.
 
 Rule: a line is shown whole or cut at its end, visibly; a process that prints more than RATE lines
-or RATE_BYTES a second for longer is shown again when it prints less, with what was left out in a
-line.
+or RATE_BYTES a second for longer is shown again when it prints less, with what was left out before.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from loadgrpc.text import safe_line
@@ -20,6 +21,24 @@ RATE_BYTES: Final = 20_000.0
 BURST_BYTES: Final = 200_000.0
 
 
+@dataclass(frozen=True, slots=True)
+class PrintedLine:
+    """A line as it was printed, and how many were left out before it."""
+
+    text: str | None
+    """Bytes that are no text as `\\xff`, the end of a long line as `…`. None: no line follows."""
+    left_out: int = 0
+
+
+def safe_lines(lines: Iterable[PrintedLine]) -> Iterator[str]:
+    """Lines as they are to be shown, what was left out as lines of their own."""
+    for line in lines:
+        if line.left_out:
+            yield f"(too many lines to show: {line.left_out} left out)"
+        if line.text is not None:
+            yield safe_line(line.text)
+
+
 class Printed:
     """See the module. One for each process and stream; `now_s` is of any clock that goes on."""
 
@@ -30,11 +49,12 @@ class Printed:
         self._lines, self._bytes = BURST, BURST_BYTES
         """How much may be shown at once now."""
         self._filled_s = now_s
-        self._left_out = 0
+        self.left_out = 0
+        """Lines that were left out since the last that was shown."""
 
-    def feed(self, data: bytes, now_s: float) -> list[str]:
+    def feed(self, data: bytes, now_s: float) -> list[PrintedLine]:
         """The lines that are to be shown now that this came."""
-        shown: list[str] = []
+        shown: list[PrintedLine] = []
         start = 0
         while (end := data.find(b"\n", start)) >= 0:
             self._partial += data[start : min(end, start + LINE_BYTES + 1)]
@@ -43,7 +63,7 @@ class Printed:
             start = end + 1
             room = self._lines >= 1 or self._filled_s != now_s
             if not room and (left_out := data.count(b"\n", start)):
-                self._left_out += left_out  # no room comes in this moment: none is looked at
+                self.left_out += left_out  # no room comes in this moment: none is looked at
                 start = data.rindex(b"\n") + 1
         self._partial += data[start : start + LINE_BYTES + 1]
         if len(self._partial) > LINE_BYTES:
@@ -51,12 +71,16 @@ class Printed:
             self._cut = True
         return shown
 
-    def end(self, now_s: float) -> list[str]:
+    def pause(self) -> list[PrintedLine]:
+        """How many lines were left out, when none has come for a while."""
+        return [PrintedLine(None, self._take_left_out())] if self.left_out else []
+
+    def end(self, now_s: float) -> list[PrintedLine]:
         """What is left when no more comes."""
         shown = self._line(now_s) if self._partial else []
-        return shown + self._told_left_out()
+        return shown + self.pause()
 
-    def _line(self, now_s: float) -> list[str]:
+    def _line(self, now_s: float) -> list[PrintedLine]:
         """The line that was read, if there is room for it."""
         line = bytes(self._partial[:LINE_BYTES])
         cut = len(self._partial) > LINE_BYTES
@@ -67,13 +91,13 @@ class Printed:
         self._lines = min(BURST, self._lines + RATE * passed_s)
         self._bytes = min(BURST_BYTES, self._bytes + RATE_BYTES * passed_s)
         if self._lines < 1 or self._bytes < len(line):
-            self._left_out += 1
+            self.left_out += 1
             return []
         self._lines -= 1
         self._bytes -= len(line)
-        text = safe_line(line.decode(errors="backslashreplace").rstrip("\r"))
-        return [*self._told_left_out(), f"{text} …" if cut else text]
+        text = line.decode(errors="backslashreplace").rstrip("\r")
+        return [PrintedLine(f"{text} …" if cut else text, self._take_left_out())]
 
-    def _told_left_out(self) -> list[str]:
-        left_out, self._left_out = self._left_out, 0
-        return [f"(too many lines to show: {left_out} left out)"] if left_out else []
+    def _take_left_out(self) -> int:
+        left_out, self.left_out = self.left_out, 0
+        return left_out

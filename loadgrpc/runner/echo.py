@@ -10,20 +10,26 @@ from __future__ import annotations
 import asyncio
 import os
 import select
+from collections.abc import Callable
 from typing import IO, Final
 
-from loadgrpc.protocol.printed import Printed
+from loadgrpc.protocol.printed import Printed, PrintedLine, safe_lines
 
 READ_BYTES: Final = 65_536
+PAUSE_S: Final = 1.0
+"""When a process has printed nothing for so long, it is said how many lines were left out."""
 
 
 class Echo:
     """Passes on one stream of a user process."""
 
-    def __init__(self, name: str, to: int) -> None:
-        """`name` is put before each line; `to` is a descriptor."""
+    def __init__(
+        self, name: str, to: int, printed: Callable[[list[PrintedLine]], None] = lambda _: None
+    ) -> None:
+        """`name` is put before each line; `to` is a descriptor; `printed` gets the lines too."""
         self._name = name
         self._to = to
+        self._printed = printed
         self._room = select.poll()
         self._room.register(to, select.POLLOUT)
         self._left_out = 0
@@ -37,14 +43,25 @@ class Echo:
         )
         printed = Printed(loop.time())
         try:
-            while data := await reader.read(READ_BYTES):
-                self._write(printed.feed(data, loop.time()))
+            while True:
+                try:
+                    async with asyncio.timeout(PAUSE_S if printed.left_out else None):
+                        data = await reader.read(READ_BYTES)
+                except TimeoutError:
+                    self._pass_on(printed.pause())
+                    continue
+                if not data:
+                    break
+                self._pass_on(printed.feed(data, loop.time()))
         finally:
-            self._write(printed.end(loop.time()))
+            self._pass_on(printed.end(loop.time()))
             transport.close()
 
-    def _write(self, lines: list[str]) -> None:
-        for line in lines:
+    def _pass_on(self, lines: list[PrintedLine]) -> None:
+        if not lines:
+            return
+        self._printed(lines)
+        for line in safe_lines(lines):
             # What is no longer than PIPE_BUF goes whole, and at once where there is room.
             data = f"{self._name}: {line}".encode()[: select.PIPE_BUF - 1] + b"\n"
             if not any(event & select.POLLOUT for _, event in self._room.poll(0)):

@@ -28,6 +28,8 @@ from loadgrpc.protocol.sources import source_to_proto
 from loadgrpc.v1 import runner_pb2
 
 MAX_KEPT_BYTES: Final = 64 << 20
+BUSY_BYTES: Final = MAX_KEPT_BYTES // 4
+"""Who has something that can be left out leaves it out from here on."""
 FIRST_BACKOFF_S: Final = 0.1
 MAX_BACKOFF_S: Final = 3.0
 
@@ -67,6 +69,11 @@ class Publisher:
         self.produced_hits = 0
         self.orders: asyncio.Queue[runner_pb2.PublishEventsResponse] = asyncio.Queue()
         """`start_cycle`, `stop`, `finished` and `run_closed`, as they come."""
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether so much is kept that nothing should be added that can be left out."""
+        return self._outbound.kept_bytes >= BUSY_BYTES
 
     async def batch(self, payload: bytes, events: int, hits: int) -> None:
         """Numbers and sends a serialised EventBatch; waits while too much is kept."""

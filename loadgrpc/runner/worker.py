@@ -14,9 +14,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
+from loadgrpc.model import OutputStream
 from loadgrpc.protocol.ends import ended
+from loadgrpc.protocol.printed import PrintedLine
 from loadgrpc.protocol.produced import Produced
 from loadgrpc.runner import in_flight, pipe
 from loadgrpc.runner.echo import Echo
@@ -122,14 +125,17 @@ class Worker:
         with suppress(OSError):  # who has read all of it may have closed it
             self._socket.shutdown(socket.SHUT_RD)
 
-    async def echo(self) -> None:
-        """Passes on what the process prints."""
-        name = f"user process {self.at + 1}"
-        streams = (self._process.stdout, self._process.stderr)
+    async def echo(self, printed: Callable[[int, OutputStream, list[PrintedLine]], None]) -> None:
+        """Passes on what the process prints; `printed` gets it with its process and stream."""
+        process = self.at + 1
+        streams = (
+            (OutputStream.STDOUT, self._process.stdout),
+            (OutputStream.STDERR, self._process.stderr),
+        )
         await asyncio.gather(
             *(
-                Echo(name, to).pass_on(stream)
-                for to, stream in zip((1, 2), streams, strict=True)
+                Echo(f"user process {process}", to, partial(printed, process, to)).pass_on(stream)
+                for to, stream in streams
                 if stream is not None
             )
         )
