@@ -85,7 +85,7 @@ async def _attach(run_id: str, broker: str, told: Output) -> int:
                 f"detached from run {run_id}, which is left alone; {stop} stops it", told.stream
             )
             return INTERRUPTED
-    return told.tell(summary)
+    return told.tell(summary, broker)
 
 
 async def _summary(

@@ -87,15 +87,16 @@ class Output:
         if self.json_file is not None:
             document.check(self.json_file)
 
-    def tell(self, summary: Summary) -> int:
-        """Print and write what was asked for; the exit code."""
+    def tell(self, summary: Summary, broker: str = "") -> int:
+        """Print and write what was asked for; the exit code. `broker`: of a run on agents."""
         from loadgrpc.cli import line, report  # noqa: PLC0415
 
         if self.quiet:
             lines = [report.last_line(summary)]
         else:
             width = line.width_of(self.stream)
-            lines = report.report(summary, verbose=bool(self.verbose), width=width)
+            verbose = bool(self.verbose)
+            lines = report.report(summary, verbose=verbose, width=width, broker=broker)
         line.write(lines, self.stream)
         self.write(summary)
         return summary.verdict.exit_code

@@ -29,6 +29,7 @@ from loadgrpc.cli.figures import (
     span,
 )
 from loadgrpc.cli.line import Line, Style
+from loadgrpc.cli.prints import prints
 from loadgrpc.cli.table import Row, figures_table, labelled, text_table
 from loadgrpc.model import (
     Accounting,
@@ -80,8 +81,10 @@ _GOOD_STATES: Final = (
 )
 
 
-def report(summary: Summary, *, verbose: bool = False, width: int = 100) -> list[Line]:
-    """The whole summary, its last line included."""
+def report(
+    summary: Summary, *, verbose: bool = False, width: int = 100, broker: str = ""
+) -> list[Line]:
+    """The whole summary, its last line included; `broker` lists its events, if one does."""
     if summary.verdict.exit_code == verdict.NOT_LOADED and not summary.iterations.started:
         sections = [_not_loaded(summary, verbose=verbose, width=width)]
     else:
@@ -96,6 +99,7 @@ def report(summary: Summary, *, verbose: bool = False, width: int = 100) -> list
             _not_loaded(summary, verbose=verbose, width=width),
             _agents(summary.agents, verbose=verbose, width=width),
             _counters(summary, width),
+            prints(summary, broker, width),
             _saturated(summary, width),
             _accounting(summary.accounting, width),
         ]

@@ -184,7 +184,7 @@ async def _run(request: Request) -> int:
         except Failure as failure:
             request.output.write(known.summary(failure.exit_code, failure.message))
             raise
-    return request.output.tell(summary)
+    return request.output.tell(summary, request.broker or "")
 
 
 def _interrupted(request: Request) -> int:

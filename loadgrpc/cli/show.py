@@ -55,7 +55,8 @@ def command(*, run_id: str, broker: str, json: bool, changes: bool, verbose: boo
         return verdict.PASSED
     from loadgrpc.cli.report import report  # noqa: PLC0415
 
-    line.write(report(summary, verbose=verbose, width=line.width_of(sys.stdout)), sys.stdout)
+    width = line.width_of(sys.stdout)
+    line.write(report(summary, verbose=verbose, width=width, broker=broker), sys.stdout)
     return verdict.PASSED
 
 

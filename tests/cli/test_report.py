@@ -292,3 +292,23 @@ def test_each_scenario_has_a_section(summaries):
     assert "iterations  0   0 success   0 failure   0 error" in text
     assert "  buy: GET /" in text
     assert "Hits by scenario" in text
+
+
+def test_c8_lines_that_were_printed_on_agents_are_said(summaries):
+    """How many there are, and the command that lists them; of a run of this process: nothing."""
+    output = model.OutputFigures(lines=3, left_out=40)
+    summary = replace(summaries["passed"], run_id="r-1", output=output)
+
+    told = text_of(summary, broker="h:1", width=60)
+    assert "printed     3 lines   40 more left out\n" in told
+    assert "  loadgrpc events r-1 -k output -b h:1 lists them\n" in told
+    assert "printed" not in text_of(summary, width=60)
+
+
+def test_c8_without_lines_there_is_nothing_to_list(summaries):
+    """Nothing is said when nothing was printed, and nothing is listed when all was left out."""
+    passed = summaries["passed"]
+    assert text_of(passed, broker="h:1") == text_of(passed)
+    dropped = replace(passed, output=model.OutputFigures(left_out=2))
+    assert "printed     0 lines   2 more left out\n" in text_of(dropped, broker="h:1")
+    assert "-k output" not in text_of(dropped, broker="h:1")
