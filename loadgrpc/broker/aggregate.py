@@ -20,7 +20,7 @@ from loadgrpc.broker.hits import RunHits
 from loadgrpc.broker.part import Key
 from loadgrpc.broker.share import Share, Span
 from loadgrpc.model import GeneratorFigures, IterationFigures, OutputFigures, Saturation
-from loadgrpc.protocol.columns import Decoded, Hits, Iterations
+from loadgrpc.protocol.decoded import Decoded, Hits, Iterations
 from loadgrpc.stats.generator import GeneratorStats
 from loadgrpc.stats.timeline import Timeline
 from loadgrpc.stats.watermark import NS

@@ -79,7 +79,7 @@ from loadgrpc.model import (
     Summary,
     Trouble,
 )
-from loadgrpc.protocol import columns, plans
+from loadgrpc.protocol import batches, plans
 from loadgrpc.protocol.bounds import MAX_ANSWER_BYTES
 from loadgrpc.protocol.produced import Produced
 from loadgrpc.protocol.runs import verdict_from_proto
@@ -1122,7 +1122,7 @@ class Broker:
         async for batch in self._store.batches(record.run_id):
             message = runner_pb2.EventBatch.FromString(batch.payload)
             arrival_ns = batch.arrival_ns
-            events = columns.decode(message, arrival_ns=arrival_ns, skip=batch.offset)
+            events = batches.decode(message, arrival_ns=arrival_ns, skip=batch.offset)
             run.count(batch.source, events, arrival_ns=arrival_ns)
             run.close_seconds(arrival_ns, stored=True)
         self._runs[record.run_id] = run

@@ -18,7 +18,7 @@ from loadgrpc.model import (
     IterationErrorGroup,
     TestOutcome,
 )
-from loadgrpc.protocol.columns import HitLabel, IterationLabel
+from loadgrpc.protocol.decoded import HitLabel, IterationLabel
 from loadgrpc.stats.window import OTHER
 
 MAX_GROUPS: Final = 500

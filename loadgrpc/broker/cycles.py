@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from loadgrpc.broker.share import Span
-from loadgrpc.protocol.columns import Hits, Iterations
+from loadgrpc.protocol.decoded import Hits, Iterations
 
 
 class Cycles:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from loadgrpc.broker.causes import Causes
 from loadgrpc.model import HitFigures, NameFigures
-from loadgrpc.protocol.columns import HitLabel, Hits
+from loadgrpc.protocol.decoded import HitLabel, Hits
 from loadgrpc.stats.hits import HitStats
 from loadgrpc.stats.timeline import Timeline
 from loadgrpc.stats.watermark import NS

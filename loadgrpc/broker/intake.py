@@ -21,7 +21,8 @@ from loadgrpc.broker.work import Work
 from loadgrpc.clock import Clock
 from loadgrpc.errors import InvalidRequest, NotFound, Superseded, Unavailable, Violation
 from loadgrpc.model import SourceId
-from loadgrpc.protocol import columns, home
+from loadgrpc.protocol import batches, home
+from loadgrpc.protocol.decoded import Decoded
 from loadgrpc.protocol.home import Accept, Duplicate, OutOfOrder
 from loadgrpc.store import SourceProgress, Store, StoredBatch, StoreError
 from loadgrpc.v1 import runner_pb2
@@ -39,7 +40,7 @@ class _Arrived:
     run: ActiveRun
     source: Source
     batch: StoredBatch
-    events: columns.Decoded
+    events: Decoded
     ledger: Ledger
 
 
@@ -158,8 +159,8 @@ class Intake:
                 return
             arrival_ns = self._clock.wall_ns()
             try:
-                events = columns.Decoded()
-                steps = columns.decoding(batch, events, arrival_ns=arrival_ns, skip=decision.skip)
+                events = Decoded()
+                steps = batches.decoding(batch, events, arrival_ns=arrival_ns, skip=decision.skip)
                 for _ in steps:
                     await asyncio.sleep(0)
                 source.ledger.reject(events.rejected)

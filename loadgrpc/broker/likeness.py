@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from loadgrpc.protocol.columns import HitLabel, IterationLabel
+from loadgrpc.protocol.decoded import HitLabel, IterationLabel
 
 MAX_MESSAGE_CHARS: Final = 1_024
 """How much of a message is looked at."""

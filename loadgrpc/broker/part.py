@@ -23,7 +23,7 @@ from loadgrpc.model import (
     SourceId,
     UserFigures,
 )
-from loadgrpc.protocol.columns import Decoded
+from loadgrpc.protocol.decoded import Decoded
 from loadgrpc.protocol.produced import Produced
 
 UNKNOWN_LOSS = "what its runner had not delivered"

@@ -32,7 +32,7 @@ from loadgrpc.model import (
     StopMode,
     TestOutcome,
 )
-from loadgrpc.protocol.columns import Decoded
+from loadgrpc.protocol.decoded import Decoded
 from loadgrpc.v1 import run_pb2
 
 _WEIGHTS = (

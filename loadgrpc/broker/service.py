@@ -1,6 +1,6 @@
 """The broker's three services: parse, call, convert.
 
-Rule: wire types stop here (except event batches, which `protocol/columns.py` reads where they are
+Rule: wire types stop here (except event batches, which `protocol/batches.py` reads where they are
 counted). Nothing is decided here.
 """
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from loadgrpc.protocol.columns import Decoded
+from loadgrpc.protocol.decoded import Decoded
 
 
 class StartedUsers:

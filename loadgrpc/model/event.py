@@ -36,6 +36,15 @@ class HitError(IntEnum):
     OTHER = 8
 
 
+FAILED_FROM = 400
+"""The first status of HTTP that is one of an error."""
+
+
+def fails(status: int, error: HitError) -> bool:
+    """Whether a hit failed of which nobody says whether it did: see `Hit.failed` of the protos."""
+    return error is not HitError.NONE or status >= FAILED_FROM
+
+
 class OutputStream(IntEnum):
     """Where a line was printed."""
 

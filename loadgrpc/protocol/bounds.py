@@ -322,7 +322,7 @@ def check(message: Message, where: str = "") -> None:
     """Checks a message, and all that is in it, against the table.
 
     `where` is the path of the message, with a dot at its end. Batches are for `protocol/home.py`
-    and `protocol/columns.py`.
+    and `protocol/batches.py`.
 
     Raises:
         InvalidRequest: fields break their bounds; the first of them are named.

@@ -14,6 +14,9 @@ import numpy as np
 
 from loadgrpc.errors import InvalidRequest
 from loadgrpc.protocol import bounds, columns
+from loadgrpc.protocol.batches import ROWS_AT_ONCE
+from loadgrpc.protocol.decoded import Column, Decoded, Hits, Iterations
+from loadgrpc.protocol.row_reader import RowReader
 from loadgrpc.protocol.times import duration_to_proto, timestamp_to_proto
 from loadgrpc.v1 import event_pb2, runner_pb2
 
@@ -75,7 +78,7 @@ def rows(
             yield Row(at, 0, event, dated)
         else:
             passed += 1
-            if not passed % columns.ROWS_AT_ONCE:
+            if not passed % ROWS_AT_ONCE:
                 yield None
     entry, room = len(batch.events), columns.Room()
     blocks: list[tuple[_Block, Callable[..., Iterator[Row | None]]]] = [
@@ -103,8 +106,8 @@ def _has_any(block: _Block, kinds: Collection[str]) -> bool:
 
 
 def _is_valid(event: event_pb2.Event, arrival_ns: int) -> bool:
-    decoded = columns.Decoded()
-    columns.Rows(arrival_ns, decoded).add([event])
+    decoded = Decoded()
+    RowReader(arrival_ns, decoded).add([event])
     return not decoded.rejected
 
 
@@ -120,11 +123,12 @@ def _hits(
             hits.elapsed_ns[some].tolist(),
             hits.bytes_sent[some].tolist(),
             hits.bytes_received[some].tolist(),
-            _uncounted(block, "delay_ns", some),
+            _told(hits.delay_ns, some),
             _uncounted(block, "first_byte_ns", some),
             _uncounted(block, "connect_ns", some),
             _uncounted(block, "url", some),
-            _statuses(block, some),
+            _told(hits.attempt, some),
+            _statuses(block, hits, some),
             strict=True,
         )
         for at, values in enumerate(entries, entry + some.start):
@@ -132,9 +136,8 @@ def _hits(
 
 
 def _hit(block: event_pb2.HitBlock, at: int, values: tuple[Any, ...]) -> Row:
-    place, start_ns, elapsed_ns, sent, received, delay_ns, first_ns, connect_ns, url, status = (
-        values
-    )
+    place, start_ns, elapsed_ns, sent, received, *more = values
+    delay_ns, first_ns, connect_ns, url, attempt, status = more
     label = block.labels[place]
     hit = event_pb2.Hit(
         name=label.name,
@@ -147,8 +150,12 @@ def _hit(block: event_pb2.HitBlock, at: int, values: tuple[Any, ...]) -> Row:
         elapsed=duration_to_proto(elapsed_ns),
         bytes_sent=sent,
         bytes_received=received,
+        protocol=label.protocol,
+        attempt=attempt,
     )
-    if 0 < delay_ns <= start_ns:
+    if label.HasField("failed"):
+        hit.failed = label.failed
+    if delay_ns:
         hit.planned_start_time.CopyFrom(timestamp_to_proto(start_ns - delay_ns))
     if first_ns:
         hit.time_to_first_byte.CopyFrom(duration_to_proto(first_ns))
@@ -172,7 +179,7 @@ def _iterations(
             yield None
             continue
         starts_ns, elapsed_ns = tests.start_ns[some], tests.elapsed_ns[some]
-        statuses = list(_statuses(block, some))
+        statuses = list(_statuses(block, tests, some))
         for at in chosen.tolist():
             number, status = entry + some.start + at, statuses[at]
             label, outcome = block.labels[places[at]], outcomes[places[at]]
@@ -197,11 +204,14 @@ def _event(time_ns: int, status: event_pb2.LoadStatus | None, **what: Any) -> ev
     return event_pb2.Event(time=timestamp_to_proto(time_ns), status=status, **what)
 
 
-def _statuses(block: _Block, some: slice) -> Iterator[event_pb2.LoadStatus | None]:
+def _statuses(
+    block: _Block, entries: Hits | Iterations, some: slice
+) -> Iterator[event_pb2.LoadStatus | None]:
     """Where in the load each entry happened; None: that is not known."""
-    known = block.HasField("status") or block.user or block.iteration
+    known = block.HasField("status") or block.user or block.iteration or block.case
     users, iterations = _uncounted(block, "user", some), _uncounted(block, "iteration", some)
-    for user, iteration in zip(users, iterations, strict=True):
+    cases = _told(entries.case, some)
+    for user, iteration, case in zip(users, iterations, cases, strict=True):
         if not known:
             yield None
             continue
@@ -211,7 +221,14 @@ def _statuses(block: _Block, some: slice) -> Iterator[event_pb2.LoadStatus | Non
             cycle=block.status.cycle,
             current_user=user if user <= _MAX_UINT32 else 0,
             current_iteration=iteration if iteration <= _MAX_UINT32 else 0,
+            case=entries.cases[case - 1] if case else "",
         )
+
+
+def _told(column: Column | None, some: slice) -> list[int]:
+    """Some entries of a column that may not be there, which is a column of zeros."""
+    entries: list[int] = [0] * (some.stop - some.start) if column is None else column[some].tolist()
+    return entries
 
 
 def _uncounted(block: _Block, name: str, some: slice) -> list[int]:

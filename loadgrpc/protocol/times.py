@@ -5,7 +5,12 @@ from __future__ import annotations
 from google.protobuf import duration_pb2, timestamp_pb2
 from google.protobuf.message import Message
 
+from loadgrpc.errors import InvalidRequest
+from loadgrpc.protocol import bounds
+
 NS_PER_S = 1_000_000_000
+MAX_NS = 2**63 - 1
+"""Of what is measured: a moment up to 2262, a duration likewise."""
 _FIRST_NS = -62_135_596_800 * NS_PER_S
 _LAST_NS = 253_402_300_800 * NS_PER_S - 1
 """Timestamps are of the years 1 to 9999, by the rule of protobuf."""
@@ -65,3 +70,27 @@ def optional_timestamp(wall_ns: int | None) -> timestamp_pb2.Timestamp | None:
 def time_or_none(message: Message, field: str) -> int | None:
     """A Timestamp of a message as wall-clock nanoseconds, if it is set."""
     return timestamp_from_proto(getattr(message, field)) if message.HasField(field) else None
+
+
+def moment_ns(name: str, message: timestamp_pb2.Timestamp) -> int:
+    """A Timestamp as wall-clock nanoseconds that fit 63 bits.
+
+    Raises:
+        InvalidRequest: it is malformed, or not between 1970 and 2262.
+    """
+    nanos = message.nanos
+    if 0 <= nanos < NS_PER_S and 0 <= (wall_ns := message.seconds * NS_PER_S + nanos) <= MAX_NS:
+        return wall_ns
+    raise InvalidRequest(f"{name} {bounds.moment_broken(message)}")
+
+
+def span_ns(name: str, message: duration_pb2.Duration) -> int:
+    """A Duration as nanoseconds that fit 63 bits.
+
+    Raises:
+        InvalidRequest: it is malformed, negative, or too long.
+    """
+    nanos = message.nanos
+    if 0 <= nanos < NS_PER_S and 0 <= (span := message.seconds * NS_PER_S + nanos) <= MAX_NS:
+        return span
+    raise InvalidRequest(f"{name} {bounds.span_broken(message, 0, bounds.MAX_MOMENT_S)}")

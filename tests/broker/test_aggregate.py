@@ -21,7 +21,7 @@ from loadgrpc.model import (
     OutputFigures,
     TestOutcome,
 )
-from loadgrpc.protocol.columns import (
+from loadgrpc.protocol.decoded import (
     Decoded,
     HitLabel,
     Hits,

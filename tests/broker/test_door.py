@@ -12,7 +12,8 @@ from grpc._cython import cygrpc
 from loadgrpc.broker import answers, server, split
 from loadgrpc.broker.listing import Wanted
 from loadgrpc.model import Plan, RunState, Scenario
-from loadgrpc.protocol import bounds, columns, described, rows
+from loadgrpc.protocol import batches, bounds, described, rows
+from loadgrpc.protocol.decoded import STATES_AT_ONCE
 from loadgrpc.protocol.events import exception_from_proto
 from loadgrpc.protocol.shrinking import shrink
 from loadgrpc.protocol.transport import new_channel
@@ -150,7 +151,7 @@ def test_hostile_1_a_rejected_block_uses_up_room():
     most = bounds.MAX_BATCH_ENTRIES
     wrong = zeros(most // 2, label=b"\1" * (most // 2))
     batch = runner_pb2.EventBatch(hit_blocks=[wrong] * 3 + [zeros(5)])
-    decoded = columns.decode(batch, arrival_ns=0)
+    decoded = batches.decode(batch, arrival_ns=0)
 
     assert decoded.rejected == 3 * (most // 2) + 5
     assert "points to entry 1 of 1" in decoded.violations[1]
@@ -380,8 +381,8 @@ def test_hostile_18_texts_that_are_kept_have_no_nul():
 def test_states_of_generators_are_counted_some_at_a_time():
     """Ten thousand in one batch do not hold the loop: they are taken out in pieces, none lost."""
     state = event_pb2.Event(generator={"elapsed": {"seconds": 1}})
-    decoded = columns.decode(runner_pb2.EventBatch(events=[state] * 1_050), arrival_ns=5)
+    decoded = batches.decode(runner_pb2.EventBatch(events=[state] * 1_050), arrival_ns=5)
     pieces = [len(some.generator) for some in decoded.surplus()]
 
-    assert max(pieces) == columns.STATES_AT_ONCE
+    assert max(pieces) == STATES_AT_ONCE
     assert sum(pieces) + len(decoded.generator) == 1_050

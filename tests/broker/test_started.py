@@ -5,7 +5,7 @@ import pytest
 
 from loadgrpc.broker.started import StartedUsers
 from loadgrpc.model import TestOutcome
-from loadgrpc.protocol.columns import Decoded, IterationLabel, Iterations, UsersTold
+from loadgrpc.protocol.decoded import Decoded, IterationLabel, Iterations, UsersTold
 
 PASSED = IterationLabel("t", TestOutcome.SUCCESS, None)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from loadgrpc.protocol.columns import decode
+from loadgrpc.protocol.batches import decode
 from loadgrpc.protocol.halves import halves
 from loadgrpc.v1 import event_pb2, runner_pb2
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadgrpc.protocol import bounds, columns
+from loadgrpc.protocol import batches, bounds
 from loadgrpc.protocol.rows import KINDS, rows
 from loadgrpc.protocol.times import duration_from_proto, timestamp_from_proto
 from loadgrpc.v1 import event_pb2, runner_pb2
@@ -95,6 +95,35 @@ def test_hits_of_a_block():
     assert (hit.HasField("time_to_first_byte"), hit.HasField("connect")) == (False, False)
 
 
+def test_what_hits_of_a_block_say_of_themselves():
+    """Protocol, failed, attempt and case are those of the entry, and absent where none is said."""
+    block = hit_block(attempt=bytes([0, 3]), case=bytes([2, 0]))
+    block.cases.extend(["fair", "rainy"])
+    block.labels[0].failed = False
+    block.labels[0].status = 404
+    block.labels[1].protocol = "grpc"
+    one, two = (row.event for row in listed(runner_pb2.EventBatch(hit_blocks=[block])))
+    assert (one.hit.protocol, one.hit.HasField("failed"), one.hit.failed) == ("", True, False)
+    assert (two.hit.protocol, two.hit.HasField("failed")) == ("grpc", False)
+    assert (one.hit.attempt, two.hit.attempt) == (0, 3)
+    assert (one.status.case, two.status.case) == ("rainy", "")
+
+
+def test_cases_of_iterations_of_a_block():
+    """All rows of an iteration say which case it was fed with."""
+    block = iteration_block()
+    block.cases.append("rainy")
+    block.case = bytes([0, 1, 0, 0])
+    found = listed(runner_pb2.EventBatch(test_blocks=[block]))
+    assert [(row.entry, row.event.status.case) for row in found if row.part == 2] == [
+        (0, ""),
+        (1, "rainy"),
+        (2, ""),
+        (3, ""),
+    ]
+    assert {row.event.status.case for row in found if row.entry == 1} == {"rainy"}
+
+
 def test_iterations_of_a_block():
     """An entry is start, outcome and stop, with one number; an interrupted one has no outcome."""
     found = listed(runner_pb2.EventBatch(test_blocks=[iteration_block()]))
@@ -152,7 +181,7 @@ def test_what_was_rejected_is_no_row():
     assert [row.entry for row in listed(batch)] == [5, 6]
 
 
-@pytest.mark.parametrize("name", ["delay_ns", "first_byte_ns", "connect_ns", "user", "url"])
+@pytest.mark.parametrize("name", ["first_byte_ns", "connect_ns", "user", "url"])
 def test_columns_that_nothing_counts_may_hold_anything(name):
     """What no row can say is left out, and the row comes all the same."""
     worst = hit_block(**{name: bytes_of(2**64 - 1, 2**63 - 1)})
@@ -186,7 +215,7 @@ def test_as_many_rows_as_were_counted(kinds, labels):
         events=[event_pb2.Event(**said[kind]) for kind in kinds],
         hit_blocks=[hit_block(label=label) for label in labels],
     )
-    rejected = columns.decode(batch, arrival_ns=ARRIVAL_NS).rejected
+    rejected = batches.decode(batch, arrival_ns=ARRIVAL_NS).rejected
     assert len(listed(batch)) + rejected == len(kinds) + 2 * len(labels)
 
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from loadgrpc.protocol import assignments, columns, home
+from loadgrpc.protocol import assignments, batches, home
 from loadgrpc.protocol.transport import listen, new_server
 from loadgrpc.runner.link import EXIT_LOST, EXIT_NOT_LOADED, user_processes
 from loadgrpc.testing import assignment_of
@@ -88,7 +88,7 @@ class Home(runner_pb2_grpc.RunnerServiceServicer):
             elif kind == "batch":
                 assert request.batch.first_sequence == self.counted + 1
                 self.counted += home.size(request.batch)
-                decoded = columns.decode(request.batch, arrival_ns=1)
+                decoded = batches.decode(request.batch, arrival_ns=1)
                 assert not decoded.violations
                 self.iterations += sum(len(block.label) for block in decoded.iterations)
                 self.users += [told.active for told in decoded.users]

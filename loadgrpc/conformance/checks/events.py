@@ -11,7 +11,7 @@ from loadgrpc.conformance.story import Story
 from loadgrpc.conformance.target import SLOW_S
 from loadgrpc.conformance.transcript import NS_PER_S
 from loadgrpc.model import TestOutcome
-from loadgrpc.protocol import columns
+from loadgrpc.protocol import batches
 from loadgrpc.v1 import event_pb2, runner_pb2
 
 CLOCKS_NS: Final = 2 * NS_PER_S
@@ -34,7 +34,7 @@ def events_are_valid(story: Story) -> Finding:
         blocks = runner_pb2.EventBatch(hit_blocks=batch.hit_blocks, test_blocks=batch.test_blocks)
         parts = [runner_pb2.EventBatch(events=[row]) for row in batch.events]
         for part in [*parts, blocks]:
-            decoded = columns.decode(part, arrival_ns=arrival_ns)
+            decoded = batches.decode(part, arrival_ns=arrival_ns)
             wrong = [v for v in decoded.violations if _ABOUT_EXCEPTIONS not in v]
             if wrong:
                 return broken("events that are valid", f"one that is not: {wrong[0]}")

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from loadgrpc.broker.aggregate import Aggregate
 from loadgrpc.model import ExceptionInfo, GeneratorState, HitError, TestOutcome
-from loadgrpc.protocol import bounds, columns, home
+from loadgrpc.protocol import bounds, home
+from loadgrpc.protocol.batches import decode as decode_batch
 from loadgrpc.v1 import event_pb2, runner_pb2
 
 NS = 1_000_000_000
@@ -54,7 +55,7 @@ def timestamp(seconds):
 
 def decode(*, skip=0, **fields):
     """A batch of these rows and blocks, decoded."""
-    return columns.decode(runner_pb2.EventBatch(**fields), arrival_ns=ARRIVAL_NS, skip=skip)
+    return decode_batch(runner_pb2.EventBatch(**fields), arrival_ns=ARRIVAL_NS, skip=skip)
 
 
 def kept(decoded):
@@ -165,6 +166,10 @@ MALFORMED_HITS = {
     "an elapsed over 2**63-1": hit_block(4, elapsed_ns=column([2**64 - 1] * 4, 8)),
     "a size over all bounds": hit_block(4, bytes_sent=column([0, 0, 0, 2**40 + 1], 8)),
     "another size over all bounds": hit_block(4, bytes_received=column([0, 0, 0, HUGE], 8)),
+    "a plan before 1970": hit_block(4, delay_ns=column([0, 0, 0, ARRIVAL_NS + 1], 8)),
+    "a delay over 2**63-1": hit_block(4, delay_ns=column([0, 0, 0, 2**63], 8)),
+    "an attempt over 2**32-1": hit_block(4, attempt=column([0, 0, 0, 2**32], 8)),
+    "an index to no case": hit_block(4, cases=["a"], case=column([0, 1, 2, 0], 1)),
 }
 MALFORMED_TESTS = {
     "no base_time": iteration_block(4, base_ns=None),
@@ -178,6 +183,7 @@ MALFORMED_TESTS = {
     ),
     "an index to no label": iteration_block(4, labels=[FAILURE], label=column([1, 0, 0, 0], 2)),
     "an end after 2262": iteration_block(4, elapsed_ns=column([HUGE] * 4, 8)),
+    "an index to no case": iteration_block(4, cases=["a"], case=column([0, 1, 2, 0], 1)),
 }
 
 
@@ -206,7 +212,7 @@ def test_a_block_that_declares_too_much_is_rejected_without_memory(count):
     batch = runner_pb2.EventBatch(hit_blocks=[hit_block(count)])
 
     assert home.size(batch) == count
-    assert columns.decode(batch, arrival_ns=0).rejected == count
+    assert decode_batch(batch, arrival_ns=0).rejected == count
 
 
 def test_blocks_that_declare_too_much_together_are_rejected_without_memory():
@@ -216,7 +222,7 @@ def test_blocks_that_declare_too_much_together_are_rejected_without_memory():
         test_blocks=[_zeros(iteration_block(1), 100_000) for _ in range(9)],
     )
 
-    decoded = columns.decode(batch, arrival_ns=0)
+    decoded = decode_batch(batch, arrival_ns=0)
     assert (decoded.hit_count, len(decoded.iterations)) == (100_000, 0)
     assert decoded.rejected == 17 * 100_000
     assert "more than 131072 entries together" in decoded.violations[0]
@@ -263,6 +269,61 @@ def test_the_error_tells_whether_there_was_an_answer():
     ]
     assert [label.answered for label in hits.labels] == [True, False, False, True, True]
     assert [label.failed for label in hits.labels] == [False, True, True, True, False]
+
+
+def test_whoever_makes_a_hit_says_whether_it_failed():
+    """`failed` decides; without it the error and the status do, whatever the protocol."""
+    labels = [
+        {"name": "/", "status": 500, "failed": False},
+        {"name": "/", "status": 200, "failed": True},
+        {"name": "/", "error": 4, "failed": False},
+        {"name": "/rpc", "protocol": "grpc", "status": 14, "failed": True},
+        {"name": "/rpc", "protocol": "grpc", "status": 14},
+        {"name": "/", "protocol": "http", "status": 500},
+    ]
+    (hits,) = decode(hit_blocks=[hit_block(1, labels=labels)]).hits
+    rows = decode(events=[hit_row(**{"status": 0, **label}) for label in labels]).hits[0]
+
+    assert [label.failed for label in hits.labels] == [False, True, False, True, False, True]
+    assert [label.answered for label in hits.labels] == [True, True, False, True, True, True]
+    assert [label.protocol for label in hits.labels] == ["", "", "", "grpc", "grpc", ""]
+    assert [(label.failed, label.protocol) for label in rows.labels] == [
+        (label.failed, label.protocol) for label in hits.labels
+    ]
+
+
+def test_hits_are_late_by_what_they_started_after_their_plan():
+    """A plan that is absent, or after the start, is the start; without any there is no column."""
+    late, early, unplanned = hit_row(), hit_row(), hit_row()
+    for row, planned_ns in ((late, ARRIVAL_NS - 7), (early, ARRIVAL_NS + 5)):
+        row.hit.start_time.FromNanoseconds(ARRIVAL_NS)
+        row.hit.planned_start_time.FromNanoseconds(planned_ns)
+    (rows,) = decode(events=[late, early, unplanned]).hits
+    (block,) = decode(hit_blocks=[hit_block(3, delay_ns=column([7, 0, 0], 1))]).hits
+    (none,) = decode(events=[early, unplanned]).hits
+    (zeros,) = decode(hit_blocks=[hit_block(3, delay_ns=column([0, 0, 0], 1))]).hits
+
+    assert rows.delay_ns.tolist() == block.delay_ns.tolist() == [7, 0, 0]
+    assert none.delay_ns is None
+    assert zeros.delay_ns is None
+
+
+def test_the_tail_of_all_columns():
+    """Without its first entry a block has every other column without its first, too."""
+    fields = {
+        "delay_ns": column([7, 8], 1),
+        "attempt": column([1, 2], 1),
+        "cases": ["a", "b"],
+        "case": column([2, 1], 1),
+    }
+    tests = {"cases": ["a", "b"], "case": column([2, 1], 1), "user": column([3, 4], 1)}
+    decoded = decode(skip=1, hit_blocks=[hit_block(2, **fields)])
+    (iterations,) = decode(skip=1, test_blocks=[iteration_block(2, **tests)]).iterations
+
+    (hits,) = decoded.hits
+    assert [c.tolist() for c in (hits.delay_ns, hits.attempt, hits.case)] == [[8], [2], [1]]
+    assert [c.tolist() for c in (iterations.case, iterations.user)] == [[1], [4]]
+    assert list(hits.cases) == list(iterations.cases) == ["a", "b"]
 
 
 # Rows
@@ -375,6 +436,8 @@ INVALID_ROWS = {
     "a hit at the end of time": event_pb2.Event(
         hit={**LABEL, "elapsed": timestamp(5)}, time=timestamp(2**62)
     ),
+    "a hit that was planned before 1970": hit_row(planned_start_time=timestamp(-1)),
+    "a hit that was planned beyond 64 bits": hit_row(planned_start_time=timestamp(2**40)),
     "a size over all bounds": hit_row(bytes_sent=2**64 - 1),
     "a start without a test": event_pb2.Event(test_start={}),
     "a start at the end of time": event_pb2.Event(test_start={"test": "t"}, time=timestamp(2**62)),
@@ -432,7 +495,7 @@ batches = st.builds(
 @given(batches)
 def test_every_event_is_counted_or_rejected(batch):
     """A batch has as many valid and rejected events as it takes numbers."""
-    decoded = columns.decode(batch, arrival_ns=ARRIVAL_NS)
+    decoded = decode_batch(batch, arrival_ns=ARRIVAL_NS)
 
     assert kept(decoded) + decoded.rejected == home.size(batch)
 
@@ -442,8 +505,8 @@ def test_a_tail_is_what_follows(batch, data):
     """Without its first n events a batch has n fewer, and what is left is its end."""
     size = home.size(batch)
     skip = data.draw(st.integers(0, size))
-    whole = columns.decode(batch, arrival_ns=ARRIVAL_NS)
-    tail = columns.decode(batch, arrival_ns=ARRIVAL_NS, skip=skip)
+    whole = decode_batch(batch, arrival_ns=ARRIVAL_NS)
+    tail = decode_batch(batch, arrival_ns=ARRIVAL_NS, skip=skip)
 
     assert kept(tail) + tail.rejected == size - skip
     if skip <= len(batch.events):
@@ -491,7 +554,7 @@ def test_the_tail_of_a_malformed_block():
 def test_whatever_decodes_adds_up(batch):
     """What is let through by decoding cannot break the figures."""
     aggregate = Aggregate()
-    decoded = columns.decode(batch, arrival_ns=ARRIVAL_NS)
+    decoded = decode_batch(batch, arrival_ns=ARRIVAL_NS)
     aggregate.add(("agent", ""), "runner", decoded, arrival_ns=ARRIVAL_NS)
 
     assert aggregate.hits.total().count == decoded.hit_count
@@ -503,3 +566,10 @@ def test_names_are_bounded():
     (hits,) = decode(hit_blocks=[hit_block(labels=[{"name": "x" * 5_000, "status": 200}])]).hits
 
     assert len(hits.labels[0].name) == bounds.MAX_NAME_CHARS
+
+
+def test_protocols_are_bounded():
+    """So are they."""
+    (hits,) = decode(hit_blocks=[hit_block(labels=[{**LABEL, "protocol": "x" * 5_000}])]).hits
+
+    assert hits.labels[0].protocol == "x" * bounds.MAX_PROTOCOL_CHARS

@@ -1,0 +1,169 @@
+"""What a batch says, decoded: nouns of NumPy columns, and what rows say one by one.
+
+Rule: values only. What is in here was checked by whoever made it: `columns.py` for blocks,
+`row_reader.py` for rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loadgrpc.model import ExceptionInfo, GeneratorState, HitError, TestOutcome, fails
+
+Column = NDArray[np.int64]
+
+MAX_VIOLATIONS: Final = 10
+STATES_AT_ONCE: Final = 200
+"""States of generators that are added without a turn for others."""
+
+
+class HitLabel(NamedTuple):
+    """What hits of one series have in common."""
+
+    name: str
+    method: str
+    status: int
+    error: HitError
+    error_message: str
+    protocol: str = ""
+    """Empty: http."""
+    said_failed: bool | None = None
+    """Whether they failed, as whoever made them says. None: it says nothing."""
+
+    @property
+    def answered(self) -> bool:
+        """Whether there was a whole answer."""
+        return self.error is HitError.NONE
+
+    @property
+    def failed(self) -> bool:
+        """Whether hits of this label count as failed."""
+        return fails(self.status, self.error) if self.said_failed is None else self.said_failed
+
+
+class IterationLabel(NamedTuple):
+    """What iterations of one kind have in common."""
+
+    test: str
+    outcome: TestOutcome
+    exception: ExceptionInfo | None
+
+
+class Hits(NamedTuple):
+    """Hits as columns of equal length; times are wall-clock nanoseconds of the runner."""
+
+    labels: Sequence[HitLabel]
+    label: Column
+    start_ns: Column
+    elapsed_ns: Column
+    """From the start of each to its end: its service time."""
+    bytes_sent: Column
+    bytes_received: Column
+    delay_ns: Column | None = None
+    """From the planned start of each to its start; with `elapsed_ns` it makes the response time.
+    None: all of them started as planned."""
+    attempt: Column | None = None
+    """Of a block that tells: which attempt each is, from 1; 0 is the same as 1."""
+    cases: Sequence[str] = ()
+    case: Column | None = None
+    """Of a block that tells: index into `cases`, plus 1; 0 of a hit without a case."""
+    cycle: int = 0
+    """0: not reported."""
+
+    def after(self, skip: int) -> Hits:
+        """These hits without the first `skip`."""
+        return self._replace(**_after(self, skip))
+
+
+class Iterations(NamedTuple):
+    """Whole iterations as columns of equal length."""
+
+    labels: Sequence[IterationLabel]
+    label: Column
+    start_ns: Column
+    elapsed_ns: Column
+    user: NDArray[np.unsignedinteger[Any]] = np.zeros(0, np.uint8)
+    """As it came, which is cheap; empty: not told."""
+    cycle: int = 0
+    """0: not told."""
+    cases: Sequence[str] = ()
+    case: Column | None = None
+    """As that of hits."""
+
+    def after(self, skip: int) -> Iterations:
+        """These iterations without the first `skip`."""
+        return self._replace(**_after(self, skip))
+
+
+def _after(columns: Hits | Iterations, skip: int) -> dict[str, Any]:
+    """Each column without its first `skip` entries."""
+    every = columns._asdict().items()
+    return {name: column[skip:] for name, column in every if isinstance(column, np.ndarray)}
+
+
+class UsersTold(NamedTuple):
+    """What a runner says of its users."""
+
+    cycle: int
+    """0: not told."""
+    active: int
+    started: int | None
+    """So far in the cycle. None: not told."""
+
+
+@dataclass
+class Decoded:
+    """A batch, decoded. What rows say of iterations is counted apart from whole iterations."""
+
+    hits: list[Hits] = field(default_factory=list)
+    iterations: list[Iterations] = field(default_factory=list)
+    starts: int = 0
+    """Rows that say an iteration began."""
+    stops: int = 0
+    """Rows that say an iteration ended."""
+    outcomes: list[IterationLabel] = field(default_factory=list)
+    """Rows that say how an iteration ended."""
+    counters: list[tuple[str, int]] = field(default_factory=list)
+    users: list[UsersTold] = field(default_factory=list)
+    """What runners say of their users, the latest last."""
+    user_starts: set[tuple[int, int]] = field(default_factory=set)
+    """Cycle and user of the rows that say an iteration began, as far as they tell."""
+    generator: list[tuple[GeneratorState, int]] = field(default_factory=list)
+    """How processes kept up, each with the moment it tells of (wall clock)."""
+    lines: int = 0
+    """Lines that processes printed."""
+    lines_left_out: int = 0
+    """Lines that runners say they left out."""
+    first_ns: int | None = None
+    """The earliest moment that rows about iterations name."""
+    last_ns: int | None = None
+    """The latest."""
+    rejected: int = 0
+    rejected_hits: int = 0
+    violations: list[str] = field(default_factory=list)
+    """What is wrong with the rejected, a sentence each; the first ten."""
+
+    @property
+    def hit_count(self) -> int:
+        """Valid hits of the batch."""
+        return sum(len(hits.label) for hits in self.hits)
+
+    def surplus(self) -> Iterator[Decoded]:
+        """Takes out states of generators, some at a time, until there are few: each costs work."""
+        while len(self.generator) > STATES_AT_ONCE:
+            some, self.generator = (
+                self.generator[:STATES_AT_ONCE],
+                self.generator[STATES_AT_ONCE:],
+            )
+            yield Decoded(generator=some)
+
+    def reject(self, count: int, violation: str) -> None:
+        """Counts `count` events as rejected."""
+        self.rejected += count
+        if len(self.violations) < MAX_VIOLATIONS:
+            self.violations.append(violation)

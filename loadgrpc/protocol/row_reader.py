@@ -1,0 +1,210 @@
+"""Rows of a batch, decoded: hits become columns, the rest is counted or kept.
+
+Rule: a row that is not valid is rejected alone, counted and named. What a row says of its
+attempt and its case is counted nowhere, and is read by whoever lists rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import numpy as np
+from google.protobuf import any_pb2
+
+from loadgrpc.errors import InvalidRequest
+from loadgrpc.model import MAX_PROCESSES, TestOutcome
+from loadgrpc.protocol import bounds
+from loadgrpc.protocol.columns import MAX_SIZE, hit_label
+from loadgrpc.protocol.decoded import Decoded, HitLabel, Hits, IterationLabel, UsersTold
+from loadgrpc.protocol.events import exception_from_proto, generator_state_from_proto
+from loadgrpc.protocol.times import MAX_NS, NS_PER_S, moment_ns, span_ns
+from loadgrpc.secrets import without_user
+from loadgrpc.v1 import event_pb2
+
+_Said = tuple[str, str, str, int, int, str, str, bool | None]
+"""The name of a hit, the name or the URL, and the rest of its label."""
+
+
+class _Labels:
+    """The labels of rows, each once; a row finds its own by what it says, without making it."""
+
+    def __init__(self) -> None:
+        self.places: dict[HitLabel, int] = {}
+        self.known: dict[_Said, int] = {}
+        """Where the label of a hit stands that says this."""
+
+    def learn(self, said: _Said) -> int:
+        """Where the label of such a hit stands, which was not known.
+
+        Raises:
+            InvalidRequest: it has neither a name nor a URL.
+        """
+        name, url = said[:2]
+        name = name or without_user(url.partition("#")[0].partition("?")[0])
+        if not name:
+            raise InvalidRequest("needs a name or a url")
+        label = hit_label(name, *said[2:])
+        place = self.known[said] = self.places.setdefault(label, len(self.places))
+        return place
+
+
+class RowReader:
+    """Reads rows into `decoded`, piece by piece; rejects those that are not valid."""
+
+    def __init__(self, arrival_ns: int, decoded: Decoded) -> None:
+        self._arrival_ns = arrival_ns
+        self._decoded = decoded
+        self._labels = _Labels()
+        self._hits: list[int] = []
+
+    def add(self, rows: Iterable[event_pb2.Event]) -> None:
+        """Reads some."""
+        labels, hits, decoded = self._labels, self._hits, self._decoded
+        for row in rows:
+            # To ask for one costs less than to ask which.
+            kind = "hit" if row.HasField("hit") else row.WhichOneof("event")
+            try:
+                time = row.time
+                nanos = time.nanos
+                time_ns = time.seconds * NS_PER_S + nanos
+                # Asking for a field costs as much as reading it: only a zero may be none.
+                if not (0 < time_ns <= MAX_NS and 0 <= nanos < NS_PER_S):
+                    time_ns = moment_ns("time", time) if row.HasField("time") else self._arrival_ns
+                if kind == "hit":
+                    hits += _row_hit(row.hit, time_ns, labels)
+                else:
+                    _decode_row(row, kind, time_ns, decoded)
+            except InvalidRequest as error:
+                decoded.reject(1, f"{kind or 'event'}: {error}")
+                decoded.rejected_hits += kind == "hit"
+
+    def end(self) -> None:
+        """There are no more: what were hits are columns."""
+        if self._hits:
+            places, start_ns, elapsed_ns, sent, received, delay_ns = (
+                np.array(self._hits, np.int64).reshape(-1, 6).T
+            )
+            hits = Hits(
+                labels=list(self._labels.places),
+                label=places,
+                start_ns=start_ns,
+                elapsed_ns=elapsed_ns,
+                bytes_sent=sent,
+                bytes_received=received,
+                delay_ns=delay_ns if delay_ns.any() else None,
+            )
+            self._decoded.hits.append(hits)
+
+
+def _row_hit(
+    hit: event_pb2.Hit, end_ns: int, labels: _Labels
+) -> tuple[int, int, int, int, int, int]:
+    """A hit as the columns of Hits have it."""
+    has, name = hit.HasField, hit.name
+    said = (
+        name,
+        name or hit.url,
+        hit.method,
+        hit.status,
+        hit.error,
+        hit.error_message,
+        hit.protocol,
+        hit.failed if has("failed") else None,
+    )
+    label = labels.known.get(said)
+    if label is None:
+        label = labels.learn(said)
+    elapsed = hit.elapsed
+    nanos = elapsed.nanos
+    elapsed_ns = elapsed.seconds * NS_PER_S + nanos
+    if not (0 < elapsed_ns <= MAX_NS and 0 <= nanos < NS_PER_S):
+        if not has("elapsed"):
+            raise InvalidRequest("needs elapsed")
+        elapsed_ns = span_ns("elapsed", elapsed)
+    sent, received = hit.bytes_sent, hit.bytes_received
+    if sent > MAX_SIZE or received > MAX_SIZE:
+        raise InvalidRequest(f"a size is over {MAX_SIZE}")
+    start_ns = moment_ns("start_time", hit.start_time) if has("start_time") else end_ns - elapsed_ns
+    if start_ns < 0 or start_ns + elapsed_ns > MAX_NS:
+        raise InvalidRequest("is not between 1970 and 2262")
+    # Nothing here counts these, but whoever lists events has to be able to say them.
+    if has("time_to_first_byte"):
+        span_ns("time_to_first_byte", hit.time_to_first_byte)
+    if has("connect"):
+        span_ns("connect", hit.connect)
+    delay_ns = 0
+    if has("planned_start_time"):
+        planned_ns = moment_ns("planned_start_time", hit.planned_start_time)
+        delay_ns = max(0, start_ns - planned_ns)
+    return label, start_ns, elapsed_ns, sent, received, delay_ns
+
+
+_OUTCOMES: Final = {
+    "test_success": TestOutcome.SUCCESS,
+    "test_failure": TestOutcome.FAILURE,
+    "test_error": TestOutcome.ERROR,
+}
+
+
+def _decode_row(row: event_pb2.Event, kind: str | None, time_ns: int, decoded: Decoded) -> None:
+    if kind is None:
+        raise InvalidRequest("nothing is set that is known here")
+    if kind == "state":
+        state = row.state
+        started = state.started_users if state.HasField("started_users") else None
+        decoded.users.append(UsersTold(row.status.cycle, state.active_users, started))
+    elif kind == "generator":
+        decoded.generator.append((generator_state_from_proto(row.generator), time_ns))
+    elif kind == "counter":
+        if not row.counter.name:
+            raise InvalidRequest("needs a name")
+        increment = row.counter.increment if row.counter.HasField("increment") else 1
+        decoded.counters.append((bounds.short_name(row.counter.name), increment))
+    elif kind == "custom":
+        _check_custom(row.custom)
+    elif kind == "output":
+        _check_output(row.output)
+        decoded.lines += row.output.HasField("text")
+        decoded.lines_left_out += row.output.left_out
+    else:
+        _decode_iteration(getattr(row, kind), kind, time_ns, decoded)
+        if kind == "test_start" and (user := row.status.current_user):
+            decoded.user_starts.add((row.status.cycle, user))
+
+
+def _check_custom(custom: any_pb2.Any) -> None:
+    """What it says is for others to read: it counts nowhere."""
+    if not custom.type_url.rpartition("/")[2] or "/" not in custom.type_url:
+        raise InvalidRequest("needs a type_url such as type.googleapis.com/acme.Order")
+    bounds.check(custom)
+
+
+def _check_output(output: event_pb2.Output) -> None:
+    """A line, or how many were left out."""
+    if not output.HasField("text") and not output.left_out:
+        raise InvalidRequest("needs a text or left_out")
+    if output.process > MAX_PROCESSES:
+        raise InvalidRequest(f"process is over {MAX_PROCESSES}")
+
+
+def _decode_iteration(body: Any, kind: str, time_ns: int, decoded: Decoded) -> None:
+    """What a row says of an iteration."""
+    if not body.test:
+        raise InvalidRequest("needs a test")
+    if kind == "test_start":
+        decoded.starts += 1
+    elif kind == "test_stop":
+        decoded.stops += 1
+    else:
+        outcome = _OUTCOMES[kind]
+        if outcome is TestOutcome.SUCCESS:
+            exception = None
+        elif body.exception.type:
+            exception = exception_from_proto(body.exception)
+        else:
+            raise InvalidRequest("needs an exception with a type")
+        label = IterationLabel(bounds.short_name(body.test), outcome, exception)
+        decoded.outcomes.append(label)
+    decoded.first_ns = time_ns if decoded.first_ns is None else min(decoded.first_ns, time_ns)
+    decoded.last_ns = time_ns if decoded.last_ns is None else max(decoded.last_ns, time_ns)
