@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 
@@ -46,12 +45,7 @@ class Cycles:
         for cycle in range(first, last + 1):
             which = np.maximum(cycles, 1) == cycle
             if which.any():
-                columns = {
-                    name: column[which]
-                    for name, column in vars(block).items()
-                    if isinstance(column, np.ndarray) and len(column) == len(which)
-                }
-                yield cycle, replace(block, **columns)
+                yield cycle, block.some(which)
 
     def of_iterations(self, block: Iterations, ahead_ns: int) -> int:
         """The cycle of iterations, which are those of one runner at a time."""

@@ -70,9 +70,9 @@ def decoding(
 
 def _read_hits(block: event_pb2.HitBlock, room: Room, skip: int, decoded: Decoded) -> None:
     hits = decode_hits(block, room)
-    decoded.hits.append(hits.after(skip) if skip else hits)
+    decoded.hits.append(hits.some(slice(skip, None)) if skip else hits)
 
 
 def _read_tests(block: event_pb2.TestBlock, room: Room, skip: int, decoded: Decoded) -> None:
     tests = decode_iterations(block, room)
-    decoded.iterations.append(tests.after(skip) if skip else tests)
+    decoded.iterations.append(tests.some(slice(skip, None)) if skip else tests)

@@ -75,9 +75,9 @@ class Hits(NamedTuple):
     cycle: int = 0
     """0: not reported."""
 
-    def after(self, skip: int) -> Hits:
-        """These hits without the first `skip`."""
-        return self._replace(**_after(self, skip))
+    def some(self, which: slice | NDArray[np.bool_]) -> Hits:
+        """Those of the hits that are meant."""
+        return self._replace(**_some(self, which))
 
 
 class Iterations(NamedTuple):
@@ -95,15 +95,15 @@ class Iterations(NamedTuple):
     case: Column | None = None
     """As that of hits."""
 
-    def after(self, skip: int) -> Iterations:
-        """These iterations without the first `skip`."""
-        return self._replace(**_after(self, skip))
+    def some(self, which: slice) -> Iterations:
+        """Those of the iterations that are meant."""
+        return self._replace(**_some(self, which))
 
 
-def _after(columns: Hits | Iterations, skip: int) -> dict[str, Any]:
-    """Each column without its first `skip` entries."""
+def _some(columns: Hits | Iterations, which: slice | NDArray[np.bool_]) -> dict[str, Any]:
+    """The entries of each column that are meant."""
     every = columns._asdict().items()
-    return {name: column[skip:] for name, column in every if isinstance(column, np.ndarray)}
+    return {name: column[which] for name, column in every if isinstance(column, np.ndarray)}
 
 
 class UsersTold(NamedTuple):
