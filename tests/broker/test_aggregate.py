@@ -360,7 +360,7 @@ def test_hits_belong_to_the_cycle_that_their_runner_says():
     aggregate.cycles.starts_ns.extend((10 * NS, 20 * NS))
     block = hits((OK, 19 * NS, 2 * NS, 0, 0), (OK, 9 * NS, NS, 0, 0))
     silent = hits((OK, 25 * NS, 5, 0, 0), (OK, 19 * NS, 2 * NS, 0, 0), (BAD, 8 * NS, 1, 0, 0))
-    for part in (replace(block, cycle=2), replace(block, cycle=3), silent):
+    for part in (block._replace(cycle=2), block._replace(cycle=3), silent):
         aggregate.add(("a", "shop"), "r", Decoded(hits=[part]), arrival_ns=30 * NS)
 
     found = {key: stats.count for key, stats in aggregate.timeline.cycles().items()}
