@@ -30,7 +30,7 @@ from loadgrpc.errors import (
     Unavailable,
     Violation,
 )
-from loadgrpc.protocol import assignments, columns, home, times
+from loadgrpc.protocol import assignments, batches, home, times
 from loadgrpc.protocol.home import Accept, Decision, OutOfOrder
 from loadgrpc.protocol.raw import SERVICE
 from loadgrpc.protocol.sources import source_from_proto, source_to_proto
@@ -260,7 +260,7 @@ class Home:
         with refused_by("10.4" if self._ledger.finished else "3.1"):
             decision = self._ledger.batch(batch.first_sequence, home.size(batch))
         if isinstance(decision, Accept):
-            decoded = columns.decode(batch, arrival_ns=time.time_ns(), skip=decision.skip)
+            decoded = batches.decode(batch, arrival_ns=time.time_ns(), skip=decision.skip)
             if self._reject:
                 self._reject = False
                 decoded.reject(1, "events[0]: the kit says so, to see what comes of it")
