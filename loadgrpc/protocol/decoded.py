@@ -134,7 +134,7 @@ class Decoded:
     user_starts: set[tuple[int, int]] = field(default_factory=set)
     """Cycle and user of the rows that say an iteration began, as far as they tell."""
     generator: list[tuple[GeneratorState, int]] = field(default_factory=list)
-    """How processes kept up, each with the moment it tells of (wall clock)."""
+    """How processes kept up, each with the end of its interval (wall clock)."""
     lines: int = 0
     """Lines that processes printed."""
     lines_left_out: int = 0
