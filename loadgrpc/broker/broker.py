@@ -97,12 +97,12 @@ PAGE_RECORDS: Final = 50
 RUN_BYTES: Final = 512
 """Of a run, besides its plan, its agents and its reason."""
 MANY_PARTS: Final = 500
-"""So many parts of a run are made in a thread: others have their turn meanwhile."""
+"""From this many parts on, the parts of a run are made in a thread: others have their turn."""
 _PAGE_TOKEN: Final = re.compile("[0-9]{1,18}")
 LONG_S: Final = 0.005
 LONG_REST: Final = 10
 """After what is known of a run took longer than LONG_S to write down, it is not written again for
-so many times as long: a run of thousands of parts leaves time for the others."""
+that many times as long: a run of thousands of parts leaves time for the others."""
 GOING_AWAY: Final = "the broker is going away"
 
 _log = logging.getLogger(__name__)
@@ -115,7 +115,7 @@ class RunPage(NamedTuple):
     next_token: str
     """Empty: this is the last page."""
     store_trouble: str = ""
-    """Why the store could not be read: then these are the runs that go on. Empty: it could."""
+    """Why the store could not be read: then these are the active runs. Empty: it could."""
 
 
 class Broker:
@@ -302,11 +302,11 @@ class Broker:
         return run if run is not None and run.log.last else None
 
     def _shown(self, run: ActiveRun) -> Run:
-        """A run that is not over as it is stored, with what is wrong with it just now."""
+        """An active run as it is stored, with its current problems."""
         return replace(run.announced, troubles=self._shown_troubles(run))
 
     def _shown_troubles(self, run: ActiveRun) -> tuple[Trouble, ...]:
-        """What is wrong with a run that goes on; one that is over says itself what became of it."""
+        """The current problems of an active run; a run that is over has its reason."""
         return () if run.announced.state.final else self._troubles(run)
 
     async def list_runs(
@@ -410,7 +410,7 @@ class Broker:
                 yield news
 
     async def stop_run(self, run_id: str, mode: StopMode, asked_by: str = "") -> Run:
-        """Stops a run; asking again changes nothing, but for a kill; nor when it is over.
+        """Stops a run; asking again changes nothing, except for a kill; nor when it is over.
 
         Raises:
             NotFound: no such run.
@@ -584,14 +584,14 @@ class Broker:
             link.orders.put_nowait(self._stop_order(run, run.stopping))
 
     def _end_untold(self, run: ActiveRun, part: Part, last_heard_ns: int) -> None:
-        """An agent knows nothing of a part that it had: it was started anew.
+        """An agent knows nothing of a part that it had: it was restarted.
 
         The message of its end may have been lost with the stream before this one.
         """
         if part.state.final:
             return
         if not part.delivered:
-            part.runner_ended("", 1, "the agent was started anew", None)
+            part.runner_ended("", 1, "the agent was restarted", None)
         self._end_part(run, part, last_heard_ns)
 
     def heard_from_agent(self, agent_id: str, sent_ns: int | None = None) -> None:
@@ -1165,7 +1165,7 @@ class Broker:
             self._remove_agent(agent_id, f"not heard from for {self.roster.lease_s:.0f} s")
 
     def end_overdue(self) -> None:
-        """Gives up parts that do not begin, or do not end when they are told to."""
+        """Gives up parts that do not begin, or do not end when they should."""
         if self._store.trouble:
             return  # what agents say waits for the store, and so do they
         for run in list(self._runs.values()):
@@ -1186,7 +1186,7 @@ class Broker:
         return run.progress(self._clock.wall_ns(), self._troubles(run))
 
     def _troubles(self, run: ActiveRun) -> tuple[Trouble, ...]:
-        """What is wrong with a run just now."""
+        """The current problems of a run."""
         now = Moment(self._clock.wall_ns(), self._clock.monotonic_ns(), self._start_time_ns)
         return troubles_of(run, self.roster, self._store_watch.trouble, now)
 

@@ -93,9 +93,9 @@ HASH_CHARS: Final = 8
 
 @dataclass(frozen=True)
 class Text:
-    """A string of so many characters at most, without NUL; a longer one is refused.
+    """A string of at most N characters, without NUL; a longer one is rejected.
 
-    `bytes`: and of so many bytes of UTF-8; 0: of four for each character.
+    `bytes`: and of at most this many bytes of UTF-8; 0: four for each character.
     """
 
     chars: int
@@ -108,7 +108,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Name:
-    """A string of which so many characters are kept; a longer one ends in a hash of the whole."""
+    """A string of which N characters are kept; a longer one ends in a hash of the whole."""
 
     chars: int = MAX_NAME_CHARS
 
@@ -118,7 +118,7 @@ class Name:
 
 @dataclass(frozen=True)
 class Kept:
-    """A string of which the first so many bytes, or characters, are kept."""
+    """A string of which the first N bytes, or characters, are kept."""
 
     most: int
     unit: str = "bytes"
@@ -131,7 +131,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Many:
-    """A list of so many entries at most; more are refused. `of`: what bounds each text in it."""
+    """A list of at most N entries; a longer one is rejected. `of`: the bound of its strings."""
 
     most: int
     of: Text | None = None
@@ -142,7 +142,7 @@ class Many:
 
 @dataclass(frozen=True)
 class Blob:
-    """Bytes, at most so many."""
+    """Bytes, at most N."""
 
     most: int
 
@@ -152,7 +152,7 @@ class Blob:
 
 @dataclass(frozen=True)
 class Span:
-    """A Duration of so many seconds, nanos of the same sign below a second."""
+    """A Duration between two bounds in seconds, with normalised nanos of the same sign."""
 
     least_s: float
     most_s: float

@@ -124,7 +124,7 @@ class AddressBook:
         try:
             return _connect(host.in_turn(), connection)
         except OSError:
-            with suppress(OSError):  # it is told what became of the connection
+            with suppress(OSError):  # it learns what became of the connection
                 host.ask(unless_known=known)
             others = [address for address in host.in_turn() if address not in known]
             if not others:

@@ -1,9 +1,9 @@
 """SIGALRM as a test knows it: each user has an alarm and a handler of its own.
 
-Rule: a process has one timer and one handler, and here many users set them, as time-outs of
-tests do (timeout-decorator, pytest-timeout's signal method). So the functions of `signal` that
-set them keep them for each greenlet; the timer of the process is set for the next that is due, and
-what a handler raises comes up in the greenlet that set the alarm, also when it is not its turn.
+Rule: a process has one timer and one handler, and here many users set them, as timeouts of tests
+do (timeout-decorator, pytest-timeout's signal method). So the functions of `signal` that set them
+keep them for each greenlet; the timer of the process is set for the next that is due, and what a
+handler raises comes up in the greenlet that set the alarm, also when it is not its turn.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _NS_PER_S: Final = 1e9
 
 
 class Alarms:
-    """See the module. `install` puts it in the place of the functions of `signal`."""
+    """See the module. `install` replaces the functions of `signal` with it."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -53,7 +53,7 @@ class Alarms:
         for name, function in ours.items():
             setattr(signal, name, function)
 
-    # In the place of the functions of `signal`
+    # Instead of the functions of `signal`
 
     def set_handler(self, signalnum: int, handler: Any) -> Any:
         """See signal.signal."""
@@ -142,6 +142,6 @@ class Alarms:
             get_hub().loop.run_callback(self._throw, whose, error)
 
     def _throw(self, whose: _Greenlet, error: BaseException) -> None:
-        # It may have ended meanwhile, or set its alarm anew.
+        # It may have ended meanwhile, or set its alarm again.
         if self._thrown.pop(whose, None) is error and not whose.dead:
             whose.throw(error)

@@ -1,8 +1,8 @@
 """What user processes print, on its way to the agent: whole lines, with the process they are of.
 
 Rule: the link never waits for who reads its output: what there is no room for is left out, and
-how much is told. asyncio reads; that others hold a user process's output open, a program that its
-test has started, say, keeps nobody waiting.
+how much is shown. asyncio reads; that others hold a user process's output open, a program that
+its test has started, say, keeps nobody waiting.
 """
 
 from __future__ import annotations

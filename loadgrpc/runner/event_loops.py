@@ -35,7 +35,7 @@ class _Own(threading.local):
 def keep_apart() -> None:
     """Lets every greenlet run loops of its own; to be called when gevent has patched all else.
 
-    asyncio that was imported before, by a site hook say, is imported anew when a test does.
+    asyncio that was imported before, by a site hook say, is imported again when a test does.
     """
     for name in list(sys.modules):
         if name == "asyncio" or name.startswith("asyncio."):

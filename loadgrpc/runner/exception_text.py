@@ -67,7 +67,7 @@ def exception_info(error: BaseException) -> ExceptionInfo:
     global _characters  # noqa: PLW0603 - of the cache beside it
     try:
         key = tuple(_prints(error))
-    except Exception:  # noqa: BLE001 - it cannot be recognised: made anew each time
+    except Exception:  # noqa: BLE001 - it cannot be recognised: made again each time
         return _info(error)
     info = _cache.get(key)
     if info is None:

@@ -45,7 +45,7 @@ def set_up(case_class: type[unittest.TestCase]) -> None:
 
 
 def tear_down(case_class: type[unittest.TestCase], note: _Note) -> None:
-    """Runs tearDownClass, tearDownModule and the cleanups; `note` is told what they raise."""
+    """Runs tearDownClass, tearDownModule and the cleanups; `note` gets what they raise."""
     module = sys.modules.get(case_class.__module__)
     _run(case_class.tearDownClass, note)
     for error in _class_cleanups(case_class):

@@ -27,7 +27,7 @@ from gevent import get_hub
 from greenlet import greenlet
 
 _FRAMES: Final = 6
-"""So many callers up from the fork it is looked who forks."""
+"""This many callers are searched for whoever forks."""
 _MAP_FIXED: Final = 0x10
 _MMAP = ctypes.CDLL(None, use_errno=True).mmap
 _MMAP.restype = ctypes.c_void_p
@@ -88,7 +88,7 @@ _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 def _hold_signals(how: int) -> None:
-    """A child that is told to end at once must not take the signal for one to its parent."""
+    """A child that is ended at once must not take the signal for one to its parent."""
     signal.pthread_sigmask(how, _SIGNALS)
 
 
@@ -140,4 +140,4 @@ def _nothing() -> None:
 
 
 _suspended: list[object] = []
-"""Of a child: who was running in its parent."""
+"""In a child: the greenlet that was running in its parent."""

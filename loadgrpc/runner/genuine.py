@@ -1,7 +1,7 @@
 """Whether a function is still the one that its library came with.
 
-Rule: who has replaced a function of a library gets what they asked for; only what nobody
-has touched may be done in another way.
+Rule: code that has replaced a function of a library gets what it asked for; only what nobody has
+touched may be done in another way.
 """
 
 from __future__ import annotations

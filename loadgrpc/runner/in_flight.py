@@ -26,7 +26,7 @@ class Iteration(NamedTuple):
 
 
 def create(rows: int) -> int:
-    """The descriptor of memory for so many users.
+    """The descriptor of memory for a number of users.
 
     Raises:
         OSError: there is no memory, or no descriptor.

@@ -41,7 +41,7 @@ TELL_USERS_S: Final = 0.25
 SIGTERM_GRACE_S: Final = 1.0
 """How long users may take to finish their iteration when SIGTERM came; the agent waits longer."""
 REACT_S: Final = 2.5
-"""How long a user process may take, after the stop time-out, to cut off its users and say so."""
+"""How long a user process may take, after the stop timeout, to cut off its users and report it."""
 REACT_TO_SIGTERM_S: Final = 1.0
 """The same after SIGTERM: the agent kills 3.5 s after that."""
 
@@ -336,7 +336,7 @@ def user_processes(assignment: Assignment, cores: int) -> int:
 
 
 def _counting_folder(folder: Path | None, rows: int) -> Path | None:
-    """Where so many processes count what they produce; None: nowhere."""
+    """Where its processes count what they produce; None: nowhere."""
     try:
         if folder is not None:
             produced.create(folder, rows)

@@ -1,7 +1,7 @@
-"""What the machine is doing beside us, as Linux tells it: who has the processor.
+"""What else the machine is doing, according to Linux: who uses the CPU.
 
 Rule: it is read once a second and costs a tenth of a millisecond. Where `/proc/stat` cannot be
-read, nothing is told. Time that a hypervisor took away (steal) counts as used.
+read, nothing is reported. Time that a hypervisor took away (steal) counts as used.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _NS_PER_S: Final = 1_000_000_000
 
 @dataclass(frozen=True)
 class Used:
-    """Processor time of the whole machine since it started, in nanoseconds."""
+    """CPU time of the whole machine since it started, in nanoseconds."""
 
     total_ns: int
     """Of all its cores, used or not."""
@@ -28,7 +28,7 @@ class Used:
 
 @dataclass(frozen=True)
 class MachineShares:
-    """Of the machine's processor time between two looks, from 0 to 1."""
+    """Shares of the machine's CPU time between two looks, from 0 to 1."""
 
     machine_cpu: float
     steal: float

@@ -1,7 +1,7 @@
 """multiprocessing in a test: while one user waits for its helper process, the others go on.
 
 gevent leaves the pipes and the semaphores of multiprocessing alone: who waits for one holds the
-process, and a pool, whose threads are greenlets here, waits for itself for ever. So both wait in
+process, and a pool, whose threads are greenlets here, waits for itself forever. So both wait in
 the hub.
 
 Rule: nothing here imports multiprocessing; a test that does not use it pays nothing.
@@ -26,7 +26,7 @@ from gevent.socket import wait_read, wait_write
 from loadgrpc.runner.supported import Feature, has
 
 CHUNK_BYTES: Final = select.PIPE_BUF
-"""So much goes into a pipe that is said to be writable."""
+"""This much fits into a pipe that is reported as writable."""
 LOOK_EVERY_S: Final = 0.002
 """How often it is tried to have a semaphore that another process has."""
 

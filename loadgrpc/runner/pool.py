@@ -35,7 +35,7 @@ SETTLED_IN: Final = 2
 _NS_PER_S: Final = 1e9
 
 Wait = Callable[[Sequence[Any], float | None], object]
-"""Waits until one of some greenlets and events is ready, or so many seconds; None: no limit."""
+"""Waits until one of some greenlets and events is ready, or for some seconds; None: no limit."""
 
 
 def wait(ready: Sequence[Any], timeout_s: float | None) -> None:

@@ -70,7 +70,7 @@ class UserProcess:
         self._pool: Pool | None = None
         self._stop_s: float | None = None
         self._told_users = (0, 0)
-        """How many users live, and how many of the cycle were started, as was told last."""
+        """How many users run, and how many of the cycle were started, as last reported."""
         self._flushing = Semaphore()
         self._forked = Forked()
         self._forked.closes(link.fileno())
@@ -112,8 +112,7 @@ class UserProcess:
     def _load(self, scenario: Scenario) -> LoadedTest:
         """The test, with its class set up.
 
-        Raises:
-            TestNotLoaded: it cannot be had, whatever was raised.
+        Raises: TestNotLoaded: it cannot be loaded, whatever was raised.
         """
         try:
             test = load(scenario.test, Path.cwd())

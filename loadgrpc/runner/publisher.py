@@ -115,7 +115,7 @@ class Publisher:
             await self._changed.wait_for(lambda: not self._outbound.kept)
 
     async def run(self) -> None:
-        """Keeps a stream open, for ever; opens another when it breaks.
+        """Keeps a stream open, forever; opens another when it breaks.
 
         Raises:
             LoadgrpcError: the other side will not have this source.
@@ -215,7 +215,7 @@ class Publisher:
         return kept.size > 0 and bool(most) and len(kept.request) > most
 
     def _split(self, kept: _Numbered) -> None:
-        """Puts two batches in the place of one; one that has a single event is lost."""
+        """Replaces one batch by two; one that has a single event is lost."""
         at = next(at for at, one in enumerate(self._outbound.kept) if one is kept)
         first, count = kept.first_sequence, kept.last_sequence - kept.first_sequence + 1
         if count > 1:

@@ -58,7 +58,7 @@ _TEST_FIELDS = 5
 _TEST_USER, _TEST_ITERATION = 3, 4  # label, start and elapsed stand where a hit has them
 
 _LABEL_ENTRIES = 10
-"""To encode a label takes as long as so many entries."""
+"""Encoding a label takes as long as encoding this many entries."""
 _ROWS = BLOCK_ENTRIES // 4
 """Rows that are put together without a rest."""
 _NS = 1_000_000_000

@@ -17,7 +17,7 @@ from loadgrpc.v1 import runner_pb2
 
 @dataclass(frozen=True)
 class Share:
-    """Every so many users of an assignment, in each cycle."""
+    """Every Nth user of an assignment, in each cycle."""
 
     assignment: Assignment
     first_user: int
@@ -26,7 +26,7 @@ class Share:
     """User processes of the assignment: how far the numbers of its users are apart."""
 
     def users(self, users: int) -> range:
-        """The numbers of its users in a cycle that has so many."""
+        """The numbers of its users in a cycle, given the size of the cycle."""
         return range(self.first_user, users + 1, self.processes)
 
     def order(self) -> dict[str, Any]:

@@ -14,9 +14,9 @@ does. The first thing that goes wrong in an iteration is its outcome.
         or whose `run` reports nothing                    ERROR
     CutOff: the user's time is over                       INTERRUPTED, and it propagates
 
-An interrupted iteration runs no tearDown and no cleanups, as unittest has it for Ctrl-C:
-who is cut off has no time for them. `finally` and `with` inside the test hold. Fixtures of
-the class and its module run once for each user process (`fixtures.py`).
+An interrupted iteration runs no tearDown and no cleanups, as unittest has it for Ctrl-C: a user
+that is cut off has no time for them. `finally` and `with` inside the test hold. Fixtures of the
+class and its module run once for each user process (`fixtures.py`).
 """
 
 # ruff: noqa: SLF001  # a case's _outcome, _cleanups and _asyncioRunner

@@ -4,13 +4,13 @@ Rule: the lag is how late answers are noticed. A tick that was due is noticed wh
 have been, by the look of the hub that also finds answers; where the kernel does not say when they
 came, that look is what ends a hit.
 
-Every tick counts once, also when the process was held up and noticed it too late: held up for
-2 s it was 2 s late, 1.99 s late, and so on. What is told are the lags themselves, so that
-those of many seconds and processes can be added up.
+Every tick counts once, also when the process was held up and noticed it too late: held up for 2 s
+it was 2 s late, 1.99 s late, and so on. It reports the lags themselves, so that those of many
+seconds and processes can be added up.
 
-Beside them stands what the machine did, so that a generator at its limit is told from one that
-others leave no core. What the runner used of it is taken to be what this process used, for each of
-its processes: they share users evenly.
+It adds what the machine did, so that a generator at its limit can be told from one that others
+leave no core. What the runner used of it is taken to be what this process used, for each of its
+processes: they share users evenly.
 """
 
 from __future__ import annotations

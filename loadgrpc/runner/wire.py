@@ -58,7 +58,7 @@ _CHUNK_READERS = frozenset(("_update_chunk_length", "_read_next_chunk_size"))
 
 
 class HitSink(Protocol):
-    """Who is told of hits."""
+    """The receiver of hits."""
 
     def hit(
         self,
@@ -79,7 +79,7 @@ class HitSink(Protocol):
         """A hit ended; `start_ns` is a date, the other times are durations."""
 
     def unmeasured(self) -> None:
-        """A request was answered by something else than what measures: it is no hit."""
+        """A request was answered by something that does not measure: it is not a hit."""
 
 
 class Capture:
@@ -200,7 +200,7 @@ CALL: ContextVar[Call | None] = ContextVar("loadgrpc_call", default=None)
 
 
 class Exchange:
-    """One attempt on the wire, from its start until it is told to the sink, once."""
+    """One attempt on the wire, from its start until it is reported to the sink, once."""
 
     __slots__ = (
         "broken",

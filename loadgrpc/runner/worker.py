@@ -165,6 +165,6 @@ class Worker:
         return in_flight.read(self._in_flight)
 
     def kill(self, why: str = "") -> None:
-        """Ends the process at once; `why` is told, after its name, if it says so first."""
+        """Ends the process at once; `why` is reported, after its name, if it comes first."""
         self._why = self._why or why
         self._process.kill()

@@ -22,7 +22,7 @@ class Alive:
         """All seconds before this one are taken."""
 
     def report(self, runner: Hashable, users: int, second: int) -> None:
-        """A runner has so many users alive, from that second on."""
+        """A runner has a number of users alive, from that second on."""
         change = users - self._by_runner.get(runner, 0)
         if users:
             self._by_runner[runner] = users

@@ -60,11 +60,11 @@ def _largest_values() -> NDArray[np.int64]:
 _LARGEST = _largest_values()
 _LARGEST_LIST: list[int] = _LARGEST.tolist()
 
-# The bits of a positive float64, cut after 8 bits of its fraction, number the *cells*: 256
-# equal parts of each octave. A cell is narrower than any bucket it touches, so it reaches at
-# most into the bucket after the one it starts in: one look-up and one comparison find the bucket.
-# That values above 2 ** 53 are rounded on their way into a cell does no harm: the comparison is
-# of whole numbers, and no bucket begins within the rounding of where a cell does, but for the
+# The bits of a positive float64, cut after 8 bits of its fraction, number the *cells*: 256 equal
+# parts of each octave. A cell is narrower than any bucket it touches, so it reaches at most into
+# the bucket after the one it starts in: one look-up and one comparison find the bucket. That
+# values above 2 ** 53 are rounded on their way into a cell does no harm: the comparison is of
+# whole numbers, and no bucket begins within the rounding of where a cell does, except for the
 # powers of two, which belong to the bucket before.
 _CELL_SHIFT = 52 - 8
 _FIRST_CELL = 1023 << 8  # that of 1.0

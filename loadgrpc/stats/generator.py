@@ -1,14 +1,14 @@
 """Whether the processes that make a load keep up with it.
 
 Rule: a second of a process is saturated when the 99th percentile of its lag is above 5 ms, or
-when it used more than 90 % of the processor time it can use. A second that is not whole,
-because its users have gone, counts as one in which nothing went on for the rest: a test that is
-over in 50 ms is not busy for a second.
+when it used more than 90 % of the CPU time it can use. A second that is not whole, because its
+users have gone, counts as one in which nothing went on for the rest: a test that is over in 50 ms
+is not busy for a second.
 
 A saturated second has one cause. The process was at its limit when it used more than 90 % of what
 it can of the processor. If not, its machine was busy when a hypervisor took away more than 5 % of
-its processor time, or when more than 90 % was in use, and more than 10 % by others than the
-runner. If not, something held it up, such as a call that blocks; or it did not say.
+its CPU time, or when more than 90 % was in use, and more than 10 % by others than the runner. If
+not, something held it up, such as a call that blocks; or it did not say.
 
 Laws, as the histogram's: merging commutes, associates, and empty stats change nothing. What
 has a worst keeps the first of several that are equal.
@@ -30,9 +30,9 @@ from loadgrpc.stats.hits import elapsed_figures
 MAX_LAG_NS: Final = 5_000_000
 """What the 99th percentile of a second may be at most."""
 MAX_CPU: Final = 0.9
-"""How much of its processor time a process may use at most."""
+"""How much of its CPU time a process may use at most."""
 MAX_STEAL: Final = 0.05
-"""How much of a machine's processor time a hypervisor may take away at most."""
+"""How much of a machine's CPU time a hypervisor may take away at most."""
 MAX_MACHINE_CPU: Final = 0.9
 MAX_OTHER_CPU: Final = 0.1
 """A machine is busy when more than the first is in use, and more than the second by others."""
@@ -48,7 +48,7 @@ def lag_p99_ns(state: GeneratorState) -> int:
 
 
 def cpu_share(state: GeneratorState) -> float:
-    """How much it used of the processor time it can use."""
+    """Share of the CPU time available to it that it used."""
     return _share(state.cpu_ns or 0, _could_ns(state))
 
 
@@ -74,7 +74,7 @@ def _could_ns(state: GeneratorState) -> int:
 
 
 def _had_ns(state: GeneratorState) -> int:
-    """As `_could_ns`, in the time it tells of, however short."""
+    """As `_could_ns`, in the interval it covers, however short."""
     return state.cores * state.elapsed_ns
 
 

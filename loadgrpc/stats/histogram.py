@@ -32,7 +32,7 @@ MAX_RELATIVE_ERROR = 0.0028
 """How far a quantile may be from the exact one: (base - 1) / (base + 1), 0.2708 %, rounded up."""
 
 _FEW = 20
-"""Up to so many values, a loop is faster than NumPy's fixed costs."""
+"""Up to this many values, a loop is faster than NumPy's fixed costs."""
 
 
 class Histogram:

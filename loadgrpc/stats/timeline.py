@@ -31,20 +31,20 @@ from loadgrpc.stats.window import Name, Series, Window, is_other, merged
 MAX_NAMES: Final = 100
 """Names that are told apart; the others are counted together."""
 SPAN_S: Final = 5
-"""Live figures look back so many closed seconds."""
+"""Live figures look back this many closed seconds."""
 FINE_S: Final = 600
-"""Windows of one second are kept for so long."""
+"""Windows of one second are kept for this long."""
 MIDDLE_S: Final = 10
 """The length of the windows that these are rolled up to."""
 MIDDLE_KEPT_S: Final = 7_200
-"""Those are kept for so long."""
+"""Windows of ten seconds are kept for this long."""
 KEPT_S: Final = {60: 43_200, 600: 432_000}
 """For how long longer windows are kept, by their length; the longest ones for good."""
 MAX_OPEN: Final = 128
 """Windows that are added to at a time; the oldest is closed when there is one more."""
 _END_S: Final = 1 << 62
 OPEN_COARSE: Final = 2
-"""Of each longer length, so many windows are added to before they leave."""
+"""Of each longer length, this many windows are added to before they leave."""
 
 
 class Recent(NamedTuple):

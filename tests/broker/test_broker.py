@@ -536,7 +536,7 @@ def test_an_agent_that_comes_back_without_its_run_has_lost_it(at_desk):
         await desk.settled()
         summary = await desk.broker.get_summary(run.run_id)
         assert summary.agents[0].state is AssignmentState.LOST
-        assert "the agent was started anew" in summary.agents[0].reason
+        assert "the agent was restarted" in summary.agents[0].reason
         assert desk.broker.agents()[0].state is AgentState.IDLE
 
     at_desk(use)
