@@ -1,13 +1,14 @@
 """The pure parts of the bench: statistics, what tools print, judging, tables, targets."""
 
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
-from bench import generators, nginx, page, peers
+from bench import generators, nginx, page, peers, picture
 from bench.__main__ import is_full, parse
 from bench.accuracy import Accuracy, Comparison, Said, said_by_loadgrpc, said_by_wrk
-from bench.cases import FEATURES, GET_20, PLAIN
+from bench.cases import BY_USERS, FEATURES, GET_20, PLAIN
 from bench.control import Control
 from bench.figures import Count, Spread, nearest_rank, ratio, spread, steady_rate
 from bench.generators import Claim, Load
@@ -68,6 +69,7 @@ def test_the_steady_rate_leaves_out_start_and_end():
         ("oha", generators.parse_oha, Claim(90862, 0)),
         ("k6", generators.parse_k6, Claim(21955, 0)),
         ("locust", generators.parse_locust, Claim(5206, 0)),
+        ("k9", generators.parse_k9, Claim(1292, 0)),
         ("molotov", generators.parse_molotov, Claim(15578, 0)),
         ("gevent-requests", generators.parse_gevent, Claim(3294, 0)),
         ("loadgrpc", generators.parse_loadgrpc, Claim(58026, 0)),
@@ -96,9 +98,14 @@ def test_failures_are_found():
 
 def test_every_tool_is_told_what_to_do():
     """Each command line names the URL or the script, and the number of users."""
-    for case in PLAIN:
+    for case in (*PLAIN, *BY_USERS):
         load = Load(case, "http://127.0.0.1:8080", Path("certificate.pem"), 4)
-        for tool in (*generators.PEERS, generators.LOADGRPC, generators.WITH_GO):
+        for tool in (
+            *generators.PEERS,
+            *generators.OF_MANY_USERS,
+            generators.LOADGRPC,
+            generators.WITH_GO,
+        ):
             words = " ".join(tool.command("program", load))
             assert str(case.users) in words
             assert load.url in words or "loads/" in words or ".py::" in words
@@ -255,6 +262,28 @@ def test_targets_say_whether_they_are_reached():
     assert page.Target("a", 5, None).cells()[2:] == ["-", "not measured"]
 
 
+def test_a_picture_has_a_line_for_each_tool():
+    """Its points lie where the figures say, and labels do not lie on one another."""
+    lines = [
+        picture.Line("a & b", [(5, 100.0), (50, 200.0), (500, 300.0)]),
+        picture.Line("ours", [(5, 100.0), (500, 301.0)], stands_out=True),
+    ]
+    root = ET.fromstring(  # noqa: S314 - our own
+        picture.draw(lines, across="users", up="requests/s")
+    )
+    assert [each.tag.rpartition("}")[2] for each in root].count("polyline") == 2
+    theirs, ours = [each.attrib for each in root if each.tag.endswith("polyline")]
+    points = [tuple(map(float, point.split(","))) for point in theirs["points"].split()]
+    (x5, y100), (x50, y200), (x500, y300) = points
+    assert x50 - x5 == pytest.approx(x500 - x50, abs=0.2)
+    assert y100 - y200 == pytest.approx(y200 - y300, abs=0.2)
+    assert float(ours["stroke-width"]) > float(theirs["stroke-width"])
+    at = {each.text: float(each.attrib["y"]) for each in root if each.text in ("a & b", "ours")}
+    assert abs(at["a & b"] - at["ours"]) >= picture.LABEL_PX
+    with pytest.raises(ValueError, match="nothing to draw"):
+        picture.draw([], across="users", up="requests/s")
+
+
 def test_sections_are_drawn():
     """Every part is drawn from what it found, and from half of it."""
     others = {"wrk": [100.0], "hey": [40.0], "loadgrpc-go": [38.0]}
@@ -263,9 +292,13 @@ def test_sections_are_drawn():
     drawn = page.rates_section(rates, "Measured.")
     assert "| loadgrpc | 30 (20 to 40) |" in drawn
     assert "| wrk | 0.3 x |" in drawn
-    assert "| wrk, 20 users | ≥ 0.2 x | 0.3 x | yes |" in drawn
-    assert "| hey, 20 users, Go runner | ≥ 0.9 x | 0.95 x | yes |" in drawn
+    assert "| wrk, GET, 12 bytes, 20 users | ≥ 0.33 x | 0.3 x | **no** |" in drawn
+    assert "| hey, GET, 12 bytes, 20 users, Go runner | ≥ 0.9 x | 0.95 x | yes |" in drawn
     assert "- oha is left out: `cargo` could not install it." in drawn
+
+    drawn = page.users_picture(rates)
+    assert ">loadgrpc<" in drawn
+    assert "molotov" not in drawn
 
     control = Control(
         fleet=Fleet(500, 0.4, [0.2, 0.9], 100, 100),

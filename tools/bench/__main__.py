@@ -98,6 +98,8 @@ def main() -> None:
             (KEPT / f"{part}.md").write_text(text)
             raw = json.dumps(dataclasses.asdict(found), indent=1)
             (KEPT / f"{part}.json").write_text(raw)
+            if part == "rates":
+                (PAGE.parent / page.PICTURE).write_text(page.users_picture(found))
     if is_full(asked):
         kept = [KEPT / f"{part}.md" for part in PARTS]
         PAGE.write_text(page.page(_read(path) for path in kept if path.exists()))

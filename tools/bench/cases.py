@@ -25,8 +25,12 @@ class Case:
     """Requests that one call makes."""
 
 
-GET_20: Final = Case("get-20", "GET, 12 bytes, 20 users", test="test_get")
-GET_200: Final = Case("get-200", "GET, 12 bytes, 200 users", users=200, test="test_get")
+BY_USERS: Final = tuple(
+    Case(f"get-{users}", f"GET, 12 bytes, {users} users", users=users, test="test_get")
+    for users in (5, 20, 60, 200, 600)
+)
+"""The same request with more and more users."""
+_, GET_20, _, GET_200, _ = BY_USERS
 
 PLAIN: Final = (
     GET_20,

@@ -150,6 +150,16 @@ def _molotov(program: str, load: Load) -> list[str]:
     return [program, "-p", "1", *users, str(LOADS / "molotov_plain.py")]
 
 
+def _k9(script: str) -> Callable[[str, Load], list[str]]:
+    def command(program: str, load: Load) -> list[str]:
+        users = ["-u", str(load.case.users), "-d", f"{load.seconds}s"]
+        output = ["--quiet", "--no-color", "--summary-export", "/dev/stdout"]
+        tls = ["--insecure-skip-tls-verify", "--http-version", "1.1"]
+        return [program, "run", *users, *output, *tls, str(LOADS / script)]
+
+    return command
+
+
 def _gevent(_: str, load: Load) -> list[str]:
     script = str(LOADS / "gevent_requests.py")
     return [sys.executable, script, str(load.case.users), str(load.seconds)]
@@ -231,6 +241,13 @@ def parse_molotov(text: str) -> Claim:
     return Claim(success + failed, failed)
 
 
+def parse_k9(text: str) -> Claim:
+    """Metrics of the JSON document, which has k6's names."""
+    metrics = last_json(text)["metrics"]
+    failed = max(metrics["http_req_failed"]["passes"], metrics["checks"]["fails"])
+    return Claim(int(metrics["http_reqs"]["count"]), int(failed))
+
+
 def parse_gevent(text: str) -> Claim:
     """The line that `gevent_requests.py` prints."""
     return Claim(int(found(r"^requests (\d+)$", text)), 0)
@@ -289,6 +306,9 @@ FAST_USER: Final = Generator(
     parse_locust,
 )
 
+K9: Final = Generator("k9", "k9-load, Python", "k9", _k9("k9_plain.py"), parse_k9)
+K9_PLAN: Final = Generator("k9-plan", "k9-load, a plan in YAML", "k9", _k9("k9_get.yaml"), parse_k9)
+
 PEERS: Final = (
     Generator("wrk", "wrk", "wrk", _wrk, parse_wrk),
     Generator("hey", "hey", "hey", _hey, parse_hey),
@@ -296,7 +316,13 @@ PEERS: Final = (
     Generator("k6", "k6", "k6", _k6, parse_k6),
     HTTP_USER,
     FAST_USER,
+    K9,
     Generator("molotov", "Molotov", "molotov", _molotov, parse_molotov),
     Generator("gevent-requests", "Requests under gevent, no recording", "", _gevent, parse_gevent),
 )
 """Everyone but loadgrpc."""
+OF_MANY_USERS: Final = (
+    *(peer for peer in PEERS if peer.name in {"wrk", "hey", "oha", "k6", "locust-fast", "k9"}),
+    K9_PLAN,
+)
+"""Who runs what becomes of more and more users."""

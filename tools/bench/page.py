@@ -7,12 +7,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bench import history
+from bench import history, picture
 from bench.accuracy import LEVELS, Accuracy, Comparison
-from bench.cases import FEATURES, PLAIN
+from bench.cases import BY_USERS, FEATURES, PLAIN
 from bench.control import Control
 from bench.figures import ratio, spread
-from bench.generators import HTTP_USER, LOADGRPC, PEERS, WITH_BROKER, WITH_GO
+from bench.generators import (
+    HTTP_USER,
+    LOADGRPC,
+    OF_MANY_USERS,
+    PEERS,
+    WITH_BROKER,
+    WITH_GO,
+)
 from bench.ingest import Ingest
 from bench.lag import Lag
 from bench.rates import Rates
@@ -20,6 +27,8 @@ from bench.usage import LITTLE, SHARES, Share
 
 TOOLS: Final = (*PEERS, LOADGRPC, WITH_BROKER, WITH_GO)
 NOTHING: Final = "-"
+PICTURE: Final = "benchmarks-users.svg"
+"""Beside the page."""
 HEADER: Final = """\
 # Benchmarks
 
@@ -58,6 +67,23 @@ answer. loadgrpc runs as it does by default, with recording and reporting."""
 AGREED: Final = """\
 All tools' own counts agree with nginx's within 1 %, or the requests under way at the end;
 loadgrpc's exactly."""
+
+
+BOUNDS: Final = (
+    *((f"get-{users}", "hey", 1.0) for users in (5, 20, 60)),
+    *((f"get-{users}", "hey", 0.95) for users in (200, 600)),
+    *((case.name, "k9", 1.5) for case in BY_USERS),
+    *((case.name, "k6", 2.5) for case in BY_USERS),
+    ("get-20", "locust-http", 18.0),
+    ("get-20", "locust-fast", 4.2),
+    ("get-20", "molotov", 3.5),
+    ("get-20", "wrk", 0.33),
+    ("get-1k", "hey", 1.0),
+    ("get-100k", "hey", 1.0),
+    ("post-json", "hey", 0.95),
+    ("https", "hey", 0.85),
+)
+"""By case and peer: what multiple of its rate loadgrpc's has to be."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +183,19 @@ def rates_section(found: Rates, about_it: str) -> str:
                 ],
             )
         )
+    if users := [case for case in BY_USERS if _rounds(found, case.name, LOADGRPC.name)]:
+        parts.append("### More and more users: GET, 12 bytes, requests/s")
+        parts.append(f"![Requests a second against the number of users]({PICTURE})")
+        parts.append(
+            table(
+                ["users", *(str(case.users) for case in users)],
+                [
+                    [tool.title, *(_rate(_rounds(found, case.name, tool.name)) for case in users)]
+                    for tool in (*OF_MANY_USERS, LOADGRPC)
+                    if any(_rounds(found, case.name, tool.name) for case in users)
+                ],
+            )
+        )
     if features := [case for case in FEATURES if case.name in found.rates]:
         parts.append("### Features of Requests, 20 users, requests/s")
         parts.append(
@@ -182,34 +221,39 @@ def rates_section(found: Rates, about_it: str) -> str:
     return "\n\n".join(parts)
 
 
+def users_picture(found: Rates) -> str:
+    """The rates against the number of users, as an SVG; loadgrpc's line stands out."""
+    lines = []
+    for tool in (*OF_MANY_USERS, LOADGRPC):
+        points = [
+            (float(case.users), it.median)
+            for case in BY_USERS
+            if (it := spread(_rounds(found, case.name, tool.name))) is not None
+        ]
+        if points:
+            lines.append(picture.Line(tool.title, points, stands_out=tool is LOADGRPC))
+    return picture.draw(lines, across="users", up="requests/s")
+
+
 def rates_targets(found: Rates) -> list[Target]:
     """Point 1 of what the bench must show."""
 
     def of(case: str, ours: str, peer: str) -> float | None:
         return ratio(_rounds(found, case, ours), _rounds(found, case, peer))
 
-    bounds = [
-        ("get-20", "locust-http", 15.0),
-        ("get-20", "locust-fast", 3.5),
-        ("get-20", "molotov", 3.5),
-        ("get-20", "k6", 2.0),
-        ("get-20", "hey", 0.6),
-        ("get-20", "wrk", 0.2),
-        ("get-200", "k6", 1.7),
-        ("get-200", "hey", 0.5),
-        ("get-200", "wrk", 0.13),
-    ]
-    titles = {tool.name: tool.title for tool in TOOLS}
-    users = {"get-20": "20 users", "get-200": "200 users"}
+    titles = {tool.name: tool.title for tool in (*TOOLS, *OF_MANY_USERS)}
+    cases = {case.name: case.title for case in (*PLAIN, *BY_USERS)}
     rows = [
-        Target(f"{titles[peer]}, {users[case]}{where}", bound, of(case, ours, peer))
-        for ours, where in ((LOADGRPC.name, ""), (WITH_BROKER.name, ", broker with a store file"))
-        for case, peer, bound in bounds
+        Target(f"{titles[peer]}, {cases[case]}", bound, of(case, LOADGRPC.name, peer))
+        for case, peer, bound in BOUNDS
     ]
+    for case in ("get-20", "get-200"):
+        figure = of(case, WITH_BROKER.name, LOADGRPC.name)
+        rows.append(Target(f"{WITH_BROKER.title}, {cases[case]}, of local", 0.97, figure))
     go = of("get-20", WITH_GO.name, "hey")
-    rows.append(Target(f"{titles['hey']}, {users['get-20']}, Go runner", 0.9, go))
+    rows.append(Target(f"{titles['hey']}, {cases['get-20']}, Go runner", 0.9, go))
     rows += [
-        Target(f"{HTTP_USER.title}, {case.title}", 8, of(case.name, "loadgrpc", HTTP_USER.name))
+        Target(f"{HTTP_USER.title}, {case.title}", 12, of(case.name, "loadgrpc", HTTP_USER.name))
         for case in FEATURES
     ]
     return rows

@@ -62,6 +62,7 @@ PEERS: Final = (
     Peer("k6", "go", _go("go.k6.io/k6@latest"), ["version"]),
     Peer("locust", "python3", _pip("locust"), ["--version"]),
     Peer("molotov", "python3", _pip("molotov"), ["--version"]),
+    Peer("k9", "python3", _pip("k9-load"), ["--version"]),
     Peer(
         "go-runner",
         "go",

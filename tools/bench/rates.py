@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import Final
 
 from bench import cluster, nginx, peers, process
-from bench.cases import FEATURES, GET_20, GET_200, PLAIN, Case
+from bench.cases import BY_USERS, FEATURES, GET_20, GET_200, PLAIN, Case
 from bench.cores import Cores, pinned, stay_on
 from bench.figures import steady_rate
 from bench.generators import (
     HTTP_USER_FEATURES,
     LOADGRPC,
     LOADS,
+    OF_MANY_USERS,
     PEERS,
     WITH_BROKER,
     WITH_GO,
@@ -60,6 +61,12 @@ class Rates:
 def pairs(only: Sequence[str] = ()) -> list[tuple[Case, Generator]]:
     """What is to be measured, in the order of a round; `only` are patterns of CASE/TOOL."""
     everything = [(case, tool) for case in PLAIN for tool in (*PEERS, LOADGRPC)]
+    everything += [
+        (case, tool)
+        for case in BY_USERS
+        for tool in (*OF_MANY_USERS, LOADGRPC)
+        if (case, tool) not in everything
+    ]
     everything += [(case, tool) for tool in (WITH_BROKER, WITH_GO) for case in (GET_20, GET_200)]
     everything += [(case, tool) for case in FEATURES for tool in (HTTP_USER_FEATURES, LOADGRPC)]
     return [
