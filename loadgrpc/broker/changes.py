@@ -14,7 +14,6 @@ from typing import Any, Final
 
 from loadgrpc.model import AgentEvent, Change, ChangeKind, Run, RunState
 from loadgrpc.protocol.bounds import MAX_REASON_CHARS, kept_chars
-from loadgrpc.store import ChangeRecord
 
 MAX_CHANGES: Final = 10_000
 """Of a run, besides those of its state and its load: later ones are dropped."""
@@ -118,37 +117,4 @@ def as_it_was(run: Run, change: Change) -> Run:
         start_time_ns=None if change.state is RunState.STARTING else run.start_time_ns,
         end_time_ns=None,
         verdict=None,
-    )
-
-
-_DETAIL: Final = ("agent_id", "agent_event", "cycle", "users")
-
-
-def change_to_record(change: Change) -> ChangeRecord:
-    """A change as the store keeps it."""
-    detail = {name: getattr(change, name) for name in _DETAIL if getattr(change, name)}
-    return ChangeRecord(
-        sequence=change.sequence,
-        time_ns=change.time_ns,
-        kind=int(change.kind),
-        attempt=change.attempt,
-        state=int(change.state),
-        reason=change.reason,
-        detail=detail,
-    )
-
-
-def change_from_record(record: ChangeRecord) -> Change:
-    """A change that was stored."""
-    detail = {name: record.detail[name] for name in _DETAIL if name in record.detail}
-    if "agent_event" in detail:
-        detail["agent_event"] = AgentEvent(detail["agent_event"])
-    return Change(
-        sequence=record.sequence,
-        time_ns=record.time_ns,
-        kind=ChangeKind(record.kind),
-        attempt=record.attempt,
-        state=RunState(record.state),
-        reason=record.reason,
-        **detail,
     )

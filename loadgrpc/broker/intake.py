@@ -1,4 +1,4 @@
-"""What sources send: it is numbered, stored, counted and acked, in this order.
+"""What sources measured: it is numbered, stored, counted and acked, in this order.
 
 Rule: the ledger of a source decides about numbers, under the source's lock. More may come while
 a batch is being written; each is counted when those before it are. What the store does not take
@@ -17,9 +17,10 @@ from loadgrpc.broker import answers
 from loadgrpc.broker.inbox import Inbox, Source
 from loadgrpc.broker.ledger import Ledger, Lost
 from loadgrpc.broker.run import ActiveRun
+from loadgrpc.broker.sources import Sources, progress_of, unavailable
 from loadgrpc.broker.work import Work
 from loadgrpc.clock import Clock
-from loadgrpc.errors import InvalidRequest, NotFound, Superseded, Unavailable, Violation
+from loadgrpc.errors import InvalidRequest, Violation
 from loadgrpc.model import SourceId
 from loadgrpc.protocol import batches, home
 from loadgrpc.protocol.decoded import Decoded
@@ -52,57 +53,20 @@ class Intake:
 
     def __init__(
         self,
+        sources: Sources,
         runs: Mapping[str, ActiveRun],
         store: Store,
+        *,
         clock: Clock,
         work: Work,
-        *,
         keep_batches: bool,
     ) -> None:
+        self._sources = sources
         self._runs = runs
         self._store = store
         self._clock = clock
         self._work = work
         self._keep_batches = keep_batches
-
-    def source(self, inbox: Inbox, source_id: SourceId) -> Source | None:
-        """The source, if its run goes on; None, and RunClosed is answered, if not.
-
-        Raises:
-            NotFound: it did not open on this stream.
-            Unavailable: the stream is ended, because something before could not be stored.
-        """
-        if inbox.error is not None:
-            raise inbox.error
-        source = inbox.sources.get(source_id)
-        if source is None and source_id not in inbox.closed:
-            raise NotFound(f"source {source_id} is not open on this stream")
-        run = self._runs.get(source_id.run_id)
-        if source is None or run is None or run.part_of(source_id).state.final:
-            inbox.put(source_id, answers.RunClosed())
-            return None
-        source.heard_ns = self._clock.wall_ns()
-        return source
-
-    def take_over(self, source: Source, inbox: Inbox, epoch: int) -> None:
-        """Lets a stream speak for a source, and ends those with a lower epoch.
-
-        Raises:
-            Superseded: the source is open with a higher epoch.
-        """
-        source_id = source.source_id
-        if epoch < source.epoch:
-            raise Superseded(f"source {source_id} is open with epoch {source.epoch}")
-        if epoch:
-            for older in source.inboxes - {inbox}:
-                older.refuse(source_id, Superseded(f"source {source_id} opened a newer stream"))
-            source.inboxes.clear()
-        source.epoch = epoch
-        source.heard_ns = self._clock.wall_ns()
-        source.inboxes.add(inbox)
-        inbox.sources[source_id] = source
-        source.ledger.opened()
-        inbox.put(source_id, answers.Opened(source.stored.received))
 
     async def publish(
         self, inbox: Inbox, source_id: SourceId, batch: runner_pb2.EventBatch
@@ -113,7 +77,7 @@ class Intake:
             NotFound: the source is not open on this stream.
             Unavailable: the store failed; nothing of the batch counts.
         """
-        source = self.source(inbox, source_id)
+        source = self._sources.source(inbox, source_id)
         if source is None:
             return
         payload = batch.SerializeToString()
@@ -133,7 +97,7 @@ class Intake:
         Raises:
             NotFound: the source is not open on this stream.
         """
-        if self.source(inbox, source_id) is not None:
+        if self._sources.source(inbox, source_id) is not None:
             inbox.put(source_id, answers.TooLarge(first_sequence, batch_bytes))
 
     async def _publish(
@@ -150,7 +114,7 @@ class Intake:
             if source.broken:
                 await source.settle()
             run = self._runs.get(source_id.run_id)
-            if run is None or self.source(inbox, source_id) is None:
+            if run is None or self._sources.source(inbox, source_id) is None:
                 return  # its part ended while this waited for the lock
             decision = source.ledger.batch(batch.first_sequence, count)
             if not isinstance(decision, Accept):
@@ -173,7 +137,7 @@ class Intake:
                     arrival_ns=arrival_ns,
                 )
                 ledger = source.ledger.copy()
-                written = await self._write(stored, _progress_of(source, ledger))
+                written = await self._write(stored, progress_of(source, ledger))
             except BaseException as error:
                 source.broken = True  # nothing of it counts
                 if isinstance(error, StoreError):
@@ -241,7 +205,7 @@ class Intake:
             NotFound: the source is not open on this stream.
             Unavailable: the store failed.
         """
-        source = self.source(inbox, source_id)
+        source = self._sources.source(inbox, source_id)
         if source is None:
             return
         if count == 0:
@@ -257,13 +221,13 @@ class Intake:
     ) -> None:
         async with source.lock:
             await source.settle()
-            if self.source(inbox, source.source_id) is None:
+            if self._sources.source(inbox, source.source_id) is None:
                 return
             decision = source.ledger.skip(first_sequence, lost.events, reason, lost.hits)
             if not isinstance(decision, Accept):
                 self._refuse(inbox, source, decision)
                 return
-            await self.commit(source)
+            await self._sources.commit(source)
         inbox.put(source.source_id, answers.Acked(source.stored.received))
 
     def _refuse(self, inbox: Inbox, source: Source, decision: Duplicate | OutOfOrder) -> None:
@@ -271,38 +235,3 @@ class Intake:
             inbox.put(source.source_id, answers.Acked(source.stored.received))
         elif decision.report:
             inbox.put(source.source_id, answers.Gap(decision.expected))
-
-    async def commit(self, source: Source) -> None:
-        """Stores a source's ledger; called with the source's lock held, when it is settled.
-
-        Raises:
-            Unavailable: the store failed; the ledger is as it was at the last commit.
-        """
-        ledger = source.ledger.copy()
-        progress = _progress_of(source, ledger)
-        try:
-            await self._store.save_source(progress, after=source.stored.received)
-        except StoreError as error:
-            source.ledger = source.stored.copy()
-            raise unavailable(source.source_id, error) from error
-        source.stored = ledger
-
-
-def unavailable(source_id: SourceId, error: StoreError) -> Unavailable:
-    """The error that a source gets when the store failed; its cause is logged."""
-    _log.error("source %s: the store failed", source_id, exc_info=error)
-    return Unavailable(f"the store failed: {error}")
-
-
-def _progress_of(source: Source, ledger: Ledger) -> SourceProgress:
-    return SourceProgress(
-        source=source.source_id,
-        scenario=source.scenario,
-        committed_sequence=ledger.received,
-        finished=ledger.finished,
-        committed=ledger.committed,
-        rejected=ledger.rejected,
-        duplicates=ledger.duplicates,
-        lost=ledger.lost.events,
-        losses=ledger.skipped,
-    )

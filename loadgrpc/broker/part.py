@@ -12,6 +12,7 @@ from typing import Final
 
 from loadgrpc.broker.inbox import Source
 from loadgrpc.broker.started import StartedUsers
+from loadgrpc.broker.state import PartEvent, part_step
 from loadgrpc.model import (
     Assignment,
     AssignmentState,
@@ -217,9 +218,13 @@ class Part:
             self.mismatches.append(words)
         return words
 
+    def get_ready(self) -> None:
+        """It is ready for its first cycle, or has begun."""
+        self._happened(PartEvent.READY)
+
     def lose(self, reason: str, last_heard_ns: int) -> None:
         """It is lost with its agent, which was last heard from at that moment (wall clock)."""
-        self.state = AssignmentState.LOST
+        self._happened(PartEvent.LOST)
         self.reason = reason
         self.end_time_ns = last_heard_ns
 
@@ -248,13 +253,16 @@ class Part:
         """Its last runner has ended."""
         self.end_time_ns = now_wall_ns
         if self.load_error is not None:
-            self.state = AssignmentState.LOAD_FAILED
+            self._happened(PartEvent.NOT_LOADED)
             self.reason = "the test could not be loaded"
         elif self.failed:
-            self.state = AssignmentState.LOST
+            self._happened(PartEvent.LOST)
             if self.failed > 1:
                 self.reason = f"{self.failed} of its {len(self.ended)} runners: {self.reason}"
         elif self.delivered or not (self.sources or self.ended):  # it had no users
-            self.state = AssignmentState.FINISHED
+            self._happened(PartEvent.ENDED)
         else:
-            self.state = AssignmentState.FINISHED_UNVERIFIED
+            self._happened(PartEvent.ENDED_UNVERIFIED)
+
+    def _happened(self, event: PartEvent) -> None:
+        self.state = part_step(self.state, event)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -303,7 +303,9 @@ class ActiveRun:
         return RunEvent.ALL_LOST if lost else RunEvent.ALL_ENDED
 
     def progress(
-        self, now_wall_ns: int, troubles: tuple[model.Trouble, ...] = ()
+        self,
+        now_wall_ns: int,
+        troubles: Callable[[], tuple[model.Trouble, ...]] = tuple,
     ) -> model.Progress:
         """The figures of now, made at most once a second for each state of the run."""
         made_at = self._made_at
@@ -313,7 +315,7 @@ class ActiveRun:
             or made_at[0] is not self.announced
             or not 0 <= now_wall_ns - made_at[1] < FRESH_NS
         ):
-            self._progress = self._figures(now_wall_ns, troubles)
+            self._progress = self._figures(now_wall_ns, troubles())
             self._made_at = self.announced, now_wall_ns
         return self._progress
 

@@ -83,14 +83,14 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         self, request: control_pb2.GetRunRequest, _: Context
     ) -> control_pb2.GetRunResponse:
         """See control.proto."""
-        run = await self._broker.get_run(_run_id(request))
+        run = await self._broker.archive.get_run(_run_id(request))
         return control_pb2.GetRunResponse(run=run_to_proto(run))
 
     async def ListRuns(  # noqa: N802
         self, request: control_pb2.ListRunsRequest, _: Context
     ) -> control_pb2.ListRunsResponse:
         """See control.proto."""
-        page = await self._broker.list_runs(
+        page = await self._broker.archive.list_runs(
             request.page_size, request.page_token, **_filters_from_proto(request)
         )
         return control_pb2.ListRunsResponse(
@@ -104,7 +104,7 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
     ) -> AsyncIterator[control_pb2.WatchRunResponse]:
         """See control.proto."""
         after = request.after if request.HasField("after") else None
-        async for news in self._broker.watch_run(_run_id(request), after):
+        async for news in self._broker.archive.watch_run(_run_id(request), after):
             yield progress.news_to_proto(news)
 
     async def StopRun(  # noqa: N802
@@ -123,7 +123,7 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         self, request: control_pb2.GetSummaryRequest, _: Context
     ) -> control_pb2.GetSummaryResponse:
         """See control.proto."""
-        summary = await self._broker.get_summary(_run_id(request))
+        summary = await self._broker.archive.get_summary(_run_id(request))
         message = summary_to_proto(summary)
         shrink(message)
         return control_pb2.GetSummaryResponse(summary=message)
@@ -134,7 +134,7 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         """See control.proto."""
         response = control_pb2.ListEventsResponse()
         size = 0
-        async for listed in self._broker.list_events(_wanted_from_proto(request)):
+        async for listed in self._broker.archive.list_events(_wanted_from_proto(request)):
             event = _listed_to_proto(listed)
             size += event.ByteSize()
             full = len(response.events) == MAX_LISTED or size > MAX_LISTED_BYTES
@@ -149,7 +149,7 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         self, request: control_pb2.DeleteRunRequest, context: Context
     ) -> control_pb2.DeleteRunResponse:
         """See control.proto."""
-        await self._broker.delete_run(_run_id(request))
+        await self._broker.archive.delete_run(_run_id(request))
         _note(context, "deleted run %s", _run_id(request))
         return control_pb2.DeleteRunResponse()
 
@@ -157,7 +157,7 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         self, request: control_pb2.PurgeRunsRequest, context: Context
     ) -> control_pb2.PurgeRunsResponse:
         """See control.proto."""
-        run_ids = await self._broker.purge_runs(_older_than_from_proto(request))
+        run_ids = await self._broker.archive.purge_runs(_older_than_from_proto(request))
         for run_id in run_ids:
             _note(context, "deleted run %s", run_id)
         return control_pb2.PurgeRunsResponse(run_ids=run_ids)
@@ -166,7 +166,7 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         self, _request: control_pb2.ListAgentsRequest, _: Context
     ) -> control_pb2.ListAgentsResponse:
         """See control.proto."""
-        agents = [agent_to_proto(agent) for agent in self._broker.agents()]
+        agents = [agent_to_proto(agent) for agent in self._broker.fleet.agents()]
         return control_pb2.ListAgentsResponse(agents=agents)
 
     async def GetBroker(  # noqa: N802
@@ -190,8 +190,8 @@ class FleetService(fleet_pb2_grpc.FleetServiceServicer):
         if first is None or first.WhichOneof("message") != "register":
             raise InvalidRequest([Violation("register", "must be the first message")])
         registration = _registration_from_proto(first.register, context.peer())
-        await self._broker.admit_agent(registration)
-        link = self._broker.connect_agent(registration)
+        await self._broker.fleet.admit_agent(registration)
+        link = self._broker.fleet.connect_agent(registration)
         goodbye = asyncio.Event()
         reading = asyncio.create_task(self._read(requests, link, goodbye))
         try:
@@ -201,7 +201,7 @@ class FleetService(fleet_pb2_grpc.FleetServiceServicer):
                 yield _order_to_proto(order)
         finally:
             reading.cancel()
-            self._broker.disconnect_agent(link, goodbye=goodbye.is_set())
+            self._broker.fleet.disconnect_agent(link, goodbye=goodbye.is_set())
 
     async def _read(
         self,
@@ -213,10 +213,10 @@ class FleetService(fleet_pb2_grpc.FleetServiceServicer):
         async for request in requests:
             await link.orders.room()
             kind = request.WhichOneof("message")
-            self._broker.heard_from_agent(link.agent_id, _sent_ns(request.heartbeat))
+            self._broker.fleet.heard_from_agent(link.agent_id, _sent_ns(request.heartbeat))
             if kind == "runner_exit":
                 ended = request.runner_exit
-                self._broker.runner_exited(
+                self._broker.fleet.runner_exited(
                     link.agent_id,
                     ended.run_id,
                     ended.runner_id,
@@ -229,7 +229,9 @@ class FleetService(fleet_pb2_grpc.FleetServiceServicer):
                 )
             elif kind == "ready":
                 ready = request.ready
-                self._broker.agent_ready(link.agent_id, ready.run_id, ready.scenario, ready.cycle)
+                self._broker.fleet.agent_ready(
+                    link.agent_id, ready.run_id, ready.scenario, ready.cycle
+                )
             elif kind == "goodbye":
                 goodbye.set()
             elif kind == "heartbeat":
@@ -250,7 +252,7 @@ class RunnerService(runner_pb2_grpc.RunnerServiceServicer):
     ) -> runner_pb2.GetAssignmentResponse:
         """See runner.proto."""
         source_id = source_from_proto(request.source)
-        assignment = self._broker.assignment(source_id, request.scenario)
+        assignment = self._broker.sources.assignment(source_id, request.scenario)
         message = assignments.assignment_to_proto(assignment)
         return runner_pb2.GetAssignmentResponse(assignment=message)
 
@@ -265,7 +267,7 @@ class RunnerService(runner_pb2_grpc.RunnerServiceServicer):
                 yield _answer_to_proto(source_id, inbox.newest(source_id, answer))
         finally:
             reading.cancel()
-            self._broker.close_inbox(inbox)
+            self._broker.sources.close_inbox(inbox)
 
     async def _read(self, requests: AsyncIterator[Published], inbox: Inbox) -> None:
         async for request in requests:
@@ -289,7 +291,7 @@ class RunnerService(runner_pb2_grpc.RunnerServiceServicer):
         _check_open(request)
         match request.WhichOneof("message"):
             case "open":
-                await broker.open_source(
+                await broker.sources.open_source(
                     inbox,
                     source_id,
                     epoch=request.open.epoch,
@@ -297,7 +299,7 @@ class RunnerService(runner_pb2_grpc.RunnerServiceServicer):
                     scenario=request.open.scenario,
                 )
                 if request.open.types:
-                    await broker.bring_types(inbox, source_id, request.open.types)
+                    await broker.sources.bring_types(inbox, source_id, request.open.types)
             case "batch":
                 await broker.intake.publish(inbox, source_id, request.batch)
             case "skip":
@@ -311,9 +313,9 @@ class RunnerService(runner_pb2_grpc.RunnerServiceServicer):
                     hits=skip.hits,
                 )
             case "ready":
-                broker.ready(inbox, source_id, request.ready.cycle)
+                broker.sources.ready(inbox, source_id, request.ready.cycle)
             case "finish":
-                await broker.finish(inbox, source_id, **_finish_from_proto(request.finish))
+                await broker.sources.finish(inbox, source_id, **_finish_from_proto(request.finish))
 
 
 async def _queued(queue: asyncio.Queue[Any], reading: asyncio.Task[None]) -> AsyncIterator[Any]:

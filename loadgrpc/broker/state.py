@@ -1,6 +1,6 @@
-"""The life of a run.
+"""The life of a run, and of one agent's part in it.
 
-Rule 1: the table below is the program; whoever changes a state asks `step`.
+Rule 1: the tables below are the program; whoever changes a state asks `step`.
 Rule 2: an event that a state has no row for is a defect of the caller and raises.
 
 A run is final in FINISHED, STOPPED and FAILED, and nothing moves it from there; asking a
@@ -12,7 +12,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final
 
-from loadgrpc.model import RunState
+from loadgrpc.model import AssignmentState, RunState
 
 
 class RunEvent(Enum):
@@ -49,6 +49,33 @@ TRANSITIONS: Final[dict[RunState, dict[RunEvent, RunState]]] = {
 }
 
 
+class PartEvent(Enum):
+    """What can happen to an agent's part in a run."""
+
+    READY = "it is ready"
+    ENDED = "its runners ended well"
+    ENDED_UNVERIFIED = "they ended, one of them without a word"
+    NOT_LOADED = "the test could not be loaded"
+    LOST = "it was lost"
+
+
+_ENDS: Final = {
+    PartEvent.ENDED: AssignmentState.FINISHED,
+    PartEvent.ENDED_UNVERIFIED: AssignmentState.FINISHED_UNVERIFIED,
+    PartEvent.NOT_LOADED: AssignmentState.LOAD_FAILED,
+    PartEvent.LOST: AssignmentState.LOST,
+}
+
+PART_TRANSITIONS: Final[dict[AssignmentState, dict[PartEvent, AssignmentState]]] = {
+    AssignmentState.STARTING: {PartEvent.READY: AssignmentState.RUNNING, **_ENDS},
+    AssignmentState.RUNNING: {PartEvent.READY: AssignmentState.RUNNING, **_ENDS},
+    AssignmentState.FINISHED: {},
+    AssignmentState.FINISHED_UNVERIFIED: {},
+    AssignmentState.LOAD_FAILED: {},
+    AssignmentState.LOST: {},
+}
+
+
 class IllegalEventError(RuntimeError):
     """An event that a state has no row for: a defect."""
 
@@ -59,3 +86,11 @@ def step(state: RunState, event: RunEvent) -> RunState:
         return TRANSITIONS[state][event]
     except KeyError:
         raise IllegalEventError(f"{event.value}, in a run that is {state.name}") from None
+
+
+def part_step(state: AssignmentState, event: PartEvent) -> AssignmentState:
+    """The state of a part after `event`."""
+    try:
+        return PART_TRANSITIONS[state][event]
+    except KeyError:
+        raise IllegalEventError(f"{event.value}, of a part that is {state.name}") from None

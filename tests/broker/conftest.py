@@ -45,6 +45,17 @@ def batch(hits=0, *, first=0, invalid=0, passed=0, failed=0, cut=0, users=None, 
     return message
 
 
+class Whole:
+    """A broker as one thing: each call goes to the part of it that has it."""
+
+    def __init__(self, broker):
+        self._parts = (broker, broker.archive, broker.fleet, broker.sources)
+
+    def __getattr__(self, name):
+        part = next((part for part in self._parts if hasattr(part, name)), self._parts[0])
+        return getattr(part, name)
+
+
 class FakeAgent:
     """An agent as the broker sees it: it registers, takes orders, and says how runners ended."""
 
@@ -207,7 +218,10 @@ class Desk:
 
     def uses(self, store):
         """Gives the broker another store, and gives that back."""
-        self.broker._store = self.broker.intake._store = self.broker._store_watch._store = store
+        broker = self.broker
+        for part in (broker, broker.archive, broker.sources, broker.intake):
+            part._store = store
+        broker._run_store._store = broker._store_watch._store = store
         return store
 
     async def over(self, run):
@@ -239,7 +253,7 @@ def at_desk():
             await broker.start()
             try:
                 async with asyncio.timeout(20):
-                    return await use(Desk(broker, its_clock, opened))
+                    return await use(Desk(Whole(broker), its_clock, opened))
             finally:
                 await broker.close()
                 await opened.close()

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from loadgrpc.broker import broker as module
-from loadgrpc.broker import outbox, resume
+from loadgrpc.broker import outbox, resume, run_store
 from loadgrpc.broker.inbox import MAX_STREAM_SOURCES, Inbox
 from loadgrpc.broker.orders import HEARD, AgentLink
 from loadgrpc.broker.outbox import Outbox, Pace
@@ -194,8 +194,9 @@ def test_hostile_25_watchers_share_figures(at_desk, monkeypatch):
 
 def test_hostile_14_what_takes_long_to_write_is_written_seldom(at_desk, monkeypatch):
     """Between two writes of a large run there is time for others; what waits is not forgotten."""
-    monkeypatch.setattr(module, "LONG_S", -1.0)
-    monkeypatch.setattr(module, "LONG_REST", 0)
+    monkeypatch.setattr(run_store, "LONG_S", -1.0)
+    monkeypatch.setattr(run_store, "LONG_REST", 0)
+    monkeypatch.setattr(run_store, "MANY_PARTS", 0)
     monkeypatch.setattr(module, "MANY_PARTS", 0)
 
     async def use(desk):

@@ -5,13 +5,8 @@ from dataclasses import replace
 import pytest
 
 from loadgrpc.broker import changes as module
-from loadgrpc.broker.changes import (
-    ChangeLog,
-    as_it_was,
-    change_from_record,
-    change_to_record,
-    derived,
-)
+from loadgrpc.broker.changes import ChangeLog, as_it_was, derived
+from loadgrpc.broker.records import change_from_record, change_to_record
 from loadgrpc.broker.state import TRANSITIONS, step
 from loadgrpc.model import AgentEvent, Change, ChangeKind, Run, RunState
 from loadgrpc.testing import plan_of

@@ -314,7 +314,7 @@ def test_hostile_19_a_plan_that_does_not_pass_any_more_is_listed(at_desk, tmp_pa
 
 def test_d4_a_page_of_runs_is_what_a_client_takes(at_desk, monkeypatch):
     """Pages end before they are too large, and going on shows all runs, each once."""
-    monkeypatch.setattr("loadgrpc.broker.broker.MAX_ANSWER_BYTES", 5_000)
+    monkeypatch.setattr("loadgrpc.broker.archive.MAX_ANSWER_BYTES", 5_000)
 
     async def use(desk):
         ids = [

@@ -139,7 +139,7 @@ def test_a_run_has_one_state_through_outages(at_desk, how, reads):
 
         store.there.set()
         await desk.settled()
-        for each in list(desk.broker._unstored):
+        for each in list(desk.broker._run_store.unstored):
             await desk.broker._store_result(each)
         end = {"stopped": STOPPED, "finished": FINISHED, "lost": FAILED}[how]
         assert await told(desk, run, watcher) is end

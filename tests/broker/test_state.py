@@ -2,8 +2,16 @@
 
 import pytest
 
-from loadgrpc.broker.state import TRANSITIONS, IllegalEventError, RunEvent, step
-from loadgrpc.model import RunState
+from loadgrpc.broker.state import (
+    PART_TRANSITIONS,
+    TRANSITIONS,
+    IllegalEventError,
+    PartEvent,
+    RunEvent,
+    part_step,
+    step,
+)
+from loadgrpc.model import AssignmentState, RunState
 
 STARTING, RUNNING, STOPPING, FINISHED, STOPPED, FAILED = RunState
 CYCLE, STOP, ENDED, LOST = RunEvent
@@ -49,3 +57,24 @@ def test_final_states_stay():
         reachable = set(TRANSITIONS[state].values())
         assert (reachable <= {state}) is state.final
         assert state.final or any(after.final for after in reachable)
+
+
+PARTS = {
+    PartEvent.READY: AssignmentState.RUNNING,
+    PartEvent.ENDED: AssignmentState.FINISHED,
+    PartEvent.ENDED_UNVERIFIED: AssignmentState.FINISHED_UNVERIFIED,
+    PartEvent.NOT_LOADED: AssignmentState.LOAD_FAILED,
+    PartEvent.LOST: AssignmentState.LOST,
+}
+
+
+@pytest.mark.parametrize("state", AssignmentState)
+@pytest.mark.parametrize("event", PartEvent)
+def test_a_part_goes_where_the_event_leads_until_it_is_over(state, event):
+    """STARTING and RUNNING take every event; a part that is over takes none: that is a defect."""
+    assert set(PART_TRANSITIONS) == set(AssignmentState)
+    if not state.final:
+        assert part_step(state, event) is PARTS[event]
+    else:
+        with pytest.raises(IllegalEventError, match=f"{event.value}.*{state.name}"):
+            part_step(state, event)

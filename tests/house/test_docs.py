@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from loadgrpc.broker.state import TRANSITIONS, RunEvent
+from loadgrpc.broker.state import PART_TRANSITIONS, TRANSITIONS, PartEvent, RunEvent
 from loadgrpc.cli.failure import EXIT_CODES
 from loadgrpc.errors import LoadgrpcError
 from loadgrpc.model import AgentState, AssignmentState, RunState
@@ -85,6 +85,21 @@ def test_a_runs_life_is_told():
 
     assert set(events) == set(RunEvent)
     assert told == TRANSITIONS
+
+
+def test_the_life_of_a_part_is_told():
+    """So is the table of the states of an agent's part."""
+    (found,) = [found for found in tables(ARCHITECTURE) if found[0][1:2] == ["it is ready"]]
+    events = [PartEvent(head) for head in found[0][1:]]
+    told = {
+        AssignmentState[state]: {
+            event: AssignmentState[then] for event, then in zip(events, cells, strict=True) if then
+        }
+        for state, *cells in found[1:]
+    }
+
+    assert set(events) == set(PartEvent)
+    assert told == PART_TRANSITIONS
 
 
 @pytest.mark.parametrize("states", [AssignmentState, AgentState])

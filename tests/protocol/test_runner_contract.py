@@ -128,7 +128,7 @@ class Home:
 
     async def summary(self):
         """The summary of the run."""
-        return await self.broker.get_summary(self.run_id)
+        return await self.broker.archive.get_summary(self.run_id)
 
     async def stop(self):
         """The run is stopped."""
@@ -140,7 +140,7 @@ class Home:
         """The runner's process ended."""
         if self.kit is not None:
             self.kit.close_run()
-        self.broker.runner_exited("a1", self.run_id, "", status, "")
+        self.broker.fleet.runner_exited("a1", self.run_id, "", status, "")
 
 
 @asynccontextmanager
@@ -175,7 +175,7 @@ async def _home_of(kind, folder, *, agents, **plan):
     await broker.start()
     agent_ids = [f"a{at + 1}" for at in range(agents)]
     for agent_id in agent_ids:
-        broker.connect_agent(
+        broker.fleet.connect_agent(
             Registration(agent_id=agent_id, hostname="h", pid=1, version="1", cores=1)
         )
     plan = {"test": "a.B.c", "users": (2,), "iterations": (1,), "agents": agents, **plan}
@@ -842,7 +842,7 @@ def test_a_runner_with_the_capability_waits_for_the_others(at_a_broker):
         await stream.open(barrier=True)
         await stream.say(ready={"cycle": 1})
         assert await stream.publish(1, first=1) == 1  # nothing came before this ack
-        home.broker.runner_exited("a2", home.run_id, "", 1, "")
+        home.broker.fleet.runner_exited("a2", home.run_id, "", 1, "")
         kind, start = await stream.hear()
         assert (kind, start.cycle) == ("start_cycle", 1)
         await stream.say(ready={"cycle": 2})
@@ -859,7 +859,7 @@ def test_a_runner_without_the_capability_is_told_nothing(at_home):
         await stream.open(barrier=False)
         assert await stream.publish(1, first=1) == 1
         if home.counts:
-            assert (await home.broker.get_run(home.run_id)).state.name == "RUNNING"
+            assert (await home.broker.archive.get_run(home.run_id)).state.name == "RUNNING"
         assert await stream.finish(1) == (1, 0, 0)
 
     at_home(use)
@@ -1152,7 +1152,7 @@ class Relayed:
             cores=1,
             run_ids=(self.run_id,) if self.run_id else (),
         )
-        self.broker.connect_agent(registration)
+        self.broker.fleet.connect_agent(registration)
 
     async def broker_goes(self):
         """The broker ends, and its streams break."""
@@ -1225,7 +1225,7 @@ def test_a_broker_that_goes_and_comes_is_not_noticed(tmp_path):
             await until(lambda: place.room.used_bytes == 0)
             assert not place.on_disk()
         assert await stream.finish(23) == (23, 0, 0)
-        summary = await place.broker.get_summary(place.run_id)
+        summary = await place.broker.archive.get_summary(place.run_id)
         assert summary.hits.count == 23
         assert (summary.accounting.duplicates, summary.accounting.lost) == (0, 0)
 
@@ -1249,7 +1249,7 @@ def test_what_is_said_without_a_broker_comes_in_its_order(tmp_path):
         finished = answers[-1][1]
         assert (finished.committed, finished.rejected, finished.lost) == (4, 1, 4)
         assert [kind for kind, _ in answers].count("rejected") == 1
-        (loss,) = (await place.broker.get_summary(place.run_id)).accounting.losses
+        (loss,) = (await place.broker.archive.get_summary(place.run_id)).accounting.losses
         assert (loss.reason, loss.count, loss.hits) == ("x", 4, 3)
 
     relayed(tmp_path, use, spool_after_s=0.2)
@@ -1310,7 +1310,7 @@ def test_a_slow_broker_is_not_waited_for(tmp_path):
         _, ack = await stream.hear()
         assert (ack.durable_sequence, ack.committed_sequence) == (3, 3)
         await until(lambda: not place.on_disk())
-        assert (await place.broker.get_summary(place.run_id)).hits.count == 3
+        assert (await place.broker.archive.get_summary(place.run_id)).hits.count == 3
 
     relayed(tmp_path, use, spool_after_s=0.2)
 

@@ -1,0 +1,278 @@
+"""What is asked about runs, those that go on and those that are over.
+
+Rule: a run that goes on is answered from memory, as it was stored last; every other from the store.
+Nothing is shown that a restart would forget, and all who ask are told the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Final, NamedTuple
+
+from loadgrpc.broker import watch
+from loadgrpc.broker.listing import Listed, Wanted, listed
+from loadgrpc.broker.own_types import OwnTypes
+from loadgrpc.broker.records import run_of, size_of
+from loadgrpc.broker.run import ActiveRun
+from loadgrpc.broker.run_store import RunStore
+from loadgrpc.broker.store_watch import StoreWatch
+from loadgrpc.clock import Clock
+from loadgrpc.errors import InvalidRequest, NotFound, RunNotOver, Unavailable, Violation
+from loadgrpc.model import News, Progress, Run, RunState, Summary, Trouble
+from loadgrpc.protocol import plans
+from loadgrpc.protocol.bounds import MAX_ANSWER_BYTES
+from loadgrpc.protocol.summary import summary_from_proto
+from loadgrpc.store import Filter, RunRecord, Store, StoreError
+from loadgrpc.v1 import run_pb2
+
+MAX_PAGE: Final = 500
+DEFAULT_PAGE: Final = 50
+PAGE_RECORDS: Final = 50
+"""Runs that are read at once: with the largest plans, 13 MB."""
+_PAGE_TOKEN: Final = re.compile("[0-9]{1,18}")
+GOING_AWAY: Final = "the broker is going away"
+
+
+class RunPage(NamedTuple):
+    """Some runs, the newest first."""
+
+    runs: list[Run]
+    next_token: str
+    """Empty: this is the last page."""
+    store_trouble: str = ""
+    """Why the store could not be read: then these are the active runs. Empty: it could."""
+
+
+class Archive:
+    """See the module. `runs` are those that are not over; the broker's, and read here.
+
+    `troubles_of` says what is wrong with one of them just now; `every_s` is how often watchers
+    get figures.
+    """
+
+    def __init__(
+        self,
+        runs: Mapping[str, ActiveRun],
+        store: Store,
+        *,
+        store_watch: StoreWatch,
+        run_store: RunStore,
+        types: OwnTypes,
+        clock: Clock,
+        troubles_of: Callable[[ActiveRun], tuple[Trouble, ...]],
+        every_s: float,
+    ) -> None:
+        self._runs = runs
+        self._store = store
+        self._store_watch = store_watch
+        self._run_store = run_store
+        self._types = types
+        self._clock = clock
+        self._troubles_of = troubles_of
+        self._every_s = every_s
+        self._closing = False
+
+    def close(self) -> None:
+        """Ends all watches."""
+        self._closing = True
+        for run in self._runs.values():
+            run.wake()
+
+    @property
+    def live_runs(self) -> list[ActiveRun]:
+        """The runs that are not over, or whose result is not stored yet."""
+        return [run for run in self._runs.values() if run.log.last]
+
+    def live_run(self, run_id: str) -> ActiveRun | None:
+        """One of them; None: it is over, or there is none, or it is not stored yet."""
+        run = self._runs.get(run_id)
+        return run if run is not None and run.log.last else None
+
+    # Runs
+
+    async def get_run(self, run_id: str) -> Run:
+        """The state of a run.
+
+        Raises:
+            NotFound: no such run.
+        """
+        run = self.live_run(run_id)
+        return run_of(await self._run_store.record(run_id)) if run is None else self._shown(run)
+
+    def _shown(self, run: ActiveRun) -> Run:
+        """An active run as it is stored, with its current problems."""
+        return replace(run.announced, troubles=self._troubles(run))
+
+    def _troubles(self, run: ActiveRun) -> tuple[Trouble, ...]:
+        """The current problems of an active run; a run that is over has its reason."""
+        return () if run.announced.state.final else self._troubles_of(run)
+
+    async def list_runs(
+        self,
+        page_size: int,
+        page_token: str,
+        *,
+        states: frozenset[RunState] = frozenset(),
+        exit_codes: frozenset[int] = frozenset(),
+    ) -> RunPage:
+        """A page of runs, the newest first; while the store cannot be read, those that go on.
+
+        Only those in some `states` and judged with some `exit_codes`, none: all. A page may be
+        short: then, or when more is more than a client takes.
+
+        Raises:
+            InvalidRequest: the token is none of ours.
+            StoreError: the store cannot be read, and this is not the first page.
+        """
+        if page_token and not _PAGE_TOKEN.fullmatch(page_token):
+            raise InvalidRequest([Violation("page_token", "was not issued by this broker")])
+        limit = min(page_size or DEFAULT_PAGE, MAX_PAGE)
+        before = int(page_token) if page_token else None
+        # Of those that go on the store may be behind: they are looked at here.
+        wanted = Filter(states=states, verdicts=exit_codes, also=frozenset(self._runs))
+        trouble = ""
+        try:
+            page, token = await self._store_watch.read(self._page(limit, before, wanted))
+        except StoreError as error:
+            if page_token:
+                raise
+            token, trouble = "", str(error)
+            runs = self._newest(limit)
+        else:
+            runs = []
+            for record in page:
+                live = self.live_run(record.run_id)
+                runs.append(self._shown(live) if live is not None else run_of(record))
+        shown = [
+            run
+            for run in runs
+            if (not states or run.state in states)
+            and (not exit_codes or (run.verdict and run.verdict.exit_code in exit_codes))
+        ]
+        return RunPage(shown, token, trouble)
+
+    def _newest(self, limit: int) -> list[Run]:
+        """Runs that go on, the newest first, as many as a client takes."""
+        runs: list[Run] = []
+        size = 0
+        for live in sorted(self.live_runs, key=lambda each: -each.run.create_time_ns)[:limit]:
+            size += plans.plan_to_proto(live.run.plan).ByteSize()
+            if runs and size > MAX_ANSWER_BYTES:
+                break
+            runs.append(self._shown(live))
+        return runs
+
+    async def _page(
+        self, limit: int, before: int | None, wanted: Filter
+    ) -> tuple[list[RunRecord], str]:
+        """The records of a page that a client takes, and the token of the next page."""
+        page: list[RunRecord] = []
+        size = 0
+        while True:
+            records = await self._store.list_runs(PAGE_RECORDS, before, wanted)
+            for record in records:
+                size += size_of(record)
+                if len(page) == limit or (page and size > MAX_ANSWER_BYTES):
+                    return page, str(page[-1].sequence)
+                page.append(record)
+            if len(records) < PAGE_RECORDS:
+                return page, ""
+            before = records[-1].sequence
+
+    async def watch_run(self, run_id: str, after: int | None = None) -> AsyncIterator[News]:
+        """Every change of a run after the one with this number, and its figures, to its end.
+
+        `after` None: beginning with the run as it is.
+
+        Raises:
+            NotFound: no such run.
+            InvalidRequest: it has no change of that number.
+            Unavailable: the broker is going away.
+        """
+        run = self.live_run(run_id)
+        if run is None:
+            known = run_of(await self._run_store.record(run_id))
+            for news in watch.past(known, await self._run_store.log_of(known), after):
+                yield news
+            return
+
+        def check() -> None:
+            if self._closing:
+                raise Unavailable(GOING_AWAY)
+            if self._runs.get(run_id) is not run:
+                words = f"the result of run {run_id} cannot be stored: a defect of the broker"
+                raise Unavailable(words)
+
+        def figures() -> Progress:
+            return run.progress(self._clock.wall_ns(), lambda: self._troubles_of(run))
+
+        watching = watch.live(run, after, every_s=self._every_s, figures=figures, check=check)
+        async with aclosing(watching):
+            async for news in watching:
+                yield news
+
+    async def get_summary(self, run_id: str) -> Summary:
+        """The result of a run, or its figures so far.
+
+        Raises:
+            NotFound: no such run.
+        """
+        if (run := self.live_run(run_id)) is not None:
+            if run.result is not None and run.announced.state.final:
+                return summary_from_proto(run.result)
+            return replace(run.summary(run.announced), troubles=self._troubles(run))
+        record = await self._run_store.record(run_id)
+        if record.summary is None:
+            raise NotFound(f"run {run_id} has no summary")
+        return summary_from_proto(run_pb2.RunSummary.FromString(record.summary))
+
+    async def list_events(self, wanted: Wanted) -> AsyncIterator[Listed]:
+        """The stored events of a run.
+
+        Raises:
+            NotFound: no such run.
+            EventsGone: it had some, and none is kept.
+        """
+        ahead_ns = await self._ahead_ns(wanted.run_id)
+        async for event in listed(self._store, wanted, ahead_ns):
+            yield event
+
+    async def _ahead_ns(self, run_id: str) -> Mapping[str, int]:
+        """How far the clocks of a run's agents are ahead of ours, where that is known."""
+        if run_id in self._runs:
+            return self._runs[run_id].ahead_ns
+        agents = (await self.get_summary(run_id)).agents
+        return {a.agent_id: a.clock_ahead_ns for a in agents if a.clock_ahead_ns is not None}
+
+    # What goes
+
+    async def delete_run(self, run_id: str) -> None:
+        """Deletes a run that is over, with everything of it.
+
+        Raises:
+            NotFound: no such run.
+            RunNotOver: it goes on, or its result is still to be stored.
+        """
+        if run_id in self._runs:
+            run = self._runs[run_id].run
+            raise RunNotOver(
+                f"the result of run {run_id} is being stored: ask again"
+                if run.state.final
+                else f"run {run_id} is {run.state.name}: stop it first"
+            )
+        if not await self._store.delete_run(run_id):
+            raise NotFound(f"no run {run_id!r}")
+        self._types.drop(run_id)
+
+    async def purge_runs(self, older_than_s: float) -> list[str]:
+        """Deletes the runs that ended longer ago than this; their ids, the oldest first."""
+        ended_before_ns = max(self._clock.wall_ns() - round(older_than_s * 1e9), 0)
+        purging = self._store.purge_runs(ended_before_ns=ended_before_ns if older_than_s else None)
+        purged = []
+        async for run_id in purging:
+            self._types.drop(run_id)
+            purged.append(run_id)
+        return purged

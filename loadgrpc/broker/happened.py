@@ -1,0 +1,128 @@
+"""What can happen to a run that is not over; `life.py` says what follows from each."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from loadgrpc.broker.roster import Registration
+from loadgrpc.model import ExceptionInfo, SourceId, StopMode
+from loadgrpc.protocol.produced import Produced
+
+
+@dataclass(frozen=True)
+class Began:
+    """The run is stored for the first time; these agents are connected."""
+
+    connected: Collection[str]
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """A broker goes on with the run that another one had."""
+
+
+@dataclass(frozen=True)
+class CycleStored:
+    """That a cycle begins is stored."""
+
+
+@dataclass(frozen=True)
+class StopAsked:
+    """A client asks to stop the run; `by` says who, if that is known."""
+
+    mode: StopMode
+    by: str = ""
+
+
+@dataclass(frozen=True)
+class AgentBack:
+    """An agent connected that has a part in the run; before that it was heard at that moment."""
+
+    registration: Registration
+    last_heard_ns: int
+
+
+@dataclass(frozen=True)
+class AgentAway:
+    """The stream of an agent ended without a goodbye."""
+
+    agent_id: str
+
+
+@dataclass(frozen=True)
+class AgentGone:
+    """An agent left, or its lease is over; it was last heard at that moment."""
+
+    agent_id: str
+    reason: str
+    last_heard_ns: int
+
+
+@dataclass(frozen=True)
+class AgentReady:
+    """An agent is ready to start the processes of a cycle."""
+
+    agent_id: str
+    scenario: str
+    cycle: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunnerExited:
+    """A process of a live part ended, or could not be started: see `Fleet.runner_exited`."""
+
+    agent_id: str
+    scenario: str
+    runner_id: str = ""
+    exit_status: int = 0
+    words: str = ""
+    last: bool = True
+    produced: Produced | None = None
+
+
+@dataclass(frozen=True)
+class SourceOpened:
+    """A source of a live part has opened."""
+
+    source_id: SourceId
+
+
+@dataclass(frozen=True)
+class SourceReady:
+    """A runner is ready for a cycle."""
+
+    source_id: SourceId
+    cycle: int
+
+
+@dataclass(frozen=True)
+class SourceFinished:
+    """A source has sent everything, and that is stored; or could not load the test."""
+
+    source_id: SourceId
+    load_error: ExceptionInfo | None = None
+
+
+@dataclass(frozen=True)
+class TimePassed:
+    """A second or so has passed; these agents are connected."""
+
+    connected: Collection[str]
+
+
+Event = (
+    Began
+    | Resumed
+    | CycleStored
+    | StopAsked
+    | AgentBack
+    | AgentAway
+    | AgentGone
+    | AgentReady
+    | RunnerExited
+    | SourceOpened
+    | SourceReady
+    | SourceFinished
+    | TimePassed
+)

@@ -1,0 +1,350 @@
+"""What follows from what happens to a run: events in, commands out.
+
+Rule: pure. `step` changes what is known of the run (`run.py`, by the tables of `state.py`) and
+returns what is to be done, in order; it talks to nobody, waits for nothing and reads no clock. The
+broker carries out the commands. What must not happen before something is stored is an event of its
+own (`Save.then`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import singledispatch
+from typing import NamedTuple
+
+from loadgrpc.broker import answers, deadlines
+from loadgrpc.broker.answers import Answer as SourceAnswer
+from loadgrpc.broker.happened import (
+    AgentAway,
+    AgentBack,
+    AgentGone,
+    AgentReady,
+    Began,
+    CycleStored,
+    Event,
+    Resumed,
+    RunnerExited,
+    SourceFinished,
+    SourceOpened,
+    SourceReady,
+    StopAsked,
+    TimePassed,
+)
+from loadgrpc.broker.orders import Order as AgentOrder
+from loadgrpc.broker.orders import StartProcesses, StartRunners, StopRunners
+from loadgrpc.broker.part import Part
+from loadgrpc.broker.run import ActiveRun, stop_reason
+from loadgrpc.broker.state import RunEvent
+from loadgrpc.model import AgentEvent, AssignmentState, SourceId, StopMode
+
+
+class Now(NamedTuple):
+    """The time, by both clocks."""
+
+    wall_ns: int
+    monotonic_ns: int
+
+
+# Commands
+
+
+@dataclass(frozen=True)
+class Save:
+    """Store what is known of the run, and show it then; `then` happens when it is stored.
+
+    `patient`: wait for a store that takes no writes. If not, somebody waits for the answer.
+    """
+
+    then: Event | None = None
+    patient: bool = True
+
+
+@dataclass(frozen=True)
+class Order:
+    """Tell an agent something, if it is connected."""
+
+    agent_id: str
+    order: AgentOrder
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Tell a source something, on all its streams."""
+
+    source_id: SourceId
+    answer: SourceAnswer
+
+
+@dataclass(frozen=True)
+class Release:
+    """The part of an agent is over: it is free, unless it is expected to say so itself."""
+
+    agent_id: str
+
+
+@dataclass(frozen=True)
+class GiveUp:
+    """An agent is not free before it says that its part is over."""
+
+    agent_id: str
+
+
+@dataclass(frozen=True)
+class Close:
+    """The run is over: make its result, store it, and let everybody go."""
+
+
+@dataclass(frozen=True)
+class Log:
+    """Log something about the run for people."""
+
+    words: str
+    level: int = logging.INFO
+    agent_id: str = ""
+
+
+Command = Save | Order | Answer | Release | GiveUp | Close | Log
+
+
+def step(run: ActiveRun, event: Event, now: Now) -> list[Command]:
+    """Lets an event happen to a run; what is to be done then."""
+    return list(_decide(event, run, now))
+
+
+@singledispatch
+def _decide(event: Event, _run: ActiveRun, _now: Now) -> Iterator[Command]:
+    raise TypeError(f"no event: {event!r}")
+
+
+@_decide.register
+def _(event: Began, run: ActiveRun, now: Now) -> Iterator[Command]:
+    for part in run.live_parts():  # others were lost while the run was stored
+        part.told_ns = now.monotonic_ns
+        if part.agent_id in event.connected:
+            yield Order(part.agent_id, StartRunners(part.assignment))
+        else:
+            yield from _lose(run, part, "it left before its part began", now.wall_ns, now)
+    yield from _follow_up(run, now)
+
+
+@_decide.register
+def _(_: Resumed, run: ActiveRun, now: Now) -> Iterator[Command]:
+    run.note("the broker was restarted, and continues the run", now.wall_ns)
+    yield Log(f"of {run.run.plan.title} continues")
+    yield from _follow_up(run, now)
+    yield Save()
+
+
+@_decide.register
+def _(_: CycleStored, run: ActiveRun, _now: Now) -> Iterator[Command]:
+    if run.stopping is not None:
+        return  # it was stopped meanwhile
+    for part in run.live_parts():
+        for source_id, source in part.sources.items():
+            if source.barrier:
+                yield Answer(source_id, answers.StartCycle(run.cycle))
+        if part.scenario.one_user_each:
+            yield Order(part.agent_id, _start_processes(run, part, run.cycle))
+
+
+@_decide.register
+def _(event: StopAsked, run: ActiveRun, now: Now) -> Iterator[Command]:
+    if run.run.state.final:
+        return
+    if event.by and run.stopping not in {event.mode, StopMode.KILL}:
+        how = "kill" if event.mode is StopMode.KILL else "stop"
+        run.note(f"{event.by} asked to {how} the run", now.wall_ns)
+    yield from _change(run, RunEvent.STOP_ASKED, now, reason=stop_reason(event.mode))
+    yield from _stop_parts(run, event.mode, now)
+    yield Save(patient=False)
+
+
+@_decide.register
+def _(event: AgentBack, run: ActiveRun, now: Now) -> Iterator[Command]:
+    registration = event.registration
+    agent_id, run_id = registration.agent_id, run.run.run_id
+    run.machines[agent_id] = registration
+    ended = False
+    for part in run.of_agent(agent_id):
+        if registration.holds(run_id, part.scenario.name):
+            continue
+        if part.unsure:
+            part.hostname = registration.hostname
+            part.told_ns = now.monotonic_ns
+            yield Order(agent_id, StartRunners(part.assignment))
+        elif not part.state.final:
+            # It was restarted. The message of the part's end may have been lost with the
+            # stream before this one.
+            ended = True
+            if not part.delivered:
+                part.runner_ended("", 1, "the agent was restarted", None)
+            yield from _end(run, part, event.last_heard_ns, now)
+        part.unsure = False
+    if run.note_agent(agent_id, AgentEvent.BACK, now.wall_ns) or ended:
+        yield Save()
+    if run_id in registration.run_ids and run.stopping is not None:
+        yield Order(agent_id, _stop_runners(run, run.stopping))
+
+
+@_decide.register
+def _(event: AgentAway, run: ActiveRun, now: Now) -> Iterator[Command]:
+    goes_on = any(not part.state.final for part in run.of_agent(event.agent_id))
+    if goes_on and run.note_agent(event.agent_id, AgentEvent.UNREACHABLE, now.wall_ns):
+        yield Save()
+
+
+@_decide.register
+def _(event: AgentGone, run: ActiveRun, now: Now) -> Iterator[Command]:
+    for part in run.of_agent(event.agent_id):
+        if not part.state.final:
+            yield from _lose(run, part, event.reason, event.last_heard_ns, now)
+    yield from _follow_up(run, now)
+
+
+@_decide.register
+def _(event: AgentReady, run: ActiveRun, now: Now) -> Iterator[Command]:
+    part = run.parts[event.agent_id, event.scenario]
+    if part.state.final:
+        return
+    part.agent_ready_for = max(part.agent_ready_for, event.cycle)
+    part.get_ready()
+    if event.cycle <= run.cycle:  # it missed the order
+        yield Order(event.agent_id, _start_processes(run, part, event.cycle))
+    yield from _follow_up(run, now)
+
+
+@_decide.register
+def _(event: RunnerExited, run: ActiveRun, now: Now) -> Iterator[Command]:
+    part = run.parts[event.agent_id, event.scenario]
+    if event.runner_id or event.exit_status:
+        part.runner_ended(event.runner_id, event.exit_status, event.words, event.produced)
+        run.aggregate.runner_ended(part.key, event.runner_id, now.wall_ns)
+    if event.last:
+        yield from _end(run, part, now.wall_ns, now)
+
+
+@_decide.register
+def _(event: SourceOpened, run: ActiveRun, now: Now) -> Iterator[Command]:
+    part = run.part_of(event.source_id)
+    if not part.sources[event.source_id].barrier:
+        part.get_ready()
+    yield from _follow_up(run, now)
+
+
+@_decide.register
+def _(event: SourceReady, run: ActiveRun, now: Now) -> Iterator[Command]:
+    part = run.part_of(event.source_id)
+    source = part.sources[event.source_id]
+    source.ready_for = max(source.ready_for, event.cycle)
+    part.get_ready()
+    yield from _follow_up(run, now)
+
+
+@_decide.register
+def _(event: SourceFinished, run: ActiveRun, now: Now) -> Iterator[Command]:
+    part = run.part_of(event.source_id)
+    error = event.load_error
+    if error is not None and part.load_error is None:
+        part.load_error = error
+        words = f"{part.scenario.test} on agent {part.agent_id}: {error.message}"
+        yield Log(f"could not load {words}", agent_id=part.agent_id)
+        run.note(f"could not load {words}", now.wall_ns)
+        yield from _stop_parts(run, StopMode.GRACEFUL, now)
+        yield Save()
+    if part.scenario.by_hand and part.delivered and not part.state.final:
+        yield from _end(run, part, now.wall_ns, now)
+        yield _let_go(part)
+
+
+@_decide.register
+def _(event: TimePassed, run: ActiveRun, now: Now) -> Iterator[Command]:
+    if run.run.state.final:
+        return
+    for part in run.live_parts():
+        connected = part.agent_id in event.connected
+        if why := deadlines.why_overdue(run, part, now.monotonic_ns, connected=connected):
+            yield GiveUp(part.agent_id)
+            kill = StopRunners(run.run.run_id, StopMode.KILL, 0.0, part.scenario.name)
+            yield Order(part.agent_id, kill)
+            yield from _lose(run, part, why, now.wall_ns, now)
+            yield from _follow_up(run, now)
+
+
+# What several events lead to
+
+
+def _follow_up(run: ActiveRun, now: Now) -> Iterator[Command]:
+    """What follows from where a run's parts are."""
+    if run.release(now.wall_ns):
+        yield from _change(run, RunEvent.CYCLE_STARTED, now)
+        run.log_load(now.wall_ns)
+        yield Save(then=CycleStored())
+    if run.ending is not None and not run.run.state.final:
+        yield from _change(run, run.ending, now)
+        yield Close()
+
+
+def _change(run: ActiveRun, event: RunEvent, now: Now, reason: str = "") -> Iterator[Command]:
+    """An event of the table of states."""
+    if run.change(event, now_wall_ns=now.wall_ns, reason=reason) and not run.run.state.final:
+        yield Log(f"is {run.run.state.name}: {run.run.reason}".removesuffix(": "))
+
+
+def _end(run: ActiveRun, part: Part, end_time_ns: int, now: Now) -> Iterator[Command]:
+    """A part is over, by its own end."""
+    part.end(end_time_ns)
+    run.aggregate.ended(part.key, end_time_ns)
+    if part.state is AssignmentState.LOST:
+        yield from _note_loss(run, part, now)
+    if all(each.state.final for each in run.of_agent(part.agent_id)):
+        yield Release(part.agent_id)
+    yield from _follow_up(run, now)
+
+
+def _lose(
+    run: ActiveRun, part: Part, reason: str, last_heard_ns: int, now: Now
+) -> Iterator[Command]:
+    """A part is lost with its agent, which was last heard from at that moment."""
+    part.lose(reason, last_heard_ns)
+    run.aggregate.ended(part.key, now.wall_ns)
+    yield from _note_loss(run, part, now)
+    yield Save()
+
+
+def _note_loss(run: ActiveRun, part: Part, now: Now) -> Iterator[Command]:
+    """Told to people at once, and logged once for each agent."""
+    run.note_agent(part.agent_id, AgentEvent.LOST, now.wall_ns, part.reason)
+    yield Log(f"lost agent {part.agent_id}: {part.reason}", logging.WARNING, part.agent_id)
+
+
+def _stop_parts(run: ActiveRun, mode: StopMode, now: Now) -> Iterator[Command]:
+    """Everybody who runs users is to stop."""
+    if run.stopping is not StopMode.KILL:
+        run.stopping = mode
+    run.over_by_ns = deadlines.over_by_ns(run, now.monotonic_ns)
+    parts = run.live_parts()
+    stop = answers.StopUsers(run.run.plan.stop_timeout_s)
+    for part in parts:
+        for source_id in part.sources:
+            yield Answer(source_id, stop)
+    for agent_id in dict.fromkeys(part.agent_id for part in parts):
+        yield Order(agent_id, _stop_runners(run, mode))
+    for part in parts:
+        if part.scenario.by_hand and not part.sources:
+            yield _let_go(part)
+
+
+def _let_go(part: Part) -> Command:
+    """Nobody runs the users of a part by hand, or will: its agent need not wait for it."""
+    run_id, scenario = part.assignment.run_id, part.scenario.name
+    return Order(part.agent_id, StopRunners(run_id, StopMode.GRACEFUL, 0.0, scenario))
+
+
+def _stop_runners(run: ActiveRun, mode: StopMode) -> StopRunners:
+    return StopRunners(run.run.run_id, mode, run.run.plan.stop_timeout_s)
+
+
+def _start_processes(run: ActiveRun, part: Part, cycle: int) -> StartProcesses:
+    return StartProcesses(run.run.run_id, part.scenario.name, cycle)

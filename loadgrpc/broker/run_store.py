@@ -1,0 +1,205 @@
+"""Runs on their way to the store and back.
+
+Rule: a run is shown as it was stored last (`ActiveRun.stored`). Who is patient waits for a store
+that takes no writes, and shares a write with all who come while the one before it is under way. A
+result that the store does not take is kept, and tried again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from typing import Final
+
+from loadgrpc.broker import resume
+from loadgrpc.broker.changes import ChangeLog, derived
+from loadgrpc.broker.records import change_from_record, change_to_record, record_of, run_of
+from loadgrpc.broker.run import ActiveRun
+from loadgrpc.broker.store_watch import StoreWatch
+from loadgrpc.broker.work import Work
+from loadgrpc.clock import Clock
+from loadgrpc.errors import NotFound
+from loadgrpc.model import ChangeKind, Run, RunState
+from loadgrpc.protocol import batches
+from loadgrpc.store import RunRecord, Store, StoreError
+from loadgrpc.v1 import runner_pb2
+
+MANY_PARTS: Final = 500
+"""So many parts of a run are made, or written, in a thread: others have their turn meanwhile."""
+LONG_S: Final = 0.005
+LONG_REST: Final = 10
+"""After what is known of a run took longer than LONG_S to write down, it is not written again for
+that many times as long: a run of thousands of parts leaves time for the others."""
+
+_log = logging.getLogger(__name__)
+
+
+class RunStore:
+    """See the module. `unstored`: runs that are over, and whose result the store did not take."""
+
+    def __init__(self, store: Store, store_watch: StoreWatch, clock: Clock, work: Work) -> None:
+        self._store = store
+        self._store_watch = store_watch
+        self._clock = clock
+        self._work = work
+        self._hurried = False
+        self.unstored: set[ActiveRun] = set()
+
+    def hurry(self) -> None:
+        """From now on no write waits for others to have their time."""
+        self._hurried = True
+
+    # To the store
+
+    async def save(self, run: ActiveRun, *, patient: bool = False) -> None:
+        """Stores what is known of a run. `patient`: waits for a store that takes no writes.
+
+        Raises:
+            StoreError: the store takes no writes, and this is not patient.
+        """
+        if not patient:
+            await self._write(run, run.going_on, record_of(run))
+            return
+        if run.saving is None and run.rested_s <= asyncio.get_running_loop().time():
+            await self._save_now(run)
+            return
+        if run.saving_next is None:
+            run.saving_next = self._work.shared(self._save_next(run))
+        await asyncio.shield(run.saving_next)
+
+    async def save_result(self, run: ActiveRun) -> bool:
+        """Stores the result of a run; whether the store took it. If not, it is `unstored`."""
+        try:
+            known = run.going_on
+            many = len(run.parts) > MANY_PARTS  # nothing happens to it any more
+            record = await asyncio.to_thread(record_of, run) if many else record_of(run)
+            await self._write(run, known, record)
+        except StoreError:
+            if run not in self.unstored:
+                _log.exception(
+                    "the result of run %s could not be stored",
+                    run.run.run_id,
+                    extra={"run_id": run.run.run_id},
+                )
+            self.unstored.add(run)
+            return False
+        self.unstored.discard(run)
+        return True
+
+    async def save_damaged(self, record: RunRecord, error: Exception) -> None:
+        """Ends a run that cannot go on because what is stored of it cannot be read."""
+        reason = f"damaged in the store ({type(error).__name__}): it could not go on"
+        now_ns = self._clock.wall_ns()
+        log = await self.log_of(run_of(record))
+        log.add(ChangeKind.STATE, RunState.FAILED, now_ns, reason)
+        await self._store.save_run(
+            RunRecord(
+                run_id=record.run_id,
+                request_id=record.request_id,
+                state=RunState.FAILED,
+                reason=reason,
+                plan=record.plan,
+                create_time_ns=record.create_time_ns,
+                start_time_ns=record.start_time_ns,
+                end_time_ns=now_ns,
+                agent_ids=record.agent_ids,
+                changes=tuple(map(change_to_record, log.unwritten)),
+            )
+        )
+
+    async def _write(
+        self, run: ActiveRun, known: Run, record: RunRecord, *, patient: bool = False
+    ) -> None:
+        """Stores a record of a run, and then shows what is in it: what was `known` of the run."""
+        number = record.changes[-1].sequence if record.changes else run.log.written
+        await self._store.save_run(record, patient=patient)
+        run.stored(known, number)
+
+    async def _save_next(self, run: ActiveRun) -> None:
+        while run.saving is not None:
+            await asyncio.wait({run.saving})
+        rest_s = run.rested_s - asyncio.get_running_loop().time()
+        if rest_s > 0 and not self._hurried:
+            await asyncio.sleep(rest_s)
+        run.saving_next = None  # what happens from here on needs another
+        await self._save_now(run)
+
+    async def _save_now(self, run: ActiveRun) -> None:
+        loop = asyncio.get_running_loop()
+        saving = run.saving = loop.create_future()
+        began_s = loop.time()
+        try:
+            known, record = run.going_on, record_of(run)
+            took_s = loop.time() - began_s
+            if took_s > LONG_S:
+                run.rested_s = began_s + took_s * LONG_REST
+            await self._write(run, known, record, patient=True)
+        finally:
+            run.saving = None
+            saving.set_result(None)
+
+    # From the store
+
+    async def record(self, run_id: str) -> RunRecord:
+        """What is stored of a run.
+
+        Raises:
+            NotFound: no such run.
+            StoreError: the store cannot be read.
+        """
+        record = await self._store_watch.read(self._store.get_run(run_id))
+        if record is None:
+            raise NotFound(f"no run {run_id!r}")
+        return record
+
+    async def by_request(self, request_id: str) -> RunRecord | None:
+        """The run that a request has started.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        return await self._store_watch.read(self._store.find_request(request_id))
+
+    async def log_of(self, run: Run) -> ChangeLog:
+        """The log of a run that is stored; of one that has none, what follows from it."""
+        stored = await self._store_watch.read(self._store.changes(run.run_id))
+        if stored:
+            try:
+                return ChangeLog([change_from_record(each) for each in stored])
+            except ValueError:
+                _log.exception("the log of run %s is damaged in the store", run.run_id)
+                return ChangeLog(derived(run))
+        return ChangeLog(derived(run), written=False)
+
+    async def unfinished(self) -> AsyncIterator[ActiveRun]:
+        """The runs that a broker before this one left, with their figures; the oldest first.
+
+        What is stored of them is what is known. One that is damaged in the store ends there.
+        """
+        for record in await self._store.unfinished_runs():
+            try:
+                run = await self._resumed(record)
+            except StoreError:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever reading damage raises
+                _log.exception("run %s is damaged in the store and cannot continue", record.run_id)
+                await self.save_damaged(record, error)
+            else:
+                yield run
+
+    async def _resumed(self, record: RunRecord) -> ActiveRun:
+        sources = await self._store.sources(record.run_id)
+        stored = run_of(record)
+        log = await self.log_of(stored)
+        run = resume.from_bytes(stored, record.request_id or "", record.roster, sources, log)
+        async for batch in self._store.batches(record.run_id):
+            message = runner_pb2.EventBatch.FromString(batch.payload)
+            arrival_ns = batch.arrival_ns
+            events = batches.decode(message, arrival_ns=arrival_ns, skip=batch.offset)
+            run.count(batch.source, events, arrival_ns=arrival_ns)
+            run.close_seconds(arrival_ns, stored=True)
+        for part in run.parts.values():
+            if part.state.final:
+                run.aggregate.ended(part.key, part.end_time_ns or self._clock.wall_ns())
+        return run
