@@ -13,6 +13,7 @@ from __future__ import annotations
 import select
 import socket
 import sys
+from ssl import SSL_ERROR_EOF, SSLError, SSLWantReadError, SSLWantWriteError
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
@@ -186,13 +187,14 @@ class Line:
         return None
 
     def _send(self, message: bytes, timeout_s: float | None) -> None:
-        if self._hub_wait is None or self._tls is not None:
+        if self._hub_wait is None:
             self._socket.settimeout(timeout_s)
             self._socket.sendall(message)
             return
+        # Below gevent's socket, which asks for the size of the kernel's buffer each time.
         try:
-            sent = self._raw.send(message)
-        except BlockingIOError:
+            sent = self._raw.send(message) if self._tls is None else self._tls.write(message)
+        except (BlockingIOError, SSLWantReadError, SSLWantWriteError):
             sent = 0
         if sent < len(message):
             self._socket.settimeout(timeout_s)
@@ -243,10 +245,22 @@ class Line:
         looked_ns = look.at_ns
         if wait and not (self._tls is not None and self._tls.pending()):
             self._hub_wait(self._readable)
-        data = self._socket.recv(most)
+        data = self._socket.recv(most) if self._tls is None else self._read_tls(most)
         # Without a new look it was there already, since when is not known.
         new = look.at_ns != looked_ns
         self.received_ns = look.at_ns if new else self._monotonic_ns()
+        return data
+
+    def _read_tls(self, most: int) -> bytes:
+        """As the socket receives, but for the layers between it and OpenSSL."""
+        try:
+            data: bytes = self._tls.read(most)
+        except (SSLWantReadError, SSLWantWriteError):
+            data = self._socket.recv(most)  # waits, with its timeout
+        except SSLError as error:
+            if error.args[0] != SSL_ERROR_EOF or not self._socket.suppress_ragged_eofs:
+                raise
+            data = b""
         return data
 
     def received(self, data: bytes) -> bytes:

@@ -401,11 +401,11 @@ def test_netrc_comes_between_calls(triplets, tmp_path):
             for _ in range(4):
                 t.get("/r")
             (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password secret\n")
-            t.clock.advance(ms=10)
+            t.clock.advance(0.010)
             for _ in range(3):
                 t.get("/r")
             (tmp_path / ".netrc").unlink()
-            t.clock.advance(ms=10)
+            t.clock.advance(0.010)
             for _ in range(3):
                 t.get("/r")
 
