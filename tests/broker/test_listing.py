@@ -5,9 +5,10 @@ import pytest
 from loadgrpc.broker.listing import Position, Wanted
 from loadgrpc.broker.service import MAX_LISTED, MAX_LISTED_BYTES, ControlService
 from loadgrpc.errors import EventsGone, InvalidRequest, NotFound
+from loadgrpc.model import OutputFigures
 from loadgrpc.store import Retention
 from loadgrpc.store import store as store_module
-from loadgrpc.v1 import control_pb2
+from loadgrpc.v1 import control_pb2, event_pb2, runner_pb2
 
 NS = 1_000_000_000
 
@@ -203,3 +204,46 @@ def test_a_broker_that_keeps_no_batches(at_desk):
             await listed(desk, run)
 
     at_desk(use, keep_batches=False)
+
+
+def printed(first, *lines):
+    """A batch of what a process printed."""
+    batch = runner_pb2.EventBatch(first_sequence=first)
+    for line in lines:
+        batch.events.add().output.CopyFrom(event_pb2.Output(**line))
+    return batch
+
+
+def test_c8_what_was_printed_is_stored_and_in_no_figure_of_the_load(at_desk, tmp_path):
+    """It is listed, counted for itself, part of the account, and there after a restart."""
+    path = str(tmp_path / "store.db")
+
+    async def before(desk):
+        run, (one,) = await running(desk, "a1")
+        lines = ({"text": "a"}, {}, {"text": "", "left_out": 2}, {"left_out": 3})
+        await desk.broker.intake.publish(one.inbox, one.source_id, printed(1, *lines))
+        await one.publish(1, first=5)
+        await desk.settled()
+        await check(desk, run, lines=2, left_out=5)
+        return run
+
+    async def check(desk, run, **output):
+        summary = await desk.broker.get_summary(run.run_id)
+        assert summary.output == OutputFigures(**output)
+        assert (summary.hits.count, summary.iterations.started) == (1, 0)
+        events = await listed(desk, run, kinds=("output",))
+        assert told(events)[:3] == [("a1", 1), ("a1", 3), ("a1", 4)]
+        assert [event.event.output.text for event in events][:3] == ["a", "", ""]
+
+    async def after(desk, run):
+        desk.back("a1", [run.run_id])
+        runner = await desk.runner(run, "a1", runner_id="x")
+        lines = ({"text": "later"},)
+        await desk.broker.intake.publish(runner.inbox, runner.source_id, printed(1, *lines))
+        await desk.settled()
+        await check(desk, run, lines=3, left_out=5)
+        summary = await desk.broker.get_summary(run.run_id)
+        assert (summary.accounting.committed, summary.accounting.rejected) == (5, 1)
+
+    run = at_desk(before, store=path)
+    at_desk(lambda desk: after(desk, run), store=path)
