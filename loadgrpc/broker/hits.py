@@ -26,7 +26,7 @@ from loadgrpc.stats.window import OTHER, Name, Series, is_other, status_class
 MAX_SERIES: Final = 1_000
 MAX_OTHER_STATUSES: Final = 100
 """Statuses told apart among hits over MAX_SERIES; answers with others are counted as those without
-one are, as 0."""
+one are, at 0."""
 ENOUGH_HITS: Final = 8_192
 MAX_WAITING: Final = 512
 """Most hits, or batches, that wait before they are added up together."""

@@ -136,7 +136,7 @@ def url(text: str) -> str:
 
 
 def printable(text: str, most: int) -> str:
-    """A text of so many characters at most that can be shown as it is."""
+    """A text of at most N characters that can be shown as it is."""
     if len(text) > most:
         raise ValueError(f"it has {len(text):,} characters; expected at most {most:,}")
     if not text.isprintable():

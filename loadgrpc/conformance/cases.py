@@ -32,7 +32,7 @@ class Case:
     rules: tuple[str, ...]
     page: str = "ok"
     test: str = TEST
-    """Which test: one that passes, one that fails, one that errs."""
+    """Which test: one that passes, one that fails, one that raises an error."""
     script: Script = field(default_factory=Script)
     spawn_rate: float = 0.0
     stop_timeout_s: float = 10.0
@@ -248,7 +248,7 @@ CASES: Final = (
     ),
     Case(
         name="tiny-batches",
-        title="batches may have so few bytes that some events do not fit into one",
+        title="batches are limited to so few bytes that some events do not fit into one",
         cycles=_load(2, 2),
         page="fails",
         test=FAILING,
@@ -277,7 +277,7 @@ CASES: Final = (
     ),
     Case(
         name="error",
-        title="the source is told of an error in the middle of its load",
+        title="the source gets an error in the middle of its load",
         cycles=_load(2, MANY),
         page="slow",
         stop_timeout_s=2.0,

@@ -30,7 +30,7 @@ def _words(entry: Entry) -> tuple[str, str]:
     if isinstance(entry, Ended):
         if entry.status:
             return HOME, f"ends the stream: {entry.status}"
-        return RUNNER, "has ended the stream, or was told to"
+        return RUNNER, "has ended the stream, or was asked to"
     if isinstance(entry, Heard):
         return RUNNER, _request(entry.request)
     kind = entry.answer.WhichOneof("message")

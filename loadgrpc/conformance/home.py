@@ -49,7 +49,7 @@ class Home:
 
     def __init__(self, script: Script, transcript: Transcript) -> None:
         self.over = asyncio.Event()
-        """The runner has been told that this is the end, and no stream is left."""
+        """The runner has been sent the last answer, and no stream is left."""
         self.leaves = asyncio.Event()
         """The server is to end, and to come back."""
         self.terminates = asyncio.Event()
@@ -142,7 +142,7 @@ class Home:
             self._look_whether_over()
 
     def requested(self, count: int) -> None:
-        """The target has got so many requests."""
+        """The target has received this many requests."""
         if count >= self._script.after_requests:
             self._in_the_middle()
 
@@ -256,7 +256,7 @@ class Home:
             self._numbered(stream, batch)
 
     def _numbered(self, stream: Stream, batch: runner_pb2.EventBatch) -> None:
-        """A batch is taken: it is acked, or the number expected is told."""
+        """A batch is accepted and acked, or answered with the expected number."""
         with refused_by("10.4" if self._ledger.finished else "3.1"):
             decision = self._ledger.batch(batch.first_sequence, home.size(batch))
         if isinstance(decision, Accept):
@@ -285,7 +285,7 @@ class Home:
         self._decided(stream, decision)
 
     def _decided(self, stream: Stream, decision: Decision) -> None:
-        """Numbers came: they are acked, or the number expected is told."""
+        """Numbers came: they are acked, or answered with the expected number."""
         if isinstance(decision, OutOfOrder):
             if decision.report:
                 self._say(stream, gap=runner_pb2.Gap(expected_sequence=decision.expected))

@@ -30,24 +30,26 @@ class Script:
     """How long `opened`, acks, `start_cycle` and `finished` are held back."""
     refuse_token: bool = False
     refuse_streams: int = 0
-    """So many streams are answered with UNAVAILABLE."""
+    """This many streams are answered with UNAVAILABLE."""
     defects: int = 0
-    """So many streams are answered with INTERNAL."""
+    """This many streams are answered with INTERNAL."""
     cut_at_ready: bool = False
     """The first stream breaks when the runner is ready for a cycle."""
     cut_at_batches: tuple[int, ...] = ()
-    """A stream breaks when so many batches have come in all, the last of them unstored; or else
-    at `finish`."""
+    """A stream breaks when this many batches have come in all, the last of them unstored; or else
+    at `finish`.
+    """
     cut_at_finish: bool = False
     stores_at_cut: bool = False
     """The last of them is stored all the same, and its ack is lost with the stream."""
     close_at_batch: int = 0
-    """When so many batches have come, the last of them unstored, the stream ends."""
+    """When this many batches have come, the last of them unstored, the stream ends."""
     close_status: str = CLOSED
     """... so: OK, or with a status after which there is no sense in another stream."""
     leave_at_batch: int = 0
-    """When so many batches have come, the last of them unstored, the home goes away and its
-    connections with it; it comes back at the same address."""
+    """When this many batches have come, the last of them unstored, the receiver goes away and its
+    connections with it; it comes back at the same address.
+    """
     lose_batch: int = 0
     """This one is taken as if it had not come, which makes a gap."""
     too_large: int = 0

@@ -30,7 +30,7 @@ from loadgrpc.protocol.raw import add_raw_runner_service
 from loadgrpc.protocol.transport import listen, new_server
 
 USER: Final = 2
-"""Whom a process lives that lives one user, where there are so many."""
+"""The user assigned in one-user mode, if the cycle has that many."""
 CYCLE: Final = 2
 """... and in which cycle."""
 LOOPBACK: Final = "127.0.0.1:0"
@@ -51,7 +51,7 @@ class Setting:
     def why_not(self, case: Case) -> str:
         """Why a case cannot be carried out; empty: it can."""
         if self.one_user and case.all_users_only:
-            return "a process that lives one user cannot show it"
+            return "a process that runs one user cannot show it"
         if self.tests and case.test not in self.tests:
             return f"it needs --{case.test}"
         if self.served and case.script.then == TERMINATE:

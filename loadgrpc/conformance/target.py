@@ -99,7 +99,7 @@ class Target:
         return "200 OK"
 
     async def _meet(self, case: str, count: int) -> None:
-        """Waits for so many requests of a case at the same time."""
+        """Waits for a number of concurrent requests of a case."""
         waiting = self._waiting.setdefault(case, [])
         here = asyncio.get_running_loop().create_future()
         waiting.append(here)

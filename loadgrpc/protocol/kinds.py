@@ -128,7 +128,7 @@ class SecondsKind(Kind):
 
 @dataclass(frozen=True)
 class RateKind(Kind):
-    """So many a second."""
+    """A rate per second."""
 
     def wrong(self, value: float) -> Iterator[tuple[str, str]]:
         """See Kind."""

@@ -70,7 +70,7 @@ OF_SCENARIO: Final = (
         ),
         flags=("-i", "--iterations", "--hits"),
         section="Load",
-        help="How often each user calls the test in a cycle; 5:5 is summed.",
+        help="How often each user calls the test in a cycle; 5:5 means their sum.",
         default="1",
     ),
     Option(
@@ -129,7 +129,7 @@ OF_SCENARIO: Final = (
         kind=SecondsKind(DAY_S),
         flags=("--silence-timeout",),
         section="Runner",
-        help="End a process of --test-runner that says nothing for so long; 0: never.",
+        help="End a process of --test-runner that is silent for this long; 0: never.",
         default="5m",
         needs="test_runner",
     ),

@@ -149,7 +149,7 @@ def varint(value: int) -> bytes:
     return bytes(written)
 
 
-# What is no message
+# What cannot be parsed
 
 
 def unreadable(kind: type[Message], data: bytes) -> InvalidRequest:

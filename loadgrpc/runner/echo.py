@@ -17,7 +17,7 @@ from loadgrpc.protocol.printed import Printed, PrintedLine, safe_lines
 
 READ_BYTES: Final = 65_536
 PAUSE_S: Final = 1.0
-"""When a process has printed nothing for so long, it is said how many lines were left out."""
+"""Once a process has printed nothing for this long, the number of lines left out is shown."""
 
 
 class Echo:

@@ -6,16 +6,15 @@ which connection. The lane remembers. A request whose meaning is plain, on a con
 that Requests itself has opened and has done with, is sent as the bytes that Requests sent
 last time; an answer that is plain is handed over without urllib3 having read it.
 
-Rule 1: the lane never decides what Requests would do. The bytes it sends are bytes that
-Requests has sent (but for the target, the length of the body, and the value of a session's
-header), and they are sent again only while everything that they came from is as it was:
-`Circumstances` says what that is. So is the step after a redirect: it is what Requests made
-of such a redirect after this very request.
-Rule 2: whatever is not plain goes Requests' own road, and so does an answer that turns out
-not to be: what was read of it is given back (`Resumed`), and Requests reads it from there,
-on the same connection, in the same exchange. Answers that came before it in a chain of
-redirects are handed to Requests as they are (`Errand`). No request is sent twice, no error
-is ours.
+Rule 1: the lane never decides what Requests would do. The bytes it sends are bytes that Requests
+has sent (except for the target, the length of the body, and the value of a session's header), and
+they are sent again only while everything that they came from is as it was: `Circumstances` says
+what that is. So is the step after a redirect: it is what Requests made of such a redirect after
+this very request. Rule 2: whatever is not plain goes Requests' own road, and so does an answer
+that turns out not to be: what was read of it is given back (`Resumed`), and Requests reads it
+from there, on the same connection, in the same exchange. Answers that came before it in a chain
+of redirects are handed to Requests as they are (`Errand`). No request is sent twice, no error is
+ours.
 
     Session.request ─ plain? ─ no ──────────────────────────▶ Errand ─▶ Requests ─▶ urllib3
           │                                                      ▲

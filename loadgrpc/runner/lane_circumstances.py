@@ -83,7 +83,7 @@ class Circumstances:
         self._earliest_expiry = min((each for each in expiries if each > now), default=math.inf)
 
     def hold(self, session: Session, now_ns: int) -> bool:
-        """Whether all is as it was, but for the values of the session's headers."""
+        """Whether all is as it was, except for the values of the session's headers."""
         adapters = session.adapters
         adapter = self.adapter
         retries = adapter.max_retries

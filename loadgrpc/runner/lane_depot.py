@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from loadgrpc.runner.session import Session
 
 FEW_POOLS: Final = 10
-"""Of so many, as Requests has at most by default, each is looked at: the key has twenty parts,
-which are hashed each time, and so they are by what OrderedDict makes of `values`."""
+"""Of up to this many, as Requests has at most by default, each is looked at: the key has twenty
+parts, which are hashed each time, and so they are by what OrderedDict makes of `values`.
+"""
 _values: Final = dict.values
 
 

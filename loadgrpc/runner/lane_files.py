@@ -46,7 +46,7 @@ class FileLook:
         return self.look(now_ns)
 
     def look(self, now_ns: int) -> bool:
-        """The same, seen just now."""
+        """The same, as it is now."""
         held = not any(map(_exists, self._absent)) and all(map(_exists, self._present))
         self._held = held
         self._looked_ns, self._next_ns = now_ns, now_ns + LOOK_EVERY_NS

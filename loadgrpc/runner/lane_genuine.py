@@ -4,8 +4,8 @@ Tracers, mocks and recorders work by replacing functions of Requests, urllib3 an
 All that the lane goes round is watched here: the classes on that way with all that is in
 them, the functions that their modules call, and what logs each request.
 
-Rule: who has replaced something, or listens, is asked for every request, from the very next one
-on. Identity counts, not equality: what stands in for a function may well be equal to it.
+Rule: code that has replaced something, or listens, is asked for every request, from the very next
+one on. Identity counts, not equality: what stands in for a function may well be equal to it.
 
 Nine hundred methods and functions cannot be compared for each request. But CPython numbers the
 versions of a type: whatever is set on it or on a class above it, its number changes. So one type

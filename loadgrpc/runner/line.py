@@ -1,8 +1,8 @@
 """A connection of urllib3's, as the fast lane uses it: send, receive, is it idle.
 
-Under gevent a receive first tries the socket and then waits; an answer is never there yet
-when its request has just been sent, so this waits first. With a time-out, and on sockets of
-the standard library (a test outside a load run), the socket does it its own way.
+Under gevent a receive first tries the socket and then waits; an answer is never there yet when
+its request has just been sent, so this waits first. With a timeout, and on sockets of the
+standard library (a test outside a load run), the socket does it its own way.
 
 Rule: an answer has come when it was there to be read, not when its user's turn to read it
 came: what other users do meanwhile is none of the service's time.
@@ -28,7 +28,7 @@ MAX_READ_BYTES: Final = 1 << 20
 READINGS: Final = 10
 """Of both clocks, before a hub is looked at: of these the closest counts."""
 SLACK_NS: Final = 100_000
-"""By so much at most the clocks part without being set."""
+"""The clocks drift apart by at most this much without being set."""
 _STAMP_BYTES: Final = socket.CMSG_SPACE(TIMESPEC.size)
 
 
@@ -52,7 +52,7 @@ class Look:
         for _ in range(READINGS):
             self._note()
         self._told = True
-        """Whether stamps can be told: not when the real-time clock was set just now."""
+        """Whether timestamps can be used: not when the real-time clock has just been set."""
         self._watcher = hub.loop.check(ref=False, priority=hub.loop.MAXPRI)
         self._watcher.start(self._note)
 
@@ -91,7 +91,7 @@ class Look:
             self._told = True
             return
         # This look and those before it do not agree: those were not so close, or the clock was
-        # set. With the least that it can be ahead nothing is told to have come too early.
+        # set. With the least that it can be ahead, nothing seems to have come too early.
         self._told = least_ns - SLACK_NS <= ahead_ns <= real_ns - at_ns + SLACK_NS
         self._ahead_ns = least_ns
 
@@ -212,7 +212,7 @@ class Line:
             if timeout_s is None:
                 self._hub_wait(self._readable)
             else:
-                self._socket._wait(self._readable)  # noqa: SLF001 - waits for its time-out, too
+                self._socket._wait(self._readable)  # noqa: SLF001 - waits for its timeout, too
             received: bytes
             try:
                 received, stamps, _, _ = self._raw.recvmsg(READ_BYTES, _STAMP_BYTES)
@@ -225,7 +225,7 @@ class Line:
     def receive_all(self, data: bytes, whole: int, timeout_s: float | None) -> bytes:
         """What came, and what comes until there are `whole` bytes or the other side closes.
 
-        What was received when this raises is told by `received`.
+        If this raises, `received` says what had been received.
         """
         partial = self._partial = [data]
         missing = whole - len(data)

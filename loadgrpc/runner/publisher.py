@@ -29,7 +29,7 @@ from loadgrpc.v1 import runner_pb2
 
 MAX_KEPT_BYTES: Final = 64 << 20
 BUSY_BYTES: Final = MAX_KEPT_BYTES // 4
-"""Who has something that can be left out leaves it out from here on."""
+"""From here on, data that can be left out is left out."""
 FIRST_BACKOFF_S: Final = 0.1
 MAX_BACKOFF_S: Final = 3.0
 
@@ -72,7 +72,7 @@ class Publisher:
 
     @property
     def is_busy(self) -> bool:
-        """Whether so much is kept that nothing should be added that can be left out."""
+        """Whether too much is kept to add data that can be left out."""
         return self._outbound.kept_bytes >= BUSY_BYTES
 
     async def batch(self, payload: bytes, events: int, hits: int) -> None:

@@ -2,11 +2,11 @@
 
 Rule: a pace is a pure function of now and of how many have begun so far. Its answer is how long
 to wait, or that nothing more begins. It reads no clock and remembers nothing, so it may be asked
-as often as anybody likes, and several machines that follow one pace agree. Who has waited asks
+as often as anybody likes, and several machines that follow one pace agree. After waiting, ask
 again: a stop may have come meanwhile.
 
-    pace(now_ns, done) -> nanoseconds to wait; 0 or less: it begins now, and was due so long
-                          ago; None: nothing more begins
+    pace(now_ns, done) -> nanoseconds to wait; 0 or less: it begins now, and was due that long
+    ago; None: nothing more begins
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def bounded(pace: Pace, *, count: int = 0, end_ns: int | None = None) -> Pace:
 
 
 def end_ns(began_ns: int, duration_s: float | None) -> int | None:
-    """When a cycle that lasts so long is over; None: no time bounds it."""
+    """When a cycle with this duration is over; None: no time bounds it."""
     return None if duration_s is None else began_ns + round(duration_s * _NS_PER_S)
 
 

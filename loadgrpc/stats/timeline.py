@@ -3,10 +3,10 @@
     added to ──▶ closed ──▶ recent, 1 s ──▶ 10 s ──▶ 1 min, 10 min, 1 h
                             10 min of them    2 h      12 h, 5 days, for good
 
-Windows of 1 s and 10 s are in memory, sealed but for the newest. A window of 10 s that is two hours
-old is added to those of 1 min, 10 min and 1 h that it lies in; these leave as *rows*, to be
-stored, as soon as time has passed them. So each moment is in one place, or, of the longer ones, in
-one place of each length that is kept: whoever reads a length gets all there is.
+Windows of 1 s and 10 s are in memory, sealed except for the newest. A window of 10 s that is two
+hours old is added to those of 1 min, 10 min and 1 h that it lies in; these leave as *rows*, to be
+stored, as soon as time has passed them. So each moment is in one place, or, of the longer ones,
+in one place of each length that is kept: whoever reads a length gets all there is.
 
 Rule: pure, and bounded whatever comes in whatever order. What comes for a window that is closed is
 added all the same, wherever that window has got to, and counted in it as late data; of what has

@@ -14,7 +14,7 @@ from collections.abc import Hashable
 from typing import Final
 
 PATIENCE_NS: Final = 3_000_000_000
-"""So long after its end a second is closed, whoever has not reported."""
+"""A second is closed this long after its end, whoever has not reported."""
 
 GRACE_NS: Final = 500_000_000
 """What a source reports comes from several processes, each a few times a second: so far beyond a

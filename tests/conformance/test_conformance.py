@@ -127,7 +127,7 @@ WRONG = {
     "--only 99.1 -- true": "--only: there is no rule '99.1'; --list lists them",
     "--case none -- true": "--case: there is no case 'none'; --list lists them",
     "--mode one-user --case no-users -- true": (
-        "--case no-users: a process that lives one user cannot show it"
+        "--case no-users: a process that runs one user cannot show it"
     ),
     "--test a.B.c --case erring -- true": "--case erring: it needs --erring-test",
     "--failing-test a.B.c -- true": "--failing-test and --erring-test need --test as well",

@@ -49,7 +49,7 @@ A quick or partial run prints its page and leaves this one alone.
 
 ACCURACY_WORDS: Final = """\
 A server in C delays each answer, and notes how long it really took from receiving the request
-(when its epoll told it) to having sent the answer. The number of users makes the load: so many
+(when its epoll told it) to having sent the answer. The number of users makes the load, given in
 per cent of the {capacity:,.0f} hits/s that the core can do without delay; *reached* is what came
 of it, wrk having as many connections. Percentiles in ms: reported, true, and the difference
 (medians over the rounds, the worst difference in brackets)."""
@@ -154,7 +154,7 @@ def about(machine: str, versions: Mapping[str, str], day: str) -> str:
 def rates_section(found: Rates, about_it: str) -> str:
     """Rates, ratios, features, targets."""
     parts = [
-        "## Requests a second",
+        "## Requests per second",
         about_it,
         RATES_WORDS.format(rounds=found.rounds, seconds=found.seconds),
     ]
@@ -318,10 +318,10 @@ def control_section(found: Control, about_it: str) -> str:
             f" {number(it.summary_ms)} ms, with {it.counted:,} hits."
         )
     if found.shares:
-        parts.append("### Processor seconds of a run of 20 users, in a second")
+        parts.append("### CPU seconds of a run of 20 users, per second")
         parts.append(
-            "Of a user process flushing is a part: it hands over what was recorded, and users"
-            " wait meanwhile, so long at most (99 of 100 times) each time."
+            "Flushing is a part of the user process: it hands over what was recorded, and users"
+            " wait meanwhile; *a flush holds* is the 99th percentile of that wait."
         )
         heads = ["", "user process", "flushing", "a flush holds", "link, agent, broker, command"]
         heads += ["hits in the summary", "counted by nginx"]
@@ -414,7 +414,7 @@ def _share_targets(kind: str, it: Share | None) -> list[Target]:
     share = it.reporting * 100 if it else None
     longest = it.longest_flush_ms if it else None
     return [
-        Target(f"reporting, of all processor time, {kind}", 5, share, "%", at_most=True),
+        Target(f"reporting, of all CPU time, {kind}", 5, share, "%", at_most=True),
         Target(f"a flush holds the users, {kind}", 1, longest, "ms", at_most=True),
     ]
 

@@ -85,10 +85,10 @@ def run_closed_ends_it(story: Story) -> Finding:
 
 
 def _ends(story: Story, kind: str) -> Finding:
-    """How the runner ends that was told of the end."""
+    """How the runner exits after `run_closed` or `error`."""
     told = story.told(kind)
     if not told:
-        return not_shown(f"`{kind}` was not told: no stream was open in the middle of the load")
+        return not_shown(f"`{kind}` was not sent: no stream was open in the middle of the load")
     at, answer = told[0]
     more = [call for call_at, call in story.calls("PublishEvents") if call_at > at]
     if more:

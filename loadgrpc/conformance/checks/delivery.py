@@ -18,7 +18,7 @@ from loadgrpc.protocol import home
 from loadgrpc.protocol.sources import source_to_proto
 
 LEAST_PAUSE_S: Final = 0.05
-"""Who waits for less, on average, before another attempt does not wait."""
+"""A shorter average pause before another attempt counts as none."""
 ENVELOPE_BYTES: Final = 16
 """What a batch has beside its events, which a sender may leave out when it counts."""
 GROWTH: Final = 1.5
@@ -276,8 +276,8 @@ def an_event_that_fits_into_no_batch_is_shortened_or_skipped(story: Story) -> Fi
 def _unacked(story: Story) -> list[tuple[list[Sent], Sent]]:
     """Each batch, with those that were sent before on its stream and not acked.
 
-    After `gap` and `too_large` it cannot be told what a sender thinks is on its way: batches
-    that were sent meanwhile are ignored, and come again.
+    After `gap` and `too_large` it is not known what the sender counts as under way: batches that
+    were sent meanwhile are ignored, and come again.
     """
     found = []
     waiting: dict[int, list[Sent]] = {}

@@ -19,7 +19,7 @@ CLOCKS_NS: Final = 2 * NS_PER_S
 ROUNDING_NS: Final = 5_000_000
 """By how much a time may be rounded."""
 _STATUSES: Final = {"ok": 200, "slow": 200, "meet-3": 200, "fails": 500}
-_NO_HIT: Final = "no hit was told"
+_NO_HIT: Final = "no hit was reported"
 _ELSEWHERE: Final = "the test does not call the kit's server"
 _ABOUT_EXCEPTIONS: Final = "exception with a type"
 """How the decoder speaks of what is a rule of its own, 9.11."""
@@ -46,7 +46,7 @@ def events_are_valid(story: Story) -> Finding:
 def an_iteration_is_start_outcome_and_stop(story: Story) -> Finding:
     """Each iteration has a start, one outcome and a stop, in this order."""
     if not story.iterations:
-        return not_shown("no iteration was told")
+        return not_shown("no iteration was reported")
     if not story.placed:
         return not_shown("not every event says which user it is of: see 9.4")
     for each in story.iterations:
@@ -69,7 +69,7 @@ def iterations_name_the_test(story: Story) -> Finding:
     test = story.transcript.assignment.scenario.test
     named = {came.what.test for came in story.of(*OF_ITERATIONS)}
     if not named:
-        return not_shown("no iteration was told")
+        return not_shown("no iteration was reported")
     if named != {test}:
         return broken(f"the test {test!r}", f"{min(named - {test})!r}")
     return kept(f"{test}")
@@ -161,14 +161,14 @@ def a_failed_assertion_is_a_failure(story: Story) -> Finding:
 
 @check("9.10")
 def anything_else_is_an_error(story: Story) -> Finding:
-    """A test that cannot reach its server errs."""
+    """A test that cannot reach its server ends with an error."""
     return _outcomes(story, TestOutcome.ERROR)
 
 
 def _outcomes(story: Story, due: TestOutcome) -> Finding:
     seen = [o.what.outcome for each in story.iterations for o in each.outcomes]
     if not seen:
-        return not_shown("no outcome was told")
+        return not_shown("no outcome was reported")
     other = [outcome for outcome in seen if outcome is not due]
     if other:
         name = other[0].name.lower() if other[0] else "none"
@@ -189,7 +189,7 @@ def an_exception_has_its_type(story: Story) -> Finding:
     """A failure and an error name the type of what was raised."""
     exceptions = _exceptions(story)
     if not exceptions:
-        return not_shown("no failure and no error was told")
+        return not_shown("no failure and no error was reported")
     without = sum(not kind for kind, _ in exceptions)
     if without:
         return broken("a type of each exception", f"none in {without} of {len(exceptions)}")
@@ -201,7 +201,7 @@ def an_exception_says_something(story: Story) -> Finding:
     """A failure and an error have a message."""
     exceptions = _exceptions(story)
     if not exceptions:
-        return not_shown("no failure and no error was told")
+        return not_shown("no failure and no error was reported")
     without = sum(not message for _, message in exceptions)
     if without:
         return broken("a message of each exception", f"none in {without} of {len(exceptions)}")

@@ -16,13 +16,13 @@ from loadgrpc.errors import Unavailable
 LATE_NS: Final = NS_PER_S
 """How long after a stop, or the end of its time, a user may not have heard of it."""
 EARLY: Final = 2 / 3
-"""A cycle that lasted less than so much of its time was cut short."""
+"""A cycle that lasted less than this share of its time was cut short."""
 CLOCKS_NS: Final = 20_000_000
 """By how much two clocks, or one and its rounding, may differ."""
 SLOW_START: Final = 0.5
-"""Users may start in so much of the time that their rate takes."""
+"""Users may start in this share of the time that their rate takes."""
 END_S: Final = 5.0
-"""How long after the stop time-out a runner that cuts off its users may take to end."""
+"""How long after the stop timeout a runner that cuts off its users may take to end."""
 TERMINATED_S: Final = 3.5
 """How long one may take to end that got SIGTERM."""
 NO_PLACE: Final = "no event says which user it is of"
@@ -51,7 +51,7 @@ def each_user_makes_its_iterations(story: Story) -> Finding:
     made = Counter(place for each in story.iterations if (place := _place_of(each)))
     if not made:
         return _no_work(story) or not_shown(
-            NO_PLACE if story.iterations else "no iteration was told"
+            NO_PLACE if story.iterations else "no iteration was reported"
         )
     known = {cycle for cycle, _ in made} <= story.cycles.keys()
     for (cycle, user), count in sorted(made.items()):
@@ -71,7 +71,7 @@ def each_user_lives(story: Story) -> Finding:
     """Events are of each user that was assigned, and of no other."""
     lived = {place for each in story.iterations if (place := _place_of(each))}
     if not lived:
-        return not_shown(NO_PLACE if story.iterations else "no iteration was told")
+        return not_shown(NO_PLACE if story.iterations else "no iteration was reported")
     known = {cycle for cycle, _ in lived} <= story.cycles.keys()
     for cycle in story.cycles:
         seen = {user for one, user in lived if one == cycle or not known}
@@ -134,7 +134,7 @@ def cycles_come_one_after_another(story: Story) -> Finding:
 
 @check("7.5")
 def a_cycle_is_entered_when_it_is_started(story: Story) -> Finding:
-    """Who says that it waits for `start_cycle` says `ready`, and waits."""
+    """A runner that announces the barrier sends `ready`, and waits for `start_cycle`."""
     if not story.heard("open"):
         return not_shown("the source was not opened")
     if not story.barrier:
@@ -197,7 +197,7 @@ def iterations_are_finished_when_time_is_over(story: Story) -> Finding:
 
 def _all_finished(story: Story) -> Finding:
     if not story.iterations:
-        return not_shown("no iteration was told")
+        return not_shown("no iteration was reported")
     if not story.placed:
         return not_shown(NO_PLACE)
     open_ended = [each for each in story.iterations if each.outcome is None]
@@ -254,13 +254,13 @@ def on_a_new_stream_it_is_ready_again(story: Story) -> Finding:
 
 @check("7.11")
 def who_goes_on_after_the_cycle_is_cut_off(story: Story) -> Finding:
-    """The runner ends when a cycle's time and the stop time-out are over."""
+    """The runner ends when a cycle's time and the stop timeout are over."""
     (cycle,) = story.cycles.values()
     begun_s = next((heard.at_s for _, heard in story.heard()), None)
     if begun_s is None or cycle.duration_s is None or not story.transcript.requests:
         return not_shown("no user waited for an answer when the cycle's time was over")
     allowed_s = cycle.duration_s + story.transcript.assignment.plan.stop_timeout_s
-    return _ends(story, since_s=begun_s, within_s=allowed_s, what="a cycle with its stop time-out")
+    return _ends(story, since_s=begun_s, within_s=allowed_s, what="a cycle with its stop timeout")
 
 
 def _ends(story: Story, *, since_s: float, within_s: float, what: str) -> Finding:
@@ -284,7 +284,7 @@ def no_iteration_begins_after_a_stop(story: Story) -> Finding:
     """Users that hear of a stop begin nothing more."""
     stop = _stop(story)
     if stop is None:
-        return not_shown("no stop was told: no stream was open in the middle of the load")
+        return not_shown("no stop was sent: no stream was open in the middle of the load")
     stopped_ns = story.transcript.wall_ns(stop.at_s)
     late = [
         begun_ns - stopped_ns
@@ -307,17 +307,17 @@ def _begun_ns(story: Story, what: Happening, at: int) -> int:
 @check("8.2")
 def iterations_are_finished_after_a_stop(story: Story) -> Finding:
     """Users that hear of a stop finish their iteration, for which there is time."""
-    return _all_finished(story) if _stop(story) else not_shown("no stop was told")
+    return _all_finished(story) if _stop(story) else not_shown("no stop was sent")
 
 
 @check("8.3")
 def users_that_take_too_long_are_cut_off(story: Story) -> Finding:
-    """The runner ends when the stop time-out is over, whatever its users wait for."""
+    """The runner ends when the stop timeout is over, whatever its users wait for."""
     stop = _stop(story)
     if stop is None or not story.on_target:
         return not_shown("no user waited for an answer when the stop came")
     timeout_s = story.transcript.assignment.plan.stop_timeout_s
-    return _ends(story, since_s=stop.at_s, within_s=timeout_s, what="the time-out of `stop`")
+    return _ends(story, since_s=stop.at_s, within_s=timeout_s, what="the timeout of `stop`")
 
 
 @check("8.4")
@@ -334,7 +334,7 @@ def who_is_cut_off_has_no_outcome(story: Story) -> Finding:
 
 @check("8.5")
 def it_ends_soon_after_sigterm(story: Story) -> Finding:
-    """A process that was told to end has a few seconds; then it would be killed."""
+    """A process that gets SIGTERM has a few seconds; then it would be killed."""
     told_s, end = story.transcript.terminated_s, story.transcript.exit
     if told_s is None or end is None:
         return not_shown("no user waited for an answer, so it got no SIGTERM")
