@@ -1,7 +1,7 @@
 """What is asked about runs, those that go on and those that are over.
 
-Rule: a run that goes on is answered from memory, as it was stored last; every other from the store.
-Nothing is shown that a restart would forget, and all who ask are told the same.
+Rule: an active run is answered from memory, as it was stored last; every other from the store.
+Nothing is shown that a restart would forget, and everybody gets the same answer.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ class RunPage(NamedTuple):
 class Archive:
     """See the module. `runs` are those that are not over; the broker's, and read here.
 
-    `troubles_of` says what is wrong with one of them just now; `every_s` is how often watchers
-    get figures.
+    `troubles_of` returns the current problems of one of them; `every_s` is how often watchers get
+    figures.
     """
 
     def __init__(
@@ -155,7 +155,7 @@ class Archive:
         return RunPage(shown, token, trouble)
 
     def _newest(self, limit: int) -> list[Run]:
-        """Runs that go on, the newest first, as many as a client takes."""
+        """Active runs, newest first, as many as a client accepts."""
         runs: list[Run] = []
         size = 0
         for live in sorted(self.live_runs, key=lambda each: -each.run.create_time_ns)[:limit]:

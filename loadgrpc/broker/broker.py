@@ -1,4 +1,4 @@
-"""The broker: the one owner of runs that go on.
+"""The broker: the one owner of active runs.
 
 Rule: everything that changes a run happens here, on one event loop: an event comes in, `life.py`
 says what follows, and this carries it out: writes to the store, orders to agents, answers to

@@ -1,4 +1,4 @@
-"""The agents: who is connected, what they say, and what they are told.
+"""The agents: which are connected, what they report, and what they are ordered.
 
 Rule: this knows agents and their streams (`roster.py`, `orders.py`, `admission.py`). What something
 that an agent says means for a run is decided in `life.py`.
@@ -211,7 +211,7 @@ class Fleet:
             self._work.begin(self._note_exit(agent_id, noted, self.links.get(agent_id)))
 
     def _goes_on(self, run: ActiveRun | None, agent_id: str, but: str) -> bool:
-        """Whether a part of an agent goes on, but for that of a scenario."""
+        """Whether a part of an agent goes on, except that of a scenario."""
         return run is not None and any(
             part.key != (agent_id, but) and not part.state.final for part in run.of_agent(agent_id)
         )

@@ -26,7 +26,7 @@ from loadgrpc.store import RunRecord, Store, StoreError
 from loadgrpc.v1 import runner_pb2
 
 MANY_PARTS: Final = 500
-"""So many parts of a run are made, or written, in a thread: others have their turn meanwhile."""
+"""From this many parts on, parts are made, or written, in a thread: others have their turn."""
 LONG_S: Final = 0.005
 LONG_REST: Final = 10
 """After what is known of a run took longer than LONG_S to write down, it is not written again for

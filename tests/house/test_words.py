@@ -46,8 +46,6 @@ ALLOWED = {
 }
 """What looks like one of them and is none, with the reason."""
 
-FRESH = ("docs/protocol.md", "docs/cli.md")
-"""Pages that are made of other texts, which are read themselves."""
 READ = [
     *sorted((ROOT / "protos").rglob("*.proto")),
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md")),
