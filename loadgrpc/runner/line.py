@@ -252,7 +252,7 @@ class Line:
         return data
 
     def _read_tls(self, most: int) -> bytes:
-        """As the socket receives, but for the layers between it and OpenSSL."""
+        """As the socket receives, without the layers between it and OpenSSL."""
         try:
             data: bytes = self._tls.read(most)
         except (SSLWantReadError, SSLWantWriteError):
