@@ -247,7 +247,7 @@ class Broker:
             raise Unavailable(f"the run could not be stored: {error}") from error
         fields = {"run_id": run_id}
         on = ", ".join(agent_ids)
-        _log.info("run %s of %s starts on %s", run_id, plan.title, on, extra=fields)
+        _log.info("run %s of %s starts on %s", run_id, plan.label, on, extra=fields)
         self._happens(run, happened.Began(self.fleet.links.keys()))
         return run.announced
 

@@ -132,7 +132,7 @@ def _(event: Began, run: ActiveRun, now: Now) -> Iterator[Command]:
 @_decide.register
 def _(_: Resumed, run: ActiveRun, now: Now) -> Iterator[Command]:
     run.note("the broker was restarted, and continues the run", now.wall_ns)
-    yield Log(f"of {run.run.plan.title} continues")
+    yield Log(f"of {run.run.plan.label} continues")
     yield from _follow_up(run, now)
     yield Save()
 

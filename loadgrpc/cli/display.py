@@ -100,7 +100,7 @@ class Plain(_Known):
     def update(self, news: Run | Progress) -> None:
         """See Display; changes of state are shown at once."""
         if isinstance(news, Run) and (self._run is None or news.state != self._run.state):
-            lead = f"{one_line(news.plan.title)}  " if self._run is None else ""
+            lead = f"{one_line(news.plan.label)}  " if self._run is None else ""
             write([Line(lead + status(news, None).replace(" · ", ", "))], self._stream)
         if isinstance(news, Progress):
             self._tell_troubles(news.troubles)

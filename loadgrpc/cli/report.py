@@ -198,7 +198,7 @@ def _totals(summary: Summary, width: int) -> list[Line]:
     lines = [
         *labelled(
             "run",
-            [clip(one_line(summary.plan.title), width - 12), f"{summary.run_id}, {status}"],
+            [clip(one_line(summary.plan.label), width - 12), f"{summary.run_id}, {status}"],
             width,
             Style.HEADING,
         ),

@@ -31,7 +31,7 @@ SECTIONS: Final = {
     "Load": plan_options.section("Load"),
     "Runner": (*plan_options.section("Runner"), "plan_file"),
     "Where": ("broker", *plan_options.section("Where")),
-    "Output": ("detach", *output.SECTION),
+    "Output": (*plan_options.section("Output"), "detach", *output.SECTION),
 }
 TEST: Final = "package.module.Class.method or file.py::Class.method"
 """What a missing TEST should have been."""

@@ -166,7 +166,7 @@ def table(runs: list[Run], *, now_ns: int, width: int) -> list[Line]:
                 duration(max((run.end_time_ns or now_ns) - start_ns, 0)),
                 ":".join(map(str, run.plan.users)),
                 str(run.plan.agents),
-                one_line(run.plan.title),
+                one_line(run.plan.label),
             ]
         )
     if width < ROOMY:

@@ -71,7 +71,7 @@ def render(view: View, width: int, height: int = 24) -> list[Line]:
     if run is None:
         return [Line(clip(f"starting   {clock(view.waited_ns)}", width), Style.HEADING)]
     lines = [
-        Line(shorten(f"loadgrpc  {one_line(run.plan.title)}", width), Style.HEADING),
+        Line(shorten(f"loadgrpc  {one_line(run.plan.label)}", width), Style.HEADING),
         Line(clip(status(run, progress), width), Style.DIM),
     ]
     if progress is None or progress.cycle == 0:

@@ -66,8 +66,8 @@ class Plan:
     """Names are resolved for each connection, and not once for each user."""
 
     @property
-    def title(self) -> str:
-        """What it is of, in short."""
+    def label(self) -> str:
+        """What a run of it is called wherever one is shown."""
         named = [each.name or each.test for each in self.scenarios]
         return named[0] if len(named) == 1 else " + ".join(named)
 

@@ -46,6 +46,8 @@ class Option:
     """A field without which it means nothing."""
     excludes: str = ""
     """A field that it cannot be combined with."""
+    secrets: bool = False
+    """Whether a password may stand in it, which is masked wherever it is shown."""
 
     @property
     def name(self) -> str:
@@ -96,6 +98,7 @@ OF_SCENARIO: Final = (
         section="Load",
         help="What the test sees as self.server_url.",
         default="what the test says",
+        secrets=True,
     ),
     Option(
         field="processes",
@@ -113,6 +116,7 @@ OF_SCENARIO: Final = (
         help="A program that runs the users, in any language; {test} in it stands for TEST.",
         default="the Python runner",
         metavar="COMMAND",
+        secrets=True,
     ),
     Option(
         field="runner_mode",

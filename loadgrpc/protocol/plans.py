@@ -9,7 +9,7 @@ import re
 import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from loadgrpc import model
 from loadgrpc.errors import InvalidRequest, Violation
@@ -23,6 +23,8 @@ _TEST_NAME: Final = re.compile(r"[^\s:]+\.[^\s.:]+\.[^\s.:]+|[^\n]+?::[^\s:]+(::
 """`package.module.Class.method`, or `file.py::Class.method`."""
 DURATION: Final = options.ALL["duration"]
 """With scenarios, too, it may be one of the plan: of those that say nothing else."""
+
+M = TypeVar("M", model.Plan, Scenario)
 
 Check = Callable[[bool, str, str], None]
 """Notes a violation, unless the first is so: of a field, in words."""
@@ -89,15 +91,16 @@ def checked_plan(message: run_pb2.RunSpec) -> model.Plan:
 
 def shown_plan(plan: model.Plan) -> run_pb2.RunSpec:
     """A plan as its message, to be shown: without the secrets that only runners need."""
-    scenarios = tuple(
-        replace(
-            scenario,
-            server_url=masked(scenario.server_url),
-            test_runner=masked(scenario.test_runner),
-        )
-        for scenario in plan.scenarios
-    )
-    return plan_to_proto(replace(plan, scenarios=scenarios))
+    scenarios = tuple(_masked(options.OF_SCENARIO, scenario) for scenario in plan.scenarios)
+    return plan_to_proto(replace(_masked(options.OF_PLAN, plan), scenarios=scenarios))
+
+
+def _masked(rows: Iterable[Option], source: M) -> M:
+    """A plan or a scenario without what is secret in it."""
+    shown: dict[str, Any] = {
+        row.name: masked(getattr(source, row.name)) for row in rows if row.secrets
+    }
+    return replace(source, **shown)
 
 
 def _scenario(

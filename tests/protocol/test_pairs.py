@@ -511,7 +511,7 @@ def test_what_a_plan_adds_up_to():
     other = model.Scenario(name="b", test="a.B.c", users=(10,), iterations=(1, 1))
     plan = model.Plan(scenarios=(one, other), agents=2)
 
-    assert (plan.title, plan.cycles, plan.users) == ("a + b", 2, (11, 2))
+    assert (plan.label, plan.cycles, plan.users) == ("a + b", 2, (11, 2))
     assert plan.total_iterations == 2 * (3 * 3 + 10 * 2)
     timed = replace(other, iterations=(), duration_s=1.0)
     assert model.Plan(scenarios=(one, timed)).total_iterations == 0
