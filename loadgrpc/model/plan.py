@@ -64,12 +64,14 @@ class Plan:
     stop_timeout_s: float = 30.0
     no_dns_resolve: bool = False
     """Names are resolved for each connection, and not once for each user."""
+    title: str = ""
+    """What people call the run. Empty: nothing."""
 
     @property
     def label(self) -> str:
         """What a run of it is called wherever one is shown."""
-        named = [each.name or each.test for each in self.scenarios]
-        return named[0] if len(named) == 1 else " + ".join(named)
+        named = " + ".join(each.name or each.test for each in self.scenarios)
+        return f"{self.title}: {named}" if self.title else named
 
     @property
     def cycles(self) -> int:

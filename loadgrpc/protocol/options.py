@@ -172,6 +172,14 @@ OF_PLAN: Final = (
         help="Resolve names for each connection.",
         default="once for each user, who then takes all addresses in turn",
     ),
+    Option(
+        field="title",
+        kind=TextKind(128, printable=True),
+        flags=("--title",),
+        section="Output",
+        help="What to call the run wherever it is shown.",
+        secrets=True,
+    ),
 )
 """Of the plan, whatever scenarios it has."""
 

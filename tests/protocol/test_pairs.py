@@ -102,6 +102,7 @@ some_plans = st.builds(
     split=st.booleans(),
     stop_timeout_s=st.integers(0, 86_400_000).map(lambda ms: ms / 1_000),
     no_dns_resolve=st.booleans(),
+    title=st.sampled_from(["", "nightly"]),
 )
 some_assignments = st.builds(
     lambda scenario, plan, **fields: model.Assignment(
@@ -570,6 +571,8 @@ VIOLATIONS = [
     (spec(spawn_rate=math.nan), ["plan.spawn_rate"]),
     (spec(server_url="127.0.0.1:8000"), ["plan.server_url"]),
     (spec(processes=1_025), ["plan.processes"]),
+    (spec(title="x" * 129), ["plan.title"]),
+    (spec(title="a\nb"), ["plan.title"]),
     (spec(test="x", users=[0], agents=10_001), ["plan.test", "plan.users[0]", "plan.agents"]),
     (spec(runner_mode=2), ["plan.runner_mode"]),
     (spec(test_runner="./x", runner_mode=9), ["plan.runner_mode"]),
@@ -624,6 +627,7 @@ def test_every_field_of_a_plan_can_be_refused():
         spec(test="file.py::Class::test_it"),
         spec(test="anything", test_runner="./x", runner_mode=2),
         spec(test="", scenarios=[scenario("x" * 128)]),
+        spec(title="ü" * 128),
     ],
 )
 def test_the_edges_are_valid(message):
