@@ -32,12 +32,21 @@ from loadgrpc.agent.spool import DEFAULT_SPOOL_BYTES, Room
 from loadgrpc.agent.uplink import log_defect
 from loadgrpc.errors import LoadgrpcError, Unavailable
 from loadgrpc.model import Assignment, StopMode
-from loadgrpc.protocol import assignments, status, times
+from loadgrpc.protocol import status, times
 from loadgrpc.protocol.backoff import Backoff
+from loadgrpc.protocol.fleet import (
+    ExitNoted,
+    Registration,
+    StartProcesses,
+    StartRunners,
+    StopRunners,
+    order_from_proto,
+    registration_to_proto,
+)
 from loadgrpc.protocol.raw import RawRunnerServiceStub
 from loadgrpc.protocol.transport import new_channel
 from loadgrpc.protocol.version import other_version
-from loadgrpc.v1 import control_pb2, fleet_pb2, fleet_pb2_grpc
+from loadgrpc.v1 import fleet_pb2, fleet_pb2_grpc
 
 FIRST_BACKOFF_S: Final = 0.2
 MAX_BACKOFF_S: Final = 2.0
@@ -179,7 +188,8 @@ class Agent:
         self._silent = False
         speaking: asyncio.Task[None] | None = None
         try:
-            await call.write(fleet_pb2.ConnectRequest(register=self._registration()))
+            register = registration_to_proto(self._registration())
+            await call.write(fleet_pb2.ConnectRequest(register=register))
             async for response in call:
                 self._heard_at = time.monotonic()
                 if response.HasField("registered"):
@@ -216,17 +226,16 @@ class Agent:
         self._broker_version = version
 
     def _obey(self, response: fleet_pb2.ConnectResponse) -> None:
-        kind = response.WhichOneof("message")
-        if kind == "run":
-            self._start(assignments.start_from_proto(response.run))
-        elif kind == "start_cycle":
-            begun = response.start_cycle
-            if part := self._parts.get((begun.run_id, begun.scenario)):
-                part.enter(begun.cycle)
-        elif kind == "stop":
-            self._stop(response.stop)
-        elif kind == "exit_noted":
-            self._noted(response.exit_noted)
+        match order_from_proto(response):
+            case StartRunners(assignment):
+                self._start(assignment)
+            case StartProcesses(run_id, scenario, cycle):
+                if part := self._parts.get((run_id, scenario)):
+                    part.enter(cycle)
+            case StopRunners() as stop:
+                self._stop(stop)
+            case ExitNoted() as noted:
+                self._noted(noted)
         # Answers to heartbeats are heard by coming; anything else is of a newer broker.
 
     async def _speak(self, call: grpc.aio.StreamStreamCall) -> None:
@@ -260,19 +269,16 @@ class Agent:
                 return
             await call.write(fleet_pb2.ConnectRequest(heartbeat=fleet_pb2.Heartbeat(time=_now())))
 
-    def _registration(self) -> fleet_pb2.Register:
-        return fleet_pb2.Register(
+    def _registration(self) -> Registration:
+        return Registration(
             agent_id=self.agent_id,
             hostname=socket.gethostname(),
             pid=os.getpid(),
             version=__version__,
             cores=len(os.sched_getaffinity(0)),
-            run_ids=sorted({run_id for run_id, _ in self._held}),
-            assignments=[
-                fleet_pb2.HeldAssignment(run_id=run_id, scenario=scenario)
-                for run_id, scenario in sorted(self._held)
-            ],
-            time=_now(),
+            run_ids=tuple(sorted({run_id for run_id, _ in self._held})),
+            held=frozenset(self._held),
+            sent_ns=time.time_ns(),
         )
 
     # Parts
@@ -316,7 +322,7 @@ class Agent:
     def _tell_news(self) -> None:
         self._news.set()
 
-    def _noted(self, noted: fleet_pb2.RunnerExitNoted) -> None:
+    def _noted(self, noted: ExitNoted) -> None:
         ended = self._exits.pop((noted.run_id, noted.scenario, noted.runner_id), None)
         if ended is None:
             return
@@ -338,12 +344,10 @@ class Agent:
         living.add_done_callback(log_defect)
         living.add_done_callback(lambda _: self._news.set())
 
-    def _stop(self, order: fleet_pb2.StopAssignment) -> None:
-        kill = order.mode == control_pb2.STOP_MODE_KILL
-        mode = StopMode.KILL if kill else StopMode.GRACEFUL
+    def _stop(self, order: StopRunners) -> None:
         for part in self._parts.values():
             if part.run_id == order.run_id and order.scenario in ("", part.scenario):
-                part.stop(mode, times.seconds_from_proto(order.stop_timeout))
+                part.stop(order.mode, order.stop_timeout_s)
 
     async def _end_load_with_lease(self) -> None:
         """Ends the load before the broker may count it as lost, which counts from what it heard."""

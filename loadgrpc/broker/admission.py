@@ -14,9 +14,10 @@ from collections.abc import Mapping
 from typing import Final
 
 from loadgrpc.broker.orders import AgentLink
-from loadgrpc.broker.roster import UNREACHABLE_AFTER_S, Registration, Roster
+from loadgrpc.broker.roster import UNREACHABLE_AFTER_S, Roster
 from loadgrpc.clock import Clock
 from loadgrpc.errors import AlreadyExists
+from loadgrpc.protocol.fleet import Registration
 
 FLAPPING_S: Final = 10.0
 """A stream of the same process that comes sooner after the last may be another's, which looks

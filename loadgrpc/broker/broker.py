@@ -24,7 +24,7 @@ from loadgrpc.broker.intake import Intake
 from loadgrpc.broker.own_types import OwnTypes
 from loadgrpc.broker.part import Part
 from loadgrpc.broker.records import result_of, run_of
-from loadgrpc.broker.roster import Registration, Roster
+from loadgrpc.broker.roster import Roster
 from loadgrpc.broker.run import ActiveRun
 from loadgrpc.broker.run_store import MANY_PARTS, RunStore
 from loadgrpc.broker.sources import Sources
@@ -35,6 +35,7 @@ from loadgrpc.broker.work import Work
 from loadgrpc.clock import Clock
 from loadgrpc.errors import AlreadyExists, TooFewAgents, Unavailable
 from loadgrpc.model import Plan, Run, RunState, StopMode, Trouble
+from loadgrpc.protocol.fleet import Registration
 from loadgrpc.protocol.runs import verdict_from_proto
 from loadgrpc.store import Store, StoreError
 

@@ -13,14 +13,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from loadgrpc import model
 from loadgrpc.broker import happened
 from loadgrpc.broker.admission import Admission
-from loadgrpc.broker.orders import AgentLink, ExitNoted, Order, StopRunners
-from loadgrpc.broker.roster import Registration, Roster
+from loadgrpc.broker.orders import AgentLink
+from loadgrpc.broker.roster import Roster
 from loadgrpc.broker.run import ActiveRun
 from loadgrpc.broker.run_store import RunStore
 from loadgrpc.broker.work import Work
 from loadgrpc.clock import Clock
 from loadgrpc.errors import Superseded, Unavailable
 from loadgrpc.model import StopMode
+from loadgrpc.protocol.fleet import ExitNoted, Order, Registration, StopRunners
 from loadgrpc.protocol.produced import Produced
 
 _log = logging.getLogger(__name__)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from loadgrpc.broker.roster import Registration
 from loadgrpc.model import ExceptionInfo, SourceId, StopMode
+from loadgrpc.protocol.fleet import Registration
 from loadgrpc.protocol.produced import Produced
 
 

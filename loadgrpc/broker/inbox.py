@@ -10,11 +10,11 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Final
 
-from loadgrpc.broker.answers import Acked, Answer, Refused
 from loadgrpc.broker.ledger import Ledger
 from loadgrpc.broker.outbox import Outbox
 from loadgrpc.errors import InvalidRequest, LoadgrpcError
 from loadgrpc.model import SourceId
+from loadgrpc.protocol.answers import Acked, Answer, Refused
 
 MAX_STREAM_SOURCES: Final = 10_000
 """Sources that may have opened on one stream."""

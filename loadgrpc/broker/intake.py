@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from loadgrpc.broker import answers
 from loadgrpc.broker.inbox import Inbox, Source
 from loadgrpc.broker.ledger import Ledger, Lost
 from loadgrpc.broker.run import ActiveRun
@@ -22,7 +21,7 @@ from loadgrpc.broker.work import Work
 from loadgrpc.clock import Clock
 from loadgrpc.errors import InvalidRequest, Violation
 from loadgrpc.model import SourceId
-from loadgrpc.protocol import batches, home
+from loadgrpc.protocol import answers, batches, home
 from loadgrpc.protocol.decoded import Decoded
 from loadgrpc.protocol.home import Accept, Duplicate, OutOfOrder
 from loadgrpc.store import SourceProgress, Store, StoredBatch, StoreError

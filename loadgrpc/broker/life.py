@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from functools import singledispatch
 from typing import NamedTuple
 
-from loadgrpc.broker import answers, deadlines
-from loadgrpc.broker.answers import Answer as SourceAnswer
+from loadgrpc.broker import deadlines
 from loadgrpc.broker.happened import (
     AgentAway,
     AgentBack,
@@ -32,12 +31,14 @@ from loadgrpc.broker.happened import (
     StopAsked,
     TimePassed,
 )
-from loadgrpc.broker.orders import Order as AgentOrder
-from loadgrpc.broker.orders import StartProcesses, StartRunners, StopRunners
 from loadgrpc.broker.part import Part
 from loadgrpc.broker.run import ActiveRun, stop_reason
 from loadgrpc.broker.state import RunEvent
 from loadgrpc.model import AgentEvent, AssignmentState, SourceId, StopMode
+from loadgrpc.protocol import answers
+from loadgrpc.protocol.answers import Answer as SourceAnswer
+from loadgrpc.protocol.fleet import Order as AgentOrder
+from loadgrpc.protocol.fleet import StartProcesses, StartRunners, StopRunners
 
 
 class Now(NamedTuple):

@@ -1,59 +1,11 @@
-"""What a broker tells an agent, and the way there."""
+"""The way to an agent for what the broker tells it."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from typing import Final
 
 from loadgrpc.broker.outbox import Outbox
-from loadgrpc.model import Assignment, StopMode
-
-
-@dataclass(frozen=True)
-class StartRunners:
-    """Start the runners for the users of a scenario."""
-
-    assignment: Assignment
-
-
-@dataclass(frozen=True)
-class StartProcesses:
-    """Start the processes of a cycle in one-user mode."""
-
-    run_id: str
-    scenario: str
-    cycle: int
-
-
-@dataclass(frozen=True)
-class StopRunners:
-    """Stop the runners of a run: those of a scenario, or (empty) of all."""
-
-    run_id: str
-    mode: StopMode
-    stop_timeout_s: float
-    scenario: str = ""
-
-
-@dataclass(frozen=True)
-class Heard:
-    """No order: the agent's heartbeat was heard."""
-
-
-HEARD: Final = Heard()
-
-
-@dataclass(frozen=True)
-class ExitNoted:
-    """No order: the end of a runner was heard, and will not be forgotten."""
-
-    run_id: str
-    scenario: str
-    runner_id: str
-
-
-Order = StartRunners | StartProcesses | StopRunners | ExitNoted | Heard
+from loadgrpc.protocol.fleet import Heard, Order
 
 
 class AgentLink:

@@ -7,7 +7,8 @@ waits for `room` first: a peer that does not read what it is answered is not lis
 from __future__ import annotations
 
 import asyncio
-from typing import Final, TypeVar
+from collections.abc import AsyncIterator
+from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
 
@@ -60,3 +61,21 @@ class Pace:
         await asyncio.sleep(max(0.0, self._began_s + 1 - now_s))
         self._began_s = max(now_s, self._began_s + 1)
         self._count = 0
+
+
+async def queued(queue: asyncio.Queue[Any], reading: asyncio.Task[None]) -> AsyncIterator[Any]:
+    """What is put on `queue`, until both it is empty and the other side has ended.
+
+    An exception on the queue, or one that reading raised, ends the stream.
+    """
+    reading.add_done_callback(lambda _: queue.put_nowait(None))
+    while True:
+        item = await queue.get()
+        if isinstance(item, Exception):
+            raise item
+        if item is not None:
+            yield item
+        elif queue.empty():
+            break
+    if reading.done():
+        reading.result()

@@ -10,9 +10,9 @@ import hashlib
 import logging
 from typing import Final
 
-from loadgrpc.broker.answers import TypesRefused
 from loadgrpc.errors import AlreadyExists, InvalidRequest, NotFound
 from loadgrpc.protocol import bounds
+from loadgrpc.protocol.answers import TypesRefused
 from loadgrpc.protocol.home import TYPES_TOO_LARGE, too_large
 from loadgrpc.reflection import Catalog, Registry, split
 from loadgrpc.store import Store, TypeSet

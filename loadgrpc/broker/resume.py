@@ -15,10 +15,10 @@ from loadgrpc.broker.changes import ChangeLog
 from loadgrpc.broker.inbox import Source
 from loadgrpc.broker.ledger import Ledger, Lost
 from loadgrpc.broker.part import Part
-from loadgrpc.broker.roster import Registration
 from loadgrpc.broker.run import ActiveRun
 from loadgrpc.broker.split import assignments
 from loadgrpc.model import AssignmentState, ExceptionInfo, Run, StopMode
+from loadgrpc.protocol.fleet import Registration
 from loadgrpc.protocol.produced import Produced
 from loadgrpc.store import SourceProgress
 

@@ -13,40 +13,12 @@ from typing import Final
 
 from loadgrpc.broker.clocks import ClockOffset
 from loadgrpc.model import Agent, AgentState
+from loadgrpc.protocol.fleet import Registration
 from loadgrpc.protocol.version import other_version
 
-HEARTBEAT_S: Final = 2.0
 UNREACHABLE_AFTER_S: Final = 5.0
 DEFAULT_LEASE_S: Final = 60.0
 _NS: Final = 1_000_000_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class Registration:
-    """What an agent says of itself."""
-
-    agent_id: str
-    hostname: str
-    pid: int
-    version: str
-    cores: int
-    run_ids: tuple[str, ...] = ()
-    """Runs it still holds a runner for."""
-    held: frozenset[tuple[str, str]] = frozenset()
-    """The same by run and scenario; empty: of all scenarios of those runs."""
-    sent_ns: int | None = None
-    """When it said so, by its own clock."""
-    peer: str = ""
-    """The address it comes from, without a port."""
-
-    @property
-    def process(self) -> tuple[str, str, int]:
-        """Which process it is, as far as that can be known."""
-        return self.peer, self.hostname, self.pid
-
-    def holds(self, run_id: str, scenario: str) -> bool:
-        """Whether it still has something of a part."""
-        return (run_id, scenario) in self.held if self.held else run_id in self.run_ids
 
 
 @dataclass(kw_only=True)

@@ -21,7 +21,6 @@ from loadgrpc.broker.changes import ChangeLog
 from loadgrpc.broker.inbox import Inbox, Source
 from loadgrpc.broker.judgement import Work
 from loadgrpc.broker.part import Key, Part
-from loadgrpc.broker.roster import Registration
 from loadgrpc.broker.state import RunEvent, step
 from loadgrpc.model import (
     AgentEvent,
@@ -33,6 +32,7 @@ from loadgrpc.model import (
     TestOutcome,
 )
 from loadgrpc.protocol.decoded import Decoded
+from loadgrpc.protocol.fleet import Registration
 from loadgrpc.v1 import run_pb2
 
 _WEIGHTS = (

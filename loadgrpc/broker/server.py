@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from loadgrpc.broker.broker import Broker
+from loadgrpc.broker.control_service import ControlService
+from loadgrpc.broker.fleet_service import FleetService
 from loadgrpc.broker.roster import DEFAULT_LEASE_S
-from loadgrpc.broker.service import ControlService, FleetService, RunnerService
+from loadgrpc.broker.runner_service import RunnerService
 from loadgrpc.clock import SystemClock
 from loadgrpc.protocol import status
 from loadgrpc.protocol.transport import listen, new_server

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 
 from loadgrpc import model
-from loadgrpc.broker import answers, happened
+from loadgrpc.broker import happened
 from loadgrpc.broker.inbox import Inbox, Source
 from loadgrpc.broker.ledger import Ledger
 from loadgrpc.broker.own_types import OwnTypes
@@ -21,6 +21,7 @@ from loadgrpc.broker.work import Work
 from loadgrpc.clock import Clock
 from loadgrpc.errors import InvalidRequest, NotFound, Superseded, Unavailable, Violation
 from loadgrpc.model import ExceptionInfo, SourceId
+from loadgrpc.protocol import answers
 from loadgrpc.store import SourceProgress, Store, StoreError
 
 _log = logging.getLogger(__name__)

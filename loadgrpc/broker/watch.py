@@ -72,7 +72,9 @@ async def live(
                 seen = change.sequence
                 yield _news(run.announced, change)
             if run.announced.state.final:
-                return
+                if seen == log.last:
+                    return
+                continue  # whoever reads slowly has not been told of the end yet
             check()
             yield News(seen, figures())
             with suppress(TimeoutError):

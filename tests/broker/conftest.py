@@ -9,9 +9,8 @@ import pytest
 
 from loadgrpc.broker.broker import Broker
 from loadgrpc.broker.inbox import Inbox
-from loadgrpc.broker.orders import StartProcesses, StartRunners, StopRunners
-from loadgrpc.broker.roster import Registration
 from loadgrpc.model import ExceptionInfo, SourceId
+from loadgrpc.protocol.fleet import Registration, StartProcesses, StartRunners, StopRunners
 from loadgrpc.store import Store
 from loadgrpc.testing import ManualClock, plan_of
 from loadgrpc.v1 import event_pb2, runner_pb2

@@ -8,8 +8,9 @@ import pytest
 from loadgrpc.broker import admission as module
 from loadgrpc.broker.admission import Admission
 from loadgrpc.broker.orders import AgentLink
-from loadgrpc.broker.roster import Registration, Roster
+from loadgrpc.broker.roster import Roster
 from loadgrpc.errors import AlreadyExists
+from loadgrpc.protocol.fleet import Registration
 from loadgrpc.testing import ManualClock
 
 

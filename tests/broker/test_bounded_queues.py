@@ -7,12 +7,13 @@ import pytest
 from loadgrpc.broker import broker as module
 from loadgrpc.broker import outbox, resume, run_store
 from loadgrpc.broker.inbox import MAX_STREAM_SOURCES, Inbox
-from loadgrpc.broker.orders import HEARD, AgentLink
+from loadgrpc.broker.orders import AgentLink
 from loadgrpc.broker.outbox import Outbox, Pace
 from loadgrpc.broker.part import SPARE_SOURCES
 from loadgrpc.broker.run import ActiveRun
 from loadgrpc.errors import InvalidRequest
 from loadgrpc.model import RunnerMode
+from loadgrpc.protocol.fleet import HEARD
 
 
 def test_hostile_8_who_does_not_read_is_not_listened_to(monkeypatch):

@@ -7,7 +7,6 @@ from typing import ClassVar
 import pytest
 
 from loadgrpc import model
-from loadgrpc.broker import answers
 from loadgrpc.broker import broker as module
 from loadgrpc.broker.inbox import Inbox
 from loadgrpc.errors import (
@@ -26,6 +25,7 @@ from loadgrpc.model import (
     SourceId,
     StopMode,
 )
+from loadgrpc.protocol import answers
 from loadgrpc.store import Store, StoreError
 from loadgrpc.testing import plan_of
 

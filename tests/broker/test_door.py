@@ -9,10 +9,10 @@ import grpc.aio
 import pytest
 from grpc._cython import cygrpc
 
-from loadgrpc.broker import answers, server, split
+from loadgrpc.broker import server, split
 from loadgrpc.broker.listing import Wanted
 from loadgrpc.model import Plan, RunState, Scenario
-from loadgrpc.protocol import batches, bounds, described, rows
+from loadgrpc.protocol import answers, batches, bounds, described, rows
 from loadgrpc.protocol.decoded import STATES_AT_ONCE
 from loadgrpc.protocol.events import exception_from_proto
 from loadgrpc.protocol.shrinking import shrink

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from loadgrpc.broker import answers, life
+from loadgrpc.broker import life
 from loadgrpc.broker.happened import (
     AgentAway,
     AgentBack,
@@ -22,9 +22,7 @@ from loadgrpc.broker.happened import (
 )
 from loadgrpc.broker.inbox import Source
 from loadgrpc.broker.life import Answer, Close, GiveUp, Log, Order, Release, Save
-from loadgrpc.broker.orders import StartProcesses, StartRunners, StopRunners
 from loadgrpc.broker.part import Part
-from loadgrpc.broker.roster import Registration
 from loadgrpc.broker.run import ActiveRun
 from loadgrpc.broker.split import assignments
 from loadgrpc.model import (
@@ -36,6 +34,8 @@ from loadgrpc.model import (
     SourceId,
     StopMode,
 )
+from loadgrpc.protocol import answers
+from loadgrpc.protocol.fleet import Registration, StartProcesses, StartRunners, StopRunners
 from loadgrpc.testing import plan_of
 
 NS = 1_000_000_000

@@ -2,8 +2,8 @@
 
 import pytest
 
+from loadgrpc.broker.control_service import MAX_LISTED, MAX_LISTED_BYTES, ControlService
 from loadgrpc.broker.listing import Position, Wanted
-from loadgrpc.broker.service import MAX_LISTED, MAX_LISTED_BYTES, ControlService
 from loadgrpc.errors import EventsGone, InvalidRequest, NotFound
 from loadgrpc.model import OutputFigures
 from loadgrpc.store import Retention

@@ -5,11 +5,10 @@ import logging
 import pytest
 
 from loadgrpc import model
-from loadgrpc.broker import answers
 from loadgrpc.broker.run import ActiveRun
 from loadgrpc.errors import InvalidRequest
 from loadgrpc.model import RunState
-from loadgrpc.protocol import progress
+from loadgrpc.protocol import answers, progress
 from loadgrpc.protocol.home import MAX_SEQUENCE
 from loadgrpc.protocol.produced import Produced
 from loadgrpc.protocol.summary import summary_to_proto

@@ -1,8 +1,9 @@
 """Agents come, fall silent, come back and are lost, all by the time that is passed in."""
 
 from loadgrpc import __version__
-from loadgrpc.broker.roster import UNREACHABLE_AFTER_S, Registration, Roster
+from loadgrpc.broker.roster import UNREACHABLE_AFTER_S, Roster
 from loadgrpc.model import AgentState
+from loadgrpc.protocol.fleet import Registration
 
 S = 1_000_000_000
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from loadgrpc.broker import answers
 from loadgrpc.broker.part import UNKNOWN_LOSS
 from loadgrpc.errors import NotFound
 from loadgrpc.model import AssignmentState, Plan, RunnerMode, RunState, Scenario, StopMode
+from loadgrpc.protocol import answers
 from loadgrpc.protocol.produced import Produced
 
 BROWSE = Scenario(name="browse", test="a.B.c", users=(1, 1), iterations=(1,))

@@ -104,6 +104,21 @@ def test_a_run_that_goes_on_tells_what_was_missed(at_desk, after):
     at_desk(use)
 
 
+def test_a_slow_reader_is_told_of_the_end(at_desk):
+    """A run that ends while a watcher reads an older change ends for the watcher, too."""
+
+    async def use(desk):
+        run = await desk.start()
+        watching = desk.broker.watch_run(run.run_id, 0)
+        first = await anext(watching)
+        desk.agent().exits(run, 1)
+        await desk.settled()
+        later = [news async for news in watching]
+        assert changes([first, *later]) == [(1, STARTING), (3, RunState.FAILED)]
+
+    at_desk(use)
+
+
 def test_figures_come_at_once(at_desk):
     """Who attaches to a run sees where it is, without waiting for the next second."""
 

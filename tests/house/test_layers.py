@@ -365,7 +365,7 @@ def test_a_wrong_direction_is_found(module, source, complaint):
     [
         ("loadgrpc.verdict", "from loadgrpc.model import Verdict"),
         ("loadgrpc.stats.series", "from . import histogram\nfrom .histogram import Histogram"),
-        ("loadgrpc.broker.service", "from loadgrpc import __version__, errors"),
+        ("loadgrpc.broker.control_service", "from loadgrpc import __version__, errors"),
         ("loadgrpc.broker.broker", "from .state import step\nfrom loadgrpc.v1 import run_pb2"),
         ("loadgrpc.broker.__init__", "from .broker import Broker"),
         ("loadgrpc.testing", "from loadgrpc.broker.server import serve"),

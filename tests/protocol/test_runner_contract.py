@@ -21,14 +21,14 @@ from grpc_status import rpc_status
 from loadgrpc.agent.relay import Relay
 from loadgrpc.agent.spool import Room, Spool
 from loadgrpc.broker.broker import Broker
-from loadgrpc.broker.roster import Registration
-from loadgrpc.broker.service import RunnerService
+from loadgrpc.broker.runner_service import RunnerService
 from loadgrpc.clock import SystemClock
 from loadgrpc.conformance.home import Home as KitHome
 from loadgrpc.conformance.script import Script, limits_of
 from loadgrpc.conformance.transcript import Transcript
 from loadgrpc.errors import NotFound
 from loadgrpc.model import SourceId, StopMode
+from loadgrpc.protocol.fleet import Registration
 from loadgrpc.protocol.raw import RawRunnerServiceStub, add_raw_runner_service
 from loadgrpc.protocol.sources import source_from_proto, source_to_proto
 from loadgrpc.protocol.transport import listen, new_channel, new_server

@@ -1,0 +1,225 @@
+"""ControlService, for people and tools: parse, call, convert. Nothing is decided here."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from typing import Any, Final
+from urllib.parse import unquote
+
+from loadgrpc.broker.broker import Broker
+from loadgrpc.broker.listing import Listed, Position, Wanted
+from loadgrpc.errors import InvalidRequest, Violation
+from loadgrpc.model import RunState, StopMode
+from loadgrpc.protocol import bounds, plans, progress, times
+from loadgrpc.protocol.rows import KINDS
+from loadgrpc.protocol.runs import agent_to_proto, broker_to_proto, run_to_proto
+from loadgrpc.protocol.shrinking import shrink
+from loadgrpc.protocol.summary import summary_to_proto
+from loadgrpc.protocol.transport import Context
+from loadgrpc.v1 import control_pb2, control_pb2_grpc
+
+_log = logging.getLogger(__name__)
+
+MAX_LISTED: Final = 100
+"""Events in a message: what many cost together is shared, and nobody waits long for his turn."""
+MAX_AGENT_CHARS: Final = 200
+"""Of what a client calls itself, in a line of the log."""
+MAX_FILTERS: Final = 16
+"""Values of a filter of ListRuns."""
+MAX_LISTED_BYTES: Final = 1 << 20
+"""Of them; clients take 4 MiB, unless told otherwise."""
+
+
+class ControlService(control_pb2_grpc.ControlServiceServicer):
+    """What people and tools ask for; see control.proto."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+
+    async def StartRun(  # noqa: N802 - the name in the proto
+        self, request: control_pb2.StartRunRequest, context: Context
+    ) -> control_pb2.StartRunResponse:
+        """See control.proto."""
+        plan = plans.plan_from_proto(request.plan)
+        run = await self._broker.start_run(plan, request.request_id)
+        _note(context, "asked for run %s", run.run_id)
+        return control_pb2.StartRunResponse(run=run_to_proto(run))
+
+    async def GetRun(  # noqa: N802
+        self, request: control_pb2.GetRunRequest, _: Context
+    ) -> control_pb2.GetRunResponse:
+        """See control.proto."""
+        run = await self._broker.archive.get_run(_run_id(request))
+        return control_pb2.GetRunResponse(run=run_to_proto(run))
+
+    async def ListRuns(  # noqa: N802
+        self, request: control_pb2.ListRunsRequest, _: Context
+    ) -> control_pb2.ListRunsResponse:
+        """See control.proto."""
+        page = await self._broker.archive.list_runs(
+            request.page_size, request.page_token, **_filters_from_proto(request)
+        )
+        return control_pb2.ListRunsResponse(
+            runs=[run_to_proto(run) for run in page.runs],
+            next_page_token=page.next_token,
+            store_trouble=page.store_trouble,
+        )
+
+    async def WatchRun(  # noqa: N802
+        self, request: control_pb2.WatchRunRequest, _: Context
+    ) -> AsyncIterator[control_pb2.WatchRunResponse]:
+        """See control.proto."""
+        after = request.after if request.HasField("after") else None
+        async for news in self._broker.archive.watch_run(_run_id(request), after):
+            yield progress.news_to_proto(news)
+
+    async def StopRun(  # noqa: N802
+        self, request: control_pb2.StopRunRequest, context: Context
+    ) -> control_pb2.StopRunResponse:
+        """See control.proto."""
+        if request.mode not in control_pb2.StopMode.values():
+            raise InvalidRequest([Violation("mode", "is not known here")])
+        kill = request.mode == control_pb2.STOP_MODE_KILL
+        mode = StopMode.KILL if kill else StopMode.GRACEFUL
+        _note(context, "asks to kill run %s" if kill else "asks to stop run %s", _run_id(request))
+        run = await self._broker.stop_run(_run_id(request), mode, _client_of(context))
+        return control_pb2.StopRunResponse(run=run_to_proto(run))
+
+    async def GetSummary(  # noqa: N802
+        self, request: control_pb2.GetSummaryRequest, _: Context
+    ) -> control_pb2.GetSummaryResponse:
+        """See control.proto."""
+        summary = await self._broker.archive.get_summary(_run_id(request))
+        message = summary_to_proto(summary)
+        shrink(message)
+        return control_pb2.GetSummaryResponse(summary=message)
+
+    async def ListEvents(  # noqa: N802
+        self, request: control_pb2.ListEventsRequest, _: Context
+    ) -> AsyncIterator[control_pb2.ListEventsResponse]:
+        """See control.proto."""
+        response = control_pb2.ListEventsResponse()
+        size = 0
+        async for listed in self._broker.archive.list_events(_wanted_from_proto(request)):
+            event = _listed_to_proto(listed)
+            size += event.ByteSize()
+            full = len(response.events) == MAX_LISTED or size > MAX_LISTED_BYTES
+            if full and response.events:
+                yield response
+                response, size = control_pb2.ListEventsResponse(), event.ByteSize()
+            response.events.append(event)
+        if response.events:
+            yield response
+
+    async def DeleteRun(  # noqa: N802
+        self, request: control_pb2.DeleteRunRequest, context: Context
+    ) -> control_pb2.DeleteRunResponse:
+        """See control.proto."""
+        await self._broker.archive.delete_run(_run_id(request))
+        _note(context, "deleted run %s", _run_id(request))
+        return control_pb2.DeleteRunResponse()
+
+    async def PurgeRuns(  # noqa: N802
+        self, request: control_pb2.PurgeRunsRequest, context: Context
+    ) -> control_pb2.PurgeRunsResponse:
+        """See control.proto."""
+        run_ids = await self._broker.archive.purge_runs(_older_than_from_proto(request))
+        for run_id in run_ids:
+            _note(context, "deleted run %s", run_id)
+        return control_pb2.PurgeRunsResponse(run_ids=run_ids)
+
+    async def ListAgents(  # noqa: N802
+        self, _request: control_pb2.ListAgentsRequest, _: Context
+    ) -> control_pb2.ListAgentsResponse:
+        """See control.proto."""
+        agents = [agent_to_proto(agent) for agent in self._broker.fleet.agents()]
+        return control_pb2.ListAgentsResponse(agents=agents)
+
+    async def GetBroker(  # noqa: N802
+        self, _request: control_pb2.GetBrokerRequest, _: Context
+    ) -> control_pb2.GetBrokerResponse:
+        """See control.proto."""
+        return broker_to_proto(self._broker.info())
+
+
+def _note(context: Context, did: str, run_id: str) -> None:
+    """Log who did what to a run."""
+    if not _log.isEnabledFor(logging.INFO):
+        return
+    client = _client_of(context)
+    _log.info(f"%s {did}", client, run_id, extra={"run_id": run_id, "client": client})
+
+
+def _client_of(context: Context) -> str:
+    """The caller: its address, and its user agent."""
+    named = dict(context.invocation_metadata() or ()).get("user-agent", "")
+    return unquote(context.peer()) + (f" ({named[:MAX_AGENT_CHARS]})" if named else "")
+
+
+def _run_id(
+    request: control_pb2.GetRunRequest
+    | control_pb2.WatchRunRequest
+    | control_pb2.StopRunRequest
+    | control_pb2.DeleteRunRequest
+    | control_pb2.GetSummaryRequest
+    | control_pb2.ListEventsRequest,
+) -> str:
+    if not request.run_id:
+        raise InvalidRequest([Violation("run_id", "is required")])
+    return request.run_id
+
+
+def _listed_to_proto(listed: Listed) -> control_pb2.ListedEvent:
+    return control_pb2.ListedEvent(
+        agent_id=listed.source.agent_id,
+        runner_id=listed.source.runner_id,
+        sequence=listed.sequence,
+        event=listed.event,
+        position=str(listed.position),
+        time=times.timestamp_to_proto(listed.time_ns),
+    )
+
+
+def _wanted_from_proto(message: control_pb2.ListEventsRequest) -> Wanted:
+    violations = [
+        Violation(f"kinds[{at}]", f"is none of {', '.join(KINDS)}")
+        for at, kind in enumerate(message.kinds)
+        if kind not in KINDS
+    ][: bounds.MAX_VIOLATIONS]
+    if violations:
+        raise InvalidRequest(violations)
+    return Wanted(
+        run_id=_run_id(message),
+        kinds=frozenset(message.kinds or KINDS),
+        agent_id=message.agent_id,
+        limit=message.limit,
+        after=Position.parse(message.after) if message.after else None,
+    )
+
+
+def _filters_from_proto(message: control_pb2.ListRunsRequest) -> dict[str, frozenset[Any]]:
+    violations = [
+        Violation(name, f"has more than {MAX_FILTERS} entries")
+        for name in ("states", "exit_codes")
+        if len(getattr(message, name)) > MAX_FILTERS
+    ]
+    violations += [
+        Violation(f"states[{at}]", "is not known here")
+        for at, state in enumerate(message.states[:MAX_FILTERS])
+        if state not in {int(known) for known in RunState}
+    ]
+    if violations:
+        raise InvalidRequest(violations)
+    return {
+        "states": frozenset(map(RunState, message.states)),
+        "exit_codes": frozenset(message.exit_codes),
+    }
+
+
+def _older_than_from_proto(message: control_pb2.PurgeRunsRequest) -> float:
+    older_than_s = times.seconds_from_proto(message.older_than)
+    if not message.HasField("older_than") or older_than_s < 0:
+        rule = "is required, and not negative; 0s deletes all runs that are over"
+        raise InvalidRequest([Violation("older_than", rule)])
+    return older_than_s

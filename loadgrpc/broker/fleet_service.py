@@ -1,0 +1,98 @@
+"""FleetService, for agents: parse, call, convert. Nothing is decided here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Final
+
+from loadgrpc.broker.broker import Broker
+from loadgrpc.broker.orders import AgentLink
+from loadgrpc.broker.outbox import Pace, queued
+from loadgrpc.errors import InvalidRequest, Violation
+from loadgrpc.protocol import bounds
+from loadgrpc.protocol.fleet import (
+    HEARD,
+    order_to_proto,
+    produced_from_proto,
+    registered_to_proto,
+    registration_from_proto,
+    sent_ns,
+)
+from loadgrpc.protocol.transport import Context
+from loadgrpc.v1 import fleet_pb2, fleet_pb2_grpc
+
+MOST_PER_S: Final = 200
+"""Heartbeats and the like that an agent is listened to: one that floods us takes nobody's time."""
+
+
+class FleetService(fleet_pb2_grpc.FleetServiceServicer):
+    """What agents say; see fleet.proto."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+
+    async def Connect(  # noqa: N802
+        self, requests: AsyncIterator[fleet_pb2.ConnectRequest], context: Context
+    ) -> AsyncIterator[fleet_pb2.ConnectResponse]:
+        """See fleet.proto."""
+        first = await anext(aiter(requests), None)
+        if first is None or first.WhichOneof("message") != "register":
+            raise InvalidRequest([Violation("register", "must be the first message")])
+        registration = registration_from_proto(first.register, context.peer())
+        await self._broker.fleet.admit_agent(registration)
+        link = self._broker.fleet.connect_agent(registration)
+        goodbye = asyncio.Event()
+        reading = asyncio.create_task(self._read(requests, link, goodbye))
+        try:
+            yield registered_to_proto(self._broker.roster.lease_s)
+            async for order in queued(link.orders, reading):
+                link.taken(order)
+                yield order_to_proto(order)
+        finally:
+            reading.cancel()
+            self._broker.fleet.disconnect_agent(link, goodbye=goodbye.is_set())
+
+    async def _read(
+        self,
+        requests: AsyncIterator[fleet_pb2.ConnectRequest],
+        link: AgentLink,
+        goodbye: asyncio.Event,
+    ) -> None:
+        pace = Pace(MOST_PER_S)
+        async for request in requests:
+            await link.orders.room()
+            kind = request.WhichOneof("message")
+            self._broker.fleet.heard_from_agent(link.agent_id, sent_ns(request.heartbeat))
+            if kind == "runner_exit":
+                ended = request.runner_exit
+                self._broker.fleet.runner_exited(
+                    link.agent_id,
+                    ended.run_id,
+                    ended.runner_id,
+                    ended.exit_status or (1 if ended.start_error else 0),
+                    bounds.kept_bytes(ended.start_error, bounds.MAX_TEXT_BYTES)
+                    or _last_line(bounds.kept_bytes(ended.stderr_tail, bounds.MAX_TEXT_BYTES)),
+                    scenario=ended.scenario,
+                    last=ended.last,
+                    produced=produced_from_proto(ended),
+                )
+            elif kind == "ready":
+                ready = request.ready
+                self._broker.fleet.agent_ready(
+                    link.agent_id, ready.run_id, ready.scenario, ready.cycle
+                )
+            elif kind == "goodbye":
+                goodbye.set()
+            elif kind == "heartbeat":
+                link.put(HEARD)
+            # Anything else is of a newer agent, and ignored.
+            if kind != "runner_exit":  # there may be as many of these as users
+                await pace.keep()
+
+
+def _last_line(text: str) -> str:
+    """The last line that is not indented: in many languages, stack frames are indented."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    whole = [line for line in lines if not line[0].isspace()]
+    return (whole or lines or [""])[-1].strip()

@@ -1,0 +1,204 @@
+"""What agents and the broker say to each other, as values and as messages, in pairs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from loadgrpc import __version__
+from loadgrpc.errors import InvalidRequest, Violation
+from loadgrpc.model import Assignment, StopMode
+from loadgrpc.protocol import assignments, home
+from loadgrpc.protocol.produced import Produced
+from loadgrpc.protocol.times import (
+    seconds_from_proto,
+    seconds_to_proto,
+    timestamp_from_proto,
+    timestamp_to_proto,
+)
+from loadgrpc.v1 import control_pb2, fleet_pb2
+
+HEARTBEAT_S: Final = 2.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registration:
+    """What an agent says of itself."""
+
+    agent_id: str
+    hostname: str
+    pid: int
+    version: str
+    cores: int
+    run_ids: tuple[str, ...] = ()
+    """Runs it still holds a runner for."""
+    held: frozenset[tuple[str, str]] = frozenset()
+    """The same by run and scenario; empty: of all scenarios of those runs."""
+    sent_ns: int | None = None
+    """When it said so, by its own clock."""
+    peer: str = ""
+    """The address it comes from, without a port."""
+
+    @property
+    def process(self) -> tuple[str, str, int]:
+        """Which process it is, as far as that can be known."""
+        return self.peer, self.hostname, self.pid
+
+    def holds(self, run_id: str, scenario: str) -> bool:
+        """Whether it still has something of a part."""
+        return (run_id, scenario) in self.held if self.held else run_id in self.run_ids
+
+
+@dataclass(frozen=True)
+class StartRunners:
+    """Start the runners for the users of a scenario."""
+
+    assignment: Assignment
+
+
+@dataclass(frozen=True)
+class StartProcesses:
+    """Start the processes of a cycle in one-user mode."""
+
+    run_id: str
+    scenario: str
+    cycle: int
+
+
+@dataclass(frozen=True)
+class StopRunners:
+    """Stop the runners of a run: those of a scenario, or (empty) of all."""
+
+    run_id: str
+    mode: StopMode
+    stop_timeout_s: float
+    scenario: str = ""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """No order: the agent's heartbeat was heard."""
+
+
+HEARD: Final = Heard()
+
+
+@dataclass(frozen=True)
+class ExitNoted:
+    """No order: the end of a runner was heard, and will not be forgotten."""
+
+    run_id: str
+    scenario: str
+    runner_id: str
+
+
+Order = StartRunners | StartProcesses | StopRunners | ExitNoted | Heard
+
+
+def registration_to_proto(registration: Registration) -> fleet_pb2.Register:
+    """How an agent introduces itself, as its message."""
+    message = fleet_pb2.Register(
+        agent_id=registration.agent_id,
+        hostname=registration.hostname,
+        pid=registration.pid,
+        version=registration.version,
+        cores=registration.cores,
+        run_ids=registration.run_ids,
+        assignments=[
+            fleet_pb2.HeldAssignment(run_id=run_id, scenario=scenario)
+            for run_id, scenario in sorted(registration.held)
+        ],
+    )
+    if registration.sent_ns is not None:
+        message.time.CopyFrom(timestamp_to_proto(registration.sent_ns))
+    return message
+
+
+def registration_from_proto(message: fleet_pb2.Register, peer: str) -> Registration:
+    """Who an agent is that calls from `peer`, HOST:PORT.
+
+    Raises:
+        InvalidRequest: it has no name.
+    """
+    if not message.agent_id:
+        raise InvalidRequest([Violation("register.agent_id", "is required")])
+    return Registration(
+        agent_id=message.agent_id,
+        hostname=message.hostname,
+        pid=message.pid,
+        version=message.version,
+        cores=message.cores,
+        run_ids=tuple(message.run_ids),
+        held=frozenset((each.run_id, each.scenario) for each in message.assignments),
+        sent_ns=sent_ns(message),
+        peer=peer.rpartition(":")[0],
+    )
+
+
+def sent_ns(message: fleet_pb2.Register | fleet_pb2.Heartbeat) -> int | None:
+    """When a message was sent, by the clock of its sender; None: it does not say."""
+    return timestamp_from_proto(message.time) if message.HasField("time") else None
+
+
+def registered_to_proto(lease_s: float) -> fleet_pb2.ConnectResponse:
+    """The answer to an agent that introduced itself."""
+    return fleet_pb2.ConnectResponse(
+        registered=fleet_pb2.Registered(
+            version=__version__,
+            heartbeat_interval=seconds_to_proto(HEARTBEAT_S),
+            lease=seconds_to_proto(lease_s),
+        )
+    )
+
+
+def order_to_proto(order: Order) -> fleet_pb2.ConnectResponse:
+    """An order as its message."""
+    if isinstance(order, Heard):
+        return fleet_pb2.ConnectResponse(heartbeat=fleet_pb2.Heartbeat())
+    if isinstance(order, StartRunners):
+        return fleet_pb2.ConnectResponse(run=assignments.start_to_proto(order.assignment))
+    if isinstance(order, StartProcesses):
+        cycle = fleet_pb2.AssignmentCycle(
+            run_id=order.run_id, scenario=order.scenario, cycle=order.cycle
+        )
+        return fleet_pb2.ConnectResponse(start_cycle=cycle)
+    if isinstance(order, ExitNoted):
+        noted = fleet_pb2.RunnerExitNoted(
+            run_id=order.run_id, runner_id=order.runner_id, scenario=order.scenario
+        )
+        return fleet_pb2.ConnectResponse(exit_noted=noted)
+    return fleet_pb2.ConnectResponse(
+        stop=fleet_pb2.StopAssignment(
+            run_id=order.run_id,
+            mode=int(order.mode),  # type: ignore[arg-type]  # an enum's number
+            stop_timeout=seconds_to_proto(order.stop_timeout_s),
+            scenario=order.scenario,
+        )
+    )
+
+
+def order_from_proto(message: fleet_pb2.ConnectResponse) -> Order | None:
+    """An order from its message; None: it is none, or of a kind that is newer than this."""
+    kind = message.WhichOneof("message")
+    if kind == "run":
+        return StartRunners(assignments.start_from_proto(message.run))
+    if kind == "start_cycle":
+        begun = message.start_cycle
+        return StartProcesses(begun.run_id, begun.scenario, begun.cycle)
+    if kind == "exit_noted":
+        noted = message.exit_noted
+        return ExitNoted(noted.run_id, noted.scenario, noted.runner_id)
+    if kind == "stop":
+        stop = message.stop
+        kill = stop.mode == control_pb2.STOP_MODE_KILL
+        mode = StopMode.KILL if kill else StopMode.GRACEFUL
+        return StopRunners(stop.run_id, mode, seconds_from_proto(stop.stop_timeout), stop.scenario)
+    return HEARD if kind == "heartbeat" else None
+
+
+def produced_from_proto(ended: fleet_pb2.RunnerExit) -> Produced | None:
+    """What a runner had produced; no more than could ever be numbered."""
+    if not ended.HasField("produced_events"):
+        return None
+    events = min(ended.produced_events, home.MAX_SEQUENCE)
+    return Produced(events, min(ended.produced_hits, events))
