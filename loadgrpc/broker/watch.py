@@ -74,7 +74,7 @@ async def live(
             if run.announced.state.final:
                 if seen == log.last:
                     return
-                continue  # whoever reads slowly has not been told of the end yet
+                continue  # a slow reader has not seen the end yet
             check()
             yield News(seen, figures())
             with suppress(TimeoutError):

@@ -147,6 +147,6 @@ _ANSWERS: Final[dict[type[Any], Callable[[Any], dict[str, Any]]]] = {
 
 
 def answer_to_proto(source_id: SourceId, answer: Answer) -> runner_pb2.PublishEventsResponse:
-    """What a source is told, as its message."""
+    """What the broker says to a source, as its message."""
     fields = _ANSWERS[type(answer)](answer)
     return runner_pb2.PublishEventsResponse(source=source_to_proto(source_id), **fields)
