@@ -71,6 +71,8 @@ class _Columns(NamedTuple):
     elapsed_ns: NDArray[np.int64]
     bytes_sent: NDArray[np.int64]
     bytes_received: NDArray[np.int64]
+    delay_ns: NDArray[np.int64] | None
+    """How long after its plan each started. None: none of them did."""
 
     def some(self, which: NDArray[Any] | slice) -> _Columns:
         """Those of them that are meant."""
@@ -80,6 +82,7 @@ class _Columns(NamedTuple):
             self.elapsed_ns[which],
             self.bytes_sent[which],
             self.bytes_received[which],
+            None if self.delay_ns is None else self.delay_ns[which],
         )
 
 
@@ -144,6 +147,7 @@ class RunHits:
                 hits.elapsed_ns,
                 hits.bytes_sent,
                 hits.bytes_received,
+                hits.delay_ns,
             )
         )
         self._waiting_hits += len(end_ns)
@@ -156,9 +160,7 @@ class RunHits:
         """Adds up what waits."""
         if not self._waiting:
             return
-        hits = self._waiting[0]
-        if len(self._waiting) > 1:
-            hits = _Columns(*map(np.concatenate, zip(*self._waiting, strict=True)))
+        hits = self._waiting[0] if len(self._waiting) == 1 else _joined(self._waiting)
         groups, first_s = self._groups, self._first_ns // NS
         self._waiting, self._waiting_hits = [], 0
         self._groups, self._numbers = [], {}
@@ -167,7 +169,7 @@ class RunHits:
 
     def _add_second(self, second: int, groups: list[_Group], hits: _Columns) -> None:
         """Adds hits that ended in one second of our clock."""
-        group, _, elapsed_ns, sent_bytes, received_bytes = hits
+        group, _, elapsed_ns, sent_bytes, received_bytes, delay_ns = hits
         if len(groups) == 1:
             firsts, ends, present = [0], [len(group)], [1]
             sent, received = [int(sent_bytes.sum())], [int(received_bytes.sum())]
@@ -175,6 +177,7 @@ class RunHits:
             # By group; numbers of 16 bits are sorted in a time that grows with their number only.
             order = np.argsort(group, kind="stable")
             elapsed_ns = elapsed_ns[order]
+            delay_ns = None if delay_ns is None else delay_ns[order]
             counts = np.bincount(group)
             present = np.flatnonzero(counts).tolist()
             ends = np.cumsum(counts[present]).tolist()
@@ -184,17 +187,19 @@ class RunHits:
         for at, first, end, *sizes in zip(present, firsts, ends, sent, received, strict=True):
             exact, series, answered, failed, cycle = groups[at - 1]
             count = end - first
+            delays_ns = None if delay_ns is None else delay_ns[first:end]
             self._timeline.window(second, cycle).stats(series).add(
                 elapsed_ns=elapsed_ns[first:end],
                 failed=count if failed else 0,
                 answered=answered,
                 bytes_sent=sizes[0],
                 bytes_received=sizes[1],
+                delay_ns=delays_ns if delays_ns is not None and delays_ns.any() else None,
             )
             if answered:
                 self._answered[exact] += count
-            if failed:
-                self._failed[exact] += count
+                if failed:
+                    self._failed[exact] += count
 
     def _groups_of(self, scenario: str, cycle: int, hits: Hits) -> NDArray[np.int16]:
         """The number of the group of each hit."""
@@ -209,7 +214,7 @@ class RunHits:
             if number == 0 and count:
                 number = numbers[label] = self._number(scenario, cycle, label)
             found.append(number)
-            if count and not label.answered:
+            if count and label.failed and not label.answered:
                 self._causes.add_hits(label, count)
         if len(labels) == 1:
             return np.full(len(hits.label), found[0], np.int16)
@@ -226,7 +231,7 @@ class RunHits:
         """What hits of a label are counted in, which there is from now on."""
         status = label.status if label.answered else 0
         known = self._answered
-        exact = Exact(scenario, label.name, label.method, "", status)
+        exact = Exact(scenario, label.name, label.method, label.protocol, status)
         if exact not in known and len(known) >= MAX_SERIES:
             other = exact._replace(name=OTHER, method="", protocol="")
             most = MAX_SERIES + MAX_OTHER_STATUSES
@@ -279,10 +284,13 @@ class RunHits:
         """Figures by name, sorted; those of `(other)` come last."""
         self._add_up()
         statuses: dict[Name, dict[int, int]] = {}
+        failed: dict[Name, dict[int, int]] = {}
         for exact, answered in sorted(self._answered.items()):
             of_name = statuses.setdefault(exact.of_name, {})
             if answered:
                 of_name[exact.status] = answered
+            if count := self._failed[exact]:
+                failed.setdefault(exact.of_name, {})[exact.status] = count
         found = sorted(self.by_name().items(), key=lambda each: (is_other(each[0]), each[0]))
         return [
             NameFigures(
@@ -291,9 +299,32 @@ class RunHits:
                 method=name.method,
                 hits=stats.figures(duration_ns),
                 statuses=statuses[name],
+                protocol=name.protocol,
+                failed_statuses=failed.get(name, {}),
             )
             for name, stats in found
         ]
+
+
+def _joined(waiting: list[_Columns]) -> _Columns:
+    """Hits end to end."""
+    delays_ns = None
+    if any(hits.delay_ns is not None for hits in waiting):
+        delays_ns = np.concatenate(
+            [
+                np.zeros(len(hits.end_ns), np.int64) if hits.delay_ns is None else hits.delay_ns
+                for hits in waiting
+            ]
+        )
+    group, end_ns, elapsed_ns, sent, received, _ = zip(*waiting, strict=True)
+    return _Columns(
+        np.concatenate(group),
+        np.concatenate(end_ns),
+        np.concatenate(elapsed_ns),
+        np.concatenate(sent),
+        np.concatenate(received),
+        delays_ns,
+    )
 
 
 def _by_second(hits: _Columns, first_s: int) -> Iterator[tuple[int, _Columns]]:

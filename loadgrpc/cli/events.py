@@ -119,7 +119,31 @@ def _hit(event: event_pb2.Event) -> str:
     hit = event.hit
     how = hit.error_message or (str(hit.status) if not hit.error else "no answer")
     took = duration(duration_from_proto(hit.elapsed))
-    return f"{hit.method} {hit.url or hit.name} {how} in {took}"
+    what = f"{hit.protocol} {hit.method}".strip()
+    return ", ".join(
+        [f"{what} {hit.url or hit.name}".strip() + f" {how} in {took}", *_more_of_hit(event)]
+    )
+
+
+def _more_of_hit(event: event_pb2.Event) -> list[str]:
+    """What only some hits have."""
+    from loadgrpc.cli.figures import duration  # noqa: PLC0415
+    from loadgrpc.model import fails  # noqa: PLC0415
+    from loadgrpc.protocol.times import duration_from_proto, timestamp_from_proto  # noqa: PLC0415
+
+    hit, more = event.hit, []
+    if hit.HasField("failed") and hit.failed is not fails(hit.status, hit.error):
+        more.append("failed" if hit.failed else "not failed")
+    if hit.HasField("planned_start_time"):
+        end_ns = timestamp_from_proto(event.time) - duration_from_proto(hit.elapsed)
+        start_ns = timestamp_from_proto(hit.start_time) if hit.HasField("start_time") else end_ns
+        planned_ns = timestamp_from_proto(hit.planned_start_time)
+        more.append(f"planned {duration(max(0, start_ns - planned_ns))} earlier")
+    if hit.attempt:
+        more.append(f"attempt {hit.attempt}")
+    if event.status.case:
+        more.append(f"case {event.status.case}")
+    return more
 
 
 def _raised(said: event_pb2.TestFailure | event_pb2.TestError) -> str:

@@ -54,7 +54,6 @@ from loadgrpc.text import one_line, printable
 
 MAX_GROUPS: Final = 5
 """Groups shown of each kind, unless verbose."""
-FIRST_FAILED_STATUS: Final = 400
 OTHER: Final = "(other)"
 """The name under which the summary counts everything beyond its limits."""
 MAX_AGENTS: Final = 10
@@ -219,6 +218,8 @@ def _totals(summary: Summary, width: int) -> list[Line]:
     ]
     if hits.elapsed != ElapsedFigures():
         lines += labelled("elapsed", _elapsed(hits.elapsed), width)
+    if hits.response is not None:
+        lines += labelled("response", _elapsed(hits.response), width)
     lines += labelled("iterations", outcomes, width, Style.BAD if broken else Style.PLAIN)
     if hits.bytes_sent or hits.bytes_received:
         lines += labelled(
@@ -297,12 +298,16 @@ def _generator(figures: GeneratorFigures) -> list[str]:
 
 def _statuses(summary: Summary) -> list[str]:
     """How many answers had each status, and how many hits had no answer."""
-    answers: dict[int, int] = {}
+    answers: dict[tuple[str, int], int] = {}
+    bare = 0
     for name in summary.names:
         for status, count in name.statuses.items():
-            answers[status] = answers.get(status, 0) + count
-    bare = answers.pop(0, 0)
-    shown = [f"{status}: {answers[status]}" for status in sorted(answers)]
+            if status:
+                key = name.protocol, status
+                answers[key] = answers.get(key, 0) + count
+            else:
+                bare += count
+    shown = [f"{_code(*key)}: {answers[key]}" for key in sorted(answers)]
     shown += [f"other: {bare}"] if bare else []
     silent = summary.hits.count - sum(answers.values()) - bare
     return [*shown, f"no answer: {silent}"] if silent > 0 and summary.names else shown
@@ -333,7 +338,22 @@ def _names(summary: Summary, *, verbose: bool, width: int) -> list[Line]:
     return [
         *figures_table("Hits by name", FIGURES, rows, width, beside=BESIDE),
         *_more(len(summary.names) - len(shown), "name"),
+        *_responses(summary, shown, width),
     ]
+
+
+def _responses(summary: Summary, shown: Sequence[NameFigures], width: int) -> list[Line]:
+    """Times from the planned start, of names with hits that started later than planned."""
+    rows = [
+        Row(
+            one_line(_request(summary, entry)),
+            tuple(duration_column(ns) for _, ns in _points(entry.hits.response)),
+        )
+        for entry in shown
+        if entry.hits.response is not None
+    ]
+    figures = FIGURES[FIGURES.index("avg") : FIGURES.index("max") + 1]
+    return [Line(), *figures_table("From the planned start", figures, rows, width)] if rows else []
 
 
 def _request(summary: Summary, entry: NameFigures | HitErrorGroup) -> str:
@@ -344,7 +364,9 @@ def _request(summary: Summary, entry: NameFigures | HitErrorGroup) -> str:
     if server and path != name and (not path or path.startswith("/")):
         name = path or "/"
     request = f"{entry.method} {name}".strip()
-    scenario = entry.scenario if isinstance(entry, NameFigures) else ""
+    if isinstance(entry, HitErrorGroup):
+        return request
+    request, scenario = f"{entry.protocol} {request}".strip(), entry.scenario
     return f"{scenario}: {request}" if scenario else request
 
 
@@ -385,12 +407,11 @@ def _figures_row(name: str, hits: HitFigures) -> Row:
 
 
 def _failed_hits(summary: Summary, *, verbose: bool, width: int) -> list[Line]:
-    """Answers of 400 and above, and hits without an answer, grouped."""
+    """Answers that failed, and hits without an answer, grouped."""
     groups = [
-        (count, _status(status), _request(summary, entry))
+        (count, _status(entry.protocol, status), _request(summary, entry))
         for entry in summary.names
-        for status, count in entry.statuses.items()
-        if status >= FIRST_FAILED_STATUS and entry.hits.failed
+        for status, count in entry.failed_statuses.items()
     ] + [
         (
             group.count,
@@ -402,7 +423,7 @@ def _failed_hits(summary: Summary, *, verbose: bool, width: int) -> list[Line]:
     if not groups:
         return []
     groups.sort(key=lambda group: (group[2].startswith(OTHER), -group[0]))
-    if rest := summary.hits.failed - sum(count for count, *_ in groups):
+    if (rest := summary.hits.failed - sum(count for count, *_ in groups)) > 0:
         groups.append((rest, "with other statuses", OTHER))
     shown = groups if verbose else groups[:MAX_GROUPS]
     digits = len(str(max(count for count, *_ in shown)))
@@ -428,8 +449,15 @@ def _failed_hits(summary: Summary, *, verbose: bool, width: int) -> list[Line]:
     return [*lines, *_more(len(groups) - len(shown), "group")]
 
 
-def _status(status: int) -> str:
-    """`404 Not Found`."""
+def _code(protocol: str, status: int) -> str:
+    """`404`, `grpc 14`."""
+    return f"{protocol} {status}".strip()
+
+
+def _status(protocol: str, status: int) -> str:
+    """`404 Not Found`, `grpc 14`."""
+    if protocol or not status:
+        return _code(protocol, status) if status else "an answer that counts as failed"
     from http import HTTPStatus  # noqa: PLC0415 - only failed runs need it
 
     try:

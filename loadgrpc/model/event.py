@@ -40,9 +40,9 @@ FAILED_FROM = 400
 """The first status of HTTP that is one of an error."""
 
 
-def fails(status: int, error: HitError) -> bool:
-    """Whether a hit failed of which nobody says whether it did: see `Hit.failed` of the protos."""
-    return error is not HitError.NONE or status >= FAILED_FROM
+def fails(status: int, error: int) -> bool:
+    """Whether a hit failed if its runner does not say: see `Hit.failed` in the protos."""
+    return error != HitError.NONE or status >= FAILED_FROM
 
 
 class OutputStream(IntEnum):

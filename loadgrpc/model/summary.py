@@ -44,6 +44,8 @@ class HitFigures:
     elapsed: ElapsedFigures = ElapsedFigures()
     bytes_sent: int = 0
     bytes_received: int = 0
+    response: ElapsedFigures | None = None
+    """From the planned start; `elapsed` is from the actual one. None: they are the same."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +111,7 @@ def _total(kind: type[_Figures], parts: Iterable[_Figures]) -> _Figures:
 
 @dataclass(frozen=True, kw_only=True)
 class NameFigures:
-    """Figures of the hits of one name and method."""
+    """Figures of the hits of one name, method and protocol."""
 
     name: str
     method: str
@@ -117,6 +119,10 @@ class NameFigures:
     statuses: dict[int, int] = field(default_factory=dict)
     """Answers by status; hits without an answer are not in it."""
     scenario: str = ""
+    protocol: str = ""
+    """Empty: http."""
+    failed_statuses: dict[int, int] = field(default_factory=dict)
+    """Of the answers in `statuses`, those that failed."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -37,6 +37,7 @@ def hits_to_proto(figures: model.HitFigures) -> run_pb2.HitFigures:
         elapsed=_elapsed_to_proto(figures.elapsed),
         bytes_sent=figures.bytes_sent,
         bytes_received=figures.bytes_received,
+        response=_elapsed_to_proto(figures.response) if figures.response is not None else None,
     )
 
 
@@ -49,7 +50,44 @@ def hits_from_proto(message: run_pb2.HitFigures) -> model.HitFigures:
         elapsed=_elapsed_from_proto(message.elapsed),
         bytes_sent=message.bytes_sent,
         bytes_received=message.bytes_received,
+        response=_elapsed_from_proto(message.response) if message.HasField("response") else None,
     )
+
+
+def name_to_proto(figures: model.NameFigures) -> run_pb2.NameFigures:
+    """Figures of a name as their message."""
+    return fit(
+        run_pb2.NameFigures,
+        name=figures.name,
+        method=figures.method,
+        hits=hits_to_proto(figures.hits),
+        statuses=figures.statuses,
+        scenario=figures.scenario,
+        protocol=figures.protocol,
+        failed_statuses=figures.failed_statuses,
+    )
+
+
+def name_from_proto(message: run_pb2.NameFigures) -> model.NameFigures:
+    """Figures of a name from their message."""
+    return model.NameFigures(
+        name=message.name,
+        method=message.method,
+        hits=hits_from_proto(message.hits),
+        statuses=dict(message.statuses),
+        scenario=message.scenario,
+        protocol=message.protocol,
+        failed_statuses=dict(message.failed_statuses) or _failed_statuses(message),
+    )
+
+
+def _failed_statuses(message: run_pb2.NameFigures) -> dict[int, int]:
+    """Of a summary from before `failed_statuses`: it was the status that made an answer fail."""
+    unanswered = max(0, message.hits.count - sum(message.statuses.values()))
+    if message.hits.failed <= unanswered:
+        return {}
+    every = message.statuses.items()
+    return {status: count for status, count in every if status >= model.FAILED_FROM}
 
 
 def iterations_to_proto(figures: model.IterationFigures) -> run_pb2.IterationFigures:

@@ -12,6 +12,8 @@ from loadgrpc.protocol.figures import (
     hits_to_proto,
     iterations_from_proto,
     iterations_to_proto,
+    name_from_proto,
+    name_to_proto,
     users_from_proto,
     users_to_proto,
 )
@@ -47,17 +49,7 @@ def summary_to_proto(summary: model.Summary) -> run_pb2.RunSummary:
         duration=duration_to_proto(summary.duration_ns),
         hits=hits_to_proto(summary.hits),
         iterations=iterations_to_proto(summary.iterations),
-        names=[
-            fit(
-                run_pb2.NameFigures,
-                name=entry.name,
-                method=entry.method,
-                hits=hits_to_proto(entry.hits),
-                statuses=entry.statuses,
-                scenario=entry.scenario,
-            )
-            for entry in summary.names
-        ],
+        names=[name_to_proto(entry) for entry in summary.names],
         failures=[_group_to_proto(group) for group in summary.failures],
         errors=[_group_to_proto(group) for group in summary.errors],
         hit_errors=[
@@ -146,16 +138,7 @@ def summary_from_proto(message: run_pb2.RunSummary) -> model.Summary:
         duration_ns=duration_from_proto(message.duration),
         hits=hits_from_proto(message.hits),
         iterations=iterations_from_proto(message.iterations),
-        names=tuple(
-            model.NameFigures(
-                name=entry.name,
-                method=entry.method,
-                hits=hits_from_proto(entry.hits),
-                statuses=dict(entry.statuses),
-                scenario=entry.scenario,
-            )
-            for entry in message.names
-        ),
+        names=tuple(name_from_proto(entry) for entry in message.names),
         failures=tuple(_group_from_proto(group) for group in message.failures),
         errors=tuple(_group_from_proto(group) for group in message.errors),
         hit_errors=tuple(

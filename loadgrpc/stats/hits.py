@@ -117,6 +117,7 @@ class HitStats:
             elapsed=elapsed_figures(self.elapsed),
             bytes_sent=self.bytes_sent,
             bytes_received=self.bytes_received,
+            response=elapsed_figures(self.response) if self.delayed else None,
         )
 
 

@@ -116,6 +116,75 @@ def test_figures_by_name_and_method():
     ]
 
 
+def test_whoever_makes_a_hit_says_whether_it_failed():
+    """An expected 500 did not fail, a status 14 of gRPC did."""
+    expected = BAD._replace(said_failed=False)
+    answer = HitLabel("/rpc", "Say", 14, HitError.NONE, "", "grpc", said_failed=True)
+    refused = REFUSED._replace(said_failed=False)
+    entries = [(expected, 0, 1, 0, 0), (BAD, 0, 1, 0, 0), (answer, 0, 1, 0, 0)]
+    aggregate = total(Decoded(hits=[hits(*entries, (refused, 0, 1, 0, 0))]))
+
+    assert aggregate.hits.figures(NS).failed == 2
+    found = [
+        (each.name, each.protocol, each.hits.failed, each.statuses, each.failed_statuses)
+        for each in aggregate.hits.names(NS)
+    ]
+    assert found == [
+        ("/a", "", 1, {500: 2}, {500: 1}),
+        ("/b", "", 0, {}, {}),
+        ("/rpc", "grpc", 1, {14: 1}, {14: 1}),
+    ]
+    assert aggregate.causes.hit_errors() == []
+
+
+def test_hits_of_two_protocols_are_two_names():
+    """What is called the same is told apart by its protocol."""
+    other = OK._replace(protocol="websocket")
+    aggregate = total(Decoded(hits=[hits((OK, 0, 1, 0, 0), (other, 0, 1, 0, 0))]))
+
+    assert [(each.name, each.protocol, each.hits.count) for each in aggregate.hits.names(NS)] == [
+        ("/a", "", 1),
+        ("/a", "websocket", 1),
+    ]
+
+
+def test_response_times_count_from_the_plan():
+    """Service times from the start beside them; the two differ once a hit started late."""
+    punctual = hits((OK, 0, 5, 0, 0), (BAD, 0, 7, 0, 0))
+    late = hits((OK, 100, 5, 0, 0))._replace(delay_ns=np.array([90]))
+    assert total(Decoded(hits=[punctual])).hits.figures(NS).response is None
+    aggregate = total(Decoded(hits=[punctual]), Decoded(hits=[late]), Decoded(hits=[punctual]))
+
+    figures = aggregate.hits.figures(NS)
+    assert (figures.elapsed.min_ns, figures.elapsed.max_ns) == (5, 7)
+    assert (figures.response.min_ns, figures.response.max_ns) == (5, 95)
+    assert figures.response.avg_ns == (5 + 5 + 95 + 7 + 7) // 5
+    (name,) = aggregate.hits.names(NS)
+    assert name.hits.response == figures.response
+
+
+@given(st.permutations(range(6)), st.sets(st.integers(0, 5)))
+def test_response_times_add_up_in_any_order(order, late):
+    """However hits are spread over batches and seconds, both times of each are counted once."""
+    parts = [
+        hits((OK, at * NS, at + 1, 0, 0))._replace(
+            delay_ns=np.array([10 * at + 1]) if at in late else None
+        )
+        for at in range(6)
+    ]
+    joined = total(*(Decoded(hits=[parts[at]]) for at in order), arrival_ns=9 * NS)
+    apart = total(arrival_ns=9 * NS)
+    for at in order:
+        apart.add(("a", ""), "runner", Decoded(hits=[parts[at]]), arrival_ns=9 * NS)
+        apart.hits.total()
+
+    expected = sum(11 * at + 2 if at in late else at + 1 for at in range(6))
+    for aggregate in (joined, apart):
+        stats = aggregate.hits.total()
+        assert (stats.elapsed.sum_ns, stats.elapsed.count) == (21, 6)
+        assert (stats.response.sum_ns, stats.response.count) == (expected, 6)
+
+
 def test_a_broken_answer_is_no_answer():
     """A hit that broke off after its status is not answered, and its status not counted."""
     broken = HitLabel("/a", "GET", 200, HitError.CLOSED, "cut")

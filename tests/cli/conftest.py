@@ -212,6 +212,7 @@ def troubled() -> Summary:
             method="GET",
             hits=HitFigures(count=1200, failed=23, rate=119.5, elapsed=elapsed()),
             statuses={200: 1177, 500: 20, 503: 3},
+            failed_statuses={500: 20, 503: 3},
         ),
         NameFigures(
             name="/basket",
@@ -423,6 +424,7 @@ def undone() -> Summary:
                 method="",
                 hits=HitFigures(count=40, failed=7),
                 statuses={0: 30, 404: 2},
+                failed_statuses={404: 2},
             ),
         ),
         failures=(

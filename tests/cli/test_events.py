@@ -42,6 +42,25 @@ WORDS = {
         {"hit": {"name": "a", "method": "GET", "error": 1, "error_message": "no such host"}},
         "GET a no such host in 0 s",
     ),
+    "hit that says more": (
+        {
+            "status": {"case": "rainy"},
+            "hit": {
+                "name": "/s/Say",
+                "protocol": "grpc",
+                "status": 14,
+                "failed": True,
+                "attempt": 2,
+                "elapsed": {"nanos": 10**6},
+                "planned_start_time": {"seconds": START_S + 180, "nanos": 1_500_000},
+            },
+        },
+        "grpc /s/Say 14 in 1.00 ms, failed, planned 2.50 ms earlier, attempt 2, case rainy",
+    ),
+    "hit that was expected": (
+        {"hit": {"name": "a", "method": "GET", "status": 404, "failed": False}},
+        "GET a 404 in 0 s, not failed",
+    ),
     "hit without words": ({"hit": {"name": "a", "error": 1}}, "a no answer in 0 s"),
     "test_start": ({"test_start": {"test": "t"}}, "t"),
     "test_stop": ({"test_stop": {"test": "t"}}, "t"),

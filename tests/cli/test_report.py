@@ -53,6 +53,56 @@ def test_verbose_shows_all(summaries, snapshot, kind):
     snapshot(f"report_{kind}_verbose", text)
 
 
+def test_hits_of_another_protocol_say_which(summaries):
+    """Beside their names and their statuses; what failed is what they say failed."""
+    calls = model.NameFigures(
+        name="/shop.Basket/Add",
+        method="Add",
+        protocol="grpc",
+        hits=HitFigures(count=9, failed=2),
+        statuses={0: 6, 5: 1, 14: 2},
+        failed_statuses={14: 2},
+    )
+    hits = replace(summaries["passed"].hits, count=1209, failed=2)
+    text = text_of(
+        replace(summaries["passed"], hits=hits, names=(*summaries["passed"].names, calls)),
+        width=100,
+    )
+
+    assert "200: 1200" in text
+    assert "grpc 5: 1, grpc 14: 2" in text
+    assert "grpc Add /shop.Basket/Add" in text
+    failed = text.partition("Failed hits: 2 of 1209")[2].splitlines()
+    assert failed[1].split() == [
+        "2",
+        "\N{MULTIPLICATION SIGN}",
+        "grpc",
+        "14",
+        "grpc",
+        "Add",
+        calls.name,
+    ]
+
+
+def test_response_times_stand_beside_those_of_the_server(summaries):
+    """Only where hits started later than planned."""
+    summary = summaries["passed"]
+    (name,) = summary.names
+    late = replace(name.hits, response=replace(name.hits.elapsed, p99_ns=7_000_000_000))
+    text = text_of(
+        replace(summary, hits=late, names=(replace(name, hits=late),)),
+        width=120,
+    )
+
+    assert "response" not in text_of(summary)
+    (line,) = [line for line in text.splitlines() if line.strip().startswith("response")]
+    assert "p99 7.00 s" in line
+    _, heading, table = text.partition("From the planned start")
+    assert heading
+    assert table.splitlines()[1].startswith("GET ")
+    assert "7.00 s" in table.splitlines()[1]
+
+
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
 @pytest.mark.parametrize("kind", KINDS)
 def test_lines_fit_but_for_tracebacks_and_verdicts(summaries, kind, width):

@@ -27,6 +27,8 @@ from loadgrpc.protocol.figures import (
     hits_to_proto,
     iterations_from_proto,
     iterations_to_proto,
+    name_from_proto,
+    name_to_proto,
     users_from_proto,
     users_to_proto,
 )
@@ -181,6 +183,17 @@ hits = st.builds(
     elapsed=elapsed,
     bytes_sent=counts,
     bytes_received=counts,
+    response=st.none() | elapsed,
+)
+names = st.builds(
+    model.NameFigures,
+    name=words,
+    method=words,
+    hits=hits,
+    statuses=st.dictionaries(numbers, counts, max_size=3),
+    scenario=words,
+    protocol=words,
+    failed_statuses=st.dictionaries(numbers, counts, min_size=1, max_size=3),
 )
 iterations = st.builds(
     model.IterationFigures,
@@ -290,16 +303,7 @@ summaries = st.builds(
     duration_ns=durations,
     hits=hits,
     iterations=iterations,
-    names=st.lists(
-        st.builds(
-            model.NameFigures,
-            name=words,
-            method=words,
-            hits=hits,
-            statuses=st.dictionaries(numbers, counts, max_size=3),
-        ),
-        max_size=2,
-    ).map(tuple),
+    names=st.lists(names, max_size=2).map(tuple),
     failures=groups,
     errors=groups,
     hit_errors=st.lists(
@@ -398,6 +402,7 @@ PAIRS = {
     "broker": (broker_to_proto, broker_from_proto, brokers),
     "exception": (exception_to_proto, exception_from_proto, exceptions),
     "hits": (hits_to_proto, hits_from_proto, hits),
+    "name": (name_to_proto, name_from_proto, names),
     "generator": (generator_to_proto, generator_from_proto, generators),
     "iterations": (iterations_to_proto, iterations_from_proto, iterations),
     "users": (users_to_proto, users_from_proto, users),
@@ -701,3 +706,13 @@ def test_states_of_generators_that_break_a_rule(field, fields):
         generator_state_from_proto(event_pb2.GeneratorState(**fields))
 
     assert [violation.field for violation in caught.value.violations] == [field]
+
+
+def test_a_name_from_before_failed_statuses():
+    """Of a stored summary without them, answers of 400 and above are those that failed."""
+    message = run_pb2.NameFigures(name="n", hits={"count": 6, "failed": 4}, statuses={200: 2})
+    message.statuses[404] = 3
+
+    assert name_from_proto(message).failed_statuses == {404: 3}
+    message.hits.failed = 1  # that without an answer
+    assert name_from_proto(message).failed_statuses == {}
