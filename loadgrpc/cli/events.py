@@ -119,10 +119,8 @@ def _hit(event: event_pb2.Event) -> str:
     hit = event.hit
     how = hit.error_message or (str(hit.status) if not hit.error else "no answer")
     took = duration(duration_from_proto(hit.elapsed))
-    what = f"{hit.protocol} {hit.method}".strip()
-    return ", ".join(
-        [f"{what} {hit.url or hit.name}".strip() + f" {how} in {took}", *_more_of_hit(event)]
-    )
+    what = " ".join(filter(None, (hit.protocol, hit.method, hit.url or hit.name)))
+    return ", ".join([f"{what} {how} in {took}", *_more_of_hit(event)])
 
 
 def _more_of_hit(event: event_pb2.Event) -> list[str]:

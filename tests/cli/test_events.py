@@ -44,7 +44,6 @@ WORDS = {
     ),
     "hit that says more": (
         {
-            "status": {"case": "rainy"},
             "hit": {
                 "name": "/s/Say",
                 "protocol": "grpc",
@@ -54,6 +53,7 @@ WORDS = {
                 "elapsed": {"nanos": 10**6},
                 "planned_start_time": {"seconds": START_S + 180, "nanos": 1_500_000},
             },
+            "status": {"case": "rainy"},
         },
         "grpc /s/Say 14 in 1.00 ms, failed, planned 2.50 ms earlier, attempt 2, case rainy",
     ),

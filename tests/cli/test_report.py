@@ -70,18 +70,11 @@ def test_hits_of_another_protocol_say_which(summaries):
     )
 
     assert "200: 1200" in text
-    assert "grpc 5: 1, grpc 14: 2" in text
+    assert "grpc 5: 1   grpc 14: 2" in text
     assert "grpc Add /shop.Basket/Add" in text
-    failed = text.partition("Failed hits: 2 of 1209")[2].splitlines()
-    assert failed[1].split() == [
-        "2",
-        "\N{MULTIPLICATION SIGN}",
-        "grpc",
-        "14",
-        "grpc",
-        "Add",
-        calls.name,
-    ]
+    failed = text.partition("Failed hits: 2 of 1209")[2].splitlines()[1]
+    assert failed.startswith("  2 ")
+    assert failed.endswith("grpc 14  grpc Add /shop.Basket/Add")
 
 
 def test_response_times_stand_beside_those_of_the_server(summaries):
@@ -99,7 +92,7 @@ def test_response_times_stand_beside_those_of_the_server(summaries):
     assert "p99 7.00 s" in line
     _, heading, table = text.partition("From the planned start")
     assert heading
-    assert table.splitlines()[1].startswith("GET ")
+    assert table.splitlines()[1].startswith("  GET ")
     assert "7.00 s" in table.splitlines()[1]
 
 
