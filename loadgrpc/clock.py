@@ -30,7 +30,7 @@ class Clock(Protocol):
 
 
 _TAI: Final = time.CLOCK_TAI
-_NS_PER_S: Final = 1_000_000_000
+NS_PER_S: Final = 1_000_000_000
 
 
 class _Readings:
@@ -59,7 +59,7 @@ class SystemClock:
         self.epoch_ns = _Readings.time_ns() - _Readings.monotonic_ns()
         """See Clock."""
         ahead_ns = _Readings.clock_ns(_TAI) - _Readings.time_ns()
-        self._leap_ns = round(ahead_ns / _NS_PER_S) * _NS_PER_S
+        self._leap_ns = round(ahead_ns / NS_PER_S) * NS_PER_S
 
     def wall_ns(self) -> int:
         """See Clock."""

@@ -17,9 +17,8 @@ from typing import Any
 
 from loadgrpc.agent import agent
 from loadgrpc.broker import server
+from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import Assignment, Plan, Scenario
-
-NS_PER_S = 1_000_000_000
 
 
 class ManualClock:

@@ -15,14 +15,13 @@ from typing import Final
 
 from loadgrpc.broker.orders import AgentLink
 from loadgrpc.broker.roster import UNREACHABLE_AFTER_S, Roster
-from loadgrpc.clock import Clock
+from loadgrpc.clock import NS_PER_S, Clock
 from loadgrpc.errors import AlreadyExists
 from loadgrpc.protocol.fleet import Registration
 
 FLAPPING_S: Final = 10.0
 """A stream of the same process that comes sooner after the last may be another's, which looks
 alike: in a container each is process 1."""
-_NS: Final = 1_000_000_000
 
 _log = logging.getLogger(__name__)
 
@@ -66,9 +65,9 @@ class Admission:
         known, now_ns = self._roster[registration.agent_id], self._clock.monotonic_ns()
         same = registration.process == known.registration.process
         nameless = not (registration.hostname or registration.pid)
-        if nameless or (same and now_ns - link.began_ns > FLAPPING_S * _NS):
+        if nameless or (same and now_ns - link.began_ns > FLAPPING_S * NS_PER_S):
             return 0.0
-        silent_s = (now_ns - known.last_seen_ns) / _NS
+        silent_s = (now_ns - known.last_seen_ns) / NS_PER_S
         return min(UNREACHABLE_AFTER_S, self._roster.lease_s / 2) - silent_s
 
     def _refusal(self, registration: Registration, known: Registration) -> AlreadyExists:

@@ -19,11 +19,11 @@ from loadgrpc.broker.cycles import Cycles
 from loadgrpc.broker.hits import RunHits
 from loadgrpc.broker.part import Key
 from loadgrpc.broker.share import Share, Span
+from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import GeneratorFigures, IterationFigures, OutputFigures, Saturation
 from loadgrpc.protocol.decoded import Decoded, Hits, Iterations
 from loadgrpc.stats.generator import GeneratorStats
 from loadgrpc.stats.timeline import Timeline
-from loadgrpc.stats.watermark import NS
 from loadgrpc.stats.window import OTHER
 
 MAX_COUNTERS: Final = 1_000
@@ -42,7 +42,7 @@ class Aggregate:
         self._shares: dict[Key, Share] = {}
         self.counters: Counter[str] = Counter()
         self._lines = self._lines_left_out = 0
-        self._timeline = Timeline(first_ns // NS)
+        self._timeline = Timeline(first_ns // NS_PER_S)
         self.causes = Causes()
         self.hits = RunHits(self._timeline, self.causes)
         self.cycles = Cycles()
@@ -85,12 +85,12 @@ class Aggregate:
             if (cause := share.generator.add(process, state, end_ns)) is not None:
                 self._saturated_ns[cause is Saturation.MACHINE_BUSY] = arrival_ns
             if state.lags_ns:
-                second = min(end_ns - ahead_ns, arrival_ns) // NS
+                second = min(end_ns - ahead_ns, arrival_ns) // NS_PER_S
                 self._timeline.window(second).lag.add(np.array(state.lags_ns, np.int64))
         newest_ns = min(newest_ns - ahead_ns, arrival_ns)
         for told in events.users:
             share.active_users[runner_id] = told.active
-            self._timeline.alive.report((key, runner_id), told.active, newest_ns // NS)
+            self._timeline.alive.report((key, runner_id), told.active, newest_ns // NS_PER_S)
         self._timeline.watermark.reported((key, runner_id), newest_ns)
 
     def opened(self, key: Key, runner_id: str) -> None:
@@ -129,7 +129,7 @@ class Aggregate:
         if key in self._shares:
             self._shares[key].active_users.pop(runner_id, None)
         self._timeline.watermark.ended((key, runner_id))
-        self._timeline.alive.report((key, runner_id), 0, now_ns // NS)
+        self._timeline.alive.report((key, runner_id), 0, now_ns // NS_PER_S)
 
     def _add_hits(
         self, share: Share, scenario: str, block: Hits, arrival_ns: int, ahead_ns: int

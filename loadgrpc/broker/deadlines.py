@@ -10,6 +10,7 @@ from typing import Final
 
 from loadgrpc.broker.part import Part
 from loadgrpc.broker.run import ActiveRun
+from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import AssignmentState, StopMode
 
 STOP_SLACK_S: Final = 5.0
@@ -22,7 +23,6 @@ KILL_GRACE_S: Final = 5.0
 START_TIMEOUT_S: Final = 600.0
 """How long a part may take until it is ready for its first cycle; by hand, as long as it takes."""
 SILENT: Final = "the agent did not report its end, long after it was ordered to stop"
-_NS: Final = 1_000_000_000
 
 
 def over_by_ns(run: ActiveRun, now_ns: int) -> int:
@@ -30,7 +30,7 @@ def over_by_ns(run: ActiveRun, now_ns: int) -> int:
     patience_s = run.run.plan.stop_timeout_s + STOP_SLACK_S + STOP_GRACE_S
     if run.stopping is StopMode.KILL:
         patience_s = KILL_GRACE_S
-    by_ns = now_ns + round(patience_s * _NS)
+    by_ns = now_ns + round(patience_s * NS_PER_S)
     return by_ns if run.over_by_ns is None else min(by_ns, run.over_by_ns)
 
 
@@ -43,9 +43,9 @@ def why_overdue(run: ActiveRun, part: Part, now_ns: int, *, connected: bool) -> 
     if not (connected or killed):
         return ""
     if run.over_by_ns is not None:
-        got_on_ns = 0 if killed else part.got_on_ns + round(STOP_GRACE_S * _NS)
+        got_on_ns = 0 if killed else part.got_on_ns + round(STOP_GRACE_S * NS_PER_S)
         return SILENT if now_ns > max(run.over_by_ns, got_on_ns) else ""
     starting = part.state is AssignmentState.STARTING and not part.scenario.by_hand
-    if starting and part.told_ns and now_ns - part.told_ns > START_TIMEOUT_S * _NS:
+    if starting and part.told_ns and now_ns - part.told_ns > START_TIMEOUT_S * NS_PER_S:
         return f"it was not ready to begin within {START_TIMEOUT_S:.0f} s"
     return ""

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadgrpc.broker.causes import Causes
+from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import HitFigures, NameFigures
 from loadgrpc.protocol.decoded import HitLabel, Hits
 from loadgrpc.stats.hits import HitStats
 from loadgrpc.stats.timeline import Timeline
-from loadgrpc.stats.watermark import NS
 from loadgrpc.stats.window import OTHER, Name, Series, is_other, status_class
 
 MAX_SERIES: Final = 1_000
@@ -136,7 +136,7 @@ class RunHits:
         added = Added(int(hits.start_ns.min()), int(end_ns.max()))
         if (ahead_ns := max(ahead_ns, added.last_ns - arrival_ns)) != 0:
             end_ns -= ahead_ns
-        first_ns, begun_ns = added.first_ns - ahead_ns, self._timeline.first_s * NS
+        first_ns, begun_ns = added.first_ns - ahead_ns, self._timeline.first_s * NS_PER_S
         if first_ns < begun_ns:  # no hit is from before the run, whatever a clock says
             end_ns, first_ns = np.maximum(end_ns, begun_ns), begun_ns
         self._first_ns = min(self._first_ns, first_ns) if self._waiting else first_ns
@@ -161,7 +161,7 @@ class RunHits:
         if not self._waiting:
             return
         hits = self._waiting[0] if len(self._waiting) == 1 else _joined(self._waiting)
-        groups, first_s = self._groups, self._first_ns // NS
+        groups, first_s = self._groups, self._first_ns // NS_PER_S
         self._waiting, self._waiting_hits = [], 0
         self._groups, self._numbers = [], {}
         for second, some in _by_second(hits, first_s):
@@ -329,23 +329,23 @@ def _joined(waiting: list[_Columns]) -> _Columns:
 
 def _by_second(hits: _Columns, first_s: int) -> Iterator[tuple[int, _Columns]]:
     """The hits by the second of their end, none of which is before `first_s`."""
-    second = last_s = int(hits.end_ns.max()) // NS
+    second = last_s = int(hits.end_ns.max()) // NS_PER_S
     while first_s < second:
         if last_s - second >= FEW_SECONDS:
             yield from _sorted_by_second(hits)
             return
-        earlier = hits.end_ns < second * NS
+        earlier = hits.end_ns < second * NS_PER_S
         if not earlier.any():
             break
         yield second, hits.some(~earlier)
         hits = hits.some(earlier)
-        second = int(hits.end_ns.max()) // NS
+        second = int(hits.end_ns.max()) // NS_PER_S
     yield second, hits
 
 
 def _sorted_by_second(hits: _Columns) -> Iterator[tuple[int, _Columns]]:
     hits = hits.some(np.argsort(hits.end_ns, kind="stable"))
-    seconds = hits.end_ns // NS
+    seconds = hits.end_ns // NS_PER_S
     firsts = [0, *(np.flatnonzero(np.diff(seconds)) + 1).tolist()]
     for first, end in zip(firsts, [*firsts[1:], len(seconds)], strict=True):
         yield int(seconds[first]), hits.some(slice(first, end))

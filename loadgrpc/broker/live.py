@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Final
 
 from loadgrpc.broker.aggregate import Aggregate
+from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import FailureProgress, NameProgress, TestOutcome, WindowFigures
 from loadgrpc.stats.hits import HitStats
 from loadgrpc.stats.timeline import Recent
-from loadgrpc.stats.watermark import NS
 from loadgrpc.stats.window import OTHER
 
 MAX_NAMES: Final = 20
@@ -26,7 +26,7 @@ def window_figures(recent: Recent | None) -> WindowFigures | None:
         return None
     total = recent.window.total()
     return WindowFigures(
-        end_ns=recent.end_s * NS,
+        end_ns=recent.end_s * NS_PER_S,
         seconds=recent.seconds,
         hits=total.count,
         failed=total.failed,

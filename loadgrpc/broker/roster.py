@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from loadgrpc.broker.clocks import ClockOffset
+from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import Agent, AgentState
 from loadgrpc.protocol.fleet import Registration
 from loadgrpc.protocol.version import other_version
 
 UNREACHABLE_AFTER_S: Final = 5.0
 DEFAULT_LEASE_S: Final = 60.0
-_NS: Final = 1_000_000_000
 
 
 @dataclass(kw_only=True)
@@ -47,7 +47,7 @@ class Member:
     def state(self, now_ns: int) -> AgentState:
         """What it is doing."""
         silent_ns = now_ns - self.last_seen_ns
-        if not self.connected or silent_ns > UNREACHABLE_AFTER_S * _NS:
+        if not self.connected or silent_ns > UNREACHABLE_AFTER_S * NS_PER_S:
             return AgentState.UNREACHABLE
         return AgentState.BUSY if self.run_id else AgentState.IDLE
 
@@ -126,7 +126,7 @@ class Roster:
 
     def lost(self, now_ns: int) -> list[str]:
         """Agents whose lease is over."""
-        lease_ns = self.lease_s * _NS
+        lease_ns = self.lease_s * NS_PER_S
         return [
             agent_id
             for agent_id, member in self._members.items()

@@ -11,7 +11,7 @@ from collections.abc import Awaitable
 from typing import Final, TypeVar
 
 from loadgrpc.broker.troubles import StoreTrouble
-from loadgrpc.clock import Clock
+from loadgrpc.clock import NS_PER_S, Clock
 from loadgrpc.store import Store, StoreError
 
 READ_S: Final = 5.0
@@ -20,7 +20,6 @@ SLOW_S: Final = 3.0
 """A store that has not answered for this long is in trouble."""
 IDLE_S: Final = 4.0
 """While no run is active and all is well, it is asked so rarely: an idle broker costs nothing."""
-NS: Final = 1_000_000_000
 
 T = TypeVar("T")
 
@@ -43,7 +42,7 @@ class StoreWatch:
         `idle`: no run is active.
         """
         now_ns = self._clock.monotonic_ns()
-        if idle and not self._unreadable and now_ns - self._asked_ns < IDLE_S * NS:
+        if idle and not self._unreadable and now_ns - self._asked_ns < IDLE_S * NS_PER_S:
             return
         if self._asking is None or self._asking.done():
             self._asked_ns = now_ns
@@ -96,6 +95,6 @@ class StoreWatch:
         if self._asking is None or self._asking.done():
             return ""
         waited_ns = self._clock.monotonic_ns() - self._asked_ns
-        if waited_ns < SLOW_S * NS:
+        if waited_ns < SLOW_S * NS_PER_S:
             return ""
         return f"the store {self._store.name} does not answer"

@@ -15,12 +15,12 @@ from loadgrpc.broker.inbox import Source
 from loadgrpc.broker.part import Part
 from loadgrpc.broker.roster import Roster
 from loadgrpc.broker.run import ActiveRun, utc
+from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import AgentState, AssignmentState, RunState, Trouble, TroubleKind
 
 SILENT_S: Final = 10
 """A runner with users that reports nothing for this long is a problem: ours reports each second."""
 MAX_TROUBLES: Final = 20
-NS: Final = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def _unreachable(run: ActiveRun, roster: Roster, now: Moment) -> Iterator[Troubl
         if member.state(now.monotonic_ns) is not AgentState.UNREACHABLE:
             continue
         silent_ns = now.monotonic_ns - member.last_seen_ns
-        left_ns = max(round(roster.lease_s * NS) - silent_ns, 0)
+        left_ns = max(round(roster.lease_s * NS_PER_S) - silent_ns, 0)
         yield Trouble(
             kind=TroubleKind.AGENT_UNREACHABLE,
             agent_id=agent_id,
@@ -108,7 +108,7 @@ def _silent(run: ActiveRun, away: set[str], now: Moment) -> Iterator[Trouble]:
     if run.run.state is not RunState.RUNNING:
         return
     floor_ns = max(run.cycle_start_time_ns, now.broker_start_ns)
-    silent_ns = now.wall_ns - SILENT_S * NS
+    silent_ns = now.wall_ns - SILENT_S * NS_PER_S
     if floor_ns > silent_ns:
         return
     since: dict[str, int] = {}
@@ -148,4 +148,4 @@ def _users(parts: list[Part]) -> str:
 
 
 def _seconds(ns: int) -> str:
-    return f"{max(ns, 0) // NS} s"
+    return f"{max(ns, 0) // NS_PER_S} s"

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol, TextIO
 
-from loadgrpc.cli.figures import NS_PER_S
 from loadgrpc.cli.line import Line, Style, has_colour, is_terminal, spelled, write
 from loadgrpc.cli.view import View, plain, render, status
+from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import Progress, Run, Trouble, TroubleKind
 from loadgrpc.text import one_line, safe_line
 

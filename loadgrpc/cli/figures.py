@@ -12,7 +12,8 @@ import time
 import unicodedata
 from typing import Final
 
-NS_PER_S: Final = 1_000_000_000
+from loadgrpc.clock import NS_PER_S
+
 TIMES: Final = "×"  # noqa: RUF001 - a multiplication sign is meant
 NONE: Final = "-"
 """For a figure that there is not."""

@@ -15,7 +15,6 @@ from typing import Final
 from loadgrpc import verdict
 from loadgrpc.cli.figures import (
     NONE,
-    NS_PER_S,
     TIMES,
     clip,
     counted,
@@ -31,6 +30,7 @@ from loadgrpc.cli.figures import (
 from loadgrpc.cli.line import Line, Style
 from loadgrpc.cli.prints import prints
 from loadgrpc.cli.table import Row, figures_table, labelled, text_table
+from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import (
     Accounting,
     AgentFigures,

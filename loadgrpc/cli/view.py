@@ -15,7 +15,6 @@ from urllib.parse import SplitResult, urlsplit
 
 from loadgrpc.cli.figures import (
     NONE,
-    NS_PER_S,
     TIMES,
     cells,
     clip,
@@ -27,6 +26,7 @@ from loadgrpc.cli.figures import (
     shorten,
 )
 from loadgrpc.cli.line import Line, Style
+from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import NameProgress, Progress, Run, RunState, TroubleKind, WindowFigures
 from loadgrpc.text import one_line
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from loadgrpc.conformance.finding import counted
-from loadgrpc.conformance.transcript import Call, Ended, Entry, Heard, Transcript
+from loadgrpc.conformance.transcript import Ended, Entry, MethodCall, RunnerMessage, Transcript
 from loadgrpc.protocol import home
 from loadgrpc.v1 import runner_pb2
 
@@ -25,13 +25,13 @@ def lines(transcript: Transcript) -> Iterator[str]:
 
 
 def _words(entry: Entry) -> tuple[str, str]:
-    if isinstance(entry, Call):
+    if isinstance(entry, MethodCall):
         return RUNNER, f"calls {entry.method}"
     if isinstance(entry, Ended):
         if entry.status:
             return HOME, f"ends the stream: {entry.status}"
         return RUNNER, "has ended the stream, or was asked to"
-    if isinstance(entry, Heard):
+    if isinstance(entry, RunnerMessage):
         return RUNNER, _request(entry.request)
     kind = entry.answer.WhichOneof("message")
     return HOME, _fields(kind, getattr(entry.answer, kind)) if kind else "something unknown"

@@ -15,13 +15,13 @@ from loadgrpc.conformance.cases import CASES, Case
 from loadgrpc.conformance.home import Home
 from loadgrpc.conformance.judgement import Report, summed_up
 from loadgrpc.conformance.stage import Setting, staged
-from loadgrpc.conformance.target import Target
-from loadgrpc.conformance.transcript import Exit, Transcript
+from loadgrpc.conformance.target import KitTarget
+from loadgrpc.conformance.transcript import ProcessEnd, Transcript
 from loadgrpc.model import StopMode
 
 
 async def perform(
-    case: Case, setting: Setting, command: Sequence[str], target: Target
+    case: Case, setting: Setting, command: Sequence[str], target: KitTarget
 ) -> Transcript:
     """Carries out a case with a process of the command.
 
@@ -43,7 +43,7 @@ async def perform(
             end = await waiting
             terminating.cancel()
         stage.end()
-        transcript.exit = Exit(transcript.ended_s, end.status, end.stderr_tail)
+        transcript.exit = ProcessEnd(transcript.ended_s, end.status, end.stderr_tail)
         return transcript
 
 

@@ -16,7 +16,7 @@ from loadgrpc.protocol.times import duration_from_proto, timestamp_from_proto
 from loadgrpc.v1 import event_pb2, runner_pb2
 
 
-class Kind(Enum):
+class Fact(Enum):
     """What happened."""
 
     START = "test_start"
@@ -29,12 +29,17 @@ class Kind(Enum):
     INVALID = "invalid"
 
 
-OF_ITERATIONS = (Kind.START, Kind.OUTCOME, Kind.STOP, Kind.ITERATION)
-OF_USERS = (*OF_ITERATIONS, Kind.HIT)
+OF_ITERATIONS = (
+    Fact.START,
+    Fact.OUTCOME,
+    Fact.STOP,
+    Fact.ITERATION,
+)
+OF_USERS = (*OF_ITERATIONS, Fact.HIT)
 
 
 @dataclass(frozen=True)
-class Place:
+class LoadPlace:
     """Where in the load something happened: LoadStatus."""
 
     cycle: int
@@ -48,8 +53,8 @@ class Place:
 class Happening:
     """One event. Times are nanoseconds by the runner's clock; None: it does not say."""
 
-    kind: Kind
-    place: Place | None = None
+    kind: Fact
+    place: LoadPlace | None = None
     end_ns: int | None = None
     """When it happened; of what lasts, when it ended."""
     elapsed_ns: int | None = None
@@ -91,7 +96,7 @@ def _row(row: event_pb2.Event) -> Happening:
     kind = row.WhichOneof("event")
     status = row.status
     place = (
-        Place(
+        LoadPlace(
             status.cycle,
             status.current_user,
             status.current_iteration,
@@ -106,7 +111,7 @@ def _row(row: event_pb2.Event) -> Happening:
         hit = row.hit
         elapsed_ns = duration_from_proto(hit.elapsed) if hit.HasField("elapsed") else None
         return Happening(
-            Kind.HIT,
+            Fact.HIT,
             place,
             time_ns,
             elapsed_ns,
@@ -116,9 +121,9 @@ def _row(row: event_pb2.Event) -> Happening:
             error=hit.error,
         )
     if kind == "test_start":
-        return Happening(Kind.START, place, time_ns, test=row.test_start.test)
+        return Happening(Fact.START, place, time_ns, test=row.test_start.test)
     if kind == "test_stop":
-        return Happening(Kind.STOP, place, time_ns, test=row.test_stop.test)
+        return Happening(Fact.STOP, place, time_ns, test=row.test_stop.test)
     if kind in _OUTCOMES:
         body = getattr(row, kind)
         exception = ("", "")
@@ -126,22 +131,27 @@ def _row(row: event_pb2.Event) -> Happening:
             exception = (body.exception.type, body.exception.message)
         outcome = _OUTCOMES[kind]
         return Happening(
-            Kind.OUTCOME, place, time_ns, test=body.test, outcome=outcome, exception=exception
+            Fact.OUTCOME,
+            place,
+            time_ns,
+            test=body.test,
+            outcome=outcome,
+            exception=exception,
         )
     other = row.SerializeToString(deterministic=True)
-    return Happening(Kind.OTHER if kind else Kind.INVALID, place, time_ns, other=other)
+    return Happening(Fact.OTHER if kind else Fact.INVALID, place, time_ns, other=other)
 
 
 def _hits(block: event_pb2.HitBlock) -> Iterator[Happening]:
     columns = _columns(block, "label", "start_ns", "elapsed_ns", "user", "iteration")
     if columns is None or max(columns[0], default=0) >= len(block.labels):
-        yield from repeat(Happening(Kind.INVALID), block.count)
+        yield from repeat(Happening(Fact.INVALID), block.count)
         return
     base_ns = timestamp_from_proto(block.base_time)
     for label, start_ns, elapsed_ns, user, iteration in zip(*columns, strict=True):
         said = block.labels[label]
         yield Happening(
-            Kind.HIT,
+            Fact.HIT,
             _place(block.status, user, iteration),
             base_ns + start_ns + elapsed_ns,
             elapsed_ns,
@@ -155,14 +165,14 @@ def _hits(block: event_pb2.HitBlock) -> Iterator[Happening]:
 def _iterations(block: event_pb2.TestBlock) -> Iterator[Happening]:
     columns = _columns(block, "label", "start_ns", "elapsed_ns", "user", "iteration")
     if columns is None or max(columns[0], default=0) >= len(block.labels):
-        yield from repeat(Happening(Kind.INVALID), block.count)
+        yield from repeat(Happening(Fact.INVALID), block.count)
         return
     base_ns = timestamp_from_proto(block.base_time)
     for label, start_ns, elapsed_ns, user, iteration in zip(*columns, strict=True):
         said = block.labels[label]
         known = said.outcome in set(TestOutcome)
         yield Happening(
-            Kind.ITERATION,
+            Fact.ITERATION,
             _place(block.status, user, iteration),
             base_ns + start_ns + elapsed_ns,
             elapsed_ns,
@@ -172,8 +182,8 @@ def _iterations(block: event_pb2.TestBlock) -> Iterator[Happening]:
         )
 
 
-def _place(status: event_pb2.LoadStatus, user: int, iteration: int) -> Place:
-    return Place(status.cycle, user, iteration, status.users, status.iterations)
+def _place(status: event_pb2.LoadStatus, user: int, iteration: int) -> LoadPlace:
+    return LoadPlace(status.cycle, user, iteration, status.users, status.iterations)
 
 
 def _columns(

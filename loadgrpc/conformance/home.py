@@ -20,7 +20,14 @@ from loadgrpc.broker.ledger import Ledger
 from loadgrpc.conformance.refusing import NotTaken, refused_by, rule_of
 from loadgrpc.conformance.script import CLOSED, TERMINATE, Script
 from loadgrpc.conformance.stream import Stream
-from loadgrpc.conformance.transcript import Call, Ended, Heard, Refusal, Told, Transcript
+from loadgrpc.conformance.transcript import (
+    Ended,
+    HomeMessage,
+    MethodCall,
+    Refusal,
+    RunnerMessage,
+    Transcript,
+)
 from loadgrpc.errors import (
     InvalidRequest,
     LoadgrpcError,
@@ -88,7 +95,7 @@ class Home:
         asked = request.source
         source = type(self.transcript.source)(asked.run_id, asked.agent_id, asked.runner_id)
         token = _token(context)
-        self._note(Call(self._now_s(), "GetAssignment", 0, token, source))
+        self._note(MethodCall(self._now_s(), "GetAssignment", 0, token, source))
         self._check_token(token)
         if asked != self._source:
             self._refuse("1.2", "another source")
@@ -104,7 +111,7 @@ class Home:
         self._stream_count += 1
         stream = Stream(self._stream_count)
         token = _token(context)
-        self._note(Call(self._now_s(), "PublishEvents", stream.number, token))
+        self._note(MethodCall(self._now_s(), "PublishEvents", stream.number, token))
         try:
             self._check_token(token)
             self._check_ready()
@@ -124,7 +131,7 @@ class Home:
                     raise answer
                 if answer is not None:
                     told = runner_pb2.PublishEventsResponse.FromString(answer)
-                    self._note(Told(self._now_s(), stream.number, told))
+                    self._note(HomeMessage(self._now_s(), stream.number, told))
                     yield answer
                 if stream.status == CLOSED:
                     return
@@ -166,7 +173,7 @@ class Home:
             except DecodeError:
                 self._refuse("9.1", "bytes that are no message")
                 raise InvalidRequest([Violation("source", "cannot be read")]) from None
-            self._note(Heard(self._now_s(), stream.number, request))
+            self._note(RunnerMessage(self._now_s(), stream.number, request))
             if not stream.cut:
                 try:
                     self._take(stream, request)
@@ -415,7 +422,11 @@ class Home:
             raise Unavailable("the home is not ready")
 
     def _look_whether_over(self) -> None:
-        told = (e.answer.WhichOneof("message") for e in self.transcript.entries if type(e) is Told)
+        told = (
+            e.answer.WhichOneof("message")
+            for e in self.transcript.entries
+            if type(e) is HomeMessage
+        )
         if not self._streams and (self._told_the_end or any(kind in _OVER for kind in told)):
             self.over.set()
 
@@ -424,7 +435,7 @@ class Home:
         if self.transcript.refusal is None:
             self.transcript.refusal = Refusal(rule, words)
 
-    def _note(self, entry: Call | Heard | Told | Ended) -> None:
+    def _note(self, entry: MethodCall | RunnerMessage | HomeMessage | Ended) -> None:
         self.transcript.entries.append(entry)
 
     def _now_s(self) -> float:

@@ -22,7 +22,7 @@ import grpc.aio
 from loadgrpc.conformance.cases import Case
 from loadgrpc.conformance.home import SERVICES, Home
 from loadgrpc.conformance.script import TERMINATE, limits_of
-from loadgrpc.conformance.target import Target
+from loadgrpc.conformance.target import KitTarget
 from loadgrpc.conformance.transcript import Transcript
 from loadgrpc.model import Assignment, Cycle, Plan, Scenario, SourceId
 from loadgrpc.protocol import environment
@@ -68,7 +68,7 @@ class Stage:
     endpoint: str
     token: str
     run_dir: Path
-    target: Target
+    target: KitTarget
 
     @property
     def environment(self) -> dict[str, str]:
@@ -89,7 +89,7 @@ class Stage:
         return transcript
 
 
-def assignment_of(case: Case, setting: Setting, target: Target, source: SourceId) -> Assignment:
+def assignment_of(case: Case, setting: Setting, target: KitTarget, source: SourceId) -> Assignment:
     """What a runner is given to do in a case."""
     url = target.url(case.name, case.page)
     cycles: tuple[Cycle, ...] = case.cycles
@@ -114,7 +114,7 @@ def assignment_of(case: Case, setting: Setting, target: Target, source: SourceId
 
 @asynccontextmanager
 async def staged(
-    case: Case, setting: Setting, target: Target, *, address: str = LOOPBACK
+    case: Case, setting: Setting, target: KitTarget, *, address: str = LOOPBACK
 ) -> AsyncIterator[Stage]:
     """Prepares a case: a home on an address, a token, and a folder for the runner."""
     source = SourceId(f"conformance-{case.name}", "conformance-agent", "runner-1")

@@ -10,8 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from loadgrpc.conformance.happening import OF_ITERATIONS, Happening, Kind, unfold
-from loadgrpc.conformance.transcript import Call, Ended, Heard, Told, Transcript
+from loadgrpc.conformance.happening import OF_ITERATIONS, Fact, Happening, unfold
+from loadgrpc.conformance.transcript import (
+    Ended,
+    HomeMessage,
+    MethodCall,
+    RunnerMessage,
+    Transcript,
+)
 from loadgrpc.model import Cycle, TestOutcome
 from loadgrpc.protocol import home
 from loadgrpc.v1 import runner_pb2
@@ -22,7 +28,7 @@ class Sent:
     """A batch or a skip. `at`: its place in the transcript."""
 
     at: int
-    heard: Heard
+    heard: RunnerMessage
     first: int
     """Its first number. 0: none."""
     count: int
@@ -46,7 +52,7 @@ class Came:
 
 
 @dataclass
-class Iteration:
+class IterationStory:
     """One iteration, as rows or as an entry of a block told it."""
 
     start: Came | None
@@ -85,19 +91,19 @@ class Story:
 
     # What was said
 
-    def calls(self, method: str = "") -> list[tuple[int, Call]]:
+    def calls(self, method: str = "") -> list[tuple[int, MethodCall]]:
         """Calls of a method, or all."""
-        found = [(at, entry) for at, entry in self.entries if isinstance(entry, Call)]
+        found = [(at, entry) for at, entry in self.entries if isinstance(entry, MethodCall)]
         return [each for each in found if not method or each[1].method == method]
 
-    def heard(self, kind: str = "") -> list[tuple[int, Heard]]:
+    def heard(self, kind: str = "") -> list[tuple[int, RunnerMessage]]:
         """What the runner said, of one kind or all."""
-        found = [(at, entry) for at, entry in self.entries if isinstance(entry, Heard)]
+        found = [(at, entry) for at, entry in self.entries if isinstance(entry, RunnerMessage)]
         return [e for e in found if not kind or e[1].request.WhichOneof("message") == kind]
 
-    def told(self, kind: str | None) -> list[tuple[int, Told]]:
+    def told(self, kind: str | None) -> list[tuple[int, HomeMessage]]:
         """What the home said, of one kind; None: what nobody knows."""
-        found = [(at, entry) for at, entry in self.entries if isinstance(entry, Told)]
+        found = [(at, entry) for at, entry in self.entries if isinstance(entry, HomeMessage)]
         return [each for each in found if each[1].answer.WhichOneof("message") == kind]
 
     def ended(self, status: str) -> list[tuple[int, Ended]]:
@@ -106,11 +112,11 @@ class Story:
         return [each for each in found if each[1].status == status]
 
     @cached_property
-    def streams(self) -> dict[int, list[tuple[int, Heard | Told | Ended]]]:
+    def streams(self) -> dict[int, list[tuple[int, RunnerMessage | HomeMessage | Ended]]]:
         """What happened on each stream."""
-        found: dict[int, list[tuple[int, Heard | Told | Ended]]] = {}
+        found: dict[int, list[tuple[int, RunnerMessage | HomeMessage | Ended]]] = {}
         for at, entry in self.entries:
-            if not isinstance(entry, Call):
+            if not isinstance(entry, MethodCall):
                 found.setdefault(entry.stream, []).append((at, entry))
         return found
 
@@ -152,27 +158,27 @@ class Story:
             first.setdefault(came.number, came)
         return [first[number] for number in sorted(first)]
 
-    def of(self, *kinds: Kind) -> list[Came]:
+    def of(self, *kinds: Fact) -> list[Came]:
         """Events of some kinds."""
         return [came for came in self.came if came.what.kind in kinds]
 
     @cached_property
-    def iterations(self) -> list[Iteration]:
+    def iterations(self) -> list[IterationStory]:
         """Iterations, put together of what each user said one after another."""
-        found: list[Iteration] = []
-        current: dict[tuple[int, int], Iteration] = {}
+        found: list[IterationStory] = []
+        current: dict[tuple[int, int], IterationStory] = {}
         for came in self.of(*OF_ITERATIONS):
             kind, place = came.what.kind, came.what.place
             whose = (place.cycle, place.user) if place else (0, 0)
-            if kind is Kind.ITERATION:
-                found.append(Iteration(came, [came], came))
-            elif kind is Kind.START or whose not in current:
-                current[whose] = Iteration(came if kind is Kind.START else None)
+            if kind is Fact.ITERATION:
+                found.append(IterationStory(came, [came], came))
+            elif kind is Fact.START or whose not in current:
+                current[whose] = IterationStory(came if kind is Fact.START else None)
                 found.append(current[whose])
-            if kind is Kind.OUTCOME:
+            if kind is Fact.OUTCOME:
                 current[whose].late = current[whose].stop is not None
                 current[whose].outcomes.append(came)
-            elif kind is Kind.STOP:
+            elif kind is Fact.STOP:
                 current[whose].stop = came
         return found
 
@@ -212,13 +218,13 @@ class Story:
         """When an entry was noted, by the wall clock."""
         return self.transcript.wall_ns(self.transcript.entries[at].at_s)
 
-    def batches(self) -> Iterator[tuple[int, Heard, runner_pb2.EventBatch]]:
+    def batches(self) -> Iterator[tuple[int, RunnerMessage, runner_pb2.EventBatch]]:
         """Every batch, those that came again too."""
         for at, heard in self.heard("batch"):
             yield at, heard, heard.request.batch
 
 
-def _sent(at: int, heard: Heard) -> Sent | None:
+def _sent(at: int, heard: RunnerMessage) -> Sent | None:
     request = heard.request
     if request.HasField("batch"):
         batch = request.batch

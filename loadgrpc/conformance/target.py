@@ -29,7 +29,7 @@ _MEET: Final = "meet-"
 _MAX_BODY: Final = 1 << 20
 
 
-class Target:
+class KitTarget:
     """See the module; `running` makes one."""
 
     def __init__(self, address: str, unreachable: str) -> None:
@@ -113,7 +113,7 @@ class Target:
 
 
 @asynccontextmanager
-async def running() -> AsyncIterator[Target]:
+async def running() -> AsyncIterator[KitTarget]:
     """A target on free ports of loopback, and one of which it is sure that nobody listens."""
     with socket.socket() as unreachable:
         unreachable.bind(("127.0.0.1", 0))  # taken, and nobody listens there
@@ -131,7 +131,7 @@ async def running() -> AsyncIterator[Target]:
                 connections.discard(task)
 
         server = await asyncio.start_server(connected, "127.0.0.1", 0)
-        target = Target(_address(server.sockets[0]), _address(unreachable))
+        target = KitTarget(_address(server.sockets[0]), _address(unreachable))
         try:
             yield target
         finally:

@@ -8,14 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import Assignment, SourceId
 from loadgrpc.v1 import runner_pb2
 
-NS_PER_S = 1_000_000_000
-
 
 @dataclass(frozen=True)
-class Call:
+class MethodCall:
     """The runner called a method; `stream` is the number of its stream, 0 of GetAssignment."""
 
     at_s: float
@@ -28,7 +27,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Heard:
+class RunnerMessage:
     """The runner said something on a stream."""
 
     at_s: float
@@ -37,12 +36,17 @@ class Heard:
 
 
 @dataclass(frozen=True)
-class Told:
+class HomeMessage:
     """The home said something on a stream."""
 
     at_s: float
     stream: int
     answer: runner_pb2.PublishEventsResponse
+
+    @property
+    def kind(self) -> str:
+        """Which kind of answer; empty: one that nobody knows."""
+        return self.answer.WhichOneof("message") or ""
 
 
 @dataclass(frozen=True)
@@ -54,11 +58,11 @@ class Ended:
     status: str
 
 
-Entry: TypeAlias = Call | Heard | Told | Ended
+Entry: TypeAlias = MethodCall | RunnerMessage | HomeMessage | Ended
 
 
 @dataclass(frozen=True)
-class Exit:
+class ProcessEnd:
     """How the process ended."""
 
     at_s: float
@@ -92,7 +96,7 @@ class Transcript:
     entries: list[Entry] = field(default_factory=list)
     requests: int = 0
     """How many the target has counted."""
-    exit: Exit | None = None
+    exit: ProcessEnd | None = None
     """None: nobody has seen how the process ended."""
     timed_out: bool = False
     """The process was killed, because it did not end."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from loadgrpc import model
+from loadgrpc.clock import NS_PER_S
 from loadgrpc.errors import InvalidRequest, Violation
 from loadgrpc.protocol import bounds
-from loadgrpc.protocol.times import NS_PER_S, duration_from_proto, duration_to_proto
+from loadgrpc.protocol.times import duration_from_proto, duration_to_proto
 from loadgrpc.v1 import event_pb2
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, ClassVar, Final
 
-NS_PER_S: Final = 1_000_000_000
+from loadgrpc.clock import NS_PER_S
+
 DAY_S: Final = 86_400.0
 
 

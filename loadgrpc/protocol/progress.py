@@ -5,11 +5,11 @@ from __future__ import annotations
 from google.protobuf import duration_pb2
 
 from loadgrpc import model
+from loadgrpc.clock import NS_PER_S
 from loadgrpc.protocol.figures import iterations_from_proto, iterations_to_proto
 from loadgrpc.protocol.fitting import fit
 from loadgrpc.protocol.runs import run_from_proto, run_to_proto
 from loadgrpc.protocol.times import (
-    NS_PER_S,
     duration_from_proto,
     duration_to_proto,
     timestamp_from_proto,

@@ -12,13 +12,14 @@ from typing import Any, Final
 import numpy as np
 from google.protobuf import any_pb2
 
+from loadgrpc.clock import NS_PER_S
 from loadgrpc.errors import InvalidRequest
 from loadgrpc.model import MAX_PROCESSES, TestOutcome
 from loadgrpc.protocol import bounds
 from loadgrpc.protocol.columns import MAX_SIZE, hit_label
 from loadgrpc.protocol.decoded import Decoded, HitLabel, Hits, IterationLabel, UsersTold
 from loadgrpc.protocol.events import exception_from_proto, generator_state_from_proto
-from loadgrpc.protocol.times import MAX_NS, NS_PER_S, moment_ns, span_ns
+from loadgrpc.protocol.times import MAX_NS, moment_ns, span_ns
 from loadgrpc.secrets import without_user
 from loadgrpc.v1 import event_pb2
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from google.protobuf import duration_pb2, timestamp_pb2
 from google.protobuf.message import Message
 
+from loadgrpc.clock import NS_PER_S
 from loadgrpc.errors import InvalidRequest
 from loadgrpc.protocol import bounds
 
-NS_PER_S = 1_000_000_000
 MAX_NS = 2**63 - 1
 """Of what is measured: a moment up to 2262, a duration likewise."""
 _FIRST_NS = -62_135_596_800 * NS_PER_S

@@ -12,17 +12,16 @@ import math
 import signal
 from collections.abc import Callable
 from types import FrameType
-from typing import Any, Final
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from gevent import get_hub
 from greenlet import getcurrent, greenlet
 
-from loadgrpc.clock import Clock
+from loadgrpc.clock import NS_PER_S, Clock
 
 _Greenlet = Any
 """A greenlet; its stubs do not tell all that it has."""
-_NS_PER_S: Final = 1e9
 
 
 class Alarms:
@@ -82,8 +81,8 @@ class Alarms:
         self._thrown.pop(me, None)
         self._due.pop(me, None)
         if seconds:
-            due_ns = self._clock.monotonic_ns() + round(seconds * _NS_PER_S)
-            self._due[me] = (due_ns, round(interval * _NS_PER_S))
+            due_ns = self._clock.monotonic_ns() + round(seconds * NS_PER_S)
+            self._due[me] = (due_ns, round(interval * NS_PER_S))
         self._set_next()
         return before
 
@@ -95,7 +94,7 @@ class Alarms:
             return 0.0, 0.0
         due_ns, again_ns = self._due[getcurrent()]
         left_ns = max(0, due_ns - self._clock.monotonic_ns())
-        return left_ns / _NS_PER_S, again_ns / _NS_PER_S
+        return left_ns / NS_PER_S, again_ns / NS_PER_S
 
     def set_alarm(self, seconds: int) -> int:
         """See signal.alarm."""
@@ -106,7 +105,7 @@ class Alarms:
     def _set_next(self) -> None:
         due = [due_ns for due_ns, _ in self._due.values()]
         left_ns = max(1_000, min(due) - self._clock.monotonic_ns()) if due else 0
-        self._setitimer(signal.ITIMER_REAL, left_ns / _NS_PER_S)
+        self._setitimer(signal.ITIMER_REAL, left_ns / NS_PER_S)
 
     def _ring(self, number: int, frame: FrameType | None) -> None:
         now_ns = self._clock.monotonic_ns()

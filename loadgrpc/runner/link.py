@@ -32,7 +32,7 @@ from loadgrpc.runner.pipe import MAX_FRAME_BYTES
 from loadgrpc.runner.printed_events import PrintedEvents
 from loadgrpc.runner.publisher import Publisher
 from loadgrpc.runner.recorder import Recorder
-from loadgrpc.runner.share import Share
+from loadgrpc.runner.share import WorkerShare
 from loadgrpc.runner.worker import Worker, WorkerLost
 from loadgrpc.v1 import event_pb2, runner_pb2
 
@@ -95,7 +95,7 @@ class Link:
     async def run(self) -> int:
         """Lives the assignment to its end; the exit status."""
         for worker in self.workers:
-            share = Share(self._assignment, worker.first_user, len(self.workers))
+            share = WorkerShare(self._assignment, worker.first_user, len(self.workers))
             worker.order("while it loaded the test", **share.order())
         reading = [asyncio.create_task(self._read(worker)) for worker in self.workers]
         insisting = asyncio.create_task(self._insist())

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from loadgrpc.clock import NS_PER_S
+
 STAT: Final = Path("/proc/stat")
 _USER, _NICE, _SYSTEM, _IDLE, _IOWAIT, _IRQ, _SOFTIRQ, _STEAL = range(8)
-_NS_PER_S: Final = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def look(stat: Path = STAT) -> Used | None:
         return None
     if fields[:1] != [b"cpu"] or len(ticks) <= _STEAL or not sum(ticks):
         return None
-    tick_ns = _NS_PER_S // os.sysconf("SC_CLK_TCK")
+    tick_ns = NS_PER_S // os.sysconf("SC_CLK_TCK")
     total = sum(ticks)
     idle = ticks[_IDLE] + ticks[_IOWAIT]
     return Used(total * tick_ns, (total - idle) * tick_ns, ticks[_STEAL] * tick_ns)

@@ -24,7 +24,7 @@ SOCKET_FD_ENV: Final = "LOADGRPC_USER_PROCESS_FD"
 """Names the user process's end of the socket."""
 
 
-class Kind(IntEnum):
+class FrameKind(IntEnum):
     """What a frame holds."""
 
     BATCH = 1
@@ -34,7 +34,7 @@ class Kind(IntEnum):
 class Frame(NamedTuple):
     """One frame as it was read."""
 
-    kind: Kind
+    kind: FrameKind
     events: int
     hits: int
     body: bytes
@@ -47,13 +47,13 @@ class Frame(NamedTuple):
 
 def batch(body: bytes, events: int, hits: int) -> bytes:
     """A BATCH frame."""
-    return _HEADER.pack(Kind.BATCH, len(body), events, hits) + body
+    return _HEADER.pack(FrameKind.BATCH, len(body), events, hits) + body
 
 
 def control(message: dict[str, Any]) -> bytes:
     """A CONTROL frame."""
     body = json.dumps(message).encode()
-    return _HEADER.pack(Kind.CONTROL, len(body), 0, 0) + body
+    return _HEADER.pack(FrameKind.CONTROL, len(body), 0, 0) + body
 
 
 class FrameReader:
@@ -72,6 +72,6 @@ class FrameReader:
             if len(self._buffer) < end:
                 break
             body = bytes(self._buffer[at + _HEADER.size : end])
-            yield Frame(Kind(kind), events, hits, body)
+            yield Frame(FrameKind(kind), events, hits, body)
             at = end
         del self._buffer[:at]

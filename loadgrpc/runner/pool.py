@@ -16,7 +16,7 @@ import gevent
 from gevent import Greenlet, joinall, killall, spawn
 from gevent.event import Event
 
-from loadgrpc.clock import Clock
+from loadgrpc.clock import NS_PER_S, Clock
 from loadgrpc.model import Cycle, Plan, TestOutcome
 from loadgrpc.runner import left_behind
 from loadgrpc.runner.exception_text import exception_info
@@ -32,7 +32,6 @@ CUT_OFF_WAIT_S: Final = 0.25
 """How often, and how long apart, a user that swallows its end is cut off again."""
 SETTLED_IN: Final = 2
 """The iteration whose beginning shows that the first is over."""
-_NS_PER_S: Final = 1e9
 
 Wait = Callable[[Sequence[Any], float | None], object]
 """Waits until one of some greenlets and events is ready, or for some seconds; None: no limit."""
@@ -122,7 +121,7 @@ class Pool:
 
     def _hurry(self, timeout_s: float) -> None:
         """Lets users finish until then, or until it was said before."""
-        cut_off_ns = self._clock.monotonic_ns() + round(timeout_s * _NS_PER_S)
+        cut_off_ns = self._clock.monotonic_ns() + round(timeout_s * NS_PER_S)
         if self._cut_off_ns is None or cut_off_ns < self._cut_off_ns:
             self._cut_off_ns = cut_off_ns
             self._hurried.set()
@@ -130,7 +129,7 @@ class Pool:
     def _left_s(self) -> float:
         """How long users may still take to finish."""
         assert self._cut_off_ns is not None  # noqa: S101 - it was said before they are waited for
-        return (self._cut_off_ns - self._clock.monotonic_ns()) / _NS_PER_S
+        return (self._cut_off_ns - self._clock.monotonic_ns()) / NS_PER_S
 
     def _cut_off(self, greenlets: Sequence[Greenlet]) -> None:
         tries, before = 0, len(greenlets)
@@ -225,5 +224,5 @@ class Pool:
                 return False
             if wait_ns <= 0:
                 return True
-            self._wait([self.stopping], wait_ns / _NS_PER_S)
+            self._wait([self.stopping], wait_ns / NS_PER_S)
         return False

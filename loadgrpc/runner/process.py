@@ -42,7 +42,7 @@ from loadgrpc.runner.loader import LoadedTest, load
 from loadgrpc.runner.multiprocess import Cooperative
 from loadgrpc.runner.pool import Pool
 from loadgrpc.runner.recorder import Recorder
-from loadgrpc.runner.share import Share
+from loadgrpc.runner.share import WorkerShare
 from loadgrpc.runner.ticks import Ticks
 from loadgrpc.runner.watch import TICK_NS, Watch
 
@@ -77,7 +77,7 @@ class UserProcess:
         self._in_flight = in_flight.mapped(slots)
         self._forked.unmaps(self._in_flight)
         os.close(slots)
-        self._outbox = Outbox(link)
+        self._outbox = LinkOutbox(link)
 
     def run(self) -> None:
         """Lives until the link says goodbye."""
@@ -96,7 +96,7 @@ class UserProcess:
         self._outbox.drain()
 
     def _run(self) -> None:
-        share = Share.of(self._next_order())
+        share = WorkerShare.of(self._next_order())
         try:
             test = self._load(share.assignment.scenario)
         except TestNotLoaded as error:
@@ -127,7 +127,7 @@ class UserProcess:
         self._forked.leave_if_child()
         return test
 
-    def _live(self, share: Share, test: LoadedTest) -> None:
+    def _live(self, share: WorkerShare, test: LoadedTest) -> None:
         plan, scenario = share.assignment.plan, share.assignment.scenario
         folder = os.environ.get(produced.RUN_DIR_ENV)
         counts = produced.row(Path(folder) if folder else None, share.first_user)
@@ -214,7 +214,7 @@ class UserProcess:
                 self._outbox.put(frame.payload, frame.events, frame.hits)
 
 
-class Outbox:
+class LinkOutbox:
     """Frames on their way to the link; a greenlet of its own writes them."""
 
     def __init__(self, link: socket.socket) -> None:

@@ -8,7 +8,7 @@ bytes that hold its greatest value) is then a few slices, without a loop over th
 Users wait while a block is encoded, so a block is small: what is more goes into another, and
 `take` rests between two.
 
-Totals: every entry counted in `produced_events` leaves through exactly one Frame.
+Totals: every entry counted in `produced_events` leaves through exactly one EncodedBatch.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from loadgrpc.clock import Clock
+from loadgrpc.clock import NS_PER_S, Clock
 from loadgrpc.model import ExceptionInfo, GeneratorState, HitError, TestOutcome
 from loadgrpc.protocol.events import generator_state_to_proto
 from loadgrpc.runner import texts
@@ -61,13 +61,12 @@ _LABEL_ENTRIES = 10
 """Encoding a label takes as long as encoding this many entries."""
 _ROWS = BLOCK_ENTRIES // 4
 """Rows that are put together without a rest."""
-_NS = 1_000_000_000
 
 _HitKey = tuple[str, str, int, HitError, str]
 _TestKey = tuple[TestOutcome, ExceptionInfo | None]
 
 
-class Frame(NamedTuple):
+class EncodedBatch(NamedTuple):
     """A batch that is ready to be sent, save for its number."""
 
     payload: bytes
@@ -246,7 +245,7 @@ class Recorder:
 
     def take(
         self, max_batch_bytes: int, *, rest: Callable[[], object] = lambda: None
-    ) -> list[Frame]:
+    ) -> list[EncodedBatch]:
         """Everything recorded so far, in frames of at most `max_batch_bytes` each.
 
         Afterwards the recorder holds only what was recorded meanwhile: `rest` is called after
@@ -259,20 +258,20 @@ class Recorder:
         rows, self._rows = self._rows, []
         hits, self._sealed_hits = self._sealed_hits, []
         tests, self._sealed_tests = self._sealed_tests, []
-        pieces: list[Frame] = []
+        pieces: list[EncodedBatch] = []
         for first in range(0, len(rows), _ROWS):
             some = rows[first : first + _ROWS]
-            pieces += _pack((Frame(row, 1, 0) for row in some), max_batch_bytes)
+            pieces += _pack((EncodedBatch(row, 1, 0) for row in some), max_batch_bytes)
             rest()
         for block in _one_by_one(hits):
             count = len(block.entries) // _HIT.size
             for piece, entries in _split(_encode_hits, block, 0, count, max_batch_bytes):
-                pieces.append(Frame(piece, entries, entries))
+                pieces.append(EncodedBatch(piece, entries, entries))
             rest()
         for block in _one_by_one(tests):
             count = len(block.entries) // _TEST.size
             for piece, entries in _split(self._encode_tests, block, 0, count, max_batch_bytes):
-                pieces.append(Frame(piece, entries, 0))
+                pieces.append(EncodedBatch(piece, entries, 0))
             rest()
         return list(_pack(pieces, max_batch_bytes))
 
@@ -366,20 +365,20 @@ def _split(
     yield from _split(encode, block, middle, last, limit)
 
 
-def _pack(pieces: Iterable[Frame], limit: int) -> Iterator[Frame]:
+def _pack(pieces: Iterable[EncodedBatch], limit: int) -> Iterator[EncodedBatch]:
     """Join pieces in order; serialised messages put end to end are the merged message."""
     payloads: list[bytes] = []
     size = events = hits = 0
     for piece in pieces:
         if payloads and size + len(piece.payload) > limit:
-            yield Frame(b"".join(payloads), events, hits)
+            yield EncodedBatch(b"".join(payloads), events, hits)
             payloads, size, events, hits = [], 0, 0, 0
         payloads.append(piece.payload)
         size += len(piece.payload)
         events += piece.events
         hits += piece.hits
     if payloads:
-        yield Frame(b"".join(payloads), events, hits)
+        yield EncodedBatch(b"".join(payloads), events, hits)
 
 
 def _planes(entries: bytes, field: int, fields: int) -> list[bytes]:
@@ -469,4 +468,4 @@ def _clean_test(key: _TestKey) -> _TestKey:
 
 
 def _timestamp(wall_ns: int) -> Timestamp:
-    return Timestamp(seconds=wall_ns // _NS, nanos=wall_ns % _NS)
+    return Timestamp(seconds=wall_ns // NS_PER_S, nanos=wall_ns % NS_PER_S)

@@ -16,7 +16,7 @@ from loadgrpc.v1 import runner_pb2
 
 
 @dataclass(frozen=True)
-class Share:
+class WorkerShare:
     """Every Nth user of an assignment, in each cycle."""
 
     assignment: Assignment
@@ -40,7 +40,7 @@ class Share:
         }
 
     @classmethod
-    def of(cls, order: dict[str, Any]) -> Share:
+    def of(cls, order: dict[str, Any]) -> WorkerShare:
         """The share that such an order says."""
         message = runner_pb2.Assignment.FromString(base64.b64decode(order["assignment"]))
         return cls(

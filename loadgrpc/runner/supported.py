@@ -40,7 +40,7 @@ class Feature(Enum):
     )
 
 
-class Part(NamedTuple):
+class PrivatePart(NamedTuple):
     """One row: a part of a library.
 
     `path` leads to it from the module; a step with parentheses is called with the text in them.
@@ -96,14 +96,14 @@ class Part(NamedTuple):
         return f"{library} has no {self.module}.{self.path}{shape}"
 
 
-def _parts(feature: Feature, *rows: tuple[str, ...]) -> tuple[Part, ...]:
-    return tuple(Part(feature, *row) for row in rows)
+def _parts(feature: Feature, *rows: tuple[str, ...]) -> tuple[PrivatePart, ...]:
+    return tuple(PrivatePart(feature, *row) for row in rows)
 
 
 _POOL: Final = "urllib3.connectionpool"
 _CONNECTION: Final = "urllib3.connection"
 
-TABLE: Final[tuple[Part, ...]] = (
+TABLE: Final[tuple[PrivatePart, ...]] = (
     *_parts(
         Feature.MEASURING,
         (_POOL, "HTTPConnectionPool._make_request", "(self, conn, method, url"),
@@ -169,7 +169,7 @@ TABLE: Final[tuple[Part, ...]] = (
     ),
 )
 
-GEVENT: Final[tuple[Part, ...]] = _parts(
+GEVENT: Final[tuple[PrivatePart, ...]] = _parts(
     Feature.LANE,
     ("gevent.socket", "socket._sock"),
     ("gevent.socket", "socket._read_event"),

@@ -15,7 +15,8 @@ from typing import Any, Final, Self
 
 from gevent import get_hub
 
-_NS_PER_S: Final = 1_000_000_000
+from loadgrpc.clock import NS_PER_S
+
 _READABLE: Final = 1
 _FLAGS: Final = os.O_NONBLOCK | os.O_CLOEXEC
 _ABSOLUTE: Final = 1
@@ -64,7 +65,7 @@ class Ticks:
 
 
 def _timespec(ns: int) -> _Timespec:
-    return _Timespec(ns // _NS_PER_S, ns % _NS_PER_S)
+    return _Timespec(ns // NS_PER_S, ns % NS_PER_S)
 
 
 def _failed() -> OSError:

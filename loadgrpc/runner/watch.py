@@ -19,14 +19,14 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from loadgrpc.clock import Clock
+from loadgrpc.clock import NS_PER_S, Clock
 from loadgrpc.model import MAX_GENERATOR_NS, MAX_LAGS, GeneratorState
 from loadgrpc.runner import machine
 from loadgrpc.runner.machine import Used
 
 TICK_NS: Final = 10_000_000
 """A hundred lags a second: enough for a 99th percentile, at a thousandth of a core."""
-TELL_NS: Final = 1_000_000_000
+TELL_NS: Final = NS_PER_S
 
 
 class Watch:

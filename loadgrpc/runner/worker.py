@@ -85,7 +85,7 @@ class Worker:
         try:
             while data := await self._received(loop):
                 for frame in reader.feed(data):
-                    if frame.kind is pipe.Kind.BATCH:
+                    if frame.kind is pipe.FrameKind.BATCH:
                         self._count(frame.events, frame.hits)
                         await publisher.batch(frame.body, frame.events, frame.hits)
                         continue

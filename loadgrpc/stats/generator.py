@@ -23,6 +23,7 @@ from typing import Final
 
 import numpy as np
 
+from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import GeneratorFigures, GeneratorState, Saturation
 from loadgrpc.stats.histogram import Histogram
 from loadgrpc.stats.hits import elapsed_figures
@@ -36,13 +37,12 @@ MAX_STEAL: Final = 0.05
 MAX_MACHINE_CPU: Final = 0.9
 MAX_OTHER_CPU: Final = 0.1
 """A machine is busy when more than the first is in use, and more than the second by others."""
-SECOND_NS: Final = 1_000_000_000
 
 
 def lag_p99_ns(state: GeneratorState) -> int:
     """The 99th percentile of the lag, nearest-rank; what is missing of a second was on time."""
     lags = sorted(state.lags_ns)
-    whole = max(len(lags), math.ceil(len(lags) * SECOND_NS / state.elapsed_ns))
+    whole = max(len(lags), math.ceil(len(lags) * NS_PER_S / state.elapsed_ns))
     at = -(-99 * whole // 100) - (whole - len(lags)) - 1
     return lags[at] if at >= 0 and lags else 0
 
@@ -70,7 +70,7 @@ def saturation(state: GeneratorState) -> Saturation | None:
 
 
 def _could_ns(state: GeneratorState) -> int:
-    return state.cores * max(state.elapsed_ns, SECOND_NS)
+    return state.cores * max(state.elapsed_ns, NS_PER_S)
 
 
 def _had_ns(state: GeneratorState) -> int:

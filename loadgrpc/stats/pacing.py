@@ -14,10 +14,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from loadgrpc.clock import NS_PER_S
+
 Pace = Callable[[int, int], int | None]
 """See the module. `now_ns` is of a monotonic clock."""
 
-_NS_PER_S: Final = 1_000_000_000
 _NO_BOUND: Final = 2**63 - 1
 """More than is ever counted, and later than any time; an int, because those compare fast."""
 
@@ -42,7 +43,7 @@ def ramp_up(users: Sequence[int], rate: float, began_ns: int) -> Pace:
     `users` are the numbers, from 1 and ascending, of those that begin here; others may begin
     elsewhere. A `rate` of 0 begins all at once.
     """
-    ns_per_user = _NS_PER_S / rate if rate else 0.0
+    ns_per_user = NS_PER_S / rate if rate else 0.0
 
     def pace(now_ns: int, done: int) -> int | None:
         if done >= len(users):
@@ -70,7 +71,7 @@ def bounded(pace: Pace, *, count: int = 0, end_ns: int | None = None) -> Pace:
 
 def end_ns(began_ns: int, duration_s: float | None) -> int | None:
     """When a cycle with this duration is over; None: no time bounds it."""
-    return None if duration_s is None else began_ns + round(duration_s * _NS_PER_S)
+    return None if duration_s is None else began_ns + round(duration_s * NS_PER_S)
 
 
 def _bounds(count: int, end_ns: int | None) -> tuple[int, int]:

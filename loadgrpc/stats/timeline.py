@@ -20,12 +20,13 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from loadgrpc.clock import NS_PER_S
 from loadgrpc.stats.alive import Alive
 from loadgrpc.stats.busiest import Busiest
 from loadgrpc.stats.hits import HitStats
 from loadgrpc.stats.rows import COARSE, Row
 from loadgrpc.stats.sealed import seal, unseal
-from loadgrpc.stats.watermark import NS, Watermark
+from loadgrpc.stats.watermark import Watermark
 from loadgrpc.stats.window import Name, Series, Window, is_other, merged
 
 MAX_NAMES: Final = 100
@@ -155,7 +156,7 @@ class Timeline:
         closed_s = self.watermark.closed_s
         if since_ns is None or closed_s is None:
             return None
-        first_s = max(closed_s - SPAN_S, -(-since_ns // NS))
+        first_s = max(closed_s - SPAN_S, -(-since_ns // NS_PER_S))
         if closed_s <= first_s:
             return None
         windows = [self._recent[each] for each in range(first_s, closed_s) if each in self._recent]

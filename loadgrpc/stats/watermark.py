@@ -13,14 +13,14 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Final
 
+from loadgrpc.clock import NS_PER_S
+
 PATIENCE_NS: Final = 3_000_000_000
 """A second is closed this long after its end, whoever has not reported."""
 
 GRACE_NS: Final = 500_000_000
 """What a source reports comes from several processes, each a few times a second: so far beyond a
 second one of them has to be, for all to be beyond its end."""
-
-NS: Final = 1_000_000_000
 
 
 class Watermark:
@@ -58,5 +58,5 @@ class Watermark:
         waits = self._away_ns is not None and now_ns - self._away_ns < PATIENCE_NS
         latest_ns = 0 if waits else now_ns - PATIENCE_NS
         reported_ns = min(self._reported_ns.values(), default=0) - GRACE_NS
-        closed_s = max(latest_ns, min(reported_ns, now_ns)) // NS
+        closed_s = max(latest_ns, min(reported_ns, now_ns)) // NS_PER_S
         self.closed_s = max(closed_s, self.closed_s or 0)

@@ -11,7 +11,15 @@ from loadgrpc.conformance.finding import Outcome
 from loadgrpc.conformance.happening import unfold
 from loadgrpc.conformance.judgement import judge
 from loadgrpc.conformance.story import Story
-from loadgrpc.conformance.transcript import Call, Ended, Exit, Heard, Refusal, Told, Transcript
+from loadgrpc.conformance.transcript import (
+    Ended,
+    HomeMessage,
+    MethodCall,
+    ProcessEnd,
+    Refusal,
+    RunnerMessage,
+    Transcript,
+)
 from loadgrpc.model import SourceId
 from loadgrpc.testing import assignment_of
 from loadgrpc.v1 import event_pb2, runner_pb2
@@ -54,12 +62,12 @@ class Talk:
     def call(self):
         """The runner opens a stream."""
         self.stream += 1
-        return self._note(Call(self.now_s, "PublishEvents", self.stream, "Bearer secret"))
+        return self._note(MethodCall(self.now_s, "PublishEvents", self.stream, "Bearer secret"))
 
     def says(self, **message):
         """The runner says something."""
         request = runner_pb2.PublishEventsRequest(**message)
-        return self._note(Heard(self.now_s, self.stream, request))
+        return self._note(RunnerMessage(self.now_s, self.stream, request))
 
     def open(self, epoch=1, durable=0):
         """The runner opens its source, and is told that it is open."""
@@ -75,7 +83,7 @@ class Talk:
     def told(self, **answer):
         """The home says something."""
         message = runner_pb2.PublishEventsResponse(**answer)
-        return self._note(Told(self.now_s, self.stream, message))
+        return self._note(HomeMessage(self.now_s, self.stream, message))
 
     def breaks(self):
         """The home ends the stream."""
@@ -83,7 +91,7 @@ class Talk:
 
     def exits(self, status=0):
         """The process ends."""
-        self.transcript.exit = Exit(self.now_s, status)
+        self.transcript.exit = ProcessEnd(self.now_s, status)
         return self
 
     def finding(self, number):
@@ -200,7 +208,7 @@ def test_e7_what_a_home_refuses_is_judged_by_one_rule():
     """`ready` for a cycle that there is not is told as that, and not as a bad end."""
     talk = Talk().open().says(ready={"cycle": 7}).told(error={"reason": "INVALID_REQUEST"})
     talk.transcript.refusal = Refusal("7.5", "`ready` for cycle 7")
-    talk.transcript.exit = Exit(talk.now_s, 1)
+    talk.transcript.exit = ProcessEnd(talk.now_s, 1)
 
     findings = judge(talk.transcript, ["4.4", "7.9", "10.6"])
 
@@ -250,11 +258,11 @@ def test_pauses(pauses, waits, grows):
     """Attempts that follow each other at once, and pauses that do not grow, are found."""
     talk, at_s = Talk(), 0.0
     entries = talk.transcript.entries
-    entries.append(Call(at_s, "PublishEvents", 1, ""))
+    entries.append(MethodCall(at_s, "PublishEvents", 1, ""))
     for stream, pause_s in enumerate(pauses, 2):
         entries.append(Ended(at_s, stream - 1, "UNAVAILABLE"))
         at_s += pause_s
-        entries.append(Call(at_s, "PublishEvents", stream, ""))
+        entries.append(MethodCall(at_s, "PublishEvents", stream, ""))
     entries += Talk().open().batch(1, row("test_start")).transcript.entries
 
     assert (talk.outcome("5.4"), talk.outcome("5.5")) == (waits, grows)

@@ -8,7 +8,13 @@ from loadgrpc.conformance.finding import broken, kept, not_applicable, not_shown
 from loadgrpc.conformance.judgement import Report, Result
 from loadgrpc.conformance.report import junit, lines
 from loadgrpc.conformance.rules import BY_NUMBER
-from loadgrpc.conformance.transcript import Call, Exit, Heard, Told, Transcript
+from loadgrpc.conformance.transcript import (
+    HomeMessage,
+    MethodCall,
+    ProcessEnd,
+    RunnerMessage,
+    Transcript,
+)
 from loadgrpc.model import SourceId
 from loadgrpc.testing import assignment_of
 from loadgrpc.v1 import runner_pb2
@@ -25,12 +31,12 @@ def report(*, advice_only=False):
         page="ok",
         begun_ns=0,
         entries=[
-            Call(0.0, "PublishEvents", 1, "Bearer secret"),
-            Heard(0.25, 1, runner_pb2.PublishEventsRequest(ready={"cycle": 1})),
-            Told(0.5, 1, runner_pb2.PublishEventsResponse(ack={"durable_sequence": 7})),
-            Told(0.75, 1, runner_pb2.PublishEventsResponse()),
+            MethodCall(0.0, "PublishEvents", 1, "Bearer secret"),
+            RunnerMessage(0.25, 1, runner_pb2.PublishEventsRequest(ready={"cycle": 1})),
+            HomeMessage(0.5, 1, runner_pb2.PublishEventsResponse(ack={"durable_sequence": 7})),
+            HomeMessage(0.75, 1, runner_pb2.PublishEventsResponse()),
         ],
-        exit=Exit(1.0, 1, "one\ntwo\nthree\nfour <&\x01\n"),
+        exit=ProcessEnd(1.0, 1, "one\ntwo\nthree\nfour <&\x01\n"),
     )
     found = {
         "3.1": kept("1 to 7 in 2 batches"),

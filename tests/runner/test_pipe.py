@@ -4,12 +4,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadgrpc.runner import pipe
-from loadgrpc.runner.pipe import Frame, FrameReader, Kind
+from loadgrpc.runner.pipe import Frame, FrameKind, FrameReader
 
 batches = st.builds(
     lambda body, events, hits: (
         pipe.batch(body, events, hits),
-        Frame(Kind.BATCH, events, hits, body),
+        Frame(FrameKind.BATCH, events, hits, body),
     ),
     st.binary(max_size=200),
     st.integers(0, 2**32 - 1),
@@ -45,5 +45,5 @@ def test_messages_survive(message):
     """A control frame holds its object, and neither events nor hits."""
     (frame,) = FrameReader().feed(pipe.control(message))
 
-    assert (frame.kind, frame.events, frame.hits) == (Kind.CONTROL, 0, 0)
+    assert (frame.kind, frame.events, frame.hits) == (FrameKind.CONTROL, 0, 0)
     assert frame.control() == message

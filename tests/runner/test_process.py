@@ -10,7 +10,7 @@ import textwrap
 import pytest
 
 from loadgrpc.runner import in_flight, pipe
-from loadgrpc.runner.share import Share
+from loadgrpc.runner.share import WorkerShare
 from loadgrpc.testing import assignment_of
 from loadgrpc.v1 import runner_pb2
 
@@ -180,14 +180,14 @@ class Child:
             stop_timeout_s=5.0,
             **options,
         )
-        self.order(**Share(assignment, first_user, processes).order())
+        self.order(**WorkerShare(assignment, first_user, processes).order())
 
     def told(self, *kinds):
         """The next message of one of these kinds; batches on the way are kept."""
         while True:
             while self.frames:
                 frame = self.frames.pop(0)
-                if frame.kind is pipe.Kind.BATCH:
+                if frame.kind is pipe.FrameKind.BATCH:
                     self.batches.append(frame)
                 elif (message := frame.control())["told"] in kinds:
                     return message
@@ -482,7 +482,7 @@ def test_what_the_link_does_not_take_is_counted():
         from loadgrpc.runner import pipe, process
         process.OUTBOX_BYTES = 1_000
         ours, theirs = socket.socketpair()
-        outbox = process.Outbox(theirs)
+        outbox = process.LinkOutbox(theirs)
         for at in range(5):
             outbox.put(b"x" * 400, events=10 + at, hits=at)
         outbox.say(told="here")
@@ -492,7 +492,7 @@ def test_what_the_link_does_not_take_is_counted():
             reader = pipe.FrameReader()
             while data := ours.recv(65_536):
                 for frame in reader.feed(data):
-                    batch = frame.kind is pipe.Kind.BATCH
+                    batch = frame.kind is pipe.FrameKind.BATCH
                     seen.append([frame.events, frame.hits] if batch else frame.control())
         gevent.spawn(read)
         outbox.drain()

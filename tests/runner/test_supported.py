@@ -12,7 +12,7 @@ import sys
 
 import pytest
 
-from loadgrpc.runner.supported import GEVENT, TABLE, Feature, Part
+from loadgrpc.runner.supported import GEVENT, TABLE, Feature, PrivatePart
 
 HELPERS = """
 import json, logging
@@ -242,7 +242,7 @@ def test_a_part_has_a_shape(path, shape, there, monkeypatch):
     """Each kind of shape fits what has it, and nothing else."""
     monkeypatch.setitem(sys.modules, Thing.__module__, sys.modules.get(__name__) or _this())
 
-    assert Part(Feature.LANE, Thing.__module__, path, shape).is_there() is there
+    assert PrivatePart(Feature.LANE, Thing.__module__, path, shape).is_there() is there
 
 
 def _this():
@@ -253,7 +253,7 @@ def _this():
 
 def test_a_part_that_was_replaced_is_there():
     """A tracer's wrapper has no shape to compare; who has replaced something is asked elsewhere."""
-    part = Part(Feature.LANE, "json", "dumps", "(self, what")
+    part = PrivatePart(Feature.LANE, "json", "dumps", "(self, what")
     assert not part.is_there()
 
     with pytest.MonkeyPatch.context() as patch:
@@ -263,7 +263,7 @@ def test_a_part_that_was_replaced_is_there():
 
 def test_a_part_says_what_is_missing():
     """The line in the log names the library's version, the part, and what it should be."""
-    said = str(Part(Feature.LANE, "requests.models", "Response()", "has _soul"))
+    said = str(PrivatePart(Feature.LANE, "requests.models", "Response()", "has _soul"))
 
     assert re.fullmatch(
         r"requests 2\.[\d.]+ has no requests\.models\.Response\(\) \(has _soul\)", said

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from loadgrpc.clock import NS_PER_S
 from loadgrpc.stats import timeline as module
 from loadgrpc.stats.histogram import Histogram
 from loadgrpc.stats.rows import LENGTHS, Row, buckets, fitting
 from loadgrpc.stats.timeline import MAX_OPEN, SPAN_S, Timeline
-from loadgrpc.stats.watermark import NS
 from loadgrpc.stats.window import OTHER, Series, Window
 
 BEGAN = 1_790_000_000 // 3_600 * 3_600 + 1_234
@@ -86,7 +86,7 @@ def test_windows_add_up_to_all_there_is(steps, most_names, ends):
         add(timeline, now - ago_s, elapsed, name=name)
         added += [(second, each) for each in elapsed]
         if tick:
-            timeline.close((now + 1) * NS)
+            timeline.close((now + 1) * NS_PER_S)
             stored.keep()
     if ends:
         timeline.end()
@@ -122,7 +122,7 @@ def test_windows_grow_longer_as_they_grow_old():
     end = BEGAN + 8 * DAY
     for second in [*range(BEGAN, end - 9_000, 300), *range(end - 9_000, end)]:
         add(timeline, second)
-        timeline.close(second * NS)
+        timeline.close(second * NS_PER_S)
         stored.keep()
     ages = defaultdict(list)
     for window in stored.windows(1):
@@ -143,10 +143,10 @@ def test_late_data_is_counted_where_it_belongs_and_as_late():
     stored = Stored(timeline)
     for second in range(BEGAN, BEGAN + 8_000):
         add(timeline, second)
-        timeline.close(second * NS)
+        timeline.close(second * NS_PER_S)
     for ago_s in (5, 300, 3_000, 7_900):
         add(timeline, BEGAN + 8_000 - ago_s, [1, 2, 3])
-    timeline.close((BEGAN + 8_000) * NS)
+    timeline.close((BEGAN + 8_000) * NS_PER_S)
     stored.keep()
     found = stored.windows(1)
     late = {window.length_s: window.late_data for window in found if window.late_data}
@@ -160,10 +160,10 @@ def test_live_figures_are_of_the_last_whole_closed_seconds():
     timeline = Timeline(BEGAN)
     for second in range(10):
         add(timeline, BEGAN + second, [(second + 1) * MS] * (second + 1))
-    since_ns = BEGAN * NS + 1
+    since_ns = BEGAN * NS_PER_S + 1
 
     def look(now_s):
-        timeline.close(round((BEGAN + now_s) * NS))
+        timeline.close(round((BEGAN + now_s) * NS_PER_S))
         recent = timeline.recent(since_ns)
         return recent and (recent.end_s - BEGAN, recent.seconds, recent.window.hits)
 
@@ -184,7 +184,7 @@ def test_hits_are_told_apart_by_cycle_and_scenario():
     for second, cycle, count in ((0, 1, 5), (1, 1, 7), (1, 2, 11), (9, 2, 13)):
         add(timeline, BEGAN + second, [MS] * count, cycle=cycle)
     for now_s in (0, 4, 5, 99):
-        timeline.close((BEGAN + now_s) * NS)
+        timeline.close((BEGAN + now_s) * NS_PER_S)
         counts = {key: stats.count for key, stats in timeline.cycles().items()}
         assert counts == {(1, ""): 12, (2, ""): 24}
     assert [bucket.window().hits for bucket in buckets(timeline.rows(), 1)] == [5, 18, 13]
@@ -199,7 +199,7 @@ def test_only_the_busiest_names_are_told_apart(monkeypatch):
     def second(at, **counts):
         for name, count in counts.items():
             add(timeline, BEGAN + at, [MS] * count, name=name)
-        timeline.close((BEGAN + at + 3) * NS)
+        timeline.close((BEGAN + at + 3) * NS_PER_S)
 
     second(0, a=10, b=20, c=15)
     for at in range(1, 8):
@@ -221,7 +221,7 @@ def test_users_are_in_every_window_in_which_they_are_alive():
     timeline.alive.report("r2", 2, BEGAN + 2)
     timeline.alive.report("r2", 3, BEGAN + 4)
     timeline.alive.report("r2", 1, BEGAN + 4)
-    timeline.close((BEGAN + 8) * NS)
+    timeline.close((BEGAN + 8) * NS_PER_S)
     timeline.alive.report("r1", 9, BEGAN + 2)  # late: from now on
     timeline.alive.report("r1", 0, BEGAN + 7)
     timeline.alive.report("r2", 0, BEGAN + 7)
@@ -244,7 +244,7 @@ def test_a_clock_that_jumps_ahead_makes_no_year_of_windows():
     """Users alive are not written down for each second of it."""
     timeline = Timeline(BEGAN)
     timeline.alive.report("r", 5, BEGAN)
-    timeline.close((BEGAN + 365 * DAY) * NS)
+    timeline.close((BEGAN + 365 * DAY) * NS_PER_S)
     assert len(timeline._fine) <= 600
     assert not timeline._open
 
@@ -258,7 +258,7 @@ def test_what_is_added_to_at_a_time_is_bounded(seconds):
         add(timeline, second, [1])
         assert len(timeline._open) <= MAX_OPEN
         assert len(timeline._recent) <= MAX_OPEN
-    timeline.close(10**9 * NS)
+    timeline.close(10**9 * NS_PER_S)
     assert len(timeline._recent) <= SPAN_S + 3
     assert sum(stats.count for _, stats in timeline.hits()) == len(seconds)
 

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadgrpc.stats.watermark import GRACE_NS, NS, PATIENCE_NS, Watermark
+from loadgrpc.clock import NS_PER_S
+from loadgrpc.stats.watermark import GRACE_NS, PATIENCE_NS, Watermark
 
 NOW = 1_790_000_000
 MS = 1_000_000
@@ -12,7 +13,7 @@ MS = 1_000_000
 
 def closed(mark, now_s, *, stored=True):
     """Up to when seconds are closed at a moment in seconds."""
-    mark.advance(round(now_s * NS), stored=stored)
+    mark.advance(round(now_s * NS_PER_S), stored=stored)
     return mark.closed_s
 
 
@@ -28,14 +29,14 @@ def test_b6_without_a_word_from_sources_a_second_closes_3_s_after_its_end():
 def test_a_second_is_closed_as_soon_as_every_source_is_beyond_it():
     """The slowest source decides, and one that has ended does not hold up the others."""
     mark = Watermark()
-    mark.reported("quick", (NOW + 2) * NS)
-    mark.reported("slow", NOW * NS + 100 * MS)
+    mark.reported("quick", (NOW + 2) * NS_PER_S)
+    mark.reported("slow", NOW * NS_PER_S + 100 * MS)
     assert closed(mark, NOW + 2) == NOW - 1
-    mark.reported("slow", (NOW + 1) * NS + GRACE_NS)
+    mark.reported("slow", (NOW + 1) * NS_PER_S + GRACE_NS)
     assert closed(mark, NOW + 2) == NOW + 1
     mark.reported("slow", 0)  # an older batch takes nothing back
     mark.ended("slow")
-    mark.reported("quick", (NOW + 3) * NS + GRACE_NS)
+    mark.reported("quick", (NOW + 3) * NS_PER_S + GRACE_NS)
     assert closed(mark, NOW + 3.5) == NOW + 3
 
 
@@ -43,7 +44,7 @@ def test_a_source_that_will_report_is_waited_for():
     """A runner that has opened and said nothing yet holds seconds open, for as long as patience."""
     mark = Watermark()
     mark.opened("new")
-    mark.reported("old", (NOW + 9) * NS)
+    mark.reported("old", (NOW + 9) * NS_PER_S)
     assert closed(mark, NOW + 2) == NOW - 1
     assert closed(mark, NOW + 4) == NOW + 1
 
@@ -55,7 +56,7 @@ def test_c2_nothing_closes_while_the_store_is_away():
     for second in range(NOW + 3, NOW + 60):
         assert closed(mark, second, stored=False) == NOW
     assert closed(mark, NOW + 60) == NOW
-    mark.reported("a", (NOW + 60) * NS)
+    mark.reported("a", (NOW + 60) * NS_PER_S)
     assert closed(mark, NOW + 60.5) == NOW + 59
 
 
@@ -84,6 +85,6 @@ def test_seconds_do_not_open_again(steps):
 def test_patience_and_grace_are_what_is_said(late_ms):
     """Patience is what docs and protos promise: 3 s; grace is more than two flushes."""
     mark = Watermark()
-    mark.reported("a", NOW * NS + late_ms * MS)
+    mark.reported("a", NOW * NS_PER_S + late_ms * MS)
     assert closed(mark, NOW + 2) == (NOW + 1 if late_ms >= 1_500 else NOW - 1)
-    assert (PATIENCE_NS, GRACE_NS) == (3 * NS, NS // 2)
+    assert (PATIENCE_NS, GRACE_NS) == (3 * NS_PER_S, NS_PER_S // 2)

@@ -12,7 +12,7 @@ from loadgrpc.conformance.happening import Happening
 from loadgrpc.conformance.home import BEARER, DEFECT
 from loadgrpc.conformance.script import CLOSED
 from loadgrpc.conformance.story import Sent, Story
-from loadgrpc.conformance.transcript import Ended, Heard, Told
+from loadgrpc.conformance.transcript import Ended, HomeMessage, RunnerMessage
 from loadgrpc.errors import InvalidRequest, NotAllowed, Unavailable
 from loadgrpc.protocol import home
 from loadgrpc.protocol.sources import source_to_proto
@@ -100,7 +100,7 @@ def open_comes_first(story: Story) -> Finding:
     said = [
         first
         for spoken in story.streams.values()
-        if (first := next((e for _, e in spoken if isinstance(e, Heard)), None)) is not None
+        if (first := next((e for _, e in spoken if isinstance(e, RunnerMessage)), None))
     ]
     if not said:
         return broken("a stream on which the source is opened", "none")
@@ -144,7 +144,7 @@ def numbers_have_no_gaps(story: Story) -> Finding:
     free: set[int] = set()
     items = {sent.at: sent for sent in story.sent}
     for at, entry in story.entries:
-        if isinstance(entry, Told) and entry.answer.WhichOneof("message") in ("gap", "too_large"):
+        if isinstance(entry, HomeMessage) and entry.kind in ("gap", "too_large"):
             free.add(entry.stream)
         if (sent := items.get(at)) is None:
             continue
@@ -284,8 +284,8 @@ def _unacked(story: Story) -> list[tuple[list[Sent], Sent]]:
     unclear: set[int] = set()
     items = {sent.at: sent for sent in story.sent if sent.size}  # a skip is no batch
     for at, entry in story.entries:
-        if isinstance(entry, Told):
-            kind = entry.answer.WhichOneof("message")
+        if isinstance(entry, HomeMessage):
+            kind = entry.kind
             if kind in ("gap", "too_large"):
                 unclear.add(entry.stream)
             elif kind == "ack":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from loadgrpc.conformance.checks.registry import check
 from loadgrpc.conformance.finding import Finding, broken, counted, kept, not_shown
-from loadgrpc.conformance.happening import Kind
+from loadgrpc.conformance.happening import Fact
 from loadgrpc.conformance.story import Story
 
 _NO_FINISH = "it said no `finish`"
@@ -47,7 +47,7 @@ def it_has_produced_the_hits_it_sent(story: Story) -> Finding:
     if not totals.HasField("hits"):
         return not_shown("`finish` has no number of hits")
     skipped = sum(heard.request.skip.hits for _, heard in story.heard("skip"))
-    sent = len(story.of(Kind.HIT)) + skipped
+    sent = len(story.of(Fact.HIT)) + skipped
     if totals.hits != sent:
         return broken(f"{sent} hits in `finish`, as many as were sent", str(totals.hits))
     return kept(counted(totals.hits, "hit"))

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
+from loadgrpc.clock import NS_PER_S
 from loadgrpc.conformance.checks.registry import check
 from loadgrpc.conformance.finding import Finding, broken, counted, kept, not_shown
-from loadgrpc.conformance.happening import OF_ITERATIONS, OF_USERS, Happening, Kind, Place
+from loadgrpc.conformance.happening import (
+    OF_ITERATIONS,
+    OF_USERS,
+    Fact,
+    Happening,
+    LoadPlace,
+)
 from loadgrpc.conformance.story import Story
 from loadgrpc.conformance.target import SLOW_S
-from loadgrpc.conformance.transcript import NS_PER_S
 from loadgrpc.model import TestOutcome
 from loadgrpc.protocol import batches
 from loadgrpc.v1 import event_pb2, runner_pb2
@@ -89,7 +95,7 @@ def events_say_where_they_happened(story: Story) -> Finding:
     return kept(counted(len(events), "event"))
 
 
-def _places(story: Story) -> list[tuple[Happening, Place]]:
+def _places(story: Story) -> list[tuple[Happening, LoadPlace]]:
     return [(c.what, c.what.place) for c in story.of(*OF_USERS) if c.what.place is not None]
 
 
@@ -115,7 +121,7 @@ def iterations_are_numbered_from_1(story: Story) -> Finding:
     numbers: dict[tuple[int, int], set[int]] = {}
     hits: dict[tuple[int, int], set[int]] = {}
     for what, place in _places(story):
-        into = hits if what.kind is Kind.HIT else numbers
+        into = hits if what.kind is Fact.HIT else numbers
         into.setdefault((place.cycle, place.user), set()).add(place.iteration)
     if not numbers:
         return not_shown("no event has a status")
@@ -179,7 +185,7 @@ def _outcomes(story: Story, due: TestOutcome) -> Finding:
 def _exceptions(story: Story) -> list[tuple[str, str]]:
     return [
         came.what.exception
-        for came in story.of(Kind.OUTCOME, Kind.ITERATION)
+        for came in story.of(Fact.OUTCOME, Fact.ITERATION)
         if came.what.outcome in (TestOutcome.FAILURE, TestOutcome.ERROR)
     ]
 
@@ -224,7 +230,7 @@ def times_are_those_of_the_run(story: Story) -> Finding:
 
 
 def _hits(story: Story) -> list[Happening]:
-    return [came.what for came in story.of(Kind.HIT)]
+    return [came.what for came in story.of(Fact.HIT)]
 
 
 @check("9.14")

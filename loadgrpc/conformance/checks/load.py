@@ -6,11 +6,12 @@ import signal
 from collections import Counter
 from typing import Final
 
+from loadgrpc.clock import NS_PER_S
 from loadgrpc.conformance.checks.registry import check
 from loadgrpc.conformance.finding import Finding, broken, counted, kept, not_shown
 from loadgrpc.conformance.happening import OF_USERS, Happening
-from loadgrpc.conformance.story import Iteration, Story
-from loadgrpc.conformance.transcript import NS_PER_S, Told
+from loadgrpc.conformance.story import IterationStory, Story
+from loadgrpc.conformance.transcript import HomeMessage
 from loadgrpc.errors import Unavailable
 
 LATE_NS: Final = NS_PER_S
@@ -28,7 +29,7 @@ TERMINATED_S: Final = 3.5
 NO_PLACE: Final = "no event says which user it is of"
 
 
-def _place_of(iteration: Iteration) -> tuple[int, int] | None:
+def _place_of(iteration: IterationStory) -> tuple[int, int] | None:
     """Cycle and user."""
     came = iteration.start or iteration.stop or next(iter(iteration.outcomes), None)
     place = came.what.place if came else None
@@ -274,7 +275,7 @@ def _ends(story: Story, *, since_s: float, within_s: float, what: str) -> Findin
     return kept(f"it ended after {took_s:.1f} s")
 
 
-def _stop(story: Story) -> Told | None:
+def _stop(story: Story) -> HomeMessage | None:
     told = story.told("stop")
     return told[0][1] if told else None
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from loadgrpc import TestCase
 from loadgrpc.runner import process
-from loadgrpc.runner.recorder import Frame, Recorder
+from loadgrpc.runner.recorder import EncodedBatch, Recorder
 
 BASE = os.environ["BENCH_BASE"]
 NUMBERS = count()
@@ -26,7 +26,7 @@ class TimedRecorder(Recorder):
 
     def take(
         self, max_batch_bytes: int, *, rest: Callable[[], object] = lambda: None
-    ) -> list[Frame]:
+    ) -> list[EncodedBatch]:
         """As a recorder."""
         began_ns = time.thread_time_ns()
 
