@@ -22,14 +22,13 @@ from typing import Any, Final, NoReturn
 
 from loadgrpc.clock import SystemClock
 from loadgrpc.errors import LoadgrpcError
-from loadgrpc.model import Assignment, ExceptionInfo, OutputStream, SourceId, TestOutcome
+from loadgrpc.model import Assignment, ExceptionInfo, SourceId, TestOutcome
 from loadgrpc.protocol import assignments, produced, times
-from loadgrpc.protocol.printed import PrintedLine
 from loadgrpc.protocol.raw import RawRunnerServiceStub
 from loadgrpc.protocol.sources import source_to_proto
 from loadgrpc.protocol.transport import new_channel
 from loadgrpc.runner.pipe import MAX_FRAME_BYTES
-from loadgrpc.runner.printed_events import PrintedEvents
+from loadgrpc.runner.printing import Printing
 from loadgrpc.runner.publisher import Publisher
 from loadgrpc.runner.recorder import Recorder
 from loadgrpc.runner.share import WorkerShare
@@ -48,9 +47,6 @@ REACT_TO_SIGTERM_S: Final = 1.0
 EXIT_LOST: Final = 1
 EXIT_NOT_LOADED: Final = 107
 
-PUBLISH_PRINTS_S: Final = 0.25
-COUNT_PRINTS_S: Final = 10.0
-"""How often the link looks for lines that were left out, while none is printed."""
 LAST_WORDS_S: Final = 0.3
 """How long what user processes print is read for after their goodbye; who prints more is late."""
 
@@ -84,9 +80,7 @@ class Link:
         """The same, for a stop that was ordered."""
         self._due_changed = asyncio.Event()
         self._clock = SystemClock()
-        self._prints = PrintedEvents()
-        self._printed = asyncio.Event()
-        self._publishing_prints = asyncio.Lock()
+        self._printing = Printing(self._publish, lambda: publisher.is_busy, self._clock)
         self._echoes: list[asyncio.Task[None]] = []
         """What reads what user processes print."""
         most_users = max(assignment.scenario.users)
@@ -99,8 +93,10 @@ class Link:
             worker.order("while it loaded the test", **share.order())
         reading = [asyncio.create_task(self._read(worker)) for worker in self.workers]
         insisting = asyncio.create_task(self._insist())
-        self._echoes = [asyncio.create_task(worker.echo(self._heard)) for worker in self.workers]
-        printing = asyncio.create_task(self._keep_publishing_prints())
+        self._echoes = [
+            asyncio.create_task(worker.echo(self._printing.heard)) for worker in self.workers
+        ]
+        printing = asyncio.create_task(self._printing.run())
         status = await _first_error(self._lead(), *reading, insisting, printing)
         for task in (insisting, printing):
             task.cancel()
@@ -190,30 +186,7 @@ class Link:
             else:
                 self._finished.set()
 
-    def _heard(self, process: int, stream: OutputStream, lines: list[PrintedLine]) -> None:
-        """A user process has printed this."""
-        self._prints.add(process, stream, lines, self._clock.wall_ns())
-        self._printed.set()
-
-    async def _keep_publishing_prints(self) -> NoReturn:
-        """Publishes what is printed, a few times a second."""
-        while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(COUNT_PRINTS_S):
-                    await self._printed.wait()
-            self._printed.clear()
-            await self._publish_prints()
-            await asyncio.sleep(PUBLISH_PRINTS_S)
-
-    async def _publish_prints(self, *, last: bool = False) -> None:
-        """Publishes what was printed; when there is much else to be sent, only how much it was."""
-        async with self._publishing_prints:
-            if self._publisher.is_busy:
-                self._prints.drop()
-            while events := self._prints.take(self._clock.wall_ns(), last=last):
-                await self._publish(*events)
-
-    async def _publish(self, *events: event_pb2.Event) -> None:
+    async def _publish(self, events: list[event_pb2.Event]) -> None:
         """Publishes events that are the link's own, none of them a hit."""
         self._counts[0] += len(events)
         batch = runner_pb2.EventBatch(events=events)
@@ -237,7 +210,7 @@ class Link:
         status = event_pb2.LoadStatus(
             cycle=self._cycle, users=cycle.users, iterations=cycle.iterations
         )
-        await self._publish(event_pb2.Event(status=status, state=state))
+        await self._publish([event_pb2.Event(status=status, state=state)])
 
     def stop(self, timeout_s: float, *, react_s: float = REACT_S) -> None:
         """Lets users finish their iteration; after `timeout_s` they are cut off.
@@ -267,7 +240,7 @@ class Link:
             telling.cancel()
             await asyncio.gather(telling, return_exceptions=True)
         await asyncio.wait(self._echoes, timeout=LAST_WORDS_S)
-        await self._publish_prints(last=True)
+        await self._printing.finish()
         if self._uncounted:
             await self._publisher.settled()
             return EXIT_LOST

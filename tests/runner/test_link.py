@@ -16,7 +16,9 @@ from loadgrpc.testing import assignment_of
 from loadgrpc.v1 import runner_pb2, runner_pb2_grpc
 
 TESTS = """
-import os, time, unittest
+import os, sys, time, unittest
+
+print("loading", flush=True)
 
 class TestIt(unittest.TestCase):
     done = 0
@@ -41,6 +43,10 @@ class TestIt(unittest.TestCase):
         type(self).done += 1
         if self.done == 4:
             os.kill(os.getpid(), 9)
+    def test_prints(self):
+        print("from a user\\r")
+        sys.stderr.write("half a line")
+        type(self).tearDownClass = classmethod(lambda cls: print("at the end"))
     def test_hangs_at_its_end(self):
         type(self).tearDownClass = classmethod(lambda cls: time.sleep(600))
 """
@@ -61,6 +67,8 @@ class Home(runner_pb2_grpc.RunnerServiceServicer):
         self.users = []
         self.started = {}
         """Users that were started, as it told last, by cycle."""
+        self.outputs = []
+        """What was printed."""
         self.skips = []
         self.tokens = set()
 
@@ -93,6 +101,7 @@ class Home(runner_pb2_grpc.RunnerServiceServicer):
                 self.iterations += sum(len(block.label) for block in decoded.iterations)
                 self.users += [told.active for told in decoded.users]
                 self.started |= {told.cycle: told.started for told in decoded.users}
+                self.outputs += [e.output for e in request.batch.events if e.HasField("output")]
                 self.say(ack={"durable_sequence": self.counted})
             elif kind == "skip":
                 assert request.skip.first_sequence == self.counted + 1
@@ -190,6 +199,29 @@ def test_a_runner_from_ready_to_finish(run):
 
 
 @pytest.mark.system
+def test_c8_what_user_processes_print_is_published(run):
+    """Every line, whole, with its process and stream, up to those of the very end."""
+
+    async def use(home, process):
+        finish = await home.lead(1)
+        assert finish.totals.events == home.counted
+        came = sorted((said.process, said.stream, said.text) for said in home.outputs)
+        assert came == [
+            (process, stream, text)
+            for process in (1, 2)
+            for stream, text in (
+                (1, "at the end"),
+                (1, "from a user"),
+                (1, "loading"),
+                (2, "half a line"),
+            )
+        ]
+        assert await process.wait() == 0
+
+    run(use, "test_prints", iterations=(1,))
+
+
+@pytest.mark.system
 def test_an_agent_without_users_goes_along(run):
     """With no user at all a runner still is ready, finishes, and exits with 0."""
 
@@ -209,7 +241,7 @@ def test_a_test_that_cannot_be_loaded(run):
         finish = await home.hear("finish")
         assert finish.load_error.type == "TestNotLoaded"
         assert "test_none" in finish.load_error.message
-        assert finish.totals.events == 0
+        assert finish.totals.events == len(home.outputs)  # what the module has printed
         home.say(finished={})
         assert await process.wait() == EXIT_NOT_LOADED
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadgrpc.model import OutputStream
-from loadgrpc.protocol import columns
+from loadgrpc.protocol import batches
 from loadgrpc.protocol.printed import PrintedLine
 from loadgrpc.runner import printed_events
 from loadgrpc.runner.printed_events import COUNT_EVERY_NS, MAX_AT_ONCE, MAX_LINES, PrintedEvents
@@ -148,5 +148,5 @@ def test_every_line_is_sent_or_counted(steps):
 
         assert came == due
         assert sum(event.output.HasField("text") for event in sent) <= 6
-        decoded = columns.decode(runner_pb2.EventBatch(events=sent), arrival_ns=NOW_NS)
+        decoded = batches.decode(runner_pb2.EventBatch(events=sent), arrival_ns=NOW_NS)
         assert (decoded.rejected, decoded.lines + decoded.lines_left_out) == (0, due.total())

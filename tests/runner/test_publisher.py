@@ -416,6 +416,24 @@ def test_who_brings_too_much_waits(monkeypatch):
     with_home(use)
 
 
+def test_who_can_leave_something_out_knows_when(monkeypatch):
+    """Well below the bound, while much is not acked, the publisher is busy; then it is not."""
+    monkeypatch.setattr(module, "BUSY_BYTES", 1_000)
+
+    async def use(home):
+        call = await home.call(1)
+        call.opened()
+        assert not home.publisher.is_busy
+        await home.publish(1, padding="x" * 1_000)
+        assert await call.hear() == ("batch", 1, 1)
+        assert home.publisher.is_busy
+        call.ack(1)
+        await home.publisher.settled()
+        assert not home.publisher.is_busy
+
+    with_home(use)
+
+
 @pytest.mark.parametrize("how", ["in band", "by status", "not allowed"])
 def test_a_source_that_is_refused_is_given_up(how):
     """What does not go away by trying again ends the publisher with the reason."""
