@@ -57,6 +57,7 @@ LINK = {
     "loadgrpc.runner.worker",
     "loadgrpc.runner.publisher",
     "loadgrpc.runner.echo",
+    "loadgrpc.runner.printing",
 }
 """The modules of the runner's room that are not part of a user process."""
 
