@@ -19,9 +19,19 @@ from loadgrpc.broker.records import run_of, size_of
 from loadgrpc.broker.run import ActiveRun
 from loadgrpc.broker.run_store import RunStore
 from loadgrpc.broker.store_watch import StoreWatch
+from loadgrpc.broker.timeline import Timelines
 from loadgrpc.clock import Clock
 from loadgrpc.errors import InvalidRequest, NotFound, RunNotOver, Unavailable, Violation
-from loadgrpc.model import News, Progress, Run, RunState, Summary, Trouble
+from loadgrpc.model import (
+    News,
+    Progress,
+    Run,
+    RunState,
+    Summary,
+    TimelinePage,
+    TimelineQuery,
+    Trouble,
+)
 from loadgrpc.protocol import plans
 from loadgrpc.protocol.bounds import MAX_ANSWER_BYTES
 from loadgrpc.protocol.summary import summary_from_proto
@@ -60,6 +70,7 @@ class Archive:
         *,
         store_watch: StoreWatch,
         run_store: RunStore,
+        timelines: Timelines,
         types: OwnTypes,
         clock: Clock,
         troubles_of: Callable[[ActiveRun], tuple[Trouble, ...]],
@@ -69,6 +80,7 @@ class Archive:
         self._store = store
         self._store_watch = store_watch
         self._run_store = run_store
+        self._timelines = timelines
         self._types = types
         self._clock = clock
         self._troubles_of = troubles_of
@@ -182,10 +194,12 @@ class Archive:
                 return page, ""
             before = records[-1].sequence
 
-    async def watch_run(self, run_id: str, after: int | None = None) -> AsyncIterator[News]:
+    async def watch_run(
+        self, run_id: str, after: int | None = None, *, windows: bool = False
+    ) -> AsyncIterator[News]:
         """Every change of a run after the one with this number, and its figures, to its end.
 
-        `after` None: beginning with the run as it is.
+        `after` None: beginning with the run as it is. `windows`: those that close come too.
 
         Raises:
             NotFound: no such run.
@@ -209,7 +223,9 @@ class Archive:
         def figures() -> Progress:
             return run.progress(self._clock.wall_ns(), lambda: self._troubles_of(run))
 
-        watching = watch.live(run, after, every_s=self._every_s, figures=figures, check=check)
+        watching = watch.live(
+            run, after, every_s=self._every_s, windows=windows, figures=figures, check=check
+        )
         async with aclosing(watching):
             async for news in watching:
                 yield news
@@ -228,6 +244,17 @@ class Archive:
         if record.summary is None:
             raise NotFound(f"run {run_id} has no summary")
         return summary_from_proto(run_pb2.RunSummary.FromString(record.summary))
+
+    async def get_timeline(self, query: TimelineQuery) -> TimelinePage:
+        """Some windows of a run.
+
+        Raises:
+            NotFound: no such run.
+            InvalidRequest: the page token is none of ours.
+        """
+        if self.live_run(query.run_id) is None:
+            await self._run_store.record(query.run_id)
+        return await self._timelines.page(query, self.live_run)
 
     async def list_events(self, wanted: Wanted) -> AsyncIterator[Listed]:
         """The stored events of a run.

@@ -14,6 +14,7 @@ import os
 import secrets
 import socket
 from collections.abc import Awaitable
+from contextlib import suppress
 from typing import Final
 
 from loadgrpc import __version__, model
@@ -30,6 +31,7 @@ from loadgrpc.broker.run_store import MANY_PARTS, RunStore
 from loadgrpc.broker.sources import Sources
 from loadgrpc.broker.split import assignments
 from loadgrpc.broker.store_watch import StoreWatch
+from loadgrpc.broker.timeline import Timelines
 from loadgrpc.broker.troubles import Moment, troubles_of
 from loadgrpc.broker.work import Work
 from loadgrpc.clock import Clock
@@ -72,7 +74,14 @@ class Broker:
         self._ticker: asyncio.Task[None] | None = None
         self._closing = False
         self._store_watch = StoreWatch(store, clock)
-        self._run_store = RunStore(store, self._store_watch, clock, work)
+        self.timelines = Timelines(store, self._store_watch)
+        self._run_store = RunStore(
+            store,
+            store_watch=self._store_watch,
+            timelines=self.timelines,
+            clock=clock,
+            work=work,
+        )
         self.roster = Roster(lease_s=lease_s)
         self.types = OwnTypes(store)
         self.fleet = Fleet(
@@ -100,6 +109,7 @@ class Broker:
             store,
             store_watch=self._store_watch,
             run_store=self._run_store,
+            timelines=self.timelines,
             types=self.types,
             clock=clock,
             troubles_of=self._troubles_of,
@@ -153,8 +163,15 @@ class Broker:
             for run in list(self._runs.values()):
                 stored = self._store_watch.trouble is None
                 run.close_seconds(self._clock.wall_ns(), stored=stored)
+                if self.timelines.leaves(run):
+                    self._work.begin(self._keep_windows(run))
             for run in list(self._run_store.unstored):
                 await self._store_result(run)
+
+    async def _keep_windows(self, run: ActiveRun) -> None:
+        """Stores the windows of a run that leave memory; what cannot be stored stays there."""
+        with suppress(StoreError):
+            await self.timelines.keep(run)
 
     def end_overdue(self) -> None:
         """Gives up parts that do not begin, or do not end when they should."""

@@ -11,7 +11,7 @@ from loadgrpc.broker.broker import Broker
 from loadgrpc.broker.listing import Listed, Position, Wanted
 from loadgrpc.errors import InvalidRequest, Violation
 from loadgrpc.model import RunState, StopMode
-from loadgrpc.protocol import bounds, plans, progress, times
+from loadgrpc.protocol import bounds, plans, progress, timeline, times
 from loadgrpc.protocol.rows import KINDS
 from loadgrpc.protocol.runs import agent_to_proto, broker_to_proto, run_to_proto
 from loadgrpc.protocol.shrinking import shrink
@@ -71,7 +71,8 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
     ) -> AsyncIterator[control_pb2.WatchRunResponse]:
         """See control.proto."""
         after = request.after if request.HasField("after") else None
-        async for news in self._broker.archive.watch_run(_run_id(request), after):
+        archive = self._broker.archive
+        async for news in archive.watch_run(_run_id(request), after, windows=request.windows):
             yield progress.news_to_proto(news)
 
     async def StopRun(  # noqa: N802
@@ -94,6 +95,13 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         message = summary_to_proto(summary)
         shrink(message)
         return control_pb2.GetSummaryResponse(summary=message)
+
+    async def GetTimeline(
+        self, request: control_pb2.GetTimelineRequest, _: Context
+    ) -> control_pb2.GetTimelineResponse:
+        """See control.proto."""
+        page = await self._broker.archive.get_timeline(timeline.query_from_proto(request))
+        return timeline.page_to_proto(page)
 
     async def ListEvents(  # noqa: N802
         self, request: control_pb2.ListEventsRequest, _: Context

@@ -22,6 +22,7 @@ from loadgrpc.broker.inbox import Inbox, Source
 from loadgrpc.broker.judgement import Work
 from loadgrpc.broker.part import Key, Part
 from loadgrpc.broker.state import RunEvent, step
+from loadgrpc.broker.windows import ClosedWindows
 from loadgrpc.model import (
     AgentEvent,
     AssignmentState,
@@ -100,6 +101,7 @@ class ActiveRun:
         """What is shown to everybody: what a restart would not forget. See also `log`."""
         self.going_on = run
         """The run as it is, or was before it was over: its end is stored with its result."""
+        self._closed_windows = ClosedWindows()
         self._progress: model.Progress | None = None
         self._made_at: tuple[model.Run, int] | None = None
         """The run, and when (wall clock), that `_progress` was made of."""
@@ -348,6 +350,10 @@ class ActiveRun:
             left_ns=self._left_ns(now_wall_ns),
             troubles=troubles,
         )
+
+    def closed_windows(self, second: int) -> list[model.TimelineWindow]:
+        """The windows from a second on that have closed lately, made once for all who watch."""
+        return self._closed_windows.since(self.aggregate.timeline, second)
 
     def close_seconds(self, now_wall_ns: int, *, stored: bool) -> None:
         """Lets the seconds of which nothing more is expected count in rates.

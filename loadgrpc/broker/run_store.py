@@ -17,6 +17,7 @@ from loadgrpc.broker.changes import ChangeLog, derived
 from loadgrpc.broker.records import change_from_record, change_to_record, record_of, run_of
 from loadgrpc.broker.run import ActiveRun
 from loadgrpc.broker.store_watch import StoreWatch
+from loadgrpc.broker.timeline import Timelines
 from loadgrpc.broker.work import Work
 from loadgrpc.clock import Clock
 from loadgrpc.errors import NotFound
@@ -38,9 +39,18 @@ _log = logging.getLogger(__name__)
 class RunStore:
     """See the module. `unstored`: runs that are over, and whose result the store did not take."""
 
-    def __init__(self, store: Store, store_watch: StoreWatch, clock: Clock, work: Work) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        store_watch: StoreWatch,
+        timelines: Timelines,
+        clock: Clock,
+        work: Work,
+    ) -> None:
         self._store = store
         self._store_watch = store_watch
+        self._timelines = timelines
         self._clock = clock
         self._work = work
         self._hurried = False
@@ -71,6 +81,7 @@ class RunStore:
     async def save_result(self, run: ActiveRun) -> bool:
         """Stores the result of a run; whether the store took it. If not, it is `unstored`."""
         try:
+            await self._timelines.finish(run)
             known = run.going_on
             many = len(run.parts) > MANY_PARTS  # nothing happens to it any more
             record = await asyncio.to_thread(record_of, run) if many else record_of(run)
@@ -192,6 +203,7 @@ class RunStore:
         sources = await self._store.sources(record.run_id)
         stored = run_of(record)
         log = await self.log_of(stored)
+        await self._timelines.begin_again(record.run_id)
         run = resume.from_bytes(stored, record.request_id or "", record.roster, sources, log)
         async for batch in self._store.batches(record.run_id):
             message = runner_pb2.EventBatch.FromString(batch.payload)
@@ -199,6 +211,7 @@ class RunStore:
             events = batches.decode(message, arrival_ns=arrival_ns, skip=batch.offset)
             run.count(batch.source, events, arrival_ns=arrival_ns)
             run.close_seconds(arrival_ns, stored=True)
+            await self._timelines.keep(run)
         for part in run.parts.values():
             if part.state.final:
                 run.aggregate.ended(part.key, part.end_time_ns or self._clock.wall_ns())

@@ -14,6 +14,7 @@ from loadgrpc.broker.changes import ChangeLog, as_it_was
 from loadgrpc.broker.run import ActiveRun
 from loadgrpc.errors import InvalidRequest, Violation
 from loadgrpc.model import Change, ChangeKind, News, Progress, Run
+from loadgrpc.protocol.times import NS_PER_S
 
 
 def begun(run: Run, log: ChangeLog, after: int | None) -> tuple[int, list[News]]:
@@ -47,17 +48,20 @@ async def live(
     after: int | None,
     *,
     every_s: float,
+    windows: bool,
     figures: Callable[[], Progress],
     check: Callable[[], None],
 ) -> AsyncGenerator[News]:
     """What is sent about an active run, to its end; `figures` come at intervals.
 
-    `check` raises what ends the watch before the end of the run.
+    With `windows`, each window that closes from now on comes too. `check` raises what ends the
+    watch before the end of the run.
 
     Raises:
         InvalidRequest: it has no change of that number.
     """
     log = run.log
+    from_s = run.aggregate.timeline.closed_s
     seen, first = begun(run.announced, log, after)
     for news in first:
         yield news
@@ -66,6 +70,9 @@ async def live(
     try:
         while True:
             changed.clear()
+            for window in run.closed_windows(from_s) if windows else ():
+                from_s = window.end_ns // NS_PER_S
+                yield News(seen, window)
             for change in log.after(seen):
                 if change.state.final:
                     yield News(seen, figures())  # the last ones are whole

@@ -17,7 +17,7 @@ from typing import Final, Protocol, TypeVar
 from loadgrpc.cli.display import Display
 from loadgrpc.cli.interrupts import Interrupts
 from loadgrpc.errors import StoreUnavailable, Unavailable
-from loadgrpc.model import News, Run, StopMode, Summary
+from loadgrpc.model import News, Progress, Run, StopMode, Summary
 
 REDRAW_S: Final = 1.0
 LOOK_S: Final = 0.25
@@ -123,7 +123,7 @@ async def _watch(
                     lost_at = None
                     display.notice("the broker is back")
                 seen = each.sequence
-                if each.update is None:
+                if not isinstance(each.update, Run | Progress):
                     continue
                 display.update(each.update)
                 news.set()

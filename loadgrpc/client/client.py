@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -22,8 +23,11 @@ from loadgrpc.model import (
     SourceId,
     StopMode,
     Summary,
+    TimelinePage,
+    TimelineQuery,
+    TimelineWindow,
 )
-from loadgrpc.protocol import assignments, plans, progress, status, times
+from loadgrpc.protocol import assignments, plans, progress, status, timeline, times
 from loadgrpc.protocol.runs import agent_from_proto, broker_from_proto, run_from_proto
 from loadgrpc.protocol.sources import source_to_proto
 from loadgrpc.protocol.summary import summary_from_proto
@@ -101,13 +105,16 @@ class Client:
         response = await _called(self._runner.GetAssignment, request)
         return assignments.assignment_from_proto(response.assignment)
 
-    async def watch_run(self, run_id: str, *, after: int | None = None) -> AsyncIterator[News]:
+    async def watch_run(
+        self, run_id: str, *, after: int | None = None, windows: bool = False
+    ) -> AsyncIterator[News]:
         """The run, then its changes, and its figures once a second; ends after its end.
 
         `after` is the last sequence seen: only later changes come, each of them; 0: all from the
-        beginning.
+        beginning. `windows`: each that closes from now on comes too.
         """
-        call = self._control.WatchRun(control_pb2.WatchRunRequest(run_id=run_id, after=after))
+        request = control_pb2.WatchRunRequest(run_id=run_id, after=after, windows=windows)
+        call = self._control.WatchRun(request)
         try:
             async for response in call:
                 yield progress.news_from_proto(response)
@@ -141,6 +148,21 @@ class Client:
         request = control_pb2.GetSummaryRequest(run_id=run_id)
         response = await _called(self._control.GetSummary, request)
         return summary_from_proto(response.summary)
+
+    async def get_timeline(self, query: TimelineQuery) -> TimelinePage:
+        """Some windows of a run: a page of them, at most 3 MiB."""
+        request = timeline.query_to_proto(query)
+        return timeline.page_from_proto(await _called(self._control.GetTimeline, request))
+
+    async def list_windows(self, query: TimelineQuery) -> AsyncIterator[TimelineWindow]:
+        """All windows of a run that are wanted, in the order of time, page by page."""
+        page = await self.get_timeline(query)
+        while True:
+            for window in page.windows:
+                yield window
+            if not page.next_token:
+                return
+            page = await self.get_timeline(replace(query, page_token=page.next_token))
 
     async def list_events(
         self,

@@ -11,3 +11,4 @@ from loadgrpc.model.plan import *
 from loadgrpc.model.progress import *
 from loadgrpc.model.run import *
 from loadgrpc.model.summary import *
+from loadgrpc.model.timeline import *

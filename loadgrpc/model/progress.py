@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from loadgrpc.model.run import Change, Run, Trouble
 from loadgrpc.model.summary import IterationFigures
+from loadgrpc.model.timeline import TimelineWindow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,13 +88,17 @@ class Progress:
     """Current problems, worst first."""
 
 
+Update: TypeAlias = Run | Progress | TimelineWindow | None
+"""What is new of a run."""
+
+
 @dataclass(frozen=True)
 class News:
-    """What a watcher of a run receives: a change, or figures."""
+    """What a watcher of a run receives: a change, figures, or a window that has closed."""
 
     sequence: int
     """The number of the change, from 1; of figures, that of the newest change before them."""
-    update: Run | Progress | None
+    update: Update
     """The run, if its state changed, or figures. None: something else changed."""
     change: Change | None = None
-    """None: figures, or the run as it was when the watch began."""
+    """None: no change, or the run as it was when the watch began."""

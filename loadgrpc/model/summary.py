@@ -137,6 +137,33 @@ class ScenarioFigures:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CycleScenarioFigures:
+    """The figures of one scenario in one cycle; the rate is over its duration."""
+
+    name: str
+    users: int = 0
+    duration_ns: int = 0
+    hits: HitFigures = HitFigures()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CycleFigures:
+    """The figures of one cycle; the rate is over its duration."""
+
+    cycle: int
+    """From 1."""
+    users: int = 0
+    """Asked for by the plan, of all agents together."""
+    start_time_ns: int | None = None
+    """When the broker let users begin it (wall clock)."""
+    duration_ns: int = 0
+    """From the start of its first hit or iteration to the end of its last one."""
+    hits: HitFigures = HitFigures()
+    scenarios: tuple[CycleScenarioFigures, ...] = ()
+    """Of a plan with several, or with one that has a name."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class IterationErrorGroup:
     """Exceptions of a test that are alike, counted, with the one that came first."""
 
@@ -296,6 +323,8 @@ class Summary:
     """Of a plan with several, or with one that has a name."""
     users: UserFigures = UserFigures()
     """Those of all cycles, scenarios and agents together."""
+    cycles: tuple[CycleFigures, ...] = ()
+    """Of a plan with several, those that have begun."""
     troubles: tuple[Trouble, ...] = ()
     """Current problems of an active run; not stored."""
     output: OutputFigures = OutputFigures()

@@ -208,6 +208,14 @@ TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
     "WatchRunRequest": {"run_id": ID},
     "StopRunRequest": {"run_id": ID},
     "GetSummaryRequest": {"run_id": ID},
+    "GetTimelineRequest": {
+        "run_id": ID,
+        "from": Moment(),
+        "to": Moment(),
+        "resolution": Span(0, model.MAX_RESOLUTION_S),
+        "names": Many(model.MAX_TIMELINE_NAMES, Text(MAX_NAME_CHARS)),
+        "page_token": ID,
+    },
     "ListEventsRequest": {
         "run_id": ID,
         "kinds": Many(32, Text(MAX_ID_CHARS)),

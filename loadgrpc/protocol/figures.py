@@ -15,13 +15,15 @@ from loadgrpc.v1 import run_pb2
 _ELAPSED = ("avg", "min", "p50", "p90", "p95", "p99", "max")
 
 
-def _elapsed_to_proto(figures: model.ElapsedFigures) -> run_pb2.ElapsedFigures:
+def elapsed_to_proto(figures: model.ElapsedFigures) -> run_pb2.ElapsedFigures:
+    """How long things took, as its message."""
     return run_pb2.ElapsedFigures(
         **{name: duration_to_proto(getattr(figures, f"{name}_ns")) for name in _ELAPSED}
     )
 
 
-def _elapsed_from_proto(message: run_pb2.ElapsedFigures) -> model.ElapsedFigures:
+def elapsed_from_proto(message: run_pb2.ElapsedFigures) -> model.ElapsedFigures:
+    """How long things took, from its message."""
     return model.ElapsedFigures(
         **{f"{name}_ns": duration_from_proto(getattr(message, name)) for name in _ELAPSED}
     )
@@ -34,7 +36,7 @@ def hits_to_proto(figures: model.HitFigures) -> run_pb2.HitFigures:
         count=figures.count,
         failed=figures.failed,
         rate=figures.rate,
-        elapsed=_elapsed_to_proto(figures.elapsed),
+        elapsed=elapsed_to_proto(figures.elapsed),
         bytes_sent=figures.bytes_sent,
         bytes_received=figures.bytes_received,
         response=_elapsed_to_proto(figures.response) if figures.response is not None else None,
@@ -47,7 +49,7 @@ def hits_from_proto(message: run_pb2.HitFigures) -> model.HitFigures:
         count=message.count,
         failed=message.failed,
         rate=message.rate,
-        elapsed=_elapsed_from_proto(message.elapsed),
+        elapsed=elapsed_from_proto(message.elapsed),
         bytes_sent=message.bytes_sent,
         bytes_received=message.bytes_received,
         response=_elapsed_from_proto(message.response) if message.HasField("response") else None,
@@ -138,7 +140,7 @@ def generator_to_proto(figures: model.GeneratorFigures) -> run_pb2.GeneratorFigu
         saturated=figures.saturated,
         saturated_time=duration_to_proto(figures.saturated_ns),
         watched_time=duration_to_proto(figures.watched_ns),
-        lag=_elapsed_to_proto(figures.lag),
+        lag=elapsed_to_proto(figures.lag),
         worst_lag=duration_to_proto(figures.worst_lag_ns),
         worst_lag_time=optional_timestamp(figures.worst_lag_end_ns),
         cpu=figures.cpu,
@@ -158,7 +160,7 @@ def generator_from_proto(message: run_pb2.GeneratorFigures) -> model.GeneratorFi
     return model.GeneratorFigures(
         saturated_ns=duration_from_proto(message.saturated_time),
         watched_ns=duration_from_proto(message.watched_time),
-        lag=_elapsed_from_proto(message.lag),
+        lag=elapsed_from_proto(message.lag),
         worst_lag_ns=duration_from_proto(message.worst_lag),
         worst_lag_end_ns=time_or_none(message, "worst_lag_time"),
         cpu=message.cpu,

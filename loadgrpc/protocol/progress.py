@@ -9,6 +9,7 @@ from loadgrpc.clock import NS_PER_S
 from loadgrpc.protocol.figures import iterations_from_proto, iterations_to_proto
 from loadgrpc.protocol.fitting import fit
 from loadgrpc.protocol.runs import run_from_proto, run_to_proto
+from loadgrpc.protocol.timeline import window_from_proto, window_to_proto
 from loadgrpc.protocol.times import (
     duration_from_proto,
     duration_to_proto,
@@ -26,6 +27,7 @@ def news_to_proto(news: model.News) -> control_pb2.WatchRunResponse:
         sequence=news.sequence,
         run=run_to_proto(update) if isinstance(update, model.Run) else None,
         progress=progress_to_proto(update) if isinstance(update, model.Progress) else None,
+        window=window_to_proto(update) if isinstance(update, model.TimelineWindow) else None,
         change=change_to_proto(news.change) if news.change is not None else None,
     )
 
@@ -33,11 +35,13 @@ def news_to_proto(news: model.News) -> control_pb2.WatchRunResponse:
 def news_from_proto(message: control_pb2.WatchRunResponse) -> model.News:
     """News of a run from their message."""
     change = change_from_proto(message.change) if message.HasField("change") else None
-    update: model.Run | model.Progress | None = None
+    update: model.Update = None
     if message.HasField("run"):
         update = run_from_proto(message.run)
     elif message.HasField("progress"):
         update = progress_from_proto(message.progress)
+    elif message.HasField("window"):
+        update = window_from_proto(message.window)
     return model.News(message.sequence, update, change)
 
 

@@ -31,6 +31,7 @@ _TOLD: Final = (
     "troubles",
     "verdict",
     "scenarios",
+    "cycles",
 )
 
 

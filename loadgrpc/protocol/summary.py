@@ -19,6 +19,7 @@ from loadgrpc.protocol.figures import (
 )
 from loadgrpc.protocol.fitting import fit
 from loadgrpc.protocol.runs import verdict_from_proto, verdict_to_proto
+from loadgrpc.protocol.timeline import cycle_from_proto, cycle_to_proto
 from loadgrpc.protocol.times import (
     duration_from_proto,
     duration_to_proto,
@@ -119,6 +120,7 @@ def summary_to_proto(summary: model.Summary) -> run_pb2.RunSummary:
             for entry in summary.scenarios
         ],
         users=users_to_proto(summary.users),
+        cycles=[cycle_to_proto(each) for each in summary.cycles],
         troubles=troubles_to_proto(summary.troubles),
         output=_output_to_proto(summary.output),
     )
@@ -209,6 +211,7 @@ def summary_from_proto(message: run_pb2.RunSummary) -> model.Summary:
             for entry in message.scenarios
         ),
         users=users_from_proto(message.users),
+        cycles=tuple(cycle_from_proto(each) for each in message.cycles),
         troubles=troubles_from_proto(message.troubles),
         output=model.OutputFigures(lines=message.output.lines, left_out=message.output.left_out),
     )

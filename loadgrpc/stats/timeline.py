@@ -41,6 +41,8 @@ MIDDLE_KEPT_S: Final = 7_200
 """Windows of ten seconds are kept for this long."""
 KEPT_S: Final = {60: 43_200, 600: 432_000}
 """For how long longer windows are kept, by their length; the longest ones for good."""
+MAX_MISSED: Final = 60
+"""Windows for somebody who has not looked for a while, at most."""
 MAX_OPEN: Final = 128
 """Windows that are added to at a time; the oldest is closed when there is one more."""
 _END_S: Final = 1 << 62
@@ -116,10 +118,12 @@ class Timeline:
         if self._over:
             return
         seconds = [second for second, _ in self._open] + self.alive.seconds(_END_S)
+        self._over = True  # the last windows stay at hand, for who looks at live figures
         self._close_before(max((second + 1 for second in seconds), default=self._edge_s))
-        self._over = True
-        for window in self._recent.values():
-            self._leave(1, window.start_s, self._sealed(window))
+        for start_s, window in sorted(self._recent.items()):
+            if start_s in self._fine:
+                window.merge(unseal(self._fine.pop(start_s)))
+            self._leave(1, start_s, self._sealed(window))
         for length_s, shelf in ((1, self._fine), (MIDDLE_S, self._middle)):
             for start_s, sealed in sorted(shelf.items()):
                 self._leave(length_s, start_s, sealed)
@@ -164,8 +168,17 @@ class Timeline:
         return Recent(closed_s, seconds, merged(windows, first_s, seconds))
 
     def closed_since(self, second: int) -> list[Window]:
-        """The windows from a second on that are closed now, at most SPAN_S of them, the newest."""
-        return [self._recent[each] for each in sorted(self._recent) if each >= second]
+        """The windows from a second on that are closed, the newest MAX_MISSED at most."""
+        seconds = sorted(each for each in {*self._recent, *self._fine} if each >= second)
+        return [
+            self._recent[each] if each in self._recent else unseal(self._fine[each])
+            for each in seconds[-MAX_MISSED:]
+        ]
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more comes."""
+        return self._over
 
     @property
     def closed_s(self) -> int:
@@ -251,6 +264,8 @@ class Timeline:
     def _roll(self) -> None:
         """Moves what has grown old to where it belongs now."""
         edge_s = self._edge_s
+        if self._over:
+            return
         for length_s, kept_s in KEPT_S.items():  # first: what is too old is not added to them
             from_s = max(self.kept_from_s[length_s], _floor(edge_s - kept_s, COARSE[-1]))
             self.kept_from_s[length_s] = from_s

@@ -1,4 +1,4 @@
-"""The broker's memory on disk: runs, sources, committed batches, types.
+"""The broker's memory on disk: runs, sources, committed batches, windows, types.
 
 What is acked was committed here first. `Store` is the door; importing it costs nothing of
 SQLAlchemy, which is loaded by the writer thread when a store is opened.
@@ -14,6 +14,7 @@ from loadgrpc.store.record import (
     RunRecord,
     SourceProgress,
     StoredBatch,
+    StoredWindow,
     TypeSet,
 )
 from loadgrpc.store.store import Store
@@ -29,6 +30,7 @@ __all__ = [
     "Store",
     "StoreError",
     "StoredBatch",
+    "StoredWindow",
     "TypeSet",
     "parse_target",
 ]

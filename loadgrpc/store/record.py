@@ -116,6 +116,18 @@ class StoredBatch:
 
 
 @dataclass(frozen=True)
+class StoredWindow:
+    """A window of a run by time, or a part of one: rows of the same span add up."""
+
+    number: int
+    """Its place among the windows of its run, from 1."""
+    length_s: int
+    start_s: int
+    sealed: bytes | None = None
+    """None: it was not read."""
+
+
+@dataclass(frozen=True)
 class TypeSet:
     """Types that a source of a run brought."""
 

@@ -5,6 +5,7 @@
     changes       the log of each run: one row a change, numbered from 1 in its run
     sources       one row a runner instance: its committed sequence is the duplicate check
     batches       what sources sent, in the order it was committed (`batch_id`)
+    windows       the runs by time: windows of several lengths; rows of the same span add up
     types         sets of types that the sources of runs brought, each once a run
 
 Rule: one schema for every database; only types that all of them have. A change of a table is
@@ -18,7 +19,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 
 _Number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 """A 64-bit key that counts up by itself: SQLite does that for its INTEGER only."""
@@ -102,6 +103,16 @@ BATCHES: Final = sa.Table(
     sqlite_autoincrement=True,
 )
 
+WINDOWS: Final = sa.Table(
+    "windows",
+    METADATA,
+    sa.Column("run_id", sa.ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("length_s", sa.Integer, nullable=False),
+    sa.Column("start_s", sa.BigInteger, nullable=False),
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
+)
+
 TYPES: Final = sa.Table(
     "types",
     METADATA,
@@ -113,8 +124,10 @@ TYPES: Final = sa.Table(
 )
 
 
-@sa.event.listens_for(BATCHES, "after_create")
-def _pack_once(_table: sa.Table, connection: sa.Connection, **_: object) -> None:
-    """PostgreSQL is not to compress again what is packed already (`packing`)."""
+@sa.event.listens_for(METADATA, "after_create")
+def _pack_once(_tables: sa.MetaData, connection: sa.Connection, **_: object) -> None:
+    """PostgreSQL is not to compress again what is packed already (`packing`, `stats/sealed`)."""
     if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql("ALTER TABLE batches ALTER COLUMN payload SET STORAGE EXTERNAL")
+        for table, column in (("batches", "payload"), ("windows", "sealed")):
+            statement = f"ALTER TABLE {table} ALTER COLUMN {column} SET STORAGE EXTERNAL"
+            connection.exec_driver_sql(statement)

@@ -17,7 +17,7 @@ import asyncio
 import contextlib
 import itertools
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -29,6 +29,7 @@ from loadgrpc.store.record import (
     RunRecord,
     SourceProgress,
     StoredBatch,
+    StoredWindow,
     TypeSet,
 )
 from loadgrpc.store.target import Target, parse_target
@@ -213,6 +214,31 @@ class Store:
             if len(page) < _PAGE_BATCHES:
                 return
             after = page[-1].number
+
+    # Runs by time
+
+    async def save_windows(
+        self, run_id: str, windows: Sequence[StoredWindow], dropped: Mapping[int, int]
+    ) -> None:
+        """Add windows, patiently, and drop those that are not needed any more, both or neither.
+
+        `dropped`: by length, those that start before that second. An unknown run raises StoreError.
+        """
+        await self._writer.write(
+            lambda tables: tables.save_windows(run_id, windows, dropped), patient=True
+        )
+
+    async def drop_windows(self, run_id: str) -> None:
+        """Drop all windows of a run."""
+        await self._writer.write(lambda tables: tables.drop_windows(run_id), patient=True)
+
+    async def windows(self, run_id: str) -> list[StoredWindow]:
+        """Which windows of a run there are, without what is in them."""
+        return await self._writer.read(lambda tables: tables.windows(run_id))
+
+    async def sealed_windows(self, run_id: str, numbers: Sequence[int]) -> dict[int, bytes]:
+        """What is in some windows of a run, by number; what is not there any more is left out."""
+        return await self._writer.read(lambda tables: tables.sealed_windows(run_id, numbers))
 
     # What describes events of a run's own
 

@@ -8,6 +8,7 @@ and are the same for every database.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Final
 
@@ -24,9 +25,10 @@ from loadgrpc.store.record import (
     RunRecord,
     SourceProgress,
     StoredBatch,
+    StoredWindow,
     TypeSet,
 )
-from loadgrpc.store.schema import BATCHES, CHANGES, RUNS, SOURCES, TYPES
+from loadgrpc.store.schema import BATCHES, CHANGES, RUNS, SOURCES, TYPES, WINDOWS
 
 _FINAL_STATES: Final = [int(state) for state in RunState if state.final]
 
@@ -71,6 +73,15 @@ _SELECT_BATCHES: Final = (
     .where(BATCHES.c.run_id == sa.bindparam("of_run"), BATCHES.c.batch_id > sa.bindparam("after"))
     .order_by(BATCHES.c.batch_id)
     .limit(sa.bindparam("limit"))
+)
+_INSERT_WINDOW: Final = sa.insert(WINDOWS)
+_LIST_WINDOWS: Final = sa.select(WINDOWS.c.number, WINDOWS.c.length_s, WINDOWS.c.start_s).where(
+    WINDOWS.c.run_id == sa.bindparam("of_run")
+)
+_DROP_WINDOWS: Final = sa.delete(WINDOWS).where(
+    WINDOWS.c.run_id == sa.bindparam("of_run"),
+    WINDOWS.c.length_s == sa.bindparam("of_length"),
+    WINDOWS.c.start_s < sa.bindparam("before"),
 )
 _TYPES_EXIST: Final = sa.select(TYPES.c.run_id).where(
     TYPES.c.run_id == sa.bindparam("of_run"), TYPES.c.digest == sa.bindparam("of_digest")
@@ -264,6 +275,40 @@ class Tables:
         """At most `limit` batches after the one numbered `after`."""
         parameters = {"of_run": run_id, "after": after, "limit": limit}
         return [_batch(row) for row in self.connection.execute(_SELECT_BATCHES, parameters)]
+
+    # Windows
+
+    def save_windows(
+        self, run_id: str, windows: Sequence[StoredWindow], dropped: Mapping[int, int]
+    ) -> None:
+        """See `Store.save_windows`."""
+        self._check_run(run_id, "what happened by time")
+        rows = [{"run_id": run_id, **vars(window)} for window in windows]
+        if rows:  # one that is there already is replaced: whoever saved it may not know that
+            known = WINDOWS.c.number.in_([window.number for window in windows])
+            self.connection.execute(sa.delete(WINDOWS).where(WINDOWS.c.run_id == run_id, known))
+            self.connection.execute(_INSERT_WINDOW, rows)
+        for length_s, before_s in dropped.items():
+            old = {"of_run": run_id, "of_length": length_s, "before": before_s}
+            self.connection.execute(_DROP_WINDOWS, old)
+
+    def drop_windows(self, run_id: str) -> None:
+        """See `Store.drop_windows`."""
+        self.connection.execute(sa.delete(WINDOWS).where(WINDOWS.c.run_id == run_id))
+
+    def windows(self, run_id: str) -> list[StoredWindow]:
+        """See `Store.windows`."""
+        return [
+            StoredWindow(row.number, row.length_s, row.start_s)
+            for row in self.connection.execute(_LIST_WINDOWS, {"of_run": run_id})
+        ]
+
+    def sealed_windows(self, run_id: str, numbers: Sequence[int]) -> dict[int, bytes]:
+        """See `Store.sealed_windows`."""
+        query = sa.select(WINDOWS.c.number, WINDOWS.c.sealed).where(
+            WINDOWS.c.run_id == run_id, WINDOWS.c.number.in_(numbers)
+        )
+        return {row.number: row.sealed for row in self.connection.execute(query)}
 
     # Types
 

@@ -110,24 +110,28 @@ class ListRunsResponse(_message.Message):
     def __init__(self, runs: _Optional[_Iterable[_Union[_run_pb2.Run, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., store_trouble: _Optional[str] = ...) -> None: ...
 
 class WatchRunRequest(_message.Message):
-    __slots__ = ("run_id", "after")
+    __slots__ = ("run_id", "after", "windows")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     AFTER_FIELD_NUMBER: _ClassVar[int]
+    WINDOWS_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     after: int
-    def __init__(self, run_id: _Optional[str] = ..., after: _Optional[int] = ...) -> None: ...
+    windows: bool
+    def __init__(self, run_id: _Optional[str] = ..., after: _Optional[int] = ..., windows: bool = ...) -> None: ...
 
 class WatchRunResponse(_message.Message):
-    __slots__ = ("run", "progress", "sequence", "change")
+    __slots__ = ("run", "progress", "window", "sequence", "change")
     RUN_FIELD_NUMBER: _ClassVar[int]
     PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     CHANGE_FIELD_NUMBER: _ClassVar[int]
     run: _run_pb2.Run
     progress: RunProgress
+    window: TimelineWindow
     sequence: int
     change: Change
-    def __init__(self, run: _Optional[_Union[_run_pb2.Run, _Mapping]] = ..., progress: _Optional[_Union[RunProgress, _Mapping]] = ..., sequence: _Optional[int] = ..., change: _Optional[_Union[Change, _Mapping]] = ...) -> None: ...
+    def __init__(self, run: _Optional[_Union[_run_pb2.Run, _Mapping]] = ..., progress: _Optional[_Union[RunProgress, _Mapping]] = ..., window: _Optional[_Union[TimelineWindow, _Mapping]] = ..., sequence: _Optional[int] = ..., change: _Optional[_Union[Change, _Mapping]] = ...) -> None: ...
 
 class Change(_message.Message):
     __slots__ = ("sequence", "time", "kind", "state", "attempt", "reason", "agent_id", "agent_event", "cycle", "users")
@@ -264,6 +268,75 @@ class GetSummaryResponse(_message.Message):
     SUMMARY_FIELD_NUMBER: _ClassVar[int]
     summary: _run_pb2.RunSummary
     def __init__(self, summary: _Optional[_Union[_run_pb2.RunSummary, _Mapping]] = ...) -> None: ...
+
+class GetTimelineRequest(_message.Message):
+    __slots__ = ("run_id", "to", "resolution", "names", "without_series", "page_size", "page_token")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    FROM_FIELD_NUMBER: _ClassVar[int]
+    TO_FIELD_NUMBER: _ClassVar[int]
+    RESOLUTION_FIELD_NUMBER: _ClassVar[int]
+    NAMES_FIELD_NUMBER: _ClassVar[int]
+    WITHOUT_SERIES_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    run_id: str
+    to: _timestamp_pb2.Timestamp
+    resolution: _duration_pb2.Duration
+    names: _containers.RepeatedScalarFieldContainer[str]
+    without_series: bool
+    page_size: int
+    page_token: str
+    def __init__(self, run_id: _Optional[str] = ..., to: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., resolution: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., names: _Optional[_Iterable[str]] = ..., without_series: bool = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., **kwargs) -> None: ...
+
+class GetTimelineResponse(_message.Message):
+    __slots__ = ("windows", "resolution", "next_page_token")
+    WINDOWS_FIELD_NUMBER: _ClassVar[int]
+    RESOLUTION_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    windows: _containers.RepeatedCompositeFieldContainer[TimelineWindow]
+    resolution: _duration_pb2.Duration
+    next_page_token: str
+    def __init__(self, windows: _Optional[_Iterable[_Union[TimelineWindow, _Mapping]]] = ..., resolution: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class TimelineWindow(_message.Message):
+    __slots__ = ("start", "length", "closed", "hits", "series", "users", "late", "late_data", "lag")
+    START_FIELD_NUMBER: _ClassVar[int]
+    LENGTH_FIELD_NUMBER: _ClassVar[int]
+    CLOSED_FIELD_NUMBER: _ClassVar[int]
+    HITS_FIELD_NUMBER: _ClassVar[int]
+    SERIES_FIELD_NUMBER: _ClassVar[int]
+    USERS_FIELD_NUMBER: _ClassVar[int]
+    LATE_FIELD_NUMBER: _ClassVar[int]
+    LATE_DATA_FIELD_NUMBER: _ClassVar[int]
+    LAG_FIELD_NUMBER: _ClassVar[int]
+    start: _timestamp_pb2.Timestamp
+    length: _duration_pb2.Duration
+    closed: bool
+    hits: _run_pb2.HitFigures
+    series: _containers.RepeatedCompositeFieldContainer[WindowSeries]
+    users: int
+    late: int
+    late_data: int
+    lag: _run_pb2.ElapsedFigures
+    def __init__(self, start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., length: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., closed: bool = ..., hits: _Optional[_Union[_run_pb2.HitFigures, _Mapping]] = ..., series: _Optional[_Iterable[_Union[WindowSeries, _Mapping]]] = ..., users: _Optional[int] = ..., late: _Optional[int] = ..., late_data: _Optional[int] = ..., lag: _Optional[_Union[_run_pb2.ElapsedFigures, _Mapping]] = ...) -> None: ...
+
+class WindowSeries(_message.Message):
+    __slots__ = ("scenario", "name", "method", "protocol", "status_class", "hits", "late")
+    SCENARIO_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    PROTOCOL_FIELD_NUMBER: _ClassVar[int]
+    STATUS_CLASS_FIELD_NUMBER: _ClassVar[int]
+    HITS_FIELD_NUMBER: _ClassVar[int]
+    LATE_FIELD_NUMBER: _ClassVar[int]
+    scenario: str
+    name: str
+    method: str
+    protocol: str
+    status_class: int
+    hits: _run_pb2.HitFigures
+    late: int
+    def __init__(self, scenario: _Optional[str] = ..., name: _Optional[str] = ..., method: _Optional[str] = ..., protocol: _Optional[str] = ..., status_class: _Optional[int] = ..., hits: _Optional[_Union[_run_pb2.HitFigures, _Mapping]] = ..., late: _Optional[int] = ...) -> None: ...
 
 class ListEventsRequest(_message.Message):
     __slots__ = ("run_id", "kinds", "agent_id", "limit", "after")

@@ -76,6 +76,11 @@ class ControlServiceStub(object):
                 request_serializer=loadgrpc_dot_v1_dot_control__pb2.GetSummaryRequest.SerializeToString,
                 response_deserializer=loadgrpc_dot_v1_dot_control__pb2.GetSummaryResponse.FromString,
                 _registered_method=True)
+        self.GetTimeline = channel.unary_unary(
+                '/loadgrpc.v1.ControlService/GetTimeline',
+                request_serializer=loadgrpc_dot_v1_dot_control__pb2.GetTimelineRequest.SerializeToString,
+                response_deserializer=loadgrpc_dot_v1_dot_control__pb2.GetTimelineResponse.FromString,
+                _registered_method=True)
         self.ListEvents = channel.unary_stream(
                 '/loadgrpc.v1.ControlService/ListEvents',
                 request_serializer=loadgrpc_dot_v1_dot_control__pb2.ListEventsRequest.SerializeToString,
@@ -172,6 +177,16 @@ class ControlServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetTimeline(self, request, context):
+        """GetTimeline returns the run by time, also after it is over: windows of the broker's clock, each
+        with all hits that ended in it. An answer has at most 3 MiB: get the rest page by page, or ask
+        for a coarser resolution, or for fewer names. NOT_FOUND: no such run. INVALID_ARGUMENT: the
+        resolution is over an hour, or the page token was not issued by this broker.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListEvents(self, request, context):
         """ListEvents sends the events of a run that are stored now, in the order in which they were
         committed; then the stream ends with OK. Columns are sent as the rows they stand for. Events
@@ -249,6 +264,11 @@ def add_ControlServiceServicer_to_server(servicer, server):
                     servicer.GetSummary,
                     request_deserializer=loadgrpc_dot_v1_dot_control__pb2.GetSummaryRequest.FromString,
                     response_serializer=loadgrpc_dot_v1_dot_control__pb2.GetSummaryResponse.SerializeToString,
+            ),
+            'GetTimeline': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTimeline,
+                    request_deserializer=loadgrpc_dot_v1_dot_control__pb2.GetTimelineRequest.FromString,
+                    response_serializer=loadgrpc_dot_v1_dot_control__pb2.GetTimelineResponse.SerializeToString,
             ),
             'ListEvents': grpc.unary_stream_rpc_method_handler(
                     servicer.ListEvents,
@@ -450,6 +470,33 @@ class ControlService(object):
             '/loadgrpc.v1.ControlService/GetSummary',
             loadgrpc_dot_v1_dot_control__pb2.GetSummaryRequest.SerializeToString,
             loadgrpc_dot_v1_dot_control__pb2.GetSummaryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTimeline(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loadgrpc.v1.ControlService/GetTimeline',
+            loadgrpc_dot_v1_dot_control__pb2.GetTimelineRequest.SerializeToString,
+            loadgrpc_dot_v1_dot_control__pb2.GetTimelineResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from loadgrpc import model, protocol
 from loadgrpc.errors import InvalidRequest
 from loadgrpc.model import RunnerMode
-from loadgrpc.protocol import assignments, bounds, plans, times
+from loadgrpc.protocol import assignments, bounds, plans, timeline, times
 from loadgrpc.protocol import progress as wire_progress
 from loadgrpc.protocol.events import (
     exception_from_proto,
@@ -21,6 +21,8 @@ from loadgrpc.protocol.events import (
     generator_state_to_proto,
 )
 from loadgrpc.protocol.figures import (
+    elapsed_from_proto,
+    elapsed_to_proto,
     generator_from_proto,
     generator_to_proto,
     hits_from_proto,
@@ -289,6 +291,24 @@ groups = st.lists(
     st.builds(model.IterationErrorGroup, count=counts, test=words, exception=exceptions),
     max_size=2,
 ).map(tuple)
+cycles = st.builds(
+    model.CycleFigures,
+    cycle=numbers,
+    users=numbers,
+    start_time_ns=st.none() | moments,
+    duration_ns=durations,
+    hits=hits,
+    scenarios=st.lists(
+        st.builds(
+            model.CycleScenarioFigures,
+            name=words,
+            users=numbers,
+            duration_ns=durations,
+            hits=hits,
+        ),
+        max_size=2,
+    ).map(tuple),
+)
 summaries = st.builds(
     model.Summary,
     run_id=words,
@@ -355,6 +375,7 @@ summaries = st.builds(
         rejections=st.lists(words, max_size=2).map(tuple),
     ),
     generator=st.none() | generators,
+    cycles=st.lists(cycles, max_size=2).map(tuple),
     scenarios=st.lists(
         st.builds(
             model.ScenarioFigures,
@@ -383,6 +404,49 @@ changes = st.builds(
     users=st.integers(0, 2**32 - 1),
 )
 news = st.builds(model.News, counts, runs | progresses | st.none(), st.none() | changes)
+
+windows = st.builds(
+    model.TimelineWindow,
+    start_ns=moments,
+    length_ns=durations,
+    closed=st.booleans(),
+    hits=hits,
+    series=st.lists(
+        st.builds(
+            model.WindowSeries,
+            name=words,
+            method=words,
+            scenario=words,
+            protocol=words,
+            status_class=st.integers(0, 9),
+            hits=hits,
+            late=counts,
+        ),
+        max_size=2,
+    ).map(tuple),
+    users=numbers,
+    late=counts,
+    late_data=counts,
+    lag=st.none() | elapsed,
+)
+queries = st.builds(
+    model.TimelineQuery,
+    run_id=names,
+    from_ns=st.none() | moments,
+    to_ns=st.none() | moments,
+    resolution_s=st.integers(0, 3_600_000).map(lambda ms: ms / 1_000),
+    names=st.lists(names, max_size=3).map(tuple),
+    series=st.booleans(),
+    page_size=numbers,
+    page_token=words,
+)
+pages = st.builds(
+    model.TimelinePage,
+    windows=st.lists(windows, max_size=2).map(tuple),
+    resolution_s=st.integers(1, 3_600),
+    next_token=words,
+)
+news = news | st.builds(model.News, counts, windows)
 
 PAIRS = {
     "timestamp": (times.timestamp_to_proto, times.timestamp_from_proto, moments),
@@ -415,6 +479,11 @@ PAIRS = {
     "news": (wire_progress.news_to_proto, wire_progress.news_from_proto, news),
     "progress": (wire_progress.progress_to_proto, wire_progress.progress_from_proto, progresses),
     "summary": (summary_to_proto, summary_from_proto, summaries),
+    "elapsed": (elapsed_to_proto, elapsed_from_proto, elapsed),
+    "cycle": (timeline.cycle_to_proto, timeline.cycle_from_proto, cycles),
+    "window": (timeline.window_to_proto, timeline.window_from_proto, windows),
+    "query": (timeline.query_to_proto, timeline.query_from_proto, queries),
+    "page": (timeline.page_to_proto, timeline.page_from_proto, pages),
 }
 
 

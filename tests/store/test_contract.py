@@ -17,6 +17,7 @@ from loadgrpc.store import (
     Retention,
     SourceProgress,
     Store,
+    StoredWindow,
     StoreError,
     TypeSet,
 )
@@ -513,6 +514,45 @@ def test_types_go_with_their_run(using, target, records):
         assert [types.run_id async for types in store.types()] == ["run-2"]
         with pytest.raises(StoreError, match="belongs to no stored run"):
             await store.save_types(TypeSet("run-1", b"types"))
+
+    using(target, use)
+
+
+def test_windows_come_back(using, target, records):
+    """Each by its number; what is saved again is replaced, and what is dropped is gone."""
+
+    async def use(store):
+        await store.save_run(records.run("run-1"))
+        await store.save_run(records.run("run-2"))
+        rows = [StoredWindow(at, 60 if at % 2 else 600, 600 * at, b"%d" % at) for at in range(1, 9)]
+        await store.save_windows("run-1", rows, {})
+        await store.save_windows("run-1", [StoredWindow(8, 600, 4_800, b"again")], {})
+        await store.save_windows("run-2", rows[:1], {})
+        listed = sorted(await store.windows("run-1"), key=lambda row: row.number)
+        assert listed == [StoredWindow(*list(vars(row).values())[:3]) for row in rows]
+        found = await store.sealed_windows("run-1", [2, 8, 99])
+        assert found == {2: b"2", 8: b"again"}
+        await store.save_windows("run-1", [], {60: 1_801, 600: 1_200})
+        assert {row.number for row in await store.windows("run-1")} == {2, 4, 5, 6, 7, 8}
+        await store.drop_windows("run-1")
+        assert await store.windows("run-1") == []
+        assert len(await store.windows("run-2")) == 1
+
+    using(target, use)
+
+
+def test_windows_go_with_their_run(using, target, records):
+    """A deleted run takes its windows along; one that is not there can have none."""
+
+    async def use(store):
+        for run_id in ("run-1", "run-2"):
+            await store.save_run(records.run(run_id, **OVER))
+            await store.save_windows(run_id, [StoredWindow(1, 1, 7, b"")], {})
+        await store.delete_run("run-1")
+        assert await store.windows("run-1") == []
+        assert len(await store.windows("run-2")) == 1
+        with pytest.raises(StoreError, match="belongs to no stored run"):
+            await store.save_windows("run-1", [StoredWindow(1, 1, 7, b"")], {})
 
     using(target, use)
 

@@ -1,0 +1,81 @@
+"""What is shown of the windows of a run.
+
+Rule: pure. A window that has closed is made into figures once, for all who watch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from loadgrpc.model import ElapsedFigures, TimelineWindow, WindowSeries
+from loadgrpc.stats.hits import elapsed_figures
+from loadgrpc.stats.timeline import Timeline
+from loadgrpc.stats.watermark import NS
+from loadgrpc.stats.window import Name, Window, merged
+
+
+class ClosedWindows:
+    """The windows of a run that have closed lately."""
+
+    def __init__(self) -> None:
+        self._shown: dict[int, TimelineWindow] = {}
+
+    def since(self, timeline: Timeline, second: int) -> list[TimelineWindow]:
+        """Those that start then or later, as they are when they are first asked for."""
+        found = timeline.closed_since(second)
+        names = timeline.names.names
+        shown = {
+            each.start_s: self._shown.get(each.start_s) or shown_window(each, told_apart=names)
+            for each in found
+        }
+        self._shown = {**self._shown, **shown}
+        for old in sorted(self._shown)[: -len(shown) or None]:
+            del self._shown[old]
+        return list(shown.values())
+
+
+def shown_window(
+    window: Window,
+    names: Collection[str] = (),
+    *,
+    series: bool = True,
+    closed: bool = True,
+    told_apart: Collection[Name] | None = None,
+) -> TimelineWindow:
+    """What is shown of a window.
+
+    Args:
+        window: The window.
+        names: Only hits with one of these names; none: of all.
+        series: Whether hits are told apart.
+        closed: Whether it is.
+        told_apart: Only these names are; None: all that are in the window.
+    """
+    if told_apart is not None:
+        window = merged([window], window.start_s, window.length_s)
+        window.fold(told_apart)
+    length_ns = window.length_s * NS
+    told = {
+        each: stats
+        for each, stats in sorted(window.series.items())
+        if not names or each.name in names
+    }
+    total = window.total({each.of_name for each in told})
+    return TimelineWindow(
+        start_ns=window.start_s * NS,
+        length_ns=length_ns,
+        closed=closed,
+        hits=total.figures(length_ns),
+        series=tuple(
+            WindowSeries(**each._asdict(), hits=stats.figures(length_ns), late=stats.late)
+            for each, stats in (told.items() if series else ())
+        ),
+        users=window.users,
+        late=total.late,
+        late_data=window.late_data,
+        lag=_lag(window),
+    )
+
+
+def _lag(window: Window) -> ElapsedFigures | None:
+    return elapsed_figures(window.lag) if window.lag.count else None

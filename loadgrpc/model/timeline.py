@@ -1,0 +1,87 @@
+"""A run by time: windows, and the figures of what ended in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from loadgrpc.model.summary import ElapsedFigures, HitFigures
+
+MAX_RESOLUTION_S: Final = 3_600
+"""How long windows may be asked to be."""
+MAX_TIMELINE_NAMES: Final = 100
+"""Names that may be asked for at once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowSeries:
+    """Hits of a window that belong together; their rate is over the length of the window."""
+
+    name: str
+    method: str
+    scenario: str = ""
+    protocol: str = ""
+    status_class: int = 0
+    """The hundreds of their status, at most 9. 0: no answer, or a status below 100."""
+    hits: HitFigures = HitFigures()
+    late: int = 0
+    """Of these, those that started more than 10 ms after their planned start."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimelineWindow:
+    """A span of time of a run, and what ended in it, by the broker's clock."""
+
+    start_ns: int
+    """When it starts (wall clock): a multiple of its length."""
+    length_ns: int
+    closed: bool = True
+    """Whether nothing more is expected in it."""
+    hits: HitFigures = HitFigures()
+    """All of them; the rate is over the length of the window."""
+    series: tuple[WindowSeries, ...] = ()
+    """The same hits, told apart."""
+    users: int = 0
+    """The most virtual users that were alive in it at a time."""
+    late: int = 0
+    """Of the hits, those that started more than 10 ms after their planned start."""
+    late_data: int = 0
+    """Of the hits, those that were reported when the window was closed already."""
+    lag: ElapsedFigures | None = None
+    """How late the processes were that made the load. None: none reported it."""
+
+    @property
+    def end_ns(self) -> int:
+        """When it ends (wall clock)."""
+        return self.start_ns + self.length_ns
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimelineQuery:
+    """Which windows of a run are wanted."""
+
+    run_id: str
+    from_ns: int | None = None
+    """Only windows that end after this (wall clock). None: from the beginning of the run."""
+    to_ns: int | None = None
+    """Only windows that start before this (wall clock). None: to its end."""
+    resolution_s: float = 0.0
+    """How long they are to be; rounded up to a length that windows have."""
+    names: tuple[str, ...] = ()
+    """Only hits with one of these names. Empty: all."""
+    series: bool = True
+    """Whether hits are told apart too."""
+    page_size: int = 0
+    """At most this many windows. 0: as many as there may be."""
+    page_token: str = ""
+    """From the page before. Empty: the first page."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimelinePage:
+    """Some windows of a run, in the order of time."""
+
+    windows: tuple[TimelineWindow, ...] = ()
+    resolution_s: int = 1
+    next_token: str = ""
+    """Empty: this is the last page."""

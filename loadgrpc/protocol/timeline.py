@@ -1,0 +1,176 @@
+"""A run by time and by cycle, as its messages and back, in pairs."""
+
+from __future__ import annotations
+
+from loadgrpc import model
+from loadgrpc.errors import InvalidRequest, Violation
+from loadgrpc.protocol.figures import (
+    elapsed_from_proto,
+    elapsed_to_proto,
+    hits_from_proto,
+    hits_to_proto,
+)
+from loadgrpc.protocol.fitting import fit
+from loadgrpc.protocol.times import (
+    NS_PER_S,
+    duration_from_proto,
+    duration_to_proto,
+    optional_timestamp,
+    seconds_from_proto,
+    seconds_to_proto,
+    time_or_none,
+    timestamp_from_proto,
+    timestamp_to_proto,
+)
+from loadgrpc.v1 import control_pb2, run_pb2
+
+
+def query_to_proto(query: model.TimelineQuery) -> control_pb2.GetTimelineRequest:
+    """Which windows are wanted, as the request."""
+    message = control_pb2.GetTimelineRequest(
+        run_id=query.run_id,
+        to=optional_timestamp(query.to_ns),
+        resolution=seconds_to_proto(query.resolution_s),
+        names=query.names,
+        without_series=not query.series,
+        page_size=query.page_size,
+        page_token=query.page_token,
+    )
+    if query.from_ns is not None:
+        # The name of the field is a word of Python's own.
+        getattr(message, "from").CopyFrom(timestamp_to_proto(query.from_ns))
+    return message
+
+
+def query_from_proto(message: control_pb2.GetTimelineRequest) -> model.TimelineQuery:
+    """Which windows are wanted, from the request.
+
+    Raises:
+        InvalidRequest: it has no run.
+    """
+    if not message.run_id:
+        raise InvalidRequest([Violation("run_id", "is required")])
+    return model.TimelineQuery(
+        run_id=message.run_id,
+        from_ns=time_or_none(message, "from"),
+        to_ns=time_or_none(message, "to"),
+        resolution_s=seconds_from_proto(message.resolution),
+        names=tuple(message.names),
+        series=not message.without_series,
+        page_size=message.page_size,
+        page_token=message.page_token,
+    )
+
+
+def page_to_proto(page: model.TimelinePage) -> control_pb2.GetTimelineResponse:
+    """Some windows as the answer."""
+    return control_pb2.GetTimelineResponse(
+        windows=[window_to_proto(each) for each in page.windows],
+        resolution=duration_to_proto(page.resolution_s * NS_PER_S),
+        next_page_token=page.next_token,
+    )
+
+
+def page_from_proto(message: control_pb2.GetTimelineResponse) -> model.TimelinePage:
+    """Some windows from the answer."""
+    return model.TimelinePage(
+        windows=tuple(window_from_proto(each) for each in message.windows),
+        resolution_s=duration_from_proto(message.resolution) // NS_PER_S,
+        next_token=message.next_page_token,
+    )
+
+
+def window_to_proto(window: model.TimelineWindow) -> control_pb2.TimelineWindow:
+    """A window as its message."""
+    return fit(
+        control_pb2.TimelineWindow,
+        start=timestamp_to_proto(window.start_ns),
+        length=duration_to_proto(window.length_ns),
+        closed=window.closed,
+        hits=hits_to_proto(window.hits),
+        series=[
+            fit(
+                control_pb2.WindowSeries,
+                scenario=each.scenario,
+                name=each.name,
+                method=each.method,
+                protocol=each.protocol,
+                status_class=each.status_class,
+                hits=hits_to_proto(each.hits),
+                late=each.late,
+            )
+            for each in window.series
+        ],
+        users=window.users,
+        late=window.late,
+        late_data=window.late_data,
+        lag=None if window.lag is None else elapsed_to_proto(window.lag),
+    )
+
+
+def window_from_proto(message: control_pb2.TimelineWindow) -> model.TimelineWindow:
+    """A window from its message."""
+    return model.TimelineWindow(
+        start_ns=timestamp_from_proto(message.start),
+        length_ns=duration_from_proto(message.length),
+        closed=message.closed,
+        hits=hits_from_proto(message.hits),
+        series=tuple(
+            model.WindowSeries(
+                scenario=each.scenario,
+                name=each.name,
+                method=each.method,
+                protocol=each.protocol,
+                status_class=each.status_class,
+                hits=hits_from_proto(each.hits),
+                late=each.late,
+            )
+            for each in message.series
+        ),
+        users=message.users,
+        late=message.late,
+        late_data=message.late_data,
+        lag=elapsed_from_proto(message.lag) if message.HasField("lag") else None,
+    )
+
+
+def cycle_to_proto(cycle: model.CycleFigures) -> run_pb2.CycleFigures:
+    """The figures of a cycle as their message."""
+    return fit(
+        run_pb2.CycleFigures,
+        cycle=cycle.cycle,
+        users=cycle.users,
+        start_time=optional_timestamp(cycle.start_time_ns),
+        duration=duration_to_proto(cycle.duration_ns),
+        hits=hits_to_proto(cycle.hits),
+        scenarios=[
+            fit(
+                run_pb2.CycleScenarioFigures,
+                name=each.name,
+                users=each.users,
+                duration=duration_to_proto(each.duration_ns),
+                hits=hits_to_proto(each.hits),
+            )
+            for each in cycle.scenarios
+        ],
+    )
+
+
+def cycle_from_proto(message: run_pb2.CycleFigures) -> model.CycleFigures:
+    """The figures of a cycle from their message."""
+    return model.CycleFigures(
+        cycle=message.cycle,
+        users=message.users,
+        start_time_ns=time_or_none(message, "start_time"),
+        duration_ns=duration_from_proto(message.duration),
+        hits=hits_from_proto(message.hits),
+        scenarios=tuple(
+            model.CycleScenarioFigures(
+                name=each.name,
+                users=each.users,
+                duration_ns=duration_from_proto(each.duration),
+                hits=hits_from_proto(each.hits),
+            )
+            for each in message.scenarios
+        ),
+    )
