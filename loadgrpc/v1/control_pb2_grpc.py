@@ -30,9 +30,9 @@ class ControlServiceStub(object):
     grpcurl, and to clients generated from these files.
 
     Bounds: ids have at most 128 characters, strings contain no NUL, and requests other than
-    StartRun have at most 64 KiB. Answers of ListRuns, GetSummary and GetTimeline have at most 3 MiB, so that
-    clients with gRPC's default limits can read them. A request that breaks a bound, cannot be
-    parsed or contains a string that is not UTF-8 gets INVALID_ARGUMENT; over 16 MiB gRPC itself
+    StartRun have at most 64 KiB. Answers of ListRuns, GetSummary and GetTimeline have at most 3 MiB,
+    so that clients with gRPC's default limits can read them. A request that breaks a bound, cannot
+    be parsed or contains a string that is not UTF-8 gets INVALID_ARGUMENT; over 16 MiB gRPC itself
     answers RESOURCE_EXHAUSTED.
 
     Errors: every error of loadgrpc carries google.rpc.ErrorInfo with domain `loadgrpc` and a
@@ -113,9 +113,9 @@ class ControlServiceServicer(object):
     grpcurl, and to clients generated from these files.
 
     Bounds: ids have at most 128 characters, strings contain no NUL, and requests other than
-    StartRun have at most 64 KiB. Answers of ListRuns, GetSummary and GetTimeline have at most 3 MiB, so that
-    clients with gRPC's default limits can read them. A request that breaks a bound, cannot be
-    parsed or contains a string that is not UTF-8 gets INVALID_ARGUMENT; over 16 MiB gRPC itself
+    StartRun have at most 64 KiB. Answers of ListRuns, GetSummary and GetTimeline have at most 3 MiB,
+    so that clients with gRPC's default limits can read them. A request that breaks a bound, cannot
+    be parsed or contains a string that is not UTF-8 gets INVALID_ARGUMENT; over 16 MiB gRPC itself
     answers RESOURCE_EXHAUSTED.
 
     Errors: every error of loadgrpc carries google.rpc.ErrorInfo with domain `loadgrpc` and a
@@ -308,9 +308,9 @@ class ControlService(object):
     grpcurl, and to clients generated from these files.
 
     Bounds: ids have at most 128 characters, strings contain no NUL, and requests other than
-    StartRun have at most 64 KiB. Answers of ListRuns, GetSummary and GetTimeline have at most 3 MiB, so that
-    clients with gRPC's default limits can read them. A request that breaks a bound, cannot be
-    parsed or contains a string that is not UTF-8 gets INVALID_ARGUMENT; over 16 MiB gRPC itself
+    StartRun have at most 64 KiB. Answers of ListRuns, GetSummary and GetTimeline have at most 3 MiB,
+    so that clients with gRPC's default limits can read them. A request that breaks a bound, cannot
+    be parsed or contains a string that is not UTF-8 gets INVALID_ARGUMENT; over 16 MiB gRPC itself
     answers RESOURCE_EXHAUSTED.
 
     Errors: every error of loadgrpc carries google.rpc.ErrorInfo with domain `loadgrpc` and a
