@@ -96,7 +96,7 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         shrink(message)
         return control_pb2.GetSummaryResponse(summary=message)
 
-    async def GetTimeline(
+    async def GetTimeline(  # noqa: N802
         self, request: control_pb2.GetTimelineRequest, _: Context
     ) -> control_pb2.GetTimelineResponse:
         """See control.proto."""

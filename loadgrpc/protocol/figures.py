@@ -39,7 +39,7 @@ def hits_to_proto(figures: model.HitFigures) -> run_pb2.HitFigures:
         elapsed=elapsed_to_proto(figures.elapsed),
         bytes_sent=figures.bytes_sent,
         bytes_received=figures.bytes_received,
-        response=_elapsed_to_proto(figures.response) if figures.response is not None else None,
+        response=elapsed_to_proto(figures.response) if figures.response is not None else None,
     )
 
 
@@ -52,7 +52,7 @@ def hits_from_proto(message: run_pb2.HitFigures) -> model.HitFigures:
         elapsed=elapsed_from_proto(message.elapsed),
         bytes_sent=message.bytes_sent,
         bytes_received=message.bytes_received,
-        response=_elapsed_from_proto(message.response) if message.HasField("response") else None,
+        response=elapsed_from_proto(message.response) if message.HasField("response") else None,
     )
 
 
