@@ -17,6 +17,7 @@ from typing import Final
 from loadgrpc.broker.run import ActiveRun
 from loadgrpc.broker.store_watch import StoreWatch
 from loadgrpc.broker.windows import shown_window
+from loadgrpc.clock import NS_PER_S
 from loadgrpc.errors import InvalidRequest, Violation
 from loadgrpc.model import (
     TimelinePage,
@@ -26,7 +27,6 @@ from loadgrpc.model import (
 from loadgrpc.protocol.bounds import MAX_ANSWER_BYTES
 from loadgrpc.stats.rows import Bucket, Row, buckets, fitting
 from loadgrpc.stats.timeline import Timeline
-from loadgrpc.stats.watermark import NS
 from loadgrpc.stats.window import Window
 from loadgrpc.store import Store, StoredWindow
 
@@ -181,8 +181,8 @@ def _wanted(bucket: Bucket, query: TimelineQuery) -> bool:
     start_s, end_s = bucket.start_s, bucket.start_s + bucket.length_s
     return (
         start_s >= int(query.page_token or 0)
-        and (query.from_ns is None or end_s * NS > query.from_ns)
-        and (query.to_ns is None or start_s * NS < query.to_ns)
+        and (query.from_ns is None or end_s * NS_PER_S > query.from_ns)
+        and (query.to_ns is None or start_s * NS_PER_S < query.to_ns)
     )
 
 

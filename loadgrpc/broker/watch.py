@@ -12,9 +12,9 @@ from contextlib import suppress
 
 from loadgrpc.broker.changes import ChangeLog, as_it_was
 from loadgrpc.broker.run import ActiveRun
+from loadgrpc.clock import NS_PER_S
 from loadgrpc.errors import InvalidRequest, Violation
 from loadgrpc.model import Change, ChangeKind, News, Progress, Run
-from loadgrpc.protocol.times import NS_PER_S
 
 
 def begun(run: Run, log: ChangeLog, after: int | None) -> tuple[int, list[News]]:

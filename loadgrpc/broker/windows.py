@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import ElapsedFigures, TimelineWindow, WindowSeries
 from loadgrpc.stats.hits import elapsed_figures
 from loadgrpc.stats.timeline import Timeline
-from loadgrpc.stats.watermark import NS
 from loadgrpc.stats.window import Name, Window, merged
 
 
@@ -54,7 +54,7 @@ def shown_window(
     if told_apart is not None:
         window = merged([window], window.start_s, window.length_s)
         window.fold(told_apart)
-    length_ns = window.length_s * NS
+    length_ns = window.length_s * NS_PER_S
     told = {
         each: stats
         for each, stats in sorted(window.series.items())
@@ -62,7 +62,7 @@ def shown_window(
     }
     total = window.total({each.of_name for each in told})
     return TimelineWindow(
-        start_ns=window.start_s * NS,
+        start_ns=window.start_s * NS_PER_S,
         length_ns=length_ns,
         closed=closed,
         hits=total.figures(length_ns),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from loadgrpc import model
+from loadgrpc.clock import NS_PER_S
 from loadgrpc.errors import InvalidRequest, Violation
 from loadgrpc.protocol.figures import (
     elapsed_from_proto,
@@ -12,7 +13,6 @@ from loadgrpc.protocol.figures import (
 )
 from loadgrpc.protocol.fitting import fit
 from loadgrpc.protocol.times import (
-    NS_PER_S,
     duration_from_proto,
     duration_to_proto,
     optional_timestamp,
