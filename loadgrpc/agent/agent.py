@@ -1,9 +1,9 @@
-"""The agent: registers, beats, takes work, starts runners, says how they ended.
+"""The agent: registers, sends heartbeats, accepts work, starts runners, reports how they ended.
 
 Rule: the agent dials out, to one broker, and reconnects forever when the connection breaks. It
-keeps its runners going meanwhile, until its lease is over: then nobody counts them any more, and
-it ends them. How a runner ended is reported once the broker has all that it had said; what an
-agent before this one has left on disk is delivered in the same way.
+keeps its runners going meanwhile, until its lease expires: then nobody counts them any more, and
+it ends them. How a runner ended is reported once the broker has everything it sent; what an
+earlier agent process has left on disk is delivered in the same way.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What one source has said and the broker has not committed.
+"""What one source has sent and the broker has not committed.
 
-Rule: pure; it decides what is new, what may be sent, what is to be put on disk and what the
-runner may forget. Messages are kept in order, those of a moment in memory, older ones by their
-place on disk. Durable is what is committed, or on disk with all that comes before it.
+Rule: pure; it decides what is new, what may be sent, what must go to disk and what the runner may
+forget. Messages are kept in order, recent ones in memory, older ones by their place on disk.
+Durable is what is committed, or on disk together with everything before it.
 """
 
 from __future__ import annotations

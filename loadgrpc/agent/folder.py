@@ -1,14 +1,14 @@
-"""What is kept of one runner in the agent's state directory.
+"""What is kept about one runner in the agent's state directory.
 
-    runners/RUNNER_ID/source    who it is, and of which scenario
-    runners/RUNNER_ID/spool/    what it said and the broker has not committed
-    runners/RUNNER_ID/exit      how it ended, from then on
-    runners/RUNNER_ID/alive     locked while anything of it lives
+    runners/RUNNER_ID/source    who it is, and its scenario
+    runners/RUNNER_ID/spool/    what it sent and the broker has not committed
+    runners/RUNNER_ID/exit      how it ended, once it has
+    runners/RUNNER_ID/alive     locked while any of its processes runs
     runners/RUNNER_ID/files/    its own: LOADGRPC_RUN_DIR
 
-Rule: it is there from before the runner starts until the broker knows how it ended. Whatever an
-agent finds when it starts is of a former life, in which the agent was killed or told to
-end while the broker was away. Every function waits for the disk: call them in a thread.
+Rule: it exists from before the runner starts until the broker knows how it ended. Whatever an
+agent finds when it starts is from an earlier agent process, which was killed, or ended while the
+broker was away. Every function waits for the disk: call them in a thread.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
-"""Keeps a runner and all that it starts, and ends with nothing of it left.
+"""Keeps a runner and everything it starts, and leaves nothing of it behind.
 
     python -I -S keeper.py COMMAND [ARGUMENT...]
 
-Rule: whatever the runner has started, in whichever session or group, is gone before this
-process is. It adopts what loses its parent, so all of it is below this process. It ends the
-runner when its own standard input closes, which is when the agent dies or says so; SIGTERM
-it hands on. It exits as the runner did.
+Rule: every process that the runner has started, in whichever session or group, is gone before this
+process is. Orphans are adopted, so all of them are below this process. It ends the runner when its
+own standard input closes, which happens when the agent dies or asks for it; it passes SIGTERM on.
+It exits as the runner did.
 
-This file is run by itself and imports nothing but the standard library: it starts for each
-runner, and has to do so at once.
+This file is run by itself and imports only the standard library: it starts for each runner, and
+must start quickly.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """An agent's part in a scenario of a run: it starts the runners, and ends them.
 
 Rule: the end of a runner is reported once the broker has everything that it had sent. The message
-of the last of them says that the part is over. Where a process runs all users, it waits for its
-cycles by itself; where each lives one, this waits, and starts them.
+about the last of them says that the part is over. A process that runs all users waits for its
+cycles by itself; in one-user mode the part waits, and starts the processes.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""The agent's RunnerService: takes what its runners say, and sees that the broker gets it.
+"""The agent's RunnerService: receives what its runners send, and delivers it to the broker.
 
-Rule: identity and numbers are the runner's from end to end, and events are passed on as they
-came. What the broker commits in time never touches the disk. What it does not is kept there, and
-the runner may forget it, so that neither a broker that is away nor one that is slow is
-noticed by a runner.
+Rule: identity and numbers are the runner's from end to end, and events are forwarded unchanged.
+What the broker commits in time never touches the disk. The rest is kept there, and the runner may
+forget it, so that a runner never notices a broker that is away or slow.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One source at the relay: the streams of its runner on one side, one to the broker on the other.
 
-Rule: neither side waits for the other. What the runner says goes into the backlog; what the
-broker commits, or the disk has, is acked; orders of the broker are passed on as they are.
+Rule: neither side waits for the other. What the runner sends goes into the backlog; what the
+broker commits, or the disk has, is acked; orders of the broker are passed on unchanged.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Messages of a source on the agent's disk: those the broker has not committed in time.
 
 Rule: what `append` has given a place to is on disk. A record is its length, a checksum, its
-numbers and the message; one that is torn or damaged is cut off with all that follows it in its
-file. Files are closed at SEGMENT_BYTES and go when all in them is committed. Every
-method waits for the disk: call them in a thread, one at a time for a spool.
+numbers and the message; one that is torn or damaged is cut off, with everything after it in its
+file. Files are closed at SEGMENT_BYTES and deleted when everything in them is committed. Every
+method waits for the disk: call them in a thread, one at a time per spool.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The stream of one source from the relay to the broker.
 
-Rule: it is opened again for as long as the source is wanted open, with a higher epoch each time.
-What is to be sent is asked of the backlog, and read from disk if it is there. What the broker
-answers is handed to `answered` as it came.
+Rule: it is reopened for as long as the source should be open, each time with a higher epoch. The
+backlog says what to send, which is read from disk if it is there. Answers of the broker go to
+`answered` unchanged.
 """
 
 from __future__ import annotations

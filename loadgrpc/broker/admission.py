@@ -1,9 +1,9 @@
-"""Which of two agents of one name the broker has.
+"""Which of two agents with the same name the broker accepts.
 
-Rule: a stream of the same process is a newer one, and takes over at once. Of two processes the
-one that is connected stays: it is heard within a heartbeat, or its stream is a dead one, and the
-other takes over. So a restarted agent gets in, and a copy of its state folder on another machine
-does not. A process that does not identify itself takes over.
+Rule: a newer stream of the same process takes over at once. Of two processes, the one that is
+connected stays, unless it has not been heard from for longer than a heartbeat: then its stream is
+dead, and the other takes over. So a restarted agent gets in, and a copy of its state folder on
+another machine does not. A process that does not identify itself takes over.
 """
 
 from __future__ import annotations

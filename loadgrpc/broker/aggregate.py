@@ -1,9 +1,8 @@
-"""All that the events of a run add up to.
+"""Everything that the events of a run add up to.
 
-Rule: pure, and bounded: what is over a limit is counted together in one entry that says so. What
-is added here has been committed; nothing is added twice, the ledger sees to that. Hits are added up
-by second (`hits.py`), what went wrong by what is alike (`causes.py`), the rest by agent
-(`share.py`).
+Rule: pure, and bounded: what exceeds a limit is counted together in one entry that says so. Only
+committed events are added, and the ledger ensures that none is added twice. Hits are added up
+by second (`hits.py`), what went wrong by similarity (`causes.py`), the rest by agent (`share.py`).
 """
 
 from __future__ import annotations

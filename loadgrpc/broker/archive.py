@@ -1,4 +1,4 @@
-"""What is asked about runs, those that go on and those that are over.
+"""Answers about runs, active ones and those that are over.
 
 Rule: an active run is answered from memory, as it was stored last; every other from the store.
 Nothing is shown that a restart would forget, and everybody gets the same answer.

@@ -2,8 +2,8 @@
 
 Rule: everything that changes a run happens here, on one event loop: an event comes in, `life.py`
 says what follows, and this carries it out: writes to the store, orders to agents, answers to
-sources. The rest is asked of others: of `fleet` by agents, of `sources` and `intake` by runners, of
-`archive` by whoever wants to know something.
+sources. Everything else is elsewhere: `fleet` serves agents, `sources` and `intake` serve runners,
+and `archive` answers questions about runs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Why hits had no answer, and what iterations raised: alike ones counted together.
+"""Why hits had no answer, and what iterations raised: similar ones are counted together.
 
-Rule: pure, and bounded: what would be one group too many is counted with the rest, and lists that
-are bounded have an entry for it, so that parts make the whole.
+Rule: pure, and bounded: what would make one group too many is counted with the rest, and bounded
+lists have an entry for the rest, so that the parts always add up to the whole.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Which cycle of its run something belongs to, and how long cycles really were.
 
-Rule: pure. A hit or an iteration belongs to the cycle that its runner says; of one that does not
-say, or says one that has not begun, it is the cycle that was going on when it started. Cycles are
-entered together, and only when the users of the one before are done, so both are the same.
+Rule: pure. A hit or an iteration belongs to the cycle that its runner reports; if it reports none,
+or one that has not begun, to the cycle that was active when it started. Cycles are entered
+together, and only when the users of the previous one are done, so both are the same.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """When a part is given up that does not begin, or does not end when it should.
 
-Rule: pure; moments are monotonic nanoseconds. An honest agent is never close to these; they are
-there so that a run ends whatever an agent does.
+Rule: pure; moments are monotonic nanoseconds. An honest agent never comes close to these limits;
+they exist so that a run ends whatever an agent does.
 """
 
 from __future__ import annotations

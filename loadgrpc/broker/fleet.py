@@ -1,7 +1,7 @@
 """The agents: which are connected, what they report, and what they are ordered.
 
-Rule: this knows agents and their streams (`roster.py`, `orders.py`, `admission.py`). What something
-that an agent says means for a run is decided in `life.py`.
+Rule: this knows agents and their streams (`roster.py`, `orders.py`, `admission.py`). What an
+agent's message means for a run is decided in `life.py`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What is alike, counted together, with the first of each to show for it.
+"""Similar things, counted together, each group with its first one as an example.
 
-Rule: bounded, and sums hold: what would be one group too many is counted with the rest.
+Rule: bounded, and sums hold: what would make one group too many is counted with the rest.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What can happen to a run that is not over; `life.py` says what follows from each."""
+"""What can happen to an active run; `life.py` says what follows from each."""
 
 from __future__ import annotations
 

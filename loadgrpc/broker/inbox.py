@@ -1,7 +1,7 @@
-"""Those who report, and the streams they report on.
+"""The sources that report, and the streams they report on.
 
-Rule: a source may be open on several streams, and a stream may carry several sources. What is
-answered goes to the stream that asked, what is ordered to all streams of a source.
+Rule: a source may be open on several streams, and a stream may carry several sources. Answers go
+to the stream that asked, orders to all streams of a source.
 """
 
 from __future__ import annotations

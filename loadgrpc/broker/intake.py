@@ -1,8 +1,9 @@
 """What sources measured: it is numbered, stored, counted and acked, in this order.
 
-Rule: the ledger of a source decides about numbers, under the source's lock. More may come while
-a batch is being written; each is counted when those before it are. What the store does not take
-counts for nothing, and neither does what came behind it: the stream ends, and all comes again.
+Rule: the ledger of a source decides about numbers, under the source's lock. More may arrive while
+a batch is being written; each batch is counted when those before it are. A batch that the store
+rejects counts for nothing, and neither do those queued behind it: the stream ends, and all of them
+are sent again.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What of the planned work was done, and what has to be said of it.
+"""Which planned work was done, and what has to be said about it.
 
-Rule: pure, from figures to sentences with numbers. A run passes only when nothing is undone;
-`verdict.py` knows which exit code that has.
+Rule: pure, from figures to sentences with numbers. A run passes only if nothing is undone;
+`verdict.py` knows the exit code for it.
 """
 
 from __future__ import annotations

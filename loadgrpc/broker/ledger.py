@@ -1,11 +1,11 @@
-"""The account of one source: what of it was received, refused, rejected and lost.
+"""The account of one source: what was received, ignored, rejected and lost.
 
-Rule: pure; the numbers are the truth. The law that every source obeys, whatever happens
-to its streams, in events: produced = committed + rejected + lost.
+Rule: pure; the numbers are the truth. The invariant of every source, whatever happens to its
+streams, in events: produced = committed + rejected + lost.
 
     received    everything up to this number was accepted, rejected or skipped
     committed   of these, stored and counted
-    duplicates  delivered again; outside the law, they were never produced twice
+    duplicates  delivered again; outside the invariant, they were never produced twice
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""What makes two exceptions, or two errors of hits, alike, so that they are counted as one.
+"""What makes two exceptions, or two errors of hits, similar, so that they are counted as one.
 
-Rule: numbers, and words that have digits in them, as ids and addresses do, make no difference;
-neither does what comes after the first line of a message. An exception's line is the innermost
-one of the test's own code, as far as a traceback of its language shows that. All of it takes a
-time that grows with the text and no faster: what is compared comes from strangers.
+Rule: numbers, and words that contain digits, such as ids and addresses, make no difference;
+neither does anything after the first line of a message. The line of an exception is the innermost
+one in the test's own code, as far as a traceback of its language shows that. Comparing takes time
+linear in the length of the text: it comes from strangers.
 """
 
 from __future__ import annotations

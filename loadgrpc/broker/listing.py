@@ -1,7 +1,7 @@
 """The stored events of a run, one after another.
 
-Rule: the store is read piece by piece, as fast as the caller takes what is listed; no more than
-a piece is in memory.
+Rule: the store is read piece by piece, as fast as the caller receives; no more than one piece is
+in memory.
 """
 
 from __future__ import annotations

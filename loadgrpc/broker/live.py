@@ -1,4 +1,4 @@
-"""The figures of a run while it goes on: made once a second, whoever and how many watch it.
+"""The current figures of a run: made once a second, however many watch it.
 
 Rule: rates and times are those of the last closed seconds of the timeline (`stats/timeline.py`),
 everything else is since the start. All are of one moment.

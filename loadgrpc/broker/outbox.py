@@ -1,7 +1,8 @@
-"""What waits to be sent to a peer, which may not read it.
+"""What waits to be sent to a peer that may not be reading.
 
-Rule: nothing is thrown away, and nothing grows without a bound. Whoever takes what a peer says
-waits for `room` first: a peer that does not read what it is answered is not listened to.
+Rule: nothing is thrown away, and nothing grows without a bound. Before the next message of a peer is
+read, its outbox must have `room`: a peer that does not read its answers is not read from
+(back-pressure).
 """
 
 from __future__ import annotations

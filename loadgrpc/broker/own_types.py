@@ -1,6 +1,6 @@
 """The types that sources bring for their custom events.
 
-Rule: they live as long as their run is stored. What the catalog takes is stored, so that the
+Rule: they last as long as their run is stored. What the catalog accepts is stored, so that the
 next broker knows it too; reflection answers from the catalog.
 """
 

@@ -1,7 +1,7 @@
 """Runs, their results and their changes as the store keeps them, and back.
 
-Rule: all that is encoded for the store is encoded here and in `resume.py`. What was checked by the
-rules of its day is taken as it is; what is damaged is shown as far as it can be.
+Rule: everything that is encoded for the store is encoded here and in `resume.py`. A stored plan is
+trusted to have passed the checks of its day; a damaged record is shown as far as possible.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What a broker keeps of a run that is not over, so that the next broker goes on with it.
+"""What a broker stores of an active run, so that the next broker can continue it.
 
-Rule: what follows from the plan, from the stored sources or from the stored batches is not in it.
-What is here is small, changes when a part or a cycle does, and is written before anybody learns
-of it.
+Rule: it holds nothing that follows from the plan, from the stored sources or from the stored
+batches. It is small, changes when a part or a cycle does, and is written before anybody learns of
+the change.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""A run that is not over: its parts, its sources, its figures.
+"""An active run: its parts, its sources, its figures.
 
-Rule: this holds what is known of one run and answers questions about it; it talks to
-nobody. The broker tells it what happened, asks what follows, and carries that out.
+Rule: this holds what is known of one run and answers questions about it; it talks to nobody. The
+broker records here what happened, asks what follows, and carries that out.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Runs on their way to the store and back.
 
-Rule: a run is shown as it was stored last (`ActiveRun.stored`). Who is patient waits for a store
-that takes no writes, and shares a write with all who come while the one before it is under way. A
-result that the store does not take is kept, and tried again.
+Rule: a run is shown as it was stored last (`ActiveRun.stored`). Patient writes wait for a store that
+accepts no writes, and share one write with all that come while the one before is under way. A
+result that the store does not accept is kept, and tried again.
 """
 
 from __future__ import annotations

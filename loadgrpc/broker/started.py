@@ -1,9 +1,9 @@
-"""How many users of a part were started, as far as it is known.
+"""How many users of a part were started, as far as known.
 
-Rule: what a runner tells goes first. Where it does not, the most users that were alive at a time
-stand for it; and no fewer were started than iterations name. It is bounded by the plan: cycles
-and users that the part does not have are passed over. A cycle of which all users were started
-is looked at no more, so that a batch costs next to nothing.
+Rule: the number that a runner reports comes first. Without it, the most users that were alive at
+one time take its place; and at least as many were started as iterations name. The plan bounds it:
+cycles and users that the part does not have are ignored. A cycle whose users have all started is
+not looked at any more, so that a batch costs next to nothing.
 """
 
 from __future__ import annotations

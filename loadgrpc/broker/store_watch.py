@@ -1,7 +1,7 @@
-"""Whether the store takes writes and can be read: asked now and then, told to whoever asks.
+"""Whether the store accepts writes and can be read: checked now and then, and reported on request.
 
-Rule: a store that is away is noticed though nobody writes, and one that does not answer holds up
-no client: what is read from it has a limit.
+Rule: an unavailable store is noticed even if nobody writes, and one that does not answer holds up
+no client: reads from it have a time limit.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a watcher of a run receives: its changes, each once, and its figures now and then.
 
 Rule: nothing is sent before it is stored. Figures are made once a second for all watchers
-(`ActiveRun.progress`); whoever reads slowly misses figures, never changes.
+(`ActiveRun.progress`); a slow reader misses figures, never changes.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What goes on without anybody waiting for it, and what must not stop half-way.
+"""Background tasks, and work that must not be cancelled half-way.
 
-Rule: whoever ends waits for `ended` first; nothing of it is left behind.
+Rule: at the end, wait for `ended`; nothing is left behind.
 """
 
 from __future__ import annotations
