@@ -1,7 +1,7 @@
 """What waits to be sent to a peer that may not be reading.
 
-Rule: nothing is thrown away, and nothing grows without a bound. Before the next message of a peer is
-read, its outbox must have `room`: a peer that does not read its answers is not read from
+Rule: nothing is thrown away, and nothing grows without a bound. Before the next message of a peer
+is read, its outbox must have `room`: a peer that does not read its answers is not read from
 (back-pressure).
 """
 
