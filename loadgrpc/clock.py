@@ -1,9 +1,9 @@
 """Time enters the house here.
 
 Rule: durations come from the monotonic clock, dates from one wall-clock reading that the
-monotonic clock is anchored to. Whoever needs the time is handed a Clock and reads it once
-per turn, so that two decisions of one turn cannot disagree about "now". The functions of
-`time` are taken when this is imported: a test may replace them, and measures all the same.
+monotonic clock is anchored to. Code that needs the time gets a Clock and reads it once per turn,
+so that two decisions of one turn cannot disagree about "now". The functions of `time` are bound
+on import, so that a test may replace them without changing what is measured.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What others say, made safe to show: one place that cleans, for tables, logs and documents.
+"""Text from outside, made safe to show: one place that cleans, for tables, logs and documents.
 
-Rule: whoever prints a text that came from elsewhere (a name, an exception, a server's answer)
-sends it through here. What is not printable, which includes terminal escapes, C1 controls, line
-breaks and characters that turn the direction of writing, is shown as its escape.
+Rule: all text from elsewhere (a name, an exception, a server's answer) passes through here before
+it is printed. Characters that are not printable, which include terminal escapes, C1 controls,
+line breaks and characters that turn the direction of writing, are shown as escapes.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """How a run is judged: one table, from facts to exit code and reason.
 
-Rule: the first row whose fact is given decides. The broker judges the runs it owns and
-writes the verdict into their summary; the command line adds only what a broker cannot
-know (a wrong flag, no broker at all).
+Rule: the first row whose fact is given decides. The broker judges the runs it owns and writes the
+verdict into their summary; the command line adds only what a broker cannot know (a wrong option,
+or no broker at all).
 """
 
 from __future__ import annotations

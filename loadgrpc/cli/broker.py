@@ -1,4 +1,4 @@
-"""`loadgrpc broker`: own runs, hand them to agents, keep their results."""
+"""`loadgrpc broker`: own runs, assign them to agents, store their results."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What our commands have over click's: one-line errors, suggestions, sections, lazy imports.
+"""What our commands add to click's: one-line errors, suggestions, sections, lazy imports.
 
-Rule: whatever is wrong with a command line is one line on stderr, `loadgrpc run: error:
-...`, and exit code 2; a usage block would push that line off the screen.
+Rule: whatever is wrong with a command line is one line on stderr, `loadgrpc run: error: ...`, and
+exit code 2; a usage block would push that line off the screen.
 """
 
 from __future__ import annotations

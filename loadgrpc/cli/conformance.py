@@ -1,4 +1,4 @@
-"""`loadgrpc conformance`: hold a runner in any language to the rules of the protocol."""
+"""`loadgrpc conformance`: check a runner in any language against the rules of the protocol."""
 
 from __future__ import annotations
 

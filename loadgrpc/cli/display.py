@@ -1,8 +1,8 @@
 """An active run: two ways to show what `view` makes of it.
 
-Rule: on a terminal lines are redrawn in place, and use its room; elsewhere single lines are
-printed, one a second at first, then one every ten seconds; trouble, and its end, at once. Whoever
-owns the display calls `draw` at most once a second.
+Rule: on a terminal, lines are redrawn in place and use its room; elsewhere single lines are
+printed, one per second at first, then one every ten seconds; a trouble, and its end, at once. The
+owner of the display calls `draw` at most once a second.
 """
 
 from __future__ import annotations

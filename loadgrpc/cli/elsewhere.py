@@ -1,8 +1,8 @@
 """What other load testers call things, and what is close to a name of ours.
 
-Rule: a word of Loads, Locust, k6, Molotov and their like leads to what does the same here, or
-to a sentence that says that nothing does. Anything else is taken for a slip of the fingers, and
-only if it is a very small one: a wrong guess is worse than none.
+Rule: a term of Loads, Locust, k6, Molotov and the like leads to what does the same here, or to a
+sentence that says that nothing does. Anything else is taken for a typo, and only if it is a very
+small one: a wrong guess is worse than none.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Figures and names as people read them.
 
-Rule: three significant digits, a unit on everything, no thousands separators (a count can
-be searched for), and nothing that is rounded says "none" or "all" when it is not.
+Rule: three significant digits, a unit on everything, no thousands separators (so that a count can
+be searched for), and no rounded figure says "none" or "all" if that is not true.
 """
 
 # ruff: noqa: PLR2004 - where one unit ends and the next begins is clearest as a number

@@ -1,9 +1,9 @@
 """A run followed to its end, and stopped on demand.
 
-Rule: of whom owns the run the first signal lets users finish their iteration, the second
-kills them, and both keep following, so that there is a summary in the end; the third gives
-up. Of whom only looks on the first gives up. A broker that is away may come back, and goes
-on with the run: it is asked again for a while, for what was missed.
+Rule: in the command that owns the run, the first signal lets users finish their iteration, the
+second kills them, and both keep following, so that there is a summary in the end; the third gives
+up. In a command that only watches, the first gives up. A broker that is away may come back and
+continue the run: it is asked again for a while, for what was missed.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Ctrl-C, SIGTERM and SIGHUP, counted: what the first, the second and the third mean.
 
-Rule: a signal sets a count that coroutines wait for; when it reaches the limit that the
-command is willing to bear at this stage, the command's task is cancelled, so that nothing
-can make a command deaf. A closed terminal counts once: shell and kernel both send SIGHUP.
+Rule: a signal increases a count that coroutines wait for. When the count reaches the limit that
+the command tolerates at this stage, the command's task is cancelled, so that a command never
+ignores signals for good. A closed terminal counts once: shell and kernel both send SIGHUP.
 """
 
 from __future__ import annotations

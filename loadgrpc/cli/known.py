@@ -1,7 +1,7 @@
 """What is known of a run whose summary cannot be fetched: the last that was seen of it.
 
-Rule: a document that was asked for is written whatever becomes of the broker; it says so itself,
-in its verdict and its reason.
+Rule: a requested document is written whatever becomes of the broker; its verdict and its reason
+say that it is incomplete.
 """
 
 from __future__ import annotations

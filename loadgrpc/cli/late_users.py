@@ -1,6 +1,6 @@
 """Users of a plan that would start after the end of their cycle, and so never.
 
-Rule: told when a run is asked for, and no reason not to start it: it may be what is wanted.
+Rule: a warning when a run is started, and no reason not to start it: it may be intended.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""A line of output: its text, and what it means for its looks.
+"""A line of output: its text, and a style that says what it means.
 
-Rule: what makes lines knows nothing of terminals, so that it can be compared in tests; what
-prints them decides about colours and characters. The text says everything; the style only
-helps to find it.
+Rule: code that makes lines knows nothing of terminals, so that tests can compare them; code that
+prints them decides about colours and characters. The text says everything; the style only helps
+to find it.
 """
 
 from __future__ import annotations

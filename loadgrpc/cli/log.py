@@ -4,8 +4,8 @@
     {"time": "2026-11-30T02:19:56.123+00:00", "level": "INFO", "logger": "loadgrpc.broker.broker",
      "message": "run r-1 is RUNNING", "run": "r-1"}          (in one line)
 
-Rule: what others say cannot forge a line, steer a terminal, or bring a secret in. The handler
-looks stderr up for every record, because a live display stands in for it while it is on.
+Rule: text from outside cannot forge a line, steer a terminal, or reveal a secret. The handler
+looks stderr up for every record, because a live display replaces it while it is on.
 """
 
 from __future__ import annotations

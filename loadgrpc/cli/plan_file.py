@@ -1,8 +1,8 @@
 """A plan in a file: the RunSpec of run.proto as JSON, as grpcurl would send it in StartRun.
 
-Rule: what people write instead of protobuf's JSON is taken where it can only mean one thing
-(`"users": 10`, `"duration": "5m"`); what stands on the command line goes before what stands in
-the file, for each scenario that the file has.
+Rule: what people write instead of protobuf's JSON is accepted if it can only mean one thing
+(`"users": 10`, `"duration": "5m"`); options of the command line override the file, for each
+scenario in it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Living as a service: serve until the first signal, leave at once at the second."""
+"""Running as a service: serve until the first signal, leave at once at the second."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The standard streams of a command, which may be closed, full, slow, or gone.
 
 Rule: printing never raises. What cannot be written is dropped, and noted: a reader that went away
-(`| head`, a closed window) has seen what it wanted, and changes no exit code; anything else, a
-full disk say, is reported at the end, and then a command does not exit with 0.
+(`| head`, a closed window) has seen what it wanted, and changes no exit code; anything else, such
+as a full disk, is reported at the end, and then a command does not exit with 0.
 """
 
 from __future__ import annotations

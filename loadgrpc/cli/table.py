@@ -1,7 +1,7 @@
 """Tables that fit: names to the left, figures right-aligned, everything within the width.
 
-Rule: figures are never cut. When names and figures do not fit beside each other, the
-figures go beneath the name, in as many rows as they need.
+Rule: figures are never cut. When names and figures do not fit side by side, the figures go
+beneath the name, in as many rows as they need.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What people type, read: users, iterations, durations, addresses, rates.
+"""What people type, parsed: users, iterations, durations, addresses, rates.
 
-Rule: each reader takes the text and gives the value or raises ValueError with a message
-that says what is wrong and what is accepted; bounds of options are those of their kind.
+Rule: each reader takes the text and returns the value, or raises ValueError with a message that
+says what is wrong and what is accepted; bounds of options are those of their kind.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What is known of an active run, as lines.
 
-Rule: pure functions. Every figure says of what time it is: of the last closed seconds, or so far.
-What matters most comes first, and what a terminal has no room for is left out from below: the
+Rule: pure functions. Every figure says which time it covers: the last closed seconds, or so far.
+What matters most comes first; if a terminal has no room, lines are left out from below: the
 state, what is wrong, the figures, the busiest names, what went wrong.
 """
 

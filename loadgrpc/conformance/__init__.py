@@ -1,1 +1,1 @@
-"""The conformance kit: plays the agent to a runner, and says rule by rule what it kept or broke."""
+"""The conformance kit: plays the agent for a runner, and reports which rules it kept or broke."""

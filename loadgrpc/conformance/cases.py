@@ -1,7 +1,7 @@
-"""The cases of the kit: what a runner is given to do, what happens to it, what that shows.
+"""The cases of the kit: what a runner has to do, what happens to it, and which rules that shows.
 
-Rule: a case is a row of the table below. It names the rules that its transcript is held
-against; other rules may be broken in it for reasons that are not theirs.
+Rule: a case is a row of the table below. It names the rules that its transcript is checked
+against; other rules may be broken in it for reasons that have nothing to do with them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A transcript as lines: who said what, and when."""
+"""A transcript as lines: which side said what, and when."""
 
 from __future__ import annotations
 

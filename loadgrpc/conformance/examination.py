@@ -1,6 +1,6 @@
 """Carries out cases with a command.
 
-Rule: when a case is over, so is all that its process has started.
+Rule: when a case is over, everything that its process started is over, too.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a check finds: whether a rule was kept, and what was seen.
 
-Rule: pure. Findings of many cases about a rule are added up: one that is broken is broken.
+Rule: pure. Findings of several cases about one rule are added up: broken once is broken.
 """
 
 from __future__ import annotations

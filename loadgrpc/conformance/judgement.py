@@ -1,8 +1,8 @@
-"""From transcripts to verdicts: how each rule fared in each case, and in all.
+"""From transcripts to verdicts: how each rule fared in each case, and overall.
 
-Rule: pure. A process that did not end has broken something, whatever its case was to show. Of
-what follows from one another only the cause is named: a runner whose message the home refuses
-has no other end than a bad one.
+Rule: pure. A process that did not end has broken something, whatever its case was to show. Of a
+chain of consequences only the cause is named: a runner whose message the receiver rejects can
+only end badly.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""A transcript, told: streams, batches and events in the order in which they count.
+"""A transcript, interpreted: streams, batches and events in the order in which they count.
 
-Rule: pure, and worked out once for all checks. An event that came twice is there once, the
-first time; that both were the same is for a check.
+Rule: pure, and computed once for all checks. An event that came twice appears once, at its first
+arrival; whether both were equal is for a check.
 """
 
 from __future__ import annotations

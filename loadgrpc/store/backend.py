@@ -1,4 +1,4 @@
-"""What a database has to be able to do beside SQL that all of them know.
+"""What a database must be able to do beyond the SQL that all of them share.
 
 Rule: the holder of the connection that `connect` made is the only broker that uses the database.
 """

@@ -1,7 +1,7 @@
-"""What goes wrong with a store, in words for whoever runs a broker.
+"""What goes wrong with a store, as a sentence for people who run a broker.
 
-Rule: no error of SQLAlchemy, of a database driver or of the file system leaves this folder;
-it becomes a StoreError that names the store, with the original as its cause.
+Rule: no error of SQLAlchemy, of a database driver or of the file system leaves this folder; it
+becomes a StoreError that names the store, with the original as its cause.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """One broker for one file.
 
 Rule: the lock is the kernel's (`flock`), so a killed broker leaves none behind. The file that
-carries it lies beside the database and stays: removing it would let two brokers lock two files
-of one name. It holds the process id of whoever has the lock, for the error message only. The
-database itself is locked beside it, for who comes to it by another name.
+carries it lies beside the database and stays: removing it would let two brokers lock two files of
+one name. It contains the process id of the holder, for the error message only. The database
+itself is locked as well, in case it is opened under another name.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""From the schema a database has to the one of now.
+"""From the schema that a database has to the current one.
 
-Rule: a step goes from one version to the next and says in SQL of its own what it changes, so
-that it stays what it was when `schema` goes on. All steps share one transaction: a database
-is of the old version or of the new one, and never between. There is no way back.
+Rule: a step goes from one version to the next and has SQL of its own, so that it stays what it
+was when `schema` changes. All steps share one transaction: a database has the old version or the
+new one, and never anything between. There is no way back.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The store in a database of PostgreSQL.
 
-Rule: there is one connection, and the lock of the broker is a lock of its session: a broker that
-loses the connection loses the lock, and who has it back may go on (see `database` for the fence).
-The lock is for one schema, so brokers can share a database that keeps them in schemas of their
-own.
+Rule: there is one connection, and the lock of the broker belongs to its session: a broker that
+loses the connection loses the lock, and continues once it has it back (see `database` for the
+fence). The lock is for one schema, so brokers can share a database that keeps them in schemas of
+their own.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What the store holds, as plain values.
 
-Rule: plans, rosters, summaries, types and payloads are opaque here, and come back
-byte for byte; whoever saves them knows how to read them again. Wall-clock times are whole
-nanoseconds since 1970. Numbers are below 2**63.
+Rule: plans, rosters, summaries, types and payloads are opaque here, and come back byte for byte;
+the code that saves them can read them again. Wall-clock times are whole nanoseconds since 1970.
+Numbers are below 2**63.
 """
 
 from __future__ import annotations

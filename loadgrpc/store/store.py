@@ -1,14 +1,15 @@
 """The store as the broker sees it.
 
-Rule: what a writing method returned for, and `append` by its future, is committed: on disk, if
-the store lasts. Commands are carried out in the order in which they were asked for. One broker
-at a time has a store open. A source only ever goes on from where it is: a write that follows
-anything else than what is committed fails, and so does everything queued behind a failed one
-of the same source. Whoever meets a StoreError there reads `sources` and goes on from that.
+Rule: when a writing method has returned, or the future of `append` is done, the data is
+committed: on disk, if the store is persistent. Commands are carried out in the order in which
+they were issued. One broker at a time has a store open. A source only ever continues from where
+it is: a write that follows anything other than what is committed fails, and so does everything
+queued behind a failed one of the same source. After a StoreError, read `sources` and continue
+from that.
 
-While the database takes no writes (its disk is full, it is away) what is reported waits:
-`append`, `save_source`, and `save_run` if asked to. It is stored once when the database is back.
-Everything else fails, and may be asked again; reads go on where they can.
+While the database accepts no writes (its disk is full, it is away) reported data waits: `append`,
+`save_source`, and `save_run` if asked to. It is stored once when the database is back. Everything
+else fails, and may be tried again; reads go on where they can.
 """
 
 from __future__ import annotations

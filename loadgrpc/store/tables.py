@@ -1,8 +1,8 @@
 """Every SQL statement about runs, sources and batches, over one connection.
 
-Rule: only the writer thread comes here. What changes something says LoadgrpcError before it wrote
-anything, so that the others of its transaction need not be undone. Statements are built once
-and are the same for every database.
+Rule: only the writer thread comes here. A statement that changes something raises LoadgrpcError
+before it writes anything, so that the rest of its transaction need not be undone. Statements are
+built once and are the same for every database.
 """
 
 from __future__ import annotations
