@@ -1,8 +1,9 @@
-"""Files and folders that nobody but their owner reads.
+"""Files and folders that only their owner can read.
 
-Rule: what loadgrpc keeps is made with modes 0600 and 0700, whatever the umask says: plans,
-addresses with tokens and what tests said are in it. No symbolic link is followed to a file that is
-written, and no more is read of one than it can hold. What a user made stays as it is.
+Rule: whatever loadgrpc keeps is created with modes 0600 and 0700, whatever the umask is: it
+contains plans, addresses with tokens and the output of tests. No symbolic link is followed to a
+file that is written, and no more is read from a file than it may hold. The modes of what a user
+created stay as they are.
 """
 
 from __future__ import annotations

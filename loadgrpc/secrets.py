@@ -1,8 +1,8 @@
 """Secrets in what is shown and stored: passwords in URLs, and tokens in their queries.
 
-Rule: a URL is masked before it becomes part of a result or is shown (a plan that is shown, an
-event, an exception's text, a line of a report); only who makes requests with it, the runners, has
-it whole. What is masked is `***`; masking again changes nothing.
+Rule: a URL is masked before it becomes part of a result or is shown (a plan, an event, an
+exception's text, a line of a report); only the runners, which make requests with it, have it
+whole. Masked parts become `***`; masking again changes nothing.
 """
 
 from __future__ import annotations

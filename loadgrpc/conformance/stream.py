@@ -1,4 +1,4 @@
-"""One stream of a runner, and the answers that are to go out on it."""
+"""One stream of a runner, and the answers that wait to be sent on it."""
 
 from __future__ import annotations
 

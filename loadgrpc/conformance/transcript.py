@@ -1,4 +1,4 @@
-"""All that was said between a runner and its home in one case, in its order.
+"""Everything that a runner and its receiver said in one case, in order.
 
 Rule: plain facts, noted as they come; nothing is judged here.
 """

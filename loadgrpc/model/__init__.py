@@ -1,9 +1,9 @@
-"""The nouns of the domain, as plain values; DESIGN words, one meaning each.
+"""The nouns of the domain, as plain values; one word for each meaning.
 
-Rule: nothing here knows gRPC, protobuf, files or time; durations are seconds as float
-where a person sets them, and whole nanoseconds (`_ns`) where they are measured. Enum
-values equal those of the protos (a test holds them together). The converters of `protocol/`
-turn these into messages and back.
+Rule: nothing here knows gRPC, protobuf, files or time. Durations are seconds as float where a
+person sets them, and whole nanoseconds (`_ns`) where they are measured. Enum values equal those
+of the protos (a test compares them). The converters of `protocol/` turn these into messages and
+back.
 """
 
 from loadgrpc.model.event import *

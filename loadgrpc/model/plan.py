@@ -1,4 +1,4 @@
-"""What is asked for: plans and their scenarios, and the part of one that an agent is given."""
+"""What is asked for: plans and their scenarios, and the part of one that an agent gets."""
 
 from __future__ import annotations
 

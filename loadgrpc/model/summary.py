@@ -1,4 +1,4 @@
-"""The result of a run: the document that every report is drawn from."""
+"""The result of a run: the document that every report is made from."""
 
 from __future__ import annotations
 

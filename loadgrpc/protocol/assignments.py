@@ -1,7 +1,7 @@
-"""What agents and runners are given to do, as its messages and back.
+"""What agents and runners have to do, as messages and back.
 
-Rule: an assignment has its plan whole, and ours read nothing else of it. What stands beside it in
-the messages says the same again, for runners that read no plan; no field of it is copied by name.
+Rule: an assignment contains its whole plan, and our own programs read only that. The other fields
+of the messages repeat it for runners that read no plan; no field is copied by name.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Pauses between attempts to reach somebody who is away: longer each time, and never in step."""
+"""Pauses between attempts to reach a peer that is away: longer each time, and never in step."""
 
 from __future__ import annotations
 

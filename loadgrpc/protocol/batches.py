@@ -1,8 +1,8 @@
 """Batches of events, decoded: rows and columns become NumPy columns and a few plain rows.
 
-Rule: what a stranger sends is checked here, entry by entry for rows and block by block
-for blocks; what is wrong is counted and named, never raised. Everything is in the order
-of its sequence numbers: rows, hit blocks, test blocks.
+Rule: what a stranger sends is checked here, rows one by one and blocks as a whole; what is wrong
+is counted and named, never raised. Everything is in the order of its sequence numbers: rows, hit
+blocks, test blocks.
 """
 
 from __future__ import annotations

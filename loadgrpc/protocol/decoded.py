@@ -1,6 +1,6 @@
-"""What a batch says, decoded: nouns of NumPy columns, and what rows say one by one.
+"""A batch, decoded: NumPy columns, and rows that are kept one by one.
 
-Rule: values only. What is in here was checked by whoever made it: `columns.py` for blocks,
+Rule: values only. They were checked by the code that made them: `columns.py` for blocks,
 `row_reader.py` for rows.
 """
 

@@ -1,8 +1,8 @@
-"""Messages as JSON with what is in an Any, by types that somebody has described.
+"""Messages as JSON, including the content of an Any, by types that somebody has described.
 
-Rule: as grpcurl prints them, word for word. An Any whose type is not known, whose value is not
-of it, or which JSON cannot say (a time that is none, a number that is none, too deep a nesting), is
-shown as its bytes: whatever somebody put into one event, the others are listed.
+Rule: exactly as grpcurl prints them. An Any whose type is unknown, whose value does not fit it,
+or which JSON cannot express (an invalid time or number, nesting that is too deep), is shown as
+its bytes: whatever one event contains, the others are listed.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The door of a server: all calls of all its services come in and go out here.
+"""The door of a server: every call of every service comes in and goes out here.
 
-Rule: bytes that are no message, and messages over their bound, never reach a servicer; what a
-servicer raises becomes a status here and nowhere else. So no client ever sees UNKNOWN, and
-INTERNAL only for a defect of ours, which is logged whole.
+Rule: bytes that cannot be parsed, and messages over their bound, never reach a servicer; an
+exception of a servicer becomes a status here and nowhere else. So no client ever sees UNKNOWN,
+and INTERNAL only for a defect of ours, which is logged whole.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """When a process has ended, which its descriptor signals to an event loop.
 
-Rule: whatever its children do. They may hold its pipes and sockets, whose ends say nothing then.
+Rule: this works whatever its children do. They may hold its pipes and sockets open, so that their
+end says nothing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What runners report, as its messages and back; batches of it are in `batches.py`."""
+"""What runners report, as messages and back; whole batches are in `batches.py`."""
 
 from __future__ import annotations
 

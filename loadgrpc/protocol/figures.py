@@ -1,4 +1,4 @@
-"""Figures of hits, iterations, users and generators, as their messages and back."""
+"""Figures of hits, iterations, users and generators, as messages and back."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A batch that is too large, in two: rows and blocks are cut where its middle is.
+"""A batch that is too large, split in two: rows and blocks are cut in the middle.
 
-Rule: pure. Both together say what the batch said, in the same order; blocks that are cut keep
+Rule: pure. Both halves together equal the batch, in the same order; blocks that are cut keep
 their labels.
 """
 

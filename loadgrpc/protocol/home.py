@@ -1,4 +1,4 @@
-"""What the two homes of RunnerService have in common: limits, and what numbers mean.
+"""What the two receivers of RunnerService have in common: limits, and what numbers mean.
 
 Rule: pure. The broker and an agent's relay answer a runner alike, because both ask here.
 """

@@ -1,8 +1,8 @@
-"""The sending end of PublishEvents: what a source has said and the other side has not acked.
+"""The sending end of PublishEvents: what a source has sent and the other side has not acked.
 
-Rule: pure. What is not acked is kept in order, and said again on the next stream; `ready` comes
-before, `finish` after all of it. The owner of the stream calls `next`, sends the item, and
-reports what was answered.
+Rule: pure. Items that are not acked are kept in order, and sent again on the next stream; `ready`
+comes before, `finish` after all of them. The owner of the stream calls `next`, sends the item,
+and reports what was answered.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""What a process prints, made lines that can be shown: whole, and not too many.
+"""What a process prints, as lines that can be shown: whole, and not too many.
 
-Rule: a line is shown whole or cut at its end, visibly; a process that prints more than RATE lines
-or RATE_BYTES a second for longer is shown again when it prints less, with what was left out before.
+Rule: a line is shown whole or visibly cut at its end. A process that prints more than RATE lines
+or RATE_BYTES per second for long is shown again when it prints less, with the number of lines
+left out.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The file in which the processes of a runner count what they have produced.
 
-Rule: it outlives whoever counts in it, so that what a killed process takes with it is known.
-A row for each process: two unsigned 64-bit integers, events and hits; runner.proto tells it to
-strangers. A row is written by its process only.
+Rule: it survives the processes, so that the loss of a killed process is known. It has a row for
+each process: two unsigned 64-bit integers, events and hits; runner.proto describes it for
+strangers. Only its own process writes a row.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""RunnerService with PublishEvents in bytes: what is passed on goes on as it came.
+"""RunnerService with PublishEvents in bytes: events are forwarded unchanged.
 
-Both receivers parse what a runner sends by `read`: what cannot be parsed, and what is too large,
-is the same to both. A fact of protobuf is relied on: serialised messages put end to end are the
+Both receivers parse requests by `read`, so that both treat messages alike that cannot be parsed
+or are too large. It relies on a property of protobuf: concatenated serialised messages are the
 merged message.
 """
 

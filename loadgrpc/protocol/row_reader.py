@@ -1,7 +1,7 @@
 """Rows of a batch, decoded: hits become columns, the rest is counted or kept.
 
-Rule: a row that is not valid is rejected alone, counted and named. What a row says of its
-attempt and its case is counted nowhere, and is read by whoever lists rows.
+Rule: an invalid row is rejected alone, counted and named. The attempt and the case of a row are
+counted nowhere; they are read when rows are listed.
 """
 
 from __future__ import annotations

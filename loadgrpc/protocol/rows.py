@@ -1,7 +1,7 @@
-"""A batch as rows: what its columns stand for, as messages that anybody can read.
+"""A batch as rows: the content of its columns, as messages that anybody can read.
 
-Rule: what was rejected is no row, by the very checks that rejected it. Columns that nothing
-counts may hold anything: what a row cannot say is left out of it.
+Rule: rejected entries make no rows, by the same checks that rejected them. Columns that nothing
+counts may hold anything: values that a row cannot hold are left out of it.
 """
 
 from __future__ import annotations

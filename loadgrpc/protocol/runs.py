@@ -1,6 +1,6 @@
-"""Runs, verdicts, agents and brokers, as their messages and back.
+"""Runs, verdicts, agents and brokers, as messages and back.
 
-Rule: what comes from a broker of ours is taken as it is.
+Rule: messages from a broker of ours are trusted.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""A summary that every client takes: what is too long is cut, step by step, until it is not.
+"""A summary that every client can receive: long ones are cut, step by step, until they fit.
 
 Rule: counts and figures stay, texts go first: tracebacks, then messages and names (which stay
-apart), then figures of single agents that are in the totals too. Most summaries are small, and go
-through as they are.
+distinct), then figures of single agents that are also in the totals. Most summaries are small,
+and stay as they are.
 """
 
 from __future__ import annotations

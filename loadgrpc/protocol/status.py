@@ -1,10 +1,9 @@
 """One table between our errors and gRPC statuses, both ways.
 
-Rule: the server side calls `to_status`, the client side `from_rpc_error`; nobody else
-knows a status code. INVALID_ARGUMENT carries google.rpc.BadRequest with the fields that
-are wrong, every error carries google.rpc.ErrorInfo with its reason. What is not a
-LoadgrpcError is a defect: the caller logs it whole, and the other side sees "internal
-error" without details.
+Rule: the server side calls `to_status`, the client side `from_rpc_error`; no other code knows a
+status code. INVALID_ARGUMENT carries google.rpc.BadRequest with the fields that are wrong, every
+error carries google.rpc.ErrorInfo with its reason. An exception that is not a LoadgrpcError is a
+defect: the caller logs it whole, and the other side sees "internal error" without details.
 """
 
 from __future__ import annotations

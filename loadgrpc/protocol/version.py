@@ -1,6 +1,7 @@
-"""Whether two programs that meet are of versions that were made for each other.
+"""Whether two programs that meet have compatible versions.
 
-Rule: a difference is reported, and never refused; the protocol grows by what others ignore.
+Rule: a difference is reported, and never refused; the protocol grows by fields that older
+programs ignore.
 """
 
 from __future__ import annotations

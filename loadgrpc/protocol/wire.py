@@ -1,7 +1,7 @@
-"""Messages that cannot be read as they came: too long, or no messages at all.
+"""Messages that cannot be read as they came: too long, or not messages at all.
 
-Rule: what this costs does not grow with the message. It looks at the first fields of a message,
-as protobuf writes them, and at nothing that they hold.
+Rule: the cost of this does not grow with the message. It looks at the first fields of a message,
+as protobuf writes them, and not into their values.
 """
 
 from __future__ import annotations

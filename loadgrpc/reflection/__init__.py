@@ -1,4 +1,4 @@
-"""Server reflection: a stranger asks a running server what it speaks, comments included."""
+"""Server reflection: strangers ask a running server which protocol it speaks, comments included."""
 
 from loadgrpc.reflection.catalog import Catalog
 from loadgrpc.reflection.descriptor_set import read, split

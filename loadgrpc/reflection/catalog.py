@@ -1,8 +1,8 @@
-"""A registry that grows by what runs bring with them, and shrinks when they are gone.
+"""A registry that grows by the types that runs bring, and shrinks when the runs are gone.
 
-Rule: all that is brought at once is taken or none of it, and whoever asks meanwhile sees
-the registry before or after, never between. It is replaced, not changed, so a server may
-read it in other threads; what changes it is for one thread. What many runs bring is kept once.
+Rule: everything that is brought at once is accepted or nothing of it, and readers see the
+registry before or after, never between. It is replaced, not changed, so a server may read it in
+other threads; only one thread changes it. Types that many runs bring are kept once.
 """
 
 from __future__ import annotations

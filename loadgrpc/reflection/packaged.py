@@ -1,6 +1,6 @@
-"""What every server of loadgrpc speaks.
+"""The protocol that every server of loadgrpc speaks.
 
-Rule: it is read when somebody asks, once in a process: most servers are never asked.
+Rule: it is read on first use, once per process: most servers are never asked.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Which file defines what.
 
-Rule: a file is answered as the bytes it was loaded from, first, and then all that it
-imports, each once. The registry reads raw FileDescriptorProtos and no DescriptorPool: a
-pool drops comments, does not find methods, and refuses files that import one another or
-import what is not there. A registry never changes; one that does is a `Catalog`.
+Rule: the answer for a file is its bytes as loaded, followed by all its imports, each once. The
+registry reads raw FileDescriptorProtos and no DescriptorPool: a pool drops comments, does not
+find methods, and rejects files that import one another or import a missing file. A registry never
+changes; a `Catalog` does.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""Where hosts are: a user asks once for each, and goes to all of its addresses in turn.
+"""Where hosts are: a user resolves each name once, and uses all of its addresses in turn.
 
-Requests asks for every connection, and of several addresses always takes the first that
-works, so that a load would be one of name servers first, and then of one server behind
-the name. Here a user remembers, and each user begins with another address.
+Requests resolves the name for every connection, and of several addresses always takes the first
+that works, so that a load would hit the name servers first, and then a single server behind the
+name. Here a user remembers the addresses, and each user begins with a different one.
 
-Rule: only what is asked and in which order things are tried is ours. A connection is tried
-at all addresses, as urllib3 does it, and what goes wrong is said in its words. Addresses
-that were written as numbers are not asked for at all. A name that was not found is asked
-for again, and so is one of which no address can be reached any more: it may have moved.
+Rule: only which names are resolved, and in which order addresses are tried, is ours. A connection
+is tried at all addresses, as urllib3 does it, with the same errors. Numeric addresses are not
+resolved at all. A name that was not found is resolved again, and so is one whose addresses have
+all become unreachable: it may have moved.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """SIGALRM as a test knows it: each user has an alarm and a handler of its own.
 
-Rule: a process has one timer and one handler, and here many users set them, as timeouts of tests
-do (timeout-decorator, pytest-timeout's signal method). So the functions of `signal` that set them
-keep them for each greenlet; the timer of the process is set for the next that is due, and what a
-handler raises comes up in the greenlet that set the alarm, also when it is not its turn.
+Rule: a process has one timer and one handler, and here many users set them, for timeouts of tests
+(timeout-decorator, pytest-timeout's signal method). So the functions of `signal` that set them
+keep them per greenlet; the timer of the process is set for the next alarm that is due, and an
+exception of a handler is raised in the greenlet that set the alarm, even if another one is
+running.
 """
 
 from __future__ import annotations

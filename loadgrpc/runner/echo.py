@@ -1,8 +1,8 @@
-"""What user processes print, on its way to the agent: whole lines, with the process they are of.
+"""What user processes print, on its way to the agent: whole lines, marked with their process.
 
-Rule: the link never waits for who reads its output: what there is no room for is left out, and
-how much is shown. asyncio reads; that others hold a user process's output open, a program that
-its test has started, say, keeps nobody waiting.
+Rule: the link never waits for the reader of its output: lines that do not fit are left out, and
+their number is shown. asyncio does the reading; other programs that hold a user process's output
+open, such as one that its test has started, keep nobody waiting.
 """
 
 from __future__ import annotations

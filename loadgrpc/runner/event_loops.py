@@ -1,12 +1,12 @@
 """asyncio in tests: each user has event loops of its own, as each thread has elsewhere.
 
-asyncio keeps in a thread which loop runs in it, and all users of a process share one thread:
+asyncio records per thread which loop is running, and all users of a process share one thread:
 while one user's loop waits, no other user's could run. Its parts in C ask the real thread; its
-parts in Python ask `threading.local`, which gevent has made one for each greenlet. So C is
-put out of sight before a test can import asyncio. The hooks of asynchronous generators, which
-are the thread's too, are kept for each greenlet in the same way.
+parts in Python ask `threading.local`, which gevent makes local to each greenlet. So the parts in
+C are hidden before a test can import asyncio. The hooks of asynchronous generators, which also
+belong to the thread, are kept per greenlet in the same way.
 
-Loops wait in gevent's selector, and so let other users go on.
+Loops wait in gevent's selector, and so let other users run.
 
 Rule: nothing here imports asyncio; a test that does not use it pays nothing.
 """

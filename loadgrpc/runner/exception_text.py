@@ -1,9 +1,9 @@
-"""Exceptions as text that groups well: equal causes give equal words.
+"""Exceptions as text that groups well: equal causes give equal text.
 
-Rule: what differs by accident goes (object addresses, frames of unittest, of the import
-machinery and of this package), what a person follows stays (paths, lines, causes). A text is
-made of whatever is raised: exceptions are other people's code, which may raise in turn, lie
-about its type, go round in circles, and have no end. Nothing is kept beyond its bound.
+Rule: accidental differences are removed (object addresses, frames of unittest, of the import
+machinery and of this package), what a person follows stays (paths, lines, causes). It copes with
+anything that is raised: exceptions are other people's code, which may raise in turn, lie about
+its type, contain cycles, and never end. Nothing is kept beyond its bound.
 """
 
 from __future__ import annotations

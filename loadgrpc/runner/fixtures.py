@@ -1,8 +1,8 @@
 """The fixtures of a test's class and module, once for each user process, as unittest runs them.
 
-Rule: what is set up is taken down in the opposite order, and cleanups run whatever raises.
-What is raised before the users start is a test that cannot be loaded; what is raised after
-them is an error in the results.
+Rule: fixtures are taken down in the opposite order, and cleanups run whatever raises. An
+exception before the users start means that the test cannot be loaded; an exception after them is
+an error in the results.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
-"""What a test forks is cut off from the run.
+"""A child that a test forks is cut off from the run.
 
-Rule: a child is the test's own. It neither reports nor counts, runs no user but the one that
-forked it, holds nothing of ours open, and hears signals as any process does; what the test does
-in it, with its own sockets or a session, goes on. A child that leaves the test ends there: the
-run belongs to its parent.
+Rule: a child belongs to the test. It neither reports nor counts, runs no user except the one that
+forked it, holds nothing of ours open, and receives signals like any process; what the test does
+in it, with its own sockets or a session, goes on. A child that returns from the test ends there:
+the run belongs to its parent.
 
-A child has a copy of everything: of the hub with all that it waits for, of the socket to the
-link, and of memory that is mapped, which is even the same. So, before the child does anything:
-the hub forgets whom it was to wake, the socket's descriptor becomes one of /dev/null, and private
-memory takes the place of what was mapped.
+A child has a copy of everything: of the hub with everything it waits for, of the socket to the
+link, and of mapped memory, which is even shared. So, before the child does anything: the hub
+forgets whom it would wake, the socket's descriptor becomes one of /dev/null, and private memory
+replaces the mapped memory.
 """
 
 from __future__ import annotations

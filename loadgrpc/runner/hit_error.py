@@ -1,7 +1,7 @@
-"""What went wrong with a hit: a kind, and one line that equal mishaps share.
+"""What went wrong with a hit: a kind, and one line that equal errors share.
 
-Rule: classify at the wire, where the exception still is what happened, and not where
-requests has wrapped it.
+Rule: classify at the wire, where the exception still is what happened, and not where requests has
+wrapped it.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Where a pool keeps its idle connections, when nobody ever waits for one.
+"""Where a pool keeps its idle connections if nobody ever waits for one.
 
-urllib3 keeps them in a `queue.LifoQueue`, whose locks and conditions weigh 2 KiB: for each
-user and each host more than all the rest of a pool, and as much in time.
+urllib3 keeps them in a `queue.LifoQueue`, whose locks and conditions take 2 KiB: for each user
+and each host more than the rest of a pool, and as much time.
 
-Rule: for a pool that does not block, it is that queue to urllib3. A pool that blocks gets
-the real one.
+Rule: for a pool that does not block, this looks like that queue to urllib3. A pool that blocks
+gets the real one.
 """
 
 from __future__ import annotations

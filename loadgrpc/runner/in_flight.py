@@ -1,8 +1,8 @@
-"""Which iterations are in flight, in memory that outlives the user process.
+"""Which iterations are in flight, in memory that survives the user process.
 
-Rule: a row for each user of the process, which only that process writes: the iteration, 0 when
-there is none, and when it began (wall clock, nanoseconds). When the process is gone the link
-reads what was cut off with it.
+Rule: there is a row for each user of the process, which only that process writes: the iteration,
+0 if there is none, and when it began (wall clock, nanoseconds). When the process is gone, the
+link reads which iterations were cut off with it.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Judges an iteration: what became of it, and what counts as having become of it.
+"""Judges an iteration: its outcome, and what counts towards it.
 
-Rule: the first thing that goes wrong is the outcome; what follows, in tearDown say, follows
-from it. What a test raises is its outcome, whatever its type, with one exception: CutOff, by
-which users are cut off, goes on to who sent it. What a test returns for
-somebody else to run has not run.
+Rule: the first thing that goes wrong is the outcome; anything later, such as in tearDown, follows
+from it. An exception of the test is its outcome, whatever its type, with one exception: CutOff,
+by which users are cut off, propagates to its sender. If a test returns something that still has
+to be run, it has not run.
 """
 
 # ruff: noqa: N802, D102  # the names of a TestResult are unittest's, and what they mean

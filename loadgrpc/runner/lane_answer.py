@@ -1,7 +1,7 @@
 """What the fast lane makes of the bytes of an answer.
 
-Rule: understood is only what can mean but one thing. Everything else, be it allowed or wrong,
-is left for urllib3 to read: `None` says so, wherever it stands.
+Rule: it accepts only what has exactly one meaning. Everything else, valid or not, is left for
+urllib3 to read: then it returns `None`.
 """
 
 from __future__ import annotations

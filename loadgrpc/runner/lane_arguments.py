@@ -1,7 +1,7 @@
 """What the fast lane makes of the arguments of a call.
 
 Rule: the outcome is what Requests makes of them, character for character, or NotPlain: then
-Requests makes it, or says in its own words what is wrong.
+Requests makes it, or raises its own error.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Everything beside a call's own arguments that Requests looks at to make its bytes.
+"""Everything besides a call's own arguments that Requests looks at to make its bytes.
 
 Rule: a template is used only while its circumstances hold. They are noted before Requests makes
 its bytes, because its answer may change them.

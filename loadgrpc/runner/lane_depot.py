@@ -1,7 +1,7 @@
 """A pool of urllib3's, and those of its connections that the fast lane keeps.
 
-Rule: a connection is either here or in its pool. Requests gets back what is here whenever it
-is about to ask the pool.
+Rule: a connection is either here or in its pool. Requests gets these back whenever it is about to
+ask the pool.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What Requests is to do of a call that the fast lane does not bring to its end.
+"""Hands over to Requests a call that the fast lane could not finish.
 
 Rule: Requests sends the call from its first request on, as it always does, and finds what the
-lane has done: answers that have come are handed to it instead of being asked for again, and the
-request after them is gone on with, or is captured to be learned from.
+lane has done: answers that have already come are handed to it instead of being requested again,
+and the request after them is continued, or is captured to be learned from.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Files that Requests looks for before each request: netrc files, authorities, certificates.
 
-Rule: a process looks for the same files at most once in 10 ms. What appears or goes in between
-counts from the next look on; a service cannot see the difference, because the request might as
-well have been made 10 ms earlier.
+Rule: a process looks for the same files at most once in 10 ms. A file that appears or vanishes in
+between counts from the next look on; a service cannot see the difference, because the request
+might as well have been made 10 ms earlier.
 """
 
 from __future__ import annotations

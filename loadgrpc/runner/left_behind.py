@@ -1,8 +1,8 @@
-"""Requests that go on when all users have ended: those of threads that a test left running.
+"""Requests under way after all users have ended: those of threads that a test left running.
 
-Rule: a request that the server has got is a hit, or is reported. At the end of a cycle, who is in
-the middle of a request of a user's session is cut off, which makes that a failed hit. A thread
-that makes none is left alone; it ends with its process.
+Rule: a request that the server has received is a hit, or is reported. At the end of a cycle, a
+thread in the middle of a request of a user's session is cut off, which makes that request a
+failed hit. A thread without such a request is left alone; it ends with its process.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ Under gevent a receive first tries the socket and then waits; an answer is never
 its request has just been sent, so this waits first. With a timeout, and on sockets of the
 standard library (a test outside a load run), the socket does it its own way.
 
-Rule: an answer has come when it was there to be read, not when its user's turn to read it
-came: what other users do meanwhile is none of the service's time.
+Rule: an answer arrives when it can be read, not when it is its user's turn to read it: time spent
+by other users does not count as response time.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """`python -m loadgrpc.runner.link`: the runner as the agent sees it.
 
-Asks for its assignment, starts the user processes, passes on what they did, and leads them
-through the cycles. Rule: the only part of the runner that speaks gRPC; it is not patched,
-and no test runs in it. A user process that dies costs its own users only: the others go on,
-and what it takes with it is declared lost. When the agent is gone (its end of our standard
-input closes), the users are killed: nobody is left to report to.
+Asks for its assignment, starts the user processes, forwards their events, and leads them through
+the cycles. Rule: it is the only part of the runner that speaks gRPC; it is not patched, and no
+test runs in it. A user process that dies takes only its own users with it: the others go on, and
+its loss is declared. When the agent is gone (its end of our standard input closes), the users are
+killed: there is nobody to report to.
 """
 
 from __future__ import annotations

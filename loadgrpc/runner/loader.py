@@ -1,8 +1,8 @@
 """Finds the test that a plan names.
 
-Rule: whatever goes wrong becomes one TestNotLoaded whose sentence says what was looked
-for, where, and what is there instead; nobody should have to read a traceback to find a
-typing error. Code that breaks while it is imported keeps its traceback.
+Rule: whatever goes wrong becomes one TestNotLoaded whose sentence says what was looked for,
+where, and what is there instead; nobody should have to read a traceback to find a typo. Code that
+fails while it is imported keeps its traceback.
 
 Two ways to name a test:
 

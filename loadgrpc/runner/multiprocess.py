@@ -1,8 +1,8 @@
 """multiprocessing in a test: while one user waits for its helper process, the others go on.
 
-gevent leaves the pipes and the semaphores of multiprocessing alone: who waits for one holds the
-process, and a pool, whose threads are greenlets here, waits for itself forever. So both wait in
-the hub.
+gevent does not patch the pipes and semaphores of multiprocessing: waiting for one blocks the
+whole process, and a pool, whose threads are greenlets here, waits for itself forever. So both
+wait in the hub.
 
 Rule: nothing here imports multiprocessing; a test that does not use it pays nothing.
 """

@@ -1,12 +1,13 @@
-"""Lets gevent patch the standard library, also where something has come first.
+"""Lets gevent patch the standard library, even if something else came first.
 
-What starts with Python (a `sitecustomize` module, a `.pth` file of a tracer or of a company's
-certificates) may have imported `ssl`, and what uses it, before anything here runs. gevent then
-replaces `ssl.SSLContext`, while those who have imported it by name keep the old one, whose
-methods call each other by the name of the new one: each TLS connection is a RecursionError.
+Code that starts with Python (a `sitecustomize` module, a `.pth` file of a tracer or of a
+company's certificates) may have imported `ssl`, and modules that use it, before anything here
+runs. gevent then replaces `ssl.SSLContext`, while those modules keep the old one under their own
+name, whose methods call each other by the name of the new one: each TLS connection is a
+RecursionError.
 
-Rule: whoever holds the old class is given the new one. Nothing may be imported here that imports
-`ssl`.
+Rule: every module that holds the old class gets the new one. Nothing may be imported here that
+imports `ssl`.
 """
 
 from __future__ import annotations

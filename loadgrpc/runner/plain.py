@@ -1,7 +1,7 @@
-"""Whether a test case is run as unittest runs it, or has a way of its own.
+"""Whether a test case is run the way unittest runs it, or has a way of its own.
 
 Rule: code that overrides a part of how a case is run, or replaces it in unittest itself, gets
-what they asked for; only what nobody has touched may be done in another way.
+what it asked for; only what nobody has touched may be done in another way.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""A user process: loads the test, lives its share of the users, hands over what they did.
+"""A user process: loads the test, runs its share of the users, hands over what they did.
 
-Rule: users never wait for reporting. What they did is taken from the recorder a few times
-a second, a block at a time, and queued; while the link does not read, the queue grows to
-OUTBOX_BYTES, and what comes then is dropped, counted, and reported as lost. When the link is
-gone, so is this process. Whatever ends it before its time, what was measured is handed over
-first where that is possible, and the reason with it.
+Rule: users never wait for reporting. Events are taken from the recorder a few times per second, a
+block at a time, and queued; while the link does not read, the queue grows to OUTBOX_BYTES, and
+later events are dropped, counted, and reported as lost. When the link is gone, so is this
+process. If something ends it early, it first hands over what was measured, if it can, and the
+reason.
 """
 
 from __future__ import annotations

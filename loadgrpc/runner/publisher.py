@@ -1,8 +1,8 @@
-"""The runner's end of PublishEvents: numbers what it is given, sends it, forgets it when acked.
+"""The runner's end of PublishEvents: numbers batches, sends them, forgets them when acked.
 
-Rule: what is not acked is kept, in order, and sent again when the stream breaks; it is kept
-to MAX_KEPT_BYTES, and whoever brings more waits. Orders that come back on the stream are
-handed to the link as they are.
+Rule: batches that are not acked are kept, in order, and sent again when the stream breaks; up to
+MAX_KEPT_BYTES are kept, and producers wait for room beyond that. Orders that come back on the
+stream are passed to the link unchanged.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A requests.Session whose requests are hits.
 
-Rule: to a test it is a requests.Session, with one word more: `name=`, which says what the hits of
-a call are reported under. What is measured, and where, is in `wire.py`; here is only what a call
-knows and the wire does not: when it began, its name, and the sink.
+Rule: to a test it is a requests.Session, with one more argument: `name=`, the name that the hits
+of a call are reported under. What is measured, and where, is in `wire.py`; this file adds only
+what a call knows and the wire does not: when it began, its name, and the sink.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How much of a text is kept, and texts that can be sent.
 
-Rule: a text is cut before it is kept, not when it is sent: a test may make megabytes of them.
+Rule: a text is cut before it is kept, not when it is sent: a test may produce megabytes of them.
 """
 
 from __future__ import annotations

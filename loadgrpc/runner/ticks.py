@@ -1,8 +1,8 @@
-"""Regular times, as the kernel tells them: a descriptor that becomes readable.
+"""Ticks at regular times from the kernel: a descriptor that becomes readable.
 
-A callback of the hub answers to them: to switch to a greenlet and back costs several times that.
-The poll of the hub notices these as it notices an answer, and as soon. Timers of the hub's
-own are only good to a millisecond, and begin when it has looked last.
+A callback of the hub reacts to them: switching to a greenlet and back costs several times as
+much. The poll of the hub notices them as it notices an answer, and as soon. The hub's own timers
+are accurate to a millisecond only, and count from its last poll.
 """
 
 from __future__ import annotations

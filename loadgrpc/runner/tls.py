@@ -1,12 +1,12 @@
 """TLS contexts: one for all connections of a process that ask for the same.
 
-urllib3 makes a context for each connection, and reads all certificates of authorities into
-it. Of what Requests comes with that is some 10 ms and 500 KiB, for each connection of each
-user. What is in a context depends only on what it was made from.
+urllib3 makes a context for each connection, and reads all certificate authorities into it. With
+the bundle that Requests brings, that takes some 10 ms and 500 KiB for each connection of each
+user. The content of a context depends only on what it was made from.
 
-Rule: what a connection asks for is what it gets, made by urllib3's own function from the
-same files. What cannot be shared for sure is left to urllib3, and so is what goes wrong, so
-that it says so in its own words.
+Rule: a connection gets what it asks for, made by urllib3's own function from the same files.
+Contexts that cannot be shared with certainty are left to urllib3, and so are errors, so that its
+own messages appear.
 """
 
 from __future__ import annotations

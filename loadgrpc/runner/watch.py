@@ -1,15 +1,15 @@
-"""How a user process keeps up with its load: it watches itself, and tells once a second.
+"""How well a user process keeps up with its load: it watches itself, and reports once a second.
 
 Rule: the lag is how late answers are noticed. A tick that was due is noticed when an answer would
-have been, by the look of the hub that also finds answers; where the kernel does not say when they
-came, that look is what ends a hit.
+have been, by the same poll of the hub; if the kernel does not say when an answer arrived, that
+poll is what ends a hit.
 
 Every tick counts once, also when the process was held up and noticed it too late: held up for 2 s
 it was 2 s late, 1.99 s late, and so on. It reports the lags themselves, so that those of many
 seconds and processes can be added up.
 
-It adds what the machine did, so that a generator at its limit can be told from one that others
-leave no core. What the runner used of it is taken to be what this process used, for each of its
+It adds what the machine did, so that a generator at its limit can be told from one that gets no
+core. The runner's own CPU use is estimated as that of this process, times the number of its
 processes: they share users evenly.
 """
 

@@ -1,4 +1,4 @@
-"""A worker as the link has it: a user process, its socket, and what has come of it.
+"""A worker as the link sees it: a user process, its socket, and its fate.
 
 Rule: nothing here decides what a worker is to do, or what its end means for the others.
 """
