@@ -1,9 +1,9 @@
 """Where runners reach the relay.
 
 Rule: ours use a Unix socket in a folder that only this user can enter: no other program on the
-machine can intercept anything. Runners of a `test_runner` get HOST:PORT, by the protocol; that port
-is opened when the first of them starts, and silent connections to it are bounded in number and in
-time, so that the agent never runs out of descriptors.
+machine can intercept anything. Runners of a `test_runner` get HOST:PORT, by the protocol; that
+port is opened when the first of them starts, and silent connections to it are bounded in number
+and in time, so that the agent never runs out of descriptors.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The identity of an agent: a name that is kept in its state directory and survives restarts.
 
 Rule: one agent at a time has a state directory, held by a lock that ends with the process.
-Without a directory of its own an agent takes the first free slot under the user's state
-folder, so that several start on one machine without an option.
+Without a directory of its own an agent takes the first free slot under the user's state folder,
+so that several start on one machine without an option.
 """
 
 from __future__ import annotations

@@ -2,10 +2,10 @@
 
     python -I -S keeper.py COMMAND [ARGUMENT...]
 
-Rule: every process that the runner has started, in whichever session or group, is gone before this
-process is. Orphans are adopted, so all of them are below this process. It ends the runner when its
-own standard input closes, which happens when the agent dies or asks for it; it passes SIGTERM on.
-It exits as the runner did.
+Rule: every process that the runner has started, in whichever session or group, is gone before
+this process is. Orphans are adopted, so all of them are below this process. It ends the runner
+when its own standard input closes, which happens when the agent dies or asks for it; it passes
+SIGTERM on. It exits as the runner did.
 
 This file is run by itself and imports only the standard library: it starts for each runner, and
 must start quickly.

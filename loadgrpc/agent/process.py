@@ -1,9 +1,9 @@
 """One runner's process: started, listened to, stopped, with everything it started.
 
-Rule: when the runner is gone, or the agent is, so is everything that the runner started. A
-keeper ensures it (`keeper.py`): it is the process that is started here, its standard input
-is a pipe that closes with the agent, and it exits as the runner does. If the keeper itself may
-have been killed, its work is done here: all its processes have a mark in their environment.
+Rule: when the runner is gone, or the agent is, so is everything that the runner started. A keeper
+ensures it (`keeper.py`): it is the process that is started here, its standard input is a pipe
+that closes with the agent, and it exits as the runner does. If the keeper itself may have been
+killed, its work is done here: all its processes have a mark in their environment.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Everything that the events of a run add up to.
 
 Rule: pure, and bounded: what exceeds a limit is counted together in one entry that says so. Only
-committed events are added, and the ledger ensures that none is added twice. Hits are added up
-by second (`hits.py`), what went wrong by similarity (`causes.py`), the rest by agent (`share.py`).
+committed events are added, and the ledger ensures that none is added twice. Hits are added up by
+second (`hits.py`), what went wrong by similarity (`causes.py`), the rest by agent (`share.py`).
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 Rule: everything that changes a run happens here, on one event loop: an event comes in, `life.py`
 says what follows, and this carries it out: writes to the store, orders to agents, answers to
-sources. Everything else is elsewhere: `fleet` serves agents, `sources` and `intake` serve runners,
-and `archive` answers questions about runs.
+sources. Everything else is elsewhere: `fleet` serves agents, `sources` and `intake` serve
+runners, and `archive` answers questions about runs.
 """
 
 from __future__ import annotations

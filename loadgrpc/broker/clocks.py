@@ -1,8 +1,8 @@
 """How far an agent's clock is from the broker's.
 
 Rule: pure. A message says when it was sent, by the agent's clock, and arrives later than that,
-never earlier. So the message that makes the agent's clock look furthest ahead is the most accurate,
-and is wrong only by its travel time.
+never earlier. So the message that makes the agent's clock look furthest ahead is the most
+accurate, and is wrong only by its travel time.
 """
 
 from __future__ import annotations

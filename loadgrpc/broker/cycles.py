@@ -1,7 +1,7 @@
 """Which cycle of its run something belongs to, and how long cycles really were.
 
-Rule: pure. A hit or an iteration belongs to the cycle that its runner reports; if it reports none,
-or one that has not begun, to the cycle that was active when it started. Cycles are entered
+Rule: pure. A hit or an iteration belongs to the cycle that its runner reports; if it reports
+none, or one that has not begun, to the cycle that was active when it started. Cycles are entered
 together, and only when the users of the previous one are done, so both are the same.
 """
 

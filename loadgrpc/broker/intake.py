@@ -2,8 +2,8 @@
 
 Rule: the ledger of a source decides about numbers, under the source's lock. More may arrive while
 a batch is being written; each batch is counted when those before it are. A batch that the store
-rejects counts for nothing, and neither do those queued behind it: the stream ends, and all of them
-are sent again.
+rejects counts for nothing, and neither do those queued behind it: the stream ends, and all of
+them are sent again.
 """
 
 from __future__ import annotations

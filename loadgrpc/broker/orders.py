@@ -1,4 +1,4 @@
-"""The way to an agent for what the broker tells it."""
+"""What a broker orders an agent to do, and the way there."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Runs, their results and their changes as the store keeps them, and back.
 
-Rule: everything that is encoded for the store is encoded here and in `resume.py`. A stored plan is
-trusted to have passed the checks of its day; a damaged record is shown as far as possible.
+Rule: everything that is encoded for the store is encoded here and in `resume.py`. A stored plan
+is trusted to have passed the checks of its day; a damaged record is shown as far as possible.
 """
 
 from __future__ import annotations

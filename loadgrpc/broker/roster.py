@@ -1,9 +1,9 @@
 """Which agents there are, and which of them are alive.
 
-Rule: pure. Every call that depends on the time gets it (monotonic nanoseconds); the broker carries
-out what follows. An agent that is not heard from for UNREACHABLE_AFTER_S, or whose stream broke, is
-unreachable at once and not chosen any more; when its lease expires it is lost and leaves the
-roster. An agent that says goodbye leaves at once.
+Rule: pure. Every call that depends on the time gets it (monotonic nanoseconds); the broker
+carries out what follows. An agent that is not heard from for UNREACHABLE_AFTER_S, or whose stream
+broke, is unreachable at once and not chosen any more; when its lease expires it is lost and
+leaves the roster. An agent that says goodbye leaves at once.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Runs on their way to the store and back.
 
 Rule: a run is shown as it was stored last (`ActiveRun.stored`). Patient writes wait for a store
-that accepts no writes, and share one write with all that come while the one before is under way. A
-result that the store does not accept is kept, and tried again.
+that accepts no writes, and share one write with all that come while the one before is under way.
+A result that the store does not accept is kept, and tried again.
 """
 
 from __future__ import annotations

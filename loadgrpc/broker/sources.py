@@ -1,8 +1,8 @@
 """The sources: what runners report besides measurements, and which of them may report at all.
 
-Rule: this knows sources and their streams (`inbox.py`) and how far each is (`ledger.py`); the lock
-of a source is held while that is decided. What a message means for a run is decided in `life.py`;
-measurements go to `intake.py`.
+Rule: this knows sources and their streams (`inbox.py`) and how far each is (`ledger.py`); the
+lock of a source is held while that is decided. What a message means for a run is decided in
+`life.py`; measurements go to `intake.py`.
 """
 
 from __future__ import annotations
