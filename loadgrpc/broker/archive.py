@@ -35,6 +35,7 @@ from loadgrpc.model import (
 from loadgrpc.protocol import plans
 from loadgrpc.protocol.bounds import MAX_ANSWER_BYTES
 from loadgrpc.protocol.summary import summary_from_proto
+from loadgrpc.protocol.times import signed_from_proto
 from loadgrpc.store import Filter, RunRecord, Store, StoreError
 from loadgrpc.v1 import run_pb2
 
@@ -236,14 +237,23 @@ class Archive:
         Raises:
             NotFound: no such run.
         """
+        if (result := await self.result(run_id)) is not None:
+            return summary_from_proto(result)
+        run = self._runs[run_id]
+        return replace(run.summary(run.announced), troubles=self._troubles(run))
+
+    async def result(self, run_id: str) -> run_pb2.RunSummary | None:
+        """The summary of a run that is over, with all that was stored of it; None: it goes on.
+
+        Raises:
+            NotFound: no such run.
+        """
         if (run := self.live_run(run_id)) is not None:
-            if run.result is not None and run.announced.state.final:
-                return summary_from_proto(run.result)
-            return replace(run.summary(run.announced), troubles=self._troubles(run))
+            return run.result if run.announced.state.final else None
         record = await self._run_store.record(run_id)
         if record.summary is None:
             raise NotFound(f"run {run_id} has no summary")
-        return summary_from_proto(run_pb2.RunSummary.FromString(record.summary))
+        return run_pb2.RunSummary.FromString(record.summary)
 
     async def get_timeline(self, query: TimelineQuery) -> TimelinePage:
         """Some windows of a run.
@@ -271,8 +281,13 @@ class Archive:
         """How far the clocks of a run's agents are ahead of ours, where that is known."""
         if run_id in self._runs:
             return self._runs[run_id].ahead_ns
-        agents = (await self.get_summary(run_id)).agents
-        return {a.agent_id: a.clock_ahead_ns for a in agents if a.clock_ahead_ns is not None}
+        result = await self.result(run_id)
+        assert result is not None  # noqa: S101 - the run does not go on
+        return {
+            agent.agent_id: signed_from_proto(agent.clock_offset)
+            for agent in result.agents
+            if agent.HasField("clock_offset")
+        }
 
     # What goes
 

@@ -91,8 +91,10 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         self, request: control_pb2.GetSummaryRequest, _: Context
     ) -> control_pb2.GetSummaryResponse:
         """See control.proto."""
-        summary = await self._broker.archive.get_summary(_run_id(request))
-        message = summary_to_proto(summary)
+        run_id, archive = _run_id(request), self._broker.archive
+        message = await archive.result(run_id)  # with fields that another broker has stored
+        if message is None:
+            message = summary_to_proto(await archive.get_summary(run_id))
         shrink(message)
         return control_pb2.GetSummaryResponse(summary=message)
 

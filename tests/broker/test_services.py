@@ -10,13 +10,15 @@ from grpc_status import rpc_status
 
 from loadgrpc.broker.server import BrokerConfig, running, serve
 from loadgrpc.errors import Unavailable
+from loadgrpc.model import RunState
 from loadgrpc.protocol.transport import new_channel
-from loadgrpc.store import StoreError
+from loadgrpc.store import RunRecord, Store, StoreError
 from loadgrpc.v1 import (
     control_pb2,
     control_pb2_grpc,
     fleet_pb2,
     fleet_pb2_grpc,
+    run_pb2,
     runner_pb2,
     runner_pb2_grpc,
 )
@@ -28,7 +30,7 @@ def on_channel(use, **config):
     """Runs a coroutine function with a channel to a broker."""
 
     async def main():
-        broker = BrokerConfig(listen="127.0.0.1:0", store=":memory:", **config)
+        broker = BrokerConfig(listen="127.0.0.1:0", **{"store": ":memory:", **config})
         async with (
             asyncio.timeout(20),
             running(broker) as endpoint,
@@ -380,3 +382,31 @@ def test_a_broker_that_cannot_serve_says_why(tmp_path):
             pass
 
     asyncio.run(main())
+
+
+def test_a_summary_keeps_what_a_newer_broker_has_stored_with_it(tmp_path):
+    """GetSummary answers with what is in the store, fields that this broker does not know too."""
+    path, unknown = str(tmp_path / "store.db"), b"\xfa\x7f\x03new"  # field 2,047, which is none
+
+    async def store_it():
+        store = await Store.open(path)
+        summary = run_pb2.RunSummary(run_id="r-1", state=run_pb2.RUN_STATE_FINISHED)
+        await store.save_run(
+            RunRecord(
+                run_id="r-1",
+                state=RunState.FINISHED,
+                plan=run_pb2.RunSpec(test="a.B.c").SerializeToString(),
+                create_time_ns=1,
+                end_time_ns=2,
+                summary=summary.SerializeToString() + unknown,
+            )
+        )
+        await store.close()
+
+    async def use(channel):
+        stub = control_pb2_grpc.ControlServiceStub(channel)
+        answer = await stub.GetSummary(control_pb2.GetSummaryRequest(run_id="r-1"))
+        assert unknown in answer.summary.SerializeToString()
+
+    asyncio.run(store_it())
+    on_channel(use, store=path)
