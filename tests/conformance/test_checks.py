@@ -316,6 +316,15 @@ def test_iterations_have_their_parts_in_order(kinds):
     assert Talk().open().batch(1, *(row(kind) for kind in kinds)).outcome("9.2") is BROKEN
 
 
+@pytest.mark.parametrize(
+    ("output", "due"),
+    [({"text": ""}, KEPT), ({"left_out": 2}, KEPT), ({"process": 1}, BROKEN)],
+)
+def test_c8_what_was_printed_is_a_line_or_a_count(output, due):
+    """An empty line is one; an output that says nothing is no valid event."""
+    assert Talk().open().batch(1, event_pb2.Event(output=output)).outcome("9.1") is due
+
+
 def test_hits_are_compared_with_requests():
     """As many hits as the server has counted, and their status."""
     hit = row("hit", name="u", method="GET", status=200, elapsed={"nanos": 5})
