@@ -13,8 +13,8 @@ from weakref import WeakSet
 
 from gevent import Greenlet, get_hub, joinall, killall
 
+from loadgrpc.runner.http.session import Session
 from loadgrpc.runner.judge import CutOff
-from loadgrpc.runner.session import Session
 
 TRIES: Final = 6
 WAIT_S: Final = 0.25

@@ -37,7 +37,7 @@ from loadgrpc.runner import event_loops, fixtures, in_flight, pipe
 from loadgrpc.runner.alarms import Alarms
 from loadgrpc.runner.exception_text import exception_info, message, traceback_text, type_name
 from loadgrpc.runner.forked import Forked
-from loadgrpc.runner.line import Look
+from loadgrpc.runner.http.lane.connection import Look
 from loadgrpc.runner.loader import LoadedTest, load
 from loadgrpc.runner.multiprocess import Cooperative
 from loadgrpc.runner.pool import Pool

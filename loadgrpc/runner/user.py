@@ -30,7 +30,7 @@ from typing import Any, Final
 
 from loadgrpc.clock import Clock
 from loadgrpc.model import HitError, Plan, Scenario, TestOutcome
-from loadgrpc.runner.addresses import AddressBook
+from loadgrpc.runner.http.addresses import AddressBook
 from loadgrpc.runner.judge import Judge, check_that_it_ran, is_cut_off, skip_reason
 from loadgrpc.runner.plain import is_plain
 from loadgrpc.runner.recorder import Recorder

@@ -65,7 +65,7 @@ Traceback (most recent call last):
     res = self.session.get(self.server_url)
   File "site-packages/requests/sessions.py", line 602, in get
     return self.request("GET", url, **kwargs)
-  File "loadgrpc/runner/session.py", line 88, in request
+  File "loadgrpc/runner/http/session.py", line 88, in request
     return super().request(method, url, **kwargs)
   File "site-packages/requests/sessions.py", line 589, in request
     resp = self.send(prep, **send_kwargs)

@@ -52,14 +52,8 @@ PUBLIC = "case"
 ROOT_NAMES = {"__version__"}
 
 RUNNER = "loadgrpc.runner"
-LINK = {
-    "loadgrpc.runner.link",
-    "loadgrpc.runner.worker",
-    "loadgrpc.runner.publisher",
-    "loadgrpc.runner.echo",
-    "loadgrpc.runner.printing",
-}
-"""The modules of the runner's room that are not part of a user process."""
+LINK = "loadgrpc.runner.link"
+"""The part of the runner's room that is not part of a user process."""
 
 DOORS = {
     "gevent": {
@@ -67,7 +61,7 @@ DOORS = {
         "loadgrpc.runner.patching",
         "loadgrpc.runner.process",
         "loadgrpc.runner.pool",
-        "loadgrpc.runner.line",  # only where it is loaded already
+        "loadgrpc.runner.http.lane.connection",  # only where it is loaded already
         "loadgrpc.runner.ticks",
         "loadgrpc.runner.alarms",
         "loadgrpc.runner.forked",
@@ -75,20 +69,7 @@ DOORS = {
         "loadgrpc.runner.multiprocess",
     },
     "requests": {
-        "loadgrpc.runner.session",
-        "loadgrpc.runner.wire",
-        "loadgrpc.runner.addresses",
-        "loadgrpc.runner.tls",
-        "loadgrpc.runner.hit_error",
-        "loadgrpc.runner.lane",
-        "loadgrpc.runner.lane_arguments",
-        "loadgrpc.runner.lane_circumstances",
-        "loadgrpc.runner.lane_depot",
-        "loadgrpc.runner.lane_errand",
-        "loadgrpc.runner.lane_genuine",
-        "loadgrpc.runner.lane_response",
-        "loadgrpc.runner.lane_template",
-        "loadgrpc.runner.line",
+        "loadgrpc.runner.http",
         "loadgrpc.runner.testcase",
     },
     "grpc": {
@@ -98,7 +79,7 @@ DOORS = {
         "loadgrpc.reflection",
         "loadgrpc.protocol",
         "loadgrpc.conformance",
-        *LINK,
+        LINK,
     },
     "asyncio": {
         "loadgrpc.broker",
@@ -109,7 +90,7 @@ DOORS = {
         "loadgrpc.protocol.door",  # of servers; to say that a call is cancelled
         "loadgrpc.protocol.ends",  # of processes
         "loadgrpc.conformance",
-        *LINK,
+        LINK,
         "loadgrpc.testing",
         "loadgrpc.examples.server",  # no part of loadgrpc: what it is loaded against
     },
@@ -213,7 +194,7 @@ def check_doors(module, source):
     for name, line in imports(module, source):
         package = name.partition(".")[0]
         if package == "loadgrpc":
-            if name.endswith("_pb2_grpc") and room_of(own) == "runner" and own not in LINK:
+            if name.endswith("_pb2_grpc") and room_of(own) == "runner" and not within(own, LINK):
                 complaints.append(f"{module}:{line}: a user process imports gRPC by way of {name}")
             continue
         door = SAME_DOOR.get(package, package)
@@ -259,7 +240,7 @@ def check_user_process(sources):
 
     complaints = []
     for start in sorted(sources):
-        if not within(start, RUNNER) or start in LINK:
+        if not within(start, RUNNER) or within(start, LINK):
             continue
         paths = {start: [start]}
         todo = [start]
@@ -408,7 +389,7 @@ def test_a_wrong_door_is_found(module, source):
     ("module", "source"),
     [
         ("loadgrpc.runner.__main__", "from gevent import monkey"),
-        ("loadgrpc.runner.session", "import requests\nimport urllib3"),
+        ("loadgrpc.runner.http.session", "import requests\nimport urllib3"),
         ("loadgrpc.runner.link", "import asyncio\nimport grpc.aio"),
         ("loadgrpc.runner.link", "from loadgrpc.v1 import runner_pb2_grpc"),
         ("loadgrpc.stats.__init__", "import numpy as np"),

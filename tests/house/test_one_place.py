@@ -24,7 +24,7 @@ LONG_FILES: dict[str, str] = {
     "loadgrpc.cli.report": "to be taken apart",
     "loadgrpc.examples.server": "to be taken apart",
     "loadgrpc.runner.recorder": "to be taken apart",
-    "loadgrpc.runner.wire": "to be taken apart",
+    "loadgrpc.runner.http.wire": "to be taken apart",
 }
 """Files that may be longer, and why."""
 
@@ -52,11 +52,11 @@ TWICE: dict[str, str] = dict.fromkeys(
 )
 """Class names that two modules have, and why."""
 
-_LANE = ("circumstances", "depot", "errand", "response", "template")
+_LANE = ("connections", "handover", "lane", "preconditions", "response", "template")
 CIRCLES: dict[str, str] = {
     " ".join(
-        f"loadgrpc.runner.{name}" for name in ("lane", *(f"lane_{n}" for n in _LANE), "session")
-    ): "to be taken apart"
+        f"loadgrpc.runner.http.{n}" for n in (*(f"lane.{each}" for each in _LANE), "session")
+    ): ("to be taken apart")
 }
 """Modules that import each other, and why."""
 

@@ -24,8 +24,8 @@ from collections.abc import Callable, Iterator
 import pytest
 import requests
 
-from loadgrpc.runner.lane import Lane
-from loadgrpc.runner.session import Session
+from loadgrpc.runner.http.lane.lane import Lane
+from loadgrpc.runner.http.session import Session
 from loadgrpc.testing import ManualClock
 
 PATCHED = """

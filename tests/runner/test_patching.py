@@ -45,7 +45,7 @@ def test_f28_what_cannot_be_mended_says_what_to_do(tmp_path):
     after = """
 import socket
 from loadgrpc.clock import SystemClock
-from loadgrpc.runner.session import Session
+from loadgrpc.runner.http.session import Session
 from requests.adapters import HTTPAdapter
 class Sink(list):
     def hit(self, **hit): self.append(hit)

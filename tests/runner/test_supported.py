@@ -52,9 +52,9 @@ import json, logging, os, socket, threading, unittest
 logging.basicConfig(format="LOG %(message)s")
 import loadgrpc.case
 from loadgrpc.clock import SystemClock
-from loadgrpc.runner.addresses import AddressBook
+from loadgrpc.runner.http.addresses import AddressBook
 from loadgrpc.runner.recorder import Recorder
-from loadgrpc.runner.session import Session
+from loadgrpc.runner.http.session import Session
 from loadgrpc.runner.user import VirtualUser
 
 server = socket.create_server(("127.0.0.1", 0))

@@ -13,8 +13,8 @@ from greenlet import GreenletExit
 
 from loadgrpc.case import TestCase
 from loadgrpc.model import TestOutcome
+from loadgrpc.runner.http.session import Session
 from loadgrpc.runner.judge import CutOff
-from loadgrpc.runner.session import Session
 from loadgrpc.runner.user import VirtualUser
 from loadgrpc.testing import plan_of
 

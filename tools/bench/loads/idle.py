@@ -10,7 +10,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from loadgrpc import TestCase
-from loadgrpc.runner.session import Session
+from loadgrpc.runner.http.session import Session
 
 URL = os.environ["BENCH_URL"]
 CERTIFICATE = os.environ["BENCH_CERTIFICATE"]

@@ -5,7 +5,7 @@ import os
 from functools import cached_property
 
 from loadgrpc import TestCase
-from loadgrpc.runner.session import Session
+from loadgrpc.runner.http.session import Session
 
 URL = os.environ["BENCH_URL"]
 CERTIFICATE = os.environ["BENCH_CERTIFICATE"]

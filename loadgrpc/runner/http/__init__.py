@@ -1,0 +1,1 @@
+"""The HTTP instrument: a session of Requests whose requests are hits."""

@@ -1,0 +1,1 @@
+"""The fast lane: plain requests on idle connections, without Requests."""

@@ -1,0 +1,659 @@
+"""Hits, measured where urllib3 meets the socket.
+
+Requests calls urllib3 once for what a test calls a request, but redirects, rounds of an
+authentication and retries are requests of their own on the wire. All of them pass through
+`HTTPConnectionPool._make_request`, whatever adapter or proxy they come through, so it is
+there that an Exchange begins. It ends when `http.client` lets go of the body: at its last
+byte, or at close. In between the connection tells it what connecting cost and what was
+sent, and the response's file what came in.
+
+    Session.send ─ Call ─▶ MeasuredPool ─ Exchange ─▶ MeasuredConnection
+                                              ▲              │
+                            HitSink ◀─ end ───┴─── MeasuredResponse ◀ CountedSocket
+
+Rule: measure and pass on. Nothing here changes what a test sees, and without a Call (a
+session that nothing is bound to) every class is its parent. A Call travels in a context
+variable, which threads and greenlets have one each of, so they may share a session. An
+Exchange refers to no connection, response or session, so that a hit leaves no reference
+cycle behind.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import socket
+import ssl
+import sys
+from contextlib import suppress
+from contextvars import ContextVar
+from datetime import timedelta
+from functools import cache, cached_property
+from queue import LifoQueue
+from typing import Any, Protocol
+
+from requests.adapters import BaseAdapter
+from urllib3 import poolmanager
+from urllib3.connection import HTTPConnection
+from urllib3.connectionpool import HTTPConnectionPool
+from urllib3.response import BaseHTTPResponse
+
+from loadgrpc.clock import Clock
+from loadgrpc.model import HitError
+from loadgrpc.runner.http.addresses import AddressBook, may_connect
+from loadgrpc.runner.http.hit_error import classify
+from loadgrpc.runner.http.idle import IdleConnections
+from loadgrpc.runner.http.tls import lent_context
+from loadgrpc.runner.supported import Feature, has
+
+_EARLY_SSL = (
+    "a class that inherits from ssl.SSLContext was made before gevent replaced it, by something"
+    " that starts with Python, such as a sitecustomize module or a .pth file: TLS works in a load"
+    " run when that does not import ssl, or is left out"
+)
+_CUT = "the connection ended before the answer was whole"
+_BAD_CHUNK = "the length of a chunk is not a number"
+_CHUNK_READERS = frozenset(("_update_chunk_length", "_read_next_chunk_size"))
+"""Where urllib3 and http.client find out that a chunk's length is not one."""
+
+
+class HitSink(Protocol):
+    """The receiver of hits."""
+
+    def hit(
+        self,
+        *,
+        name: str,
+        url: str,
+        method: str,
+        status: int,
+        error: HitError,
+        error_message: str,
+        start_ns: int,
+        elapsed_ns: int,
+        first_byte_ns: int,
+        connect_ns: int,
+        bytes_sent: int,
+        bytes_received: int,
+    ) -> None:
+        """A hit ended; `start_ns` is a date, the other times are durations."""
+
+    def unmeasured(self) -> None:
+        """A request was answered by something that does not measure: it is not a hit."""
+
+
+class Capture:
+    """What the fast lane wants to know of a call that Requests makes."""
+
+    __slots__ = ("body", "circumstances", "exchanges", "key", "pool", "sent", "target", "url")
+
+    def __init__(
+        self, key: tuple[Any, ...], target: bytes, url: str, body: bytes | None, circumstances: Any
+    ) -> None:
+        self.key = key
+        self.target = target
+        self.url = url
+        self.body = body
+        self.circumstances = circumstances
+        self.exchanges = 0
+        self.pool: MeasuredPool | None = None
+        self.sent: list[bytes] = []
+
+
+class Resumed:
+    """An exchange that the fast lane began and Requests goes on with.
+
+    Its connection is in no pool: it waits here for the attempt that goes on with it.
+    """
+
+    __slots__ = (
+        "connection",
+        "first_ns",
+        "received",
+        "receiving",
+        "sending",
+        "sent",
+        "start_ns",
+        "wall_ns",
+    )
+
+    def __init__(  # noqa: PLR0917 - made in one place only
+        self,
+        connection: MeasuredConnection,
+        received: bytes,
+        sent: int,
+        sending: OSError | None,
+        receiving: OSError | None,
+        wall_ns: int,
+        start_ns: int,
+        first_ns: int,
+    ) -> None:
+        self.connection: MeasuredConnection | None = connection
+        self.received = received
+        """What came."""
+        self.sent = sent
+        """How many bytes went out before `sending` went wrong."""
+        self.sending = sending
+        """What went wrong while the request was sent."""
+        self.receiving = receiving
+        """What went wrong after `received`."""
+        self.wall_ns = wall_ns
+        self.start_ns = start_ns
+        self.first_ns = first_ns
+        """When the head was there; 0: it was not, or it is not plain."""
+
+    def take(self) -> MeasuredConnection | None:
+        """The connection, once."""
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            connection.resumed = self
+        return connection
+
+    def elapsed(self, told: timedelta, begun_ns: int) -> timedelta:
+        """How long the head took: Requests counts from `begun_ns`, when the lane had waited."""
+        if self.first_ns:
+            return timedelta(microseconds=(self.first_ns - self.start_ns) / 1000)
+        return told + timedelta(microseconds=(begun_ns - self.start_ns) / 1000)
+
+    def drop(self) -> None:
+        """Closes the connection, if nobody went on with it."""
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
+
+
+class Call:
+    """One `Session.send`: the step of a request that the exchanges below it belong to."""
+
+    __slots__ = (
+        "addresses",
+        "capture",
+        "clock",
+        "exchange",
+        "method",
+        "name",
+        "resumed",
+        "sink",
+        "start_ns",
+        "url",
+        "wall_ns",
+    )
+
+    def __init__(
+        self, sink: HitSink, clock: Clock, name: str | None, method: str, url: str
+    ) -> None:
+        self.addresses: AddressBook | None = None
+        self.capture: Capture | None = None
+        self.resumed: Resumed | None = None
+        self.sink = sink
+        self.clock = clock
+        self.name = name
+        self.method = method
+        self.url = url
+        self.exchange: Exchange | None = None
+        """The latest; None: there was none yet."""
+        self.wall_ns = clock.wall_ns()
+        self.start_ns = clock.monotonic_ns()
+
+
+CALL: ContextVar[Call | None] = ContextVar("loadgrpc_call", default=None)
+
+
+class Exchange:
+    """One attempt on the wire, from its start until it is reported to the sink, once."""
+
+    __slots__ = (
+        "broken",
+        "bytes_received",
+        "bytes_sent",
+        "clock",
+        "connect_ns",
+        "connecting",
+        "ended",
+        "eof",
+        "first_byte_ns",
+        "method",
+        "name",
+        "sink",
+        "start_ns",
+        "status",
+        "url",
+        "wall_ns",
+        "where",
+    )
+
+    def __init__(self, call: Call, where: str) -> None:
+        self.sink = call.sink
+        self.clock = call.clock
+        self.name = call.name
+        self.method = call.method
+        self.url = call.url
+        self.where = where
+        if call.exchange is not None:  # a retry, or another round: it starts now
+            self.wall_ns = call.clock.wall_ns()
+            self.start_ns = call.clock.monotonic_ns()
+        else:
+            self.wall_ns = call.wall_ns
+            self.start_ns = call.start_ns
+        call.exchange = self
+        self.connect_ns = 0
+        self.first_byte_ns = 0
+        self.bytes_sent = 0
+        self.bytes_received = 0
+        self.status = 0
+        self.connecting = False
+        self.eof = False
+        self.ended = False
+        self.broken: tuple[HitError, str] | None = None
+
+    def answered(self, status: int) -> None:
+        """The status line and the headers were read."""
+        if not self.first_byte_ns:
+            self.first_byte_ns = self.clock.monotonic_ns() - self.start_ns
+        self.status = status
+
+    def fail(self, error: BaseException) -> None:
+        """The attempt ended with an exception."""
+        self.end(*classify(error, connecting=self.connecting))
+
+    def end(self, error: HitError = HitError.NONE, message: str = "") -> None:
+        """Tell the sink. Only the first call counts."""
+        if self.ended:
+            return
+        self.ended = True
+        url = without_secrets(self.url)
+        self.sink.hit(
+            name=self.name or url.partition("?")[0],
+            url=url,
+            method=self.method,
+            status=self.status,
+            error=error,
+            error_message=f"{self.where}: {message}" if message else "",
+            start_ns=self.wall_ns,
+            elapsed_ns=self.clock.monotonic_ns() - self.start_ns,
+            first_byte_ns=self.first_byte_ns,
+            connect_ns=self.connect_ns,
+            bytes_sent=self.bytes_sent,
+            bytes_received=self.bytes_received,
+        )
+
+
+class CountedSocket(io.RawIOBase):
+    """The raw file of a socket, counting what is read and noting how reading ended."""
+
+    def __init__(self, raw: Any, exchange: Exchange) -> None:
+        self._raw = raw
+        self._exchange = exchange
+
+    def readinto(self, buffer: Any) -> int | None:
+        """See io.RawIOBase."""
+        exchange = self._exchange
+        try:
+            count: int | None = self._raw.readinto(buffer)
+        except BaseException as error:
+            exchange.broken = classify(error, connecting=False)
+            raise
+        if count:
+            exchange.bytes_received += count
+        elif count == 0:
+            exchange.eof = True
+        return count
+
+    def readable(self) -> bool:
+        """See io.RawIOBase."""
+        return True
+
+    def fileno(self) -> int:
+        """See io.RawIOBase."""
+        fileno: int = self._raw.fileno()
+        return fileno
+
+    def close(self) -> None:
+        """See io.RawIOBase."""
+        super().close()
+        self._raw.close()
+
+    def __getattr__(self, name: str) -> Any:
+        # Some clients reach for the socket, as `response.raw._fp.fp.raw._sock`.
+        return getattr(self._raw, name)
+
+
+class ResumedSocket(io.RawIOBase):
+    """The raw file of a socket, before which comes what the fast lane has read from it."""
+
+    def __init__(self, raw: Any, resumed: Resumed) -> None:
+        self._raw = raw
+        self._left = memoryview(resumed.received)
+        self._error = resumed.receiving
+
+    def readinto(self, buffer: Any) -> int | None:
+        """See io.RawIOBase."""
+        if self._left:
+            count = min(len(buffer), len(self._left))
+            buffer[:count] = self._left[:count]
+            self._left = self._left[count:]
+            return count
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+        found: int | None = self._raw.readinto(buffer)
+        return found
+
+    def readable(self) -> bool:
+        """See io.RawIOBase."""
+        return True
+
+    def fileno(self) -> int:
+        """See io.RawIOBase."""
+        fileno: int = self._raw.fileno()
+        return fileno
+
+    def close(self) -> None:
+        """See io.RawIOBase."""
+        if self._left:
+            # More came than was asked for. On Requests' own road it would still be in the
+            # socket, where the next request finds it and opens another connection.
+            self._left = memoryview(b"")
+            with suppress(OSError):
+                self._raw._sock.shutdown(socket.SHUT_RD)  # noqa: SLF001 - no public way to it
+        super().close()
+        self._raw.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._raw, name)
+
+
+class MeasuredResponse(http.client.HTTPResponse):
+    """An answer that tells its exchange when its head was read and when its body ended."""
+
+    def __init__(
+        self, exchange: Exchange, resumed: Resumed | None, *args: Any, **kwargs: Any
+    ) -> None:
+        self.exchange = exchange
+        super().__init__(*args, **kwargs)
+        # http.client opened a buffered file on the socket; put the counter between the two.
+        raw = self.fp.detach()
+        if resumed is not None:
+            raw = ResumedSocket(raw, resumed)
+            if resumed.first_ns:
+                exchange.first_byte_ns = resumed.first_ns - resumed.start_ns
+        self.fp: Any = io.BufferedReader(CountedSocket(raw, exchange))
+
+    def begin(self) -> None:
+        """Read the head."""
+        if self.headers is not None:
+            return
+        super().begin()
+        self.exchange.answered(self.status)
+        if self.length == 0:  # there is no body to wait for
+            self.exchange.end()
+
+    def _close_conn(self) -> None:
+        # http.client calls this at the end of the body, at close, and when the head is bad.
+        try:
+            super()._close_conn()  # type: ignore[misc]  # not in the stubs
+        finally:
+            exchange = self.exchange
+            if exchange.status and not exchange.ended:  # a bad head is _make_request's matter
+                exchange.end(*self._verdict())
+
+    def _verdict(self) -> tuple[HitError, str]:
+        exchange = self.exchange
+        if exchange.broken is not None:
+            return exchange.broken
+        if exchange.eof and (self.chunked or self.length):
+            return HitError.CLOSED, _CUT
+        if self.chunked:
+            error = sys.exc_info()[1]
+            trace = error.__traceback__ if isinstance(error, ValueError) else None
+            if trace is not None and trace.tb_frame.f_code.co_name in _CHUNK_READERS:
+                return HitError.PROTOCOL, _BAD_CHUNK
+        return HitError.NONE, ""
+
+
+class MeasuredConnection(HTTPConnection):
+    """A connection that tells the exchange on it what connecting cost and what was sent."""
+
+    exchange: Exchange | None = None
+    """Set while a request is sent and its head is read."""
+    resumed: Resumed | None = None
+    """Set while Requests makes the request that the fast lane has sent already."""
+    capture: Capture | None = None
+
+    def close(self) -> None:
+        """Close."""
+        self.resumed = None
+        super().close()
+
+    def connect(self) -> None:
+        """Connect, TLS and a proxy's tunnel included."""
+        exchange = self.exchange
+        if exchange is None:
+            super().connect()
+            return
+        start_ns = exchange.clock.monotonic_ns()
+        sent = exchange.bytes_sent
+        exchange.connecting = True
+        try:
+            with lent_context(self, super().connect):
+                super().connect()
+            exchange.connecting = False
+        except RecursionError as error:
+            if ssl.SSLContext.__module__.startswith("gevent."):
+                error.args = (_EARLY_SSL,)
+            raise
+        finally:
+            exchange.bytes_sent = sent  # a CONNECT to a proxy is not part of the request
+            exchange.connect_ns += exchange.clock.monotonic_ns() - start_ns
+
+    def _new_conn(self) -> socket.socket:
+        call = CALL.get()
+        new_conn = super()._new_conn
+        if call is None or call.addresses is None or not may_connect(new_conn):
+            return new_conn()
+        return call.addresses.connect(self)
+
+    def send(self, data: Any) -> None:
+        """Send, and count; what the fast lane has sent already is counted only."""
+        exchange = self.exchange
+        resumed = self.resumed
+        if resumed is None:
+            super().send(data)
+        elif resumed.sending is not None and (
+            exchange is None or exchange.bytes_sent >= resumed.sent
+        ):
+            raise resumed.sending
+        if exchange is not None:
+            exchange.bytes_sent += len(data) if isinstance(data, bytes) else _size(data)
+        if self.capture is not None and isinstance(data, bytes):
+            self.capture.sent.append(data)
+
+    def response_class(  # type: ignore[override]  # a class there, a method here: both are called
+        self, sock: Any, *args: Any, **kwargs: Any
+    ) -> http.client.HTTPResponse:
+        """Make what reads the answer; that to a CONNECT belongs to no exchange."""
+        exchange = self.exchange
+        kind: Any = super().response_class
+        if exchange is None or exchange.connecting:
+            return kind(sock, *args, **kwargs)  # type: ignore[no-any-return]
+        resumed, self.resumed = self.resumed, None
+        kind = measured_response(kind)
+        if isinstance(kind, type) and issubclass(kind, MeasuredResponse):
+            return kind(exchange, resumed, sock, *args, **kwargs)
+        return kind(sock, *args, **kwargs)  # type: ignore[no-any-return]
+
+
+@cache
+def measured_response(plain: Any) -> Any:
+    """The measured kind of a class of answers; what is no such class stays what it is."""
+    if plain is http.client.HTTPResponse:
+        return MeasuredResponse
+    if not (isinstance(plain, type) and issubclass(plain, http.client.HTTPResponse)):
+        return plain
+    return type(plain.__name__, (MeasuredResponse, plain), {"__module__": plain.__module__})
+
+
+@cache
+def measured_connection(plain: Any) -> Any:
+    """The measured kind of a class of connections; what is no such class stays what it is."""
+    if not (isinstance(plain, type) and issubclass(plain, HTTPConnection)):
+        return plain
+    # Under their old names, which is what error messages and reprs show.
+    return type(plain.__name__, (MeasuredConnection, plain), {"__module__": plain.__module__})
+
+
+class _MeasuredConnectionClass:
+    """The measured kind of the class of connections that a pool would have now."""
+
+    def __get__(self, pool: object, kind: type[MeasuredPool]) -> Any:
+        return measured_connection(super(MeasuredPool, kind).ConnectionCls)
+
+
+class MeasuredPool(HTTPConnectionPool):
+    """A pool that makes each attempt of a Call an exchange."""
+
+    ConnectionCls: Any = _MeasuredConnectionClass()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if not kwargs.get("block") and has(Feature.IDLE) and self.QueueCls is LifoQueue:
+            self.QueueCls = IdleConnections  # type: ignore[assignment]  # as good to urllib3
+        super().__init__(*args, **kwargs)
+
+    @cached_property
+    def where(self) -> str:
+        """Who the pool talks to, as error messages say it."""
+        target = _address(self.host, self.port)
+        if self.proxy is None:
+            return target
+        proxy = _address(self.proxy.host or "", self.proxy.port)
+        return f"proxy {proxy}" if proxy == target else f"{target} through proxy {proxy}"
+
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        call = CALL.get()
+        if call is None or call.resumed is None:
+            return super()._get_conn(timeout)
+        # Whatever pool it came from: another greenlet may have closed that meanwhile.
+        resumed, call.resumed = call.resumed, None
+        return resumed.take()
+
+    def _prepare_proxy(self, conn: Any) -> None:
+        # A tunnel through a proxy is connected before the request is made.
+        call = CALL.get()
+        if call is None or not isinstance(conn, MeasuredConnection):
+            super()._prepare_proxy(conn)
+            return
+        exchange = conn.exchange = Exchange(call, self.where)
+        try:
+            super()._prepare_proxy(conn)
+        except BaseException as error:
+            conn.exchange = None
+            exchange.fail(error)
+            raise
+
+    def _make_request(
+        self, conn: Any, method: str, url: str, *args: Any, **kwargs: Any
+    ) -> BaseHTTPResponse:
+        call = CALL.get()
+        if call is None or not isinstance(conn, MeasuredConnection):
+            return super()._make_request(conn, method, url, *args, **kwargs)
+        exchange = conn.exchange
+        if exchange is None:
+            exchange = conn.exchange = Exchange(call, self.where)
+        if not call.url.endswith(url):
+            # A fragment; or something else than the request went through its adapter.
+            exchange.url = url if "://" in url else f"{self.scheme}://{self.where}{url}"
+        exchange.method = method
+        if call.capture is not None:
+            call.capture.exchanges += 1
+            call.capture.pool = self
+            conn.capture = call.capture
+        try:
+            response = super()._make_request(conn, method, url, *args, **kwargs)
+        except BaseException as error:
+            exchange.fail(error)
+            raise
+        finally:
+            conn.exchange = None
+            conn.capture = None
+        if not exchange.status:  # a connection that reads answers in its own way, as HTTP/2
+            exchange.answered(response.status)
+            exchange.end()
+        return response
+
+
+class MeasuredPools(dict[str, type[HTTPConnectionPool]]):
+    """Pool classes by scheme, each measured."""
+
+
+class MeasuredManagers(dict[str, Any]):
+    """Proxy managers by URL, as an adapter keeps them; each is measured when it comes in."""
+
+    def __setitem__(self, url: str, manager: Any) -> None:
+        measure_manager(manager)
+        super().__setitem__(url, manager)
+
+
+def measure(adapter: BaseAdapter) -> None:
+    """Let everything that goes through an adapter be measured.
+
+    An adapter without urllib3 pools (for `file:` URLs, or a mock) has no wire, and no hits.
+    """
+    manager = getattr(adapter, "poolmanager", None)
+    if manager is None:
+        return
+    measure_manager(manager)
+    managers = getattr(adapter, "proxy_manager", None)
+    if isinstance(managers, dict) and not isinstance(managers, MeasuredManagers):
+        measured = MeasuredManagers()
+        for url, each in managers.items():
+            measured[url] = each
+        adapter.proxy_manager = measured  # type: ignore[attr-defined]  # of HTTPAdapter
+
+
+def measure_manager(manager: poolmanager.PoolManager) -> None:
+    """Let a pool manager make measured pools; pools that it made before are let go."""
+    classes = manager.pool_classes_by_scheme
+    if isinstance(classes, MeasuredPools):
+        return
+    measured = _measured_pools(tuple(classes.items()))
+    # Managers share one dictionary of classes, unless somebody gave them another.
+    shared = classes is poolmanager.pool_classes_by_scheme
+    manager.pool_classes_by_scheme = measured if shared else MeasuredPools(measured)
+    manager.clear()
+
+
+@cache
+def _measured_pools(classes: tuple[tuple[str, Any], ...]) -> MeasuredPools:
+    return MeasuredPools({scheme: measured_pool(pool_class) for scheme, pool_class in classes})
+
+
+@cache
+def measured_pool(pool_class: type[HTTPConnectionPool]) -> type[HTTPConnectionPool]:
+    """The measured kind of a pool class: plain, TLS, SOCKS, or one of the test's own."""
+    return type(
+        pool_class.__name__, (MeasuredPool, pool_class), {"__module__": pool_class.__module__}
+    )
+
+
+def without_secrets(url: str) -> str:
+    """A URL without user, password and fragment."""
+    if "#" in url:
+        url = url.partition("#")[0]
+    if "@" in url:
+        scheme, separator, rest = url.partition("://")
+        end = min((at for at in map(rest.find, "/?") if at >= 0), default=len(rest))
+        host = rest[:end].rpartition("@")[2]
+        url = f"{scheme}{separator}{host}{rest[end:]}"
+    return url
+
+
+def _address(host: str, port: int | None) -> str:
+    host = f"[{host}]" if ":" in host and not host.startswith("[") else host
+    return f"{host}:{port}"
+
+
+def _size(data: Any) -> int:
+    try:
+        return memoryview(data).nbytes
+    except TypeError:
+        return 0

@@ -1,0 +1,1 @@
+"""The link: the process of a runner that speaks gRPC, and starts its workers."""
