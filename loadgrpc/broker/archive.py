@@ -12,10 +12,11 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Final, NamedTuple
 
-from loadgrpc.broker import watch
+from loadgrpc.broker import live, watch
 from loadgrpc.broker.listing import Listed, Wanted, listed
 from loadgrpc.broker.own_types import OwnTypes
 from loadgrpc.broker.records import run_of, size_of
+from loadgrpc.broker.result import Result
 from loadgrpc.broker.run import ActiveRun
 from loadgrpc.broker.run_store import RunStore
 from loadgrpc.broker.store_watch import StoreWatch
@@ -157,8 +158,8 @@ class Archive:
         else:
             runs = []
             for record in page:
-                live = self.live_run(record.run_id)
-                runs.append(self._shown(live) if live is not None else run_of(record))
+                active = self.live_run(record.run_id)
+                runs.append(self._shown(active) if active is not None else run_of(record))
         shown = [
             run
             for run in runs
@@ -171,11 +172,11 @@ class Archive:
         """Active runs, newest first, as many as a client accepts."""
         runs: list[Run] = []
         size = 0
-        for live in sorted(self.live_runs, key=lambda each: -each.run.create_time_ns)[:limit]:
-            size += plans.plan_to_proto(live.run.plan).ByteSize()
+        for run in sorted(self.live_runs, key=lambda each: -each.run.create_time_ns)[:limit]:
+            size += plans.plan_to_proto(run.run.plan).ByteSize()
             if runs and size > MAX_ANSWER_BYTES:
                 break
-            runs.append(self._shown(live))
+            runs.append(self._shown(run))
         return runs
 
     async def _page(
@@ -222,7 +223,7 @@ class Archive:
                 raise Unavailable(words)
 
         def figures() -> Progress:
-            return run.progress(self._clock.wall_ns(), lambda: self._troubles_of(run))
+            return live.progress(run, self._clock.wall_ns(), lambda: self._troubles_of(run))
 
         watching = watch.live(
             run, after, every_s=self._every_s, windows=windows, figures=figures, check=check
@@ -240,7 +241,7 @@ class Archive:
         if (result := await self.result(run_id)) is not None:
             return summary_from_proto(result)
         run = self._runs[run_id]
-        return replace(run.summary(run.announced), troubles=self._troubles(run))
+        return replace(Result(run).summary(run.announced), troubles=self._troubles(run))
 
     async def result(self, run_id: str) -> run_pb2.RunSummary | None:
         """The summary of a run that is over, with all that was stored of it; None: it goes on.

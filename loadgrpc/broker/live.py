@@ -6,18 +6,120 @@ everything else is since the start. All are of one moment.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from loadgrpc.broker.aggregate import Aggregate
+from loadgrpc.broker.result import done_of, iterations_of
+from loadgrpc.broker.run import ActiveRun, Made
 from loadgrpc.clock import NS_PER_S
-from loadgrpc.model import FailureProgress, NameProgress, TestOutcome, WindowFigures
+from loadgrpc.model import (
+    FailureProgress,
+    NameProgress,
+    Progress,
+    RunState,
+    TestOutcome,
+    Trouble,
+    TroubleKind,
+    WindowFigures,
+)
 from loadgrpc.stats.hits import HitStats
 from loadgrpc.stats.timeline import Recent
 from loadgrpc.stats.window import OTHER
 
+FRESH_NS: Final = 900_000_000
+"""Figures no older than this are sent again."""
 MAX_NAMES: Final = 20
 MAX_FAILURES: Final = 5
 MAX_MESSAGE_CHARS: Final = 300
+
+
+def progress(
+    run: ActiveRun,
+    now_wall_ns: int,
+    troubles: Callable[[], tuple[Trouble, ...]] = tuple,
+) -> Progress:
+    """The figures of now, made at most once a second for each state of the run.
+
+    `troubles` says what is wrong with it.
+    """
+    made = run.figures
+    if (
+        made is None
+        or made.shown is not run.announced
+        or not 0 <= now_wall_ns - made.at_ns < FRESH_NS
+    ):
+        found = _figures(run, now_wall_ns, troubles())
+        made = run.figures = Made(run.announced, now_wall_ns, found)
+    return made.progress
+
+
+def _figures(run: ActiveRun, now_wall_ns: int, troubles: tuple[Trouble, ...]) -> Progress:
+    stored = all(each.kind is not TroubleKind.STORE_AWAY for each in troubles)
+    run.close_seconds(now_wall_ns, stored=stored)
+    hits = run.aggregate.hits.total()
+    p50_ns, p95_ns = hits.elapsed.quantiles((0.5, 0.95))
+    recent = run.aggregate.timeline.recent(run.run.start_time_ns)
+    window = window_figures(recent)
+    saturated = run.aggregate.saturated(now_wall_ns)
+    return Progress(
+        elapsed_ns=now_wall_ns - run.run.start_time_ns if run.run.start_time_ns else 0,
+        fraction=_fraction(run, now_wall_ns),
+        cycle=run.cycle,
+        cycles=run.run.plan.cycles,
+        users=run.aggregate.active_users,
+        hits=hits.count,
+        failed_hits=hits.failed,
+        rate=window.rate if window is not None else 0.0,
+        p50_ns=p50_ns,
+        p95_ns=p95_ns,
+        iterations=iterations_of(done_of(run).values()),
+        agents=len({part.agent_id for part in run.live_parts()}),
+        saturated=any(saturated.values()),
+        machine_busy=saturated[True] and not saturated[False],
+        window=window,
+        names=busiest_names(run.aggregate, recent),
+        failures=failures(run.aggregate),
+        left_ns=_left_ns(run, now_wall_ns),
+        troubles=troubles,
+    )
+
+
+def _left_ns(run: ActiveRun, now_wall_ns: int) -> int | None:
+    """How long it goes on; 0: users finish. None: that is not known."""
+    if not run.cycle:
+        return None
+    if run.run.state is RunState.STOPPING or run.run.state.final:
+        return 0
+    plan = run.run.plan
+    total, ended = plan.total_iterations, run.aggregate.iterations().ended
+    if total:
+        elapsed_ns = now_wall_ns - (run.run.start_time_ns or now_wall_ns)
+        return max(elapsed_ns * (total - ended) // ended, 0) if ended else None
+    times_ns = [
+        max(
+            (
+                round((each.duration_s or 0) * 1e9)
+                for each in plan.scenarios
+                if len(each.users) >= cycle
+            ),
+            default=0,
+        )
+        for cycle in range(run.cycle, plan.cycles + 1)
+    ]
+    in_cycle_ns = now_wall_ns - run.cycle_start_time_ns
+    return max(times_ns[0] - in_cycle_ns, 0) + sum(times_ns[1:])
+
+
+def _fraction(run: ActiveRun, now_wall_ns: int) -> float:
+    plan = run.run.plan
+    times_s = [each.duration_s for each in plan.scenarios if each.duration_s is not None]
+    if not times_s:
+        return min(1.0, run.aggregate.iterations().ended / plan.total_iterations)
+    if not run.cycle:
+        return 0.0
+    in_cycle = min(1.0, (now_wall_ns - run.cycle_start_time_ns) / 1e9 / max(times_s))
+    return (run.cycle - 1 + in_cycle) / plan.cycles
 
 
 def window_figures(recent: Recent | None) -> WindowFigures | None:

@@ -14,7 +14,8 @@ from typing import Final
 from loadgrpc.broker.inbox import Source
 from loadgrpc.broker.part import Part
 from loadgrpc.broker.roster import Roster
-from loadgrpc.broker.run import ActiveRun, utc
+from loadgrpc.broker.run import ActiveRun
+from loadgrpc.broker.setbacks import utc
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import AgentState, AssignmentState, RunState, Trouble, TroubleKind
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from loadgrpc.broker import broker as module
+from loadgrpc.broker import live as of_live
 from loadgrpc.broker import store_watch
 from loadgrpc.broker.troubles import MAX_TROUBLES, SILENT_S
 from loadgrpc.model import Progress, RunState, TroubleKind
@@ -300,15 +301,14 @@ def test_figures_are_made_once_a_second_whoever_watches(at_desk, monkeypatch):
     async def use(desk):
         nonlocal made
         run, _ = await live(desk)
-        active = desk.broker._runs[run.run_id]
-        original = active._figures
+        original = of_live._figures
 
         def counted(*args):
             nonlocal made
             made += 1
             return original(*args)
 
-        monkeypatch.setattr(active, "_figures", counted)
+        monkeypatch.setattr(of_live, "_figures", counted)
         for _ in range(3):
             for _ in range(100):
                 await first_figures(desk, run)

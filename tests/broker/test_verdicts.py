@@ -441,6 +441,8 @@ def check(summary, produced, *, over):
     assert sum(each.count for each in summary.failures) == iterations.failure
     assert sum(each.count for each in summary.errors) == iterations.error
     assert sum(each.hits.count for each in summary.scenarios) == hits.count
+    for cycle in summary.cycles:
+        assert sum(each.hits.count for each in cycle.scenarios) == cycle.hits.count
     assert IterationFigures.total(each.iterations for each in summary.scenarios) == iterations
     assert UserFigures.total(each.users for each in summary.scenarios) == summary.users
     assert sum(each.hits for each in summary.agents) == hits.count
