@@ -16,7 +16,7 @@ from loadgrpc.broker import live, watch
 from loadgrpc.broker.listing import Listed, Wanted, listed
 from loadgrpc.broker.own_types import OwnTypes
 from loadgrpc.broker.records import run_of, size_of
-from loadgrpc.broker.result import Result
+from loadgrpc.broker.result import RunResult
 from loadgrpc.broker.run import ActiveRun
 from loadgrpc.broker.run_store import RunStore
 from loadgrpc.broker.store_watch import StoreWatch
@@ -241,7 +241,7 @@ class Archive:
         if (result := await self.result(run_id)) is not None:
             return summary_from_proto(result)
         run = self._runs[run_id]
-        return replace(Result(run).summary(run.announced), troubles=self._troubles(run))
+        return replace(RunResult(run).summary(run.announced), troubles=self._troubles(run))
 
     async def result(self, run_id: str) -> run_pb2.RunSummary | None:
         """The summary of a run that is over, with all that was stored of it; None: it goes on.

@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError
 
 from loadgrpc import model
 from loadgrpc.broker import resume
-from loadgrpc.broker.result import Result
+from loadgrpc.broker.result import RunResult
 from loadgrpc.broker.run import ActiveRun
 from loadgrpc.model import AgentEvent, Change, ChangeKind, Plan, Run, RunState, Scenario
 from loadgrpc.protocol import plans
@@ -54,13 +54,13 @@ def record_of(active: ActiveRun) -> RunRecord:
 def result_of(active: ActiveRun) -> run_pb2.RunSummary:
     """The summary of a run that is over; a defect in a figure does not cost the rest."""
     try:
-        message = summary_to_proto(Result(active).summary())
+        message = summary_to_proto(RunResult(active).summary())
     except Exception as error:  # noqa: BLE001 - logged, and told in its place
         _log.exception(
             "the figures of run %s cannot be shown: please report this defect", active.run.run_id
         )
         why = f"its figures could not be shown ({type(error).__name__}: a defect of the broker)"
-        message = summary_to_proto(Result(active).bare(why))
+        message = summary_to_proto(RunResult(active).bare(why))
     shrink(message)
     return message
 

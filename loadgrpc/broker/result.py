@@ -43,7 +43,7 @@ class Done(NamedTuple):
     users: model.UserFigures
 
 
-class Result:
+class RunResult:
     """See the module: that of a run, or the figures so far."""
 
     def __init__(self, run: ActiveRun) -> None:
