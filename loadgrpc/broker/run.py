@@ -35,7 +35,7 @@ MAX_REJECTION_CHARS = 512
 
 
 class Made(NamedTuple):
-    """Figures of a run that goes on."""
+    """Figures of an active run."""
 
     shown: model.Run
     """The run as it was shown then."""
