@@ -13,7 +13,7 @@ DEV := $(VENV)/.installed-dev
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test tools check lint format protos runners bench faults clean
+.PHONY: help demo test oldest tools check lint format protos runners bench faults clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -27,6 +27,9 @@ test: $(DEV) lint  ## everything that must hold: lint, types, and all tests
 	$(BIN)/python -m pytest -n auto -m "not system" $(ARGS) || [ $$? = 5 ]
 	$(BIN)/python -m pytest -n auto -m "system and kit" $(ARGS) || [ $$? = 5 ]
 	$(BIN)/python -m pytest -m "system and not kit" $(ARGS) || [ $$? = 5 ]
+
+oldest:  ## tests of runner, protocol and store, with the oldest libraries that may be installed
+	PYTHON=$(PYTHON) .ci/oldest $(ARGS)
 
 tools:  ## install the other programs that tests can use (grpcurl, nginx, …) outside of this folder
 	$(PYTHON) tools/toolbox.py
