@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 
 class Clock(Protocol):
-    """What tells the time, in whole nanoseconds."""
+    """A source of the time, in whole nanoseconds."""
 
     @property
     def epoch_ns(self) -> int:
@@ -34,7 +34,7 @@ NS_PER_S: Final = 1_000_000_000
 
 
 class _Readings:
-    """The functions that tell the time, taken before a test can put others in their place.
+    """The functions that return the time, bound before a test can replace them.
 
     In a class, not in the module: freezegun looks through the modules for functions it knows.
     """

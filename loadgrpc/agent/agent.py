@@ -154,7 +154,7 @@ class Agent:
             await asyncio.sleep(backoff.next_s())
 
     async def leave(self) -> None:
-        """Ends the runners, tells the broker how, and says goodbye."""
+        """Ends the runners, reports how they ended, and says goodbye."""
         self._leaving = True
         self._news.set()
         parts = list(self._parts.values())

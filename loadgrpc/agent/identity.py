@@ -79,7 +79,7 @@ def state_home() -> Path:
         return Path(home) / "loadgrpc"
     try:
         return Path.home() / ".local" / "state" / "loadgrpc"
-    except RuntimeError as error:  # a user of a container, say, whom no passwd file knows
+    except RuntimeError as error:  # a user that no passwd file knows, in a container for example
         raise StateDirError(
             "there is no home folder to keep the agent's state in: "
             "set --state-dir, XDG_STATE_HOME or HOME"

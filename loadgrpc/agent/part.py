@@ -39,8 +39,8 @@ LINK_SLACK_S: Final = 4.0
 """How long after the stop timeout our own runner may still run: it has its own limits."""
 RUNNER_SLACK_S: Final = 1.0
 """The same for others, which get SIGTERM then."""
-MOST_LOOK_EVERY_S: Final = 1.0
-"""How often it is looked whether a runner is silent, at least."""
+MAX_CHECK_INTERVAL_S: Final = 1.0
+"""Longest interval between checks whether a runner is silent."""
 
 _log = logging.getLogger(__name__)
 
@@ -325,7 +325,7 @@ class Part:
         """
         if not assignment.scenario.test_runner:
             while not runner.last_words:
-                await asyncio.sleep(MOST_LOOK_EVERY_S / 4)
+                await asyncio.sleep(MAX_CHECK_INTERVAL_S / 4)
                 if runner.is_overdue(assignment, LINK_SLACK_S, leaves_s=LINK_SLACK_S):
                     runner.last_words = OVERDUE
             runner.process.stop(StopMode.KILL, 0.0)
@@ -335,7 +335,7 @@ class Part:
         overdue_s = float("inf")
         if assignment.user and (duration_s := assignment.cycles[0].duration_s) is not None:
             overdue_s = duration_s + assignment.plan.stop_timeout_s
-        look_every_s = min(MOST_LOOK_EVERY_S, silence_s / 4)
+        look_every_s = min(MAX_CHECK_INTERVAL_S, silence_s / 4)
         leaves_s = assignment.plan.stop_timeout_s + RUNNER_SLACK_S
         while not runner.last_words:
             await asyncio.sleep(look_every_s)

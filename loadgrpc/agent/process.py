@@ -117,7 +117,7 @@ class RunnerProcess:
         return Exit(status, self._tail.decode(errors="replace"))
 
     def stop(self, mode: StopMode, stop_timeout_s: float) -> None:
-        """Ends the process: at once, or politely, with an end to the politeness.
+        """Ends the process: at once, or gracefully, escalating to SIGTERM and SIGKILL.
 
         Gracefully means that it was asked on its stream; it has `stop_timeout_s` for its users,
         then it gets SIGTERM, then SIGKILL.

@@ -30,7 +30,7 @@ SERVICES: Final = (SERVICE,)
 SPOOL_AFTER_S: Final = 1.0
 """Events that are not committed after this long go to disk."""
 LOOKS: Final = 2
-"""How often in that time it is looked whether there is any."""
+"""How often this is checked within that time."""
 _BEARER: Final = "Bearer "
 
 _log = logging.getLogger(__name__)

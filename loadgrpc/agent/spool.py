@@ -108,7 +108,7 @@ class Spool:
         self._file: int | None = None
         """The last segment, open for writing."""
         self._doubtful = False
-        """Whether it failed to be synced: the kernel tells that once, and then says it is well."""
+        """Whether syncing it failed: the kernel reports that once, and afterwards success."""
 
     def recover(self) -> list[Found]:
         """What is there, in order; what is torn or damaged is cut off."""

@@ -210,7 +210,7 @@ class Uplink:
         """What to send; None: there is nothing to send any more in this place."""
         if following.request is not None:
             return following.request
-        assert isinstance(following, Kept)  # noqa: S101 - words are in memory
+        assert isinstance(following, Kept)  # noqa: S101 - control messages are in memory
         assert following.place is not None  # noqa: S101 - or it would be in memory
         found = await asyncio.to_thread(self._spool.read, following.place)
         if found is None and following in self._backlog.outbound.kept:

@@ -46,8 +46,9 @@ class Aggregate:
         self.hits = RunHits(self._timeline, self.causes)
         self.cycles = Cycles()
         self._saturated_ns: dict[bool, int] = {}
-        """When a process last told that it was saturated (wall clock of the arrival), by whether
-        its machine was busy with other things."""
+        """When a process last reported that it was saturated (wall clock of the arrival), by
+        whether its machine was busy with other things.
+        """
 
     def add(
         self, key: Key, runner_id: str, events: Decoded, *, arrival_ns: int, ahead_ns: int = 0
@@ -191,7 +192,7 @@ class Aggregate:
         return OutputFigures(lines=self._lines, left_out=self._lines_left_out)
 
     def generator(self, ahead_ns: Mapping[str, int]) -> GeneratorFigures | None:
-        """How all processes kept up; None: none of them told. Clocks as in `duration_ns`."""
+        """How all processes kept up; None: none of them reported it. Clocks as in `duration_ns`."""
         total = GeneratorStats()
         for (agent_id, _), share in self._shares.items():
             total.merge(share.generator, ahead_ns.get(agent_id, 0))

@@ -22,7 +22,7 @@ from loadgrpc.protocol.decoded import HitLabel, IterationLabel
 from loadgrpc.stats.window import OTHER
 
 MAX_GROUPS: Final = 500
-"""Groups told apart, of failures, of errors, and of each kind of hits without an answer."""
+"""Groups kept apart, of failures, of errors, and of each kind of hits without an answer."""
 MAX_REPORTED_GROUPS: Final = 100
 MAX_TRACEBACKS: Final = 20
 MAX_SHORT_MESSAGE_CHARS: Final = 512

@@ -28,7 +28,7 @@ MAX_AGENT_CHARS: Final = 200
 MAX_FILTERS: Final = 16
 """Values of a filter of ListRuns."""
 MAX_LISTED_BYTES: Final = 1 << 20
-"""Of them; clients take 4 MiB, unless told otherwise."""
+"""Of them; clients accept 4 MiB by default."""
 
 
 class ControlService(control_pb2_grpc.ControlServiceServicer):

@@ -33,7 +33,7 @@ class Groups(Generic[Shown]):
         return len(self._first)
 
     def add(self, key: Hashable, shown: Shown, count: int) -> None:
-        """Adds `count` of what `key` tells apart; `shown` is one of them."""
+        """Adds `count` to the group of `key`; `shown` is an example."""
         if key in self._first:
             self._counts[key] += count
         elif len(self._first) < self._most:

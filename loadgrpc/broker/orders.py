@@ -1,4 +1,4 @@
-"""What a broker orders an agent to do, and the way there."""
+"""How orders of the broker reach an agent."""
 
 from __future__ import annotations
 

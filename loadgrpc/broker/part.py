@@ -69,7 +69,7 @@ class Part:
     agent_ready_for: int = 0
     """The cycle that its agent is ready for, where each user is a process."""
     users_told: StartedUsers = field(init=False)
-    """Users that were started, as runners tell that live several."""
+    """Users that were started, as reported by runners of several users."""
 
     def __post_init__(self) -> None:
         self.users_told = StartedUsers(self.scenario.users)
@@ -202,7 +202,7 @@ class Part:
             )
 
     def compare(self, source: Source, *, counted: int, produced: int) -> str:
-        """What differs, in words, when a runner says how many hits it produced.
+        """What differs, as text, when a runner reports how many hits it produced.
 
         What the rejected and the lost ones were is not kept: any of them may have been hits.
         """

@@ -172,7 +172,7 @@ class ActiveRun:
         return True
 
     def stored(self, run: model.Run, number: int) -> None:
-        """It was stored as it was then, with the changes up to that number: tells who watches."""
+        """It was stored as it was then, with the changes up to that number: wakes the watchers."""
         if self.log.stored(number):
             self.announced = run
         self.wake()

@@ -41,7 +41,7 @@ class StartedUsers:
         return sum(self._of_cycle(cycle) for cycle in range(1, len(self._planned) + 1))
 
     def add(self, runner_id: str, events: Decoded) -> None:
-        """Adds what the events of a runner tell."""
+        """Adds what the events of a runner report."""
         if not self._open:
             return
         news: set[int] = set()

@@ -173,7 +173,7 @@ COMMANDS: Final = {
     "watch": "attach",
     "worker": "agent",
 }
-"""Commands of other load testers, told in the same way."""
+"""Commands of other load testers, in the same way."""
 
 _SHORT: Final = 7
 """Words of at most this many characters become another with two typos: attach and detach."""

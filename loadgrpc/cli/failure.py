@@ -79,7 +79,7 @@ def need_folder() -> None:
 
 
 def lost_broker(error: errors.LoadgrpcError, broker: str, run_id: str) -> Failure:
-    """The failure of whom a broker left alone in the middle of a run, which may go on."""
+    """The failure of a command that lost its broker in the middle of a run, which may go on."""
     return Failure(
         f"lost the broker at {broker} during run {run_id}: {error}; the run may go on: "
         f"loadgrpc attach {run_id} -b {broker}",

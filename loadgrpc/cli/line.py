@@ -80,7 +80,7 @@ def write(lines: Iterable[Line], stream: TextIO) -> None:
 
 
 def say(text: str, stream: TextIO | None = None) -> None:
-    """Print one plain line, to stdout unless told otherwise."""
+    """Print one plain line, to stdout by default."""
     write([Line(text)], stream or sys.stdout)
 
 

@@ -59,7 +59,7 @@ class View:
     run: Run | None = None
     progress: Progress | None = None
     waited_ns: int = 0
-    """Since the display started: what there is to tell before the first figures."""
+    """Since the display started: shown before the first figures."""
     notice: str = ""
     age_ns: int = 0
     """How long ago the figures came: a broker that is away sends none."""

@@ -21,7 +21,7 @@ class Outcome(Enum):
 
 @dataclass(frozen=True)
 class Finding:
-    """How a rule fared in one case; in words, what was expected and what was seen."""
+    """How a rule fared in one case; as text, what was expected and what was seen."""
 
     outcome: Outcome
     words: str

@@ -67,5 +67,5 @@ class Script:
 
 
 def limits_of(script: Script) -> runner_pb2.Limits:
-    """The bounds that a home of this script tells."""
+    """The bounds that a home of this script announces."""
     return script.limits or home.limits()

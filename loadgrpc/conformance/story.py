@@ -53,7 +53,7 @@ class Came:
 
 @dataclass
 class IterationStory:
-    """One iteration, as rows or as an entry of a block told it."""
+    """One iteration, as rows or as an entry of a block reported it."""
 
     start: Came | None
     outcomes: list[Came] = field(default_factory=list)

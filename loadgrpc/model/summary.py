@@ -318,7 +318,7 @@ class Summary:
     counters: dict[str, int] = field(default_factory=dict)
     accounting: Accounting = Accounting()
     generator: GeneratorFigures | None = None
-    """None: no process told how it kept up."""
+    """None: no process reported how it kept up."""
     scenarios: tuple[ScenarioFigures, ...] = ()
     """Of a plan with several, or with one that has a name."""
     users: UserFigures = UserFigures()

@@ -40,7 +40,7 @@ REQUEST_BYTES: Final[Mapping[str, int]] = {
 }
 """Bytes of a request, by method; more is INVALID_ARGUMENT. Of PublishEvents it is `too_large`."""
 MAX_ANSWER_BYTES: Final = 3 * MIB
-"""Of an answer of ControlService: a client takes 4 MiB, unless told otherwise."""
+"""Of an answer of ControlService: clients accept 4 MiB by default."""
 
 # Of a batch.
 
@@ -368,7 +368,7 @@ def _violations(message: Any, where: str) -> Iterator[Violation]:
 
 
 def broken(rule: Bound, value: Any) -> str:
-    """How a value breaks its bound, in words; empty: it does not."""
+    """How a value breaks its bound, as text; empty: it does not."""
     match rule:
         case Text():
             return _text_broken(rule, value)
@@ -392,7 +392,7 @@ def _text_broken(rule: Text, value: str) -> str:
 
 
 def span_broken(value: Any, least_s: float, most_s: float) -> str:
-    """What is wrong with a Duration, in words; empty: nothing."""
+    """What is wrong with a Duration, as text; empty: nothing."""
     seconds, nanos = value.seconds, value.nanos
     if not -MAX_NANOS <= nanos <= MAX_NANOS or seconds * nanos < 0:
         return "is malformed: nanos are below a second and have the sign of the seconds"
@@ -402,7 +402,7 @@ def span_broken(value: Any, least_s: float, most_s: float) -> str:
 
 
 def moment_broken(value: Any) -> str:
-    """What is wrong with a Timestamp, in words; empty: nothing."""
+    """What is wrong with a Timestamp, as text; empty: nothing."""
     if not 0 <= value.nanos <= MAX_NANOS:
         return "is malformed: nanos are from 0 and below a second"
     return "" if 0 <= value.seconds < MAX_MOMENT_S else "is not between 1970 and 2262"
@@ -416,7 +416,7 @@ def short_name(name: str, most: int = MAX_NAME_CHARS) -> str:
 
 
 def short_hash(name: str) -> str:
-    """What tells names apart that are cut."""
+    """The suffix that keeps names distinct that are cut."""
     return hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:HASH_CHARS]
 
 

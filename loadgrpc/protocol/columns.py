@@ -50,7 +50,7 @@ class Room:
         self._left = bounds.MAX_BATCH_ENTRIES
 
     def take(self, block: _Block) -> int:
-        """Takes the room of a block, and tells its entries.
+        """Reserves the entries of a block, and returns their number.
 
         Raises:
             InvalidRequest: it has none, or there is no room for them.
@@ -211,7 +211,7 @@ def hit_label(  # noqa: PLR0917 - in the order of HitLabel
     protocol: str,
     failed: bool | None,  # noqa: FBT001
 ) -> HitLabel:
-    """A label as it is kept; the error alone tells an answered hit from one that was not."""
+    """A label as it is kept; only the error distinguishes answered hits from others."""
     kind = _HIT_ERRORS.get(error, HitError.OTHER)  # otherwise of a newer protocol
     return HitLabel(
         name if len(name) <= _MAX_NAME_CHARS else bounds.short_name(name),

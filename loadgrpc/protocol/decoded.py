@@ -68,10 +68,10 @@ class Hits(NamedTuple):
     """From the planned start of each to its start; with `elapsed_ns` it makes the response time.
     None: all of them started as planned."""
     attempt: Column | None = None
-    """Of a block that tells: which attempt each is, from 1; 0 is the same as 1."""
+    """If the block has it: the attempt of each, from 1; 0 is the same as 1."""
     cases: Sequence[str] = ()
     case: Column | None = None
-    """Of a block that tells: index into `cases`, plus 1; 0 of a hit without a case."""
+    """If the block has it: index into `cases`, plus 1; 0: a hit without a case."""
     cycle: int = 0
     """0: not reported."""
 
@@ -88,9 +88,9 @@ class Iterations(NamedTuple):
     start_ns: Column
     elapsed_ns: Column
     user: NDArray[np.unsignedinteger[Any]] = np.zeros(0, np.uint8)
-    """As it came, which is cheap; empty: not told."""
+    """As it came, which is cheap; empty: not reported."""
     cycle: int = 0
-    """0: not told."""
+    """0: not reported."""
     cases: Sequence[str] = ()
     case: Column | None = None
     """As that of hits."""
@@ -110,10 +110,10 @@ class UsersTold(NamedTuple):
     """What a runner says of its users."""
 
     cycle: int
-    """0: not told."""
+    """0: not reported."""
     active: int
     started: int | None
-    """So far in the cycle. None: not told."""
+    """So far in the cycle. None: not reported."""
 
 
 @dataclass
@@ -132,7 +132,7 @@ class Decoded:
     users: list[UsersTold] = field(default_factory=list)
     """What runners say of their users, the latest last."""
     user_starts: set[tuple[int, int]] = field(default_factory=set)
-    """Cycle and user of the rows that say an iteration began, as far as they tell."""
+    """Cycle and user of the rows that begin an iteration, as far as they contain them."""
     generator: list[tuple[GeneratorState, int]] = field(default_factory=list)
     """How processes kept up, each with the end of its interval (wall clock)."""
     lines: int = 0

@@ -34,7 +34,7 @@ class Unreadable:
 
 
 class Gone(logging.Filter):
-    """Tells in a line what gRPC tells with a traceback: that a client left before its answer."""
+    """Logs in one line what gRPC logs with a traceback: a client left before its answer."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether a record of gRPC's is to be logged as it is."""

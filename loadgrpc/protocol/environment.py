@@ -12,7 +12,7 @@ from loadgrpc.protocol.produced import RUN_DIR_ENV
 OURS: Final = ("LOADGRPC_", "LOADS_")
 """Prefixes of the variables set for a runner: those of the shell belong to another run."""
 QUIET_ENV: Final = "LOADGRPC_QUIET_GRPC"
-"""Set by the command line when it has told gRPC to be quiet; that is for its own process."""
+"""Set by the command line when it has silenced gRPC; that is for its own process."""
 GRPC_VERBOSITY: Final = "GRPC_VERBOSITY"
 LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _NO_PROXY: Final = ("no_proxy", "NO_PROXY")

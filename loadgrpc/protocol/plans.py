@@ -27,7 +27,7 @@ DURATION: Final = options.ALL["duration"]
 M = TypeVar("M", model.Plan, Scenario)
 
 Check = Callable[[bool, str, str], None]
-"""Notes a violation, unless the first is so: of a field, in words."""
+"""Notes a violation unless the first argument holds: of a field, as text."""
 
 
 def plan_to_proto(plan: model.Plan) -> run_pb2.RunSpec:

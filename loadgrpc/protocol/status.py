@@ -57,7 +57,7 @@ def code_of(error: errors.LoadgrpcError) -> grpc.StatusCode:
 
 
 def to_status(error: errors.LoadgrpcError) -> status_pb2.Status:
-    """The google.rpc.Status that tells a client of `error`."""
+    """The google.rpc.Status that describes `error` to a client."""
     # Imported here: a run without errors does not need them, and they cost start-up time.
     from google.rpc import error_details_pb2, status_pb2  # noqa: PLC0415
 

@@ -19,7 +19,7 @@ _MOST_NS = 315_576_000_000 * NS_PER_S
 
 
 def timestamp_to_proto(wall_ns: int) -> timestamp_pb2.Timestamp:
-    """Wall-clock nanoseconds as a Timestamp; what none can tell, as the nearest."""
+    """Wall-clock nanoseconds as a Timestamp; values out of range become its limits."""
     wall_ns = max(_FIRST_NS, min(_LAST_NS, wall_ns))
     return timestamp_pb2.Timestamp(seconds=wall_ns // NS_PER_S, nanos=wall_ns % NS_PER_S)
 
@@ -30,7 +30,7 @@ def timestamp_from_proto(message: timestamp_pb2.Timestamp) -> int:
 
 
 def duration_to_proto(duration_ns: int) -> duration_pb2.Duration:
-    """Nanoseconds, not negative, as a Duration; what none can tell, as the nearest."""
+    """Nanoseconds, not negative, as a Duration; values out of range become its limits."""
     duration_ns = max(0, min(_MOST_NS, duration_ns))
     return duration_pb2.Duration(seconds=duration_ns // NS_PER_S, nanos=duration_ns % NS_PER_S)
 
@@ -41,7 +41,7 @@ def duration_from_proto(message: duration_pb2.Duration) -> int:
 
 
 def signed_to_proto(duration_ns: int) -> duration_pb2.Duration:
-    """Nanoseconds, which may be negative, as a Duration; what none can tell, as the nearest."""
+    """Nanoseconds, which may be negative, as a Duration; values out of range become its limits."""
     message = duration_pb2.Duration()
     message.FromNanoseconds(max(-_MOST_NS, min(_MOST_NS, duration_ns)))
     return message

@@ -23,7 +23,7 @@ _SERVER_OPTIONS: Final = (
     # Two brokers on one port would share its connections silently.
     ("grpc.so_reuseport", 0),
     ("grpc.max_receive_message_length", MAX_RECEIVED_BYTES),
-    # Who is gone without a word, a watcher say, is found out within 30 s.
+    # Dead peers, such as a watcher that vanished, are detected within 30 s.
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     # Clients ping every 20 s; a server that permits less answers with "too_many_pings".
@@ -32,7 +32,7 @@ _SERVER_OPTIONS: Final = (
 )
 _CHANNEL_OPTIONS: Final = (
     ("grpc.max_receive_message_length", MAX_RECEIVED_BYTES),
-    # A connection that was cut without a word is found out within 30 s.
+    # A connection that was cut silently is detected within 30 s.
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
@@ -71,7 +71,7 @@ async def new_server(
 
 
 def listen(server: grpc.aio.Server, address: str) -> str:
-    """Binds `server` to `address`, HOST:PORT or unix:PATH, and tells where it listens.
+    """Binds `server` to `address`, HOST:PORT or unix:PATH, and returns where it listens.
 
     Port 0 becomes a free one.
 

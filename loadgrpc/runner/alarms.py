@@ -22,7 +22,7 @@ from greenlet import getcurrent, greenlet
 from loadgrpc.clock import NS_PER_S, Clock
 
 _Greenlet = Any
-"""A greenlet; its stubs do not tell all that it has."""
+"""A greenlet; its type stubs are incomplete."""
 
 
 class Alarms:

@@ -22,7 +22,7 @@ _Hook = Callable[[Any], object]
 
 
 class _Hooks(NamedTuple):
-    """What `sys.get_asyncgen_hooks` tells."""
+    """The result of `sys.get_asyncgen_hooks`."""
 
     firstiter: _Hook | None = None
     finalizer: _Hook | None = None

@@ -238,7 +238,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _prints(error: BaseException) -> Iterator[_Print]:
-    """What tells exceptions apart as far as their text goes, at a fraction of its cost."""
+    """A key that distinguishes exceptions like their text, at a fraction of its cost."""
     for each in islice(_chain(error), _MAX_EXCEPTIONS):
         notes = getattr(each, "__notes__", None)
         yield (

@@ -235,7 +235,7 @@ def _check_method(case_class: type[unittest.TestCase], name: str, shown: str) ->
             cause="TypeError",
         ) from None
     except ValueError:
-        pass  # it tells no signature; its users will see
+        pass  # it has no signature; its users will see
 
 
 def _check_that_it_runs(case_class: type[unittest.TestCase], name: str, where: str) -> None:

@@ -38,7 +38,7 @@ class MachineShares:
 
 
 def look(stat: Path = STAT) -> Used | None:
-    """What was used up to now; None: the system does not tell."""
+    """What was used up to now; None: the system does not report it."""
     try:
         with stat.open("rb") as file:
             fields = file.readline().split()

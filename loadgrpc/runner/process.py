@@ -87,7 +87,7 @@ class UserProcess:
         _spawn_vital(self._listen)
         try:
             self._run()
-        except BaseException as error:  # noqa: BLE001 - told; nothing of ours may stop this
+        except BaseException as error:  # noqa: BLE001 - reported; nothing of ours may stop this
             self._forked.leave_if_child(1)
             traceback.print_exception(error)
             self._outbox.say(told="failed", why=f"{type_name(error)}: {message(error)}")
@@ -338,7 +338,7 @@ def _spawn_vital(work: Callable[[], object]) -> Greenlet:
             work()
         except _Retired:
             pass
-        except BaseException:  # noqa: BLE001 - told, and the end of the process
+        except BaseException:  # noqa: BLE001 - reported, and the end of the process
             traceback.print_exc()
             _die()
 

@@ -21,7 +21,7 @@ _READABLE: Final = 1
 _FLAGS: Final = os.O_NONBLOCK | os.O_CLOEXEC
 _ABSOLUTE: Final = 1
 _BYTES: Final = 8
-"""A read tells how many times have passed, as an integer of 64 bits."""
+"""A read returns how many ticks have passed, as an integer of 64 bits."""
 
 
 class _Timespec(ctypes.Structure):

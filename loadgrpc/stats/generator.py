@@ -49,7 +49,7 @@ def lag_p99_ns(state: GeneratorState) -> int:
 
 def cpu_share(state: GeneratorState) -> float:
     """Share of the CPU time available to it that it used."""
-    return _share(state.cpu_ns or 0, _could_ns(state))
+    return _share(state.cpu_ns or 0, _capacity_ns(state))
 
 
 def machine_busy(state: GeneratorState) -> bool:
@@ -69,18 +69,18 @@ def saturation(state: GeneratorState) -> Saturation | None:
     return Saturation.MACHINE_BUSY if machine_busy(state) else Saturation.HELD_UP
 
 
-def _could_ns(state: GeneratorState) -> int:
+def _capacity_ns(state: GeneratorState) -> int:
     return state.cores * max(state.elapsed_ns, NS_PER_S)
 
 
 def _had_ns(state: GeneratorState) -> int:
-    """As `_could_ns`, in the interval it covers, however short."""
+    """As `_capacity_ns`, in the interval it covers, however short."""
     return state.cores * state.elapsed_ns
 
 
-def _share(cpu_ns: int, could_ns: int) -> float:
-    """At most 1: what clocks tell may be a little more."""
-    return min(1.0, cpu_ns / could_ns) if could_ns else 0.0
+def _share(cpu_ns: int, capacity_ns: int) -> float:
+    """At most 1: clock readings may give a little more."""
+    return min(1.0, cpu_ns / capacity_ns) if capacity_ns else 0.0
 
 
 @dataclass(slots=True)
@@ -92,7 +92,7 @@ class _Process:
     at_limit_ns: int = 0
     machine_busy_ns: int = 0
     cpu_ns: int = 0
-    could_ns: int = 0
+    capacity_ns: int = 0
     """What it could have used of the processor."""
 
     def merge(self, other: _Process) -> None:
@@ -101,12 +101,12 @@ class _Process:
         self.at_limit_ns += other.at_limit_ns
         self.machine_busy_ns += other.machine_busy_ns
         self.cpu_ns += other.cpu_ns
-        self.could_ns += other.could_ns
+        self.capacity_ns += other.capacity_ns
 
     @property
     def cpu(self) -> float:
         """Its share, over all its seconds."""
-        return _share(self.cpu_ns, self.could_ns)
+        return _share(self.cpu_ns, self.capacity_ns)
 
 
 @dataclass(slots=True)
@@ -126,7 +126,7 @@ class GeneratorStats:
     processes: dict[Hashable, _Process] = field(default_factory=dict)
 
     def add(self, process: Hashable, state: GeneratorState, end_ns: int) -> Saturation | None:
-        """Adds what `process` told of a time that ended at `end_ns`; why it was saturated."""
+        """Adds a report of `process` for an interval that ended at `end_ns`; why it was saturated."""
         lag_ns, cpu = lag_p99_ns(state), cpu_share(state)
         cause = saturation(state)
         if cause is Saturation.MACHINE_BUSY:
@@ -144,7 +144,7 @@ class GeneratorStats:
                 at_limit_ns=state.elapsed_ns if cause is Saturation.AT_LIMIT else 0,
                 machine_busy_ns=state.elapsed_ns if cause is Saturation.MACHINE_BUSY else 0,
                 cpu_ns=state.cpu_ns or 0,
-                could_ns=0 if state.cpu_ns is None else _could_ns(state),
+                capacity_ns=0 if state.cpu_ns is None else _capacity_ns(state),
             )
         )
         return cause
@@ -162,7 +162,7 @@ class GeneratorStats:
             self.processes.setdefault(key, _Process()).merge(process)
 
     def figures(self, ahead_ns: int = 0) -> GeneratorFigures | None:
-        """The figures, by a clock that ours is so far ahead of; None: nobody told anything."""
+        """The figures, by a clock that ours is ahead of by that much; None: no report came."""
         if not self.processes:
             return None
         end_ns = self.worst_lag_end_ns

@@ -24,7 +24,7 @@ died."""
 
 _DEFAULTS: Final = {
     "connect_timeout": str(CONNECT_TIMEOUT_S),
-    # A server that vanished without a word is noticed within about 20 s.
+    # A server that vanished silently is noticed within about 20 s.
     "keepalives_idle": "10",
     "keepalives_interval": "5",
     "keepalives_count": "2",

@@ -134,7 +134,7 @@ class TypeSet:
     run_id: str
     payload: bytes
     over: bool = field(default=False, compare=False)
-    """Whether the run is over; told by the store."""
+    """Whether the run is over; set by the store."""
     number: int = field(default=0, compare=False)
     """Its place in the order in which all were brought; given by the store."""
 

@@ -80,7 +80,7 @@ class Store:
 
     @property
     def trouble(self) -> str:
-        """Why the store takes no writes for now, in words; empty: it does."""
+        """Why the store accepts no writes at present, as text; empty: it does."""
         if self._writer.trouble or self._file is None:
             return self._writer.trouble
         return gone(*self._file)

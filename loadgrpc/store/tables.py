@@ -33,7 +33,7 @@ from loadgrpc.store.schema import BATCHES, CHANGES, RUNS, SOURCES, TYPES, WINDOW
 _FINAL_STATES: Final = [int(state) for state in RunState if state.final]
 
 _NO_TEXT: Final = str.maketrans({"\0": "\N{REPLACEMENT CHARACTER}"})
-"""What PostgreSQL cannot keep in a text; words of other programs may have it."""
+"""What PostgreSQL cannot keep in a text; text of other programs may contain it."""
 
 
 def _of(table: sa.Table) -> sa.ColumnElement[bool]:

@@ -202,7 +202,7 @@ class Writer:
             self._tell(_settle, self._ended, None)
 
     def _serve(self) -> None:
-        """Open the database and serve commands until told to end."""
+        """Open the database and serve commands until the end is asked for."""
         with contextlib.ExitStack() as stack:
             try:
                 database = stack.enter_context(self._database)
@@ -298,7 +298,7 @@ class Writer:
 
     def _tell(self, callback: Callable[..., None], *arguments: object) -> None:
         """Call back on the event loop."""
-        with contextlib.suppress(RuntimeError):  # it is closed: nobody is left to tell
+        with contextlib.suppress(RuntimeError):  # it is closed: there is nobody to report to
             self._loop.call_soon_threadsafe(callback, *arguments)
 
 

@@ -103,7 +103,7 @@ def test_b_a_runner_that_has_reported_everything_has_the_stop_timeout_to_end(
     monkeypatch, done_s, stop_timeout_s, ended
 ):
     """What shuts down slowly after a passed run is no lost agent; what stays on is ended."""
-    monkeypatch.setattr(module, "MOST_LOOK_EVERY_S", 0.001)
+    monkeypatch.setattr(module, "MAX_CHECK_INTERVAL_S", 0.001)
     lingers = Lingers(done_s)
 
     async def use():

@@ -126,7 +126,7 @@ def each_stream_has_a_higher_epoch(story: Story) -> Finding:
 
 @check("2.3", numbered=True)
 def events_wait_for_opened(story: Story) -> Finding:
-    """No numbered event is sent before `opened` has told where to go on, and the limits."""
+    """No numbered event is sent before `opened` has said where to continue, and the limits."""
     if not story.sent:
         return not_shown("no event was sent")
     opened = {told.stream: at for at, told in reversed(story.told("opened"))}

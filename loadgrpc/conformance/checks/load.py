@@ -37,7 +37,7 @@ def _place_of(iteration: IterationStory) -> tuple[int, int] | None:
 
 
 def _no_work(story: Story) -> Finding | None:
-    """What is wrong with a runner that came to its end and told of no user at all."""
+    """What is wrong with a runner that came to its end and reported no user at all."""
     users = sum(len(story.users(cycle)) for cycle in story.cycles)
     if story.of(*OF_USERS) or not users or story.transcript.timed_out:
         return None

@@ -40,7 +40,7 @@ _GETADDRINFO_HOMES: Final = ("socket", "gevent._socketcommon")
 """Where `socket.getaddrinfo` is written: in Python, and in what gevent puts there."""
 
 Address = tuple[int, int, int, str, Any]
-"""What getaddrinfo tells: family, type, protocol, canonical name, and where to connect to."""
+"""A result of getaddrinfo: family, type, protocol, canonical name, and address."""
 
 
 class _Host:

@@ -364,7 +364,7 @@ class ResumedSocket(io.RawIOBase):
 
 
 class MeasuredResponse(http.client.HTTPResponse):
-    """An answer that tells its exchange when its head was read and when its body ended."""
+    """An answer that reports to its exchange when its head was read and when its body ended."""
 
     def __init__(
         self, exchange: Exchange, resumed: Resumed | None, *args: Any, **kwargs: Any
@@ -412,7 +412,7 @@ class MeasuredResponse(http.client.HTTPResponse):
 
 
 class MeasuredConnection(HTTPConnection):
-    """A connection that tells the exchange on it what connecting cost and what was sent."""
+    """A connection that reports to the exchange on it what connecting cost and what was sent."""
 
     exchange: Exchange | None = None
     """Set while a request is sent and its head is read."""

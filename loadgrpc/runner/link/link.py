@@ -69,7 +69,7 @@ class Link:
         self._folder = _counting_folder(folder, 1 + count)
         self._counts = produced.row(self._folder, 0)
         self._lost: list[str] = []
-        """How user processes were lost, in words."""
+        """How user processes were lost, as sentences."""
         self._uncounted = False
         """Whether one was lost, and nobody knows what it had produced."""
         self._cycle = 0

@@ -50,7 +50,7 @@ class Worker:
         self.lost = False
         self.told: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.busy_with = ""
-        """What it was ordered to do and has not answered, in words; empty: nothing."""
+        """The order that it has not answered yet, as text; empty: none."""
         self.first_user = at + 1
         self._of = of
         self._why = ""
@@ -74,7 +74,7 @@ class Worker:
         self._socket = ours
 
     async def read(self, publisher: Publisher, on_users: Callable[[], None]) -> None:
-        """Passes on what the process did, until it says bye; tells when its users change.
+        """Passes on what the process did, until it says bye; reports when its users change.
 
         Raises:
             WorkerLost: it ended without.

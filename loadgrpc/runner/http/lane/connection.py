@@ -58,7 +58,7 @@ class Look:
 
     @classmethod
     def of(cls, clock: Clock, hub: Any) -> Look:
-        """The look of a hub, told in the time of `clock`."""
+        """The time of the hub's last poll, by `clock`."""
         looks = _looks.setdefault(hub, {})
         if clock not in looks:
             looks[clock] = cls(clock, hub)
@@ -166,7 +166,7 @@ class Line:
         return self._raw.fileno() >= 0 and not self._poll(0)
 
     def send(self, head: bytes, body: bytes | None, timeout_s: float | None) -> OSError | None:
-        """Sends all of it; tells what went wrong, and in `sent` how much went out before."""
+        """Sends all of it; reports what went wrong, and in `sent` how much was sent before."""
         self.sent = 0
         try:
             # As http.client does it, for those who listen.

@@ -131,7 +131,7 @@ class Lane:
             if template is None:
                 lesson = self._lesson(session, key, target, full_url, body, common, start_ns)
                 return None, Errand([], lesson, None)
-        except Exception:  # noqa: BLE001 - whatever is wrong, Requests says so in its own words
+        except Exception:  # noqa: BLE001 - whatever is wrong, Requests raises it
             return None, None
         line = template.depot.line(self._clock)
         if line is None:  # Requests has to open one

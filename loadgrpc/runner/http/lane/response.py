@@ -217,7 +217,7 @@ class LaneResponse(requests.Response):
 
 
 def lead_to(answer: LaneResponse, following: LaneResponse) -> None:
-    """Notes what came of it: Requests tells the next request of all steps but the first."""
+    """Notes the outcome: Requests hands all steps but the first to the next request."""
     came = _own(following)["_came"]
     _own(answer)["_then"] = came[0], came[4]
 

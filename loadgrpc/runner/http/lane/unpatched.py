@@ -10,9 +10,9 @@ one on. Identity counts, not equality: what stands in for a function may well be
 Nine hundred methods and functions cannot be compared for each request. But CPython numbers the
 versions of a type: whatever is set on it or on a class above it, its number changes. So one type
 is made that inherits from all these classes, and only its number is read, which takes 50 ns. A
-module tells when something is set on it. After a change, and where there is no such number,
-everything is compared. What is written past a module, into its dictionary, is seen when the lane
-learns a request.
+module reports assignments to it. After a change, and where there is no such number, everything is
+compared. What is written past a module, into its dictionary, is seen when the lane learns a
+request.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ def include(*classes: type) -> None:
 
 
 def watch_modules() -> None:
-    """Lets the modules tell when something is set on them; until then they are compared."""
+    """Lets the modules report assignments to them; until then they are compared."""
     for name in NAMES:
         module = sys.modules[name]
         if type(module) is ModuleType:
@@ -172,7 +172,7 @@ def watch_modules() -> None:
 
 
 class WatchedModule(ModuleType):
-    """A module that tells when something is set on it, and is as any other."""
+    """A module that reports assignments to it, and is otherwise like any other."""
 
     def __setattr__(self, name: str, value: object) -> None:
         _seen[0] = None
