@@ -126,7 +126,7 @@ class GeneratorStats:
     processes: dict[Hashable, _Process] = field(default_factory=dict)
 
     def add(self, process: Hashable, state: GeneratorState, end_ns: int) -> Saturation | None:
-        """Adds a report of `process` for an interval that ended at `end_ns`; why it was saturated."""
+        """Adds a report of `process`, of an interval up to `end_ns`; why it was saturated."""
         lag_ns, cpu = lag_p99_ns(state), cpu_share(state)
         cause = saturation(state)
         if cause is Saturation.MACHINE_BUSY:
