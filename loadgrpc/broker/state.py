@@ -54,7 +54,7 @@ class PartEvent(Enum):
 
     READY = "it is ready"
     ENDED = "its runners ended well"
-    ENDED_UNVERIFIED = "they ended, one of them without `finish`"
+    ENDED_UNVERIFIED = "they ended, one of them unverified"
     NOT_LOADED = "the test could not be loaded"
     LOST = "it was lost"
 
