@@ -52,12 +52,7 @@ TWICE: dict[str, str] = dict.fromkeys(
 )
 """Class names that two modules have, and why."""
 
-_LANE = ("connections", "handover", "lane", "preconditions", "response", "template")
-CIRCLES: dict[str, str] = {
-    " ".join(
-        f"loadgrpc.runner.http.{n}" for n in (*(f"lane.{each}" for each in _LANE), "session")
-    ): ("to be taken apart")
-}
+CIRCLES: dict[str, str] = {}
 """Modules that import each other, and why."""
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from contextvars import ContextVar
-from types import MethodType
 from typing import Any, Self
 from weakref import WeakSet
 
@@ -20,6 +19,7 @@ from requests.adapters import BaseAdapter
 from loadgrpc.clock import Clock
 from loadgrpc.runner import supported
 from loadgrpc.runner.http.addresses import AddressBook
+from loadgrpc.runner.http.versioned import VersionedSession
 from loadgrpc.runner.http.wire import CALL, Call, HitSink, measure
 from loadgrpc.runner.supported import Feature
 
@@ -36,7 +36,6 @@ _ERRAND: ContextVar[Errand | None] = ContextVar("loadgrpc_errand", default=None)
 """What the fast lane wants of the call that Requests makes now."""
 _SENT: ContextVar[list[requests.PreparedRequest] | None] = ContextVar("loadgrpc_sent", default=None)
 """What has come to `Session.send` of the call that Requests makes now."""
-_GET_ADAPTER = requests.Session.get_adapter
 
 
 def _called(name: object) -> str | None:
@@ -70,7 +69,7 @@ def _verb(verb: str) -> Callable[..., requests.Response]:
     return call
 
 
-class Session(requests.Session):
+class Session(VersionedSession):
     """See requests.Session. Every method that makes a request takes `name` in addition."""
 
     # On the class, because requests brings unpickled sessions to life without __init__.
@@ -80,16 +79,6 @@ class Session(requests.Session):
     _lane: Lane | None = None
     _open: WeakSet[Any]
     """What urllib3 has of answers that were left open, with `stream=True` say."""
-    lane_version = 0
-    """Grows with every attribute that is set; part of what the fast lane goes by."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        self.__dict__["lane_version"] = self.lane_version + 1
-        if name == "get_adapter" and _is_of_requests(value, self):
-            # requests_mock puts back what is on Requests' class: to it, that is what ours is.
-            self.__dict__.pop(name, None)
-            return
-        super().__setattr__(name, value)
 
     def bind(self, sink: HitSink, clock: Clock, addresses: AddressBook | None = None) -> None:
         """Tell `sink` of every hit from now on; without `addresses`, each connection asks.
@@ -254,15 +243,6 @@ class Session(requests.Session):
             vars(twin)["_open"] = self._open
         twinned: Self = twin
         return twinned
-
-
-def _is_of_requests(method: object, session: Session) -> bool:
-    """Whether it is the `get_adapter` that a session has from Requests' own class."""
-    return (
-        isinstance(method, MethodType)
-        and method.__self__ is session
-        and method.__func__ is _GET_ADAPTER
-    )
 
 
 if Feature.LANE not in supported.NOT_IMPORTED:

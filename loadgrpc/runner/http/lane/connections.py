@@ -9,17 +9,15 @@ from __future__ import annotations
 import weakref
 from contextlib import suppress
 from queue import Empty
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from requests.adapters import HTTPAdapter
 
 from loadgrpc.clock import Clock
 from loadgrpc.runner.http.genuine import is_overridden
 from loadgrpc.runner.http.lane.connection import Line
+from loadgrpc.runner.http.versioned import VersionedSession
 from loadgrpc.runner.http.wire import MeasuredConnection, MeasuredPool
-
-if TYPE_CHECKING:
-    from loadgrpc.runner.http.session import Session
 
 FEW_POOLS: Final = 10
 """Of up to this many, as Requests has at most by default, each is looked at: the key has twenty
@@ -65,7 +63,7 @@ class Depot:
         """Whether it is open, and nobody has replaced a method of the pool's."""
         return len(self._own) == self._attributes and self.is_open()
 
-    def is_of(self, session: Session) -> bool:
+    def is_of(self, session: VersionedSession) -> bool:
         """Whether one of the session's adapters would use it."""
         adapter = self.adapter
         return (

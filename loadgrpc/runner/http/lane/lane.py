@@ -26,7 +26,7 @@ ours.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import requests
 
@@ -42,10 +42,8 @@ from loadgrpc.runner.http.lane.handover import Errand
 from loadgrpc.runner.http.lane.preconditions import depend_on_path, note
 from loadgrpc.runner.http.lane.response import LaneResponse, Sent, lead_to, request_like
 from loadgrpc.runner.http.lane.template import Headers, Lesson, Place, Template, headers_of
+from loadgrpc.runner.http.versioned import VersionedSession
 from loadgrpc.runner.http.wire import HitSink, MeasuredPool, Resumed
-
-if TYPE_CHECKING:
-    from loadgrpc.runner.http.session import Session
 
 MAX_TEMPLATES: Final = 64
 """Templates that a session remembers; over that, all are forgotten."""
@@ -76,7 +74,7 @@ class Lane:
 
     def request(  # noqa: PLR0911 - where it leaves the lane
         self,
-        session: Session,
+        session: VersionedSession,
         method: str,
         url: Any,
         name: str | None,
@@ -155,7 +153,7 @@ class Lane:
 
     def _lesson(  # noqa: PLR0917 - all that a request is about
         self,
-        session: Session,
+        session: VersionedSession,
         key: tuple[Any, ...],
         target: bytes,
         url: str,
@@ -173,7 +171,7 @@ class Lane:
 
     def _follow(  # noqa: PLR0917 - all that a step may depend on
         self,
-        session: Session,
+        session: VersionedSession,
         template: Template,
         common: Headers,
         came: list[LaneResponse],
@@ -263,7 +261,7 @@ class Lane:
             depot = self._depots[pool] = Depot(pool, lesson.circumstances.adapter)
         lesson.place[lesson.key] = Template(lesson, depot, prepared, body)
 
-    def give_back(self, session: Session | None = None) -> None:
+    def give_back(self, session: VersionedSession | None = None) -> None:
         """Puts the connections of the lane back where Requests finds them.
 
         What is not `session`'s any more is let go, as Requests lets it go.
@@ -381,7 +379,7 @@ class Lane:
         )
 
 
-def _path_for_cookies(session: Session, target: bytes) -> bytes | None:
+def _path_for_cookies(session: VersionedSession, target: bytes) -> bytes | None:
     """The path, when it says which cookies are sent."""
     cookies = session.cookies._cookies  # type: ignore[attr-defined]  # noqa: SLF001 - far cheaper than iterating
     return target.partition(b"?")[0] if cookies and depend_on_path(cookies) else None

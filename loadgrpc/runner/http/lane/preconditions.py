@@ -11,7 +11,7 @@ import os
 import time
 from collections import OrderedDict
 from http.cookiejar import CookieJar, LWPCookieJar, MozillaCookieJar
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from requests.adapters import HTTPAdapter
 from requests.cookies import RequestsCookieJar
@@ -23,10 +23,8 @@ from loadgrpc.runner.http.genuine import is_overridden
 from loadgrpc.runner.http.lane import unpatched as lane_genuine
 from loadgrpc.runner.http.lane.files import FileLook
 from loadgrpc.runner.http.lane.unpatched import as_written
+from loadgrpc.runner.http.versioned import VersionedSession
 from loadgrpc.runner.http.wire import measure
-
-if TYPE_CHECKING:
-    from loadgrpc.runner.http.session import Session
 
 _JARS: Final = frozenset({RequestsCookieJar, CookieJar, LWPCookieJar, MozillaCookieJar})
 _WRAPPERS: Final = frozenset(
@@ -58,7 +56,9 @@ class Circumstances:
         "adapter",
     )
 
-    def __init__(self, session: Session, adapter: HTTPAdapter, scheme: str, verify: Any) -> None:
+    def __init__(
+        self, session: VersionedSession, adapter: HTTPAdapter, scheme: str, verify: Any
+    ) -> None:
         self._version = session.lane_version
         self._scheme = scheme
         self._other_scheme = "http://" if scheme == "https://" else "https://"
@@ -82,7 +82,7 @@ class Circumstances:
         self._latest_expired = max((each for each in expiries if each <= now), default=0)
         self._earliest_expiry = min((each for each in expiries if each > now), default=math.inf)
 
-    def hold(self, session: Session, now_ns: int) -> bool:
+    def hold(self, session: VersionedSession, now_ns: int) -> bool:
         """Whether all is as it was, except for the values of the session's headers."""
         adapters = session.adapters
         adapter = self.adapter
@@ -104,7 +104,7 @@ class Circumstances:
             and self._files.holds(now_ns)
         )
 
-    def hold_for_a_redirect(self, session: Session, origin: str, now_ns: int) -> bool:
+    def hold_for_a_redirect(self, session: VersionedSession, origin: str, now_ns: int) -> bool:
         """Whether they hold for a step to that origin, for which Requests asks more."""
         return (
             as_written()  # of the first request the session has asked it
@@ -113,11 +113,11 @@ class Circumstances:
             and self._files_of_steps.holds(now_ns)
         )
 
-    def hold_as_noted(self, session: Session, now_ns: int) -> bool:
+    def hold_as_noted(self, session: VersionedSession, now_ns: int) -> bool:
         """The same as `hold`, and the files are looked for again."""
         return self._files.look(now_ns) and self.hold(session, now_ns)
 
-    def _same_cookies(self, session: Session) -> bool:
+    def _same_cookies(self, session: VersionedSession) -> bool:
         jar: Any = session.cookies
         if not self._cookies:
             return not jar._cookies or not len(jar)  # noqa: SLF001 - far cheaper than iterating
@@ -133,7 +133,7 @@ class Circumstances:
 
 
 def note(
-    session: Session, origin: str, path: bytes | None, verify: Any, now_ns: int
+    session: VersionedSession, origin: str, path: bytes | None, verify: Any, now_ns: int
 ) -> Circumstances | None:
     """What they are now; None: they are such that Requests has to look at them each time."""
     scheme = origin.partition("//")[0] + "//"
@@ -193,7 +193,7 @@ def _look_around() -> tuple[dict[Any, Any], tuple[str, ...]]:
     return _surroundings[0]
 
 
-def _certificates(session: Session, scheme: str, verify: Any) -> tuple[str, ...]:
+def _certificates(session: VersionedSession, scheme: str, verify: Any) -> tuple[str, ...]:
     """The files that Requests wants to see before each request with this `verify`."""
     places = []
     if session.trust_env and (verify is None or verify is True):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from requests.cookies import RequestsCookieJar
 from requests.models import PreparedRequest
@@ -17,10 +17,8 @@ from urllib3.util import SKIP_HEADER
 
 from loadgrpc.runner.http.lane.connections import Depot
 from loadgrpc.runner.http.lane.preconditions import Circumstances
+from loadgrpc.runner.http.versioned import VersionedSession
 from loadgrpc.runner.http.wire import Capture
-
-if TYPE_CHECKING:
-    from loadgrpc.runner.http.session import Session
 
 _HEADER_VALUE: Final = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 _NEVER_FOLLOWED: Final = frozenset({"host", "content-length", "transfer-encoding", "cookie"})
@@ -131,7 +129,7 @@ class Template:
             return b"%b%b%b" % (self._start, target, self._before)
         return b"%b%b%b%d%b" % (self._start, target, self._before, len(body), self._after)
 
-    def fits(self, session: Session, headers: Headers, now_ns: int) -> bool:
+    def fits(self, session: VersionedSession, headers: Headers, now_ns: int) -> bool:
         """Whether it can be sent as the first request of a call."""
         return (
             self.depot.is_genuine()
