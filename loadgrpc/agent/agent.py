@@ -221,8 +221,8 @@ class Agent:
 
     def _meet(self, version: str) -> None:
         """Tells once of a broker of another version."""
-        if version != self._broker_version and (words := other_version(version)):
-            _log.warning("the broker: %s", words)
+        if version != self._broker_version and (message := other_version(version)):
+            _log.warning("the broker: %s", message)
         self._broker_version = version
 
     def _obey(self, response: fleet_pb2.ConnectResponse) -> None:
@@ -388,8 +388,8 @@ async def running(
             try:
                 await doors.open()
             except OSError as error:
-                words = f"cannot use the state directory {held.folder}: {error}"
-                raise identity.StateDirError(words) from error
+                message = f"cannot use the state directory {held.folder}: {error}"
+                raise identity.StateDirError(message) from error
             fleet = fleet_pb2_grpc.FleetServiceStub(channel)
             agent = Agent(held, fleet, relay, doors, room)
             await agent.resume()

@@ -401,7 +401,7 @@ async def deliver(
 
 
 def exit_of(
-    folder: RunnerFolder, status: int, words: str, *, last: bool = False
+    folder: RunnerFolder, status: int, message: str, *, last: bool = False
 ) -> fleet_pb2.RunnerExit:
     """How a runner ended, with what it had produced; kept in its folder. Waits for the disk."""
     source_id, produced = folder.source_id, folder.produced()
@@ -410,7 +410,7 @@ def exit_of(
         runner_id=source_id.runner_id,
         scenario=folder.scenario,
         exit_status=status,
-        stderr_tail=words,
+        stderr_tail=message,
         produced_events=produced.events if produced else None,
         produced_hits=produced.hits if produced else None,
         last=last,

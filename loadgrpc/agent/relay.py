@@ -115,8 +115,8 @@ class Relay:
                 answer = await inbox.take()
                 if isinstance(answer, Exception):
                     raise answer
-                if words := answer or source.ack(inbox):
-                    yield words
+                if message := answer or source.ack(inbox):
+                    yield message
                 if reading.done() and inbox.empty and not source.owes(inbox):
                     break
             reading.result()

@@ -259,8 +259,8 @@ class Source:
 
     def _bring(self, inbox: Inbox, types: bytes) -> None:
         """Types came: the broker decides about them; what it has said of them is said again."""
-        if words := home.too_large(types):
-            refused = runner_pb2.TypesRefused(reason=home.TYPES_TOO_LARGE, message=words)
+        if detail := home.too_large(types):
+            refused = runner_pb2.TypesRefused(reason=home.TYPES_TOO_LARGE, message=detail)
             inbox.put(self._say(types_refused=refused))
         elif types != self._uplink.types:
             self._types_refused = None

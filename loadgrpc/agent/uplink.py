@@ -194,8 +194,8 @@ class Uplink:
                 await self._news.wait()
                 continue
             outbound.count_as_sent(following)
-            if (words := await self._bytes(following)) is not None:
-                await call.write(words)
+            if (message := await self._bytes(following)) is not None:
+                await call.write(message)
 
     def _opening(self, types: bytes) -> bytes:
         return open_request(

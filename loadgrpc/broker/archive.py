@@ -219,8 +219,8 @@ class Archive:
             if self._closing:
                 raise Unavailable(GOING_AWAY)
             if self._runs.get(run_id) is not run:
-                words = f"the result of run {run_id} cannot be stored: a defect of the broker"
-                raise Unavailable(words)
+                message = f"the result of run {run_id} cannot be stored: a defect of the broker"
+                raise Unavailable(message)
 
         def figures() -> Progress:
             return live.progress(run, self._clock.wall_ns(), lambda: self._troubles_of(run))

@@ -87,9 +87,9 @@ def _nothing_finished(work: Work) -> str:
 def remarks(works: Iterable[Work]) -> str:
     """What should be known of a run that did all its work; empty: nothing."""
     return "; ".join(
-        (f"scenario {work.scenario}: " if work.scenario else "") + words
+        (f"scenario {work.scenario}: " if work.scenario else "") + message
         for work in works
-        for words in _remarks(work)
+        for message in _remarks(work)
     )
 
 

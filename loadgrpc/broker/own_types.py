@@ -74,11 +74,11 @@ class OwnTypes:
 
     def _take(self, run_id: str, types: bytes) -> TypesRefused | None:
         in_all = len(types) + sum(self._sizes.get(run_id, {}).values())
-        if words := too_large(types):
-            return TypesRefused(TYPES_TOO_LARGE, words)
+        if message := too_large(types):
+            return TypesRefused(TYPES_TOO_LARGE, message)
         if in_all > MAX_RUN_BYTES:
-            words = f"the types of the run would have {in_all} bytes, over {MAX_RUN_BYTES}"
-            return TypesRefused(TYPES_TOO_LARGE, words)
+            message = f"the types of the run would have {in_all} bytes, over {MAX_RUN_BYTES}"
+            return TypesRefused(TYPES_TOO_LARGE, message)
         try:
             self._catalog.bring(run_id, split(types))
         except (AlreadyExists, NotFound, InvalidRequest) as error:

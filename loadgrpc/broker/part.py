@@ -229,11 +229,11 @@ class Part:
         self.end_time_ns = last_heard_ns
 
     def runner_ended(
-        self, runner_id: str, exit_status: int, words: str, produced: Produced | None
+        self, runner_id: str, exit_status: int, message: str, produced: Produced | None
     ) -> None:
-        """A runner's process ended, with the last `words` of its standard error.
+        """A runner's process ended, with the last `message` of its standard error.
 
-        No `runner_id`: one that should have lived was not started, and `words` say why; unless
+        No `runner_id`: one that should have lived was not started, and `message` say why; unless
         a runner's end has told it.
         """
         if runner_id in self.ended or (not runner_id and self.failed):
@@ -246,8 +246,8 @@ class Part:
         self.failed += 1
         if self.failed == 1:
             how = f"signal {-exit_status}" if exit_status < 0 else f"status {exit_status}"
-            ended = f"its runner ended with {how}" + (f": {words}" if words else "")
-            self.reason = ended if runner_id or not words else words
+            ended = f"its runner ended with {how}" + (f": {message}" if message else "")
+            self.reason = ended if runner_id or not message else message
 
     def end(self, now_wall_ns: int) -> None:
         """Its last runner has ended."""

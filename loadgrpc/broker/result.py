@@ -65,9 +65,9 @@ class RunResult:
                 for loss in part.losses(functools.partial(aggregate.hits_of, part.key))
             ),
             mismatches=tuple(
-                f"agent {part.agent_id}: {words}"
+                f"agent {part.agent_id}: {message}"
                 for part in self._run.parts.values()
-                for words in part.mismatches
+                for message in part.mismatches
             ),
             rejections=tuple(self._run.rejections),
         )
@@ -251,7 +251,7 @@ class RunResult:
             yield ": ".join(filter(None, (run.reason, undone)))
         if accounting.rejected:
             all_of_them = accounting.rejected + accounting.committed
-            why = "".join(f": {words}" for words in accounting.rejections[:1])
+            why = "".join(f": {message}" for message in accounting.rejections[:1])
             yield f"{accounting.rejected} of {all_of_them} events were rejected{why}"
         if undone:
             begun = run.state is not RunState.STARTING

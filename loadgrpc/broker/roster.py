@@ -38,8 +38,8 @@ class Member:
     def troubles(self) -> tuple[str, ...]:
         """What is wrong with it, as sentences."""
         found = []
-        if words := other_version(self.registration.version):
-            found.append(words)
+        if message := other_version(self.registration.version):
+            found.append(message)
         if self.overdue:
             found.append(f"it has not said that its part in run {self.run_id} is over")
         return tuple(found)

@@ -141,10 +141,10 @@ class ActiveRun:
         at_ns = self.run.end_time_ns or 0
         self.log.add(ChangeKind.STATE, self.run.state, at_ns, self.run.reason)
 
-    def note(self, words: str, now_wall_ns: int) -> None:
+    def note(self, message: str, now_wall_ns: int) -> None:
         """Something is worth knowing, as a sentence."""
         if self.result is None:
-            self.log.add(ChangeKind.NOTE, self.going_on.state, now_wall_ns, words)
+            self.log.add(ChangeKind.NOTE, self.going_on.state, now_wall_ns, message)
 
     def note_agent(
         self, agent_id: str, event: AgentEvent, now_wall_ns: int, words: str = ""

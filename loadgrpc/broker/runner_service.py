@@ -112,8 +112,8 @@ def _source_of(request: Published, inbox: Inbox) -> SourceId:
 
 def _check_open(request: runner_pb2.PublishEventsRequest) -> None:
     """What opens a source is within its bounds; its types are for `bring_types`."""
-    if request.HasField("open") and (words := bounds.broken(bounds.ID, request.open.scenario)):
-        raise InvalidRequest([Violation("open.scenario", words)])
+    if request.HasField("open") and (message := bounds.broken(bounds.ID, request.open.scenario)):
+        raise InvalidRequest([Violation("open.scenario", message)])
 
 
 def _finish_from_proto(message: runner_pb2.Finish) -> dict[str, Any]:

@@ -181,8 +181,8 @@ class Sources:
             return
         run = self._runs[source_id.run_id]
         if not 1 <= cycle <= run.run.plan.cycles:
-            words = f"must be from 1 to {run.run.plan.cycles}, the cycles of the plan"
-            raise InvalidRequest([Violation("ready.cycle", words)])
+            message = f"must be from 1 to {run.run.plan.cycles}, the cycles of the plan"
+            raise InvalidRequest([Violation("ready.cycle", message)])
         if cycle <= run.cycle:
             inbox.put(source_id, answers.StartCycle(cycle))  # it missed the order
         self._happens(run, happened.SourceReady(source_id, cycle))
@@ -244,11 +244,11 @@ class Sources:
         source_id = source.source_id
         part = run.part_of(source_id)
         counted = run.aggregate.hits_of(part.key, source_id.runner_id)
-        if words := part.compare(source, counted=counted, produced=hits):
+        if message := part.compare(source, counted=counted, produced=hits):
             _log.warning(
                 "run %s: %s",
                 source_id.run_id,
-                words,
+                message,
                 extra={"run_id": source_id.run_id, "agent_id": source_id.agent_id},
             )
             await self._run_store.save(run, patient=True)

@@ -71,8 +71,8 @@ class StoreWatch:
             async with asyncio.timeout(READ_S):
                 answer = await asked
         except TimeoutError:
-            words = f"the store {self._store.name} has not answered for {READ_S:.0f} s"
-            raise StoreError(words) from None
+            message = f"the store {self._store.name} has not answered for {READ_S:.0f} s"
+            raise StoreError(message) from None
         except StoreError as error:
             self._unreadable = str(error)
             raise

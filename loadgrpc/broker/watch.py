@@ -26,8 +26,8 @@ def begun(run: Run, log: ChangeLog, after: int | None) -> tuple[int, list[News]]
     if after is None:
         return log.last, [News(log.last, run)]
     if after > log.last:
-        words = f"is beyond the {log.last} changes of the run"
-        raise InvalidRequest([Violation("after", words)])
+        message = f"is beyond the {log.last} changes of the run"
+        raise InvalidRequest([Violation("after", message)])
     return after, []
 
 

@@ -104,12 +104,12 @@ def text(listed: control_pb2.ListedEvent, types: Types) -> Line:
     when = f"{moment}.{listed.time.nanos // 1_000_000:03}"
     user = f"user {event.status.current_user}" if event.status.current_user else ""
     if kind == "custom":
-        words = one_line(_custom(event.custom, types))
+        message = one_line(_custom(event.custom, types))
     elif kind == "output":
-        words = _output(event.output)
+        message = _output(event.output)
     else:
-        words = one_line(_WORDS[kind](event)) if kind in _WORDS else ""
-    return Line(f"{when}  {one_line(listed.agent_id)}  {kind:<12}  {user:<9}  {words}".rstrip())
+        message = one_line(_WORDS[kind](event)) if kind in _WORDS else ""
+    return Line(f"{when}  {one_line(listed.agent_id)}  {kind:<12}  {user:<9}  {message}".rstrip())
 
 
 def _hit(event: event_pb2.Event) -> str:

@@ -116,7 +116,7 @@ def _value(field: str, value: Any) -> Any:
         case CountsKind() if isinstance(value, str | int):
             return list(values.counts(str(value), row.kind))
         case ChoiceKind() if isinstance(value, str):
-            words = {word.replace("-", "_"): of for word, of in row.kind.words.items()}
-            found = words.get(value.lower().replace("-", "_"))
+            message = {word.replace("-", "_"): of for word, of in row.kind.words.items()}
+            found = message.get(value.lower().replace("-", "_"))
             return value if found is None else int(found)
     return value

@@ -668,10 +668,10 @@ def _accounting(accounting: Accounting, width: int) -> list[Line]:
         count = at_least if loss.at_least else str(loss.count)
         where = f" on {one_line(loss.agent_id)}" if loss.agent_id else ""
         lines.append(Line(f"  {count} lost{where}: {one_line(loss.reason)}", Style.BAD))
-    for words in accounting.rejections:
-        lines.append(Line(f"  rejected: {one_line(words)}", Style.BAD))
-    for words in accounting.mismatches:
-        lines.append(Line(f"  count mismatch: {one_line(words)}", Style.BAD))
+    for message in accounting.rejections:
+        lines.append(Line(f"  rejected: {one_line(message)}", Style.BAD))
+    for message in accounting.mismatches:
+        lines.append(Line(f"  count mismatch: {one_line(message)}", Style.BAD))
     return lines
 
 

@@ -125,9 +125,9 @@ def lines(
         ]
         headings = ["Agents", "state", "run", "host", "version", "pid", "cores", "seen"]
         found += [Line(), *text_table(headings, rows, width)]
-        told = [(agent, words) for agent in agents for words in agent.troubles]
-        for agent, words in told[:MAX_TOLD]:
-            text = f"  ! {one_line(agent.agent_id)}: {one_line(words)}"
+        told = [(agent, message) for agent in agents for message in agent.troubles]
+        for agent, message in told[:MAX_TOLD]:
+            text = f"  ! {one_line(agent.agent_id)}: {one_line(message)}"
             found.append(Line(text, Style.WARNING))
         if len(told) > MAX_TOLD:
             found.append(Line(f"  ! and {len(told) - MAX_TOLD} more", Style.WARNING))

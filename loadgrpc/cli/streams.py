@@ -66,8 +66,8 @@ def exit_code(code: int) -> int:
     failed = _failed(sys.stdout)
     if failed is None or failed.errno in _READER_GONE:
         return code
-    words = failed.strerror or str(failed)
-    print(f"loadgrpc: error: cannot write to standard output: {words}", file=sys.stderr)
+    message = failed.strerror or str(failed)
+    print(f"loadgrpc: error: cannot write to standard output: {message}", file=sys.stderr)
     with suppress(OSError):
         sys.stderr.flush()
     return code or verdict.INCOMPLETE

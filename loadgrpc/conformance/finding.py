@@ -27,9 +27,9 @@ class Finding:
     words: str
 
 
-def kept(words: str) -> Finding:
+def kept(message: str) -> Finding:
     """The rule was kept."""
-    return Finding(Outcome.KEPT, words)
+    return Finding(Outcome.KEPT, message)
 
 
 def broken(expected: str, seen: str) -> Finding:

@@ -315,8 +315,8 @@ class Home:
         first = assignment.first_cycle
         if not first <= cycle < first + len(assignment.cycles):
             self._refuse("7.5", f"`ready` for cycle {cycle}")
-            words = f"must be from {first} to {first + len(assignment.cycles) - 1}"
-            self._tell_error(stream, InvalidRequest([Violation("ready.cycle", words)]))
+            message = f"must be from {first} to {first + len(assignment.cycles) - 1}"
+            self._tell_error(stream, InvalidRequest([Violation("ready.cycle", message)]))
         elif self._cut_at_ready:
             self._cut_at_ready = False
             self._break(stream)
@@ -364,8 +364,8 @@ class Home:
         elif self._script.then == "run_closed":
             self.close_run()
         else:
-            words = "the kit says so, to see what comes of it"
-            told = runner_pb2.SourceError(reason=InvalidRequest.reason, message=words)
+            message = "the kit says so, to see what comes of it"
+            told = runner_pb2.SourceError(reason=InvalidRequest.reason, message=message)
             self._last = {"error": told}
         if self._last is not None:
             for stream in self._streams:
@@ -384,10 +384,10 @@ class Home:
             stream.answers.put_nowait(None)
             return
         self._told_the_end = True
-        words = "the kit says so, to see what comes of it"
+        message = "the kit says so, to see what comes of it"
         refusals = {
-            NotAllowed.reason: NotAllowed(words),
-            InvalidRequest.reason: InvalidRequest([Violation("source", words)]),
+            NotAllowed.reason: NotAllowed(message),
+            InvalidRequest.reason: InvalidRequest([Violation("source", message)]),
         }
         stream.answers.put_nowait(refusals[status])
 
@@ -430,10 +430,10 @@ class Home:
         if not self._streams and (self._told_the_end or any(kind in _OVER for kind in told)):
             self.over.set()
 
-    def _refuse(self, rule: str, words: str) -> None:
+    def _refuse(self, rule: str, message: str) -> None:
         """Notes that the runner said what no home takes; the first of it is the cause."""
         if self.transcript.refusal is None:
-            self.transcript.refusal = Refusal(rule, words)
+            self.transcript.refusal = Refusal(rule, message)
 
     def _note(self, entry: MethodCall | RunnerMessage | HomeMessage | Ended) -> None:
         self.transcript.entries.append(entry)

@@ -349,13 +349,13 @@ def _violations(message: Any, where: str) -> Iterator[Violation]:
     for field, value in message.ListFields():
         rule = rules.get(field.name)
         path = f"{where}{field.name}"
-        if rule is not None and (words := broken(rule, value)):
-            yield Violation(path, words)
+        if rule is not None and (detail := broken(rule, value)):
+            yield Violation(path, detail)
         elif isinstance(rule, Many) and rule.of is not None:
             yield from (
-                Violation(f"{path}[{at}]", words)
+                Violation(f"{path}[{at}]", detail)
                 for at, each in enumerate(value)
-                if (words := broken(rule.of, each))
+                if (detail := broken(rule.of, each))
             )
         elif field.type == FieldDescriptor.TYPE_MESSAGE and not isinstance(rule, Span | Moment):
             if field.message_type.name == "EventBatch":

@@ -82,6 +82,6 @@ def generator_state_from_proto(message: event_pb2.GeneratorState) -> model.Gener
             for field in ("machine_cpu", "steal", "other_cpu")
         },
     }
-    if violations := [Violation(field, words) for field, words in wrong.items() if words]:
+    if violations := [Violation(field, detail) for field, detail in wrong.items() if detail]:
         raise InvalidRequest(violations)
     return state

@@ -70,8 +70,8 @@ def plan_from_proto(message: run_pb2.RunSpec) -> model.Plan:
             break a bound before the others.
     """
     if (size := message.ByteSize()) > bounds.MAX_PLAN_BYTES:
-        words = f"has {size:,} bytes, more than {bounds.MAX_PLAN_BYTES:,}"
-        raise InvalidRequest([Violation("plan", words)])
+        detail = f"has {size:,} bytes, more than {bounds.MAX_PLAN_BYTES:,}"
+        raise InvalidRequest([Violation("plan", detail)])
     bounds.check(message, "plan.")
     violations = _plan_violations(message)
     if violations:
@@ -149,8 +149,8 @@ def _plan_violations(plan: run_pb2.RunSpec) -> list[Violation]:
         _check_load(plan, "", check)
     _check_options(options.OF_PLAN, plan, "", check)
     parts = max(1, plan.agents) * len(plan.scenarios)
-    words = f"times the scenarios, must be at most {bounds.MAX_PARTS:,}"
-    check(parts <= bounds.MAX_PARTS, "agents", words)
+    message = f"times the scenarios, must be at most {bounds.MAX_PARTS:,}"
+    check(parts <= bounds.MAX_PARTS, "agents", message)
     return found
 
 
@@ -188,8 +188,8 @@ def _check_options(
     for row in rows:
         if row.field not in told:
             continue
-        for place, words in row.kind.wrong(row.kind.get(message, row.field)):
-            check(False, f"{where}{row.field}{place}", words)  # noqa: FBT003 - it is not valid
+        for place, detail in row.kind.wrong(row.kind.get(message, row.field)):
+            check(False, f"{where}{row.field}{place}", detail)  # noqa: FBT003 - it is not valid
         lacks = bool(row.needs) and row.needs not in told and not by_hand
         check(not lacks, f"{where}{row.field}", f"is for a {row.needs}, and there is none")
         excluded = row.excludes in told

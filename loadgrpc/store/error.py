@@ -20,6 +20,6 @@ class Outage(StoreError):
     same writes are asked for again.
     """
 
-    def __init__(self, words: str, *, unsettled: bool = False) -> None:
-        super().__init__(words)
+    def __init__(self, message: str, *, unsettled: bool = False) -> None:
+        super().__init__(message)
         self.unsettled = unsettled

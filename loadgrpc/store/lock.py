@@ -56,8 +56,8 @@ class FileLock:
         Raises:
             Outage: its name is gone, or another file has it.
         """
-        if words := gone(self._path, os.fstat(self._file)):
-            raise Outage(words)
+        if message := gone(self._path, os.fstat(self._file)):
+            raise Outage(message)
 
     def release(self) -> None:
         """Let the next broker in; when the database is closed: SQLite's own locks go with it."""

@@ -261,14 +261,14 @@ class Writer:
                 self._tell(self._deliver, commands, outcomes)
                 return
 
-    def _dismiss(self, commands: list[_Command], words: str) -> list[_Command]:
+    def _dismiss(self, commands: list[_Command], message: str) -> list[_Command]:
         """Let those that do not wait for the end of an outage fail; the others."""
         patient = [command for command in commands if command.patient and not self._hurried]
         told = [command for command in commands if command not in patient]
-        self._tell(self._deliver, told, [(None, StoreError(words)) for _ in told])
+        self._tell(self._deliver, told, [(None, StoreError(message)) for _ in told])
         return patient
 
-    def _wait(self, database: Database, pause_s: float, words: str) -> None:
+    def _wait(self, database: Database, pause_s: float, message: str) -> None:
         """Take what comes during a pause; what cannot wait for its end is answered at once."""
         until_s = time.monotonic() + pause_s
         while not self._hurried and (left_s := until_s - time.monotonic()) > 0:
@@ -279,7 +279,7 @@ class Writer:
             if isinstance(order, _Command) and not order.writes:
                 self._read(database, [order])
             elif isinstance(order, _Command) and not order.patient:
-                self._dismiss([order], words)
+                self._dismiss([order], message)
             else:
                 self._take(order)
 

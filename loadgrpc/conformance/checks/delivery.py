@@ -388,10 +388,10 @@ def pauses_grow(story: Story) -> Finding:
         return not_shown("streams did not break often enough")
     if sum(pauses) < LEAST_PAUSE_S * len(pauses):
         return not_shown("there were no pauses")
-    words = ", ".join(f"{pause * 1e3:.0f} ms" for pause in pauses)
+    message = ", ".join(f"{pause * 1e3:.0f} ms" for pause in pauses)
     if max(pauses[-_TWO:]) < GROWTH * min(pauses[:_TWO]):
-        return broken("longer pauses with each attempt", words)
-    return kept(words)
+        return broken("longer pauses with each attempt", message)
+    return kept(message)
 
 
 @check("5.6", numbered=True)

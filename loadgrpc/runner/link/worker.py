@@ -149,12 +149,12 @@ class Worker:
         except ConnectionResetError:
             return b""
 
-    def order(self, words: str = "", **message: Any) -> None:
+    def order(self, detail: str = "", **message: Any) -> None:
         """Tells the process something; orders are few and fit into the socket's buffer.
 
-        `words` say what it is to do, if it has to answer.
+        `detail` say what it is to do, if it has to answer.
         """
-        self.busy_with = words or self.busy_with
+        self.busy_with = detail or self.busy_with
         try:
             self._socket.sendall(pipe.control(message))
         except OSError:
