@@ -302,7 +302,8 @@ def test_h17_raw_belongs_to_its_pool(both, server, answer):
     for session in both:
         response = [session.get(server.url()) for _ in range(3)][-1]
         assert response.raw._pool.num_requests >= 1
-        if hasattr(response.raw, "shutdown"):
+        # Older versions shut down a connection that is another's by then.
+        if "released" in inspect.getsource(type(response.raw).shutdown):
             with pytest.raises(RuntimeError):
                 response.raw.shutdown()
 

@@ -560,10 +560,11 @@ def test_what_was_replaced_before_the_lane_was_imported_closes_it(tmp_path):
         "@functools.wraps(send)\n"
         "def traced(*args, **kwargs):\n    return send(*args, **kwargs)\n"
         "requests.Session.send = traced\n"
-        "from loadgrpc.runner import lane_genuine, session\n"
-        "print(lane_genuine.as_written())\n"
+        "from loadgrpc.runner.http import session\n"
+        "from loadgrpc.runner.http.lane import unpatched\n"
+        "print(unpatched.as_written())\n"
         "requests.Session.send = send\n"
-        "print(lane_genuine.as_written())\n"
+        "print(unpatched.as_written())\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
