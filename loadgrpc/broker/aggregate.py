@@ -87,7 +87,8 @@ class Aggregate:
             if state.lags_ns:
                 second = min(end_ns - ahead_ns, arrival_ns) // NS_PER_S
                 self._timeline.window(second).lag.add(np.array(state.lags_ns, np.int64))
-        newest_ns = min(newest_ns - ahead_ns, arrival_ns)
+        # A batch that says nothing else is of the time of its arrival.
+        newest_ns = min(newest_ns - ahead_ns, arrival_ns) if newest_ns else arrival_ns
         for told in events.users:
             share.active_users[runner_id] = told.active
             self._timeline.alive.report((key, runner_id), told.active, newest_ns // NS_PER_S)

@@ -53,7 +53,16 @@ _LOOKS: Final[dict[Style, dict[str, object]]] = {
     Style.WARNING: {"fg": "yellow"},
 }
 _PLAINER: Final = str.maketrans(
-    {"µ": "u", TIMES: "x", "…": "...", "█": "#", "░": ".", "─": "-", "·": "|"}
+    {
+        "µ": "u",
+        TIMES: "x",
+        "…": "...",
+        "█": "#",
+        "░": ".",
+        "─": "-",
+        "·": "|",
+        **dict(zip("▁▂▃▄▅▆▇", "_.-=+*%", strict=True)),
+    }
 )
 """For terminals that have ASCII only."""
 

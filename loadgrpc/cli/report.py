@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from loadgrpc import verdict
+from loadgrpc.cli import cycles
 from loadgrpc.cli.figures import (
     NONE,
     TIMES,
@@ -91,6 +92,7 @@ def report(
             _totals(summary, width),
             _troubles(summary, width),
             _scenarios(summary, width),
+            cycles.table(summary, width),
             _names(summary, verbose=verbose, width=width),
             _failed_hits(summary, verbose=verbose, width=width),
             _exceptions("Failures", summary.failures, summary.iterations.failure, verbose, width),

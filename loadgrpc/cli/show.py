@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import click
@@ -13,7 +14,7 @@ from loadgrpc.cli.command import Command
 
 if TYPE_CHECKING:
     from loadgrpc.client import Client
-    from loadgrpc.model import Change, Summary
+    from loadgrpc.model import Change, Summary, TimelineWindow
 
 
 @click.command(cls=Command)
@@ -23,8 +24,21 @@ if TYPE_CHECKING:
 @click.option(
     "--changes", is_flag=True, help="Show what happened to the run instead: its log, with times."
 )
+@click.option("--cycles", is_flag=True, help="Show its cycles instead: users, rates and times.")
+@click.option(
+    "--timeline", is_flag=True, help="Show how it went instead: users, rates and times by time."
+)
 @click.option("-v", "--verbose", is_flag=True, help="Whole tracebacks, all groups, the agents.")
-def command(*, run_id: str, broker: str, json: bool, changes: bool, verbose: bool) -> int:
+def command(
+    *,
+    run_id: str,
+    broker: str,
+    json: bool,
+    changes: bool,
+    cycles: bool,
+    timeline: bool,
+    verbose: bool,
+) -> int:
     """Show the summary of a run.
 
     For an active run it shows the figures so far.
@@ -37,17 +51,26 @@ def command(*, run_id: str, broker: str, json: bool, changes: bool, verbose: boo
       loadgrpc show RUN -b HOST:7979 --json
     What happened, and when: its states, its load, agents that came and went, who stopped it:
       loadgrpc show RUN --changes
+    Where more users bring no more hits, and how the run went, at most 50 lines of it:
+      loadgrpc show RUN --cycles
+      loadgrpc show RUN --timeline
     """  # noqa: D301 - \b is click's mark for "do not wrap"
     from loadgrpc.cli import line  # noqa: PLC0415
     from loadgrpc.cli.connection import ask  # noqa: PLC0415
 
+    if changes + cycles + timeline > 1:
+        raise click.UsageError("--changes, --cycles and --timeline exclude each other")
     if changes:
         return _show_changes(run_id, broker, as_json=json)
+    if timeline:
+        return _show_timeline(run_id, broker, as_json=json)
 
     async def get(client: Client) -> Summary:
         return await client.get_summary(run_id)
 
     summary = ask(broker, get)
+    if cycles:
+        return _show_cycles(summary, as_json=json)
     if json:
         from loadgrpc.protocol.document import summary_json  # noqa: PLC0415
 
@@ -77,4 +100,44 @@ def _show_changes(run_id: str, broker: str, *, as_json: bool) -> int:
     from loadgrpc.cli.changes import table  # noqa: PLC0415
 
     line.write(table(found, line.width_of(sys.stdout)), sys.stdout)
+    return verdict.PASSED
+
+
+def _show_cycles(summary: Summary, *, as_json: bool) -> int:
+    from loadgrpc.cli import cycles, line  # noqa: PLC0415
+
+    if as_json:
+        from loadgrpc.protocol.document import as_document  # noqa: PLC0415
+        from loadgrpc.protocol.timeline import cycle_to_proto  # noqa: PLC0415
+
+        found = [as_document(cycle_to_proto(each)) for each in summary.cycles]
+        line.write_json({"cycles": found})
+        return verdict.PASSED
+    lines = cycles.table(summary, line.width_of(sys.stdout))
+    line.write(lines or [line.Line("the plan has only one cycle")], sys.stdout)
+    return verdict.PASSED
+
+
+def _show_timeline(run_id: str, broker: str, *, as_json: bool) -> int:
+    from loadgrpc.cli import line, timeline  # noqa: PLC0415
+    from loadgrpc.cli.connection import ask  # noqa: PLC0415
+    from loadgrpc.model import TimelineQuery  # noqa: PLC0415
+
+    async def get(client: Client) -> list[TimelineWindow]:
+        summary = await client.get_summary(run_id)
+        query = TimelineQuery(
+            run_id=run_id,
+            resolution_s=timeline.resolution_s(summary, time.time_ns()),
+            series=as_json,
+        )
+        return [window async for window in client.list_windows(query)]
+
+    found = ask(broker, get)
+    if as_json:
+        from loadgrpc.protocol.document import as_document  # noqa: PLC0415
+        from loadgrpc.protocol.timeline import window_to_proto  # noqa: PLC0415
+
+        line.write_json({"windows": [as_document(window_to_proto(each)) for each in found]})
+        return verdict.PASSED
+    line.write(timeline.table(found, line.width_of(sys.stdout)), sys.stdout)
     return verdict.PASSED

@@ -29,6 +29,7 @@ from loadgrpc.protocol.decoded import (
     Iterations,
     UsersTold,
 )
+from loadgrpc.stats.rows import buckets
 from loadgrpc.stats.window import OTHER
 
 NS = 1_000_000_000
@@ -303,6 +304,28 @@ def test_users_are_those_that_each_runner_said_last():
     aggregate.ended(("a", ""), 0)
     aggregate.ended(("nobody", ""), 0)
     assert aggregate.active_users == 4
+
+
+def test_users_are_alive_from_the_time_of_their_report_on():
+    """That of the other events of its batch; of a batch without any, that of its arrival."""
+    aggregate = Aggregate(100 * NS)
+    aggregate.add(("a", ""), "1", told(5), arrival_ns=103 * NS)
+    part = Decoded(users=[UsersTold(0, 2, None)], hits=[hits((OK, 104 * NS, 1, 0, 0))])
+    aggregate.add(("b", ""), "1", part, arrival_ns=106 * NS)
+    aggregate.ended(("a", ""), 107 * NS)
+    aggregate.timeline.close(200 * NS)
+    users = {
+        row.start_s: bucket.window().users
+        for bucket in windows_of(aggregate)
+        for row in bucket.rows
+    }
+    assert [users[second] for second in range(103, 109)] == [5, 7, 7, 7, 7, 2]
+    assert 102 not in users
+
+
+def windows_of(aggregate):
+    """The windows of a second of a run."""
+    return buckets(aggregate.timeline.rows(), 1)
 
 
 LATE = GeneratorState(process=1, elapsed_ns=NS, lags_ns=(9_000_000,) * 100)

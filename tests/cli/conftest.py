@@ -537,6 +537,7 @@ class FakeClient:
         self.runs: list[Run] = []
         self.events: list[control_pb2.ListedEvent] = []
         self.changes: list[model.Change] = []
+        self.windows: list[model.TimelineWindow] = []
         self.described: dict[str, list[bytes]] = {}
         """Files by the type that is asked for."""
 
@@ -577,6 +578,11 @@ class FakeClient:
     async def list_changes(self, run_id: str) -> list[model.Change]:
         self._ask("list_changes", run_id)
         return self.changes
+
+    async def list_windows(self, query: model.TimelineQuery) -> AsyncIterator[model.TimelineWindow]:
+        self._ask("list_windows", query)
+        for window in self.windows:
+            yield window
 
     async def list_events(
         self, run_id: str, **wanted: object

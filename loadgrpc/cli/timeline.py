@@ -1,0 +1,109 @@
+"""A run by time as lines: how load and times went, as sparklines and as a table.
+
+Rule: pure, and bounded: whatever the length of a run, windows are as long as it takes for at most
+MAX_ROWS of them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from loadgrpc.cli.figures import NONE, duration, duration_column, percent, rate, span
+from loadgrpc.cli.line import Line, Style
+from loadgrpc.cli.table import Row, figures_table, labelled
+from loadgrpc.clock import NS_PER_S
+from loadgrpc.model import MAX_RESOLUTION_S, Summary, TimelineWindow
+
+MAX_ROWS: Final = 50
+RESOLUTIONS_S: Final = (1, 10, 60, 600, MAX_RESOLUTION_S)
+"""How long windows can be."""
+FIGURES: Final = ("users", "count", "failed", "rate", "p50", "p95", "p99")
+BESIDE: Final = ("users", "count", "rate")
+"""What stays beside a window when the other figures have to go beneath it."""
+BARS: Final = "▁▂▃▄▅▆▇█"
+_TIMES: Final = ("p50_ns", "p95_ns", "p99_ns")
+
+
+def resolution_s(summary: Summary, now_ns: int) -> int:
+    """How long windows are to be, so that those of the whole run are few enough."""
+    begin_ns = summary.start_time_ns or summary.create_time_ns
+    whole_s = ((summary.end_time_ns or max(now_ns, begin_ns)) - begin_ns) / NS_PER_S
+    return next((each for each in RESOLUTIONS_S if whole_s / each < MAX_ROWS), RESOLUTIONS_S[-1])
+
+
+def table(windows: Sequence[TimelineWindow], width: int) -> list[Line]:
+    """Sparklines of all windows, and a line for each; windows without anything are filled in."""
+    whole = _without_gaps(windows)
+    shown = whole[-MAX_ROWS:]
+    if not shown:
+        return [Line("nothing has happened yet", Style.DIM)]
+    lines = [
+        *_sparkline("users", shown, lambda window: window.users, str, width),
+        *_sparkline("rate", shown, lambda window: window.hits.rate, rate, width),
+        *_sparkline("failed", shown, _failed, lambda share: percent(share, 1), width),
+        *_sparkline("p95", shown, lambda window: window.hits.elapsed.p95_ns, duration, width),
+        Line(),
+        *figures_table("Timeline", FIGURES, [_row(each) for each in shown], width, beside=BESIDE),
+    ]
+    if late := sum(window.late_data for window in shown):
+        lines.append(Line(f"  {late} hits came after their window was closed", Style.DIM))
+    if len(whole) > len(shown):
+        lines.append(Line(f"  … {len(whole) - len(shown)} windows before these", Style.DIM))
+    return lines
+
+
+def _sparkline(
+    label: str,
+    windows: Sequence[TimelineWindow],
+    value: Callable[[TimelineWindow], float],
+    shown: Callable[[int], str],
+    width: int,
+) -> list[Line]:
+    """One character a window, as high as its value; nothing where all are 0."""
+    values = [value(window) for window in windows]
+    if not (most := max(values)):
+        return []
+    bars = "".join(
+        BARS[min(int(each / most * len(BARS)), len(BARS) - 1)] if each else " " for each in values
+    )
+    return labelled(label, [bars, f"up to {shown(most)}"], width)  # type: ignore[arg-type]  # of its kind
+
+
+def _row(window: TimelineWindow) -> Row:
+    hits = window.hits
+    answered = hits.elapsed.max_ns > 0
+    at = time.strftime("%H:%M:%S", time.localtime(window.start_ns // NS_PER_S))
+    length = f" {span(window.length_ns / NS_PER_S)}"
+    return Row(
+        f"{at}{length}{'' if window.closed else ' …'}",
+        (
+            str(window.users),
+            str(hits.count),
+            str(hits.failed),
+            rate(hits.rate),
+            *(duration_column(getattr(hits.elapsed, at)) if answered else NONE for at in _TIMES),
+        ),
+        Style.BAD if hits.failed else Style.PLAIN,
+    )
+
+
+def _failed(window: TimelineWindow) -> float:
+    return window.hits.failed / window.hits.count if window.hits.count else 0.0
+
+
+def _without_gaps(windows: Sequence[TimelineWindow]) -> list[TimelineWindow]:
+    """The windows, with empty ones where some were left out, the last MAX_ROWS at least."""
+    found: list[TimelineWindow] = []
+    for window in windows:
+        if found:
+            missing = (window.start_ns - found[-1].end_ns) // window.length_ns
+            found += [
+                TimelineWindow(
+                    start_ns=window.start_ns - at * window.length_ns, length_ns=window.length_ns
+                )
+                for at in range(min(missing, MAX_ROWS), 0, -1)
+            ]
+        found.append(window)
+    return found
