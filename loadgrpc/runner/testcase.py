@@ -16,9 +16,9 @@ from typing import Final, Protocol
 import requests
 
 from loadgrpc.clock import Clock
+from loadgrpc.runner.hit import HitSink
 from loadgrpc.runner.http.addresses import AddressBook
 from loadgrpc.runner.http.session import Session
-from loadgrpc.runner.http.wire import HitSink
 
 NOT_MEASURED: Final = "requests not measured"
 """The counter of requests that no hit stands for: a mock answered, or an adapter of its own."""

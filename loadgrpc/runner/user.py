@@ -29,7 +29,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from loadgrpc.clock import Clock
-from loadgrpc.model import HitError, Plan, Scenario, TestOutcome
+from loadgrpc.model import Plan, Scenario, TestOutcome
+from loadgrpc.runner.hit import Hit
 from loadgrpc.runner.http.addresses import AddressBook
 from loadgrpc.runner.judge import Judge, check_that_it_ran, is_cut_off, skip_reason
 from loadgrpc.runner.plain import is_plain
@@ -57,39 +58,9 @@ class UserReporter:
         self._recorder = recorder
         self._user = user
 
-    def hit(
-        self,
-        *,
-        name: str,
-        url: str,
-        method: str,
-        status: int,
-        error: HitError,
-        error_message: str,
-        start_ns: int,
-        elapsed_ns: int,
-        first_byte_ns: int,
-        connect_ns: int,
-        bytes_sent: int,
-        bytes_received: int,
-    ) -> None:
+    def hit(self, hit: Hit, /) -> None:
         """See HitSink."""
-        self._recorder.hit(
-            name=name,
-            url=url,
-            method=method,
-            status=status,
-            error=error,
-            error_message=error_message,
-            start_ns=start_ns,
-            elapsed_ns=elapsed_ns,
-            first_byte_ns=first_byte_ns,
-            connect_ns=connect_ns,
-            bytes_sent=bytes_sent,
-            bytes_received=bytes_received,
-            user=self._user,
-            iteration=self.iteration,
-        )
+        self._recorder.hit(hit, self._user, self.iteration)
 
     def unmeasured(self) -> None:
         """See HitSink."""

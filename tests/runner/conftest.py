@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import requests
 
+from loadgrpc.runner.hit import Hit
 from loadgrpc.runner.http.lane.lane import Lane
 from loadgrpc.runner.http.session import Session
 from loadgrpc.testing import ManualClock
@@ -69,8 +70,8 @@ class HitList(list):
 
     unmeasured_count = 0
 
-    def hit(self, **hit: object) -> None:
-        self.append(hit)
+    def hit(self, hit: Hit, /) -> None:
+        self.append({name: getattr(hit, name) for name in Hit.__slots__})
 
     def unmeasured(self) -> None:
         self.unmeasured_count += 1

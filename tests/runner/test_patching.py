@@ -48,7 +48,7 @@ from loadgrpc.clock import SystemClock
 from loadgrpc.runner.http.session import Session
 from requests.adapters import HTTPAdapter
 class Sink(list):
-    def hit(self, **hit): self.append(hit)
+    def hit(self, hit): self.append({name: getattr(hit, name) for name in hit.__slots__})
     def unmeasured(self): pass
 class Own(HTTPAdapter):
     def init_poolmanager(self, *args, **kwargs):

@@ -409,8 +409,8 @@ def test_f15_a_request_of_a_thread_is_cut_off_when_its_user_has_ended(server, an
             hits = []
             def iteration(self, **_):
                 pass
-            def hit(self, *, name, error, **_):
-                self.hits.append((name, error.name))
+            def hit(self, hit, user, iteration):
+                self.hits.append((hit.name, hit.error.name))
         class Leaves(TestCase):
             def test_it(self):
                 get = lambda: self.session.get({server.url("/")!r}, name="left")

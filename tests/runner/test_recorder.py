@@ -16,9 +16,11 @@ from loadgrpc.model import (
     HitError,
     TestOutcome,
 )
+from loadgrpc.protocol.blocks import BLOCK_ENTRIES
 from loadgrpc.protocol.events import generator_state_to_proto
 from loadgrpc.runner import texts
-from loadgrpc.runner.recorder import BLOCK_ENTRIES, MIN_BATCH_BYTES, Recorder
+from loadgrpc.runner.hit import Hit
+from loadgrpc.runner.recorder import MIN_BATCH_BYTES, Recorder
 from loadgrpc.v1 import event_pb2, runner_pb2
 
 MS = 1_000_000
@@ -35,6 +37,8 @@ HIT_COLUMNS = [
     "user",
     "iteration",
     "url",
+    "attempt",
+    "case",
 ]
 
 
@@ -69,8 +73,10 @@ def decode_hits(block):
         row = dict(zip(columns, entry, strict=True))
         label = block.labels[row.pop("label")]
         url = row.pop("url")
-        assert row.pop("delay_ns") == 0
+        case = row.pop("case")
         row["start_ns"] += _date(block.base_time)
+        delay_ns = row.pop("delay_ns")
+        row["planned_start_ns"] = row["start_ns"] - delay_ns if delay_ns else 0
         yield {
             **row,
             "name": label.name,
@@ -80,17 +86,22 @@ def decode_hits(block):
             "error_message": label.error_message,
             "url": block.urls[url - 1] if url else label.name,
             "cycle": _cycle_of(block.status),
+            "protocol": label.protocol,
+            "failed": label.failed if label.HasField("failed") else None,
+            "case": block.cases[case - 1] if case else "",
         }
 
 
 def decode_tests(block):
     """The iterations of a block, as they were told to the recorder, with their cycle."""
-    fields = ("label", "start_ns", "elapsed_ns", "user", "iteration")
+    fields = ("label", "start_ns", "elapsed_ns", "user", "iteration", "case")
     columns = [decode_column(getattr(block, field), block.count) for field in fields]
     for entry in zip(*columns, strict=True):
         row = dict(zip(fields, entry, strict=True))
         label = block.labels[row.pop("label")]
         info = label.exception
+        case = row.pop("case")
+        row["case"] = block.cases[case - 1] if case else ""
         row["start_ns"] += _date(block.base_time)
         assert label.test == "a.B.test_c"
         yield {
@@ -146,8 +157,18 @@ def _a_hit(**changes):
         "bytes_received": 1150,
         "user": 2,
         "iteration": 7,
+        "protocol": "",
+        "failed": None,
+        "planned_start_ns": 0,
+        "attempt": 0,
+        "case": "",
         **changes,
     }
+
+
+def _record(recorder, *, user, iteration, **fields):
+    """Has a hit recorded."""
+    recorder.hit(Hit(**fields), user, iteration)
 
 
 def _an_iteration(**changes):
@@ -158,6 +179,7 @@ def _an_iteration(**changes):
         "elapsed_ns": 20 * MS,
         "user": 2,
         "iteration": 7,
+        "case": "",
         **changes,
     }
 
@@ -171,9 +193,9 @@ def recorder(clock):
 def test_figures_are_those_worked_out_by_hand(recorder, clock):
     """Two hits, an iteration and a counter come out as they went in."""
     recorder.begin_cycle(1, 10, 20)
-    recorder.hit(**_a_hit())
+    _record(recorder, **_a_hit())
     clock.advance(0.005)
-    recorder.hit(**_a_hit(url="http://h/a", start_ns=1_700_000_000_000_000_256, connect_ns=0))
+    _record(recorder, **_a_hit(url="http://h/a", start_ns=1_700_000_000_000_000_256, connect_ns=0))
     recorder.iteration(**_an_iteration())
     recorder.counter("bought", -3, 2, 7)
     [frame] = recorder.take(MIB)
@@ -247,10 +269,10 @@ def test_what_was_produced_is_known_to_others(clock):
     produced = memoryview(bytearray(16)).cast("Q")
     recorder = Recorder(clock, "a.B.c", produced)
     for record, counts in (
-        (lambda: recorder.hit(**_a_hit()), [1, 1]),
+        (lambda: _record(recorder, **_a_hit()), [1, 1]),
         (lambda: recorder.iteration(**_an_iteration()), [2, 1]),
         (lambda: recorder.counter("n", 3, 1, 1), [3, 1]),
-        (lambda: recorder.hit(**_a_hit()), [4, 2]),
+        (lambda: _record(recorder, **_a_hit()), [4, 2]),
         (lambda: recorder.take(MIN_BATCH_BYTES), [4, 2]),
     ):
         record()
@@ -266,7 +288,7 @@ def test_the_largest_state_fits_into_the_smallest_batch(recorder):
 
 def test_before_the_first_cycle_the_load_is_unknown(recorder):
     """What is recorded before a cycle begins carries no LoadStatus."""
-    recorder.hit(**_a_hit())
+    _record(recorder, **_a_hit())
     [frame] = recorder.take(MIB)
     batch = runner_pb2.EventBatch.FromString(frame.payload)
     assert not batch.hit_blocks[0].HasField("status")
@@ -274,10 +296,10 @@ def test_before_the_first_cycle_the_load_is_unknown(recorder):
 
 def test_a_measurement_that_is_refused_leaves_nothing_behind(recorder):
     """A number that no column can hold raises, and the entries around it stay whole."""
-    recorder.hit(**_a_hit())
+    _record(recorder, **_a_hit())
     with pytest.raises(struct.error):
-        recorder.hit(**_a_hit(elapsed_ns=-1))
-    recorder.hit(**_a_hit(status=404))
+        _record(recorder, **_a_hit(elapsed_ns=-1))
+    _record(recorder, **_a_hit(status=404))
     assert recorder.produced_events == 2
     _, hits, _ = decode(recorder.take(MIB), MIB)
     assert [hit["status"] for hit in hits] == [200, 404]
@@ -286,7 +308,7 @@ def test_a_measurement_that_is_refused_leaves_nothing_behind(recorder):
 def test_giant_texts_are_cut_to_what_the_protocol_keeps(recorder):
     """A single entry always fits in the smallest batch, whatever a test or server says."""
     giant = "é" * 100_000
-    recorder.hit(**_a_hit(name=giant, url=giant + "?", method=giant, error_message=giant))
+    _record(recorder, **_a_hit(name=giant, url=giant + "?", method=giant, error_message=giant))
     info = ExceptionInfo(type=giant, message=giant, traceback=giant)
     recorder.iteration(**_an_iteration(outcome=TestOutcome.ERROR, exception=info))
     recorder.counter(giant, 1, 1, 1)
@@ -302,7 +324,7 @@ def test_giant_texts_are_cut_to_what_the_protocol_keeps(recorder):
 
 def test_texts_that_are_no_text_are_sent_all_the_same(recorder):
     """Lone surrogates, as in undecodable file names, do not break a batch."""
-    recorder.hit(**_a_hit(error_message="no \udc80"))
+    _record(recorder, **_a_hit(error_message="no \udc80"))
     _, [hit], _ = decode(recorder.take(MIB), MIB)
     assert hit["error_message"] == "no ?"
 
@@ -310,7 +332,7 @@ def test_texts_that_are_no_text_are_sent_all_the_same(recorder):
 def test_labels_that_are_equal_after_cutting_are_one(recorder):
     """Each combination stands in a block once, though what it was made from differed."""
     for end in "ab":
-        recorder.hit(**_a_hit(error_message="n" * 5_000 + end))
+        _record(recorder, **_a_hit(error_message="n" * 5_000 + end))
     [frame] = recorder.take(MIB)
     [block] = runner_pb2.EventBatch.FromString(frame.payload).hit_blocks
     assert len(block.labels) == 1
@@ -319,7 +341,7 @@ def test_labels_that_are_equal_after_cutting_are_one(recorder):
 def test_d8_names_that_are_cut_stay_apart(recorder):
     """Names that differ only behind what is kept end in a hash, and are three series."""
     for end in "abc":
-        recorder.hit(**_a_hit(name="n" * 5_000 + end))
+        _record(recorder, **_a_hit(name="n" * 5_000 + end))
         recorder.counter("c" * 5_000 + end, 1, 1, 1)
     [frame] = recorder.take(MIB)
     batch = runner_pb2.EventBatch.FromString(frame.payload)
@@ -330,7 +352,7 @@ def test_d8_names_that_are_cut_stay_apart(recorder):
 
 def test_a_batch_that_could_not_hold_an_entry_is_refused(recorder):
     """A limit below the largest entry is the caller's mistake; nothing is lost by it."""
-    recorder.hit(**_a_hit())
+    _record(recorder, **_a_hit())
     with pytest.raises(ValueError, match="a batch needs"):
         recorder.take(MIN_BATCH_BYTES - 1)
     assert len(recorder.take(MIN_BATCH_BYTES)) == 1
@@ -348,7 +370,7 @@ def test_no_more_than_a_block_is_encoded_without_a_rest(recorder):
     """Users wait for a block at most: of hits, of iterations, or of rows."""
     rests = []
     for number in range(2 * BLOCK_ENTRIES + 1):
-        recorder.hit(**_a_hit())
+        _record(recorder, **_a_hit())
         recorder.iteration(**_an_iteration())
         recorder.counter("bought", 1, 1, number)
     hits, tests = _blocks(recorder.take(MIB, rest=lambda: rests.append(None)))
@@ -362,7 +384,7 @@ def test_no_more_than_a_block_is_encoded_without_a_rest(recorder):
 def test_a_block_with_much_to_point_to_has_fewer_entries(recorder):
     """Labels and texts take time to encode as entries do, and count as they do."""
     for number in range(BLOCK_ENTRIES):
-        recorder.hit(**_a_hit(name=f"/{number}", url=f"/{number}"))
+        _record(recorder, **_a_hit(name=f"/{number}", url=f"/{number}"))
         info = ExceptionInfo(type="E", message="", traceback=f"{number:16384}")
         recorder.iteration(**_an_iteration(outcome=TestOutcome.ERROR, exception=info))
     hits, tests = _blocks(recorder.take(MIB))
@@ -373,9 +395,9 @@ def test_a_block_with_much_to_point_to_has_fewer_entries(recorder):
 def test_what_is_recorded_during_a_rest_is_taken_the_next_time(recorder):
     """A rest lets users go on: nothing is lost by it, and nothing comes twice."""
     for number in range(BLOCK_ENTRIES + 1):
-        recorder.hit(**_a_hit(user=number))
+        _record(recorder, **_a_hit(user=number))
     users = iter(range(BLOCK_ENTRIES + 1, BLOCK_ENTRIES + 9))
-    first = recorder.take(MIB, rest=lambda: recorder.hit(**_a_hit(user=next(users))))
+    first = recorder.take(MIB, rest=lambda: _record(recorder, **_a_hit(user=next(users))))
     second = recorder.take(MIB)
     _, hits, _ = decode([*first, *second], MIB)
     assert [hit["user"] for hit in hits] == list(range(len(hits)))
@@ -387,7 +409,7 @@ def test_nothing_is_remembered_of_what_was_taken(recorder):
 
     def record(first, last):
         for number in range(first, last):
-            recorder.hit(**_a_hit(name=f"/{number}", url=f"/{number}?q"))
+            _record(recorder, **_a_hit(name=f"/{number}", url=f"/{number}?q"))
             if number % 5_000 == 4_999:
                 recorder.take(MIB)
 
@@ -418,6 +440,13 @@ HITS = st.fixed_dictionaries(
         ["elapsed_ns", "first_byte_ns", "connect_ns", "bytes_sent", "bytes_received"], SIZES
     )
     | {"user": st.integers(1, 100_000), "iteration": st.integers(0, 70_000)}
+    | {
+        "protocol": st.sampled_from(["", "grpc", "websocket"]),
+        "failed": st.sampled_from([None, False, True]),
+        "planned_start_ns": st.sampled_from([0, 1_600_000_000_000_000_000, 2**62]),
+        "attempt": st.sampled_from([0, 1, 300]),
+        "case": st.just("") | WORDS,
+    }
 )
 TESTS = st.fixed_dictionaries(
     {
@@ -428,6 +457,7 @@ TESTS = st.fixed_dictionaries(
         "elapsed_ns": SIZES,
         "user": st.integers(1, 300),
         "iteration": st.integers(0, 70_000),
+        "case": st.just("") | WORDS,
     }
 )
 STEPS = st.lists(
@@ -447,8 +477,10 @@ def _cut(text, limit):
 
 
 def _expected(kind, entry, cycle):
-    entry = {**entry, "cycle": cycle}
+    entry = {**entry, "cycle": cycle, "case": texts.name(entry["case"])}
     if kind == "hit":
+        if entry["planned_start_ns"] > entry["start_ns"]:
+            entry["planned_start_ns"] = 0
         same = entry["url"] == entry["name"]
         entry["name"] = texts.name(entry["name"])
         entry["url"] = entry["name"] if same else _cut(entry["url"], 8192)
@@ -481,7 +513,9 @@ def test_everything_comes_out_as_it_went_in(clock, steps, limit):
                 if kind == "hit":  # labels and urls of their own, so that blocks are split
                     entry["name"] = f"{each % 7}{entry['name']}"
                     entry["url"] = f"{each % 5}{entry['url']}"
-                getattr(recorder, kind)(**entry)
+                    _record(recorder, **entry)
+                else:
+                    recorder.iteration(**entry)
                 told[kind].append(_expected(kind, entry, cycle))
         elif kind == "counter":
             clock.advance(0.001)
@@ -504,7 +538,7 @@ def test_everything_comes_out_as_it_went_in(clock, steps, limit):
 def test_frames_are_well_filled(recorder):
     """Splitting does not shatter: ten thousand hits of 25 bytes need few frames."""
     for number in range(10_000):
-        recorder.hit(**_a_hit(start_ns=10**18 + number * MS, elapsed_ns=number * 1_000))
+        _record(recorder, **_a_hit(start_ns=10**18 + number * MS, elapsed_ns=number * 1_000))
     frames = recorder.take(64 * 1024)
     assert sum(len(frame.payload) for frame in frames) < 10_000 * 30
     assert len(frames) <= 8

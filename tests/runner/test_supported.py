@@ -75,8 +75,8 @@ threading.Thread(target=serve, daemon=True).start()
 url = "http%s://127.0.0.1:%d/x" % ("s" if certificate else "", server.getsockname()[1])
 
 class Sink(list):
-    def hit(self, **hit):
-        self.append(hit)
+    def hit(self, hit):
+        self.append({name: getattr(hit, name) for name in hit.__slots__})
     def unmeasured(self):
         self.append("unmeasured")
 

@@ -32,8 +32,9 @@ class Recorded(list):
     def iteration(self, **entry):
         self.append(entry)
 
-    def hit(self, **entry):
-        self.hits.append(entry)
+    def hit(self, hit, user, iteration):
+        what = {name: getattr(hit, name) for name in hit.__slots__}
+        self.hits.append({**what, "user": user, "iteration": iteration})
 
     def counter(self, *entry):
         self.counters.append(entry)

@@ -18,9 +18,11 @@ from requests.adapters import BaseAdapter
 
 from loadgrpc.clock import Clock
 from loadgrpc.runner import supported
+from loadgrpc.runner.hit import HitSink
 from loadgrpc.runner.http.addresses import AddressBook
+from loadgrpc.runner.http.exchange import CALL, Call
 from loadgrpc.runner.http.versioned import VersionedSession
-from loadgrpc.runner.http.wire import CALL, Call, HitSink, measure
+from loadgrpc.runner.http.wire import measure
 from loadgrpc.runner.supported import Feature
 
 try:

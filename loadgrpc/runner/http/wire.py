@@ -25,12 +25,9 @@ import io
 import socket
 import ssl
 import sys
-from contextlib import suppress
-from contextvars import ContextVar
-from datetime import timedelta
 from functools import cache, cached_property
 from queue import LifoQueue
-from typing import Any, Protocol
+from typing import Any
 
 from requests.adapters import BaseAdapter
 from urllib3 import poolmanager
@@ -38,11 +35,12 @@ from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.response import BaseHTTPResponse
 
-from loadgrpc.clock import Clock
 from loadgrpc.model import HitError
-from loadgrpc.runner.http.addresses import AddressBook, may_connect
+from loadgrpc.runner.http.addresses import may_connect
+from loadgrpc.runner.http.exchange import CALL, Capture, Exchange
 from loadgrpc.runner.http.hit_error import classify
 from loadgrpc.runner.http.idle import IdleConnections
+from loadgrpc.runner.http.resumed import Resumed, ResumedSocket
 from loadgrpc.runner.http.tls import lent_context
 from loadgrpc.runner.supported import Feature, has
 
@@ -55,227 +53,6 @@ _CUT = "the connection ended before the answer was whole"
 _BAD_CHUNK = "the length of a chunk is not a number"
 _CHUNK_READERS = frozenset(("_update_chunk_length", "_read_next_chunk_size"))
 """Where urllib3 and http.client find out that a chunk's length is not one."""
-
-
-class HitSink(Protocol):
-    """The receiver of hits."""
-
-    def hit(
-        self,
-        *,
-        name: str,
-        url: str,
-        method: str,
-        status: int,
-        error: HitError,
-        error_message: str,
-        start_ns: int,
-        elapsed_ns: int,
-        first_byte_ns: int,
-        connect_ns: int,
-        bytes_sent: int,
-        bytes_received: int,
-    ) -> None:
-        """A hit ended; `start_ns` is a date, the other times are durations."""
-
-    def unmeasured(self) -> None:
-        """A request was answered by something that does not measure: it is not a hit."""
-
-
-class Capture:
-    """What the fast lane wants to know of a call that Requests makes."""
-
-    __slots__ = ("body", "circumstances", "exchanges", "key", "pool", "sent", "target", "url")
-
-    def __init__(
-        self, key: tuple[Any, ...], target: bytes, url: str, body: bytes | None, circumstances: Any
-    ) -> None:
-        self.key = key
-        self.target = target
-        self.url = url
-        self.body = body
-        self.circumstances = circumstances
-        self.exchanges = 0
-        self.pool: MeasuredPool | None = None
-        self.sent: list[bytes] = []
-
-
-class Resumed:
-    """An exchange that the fast lane began and Requests goes on with.
-
-    Its connection is in no pool: it waits here for the attempt that goes on with it.
-    """
-
-    __slots__ = (
-        "connection",
-        "first_ns",
-        "received",
-        "receiving",
-        "sending",
-        "sent",
-        "start_ns",
-        "wall_ns",
-    )
-
-    def __init__(  # noqa: PLR0917 - made in one place only
-        self,
-        connection: MeasuredConnection,
-        received: bytes,
-        sent: int,
-        sending: OSError | None,
-        receiving: OSError | None,
-        wall_ns: int,
-        start_ns: int,
-        first_ns: int,
-    ) -> None:
-        self.connection: MeasuredConnection | None = connection
-        self.received = received
-        """What came."""
-        self.sent = sent
-        """How many bytes went out before `sending` went wrong."""
-        self.sending = sending
-        """What went wrong while the request was sent."""
-        self.receiving = receiving
-        """What went wrong after `received`."""
-        self.wall_ns = wall_ns
-        self.start_ns = start_ns
-        self.first_ns = first_ns
-        """When the head was there; 0: it was not, or it is not plain."""
-
-    def take(self) -> MeasuredConnection | None:
-        """The connection, once."""
-        connection, self.connection = self.connection, None
-        if connection is not None:
-            connection.resumed = self
-        return connection
-
-    def elapsed(self, told: timedelta, begun_ns: int) -> timedelta:
-        """How long the head took: Requests counts from `begun_ns`, when the lane had waited."""
-        if self.first_ns:
-            return timedelta(microseconds=(self.first_ns - self.start_ns) / 1000)
-        return told + timedelta(microseconds=(begun_ns - self.start_ns) / 1000)
-
-    def drop(self) -> None:
-        """Closes the connection, if nobody went on with it."""
-        if self.connection is not None:
-            self.connection.close()
-            self.connection = None
-
-
-class Call:
-    """One `Session.send`: the step of a request that the exchanges below it belong to."""
-
-    __slots__ = (
-        "addresses",
-        "capture",
-        "clock",
-        "exchange",
-        "method",
-        "name",
-        "resumed",
-        "sink",
-        "start_ns",
-        "url",
-        "wall_ns",
-    )
-
-    def __init__(
-        self, sink: HitSink, clock: Clock, name: str | None, method: str, url: str
-    ) -> None:
-        self.addresses: AddressBook | None = None
-        self.capture: Capture | None = None
-        self.resumed: Resumed | None = None
-        self.sink = sink
-        self.clock = clock
-        self.name = name
-        self.method = method
-        self.url = url
-        self.exchange: Exchange | None = None
-        """The latest; None: there was none yet."""
-        self.wall_ns = clock.wall_ns()
-        self.start_ns = clock.monotonic_ns()
-
-
-CALL: ContextVar[Call | None] = ContextVar("loadgrpc_call", default=None)
-
-
-class Exchange:
-    """One attempt on the wire, from its start until it is reported to the sink, once."""
-
-    __slots__ = (
-        "broken",
-        "bytes_received",
-        "bytes_sent",
-        "clock",
-        "connect_ns",
-        "connecting",
-        "ended",
-        "eof",
-        "first_byte_ns",
-        "method",
-        "name",
-        "sink",
-        "start_ns",
-        "status",
-        "url",
-        "wall_ns",
-        "where",
-    )
-
-    def __init__(self, call: Call, where: str) -> None:
-        self.sink = call.sink
-        self.clock = call.clock
-        self.name = call.name
-        self.method = call.method
-        self.url = call.url
-        self.where = where
-        if call.exchange is not None:  # a retry, or another round: it starts now
-            self.wall_ns = call.clock.wall_ns()
-            self.start_ns = call.clock.monotonic_ns()
-        else:
-            self.wall_ns = call.wall_ns
-            self.start_ns = call.start_ns
-        call.exchange = self
-        self.connect_ns = 0
-        self.first_byte_ns = 0
-        self.bytes_sent = 0
-        self.bytes_received = 0
-        self.status = 0
-        self.connecting = False
-        self.eof = False
-        self.ended = False
-        self.broken: tuple[HitError, str] | None = None
-
-    def answered(self, status: int) -> None:
-        """The status line and the headers were read."""
-        if not self.first_byte_ns:
-            self.first_byte_ns = self.clock.monotonic_ns() - self.start_ns
-        self.status = status
-
-    def fail(self, error: BaseException) -> None:
-        """The attempt ended with an exception."""
-        self.end(*classify(error, connecting=self.connecting))
-
-    def end(self, error: HitError = HitError.NONE, message: str = "") -> None:
-        """Tell the sink. Only the first call counts."""
-        if self.ended:
-            return
-        self.ended = True
-        url = without_secrets(self.url)
-        self.sink.hit(
-            name=self.name or url.partition("?")[0],
-            url=url,
-            method=self.method,
-            status=self.status,
-            error=error,
-            error_message=f"{self.where}: {message}" if message else "",
-            start_ns=self.wall_ns,
-            elapsed_ns=self.clock.monotonic_ns() - self.start_ns,
-            first_byte_ns=self.first_byte_ns,
-            connect_ns=self.connect_ns,
-            bytes_sent=self.bytes_sent,
-            bytes_received=self.bytes_received,
-        )
 
 
 class CountedSocket(io.RawIOBase):
@@ -315,51 +92,6 @@ class CountedSocket(io.RawIOBase):
 
     def __getattr__(self, name: str) -> Any:
         # Some clients reach for the socket, as `response.raw._fp.fp.raw._sock`.
-        return getattr(self._raw, name)
-
-
-class ResumedSocket(io.RawIOBase):
-    """The raw file of a socket, before which comes what the fast lane has read from it."""
-
-    def __init__(self, raw: Any, resumed: Resumed) -> None:
-        self._raw = raw
-        self._left = memoryview(resumed.received)
-        self._error = resumed.receiving
-
-    def readinto(self, buffer: Any) -> int | None:
-        """See io.RawIOBase."""
-        if self._left:
-            count = min(len(buffer), len(self._left))
-            buffer[:count] = self._left[:count]
-            self._left = self._left[count:]
-            return count
-        if self._error is not None:
-            error, self._error = self._error, None
-            raise error
-        found: int | None = self._raw.readinto(buffer)
-        return found
-
-    def readable(self) -> bool:
-        """See io.RawIOBase."""
-        return True
-
-    def fileno(self) -> int:
-        """See io.RawIOBase."""
-        fileno: int = self._raw.fileno()
-        return fileno
-
-    def close(self) -> None:
-        """See io.RawIOBase."""
-        if self._left:
-            # More came than was asked for. On Requests' own road it would still be in the
-            # socket, where the next request finds it and opens another connection.
-            self._left = memoryview(b"")
-            with suppress(OSError):
-                self._raw._sock.shutdown(socket.SHUT_RD)  # noqa: SLF001 - no public way to it
-        super().close()
-        self._raw.close()
-
-    def __getattr__(self, name: str) -> Any:
         return getattr(self._raw, name)
 
 
@@ -633,18 +365,6 @@ def measured_pool(pool_class: type[HTTPConnectionPool]) -> type[HTTPConnectionPo
     return type(
         pool_class.__name__, (MeasuredPool, pool_class), {"__module__": pool_class.__module__}
     )
-
-
-def without_secrets(url: str) -> str:
-    """A URL without user, password and fragment."""
-    if "#" in url:
-        url = url.partition("#")[0]
-    if "@" in url:
-        scheme, separator, rest = url.partition("://")
-        end = min((at for at in map(rest.find, "/?") if at >= 0), default=len(rest))
-        host = rest[:end].rpartition("@")[2]
-        url = f"{scheme}{separator}{host}{rest[end:]}"
-    return url
 
 
 def _address(host: str, port: int | None) -> str:

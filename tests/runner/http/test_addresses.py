@@ -406,7 +406,7 @@ def test_a_user_has_a_book_unless_it_shall_not(names, server, answer, clock, opt
             self.close_session()
 
     class Recorder:
-        def hit(self, **hit):
+        def hit(self, hit, user, iteration):
             pass
 
         def iteration(self, *, outcome, **_):

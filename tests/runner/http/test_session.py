@@ -707,8 +707,8 @@ threading.Thread(target=server.serve_forever, daemon=True).start()
 base = "http://127.0.0.1:%d" % server.server_address[1]
 hits = []
 class Sink:
-    def hit(self, **hit):
-        hits.append(hit)
+    def hit(self, hit):
+        hits.append({name: getattr(hit, name) for name in hit.__slots__})
 
     def unmeasured(self):
         raise AssertionError

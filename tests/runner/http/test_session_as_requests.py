@@ -352,7 +352,7 @@ import sys, requests
 from loadgrpc.clock import SystemClock
 from loadgrpc.runner.http.session import Session
 class Sink:
-    def hit(self, **_): pass
+    def hit(self, hit): pass
 heard = []
 sys.addaudithook(lambda event, args: event == "http.client.send" and heard.append(args[1]))
 ours = Session(); ours.bind(Sink(), SystemClock())

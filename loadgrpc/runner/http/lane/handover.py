@@ -12,8 +12,9 @@ from typing import Any
 import requests
 from requests.adapters import BaseAdapter
 
+from loadgrpc.runner.http.exchange import Call, Capture
 from loadgrpc.runner.http.lane.response import LaneResponse, forget_elapsed
-from loadgrpc.runner.http.wire import Call, Capture, Resumed
+from loadgrpc.runner.http.resumed import Resumed
 
 
 class Errand(BaseAdapter):

@@ -32,6 +32,7 @@ import requests
 
 from loadgrpc.clock import Clock
 from loadgrpc.model import HitError
+from loadgrpc.runner.hit import Hit, HitSink
 from loadgrpc.runner.http.hit_error import classify
 from loadgrpc.runner.http.lane import arguments
 from loadgrpc.runner.http.lane import unpatched as lane_genuine
@@ -42,8 +43,9 @@ from loadgrpc.runner.http.lane.handover import Errand
 from loadgrpc.runner.http.lane.preconditions import depend_on_path, note
 from loadgrpc.runner.http.lane.response import LaneResponse, Sent, lead_to, request_like
 from loadgrpc.runner.http.lane.template import Headers, Lesson, Place, Template, headers_of
+from loadgrpc.runner.http.resumed import Resumed
 from loadgrpc.runner.http.versioned import VersionedSession
-from loadgrpc.runner.http.wire import HitSink, MeasuredPool, Resumed
+from loadgrpc.runner.http.wire import MeasuredPool
 
 MAX_TEMPLATES: Final = 64
 """Templates that a session remembers; over that, all are forgotten."""
@@ -363,20 +365,21 @@ class Lane:
         error_message: str = "",
     ) -> None:
         """Tells the sink of an exchange that ended."""
-        self._sink.hit(
-            name=name or url.partition("?")[0],
-            url=url,
-            method=template.method,
-            status=answer.meaning.status,
-            error=error,
-            error_message=error_message,
-            start_ns=self._epoch_ns + start_ns,
-            elapsed_ns=end_ns - start_ns,
-            first_byte_ns=answer.first_ns - start_ns if answer.first_ns else 0,
-            connect_ns=0,
-            bytes_sent=sent,
-            bytes_received=len(answer.head) + len(answer.came),
+        hit = Hit(
+            name or url.partition("?")[0],
+            url,
+            template.method,
+            answer.meaning.status,
+            error,
+            error_message,
+            self._epoch_ns + start_ns,
+            end_ns - start_ns,
+            answer.first_ns - start_ns if answer.first_ns else 0,
+            0,
+            sent,
+            len(answer.head) + len(answer.came),
         )
+        self._sink.hit(hit)
 
 
 def _path_for_cookies(session: VersionedSession, target: bytes) -> bytes | None:

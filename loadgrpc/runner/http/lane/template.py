@@ -15,10 +15,10 @@ from requests.models import PreparedRequest
 from requests.structures import CaseInsensitiveDict
 from urllib3.util import SKIP_HEADER
 
+from loadgrpc.runner.http.exchange import Capture
 from loadgrpc.runner.http.lane.connections import Depot
 from loadgrpc.runner.http.lane.preconditions import Circumstances
 from loadgrpc.runner.http.versioned import VersionedSession
-from loadgrpc.runner.http.wire import Capture
 
 _HEADER_VALUE: Final = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 _NEVER_FOLLOWED: Final = frozenset({"host", "content-length", "transfer-encoding", "cookie"})

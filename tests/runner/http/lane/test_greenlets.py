@@ -66,8 +66,8 @@ server.start()
 base = "http://127.0.0.1:%d" % server.server_port
 
 class Sink:
-    def hit(self, **hit):
-        hits.append(hit)
+    def hit(self, hit):
+        hits.append({name: getattr(hit, name) for name in hit.__slots__})
 
 exchange = Lane._exchange
 def noted(*args):
