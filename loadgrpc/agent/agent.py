@@ -26,8 +26,12 @@ from loadgrpc import __version__
 from loadgrpc.agent import identity
 from loadgrpc.agent.doors import Doors, raise_limit
 from loadgrpc.agent.folder import RunnerFolder
-from loadgrpc.agent.part import Means, Part, finish_former
+from loadgrpc.agent.part import Part
+from loadgrpc.agent.places import Places, default_places
+from loadgrpc.agent.process import RunnerProcess
 from loadgrpc.agent.relay import Relay
+from loadgrpc.agent.reports import PartKey, Reports
+from loadgrpc.agent.runner import AgentServices, finish_former
 from loadgrpc.agent.spool import DEFAULT_SPOOL_BYTES, Room
 from loadgrpc.agent.uplink import log_defect
 from loadgrpc.errors import LoadgrpcError, Unavailable
@@ -59,11 +63,6 @@ LEAVE_TIMEOUT_S: Final = 8.0
 """How long an agent that leaves waits for its runners, and for the broker to hear of them."""
 LEASE_OVER: Final = "the agent was out of reach of the broker for longer than its lease"
 
-PartKey = tuple[str, str]
-"""Run and scenario."""
-_ExitKey = tuple[str, str, str]
-"""Run, scenario and runner."""
-
 _log = logging.getLogger(__name__)
 
 
@@ -77,14 +76,8 @@ class AgentConfig:
     """Where its name lives. None: the first free slot under the user's state folder."""
     spool_bytes: int = DEFAULT_SPOOL_BYTES
     """What of its runners' events may be on disk, while the broker does not take them."""
-
-
-@dataclass(frozen=True)
-class _Ended:
-    """How a runner ended, and its folder, if it came to that."""
-
-    message: fleet_pb2.RunnerExit
-    folder: RunnerFolder | None = None
+    max_processes: int = 0
+    """Processes that it runs at once where each user is one; 0: what the machine has room for."""
 
 
 class Agent:
@@ -96,24 +89,27 @@ class Agent:
         fleet: fleet_pb2_grpc.FleetServiceStub,
         relay: Relay,
         doors: Doors,
+        *,
         room: Room,
+        places: Places,
+        start_process: Callable[..., RunnerProcess] = RunnerProcess.of,
     ) -> None:
         self.agent_id = held.agent_id
         self._fleet = fleet
-        self._means = Means(
+        self._news = asyncio.Event()
+        self._reports = Reports(self._news.set)
+        self._services = AgentServices(
             state=held.folder,
             room=room,
             relay=relay,
             doors=doors,
-            tell=self._tell,
-            news=self._tell_news,
+            reports=self._reports,
+            places=places,
+            start_process=start_process,
         )
         self._parts: dict[PartKey, Part] = {}
-        self._exits: dict[_ExitKey, _Ended] = {}
-        """Ends of runners that the broker has not noted."""
         self._held: set[PartKey] = set()
         """Parts of which there is anything here."""
-        self._news = asyncio.Event()
         self._living: set[asyncio.Task[None]] = set()
         """Tasks of parts, until everything is reported; and folders that are being removed."""
         self._offline = asyncio.Event()
@@ -121,7 +117,7 @@ class Agent:
         self._offline.set()
         self._lease_s = DEFAULT_LEASE_S
         self._heartbeat_s = 1.0
-        self._heard_at = time.monotonic()
+        self._heard_at = asyncio.get_running_loop().time()
         """When the broker last said something."""
         self._silent = False
         self._broker_version = ""
@@ -191,7 +187,7 @@ class Agent:
             register = registration_to_proto(self._registration())
             await call.write(fleet_pb2.ConnectRequest(register=register))
             async for response in call:
-                self._heard_at = time.monotonic()
+                self._heard_at = asyncio.get_running_loop().time()
                 if response.HasField("registered"):
                     self._heartbeat_s = times.seconds_from_proto(
                         response.registered.heartbeat_interval
@@ -239,20 +235,14 @@ class Agent:
         # Answers to heartbeats are heard by coming; anything else is of a newer broker.
 
     async def _speak(self, call: grpc.aio.StreamStreamCall) -> None:
-        """Sends heartbeats, and how runners ended."""
-        said: list[fleet_pb2.RunnerExit] = []
-        ready: set[tuple[PartKey, int]] = set()
+        """Sends heartbeats, and what there is to report."""
+        reports = self._reports
+        reports.connected()
         while True:
             self._news.clear()
-            for key, part in list(self._parts.items()):
-                if part.waits_for and (key, part.waits_for) not in ready:
-                    ready.add((key, part.waits_for))
-                    await call.write(_ready(part))
-            exits = [each.message for each in self._exits.values()]
-            for ended in [each for each in exits if each not in said]:
-                await call.write(fleet_pb2.ConnectRequest(runner_exit=ended))
-                said.append(ended)
-            if self._leaving and not self._living and not self._exits:
+            for report in reports.unsent():
+                await call.write(report)
+            if self._leaving and not self._living and not reports:
                 await call.write(fleet_pb2.ConnectRequest(goodbye=fleet_pb2.Goodbye()))
                 self._said_goodbye = True
                 await call.done_writing()  # the broker ends the stream, and so this task
@@ -263,11 +253,12 @@ class Agent:
                 continue
             # Noticed early enough to end the load within a short lease, too.
             patience = min(SILENT_HEARTBEATS, max(1.5, self._lease_s / 2 / self._heartbeat_s))
-            if time.monotonic() - self._heard_at > patience * self._heartbeat_s:
+            if asyncio.get_running_loop().time() - self._heard_at > patience * self._heartbeat_s:
                 self._silent = True
                 call.cancel()
                 return
             await call.write(fleet_pb2.ConnectRequest(heartbeat=fleet_pb2.Heartbeat(time=_now())))
+            reports.beat()
 
     def _registration(self) -> Registration:
         return Registration(
@@ -284,8 +275,8 @@ class Agent:
     # Parts
 
     def _start(self, assignment: Assignment) -> None:
-        part = Part(assignment, self._means)
-        key = (part.run_id, part.scenario)
+        part = Part(assignment, self._services)
+        key = part.key
         self._held.add(key)
         if self._leaving:
             left = fleet_pb2.RunnerExit(
@@ -294,36 +285,29 @@ class Agent:
                 start_error="the agent is leaving",
                 last=True,
             )
-            self._tell(left)
+            self._reports.ended(left)
             return
         self._parts[key] = part
         self._watch(self._live(part, key))
 
     async def _live(self, part: Part, key: PartKey) -> None:
-        await part.live()
+        await part.run()
         del self._parts[key]
         self._forget_if_over(key)
 
     async def resume(self) -> None:
         """Goes on with what an agent before this one has left."""
         parts: dict[PartKey, list[RunnerFolder]] = {}
-        for folder in await asyncio.to_thread(RunnerFolder.former, self._means.state):
+        for folder in await asyncio.to_thread(RunnerFolder.former, self._services.state):
             run_id = folder.source_id.run_id
             _log.info("run %s: found a runner left by an earlier agent process", run_id)
             self._held.add((run_id, folder.scenario))
             parts.setdefault((run_id, folder.scenario), []).append(folder)
         for folders in parts.values():
-            self._watch(finish_former(self._means, folders))
-
-    def _tell(self, told: fleet_pb2.RunnerExit, folder: RunnerFolder | None = None) -> None:
-        self._exits[told.run_id, told.scenario, told.runner_id] = _Ended(told, folder)
-        self._news.set()
-
-    def _tell_news(self) -> None:
-        self._news.set()
+            self._watch(finish_former(self._services, folders))
 
     def _noted(self, noted: ExitNoted) -> None:
-        ended = self._exits.pop((noted.run_id, noted.scenario, noted.runner_id), None)
+        ended = self._reports.noted(noted)
         if ended is None:
             return
         if ended.folder is not None:
@@ -333,9 +317,9 @@ class Agent:
 
     def _forget_if_over(self, key: PartKey) -> None:
         """When nothing of a part is here any more, it is not named to the broker."""
-        told = any((run_id, scenario) == key for run_id, scenario, _ in self._exits)
-        if not told and key not in self._parts:
+        if key not in self._parts and not self._reports.has(key):
             self._held.discard(key)
+            self._reports.over(key)
 
     def _watch(self, life: Coroutine[None, None, None]) -> None:
         living = asyncio.get_running_loop().create_task(life)
@@ -352,7 +336,7 @@ class Agent:
     async def _end_load_with_lease(self) -> None:
         """Ends the load before the broker may count it as lost, which counts from what it heard."""
         over_at = self._heard_at + (1 - LEASE_MARGIN) * self._lease_s
-        await asyncio.sleep(max(0.0, over_at - time.monotonic()))
+        await asyncio.sleep(max(0.0, over_at - asyncio.get_running_loop().time()))
         for part in self._parts.values():
             part.end_load(LEASE_OVER)
 
@@ -360,13 +344,6 @@ class Agent:
 def _now() -> timestamp_pb2.Timestamp:
     """Now, by this machine's clock, however it is set meanwhile."""
     return times.timestamp_to_proto(time.time_ns())
-
-
-def _ready(part: Part) -> fleet_pb2.ConnectRequest:
-    ready = fleet_pb2.AssignmentReady(
-        run_id=part.run_id, scenario=part.scenario, cycle=part.waits_for
-    )
-    return fleet_pb2.ConnectRequest(ready=ready)
 
 
 @asynccontextmanager
@@ -391,7 +368,8 @@ async def running(
                 message = f"cannot use the state directory {held.folder}: {error}"
                 raise identity.StateDirError(message) from error
             fleet = fleet_pb2_grpc.FleetServiceStub(channel)
-            agent = Agent(held, fleet, relay, doors, room)
+            places = Places(config.max_processes or default_places())
+            agent = Agent(held, fleet, relay, doors, room=room, places=places)
             await agent.resume()
             connecting = asyncio.create_task(agent.run(on_connected))
             try:

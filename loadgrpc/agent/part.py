@@ -1,8 +1,8 @@
-"""An agent's part in a scenario of a run: it starts the runners, and ends them.
+"""An agent's part in a scenario of a run: it starts the runners that run the users, and ends them.
 
-Rule: the end of a runner is reported once the broker has everything that it had sent. The message
-about the last of them says that the part is over. A process that runs all users waits for its
-cycles by itself; in one-user mode the part waits, and starts the processes.
+Rule: the message of the end of the last runner says that the part is over. Where one process runs
+all users, that process waits for its cycles by itself; where each user is a process, the part
+waits, and starts them, at most as many at once as the agent has places for.
 """
 
 from __future__ import annotations
@@ -10,100 +10,51 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import os
-import secrets
-import signal
-import sys
-import time
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
-from loadgrpc.agent.doors import Doors
-from loadgrpc.agent.folder import RunnerFolder
 from loadgrpc.agent.keeper import CANNOT_START
-from loadgrpc.agent.process import RunnerProcess
-from loadgrpc.agent.relay import Expected, Relay
-from loadgrpc.agent.source import Source
-from loadgrpc.agent.spool import Room, Spool
-from loadgrpc.model import Assignment, Cycle, SourceId, StopMode
-from loadgrpc.protocol import environment, plans
+from loadgrpc.agent.reports import PartKey
+from loadgrpc.agent.runner import AgentServices, Runner
+from loadgrpc.model import Assignment, Cycle, StopMode
+from loadgrpc.protocol.fleet import HeldBack
+from loadgrpc.stats import pacing
 from loadgrpc.v1 import fleet_pb2
 
 STOPPED: Final = "the agent was stopped"
-KILLED: Final = "the agent was killed"
-OVERDUE: Final = "it did not end with its cycle"
-LINK_SLACK_S: Final = 4.0
-"""How long after the stop timeout our own runner may still run: it has its own limits."""
-RUNNER_SLACK_S: Final = 1.0
-"""The same for others, which get SIGTERM then."""
-MAX_CHECK_INTERVAL_S: Final = 1.0
-"""Longest interval between checks whether a runner is silent."""
+LATE_NS: Final = 10_000_000
+"""Behind users that waited for a place, one that starts later than this waited, too."""
+COUNT_EVERY_S: Final = 1.0
+"""How often users that wait are counted again."""
+_NS_PER_S: Final = 1_000_000_000
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Means:
-    """What all parts of an agent use."""
-
-    state: Path
-    room: Room
-    relay: Relay
-    doors: Doors
-    tell: Callable[[fleet_pb2.RunnerExit, RunnerFolder | None], None]
-    """Tells the broker how a runner ended; its folder goes when that is noted."""
-    news: Callable[[], None]
-    """Called when the part has become ready for a cycle."""
-
-
-@dataclass(eq=False)
-class _Runner:
-    """A process of ours."""
-
-    process: RunnerProcess
-    source: Source
-    last_words: str = ""
-    """Why the agent ended it, and no other; empty: it did not."""
-
-    def is_overdue(self, assignment: Assignment, slack_s: float, *, leaves_s: float) -> bool:
-        """Whether its cycle should have been over that long ago.
-
-        `leaves_s`: what it has to end when all that it did has arrived.
-        """
-        now_s = time.monotonic()
-        if self.source.cycle_began is None:
-            return now_s - self.source.finished_s > leaves_s
-        number, began_s = self.source.cycle_began
-        if not 1 <= number <= len(assignment.cycles):
-            return False
-        duration_s = assignment.cycles[number - 1].duration_s
-        if duration_s is None:
-            return False
-        return now_s - began_s > duration_s + assignment.plan.stop_timeout_s + slack_s
-
-
 class Part:
-    """See the module. `live` is its life."""
+    """See the module. `run` is its life."""
 
-    def __init__(self, assignment: Assignment, means: Means) -> None:
+    def __init__(self, assignment: Assignment, services: AgentServices) -> None:
         self.assignment = assignment
-        self.waits_for = 0
-        """The cycle that it is ready for and that has not begun; 0: there is none."""
         self.processes_ended = asyncio.Event()
-        """Set when no process of it lives, nor will."""
-        self._means = means
+        """Set when none of its processes is alive, nor will be."""
+        self._services = services
         self._entered = 0
+        """The last cycle that has begun."""
         self._stopping: tuple[StopMode, float] | None = None
         self._stop_at = math.inf
         """When the stop timeout is over, by the loop's clock."""
         self._ended_why = ""
         """Why the agent ended it; empty: it did not."""
         self._changed = asyncio.Event()
-        self._runners: set[_Runner] = set()
+        self._runners: set[Runner] = set()
+        self._users: set[asyncio.Task[None]] = set()
+        """One for each user whose process is alive, where each is one."""
         self._delivering: set[asyncio.Task[None]] = set()
+        self._defect: BaseException | None = None
+        """What one of these raised."""
+        self._held_back = 0
+        """Users that waited for a place."""
 
     @property
     def run_id(self) -> str:
@@ -115,18 +66,22 @@ class Part:
         """The name of the scenario."""
         return self.assignment.scenario.name
 
-    async def live(self) -> None:
-        """From its start until everything is reported; a defect of ours ends it, too."""
+    @property
+    def key(self) -> PartKey:
+        """What it is found by."""
+        return self.run_id, self.scenario
+
+    async def run(self) -> None:
+        """From its start until all is reported; a defect of ours ends it, too."""
+        scenario = self.assignment.scenario
         try:
-            if self.assignment.scenario.one_user_each:
-                await self._live_cycles()
-            elif self.assignment.scenario.by_hand:
+            if scenario.one_user_each:
+                await self._run_each_user()
+            elif scenario.by_hand:
                 await self._wait_for_stop_timeout()
-                self._tell_over(self._ended_why)
+                self._report_over(self._ended_why)
             else:
-                await self._live_runner(self.assignment, last=True)
-                self.processes_ended.set()
-                await asyncio.gather(*self._delivering)
+                await self._run_all_users()
         except Exception as error:  # noqa: BLE001 - it is reported
             _log.exception(
                 "run %s: a defect of the agent ends its part",
@@ -134,13 +89,13 @@ class Part:
                 extra={"run_id": self.run_id},
             )
             for runner in self._runners:
-                runner.process.stop(StopMode.KILL, 0.0)
-            words = f"a defect of the agent: {type(error).__name__}: {error}"
-            self._tell(exit_status=1, start_error=words, last=True)
+                runner.stop(StopMode.KILL, 0.0)
+            text = f"a defect of the agent: {type(error).__name__}: {error}"
+            self._report(exit_status=1, start_error=text, last=True)
         finally:
             self.processes_ended.set()
-            for delivering in self._delivering:
-                delivering.cancel()
+            for task in (*self._users, *self._delivering):
+                task.cancel()
 
     # Orders
 
@@ -150,16 +105,16 @@ class Part:
         self._changed.set()
 
     def stop(self, mode: StopMode, stop_timeout_s: float) -> None:
-        """No process is started any more, and those that live are ended."""
+        """No process is started any more, and those that are alive are ended."""
         self._stopping = (mode, stop_timeout_s)
         patience_s = 0.0 if mode is StopMode.KILL else stop_timeout_s
         self._stop_at = min(self._stop_at, asyncio.get_running_loop().time() + patience_s)
         self._changed.set()
         for runner in self._runners:
-            runner.process.stop(mode, stop_timeout_s)
+            runner.stop(mode, stop_timeout_s)
 
     def end_load(self, why: str) -> None:
-        """Kills all that lives."""
+        """Kills everything that is alive."""
         _log.warning(
             "run %s: ending its load on this agent: %s",
             self.run_id,
@@ -170,16 +125,18 @@ class Part:
         self.stop(StopMode.KILL, 0.0)
 
     def leave(self) -> None:
-        """The agent goes: what lives is asked to end, and killed if it does not."""
+        """The agent goes: what is alive is asked to end, and killed if it does not."""
         self._ended_why = STOPPED
         self._stopping = (StopMode.KILL, 0.0)  # for who is just being started
         self._stop_at = 0.0
         self._changed.set()
         for runner in self._runners:
-            runner.process.terminate()
+            runner.terminate()
+
+    # By hand
 
     async def _wait_for_stop_timeout(self) -> None:
-        """Leaves what somebody lives by hand to the broker, which knows when that has finished."""
+        """Leaves what somebody runs by hand to the broker, which knows when that has finished."""
         loop = asyncio.get_running_loop()
         await self._until_stopped()
         while (left_s := self._stop_at - loop.time()) > 0:
@@ -194,229 +151,193 @@ class Part:
             self._changed.clear()
             await self._changed.wait()
 
+    # One process for all users
+
+    async def _run_all_users(self) -> None:
+        await self._run_runner(self.assignment, last=True)
+        self.processes_ended.set()
+        await self._all_ended(self._delivering)
+
     # One process for each user
 
-    async def _live_cycles(self) -> None:
-        assignment = self.assignment
+    async def _run_each_user(self) -> None:
         why = ""
-        for number, cycle in enumerate(assignment.cycles, 1):
+        for number, cycle in enumerate(self.assignment.cycles, 1):
             await self._wait_for(number)
-            living = await self._start_users(assignment, number, cycle)
-            await asyncio.gather(*living)
-            if len(living) < cycle.users:
+            await self._start_users(number, cycle)
+            await self._all_ended(self._users)
+            if self._stopping is not None:
                 why = self._ended_why
                 break
         self.processes_ended.set()
-        await asyncio.gather(*self._delivering)
-        self._tell_over(why)
+        await self._all_ended(self._delivering)
+        self._report_over(why)
 
     async def _wait_for(self, cycle: int) -> None:
         """Says that it is ready for a cycle, and waits until it begins."""
-        self.waits_for = cycle
-        self._means.news()
+        self._services.reports.ready(self.key, cycle)
         await self._until_stopped(or_entered=cycle)
-        self.waits_for = 0
+        self._services.reports.begun(self.key)
 
-    async def _start_users(
-        self, assignment: Assignment, number: int, cycle: Cycle
-    ) -> list[asyncio.Task[None]]:
-        """Starts a process for each user, at the rate that is asked for."""
-        loop = asyncio.get_running_loop()
-        began_s = loop.time()
-        living = []
-        for user in range(1, cycle.users + 1):
-            if rate := assignment.scenario.spawn_rate:
-                await self._pause(began_s + (user - 1) / rate - loop.time())
-            if self._stopping is not None:
+    async def _start_users(self, number: int, cycle: Cycle) -> None:
+        """Starts a process for each user when it is due and there is a place for it.
+
+        A cycle with a duration is over with it: who has not started by then never does, and who
+        starts later than the cycle has what is left of it.
+        """
+        began_ns = _now_ns()
+        over_ns = pacing.end_ns(began_ns, cycle.duration_s)
+        users = range(1, cycle.users + 1)
+        ramp = pacing.ramp_up(users, self.assignment.scenario.spawn_rate, began_ns)
+        pace = pacing.bounded(ramp, end_ns=over_ns)
+        started, waited = 0, False
+        while self._stopping is None:
+            now_ns = _now_ns()
+            wait_ns = pace(now_ns, started)
+            if wait_ns is None:
                 break
-            own = assignment.of_user(user, number)
-            living.append(loop.create_task(self._live_runner(own)))
-        return living
+            if wait_ns > 0:
+                await self._pause(wait_ns / _NS_PER_S)
+                continue
+            if self._services.places.full:
+                waited = True
+                if not await self._wait_for_place(ramp, range(started, cycle.users), over_ns):
+                    break
+            else:
+                await self._services.places.take()
+                waited = waited and wait_ns < -LATE_NS
+            begins_ns = _now_ns() if waited else now_ns + wait_ns
+            left_s = None if over_ns is None else (over_ns - begins_ns) / _NS_PER_S
+            self._start_user(self.assignment.of_user(started + 1, number, duration_s=left_s))
+            self._held_back += waited
+            started += 1
+        self._services.reports.held_back(self.key, self._waiting(0))
 
     async def _pause(self, seconds: float) -> None:
         """Waits, unless it is stopped meanwhile."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(max(0.0, seconds)):
+            async with asyncio.timeout(seconds):
                 await self._until_stopped()
+
+    async def _wait_for_place(self, ramp: pacing.Pace, users: range, over_ns: int | None) -> bool:
+        """Takes a place for the first of `users`, when there is one; False: it is too late for it.
+
+        Meanwhile it reports how many of them are due, and wait.
+        """
+        loop, places = asyncio.get_running_loop(), self._services.places
+        taking = loop.create_task(places.take())
+        stopped = loop.create_task(self._until_stopped())
+        over_s = math.inf if over_ns is None else over_ns / _NS_PER_S
+        waiting = 0
+        if not self._held_back:
+            _log.warning(
+                "run %s: users wait for others to end: each is a process, and this agent runs at"
+                " most %d of them at once (--max-processes)",
+                self.run_id,
+                places.most,
+                extra={"run_id": self.run_id},
+            )
+        try:
+            while not (taking.done() or stopped.done()) and (left_s := over_s - loop.time()) > 0:
+                waiting = pacing.due(ramp, _now_ns(), users)
+                self._services.reports.held_back(self.key, self._waiting(waiting))
+                await asyncio.wait(
+                    {taking, stopped},
+                    timeout=min(COUNT_EVERY_S, left_s),
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+        finally:
+            taking.cancel()
+            stopped.cancel()
+            await asyncio.gather(taking, stopped, return_exceptions=True)
+        taken = not taking.cancelled()
+        if taken and self._stopping is None and loop.time() < over_s:
+            return True
+        if taken:
+            places.free()
+        if self._stopping is None:
+            self._held_back += waiting  # and will never start
+        return False
+
+    def _waiting(self, count: int) -> HeldBack:
+        """So many users wait now."""
+        total = self._held_back + count
+        return HeldBack(waiting=count, total=total, most=self._services.places.most)
+
+    def _start_user(self, assignment: Assignment) -> None:
+        """Runs the process of a user, which has its place."""
+        user = asyncio.get_running_loop().create_task(self._run_runner(assignment))
+        self._users.add(user)
+        user.add_done_callback(self._users.discard)
+        user.add_done_callback(self._note_defect)
+        user.add_done_callback(lambda _: self._services.places.free())
 
     # One process
 
-    async def _live_runner(self, assignment: Assignment, *, last: bool = False) -> None:
+    async def _run_runner(self, assignment: Assignment, *, last: bool = False) -> None:
         """A runner, until its process and all that it started have ended."""
-        source_id = SourceId(assignment.run_id, assignment.agent_id, secrets.token_hex(6))
-        folder = RunnerFolder(self._means.state, source_id, assignment.scenario.name)
-        spool = Spool(folder.spool, self._means.room)
-        relay = self._means.relay
-        expected = relay.expect(assignment, source_id, spool)
+        runner = Runner(assignment, self._services)
         try:
-            process = await self._start_process(expected, folder)
+            await runner.start()
         except OSError as error:
-            relay.refuse(expected)
-            await asyncio.to_thread(folder.remove)
-            await relay.forget(expected.source)
-            runner_id = "" if last else source_id.runner_id
-            self._tell(runner_id=runner_id, start_error=str(error), last=last)
+            runner_id = "" if last else runner.runner_id
+            self._report(runner_id=runner_id, start_error=str(error), last=last)
             return
-        _log.info(
-            "run %s: a runner of %s started",
-            self.run_id,
-            assignment.scenario.test,
-            extra={"run_id": self.run_id},
-        )
-        runner = _Runner(process, expected.source)
+        self._log("run %s: a runner of %s started", assignment.scenario.test)
         self._runners.add(runner)
         if self._stopping is not None:
-            process.stop(*self._stopping)
-        guarding = asyncio.get_running_loop().create_task(self._guard(runner, assignment))
+            runner.stop(*self._stopping)
         try:
-            ended = await process.wait()
+            ended = await runner.wait(last=last, why=lambda: self._ended_why)
         finally:
-            guarding.cancel()
-        self._runners.discard(runner)
-        why, status = self._ended_why or runner.last_words, ended.status
-        if why:
-            status = status or 1
-        _log.info(
-            "run %s: a runner ended with status %d",
-            self.run_id,
-            status,
-            extra={"run_id": self.run_id},
-        )
-        if status == CANNOT_START and self.assignment.scenario.one_user_each:
+            self._runners.discard(runner)
+        self._log("run %s: a runner ended with status %d", ended.exit_status)
+        if ended.exit_status == CANNOT_START and assignment.scenario.one_user_each:
             self._stopping = self._stopping or (StopMode.GRACEFUL, 0.0)  # nor would the others
-        words = ended.stderr_tail + why
-        told = await asyncio.to_thread(exit_of, folder, status, words, last=last)
-        delivering = asyncio.get_running_loop().create_task(self._deliver(expected, told, folder))
+            self._changed.set()
+        delivering = asyncio.get_running_loop().create_task(runner.deliver(ended))
         self._delivering.add(delivering)
+        delivering.add_done_callback(self._delivering.discard)
+        delivering.add_done_callback(self._note_defect)
 
-    async def _start_process(self, expected: Expected, folder: RunnerFolder) -> RunnerProcess:
-        """Starts a runner's process.
+    def _note_defect(self, task: asyncio.Task[None]) -> None:
+        """What goes wrong with one of its tasks ends the part."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._defect = self._defect or error
+            self.stop(StopMode.KILL, 0.0)
+
+    async def _all_ended(self, tasks: set[asyncio.Task[None]]) -> None:
+        """Waits until none of some tasks goes on.
 
         Raises:
-            OSError: it could not be started, or there is no place for its files.
+            Exception: what one of them raised.
         """
-        await asyncio.to_thread(folder.create)
-        endpoint = self._means.doors.endpoint
-        scenario = self.assignment.scenario
-        if scenario.test_runner:
-            endpoint = await self._means.doors.outside()
-        source_id = expected.source.source_id
-        variables = {
-            "PYTHONUNBUFFERED": "1",
-            **environment.connection(source_id, endpoint=endpoint, token=expected.token),
-            **environment.folder(folder.files),
-        }
-        command = [sys.executable, "-P", "-m", "loadgrpc.runner.link"]
-        if scenario.test_runner:
-            command = plans.command(scenario.test_runner, scenario.test)
-            variables |= environment.work(expected.assignment) | environment.direct(os.environ)
-        elif verbosity := os.environ.get(environment.GRPC_VERBOSITY):
-            variables[environment.GRPC_VERBOSITY] = verbosity  # ours prints what it has to say
-        alive = folder.alive()
-        try:
-            return RunnerProcess.of(command, variables, alive)
-        finally:
-            os.close(alive)
+        while tasks:
+            await asyncio.wait(tasks)
+        if self._defect is not None:
+            raise self._defect
 
-    async def _guard(self, runner: _Runner, assignment: Assignment) -> None:
-        """Ends a runner that goes on after its cycle, or after it is done, or is silent.
+    def _log(self, text: str, *what: object) -> None:
+        _log.info(text, self.run_id, *what, extra={"run_id": self.run_id})
 
-        Our own looks after its user processes by itself: it is only killed when it should be done.
-        """
-        if not assignment.scenario.test_runner:
-            while not runner.last_words:
-                await asyncio.sleep(MAX_CHECK_INTERVAL_S / 4)
-                if runner.is_overdue(assignment, LINK_SLACK_S, leaves_s=LINK_SLACK_S):
-                    runner.last_words = OVERDUE
-            runner.process.stop(StopMode.KILL, 0.0)
-            return
-        began_s = time.monotonic()
-        silence_s = assignment.scenario.silence_timeout_s or float("inf")
-        overdue_s = float("inf")
-        if assignment.user and (duration_s := assignment.cycles[0].duration_s) is not None:
-            overdue_s = duration_s + assignment.plan.stop_timeout_s
-        look_every_s = min(MAX_CHECK_INTERVAL_S, silence_s / 4)
-        leaves_s = assignment.plan.stop_timeout_s + RUNNER_SLACK_S
-        while not runner.last_words:
-            await asyncio.sleep(look_every_s)
-            now_s = time.monotonic()
-            heard_s = max(runner.process.heard_s, runner.source.heard_s)
-            if now_s - began_s > overdue_s or runner.is_overdue(
-                assignment, RUNNER_SLACK_S, leaves_s=leaves_s
-            ):
-                runner.last_words = OVERDUE
-            elif now_s - heard_s > silence_s and not runner.source.waits:
-                runner.last_words = f"it was silent for {silence_s:g} s"
-        runner.process.terminate()
-
-    async def _deliver(
-        self, expected: Expected, told: fleet_pb2.RunnerExit, folder: RunnerFolder
-    ) -> None:
-        await deliver(self._means, expected.source, told, folder)
-        self._means.relay.refuse(expected)
-
-    def _tell_over(self, why: str) -> None:
-        """Tells that nothing of it lives, nor will; and why, if that is too early."""
+    def _report_over(self, why: str) -> None:
+        """Reports that nothing of it is alive, nor will be; and why, if that is too early."""
         if why:
-            self._tell(exit_status=1, start_error=why, last=True)
+            self._report(exit_status=1, start_error=why, last=True)
         else:
-            self._tell(last=True)
+            self._report(last=True)
 
-    def _tell(self, *, last: bool, **what: object) -> None:
+    def _report(self, *, last: bool, **what: object) -> None:
         """Reports an end without a folder."""
-        told = fleet_pb2.RunnerExit(
+        ended = fleet_pb2.RunnerExit(
             run_id=self.run_id,
             scenario=self.scenario,
             last=last,
             **what,  # type: ignore[arg-type]  # its fields
         )
-        self._means.tell(told, None)
+        self._services.reports.ended(ended)
 
 
-async def finish_former(means: Means, folders: list[RunnerFolder]) -> None:
-    """Goes on with a part of which an agent before this one has left runners, to its end."""
-    await asyncio.gather(*(_finish_former(means, folder) for folder in folders))
-    source_id, scenario = folders[0].source_id, folders[0].scenario
-    over = fleet_pb2.RunnerExit(run_id=source_id.run_id, scenario=scenario, last=True)
-    means.tell(over, None)
-
-
-async def _finish_former(means: Means, folder: RunnerFolder) -> None:
-    spool = Spool(folder.spool, means.room)
-    source = await means.relay.resume(folder.source_id, folder.scenario, spool)
-    await asyncio.to_thread(folder.wait_for_end)
-    told = await asyncio.to_thread(folder.exit)
-    if told is None:
-        told = await asyncio.to_thread(exit_of, folder, -signal.SIGKILL, KILLED)
-    await deliver(means, source, told, folder)
-
-
-async def deliver(
-    means: Means, source: Source, told: fleet_pb2.RunnerExit, folder: RunnerFolder
-) -> None:
-    """Tells how a runner ended, when the broker has all that it had said."""
-    await source.settle()
-    await means.relay.forget(source)
-    means.tell(told, folder)
-
-
-def exit_of(
-    folder: RunnerFolder, status: int, message: str, *, last: bool = False
-) -> fleet_pb2.RunnerExit:
-    """How a runner ended, with what it had produced; kept in its folder. Waits for the disk."""
-    source_id, produced = folder.source_id, folder.produced()
-    told = fleet_pb2.RunnerExit(
-        run_id=source_id.run_id,
-        runner_id=source_id.runner_id,
-        scenario=folder.scenario,
-        exit_status=status,
-        stderr_tail=message,
-        produced_events=produced.events if produced else None,
-        produced_hits=produced.hits if produced else None,
-        last=last,
-    )
-    try:
-        folder.save_exit(told)
-    except OSError as error:
-        _log.warning("run %s: its end cannot be kept on disk: %s", source_id.run_id, error)
-    return told
+def _now_ns() -> int:
+    """Now, by the loop's clock."""
+    return round(asyncio.get_running_loop().time() * _NS_PER_S)

@@ -65,7 +65,7 @@ class RunnerProcess:
         self._ended = False
         _children.add(process.pid)
         self._tail = b""
-        self.heard_s = time.monotonic()
+        self.heard_s = asyncio.get_running_loop().time()
         """When it last printed something."""
 
     @classmethod
@@ -172,15 +172,15 @@ class RunnerProcess:
         transport, _ = await asyncio.get_running_loop().connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(reader), pipe
         )
-        printed = Printed(time.monotonic())
+        printed = Printed(asyncio.get_running_loop().time())
         try:
             while data := await reader.read(READ_BYTES):
-                self.heard_s = time.monotonic()
+                self.heard_s = asyncio.get_running_loop().time()
                 self._show(printed.feed(data, self.heard_s))
                 if keep:
                     self._keep(data[-STDERR_TAIL_BYTES:])
         finally:
-            self._show(printed.end(time.monotonic()))
+            self._show(printed.end(asyncio.get_running_loop().time()))
             transport.close()
 
     def _show(self, lines: list[PrintedLine]) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final
@@ -87,7 +86,7 @@ class Relay:
         await asyncio.gather(self._keeping, return_exceptions=True)
         for source in self._sources:
             await source.close()
-        await self._keep_all(time.monotonic())
+        await self._keep_all(asyncio.get_running_loop().time())
 
     async def GetAssignment(  # noqa: N802 - the name in the proto
         self, request: runner_pb2.GetAssignmentRequest, context: Context
@@ -133,7 +132,7 @@ class Relay:
         """Looks now and then what has to go to disk."""
         while True:
             await asyncio.sleep(self._spool_after_s / LOOKS)
-            await self._keep_all(time.monotonic() - self._spool_after_s)
+            await self._keep_all(asyncio.get_running_loop().time() - self._spool_after_s)
 
     async def _keep_all(self, before_s: float) -> None:
         troubles = [await source.keep(before_s) for source in list(self._sources)]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import time
 from contextlib import suppress
 from typing import Any, Final
 
@@ -102,7 +101,7 @@ class Source:
         self, source_id: SourceId, scenario: str, broker: RawRunnerServiceStub, spool: Spool
     ) -> None:
         self.source_id = source_id
-        self.heard_s = time.monotonic()
+        self.heard_s = asyncio.get_running_loop().time()
         """When its runner last said something."""
         self.cycle_began: tuple[int, float] | None = None
         """The cycle that it was sent into, and when; None: it is in none."""
@@ -180,7 +179,7 @@ class Source:
 
         Raises: InvalidRequest: it is about another source, or about none, or it cannot be parsed.
         """
-        self.heard_s = time.monotonic()
+        self.heard_s = asyncio.get_running_loop().time()
         request = read(raw)
         self._check_source(inbox, request)
         try:
@@ -284,7 +283,7 @@ class Source:
         elif kind == "skip" and not request.skip.count:
             self._ack_again(inbox)
         elif kind == "skip":
-            decision = self._backlog.skip(raw, request.skip, time.monotonic())
+            decision = self._backlog.skip(raw, request.skip, asyncio.get_running_loop().time())
             first = request.skip.first_sequence
             self._numbered(inbox, decision, first + request.skip.count - 1)
         elif kind == "ready":
@@ -303,7 +302,7 @@ class Source:
         if home.over_limits(batch, size):
             self._too_large(inbox, batch.first_sequence, batch.ByteSize())
         elif count := home.size(batch):
-            decision = self._backlog.batch(raw, request, time.monotonic())
+            decision = self._backlog.batch(raw, request, asyncio.get_running_loop().time())
             self._numbered(inbox, decision, batch.first_sequence + count - 1)
         else:
             self._ack_again(inbox)
@@ -366,7 +365,7 @@ class Source:
         self, kind: str | None, response: runner_pb2.PublishEventsResponse, raw: bytes
     ) -> None:
         if kind == "start_cycle":
-            self.cycle_began = (response.start_cycle.cycle, time.monotonic())
+            self.cycle_began = (response.start_cycle.cycle, asyncio.get_running_loop().time())
             self._backlog.outbound.cycle_started(response.start_cycle.cycle)
         elif kind == "stop":
             self._stop = raw
@@ -374,7 +373,7 @@ class Source:
             self._types_refused = raw
         elif kind == "finished":
             self._backlog.finished()
-            self.finished_s = time.monotonic()
+            self.finished_s = asyncio.get_running_loop().time()
             for inbox in self._inboxes:
                 inbox.finishing = False
         elif kind == "run_closed":

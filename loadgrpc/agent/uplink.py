@@ -99,7 +99,7 @@ class Uplink:
         backoff = Backoff(FIRST_BACKOFF_S, MAX_BACKOFF_S)
         while True:
             await self._wanted.wait()
-            began_s, before = time.monotonic(), self._backlog.committed
+            began_s, before = asyncio.get_running_loop().time(), self._backlog.committed
             try:
                 await self._stream()
             except Unavailable as error:
@@ -110,7 +110,7 @@ class Uplink:
                     self._got_on()
                     _log.info("the stream to the broker broke (%s); opening it again", error)
                     continue
-                if time.monotonic() - began_s > MAX_BACKOFF_S:
+                if asyncio.get_running_loop().time() - began_s > MAX_BACKOFF_S:
                     backoff.reset()
                 self._stalls(error)
                 _log.info("cannot reach the broker (%s); trying again", error)
@@ -122,7 +122,7 @@ class Uplink:
 
     def _stalls(self, error: Unavailable) -> None:
         """A stream broke, and nothing was committed on it."""
-        outbound, now_s = self._backlog.outbound, time.monotonic()
+        outbound, now_s = self._backlog.outbound, asyncio.get_running_loop().time()
         if not outbound.kept:
             self._stalled_s = None
         elif self._stalled_s is None:

@@ -21,7 +21,7 @@ from loadgrpc.broker.work import Work
 from loadgrpc.clock import Clock
 from loadgrpc.errors import Superseded, Unavailable
 from loadgrpc.model import StopMode
-from loadgrpc.protocol.fleet import ExitNoted, Order, Registration, StopRunners
+from loadgrpc.protocol.fleet import ExitNoted, HeldBack, Order, Registration, StopRunners
 from loadgrpc.protocol.produced import Produced
 
 _log = logging.getLogger(__name__)
@@ -172,6 +172,12 @@ class Fleet:
         run = self._runs.get(run_id)
         if run is not None and (agent_id, scenario) in run.parts:
             self._happens(run, happened.AgentReady(agent_id, scenario, cycle))
+
+    def users_held_back(self, agent_id: str, run_id: str, scenario: str, held: HeldBack) -> None:
+        """An agent says how many users of a part had to wait for others to end."""
+        run = self._runs.get(run_id)
+        if run is not None and (agent_id, scenario) in run.parts:
+            self._happens(run, happened.UsersHeldBack(agent_id, scenario, held))
 
     def runner_exited(
         self,

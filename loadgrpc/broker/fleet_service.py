@@ -13,6 +13,7 @@ from loadgrpc.errors import InvalidRequest, Violation
 from loadgrpc.protocol import bounds
 from loadgrpc.protocol.fleet import (
     HEARD,
+    held_back_from_proto,
     order_to_proto,
     produced_from_proto,
     registered_to_proto,
@@ -81,6 +82,11 @@ class FleetService(fleet_pb2_grpc.FleetServiceServicer):
                 ready = request.ready
                 self._broker.fleet.agent_ready(
                     link.agent_id, ready.run_id, ready.scenario, ready.cycle
+                )
+            elif kind == "held_back":
+                said = request.held_back
+                self._broker.fleet.users_held_back(
+                    link.agent_id, said.run_id, said.scenario, held_back_from_proto(said)
                 )
             elif kind == "goodbye":
                 goodbye.set()

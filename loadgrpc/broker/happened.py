@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from loadgrpc.model import ExceptionInfo, SourceId, StopMode
-from loadgrpc.protocol.fleet import Registration
+from loadgrpc.protocol.fleet import HeldBack, Registration
 from loadgrpc.protocol.produced import Produced
 
 
@@ -68,6 +68,15 @@ class AgentReady:
     cycle: int
 
 
+@dataclass(frozen=True)
+class UsersHeldBack:
+    """An agent says how many users of a part had to wait for others to end."""
+
+    agent_id: str
+    scenario: str
+    held: HeldBack
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunnerExited:
     """A process of a live part ended, or could not be started: see `Fleet.runner_exited`."""
@@ -120,6 +129,7 @@ Event = (
     | AgentAway
     | AgentGone
     | AgentReady
+    | UsersHeldBack
     | RunnerExited
     | SourceOpened
     | SourceReady

@@ -28,6 +28,8 @@ class Work:
     stop_timeout_s: float = 0.0
     short: str = ""
     """What ended before its time; empty: nothing did."""
+    held_back: str = ""
+    """That users had to wait for others to end; empty: none had to."""
 
     @property
     def may_cut_off(self) -> bool:
@@ -56,7 +58,8 @@ def _undone(work: Work, *, over: bool) -> str:
     if work.duration_s is not None and work.users.missing:
         started, planned = work.users.planned - work.users.missing, work.users.planned
         rate = f", at {work.spawn_rate:g} per second" if work.spawn_rate else ""
-        return f"{started} of {planned} users were started{rate}"
+        why = f"; {work.held_back}" if work.held_back else ""
+        return f"{started} of {planned} users were started{rate}{why}"
     if not iterations.finished:
         return _nothing_finished(work)
     if iterations.interrupted and not work.may_cut_off:
@@ -65,7 +68,7 @@ def _undone(work: Work, *, over: bool) -> str:
     if endless := iterations.started - iterations.ended:
         how = "did not end" if over else "have not ended yet"
         return f"{endless} of {iterations.started} iterations {how}"
-    return work.short
+    return work.short or work.held_back
 
 
 def _nothing_finished(work: Work) -> str:

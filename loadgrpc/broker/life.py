@@ -30,6 +30,7 @@ from loadgrpc.broker.happened import (
     SourceReady,
     StopAsked,
     TimePassed,
+    UsersHeldBack,
 )
 from loadgrpc.broker.part import Part
 from loadgrpc.broker.run import ActiveRun, stop_reason
@@ -214,6 +215,14 @@ def _(event: AgentReady, run: ActiveRun, now: Now) -> Iterator[Command]:
     if event.cycle <= run.cycle:  # it missed the order
         yield Order(event.agent_id, _start_processes(run, part, event.cycle))
     yield from _follow_up(run, now)
+
+
+@_decide.register
+def _(event: UsersHeldBack, run: ActiveRun, now: Now) -> Iterator[Command]:
+    part = run.parts[event.agent_id, event.scenario]
+    if not part.state.final:
+        part.hold_back(event.held, now.wall_ns)  # stored with what comes next: it is said again
+    yield from ()
 
 
 @_decide.register

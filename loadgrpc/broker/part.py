@@ -7,7 +7,7 @@ when its agent says that the last of them has ended.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from loadgrpc.broker.inbox import Source
@@ -25,6 +25,7 @@ from loadgrpc.model import (
     UserFigures,
 )
 from loadgrpc.protocol.decoded import Decoded
+from loadgrpc.protocol.fleet import HeldBack
 from loadgrpc.protocol.produced import Produced
 
 UNKNOWN_LOSS = "what its runner had not delivered"
@@ -68,6 +69,10 @@ class Part:
     """When (monotonic) something of it was last stored."""
     agent_ready_for: int = 0
     """The cycle that its agent is ready for, where each user is a process."""
+    held_back: HeldBack = HeldBack()
+    """Users that had to wait for others to end, where each is a process."""
+    waiting_since_ns: int = 0
+    """Since when some of them do (wall clock)."""
     users_told: StartedUsers = field(init=False)
     """Users that were started, as reported by runners of several users."""
 
@@ -221,6 +226,25 @@ class Part:
     def get_ready(self) -> None:
         """It is ready for its first cycle, or has begun."""
         self._happened(PartEvent.READY)
+
+    def hold_back(self, held: HeldBack, now_wall_ns: int) -> None:
+        """Its agent says how many users had to wait; no more than there are."""
+        planned = self.assignment.planned_users
+        if not self.held_back.waiting:
+            self.waiting_since_ns = now_wall_ns
+        self.held_back = replace(
+            held, total=min(held.total, planned), waiting=min(held.waiting, planned)
+        )
+
+    def why_held_back(self) -> str:
+        """That users had to wait, as a sentence; empty: none had to."""
+        held = self.held_back
+        if not held.total:
+            return ""
+        return (
+            f"{held.total} of {self.assignment.planned_users} users had to wait for others to end:"
+            f" agent {self.agent_id} runs at most {held.most} processes at once"
+        )
 
     def lose(self, reason: str, last_heard_ns: int) -> None:
         """It is lost with its agent, which was last heard from at that moment (wall clock)."""

@@ -181,6 +181,7 @@ class RunResult:
             duration_s=scenario.duration_s,
             stop_timeout_s=run.plan.stop_timeout_s,
             short=short,
+            held_back=next(filter(None, (part.why_held_back() for part in parts)), ""),
         )
 
     def _agents(self, done: Mapping[Key, Done]) -> Iterator[model.AgentFigures]:

@@ -18,7 +18,7 @@ from loadgrpc.broker.part import Part
 from loadgrpc.broker.run import ActiveRun
 from loadgrpc.broker.split import assignments
 from loadgrpc.model import AssignmentState, ExceptionInfo, Run, StopMode
-from loadgrpc.protocol.fleet import Registration
+from loadgrpc.protocol.fleet import HeldBack, Registration
 from loadgrpc.protocol.produced import Produced
 from loadgrpc.store import SourceProgress
 
@@ -55,6 +55,7 @@ def _kept(part: Part) -> str:
         len(part.ended),  # these only grow
         len(part.produced),
         len(part.mismatches),
+        (part.held_back.total, part.held_back.most),
     )
     if part.kept is None or part.kept[0] != now:
         part.kept = now, json.dumps(_state(part))
@@ -74,6 +75,7 @@ def _state(part: Part) -> dict[str, Any]:
         "produced": part.produced,
         "end_time_ns": part.end_time_ns,
         "mismatches": part.mismatches,
+        "held_back": [part.held_back.total, part.held_back.most],
     }
 
 
@@ -124,6 +126,7 @@ def _set_state(part: Part, kept: dict[str, Any]) -> None:
     part.produced = {runner_id: Produced(*both) for runner_id, both in kept["produced"].items()}
     part.end_time_ns = kept["end_time_ns"]
     part.mismatches = kept["mismatches"]
+    part.held_back = HeldBack(0, *kept.get("held_back", (0, 0)))
 
 
 def _source(progress: SourceProgress) -> Source:

@@ -57,6 +57,7 @@ def troubles_of(
         )
     away = {trouble.agent_id for trouble in found}
     found += _silent(run, away, now)
+    found += _held_back(run, now)
     if len(found) > MAX_TROUBLES:
         last = found[MAX_TROUBLES - 1]
         more = len(found) - MAX_TROUBLES
@@ -134,6 +135,22 @@ def _silent(run: ActiveRun, away: set[str], now: Moment) -> Iterator[Trouble]:
             f"on agent {agent_id}",
             since_ns=since[agent_id],
         )
+
+
+def _held_back(run: ActiveRun, now: Moment) -> Iterator[Trouble]:
+    """Users that wait for others to end, where each is a process."""
+    for part in run.live_parts():
+        held = part.held_back
+        if held.waiting:
+            users = f"{held.waiting} user{' waits' if held.waiting == 1 else 's wait'}"
+            yield Trouble(
+                kind=TroubleKind.USERS_WAITING,
+                agent_id=part.agent_id,
+                message=f"{users} for others to end, for {_seconds(now.wall_ns - part.waiting_since_ns)}: "
+                f"agent {part.agent_id} runs at most {held.most} processes at once "
+                "(--max-processes)",
+                since_ns=part.waiting_since_ns,
+            )
 
 
 def _should_report(run: ActiveRun, part: Part, source: Source) -> bool:

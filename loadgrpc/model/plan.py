@@ -151,10 +151,13 @@ class Assignment:
         """How long its cycles last together that have users; 0 when iterations bound them."""
         return (self.scenario.duration_s or 0.0) * sum(users > 0 for users in self.scenario.users)
 
-    def of_user(self, user: int, cycle: int) -> Assignment:
-        """What one user of a cycle does, both from 1; who starts it keeps to the rate."""
+    def of_user(self, user: int, cycle: int, *, duration_s: float | None) -> Assignment:
+        """What one user of a cycle does, both from 1; who starts it keeps to the rate.
+
+        `duration_s`: what is left of the cycle when it starts; None: iterations bound it.
+        """
         users = self.scenario.users[cycle - self.first_cycle]
-        own = replace(self.scenario, users=(users,), spawn_rate=0.0)
+        own = replace(self.scenario, users=(users,), spawn_rate=0.0, duration_s=duration_s)
         return replace(
             self, plan=replace(self.plan, scenarios=(own,)), user=user, first_cycle=cycle
         )

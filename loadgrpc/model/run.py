@@ -81,6 +81,7 @@ class TroubleKind(IntEnum):
     AGENT_UNREACHABLE = 2
     STORE_AWAY = 3
     SOURCE_SILENT = 4
+    USERS_WAITING = 5
 
 
 @dataclass(frozen=True, kw_only=True)

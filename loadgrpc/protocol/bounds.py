@@ -245,6 +245,7 @@ TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
         "scenario": ID,
     },
     "AssignmentReady": {"run_id": ID, "scenario": ID},
+    "UsersHeldBack": {"run_id": ID, "scenario": ID},
     # Of RunnerService.
     "GetAssignmentRequest": {"scenario": ID},
     "SourceId": {"run_id": ID, "agent_id": ID, "runner_id": ID},

@@ -92,6 +92,18 @@ class ExitNoted:
     runner_id: str
 
 
+@dataclass(frozen=True)
+class HeldBack:
+    """Users of a part that had to wait because the agent runs only so many processes at once."""
+
+    waiting: int = 0
+    """Those that wait now."""
+    total: int = 0
+    """All so far, of all cycles."""
+    most: int = 0
+    """Processes that the agent runs at once."""
+
+
 Order = StartRunners | StartProcesses | StopRunners | ExitNoted | Heard
 
 
@@ -202,3 +214,19 @@ def produced_from_proto(ended: fleet_pb2.RunnerExit) -> Produced | None:
         return None
     events = min(ended.produced_events, home.MAX_SEQUENCE)
     return Produced(events, min(ended.produced_hits, events))
+
+
+def held_back_to_proto(run_id: str, scenario: str, held: HeldBack) -> fleet_pb2.UsersHeldBack:
+    """How many users of a part had to wait, as its message."""
+    return fleet_pb2.UsersHeldBack(
+        run_id=run_id,
+        scenario=scenario,
+        waiting=held.waiting,
+        total=held.total,
+        max_processes=held.most,
+    )
+
+
+def held_back_from_proto(message: fleet_pb2.UsersHeldBack) -> HeldBack:
+    """How many users of a part had to wait, from its message."""
+    return HeldBack(message.waiting, message.total, message.max_processes)

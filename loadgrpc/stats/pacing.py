@@ -11,6 +11,7 @@ again: a stop may have come meanwhile.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -67,6 +68,14 @@ def bounded(pace: Pace, *, count: int = 0, end_ns: int | None = None) -> Pace:
         return wait_ns
 
     return within
+
+
+def due(pace: Pace, now_ns: int, places: range) -> int:
+    """How many of some places in a sequence are due, whatever they wait for.
+
+    Places are due in their order, and the pace has all of them.
+    """
+    return bisect_right(places, 0, key=lambda done: pace(now_ns, done) or 0)
 
 
 def end_ns(began_ns: int, duration_s: float | None) -> int | None:

@@ -14,18 +14,20 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class ConnectRequest(_message.Message):
-    __slots__ = ("register", "heartbeat", "runner_exit", "goodbye", "ready")
+    __slots__ = ("register", "heartbeat", "runner_exit", "goodbye", "ready", "held_back")
     REGISTER_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
     RUNNER_EXIT_FIELD_NUMBER: _ClassVar[int]
     GOODBYE_FIELD_NUMBER: _ClassVar[int]
     READY_FIELD_NUMBER: _ClassVar[int]
+    HELD_BACK_FIELD_NUMBER: _ClassVar[int]
     register: Register
     heartbeat: Heartbeat
     runner_exit: RunnerExit
     goodbye: Goodbye
     ready: AssignmentReady
-    def __init__(self, register: _Optional[_Union[Register, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., runner_exit: _Optional[_Union[RunnerExit, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., ready: _Optional[_Union[AssignmentReady, _Mapping]] = ...) -> None: ...
+    held_back: UsersHeldBack
+    def __init__(self, register: _Optional[_Union[Register, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., runner_exit: _Optional[_Union[RunnerExit, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., ready: _Optional[_Union[AssignmentReady, _Mapping]] = ..., held_back: _Optional[_Union[UsersHeldBack, _Mapping]] = ...) -> None: ...
 
 class Register(_message.Message):
     __slots__ = ("agent_id", "hostname", "pid", "version", "cores", "run_ids", "assignments", "time")
@@ -92,6 +94,20 @@ class AssignmentReady(_message.Message):
     scenario: str
     cycle: int
     def __init__(self, run_id: _Optional[str] = ..., scenario: _Optional[str] = ..., cycle: _Optional[int] = ...) -> None: ...
+
+class UsersHeldBack(_message.Message):
+    __slots__ = ("run_id", "scenario", "waiting", "total", "max_processes")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    SCENARIO_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    MAX_PROCESSES_FIELD_NUMBER: _ClassVar[int]
+    run_id: str
+    scenario: str
+    waiting: int
+    total: int
+    max_processes: int
+    def __init__(self, run_id: _Optional[str] = ..., scenario: _Optional[str] = ..., waiting: _Optional[int] = ..., total: _Optional[int] = ..., max_processes: _Optional[int] = ...) -> None: ...
 
 class AssignmentCycle(_message.Message):
     __slots__ = ("run_id", "scenario", "cycle")

@@ -36,6 +36,7 @@ class TroubleKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     TROUBLE_KIND_AGENT_UNREACHABLE: _ClassVar[TroubleKind]
     TROUBLE_KIND_STORE_AWAY: _ClassVar[TroubleKind]
     TROUBLE_KIND_SOURCE_SILENT: _ClassVar[TroubleKind]
+    TROUBLE_KIND_USERS_WAITING: _ClassVar[TroubleKind]
 
 class AssignmentState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -62,6 +63,7 @@ TROUBLE_KIND_AGENT_LOST: TroubleKind
 TROUBLE_KIND_AGENT_UNREACHABLE: TroubleKind
 TROUBLE_KIND_STORE_AWAY: TroubleKind
 TROUBLE_KIND_SOURCE_SILENT: TroubleKind
+TROUBLE_KIND_USERS_WAITING: TroubleKind
 ASSIGNMENT_STATE_UNSPECIFIED: AssignmentState
 ASSIGNMENT_STATE_STARTING: AssignmentState
 ASSIGNMENT_STATE_RUNNING: AssignmentState

@@ -10,6 +10,7 @@ import pytest
 
 from loadgrpc.agent import agent as module
 from loadgrpc.agent import part as part_module
+from loadgrpc.agent import runner as runner_module
 from loadgrpc.agent.agent import AgentConfig
 from loadgrpc.broker import broker as broker_module
 from loadgrpc.broker.server import BrokerConfig
@@ -229,14 +230,14 @@ def test_a_lease_that_is_over_ends_the_load(tmp_path, tests, monkeypatch):
         leaving = broker(lease_s=0.3)
         endpoint = await leaving.__aenter__()
         statuses = asyncio.Queue()
-        wait = part_module.RunnerProcess.wait
+        wait = runner_module.RunnerProcess.wait
 
         async def watched(self):
             ended = await wait(self)
             statuses.put_nowait(ended.status)
             return ended
 
-        monkeypatch.setattr(part_module.RunnerProcess, "wait", watched)
+        monkeypatch.setattr(runner_module.RunnerProcess, "wait", watched)
         async with agent(endpoint, tmp_path / "state"):
             async with Client.connect(endpoint) as client:
                 started = await client.start_run(plan("test_slow"))
@@ -368,7 +369,7 @@ def test_a_defect_of_the_agent_ends_the_part(tmp_path, tests, monkeypatch):
         raise ZeroDivisionError("oops")
 
     async def use():
-        monkeypatch.setattr(part_module.Part, "_start_process", broken)
+        monkeypatch.setattr(runner_module.Runner, "_start_process", broken)
         async with (
             broker() as endpoint,
             Client.connect(endpoint) as client,
