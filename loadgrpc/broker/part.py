@@ -69,7 +69,7 @@ class Part:
     """When (monotonic) something of it was last stored."""
     agent_ready_for: int = 0
     """The cycle that its agent is ready for, where each user is a process."""
-    held_back: HeldBack = HeldBack()
+    held_back: HeldBack = field(default_factory=HeldBack)
     """Users that had to wait for others to end, where each is a process."""
     waiting_since_ns: int = 0
     """Since when some of them do (wall clock)."""

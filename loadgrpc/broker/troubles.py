@@ -143,10 +143,11 @@ def _held_back(run: ActiveRun, now: Moment) -> Iterator[Trouble]:
         held = part.held_back
         if held.waiting:
             users = f"{held.waiting} user{' waits' if held.waiting == 1 else 's wait'}"
+            lasted = _seconds(now.wall_ns - part.waiting_since_ns)
             yield Trouble(
                 kind=TroubleKind.USERS_WAITING,
                 agent_id=part.agent_id,
-                message=f"{users} for others to end, for {_seconds(now.wall_ns - part.waiting_since_ns)}: "
+                message=f"{users} for others to end, for {lasted}: "
                 f"agent {part.agent_id} runs at most {held.most} processes at once "
                 "(--max-processes)",
                 since_ns=part.waiting_since_ns,

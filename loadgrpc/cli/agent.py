@@ -28,9 +28,22 @@ from loadgrpc.cli.command import Command
     help="Most bytes of such events. Further events wait in the memory of runners, and are"
     " counted as lost once that is full, too.",
 )
+@click.option(
+    "--max-processes",
+    type=click.IntRange(1, 100_000),
+    metavar="N",
+    help="Most processes at once where each user is one (--runner-mode one-user). Further users"
+    " wait for others to end, and the run says so.  [default: by cores, memory and open files]",
+)
 @options.logging
 def command(
-    *, broker: str, state_dir: Path | None, spool_size: int, log_format: str, verbose: int
+    *,
+    broker: str,
+    state_dir: Path | None,
+    spool_size: int,
+    max_processes: int | None,
+    log_format: str,
+    verbose: int,
 ) -> int:
     """Start runners for a broker and relay what they report.
 
@@ -60,7 +73,12 @@ def command(
         line.say(f"loadgrpc agent {agent_id} connected to {broker}")
 
     async def serve_until(stop: asyncio.Event) -> None:
-        config = AgentConfig(broker=broker, state_dir=state_dir, spool_bytes=spool_size)
+        config = AgentConfig(
+            broker=broker,
+            state_dir=state_dir,
+            spool_bytes=spool_size,
+            max_processes=max_processes or 0,
+        )
         await serve(config, on_connected=connected, stop=stop)
 
     try:

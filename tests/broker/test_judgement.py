@@ -20,6 +20,7 @@ def work(*, users=(10, 10, 0), hits=0, scenario="", **more):
     )
 
 
+HELD_BACK = "7 of 10 users had to wait for others to end"
 TIMED = {"duration_s": 4.0, "stop_timeout_s": 30.0}
 
 
@@ -50,6 +51,11 @@ TIMED = {"duration_s": 4.0, "stop_timeout_s": 30.0}
             "3 of 10 users were started, at 0.5 per second",
         ),
         (work(started=5, success=5, users=(10, 1, 9), **TIMED), ""),
+        (work(planned=10, started=10, success=10, held_back=HELD_BACK), HELD_BACK),
+        (
+            work(started=5, success=5, users=(10, 3, 0), held_back=HELD_BACK, **TIMED),
+            f"3 of 10 users were started; {HELD_BACK}",
+        ),
         (
             work(started=5, success=2, interrupted=3, **TIMED),
             "3 of 5 iterations were cut off (the stop timeout is 30 s)",

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from loadgrpc.broker import life
+from loadgrpc.broker import life, resume
 from loadgrpc.broker.happened import (
     AgentAway,
     AgentBack,
@@ -19,6 +19,7 @@ from loadgrpc.broker.happened import (
     SourceReady,
     StopAsked,
     TimePassed,
+    UsersHeldBack,
 )
 from loadgrpc.broker.inbox import Source
 from loadgrpc.broker.life import Answer, Close, GiveUp, Log, Order, Release, Save
@@ -35,7 +36,13 @@ from loadgrpc.model import (
     StopMode,
 )
 from loadgrpc.protocol import answers
-from loadgrpc.protocol.fleet import Registration, StartProcesses, StartRunners, StopRunners
+from loadgrpc.protocol.fleet import (
+    HeldBack,
+    Registration,
+    StartProcesses,
+    StartRunners,
+    StopRunners,
+)
 from loadgrpc.testing import plan_of
 
 NS = 1_000_000_000
@@ -339,3 +346,31 @@ def registration(agent_id, *run_ids):
     return Registration(
         agent_id=agent_id, hostname="h", pid=1, version="1", cores=1, run_ids=run_ids
     )
+
+
+def test_users_that_waited_are_part_of_what_a_part_did():
+    """The agent says it again on each stream; it counts no more users than there are."""
+    its = Life("a1", users=(20,), test_runner="./x")
+    its.begun()
+    part = its.run.parts["a1", ""]
+    held = HeldBack(total=5_000, most=5, waiting=15)
+    assert its.happens(UsersHeldBack("a1", "", held)) == []
+    assert part.held_back == HeldBack(total=20, most=5, waiting=15)
+    began_ns = its.now.wall_ns
+    its.later(3)
+    its.happens(UsersHeldBack("a1", "", HeldBack(total=15, most=5, waiting=1)))
+    assert part.waiting_since_ns == began_ns
+    its.happens(UsersHeldBack("a1", "", HeldBack(total=15, most=5)))
+    assert part.why_held_back() == (
+        "15 of 20 users had to wait for others to end: agent a1 runs at most 5 processes at once"
+    )
+
+
+def test_users_that_waited_are_known_to_the_next_broker():
+    """What is stored of a part says it, without those that waited just then."""
+    its = Life("a1", users=(20,), test_runner="./x")
+    its.happens(UsersHeldBack("a1", "", HeldBack(total=15, most=5, waiting=3)))
+    kept = resume.to_bytes(its.run)
+    again = resume.from_bytes(its.run.run, "", kept, [], its.run.log)
+
+    assert again.parts["a1", ""].held_back == HeldBack(total=15, most=5)

@@ -10,11 +10,12 @@ from loadgrpc.broker import live as of_live
 from loadgrpc.broker import store_watch
 from loadgrpc.broker.troubles import MAX_TROUBLES, SILENT_S
 from loadgrpc.model import Progress, RunState, TroubleKind
+from loadgrpc.protocol.fleet import HeldBack
 from loadgrpc.store import Store, StoreError
 from loadgrpc.testing import ManualClock
 
 NS = 1_000_000_000
-LOST, UNREACHABLE, STORE_AWAY, SILENT = TroubleKind
+LOST, UNREACHABLE, STORE_AWAY, SILENT, WAITING = TroubleKind
 
 
 async def live(desk, *agent_ids, **plan):
@@ -432,3 +433,26 @@ def test_c2_a_store_is_asked_rarely_while_no_run_goes_on():
 
     seconds = [round((at - asked[0]) / 1e9) for at in asked]
     assert seconds == [0, 4, 8, 9, 10]
+
+
+def test_users_that_wait_for_others_to_end_are_told_while_they_do(at_desk):
+    """With the agent, how many, since when, and the bound that can be raised; none after that."""
+
+    async def use(desk):
+        run, _ = await live(desk, "a1", users=(20,), test_runner="./x", iterations=(1,))
+        fleet = desk.broker.fleet
+        fleet.users_held_back("a1", run.run_id, "", HeldBack(total=15, most=5, waiting=15))
+        since_ns = desk.clock.wall_ns()
+        desk.clock.advance(3.0)
+        fleet.users_held_back("a1", run.run_id, "", HeldBack(total=15, most=5, waiting=12))
+        desk.broker.heard_from_agent("a1")
+        (trouble,) = await told(desk, run)
+        assert (trouble.kind, trouble.agent_id, trouble.since_ns) == (WAITING, "a1", since_ns)
+        assert trouble.message == (
+            "12 users wait for others to end, for 4 s: agent a1 runs at most 5 processes at once"
+            " (--max-processes)"
+        )
+        fleet.users_held_back("a1", run.run_id, "", HeldBack(total=15, most=5))
+        assert await told(desk, run) == ()
+
+    at_desk(use)
