@@ -23,7 +23,7 @@ _ExitKey = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
-class Ended:
+class RunnerEnd:
     """How a runner ended, and its folder, if it had one."""
 
     message: fleet_pb2.RunnerExit
@@ -35,7 +35,7 @@ class Reports:
 
     def __init__(self, on_news: Callable[[], None]) -> None:
         self._on_news = on_news
-        self._ended: dict[_ExitKey, Ended] = {}
+        self._ended: dict[_ExitKey, RunnerEnd] = {}
         """Ends that the broker has not noted."""
         self._of_part: Counter[PartKey] = Counter()
         """How many of these each part has."""
@@ -92,13 +92,13 @@ class Reports:
         key = (message.run_id, message.scenario, message.runner_id)
         if key not in self._ended:
             self._of_part[key[:2]] += 1
-        self._ended[key] = Ended(message, folder)
+        self._ended[key] = RunnerEnd(message, folder)
         if message.last:
             self.beat()
         self._unsent_ends[key] = None
         self._on_news()
 
-    def noted(self, noted: ExitNoted) -> Ended | None:
+    def noted(self, noted: ExitNoted) -> RunnerEnd | None:
         """The broker has noted an end; None: it has done so before."""
         key = (noted.run_id, noted.scenario, noted.runner_id)
         self._unsent_ends.pop(key, None)
