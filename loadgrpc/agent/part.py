@@ -16,6 +16,7 @@ from typing import Final
 from loadgrpc.agent.keeper import CANNOT_START
 from loadgrpc.agent.reports import PartKey
 from loadgrpc.agent.runner import AgentServices, Runner
+from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import Assignment, Cycle, StopMode
 from loadgrpc.protocol.fleet import HeldBack
 from loadgrpc.stats import pacing
@@ -26,7 +27,6 @@ LATE_NS: Final = 10_000_000
 """Behind users that waited for a place, one that starts later than this waited, too."""
 COUNT_EVERY_S: Final = 1.0
 """How often users that wait are counted again."""
-_NS_PER_S: Final = 1_000_000_000
 
 _log = logging.getLogger(__name__)
 
@@ -197,7 +197,7 @@ class Part:
             if wait_ns is None:
                 break
             if wait_ns > 0:
-                await self._pause(wait_ns / _NS_PER_S)
+                await self._pause(wait_ns / NS_PER_S)
                 continue
             if self._services.places.full:
                 waited = True
@@ -207,7 +207,7 @@ class Part:
                 await self._services.places.take()
                 waited = waited and wait_ns < -LATE_NS
             begins_ns = _now_ns() if waited else now_ns + wait_ns
-            left_s = None if over_ns is None else (over_ns - begins_ns) / _NS_PER_S
+            left_s = None if over_ns is None else (over_ns - begins_ns) / NS_PER_S
             self._start_user(self.assignment.of_user(started + 1, number, duration_s=left_s))
             self._held_back += waited
             started += 1
@@ -227,7 +227,7 @@ class Part:
         loop, places = asyncio.get_running_loop(), self._services.places
         taking = loop.create_task(places.take())
         stopped = loop.create_task(self._until_stopped())
-        over_s = math.inf if over_ns is None else over_ns / _NS_PER_S
+        over_s = math.inf if over_ns is None else over_ns / NS_PER_S
         waiting = 0
         if not self._held_back:
             _log.warning(
@@ -260,7 +260,7 @@ class Part:
         return False
 
     def _waiting(self, count: int) -> HeldBack:
-        """So many users wait now."""
+        """This many users wait now."""
         total = self._held_back + count
         return HeldBack(waiting=count, total=total, most=self._services.places.most)
 
@@ -340,4 +340,4 @@ class Part:
 
 def _now_ns() -> int:
     """Now, by the loop's clock."""
-    return round(asyncio.get_running_loop().time() * _NS_PER_S)
+    return round(asyncio.get_running_loop().time() * NS_PER_S)

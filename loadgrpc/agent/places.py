@@ -1,4 +1,4 @@
-"""Places for processes that run one user each: an agent has so many of them at once, and no more.
+"""Places for processes that run one user each: an agent has a number of them, and no more.
 
 Rule: a place is taken before anything is made for a process, and freed when the process has
 ended. Users whose turn it is while no place is free wait, in the order in which they asked, and
@@ -56,7 +56,7 @@ def default_places() -> int:
 
 
 def places_for(*, cores: int, memory_bytes: int, descriptors: int) -> int:
-    """How many a machine has room for that has so much."""
+    """How many a machine has room for that has these."""
     room = (cores * PER_CORE, memory_bytes // BYTES_EACH, descriptors // DESCRIPTORS_EACH)
     return max(LEAST, min(room))
 

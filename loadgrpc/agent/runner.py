@@ -199,7 +199,7 @@ class Runner:
         return ""
 
     def _is_overdue(self, slack_s: float, *, leaves_s: float) -> bool:
-        """Whether its cycle should have been over so long ago.
+        """Whether its cycle should have been over that long ago.
 
         `leaves_s`: what it has to end when all that it did has arrived.
         """

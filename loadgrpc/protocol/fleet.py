@@ -94,7 +94,7 @@ class ExitNoted:
 
 @dataclass(frozen=True)
 class HeldBack:
-    """Users of a part that had to wait because the agent runs only so many processes at once."""
+    """Users of a part that had to wait because their agent bounds its processes."""
 
     waiting: int = 0
     """Those that wait now."""
