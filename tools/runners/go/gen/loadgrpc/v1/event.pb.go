@@ -1360,11 +1360,11 @@ func (x *GeneratorState) GetOtherCpu() float64 {
 	return 0
 }
 
-// A line that a process of the runner printed. These are for people who look for what a test said
-// on a machine that is not theirs; a runner need not send them. Printing knows no bounds, so bound
-// it: send the first 1,000 lines or so of a source, count the rest in `left_out`, and drop lines
-// before anything else when events cannot be sent as fast as they come. A line that was never sent
-// is no event, and takes no sequence number.
+// A line that a process of the runner printed. These help people to see what a test printed on
+// another machine; sending them is optional. Bound them: send only the first 1,000 lines or so of
+// a source, count the rest in `left_out`, and drop lines before anything else when events cannot
+// be sent as fast as they come. A line that was never sent is not an event, and takes no sequence
+// number.
 type Output struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The line, as UTF-8, without its line break and without passwords and tokens. Required unless
@@ -1374,8 +1374,8 @@ type Output struct {
 	Process uint32 `protobuf:"varint,2,opt,name=process,proto3" json:"process,omitempty"`
 	// Where it was printed.
 	Stream OutputStream `protobuf:"varint,3,opt,name=stream,proto3,enum=loadgrpc.v1.OutputStream" json:"stream,omitempty"`
-	// Lines of this process and stream that were left out before this one, and after the last
-	// `Output` of theirs. Without a text there is no line after them yet.
+	// Number of lines of this process and stream that were left out since its previous `Output`.
+	// Without `text`, no line has followed them yet.
 	LeftOut       uint64 `protobuf:"varint,4,opt,name=left_out,json=leftOut,proto3" json:"left_out,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1485,9 +1485,9 @@ type HitBlock struct {
 	Url []byte `protobuf:"bytes,16,opt,name=url,proto3" json:"url,omitempty"`
 	// Column: as `Hit.attempt`, at most 4,294,967,295.
 	Attempt []byte `protobuf:"bytes,17,opt,name=attempt,proto3" json:"attempt,omitempty"`
-	// What `case` points to. At most 10,000; of each 256 characters are kept.
+	// The table that `case` indexes. At most 10,000; of each 256 characters are kept.
 	Cases []string `protobuf:"bytes,18,rep,name=cases,proto3" json:"cases,omitempty"`
-	// Column: index into `cases`, plus 1; 0 when the iteration was fed with none.
+	// Column: index into `cases`, plus 1; 0: the iteration had no case.
 	Case          []byte `protobuf:"bytes,19,opt,name=case,proto3" json:"case,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1780,9 +1780,9 @@ type TestBlock struct {
 	User []byte `protobuf:"bytes,8,opt,name=user,proto3" json:"user,omitempty"`
 	// Column: as `LoadStatus.current_iteration`.
 	Iteration []byte `protobuf:"bytes,9,opt,name=iteration,proto3" json:"iteration,omitempty"`
-	// What `case` points to. At most 10,000; of each 256 characters are kept.
+	// The table that `case` indexes. At most 10,000; of each 256 characters are kept.
 	Cases []string `protobuf:"bytes,10,rep,name=cases,proto3" json:"cases,omitempty"`
-	// Column: index into `cases`, plus 1; 0 when the iteration was fed with none.
+	// Column: index into `cases`, plus 1; 0: the iteration had no case.
 	Case          []byte `protobuf:"bytes,11,opt,name=case,proto3" json:"case,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

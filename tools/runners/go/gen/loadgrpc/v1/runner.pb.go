@@ -193,9 +193,9 @@ type Assignment struct {
 	User uint32 `protobuf:"varint,11,opt,name=user,proto3" json:"user,omitempty"`
 	// The number of the first of `cycles`, from 1. 0: the same as 1.
 	FirstCycle uint32 `protobuf:"varint,12,opt,name=first_cycle,json=firstCycle,proto3" json:"first_cycle,omitempty"`
-	// This part as a plan of its own, for one agent and with one scenario: all that the plan of the
-	// run says, with the users and the rate that are this agent's. The fields above say the same,
-	// for runners that read nothing else. In a cycle its users may be 0, as in `Cycle.users`.
+	// This part as a plan of its own, for one agent and with one scenario: the plan of the run,
+	// with the users and the rate of this agent. The fields above repeat it, for runners that read
+	// nothing else. The users of a cycle may be 0, as in `Cycle.users`.
 	Plan          *RunSpec `protobuf:"bytes,13,opt,name=plan,proto3" json:"plan,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
