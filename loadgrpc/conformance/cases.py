@@ -122,7 +122,7 @@ CASES: Final = (
     ),
     Case(
         name="closed",
-        title="the home closes the stream, and does not say why",
+        title="the receiver closes the stream, and does not say why",
         cycles=_load(3, 10),
         page="slow",
         script=Script(close_at_batch=1),
@@ -130,7 +130,7 @@ CASES: Final = (
     ),
     Case(
         name="gone",
-        title="the home goes away with its connections, and comes back",
+        title="the receiver goes away with its connections, and comes back",
         cycles=_load(3, 20),
         page="slow",
         script=Script(leave_at_batch=2),
@@ -218,7 +218,7 @@ CASES: Final = (
     ),
     Case(
         name="no-limits",
-        title="the home has no limits",
+        title="the receiver has no limits",
         cycles=_load(2, 5),
         script=Script(limits=runner_pb2.Limits()),
         rules=("4.4", *_ENDED),
