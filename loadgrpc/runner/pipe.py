@@ -4,17 +4,21 @@
 
 A BATCH frame's body is a serialised EventBatch without numbers, and its head says how many
 events and hits it holds, so that the link numbers it without reading it. A CONTROL frame's body is
-a JSON object. Rule: both ends of a socket belong to one installation; nothing here checks
-what a stranger might send, because no stranger can.
+a message (`messages.py`).
+
+Rule: both ends of a socket belong to one installation; nothing here checks what a stranger might
+send, because no stranger can.
 """
 
 from __future__ import annotations
 
-import json
 import struct
 from collections.abc import Iterator
 from enum import IntEnum
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
+
+from loadgrpc.runner import messages
+from loadgrpc.runner.messages import Message
 
 _HEADER: Final = struct.Struct("<BIII")
 
@@ -39,10 +43,9 @@ class Frame(NamedTuple):
     hits: int
     body: bytes
 
-    def control(self) -> dict[str, Any]:
-        """The object in a CONTROL frame."""
-        message: dict[str, Any] = json.loads(self.body)
-        return message
+    def control(self) -> Message:
+        """The message in a CONTROL frame."""
+        return messages.from_bytes(self.body)
 
 
 def batch(body: bytes, events: int, hits: int) -> bytes:
@@ -50,9 +53,9 @@ def batch(body: bytes, events: int, hits: int) -> bytes:
     return _HEADER.pack(FrameKind.BATCH, len(body), events, hits) + body
 
 
-def control(message: dict[str, Any]) -> bytes:
+def control(message: Message) -> bytes:
     """A CONTROL frame."""
-    body = json.dumps(message).encode()
+    body = messages.to_bytes(message)
     return _HEADER.pack(FrameKind.CONTROL, len(body), 0, 0) + body
 
 

@@ -39,6 +39,20 @@ from loadgrpc.runner.exception_text import exception_info, message, traceback_te
 from loadgrpc.runner.forked import Forked
 from loadgrpc.runner.http.lane.connection import Look
 from loadgrpc.runner.loader import LoadedTest, load
+from loadgrpc.runner.messages import (
+    BatchesDropped,
+    BeginCycle,
+    CannotLoad,
+    CycleDone,
+    Farewell,
+    Loaded,
+    LoadTest,
+    Message,
+    Report,
+    StopNow,
+    UsersNow,
+    WorkerFailed,
+)
 from loadgrpc.runner.multiprocess import Cooperative
 from loadgrpc.runner.pool import Pool
 from loadgrpc.runner.recorder import Recorder
@@ -65,7 +79,7 @@ class UserProcess:
         """`link` is this end of the socket; `slots`, a descriptor: see in_flight.py."""
         self._link = link
         self._clock = SystemClock()
-        self._orders: deque[dict[str, Any]] = deque()
+        self._orders: deque[Message] = deque()
         self._ordered = Event()
         self._pool: Pool | None = None
         self._stop_s: float | None = None
@@ -90,22 +104,19 @@ class UserProcess:
         except BaseException as error:  # noqa: BLE001 - reported; nothing of ours may stop this
             self._forked.leave_if_child(1)
             traceback.print_exception(error)
-            self._outbox.say(told="failed", why=f"{type_name(error)}: {message(error)}")
+            self._outbox.say(WorkerFailed(f"{type_name(error)}: {message(error)}"))
         finally:
             self._forked.leave_if_child()
         self._outbox.drain()
 
     def _run(self) -> None:
-        share = WorkerShare.of(self._next_order())
+        order = self._next_order()
+        assert isinstance(order, LoadTest)  # noqa: S101 - the link's first
+        share = WorkerShare.of(order)
         try:
             test = self._load(share.assignment.scenario)
         except TestNotLoaded as error:
-            self._outbox.say(
-                told="load_failed",
-                type=error.cause,
-                message=str(error),
-                traceback=error.traceback,
-            )
+            self._outbox.say(CannotLoad(error.cause, str(error), error.traceback))
         else:
             self._live(share, test)
 
@@ -157,9 +168,9 @@ class UserProcess:
             pool.stop(self._stop_s)
         flusher = _spawn_vital(partial(self._flush_now_and_then, recorder, pool))
         _freeze()
-        self._outbox.say(told="loaded")
-        while (order := self._next_order())["do"] != "leave":
-            number = order["cycle"]
+        self._outbox.say(Loaded())
+        while isinstance(order := self._next_order(), BeginCycle):
+            number = order.cycle
             cycle = share.assignment.cycles[number - 1]
             recorder.begin_cycle(number, cycle.users, cycle.iterations)
             self._told_users = (0, 0)
@@ -170,15 +181,15 @@ class UserProcess:
             finally:
                 self._forked.leave_if_child()
                 self._flush(recorder, pool)
-            self._outbox.say(told="cycle_ended", cycle=number)
+            self._outbox.say(CycleDone(number))
         _tear_down(test.case_class, recorder, self._clock)
         self._forked.leave_if_child()
         with self._flushing:  # what it has taken it hands over
             flusher.kill(_Retired)
         self._flush(recorder, pool)
-        self._outbox.say(told="bye", events=recorder.produced_events, hits=recorder.produced_hits)
+        self._outbox.say(Farewell(recorder.produced_events, recorder.produced_hits))
 
-    def _next_order(self) -> dict[str, Any]:
+    def _next_order(self) -> Message:
         while not self._orders:
             self._ordered.clear()
             self._ordered.wait()
@@ -190,8 +201,8 @@ class UserProcess:
         while data := self._link.recv(READ_BYTES):
             for frame in reader.feed(data):
                 order = frame.control()
-                if order["do"] == "stop":
-                    self._stop_s = order["timeout_s"]
+                if isinstance(order, StopNow):
+                    self._stop_s = order.timeout_s
                     if self._pool is not None:
                         self._pool.stop(self._stop_s)
                 else:
@@ -208,7 +219,7 @@ class UserProcess:
         users = pool.active_users, pool.started_users
         if users != self._told_users:
             self._told_users = users
-            self._outbox.say(told="users", active=users[0], started=users[1])
+            self._outbox.say(UsersNow(*users))
         with self._flushing:
             for frame in recorder.take(pipe.MAX_FRAME_BYTES, rest=lambda: sleep(REST_S)):
                 self._outbox.put(frame.payload, frame.events, frame.hits)
@@ -235,10 +246,10 @@ class LinkOutbox:
         self._report_dropped()
         self._append(pipe.batch(body, events, hits))
 
-    def say(self, **message: Any) -> None:
+    def say(self, report: Report) -> None:
         """Queues a message for the link, whatever the queue holds."""
         self._report_dropped()
-        self._append(pipe.control(message))
+        self._append(pipe.control(report))
 
     def drain(self) -> None:
         """Waits until everything is written."""
@@ -248,7 +259,7 @@ class LinkOutbox:
         events, hits = self._dropped
         if events:
             self._dropped = [0, 0]
-            self._append(pipe.control({"told": "dropped", "events": events, "hits": hits}))
+            self._append(pipe.control(BatchesDropped(events, hits)))
 
     def _append(self, frame: bytes) -> None:
         self._frames.append(frame)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
-from typing import Any
 
 from loadgrpc.model import Assignment
 from loadgrpc.protocol import assignments
+from loadgrpc.runner.messages import LoadTest
 from loadgrpc.v1 import runner_pb2
 
 
@@ -29,20 +29,13 @@ class WorkerShare:
         """The numbers of its users in a cycle, given the size of the cycle."""
         return range(self.first_user, users + 1, self.processes)
 
-    def order(self) -> dict[str, Any]:
+    def order(self) -> LoadTest:
         """This share as the order of the link to load the test."""
         message = assignments.assignment_to_proto(self.assignment).SerializeToString()
-        return {
-            "do": "load",
-            "assignment": base64.b64encode(message).decode(),
-            "first_user": self.first_user,
-            "processes": self.processes,
-        }
+        return LoadTest(base64.b64encode(message).decode(), self.first_user, self.processes)
 
     @classmethod
-    def of(cls, order: dict[str, Any]) -> WorkerShare:
+    def of(cls, order: LoadTest) -> WorkerShare:
         """The share that such an order says."""
-        message = runner_pb2.Assignment.FromString(base64.b64decode(order["assignment"]))
-        return cls(
-            assignments.assignment_from_proto(message), order["first_user"], order["processes"]
-        )
+        message = runner_pb2.Assignment.FromString(base64.b64decode(order.assignment))
+        return cls(assignments.assignment_from_proto(message), order.first_user, order.processes)

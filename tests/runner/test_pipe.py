@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadgrpc.runner import pipe
+from loadgrpc.runner.messages import Order, Report
 from loadgrpc.runner.pipe import Frame, FrameKind, FrameReader
 
 batches = st.builds(
@@ -15,7 +16,7 @@ batches = st.builds(
     st.integers(0, 2**32 - 1),
     st.integers(0, 2**32 - 1),
 )
-messages = st.dictionaries(st.text(max_size=5), st.integers() | st.text() | st.none(), max_size=3)
+messages = st.one_of([st.from_type(kind) for kind in (*Order.__args__, *Report.__args__)])
 
 
 @given(st.lists(batches, max_size=8), st.data())
@@ -42,7 +43,7 @@ def test_a_frame_comes_with_its_last_byte(frames):
 
 @given(messages)
 def test_messages_survive(message):
-    """A control frame holds its object, and neither events nor hits."""
+    """A control frame holds its message, of whatever kind, and neither events nor hits."""
     (frame,) = FrameReader().feed(pipe.control(message))
 
     assert (frame.kind, frame.events, frame.hits) == (FrameKind.CONTROL, 0, 0)

@@ -10,6 +10,16 @@ import textwrap
 import pytest
 
 from loadgrpc.runner import in_flight, pipe
+from loadgrpc.runner.messages import (
+    BeginCycle,
+    CannotLoad,
+    CycleDone,
+    Farewell,
+    Leave,
+    Loaded,
+    StopNow,
+    UsersNow,
+)
 from loadgrpc.runner.share import WorkerShare
 from loadgrpc.testing import assignment_of
 from loadgrpc.v1 import runner_pb2
@@ -164,9 +174,9 @@ class Child:
         self.frames = []
         self.batches = []
 
-    def order(self, **message):
+    def order(self, order):
         """Sends an order."""
-        self.socket.sendall(pipe.control(message))
+        self.socket.sendall(pipe.control(order))
 
     def load(
         self, test, *, users=(2,), iterations=(3,), module="process_house_test", first_user=1,
@@ -180,7 +190,7 @@ class Child:
             stop_timeout_s=5.0,
             **options,
         )
-        self.order(**WorkerShare(assignment, first_user, processes).order())
+        self.order(WorkerShare(assignment, first_user, processes).order())
 
     def told(self, *kinds):
         """The next message of one of these kinds; batches on the way are kept."""
@@ -189,7 +199,7 @@ class Child:
                 frame = self.frames.pop(0)
                 if frame.kind is pipe.FrameKind.BATCH:
                     self.batches.append(frame)
-                elif (message := frame.control())["told"] in kinds:
+                elif isinstance(message := frame.control(), kinds):
                     return message
             data = self.socket.recv(1 << 16)
             assert data, self.process.stderr.read()
@@ -230,15 +240,15 @@ def child(tmp_path):
 def test_a_process_from_load_to_bye(child):
     """It loads, lives its cycles one order at a time, and says what it produced in all."""
     child.load("Quiet.test_pass", users=(2, 1))
-    child.told("loaded")
+    child.told(Loaded)
     for cycle, total in ((1, 6), (2, 9)):
-        child.order(do="start", cycle=cycle)
-        assert child.told("cycle_ended")["cycle"] == cycle
+        child.order(BeginCycle(cycle))
+        assert child.told(CycleDone).cycle == cycle
         # What a cycle did is handed over before its end is told.
         assert sum(frame.events for frame in child.batches) == total + len(child.generator())
-    child.order(do="leave")
-    bye = child.told("bye")
-    assert (bye["events"], bye["hits"]) == (9 + len(child.generator()), 0)
+    child.order(Leave())
+    bye = child.told(Farewell)
+    assert (bye.events, bye.hits) == (9 + len(child.generator()), 0)
     assert child.outcomes() == {1: 9}
     assert child.process.wait(10) == 0
 
@@ -246,23 +256,23 @@ def test_a_process_from_load_to_bye(child):
 def test_f23_users_that_were_started_are_told_in_each_cycle(child):
     """Before the end of a cycle is told, also when nothing of it differs from the one before."""
     child.load("Quiet.test_pass", users=(2, 2), iterations=(1,))
-    child.told("loaded")
+    child.told(Loaded)
     for cycle in (1, 2):
-        child.order(do="start", cycle=cycle)
-        last = child.told("users")
-        while last["active"]:
-            last = child.told("users")
-        assert last["started"] == 2
-        assert child.told("users", "cycle_ended")["told"] == "cycle_ended"
+        child.order(BeginCycle(cycle))
+        last = child.told(UsersNow)
+        while last.active:
+            last = child.told(UsersNow)
+        assert last.started == 2
+        assert isinstance(child.told(UsersNow, CycleDone), CycleDone)
 
 
 def test_a_process_watches_itself(child):
     """It says how late it was and what of the processor it used while its users lived."""
     child.load("Quiet.test_busy", users=(2, 2), iterations=(1,), first_user=1)
-    child.told("loaded")
+    child.told(Loaded)
     for cycle in (1, 2):
-        child.order(do="start", cycle=cycle)
-        child.told("cycle_ended")
+        child.order(BeginCycle(cycle))
+        child.told(CycleDone)
         states = child.generator()
         assert sum(len(state.lags_ns) for state in states) >= 19 * cycle
         assert max(states[-1].lags_ns) >= 80_000_000
@@ -275,18 +285,18 @@ def test_a_process_watches_itself(child):
 def test_a_process_without_users_has_nothing_to_say(child):
     """In a cycle of fewer users than processes an idle one is not counted as one that kept up."""
     child.load("Quiet.test_pass", users=(1,), iterations=(1,), first_user=2, processes=2)
-    child.told("loaded")
-    child.order(do="start", cycle=1)
-    child.told("cycle_ended")
+    child.told(Loaded)
+    child.order(BeginCycle(1))
+    child.told(CycleDone)
     assert child.generator() == []
 
 
 def test_a_process_tells_of_its_garbage_collections(child):
     """Their number and how long they held up its users."""
     child.load("Quiet.test_litter")
-    child.told("loaded")
-    child.order(do="start", cycle=1)
-    child.told("cycle_ended")
+    child.told(Loaded)
+    child.order(BeginCycle(1))
+    child.told(CycleDone)
     states = child.generator()
     assert sum(state.gc_pauses for state in states) > 0
     assert sum(state.gc_time.ToNanoseconds() for state in states) > 0
@@ -296,9 +306,9 @@ def test_a_process_tells_of_its_garbage_collections(child):
 def test_a_process_lives_its_share_of_the_users(child):
     """The second of three processes lives users 2 and 5 of five."""
     child.load("Quiet.test_pass", users=(5,), iterations=(1,), first_user=2, processes=3)
-    child.told("loaded")
-    child.order(do="start", cycle=1)
-    child.told("cycle_ended")
+    child.told(Loaded)
+    child.order(BeginCycle(1))
+    child.told(CycleDone)
     batches = [runner_pb2.EventBatch.FromString(frame.body) for frame in child.batches]
     users = [user for batch in batches for block in batch.test_blocks for user in block.user]
     assert sorted(users) == [2, 5]
@@ -307,40 +317,40 @@ def test_a_process_lives_its_share_of_the_users(child):
 def test_a_test_that_cannot_be_loaded(child):
     """What is missing is told with its type, and the process ends."""
     child.load("Nobody.test_pass")
-    failed = child.told("load_failed")
-    assert failed["type"] == "TestNotLoaded"
-    assert "Nobody" in failed["message"]
+    failed = child.told(CannotLoad)
+    assert failed.type == "TestNotLoaded"
+    assert "Nobody" in failed.message
     assert child.process.wait(10) == 0
 
 
 def test_a_class_that_cannot_be_set_up(child):
     """SetUpClass that raises is a test that cannot be loaded, with the place where it raised."""
     child.load("NoUp.test_pass")
-    failed = child.told("load_failed")
-    assert failed["type"] == "ValueError"
-    assert "NoUp.setUpClass raised ValueError: no database" in failed["message"]
-    assert "process_house_test.py" in failed["traceback"]
+    failed = child.told(CannotLoad)
+    assert failed.type == "ValueError"
+    assert "NoUp.setUpClass raised ValueError: no database" in failed.message
+    assert "process_house_test.py" in failed.traceback
 
 
 def test_a_class_is_set_up_once(child):
     """All users of a process share what setUpClass made."""
     child.load("Classy.test_pass")
-    child.told("loaded")
-    child.order(do="start", cycle=1)
-    child.order(do="leave")
-    child.told("bye")
+    child.told(Loaded)
+    child.order(BeginCycle(1))
+    child.order(Leave())
+    child.told(Farewell)
     assert child.outcomes() == {1: 6}
 
 
 def test_a_class_that_cannot_be_torn_down(child):
     """TearDownClass that raises is an error in the results, and no loss of them."""
     child.load("NoDown.test_pass")
-    child.told("loaded")
-    child.order(do="start", cycle=1)
-    child.order(do="leave")
-    bye = child.told("bye")
+    child.told(Loaded)
+    child.order(BeginCycle(1))
+    child.order(Leave())
+    bye = child.told(Farewell)
     assert child.outcomes() == {1: 6, 3: 1}
-    assert bye["events"] == 7 + len(child.generator())
+    assert bye.events == 7 + len(child.generator())
     assert child.process.wait(10) == 0
 
 
@@ -351,10 +361,10 @@ def test_a_class_that_cannot_be_torn_down(child):
 def test_f10_cleanups_of_a_class_are_run_and_judged(child, tmp_path, test, errors, cleaned):
     """Class cleanups all run, whatever raises; each that raises is an error in the results."""
     child.load(f"{test}.test_pass")
-    child.told("loaded")
-    child.order(do="start", cycle=1)
-    child.order(do="leave")
-    child.told("bye")
+    child.told(Loaded)
+    child.order(BeginCycle(1))
+    child.order(Leave())
+    child.told(Farewell)
     assert child.outcomes() == {1: 6, 3: errors}
     assert (tmp_path / "cleaned").read_text() == cleaned
     assert child.process.wait(10) == 0
@@ -363,19 +373,19 @@ def test_f10_cleanups_of_a_class_are_run_and_judged(child, tmp_path, test, error
 def test_f10_a_class_that_cannot_be_set_up_is_cleaned_up(child, tmp_path):
     """Cleanups run when setUpClass raises; all that was raised is in the traceback."""
     child.load("CleansAfterSetUp.test_pass")
-    failed = child.told("load_failed")
-    assert "CleansAfterSetUp.setUpClass raised RuntimeError: no database" in failed["message"]
-    assert "no database" in failed["traceback"]
-    assert "ZeroDivisionError" in failed["traceback"]
+    failed = child.told(CannotLoad)
+    assert "CleansAfterSetUp.setUpClass raised RuntimeError: no database" in failed.message
+    assert "no database" in failed.traceback
+    assert "ZeroDivisionError" in failed.traceback
     assert (tmp_path / "cleaned").read_text() == "up class "
 
 
 def test_fixtures_of_a_class_see_the_server_of_the_run(child):
     """`cls.server_url` is what `-H` says, in setUpClass, too."""
     child.load("Fixed.test_pass", server_url="http://there")
-    child.told("loaded")
-    child.order(do="start", cycle=1)
-    child.told("cycle_ended")
+    child.told(Loaded)
+    child.order(BeginCycle(1))
+    child.told(CycleDone)
 
     assert child.outcomes() == {1: 6}
 
@@ -383,7 +393,7 @@ def test_fixtures_of_a_class_see_the_server_of_the_run(child):
 def test_f10_a_class_that_leaves_cannot_be_loaded(child):
     """A SystemExit in setUpClass is a reason not to load it, and is told."""
     child.load("LeavesUp.test_pass")
-    assert "LeavesUp.setUpClass raised SystemExit: no key" in child.told("load_failed")["message"]
+    assert "LeavesUp.setUpClass raised SystemExit: no key" in child.told(CannotLoad).message
     assert child.process.wait(10) == 0
 
 
@@ -401,11 +411,11 @@ def test_f10_a_class_that_leaves_cannot_be_loaded(child):
 def test_f03_users_have_event_loops_of_their_own(child, test, outcome):
     """Tests may use asyncio as under unittest: every iteration of all users of a process."""
     child.load(test, users=(4,), iterations=(3,))
-    child.told("loaded")
-    child.order(do="start", cycle=1)
-    child.told("cycle_ended")
-    child.order(do="leave")
-    child.told("bye")
+    child.told(Loaded)
+    child.order(BeginCycle(1))
+    child.told(CycleDone)
+    child.order(Leave())
+    child.told(Farewell)
     assert child.outcomes() == {outcome: 12}
 
 
@@ -413,11 +423,11 @@ def test_f03_users_have_event_loops_of_their_own(child, test, outcome):
 def test_f03_users_with_event_loops_are_cut_off(child, test):
     """A loop that waits is left when its user is cut off."""
     child.load(test, users=(3,), iterations=(1,))
-    child.told("loaded")
-    child.order(do="start", cycle=1)
-    assert child.told("users")["active"] == 3
-    child.order(do="stop", timeout_s=0.0)
-    child.told("cycle_ended")
+    child.told(Loaded)
+    child.order(BeginCycle(1))
+    assert child.told(UsersNow).active == 3
+    child.order(StopNow(0.0))
+    child.told(CycleDone)
     assert child.outcomes() == {4: 3}
 
 
@@ -431,44 +441,40 @@ def test_f03_get_event_loop_makes_one(child, tmp_path):
         "        asyncio.get_event_loop().run_until_complete(asyncio.sleep(0.01))\n"
     )
     child.load("T.test", module="older", users=(4,), iterations=(3,))
-    child.told("loaded")
-    child.order(do="start", cycle=1)
-    child.told("cycle_ended")
+    child.told(Loaded)
+    child.order(BeginCycle(1))
+    child.told(CycleDone)
     assert child.outcomes() == {1: 12}
 
 
 def test_users_are_told_as_they_come_and_go(child):
     """The link hears how many users live, and that none does when the cycle is over."""
     child.load("Quiet.test_slow", users=(3,), iterations=(1,))
-    child.told("loaded")
-    child.order(do="start", cycle=1)
-    assert child.told("users")["active"] == 3
-    child.order(do="stop", timeout_s=0.0)
-    assert child.told("users", "cycle_ended") == {
-        "told": "users",
-        "active": 0,
-        "started": 3,
-    }
-    child.told("cycle_ended")
+    child.told(Loaded)
+    child.order(BeginCycle(1))
+    assert child.told(UsersNow).active == 3
+    child.order(StopNow(0.0))
+    assert child.told(UsersNow, CycleDone) == UsersNow(active=0, started=3)
+    child.told(CycleDone)
     assert child.outcomes() == {4: 3}
 
 
 def test_a_stop_while_the_test_is_loading(child):
     """A stop that comes before the test stands keeps every cycle empty."""
-    child.order(do="stop", timeout_s=30.0)
+    child.order(StopNow(30.0))
     child.load("Quiet.test_slow", users=(3,), iterations=(1,))
-    child.told("loaded")
-    child.order(do="start", cycle=1)
-    child.told("cycle_ended")
+    child.told(Loaded)
+    child.order(BeginCycle(1))
+    child.told(CycleDone)
     assert child.outcomes() == {}
 
 
 def test_a_process_ends_with_its_link(child):
     """When the link is gone the process is, too, whatever its users do."""
     child.load("Quiet.test_slow")
-    child.told("loaded")
-    child.order(do="start", cycle=1)
-    child.told("users")
+    child.told(Loaded)
+    child.order(BeginCycle(1))
+    child.told(UsersNow)
     child.socket.shutdown(socket.SHUT_RDWR)
     assert child.process.wait(10) == 1
 
@@ -480,12 +486,13 @@ def test_what_the_link_does_not_take_is_counted():
         monkey.patch_all()
         import json, socket, gevent
         from loadgrpc.runner import pipe, process
+        from loadgrpc.runner.messages import CycleDone
         process.OUTBOX_BYTES = 1_000
         ours, theirs = socket.socketpair()
         outbox = process.LinkOutbox(theirs)
         for at in range(5):
             outbox.put(b"x" * 400, events=10 + at, hits=at)
-        outbox.say(told="here")
+        outbox.say(CycleDone(7))
         outbox.put(b"y" * 2_000, events=100, hits=50)
         seen = []
         def read():
@@ -493,7 +500,7 @@ def test_what_the_link_does_not_take_is_counted():
             while data := ours.recv(65_536):
                 for frame in reader.feed(data):
                     batch = frame.kind is pipe.FrameKind.BATCH
-                    seen.append([frame.events, frame.hits] if batch else frame.control())
+                    seen.append([frame.events, frame.hits] if batch else json.loads(frame.body))
         gevent.spawn(read)
         outbox.drain()
         outbox.put(b"z" * 400, events=1, hits=0)
@@ -512,8 +519,8 @@ def test_what_the_link_does_not_take_is_counted():
     assert json.loads(result.stdout) == [
         [10, 0],
         [11, 1],
-        {"told": "dropped", "events": 12 + 13 + 14, "hits": 2 + 3 + 4},
-        {"told": "here"},
-        {"told": "dropped", "events": 100, "hits": 50},
+        {"BatchesDropped": {"events": 12 + 13 + 14, "hits": 2 + 3 + 4}},
+        {"CycleDone": {"cycle": 7}},
+        {"BatchesDropped": {"events": 100, "hits": 50}},
         [1, 0],
     ]

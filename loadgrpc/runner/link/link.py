@@ -30,6 +30,7 @@ from loadgrpc.protocol.transport import new_channel
 from loadgrpc.runner.link.printing import Printing
 from loadgrpc.runner.link.publisher import Publisher
 from loadgrpc.runner.link.worker import Worker, WorkerLost
+from loadgrpc.runner.messages import BeginCycle, CannotLoad, Leave, StopNow
 from loadgrpc.runner.pipe import MAX_FRAME_BYTES
 from loadgrpc.runner.recorder import Recorder
 from loadgrpc.runner.share import WorkerShare
@@ -90,7 +91,7 @@ class Link:
         """Lives the assignment to its end; the exit status."""
         for worker in self.workers:
             share = WorkerShare(self._assignment, worker.first_user, len(self.workers))
-            worker.order("while it loaded the test", **share.order())
+            worker.order(share.order(), "while it loaded the test")
         reading = [asyncio.create_task(self._read(worker)) for worker in self.workers]
         insisting = asyncio.create_task(self._insist())
         self._echoes = [
@@ -125,7 +126,7 @@ class Link:
             await self._cut_off(worker)
             worker.lost = True
             worker.busy_with = ""
-            worker.told.put_nowait({"told": "lost"})
+            worker.answers.put_nowait(None)
 
     async def _cut_off(self, worker: Worker) -> None:
         """Reports the iterations that ended with a user process as interrupted."""
@@ -218,7 +219,7 @@ class Link:
         User processes that go on for `react_s` after that are killed.
         """
         for worker in self.workers:
-            worker.order(do="stop", timeout_s=timeout_s)
+            worker.order(StopNow(timeout_s))
         self._stopping.set()
         self._stop_due_s = asyncio.get_running_loop().time() + timeout_s + react_s
         self._expect(self._stop_due_s)
@@ -235,8 +236,8 @@ class Link:
             patience_s = self._assignment.plan.stop_timeout_s + REACT_S
             self._expect(asyncio.get_running_loop().time() + patience_s)
             for worker in self.workers:
-                worker.order("in tearDownClass or tearDownModule", do="leave")
-            await self._all_told()  # bye
+                worker.order(Leave(), "in tearDownClass or tearDownModule")
+            await self._all_answered()  # Farewell
             telling.cancel()
             await asyncio.gather(telling, return_exceptions=True)
         await asyncio.wait(self._echoes, timeout=LAST_WORDS_S)
@@ -253,12 +254,10 @@ class Link:
     async def _loaded(self) -> ExceptionInfo | None:
         """Waits for every user process to load the test; what went wrong, if something did."""
         for worker in self.workers:
-            message = await worker.told.get()
-            if message["told"] == "load_failed":
+            answer = await worker.answers.get()
+            if isinstance(answer, CannotLoad):
                 return ExceptionInfo(
-                    type=message["type"],
-                    message=message["message"],
-                    traceback=message["traceback"],
+                    type=answer.type, message=answer.message, traceback=answer.traceback
                 )
         return None
 
@@ -276,15 +275,17 @@ class Link:
             self._expect(self._stop_due_s)
             for worker in self.workers:
                 worker.started_users = 0
-                worker.order(f"in cycle {cycle}", do="start", cycle=cycle)
-            await self._all_told()  # cycle_ended
+                worker.order(BeginCycle(cycle), f"in cycle {cycle}")
+            await self._all_answered()  # CycleDone
             await self._tell_users()
             if all(worker.lost for worker in self.workers):
                 return
 
-    async def _all_told(self) -> list[dict[str, Any]]:
-        """The next word of every user process that lives."""
-        return [await worker.told.get() for worker in self.workers if not worker.lost]
+    async def _all_answered(self) -> None:
+        """Waits for the next answer of every user process that lives."""
+        for worker in self.workers:
+            if not worker.lost:
+                await worker.answers.get()
 
     async def _released(self, cycle: int) -> bool:
         """Waits for the others; False: the run is being stopped."""

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from loadgrpc.model import OutputStream
 from loadgrpc.protocol.ends import ended
@@ -24,6 +24,15 @@ from loadgrpc.protocol.produced import Produced
 from loadgrpc.runner import in_flight, pipe
 from loadgrpc.runner.link.echo import Echo
 from loadgrpc.runner.link.publisher import Publisher
+from loadgrpc.runner.messages import (
+    BatchesDropped,
+    CannotLoad,
+    Farewell,
+    Message,
+    Order,
+    UsersNow,
+    WorkerFailed,
+)
 
 READ_BYTES: Final = 1 << 20
 CLOSED_S: Final = 1.0
@@ -48,7 +57,8 @@ class Worker:
         self.handed = Produced(0, 0)
         """What came of it, or was declared lost by it."""
         self.lost = False
-        self.told: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.answers: asyncio.Queue[Message | None] = asyncio.Queue()
+        """What it answered to orders; None: it is lost."""
         self.busy_with = ""
         """The order that it has not answered yet, as text; empty: none."""
         self.first_user = at + 1
@@ -90,20 +100,20 @@ class Worker:
                         await publisher.batch(frame.body, frame.events, frame.hits)
                         continue
                     message = frame.control()
-                    if message["told"] == "dropped":
+                    if isinstance(message, BatchesDropped):
                         reason = "the runner made events faster than they could be reported"
-                        self._count(message["events"], message["hits"])
-                        await publisher.skip(message["events"], message["hits"], reason)
-                    elif message["told"] == "users":
-                        self.active_users = message["active"]
-                        self.started_users = message["started"]
+                        self._count(message.events, message.hits)
+                        await publisher.skip(message.events, message.hits, reason)
+                    elif isinstance(message, UsersNow):
+                        self.active_users = message.active
+                        self.started_users = message.started
                         on_users()
-                    elif message["told"] == "failed":
-                        self.kill(f"failed: {' '.join(message['why'].split())}")
+                    elif isinstance(message, WorkerFailed):
+                        self.kill(f"failed: {' '.join(message.why.split())}")
                     else:
                         self.busy_with = ""
-                        self.told.put_nowait(message)
-                    if message["told"] in ("bye", "load_failed"):
+                        self.answers.put_nowait(message)
+                    if isinstance(message, Farewell | CannotLoad):
                         return
             with suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.shield(watching), CLOSED_S)
@@ -149,14 +159,14 @@ class Worker:
         except ConnectionResetError:
             return b""
 
-    def order(self, detail: str = "", **message: Any) -> None:
-        """Tells the process something; orders are few and fit into the socket's buffer.
+    def order(self, order: Order, busy_with: str = "") -> None:
+        """Gives an order; orders are few and fit into the socket's buffer.
 
-        `detail` say what it is to do, if it has to answer.
+        `busy_with` says what the process does then, if it has to answer.
         """
-        self.busy_with = detail or self.busy_with
+        self.busy_with = busy_with or self.busy_with
         try:
-            self._socket.sendall(pipe.control(message))
+            self._socket.sendall(pipe.control(order))
         except OSError:
             _log.info("user process %d is gone already", self.at + 1)
 
