@@ -6,9 +6,12 @@ import pytest
 
 from loadgrpc import model
 from loadgrpc.cli import line as line_module
+from loadgrpc.cli.agents import MAX_AGENTS
 from loadgrpc.cli.figures import cells
+from loadgrpc.cli.hit_tables import MAX_NAMES
 from loadgrpc.cli.line import Style
-from loadgrpc.cli.report import MAX_AGENTS, MAX_NAMES, last_line, load, report
+from loadgrpc.cli.load import load
+from loadgrpc.cli.report import last_line, report
 from loadgrpc.model import (
     AssignmentState,
     GeneratorFigures,

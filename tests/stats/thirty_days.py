@@ -21,7 +21,7 @@ import numpy as np
 from loadgrpc.model import RunState
 from loadgrpc.stats.rows import Row, buckets
 from loadgrpc.stats.timeline import Timeline
-from loadgrpc.stats.window import Series, Window, merged
+from loadgrpc.stats.window import Series, Window
 from loadgrpc.store import RunRecord, Store, StoredWindow
 
 BEGAN = 1_790_000_000 // 3_600 * 3_600
@@ -85,8 +85,8 @@ async def run(path: str) -> dict[str, float]:
     rows = [Row(*vars(row).values()) for row in await store.windows("r")]
     for bucket in buckets(rows, 1):
         sealed = await store.sealed_windows("r", [row.number for row in bucket.rows])
-        whole = bucket._replace(rows=[row._replace(window=sealed[row.number]) for row in bucket.rows])
-        counted += whole.window().hits
+        read = [row._replace(window=sealed[row.number]) for row in bucket.rows]
+        counted += bucket._replace(rows=read).window().hits
     await store.close()
     size = sum(each.stat().st_size for each in Path(path).parent.glob(Path(path).name + "*"))
     return {
@@ -99,4 +99,4 @@ async def run(path: str) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(run(sys.argv[1]))))
+    sys.stdout.write(json.dumps(asyncio.run(run(sys.argv[1]))))

@@ -1,0 +1,52 @@
+"""What a plan asks for, as text."""
+
+from __future__ import annotations
+
+from loadgrpc.cli.figures import (
+    counted,
+    span,
+)
+from loadgrpc.model import (
+    Plan,
+    Scenario,
+)
+from loadgrpc.secrets import masked
+from loadgrpc.text import one_line
+
+
+def load(plan: Plan, scenario: Scenario | None = None) -> list[str]:
+    """What a plan asks for, or one scenario of it, as text."""
+    of_one = plan.scenarios[0] if len(plan.scenarios) == 1 else None
+    what = _users(plan.users if scenario is None else scenario.users)
+    if (one := scenario or of_one) is not None:
+        what += _each_does(one)
+    else:
+        what.append(f"{len(plan.scenarios)} scenarios")
+    if scenario is not None:
+        return what
+    if plan.agents > 1:
+        what.append(f"{'split over' if plan.split else 'on each of'} {plan.agents} agents")
+    if of_one is not None and of_one.server_url:
+        what.append(one_line(masked(of_one.server_url)))
+    if plan.no_dns_resolve:
+        what.append("names resolved for each connection")
+    return what
+
+
+def _users(cycles: tuple[int, ...]) -> list[str]:
+    users = ", ".join(map(str, cycles)) + (" user" if cycles == (1,) else " users")
+    return [f"{len(cycles)} cycles of {users}" if len(cycles) > 1 else users]
+
+
+def _each_does(scenario: Scenario) -> list[str]:
+    what = []
+    if scenario.duration_s is not None:
+        each = " each" if len(scenario.users) > 1 else ""
+        what.append(f"for {span(scenario.duration_s)}{each}")
+    else:
+        what.append(f"{counted(scenario.iterations_per_user, 'iteration')} a user")
+    if scenario.spawn_rate:
+        what.append(f"{scenario.spawn_rate:g} users started per second")
+    if scenario.test_runner:
+        what.append(f"run by {one_line(scenario.test_runner)}")
+    return what
