@@ -244,3 +244,30 @@ def test_wrong_plans_say_what_is_wrong(loadgrpc, folder, arguments, words):
 
     assert ran.code == 2
     assert words in " ".join(ran.stderr.split()), ran.stderr
+
+
+def test_users_wait_where_an_agent_bounds_its_processes(
+    start, folder, cluster, loadgrpc, runner, counting_server
+):
+    """All five do their work, two at a time; the run says that they had to wait, and is not green.
+
+    While they wait, that is a trouble of the run, and a line in the agent's log.
+    """
+    begun = cluster()
+    agent = start(
+        *("loadgrpc", "agent", "--broker", begun.address, "--max-processes", "2"), cwd=folder
+    )
+    agent.wait_for("connected to", within_s=20.0)
+    ran = loadgrpc(
+        *("run", "-b", begun.address, "-a", "1", "--test-runner", f"{runner} well"),
+        *(counting_server.url, "-u", "5", "--json"),
+    )
+
+    agent.wait_for("this agent runs at most 2 of them at once", within_s=20.0)
+    assert ran.document["iterations"]["success"] == "5"
+    assert ran.document["users"] == {"planned": "5", "started": "5", "unknown": "0"}
+    assert ran.document["verdict"]["reason"] == (
+        "3 of 5 users had to wait for others to end: agent "
+        f"{ran.document['agents'][0]['agentId']} runs at most 2 processes at once"
+    )
+    assert ran.code == 3
