@@ -9,6 +9,7 @@ earlier agent process has left on disk is delivered in the same way.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import os
 import socket
@@ -24,6 +25,7 @@ from google.protobuf import timestamp_pb2
 
 from loadgrpc import __version__
 from loadgrpc.agent import identity
+from loadgrpc.agent.defects import log_defect
 from loadgrpc.agent.doors import Doors, raise_limit
 from loadgrpc.agent.folder import RunnerFolder
 from loadgrpc.agent.part import Part
@@ -33,7 +35,6 @@ from loadgrpc.agent.relay import Relay
 from loadgrpc.agent.reports import PartKey, Reports
 from loadgrpc.agent.runner import AgentServices, finish_former
 from loadgrpc.agent.spool import DEFAULT_SPOOL_BYTES, Room
-from loadgrpc.agent.uplink import log_defect
 from loadgrpc.errors import LoadgrpcError, Unavailable
 from loadgrpc.model import Assignment, StopMode
 from loadgrpc.protocol import status, times
@@ -145,8 +146,11 @@ class Agent:
                     return
                 if connected or backoff.fresh:
                     _log.warning("cannot connect to the broker (%s); trying again", error)
+            except Exception:  # noqa: BLE001 - logged
+                _log.exception("a defect: please report it; connecting again")
             if lease is None:
                 lease = asyncio.create_task(self._end_load_with_lease())
+                lease.add_done_callback(log_defect)
             await asyncio.sleep(backoff.next_s())
 
     async def leave(self) -> None:
@@ -195,6 +199,7 @@ class Agent:
                     self._lease_s = times.seconds_from_proto(response.registered.lease)
                     self._meet(response.registered.version)
                     speaking = asyncio.create_task(self._speak(call))
+                    speaking.add_done_callback(functools.partial(self._check_speaking, call))
                     self._offline.clear()
                     yield
                 else:
@@ -259,6 +264,16 @@ class Agent:
                 return
             await call.write(fleet_pb2.ConnectRequest(heartbeat=fleet_pb2.Heartbeat(time=_now())))
             reports.beat()
+
+    def _check_speaking(
+        self, call: grpc.aio.StreamStreamCall, speaking: asyncio.Task[None]
+    ) -> None:
+        """A stream on which nothing is said any more is opened again."""
+        if speaking.cancelled() or speaking.exception() is None or call.done():
+            return  # it broke, which its reader notices
+        log_defect(speaking)
+        self._silent = True
+        call.cancel()
 
     def _registration(self) -> Registration:
         return Registration(

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from loadgrpc.agent import keeper
+from loadgrpc.agent.defects import log_defect
 from loadgrpc.model import StopMode
 from loadgrpc.protocol.ends import ended
 from loadgrpc.protocol.environment import inherited
@@ -100,6 +101,8 @@ class RunnerProcess:
             asyncio.create_task(self._listen(self._process.stdout, keep=False)),
             asyncio.create_task(self._listen(self._process.stderr, keep=True)),
         ]
+        for task in listening:
+            task.add_done_callback(log_defect)
         status = await _exit_status(self._process)
         _children.discard(self._process.pid)
         self._ended = True
@@ -145,6 +148,7 @@ class RunnerProcess:
             self._escalation.cancel()
         if not self._ended:
             self._escalation = asyncio.create_task(self._carry_out(steps))
+            self._escalation.add_done_callback(log_defect)
 
     async def _carry_out(self, steps: tuple[tuple[float, Callable[[], None]], ...]) -> None:
         for after_s, act in steps:

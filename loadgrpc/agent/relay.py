@@ -14,9 +14,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final
 
+from loadgrpc.agent.defects import log_defect
 from loadgrpc.agent.source import Inbox, Source
 from loadgrpc.agent.spool import Spool
-from loadgrpc.agent.uplink import log_defect
 from loadgrpc.errors import NotAllowed, NotFound
 from loadgrpc.model import Assignment, SourceId
 from loadgrpc.protocol import assignments
@@ -132,7 +132,10 @@ class Relay:
         """Looks now and then what has to go to disk."""
         while True:
             await asyncio.sleep(self._spool_after_s / LOOKS)
-            await self._keep_all(asyncio.get_running_loop().time() - self._spool_after_s)
+            try:
+                await self._keep_all(asyncio.get_running_loop().time() - self._spool_after_s)
+            except Exception:  # noqa: BLE001 - logged
+                _log.exception("a defect: please report it; keeping events on disk goes on")
 
     async def _keep_all(self, before_s: float) -> None:
         troubles = [await source.keep(before_s) for source in list(self._sources)]

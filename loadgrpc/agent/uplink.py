@@ -17,6 +17,7 @@ from typing import Final
 import grpc.aio
 
 from loadgrpc.agent.backlog import Backlog, Kept
+from loadgrpc.agent.defects import log_defect
 from loadgrpc.agent.spool import Spool
 from loadgrpc.errors import LoadgrpcError, Unavailable
 from loadgrpc.protocol import status
@@ -119,6 +120,9 @@ class Uplink:
                 _log.error("the broker rejected the source: %s", error)
                 self.end()
                 self._refused(error)
+            except Exception:  # noqa: BLE001 - logged
+                _log.exception("a defect: please report it; opening the stream again")
+                await asyncio.sleep(backoff.next_s())
 
     def _stalls(self, error: Unavailable) -> None:
         """A stream broke, and nothing was committed on it."""
@@ -217,9 +221,3 @@ class Uplink:
             _log.error("%s is damaged: its events are counted as lost", following.place.path)
             self._backlog.damaged(following)
         return found
-
-
-def log_defect(task: asyncio.Task[None]) -> None:
-    """Logs a task that should not have ended by itself."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        _log.error("a defect of loadgrpc: please report it", exc_info=error)

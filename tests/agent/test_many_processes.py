@@ -51,7 +51,8 @@ class Stream:
                 heartbeat_interval=times.seconds_to_proto(1.0), lease=times.seconds_to_proto(60.0)
             )
             self._answer(registered=registered)
-            self._answer(run=self._start)
+            if self._start is not None:
+                self._answer(run=self._start)
         elif kind == "ready":
             ready = request.ready
             begun = fleet_pb2.AssignmentCycle(run_id=ready.run_id, cycle=ready.cycle)
@@ -72,13 +73,20 @@ class Stream:
 
     async def __aiter__(self):
         while (answer := await self._answers.get()) is not None:
+            if isinstance(answer, BaseException):
+                raise answer
             yield answer
 
     async def done_writing(self):
         """See StreamStreamCall."""
 
     def cancel(self):
+        """See StreamStreamCall: who reads it is cancelled."""
+        self._answers.put_nowait(asyncio.CancelledError())
+
+    def done(self):
         """See StreamStreamCall."""
+        return False
 
 
 class Ends:

@@ -98,7 +98,7 @@ class Link:
             asyncio.create_task(worker.echo(self._printing.heard)) for worker in self.workers
         ]
         printing = asyncio.create_task(self._printing.run())
-        status = await _first_error(self._lead(), *reading, insisting, printing)
+        status = await _first_error(self._lead(), *reading, *self._echoes, insisting, printing)
         for task in (insisting, printing):
             task.cancel()
         if self._lost:
@@ -239,7 +239,9 @@ class Link:
                 worker.order(Leave(), "in tearDownClass or tearDownModule")
             await self._all_answered()  # Farewell
             telling.cancel()
-            await asyncio.gather(telling, return_exceptions=True)
+            (told,) = await asyncio.gather(telling, return_exceptions=True)
+            if isinstance(told, Exception):
+                raise told
         await asyncio.wait(self._echoes, timeout=LAST_WORDS_S)
         await self._printing.finish()
         if self._uncounted:

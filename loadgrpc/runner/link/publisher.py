@@ -154,12 +154,17 @@ class Publisher:
         self._outbound.begin()
         call = self._stub.PublishEvents(metadata=self._metadata)
         writing = asyncio.create_task(self._write(call))
+        writing.add_done_callback(lambda _: call.cancel())  # nothing, if that has ended
         try:
             async for response in call:
                 await self._answered(runner_pb2.PublishEventsResponse.FromString(response))
             raise Unavailable("the other side closed it")
         except grpc.aio.AioRpcError as error:
             raise status.from_rpc_error(error) from error
+        except asyncio.CancelledError:
+            if writing.done() and not writing.cancelled():
+                writing.result()  # what ended it
+            raise
         finally:
             writing.cancel()
             await asyncio.gather(writing, return_exceptions=True)
