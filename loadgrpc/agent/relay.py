@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from loadgrpc.agent.defects import log_defect
-from loadgrpc.agent.source import Inbox, Source
+from loadgrpc.agent.runner_stream import RunnerStream
+from loadgrpc.agent.source import Source
 from loadgrpc.agent.spool import Spool
 from loadgrpc.errors import NotAllowed, NotFound
 from loadgrpc.model import Assignment, SourceId
@@ -106,22 +107,22 @@ class Relay:
     ) -> AsyncIterator[bytes]:
         """See runner.proto."""
         source = self._caller(context).source
-        inbox = Inbox()
-        reading = asyncio.create_task(_read(requests, source, inbox))
-        reading.add_done_callback(lambda _: inbox.put(None))
+        stream = RunnerStream()
+        reading = asyncio.create_task(_read(requests, source, stream))
+        reading.add_done_callback(lambda _: stream.put(None))
         try:
             while True:
-                answer = await inbox.take()
+                answer = await stream.take()
                 if isinstance(answer, Exception):
                     raise answer
-                if message := answer or source.ack(inbox):
+                if message := answer or source.ack(stream):
                     yield message
-                if reading.done() and inbox.empty and not source.owes(inbox):
+                if reading.done() and stream.empty and not source.owes(stream):
                     break
             reading.result()
         finally:
             reading.cancel()
-            source.leave(inbox)
+            source.leave(stream)
 
     def _source(self, source_id: SourceId, scenario: str, spool: Spool) -> Source:
         source = Source(source_id, scenario, self._broker, spool)
@@ -164,7 +165,7 @@ class Relay:
         raise NotAllowed("the metadata needs authorization: Bearer LOADGRPC_TOKEN")
 
 
-async def _read(requests: AsyncIterator[bytes], source: Source, inbox: Inbox) -> None:
+async def _read(requests: AsyncIterator[bytes], source: Source, stream: RunnerStream) -> None:
     async for request in requests:
-        await inbox.room()
-        await source.take(inbox, request)
+        await stream.room()
+        await source.take(stream, request)

@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from loadgrpc.agent.backlog import Backlog, message
+from loadgrpc.agent.runner_stream import RunnerStream
 from loadgrpc.agent.spool import Spool
 from loadgrpc.agent.uplink import Uplink
 from loadgrpc.errors import (
@@ -36,62 +37,10 @@ from loadgrpc.protocol.raw import (
 from loadgrpc.protocol.sources import source_to_proto
 from loadgrpc.v1 import runner_pb2
 
-MOST_ANSWERS: Final = 1_000
-"""That may wait on a stream before more is read from it; twice as many, and it is given up."""
 QUIET_S: Final = 2.0
 """How long the streams of a runner that has ended are read for; usually no time at all."""
 
 _log = logging.getLogger(__name__)
-
-
-class Inbox:
-    """One stream of the runner; `answers` is read by the servicer."""
-
-    def __init__(self) -> None:
-        self._answers: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
-        self._freed = asyncio.Event()
-        self._acking = False
-        """Whether a None waits."""
-        self.closed = False
-        """The source was opened here when its part was over."""
-        self.last = 0
-        """The last number that came here."""
-        self.told: tuple[int, int] | None = (0, 0)
-        """What was acked of these."""
-        self.finishing = False
-        """`finish` came here and was not answered."""
-
-    def put(self, answer: bytes | Exception | None) -> None:
-        """Queues an answer. None: there may be an ack to send; one such note is enough."""
-        if answer is None:
-            if self._acking:
-                return
-            self._acking = True
-        self._answers.put_nowait(answer)
-
-    async def take(self) -> bytes | Exception | None:
-        """The next answer."""
-        answer = await self._answers.get()
-        if answer is None:
-            self._acking = False
-        self._freed.set()
-        return answer
-
-    @property
-    def empty(self) -> bool:
-        """Whether no answer waits."""
-        return self._answers.empty()
-
-    async def room(self) -> None:
-        """Waits while too many answers wait: a peer that does not read is not read from."""
-        while self._answers.qsize() >= MOST_ANSWERS:
-            self._freed.clear()
-            await self._freed.wait()
-
-    @property
-    def deaf(self) -> bool:
-        """Whether too many wait for more to be kept."""
-        return self._answers.qsize() >= 2 * MOST_ANSWERS
 
 
 class Source:
@@ -119,7 +68,7 @@ class Source:
             answered=self._answered,
             refused=self._refused,
         )
-        self._inboxes: set[Inbox] = set()
+        self._streams: set[RunnerStream] = set()
         self._epoch = 0
         """The highest that the runner has opened with."""
         self._stop: bytes | None = None
@@ -145,7 +94,7 @@ class Source:
         """
         with suppress(TimeoutError):
             async with asyncio.timeout(after_quiet_s):
-                while self._inboxes:
+                while self._streams:
                     await self._change()
         while not self._backlog.outbound.settled:
             self._uplink.begin()
@@ -174,27 +123,27 @@ class Source:
 
     # What the runner says
 
-    async def take(self, inbox: Inbox, raw: bytes) -> None:
+    async def take(self, stream: RunnerStream, raw: bytes) -> None:
         """One message of the runner.
 
         Raises: InvalidRequest: it is about another source, or about none, or it cannot be parsed.
         """
         self.heard_s = asyncio.get_running_loop().time()
         request = read(raw)
-        self._check_source(inbox, request)
+        self._check_source(stream, request)
         try:
             if isinstance(request, Oversized):
-                self._too_large(inbox, request.first_sequence, request.size)
+                self._too_large(stream, request.first_sequence, request.size)
             elif request.HasField("open"):
-                self._open(inbox, request.open)
+                self._open(stream, request.open)
             else:
-                await self._said(inbox, raw, request)
+                await self._said(stream, raw, request)
         except (InvalidRequest, NotFound, Superseded) as error:
-            self._refuse(inbox, error)
+            self._refuse(stream, error)
 
-    def leave(self, inbox: Inbox) -> None:
+    def leave(self, stream: RunnerStream) -> None:
         """A stream ended."""
-        self._inboxes.discard(inbox)
+        self._streams.discard(stream)
         self._changed.set()
 
     @property
@@ -202,131 +151,133 @@ class Source:
         """Whether its runner waits for a cycle to begin, and has nothing to say."""
         return self._backlog.outbound.waits
 
-    def owes(self, inbox: Inbox) -> bool:
+    def owes(self, stream: RunnerStream) -> bool:
         """Whether an answer is still to come on a stream."""
-        waiting = inbox.finishing or inbox.last > self._backlog.durable
-        return waiting and inbox in self._inboxes
+        waiting = stream.finishing or stream.last > self._backlog.durable
+        return waiting and stream in self._streams
 
-    def ack(self, inbox: Inbox) -> bytes | None:
+    def ack(self, stream: RunnerStream) -> bytes | None:
         """What is stored; None: it was already sent on this stream."""
         backlog = self._backlog
-        now = (min(backlog.durable, inbox.last), min(backlog.committed, inbox.last))
-        if now == inbox.told:
+        now = (min(backlog.durable, stream.last), min(backlog.committed, stream.last))
+        if now == stream.told:
             return None
-        inbox.told = now
+        stream.told = now
         ack = runner_pb2.Ack(durable_sequence=backlog.durable, committed_sequence=backlog.committed)
         return self._say(ack=ack)
 
     def _check_source(
-        self, inbox: Inbox, request: runner_pb2.PublishEventsRequest | Oversized
+        self, stream: RunnerStream, request: runner_pb2.PublishEventsRequest | Oversized
     ) -> None:
         named = named_source(request)
         if named is not None and named != self._message:
             rule = "is not the one this token was given to"
             raise InvalidRequest([Violation("source", rule)])
-        if named is None and not (inbox in self._inboxes or inbox.closed):
+        if named is None and not (stream in self._streams or stream.closed):
             raise no_source()
 
-    def _open(self, inbox: Inbox, opening: runner_pb2.OpenSource) -> None:
+    def _open(self, stream: RunnerStream, opening: runner_pb2.OpenSource) -> None:
         if self._over:
-            inbox.closed = True
-            self._close(inbox)
+            stream.closed = True
+            self._close(stream)
             return
         if opening.epoch < self._epoch:
             raise Superseded(f"source {self.source_id} is open with epoch {self._epoch}")
         if opening.epoch:
-            for older in self._inboxes - {inbox}:
+            for older in self._streams - {stream}:
                 self._refuse(older, Superseded(f"source {self.source_id} opened a newer stream"))
         self._epoch = opening.epoch
-        self._inboxes.add(inbox)
+        self._streams.add(stream)
         backlog = self._backlog
         backlog.opened()
-        inbox.last = max(inbox.last, backlog.durable)
-        inbox.told = (backlog.durable, backlog.committed)
+        stream.last = max(stream.last, backlog.durable)
+        stream.told = (backlog.durable, backlog.committed)
         opened = runner_pb2.SourceOpened(
             committed_sequence=backlog.committed,
             durable_sequence=backlog.durable,
             limits=home.limits(),
         )
-        inbox.put(self._say(opened=opened))
+        stream.put(self._say(opened=opened))
         if self._stop is not None:
-            inbox.put(self._stop)
+            stream.put(self._stop)
         if opening.types:
-            self._bring(inbox, opening.types)
+            self._bring(stream, opening.types)
         self._uplink.barrier = opening.capabilities.cycle_barrier
         self._uplink.begin()
 
-    def _bring(self, inbox: Inbox, types: bytes) -> None:
+    def _bring(self, stream: RunnerStream, types: bytes) -> None:
         """Types came: the broker decides about them; what it has said of them is said again."""
         if detail := home.too_large(types):
             refused = runner_pb2.TypesRefused(reason=home.TYPES_TOO_LARGE, message=detail)
-            inbox.put(self._say(types_refused=refused))
+            stream.put(self._say(types_refused=refused))
         elif types != self._uplink.types:
             self._types_refused = None
             self._uplink.bring(types)
         elif self._types_refused is not None:
-            inbox.put(self._types_refused)
+            stream.put(self._types_refused)
 
     async def _said(
-        self, inbox: Inbox, raw: bytes, request: runner_pb2.PublishEventsRequest
+        self, stream: RunnerStream, raw: bytes, request: runner_pb2.PublishEventsRequest
     ) -> None:
         """A message of a source that is open."""
-        if inbox not in self._inboxes and not inbox.closed:
+        if stream not in self._streams and not stream.closed:
             raise NotFound(f"source {self.source_id} is not open on this stream")
         kind = request.WhichOneof("message")
         if kind in ("batch", "skip"):
             await self._room()
         if self._over:
-            self._close(inbox)
+            self._close(stream)
         elif kind == "batch":
-            self._batch(inbox, raw, request)
+            self._batch(stream, raw, request)
         elif kind == "skip" and not request.skip.count:
-            self._ack_again(inbox)
+            self._ack_again(stream)
         elif kind == "skip":
             decision = self._backlog.skip(raw, request.skip, asyncio.get_running_loop().time())
             first = request.skip.first_sequence
-            self._numbered(inbox, decision, first + request.skip.count - 1)
+            self._numbered(stream, decision, first + request.skip.count - 1)
         elif kind == "ready":
             self.cycle_began = None
             self._backlog.outbound.ready(raw, request.ready.cycle)
         elif kind == "finish":
-            inbox.finishing = True
+            stream.finishing = True
             self.cycle_began = None
             self._backlog.finish(raw, request.finish)
         self._uplink.poke()
 
-    def _batch(self, inbox: Inbox, raw: bytes, request: runner_pb2.PublishEventsRequest) -> None:
+    def _batch(
+        self, stream: RunnerStream, raw: bytes, request: runner_pb2.PublishEventsRequest
+    ) -> None:
         batch = request.batch
         # The request is a little more than the batch: only a batch near its bound is measured.
         size = batch.ByteSize() if len(raw) > home.MAX_BATCH_BYTES else len(raw)
         if home.over_limits(batch, size):
-            self._too_large(inbox, batch.first_sequence, batch.ByteSize())
+            self._too_large(stream, batch.first_sequence, batch.ByteSize())
         elif count := home.size(batch):
             decision = self._backlog.batch(raw, request, asyncio.get_running_loop().time())
-            self._numbered(inbox, decision, batch.first_sequence + count - 1)
+            self._numbered(stream, decision, batch.first_sequence + count - 1)
         else:
-            self._ack_again(inbox)
+            self._ack_again(stream)
 
-    def _ack_again(self, inbox: Inbox) -> None:
+    def _ack_again(self, stream: RunnerStream) -> None:
         """Says how far all is stored to who has sent nothing new, and may wait for an answer."""
-        inbox.told = None
-        inbox.put(None)
+        stream.told = None
+        stream.put(None)
 
-    def _too_large(self, inbox: Inbox, first_sequence: int, batch_bytes: int) -> None:
-        if inbox in self._inboxes:
+    def _too_large(self, stream: RunnerStream, first_sequence: int, batch_bytes: int) -> None:
+        if stream in self._streams:
             too_large = runner_pb2.TooLarge(first_sequence=first_sequence, batch_bytes=batch_bytes)
-            inbox.put(self._say(too_large=too_large))
+            stream.put(self._say(too_large=too_large))
 
-    def _numbered(self, inbox: Inbox, decision: Decision, last: int) -> None:
+    def _numbered(self, stream: RunnerStream, decision: Decision, last: int) -> None:
         """Numbers came: they are acked when they are stored, those that were before again."""
         if isinstance(decision, OutOfOrder):
             if decision.report:
                 gap = runner_pb2.Gap(expected_sequence=decision.expected)
-                inbox.put(self._say(gap=gap))
+                stream.put(self._say(gap=gap))
             return
-        inbox.last = max(inbox.last, last)
+        stream.last = max(stream.last, last)
         if isinstance(decision, Duplicate) and last <= self._backlog.durable:
-            self._ack_again(inbox)
+            self._ack_again(stream)
 
     async def _room(self) -> None:
         """Waits while a runner that keeps to no limits has too much in memory here."""
@@ -374,12 +325,12 @@ class Source:
         elif kind == "finished":
             self._backlog.finished()
             self.finished_s = asyncio.get_running_loop().time()
-            for inbox in self._inboxes:
-                inbox.finishing = False
+            for stream in self._streams:
+                stream.finishing = False
         elif kind == "run_closed":
             self._over = True
-            for inbox in self._inboxes:
-                inbox.closed = True
+            for stream in self._streams:
+                stream.closed = True
             self._end("its part in the run is over")
         elif kind == "error":
             self._end(response.error.message)
@@ -387,15 +338,15 @@ class Source:
     def _end(self, why: str) -> None:
         """The broker has closed the source."""
         self._give_up(why)
-        self._inboxes.clear()
+        self._streams.clear()
         self._uplink.end()
 
     def _refused(self, error: LoadgrpcError) -> None:
         """The broker will have no stream of ours."""
         self._give_up(str(error))
-        for inbox in self._inboxes:
-            inbox.put(error)
-        self._inboxes.clear()
+        for stream in self._streams:
+            stream.put(error)
+        self._streams.clear()
         self._changed.set()
 
     def _give_up(self, why: str) -> None:
@@ -412,26 +363,26 @@ class Source:
     # What is said to the runner
 
     def _acks(self) -> None:
-        for inbox in self._inboxes:
-            inbox.put(None)
+        for stream in self._streams:
+            stream.put(None)
         self._changed.set()
 
     def _pass_on(self, answer: bytes) -> None:
-        for inbox in list(self._inboxes):
-            if inbox.deaf:
-                self._inboxes.discard(inbox)
-                inbox.put(Unavailable("the runner does not read what it is answered"))
+        for stream in list(self._streams):
+            if stream.deaf:
+                self._streams.discard(stream)
+                stream.put(Unavailable("the runner does not read what it is answered"))
             else:
-                inbox.put(answer)
+                stream.put(answer)
 
-    def _close(self, inbox: Inbox) -> None:
-        inbox.put(self._say(run_closed=runner_pb2.RunClosed()))
+    def _close(self, stream: RunnerStream) -> None:
+        stream.put(self._say(run_closed=runner_pb2.RunClosed()))
 
-    def _refuse(self, inbox: Inbox, error: LoadgrpcError) -> None:
+    def _refuse(self, stream: RunnerStream, error: LoadgrpcError) -> None:
         """Closes the source on a stream, and says why."""
-        self._inboxes.discard(inbox)
+        self._streams.discard(stream)
         told = runner_pb2.SourceError(reason=error.reason, message=str(error))
-        inbox.put(self._say(error=told))
+        stream.put(self._say(error=told))
 
     def _say(self, **answer: Any) -> bytes:
         return runner_pb2.PublishEventsResponse(source=self._message, **answer).SerializeToString()

@@ -33,7 +33,6 @@ TWICE: dict[str, str] = dict.fromkeys(
         "Agent",
         "Answer",
         "Counts",
-        "Inbox",
         "Kept",
         "Line",
         "Moment",
