@@ -132,6 +132,11 @@ class Aggregate:
         self._timeline.watermark.ended((key, runner_id))
         self._timeline.alive.report((key, runner_id), 0, now_ns // NS_PER_S)
 
+    def retire(self, key: Key, runner_id: str) -> None:
+        """Nothing is asked about a runner any more: its hits are those of its part."""
+        if (share := self._shares.get(key)) is not None and runner_id:
+            share.runner_hits[""] += share.runner_hits.pop(runner_id, 0)
+
     def _add_hits(
         self, share: Share, scenario: str, block: Hits, arrival_ns: int, ahead_ns: int
     ) -> int:

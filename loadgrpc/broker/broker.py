@@ -33,7 +33,7 @@ from loadgrpc.broker.split import assignments
 from loadgrpc.broker.store_watch import StoreWatch
 from loadgrpc.broker.timeline import Timelines
 from loadgrpc.broker.troubles import Moment, troubles_of
-from loadgrpc.broker.work import Work
+from loadgrpc.broker.work import Guard, Work
 from loadgrpc.clock import Clock
 from loadgrpc.errors import AlreadyExists, TooFewAgents, Unavailable
 from loadgrpc.model import Plan, Run, RunState, StopMode, Trouble
@@ -155,18 +155,24 @@ class Broker:
         await self._work.ended()
 
     async def _tick(self) -> None:
+        guard = Guard()
         while True:
             await asyncio.sleep(TICK_S)
-            self.fleet.end_leases()
-            self.end_overdue()
-            self._store_watch.tick(idle=not self._runs)
+            with guard("ending leases"):
+                self.fleet.end_leases()
+            with guard("giving up overdue parts"):
+                self.end_overdue()
+            with guard("looking at the store"):
+                self._store_watch.tick(idle=not self._runs)
             for run in list(self._runs.values()):
-                stored = self._store_watch.trouble is None
-                run.close_seconds(self._clock.wall_ns(), stored=stored)
-                if self.timelines.leaves(run):
-                    self._work.begin(self._keep_windows(run))
+                with guard(f"closing the seconds of run {run.run.run_id}"):
+                    stored = self._store_watch.trouble is None
+                    run.close_seconds(self._clock.wall_ns(), stored=stored)
+                    if self.timelines.leaves(run):
+                        self._work.begin(self._keep_windows(run))
             for run in list(self._run_store.unstored):
-                await self._store_result(run)
+                with guard(f"storing the result of run {run.run.run_id}"):
+                    await self._store_result(run)
 
     async def _keep_windows(self, run: ActiveRun) -> None:
         """Stores the windows of a run that leave memory; what cannot be stored stays there."""

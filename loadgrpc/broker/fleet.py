@@ -229,6 +229,8 @@ class Fleet:
             link.orders.expect()
         try:
             await self._keep_exit(noted)
+            if (run := self._runs.get(noted.run_id)) is not None:
+                self._happens(run, happened.EndStored(agent_id, noted.scenario, noted.runner_id))
         finally:
             self._noting.discard((agent_id, noted))
             if link is not None:

@@ -91,6 +91,15 @@ class RunnerExited:
 
 
 @dataclass(frozen=True)
+class EndStored:
+    """That a runner ended is stored."""
+
+    agent_id: str
+    scenario: str
+    runner_id: str
+
+
+@dataclass(frozen=True)
 class SourceOpened:
     """A source of a live part has opened."""
 
@@ -131,6 +140,7 @@ Event = (
     | AgentReady
     | UsersHeldBack
     | RunnerExited
+    | EndStored
     | SourceOpened
     | SourceReady
     | SourceFinished

@@ -93,6 +93,19 @@ class Source:
     broken: bool = False
     """A write has failed: what came after it counts for nothing, either."""
 
+    @property
+    def settled(self) -> bool:
+        """Whether all that came is stored, and nothing is under way."""
+        written = self.writing is None or self.writing.done()
+        return written and not self.broken and not self.lock.locked()
+
+    def leave(self) -> None:
+        """Nothing is expected of it any more: on its streams its run counts as over."""
+        for inbox in self.inboxes:
+            inbox.sources.pop(self.source_id, None)
+            inbox.closed.add(self.source_id)
+        self.inboxes.clear()
+
     async def settle(self) -> None:
         """Waits until all that came is stored, or known not to count; held by the lock."""
         if self.writing is not None:

@@ -22,6 +22,7 @@ from loadgrpc.broker.happened import (
     AgentReady,
     Began,
     CycleStored,
+    EndStored,
     Event,
     Resumed,
     RunnerExited,
@@ -181,7 +182,8 @@ def _(event: AgentBack, run: ActiveRun, now: Now) -> Iterator[Command]:
             # stream before this one.
             ended = True
             if not part.delivered:
-                part.runner_ended("", 1, "the agent was restarted", None)
+                words = "the agent was restarted"
+                run.runner_ended(part, "", 1, words, produced=None, now_wall_ns=now.wall_ns)
             yield from _end(run, part, event.last_heard_ns, now)
         part.unsure = False
     if run.note_agent(agent_id, AgentEvent.BACK, now.wall_ns) or ended:
@@ -229,10 +231,24 @@ def _(event: UsersHeldBack, run: ActiveRun, now: Now) -> Iterator[Command]:
 def _(event: RunnerExited, run: ActiveRun, now: Now) -> Iterator[Command]:
     part = run.parts[event.agent_id, event.scenario]
     if event.runner_id or event.exit_status:
-        part.runner_ended(event.runner_id, event.exit_status, event.words, event.produced)
-        run.aggregate.runner_ended(part.key, event.runner_id, now.wall_ns)
+        run.runner_ended(
+            part,
+            event.runner_id,
+            event.exit_status,
+            event.words,
+            produced=event.produced,
+            now_wall_ns=now.wall_ns,
+        )
     if event.last:
         yield from _end(run, part, now.wall_ns, now)
+
+
+@_decide.register
+def _(event: EndStored, run: ActiveRun, _now: Now) -> Iterator[Command]:
+    part = run.parts.get((event.agent_id, event.scenario))
+    if part is not None and event.runner_id in part.ended:
+        run.retire(part, event.runner_id)
+    yield from ()
 
 
 @_decide.register

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from loadgrpc.broker.inbox import Source
+from loadgrpc.broker.past import Past
 from loadgrpc.broker.started import StartedUsers
 from loadgrpc.broker.state import PartEvent, part_step
 from loadgrpc.model import (
@@ -34,6 +35,9 @@ SHORT = 0.9
 
 SPARE_SOURCES: Final = 1_000
 """Sources that a part may have beside those of its users."""
+
+MAX_MISMATCHES: Final = 20
+"""Sentences about runners whose hits differ from those that were counted; then one says so."""
 
 Key = tuple[str, str]
 """What a part is found by in its run: agent and scenario."""
@@ -61,6 +65,8 @@ class Part:
     mismatches: list[str] = field(default_factory=list)
     """Where the hits that were counted differ from what its runners say, as sentences."""
     sources: dict[SourceId, Source] = field(default_factory=dict)
+    past: Past = field(default_factory=Past)
+    """Sources of runners that have ended, where each user is a process."""
     kept: tuple[object, str] | None = None
     """What of it is stored, as text, and what that was made of (`resume.py`)."""
     told_ns: int = 0
@@ -109,7 +115,7 @@ class Part:
         planned = self.assignment.planned_users
         if self.scenario.one_user_each:
             reported = sum(source.stored.received > 0 for source in self.sources.values())
-            return UserFigures(planned=planned, started=reported)
+            return UserFigures(planned=planned, started=self.past.reported + reported)
         nobody = self.state is AssignmentState.STARTING or not self.sources
         if self.users_told.known or nobody:
             return UserFigures(planned=planned, started=self.users_told.total)
@@ -171,11 +177,16 @@ class Part:
     @property
     def delivered(self) -> bool:
         """Whether its runners have said that they sent everything."""
-        return bool(self.sources) and all(s.ledger.finished for s in self.sources.values())
+        if self.past.unfinished or not (self.sources or self.past.sources):
+            return False
+        return all(s.ledger.finished for s in self.sources.values())
 
     def losses(self, hits_of: Callable[[str], int]) -> Iterator[Loss]:
         """What is known to be lost; `hits_of` gives the hits of a runner that were counted."""
-        unknown = self.state is AssignmentState.LOST and not self.sources and not self.produced
+        past, lost = self.past, self.state is AssignmentState.LOST
+        anything = self.sources or self.produced or past.sources or past.lost
+        unknown = lost and (past.unaccounted > 0 or not anything)
+        yield from past.losses(self.agent_id)
         for source in self.sources.values():
             yield from source.ledger.losses(self.agent_id)
             if source.ledger.finished:
@@ -183,7 +194,7 @@ class Part:
             runner_id = source.source_id.runner_id
             if runner_id in self.produced:
                 yield from self._missing(self.produced[runner_id], source, hits_of(runner_id))
-            elif self.state is AssignmentState.LOST:
+            elif lost:
                 unknown = True
         opened = {source_id.runner_id for source_id in self.sources}
         for runner_id in self.produced.keys() - opened:
@@ -219,8 +230,9 @@ class Part:
         words = f"runner {runner_id} says that it made {produced} hits, but {counted} were counted"
         if uncounted:
             words += f", and {uncounted} more events rejected or lost"
-        if words not in self.mismatches:
-            self.mismatches.append(words)
+        if words not in self.mismatches and len(self.mismatches) <= MAX_MISMATCHES:
+            full = len(self.mismatches) == MAX_MISMATCHES
+            self.mismatches.append("more runners differ" if full else words)
         return words
 
     def get_ready(self) -> None:
@@ -254,24 +266,40 @@ class Part:
 
     def runner_ended(
         self, runner_id: str, exit_status: int, message: str, produced: Produced | None
-    ) -> None:
+    ) -> bool:
         """A runner's process ended, with the last `message` of its standard error.
 
-        No `runner_id`: one that should have lived was not started, and `message` say why; unless
-        a runner's end has told it.
+        No `runner_id`: one that should have lived was not started, and `message` says why; unless
+        a runner's end has told it. Returns whether this was not known.
         """
         if runner_id in self.ended or (not runner_id and self.failed):
-            return
+            return False
         self.ended.add(runner_id)
         if produced is not None:
             self.produced[runner_id] = produced
         if exit_status == 0:
-            return
+            return True
         self.failed += 1
         if self.failed == 1:
             how = f"signal {-exit_status}" if exit_status < 0 else f"status {exit_status}"
             ended = f"its runner ended with {how}" + (f": {message}" if message else "")
             self.reason = ended if runner_id or not message else message
+        return True
+
+    def retire(self, runner_id: str, source: Source | None, hits: int) -> None:
+        """A runner has ended, and that is stored: only sums are left of it.
+
+        Of its `source`, if it had opened, so many hits were counted.
+        """
+        produced = self.produced.pop(runner_id, None)
+        missing: Loss | None = None
+        if produced is not None and not (source is not None and source.ledger.finished):
+            missing = next(self._missing(produced, source, hits), None)
+        if source is None:
+            self.past.miss(missing)
+            return
+        del self.sources[source.source_id]
+        self.past.add(source, missing, known=produced is not None)
 
     def end(self, now_wall_ns: int) -> None:
         """Its last runner has ended."""

@@ -48,6 +48,7 @@ def record_of(active: ActiveRun) -> RunRecord:
         verdict_reason=result.verdict.reason if result else "",
         roster=resume.to_bytes(active),
         changes=tuple(map(change_to_record, active.log.unwritten)),
+        ends=tuple(active.ends.values()),
     )
 
 

@@ -55,10 +55,14 @@ class RunResult:
         aggregate = self._run.aggregate
         duration_ns = aggregate.duration_ns(self._run.ahead_ns)
         sources = self._run.sources()
+        pasts = [part.past for part in self._run.parts.values()]
         accounting = model.Accounting(
-            committed=sum(source.stored.committed for source in sources),
-            duplicates=sum(source.ledger.duplicates for source in sources),
-            rejected=sum(source.stored.rejected for source in sources),
+            committed=sum(source.stored.committed for source in sources)
+            + sum(past.committed for past in pasts),
+            duplicates=sum(source.ledger.duplicates for source in sources)
+            + sum(past.duplicates for past in pasts),
+            rejected=sum(source.stored.rejected for source in sources)
+            + sum(past.rejected for past in pasts),
             losses=tuple(
                 loss
                 for part in self._run.parts.values()

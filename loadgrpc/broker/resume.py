@@ -8,6 +8,7 @@ the change.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -20,7 +21,7 @@ from loadgrpc.broker.split import assignments
 from loadgrpc.model import AssignmentState, ExceptionInfo, Run, StopMode
 from loadgrpc.protocol.fleet import HeldBack, Registration
 from loadgrpc.protocol.produced import Produced
-from loadgrpc.store import SourceProgress
+from loadgrpc.store import EndRecord, SourceProgress
 
 _MACHINE: Final = ("hostname", "pid", "version", "cores")
 """What is kept of who an agent is."""
@@ -52,9 +53,7 @@ def _kept(part: Part) -> str:
         part.load_error,
         part.failed,
         part.end_time_ns,
-        len(part.ended),  # these only grow
-        len(part.produced),
-        len(part.mismatches),
+        len(part.mismatches),  # these only grow
         (part.held_back.total, part.held_back.most),
     )
     if part.kept is None or part.kept[0] != now:
@@ -70,9 +69,7 @@ def _state(part: Part) -> dict[str, Any]:
         "state": part.state.name,
         "reason": part.reason,
         "load_error": asdict(part.load_error) if part.load_error else None,
-        "ended": sorted(part.ended),
         "failed": part.failed,
-        "produced": part.produced,
         "end_time_ns": part.end_time_ns,
         "mismatches": part.mismatches,
         "held_back": [part.held_back.total, part.held_back.most],
@@ -83,8 +80,10 @@ def from_bytes(
     stored: Run,
     request_id: str,
     kept: bytes | None,
+    *,
     sources: list[SourceProgress],
     log: ChangeLog,
+    ends: Iterable[EndRecord],
 ) -> ActiveRun:
     """A run as it was kept, without its figures."""
     state: dict[str, Any] = json.loads(kept) if kept else {"parts": []}
@@ -108,6 +107,12 @@ def from_bytes(
     for part in parts:
         if part.key in states:
             _set_state(part, states[part.key])
+            _take_ends(run, part, states[part.key])
+    for end in ends:
+        part = run.parts[end.agent_id, end.scenario]
+        part.ended.add(end.runner_id)
+        if end.produced is not None:
+            part.produced[end.runner_id] = Produced(*end.produced)
     for progress in sources:
         part = run.parts[progress.source.agent_id, progress.scenario]
         run.add_source(part, _source(progress))
@@ -121,12 +126,21 @@ def _set_state(part: Part, kept: dict[str, Any]) -> None:
     part.state = AssignmentState[kept["state"]]
     part.reason = kept["reason"]
     part.load_error = ExceptionInfo(**kept["load_error"]) if kept["load_error"] else None
-    part.ended = set(kept["ended"])
     part.failed = kept["failed"]
-    part.produced = {runner_id: Produced(*both) for runner_id, both in kept["produced"].items()}
     part.end_time_ns = kept["end_time_ns"]
     part.mismatches = kept["mismatches"]
     part.held_back = HeldBack(0, *kept.get("held_back", (0, 0)))
+
+
+def _take_ends(run: ActiveRun, part: Part, kept: dict[str, Any]) -> None:
+    """Runners that have ended, as a loadgrpc before this one kept them: with the part."""
+    produced = kept.get("produced", {})
+    for runner_id in kept.get("ended", ()):
+        said = Produced(*produced[runner_id]) if runner_id in produced else None
+        part.ended.add(runner_id)
+        if said is not None:
+            part.produced[runner_id] = said
+        run.ends[*part.key, runner_id] = EndRecord(*part.key, runner_id, said)
 
 
 def _source(progress: SourceProgress) -> Source:

@@ -7,6 +7,7 @@ broker records here what happened, asks what follows, and carries that out.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -28,6 +29,8 @@ from loadgrpc.model import (
 )
 from loadgrpc.protocol.decoded import Decoded
 from loadgrpc.protocol.fleet import Registration
+from loadgrpc.protocol.produced import Produced
+from loadgrpc.store import EndRecord
 from loadgrpc.v1 import run_pb2
 
 MAX_REJECTIONS = 10
@@ -99,6 +102,8 @@ class ActiveRun:
         """When (of the loop's clock) it may be written again, unless somebody waits for it."""
         self.saving_next: asyncio.Task[None] | None = None
         """A write that will bring what is known when it begins; None: there is none waiting."""
+        self.ends: dict[tuple[str, str, str], EndRecord] = {}
+        """Runners that have ended, which is not stored yet, by agent, scenario and id."""
         self._maybe_live = list(self.parts.values())
         """Parts of which it was not seen yet that they are over; the last one is looked at."""
 
@@ -171,8 +176,10 @@ class ActiveRun:
         )
         return True
 
-    def stored(self, run: model.Run, number: int) -> None:
-        """It was stored as it was then, with the changes up to that number: wakes the watchers."""
+    def stored(self, run: model.Run, number: int, ends: Iterable[EndRecord]) -> None:
+        """It was stored as it was then, with the changes up to that number, and these ends."""
+        for end in ends:
+            self.ends.pop((end.agent_id, end.scenario, end.runner_id), None)
         if self.log.stored(number):
             self.announced = run
         self.wake()
@@ -249,6 +256,37 @@ class ActiveRun:
         part.sources[source.source_id] = source
         self._part_of[source.source_id] = part
         self.aggregate.opened(part.key, source.source_id.runner_id)
+
+    def runner_ended(
+        self,
+        part: Part,
+        runner_id: str,
+        exit_status: int,
+        message: str,
+        *,
+        produced: Produced | None,
+        now_wall_ns: int,
+    ) -> None:
+        """A runner of a part ended: see `Part.runner_ended`."""
+        if part.runner_ended(runner_id, exit_status, message, produced):
+            self.ends[*part.key, runner_id] = EndRecord(*part.key, runner_id, produced)
+        self.aggregate.runner_ended(part.key, runner_id, now_wall_ns)
+
+    def retire(self, part: Part, runner_id: str) -> None:
+        """A runner has ended, and that is stored: keeps sums of it only.
+
+        Where each user is a process there are many; where not, everything stays.
+        """
+        if not part.scenario.one_user_each:
+            return
+        source = part.sources.get(SourceId(self.run.run_id, part.agent_id, runner_id))
+        if source is not None and not source.settled:
+            return  # something of it is still being stored
+        part.retire(runner_id, source, self.aggregate.hits_of(part.key, runner_id))
+        self.aggregate.retire(part.key, runner_id)
+        if source is not None:
+            del self._part_of[source.source_id]
+            source.leave()
 
     def count(self, source_id: SourceId, events: Decoded, *, arrival_ns: int) -> None:
         """Adds what a source sent and the store has; it arrived at that moment (wall clock)."""

@@ -125,7 +125,7 @@ class RunStore:
         """Stores a record of a run, and then shows what is in it: what was `known` of the run."""
         number = record.changes[-1].sequence if record.changes else run.log.written
         await self._store.save_run(record, patient=patient)
-        run.stored(known, number)
+        run.stored(known, number, record.ends)
 
     async def _save_next(self, run: ActiveRun) -> None:
         while run.saving is not None:
@@ -204,7 +204,10 @@ class RunStore:
         stored = run_of(record)
         log = await self.log_of(stored)
         await self._timelines.begin_again(record.run_id)
-        run = resume.from_bytes(stored, record.request_id or "", record.roster, sources, log)
+        ends = await self._store.ends(record.run_id)
+        run = resume.from_bytes(
+            stored, record.request_id or "", record.roster, sources=sources, log=log, ends=ends
+        )
         async for batch in self._store.batches(record.run_id):
             message = runner_pb2.EventBatch.FromString(batch.payload)
             arrival_ns = batch.arrival_ns
@@ -213,6 +216,8 @@ class RunStore:
             run.close_seconds(arrival_ns, stored=True)
             await self._timelines.keep(run)
         for part in run.parts.values():
+            for runner_id in part.ended:
+                run.retire(part, runner_id)
             if part.state.final:
                 run.aggregate.ended(part.key, part.end_time_ns or self._clock.wall_ns())
         return run

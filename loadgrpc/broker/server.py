@@ -15,6 +15,7 @@ from loadgrpc.broker.control_service import ControlService
 from loadgrpc.broker.fleet_service import FleetService
 from loadgrpc.broker.roster import DEFAULT_LEASE_S
 from loadgrpc.broker.runner_service import RunnerService
+from loadgrpc.broker.work import Guard
 from loadgrpc.clock import SystemClock
 from loadgrpc.protocol import status
 from loadgrpc.protocol.transport import listen, new_server
@@ -100,12 +101,14 @@ async def _retaining(store: Store, retention: Retention) -> AsyncIterator[None]:
 
 
 async def _retain(store: Store, retention: Retention) -> None:
+    guard = Guard()
     while True:
-        try:
-            if dropped := await store.retain(retention):
-                _log.info("dropped %d batches of older hits", dropped)
-        except StoreError as error:
-            _log.info("cannot drop older hits: %s", error)
+        with guard("dropping older hits"):
+            try:
+                if dropped := await store.retain(retention):
+                    _log.info("dropped %d batches of older hits", dropped)
+            except StoreError as error:
+                _log.info("cannot drop older hits: %s", error)
         await asyncio.sleep(RETENTION_S)
 
 

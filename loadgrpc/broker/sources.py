@@ -96,7 +96,11 @@ class Sources:
         if (known := run.find_part_of(source_id)) is not None and known is not part:
             rule = f"source {source_id} belongs to scenario {known.scenario.name!r}"
             raise InvalidRequest([Violation("open.scenario", rule)])
-        if known is None and len(part.sources) >= part.most_sources:
+        if known is None and source_id.runner_id in part.ended and part.scenario.one_user_each:
+            inbox.closed.add(source_id)
+            inbox.put(source_id, answers.RunClosed())  # it has ended, and nothing of it was left
+            return
+        if known is None and len(part.sources) + part.past.sources >= part.most_sources:
             raise InvalidRequest(f"the part of agent {part.agent_id} has too many sources already")
         source = part.sources.get(source_id) or Source(source_id, scenario)
         async with source.lock:

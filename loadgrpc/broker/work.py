@@ -1,4 +1,4 @@
-"""Background tasks, and work that must not be cancelled half-way.
+"""Background tasks, work that must not be cancelled half-way, and work that must never stop.
 
 Rule: at the end, wait for `ended`; nothing is left behind.
 """
@@ -7,12 +7,38 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
 
+MAX_LOGGED: Final = 100
+"""Different defects that a guard logs."""
+
 _log = logging.getLogger(__name__)
+
+
+class Guard:
+    """Lets what is done again and again go on after a defect, which is logged once.
+
+    with guard("ending leases"):
+        ...
+    """
+
+    def __init__(self) -> None:
+        self._logged: set[tuple[str, str]] = set()
+
+    @contextmanager
+    def __call__(self, what: str) -> Iterator[None]:
+        """`what` names what is done; the same error of the same thing is logged once."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - logged, whatever it is
+            found = what, repr(error)
+            if found not in self._logged and len(self._logged) < MAX_LOGGED:
+                self._logged.add(found)
+                _log.exception("a defect in %s; it is tried again", what)
 
 
 class Work:

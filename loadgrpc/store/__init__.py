@@ -9,6 +9,7 @@ from __future__ import annotations
 from loadgrpc.store.error import StoreError
 from loadgrpc.store.record import (
     ChangeRecord,
+    EndRecord,
     Filter,
     Retention,
     RunRecord,
@@ -23,6 +24,7 @@ from loadgrpc.store.target import MEMORY, parse_target
 __all__ = [
     "MEMORY",
     "ChangeRecord",
+    "EndRecord",
     "Filter",
     "Retention",
     "RunRecord",

@@ -128,10 +128,23 @@ def _to_5(connection: sa.Connection) -> None:
         connection.exec_driver_sql("ALTER TABLE windows ALTER COLUMN sealed SET STORAGE EXTERNAL")
 
 
+def _to_6(connection: sa.Connection) -> None:
+    """Ends of runners; those that are known by now stay in the roster of their run."""
+    rowless = "" if connection.dialect.name == "postgresql" else " WITHOUT ROWID"
+    connection.exec_driver_sql(
+        "CREATE TABLE ends ("
+        "run_id TEXT NOT NULL, agent_id TEXT NOT NULL, scenario TEXT NOT NULL, "
+        "runner_id TEXT NOT NULL, events BIGINT, hits BIGINT, "
+        "PRIMARY KEY (run_id, agent_id, scenario, runner_id), "
+        f"FOREIGN KEY(run_id) REFERENCES runs (run_id) ON DELETE CASCADE){rowless}"
+    )
+
+
 _STEPS: Final[dict[int, Callable[[sa.Connection], None]]] = {
     1: _to_2,
     2: _to_3,
     3: _to_4,
     4: _to_5,
+    5: _to_6,
 }
 """From a version to the one after it."""

@@ -30,6 +30,17 @@ class ChangeRecord:
     """What belongs to its kind: texts and numbers, by name."""
 
 
+@dataclass(frozen=True)
+class EndRecord:
+    """A runner of a run that has ended."""
+
+    agent_id: str
+    scenario: str
+    runner_id: str
+    produced: tuple[int, int] | None = None
+    """Events, and hits among them, that it had produced. None: nobody counted."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunRecord:
     """A run as the store keeps it."""
@@ -55,6 +66,8 @@ class RunRecord:
     """Its place among all runs, set by the store when it is first saved; newer is higher."""
     changes: tuple[ChangeRecord, ...] = ()
     """What is added to its log with it, in order. Never read: see `Store.changes`."""
+    ends: tuple[EndRecord, ...] = ()
+    """Runners that have ended, which is stored with it. Never read: see `Store.ends`."""
 
 
 @dataclass(frozen=True, kw_only=True)

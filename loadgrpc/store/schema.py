@@ -3,6 +3,7 @@
     meta          name → value: the schema version, and the last writer (see `database`)
     runs          one row a run; `sequence` orders them
     changes       the log of each run: one row a change, numbered from 1 in its run
+    ends          one row a runner that has ended
     sources       one row a runner instance: its committed sequence is the duplicate check
     batches       what sources sent, in the order it was committed (`batch_id`)
     windows       the runs by time: windows of several lengths; rows of the same span add up
@@ -19,7 +20,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION: Final = 5
+SCHEMA_VERSION: Final = 6
 
 _Number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 """A 64-bit key that counts up by itself: SQLite does that for its INTEGER only."""
@@ -64,6 +65,18 @@ CHANGES: Final = sa.Table(
     sa.Column("state", sa.SmallInteger, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("detail", sa.JSON, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+ENDS: Final = sa.Table(
+    "ends",
+    METADATA,
+    sa.Column("run_id", sa.ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("agent_id", sa.Text, primary_key=True),
+    sa.Column("scenario", sa.Text, primary_key=True),
+    sa.Column("runner_id", sa.Text, primary_key=True),
+    sa.Column("events", sa.BigInteger),
+    sa.Column("hits", sa.BigInteger),
     sqlite_with_rowid=False,
 )
 

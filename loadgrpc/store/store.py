@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from loadgrpc.store.lock import gone
 from loadgrpc.store.record import (
     ChangeRecord,
+    EndRecord,
     Filter,
     Retention,
     RunRecord,
@@ -106,8 +107,8 @@ class Store:
         """Add a run, or replace what is stored of it.
 
         A summary or roster of None keeps the stored one; `sequence` is the store's and ignored.
-        Changes are added to its log in the same transaction; of those with numbers that the log
-        has already nothing is written.
+        Changes are added to its log in the same transaction, and ends of runners; of those that
+        are there already nothing is written.
         `patient`: wait while the database takes no writes. Raises AlreadyExists if another run
         has its request_id.
         """
@@ -120,6 +121,10 @@ class Store:
     async def changes(self, run_id: str) -> list[ChangeRecord]:
         """The log of a run, in order; empty for one that an older loadgrpc stored."""
         return await self._writer.read(lambda tables: tables.changes(run_id))
+
+    async def ends(self, run_id: str) -> list[EndRecord]:
+        """The runners of a run that have ended, as far as they were stored one by one."""
+        return await self._writer.read(lambda tables: tables.ends(run_id))
 
     async def find_request(self, request_id: str) -> RunRecord | None:
         """The run that was started with a request_id, or None."""

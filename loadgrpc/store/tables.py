@@ -21,6 +21,7 @@ from loadgrpc.store.error import StoreError
 from loadgrpc.store.packing import Packed, unpack
 from loadgrpc.store.record import (
     ChangeRecord,
+    EndRecord,
     Filter,
     RunRecord,
     SourceProgress,
@@ -28,7 +29,7 @@ from loadgrpc.store.record import (
     StoredWindow,
     TypeSet,
 )
-from loadgrpc.store.schema import BATCHES, CHANGES, RUNS, SOURCES, TYPES, WINDOWS
+from loadgrpc.store.schema import BATCHES, CHANGES, ENDS, RUNS, SOURCES, TYPES, WINDOWS
 
 _FINAL_STATES: Final = [int(state) for state in RunState if state.final]
 
@@ -62,6 +63,11 @@ _SELECT_CHANGES: Final = (
     .where(CHANGES.c.run_id == sa.bindparam("of_run"))
     .order_by(CHANGES.c.sequence)
 )
+_END_EXISTS: Final = sa.select(ENDS.c.run_id).where(
+    _of(ENDS), ENDS.c.scenario == sa.bindparam("of_scenario")
+)
+_INSERT_END: Final = sa.insert(ENDS)
+_SELECT_ENDS: Final = sa.select(ENDS).where(ENDS.c.run_id == sa.bindparam("of_run"))
 _ADVANCE_SOURCE: Final = sa.update(SOURCES).where(
     _of(SOURCES), SOURCES.c.committed_sequence == sa.bindparam("after")
 )
@@ -151,6 +157,8 @@ class Tables:
         if not updated.rowcount:
             self.connection.execute(_INSERT_RUN, {**values, "run_id": record.run_id})
         self._add_changes(record)
+        for end in record.ends:
+            self._add_end(record.run_id, end)
 
     def _add_changes(self, record: RunRecord) -> None:
         """Add to the log of a run what it does not have yet."""
@@ -169,6 +177,31 @@ class Tables:
         ]
         if rows:
             self.connection.execute(_INSERT_CHANGE, rows)
+
+    def _add_end(self, run_id: str, end: EndRecord) -> None:
+        key = _key(SourceId(run_id, end.agent_id, end.runner_id)) | {"of_scenario": end.scenario}
+        if self.connection.scalar(_END_EXISTS, key) is not None:
+            return
+        events, hits = end.produced or (None, None)
+        row = {
+            **_columns(SourceId(run_id, end.agent_id, end.runner_id)),
+            "scenario": end.scenario,
+            "events": events,
+            "hits": hits,
+        }
+        self.connection.execute(_INSERT_END, row)
+
+    def ends(self, run_id: str) -> list[EndRecord]:
+        """See `Store.ends`."""
+        return [
+            EndRecord(
+                row.agent_id,
+                row.scenario,
+                row.runner_id,
+                None if row.events is None else (row.events, row.hits),
+            )
+            for row in self.connection.execute(_SELECT_ENDS, {"of_run": run_id})
+        ]
 
     def changes(self, run_id: str) -> list[ChangeRecord]:
         """See `Store.changes`."""

@@ -244,7 +244,7 @@ def at_desk():
     `store` is a path, or a store that is open already.
     """
 
-    def run(use, *, store=":memory:", clock=None, **options):
+    def run(use, *, store=":memory:", clock=None, within_s=20, **options):
         async def main():
             opened = await Store.open(store) if isinstance(store, str) else store
             its_clock = clock or ManualClock()
@@ -252,7 +252,7 @@ def at_desk():
             broker = Broker(opened, its_clock, store_name="test", **options)
             await broker.start()
             try:
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(within_s):
                     return await use(Desk(Whole(broker), its_clock, opened))
             finally:
                 await broker.close()

@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from loadgrpc import model
-from loadgrpc.broker.run import ActiveRun
+from loadgrpc.broker.result import RunResult
 from loadgrpc.errors import InvalidRequest
 from loadgrpc.model import RunState
 from loadgrpc.protocol import answers, progress
@@ -68,7 +68,7 @@ def test_hostile_4_without_figures_state_and_reason_are_stored(at_desk, monkeypa
         runner.ready(1)
         await runner.publish(2, first=1, passed=1)
         await desk.broker.intake._work.ended()
-        monkeypatch.setattr(ActiveRun, "summary", defect)
+        monkeypatch.setattr(RunResult, "summary", defect)
         await runner.ends(3)
         await desk.settled()
         assert (await desk.store.get_run(run.run_id)).state is RunState.FINISHED

@@ -13,6 +13,7 @@ from loadgrpc.errors import AlreadyExists
 from loadgrpc.model import RunState, SourceId
 from loadgrpc.store import (
     ChangeRecord,
+    EndRecord,
     Filter,
     Retention,
     SourceProgress,
@@ -83,6 +84,22 @@ def test_the_log_of_a_run_grows_with_it(using, target, records):
         assert await store.delete_run("run-1")
         assert await store.changes("run-1") == []
         assert await store.changes("run-2") == list(changes(1))
+
+    using(target, use)
+
+
+def test_ends_of_runners_are_rows(using, target, records):
+    """Each is added once, whoever tells it again, and goes when its run goes."""
+    one, two = EndRecord("a", "", "x"), EndRecord("a", "s", "x", (BIG, 5))
+
+    async def use(store):
+        await store.save_run(records.run(ends=(one,)))
+        await store.save_run(records.run(ends=(one, two)))
+        await store.save_run(records.run())
+        assert sorted(await store.ends("run-1"), key=str) == sorted([one, two], key=str)
+        assert await store.ends("run-2") == []
+        assert await store.delete_run("run-1")
+        assert await store.ends("run-1") == []
 
     using(target, use)
 
