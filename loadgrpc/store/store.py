@@ -120,11 +120,11 @@ class Store:
 
     async def changes(self, run_id: str) -> list[ChangeRecord]:
         """The log of a run, in order; empty for one that an older loadgrpc stored."""
-        return await self._writer.read(lambda tables: tables.changes(run_id))
+        return await self._writer.read(lambda tables: tables.history.changes(run_id))
 
     async def ends(self, run_id: str) -> list[EndRecord]:
         """The runners of a run that have ended, as far as they were stored one by one."""
-        return await self._writer.read(lambda tables: tables.ends(run_id))
+        return await self._writer.read(lambda tables: tables.history.ends(run_id))
 
     async def find_request(self, request_id: str) -> RunRecord | None:
         """The run that was started with a request_id, or None."""

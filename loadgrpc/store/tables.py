@@ -18,10 +18,9 @@ from loadgrpc.errors import AlreadyExists
 from loadgrpc.model import RunState, SourceId
 from loadgrpc.store.backend import Backend
 from loadgrpc.store.error import StoreError
+from loadgrpc.store.history import NO_TEXT, History
 from loadgrpc.store.packing import Packed, unpack
 from loadgrpc.store.record import (
-    ChangeRecord,
-    EndRecord,
     Filter,
     RunRecord,
     SourceProgress,
@@ -29,12 +28,9 @@ from loadgrpc.store.record import (
     StoredWindow,
     TypeSet,
 )
-from loadgrpc.store.schema import BATCHES, CHANGES, ENDS, RUNS, SOURCES, TYPES, WINDOWS
+from loadgrpc.store.schema import BATCHES, RUNS, SOURCES, TYPES, WINDOWS
 
 _FINAL_STATES: Final = [int(state) for state in RunState if state.final]
-
-_NO_TEXT: Final = str.maketrans({"\0": "\N{REPLACEMENT CHARACTER}"})
-"""What PostgreSQL cannot keep in a text; text of other programs may contain it."""
 
 
 def _of(table: sa.Table) -> sa.ColumnElement[bool]:
@@ -54,20 +50,6 @@ _UPDATE_RUN: Final = sa.update(RUNS).where(RUNS.c.run_id == sa.bindparam("of_run
 _INSERT_RUN: Final = sa.insert(RUNS)
 _DELETE_RUN: Final = sa.delete(RUNS).where(RUNS.c.run_id == sa.bindparam("of_run"))
 _RUN_EXISTS: Final = sa.select(RUNS.c.run_id).where(RUNS.c.run_id == sa.bindparam("of_run"))
-_LAST_CHANGE: Final = sa.select(sa.func.coalesce(sa.func.max(CHANGES.c.sequence), 0)).where(
-    CHANGES.c.run_id == sa.bindparam("of_run")
-)
-_INSERT_CHANGE: Final = sa.insert(CHANGES)
-_SELECT_CHANGES: Final = (
-    sa.select(CHANGES)
-    .where(CHANGES.c.run_id == sa.bindparam("of_run"))
-    .order_by(CHANGES.c.sequence)
-)
-_END_EXISTS: Final = sa.select(ENDS.c.run_id).where(
-    _of(ENDS), ENDS.c.scenario == sa.bindparam("of_scenario")
-)
-_INSERT_END: Final = sa.insert(ENDS)
-_SELECT_ENDS: Final = sa.select(ENDS).where(ENDS.c.run_id == sa.bindparam("of_run"))
 _ADVANCE_SOURCE: Final = sa.update(SOURCES).where(
     _of(SOURCES), SOURCES.c.committed_sequence == sa.bindparam("after")
 )
@@ -124,6 +106,7 @@ class Tables:
 
     def __init__(self, connection: sa.Connection, backend: Backend) -> None:
         self.connection = connection
+        self.history = History(connection)
         self._backend = backend
 
     # Runs
@@ -133,7 +116,7 @@ class Tables:
         values: dict[str, Any] = {
             "request_id": record.request_id,
             "state": int(record.state),
-            "reason": record.reason.translate(_NO_TEXT),
+            "reason": record.reason.translate(NO_TEXT),
             "create_time_ns": record.create_time_ns,
             "start_time_ns": record.start_time_ns,
             "end_time_ns": record.end_time_ns,
@@ -144,7 +127,7 @@ class Tables:
             values["summary"] = record.summary
         if record.verdict is not None:
             values["verdict"] = record.verdict
-            values["verdict_reason"] = record.verdict_reason.translate(_NO_TEXT)
+            values["verdict_reason"] = record.verdict_reason.translate(NO_TEXT)
         if record.roster is not None:
             values["roster"] = record.roster
         if record.request_id is not None:
@@ -156,59 +139,7 @@ class Tables:
         updated = self.connection.execute(_UPDATE_RUN, {**values, "of_run": record.run_id})
         if not updated.rowcount:
             self.connection.execute(_INSERT_RUN, {**values, "run_id": record.run_id})
-        self._add_changes(record)
-        for end in record.ends:
-            self._add_end(record.run_id, end)
-
-    def _add_changes(self, record: RunRecord) -> None:
-        """Add to the log of a run what it does not have yet."""
-        if not record.changes:
-            return
-        last = self.connection.scalar(_LAST_CHANGE, {"of_run": record.run_id}) or 0
-        rows = [
-            {
-                **{name: getattr(change, name) for name in _CHANGE},
-                "run_id": record.run_id,
-                "reason": change.reason.translate(_NO_TEXT),
-                "detail": dict(change.detail),
-            }
-            for change in record.changes
-            if change.sequence > last
-        ]
-        if rows:
-            self.connection.execute(_INSERT_CHANGE, rows)
-
-    def _add_end(self, run_id: str, end: EndRecord) -> None:
-        key = _key(SourceId(run_id, end.agent_id, end.runner_id)) | {"of_scenario": end.scenario}
-        if self.connection.scalar(_END_EXISTS, key) is not None:
-            return
-        events, hits = end.produced or (None, None)
-        row = {
-            **_columns(SourceId(run_id, end.agent_id, end.runner_id)),
-            "scenario": end.scenario,
-            "events": events,
-            "hits": hits,
-        }
-        self.connection.execute(_INSERT_END, row)
-
-    def ends(self, run_id: str) -> list[EndRecord]:
-        """See `Store.ends`."""
-        return [
-            EndRecord(
-                row.agent_id,
-                row.scenario,
-                row.runner_id,
-                None if row.events is None else (row.events, row.hits),
-            )
-            for row in self.connection.execute(_SELECT_ENDS, {"of_run": run_id})
-        ]
-
-    def changes(self, run_id: str) -> list[ChangeRecord]:
-        """See `Store.changes`."""
-        return [
-            ChangeRecord(**{name: getattr(row, name) for name in _CHANGE})
-            for row in self.connection.execute(_SELECT_CHANGES, {"of_run": run_id})
-        ]
+        self.history.add(record)
 
     def get_run(self, run_id: str) -> RunRecord | None:
         """See `Store.get_run`."""
@@ -414,8 +345,6 @@ class Tables:
         return len(numbers)
 
 
-_CHANGE: Final = tuple(field.name for field in fields(ChangeRecord))
-"""Columns of a change beside its run: named as in the record."""
 _PROGRESS: Final = tuple(field.name for field in fields(SourceProgress) if field.name != "source")
 """Columns of a source beside its key: named as in the record."""
 
