@@ -289,7 +289,7 @@ class Part:
     def retire(self, runner_id: str, source: Source | None, hits: int) -> None:
         """A runner has ended, and that is stored: only sums are left of it.
 
-        Of its `source`, if it had opened, so many hits were counted.
+        `hits` were counted of its `source`, if it had opened.
         """
         produced = self.produced.pop(runner_id, None)
         missing: Loss | None = None
