@@ -47,6 +47,7 @@ class LoadPlace:
     iteration: int
     users: int
     iterations: int
+    case: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,11 @@ class Happening:
     method: str = ""
     status: int = 0
     error: int = 0
+    protocol: str = ""
+    failed: bool | None = None
+    delay_ns: int = 0
+    """How long after its planned start it started; negative: it was planned later."""
+    attempt: int = 0
     other: bytes = b""
     """What else it is, as it came."""
 
@@ -102,6 +108,7 @@ def _row(row: event_pb2.Event) -> Happening:
             status.current_iteration,
             status.users,
             status.iterations,
+            status.case,
         )
         if row.HasField("status")
         else None
@@ -119,6 +126,10 @@ def _row(row: event_pb2.Event) -> Happening:
             method=hit.method,
             status=hit.status,
             error=hit.error,
+            protocol=hit.protocol,
+            failed=hit.failed if hit.HasField("failed") else None,
+            delay_ns=_delay_ns(hit, time_ns),
+            attempt=hit.attempt,
         )
     if kind == "test_start":
         return Happening(Fact.START, place, time_ns, test=row.test_start.test)
@@ -142,38 +153,54 @@ def _row(row: event_pb2.Event) -> Happening:
     return Happening(Fact.OTHER if kind else Fact.INVALID, place, time_ns, other=other)
 
 
+def _delay_ns(hit: event_pb2.Hit, end_ns: int | None) -> int:
+    """How long after its planned start a hit started, as far as it says when that was."""
+    if not hit.HasField("planned_start_time"):
+        return 0
+    planned_ns = timestamp_from_proto(hit.planned_start_time)
+    if hit.HasField("start_time"):
+        return timestamp_from_proto(hit.start_time) - planned_ns
+    return 0 if end_ns is None else end_ns - duration_from_proto(hit.elapsed) - planned_ns
+
+
 def _hits(block: event_pb2.HitBlock) -> Iterator[Happening]:
-    columns = _columns(block, "label", "start_ns", "elapsed_ns", "user", "iteration")
-    if columns is None or max(columns[0], default=0) >= len(block.labels):
+    columns = _columns(
+        block, "label", "case", "start_ns", "elapsed_ns", "user", "iteration", "delay_ns", "attempt"
+    )
+    if columns is None:
         yield from repeat(Happening(Fact.INVALID), block.count)
         return
     base_ns = timestamp_from_proto(block.base_time)
-    for label, start_ns, elapsed_ns, user, iteration in zip(*columns, strict=True):
+    for label, case, start_ns, elapsed_ns, user, iteration, *more in zip(*columns, strict=True):
         said = block.labels[label]
         yield Happening(
             Fact.HIT,
-            _place(block.status, user, iteration),
+            _place(block, user, iteration, case),
             base_ns + start_ns + elapsed_ns,
             elapsed_ns,
             name=said.name,
             method=said.method,
             status=said.status,
             error=said.error,
+            protocol=said.protocol,
+            failed=said.failed if said.HasField("failed") else None,
+            delay_ns=more[0],
+            attempt=more[1],
         )
 
 
 def _iterations(block: event_pb2.TestBlock) -> Iterator[Happening]:
-    columns = _columns(block, "label", "start_ns", "elapsed_ns", "user", "iteration")
-    if columns is None or max(columns[0], default=0) >= len(block.labels):
+    columns = _columns(block, "label", "case", "start_ns", "elapsed_ns", "user", "iteration")
+    if columns is None:
         yield from repeat(Happening(Fact.INVALID), block.count)
         return
     base_ns = timestamp_from_proto(block.base_time)
-    for label, start_ns, elapsed_ns, user, iteration in zip(*columns, strict=True):
+    for label, case, start_ns, elapsed_ns, user, iteration in zip(*columns, strict=True):
         said = block.labels[label]
         known = said.outcome in set(TestOutcome)
         yield Happening(
             Fact.ITERATION,
-            _place(block.status, user, iteration),
+            _place(block, user, iteration, case),
             base_ns + start_ns + elapsed_ns,
             elapsed_ns,
             test=said.test,
@@ -182,14 +209,20 @@ def _iterations(block: event_pb2.TestBlock) -> Iterator[Happening]:
         )
 
 
-def _place(status: event_pb2.LoadStatus, user: int, iteration: int) -> LoadPlace:
-    return LoadPlace(status.cycle, user, iteration, status.users, status.iterations)
+def _place(
+    block: event_pb2.HitBlock | event_pb2.TestBlock, user: int, iteration: int, case: int
+) -> LoadPlace:
+    status, name = block.status, block.cases[case - 1] if case else ""
+    return LoadPlace(status.cycle, user, iteration, status.users, status.iterations, name)
 
 
 def _columns(
     block: event_pb2.HitBlock | event_pb2.TestBlock, *names: str
 ) -> list[list[int]] | None:
-    """Columns of a block; None: one of them has no width."""
+    """Columns of a block, the first two of which point to labels and cases.
+
+    None: one of them has no width, or points to what is not there.
+    """
     found = []
     for name in names:
         data: bytes = getattr(block, name)
@@ -201,4 +234,5 @@ def _columns(
             if width
             else [0] * block.count
         )
-    return found
+    labels, cases = max(found[0], default=0), max(found[1], default=0)
+    return found if labels < len(block.labels) and cases <= len(block.cases) else None

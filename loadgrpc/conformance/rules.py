@@ -306,6 +306,31 @@ RULES: Final = (
         "a hit took as long as its request",
         "From `start_time` to the last byte of the answer, connecting included.",
     ),
+    Rule(
+        "9.19",
+        "a hit has the protocol of its request",
+        "The protocol, in lower case, such as `grpc` or `websocket`. Empty: `http`",
+    ),
+    Rule(
+        "9.20",
+        "a hit that went as the test expects did not fail",
+        "Whether the hit failed, decided by whoever made it: an expected 404 did not fail",
+    ),
+    Rule(
+        "9.21",
+        "a hit is not planned for after its start",
+        "When the request was planned to start. Not after `start_time`",
+    ),
+    Rule(
+        "9.22",
+        "attempts are counted from 1",
+        "Which attempt at the same request this is, counted from 1: the first retry has attempt 2.",
+    ),
+    Rule(
+        "9.23",
+        "an iteration has one case",
+        "The case that the iteration was fed with.",
+    ),
     Rule("10.1", "it sends `finish`", "`finish` carries the totals the source produced"),
     Rule("10.2", "it has produced what it sent", "Events, skipped ones included."),
     Rule(

@@ -355,6 +355,18 @@ def user_1(kind):
     return on(kind, event)
 
 
+def planned_for_later(event):
+    """A hit that was planned for ten seconds after it started."""
+    event.hit.planned_start_time.seconds = event.time.seconds + 10
+    return [event]
+
+
+def of_another_case(event):
+    """A hit of a case that its iteration does not have."""
+    event.status.case = "another"
+    return [event]
+
+
 LIMITS = "opened.limits."
 
 FAULTS = {
@@ -471,6 +483,11 @@ FAULTS = {
     "status": Fault(rules=("9.15",), case="failing", event=send("hit.status", 200)),
     "no-error": Fault(rules=("9.16",), case="erring", event=send("hit.error", 0)),
     "method": Fault(rules=("9.17",), case="plain", event=send("hit.method", "")),
+    "protocol": Fault(rules=("9.19",), case="plain", event=send("hit.protocol", "HTTP")),
+    "failed": Fault(rules=("9.20",), case="plain", event=send("hit.failed", True)),
+    "planned": Fault(rules=("9.21",), case="plain", event=on("hit", planned_for_later)),
+    "attempts": Fault(rules=("9.22",), case="plain", event=send("hit.attempt", 2)),
+    "cases": Fault(rules=("9.23",), case="plain", event=on("hit", of_another_case)),
     "too-quick": Fault(rules=("9.18",), case="cut", event=on("hit", too_quick)),
     "leaves": Fault(rules=("10.1",), case="plain", request=on("finish", leaves)),
     "totals": Fault(rules=("10.2",), case="plain", request=send("finish.totals.events", plus(1))),

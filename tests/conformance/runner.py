@@ -327,13 +327,16 @@ class Load:
         """Gets the test's URL: a hit."""
         url = urlsplit(self.url)
         began_ns = time.perf_counter_ns()
-        hit = event_pb2.Hit(name=self.url.partition("?")[0], url=self.url, method="GET")
+        name = self.url.partition("?")[0]
+        hit = event_pb2.Hit(name=name, url=self.url, method="GET", protocol="http", attempt=1)
+        hit.planned_start_time.FromNanoseconds(time.time_ns() - 1_000_000)
         connection = http.client.HTTPConnection(url.hostname, url.port)
         try:
             connection.request("GET", url.path)
             answer = connection.getresponse()
             answer.read()
             hit.status = answer.status
+            hit.failed = answer.status >= http.client.BAD_REQUEST
         except OSError as error:
             hit.error, hit.error_message = event_pb2.HIT_ERROR_CONNECT, str(error)
             raise
