@@ -24,8 +24,8 @@ TOKEN = "by-hand"  # noqa: S105 - brokers ask for none
 @options.broker("The broker that owns the run, as the runner is to reach it.")
 @click.option("--agent", "agent_id", help="The agent whose part it is.  [default: the first agent]")
 @click.option("--scenario", default="", help="The scenario, if the plan has several.")
-@click.option("--json", is_flag=True, help="Print a JSON object instead of shell lines.")
-def command(run_id: str, broker: str, agent_id: str | None, scenario: str, json: bool) -> int:  # noqa: FBT001 - click
+@options.as_json("Print a JSON object instead of shell lines.")
+def command(run_id: str, broker: str, agent_id: str | None, scenario: str, as_json: bool) -> int:  # noqa: FBT001 - click
     """Print the environment of a runner started by hand.
 
     For a runner in a debugger or a container: start a run whose users are run by hand, and start
@@ -53,7 +53,7 @@ def command(run_id: str, broker: str, agent_id: str | None, scenario: str, json:
         return {**told, **environment.work(assignment)}
 
     told = ask(broker, get)
-    if json:
+    if as_json:
         line.write_json(told)
     else:
         line.say("unset " + " ".join(environment.stale(told)))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.command(cls=Command)
 @click.argument("run_id", metavar="RUN")
 @options.broker()
-@click.option("--json", is_flag=True, help="Print the summary document instead.")
+@options.as_json("Print the summary document instead.")
 @click.option(
     "--changes", is_flag=True, help="Show what happened to the run instead: its log, with times."
 )
@@ -33,7 +33,7 @@ def command(
     *,
     run_id: str,
     broker: str,
-    json: bool,
+    as_json: bool,
     changes: bool,
     cycles: bool,
     timeline: bool,
@@ -61,17 +61,17 @@ def command(
     if changes + cycles + timeline > 1:
         raise click.UsageError("--changes, --cycles and --timeline exclude each other")
     if changes:
-        return _show_changes(run_id, broker, as_json=json)
+        return _show_changes(run_id, broker, as_json=as_json)
     if timeline:
-        return _show_timeline(run_id, broker, as_json=json)
+        return _show_timeline(run_id, broker, as_json=as_json)
 
     async def get(client: Client) -> Summary:
         return await client.get_summary(run_id)
 
     summary = ask(broker, get)
     if cycles:
-        return _show_cycles(summary, as_json=json)
-    if json:
+        return _show_cycles(summary, as_json=as_json)
+    if as_json:
         from loadgrpc.protocol.document import summary_json  # noqa: PLC0415
 
         line.write_json(summary_json(summary))
