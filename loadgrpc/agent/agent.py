@@ -240,7 +240,7 @@ class Agent:
         # Answers to heartbeats are heard by coming; anything else is of a newer broker.
 
     async def _speak(self, call: grpc.aio.StreamStreamCall) -> None:
-        """Sends heartbeats, and what there is to report."""
+        """Sends heartbeats, and reports when there are any."""
         reports = self._reports
         reports.connected()
         while True:

@@ -122,7 +122,7 @@ class Backlog:
         self._sequence.received = self.committed
 
     def too_large(self, first_sequence: int, batch_bytes: int) -> None:
-        """The broker takes no batch of this size: its numbers will never come."""
+        """The broker accepts no batch of this size: its numbers will never come."""
         reason = f"a batch of {batch_bytes} bytes, which is more than the broker takes"
         self._replace(first_sequence, reason)
 

@@ -89,7 +89,7 @@ def _reap(wanted: int) -> int | None:
 
 
 def _end_all() -> None:
-    """Kills all that is below this process until nothing is.
+    """Kills all processes below this one until none is left.
 
     The runner itself is left to be reaped: its status is asked for.
     """
@@ -101,7 +101,7 @@ def _end_all() -> None:
 
 
 def _bury_all() -> None:
-    """Buries all that is left, so that nobody else has to: who has this process as PID 1, say."""
+    """Reaps all that is left, so that nobody else has to, such as a container's PID 1."""
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         try:

@@ -125,7 +125,7 @@ class Part:
         self.stop(StopMode.KILL, 0.0)
 
     def leave(self) -> None:
-        """The agent goes: what is alive is asked to end, and killed if it does not."""
+        """The agent is leaving: running processes are asked to end, and killed if they do not."""
         self._ended_why = STOPPED
         self._stopping = (StopMode.KILL, 0.0)  # for who is just being started
         self._stop_at = 0.0
@@ -307,7 +307,7 @@ class Part:
             self.stop(StopMode.KILL, 0.0)
 
     async def _all_ended(self, tasks: set[asyncio.Task[None]]) -> None:
-        """Waits until none of some tasks goes on.
+        """Waits until all of some tasks have ended.
 
         Raises:
             Exception: what one of them raised.
@@ -321,7 +321,7 @@ class Part:
         _log.info(text, self.run_id, *what, extra={"run_id": self.run_id})
 
     def _report_over(self, why: str) -> None:
-        """Reports that nothing of it is alive, nor will be; and why, if that is too early."""
+        """Reports that no process of it runs, or will run; and why, if that is too early."""
         if why:
             self._report(exit_status=1, start_error=why, last=True)
         else:

@@ -73,7 +73,7 @@ class RunnerProcess:
     def of(
         cls, command: Sequence[str], environment: Mapping[str, str], *keeps: int
     ) -> RunnerProcess:
-        """Starts a command, with these variables beside those that it inherits.
+        """Starts a command, with these variables besides those that it inherits.
 
         Its keeper holds the descriptors `keeps` open.
 

@@ -165,7 +165,7 @@ class Runner:
     # Whether it goes on for too long
 
     async def _guard(self, process: RunnerProcess) -> None:
-        """Ends it when it goes on after its cycle, or after it is done, or is silent.
+        """Ends it if it keeps running after its cycle, or after it is done, or is silent.
 
         Our own looks after its user processes by itself: it is only killed when it should be done.
         """

@@ -132,7 +132,7 @@ class Archive:
         states: frozenset[RunState] = frozenset(),
         exit_codes: frozenset[int] = frozenset(),
     ) -> RunPage:
-        """A page of runs, the newest first; while the store cannot be read, those that go on.
+        """A page of runs, newest first; while the store cannot be read, the active ones.
 
         Only those in some `states` and judged with some `exit_codes`, none: all. A page may be
         short: then, or when more is more than a client takes.
@@ -244,7 +244,7 @@ class Archive:
         return replace(RunResult(run).summary(run.announced), troubles=self._troubles(run))
 
     async def result(self, run_id: str) -> run_pb2.RunSummary | None:
-        """The summary of a run that is over, with all that was stored of it; None: it goes on.
+        """The summary of a run that is over, with everything stored about it; None: it is active.
 
         Raises:
             NotFound: no such run.
@@ -293,7 +293,7 @@ class Archive:
     # What goes
 
     async def delete_run(self, run_id: str) -> None:
-        """Deletes a run that is over, with everything of it.
+        """Deletes a run that is over, with everything stored about it.
 
         Raises:
             NotFound: no such run.

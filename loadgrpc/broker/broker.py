@@ -119,7 +119,7 @@ class Broker:
     # Its own life
 
     async def start(self) -> None:
-        """Goes on with the runs that a broker before this one left unfinished.
+        """Continues the runs that an earlier broker left unfinished.
 
         Agents have as long as ever to come back; what their runners measured meanwhile they
         send when they do.

@@ -26,7 +26,7 @@ class Cycles:
         """By cycle and scenario, from the first start to the last end, by our clock."""
 
     def at(self, moment_ns: int) -> int:
-        """The cycle that goes on at a moment, the first one before that; 0: none has begun."""
+        """The cycle at a moment, or the first one before it begins; 0: none has begun."""
         return max(bisect_right(self.starts_ns, moment_ns), bool(self.starts_ns))
 
     def of_hits(self, block: Hits, ahead_ns: int) -> Iterator[tuple[int, Hits]]:

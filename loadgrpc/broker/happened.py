@@ -19,7 +19,7 @@ class Began:
 
 @dataclass(frozen=True)
 class Resumed:
-    """A broker goes on with the run that another one had."""
+    """A broker continues the run that an earlier one had."""
 
 
 @dataclass(frozen=True)

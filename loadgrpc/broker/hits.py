@@ -62,7 +62,7 @@ class _Group(NamedTuple):
 
 
 class _Columns(NamedTuple):
-    """Hits, one beside the other."""
+    """Hits as columns."""
 
     group: NDArray[np.int16]
     """The number of the group of each."""

@@ -198,7 +198,7 @@ class Intake:
         *,
         hits: int = 0,
     ) -> None:
-        """Numbers were declared lost, `hits` of them those of hits.
+        """Numbers were declared lost; `hits` of them were numbers of hits.
 
         Raises:
             InvalidRequest: without a first number, nobody knows which.

@@ -86,7 +86,7 @@ def _figures(run: ActiveRun, now_wall_ns: int, troubles: tuple[Trouble, ...]) ->
 
 
 def _left_ns(run: ActiveRun, now_wall_ns: int) -> int | None:
-    """How long it goes on; 0: users finish. None: that is not known."""
+    """How much longer it takes; 0: users finish. None: not known."""
     if not run.cycle:
         return None
     if run.run.state is RunState.STOPPING or run.run.state.final:

@@ -63,7 +63,7 @@ class RunStore:
     # To the store
 
     async def save(self, run: ActiveRun, *, patient: bool = False) -> None:
-        """Stores what is known of a run. `patient`: waits for a store that takes no writes.
+        """Stores what is known of a run. `patient`: waits for a store that accepts no writes.
 
         Raises:
             StoreError: the store takes no writes, and this is not patient.
@@ -99,7 +99,7 @@ class RunStore:
         return True
 
     async def save_damaged(self, record: RunRecord, error: Exception) -> None:
-        """Ends a run that cannot go on because what is stored of it cannot be read."""
+        """Ends a run that cannot continue because its stored record cannot be read."""
         reason = f"damaged in the store ({type(error).__name__}): it could not go on"
         now_ns = self._clock.wall_ns()
         log = await self.log_of(run_of(record))

@@ -142,7 +142,7 @@ class Sources:
             source.inboxes.discard(inbox)
 
     def source(self, inbox: Inbox, source_id: SourceId) -> Source | None:
-        """The source, if its run goes on; None, and RunClosed is answered, if not.
+        """The source, if its run is active; otherwise None, and RunClosed is the answer.
 
         Raises:
             NotFound: it did not open on this stream.

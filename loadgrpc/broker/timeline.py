@@ -55,7 +55,7 @@ class Timelines:
         """By run and length: which rows were dropped, those that started before that second."""
 
     def leaves(self, run: ActiveRun) -> bool:
-        """Whether something of a run is to be stored, and nobody does that."""
+        """Whether rows of a run wait to be stored, and nothing is storing them."""
         writing = self._writing.get(run.run.run_id)
         return bool(run.aggregate.timeline.leaving) and not (writing and writing.locked())
 

@@ -26,7 +26,7 @@ MAX_TROUBLES: Final = 20
 
 @dataclass(frozen=True)
 class StoreTrouble:
-    """Why the store takes no writes, or cannot be read, and since when (wall clock)."""
+    """Why the store accepts no writes, or cannot be read, and since when (wall clock)."""
 
     words: str
     since_ns: int

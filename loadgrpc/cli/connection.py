@@ -24,7 +24,7 @@ def connect(endpoint: str) -> AbstractAsyncContextManager[Client]:
 
 
 def ask(broker: str, question: Callable[[Client], Awaitable[T]]) -> T:
-    """The answer to a question that is asked of the broker at this address.
+    """Connects to the broker at this address, asks, and returns the answer.
 
     Raises:
         Failure: the broker could not be reached, or refused.

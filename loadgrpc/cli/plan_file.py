@@ -25,7 +25,7 @@ MAX_BYTES: Final = 16 << 20
 
 
 def plan_of_file(path: Path, test: str | None, asked: dict[str, Any]) -> Plan:
-    """The plan of a file; what is asked for beside it goes before what the file says.
+    """The plan in a file; options of the command line override it.
 
     `asked` has the options by their names in the model: None where one was not given.
 

@@ -54,7 +54,7 @@ def add(command: F) -> F:
 
 
 def _metavar(row: Option) -> str | None:
-    """What stands for the value of an option in the help; None: the name of its type."""
+    """The placeholder for the value of an option in the help; None: the name of its type."""
     if isinstance(row.kind, ChoiceKind):
         return f"[{'|'.join(row.kind.words)}]"
     return row.metavar
@@ -66,7 +66,7 @@ def section(heading: str) -> tuple[str, ...]:
 
 
 def ask(message: RunSpec, test: str | None, asked: dict[str, Any]) -> None:
-    """Puts what is asked for into a plan, in each of its scenarios.
+    """Puts the given options into a plan, in each of its scenarios.
 
     `asked` has the options by their names in the model; None, or a flag that is False: not given.
 
@@ -99,7 +99,7 @@ def _put(given: Iterable[tuple[Option, Any]], parts: list[Any]) -> None:
 
 
 def _make_way(given: Iterable[tuple[Option, Any]], parts: list[Any]) -> None:
-    """What is asked for takes the place of what cannot be combined with it."""
+    """A given option replaces fields that it cannot be combined with."""
     for row, _ in given:
         if rival := options.rival(row):
             for part in parts:

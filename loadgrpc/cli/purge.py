@@ -65,7 +65,7 @@ def command(
 
 
 def _confirmed(question: str) -> bool:
-    """Ask people; a script has to have said it.
+    """Ask for confirmation; a script has to give --yes.
 
     Raises: Failure: there is nobody to ask.
     """

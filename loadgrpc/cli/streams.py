@@ -46,7 +46,7 @@ class Descriptor(io.FileIO):
 
 
 def is_gone(stream: TextIO) -> bool:
-    """Whether nobody reads a stream any more."""
+    """Whether the reader of a stream is gone."""
     failed = _failed(stream)
     return failed is not None and failed.errno in _READER_GONE
 

@@ -84,7 +84,7 @@ class Report:
 
     @property
     def conforms(self) -> bool:
-        """Whether every rule was kept that has to be, and one was."""
+        """Whether every mandatory rule was kept, and at least one was shown."""
         return self.judged and not any(result.bad for result in self.results)
 
     @property

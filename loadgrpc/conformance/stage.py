@@ -40,7 +40,7 @@ AWAY_S: Final = 0.3
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """What a runner is examined with. `tests`: what stands in for the kit's own, by kind."""
+    """What a runner is examined with. `tests`: replacements for the kit's own tests, by kind."""
 
     one_user: bool = False
     tests: Mapping[str, str] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class Setting:
 
 @dataclass
 class Stage:
-    """A case that is prepared: its home serves, and nobody has come yet."""
+    """A prepared case: its receiver serves, and no runner has connected yet."""
 
     case: Case
     home: Home

@@ -63,7 +63,7 @@ class IterationStory:
 
     @property
     def outcome(self) -> TestOutcome | None:
-        """How it ended; None: it was interrupted, or goes on."""
+        """How it ended; None: it was interrupted, or has not ended."""
         if not self.outcomes:
             return None
         outcome = self.outcomes[0].what.outcome

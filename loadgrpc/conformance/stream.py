@@ -34,7 +34,7 @@ class Stream:
             self._say(answer)
 
     def say_unknown(self, source: runner_pb2.SourceId) -> None:
-        """Answers with something of a kind that nobody knows."""
+        """Answers with a message of an unknown kind."""
         answer = runner_pb2.PublishEventsResponse(source=source).SerializeToString()
         self.answers.put_nowait(answer + _UNKNOWN)
 

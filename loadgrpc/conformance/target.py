@@ -50,7 +50,7 @@ class KitTarget:
         return self._counts[case]
 
     def listen(self, case: str, listener: Callable[[int], None]) -> None:
-        """Tells somebody of each request of a case, how many there were."""
+        """Calls a listener with the number of requests, at each request of a case."""
         self._listeners[case] = listener
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -114,7 +114,7 @@ class KitTarget:
 
 @asynccontextmanager
 async def running() -> AsyncIterator[KitTarget]:
-    """A target on free ports of loopback, and one of which it is sure that nobody listens."""
+    """A target on free ports of loopback, and a port on which certainly nothing listens."""
     with socket.socket() as unreachable:
         unreachable.bind(("127.0.0.1", 0))  # taken, and nobody listens there
         connections: set[asyncio.Task[None]] = set()

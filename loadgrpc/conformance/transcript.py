@@ -45,7 +45,7 @@ class HomeMessage:
 
     @property
     def kind(self) -> str:
-        """Which kind of answer; empty: one that nobody knows."""
+        """Which kind of answer; empty: an unknown one."""
         return self.answer.WhichOneof("message") or ""
 
 

@@ -69,7 +69,7 @@ class Plan:
 
     @property
     def label(self) -> str:
-        """What a run of it is called wherever one is shown."""
+        """The name of its runs wherever they are shown."""
         named = " + ".join(each.name or each.test for each in self.scenarios)
         return f"{self.title}: {named}" if self.title else named
 

@@ -31,7 +31,7 @@ class WindowFigures:
 
 @dataclass(frozen=True, kw_only=True)
 class NameProgress:
-    """A name while the run goes on; `rate` and `p95_ns` are those of the window."""
+    """The current figures of one name; `rate` and `p95_ns` are those of the window."""
 
     name: str
     method: str

@@ -75,7 +75,7 @@ class AgentEvent(IntEnum):
 
 
 class TroubleKind(IntEnum):
-    """What may be wrong with a run while it goes on; the worst first."""
+    """What may be wrong with an active run; the worst first."""
 
     AGENT_LOST = 1
     AGENT_UNREACHABLE = 2

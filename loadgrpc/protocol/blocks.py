@@ -73,7 +73,7 @@ class _Table:
         self.seen: dict[Any, int] = {}
 
     def add(self, key: object, row: object) -> int:
-        """The number of `row`, which `key` stands for from now on."""
+        """The number of `row`, which `key` identifies from now on."""
         number = self.seen.get(row)
         if number is None:
             number = len(self.rows)
@@ -103,17 +103,17 @@ class Block:
         return len(self.entries) // (8 * len(self.fields))
 
     def add_label(self, key: object, row: tuple[Any, ...], text_bytes: int) -> int:
-        """The number of a label, which `key` stands for from now on."""
+        """The number of a label, which `key` identifies from now on."""
         self.room -= _LABEL_ENTRIES * HIT.size + text_bytes
         return self.labels.add(key, row)
 
     def add_url(self, key: str, url: str) -> int:
-        """The number of a URL, which `key` stands for from now on."""
+        """The number of a URL, which `key` identifies from now on."""
         self.room -= len(key)
         return self.urls.add(key, url)
 
     def add_case(self, key: str, case: str) -> int:
-        """The number of a case, which `key` stands for from now on."""
+        """The number of a case, which `key` identifies from now on."""
         self.room -= len(key)
         return self.cases.add(key, case)
 

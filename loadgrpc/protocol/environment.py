@@ -55,7 +55,7 @@ def stale(told: Mapping[str, str]) -> list[str]:
 
 
 def connection(source: SourceId, *, endpoint: str, token: str) -> dict[str, str]:
-    """Where a runner reports, and as whom."""
+    """Where a runner reports, and its identity."""
     return {
         "LOADGRPC_ENDPOINT": endpoint,
         "LOADGRPC_TOKEN": token,
@@ -71,7 +71,7 @@ def folder(path: Path) -> dict[str, str]:
 
 
 def work(assignment: Assignment) -> dict[str, str]:
-    """What a runner of a `test_runner` is to do; with the names that Loads had beside ours."""
+    """The assignment of a `test_runner`, also under the names that Loads used."""
     cycle = assignment.cycles[0]
     told = {
         "TEST": assignment.scenario.test,

@@ -19,7 +19,7 @@ DAY_S: Final = 86_400.0
 
 @dataclass(frozen=True)
 class Kind:
-    """What the value of an option is: how it stands in a message, and what it may be."""
+    """The kind of an option's value: its form in a message, and what it may be."""
 
     suffix: ClassVar[str] = ""
     """Of its name in the model, after the name of the field."""

@@ -36,7 +36,7 @@ class _Labels:
         """Where the label of a hit stands that says this."""
 
     def learn(self, said: _Said) -> int:
-        """Where the label of such a hit stands, which was not known.
+        """Adds the label of such a hit, which is new; returns its index.
 
         Raises:
             InvalidRequest: it has neither a name nor a URL.

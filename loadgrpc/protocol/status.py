@@ -94,7 +94,7 @@ def _shortened(text: str) -> str:
 
 
 def from_rpc_error(error: grpc.RpcError) -> errors.LoadgrpcError:
-    """The error that a failed call stands for.
+    """The error that a failed call represents.
 
     Calls that never reached the other side, or were cut off, are Unavailable. A status
     that is not in the table is a plain LoadgrpcError naming it.
@@ -116,7 +116,7 @@ def from_rpc_error(error: grpc.RpcError) -> errors.LoadgrpcError:
 
 
 def _kind(code: grpc.StatusCode, error: grpc.RpcError) -> type[errors.LoadgrpcError] | None:
-    """The error of the table that a status stands for; None: it is gRPC's own."""
+    """The error of the table for a status; None: the status is gRPC's own."""
     kinds = [kind for kind, its_code in TABLE.items() if its_code is code]
     if kinds == [errors.TooFewAgents]:
         return kinds[0] if details_of(error) else None  # a message over the limit, say

@@ -66,7 +66,7 @@ class Catalog:
             self._over.add(run_id)
 
     def drop(self, run_id: str) -> None:
-        """Forgets what a run has brought, if it has, and nobody else did."""
+        """Forgets the types that only this run has brought."""
         if run_id in self._brought:
             brought = {other: files for other, files in self._brought.items() if other != run_id}
             if self._brought[run_id].keys() - _all(brought).keys():

@@ -63,7 +63,7 @@ _members_of: Any = BaseExceptionGroup.__dict__["exceptions"].__get__
 
 
 def exception_info(error: BaseException) -> ExceptionInfo:
-    """An exception as type, message and traceback, without frames nobody wrote a test in."""
+    """An exception as type, message and traceback, without frames outside of test code."""
     global _characters  # noqa: PLW0603 - of the cache beside it
     try:
         key = tuple(_prints(error))

@@ -145,7 +145,7 @@ def check_that_it_ran(call: Callable[[], object], returned: object) -> None:
 
 
 def _left_to_run(returned: object) -> str | None:
-    """What somebody else would have to do with what was returned."""
+    """What a test returned without running it, such as a coroutine."""
     kind = type(returned)
     if hasattr(kind, "__await__"):
         return "a coroutine that nobody awaits"

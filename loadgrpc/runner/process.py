@@ -308,7 +308,7 @@ def _not_loaded(what: str, error: BaseException) -> TestNotLoaded:
 
 
 def _set_server_url(case_class: type[unittest.TestCase], server_url: str) -> None:
-    """A run that names a server has to be heard, by the fixtures of the class, too.
+    """Sets the run's server URL on the class, so that its fixtures see it, too.
 
     Raises:
         TestNotLoaded: nothing can be written to the attribute.

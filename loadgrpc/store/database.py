@@ -102,7 +102,7 @@ class Database:
             raise self._failure("read", error) from error
 
     def write(self, works: Sequence[Work[Any]]) -> list[Outcome]:
-        """Do all that is in `works` in one transaction; what became of each, in the same order.
+        """Do all `works` in one transaction; returns the outcome of each, in the same order.
 
         Raises:
             Outage: not now. If it is `unsettled`, the next call must bring the same works.

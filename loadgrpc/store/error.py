@@ -14,7 +14,7 @@ class StoreError(StoreUnavailable):
 
 
 class Outage(StoreError):
-    """The database takes no writes for now: it cannot be reached, or its disk is full.
+    """The database accepts no writes at present: it cannot be reached, or its disk is full.
 
     `unsettled`: whether the last transaction was committed is not known. It will be when the
     same writes are asked for again.

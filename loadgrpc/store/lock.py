@@ -66,7 +66,7 @@ class FileLock:
 
 
 def gone(path: Path, known: os.stat_result) -> str:
-    """What became of a file that was opened under a name; empty: it is there."""
+    """What happened to a file that was opened under a name; empty: it is still there."""
     try:
         found = path.stat()
     except OSError as error:

@@ -66,7 +66,7 @@ def _version(connection: sa.Connection) -> int | None:
 
 
 def _to_2(connection: sa.Connection) -> None:
-    """What a restart goes on from (rosters, scenarios), packed batches, types."""
+    """What a restart continues from (rosters, scenarios), packed batches, types."""
     binary = "BYTEA" if connection.dialect.name == "postgresql" else "BLOB"
     number = "BIGSERIAL" if connection.dialect.name == "postgresql" else "INTEGER"
     types = (

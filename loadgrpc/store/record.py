@@ -84,7 +84,7 @@ class Filter:
 
 @dataclass(frozen=True, kw_only=True)
 class SourceProgress:
-    """How far a source is: what was committed and what became of the rest, in events."""
+    """How far a source is: what was committed, and what happened to the rest, in events."""
 
     source: SourceId
     committed_sequence: int = 0

@@ -87,7 +87,7 @@ class Store:
         return gone(*self._file)
 
     def hurry(self) -> None:
-        """From now on nothing waits for a database that takes no writes: it fails at once.
+        """From now on writes do not wait for an unavailable database: they fail at once.
 
         For the way out: whoever waits for writes to end need not wait for the database.
         """
@@ -104,7 +104,7 @@ class Store:
     # Runs
 
     async def save_run(self, record: RunRecord, *, patient: bool = False) -> None:
-        """Add a run, or replace what is stored of it.
+        """Add a run, or replace its record.
 
         A summary or roster of None keeps the stored one; `sequence` is the store's and ignored.
         Changes are added to its log in the same transaction, and ends of runners; of those that
@@ -192,7 +192,7 @@ class Store:
         return await self._writer.write_payload(_Append(batch, progress), len(batch.payload))
 
     async def save_source(self, progress: SourceProgress, *, after: int | None = None) -> None:
-        """Add a source, or replace what is stored of it, without a batch.
+        """Add a source, or replace its record, without a batch.
 
         `after` is the committed sequence this goes on from, lower than its own when numbers
         were skipped or rejected; None: its own, which does not change. Another one in the store

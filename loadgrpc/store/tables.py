@@ -323,9 +323,9 @@ class Tables:
         return self._drop(list(numbers))
 
     def drop_oldest_detail(self, excess: int, limit: int) -> int:
-        """Drop the oldest batches that nobody needs, until `excess` bytes are gone; how many.
+        """Drop the oldest batches that are not needed, until `excess` bytes are gone.
 
-        At most `limit` batches; the rest is for another call.
+        At most `limit` batches; the rest is for another call. Returns how many were dropped.
         """
         numbers = []
         for row in self.connection.execute(_OLDEST_DETAIL, {"limit": limit}):

@@ -27,6 +27,7 @@ class Config:
     state_dir: Path | None = None
     lease_s: float = 60.0
     spool_bytes: int = 0
+    max_processes: int = 0
     retention: Retention | None = None
 
 

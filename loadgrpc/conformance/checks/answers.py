@@ -45,7 +45,7 @@ def a_batch_that_is_too_large_is_split(story: Story) -> Finding:
 
 @check("6.3")
 def an_unknown_answer_is_ignored(story: Story) -> Finding:
-    """A runner that hears what it does not know goes on to its end."""
+    """A runner that gets an unknown answer goes on to its end."""
     unknown = len(story.told(None))
     if not unknown:
         return not_shown("no event was sent")
@@ -54,7 +54,7 @@ def an_unknown_answer_is_ignored(story: Story) -> Finding:
 
 @check("6.4")
 def it_goes_on_after_rejected(story: Story) -> Finding:
-    """A runner that hears that an event was invalid goes on to its end."""
+    """A runner whose event was rejected goes on to its end."""
     if not story.told("rejected"):
         return not_shown("no event was sent")
     return _went_on(story, "after an event was rejected")

@@ -256,7 +256,7 @@ def a_limit_of_0_is_none(story: Story) -> Finding:
 
 @check("4.5", numbered=True)
 def an_event_that_fits_into_no_batch_is_shortened_or_skipped(story: Story) -> Finding:
-    """A runner gets on although some of its events are over the bound, each by itself."""
+    """A runner copes with events that are over the bound, each by itself."""
     bound = story.transcript.limits.max_batch_bytes
     wanted = f"an end of a load whose events do not all fit into {bound} bytes"
     if story.transcript.timed_out or not story.heard("finish"):

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 
 class Resumable(Protocol):
-    """A connection on which an exchange can go on."""
+    """A connection on which an exchange can continue."""
 
     resumed: Resumed | None
 
@@ -19,7 +19,7 @@ class Resumable(Protocol):
 
 
 class Resumed:
-    """An exchange that the fast lane began and Requests goes on with.
+    """An exchange that the fast lane began and Requests continues.
 
     Its connection is in no pool: it waits here for the attempt that goes on with it.
     """
@@ -74,7 +74,7 @@ class Resumed:
         return told + timedelta(microseconds=(begun_ns - self.start_ns) / 1000)
 
     def drop(self) -> None:
-        """Closes the connection, if nobody went on with it."""
+        """Closes the connection, unless the exchange was continued."""
         if self.connection is not None:
             self.connection.close()
             self.connection = None

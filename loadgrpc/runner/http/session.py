@@ -99,7 +99,7 @@ class Session(VersionedSession):
 
     @property
     def is_bound(self) -> bool:
-        """Whether its requests are hits of somebody."""
+        """Whether its requests are measured."""
         return self._sink is not None
 
     def request(  # type: ignore[override]  # as requests has it, and `name`

@@ -60,7 +60,7 @@ class Depot:
         return self.pool in _values(pools)
 
     def is_genuine(self) -> bool:
-        """Whether it is open, and nobody has replaced a method of the pool's."""
+        """Whether it is open, and no method of the pool has been replaced."""
         return len(self._own) == self._attributes and self.is_open()
 
     def is_of(self, session: VersionedSession) -> bool:

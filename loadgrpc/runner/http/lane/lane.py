@@ -98,7 +98,7 @@ class Lane:
         json: Any = None,
         **unknown: Any,
     ) -> tuple[LaneResponse | None, Errand | None]:
-        """The answer, or None: the request is Requests' own matter.
+        """The answer, or None: the request is left to Requests.
 
         With None comes what Requests is to go on with, or what is to be captured of it, so
         that the next may go by the lane.
@@ -182,7 +182,7 @@ class Lane:
         name: str | None,
         timeouts: Timeouts,
     ) -> Lesson | Resumed | None:
-        """Follows a redirect, adding to the answers that came, for as long as all is plain.
+        """Follows redirects, collecting the answers, as long as they are plain.
 
         `common` are the session's headers as they went with the first request. When the last
         answer redirects, Requests has to go on, with what is returned. There are no more steps
@@ -300,7 +300,7 @@ class Lane:
         timeouts: Timeouts,
         start_ns: int,
     ) -> tuple[LaneResponse | None, Resumed | None]:
-        """Sends and receives; no answer: Requests goes on from what was received."""
+        """Sends and receives; no answer: Requests continues from what was received."""
         send_timeout_s, timeout_s = timeouts
         body = sent[2]
         message = template.head(target, body)

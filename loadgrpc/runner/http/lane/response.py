@@ -235,7 +235,7 @@ _HIDDEN: Final = ("_came", "_then", "_location")
 
 
 def request_like(url: str, sent: Sent) -> requests.PreparedRequest:
-    """A request as it was sent, which nobody else has."""
+    """A copy of a request as it was sent."""
     template, changed, body = sent
     prepared = template.copy()
     prepared.hooks = {event: list(hooks) for event, hooks in template.hooks.items()}

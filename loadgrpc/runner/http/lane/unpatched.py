@@ -140,7 +140,7 @@ _LEVELS: Final[dict[int, bool]] = getattr(_LOG, "_cache", {})
 
 
 def as_written() -> bool:
-    """Whether nobody has replaced anything, and nobody reads urllib3's log of requests."""
+    """Whether nothing has been replaced, and urllib3's log of requests is not read."""
     return (
         (_version[0] == _seen[0] or compare())
         and (_LEVELS.get(logging.DEBUG) is False or not _LOG.isEnabledFor(logging.DEBUG))
