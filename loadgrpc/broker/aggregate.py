@@ -17,7 +17,7 @@ from loadgrpc.broker.causes import Causes
 from loadgrpc.broker.cycles import Cycles
 from loadgrpc.broker.hits import RunHits
 from loadgrpc.broker.part import Key
-from loadgrpc.broker.share import Share, Span
+from loadgrpc.broker.share import Share, TimeSpan
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import GeneratorFigures, IterationFigures, OutputFigures, Saturation
 from loadgrpc.protocol.decoded import Decoded, Hits, Iterations
@@ -177,7 +177,7 @@ class Aggregate:
 
         The clocks of agents are so far ahead of one that is common to all.
         """
-        total = Span()
+        total = TimeSpan()
         for (agent_id, _), share in self._shares.items():
             total.merge(share.span, ahead_ns.get(agent_id, 0))
         return total.duration_ns

@@ -32,7 +32,7 @@ from loadgrpc.broker.sources import Sources
 from loadgrpc.broker.split import assignments
 from loadgrpc.broker.store_watch import StoreWatch
 from loadgrpc.broker.timeline import Timelines
-from loadgrpc.broker.troubles import Moment, troubles_of
+from loadgrpc.broker.troubles import AsOf, troubles_of
 from loadgrpc.broker.work import Guard, Work
 from loadgrpc.clock import Clock
 from loadgrpc.errors import AlreadyExists, TooFewAgents, Unavailable
@@ -202,7 +202,7 @@ class Broker:
 
     def _troubles_of(self, run: ActiveRun) -> tuple[Trouble, ...]:
         """The current problems of a run."""
-        now = Moment(self._clock.wall_ns(), self._clock.monotonic_ns(), self._start_time_ns)
+        now = AsOf(self._clock.wall_ns(), self._clock.monotonic_ns(), self._start_time_ns)
         return troubles_of(run, self.roster, self._store_watch.trouble, now)
 
     # What clients do
@@ -318,7 +318,7 @@ class Broker:
                 self._work.begin(self._save_then(run, then))
             case life.Order(agent_id, order):
                 self.fleet.order(agent_id, order)
-            case life.Answer(source_id, answer):
+            case life.Reply(source_id, answer):
                 run.part_of(source_id).sources[source_id].answer(answer)
             case life.Release(agent_id):
                 self.roster.release(agent_id, run_id)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from loadgrpc.broker.share import Span
+from loadgrpc.broker.share import TimeSpan
 from loadgrpc.protocol.decoded import Hits, Iterations
 
 
@@ -22,7 +22,7 @@ class Cycles:
     def __init__(self) -> None:
         self.starts_ns: list[int] = []
         """When each cycle began (wall clock), the first one first."""
-        self.spans: dict[tuple[int, str], Span] = {}
+        self.spans: dict[tuple[int, str], TimeSpan] = {}
         """By cycle and scenario, from the first start to the last end, by our clock."""
 
     def at(self, moment_ns: int) -> int:
@@ -55,5 +55,5 @@ class Cycles:
     def widen(self, cycle: int, scenario: str, first_ns: int, last_ns: int, ahead_ns: int) -> None:
         """Something of a cycle went on between two moments of a clock that is ahead of ours."""
         if cycle:
-            span = self.spans.setdefault((cycle, scenario), Span())
+            span = self.spans.setdefault((cycle, scenario), TimeSpan())
             span.add(first_ns - ahead_ns, last_ns - ahead_ns)

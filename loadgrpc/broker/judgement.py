@@ -13,7 +13,7 @@ from loadgrpc.model import IterationFigures, UserFigures
 
 
 @dataclass(frozen=True, kw_only=True)
-class Work:
+class PlannedWork:
     """The work of a scenario on all its agents: what was planned of it, and what was done."""
 
     scenario: str = ""
@@ -37,7 +37,7 @@ class Work:
         return self.duration_s is not None and not self.stop_timeout_s
 
 
-def undone(works: Sequence[Work], *, over: bool) -> str:
+def undone(works: Sequence[PlannedWork], *, over: bool) -> str:
     """What of the planned work was not done; empty: nothing. `over`: no more will be."""
     said = [(work, words) for work in works if (words := _undone(work, over=over))]
     if not said:
@@ -48,7 +48,7 @@ def undone(works: Sequence[Work], *, over: bool) -> str:
     return where + words + (others if len(said) > 1 else "")
 
 
-def _undone(work: Work, *, over: bool) -> str:
+def _undone(work: PlannedWork, *, over: bool) -> str:
     iterations = work.iterations
     if missing := iterations.dropped + iterations.not_yet:
         planned = iterations.planned
@@ -71,7 +71,7 @@ def _undone(work: Work, *, over: bool) -> str:
     return work.short or work.held_back
 
 
-def _nothing_finished(work: Work) -> str:
+def _nothing_finished(work: PlannedWork) -> str:
     iterations = work.iterations
     if iterations.interrupted:
         return (
@@ -87,7 +87,7 @@ def _nothing_finished(work: Work) -> str:
     return "no iteration was started"
 
 
-def remarks(works: Iterable[Work]) -> str:
+def remarks(works: Iterable[PlannedWork]) -> str:
     """What should be known of a run that did all its work; empty: nothing."""
     return "; ".join(
         (f"scenario {work.scenario}: " if work.scenario else "") + message
@@ -96,7 +96,7 @@ def remarks(works: Iterable[Work]) -> str:
     )
 
 
-def _remarks(work: Work) -> Iterable[str]:
+def _remarks(work: PlannedWork) -> Iterable[str]:
     iterations = work.iterations
     if iterations.interrupted:
         cut_off = _counted(iterations.interrupted, "iteration")

@@ -73,7 +73,7 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Reply:
     """Tell a source something, on all its streams."""
 
     source_id: SourceId
@@ -108,7 +108,7 @@ class Log:
     agent_id: str = ""
 
 
-Command = Save | Order | Answer | Release | GiveUp | Close | Log
+Command = Save | Order | Reply | Release | GiveUp | Close | Log
 
 
 def step(run: ActiveRun, event: Event, now: Now) -> list[Command]:
@@ -147,7 +147,7 @@ def _(_: CycleStored, run: ActiveRun, _now: Now) -> Iterator[Command]:
     for part in run.live_parts():
         for source_id, source in part.sources.items():
             if source.barrier:
-                yield Answer(source_id, answers.StartCycle(run.cycle))
+                yield Reply(source_id, answers.StartCycle(run.cycle))
         if part.scenario.one_user_each:
             yield Order(part.agent_id, _start_processes(run, part, run.cycle))
 
@@ -354,7 +354,7 @@ def _stop_parts(run: ActiveRun, mode: StopMode, now: Now) -> Iterator[Command]:
     stop = answers.StopUsers(run.run.plan.stop_timeout_s)
     for part in parts:
         for source_id in part.sources:
-            yield Answer(source_id, stop)
+            yield Reply(source_id, stop)
     for agent_id in dict.fromkeys(part.agent_id for part in parts):
         yield Order(agent_id, _stop_runners(run, mode))
     for part in parts:

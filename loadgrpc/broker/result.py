@@ -13,11 +13,11 @@ from typing import Final, NamedTuple
 
 from loadgrpc import model, verdict
 from loadgrpc.broker import judgement
-from loadgrpc.broker.judgement import Work
+from loadgrpc.broker.judgement import PlannedWork
 from loadgrpc.broker.part import Key, Part
 from loadgrpc.broker.run import ActiveRun
 from loadgrpc.broker.setbacks import lost_parts, not_loaded
-from loadgrpc.broker.share import Span
+from loadgrpc.broker.share import TimeSpan
 from loadgrpc.model import AssignmentState, RunState, TestOutcome
 from loadgrpc.stats.hits import HitStats
 
@@ -123,11 +123,11 @@ class RunResult:
         apart = len(scenarios) * run.run.plan.cycles <= MAX_CYCLE_PARTS
         hits = run.aggregate.timeline.cycles()
         for cycle, start_time_ns in enumerate(cycles.starts_ns, 1):
-            total, whole = HitStats(), Span()
+            total, whole = HitStats(), TimeSpan()
             of_each = []
             for scenario in scenarios:
                 key = cycle, scenario.name
-                stats, span = hits.get(key, HitStats()), cycles.spans.get(key, Span())
+                stats, span = hits.get(key, HitStats()), cycles.spans.get(key, TimeSpan())
                 total.merge(stats)
                 whole.merge(span)
                 of_each.append(
@@ -168,7 +168,9 @@ class RunResult:
             end_time_ns=self._run.run.end_time_ns,
         )
 
-    def _work(self, run: model.Run, scenario: model.Scenario, done: Mapping[Key, Done]) -> Work:
+    def _work(
+        self, run: model.Run, scenario: model.Scenario, done: Mapping[Key, Done]
+    ) -> PlannedWork:
         """What of a scenario's work was done."""
         parts = [part for part in self._run.parts.values() if part.key[1] == scenario.name]
         mine = [done[part.key] for part in parts]
@@ -176,7 +178,7 @@ class RunResult:
         short = next(filter(None, (part.ended_short(run) for part in parts)), "")
         if not over and scenario.duration_s is not None:
             short = short or f"cycle {self._run.cycle} of {run.plan.cycles} is not over"
-        return Work(
+        return PlannedWork(
             scenario=scenario.name,
             iterations=iterations_of(mine),
             hits=sum(self._run.aggregate.hits_of_part(part.key) for part in parts),
@@ -225,7 +227,7 @@ class RunResult:
         self,
         run: model.Run,
         iterations: model.IterationFigures,
-        works: list[Work],
+        works: list[PlannedWork],
         accounting: model.Accounting,
     ) -> verdict.Facts:
         stopped = run.state in (RunState.STOPPING, RunState.STOPPED)
@@ -244,7 +246,7 @@ class RunResult:
         return not_loaded(self._run.parts.values())
 
     def _incomplete(
-        self, run: model.Run, works: list[Work], accounting: model.Accounting
+        self, run: model.Run, works: list[PlannedWork], accounting: model.Accounting
     ) -> Iterator[str]:
         """What is missing in the results, the worst first, as sentences."""
         yield lost_parts(self._run.parts.values())

@@ -10,7 +10,7 @@ from loadgrpc.stats.generator import GeneratorStats
 
 
 @dataclass
-class Span:
+class TimeSpan:
     """From the first to the last moment that events of one clock name."""
 
     first_ns: int | None = None
@@ -21,7 +21,7 @@ class Span:
         self.first_ns = first_ns if self.first_ns is None else min(self.first_ns, first_ns)
         self.last_ns = last_ns if self.last_ns is None else max(self.last_ns, last_ns)
 
-    def merge(self, other: Span, ahead_ns: int = 0) -> None:
+    def merge(self, other: TimeSpan, ahead_ns: int = 0) -> None:
         """Widens the span by another one, of a clock that is so far ahead of this one's."""
         if other.first_ns is not None and other.last_ns is not None:
             self.add(other.first_ns - ahead_ns, other.last_ns - ahead_ns)
@@ -43,7 +43,7 @@ class Share:
     starts: int = 0
     stops: int = 0
     outcomes: Counter[TestOutcome] = field(default_factory=Counter)
-    span: Span = field(default_factory=Span)
+    span: TimeSpan = field(default_factory=TimeSpan)
     active_users: dict[str, int] = field(default_factory=dict)
     """Users alive, by runner."""
     generator: GeneratorStats = field(default_factory=GeneratorStats)

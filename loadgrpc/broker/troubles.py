@@ -33,7 +33,7 @@ class StoreTrouble:
 
 
 @dataclass(frozen=True)
-class Moment:
+class AsOf:
     """Now, by both clocks, and when the broker started (wall clock)."""
 
     wall_ns: int
@@ -42,7 +42,7 @@ class Moment:
 
 
 def troubles_of(
-    run: ActiveRun, roster: Roster, store: StoreTrouble | None, now: Moment
+    run: ActiveRun, roster: Roster, store: StoreTrouble | None, now: AsOf
 ) -> tuple[Trouble, ...]:
     """What is wrong with a run, the worst first."""
     found = [*_lost(run, roster), *_unreachable(run, roster, now)]
@@ -85,7 +85,7 @@ def _lost(run: ActiveRun, roster: Roster) -> Iterator[Trouble]:
             )
 
 
-def _unreachable(run: ActiveRun, roster: Roster, now: Moment) -> Iterator[Trouble]:
+def _unreachable(run: ActiveRun, roster: Roster, now: AsOf) -> Iterator[Trouble]:
     for agent_id in run.run.agent_ids:
         parts = [part for part in run.of_agent(agent_id) if not part.state.final]
         if not parts or agent_id not in roster:
@@ -105,7 +105,7 @@ def _unreachable(run: ActiveRun, roster: Roster, now: Moment) -> Iterator[Troubl
         )
 
 
-def _silent(run: ActiveRun, away: set[str], now: Moment) -> Iterator[Trouble]:
+def _silent(run: ActiveRun, away: set[str], now: AsOf) -> Iterator[Trouble]:
     """Runners that should have users, and report nothing, counted by agent."""
     if run.run.state is not RunState.RUNNING:
         return
@@ -137,7 +137,7 @@ def _silent(run: ActiveRun, away: set[str], now: Moment) -> Iterator[Trouble]:
         )
 
 
-def _held_back(run: ActiveRun, now: Moment) -> Iterator[Trouble]:
+def _held_back(run: ActiveRun, now: AsOf) -> Iterator[Trouble]:
     """Users that wait for others to end, where each is a process."""
     for part in run.live_parts():
         held = part.held_back

@@ -2,16 +2,16 @@
 
 import pytest
 
-from loadgrpc.broker.judgement import Work, remarks, undone
+from loadgrpc.broker.judgement import PlannedWork, remarks, undone
 from loadgrpc.model import IterationFigures, UserFigures
 
 
 def work(*, users=(10, 10, 0), hits=0, scenario="", **more):
-    """Work of a scenario; iterations by name, users as planned, started and unknown."""
+    """PlannedWork of a scenario; iterations by name, users as planned, started and unknown."""
     names = ("started", "success", "failure", "error", "interrupted", "planned", "dropped")
     figures = {name: more.pop(name) for name in (*names, "not_yet") if name in more}
     planned, started, unknown = users
-    return Work(
+    return PlannedWork(
         scenario=scenario,
         iterations=IterationFigures(**figures),
         hits=hits,

@@ -22,7 +22,7 @@ from loadgrpc.broker.happened import (
     UsersHeldBack,
 )
 from loadgrpc.broker.inbox import Source
-from loadgrpc.broker.life import Answer, Close, GiveUp, Log, Order, Release, Save
+from loadgrpc.broker.life import Close, GiveUp, Log, Order, Release, Reply, Save
 from loadgrpc.broker.part import Part
 from loadgrpc.broker.run import ActiveRun
 from loadgrpc.broker.split import assignments
@@ -137,7 +137,7 @@ def test_a_cycle_begins_when_every_part_is_ready_and_that_is_stored():
     assert its.happens(SourceReady(two, 1)) == [Save(then=CycleStored())]
     assert its.state is RUNNING
     start = answers.StartCycle(1)
-    assert its.happens(CycleStored()) == [Answer(one, start), Answer(two, start)]
+    assert its.happens(CycleStored()) == [Reply(one, start), Reply(two, start)]
 
 
 def test_a_runner_that_waits_for_nobody_makes_its_run_running():
@@ -192,8 +192,8 @@ def test_a_stop_goes_two_ways_and_is_stored():
     its.happens(CycleStored())
     stop = answers.StopUsers(7.0)
     assert its.happens(StopAsked(GRACEFUL, "somebody")) == [
-        Answer(one, stop),
-        Answer(two, stop),
+        Reply(one, stop),
+        Reply(two, stop),
         Order("a1", StopRunners("r", GRACEFUL, 7.0)),
         Order("a2", StopRunners("r", GRACEFUL, 7.0)),
         Save(patient=False),
@@ -284,7 +284,7 @@ def test_a_test_that_cannot_be_loaded_stops_the_others():
     error = ExceptionInfo(type="ImportError", message="no module")
     commands = its.happens(SourceFinished(one, error))
     stop = [Order(agent_id, StopRunners("r", GRACEFUL, 30.0)) for agent_id in ("a1", "a2")]
-    assert commands == [Answer(one, answers.StopUsers(30.0)), *stop, Save()]
+    assert commands == [Reply(one, answers.StopUsers(30.0)), *stop, Save()]
     assert its.happens(SourceFinished(one, error)) == []
     its.run.part_of(one).sources[one].ledger.finish(0)
     for agent_id in ("a1", "a2"):
@@ -371,6 +371,6 @@ def test_users_that_waited_are_known_to_the_next_broker():
     its = Life("a1", users=(20,), test_runner="./x")
     its.happens(UsersHeldBack("a1", "", HeldBack(total=15, most=5, waiting=3)))
     kept = resume.to_bytes(its.run)
-    again = resume.from_bytes(its.run.run, "", kept, [], its.run.log)
+    again = resume.from_bytes(its.run.run, "", kept, sources=[], log=its.run.log, ends=[])
 
     assert again.parts["a1", ""].held_back == HeldBack(total=15, most=5)

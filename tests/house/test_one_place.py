@@ -19,8 +19,6 @@ _spec.loader.exec_module(layers)
 
 MAX_LINES = 450
 LONG_FILES: dict[str, str] = {
-    "loadgrpc.broker.run": "to be taken apart",
-    "loadgrpc.broker.service": "to be taken apart",
     "loadgrpc.cli.report": "to be taken apart",
     "loadgrpc.examples.server": "to be taken apart",
     "loadgrpc.runner.recorder": "to be taken apart",
@@ -31,11 +29,9 @@ LONG_FILES: dict[str, str] = {
 TWICE: dict[str, str] = dict.fromkeys(
     (
         "Agent",
-        "Answer",
         "Counts",
         "Kept",
         "Line",
-        "Moment",
         "Name",
         "Part",
         "Request",
@@ -43,9 +39,7 @@ TWICE: dict[str, str] = dict.fromkeys(
         "Room",
         "Row",
         "Source",
-        "Span",
         "Word",
-        "Work",
     ),
     "to be renamed",
 )
