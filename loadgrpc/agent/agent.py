@@ -40,6 +40,8 @@ from loadgrpc.model import Assignment, StopMode
 from loadgrpc.protocol import status, times
 from loadgrpc.protocol.backoff import Backoff
 from loadgrpc.protocol.fleet import (
+    DEFAULT_LEASE_S,
+    HEARTBEAT_S,
     ExitNoted,
     Registration,
     StartProcesses,
@@ -57,7 +59,6 @@ FIRST_BACKOFF_S: Final = 0.2
 MAX_BACKOFF_S: Final = 2.0
 SILENT_HEARTBEATS: Final = 4
 """A broker that answers none of this many heartbeats counts as out of reach."""
-DEFAULT_LEASE_S: Final = 60.0
 LEASE_MARGIN: Final = 0.1
 """The share of its lease by which an agent is earlier than the broker."""
 LEAVE_TIMEOUT_S: Final = 8.0
@@ -117,7 +118,7 @@ class Agent:
         """Set while there is no stream to the broker."""
         self._offline.set()
         self._lease_s = DEFAULT_LEASE_S
-        self._heartbeat_s = 1.0
+        self._heartbeat_s = HEARTBEAT_S
         self._heard_at = asyncio.get_running_loop().time()
         """When the broker last said something."""
         self._silent = False

@@ -14,11 +14,10 @@ from typing import Final
 from loadgrpc.broker.clocks import ClockOffset
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import Agent, AgentState
-from loadgrpc.protocol.fleet import Registration
+from loadgrpc.protocol.fleet import DEFAULT_LEASE_S, Registration
 from loadgrpc.protocol.version import other_version
 
 UNREACHABLE_AFTER_S: Final = 5.0
-DEFAULT_LEASE_S: Final = 60.0
 
 
 @dataclass(kw_only=True)

@@ -13,11 +13,11 @@ from typing import Final
 from loadgrpc.broker.broker import Broker
 from loadgrpc.broker.control_service import ControlService
 from loadgrpc.broker.fleet_service import FleetService
-from loadgrpc.broker.roster import DEFAULT_LEASE_S
 from loadgrpc.broker.runner_service import RunnerService
 from loadgrpc.broker.work import Guard
 from loadgrpc.clock import SystemClock
 from loadgrpc.protocol import status
+from loadgrpc.protocol.fleet import DEFAULT_LEASE_S
 from loadgrpc.protocol.transport import listen, new_server
 from loadgrpc.store import Retention, Store, StoreError
 from loadgrpc.v1 import control_pb2_grpc, fleet_pb2_grpc, runner_pb2_grpc

@@ -19,6 +19,9 @@ from loadgrpc.protocol.times import (
 from loadgrpc.v1 import control_pb2, fleet_pb2
 
 HEARTBEAT_S: Final = 2.0
+"""How often a broker asks agents for a heartbeat."""
+DEFAULT_LEASE_S: Final = 60.0
+"""How long an agent may be silent until it is lost, unless the broker says otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ import loadgrpc
 from loadgrpc import errors
 from loadgrpc.broker import roster
 from loadgrpc.cli import broker
+from loadgrpc.protocol import fleet
 from loadgrpc.store import Retention
 
 
@@ -128,5 +129,5 @@ def test_the_agent_prints_one_line_and_ends_on_a_signal(invoke, service, tmp_pat
 def test_what_the_command_line_says_of_leases_is_so():
     """The default and the least lease are those of the roster, which the command does not load."""
     (lease,) = [option for option in broker.command.params if option.name == "lease_s"]
-    assert lease.type_cast_value(None, lease.default) == roster.DEFAULT_LEASE_S
+    assert lease.type_cast_value(None, lease.default) == fleet.DEFAULT_LEASE_S
     assert broker.LEAST_LEASE_S == roster.UNREACHABLE_AFTER_S
