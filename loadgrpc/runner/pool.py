@@ -55,12 +55,12 @@ class Pool:
         recorder: Recorder,
         clock: Clock,
         *,
-        on_standing: Callable[[], object] = lambda: None,
+        on_warm: Callable[[], object] = lambda: None,
         in_flight: Callable[[int], memoryview | None] = lambda _: None,
         forked: Forked | None = None,
         wait: Wait = wait,
     ) -> None:
-        """`on_standing` is called once a cycle: when each user begins a second iteration.
+        """`on_warm` is called once a cycle: when every user has begun its second iteration.
 
         `in_flight` gives each user (a number from 1) its row of what is in flight. `wait` is to
         go by the same time as `clock`.
@@ -68,11 +68,11 @@ class Pool:
         self._test = test
         self._recorder = recorder
         self._clock = clock
-        self._on_standing = on_standing
+        self._on_warm = on_warm
         self._in_flight = in_flight
         self._forked = forked
         self._wait = wait
-        self._not_standing = 0
+        self._cold = 0
         """Users of this cycle who have not begun a second iteration."""
         self.active_users = 0
         """Users alive now."""
@@ -109,7 +109,7 @@ class Pool:
             for place, user in enumerate(users)
             if start(began_ns, place) is not None
         ]
-        self._not_standing = len(greenlets)
+        self._cold = len(greenlets)
         everybody = spawn(joinall, greenlets)
         self._wait([everybody, self.stopping], cycle.duration_s)
         self._hurry(plan.stop_timeout_s)
@@ -168,7 +168,7 @@ class Pool:
             while (pace(now_ns, done) == 0 and not stopping.is_set()) or self._begins(pace, done):
                 done += 1
                 if done == SETTLED_IN:
-                    self._stands()
+                    self._warmed_up()
                 outcome = user.run_iteration(done)
                 now_ns = user.ended_ns
                 if forked is not None and forked.is_child:
@@ -210,11 +210,11 @@ class Pool:
             iteration=iteration,
         )
 
-    def _stands(self) -> None:
-        """One more user has all it will have: its session, its connections."""
-        self._not_standing -= 1
-        if not self._not_standing:
-            self._on_standing()
+    def _warmed_up(self) -> None:
+        """One more user has its session and its connections."""
+        self._cold -= 1
+        if not self._cold:
+            self._on_warm()
 
     def _begins(self, pace: Pace, done: int) -> bool:
         """Waits until it is time for the next to begin; whether it does."""

@@ -150,7 +150,7 @@ class UserProcess:
             test,
             recorder,
             self._clock,
-            on_standing=_freeze,
+            on_warm=_freeze,
             in_flight=lambda user: in_flight.row(
                 self._in_flight, (user - share.first_user) // share.processes
             ),

@@ -191,7 +191,7 @@ def test_it_is_told_when_all_users_stand(scene):
     stood = []
     scene.pool = scene.pool_of(
         scene.case_class,
-        on_standing=lambda: stood.append((len(scene.notes.iterations), scene.pool.active_users)),
+        on_warm=lambda: stood.append((len(scene.notes.iterations), scene.pool.active_users)),
     )
     scene.act = lambda: scene.time.sleep(0.001)
     scene.cycle(3, iterations=2)
