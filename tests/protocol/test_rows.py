@@ -222,3 +222,66 @@ def test_as_many_rows_as_were_counted(kinds, labels):
 def test_kinds_are_those_of_the_protocol():
     """Kinds are named as the fields of `Event.event`."""
     assert {"hit", "test_failure", "custom", "generator"} <= set(KINDS)
+
+
+NUMBERS = st.integers(0, 2**40)
+SAID = st.fixed_dictionaries(
+    {
+        "label": st.integers(0, 2),
+        "start_ns": NUMBERS,
+        "elapsed_ns": st.integers(1, 2**40),
+        "delay_ns": st.just(0) | NUMBERS,
+        "bytes_sent": NUMBERS,
+        "bytes_received": NUMBERS,
+        "attempt": st.integers(0, 2**32 - 1),
+        "case": st.integers(0, 2),
+    }
+)
+LABELS = [
+    {"name": "a", "method": "GET", "status": 500, "failed": False},
+    {"name": "b", "protocol": "grpc", "status": 14, "failed": True},
+    {"name": "b", "protocol": "http", "error": "HIT_ERROR_DNS", "error_message": "none"},
+]
+
+
+@given(st.lists(SAID, min_size=1, max_size=8))
+def test_rows_and_columns_count_alike(entries):
+    """The rows that a block stands for decode to what the block decodes to, and say its cases."""
+    columns = {name: bytes_of(*(entry[name] for entry in entries)) for name in entries[0]}
+    block = event_pb2.HitBlock(count=len(entries), labels=LABELS, cases=["x", "y"], **columns)
+    block.base_time.seconds = BASE_S
+    found = listed(runner_pb2.EventBatch(hit_blocks=[block]))
+
+    (of_block,) = decoded(hit_blocks=[block]).hits
+    (of_rows,) = decoded(events=[row.event for row in found]).hits
+    for name in ("start_ns", "elapsed_ns", "bytes_sent", "bytes_received", "delay_ns"):
+        ones, others = getattr(of_block, name), getattr(of_rows, name)
+        assert (ones is None, others is None) in {(True, True), (False, False)}
+        assert ones is None or ones.tolist() == others.tolist()
+    assert [of_block.labels[at] for at in of_block.label] == [
+        of_rows.labels[at] for at in of_rows.label
+    ]
+    assert [(row.event.hit.attempt, row.event.status.case) for row in found] == [
+        (entry["attempt"], ["", "x", "y"][entry["case"]]) for entry in entries
+    ]
+
+
+def test_blocks_without_the_newer_columns_are_what_they_were():
+    """Of them nothing is late, has an attempt or a case, and says whether it failed."""
+    (hits,) = decoded(hit_blocks=[hit_block(delay_ns=b"")]).hits
+    (tests,) = decoded(test_blocks=[iteration_block()]).iterations
+    one, two = (row.event for row in listed(runner_pb2.EventBatch(hit_blocks=[hit_block()])))
+
+    assert (hits.delay_ns, hits.attempt, hits.case, tests.case) == (None, None, None, None)
+    assert [(label.said_failed, label.failed) for label in hits.labels] == [
+        (None, False),
+        (None, True),
+    ]
+    for event in (one, two):
+        assert not event.hit.HasField("failed")
+        assert (event.hit.protocol, event.hit.attempt, event.status.case) == ("", 0, "")
+
+
+def decoded(**fields):
+    """A batch, decoded."""
+    return batches.decode(runner_pb2.EventBatch(**fields), arrival_ns=ARRIVAL_NS)

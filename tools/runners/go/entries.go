@@ -3,6 +3,7 @@ package main
 import (
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	v1 "github.com/loadgrpc/loadgrpc/tools/runners/go/gen/loadgrpc/v1"
@@ -14,6 +15,9 @@ var began = time.Now()
 func now() time.Duration {
 	return time.Since(began)
 }
+
+// protocol of all hits.
+const protocol = "http"
 
 // hit is one request, measured.
 type hit struct {
@@ -32,6 +36,7 @@ type hitLabel struct {
 	status       uint32
 	error        v1.HitError
 	message      string
+	failed       bool
 }
 
 // iteration is one call of the test by one user.
@@ -129,6 +134,8 @@ func hitLabels(labels []hitLabel) []*v1.HitLabel {
 			Status:       label.status,
 			Error:        label.error,
 			ErrorMessage: label.message,
+			Protocol:     protocol,
+			Failed:       proto.Bool(label.failed),
 		})
 	}
 	return messages

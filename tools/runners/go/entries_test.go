@@ -29,14 +29,16 @@ func TestColumn(t *testing.T) {
 
 // What hits have in common is told once, and times count from the earliest start.
 func TestHitBlock(t *testing.T) {
-	ok, bad := hitLabel{name: "/a", status: 200}, hitLabel{name: "/a", status: 500}
+	ok := hitLabel{name: "/a", status: 200}
+	bad := hitLabel{name: "/a", status: 500, failed: true}
 	block := entries{hits: []hit{
 		{label: ok, start: 20, elapsed: 7, url: "/a?1"},
 		{label: bad, start: 10, elapsed: 300},
 		{label: ok, start: 11, elapsed: 8, url: "/a?1"},
 	}}.encode().HitBlocks[0]
 
-	if len(block.Labels) != 2 || block.Labels[1].Status != 500 {
+	good, failed := block.Labels[0], block.Labels[1]
+	if len(block.Labels) != 2 || failed.Status != 500 || !*failed.Failed || *good.Failed {
 		t.Errorf("labels are %v", block.Labels)
 	}
 	if !bytes.Equal(block.Label, []byte{0, 1, 0}) || !bytes.Equal(block.StartNs, []byte{10, 0, 1}) {

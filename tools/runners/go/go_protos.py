@@ -25,7 +25,8 @@ PROTOS: Final = HERE.parents[2] / "protos"
 BUNDLED: Final = Path(protoc.__file__).parent / "_proto"
 """google/protobuf/*.proto, as grpcio-tools ships them."""
 GENERATED: Final = "gen"
-SOURCES: Final = ("loadgrpc/v1/event.proto", "loadgrpc/v1/runner.proto")
+SOURCES: Final = tuple(f"loadgrpc/v1/{name}.proto" for name in ("event", "run", "runner"))
+"""What RunnerService speaks; a runner imports no more."""
 
 
 def generate(into: Path) -> None:

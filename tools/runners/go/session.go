@@ -76,6 +76,7 @@ func (s *session) get(ctx context.Context, url string) (status int, err error) {
 		one.label.error = s.kindOf(ctx, err)
 		one.label.message = wordsOf(err)
 	}
+	one.label.failed = err != nil || status >= http.StatusBadRequest
 	s.recorder.hit(one)
 	return status, err
 }

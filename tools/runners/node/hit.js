@@ -13,7 +13,8 @@ export const newAgent = (url) =>
 export async function get(url, agent, cut) {
   const started = now();
   const elapsed = () => parts(now() - started);
-  const hit = { url: url.href, method: "GET" }; // Its name is the URL without its query.
+  const hit = { url: url.href, method: "GET", protocol: "http", attempt: 1 };
+  // Its name is the URL without its query.
   const request = (url.protocol === "https:" ? https : http).get(url, { agent, signal: cut });
   let connection;
   let error;
@@ -36,6 +37,7 @@ export async function get(url, agent, cut) {
     hit.error_message = error.message || error.code;
   }
   hit.elapsed = elapsed();
+  hit.failed = error !== undefined || hit.status >= 400;
   if (connection) {
     hit.bytes_sent = connection.socket.bytesWritten - connection.sent;
     hit.bytes_received = connection.socket.bytesRead - connection.received;

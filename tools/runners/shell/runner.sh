@@ -55,7 +55,7 @@ hear() { # takes note of what was answered so far
 }
 
 iterate() {
-  local began measured curl part line='' code status elapsed message hit outcome=
+  local began measured curl part line='' code status elapsed message failed hit outcome=
   batch "$(event '"testStart":{"test":%s}' "$test")"
   began=$(now)
   exec {measured}< <(exec curl -s -o /dev/null \
@@ -72,9 +72,10 @@ iterate() {
     code=143 status=0 message='cut off' elapsed=$(($(now) - began))
     elapsed=$((elapsed / 1000000)).$(printf '%06d' $((elapsed % 1000000)))
   fi
+  ((code == 0 && status < 400)) && failed=false || failed=true
   hit=$(event '"hit":{"url":%s,"method":"GET","status":%d,"elapsed":"%ss","error":"HIT_ERROR_%s",'`
-    `'"errorMessage":%s}' "$(string "$url")" "$status" "$elapsed" "${HIT_ERRORS[code]:-OTHER}" \
-    "$(string "$message")")
+    `'"errorMessage":%s,"protocol":"http","failed":%s,"attempt":1}' "$(string "$url")" "$status" \
+    "$elapsed" "${HIT_ERRORS[code]:-OTHER}" "$(string "$message")" "$failed")
   if ((code == 0 && status < 400)); then
     outcome=$(event '"testSuccess":{"test":%s}' "$test")
   elif ((code == 0)); then

@@ -53,7 +53,8 @@ final class Browser extends EventListener {
     Visit get(HttpUrl url) {
         connectNanos = firstByte = 0;
         connected = false;
-        Hit.Builder hit = Hit.newBuilder().setUrl(url.toString()).setMethod("GET");
+        Hit.Builder hit =
+                Hit.newBuilder().setUrl(url.toString()).setMethod("GET").setProtocol("http");
         Call call = client.newCall(new Request.Builder().url(url).build());
         IOException error = null;
         long start = System.nanoTime();
@@ -64,6 +65,7 @@ final class Browser extends EventListener {
             error = raised;
         }
         long end = System.nanoTime();
+        hit.setFailed(error != null || hit.getStatus() >= 400).setAttempt(1);
         if (error != null) {
             hit.setError(call.isCanceled() ? HitError.HIT_ERROR_ABORTED : kind(error));
             hit.setErrorMessage(String.valueOf(error.getMessage()));
