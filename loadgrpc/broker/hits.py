@@ -8,7 +8,7 @@ when somebody looks: the work is that of hits and series, not of batches, blocks
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Collection, Iterator
 from typing import Any, Final, NamedTuple
 
@@ -32,6 +32,9 @@ MAX_WAITING: Final = 512
 """Most hits, or batches, that wait before they are added up together."""
 MAX_GROUPS: Final = 10_000
 """Labels of hits that wait, at most, and those of one batch: their numbers have 16 bits."""
+MANY_SECONDS: Final = 64
+"""Hits of one batch that span more are added up in several turns, SECONDS_A_TURN in each."""
+SECONDS_A_TURN: Final = 16
 FEW_SECONDS: Final = 4
 """Up to this many seconds, hits are split by comparing, which needs no sorting."""
 
@@ -107,6 +110,8 @@ class RunHits:
         self._waiting: list[_Columns] = []
         """What is not added up yet."""
         self._waiting_hits = 0
+        self._put_off_hits: deque[tuple[list[_Group], _Columns]] = deque()
+        """What `catch_up` is to add up, with its groups."""
         self._first_ns = 0
         """No hit that waits ended before this."""
         self._groups: list[_Group] = []
@@ -139,6 +144,8 @@ class RunHits:
         first_ns, begun_ns = added.first_ns - ahead_ns, self._timeline.first_s * NS_PER_S
         if first_ns < begun_ns:  # no hit is from before the run, whatever a clock says
             end_ns, first_ns = np.maximum(end_ns, begun_ns), begun_ns
+        if wide := int(end_ns.max()) - first_ns > MANY_SECONDS * NS_PER_S:
+            self._add_up()  # what waits has come before, and is not put off
         self._first_ns = min(self._first_ns, first_ns) if self._waiting else first_ns
         self._waiting.append(
             _Columns(
@@ -152,20 +159,46 @@ class RunHits:
         )
         self._waiting_hits += len(end_ns)
         full = len(self._groups) > MAX_GROUPS or len(self._waiting) >= MAX_WAITING
-        if full or self._waiting_hits >= ENOUGH_HITS:
+        if wide:
+            self._put_off()
+        elif full or self._waiting_hits >= ENOUGH_HITS:
             self._add_up()
         return added
+
+    def catch_up(self) -> bool:
+        """Adds up some of what was put off; whether there is more.
+
+        Hits of one batch that ended in many different seconds are work for more than one turn.
+        """
+        if self._put_off_hits:
+            groups, hits = self._put_off_hits.popleft()
+            for second, some in _sorted_by_second(hits):
+                self._add_second(second, groups, some)
+        return bool(self._put_off_hits)
+
+    def _put_off(self) -> None:
+        """Takes what waits apart, a few seconds at a time, for `catch_up`."""
+        groups, hits = self._take()
+        hits = hits.some(np.argsort(hits.end_ns, kind="stable"))
+        firsts = _firsts(hits)[::SECONDS_A_TURN]
+        for first, end in zip(firsts, [*firsts[1:], len(hits.end_ns)], strict=True):
+            self._put_off_hits.append((groups, hits.some(slice(first, end))))
 
     def _add_up(self) -> None:
         """Adds up what waits."""
         if not self._waiting:
             return
+        groups, hits = self._take()
+        for second, some in _by_second(hits, self._first_ns // NS_PER_S):
+            self._add_second(second, groups, some)
+
+    def _take(self) -> tuple[list[_Group], _Columns]:
+        """Takes what waits."""
         hits = self._waiting[0] if len(self._waiting) == 1 else _joined(self._waiting)
-        groups, first_s = self._groups, self._first_ns // NS_PER_S
+        groups = self._groups
         self._waiting, self._waiting_hits = [], 0
         self._groups, self._numbers = [], {}
-        for second, some in _by_second(hits, first_s):
-            self._add_second(second, groups, some)
+        return groups, hits
 
     def _add_second(self, second: int, groups: list[_Group], hits: _Columns) -> None:
         """Adds hits that ended in one second of our clock."""
@@ -345,10 +378,14 @@ def _by_second(hits: _Columns, first_s: int) -> Iterator[tuple[int, _Columns]]:
 
 def _sorted_by_second(hits: _Columns) -> Iterator[tuple[int, _Columns]]:
     hits = hits.some(np.argsort(hits.end_ns, kind="stable"))
-    seconds = hits.end_ns // NS_PER_S
-    firsts = [0, *(np.flatnonzero(np.diff(seconds)) + 1).tolist()]
-    for first, end in zip(firsts, [*firsts[1:], len(seconds)], strict=True):
-        yield int(seconds[first]), hits.some(slice(first, end))
+    firsts = _firsts(hits)
+    for first, end in zip(firsts, [*firsts[1:], len(hits.end_ns)], strict=True):
+        yield int(hits.end_ns[first]) // NS_PER_S, hits.some(slice(first, end))
+
+
+def _firsts(hits: _Columns) -> list[int]:
+    """Where the hits of each second begin; they are sorted by their end."""
+    return [0, *(np.flatnonzero(np.diff(hits.end_ns // NS_PER_S)) + 1).tolist()]
 
 
 def _bounded(known: Collection[Exact], key: Exact, other: Exact, limit: int) -> Exact:

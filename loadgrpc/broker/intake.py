@@ -180,7 +180,8 @@ class Intake:
         for some in events.surplus():
             arrived.run.count(batch.source, some, arrival_ns=batch.arrival_ns)
             await asyncio.sleep(0)
-        arrived.run.count(batch.source, events, arrival_ns=batch.arrival_ns)
+        for _ in arrived.run.counting(batch.source, events, arrival_ns=batch.arrival_ns):
+            await asyncio.sleep(0)
         arrived.run.part_of(batch.source).got_on_ns = self._clock.monotonic_ns()
         if events.rejected:
             violations = tuple(events.violations)

@@ -7,7 +7,7 @@ broker records here what happened, asks what follows, and carries that out.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -290,6 +290,11 @@ class ActiveRun:
 
     def count(self, source_id: SourceId, events: Decoded, *, arrival_ns: int) -> None:
         """Adds what a source sent and the store has; it arrived at that moment (wall clock)."""
+        for _ in self.counting(source_id, events, arrival_ns=arrival_ns):
+            pass
+
+    def counting(self, source_id: SourceId, events: Decoded, *, arrival_ns: int) -> Iterator[None]:
+        """As `count`, in steps between which others may have their turn."""
         part = self.part_of(source_id)
         self.aggregate.add(
             part.key,
@@ -298,6 +303,8 @@ class ActiveRun:
             arrival_ns=arrival_ns,
             ahead_ns=self.ahead_ns.get(source_id.agent_id, 0),
         )
+        while self.aggregate.hits.catch_up():
+            yield
         part.note_users(source_id.runner_id, events)
         for words in events.violations:
             if len(self.rejections) < MAX_REJECTIONS:

@@ -446,6 +446,20 @@ def test_batches_that_wait_for_each_other_are_in_every_figure():
         assert sum(stats.count for stats in aggregate.hits.busiest(5).values()) == 2 * at
 
 
+def test_a_batch_of_many_seconds_is_added_up_in_turns():
+    """Its hits are put off, and those that came before it are not; each turn is a short one."""
+    aggregate = Aggregate()
+    aggregate.add(("a", ""), "r", Decoded(hits=[hits((OK, 5, 1, 0, 0))]), arrival_ns=NS)
+    wide = hits(*((OK, second * NS, 1, 0, 0) for second in range(500)))
+    aggregate.add(("a", ""), "r", Decoded(hits=[wide]), arrival_ns=500 * NS)
+    seen = [aggregate.hits.total().count]
+    while aggregate.hits.catch_up():
+        seen.append(aggregate.hits.total().count)
+    assert seen == list(range(1, 501, of_hits.SECONDS_A_TURN))
+    assert aggregate.hits.total().count == 501
+    assert aggregate.hits.names(NS)[0].statuses == {200: 501}
+
+
 def test_hits_belong_to_the_cycle_that_their_runner_says():
     """Of one that says none, or one that has not begun, it is the one of its start."""
     aggregate = Aggregate()

@@ -4,8 +4,8 @@
 
 Prints a JSON document: MiB of memory that the timeline took at most, MiB of FILE, which is a store,
 and the hits that were added and that all windows have. Each second has 10 hits of each name. Where
-windows of a second are not kept any more, a minute or ten come at once; so what is kept at the end
-is what it would be had every second come by itself.
+windows of a second are not kept any more, a minute, ten, or an hour come at once; what is kept at
+the end is what it would be had every second come by itself.
 """
 
 from __future__ import annotations
@@ -30,7 +30,13 @@ NAMES = 100
 PER_S = 10
 NS = 1_000_000_000
 MIB = 1 << 20
-AT_ONCE = ((43_200 + 7_200, 600), (7_200 + 1_200, 60), (1_200, 10), (0, 1))
+AT_ONCE = (
+    (432_000 + 43_200, 3_600),
+    (43_200 + 7_200, 600),
+    (7_200 + 1_200, 60),
+    (1_200, 10),
+    (0, 1),
+)
 """With so many seconds to go, so many come at once."""
 
 
