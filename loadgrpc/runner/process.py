@@ -37,7 +37,6 @@ from loadgrpc.runner import event_loops, fixtures, in_flight, pipe
 from loadgrpc.runner.alarms import Alarms
 from loadgrpc.runner.exception_text import exception_info, message, traceback_text, type_name
 from loadgrpc.runner.forked import Forked
-from loadgrpc.runner.http.lane.connection import Look
 from loadgrpc.runner.loader import LoadedTest, load
 from loadgrpc.runner.messages import (
     BatchesDropped,
@@ -54,6 +53,7 @@ from loadgrpc.runner.messages import (
     WorkerFailed,
 )
 from loadgrpc.runner.multiprocess import Cooperative
+from loadgrpc.runner.poll_clock import PollClock
 from loadgrpc.runner.pool import Pool
 from loadgrpc.runner.recorder import Recorder
 from loadgrpc.runner.share import WorkerShare
@@ -162,7 +162,7 @@ class UserProcess:
             process=share.first_user,
             processes=share.processes,
         )
-        look = Look.of(self._clock, get_hub())
+        poll_clock = PollClock.of(self._clock, get_hub())
         self._pool = pool
         if self._stop_s is not None:  # the order came while the test was loading
             pool.stop(self._stop_s)
@@ -176,7 +176,7 @@ class UserProcess:
             self._told_users = (0, 0)
             users = share.users(cycle.users)
             try:
-                with _watching(watch, look) if users else nullcontext():
+                with _watching(watch, poll_clock) if users else nullcontext():
                     pool.run_cycle(plan, cycle, users)
             finally:
                 self._forked.leave_if_child()
@@ -286,12 +286,12 @@ def _freeze() -> None:
 
 
 @contextmanager
-def _watching(watch: Watch, look: Look) -> Iterator[None]:
+def _watching(watch: Watch, poll_clock: PollClock) -> Iterator[None]:
     """Watches how this process keeps up with the users of a cycle."""
     watch.begin()
     gc.callbacks.append(watch.collected)
     try:
-        with Ticks(watch.due_ns, TICK_NS, lambda: watch.wake(look.at_ns)):
+        with Ticks(watch.due_ns, TICK_NS, lambda: watch.wake(poll_clock.at_ns)):
             yield
     finally:
         gc.callbacks.remove(watch.collected)

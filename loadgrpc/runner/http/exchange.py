@@ -20,19 +20,19 @@ from loadgrpc.runner.http.hit_error import classify
 from loadgrpc.runner.http.resumed import Resumed
 
 
-class Capture:
+class Recording:
     """What the fast lane wants to know of a call that Requests makes."""
 
-    __slots__ = ("body", "circumstances", "exchanges", "key", "pool", "sent", "target", "url")
+    __slots__ = ("body", "exchanges", "key", "pool", "preconditions", "sent", "target", "url")
 
     def __init__(
-        self, key: tuple[Any, ...], target: bytes, url: str, body: bytes | None, circumstances: Any
+        self, key: tuple[Any, ...], target: bytes, url: str, body: bytes | None, preconditions: Any
     ) -> None:
         self.key = key
         self.target = target
         self.url = url
         self.body = body
-        self.circumstances = circumstances
+        self.preconditions = preconditions
         self.exchanges = 0
         self.pool: Any = None
         self.sent: list[bytes] = []
@@ -43,11 +43,11 @@ class Call:
 
     __slots__ = (
         "addresses",
-        "capture",
         "clock",
         "exchange",
         "method",
         "name",
+        "recording",
         "resumed",
         "sink",
         "start_ns",
@@ -59,7 +59,7 @@ class Call:
         self, sink: HitSink, clock: Clock, name: str | None, method: str, url: str
     ) -> None:
         self.addresses: AddressBook | None = None
-        self.capture: Capture | None = None
+        self.recording: Recording | None = None
         self.resumed: Resumed | None = None
         self.sink = sink
         self.clock = clock

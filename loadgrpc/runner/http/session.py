@@ -26,15 +26,15 @@ from loadgrpc.runner.http.wire import measure
 from loadgrpc.runner.supported import Feature
 
 try:
-    from loadgrpc.runner.http.lane import unpatched as lane_genuine
-    from loadgrpc.runner.http.lane.handover import Errand
+    from loadgrpc.runner.http.lane import unpatched
+    from loadgrpc.runner.http.lane.handover import Handover
     from loadgrpc.runner.http.lane.lane import METHODS, Lane
     from loadgrpc.runner.http.lane.unpatched import as_written
 except (ImportError, AttributeError, KeyError) as error:
     supported.cannot_import(Feature.LANE, error)
 
 _NAME: ContextVar[str | None] = ContextVar("loadgrpc_name", default=None)
-_ERRAND: ContextVar[Errand | None] = ContextVar("loadgrpc_errand", default=None)
+_HANDOVER: ContextVar[Handover | None] = ContextVar("loadgrpc_errand", default=None)
 """What the fast lane wants of the call that Requests makes now."""
 _SENT: ContextVar[list[requests.PreparedRequest] | None] = ContextVar("loadgrpc_sent", default=None)
 """What has come to `Session.send` of the call that Requests makes now."""
@@ -122,12 +122,12 @@ class Session(VersionedSession):
     ) -> requests.Response:
         """What the fast lane does of a call, and Requests the rest."""
         called = name if name is None or type(name) is str else _called(name)
-        found, errand = lane.request(self, method, url, called, **kwargs)
+        found, handover = lane.request(self, method, url, called, **kwargs)
         if found is not None:
             return found
-        answer = self._by_requests(method, url, (), called, kwargs, errand)
-        if errand is not None:
-            lane.learn(errand, answer)
+        answer = self._by_requests(method, url, (), called, kwargs, handover)
+        if handover is not None:
+            lane.learn(handover, answer)
         return answer
 
     def _by_requests(  # noqa: PLR0917 - all that a call is about
@@ -137,25 +137,25 @@ class Session(VersionedSession):
         args: tuple[Any, ...],
         called: str | None,
         kwargs: dict[str, Any],
-        errand: Errand | None = None,
+        handover: Handover | None = None,
     ) -> requests.Response:
         # A hook's own request, say, does not inherit the name of the call around it.
         token = None if called is None and _NAME.get() is None else _NAME.set(called)
-        outer = _ERRAND.set(errand)
+        outer = _HANDOVER.set(handover)
         sent: list[requests.PreparedRequest] = []
         outer_sent = _SENT.set(sent)
         try:
-            if errand is not None and errand.request is not None:
+            if handover is not None and handover.request is not None:
                 # What `request` does with a request that it has prepared.
                 settings = self.merge_environment_settings(
-                    errand.request.url or "",
+                    handover.request.url or "",
                     {},
                     kwargs.get("stream"),
                     kwargs.get("verify"),
                     kwargs.get("cert"),
                 )
                 answer = self.send(
-                    errand.request,
+                    handover.request,
                     timeout=kwargs.get("timeout"),
                     allow_redirects=kwargs.get("allow_redirects", True),
                     **settings,
@@ -164,11 +164,11 @@ class Session(VersionedSession):
                 answer = super().request(method, url, *args, **kwargs)
         finally:
             _SENT.reset(outer_sent)
-            _ERRAND.reset(outer)
+            _HANDOVER.reset(outer)
             if token is not None:
                 _NAME.reset(token)
-            if errand is not None:
-                errand.end()
+            if handover is not None:
+                handover.end()
         if not sent and self._sink is not None:  # something else than our `send` answered
             self._sink.unmeasured()
         return answer
@@ -180,14 +180,14 @@ class Session(VersionedSession):
         sent = _SENT.get()
         if sent is not None:
             sent.append(request)
-        errand = _ERRAND.get()
-        if errand is not None and errand.has_answers:
+        handover = _HANDOVER.get()
+        if handover is not None and handover.has_answers:
             return super().send(request, **kwargs)
         call = Call(self._sink, self._clock, _NAME.get(), request.method or "", request.url or "")
         call.addresses = self._addresses
         begun_ns = call.start_ns
-        if errand is not None:
-            errand.attach(call)
+        if handover is not None:
+            handover.attach(call)
         resumed = call.resumed
         for adapter in self.adapters.values():  # should our `get_adapter` not be asked
             measure(adapter)
@@ -221,9 +221,9 @@ class Session(VersionedSession):
 
     def get_adapter(self, url: str) -> BaseAdapter:
         """See requests.Session.get_adapter."""
-        errand = _ERRAND.get()
-        if errand is not None and errand.has_answers:
-            return errand
+        handover = _HANDOVER.get()
+        if handover is not None and handover.has_answers:
+            return handover
         if self._lane is not None:
             self._lane.give_back(self)
         adapter = super().get_adapter(url)
@@ -248,4 +248,4 @@ class Session(VersionedSession):
 
 
 if Feature.LANE not in supported.NOT_IMPORTED:
-    lane_genuine.include(Session)
+    unpatched.include(Session)

@@ -37,7 +37,7 @@ from urllib3.response import BaseHTTPResponse
 
 from loadgrpc.model import HitError
 from loadgrpc.runner.http.addresses import may_connect
-from loadgrpc.runner.http.exchange import CALL, Capture, Exchange
+from loadgrpc.runner.http.exchange import CALL, Exchange, Recording
 from loadgrpc.runner.http.hit_error import classify
 from loadgrpc.runner.http.idle import IdleConnections
 from loadgrpc.runner.http.resumed import Resumed, ResumedSocket
@@ -150,7 +150,7 @@ class MeasuredConnection(HTTPConnection):
     """Set while a request is sent and its head is read."""
     resumed: Resumed | None = None
     """Set while Requests makes the request that the fast lane has sent already."""
-    capture: Capture | None = None
+    recording: Recording | None = None
 
     def close(self) -> None:
         """Close."""
@@ -197,8 +197,8 @@ class MeasuredConnection(HTTPConnection):
             raise resumed.sending
         if exchange is not None:
             exchange.bytes_sent += len(data) if isinstance(data, bytes) else _size(data)
-        if self.capture is not None and isinstance(data, bytes):
-            self.capture.sent.append(data)
+        if self.recording is not None and isinstance(data, bytes):
+            self.recording.sent.append(data)
 
     def response_class(  # type: ignore[override]  # a class there, a method here: both are called
         self, sock: Any, *args: Any, **kwargs: Any
@@ -295,10 +295,10 @@ class MeasuredPool(HTTPConnectionPool):
             # A fragment; or something else than the request went through its adapter.
             exchange.url = url if "://" in url else f"{self.scheme}://{self.where}{url}"
         exchange.method = method
-        if call.capture is not None:
-            call.capture.exchanges += 1
-            call.capture.pool = self
-            conn.capture = call.capture
+        if call.recording is not None:
+            call.recording.exchanges += 1
+            call.recording.pool = self
+            conn.recording = call.recording
         try:
             response = super()._make_request(conn, method, url, *args, **kwargs)
         except BaseException as error:
@@ -306,7 +306,7 @@ class MeasuredPool(HTTPConnectionPool):
             raise
         finally:
             conn.exchange = None
-            conn.capture = None
+            conn.recording = None
         if not exchange.status:  # a connection that reads answers in its own way, as HTTP/2
             exchange.answered(response.status)
             exchange.end()

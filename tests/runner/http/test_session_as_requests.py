@@ -31,7 +31,7 @@ from urllib3.connectionpool import HTTPConnectionPool
 from loadgrpc import TestCase
 from loadgrpc.clock import SystemClock
 from loadgrpc.runner.http.addresses import AddressBook
-from loadgrpc.runner.http.lane import unpatched as lane_genuine
+from loadgrpc.runner.http.lane import unpatched
 from loadgrpc.runner.http.session import Session
 from loadgrpc.runner.testcase import NOT_MEASURED
 from loadgrpc.runner.user import UserReporter
@@ -158,8 +158,8 @@ def test_h2_what_an_adapter_leaves_behind_is_closed(bound, server, answer, how):
         pools.append(weakref.ref(pool))
     del pool
     assert all(_gone(pool) for pool in pools[:-1])
-    assert len(bound._lane._depots) == 1
-    assert all(t.depot.pool is pools[-1]() for t in bound._lane._templates.values())
+    assert len(bound._lane._connections) == 1
+    assert all(t.connections.pool is pools[-1]() for t in bound._lane._templates.values())
 
 
 def test_h2_an_adapter_that_is_kept_keeps_its_connection(bound, server, answer):
@@ -181,18 +181,18 @@ def test_h3_a_connection_is_given_back_once(bound, server, answer, monkeypatch):
     server.scripts["/"] = answer(b"x")
     for _ in range(3):
         bound.get(server.url())
-    (depot,) = bound._lane._depots.values()
-    put, seen = type(depot.pool)._put_conn, []
+    (connections,) = bound._lane._connections.values()
+    put, seen = type(connections.pool)._put_conn, []
 
     def put_slowly(pool, connection):
-        seen.append(connection in [line.connection for line in depot.lines])
+        seen.append(connection in [line.connection for line in connections.lines])
         put(pool, connection)
 
-    monkeypatch.setattr(type(depot.pool), "_put_conn", put_slowly)
-    assert depot.lines
+    monkeypatch.setattr(type(connections.pool), "_put_conn", put_slowly)
+    assert connections.lines
     bound._lane.give_back()
     assert seen == [False]
-    assert depot.lines == []
+    assert connections.lines == []
 
 
 def test_h3_many_threads_get_their_own_answers(bound, server, answer):
@@ -423,7 +423,7 @@ def _class_targets():
 def _function_targets():
     return [
         (sys.modules[module], name)
-        for module, names in lane_genuine.NAMES.items()
+        for module, names in unpatched.NAMES.items()
         for name in names.split()
         if name in vars(sys.modules[module])
     ]
@@ -439,13 +439,13 @@ def test_h6_what_is_replaced_is_seen_by_the_next_request(target):
     """Whatever is replaced on the way keeps requests off the lane until it is put back."""
     holder, name = target
     genuine = vars(holder)[name]
-    lane_genuine.watch_modules()
-    assert lane_genuine.as_written()
+    unpatched.watch_modules()
+    assert unpatched.as_written()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(holder, name, _Pretender(genuine))
-        assert not lane_genuine.as_written()
-        assert not lane_genuine.as_written()
-    assert lane_genuine.as_written()
+        assert not unpatched.as_written()
+        assert not unpatched.as_written()
+    assert unpatched.as_written()
 
 
 class _Pretender:
@@ -491,7 +491,7 @@ def test_h6_methods_of_one_object_are_seen(bound, server, answer, which):
         bound.get(server.url())
     manager = bound.adapters["http://"].poolmanager
     (pool,) = manager.pools._container.values()
-    (line,) = next(iter(bound._lane._depots.values())).lines
+    (line,) = next(iter(bound._lane._connections.values())).lines
     thing, name = {
         "pool": (pool, "urlopen"),
         "manager": (manager, "connection_from_host"),
@@ -517,7 +517,7 @@ def test_h6_methods_of_one_object_are_seen(bound, server, answer, which):
 def test_h6_what_a_class_gets_in_addition_changes_nothing(bound, server, answer, monkeypatch):
     """A helper that a test adds to Response does not cost the lane."""
     monkeypatch.setattr(requests.Response, "first_line", lambda self: self.text, raising=False)
-    assert lane_genuine.as_written()
+    assert unpatched.as_written()
 
 
 def test_h6_all_that_requests_calls_is_watched(server, answer, monkeypatch):
@@ -541,10 +541,10 @@ def test_h6_all_that_requests_calls_is_watched(server, answer, monkeypatch):
         finally:
             sys.setprofile(None)
     watched = set()
-    for kind in lane_genuine._contents:
+    for kind in unpatched._contents:
         for value in vars(kind).values():
             watched |= _codes(value)
-    for module, names in lane_genuine.NAMES.items():
+    for module, names in unpatched.NAMES.items():
         for name in names.split():
             watched |= _codes(vars(sys.modules[module]).get(name))
     missing = sorted(
@@ -728,8 +728,8 @@ def test_h11_no_more_connections_are_kept_than_the_pool_has_room_for(bound, serv
         for thread in threads:
             thread.join()
         (pool,) = bound.adapters["http://"].poolmanager.pools._container.values()
-        depot = bound._lane._depots.get(pool)
-        assert len(depot.lines if depot else []) <= 2
+        connections = bound._lane._connections.get(pool)
+        assert len(connections.lines if connections else []) <= 2
 
 
 def test_h13_settings_of_a_pool_manager_are_seen(bound, server, answer):

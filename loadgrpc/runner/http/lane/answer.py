@@ -10,7 +10,7 @@ import re
 import zlib
 from typing import Final, NamedTuple
 
-from loadgrpc.runner.http.lane.connection import Line
+from loadgrpc.runner.http.lane.connection import LaneConnection
 
 MAX_HEADS: Final = 1_024
 """Heads of answers that a process remembers; over that, all are forgotten."""
@@ -140,7 +140,7 @@ class Incoming:
     content: bytes | None = None
     """The body as it was meant; None: it is not plain."""
 
-    def receive(self, line: Line, timeout_s: float | None) -> None:
+    def receive(self, line: LaneConnection, timeout_s: float | None) -> None:
         """Receives until the answer is there, or turns out not to be plain."""
         self.head = head = line.receive(timeout_s)
         end, meaning = read_head(head)
@@ -164,7 +164,9 @@ class Incoming:
             content = came if len(came) == length else None
         self.content = unpack(content, coding) if coding and content else content
 
-    def _receive_chunks(self, came: bytes, line: Line, timeout_s: float | None) -> bytes | None:
+    def _receive_chunks(
+        self, came: bytes, line: LaneConnection, timeout_s: float | None
+    ) -> bytes | None:
         chunks = Chunks(came)
         self.came = chunks.came
         while not (whole := chunks.read()):

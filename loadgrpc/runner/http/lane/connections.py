@@ -15,7 +15,7 @@ from requests.adapters import HTTPAdapter
 
 from loadgrpc.clock import Clock
 from loadgrpc.runner.http.genuine import is_overridden
-from loadgrpc.runner.http.lane.connection import Line
+from loadgrpc.runner.http.lane.connection import LaneConnection
 from loadgrpc.runner.http.versioned import VersionedSession
 from loadgrpc.runner.http.wire import MeasuredConnection, MeasuredPool
 
@@ -26,7 +26,7 @@ parts, which are hashed each time, and so they are by what OrderedDict makes of 
 _values: Final = dict.values
 
 
-class Depot:
+class Connections:
     """See the module."""
 
     __slots__ = (
@@ -45,7 +45,7 @@ class Depot:
         self.pool = pool
         self.adapter = adapter
         self.where = pool.where
-        self.lines: list[Line] = []
+        self.lines: list[LaneConnection] = []
         weakref.finalize(self, _close, self.lines)  # as urllib3 does it for a pool
         self._pools: Any = adapter.poolmanager.pools._container  # noqa: SLF001 - asking it touches it
         self._key = next((key for key, each in list(self._pools.items()) if each is pool), None)
@@ -77,7 +77,7 @@ class Depot:
             with suppress(KeyError):
                 self._pools.move_to_end(self._key)
 
-    def line(self, clock: Clock) -> Line | None:
+    def line(self, clock: Clock) -> LaneConnection | None:
         """An idle connection; None: there is none."""
         lines = self.lines
         while lines:
@@ -93,7 +93,7 @@ class Depot:
             line.connection.close()
         return _take(self.pool, clock)
 
-    def keep(self, line: Line) -> None:
+    def keep(self, line: LaneConnection) -> None:
         """Keeps a connection that is idle now, if the pool has room for it."""
         lines = self.lines
         queue: Any = self.pool.pool
@@ -116,13 +116,13 @@ class Depot:
         _close(self.lines)
 
 
-def _close(lines: list[Line]) -> None:
+def _close(lines: list[LaneConnection]) -> None:
     while lines:
         with suppress(IndexError):
             lines.pop().connection.close()
 
 
-def _take(pool: MeasuredPool, clock: Clock) -> Line | None:
+def _take(pool: MeasuredPool, clock: Clock) -> LaneConnection | None:
     """The idle connection that Requests put into its pool last."""
     if pool.pool is None:
         return None
@@ -131,7 +131,7 @@ def _take(pool: MeasuredPool, clock: Clock) -> Line | None:
     except Empty:
         return None
     if isinstance(connection, MeasuredConnection) and connection.sock is not None:
-        line = Line(connection, clock)
+        line = LaneConnection(connection, clock)
         if line.idle() and not is_overridden(connection):
             return line
     pool.pool.put(connection, block=False)

@@ -12,18 +12,18 @@ from typing import Any
 import requests
 from requests.adapters import BaseAdapter
 
-from loadgrpc.runner.http.exchange import Call, Capture
+from loadgrpc.runner.http.exchange import Call, Recording
 from loadgrpc.runner.http.lane.response import LaneResponse, forget_elapsed
 from loadgrpc.runner.http.resumed import Resumed
 
 
-class Errand(BaseAdapter):
+class Handover(BaseAdapter):
     """See the module. As an adapter, it hands over the answers that have come."""
 
     def __init__(
         self,
         came: list[LaneResponse],
-        then: Capture | Resumed | None,
+        then: Recording | Resumed | None,
         request: requests.PreparedRequest | None,
     ) -> None:
         super().__init__()
@@ -52,8 +52,8 @@ class Errand(BaseAdapter):
         if then is None or self._attached:
             return
         self._attached = True
-        if isinstance(then, Capture):
-            call.capture = then
+        if isinstance(then, Recording):
+            call.recording = then
         else:
             call.resumed = then
             call.wall_ns, call.start_ns = then.wall_ns, then.start_ns

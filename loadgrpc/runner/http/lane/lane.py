@@ -8,15 +8,15 @@ last time; an answer that is plain is handed over without urllib3 having read it
 
 Rule 1: the lane never decides what Requests would do. The bytes it sends are bytes that Requests
 has sent (except for the target, the length of the body, and the value of a session's header), and
-they are sent again only while everything that they came from is as it was: `Circumstances` says
+they are sent again only while everything that they came from is as it was: `Preconditions` says
 what that is. So is the step after a redirect: it is what Requests made of such a redirect after
 this very request. Rule 2: whatever is not plain goes Requests' own road, and so does an answer
 that turns out not to be: what was read of it is given back (`Resumed`), and Requests reads it
 from there, on the same connection, in the same exchange. Answers that came before it in a chain
-of redirects are handed to Requests as they are (`Errand`). No request is sent twice, no error is
+of redirects are handed to Requests as they are (`Handover`). No request is sent twice, no error is
 ours.
 
-    Session.request ─ plain? ─ no ──────────────────────────▶ Errand ─▶ Requests ─▶ urllib3
+    Session.request ─ plain? ─ no ────────────────────────▶ Handover ─▶ Requests ─▶ urllib3
           │                                                      ▲
           └ yes: Template ─ send, receive ─ plain answer? ─ no ─ Resumed
                      ▲                        │
@@ -34,15 +34,14 @@ from loadgrpc.clock import Clock
 from loadgrpc.model import HitError
 from loadgrpc.runner.hit import Hit, HitSink
 from loadgrpc.runner.http.hit_error import classify
-from loadgrpc.runner.http.lane import arguments
-from loadgrpc.runner.http.lane import unpatched as lane_genuine
+from loadgrpc.runner.http.lane import arguments, unpatched
 from loadgrpc.runner.http.lane.answer import Incoming
-from loadgrpc.runner.http.lane.connection import Line
-from loadgrpc.runner.http.lane.connections import Depot
-from loadgrpc.runner.http.lane.handover import Errand
+from loadgrpc.runner.http.lane.connection import LaneConnection
+from loadgrpc.runner.http.lane.connections import Connections
+from loadgrpc.runner.http.lane.handover import Handover
 from loadgrpc.runner.http.lane.preconditions import depend_on_path, note
 from loadgrpc.runner.http.lane.response import LaneResponse, Sent, lead_to, request_like
-from loadgrpc.runner.http.lane.template import Headers, Lesson, Place, Template, headers_of
+from loadgrpc.runner.http.lane.template import Headers, LaneRecording, Place, Template, headers_of
 from loadgrpc.runner.http.resumed import Resumed
 from loadgrpc.runner.http.versioned import VersionedSession
 from loadgrpc.runner.http.wire import MeasuredPool
@@ -63,16 +62,16 @@ class Lane:
     """The fast lane of one session, which it does not refer to: that would be a cycle."""
 
     def __init__(self, sink: HitSink, clock: Clock) -> None:
-        lane_genuine.watch_modules()
+        unpatched.watch_modules()
         self._sink = sink
         self._clock = clock
         self._monotonic_ns = clock.monotonic_ns  # to find it takes as long as to ask it
         self._epoch_ns = clock.epoch_ns
         self._templates: Place = {}
-        self._depots: dict[MeasuredPool, Depot] = {}
-        self._used: dict[Depot, None] = {}
+        self._connections: dict[MeasuredPool, Connections] = {}
+        self._used: dict[Connections, None] = {}
         """Those used since Requests was asked last, in the order of their last use."""
-        self._last: Depot | None = None
+        self._last: Connections | None = None
 
     def request(  # noqa: PLR0911 - where it leaves the lane
         self,
@@ -97,7 +96,7 @@ class Lane:
         cert: Any = None,
         json: Any = None,
         **unknown: Any,
-    ) -> tuple[LaneResponse | None, Errand | None]:
+    ) -> tuple[LaneResponse | None, Handover | None]:
         """The answer, or None: the request is left to Requests.
 
         With None comes what Requests is to go on with, or what is to be captured of it, so
@@ -129,11 +128,11 @@ class Lane:
                 self._templates.pop(key, None)
                 template = None
             if template is None:
-                lesson = self._lesson(session, key, target, full_url, body, common, start_ns)
-                return None, Errand([], lesson, None)
+                recording = self._recording(session, key, target, full_url, body, common, start_ns)
+                return None, Handover([], recording, None)
         except Exception:  # noqa: BLE001 - whatever is wrong, Requests raises it
             return None, None
-        line = template.depot.line(self._clock)
+        line = template.connections.line(self._clock)
         if line is None:  # Requests has to open one
             return None, None
         common = template.headers
@@ -142,7 +141,7 @@ class Lane:
             template, line, target, sent, full_url, name, timeouts, start_ns
         )
         if answer is None:
-            return None, Errand([], resumed, request_like(full_url, sent))
+            return None, Handover([], resumed, request_like(full_url, sent))
         if answer._location is None:  # noqa: SLF001 - not for tests to see
             return answer, None
         came, then = [answer], None
@@ -151,9 +150,9 @@ class Lane:
         last = came[-1]
         if last._location is None:  # noqa: SLF001
             return last, None
-        return None, Errand(came, then, answer.request)
+        return None, Handover(came, then, answer.request)
 
-    def _lesson(  # noqa: PLR0917 - all that a request is about
+    def _recording(  # noqa: PLR0917 - all that a request is about
         self,
         session: VersionedSession,
         key: tuple[Any, ...],
@@ -162,14 +161,16 @@ class Lane:
         body: bytes | None,
         common: Headers,
         now_ns: int,
-    ) -> Lesson | None:
+    ) -> LaneRecording | None:
         """The request, to be learned from; None: of no use, as it will be another each time."""
         _, origin, own, _, path, verify = key
-        circumstances = note(session, origin, path, verify, now_ns)
-        if circumstances is None:
+        preconditions = note(session, origin, path, verify, now_ns)
+        if preconditions is None:
             return None
         hidden = arguments.names(own) | ({"authorization"} if session.auth else set())
-        return Lesson(self._templates, key, target, url, body, circumstances, hidden, common.copy())
+        return LaneRecording(
+            self._templates, key, target, url, body, preconditions, hidden, common.copy()
+        )
 
     def _follow(  # noqa: PLR0917 - all that a step may depend on
         self,
@@ -181,29 +182,29 @@ class Lane:
         body: bytes | None,
         name: str | None,
         timeouts: Timeouts,
-    ) -> Lesson | Resumed | None:
+    ) -> LaneRecording | Resumed | None:
         """Follows redirects, collecting the answers, as long as they are plain.
 
         `common` are the session's headers as they went with the first request. When the last
         answer redirects, Requests has to go on, with what is returned. There are no more steps
         here than Requests allowed itself when they were learned.
         """
-        circumstances = template.circumstances
+        preconditions = template.preconditions
         while (location := came[-1]._location) is not None:  # noqa: SLF001
             start_ns = self._monotonic_ns()
             try:
                 origin, target, url = arguments.split_location(location, origin)
                 key = (came[-1].status_code, origin, _path_for_cookies(session, target))
-                if not circumstances.hold_for_a_redirect(session, origin, start_ns):
+                if not preconditions.hold_for_a_redirect(session, origin, start_ns):
                     return None
                 step = template.steps.get(key)
             except Exception:  # noqa: BLE001 - as in `request`
                 return None
-            if step is None or not (step.depot.is_genuine() and step.follow(common)):
-                return Lesson(
-                    template.steps, key, target, url, body, circumstances, template.own, common
+            if step is None or not (step.connections.is_genuine() and step.follow(common)):
+                return LaneRecording(
+                    template.steps, key, target, url, body, preconditions, template.own, common
                 )
-            line = step.depot.line(self._clock)
+            line = step.connections.line(self._clock)
             if line is None:
                 return None
             template, body = step, body if step.sends_body else None
@@ -219,49 +220,51 @@ class Lane:
             came.append(answer)
         return None
 
-    def learn(self, errand: Errand, answer: requests.Response) -> None:
+    def learn(self, handover: Handover, answer: requests.Response) -> None:
         """Makes a template of what Requests did, when it can be repeated."""
         try:
-            self._learn(errand, answer)
+            self._learn(handover, answer)
         except Exception:  # noqa: BLE001 - the test has its answer, and the next request teaches
             return
 
-    def _learn(self, errand: Errand, answer: requests.Response) -> None:
-        lesson = errand.then
+    def _learn(self, handover: Handover, answer: requests.Response) -> None:
+        recording = handover.then
         if (
-            not isinstance(lesson, Lesson)
-            or lesson.exchanges != 1
-            or lesson.pool is None
+            not isinstance(recording, LaneRecording)
+            or recording.exchanges != 1
+            or recording.pool is None
             or not isinstance(answer, requests.Response)
         ):
             return
-        pool, body = lesson.pool, lesson.body
-        number = len(errand.came)
+        pool, body = recording.pool, recording.body
+        number = len(handover.came)
         steps = [*answer.history, answer]
         if number >= len(steps):
             return
         prepared: Any = steps[number].request
-        head, sent = b"".join(lesson.sent[:1]), b"".join(lesson.sent[1:])
+        head, sent = b"".join(recording.sent[:1]), b"".join(recording.sent[1:])
         if number and prepared.body is None:  # a redirect may do without
             body = None
         if (
-            prepared.url != lesson.url
+            prepared.url != recording.url
             or pool.proxy is not None
             or pool.block  # who waits for a connection waits for one that is put back
             or not head.startswith(
-                b"%b %b HTTP/1.1\r\n" % (prepared.method.encode(), lesson.target)
+                b"%b %b HTTP/1.1\r\n" % (prepared.method.encode(), recording.target)
             )
             or not head.endswith(b"\r\n\r\n")
             or sent != (body or b"")
             or (body is not None and head.count(b"\r\nContent-Length: %d\r\n" % len(body)) != 1)
         ):
             return
-        if len(lesson.place) >= (MAX_STEPS if number else MAX_TEMPLATES):
-            lesson.place.clear()
-        depot = self._depots.get(pool)
-        if depot is None:
-            depot = self._depots[pool] = Depot(pool, lesson.circumstances.adapter)
-        lesson.place[lesson.key] = Template(lesson, depot, prepared, body)
+        if len(recording.place) >= (MAX_STEPS if number else MAX_TEMPLATES):
+            recording.place.clear()
+        connections = self._connections.get(pool)
+        if connections is None:
+            connections = self._connections[pool] = Connections(
+                pool, recording.preconditions.adapter
+            )
+        recording.place[recording.key] = Template(recording, connections, prepared, body)
 
     def give_back(self, session: VersionedSession | None = None) -> None:
         """Puts the connections of the lane back where Requests finds them.
@@ -269,30 +272,30 @@ class Lane:
         What is not `session`'s any more is let go, as Requests lets it go.
         """
         used, self._used, self._last = self._used, {}, None
-        for depot in used:
-            depot.touch()
-        for depot in list(self._depots.values()):
-            is_open = depot.is_open()
+        for connections in used:
+            connections.touch()
+        for connections in list(self._connections.values()):
+            is_open = connections.is_open()
             if is_open:
-                depot.give_back()
+                connections.give_back()
             else:
-                depot.close()
-            if not is_open or (session is not None and not depot.is_of(session)):
-                self._forget(depot)
+                connections.close()
+            if not is_open or (session is not None and not connections.is_of(session)):
+                self._forget(connections)
 
-    def _forget(self, depot: Depot) -> None:
+    def _forget(self, connections: Connections) -> None:
         """Keeps nothing that keeps its pool."""
-        self._depots.pop(depot.pool, None)
+        self._connections.pop(connections.pool, None)
         for key, template in list(self._templates.items()):
-            if template.depot is depot:
+            if template.connections is connections:
                 self._templates.pop(key, None)
             else:
-                template.forget(depot)
+                template.forget(connections)
 
     def _exchange(  # noqa: PLR0917 - all that one exchange is about
         self,
         template: Template,
-        line: Line,
+        line: LaneConnection,
         target: bytes,
         sent: Sent,
         url: str,
@@ -310,7 +313,7 @@ class Lane:
         line.asked_ns = start_ns
         try:
             if not line.verified:  # urllib3 warns of it each time
-                template.depot.pool._validate_conn(line.connection)  # noqa: SLF001
+                template.connections.pool._validate_conn(line.connection)  # noqa: SLF001
             sending = line.send(message, body, send_timeout_s)
             if sending is None:
                 answer.receive(line, timeout_s)
@@ -321,7 +324,7 @@ class Lane:
             answer.came = line.received(bytes(answer.came))
             line.connection.close()
             kind, words = classify(error, connecting=False)
-            words = f"{template.depot.where}: {words}"
+            words = f"{template.connections.where}: {words}"
             end_ns = self._monotonic_ns()
             self._tell(template, url, name, answer, start_ns, end_ns, line.sent, kind, words)
             raise
@@ -337,20 +340,20 @@ class Lane:
                 start_ns,
                 answer.first_ns,
             )
-        depot = template.depot
+        connections = template.connections
         if answer.meaning.stays:
-            depot.keep(line)
-            if depot is not self._last:
-                self._use(depot)
+            connections.keep(line)
+            if connections is not self._last:
+                self._use(connections)
         else:
             line.connection.close()
         self._tell(template, url, name, answer, start_ns, line.received_ns, line.sent)
-        return LaneResponse(answer, url, answer.first_ns - start_ns, sent, depot), None
+        return LaneResponse(answer, url, answer.first_ns - start_ns, sent, connections), None
 
-    def _use(self, depot: Depot) -> None:
-        self._used.pop(depot, None)
-        self._used[depot] = None
-        self._last = depot
+    def _use(self, connections: Connections) -> None:
+        self._used.pop(connections, None)
+        self._used[connections] = None
+        self._last = connections
 
     def _tell(  # noqa: PLR0917 - keywords cost time, once per request
         self,

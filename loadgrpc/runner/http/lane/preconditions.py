@@ -1,6 +1,6 @@
 """Everything besides a call's own arguments that Requests looks at to make its bytes.
 
-Rule: a template is used only while its circumstances hold. They are noted before Requests makes
+Rule: a template is used only while its preconditions hold. They are noted before Requests makes
 its bytes, because its answer may change them.
 """
 
@@ -20,7 +20,7 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH, NETRC_FILES
 from urllib3.util.retry import Retry
 
 from loadgrpc.runner.http.genuine import is_overridden
-from loadgrpc.runner.http.lane import unpatched as lane_genuine
+from loadgrpc.runner.http.lane import unpatched
 from loadgrpc.runner.http.lane.files import FileLook
 from loadgrpc.runner.http.lane.unpatched import as_written
 from loadgrpc.runner.http.versioned import VersionedSession
@@ -37,7 +37,7 @@ _surroundings: list[tuple[dict[Any, Any], tuple[str, ...]]] = []
 """The environment as it was last seen, and where passwords would be; sessions share it."""
 
 
-class Circumstances:
+class Preconditions:
     """See the module."""
 
     __slots__ = (
@@ -134,7 +134,7 @@ class Circumstances:
 
 def note(
     session: VersionedSession, origin: str, path: bytes | None, verify: Any, now_ns: int
-) -> Circumstances | None:
+) -> Preconditions | None:
     """What they are now; None: they are such that Requests has to look at them each time."""
     scheme = origin.partition("//")[0] + "//"
     auth = session.auth
@@ -157,10 +157,10 @@ def note(
     ):
         return None
     measure(adapter)  # as is done before its first request, and changes it
-    circumstances = Circumstances(session, adapter, scheme, verify)
+    preconditions = Preconditions(session, adapter, scheme, verify)
     return (
-        circumstances
-        if lane_genuine.compare() and circumstances.hold_as_noted(session, now_ns)
+        preconditions
+        if unpatched.compare() and preconditions.hold_as_noted(session, now_ns)
         else None
     )
 

@@ -24,7 +24,7 @@ from requests.utils import get_encoding_from_headers
 from urllib3 import HTTPHeaderDict, HTTPResponse
 
 from loadgrpc.runner.http.lane.answer import Incoming
-from loadgrpc.runner.http.lane.connections import Depot
+from loadgrpc.runner.http.lane.connections import Connections
 
 _DICT: Final[Any] = vars(requests.Response)["__dict__"]
 """What a response really has; `__dict__` of ours is what Requests would have there."""
@@ -111,7 +111,7 @@ class LaneResponse(requests.Response):
     __class__ = _Kind()
 
     def __init__(
-        self, answer: Incoming, url: str, elapsed_ns: int, sent: Sent, depot: Depot
+        self, answer: Incoming, url: str, elapsed_ns: int, sent: Sent, connections: Connections
     ) -> None:
         status, _, _, _, self._location = answer.meaning
         self.status_code = status
@@ -119,7 +119,7 @@ class LaneResponse(requests.Response):
         self._content = answer.content
         self._content_consumed = True
         self._then: tuple[str, Sent] | None = None
-        self._came = (url, answer.head, answer.came, elapsed_ns, sent, depot)
+        self._came = (url, answer.head, answer.came, elapsed_ns, sent, connections)
 
     @_Lazy
     def headers(self) -> CaseInsensitiveDict[str]:
@@ -183,7 +183,7 @@ class LaneResponse(requests.Response):
     @_Lazy
     def raw(self) -> HTTPResponse:
         """See requests.Response: read to its end."""
-        _, head, came, _, sent, depot = self._came
+        _, head, came, _, sent, connections = self._came
         method = sent[0].method
         original: Any = http.client.HTTPResponse(_Past(head + came), method=method)  # type: ignore[arg-type]
         original.begin()
@@ -196,8 +196,8 @@ class LaneResponse(requests.Response):
             preload_content=False,
             decode_content=False,
             original_response=original,
-            pool=depot.pool,
-            retries=depot.adapter.max_retries,
+            pool=connections.pool,
+            retries=connections.adapter.max_retries,
             request_method=method,
             request_url=self.request.path_url,
             **_NEWER,

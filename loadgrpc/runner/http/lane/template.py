@@ -15,9 +15,9 @@ from requests.models import PreparedRequest
 from requests.structures import CaseInsensitiveDict
 from urllib3.util import SKIP_HEADER
 
-from loadgrpc.runner.http.exchange import Capture
-from loadgrpc.runner.http.lane.connections import Depot
-from loadgrpc.runner.http.lane.preconditions import Circumstances
+from loadgrpc.runner.http.exchange import Recording
+from loadgrpc.runner.http.lane.connections import Connections
+from loadgrpc.runner.http.lane.preconditions import Preconditions
 from loadgrpc.runner.http.versioned import VersionedSession
 
 _HEADER_VALUE: Final = re.compile(r"[!-~](?:[ -~]*[!-~])?")
@@ -59,7 +59,7 @@ def _kept(prepared: PreparedRequest) -> PreparedRequest:
     return copied
 
 
-class Lesson(Capture):
+class LaneRecording(Recording):
     """A request that Requests is to make, and what a template of it will be for."""
 
     __slots__ = ("headers", "own", "place")
@@ -71,11 +71,11 @@ class Lesson(Capture):
         target: bytes,
         url: str,
         body: bytes | None,
-        circumstances: Circumstances,
+        preconditions: Preconditions,
         own: frozenset[str],
         headers: Headers,
     ) -> None:
-        super().__init__(key, target, url, body, circumstances)
+        super().__init__(key, target, url, body, preconditions)
         self.place = place
         self.own = own
         """Headers that are the call's own, and hide the session's."""
@@ -91,32 +91,36 @@ class Template:
         "_before",
         "_start",
         "changed",
-        "circumstances",
-        "depot",
+        "connections",
         "headers",
         "method",
         "own",
+        "preconditions",
         "prepared",
         "sends_body",
         "steps",
     )
 
     def __init__(
-        self, lesson: Lesson, depot: Depot, prepared: PreparedRequest, sent: bytes | None
+        self,
+        recording: LaneRecording,
+        connections: Connections,
+        prepared: PreparedRequest,
+        sent: bytes | None,
     ) -> None:
         self.method = str(prepared.method)
         self.prepared = _kept(prepared)
         self.changed: dict[str, str] = {}
         """Values of the session's headers that are others now than in `prepared`."""
-        self.depot = depot
-        self.circumstances: Circumstances = lesson.circumstances
-        self.headers = lesson.headers
+        self.connections = connections
+        self.preconditions: Preconditions = recording.preconditions
+        self.headers = recording.headers
         self.sends_body = sent is not None
         self.steps: Place = {}
         """What Requests made of redirects."""
-        self.own = lesson.own
+        self.own = recording.own
         self._start = self.method.encode() + b" "
-        rest = lesson.sent[0][len(self._start) + len(lesson.target) :]
+        rest = recording.sent[0][len(self._start) + len(recording.target) :]
         if sent is None:
             self._before, self._after = rest, b""
         else:
@@ -132,18 +136,18 @@ class Template:
     def fits(self, session: VersionedSession, headers: Headers, now_ns: int) -> bool:
         """Whether it can be sent as the first request of a call."""
         return (
-            self.depot.is_genuine()
-            and self.circumstances.hold(session, now_ns)
+            self.connections.is_genuine()
+            and self.preconditions.hold(session, now_ns)
             and self.follow(headers)
         )
 
-    def forget(self, depot: Depot) -> None:
+    def forget(self, connections: Connections) -> None:
         """Keeps no step that goes there."""
         for key, step in list(self.steps.items()):
-            if step.depot is depot:
+            if step.connections is connections:
                 self.steps.pop(key, None)
             else:
-                step.forget(depot)
+                step.forget(connections)
 
     def follow(self, headers: Headers) -> bool:
         """Takes over new values of the session's headers; False: more than values changed."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadgrpc.runner.http.lane.connection import Look
+from loadgrpc.runner.poll_clock import PollClock
 
 US = 1_000
 MS = 1_000 * US
@@ -51,7 +51,7 @@ class Hub:
 def look_at(clocks):
     """A look, and the hub that it is of."""
     hub = Hub()
-    return Look(clocks, hub), hub
+    return PollClock(clocks, hub), hub
 
 
 HOLD_UPS = st.lists(st.sampled_from([0, 0, 0, 30, 5 * US, 300 * US, 20 * MS]), max_size=60)

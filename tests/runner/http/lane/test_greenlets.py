@@ -1,4 +1,4 @@
-"""The fast lane under gevent, where a Line waits for its socket in its own way.
+"""The fast lane under gevent, where a LaneConnection waits for its socket in its own way.
 
 Each test is a process of its own, because gevent has to come first.
 """
@@ -338,7 +338,7 @@ def test_an_answer_came_when_the_kernel_got_it(timeout, clock):
     """A generator that is held up does not measure that; a clock that is set changes nothing."""
     _run(f"""
 import _thread
-from loadgrpc.runner.http.lane.connection import Look
+from loadgrpc.runner.poll_clock import PollClock
 hold = monkey.get_original("time", "sleep")
 listener = monkey.get_original("socket", "socket")()
 listener.bind(("127.0.0.1", 0))
@@ -374,13 +374,13 @@ def test_b4_no_hit_is_shorter_than_its_sending():
     """
     _run("""
 from time import monotonic_ns
-from loadgrpc.runner.http.lane.connection import Line
-send, sendings = Line.send, []
+from loadgrpc.runner.http.lane.connection import LaneConnection
+send, sendings = LaneConnection.send, []
 def timed(self, *args):
     result = send(self, *args)
     sendings.append((self, monotonic_ns() - self.asked_ns))
     return result
-Line.send = timed
+LaneConnection.send = timed
 def live(number):
     own = bound()
     for path in range(60):

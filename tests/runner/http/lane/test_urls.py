@@ -312,11 +312,11 @@ def test_a_hundred_thousand_urls(server, hits, clock, monkeypatch, watch_the_lan
             session.get(server.url("/"), headers={"X-Id": str(number)})
         lane = session._lane
         assert len(lane._templates) <= lane_module.MAX_TEMPLATES
-        assert len(lane._depots) == 1
+        assert len(lane._connections) == 1
         for _ in range(3):
             session.get(server.url("/"))
             session.close()
-        assert len(lane._depots) == 0
+        assert len(lane._connections) == 0
         assert len(lane._templates) == 0
     assert len(lane_circumstances._surroundings) == 1
 
@@ -358,7 +358,7 @@ def test_pools_that_requests_lets_go_are_let_go(server, hits, clock, monkeypatch
         for number in range(30):
             for _ in range(3):
                 session.get(f"http://host{number}.invalid/")
-        assert len(session._lane._depots) <= 11
+        assert len(session._lane._connections) <= 11
         session.close()
-        assert not session._lane._depots
+        assert not session._lane._connections
     assert server.connections == 30
