@@ -1,6 +1,6 @@
 """Words that made strangers stumble, and must not come back: each with a better one.
 
-Read are the protos, the pages, and the comments, docstrings and texts of the package. A pattern
+The protos, the pages, and the comments, docstrings and texts of the package are read. A pattern
 that is wrong about a sentence gets a reasoned exception here, or becomes narrower.
 """
 
@@ -50,6 +50,7 @@ READ = [
     *sorted((ROOT / "protos").rglob("*.proto")),
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md")),
     *(page for page in sorted((ROOT / "docs").glob("*.md")) if not page.match("protocol.md")),
+    *sorted((ROOT / "tools/runners").glob("*/README.md")),
     *(
         path
         for path in sorted((ROOT / "loadgrpc").rglob("*.py"))

@@ -53,7 +53,7 @@ class Points:
         self._totals: Counter[str] = Counter()
         self._told: Counter[str] = Counter()
         self._request: dict[str, Any] = {}
-        """The point `http_reqs` of the request whose others come just now."""
+        """The point `http_reqs` of the request whose other points are being read."""
         self._times: dict[str, int] = {}
         self._begun: dict[tuple[int, int], _Begun] = {}
         self._ended: deque[Iteration] = deque()
@@ -162,7 +162,7 @@ class Points:
         self._ended.append(Iteration(end_ns, elapsed_ns, outcome, exception, user, iteration))
 
     def _raised(self, at_ns: int, text: str) -> bool:
-        """Makes an iteration one that erred; false when it has not come yet."""
+        """Marks an iteration as an error; false if it has not come yet."""
         fitting = [
             (one.end_ns, at)
             for at, one in enumerate(self._ended)

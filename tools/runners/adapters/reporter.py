@@ -57,7 +57,7 @@ class Failed(Exception):
 
 
 class LoadFailed(Exception):
-    """The test could not be loaded; the broker is told why."""
+    """The test could not be loaded; reports why."""
 
 
 @dataclass(frozen=True)
@@ -247,13 +247,13 @@ class Reporter:
         await self._channel.close()
 
     async def keep_flushing(self) -> None:
-        """Makes batches at regular times, for ever."""
+        """Makes batches at regular times, forever."""
         while True:
             await asyncio.sleep(FLUSH_S)
             self._cut()
 
     async def keep_stream(self) -> None:
-        """Keeps a stream open, for ever; opens another when it breaks.
+        """Keeps a stream open, forever; opens another when it breaks.
 
         Raises:
             Failed: the other side will not have this source, or not any more.
@@ -414,7 +414,7 @@ class Reporter:
 
 
 def report(live: Callable[[Reporter], Awaitable[None]]) -> int:
-    """Lives the users of this runner's assignment; the exit status of the process."""
+    """Runs the users of this runner's assignment; returns the exit status of the process."""
     try:
         asyncio.run(_report(live))
     except Failed as error:
@@ -444,7 +444,7 @@ async def _report(live: Callable[[Reporter], Awaitable[None]]) -> None:
 
 async def _live(reporter: Reporter, live: Callable[[Reporter], Awaitable[None]]) -> None:
     if reporter.assignment.user:
-        await reporter.finish("it lives all users in one process: use --runner-mode all-users")
+        await reporter.finish("it runs all users in one process: use --runner-mode all-users")
         return
     try:
         await live(reporter)

@@ -27,7 +27,7 @@ func TestColumn(t *testing.T) {
 	}
 }
 
-// What hits have in common is told once, and times count from the earliest start.
+// What hits have in common is written once, and times count from the earliest start.
 func TestHitBlock(t *testing.T) {
 	ok := hitLabel{name: "/a", status: 200}
 	bad := hitLabel{name: "/a", status: 500, failed: true}

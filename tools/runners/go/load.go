@@ -8,9 +8,9 @@ import (
 	v1 "github.com/loadgrpc/loadgrpc/tools/runners/go/gen/loadgrpc/v1"
 )
 
-// load lives the users of an assignment, cycle by cycle. A cycle is over when its last user
+// load runs the users of an assignment, cycle by cycle. A cycle is over when its last user
 // has ended. Users look before each iteration whether they may go on; who takes longer than
-// the stop time-out to finish the last one is cut off.
+// the stop timeout to finish the last one is cut off.
 type load struct {
 	assignment *v1.Assignment
 	recorder   *recorder
@@ -40,7 +40,7 @@ func (l *load) first() uint32 {
 	return max(1, l.assignment.FirstCycle)
 }
 
-// opened: somebody takes what happens. A process that lives one user waits for no more: it
+// opened: somebody takes what happens. A process that runs one user waits for no more: it
 // was started when its cycle began.
 func (l *load) opened() {
 	if l.assignment.User != 0 {
@@ -57,7 +57,7 @@ func (l *load) start(cycle uint32) {
 	l.started <- cycle
 }
 
-// stop lets users finish their iteration; after the time-out they are cut off.
+// stop lets users finish their iteration; after the timeout they are cut off.
 func (l *load) stop(timeout time.Duration) {
 	l.stopUsers()
 	time.AfterFunc(timeout, l.cutUsers)
@@ -97,7 +97,7 @@ func (l *load) released(cycle uint32) bool {
 	return false
 }
 
-// cycle lives the users of a cycle to their end.
+// cycle runs the users of a cycle to their end.
 func (l *load) cycle(test *test, number uint32, cycle *v1.Cycle) {
 	l.recorder.begin(&v1.LoadStatus{
 		Iterations: cycle.Iterations, Users: cycle.Users, Cycle: number})

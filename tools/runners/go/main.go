@@ -1,5 +1,5 @@
-// A runner for loadgrpc in Go: lives virtual users who each GET a URL, over and over, and
-// reports every hit and every iteration. What it speaks is told in runner.proto.
+// A runner for loadgrpc in Go: runs virtual users who each GET a URL, over and over, and
+// reports every hit and every iteration. Its protocol is runner.proto.
 package main
 
 import (

@@ -11,7 +11,7 @@ import (
 var wide = &v1.Limits{
 	MaxBatchBytes: 1 << 20, MaxUnackedBatches: math.MaxInt32, MaxUnackedBytes: 1 << 30}
 
-// some entries: so many hits.
+// some entries: a number of hits.
 func some(count int) entries {
 	hits := make([]hit, count)
 	for at := range hits {

@@ -23,7 +23,7 @@ const (
 
 type eventStream = v1.RunnerService_PublishEventsClient
 
-// orders is who is told what comes back on the stream; no method may wait.
+// orders receives what comes back on the stream; no method may wait.
 type orders interface {
 	opened()
 	start(cycle uint32)
@@ -139,7 +139,7 @@ func (p *publisher) stream(
 	}
 }
 
-// write opens the source and sends what may be sent; who reads is told why the stream ended.
+// write opens the source and sends what may be sent; the reader learns why the stream ended.
 func (p *publisher) write(ctx context.Context, stream eventStream, epoch uint64) {
 	request := openRequest(p.source, epoch, p.barrier)
 	for request != nil && stream.Send(request) == nil {

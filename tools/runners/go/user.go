@@ -18,7 +18,7 @@ func newUser(number uint32, test *test, recorder *recorder) *user {
 	return &user{number, test, newSession(number, recorder), recorder}
 }
 
-// live makes so many iterations, or, when that is 0, as many as there are until `ending`.
+// live makes a number of iterations, or, when that is 0, as many as there are until `ending`.
 // What has not ended when `cut` is done is cut off.
 func (u *user) live(cut, ending context.Context, iterations uint32) {
 	defer u.session.close()

@@ -6,7 +6,7 @@ import { get, newAgent } from "./hit.js";
 
 const TELL_USERS_MS = 1000;
 
-// Lives the users `who` of a cycle. `test` is what they do, `report` takes what happens.
+// Runs the users `who` of a cycle. `test` is what they do, `report` takes what happens.
 export async function live(cycle, who, test, ending, report) {
   const { iterations, users, number: cycleNumber } = cycle;
   const load = { iterations, users, cycle: cycleNumber };

@@ -1,4 +1,4 @@
-// How users are told to end: first asked to finish their iteration, then cut off.
+// How users are ended: first asked to finish their iteration, then cut off.
 
 import { setMaxListeners } from "node:events";
 
@@ -18,7 +18,7 @@ export class Ending {
     return this.#cut.signal;
   }
 
-  // Asks now, and cuts off so much later; of several times the earliest counts.
+  // Asks now, and cuts off that much later; of several times the earliest counts.
   begin(graceMs) {
     this.#asked.abort();
     setTimeout(() => this.#cut.abort(), graceMs).unref();

@@ -1,4 +1,4 @@
-// What the outbox owes the protocol, case by case. Messages stay what they are but for their JSON.
+// What the outbox owes the protocol, case by case. Messages are as they are, except for their JSON.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,4 +1,4 @@
-// What a server tells of itself: from the name of a service to its methods.
+// How a server describes itself: from the name of a service to its methods.
 //
 // Rule: nothing of the service is known here but its name. All that is written down is the part of
 // grpc.reflection.v1 that is needed to ask.

@@ -2,7 +2,7 @@
 //
 //     node runner.js TEST
 //
-// An agent starts it: `loadgrpc run --test-runner "node runner.js {test}" URL`. It lives the user
+// An agent starts it: `loadgrpc run --test-runner "node runner.js {test}" URL`. It runs the user
 // that its assignment names, or all of them.
 
 import grpc from "@grpc/grpc-js";
@@ -86,7 +86,7 @@ async function lead(assignment, publisher) {
   publisher.finish();
 }
 
-// What users do. Throws when the test is no URL.
+// What users do. Throws if the test is not a URL.
 function load({ test, server_url, spawn_rate, stop_timeout }) {
   const whole = /^https?:/.test(test);
   const below = `${server_url.replace(/\/$/, "")}/${test.replace(/^\//, "")}`;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A runner that is a shell script: curl makes the hits, grpcurl reports them. See README.md.
 #
-# It lives one user of one cycle, as its environment says. It numbers nothing and does not say
+# It runs one user of one cycle, as its environment says. It numbers nothing and does not say
 # `finish`: it is believed when it exits with 0, so it does that only when all was reported.
 set -euo pipefail
 : "${LOADGRPC_CURRENT_USER:?names no user: this runner needs --runner-mode one-user}"
@@ -31,7 +31,7 @@ event() { # what happened, as a format and its arguments
   printf '"currentIteration":%d},'"$1}" "$iteration" "${@:2}"
 }
 
-connect() { # opens the source; fails when grpcurl ends, which it does when it is told something
+connect() { # opens the source; fails when grpcurl ends, which it does when it gets an answer
   coproc REPORTER { exec setsid grpcurl -plaintext -H "authorization: Bearer $LOADGRPC_TOKEN" \
     -d @ "$LOADGRPC_ENDPOINT" loadgrpc.v1.RunnerService/PublishEvents; }
   reporter=$REPORTER_PID

@@ -102,7 +102,7 @@ final class Browser extends EventListener {
         return protocol ? HitError.HIT_ERROR_PROTOCOL : HitError.HIT_ERROR_CLOSED;
     }
 
-    // What OkHttp tells of the request, in its user's thread.
+    // What OkHttp reports about the request, in its user's thread.
 
     @Override
     public void connectStart(Call call, InetSocketAddress address, Proxy proxy) {

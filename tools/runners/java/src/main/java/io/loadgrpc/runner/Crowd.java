@@ -44,7 +44,7 @@ final class Crowd {
         cutOff = Math.min(NEVER, end + Clock.nanos(assignment.getStopTimeout()));
     }
 
-    /** Lives the users from the first one's start to the last one's end. */
+    /** Runs the users from the first one's start to the last one's end. */
     synchronized void live() throws InterruptedException {
         Watch watch = new Watch(status, outbox);
         int one = assignment.getUser();
@@ -67,7 +67,7 @@ final class Crowd {
         tell();
     }
 
-    /** Lets users finish their iteration, for so long at most. */
+    /** Lets users finish their iteration, for a time at most. */
     synchronized void stop(long timeout) {
         stopping = true;
         cutOff = Math.min(cutOff, now() + timeout);

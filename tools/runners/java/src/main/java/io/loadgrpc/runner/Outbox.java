@@ -182,7 +182,7 @@ final class Outbox {
         return Math.min(bound(limits.getMaxBatchBytes()), bound(limits.getMaxUnackedBytes()));
     }
 
-    /** Whether the other side takes so many bytes more before it has acked what was sent. */
+    /** Whether the other side accepts this many more bytes before it acks what was sent. */
     private boolean windowOpen(long bytes) {
         long unacked = kept.subList(0, sent).stream().mapToLong(Numbered::bytes).sum();
         return sent < bound(limits.getMaxUnackedBatches())

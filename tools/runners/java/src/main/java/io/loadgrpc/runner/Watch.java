@@ -89,7 +89,7 @@ final class Watch {
                 .setGenerator(state));
     }
 
-    /** Nanoseconds of processor time that the process has used. */
+    /** Nanoseconds of CPU time that the process has used. */
     private static long cpu() {
         var system = ManagementFactory.getOperatingSystemMXBean();
         return ((com.sun.management.OperatingSystemMXBean) system).getProcessCpuTime();

@@ -115,7 +115,7 @@ class OutboxTest {
         }
     }
 
-    /** How a home opens that has so much on its disk; 0 bytes: it sets no limit. */
+    /** The `opened` of a receiver with this much on its disk; 0 bytes: it sets no limit. */
     private static SourceOpened open(long durable, long maxBatchBytes) {
         Limits.Builder limits = Limits.newBuilder().setMaxBatchBytes(maxBatchBytes);
         return SourceOpened.newBuilder().setDurableSequence(durable).setLimits(limits).build();
