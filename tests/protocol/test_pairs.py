@@ -53,7 +53,7 @@ NS = 1_000_000_000
 
 letters = st.characters(codec="utf-8", exclude_characters="\0")
 words = st.text(letters, max_size=20)
-names = st.text(letters, min_size=1, max_size=20)
+ids = st.text(letters, min_size=1, max_size=20)
 counts = st.integers(0, 2**63 - 1)
 numbers = st.integers(0, 2**32 - 1)
 moments = st.integers(0, 250_000_000_000 * NS)
@@ -115,7 +115,7 @@ some_assignments = st.builds(
     scenario=st.builds(
         lambda load, name, users: model.Scenario(**{**load, "name": name, "users": users}),
         scenarios,
-        names | st.just(""),
+        ids | st.just(""),
         st.lists(numbers, min_size=1, max_size=4).map(tuple),
     ),
     plan=some_plans,
@@ -124,7 +124,7 @@ some_assignments = st.builds(
     user=numbers,
     first_cycle=st.integers(1, 2**32 - 1),
 )
-sources = st.builds(model.SourceId, names, names, names)
+sources = st.builds(model.SourceId, ids, ids, ids)
 optional_moments = st.none() | moments
 troubles = st.lists(
     st.builds(
@@ -431,11 +431,11 @@ windows = st.builds(
 )
 queries = st.builds(
     model.TimelineQuery,
-    run_id=names,
+    run_id=ids,
     from_ns=st.none() | moments,
     to_ns=st.none() | moments,
     resolution_s=st.integers(0, 3_600_000).map(lambda ms: ms / 1_000),
-    names=st.lists(names, max_size=3).map(tuple),
+    names=st.lists(ids, max_size=3).map(tuple),
     series=st.booleans(),
     page_size=numbers,
     page_token=words,
@@ -487,11 +487,16 @@ PAIRS = {
 }
 
 
+OF_STREAMS = {"answers", "fleet"}
+"""What goes one way on a stream, and is read there field by field: no pairs of values."""
+
+
 def test_every_pair_is_tested():
     """Each `x_to_proto` has an `x_from_proto`, and both are in the table of this test."""
     modules = [
         importlib.import_module(f"{protocol.__name__}.{module.name}")
         for module in pkgutil.iter_modules(protocol.__path__)
+        if module.name not in OF_STREAMS
     ]
     public = {
         name
