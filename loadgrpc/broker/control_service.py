@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any, Final
 from urllib.parse import unquote
@@ -10,7 +11,7 @@ from urllib.parse import unquote
 from loadgrpc.broker.broker import Broker
 from loadgrpc.broker.listing import Listed, Position, Wanted
 from loadgrpc.errors import InvalidRequest, Violation
-from loadgrpc.model import RunState, StopMode
+from loadgrpc.model import News, Progress, RunState, StopMode, TimelineWindow
 from loadgrpc.protocol import bounds, plans, progress, timeline, times
 from loadgrpc.protocol.rows import KINDS
 from loadgrpc.protocol.runs import agent_to_proto, broker_to_proto, run_to_proto
@@ -25,6 +26,8 @@ MAX_LISTED: Final = 100
 """Events in a message: what many cost together is shared, and nobody waits long for his turn."""
 MAX_AGENT_CHARS: Final = 200
 """Of what a client calls itself, in a line of the log."""
+LATELY: Final = 32
+"""Figures and windows whose messages are kept for others who watch."""
 MAX_FILTERS: Final = 16
 """Values of a filter of ListRuns."""
 MAX_LISTED_BYTES: Final = 1 << 20
@@ -36,6 +39,8 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
+        self._lately: deque[tuple[object, control_pb2.WatchRunResponse]] = deque(maxlen=LATELY)
+        """Figures and windows that were sent lately, with their messages."""
 
     async def StartRun(  # noqa: N802 - the name in the proto
         self, request: control_pb2.StartRunRequest, context: Context
@@ -73,7 +78,20 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         after = request.after if request.HasField("after") else None
         archive = self._broker.archive
         async for news in archive.watch_run(_run_id(request), after, windows=request.windows):
-            yield progress.news_to_proto(news)
+            yield self._converted(news)
+
+    def _converted(self, news: News) -> control_pb2.WatchRunResponse:
+        """News as their message; figures and windows are converted once for all who watch."""
+        if not isinstance(news.update, Progress | TimelineWindow):
+            return progress.news_to_proto(news)
+        message = next((made for of, made in self._lately if of is news.update), None)
+        if message is None:
+            message = progress.news_to_proto(news)
+            self._lately.append((news.update, message))
+        shared = control_pb2.WatchRunResponse()
+        shared.CopyFrom(message)
+        shared.sequence = news.sequence
+        return shared
 
     async def StopRun(  # noqa: N802
         self, request: control_pb2.StopRunRequest, context: Context

@@ -8,13 +8,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from loadgrpc.broker import broker as of_broker
+from loadgrpc.broker import control_service, watch
 from loadgrpc.broker import timeline as module
-from loadgrpc.broker import watch
 from loadgrpc.errors import InvalidRequest, NotFound
 from loadgrpc.model import Progress, TimelineQuery, TimelineWindow
 from loadgrpc.stats.rows import LENGTHS
 from loadgrpc.testing import ManualClock
-from loadgrpc.v1 import event_pb2, runner_pb2
+from loadgrpc.v1 import control_pb2, event_pb2, runner_pb2
 
 NS = 1_000_000_000
 MS = 1_000_000
@@ -277,3 +277,44 @@ def test_watchers_get_each_window_that_closes(at_desk, monkeypatch):
 def is_window(news):
     """Whether a window came."""
     return isinstance(news.update, TimelineWindow)
+
+
+def test_what_watchers_get_is_converted_once(at_desk, monkeypatch):
+    """Twenty watchers cost what one costs: figures and windows become messages once for all."""
+    monkeypatch.setattr(of_broker, "TICK_S", 0.001)
+    converted = []
+    convert = control_service.progress.news_to_proto
+    monkeypatch.setattr(
+        control_service.progress,
+        "news_to_proto",
+        lambda news: (converted.append(type(news.update)), convert(news))[1],
+    )
+
+    async def use(desk):
+        run = await desk.start()
+        runner = await desk.runner(run)
+        runner.ready(1)
+        await desk.settled()
+        service = control_service.ControlService(desk.broker)
+        request = control_pb2.WatchRunRequest(run_id=run.run_id, windows=True)
+
+        async def look():
+            return [message async for message in service.WatchRun(request, None)]
+
+        looking = [asyncio.create_task(look()) for _ in range(20)]
+        await asyncio.sleep(0)
+        for at in range(6):
+            desk.clock.advance(1)
+            await publish(desk, runner, hits(at * 2 + 1, [desk.clock.wall_ns()] * 2))
+            await asyncio.sleep(0.01)
+        await runner.ends()
+        await desk.settled()
+        found = await asyncio.gather(*looking)
+        for messages in found:
+            windows = [each.window for each in messages if each.HasField("window")]
+            assert [each.hits.count for each in windows] == [2] * 6
+            assert all(each.sequence for each in messages)
+        assert converted.count(TimelineWindow) == 6
+        assert converted.count(Progress) <= 10  # of hundreds
+
+    at_desk(use)

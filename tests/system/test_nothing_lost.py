@@ -107,6 +107,10 @@ def test_a_broker_that_is_away_costs_nothing(start, loadgrpc, one, folder, demo_
     document = end(loadgrpc, one, run_id, code=0)
     assert int(document["hits"]["count"]) == demo_server.requests()
     assert document["accounting"]["losses"] == []
+    windows = loadgrpc("show", run_id, "--timeline", "--json", "-b", one.address).document[
+        "windows"
+    ]
+    assert sum(int(each["hits"]["count"]) for each in windows) == demo_server.requests()
     assert "the stream broke" not in one.agents[0].output
     until(lambda: not list(one.state.glob("runners/*")))
 
