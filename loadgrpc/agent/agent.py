@@ -28,13 +28,13 @@ from loadgrpc.agent import identity
 from loadgrpc.agent.defects import log_defect
 from loadgrpc.agent.doors import Doors, raise_limit
 from loadgrpc.agent.folder import RunnerFolder
-from loadgrpc.agent.part import Part
+from loadgrpc.agent.part import AssignedPart
 from loadgrpc.agent.places import Places, default_places
 from loadgrpc.agent.process import RunnerProcess
 from loadgrpc.agent.relay import Relay
 from loadgrpc.agent.reports import PartKey, Reports
 from loadgrpc.agent.runner import AgentServices, finish_former
-from loadgrpc.agent.spool import DEFAULT_SPOOL_BYTES, Room
+from loadgrpc.agent.spool import DEFAULT_SPOOL_BYTES, SpoolRoom
 from loadgrpc.errors import LoadgrpcError, Unavailable
 from loadgrpc.model import Assignment, StopMode
 from loadgrpc.protocol import status, times
@@ -82,7 +82,7 @@ class AgentConfig:
     """Processes that it runs at once where each user is one; 0: what the machine has room for."""
 
 
-class Agent:
+class AgentProcess:
     """See the module."""
 
     def __init__(
@@ -92,7 +92,7 @@ class Agent:
         relay: Relay,
         doors: Doors,
         *,
-        room: Room,
+        room: SpoolRoom,
         places: Places,
         start_process: Callable[..., RunnerProcess] = RunnerProcess.of,
     ) -> None:
@@ -109,7 +109,7 @@ class Agent:
             places=places,
             start_process=start_process,
         )
-        self._parts: dict[PartKey, Part] = {}
+        self._parts: dict[PartKey, AssignedPart] = {}
         self._held: set[PartKey] = set()
         """Parts of which there is anything here."""
         self._living: set[asyncio.Task[None]] = set()
@@ -291,7 +291,7 @@ class Agent:
     # Parts
 
     def _start(self, assignment: Assignment) -> None:
-        part = Part(assignment, self._services)
+        part = AssignedPart(assignment, self._services)
         key = part.key
         self._held.add(key)
         if self._leaving:
@@ -306,7 +306,7 @@ class Agent:
         self._parts[key] = part
         self._watch(self._live(part, key))
 
-    async def _live(self, part: Part, key: PartKey) -> None:
+    async def _live(self, part: AssignedPart, key: PartKey) -> None:
         await part.run()
         del self._parts[key]
         self._forget_if_over(key)
@@ -376,7 +376,7 @@ async def running(
     try:
         async with new_channel(config.broker) as channel:
             relay = Relay(RawRunnerServiceStub(channel))
-            room = Room(config.spool_bytes)
+            room = SpoolRoom(config.spool_bytes)
             doors = Doors(relay, held.folder)
             try:
                 await doors.open()
@@ -385,7 +385,7 @@ async def running(
                 raise identity.StateDirError(message) from error
             fleet = fleet_pb2_grpc.FleetServiceStub(channel)
             places = Places(config.max_processes or default_places())
-            agent = Agent(held, fleet, relay, doors, room=room, places=places)
+            agent = AgentProcess(held, fleet, relay, doors, room=room, places=places)
             await agent.resume()
             connecting = asyncio.create_task(agent.run(on_connected))
             try:

@@ -21,7 +21,7 @@ DAMAGED = "kept on the agent's disk, and found damaged there"
 
 
 @dataclass(eq=False)
-class Kept:
+class KeptMessage:
     """A batch or a skip."""
 
     first_sequence: int
@@ -42,7 +42,7 @@ class Backlog:
         """Everything up to this number is in the broker's store."""
         self.memory_bytes = 0
         self._spooled = 0
-        self._memory: deque[Kept] = deque()
+        self._memory: deque[KeptMessage] = deque()
         """Of what is kept, what is not on disk."""
         self._sequence = Sequence()
         self._produced: int | None = None
@@ -93,7 +93,7 @@ class Backlog:
     def _keep(self, decision: Decision, count: int, raw: bytes, now_s: float) -> None:
         if isinstance(decision, Accept):
             last = self._sequence.received
-            kept = Kept(last - count + 1, last, len(raw), raw, now_s)
+            kept = KeptMessage(last - count + 1, last, len(raw), raw, now_s)
             self.outbound.keep(kept)
             self._memory.append(kept)
             self.memory_bytes += kept.size
@@ -137,18 +137,18 @@ class Backlog:
             if record.first_sequence > expected > 1:
                 missing = record.first_sequence - expected
                 self.outbound.keep(_lost(expected, missing, DAMAGED))
-            kept = Kept(record.first_sequence, record.last_sequence, record.size, None)
+            kept = KeptMessage(record.first_sequence, record.last_sequence, record.size, None)
             kept.place = record.place
             self.outbound.keep(kept)
             self._sequence.received = self._spooled = record.last_sequence
 
-    def due(self, before_s: float) -> list[Kept]:
+    def due(self, before_s: float) -> list[KeptMessage]:
         """What is to be put on disk: all in memory, if some of it came before a moment."""
         if not self._memory or self._memory[0].arrived_s > before_s:
             return []
         return list(self._memory)
 
-    def spooled(self, kept: Many[Kept], places: Many[Place]) -> None:
+    def spooled(self, kept: Many[KeptMessage], places: Many[Place]) -> None:
         """The first of what was due is on disk now."""
         for each, place in zip(kept, places, strict=False):
             if self._memory and self._memory[0] is each:  # it was not committed meanwhile
@@ -157,7 +157,7 @@ class Backlog:
                 each.place = place
                 each.request = None
 
-    def damaged(self, kept: Kept) -> None:
+    def damaged(self, kept: KeptMessage) -> None:
         """What was on disk cannot be read: its numbers will never come."""
         self._replace(kept.first_sequence, DAMAGED)
 
@@ -172,13 +172,13 @@ class Backlog:
                 return
 
 
-def message(kept: Kept) -> Message:
+def message(kept: KeptMessage) -> Message:
     """What the spool takes."""
     assert kept.request is not None  # noqa: S101 - it is in memory
     return Message(kept.first_sequence, kept.last_sequence, kept.request)
 
 
-def _lost(first_sequence: int, count: int, reason: str) -> Kept:
+def _lost(first_sequence: int, count: int, reason: str) -> KeptMessage:
     """A skip of the relay's own."""
     request = skip_request(first_sequence, count, reason)
-    return Kept(first_sequence, first_sequence + count - 1, len(request), request)
+    return KeptMessage(first_sequence, first_sequence + count - 1, len(request), request)

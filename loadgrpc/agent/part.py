@@ -31,7 +31,7 @@ COUNT_EVERY_S: Final = 1.0
 _log = logging.getLogger(__name__)
 
 
-class Part:
+class AssignedPart:
     """See the module. `run` is its life."""
 
     def __init__(self, assignment: Assignment, services: AgentServices) -> None:

@@ -16,7 +16,7 @@ from typing import Final
 
 from loadgrpc.agent.defects import log_defect
 from loadgrpc.agent.runner_stream import RunnerStream
-from loadgrpc.agent.source import Source
+from loadgrpc.agent.source import RelayedSource
 from loadgrpc.agent.spool import Spool
 from loadgrpc.errors import NotAllowed, NotFound
 from loadgrpc.model import Assignment, SourceId
@@ -40,7 +40,7 @@ _log = logging.getLogger(__name__)
 class Expected:
     """A runner that was started and may report."""
 
-    source: Source
+    source: RelayedSource
     assignment: Assignment
     token: str
 
@@ -54,7 +54,7 @@ class Relay:
         self._broker = broker
         self._spool_after_s = spool_after_s
         self._expected: dict[str, Expected] = {}
-        self._sources: set[Source] = set()
+        self._sources: set[RelayedSource] = set()
         self._trouble = False
         self._keeping = asyncio.get_running_loop().create_task(self._keep())
         self._keeping.add_done_callback(log_defect)
@@ -66,7 +66,7 @@ class Relay:
         self._expected[expected.token] = expected
         return expected
 
-    async def resume(self, source_id: SourceId, scenario: str, spool: Spool) -> Source:
+    async def resume(self, source_id: SourceId, scenario: str, spool: Spool) -> RelayedSource:
         """Goes on with a source that an agent before this one has left on disk."""
         source = self._source(source_id, scenario, spool)
         await asyncio.to_thread(source.resume)
@@ -76,7 +76,7 @@ class Relay:
         """Lets a runner report no more."""
         self._expected.pop(expected.token, None)
 
-    async def forget(self, source: Source) -> None:
+    async def forget(self, source: RelayedSource) -> None:
         """Ends a source, of which nothing is expected any more."""
         self._sources.discard(source)
         await source.close()
@@ -124,8 +124,8 @@ class Relay:
             reading.cancel()
             source.leave(stream)
 
-    def _source(self, source_id: SourceId, scenario: str, spool: Spool) -> Source:
-        source = Source(source_id, scenario, self._broker, spool)
+    def _source(self, source_id: SourceId, scenario: str, spool: Spool) -> RelayedSource:
+        source = RelayedSource(source_id, scenario, self._broker, spool)
         self._sources.add(source)
         return source
 
@@ -165,7 +165,9 @@ class Relay:
         raise NotAllowed("the metadata needs authorization: Bearer LOADGRPC_TOKEN")
 
 
-async def _read(requests: AsyncIterator[bytes], source: Source, stream: RunnerStream) -> None:
+async def _read(
+    requests: AsyncIterator[bytes], source: RelayedSource, stream: RunnerStream
+) -> None:
     async for request in requests:
         await stream.room()
         await source.take(stream, request)

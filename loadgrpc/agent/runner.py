@@ -23,8 +23,8 @@ from loadgrpc.agent.places import Places
 from loadgrpc.agent.process import RunnerProcess
 from loadgrpc.agent.relay import Relay
 from loadgrpc.agent.reports import Reports
-from loadgrpc.agent.source import Source
-from loadgrpc.agent.spool import Room, Spool
+from loadgrpc.agent.source import RelayedSource
+from loadgrpc.agent.spool import Spool, SpoolRoom
 from loadgrpc.model import Assignment, SourceId, StopMode
 from loadgrpc.protocol import environment, plans
 from loadgrpc.v1 import fleet_pb2
@@ -46,7 +46,7 @@ class AgentServices:
     """What all parts and runners of an agent use."""
 
     state: Path
-    room: Room
+    room: SpoolRoom
     relay: Relay
     doors: Doors
     reports: Reports
@@ -70,7 +70,7 @@ class Runner:
         self._process: RunnerProcess | None = None
 
     @property
-    def source(self) -> Source:
+    def source(self) -> RelayedSource:
         """What it reports as."""
         return self._expected.source
 
@@ -243,7 +243,10 @@ async def _finish_former(services: AgentServices, folder: RunnerFolder) -> None:
 
 
 async def deliver(
-    services: AgentServices, source: Source, ended: fleet_pb2.RunnerExit, folder: RunnerFolder
+    services: AgentServices,
+    source: RelayedSource,
+    ended: fleet_pb2.RunnerExit,
+    folder: RunnerFolder,
 ) -> None:
     """Reports how a runner ended, when the broker has everything it had reported."""
     await source.settle()

@@ -43,7 +43,7 @@ QUIET_S: Final = 2.0
 _log = logging.getLogger(__name__)
 
 
-class Source:
+class RelayedSource:
     """See the module."""
 
     def __init__(

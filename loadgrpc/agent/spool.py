@@ -35,7 +35,7 @@ class Full(Exception):
     """The spools of this agent hold as much as they may."""
 
 
-class Room:
+class SpoolRoom:
     """What all spools of an agent may take together. Used by several threads."""
 
     def __init__(self, max_bytes: int = DEFAULT_SPOOL_BYTES) -> None:
@@ -101,7 +101,7 @@ class _Segment:
 class Spool:
     """See the module. `folder` is made when it is needed."""
 
-    def __init__(self, folder: Path, room: Room) -> None:
+    def __init__(self, folder: Path, room: SpoolRoom) -> None:
         self._folder = folder
         self._room = room
         self._segments: list[_Segment] = []

@@ -16,7 +16,7 @@ from typing import Final
 
 import grpc.aio
 
-from loadgrpc.agent.backlog import Backlog, Kept
+from loadgrpc.agent.backlog import Backlog, KeptMessage
 from loadgrpc.agent.defects import log_defect
 from loadgrpc.agent.spool import Spool
 from loadgrpc.errors import LoadgrpcError, Unavailable
@@ -210,11 +210,11 @@ class Uplink:
             types=types,
         )
 
-    async def _bytes(self, following: Kept | Word) -> bytes | None:
+    async def _bytes(self, following: KeptMessage | Word) -> bytes | None:
         """What to send; None: there is nothing to send any more in this place."""
         if following.request is not None:
             return following.request
-        assert isinstance(following, Kept)  # noqa: S101 - control messages are in memory
+        assert isinstance(following, KeptMessage)  # noqa: S101 - control messages are in memory
         assert following.place is not None  # noqa: S101 - or it would be in memory
         found = await asyncio.to_thread(self._spool.read, following.place)
         if found is None and following in self._backlog.outbound.kept:

@@ -21,7 +21,7 @@ from loadgrpc.model import HitFigures, NameFigures
 from loadgrpc.protocol.decoded import HitLabel, Hits
 from loadgrpc.stats.hits import HitStats
 from loadgrpc.stats.timeline import Timeline
-from loadgrpc.stats.window import OTHER, Name, Series, is_other, status_class
+from loadgrpc.stats.window import OTHER, HitName, Series, is_other, status_class
 
 MAX_SERIES: Final = 1_000
 MAX_OTHER_STATUSES: Final = 100
@@ -49,9 +49,9 @@ class Exact(NamedTuple):
     status: int
 
     @property
-    def of_name(self) -> Name:
+    def of_name(self) -> HitName:
         """Their name, whatever the status."""
-        return Name(*self[:-1])
+        return HitName(*self[:-1])
 
 
 class _Group(NamedTuple):
@@ -282,18 +282,18 @@ class RunHits:
                 total.merge(stats)
         return total
 
-    def by_name(self) -> dict[Name, HitStats]:
+    def by_name(self) -> dict[HitName, HitStats]:
         """Hits by name, of all statuses together."""
         return self._of({exact.of_name for exact in self._answered})
 
-    def busiest(self, limit: int) -> dict[Name, HitStats]:
+    def busiest(self, limit: int) -> dict[HitName, HitStats]:
         """The names with most hits, the busiest first: their hits, of all statuses together."""
-        counts: Counter[Name] = Counter()
+        counts: Counter[HitName] = Counter()
         for series, stats in self.timeline.hits():
             counts[series.of_name] += stats.count
         return self._of([name for name, _ in counts.most_common(limit)])
 
-    def _of(self, names: Collection[Name]) -> dict[Name, HitStats]:
+    def _of(self, names: Collection[HitName]) -> dict[HitName, HitStats]:
         found = {name: HitStats() for name in names}
         for series, stats in self.timeline.hits():
             if (total := found.get(series.of_name)) is not None:
@@ -316,8 +316,8 @@ class RunHits:
     def names(self, duration_ns: int) -> list[NameFigures]:
         """Figures by name, sorted; those of `(other)` come last."""
         self._add_up()
-        statuses: dict[Name, dict[int, int]] = {}
-        failed: dict[Name, dict[int, int]] = {}
+        statuses: dict[HitName, dict[int, int]] = {}
+        failed: dict[HitName, dict[int, int]] = {}
         for exact, answered in sorted(self._answered.items()):
             of_name = statuses.setdefault(exact.of_name, {})
             if answered:

@@ -11,7 +11,7 @@ from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import ElapsedFigures, TimelineWindow, WindowSeries
 from loadgrpc.stats.hits import elapsed_figures
 from loadgrpc.stats.timeline import Timeline
-from loadgrpc.stats.window import Name, Window, merged
+from loadgrpc.stats.window import HitName, Window, merged
 
 
 class ClosedWindows:
@@ -40,7 +40,7 @@ def shown_window(
     *,
     series: bool = True,
     closed: bool = True,
-    told_apart: Collection[Name] | None = None,
+    told_apart: Collection[HitName] | None = None,
 ) -> TimelineWindow:
     """What is shown of a window.
 

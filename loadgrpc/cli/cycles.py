@@ -6,7 +6,7 @@ from typing import Final
 
 from loadgrpc.cli.figures import NONE, duration_column, rate
 from loadgrpc.cli.line import Line, Style
-from loadgrpc.cli.table import Row, figures_table
+from loadgrpc.cli.table import TableRow, figures_table
 from loadgrpc.model import CycleFigures, CycleScenarioFigures, ElapsedFigures, Summary
 from loadgrpc.text import one_line
 
@@ -26,10 +26,10 @@ def table(summary: Summary, width: int) -> list[Line]:
     return figures_table("Cycles", FIGURES, rows, width, beside=BESIDE) if rows else []
 
 
-def _row(name: str, figures: CycleFigures | CycleScenarioFigures) -> Row:
+def _row(name: str, figures: CycleFigures | CycleScenarioFigures) -> TableRow:
     hits = figures.hits
     answered = hits.elapsed != ElapsedFigures()
-    return Row(
+    return TableRow(
         name,
         (
             str(figures.users),

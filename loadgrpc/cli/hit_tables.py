@@ -14,7 +14,7 @@ from loadgrpc.cli.figures import (
     rate,
 )
 from loadgrpc.cli.line import Line, Style
-from loadgrpc.cli.table import Row, figures_table
+from loadgrpc.cli.table import TableRow, figures_table
 from loadgrpc.model import (
     ElapsedFigures,
     HitErrorGroup,
@@ -88,7 +88,7 @@ def by_name(summary: Summary, *, verbose: bool, width: int) -> list[Line]:
 def _responses(summary: Summary, shown: Sequence[NameFigures], width: int) -> list[Line]:
     """Times from the planned start, of names with hits that started later than planned."""
     rows = [
-        Row(
+        TableRow(
             one_line(request(summary, entry)),
             tuple(duration_column(ns) for _, ns in _points(entry.hits.response)),
         )
@@ -135,10 +135,10 @@ def _common_server(summary: Summary) -> str:
     return servers.pop() if len(servers) == 1 else ""
 
 
-def figures_row(name: str, hits: HitFigures) -> Row:
+def figures_row(name: str, hits: HitFigures) -> TableRow:
     """A row of FIGURES."""
     answered = hits.elapsed != ElapsedFigures()
-    return Row(
+    return TableRow(
         one_line(name),
         (
             str(hits.count),

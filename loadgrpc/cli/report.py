@@ -35,7 +35,7 @@ from loadgrpc.cli.hit_tables import (
 from loadgrpc.cli.line import Line, Style
 from loadgrpc.cli.load import load
 from loadgrpc.cli.prints import prints
-from loadgrpc.cli.table import Row, figures_table, labelled
+from loadgrpc.cli.table import TableRow, figures_table, labelled
 from loadgrpc.cli.went_wrong import exceptions, failed_hits, not_loaded
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import (
@@ -217,7 +217,7 @@ def _counters(summary: Summary, width: int) -> list[Line]:
     if not summary.counters:
         return []
     counters = sorted(summary.counters.items(), key=lambda each: (each[0] == OTHER, each[0]))
-    rows = [Row(one_line(name), (str(value),)) for name, value in counters]
+    rows = [TableRow(one_line(name), (str(value),)) for name, value in counters]
     return figures_table("Counters", ("count",), rows, width)
 
 

@@ -25,7 +25,7 @@ INDENT: Final = 4
 
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     """A row of a table: a name, and its figures."""
 
     name: str
@@ -36,7 +36,7 @@ class Row:
 def figures_table(
     title: str,
     headings: Sequence[str],
-    rows: Sequence[Row],
+    rows: Sequence[TableRow],
     width: int,
     *,
     beside: Sequence[str] = (),
@@ -46,7 +46,7 @@ def figures_table(
     `beside` are the headings of the figures that stay beside the name when the others have to
     go beneath it; none: all stay.
     """
-    table = [Row(title, tuple(headings), Style.HEADING), *rows]
+    table = [TableRow(title, tuple(headings), Style.HEADING), *rows]
     columns = [max(cells(row.figures[at]) for row in table) for at in range(len(headings))]
     everywhere = range(len(headings))
     longest = max(cells(row.name) + 2 for row in table)
@@ -128,7 +128,7 @@ def _room(columns: Sequence[int], which: Sequence[int], gap: int) -> int:
     return sum(gap + columns[at] for at in which)
 
 
-def _row(row: Row, names: int, columns: Sequence[int], which: Sequence[int]) -> Line:
+def _row(row: TableRow, names: int, columns: Sequence[int], which: Sequence[int]) -> Line:
     name = row.name if row.style is Style.HEADING else f"  {row.name}"
     text = _left(name, names) + _figures(row.figures, columns, which, GAP)
     return Line(text.rstrip(), row.style)

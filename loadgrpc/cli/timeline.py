@@ -12,7 +12,7 @@ from typing import Final
 
 from loadgrpc.cli.figures import NONE, duration, duration_column, percent, rate, span
 from loadgrpc.cli.line import Line, Style
-from loadgrpc.cli.table import Row, figures_table, labelled
+from loadgrpc.cli.table import TableRow, figures_table, labelled
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import MAX_RESOLUTION_S, Summary, TimelineWindow
 
@@ -71,12 +71,12 @@ def _sparkline(
     return labelled(label, [bars, f"up to {shown(most)}"], width)  # type: ignore[arg-type]  # of its kind
 
 
-def _row(window: TimelineWindow) -> Row:
+def _row(window: TimelineWindow) -> TableRow:
     hits = window.hits
     answered = hits.elapsed.max_ns > 0
     at = time.strftime("%H:%M:%S", time.localtime(window.start_ns // NS_PER_S))
     length = f" {span(window.length_ns / NS_PER_S)}"
-    return Row(
+    return TableRow(
         f"{at}{length}{'' if window.closed else ' …'}",
         (
             str(window.users),

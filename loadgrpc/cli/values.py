@@ -269,7 +269,7 @@ class Printable(Value[str]):
         return printable(text, self.most)
 
 
-class Word(Value[IntEnum]):
+class EnumValue(Value[IntEnum]):
     """One of the values of an enum."""
 
     name = "WORD"
@@ -298,7 +298,7 @@ def of_kind(kind: kinds.Kind) -> Value[Any] | None:
         case kinds.RateKind():
             made = Rate()
         case kinds.ChoiceKind():
-            made = Word(kind)
+            made = EnumValue(kind)
         case kinds.UrlKind():
             made = Url()
         case kinds.TextKind(chars, printable=True):

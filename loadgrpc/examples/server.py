@@ -61,7 +61,7 @@ class Second:
 
 
 @dataclass
-class Counts:
+class SeenCounts:
     """What the server has seen, and is seeing."""
 
     requests: int = 0
@@ -126,7 +126,7 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class Request:
+class SeenRequest:
     """A request that has arrived whole."""
 
     method: str
@@ -157,7 +157,7 @@ class BadRequest(Exception):
         self.status = status
 
 
-def answer(request: Request, counts: Counts) -> Answer:
+def answer(request: SeenRequest, counts: SeenCounts) -> Answer:
     """What `request` is answered with."""
     room, _, argument = request.path.removeprefix("/").partition("/")
     if room in WITH_NUMBER:
@@ -198,19 +198,19 @@ WITH_NUMBER: dict[str, Callable[[str], Answer]] = {
 }
 
 
-def _hello(_request: Request, _counts: Counts) -> Answer:
+def _hello(_request: SeenRequest, _counts: SeenCounts) -> Answer:
     return Answer(HELLO)
 
 
-def _document(_request: Request, _counts: Counts) -> Answer:
+def _document(_request: SeenRequest, _counts: SeenCounts) -> Answer:
     return Answer(_json({"message": "Hello", "numbers": [1, 2, 3]}), JSON)
 
 
-def _echo(request: Request, _counts: Counts) -> Answer:
+def _echo(request: SeenRequest, _counts: SeenCounts) -> Answer:
     return Answer(request.body, request.headers.get("content-type", TEXT))
 
 
-def _visitor(request: Request, counts: Counts) -> Answer:
+def _visitor(request: SeenRequest, counts: SeenCounts) -> Answer:
     for cookie in request.headers.get("cookie", "").split(";"):
         name, _, value = cookie.strip().partition("=")
         if name == "visitor" and value.isdecimal():
@@ -220,17 +220,17 @@ def _visitor(request: Request, counts: Counts) -> Answer:
     return Answer(_json({"visitor": counts.visitors}), JSON, headers=(("Set-Cookie", cookie),))
 
 
-def _stats(request: Request, counts: Counts) -> Answer:
+def _stats(request: SeenRequest, counts: SeenCounts) -> Answer:
     if request.method == "DELETE":
         counts.start_over()
     return Answer(counts.document(), JSON)
 
 
-def _count(_request: Request, counts: Counts) -> Answer:
+def _count(_request: SeenRequest, counts: SeenCounts) -> Answer:
     return Answer(b"%d\n" % counts.requests)
 
 
-PLAIN: dict[str, Callable[[Request, Counts], Answer]] = {
+PLAIN: dict[str, Callable[[SeenRequest, SeenCounts], Answer]] = {
     "": _hello,
     "json": _document,
     "echo": _echo,
@@ -269,7 +269,7 @@ def render(answer: Answer, *, with_body: bool, keep_alive: bool) -> bytes:
 class Connection(asyncio.Protocol):
     """One client's connection: requests are answered in turn, also when pipelined."""
 
-    def __init__(self, counts: Counts) -> None:
+    def __init__(self, counts: SeenCounts) -> None:
         self._counts = counts
         self._received = bytearray()
         self._head: tuple[str, str, dict[str, str], bool] | None = None
@@ -316,7 +316,7 @@ class Connection(asyncio.Protocol):
             self._over()
             self._transport.close()
 
-    def _take(self, request: Request) -> None:
+    def _take(self, request: SeenRequest) -> None:
         if request.path not in UNCOUNTED:
             self._counts.arrived(request.path, time.monotonic())
             self._counted = True
@@ -327,13 +327,13 @@ class Connection(asyncio.Protocol):
         else:
             self._send(request, reply)
 
-    def _send_late(self, request: Request, reply: Answer) -> None:
+    def _send_late(self, request: SeenRequest, reply: Answer) -> None:
         self._waiting = None
         self._send(request, reply)
         self._transport.resume_reading()
         self._serve()
 
-    def _send(self, request: Request, reply: Answer) -> None:
+    def _send(self, request: SeenRequest, reply: Answer) -> None:
         with_body = request.method != "HEAD"
         # Over before it is written: the client may ask again as soon as it reads.
         self._over()
@@ -347,7 +347,7 @@ class Connection(asyncio.Protocol):
             self._counts.answered()
             self._counted = False
 
-    def _next_request(self) -> Request | None:
+    def _next_request(self) -> SeenRequest | None:
         """The next request, if all of it is here."""
         if self._head is None:
             self._head = self._next_head()
@@ -358,7 +358,7 @@ class Connection(asyncio.Protocol):
         if body is None:
             return None
         self._head = None
-        return Request(method, path, headers, body, keep_alive)
+        return SeenRequest(method, path, headers, body, keep_alive)
 
     def _next_head(self) -> tuple[str, str, dict[str, str], bool] | None:
         end = self._received.find(b"\r\n\r\n")
@@ -432,7 +432,7 @@ def _bounded(length: int) -> int:
 
 async def serve(host: str, port: int, *, while_stdin_is_open: bool = False) -> None:
     """Serves until SIGINT or SIGTERM, or until its standard input is closed."""
-    counts = Counts()
+    counts = SeenCounts()
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

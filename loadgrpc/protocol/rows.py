@@ -41,7 +41,7 @@ PIECE: Final = 1_000
 _Block = event_pb2.HitBlock | event_pb2.TestBlock
 
 
-class Row(NamedTuple):
+class EventRow(NamedTuple):
     """An event of a batch."""
 
     entry: int
@@ -59,7 +59,7 @@ def rows(
     arrival_ns: int,
     kinds: Collection[str] = KINDS,
     first: int = 0,
-) -> Iterator[Row | None]:
+) -> Iterator[EventRow | None]:
     """The valid events of a batch that are of certain kinds, in their order.
 
     Events without a time have come at `arrival_ns`, by the wall clock. Entries before the
@@ -75,13 +75,13 @@ def rows(
             dated = event.HasField("time")
             if not dated:
                 event.time.CopyFrom(timestamp_to_proto(arrival_ns))
-            yield Row(at, 0, event, dated)
+            yield EventRow(at, 0, event, dated)
         else:
             passed += 1
             if not passed % ROWS_AT_ONCE:
                 yield None
     entry, room = len(batch.events), columns.Room()
-    blocks: list[tuple[_Block, Callable[..., Iterator[Row | None]]]] = [
+    blocks: list[tuple[_Block, Callable[..., Iterator[EventRow | None]]]] = [
         *((each, _hits) for each in batch.hit_blocks),
         *((each, _iterations) for each in batch.test_blocks),
     ]
@@ -113,7 +113,7 @@ def _is_valid(event: event_pb2.Event, arrival_ns: int) -> bool:
 
 def _hits(
     block: event_pb2.HitBlock, room: columns.Room, _kinds: Collection[str], entry: int, skip: int
-) -> Iterator[Row]:
+) -> Iterator[EventRow]:
     """The rows of a block of hits without the first `skip`; its first is the batch's `entry`."""
     hits = columns.decode_hits(block, room)
     for some in _pieces(block, skip):
@@ -135,7 +135,7 @@ def _hits(
             yield _hit(block, at, values)
 
 
-def _hit(block: event_pb2.HitBlock, at: int, values: tuple[Any, ...]) -> Row:
+def _hit(block: event_pb2.HitBlock, at: int, values: tuple[Any, ...]) -> EventRow:
     place, start_ns, elapsed_ns, sent, received, *more = values
     delay_ns, first_ns, connect_ns, url, attempt, status = more
     label = block.labels[place]
@@ -161,12 +161,12 @@ def _hit(block: event_pb2.HitBlock, at: int, values: tuple[Any, ...]) -> Row:
         hit.time_to_first_byte.CopyFrom(duration_to_proto(first_ns))
     if connect_ns:
         hit.connect.CopyFrom(duration_to_proto(connect_ns))
-    return Row(at, 0, _event(start_ns + elapsed_ns, status, hit=hit))
+    return EventRow(at, 0, _event(start_ns + elapsed_ns, status, hit=hit))
 
 
 def _iterations(
     block: event_pb2.TestBlock, room: columns.Room, kinds: Collection[str], entry: int, skip: int
-) -> Iterator[Row | None]:
+) -> Iterator[EventRow | None]:
     """The rows of a block of iterations, two or three for each, as above."""
     tests = columns.decode_iterations(block, room)
     outcomes = [_OUTCOMES.get(label.outcome, "") for label in block.labels]
@@ -186,12 +186,12 @@ def _iterations(
             start_ns = int(starts_ns[at])
             test, end_ns = {"test": label.test}, start_ns + int(elapsed_ns[at])
             if whole[0]:
-                yield Row(number, 0, _event(start_ns, status, test_start=test))
+                yield EventRow(number, 0, _event(start_ns, status, test_start=test))
             if outcome and outcome in kinds:
                 raised = {"exception": label.exception} if outcome != "test_success" else {}
-                yield Row(number, 1, _event(end_ns, status, **{outcome: {**test, **raised}}))
+                yield EventRow(number, 1, _event(end_ns, status, **{outcome: {**test, **raised}}))
             if whole[1]:
-                yield Row(number, 2, _event(end_ns, status, test_stop=test))
+                yield EventRow(number, 2, _event(end_ns, status, test_stop=test))
 
 
 def _pieces(block: _Block, first: int) -> Iterator[slice]:

@@ -27,7 +27,7 @@ from loadgrpc.stats.hits import HitStats
 from loadgrpc.stats.rows import COARSE, Row
 from loadgrpc.stats.sealed import seal, unseal
 from loadgrpc.stats.watermark import Watermark
-from loadgrpc.stats.window import Name, Series, Window, is_other, merged
+from loadgrpc.stats.window import HitName, Series, Window, is_other, merged
 
 MAX_NAMES: Final = 100
 """Names that are told apart; the others are counted together."""
@@ -65,7 +65,7 @@ class Timeline:
         self.first_s = first_s
         self.watermark = Watermark()
         self.alive = Alive()
-        self.names: Busiest[Name] = Busiest(MAX_NAMES, leave_out=is_other)
+        self.names: Busiest[HitName] = Busiest(MAX_NAMES, leave_out=is_other)
         self._hits: dict[Series, HitStats] = {}
         """All that is closed."""
         self._cycles: dict[tuple[int, str], HitStats] = {}
@@ -214,7 +214,7 @@ class Timeline:
             self._close(key)
         self._edge_s = max(self._edge_s, end_s)
         if self.names.full:
-            counts: Counter[Name] = Counter()
+            counts: Counter[HitName] = Counter()
             for series, stats in self._hits.items():
                 counts[series.of_name] += stats.count
             self.names.look(counts)

@@ -20,7 +20,7 @@ OTHER: Final = "(other)"
 MAX_STATUS_CLASS: Final = 9
 
 
-class Name(NamedTuple):
+class HitName(NamedTuple):
     """What the hits of a name have in common."""
 
     scenario: str
@@ -40,12 +40,12 @@ class Series(NamedTuple):
     """From 0 to 9: the hundreds of the status, above 9 as 9. 0: no answer, or no such status."""
 
     @property
-    def of_name(self) -> Name:
+    def of_name(self) -> HitName:
         """Its name, whatever the status."""
-        return Name(*self[:-1])
+        return HitName(*self[:-1])
 
 
-def is_other(name: Name) -> bool:
+def is_other(name: HitName) -> bool:
     """Whether that is what hits are counted under that are not told apart by name."""
     return name.name == OTHER and not name.method
 
@@ -95,7 +95,7 @@ class Window:
         self.lag.merge(other.lag)
         self.late_data += other.late_data
 
-    def total(self, names: Container[Name] | None = None) -> HitStats:
+    def total(self, names: Container[HitName] | None = None) -> HitStats:
         """All hits together, or those of some names."""
         total = HitStats()
         for series, stats in self.series.items():
@@ -103,7 +103,7 @@ class Window:
                 total.merge(stats)
         return total
 
-    def fold(self, names: Container[Name]) -> None:
+    def fold(self, names: Container[HitName]) -> None:
         """Counts hits of other names together from now on, as `(other)` of their scenario."""
         for series in [each for each in self.series if each.of_name not in names]:
             if not is_other(series.of_name):

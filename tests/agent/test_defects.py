@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from types import SimpleNamespace
 
-from loadgrpc.agent.agent import Agent
+from loadgrpc.agent.agent import AgentProcess
 from loadgrpc.agent.backlog import Backlog
 from loadgrpc.agent.places import Places
 from loadgrpc.agent.relay import Relay
@@ -95,7 +95,7 @@ def test_an_agent_connects_again_when_it_fails_to_speak(caplog, tmp_path):
             return stream
 
         relay = Relay(None)
-        agent = Agent(
+        agent = AgentProcess(
             SimpleNamespace(agent_id="a", folder=tmp_path),
             SimpleNamespace(Connect=connect),
             relay,

@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from loadgrpc.agent import spool as spool_module
 from loadgrpc.agent.backlog import Backlog, message
-from loadgrpc.agent.spool import Room, Spool
+from loadgrpc.agent.spool import Spool, SpoolRoom
 from loadgrpc.broker.ledger import Ledger
 from loadgrpc.protocol import home
 from loadgrpc.protocol.home import Accept, OutOfOrder
@@ -116,7 +116,7 @@ class Delivery(RuleBasedStateMachine):
         self.runner = Outbound(lambda first, count: skip(first, count, "forgotten"))
         self.broker = Broker()
         self.relay = Backlog()
-        self.spool = Spool(self.folder, Room())
+        self.spool = Spool(self.folder, SpoolRoom())
         self.near = self.far = None
 
     def teardown(self):
@@ -316,7 +316,7 @@ class Delivery(RuleBasedStateMachine):
             with files[-1].open("ab") as file:
                 file.write(torn)
         self.relay = Backlog()
-        self.spool = Spool(self.folder, Room())
+        self.spool = Spool(self.folder, SpoolRoom())
         self.relay.found(self.spool.recover())
         assert self.promised <= max(self.relay.durable, self.broker.stored.received)
 

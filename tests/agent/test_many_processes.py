@@ -16,10 +16,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from loadgrpc.agent.agent import Agent
+from loadgrpc.agent.agent import AgentProcess
 from loadgrpc.agent.places import Places
 from loadgrpc.agent.relay import Relay
-from loadgrpc.agent.spool import Room
+from loadgrpc.agent.spool import SpoolRoom
 from loadgrpc.protocol import assignments, times
 from loadgrpc.testing import assignment_of
 from loadgrpc.v1 import fleet_pb2
@@ -123,12 +123,12 @@ async def _hour(folder):
         test="x", users=(PROCESSES // 2,) * 2, iterations=(1,), test_runner="./x {test}"
     )
     start = assignments.start_to_proto(assignment)
-    agent = Agent(
+    agent = AgentProcess(
         SimpleNamespace(agent_id="a", folder=folder),
         SimpleNamespace(Connect=lambda: Stream(start, ends.note)),
         relay,
         SimpleNamespace(endpoint="unix:x", outside=_outside),
-        room=Room(1 << 20),
+        room=SpoolRoom(1 << 20),
         places=Places(PLACES),
         start_process=ends.start,
     )

@@ -7,12 +7,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from loadgrpc.agent.part import STOPPED, Part
+from loadgrpc.agent.part import STOPPED, AssignedPart
 from loadgrpc.agent.places import Places
 from loadgrpc.agent.relay import Relay
 from loadgrpc.agent.reports import Reports
 from loadgrpc.agent.runner import AgentServices, Runner
-from loadgrpc.agent.spool import Room
+from loadgrpc.agent.spool import SpoolRoom
 from loadgrpc.model import RunnerMode, StopMode
 from loadgrpc.protocol import environment
 from loadgrpc.testing import assignment_of
@@ -41,7 +41,7 @@ class Desk:
         self.relay = Relay(None)
         self.services = AgentServices(
             state=folder,
-            room=Room(1 << 20),
+            room=SpoolRoom(1 << 20),
             relay=self.relay,
             doors=SimpleNamespace(endpoint="unix:x", outside=_outside),
             reports=self.reports,
@@ -49,7 +49,7 @@ class Desk:
             start_process=starts or self.start,
         )
         self.assignment = assignment_of(**{**LOAD, **load})
-        self.part = Part(self.assignment, self.services)
+        self.part = AssignedPart(self.assignment, self.services)
 
     def start(self, command, variables, *_):
         """Starts a process that passes its time."""

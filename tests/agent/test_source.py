@@ -6,7 +6,7 @@ import pytest
 
 from loadgrpc.agent import runner_stream
 from loadgrpc.agent.runner_stream import RunnerStream
-from loadgrpc.agent.source import Source
+from loadgrpc.agent.source import RelayedSource
 from loadgrpc.errors import Unavailable
 from loadgrpc.model import SourceId
 from loadgrpc.v1 import runner_pb2
@@ -48,7 +48,7 @@ def test_hostile_8_a_runner_that_never_reads_loses_its_stream(monkeypatch):
     monkeypatch.setattr(runner_stream, "MOST_ANSWERS", 3)
 
     async def use():
-        source = Source(SOURCE, "", None, None)
+        source = RelayedSource(SOURCE, "", None, None)
         stream = RunnerStream()
         source._streams.add(stream)
         for number in range(100):
@@ -67,7 +67,7 @@ def test_d9_a_runner_that_sends_nothing_new_has_an_answer(said):
     """A batch without events and a skip of none are acked: whoever waits for that goes on."""
 
     async def use():
-        source, stream = Source(SOURCE, "", None, None), RunnerStream()
+        source, stream = RelayedSource(SOURCE, "", None, None), RunnerStream()
         source._streams.add(stream)
         request = runner_pb2.PublishEventsRequest(**said)
         await source._said(stream, request.SerializeToString(), request)

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from loadgrpc.agent import spool as module
-from loadgrpc.agent.spool import Full, Message, Room, Spool
+from loadgrpc.agent.spool import Full, Message, Spool, SpoolRoom
 
 MESSAGES = st.lists(st.binary(max_size=30), min_size=1, max_size=12)
 
@@ -21,7 +21,7 @@ def messages(requests, *, first=1):
 
 def read(folder):
     """What another life of the agent finds, as it was said."""
-    spool = Spool(folder, Room())
+    spool = Spool(folder, SpoolRoom())
     return [
         Message(found.first_sequence, found.last_sequence, spool.read(found.place))
         for found in spool.recover()
@@ -50,7 +50,7 @@ def no_fsync(monkeypatch):
 def test_nothing_is_there_before_it_is_needed(tmp_path):
     """A spool that nothing was put into makes no file and no folder."""
     folder = tmp_path / "spool"
-    spool = Spool(folder, Room())
+    spool = Spool(folder, SpoolRoom())
     assert spool.recover() == []
     assert not spool.droppable(10**9)
     spool.drop(10**9)
@@ -60,7 +60,7 @@ def test_nothing_is_there_before_it_is_needed(tmp_path):
 
 def test_what_was_put_there_is_found(tmp_path, short):
     """Messages are read at their places, and found in their order by another life."""
-    spool = Spool(tmp_path, Room())
+    spool = Spool(tmp_path, SpoolRoom())
     said = messages([b"a" * at for at in range(20)])
     places, trouble = spool.append(said[:5])
     assert trouble is None
@@ -73,7 +73,7 @@ def test_what_was_put_there_is_found(tmp_path, short):
 
 def test_a_group_is_synced_once(tmp_path, no_fsync):
     """However many messages are put there together, each file they are in is synced once."""
-    spool = Spool(tmp_path, Room())
+    spool = Spool(tmp_path, SpoolRoom())
     spool.append(messages([b"x"]))
     no_fsync.clear()
     spool.append(messages([b"y"] * 50, first=2))
@@ -83,7 +83,7 @@ def test_a_group_is_synced_once(tmp_path, no_fsync):
 
 def test_files_go_when_all_in_them_is_committed(tmp_path, short):
     """A file stays while one of its messages is wanted; what goes gives its room back."""
-    room = Room()
+    room = SpoolRoom()
     spool = Spool(tmp_path, room)
     spool.append(messages([b"x" * 10] * 10))
     for upto in range(11):
@@ -99,7 +99,7 @@ def test_files_go_when_all_in_them_is_committed(tmp_path, short):
 def test_damage_cuts_and_invents_nothing(tmp_path_factory, no_fsync, said, data):
     """Wherever a file is cut or a byte of it changed: what is found is the beginning of it."""
     folder = tmp_path_factory.mktemp("spool")
-    spool = Spool(folder, Room())
+    spool = Spool(folder, SpoolRoom())
     said = messages(said)
     spool.append(said)
     spool.close()
@@ -128,7 +128,7 @@ def test_damage_cuts_and_invents_nothing(tmp_path_factory, no_fsync, said, data)
 
 def test_damage_in_one_file_leaves_the_others(tmp_path, short):
     """What was put on disk later is in other files, and still good."""
-    spool = Spool(tmp_path, Room())
+    spool = Spool(tmp_path, SpoolRoom())
     said = messages([b"x" * 30] * 6)
     spool.append(said)
     spool.close()
@@ -142,7 +142,7 @@ def test_damage_in_one_file_leaves_the_others(tmp_path, short):
 
 def test_a_message_that_was_damaged_or_dropped_is_not_read(tmp_path):
     """Who asks for it is told that there is nothing."""
-    spool = Spool(tmp_path, Room())
+    spool = Spool(tmp_path, SpoolRoom())
     (place,), _ = spool.append(messages([b"abc"]))
     data = bytearray(place.path.read_bytes())
     data[-1] ^= 1
@@ -154,7 +154,7 @@ def test_a_message_that_was_damaged_or_dropped_is_not_read(tmp_path):
 
 def test_a_bound_is_kept_by_all_together(tmp_path):
     """What does not fit is not taken, by none of the spools, until there is room again."""
-    room = Room(max_bytes=150)
+    room = SpoolRoom(max_bytes=150)
     one, two = Spool(tmp_path / "1", room), Spool(tmp_path / "2", room)
     places, trouble = one.append(messages([b"x" * 26] * 4))  # 50 bytes each
     assert (len(places), type(trouble)) == (3, Full)
@@ -170,8 +170,8 @@ def test_a_bound_is_kept_by_all_together(tmp_path):
 
 def test_what_is_found_takes_its_room(tmp_path):
     """Another life of the agent counts what is there already."""
-    Spool(tmp_path, Room()).append(messages([b"x" * 26] * 4))
-    room = Room(max_bytes=100)
+    Spool(tmp_path, SpoolRoom()).append(messages([b"x" * 26] * 4))
+    room = SpoolRoom(max_bytes=100)
     spool = Spool(tmp_path, room)
     spool.recover()
     assert room.used_bytes == 200
@@ -183,7 +183,7 @@ def test_what_is_found_takes_its_room(tmp_path):
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
 def test_a_disk_that_takes_half_a_record(tmp_path, monkeypatch, number):
     """What was written before is good, the half is taken back, and it goes on when it can."""
-    room = Room()
+    room = SpoolRoom()
     spool = Spool(tmp_path, room)
     write, left = os.write, [70]
 
@@ -208,7 +208,7 @@ def test_a_disk_that_takes_half_a_record(tmp_path, monkeypatch, number):
 @pytest.mark.parametrize("before", [0, 1])
 def test_a_disk_that_does_not_sync(tmp_path, monkeypatch, no_fsync, before):
     """What is not synced has no place, is cut off, and may be put there again."""
-    room = Room()
+    room = SpoolRoom()
     spool = Spool(tmp_path, room)
     spool.append(messages([b"a"] * before))
 
@@ -232,7 +232,7 @@ def test_a_disk_that_does_not_sync(tmp_path, monkeypatch, no_fsync, before):
 def test_a_folder_that_cannot_be_made(tmp_path):
     """Nothing is taken, and it is said why."""
     (tmp_path / "file").write_text("")
-    room = Room()
+    room = SpoolRoom()
     spool = Spool(tmp_path / "file" / "spool", room)
     places, trouble = spool.append(messages([b"x"]))
     assert (places, type(trouble), room.used_bytes) == ([], NotADirectoryError, 0)

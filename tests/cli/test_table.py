@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadgrpc.cli.figures import cells
-from loadgrpc.cli.table import Row, figures_table, labelled, text_table
+from loadgrpc.cli.table import TableRow, figures_table, labelled, text_table
 
 NAMES = st.text("abc/:.-é日", min_size=0, max_size=60)
 FIGURE = st.integers(0, 10**7).map(str)
@@ -19,7 +19,7 @@ def test_figures_are_never_cut_and_lines_always_fit(rows, width):
     lines = figures_table(
         "Title",
         ("count", "avg", "rate"),
-        [Row(name, tuple(figures)) for name, *figures in rows],
+        [TableRow(name, tuple(figures)) for name, *figures in rows],
         width,
         beside=("count",),
     )
@@ -46,6 +46,6 @@ def test_labelled_items_fit(items, width):
 
 def test_headings_stand_over_their_figures():
     """A heading and its figures end in the same column."""
-    head, row = figures_table("Names", ("count", "failed"), [Row("a", ("1200", "3"))], 80)
+    head, row = figures_table("Names", ("count", "failed"), [TableRow("a", ("1200", "3"))], 80)
     assert head.text.index("count") + len("count") == row.text.index("1200") + len("1200")
     assert len(head.text) == len(row.text)

@@ -19,7 +19,7 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from loadgrpc.agent.relay import Relay
-from loadgrpc.agent.spool import Room, Spool
+from loadgrpc.agent.spool import Spool, SpoolRoom
 from loadgrpc.broker.broker import Broker
 from loadgrpc.broker.runner_service import RunnerService
 from loadgrpc.clock import SystemClock
@@ -206,7 +206,7 @@ async def _home_of(kind, folder, *, agents, **plan):
                 return
             relay = Relay(RawRunnerServiceStub(channel), spool_after_s=600.0)
             assignment = broker._runs[run.run_id].parts["a1", ""].assignment
-            spool = Spool(folder / "spool", Room())
+            spool = Spool(folder / "spool", SpoolRoom())
             expected = relay.expect(assignment, source_from_proto(source), spool)
             metadata = (("authorization", f"Bearer {expected.token}"),)
             try:
@@ -1124,7 +1124,7 @@ class Relayed:
 
     def __init__(self, folder, **relay):
         self.folder = folder
-        self.room = Room()
+        self.room = SpoolRoom()
         self._relay = relay
         self._endpoint = f"unix:{folder}/broker.sock"
         self._broker_lives = AsyncExitStack()
@@ -1350,4 +1350,6 @@ def test_what_waits_when_a_relay_ends_is_on_disk(tmp_path):
         assert not place.on_disk()
 
     relayed(tmp_path, use, spool_after_s=600.0)
-    assert [found.last_sequence for found in Spool(tmp_path / "spool", Room()).recover()] == [3]
+    assert [found.last_sequence for found in Spool(tmp_path / "spool", SpoolRoom()).recover()] == [
+        3
+    ]

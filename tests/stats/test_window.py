@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from loadgrpc.stats.histogram import Histogram
 from loadgrpc.stats.hits import LATE_NS
 from loadgrpc.stats.sealed import seal, unseal
-from loadgrpc.stats.window import OTHER, Name, Series, Window, merged, status_class
+from loadgrpc.stats.window import OTHER, HitName, Series, Window, merged, status_class
 
 MOST = 2**63 - 1
 
@@ -87,7 +87,7 @@ def test_a_merge_is_the_window_made_at_once(parts):
 def test_folding_loses_nothing(window):
     """Hits of names that are not told apart any more are counted as others, by status class."""
     before = window.total()
-    kept = {Name("", "/", "GET")}
+    kept = {HitName("", "/", "GET")}
     window.fold(kept)
     assert window.total() == before
     assert all(each.of_name in kept or each.name == OTHER for each in window.series)

@@ -17,7 +17,7 @@ from loadgrpc.model import HitError
 from loadgrpc.runner.hit import Hit, HitSink
 from loadgrpc.runner.http.addresses import AddressBook
 from loadgrpc.runner.http.hit_error import classify
-from loadgrpc.runner.http.resumed import Resumed
+from loadgrpc.runner.http.resumed import ResumedExchange
 
 
 class Recording:
@@ -60,7 +60,7 @@ class Call:
     ) -> None:
         self.addresses: AddressBook | None = None
         self.recording: Recording | None = None
-        self.resumed: Resumed | None = None
+        self.resumed: ResumedExchange | None = None
         self.sink = sink
         self.clock = clock
         self.name = name

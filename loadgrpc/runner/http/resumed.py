@@ -12,13 +12,13 @@ from typing import Any, Protocol
 class Resumable(Protocol):
     """A connection on which an exchange can continue."""
 
-    resumed: Resumed | None
+    resumed: ResumedExchange | None
 
     def close(self) -> None:
         """Close."""
 
 
-class Resumed:
+class ResumedExchange:
     """An exchange that the fast lane began and Requests continues.
 
     Its connection is in no pool: it waits here for the attempt that goes on with it.
@@ -83,7 +83,7 @@ class Resumed:
 class ResumedSocket(io.RawIOBase):
     """The raw file of a socket, before which comes what the fast lane has read from it."""
 
-    def __init__(self, raw: Any, resumed: Resumed) -> None:
+    def __init__(self, raw: Any, resumed: ResumedExchange) -> None:
         self._raw = raw
         self._left = memoryview(resumed.received)
         self._error = resumed.receiving

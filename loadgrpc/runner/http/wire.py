@@ -40,7 +40,7 @@ from loadgrpc.runner.http.addresses import may_connect
 from loadgrpc.runner.http.exchange import CALL, Exchange, Recording
 from loadgrpc.runner.http.hit_error import classify
 from loadgrpc.runner.http.idle import IdleConnections
-from loadgrpc.runner.http.resumed import Resumed, ResumedSocket
+from loadgrpc.runner.http.resumed import ResumedExchange, ResumedSocket
 from loadgrpc.runner.http.tls import lent_context
 from loadgrpc.runner.supported import Feature, has
 
@@ -99,7 +99,7 @@ class MeasuredResponse(http.client.HTTPResponse):
     """An answer that reports to its exchange when its head was read and when its body ended."""
 
     def __init__(
-        self, exchange: Exchange, resumed: Resumed | None, *args: Any, **kwargs: Any
+        self, exchange: Exchange, resumed: ResumedExchange | None, *args: Any, **kwargs: Any
     ) -> None:
         self.exchange = exchange
         super().__init__(*args, **kwargs)
@@ -148,7 +148,7 @@ class MeasuredConnection(HTTPConnection):
 
     exchange: Exchange | None = None
     """Set while a request is sent and its head is read."""
-    resumed: Resumed | None = None
+    resumed: ResumedExchange | None = None
     """Set while Requests makes the request that the fast lane has sent already."""
     recording: Recording | None = None
 

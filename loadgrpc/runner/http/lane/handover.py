@@ -14,7 +14,7 @@ from requests.adapters import BaseAdapter
 
 from loadgrpc.runner.http.exchange import Call, Recording
 from loadgrpc.runner.http.lane.response import LaneResponse, forget_elapsed
-from loadgrpc.runner.http.resumed import Resumed
+from loadgrpc.runner.http.resumed import ResumedExchange
 
 
 class Handover(BaseAdapter):
@@ -23,7 +23,7 @@ class Handover(BaseAdapter):
     def __init__(
         self,
         came: list[LaneResponse],
-        then: Recording | Resumed | None,
+        then: Recording | ResumedExchange | None,
         request: requests.PreparedRequest | None,
     ) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ class Handover(BaseAdapter):
 
     def end(self) -> None:
         """The call is over, however it ended."""
-        if isinstance(self.then, Resumed):
+        if isinstance(self.then, ResumedExchange):
             self.then.drop()
         for answer in self.came:
             forget_elapsed(answer)  # what handing it over took is no time of it

@@ -6,19 +6,20 @@ which connection. The lane remembers. A request whose meaning is plain, on a con
 that Requests itself has opened and has done with, is sent as the bytes that Requests sent
 last time; an answer that is plain is handed over without urllib3 having read it.
 
-Rule 1: the lane never decides what Requests would do. The bytes it sends are bytes that Requests
-has sent (except for the target, the length of the body, and the value of a session's header), and
-they are sent again only while everything that they came from is as it was: `Preconditions` says
-what that is. So is the step after a redirect: it is what Requests made of such a redirect after
-this very request. Rule 2: whatever is not plain goes Requests' own road, and so does an answer
-that turns out not to be: what was read of it is given back (`Resumed`), and Requests reads it
-from there, on the same connection, in the same exchange. Answers that came before it in a chain
-of redirects are handed to Requests as they are (`Handover`). No request is sent twice, no error is
+Rule 1: the lane never decides what Requests would do. The bytes it sends are bytes that
+Requests has sent (except for the target, the length of the body, and the value of a session's
+header), and they are sent again only while everything that they came from is as it was:
+`Preconditions` says what that is. So is the step after a redirect: it is what Requests made of
+such a redirect after this very request.
+Rule 2: whatever is not plain goes Requests' own road, and so does an answer that turns out not
+to be: what was read of it is given back (`ResumedExchange`), and Requests reads it from there,
+on the same connection, in the same exchange. Answers that came before it in a chain of
+redirects are handed to Requests as they are (`Handover`). No request is sent twice, no error is
 ours.
 
     Session.request ─ plain? ─ no ────────────────────────▶ Handover ─▶ Requests ─▶ urllib3
           │                                                      ▲
-          └ yes: Template ─ send, receive ─ plain answer? ─ no ─ Resumed
+          └ yes: Template ─ send, receive ─ plain answer? ─ no ─ ResumedExchange
                      ▲                        │
                      └── step ─ redirect? ─ yes
                                      └ no ─▶ LaneResponse
@@ -42,7 +43,7 @@ from loadgrpc.runner.http.lane.handover import Handover
 from loadgrpc.runner.http.lane.preconditions import depend_on_path, note
 from loadgrpc.runner.http.lane.response import LaneResponse, Sent, lead_to, request_like
 from loadgrpc.runner.http.lane.template import Headers, LaneRecording, Place, Template, headers_of
-from loadgrpc.runner.http.resumed import Resumed
+from loadgrpc.runner.http.resumed import ResumedExchange
 from loadgrpc.runner.http.versioned import VersionedSession
 from loadgrpc.runner.http.wire import MeasuredPool
 
@@ -182,7 +183,7 @@ class Lane:
         body: bytes | None,
         name: str | None,
         timeouts: Timeouts,
-    ) -> LaneRecording | Resumed | None:
+    ) -> LaneRecording | ResumedExchange | None:
         """Follows redirects, collecting the answers, as long as they are plain.
 
         `common` are the session's headers as they went with the first request. When the last
@@ -302,7 +303,7 @@ class Lane:
         name: str | None,
         timeouts: Timeouts,
         start_ns: int,
-    ) -> tuple[LaneResponse | None, Resumed | None]:
+    ) -> tuple[LaneResponse | None, ResumedExchange | None]:
         """Sends and receives; no answer: Requests continues from what was received."""
         send_timeout_s, timeout_s = timeouts
         body = sent[2]
@@ -330,7 +331,7 @@ class Lane:
             raise
         if answer.content is None:
             received = answer.head + answer.came
-            return None, Resumed(
+            return None, ResumedExchange(
                 line.connection,
                 received,
                 line.sent,
