@@ -1,7 +1,7 @@
 """The home that a runner reports to: an agent's in all that it can see, which has its whims.
 
 Rule: what numbers mean is decided by the broker's own `ledger.py`, and which events are valid by
-`protocol/columns.py`. What goes wrong is written in a Script, and nothing goes wrong that could
+`protocol/batches.py`. What goes wrong is written in a Script, and nothing goes wrong that could
 not at an agent. It judges nothing: all that is said is noted. It has no figures, no other agents
 to wait for, and takes no notice of types.
 """
