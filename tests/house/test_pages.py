@@ -57,6 +57,14 @@ def test_the_readme_boasts_of_nothing_that_was_not_measured(here, there):
     assert figure == pytest.approx(float(measured[1].replace(",", "")), rel=0.1)
 
 
+def test_decisions_have_an_index():
+    """The list at the head of the page has every decision, in the order of the page."""
+    page = (ROOT / "docs/decisions.md").read_text()
+    index = re.findall(r"^ *- (?:\[(.*?)\]\(|(.*))", page.partition("\n## ")[0], re.MULTILINE)
+
+    assert [link or group for link, group in index] == re.findall(r"^##+ (.*)$", page, re.MULTILINE)
+
+
 def test_the_python_api_is_told_whole():
     """Every method of Client, and every error that it raises, is on the page."""
     page = (ROOT / "docs/python-api.md").read_text()
