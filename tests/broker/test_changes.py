@@ -1,6 +1,7 @@
 """The log of a run: its numbers, what may be shown of it, its bound, and runs that have none."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from loadgrpc.broker.changes import ChangeLog, as_it_was, derived
 from loadgrpc.broker.records import change_from_record, change_to_record
 from loadgrpc.broker.state import TRANSITIONS, step
 from loadgrpc.model import AgentEvent, Change, ChangeKind, Run, RunState
+from loadgrpc.protocol import bounds
 from loadgrpc.testing import plan_of
 
 STARTING, RUNNING, STOPPING, FINISHED, STOPPED, FAILED = RunState
@@ -67,6 +69,14 @@ def test_what_peers_say_is_kept_as_text_of_a_bound():
     (change,) = log.unwritten
     assert len(change.reason) == 512
     assert change.reason.startswith("a\N{REPLACEMENT CHARACTER}x")
+
+
+def test_the_bounds_of_a_log_are_in_the_proto():
+    """Whoever reads a log knows how long it can be."""
+    proto = (Path(__file__).parents[2] / "protos/loadgrpc/v1/control.proto").read_text()
+    comment = proto[proto.index("// A change of a run: one entry") :].partition("\n}\n")[0]
+    assert f"{module.MAX_CHANGES:,} entries" in comment
+    assert f"at most {bounds.MAX_REASON_CHARS} characters" in comment
 
 
 def test_the_log_says_which_agents_are_away_and_lost():

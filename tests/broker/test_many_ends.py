@@ -2,7 +2,9 @@
 
 import asyncio
 import gc
+import json
 import tracemalloc
+from dataclasses import replace
 
 from loadgrpc.model import AssignmentState, RunState
 from loadgrpc.protocol import answers
@@ -215,3 +217,30 @@ def test_a_defect_in_a_regular_task_stops_nothing(at_desk, monkeypatch, caplog):
     defects = [each for each in caplog.records if "a defect in" in each.message]
     assert {each.args[0].split()[0] for each in defects} == {"giving", "looking"}
     assert len(defects) == 2
+
+
+def test_ends_that_an_older_broker_kept_become_rows(at_desk, tmp_path):
+    """It kept a list with each part; what of it this broker stores is known to the next one."""
+    path = str(tmp_path / "store.db")
+
+    async def before(desk):
+        run = await begun(desk, 4)
+        record = await desk.store.get_run(run.run_id)
+        roster = json.loads(record.roster)
+        roster["parts"][0] |= {"ended": ["x", "y"], "produced": {"y": [7, 5]}}
+        await desk.store.save_run(replace(record, roster=json.dumps(roster).encode()))
+        return run
+
+    run = at_desk(before, store=path)
+
+    async def after(desk):
+        await desk.settled()
+        part = desk.broker._runs[run.run_id].parts["a1", ""]
+        assert part.ended == {"x", "y"}
+        losses = (await desk.broker.get_summary(run.run_id)).accounting.losses
+        assert [(loss.count, loss.hits) for loss in losses] == [(7, 5)]
+        stored = {end.runner_id: end.produced for end in await desk.store.ends(run.run_id)}
+        assert stored == {"x": None, "y": (7, 5)}
+
+    for _ in range(2):
+        at_desk(after, store=path)
