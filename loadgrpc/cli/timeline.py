@@ -14,11 +14,9 @@ from loadgrpc.cli.figures import NONE, duration, duration_column, percent, rate,
 from loadgrpc.cli.line import Line, Style
 from loadgrpc.cli.table import TableRow, figures_table, labelled
 from loadgrpc.clock import NS_PER_S
-from loadgrpc.model import MAX_RESOLUTION_S, Summary, TimelineWindow
+from loadgrpc.model import WINDOW_LENGTHS_S, Summary, TimelineWindow
 
 MAX_ROWS: Final = 50
-RESOLUTIONS_S: Final = (1, 10, 60, 600, MAX_RESOLUTION_S)
-"""How long windows can be."""
 FIGURES: Final = ("users", "count", "failed", "rate", "p50", "p95", "p99")
 BESIDE: Final = ("users", "count", "rate")
 """What stays beside a window when the other figures have to go beneath it."""
@@ -30,7 +28,9 @@ def resolution_s(summary: Summary, now_ns: int) -> int:
     """How long windows are to be, so that those of the whole run are few enough."""
     begin_ns = summary.start_time_ns or summary.create_time_ns
     whole_s = ((summary.end_time_ns or max(now_ns, begin_ns)) - begin_ns) / NS_PER_S
-    return next((each for each in RESOLUTIONS_S if whole_s / each < MAX_ROWS), RESOLUTIONS_S[-1])
+    return next(
+        (each for each in WINDOW_LENGTHS_S if whole_s / each < MAX_ROWS), WINDOW_LENGTHS_S[-1]
+    )
 
 
 def table(windows: Sequence[TimelineWindow], width: int) -> list[Line]:

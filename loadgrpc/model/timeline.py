@@ -7,7 +7,9 @@ from typing import Final
 
 from loadgrpc.model.summary import ElapsedFigures, HitFigures
 
-MAX_RESOLUTION_S: Final = 3_600
+WINDOW_LENGTHS_S: Final = (1, 10, 60, 600, 3_600)
+"""How long windows can be."""
+MAX_RESOLUTION_S: Final = WINDOW_LENGTHS_S[-1]
 """How long windows may be asked to be."""
 MAX_TIMELINE_NAMES: Final = 100
 """Names that may be asked for at once."""

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
+from loadgrpc.model import WINDOW_LENGTHS_S
 from loadgrpc.stats.sealed import unseal
 from loadgrpc.stats.window import Window
 
-COARSE: Final = (60, 600, 3_600)
+LENGTHS: Final = WINDOW_LENGTHS_S
+COARSE: Final = LENGTHS[2:]
 """Lengths of windows that are in the store only, in seconds."""
-LENGTHS: Final = (1, 10, *COARSE)
-"""All lengths that windows have, in seconds."""
 
 
 class Row(NamedTuple):

@@ -107,10 +107,9 @@ def test_a_broker_that_is_away_costs_nothing(start, loadgrpc, one, folder, demo_
     document = end(loadgrpc, one, run_id, code=0)
     assert int(document["hits"]["count"]) == demo_server.requests()
     assert document["accounting"]["losses"] == []
-    windows = loadgrpc("show", run_id, "--timeline", "--json", "-b", one.address).document[
-        "windows"
-    ]
-    assert sum(int(each["hits"]["count"]) for each in windows) == demo_server.requests()
+    shown = loadgrpc("show", run_id, "--timeline", "--json", "-b", one.address).document
+    in_windows = [int(each["hits"]["count"]) for each in shown["windows"]]
+    assert sum(in_windows) == demo_server.requests()
     assert "the stream broke" not in one.agents[0].output
     until(lambda: not list(one.state.glob("runners/*")))
 
