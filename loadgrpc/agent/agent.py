@@ -55,8 +55,8 @@ from loadgrpc.protocol.transport import new_channel
 from loadgrpc.protocol.version import other_version
 from loadgrpc.v1 import fleet_pb2, fleet_pb2_grpc
 
-FIRST_BACKOFF_S: Final = 0.2
-MAX_BACKOFF_S: Final = 2.0
+FIRST_REDIAL_S: Final = 0.2
+MAX_REDIAL_S: Final = 2.0
 SILENT_HEARTBEATS: Final = 4
 """A broker that answers none of this many heartbeats counts as out of reach."""
 LEASE_MARGIN: Final = 0.1
@@ -130,7 +130,7 @@ class AgentProcess:
 
     async def run(self, on_connected: Callable[[str], None]) -> None:
         """Stays connected, until it leaves; calls `on_connected` with its id each time it is."""
-        backoff = Backoff(FIRST_BACKOFF_S, MAX_BACKOFF_S)
+        backoff = Backoff(FIRST_REDIAL_S, MAX_REDIAL_S)
         lease: asyncio.Task[None] | None = None
         while not self._gone.is_set():
             connected = False

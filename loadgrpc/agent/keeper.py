@@ -27,8 +27,8 @@ from typing import Final, NoReturn
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_CHILD_SUBREAPER: Final = 36
 CANNOT_START: Final = 127
-LOOK_EVERY_S: Final = 0.005
-PATIENCE_S: Final = 3.0
+CHECK_EVERY_S: Final = 0.005
+KILL_WAIT_S: Final = 3.0
 """How long processes that were killed are waited for; the kernel may hold one back."""
 
 
@@ -93,23 +93,23 @@ def _end_all() -> None:
 
     The runner itself is left to be reaped: its status is asked for.
     """
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + KILL_WAIT_S
     while (alive := _descendants()) and time.monotonic() < deadline:
         for pid in alive:
             _kill(pid)
-        time.sleep(LOOK_EVERY_S)
+        time.sleep(CHECK_EVERY_S)
 
 
 def _bury_all() -> None:
     """Reaps all that is left, so that nobody else has to, such as a container's PID 1."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + KILL_WAIT_S
     while time.monotonic() < deadline:
         try:
             pid, _ = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
             return
         if not pid:
-            time.sleep(LOOK_EVERY_S)
+            time.sleep(CHECK_EVERY_S)
 
 
 def _descendants() -> list[int]:

@@ -224,13 +224,13 @@ def _bury_adopted() -> None:
 
 def _end_marked(mark: str) -> None:
     """Kills what a keeper that was killed has left behind, until nothing is."""
-    deadline_s = time.monotonic() + keeper.PATIENCE_S
+    deadline_s = time.monotonic() + keeper.KILL_WAIT_S
     while (alive := list(_marked(mark))) and time.monotonic() < deadline_s:
         for pid in alive:
             # It may have ended meanwhile.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
-        time.sleep(keeper.LOOK_EVERY_S)
+        time.sleep(keeper.CHECK_EVERY_S)
 
 
 def _marked(mark: str) -> Iterator[int]:

@@ -21,7 +21,7 @@ from loadgrpc.model import (
 from loadgrpc.protocol.decoded import HitLabel, IterationLabel
 from loadgrpc.stats.window import OTHER
 
-MAX_GROUPS: Final = 500
+MAX_CAUSES: Final = 500
 """Groups kept apart, of failures, of errors, and of each kind of hits without an answer."""
 MAX_REPORTED_GROUPS: Final = 100
 MAX_TRACEBACKS: Final = 20
@@ -37,14 +37,14 @@ class Causes:
 
     def add_hits(self, label: HitLabel, count: int) -> None:
         """Adds hits of a label that had no answer."""
-        errors = self._hit_errors.setdefault(label.error, Groups(MAX_GROUPS))
+        errors = self._hit_errors.setdefault(label.error, Groups(MAX_CAUSES))
         errors.add(likeness.of_hit_error(label), label, count)
 
     def add_iterations(self, label: IterationLabel, count: int) -> None:
         """Adds iterations of a label, if they raised something."""
         if label.exception is None or not count:
             return
-        raised = self._raised.setdefault(label.outcome, Groups(MAX_GROUPS))
+        raised = self._raised.setdefault(label.outcome, Groups(MAX_CAUSES))
         raised.add(likeness.of_exception(label), label, count)
 
     def raised(self, outcome: TestOutcome) -> list[IterationErrorGroup]:
@@ -53,7 +53,7 @@ class Causes:
         Whole tracebacks go with the first of them only: the document is to stay below what
         gRPC clients take, 4 MiB.
         """
-        raised = self._raised.get(outcome, Groups(MAX_GROUPS))
+        raised = self._raised.get(outcome, Groups(MAX_CAUSES))
         groups = [
             IterationErrorGroup(count=count, test=label.test, exception=label.exception)
             for count, label in raised.most_common()

@@ -31,7 +31,7 @@ FRESH_NS: Final = 900_000_000
 """Figures no older than this are sent again."""
 MAX_NAMES: Final = 20
 MAX_FAILURES: Final = 5
-MAX_MESSAGE_CHARS: Final = 300
+MAX_SAMPLE_CHARS: Final = 300
 
 
 def progress(
@@ -191,5 +191,5 @@ def _quantile(stats: HitStats, q: float) -> int | None:
 
 
 def _short(text: str) -> str:
-    line = " ".join(text[: 4 * MAX_MESSAGE_CHARS].split())
-    return line if len(line) <= MAX_MESSAGE_CHARS else line[: MAX_MESSAGE_CHARS - 1] + "…"
+    line = " ".join(text[: 4 * MAX_SAMPLE_CHARS].split())
+    return line if len(line) <= MAX_SAMPLE_CHARS else line[: MAX_SAMPLE_CHARS - 1] + "…"

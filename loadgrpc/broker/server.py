@@ -27,7 +27,7 @@ SERVICES: Final = (
     "loadgrpc.v1.FleetService",
     "loadgrpc.v1.RunnerService",
 )
-STOP_GRACE_S: Final = 1.0
+SERVER_GRACE_S: Final = 1.0
 """How long calls may take to end when the broker stops."""
 RETENTION_S: Final = 10.0
 """How often detail that is not to be kept is looked for."""
@@ -81,7 +81,7 @@ async def running(config: BrokerConfig) -> AsyncIterator[str]:
         finally:
             store.hurry()
             await broker.close()
-            await server.stop(STOP_GRACE_S)
+            await server.stop(SERVER_GRACE_S)
     finally:
         await store.close()
 

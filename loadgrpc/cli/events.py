@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from loadgrpc.protocol.described import Types
     from loadgrpc.v1 import control_pb2, event_pb2
 
-MAX_LIMIT: Final = 10**15
+MAX_EVENTS: Final = 10**15
 
 
 @click.command(cls=Command)
@@ -37,7 +37,7 @@ MAX_LIMIT: Final = 10**15
     help="Only events of this kind: hit, test_failure, output, custom …; repeatable.",
 )
 @click.option("--agent", "agent_id", default="", metavar="ID", help="Only events of this agent.")
-@click.option("-n", "--limit", type=values.Count(1, MAX_LIMIT), help="Maximum number of events.")
+@click.option("-n", "--limit", type=values.Count(1, MAX_EVENTS), help="Maximum number of events.")
 @options.as_json("Print a JSON document per line instead.")
 def command(
     *,

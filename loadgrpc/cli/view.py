@@ -34,10 +34,10 @@ MAX_BAR: Final = 80
 MAX_TROUBLES: Final = 4
 """Troubles shown; the others are counted."""
 MAX_TROUBLE_ROWS: Final = 3
-MAX_NAMES: Final = 15
+MAX_NAMES_SHOWN: Final = 15
 MIN_NAMES: Final = 3
 """Without room for a heading and this many names, or all of them, none are shown."""
-ROOMY: Final = 20
+ROOMY_LINES: Final = 20
 """From this many rows on, empty rows separate the sections."""
 WIDE: Final = 80
 """From this many columns on, a table of names says which time each of its columns covers."""
@@ -82,7 +82,7 @@ def render(view: View, width: int, height: int = 24) -> list[Line]:
     if view.notice:
         lines.append(Line(clip(one_line(view.notice), width), Style.WARNING))
     if progress is not None and progress.cycle:
-        gap = [Line()] if height > ROOMY else []
+        gap = [Line()] if height > ROOMY_LINES else []
         lines += [*gap, *_figures(run, progress, view.age_ns, width)]
         room = height - 1 - len(lines)
         most = room if height >= TALL else min(room, 1 + FEW_FAILURES + len(gap))
@@ -289,7 +289,7 @@ def _failures(progress: Progress, width: int, room: int) -> list[Line]:
 
 def _names(progress: Progress, width: int, room: int) -> list[Line]:
     """The busiest names: what they did lately, and so far."""
-    names = progress.names[: min(MAX_NAMES, room - 1)] if room > 0 else ()
+    names = progress.names[: min(MAX_NAMES_SHOWN, room - 1)] if room > 0 else ()
     if len(names) < min(MIN_NAMES, len(progress.names)):
         return []
     if not names:

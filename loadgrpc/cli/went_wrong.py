@@ -25,7 +25,7 @@ MAX_GROUPS: Final = 5
 """Groups shown of each kind, unless verbose."""
 MAX_NAMED: Final = 3
 """Agents named in a line."""
-MAX_TRACEBACK: Final = 16
+MAX_TRACEBACK_LINES: Final = 16
 """Lines shown of a traceback, unless verbose."""
 SHOWN_OF_TRACEBACK: Final = (7, 6)
 """Lines shown at the start and at the end of a longer one."""
@@ -127,11 +127,11 @@ def _raised(exception: ExceptionInfo) -> str:
 def _traceback(text: str, indent: str, *, verbose: bool) -> list[Line]:
     """A traceback; of a long one its last part, and of that its start and its end."""
     lines = printable(text.rstrip()).splitlines()
-    if len(lines) > MAX_TRACEBACK and not verbose:
+    if len(lines) > MAX_TRACEBACK_LINES and not verbose:
         starts = [at for at, line in enumerate(lines) if line.startswith("Traceback (most recent")]
         last = lines[starts[-1] if starts else 0 :]
         head, tail = SHOWN_OF_TRACEBACK
-        if len(last) > MAX_TRACEBACK:
+        if len(last) > MAX_TRACEBACK_LINES:
             last = [*last[:head], "…", *last[-tail:]]
         left_out = len(lines) - len(last) + ("…" in last)
         lines = [*last, f"({counted(left_out, 'line')} left out; -v shows all)"]

@@ -17,7 +17,7 @@ from loadgrpc.model import ExceptionInfo, GeneratorState, HitError, TestOutcome,
 
 Column = NDArray[np.int64]
 
-MAX_VIOLATIONS: Final = 10
+MAX_REASONS_LISTED: Final = 10
 STATES_AT_ONCE: Final = 200
 """States of generators that are added without a turn for others."""
 
@@ -165,5 +165,5 @@ class Decoded:
     def reject(self, count: int, violation: str) -> None:
         """Counts `count` events as rejected."""
         self.rejected += count
-        if len(self.violations) < MAX_VIOLATIONS:
+        if len(self.violations) < MAX_REASONS_LISTED:
             self.violations.append(violation)

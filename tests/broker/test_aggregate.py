@@ -558,7 +558,7 @@ def test_b7_answers_without_a_status_are_in_the_statuses():
 
 def test_b7_groups_over_the_limit_are_counted_together(monkeypatch):
     """Those that are told apart come first, all others last: the counts add up to all of them."""
-    monkeypatch.setattr(of_causes, "MAX_GROUPS", 10)
+    monkeypatch.setattr(of_causes, "MAX_CAUSES", 10)
     raised = [failed(message=word) for word in words(30)]
     refused = [REFUSED._replace(name=f"/{at}") for at in range(30)]
     resets = [RESET._replace(name=f"/{at}") for at in range(12)]

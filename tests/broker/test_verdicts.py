@@ -423,12 +423,12 @@ def test_b7_sums_add_up_whatever_comes(at_desk, bounds, steps, over):
         await desk.settled()
         check(await desk.broker.get_summary(run.run_id), sum(produced.values()), over=over)
 
-    was = hits.MAX_SERIES, causes.MAX_GROUPS, causes.MAX_REPORTED_GROUPS
-    hits.MAX_SERIES, causes.MAX_GROUPS, causes.MAX_REPORTED_GROUPS = bounds
+    was = hits.MAX_SERIES, causes.MAX_CAUSES, causes.MAX_REPORTED_GROUPS
+    hits.MAX_SERIES, causes.MAX_CAUSES, causes.MAX_REPORTED_GROUPS = bounds
     try:
         at_desk(use)
     finally:
-        hits.MAX_SERIES, causes.MAX_GROUPS, causes.MAX_REPORTED_GROUPS = was
+        hits.MAX_SERIES, causes.MAX_CAUSES, causes.MAX_REPORTED_GROUPS = was
 
 
 def check(summary, produced, *, over):

@@ -1,4 +1,4 @@
-"""One thing, one place: no import circle, no class name twice, no file too long, one second.
+"""One thing, one place: no import circle, no class name twice, no file too long, one number.
 
 Rule: what stands in the lists of exceptions has its reason there, and a list that holds what is
 no exception any more is wrong, too. The checks take sources by name, so that they are tested on
@@ -7,6 +7,7 @@ what nobody should write.
 
 import ast
 import importlib.util
+import re
 from collections import defaultdict
 from pathlib import Path
 
@@ -25,6 +26,9 @@ LONG_FILES: dict[str, str] = {
 
 TWICE: dict[str, str] = {}
 """Class names that two modules have, and why."""
+
+NUMBERS: dict[str, str] = {}
+"""Rooms and constants with more than one value there, and why."""
 
 CIRCLES: dict[str, str] = {}
 """Modules that import each other, and why."""
@@ -96,6 +100,21 @@ def seconds(sources):
     ]
 
 
+def constants(sources):
+    """The numbers that a public constant stands for, by room and name."""
+    found = defaultdict(set)
+    for module, source in sources.items():
+        for node in ast.parse(source).body:
+            if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
+                continue
+            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+            number = ast.unparse(node.value).replace("_", "")
+            name = getattr(target, "id", "")
+            if re.fullmatch(r"[A-Z][A-Z0-9_]+", name) and re.fullmatch(r"[-\d.e+*< ]+", number):
+                found[layers.room_of(module), name].add(eval(number))  # noqa: S307
+    return found
+
+
 def compare(found, allowed):
     """What is wrong: exceptions that nobody has allowed, and allowed ones that are none."""
     return [
@@ -123,6 +142,15 @@ def test_files_are_short():
     }
 
     assert compare(found, LONG_FILES) == []
+
+
+def test_a_number_has_one_value_in_a_room():
+    """Who reads a constant in one file of a room is not misled by another of the same name."""
+    found = {
+        " ".join(place) for place, numbers in constants(layers.house()).items() if len(numbers) > 1
+    }
+
+    assert compare(found, NUMBERS) == []
 
 
 def test_a_second_is_written_down_once():
@@ -159,6 +187,21 @@ def test_what_is_twice_is_found():
         "X": ["a", "b"]
     }
     assert seconds({"a": "NS = 1_000_000_000", "b": "MS = 1_000_000"}) == ["a"]
+
+
+def test_a_number_with_two_values_is_found():
+    """Two values of one name in a room are; one value twice, or in two rooms, is not."""
+    sources = {
+        "p.a.x": "MAX: Final = 1 << 10\nONE = 1",
+        "p.a.y": "MAX = 1024\nONE = 2.0",
+        "p.b.x": "MAX = 5\nNAMES = ()",
+    }
+
+    assert constants(sources) == {
+        ("a", "MAX"): {1024},
+        ("a", "ONE"): {1, 2.0},
+        ("b", "MAX"): {5},
+    }
 
 
 def test_lists_of_exceptions_shrink():

@@ -14,11 +14,11 @@ from loadgrpc.conformance.story import IterationStory, Story
 from loadgrpc.conformance.transcript import HomeMessage
 from loadgrpc.errors import Unavailable
 
-LATE_NS: Final = NS_PER_S
+UNHEARD_NS: Final = NS_PER_S
 """How long after a stop, or the end of its time, a user may not have heard of it."""
 EARLY: Final = 2 / 3
 """A cycle that lasted less than this share of its time was cut short."""
-CLOCKS_NS: Final = 20_000_000
+CLOCK_STEP_NS: Final = 20_000_000
 """By how much two clocks, or one and its rounding, may differ."""
 SLOW_START: Final = 0.5
 """Users may start in this share of the time that their rate takes."""
@@ -120,7 +120,7 @@ def cycles_come_one_after_another(story: Story) -> Finding:
             return broken(f"no event of cycle {cycle} after one of cycle {max(later)}", "one")
         end_ns, start_ns = came.what.end_ns, came.what.start_ns
         before = max((ns for other, ns in ends.items() if other < cycle), default=None)
-        if before is not None and start_ns is not None and start_ns + CLOCKS_NS < before:
+        if before is not None and start_ns is not None and start_ns + CLOCK_STEP_NS < before:
             return broken(
                 f"no event of cycle {cycle} before the cycle before it has ended",
                 f"one {(before - start_ns) / 1e6:.0f} ms before",
@@ -157,7 +157,7 @@ def a_cycle_is_entered_when_it_is_started(story: Story) -> Finding:
         start_ns = came.what.start_ns
         begun_ns = story.wall_ns(came.at) if start_ns is None else start_ns
         due_ns = story.wall_ns(started[cycle]) if cycle in started else None
-        if due_ns is None or begun_ns + CLOCKS_NS < due_ns:
+        if due_ns is None or begun_ns + CLOCK_STEP_NS < due_ns:
             by = "without it" if due_ns is None else f"{(due_ns - begun_ns) / 1e6:.0f} ms before it"
             return broken(f"no event of cycle {cycle} before its `start_cycle`", f"one {by}")
     return kept(counted(len(ready), "cycle"))
@@ -177,7 +177,7 @@ def a_duration_bounds_a_cycle(story: Story) -> Finding:
     duration_ns = round((cycle.duration_s or 0.0) * NS_PER_S)
     begun = max(starts) - min(starts)
     lasted = max(ends) - min(starts)
-    if begun > duration_ns + LATE_NS:
+    if begun > duration_ns + UNHEARD_NS:
         return broken(
             f"no iteration that begins after {cycle.duration_s} s",
             f"one after {begun / NS_PER_S:.2f} s",
@@ -291,7 +291,7 @@ def no_iteration_begins_after_a_stop(story: Story) -> Finding:
         begun_ns - stopped_ns
         for each in story.iterations
         if each.start is not None
-        and (begun_ns := _begun_ns(story, each.start.what, each.start.at)) > stopped_ns + LATE_NS
+        and (begun_ns := _begun_ns(story, each.start.what, each.start.at)) > stopped_ns + UNHEARD_NS
     ]
     if late:
         return broken(

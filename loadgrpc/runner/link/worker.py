@@ -34,7 +34,7 @@ from loadgrpc.runner.messages import (
     WorkerFailed,
 )
 
-READ_BYTES: Final = 1 << 20
+READ_WORKER_BYTES: Final = 1 << 20
 CLOSED_S: Final = 1.0
 """How long a user process may live that has closed its socket to the link."""
 
@@ -155,7 +155,7 @@ class Worker:
 
     async def _received(self, loop: asyncio.AbstractEventLoop) -> bytes:
         try:
-            return await loop.sock_recv(self._socket, READ_BYTES)
+            return await loop.sock_recv(self._socket, READ_WORKER_BYTES)
         except ConnectionResetError:
             return b""
 
