@@ -313,7 +313,7 @@ def test_sections_are_drawn():
     drawn = page.control_section(control, "Measured.")
     assert "| 500 agents | ≤ 0.5 cores | 0.4 cores | yes |" in drawn
     assert "| local | 0.950 | 0.0100 | 0.50 ms | 0.0500 | 7 | 7 |" in drawn
-    assert "| reporting, of all processor time, local | ≤ 5 % | 6 % | **no** |" in drawn
+    assert "| reporting, of all CPU time, local | ≤ 5 % | 6 % | **no** |" in drawn
     assert "| a flush holds the users, local | ≤ 1 ms | 0.5 ms | yes |" in drawn
     assert f"| reporting, {LITTLE} | ≤ 0.02 cores | 0.01 cores | yes |" in drawn
     assert "| growth of the agent, one URL | ≤ 10,240 KiB | 20,000 KiB | **no** |" in drawn
