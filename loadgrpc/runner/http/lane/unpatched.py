@@ -66,7 +66,7 @@ CLASSES: Final[tuple[type, ...]] = (
 """Those on the way; the classes that they inherit from are watched with them."""
 
 NAMES: Final = {
-    "http.client": "parse_headers _read_headers",
+    "http.client": "parse_headers _read_headers _parse_header_lines",
     "http.cookiejar": "debug deepvalues _debug",
     "requests._internal_utils": "to_native_string unicode_is_ascii",
     "requests.adapters": (
@@ -120,7 +120,8 @@ NAMES: Final = {
         " parse_url to_str"
     ),
     "urllib3.util.util": "to_bytes to_str",
-    "urllib3.util.wait": "poll_wait_for_socket wait_for_read",  # wait_for_socket replaces itself
+    # wait_for_socket replaces itself
+    "urllib3.util.wait": "_have_working_poll poll_wait_for_socket wait_for_read",
 }
 """What their modules call by name. What a version of a library does not have is left out."""
 
