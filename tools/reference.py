@@ -27,14 +27,14 @@ HEAD = """\
 
 Every service, message and field of `loadgrpc.v1`, as
 [protos/loadgrpc/v1](../protos/loadgrpc/v1) has them. `make protos` writes this page; a running
-broker tells the same by reflection. Where to begin:
+broker returns the same by reflection. Where to begin:
 [driving runs with grpcurl](driving-with-grpcurl.md), and
 [writing a runner](writing-a-runner.md).
 
 In JSON names are `lowerCamelCase` (the names below are read as well), 64-bit numbers are strings,
 bytes are base64, a `Duration` is `"1.5s"` and a `Timestamp` `"2026-11-22T10:00:00Z"`. A field that
-is not set is its zero, but for those of a message type and those marked *optional*, which may be
-absent. Numbers in parentheses are those of the fields on the wire.
+is not set has its zero value, except for those of a message type and those marked *optional*,
+which may be absent. Numbers in parentheses are those of the fields on the wire.
 """
 
 BOUNDS = f"""\

@@ -1,7 +1,7 @@
-"""Places for processes that run one user each: an agent has a number of them, and no more.
+"""Places for processes that run one user each: an agent has a fixed number of them.
 
 Rule: a place is taken before anything is made for a process, and freed when the process has
-ended. Users whose turn it is while no place is free wait, in the order in which they asked, and
+ended. Users whose turn comes while no place is free wait, in the order in which they asked, and
 cost nothing meanwhile.
 """
 
@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Final
 
 PER_CORE: Final = 100
-"""Processes that a core has time to start and to serve: most of them wait for an answer."""
+"""Processes that one core can start and serve: most of them wait for an answer."""
 BYTES_EACH: Final = 64 << 20
 """Memory of a keeper and a small runner."""
 DESCRIPTORS_EACH: Final = 8
-"""Three pipes, and what they need for a moment."""
+"""Three pipes, and what starting a process needs for a moment."""
 LEAST: Final = 32
-"""What any machine is trusted with."""
+"""Every machine is trusted with this many."""
 _CGROUP_LIMIT: Final = Path("/sys/fs/cgroup/memory.max")
 
 
@@ -56,7 +56,7 @@ def default_places() -> int:
 
 
 def places_for(*, cores: int, memory_bytes: int, descriptors: int) -> int:
-    """How many a machine has room for that has these."""
+    """How many a machine with these has room for."""
     room = (cores * PER_CORE, memory_bytes // BYTES_EACH, descriptors // DESCRIPTORS_EACH)
     return max(LEAST, min(room))
 

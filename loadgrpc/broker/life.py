@@ -1,4 +1,4 @@
-"""What follows from what happens to a run: events in, commands out.
+"""What happens to a run, and what follows from it: events in, commands out.
 
 Rule: pure. `step` changes what is known of the run (`run.py`, by the tables of `state.py`) and
 returns what is to be done, in order; it talks to nobody, waits for nothing and reads no clock. The
@@ -82,14 +82,14 @@ class Reply:
 
 @dataclass(frozen=True)
 class Release:
-    """The part of an agent is over: it is free, unless it is expected to say so itself."""
+    """The part of an agent is over: the agent is free, unless it was given up."""
 
     agent_id: str
 
 
 @dataclass(frozen=True)
 class GiveUp:
-    """An agent is not free before it says that its part is over."""
+    """Give up the part of an agent, which stays busy until it reports that the part is over."""
 
     agent_id: str
 
@@ -112,7 +112,7 @@ Command = Save | Order | Reply | Release | GiveUp | Close | Log
 
 
 def step(run: ActiveRun, event: Event, now: Now) -> list[Command]:
-    """Lets an event happen to a run; what is to be done then."""
+    """Applies an event to a run, and returns what is to be done."""
     return list(_decide(event, run, now))
 
 
@@ -223,7 +223,7 @@ def _(event: AgentReady, run: ActiveRun, now: Now) -> Iterator[Command]:
 def _(event: UsersHeldBack, run: ActiveRun, now: Now) -> Iterator[Command]:
     part = run.parts[event.agent_id, event.scenario]
     if not part.state.final:
-        part.hold_back(event.held, now.wall_ns)  # stored with what comes next: it is said again
+        part.hold_back(event.held, now.wall_ns)  # stored with what comes next: agents repeat it
     yield from ()
 
 
@@ -302,7 +302,7 @@ def _(event: TimePassed, run: ActiveRun, now: Now) -> Iterator[Command]:
 
 
 def _follow_up(run: ActiveRun, now: Now) -> Iterator[Command]:
-    """What follows from where a run's parts are."""
+    """What follows from the states of a run's parts."""
     if run.release(now.wall_ns):
         yield from _change(run, RunEvent.CYCLE_STARTED, now)
         run.log_load(now.wall_ns)
@@ -340,13 +340,13 @@ def _lose(
 
 
 def _note_loss(run: ActiveRun, part: Part, now: Now) -> Iterator[Command]:
-    """Told to people at once, and logged once for each agent."""
+    """Notes the loss in the log of the run, once for each agent, and logs it."""
     run.note_agent(part.agent_id, AgentEvent.LOST, now.wall_ns, part.reason)
     yield Log(f"lost agent {part.agent_id}: {part.reason}", logging.WARNING, part.agent_id)
 
 
 def _stop_parts(run: ActiveRun, mode: StopMode, now: Now) -> Iterator[Command]:
-    """Everybody who runs users is to stop."""
+    """All parts are to stop their users."""
     if run.stopping is not StopMode.KILL:
         run.stopping = mode
     run.over_by_ns = deadlines.over_by_ns(run, now.monotonic_ns)
@@ -363,7 +363,7 @@ def _stop_parts(run: ActiveRun, mode: StopMode, now: Now) -> Iterator[Command]:
 
 
 def _let_go(part: Part) -> Command:
-    """Nobody runs the users of a part by hand, or will: its agent need not wait for it."""
+    """No runner started by hand is running for a part, or will be: its agent need not wait."""
     run_id, scenario = part.assignment.run_id, part.scenario.name
     return Order(part.agent_id, StopRunners(run_id, StopMode.GRACEFUL, 0.0, scenario))
 

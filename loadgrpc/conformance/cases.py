@@ -185,7 +185,7 @@ CASES: Final = (
     ),
     Case(
         name="cut-at-ready",
-        title="the stream breaks while the first cycle is waited for",
+        title="the stream breaks while the runner waits for the first cycle",
         cycles=_load(2, 2),
         script=Script(cut_at_ready=True),
         rules=("7.10", *_ENDED),
@@ -261,7 +261,7 @@ CASES: Final = (
     ),
     Case(
         name="strange",
-        title="answers of an unknown kind stand between the others",
+        title="answers of an unknown kind appear among the others",
         cycles=_load(2, 10),
         page="slow",
         script=Script(strange=True),
@@ -269,7 +269,7 @@ CASES: Final = (
     ),
     Case(
         name="rejected",
-        title="an event is said to be invalid",
+        title="an event is reported as invalid",
         cycles=_load(2, 10),
         page="slow",
         script=Script(reject=True),

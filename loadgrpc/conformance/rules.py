@@ -1,6 +1,6 @@
 """The rules that a runner must keep, each with the sentence of the protocol that it comes from.
 
-Each sentence stands word for word in the comments of runner.proto or event.proto, where a test
+Each sentence appears word for word in the comments of runner.proto or event.proto, where a test
 looks for it. There is no rule without such a sentence.
 """
 

@@ -55,9 +55,9 @@ class Script:
     too_large: int = 0
     """Of the batches of more than one event, this one is too large."""
     strange: bool = False
-    """Answers of a kind that nobody knows stand between the others."""
+    """Answers of a kind that nobody knows appear among the others."""
     reject: bool = False
-    """An event of the first batch is said to be invalid."""
+    """An event of the first batch is reported as invalid."""
     stop_instead_of_start: bool = False
     then: str = ""
     """`stop`, `error` or `run_closed`: said in the middle of the load; or TERMINATE."""

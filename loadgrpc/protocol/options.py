@@ -1,6 +1,6 @@
 """The options of a plan, a row each: its field, its unit and bounds, its flags, what it needs.
 
-Rule: what holds for an option by itself is said here, and once. Checks and converters
+Rule: what holds for an option by itself is stated here, and only here. Checks and converters
 (`plans.py`), bounds (`bounds.py`), the flags of `loadgrpc run`, the keys of a plan file and
 docs/cli.md are made from the rows; defaults are those of the model. A test holds the rows against
 run.proto. Protobuf is not imported: the command line reads the rows before it needs it.
@@ -35,19 +35,19 @@ class Option:
     kind: Kind
     flags: tuple[str, ...] = ()
     """How `loadgrpc run` spells it; the names of those that are long are keys of plan files, too.
-    None: it is the argument TEST."""
+    Empty: it is the argument TEST."""
     section: str = ""
     """Of the help of `loadgrpc run`."""
     help: str = ""
     default: str = ""
-    """What holds without it, for people."""
+    """What applies without it, as a text for people."""
     metavar: str | None = None
     needs: str = ""
     """A field without which it means nothing."""
     excludes: str = ""
     """A field that it cannot be combined with."""
     secrets: bool = False
-    """Whether a password may stand in it, which is masked wherever it is shown."""
+    """Whether it may contain a password, which is masked wherever it is shown."""
 
     @property
     def name(self) -> str:

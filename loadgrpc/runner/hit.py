@@ -12,7 +12,7 @@ from loadgrpc.model import HitError
 
 
 class Hit:
-    """See the module. `planned_start_ns` and `start_ns` are dates, other times are durations."""
+    """See the module. `planned_start_ns` and `start_ns` are points in time, others durations."""
 
     __slots__ = (
         "attempt",
@@ -54,7 +54,7 @@ class Hit:
         attempt: int = 0,
         case: str = "",
     ) -> None:
-        """The fields, as those of the message Hit.
+        """The fields are those of the message Hit.
 
         Args:
             name: The name it is reported under.

@@ -28,7 +28,7 @@ def closed(*, count: int = 0, end_ns: int | None = None) -> Pace:
     """The closed model: an iteration begins as soon as the one before it is over.
 
     At most `count` (0: any number), none at `end_ns` or later. This is `bounded` of a pace that
-    never waits, in one call: it stands between any two iterations.
+    never waits, in one call, because it is asked between any two iterations.
     """
     most, end = _bounds(count, end_ns)
 
@@ -39,7 +39,7 @@ def closed(*, count: int = 0, end_ns: int | None = None) -> Pace:
 
 
 def ramp_up(users: Sequence[int], rate: float, began_ns: int) -> Pace:
-    """The users of a cycle one after another: user n begins (n - 1) / `rate` seconds after it.
+    """The users of a cycle, one after another: user n begins after (n - 1) / `rate` seconds.
 
     `users` are the numbers, from 1 and ascending, of those that begin here; others may begin
     elsewhere. A `rate` of 0 begins all at once.
@@ -55,7 +55,7 @@ def ramp_up(users: Sequence[int], rate: float, began_ns: int) -> Pace:
 
 
 def bounded(pace: Pace, *, count: int = 0, end_ns: int | None = None) -> Pace:
-    """A pace of which at most `count` begin (0: any number), and none at `end_ns` or later.
+    """A pace with bounds: at most `count` begin (0: any number), and none at `end_ns` or later.
 
     What would have to wait until then does not begin, and is not waited for.
     """
@@ -71,9 +71,9 @@ def bounded(pace: Pace, *, count: int = 0, end_ns: int | None = None) -> Pace:
 
 
 def due(pace: Pace, now_ns: int, places: range) -> int:
-    """How many of some places in a sequence are due, whatever they wait for.
+    """How many of these places in a sequence are due, whatever they wait for.
 
-    Places are due in their order, and the pace has all of them.
+    Places become due in their order, and the pace is that of the whole sequence.
     """
     return bisect_right(places, 0, key=lambda done: pace(now_ns, done) or 0)
 

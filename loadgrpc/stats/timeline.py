@@ -1,17 +1,17 @@
-"""A run by time: windows of one second at first, rolled up to longer ones as they grow old.
+"""The timeline of a run: windows of one second, rolled up to longer ones as they grow old.
 
     added to ──▶ closed ──▶ recent, 1 s ──▶ 10 s ──▶ 1 min, 10 min, 1 h
                             10 min of them    2 h      12 h, 5 days, for good
 
 Windows of 1 s and 10 s are in memory, sealed except for the newest. A window of 10 s that is two
 hours old is added to those of 1 min, 10 min and 1 h that it lies in; these leave as *rows*, to be
-stored, as soon as time has passed them. So each moment is in one place, or, of the longer ones,
-in one place of each length that is kept: whoever reads a length gets all there is.
+stored, as soon as time has passed them. So each moment is in one place or, among the longer ones,
+in one place for each length that is kept: reading one length returns everything there is.
 
-Rule: pure, and bounded whatever comes in whatever order. What comes for a window that is closed is
-added all the same, wherever that window has got to, and counted in it as late data; of what has
-left already there is another row then, and rows of the same span add up. Sums hold: all windows
-together have what was added, and no hit is in two of them.
+Rule: pure, and bounded whatever comes in whatever order. Hits that come for a closed window are
+added all the same, wherever that window is by now, and counted in it as late data; if it has left
+already, they make another row of the same span, and such rows add up. Sums hold: all windows
+together have everything that was added, and no hit is in two of them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from loadgrpc.stats.watermark import Watermark
 from loadgrpc.stats.window import HitName, Series, Window, is_other, merged
 
 MAX_NAMES: Final = 100
-"""Names that are told apart; the others are counted together."""
+"""Names with series of their own; the others are counted together."""
 SPAN_S: Final = 5
 """Live figures look back this many closed seconds."""
 FINE_S: Final = 600
@@ -42,12 +42,12 @@ MIDDLE_KEPT_S: Final = 7_200
 KEPT_S: Final = {60: 43_200, 600: 432_000}
 """For how long longer windows are kept, by their length; the longest ones for good."""
 MAX_MISSED: Final = 60
-"""Windows for somebody who has not looked for a while, at most."""
+"""At most this many windows for a watcher who has not looked for a while."""
 MAX_OPEN: Final = 128
-"""Windows that are added to at a time; the oldest is closed when there is one more."""
+"""At most this many windows are open at a time; for one more, the oldest is closed."""
 _END_S: Final = 1 << 62
 OPEN_COARSE: Final = 2
-"""Of each longer length, this many windows are added to before they leave."""
+"""At most this many windows of each longer length are open; for one more, the oldest leaves."""
 
 
 class Recent(NamedTuple):
@@ -59,7 +59,7 @@ class Recent(NamedTuple):
 
 
 class Timeline:
-    """See the module. Nothing in it is from before `first_s`: what seems to be, is put there."""
+    """See the module. Nothing is from before `first_s`: whatever seems to be is put there."""
 
     def __init__(self, first_s: int = 0) -> None:
         self.first_s = first_s
@@ -88,7 +88,7 @@ class Timeline:
         self.next_number = 1
         self._over = False
 
-    # What comes
+    # Adding
 
     def window(self, second: int, cycle: int = 0) -> Window:
         """The window of a second, to be added to before anything else happens here.
@@ -118,7 +118,7 @@ class Timeline:
         if self._over:
             return
         seconds = [second for second, _ in self._open] + self.alive.seconds(_END_S)
-        self._over = True  # the last windows stay at hand, for who looks at live figures
+        self._over = True  # the last windows stay in memory, for live figures
         self._close_before(max((second + 1 for second in seconds), default=self._edge_s))
         for start_s, window in sorted(self._recent.items()):
             if start_s in self._fine:
@@ -137,7 +137,7 @@ class Timeline:
         for number in numbers:
             self.leaving.pop(number, None)
 
-    # What there is
+    # Reading
 
     def hits(self) -> Iterator[tuple[Series, HitStats]]:
         """All hits since the start, by series; a series may come several times."""
@@ -186,7 +186,7 @@ class Timeline:
         return self._edge_s
 
     def rows(self) -> list[Row]:
-        """All that has not left, and what leaves and is not stored yet: for `rows.windows`.
+        """Everything that is not stored yet, whether it is leaving or not: for `rows.buckets`.
 
         Those of one second that are not closed are among them.
         """
@@ -232,7 +232,7 @@ class Timeline:
                 self.window(second).users = users
 
     def _close(self, key: tuple[int, int]) -> None:
-        """What is in a window that was added to goes into the totals, and where it belongs."""
+        """Adds an open window to the totals, and puts it where it belongs."""
         window = self._open.pop(key)
         second, cycle = key
         for series, stats in window.series.items():

@@ -178,10 +178,11 @@ class ControlServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetTimeline(self, request, context):
-        """GetTimeline returns a run by time, also after it is over: windows by the broker's clock, each
-        with all hits that ended in it. An answer has at most 3 MiB: read the rest page by page, or
-        ask for a coarser resolution, or for fewer names. NOT_FOUND: no such run. INVALID_ARGUMENT:
-        the resolution is over an hour, or the page token was not issued by this broker.
+        """GetTimeline returns the timeline of a run, even after it is over: windows by the broker's
+        clock, each with all hits that ended in it. An answer has at most 3 MiB: read the rest page by
+        page, or ask for a coarser resolution, or for fewer names. NOT_FOUND: no such run.
+        INVALID_ARGUMENT: the resolution is over an hour, or the page token was not issued by this
+        broker.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -111,7 +111,7 @@ class RunnerServiceServicer(object):
         source stays open, and its events are stored.
 
         Control. Answers also carry `start_cycle` and `stop`, after `opened`. On a new stream, send
-        `ready` again while you wait for `start_cycle`; `stop` is repeated to you.
+        `ready` again while you wait for `start_cycle`; the receiver repeats `stop` by itself.
 
         Newer peers. Both sides ignore messages of a kind they do not know.
 

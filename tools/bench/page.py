@@ -314,7 +314,7 @@ def control_section(found: Control, about_it: str) -> str:
             f" {number(max(it.page_ms))}), `loadgrpc runs` {number(it.median_command_s)} s from"
             f" its start to its end. A run of {it.sent:,} hits, sent in columns, makes the file"
             f" larger by {number(it.megabytes)} MB; a broker that is started again on it listens"
-            f" after {number(it.start_s)} s, and tells the summary in"
+            f" after {number(it.start_s)} s, and returns the summary in"
             f" {number(it.summary_ms)} ms, with {it.counted:,} hits."
         )
     if found.shares:

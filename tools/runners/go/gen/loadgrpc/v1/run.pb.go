@@ -25,7 +25,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// How many users a process of a `test_runner` runs, or that a runner is started by hand.
+// How many users a process of a `test_runner` runs, or whether a runner is started by hand.
 type RunnerMode int32
 
 const (
@@ -161,7 +161,7 @@ const (
 	TroubleKind_TROUBLE_KIND_UNSPECIFIED TroubleKind = 0
 	// An agent, or a runner on it, was lost, and its users with it. This is permanent.
 	TroubleKind_TROUBLE_KIND_AGENT_LOST TroubleKind = 1
-	// An agent is not heard from. It may come back until its lease expires; then it is lost.
+	// An agent has not been heard from. It may come back until its lease expires; then it is lost.
 	TroubleKind_TROUBLE_KIND_AGENT_UNREACHABLE TroubleKind = 2
 	// The store accepts no writes. Reported events wait for it and are not counted yet.
 	TroubleKind_TROUBLE_KIND_STORE_AWAY TroubleKind = 3
@@ -1700,10 +1700,9 @@ type IterationFigures struct {
 	// Asked for by the plan. 0: the plan is bounded by time. Always: planned = started + dropped +
 	// not_yet, unless a runner starts more than it was assigned.
 	Planned uint64 `protobuf:"varint,6,opt,name=planned,proto3" json:"planned,omitempty"`
-	// Of the planned, those that were not started and never will be, because their runner has
-	// ended.
+	// Planned iterations that were not started and never will be, because their runner has ended.
 	Dropped uint64 `protobuf:"varint,7,opt,name=dropped,proto3" json:"dropped,omitempty"`
-	// Of the planned, those that may still be started. 0 once the run is over.
+	// Planned iterations that may still be started. 0 once the run is over.
 	NotYet        uint64 `protobuf:"varint,8,opt,name=not_yet,json=notYet,proto3" json:"not_yet,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1802,8 +1801,8 @@ type UserFigures struct {
 	Planned uint64 `protobuf:"varint,1,opt,name=planned,proto3" json:"planned,omitempty"`
 	// Of these, started. In one-user mode: those whose process reported anything.
 	Started uint64 `protobuf:"varint,2,opt,name=started,proto3" json:"started,omitempty"`
-	// Of the planned, those of which it is not known whether they were started, because their
-	// runner does not report it (`RunnerState.started_users`).
+	// Planned users who may or may not have been started: their runner does not report it
+	// (`RunnerState.started_users`).
 	Unknown       uint64 `protobuf:"varint,3,opt,name=unknown,proto3" json:"unknown,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2283,9 +2282,9 @@ type GeneratorFigures struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Whether any second of any process was saturated.
 	Saturated bool `protobuf:"varint,1,opt,name=saturated,proto3" json:"saturated,omitempty"`
-	// How long the process that was saturated for the longest was saturated.
+	// How long a process was saturated, for the process that was saturated longest.
 	SaturatedTime *durationpb.Duration `protobuf:"bytes,2,opt,name=saturated_time,json=saturatedTime,proto3" json:"saturated_time,omitempty"`
-	// How long the process that was observed for the longest was observed.
+	// How long a process was observed, for the process that was observed longest.
 	WatchedTime *durationpb.Duration `protobuf:"bytes,3,opt,name=watched_time,json=watchedTime,proto3" json:"watched_time,omitempty"`
 	// The event-loop lag of all processes in all seconds together: the time from an answer's
 	// arrival until it is noticed. All 0 if it was not measured.

@@ -1,5 +1,5 @@
-// The protocol that runners speak. This file says all that the author of a runner, in any
-// language, has to know.
+// The protocol that runners speak. This file contains everything that the author of a runner, in
+// any language, needs to know.
 //
 // A runner is a process that an agent starts. Its environment says where to report:
 //
@@ -15,7 +15,7 @@
 // so that a simple runner need not call GetAssignment:
 //
 //     LOADGRPC_TEST              the test
-//     LOADGRPC_TOTAL_USERS       users of the cycle; of several, such as 10:20:30
+//     LOADGRPC_TOTAL_USERS       users of the cycle; of several cycles, 10:20:30
 //     LOADGRPC_CURRENT_USER      the user to run, from 1; not set: all users
 //     LOADGRPC_CURRENT_CYCLE     the cycle of that user, from 1; set together with it
 //     LOADGRPC_TOTAL_ITERATIONS  iterations each user makes in a cycle; or else
@@ -817,7 +817,7 @@ type Skip struct {
 	FirstSequence uint64 `protobuf:"varint,1,opt,name=first_sequence,json=firstSequence,proto3" json:"first_sequence,omitempty"`
 	// How many. 0: none, and the skip is acked at once.
 	Count uint64 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
-	// Why, as a sentence. 512 characters are kept; 20 different reasons are kept for each source.
+	// Why, as a sentence. 512 characters are kept; 20 different reasons per source.
 	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	// How many of them are hits, at most `count`. 0: none, or not known.
 	Hits          uint64 `protobuf:"varint,4,opt,name=hits,proto3" json:"hits,omitempty"`

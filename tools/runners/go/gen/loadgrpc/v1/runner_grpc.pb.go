@@ -1,5 +1,5 @@
-// The protocol that runners speak. This file says all that the author of a runner, in any
-// language, has to know.
+// The protocol that runners speak. This file contains everything that the author of a runner, in
+// any language, needs to know.
 //
 // A runner is a process that an agent starts. Its environment says where to report:
 //
@@ -15,7 +15,7 @@
 // so that a simple runner need not call GetAssignment:
 //
 //     LOADGRPC_TEST              the test
-//     LOADGRPC_TOTAL_USERS       users of the cycle; of several, such as 10:20:30
+//     LOADGRPC_TOTAL_USERS       users of the cycle; of several cycles, 10:20:30
 //     LOADGRPC_CURRENT_USER      the user to run, from 1; not set: all users
 //     LOADGRPC_CURRENT_CYCLE     the cycle of that user, from 1; set together with it
 //     LOADGRPC_TOTAL_ITERATIONS  iterations each user makes in a cycle; or else
@@ -118,7 +118,7 @@ type RunnerServiceClient interface {
 	// source stays open, and its events are stored.
 	//
 	// Control. Answers also carry `start_cycle` and `stop`, after `opened`. On a new stream, send
-	// `ready` again while you wait for `start_cycle`; `stop` is repeated to you.
+	// `ready` again while you wait for `start_cycle`; the receiver repeats `stop` by itself.
 	//
 	// Newer peers. Both sides ignore messages of a kind they do not know.
 	//
@@ -219,7 +219,7 @@ type RunnerServiceServer interface {
 	// source stays open, and its events are stored.
 	//
 	// Control. Answers also carry `start_cycle` and `stop`, after `opened`. On a new stream, send
-	// `ready` again while you wait for `start_cycle`; `stop` is repeated to you.
+	// `ready` again while you wait for `start_cycle`; the receiver repeats `stop` by itself.
 	//
 	// Newer peers. Both sides ignore messages of a kind they do not know.
 	//
