@@ -120,7 +120,7 @@ class AgentProcess:
         self._lease_s = DEFAULT_LEASE_S
         self._heartbeat_s = HEARTBEAT_S
         self._heard_at = asyncio.get_running_loop().time()
-        """When the broker last said something."""
+        """When the broker was last heard from."""
         self._silent = False
         self._broker_version = ""
         self._leaving = False
@@ -269,7 +269,7 @@ class AgentProcess:
     def _check_speaking(
         self, call: grpc.aio.StreamStreamCall, speaking: asyncio.Task[None]
     ) -> None:
-        """A stream on which nothing is said any more is opened again."""
+        """Reopens the stream if its sending side has failed."""
         if speaking.cancelled() or speaking.exception() is None or call.done():
             return  # it broke, which its reader notices
         log_defect(speaking)

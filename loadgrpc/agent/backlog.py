@@ -77,7 +77,7 @@ class Backlog:
         """Numbers are declared lost.
 
         Raises:
-            InvalidRequest: it is not said which, or they go too far.
+            InvalidRequest: the first number is missing, or they go too far.
         """
         if skip.first_sequence == 0:
             raise InvalidRequest([Violation("skip.first_sequence", "is required")])
@@ -86,7 +86,7 @@ class Backlog:
         return decision
 
     def finish(self, raw: bytes, finish: runner_pb2.Finish) -> None:
-        """The source has said everything."""
+        """The source has sent everything."""
         self._produced = finish.totals.events if finish.HasField("totals") else None
         self.outbound.finish(raw)
 

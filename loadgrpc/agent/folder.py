@@ -37,7 +37,7 @@ LOOK_EVERY_S: Final = 0.02
 MAX_SOURCE_BYTES: Final = 16 << 10
 MAX_EXIT_BYTES: Final = 1 << 20
 PATIENCE_S: Final = 15.0
-"""How long the end of a runner of a former life is waited for: its keeper is at it."""
+"""How long to wait for the end of a runner of a former life, which its keeper is ending."""
 
 _log = logging.getLogger(__name__)
 

@@ -127,7 +127,7 @@ class AssignedPart:
     def leave(self) -> None:
         """The agent is leaving: running processes are asked to end, and killed if they do not."""
         self._ended_why = STOPPED
-        self._stopping = (StopMode.KILL, 0.0)  # for who is just being started
+        self._stopping = (StopMode.KILL, 0.0)  # for runners that are being started
         self._stop_at = 0.0
         self._changed.set()
         for runner in self._runners:

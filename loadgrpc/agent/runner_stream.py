@@ -10,7 +10,7 @@ import asyncio
 from typing import Final
 
 MOST_ANSWERS: Final = 1_000
-"""That may wait on a stream before more is read from it; twice as many, and it is given up."""
+"""Answers that may wait on a stream before reading from it stops; at twice as many it is closed."""
 
 
 class RunnerStream:

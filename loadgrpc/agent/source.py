@@ -51,7 +51,7 @@ class RelayedSource:
     ) -> None:
         self.source_id = source_id
         self.heard_s = asyncio.get_running_loop().time()
-        """When its runner last said something."""
+        """When its runner was last heard from."""
         self.cycle_began: tuple[int, float] | None = None
         """The cycle that it was sent into, and when; None: it is in none."""
         self.finished_s = math.inf
@@ -74,7 +74,7 @@ class RelayedSource:
         self._stop: bytes | None = None
         """The order to stop, for streams that open later."""
         self._types_refused: bytes | None = None
-        """What the broker has said of the types, if it does not have them."""
+        """The broker's answer about the types, if it refused them."""
         self._over = False
         """The broker wants nothing more of it."""
         self._unwanted = False
@@ -84,11 +84,11 @@ class RelayedSource:
     # Life
 
     def resume(self) -> None:
-        """Goes on with what an agent before this one had put on disk. Waits for the disk."""
+        """Continues with what an earlier agent had put on disk. Waits for the disk."""
         self._backlog.found(self._spool.recover())
 
     async def settle(self, *, after_quiet_s: float = QUIET_S) -> None:
-        """Waits until the broker has all that a runner which has ended had said.
+        """Waits until the broker has everything that a runner reported before it ended.
 
         That may take as long as the broker is away.
         """
@@ -206,7 +206,7 @@ class RelayedSource:
         self._uplink.begin()
 
     def _bring(self, stream: RunnerStream, types: bytes) -> None:
-        """Types came: the broker decides about them; what it has said of them is said again."""
+        """Types came: the broker decides about them; its earlier answer is repeated."""
         if detail := home.too_large(types):
             refused = runner_pb2.TypesRefused(reason=home.TYPES_TOO_LARGE, message=detail)
             stream.put(self._say(types_refused=refused))
@@ -360,7 +360,7 @@ class RelayedSource:
         self._backlog.give_up()
         self._unwanted = True
 
-    # What is said to the runner
+    # Answers to the runner
 
     def _acks(self) -> None:
         for stream in self._streams:

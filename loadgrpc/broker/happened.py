@@ -24,7 +24,7 @@ class Resumed:
 
 @dataclass(frozen=True)
 class CycleStored:
-    """That a cycle begins is stored."""
+    """The beginning of a cycle is stored."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class StopAsked:
 
 @dataclass(frozen=True)
 class AgentBack:
-    """An agent connected that has a part in the run; before that it was heard at that moment."""
+    """An agent with a part in the run connected; `last_heard_ns` is from before that."""
 
     registration: Registration
     last_heard_ns: int
@@ -92,7 +92,7 @@ class RunnerExited:
 
 @dataclass(frozen=True)
 class EndStored:
-    """That a runner ended is stored."""
+    """The end of a runner is stored."""
 
     agent_id: str
     scenario: str

@@ -29,7 +29,7 @@ class PlannedWork:
     short: str = ""
     """What ended before its time; empty: nothing did."""
     held_back: str = ""
-    """That users had to wait for others to end; empty: none had to."""
+    """A sentence that users had to wait for others to end; empty: none had to."""
 
     @property
     def may_cut_off(self) -> bool:

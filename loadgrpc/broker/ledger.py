@@ -18,11 +18,11 @@ from loadgrpc.model import Loss
 from loadgrpc.protocol.home import MAX_SEQUENCE, Accept, Decision, Duplicate, Sequence
 
 MAX_DUPLICATES: Final = 2**63 - 1
-"""More are not counted: a store has no room for them, and they come of a peer that lies."""
+"""More are not counted: a store has no room for them, and only a lying peer sends them."""
 NOT_SENT = "produced by the runner, but never sent"
 OTHER_REASONS = "(other reasons)"
 MAX_REASONS = 20
-"""Told apart, of a source: what is lost for others is counted as lost for OTHER_REASONS."""
+"""Different reasons of a source; losses for others count as lost for OTHER_REASONS."""
 
 
 class Lost(NamedTuple):

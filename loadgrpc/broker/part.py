@@ -139,9 +139,9 @@ class Part:
         )
 
     def ended_short(self, run: Run) -> str:
-        """That its load ended before its time was over, as a sentence; empty: it did not.
+        """A sentence that its load ended before its time was over; empty: it did not.
 
-        Runners that enter cycles by themselves may have begun before they said a word.
+        Runners that enter cycles by themselves may have begun before they reported anything.
         """
         planned_s = self.assignment.planned_s
         began_ns = run.create_time_ns if self.enters_by_itself else run.start_time_ns
@@ -249,7 +249,7 @@ class Part:
         )
 
     def why_held_back(self) -> str:
-        """That users had to wait, as a sentence; empty: none had to."""
+        """A sentence that users had to wait; empty: none had to."""
         held = self.held_back
         if not held.total:
             return ""

@@ -1,6 +1,6 @@
-"""Runs by time, beyond what is in memory: windows are stored as they leave, and read together.
+"""Timelines beyond what is in memory: windows are stored as they leave, and read together.
 
-Rule: a window is in memory until it is stored, so that whoever reads finds it in one of both. The
+Rule: a window is in memory until it is stored, so that every reader finds it in one of the two. The
 stored batches are the truth: a broker that continues a run reads them again, and makes its windows
 of them. A run that is over has all its windows in the store before its result is.
 """

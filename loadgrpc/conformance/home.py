@@ -60,7 +60,7 @@ class Home:
         self.leaves = asyncio.Event()
         """The server is to end, and to come back."""
         self.terminates = asyncio.Event()
-        """Who started the runner is to send SIGTERM."""
+        """SIGTERM is due, from whoever started the runner."""
         self.transcript = transcript
         self._script = script
         self._began_s = time.monotonic()

@@ -291,7 +291,7 @@ class OutputFigures:
     lines: int = 0
     """Lines that are listed as events."""
     left_out: int = 0
-    """Lines that runners left out, as far as they said so."""
+    """Lines that runners left out, as far as they reported it."""
 
 
 @dataclass(frozen=True, kw_only=True)

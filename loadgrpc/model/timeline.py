@@ -42,7 +42,7 @@ class TimelineWindow:
     hits: HitFigures = HitFigures()
     """All of them; the rate is over the length of the window."""
     series: tuple[WindowSeries, ...] = ()
-    """The same hits, told apart."""
+    """The same hits, by series."""
     users: int = 0
     """The most virtual users that were alive in it at a time."""
     late: int = 0
@@ -72,7 +72,7 @@ class TimelineQuery:
     names: tuple[str, ...] = ()
     """Only hits with one of these names. Empty: all."""
     series: bool = True
-    """Whether hits are told apart too."""
+    """Whether windows have series, too."""
     page_size: int = 0
     """At most this many windows. 0: as many as there may be."""
     page_token: str = ""

@@ -130,7 +130,7 @@ def registration_to_proto(registration: Registration) -> fleet_pb2.Register:
 
 
 def registration_from_proto(message: fleet_pb2.Register, peer: str) -> Registration:
-    """Who an agent is that calls from `peer`, HOST:PORT.
+    """The agent that calls from `peer`, HOST:PORT.
 
     Raises:
         InvalidRequest: it has no name.

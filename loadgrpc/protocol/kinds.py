@@ -1,6 +1,6 @@
 """What the value of a plan's option may be: a count, a time, a choice, and so on.
 
-Rule: a kind knows how a value stands in a message, and what is wrong with one; protobuf is not
+Rule: a kind knows how a value is written in a message, and what is wrong with one; protobuf is not
 imported for that. How people write it is for `cli/values.py`.
 """
 
@@ -116,7 +116,7 @@ class SecondsKind(Kind):
         getattr(message, field).FromNanoseconds(round(value * NS_PER_S))
 
     def wrong(self, value: float) -> Iterator[tuple[str, str]]:
-        """See Kind. Where it ends is said in `bounds.py`, with all other times."""
+        """See Kind. Its upper bound is in `bounds.py`, with all other times."""
         if not self.zero and value <= 0:
             yield "", "must be more than 0s"
 
@@ -174,7 +174,7 @@ class TextKind(Kind):
     """Whether all of it can be shown as it is, on one line."""
 
     def wrong(self, value: str) -> Iterator[tuple[str, str]]:
-        """See Kind. How long it may be is said in `bounds.py`."""
+        """See Kind. Its longest length is in `bounds.py`."""
         if self.printable and not value.isprintable():
             yield "", "must be of characters that can be printed"
 

@@ -73,14 +73,14 @@ class Outbound(Generic[Item]):
         self._ready_sent = False
 
     def finish(self, request: bytes) -> None:
-        """The source has said everything."""
+        """The source has sent everything."""
         self._finish = Word(request)
         self._finish_sent = False
 
     # One stream
 
     def begin(self) -> None:
-        """A new stream: nothing was said on it, and nothing may be, before it is open."""
+        """A new stream: nothing was sent on it, and nothing may be before it is open."""
         self.is_open = False
         self._limits = runner_pb2.Limits()
         self._sent = 0

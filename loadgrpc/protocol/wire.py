@@ -22,7 +22,7 @@ MAX_FIELDS: Final = 64
 MAX_LOOKS: Final = 4_000
 """Fields in which bytes that are not UTF-8 are looked for."""
 CUT_BYTES: Final = 16 << 10
-"""What is left of a text in a message that is too long: more than is kept of any."""
+"""A text in a message that is too long is cut to this: more than is kept of any."""
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 _WIDTHS: Final = {_FIXED64: 8, _FIXED32: 4}
 _MAX_VARINT_BYTES: Final = 10

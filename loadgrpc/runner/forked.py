@@ -7,8 +7,8 @@ the run belongs to its parent.
 
 A child has a copy of everything: of the hub with everything it waits for, of the socket to the
 link, and of mapped memory, which is even shared. So, before the child does anything: the hub
-forgets whom it would wake, the socket's descriptor becomes one of /dev/null, and private memory
-replaces the mapped memory.
+forgets the users it would wake, the socket's descriptor becomes one of /dev/null, and private
+memory replaces the mapped memory.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class LoadTest:
-    """Import the test of an assignment; the share of its users is said as in `share.py`."""
+    """Import the test of an assignment; the share of its users is in the form of `share.py`."""
 
     assignment: str
     """The assignment as its message in runner.proto, in base64."""

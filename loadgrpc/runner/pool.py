@@ -79,7 +79,7 @@ class Pool:
         self.started_users = 0
         """Users of this cycle that were started."""
         self._cut_off_ns: int | None = None
-        """When users who have not finished are cut off; None: nobody is waited for yet."""
+        """When users who have not finished are cut off; None: not known yet."""
         self._living: set[VirtualUser] = set()
         self._hurried = Event()
         """Set when that was brought forward."""
@@ -120,7 +120,7 @@ class Pool:
         left_behind.cut_off()
 
     def _hurry(self, timeout_s: float) -> None:
-        """Lets users finish until then, or until it was said before."""
+        """Lets users finish within this time, or until an earlier deadline."""
         cut_off_ns = self._clock.monotonic_ns() + round(timeout_s * NS_PER_S)
         if self._cut_off_ns is None or cut_off_ns < self._cut_off_ns:
             self._cut_off_ns = cut_off_ns
@@ -128,7 +128,7 @@ class Pool:
 
     def _left_s(self) -> float:
         """How long users may still take to finish."""
-        assert self._cut_off_ns is not None  # noqa: S101 - it was said before they are waited for
+        assert self._cut_off_ns is not None  # noqa: S101 - set before anybody waits
         return (self._cut_off_ns - self._clock.monotonic_ns()) / NS_PER_S
 
     def _cut_off(self, greenlets: Sequence[Greenlet]) -> None:

@@ -325,7 +325,7 @@ def _set_server_url(case_class: type[unittest.TestCase], server_url: str) -> Non
 
 
 def _tear_down(case_class: type[unittest.TestCase], recorder: Recorder, clock: SystemClock) -> None:
-    """What goes wrong here is an error of its own: an iteration of no user."""
+    """Whatever goes wrong here is an error of its own: an iteration of no user."""
     start_wall_ns, start_ns = clock.wall_ns(), clock.monotonic_ns()
 
     def note(error: BaseException) -> None:

@@ -16,7 +16,7 @@ from loadgrpc.stats.histogram import Histogram
 from loadgrpc.stats.hits import HitStats
 
 OTHER: Final = "(other)"
-"""The name of all hits together that are not told apart by name."""
+"""The name of all hits that have no series of their own."""
 MAX_STATUS_CLASS: Final = 9
 
 
@@ -46,7 +46,7 @@ class Series(NamedTuple):
 
 
 def is_other(name: HitName) -> bool:
-    """Whether that is what hits are counted under that are not told apart by name."""
+    """Whether this is the name of all hits that have no series of their own."""
     return name.name == OTHER and not name.method
 
 

@@ -49,7 +49,7 @@ A quick or partial run prints its page and leaves this one alone.
 
 ACCURACY_WORDS: Final = """\
 A server in C delays each answer, and notes how long it really took from receiving the request
-(when its epoll told it) to having sent the answer. The number of users makes the load, given in
+(when its epoll reported it) to having sent the answer. The number of users makes the load, given in
 per cent of the {capacity:,.0f} hits/s that the core can do without delay; *reached* is what came
 of it, wrk having as many connections. Percentiles in ms: reported, true, and the difference
 (medians over the rounds, the worst difference in brackets)."""

@@ -60,7 +60,7 @@ def _verb(verb: str) -> Callable[..., requests.Response]:
             and as_written()
         ):
             return self._by_lane(lane, method, url, name, kwargs)
-        if name is not None:  # not said, not handed on: others may have replaced `request`
+        if name is not None:  # not handed on unless given: others may have replaced `request`
             kwargs["name"] = name
         answer: requests.Response = getattr(super(Session, self), verb)(url, *args, **kwargs)
         return answer

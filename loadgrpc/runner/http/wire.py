@@ -253,7 +253,7 @@ class MeasuredPool(HTTPConnectionPool):
 
     @cached_property
     def where(self) -> str:
-        """Who the pool talks to, as error messages say it."""
+        """The other end of the pool's connections, as error messages name it."""
         target = _address(self.host, self.port)
         if self.proxy is None:
             return target

@@ -62,7 +62,7 @@ class Echo:
             return
         self._printed(lines)
         for line in safe_lines(lines):
-            # What is no longer than PIPE_BUF goes whole, and at once where there is room.
+            # A write of at most PIPE_BUF bytes goes whole, and at once if there is room.
             data = f"{self._name}: {line}".encode()[: select.PIPE_BUF - 1] + b"\n"
             if not any(event & select.POLLOUT for _, event in self._room.poll(0)):
                 self._left_out += 1

@@ -169,7 +169,7 @@ class Link:
             self._due_s = math.inf
 
     def _expect(self, due_s: float) -> None:
-        """User processes must be done then, or before if that was said already."""
+        """User processes must be done by then, or by an earlier deadline."""
         self._due_s = min(self._due_s, due_s)
         self._due_changed.set()
 

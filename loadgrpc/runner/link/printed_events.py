@@ -22,7 +22,7 @@ MAX_LINES: Final = 1_000
 MAX_AT_ONCE: Final = 100
 """Events in a batch: of 4 KiB each they are less than what may be sent at once."""
 COUNT_EVERY_NS: Final = 10_000_000_000
-"""How often it is said how many lines were left out, while no more of them are sent."""
+"""How often the number of left-out lines is reported, while no more lines are sent."""
 
 _Origin = tuple[int, OutputStream]
 """The process, from 1, and its stream."""

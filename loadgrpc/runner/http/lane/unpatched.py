@@ -1,18 +1,18 @@
 """Whether everybody on a request's way still does what their library wrote.
 
 Tracers, mocks and recorders work by replacing functions of Requests, urllib3 and http.client.
-All that the lane goes round is watched here: the classes on that way with all that is in
+Everything that the lane bypasses is watched here: the classes on that way with all that is in
 them, the functions that their modules call, and what logs each request.
 
 Rule: code that has replaced something, or listens, is asked for every request, from the very next
-one on. Identity counts, not equality: what stands in for a function may well be equal to it.
+one on. Identity counts, not equality: a replacement may well be equal to the function.
 
 Nine hundred methods and functions cannot be compared for each request. But CPython numbers the
 versions of a type: whatever is set on it or on a class above it, its number changes. So one type
 is made that inherits from all these classes, and only its number is read, which takes 50 ns. A
 module reports assignments to it. After a change, and where there is no such number, everything is
-compared. What is written past a module, into its dictionary, is seen when the lane learns a
-request.
+compared. Whatever is written directly into the dictionary of a module is seen when the lane
+learns a request.
 """
 
 from __future__ import annotations
