@@ -259,7 +259,7 @@ class RelayedSource:
             self._ack_again(stream)
 
     def _ack_again(self, stream: RunnerStream) -> None:
-        """Says how far all is stored to who has sent nothing new, and may wait for an answer."""
+        """Acks what is stored to a runner that has sent nothing new, and may wait for an answer."""
         stream.told = None
         stream.put(None)
 

@@ -75,7 +75,7 @@ class Ledger(Sequence):
         """A batch came. `first_sequence` 0: its source sends no numbers.
 
         Raises:
-            InvalidRequest: the source said before that it was done, or counts too far.
+            InvalidRequest: the source had reported its end already, or counts too far.
         """
         before = self.received
         decision = super().batch(first_sequence, count)

@@ -338,7 +338,7 @@ class Home:
             self._say(stream, gap=gap)
         elif self._ledger.received >= self._due:
             finish, self._finish = self._finish, None
-            assert finish is not None  # noqa: S101 - by who calls
+            assert finish is not None  # noqa: S101 - callers see to it
             with refused_by("10.2"):
                 whole = finish.HasField("totals")
                 self._ledger.finish(finish.totals.events if whole else self._ledger.received)

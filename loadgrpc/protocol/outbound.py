@@ -14,7 +14,7 @@ from typing import Final, Generic, Protocol, TypeVar
 
 from loadgrpc.v1 import runner_pb2
 
-FORGOTTEN: Final = "acked once, and lost since by who had acked it"
+FORGOTTEN: Final = "acked once, and lost since by its receiver"
 """Why numbers are declared lost that the other side asks for again."""
 
 

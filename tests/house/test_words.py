@@ -38,6 +38,10 @@ WORDS = {
     r"\bprocessor time\b": "CPU time",
     r"\bis no (?:runner|broker|message|text|test|error|hit|plan|URL)\b": "is not a",
     r"\bjust now\b": "now, currently, at the moment",
+    r"\b(?:for|to|by) who\b": "for a client that, for whoever",
+    r"\bsaid (?:again|before|already)\b": "repeated, set, reported",
+    r"\b(?:without|said|says|say) a word\b": "silently, anything",
+    r"\b(?:is|are) said (?:in|to be|how|which)\b": "is in, is reported as, is given",
 }
 """Patterns, without regard to case, and what to write instead."""
 
@@ -48,7 +52,7 @@ ALLOWED = {
 
 READ = [
     *sorted((ROOT / "protos").rglob("*.proto")),
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md")),
+    *(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")),
     *(page for page in sorted((ROOT / "docs").glob("*.md")) if not page.match("protocol.md")),
     *sorted((ROOT / "tools/runners").glob("*/README.md")),
     *(

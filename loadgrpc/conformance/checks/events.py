@@ -140,7 +140,7 @@ def iterations_are_numbered_from_1(story: Story) -> Finding:
 
 @check("9.7")
 def cycles_are_numbered_as_assigned(story: Story) -> Finding:
-    """Cycles have the numbers that the assignment gives; 0 is for who has not asked for it."""
+    """Cycles have the numbers of the assignment; 0 is for runners that have not asked for it."""
     seen = {place.cycle for _, place in _places(story)}
     if not seen:
         return not_shown("no event has a status")

@@ -171,7 +171,7 @@ func (o *outbound) bridge(expected uint64) {
 		first = o.kept[0].first
 	}
 	if expected < first {
-		lost := skip(expected, first-expected, 0, "acked once, and lost since by who had acked it")
+		lost := skip(expected, first-expected, 0, "acked once, and lost since by its receiver")
 		o.kept = append([]item{lost}, o.kept...)
 	}
 }

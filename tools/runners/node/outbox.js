@@ -7,7 +7,7 @@
 const BATCH_EVENTS = 1000;
 const MAX_HELD_EVENTS = 100_000;
 const DROPPED = "the runner made events faster than they could be reported";
-const FORGOTTEN = "acked once, and lost since by who had acked it";
+const FORGOTTEN = "acked once, and lost since by its receiver";
 
 const within = (bound, size) => bound === 0 || size <= bound;
 

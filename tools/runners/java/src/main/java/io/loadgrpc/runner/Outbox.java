@@ -205,7 +205,7 @@ final class Outbox {
     private void bridge(long expected) {
         long first = kept.isEmpty() ? produced.events() + 1 : kept.get(0).first;
         if (expected < first) {
-            Numbered skip = Numbered.skip(expected, "acked once, and lost since by who acked it");
+            Numbered skip = Numbered.skip(expected, "acked once, and lost since by its receiver");
             skip.add(first - expected);
             kept.add(0, skip);
         }
