@@ -26,6 +26,15 @@ def table(summary: Summary, width: int) -> list[Line]:
     return figures_table("Cycles", FIGURES, rows, width, beside=BESIDE) if rows else []
 
 
+def why_none(summary: Summary) -> str:
+    """Why the cycles of a run cannot be shown."""
+    if summary.plan.cycles == 1:
+        return "the plan has only one cycle"
+    if summary.state.final and summary.start_time_ns is not None:
+        return "no figures of its cycles are kept"  # an older version ran it
+    return "no cycle has begun"
+
+
 def _row(name: str, figures: CycleFigures | CycleScenarioFigures) -> TableRow:
     hits = figures.hits
     answered = hits.elapsed != ElapsedFigures()

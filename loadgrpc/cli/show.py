@@ -114,7 +114,7 @@ def _show_cycles(summary: Summary, *, as_json: bool) -> int:
         line.write_json({"cycles": found})
         return verdict.PASSED
     lines = cycles.table(summary, line.width_of(sys.stdout))
-    line.write(lines or [line.Line("the plan has only one cycle")], sys.stdout)
+    line.write(lines or [line.Line(cycles.why_none(summary))], sys.stdout)
     return verdict.PASSED
 
 
@@ -123,21 +123,22 @@ def _show_timeline(run_id: str, broker: str, *, as_json: bool) -> int:
     from loadgrpc.cli.connection import ask  # noqa: PLC0415
     from loadgrpc.model import TimelineQuery  # noqa: PLC0415
 
-    async def get(client: Client) -> list[TimelineWindow]:
+    async def get(client: Client) -> tuple[Summary, list[TimelineWindow]]:
         summary = await client.get_summary(run_id)
         query = TimelineQuery(
             run_id=run_id,
             resolution_s=timeline.resolution_s(summary, time.time_ns()),
             series=as_json,
         )
-        return [window async for window in client.list_windows(query)]
+        return summary, [window async for window in client.list_windows(query)]
 
-    found = ask(broker, get)
+    summary, found = ask(broker, get)
     if as_json:
         from loadgrpc.protocol.document import as_document  # noqa: PLC0415
         from loadgrpc.protocol.timeline import window_to_proto  # noqa: PLC0415
 
         line.write_json({"windows": [as_document(window_to_proto(each)) for each in found]})
         return verdict.PASSED
-    line.write(timeline.table(found, line.width_of(sys.stdout)), sys.stdout)
+    lines = timeline.table(found, line.width_of(sys.stdout))
+    line.write(lines or [line.Line(timeline.why_none(summary))], sys.stdout)
     return verdict.PASSED

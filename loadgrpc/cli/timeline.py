@@ -34,11 +34,14 @@ def resolution_s(summary: Summary, now_ns: int) -> int:
 
 
 def table(windows: Sequence[TimelineWindow], width: int) -> list[Line]:
-    """Sparklines of all windows, and a line for each; windows without anything are filled in."""
+    """Sparklines of all windows, and a line for each; windows without anything are filled in.
+
+    Nothing if there are no windows.
+    """
     whole = _without_gaps(windows)
     shown = whole[-MAX_ROWS:]
     if not shown:
-        return [Line("nothing has happened yet", Style.DIM)]
+        return []
     lines = [
         *_sparkline("users", shown, lambda window: window.users, str, width),
         *_sparkline("rate", shown, lambda window: window.hits.rate, rate, width),
@@ -52,6 +55,15 @@ def table(windows: Sequence[TimelineWindow], width: int) -> list[Line]:
     if len(whole) > len(shown):
         lines.append(Line(f"  … {len(whole) - len(shown)} windows before these", Style.DIM))
     return lines
+
+
+def why_none(summary: Summary) -> str:
+    """Why a run without windows has none."""
+    if not summary.state.final:
+        return "nothing has happened yet"
+    if summary.hits.count:
+        return "no timeline is kept: it was run by an older version"
+    return "no hit was made, and no users were reported"
 
 
 def _sparkline(

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from loadgrpc.cli import cycles
 from loadgrpc.cli.report import report
-from loadgrpc.model import CycleFigures, CycleScenarioFigures, ElapsedFigures, HitFigures
+from loadgrpc.model import CycleFigures, CycleScenarioFigures, ElapsedFigures, HitFigures, RunState
 
 NS = 1_000_000_000
 MS = 1_000_000
@@ -51,7 +51,7 @@ def test_the_report_has_them_if_there_are_several(summaries):
 
 
 def test_show_cycles(invoke, client, summaries):
-    """For people and for programs; a plan of one cycle says so."""
+    """For people and for programs; if there is none, the reason is."""
     client.summary = replace(summaries["passed"], cycles=TWO)
     code, out, _ = invoke("show", "some-run", "--cycles")
     assert code == 0
@@ -64,8 +64,19 @@ def test_show_cycles(invoke, client, summaries):
         (1, 10, "500"),
         (2, 20, "600"),
     ]
-    client.summary = summaries["passed"]
-    assert invoke("show", "some-run", "--cycles")[1] == "the plan has only one cycle\n"
+    one = summaries["passed"]
+    (scenario,) = one.plan.scenarios
+    one, several = (
+        replace(one, plan=replace(one.plan, scenarios=(replace(scenario, users=users),)))
+        for users in ((1,), (1, 2))
+    )
+    for client.summary, why in (
+        (one, "the plan has only one cycle"),
+        (several, "no figures of its cycles are kept"),
+        (replace(several, state=RunState.STARTING, start_time_ns=None), "no cycle has begun"),
+        (replace(several, state=RunState.FAILED, start_time_ns=None), "no cycle has begun"),
+    ):
+        assert why in invoke("show", "some-run", "--cycles")[1]
 
 
 def test_show_shows_one_thing(invoke):

@@ -7,7 +7,7 @@ import pytest
 
 from loadgrpc.cli import line as of_lines
 from loadgrpc.cli import timeline
-from loadgrpc.model import ElapsedFigures, HitFigures, TimelineWindow, WindowSeries
+from loadgrpc.model import ElapsedFigures, HitFigures, RunState, TimelineWindow, WindowSeries
 
 NS = 1_000_000_000
 MS = 1_000_000
@@ -100,4 +100,13 @@ def test_show_timeline(invoke, client, summaries):
         ("20", 0),
     ]
     client.windows = []
-    assert invoke("show", "some-run", "--timeline")[1] == "nothing has happened yet\n"
+    passed = summaries["passed"]
+    for client.summary, why in (
+        (replace(passed, state=RunState.RUNNING), "nothing has happened yet"),
+        (passed, "no timeline is kept: it was run by an older version"),
+        (
+            replace(passed, hits=replace(passed.hits, count=0)),
+            "no hit was made, and no users were reported",
+        ),
+    ):
+        assert why in invoke("show", "some-run", "--timeline")[1]
