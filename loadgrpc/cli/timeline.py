@@ -21,6 +21,9 @@ FIGURES: Final = ("users", "count", "failed", "rate", "p50", "p95", "p99")
 BESIDE: Final = ("users", "count", "rate")
 """What stays beside a window when the other figures have to go beneath it."""
 BARS: Final = "▁▂▃▄▅▆▇█"
+_LENGTHS: Final = {60: "1 min", 600: "10 min", 3_600: "1 h"}
+_DAY_NS: Final = 86_400 * NS_PER_S
+"""Of a longer span, a time of day says too little."""
 _TIMES: Final = ("p50_ns", "p95_ns", "p99_ns")
 
 
@@ -42,13 +45,15 @@ def table(windows: Sequence[TimelineWindow], width: int) -> list[Line]:
     shown = whole[-MAX_ROWS:]
     if not shown:
         return []
+    dated = shown[-1].end_ns - shown[0].start_ns > _DAY_NS
+    rows = [_row(each, dated=dated) for each in shown]
     lines = [
         *_sparkline("users", shown, lambda window: window.users, str, width),
         *_sparkline("rate", shown, lambda window: window.hits.rate, rate, width),
         *_sparkline("failed", shown, _failed, lambda share: percent(share, 1), width),
         *_sparkline("p95", shown, lambda window: window.hits.elapsed.p95_ns, duration, width),
         Line(),
-        *figures_table("Timeline", FIGURES, [_row(each) for each in shown], width, beside=BESIDE),
+        *figures_table("Timeline", FIGURES, rows, width, beside=BESIDE),
     ]
     if late := sum(window.late_data for window in shown):
         lines.append(Line(f"  {late} hits came after their window was closed", Style.DIM))
@@ -83,13 +88,14 @@ def _sparkline(
     return labelled(label, [bars, f"up to {shown(most)}"], width)  # type: ignore[arg-type]  # of its kind
 
 
-def _row(window: TimelineWindow) -> TableRow:
+def _row(window: TimelineWindow, *, dated: bool = False) -> TableRow:
     hits = window.hits
     answered = hits.elapsed.max_ns > 0
-    at = time.strftime("%H:%M:%S", time.localtime(window.start_ns // NS_PER_S))
-    length = f" {span(window.length_ns / NS_PER_S)}"
+    format_ = "%m-%d %H:%M:%S" if dated else "%H:%M:%S"
+    at = time.strftime(format_, time.localtime(window.start_ns // NS_PER_S))
+    length = _LENGTHS.get(window.length_ns // NS_PER_S) or span(window.length_ns / NS_PER_S)
     return TableRow(
-        f"{at}{length}{'' if window.closed else ' …'}",
+        f"{at} {length}{'' if window.closed else ' …'}",
         (
             str(window.users),
             str(hits.count),

@@ -1,6 +1,7 @@
 """A run by time, for people: few lines whatever its length, and sparklines above them."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -63,6 +64,22 @@ def test_sparklines_and_a_line_a_window():
     assert rows[2][:4] == ["0", "0", "0", "0/s"]
     assert "…" in lines[10]
     assert "3 hits came after their window was closed" in lines[11]
+
+
+@pytest.mark.parametrize(
+    ("length_s", "length"),
+    [(1, "1 s"), (10, "10 s"), (60, "1 min"), (600, "10 min"), (3_600, "1 h")],
+)
+def test_the_length_of_a_window_is_written_briefly(length_s, length):
+    """No "10 min 0 s"; and within a day the time of day is enough."""
+    row = text_of([window(0, 5, length_s=length_s)])[-1]
+    assert re.match(rf"  \d\d:\d\d:\d\d {length} ", row)
+
+
+def test_windows_of_several_days_have_a_date():
+    """Otherwise an hour of one day would look like that of another."""
+    rows = text_of([window(3_600 * at, 5, length_s=3_600) for at in (0, 25)])
+    assert re.match(r"  11-1\d \d\d:\d\d:\d\d 1 h ", rows[-1])
 
 
 def test_many_windows_are_cut():
