@@ -26,7 +26,7 @@ from loadgrpc.model import (
 )
 from loadgrpc.protocol.bounds import MAX_ANSWER_BYTES
 from loadgrpc.stats.rows import Bucket, Row, buckets, fitting
-from loadgrpc.stats.timeline import Timeline
+from loadgrpc.stats.timeline import FIRST_NUMBER, Timeline
 from loadgrpc.stats.window import Window
 from loadgrpc.store import Store, StoredWindow
 
@@ -139,11 +139,13 @@ class Timelines:
         known = {row.number for row in held if row.number}
         next_number = timeline.next_number if timeline is not None else None
         kept_from_s = dict(timeline.kept_from_s) if timeline is not None else {}
-        stored = [
-            Row(row.number, row.length_s, row.start_s, None)
-            for row in await self._store_watch.read(self._store.windows(run_id))
-            if row.number not in known and (next_number is None or row.number < next_number)
-        ]
+        stored = []
+        if next_number != FIRST_NUMBER:  # else all is in memory, and the store may be away
+            stored = [
+                Row(row.number, row.length_s, row.start_s, None)
+                for row in await self._store_watch.read(self._store.windows(run_id))
+                if row.number not in known and (next_number is None or row.number < next_number)
+            ]
         rows = [*stored, *held]
         return [row for row in rows if row.start_s >= kept_from_s.get(row.length_s, row.start_s)]
 

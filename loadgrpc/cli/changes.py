@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from loadgrpc.cli.figures import moment
 from loadgrpc.cli.line import Line, Style
@@ -10,9 +11,12 @@ from loadgrpc.cli.table import text_table
 from loadgrpc.model import AgentEvent, Change, ChangeKind, RunState
 from loadgrpc.text import one_line
 
+UNCUT: Final = 1 << 16
+"""Cells of a line: a reason is shown whole, and the terminal wraps it."""
 
-def table(changes: list[Change], width: int) -> list[Line]:
-    """One line a change, in order."""
+
+def table(changes: list[Change]) -> list[Line]:
+    """One line a change, in order; none is shortened."""
     rows = [
         [
             moment(change.time_ns) if change.time_ns is not None else "-",
@@ -22,7 +26,7 @@ def table(changes: list[Change], width: int) -> list[Line]:
         ]
         for change in changes
     ]
-    lines = text_table(["Changes", "no.", "kind", "what"], rows, width)
+    lines = text_table(["Changes", "no.", "kind", "what"], rows, UNCUT)
     return [
         Line(line.text, Style.BAD) if change is not None and _bad(change) else line
         for line, change in zip(lines, [None, *changes], strict=True)

@@ -99,7 +99,7 @@ def _show_changes(run_id: str, broker: str, *, as_json: bool) -> int:
         return verdict.PASSED
     from loadgrpc.cli.changes import table  # noqa: PLC0415
 
-    line.write(table(found, line.width_of(sys.stdout)), sys.stdout)
+    line.write(table(found), sys.stdout)
     return verdict.PASSED
 
 

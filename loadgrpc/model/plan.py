@@ -71,7 +71,8 @@ class Plan:
     def label(self) -> str:
         """The name of its runs wherever they are shown."""
         named = " + ".join(each.name or each.test for each in self.scenarios)
-        return f"{self.title}: {named}" if self.title else named
+        title = self.title.strip()
+        return f"{title}: {named}" if title else named
 
     @property
     def cycles(self) -> int:

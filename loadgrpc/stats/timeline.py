@@ -29,6 +29,8 @@ from loadgrpc.stats.sealed import seal, unseal
 from loadgrpc.stats.watermark import Watermark
 from loadgrpc.stats.window import HitName, Series, Window, is_other, merged
 
+FIRST_NUMBER: Final = 1
+"""Of what leaves memory for the store."""
 MAX_NAMES: Final = 100
 """Names with series of their own; the others are counted together."""
 SPAN_S: Final = 5
@@ -85,7 +87,7 @@ class Timeline:
         """By length: rows of longer windows that start before this are not needed any more."""
         self.leaving: dict[int, Row] = {}
         """Rows by number, until somebody says that they are stored."""
-        self.next_number = 1
+        self.next_number = FIRST_NUMBER
         self._over = False
 
     # Adding

@@ -13,6 +13,7 @@ from loadgrpc.broker import timeline as module
 from loadgrpc.errors import InvalidRequest, NotFound
 from loadgrpc.model import Progress, TimelineQuery, TimelineWindow
 from loadgrpc.stats.rows import LENGTHS
+from loadgrpc.store import StoreError
 from loadgrpc.testing import ManualClock
 from loadgrpc.v1 import control_pb2, event_pb2, runner_pb2
 
@@ -198,6 +199,27 @@ def test_pages_are_bounded_and_fit_together(at_desk, monkeypatch):
             assert await windows(desk, run) == everything
         with pytest.raises(InvalidRequest, match="page_token"):
             await desk.broker.archive.get_timeline(TimelineQuery(run_id=run.run_id, page_token="x"))
+
+    at_desk(use)
+
+
+class Unreadable:
+    """A store that cannot be read."""
+
+    def __getattr__(self, name):
+        raise StoreError("the store is away")
+
+
+def test_what_is_in_memory_needs_no_store(at_desk):
+    """A run that nothing has left memory of is shown by time while the store is away."""
+
+    async def use(desk):
+        run = await desk.start()
+        runner = await desk.runner(run)
+        await publish(desk, runner, hits(1, [desk.clock.wall_ns()] * 3))
+        await tick(desk, run)
+        desk.broker.timelines._store = Unreadable()
+        assert sum(each.hits.count for each in await windows(desk, run)) == 3
 
     at_desk(use)
 

@@ -217,8 +217,9 @@ def test_show_prints_the_document(invoke, client):
     assert json.loads(out)["iterations"]["success"] == "1200"
 
 
-def test_show_prints_the_log(invoke, client):
-    """--changes prints what happened, one line a change, and --json the same for programs."""
+def test_show_prints_the_log(invoke, client, monkeypatch):
+    """--changes prints what happened, one whole line a change; --json is for programs."""
+    monkeypatch.setenv("COLUMNS", "60")
     second = 1_700_000_000 * 10**9
     client.changes = [
         Change(sequence=1, kind=ChangeKind.STATE, state=RunState.STARTING, time_ns=second),
@@ -229,7 +230,7 @@ def test_show_prints_the_log(invoke, client):
             time_ns=second,
             agent_id="a1",
             agent_event=AgentEvent.LOST,
-            reason="not heard from for 60 s",
+            reason="not heard from for 60 s" + " and more" * 30,
         ),
         Change(sequence=3, kind=ChangeKind.STATE, state=RunState.STOPPING, reason="\x1b[2Jstopped"),
     ]
@@ -241,7 +242,7 @@ def test_show_prints_the_log(invoke, client):
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(1_700_000_000))
     assert [" ".join(each.split()) for each in lines] == [
         f"{when} 1 state STARTING",
-        f"{when} 2 agent agent a1 was lost: not heard from for 60 s",
+        f"{when} 2 agent agent a1 was lost: not heard from for 60 s" + " and more" * 30,
         "- 3 state STOPPING: \\x1b[2Jstopped",
     ]
     code, out, _ = invoke("show", "some-run", "--changes", "--json")

@@ -31,6 +31,11 @@ def test_the_title_is_asked_for(invoke, titled):
     assert f"\nrun         {LABEL}" in out
 
 
+def test_a_blank_title_is_none(run):
+    """It would stand before the name of the test as nothing and a colon."""
+    assert replace(run.plan, title="  ").label == TEST
+
+
 @pytest.mark.parametrize(
     "line", ["attach r-f3a9f3a9f3", "show r-f3a9f3a9f3", "runs", "status"], ids=str
 )
