@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from loadgrpc.cli.figures import moment
-from loadgrpc.cli.line import Line, Style
+from loadgrpc.cli.line import UNCUT, Line, Style
 from loadgrpc.cli.table import text_table
 from loadgrpc.model import AgentEvent, Change, ChangeKind, RunState
 from loadgrpc.text import one_line
 
-UNCUT: Final = 1 << 16
-"""Cells of a line: a reason is shown whole, and the terminal wraps it."""
-
 
 def table(changes: list[Change]) -> list[Line]:
-    """One line a change, in order; none is shortened."""
+    """One line a change, in order; none is shortened, a terminal wraps them."""
     rows = [
         [
             moment(change.time_ns) if change.time_ns is not None else "-",
