@@ -96,7 +96,7 @@ def _responses(summary: Summary, shown: Sequence[NameFigures], width: int) -> li
         if entry.hits.response is not None
     ]
     figures = FIGURES[FIGURES.index("avg") : FIGURES.index("max") + 1]
-    return [Line(), *figures_table("From the planned start", figures, rows, width)] if rows else []
+    return [Line(), *figures_table("Response time", figures, rows, width)] if rows else []
 
 
 def request(summary: Summary, entry: NameFigures | HitErrorGroup) -> str:

@@ -58,10 +58,13 @@ class RowReader:
         self._decoded = decoded
         self._labels = _Labels()
         self._hits: list[int] = []
+        self._delays_ns: dict[int, int] = {}
+        """Of the hits that started later than planned, by where they are."""
 
     def add(self, rows: Iterable[event_pb2.Event]) -> None:
         """Reads some."""
         labels, hits, decoded = self._labels, self._hits, self._decoded
+        delays_ns = self._delays_ns
         for row in rows:
             # To ask for one costs less than to ask which.
             kind = "hit" if row.HasField("hit") else row.WhichOneof("event")
@@ -73,7 +76,12 @@ class RowReader:
                 if not (0 < time_ns <= MAX_NS and 0 <= nanos < NS_PER_S):
                     time_ns = moment_ns("time", time) if row.HasField("time") else self._arrival_ns
                 if kind == "hit":
-                    hits += _row_hit(row.hit, time_ns, labels)
+                    hit = row.hit
+                    columns = _row_hit(hit, time_ns, labels)
+                    if hit.HasField("planned_start_time"):
+                        planned_ns = moment_ns("planned_start_time", hit.planned_start_time)
+                        delays_ns[len(hits) // len(columns)] = max(0, columns[1] - planned_ns)
+                    hits += columns
                 else:
                     _decode_row(row, kind, time_ns, decoded)
             except InvalidRequest as error:
@@ -83,9 +91,13 @@ class RowReader:
     def end(self) -> None:
         """There are no more: what were hits are columns."""
         if self._hits:
-            places, start_ns, elapsed_ns, sent, received, delay_ns = (
-                np.array(self._hits, np.int64).reshape(-1, 6).T
+            places, start_ns, elapsed_ns, sent, received = (
+                np.array(self._hits, np.int64).reshape(-1, 5).T
             )
+            delay_ns = None
+            if any(self._delays_ns.values()):
+                delay_ns = np.zeros(len(places), np.int64)
+                delay_ns[list(self._delays_ns)] = list(self._delays_ns.values())
             hits = Hits(
                 labels=list(self._labels.places),
                 label=places,
@@ -93,14 +105,12 @@ class RowReader:
                 elapsed_ns=elapsed_ns,
                 bytes_sent=sent,
                 bytes_received=received,
-                delay_ns=delay_ns if delay_ns.any() else None,
+                delay_ns=delay_ns,
             )
             self._decoded.hits.append(hits)
 
 
-def _row_hit(
-    hit: event_pb2.Hit, end_ns: int, labels: _Labels
-) -> tuple[int, int, int, int, int, int]:
+def _row_hit(hit: event_pb2.Hit, end_ns: int, labels: _Labels) -> tuple[int, int, int, int, int]:
     """A hit as the columns of Hits have it."""
     has, name = hit.HasField, hit.name
     said = (
@@ -134,11 +144,7 @@ def _row_hit(
         span_ns("time_to_first_byte", hit.time_to_first_byte)
     if has("connect"):
         span_ns("connect", hit.connect)
-    delay_ns = 0
-    if has("planned_start_time"):
-        planned_ns = moment_ns("planned_start_time", hit.planned_start_time)
-        delay_ns = max(0, start_ns - planned_ns)
-    return label, start_ns, elapsed_ns, sent, received, delay_ns
+    return label, start_ns, elapsed_ns, sent, received
 
 
 _OUTCOMES: Final = {

@@ -93,7 +93,7 @@ def test_response_times_stand_beside_those_of_the_server(summaries):
     assert "response" not in text_of(summary)
     (line,) = [line for line in text.splitlines() if line.strip().startswith("response")]
     assert "p99 7.00 s" in line
-    _, heading, table = text.partition("From the planned start")
+    _, heading, table = text.partition("Response time")
     assert heading
     assert table.splitlines()[1].startswith("  GET ")
     assert "7.00 s" in table.splitlines()[1]

@@ -101,7 +101,7 @@ def test_all_that_a_hit_says_is_counted_stored_and_shown(loadgrpc, cluster, fold
     shown = loadgrpc("show", ran.document["runId"], *at).stdout
     assert "grpc 14" in shown
     assert "websocket /chat" in shown
-    assert "From the planned start" in shown
+    assert "Response time" in shown
     said = loadgrpc("events", ran.document["runId"], *at, "-k", "hit").stdout.splitlines()
     assert [line.partition("user 1")[2].strip() for line in said] == [
         "GET /gone 500 in 10.0 ms, not failed, case rainy",
