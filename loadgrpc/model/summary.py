@@ -45,7 +45,7 @@ class HitFigures:
     bytes_sent: int = 0
     bytes_received: int = 0
     response: ElapsedFigures | None = None
-    """Response time; `elapsed` is from the actual one. None: they are the same."""
+    """From the planned start; `elapsed` is from the actual one. None: they are the same."""
 
 
 @dataclass(frozen=True, kw_only=True)

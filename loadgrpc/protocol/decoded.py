@@ -65,7 +65,7 @@ class Hits(NamedTuple):
     bytes_sent: Column
     bytes_received: Column
     delay_ns: Column | None = None
-    """Response time of each to its start; with `elapsed_ns` it makes the response time.
+    """From the planned start of each to its start; with `elapsed_ns` it makes the response time.
     None: all of them started as planned."""
     attempt: Column | None = None
     """If the block has it: the attempt of each, from 1; 0 is the same as 1."""
