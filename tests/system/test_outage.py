@@ -66,8 +66,8 @@ def test_everybody_tells_the_stored_state(start, loadgrpc, demo_server, folder, 
 
     def status(state):
         ran = loadgrpc("status", "-b", address)
-        (line,) = [line for line in ran.stdout.splitlines() if run_id in line and state in line]
-        return line
+        found = [line for line in ran.stdout.splitlines() if run_id in line and state in line]
+        assert len(found) == 1, f"exit {ran.code}: {ran.stdout}{ran.stderr}"
 
     # No client is open while PostgreSQL starts: gRPC does not bear forks of its process.
     def asked(wanted, times=None):
