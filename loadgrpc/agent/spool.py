@@ -23,8 +23,6 @@ from loadgrpc import private
 
 DEFAULT_SPOOL_BYTES: Final = 1_000_000_000
 SEGMENT_BYTES: Final = 16 << 20
-MAX_RECORD_BYTES: Final = 16 << 20
-"""What gRPC lets in: a length above it is none."""
 _HEAD: Final = struct.Struct("<II")
 """Bytes of numbers and message together, and their CRC-32."""
 _NUMBERS: Final = struct.Struct("<QQ")

@@ -24,7 +24,6 @@ SLOW_S: Final = 0.05
 MEET_S: Final = 3.0
 ERRING: Final = "erring"
 """The page of a server that nobody can reach."""
-PAGES: Final = ("ok", "fails", "slow", "hang", "meet-3", ERRING)
 _MEET: Final = "meet-"
 _MAX_BODY: Final = 1 << 20
 
