@@ -238,13 +238,13 @@ def start() -> Iterator[Callable[..., Started]]:
 
 @dataclass(frozen=True)
 class DemoServer:
-    """The bundled server, running; see loadgrpc/examples/server.py."""
+    """The bundled server, running; see loadgrpc/examples/server/."""
 
     url: str
     pid: int
 
     def stats(self) -> dict[str, object]:
-        """Its own word: requests, max_concurrent, max_connections, paths, timeline, …."""
+        """Its own counts: requests, max_concurrent, websockets, paths, timeline, …."""
         return requests.get(self.url + "/stats", timeout=10).json()
 
     def requests(self) -> int:

@@ -218,3 +218,45 @@ def test_it_can_end_with_its_starter(root):
         server.stdin.close()
 
         assert server.wait(10) == 0
+
+
+def test_auth_lets_in_who_has_a_password(demo_server):
+    """/auth answers the user's name, and 401 with a challenge without one."""
+    url = demo_server.url + "/auth"
+
+    assert requests.get(url, auth=("beau", "secret"), timeout=10).text == "beau\n"
+    refused = requests.get(url, timeout=10)
+    assert refused.status_code == 401
+    assert refused.headers["WWW-Authenticate"].startswith("Basic ")
+    assert requests.get(url, auth=("beau", ""), timeout=10).status_code == 401
+    broken = requests.get(url, headers={"Authorization": "Basic !"}, timeout=10)
+    assert broken.status_code == 401
+
+
+def test_slow_is_slow_each_tenth_time(demo_server):
+    """/slow has a tail: nine answers after 20 ms, the tenth after 300 ms."""
+    took = [requests.get(demo_server.url + "/slow", timeout=10).elapsed for _ in range(10)]
+
+    assert took[-1].total_seconds() >= 0.3
+    assert all(each.total_seconds() >= 0.02 for each in took)
+    assert sum(each.total_seconds() for each in took[:-1]) < 9 * 0.3
+
+
+def test_flaky_fails_each_nth_time(demo_server):
+    """/flaky/3 fails with 503 the third, sixth and ninth time."""
+    codes = [requests.get(demo_server.url + "/flaky/3", timeout=10).status_code for _ in range(9)]
+
+    assert codes == [200, 200, 503] * 3
+    assert requests.get(demo_server.url + "/flaky/0", timeout=10).status_code == 400
+
+
+def test_broken_and_cut_end_their_connections(demo_server):
+    """/broken says nothing, /cut half of what it promised; both are counted, and over."""
+    with pytest.raises(requests.ConnectionError):
+        requests.get(demo_server.url + "/broken", timeout=10)
+    with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
+        requests.get(demo_server.url + "/cut", timeout=10)
+
+    stats = demo_server.stats()
+    assert stats["paths"] == {"/broken": 1, "/cut": 1}
+    assert stats["concurrent"] == 0
