@@ -19,7 +19,7 @@ from google.protobuf.descriptor_pb2 import (
     SourceCodeInfo,
 )
 
-from loadgrpc.protocol import bounds
+from loadgrpc.protocol import bound, bounds
 
 PACKAGE = "loadgrpc.v1"
 HEAD = """\
@@ -41,7 +41,7 @@ BOUNDS = f"""\
 All that comes from outside is bounded, and checked before anything is made of it. What breaks a
 bound in a request is INVALID_ARGUMENT and named; in an event it is rejected, and named; what
 the table says is kept is cut. A request has at most {bounds.MAX_REQUEST_BYTES >> 10} KiB, a
-plan {bounds.MAX_PLAN_BYTES >> 10} KiB, what an agent says on Connect {bounds.MIB >> 20} MiB, a
+plan {bounds.MAX_PLAN_BYTES >> 10} KiB, what an agent says on Connect {bound.MIB >> 20} MiB, a
 batch {bounds.MAX_BATCH_BYTES >> 20} MiB with at most {bounds.MAX_BATCH_BLOCKS:,} blocks,
 {bounds.MAX_BATCH_ENTRIES:,} entries in them, and {bounds.MAX_BATCH_ROWS:,} rows, labels,
 URLs and cases. No message is read that has over {bounds.MAX_RECEIVED_BYTES >> 20} MiB. Of types

@@ -13,7 +13,7 @@ import numpy as np
 
 from loadgrpc.errors import InvalidRequest
 from loadgrpc.model import HitError, TestOutcome
-from loadgrpc.protocol import bounds
+from loadgrpc.protocol import bound, bounds
 from loadgrpc.protocol.decoded import Column, HitLabel, Hits, IterationLabel, Iterations
 from loadgrpc.protocol.events import exception_from_proto
 from loadgrpc.protocol.times import MAX_NS, moment_ns
@@ -31,7 +31,7 @@ def _columns(kind: Any) -> _Columns:
 
 _OF_HITS: Final = _columns(event_pb2.HitBlock)
 _OF_TESTS: Final = _columns(event_pb2.TestBlock)
-_MAX_NAME_CHARS: Final = bounds.MAX_NAME_CHARS
+_MAX_NAME_CHARS: Final = bound.MAX_NAME_CHARS
 _WIDTHS: Final = {1: "<u1", 2: "<u2", 4: "<u4", 8: "<u8"}
 _HIT_ERRORS: Final = {kind.value: kind for kind in HitError}
 _HTTP: Final = "http"

@@ -7,7 +7,7 @@ from google.protobuf.message import Message
 
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.errors import InvalidRequest
-from loadgrpc.protocol import bounds
+from loadgrpc.protocol import bound
 
 MAX_NS = 2**63 - 1
 """Of what is measured: a moment up to 2262, a duration likewise."""
@@ -81,7 +81,7 @@ def moment_ns(name: str, message: timestamp_pb2.Timestamp) -> int:
     nanos = message.nanos
     if 0 <= nanos < NS_PER_S and 0 <= (wall_ns := message.seconds * NS_PER_S + nanos) <= MAX_NS:
         return wall_ns
-    raise InvalidRequest(f"{name} {bounds.moment_broken(message)}")
+    raise InvalidRequest(f"{name} {bound.moment_broken(message)}")
 
 
 def span_ns(name: str, message: duration_pb2.Duration) -> int:
@@ -93,4 +93,4 @@ def span_ns(name: str, message: duration_pb2.Duration) -> int:
     nanos = message.nanos
     if 0 <= nanos < NS_PER_S and 0 <= (span := message.seconds * NS_PER_S + nanos) <= MAX_NS:
         return span
-    raise InvalidRequest(f"{name} {bounds.span_broken(message, 0, bounds.MAX_MOMENT_S)}")
+    raise InvalidRequest(f"{name} {bound.span_broken(message, 0, bound.MAX_MOMENT_S)}")
