@@ -11,7 +11,7 @@ import inspect
 import operator
 import unittest
 from functools import cached_property
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import requests
 
@@ -20,11 +20,25 @@ from loadgrpc.runner.hit import HitSink
 from loadgrpc.runner.http.addresses import AddressBook
 from loadgrpc.runner.http.session import Session
 
+if TYPE_CHECKING:
+    from loadgrpc.runner.http.webtest_app import WebTestApp
+
 NOT_MEASURED: Final = "requests not measured"
 """The counter of requests that no hit stands for: a mock answered, or an adapter of its own."""
 
 SESSIONS_NOT_MEASURED: Final = "sessions not measured"
 """The counter of users whose `session` was one that a test had made by itself."""
+
+
+def missing_extra(
+    what: str, library: str, extra: str, error: ModuleNotFoundError
+) -> ModuleNotFoundError:
+    """The error that says how to install what a part of ours needs."""
+    return ModuleNotFoundError(
+        f"{what} needs {library} ({error}): pip install 'loadgrpc[{extra}]', on each machine with"
+        " an agent",
+        name=error.name,
+    )
 
 
 class Reporter(HitSink, Protocol):
@@ -61,6 +75,19 @@ class TestCase(unittest.TestCase):
             reporter = self.load_reporter
             session.bind(reporter, reporter.clock, reporter.addresses)
         return session
+
+    @cached_property
+    def app(self) -> WebTestApp:
+        """WebTest's TestApp over `session`; `app.server_url` is that of the class until it is set.
+
+        Raises:
+            ModuleNotFoundError: WebTest is not installed.
+        """
+        try:
+            from loadgrpc.runner.http.webtest_app import WebTestApp  # noqa: PLC0415 - an extra
+        except ModuleNotFoundError as error:
+            raise missing_extra("self.app", "WebTest", "webtest", error) from error
+        return WebTestApp(self)
 
     def close_session(self) -> None:
         """Close the session, if there is one; the next use makes another."""

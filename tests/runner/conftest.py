@@ -240,6 +240,14 @@ def server(servers: Callable[[], ScriptedServer]) -> ScriptedServer:
     return servers()
 
 
+@pytest.fixture
+def closed_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
 @pytest.fixture(name="answer")
 def answer_fixture() -> Callable[..., bytes]:
     """Makes the bytes of an answer."""

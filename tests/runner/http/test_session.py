@@ -36,13 +36,6 @@ def session(hits, clock, monkeypatch):
         yield bound
 
 
-@pytest.fixture
-def closed_port():
-    """A port of 127.0.0.1 that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
 def test_times_are_those_worked_out_by_hand(session, server, hits, clock, answer, monkeypatch):
     """Connecting takes 3 ms, the head comes after 5 more, the body 7 after that: 15 in all."""
     from urllib3.util import connection
