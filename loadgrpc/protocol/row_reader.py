@@ -23,6 +23,8 @@ from loadgrpc.protocol.times import MAX_NS, moment_ns, span_ns
 from loadgrpc.secrets import without_user
 from loadgrpc.v1 import event_pb2
 
+COLUMNS: Final = 5
+"""Of a hit: its label, start, time, and bytes sent and received."""
 _Said = tuple[str, str, str, int, int, str, str, bool | None]
 """The name of a hit, the name or the URL, and the rest of its label."""
 
@@ -63,11 +65,13 @@ class RowReader:
 
     def add(self, rows: Iterable[event_pb2.Event]) -> None:
         """Reads some."""
-        labels, hits, decoded = self._labels, self._hits, self._decoded
-        delays_ns = self._delays_ns
+        hits, decoded = self._hits, self._decoded
         for row in rows:
-            # To ask for one costs less than to ask which.
-            kind = "hit" if row.HasField("hit") else row.WhichOneof("event")
+            hit = row.hit
+            elapsed = hit.elapsed
+            elapsed_nanos = elapsed.nanos
+            # Asking which event it is costs more than looking: only hits took time.
+            kind = "hit" if elapsed_nanos else row.WhichOneof("event")
             try:
                 time = row.time
                 nanos = time.nanos
@@ -76,23 +80,57 @@ class RowReader:
                 if not (0 < time_ns <= MAX_NS and 0 <= nanos < NS_PER_S):
                     time_ns = moment_ns("time", time) if row.HasField("time") else self._arrival_ns
                 if kind == "hit":
-                    hit = row.hit
-                    columns = _row_hit(hit, time_ns, labels)
-                    if hit.HasField("planned_start_time"):
-                        planned_ns = moment_ns("planned_start_time", hit.planned_start_time)
-                        delays_ns[len(hits) // len(columns)] = max(0, columns[1] - planned_ns)
-                    hits += columns
+                    elapsed_ns = elapsed.seconds * NS_PER_S + elapsed_nanos
+                    if not (0 < elapsed_ns <= MAX_NS and 0 <= elapsed_nanos < NS_PER_S):
+                        elapsed_ns = _unlikely_span(hit)
+                    hits += self._hit(hit, elapsed_ns, time_ns)
                 else:
                     _decode_row(row, kind, time_ns, decoded)
             except InvalidRequest as error:
                 decoded.reject(1, f"{kind or 'event'}: {error}")
                 decoded.rejected_hits += kind == "hit"
 
+    def _hit(
+        self, hit: event_pb2.Hit, elapsed_ns: int, end_ns: int
+    ) -> tuple[int, int, int, int, int]:
+        """A hit as the columns of Hits have it."""
+        has, name = hit.HasField, hit.name
+        said = (
+            name,
+            name or hit.url,
+            hit.method,
+            hit.status,
+            hit.error,
+            hit.error_message,
+            hit.protocol,
+            hit.failed if has("failed") else None,
+        )
+        label = self._labels.known.get(said)
+        if label is None:
+            label = self._labels.learn(said)
+        sent, received = hit.bytes_sent, hit.bytes_received
+        if sent > MAX_SIZE or received > MAX_SIZE:
+            raise InvalidRequest(f"a size is over {MAX_SIZE}")
+        start_ns = (
+            moment_ns("start_time", hit.start_time) if has("start_time") else end_ns - elapsed_ns
+        )
+        if start_ns < 0 or start_ns + elapsed_ns > MAX_NS:
+            raise InvalidRequest("is not between 1970 and 2262")
+        # Nothing here counts these, but whoever lists events has to be able to say them.
+        if has("time_to_first_byte"):
+            span_ns("time_to_first_byte", hit.time_to_first_byte)
+        if has("connect"):
+            span_ns("connect", hit.connect)
+        if has("planned_start_time"):
+            planned_ns = moment_ns("planned_start_time", hit.planned_start_time)
+            self._delays_ns[len(self._hits) // COLUMNS] = max(0, start_ns - planned_ns)
+        return label, start_ns, elapsed_ns, sent, received
+
     def end(self) -> None:
         """There are no more: what were hits are columns."""
         if self._hits:
             places, start_ns, elapsed_ns, sent, received = (
-                np.array(self._hits, np.int64).reshape(-1, 5).T
+                np.array(self._hits, np.int64).reshape(-1, COLUMNS).T
             )
             delay_ns = None
             if any(self._delays_ns.values()):
@@ -110,41 +148,11 @@ class RowReader:
             self._decoded.hits.append(hits)
 
 
-def _row_hit(hit: event_pb2.Hit, end_ns: int, labels: _Labels) -> tuple[int, int, int, int, int]:
-    """A hit as the columns of Hits have it."""
-    has, name = hit.HasField, hit.name
-    said = (
-        name,
-        name or hit.url,
-        hit.method,
-        hit.status,
-        hit.error,
-        hit.error_message,
-        hit.protocol,
-        hit.failed if has("failed") else None,
-    )
-    label = labels.known.get(said)
-    if label is None:
-        label = labels.learn(said)
-    elapsed = hit.elapsed
-    nanos = elapsed.nanos
-    elapsed_ns = elapsed.seconds * NS_PER_S + nanos
-    if not (0 < elapsed_ns <= MAX_NS and 0 <= nanos < NS_PER_S):
-        if not has("elapsed"):
-            raise InvalidRequest("needs elapsed")
-        elapsed_ns = span_ns("elapsed", elapsed)
-    sent, received = hit.bytes_sent, hit.bytes_received
-    if sent > MAX_SIZE or received > MAX_SIZE:
-        raise InvalidRequest(f"a size is over {MAX_SIZE}")
-    start_ns = moment_ns("start_time", hit.start_time) if has("start_time") else end_ns - elapsed_ns
-    if start_ns < 0 or start_ns + elapsed_ns > MAX_NS:
-        raise InvalidRequest("is not between 1970 and 2262")
-    # Nothing here counts these, but whoever lists events has to be able to say them.
-    if has("time_to_first_byte"):
-        span_ns("time_to_first_byte", hit.time_to_first_byte)
-    if has("connect"):
-        span_ns("connect", hit.connect)
-    return label, start_ns, elapsed_ns, sent, received
+def _unlikely_span(hit: event_pb2.Hit) -> int:
+    """How long a hit took that says zero, or what cannot be."""
+    if not hit.HasField("elapsed"):
+        raise InvalidRequest("needs elapsed")
+    return span_ns("elapsed", hit.elapsed)
 
 
 _OUTCOMES: Final = {
