@@ -18,7 +18,7 @@ from typing import Any
 from loadgrpc.agent import agent
 from loadgrpc.broker import server
 from loadgrpc.clock import NS_PER_S
-from loadgrpc.model import Assignment, Plan, Scenario
+from loadgrpc.model import Assignment, Placement, Plan, Scenario
 
 
 class ManualClock:
@@ -69,6 +69,7 @@ def assignment_of(
     agent_id: str = "a",
     user: int = 0,
     first_cycle: int = 1,
+    placement: Placement | None = None,
     **options: Any,
 ) -> Assignment:
     """An agent's part in such a plan, as it is given to a runner; the rest as in `plan_of`."""
@@ -78,6 +79,7 @@ def assignment_of(
         plan=plan_of(**options),
         user=user,
         first_cycle=first_cycle,
+        placement=placement,
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 
-from loadgrpc.model import Assignment, Plan, Scenario
+from loadgrpc.model import Assignment, Placement, Plan, Scenario
 
 
 def shares(total: int, parts: int) -> list[int]:
@@ -22,13 +22,31 @@ def shares(total: int, parts: int) -> list[int]:
 
 def assignments(plan: Plan, run_id: str, agent_ids: Sequence[str]) -> list[Assignment]:
     """The part of each agent in each scenario, agent by agent, scenario by scenario."""
-    parts = len(agent_ids) if plan.split else 1
-    divided = [_divided(plan, scenario, parts) for scenario in plan.scenarios]
+    agents = len(agent_ids)
+    parts = agents if plan.split else 1
+    divided = [(s, _divided(plan, s, parts)) for s in plan.scenarios]
     return [
-        Assignment(run_id=run_id, agent_id=agent_id, plan=share(part))
+        Assignment(
+            run_id=run_id,
+            agent_id=agent_id,
+            plan=share(part),
+            placement=_placement(plan, scenario, part, agents),
+        )
         for part, agent_id in enumerate(agent_ids)
-        for share in divided
+        for scenario, share in divided
     ]
+
+
+def _placement(plan: Plan, scenario: Scenario, part: int, agents: int) -> Placement:
+    """Where the users of a part stand: behind those of the parts before it."""
+    if plan.split:
+        divided = [divmod(users, agents) for users in scenario.users]
+        offsets = tuple(share * part + min(part, rest) for share, rest in divided)
+        totals = scenario.users
+    else:
+        offsets = tuple(users * part for users in scenario.users)
+        totals = tuple(users * agents for users in scenario.users)
+    return Placement(agent_index=part, agents=agents, user_offsets=offsets, total_users=totals)
 
 
 def _divided(plan: Plan, scenario: Scenario, parts: int) -> Callable[[int], Plan]:

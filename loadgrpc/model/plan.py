@@ -106,6 +106,20 @@ class Cycle:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Placement:
+    """Where the users of an assignment stand among all users of its scenario."""
+
+    agent_index: int = 0
+    """The agent, from 0."""
+    agents: int = 1
+    """Agents of the run."""
+    user_offsets: tuple[int, ...] = ()
+    """For each cycle of the scenario: users on the agents before."""
+    total_users: tuple[int, ...] = ()
+    """For each cycle of the scenario: users on all agents."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Assignment:
     """One agent's part in a scenario of a run."""
 
@@ -118,6 +132,16 @@ class Assignment:
     """The user to run in the one cycle there is. 0: all, in all cycles."""
     first_cycle: int = 1
     """The number of the first of `cycles`."""
+    placement: Placement | None = None
+    """None: its agent is the only one."""
+
+    @property
+    def place(self) -> Placement:
+        """Where its users stand among those of all agents."""
+        if self.placement is not None:
+            return self.placement
+        users = (0,) * (self.first_cycle - 1) + self.scenario.users
+        return Placement(user_offsets=(0,) * len(users), total_users=users)
 
     @property
     def scenario(self) -> Scenario:

@@ -23,6 +23,8 @@ def assignment_to_proto(assignment: model.Assignment) -> runner_pb2.Assignment:
         first_cycle=assignment.first_cycle,
         plan=plan,
     )
+    if (place := assignment.placement) is not None:
+        message.placement.CopyFrom(runner_pb2.Placement(**vars(place)))
     _repeat(plan, message)
     for cycle in assignment.cycles:
         part = message.cycles.add(users=cycle.users, iterations=cycle.iterations)
@@ -39,6 +41,16 @@ def assignment_from_proto(message: runner_pb2.Assignment) -> model.Assignment:
         plan=plans.checked_plan(message.plan),
         user=message.user,
         first_cycle=message.first_cycle or 1,
+        placement=_placement(message.placement) if message.HasField("placement") else None,
+    )
+
+
+def _placement(message: runner_pb2.Placement) -> model.Placement:
+    return model.Placement(
+        agent_index=message.agent_index,
+        agents=message.agents,
+        user_offsets=tuple(message.user_offsets),
+        total_users=tuple(message.total_users),
     )
 
 

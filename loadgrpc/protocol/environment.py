@@ -78,9 +78,18 @@ def work(assignment: Assignment) -> dict[str, str]:
         "STOP_TIMEOUT": _seconds(assignment.plan.stop_timeout_s),
         "TOTAL_USERS": ":".join(str(each.users) for each in assignment.cycles),
     }
+    place, first = assignment.place, assignment.first_cycle - 1
+    cycles = slice(first, first + len(assignment.cycles))
+    told |= {
+        "AGENT_INDEX": str(place.agent_index),
+        "AGENTS": str(place.agents),
+        "USER_OFFSET": ":".join(map(str, place.user_offsets[cycles])),
+        "ALL_USERS": ":".join(map(str, place.total_users[cycles])),
+    }
     if assignment.user:
         told["CURRENT_USER"] = str(assignment.user)
         told["CURRENT_CYCLE"] = str(assignment.first_cycle)
+        told["USER_INDEX"] = str(place.user_offsets[first] + assignment.user - 1)
     if cycle.duration_s is None:
         told["TOTAL_ITERATIONS"] = str(cycle.iterations)
     else:
@@ -114,7 +123,8 @@ _ALL: Final = frozenset(
             "LOADGRPC_",
             (
                 "ENDPOINT TOKEN RUN_ID AGENT_ID RUNNER_ID RUN_DIR TEST STOP_TIMEOUT TOTAL_USERS "
-                "CURRENT_USER CURRENT_CYCLE TOTAL_ITERATIONS DURATION SERVER_URL"
+                "CURRENT_USER CURRENT_CYCLE TOTAL_ITERATIONS DURATION SERVER_URL "
+                "AGENT_INDEX AGENTS USER_OFFSET ALL_USERS USER_INDEX"
             ),
         ),
         ("LOADS_", "RUN_ID AGENT_ID TOTAL_USERS CURRENT_USER TOTAL_HITS DURATION"),

@@ -19,6 +19,7 @@ from gevent.event import Event
 from loadgrpc.clock import NS_PER_S, Clock
 from loadgrpc.model import Cycle, Plan, TestOutcome
 from loadgrpc.runner import left_behind
+from loadgrpc.runner.context import UserContext
 from loadgrpc.runner.exception_text import exception_info
 from loadgrpc.runner.forked import Forked
 from loadgrpc.runner.judge import CutOff
@@ -57,21 +58,26 @@ class Pool:
         *,
         on_warm: Callable[[], object] = lambda: None,
         in_flight: Callable[[int], memoryview | None] = lambda _: None,
+        context: Callable[[int, int], UserContext | None] = lambda *_: None,
         forked: Forked | None = None,
         wait: Wait = wait,
     ) -> None:
         """`on_warm` is called once a cycle: when every user has begun its second iteration.
 
-        `in_flight` gives each user (a number from 1) its row of what is in flight. `wait` is to
-        go by the same time as `clock`.
+        `in_flight` gives each user (a number from 1) its row of what is in flight, and `context`
+        what it knows of its run, given its cycle and itself. `wait` is to go by the same time as
+        `clock`.
         """
         self._test = test
         self._recorder = recorder
         self._clock = clock
         self._on_warm = on_warm
         self._in_flight = in_flight
+        self._context = context
         self._forked = forked
         self._wait = wait
+        self._cycle = 1
+        """The number of the cycle."""
         self._cold = 0
         """Users of this cycle who have not begun a second iteration."""
         self.active_users = 0
@@ -90,15 +96,16 @@ class Pool:
         self._hurry(timeout_s)
         self.stopping.set()
 
-    def run_cycle(self, plan: Plan, cycle: Cycle, users: Sequence[int]) -> None:
+    def run_cycle(self, plan: Plan, cycle: Cycle, users: Sequence[int], number: int = 1) -> None:
         """Runs the given `users` (numbers, from 1, ascending) of a cycle to their end.
 
-        `plan` is that of the assignment, and `cycle` one of its cycles.
+        `plan` is that of the assignment, and `cycle` one of its cycles, with its `number`.
 
         Raises:
             StubbornUserError: a user could not be cut off.
         """
         self._cut_off_ns = None
+        self._cycle = number
         self.started_users = 0
         began_ns = self._clock.monotonic_ns()
         over_ns = end_ns(began_ns, cycle.duration_s)
@@ -160,6 +167,7 @@ class Pool:
                 number,
                 plan,
                 in_flight=self._in_flight(number),
+                context=self._context(self._cycle, number),
             )
             self._leave_if_child()
             self._living.add(user)

@@ -35,6 +35,7 @@ from loadgrpc.model import Scenario, TestOutcome
 from loadgrpc.protocol import produced
 from loadgrpc.runner import event_loops, fixtures, in_flight, pipe
 from loadgrpc.runner.alarms import Alarms
+from loadgrpc.runner.context import ProcessContext
 from loadgrpc.runner.exception_text import exception_info, message, traceback_text, type_name
 from loadgrpc.runner.forked import Forked
 from loadgrpc.runner.loader import LoadedTest, load
@@ -154,6 +155,7 @@ class UserProcess:
             in_flight=lambda user: in_flight.row(
                 self._in_flight, (user - share.first_user) // share.processes
             ),
+            context=ProcessContext(share.assignment).of_user,
             forked=self._forked,
         )
         watch = Watch(
@@ -177,7 +179,7 @@ class UserProcess:
             users = share.users(cycle.users)
             try:
                 with _watching(watch, poll_clock) if users else nullcontext():
-                    pool.run_cycle(plan, cycle, users)
+                    pool.run_cycle(plan, cycle, users, number)
             finally:
                 self._forked.leave_if_child()
                 self._flush(recorder, pool)

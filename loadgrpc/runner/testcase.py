@@ -10,12 +10,14 @@ from __future__ import annotations
 import inspect
 import operator
 import unittest
+from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import requests
 
 from loadgrpc.clock import Clock
+from loadgrpc.runner.context import DEFAULTS, LoadStatus
 from loadgrpc.runner.hit import HitSink
 from loadgrpc.runner.http.addresses import AddressBook
 from loadgrpc.runner.http.session import Session
@@ -51,6 +53,13 @@ class Reporter(HitSink, Protocol):
     @property
     def addresses(self) -> AddressBook | None:
         """The addresses that the user knows; None: names are resolved for each connection."""
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The options of the run."""
+
+    def load_status(self) -> LoadStatus:
+        """Who the user is, and where in the load it is now."""
 
     def counter(self, name: str, increment: int) -> None:
         """Add to a counter."""
@@ -88,6 +97,28 @@ class TestCase(unittest.TestCase):
         except ModuleNotFoundError as error:
             raise missing_extra("self.app", "WebTest", "webtest", error) from error
         return WebTestApp(self)
+
+    @property
+    def load_status(self) -> LoadStatus:
+        """Which user this is of how many, in which iteration and cycle, as of now.
+
+        Outside a load run it is the only user, in its first iteration.
+        """
+        return self.load_reporter.load_status() if self.load_reporter else LoadStatus()
+
+    @cached_property
+    def user_index(self) -> int:
+        """The user among those of its cycle and scenario on all agents, from 0, without gaps."""
+        return self.load_status.user_index
+
+    @cached_property
+    def config(self) -> Mapping[str, Any]:
+        """The options that the test runs with, by their names in a plan file; times in seconds.
+
+        With `--split`, users and the rate are the share of this agent. Outside a load run, the
+        defaults.
+        """
+        return self.load_reporter.config if self.load_reporter else DEFAULTS
 
     def close_session(self) -> None:
         """Close the session, if there is one; the next use makes another."""

@@ -30,6 +30,7 @@ from typing import Any, Final
 
 from loadgrpc.clock import Clock
 from loadgrpc.model import Plan, Scenario, TestOutcome
+from loadgrpc.runner.context import LoadStatus, UserContext
 from loadgrpc.runner.hit import Hit
 from loadgrpc.runner.http.addresses import AddressBook
 from loadgrpc.runner.judge import Judge, check_that_it_ran, is_cut_off, skip_reason
@@ -50,13 +51,25 @@ class UserReporter:
     """Records on behalf of a user: adds who it is, and the iteration it is in."""
 
     def __init__(
-        self, recorder: Recorder, clock: Clock, user: int, addresses: AddressBook | None
+        self,
+        recorder: Recorder,
+        clock: Clock,
+        user: int,
+        addresses: AddressBook | None,
+        context: UserContext | None = None,
     ) -> None:
+        known = context or UserContext(LoadStatus(user=user))
         self.clock = clock
+        self.config = known.config
         self.addresses = addresses
         self.iteration = 0
         self._recorder = recorder
         self._user = user
+        self._status = known.status
+
+    def load_status(self) -> LoadStatus:
+        """See Reporter."""
+        return self._status._replace(iteration=self.iteration)
 
     def hit(self, hit: Hit, /) -> None:
         """See HitSink."""
@@ -84,6 +97,7 @@ class VirtualUser:
         plan: Plan = SAYS_NOTHING,
         *,
         in_flight: memoryview | None = None,
+        context: UserContext | None = None,
     ) -> None:
         """`in_flight` is the user's row of what is in flight: see in_flight.py."""
         self._in_flight = memoryview(bytearray(16)).cast("Q") if in_flight is None else in_flight
@@ -91,7 +105,7 @@ class VirtualUser:
         self._clock = clock
         self._user = user
         addresses = None if plan.no_dns_resolve else AddressBook(user)
-        self._reporter = UserReporter(recorder, clock, user, addresses)
+        self._reporter = UserReporter(recorder, clock, user, addresses, context)
         self._judge = Judge()
         self._method = method
         self.ended_ns = 0

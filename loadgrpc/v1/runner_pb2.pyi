@@ -26,7 +26,7 @@ class GetAssignmentResponse(_message.Message):
     def __init__(self, assignment: _Optional[_Union[Assignment, _Mapping]] = ...) -> None: ...
 
 class Assignment(_message.Message):
-    __slots__ = ("run_id", "agent_id", "test", "cycles", "spawn_rate", "server_url", "processes", "stop_timeout", "no_dns_resolve", "scenario", "user", "first_cycle", "plan")
+    __slots__ = ("run_id", "agent_id", "test", "cycles", "spawn_rate", "server_url", "processes", "stop_timeout", "no_dns_resolve", "scenario", "user", "first_cycle", "plan", "placement")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     AGENT_ID_FIELD_NUMBER: _ClassVar[int]
     TEST_FIELD_NUMBER: _ClassVar[int]
@@ -40,6 +40,7 @@ class Assignment(_message.Message):
     USER_FIELD_NUMBER: _ClassVar[int]
     FIRST_CYCLE_FIELD_NUMBER: _ClassVar[int]
     PLAN_FIELD_NUMBER: _ClassVar[int]
+    PLACEMENT_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     agent_id: str
     test: str
@@ -53,7 +54,20 @@ class Assignment(_message.Message):
     user: int
     first_cycle: int
     plan: _run_pb2.RunSpec
-    def __init__(self, run_id: _Optional[str] = ..., agent_id: _Optional[str] = ..., test: _Optional[str] = ..., cycles: _Optional[_Iterable[_Union[Cycle, _Mapping]]] = ..., spawn_rate: _Optional[float] = ..., server_url: _Optional[str] = ..., processes: _Optional[int] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., no_dns_resolve: bool = ..., scenario: _Optional[str] = ..., user: _Optional[int] = ..., first_cycle: _Optional[int] = ..., plan: _Optional[_Union[_run_pb2.RunSpec, _Mapping]] = ...) -> None: ...
+    placement: Placement
+    def __init__(self, run_id: _Optional[str] = ..., agent_id: _Optional[str] = ..., test: _Optional[str] = ..., cycles: _Optional[_Iterable[_Union[Cycle, _Mapping]]] = ..., spawn_rate: _Optional[float] = ..., server_url: _Optional[str] = ..., processes: _Optional[int] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., no_dns_resolve: bool = ..., scenario: _Optional[str] = ..., user: _Optional[int] = ..., first_cycle: _Optional[int] = ..., plan: _Optional[_Union[_run_pb2.RunSpec, _Mapping]] = ..., placement: _Optional[_Union[Placement, _Mapping]] = ...) -> None: ...
+
+class Placement(_message.Message):
+    __slots__ = ("agent_index", "agents", "user_offsets", "total_users")
+    AGENT_INDEX_FIELD_NUMBER: _ClassVar[int]
+    AGENTS_FIELD_NUMBER: _ClassVar[int]
+    USER_OFFSETS_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_USERS_FIELD_NUMBER: _ClassVar[int]
+    agent_index: int
+    agents: int
+    user_offsets: _containers.RepeatedScalarFieldContainer[int]
+    total_users: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, agent_index: _Optional[int] = ..., agents: _Optional[int] = ..., user_offsets: _Optional[_Iterable[int]] = ..., total_users: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Cycle(_message.Message):
     __slots__ = ("users", "iterations", "duration")

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from loadgrpc.broker.split import assignments
 from loadgrpc.model import SourceId
 from loadgrpc.protocol import environment
-from loadgrpc.testing import assignment_of
+from loadgrpc.testing import assignment_of, plan_of
 
 URL = "http://127.0.0.1/"
 
@@ -34,6 +35,11 @@ def test_what_one_user_is_to_do():
         "LOADGRPC_TOTAL_USERS": "20",
         "LOADGRPC_CURRENT_USER": "7",
         "LOADGRPC_CURRENT_CYCLE": "2",
+        "LOADGRPC_USER_INDEX": "6",
+        "LOADGRPC_USER_OFFSET": "0",
+        "LOADGRPC_ALL_USERS": "20",
+        "LOADGRPC_AGENT_INDEX": "0",
+        "LOADGRPC_AGENTS": "1",
         "LOADGRPC_TOTAL_ITERATIONS": "5",
         "LOADGRPC_STOP_TIMEOUT": "30",
         "LOADS_RUN_ID": "r",
@@ -54,6 +60,10 @@ def test_what_all_users_are_to_do():
     assert told == {
         "LOADGRPC_TEST": "http://127.0.0.1/",
         "LOADGRPC_TOTAL_USERS": "1:2",
+        "LOADGRPC_USER_OFFSET": "0:0",
+        "LOADGRPC_ALL_USERS": "1:2",
+        "LOADGRPC_AGENT_INDEX": "0",
+        "LOADGRPC_AGENTS": "1",
         "LOADGRPC_DURATION": "1.5",
         "LOADGRPC_STOP_TIMEOUT": "0.5",
         "LOADGRPC_SERVER_URL": "http://h",
@@ -62,6 +72,19 @@ def test_what_all_users_are_to_do():
         "LOADS_TOTAL_USERS": "1:2",
         "LOADS_DURATION": "1.5",
     }
+
+
+def test_a_user_learns_where_it_stands_among_those_of_all_agents():
+    """Its index follows from the users on the agents before, in its own cycle."""
+    _, second = assignments(
+        plan_of(test=URL, users=(3, 4), iterations=(1,), agents=2, split=True), "r", ["a", "b"]
+    )
+    told = environment.work(second)
+    assert (told["LOADGRPC_USER_OFFSET"], told["LOADGRPC_ALL_USERS"]) == ("2:2", "3:4")
+    assert (told["LOADGRPC_AGENT_INDEX"], told["LOADGRPC_AGENTS"]) == ("1", "2")
+    own = environment.work(second.of_user(2, 2, duration_s=None))
+    assert own["LOADGRPC_USER_INDEX"] == "3"
+    assert (own["LOADGRPC_USER_OFFSET"], own["LOADGRPC_ALL_USERS"]) == ("2", "4")
 
 
 @pytest.mark.parametrize(

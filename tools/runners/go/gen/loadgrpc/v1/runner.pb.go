@@ -18,6 +18,12 @@
 //     LOADGRPC_TOTAL_USERS       users of the cycle; of several cycles, 10:20:30
 //     LOADGRPC_CURRENT_USER      the user to run, from 1; not set: all users
 //     LOADGRPC_CURRENT_CYCLE     the cycle of that user, from 1; set together with it
+//     LOADGRPC_USER_INDEX        the index of that user among those of all agents, from 0: see
+//                                Placement; set together with it
+//     LOADGRPC_USER_OFFSET       users on the agents before this one; of several cycles, 0:0:10
+//     LOADGRPC_ALL_USERS         users on all agents; of several cycles, 20:40:60
+//     LOADGRPC_AGENT_INDEX       the agent, from 0
+//     LOADGRPC_AGENTS            agents of the run
 //     LOADGRPC_TOTAL_ITERATIONS  iterations each user makes in a cycle; or else
 //     LOADGRPC_DURATION          seconds that a cycle lasts, such as 60 or 1.5
 //     LOADGRPC_STOP_TIMEOUT      seconds that users then have to finish their iteration
@@ -196,7 +202,10 @@ type Assignment struct {
 	// This part as a plan of its own, for one agent and with one scenario: the plan of the run,
 	// with the users and the rate of this agent. The fields above repeat it, for runners that read
 	// nothing else. The users of a cycle may be 0, as in `Cycle.users`.
-	Plan          *RunSpec `protobuf:"bytes,13,opt,name=plan,proto3" json:"plan,omitempty"`
+	Plan *RunSpec `protobuf:"bytes,13,opt,name=plan,proto3" json:"plan,omitempty"`
+	// Where the users of this assignment stand among those of all agents. Absent, from a broker that
+	// is older than this field: there is only this agent.
+	Placement     *Placement `protobuf:"bytes,14,opt,name=placement,proto3" json:"placement,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -322,6 +331,90 @@ func (x *Assignment) GetPlan() *RunSpec {
 	return nil
 }
 
+func (x *Assignment) GetPlacement() *Placement {
+	if x != nil {
+		return x.Placement
+	}
+	return nil
+}
+
+// Where the users of an assignment stand among all users of its scenario. In each cycle every user
+// has an index, from 0, without gaps over all agents of the run, with and without
+// `RunSpec.split`: its cycle's entry of `user_offsets`, plus the user, minus 1. What is shared out
+// among users by their index, such as rows of a file, is shared out exactly.
+type Placement struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The agent, from 0, in the order of `Run.agent_ids`.
+	AgentIndex uint32 `protobuf:"varint,1,opt,name=agent_index,json=agentIndex,proto3" json:"agent_index,omitempty"`
+	// Agents of the run.
+	Agents uint32 `protobuf:"varint,2,opt,name=agents,proto3" json:"agents,omitempty"`
+	// For each cycle of the scenario, even if the assignment holds only one of them: users on the
+	// agents before this one.
+	UserOffsets []uint32 `protobuf:"varint,3,rep,packed,name=user_offsets,json=userOffsets,proto3" json:"user_offsets,omitempty"`
+	// For each cycle of the scenario: users on all agents together.
+	TotalUsers    []uint32 `protobuf:"varint,4,rep,packed,name=total_users,json=totalUsers,proto3" json:"total_users,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Placement) Reset() {
+	*x = Placement{}
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Placement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Placement) ProtoMessage() {}
+
+func (x *Placement) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Placement.ProtoReflect.Descriptor instead.
+func (*Placement) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Placement) GetAgentIndex() uint32 {
+	if x != nil {
+		return x.AgentIndex
+	}
+	return 0
+}
+
+func (x *Placement) GetAgents() uint32 {
+	if x != nil {
+		return x.Agents
+	}
+	return 0
+}
+
+func (x *Placement) GetUserOffsets() []uint32 {
+	if x != nil {
+		return x.UserOffsets
+	}
+	return nil
+}
+
+func (x *Placement) GetTotalUsers() []uint32 {
+	if x != nil {
+		return x.TotalUsers
+	}
+	return nil
+}
+
 // One cycle of an assignment.
 type Cycle struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -337,7 +430,7 @@ type Cycle struct {
 
 func (x *Cycle) Reset() {
 	*x = Cycle{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[3]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -349,7 +442,7 @@ func (x *Cycle) String() string {
 func (*Cycle) ProtoMessage() {}
 
 func (x *Cycle) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[3]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -362,7 +455,7 @@ func (x *Cycle) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cycle.ProtoReflect.Descriptor instead.
 func (*Cycle) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{3}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Cycle) GetUsers() uint32 {
@@ -402,7 +495,7 @@ type SourceId struct {
 
 func (x *SourceId) Reset() {
 	*x = SourceId{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[4]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -414,7 +507,7 @@ func (x *SourceId) String() string {
 func (*SourceId) ProtoMessage() {}
 
 func (x *SourceId) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[4]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -427,7 +520,7 @@ func (x *SourceId) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SourceId.ProtoReflect.Descriptor instead.
 func (*SourceId) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{4}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *SourceId) GetRunId() string {
@@ -473,7 +566,7 @@ type PublishEventsRequest struct {
 
 func (x *PublishEventsRequest) Reset() {
 	*x = PublishEventsRequest{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[5]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -485,7 +578,7 @@ func (x *PublishEventsRequest) String() string {
 func (*PublishEventsRequest) ProtoMessage() {}
 
 func (x *PublishEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[5]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -498,7 +591,7 @@ func (x *PublishEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishEventsRequest.ProtoReflect.Descriptor instead.
 func (*PublishEventsRequest) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{5}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *PublishEventsRequest) GetSource() *SourceId {
@@ -622,7 +715,7 @@ type OpenSource struct {
 
 func (x *OpenSource) Reset() {
 	*x = OpenSource{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[6]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -634,7 +727,7 @@ func (x *OpenSource) String() string {
 func (*OpenSource) ProtoMessage() {}
 
 func (x *OpenSource) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[6]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -647,7 +740,7 @@ func (x *OpenSource) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenSource.ProtoReflect.Descriptor instead.
 func (*OpenSource) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{6}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *OpenSource) GetEpoch() uint64 {
@@ -691,7 +784,7 @@ type RunnerCapabilities struct {
 
 func (x *RunnerCapabilities) Reset() {
 	*x = RunnerCapabilities{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[7]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -703,7 +796,7 @@ func (x *RunnerCapabilities) String() string {
 func (*RunnerCapabilities) ProtoMessage() {}
 
 func (x *RunnerCapabilities) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[7]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -716,7 +809,7 @@ func (x *RunnerCapabilities) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerCapabilities.ProtoReflect.Descriptor instead.
 func (*RunnerCapabilities) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{7}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *RunnerCapabilities) GetCycleBarrier() bool {
@@ -747,7 +840,7 @@ type EventBatch struct {
 
 func (x *EventBatch) Reset() {
 	*x = EventBatch{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[8]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -759,7 +852,7 @@ func (x *EventBatch) String() string {
 func (*EventBatch) ProtoMessage() {}
 
 func (x *EventBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[8]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -772,7 +865,7 @@ func (x *EventBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventBatch.ProtoReflect.Descriptor instead.
 func (*EventBatch) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{8}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *EventBatch) GetFirstSequence() uint64 {
@@ -827,7 +920,7 @@ type Skip struct {
 
 func (x *Skip) Reset() {
 	*x = Skip{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[9]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -839,7 +932,7 @@ func (x *Skip) String() string {
 func (*Skip) ProtoMessage() {}
 
 func (x *Skip) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[9]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -852,7 +945,7 @@ func (x *Skip) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Skip.ProtoReflect.Descriptor instead.
 func (*Skip) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{9}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Skip) GetFirstSequence() uint64 {
@@ -896,7 +989,7 @@ type CycleReady struct {
 
 func (x *CycleReady) Reset() {
 	*x = CycleReady{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[10]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -908,7 +1001,7 @@ func (x *CycleReady) String() string {
 func (*CycleReady) ProtoMessage() {}
 
 func (x *CycleReady) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[10]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -921,7 +1014,7 @@ func (x *CycleReady) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CycleReady.ProtoReflect.Descriptor instead.
 func (*CycleReady) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{10}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CycleReady) GetCycle() uint32 {
@@ -944,7 +1037,7 @@ type Finish struct {
 
 func (x *Finish) Reset() {
 	*x = Finish{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[11]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -956,7 +1049,7 @@ func (x *Finish) String() string {
 func (*Finish) ProtoMessage() {}
 
 func (x *Finish) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[11]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -969,7 +1062,7 @@ func (x *Finish) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finish.ProtoReflect.Descriptor instead.
 func (*Finish) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{11}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Finish) GetTotals() *SourceTotals {
@@ -1000,7 +1093,7 @@ type SourceTotals struct {
 
 func (x *SourceTotals) Reset() {
 	*x = SourceTotals{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[12]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1012,7 +1105,7 @@ func (x *SourceTotals) String() string {
 func (*SourceTotals) ProtoMessage() {}
 
 func (x *SourceTotals) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[12]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1025,7 +1118,7 @@ func (x *SourceTotals) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SourceTotals.ProtoReflect.Descriptor instead.
 func (*SourceTotals) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{12}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *SourceTotals) GetEvents() uint64 {
@@ -1069,7 +1162,7 @@ type PublishEventsResponse struct {
 
 func (x *PublishEventsResponse) Reset() {
 	*x = PublishEventsResponse{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[13]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1081,7 +1174,7 @@ func (x *PublishEventsResponse) String() string {
 func (*PublishEventsResponse) ProtoMessage() {}
 
 func (x *PublishEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[13]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1094,7 +1187,7 @@ func (x *PublishEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishEventsResponse.ProtoReflect.Descriptor instead.
 func (*PublishEventsResponse) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{13}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *PublishEventsResponse) GetSource() *SourceId {
@@ -1307,7 +1400,7 @@ type SourceOpened struct {
 
 func (x *SourceOpened) Reset() {
 	*x = SourceOpened{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[14]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1319,7 +1412,7 @@ func (x *SourceOpened) String() string {
 func (*SourceOpened) ProtoMessage() {}
 
 func (x *SourceOpened) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[14]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1332,7 +1425,7 @@ func (x *SourceOpened) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SourceOpened.ProtoReflect.Descriptor instead.
 func (*SourceOpened) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{14}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SourceOpened) GetCommittedSequence() uint64 {
@@ -1370,7 +1463,7 @@ type SourceError struct {
 
 func (x *SourceError) Reset() {
 	*x = SourceError{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[15]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1382,7 +1475,7 @@ func (x *SourceError) String() string {
 func (*SourceError) ProtoMessage() {}
 
 func (x *SourceError) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[15]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1395,7 +1488,7 @@ func (x *SourceError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SourceError.ProtoReflect.Descriptor instead.
 func (*SourceError) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{15}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *SourceError) GetReason() string {
@@ -1425,7 +1518,7 @@ type TooLarge struct {
 
 func (x *TooLarge) Reset() {
 	*x = TooLarge{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[16]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1437,7 +1530,7 @@ func (x *TooLarge) String() string {
 func (*TooLarge) ProtoMessage() {}
 
 func (x *TooLarge) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[16]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1450,7 +1543,7 @@ func (x *TooLarge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TooLarge.ProtoReflect.Descriptor instead.
 func (*TooLarge) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{16}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *TooLarge) GetFirstSequence() uint64 {
@@ -1483,7 +1576,7 @@ type TypesRefused struct {
 
 func (x *TypesRefused) Reset() {
 	*x = TypesRefused{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[17]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1495,7 +1588,7 @@ func (x *TypesRefused) String() string {
 func (*TypesRefused) ProtoMessage() {}
 
 func (x *TypesRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[17]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1508,7 +1601,7 @@ func (x *TypesRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TypesRefused.ProtoReflect.Descriptor instead.
 func (*TypesRefused) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{17}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *TypesRefused) GetReason() string {
@@ -1541,7 +1634,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[18]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1553,7 +1646,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[18]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1566,7 +1659,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{18}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Limits) GetMaxBatchBytes() uint64 {
@@ -1604,7 +1697,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[19]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1616,7 +1709,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[19]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1629,7 +1722,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{19}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Ack) GetDurableSequence() uint64 {
@@ -1657,7 +1750,7 @@ type Gap struct {
 
 func (x *Gap) Reset() {
 	*x = Gap{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[20]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1669,7 +1762,7 @@ func (x *Gap) String() string {
 func (*Gap) ProtoMessage() {}
 
 func (x *Gap) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[20]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1682,7 +1775,7 @@ func (x *Gap) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Gap.ProtoReflect.Descriptor instead.
 func (*Gap) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{20}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Gap) GetExpectedSequence() uint64 {
@@ -1707,7 +1800,7 @@ type Rejected struct {
 
 func (x *Rejected) Reset() {
 	*x = Rejected{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[21]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1719,7 +1812,7 @@ func (x *Rejected) String() string {
 func (*Rejected) ProtoMessage() {}
 
 func (x *Rejected) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[21]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1732,7 +1825,7 @@ func (x *Rejected) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rejected.ProtoReflect.Descriptor instead.
 func (*Rejected) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{21}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Rejected) GetCount() uint64 {
@@ -1771,7 +1864,7 @@ type Finished struct {
 
 func (x *Finished) Reset() {
 	*x = Finished{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[22]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1783,7 +1876,7 @@ func (x *Finished) String() string {
 func (*Finished) ProtoMessage() {}
 
 func (x *Finished) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[22]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1796,7 +1889,7 @@ func (x *Finished) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finished.ProtoReflect.Descriptor instead.
 func (*Finished) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{22}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Finished) GetCommitted() uint64 {
@@ -1829,7 +1922,7 @@ type RunClosed struct {
 
 func (x *RunClosed) Reset() {
 	*x = RunClosed{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[23]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1841,7 +1934,7 @@ func (x *RunClosed) String() string {
 func (*RunClosed) ProtoMessage() {}
 
 func (x *RunClosed) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[23]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1854,7 +1947,7 @@ func (x *RunClosed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunClosed.ProtoReflect.Descriptor instead.
 func (*RunClosed) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{23}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{24}
 }
 
 // Enter a cycle.
@@ -1868,7 +1961,7 @@ type StartCycle struct {
 
 func (x *StartCycle) Reset() {
 	*x = StartCycle{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[24]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1880,7 +1973,7 @@ func (x *StartCycle) String() string {
 func (*StartCycle) ProtoMessage() {}
 
 func (x *StartCycle) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[24]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1893,7 +1986,7 @@ func (x *StartCycle) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartCycle.ProtoReflect.Descriptor instead.
 func (*StartCycle) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{24}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *StartCycle) GetCycle() uint32 {
@@ -1914,7 +2007,7 @@ type Stop struct {
 
 func (x *Stop) Reset() {
 	*x = Stop{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[25]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1926,7 +2019,7 @@ func (x *Stop) String() string {
 func (*Stop) ProtoMessage() {}
 
 func (x *Stop) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[25]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1939,7 +2032,7 @@ func (x *Stop) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stop.ProtoReflect.Descriptor instead.
 func (*Stop) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{25}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Stop) GetStopTimeout() *durationpb.Duration {
@@ -1960,7 +2053,7 @@ const file_loadgrpc_v1_runner_proto_rawDesc = "" +
 	"\x15GetAssignmentResponse\x127\n" +
 	"\n" +
 	"assignment\x18\x01 \x01(\v2\x17.loadgrpc.v1.AssignmentR\n" +
-	"assignment\"\xb9\x03\n" +
+	"assignment\"\xef\x03\n" +
 	"\n" +
 	"Assignment\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x19\n" +
@@ -1979,7 +2072,15 @@ const file_loadgrpc_v1_runner_proto_rawDesc = "" +
 	"\x04user\x18\v \x01(\rR\x04user\x12\x1f\n" +
 	"\vfirst_cycle\x18\f \x01(\rR\n" +
 	"firstCycle\x12(\n" +
-	"\x04plan\x18\r \x01(\v2\x14.loadgrpc.v1.RunSpecR\x04plan\"t\n" +
+	"\x04plan\x18\r \x01(\v2\x14.loadgrpc.v1.RunSpecR\x04plan\x124\n" +
+	"\tplacement\x18\x0e \x01(\v2\x16.loadgrpc.v1.PlacementR\tplacement\"\x88\x01\n" +
+	"\tPlacement\x12\x1f\n" +
+	"\vagent_index\x18\x01 \x01(\rR\n" +
+	"agentIndex\x12\x16\n" +
+	"\x06agents\x18\x02 \x01(\rR\x06agents\x12!\n" +
+	"\fuser_offsets\x18\x03 \x03(\rR\vuserOffsets\x12\x1f\n" +
+	"\vtotal_users\x18\x04 \x03(\rR\n" +
+	"totalUsers\"t\n" +
 	"\x05Cycle\x12\x14\n" +
 	"\x05users\x18\x01 \x01(\rR\x05users\x12\x1e\n" +
 	"\n" +
@@ -2104,83 +2205,85 @@ func file_loadgrpc_v1_runner_proto_rawDescGZIP() []byte {
 	return file_loadgrpc_v1_runner_proto_rawDescData
 }
 
-var file_loadgrpc_v1_runner_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_loadgrpc_v1_runner_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_loadgrpc_v1_runner_proto_goTypes = []any{
 	(*GetAssignmentRequest)(nil),  // 0: loadgrpc.v1.GetAssignmentRequest
 	(*GetAssignmentResponse)(nil), // 1: loadgrpc.v1.GetAssignmentResponse
 	(*Assignment)(nil),            // 2: loadgrpc.v1.Assignment
-	(*Cycle)(nil),                 // 3: loadgrpc.v1.Cycle
-	(*SourceId)(nil),              // 4: loadgrpc.v1.SourceId
-	(*PublishEventsRequest)(nil),  // 5: loadgrpc.v1.PublishEventsRequest
-	(*OpenSource)(nil),            // 6: loadgrpc.v1.OpenSource
-	(*RunnerCapabilities)(nil),    // 7: loadgrpc.v1.RunnerCapabilities
-	(*EventBatch)(nil),            // 8: loadgrpc.v1.EventBatch
-	(*Skip)(nil),                  // 9: loadgrpc.v1.Skip
-	(*CycleReady)(nil),            // 10: loadgrpc.v1.CycleReady
-	(*Finish)(nil),                // 11: loadgrpc.v1.Finish
-	(*SourceTotals)(nil),          // 12: loadgrpc.v1.SourceTotals
-	(*PublishEventsResponse)(nil), // 13: loadgrpc.v1.PublishEventsResponse
-	(*SourceOpened)(nil),          // 14: loadgrpc.v1.SourceOpened
-	(*SourceError)(nil),           // 15: loadgrpc.v1.SourceError
-	(*TooLarge)(nil),              // 16: loadgrpc.v1.TooLarge
-	(*TypesRefused)(nil),          // 17: loadgrpc.v1.TypesRefused
-	(*Limits)(nil),                // 18: loadgrpc.v1.Limits
-	(*Ack)(nil),                   // 19: loadgrpc.v1.Ack
-	(*Gap)(nil),                   // 20: loadgrpc.v1.Gap
-	(*Rejected)(nil),              // 21: loadgrpc.v1.Rejected
-	(*Finished)(nil),              // 22: loadgrpc.v1.Finished
-	(*RunClosed)(nil),             // 23: loadgrpc.v1.RunClosed
-	(*StartCycle)(nil),            // 24: loadgrpc.v1.StartCycle
-	(*Stop)(nil),                  // 25: loadgrpc.v1.Stop
-	(*durationpb.Duration)(nil),   // 26: google.protobuf.Duration
-	(*RunSpec)(nil),               // 27: loadgrpc.v1.RunSpec
-	(*Event)(nil),                 // 28: loadgrpc.v1.Event
-	(*HitBlock)(nil),              // 29: loadgrpc.v1.HitBlock
-	(*TestBlock)(nil),             // 30: loadgrpc.v1.TestBlock
-	(*ExceptionInfo)(nil),         // 31: loadgrpc.v1.ExceptionInfo
+	(*Placement)(nil),             // 3: loadgrpc.v1.Placement
+	(*Cycle)(nil),                 // 4: loadgrpc.v1.Cycle
+	(*SourceId)(nil),              // 5: loadgrpc.v1.SourceId
+	(*PublishEventsRequest)(nil),  // 6: loadgrpc.v1.PublishEventsRequest
+	(*OpenSource)(nil),            // 7: loadgrpc.v1.OpenSource
+	(*RunnerCapabilities)(nil),    // 8: loadgrpc.v1.RunnerCapabilities
+	(*EventBatch)(nil),            // 9: loadgrpc.v1.EventBatch
+	(*Skip)(nil),                  // 10: loadgrpc.v1.Skip
+	(*CycleReady)(nil),            // 11: loadgrpc.v1.CycleReady
+	(*Finish)(nil),                // 12: loadgrpc.v1.Finish
+	(*SourceTotals)(nil),          // 13: loadgrpc.v1.SourceTotals
+	(*PublishEventsResponse)(nil), // 14: loadgrpc.v1.PublishEventsResponse
+	(*SourceOpened)(nil),          // 15: loadgrpc.v1.SourceOpened
+	(*SourceError)(nil),           // 16: loadgrpc.v1.SourceError
+	(*TooLarge)(nil),              // 17: loadgrpc.v1.TooLarge
+	(*TypesRefused)(nil),          // 18: loadgrpc.v1.TypesRefused
+	(*Limits)(nil),                // 19: loadgrpc.v1.Limits
+	(*Ack)(nil),                   // 20: loadgrpc.v1.Ack
+	(*Gap)(nil),                   // 21: loadgrpc.v1.Gap
+	(*Rejected)(nil),              // 22: loadgrpc.v1.Rejected
+	(*Finished)(nil),              // 23: loadgrpc.v1.Finished
+	(*RunClosed)(nil),             // 24: loadgrpc.v1.RunClosed
+	(*StartCycle)(nil),            // 25: loadgrpc.v1.StartCycle
+	(*Stop)(nil),                  // 26: loadgrpc.v1.Stop
+	(*durationpb.Duration)(nil),   // 27: google.protobuf.Duration
+	(*RunSpec)(nil),               // 28: loadgrpc.v1.RunSpec
+	(*Event)(nil),                 // 29: loadgrpc.v1.Event
+	(*HitBlock)(nil),              // 30: loadgrpc.v1.HitBlock
+	(*TestBlock)(nil),             // 31: loadgrpc.v1.TestBlock
+	(*ExceptionInfo)(nil),         // 32: loadgrpc.v1.ExceptionInfo
 }
 var file_loadgrpc_v1_runner_proto_depIdxs = []int32{
-	4,  // 0: loadgrpc.v1.GetAssignmentRequest.source:type_name -> loadgrpc.v1.SourceId
+	5,  // 0: loadgrpc.v1.GetAssignmentRequest.source:type_name -> loadgrpc.v1.SourceId
 	2,  // 1: loadgrpc.v1.GetAssignmentResponse.assignment:type_name -> loadgrpc.v1.Assignment
-	3,  // 2: loadgrpc.v1.Assignment.cycles:type_name -> loadgrpc.v1.Cycle
-	26, // 3: loadgrpc.v1.Assignment.stop_timeout:type_name -> google.protobuf.Duration
-	27, // 4: loadgrpc.v1.Assignment.plan:type_name -> loadgrpc.v1.RunSpec
-	26, // 5: loadgrpc.v1.Cycle.duration:type_name -> google.protobuf.Duration
-	4,  // 6: loadgrpc.v1.PublishEventsRequest.source:type_name -> loadgrpc.v1.SourceId
-	6,  // 7: loadgrpc.v1.PublishEventsRequest.open:type_name -> loadgrpc.v1.OpenSource
-	8,  // 8: loadgrpc.v1.PublishEventsRequest.batch:type_name -> loadgrpc.v1.EventBatch
-	9,  // 9: loadgrpc.v1.PublishEventsRequest.skip:type_name -> loadgrpc.v1.Skip
-	10, // 10: loadgrpc.v1.PublishEventsRequest.ready:type_name -> loadgrpc.v1.CycleReady
-	11, // 11: loadgrpc.v1.PublishEventsRequest.finish:type_name -> loadgrpc.v1.Finish
-	7,  // 12: loadgrpc.v1.OpenSource.capabilities:type_name -> loadgrpc.v1.RunnerCapabilities
-	28, // 13: loadgrpc.v1.EventBatch.events:type_name -> loadgrpc.v1.Event
-	29, // 14: loadgrpc.v1.EventBatch.hit_blocks:type_name -> loadgrpc.v1.HitBlock
-	30, // 15: loadgrpc.v1.EventBatch.test_blocks:type_name -> loadgrpc.v1.TestBlock
-	12, // 16: loadgrpc.v1.Finish.totals:type_name -> loadgrpc.v1.SourceTotals
-	31, // 17: loadgrpc.v1.Finish.load_error:type_name -> loadgrpc.v1.ExceptionInfo
-	4,  // 18: loadgrpc.v1.PublishEventsResponse.source:type_name -> loadgrpc.v1.SourceId
-	14, // 19: loadgrpc.v1.PublishEventsResponse.opened:type_name -> loadgrpc.v1.SourceOpened
-	19, // 20: loadgrpc.v1.PublishEventsResponse.ack:type_name -> loadgrpc.v1.Ack
-	20, // 21: loadgrpc.v1.PublishEventsResponse.gap:type_name -> loadgrpc.v1.Gap
-	21, // 22: loadgrpc.v1.PublishEventsResponse.rejected:type_name -> loadgrpc.v1.Rejected
-	22, // 23: loadgrpc.v1.PublishEventsResponse.finished:type_name -> loadgrpc.v1.Finished
-	23, // 24: loadgrpc.v1.PublishEventsResponse.run_closed:type_name -> loadgrpc.v1.RunClosed
-	24, // 25: loadgrpc.v1.PublishEventsResponse.start_cycle:type_name -> loadgrpc.v1.StartCycle
-	25, // 26: loadgrpc.v1.PublishEventsResponse.stop:type_name -> loadgrpc.v1.Stop
-	15, // 27: loadgrpc.v1.PublishEventsResponse.error:type_name -> loadgrpc.v1.SourceError
-	16, // 28: loadgrpc.v1.PublishEventsResponse.too_large:type_name -> loadgrpc.v1.TooLarge
-	17, // 29: loadgrpc.v1.PublishEventsResponse.types_refused:type_name -> loadgrpc.v1.TypesRefused
-	18, // 30: loadgrpc.v1.SourceOpened.limits:type_name -> loadgrpc.v1.Limits
-	26, // 31: loadgrpc.v1.Stop.stop_timeout:type_name -> google.protobuf.Duration
-	0,  // 32: loadgrpc.v1.RunnerService.GetAssignment:input_type -> loadgrpc.v1.GetAssignmentRequest
-	5,  // 33: loadgrpc.v1.RunnerService.PublishEvents:input_type -> loadgrpc.v1.PublishEventsRequest
-	1,  // 34: loadgrpc.v1.RunnerService.GetAssignment:output_type -> loadgrpc.v1.GetAssignmentResponse
-	13, // 35: loadgrpc.v1.RunnerService.PublishEvents:output_type -> loadgrpc.v1.PublishEventsResponse
-	34, // [34:36] is the sub-list for method output_type
-	32, // [32:34] is the sub-list for method input_type
-	32, // [32:32] is the sub-list for extension type_name
-	32, // [32:32] is the sub-list for extension extendee
-	0,  // [0:32] is the sub-list for field type_name
+	4,  // 2: loadgrpc.v1.Assignment.cycles:type_name -> loadgrpc.v1.Cycle
+	27, // 3: loadgrpc.v1.Assignment.stop_timeout:type_name -> google.protobuf.Duration
+	28, // 4: loadgrpc.v1.Assignment.plan:type_name -> loadgrpc.v1.RunSpec
+	3,  // 5: loadgrpc.v1.Assignment.placement:type_name -> loadgrpc.v1.Placement
+	27, // 6: loadgrpc.v1.Cycle.duration:type_name -> google.protobuf.Duration
+	5,  // 7: loadgrpc.v1.PublishEventsRequest.source:type_name -> loadgrpc.v1.SourceId
+	7,  // 8: loadgrpc.v1.PublishEventsRequest.open:type_name -> loadgrpc.v1.OpenSource
+	9,  // 9: loadgrpc.v1.PublishEventsRequest.batch:type_name -> loadgrpc.v1.EventBatch
+	10, // 10: loadgrpc.v1.PublishEventsRequest.skip:type_name -> loadgrpc.v1.Skip
+	11, // 11: loadgrpc.v1.PublishEventsRequest.ready:type_name -> loadgrpc.v1.CycleReady
+	12, // 12: loadgrpc.v1.PublishEventsRequest.finish:type_name -> loadgrpc.v1.Finish
+	8,  // 13: loadgrpc.v1.OpenSource.capabilities:type_name -> loadgrpc.v1.RunnerCapabilities
+	29, // 14: loadgrpc.v1.EventBatch.events:type_name -> loadgrpc.v1.Event
+	30, // 15: loadgrpc.v1.EventBatch.hit_blocks:type_name -> loadgrpc.v1.HitBlock
+	31, // 16: loadgrpc.v1.EventBatch.test_blocks:type_name -> loadgrpc.v1.TestBlock
+	13, // 17: loadgrpc.v1.Finish.totals:type_name -> loadgrpc.v1.SourceTotals
+	32, // 18: loadgrpc.v1.Finish.load_error:type_name -> loadgrpc.v1.ExceptionInfo
+	5,  // 19: loadgrpc.v1.PublishEventsResponse.source:type_name -> loadgrpc.v1.SourceId
+	15, // 20: loadgrpc.v1.PublishEventsResponse.opened:type_name -> loadgrpc.v1.SourceOpened
+	20, // 21: loadgrpc.v1.PublishEventsResponse.ack:type_name -> loadgrpc.v1.Ack
+	21, // 22: loadgrpc.v1.PublishEventsResponse.gap:type_name -> loadgrpc.v1.Gap
+	22, // 23: loadgrpc.v1.PublishEventsResponse.rejected:type_name -> loadgrpc.v1.Rejected
+	23, // 24: loadgrpc.v1.PublishEventsResponse.finished:type_name -> loadgrpc.v1.Finished
+	24, // 25: loadgrpc.v1.PublishEventsResponse.run_closed:type_name -> loadgrpc.v1.RunClosed
+	25, // 26: loadgrpc.v1.PublishEventsResponse.start_cycle:type_name -> loadgrpc.v1.StartCycle
+	26, // 27: loadgrpc.v1.PublishEventsResponse.stop:type_name -> loadgrpc.v1.Stop
+	16, // 28: loadgrpc.v1.PublishEventsResponse.error:type_name -> loadgrpc.v1.SourceError
+	17, // 29: loadgrpc.v1.PublishEventsResponse.too_large:type_name -> loadgrpc.v1.TooLarge
+	18, // 30: loadgrpc.v1.PublishEventsResponse.types_refused:type_name -> loadgrpc.v1.TypesRefused
+	19, // 31: loadgrpc.v1.SourceOpened.limits:type_name -> loadgrpc.v1.Limits
+	27, // 32: loadgrpc.v1.Stop.stop_timeout:type_name -> google.protobuf.Duration
+	0,  // 33: loadgrpc.v1.RunnerService.GetAssignment:input_type -> loadgrpc.v1.GetAssignmentRequest
+	6,  // 34: loadgrpc.v1.RunnerService.PublishEvents:input_type -> loadgrpc.v1.PublishEventsRequest
+	1,  // 35: loadgrpc.v1.RunnerService.GetAssignment:output_type -> loadgrpc.v1.GetAssignmentResponse
+	14, // 36: loadgrpc.v1.RunnerService.PublishEvents:output_type -> loadgrpc.v1.PublishEventsResponse
+	35, // [35:37] is the sub-list for method output_type
+	33, // [33:35] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_loadgrpc_v1_runner_proto_init() }
@@ -2190,15 +2293,15 @@ func file_loadgrpc_v1_runner_proto_init() {
 	}
 	file_loadgrpc_v1_event_proto_init()
 	file_loadgrpc_v1_run_proto_init()
-	file_loadgrpc_v1_runner_proto_msgTypes[5].OneofWrappers = []any{
+	file_loadgrpc_v1_runner_proto_msgTypes[6].OneofWrappers = []any{
 		(*PublishEventsRequest_Open)(nil),
 		(*PublishEventsRequest_Batch)(nil),
 		(*PublishEventsRequest_Skip)(nil),
 		(*PublishEventsRequest_Ready)(nil),
 		(*PublishEventsRequest_Finish)(nil),
 	}
-	file_loadgrpc_v1_runner_proto_msgTypes[12].OneofWrappers = []any{}
-	file_loadgrpc_v1_runner_proto_msgTypes[13].OneofWrappers = []any{
+	file_loadgrpc_v1_runner_proto_msgTypes[13].OneofWrappers = []any{}
+	file_loadgrpc_v1_runner_proto_msgTypes[14].OneofWrappers = []any{
 		(*PublishEventsResponse_Opened)(nil),
 		(*PublishEventsResponse_Ack)(nil),
 		(*PublishEventsResponse_Gap)(nil),
@@ -2217,7 +2320,7 @@ func file_loadgrpc_v1_runner_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_loadgrpc_v1_runner_proto_rawDesc), len(file_loadgrpc_v1_runner_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   26,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -18,6 +18,12 @@
 //     LOADGRPC_TOTAL_USERS       users of the cycle; of several cycles, 10:20:30
 //     LOADGRPC_CURRENT_USER      the user to run, from 1; not set: all users
 //     LOADGRPC_CURRENT_CYCLE     the cycle of that user, from 1; set together with it
+//     LOADGRPC_USER_INDEX        the index of that user among those of all agents, from 0: see
+//                                Placement; set together with it
+//     LOADGRPC_USER_OFFSET       users on the agents before this one; of several cycles, 0:0:10
+//     LOADGRPC_ALL_USERS         users on all agents; of several cycles, 20:40:60
+//     LOADGRPC_AGENT_INDEX       the agent, from 0
+//     LOADGRPC_AGENTS            agents of the run
 //     LOADGRPC_TOTAL_ITERATIONS  iterations each user makes in a cycle; or else
 //     LOADGRPC_DURATION          seconds that a cycle lasts, such as 60 or 1.5
 //     LOADGRPC_STOP_TIMEOUT      seconds that users then have to finish their iteration

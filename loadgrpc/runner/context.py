@@ -1,0 +1,86 @@
+"""What a virtual user knows of its run: who it is among all users, and the options of the run.
+
+Rule: it follows from the assignment alone, so that users of all processes and agents agree without
+asking each other. Under unittest and pytest there is one user, who knows the defaults.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from loadgrpc.model import Assignment, Plan, Scenario
+from loadgrpc.protocol import options
+
+
+class LoadStatus(NamedTuple):
+    """Where in the load a test is: which user of how many, in which iteration and cycle."""
+
+    user: int = 1
+    """The user, from 1 to `users`."""
+    users: int = 1
+    """Users of this cycle on this agent."""
+    iteration: int = 1
+    """The user's iteration in this cycle, from 1; 0 before the first."""
+    iterations: int = 1
+    """Iterations of each user in this cycle; 0: a duration bounds it."""
+    cycle: int = 1
+    """The cycle, from 1."""
+    user_index: int = 0
+    """The user among `all_users`, from 0."""
+    all_users: int = 1
+    """Users of this cycle and scenario on all agents."""
+    scenario: str = ""
+    """The scenario; empty: the plan has only one."""
+    agent: str = ""
+    """The id of the agent; empty outside a load run."""
+    run_id: str = ""
+    """The run; empty outside a load run."""
+
+
+def config_of(plan: Plan, scenario: Scenario, agents: int = 1) -> Mapping[str, Any]:
+    """The options of a run by the names of their fields; times in seconds."""
+    values = {
+        row.field: getattr(scenario if row in options.OF_SCENARIO else plan, row.name)
+        for row in options.ALL.values()
+    }
+    return MappingProxyType(values | {"agents": agents})
+
+
+DEFAULTS: Mapping[str, Any] = config_of(Plan(scenarios=(Scenario(),)), Scenario(iterations=(1,)))
+"""The options outside a load run."""
+
+
+class UserContext(NamedTuple):
+    """What a user is given beside its test."""
+
+    status: LoadStatus
+    """Before its first iteration."""
+    config: Mapping[str, Any] = DEFAULTS
+
+
+class ProcessContext:
+    """What the users of a process have in common: their part in the run."""
+
+    def __init__(self, assignment: Assignment) -> None:
+        self._assignment = assignment
+        self._place = assignment.place
+        self._config = config_of(assignment.plan, assignment.scenario, self._place.agents)
+
+    def of_user(self, cycle: int, user: int) -> UserContext:
+        """What a user of a cycle knows; both count from 1."""
+        place, of_cycle = self._place, self._assignment.cycles[cycle - 1]
+        status = LoadStatus(
+            user=user,
+            users=of_cycle.users,
+            iteration=0,
+            iterations=of_cycle.iterations,
+            cycle=cycle,
+            user_index=place.user_offsets[cycle - 1] + user - 1,
+            all_users=place.total_users[cycle - 1],
+            scenario=self._assignment.scenario.name,
+            agent=self._assignment.agent_id,
+            run_id=self._assignment.run_id,
+        )
+        return UserContext(status, self._config)
