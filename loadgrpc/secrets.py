@@ -51,13 +51,13 @@ def without_user(url: str) -> str:
 
 def _without_value(found: re.Match[str]) -> str:
     delimiter, name, _ = found.groups()
-    if len(name) <= MAX_NAME and not _is_secret(name):
+    if len(name) <= MAX_NAME and not is_secret(name):
         return found[0]
     return f"{delimiter}{name}={MASK}"
 
 
 @lru_cache(maxsize=1024)
-def _is_secret(name: str) -> bool:
+def is_secret(name: str) -> bool:
     """Whether a parameter of this name holds a secret; a test has few names, and many values."""
     return _NAME.fullmatch(name) is not None
 

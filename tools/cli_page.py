@@ -33,13 +33,16 @@ Generated from the commands by `make protos`. `loadgrpc --help` lists the comman
 Times are written like `90`, `90s`, `5m`, `1h30m`, `1.5s` or `500ms`, sizes like `4096`, `500MB` or
 `1.5GB`. An address is `HOST:PORT`; the host is a name, an IPv4 address, or an IPv6 address in
 brackets.
+
+A flag is switched off by `--no-` in front of its name (`--no-split`), which is for flags that a
+[configuration](configuration.md) sets; the last one that is typed counts.
 """
 
 PLAN_FILES = """\
 ## Plan files
 
-`loadgrpc run -f FILE` reads a JSON object with these keys: the `plan` of StartRun. A key may be
-written as `spawn_rate`, `spawnRate` or `spawn-rate`, or as the option that sets the same; times and
+`loadgrpc run -f FILE` reads a JSON object, or a TOML document, with these keys: the `plan` of
+StartRun. A key may be written as `spawn_rate`, `spawnRate` or `spawn-rate`, or as the option that sets the same; times and
 lists of numbers may be written as on the command line. With several scenarios, the keys of a
 scenario belong in the entries of `scenarios`, each of which has a `name`; `duration` may be set
 beside `scenarios`, for all that have neither `duration` nor `iterations`. Options on the command

@@ -11,7 +11,7 @@ from loadgrpc.cli import log, options, values
 from loadgrpc.cli.command import Command
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, configured=True)
 @options.broker("The broker to work for.")
 @click.option(
     "--state-dir",

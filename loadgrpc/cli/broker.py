@@ -19,7 +19,7 @@ LEAST_LEASE_S = 5.0
 MAX_LEASE_S = 86_400.0
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, configured=True)
 @click.option(
     "--listen",
     type=values.Address(least_port=0),
@@ -62,6 +62,7 @@ MAX_LEASE_S = 86_400.0
     help="Listen on an address that other machines can reach, without encryption or credentials.",
 )
 @options.logging
+@options.config
 def command(
     *,
     listen: str,

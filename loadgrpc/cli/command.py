@@ -16,7 +16,7 @@ from typing import Any, Final
 import click
 
 from loadgrpc import verdict
-from loadgrpc.cli import elsewhere
+from loadgrpc.cli import configuration, elsewhere
 from loadgrpc.cli.failure import Failure, failure_of
 from loadgrpc.errors import LoadgrpcError
 from loadgrpc.text import one_line, safe_line
@@ -29,17 +29,36 @@ _TEST_NAME: Final = re.compile(r"[\w/-]+\.[\w./-]+(::[\w.]+)*")
 
 
 class Command(click.Command):
-    """A command whose help shows its options in sections."""
+    """A command whose help shows its options in sections; flags have an opposite, `--no-…`."""
 
     def __init__(
-        self, *args: Any, sections: Mapping[str, Sequence[str]] | None = None, **kwargs: Any
+        self,
+        *args: Any,
+        sections: Mapping[str, Sequence[str]] | None = None,
+        configured: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.sections = sections or {}
         """Heading, and the parameters beneath it. Others come under "Options"."""
+        self.configured = configured
+        """Whether a configuration sets all of its options; of others it is the broker only."""
+
+    def make_parser(self, ctx: click.Context) -> Any:
+        """The parser, to which a flag may also be given as `--no-FLAG`: it is not set then."""
+        parser = super().make_parser(ctx)
+        known = {name for param in self.params for name in param.opts}
+        for param in self.params:
+            if isinstance(param, click.Option) and param.is_bool_flag and param.expose_value:
+                names = [off for name in param.opts if (off := opposite(name)) not in known]
+                names = [name for name in names if name]
+                if names:
+                    parser.add_option(param, names, param.name, action="store_const", const=False)
+        return parser
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse; see that an error knows whose it is."""
+        configuration.in_environment(self)
         try:
             left = super().parse_args(ctx, args)
             for param in self.params:
@@ -61,6 +80,14 @@ class Command(click.Command):
                 formatter.write_dl([records.pop(name) for name in names])
         with formatter.section("Options"):
             formatter.write_dl(list(records.values()))
+
+
+def opposite(flag: str) -> str:
+    """How a flag is spelled that is not to be set; empty: it has no long name."""
+    if not flag.startswith("--"):
+        return ""
+    name = flag.removeprefix("--")
+    return f"--{name.removeprefix('no-')}" if name.startswith("no-") else f"--no-{name}"
 
 
 class LazyGroup(click.Group):
@@ -168,7 +195,10 @@ def _message(error: click.ClickException) -> str:
         meaning = getattr(error.param.type, "meaning", "")
         return f"missing {_name(error.param)}" + (f": {meaning}" if meaning else "")
     if isinstance(error, click.BadParameter) and error.param is not None:
-        return f"{_name(error.param)}: {_one_line(error.message)}"
+        where = configuration.where(ctx, error.param) if ctx else ""
+        return (
+            f"{_name(error.param)}{f', set by {where}' * bool(where)}: {_one_line(error.message)}"
+        )
     message = _one_line(error.format_message())
     return message[:1].lower() + message[1:]  # a sentence of click's: ours are Failures
 

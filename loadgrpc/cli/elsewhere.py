@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-_PLAN: Final = "`loadgrpc run -f PLAN.json`"
 _STATUS: Final = "`loadgrpc status`"
 _RUNS: Final = "`loadgrpc runs`"
 _BROKER: Final = "`loadgrpc broker`"
@@ -28,7 +27,6 @@ OPTIONS: Final = {
     # Loads
     "--attach": _ATTACH,
     "--check-cluster": _STATUS,
-    "--config": _PLAN,
     "--cycles": "--users",
     "--external-process-timeout": "--silence-timeout",
     "--health-check": _STATUS,
@@ -40,7 +38,6 @@ OPTIONS: Final = {
     "--project-name": "!runs have no names; `loadgrpc runs` lists them by id and test",
     "--purge-broker": "`loadgrpc stop --all`",
     "--python-dep": _FILES,
-    "--server-url": "--host",
     "--ssh": f"!there are no tunnels; agents dial the broker: {_AGENT} on each machine",
     "--test-dir": _FILES,
     "--user-id": "!runs have no owners",
@@ -203,6 +200,13 @@ def nearest(word: str, names: Iterable[str]) -> str:
     begun = [name for name, other in bears.items() if other.startswith(bare)]
     if len(bare) >= _LEAST_PREFIX and len(begun) == 1:
         return begun[0]
+    return slip(bare, bears)
+
+
+def slip(word: str, names: Iterable[str]) -> str:
+    """The one name that was typed with a letter or two wrong; empty: there is none."""
+    bare = word.lstrip("-").lower().replace("_", "-")
+    bears = {name: name.lstrip("-").replace("_", "-") for name in names}
     slips = 1 if len(bare) <= _SHORT else 2
     found = sorted((_slips(bare, other), name) for name, other in bears.items())
     close = [name for distance, name in found if distance <= slips and distance < len(bare) - 1]

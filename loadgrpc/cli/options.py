@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from loadgrpc.cli import DEFAULT_BROKER, log, values
+from loadgrpc.cli import DEFAULT_BROKER, configuration, log, values
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def broker(meaning: str = "The broker that owns the run.") -> Callable[[F], F]:
-    """`-b/--broker`, the address of a broker; `meaning` says which."""
-    return click.option(
+    """`-b/--broker`, the address of a broker; `meaning` says which. And `--config`."""
+    option = click.option(
         "-b",
         "--broker",
         type=values.Address(),
@@ -22,6 +23,28 @@ def broker(meaning: str = "The broker that owns the run.") -> Callable[[F], F]:
         show_default=True,
         help=meaning,
     )
+    return lambda command: option(config(command))
+
+
+def config(command: F) -> F:
+    """`--config`, the file in which options stand that were not typed."""
+
+    def apply(ctx: click.Context, param: click.Parameter, path: Path | None) -> None:
+        del param
+        if not ctx.resilient_parsing:
+            configuration.apply(ctx, path)
+
+    return click.option(
+        "--config",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        is_eager=True,
+        expose_value=False,
+        callback=apply,
+        envvar=configuration.PREFIX + "CONFIG",
+        help="Take options that were not typed from this file: a section [loadgrpc] or [loads] of"
+        " INI, or [tool.loadgrpc] of TOML.  [default: loadgrpc.ini or pyproject.toml, if there]",
+    )(command)
 
 
 def as_json(meaning: str = "Print a JSON document instead.") -> Callable[[F], F]:

@@ -1,14 +1,16 @@
-"""A plan in a file: the RunSpec of run.proto as JSON, as grpcurl would send it in StartRun.
+"""A plan in a file: the RunSpec of run.proto as JSON, as grpcurl would send it, or as TOML.
 
 Rule: what people write instead of protobuf's JSON is accepted if it can only mean one thing
-(`"users": 10`, `"duration": "5m"`); options of the command line override the file, for each
-scenario in it.
+(`"users": 10`, `"duration": "5m"`); options of the command line and of the environment override
+the file, for each scenario in it, and it overrides a configuration file.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,10 +26,12 @@ MAX_BYTES: Final = 16 << 20
 """Of a plan file: more than a broker would take."""
 
 
-def plan_of_file(path: Path, test: str | None, asked: dict[str, Any]) -> Plan:
-    """The plan in a file; options of the command line override it.
+def plan_of_file(
+    path: Path, *over: Mapping[str, Any], beneath: Mapping[str, Any] | None = None
+) -> Plan:
+    """The plan in a file; options override it, the last of them first, and fill its gaps.
 
-    `asked` has the options by their names in the model: None where one was not given.
+    They are by their names in the model: None where one was not given.
 
     Raises: Failure: it is not a plan, or not together with the options.
     """
@@ -39,12 +43,11 @@ def plan_of_file(path: Path, test: str | None, asked: dict[str, Any]) -> Plan:
 
     name = "standard input" if str(path) == "-" else str(path)
     try:
-        written = json.loads(_text(path))
-        if not isinstance(written, dict):
-            raise ValueError("it is not a JSON object")  # noqa: TRY301, TRY004 - told as all that is wrong
-        written = spelled(written)
+        written = spelled(_document(_text(path), path.suffix))
         message = json_format.ParseDict(written, run_pb2.RunSpec())
-        plan_options.ask(message, test, asked)
+        plan_options.underlie(message, beneath or {})
+        for asked in over:
+            plan_options.ask(message, asked)
         return plan_from_proto(message)
     except OSError as error:
         raise Failure(f"{name} cannot be read: {error.strerror or error}") from error
@@ -68,6 +71,19 @@ def _text(path: Path) -> str:
     if len(content) > MAX_BYTES:
         raise ValueError(f"it has more than {MAX_BYTES >> 20} MiB")
     return content.decode("utf-8-sig")
+
+
+def _document(text: str, suffix: str) -> dict[str, Any]:
+    """What is written in a file of JSON or TOML; its first letter shows which, if not its name.
+
+    Raises: ValueError: it is neither.
+    """
+    if suffix == ".toml" or (suffix != ".json" and not text.lstrip().startswith(("{", "["))):
+        return tomllib.loads(text)
+    written = json.loads(text)
+    if not isinstance(written, dict):
+        raise ValueError("it is not a JSON object")  # noqa: TRY004 - told as all that is wrong
+    return written
 
 
 def spelled(written: dict[str, Any], *, scenario: bool = False) -> dict[str, Any]:

@@ -8,7 +8,7 @@ sentence only gets the names that people typed.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
@@ -20,12 +20,13 @@ from loadgrpc.protocol.options import Option
 
 if TYPE_CHECKING:
     from loadgrpc.errors import InvalidRequest
-    from loadgrpc.v1.run_pb2 import RunSpec
+    from loadgrpc.v1.run_pb2 import RunSpec, Scenario
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 FLAGGED: Final = tuple(row for row in options.ALL.values() if row.flags)
 """All but TEST, which is an argument."""
+TEST: Final = "test"
 KEYS: Final = {
     flag.removeprefix("--").replace("-", "_"): row.field
     for row in FLAGGED
@@ -45,7 +46,7 @@ def add(command: F) -> F:
             row.name,
             type=values.of_kind(row.kind),
             is_flag=flag,
-            default=False if flag else None,
+            default=None,
             metavar=_metavar(row),
             help=row.help + shown,
         )
@@ -65,30 +66,44 @@ def section(heading: str) -> tuple[str, ...]:
     return tuple(row.name for row in FLAGGED if row.section == heading)
 
 
-def ask(message: RunSpec, test: str | None, asked: dict[str, Any]) -> None:
+def ask(message: RunSpec, asked: Mapping[str, Any]) -> None:
     """Puts the given options into a plan, in each of its scenarios.
 
-    `asked` has the options by their names in the model; None, or a flag that is False: not given.
+    `asked` has the options by their names in the model, and None where one was not given.
 
     Raises:
         ValueError: it says which test, and there are several scenarios.
     """
     parts: list[Any] = list(message.scenarios) or [message]
-    if test and len(parts) > 1:
+    if asked.get(TEST) and len(parts) > 1:
         names = ", ".join(repr(part.name) for part in parts)
         raise ValueError(f"it has {len(parts)} scenarios ({names}), and TEST can be that of one")
-    if test:
-        parts[0].test = test
     _put(_given(options.OF_PLAN, asked), [message])
     of_scenario = list(_given(options.OF_SCENARIO, asked))
     _make_way(of_scenario, [message, *parts])
     _put(of_scenario, parts)
 
 
-def _given(rows: Iterable[Option], asked: dict[str, Any]) -> Iterator[tuple[Option, Any]]:
+def underlie(message: RunSpec, asked: Mapping[str, Any]) -> None:
+    """Puts options into a plan where it says nothing itself, as `ask` does where it does."""
+    scenarios: list[RunSpec | Scenario] = list(message.scenarios) or [message]
+    for rows, parts in ((options.OF_PLAN, [message]), (options.OF_SCENARIO, scenarios)):
+        for row, value in _given(rows, asked):
+            for part in parts:
+                if not _says(part, row) and not (part is not message and _says(message, row)):
+                    row.kind.put(part, row.field, value)
+
+
+def _says(part: RunSpec | Scenario, row: Option) -> bool:
+    """Whether a plan or a scenario has an option, or what the option cannot be combined with."""
+    told = {field.name for field, _ in part.ListFields()}
+    return row.field in told or options.rival(row) in told
+
+
+def _given(rows: Iterable[Option], asked: Mapping[str, Any]) -> Iterator[tuple[Option, Any]]:
     for row in rows:
         value = asked.get(row.name)
-        if value is not None and value is not False:
+        if value is not None:
             yield row, value
 
 

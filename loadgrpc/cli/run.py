@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from loadgrpc import verdict
-from loadgrpc.cli import DEFAULT_BROKER, line, output, plan_options, values
+from loadgrpc.cli import DEFAULT_BROKER, line, options, output, plan_options, values
 from loadgrpc.cli.command import Command
+from loadgrpc.cli.configuration import layers
 from loadgrpc.cli.failure import Failure, need_folder
 from loadgrpc.cli.late_users import warnings_of
 from loadgrpc.cli.output import Output
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 SECTIONS: Final = {
     "Load": plan_options.section("Load"),
     "Runner": (*plan_options.section("Runner"), "plan_file"),
-    "Where": ("broker", *plan_options.section("Where")),
+    "Where": ("broker", "local", *plan_options.section("Where")),
     "Output": (*plan_options.section("Output"), "detach", *output.SECTION),
 }
 TEST: Final = "package.module.Class.method or file.py::Class.method"
@@ -48,7 +50,7 @@ class Request:
     output: Output
 
 
-@click.command(cls=Command, sections=SECTIONS)
+@click.command(cls=Command, sections=SECTIONS, configured=True)
 @click.argument("test", required=False, metavar="TEST")
 @plan_options.add
 @click.option(
@@ -56,8 +58,8 @@ class Request:
     "--plan",
     "plan_file",
     type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
-    help="Take the plan from this file, as JSON: the `plan` of StartRun, with scenarios if it has"
-    " any; - reads it from standard input.",
+    help="Take the plan from this file, JSON or TOML: the `plan` of StartRun, with scenarios if it"
+    " has any; - reads it from standard input. Options override it.",
 )
 @click.option(
     "-b",
@@ -66,12 +68,18 @@ class Request:
     help=f"Run on the agents of this broker.  [default: here, or {DEFAULT_BROKER} with -a]",
 )
 @click.option(
+    "--local",
+    is_flag=True,
+    help="Run here, whatever broker and agents are configured.",
+)
+@click.option(
     "--detach",
     is_flag=True,
     help="Print the run's id and leave it to the broker; needs -b or -a.",
 )
 @output.options
-def command(**options: Any) -> int:
+@options.config
+def command(**asked: Any) -> int:
     """Run a load test and report its result.
 
     TEST is package.module.Class.method, found from the current directory, or
@@ -103,7 +111,7 @@ def command(**options: Any) -> int:
       1    an iteration failed or ended with an error
       0    passed
     """  # noqa: D301 - \b is click's mark for "do not wrap"
-    request = read(**options)
+    request = read(**asked)
     request.output.prepare()
     line.write(
         (line.Line(each, line.Style.WARNING) for each in warnings_of(request.plan)), sys.stderr
@@ -114,18 +122,27 @@ def command(**options: Any) -> int:
 def read(
     *,
     broker: str | None,
+    local: bool,
     detach: bool,
     json: bool,
     json_file: Path | None,
     quiet: bool,
     verbose: int,
-    test: str | None,
     plan_file: Path | None,
     **asked: Any,
 ) -> Request:
     """The request that the options make."""
     told = Output(json=json, json_file=json_file, quiet=quiet, verbose=verbose)
-    plan = plan_of_file(plan_file, test, asked) if plan_file else _plan(test, asked)
+    configured, environment, typed = layers(click.get_current_context(), asked)
+    if local:
+        _here(typed)
+        broker = asked["agents"] = None
+        configured["agents"] = environment["agents"] = None
+        typed["agents"] = 1 if plan_file else None
+    if plan_file:
+        plan = plan_of_file(plan_file, environment, typed, beneath=configured)
+    else:
+        plan = _plan(configured, environment, typed)
     distributed = broker is not None or asked["agents"] is not None or plan.agents > 1
     if not distributed:
         need_folder()
@@ -149,16 +166,28 @@ def read(
     )
 
 
-def _plan(test: str | None, asked: dict[str, Any]) -> Plan:
-    """The plan that the options make: those that were not given are left to their defaults."""
+def _here(typed: Mapping[str, Any]) -> None:
+    """See that --local is not typed beside its opposite.
+
+    Raises:
+        Failure: it is.
+    """
+    source = click.get_current_context().get_parameter_source("broker")
+    if "agents" in typed or source is click.core.ParameterSource.COMMANDLINE:
+        raise Failure("--local cannot be combined with -b/--broker and -a/--agents")
+
+
+def _plan(*layers: Mapping[str, Any]) -> Plan:
+    """The plan that options make, the last go first; what was not given has its default."""
     from loadgrpc.errors import InvalidRequest  # noqa: PLC0415
     from loadgrpc.protocol.plans import plan_from_proto  # noqa: PLC0415 - protobuf is heavy
     from loadgrpc.v1.run_pb2 import RunSpec  # noqa: PLC0415
 
-    if not test:
-        raise Failure(f"missing TEST: {TEST}")
     message = RunSpec()
-    plan_options.ask(message, test, asked)
+    for asked in layers:
+        plan_options.ask(message, asked)
+    if not message.test:
+        raise Failure(f"missing TEST: {TEST}")
     try:
         return plan_from_proto(message)
     except InvalidRequest as error:

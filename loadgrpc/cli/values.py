@@ -170,6 +170,8 @@ class Counts(Value[tuple[int, ...]]):
     """See `counts`."""
 
     name = "N[:N...]"
+    joined = ":"
+    """What stands between numbers of a list that a configuration has."""
 
     def __init__(self, kind: kinds.CountsKind) -> None:
         self.kind = kind

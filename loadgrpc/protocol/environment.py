@@ -13,6 +13,8 @@ OURS: Final = ("LOADGRPC_", "LOADS_")
 """Prefixes of the variables set for a runner: those of the shell belong to another run."""
 QUIET_ENV: Final = "LOADGRPC_QUIET_GRPC"
 """Set by the command line when it has silenced gRPC; that is for its own process."""
+RUN_ID_ENV: Final = "LOADGRPC_RUN_ID"
+"""Whoever has it is a runner, or a shell for one."""
 GRPC_VERBOSITY: Final = "GRPC_VERBOSITY"
 LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _NO_PROXY: Final = ("no_proxy", "NO_PROXY")
@@ -51,7 +53,7 @@ def _with_loopback(hosts: str) -> str:
 
 def stale(told: Mapping[str, str]) -> list[str]:
     """Names that a shell may have of another run, and that say nothing in this one."""
-    return sorted(_ALL.difference(told))
+    return sorted(OF_RUNNERS.difference(told))
 
 
 def connection(source: SourceId, *, endpoint: str, token: str) -> dict[str, str]:
@@ -59,7 +61,7 @@ def connection(source: SourceId, *, endpoint: str, token: str) -> dict[str, str]
     return {
         "LOADGRPC_ENDPOINT": endpoint,
         "LOADGRPC_TOKEN": token,
-        "LOADGRPC_RUN_ID": source.run_id,
+        RUN_ID_ENV: source.run_id,
         "LOADGRPC_AGENT_ID": source.agent_id,
         "LOADGRPC_RUNNER_ID": source.runner_id,
     }
@@ -116,7 +118,7 @@ def _seconds(seconds: float) -> str:
     return f"{seconds:.9f}".rstrip("0").rstrip(".")
 
 
-_ALL: Final = frozenset(
+OF_RUNNERS: Final = frozenset(
     f"{prefix}{name}"
     for prefix, names in (
         (

@@ -94,7 +94,7 @@ OF_SCENARIO: Final = (
     Option(
         field="server_url",
         kind=UrlKind(2_048),
-        flags=("-H", "--host"),
+        flags=("-H", "--host", "--server-url"),
         section="Load",
         help="What the test sees as self.server_url.",
         default="what the test says",

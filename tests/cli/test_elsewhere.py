@@ -12,7 +12,6 @@ OPTIONS_OF_RUN = {
     name for param in importlib.import_module(COMMANDS["run"]).command.params for name in param.opts
 }
 C4 = {
-    "run --config x.ini": "no such option: --config (did you mean `loadgrpc run -f PLAN.json`?)",
     "run --attach": "no such option: --attach (did you mean `loadgrpc attach RUN`?)",
     "run --ping-broker": "no such option: --ping-broker (did you mean `loadgrpc status`?)",
     "run --purge-broker": "no such option: --purge-broker (did you mean `loadgrpc stop --all`?)",
@@ -20,7 +19,6 @@ C4 = {
         "no such option: --ssh: there are no tunnels; agents dial the broker: "
         "`loadgrpc agent -b HOST:PORT` on each machine"
     ),
-    "run --server-url http://x/": "no such option: --server-url (did you mean --host?)",
     "run --headless": ("no such option: --headless: there is no web page: every run is headless"),
     "run --expect-workers 3": "no such option: --expect-workers (did you mean --agents?)",
     "run --vus 3": "no such option: --vus (did you mean --users?)",

@@ -15,11 +15,11 @@ TEST = "example.TestWebSite.test_es"
 def plan(tmp_path):
     """The plan that a document makes, with a command line beside it."""
 
-    def read(document, test=None, **asked):
+    def read(document, test=None, beneath=None, **asked):
         path = tmp_path / "plan.json"
         text = document if isinstance(document, str) else json.dumps(document)
         path.write_text(text, encoding="utf-8")
-        return plan_of_file(path, test, asked)
+        return plan_of_file(path, {"test": test, **asked}, beneath=beneath)
 
     return read
 
@@ -159,3 +159,42 @@ def test_c6_no_letter_of_a_name_is_changed(invoke, client, tmp_path):
     assert err.startswith(f"loadgrpc run: error: {path} is not a plan: ")
     _, _, err = invoke("run", "-f", "-", "-i", "1", "-d", "1")
     assert "error: standard input" in err
+
+
+TOML = f"""\
+title = "nightly"
+duration = "5m"
+
+[[scenarios]]
+name = "browse"
+test = "{TEST}"
+users = 10
+
+[[scenarios]]
+name = "buy"
+test = "{TEST}"
+users = [1, 2]
+spawn-rate = 2
+"""
+
+
+@pytest.mark.parametrize("name", ["plan.toml", "plan.txt"])
+def test_a_plan_may_be_toml(tmp_path, name):
+    """By its name, or because it does not begin as JSON does; written as people write."""
+    path = tmp_path / name
+    path.write_text(TOML)
+
+    made = plan_of_file(path, {"server_url": "http://b/"})
+
+    browse, buy = made.scenarios
+    assert (made.title, browse.users, buy.users, buy.spawn_rate) == ("nightly", (10,), (1, 2), 2.0)
+    assert {each.duration_s for each in made.scenarios} == {300.0}
+    assert {each.server_url for each in made.scenarios} == {"http://b/"}
+
+
+def test_what_is_wrong_with_toml_is_named(tmp_path):
+    """As with JSON."""
+    path = tmp_path / "plan.toml"
+    path.write_text("users = ")
+    with pytest.raises(Failure, match=r"plan.toml is not a plan: Invalid value"):
+        plan_of_file(path)

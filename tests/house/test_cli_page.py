@@ -5,7 +5,6 @@ import importlib.util
 import click
 import pytest
 
-from loadgrpc.cli import options
 from loadgrpc.cli.command import Command
 from loadgrpc.cli.root import COMMANDS
 
@@ -39,7 +38,9 @@ def test_what_a_section_is_made_of(cli_page):
     """Prose, examples as blocks, a table under each heading, defaults in a column of their own."""
 
     @click.command(cls=Command, sections={"Where": ("broker",)})
-    @options.broker("The one | to ask.")
+    @click.option(
+        "-b", "--broker", metavar="A:B", default="c:1", show_default=True, help="The | b."
+    )
     @click.option("--much", metavar="N", help="How much.  [default: all]")
     @click.argument("run_id", metavar="RUN")
     def command(**_):
@@ -69,7 +70,7 @@ Where:
 
 | option | what it does | default |
 | --- | --- | --- |
-| `-b`, `--broker` HOST:PORT | The one \\| to ask. | 127.0.0.1:7979 |
+| `-b`, `--broker` A:B | The \\| b. | c:1 |
 
 | option | what it does | default |
 | --- | --- | --- |

@@ -30,11 +30,13 @@ from pathlib import Path
 import pytest
 
 from loadgrpc import verdict
+from loadgrpc.cli.command import opposite
 from loadgrpc.cli.root import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = (
     "README.md",
+    "docs/configuration.md",
     "docs/conformance.md",
     "docs/driving-with-grpcurl.md",
     "docs/load-model.md",
@@ -308,10 +310,11 @@ def test_exit_codes_are_in_their_order(root):
 def test_options_that_pages_name_exist(root):
     """What a page spells like an option of ours is one."""
     known = {option for name in COMMANDS for option in documented(help_of(name))}
+    known |= {opposite(option) for option in known} | {"--no"}
     known |= {"--port", "--version"} | NOT_OURS | PROTOC | PIP | TOOLS
     pages = [str(path.relative_to(root)) for path in sorted((root / "docs").glob("*.md"))]
     for page in ("README.md", "CONTRIBUTING.md", *pages):
-        named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", (root / page).read_text()))
+        named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*[a-z]", (root / page).read_text()))
         assert named - known == set(), page
 
 
@@ -335,7 +338,6 @@ def test_c7_the_table_for_those_who_come_from_loads_is_right(root):
         "--ping-broker": "loadgrpc status",
         "--purge-broker": "loadgrpc stop --all",
         "--attach": "loadgrpc attach",
-        "--server-url": "--host",
     }.items():
         (here,) = [here for loads, here in rows if f"`{option}`" in loads]
         assert command in here
