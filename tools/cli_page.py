@@ -42,11 +42,11 @@ PLAN_FILES = """\
 ## Plan files
 
 `loadgrpc run -f FILE` reads a JSON object, or a TOML document, with these keys: the `plan` of
-StartRun. A key may be written as `spawn_rate`, `spawnRate` or `spawn-rate`, or as the option that sets the same; times and
-lists of numbers may be written as on the command line. With several scenarios, the keys of a
-scenario belong in the entries of `scenarios`, each of which has a `name`; `duration` may be set
-beside `scenarios`, for all that have neither `duration` nor `iterations`. Options on the command
-line override the file, in each scenario.
+StartRun. A key may be written as `spawn_rate`, `spawnRate` or `spawn-rate`, or as the option that
+sets the same; times and lists of numbers may be written as on the command line. With several
+scenarios, the keys of a scenario belong in the entries of `scenarios`, each of which has a `name`;
+`duration` may be set beside `scenarios`, for all that have neither `duration` nor `iterations`.
+Options on the command line override the file, in each scenario.
 """
 
 DEFAULT = re.compile(r"\s*\[default: (.*)\]$")
