@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+_CHECK: Final = "`loadgrpc check-agents`"
 _STATUS: Final = "`loadgrpc status`"
 _RUNS: Final = "`loadgrpc runs`"
 _BROKER: Final = "`loadgrpc broker`"
@@ -26,10 +27,10 @@ _THRESHOLD: Final = "!there are no thresholds; ask the document of --json-file"
 OPTIONS: Final = {
     # Loads
     "--attach": _ATTACH,
-    "--check-cluster": _STATUS,
+    "--check-cluster": _CHECK,
     "--cycles": "--users",
     "--external-process-timeout": "--silence-timeout",
-    "--health-check": _STATUS,
+    "--health-check": _CHECK,
     "--include-file": _FILES,
     "--no-patching": "!user processes are always patched by gevent; --test-runner runs others",
     "--observer": "!nobody is notified; `loadgrpc attach RUN` ends when the run does",
@@ -131,7 +132,9 @@ an exclamation mark, a sentence."""
 COMMANDS: Final = {
     "archive": _FILES,
     "cancel": "stop",
-    "check": "status",
+    "check": "check-agents",
+    "check-cluster": "check-agents",
+    "health-check": "check-agents",
     "cloud": "`loadgrpc run -b HOST:PORT`",
     "describe": "show",
     "export": "`loadgrpc show RUN --json`",

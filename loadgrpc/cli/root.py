@@ -10,10 +10,10 @@ import loadgrpc
 from loadgrpc.cli.command import LazyGroup
 
 COMMANDS: Final = {
-    name: f"loadgrpc.cli.{name}"
+    name: f"loadgrpc.cli.{name.replace('-', '_')}"
     for name in (
         *("run", "attach", "stop"),
-        *("broker", "agent", "status"),
+        *("broker", "agent", "status", "check-agents"),
         *("runs", "show", "events", "delete", "purge"),
         *("examples", "protos", "assignment", "conformance", "config"),
     )

@@ -81,7 +81,7 @@ VARIES = (
 """What differs from reading to reading, and what it is compared as."""
 
 NOT_OURS = {"--include-file", "--python-dep", "--attach", "--test-runner"} | {
-    *("--check-cluster", "--purge-broker", "--ping-broker", "--server-url"),
+    *("--check-cluster", "--health-check", "--purge-broker", "--ping-broker", "--server-url"),
 }
 """Options of Loads that pages speak of."""
 PIP = {"--no-deps", "--wheel-dir"}
