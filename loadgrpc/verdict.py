@@ -52,6 +52,20 @@ TABLE: Final = (
 """Fact and exit code, the first that applies."""
 
 
+def also_unwritten(verdict: Verdict, unwritten: str) -> Verdict:
+    """The verdict on a run that has one, if besides an output of it could not be written.
+
+    An output that is missing makes results incomplete; what comes before that in the table stays.
+    """
+    if not unwritten:
+        return verdict
+    before = [code for _, code in TABLE[: TABLE.index(("incomplete", INCOMPLETE)) + 1]]
+    if verdict.exit_code in before:
+        return Verdict(exit_code=verdict.exit_code, reason=f"{verdict.reason}; {unwritten}")
+    reason = unwritten if verdict.exit_code == PASSED else f"{unwritten}; {verdict.reason}"
+    return Verdict(exit_code=INCOMPLETE, reason=reason)
+
+
 def decide(facts: Facts) -> Verdict:
     """The verdict on `facts`: the first row of the table whose fact is given."""
     for fact, exit_code in TABLE:

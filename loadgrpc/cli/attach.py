@@ -12,12 +12,11 @@ import click
 from loadgrpc.cli import line, options, output
 from loadgrpc.cli.command import INTERRUPTED, Command
 from loadgrpc.cli.failure import Failure
-from loadgrpc.cli.output import Output
+from loadgrpc.cli.output import Reporting
 
 if TYPE_CHECKING:
     from loadgrpc.cli.interrupts import Interrupts
     from loadgrpc.cli.known import Known
-    from loadgrpc.model import Summary
 
 
 @click.command(cls=Command)
@@ -39,7 +38,7 @@ def command(run_id: str | None, broker: str, **options: Any) -> int:
       loadgrpc run TEST -u 100 -d 8h -b HOST:7979 --detach
       loadgrpc attach RUN -b HOST:7979
     """  # noqa: D301 - \b is click's mark for "do not wrap"
-    told = Output(**options)
+    told = Reporting(**options)
     told.prepare()
     if run_id is None:
         run_id = _only_run(broker)
@@ -65,7 +64,7 @@ def _only_run(broker: str) -> str:
     return runs[0].run_id
 
 
-async def _attach(run_id: str, broker: str, told: Output) -> int:
+async def _attach(run_id: str, broker: str, told: Reporting) -> int:
     from loadgrpc.cli.interrupts import Interrupts  # noqa: PLC0415
     from loadgrpc.cli.known import Known  # noqa: PLC0415
     from loadgrpc.model import Plan, Scenario  # noqa: PLC0415
@@ -73,9 +72,9 @@ async def _attach(run_id: str, broker: str, told: Output) -> int:
     known = Known(Plan(scenarios=(Scenario(),)))
     with Interrupts() as interrupts:
         try:
-            summary = await _summary(run_id, broker, told, interrupts, known)
+            return await _follow(run_id, broker, told, interrupts, known)
         except Failure as failure:
-            told.write(known.summary(failure.exit_code, failure.message))
+            await told.write_known(known.summary(failure.exit_code, failure.message))
             raise
         except asyncio.CancelledError:
             if not interrupts.count:
@@ -85,13 +84,12 @@ async def _attach(run_id: str, broker: str, told: Output) -> int:
                 f"detached from run {run_id}, which is left alone; {stop} stops it", told.stream
             )
             return INTERRUPTED
-    return told.tell(summary, broker)
 
 
-async def _summary(
-    run_id: str, broker: str, told: Output, interrupts: Interrupts, known: Known
-) -> Summary:
-    """Follow the run to its end, if it is active, and get its summary."""
+async def _follow(
+    run_id: str, broker: str, told: Reporting, interrupts: Interrupts, known: Known
+) -> int:
+    """Follow the run to its end, if it is active, and report its result; the exit code."""
     from loadgrpc.cli.connection import connect  # noqa: PLC0415
     from loadgrpc.cli.display import display_for  # noqa: PLC0415
     from loadgrpc.cli.failure import failure_of, lost_broker  # noqa: PLC0415
@@ -103,12 +101,15 @@ async def _summary(
         async with connect(broker) as client:
             run = await client.get_run(run_id)
             if run.state.final:
-                return await client.get_summary(run_id)
+                return await told.tell(client, await client.get_summary(run_id), broker)
             attached = True
-            display = known.over(display_for(told.stream, time.monotonic_ns, quiet=told.quiet))
-            return await summary_of(
+            display = known.over(
+                display_for(told.stream, time.monotonic_ns, quiet=told.quiet or told.silent)
+            )
+            summary = await summary_of(
                 client, run, interrupts, display, stops=(), patience_s=PATIENCE_S
             )
+            return await told.tell(client, summary, broker, patience_s=PATIENCE_S)
     except Unavailable as error:
         raise (
             lost_broker(error, broker, run_id) if attached else failure_of(error, broker)

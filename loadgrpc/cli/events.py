@@ -61,36 +61,22 @@ def command(
     """  # noqa: D301 - \b is click's mark for "do not wrap"
     from loadgrpc.cli import line, streams  # noqa: PLC0415
     from loadgrpc.cli.connection import ask  # noqa: PLC0415
-    from loadgrpc.protocol.described import Types  # noqa: PLC0415
+    from loadgrpc.client.results import EventTypes  # noqa: PLC0415
 
     async def tell(client: Client) -> None:
-        types, asked = Types(), set[str]()
+        described = EventTypes(client)
         events = client.list_events(run_id, kinds=kinds, agent_id=agent_id, limit=limit or 0)
         async for listed in events:
-            await learn(client, listed.event, types, asked)
+            await described.learn(listed.event)
             if as_json:
-                line.write_json(types.event(listed), indent=None)
+                line.write_json(described.line(listed))
             else:
-                line.write([text(listed, types)], sys.stdout)
+                line.write([text(listed, described.types)], sys.stdout)
             if streams.is_gone(sys.stdout):
                 return
 
     ask(broker, tell)
     return verdict.PASSED
-
-
-async def learn(client: Client, event: event_pb2.Event, types: Types, asked: set[str]) -> None:
-    """See that the type of a custom event is known, if the broker knows it; asks once for each."""
-    from loadgrpc.errors import NotFound  # noqa: PLC0415
-    from loadgrpc.protocol.described import type_name  # noqa: PLC0415
-
-    if event.WhichOneof("event") != "custom" or (name := type_name(event.custom)) in asked:
-        return
-    asked.add(name)
-    try:
-        types.add(await client.describe(name))
-    except NotFound:
-        return  # nobody brought it
 
 
 def text(listed: control_pb2.ListedEvent, types: Types) -> Line:

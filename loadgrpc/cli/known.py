@@ -7,9 +7,23 @@ say that it is incomplete.
 from __future__ import annotations
 
 import time
+from collections.abc import AsyncIterator
 
 from loadgrpc.cli.display import Display
-from loadgrpc.model import HitFigures, Plan, Progress, Run, RunState, Summary, Verdict
+from loadgrpc.model import (
+    HitFigures,
+    Plan,
+    Progress,
+    Run,
+    RunState,
+    Summary,
+    TimelineWindow,
+    Verdict,
+)
+from loadgrpc.outputs import OutputError
+from loadgrpc.v1.control_pb2 import ListedEvent
+
+_GONE = "there are no results to read"
 
 
 class Known:
@@ -65,3 +79,22 @@ class Known:
             hits=HitFigures(count=seen.hits, failed=seen.failed_hits),
             iterations=seen.iterations,
         )
+
+
+class KnownResults:
+    """The results of such a run, as outputs get them: its summary, and nothing else."""
+
+    def __init__(self, summary: Summary) -> None:
+        self.summary = summary
+
+    def windows(self, *_: object, **__: object) -> AsyncIterator[TimelineWindow]:
+        """See Results."""
+        raise OutputError(_GONE)
+
+    def events(self, *_: str) -> AsyncIterator[ListedEvent]:
+        """See Results."""
+        raise OutputError(_GONE)
+
+    def line(self, _: ListedEvent) -> str:
+        """See Results."""
+        raise OutputError(_GONE)

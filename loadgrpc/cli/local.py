@@ -2,7 +2,8 @@
 
 Rule: the same parts, the same runner processes and the same data path as on a hundred
 machines. The broker listens on a Unix socket in a folder that only this user can enter,
-and keeps its runs in memory.
+and keeps its runs in memory. Only if an output reads events are these kept, on disk in that
+folder, until it has read them.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ from loadgrpc.broker import server
 
 
 @asynccontextmanager
-async def local_cluster() -> AsyncIterator[str]:
+async def local_cluster(*, keep_events: bool = False) -> AsyncIterator[str]:
     """A broker with one agent, connected; yields its endpoint."""
     connected = asyncio.Event()
     with tempfile.TemporaryDirectory(prefix="loadgrpc-", ignore_cleanup_errors=True) as folder:
         broker_config = server.BrokerConfig(
-            listen=f"unix:{folder}/broker.sock", store=":memory:", keep_batches=False
+            listen=f"unix:{folder}/broker.sock",
+            store=f"{folder}/runs.db" if keep_events else ":memory:",
+            keep_batches=keep_events,
         )
         async with server.running(broker_config) as endpoint:
             agent_config = agent.AgentConfig(broker=endpoint, state_dir=Path(folder) / "agent")

@@ -1,43 +1,57 @@
-"""What a command reports about a run that is over: where to, how much, and the document.
+"""What a command reports about a run that is over: where to, how much, and which outputs.
 
-`loadgrpc run` and `loadgrpc attach` share it, options and all.
+`loadgrpc run`, `attach` and `show` share it. Rule: outputs are checked before the run begins; when
+it is over the report comes first, then the outputs are written, and the last line has the verdict
+on both: an output that could not be written does not look like success.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, TextIO, TypeVar
 
 import click
 
+from loadgrpc import verdict
 from loadgrpc.cli.failure import Failure
 
 if TYPE_CHECKING:
+    from loadgrpc.cli.outputs import Asked
+    from loadgrpc.client import Client
     from loadgrpc.model import Summary
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-SECTION: Final = ("json", "json_file", "quiet", "verbose")
+SECTION: Final = ("outputs", "json", "json_file", "quiet", "verbose")
 """The options below, for the section of a help text."""
+
+OUTPUT: Final = click.option(
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="NAME[=PATH]",
+    help="Write an output when the run is over: csv, file, funkload, json, junit, or one of another"
+    " package; null prints nothing. Repeatable.",
+)
+"""Of commands that write outputs."""
 
 
 def options(command: F) -> F:
-    """Gives a command the options that `Output` is made of."""
+    """Gives a command the options that `Reporting` is made of."""
     for option in reversed(
         (
+            OUTPUT,
             click.option(
                 "--json",
                 is_flag=True,
-                help="Print the summary document to stdout, all else to stderr.",
+                help="Print the summary document to stdout, all else to stderr: --output json.",
             ),
             click.option(
                 "--json-file",
-                type=click.Path(path_type=Path),
                 metavar="FILE",
-                help="Write the summary document to a file.",
+                help="Write the summary document to a file: --output json=FILE.",
             ),
             click.option("-q", "--quiet", is_flag=True, help="Print the last line only."),
             click.option(
@@ -53,63 +67,102 @@ def options(command: F) -> F:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Output:
+class Reporting:
     """What was asked for by the options."""
 
+    outputs: tuple[str, ...] = ()
     json: bool = False
-    json_file: Path | None = None
+    json_file: str | None = None
     quiet: bool = False
     verbose: int = 0
+    asked: list[Asked] = field(default_factory=list)
+    """The outputs, once `prepare` has made them."""
 
     def __post_init__(self) -> None:
         if self.quiet and self.verbose:
             raise Failure("-q/--quiet cannot be combined with -v/--verbose")
 
     @property
-    def document(self) -> bool:
-        """Whether the summary document is wanted."""
-        return self.json or self.json_file is not None
+    def specs(self) -> list[tuple[str, str]]:
+        """Each output that is wanted, as it is written behind an option, and that option."""
+        return [
+            *(("--output", each) for each in self.outputs),
+            *([("--json", "json=-")] if self.json else []),
+            *([("--json-file", f"json={self.json_file}")] if self.json_file is not None else []),
+        ]
+
+    @property
+    def reads_events(self) -> bool:
+        """Whether an output reads the events of the run."""
+        return any(each.output.reads_events for each in self.asked)
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing is printed for people."""
+        return "null" in self.outputs
 
     @property
     def stream(self) -> TextIO:
-        """Where people look: stdout, unless the document goes there."""
-        return sys.stderr if self.json else sys.stdout
+        """Where people look: stdout, unless an output goes there."""
+        return sys.stderr if any(each.to_stdout for each in self.asked) else sys.stdout
 
     def prepare(self) -> None:
-        """Set up logging, and see that the document can be written.
+        """Set up logging, make the outputs, and see that they can be written.
 
         Raises:
-            Failure: it cannot.
+            Failure: they cannot.
         """
-        from loadgrpc.cli import document, log  # noqa: PLC0415 - only once the line is right
+        from loadgrpc.cli import log  # noqa: PLC0415 - only once the line is right
 
         log.set_up(self.verbose)
-        if self.json_file is not None:
-            document.check(self.json_file)
+        if self.specs:
+            from loadgrpc.cli.outputs import asked  # noqa: PLC0415
 
-    def tell(self, summary: Summary, broker: str = "") -> int:
+            self.asked.extend(asked(self.specs))
+
+    async def tell(
+        self, client: Client, summary: Summary, broker: str = "", *, patience_s: float = 0.0
+    ) -> int:
         """Print and write what was asked for; the exit code. `broker`: of a run on agents."""
+        self.report(summary, broker)
+        return await self._write_and_conclude(client, summary, patience_s)
+
+    def report(self, summary: Summary, broker: str = "") -> None:
+        """Print the report without its last line."""
         from loadgrpc.cli import line, report  # noqa: PLC0415
 
-        if self.quiet:
-            lines = [report.last_line(summary)]
-        else:
-            width = line.width_of(self.stream)
-            verbose = bool(self.verbose)
-            lines = report.report(summary, verbose=verbose, width=width, broker=broker)
-        line.write(lines, self.stream)
-        self.write(summary)
-        return summary.verdict.exit_code
-
-    def write(self, summary: Summary) -> None:
-        """Write the document to where it was asked for, if it was."""
-        if not self.document:
+        if self.quiet or self.silent:
             return
-        from loadgrpc.cli import document, line  # noqa: PLC0415
-        from loadgrpc.protocol.document import summary_json  # noqa: PLC0415
+        width = line.width_of(self.stream)
+        lines = report.report(summary, verbose=bool(self.verbose), width=width, broker=broker)
+        line.write(lines[:-1], self.stream)
 
-        text = summary_json(summary)
-        if self.json_file is not None:
-            document.write(self.json_file, text)
-        if self.json:
-            line.write_json(text)
+    async def _write_and_conclude(self, client: Client, summary: Summary, patience_s: float) -> int:
+        from loadgrpc.cli import line, report  # noqa: PLC0415
+
+        unwritten: list[str] = []
+        if self.asked:
+            from loadgrpc.cli.outputs import write  # noqa: PLC0415
+            from loadgrpc.client import RunResults  # noqa: PLC0415
+
+            results = RunResults(client, summary, patience_s=patience_s)
+            unwritten = await write(self.asked, results, self._notice)
+        judged = verdict.also_unwritten(summary.verdict, "; ".join(unwritten))
+        if not self.silent:
+            line.write([report.last_line(replace(summary, verdict=judged))], self.stream)
+        return judged.exit_code
+
+    async def write_known(self, summary: Summary) -> None:
+        """Write the outputs that need only a summary, of a run whose broker is not there."""
+        if not self.asked:
+            return
+        from loadgrpc.cli.known import KnownResults  # noqa: PLC0415
+        from loadgrpc.cli.outputs import write  # noqa: PLC0415
+
+        await write(self.asked, KnownResults(summary), self._notice)
+
+    def _notice(self, text: str) -> None:
+        """What happens to outputs, on the way."""
+        from loadgrpc.cli import line  # noqa: PLC0415
+
+        line.write([line.Line(text, line.Style.WARNING)], sys.stderr)

@@ -20,14 +20,14 @@ from loadgrpc.cli.command import Command
 from loadgrpc.cli.configuration import layers
 from loadgrpc.cli.failure import Failure, need_folder
 from loadgrpc.cli.late_users import warnings_of
-from loadgrpc.cli.output import Output
+from loadgrpc.cli.output import Reporting
 from loadgrpc.cli.plan_file import plan_of_file
 
 if TYPE_CHECKING:
     from loadgrpc.cli.interrupts import Interrupts
     from loadgrpc.cli.known import Known
     from loadgrpc.client import Client
-    from loadgrpc.model import Plan, Run, Summary
+    from loadgrpc.model import Plan, Run
 
 SECTIONS: Final = {
     "Load": plan_options.section("Load"),
@@ -47,7 +47,7 @@ class Request:
     broker: str | None
     """None: here."""
     detach: bool = False
-    output: Output
+    output: Reporting
 
 
 @click.command(cls=Command, sections=SECTIONS, configured=True)
@@ -124,15 +124,16 @@ def read(
     broker: str | None,
     local: bool,
     detach: bool,
+    outputs: tuple[str, ...],
     json: bool,
-    json_file: Path | None,
+    json_file: str | None,
     quiet: bool,
     verbose: int,
     plan_file: Path | None,
     **asked: Any,
 ) -> Request:
     """The request that the options make."""
-    told = Output(json=json, json_file=json_file, quiet=quiet, verbose=verbose)
+    told = Reporting(outputs=outputs, json=json, json_file=json_file, quiet=quiet, verbose=verbose)
     configured, environment, typed = layers(click.get_current_context(), asked)
     if local:
         _here(typed)
@@ -154,9 +155,10 @@ def read(
         raise Failure(
             "--runner-mode by-hand needs -b/--broker or -a/--agents: the runner has to reach it"
         )
-    if detach and told.document:
+    if detach and told.specs:
         raise Failure(
-            "--detach cannot be combined with --json or --json-file: there is no summary yet"
+            f"--detach cannot be combined with {told.specs[0][0]}: there are no results yet;"
+            " write outputs later with `loadgrpc show RUN --output`"
         )
     return Request(
         plan=plan,
@@ -203,17 +205,17 @@ async def _run(request: Request) -> int:
         try:
             if request.detach:
                 return await _detach(request, interrupts)
-            summary = await _summary(request, interrupts, known)
+            return await _follow(request, interrupts, known)
         except asyncio.CancelledError:
             if not interrupts.count:
                 raise
             code = _interrupted(request)
-            request.output.write(known.summary(code, "interrupted before there were results"))
+            summary = known.summary(code, "interrupted before there were results")
+            await request.output.write_known(summary)
             return code
         except Failure as failure:
-            request.output.write(known.summary(failure.exit_code, failure.message))
+            await request.output.write_known(known.summary(failure.exit_code, failure.message))
             raise
-    return request.output.tell(summary, request.broker or "")
 
 
 def _interrupted(request: Request) -> int:
@@ -223,8 +225,8 @@ def _interrupted(request: Request) -> int:
     return outcome.exit_code
 
 
-async def _summary(request: Request, interrupts: Interrupts, known: Known) -> Summary:
-    """Start the run, follow it to its end, and get its summary."""
+async def _follow(request: Request, interrupts: Interrupts, known: Known) -> int:
+    """Start the run, follow it to its end, and report its result; the exit code."""
     from loadgrpc.cli.connection import connect  # noqa: PLC0415
     from loadgrpc.cli.display import display_for  # noqa: PLC0415
     from loadgrpc.cli.failure import failure_of, lost_broker  # noqa: PLC0415
@@ -239,14 +241,18 @@ async def _summary(request: Request, interrupts: Interrupts, known: Known) -> Su
             if not endpoint:
                 from loadgrpc.cli.local import local_cluster  # noqa: PLC0415 - heavy
 
-                endpoint = await stack.enter_async_context(local_cluster())
+                keep_events = request.output.reads_events
+                endpoint = await stack.enter_async_context(local_cluster(keep_events=keep_events))
             client = await stack.enter_async_context(connect(endpoint))
             run = await _start(request, client, interrupts)
             run_id = run.run_id
             told = request.output
-            display = known.over(display_for(told.stream, time.monotonic_ns, quiet=told.quiet))
+            display = known.over(
+                display_for(told.stream, time.monotonic_ns, quiet=told.quiet or told.silent)
+            )
             patience_s = PATIENCE_S if broker else 0.0
-            return await summary_of(client, run, interrupts, display, patience_s=patience_s)
+            summary = await summary_of(client, run, interrupts, display, patience_s=patience_s)
+            return await told.tell(client, summary, broker, patience_s=patience_s)
         except Unavailable as error:
             lost = bool(run_id and broker)
             failure = lost_broker(error, broker, run_id) if lost else failure_of(error, broker)

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from loadgrpc.client.client import Client
+from loadgrpc.client.results import RunResults
 
-__all__ = ["Client"]
+__all__ = ["Client", "RunResults"]

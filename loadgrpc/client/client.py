@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final, Self
@@ -172,7 +172,7 @@ class Client:
         agent_id: str = "",
         limit: int = 0,
         after: str = "",
-    ) -> AsyncIterator[control_pb2.ListedEvent]:
+    ) -> AsyncGenerator[control_pb2.ListedEvent, None]:
         """The stored events of a run, as messages: event.proto describes them.
 
         Optionally only those of some `kinds`, of one agent, and after the `position` of another

@@ -9,12 +9,11 @@ import sys
 import types
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from loadgrpc import errors
-from loadgrpc.cli import DEFAULT_BROKER, document
+from loadgrpc.cli import DEFAULT_BROKER
 from loadgrpc.model import RunState, StopMode
 from loadgrpc.testing import plan_of
 
@@ -31,7 +30,7 @@ def local(monkeypatch):
     """A local cluster that is only an address."""
 
     @asynccontextmanager
-    async def local_cluster():
+    async def local_cluster(*, keep_events):
         yield "127.0.0.1:1"
 
     module = types.ModuleType("loadgrpc.cli.local")
@@ -114,29 +113,6 @@ def test_json_file_has_the_same_document(invoke, client, tmp_path):
     _, out, _ = invoke("run", TEST, "-a", "1", "--json", "--json-file", str(path))
     assert path.read_text() == out
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_link_to_the_json_file_stays_a_link(tmp_path):
-    """Writing through a symbolic link replaces what it points to."""
-    real, link = tmp_path / "real.json", tmp_path / "link.json"
-    link.symlink_to(real)
-    document.check(link)
-    document.write(link, "{}")
-    assert link.is_symlink()
-    assert real.read_text() == "{}\n"
-
-
-def test_a_device_is_written_in_place():
-    """/dev/null is not replaced by a file."""
-    document.check(Path("/dev/null"))
-    document.write(Path("/dev/null"), "{}")
-    assert not Path("/dev/null").is_file()
-
-
-def test_checking_the_json_file_leaves_nothing(tmp_path):
-    """A run that does not come to its end leaves no file, and none is emptied."""
-    document.check(tmp_path / "new.json")
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -239,7 +215,7 @@ def test_a_signal_before_the_start_ends_it(invoke, client, monkeypatch):
     """A signal while parts still start ends the command with 105, and nothing is asked for."""
 
     @asynccontextmanager
-    async def local_cluster():
+    async def local_cluster(*, keep_events):
         os.kill(os.getpid(), signal.SIGINT)
         await asyncio.sleep(5)
         yield ""

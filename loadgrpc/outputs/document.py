@@ -1,0 +1,21 @@
+"""`json`: the summary document, as `loadgrpc show --json` prints it."""
+
+from __future__ import annotations
+
+from loadgrpc.outputs.output import FileOutput, Results
+from loadgrpc.protocol.document import summary_json
+from loadgrpc.text import ascii_json
+
+
+class SummaryDocument(FileOutput):
+    """See the module. Where standard output has no UTF-8 it is in ASCII."""
+
+    default = "-"
+
+    async def write(self, results: Results) -> None:
+        """See Output."""
+        text = summary_json(results.summary)
+        with self.file.open() as file:
+            if (file.encoding or "utf-8").lower().replace("_", "-") not in ("utf-8", "utf8"):
+                text = ascii_json(text)
+            file.write(text + "\n")

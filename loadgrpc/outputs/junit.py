@@ -1,0 +1,242 @@
+"""`junit`: the result as a report of tests, for CI servers.
+
+A suite for each scenario: a case for each test, which failed if any of its iterations did, and a
+case for each group of failures and errors that are alike. A last suite has one case, the verdict
+on the run, so that a run that is incomplete does not look green. The document follows the schema
+of Apache Ant's JUnit reports (JUnit.xsd), which GitLab, Jenkins and others read.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, TextIO
+
+from loadgrpc import __version__, verdict
+from loadgrpc.clock import NS_PER_S
+from loadgrpc.model import IterationErrorGroup, IterationFigures, ScenarioFigures, Summary
+from loadgrpc.outputs.named_test import NamedTest
+from loadgrpc.outputs.output import FileOutput, Results
+from loadgrpc.outputs.xml_text import HEAD, attribute, content
+
+RUN: Final = "loadgrpc"
+"""The class of the case that is the verdict."""
+MAX_NAME: Final = 200
+"""Characters of a name, which CI servers show in lists."""
+FAILURE: Final = "failure"
+ERROR: Final = "error"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """Why a case is red."""
+
+    element: str
+    type: str
+    message: str
+    text: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A line of the report."""
+
+    class_name: str
+    name: str
+    duration_ns: int = 0
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suite:
+    """Cases that belong together, and figures about them."""
+
+    name: str
+    cases: list[Case]
+    duration_ns: int
+    properties: dict[str, str]
+
+
+class JUnit(FileOutput):
+    """See the module."""
+
+    default = "junit.xml"
+
+    async def write(self, results: Results) -> None:
+        """See Output."""
+        with self.file.open() as file:
+            write(suites(results.summary), results.summary, file)
+
+
+def suites(summary: Summary) -> list[Suite]:
+    """The report on a run."""
+    figures = summary.scenarios or (
+        ScenarioFigures(
+            name="",
+            test=summary.plan.scenarios[0].test,
+            hits=summary.hits,
+            iterations=summary.iterations,
+        ),
+    )
+    left = [
+        *((FAILURE, group) for group in summary.failures),
+        *((ERROR, group) for group in summary.errors),
+    ]
+    found = []
+    for each in figures:
+        own = [item for item in left if item[1].test == each.test]
+        if each is figures[-1]:
+            own = left  # tests that a runner names otherwise, and groups that were put together
+        left = [item for item in left if item not in own]
+        if each.test:  # else the broker was gone before it was known
+            found.append(_suite(summary, each, own))
+    return [*found, _verdict(summary)]
+
+
+def _suite(
+    summary: Summary, figures: ScenarioFigures, groups: list[tuple[str, IterationErrorGroup]]
+) -> Suite:
+    name = NamedTest.of(figures.test)
+    iterations = figures.iterations
+    cases = [
+        Case(
+            class_name=name.class_name,
+            name=name.method,
+            duration_ns=summary.duration_ns,
+            problem=_of_test(iterations, groups),
+        )
+    ]
+    for element, group in groups:
+        raised = group.exception
+        said = ": ".join(filter(None, (raised.type, raised.message)))
+        own = NamedTest.of(group.test)
+        cases.append(
+            Case(
+                class_name=own.class_name,
+                name=f"{own.method}: {said}",
+                problem=Problem(
+                    element=element,
+                    type=raised.type,
+                    message=f"{_times(group.count)}: {said}",
+                    text=raised.traceback or said,
+                ),
+            )
+        )
+    hits = figures.hits
+    return Suite(
+        name=figures.name or figures.test,
+        cases=cases,
+        duration_ns=summary.duration_ns,
+        properties={
+            "hits": str(hits.count),
+            "hits.failed": str(hits.failed),
+            "hits.rate": f"{hits.rate:.3f}",
+            **{
+                f"elapsed.{point}.ms": f"{getattr(hits.elapsed, f'{point}_ns') / 1e6:.3f}"
+                for point in ("avg", "min", "p50", "p90", "p95", "p99", "max")
+            },
+            "iterations": str(iterations.started),
+            "iterations.success": str(iterations.success),
+            "iterations.failure": str(iterations.failure),
+            "iterations.error": str(iterations.error),
+        },
+    )
+
+
+def _of_test(
+    iterations: IterationFigures, groups: list[tuple[str, IterationErrorGroup]]
+) -> Problem | None:
+    """Why the case of a test is red. None: it is not."""
+    if not (iterations.failure or iterations.error):
+        return None
+    said = [
+        f"{iterations.failure} failed" if iterations.failure else "",
+        f"{iterations.error} ended with an error" if iterations.error else "",
+    ]
+    types = [group.exception.type for _, group in groups]
+    return Problem(
+        element=FAILURE if iterations.failure else ERROR,
+        type=types[0] if types else "",
+        message=f"of {_iterations(iterations.started)}, {' and '.join(filter(None, said))}",
+        text="\n".join(f"{_times(group.count)}: {group.exception.type}" for _, group in groups),
+    )
+
+
+def _verdict(summary: Summary) -> Suite:
+    """The case that is the run itself."""
+    code, reason = summary.verdict.exit_code, summary.verdict.reason or "passed"
+    problem = None
+    if code == verdict.TEST_FAILED:
+        problem = Problem(element=FAILURE, type="failed", message=reason)
+    elif code != verdict.PASSED:
+        problem = Problem(element=ERROR, type=f"exit code {code}", message=reason)
+    accounting = summary.accounting
+    return Suite(
+        name=f"run {summary.run_id}".strip(),
+        cases=[Case(class_name=RUN, name="verdict", problem=problem)],
+        duration_ns=summary.duration_ns,
+        properties={
+            "run": summary.run_id,
+            "state": summary.state.name,
+            "loadgrpc": __version__,
+            "events.committed": str(accounting.committed),
+            "events.rejected": str(accounting.rejected),
+            "events.lost": str(accounting.lost),
+        },
+    )
+
+
+def write(suites: Iterable[Suite], summary: Summary, file: TextIO) -> None:
+    """Writes suites as a document."""
+    began_ns = summary.start_time_ns or summary.create_time_ns
+    began = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(began_ns // NS_PER_S))
+    host = attribute(summary.agents[0].hostname if summary.agents else "") or "localhost"
+    file.write(f"{HEAD}<testsuites>\n")
+    for number, suite in enumerate(suites):
+        name = attribute(suite.name, limit=MAX_NAME) or RUN
+        failures, errors = (
+            sum(case.problem is not None and case.problem.element == kind for case in suite.cases)
+            for kind in (FAILURE, ERROR)
+        )
+        file.write(
+            f'  <testsuite id="{number}" package="{name}" name="{name}" timestamp="{began}"'
+            f' hostname="{host}" tests="{len(suite.cases)}" failures="{failures}"'
+            f' errors="{errors}" skipped="0" time="{suite.duration_ns / 1e9:.3f}">\n'
+            "    <properties>\n"
+        )
+        file.writelines(
+            f'      <property name="{key}" value="{attribute(value)}"/>\n'
+            for key, value in suite.properties.items()
+        )
+        file.write("    </properties>\n")
+        for case in suite.cases:
+            _write_case(case, file)
+        file.write("    <system-out/>\n    <system-err/>\n  </testsuite>\n")
+    file.write("</testsuites>\n")
+
+
+def _write_case(case: Case, file: TextIO) -> None:
+    names = (
+        f'name="{attribute(case.name, limit=MAX_NAME)}"'
+        f' classname="{attribute(case.class_name, limit=MAX_NAME)}"'
+        f' time="{case.duration_ns / 1e9:.3f}"'
+    )
+    if case.problem is None:
+        file.write(f"    <testcase {names}/>\n")
+        return
+    problem = case.problem
+    file.write(
+        f"    <testcase {names}>\n"
+        f'      <{problem.element} message="{attribute(problem.message)}"'
+        f' type="{attribute(problem.type, limit=MAX_NAME)}">{content(problem.text)}'
+        f"</{problem.element}>\n    </testcase>\n"
+    )
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
+def _iterations(count: int) -> str:
+    return "1 iteration" if count == 1 else f"{count} iterations"
