@@ -19,7 +19,8 @@ _EVENTS: Final = "`loadgrpc events RUN --json`"
 _ATTACH: Final = "`loadgrpc attach RUN`"
 _FILES: Final = "!tests are not sent to agents; each machine needs the files"
 _PAGE: Final = "!there is no web page; `loadgrpc status`, `runs` and `show` tell"
-_OUTPUT: Final = "--json-file"
+_OUTPUT: Final = "--output"
+_CSV: Final = "!write `--output csv=PREFIX`: the names and columns of files are the same"
 _TEST: Final = "!which test to run is said as TEST: file.py::Class.method"
 _STAGES: Final = "--users"
 _THRESHOLD: Final = "!there are no thresholds; ask the document of --json-file"
@@ -34,7 +35,8 @@ OPTIONS: Final = {
     "--include-file": _FILES,
     "--no-patching": "!user processes are always patched by gevent; --test-runner runs others",
     "--observer": "!nobody is notified; `loadgrpc attach RUN` ends when the run does",
-    "--output": _OUTPUT,
+    "--output-file-filename": "!write `--output file=PATH`",
+    "--output-funkload-filename": "!write `--output funkload=PATH`",
     "--ping-broker": _STATUS,
     "--project-name": "!runs have no names; `loadgrpc runs` lists them by id and test",
     "--purge-broker": "`loadgrpc stop --all`",
@@ -48,12 +50,13 @@ OPTIONS: Final = {
     # Locust
     "--autostart": "!a run starts at once",
     "--class-picker": _TEST,
-    "--csv": _OUTPUT,
+    "--csv": _CSV,
+    "--csv-full-history": _CSV,
     "--exclude-tags": _TEST,
     "--expect-workers": "--agents",
     "--exit-code-on-error": "!a failed iteration is exit code 1, always",
     "--headless": "!there is no web page: every run is headless",
-    "--html": _OUTPUT,
+    "--html": "!there is no HTML report; --output csv, junit and others write files",
     "--list": _RUNS,
     "--locustfile": _TEST,
     "--logfile": "!logs go to stderr; 2>FILE keeps them",
@@ -79,7 +82,7 @@ OPTIONS: Final = {
     "--rps": "!there are no arrival rates: users go on as fast as they are answered",
     "--stage": _STAGES,
     "--stages": _STAGES,
-    "--summary-export": _OUTPUT,
+    "--summary-export": "--json-file",
     "--summary-mode": "--verbose",
     "--thresholds": _THRESHOLD,
     "--vus": "--users",

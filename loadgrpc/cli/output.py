@@ -124,10 +124,25 @@ class Reporting:
         self, client: Client, summary: Summary, broker: str = "", *, patience_s: float = 0.0
     ) -> int:
         """Print and write what was asked for; the exit code. `broker`: of a run on agents."""
-        self.report(summary, broker)
-        return await self._write_and_conclude(client, summary, patience_s)
+        self._report(summary, broker)
+        unwritten = await self._write(client, summary, patience_s)
+        if self.silent and unwritten:
+            self._notice(unwritten)
+        judged = verdict.also_unwritten(summary.verdict, unwritten)
+        self._conclude(replace(summary, verdict=judged))
+        return judged.exit_code
 
-    def report(self, summary: Summary, broker: str = "") -> None:
+    async def tell_past(self, client: Client, summary: Summary, broker: str) -> int:
+        """The same of a run that is the subject of a question: it is answered, or not."""
+        self._report(summary, broker)
+        unwritten = await self._write(client, summary, 0.0)
+        self._conclude(summary)
+        if not unwritten:
+            return verdict.PASSED
+        self._notice(unwritten)
+        return verdict.INCOMPLETE
+
+    def _report(self, summary: Summary, broker: str) -> None:
         """Print the report without its last line."""
         from loadgrpc.cli import line, report  # noqa: PLC0415
 
@@ -137,20 +152,22 @@ class Reporting:
         lines = report.report(summary, verbose=bool(self.verbose), width=width, broker=broker)
         line.write(lines[:-1], self.stream)
 
-    async def _write_and_conclude(self, client: Client, summary: Summary, patience_s: float) -> int:
+    def _conclude(self, summary: Summary) -> None:
+        """Print the last line."""
         from loadgrpc.cli import line, report  # noqa: PLC0415
 
-        unwritten: list[str] = []
-        if self.asked:
-            from loadgrpc.cli.outputs import write  # noqa: PLC0415
-            from loadgrpc.client import RunResults  # noqa: PLC0415
-
-            results = RunResults(client, summary, patience_s=patience_s)
-            unwritten = await write(self.asked, results, self._notice)
-        judged = verdict.also_unwritten(summary.verdict, "; ".join(unwritten))
         if not self.silent:
-            line.write([report.last_line(replace(summary, verdict=judged))], self.stream)
-        return judged.exit_code
+            line.write([report.last_line(summary)], self.stream)
+
+    async def _write(self, client: Client, summary: Summary, patience_s: float) -> str:
+        """Write the outputs; what could not be written, as a sentence, or nothing."""
+        if not self.asked:
+            return ""
+        from loadgrpc.cli.outputs import write  # noqa: PLC0415
+        from loadgrpc.client import RunResults  # noqa: PLC0415
+
+        results = RunResults(client, summary, patience_s=patience_s)
+        return "; ".join(await write(self.asked, results, self._notice))
 
     async def write_known(self, summary: Summary) -> None:
         """Write the outputs that need only a summary, of a run whose broker is not there."""
@@ -159,7 +176,8 @@ class Reporting:
         from loadgrpc.cli.known import KnownResults  # noqa: PLC0415
         from loadgrpc.cli.outputs import write  # noqa: PLC0415
 
-        await write(self.asked, KnownResults(summary), self._notice)
+        for sentence in await write(self.asked, KnownResults(summary), self._notice):
+            self._notice(sentence)
 
     def _notice(self, text: str) -> None:
         """What happens to outputs, on the way."""

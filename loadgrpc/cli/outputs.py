@@ -94,16 +94,15 @@ def _differ(found: Sequence[Asked]) -> None:
 async def write(
     outputs: Sequence[Asked], results: Results, notice: Callable[[str], None]
 ) -> list[str]:
-    """Writes the outputs; a sentence for each that could not be written, also noticed.
+    """Writes the outputs; a sentence for each that could not be written.
 
-    When it is cancelled, it returns: the rest is not written.
+    When it is cancelled, it returns: the rest is not written. `notice` says how far it is.
     """
     unwritten: list[str] = []
     task = asyncio.current_task()
     for each in outputs:
         if task is not None and task.cancelling():
             unwritten.append(f"{each.label}: {_INTERRUPTED}")
-            notice(unwritten[-1])
             continue
         progress = asyncio.create_task(_progress(each, results, notice))
         try:
@@ -116,13 +115,10 @@ async def write(
             _log.exception("%s raised", each.label)
             said = f"{type(error).__name__}: {error}"
             unwritten.append(f"{each.label}: it is defective: {said}")
-        else:
-            continue
         finally:
             progress.cancel()
             with suppress(asyncio.CancelledError):
                 await progress
-        notice(unwritten[-1])
     if task is not None:
         while task.cancelling():
             task.uncancel()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from loadgrpc import verdict
-from loadgrpc.cli import options
+from loadgrpc.cli import options, output
 from loadgrpc.cli.command import Command
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 @click.option(
     "--timeline", is_flag=True, help="Show how it went instead: users, rates and times by time."
 )
+@output.OUTPUT
 @click.option("-v", "--verbose", is_flag=True, help="Whole tracebacks, all groups, the agents.")
 def command(
     *,
@@ -37,6 +38,7 @@ def command(
     changes: bool,
     cycles: bool,
     timeline: bool,
+    outputs: tuple[str, ...],
     verbose: bool,
 ) -> int:
     """Show the summary of a run.
@@ -54,16 +56,24 @@ def command(
     Where more users bring no more hits, and how the run went, at most 50 lines of it:
       loadgrpc show RUN --cycles
       loadgrpc show RUN --timeline
+    Outputs of a run that is over, as `loadgrpc run` would have written them:
+      loadgrpc show RUN --output csv=out/ --output junit=junit.xml
     """  # noqa: D301 - \b is click's mark for "do not wrap"
     from loadgrpc.cli import line  # noqa: PLC0415
     from loadgrpc.cli.connection import ask  # noqa: PLC0415
 
     if changes + cycles + timeline > 1:
         raise click.UsageError("--changes, --cycles and --timeline exclude each other")
+    if outputs and changes + cycles + timeline:
+        raise click.UsageError("--output shows the summary: leave out the others")
     if changes:
         return _show_changes(run_id, broker, as_json=as_json)
     if timeline:
         return _show_timeline(run_id, broker, as_json=as_json)
+
+    if outputs:
+        told = output.Reporting(outputs=outputs, json=as_json, verbose=int(verbose))
+        return _write_outputs(run_id, broker, told)
 
     async def get(client: Client) -> Summary:
         return await client.get_summary(run_id)
@@ -81,6 +91,25 @@ def command(
     width = line.width_of(sys.stdout)
     line.write(report(summary, verbose=verbose, width=width, broker=broker), sys.stdout)
     return verdict.PASSED
+
+
+def _write_outputs(run_id: str, broker: str, told: output.Reporting) -> int:
+    """Show the summary of a run that is over, and write outputs of it."""
+    from loadgrpc.cli.connection import ask  # noqa: PLC0415
+    from loadgrpc.cli.failure import Failure  # noqa: PLC0415
+
+    told.prepare()
+
+    async def tell(client: Client) -> int:
+        summary = await client.get_summary(run_id)
+        if not summary.state.final:
+            raise Failure(
+                f"run {run_id} is {summary.state.name.lower()}: outputs are written when it is"
+                f" over; `loadgrpc attach {run_id} --output` waits for that"
+            )
+        return await told.tell_past(client, summary, broker)
+
+    return ask(broker, tell)
 
 
 def _show_changes(run_id: str, broker: str, *, as_json: bool) -> int:

@@ -61,7 +61,7 @@ SERIES: Final = (
     *("Requests/s", "Failures/s"),
     *PERCENTILES,
 )
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA: Final = ("=", "+", "-", "@")
 
 
 class CsvFiles(Output):
@@ -92,11 +92,11 @@ class CsvFiles(Output):
         """See Output."""
         summary = results.summary
         with ExitStack() as stack:  # the files appear together, when all of them are whole
-            _Table(stack, self.stats, STATS).add(_stats(summary))
-            _Table(stack, self.failures, FAILURES).add(_failures(summary))
-            _Table(stack, self.exceptions, EXCEPTIONS).add(_exceptions(summary))
-            history = _Table(stack, self.history, HISTORY)
-            series = _Table(stack, self.series, SERIES)
+            _Rows(stack, self.stats, STATS).add(_stats(summary))
+            _Rows(stack, self.failures, FAILURES).add(_failures(summary))
+            _Rows(stack, self.exceptions, EXCEPTIONS).add(_exceptions(summary))
+            history = _Rows(stack, self.history, HISTORY)
+            series = _Rows(stack, self.series, SERIES)
             total = _Total()
             async for window in results.windows():
                 total.add(window)
@@ -104,7 +104,7 @@ class CsvFiles(Output):
                 series.add(_series(window))
 
 
-class _Table:
+class _Rows:
     """A file of rows."""
 
     def __init__(self, stack: ExitStack, file: Destination, heads: Iterable[str]) -> None:
@@ -248,4 +248,4 @@ def _number(value: float) -> float | int:
 def safe(text: str) -> str:
     """A text that stays a text in a spreadsheet, without what steers a terminal."""
     shown = printable(text)
-    return f"'{shown}" if shown.startswith(_FORMULA) else shown
+    return f"'{shown}" if shown.lstrip().startswith(_FORMULA) else shown

@@ -41,7 +41,7 @@ ERROR: Final = "Error"
 
 
 @dataclass(slots=True)
-class Iteration:
+class OpenIteration:
     """What is known of an iteration that has not ended."""
 
     start_ns: int | None = None
@@ -118,7 +118,7 @@ class Bench:
     def __init__(self, summary: Summary, file: TextIO) -> None:
         self._file = file
         self._users = _users(summary)
-        self._iterations: dict[Key, Iteration] = {}
+        self._iterations: dict[Key, OpenIteration] = {}
         self._waiting = 0
 
     def add(self, listed: ListedEvent) -> None:
@@ -132,7 +132,7 @@ class Bench:
         iteration = self._iterations.get(key)
         if iteration is None:
             self._make_room()
-            iteration = self._iterations[key] = Iteration()
+            iteration = self._iterations[key] = OpenIteration()
         if kind == "hit":
             self._hit(event, iteration)
         elif kind == "test_start":
@@ -159,7 +159,7 @@ class Bench:
         for key in list(self._iterations)[: MAX_OPEN // 2]:
             self._write(self._iterations.pop(key))
 
-    def _hit(self, event: Event, iteration: Iteration) -> None:
+    def _hit(self, event: Event, iteration: OpenIteration) -> None:
         hit = event.hit
         iteration.steps += 1
         iteration.redirects += 300 <= hit.status < 400  # noqa: PLR2004 - the class of redirects
@@ -186,7 +186,7 @@ class Bench:
         if self._waiting >= MAX_WAITING:
             self.close()
 
-    def _stop(self, event: Event, iteration: Iteration) -> None:
+    def _stop(self, event: Event, iteration: OpenIteration) -> None:
         self._write(iteration)
         name = NamedTest.of(event.test_stop.test)
         end_ns = timestamp_from_proto(event.time)
@@ -211,7 +211,7 @@ class Bench:
         thread = max(status.current_user - 1, 0)
         return f'cycle="{cycle:03}" cvus="{users:03}" thread="{thread:03}"'
 
-    def _write(self, iteration: Iteration) -> None:
+    def _write(self, iteration: OpenIteration) -> None:
         self._file.writelines(iteration.waiting)
         self._waiting -= len(iteration.waiting)
         iteration.waiting.clear()

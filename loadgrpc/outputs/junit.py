@@ -39,7 +39,7 @@ class Problem:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Case:
+class ReportedCase:
     """A line of the report."""
 
     class_name: str
@@ -49,11 +49,11 @@ class Case:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Suite:
+class ReportedSuite:
     """Cases that belong together, and figures about them."""
 
     name: str
-    cases: list[Case]
+    cases: list[ReportedCase]
     duration_ns: int
     properties: dict[str, str]
 
@@ -69,7 +69,7 @@ class JUnit(FileOutput):
             write(suites(results.summary), results.summary, file)
 
 
-def suites(summary: Summary) -> list[Suite]:
+def suites(summary: Summary) -> list[ReportedSuite]:
     """The report on a run."""
     figures = summary.scenarios or (
         ScenarioFigures(
@@ -96,11 +96,11 @@ def suites(summary: Summary) -> list[Suite]:
 
 def _suite(
     summary: Summary, figures: ScenarioFigures, groups: list[tuple[str, IterationErrorGroup]]
-) -> Suite:
+) -> ReportedSuite:
     name = NamedTest.of(figures.test)
     iterations = figures.iterations
     cases = [
-        Case(
+        ReportedCase(
             class_name=name.class_name,
             name=name.method,
             duration_ns=summary.duration_ns,
@@ -112,7 +112,7 @@ def _suite(
         said = ": ".join(filter(None, (raised.type, raised.message)))
         own = NamedTest.of(group.test)
         cases.append(
-            Case(
+            ReportedCase(
                 class_name=own.class_name,
                 name=f"{own.method}: {said}",
                 problem=Problem(
@@ -124,7 +124,7 @@ def _suite(
             )
         )
     hits = figures.hits
-    return Suite(
+    return ReportedSuite(
         name=figures.name or figures.test,
         cases=cases,
         duration_ns=summary.duration_ns,
@@ -163,7 +163,7 @@ def _of_test(
     )
 
 
-def _verdict(summary: Summary) -> Suite:
+def _verdict(summary: Summary) -> ReportedSuite:
     """The case that is the run itself."""
     code, reason = summary.verdict.exit_code, summary.verdict.reason or "passed"
     problem = None
@@ -172,9 +172,9 @@ def _verdict(summary: Summary) -> Suite:
     elif code != verdict.PASSED:
         problem = Problem(element=ERROR, type=f"exit code {code}", message=reason)
     accounting = summary.accounting
-    return Suite(
+    return ReportedSuite(
         name=f"run {summary.run_id}".strip(),
-        cases=[Case(class_name=RUN, name="verdict", problem=problem)],
+        cases=[ReportedCase(class_name=RUN, name="verdict", problem=problem)],
         duration_ns=summary.duration_ns,
         properties={
             "run": summary.run_id,
@@ -187,7 +187,7 @@ def _verdict(summary: Summary) -> Suite:
     )
 
 
-def write(suites: Iterable[Suite], summary: Summary, file: TextIO) -> None:
+def write(suites: Iterable[ReportedSuite], summary: Summary, file: TextIO) -> None:
     """Writes suites as a document."""
     began_ns = summary.start_time_ns or summary.create_time_ns
     began = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(began_ns // NS_PER_S))
@@ -216,10 +216,10 @@ def write(suites: Iterable[Suite], summary: Summary, file: TextIO) -> None:
     file.write("</testsuites>\n")
 
 
-def _write_case(case: Case, file: TextIO) -> None:
+def _write_case(case: ReportedCase, file: TextIO) -> None:
     names = (
-        f'name="{attribute(case.name, limit=MAX_NAME)}"'
-        f' classname="{attribute(case.class_name, limit=MAX_NAME)}"'
+        f'name="{attribute(case.name, limit=MAX_NAME) or RUN}"'
+        f' classname="{attribute(case.class_name, limit=MAX_NAME) or RUN}"'
         f' time="{case.duration_ns / 1e9:.3f}"'
     )
     if case.problem is None:

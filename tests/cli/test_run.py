@@ -262,11 +262,17 @@ def test_a_detached_run_is_left_to_its_broker(invoke, client):
         ),
         (
             "-a 1 --detach --json",
-            "--detach cannot be combined with --json or --json-file: there is no summary yet",
+            (
+                "--detach cannot be combined with --json: there are no results yet;"
+                " write outputs later with `loadgrpc show RUN --output`"
+            ),
         ),
         (
-            "-a 1 --detach --json-file x.json",
-            "--detach cannot be combined with --json or --json-file: there is no summary yet",
+            "-a 1 --detach --output csv --json-file x.json",
+            (
+                "--detach cannot be combined with --output: there are no results yet;"
+                " write outputs later with `loadgrpc show RUN --output`"
+            ),
         ),
     ],
 )
