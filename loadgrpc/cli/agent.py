@@ -43,6 +43,7 @@ def command(
     spool_size: int,
     max_processes: int | None,
     log_format: str,
+    log_file: Path | None,
     verbose: int,
 ) -> int:
     """Start runners for a broker and relay what they report.
@@ -66,7 +67,10 @@ def command(
     from loadgrpc.cli import line  # noqa: PLC0415
     from loadgrpc.cli.service import live  # noqa: PLC0415
 
-    log.set_up(1 + verbose, log_format)
+    try:
+        log.set_up(1 + verbose, log_format, log_file)
+    except OSError as error:
+        raise Failure(f"--log-file: {error.strerror or error}: {log_file}") from error
 
     def connected(agent_id: str) -> None:
         log.of_agent(agent_id)

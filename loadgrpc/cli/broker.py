@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from pathlib import Path
 
 import click
 
@@ -72,6 +73,7 @@ def command(
     lease_s: float,
     insecure: bool,
     log_format: str,
+    log_file: Path | None,
     verbose: int,
 ) -> int:
     """Own runs, assign them to agents, store their results.
@@ -96,7 +98,10 @@ def command(
     from loadgrpc.cli import line  # noqa: PLC0415
     from loadgrpc.cli.service import live  # noqa: PLC0415
 
-    log.set_up(1 + verbose, log_format)
+    try:
+        log.set_up(1 + verbose, log_format, log_file)
+    except OSError as error:
+        raise Failure(f"--log-file: {error.strerror or error}: {log_file}") from error
 
     def ready(address: str) -> None:
         version = loadgrpc.__version__

@@ -131,10 +131,15 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
 
-def call(group: click.Group, argv: Sequence[str] | None, **settings: Any) -> int:
+def call(
+    command: click.Command,
+    argv: Sequence[str] | None,
+    prog_name: str = "loadgrpc",
+    **settings: Any,
+) -> int:
     """Carry out a command line; the exit code. Errors are printed, none is raised."""
     try:
-        code = group.main(argv, prog_name="loadgrpc", standalone_mode=False, **settings)
+        code = command.main(argv, prog_name=prog_name, standalone_mode=False, **settings)
     except click.Abort:
         return INTERRUPTED
     except click.ClickException as error:

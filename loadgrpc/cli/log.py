@@ -1,4 +1,4 @@
-"""What the parts log, on stderr: a line each, for people or as JSON.
+"""What the parts log, on stderr or in a file: a line each, for people or as JSON.
 
     2026-11-30T02:19:56.123+00:00 INFO broker: run r-1 is RUNNING
     {"time": "2026-11-30T02:19:56.123+00:00", "level": "INFO", "logger": "loadgrpc.broker.broker",
@@ -14,6 +14,8 @@ import json
 import logging
 import sys
 from datetime import datetime
+from logging.handlers import WatchedFileHandler
+from pathlib import Path
 from typing import Any, Final
 
 from loadgrpc.secrets import masked
@@ -94,13 +96,21 @@ class StderrHandler(logging.Handler):
             self.handleError(record)
 
 
-def set_up(verbose: int, log_format: str = "text") -> int:
-    """Log to stderr, the more the more often -v was given; the level."""
+class LogFile(WatchedFileHandler):
+    """Appends records to a file, and to another one of its name once somebody has moved it."""
+
+
+def set_up(verbose: int, log_format: str = "text", file: Path | None = None) -> int:
+    """Log to stderr or to a file, the more the more often -v was given; the level.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
     level = LEVELS[min(verbose, len(LEVELS) - 1)]
     root = logging.getLogger()
-    for handler in [each for each in root.handlers if isinstance(each, StderrHandler)]:
-        root.removeHandler(handler)
-    handler = StderrHandler()
+    for each in [each for each in root.handlers if isinstance(each, StderrHandler | LogFile)]:
+        root.removeHandler(each)
+    handler = LogFile(file, encoding="utf-8") if file is not None else StderrHandler()
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     root.addHandler(handler)
     logging.getLogger("loadgrpc").setLevel(level)

@@ -53,7 +53,7 @@ def as_json(meaning: str = "Print a JSON document instead.") -> Callable[[F], F]
 
 
 def logging(command: F) -> F:
-    """`--log-format` and `-v/--verbose`, of commands that log for long."""
+    """`--log-format`, `--log-file` and `-v/--verbose`, of commands that log for long."""
     verbose = click.option("-v", "--verbose", count=True, help="Log more to stderr.")
     log_format = click.option(
         "--log-format",
@@ -62,4 +62,10 @@ def logging(command: F) -> F:
         show_default=True,
         help="How lines of the log look.",
     )
-    return log_format(verbose(command))
+    log_file = click.option(
+        "--log-file",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="Append the log to this file, which may be moved away at any time.  [default: stderr]",
+    )
+    return log_format(log_file(verbose(command)))

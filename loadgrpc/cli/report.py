@@ -109,6 +109,13 @@ def _outcomes(iterations: IterationFigures) -> list[str]:
     ]
 
 
+def _belongs(summary: Summary, width: int) -> list[Line]:
+    """Whose the run is, if somebody said so."""
+    project, person = one_line(summary.plan.project_name), one_line(summary.plan.user_id)
+    told = [*[project] * bool(project), *[f"by {person}"] * bool(person)]
+    return labelled("project" if project else "user", told, width) if told else []
+
+
 def _totals(summary: Summary, width: int) -> list[Line]:
     hits, iterations = summary.hits, summary.iterations
     state = summary.state.name.lower()
@@ -132,6 +139,7 @@ def _totals(summary: Summary, width: int) -> list[Line]:
             width,
             Style.HEADING,
         ),
+        *_belongs(summary, width),
         *labelled("load", [*load(summary.plan), *server_shown(summary)], width),
         *_users_started(summary.users, width),
         *labelled("duration", times, width),

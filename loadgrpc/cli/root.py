@@ -40,3 +40,7 @@ def root() -> None:
 
     `loadgrpc COMMAND --help` explains a command.
     """  # noqa: D301 - \b is click's mark for "do not wrap"
+
+
+command: Final = root
+"""Of the script `loadgrpc`."""

@@ -100,6 +100,11 @@ def rate(text: str) -> float:
 
 def address(text: str, *, least_port: int = 1) -> str:
     """`HOST:PORT`, the host a name, an IPv4 address or a bracketed IPv6 one."""
+    if "://" in text:
+        raise ValueError(
+            f"{text!r} has a scheme, and addresses of brokers have none (there is no ZeroMQ): "
+            "expected HOST:PORT, such as 127.0.0.1:7979"
+        )
     host, colon, port = text.rpartition(":")
     if not colon or not _HOST.fullmatch(host):
         raise ValueError(f"{text!r} is not HOST:PORT; expected an address such as 127.0.0.1:7979")

@@ -66,6 +66,9 @@ class Plan:
     """Names are resolved for each connection, and not once for each user."""
     title: str = ""
     """What people call the run. Empty: nothing."""
+    project_name: str = ""
+    user_id: str = ""
+    """Who asks for it, as they say. Empty: nobody says."""
 
     @property
     def label(self) -> str:

@@ -180,6 +180,20 @@ OF_PLAN: Final = (
         help="What to call the run wherever it is shown.",
         secrets=True,
     ),
+    Option(
+        field="project_name",
+        kind=TextKind(128, printable=True),
+        flags=("--project-name",),
+        section="Output",
+        help="The project that the run belongs to, shown with its results.",
+    ),
+    Option(
+        field="user_id",
+        kind=TextKind(128, printable=True),
+        flags=("--user-id",),
+        section="Output",
+        help="Who starts the run, shown with its results.",
+    ),
 )
 """Of the plan, whatever scenarios it has."""
 

@@ -107,6 +107,8 @@ some_plans = st.builds(
     stop_timeout_s=st.integers(0, 86_400_000).map(lambda ms: ms / 1_000),
     no_dns_resolve=st.booleans(),
     title=st.sampled_from(["", "nightly"]),
+    project_name=st.sampled_from(["", "shop"]),
+    user_id=st.sampled_from(["", "ann"]),
 )
 some_assignments = st.builds(
     lambda scenario, plan, **fields: model.Assignment(
@@ -652,6 +654,8 @@ VIOLATIONS = [
     (spec(processes=1_025), ["plan.processes"]),
     (spec(title="x" * 129), ["plan.title"]),
     (spec(title="a\nb"), ["plan.title"]),
+    (spec(project_name="x" * 129), ["plan.project_name"]),
+    (spec(user_id="a\nb"), ["plan.user_id"]),
     (spec(test="x", users=[0], agents=10_001), ["plan.test", "plan.users[0]", "plan.agents"]),
     (spec(runner_mode=2), ["plan.runner_mode"]),
     (spec(test_runner="./x", runner_mode=9), ["plan.runner_mode"]),

@@ -354,7 +354,13 @@ type RunSpec struct {
 	Scenarios []*Scenario `protobuf:"bytes,15,rep,name=scenarios,proto3" json:"scenarios,omitempty"`
 	// A title for people, shown before the test wherever the run is shown. At most 128 characters,
 	// all of them printable. Empty: it has no title.
-	Title         string `protobuf:"bytes,16,opt,name=title,proto3" json:"title,omitempty"`
+	Title string `protobuf:"bytes,16,opt,name=title,proto3" json:"title,omitempty"`
+	// The project that the run belongs to, shown with its results. At most 128 characters, all of
+	// them printable. Empty: none.
+	ProjectName string `protobuf:"bytes,25,opt,name=project_name,json=projectName,proto3" json:"project_name,omitempty"`
+	// The person who asks for the run, by a name that their team knows, shown with its results;
+	// nobody checks it. At most 128 characters, all of them printable. Empty: none.
+	UserId        string `protobuf:"bytes,26,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -497,6 +503,20 @@ func (x *RunSpec) GetScenarios() []*Scenario {
 func (x *RunSpec) GetTitle() string {
 	if x != nil {
 		return x.Title
+	}
+	return ""
+}
+
+func (x *RunSpec) GetProjectName() string {
+	if x != nil {
+		return x.ProjectName
+	}
+	return ""
+}
+
+func (x *RunSpec) GetUserId() string {
+	if x != nil {
+		return x.UserId
 	}
 	return ""
 }
@@ -2640,7 +2660,7 @@ var File_loadgrpc_v1_run_proto protoreflect.FileDescriptor
 
 const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\n" +
-	"\x15loadgrpc/v1/run.proto\x12\vloadgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17loadgrpc/v1/event.proto\"\xe2\x04\n" +
+	"\x15loadgrpc/v1/run.proto\x12\vloadgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17loadgrpc/v1/event.proto\"\x9e\x05\n" +
 	"\aRunSpec\x12\x12\n" +
 	"\x04test\x18\x01 \x01(\tR\x04test\x12\x14\n" +
 	"\x05users\x18\x02 \x03(\rR\x05users\x12\x1e\n" +
@@ -2664,7 +2684,9 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"runnerMode\x12B\n" +
 	"\x0fsilence_timeout\x18\x0e \x01(\v2\x19.google.protobuf.DurationR\x0esilenceTimeout\x123\n" +
 	"\tscenarios\x18\x0f \x03(\v2\x15.loadgrpc.v1.ScenarioR\tscenarios\x12\x14\n" +
-	"\x05title\x18\x10 \x01(\tR\x05title\"\x9a\x03\n" +
+	"\x05title\x18\x10 \x01(\tR\x05title\x12!\n" +
+	"\fproject_name\x18\x19 \x01(\tR\vprojectName\x12\x17\n" +
+	"\auser_id\x18\x1a \x01(\tR\x06userId\"\x9a\x03\n" +
 	"\bScenario\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04test\x18\x02 \x01(\tR\x04test\x12\x14\n" +
