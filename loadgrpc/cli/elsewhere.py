@@ -16,20 +16,40 @@ _RUNS: Final = "`loadgrpc runs`"
 _BROKER: Final = "`loadgrpc broker`"
 _AGENT: Final = "`loadgrpc agent -b HOST:PORT`"
 _EVENTS: Final = "`loadgrpc events RUN --json`"
+_SHOW: Final = "`loadgrpc show RUN`"
 _ATTACH: Final = "`loadgrpc attach RUN`"
 _FILES: Final = "!tests are not sent to agents; each machine needs the files"
-_PAGE: Final = "!there is no web page; `loadgrpc status`, `runs` and `show` tell"
+_PAGE: Final = "!there is no web page; `loadgrpc status`, `runs` and `show` say what happens"
 _OUTPUT: Final = "--output"
 _CSV: Final = "!write `--output csv=PREFIX`: the names and columns of files are the same"
 _TEST: Final = "!which test to run is said as TEST: file.py::Class.method"
 _STAGES: Final = "--users"
 _THRESHOLD: Final = "!there are no thresholds; ask the document of --json-file"
+_AGENTS: Final = "!nothing waits for agents: -a N needs N that are idle, or the run is refused"
+_SOCKET: Final = (
+    "!there is no ZeroMQ, and one address for all: `loadgrpc broker --listen HOST:PORT`, and"
+    " -b HOST:PORT everywhere else"
+)
+_TUNNEL: Final = (
+    "!there are no tunnels; agents dial the broker: `loadgrpc agent -b HOST:PORT` on each machine;"
+    " `ssh -L 7979:127.0.0.1:7979 HOST` beside it forwards the port of a broker"
+)
+_DATABASE: Final = "!results are in a file or in PostgreSQL: `loadgrpc broker --store URL`"
+_WATCHED: Final = "!agents are always watched; `loadgrpc broker --lease TIME` gives them time"
+_WEIGHTS: Final = "!each scenario of a plan has its own users; see -f/--plan"
+_STORE: Final = "!results are in the broker's store: `loadgrpc broker --store PATH`"
+_SESSION: Final = "!requests are those of Requests: the test sets that on self.session"
+_LOG: Final = "!logs go to stderr; 2>FILE keeps them, and services have --log-file"
+_ENVIRONMENT: Final = "!tests see the environment that the agent was started in"
+_SUMMARY: Final = "!the summary has all there is; `loadgrpc show RUN --json` is for programs"
 
 OPTIONS: Final = {
     # Loads
     "--attach": _ATTACH,
+    "--batched": "!results are always sent in batches",
+    "--check": _STATUS,
     "--check-cluster": _CHECK,
-    "--cycles": "--users",
+    "--cycles": "--iterations",
     "--external-process-timeout": "--silence-timeout",
     "--health-check": _CHECK,
     "--include-file": _FILES,
@@ -40,51 +60,138 @@ OPTIONS: Final = {
     "--ping-broker": _STATUS,
     "--purge-broker": "`loadgrpc stop --all`",
     "--python-dep": _FILES,
-    "--ssh": f"!there are no tunnels; agents dial the broker: {_AGENT} on each machine",
+    "--ssh": _TUNNEL,
+    "--shh": _TUNNEL,
     "--test-dir": _FILES,
-    "--zmq-endpoint": "--broker",
-    "--zmq-publisher": "--broker",
-    "--zmq-receiver": "--broker",
+    "--zmq-endpoint": _SOCKET,
+    "--zmq-publisher": _SOCKET,
+    "--zmq-receiver": _SOCKET,
+    # Its broker and its agent
+    "--backend": _SOCKET,
+    "--db": _STORE,
+    "--db-python-directory": _STORE,
+    "--db-python-max-size": "!the store is bounded by `loadgrpc broker --keep-hits SIZE`",
+    "--db-python-sync-delay": "!what is acknowledged is stored: there is no delay to set",
+    "--db-redis-host": _DATABASE,
+    "--db-redis-port": _DATABASE,
+    "--frontend": _SOCKET,
+    "--heartbeat": _WATCHED,
+    "--io-threads": "!there is no ZeroMQ, and nothing to set for it",
+    "--params": _ENVIRONMENT,
+    "--publisher": _SOCKET,
+    "--receiver": _SOCKET,
+    "--register": _SOCKET,
+    "--timeout": "!a run says how long users may take: `loadgrpc run --stop-timeout TIME`",
+    "--web-root": _PAGE,
     # Locust
+    "--autoquit": "!a command ends with its run",
     "--autostart": "!a run starts at once",
     "--class-picker": _TEST,
+    "--config-users": _STAGES,
     "--csv": _CSV,
     "--csv-full-history": _CSV,
+    "--enable-rebalancing": "!users stay where they started; `loadgrpc run --split` shares them out",
+    "--equal-weights": _WEIGHTS,
     "--exclude-tags": _TEST,
-    "--expect-workers": "--agents",
     "--exit-code-on-error": "!a failed iteration is exit code 1, always",
+    "--expect-slaves": "--agents",
+    "--expect-workers": "--agents",
+    "--expect-workers-max-wait": _AGENTS,
     "--headless": "!there is no web page: every run is headless",
+    "--heartbeat-interval": _WATCHED,
+    "--heartbeat-liveness": _WATCHED,
     "--html": "!there is no HTML report; --output csv, junit and others write files",
     "--list": _RUNS,
     "--locustfile": _TEST,
-    "--logfile": "!logs go to stderr; 2>FILE keeps them",
+    "--logfile": _LOG,
     "--loglevel": "--verbose",
     "--master": _BROKER,
+    "--master-bind-host": "`loadgrpc broker --listen HOST:PORT`",
+    "--master-bind-port": "`loadgrpc broker --listen HOST:PORT`",
     "--master-host": "--broker",
     "--master-port": "--broker",
+    "--no-reset-stats": "!figures are never reset",
+    "--no-web": "!there is no web page: every run is headless",
     "--only-summary": "--quiet",
+    "--print-stats": "!figures are printed while the run goes on, always",
+    "--profile": "--title",
+    "--reset-stats": "!figures are never reset; `loadgrpc show RUN --timeline` has them by time",
+    "--show-task-ratio": _WEIGHTS,
+    "--show-task-ratio-json": _WEIGHTS,
+    "--skip-log-setup": _LOG,
     "--slave": _AGENT,
+    "--stats-history": "`loadgrpc show RUN --timeline`",
     "--step-load": _STAGES,
+    "--step-time": "--duration",
+    "--step-users": _STAGES,
     "--tags": _TEST,
+    "--tls-cert": _PAGE,
+    "--tls-key": _PAGE,
+    "--web-auth": _PAGE,
+    "--web-base-path": _PAGE,
     "--web-host": _PAGE,
+    "--web-login": _PAGE,
     "--web-port": _PAGE,
     "--worker": _AGENT,
+    "-E": _TEST,
+    "-L": "--verbose",
+    "-P": _PAGE,
+    "-T": _TEST,
+    "-V": "`loadgrpc --version`",
+    "-s": "!-s is --stop-timeout in Locust, and stages in k6, which are cycles here: -u 10:20:30",
     # k6
-    "--env": "!tests see the environment that the agent was started in",
+    "--address": "!a run is asked for at its broker: `loadgrpc broker --listen HOST:PORT`",
+    "--archive-out": _FILES,
+    "--batch": _SESSION,
+    "--batch-per-host": _SESSION,
+    "--blacklist-ip": _SESSION,
+    "--block-hostnames": _SESSION,
+    "--compatibility-mode": "!tests are Python; --test-runner runs k6",
+    "--console-output": _LOG,
+    "--discard-response-bodies": _SESSION,
+    "--dns": "--no-dns-resolve",
+    "--env": _ENVIRONMENT,
+    "--exclude-env-vars": _ENVIRONMENT,
     "--execution-segment": "--split",
+    "--execution-segment-sequence": "--split",
+    "--exit-on-running": "--detach",
+    "--http-debug": _EVENTS,
+    "--include-system-env-vars": _ENVIRONMENT,
+    "--insecure-skip-tls-verify": "!the test sets self.session.verify = False",
     "--linger": "--detach",
+    "--local-ips": _SESSION,
+    "--log-output": _LOG,
+    "--max": "--users",
+    "--max-redirects": _SESSION,
+    "--max-vus": "--users",
+    "--min-iteration-duration": "!there are no think times; a test may sleep",
+    "--no-color": "!set NO_COLOR=1 in the environment",
+    "--no-connection-reuse": _SESSION,
+    "--no-setup": "!setUp belongs to the test, and so does what it leaves out",
     "--no-summary": "--quiet",
+    "--no-teardown": "!tearDown belongs to the test, and so does what it leaves out",
     "--no-thresholds": _THRESHOLD,
+    "--no-usage-report": "!nothing is reported to anybody",
+    "--no-vu-connection-reuse": _SESSION,
     "--out": _OUTPUT,
     "--paused": "!a run starts at once, and cannot be paused",
+    "--profiling-enabled": "!py-spy and perf look into any process, runners included",
     "--rps": "!there are no arrival rates: users go on as fast as they are answered",
     "--stage": _STAGES,
     "--stages": _STAGES,
     "--summary-export": "--json-file",
     "--summary-mode": "--verbose",
+    "--summary-time-unit": _SUMMARY,
+    "--summary-trend-stats": _SUMMARY,
+    "--system-tags": _SUMMARY,
+    "--tag": "--title",
     "--thresholds": _THRESHOLD,
+    "--throw": "!an exception ends its iteration, which counts as an error",
+    "--traces-output": _EVENTS,
+    "--type": _TEST,
+    "--upload": _OUTPUT,
+    "--user-agent": "!the test sets self.session.headers",
     "--vus": "--users",
-    "--max-vus": "--users",
     # Molotov
     "--console": "--quiet",
     "--console-update": "--quiet",
@@ -98,8 +205,10 @@ OPTIONS: Final = {
     "--single-mode": _TEST,
     "--single-run": "--iterations",
     "--sizing": "!a run does not look for its size; -u 10:20:30 makes cycles",
+    "--sizing-tolerance": "!a run does not look for its size; -u 10:20:30 makes cycles",
     "--statsd": _EVENTS,
     "--statsd-address": _EVENTS,
+    "--use-extension": "!a test imports what it needs",
     "--uvloop": "!users are greenlets; --test-runner runs other programs",
     "--workers": "--users",
     # Others
@@ -119,13 +228,15 @@ OPTIONS: Final = {
     "--threads": "--users",
     "--time": "--duration",
     "--url": "--host",
-    "-c": "--users",
-    "-e": "!tests see the environment that the agent was started in",
+    "-c": "!-c is --hits in Loads, --config in k6, and --users in old versions of Locust",
+    "-e": _ENVIRONMENT,
     "-l": _RUNS,
+    "-m": "--users",
     "-n": "--iterations",
     "-o": _OUTPUT,
     "-p": "--processes",
     "-w": "--users",
+    "-x": "!failures do not end a run; `loadgrpc stop RUN` does",
 }
 """Options of other load testers: the option of ours, or the command in backquotes, or, behind
 an exclamation mark, a sentence."""
