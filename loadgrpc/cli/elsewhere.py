@@ -90,7 +90,7 @@ OPTIONS: Final = {
     "--config-users": _STAGES,
     "--csv": _CSV,
     "--csv-full-history": _CSV,
-    "--enable-rebalancing": "!users stay where they started; `loadgrpc run --split` shares them out",
+    "--enable-rebalancing": "!users stay where they start; `loadgrpc run --split` shares them out",
     "--equal-weights": _WEIGHTS,
     "--exclude-tags": _TEST,
     "--exit-code-on-error": "!a failed iteration is exit code 1, always",

@@ -1,20 +1,20 @@
-"""`loadgrpc-runner`: what `loads-runner` was, over `loadgrpc run`, `attach`, `status` and `stop`.
+"""`loadgrpc-runner`: what `loads-runner` was, over `loadgrpc run`, `attach`, `status` and others.
 
 Rule: a flag that does something else than start a run is a row of MODES, and calls the command of
-ours that does it; everything else is `loadgrpc run`.
+ours that does it, with whatever both have in common; everything else is `loadgrpc run`.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import click
 from click.core import ParameterSource
 
 from loadgrpc import verdict
-from loadgrpc.cli import DEFAULT_BROKER, attach, run, status, stop
+from loadgrpc.cli import DEFAULT_BROKER, attach, check_agents, run, status, stop
 from loadgrpc.cli.failure import Failure
 from loadgrpc.cli.loads import Script, spelled, version
 
@@ -23,58 +23,71 @@ SPELLINGS: Final = {
     "silence_timeout_s": ("--external-process-timeout",),
 }
 """Of Loads, beside those that `loadgrpc run` has, by the name of the parameter."""
-OUTPUT: Final = ("json", "json_file", "quiet", "verbose")
+SAME: Final = {"as_json": "json", "run_id": "test"}
+"""Parameters of other commands, and what `loadgrpc run` calls them."""
 
 
-def _attach(broker: str, asked: dict[str, Any]) -> Any:
-    shown = {name: asked[name] for name in OUTPUT}
-    return attach.command.callback(run_id=asked["test"], broker=broker, **shown)  # type: ignore[misc]
+@dataclass(frozen=True)
+class OtherCommand:
+    """A flag that makes another command of this one."""
+
+    flags: tuple[str, ...]
+    help: str
+    command: click.Command
+    given: dict[str, Any] = field(default_factory=dict)
+    """Parameters of the command that the flag stands for."""
+
+    def call(self, asked: dict[str, Any]) -> int:
+        """Carries out the command, with what was asked for; the exit code."""
+        own = click.Context(self.command)
+        known: dict[str, Any] = {}
+        for param in self.command.params:
+            name = str(param.name)
+            if param.expose_value:
+                default = param.process_value(own, param.get_default(own))
+                known[name] = asked.get(SAME.get(name, name), default)
+        assert self.command.callback is not None  # noqa: S101 - none of ours is a group
+        return int(self.command.callback(**{**known, **self.given}))
 
 
-def _status(broker: str, asked: dict[str, Any]) -> Any:
-    return status.command.callback(broker=broker, as_json=asked["json"])  # type: ignore[misc]
-
-
-def _stop_all(broker: str, asked: dict[str, Any]) -> Any:
-    return stop.command.callback(  # type: ignore[misc]
-        run_id=None, broker=broker, kill=False, everything=True, as_json=asked["json"]
-    )
-
-
-Mode = Callable[[str, dict[str, Any]], Any]
-MODES: Final[dict[str, tuple[tuple[str, ...], str, Mode]]] = {
-    "attach": (
+MODES: Final = {
+    "attach": OtherCommand(
         ("--attach",),
         "Watch an active run to its end: the one named instead of TEST, or the only one.",
-        _attach,
+        attach.command,
     ),
-    "ping_broker": (
+    "ping_broker": OtherCommand(
         ("--ping-broker",),
         "Show the broker, its agents, and the active runs.",
-        _status,
+        status.command,
     ),
-    "purge_broker": (
+    "check_cluster": OtherCommand(
+        ("--check-cluster", "--health-check"),
+        "Run an empty test on every idle agent, and show which of them answered.",
+        check_agents.command,
+    ),
+    "purge_broker": OtherCommand(
         ("--purge-broker",),
         "Stop all active runs. It deletes nothing.",
-        _stop_all,
+        stop.command,
+        {"run_id": None, "everything": True},
     ),
 }
-"""Flags that make another command of this one: how they are spelled, what it does, and how."""
+"""By the name of the parameter."""
 
 
 def _params() -> list[click.Parameter]:
     params = spelled(run.command.params, SPELLINGS)
-    at = next(n for n, param in enumerate(params) if isinstance(param, click.Option))
     modes = [
-        click.Option([*flags, name], is_flag=True, help=sentence)
-        for name, (flags, sentence, _) in MODES.items()
+        click.Option([*mode.flags, name], is_flag=True, help=mode.help)
+        for name, mode in MODES.items()
     ]
     batched = click.Option(
         ["--batched"],
         is_flag=True,
         help="As always: results are sent in batches. A line on stderr says so.",
     )
-    return [*params[:at], *modes, *params[at:], batched]
+    return [*params, *modes, batched]
 
 
 @version
@@ -100,20 +113,20 @@ def command(*, batched: bool, **asked: Any) -> int:
     Is the cluster there?
       loadgrpc-runner --ping-broker
     """  # noqa: D301 - \b is click's mark for "do not wrap"
-    modes = [name for name in MODES if asked.pop(name)]
+    modes = [mode for name, mode in MODES.items() if asked.pop(name)]
     if len(modes) > 1:
-        first, second = (MODES[name][0][0] for name in modes[:2])
+        first, second, *_ = (mode.flags[0] for mode in modes)
         raise Failure(f"{first} cannot be combined with {second}")
     if modes:
-        mode: Mode = MODES[modes[0]][2]
-        return int(mode(asked["broker"] or DEFAULT_BROKER, asked))
+        return modes[0].call({**asked, "broker": asked["broker"] or DEFAULT_BROKER})
     ctx = click.get_current_context()
     if not asked["test"] and not asked["plan_file"] and not _typed(ctx):
         click.echo(ctx.get_help())
         return verdict.PASSED
     if batched:
         print("loadgrpc-runner: --batched: results are always sent in batches", file=sys.stderr)
-    return int(run.command.callback(**asked))  # type: ignore[misc]
+    assert run.command.callback is not None  # noqa: S101 - it is no group
+    return int(run.command.callback(**asked))
 
 
 def _typed(ctx: click.Context) -> bool:

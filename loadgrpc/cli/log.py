@@ -110,6 +110,7 @@ def set_up(verbose: int, log_format: str = "text", file: Path | None = None) -> 
     root = logging.getLogger()
     for each in [each for each in root.handlers if isinstance(each, StderrHandler | LogFile)]:
         root.removeHandler(each)
+        each.close()
     handler = LogFile(file, encoding="utf-8") if file is not None else StderrHandler()
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     root.addHandler(handler)

@@ -102,8 +102,8 @@ def address(text: str, *, least_port: int = 1) -> str:
     """`HOST:PORT`, the host a name, an IPv4 address or a bracketed IPv6 one."""
     if "://" in text:
         raise ValueError(
-            f"{text!r} has a scheme, and addresses of brokers have none (there is no ZeroMQ): "
-            "expected HOST:PORT, such as 127.0.0.1:7979"
+            f"{text!r} is not HOST:PORT: addresses of brokers have no scheme, and there is no "
+            "ZeroMQ; expected an address such as 127.0.0.1:7979"
         )
     host, colon, port = text.rpartition(":")
     if not colon or not _HOST.fullmatch(host):

@@ -68,7 +68,7 @@ class Plan:
     """What people call the run. Empty: nothing."""
     project_name: str = ""
     user_id: str = ""
-    """Who asks for it, as they say. Empty: nobody says."""
+    """The person who asks for it, by their own account. Empty: not given."""
 
     @property
     def label(self) -> str:

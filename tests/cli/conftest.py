@@ -96,7 +96,9 @@ def _own_logging() -> Iterator[None]:
     root, ours = logging.getLogger(), logging.getLogger("loadgrpc")
     before, level = list(root.handlers), ours.level
     yield
-    root.handlers[:] = before
+    for handler in [each for each in root.handlers if each not in before]:
+        root.removeHandler(handler)
+        handler.close()
     ours.setLevel(level)
 
 

@@ -31,7 +31,7 @@ WRONG = {
     f"run {TEST} --duratoin=3": (
         "loadgrpc run: error: no such option: --duratoin (did you mean --duration?)"
     ),
-    f"run {TEST} -x": "loadgrpc run: error: no such option: -x",
+    f"run {TEST} -z": "loadgrpc run: error: no such option: -z",
     f"run {TEST} -u": "loadgrpc run: error: -u/--users needs a value",
     f"run {TEST} --json=x": "loadgrpc run: error: --json takes no value",
     f"run {TEST} -u 0": (

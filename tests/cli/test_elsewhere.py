@@ -17,7 +17,8 @@ C4 = {
     "run --purge-broker": "no such option: --purge-broker (did you mean `loadgrpc stop --all`?)",
     "run --ssh x": (
         "no such option: --ssh: there are no tunnels; agents dial the broker: "
-        "`loadgrpc agent -b HOST:PORT` on each machine"
+        "`loadgrpc agent -b HOST:PORT` on each machine; `ssh -L 7979:127.0.0.1:7979 HOST` beside "
+        "it forwards the port of a broker"
     ),
     "run --headless": ("no such option: --headless: there is no web page: every run is headless"),
     "run --expect-workers 3": "no such option: --expect-workers (did you mean --agents?)",
@@ -37,6 +38,70 @@ C4 = {
     "delet": "no such command: delet (did you mean delete?)",
     "zap": "no such command: zap",
 }
+
+
+LOADS = """
+    --ssh --attach --observer --no-patching --project-name --agents --zmq-receiver --zmq-publisher
+    --ping-broker --check-cluster --purge-broker --broker --user-id --batched --quiet --output
+    --detach --no-dns-resolve --external-process-timeout --config --users --hits --duration
+    --test-dir --python-dep --include-file --test-runner --server-url --health-check
+    --frontend --backend --heartbeat --register --receiver --publisher --io-threads --debug --check
+    --logfile --db --web-root --db-python-directory --db-python-sync-delay --db-python-max-size
+    --db-redis-host --db-redis-port --params --timeout
+    -u -d -a -b -c
+"""
+LOCUST = """
+    --locustfile --config --host --users --spawn-rate --hatch-rate --run-time --list --config-users
+    --web-host --web-port --headless --autostart --autoquit --web-login --web-auth --tls-cert
+    --tls-key --class-picker --web-base-path --profile --master --master-bind-host
+    --master-bind-port --expect-workers --expect-workers-max-wait --expect-slaves
+    --enable-rebalancing --worker --slave --processes --master-host --master-port --tags
+    --exclude-tags --csv --csv-full-history --print-stats --only-summary --reset-stats
+    --no-reset-stats --html --json --json-file --skip-log-setup --loglevel --logfile
+    --show-task-ratio --show-task-ratio-json --exit-code-on-error --stop-timeout --equal-weights
+    --stats-history --no-web --clients --step-load --step-users --step-time --heartbeat-interval
+    --heartbeat-liveness
+    -f -H -u -r -t -l -P -T -E -L -s -c -V
+"""
+K6 = """
+    --address --config --archive-out --batch --batch-per-host --blacklist-ip --block-hostnames
+    --compatibility-mode --console-output --discard-response-bodies --dns --duration --env
+    --exclude-env-vars --execution-segment --execution-segment-sequence --exit-on-running
+    --http-debug --include-system-env-vars --insecure-skip-tls-verify --iterations --linger
+    --local-ips --log-output --max-redirects --max --min-iteration-duration --no-color
+    --no-connection-reuse --no-setup --no-summary --no-teardown --no-thresholds --no-usage-report
+    --no-vu-connection-reuse --out --paused --profiling-enabled --quiet --rps --stage
+    --summary-export --summary-mode --summary-time-unit --summary-trend-stats --system-tags --tag
+    --throw --traces-output --type --upload --user-agent --verbose --vus
+    -a -c -d -e -i -l -m -o -p -q -s -t -u -v
+"""
+MOLOTOV = """
+    --single-run --single-mode --config --debug --verbose --workers --ramp-up --sizing
+    --sizing-tolerance --delay --console-update --processes --duration --max-runs --quiet
+    --exception --fail --console --statsd --statsd-address --uvloop --use-extension
+    --force-shutdown --disable-dns-resolve
+    -s -v -w -p -d -r -q -x -f -c
+"""
+
+
+@pytest.mark.parametrize(
+    "tool", [LOADS, LOCUST, K6, MOLOTOV], ids=["Loads", "Locust", "k6", "Molotov"]
+)
+def test_every_name_that_users_of_other_tools_type_is_answered(tool):
+    """Each option of theirs is one of ours, or leads to one, or to a sentence."""
+    assert set(tool.split()) - OPTIONS_OF_RUN - elsewhere.OPTIONS.keys() == set()
+
+
+@pytest.mark.parametrize("name", elsewhere.OPTIONS)
+def test_the_table_is_what_people_read(invoke, client, name):
+    """Whoever types a name of the table reads what it says, and nothing is started."""
+    told = elsewhere.OPTIONS[name]
+    answer = f": {told[1:]}" if told.startswith("!") else f" (did you mean {told}?)"
+
+    code, out, err = invoke("run", TEST, name, "x")
+
+    assert (code, out, client.asked) == (2, "", [])
+    assert err == f"loadgrpc run: error: no such option: {name}{answer}\n"
 
 
 @pytest.mark.parametrize("line", C4)
