@@ -39,7 +39,7 @@ def version(command: click.Command) -> click.Command:
     return click.version_option(loadgrpc.__version__, message="%(prog)s %(version)s")(command)
 
 
-class Script(Command):
+class LoadsScript(Command):
     """A script: a command that is not beneath `loadgrpc`."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -7,13 +7,13 @@ from typing import Any
 import click
 
 from loadgrpc.cli import agent
-from loadgrpc.cli.loads import Script, spelled, version
+from loadgrpc.cli.loads import LoadsScript, spelled, version
 
 
 @version
 @click.command(
     "loadgrpc-agent",
-    cls=Script,
+    cls=LoadsScript,
     params=spelled(agent.command.params, {"verbose": ("--debug",), "log_file": ("--logfile",)}),
 )
 def command(**asked: Any) -> int:

@@ -8,7 +8,7 @@ import click
 
 from loadgrpc import verdict
 from loadgrpc.cli import broker
-from loadgrpc.cli.loads import Script, spelled, version
+from loadgrpc.cli.loads import LoadsScript, spelled, version
 
 CHECK = click.Option(
     ["--check"],
@@ -20,7 +20,7 @@ CHECK = click.Option(
 @version
 @click.command(
     "loadgrpc-broker",
-    cls=Script,
+    cls=LoadsScript,
     params=[
         *spelled(broker.command.params, {"verbose": ("--debug",), "log_file": ("--logfile",)}),
         CHECK,

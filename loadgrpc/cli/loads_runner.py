@@ -16,7 +16,7 @@ from click.core import ParameterSource
 from loadgrpc import verdict
 from loadgrpc.cli import DEFAULT_BROKER, attach, check_agents, run, status, stop
 from loadgrpc.cli.failure import Failure
-from loadgrpc.cli.loads import Script, spelled, version
+from loadgrpc.cli.loads import LoadsScript, spelled, version
 
 SPELLINGS: Final = {
     "iterations": ("-c", "--cycles"),
@@ -93,7 +93,7 @@ def _params() -> list[click.Parameter]:
 @version
 @click.command(
     "loadgrpc-runner",
-    cls=Script,
+    cls=LoadsScript,
     sections={"Instead of a run": tuple(MODES), **run.SECTIONS},
     params=_params(),
 )
