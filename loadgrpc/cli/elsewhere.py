@@ -54,8 +54,6 @@ OPTIONS: Final = {
     "--include-file": _FILES,
     "--no-patching": "!user processes are always patched by gevent; --test-runner runs others",
     "--observer": "!nobody is notified; `loadgrpc attach RUN` ends when the run does",
-    "--output-file-filename": "!write `--output file=PATH`",
-    "--output-funkload-filename": "!write `--output funkload=PATH`",
     "--ping-broker": _STATUS,
     "--purge-broker": "`loadgrpc stop --all`",
     "--python-dep": _FILES,

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-SECTION: Final = ("outputs", "json", "json_file", "quiet", "verbose")
+SECTION: Final = (
+    *("outputs", "json", "json_file", "quiet", "verbose"),
+    *("output_file_filename", "output_funkload_filename"),
+)
 """The options below, for the section of a help text."""
 
 OUTPUT: Final = click.option(
@@ -60,6 +63,16 @@ def options(command: F) -> F:
                 count=True,
                 help="Whole tracebacks, all groups, the agents; log to stderr. -vv logs more.",
             ),
+            click.option(
+                "--output-file-filename",
+                metavar="FILE",
+                help="As Loads has it: --output file=FILE.",
+            ),
+            click.option(
+                "--output-funkload-filename",
+                metavar="FILE",
+                help="As Loads has it: --output funkload=FILE.",
+            ),
         )
     ):
         command = option(command)
@@ -73,6 +86,8 @@ class Reporting:
     outputs: tuple[str, ...] = ()
     json: bool = False
     json_file: str | None = None
+    output_file_filename: str | None = None
+    output_funkload_filename: str | None = None
     quiet: bool = False
     verbose: int = 0
     asked: list[Asked] = field(default_factory=list)
@@ -85,8 +100,11 @@ class Reporting:
     @property
     def specs(self) -> list[tuple[str, str]]:
         """Each output that is wanted, as it is written behind an option, and that option."""
+        named = {"file": self.output_file_filename, "funkload": self.output_funkload_filename}
+        paths = {name: path for name, path in named.items() if path is not None}
         return [
-            *(("--output", each) for each in self.outputs),
+            *(("--output", each) for each in self.outputs if each not in paths),
+            *(("--output", f"{name}={path}") for name, path in paths.items()),
             *([("--json", "json=-")] if self.json else []),
             *([("--json-file", f"json={self.json_file}")] if self.json_file is not None else []),
         ]

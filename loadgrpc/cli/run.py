@@ -124,16 +124,11 @@ def read(
     broker: str | None,
     local: bool,
     detach: bool,
-    outputs: tuple[str, ...],
-    json: bool,
-    json_file: str | None,
-    quiet: bool,
-    verbose: int,
     plan_file: Path | None,
     **asked: Any,
 ) -> Request:
     """The request that the options make."""
-    told = Reporting(outputs=outputs, json=json, json_file=json_file, quiet=quiet, verbose=verbose)
+    told = Reporting(**{name: asked.pop(name) for name in output.SECTION})
     configured, environment, typed = layers(click.get_current_context(), asked)
     if local:
         _here(typed)

@@ -35,12 +35,12 @@ class Destination:
     @property
     def is_stdout(self) -> bool:
         """Whether it goes to standard output."""
-        return self.path == STDOUT
+        return self.path == STDOUT or _descriptor(self.path) == 1
 
     @property
     def real_path(self) -> str:
         """What tells it from others: two of the same are one file."""
-        return self.path if self.is_stdout else os.path.realpath(self.path)
+        return STDOUT if self.is_stdout else os.path.realpath(self.path)
 
     def check(self) -> None:
         """Sees that the file can be written; what is there stays as it is.

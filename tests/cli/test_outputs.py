@@ -100,6 +100,22 @@ def test_what_goes_to_stdout_has_it_alone(invoke, client):
     assert err.endswith("exit 0: passed\n")
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("--output", "file", "--output-file-filename", "x"),
+        ("--output-file-filename", "x"),
+        ("--output", "file=x"),
+    ],
+)
+def test_files_are_named_as_in_loads(invoke, client, folder, asked):
+    """--output-file-filename and --output-funkload-filename say where, and that it is wanted."""
+    put(client)
+    funkload = ("--output", "funkload", "--output-funkload-filename", "y")
+    assert invoke("run", TEST, "-a", "1", *asked, *funkload)[0] == 0
+    assert sorted(each.name for each in folder.iterdir()) == ["x", "y"]
+
+
 def test_null_prints_nothing(invoke, client, folder):
     """Not even the verdict; other outputs are written, and the exit code is what it was."""
     assert invoke("run", TEST, "-a", "1", "--output", "null", "--output", "junit") == (0, "", "")

@@ -40,6 +40,7 @@ PAGES = (
     "docs/conformance.md",
     "docs/driving-with-grpcurl.md",
     "docs/load-model.md",
+    "docs/outputs.md",
     "docs/python-api.md",
     "docs/runs.md",
     "docs/summary.md",
@@ -80,7 +81,7 @@ VARIES = (
 )
 """What differs from reading to reading, and what it is compared as."""
 
-NOT_OURS = {"--include-file", "--python-dep", "--attach", "--test-runner"} | {
+NOT_OURS = {"--csv", "--include-file", "--python-dep", "--attach", "--test-runner"} | {
     *("--check-cluster", "--health-check", "--purge-broker", "--ping-broker", "--server-url"),
 }
 """Options of Loads that pages speak of."""
