@@ -18,6 +18,7 @@ from loadgrpc.broker.cycles import Cycles
 from loadgrpc.broker.hits import RunHits
 from loadgrpc.broker.part import Key
 from loadgrpc.broker.share import Share, TimeSpan
+from loadgrpc.broker.taken_data import TakenData
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import GeneratorFigures, IterationFigures, OutputFigures, Saturation
 from loadgrpc.protocol.decoded import Decoded, Hits, Iterations
@@ -41,6 +42,7 @@ class Aggregate:
         self._shares: dict[Key, Share] = {}
         self.counters: Counter[str] = Counter()
         self._lines = self._lines_left_out = 0
+        self.data = TakenData()
         self._timeline = Timeline(first_ns // NS_PER_S)
         self.causes = Causes()
         self.hits = RunHits(self._timeline, self.causes)
@@ -77,6 +79,7 @@ class Aggregate:
             counter = name if known else OTHER
             total = self.counters[counter] + increment
             self.counters[counter] = max(-_MAX_COUNT, min(_MAX_COUNT, total))  # they stop there
+        self.data.add(scenario, events.data)
         self._lines += events.lines
         self._lines_left_out += events.lines_left_out
         for state, end_ns in events.generator:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from loadgrpc.model import IterationFigures, UserFigures
+from loadgrpc.model import DataFigures, DataMode, IterationFigures, UserFigures
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +30,8 @@ class PlannedWork:
     """What ended before its time; empty: nothing did."""
     held_back: str = ""
     """A sentence that users had to wait for others to end; empty: none had to."""
+    data: Sequence[DataFigures] = ()
+    """What they took from files of rows."""
 
     @property
     def may_cut_off(self) -> bool:
@@ -48,9 +50,12 @@ def undone(works: Sequence[PlannedWork], *, over: bool) -> str:
     return where + words + (others if len(said) > 1 else "")
 
 
-def _undone(work: PlannedWork, *, over: bool) -> str:
+def _undone(work: PlannedWork, *, over: bool) -> str:  # noqa: PLR0911 - a list of what may be
     iterations = work.iterations
-    if missing := iterations.dropped + iterations.not_yet:
+    missing = iterations.dropped + iterations.not_yet
+    if ended := _ended_by_data(work, missing):
+        return ended
+    if missing:
         planned = iterations.planned
         words = f"{planned - missing} of {planned} iterations were started"
         cut = f", and {iterations.interrupted} of them cut off" if iterations.interrupted else ""
@@ -69,6 +74,19 @@ def _undone(work: PlannedWork, *, over: bool) -> str:
         how = "did not end" if over else "have not ended yet"
         return f"{endless} of {iterations.started} iterations {how}"
     return work.short or work.held_back
+
+
+def _ended_by_data(work: PlannedWork, missing: int) -> str:
+    """Which file of rows ended users before their time; empty: none did."""
+    for each in work.data:
+        if each.stopped:
+            users, done = _counted(each.stopped, "user"), work.iterations.finished
+            of = f" of {work.iterations.planned}" if missing else ""
+            return (
+                f"{each.file} ran out of its {_counted(each.rows, 'row')}: {users} ended,"
+                f" and {done}{of} iterations finished"
+            )
+    return ""
 
 
 def _nothing_finished(work: PlannedWork) -> str:
@@ -105,6 +123,12 @@ def _remarks(work: PlannedWork) -> Iterable[str]:
     # What a class fixture raises is an error of its own, which nobody planned.
     if iterations.planned and more > 0 and not iterations.error:
         yield f"{iterations.started} iterations were started, {more} more than planned"
+    for each in work.data:
+        if each.differs:
+            yield f"{each.file} was not the same file everywhere, so its rows were not shared out"
+        if each.mode is DataMode.UNIQUE and each.repeated:
+            users = _counted(each.repeated, "user")
+            yield f"{each.file} had too few rows: {users} shared a row with another"
     if work.duration_s is not None and work.users.unknown:
         users = f"{work.users.unknown} of {work.users.planned} users"
         yield f"it is not known whether {users} were started: their runner does not tell"

@@ -112,6 +112,7 @@ class RunResult:
             users=_users(done.values()),
             cycles=tuple(self._cycles()),
             output=aggregate.output(),
+            data=aggregate.data.figures(),
         )
 
     def _cycles(self) -> Iterator[model.CycleFigures]:
@@ -188,6 +189,7 @@ class RunResult:
             stop_timeout_s=run.plan.stop_timeout_s,
             short=short,
             held_back=next(filter(None, (part.why_held_back() for part in parts)), ""),
+            data=tuple(self._run.aggregate.data.of(scenario.name)),
         )
 
     def _agents(self, done: Mapping[Key, Done]) -> Iterator[model.AgentFigures]:

@@ -148,6 +148,15 @@ def _generator(event: event_pb2.Event) -> str:
     )
 
 
+def _data(event: event_pb2.Event) -> str:
+    use = event.data
+    said = [f"{use.taken} of {use.rows} rows taken"]
+    said += [f"{use.repeated} again"] if use.repeated else []
+    said += [f"none left {use.refused} times"] if use.refused else []
+    said += [f"{use.stopped} users ended"] if use.stopped else []
+    return f"{use.file}: {', '.join(said)}"
+
+
 def _output(output: event_pb2.Output) -> str:
     """A line as it was printed, its spaces too, behind the process that it is of."""
     from loadgrpc.secrets import masked  # noqa: PLC0415
@@ -171,6 +180,7 @@ _WORDS: Final[dict[str, Callable[[event_pb2.Event], str]]] = {
     "counter": _counter,
     "state": lambda event: f"users alive: {event.state.active_users}",
     "generator": _generator,
+    "data": _data,
 }
 """What events of each kind say."""
 

@@ -12,6 +12,7 @@ import textwrap
 from loadgrpc import verdict
 from loadgrpc.cli import cycles
 from loadgrpc.cli.agents import agent_table, generator_figures, saturated
+from loadgrpc.cli.data_files import data_files
 from loadgrpc.cli.figures import (
     clip,
     counted,
@@ -67,6 +68,7 @@ def report(
             not_loaded(summary, verbose=verbose, width=width),
             agent_table(summary.agents, verbose=verbose, width=width),
             _counters(summary, width),
+            data_files(summary, width),
             prints(summary, broker, width),
             saturated(summary, width),
             _accounting(summary.accounting, width),

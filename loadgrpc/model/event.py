@@ -52,6 +52,36 @@ class OutputStream(IntEnum):
     STDERR = 2
 
 
+class DataMode(IntEnum):
+    """How the rows of a file are shared out among users."""
+
+    UNIQUE = 1
+    IN_TURN = 2
+    RANDOM = 3
+    ONCE = 4
+
+
+@dataclass(frozen=True)
+class DataUse:
+    """What a process has taken from a file of rows since it last reported that."""
+
+    file: str
+    """As the test names it."""
+    mode: DataMode
+    rows: int
+    """Rows in the file."""
+    digest: int = 0
+    """Tells copies of different contents apart. 0: not known."""
+    taken: int = 0
+    """Rows that were handed out."""
+    repeated: int = 0
+    """Of these, those handed out again because the file had ended."""
+    refused: int = 0
+    """Rows that were asked for when there was none."""
+    stopped: int = 0
+    """Users who ended because there was none."""
+
+
 @dataclass(frozen=True)
 class SourceId:
     """The origin of events: a runner instance."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeVar
 
-from loadgrpc.model.event import ExceptionInfo, HitError
+from loadgrpc.model.event import DataMode, ExceptionInfo, HitError
 from loadgrpc.model.plan import Plan
 from loadgrpc.model.run import AssignmentState, RunState, Trouble, Verdict
 
@@ -295,6 +295,28 @@ class OutputFigures:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DataFigures:
+    """What the users of a scenario have taken from a file of rows, in one way of sharing it."""
+
+    file: str
+    mode: DataMode
+    scenario: str = ""
+    """Empty: the plan has only one, without a name."""
+    rows: int = 0
+    """Rows in the file; if copies differ, in the largest."""
+    taken: int = 0
+    """Rows that were handed out; of unique ones, users who got theirs."""
+    repeated: int = 0
+    """Of these, those handed out again because the file had ended."""
+    refused: int = 0
+    """Rows that were asked for when there was none, which is an error in the test."""
+    stopped: int = 0
+    """Users who ended because there was none."""
+    differs: bool = False
+    """Whether processes had files of different contents under this name."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Summary:
     """The result of a run, or its figures so far: the document every report is drawn from."""
 
@@ -328,3 +350,4 @@ class Summary:
     troubles: tuple[Trouble, ...] = ()
     """Current problems of an active run; not stored."""
     output: OutputFigures = OutputFigures()
+    data: tuple[DataFigures, ...] = ()

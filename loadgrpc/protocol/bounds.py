@@ -213,6 +213,7 @@ TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
     },
     "Counter": {"name": Name()},
     "Output": {"text": Kept(MAX_TEXT_BYTES)},
+    "DataUse": {"file": Name()},
     "GeneratorState": {
         "elapsed": Span(0, _GENERATOR_S),
         "cpu": _IN_63_BITS,

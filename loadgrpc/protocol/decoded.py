@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from loadgrpc.model import ExceptionInfo, GeneratorState, HitError, TestOutcome, fails
+from loadgrpc.model import DataUse, ExceptionInfo, GeneratorState, HitError, TestOutcome, fails
 
 Column = NDArray[np.int64]
 
@@ -135,6 +135,8 @@ class Decoded:
     """Cycle and user of the rows that begin an iteration, as far as they contain them."""
     generator: list[tuple[GeneratorState, int]] = field(default_factory=list)
     """How processes kept up, each with the end of its interval (wall clock)."""
+    data: list[DataUse] = field(default_factory=list)
+    """What was taken from files of rows."""
     lines: int = 0
     """Lines that processes printed."""
     lines_left_out: int = 0

@@ -85,3 +85,32 @@ def generator_state_from_proto(message: event_pb2.GeneratorState) -> model.Gener
     if violations := [Violation(field, detail) for field, detail in wrong.items() if detail]:
         raise InvalidRequest(violations)
     return state
+
+
+def data_use_to_proto(use: model.DataUse) -> event_pb2.DataUse:
+    """What was taken from a file of rows, as its message."""
+    return event_pb2.DataUse(**vars(use))
+
+
+def data_use_from_proto(message: event_pb2.DataUse) -> model.DataUse:
+    """What was taken from a file of rows, from its message.
+
+    Raises:
+        InvalidRequest: fields break a rule of event.proto; all of them are named.
+    """
+    known = int(message.mode) in list(model.DataMode)
+    wrong = {
+        "file": not message.file and "is required",
+        "mode": not known and "is required, and must be known here",
+        "repeated": message.repeated > message.taken and "is more than taken",
+    }
+    if violations := [Violation(field, detail) for field, detail in wrong.items() if detail]:
+        raise InvalidRequest(violations)
+    return model.DataUse(
+        file=bounds.short_name(message.file),
+        mode=model.DataMode(message.mode),
+        **{
+            name: getattr(message, name)
+            for name in ("rows", "digest", "taken", "repeated", "refused", "stopped")
+        },
+    )

@@ -18,7 +18,11 @@ from loadgrpc.model import MAX_PROCESSES, TestOutcome
 from loadgrpc.protocol import bounds
 from loadgrpc.protocol.columns import MAX_SIZE, hit_label
 from loadgrpc.protocol.decoded import Decoded, HitLabel, Hits, IterationLabel, UsersTold
-from loadgrpc.protocol.events import exception_from_proto, generator_state_from_proto
+from loadgrpc.protocol.events import (
+    data_use_from_proto,
+    exception_from_proto,
+    generator_state_from_proto,
+)
 from loadgrpc.protocol.times import MAX_NS, moment_ns, span_ns
 from loadgrpc.secrets import without_user
 from loadgrpc.v1 import event_pb2
@@ -176,6 +180,8 @@ def _decode_row(row: event_pb2.Event, kind: str | None, time_ns: int, decoded: D
             raise InvalidRequest("needs a name")
         increment = row.counter.increment if row.counter.HasField("increment") else 1
         decoded.counters.append((bounds.short_name(row.counter.name), increment))
+    elif kind == "data":
+        decoded.data.append(data_use_from_proto(row.data))
     elif kind == "custom":
         _check_custom(row.custom)
     elif kind == "output":

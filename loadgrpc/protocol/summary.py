@@ -123,6 +123,7 @@ def summary_to_proto(summary: model.Summary) -> run_pb2.RunSummary:
         cycles=[cycle_to_proto(each) for each in summary.cycles],
         troubles=troubles_to_proto(summary.troubles),
         output=_output_to_proto(summary.output),
+        data=[fit(run_pb2.DataFigures, **vars(each)) for each in summary.data],
     )
 
 
@@ -214,6 +215,7 @@ def summary_from_proto(message: run_pb2.RunSummary) -> model.Summary:
         cycles=tuple(cycle_from_proto(each) for each in message.cycles),
         troubles=troubles_from_proto(message.troubles),
         output=model.OutputFigures(lines=message.output.lines, left_out=message.output.left_out),
+        data=tuple(map(_data_from_proto, message.data)),
     )
 
 
@@ -221,6 +223,11 @@ def _output_to_proto(output: model.OutputFigures) -> run_pb2.OutputFigures | Non
     if output == model.OutputFigures():
         return None
     return fit(run_pb2.OutputFigures, lines=output.lines, left_out=output.left_out)
+
+
+def _data_from_proto(message: run_pb2.DataFigures) -> model.DataFigures:
+    fields = {field.name: getattr(message, field.name) for field in message.DESCRIPTOR.fields}
+    return model.DataFigures(**fields | {"mode": model.DataMode(message.mode)})
 
 
 def _group_to_proto(group: model.IterationErrorGroup) -> run_pb2.IterationErrorGroup:

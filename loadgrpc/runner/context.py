@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 from loadgrpc.model import Assignment, Plan, Scenario
 from loadgrpc.protocol import options
+from loadgrpc.runner.data.feeds import Feeds, UserData
+from loadgrpc.runner.data.turns import Seat
 
 
 class LoadStatus(NamedTuple):
@@ -58,13 +60,16 @@ class UserContext(NamedTuple):
     status: LoadStatus
     """Before its first iteration."""
     config: Mapping[str, Any] = DEFAULTS
+    data: UserData | None = None
+    """None: it has no files of rows."""
 
 
 class ProcessContext:
     """What the users of a process have in common: their part in the run."""
 
-    def __init__(self, assignment: Assignment) -> None:
+    def __init__(self, assignment: Assignment, feeds: Feeds | None = None) -> None:
         self._assignment = assignment
+        self._feeds = feeds
         self._place = assignment.place
         self._config = config_of(assignment.plan, assignment.scenario, self._place.agents)
 
@@ -83,4 +88,14 @@ class ProcessContext:
             agent=self._assignment.agent_id,
             run_id=self._assignment.run_id,
         )
-        return UserContext(status, self._config)
+        data = None
+        if self._feeds is not None:
+            totals = place.total_users
+            seat = Seat(
+                place=status.user_index,
+                users=status.all_users,
+                before=sum(totals[: cycle - 1]),
+                ever=sum(totals),
+            )
+            data = UserData(self._feeds, seat)
+        return UserContext(status, self._config, data)

@@ -18,6 +18,7 @@ from typing import Any, Final
 from greenlet import GreenletExit
 
 from loadgrpc.model import ExceptionInfo, TestOutcome
+from loadgrpc.runner.data.feeds import UserIsDone
 from loadgrpc.runner.exception_text import exception_info, message
 
 _FUNCTIONS: Final = (
@@ -72,6 +73,10 @@ class Judge(unittest.TestResult):
         self.reported = True
         if is_cut_off(error):
             raise error  # unittest would swallow it
+        if isinstance(error, UserIsDone):
+            if self.outcome is TestOutcome.SUCCESS:
+                self.interrupt()
+            return
         if failed is None:
             failed = _is_failure(test, error)
         self.note(TestOutcome.FAILURE if failed else TestOutcome.ERROR, error)

@@ -20,6 +20,7 @@ from loadgrpc.clock import NS_PER_S, Clock
 from loadgrpc.model import Cycle, Plan, TestOutcome
 from loadgrpc.runner import left_behind
 from loadgrpc.runner.context import UserContext
+from loadgrpc.runner.data.feeds import UserIsDone
 from loadgrpc.runner.exception_text import exception_info
 from loadgrpc.runner.forked import Forked
 from loadgrpc.runner.judge import CutOff
@@ -178,10 +179,12 @@ class Pool:
                 if done == SETTLED_IN:
                     self._warmed_up()
                 outcome = user.run_iteration(done)
+                if outcome is TestOutcome.INTERRUPTED:
+                    break  # there are no rows left for it
                 now_ns = user.ended_ns
                 if forked is not None and forked.is_child:
                     forked.leave_if_child(outcome is not TestOutcome.SUCCESS)
-        except CutOff:
+        except (CutOff, UserIsDone):
             pass
         except BaseException as error:  # noqa: BLE001 - recorded; the others go on
             self._record(error, number, done + 1)

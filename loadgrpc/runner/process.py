@@ -31,11 +31,13 @@ from greenlet import GreenletExit
 
 from loadgrpc.clock import SystemClock
 from loadgrpc.errors import TestNotLoaded
-from loadgrpc.model import Scenario, TestOutcome
+from loadgrpc.model import Assignment, TestOutcome
 from loadgrpc.protocol import produced
 from loadgrpc.runner import event_loops, fixtures, in_flight, pipe
 from loadgrpc.runner.alarms import Alarms
 from loadgrpc.runner.context import ProcessContext
+from loadgrpc.runner.data.feeds import Feeds
+from loadgrpc.runner.data.prepared import prepared
 from loadgrpc.runner.exception_text import exception_info, message, traceback_text, type_name
 from loadgrpc.runner.forked import Forked
 from loadgrpc.runner.loader import LoadedTest, load
@@ -83,6 +85,7 @@ class UserProcess:
         self._orders: deque[Message] = deque()
         self._ordered = Event()
         self._pool: Pool | None = None
+        self._feeds: Feeds | None = None
         self._stop_s: float | None = None
         self._told_users = (0, 0)
         """How many users run, and how many of the cycle were started, as last reported."""
@@ -115,17 +118,18 @@ class UserProcess:
         assert isinstance(order, LoadTest)  # noqa: S101 - the link's first
         share = WorkerShare.of(order)
         try:
-            test = self._load(share.assignment.scenario)
+            test, feeds = self._load(share.assignment)
         except TestNotLoaded as error:
             self._outbox.say(CannotLoad(error.cause, str(error), error.traceback))
         else:
-            self._live(share, test)
+            self._live(share, test, feeds)
 
-    def _load(self, scenario: Scenario) -> LoadedTest:
-        """The test, with its class set up.
+    def _load(self, assignment: Assignment) -> tuple[LoadedTest, Feeds]:
+        """The test, with its class set up, and its files of rows.
 
         Raises: TestNotLoaded: it cannot be loaded, whatever was raised.
         """
+        scenario = assignment.scenario
         try:
             test = load(scenario.test, Path.cwd())
         except TestNotLoaded:
@@ -134,12 +138,13 @@ class UserProcess:
             raise _not_loaded(f"loading {scenario.test!r}", error) from error
         if scenario.server_url:
             _set_server_url(test.case_class, scenario.server_url)
+        feeds = prepared(test.case_class, test.method, assignment)
         event_loops.let_users_get_loops()
         fixtures.set_up(test.case_class)
         self._forked.leave_if_child()
-        return test
+        return test, feeds
 
-    def _live(self, share: WorkerShare, test: LoadedTest) -> None:
+    def _live(self, share: WorkerShare, test: LoadedTest, feeds: Feeds) -> None:
         plan, scenario = share.assignment.plan, share.assignment.scenario
         folder = os.environ.get(produced.RUN_DIR_ENV)
         counts = produced.row(Path(folder) if folder else None, share.first_user)
@@ -155,7 +160,7 @@ class UserProcess:
             in_flight=lambda user: in_flight.row(
                 self._in_flight, (user - share.first_user) // share.processes
             ),
-            context=ProcessContext(share.assignment).of_user,
+            context=ProcessContext(share.assignment, feeds).of_user,
             forked=self._forked,
         )
         watch = Watch(
@@ -166,6 +171,7 @@ class UserProcess:
         )
         poll_clock = PollClock.of(self._clock, get_hub())
         self._pool = pool
+        self._feeds = feeds
         if self._stop_s is not None:  # the order came while the test was loading
             pool.stop(self._stop_s)
         flusher = _spawn_vital(partial(self._flush_now_and_then, recorder, pool))
@@ -223,6 +229,8 @@ class UserProcess:
             self._told_users = users
             self._outbox.say(UsersNow(*users))
         with self._flushing:
+            if self._feeds is not None:
+                self._feeds.report(recorder.data)
             for frame in recorder.take(pipe.MAX_FRAME_BYTES, rest=lambda: sleep(REST_S)):
                 self._outbox.put(frame.payload, frame.events, frame.hits)
 

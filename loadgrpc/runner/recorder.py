@@ -12,10 +12,11 @@ Totals: every entry counted in `produced_events` leaves through exactly one Enco
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 from loadgrpc.clock import Clock
-from loadgrpc.model import ExceptionInfo, GeneratorState, HitError, TestOutcome
+from loadgrpc.model import DataUse, ExceptionInfo, GeneratorState, HitError, TestOutcome
 from loadgrpc.protocol.blocks import (
     BLOCK_ENTRIES,
     HIT,
@@ -27,7 +28,7 @@ from loadgrpc.protocol.blocks import (
     IterationKey,
 )
 from loadgrpc.protocol.bounds import MAX_PROTOCOL_CHARS
-from loadgrpc.protocol.events import generator_state_to_proto
+from loadgrpc.protocol.events import data_use_to_proto, generator_state_to_proto
 from loadgrpc.protocol.times import timestamp_to_proto
 from loadgrpc.runner import texts
 from loadgrpc.runner.hit import Hit
@@ -170,6 +171,12 @@ class Recorder:
         event.generator.CopyFrom(generator_state_to_proto(state))
         self._append(event)
 
+    def data(self, use: DataUse) -> None:
+        """Record what was taken from a file of rows."""
+        event = self._row(0, 0)
+        event.data.CopyFrom(data_use_to_proto(replace(use, file=texts.name(use.file))))
+        self._append(event)
+
     def _append(self, event: event_pb2.Event) -> None:
         self._rows.append(runner_pb2.EventBatch(events=[event]).SerializeToString())
         self.produced_events += 1
@@ -177,7 +184,7 @@ class Recorder:
 
     def mute(self) -> None:
         """Records nothing any more."""
-        for name in ("hit", "iteration", "counter", "generator"):
+        for name in ("hit", "iteration", "counter", "generator", "data"):
             setattr(self, name, _nothing)
 
     def take(

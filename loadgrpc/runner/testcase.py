@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import inspect
 import operator
+import sys
 import unittest
 from collections.abc import Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import requests
 
 from loadgrpc.clock import Clock
 from loadgrpc.runner.context import DEFAULTS, LoadStatus
+from loadgrpc.runner.data.feeds import Feeds, UserData, feed_of
+from loadgrpc.runner.data.turns import Seat
 from loadgrpc.runner.hit import HitSink
 from loadgrpc.runner.http.addresses import AddressBook
 from loadgrpc.runner.http.session import Session
@@ -57,6 +61,10 @@ class Reporter(HitSink, Protocol):
     @property
     def config(self) -> Mapping[str, Any]:
         """The options of the run."""
+
+    @property
+    def data(self) -> UserData | None:
+        """The rows of the user; None: it is a load run without files."""
 
     def load_status(self) -> LoadStatus:
         """Who the user is, and where in the load it is now."""
@@ -120,9 +128,56 @@ class TestCase(unittest.TestCase):
         """
         return self.load_reporter.config if self.load_reporter else DEFAULTS
 
+    def data(
+        self,
+        file: str,
+        mode: str = "unique",
+        at_end: str | None = None,
+        *,
+        seed: object = None,
+        delimiter: str = "",
+    ) -> dict[str, Any]:
+        """The user's next row of a file that is beside the test: of CSV, or of JSON lines.
+
+        Args:
+            file: its name, ending in .csv, .tsv, .jsonl or .ndjson, from the folder of the test's
+                file. CSV begins with a line that names the fields.
+            mode: "unique": the user's own row, the same at each call; "in-turn": all users go
+                through the file together, and each call takes a row; "once": the same, but no row
+                is used twice in the run; "random": each call draws a row.
+            at_end: what happens when there is no row left: "error": the iteration is an error,
+                which is the default of "unique"; "stop": the user ends, and the run is incomplete,
+                which is the default of "once"; "repeat": it goes on with the first row, which is
+                the default of "in-turn".
+            seed: of "random"; by default each run draws other rows.
+            delimiter: between the fields of CSV; by default a comma, of .tsv a tab.
+
+        Returns:
+            A row by the names of its fields; of CSV all values are strings. Outside a load run
+            there is one user, who begins with the first row.
+
+        Raises:
+            NoMoreRows: see `at_end`.
+            BadDataFile: the file cannot be read. What can be found in the source of the class,
+                `self.data("users.csv")`, is checked before the run begins.
+            ValueError: an argument is wrong.
+        """
+        feed = feed_of(file, mode, at_end, seed=seed, delimiter=delimiter)
+        own = self.load_reporter.data if self.load_reporter is not None else None
+        return (own or self._own_data).take(feed)
+
+    @cached_property
+    def _own_data(self) -> UserData:
+        """Its rows outside a load run, or of a process that has none."""
+        module = sys.modules.get(type(self).__module__)
+        file = getattr(module, "__file__", None)
+        return UserData(Feeds(Path(file).resolve().parent if file else Path.cwd()), Seat())
+
     def close_session(self) -> None:
         """Close the session, if there is one; the next use makes another."""
         session = self.__dict__.pop("session", None)
+        if (data := self.__dict__.pop("_own_data", None)) is not None:
+            data.close()
         if self.load_reporter is not None:
             self._tell_of_others(session)
         if isinstance(session, Session):

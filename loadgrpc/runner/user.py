@@ -61,6 +61,7 @@ class UserReporter:
         known = context or UserContext(LoadStatus(user=user))
         self.clock = clock
         self.config = known.config
+        self.data = known.data
         self.addresses = addresses
         self.iteration = 0
         self._recorder = recorder

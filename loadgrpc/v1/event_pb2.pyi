@@ -24,6 +24,14 @@ class HitError(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     HIT_ERROR_ABORTED: _ClassVar[HitError]
     HIT_ERROR_OTHER: _ClassVar[HitError]
 
+class DataMode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DATA_MODE_UNSPECIFIED: _ClassVar[DataMode]
+    DATA_MODE_UNIQUE: _ClassVar[DataMode]
+    DATA_MODE_IN_TURN: _ClassVar[DataMode]
+    DATA_MODE_RANDOM: _ClassVar[DataMode]
+    DATA_MODE_ONCE: _ClassVar[DataMode]
+
 class OutputStream(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     OUTPUT_STREAM_UNSPECIFIED: _ClassVar[OutputStream]
@@ -46,6 +54,11 @@ HIT_ERROR_CLOSED: HitError
 HIT_ERROR_PROTOCOL: HitError
 HIT_ERROR_ABORTED: HitError
 HIT_ERROR_OTHER: HitError
+DATA_MODE_UNSPECIFIED: DataMode
+DATA_MODE_UNIQUE: DataMode
+DATA_MODE_IN_TURN: DataMode
+DATA_MODE_RANDOM: DataMode
+DATA_MODE_ONCE: DataMode
 OUTPUT_STREAM_UNSPECIFIED: OutputStream
 OUTPUT_STREAM_STDOUT: OutputStream
 OUTPUT_STREAM_STDERR: OutputStream
@@ -56,7 +69,7 @@ TEST_OUTCOME_ERROR: TestOutcome
 TEST_OUTCOME_INTERRUPTED: TestOutcome
 
 class Event(_message.Message):
-    __slots__ = ("time", "status", "test_start", "test_stop", "test_success", "test_failure", "test_error", "hit", "counter", "state", "generator", "custom", "output")
+    __slots__ = ("time", "status", "test_start", "test_stop", "test_success", "test_failure", "test_error", "hit", "counter", "state", "generator", "custom", "output", "data")
     TIME_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     TEST_START_FIELD_NUMBER: _ClassVar[int]
@@ -70,6 +83,7 @@ class Event(_message.Message):
     GENERATOR_FIELD_NUMBER: _ClassVar[int]
     CUSTOM_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
     time: _timestamp_pb2.Timestamp
     status: LoadStatus
     test_start: TestStart
@@ -83,7 +97,8 @@ class Event(_message.Message):
     generator: GeneratorState
     custom: _any_pb2.Any
     output: Output
-    def __init__(self, time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., status: _Optional[_Union[LoadStatus, _Mapping]] = ..., test_start: _Optional[_Union[TestStart, _Mapping]] = ..., test_stop: _Optional[_Union[TestStop, _Mapping]] = ..., test_success: _Optional[_Union[TestSuccess, _Mapping]] = ..., test_failure: _Optional[_Union[TestFailure, _Mapping]] = ..., test_error: _Optional[_Union[TestError, _Mapping]] = ..., hit: _Optional[_Union[Hit, _Mapping]] = ..., counter: _Optional[_Union[Counter, _Mapping]] = ..., state: _Optional[_Union[RunnerState, _Mapping]] = ..., generator: _Optional[_Union[GeneratorState, _Mapping]] = ..., custom: _Optional[_Union[_any_pb2.Any, _Mapping]] = ..., output: _Optional[_Union[Output, _Mapping]] = ...) -> None: ...
+    data: DataUse
+    def __init__(self, time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., status: _Optional[_Union[LoadStatus, _Mapping]] = ..., test_start: _Optional[_Union[TestStart, _Mapping]] = ..., test_stop: _Optional[_Union[TestStop, _Mapping]] = ..., test_success: _Optional[_Union[TestSuccess, _Mapping]] = ..., test_failure: _Optional[_Union[TestFailure, _Mapping]] = ..., test_error: _Optional[_Union[TestError, _Mapping]] = ..., hit: _Optional[_Union[Hit, _Mapping]] = ..., counter: _Optional[_Union[Counter, _Mapping]] = ..., state: _Optional[_Union[RunnerState, _Mapping]] = ..., generator: _Optional[_Union[GeneratorState, _Mapping]] = ..., custom: _Optional[_Union[_any_pb2.Any, _Mapping]] = ..., output: _Optional[_Union[Output, _Mapping]] = ..., data: _Optional[_Union[DataUse, _Mapping]] = ...) -> None: ...
 
 class LoadStatus(_message.Message):
     __slots__ = ("iterations", "users", "current_iteration", "current_user", "cycle", "case")
@@ -234,6 +249,26 @@ class Output(_message.Message):
     stream: OutputStream
     left_out: int
     def __init__(self, text: _Optional[str] = ..., process: _Optional[int] = ..., stream: _Optional[_Union[OutputStream, str]] = ..., left_out: _Optional[int] = ...) -> None: ...
+
+class DataUse(_message.Message):
+    __slots__ = ("file", "mode", "rows", "taken", "repeated", "refused", "stopped", "digest")
+    FILE_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    TAKEN_FIELD_NUMBER: _ClassVar[int]
+    REPEATED_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_FIELD_NUMBER: _ClassVar[int]
+    STOPPED_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    file: str
+    mode: DataMode
+    rows: int
+    taken: int
+    repeated: int
+    refused: int
+    stopped: int
+    digest: int
+    def __init__(self, file: _Optional[str] = ..., mode: _Optional[_Union[DataMode, str]] = ..., rows: _Optional[int] = ..., taken: _Optional[int] = ..., repeated: _Optional[int] = ..., refused: _Optional[int] = ..., stopped: _Optional[int] = ..., digest: _Optional[int] = ...) -> None: ...
 
 class HitBlock(_message.Message):
     __slots__ = ("count", "base_time", "status", "labels", "label", "start_ns", "delay_ns", "elapsed_ns", "first_byte_ns", "connect_ns", "bytes_sent", "bytes_received", "user", "iteration", "urls", "url", "attempt", "cases", "case")

@@ -38,6 +38,7 @@ PAGES = (
     "README.md",
     "docs/configuration.md",
     "docs/conformance.md",
+    "docs/data.md",
     "docs/driving-with-grpcurl.md",
     "docs/load-model.md",
     "docs/outputs.md",

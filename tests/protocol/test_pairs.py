@@ -15,6 +15,8 @@ from loadgrpc.model import RunnerMode
 from loadgrpc.protocol import assignments, bounds, plans, timeline, times
 from loadgrpc.protocol import progress as wire_progress
 from loadgrpc.protocol.events import (
+    data_use_from_proto,
+    data_use_to_proto,
     exception_from_proto,
     exception_to_proto,
     generator_state_from_proto,
@@ -315,6 +317,21 @@ summaries = st.builds(
     model.Summary,
     run_id=words,
     output=st.builds(model.OutputFigures, lines=counts, left_out=counts),
+    data=st.lists(
+        st.builds(
+            model.DataFigures,
+            file=words,
+            mode=st.sampled_from(model.DataMode),
+            scenario=words,
+            rows=counts,
+            taken=counts,
+            repeated=counts,
+            refused=counts,
+            stopped=counts,
+            differs=st.booleans(),
+        ),
+        max_size=3,
+    ).map(tuple),
     state=st.sampled_from(model.RunState),
     plan=some_plans,
     create_time_ns=moments,
@@ -450,6 +467,18 @@ pages = st.builds(
 )
 news = news | st.builds(model.News, counts, windows)
 
+data_uses = st.builds(
+    model.DataUse,
+    file=ids,
+    mode=st.sampled_from(model.DataMode),
+    rows=counts,
+    digest=counts,
+    taken=st.just(9),
+    repeated=st.integers(0, 9),
+    refused=counts,
+    stopped=counts,
+)
+
 PAIRS = {
     "timestamp": (times.timestamp_to_proto, times.timestamp_from_proto, moments),
     "duration": (times.duration_to_proto, times.duration_from_proto, durations),
@@ -477,6 +506,7 @@ PAIRS = {
         generator_state_from_proto,
         generator_states,
     ),
+    "data_use": (data_use_to_proto, data_use_from_proto, data_uses),
     "change": (wire_progress.change_to_proto, wire_progress.change_from_proto, changes),
     "news": (wire_progress.news_to_proto, wire_progress.news_from_proto, news),
     "progress": (wire_progress.progress_to_proto, wire_progress.progress_from_proto, progresses),

@@ -118,6 +118,67 @@ func (HitError) EnumDescriptor() ([]byte, []int) {
 	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{0}
 }
 
+// How the rows of a file are shared out among the users of a scenario, on all agents together.
+type DataMode int32
+
+const (
+	// Not set: the event is invalid.
+	DataMode_DATA_MODE_UNSPECIFIED DataMode = 0
+	// Each user of a cycle has one row, which no other user of the cycle has.
+	DataMode_DATA_MODE_UNIQUE DataMode = 1
+	// All users of a cycle go through the file together, from its beginning.
+	DataMode_DATA_MODE_IN_TURN DataMode = 2
+	// Each row is drawn at random, independently of others.
+	DataMode_DATA_MODE_RANDOM DataMode = 3
+	// All users of all cycles go through the file together, once: no row is used twice in a run.
+	DataMode_DATA_MODE_ONCE DataMode = 4
+)
+
+// Enum value maps for DataMode.
+var (
+	DataMode_name = map[int32]string{
+		0: "DATA_MODE_UNSPECIFIED",
+		1: "DATA_MODE_UNIQUE",
+		2: "DATA_MODE_IN_TURN",
+		3: "DATA_MODE_RANDOM",
+		4: "DATA_MODE_ONCE",
+	}
+	DataMode_value = map[string]int32{
+		"DATA_MODE_UNSPECIFIED": 0,
+		"DATA_MODE_UNIQUE":      1,
+		"DATA_MODE_IN_TURN":     2,
+		"DATA_MODE_RANDOM":      3,
+		"DATA_MODE_ONCE":        4,
+	}
+)
+
+func (x DataMode) Enum() *DataMode {
+	p := new(DataMode)
+	*p = x
+	return p
+}
+
+func (x DataMode) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (DataMode) Descriptor() protoreflect.EnumDescriptor {
+	return file_loadgrpc_v1_event_proto_enumTypes[1].Descriptor()
+}
+
+func (DataMode) Type() protoreflect.EnumType {
+	return &file_loadgrpc_v1_event_proto_enumTypes[1]
+}
+
+func (x DataMode) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use DataMode.Descriptor instead.
+func (DataMode) EnumDescriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{1}
+}
+
 // Where a line was printed.
 type OutputStream int32
 
@@ -155,11 +216,11 @@ func (x OutputStream) String() string {
 }
 
 func (OutputStream) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_event_proto_enumTypes[1].Descriptor()
+	return file_loadgrpc_v1_event_proto_enumTypes[2].Descriptor()
 }
 
 func (OutputStream) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_event_proto_enumTypes[1]
+	return &file_loadgrpc_v1_event_proto_enumTypes[2]
 }
 
 func (x OutputStream) Number() protoreflect.EnumNumber {
@@ -168,7 +229,7 @@ func (x OutputStream) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use OutputStream.Descriptor instead.
 func (OutputStream) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{1}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{2}
 }
 
 // How an iteration ended.
@@ -216,11 +277,11 @@ func (x TestOutcome) String() string {
 }
 
 func (TestOutcome) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_event_proto_enumTypes[2].Descriptor()
+	return file_loadgrpc_v1_event_proto_enumTypes[3].Descriptor()
 }
 
 func (TestOutcome) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_event_proto_enumTypes[2]
+	return &file_loadgrpc_v1_event_proto_enumTypes[3]
 }
 
 func (x TestOutcome) Number() protoreflect.EnumNumber {
@@ -229,7 +290,7 @@ func (x TestOutcome) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use TestOutcome.Descriptor instead.
 func (TestOutcome) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{2}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{3}
 }
 
 // One thing that happened, as a row. This encoding is the easiest to write and to read, and takes
@@ -257,6 +318,7 @@ type Event struct {
 	//	*Event_Generator
 	//	*Event_Custom
 	//	*Event_Output
+	//	*Event_Data
 	Event         isEvent_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -412,6 +474,15 @@ func (x *Event) GetOutput() *Output {
 	return nil
 }
 
+func (x *Event) GetData() *DataUse {
+	if x != nil {
+		if x, ok := x.Event.(*Event_Data); ok {
+			return x.Data
+		}
+	}
+	return nil
+}
+
 type isEvent_Event interface {
 	isEvent_Event()
 }
@@ -477,6 +548,11 @@ type Event_Output struct {
 	Output *Output `protobuf:"bytes,20,opt,name=output,proto3,oneof"`
 }
 
+type Event_Data struct {
+	// What a process of the runner has taken from a file of rows.
+	Data *DataUse `protobuf:"bytes,24,opt,name=data,proto3,oneof"`
+}
+
 func (*Event_TestStart) isEvent_Event() {}
 
 func (*Event_TestStop) isEvent_Event() {}
@@ -498,6 +574,8 @@ func (*Event_Generator) isEvent_Event() {}
 func (*Event_Custom) isEvent_Event() {}
 
 func (*Event_Output) isEvent_Event() {}
+
+func (*Event_Data) isEvent_Event() {}
 
 // Where in the load an event happened.
 type LoadStatus struct {
@@ -1438,6 +1516,117 @@ func (x *Output) GetLeftOut() uint64 {
 	return 0
 }
 
+// What a process of the runner has taken from a file of rows, such as accounts for its users, since
+// its previous DataUse of the same file and mode. Send one when that has changed, a few per second
+// at most, and one when the last user of a cycle has ended.
+type DataUse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The file, as the test names it. Required. 256 characters are kept.
+	File string `protobuf:"bytes,1,opt,name=file,proto3" json:"file,omitempty"`
+	// How its rows are shared out. Required.
+	Mode DataMode `protobuf:"varint,2,opt,name=mode,proto3,enum=loadgrpc.v1.DataMode" json:"mode,omitempty"`
+	// Rows in the file.
+	Rows uint64 `protobuf:"varint,3,opt,name=rows,proto3" json:"rows,omitempty"`
+	// Rows that were handed out. Of DATA_MODE_UNIQUE, each user counts once in a cycle.
+	Taken uint64 `protobuf:"varint,4,opt,name=taken,proto3" json:"taken,omitempty"`
+	// Of these, rows handed out again because the file had ended, at most `taken`.
+	Repeated uint64 `protobuf:"varint,5,opt,name=repeated,proto3" json:"repeated,omitempty"`
+	// How often a row was asked for when there was none left, which was an error of the test.
+	Refused uint64 `protobuf:"varint,6,opt,name=refused,proto3" json:"refused,omitempty"`
+	// Users who ended because there was none left. Their run is incomplete.
+	Stopped uint64 `protobuf:"varint,7,opt,name=stopped,proto3" json:"stopped,omitempty"`
+	// A number that differs for files of different contents, as far as possible. 0: not known.
+	Digest        uint64 `protobuf:"fixed64,8,opt,name=digest,proto3" json:"digest,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DataUse) Reset() {
+	*x = DataUse{}
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DataUse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DataUse) ProtoMessage() {}
+
+func (x *DataUse) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DataUse.ProtoReflect.Descriptor instead.
+func (*DataUse) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *DataUse) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
+func (x *DataUse) GetMode() DataMode {
+	if x != nil {
+		return x.Mode
+	}
+	return DataMode_DATA_MODE_UNSPECIFIED
+}
+
+func (x *DataUse) GetRows() uint64 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
+func (x *DataUse) GetTaken() uint64 {
+	if x != nil {
+		return x.Taken
+	}
+	return 0
+}
+
+func (x *DataUse) GetRepeated() uint64 {
+	if x != nil {
+		return x.Repeated
+	}
+	return 0
+}
+
+func (x *DataUse) GetRefused() uint64 {
+	if x != nil {
+		return x.Refused
+	}
+	return 0
+}
+
+func (x *DataUse) GetStopped() uint64 {
+	if x != nil {
+		return x.Stopped
+	}
+	return 0
+}
+
+func (x *DataUse) GetDigest() uint64 {
+	if x != nil {
+		return x.Digest
+	}
+	return 0
+}
+
 // Many hits, as columns: about 25 bytes per hit, and about a hundredth of the work that rows
 // take.
 //
@@ -1494,7 +1683,7 @@ type HitBlock struct {
 
 func (x *HitBlock) Reset() {
 	*x = HitBlock{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[13]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1506,7 +1695,7 @@ func (x *HitBlock) String() string {
 func (*HitBlock) ProtoMessage() {}
 
 func (x *HitBlock) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[13]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1519,7 +1708,7 @@ func (x *HitBlock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HitBlock.ProtoReflect.Descriptor instead.
 func (*HitBlock) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{13}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *HitBlock) GetCount() uint32 {
@@ -1678,7 +1867,7 @@ type HitLabel struct {
 
 func (x *HitLabel) Reset() {
 	*x = HitLabel{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[14]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1690,7 +1879,7 @@ func (x *HitLabel) String() string {
 func (*HitLabel) ProtoMessage() {}
 
 func (x *HitLabel) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[14]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1703,7 +1892,7 @@ func (x *HitLabel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HitLabel.ProtoReflect.Descriptor instead.
 func (*HitLabel) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{14}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *HitLabel) GetName() string {
@@ -1789,7 +1978,7 @@ type TestBlock struct {
 
 func (x *TestBlock) Reset() {
 	*x = TestBlock{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[15]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1801,7 +1990,7 @@ func (x *TestBlock) String() string {
 func (*TestBlock) ProtoMessage() {}
 
 func (x *TestBlock) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[15]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1814,7 +2003,7 @@ func (x *TestBlock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestBlock.ProtoReflect.Descriptor instead.
 func (*TestBlock) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{15}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *TestBlock) GetCount() uint32 {
@@ -1909,7 +2098,7 @@ type TestLabel struct {
 
 func (x *TestLabel) Reset() {
 	*x = TestLabel{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[16]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1921,7 +2110,7 @@ func (x *TestLabel) String() string {
 func (*TestLabel) ProtoMessage() {}
 
 func (x *TestLabel) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[16]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1934,7 +2123,7 @@ func (x *TestLabel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestLabel.ProtoReflect.Descriptor instead.
 func (*TestLabel) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{16}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *TestLabel) GetTest() string {
@@ -1962,7 +2151,7 @@ var File_loadgrpc_v1_event_proto protoreflect.FileDescriptor
 
 const file_loadgrpc_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x17loadgrpc/v1/event.proto\x12\vloadgrpc.v1\x1a\x19google/protobuf/any.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbd\x05\n" +
+	"\x17loadgrpc/v1/event.proto\x12\vloadgrpc.v1\x1a\x19google/protobuf/any.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe9\x05\n" +
 	"\x05Event\x12.\n" +
 	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12/\n" +
 	"\x06status\x18\x02 \x01(\v2\x17.loadgrpc.v1.LoadStatusR\x06status\x127\n" +
@@ -1979,7 +2168,8 @@ const file_loadgrpc_v1_event_proto_rawDesc = "" +
 	"\x05state\x18\x11 \x01(\v2\x18.loadgrpc.v1.RunnerStateH\x00R\x05state\x12;\n" +
 	"\tgenerator\x18\x12 \x01(\v2\x1b.loadgrpc.v1.GeneratorStateH\x00R\tgenerator\x12.\n" +
 	"\x06custom\x18\x13 \x01(\v2\x14.google.protobuf.AnyH\x00R\x06custom\x12-\n" +
-	"\x06output\x18\x14 \x01(\v2\x13.loadgrpc.v1.OutputH\x00R\x06outputB\a\n" +
+	"\x06output\x18\x14 \x01(\v2\x13.loadgrpc.v1.OutputH\x00R\x06output\x12*\n" +
+	"\x04data\x18\x18 \x01(\v2\x14.loadgrpc.v1.DataUseH\x00R\x04dataB\a\n" +
 	"\x05event\"\xbc\x01\n" +
 	"\n" +
 	"LoadStatus\x12\x1e\n" +
@@ -2060,7 +2250,16 @@ const file_loadgrpc_v1_event_proto_rawDesc = "" +
 	"\aprocess\x18\x02 \x01(\rR\aprocess\x121\n" +
 	"\x06stream\x18\x03 \x01(\x0e2\x19.loadgrpc.v1.OutputStreamR\x06stream\x12\x19\n" +
 	"\bleft_out\x18\x04 \x01(\x04R\aleftOutB\a\n" +
-	"\x05_text\"\xc9\x04\n" +
+	"\x05_text\"\xda\x01\n" +
+	"\aDataUse\x12\x12\n" +
+	"\x04file\x18\x01 \x01(\tR\x04file\x12)\n" +
+	"\x04mode\x18\x02 \x01(\x0e2\x15.loadgrpc.v1.DataModeR\x04mode\x12\x12\n" +
+	"\x04rows\x18\x03 \x01(\x04R\x04rows\x12\x14\n" +
+	"\x05taken\x18\x04 \x01(\x04R\x05taken\x12\x1a\n" +
+	"\brepeated\x18\x05 \x01(\x04R\brepeated\x12\x18\n" +
+	"\arefused\x18\x06 \x01(\x04R\arefused\x12\x18\n" +
+	"\astopped\x18\a \x01(\x04R\astopped\x12\x16\n" +
+	"\x06digest\x18\b \x01(\x06R\x06digest\"\xc9\x04\n" +
 	"\bHitBlock\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\rR\x05count\x127\n" +
 	"\tbase_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\bbaseTime\x12/\n" +
@@ -2121,7 +2320,13 @@ const file_loadgrpc_v1_event_proto_rawDesc = "" +
 	"\x10HIT_ERROR_CLOSED\x10\x05\x12\x16\n" +
 	"\x12HIT_ERROR_PROTOCOL\x10\x06\x12\x15\n" +
 	"\x11HIT_ERROR_ABORTED\x10\a\x12\x13\n" +
-	"\x0fHIT_ERROR_OTHER\x10\b*a\n" +
+	"\x0fHIT_ERROR_OTHER\x10\b*|\n" +
+	"\bDataMode\x12\x19\n" +
+	"\x15DATA_MODE_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10DATA_MODE_UNIQUE\x10\x01\x12\x15\n" +
+	"\x11DATA_MODE_IN_TURN\x10\x02\x12\x14\n" +
+	"\x10DATA_MODE_RANDOM\x10\x03\x12\x12\n" +
+	"\x0eDATA_MODE_ONCE\x10\x04*a\n" +
 	"\fOutputStream\x12\x1d\n" +
 	"\x19OUTPUT_STREAM_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14OUTPUT_STREAM_STDOUT\x10\x01\x12\x18\n" +
@@ -2146,74 +2351,78 @@ func file_loadgrpc_v1_event_proto_rawDescGZIP() []byte {
 	return file_loadgrpc_v1_event_proto_rawDescData
 }
 
-var file_loadgrpc_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_loadgrpc_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_loadgrpc_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_loadgrpc_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_loadgrpc_v1_event_proto_goTypes = []any{
 	(HitError)(0),                 // 0: loadgrpc.v1.HitError
-	(OutputStream)(0),             // 1: loadgrpc.v1.OutputStream
-	(TestOutcome)(0),              // 2: loadgrpc.v1.TestOutcome
-	(*Event)(nil),                 // 3: loadgrpc.v1.Event
-	(*LoadStatus)(nil),            // 4: loadgrpc.v1.LoadStatus
-	(*TestStart)(nil),             // 5: loadgrpc.v1.TestStart
-	(*TestStop)(nil),              // 6: loadgrpc.v1.TestStop
-	(*TestSuccess)(nil),           // 7: loadgrpc.v1.TestSuccess
-	(*TestFailure)(nil),           // 8: loadgrpc.v1.TestFailure
-	(*TestError)(nil),             // 9: loadgrpc.v1.TestError
-	(*ExceptionInfo)(nil),         // 10: loadgrpc.v1.ExceptionInfo
-	(*Hit)(nil),                   // 11: loadgrpc.v1.Hit
-	(*Counter)(nil),               // 12: loadgrpc.v1.Counter
-	(*RunnerState)(nil),           // 13: loadgrpc.v1.RunnerState
-	(*GeneratorState)(nil),        // 14: loadgrpc.v1.GeneratorState
-	(*Output)(nil),                // 15: loadgrpc.v1.Output
-	(*HitBlock)(nil),              // 16: loadgrpc.v1.HitBlock
-	(*HitLabel)(nil),              // 17: loadgrpc.v1.HitLabel
-	(*TestBlock)(nil),             // 18: loadgrpc.v1.TestBlock
-	(*TestLabel)(nil),             // 19: loadgrpc.v1.TestLabel
-	(*timestamppb.Timestamp)(nil), // 20: google.protobuf.Timestamp
-	(*anypb.Any)(nil),             // 21: google.protobuf.Any
-	(*durationpb.Duration)(nil),   // 22: google.protobuf.Duration
+	(DataMode)(0),                 // 1: loadgrpc.v1.DataMode
+	(OutputStream)(0),             // 2: loadgrpc.v1.OutputStream
+	(TestOutcome)(0),              // 3: loadgrpc.v1.TestOutcome
+	(*Event)(nil),                 // 4: loadgrpc.v1.Event
+	(*LoadStatus)(nil),            // 5: loadgrpc.v1.LoadStatus
+	(*TestStart)(nil),             // 6: loadgrpc.v1.TestStart
+	(*TestStop)(nil),              // 7: loadgrpc.v1.TestStop
+	(*TestSuccess)(nil),           // 8: loadgrpc.v1.TestSuccess
+	(*TestFailure)(nil),           // 9: loadgrpc.v1.TestFailure
+	(*TestError)(nil),             // 10: loadgrpc.v1.TestError
+	(*ExceptionInfo)(nil),         // 11: loadgrpc.v1.ExceptionInfo
+	(*Hit)(nil),                   // 12: loadgrpc.v1.Hit
+	(*Counter)(nil),               // 13: loadgrpc.v1.Counter
+	(*RunnerState)(nil),           // 14: loadgrpc.v1.RunnerState
+	(*GeneratorState)(nil),        // 15: loadgrpc.v1.GeneratorState
+	(*Output)(nil),                // 16: loadgrpc.v1.Output
+	(*DataUse)(nil),               // 17: loadgrpc.v1.DataUse
+	(*HitBlock)(nil),              // 18: loadgrpc.v1.HitBlock
+	(*HitLabel)(nil),              // 19: loadgrpc.v1.HitLabel
+	(*TestBlock)(nil),             // 20: loadgrpc.v1.TestBlock
+	(*TestLabel)(nil),             // 21: loadgrpc.v1.TestLabel
+	(*timestamppb.Timestamp)(nil), // 22: google.protobuf.Timestamp
+	(*anypb.Any)(nil),             // 23: google.protobuf.Any
+	(*durationpb.Duration)(nil),   // 24: google.protobuf.Duration
 }
 var file_loadgrpc_v1_event_proto_depIdxs = []int32{
-	20, // 0: loadgrpc.v1.Event.time:type_name -> google.protobuf.Timestamp
-	4,  // 1: loadgrpc.v1.Event.status:type_name -> loadgrpc.v1.LoadStatus
-	5,  // 2: loadgrpc.v1.Event.test_start:type_name -> loadgrpc.v1.TestStart
-	6,  // 3: loadgrpc.v1.Event.test_stop:type_name -> loadgrpc.v1.TestStop
-	7,  // 4: loadgrpc.v1.Event.test_success:type_name -> loadgrpc.v1.TestSuccess
-	8,  // 5: loadgrpc.v1.Event.test_failure:type_name -> loadgrpc.v1.TestFailure
-	9,  // 6: loadgrpc.v1.Event.test_error:type_name -> loadgrpc.v1.TestError
-	11, // 7: loadgrpc.v1.Event.hit:type_name -> loadgrpc.v1.Hit
-	12, // 8: loadgrpc.v1.Event.counter:type_name -> loadgrpc.v1.Counter
-	13, // 9: loadgrpc.v1.Event.state:type_name -> loadgrpc.v1.RunnerState
-	14, // 10: loadgrpc.v1.Event.generator:type_name -> loadgrpc.v1.GeneratorState
-	21, // 11: loadgrpc.v1.Event.custom:type_name -> google.protobuf.Any
-	15, // 12: loadgrpc.v1.Event.output:type_name -> loadgrpc.v1.Output
-	10, // 13: loadgrpc.v1.TestFailure.exception:type_name -> loadgrpc.v1.ExceptionInfo
-	10, // 14: loadgrpc.v1.TestError.exception:type_name -> loadgrpc.v1.ExceptionInfo
-	0,  // 15: loadgrpc.v1.Hit.error:type_name -> loadgrpc.v1.HitError
-	20, // 16: loadgrpc.v1.Hit.planned_start_time:type_name -> google.protobuf.Timestamp
-	20, // 17: loadgrpc.v1.Hit.start_time:type_name -> google.protobuf.Timestamp
-	22, // 18: loadgrpc.v1.Hit.elapsed:type_name -> google.protobuf.Duration
-	22, // 19: loadgrpc.v1.Hit.time_to_first_byte:type_name -> google.protobuf.Duration
-	22, // 20: loadgrpc.v1.Hit.connect:type_name -> google.protobuf.Duration
-	22, // 21: loadgrpc.v1.GeneratorState.elapsed:type_name -> google.protobuf.Duration
-	22, // 22: loadgrpc.v1.GeneratorState.cpu:type_name -> google.protobuf.Duration
-	22, // 23: loadgrpc.v1.GeneratorState.gc_time:type_name -> google.protobuf.Duration
-	22, // 24: loadgrpc.v1.GeneratorState.gc_max:type_name -> google.protobuf.Duration
-	1,  // 25: loadgrpc.v1.Output.stream:type_name -> loadgrpc.v1.OutputStream
-	20, // 26: loadgrpc.v1.HitBlock.base_time:type_name -> google.protobuf.Timestamp
-	4,  // 27: loadgrpc.v1.HitBlock.status:type_name -> loadgrpc.v1.LoadStatus
-	17, // 28: loadgrpc.v1.HitBlock.labels:type_name -> loadgrpc.v1.HitLabel
-	0,  // 29: loadgrpc.v1.HitLabel.error:type_name -> loadgrpc.v1.HitError
-	20, // 30: loadgrpc.v1.TestBlock.base_time:type_name -> google.protobuf.Timestamp
-	4,  // 31: loadgrpc.v1.TestBlock.status:type_name -> loadgrpc.v1.LoadStatus
-	19, // 32: loadgrpc.v1.TestBlock.labels:type_name -> loadgrpc.v1.TestLabel
-	2,  // 33: loadgrpc.v1.TestLabel.outcome:type_name -> loadgrpc.v1.TestOutcome
-	10, // 34: loadgrpc.v1.TestLabel.exception:type_name -> loadgrpc.v1.ExceptionInfo
-	35, // [35:35] is the sub-list for method output_type
-	35, // [35:35] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	22, // 0: loadgrpc.v1.Event.time:type_name -> google.protobuf.Timestamp
+	5,  // 1: loadgrpc.v1.Event.status:type_name -> loadgrpc.v1.LoadStatus
+	6,  // 2: loadgrpc.v1.Event.test_start:type_name -> loadgrpc.v1.TestStart
+	7,  // 3: loadgrpc.v1.Event.test_stop:type_name -> loadgrpc.v1.TestStop
+	8,  // 4: loadgrpc.v1.Event.test_success:type_name -> loadgrpc.v1.TestSuccess
+	9,  // 5: loadgrpc.v1.Event.test_failure:type_name -> loadgrpc.v1.TestFailure
+	10, // 6: loadgrpc.v1.Event.test_error:type_name -> loadgrpc.v1.TestError
+	12, // 7: loadgrpc.v1.Event.hit:type_name -> loadgrpc.v1.Hit
+	13, // 8: loadgrpc.v1.Event.counter:type_name -> loadgrpc.v1.Counter
+	14, // 9: loadgrpc.v1.Event.state:type_name -> loadgrpc.v1.RunnerState
+	15, // 10: loadgrpc.v1.Event.generator:type_name -> loadgrpc.v1.GeneratorState
+	23, // 11: loadgrpc.v1.Event.custom:type_name -> google.protobuf.Any
+	16, // 12: loadgrpc.v1.Event.output:type_name -> loadgrpc.v1.Output
+	17, // 13: loadgrpc.v1.Event.data:type_name -> loadgrpc.v1.DataUse
+	11, // 14: loadgrpc.v1.TestFailure.exception:type_name -> loadgrpc.v1.ExceptionInfo
+	11, // 15: loadgrpc.v1.TestError.exception:type_name -> loadgrpc.v1.ExceptionInfo
+	0,  // 16: loadgrpc.v1.Hit.error:type_name -> loadgrpc.v1.HitError
+	22, // 17: loadgrpc.v1.Hit.planned_start_time:type_name -> google.protobuf.Timestamp
+	22, // 18: loadgrpc.v1.Hit.start_time:type_name -> google.protobuf.Timestamp
+	24, // 19: loadgrpc.v1.Hit.elapsed:type_name -> google.protobuf.Duration
+	24, // 20: loadgrpc.v1.Hit.time_to_first_byte:type_name -> google.protobuf.Duration
+	24, // 21: loadgrpc.v1.Hit.connect:type_name -> google.protobuf.Duration
+	24, // 22: loadgrpc.v1.GeneratorState.elapsed:type_name -> google.protobuf.Duration
+	24, // 23: loadgrpc.v1.GeneratorState.cpu:type_name -> google.protobuf.Duration
+	24, // 24: loadgrpc.v1.GeneratorState.gc_time:type_name -> google.protobuf.Duration
+	24, // 25: loadgrpc.v1.GeneratorState.gc_max:type_name -> google.protobuf.Duration
+	2,  // 26: loadgrpc.v1.Output.stream:type_name -> loadgrpc.v1.OutputStream
+	1,  // 27: loadgrpc.v1.DataUse.mode:type_name -> loadgrpc.v1.DataMode
+	22, // 28: loadgrpc.v1.HitBlock.base_time:type_name -> google.protobuf.Timestamp
+	5,  // 29: loadgrpc.v1.HitBlock.status:type_name -> loadgrpc.v1.LoadStatus
+	19, // 30: loadgrpc.v1.HitBlock.labels:type_name -> loadgrpc.v1.HitLabel
+	0,  // 31: loadgrpc.v1.HitLabel.error:type_name -> loadgrpc.v1.HitError
+	22, // 32: loadgrpc.v1.TestBlock.base_time:type_name -> google.protobuf.Timestamp
+	5,  // 33: loadgrpc.v1.TestBlock.status:type_name -> loadgrpc.v1.LoadStatus
+	21, // 34: loadgrpc.v1.TestBlock.labels:type_name -> loadgrpc.v1.TestLabel
+	3,  // 35: loadgrpc.v1.TestLabel.outcome:type_name -> loadgrpc.v1.TestOutcome
+	11, // 36: loadgrpc.v1.TestLabel.exception:type_name -> loadgrpc.v1.ExceptionInfo
+	37, // [37:37] is the sub-list for method output_type
+	37, // [37:37] is the sub-list for method input_type
+	37, // [37:37] is the sub-list for extension type_name
+	37, // [37:37] is the sub-list for extension extendee
+	0,  // [0:37] is the sub-list for field type_name
 }
 
 func init() { file_loadgrpc_v1_event_proto_init() }
@@ -2233,20 +2442,21 @@ func file_loadgrpc_v1_event_proto_init() {
 		(*Event_Generator)(nil),
 		(*Event_Custom)(nil),
 		(*Event_Output)(nil),
+		(*Event_Data)(nil),
 	}
 	file_loadgrpc_v1_event_proto_msgTypes[8].OneofWrappers = []any{}
 	file_loadgrpc_v1_event_proto_msgTypes[9].OneofWrappers = []any{}
 	file_loadgrpc_v1_event_proto_msgTypes[10].OneofWrappers = []any{}
 	file_loadgrpc_v1_event_proto_msgTypes[11].OneofWrappers = []any{}
 	file_loadgrpc_v1_event_proto_msgTypes[12].OneofWrappers = []any{}
-	file_loadgrpc_v1_event_proto_msgTypes[14].OneofWrappers = []any{}
+	file_loadgrpc_v1_event_proto_msgTypes[15].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_loadgrpc_v1_event_proto_rawDesc), len(file_loadgrpc_v1_event_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   17,
+			NumEnums:      4,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
