@@ -928,6 +928,9 @@ type RunSummary struct {
 	Cycles []*CycleFigures `protobuf:"bytes,22,rep,name=cycles,proto3" json:"cycles,omitempty"`
 	// As `Run.troubles`: why the figures of an active run may currently be incomplete.
 	Troubles []*Trouble `protobuf:"bytes,24,rep,name=troubles,proto3" json:"troubles,omitempty"`
+	// One entry for each file of rows that a test has used, by scenario and mode. At most 100;
+	// further ones are added up in one named `(other)`.
+	Data []*DataFigures `protobuf:"bytes,25,rep,name=data,proto3" json:"data,omitempty"`
 	// What the test printed. Absent: nothing, as far as known.
 	Output        *OutputFigures `protobuf:"bytes,27,opt,name=output,proto3" json:"output,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1125,11 +1128,138 @@ func (x *RunSummary) GetTroubles() []*Trouble {
 	return nil
 }
 
+func (x *RunSummary) GetData() []*DataFigures {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
 func (x *RunSummary) GetOutput() *OutputFigures {
 	if x != nil {
 		return x.Output
 	}
 	return nil
+}
+
+// What the users of a scenario have taken from a file of rows.
+type DataFigures struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The file, as the test names it.
+	File string `protobuf:"bytes,1,opt,name=file,proto3" json:"file,omitempty"`
+	// How its rows are shared out.
+	Mode DataMode `protobuf:"varint,2,opt,name=mode,proto3,enum=loadgrpc.v1.DataMode" json:"mode,omitempty"`
+	// Rows in the file. If copies differ, in the largest.
+	Rows uint64 `protobuf:"varint,3,opt,name=rows,proto3" json:"rows,omitempty"`
+	// Rows that were handed out. Of DATA_MODE_UNIQUE, users who got theirs. Rows of users who were
+	// lost, or never started, are not handed out to others.
+	Taken uint64 `protobuf:"varint,4,opt,name=taken,proto3" json:"taken,omitempty"`
+	// Of these, rows handed out again because the file had ended.
+	Repeated uint64 `protobuf:"varint,5,opt,name=repeated,proto3" json:"repeated,omitempty"`
+	// How often a row was asked for when there was none left, which was an error of the test.
+	Refused uint64 `protobuf:"varint,6,opt,name=refused,proto3" json:"refused,omitempty"`
+	// Users who ended because there was none left. If there are any, the run is incomplete.
+	Stopped uint64 `protobuf:"varint,7,opt,name=stopped,proto3" json:"stopped,omitempty"`
+	// The scenario. Empty: the plan has only one, without a name.
+	Scenario string `protobuf:"bytes,8,opt,name=scenario,proto3" json:"scenario,omitempty"`
+	// Whether files of different contents had this name, on different agents for example: then rows
+	// were not shared out exactly.
+	Differs       bool `protobuf:"varint,9,opt,name=differs,proto3" json:"differs,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DataFigures) Reset() {
+	*x = DataFigures{}
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DataFigures) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DataFigures) ProtoMessage() {}
+
+func (x *DataFigures) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DataFigures.ProtoReflect.Descriptor instead.
+func (*DataFigures) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *DataFigures) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
+func (x *DataFigures) GetMode() DataMode {
+	if x != nil {
+		return x.Mode
+	}
+	return DataMode_DATA_MODE_UNSPECIFIED
+}
+
+func (x *DataFigures) GetRows() uint64 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
+func (x *DataFigures) GetTaken() uint64 {
+	if x != nil {
+		return x.Taken
+	}
+	return 0
+}
+
+func (x *DataFigures) GetRepeated() uint64 {
+	if x != nil {
+		return x.Repeated
+	}
+	return 0
+}
+
+func (x *DataFigures) GetRefused() uint64 {
+	if x != nil {
+		return x.Refused
+	}
+	return 0
+}
+
+func (x *DataFigures) GetStopped() uint64 {
+	if x != nil {
+		return x.Stopped
+	}
+	return 0
+}
+
+func (x *DataFigures) GetScenario() string {
+	if x != nil {
+		return x.Scenario
+	}
+	return ""
+}
+
+func (x *DataFigures) GetDiffers() bool {
+	if x != nil {
+		return x.Differs
+	}
+	return false
 }
 
 // How much a test printed; ListEvents with the kind `output` lists the lines.
@@ -1145,7 +1275,7 @@ type OutputFigures struct {
 
 func (x *OutputFigures) Reset() {
 	*x = OutputFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[5]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1157,7 +1287,7 @@ func (x *OutputFigures) String() string {
 func (*OutputFigures) ProtoMessage() {}
 
 func (x *OutputFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[5]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1170,7 +1300,7 @@ func (x *OutputFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutputFigures.ProtoReflect.Descriptor instead.
 func (*OutputFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{5}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *OutputFigures) GetLines() uint64 {
@@ -1210,7 +1340,7 @@ type CycleFigures struct {
 
 func (x *CycleFigures) Reset() {
 	*x = CycleFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[6]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1222,7 +1352,7 @@ func (x *CycleFigures) String() string {
 func (*CycleFigures) ProtoMessage() {}
 
 func (x *CycleFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[6]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1235,7 +1365,7 @@ func (x *CycleFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CycleFigures.ProtoReflect.Descriptor instead.
 func (*CycleFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{6}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *CycleFigures) GetCycle() uint32 {
@@ -1297,7 +1427,7 @@ type CycleScenarioFigures struct {
 
 func (x *CycleScenarioFigures) Reset() {
 	*x = CycleScenarioFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[7]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1309,7 +1439,7 @@ func (x *CycleScenarioFigures) String() string {
 func (*CycleScenarioFigures) ProtoMessage() {}
 
 func (x *CycleScenarioFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[7]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1322,7 +1452,7 @@ func (x *CycleScenarioFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CycleScenarioFigures.ProtoReflect.Descriptor instead.
 func (*CycleScenarioFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{7}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *CycleScenarioFigures) GetName() string {
@@ -1372,7 +1502,7 @@ type ScenarioFigures struct {
 
 func (x *ScenarioFigures) Reset() {
 	*x = ScenarioFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[8]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1384,7 +1514,7 @@ func (x *ScenarioFigures) String() string {
 func (*ScenarioFigures) ProtoMessage() {}
 
 func (x *ScenarioFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[8]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1397,7 +1527,7 @@ func (x *ScenarioFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScenarioFigures.ProtoReflect.Descriptor instead.
 func (*ScenarioFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{8}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ScenarioFigures) GetName() string {
@@ -1459,7 +1589,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[9]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1471,7 +1601,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[9]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1484,7 +1614,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{9}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Verdict) GetExitCode() uint32 {
@@ -1526,7 +1656,7 @@ type HitFigures struct {
 
 func (x *HitFigures) Reset() {
 	*x = HitFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[10]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1538,7 +1668,7 @@ func (x *HitFigures) String() string {
 func (*HitFigures) ProtoMessage() {}
 
 func (x *HitFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[10]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1551,7 +1681,7 @@ func (x *HitFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HitFigures.ProtoReflect.Descriptor instead.
 func (*HitFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{10}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *HitFigures) GetCount() uint64 {
@@ -1627,7 +1757,7 @@ type ElapsedFigures struct {
 
 func (x *ElapsedFigures) Reset() {
 	*x = ElapsedFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1639,7 +1769,7 @@ func (x *ElapsedFigures) String() string {
 func (*ElapsedFigures) ProtoMessage() {}
 
 func (x *ElapsedFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1652,7 +1782,7 @@ func (x *ElapsedFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ElapsedFigures.ProtoReflect.Descriptor instead.
 func (*ElapsedFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{11}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ElapsedFigures) GetAvg() *durationpb.Duration {
@@ -1730,7 +1860,7 @@ type IterationFigures struct {
 
 func (x *IterationFigures) Reset() {
 	*x = IterationFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1742,7 +1872,7 @@ func (x *IterationFigures) String() string {
 func (*IterationFigures) ProtoMessage() {}
 
 func (x *IterationFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1755,7 +1885,7 @@ func (x *IterationFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IterationFigures.ProtoReflect.Descriptor instead.
 func (*IterationFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{12}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *IterationFigures) GetStarted() uint64 {
@@ -1830,7 +1960,7 @@ type UserFigures struct {
 
 func (x *UserFigures) Reset() {
 	*x = UserFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1842,7 +1972,7 @@ func (x *UserFigures) String() string {
 func (*UserFigures) ProtoMessage() {}
 
 func (x *UserFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1855,7 +1985,7 @@ func (x *UserFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserFigures.ProtoReflect.Descriptor instead.
 func (*UserFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{13}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *UserFigures) GetPlanned() uint64 {
@@ -1904,7 +2034,7 @@ type NameFigures struct {
 
 func (x *NameFigures) Reset() {
 	*x = NameFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1916,7 +2046,7 @@ func (x *NameFigures) String() string {
 func (*NameFigures) ProtoMessage() {}
 
 func (x *NameFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1929,7 +2059,7 @@ func (x *NameFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NameFigures.ProtoReflect.Descriptor instead.
 func (*NameFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{14}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *NameFigures) GetName() string {
@@ -1997,7 +2127,7 @@ type IterationErrorGroup struct {
 
 func (x *IterationErrorGroup) Reset() {
 	*x = IterationErrorGroup{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2009,7 +2139,7 @@ func (x *IterationErrorGroup) String() string {
 func (*IterationErrorGroup) ProtoMessage() {}
 
 func (x *IterationErrorGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2022,7 +2152,7 @@ func (x *IterationErrorGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IterationErrorGroup.ProtoReflect.Descriptor instead.
 func (*IterationErrorGroup) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{15}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *IterationErrorGroup) GetCount() uint64 {
@@ -2066,7 +2196,7 @@ type HitErrorGroup struct {
 
 func (x *HitErrorGroup) Reset() {
 	*x = HitErrorGroup{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2078,7 +2208,7 @@ func (x *HitErrorGroup) String() string {
 func (*HitErrorGroup) ProtoMessage() {}
 
 func (x *HitErrorGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2091,7 +2221,7 @@ func (x *HitErrorGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HitErrorGroup.ProtoReflect.Descriptor instead.
 func (*HitErrorGroup) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{16}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *HitErrorGroup) GetCount() uint64 {
@@ -2167,7 +2297,7 @@ type AgentFigures struct {
 
 func (x *AgentFigures) Reset() {
 	*x = AgentFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2179,7 +2309,7 @@ func (x *AgentFigures) String() string {
 func (*AgentFigures) ProtoMessage() {}
 
 func (x *AgentFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2192,7 +2322,7 @@ func (x *AgentFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgentFigures.ProtoReflect.Descriptor instead.
 func (*AgentFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{17}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *AgentFigures) GetAgentId() string {
@@ -2339,7 +2469,7 @@ type GeneratorFigures struct {
 
 func (x *GeneratorFigures) Reset() {
 	*x = GeneratorFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2351,7 +2481,7 @@ func (x *GeneratorFigures) String() string {
 func (*GeneratorFigures) ProtoMessage() {}
 
 func (x *GeneratorFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2364,7 +2494,7 @@ func (x *GeneratorFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GeneratorFigures.ProtoReflect.Descriptor instead.
 func (*GeneratorFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{18}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *GeneratorFigures) GetSaturated() bool {
@@ -2497,7 +2627,7 @@ type Accounting struct {
 
 func (x *Accounting) Reset() {
 	*x = Accounting{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2509,7 +2639,7 @@ func (x *Accounting) String() string {
 func (*Accounting) ProtoMessage() {}
 
 func (x *Accounting) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2522,7 +2652,7 @@ func (x *Accounting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Accounting.ProtoReflect.Descriptor instead.
 func (*Accounting) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{19}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Accounting) GetCommitted() uint64 {
@@ -2593,7 +2723,7 @@ type Loss struct {
 
 func (x *Loss) Reset() {
 	*x = Loss{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2605,7 +2735,7 @@ func (x *Loss) String() string {
 func (*Loss) ProtoMessage() {}
 
 func (x *Loss) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2618,7 +2748,7 @@ func (x *Loss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loss.ProtoReflect.Descriptor instead.
 func (*Loss) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{20}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Loss) GetReason() string {
@@ -2725,7 +2855,7 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\bagent_id\x18\x02 \x01(\tR\aagentId\x12\x18\n" +
 	"\amessage\x18\x03 \x01(\tR\amessage\x120\n" +
 	"\x05since\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x120\n" +
-	"\x05until\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"\xa5\n" +
+	"\x05until\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"\xd3\n" +
 	"\n" +
 	"\n" +
 	"RunSummary\x12\x15\n" +
@@ -2759,11 +2889,22 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\tscenarios\x18\x14 \x03(\v2\x1c.loadgrpc.v1.ScenarioFiguresR\tscenarios\x12.\n" +
 	"\x05users\x18\x15 \x01(\v2\x18.loadgrpc.v1.UserFiguresR\x05users\x121\n" +
 	"\x06cycles\x18\x16 \x03(\v2\x19.loadgrpc.v1.CycleFiguresR\x06cycles\x120\n" +
-	"\btroubles\x18\x18 \x03(\v2\x14.loadgrpc.v1.TroubleR\btroubles\x122\n" +
+	"\btroubles\x18\x18 \x03(\v2\x14.loadgrpc.v1.TroubleR\btroubles\x12,\n" +
+	"\x04data\x18\x19 \x03(\v2\x18.loadgrpc.v1.DataFiguresR\x04data\x122\n" +
 	"\x06output\x18\x1b \x01(\v2\x1a.loadgrpc.v1.OutputFiguresR\x06output\x1a;\n" +
 	"\rCountersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"@\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"\xfc\x01\n" +
+	"\vDataFigures\x12\x12\n" +
+	"\x04file\x18\x01 \x01(\tR\x04file\x12)\n" +
+	"\x04mode\x18\x02 \x01(\x0e2\x15.loadgrpc.v1.DataModeR\x04mode\x12\x12\n" +
+	"\x04rows\x18\x03 \x01(\x04R\x04rows\x12\x14\n" +
+	"\x05taken\x18\x04 \x01(\x04R\x05taken\x12\x1a\n" +
+	"\brepeated\x18\x05 \x01(\x04R\brepeated\x12\x18\n" +
+	"\arefused\x18\x06 \x01(\x04R\arefused\x12\x18\n" +
+	"\astopped\x18\a \x01(\x04R\astopped\x12\x1a\n" +
+	"\bscenario\x18\b \x01(\tR\bscenario\x12\x18\n" +
+	"\adiffers\x18\t \x01(\bR\adiffers\"@\n" +
 	"\rOutputFigures\x12\x14\n" +
 	"\x05lines\x18\x01 \x01(\x04R\x05lines\x12\x19\n" +
 	"\bleft_out\x18\x02 \x01(\x04R\aleftOut\"\x9a\x02\n" +
@@ -2947,7 +3088,7 @@ func file_loadgrpc_v1_run_proto_rawDescGZIP() []byte {
 }
 
 var file_loadgrpc_v1_run_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_loadgrpc_v1_run_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_loadgrpc_v1_run_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_loadgrpc_v1_run_proto_goTypes = []any{
 	(RunnerMode)(0),               // 0: loadgrpc.v1.RunnerMode
 	(RunState)(0),                 // 1: loadgrpc.v1.RunState
@@ -2958,115 +3099,119 @@ var file_loadgrpc_v1_run_proto_goTypes = []any{
 	(*Run)(nil),                   // 6: loadgrpc.v1.Run
 	(*Trouble)(nil),               // 7: loadgrpc.v1.Trouble
 	(*RunSummary)(nil),            // 8: loadgrpc.v1.RunSummary
-	(*OutputFigures)(nil),         // 9: loadgrpc.v1.OutputFigures
-	(*CycleFigures)(nil),          // 10: loadgrpc.v1.CycleFigures
-	(*CycleScenarioFigures)(nil),  // 11: loadgrpc.v1.CycleScenarioFigures
-	(*ScenarioFigures)(nil),       // 12: loadgrpc.v1.ScenarioFigures
-	(*Verdict)(nil),               // 13: loadgrpc.v1.Verdict
-	(*HitFigures)(nil),            // 14: loadgrpc.v1.HitFigures
-	(*ElapsedFigures)(nil),        // 15: loadgrpc.v1.ElapsedFigures
-	(*IterationFigures)(nil),      // 16: loadgrpc.v1.IterationFigures
-	(*UserFigures)(nil),           // 17: loadgrpc.v1.UserFigures
-	(*NameFigures)(nil),           // 18: loadgrpc.v1.NameFigures
-	(*IterationErrorGroup)(nil),   // 19: loadgrpc.v1.IterationErrorGroup
-	(*HitErrorGroup)(nil),         // 20: loadgrpc.v1.HitErrorGroup
-	(*AgentFigures)(nil),          // 21: loadgrpc.v1.AgentFigures
-	(*GeneratorFigures)(nil),      // 22: loadgrpc.v1.GeneratorFigures
-	(*Accounting)(nil),            // 23: loadgrpc.v1.Accounting
-	(*Loss)(nil),                  // 24: loadgrpc.v1.Loss
-	nil,                           // 25: loadgrpc.v1.RunSummary.CountersEntry
-	nil,                           // 26: loadgrpc.v1.NameFigures.StatusesEntry
-	nil,                           // 27: loadgrpc.v1.NameFigures.FailedStatusesEntry
-	(*durationpb.Duration)(nil),   // 28: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 29: google.protobuf.Timestamp
-	(*ExceptionInfo)(nil),         // 30: loadgrpc.v1.ExceptionInfo
-	(HitError)(0),                 // 31: loadgrpc.v1.HitError
+	(*DataFigures)(nil),           // 9: loadgrpc.v1.DataFigures
+	(*OutputFigures)(nil),         // 10: loadgrpc.v1.OutputFigures
+	(*CycleFigures)(nil),          // 11: loadgrpc.v1.CycleFigures
+	(*CycleScenarioFigures)(nil),  // 12: loadgrpc.v1.CycleScenarioFigures
+	(*ScenarioFigures)(nil),       // 13: loadgrpc.v1.ScenarioFigures
+	(*Verdict)(nil),               // 14: loadgrpc.v1.Verdict
+	(*HitFigures)(nil),            // 15: loadgrpc.v1.HitFigures
+	(*ElapsedFigures)(nil),        // 16: loadgrpc.v1.ElapsedFigures
+	(*IterationFigures)(nil),      // 17: loadgrpc.v1.IterationFigures
+	(*UserFigures)(nil),           // 18: loadgrpc.v1.UserFigures
+	(*NameFigures)(nil),           // 19: loadgrpc.v1.NameFigures
+	(*IterationErrorGroup)(nil),   // 20: loadgrpc.v1.IterationErrorGroup
+	(*HitErrorGroup)(nil),         // 21: loadgrpc.v1.HitErrorGroup
+	(*AgentFigures)(nil),          // 22: loadgrpc.v1.AgentFigures
+	(*GeneratorFigures)(nil),      // 23: loadgrpc.v1.GeneratorFigures
+	(*Accounting)(nil),            // 24: loadgrpc.v1.Accounting
+	(*Loss)(nil),                  // 25: loadgrpc.v1.Loss
+	nil,                           // 26: loadgrpc.v1.RunSummary.CountersEntry
+	nil,                           // 27: loadgrpc.v1.NameFigures.StatusesEntry
+	nil,                           // 28: loadgrpc.v1.NameFigures.FailedStatusesEntry
+	(*durationpb.Duration)(nil),   // 29: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 30: google.protobuf.Timestamp
+	(DataMode)(0),                 // 31: loadgrpc.v1.DataMode
+	(*ExceptionInfo)(nil),         // 32: loadgrpc.v1.ExceptionInfo
+	(HitError)(0),                 // 33: loadgrpc.v1.HitError
 }
 var file_loadgrpc_v1_run_proto_depIdxs = []int32{
-	28, // 0: loadgrpc.v1.RunSpec.duration:type_name -> google.protobuf.Duration
-	28, // 1: loadgrpc.v1.RunSpec.stop_timeout:type_name -> google.protobuf.Duration
+	29, // 0: loadgrpc.v1.RunSpec.duration:type_name -> google.protobuf.Duration
+	29, // 1: loadgrpc.v1.RunSpec.stop_timeout:type_name -> google.protobuf.Duration
 	0,  // 2: loadgrpc.v1.RunSpec.runner_mode:type_name -> loadgrpc.v1.RunnerMode
-	28, // 3: loadgrpc.v1.RunSpec.silence_timeout:type_name -> google.protobuf.Duration
+	29, // 3: loadgrpc.v1.RunSpec.silence_timeout:type_name -> google.protobuf.Duration
 	5,  // 4: loadgrpc.v1.RunSpec.scenarios:type_name -> loadgrpc.v1.Scenario
-	28, // 5: loadgrpc.v1.Scenario.duration:type_name -> google.protobuf.Duration
+	29, // 5: loadgrpc.v1.Scenario.duration:type_name -> google.protobuf.Duration
 	0,  // 6: loadgrpc.v1.Scenario.runner_mode:type_name -> loadgrpc.v1.RunnerMode
-	28, // 7: loadgrpc.v1.Scenario.silence_timeout:type_name -> google.protobuf.Duration
+	29, // 7: loadgrpc.v1.Scenario.silence_timeout:type_name -> google.protobuf.Duration
 	1,  // 8: loadgrpc.v1.Run.state:type_name -> loadgrpc.v1.RunState
 	4,  // 9: loadgrpc.v1.Run.plan:type_name -> loadgrpc.v1.RunSpec
-	29, // 10: loadgrpc.v1.Run.create_time:type_name -> google.protobuf.Timestamp
-	29, // 11: loadgrpc.v1.Run.start_time:type_name -> google.protobuf.Timestamp
-	29, // 12: loadgrpc.v1.Run.end_time:type_name -> google.protobuf.Timestamp
+	30, // 10: loadgrpc.v1.Run.create_time:type_name -> google.protobuf.Timestamp
+	30, // 11: loadgrpc.v1.Run.start_time:type_name -> google.protobuf.Timestamp
+	30, // 12: loadgrpc.v1.Run.end_time:type_name -> google.protobuf.Timestamp
 	7,  // 13: loadgrpc.v1.Run.troubles:type_name -> loadgrpc.v1.Trouble
-	13, // 14: loadgrpc.v1.Run.verdict:type_name -> loadgrpc.v1.Verdict
+	14, // 14: loadgrpc.v1.Run.verdict:type_name -> loadgrpc.v1.Verdict
 	2,  // 15: loadgrpc.v1.Trouble.kind:type_name -> loadgrpc.v1.TroubleKind
-	29, // 16: loadgrpc.v1.Trouble.since:type_name -> google.protobuf.Timestamp
-	29, // 17: loadgrpc.v1.Trouble.until:type_name -> google.protobuf.Timestamp
+	30, // 16: loadgrpc.v1.Trouble.since:type_name -> google.protobuf.Timestamp
+	30, // 17: loadgrpc.v1.Trouble.until:type_name -> google.protobuf.Timestamp
 	1,  // 18: loadgrpc.v1.RunSummary.state:type_name -> loadgrpc.v1.RunState
-	13, // 19: loadgrpc.v1.RunSummary.verdict:type_name -> loadgrpc.v1.Verdict
+	14, // 19: loadgrpc.v1.RunSummary.verdict:type_name -> loadgrpc.v1.Verdict
 	4,  // 20: loadgrpc.v1.RunSummary.plan:type_name -> loadgrpc.v1.RunSpec
-	29, // 21: loadgrpc.v1.RunSummary.create_time:type_name -> google.protobuf.Timestamp
-	29, // 22: loadgrpc.v1.RunSummary.start_time:type_name -> google.protobuf.Timestamp
-	29, // 23: loadgrpc.v1.RunSummary.end_time:type_name -> google.protobuf.Timestamp
-	28, // 24: loadgrpc.v1.RunSummary.duration:type_name -> google.protobuf.Duration
-	14, // 25: loadgrpc.v1.RunSummary.hits:type_name -> loadgrpc.v1.HitFigures
-	16, // 26: loadgrpc.v1.RunSummary.iterations:type_name -> loadgrpc.v1.IterationFigures
-	18, // 27: loadgrpc.v1.RunSummary.names:type_name -> loadgrpc.v1.NameFigures
-	19, // 28: loadgrpc.v1.RunSummary.failures:type_name -> loadgrpc.v1.IterationErrorGroup
-	19, // 29: loadgrpc.v1.RunSummary.errors:type_name -> loadgrpc.v1.IterationErrorGroup
-	20, // 30: loadgrpc.v1.RunSummary.hit_errors:type_name -> loadgrpc.v1.HitErrorGroup
-	21, // 31: loadgrpc.v1.RunSummary.agents:type_name -> loadgrpc.v1.AgentFigures
-	25, // 32: loadgrpc.v1.RunSummary.counters:type_name -> loadgrpc.v1.RunSummary.CountersEntry
-	23, // 33: loadgrpc.v1.RunSummary.accounting:type_name -> loadgrpc.v1.Accounting
-	22, // 34: loadgrpc.v1.RunSummary.generator:type_name -> loadgrpc.v1.GeneratorFigures
-	12, // 35: loadgrpc.v1.RunSummary.scenarios:type_name -> loadgrpc.v1.ScenarioFigures
-	17, // 36: loadgrpc.v1.RunSummary.users:type_name -> loadgrpc.v1.UserFigures
-	10, // 37: loadgrpc.v1.RunSummary.cycles:type_name -> loadgrpc.v1.CycleFigures
+	30, // 21: loadgrpc.v1.RunSummary.create_time:type_name -> google.protobuf.Timestamp
+	30, // 22: loadgrpc.v1.RunSummary.start_time:type_name -> google.protobuf.Timestamp
+	30, // 23: loadgrpc.v1.RunSummary.end_time:type_name -> google.protobuf.Timestamp
+	29, // 24: loadgrpc.v1.RunSummary.duration:type_name -> google.protobuf.Duration
+	15, // 25: loadgrpc.v1.RunSummary.hits:type_name -> loadgrpc.v1.HitFigures
+	17, // 26: loadgrpc.v1.RunSummary.iterations:type_name -> loadgrpc.v1.IterationFigures
+	19, // 27: loadgrpc.v1.RunSummary.names:type_name -> loadgrpc.v1.NameFigures
+	20, // 28: loadgrpc.v1.RunSummary.failures:type_name -> loadgrpc.v1.IterationErrorGroup
+	20, // 29: loadgrpc.v1.RunSummary.errors:type_name -> loadgrpc.v1.IterationErrorGroup
+	21, // 30: loadgrpc.v1.RunSummary.hit_errors:type_name -> loadgrpc.v1.HitErrorGroup
+	22, // 31: loadgrpc.v1.RunSummary.agents:type_name -> loadgrpc.v1.AgentFigures
+	26, // 32: loadgrpc.v1.RunSummary.counters:type_name -> loadgrpc.v1.RunSummary.CountersEntry
+	24, // 33: loadgrpc.v1.RunSummary.accounting:type_name -> loadgrpc.v1.Accounting
+	23, // 34: loadgrpc.v1.RunSummary.generator:type_name -> loadgrpc.v1.GeneratorFigures
+	13, // 35: loadgrpc.v1.RunSummary.scenarios:type_name -> loadgrpc.v1.ScenarioFigures
+	18, // 36: loadgrpc.v1.RunSummary.users:type_name -> loadgrpc.v1.UserFigures
+	11, // 37: loadgrpc.v1.RunSummary.cycles:type_name -> loadgrpc.v1.CycleFigures
 	7,  // 38: loadgrpc.v1.RunSummary.troubles:type_name -> loadgrpc.v1.Trouble
-	9,  // 39: loadgrpc.v1.RunSummary.output:type_name -> loadgrpc.v1.OutputFigures
-	28, // 40: loadgrpc.v1.CycleFigures.duration:type_name -> google.protobuf.Duration
-	14, // 41: loadgrpc.v1.CycleFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	29, // 42: loadgrpc.v1.CycleFigures.start_time:type_name -> google.protobuf.Timestamp
-	11, // 43: loadgrpc.v1.CycleFigures.scenarios:type_name -> loadgrpc.v1.CycleScenarioFigures
-	28, // 44: loadgrpc.v1.CycleScenarioFigures.duration:type_name -> google.protobuf.Duration
-	14, // 45: loadgrpc.v1.CycleScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	14, // 46: loadgrpc.v1.ScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	16, // 47: loadgrpc.v1.ScenarioFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
-	17, // 48: loadgrpc.v1.ScenarioFigures.users:type_name -> loadgrpc.v1.UserFigures
-	15, // 49: loadgrpc.v1.HitFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
-	15, // 50: loadgrpc.v1.HitFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
-	28, // 51: loadgrpc.v1.ElapsedFigures.avg:type_name -> google.protobuf.Duration
-	28, // 52: loadgrpc.v1.ElapsedFigures.min:type_name -> google.protobuf.Duration
-	28, // 53: loadgrpc.v1.ElapsedFigures.p50:type_name -> google.protobuf.Duration
-	28, // 54: loadgrpc.v1.ElapsedFigures.p90:type_name -> google.protobuf.Duration
-	28, // 55: loadgrpc.v1.ElapsedFigures.p95:type_name -> google.protobuf.Duration
-	28, // 56: loadgrpc.v1.ElapsedFigures.p99:type_name -> google.protobuf.Duration
-	28, // 57: loadgrpc.v1.ElapsedFigures.max:type_name -> google.protobuf.Duration
-	14, // 58: loadgrpc.v1.NameFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	26, // 59: loadgrpc.v1.NameFigures.statuses:type_name -> loadgrpc.v1.NameFigures.StatusesEntry
-	27, // 60: loadgrpc.v1.NameFigures.failed_statuses:type_name -> loadgrpc.v1.NameFigures.FailedStatusesEntry
-	30, // 61: loadgrpc.v1.IterationErrorGroup.exception:type_name -> loadgrpc.v1.ExceptionInfo
-	31, // 62: loadgrpc.v1.HitErrorGroup.error:type_name -> loadgrpc.v1.HitError
-	3,  // 63: loadgrpc.v1.AgentFigures.state:type_name -> loadgrpc.v1.AssignmentState
-	30, // 64: loadgrpc.v1.AgentFigures.load_error:type_name -> loadgrpc.v1.ExceptionInfo
-	22, // 65: loadgrpc.v1.AgentFigures.generator:type_name -> loadgrpc.v1.GeneratorFigures
-	29, // 66: loadgrpc.v1.AgentFigures.end_time:type_name -> google.protobuf.Timestamp
-	28, // 67: loadgrpc.v1.AgentFigures.clock_offset:type_name -> google.protobuf.Duration
-	17, // 68: loadgrpc.v1.AgentFigures.all_users:type_name -> loadgrpc.v1.UserFigures
-	28, // 69: loadgrpc.v1.GeneratorFigures.saturated_time:type_name -> google.protobuf.Duration
-	28, // 70: loadgrpc.v1.GeneratorFigures.watched_time:type_name -> google.protobuf.Duration
-	15, // 71: loadgrpc.v1.GeneratorFigures.lag:type_name -> loadgrpc.v1.ElapsedFigures
-	28, // 72: loadgrpc.v1.GeneratorFigures.worst_lag:type_name -> google.protobuf.Duration
-	29, // 73: loadgrpc.v1.GeneratorFigures.worst_lag_time:type_name -> google.protobuf.Timestamp
-	28, // 74: loadgrpc.v1.GeneratorFigures.gc_time:type_name -> google.protobuf.Duration
-	28, // 75: loadgrpc.v1.GeneratorFigures.gc_max:type_name -> google.protobuf.Duration
-	28, // 76: loadgrpc.v1.GeneratorFigures.at_limit_time:type_name -> google.protobuf.Duration
-	28, // 77: loadgrpc.v1.GeneratorFigures.machine_busy_time:type_name -> google.protobuf.Duration
-	24, // 78: loadgrpc.v1.Accounting.losses:type_name -> loadgrpc.v1.Loss
-	79, // [79:79] is the sub-list for method output_type
-	79, // [79:79] is the sub-list for method input_type
-	79, // [79:79] is the sub-list for extension type_name
-	79, // [79:79] is the sub-list for extension extendee
-	0,  // [0:79] is the sub-list for field type_name
+	9,  // 39: loadgrpc.v1.RunSummary.data:type_name -> loadgrpc.v1.DataFigures
+	10, // 40: loadgrpc.v1.RunSummary.output:type_name -> loadgrpc.v1.OutputFigures
+	31, // 41: loadgrpc.v1.DataFigures.mode:type_name -> loadgrpc.v1.DataMode
+	29, // 42: loadgrpc.v1.CycleFigures.duration:type_name -> google.protobuf.Duration
+	15, // 43: loadgrpc.v1.CycleFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	30, // 44: loadgrpc.v1.CycleFigures.start_time:type_name -> google.protobuf.Timestamp
+	12, // 45: loadgrpc.v1.CycleFigures.scenarios:type_name -> loadgrpc.v1.CycleScenarioFigures
+	29, // 46: loadgrpc.v1.CycleScenarioFigures.duration:type_name -> google.protobuf.Duration
+	15, // 47: loadgrpc.v1.CycleScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	15, // 48: loadgrpc.v1.ScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	17, // 49: loadgrpc.v1.ScenarioFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
+	18, // 50: loadgrpc.v1.ScenarioFigures.users:type_name -> loadgrpc.v1.UserFigures
+	16, // 51: loadgrpc.v1.HitFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
+	16, // 52: loadgrpc.v1.HitFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
+	29, // 53: loadgrpc.v1.ElapsedFigures.avg:type_name -> google.protobuf.Duration
+	29, // 54: loadgrpc.v1.ElapsedFigures.min:type_name -> google.protobuf.Duration
+	29, // 55: loadgrpc.v1.ElapsedFigures.p50:type_name -> google.protobuf.Duration
+	29, // 56: loadgrpc.v1.ElapsedFigures.p90:type_name -> google.protobuf.Duration
+	29, // 57: loadgrpc.v1.ElapsedFigures.p95:type_name -> google.protobuf.Duration
+	29, // 58: loadgrpc.v1.ElapsedFigures.p99:type_name -> google.protobuf.Duration
+	29, // 59: loadgrpc.v1.ElapsedFigures.max:type_name -> google.protobuf.Duration
+	15, // 60: loadgrpc.v1.NameFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	27, // 61: loadgrpc.v1.NameFigures.statuses:type_name -> loadgrpc.v1.NameFigures.StatusesEntry
+	28, // 62: loadgrpc.v1.NameFigures.failed_statuses:type_name -> loadgrpc.v1.NameFigures.FailedStatusesEntry
+	32, // 63: loadgrpc.v1.IterationErrorGroup.exception:type_name -> loadgrpc.v1.ExceptionInfo
+	33, // 64: loadgrpc.v1.HitErrorGroup.error:type_name -> loadgrpc.v1.HitError
+	3,  // 65: loadgrpc.v1.AgentFigures.state:type_name -> loadgrpc.v1.AssignmentState
+	32, // 66: loadgrpc.v1.AgentFigures.load_error:type_name -> loadgrpc.v1.ExceptionInfo
+	23, // 67: loadgrpc.v1.AgentFigures.generator:type_name -> loadgrpc.v1.GeneratorFigures
+	30, // 68: loadgrpc.v1.AgentFigures.end_time:type_name -> google.protobuf.Timestamp
+	29, // 69: loadgrpc.v1.AgentFigures.clock_offset:type_name -> google.protobuf.Duration
+	18, // 70: loadgrpc.v1.AgentFigures.all_users:type_name -> loadgrpc.v1.UserFigures
+	29, // 71: loadgrpc.v1.GeneratorFigures.saturated_time:type_name -> google.protobuf.Duration
+	29, // 72: loadgrpc.v1.GeneratorFigures.watched_time:type_name -> google.protobuf.Duration
+	16, // 73: loadgrpc.v1.GeneratorFigures.lag:type_name -> loadgrpc.v1.ElapsedFigures
+	29, // 74: loadgrpc.v1.GeneratorFigures.worst_lag:type_name -> google.protobuf.Duration
+	30, // 75: loadgrpc.v1.GeneratorFigures.worst_lag_time:type_name -> google.protobuf.Timestamp
+	29, // 76: loadgrpc.v1.GeneratorFigures.gc_time:type_name -> google.protobuf.Duration
+	29, // 77: loadgrpc.v1.GeneratorFigures.gc_max:type_name -> google.protobuf.Duration
+	29, // 78: loadgrpc.v1.GeneratorFigures.at_limit_time:type_name -> google.protobuf.Duration
+	29, // 79: loadgrpc.v1.GeneratorFigures.machine_busy_time:type_name -> google.protobuf.Duration
+	25, // 80: loadgrpc.v1.Accounting.losses:type_name -> loadgrpc.v1.Loss
+	81, // [81:81] is the sub-list for method output_type
+	81, // [81:81] is the sub-list for method input_type
+	81, // [81:81] is the sub-list for extension type_name
+	81, // [81:81] is the sub-list for extension extendee
+	0,  // [0:81] is the sub-list for field type_name
 }
 
 func init() { file_loadgrpc_v1_run_proto_init() }
@@ -3081,7 +3226,7 @@ func file_loadgrpc_v1_run_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_loadgrpc_v1_run_proto_rawDesc), len(file_loadgrpc_v1_run_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   24,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
