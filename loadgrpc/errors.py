@@ -9,6 +9,7 @@
     ├── EventsGone            a run had events, and none of them is kept
     ├── Superseded            a newer stream of the same agent or source took over
     ├── NotAllowed            no valid token
+    ├── OtherVersion          an agent and a broker of different minor versions
     ├── Unavailable           the other side cannot be reached, or is going away
     │   └── StoreUnavailable  it was reached, but its store cannot be read or written
     └── TestNotLoaded         the test could not be imported or found
@@ -95,6 +96,12 @@ class NotAllowed(LoadgrpcError):
     """No valid token."""
 
     reason = "NOT_ALLOWED"
+
+
+class OtherVersion(LoadgrpcError):
+    """An agent and a broker of different minor versions do not work together."""
+
+    reason = "OTHER_VERSION"
 
 
 class Unavailable(LoadgrpcError):

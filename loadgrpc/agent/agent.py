@@ -12,6 +12,7 @@ import asyncio
 import functools
 import logging
 import os
+import random
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -42,6 +43,7 @@ from loadgrpc.protocol.backoff import Backoff
 from loadgrpc.protocol.fleet import (
     DEFAULT_LEASE_S,
     HEARTBEAT_S,
+    Dismissed,
     ExitNoted,
     Registration,
     StartProcesses,
@@ -80,6 +82,10 @@ class AgentConfig:
     """What of its runners' events may be on disk, while the broker does not take them."""
     max_processes: int = 0
     """Processes that it runs at once where each user is one; 0: what the machine has room for."""
+    max_age_s: float | None = None
+    """It leaves once it is so old, and has no part in a run. None: it does not age."""
+    max_age_delta_s: float = 0.0
+    """A random part of this is added to that, so that not all leave at once."""
 
 
 class AgentProcess:
@@ -125,6 +131,10 @@ class AgentProcess:
         self._broker_version = ""
         self._leaving = False
         self._said_goodbye = False
+        self._aged = False
+        """Whether it is too old to be given more work."""
+        self.dismissed = asyncio.Event()
+        """Set when it has asked to leave, and may."""
         self._gone = asyncio.Event()
         """Set when the broker has heard the goodbye, and ended the stream."""
 
@@ -153,6 +163,12 @@ class AgentProcess:
                 lease = asyncio.create_task(self._end_load_with_lease())
                 lease.add_done_callback(log_defect)
             await asyncio.sleep(backoff.next_s())
+
+    def age(self) -> None:
+        """From now on it wants to leave, as soon as it has no part in a run."""
+        _log.info("agent %s has reached its age, and leaves after its run", self.agent_id)
+        self._aged = True
+        self._news.set()
 
     async def leave(self) -> None:
         """Ends the runners, reports how they ended, and says goodbye."""
@@ -238,6 +254,8 @@ class AgentProcess:
                 self._stop(stop)
             case ExitNoted() as noted:
                 self._noted(noted)
+            case Dismissed() if not self._parts:  # else it asks again
+                self.dismissed.set()
         # Answers to heartbeats are heard by coming; anything else is of a newer broker.
 
     async def _speak(self, call: grpc.aio.StreamStreamCall) -> None:
@@ -248,6 +266,8 @@ class AgentProcess:
             self._news.clear()
             for report in reports.unsent():
                 await call.write(report)
+            if self._aged:
+                await call.write(fleet_pb2.ConnectRequest(retiring=fleet_pb2.Retiring()))
             if self._leaving and not self._living and not reports:
                 await call.write(fleet_pb2.ConnectRequest(goodbye=fleet_pb2.Goodbye()))
                 self._said_goodbye = True
@@ -365,8 +385,8 @@ def _now() -> timestamp_pb2.Timestamp:
 @asynccontextmanager
 async def running(
     config: AgentConfig, *, on_connected: Callable[[str], None]
-) -> AsyncIterator[None]:
-    """An agent that works for as long as the context lasts.
+) -> AsyncIterator[asyncio.Event]:
+    """An agent that works for as long as the context lasts; yields what is set when it may leave.
 
     Raises:
         StateDirError: its state directory cannot be used.
@@ -388,8 +408,11 @@ async def running(
             agent = AgentProcess(held, fleet, relay, doors, room=room, places=places)
             await agent.resume()
             connecting = asyncio.create_task(agent.run(on_connected))
+            if config.max_age_s is not None:
+                delta_s = random.uniform(0.0, config.max_age_delta_s)  # noqa: S311 - no secret
+                asyncio.get_running_loop().call_later(config.max_age_s + delta_s, agent.age)
             try:
-                yield
+                yield agent.dismissed
             finally:
                 await agent.leave()
                 connecting.cancel()
@@ -403,6 +426,11 @@ async def running(
 async def serve(
     config: AgentConfig, *, on_connected: Callable[[str], None], stop: asyncio.Event
 ) -> None:
-    """Works until `stop` is set; calls `on_connected` with the agent's id when it is."""
-    async with running(config, on_connected=on_connected):
-        await stop.wait()
+    """Works until `stop` is set, or it is too old; calls `on_connected` with its id when it is."""
+    async with running(config, on_connected=on_connected) as dismissed:
+        ends = [asyncio.create_task(event.wait()) for event in (stop, dismissed)]
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for end in ends:
+                end.cancel()

@@ -20,6 +20,7 @@ from typing import Final
 from loadgrpc import __version__, model
 from loadgrpc.broker import deadlines, happened, life
 from loadgrpc.broker.archive import GOING_AWAY, Archive
+from loadgrpc.broker.drains import Drains
 from loadgrpc.broker.fleet import Fleet
 from loadgrpc.broker.intake import Intake
 from loadgrpc.broker.own_types import OwnTypes
@@ -39,7 +40,7 @@ from loadgrpc.errors import AlreadyExists, TooFewAgents, Unavailable
 from loadgrpc.model import Plan, Run, RunState, StopMode, Trouble
 from loadgrpc.protocol.fleet import Registration
 from loadgrpc.protocol.runs import verdict_from_proto
-from loadgrpc.store import Store, StoreError
+from loadgrpc.store import Retention, Store, StoreError
 
 TICK_S: Final = 1.0
 """How often leases are looked at, and figures are sent to watchers."""
@@ -51,7 +52,9 @@ class Broker:
     """See the module.
 
     `keep_batches`: whether committed batches stay in the store. A local run, whose store
-    is forgotten with it, has no use for them.
+    is forgotten with it, has no use for them. `retention`: what is kept of them, which
+    others see to. `allow_version_skew`: whether agents of another minor
+    version are accepted.
     """
 
     def __init__(
@@ -62,10 +65,16 @@ class Broker:
         store_name: str,
         lease_s: float,
         keep_batches: bool = True,
+        retention: Retention | None = None,
+        allow_version_skew: bool = False,
     ) -> None:
         self._store = store
         self._clock = clock
         self._store_name = store_name
+        self._retention = retention or Retention()
+        self._allow_version_skew = allow_version_skew
+        self.address = ""
+        """Where it is served; for whoever asks about the broker."""
         self._start_time_ns = clock.wall_ns()
         self._runs: dict[str, ActiveRun] = {}
         self._work = work = Work()
@@ -83,6 +92,7 @@ class Broker:
             work=work,
         )
         self.roster = Roster(lease_s=lease_s)
+        self.drains = Drains(store, self.roster, clock)
         self.types = OwnTypes(store)
         self.fleet = Fleet(
             self.roster,
@@ -91,6 +101,7 @@ class Broker:
             clock=clock,
             work=work,
             happens=self._happens,
+            allow_version_skew=allow_version_skew,
         )
         self.sources = Sources(
             self._runs,
@@ -125,6 +136,7 @@ class Broker:
         send when they do.
         """
         await self.types.recall()
+        await self.drains.recall()
         async for run in self._run_store.unfinished():
             now_ns = self._clock.monotonic_ns()
             self._runs[run.run.run_id] = run
@@ -137,6 +149,7 @@ class Broker:
             if run.stopping is not None:
                 run.over_by_ns = deadlines.over_by_ns(run, now_ns)
             self._happens(run, happened.Resumed())
+        self._store_watch.tick()
         self._ticker = asyncio.create_task(self._tick())
 
     async def close(self) -> None:
@@ -198,6 +211,12 @@ class Broker:
             agents=len(self.roster),
             active_runs=len(self.archive.live_runs),
             store_trouble=trouble.words if trouble is not None else "",
+            address=self.address,
+            store_bytes=self._store_watch.size,
+            lease_s=self.roster.lease_s,
+            keep_runs=self._retention.keep_runs,
+            keep_hits_bytes=self._retention.keep_bytes,
+            allow_version_skew=self._allow_version_skew,
         )
 
     def _troubles_of(self, run: ActiveRun) -> tuple[Trouble, ...]:
@@ -230,14 +249,15 @@ class Broker:
 
     async def _begin(self, plan: Plan, request_id: str) -> Run:
         now_ns = self._clock.monotonic_ns()
-        idle = self.roster.idle(now_ns)
-        if len(idle) < plan.agents:
+        agent_ids = tuple(self.roster.choose(plan.agents, now_ns))
+        if len(agent_ids) < plan.agents:
+            drained = len(self.roster.drained)
             raise TooFewAgents(
                 f"{plan.agents} agent{'s' if plan.agents > 1 else ''} asked for, "
-                f"but {len(idle)} idle ({len(self.roster)} known)"
+                f"but {len(agent_ids)} idle ({len(self.roster)} known"
+                f"{f', {drained} drained' if drained else ''})"
             )
         run_id = f"r-{secrets.token_hex(5)}"
-        agent_ids = tuple(idle[: plan.agents])
         members = {agent_id: self.roster[agent_id] for agent_id in agent_ids}
         for agent_id in agent_ids:
             self.roster.assign(agent_id, run_id)

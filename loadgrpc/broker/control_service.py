@@ -164,6 +164,24 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         agents = [agent_to_proto(agent) for agent in self._broker.fleet.agents()]
         return control_pb2.ListAgentsResponse(agents=agents)
 
+    async def DrainAgent(  # noqa: N802
+        self, request: control_pb2.DrainAgentRequest, context: Context
+    ) -> control_pb2.DrainAgentResponse:
+        """See control.proto."""
+        if not request.agent_id:
+            raise InvalidRequest([Violation("agent_id", "is required")])
+        drains = self._broker.drains
+        change = drains.undo if request.undo else drains.drain
+        agent = await change(request.agent_id)
+        _log.info(
+            "%s %s agent %s",
+            _client_of(context),
+            "undid the drain of" if request.undo else "drained",
+            request.agent_id,
+            extra={"agent_id": request.agent_id, "client": _client_of(context)},
+        )
+        return control_pb2.DrainAgentResponse(agent=agent_to_proto(agent))
+
     async def GetBroker(  # noqa: N802
         self, _request: control_pb2.GetBrokerRequest, _: Context
     ) -> control_pb2.GetBrokerResponse:

@@ -17,11 +17,12 @@ from loadgrpc.broker.orders import AgentLink
 from loadgrpc.broker.roster import Roster
 from loadgrpc.broker.run import ActiveRun
 from loadgrpc.broker.run_store import RunStore
+from loadgrpc.broker.skew import VersionGate
 from loadgrpc.broker.work import Work
 from loadgrpc.clock import Clock
 from loadgrpc.errors import Superseded, Unavailable
 from loadgrpc.model import StopMode
-from loadgrpc.protocol.fleet import ExitNoted, HeldBack, Order, Registration, StopRunners
+from loadgrpc.protocol.fleet import DISMISSED, ExitNoted, HeldBack, Order, Registration, StopRunners
 from loadgrpc.protocol.produced import Produced
 
 _log = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ class Fleet:
         clock: Clock,
         work: Work,
         happens: Callable[[ActiveRun, happened.Event], Awaitable[None] | None],
+        allow_version_skew: bool = False,
     ) -> None:
         self.roster = roster
         self.links: dict[str, AgentLink] = {}
@@ -51,6 +53,7 @@ class Fleet:
         self._clock = clock
         self._work = work
         self._happens = happens
+        self._versions = VersionGate(allow=allow_version_skew)
         self._admission = Admission(self.links, roster, clock)
         self._noting: set[tuple[str, ExitNoted]] = set()
         """Ends of runners that are being stored."""
@@ -78,9 +81,11 @@ class Fleet:
         """Waits until it is clear that an agent may connect.
 
         Raises:
+            OtherVersion: it is of another minor version.
             AlreadyExists: another agent of its name is connected.
             Unavailable: the broker is going away.
         """
+        self._versions.check(registration)
         await self._admission.wait(registration)
         if self._closed is not None:
             raise self._closed
@@ -164,6 +169,11 @@ class Fleet:
         if agent_id not in self.roster:
             return now_ns
         return now_ns - (self._clock.monotonic_ns() - self.roster[agent_id].last_seen_ns)
+
+    def agent_retires(self, agent_id: str) -> None:
+        """An agent wants to leave: it may, unless it has a part in a run; it will ask again."""
+        if self.roster.retire(agent_id):
+            self.order(agent_id, DISMISSED)
 
     # What they say of runs
 

@@ -88,6 +88,8 @@ class FleetService(fleet_pb2_grpc.FleetServiceServicer):
                 self._broker.fleet.users_held_back(
                     link.agent_id, said.run_id, said.scenario, held_back_from_proto(said)
                 )
+            elif kind == "retiring":
+                self._broker.fleet.agent_retires(link.agent_id)
             elif kind == "goodbye":
                 goodbye.set()
             elif kind == "heartbeat":

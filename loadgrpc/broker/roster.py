@@ -3,7 +3,8 @@
 Rule: pure. Every call that depends on the time gets it (monotonic nanoseconds); the broker
 carries out what follows. An agent that is not heard from for UNREACHABLE_AFTER_S, or whose stream
 broke, is unreachable at once and not chosen any more; when its lease expires it is lost and
-leaves the roster. An agent that says goodbye leaves at once.
+leaves the roster. An agent that says goodbye leaves at once. One that is drained or wants to retire
+stays, keeps the part that it has, and is not chosen any more.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from loadgrpc.broker.clocks import ClockOffset
+from loadgrpc.broker.spread import spread
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import Agent, AgentState
 from loadgrpc.protocol.fleet import DEFAULT_LEASE_S, Registration
 from loadgrpc.protocol.version import other_version
+from loadgrpc.store import DrainedAgent
 
 UNREACHABLE_AFTER_S: Final = 5.0
 
@@ -31,6 +34,8 @@ class Member:
     """The run it has a part in; empty: none."""
     overdue: bool = False
     """Its part was given up: it has not said that it is over, and may still be at it."""
+    retiring: bool = False
+    """It wants to leave, once it has no part in a run."""
     clock: ClockOffset = field(default_factory=ClockOffset)
 
     @property
@@ -43,12 +48,10 @@ class Member:
             found.append(f"it has not said that its part in run {self.run_id} is over")
         return tuple(found)
 
-    def state(self, now_ns: int) -> AgentState:
-        """What it is doing."""
+    def reachable(self, now_ns: int) -> bool:
+        """Whether it was heard from lately."""
         silent_ns = now_ns - self.last_seen_ns
-        if not self.connected or silent_ns > UNREACHABLE_AFTER_S * NS_PER_S:
-            return AgentState.UNREACHABLE
-        return AgentState.BUSY if self.run_id else AgentState.IDLE
+        return self.connected and silent_ns <= UNREACHABLE_AFTER_S * NS_PER_S
 
 
 class Roster:
@@ -57,6 +60,8 @@ class Roster:
     def __init__(self, *, lease_s: float = DEFAULT_LEASE_S) -> None:
         self.lease_s = lease_s
         self._members: dict[str, Member] = {}
+        self.drained: dict[str, DrainedAgent] = {}
+        """Agents that get no further runs, connected or not, by id."""
 
     def __len__(self) -> int:
         return len(self._members)
@@ -115,13 +120,36 @@ class Roster:
         if agent_id in self._members and self._members[agent_id].run_id == run_id:
             self._members[agent_id].overdue = True
 
+    def retire(self, agent_id: str) -> bool:
+        """An agent wants to leave: it is not chosen any more. Whether it may leave at once."""
+        member = self._members.get(agent_id)
+        if member is None:
+            return False  # it has to introduce itself again
+        member.retiring = True
+        return not member.run_id
+
+    def state(self, agent_id: str, now_ns: int) -> AgentState:
+        """What an agent is doing."""
+        member = self._members[agent_id]
+        if not member.reachable(now_ns):
+            return AgentState.UNREACHABLE
+        if agent_id in self.drained or member.retiring:
+            return AgentState.DRAINING if member.run_id else AgentState.DRAINED
+        return AgentState.BUSY if member.run_id else AgentState.IDLE
+
     def idle(self, now_ns: int) -> list[str]:
         """Agents that can be chosen for a run, by id."""
         return sorted(
             agent_id
-            for agent_id, member in self._members.items()
-            if member.state(now_ns) is AgentState.IDLE
+            for agent_id in self._members
+            if self.state(agent_id, now_ns) is AgentState.IDLE
         )
+
+    def choose(self, wanted: int, now_ns: int) -> list[str]:
+        """At most this many idle agents, spread over their hosts, by id."""
+        hosts = {name: each.registration.hostname for name, each in self._members.items()}
+        working = [hosts[name] for name, each in self._members.items() if each.run_id]
+        return spread({name: hosts[name] for name in self.idle(now_ns)}, wanted, working)
 
     def lost(self, now_ns: int) -> list[str]:
         """Agents whose lease is over."""
@@ -133,18 +161,37 @@ class Roster:
         ]
 
     def agents(self, now_ns: int, wall_ns: int) -> list[Agent]:
-        """All agents as clients see them, by id. `wall_ns` is now on the wall clock."""
-        return [
+        """All agents as clients see them, by id. `wall_ns` is now on the wall clock.
+
+        Those that are drained are among them, wherever they are.
+        """
+        known = [
             Agent(
                 agent_id=agent_id,
                 hostname=member.registration.hostname,
                 pid=member.registration.pid,
                 version=member.registration.version,
                 cores=member.registration.cores,
-                state=member.state(now_ns),
+                state=self.state(agent_id, now_ns),
                 run_id=member.run_id,
                 last_seen_time_ns=wall_ns - (now_ns - member.last_seen_ns),
                 troubles=member.troubles,
+                drained=agent_id in self.drained,
+                retiring=member.retiring,
             )
-            for agent_id, member in sorted(self._members.items())
+            for agent_id, member in self._members.items()
         ]
+        away = [
+            Agent(
+                agent_id=agent_id,
+                hostname=drained.hostname,
+                pid=0,
+                version="",
+                cores=0,
+                state=AgentState.UNREACHABLE,
+                drained=True,
+            )
+            for agent_id, drained in self.drained.items()
+            if agent_id not in self._members
+        ]
+        return sorted(known + away, key=lambda agent: agent.agent_id)

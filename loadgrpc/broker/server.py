@@ -49,6 +49,8 @@ class BrokerConfig:
     """Whether what runners reported stays in the store after it was counted."""
     retention: Retention = field(default_factory=Retention)
     """How much of that is kept for how long."""
+    allow_version_skew: bool = False
+    """Whether agents of another minor version are accepted."""
 
 
 @asynccontextmanager
@@ -63,16 +65,18 @@ async def running(config: BrokerConfig) -> AsyncIterator[str]:
     broker = Broker(
         store,
         SystemClock(),
-        store_name=store.name,
+        store_name=store.place,
         lease_s=config.lease_s,
         keep_batches=config.keep_batches,
+        retention=config.retention,
+        allow_version_skew=config.allow_version_skew,
     )
     try:
         server = await new_server(SERVICES, broker.types.described)
         control_pb2_grpc.add_ControlServiceServicer_to_server(ControlService(broker), server)
         fleet_pb2_grpc.add_FleetServiceServicer_to_server(FleetService(broker), server)
         runner_pb2_grpc.add_RunnerServiceServicer_to_server(RunnerService(broker), server)
-        address = listen(server, config.listen)
+        broker.address = address = listen(server, config.listen)
         await broker.start()
         await server.start()
         try:

@@ -20,6 +20,8 @@ SLOW_S: Final = 3.0
 """A store that has not answered for this long is in trouble."""
 IDLE_S: Final = 4.0
 """While no run is active and all is well, it is asked so rarely: an idle broker costs nothing."""
+SIZE_S: Final = 10.0
+"""How old its size may be."""
 
 T = TypeVar("T")
 
@@ -35,6 +37,9 @@ class StoreWatch:
         self._asking: asyncio.Task[None] | None = None
         self._asked_ns = 0
         self._trouble: StoreTrouble | None = None
+        self.size: int | None = None
+        """The bytes that it took when it was asked last. None: in memory, or not known."""
+        self._sized_ns: int | None = None
 
     def tick(self, *, idle: bool = False) -> None:
         """Asks the store whether it can be read, unless it is still asked.
@@ -56,6 +61,10 @@ class StoreWatch:
     async def _ask(self) -> None:
         try:
             await self._store.check()
+            now_ns = self._clock.monotonic_ns()
+            if self._sized_ns is None or now_ns - self._sized_ns >= SIZE_S * NS_PER_S:
+                self.size = await self._store.size()
+                self._sized_ns = now_ns
         except StoreError as error:
             self._unreadable = str(error)
         else:

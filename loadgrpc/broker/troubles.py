@@ -17,7 +17,7 @@ from loadgrpc.broker.roster import Roster
 from loadgrpc.broker.run import ActiveRun
 from loadgrpc.broker.setbacks import utc
 from loadgrpc.clock import NS_PER_S
-from loadgrpc.model import AgentState, AssignmentState, RunState, Trouble, TroubleKind
+from loadgrpc.model import AssignmentState, RunState, Trouble, TroubleKind
 
 SILENT_S: Final = 10
 """A runner with users that reports nothing for this long is a problem: ours reports each second."""
@@ -91,7 +91,7 @@ def _unreachable(run: ActiveRun, roster: Roster, now: AsOf) -> Iterator[Trouble]
         if not parts or agent_id not in roster:
             continue
         member = roster[agent_id]
-        if member.state(now.monotonic_ns) is not AgentState.UNREACHABLE:
+        if member.reachable(now.monotonic_ns):
             continue
         silent_ns = now.monotonic_ns - member.last_seen_ns
         left_ns = max(round(roster.lease_s * NS_PER_S) - silent_ns, 0)

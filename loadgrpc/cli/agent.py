@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Final
 
 import click
 
 from loadgrpc.cli import log, options, values
 from loadgrpc.cli.command import Command
+
+MAX_AGE_S: Final = 366 * 86_400.0
 
 
 @click.command(cls=Command, configured=True)
@@ -35,6 +38,19 @@ from loadgrpc.cli.command import Command
     help="Most processes at once where each user is one (--runner-mode one-user). Further users"
     " wait for others to end, and the run says so.  [default: by cores, memory and open files]",
 )
+@click.option(
+    "--max-age",
+    "max_age_s",
+    type=values.Seconds(MAX_AGE_S),
+    help="End after this long, but never in the middle of a run: for a supervisor that starts it"
+    " afresh.  [default: never]",
+)
+@click.option(
+    "--max-age-delta",
+    "max_age_delta_s",
+    type=values.Seconds(MAX_AGE_S),
+    help="A random part of this is added to --max-age, so that not all agents end at once.",
+)
 @options.logging
 def command(
     *,
@@ -42,6 +58,8 @@ def command(
     state_dir: Path | None,
     spool_size: int,
     max_processes: int | None,
+    max_age_s: float | None,
+    max_age_delta_s: float | None,
     log_format: str,
     log_file: Path | None,
     verbose: int,
@@ -59,9 +77,13 @@ def command(
       loadgrpc agent
     For a broker elsewhere, with a state folder of its own:
       loadgrpc agent -b HOST:7979 --state-dir /var/lib/loadgrpc/agent
+
+    `loadgrpc agent drain NAME` takes an agent out of service: see `loadgrpc drain --help`.
     """  # noqa: D301 - \b is click's mark for "do not wrap"
     from loadgrpc.cli.failure import Failure, need_folder  # noqa: PLC0415
 
+    if max_age_delta_s is not None and max_age_s is None:
+        raise Failure("--max-age-delta needs --max-age")
     need_folder()
     from loadgrpc.agent.agent import AgentConfig, serve  # noqa: PLC0415 - heavy
     from loadgrpc.cli import line  # noqa: PLC0415
@@ -82,6 +104,8 @@ def command(
             state_dir=state_dir,
             spool_bytes=spool_size,
             max_processes=max_processes or 0,
+            max_age_s=max_age_s,
+            max_age_delta_s=max_age_delta_s or 0.0,
         )
         await serve(config, on_connected=connected, stop=stop)
 

@@ -62,6 +62,11 @@ MAX_LEASE_S = 86_400.0
     is_flag=True,
     help="Listen on an address that other machines can reach, without encryption or credentials.",
 )
+@click.option(
+    "--allow-version-skew",
+    is_flag=True,
+    help="Accept agents of another minor version, such as 0.2 with a broker of 0.3.",
+)
 @options.logging
 @options.config
 def command(
@@ -72,6 +77,7 @@ def command(
     keep_hits: int | None,
     lease_s: float,
     insecure: bool,
+    allow_version_skew: bool,
     log_format: str,
     log_file: Path | None,
     verbose: int,
@@ -109,7 +115,13 @@ def command(
 
     async def serve_until(stop: asyncio.Event) -> None:
         retention = Retention(keep_runs=keep_runs, keep_bytes=keep_hits)
-        config = BrokerConfig(listen=listen, store=store, retention=retention, lease_s=lease_s)
+        config = BrokerConfig(
+            listen=listen,
+            store=store,
+            retention=retention,
+            lease_s=lease_s,
+            allow_version_skew=allow_version_skew,
+        )
         await serve(config, on_ready=ready, stop=stop)
 
     try:

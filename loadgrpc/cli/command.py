@@ -93,9 +93,17 @@ def opposite(flag: str) -> str:
 class LazyGroup(click.Group):
     """A group that imports a command's module when the command is used."""
 
-    def __init__(self, *args: Any, modules: Mapping[str, str], **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        modules: Mapping[str, str],
+        aliases: Mapping[tuple[str, str], str] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.modules = modules
+        self.aliases = aliases or {}
+        """Two words, and the command that they are."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All commands, in the table's order."""
@@ -122,6 +130,8 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command; suggest the nearest name when it is not there."""
+        if (alias := self.aliases.get((args[0], args[1] if len(args) > 1 else ""))) is not None:
+            args = [alias, *args[2:]]
         name = args[0]
         if not name.startswith("-") and name not in self.modules:
             hint = elsewhere.hint(name, self.modules, elsewhere.COMMANDS)

@@ -24,6 +24,7 @@ EXIT_CODES: Final[dict[type[errors.LoadgrpcError], int]] = {
     errors.EventsGone: verdict.USAGE,
     errors.Superseded: verdict.UNREACHABLE,
     errors.NotAllowed: verdict.UNREACHABLE,
+    errors.OtherVersion: verdict.UNREACHABLE,
     errors.Unavailable: verdict.UNREACHABLE,
     errors.StoreUnavailable: verdict.UNREACHABLE,
     errors.TestNotLoaded: verdict.NOT_LOADED,

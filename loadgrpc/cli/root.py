@@ -13,17 +13,20 @@ COMMANDS: Final = {
     name: f"loadgrpc.cli.{name.replace('-', '_')}"
     for name in (
         *("run", "attach", "stop"),
-        *("broker", "agent", "status", "check-agents"),
+        *("broker", "agent", "status", "check-agents", "drain"),
         *("runs", "show", "events", "delete", "purge"),
         *("examples", "protos", "assignment", "conformance", "config"),
     )
 }
 """Each command and the module it is in, in the order people meet them."""
+ALIASES: Final = {("agent", "drain"): "drain"}
+"""Two words that are a command."""
 
 
 @click.group(
     cls=LazyGroup,
     modules=COMMANDS,
+    aliases=ALIASES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(loadgrpc.__version__, prog_name="loadgrpc", message="%(prog)s %(version)s")

@@ -254,6 +254,14 @@ class Client:
         response = await _called(self._control.ListAgents, control_pb2.ListAgentsRequest())
         return [agent_from_proto(agent) for agent in response.agents]
 
+    async def drain_agent(self, agent_id: str, *, undo: bool = False) -> Agent:
+        """Gives an agent no further runs, or, to undo that, runs again. Returns the agent.
+
+        Raises NotFound for an agent that the broker does not know.
+        """
+        request = control_pb2.DrainAgentRequest(agent_id=agent_id, undo=undo)
+        return agent_from_proto((await _called(self._control.DrainAgent, request)).agent)
+
     async def get_broker(self) -> BrokerInfo:
         """About the broker itself."""
         response = await _called(self._control.GetBroker, control_pb2.GetBrokerRequest())

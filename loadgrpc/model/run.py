@@ -30,6 +30,8 @@ class AgentState(IntEnum):
     IDLE = 1
     BUSY = 2
     UNREACHABLE = 3
+    DRAINING = 4
+    DRAINED = 5
 
 
 class AssignmentState(IntEnum):
@@ -136,8 +138,13 @@ class Agent:
     state: AgentState
     run_id: str = ""
     last_seen_time_ns: int = 0
+    """When the broker last heard from it (wall clock); 0: not known."""
     troubles: tuple[str, ...] = ()
     """What is wrong with it, as sentences."""
+    drained: bool = False
+    """Whether it was taken out of service, until that is undone."""
+    retiring: bool = False
+    """Whether it leaves once it has no part in a run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,6 +160,17 @@ class BrokerInfo:
     active_runs: int
     store_trouble: str = ""
     """Why the store takes no writes for now; empty: it does."""
+    address: str = ""
+    """Where it listens."""
+    store_bytes: int | None = None
+    """None: not known, or in memory."""
+    lease_s: float = 0.0
+    keep_runs: int | None = None
+    """Runs whose hits are kept. None: all."""
+    keep_hits_bytes: int | None = None
+    """Bytes of hits that are kept. None: all."""
+    allow_version_skew: bool = False
+    """Whether agents of another minor version are accepted."""
 
 
 @dataclass(frozen=True, kw_only=True)

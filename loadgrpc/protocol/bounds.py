@@ -100,6 +100,7 @@ HASH_CHARS: Final = 8
 
 
 ID: Final = Text(MAX_ID_CHARS)
+AGENT_ID: Final = Text(MAX_ID_CHARS, 2 * MAX_ID_CHARS)
 _ANY_SPAN: Final = Span(0, MAX_SPAN_S)
 _IN_63_BITS: Final = Span(0, MAX_MOMENT_S)
 _COLUMN: Final = OfBatch()
@@ -144,11 +145,12 @@ TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
     },
     "DeleteRunRequest": {"run_id": ID},
     "PurgeRunsRequest": {"older_than": _ANY_SPAN},
+    "DrainAgentRequest": {"agent_id": AGENT_ID},
     "RunSpec": {**_of_options(options.ALL.values()), "scenarios": Many(MAX_SCENARIOS)},
     "Scenario": {"name": ID, **_of_options(options.OF_SCENARIO)},
     # Of FleetService.
     "Register": {
-        "agent_id": Text(MAX_ID_CHARS, 2 * MAX_ID_CHARS),
+        "agent_id": AGENT_ID,
         "hostname": Text(MAX_HOSTNAME_CHARS),
         "version": Text(MAX_VERSION_CHARS),
         "run_ids": Many(MAX_HELD, ID),

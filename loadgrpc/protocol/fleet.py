@@ -87,6 +87,14 @@ HEARD: Final = Heard()
 
 
 @dataclass(frozen=True)
+class Dismissed:
+    """No order: the agent has no part in a run, gets none, and may leave as it wanted."""
+
+
+DISMISSED: Final = Dismissed()
+
+
+@dataclass(frozen=True)
 class ExitNoted:
     """No order: the end of a runner was heard, and will not be forgotten."""
 
@@ -107,7 +115,7 @@ class HeldBack:
     """Processes that the agent runs at once."""
 
 
-Order = StartRunners | StartProcesses | StopRunners | ExitNoted | Heard
+Order = StartRunners | StartProcesses | StopRunners | ExitNoted | Heard | Dismissed
 
 
 def registration_to_proto(registration: Registration) -> fleet_pb2.Register:
@@ -170,6 +178,8 @@ def order_to_proto(order: Order) -> fleet_pb2.ConnectResponse:
     """An order as its message."""
     if isinstance(order, Heard):
         return fleet_pb2.ConnectResponse(heartbeat=fleet_pb2.Heartbeat())
+    if isinstance(order, Dismissed):
+        return fleet_pb2.ConnectResponse(dismissed=fleet_pb2.Dismissed())
     if isinstance(order, StartRunners):
         return fleet_pb2.ConnectResponse(run=assignments.start_to_proto(order.assignment))
     if isinstance(order, StartProcesses):
@@ -208,6 +218,8 @@ def order_from_proto(message: fleet_pb2.ConnectResponse) -> Order | None:
         kill = stop.mode == control_pb2.STOP_MODE_KILL
         mode = StopMode.KILL if kill else StopMode.GRACEFUL
         return StopRunners(stop.run_id, mode, seconds_from_proto(stop.stop_timeout), stop.scenario)
+    if kind == "dismissed":
+        return DISMISSED
     return HEARD if kind == "heartbeat" else None
 
 

@@ -10,6 +10,8 @@ from loadgrpc.protocol import plans
 from loadgrpc.protocol.fitting import fit
 from loadgrpc.protocol.times import (
     optional_timestamp,
+    seconds_from_proto,
+    seconds_to_proto,
     time_or_none,
     timestamp_from_proto,
     timestamp_to_proto,
@@ -71,8 +73,12 @@ def agent_to_proto(agent: model.Agent) -> control_pb2.Agent:
         cores=agent.cores,
         state=int(agent.state),
         run_id=agent.run_id,
-        last_seen_time=timestamp_to_proto(agent.last_seen_time_ns),
+        last_seen_time=(
+            timestamp_to_proto(agent.last_seen_time_ns) if agent.last_seen_time_ns else None
+        ),
         troubles=agent.troubles,
+        drained=agent.drained,
+        retiring=agent.retiring,
     )
 
 
@@ -88,6 +94,8 @@ def agent_from_proto(message: control_pb2.Agent) -> model.Agent:
         run_id=message.run_id,
         last_seen_time_ns=timestamp_from_proto(message.last_seen_time),
         troubles=tuple(message.troubles),
+        drained=message.drained,
+        retiring=message.retiring,
     )
 
 
@@ -103,6 +111,12 @@ def broker_to_proto(broker: model.BrokerInfo) -> control_pb2.GetBrokerResponse:
         agents=broker.agents,
         active_runs=broker.active_runs,
         store_trouble=broker.store_trouble,
+        address=broker.address,
+        store_bytes=broker.store_bytes,
+        lease=seconds_to_proto(broker.lease_s),
+        keep_runs=broker.keep_runs,
+        keep_hits_bytes=broker.keep_hits_bytes,
+        allow_version_skew=broker.allow_version_skew,
     )
 
 
@@ -117,4 +131,10 @@ def broker_from_proto(message: control_pb2.GetBrokerResponse) -> model.BrokerInf
         agents=message.agents,
         active_runs=message.active_runs,
         store_trouble=message.store_trouble,
+        address=message.address,
+        store_bytes=message.store_bytes if message.HasField("store_bytes") else None,
+        lease_s=seconds_from_proto(message.lease),
+        keep_runs=message.keep_runs if message.HasField("keep_runs") else None,
+        keep_hits_bytes=message.keep_hits_bytes if message.HasField("keep_hits_bytes") else None,
+        allow_version_skew=message.allow_version_skew,
     )

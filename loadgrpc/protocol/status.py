@@ -35,6 +35,7 @@ TABLE: Final[dict[type[errors.LoadgrpcError], grpc.StatusCode]] = {
     errors.EventsGone: grpc.StatusCode.FAILED_PRECONDITION,
     errors.Superseded: grpc.StatusCode.ABORTED,
     errors.NotAllowed: grpc.StatusCode.UNAUTHENTICATED,
+    errors.OtherVersion: grpc.StatusCode.FAILED_PRECONDITION,
     errors.Unavailable: grpc.StatusCode.UNAVAILABLE,
     errors.StoreUnavailable: grpc.StatusCode.UNAVAILABLE,
     errors.TestNotLoaded: grpc.StatusCode.FAILED_PRECONDITION,

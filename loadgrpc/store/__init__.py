@@ -9,6 +9,7 @@ from __future__ import annotations
 from loadgrpc.store.error import StoreError
 from loadgrpc.store.record import (
     ChangeRecord,
+    DrainedAgent,
     EndRecord,
     Filter,
     Retention,
@@ -24,6 +25,7 @@ from loadgrpc.store.target import MEMORY, parse_target
 __all__ = [
     "MEMORY",
     "ChangeRecord",
+    "DrainedAgent",
     "EndRecord",
     "Filter",
     "Retention",

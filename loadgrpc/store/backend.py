@@ -34,5 +34,8 @@ class Backend(Protocol):
     def shrink(self, connection: sa.Connection) -> None:
         """Give back what deleted rows took, if that needs asking for; within a transaction."""
 
+    def size(self, connection: sa.Connection) -> int | None:
+        """The bytes that it takes; None: it is in memory."""
+
     def close(self) -> None:
         """Called once, when the connection is closed."""

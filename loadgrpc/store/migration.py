@@ -140,11 +140,22 @@ def _to_6(connection: sa.Connection) -> None:
     )
 
 
+def _to_7(connection: sa.Connection) -> None:
+    """Agents that are drained: none is yet."""
+    rowless = "" if connection.dialect.name == "postgresql" else " WITHOUT ROWID"
+    connection.exec_driver_sql(
+        "CREATE TABLE drained ("
+        "agent_id TEXT NOT NULL, hostname TEXT NOT NULL, time_ns BIGINT NOT NULL, "
+        f"PRIMARY KEY (agent_id)){rowless}"
+    )
+
+
 _STEPS: Final[dict[int, Callable[[sa.Connection], None]]] = {
     1: _to_2,
     2: _to_3,
     3: _to_4,
     4: _to_5,
     5: _to_6,
+    6: _to_7,
 }
 """From a version to the one after it."""

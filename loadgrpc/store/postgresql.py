@@ -40,6 +40,7 @@ _HOLDER: Final = sa.text(
     " AND objid = hashtext(current_schema())::bigint & 4294967295"
     " AND datname = current_database()"
 )
+_SIZE: Final = sa.text("SELECT pg_database_size(current_database())")
 _NOT_AVAILABLE: Final = "55P03"
 """SQLSTATE of a lock that was waited for too long."""
 
@@ -101,6 +102,11 @@ class PostgresqlBackend:
 
     def shrink(self, connection: sa.Connection) -> None:
         """See `Backend`: autovacuum does it by itself."""
+
+    def size(self, connection: sa.Connection) -> int | None:
+        """See `Backend`."""
+        size = connection.scalar(_SIZE)
+        return None if size is None else int(size)
 
     def close(self) -> None:
         """See `Backend`."""

@@ -41,6 +41,17 @@ class EndRecord:
     """Events, and hits among them, that it had produced. None: nobody counted."""
 
 
+@dataclass(frozen=True)
+class DrainedAgent:
+    """An agent that gets no further runs."""
+
+    agent_id: str
+    hostname: str
+    """Where it was when it was drained."""
+    time_ns: int
+    """Since when."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunRecord:
     """A run as the store keeps it."""

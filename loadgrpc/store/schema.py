@@ -8,6 +8,7 @@
     batches       what sources sent, in the order it was committed (`batch_id`)
     windows       the runs by time: windows of several lengths; rows of the same span add up
     types         sets of types that the sources of runs brought, each once a run
+    drained       agents that get no further runs until somebody undoes it
 
 Rule: one schema for every database; only types that all of them have. A change of a table is
 a new SCHEMA_VERSION and a step in `migration`. Large columns come after what lists of rows
@@ -20,7 +21,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION: Final = 6
+SCHEMA_VERSION: Final = 7
 
 _Number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 """A 64-bit key that counts up by itself: SQLite does that for its INTEGER only."""
@@ -134,6 +135,15 @@ TYPES: Final = sa.Table(
     sa.Column("digest", sa.Text, nullable=False),
     sa.Column("payload", sa.LargeBinary, nullable=False),
     sa.UniqueConstraint("run_id", "digest"),
+)
+
+DRAINED: Final = sa.Table(
+    "drained",
+    METADATA,
+    sa.Column("agent_id", sa.Text, primary_key=True),
+    sa.Column("hostname", sa.Text, nullable=False),
+    sa.Column("time_ns", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 

@@ -69,6 +69,17 @@ class SqliteBackend:
             # One page each: of a statement without columns Python takes only the first step.
             driver.execute("PRAGMA incremental_vacuum(1)")
 
+    def size(self, connection: sa.Connection) -> int | None:
+        """See `Backend`: with the log, which becomes part of the file."""
+        del connection
+        if self._path is None:
+            return None
+        size = 0
+        for path in (self._path, Path(f"{self._path}-wal")):
+            with contextlib.suppress(FileNotFoundError):
+                size += path.stat().st_size
+        return size
+
     def close(self) -> None:
         """See `Backend`."""
         self._closing.close()

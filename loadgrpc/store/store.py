@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from loadgrpc.store.lock import gone
 from loadgrpc.store.record import (
     ChangeRecord,
+    DrainedAgent,
     EndRecord,
     Filter,
     Retention,
@@ -62,6 +63,7 @@ class Store:
         self._writer = writer
         self.name = name
         """What it was opened as, without a password."""
+        self._path = path
         self._file = (path, path.stat()) if path is not None else None
         """The file it is in, and what that was when it was opened."""
 
@@ -96,6 +98,15 @@ class Store:
     async def close(self) -> None:
         """Commit what is queued, and close; later calls of other methods raise StoreError."""
         await self._writer.close()
+
+    @property
+    def place(self) -> str:
+        """Where it is: the absolute path of a file, or what it was opened as."""
+        return str(self._path) if self._path is not None else self.name
+
+    async def size(self) -> int | None:
+        """The bytes that it takes; None: it is in memory."""
+        return await self._writer.read(lambda tables: tables.size())
 
     async def check(self) -> None:
         """Return if the database can be read; raise StoreError if not."""
@@ -265,6 +276,20 @@ class Store:
             if len(page) < _PAGE_BATCHES:
                 return
             after = page[-1].number
+
+    # Agents that are drained
+
+    async def save_drained(self, agent: DrainedAgent) -> None:
+        """Add an agent that gets no further runs, or replace what is known of it."""
+        await self._change(lambda tables: tables.drained.add(agent))
+
+    async def drop_drained(self, agent_id: str) -> None:
+        """Forget that an agent was drained."""
+        await self._change(lambda tables: tables.drained.drop(agent_id))
+
+    async def drained(self) -> list[DrainedAgent]:
+        """The agents that are drained, by id."""
+        return await self._writer.read(lambda tables: tables.drained.all())
 
     # What goes
 

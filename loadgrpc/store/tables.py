@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from loadgrpc.errors import AlreadyExists
 from loadgrpc.model import RunState, SourceId
 from loadgrpc.store.backend import Backend
+from loadgrpc.store.drained import Drained
 from loadgrpc.store.error import StoreError
 from loadgrpc.store.history import NO_TEXT, History
 from loadgrpc.store.packing import Packed, unpack
@@ -107,6 +108,7 @@ class Tables:
     def __init__(self, connection: sa.Connection, backend: Backend) -> None:
         self.connection = connection
         self.history = History(connection)
+        self.drained = Drained(connection)
         self._backend = backend
 
     # Runs
@@ -334,6 +336,10 @@ class Tables:
             numbers.append(row.batch_id)
             excess -= row.size
         return self._drop(numbers)
+
+    def size(self) -> int | None:
+        """The bytes that the database takes; None: it is in memory."""
+        return self._backend.size(self.connection)
 
     def give_back(self) -> None:
         """Give back to the disk some of what deleted rows took."""

@@ -42,6 +42,8 @@ class AgentState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     AGENT_STATE_IDLE: _ClassVar[AgentState]
     AGENT_STATE_BUSY: _ClassVar[AgentState]
     AGENT_STATE_UNREACHABLE: _ClassVar[AgentState]
+    AGENT_STATE_DRAINING: _ClassVar[AgentState]
+    AGENT_STATE_DRAINED: _ClassVar[AgentState]
 CHANGE_KIND_UNSPECIFIED: ChangeKind
 CHANGE_KIND_STATE: ChangeKind
 CHANGE_KIND_AGENT: ChangeKind
@@ -60,6 +62,8 @@ AGENT_STATE_UNSPECIFIED: AgentState
 AGENT_STATE_IDLE: AgentState
 AGENT_STATE_BUSY: AgentState
 AGENT_STATE_UNREACHABLE: AgentState
+AGENT_STATE_DRAINING: AgentState
+AGENT_STATE_DRAINED: AgentState
 
 class StartRunRequest(_message.Message):
     __slots__ = ("plan", "request_id")
@@ -407,7 +411,7 @@ class ListAgentsResponse(_message.Message):
     def __init__(self, agents: _Optional[_Iterable[_Union[Agent, _Mapping]]] = ...) -> None: ...
 
 class Agent(_message.Message):
-    __slots__ = ("agent_id", "hostname", "pid", "version", "cores", "state", "run_id", "last_seen_time", "troubles")
+    __slots__ = ("agent_id", "hostname", "pid", "version", "cores", "state", "run_id", "last_seen_time", "troubles", "drained", "retiring")
     AGENT_ID_FIELD_NUMBER: _ClassVar[int]
     HOSTNAME_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
@@ -417,6 +421,8 @@ class Agent(_message.Message):
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     LAST_SEEN_TIME_FIELD_NUMBER: _ClassVar[int]
     TROUBLES_FIELD_NUMBER: _ClassVar[int]
+    DRAINED_FIELD_NUMBER: _ClassVar[int]
+    RETIRING_FIELD_NUMBER: _ClassVar[int]
     agent_id: str
     hostname: str
     pid: int
@@ -426,14 +432,30 @@ class Agent(_message.Message):
     run_id: str
     last_seen_time: _timestamp_pb2.Timestamp
     troubles: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, agent_id: _Optional[str] = ..., hostname: _Optional[str] = ..., pid: _Optional[int] = ..., version: _Optional[str] = ..., cores: _Optional[int] = ..., state: _Optional[_Union[AgentState, str]] = ..., run_id: _Optional[str] = ..., last_seen_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., troubles: _Optional[_Iterable[str]] = ...) -> None: ...
+    drained: bool
+    retiring: bool
+    def __init__(self, agent_id: _Optional[str] = ..., hostname: _Optional[str] = ..., pid: _Optional[int] = ..., version: _Optional[str] = ..., cores: _Optional[int] = ..., state: _Optional[_Union[AgentState, str]] = ..., run_id: _Optional[str] = ..., last_seen_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., troubles: _Optional[_Iterable[str]] = ..., drained: bool = ..., retiring: bool = ...) -> None: ...
+
+class DrainAgentRequest(_message.Message):
+    __slots__ = ("agent_id", "undo")
+    AGENT_ID_FIELD_NUMBER: _ClassVar[int]
+    UNDO_FIELD_NUMBER: _ClassVar[int]
+    agent_id: str
+    undo: bool
+    def __init__(self, agent_id: _Optional[str] = ..., undo: bool = ...) -> None: ...
+
+class DrainAgentResponse(_message.Message):
+    __slots__ = ("agent",)
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    agent: Agent
+    def __init__(self, agent: _Optional[_Union[Agent, _Mapping]] = ...) -> None: ...
 
 class GetBrokerRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
 class GetBrokerResponse(_message.Message):
-    __slots__ = ("version", "pid", "hostname", "store", "start_time", "agents", "active_runs", "store_trouble")
+    __slots__ = ("version", "pid", "hostname", "store", "start_time", "agents", "active_runs", "store_trouble", "address", "store_bytes", "lease", "keep_runs", "keep_hits_bytes", "allow_version_skew")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
     HOSTNAME_FIELD_NUMBER: _ClassVar[int]
@@ -442,6 +464,12 @@ class GetBrokerResponse(_message.Message):
     AGENTS_FIELD_NUMBER: _ClassVar[int]
     ACTIVE_RUNS_FIELD_NUMBER: _ClassVar[int]
     STORE_TROUBLE_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    STORE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    LEASE_FIELD_NUMBER: _ClassVar[int]
+    KEEP_RUNS_FIELD_NUMBER: _ClassVar[int]
+    KEEP_HITS_BYTES_FIELD_NUMBER: _ClassVar[int]
+    ALLOW_VERSION_SKEW_FIELD_NUMBER: _ClassVar[int]
     version: str
     pid: int
     hostname: str
@@ -450,4 +478,10 @@ class GetBrokerResponse(_message.Message):
     agents: int
     active_runs: int
     store_trouble: str
-    def __init__(self, version: _Optional[str] = ..., pid: _Optional[int] = ..., hostname: _Optional[str] = ..., store: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., agents: _Optional[int] = ..., active_runs: _Optional[int] = ..., store_trouble: _Optional[str] = ...) -> None: ...
+    address: str
+    store_bytes: int
+    lease: _duration_pb2.Duration
+    keep_runs: int
+    keep_hits_bytes: int
+    allow_version_skew: bool
+    def __init__(self, version: _Optional[str] = ..., pid: _Optional[int] = ..., hostname: _Optional[str] = ..., store: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., agents: _Optional[int] = ..., active_runs: _Optional[int] = ..., store_trouble: _Optional[str] = ..., address: _Optional[str] = ..., store_bytes: _Optional[int] = ..., lease: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., keep_runs: _Optional[int] = ..., keep_hits_bytes: _Optional[int] = ..., allow_version_skew: bool = ...) -> None: ...

@@ -101,6 +101,11 @@ class ControlServiceStub(object):
                 request_serializer=loadgrpc_dot_v1_dot_control__pb2.ListAgentsRequest.SerializeToString,
                 response_deserializer=loadgrpc_dot_v1_dot_control__pb2.ListAgentsResponse.FromString,
                 _registered_method=True)
+        self.DrainAgent = channel.unary_unary(
+                '/loadgrpc.v1.ControlService/DrainAgent',
+                request_serializer=loadgrpc_dot_v1_dot_control__pb2.DrainAgentRequest.SerializeToString,
+                response_deserializer=loadgrpc_dot_v1_dot_control__pb2.DrainAgentResponse.FromString,
+                _registered_method=True)
         self.GetBroker = channel.unary_unary(
                 '/loadgrpc.v1.ControlService/GetBroker',
                 request_serializer=loadgrpc_dot_v1_dot_control__pb2.GetBrokerRequest.SerializeToString,
@@ -124,7 +129,8 @@ class ControlServiceServicer(object):
     """
 
     def StartRun(self, request, context):
-        """StartRun checks a plan, chooses idle agents, assigns them their parts and returns at once.
+        """StartRun checks a plan, chooses idle agents, spread over as many machines as possible, assigns
+        them their parts and returns at once.
         INVALID_ARGUMENT: the plan is wrong. RESOURCE_EXHAUSTED (TOO_FEW_AGENTS): fewer agents are
         idle than the plan asks for. ALREADY_EXISTS: the request_id was used for another plan.
         """
@@ -225,6 +231,15 @@ class ControlServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DrainAgent(self, request, context):
+        """DrainAgent takes an agent out of service: it finishes the part that it has in a run, and gets no
+        further one until that is undone, also when it or the broker is restarted. Repeating it
+        changes nothing. NOT_FOUND: no such agent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetBroker(self, request, context):
         """GetBroker returns information about the broker itself. While `store_trouble` is set, health
         checks still report SERVING: the broker answers every call that does not write.
@@ -290,6 +305,11 @@ def add_ControlServiceServicer_to_server(servicer, server):
                     servicer.ListAgents,
                     request_deserializer=loadgrpc_dot_v1_dot_control__pb2.ListAgentsRequest.FromString,
                     response_serializer=loadgrpc_dot_v1_dot_control__pb2.ListAgentsResponse.SerializeToString,
+            ),
+            'DrainAgent': grpc.unary_unary_rpc_method_handler(
+                    servicer.DrainAgent,
+                    request_deserializer=loadgrpc_dot_v1_dot_control__pb2.DrainAgentRequest.FromString,
+                    response_serializer=loadgrpc_dot_v1_dot_control__pb2.DrainAgentResponse.SerializeToString,
             ),
             'GetBroker': grpc.unary_unary_rpc_method_handler(
                     servicer.GetBroker,
@@ -606,6 +626,33 @@ class ControlService(object):
             '/loadgrpc.v1.ControlService/ListAgents',
             loadgrpc_dot_v1_dot_control__pb2.ListAgentsRequest.SerializeToString,
             loadgrpc_dot_v1_dot_control__pb2.ListAgentsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DrainAgent(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loadgrpc.v1.ControlService/DrainAgent',
+            loadgrpc_dot_v1_dot_control__pb2.DrainAgentRequest.SerializeToString,
+            loadgrpc_dot_v1_dot_control__pb2.DrainAgentResponse.FromString,
             options,
             channel_credentials,
             insecure,

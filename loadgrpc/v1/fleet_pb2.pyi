@@ -14,20 +14,22 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class ConnectRequest(_message.Message):
-    __slots__ = ("register", "heartbeat", "runner_exit", "goodbye", "ready", "held_back")
+    __slots__ = ("register", "heartbeat", "runner_exit", "goodbye", "ready", "held_back", "retiring")
     REGISTER_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
     RUNNER_EXIT_FIELD_NUMBER: _ClassVar[int]
     GOODBYE_FIELD_NUMBER: _ClassVar[int]
     READY_FIELD_NUMBER: _ClassVar[int]
     HELD_BACK_FIELD_NUMBER: _ClassVar[int]
+    RETIRING_FIELD_NUMBER: _ClassVar[int]
     register: Register
     heartbeat: Heartbeat
     runner_exit: RunnerExit
     goodbye: Goodbye
     ready: AssignmentReady
     held_back: UsersHeldBack
-    def __init__(self, register: _Optional[_Union[Register, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., runner_exit: _Optional[_Union[RunnerExit, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., ready: _Optional[_Union[AssignmentReady, _Mapping]] = ..., held_back: _Optional[_Union[UsersHeldBack, _Mapping]] = ...) -> None: ...
+    retiring: Retiring
+    def __init__(self, register: _Optional[_Union[Register, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., runner_exit: _Optional[_Union[RunnerExit, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., ready: _Optional[_Union[AssignmentReady, _Mapping]] = ..., held_back: _Optional[_Union[UsersHeldBack, _Mapping]] = ..., retiring: _Optional[_Union[Retiring, _Mapping]] = ...) -> None: ...
 
 class Register(_message.Message):
     __slots__ = ("agent_id", "hostname", "pid", "version", "cores", "run_ids", "assignments", "time")
@@ -145,21 +147,31 @@ class Goodbye(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
+class Retiring(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class Dismissed(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class ConnectResponse(_message.Message):
-    __slots__ = ("registered", "run", "stop", "heartbeat", "exit_noted", "start_cycle")
+    __slots__ = ("registered", "run", "stop", "heartbeat", "exit_noted", "start_cycle", "dismissed")
     REGISTERED_FIELD_NUMBER: _ClassVar[int]
     RUN_FIELD_NUMBER: _ClassVar[int]
     STOP_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
     EXIT_NOTED_FIELD_NUMBER: _ClassVar[int]
     START_CYCLE_FIELD_NUMBER: _ClassVar[int]
+    DISMISSED_FIELD_NUMBER: _ClassVar[int]
     registered: Registered
     run: StartAssignment
     stop: StopAssignment
     heartbeat: Heartbeat
     exit_noted: RunnerExitNoted
     start_cycle: AssignmentCycle
-    def __init__(self, registered: _Optional[_Union[Registered, _Mapping]] = ..., run: _Optional[_Union[StartAssignment, _Mapping]] = ..., stop: _Optional[_Union[StopAssignment, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., exit_noted: _Optional[_Union[RunnerExitNoted, _Mapping]] = ..., start_cycle: _Optional[_Union[AssignmentCycle, _Mapping]] = ...) -> None: ...
+    dismissed: Dismissed
+    def __init__(self, registered: _Optional[_Union[Registered, _Mapping]] = ..., run: _Optional[_Union[StartAssignment, _Mapping]] = ..., stop: _Optional[_Union[StopAssignment, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., exit_noted: _Optional[_Union[RunnerExitNoted, _Mapping]] = ..., start_cycle: _Optional[_Union[AssignmentCycle, _Mapping]] = ..., dismissed: _Optional[_Union[Dismissed, _Mapping]] = ...) -> None: ...
 
 class Registered(_message.Message):
     __slots__ = ("version", "heartbeat_interval", "lease")

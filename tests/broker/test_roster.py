@@ -4,6 +4,7 @@ from loadgrpc import __version__
 from loadgrpc.broker.roster import UNREACHABLE_AFTER_S, Roster
 from loadgrpc.model import AgentState
 from loadgrpc.protocol.fleet import Registration
+from loadgrpc.store import DrainedAgent
 
 S = 1_000_000_000
 
@@ -122,3 +123,67 @@ def test_an_agent_that_was_given_up_is_not_free():
     assert states(roster, 0) == {"a": AgentState.BUSY}
     roster.release("a", "r1", told=True)
     assert states(roster, 0) == {"a": AgentState.IDLE}
+
+
+def drained(agent_id):
+    """What the store keeps of an agent that is drained."""
+    return {agent_id: DrainedAgent(agent_id, "host", 5)}
+
+
+def test_a_drained_agent_keeps_its_part_and_is_not_chosen():
+    """It finishes what it has: busy, it is draining, and then drained; undone, it is idle."""
+    roster = Roster()
+    roster.register(registration(), 0)
+    roster.assign("a", "r1")
+    roster.drained.update(drained("a"))
+
+    assert states(roster, 0) == {"a": AgentState.DRAINING}
+    roster.release("a", "r1")
+    assert (states(roster, 0), roster.idle(0)) == ({"a": AgentState.DRAINED}, [])
+    roster.disconnected("a")
+    assert states(roster, 0) == {"a": AgentState.UNREACHABLE}
+    roster.register(registration(), 0)
+    assert states(roster, 0) == {"a": AgentState.DRAINED}
+    roster.drained.clear()
+    assert (states(roster, 0), roster.idle(0)) == ({"a": AgentState.IDLE}, ["a"])
+
+
+def test_a_drained_agent_that_is_away_is_listed():
+    """So that nobody forgets whom to give runs again."""
+    roster = Roster()
+    roster.register(registration("b"), 0)
+    roster.drained.update(drained("a"))
+
+    away, here = roster.agents(0, 0)
+
+    assert (away.agent_id, away.state, away.drained) == ("a", AgentState.UNREACHABLE, True)
+    assert (away.last_seen_time_ns, away.hostname) == (0, "host")
+    assert not here.drained
+
+
+def test_r3_an_agent_that_retires_is_let_go_between_runs_only():
+    """Loads' R3: max-age ended agents that were busy. Here one with a part has to wait."""
+    roster = Roster()
+    roster.register(registration(), 0)
+    roster.assign("a", "r1")
+
+    assert roster.retire("a") is False
+    assert states(roster, 0) == {"a": AgentState.DRAINING}
+    roster.release("a", "r1")
+    assert (states(roster, 0), roster.idle(0)) == ({"a": AgentState.DRAINED}, [])
+    assert roster.retire("a") is True
+    assert roster.retire("nobody") is False
+    roster.register(registration(), 0)  # a new process of that name is young
+    assert states(roster, 0) == {"a": AgentState.IDLE}
+
+
+def test_agents_are_chosen_over_hosts_first():
+    """Of two machines with two agents each, a run of two gets one of each."""
+    roster = Roster()
+    for agent_id, host in (("a", "one"), ("b", "one"), ("c", "two"), ("d", "two")):
+        roster.register(registration(agent_id, hostname=host), 0)
+
+    assert roster.choose(2, 0) == ["a", "c"]
+    roster.assign("a", "r1")
+    assert roster.choose(1, 0) == ["c"]  # the other machine has no work
+    assert roster.choose(9, 0) == ["b", "c", "d"]

@@ -419,6 +419,9 @@ def test_c2_a_store_is_asked_rarely_while_no_run_goes_on():
             if len(asked) == 4:
                 raise StoreError("gone")
 
+        async def size(self):
+            return 42
+
     clock = ManualClock()
 
     async def main():

@@ -33,7 +33,7 @@ START_NS = 1_700_000_000 * NS
 
 @pytest.fixture
 def agents():
-    """An idle agent, a busy one, and one that is not heard from."""
+    """An agent in each state."""
     return [
         Agent(
             agent_id=f"web-{number}",
@@ -42,7 +42,7 @@ def agents():
             version="0.1.0",
             cores=2,
             state=state,
-            run_id="r-f3a9f3a9f3" if state is AgentState.BUSY else "",
+            run_id="r-f3a9f3a9f3" if state in (AgentState.BUSY, AgentState.DRAINING) else "",
             last_seen_time_ns=START_NS + (60 - number) * NS,
         )
         for number, state in enumerate(AgentState, 1)
@@ -122,7 +122,7 @@ def test_c3_every_command_that_prints_has_json(invoke, client, run, agents):
     assert (runs["more"], runs["runs"][0]["state"]) == (False, "RUN_STATE_RUNNING")
     status = document("status")
     assert status["broker"]["storeTrouble"] == "it is away"
-    assert [agent["agentId"] for agent in status["agents"]] == ["web-1", "web-2", "web-3"]
+    assert [agent["agentId"] for agent in status["agents"]] == [f"web-{n}" for n in range(1, 6)]
     assert [each["runId"] for each in status["runs"]] == [run.run_id]
     assert document("show", run.run_id)["runId"] == run.run_id
     assert document("attach", run.run_id)["runId"] == run.run_id

@@ -13,6 +13,7 @@ from loadgrpc.errors import AlreadyExists
 from loadgrpc.model import RunState, SourceId
 from loadgrpc.store import (
     ChangeRecord,
+    DrainedAgent,
     EndRecord,
     Filter,
     Retention,
@@ -669,3 +670,30 @@ def test_source_goes_on_after_its_detail_went(using, target, records):
         await (await store.append(*records.batch(31)))
 
     using(target, use)
+
+
+def test_drained_agents_are_kept_by_name(using, target):
+    """Each is there once, with what was saved last, until it is dropped; dropping again is fine."""
+    first, again = DrainedAgent("a", "host", 1), DrainedAgent("a", "other", BIG)
+
+    async def use(store):
+        for agent in (DrainedAgent("b", "h\0st", 2), first, again):
+            await store.save_drained(agent)
+        before = await store.drained()
+        await store.drop_drained("b")
+        await store.drop_drained("b")
+        return before, await store.drained()
+
+    before, after = using(target, use)
+    assert before == [again, DrainedAgent("b", "h\N{REPLACEMENT CHARACTER}st", 2)]
+    assert after == [again]
+
+
+def test_a_store_knows_its_size(using, target):
+    """Bytes of what is on disk, growing with what is stored; nothing for one in memory."""
+
+    async def use(store):
+        return await store.size()
+
+    size = using(target, use)
+    assert size is None if str(target) == ":memory:" else size > 1_000
