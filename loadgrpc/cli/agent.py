@@ -11,7 +11,7 @@ import click
 from loadgrpc.cli import log, options, values
 from loadgrpc.cli.command import Command
 
-MAX_AGE_S: Final = 366 * 86_400.0
+LONGEST_AGE_S: Final = 366 * 86_400.0
 
 
 @click.command(cls=Command, configured=True)
@@ -41,14 +41,14 @@ MAX_AGE_S: Final = 366 * 86_400.0
 @click.option(
     "--max-age",
     "max_age_s",
-    type=values.Seconds(MAX_AGE_S),
+    type=values.Seconds(LONGEST_AGE_S),
     help="End after this long, but never in the middle of a run: for a supervisor that starts it"
     " afresh.  [default: never]",
 )
 @click.option(
     "--max-age-delta",
     "max_age_delta_s",
-    type=values.Seconds(MAX_AGE_S),
+    type=values.Seconds(LONGEST_AGE_S),
     help="A random part of this is added to --max-age, so that not all agents end at once.",
 )
 @options.logging

@@ -232,8 +232,8 @@ class ControlServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def DrainAgent(self, request, context):
-        """DrainAgent takes an agent out of service: it finishes the part that it has in a run, and gets no
-        further one until that is undone, also when it or the broker is restarted. Repeating it
+        """DrainAgent takes an agent out of service: it finishes the part that it has in a run, and gets
+        no further one until that is undone, also when it or the broker is restarted. Repeating it
         changes nothing. NOT_FOUND: no such agent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
