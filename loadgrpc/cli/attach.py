@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 def command(run_id: str | None, broker: str, **options: Any) -> int:
     """Watch a run to its end, and report its result.
 
-    Without RUN it takes the active one; if there are several it lists them.
+    Without RUN it takes the active one; of several it lets you choose, at a terminal, or else lists
+    them. What happens to the run meanwhile, such as an agent that is lost, is a line of its own.
 
     It shows what `loadgrpc run` shows, from the current figures on, and exits with the same code.
     For a run that is over it prints the summary.
@@ -46,22 +48,35 @@ def command(run_id: str | None, broker: str, **options: Any) -> int:
 
 
 def _only_run(broker: str) -> str:
-    """The active run.
+    """The active run, or the one of several that somebody chooses.
 
     Raises:
-        Failure: there is none, or there are several, which are listed.
+        Failure: there is none, or there are several, which are listed, and nobody to choose.
     """
     from loadgrpc.cli.connection import ask  # noqa: PLC0415
     from loadgrpc.cli.runs import going_on, table  # noqa: PLC0415
 
     runs = ask(broker, going_on)
-    if len(runs) > 1:
-        width = line.width_of(sys.stderr)
-        line.write(table(runs, now_ns=time.time_ns(), width=width), sys.stderr)
-        raise Failure(f"{len(runs)} runs are active: name one as RUN")
     if not runs:
         raise Failure("no run is active; `loadgrpc runs` lists those that are over")
-    return runs[0].run_id
+    if len(runs) == 1:
+        return runs[0].run_id
+    choosing = sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+    numbers = ["", *(f"{at}" for at in range(1, len(runs) + 1))] if choosing else []
+    room = 2 + max(map(len, numbers), default=-2)
+    listed = table(runs, now_ns=time.time_ns(), width=line.width_of(sys.stderr) - room)
+    if not choosing:
+        line.write(listed, sys.stderr)
+        raise Failure(f"{len(runs)} runs are active: name one as RUN")
+    line.write(
+        (
+            replace(each, text=f"{number:>{room - 2}}  {each.text}")
+            for number, each in zip(numbers, listed, strict=True)
+        ),
+        sys.stderr,
+    )
+    chosen: int = click.prompt("Which one", type=click.IntRange(1, len(runs)), err=True)
+    return runs[chosen - 1].run_id
 
 
 async def _attach(run_id: str, broker: str, told: Reporting) -> int:

@@ -29,6 +29,13 @@ def table(changes: list[Change]) -> list[Line]:
     ]
 
 
+def entry(change: Change) -> Line:
+    """A change in a line of its own: when, and what."""
+    when = f"{moment(change.time_ns)}  " if change.time_ns is not None else ""
+    text = one_line(": ".join(_words(change)))
+    return Line(f"{when}{text}", Style.BAD if _bad(change) else Style.PLAIN)
+
+
 def _words(change: Change) -> Iterator[str]:
     if change.kind is ChangeKind.STATE:
         yield change.state.name

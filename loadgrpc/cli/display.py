@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol, TextIO
 
+from loadgrpc.cli.changes import entry
 from loadgrpc.cli.line import Line, Style, has_colour, is_terminal, spelled, write
 from loadgrpc.cli.view import View, plain, render, status
 from loadgrpc.clock import NS_PER_S
-from loadgrpc.model import Progress, Run, Trouble, TroubleKind
+from loadgrpc.model import Change, ChangeKind, Progress, Run, Trouble, TroubleKind
 from loadgrpc.text import one_line, safe_line
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ OVER: Final = {
     TroubleKind.STORE_AWAY: "the store takes writes again",
 }
 """What is said when a trouble is over; a lost agent stays lost, and a runner may have ended."""
+IN_VIEW: Final = (ChangeKind.STATE, ChangeKind.LOAD)
+"""Changes that the view shows as they are."""
 PLAIN_OFTEN_S: Final = 10.0
 """This long there is a plain line at every draw; afterwards one at longer intervals."""
 
@@ -37,8 +40,14 @@ class Display(Protocol):
     def notice(self, text: str) -> None:
         """Tell people something that matters now."""
 
+    def change(self, change: Change) -> None:
+        """Take an entry of the run's log, as it is made."""
+
     def draw(self) -> None:
         """Show what is known. Called at most once a second."""
+
+    def pause(self) -> None:
+        """Say how it stands, and leave the stream to a question, until the next draw."""
 
     def close(self) -> None:
         """Leave the stream to others."""
@@ -53,7 +62,13 @@ class Quiet:
     def notice(self, text: str) -> None:
         """See Display."""
 
+    def change(self, change: Change) -> None:
+        """See Display."""
+
     def draw(self) -> None:
+        """See Display."""
+
+    def pause(self) -> None:
         """See Display."""
 
     def close(self) -> None:
@@ -121,6 +136,14 @@ class Plain(_Known):
         """See Display."""
         write([Line(text)], self._stream)
 
+    def change(self, change: Change) -> None:
+        """See Display; of agents there are lines already."""
+        if change.kind not in (*IN_VIEW, ChangeKind.AGENT):
+            write([entry(change)], self._stream)
+
+    def pause(self) -> None:
+        """See Display; single lines are in nobody's way."""
+
     def draw(self) -> None:
         """See Display."""
         view = self.view
@@ -147,6 +170,12 @@ class Live(_Known):
         """See Display; shown with the next draw."""
         self._notice = text
 
+    def change(self, change: Change) -> None:
+        """See Display; a line that stays, above the rows."""
+        if change.kind not in IN_VIEW:
+            self._leave()
+            write([entry(change)], self._stream)
+
     def draw(self) -> None:
         """See Display."""
         from rich.text import Text  # noqa: PLC0415 - only terminals need it
@@ -158,8 +187,16 @@ class Live(_Known):
             text.append(spelled(safe_line(line.text), self._stream.encoding), _RICH[line.style])
         live.update(text, refresh=True)
 
+    def pause(self) -> None:
+        """See Display."""
+        self._leave()
+        write([plain(self.view)], self._stream)
+
     def close(self) -> None:
         """See Display; the rows are wiped, the summary takes their place."""
+        self._leave()
+
+    def _leave(self) -> None:
         if self._live is not None:
             self._live.stop()
             self._live = None

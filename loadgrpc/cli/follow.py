@@ -2,8 +2,9 @@
 
 Rule: in the command that owns the run, the first signal lets users finish their iteration, the
 second kills them, and both keep following, so that there is a summary in the end; the third gives
-up. In a command that only watches, the first gives up. A broker that is away may come back and
-continue the run: it is asked again for a while, for what was missed.
+up. At a terminal Ctrl-C first asks whether to stop at all, if the run can go on without the
+command. In a command that only watches, the first signal gives up. A broker that is away may come
+back and continue the run: it is asked again for a while, for what was missed.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Final, Protocol, TypeVar
 
 from loadgrpc.cli.display import Display
 from loadgrpc.cli.interrupts import Interrupts
+from loadgrpc.cli.prompt import CtrlC, Prompt
 from loadgrpc.errors import StoreUnavailable, Unavailable
 from loadgrpc.model import News, Progress, Run, StopMode, Summary
 
@@ -35,6 +37,10 @@ STOPS: Final[Sequence[Stop]] = (
 """The signal, the stop it asks for, and what is printed; the next signal gives up."""
 
 T = TypeVar("T")
+
+
+class Detached(Exception):
+    """The person at the terminal left the run alone; it goes on."""
 
 
 class RunClient(Protocol):
@@ -57,13 +63,15 @@ async def follow(
     display: Display,
     *,
     stops: Sequence[Stop] = STOPS,
+    prompt: Prompt | None = None,
     redraw_s: float = REDRAW_S,
     patience_s: float = 0.0,
 ) -> Run:
-    """The run in its final state. What signals mean is said by `stops`.
+    """The run in its final state. What signals mean is said by `stops`, or by whoever answers.
 
     Raises:
         Unavailable: the broker was lost on the way, and was away for `patience_s`.
+        Detached: that was the answer.
     """
     interrupts.bear(max(len(stops) + 1 - interrupts.count, 1))
     news = asyncio.Event()
@@ -75,18 +83,26 @@ async def follow(
         )
         for row in stops
     ]
-    drawing = asyncio.create_task(_draw(display, news, redraw_s))
+    free = asyncio.Event()
+    free.set()
+    drawing = asyncio.create_task(_draw(display, news, free, redraw_s))
+    asking = [
+        asyncio.create_task(_ask(each, run.run_id, interrupts, display, free))
+        for each in [prompt]
+        if each is not None
+    ]
     try:
-        waiting = {watch, drawing, *stopping}
+        waiting = {watch, drawing, *stopping, *asking}
         while not watch.done():
             done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             for task in done - {watch}:
                 task.result()  # raises what it raised
         return watch.result()
     finally:
-        for task in (watch, drawing, *stopping):
+        interrupts.ctrl_c = None
+        for task in (watch, drawing, *stopping, *asking):
             task.cancel()
-        await asyncio.gather(watch, drawing, *stopping, return_exceptions=True)
+        await asyncio.gather(watch, drawing, *stopping, *asking, return_exceptions=True)
 
 
 async def summary_of(
@@ -96,15 +112,18 @@ async def summary_of(
     display: Display,
     *,
     stops: Sequence[Stop] = STOPS,
+    prompt: Prompt | None = None,
     patience_s: float,
 ) -> Summary:
     """The summary of a run that is followed to its end; the display is closed then.
 
     Raises:
-        Unavailable: as from `follow`.
+        Unavailable, Detached: as from `follow`.
     """
     try:
-        await follow(client, run, interrupts, display, stops=stops, patience_s=patience_s)
+        await follow(
+            client, run, interrupts, display, stops=stops, prompt=prompt, patience_s=patience_s
+        )
     finally:
         display.close()
     interrupts.bear(2 if stops else 1)
@@ -123,10 +142,8 @@ async def _watch(
                     lost_at = None
                     display.notice("the broker is back")
                 seen = each.sequence
-                if not isinstance(each.update, Run | Progress):
-                    continue
-                display.update(each.update)
-                news.set()
+                if _show(each, display):
+                    news.set()
                 if isinstance(each.update, Run):
                     run = each.update
             if run.state.final:
@@ -141,6 +158,16 @@ async def _watch(
             if now - lost_at >= patience_s:
                 raise
         await asyncio.sleep(RETRY_S)
+
+
+def _show(each: News, display: Display) -> bool:
+    """Hand what a watcher has received to a display; whether there is something to draw."""
+    if each.change is not None:
+        display.change(each.change)
+    if not isinstance(each.update, Run | Progress):
+        return False
+    display.update(each.update)
+    return True
 
 
 async def patiently(ask: Callable[[], Awaitable[T]], patience_s: float) -> T:
@@ -174,13 +201,67 @@ async def _stop(
     await patiently(lambda: client.stop_run(run_id, mode), patience_s)
 
 
-async def _draw(display: Display, news: asyncio.Event, redraw_s: float) -> None:
+async def _ask(
+    prompt: Prompt, run_id: str, interrupts: Interrupts, display: Display, free: asyncio.Event
+) -> None:
+    """Ask at each first Ctrl-C what it means, until it means to stop; another one does.
+
+    `free` is not set while the question stands.
+
+    Raises:
+        Detached: that was the answer.
+    """
+    pressed = asyncio.Event()
+
+    def press() -> bool:
+        first = not pressed.is_set()
+        pressed.set()
+        return first
+
+    interrupts.ctrl_c = press
+    while True:
+        await pressed.wait()
+        free.clear()
+        display.pause()
+        answer = await _answer(prompt, run_id, interrupts)
+        free.set()
+        if answer is CtrlC.DETACH:
+            raise Detached
+        if answer is CtrlC.STOP and not interrupts.count:
+            interrupts.interrupt()
+        if answer is CtrlC.STOP:
+            return
+        pressed.clear()
+
+
+async def _answer(prompt: Prompt, run_id: str, interrupts: Interrupts) -> CtrlC:
+    """What the person at the terminal says; a signal meanwhile means to stop."""
+    asking = asyncio.create_task(prompt.ask(run_id))
+    counting = asyncio.create_task(interrupts.wait(1))
+    try:
+        await asyncio.wait({asking, counting}, return_when=asyncio.FIRST_COMPLETED)
+        if asking.done():
+            return asking.result()
+        prompt.leave()
+        return CtrlC.STOP
+    finally:
+        for task in (asking, counting):
+            task.cancel()
+        await asyncio.gather(asking, counting, return_exceptions=True)
+
+
+async def _draw(
+    display: Display, news: asyncio.Event, free: asyncio.Event, redraw_s: float
+) -> None:
     """Draw when there is news, but not more often than every `redraw_s`; time passes, too."""
     while True:
+        await free.wait()
         with suppress(TimeoutError):
             # Not wait_for, which before Python 3.12 may swallow the cancellation that ends us.
             async with asyncio.timeout(min(LOOK_S, redraw_s)):
                 await news.wait()
+        if not free.is_set():
+            continue
         news.clear()
         display.draw()
         await asyncio.sleep(redraw_s)

@@ -1,6 +1,7 @@
 """Ctrl-C, SIGTERM and SIGHUP, counted: what the first, the second and the third mean.
 
-Rule: a signal increases a count that coroutines wait for. When the count reaches the limit that
+Rule: a signal increases a count that coroutines wait for, unless it is a first Ctrl-C and somebody
+takes that for a question. When the count reaches the limit that
 the command tolerates at this stage, the command's task is cancelled, so that a command never
 ignores signals for good. A closed terminal counts once: shell and kernel both send SIGHUP.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self
 
@@ -21,6 +23,8 @@ class Interrupts:
 
     def __init__(self) -> None:
         self.count = 0
+        self.ctrl_c: Callable[[], bool] | None = None
+        """Called by Ctrl-C while nothing is counted; true: it is not counted either."""
         self._limit = 1
         self._changed = asyncio.Event()
         self._task: asyncio.Task[object] | None = None
@@ -36,8 +40,7 @@ class Interrupts:
             if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN
         ]
         for number in self._taken:
-            take = self.hang_up if number is signal.SIGHUP else self.interrupt
-            loop.add_signal_handler(number, take)
+            loop.add_signal_handler(number, self._take, number)
         return self
 
     def __exit__(
@@ -58,11 +61,14 @@ class Interrupts:
         if self._task is not None and self.count >= self._limit:
             self._task.cancel()
 
-    def hang_up(self) -> None:
-        """Take the end of the terminal, the first time."""
-        if not self._hung_up:
-            self._hung_up = True
-            self.interrupt()
+    def _take(self, number: signal.Signals) -> None:
+        """Take a signal: the end of the terminal only once, Ctrl-C as it is meant."""
+        if number is signal.SIGHUP and self._hung_up:
+            return
+        self._hung_up |= number is signal.SIGHUP
+        if number is signal.SIGINT and not self.count and self.ctrl_c and self.ctrl_c():
+            return
+        self.interrupt()
 
     def bear(self, more: int) -> None:
         """Cancel the task on the last of this many further signals; earlier ones do not count."""

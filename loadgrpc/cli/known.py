@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 
 from loadgrpc.cli.display import Display
 from loadgrpc.model import (
+    Change,
     HitFigures,
     Plan,
     Progress,
@@ -53,6 +54,16 @@ class Known:
         """See Display."""
         if self._display is not None:
             self._display.notice(text)
+
+    def change(self, change: Change) -> None:
+        """See Display."""
+        if self._display is not None:
+            self._display.change(change)
+
+    def pause(self) -> None:
+        """See Display."""
+        if self._display is not None:
+            self._display.pause()
 
     def draw(self) -> None:
         """See Display."""

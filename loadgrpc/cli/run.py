@@ -101,7 +101,8 @@ def command(**asked: Any) -> int:
       loadgrpc run -f plan.json
 
     \b
-    Ctrl-C lets users finish their iteration and shows the summary; again kills them.
+    Ctrl-C lets users finish their iteration and shows the summary; again kills them. For a run on
+    agents it asks first, in a terminal: (s)top, (d)etach or (c)ontinue; again stops.
     Exit codes, the first that applies:
       2    the command line or the plan is wrong
       4    the broker cannot be reached or refuses, or has too few agents
@@ -225,7 +226,8 @@ async def _follow(request: Request, interrupts: Interrupts, known: Known) -> int
     from loadgrpc.cli.connection import connect  # noqa: PLC0415
     from loadgrpc.cli.display import display_for  # noqa: PLC0415
     from loadgrpc.cli.failure import failure_of, lost_broker  # noqa: PLC0415
-    from loadgrpc.cli.follow import PATIENCE_S, summary_of  # noqa: PLC0415
+    from loadgrpc.cli.follow import PATIENCE_S, Detached, summary_of  # noqa: PLC0415
+    from loadgrpc.cli.prompt import prompt_for  # noqa: PLC0415
     from loadgrpc.errors import LoadgrpcError, Unavailable  # noqa: PLC0415
 
     broker = request.broker or ""
@@ -246,14 +248,29 @@ async def _follow(request: Request, interrupts: Interrupts, known: Known) -> int
                 display_for(told.stream, time.monotonic_ns, quiet=told.quiet or told.silent)
             )
             patience_s = PATIENCE_S if broker else 0.0
-            summary = await summary_of(client, run, interrupts, display, patience_s=patience_s)
+            prompt = prompt_for(told.stream) if broker else None
+            summary = await summary_of(
+                client, run, interrupts, display, prompt=prompt, patience_s=patience_s
+            )
             return await told.tell(client, summary, broker, patience_s=patience_s)
+        except Detached:
+            return await _left_alone(told, known, broker, run_id)
         except Unavailable as error:
             lost = bool(run_id and broker)
             failure = lost_broker(error, broker, run_id) if lost else failure_of(error, broker)
             raise failure from error
         except LoadgrpcError as error:
             raise failure_of(error, broker) from error
+
+
+async def _left_alone(told: Reporting, known: Known, broker: str, run_id: str) -> int:
+    """Say where the run is found that goes on; the exit code: its result is not known."""
+    reason = f"detached: run {run_id} goes on"
+    await told.write_known(known.summary(verdict.INCOMPLETE, reason))
+    line.say(f"loadgrpc attach {run_id} -b {broker} watches it again", told.stream)
+    line.say(f"loadgrpc stop {run_id} -b {broker} stops it", told.stream)
+    line.say(f"exit {verdict.INCOMPLETE}: {reason}", told.stream)
+    return verdict.INCOMPLETE
 
 
 async def _detach(request: Request, interrupts: Interrupts) -> int:

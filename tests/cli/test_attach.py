@@ -112,3 +112,66 @@ def test_c14_a_run_that_is_not_known_may_have_been_a_local_one(invoke, client):
     code, _, err = invoke("attach", "r-1")
     assert code == 2
     assert "no run 'r-1' at 127.0.0.1:7979; a run without -b and -a is not stored" in err
+
+
+@pytest.fixture
+def at_a_terminal(monkeypatch):
+    """Standard input and standard error are a terminal; `typed` is what somebody types there."""
+    import io
+    import sys
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    def typed(text):
+        monkeypatch.setattr(sys, "stdin", Terminal(text))
+        monkeypatch.setattr("loadgrpc.cli.streams.set_up", lambda: None)
+        stderr = Terminal()
+        monkeypatch.setattr(sys, "stderr", stderr)
+        return stderr
+
+    return typed
+
+
+def test_of_several_runs_one_is_chosen(invoke, client, run, at_a_terminal):
+    """At a terminal they are listed with numbers, and asked for until one is named."""
+    client.runs = [replace(run, run_id="r-1"), replace(run, run_id="r-2")]
+    shown = at_a_terminal("3\n2\n")
+
+    code, out, _ = invoke("attach")
+
+    assert (code, out.splitlines()[-1]) == (0, "exit 0: passed")
+    assert ("get_run", "r-2") in client.asked
+    lines = shown.getvalue().splitlines()
+    assert [line.split()[:2] for line in lines[1:3]] == [["1", "r-1"], ["2", "r-2"]]
+    assert lines[3].startswith("Which one: Error: 3 is not in the range")
+
+
+def test_what_happens_to_the_run_is_a_line(invoke, client, run, progress):
+    """A note of the broker's as it comes; what the other lines show is not shown twice."""
+    from loadgrpc.model import AgentEvent, Change, ChangeKind, News
+
+    known = {"sequence": 2, "state": RunState.RUNNING}
+    changes = [
+        Change(
+            kind=ChangeKind.NOTE,
+            time_ns=1_700_000_000 * 10**9,
+            reason="observer irc failed",
+            **known,
+        ),
+        Change(kind=ChangeKind.LOAD, reason="cycle 1 of 3: 10 users", **known),
+        Change(kind=ChangeKind.AGENT, agent_event=AgentEvent.LOST, agent_id="web-1", **known),
+    ]
+
+    async def watch_run(run_id, *, after=None):
+        yield News(1, run)
+        for change in changes:
+            yield News(change.sequence, None, change)
+        yield News(5, replace(run, state=RunState.FINISHED))
+
+    client.watch_run = watch_run
+    _, out, _ = invoke("attach", RUN)
+    assert "\n2023-11-14 22:13:20  observer irc failed\n" in out
+    assert "cycle 1 of 3" not in out
+    assert "was lost" not in out

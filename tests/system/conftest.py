@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import select
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -123,3 +128,56 @@ def cluster(start, folder, tmp_path) -> Callable[..., Cluster]:
         return begun
 
     return begin
+
+
+class Terminal:
+    """A command on a terminal of its own."""
+
+    def __init__(self, *command, cwd, env):
+        self.output = b""
+        self._seen = 0
+        self.pid, self.master = pty.fork()
+        if self.pid == 0:
+            os.chdir(cwd)
+            os.execve(command[0], command, {**os.environ, **env, "TERM": "xterm"})  # noqa: S606
+
+    def read_until(self, words, within_s=60.0):
+        """Read until these words have come since the last ones, or the terminal is left."""
+        deadline = time.monotonic() + within_s
+        while words not in self.output[self._seen :] and time.monotonic() < deadline:
+            if select.select([self.master], [], [], 0.2)[0]:
+                try:
+                    self.output += os.read(self.master, 65_536)
+                except OSError:
+                    break  # nobody has it open any more
+        found = self.output.find(words, self._seen)
+        if found >= 0:
+            self._seen = found + len(words)
+        return found >= 0
+
+    def type(self, text):
+        """Press keys."""
+        os.write(self.master, text)
+
+    def wait(self):
+        """Its exit code."""
+        pid, self.pid = self.pid, 0
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+@pytest.fixture
+def on_terminal() -> Iterator[Callable[..., Terminal]]:
+    """`on_terminal("run", "a.B.c", cwd=folder)`: a command of loadgrpc on a terminal."""
+    begun = []
+
+    def begin(*arguments: str, cwd: Path, env: dict[str, str] | None = None) -> Terminal:
+        begun.append(Terminal(LOADGRPC, *arguments, cwd=cwd, env=env or {}))
+        return begun[-1]
+
+    yield begin
+    for each in begun:
+        if each.pid:
+            os.kill(each.pid, signal.SIGKILL)
+            each.wait()
+        with suppress(OSError):
+            os.close(each.master)

@@ -123,3 +123,30 @@ def test_an_agent_that_ends_loses_users_only(start, loadgrpc, cluster, folder, n
     assert (document["accounting"]["losses"], document["accounting"]["mismatches"]) == ([], [])
     assert int(document["hits"]["count"]) == nginx.requests()
     assert lost["agentId"] not in loadgrpc("status", "-b", begun.address).stdout
+
+
+def test_ctrl_c_asks_and_the_run_goes_on(on_terminal, loadgrpc, cluster, folder, demo_server):
+    """Continue, then detach; attached from elsewhere, with nothing but the broker's address."""
+    begun = cluster(1)
+    at = ("-b", begun.address)
+    asked = ("run", HOLD, "-d", "60", "-H", demo_server.url, *at)
+    first = on_terminal(*asked, cwd=folder)
+    assert first.read_until(b"iterations")
+    first.type(b"\x03")
+    assert first.read_until(b"(s)top it, (d)etach from it, or (c)ontinue to watch? ")
+    first.type(b"what\nc\n")
+    assert first.read_until(b"iterations")
+    first.type(b"\x03")
+    assert first.read_until(b"(c)ontinue to watch? ")
+    first.type(b"d\n")
+    assert first.read_until(b"exit 3: detached: run r-")
+    assert first.wait() == 3
+
+    (run_id,) = re.findall(r"detached: run (r-\w+) goes on", first.output.decode())
+    elsewhere = folder / "elsewhere"
+    elsewhere.mkdir()
+    second = on_terminal("attach", cwd=elsewhere, env={"LOADGRPC_BROKER": begun.address})
+    assert second.read_until(b"iterations")
+    assert loadgrpc("stop", run_id, *at).code == 0
+    assert second.read_until(b"exit 105: ")
+    assert second.wait() == 105

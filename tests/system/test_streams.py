@@ -2,8 +2,6 @@
 
 import json
 import os
-import pty
-import select
 import signal
 import subprocess
 import sys
@@ -147,41 +145,14 @@ def test_f26_no_home_is_told(shell):
     assert "set --state-dir, XDG_STATE_HOME or HOME" in err
 
 
-class Terminal:
-    """A command on a terminal of its own."""
-
-    def __init__(self, *command, cwd, env):
-        self.output = b""
-        self.pid, self.master = pty.fork()
-        if self.pid == 0:
-            os.chdir(cwd)
-            os.execve(command[0], command, {**os.environ, **env, "TERM": "xterm"})  # noqa: S606
-
-    def read_until(self, words, within_s=60.0):
-        """Read until these words have come, or the terminal is left."""
-        deadline = time.monotonic() + within_s
-        while words not in self.output and time.monotonic() < deadline:
-            if select.select([self.master], [], [], 0.2)[0]:
-                try:
-                    self.output += os.read(self.master, 65_536)
-                except OSError:
-                    break  # nobody has it open any more
-        return words in self.output
-
-    def wait(self):
-        """Its exit code."""
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-
-
 @pytest.mark.parametrize("closed", [False, True])
-def test_f26_a_hang_up_stops_the_run_as_sigterm_does(folder, tmp_path, closed):
+def test_f26_a_hang_up_stops_the_run_as_sigterm_does(folder, tmp_path, on_terminal, closed):
     """SIGHUP, and a window that is closed: summary, folder removed, cursor shown, exit 105."""
     (folder / "ok.py").write_text(TESTS)
     home = tmp_path / "tmp"
     home.mkdir()
-    loadgrpc = str(Path(sys.executable).parent / "loadgrpc")
     asked = ("run", "ok.T.test_long", "-d", "90", "--json-file", "s.json")
-    terminal = Terminal(loadgrpc, *asked, cwd=folder, env={"TMPDIR": str(home)})
+    terminal = on_terminal(*asked, cwd=folder, env={"TMPDIR": str(home)})
     assert terminal.read_until(b"iterations")
     if closed:
         os.close(terminal.master)
