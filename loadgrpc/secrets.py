@@ -21,6 +21,8 @@ _NAME: Final = re.compile(
 )
 """Names of parameters whose values are nobody's business."""
 _QUERY: Final = re.compile(r"([?&;#])([\w.\[\]-]+)=([^&;#\s'\"<>)\]}]+)")
+_LOOKS_RANDOM: Final = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9+/=_-]{20,}")
+"""What nobody types by hand: a key, a hash, the id of a session."""
 MAX_NAME: Final = 128
 """Characters of a parameter's name that are looked at; a longer name counts as a secret's."""
 _USER: Final = re.compile(r"(\b[A-Za-z][\w+.-]{0,30}://)([^\s/?#'\"<>]*)@")
@@ -42,6 +44,14 @@ def masked(text: str) -> str:
     if "=" in text:
         text = _QUERY.sub(_without_value, text)
     return text
+
+
+def shown_variable(name: str, value: str) -> str:
+    """The value of an environment variable, masked if its name or itself looks like a secret."""
+    words = (name, *name.split("_"))
+    if any(is_secret(word) for word in words) or _LOOKS_RANDOM.fullmatch(value):
+        return MASK
+    return masked(value)
 
 
 def without_user(url: str) -> str:

@@ -70,6 +70,28 @@ def test_c11_masking_is_linear(piece):
     assert time.perf_counter() - start < 10
 
 
+VARIABLES = {
+    ("STAGE", "prod"): "prod",
+    ("REGION", "eu-west-1"): "eu-west-1",
+    ("BASE_URL", "https://shop-1.example.com:8443/a/b"): "https://shop-1.example.com:8443/a/b",
+    ("DATABASE_URL", "postgresql://me:s3cret@host/db"): "postgresql://me:***@host/db",
+    ("API_TOKEN", "s3cret"): "***",
+    ("DB_PASS", "s3cret"): "***",
+    ("AWS_ACCESS_KEY_ID", "s3cret"): "***",
+    ("GITHUB", "ghp_s3crets3crets3crets3cret"): "***",
+    ("BUILD", "2024"): "2024",
+    ("SENTENCE", "twenty letters and 1 figure"): "twenty letters and 1 figure",
+}
+
+
+@pytest.mark.parametrize(("name", "value"), VARIABLES)
+def test_variables_that_look_like_secrets_are_masked(name, value):
+    """By their names, or because nobody would type that; a second time changes nothing."""
+    shown = secrets.shown_variable(name, value)
+    assert shown == VARIABLES[name, value]
+    assert secrets.shown_variable(name, shown) == shown
+
+
 def test_c10_a_server_is_the_same_without_its_user():
     """Names of hits have no user in them."""
     assert secrets.without_user("http://ann:s3cret@host/a@b") == "http://host/a@b"

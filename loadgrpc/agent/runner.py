@@ -143,8 +143,10 @@ class Runner:
         endpoint = doors.endpoint
         if scenario.test_runner:
             endpoint = await doors.outside()
+        given = dict(self.assignment.plan.env)
         variables = {
             "PYTHONUNBUFFERED": "1",
+            **given,
             **environment.connection(
                 self.source.source_id, endpoint=endpoint, token=self._expected.token
             ),
@@ -153,7 +155,9 @@ class Runner:
         command = [sys.executable, "-P", "-m", "loadgrpc.runner.link"]
         if scenario.test_runner:
             command = plans.command(scenario.test_runner, scenario.test)
-            variables |= environment.work(self.assignment) | environment.direct(os.environ)
+            variables |= environment.work(self.assignment) | environment.direct(
+                {**os.environ, **given}
+            )
         elif verbosity := os.environ.get(environment.GRPC_VERBOSITY):
             variables[environment.GRPC_VERBOSITY] = verbosity  # ours prints what it has to say
         alive = self._folder.alive()

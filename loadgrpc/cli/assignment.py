@@ -50,7 +50,7 @@ def command(run_id: str, broker: str, agent_id: str | None, scenario: str, as_js
         source = SourceId(run_id, agent_id or run.agent_ids[0], f"hand-{os.urandom(4).hex()}")
         assignment = await client.get_assignment(source, scenario)
         told = environment.connection(source, endpoint=broker, token=TOKEN)
-        return {**told, **environment.work(assignment)}
+        return {**dict(assignment.plan.env), **told, **environment.work(assignment)}
 
     told = ask(broker, get)
     if as_json:

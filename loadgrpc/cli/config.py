@@ -135,5 +135,7 @@ def _flag(value: object) -> str:
 
 
 def _shown(key: str, value: str) -> str:
-    """A value without the secrets in it."""
+    """A value without the secrets in it; of variables, their names."""
+    if key == "env":
+        return ", ".join(each.partition("=")[0] for each in value.split(", "))
     return secrets.MASK if secrets.is_secret(key) else one_line(secrets.masked(value))

@@ -28,6 +28,8 @@ def load(plan: Plan, scenario: Scenario | None = None) -> list[str]:
         what.append(f"{'split over' if plan.split else 'on each of'} {plan.agents} agents")
     if of_one is not None and of_one.server_url:
         what.append(one_line(masked(of_one.server_url)))
+    if plan.env:
+        what.append(f"with {', '.join(name for name, _ in plan.env)} in the environment")
     if plan.no_dns_resolve:
         what.append("names resolved for each connection")
     return what

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from loadgrpc.cli import elsewhere, plan_options, values
 from loadgrpc.cli.failure import Failure
 from loadgrpc.protocol import options
-from loadgrpc.protocol.kinds import ChoiceKind, CountsKind, SecondsKind
+from loadgrpc.protocol.kinds import ChoiceKind, CountsKind, SecondsKind, VariablesKind
 
 if TYPE_CHECKING:
     from loadgrpc.model import Plan
@@ -120,7 +120,7 @@ def _field(key: str) -> str:
     return plan_options.KEYS.get(snake, snake)
 
 
-def _value(field: str, value: Any) -> Any:
+def _value(field: str, value: Any) -> Any:  # noqa: PLR0911 - one for each kind
     if field == "scenarios" and isinstance(value, list):
         return [spelled(each, scenario=True) if isinstance(each, dict) else each for each in value]
     row = options.ALL.get(field)
@@ -131,8 +131,31 @@ def _value(field: str, value: Any) -> Any:
             return f"{values.seconds(str(value), most=most, zero=zero):.9f}s"
         case CountsKind() if isinstance(value, str | int):
             return list(values.counts(str(value), row.kind))
+        case VariablesKind() if isinstance(value, dict | list):
+            return _variables(value)
         case ChoiceKind() if isinstance(value, str):
             message = {word.replace("-", "_"): of for word, of in row.kind.words.items()}
             found = message.get(value.lower().replace("-", "_"))
             return value if found is None else int(found)
     return value
+
+
+def _variables(value: dict[str, Any] | list[Any]) -> dict[str, str]:
+    """Variables as people write them: values by names, or as a command line has them.
+
+    One whose value is null, as one that is only named, has its value from here.
+    """
+    if isinstance(value, list):
+        return dict(values.variable(str(each)) for each in value)
+    return {
+        name: values.variable(name)[1] if each is None else _text_of(name, each)
+        for name, each in value.items()
+    }
+
+
+def _text_of(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str | int | float):
+        return str(value)
+    raise ValueError(f"the value of {name} is neither a text nor a number")

@@ -15,7 +15,7 @@ import click
 
 from loadgrpc.cli import values
 from loadgrpc.protocol import options
-from loadgrpc.protocol.kinds import ChoiceKind, FlagKind
+from loadgrpc.protocol.kinds import ChoiceKind, FlagKind, VariablesKind
 from loadgrpc.protocol.options import Option
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def add(command: F) -> F:
             row.name,
             type=values.of_kind(row.kind),
             is_flag=flag,
+            multiple=isinstance(row.kind, VariablesKind),
             default=None,
             metavar=_metavar(row),
             help=row.help + shown,

@@ -7,6 +7,7 @@ says what is wrong and what is accepted; bounds of options are those of their ki
 from __future__ import annotations
 
 import math
+import os
 import re
 from enum import IntEnum
 from typing import Any, Final, Generic, TypeVar
@@ -138,6 +139,18 @@ def url(text: str) -> str:
         shown = f"***@{text.rpartition('@')[2]}" if "@" in text else text
         raise ValueError(f"{shown!r} is not a URL; expected one such as http://127.0.0.1:8000")
     return text
+
+
+def variable(text: str) -> tuple[str, str]:
+    """A variable: `NAME=VALUE`, or `NAME`, which has its value from here."""
+    name, equals, value = text.partition("=")
+    if not name.isidentifier() or not name.isascii():
+        raise ValueError(f"{name!r} is not a name; expected NAME=VALUE, or NAME")
+    if equals:
+        return name, value
+    if name not in os.environ:
+        raise ValueError(f"the variable {name} is not set here; expected {name}=VALUE")
+    return name, os.environ[name]
 
 
 def printable(text: str, most: int) -> str:
@@ -276,6 +289,16 @@ class Printable(Value[str]):
         return printable(text, self.most)
 
 
+class Variable(Value[tuple[str, str]]):
+    """See `variable`."""
+
+    name = "NAME[=VALUE]"
+
+    def read(self, text: str) -> tuple[str, str]:
+        """See Value."""
+        return variable(text)
+
+
 class EnumValue(Value[IntEnum]):
     """One of the values of an enum."""
 
@@ -308,6 +331,8 @@ def of_kind(kind: kinds.Kind) -> Value[Any] | None:
             made = EnumValue(kind)
         case kinds.UrlKind():
             made = Url()
+        case kinds.VariablesKind():
+            made = Variable()
         case kinds.TextKind(chars, printable=True):
             made = Printable(chars)
     return made

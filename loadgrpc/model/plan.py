@@ -64,6 +64,8 @@ class Plan:
     stop_timeout_s: float = 30.0
     no_dns_resolve: bool = False
     """Names are resolved for each connection, and not once for each user."""
+    env: tuple[tuple[str, str], ...] = ()
+    """Names and values of variables for runners, sorted."""
     title: str = ""
     """What people call the run. Empty: nothing."""
     project_name: str = ""

@@ -104,6 +104,9 @@ AGENT_ID: Final = Text(MAX_ID_CHARS, 2 * MAX_ID_CHARS)
 _ANY_SPAN: Final = Span(0, MAX_SPAN_S)
 _IN_63_BITS: Final = Span(0, MAX_MOMENT_S)
 _COLUMN: Final = OfBatch()
+_VARIABLES: Final = next(
+    row.kind for row in options.OF_PLAN if isinstance(row.kind, kinds.VariablesKind)
+)
 _GENERATOR_S: Final = model.MAX_GENERATOR_NS // 10**9
 
 
@@ -115,6 +118,8 @@ def _of_options(rows: Iterable[options.Option]) -> dict[str, Bound]:
             case kinds.TextKind(chars):
                 found[row.field] = Text(chars)
             case kinds.CountsKind(entries=entries):
+                found[row.field] = Many(entries)
+            case kinds.VariablesKind(entries=entries):
                 found[row.field] = Many(entries)
             case kinds.SecondsKind(most):
                 found[row.field] = Span(0, most)
@@ -147,6 +152,10 @@ TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
     "PurgeRunsRequest": {"older_than": _ANY_SPAN},
     "DrainAgentRequest": {"agent_id": AGENT_ID},
     "RunSpec": {**_of_options(options.ALL.values()), "scenarios": Many(MAX_SCENARIOS)},
+    "EnvEntry": {
+        "key": Text(_VARIABLES.name_chars),
+        "value": Text(_VARIABLES.value_chars),
+    },
     "Scenario": {"name": ID, **_of_options(options.OF_SCENARIO)},
     # Of FleetService.
     "Register": {
@@ -250,6 +259,10 @@ TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
 """By message and field. What is not here is a number, an enum or a message of fields that are."""
 
 
+MAPS: Final = frozenset({"EnvEntry"})
+"""Messages that are entries of maps."""
+
+
 def check(message: Message, where: str = "") -> None:
     """Checks a message, and all that is in it, against the table.
 
@@ -284,11 +297,22 @@ def _violations(message: Any, where: str) -> Iterator[Violation]:
         elif field.type == FieldDescriptor.TYPE_MESSAGE and not isinstance(rule, Span | Moment):
             if field.message_type.name == "EventBatch":
                 continue
-            if field.is_repeated:
+            if field.message_type.name in MAPS:
+                yield from _map_violations(field.message_type.name, value, path)
+            elif field.is_repeated:
                 for at, each in enumerate(value):
                     yield from _violations(each, f"{path}[{at}].")
             else:
                 yield from _violations(value, f"{path}.")
+
+
+def _map_violations(entry: str, value: Mapping[str, Any], path: str) -> Iterator[Violation]:
+    """What is wrong in a map, whose keys are texts; nothing is said of what its values are."""
+    rules = TABLE[entry]
+    for key, each in value.items():
+        for name, text in (("key", key), ("value", each)):
+            if detail := broken(rules[name], text):
+                yield Violation(f"{path}[{key[:MAX_ID_CHARS]!r}]", detail)
 
 
 def short_name(name: str, most: int = MAX_NAME_CHARS) -> str:

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from loadgrpc.model import Assignment, SourceId
+from loadgrpc.protocol.kinds import OURS
 from loadgrpc.protocol.produced import RUN_DIR_ENV
 
-OURS: Final = ("LOADGRPC_", "LOADS_")
-"""Prefixes of the variables set for a runner: those of the shell belong to another run."""
 QUIET_ENV: Final = "LOADGRPC_QUIET_GRPC"
 """Set by the command line when it has silenced gRPC; that is for its own process."""
 RUN_ID_ENV: Final = "LOADGRPC_RUN_ID"

@@ -7,14 +7,19 @@ imported for that. How people write it is for `cli/values.py`.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, ClassVar, Final
 
 from loadgrpc.clock import NS_PER_S
+from loadgrpc.secrets import masked, shown_variable
 
 DAY_S: Final = 86_400.0
+OURS: Final = ("LOADGRPC_", "LOADS_")
+"""Prefixes of the variables set for a runner: those of the shell belong to another run."""
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,10 @@ class Kind:
         """What is wrong with a value: where in it (empty: all of it), and how."""
         del value
         yield from ()
+
+    def shown(self, value: Any) -> Any:
+        """A value without the secrets in it."""
+        return masked(value)
 
 
 @dataclass(frozen=True)
@@ -193,3 +202,35 @@ class UrlKind(TextKind):
 
     def __str__(self) -> str:
         return f"a URL of {super().__str__()}"
+
+
+@dataclass(frozen=True)
+class VariablesKind(Kind):
+    """Variables of an environment, each a name and a value, sorted."""
+
+    entries: int
+    name_chars: int
+    value_chars: int
+
+    def get(self, message: Any, field: str) -> tuple[tuple[str, str], ...] | None:
+        """See Kind."""
+        return tuple(sorted(getattr(message, field).items())) or None
+
+    def put(self, message: Any, field: str, value: tuple[tuple[str, str], ...]) -> None:
+        """Sets these variables, and leaves others that are there."""
+        getattr(message, field).update(dict(value))
+
+    def wrong(self, value: tuple[tuple[str, str], ...]) -> Iterator[tuple[str, str]]:
+        """See Kind. Nothing is said of what values are. Lengths are in `bounds.py`."""
+        for name, _ in value:
+            if not _VARIABLE.fullmatch(name):
+                yield f"[{name!r}]", "is not a name: it needs letters, digits and underscores"
+            elif name.startswith(OURS):
+                yield f"[{name!r}]", "is a name that loadgrpc sets by itself"
+
+    def shown(self, value: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+        """See Kind."""
+        return tuple((name, shown_variable(name, each)) for name, each in value)
+
+    def __str__(self) -> str:
+        return f"at most {self.entries:,} of them"

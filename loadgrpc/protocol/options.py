@@ -23,6 +23,7 @@ from loadgrpc.protocol.kinds import (
     SecondsKind,
     TextKind,
     UrlKind,
+    VariablesKind,
 )
 
 
@@ -171,6 +172,16 @@ OF_PLAN: Final = (
         section="Load",
         help="Resolve names for each connection.",
         default="once for each user, who then takes all addresses in turn",
+    ),
+    Option(
+        field="env",
+        kind=VariablesKind(entries=100, name_chars=128, value_chars=32_768),
+        flags=("--env",),
+        section="Runner",
+        help="A variable for the environment of tests on all agents; without a value, the one that"
+        " it has here. Repeatable.",
+        metavar="NAME[=VALUE]",
+        secrets=True,
     ),
     Option(
         field="title",

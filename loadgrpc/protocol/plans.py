@@ -16,7 +16,6 @@ from loadgrpc.errors import InvalidRequest, Violation
 from loadgrpc.model import Scenario
 from loadgrpc.protocol import bounds, options
 from loadgrpc.protocol.options import Option
-from loadgrpc.secrets import masked
 from loadgrpc.v1 import run_pb2
 
 _TEST_NAME: Final = re.compile(r"[^\s:]+\.[^\s.:]+\.[^\s.:]+|[^\n]+?::[^\s:]+(::|\.)[^\s:.]+")
@@ -98,7 +97,7 @@ def shown_plan(plan: model.Plan) -> run_pb2.RunSpec:
 def _masked(rows: Iterable[Option], source: M) -> M:
     """A plan or a scenario without what is secret in it."""
     shown: dict[str, Any] = {
-        row.name: masked(getattr(source, row.name)) for row in rows if row.secrets
+        row.name: row.kind.shown(getattr(source, row.name)) for row in rows if row.secrets
     }
     return replace(source, **shown)
 

@@ -47,7 +47,7 @@ def config_of(plan: Plan, scenario: Scenario, agents: int = 1) -> Mapping[str, A
         row.field: getattr(scenario if row in options.OF_SCENARIO else plan, row.name)
         for row in options.ALL.values()
     }
-    return MappingProxyType(values | {"agents": agents})
+    return MappingProxyType(values | {"agents": agents, "env": dict(plan.env)})
 
 
 DEFAULTS: Mapping[str, Any] = config_of(Plan(scenarios=(Scenario(),)), Scenario(iterations=(1,)))

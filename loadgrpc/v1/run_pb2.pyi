@@ -73,7 +73,14 @@ ASSIGNMENT_STATE_LOAD_FAILED: AssignmentState
 ASSIGNMENT_STATE_LOST: AssignmentState
 
 class RunSpec(_message.Message):
-    __slots__ = ("test", "users", "iterations", "duration", "agents", "split", "spawn_rate", "server_url", "processes", "stop_timeout", "no_dns_resolve", "test_runner", "runner_mode", "silence_timeout", "scenarios", "title", "project_name", "user_id")
+    __slots__ = ("test", "users", "iterations", "duration", "agents", "split", "spawn_rate", "server_url", "processes", "stop_timeout", "no_dns_resolve", "test_runner", "runner_mode", "silence_timeout", "scenarios", "title", "env", "project_name", "user_id")
+    class EnvEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     TEST_FIELD_NUMBER: _ClassVar[int]
     USERS_FIELD_NUMBER: _ClassVar[int]
     ITERATIONS_FIELD_NUMBER: _ClassVar[int]
@@ -90,6 +97,7 @@ class RunSpec(_message.Message):
     SILENCE_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
     SCENARIOS_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
+    ENV_FIELD_NUMBER: _ClassVar[int]
     PROJECT_NAME_FIELD_NUMBER: _ClassVar[int]
     USER_ID_FIELD_NUMBER: _ClassVar[int]
     test: str
@@ -108,9 +116,10 @@ class RunSpec(_message.Message):
     silence_timeout: _duration_pb2.Duration
     scenarios: _containers.RepeatedCompositeFieldContainer[Scenario]
     title: str
+    env: _containers.ScalarMap[str, str]
     project_name: str
     user_id: str
-    def __init__(self, test: _Optional[str] = ..., users: _Optional[_Iterable[int]] = ..., iterations: _Optional[_Iterable[int]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., agents: _Optional[int] = ..., split: bool = ..., spawn_rate: _Optional[float] = ..., server_url: _Optional[str] = ..., processes: _Optional[int] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., no_dns_resolve: bool = ..., test_runner: _Optional[str] = ..., runner_mode: _Optional[_Union[RunnerMode, str]] = ..., silence_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., scenarios: _Optional[_Iterable[_Union[Scenario, _Mapping]]] = ..., title: _Optional[str] = ..., project_name: _Optional[str] = ..., user_id: _Optional[str] = ...) -> None: ...
+    def __init__(self, test: _Optional[str] = ..., users: _Optional[_Iterable[int]] = ..., iterations: _Optional[_Iterable[int]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., agents: _Optional[int] = ..., split: bool = ..., spawn_rate: _Optional[float] = ..., server_url: _Optional[str] = ..., processes: _Optional[int] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., no_dns_resolve: bool = ..., test_runner: _Optional[str] = ..., runner_mode: _Optional[_Union[RunnerMode, str]] = ..., silence_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., scenarios: _Optional[_Iterable[_Union[Scenario, _Mapping]]] = ..., title: _Optional[str] = ..., env: _Optional[_Mapping[str, str]] = ..., project_name: _Optional[str] = ..., user_id: _Optional[str] = ...) -> None: ...
 
 class Scenario(_message.Message):
     __slots__ = ("name", "test", "users", "iterations", "duration", "spawn_rate", "server_url", "processes", "test_runner", "runner_mode", "silence_timeout")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -252,3 +253,23 @@ def test_the_environment_names_the_user():
     own = assignment_of(**LOAD).of_user(2, 1, duration_s=None)
 
     assert environment.work(own)["LOADGRPC_CURRENT_USER"] == "2"
+
+
+@pytest.mark.parametrize("load", [{}, {"test_runner": ""}])
+def test_runners_get_the_variables_of_the_plan(tmp_path, load):
+    """Besides those about the run, which win; those about proxies are kept for other hosts."""
+    env = (("LOADGRPC_X", "kept"), ("STAGE", "test"), ("no_proxy", "shop.example"))
+    found = []
+
+    async def main():
+        desk = Desk(tmp_path, env=env, starts=lambda _, variables, *__: found.append(variables))
+        part = replace(desk.assignment.plan.scenarios[0], **load)
+        plan = replace(desk.assignment.plan, scenarios=(part,))
+        assignment = replace(desk.assignment, plan=plan).of_user(1, 1, duration_s=None)
+        await Runner(assignment, desk.services).start()
+        await desk.relay.close()
+
+    leaping(main())
+    (variables,) = found
+    assert (variables["STAGE"], variables["LOADGRPC_RUN_ID"]) == ("test", "r")
+    assert "shop.example" in variables["no_proxy"].split(",")

@@ -18,6 +18,7 @@ TYPES = {
     kinds.ChoiceKind: FieldDescriptor.TYPE_ENUM,
     kinds.TextKind: FieldDescriptor.TYPE_STRING,
     kinds.UrlKind: FieldDescriptor.TYPE_STRING,
+    kinds.VariablesKind: FieldDescriptor.TYPE_MESSAGE,
 }
 TOLD = {
     *("agents", "spawn_rate", "server_url"),
@@ -58,7 +59,7 @@ def test_a_row_is_of_the_type_of_its_field(row):
     for message in messages:
         field = message.DESCRIPTOR.fields_by_name[row.field]
         assert field.type == TYPES[type(row.kind)]
-        assert field.is_repeated is isinstance(row.kind, kinds.CountsKind)
+        assert field.is_repeated is isinstance(row.kind, kinds.CountsKind | kinds.VariablesKind)
 
 
 def figures(kind):
@@ -70,6 +71,8 @@ def figures(kind):
             return [f"{most:,}", f"{entries:,}"]
         case kinds.SecondsKind(most):
             return [f"{most / 86_400:g} day"]
+        case kinds.VariablesKind(entries, name_chars, value_chars):
+            return [f"{each:,}" for each in (entries, name_chars, value_chars)]
         case kinds.TextKind(chars):
             return [f"{chars:,} characters"]
     return []

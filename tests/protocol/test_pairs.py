@@ -109,6 +109,9 @@ some_plans = st.builds(
     stop_timeout_s=st.integers(0, 86_400_000).map(lambda ms: ms / 1_000),
     no_dns_resolve=st.booleans(),
     title=st.sampled_from(["", "nightly"]),
+    env=st.dictionaries(st.sampled_from(["A", "_b", "C3"]), words).map(
+        lambda env: tuple(sorted(env.items()))
+    ),
     project_name=st.sampled_from(["", "shop"]),
     user_id=st.sampled_from(["", "ann"]),
 )

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.system
 
 ROWS = 60
 TESTS = """
-import json
+import os
 from loadgrpc.case import TestCase
 
 class Rows(TestCase):
@@ -20,6 +20,7 @@ class Rows(TestCase):
         self.account = self.data("accounts.jsonl")
     def test_rows(self):
         assert self.account["id"] == self.user_index
+        assert os.environ["STAGE"] == self.config["env"]["STAGE"] == "a b"
         self.incr_counter(f"account {self.account['id']}")
         self.incr_counter(f"in turn {self.data('rows.csv', 'in-turn')['n']}")
         self.incr_counter(f"code {self.data('rows.csv', 'once', 'error')['n']}")
@@ -57,7 +58,11 @@ def test_every_row_is_used_by_exactly_one_user(tests):
                 return await client.get_summary(run.run_id)
 
             shared = await summary(
-                test="pkg.rows.Rows.test_rows", users=(5, 7), iterations=(5,), split=True
+                test="pkg.rows.Rows.test_rows",
+                users=(5, 7),
+                iterations=(5,),
+                split=True,
+                env=(("STAGE", "a b"),),
             )
             assert shared.verdict.exit_code == 0, shared.verdict
             assert shared.counters == {

@@ -355,6 +355,11 @@ type RunSpec struct {
 	// A title for people, shown before the test wherever the run is shown. At most 128 characters,
 	// all of them printable. Empty: it has no title.
 	Title string `protobuf:"bytes,16,opt,name=title,proto3" json:"title,omitempty"`
+	// Variables that the environment of runners has, besides those that agents have. At most 100; a
+	// name has letters, digits and underscores, no digit first, at most 128 characters, and does not
+	// begin with `LOADGRPC_` or `LOADS_`; a value has at most 32,768 characters. Wherever a run is
+	// shown, values that look like secrets are replaced by `***`.
+	Env map[string]string `protobuf:"bytes,17,rep,name=env,proto3" json:"env,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// The project that the run belongs to, shown with its results. At most 128 characters, all of
 	// them printable. Empty: none.
 	ProjectName string `protobuf:"bytes,25,opt,name=project_name,json=projectName,proto3" json:"project_name,omitempty"`
@@ -505,6 +510,13 @@ func (x *RunSpec) GetTitle() string {
 		return x.Title
 	}
 	return ""
+}
+
+func (x *RunSpec) GetEnv() map[string]string {
+	if x != nil {
+		return x.Env
+	}
+	return nil
 }
 
 func (x *RunSpec) GetProjectName() string {
@@ -2790,7 +2802,7 @@ var File_loadgrpc_v1_run_proto protoreflect.FileDescriptor
 
 const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\n" +
-	"\x15loadgrpc/v1/run.proto\x12\vloadgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17loadgrpc/v1/event.proto\"\x9e\x05\n" +
+	"\x15loadgrpc/v1/run.proto\x12\vloadgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17loadgrpc/v1/event.proto\"\x87\x06\n" +
 	"\aRunSpec\x12\x12\n" +
 	"\x04test\x18\x01 \x01(\tR\x04test\x12\x14\n" +
 	"\x05users\x18\x02 \x03(\rR\x05users\x12\x1e\n" +
@@ -2814,9 +2826,13 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"runnerMode\x12B\n" +
 	"\x0fsilence_timeout\x18\x0e \x01(\v2\x19.google.protobuf.DurationR\x0esilenceTimeout\x123\n" +
 	"\tscenarios\x18\x0f \x03(\v2\x15.loadgrpc.v1.ScenarioR\tscenarios\x12\x14\n" +
-	"\x05title\x18\x10 \x01(\tR\x05title\x12!\n" +
+	"\x05title\x18\x10 \x01(\tR\x05title\x12/\n" +
+	"\x03env\x18\x11 \x03(\v2\x1d.loadgrpc.v1.RunSpec.EnvEntryR\x03env\x12!\n" +
 	"\fproject_name\x18\x19 \x01(\tR\vprojectName\x12\x17\n" +
-	"\auser_id\x18\x1a \x01(\tR\x06userId\"\x9a\x03\n" +
+	"\auser_id\x18\x1a \x01(\tR\x06userId\x1a6\n" +
+	"\bEnvEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x9a\x03\n" +
 	"\bScenario\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04test\x18\x02 \x01(\tR\x04test\x12\x14\n" +
@@ -3088,7 +3104,7 @@ func file_loadgrpc_v1_run_proto_rawDescGZIP() []byte {
 }
 
 var file_loadgrpc_v1_run_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_loadgrpc_v1_run_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_loadgrpc_v1_run_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_loadgrpc_v1_run_proto_goTypes = []any{
 	(RunnerMode)(0),               // 0: loadgrpc.v1.RunnerMode
 	(RunState)(0),                 // 1: loadgrpc.v1.RunState
@@ -3116,102 +3132,104 @@ var file_loadgrpc_v1_run_proto_goTypes = []any{
 	(*GeneratorFigures)(nil),      // 23: loadgrpc.v1.GeneratorFigures
 	(*Accounting)(nil),            // 24: loadgrpc.v1.Accounting
 	(*Loss)(nil),                  // 25: loadgrpc.v1.Loss
-	nil,                           // 26: loadgrpc.v1.RunSummary.CountersEntry
-	nil,                           // 27: loadgrpc.v1.NameFigures.StatusesEntry
-	nil,                           // 28: loadgrpc.v1.NameFigures.FailedStatusesEntry
-	(*durationpb.Duration)(nil),   // 29: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 30: google.protobuf.Timestamp
-	(DataMode)(0),                 // 31: loadgrpc.v1.DataMode
-	(*ExceptionInfo)(nil),         // 32: loadgrpc.v1.ExceptionInfo
-	(HitError)(0),                 // 33: loadgrpc.v1.HitError
+	nil,                           // 26: loadgrpc.v1.RunSpec.EnvEntry
+	nil,                           // 27: loadgrpc.v1.RunSummary.CountersEntry
+	nil,                           // 28: loadgrpc.v1.NameFigures.StatusesEntry
+	nil,                           // 29: loadgrpc.v1.NameFigures.FailedStatusesEntry
+	(*durationpb.Duration)(nil),   // 30: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 31: google.protobuf.Timestamp
+	(DataMode)(0),                 // 32: loadgrpc.v1.DataMode
+	(*ExceptionInfo)(nil),         // 33: loadgrpc.v1.ExceptionInfo
+	(HitError)(0),                 // 34: loadgrpc.v1.HitError
 }
 var file_loadgrpc_v1_run_proto_depIdxs = []int32{
-	29, // 0: loadgrpc.v1.RunSpec.duration:type_name -> google.protobuf.Duration
-	29, // 1: loadgrpc.v1.RunSpec.stop_timeout:type_name -> google.protobuf.Duration
+	30, // 0: loadgrpc.v1.RunSpec.duration:type_name -> google.protobuf.Duration
+	30, // 1: loadgrpc.v1.RunSpec.stop_timeout:type_name -> google.protobuf.Duration
 	0,  // 2: loadgrpc.v1.RunSpec.runner_mode:type_name -> loadgrpc.v1.RunnerMode
-	29, // 3: loadgrpc.v1.RunSpec.silence_timeout:type_name -> google.protobuf.Duration
+	30, // 3: loadgrpc.v1.RunSpec.silence_timeout:type_name -> google.protobuf.Duration
 	5,  // 4: loadgrpc.v1.RunSpec.scenarios:type_name -> loadgrpc.v1.Scenario
-	29, // 5: loadgrpc.v1.Scenario.duration:type_name -> google.protobuf.Duration
-	0,  // 6: loadgrpc.v1.Scenario.runner_mode:type_name -> loadgrpc.v1.RunnerMode
-	29, // 7: loadgrpc.v1.Scenario.silence_timeout:type_name -> google.protobuf.Duration
-	1,  // 8: loadgrpc.v1.Run.state:type_name -> loadgrpc.v1.RunState
-	4,  // 9: loadgrpc.v1.Run.plan:type_name -> loadgrpc.v1.RunSpec
-	30, // 10: loadgrpc.v1.Run.create_time:type_name -> google.protobuf.Timestamp
-	30, // 11: loadgrpc.v1.Run.start_time:type_name -> google.protobuf.Timestamp
-	30, // 12: loadgrpc.v1.Run.end_time:type_name -> google.protobuf.Timestamp
-	7,  // 13: loadgrpc.v1.Run.troubles:type_name -> loadgrpc.v1.Trouble
-	14, // 14: loadgrpc.v1.Run.verdict:type_name -> loadgrpc.v1.Verdict
-	2,  // 15: loadgrpc.v1.Trouble.kind:type_name -> loadgrpc.v1.TroubleKind
-	30, // 16: loadgrpc.v1.Trouble.since:type_name -> google.protobuf.Timestamp
-	30, // 17: loadgrpc.v1.Trouble.until:type_name -> google.protobuf.Timestamp
-	1,  // 18: loadgrpc.v1.RunSummary.state:type_name -> loadgrpc.v1.RunState
-	14, // 19: loadgrpc.v1.RunSummary.verdict:type_name -> loadgrpc.v1.Verdict
-	4,  // 20: loadgrpc.v1.RunSummary.plan:type_name -> loadgrpc.v1.RunSpec
-	30, // 21: loadgrpc.v1.RunSummary.create_time:type_name -> google.protobuf.Timestamp
-	30, // 22: loadgrpc.v1.RunSummary.start_time:type_name -> google.protobuf.Timestamp
-	30, // 23: loadgrpc.v1.RunSummary.end_time:type_name -> google.protobuf.Timestamp
-	29, // 24: loadgrpc.v1.RunSummary.duration:type_name -> google.protobuf.Duration
-	15, // 25: loadgrpc.v1.RunSummary.hits:type_name -> loadgrpc.v1.HitFigures
-	17, // 26: loadgrpc.v1.RunSummary.iterations:type_name -> loadgrpc.v1.IterationFigures
-	19, // 27: loadgrpc.v1.RunSummary.names:type_name -> loadgrpc.v1.NameFigures
-	20, // 28: loadgrpc.v1.RunSummary.failures:type_name -> loadgrpc.v1.IterationErrorGroup
-	20, // 29: loadgrpc.v1.RunSummary.errors:type_name -> loadgrpc.v1.IterationErrorGroup
-	21, // 30: loadgrpc.v1.RunSummary.hit_errors:type_name -> loadgrpc.v1.HitErrorGroup
-	22, // 31: loadgrpc.v1.RunSummary.agents:type_name -> loadgrpc.v1.AgentFigures
-	26, // 32: loadgrpc.v1.RunSummary.counters:type_name -> loadgrpc.v1.RunSummary.CountersEntry
-	24, // 33: loadgrpc.v1.RunSummary.accounting:type_name -> loadgrpc.v1.Accounting
-	23, // 34: loadgrpc.v1.RunSummary.generator:type_name -> loadgrpc.v1.GeneratorFigures
-	13, // 35: loadgrpc.v1.RunSummary.scenarios:type_name -> loadgrpc.v1.ScenarioFigures
-	18, // 36: loadgrpc.v1.RunSummary.users:type_name -> loadgrpc.v1.UserFigures
-	11, // 37: loadgrpc.v1.RunSummary.cycles:type_name -> loadgrpc.v1.CycleFigures
-	7,  // 38: loadgrpc.v1.RunSummary.troubles:type_name -> loadgrpc.v1.Trouble
-	9,  // 39: loadgrpc.v1.RunSummary.data:type_name -> loadgrpc.v1.DataFigures
-	10, // 40: loadgrpc.v1.RunSummary.output:type_name -> loadgrpc.v1.OutputFigures
-	31, // 41: loadgrpc.v1.DataFigures.mode:type_name -> loadgrpc.v1.DataMode
-	29, // 42: loadgrpc.v1.CycleFigures.duration:type_name -> google.protobuf.Duration
-	15, // 43: loadgrpc.v1.CycleFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	30, // 44: loadgrpc.v1.CycleFigures.start_time:type_name -> google.protobuf.Timestamp
-	12, // 45: loadgrpc.v1.CycleFigures.scenarios:type_name -> loadgrpc.v1.CycleScenarioFigures
-	29, // 46: loadgrpc.v1.CycleScenarioFigures.duration:type_name -> google.protobuf.Duration
-	15, // 47: loadgrpc.v1.CycleScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	15, // 48: loadgrpc.v1.ScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	17, // 49: loadgrpc.v1.ScenarioFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
-	18, // 50: loadgrpc.v1.ScenarioFigures.users:type_name -> loadgrpc.v1.UserFigures
-	16, // 51: loadgrpc.v1.HitFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
-	16, // 52: loadgrpc.v1.HitFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
-	29, // 53: loadgrpc.v1.ElapsedFigures.avg:type_name -> google.protobuf.Duration
-	29, // 54: loadgrpc.v1.ElapsedFigures.min:type_name -> google.protobuf.Duration
-	29, // 55: loadgrpc.v1.ElapsedFigures.p50:type_name -> google.protobuf.Duration
-	29, // 56: loadgrpc.v1.ElapsedFigures.p90:type_name -> google.protobuf.Duration
-	29, // 57: loadgrpc.v1.ElapsedFigures.p95:type_name -> google.protobuf.Duration
-	29, // 58: loadgrpc.v1.ElapsedFigures.p99:type_name -> google.protobuf.Duration
-	29, // 59: loadgrpc.v1.ElapsedFigures.max:type_name -> google.protobuf.Duration
-	15, // 60: loadgrpc.v1.NameFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	27, // 61: loadgrpc.v1.NameFigures.statuses:type_name -> loadgrpc.v1.NameFigures.StatusesEntry
-	28, // 62: loadgrpc.v1.NameFigures.failed_statuses:type_name -> loadgrpc.v1.NameFigures.FailedStatusesEntry
-	32, // 63: loadgrpc.v1.IterationErrorGroup.exception:type_name -> loadgrpc.v1.ExceptionInfo
-	33, // 64: loadgrpc.v1.HitErrorGroup.error:type_name -> loadgrpc.v1.HitError
-	3,  // 65: loadgrpc.v1.AgentFigures.state:type_name -> loadgrpc.v1.AssignmentState
-	32, // 66: loadgrpc.v1.AgentFigures.load_error:type_name -> loadgrpc.v1.ExceptionInfo
-	23, // 67: loadgrpc.v1.AgentFigures.generator:type_name -> loadgrpc.v1.GeneratorFigures
-	30, // 68: loadgrpc.v1.AgentFigures.end_time:type_name -> google.protobuf.Timestamp
-	29, // 69: loadgrpc.v1.AgentFigures.clock_offset:type_name -> google.protobuf.Duration
-	18, // 70: loadgrpc.v1.AgentFigures.all_users:type_name -> loadgrpc.v1.UserFigures
-	29, // 71: loadgrpc.v1.GeneratorFigures.saturated_time:type_name -> google.protobuf.Duration
-	29, // 72: loadgrpc.v1.GeneratorFigures.watched_time:type_name -> google.protobuf.Duration
-	16, // 73: loadgrpc.v1.GeneratorFigures.lag:type_name -> loadgrpc.v1.ElapsedFigures
-	29, // 74: loadgrpc.v1.GeneratorFigures.worst_lag:type_name -> google.protobuf.Duration
-	30, // 75: loadgrpc.v1.GeneratorFigures.worst_lag_time:type_name -> google.protobuf.Timestamp
-	29, // 76: loadgrpc.v1.GeneratorFigures.gc_time:type_name -> google.protobuf.Duration
-	29, // 77: loadgrpc.v1.GeneratorFigures.gc_max:type_name -> google.protobuf.Duration
-	29, // 78: loadgrpc.v1.GeneratorFigures.at_limit_time:type_name -> google.protobuf.Duration
-	29, // 79: loadgrpc.v1.GeneratorFigures.machine_busy_time:type_name -> google.protobuf.Duration
-	25, // 80: loadgrpc.v1.Accounting.losses:type_name -> loadgrpc.v1.Loss
-	81, // [81:81] is the sub-list for method output_type
-	81, // [81:81] is the sub-list for method input_type
-	81, // [81:81] is the sub-list for extension type_name
-	81, // [81:81] is the sub-list for extension extendee
-	0,  // [0:81] is the sub-list for field type_name
+	26, // 5: loadgrpc.v1.RunSpec.env:type_name -> loadgrpc.v1.RunSpec.EnvEntry
+	30, // 6: loadgrpc.v1.Scenario.duration:type_name -> google.protobuf.Duration
+	0,  // 7: loadgrpc.v1.Scenario.runner_mode:type_name -> loadgrpc.v1.RunnerMode
+	30, // 8: loadgrpc.v1.Scenario.silence_timeout:type_name -> google.protobuf.Duration
+	1,  // 9: loadgrpc.v1.Run.state:type_name -> loadgrpc.v1.RunState
+	4,  // 10: loadgrpc.v1.Run.plan:type_name -> loadgrpc.v1.RunSpec
+	31, // 11: loadgrpc.v1.Run.create_time:type_name -> google.protobuf.Timestamp
+	31, // 12: loadgrpc.v1.Run.start_time:type_name -> google.protobuf.Timestamp
+	31, // 13: loadgrpc.v1.Run.end_time:type_name -> google.protobuf.Timestamp
+	7,  // 14: loadgrpc.v1.Run.troubles:type_name -> loadgrpc.v1.Trouble
+	14, // 15: loadgrpc.v1.Run.verdict:type_name -> loadgrpc.v1.Verdict
+	2,  // 16: loadgrpc.v1.Trouble.kind:type_name -> loadgrpc.v1.TroubleKind
+	31, // 17: loadgrpc.v1.Trouble.since:type_name -> google.protobuf.Timestamp
+	31, // 18: loadgrpc.v1.Trouble.until:type_name -> google.protobuf.Timestamp
+	1,  // 19: loadgrpc.v1.RunSummary.state:type_name -> loadgrpc.v1.RunState
+	14, // 20: loadgrpc.v1.RunSummary.verdict:type_name -> loadgrpc.v1.Verdict
+	4,  // 21: loadgrpc.v1.RunSummary.plan:type_name -> loadgrpc.v1.RunSpec
+	31, // 22: loadgrpc.v1.RunSummary.create_time:type_name -> google.protobuf.Timestamp
+	31, // 23: loadgrpc.v1.RunSummary.start_time:type_name -> google.protobuf.Timestamp
+	31, // 24: loadgrpc.v1.RunSummary.end_time:type_name -> google.protobuf.Timestamp
+	30, // 25: loadgrpc.v1.RunSummary.duration:type_name -> google.protobuf.Duration
+	15, // 26: loadgrpc.v1.RunSummary.hits:type_name -> loadgrpc.v1.HitFigures
+	17, // 27: loadgrpc.v1.RunSummary.iterations:type_name -> loadgrpc.v1.IterationFigures
+	19, // 28: loadgrpc.v1.RunSummary.names:type_name -> loadgrpc.v1.NameFigures
+	20, // 29: loadgrpc.v1.RunSummary.failures:type_name -> loadgrpc.v1.IterationErrorGroup
+	20, // 30: loadgrpc.v1.RunSummary.errors:type_name -> loadgrpc.v1.IterationErrorGroup
+	21, // 31: loadgrpc.v1.RunSummary.hit_errors:type_name -> loadgrpc.v1.HitErrorGroup
+	22, // 32: loadgrpc.v1.RunSummary.agents:type_name -> loadgrpc.v1.AgentFigures
+	27, // 33: loadgrpc.v1.RunSummary.counters:type_name -> loadgrpc.v1.RunSummary.CountersEntry
+	24, // 34: loadgrpc.v1.RunSummary.accounting:type_name -> loadgrpc.v1.Accounting
+	23, // 35: loadgrpc.v1.RunSummary.generator:type_name -> loadgrpc.v1.GeneratorFigures
+	13, // 36: loadgrpc.v1.RunSummary.scenarios:type_name -> loadgrpc.v1.ScenarioFigures
+	18, // 37: loadgrpc.v1.RunSummary.users:type_name -> loadgrpc.v1.UserFigures
+	11, // 38: loadgrpc.v1.RunSummary.cycles:type_name -> loadgrpc.v1.CycleFigures
+	7,  // 39: loadgrpc.v1.RunSummary.troubles:type_name -> loadgrpc.v1.Trouble
+	9,  // 40: loadgrpc.v1.RunSummary.data:type_name -> loadgrpc.v1.DataFigures
+	10, // 41: loadgrpc.v1.RunSummary.output:type_name -> loadgrpc.v1.OutputFigures
+	32, // 42: loadgrpc.v1.DataFigures.mode:type_name -> loadgrpc.v1.DataMode
+	30, // 43: loadgrpc.v1.CycleFigures.duration:type_name -> google.protobuf.Duration
+	15, // 44: loadgrpc.v1.CycleFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	31, // 45: loadgrpc.v1.CycleFigures.start_time:type_name -> google.protobuf.Timestamp
+	12, // 46: loadgrpc.v1.CycleFigures.scenarios:type_name -> loadgrpc.v1.CycleScenarioFigures
+	30, // 47: loadgrpc.v1.CycleScenarioFigures.duration:type_name -> google.protobuf.Duration
+	15, // 48: loadgrpc.v1.CycleScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	15, // 49: loadgrpc.v1.ScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	17, // 50: loadgrpc.v1.ScenarioFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
+	18, // 51: loadgrpc.v1.ScenarioFigures.users:type_name -> loadgrpc.v1.UserFigures
+	16, // 52: loadgrpc.v1.HitFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
+	16, // 53: loadgrpc.v1.HitFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
+	30, // 54: loadgrpc.v1.ElapsedFigures.avg:type_name -> google.protobuf.Duration
+	30, // 55: loadgrpc.v1.ElapsedFigures.min:type_name -> google.protobuf.Duration
+	30, // 56: loadgrpc.v1.ElapsedFigures.p50:type_name -> google.protobuf.Duration
+	30, // 57: loadgrpc.v1.ElapsedFigures.p90:type_name -> google.protobuf.Duration
+	30, // 58: loadgrpc.v1.ElapsedFigures.p95:type_name -> google.protobuf.Duration
+	30, // 59: loadgrpc.v1.ElapsedFigures.p99:type_name -> google.protobuf.Duration
+	30, // 60: loadgrpc.v1.ElapsedFigures.max:type_name -> google.protobuf.Duration
+	15, // 61: loadgrpc.v1.NameFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	28, // 62: loadgrpc.v1.NameFigures.statuses:type_name -> loadgrpc.v1.NameFigures.StatusesEntry
+	29, // 63: loadgrpc.v1.NameFigures.failed_statuses:type_name -> loadgrpc.v1.NameFigures.FailedStatusesEntry
+	33, // 64: loadgrpc.v1.IterationErrorGroup.exception:type_name -> loadgrpc.v1.ExceptionInfo
+	34, // 65: loadgrpc.v1.HitErrorGroup.error:type_name -> loadgrpc.v1.HitError
+	3,  // 66: loadgrpc.v1.AgentFigures.state:type_name -> loadgrpc.v1.AssignmentState
+	33, // 67: loadgrpc.v1.AgentFigures.load_error:type_name -> loadgrpc.v1.ExceptionInfo
+	23, // 68: loadgrpc.v1.AgentFigures.generator:type_name -> loadgrpc.v1.GeneratorFigures
+	31, // 69: loadgrpc.v1.AgentFigures.end_time:type_name -> google.protobuf.Timestamp
+	30, // 70: loadgrpc.v1.AgentFigures.clock_offset:type_name -> google.protobuf.Duration
+	18, // 71: loadgrpc.v1.AgentFigures.all_users:type_name -> loadgrpc.v1.UserFigures
+	30, // 72: loadgrpc.v1.GeneratorFigures.saturated_time:type_name -> google.protobuf.Duration
+	30, // 73: loadgrpc.v1.GeneratorFigures.watched_time:type_name -> google.protobuf.Duration
+	16, // 74: loadgrpc.v1.GeneratorFigures.lag:type_name -> loadgrpc.v1.ElapsedFigures
+	30, // 75: loadgrpc.v1.GeneratorFigures.worst_lag:type_name -> google.protobuf.Duration
+	31, // 76: loadgrpc.v1.GeneratorFigures.worst_lag_time:type_name -> google.protobuf.Timestamp
+	30, // 77: loadgrpc.v1.GeneratorFigures.gc_time:type_name -> google.protobuf.Duration
+	30, // 78: loadgrpc.v1.GeneratorFigures.gc_max:type_name -> google.protobuf.Duration
+	30, // 79: loadgrpc.v1.GeneratorFigures.at_limit_time:type_name -> google.protobuf.Duration
+	30, // 80: loadgrpc.v1.GeneratorFigures.machine_busy_time:type_name -> google.protobuf.Duration
+	25, // 81: loadgrpc.v1.Accounting.losses:type_name -> loadgrpc.v1.Loss
+	82, // [82:82] is the sub-list for method output_type
+	82, // [82:82] is the sub-list for method input_type
+	82, // [82:82] is the sub-list for extension type_name
+	82, // [82:82] is the sub-list for extension extendee
+	0,  // [0:82] is the sub-list for field type_name
 }
 
 func init() { file_loadgrpc_v1_run_proto_init() }
@@ -3226,7 +3244,7 @@ func file_loadgrpc_v1_run_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_loadgrpc_v1_run_proto_rawDesc), len(file_loadgrpc_v1_run_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   25,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
