@@ -8,17 +8,15 @@ owner of the display calls `draw` at most once a second.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, Protocol, TextIO
+from typing import Final, Protocol, TextIO
 
 from loadgrpc.cli.changes import entry
-from loadgrpc.cli.line import Line, Style, has_colour, is_terminal, spelled, write
+from loadgrpc.cli.line import Line, Style, is_terminal, write
+from loadgrpc.cli.screen import Screen
 from loadgrpc.cli.view import View, plain, render, status
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import Change, ChangeKind, Progress, Run, Trouble, TroubleKind
-from loadgrpc.text import one_line, safe_line
-
-if TYPE_CHECKING:
-    from rich.live import Live as RichLive
+from loadgrpc.text import one_line
 
 OVER: Final = {
     TroubleKind.AGENT_UNREACHABLE: "agent {} is back",
@@ -164,7 +162,7 @@ class Live(_Known):
 
     def __init__(self, stream: TextIO, now_ns: Callable[[], int]) -> None:
         super().__init__(stream, now_ns)
-        self._live: RichLive | None = None
+        self._screen = Screen(stream)
 
     def notice(self, text: str) -> None:
         """See Display; shown with the next draw."""
@@ -173,61 +171,21 @@ class Live(_Known):
     def change(self, change: Change) -> None:
         """See Display; a line that stays, above the rows."""
         if change.kind not in IN_VIEW:
-            self._leave()
+            self._screen.close()
             write([entry(change)], self._stream)
 
     def draw(self) -> None:
         """See Display."""
-        from rich.text import Text  # noqa: PLC0415 - only terminals need it
-
-        live = self._live or self._open()
-        text = Text(no_wrap=True, overflow="crop")
-        for at, line in enumerate(render(self.view, live.console.width, live.console.height)):
-            text.append("\n" if at else "")
-            text.append(spelled(safe_line(line.text), self._stream.encoding), _RICH[line.style])
-        live.update(text, refresh=True)
+        self._screen.draw(render(self.view, *self._screen.size))
 
     def pause(self) -> None:
         """See Display."""
-        self._leave()
+        self._screen.close()
         write([plain(self.view)], self._stream)
 
     def close(self) -> None:
         """See Display; the rows are wiped, the summary takes their place."""
-        self._leave()
-
-    def _leave(self) -> None:
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
-
-    def _open(self) -> RichLive:
-        from rich.console import Console  # noqa: PLC0415 - only terminals need it
-        from rich.live import Live as RichLive  # noqa: PLC0415
-
-        console = Console(
-            file=self._stream,
-            force_terminal=True,
-            no_color=not has_colour(self._stream),
-            highlight=False,
-            markup=False,
-            emoji=False,
-        )
-        self._live = RichLive(
-            console=console, auto_refresh=False, transient=True, vertical_overflow="crop"
-        )
-        self._live.start()
-        return self._live
-
-
-_RICH: Final = {
-    Style.PLAIN: "",
-    Style.HEADING: "bold",
-    Style.DIM: "dim",
-    Style.GOOD: "green",
-    Style.BAD: "red",
-    Style.WARNING: "yellow",
-}
+        self._screen.close()
 
 
 def display_for(stream: TextIO, now_ns: Callable[[], int], *, quiet: bool) -> Display:

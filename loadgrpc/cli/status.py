@@ -13,6 +13,7 @@ from loadgrpc import verdict
 from loadgrpc.cli import options
 from loadgrpc.cli.command import Command
 from loadgrpc.cli.runs import going_on
+from loadgrpc.model import AgentState
 from loadgrpc.protocol.version import other_version
 from loadgrpc.text import one_line
 
@@ -29,8 +30,13 @@ LABEL: Final = 12
 
 @click.command(cls=Command)
 @options.broker("The broker to ask.")
+@click.option(
+    "--watch",
+    is_flag=True,
+    help="Keep it up to date, until Ctrl-C; with --json, a document per line.",
+)
 @options.as_json()
-def command(*, broker: str, as_json: bool) -> int:
+def command(*, broker: str, watch: bool, as_json: bool) -> int:
     """Show a broker, its agents, and the active runs.
 
     Agents whose version does not match the broker's are marked with an exclamation mark.
@@ -38,11 +44,17 @@ def command(*, broker: str, as_json: bool) -> int:
     \b
     Is it there, and how many agents are idle?
       loadgrpc status -b HOST:7979
+    The same, all the time:
+      loadgrpc status -b HOST:7979 --watch
     """  # noqa: D301 - \b is click's mark for "do not wrap"
     from loadgrpc.cli import line  # noqa: PLC0415
     from loadgrpc.cli.connection import ask  # noqa: PLC0415
 
-    info, agents, runs = ask(broker, _status)
+    if watch:
+        from loadgrpc.cli.watch_status import watched  # noqa: PLC0415
+
+        return watched(broker, as_json=as_json)
+    info, agents, runs = ask(broker, status)
     if as_json:
         line.write_json(document(info, agents, runs))
         return verdict.PASSED
@@ -51,7 +63,8 @@ def command(*, broker: str, as_json: bool) -> int:
     return verdict.PASSED
 
 
-async def _status(client: Client) -> tuple[BrokerInfo, list[Agent], list[Run]]:
+async def status(client: Client) -> tuple[BrokerInfo, list[Agent], list[Run]]:
+    """What a broker says of itself, its agents, and its active runs."""
     info = await client.get_broker()
     agents = await client.list_agents()
     if not info.active_runs:
@@ -77,13 +90,40 @@ def version(agents: str, brokers: str) -> str:
     return f"{text} !" if other_version(agents, brokers) else text
 
 
+def condition(agent: Agent) -> str:
+    """What an agent is doing, in a word; of one that is away also that it is drained."""
+    word = agent.state.name.lower()
+    if agent.drained and agent.state is AgentState.UNREACHABLE:
+        return f"{word}, drained"
+    return word
+
+
+def _settings(broker: str, info: BrokerInfo) -> list[str]:
+    """How a broker is set, as far as that is known; `broker`: the address that it was asked at."""
+    from loadgrpc.cli.figures import counted, size, span  # noqa: PLC0415
+
+    found = []
+    if info.address and info.address != broker:
+        found.append(f"listens on {one_line(info.address)}")
+    if info.lease_s:
+        found.append(f"lease {span(round(info.lease_s))}")
+    if info.keep_runs is not None:
+        found.append(f"keeps the hits of {counted(info.keep_runs, 'run')}")
+    if info.keep_hits_bytes is not None:
+        found.append(f"keeps {size(info.keep_hits_bytes)} of hits")
+    if info.allow_version_skew:
+        found.append("accepts agents of other versions")
+    return found
+
+
 def lines(
     broker: str, info: BrokerInfo, agents: list[Agent], runs: list[Run], *, now_ns: int, width: int
 ) -> list[Line]:
     """What there is to say, in lines."""
     from collections import Counter  # noqa: PLC0415
 
-    from loadgrpc.cli.figures import ago, clock  # noqa: PLC0415
+    from loadgrpc.cli.figures import NONE, ago, clock  # noqa: PLC0415
+    from loadgrpc.cli.figures import size as sized  # noqa: PLC0415
     from loadgrpc.cli.line import Line, Style  # noqa: PLC0415
     from loadgrpc.cli.runs import table, troubled  # noqa: PLC0415
     from loadgrpc.cli.table import labelled, text_table  # noqa: PLC0415
@@ -97,10 +137,12 @@ def lines(
             f"loadgrpc {one_line(info.version)}",
             f"process {info.pid} on {one_line(info.hostname)}",
             f"up {clock(max(now_ns - info.start_time_ns, 0))}",
+            *_settings(broker, info),
         ],
         width,
     )
-    found += labelled("store", [one_line(info.store)], width)
+    size = [] if info.store_bytes is None else [sized(info.store_bytes)]
+    found += labelled("store", [one_line(info.store), *size], width)
     if info.store_trouble:
         trouble = f"accepts no writes at present, events wait: {one_line(info.store_trouble)}"
         indent = " " * LABEL
@@ -113,13 +155,13 @@ def lines(
         rows = [
             [
                 one_line(agent.agent_id),
-                agent.state.name.lower(),
+                condition(agent),
                 one_line(agent.run_id) or "-",
                 one_line(agent.hostname),
                 version(agent.version, info.version),
                 str(agent.pid) if agent.pid else "-",
                 str(agent.cores) if agent.cores else "-",
-                ago(now_ns - agent.last_seen_time_ns),
+                ago(now_ns - agent.last_seen_time_ns) if agent.last_seen_time_ns else NONE,
             ]
             for agent in agents
         ]

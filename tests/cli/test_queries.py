@@ -65,6 +65,53 @@ def test_status_looks_as_it_did(agents, run, snapshot, width):
     snapshot(f"status_{width}", "".join(f"{line.text}\n" for line in found))
 
 
+def test_status_says_all_that_ping_broker_did_and_more(agents, run):
+    """Loads' --ping-broker: process, agents with theirs, endpoints, runs with their agents.
+
+    And the lease, what is kept, the size of the store and where it is.
+    """
+    info = BrokerInfo(
+        version="0.1.0",
+        pid=29535,
+        hostname="vm",
+        store="/var/lib/loadgrpc/runs.db",
+        start_time_ns=START_NS,
+        agents=3,
+        active_runs=1,
+        address="0.0.0.0:7979",
+        store_bytes=12_300_000,
+        lease_s=90.0,
+        keep_runs=20,
+        keep_hits_bytes=5_000_000_000,
+        allow_version_skew=True,
+    )
+    found = lines("vm:7979", info, agents, [run], now_ns=START_NS + 61 * NS, width=200)
+    text = "\n".join(line.text for line in found)
+
+    for said in (
+        *("process 29535 on vm", "listens on 0.0.0.0:7979", "lease 1 min 30 s"),
+        *("keeps the hits of 20 runs", "keeps 5.00 GB of hits", "accepts agents of other versions"),
+        "/var/lib/loadgrpc/runs.db   12.3 MB",
+        *(str(agent.pid) for agent in agents),
+        f"{run.run_id}  running",
+    ):
+        assert said in text
+    assert (
+        "listens on" not in lines("0.0.0.0:7979", info, [], [], now_ns=START_NS, width=200)[0].text
+    )
+
+
+def test_a_drained_agent_that_is_away_says_both(agents):
+    """It was not seen by this broker, and is not forgotten."""
+    away = replace(agents[2], drained=True, last_seen_time_ns=0)
+    info = BrokerInfo(
+        version="1", pid=1, hostname="h", store="s", start_time_ns=START_NS, agents=0, active_runs=0
+    )
+    row = lines("b", info, [away], [], now_ns=START_NS, width=200)[-1].text
+    assert "unreachable, drained" in row
+    assert row.split()[-1] == "-"
+
+
 def test_runs_look_as_they_did(run, snapshot):
     """One row a run: how it stands, when, and what."""
     over = replace(run, run_id="other", state=RunState.FAILED, end_time_ns=START_NS + 5 * NS)
