@@ -274,8 +274,8 @@ def lines(
     found: Sequence[Checked], version: str, *, run_id: str, broker: str, width: int
 ) -> list[Line]:
     """All of it, for people."""
+    from loadgrpc.cli.cluster import version as marked  # noqa: PLC0415
     from loadgrpc.cli.line import Line, Style  # noqa: PLC0415
-    from loadgrpc.cli.status import version as marked  # noqa: PLC0415
     from loadgrpc.cli.table import text_table  # noqa: PLC0415
     from loadgrpc.text import one_line  # noqa: PLC0415
 

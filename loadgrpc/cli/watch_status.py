@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Final
 
 from loadgrpc import verdict
 from loadgrpc.cli import connection, line
+from loadgrpc.cli.cluster import document, lines, status
 from loadgrpc.cli.failure import Failure, failure_of
 from loadgrpc.cli.figures import ago
 from loadgrpc.cli.line import Line, Style
 from loadgrpc.cli.screen import Screen
-from loadgrpc.cli.status import document, lines, status
 from loadgrpc.errors import LoadgrpcError, StoreUnavailable, Unavailable
 
 if TYPE_CHECKING:

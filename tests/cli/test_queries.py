@@ -9,9 +9,9 @@ import pytest
 
 from loadgrpc import errors
 from loadgrpc.cli import DEFAULT_BROKER
+from loadgrpc.cli.cluster import lines
 from loadgrpc.cli.failure import failure_of
 from loadgrpc.cli.runs import table
-from loadgrpc.cli.status import lines
 from loadgrpc.model import (
     Agent,
     AgentEvent,

@@ -1,0 +1,136 @@
+"""How a broker, its agents and its active runs look: in lines, and as a document."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, Any, Final
+
+from loadgrpc.cli.runs import going_on
+from loadgrpc.model import AgentState
+from loadgrpc.protocol.version import other_version
+from loadgrpc.text import one_line
+
+if TYPE_CHECKING:
+    from loadgrpc.cli.line import Line
+    from loadgrpc.client import Client
+    from loadgrpc.model import Agent, BrokerInfo, Run
+
+MAX_TOLD: Final = 10
+"""What is wrong with agents, in lines."""
+LABEL: Final = 12
+"""Columns of what stands before each line of the first table."""
+
+
+async def status(client: Client) -> tuple[BrokerInfo, list[Agent], list[Run]]:
+    """What a broker says of itself, its agents, and its active runs."""
+    info = await client.get_broker()
+    agents = await client.list_agents()
+    if not info.active_runs:
+        return info, agents, []
+    return info, agents, await going_on(client)
+
+
+def document(info: BrokerInfo, agents: list[Agent], runs: list[Run]) -> dict[str, Any]:
+    """The same as what the protocol has of it: GetBroker, ListAgents, ListRuns."""
+    from loadgrpc.protocol.document import as_document  # noqa: PLC0415
+    from loadgrpc.protocol.runs import agent_to_proto, broker_to_proto, run_to_proto  # noqa: PLC0415 - protobuf is heavy
+
+    return {
+        "broker": as_document(broker_to_proto(info)),
+        "agents": [as_document(agent_to_proto(agent)) for agent in agents],
+        "runs": [as_document(run_to_proto(run)) for run in runs],
+    }
+
+
+def version(agents: str, brokers: str) -> str:
+    """The version of an agent, marked if it was not made for the broker's; `-`: not known."""
+    text = one_line(agents) or "-"
+    return f"{text} !" if other_version(agents, brokers) else text
+
+
+def condition(agent: Agent) -> str:
+    """What an agent is doing, in a word; of one that is away also that it is drained."""
+    word = agent.state.name.lower()
+    if agent.drained and agent.state is AgentState.UNREACHABLE:
+        return f"{word}, drained"
+    return word
+
+
+def _settings(broker: str, info: BrokerInfo) -> list[str]:
+    """How a broker is set, as far as that is known; `broker`: the address that it was asked at."""
+    from loadgrpc.cli.figures import counted, size, span  # noqa: PLC0415
+
+    found = []
+    if info.address and info.address != broker:
+        found.append(f"listens on {one_line(info.address)}")
+    if info.lease_s:
+        found.append(f"lease {span(round(info.lease_s))}")
+    if info.keep_runs is not None:
+        found.append(f"keeps the hits of {counted(info.keep_runs, 'run')}")
+    if info.keep_hits_bytes is not None:
+        found.append(f"keeps {size(info.keep_hits_bytes)} of hits")
+    if info.allow_version_skew:
+        found.append("accepts agents of other versions")
+    return found
+
+
+def lines(
+    broker: str, info: BrokerInfo, agents: list[Agent], runs: list[Run], *, now_ns: int, width: int
+) -> list[Line]:
+    """What there is to say, in lines."""
+    from collections import Counter  # noqa: PLC0415
+
+    from loadgrpc.cli.figures import NONE, ago, clock  # noqa: PLC0415
+    from loadgrpc.cli.figures import size as sized  # noqa: PLC0415
+    from loadgrpc.cli.line import Line, Style  # noqa: PLC0415
+    from loadgrpc.cli.runs import table, troubled  # noqa: PLC0415
+    from loadgrpc.cli.table import labelled, text_table  # noqa: PLC0415
+
+    states = Counter(agent.state for agent in agents)
+    by_state = [f"{count} {state.name.lower()}" for state, count in sorted(states.items())]
+    found = labelled(
+        "broker",
+        [
+            broker,
+            f"loadgrpc {one_line(info.version)}",
+            f"process {info.pid} on {one_line(info.hostname)}",
+            f"up {clock(max(now_ns - info.start_time_ns, 0))}",
+            *_settings(broker, info),
+        ],
+        width,
+    )
+    size = [] if info.store_bytes is None else [sized(info.store_bytes)]
+    found += labelled("store", [one_line(info.store), *size], width)
+    if info.store_trouble:
+        trouble = f"accepts no writes at present, events wait: {one_line(info.store_trouble)}"
+        indent = " " * LABEL
+        found += [Line(indent + text, Style.BAD) for text in textwrap.wrap(trouble, width - LABEL)]
+    found += labelled(
+        "agents", [": ".join([str(len(agents)), ", ".join(by_state)][: 1 + bool(agents)])], width
+    )
+    found += labelled("runs", [f"{info.active_runs} active"], width)
+    if agents:
+        rows = [
+            [
+                one_line(agent.agent_id),
+                condition(agent),
+                one_line(agent.run_id) or "-",
+                one_line(agent.hostname),
+                version(agent.version, info.version),
+                str(agent.pid) if agent.pid else "-",
+                str(agent.cores) if agent.cores else "-",
+                ago(now_ns - agent.last_seen_time_ns) if agent.last_seen_time_ns else NONE,
+            ]
+            for agent in agents
+        ]
+        headings = ["Agents", "state", "run", "host", "version", "pid", "cores", "seen"]
+        found += [Line(), *text_table(headings, rows, width)]
+        told = [(agent, message) for agent in agents for message in agent.troubles]
+        for agent, message in told[:MAX_TOLD]:
+            text = f"  ! {one_line(agent.agent_id)}: {one_line(message)}"
+            found.append(Line(text, Style.WARNING))
+        if len(told) > MAX_TOLD:
+            found.append(Line(f"  ! and {len(told) - MAX_TOLD} more", Style.WARNING))
+    if runs:
+        found += [Line(), *table(runs, now_ns=now_ns, width=width), *troubled(runs)]
+    return found
