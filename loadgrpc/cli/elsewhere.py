@@ -23,6 +23,7 @@ _OUTPUT: Final = "--output"
 _CSV: Final = "!write `--output csv=PREFIX`: the names and columns of files are the same"
 _TEST: Final = "!which test to run is said as TEST: file.py::Class.method"
 _STAGES: Final = "--users"
+_NOBODY: Final = "!nobody is notified; `loadgrpc attach RUN` ends when the run does"
 _THRESHOLD: Final = "!there are no thresholds; ask the document of --json-file"
 _AGENTS: Final = "!nothing waits for agents: -a N needs N that are idle, or the run is refused"
 _SOCKET: Final = (
@@ -53,7 +54,12 @@ OPTIONS: Final = {
     "--health-check": _CHECK,
     "--include-file": _FILES,
     "--no-patching": "!user processes are always patched by gevent; --test-runner runs others",
-    "--observer": "!nobody is notified; `loadgrpc attach RUN` ends when the run does",
+    "--observer": _NOBODY,
+    **{f"--observer-irc-{of}": _NOBODY for of in ("server", "channel", "port", "ssl", "nickname")},
+    **{
+        f"--observer-email-{of}": _NOBODY
+        for of in ("sender", "recipient", "host", "port", "user", "password", "subject")
+    },
     "--ping-broker": _STATUS,
     "--purge-broker": "`loadgrpc stop --all`",
     "--python-dep": _FILES,

@@ -36,6 +36,7 @@ from loadgrpc.cli.root import COMMANDS
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = (
     "README.md",
+    "docs/coming-from-loads.md",
     "docs/configuration.md",
     "docs/conformance.md",
     "docs/data.md",
@@ -82,10 +83,10 @@ VARIES = (
 )
 """What differs from reading to reading, and what it is compared as."""
 
-NOT_OURS = {"--csv", "--include-file", "--python-dep", "--attach", "--test-runner"} | {
-    *("--check-cluster", "--health-check", "--purge-broker", "--ping-broker", "--server-url"),
-}
-"""Options of Loads that pages speak of."""
+FROM_LOADS = "docs/coming-from-loads.md"
+"""Names options of Loads; its tables have a test of their own."""
+NOT_OURS = {"--csv"}
+"""Options of others that pages speak of."""
 PIP = {"--no-deps", "--wheel-dir"}
 TOOLS = {"--part", "--rounds", "--quick", "--only", "--list", "--seed", "--keep", "--seconds"}
 """Those of `make bench` and `make faults`."""
@@ -315,32 +316,7 @@ def test_options_that_pages_name_exist(root):
     known |= {opposite(option) for option in known} | {"--no"}
     known |= {"--port", "--version"} | NOT_OURS | PROTOC | PIP | TOOLS
     pages = [str(path.relative_to(root)) for path in sorted((root / "docs").glob("*.md"))]
+    pages.remove(FROM_LOADS)
     for page in ("README.md", "CONTRIBUTING.md", *pages):
         named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*[a-z]", (root / page).read_text()))
         assert named - known == set(), page
-
-
-def test_c7_the_table_for_those_who_come_from_loads_is_right(root):
-    """Each option of Loads in it leads to the same when somebody types it, and ours are there."""
-    import importlib
-
-    from loadgrpc.cli import elsewhere
-    from loadgrpc.cli.root import COMMANDS
-
-    text = (root / "docs/coming-from-loads.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| (.+) \| (.+) \|$", text, re.MULTILINE)
-    ours = " ".join(here for _, here in rows)
-    for words in re.findall(r"`loadgrpc ([^`]+)`", ours):
-        name, *rest = words.split()
-        known = importlib.import_module(COMMANDS[name]).command.params
-        options = {option for param in known for option in param.opts}
-        assert {word for word in rest if word.startswith("-")} <= options, words
-    told = dict(elsewhere.OPTIONS)
-    for option, command in {
-        "--ping-broker": "loadgrpc status",
-        "--purge-broker": "loadgrpc stop --all",
-        "--attach": "loadgrpc attach",
-    }.items():
-        (here,) = [here for loads, here in rows if f"`{option}`" in loads]
-        assert command in here
-        assert command in told[option]
