@@ -18,6 +18,7 @@ from loadgrpc.errors import LoadgrpcError, NotFound, Unavailable
 from loadgrpc.model import Summary, TimelineQuery, TimelineWindow
 from loadgrpc.outputs import OutputError
 from loadgrpc.protocol.described import Types, type_name
+from loadgrpc.protocol.json_line import json_line
 from loadgrpc.text import safe_json
 from loadgrpc.v1 import event_pb2
 from loadgrpc.v1.control_pb2 import ListedEvent
@@ -97,4 +98,6 @@ class EventTypes:
 
     def line(self, event: ListedEvent) -> str:
         """The event on a line; all types in it were learned."""
+        if (line := json_line(event)) is not None:
+            return line
         return safe_json(json.dumps(self.types.event(event), ensure_ascii=False))

@@ -61,6 +61,8 @@ SERIES: Final = (
     *("Requests/s", "Failures/s"),
     *PERCENTILES,
 )
+_SEEN: Final = ("", "")
+"""When a failure was seen first and last, which is not known: empty, as there."""
 _FORMULA: Final = ("=", "+", "-", "@")
 
 
@@ -212,10 +214,11 @@ def _series(window: TimelineWindow) -> Iterator[list[Any]]:
 def _failures(summary: Summary) -> Iterator[list[Any]]:
     for each in summary.names:
         for status, count in sorted(each.failed_statuses.items()):
-            yield [each.method or each.protocol, each.name, _status(each.protocol, status), count]
+            said = _status(each.protocol, status)
+            yield [each.method or each.protocol, each.name, said, count, *_SEEN]
     for group in summary.hit_errors:
         said = ": ".join(filter(None, (group.error.name.lower(), group.error_message)))
-        yield [group.method, group.name, said, group.count]
+        yield [group.method, group.name, said, group.count, *_SEEN]
 
 
 def _status(protocol: str, status: int) -> str:

@@ -46,6 +46,8 @@ class ReportedCase:
     name: str
     duration_ns: int = 0
     problem: Problem | None = None
+    skipped: bool = False
+    """Whether nothing was done: neither green nor red."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +106,8 @@ def _suite(
             class_name=name.class_name,
             name=name.method,
             duration_ns=summary.duration_ns,
-            problem=_of_test(iterations, groups),
+            problem=_of_loading(summary) or _of_test(iterations, groups),
+            skipped=not iterations.finished,
         )
     ]
     for element, group in groups:
@@ -141,6 +144,20 @@ def _suite(
             "iterations.failure": str(iterations.failure),
             "iterations.error": str(iterations.error),
         },
+    )
+
+
+def _of_loading(summary: Summary) -> Problem | None:
+    """Why the test could not be loaded. None: it could be."""
+    found = [agent.load_error for agent in summary.agents if agent.load_error is not None]
+    if not found:
+        return None
+    raised = found[0]
+    return Problem(
+        element=ERROR,
+        type=raised.type,
+        message=f"the test could not be loaded: {raised.message}",
+        text=raised.traceback,
     )
 
 
@@ -199,10 +216,11 @@ def write(suites: Iterable[ReportedSuite], summary: Summary, file: TextIO) -> No
             sum(case.problem is not None and case.problem.element == kind for case in suite.cases)
             for kind in (FAILURE, ERROR)
         )
+        skipped = sum(case.skipped and case.problem is None for case in suite.cases)
         file.write(
             f'  <testsuite id="{number}" package="{name}" name="{name}" timestamp="{began}"'
             f' hostname="{host}" tests="{len(suite.cases)}" failures="{failures}"'
-            f' errors="{errors}" skipped="0" time="{suite.duration_ns / 1e9:.3f}">\n'
+            f' errors="{errors}" skipped="{skipped}" time="{suite.duration_ns / 1e9:.3f}">\n'
             "    <properties>\n"
         )
         file.writelines(
@@ -223,7 +241,8 @@ def _write_case(case: ReportedCase, file: TextIO) -> None:
         f' time="{case.duration_ns / 1e9:.3f}"'
     )
     if case.problem is None:
-        file.write(f"    <testcase {names}/>\n")
+        inside = "><skipped/></testcase>" if case.skipped else "/>"
+        file.write(f"    <testcase {names}{inside}\n")
         return
     problem = case.problem
     file.write(

@@ -42,7 +42,7 @@ INSIDE = {
     "testsuites": "(testsuite )*",
     "testsuite": "properties (testcase )*system-out system-err ",
     "properties": "(property )*",
-    "testcase": "((failure|error) )?",
+    "testcase": "((failure|error|skipped) )?",
 }
 """What elements contain, in which order, by the same."""
 
@@ -60,6 +60,7 @@ def check(element):
         cases = element.findall("testcase")
         assert int(element.get("tests")) == len(cases)
         assert int(element.get("failures")) == len(element.findall("testcase/failure"))
+        assert int(element.get("skipped")) == len(element.findall("testcase/skipped"))
         assert int(element.get("errors")) == len(element.findall("testcase/error"))
     for each in element:
         check(each)
@@ -126,6 +127,21 @@ def test_an_incomplete_run_is_not_green(report, summary, code):
     """Whatever tests did: a run that was stopped, or lost results, is an error."""
     judged = replace(passed(summary), verdict=Verdict(exit_code=code, reason="an agent was lost"))
     assert lines(report(judged))["verdict"] == ("error", "an agent was lost")
+
+
+def test_what_was_not_done_is_not_green(report, summary):
+    """A test of which no iteration came to an end is skipped, or was not loaded."""
+    idle = replace(
+        passed(summary),
+        verdict=Verdict(exit_code=105, reason="stopped"),
+        iterations=IterationFigures(started=2, interrupted=2),
+    )
+    assert lines(report(idle))["test_es"] == ("skipped", None)
+    broken = ExceptionInfo(type="SyntaxError", message="invalid syntax", traceback="File x, line 3")
+    (agent,) = summary.agents
+    root = report(replace(idle, agents=(replace(agent, load_error=broken),)))
+    assert lines(root)["test_es"] == (*("error", "the test could not be loaded: invalid syntax"),)
+    assert next(root.iter("error")).text == "File x, line 3"
 
 
 def test_scenarios_are_suites(report, summary):
