@@ -185,7 +185,7 @@ class Reporting:
         from loadgrpc.client import RunResults  # noqa: PLC0415
 
         results = RunResults(client, summary, patience_s=patience_s)
-        return "; ".join(await write(self.asked, results, self._notice))
+        return "; ".join(await write(self.asked, results, self._progress))
 
     async def write_known(self, summary: Summary) -> None:
         """Write the outputs that need only a summary, of a run whose broker is not there."""
@@ -194,11 +194,16 @@ class Reporting:
         from loadgrpc.cli.known import KnownResults  # noqa: PLC0415
         from loadgrpc.cli.outputs import write  # noqa: PLC0415
 
-        for sentence in await write(self.asked, KnownResults(summary), self._notice):
+        for sentence in await write(self.asked, KnownResults(summary), self._progress):
             self._notice(sentence)
 
+    def _progress(self, text: str) -> None:
+        """How far outputs are."""
+        if not self.quiet and not self.silent:
+            self._notice(text)
+
     def _notice(self, text: str) -> None:
-        """What happens to outputs, on the way."""
+        """What cannot be left unsaid."""
         from loadgrpc.cli import line  # noqa: PLC0415
 
         line.write([line.Line(text, line.Style.WARNING)], sys.stderr)
