@@ -1,5 +1,22 @@
 """The base class of tests, where tests import it from: `from loadgrpc.case import TestCase`."""
 
-from loadgrpc.runner.testcase import TestCase
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["TestCase"]
+from loadgrpc.runner.testcase import TestCase, missing_extra
+
+if TYPE_CHECKING:
+    from loadgrpc.runner.websocket.client import WebSocketClient
+    from loadgrpc.runner.websocket.opening import HandshakeError
+
+__all__ = ["HandshakeError", "TestCase", "WebSocketClient"]
+
+
+def __getattr__(name: str) -> Any:
+    """The classes of WebSockets, which need an extra."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        from loadgrpc.runner.websocket import client, opening  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise missing_extra(f"loadgrpc.case.{name}", "wsproto", "websocket", error) from error
+    return getattr(client, name, None) or getattr(opening, name)

@@ -18,9 +18,16 @@ from loadgrpc.broker.cycles import Cycles
 from loadgrpc.broker.hits import RunHits
 from loadgrpc.broker.part import Key
 from loadgrpc.broker.share import Share, TimeSpan
+from loadgrpc.broker.sockets import RunSockets
 from loadgrpc.broker.taken_data import TakenData
 from loadgrpc.clock import NS_PER_S
-from loadgrpc.model import GeneratorFigures, IterationFigures, OutputFigures, Saturation
+from loadgrpc.model import (
+    GeneratorFigures,
+    GeneratorState,
+    IterationFigures,
+    OutputFigures,
+    Saturation,
+)
 from loadgrpc.protocol.decoded import Decoded, Hits, Iterations
 from loadgrpc.stats.generator import GeneratorStats
 from loadgrpc.stats.timeline import Timeline
@@ -47,6 +54,7 @@ class Aggregate:
         self.causes = Causes()
         self.hits = RunHits(self._timeline, self.causes)
         self.cycles = Cycles()
+        self.sockets = RunSockets()
         self._saturated_ns: dict[bool, int] = {}
         """When a process last reported that it was saturated (wall clock of the arrival), by
         whether its machine was busy with other things.
@@ -74,12 +82,10 @@ class Aggregate:
             self.causes.add_iterations(label, 1)
         if events.first_ns is not None and events.last_ns is not None:
             share.span.add(events.first_ns, events.last_ns)
-        for name, increment in events.counters:
-            known = name in self.counters or len(self.counters) < MAX_COUNTERS
-            counter = name if known else OTHER
-            total = self.counters[counter] + increment
-            self.counters[counter] = max(-_MAX_COUNT, min(_MAX_COUNT, total))  # they stop there
+        self._add_counters(events)
         self.data.add(scenario, events.data)
+        if events.sockets:
+            newest_ns = max(newest_ns, self._add_sockets(scenario, events, arrival_ns, ahead_ns))
         self._lines += events.lines
         self._lines_left_out += events.lines_left_out
         for state, end_ns in events.generator:
@@ -87,9 +93,7 @@ class Aggregate:
             process = agent_id, runner_id, state.process
             if (cause := share.generator.add(process, state, end_ns)) is not None:
                 self._saturated_ns[cause is Saturation.MACHINE_BUSY] = arrival_ns
-            if state.lags_ns:
-                second = min(end_ns - ahead_ns, arrival_ns) // NS_PER_S
-                self._timeline.window(second).lag.add(np.array(state.lags_ns, np.int64))
+            self._add_lags(state, min(end_ns - ahead_ns, arrival_ns))
         # A batch that says nothing else is of the time of its arrival.
         newest_ns = min(newest_ns - ahead_ns, arrival_ns) if newest_ns else arrival_ns
         for told in events.users:
@@ -151,6 +155,25 @@ class Aggregate:
             self.cycles.widen(cycle, scenario, *added, ahead_ns)
             newest_ns = max(newest_ns, added.last_ns)
         return newest_ns
+
+    def _add_counters(self, events: Decoded) -> None:
+        for name, increment in events.counters:
+            known = name in self.counters or len(self.counters) < MAX_COUNTERS
+            counter = name if known else OTHER
+            total = self.counters[counter] + increment
+            self.counters[counter] = max(-_MAX_COUNT, min(_MAX_COUNT, total))  # they stop there
+
+    def _add_lags(self, state: GeneratorState, end_ns: int) -> None:
+        if state.lags_ns:
+            lag = self._timeline.window(end_ns // NS_PER_S).lag
+            lag.add(np.array(state.lags_ns, np.int64))
+
+    def _add_sockets(self, scenario: str, events: Decoded, arrival_ns: int, ahead_ns: int) -> int:
+        """Adds reports of sockets; when the last was made, by the clock of their agent."""
+        for sockets in events.sockets:
+            end_ns = min(sockets.time_ns - ahead_ns, arrival_ns)
+            self.sockets.add(scenario, sockets, end_ns // NS_PER_S)
+        return max(sockets.time_ns for sockets in events.sockets)
 
     def _add_iterations(
         self, share: Share, scenario: str, iterations: Iterations, ahead_ns: int

@@ -113,6 +113,7 @@ class RunResult:
             cycles=tuple(self._cycles()),
             output=aggregate.output(),
             data=aggregate.data.figures(),
+            sockets=aggregate.sockets.summary(duration_ns),
         )
 
     def _cycles(self) -> Iterator[model.CycleFigures]:

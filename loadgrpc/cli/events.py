@@ -157,6 +157,29 @@ def _data(event: event_pb2.Event) -> str:
     return f"{use.file}: {', '.join(said)}"
 
 
+def _socket(event: event_pb2.Event) -> str:
+    """What sockets of a name did since the event before."""
+    from loadgrpc.cli.figures import size  # noqa: PLC0415
+
+    sockets = event.socket
+    counts = [
+        f"{count} {what}"
+        for count, what in (
+            (sockets.opened, "opened"),
+            (sockets.closed, "closed"),
+            (sockets.broken, "broken"),
+        )
+        if count
+    ]
+    for what, count, sized in (
+        ("sent", sockets.messages_sent, sockets.bytes_sent),
+        ("received", sockets.messages_received, sockets.bytes_received),
+    ):
+        if count:
+            counts.append(f"{count} {what} ({size(sized)})")
+    return f"{sockets.name}: {', '.join(counts)}"
+
+
 def _output(output: event_pb2.Output) -> str:
     """A line as it was printed, its spaces too, behind the process that it is of."""
     from loadgrpc.secrets import masked  # noqa: PLC0415
@@ -181,6 +204,7 @@ _WORDS: Final[dict[str, Callable[[event_pb2.Event], str]]] = {
     "state": lambda event: f"users alive: {event.state.active_users}",
     "generator": _generator,
     "data": _data,
+    "socket": _socket,
 }
 """What events of each kind say."""
 

@@ -101,16 +101,19 @@ def _responses(summary: Summary, shown: Sequence[NameFigures], width: int) -> li
 
 def request(summary: Summary, entry: NameFigures | HitErrorGroup) -> str:
     """`GET /basket`: the name without the server, which the report has above."""
-    name = entry.name
-    server = _planned_server(summary.plan) or _common_server(summary)
-    path = name.removeprefix(server)
-    if server and path != name and (not path or path.startswith("/")):
-        name = path or "/"
-    request = f"{entry.method} {name}".strip()
+    request = f"{entry.method} {without_server(summary, entry.name)}".strip()
     if isinstance(entry, HitErrorGroup):
         return request
     request, scenario = f"{entry.protocol} {request}".strip(), entry.scenario
     return f"{scenario}: {request}" if scenario else request
+
+
+def without_server(summary: Summary, name: str) -> str:
+    """A name without the server, if it begins with the one that the report has above."""
+    server = _planned_server(summary.plan) or _common_server(summary)
+    path = name.removeprefix(server)
+    shown = server and path != name and (not path or path.startswith("/"))
+    return (path or "/") if shown else name
 
 
 def server_shown(summary: Summary) -> list[str]:

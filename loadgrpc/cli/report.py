@@ -36,6 +36,7 @@ from loadgrpc.cli.hit_tables import (
 from loadgrpc.cli.line import Line, Style
 from loadgrpc.cli.load import load
 from loadgrpc.cli.prints import prints
+from loadgrpc.cli.sockets import socket_totals, sockets_by_name
 from loadgrpc.cli.table import TableRow, figures_table, labelled
 from loadgrpc.cli.went_wrong import exceptions, failed_hits, not_loaded
 from loadgrpc.clock import NS_PER_S
@@ -62,6 +63,7 @@ def report(
             _scenarios(summary, width),
             cycles.table(summary, width),
             by_name(summary, verbose=verbose, width=width),
+            sockets_by_name(summary, verbose=verbose, width=width),
             failed_hits(summary, verbose=verbose, width=width),
             exceptions("Failures", summary.failures, summary.iterations.failure, verbose, width),
             exceptions("Errors", summary.errors, summary.iterations.error, verbose, width),
@@ -171,6 +173,7 @@ def _totals(summary: Summary, width: int) -> list[Line]:
             ],
             width,
         )
+    lines += socket_totals(summary, width)
     if summary.generator is not None:
         style = Style.WARNING if summary.generator.saturated else Style.PLAIN
         lines += labelled("generator", generator_figures(summary.generator), width, style)

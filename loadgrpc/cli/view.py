@@ -118,6 +118,7 @@ def plain(view: View) -> Line:
                 counted(progress.users, "user"),
                 _lately(run, progress, view.age_ns),
                 f"so far: {', '.join(so_far)}",
+                *([f"sockets {_sockets(progress)}"] if progress.sockets else []),
                 *([f"generator {_generator(progress)}"] if progress.saturated else []),
             ]
         )
@@ -261,6 +262,9 @@ def _figures(run: Run, progress: Progress, age_ns: int, width: int) -> list[Line
         bad = row[0] == "failed" and progress.failed_hits > 0
         style = Style.BAD if bad else Style.DIM if not row[0] else Style.PLAIN
         lines.append(Line(clip(text.rstrip(), width), style))
+    if progress.sockets:
+        style = Style.BAD if progress.sockets.broken else Style.PLAIN
+        lines.append(Line(clip(f"{'sockets':<14}{_sockets(progress)}", width), style))
     if broken := _broken(progress):
         lines.append(Line(clip(f"{'not passed':<14}{broken}", width), Style.BAD))
     if progress.saturated:
@@ -367,6 +371,18 @@ def _per_second(per_second: float) -> str:
 
 def _elapsed(ns: int | None) -> str:
     return NONE if ns is None else duration(ns)
+
+
+def _sockets(progress: Progress) -> str:
+    """How many are open, and how much goes through them now."""
+    sockets = progress.sockets
+    if sockets is None:
+        return ""
+    parts = [f"{sockets.open} open"]
+    if sockets.broken:
+        parts.append(f"{sockets.broken} broken")
+    parts.append(f"messages {rate(sockets.sent_rate)} sent, {rate(sockets.received_rate)} received")
+    return ", ".join(parts)
 
 
 def _generator(progress: Progress) -> str:

@@ -43,6 +43,18 @@ class NameProgress:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SocketProgress:
+    """The current figures of the sockets of a run; rates are those of the window."""
+
+    open: int = 0
+    broken: int = 0
+    messages_sent: int = 0
+    messages_received: int = 0
+    sent_rate: float = 0.0
+    received_rate: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class FailureProgress:
     """What went wrong, how often, and where."""
 
@@ -86,6 +98,8 @@ class Progress:
     """How long it goes on; 0: the time is over, and users finish. None: it is not known."""
     troubles: tuple[Trouble, ...] = ()
     """Current problems, worst first."""
+    sockets: SocketProgress | None = None
+    """None: there were none."""
 
 
 Update: TypeAlias = Run | Progress | TimelineWindow | None

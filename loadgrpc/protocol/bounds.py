@@ -61,6 +61,8 @@ MAX_BATCH_ROWS: Final = 10_000
 MAX_BATCH_BLOCKS: Final = 1_000
 MAX_BATCH_ENTRIES: Final = 131_072
 """Entries that the blocks of a batch may have together: empty columns declare them for nothing."""
+MAX_GAPS: Final = 4_000
+"""Different times between messages, of one report of sockets."""
 MAX_CUSTOM_BYTES: Final = 64 * KIB
 
 # Of types that a source brings.
@@ -225,6 +227,12 @@ TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
     "Counter": {"name": Name()},
     "Output": {"text": Kept(MAX_TEXT_BYTES)},
     "DataUse": {"file": Name()},
+    "SocketActivity": {
+        "name": Name(),
+        "protocol": Kept(MAX_PROTOCOL_CHARS, "characters"),
+        "gaps_ns": Many(MAX_GAPS),
+        "gap_counts": Many(MAX_GAPS),
+    },
     "GeneratorState": {
         "elapsed": Span(0, _GENERATOR_S),
         "cpu": _IN_63_BITS,

@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadgrpc.model import DataUse, ExceptionInfo, GeneratorState, HitError, TestOutcome, fails
+from loadgrpc.stats.sockets import SocketStats
 
 Column = NDArray[np.int64]
 
 MAX_REASONS_LISTED: Final = 10
 STATES_AT_ONCE: Final = 200
-"""States of generators that are added without a turn for others."""
+"""States of generators, and reports of sockets, that are added without a turn for others."""
 
 
 class HitLabel(NamedTuple):
@@ -106,6 +107,17 @@ def _some(columns: Hits | Iterations, which: slice | NDArray[np.bool_]) -> dict[
     return {name: column[which] for name, column in every if isinstance(column, np.ndarray)}
 
 
+class Sockets(NamedTuple):
+    """What a runner says of the sockets of one name."""
+
+    name: str
+    protocol: str
+    """Empty: websocket."""
+    stats: SocketStats
+    time_ns: int
+    """When it was reported (wall clock of the runner)."""
+
+
 class UsersTold(NamedTuple):
     """What a runner says of its users."""
 
@@ -137,6 +149,7 @@ class Decoded:
     """How processes kept up, each with the end of its interval (wall clock)."""
     data: list[DataUse] = field(default_factory=list)
     """What was taken from files of rows."""
+    sockets: list[Sockets] = field(default_factory=list)
     lines: int = 0
     """Lines that processes printed."""
     lines_left_out: int = 0
@@ -156,13 +169,16 @@ class Decoded:
         return sum(len(hits.label) for hits in self.hits)
 
     def surplus(self) -> Iterator[Decoded]:
-        """Takes out states of generators, some at a time, until there are few: each costs work."""
+        """Takes out states and reports, some at a time, until there are few: each costs work."""
         while len(self.generator) > STATES_AT_ONCE:
             some, self.generator = (
                 self.generator[:STATES_AT_ONCE],
                 self.generator[STATES_AT_ONCE:],
             )
             yield Decoded(generator=some)
+        while len(self.sockets) > STATES_AT_ONCE:
+            few, self.sockets = self.sockets[:STATES_AT_ONCE], self.sockets[STATES_AT_ONCE:]
+            yield Decoded(sockets=few)
 
     def reject(self, count: int, violation: str) -> None:
         """Counts `count` events as rejected."""

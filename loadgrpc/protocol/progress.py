@@ -9,6 +9,7 @@ from loadgrpc.clock import NS_PER_S
 from loadgrpc.protocol.figures import iterations_from_proto, iterations_to_proto
 from loadgrpc.protocol.fitting import fit
 from loadgrpc.protocol.runs import run_from_proto, run_to_proto
+from loadgrpc.protocol.sockets import socket_progress_from_proto, socket_progress_to_proto
 from loadgrpc.protocol.timeline import window_from_proto, window_to_proto
 from loadgrpc.protocol.times import (
     duration_from_proto,
@@ -100,6 +101,7 @@ def progress_to_proto(progress: model.Progress) -> control_pb2.RunProgress:
         saturated=progress.saturated,
         machine_busy=progress.machine_busy,
         window=_window_to_proto(progress.window),
+        sockets=socket_progress_to_proto(progress.sockets) if progress.sockets else None,
         names=[
             fit(
                 control_pb2.NameProgress,
@@ -145,6 +147,9 @@ def progress_from_proto(message: control_pb2.RunProgress) -> model.Progress:
         saturated=message.saturated,
         machine_busy=message.machine_busy,
         window=_window_from_proto(message.window) if message.HasField("window") else None,
+        sockets=(
+            socket_progress_from_proto(message.sockets) if message.HasField("sockets") else None
+        ),
         names=tuple(
             model.NameProgress(
                 scenario=entry.scenario,

@@ -23,6 +23,7 @@ from loadgrpc.protocol.events import (
     exception_from_proto,
     generator_state_from_proto,
 )
+from loadgrpc.protocol.sockets import read_sockets
 from loadgrpc.protocol.times import MAX_NS, moment_ns, span_ns
 from loadgrpc.secrets import without_user
 from loadgrpc.v1 import event_pb2
@@ -176,12 +177,11 @@ def _decode_row(row: event_pb2.Event, kind: str | None, time_ns: int, decoded: D
     elif kind == "generator":
         decoded.generator.append((generator_state_from_proto(row.generator), time_ns))
     elif kind == "counter":
-        if not row.counter.name:
-            raise InvalidRequest("needs a name")
-        increment = row.counter.increment if row.counter.HasField("increment") else 1
-        decoded.counters.append((bounds.short_name(row.counter.name), increment))
+        decoded.counters.append(_counter(row.counter))
     elif kind == "data":
         decoded.data.append(data_use_from_proto(row.data))
+    elif kind == "socket":
+        decoded.sockets.append(read_sockets(row.socket, time_ns))
     elif kind == "custom":
         _check_custom(row.custom)
     elif kind == "output":
@@ -192,6 +192,14 @@ def _decode_row(row: event_pb2.Event, kind: str | None, time_ns: int, decoded: D
         _decode_iteration(getattr(row, kind), kind, time_ns, decoded)
         if kind == "test_start" and (user := row.status.current_user):
             decoded.user_starts.add((row.status.cycle, user))
+
+
+def _counter(counter: event_pb2.Counter) -> tuple[str, int]:
+    """Its name, and what is added to it."""
+    if not counter.name:
+        raise InvalidRequest("needs a name")
+    increment = counter.increment if counter.HasField("increment") else 1
+    return bounds.short_name(counter.name), increment
 
 
 def _check_custom(custom: any_pb2.Any) -> None:

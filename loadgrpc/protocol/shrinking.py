@@ -32,6 +32,7 @@ _TOLD: Final = (
     "verdict",
     "scenarios",
     "cycles",
+    "sockets",
 )
 
 

@@ -19,6 +19,7 @@ from loadgrpc.protocol.figures import (
 )
 from loadgrpc.protocol.fitting import fit
 from loadgrpc.protocol.runs import verdict_from_proto, verdict_to_proto
+from loadgrpc.protocol.sockets import summary_sockets_from_proto, summary_sockets_to_proto
 from loadgrpc.protocol.timeline import cycle_from_proto, cycle_to_proto
 from loadgrpc.protocol.times import (
     duration_from_proto,
@@ -124,6 +125,7 @@ def summary_to_proto(summary: model.Summary) -> run_pb2.RunSummary:
         troubles=troubles_to_proto(summary.troubles),
         output=_output_to_proto(summary.output),
         data=[fit(run_pb2.DataFigures, **vars(each)) for each in summary.data],
+        sockets=summary_sockets_to_proto(summary.sockets) if summary.sockets else None,
     )
 
 
@@ -216,6 +218,9 @@ def summary_from_proto(message: run_pb2.RunSummary) -> model.Summary:
         troubles=troubles_from_proto(message.troubles),
         output=model.OutputFigures(lines=message.output.lines, left_out=message.output.left_out),
         data=tuple(map(_data_from_proto, message.data)),
+        sockets=(
+            summary_sockets_from_proto(message.sockets) if message.HasField("sockets") else None
+        ),
     )
 
 

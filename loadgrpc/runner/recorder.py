@@ -32,6 +32,7 @@ from loadgrpc.protocol.events import data_use_to_proto, generator_state_to_proto
 from loadgrpc.protocol.times import timestamp_to_proto
 from loadgrpc.runner import texts
 from loadgrpc.runner.hit import Hit
+from loadgrpc.runner.socket_tally import SocketTally
 from loadgrpc.runner.texts import (
     MESSAGE_BYTES,
     NAME_BYTES,
@@ -45,6 +46,10 @@ from loadgrpc.v1 import event_pb2, runner_pb2
 MIN_BATCH_BYTES = 32 * 1024
 """A batch must hold the largest single entry that these bounds allow."""
 
+MAX_SOCKET_NAMES = 1_000
+"""Names of sockets that are counted each for itself; those of more are counted together."""
+_OTHER = "(other)"
+"""As the broker calls what is over its limit."""
 _ROWS = BLOCK_ENTRIES // 4
 """Rows that are put together without a rest."""
 
@@ -70,6 +75,9 @@ class Recorder:
         self._hits = Block(None, HIT_FIELDS)
         self._tests = Block(None, ITERATION_FIELDS)
         self._rows: list[bytes] = []
+        self._sockets: dict[tuple[str, str], SocketTally] = {}
+        self._waiting_sockets: list[SocketTally] = []
+        """Those that have something to report."""
         self._produced = memoryview(bytearray(16)).cast("Q") if produced is None else produced
         """The same two numbers, where they outlive this process: see protocol/produced.py."""
         self.produced_events = 0
@@ -77,6 +85,7 @@ class Recorder:
 
     def begin_cycle(self, cycle: int, users: int, iterations: int) -> None:
         """Let all that follows belong to this cycle; 0 iterations: a duration bounds it."""
+        self._take_sockets()
         self._status = event_pb2.LoadStatus(cycle=cycle, users=users, iterations=iterations)
         self._seal_hits()
         self._seal_tests()
@@ -177,14 +186,46 @@ class Recorder:
         event.data.CopyFrom(data_use_to_proto(replace(use, file=texts.name(use.file))))
         self._append(event)
 
+    def socket(self, name: str, protocol: str) -> SocketTally:
+        """What counts the sockets of a name: the same for all of them."""
+        key = texts.name(masked(name)), bounded(protocol, MAX_PROTOCOL_CHARS)
+        if key not in self._sockets and len(self._sockets) >= MAX_SOCKET_NAMES:
+            key = _OTHER, key[1]
+        tally = self._sockets.get(key)
+        if tally is None:
+            tally = self._sockets[key] = SocketTally(*key, self._begin_socket, self._take_socket)
+        return tally
+
+    def _begin_socket(self, tally: SocketTally) -> None:
+        self._waiting_sockets.append(tally)
+        self._count()
+
+    def _take_socket(self, tally: SocketTally) -> None:
+        """Makes a row of what a tally has counted, which is a produced event already."""
+        self._waiting_sockets.remove(tally)
+        self._add_socket(tally)
+
+    def _take_sockets(self) -> None:
+        tallies, self._waiting_sockets = self._waiting_sockets, []
+        for tally in tallies:
+            self._add_socket(tally)
+
+    def _add_socket(self, tally: SocketTally) -> None:
+        event = self._row(0, 0)
+        event.socket.CopyFrom(tally.take())
+        self._rows.append(runner_pb2.EventBatch(events=[event]).SerializeToString())
+
     def _append(self, event: event_pb2.Event) -> None:
         self._rows.append(runner_pb2.EventBatch(events=[event]).SerializeToString())
+        self._count()
+
+    def _count(self) -> None:
         self.produced_events += 1
         self._produced[0] = self.produced_events
 
     def mute(self) -> None:
         """Records nothing any more."""
-        for name in ("hit", "iteration", "counter", "generator", "data"):
+        for name in ("hit", "iteration", "counter", "generator", "data", "_count"):
             setattr(self, name, _nothing)
 
     def take(
@@ -197,6 +238,7 @@ class Recorder:
         """
         if max_batch_bytes < MIN_BATCH_BYTES:
             raise ValueError(f"a batch needs {MIN_BATCH_BYTES} bytes, not {max_batch_bytes}")
+        self._take_sockets()
         self._seal_hits()
         self._seal_tests()
         rows, self._rows = self._rows, []

@@ -11,7 +11,7 @@ import inspect
 import operator
 import sys
 import unittest
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -28,6 +28,8 @@ from loadgrpc.runner.http.session import Session
 
 if TYPE_CHECKING:
     from loadgrpc.runner.http.webtest_app import WebTestApp
+    from loadgrpc.runner.socket_tally import SocketTally
+    from loadgrpc.runner.websocket.user_sockets import UserSockets
 
 NOT_MEASURED: Final = "requests not measured"
 """The counter of requests that no hit stands for: a mock answered, or an adapter of its own."""
@@ -71,6 +73,9 @@ class Reporter(HitSink, Protocol):
 
     def counter(self, name: str, increment: int) -> None:
         """Add to a counter."""
+
+    def socket(self, name: str, protocol: str) -> SocketTally:
+        """What counts the sockets of a name."""
 
 
 class TestCase(unittest.TestCase):
@@ -173,6 +178,53 @@ class TestCase(unittest.TestCase):
         file = getattr(module, "__file__", None)
         return UserData(Feeds(Path(file).resolve().parent if file else Path.cwd()), Seat())
 
+    def create_ws(
+        self,
+        url: str,
+        callback: Callable[[Any], object] | None = None,
+        protocols: Iterable[str] | None = None,
+        extensions: Iterable[str] | None = None,
+        klass: type | None = None,
+        *,
+        name: str | None = None,
+        headers: Iterable[tuple[str, str]] | None = None,
+    ) -> Any:
+        """An open WebSocket of the user's, which is closed when the user ends.
+
+        Args:
+            url: Where to, ws:// or wss://; http:// and https:// stand for these.
+            callback: Called with each message that comes, beside the test.
+            protocols: Subprotocols to offer.
+            extensions: Extensions to offer: "permessage-deflate" is known.
+            klass: A subclass of `loadgrpc.case.WebSocketClient`, or of a client of ws4py. It is
+                not connected: call its `connect()`.
+            name: What it is counted under. None: the URL without its query.
+            headers: Sent with the handshake.
+
+        Raises:
+            HandshakeError: the server did not open it; a ConnectionError.
+            OSError: the server could not be reached.
+            ModuleNotFoundError: wsproto is not installed.
+        """
+        return self._sockets.create(url, callback, protocols, extensions, klass, name, headers)
+
+    @cached_property
+    def _sockets(self) -> UserSockets:
+        try:
+            from loadgrpc.runner.websocket.user_sockets import UserSockets  # noqa: PLC0415
+        except ModuleNotFoundError as error:
+            raise missing_extra("self.create_ws", "wsproto", "websocket", error) from error
+        return UserSockets(self, self.load_reporter)
+
+    def close_sockets(self) -> None:
+        """Close the WebSockets of `create_ws`.
+
+        Raises: what went wrong with one of them since the last iteration.
+        """
+        sockets = self.__dict__.pop("_sockets", None)
+        if sockets is not None:
+            sockets.end()
+
     def close_session(self) -> None:
         """Close the session, if there is one; the next use makes another."""
         session = self.__dict__.pop("session", None)
@@ -216,6 +268,7 @@ class TestCase(unittest.TestCase):
             return super().run(result)
         finally:
             if self.load_reporter is None:
+                self.close_sockets()
                 self.close_session()
 
     def debug(self) -> None:
@@ -224,4 +277,5 @@ class TestCase(unittest.TestCase):
             super().debug()
         finally:
             if self.load_reporter is None:
+                self.close_sockets()
                 self.close_session()

@@ -36,6 +36,7 @@ from loadgrpc.runner.http.addresses import AddressBook
 from loadgrpc.runner.judge import Judge, check_that_it_ran, is_cut_off, skip_reason
 from loadgrpc.runner.plain import is_plain
 from loadgrpc.runner.recorder import Recorder
+from loadgrpc.runner.socket_tally import SocketTally
 from loadgrpc.runner.supported import Feature, has
 from loadgrpc.runner.testcase import NOT_MEASURED, TestCase
 
@@ -83,6 +84,10 @@ class UserReporter:
     def counter(self, name: str, increment: int) -> None:
         """See Reporter."""
         self._recorder.counter(name, increment, self._user, self.iteration)
+
+    def socket(self, name: str, protocol: str) -> SocketTally:
+        """See Reporter."""
+        return self._recorder.socket(name, protocol)
 
 
 class VirtualUser:
@@ -233,9 +238,12 @@ class VirtualUser:
             self._judge.note(TestOutcome.ERROR, error)
 
     def close(self) -> None:
-        """Close what the user holds open: its session."""
+        """Close what the user holds open: its WebSockets and its session."""
         if isinstance(self._case, TestCase):
-            self._case.close_session()
+            try:
+                self._case.close_sockets()
+            finally:
+                self._case.close_session()
 
 
 def _make(

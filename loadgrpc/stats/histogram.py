@@ -19,6 +19,7 @@ two machines is not the mean of their p99s, and nothing computed from these two 
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
@@ -93,6 +94,25 @@ class Histogram:
             self._add_few(values.tolist())
         else:
             self._add_many(values)
+
+    def add_counted(self, values: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
+        """Counts each of some durations so often, which is at least once.
+
+        Raises:
+            ValueError: As `add`.
+        """
+        if values.size == 0:
+            return
+        low, high = int(values.min()), int(values.max())
+        _check(low, high)
+        above = values > 0
+        if above.any():
+            whole = values[above]
+            self._cover(position(int(whole.min())), position(high))
+            np.add.at(self._counts, positions(whole) - self._first, counts[above])
+        total = sum(map(operator.mul, values.tolist(), counts.tolist()))
+        self.zeros += int(counts[~above].sum())
+        self._include(int(counts.sum()), total, low, high)
 
     def merge(self, other: Histogram) -> None:
         """Counts all that `other` has counted."""

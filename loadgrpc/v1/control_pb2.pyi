@@ -162,7 +162,7 @@ class Change(_message.Message):
     def __init__(self, sequence: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., kind: _Optional[_Union[ChangeKind, str]] = ..., state: _Optional[_Union[_run_pb2.RunState, str]] = ..., attempt: _Optional[int] = ..., reason: _Optional[str] = ..., agent_id: _Optional[str] = ..., agent_event: _Optional[_Union[AgentEvent, str]] = ..., cycle: _Optional[int] = ..., users: _Optional[int] = ...) -> None: ...
 
 class RunProgress(_message.Message):
-    __slots__ = ("elapsed", "fraction", "cycle", "cycles", "users", "hits", "failed_hits", "rate", "p50", "p95", "iterations", "agents", "saturated", "troubles", "window", "names", "failures", "time_left", "machine_busy")
+    __slots__ = ("elapsed", "fraction", "cycle", "cycles", "users", "hits", "failed_hits", "rate", "p50", "p95", "iterations", "agents", "saturated", "troubles", "window", "names", "failures", "time_left", "machine_busy", "sockets")
     ELAPSED_FIELD_NUMBER: _ClassVar[int]
     FRACTION_FIELD_NUMBER: _ClassVar[int]
     CYCLE_FIELD_NUMBER: _ClassVar[int]
@@ -182,6 +182,7 @@ class RunProgress(_message.Message):
     FAILURES_FIELD_NUMBER: _ClassVar[int]
     TIME_LEFT_FIELD_NUMBER: _ClassVar[int]
     MACHINE_BUSY_FIELD_NUMBER: _ClassVar[int]
+    SOCKETS_FIELD_NUMBER: _ClassVar[int]
     elapsed: _duration_pb2.Duration
     fraction: float
     cycle: int
@@ -201,7 +202,24 @@ class RunProgress(_message.Message):
     failures: _containers.RepeatedCompositeFieldContainer[FailureProgress]
     time_left: _duration_pb2.Duration
     machine_busy: bool
-    def __init__(self, elapsed: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., fraction: _Optional[float] = ..., cycle: _Optional[int] = ..., cycles: _Optional[int] = ..., users: _Optional[int] = ..., hits: _Optional[int] = ..., failed_hits: _Optional[int] = ..., rate: _Optional[float] = ..., p50: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., p95: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., iterations: _Optional[_Union[_run_pb2.IterationFigures, _Mapping]] = ..., agents: _Optional[int] = ..., saturated: bool = ..., troubles: _Optional[_Iterable[_Union[_run_pb2.Trouble, _Mapping]]] = ..., window: _Optional[_Union[WindowFigures, _Mapping]] = ..., names: _Optional[_Iterable[_Union[NameProgress, _Mapping]]] = ..., failures: _Optional[_Iterable[_Union[FailureProgress, _Mapping]]] = ..., time_left: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., machine_busy: bool = ...) -> None: ...
+    sockets: SocketProgress
+    def __init__(self, elapsed: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., fraction: _Optional[float] = ..., cycle: _Optional[int] = ..., cycles: _Optional[int] = ..., users: _Optional[int] = ..., hits: _Optional[int] = ..., failed_hits: _Optional[int] = ..., rate: _Optional[float] = ..., p50: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., p95: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., iterations: _Optional[_Union[_run_pb2.IterationFigures, _Mapping]] = ..., agents: _Optional[int] = ..., saturated: bool = ..., troubles: _Optional[_Iterable[_Union[_run_pb2.Trouble, _Mapping]]] = ..., window: _Optional[_Union[WindowFigures, _Mapping]] = ..., names: _Optional[_Iterable[_Union[NameProgress, _Mapping]]] = ..., failures: _Optional[_Iterable[_Union[FailureProgress, _Mapping]]] = ..., time_left: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., machine_busy: bool = ..., sockets: _Optional[_Union[SocketProgress, _Mapping]] = ...) -> None: ...
+
+class SocketProgress(_message.Message):
+    __slots__ = ("open", "broken", "messages_sent", "messages_received", "sent_rate", "received_rate")
+    OPEN_FIELD_NUMBER: _ClassVar[int]
+    BROKEN_FIELD_NUMBER: _ClassVar[int]
+    MESSAGES_SENT_FIELD_NUMBER: _ClassVar[int]
+    MESSAGES_RECEIVED_FIELD_NUMBER: _ClassVar[int]
+    SENT_RATE_FIELD_NUMBER: _ClassVar[int]
+    RECEIVED_RATE_FIELD_NUMBER: _ClassVar[int]
+    open: int
+    broken: int
+    messages_sent: int
+    messages_received: int
+    sent_rate: float
+    received_rate: float
+    def __init__(self, open: _Optional[int] = ..., broken: _Optional[int] = ..., messages_sent: _Optional[int] = ..., messages_received: _Optional[int] = ..., sent_rate: _Optional[float] = ..., received_rate: _Optional[float] = ...) -> None: ...
 
 class WindowFigures(_message.Message):
     __slots__ = ("end", "length", "hits", "failed", "p50", "p95")

@@ -67,9 +67,11 @@ DOORS = {
         "loadgrpc.runner.forked",
         "loadgrpc.runner.left_behind",
         "loadgrpc.runner.multiprocess",
+        "loadgrpc.runner.websocket.reading",
     },
     "requests": {
         "loadgrpc.runner.http",
+        "loadgrpc.runner.websocket",
         "loadgrpc.runner.testcase",
     },
     "grpc": {
@@ -97,6 +99,8 @@ DOORS = {
     "numpy": {"loadgrpc.stats", "loadgrpc.broker", "loadgrpc.protocol", "loadgrpc.store"},
     "sqlalchemy": {"loadgrpc.store"},
     "click": {"loadgrpc.cli"},
+    "webtest": {"loadgrpc.runner.http.webtest_app"},
+    "wsproto": {"loadgrpc.runner.websocket"},
 }
 """Third parties and the modules or rooms that may import them."""
 

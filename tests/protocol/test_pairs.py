@@ -14,6 +14,7 @@ from loadgrpc.errors import InvalidRequest
 from loadgrpc.model import RunnerMode
 from loadgrpc.protocol import assignments, bounds, plans, timeline, times
 from loadgrpc.protocol import progress as wire_progress
+from loadgrpc.protocol import sockets as wire_sockets
 from loadgrpc.protocol.events import (
     data_use_from_proto,
     data_use_to_proto,
@@ -216,8 +217,18 @@ iterations = st.builds(
     not_yet=counts,
 )
 users = st.builds(model.UserFigures, planned=counts, started=counts, unknown=counts)
+socket_progresses = st.builds(
+    model.SocketProgress,
+    open=counts,
+    broken=counts,
+    messages_sent=counts,
+    messages_received=counts,
+    sent_rate=rates,
+    received_rate=rates,
+)
 progresses = st.builds(
     model.Progress,
+    sockets=st.none() | socket_progresses,
     elapsed_ns=durations,
     fraction=st.floats(0, 1),
     cycle=numbers,
@@ -316,8 +327,36 @@ cycles = st.builds(
         max_size=2,
     ).map(tuple),
 )
+socket_figures = st.builds(
+    model.SocketFigures,
+    opened=counts,
+    closed=counts,
+    broken=counts,
+    messages_sent=counts,
+    messages_received=counts,
+    bytes_sent=counts,
+    bytes_received=counts,
+    sent_rate=rates,
+    received_rate=rates,
+    gaps=elapsed,
+)
+socket_summaries = st.builds(
+    model.SocketSummary,
+    total=socket_figures,
+    names=st.lists(
+        st.builds(
+            model.SocketNameFigures,
+            name=words,
+            protocol=words,
+            scenario=words,
+            sockets=socket_figures,
+        ),
+        max_size=2,
+    ).map(tuple),
+)
 summaries = st.builds(
     model.Summary,
+    sockets=st.none() | socket_summaries,
     run_id=words,
     output=st.builds(model.OutputFigures, lines=counts, left_out=counts),
     data=st.lists(
@@ -513,6 +552,16 @@ PAIRS = {
     "change": (wire_progress.change_to_proto, wire_progress.change_from_proto, changes),
     "news": (wire_progress.news_to_proto, wire_progress.news_from_proto, news),
     "progress": (wire_progress.progress_to_proto, wire_progress.progress_from_proto, progresses),
+    "summary_sockets": (
+        wire_sockets.summary_sockets_to_proto,
+        wire_sockets.summary_sockets_from_proto,
+        socket_summaries,
+    ),
+    "socket_progress": (
+        wire_sockets.socket_progress_to_proto,
+        wire_sockets.socket_progress_from_proto,
+        socket_progresses,
+    ),
     "summary": (summary_to_proto, summary_from_proto, summaries),
     "elapsed": (elapsed_to_proto, elapsed_from_proto, elapsed),
     "cycle": (timeline.cycle_to_proto, timeline.cycle_from_proto, cycles),

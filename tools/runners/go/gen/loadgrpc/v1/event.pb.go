@@ -318,6 +318,7 @@ type Event struct {
 	//	*Event_Generator
 	//	*Event_Custom
 	//	*Event_Output
+	//	*Event_Socket
 	//	*Event_Data
 	Event         isEvent_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
@@ -474,6 +475,15 @@ func (x *Event) GetOutput() *Output {
 	return nil
 }
 
+func (x *Event) GetSocket() *SocketActivity {
+	if x != nil {
+		if x, ok := x.Event.(*Event_Socket); ok {
+			return x.Socket
+		}
+	}
+	return nil
+}
+
 func (x *Event) GetData() *DataUse {
 	if x != nil {
 		if x, ok := x.Event.(*Event_Data); ok {
@@ -548,6 +558,11 @@ type Event_Output struct {
 	Output *Output `protobuf:"bytes,20,opt,name=output,proto3,oneof"`
 }
 
+type Event_Socket struct {
+	// What happened on long-lived connections, such as WebSockets.
+	Socket *SocketActivity `protobuf:"bytes,21,opt,name=socket,proto3,oneof"`
+}
+
 type Event_Data struct {
 	// What a process of the runner has taken from a file of rows.
 	Data *DataUse `protobuf:"bytes,24,opt,name=data,proto3,oneof"`
@@ -574,6 +589,8 @@ func (*Event_Generator) isEvent_Event() {}
 func (*Event_Custom) isEvent_Event() {}
 
 func (*Event_Output) isEvent_Event() {}
+
+func (*Event_Socket) isEvent_Event() {}
 
 func (*Event_Data) isEvent_Event() {}
 
@@ -1231,6 +1248,151 @@ func (x *Counter) GetIncrement() int64 {
 	return 0
 }
 
+// What happened on the sockets of one name, in one process, since its previous message about them.
+// A *socket* here is a connection on which both sides send messages whenever they like, such as a
+// WebSocket. Opening one, and failing to, is a hit of its own, with the same protocol. Everything
+// below is counted since the previous message, and adds up: send one per second or so for each
+// name, not one per message. At least one count is above zero.
+type SocketActivity struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name that the sockets are reported under, as that of their hits. Required. 256 characters
+	// are kept, and at most 1,000 different names per run.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The protocol, in lower case. Empty: `websocket`. 32 characters are kept.
+	Protocol string `protobuf:"bytes,2,opt,name=protocol,proto3" json:"protocol,omitempty"`
+	// Sockets that were opened.
+	Opened uint32 `protobuf:"varint,3,opt,name=opened,proto3" json:"opened,omitempty"`
+	// Sockets that ended as the protocol has it: by a closing handshake, whichever side began it, or
+	// by the runner's own decision. Over a run, `closed` and `broken` together are at most `opened`.
+	Closed uint32 `protobuf:"varint,4,opt,name=closed,proto3" json:"closed,omitempty"`
+	// Sockets that ended otherwise: the connection was lost, or the server broke the protocol.
+	Broken uint32 `protobuf:"varint,5,opt,name=broken,proto3" json:"broken,omitempty"`
+	// Messages that were sent, without those of the protocol itself, such as pings.
+	MessagesSent uint32 `protobuf:"varint,6,opt,name=messages_sent,json=messagesSent,proto3" json:"messages_sent,omitempty"`
+	// Messages that came, likewise.
+	MessagesReceived uint32 `protobuf:"varint,7,opt,name=messages_received,json=messagesReceived,proto3" json:"messages_received,omitempty"`
+	// Bytes of the messages sent, before compression and framing. At most 1 TiB.
+	BytesSent uint64 `protobuf:"varint,8,opt,name=bytes_sent,json=bytesSent,proto3" json:"bytes_sent,omitempty"`
+	// Bytes of the messages that came, after decompression. At most 1 TiB.
+	BytesReceived uint64 `protobuf:"varint,9,opt,name=bytes_received,json=bytesReceived,proto3" json:"bytes_received,omitempty"`
+	// How long after the previous message on the same socket messages came, in nanoseconds. At most
+	// 4,000. The first message of a socket has no such gap. Rounding to 14 significant bits is
+	// precise enough.
+	GapsNs []uint64 `protobuf:"varint,10,rep,packed,name=gaps_ns,json=gapsNs,proto3" json:"gaps_ns,omitempty"`
+	// How often each of `gaps_ns` occurred, in the same order; at most 4,000. Empty: once each.
+	// Together at most `messages_received`.
+	GapCounts     []uint32 `protobuf:"varint,11,rep,packed,name=gap_counts,json=gapCounts,proto3" json:"gap_counts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SocketActivity) Reset() {
+	*x = SocketActivity{}
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SocketActivity) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SocketActivity) ProtoMessage() {}
+
+func (x *SocketActivity) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SocketActivity.ProtoReflect.Descriptor instead.
+func (*SocketActivity) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *SocketActivity) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *SocketActivity) GetProtocol() string {
+	if x != nil {
+		return x.Protocol
+	}
+	return ""
+}
+
+func (x *SocketActivity) GetOpened() uint32 {
+	if x != nil {
+		return x.Opened
+	}
+	return 0
+}
+
+func (x *SocketActivity) GetClosed() uint32 {
+	if x != nil {
+		return x.Closed
+	}
+	return 0
+}
+
+func (x *SocketActivity) GetBroken() uint32 {
+	if x != nil {
+		return x.Broken
+	}
+	return 0
+}
+
+func (x *SocketActivity) GetMessagesSent() uint32 {
+	if x != nil {
+		return x.MessagesSent
+	}
+	return 0
+}
+
+func (x *SocketActivity) GetMessagesReceived() uint32 {
+	if x != nil {
+		return x.MessagesReceived
+	}
+	return 0
+}
+
+func (x *SocketActivity) GetBytesSent() uint64 {
+	if x != nil {
+		return x.BytesSent
+	}
+	return 0
+}
+
+func (x *SocketActivity) GetBytesReceived() uint64 {
+	if x != nil {
+		return x.BytesReceived
+	}
+	return 0
+}
+
+func (x *SocketActivity) GetGapsNs() []uint64 {
+	if x != nil {
+		return x.GapsNs
+	}
+	return nil
+}
+
+func (x *SocketActivity) GetGapCounts() []uint32 {
+	if x != nil {
+		return x.GapCounts
+	}
+	return nil
+}
+
 // How the runner itself is doing. Send one whenever the number of users changes, at most one per
 // second, and one when the last user of a cycle has ended. The event's `status.cycle` says which
 // cycle it is about.
@@ -1248,7 +1410,7 @@ type RunnerState struct {
 
 func (x *RunnerState) Reset() {
 	*x = RunnerState{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[10]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1260,7 +1422,7 @@ func (x *RunnerState) String() string {
 func (*RunnerState) ProtoMessage() {}
 
 func (x *RunnerState) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[10]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1273,7 +1435,7 @@ func (x *RunnerState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerState.ProtoReflect.Descriptor instead.
 func (*RunnerState) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{10}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *RunnerState) GetActiveUsers() uint32 {
@@ -1332,7 +1494,7 @@ type GeneratorState struct {
 
 func (x *GeneratorState) Reset() {
 	*x = GeneratorState{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[11]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1344,7 +1506,7 @@ func (x *GeneratorState) String() string {
 func (*GeneratorState) ProtoMessage() {}
 
 func (x *GeneratorState) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[11]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1357,7 +1519,7 @@ func (x *GeneratorState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GeneratorState.ProtoReflect.Descriptor instead.
 func (*GeneratorState) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{11}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GeneratorState) GetProcess() uint32 {
@@ -1460,7 +1622,7 @@ type Output struct {
 
 func (x *Output) Reset() {
 	*x = Output{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[12]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1472,7 +1634,7 @@ func (x *Output) String() string {
 func (*Output) ProtoMessage() {}
 
 func (x *Output) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[12]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1485,7 +1647,7 @@ func (x *Output) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Output.ProtoReflect.Descriptor instead.
 func (*Output) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{12}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Output) GetText() string {
@@ -1543,7 +1705,7 @@ type DataUse struct {
 
 func (x *DataUse) Reset() {
 	*x = DataUse{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[13]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1555,7 +1717,7 @@ func (x *DataUse) String() string {
 func (*DataUse) ProtoMessage() {}
 
 func (x *DataUse) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[13]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1568,7 +1730,7 @@ func (x *DataUse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DataUse.ProtoReflect.Descriptor instead.
 func (*DataUse) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{13}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *DataUse) GetFile() string {
@@ -1683,7 +1845,7 @@ type HitBlock struct {
 
 func (x *HitBlock) Reset() {
 	*x = HitBlock{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[14]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1695,7 +1857,7 @@ func (x *HitBlock) String() string {
 func (*HitBlock) ProtoMessage() {}
 
 func (x *HitBlock) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[14]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1708,7 +1870,7 @@ func (x *HitBlock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HitBlock.ProtoReflect.Descriptor instead.
 func (*HitBlock) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{14}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *HitBlock) GetCount() uint32 {
@@ -1867,7 +2029,7 @@ type HitLabel struct {
 
 func (x *HitLabel) Reset() {
 	*x = HitLabel{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[15]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1879,7 +2041,7 @@ func (x *HitLabel) String() string {
 func (*HitLabel) ProtoMessage() {}
 
 func (x *HitLabel) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[15]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1892,7 +2054,7 @@ func (x *HitLabel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HitLabel.ProtoReflect.Descriptor instead.
 func (*HitLabel) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{15}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *HitLabel) GetName() string {
@@ -1978,7 +2140,7 @@ type TestBlock struct {
 
 func (x *TestBlock) Reset() {
 	*x = TestBlock{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[16]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1990,7 +2152,7 @@ func (x *TestBlock) String() string {
 func (*TestBlock) ProtoMessage() {}
 
 func (x *TestBlock) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[16]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2003,7 +2165,7 @@ func (x *TestBlock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestBlock.ProtoReflect.Descriptor instead.
 func (*TestBlock) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{16}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *TestBlock) GetCount() uint32 {
@@ -2098,7 +2260,7 @@ type TestLabel struct {
 
 func (x *TestLabel) Reset() {
 	*x = TestLabel{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[17]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2110,7 +2272,7 @@ func (x *TestLabel) String() string {
 func (*TestLabel) ProtoMessage() {}
 
 func (x *TestLabel) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[17]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2123,7 +2285,7 @@ func (x *TestLabel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestLabel.ProtoReflect.Descriptor instead.
 func (*TestLabel) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{17}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *TestLabel) GetTest() string {
@@ -2151,7 +2313,7 @@ var File_loadgrpc_v1_event_proto protoreflect.FileDescriptor
 
 const file_loadgrpc_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x17loadgrpc/v1/event.proto\x12\vloadgrpc.v1\x1a\x19google/protobuf/any.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe9\x05\n" +
+	"\x17loadgrpc/v1/event.proto\x12\vloadgrpc.v1\x1a\x19google/protobuf/any.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa0\x06\n" +
 	"\x05Event\x12.\n" +
 	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12/\n" +
 	"\x06status\x18\x02 \x01(\v2\x17.loadgrpc.v1.LoadStatusR\x06status\x127\n" +
@@ -2168,7 +2330,8 @@ const file_loadgrpc_v1_event_proto_rawDesc = "" +
 	"\x05state\x18\x11 \x01(\v2\x18.loadgrpc.v1.RunnerStateH\x00R\x05state\x12;\n" +
 	"\tgenerator\x18\x12 \x01(\v2\x1b.loadgrpc.v1.GeneratorStateH\x00R\tgenerator\x12.\n" +
 	"\x06custom\x18\x13 \x01(\v2\x14.google.protobuf.AnyH\x00R\x06custom\x12-\n" +
-	"\x06output\x18\x14 \x01(\v2\x13.loadgrpc.v1.OutputH\x00R\x06output\x12*\n" +
+	"\x06output\x18\x14 \x01(\v2\x13.loadgrpc.v1.OutputH\x00R\x06output\x125\n" +
+	"\x06socket\x18\x15 \x01(\v2\x1b.loadgrpc.v1.SocketActivityH\x00R\x06socket\x12*\n" +
 	"\x04data\x18\x18 \x01(\v2\x14.loadgrpc.v1.DataUseH\x00R\x04dataB\a\n" +
 	"\x05event\"\xbc\x01\n" +
 	"\n" +
@@ -2222,7 +2385,22 @@ const file_loadgrpc_v1_event_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12!\n" +
 	"\tincrement\x18\x02 \x01(\x03H\x00R\tincrement\x88\x01\x01B\f\n" +
 	"\n" +
-	"_increment\"l\n" +
+	"_increment\"\xd8\x02\n" +
+	"\x0eSocketActivity\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
+	"\bprotocol\x18\x02 \x01(\tR\bprotocol\x12\x16\n" +
+	"\x06opened\x18\x03 \x01(\rR\x06opened\x12\x16\n" +
+	"\x06closed\x18\x04 \x01(\rR\x06closed\x12\x16\n" +
+	"\x06broken\x18\x05 \x01(\rR\x06broken\x12#\n" +
+	"\rmessages_sent\x18\x06 \x01(\rR\fmessagesSent\x12+\n" +
+	"\x11messages_received\x18\a \x01(\rR\x10messagesReceived\x12\x1d\n" +
+	"\n" +
+	"bytes_sent\x18\b \x01(\x04R\tbytesSent\x12%\n" +
+	"\x0ebytes_received\x18\t \x01(\x04R\rbytesReceived\x12\x17\n" +
+	"\agaps_ns\x18\n" +
+	" \x03(\x04R\x06gapsNs\x12\x1d\n" +
+	"\n" +
+	"gap_counts\x18\v \x03(\rR\tgapCounts\"l\n" +
 	"\vRunnerState\x12!\n" +
 	"\factive_users\x18\x01 \x01(\rR\vactiveUsers\x12(\n" +
 	"\rstarted_users\x18\x02 \x01(\rH\x00R\fstartedUsers\x88\x01\x01B\x10\n" +
@@ -2352,7 +2530,7 @@ func file_loadgrpc_v1_event_proto_rawDescGZIP() []byte {
 }
 
 var file_loadgrpc_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_loadgrpc_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_loadgrpc_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_loadgrpc_v1_event_proto_goTypes = []any{
 	(HitError)(0),                 // 0: loadgrpc.v1.HitError
 	(DataMode)(0),                 // 1: loadgrpc.v1.DataMode
@@ -2368,20 +2546,21 @@ var file_loadgrpc_v1_event_proto_goTypes = []any{
 	(*ExceptionInfo)(nil),         // 11: loadgrpc.v1.ExceptionInfo
 	(*Hit)(nil),                   // 12: loadgrpc.v1.Hit
 	(*Counter)(nil),               // 13: loadgrpc.v1.Counter
-	(*RunnerState)(nil),           // 14: loadgrpc.v1.RunnerState
-	(*GeneratorState)(nil),        // 15: loadgrpc.v1.GeneratorState
-	(*Output)(nil),                // 16: loadgrpc.v1.Output
-	(*DataUse)(nil),               // 17: loadgrpc.v1.DataUse
-	(*HitBlock)(nil),              // 18: loadgrpc.v1.HitBlock
-	(*HitLabel)(nil),              // 19: loadgrpc.v1.HitLabel
-	(*TestBlock)(nil),             // 20: loadgrpc.v1.TestBlock
-	(*TestLabel)(nil),             // 21: loadgrpc.v1.TestLabel
-	(*timestamppb.Timestamp)(nil), // 22: google.protobuf.Timestamp
-	(*anypb.Any)(nil),             // 23: google.protobuf.Any
-	(*durationpb.Duration)(nil),   // 24: google.protobuf.Duration
+	(*SocketActivity)(nil),        // 14: loadgrpc.v1.SocketActivity
+	(*RunnerState)(nil),           // 15: loadgrpc.v1.RunnerState
+	(*GeneratorState)(nil),        // 16: loadgrpc.v1.GeneratorState
+	(*Output)(nil),                // 17: loadgrpc.v1.Output
+	(*DataUse)(nil),               // 18: loadgrpc.v1.DataUse
+	(*HitBlock)(nil),              // 19: loadgrpc.v1.HitBlock
+	(*HitLabel)(nil),              // 20: loadgrpc.v1.HitLabel
+	(*TestBlock)(nil),             // 21: loadgrpc.v1.TestBlock
+	(*TestLabel)(nil),             // 22: loadgrpc.v1.TestLabel
+	(*timestamppb.Timestamp)(nil), // 23: google.protobuf.Timestamp
+	(*anypb.Any)(nil),             // 24: google.protobuf.Any
+	(*durationpb.Duration)(nil),   // 25: google.protobuf.Duration
 }
 var file_loadgrpc_v1_event_proto_depIdxs = []int32{
-	22, // 0: loadgrpc.v1.Event.time:type_name -> google.protobuf.Timestamp
+	23, // 0: loadgrpc.v1.Event.time:type_name -> google.protobuf.Timestamp
 	5,  // 1: loadgrpc.v1.Event.status:type_name -> loadgrpc.v1.LoadStatus
 	6,  // 2: loadgrpc.v1.Event.test_start:type_name -> loadgrpc.v1.TestStart
 	7,  // 3: loadgrpc.v1.Event.test_stop:type_name -> loadgrpc.v1.TestStop
@@ -2390,39 +2569,40 @@ var file_loadgrpc_v1_event_proto_depIdxs = []int32{
 	10, // 6: loadgrpc.v1.Event.test_error:type_name -> loadgrpc.v1.TestError
 	12, // 7: loadgrpc.v1.Event.hit:type_name -> loadgrpc.v1.Hit
 	13, // 8: loadgrpc.v1.Event.counter:type_name -> loadgrpc.v1.Counter
-	14, // 9: loadgrpc.v1.Event.state:type_name -> loadgrpc.v1.RunnerState
-	15, // 10: loadgrpc.v1.Event.generator:type_name -> loadgrpc.v1.GeneratorState
-	23, // 11: loadgrpc.v1.Event.custom:type_name -> google.protobuf.Any
-	16, // 12: loadgrpc.v1.Event.output:type_name -> loadgrpc.v1.Output
-	17, // 13: loadgrpc.v1.Event.data:type_name -> loadgrpc.v1.DataUse
-	11, // 14: loadgrpc.v1.TestFailure.exception:type_name -> loadgrpc.v1.ExceptionInfo
-	11, // 15: loadgrpc.v1.TestError.exception:type_name -> loadgrpc.v1.ExceptionInfo
-	0,  // 16: loadgrpc.v1.Hit.error:type_name -> loadgrpc.v1.HitError
-	22, // 17: loadgrpc.v1.Hit.planned_start_time:type_name -> google.protobuf.Timestamp
-	22, // 18: loadgrpc.v1.Hit.start_time:type_name -> google.protobuf.Timestamp
-	24, // 19: loadgrpc.v1.Hit.elapsed:type_name -> google.protobuf.Duration
-	24, // 20: loadgrpc.v1.Hit.time_to_first_byte:type_name -> google.protobuf.Duration
-	24, // 21: loadgrpc.v1.Hit.connect:type_name -> google.protobuf.Duration
-	24, // 22: loadgrpc.v1.GeneratorState.elapsed:type_name -> google.protobuf.Duration
-	24, // 23: loadgrpc.v1.GeneratorState.cpu:type_name -> google.protobuf.Duration
-	24, // 24: loadgrpc.v1.GeneratorState.gc_time:type_name -> google.protobuf.Duration
-	24, // 25: loadgrpc.v1.GeneratorState.gc_max:type_name -> google.protobuf.Duration
-	2,  // 26: loadgrpc.v1.Output.stream:type_name -> loadgrpc.v1.OutputStream
-	1,  // 27: loadgrpc.v1.DataUse.mode:type_name -> loadgrpc.v1.DataMode
-	22, // 28: loadgrpc.v1.HitBlock.base_time:type_name -> google.protobuf.Timestamp
-	5,  // 29: loadgrpc.v1.HitBlock.status:type_name -> loadgrpc.v1.LoadStatus
-	19, // 30: loadgrpc.v1.HitBlock.labels:type_name -> loadgrpc.v1.HitLabel
-	0,  // 31: loadgrpc.v1.HitLabel.error:type_name -> loadgrpc.v1.HitError
-	22, // 32: loadgrpc.v1.TestBlock.base_time:type_name -> google.protobuf.Timestamp
-	5,  // 33: loadgrpc.v1.TestBlock.status:type_name -> loadgrpc.v1.LoadStatus
-	21, // 34: loadgrpc.v1.TestBlock.labels:type_name -> loadgrpc.v1.TestLabel
-	3,  // 35: loadgrpc.v1.TestLabel.outcome:type_name -> loadgrpc.v1.TestOutcome
-	11, // 36: loadgrpc.v1.TestLabel.exception:type_name -> loadgrpc.v1.ExceptionInfo
-	37, // [37:37] is the sub-list for method output_type
-	37, // [37:37] is the sub-list for method input_type
-	37, // [37:37] is the sub-list for extension type_name
-	37, // [37:37] is the sub-list for extension extendee
-	0,  // [0:37] is the sub-list for field type_name
+	15, // 9: loadgrpc.v1.Event.state:type_name -> loadgrpc.v1.RunnerState
+	16, // 10: loadgrpc.v1.Event.generator:type_name -> loadgrpc.v1.GeneratorState
+	24, // 11: loadgrpc.v1.Event.custom:type_name -> google.protobuf.Any
+	17, // 12: loadgrpc.v1.Event.output:type_name -> loadgrpc.v1.Output
+	14, // 13: loadgrpc.v1.Event.socket:type_name -> loadgrpc.v1.SocketActivity
+	18, // 14: loadgrpc.v1.Event.data:type_name -> loadgrpc.v1.DataUse
+	11, // 15: loadgrpc.v1.TestFailure.exception:type_name -> loadgrpc.v1.ExceptionInfo
+	11, // 16: loadgrpc.v1.TestError.exception:type_name -> loadgrpc.v1.ExceptionInfo
+	0,  // 17: loadgrpc.v1.Hit.error:type_name -> loadgrpc.v1.HitError
+	23, // 18: loadgrpc.v1.Hit.planned_start_time:type_name -> google.protobuf.Timestamp
+	23, // 19: loadgrpc.v1.Hit.start_time:type_name -> google.protobuf.Timestamp
+	25, // 20: loadgrpc.v1.Hit.elapsed:type_name -> google.protobuf.Duration
+	25, // 21: loadgrpc.v1.Hit.time_to_first_byte:type_name -> google.protobuf.Duration
+	25, // 22: loadgrpc.v1.Hit.connect:type_name -> google.protobuf.Duration
+	25, // 23: loadgrpc.v1.GeneratorState.elapsed:type_name -> google.protobuf.Duration
+	25, // 24: loadgrpc.v1.GeneratorState.cpu:type_name -> google.protobuf.Duration
+	25, // 25: loadgrpc.v1.GeneratorState.gc_time:type_name -> google.protobuf.Duration
+	25, // 26: loadgrpc.v1.GeneratorState.gc_max:type_name -> google.protobuf.Duration
+	2,  // 27: loadgrpc.v1.Output.stream:type_name -> loadgrpc.v1.OutputStream
+	1,  // 28: loadgrpc.v1.DataUse.mode:type_name -> loadgrpc.v1.DataMode
+	23, // 29: loadgrpc.v1.HitBlock.base_time:type_name -> google.protobuf.Timestamp
+	5,  // 30: loadgrpc.v1.HitBlock.status:type_name -> loadgrpc.v1.LoadStatus
+	20, // 31: loadgrpc.v1.HitBlock.labels:type_name -> loadgrpc.v1.HitLabel
+	0,  // 32: loadgrpc.v1.HitLabel.error:type_name -> loadgrpc.v1.HitError
+	23, // 33: loadgrpc.v1.TestBlock.base_time:type_name -> google.protobuf.Timestamp
+	5,  // 34: loadgrpc.v1.TestBlock.status:type_name -> loadgrpc.v1.LoadStatus
+	22, // 35: loadgrpc.v1.TestBlock.labels:type_name -> loadgrpc.v1.TestLabel
+	3,  // 36: loadgrpc.v1.TestLabel.outcome:type_name -> loadgrpc.v1.TestOutcome
+	11, // 37: loadgrpc.v1.TestLabel.exception:type_name -> loadgrpc.v1.ExceptionInfo
+	38, // [38:38] is the sub-list for method output_type
+	38, // [38:38] is the sub-list for method input_type
+	38, // [38:38] is the sub-list for extension type_name
+	38, // [38:38] is the sub-list for extension extendee
+	0,  // [0:38] is the sub-list for field type_name
 }
 
 func init() { file_loadgrpc_v1_event_proto_init() }
@@ -2442,21 +2622,22 @@ func file_loadgrpc_v1_event_proto_init() {
 		(*Event_Generator)(nil),
 		(*Event_Custom)(nil),
 		(*Event_Output)(nil),
+		(*Event_Socket)(nil),
 		(*Event_Data)(nil),
 	}
 	file_loadgrpc_v1_event_proto_msgTypes[8].OneofWrappers = []any{}
 	file_loadgrpc_v1_event_proto_msgTypes[9].OneofWrappers = []any{}
-	file_loadgrpc_v1_event_proto_msgTypes[10].OneofWrappers = []any{}
 	file_loadgrpc_v1_event_proto_msgTypes[11].OneofWrappers = []any{}
 	file_loadgrpc_v1_event_proto_msgTypes[12].OneofWrappers = []any{}
-	file_loadgrpc_v1_event_proto_msgTypes[15].OneofWrappers = []any{}
+	file_loadgrpc_v1_event_proto_msgTypes[13].OneofWrappers = []any{}
+	file_loadgrpc_v1_event_proto_msgTypes[16].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_loadgrpc_v1_event_proto_rawDesc), len(file_loadgrpc_v1_event_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   18,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

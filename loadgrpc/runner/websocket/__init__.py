@@ -1,0 +1,1 @@
+"""`self.create_ws`: WebSockets of a user, measured. See `client.py`."""
