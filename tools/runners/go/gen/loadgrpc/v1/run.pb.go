@@ -938,6 +938,8 @@ type RunSummary struct {
 	Users *UserFigures `protobuf:"bytes,21,opt,name=users,proto3" json:"users,omitempty"`
 	// One entry for each cycle that has begun, in order. Empty: the plan has only one.
 	Cycles []*CycleFigures `protobuf:"bytes,22,rep,name=cycles,proto3" json:"cycles,omitempty"`
+	// Long-lived connections, such as WebSockets. Absent: there were none.
+	Sockets *SocketSummary `protobuf:"bytes,23,opt,name=sockets,proto3" json:"sockets,omitempty"`
 	// As `Run.troubles`: why the figures of an active run may currently be incomplete.
 	Troubles []*Trouble `protobuf:"bytes,24,rep,name=troubles,proto3" json:"troubles,omitempty"`
 	// One entry for each file of rows that a test has used, by scenario and mode. At most 100;
@@ -1129,6 +1131,13 @@ func (x *RunSummary) GetUsers() *UserFigures {
 func (x *RunSummary) GetCycles() []*CycleFigures {
 	if x != nil {
 		return x.Cycles
+	}
+	return nil
+}
+
+func (x *RunSummary) GetSockets() *SocketSummary {
+	if x != nil {
+		return x.Sockets
 	}
 	return nil
 }
@@ -2021,6 +2030,263 @@ func (x *UserFigures) GetUnknown() uint64 {
 	return 0
 }
 
+// Figures of a set of sockets, such as WebSockets: see SocketActivity. What lost events would have
+// added is missing in them.
+type SocketFigures struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sockets that were opened. Attempts, and how long they took, are among the hits.
+	Opened uint64 `protobuf:"varint,1,opt,name=opened,proto3" json:"opened,omitempty"`
+	// Of these, ended as the protocol has it.
+	Closed uint64 `protobuf:"varint,2,opt,name=closed,proto3" json:"closed,omitempty"`
+	// Of these, ended otherwise. What is neither closed nor broken was open when the summary was
+	// made, or its end was not reported.
+	Broken uint64 `protobuf:"varint,3,opt,name=broken,proto3" json:"broken,omitempty"`
+	// Messages sent.
+	MessagesSent uint64 `protobuf:"varint,4,opt,name=messages_sent,json=messagesSent,proto3" json:"messages_sent,omitempty"`
+	// Messages received.
+	MessagesReceived uint64 `protobuf:"varint,5,opt,name=messages_received,json=messagesReceived,proto3" json:"messages_received,omitempty"`
+	// Bytes of the messages sent, before compression and framing.
+	BytesSent uint64 `protobuf:"varint,6,opt,name=bytes_sent,json=bytesSent,proto3" json:"bytes_sent,omitempty"`
+	// Bytes of the messages received, after decompression.
+	BytesReceived uint64 `protobuf:"varint,7,opt,name=bytes_received,json=bytesReceived,proto3" json:"bytes_received,omitempty"`
+	// Messages sent per second, over `RunSummary.duration`.
+	SentRate float64 `protobuf:"fixed64,8,opt,name=sent_rate,json=sentRate,proto3" json:"sent_rate,omitempty"`
+	// Messages received per second, over the same.
+	ReceivedRate float64 `protobuf:"fixed64,9,opt,name=received_rate,json=receivedRate,proto3" json:"received_rate,omitempty"`
+	// Times from one message received on a socket to the next. All 0: there were none.
+	Gaps          *ElapsedFigures `protobuf:"bytes,10,opt,name=gaps,proto3" json:"gaps,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SocketFigures) Reset() {
+	*x = SocketFigures{}
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SocketFigures) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SocketFigures) ProtoMessage() {}
+
+func (x *SocketFigures) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SocketFigures.ProtoReflect.Descriptor instead.
+func (*SocketFigures) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *SocketFigures) GetOpened() uint64 {
+	if x != nil {
+		return x.Opened
+	}
+	return 0
+}
+
+func (x *SocketFigures) GetClosed() uint64 {
+	if x != nil {
+		return x.Closed
+	}
+	return 0
+}
+
+func (x *SocketFigures) GetBroken() uint64 {
+	if x != nil {
+		return x.Broken
+	}
+	return 0
+}
+
+func (x *SocketFigures) GetMessagesSent() uint64 {
+	if x != nil {
+		return x.MessagesSent
+	}
+	return 0
+}
+
+func (x *SocketFigures) GetMessagesReceived() uint64 {
+	if x != nil {
+		return x.MessagesReceived
+	}
+	return 0
+}
+
+func (x *SocketFigures) GetBytesSent() uint64 {
+	if x != nil {
+		return x.BytesSent
+	}
+	return 0
+}
+
+func (x *SocketFigures) GetBytesReceived() uint64 {
+	if x != nil {
+		return x.BytesReceived
+	}
+	return 0
+}
+
+func (x *SocketFigures) GetSentRate() float64 {
+	if x != nil {
+		return x.SentRate
+	}
+	return 0
+}
+
+func (x *SocketFigures) GetReceivedRate() float64 {
+	if x != nil {
+		return x.ReceivedRate
+	}
+	return 0
+}
+
+func (x *SocketFigures) GetGaps() *ElapsedFigures {
+	if x != nil {
+		return x.Gaps
+	}
+	return nil
+}
+
+// Figures of the sockets of one name and protocol.
+type SocketNameFigures struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name, as `SocketActivity.name`.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The protocol, as `SocketActivity.protocol`. Empty: `websocket`.
+	Protocol string `protobuf:"bytes,2,opt,name=protocol,proto3" json:"protocol,omitempty"`
+	// The scenario they belong to. Empty: the plan has only one, without a name.
+	Scenario string `protobuf:"bytes,3,opt,name=scenario,proto3" json:"scenario,omitempty"`
+	// Their figures.
+	Sockets       *SocketFigures `protobuf:"bytes,4,opt,name=sockets,proto3" json:"sockets,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SocketNameFigures) Reset() {
+	*x = SocketNameFigures{}
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SocketNameFigures) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SocketNameFigures) ProtoMessage() {}
+
+func (x *SocketNameFigures) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SocketNameFigures.ProtoReflect.Descriptor instead.
+func (*SocketNameFigures) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *SocketNameFigures) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *SocketNameFigures) GetProtocol() string {
+	if x != nil {
+		return x.Protocol
+	}
+	return ""
+}
+
+func (x *SocketNameFigures) GetScenario() string {
+	if x != nil {
+		return x.Scenario
+	}
+	return ""
+}
+
+func (x *SocketNameFigures) GetSockets() *SocketFigures {
+	if x != nil {
+		return x.Sockets
+	}
+	return nil
+}
+
+// The sockets of a run.
+type SocketSummary struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// All of them together.
+	Total *SocketFigures `protobuf:"bytes,1,opt,name=total,proto3" json:"total,omitempty"`
+	// By name; beyond 1,000 names, the others are in `(other)`.
+	Names         []*SocketNameFigures `protobuf:"bytes,2,rep,name=names,proto3" json:"names,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SocketSummary) Reset() {
+	*x = SocketSummary{}
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SocketSummary) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SocketSummary) ProtoMessage() {}
+
+func (x *SocketSummary) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SocketSummary.ProtoReflect.Descriptor instead.
+func (*SocketSummary) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *SocketSummary) GetTotal() *SocketFigures {
+	if x != nil {
+		return x.Total
+	}
+	return nil
+}
+
+func (x *SocketSummary) GetNames() []*SocketNameFigures {
+	if x != nil {
+		return x.Names
+	}
+	return nil
+}
+
 // Figures of the hits of one name, method and protocol.
 type NameFigures struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2046,7 +2312,7 @@ type NameFigures struct {
 
 func (x *NameFigures) Reset() {
 	*x = NameFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2058,7 +2324,7 @@ func (x *NameFigures) String() string {
 func (*NameFigures) ProtoMessage() {}
 
 func (x *NameFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2071,7 +2337,7 @@ func (x *NameFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NameFigures.ProtoReflect.Descriptor instead.
 func (*NameFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{15}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *NameFigures) GetName() string {
@@ -2139,7 +2405,7 @@ type IterationErrorGroup struct {
 
 func (x *IterationErrorGroup) Reset() {
 	*x = IterationErrorGroup{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2151,7 +2417,7 @@ func (x *IterationErrorGroup) String() string {
 func (*IterationErrorGroup) ProtoMessage() {}
 
 func (x *IterationErrorGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2164,7 +2430,7 @@ func (x *IterationErrorGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IterationErrorGroup.ProtoReflect.Descriptor instead.
 func (*IterationErrorGroup) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{16}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *IterationErrorGroup) GetCount() uint64 {
@@ -2208,7 +2474,7 @@ type HitErrorGroup struct {
 
 func (x *HitErrorGroup) Reset() {
 	*x = HitErrorGroup{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2220,7 +2486,7 @@ func (x *HitErrorGroup) String() string {
 func (*HitErrorGroup) ProtoMessage() {}
 
 func (x *HitErrorGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2233,7 +2499,7 @@ func (x *HitErrorGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HitErrorGroup.ProtoReflect.Descriptor instead.
 func (*HitErrorGroup) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{17}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *HitErrorGroup) GetCount() uint64 {
@@ -2309,7 +2575,7 @@ type AgentFigures struct {
 
 func (x *AgentFigures) Reset() {
 	*x = AgentFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2321,7 +2587,7 @@ func (x *AgentFigures) String() string {
 func (*AgentFigures) ProtoMessage() {}
 
 func (x *AgentFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2334,7 +2600,7 @@ func (x *AgentFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgentFigures.ProtoReflect.Descriptor instead.
 func (*AgentFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{18}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *AgentFigures) GetAgentId() string {
@@ -2481,7 +2747,7 @@ type GeneratorFigures struct {
 
 func (x *GeneratorFigures) Reset() {
 	*x = GeneratorFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2493,7 +2759,7 @@ func (x *GeneratorFigures) String() string {
 func (*GeneratorFigures) ProtoMessage() {}
 
 func (x *GeneratorFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2506,7 +2772,7 @@ func (x *GeneratorFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GeneratorFigures.ProtoReflect.Descriptor instead.
 func (*GeneratorFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{19}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *GeneratorFigures) GetSaturated() bool {
@@ -2639,7 +2905,7 @@ type Accounting struct {
 
 func (x *Accounting) Reset() {
 	*x = Accounting{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2651,7 +2917,7 @@ func (x *Accounting) String() string {
 func (*Accounting) ProtoMessage() {}
 
 func (x *Accounting) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2664,7 +2930,7 @@ func (x *Accounting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Accounting.ProtoReflect.Descriptor instead.
 func (*Accounting) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{20}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Accounting) GetCommitted() uint64 {
@@ -2735,7 +3001,7 @@ type Loss struct {
 
 func (x *Loss) Reset() {
 	*x = Loss{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2747,7 +3013,7 @@ func (x *Loss) String() string {
 func (*Loss) ProtoMessage() {}
 
 func (x *Loss) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2760,7 +3026,7 @@ func (x *Loss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loss.ProtoReflect.Descriptor instead.
 func (*Loss) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{21}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Loss) GetReason() string {
@@ -2871,8 +3137,7 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\bagent_id\x18\x02 \x01(\tR\aagentId\x12\x18\n" +
 	"\amessage\x18\x03 \x01(\tR\amessage\x120\n" +
 	"\x05since\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x120\n" +
-	"\x05until\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"\xd3\n" +
-	"\n" +
+	"\x05until\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"\x89\v\n" +
 	"\n" +
 	"RunSummary\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12+\n" +
@@ -2904,7 +3169,8 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\tgenerator\x18\x13 \x01(\v2\x1d.loadgrpc.v1.GeneratorFiguresR\tgenerator\x12:\n" +
 	"\tscenarios\x18\x14 \x03(\v2\x1c.loadgrpc.v1.ScenarioFiguresR\tscenarios\x12.\n" +
 	"\x05users\x18\x15 \x01(\v2\x18.loadgrpc.v1.UserFiguresR\x05users\x121\n" +
-	"\x06cycles\x18\x16 \x03(\v2\x19.loadgrpc.v1.CycleFiguresR\x06cycles\x120\n" +
+	"\x06cycles\x18\x16 \x03(\v2\x19.loadgrpc.v1.CycleFiguresR\x06cycles\x124\n" +
+	"\asockets\x18\x17 \x01(\v2\x1a.loadgrpc.v1.SocketSummaryR\asockets\x120\n" +
 	"\btroubles\x18\x18 \x03(\v2\x14.loadgrpc.v1.TroubleR\btroubles\x12,\n" +
 	"\x04data\x18\x19 \x03(\v2\x18.loadgrpc.v1.DataFiguresR\x04data\x122\n" +
 	"\x06output\x18\x1b \x01(\v2\x1a.loadgrpc.v1.OutputFiguresR\x06output\x1a;\n" +
@@ -2978,7 +3244,28 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\vUserFigures\x12\x18\n" +
 	"\aplanned\x18\x01 \x01(\x04R\aplanned\x12\x18\n" +
 	"\astarted\x18\x02 \x01(\x04R\astarted\x12\x18\n" +
-	"\aunknown\x18\x03 \x01(\x04R\aunknown\"\xb9\x03\n" +
+	"\aunknown\x18\x03 \x01(\x04R\aunknown\"\xe2\x02\n" +
+	"\rSocketFigures\x12\x16\n" +
+	"\x06opened\x18\x01 \x01(\x04R\x06opened\x12\x16\n" +
+	"\x06closed\x18\x02 \x01(\x04R\x06closed\x12\x16\n" +
+	"\x06broken\x18\x03 \x01(\x04R\x06broken\x12#\n" +
+	"\rmessages_sent\x18\x04 \x01(\x04R\fmessagesSent\x12+\n" +
+	"\x11messages_received\x18\x05 \x01(\x04R\x10messagesReceived\x12\x1d\n" +
+	"\n" +
+	"bytes_sent\x18\x06 \x01(\x04R\tbytesSent\x12%\n" +
+	"\x0ebytes_received\x18\a \x01(\x04R\rbytesReceived\x12\x1b\n" +
+	"\tsent_rate\x18\b \x01(\x01R\bsentRate\x12#\n" +
+	"\rreceived_rate\x18\t \x01(\x01R\freceivedRate\x12/\n" +
+	"\x04gaps\x18\n" +
+	" \x01(\v2\x1b.loadgrpc.v1.ElapsedFiguresR\x04gaps\"\x95\x01\n" +
+	"\x11SocketNameFigures\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
+	"\bprotocol\x18\x02 \x01(\tR\bprotocol\x12\x1a\n" +
+	"\bscenario\x18\x03 \x01(\tR\bscenario\x124\n" +
+	"\asockets\x18\x04 \x01(\v2\x1a.loadgrpc.v1.SocketFiguresR\asockets\"w\n" +
+	"\rSocketSummary\x120\n" +
+	"\x05total\x18\x01 \x01(\v2\x1a.loadgrpc.v1.SocketFiguresR\x05total\x124\n" +
+	"\x05names\x18\x02 \x03(\v2\x1e.loadgrpc.v1.SocketNameFiguresR\x05names\"\xb9\x03\n" +
 	"\vNameFigures\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06method\x18\x02 \x01(\tR\x06method\x12+\n" +
@@ -3104,7 +3391,7 @@ func file_loadgrpc_v1_run_proto_rawDescGZIP() []byte {
 }
 
 var file_loadgrpc_v1_run_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_loadgrpc_v1_run_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_loadgrpc_v1_run_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_loadgrpc_v1_run_proto_goTypes = []any{
 	(RunnerMode)(0),               // 0: loadgrpc.v1.RunnerMode
 	(RunState)(0),                 // 1: loadgrpc.v1.RunState
@@ -3125,111 +3412,119 @@ var file_loadgrpc_v1_run_proto_goTypes = []any{
 	(*ElapsedFigures)(nil),        // 16: loadgrpc.v1.ElapsedFigures
 	(*IterationFigures)(nil),      // 17: loadgrpc.v1.IterationFigures
 	(*UserFigures)(nil),           // 18: loadgrpc.v1.UserFigures
-	(*NameFigures)(nil),           // 19: loadgrpc.v1.NameFigures
-	(*IterationErrorGroup)(nil),   // 20: loadgrpc.v1.IterationErrorGroup
-	(*HitErrorGroup)(nil),         // 21: loadgrpc.v1.HitErrorGroup
-	(*AgentFigures)(nil),          // 22: loadgrpc.v1.AgentFigures
-	(*GeneratorFigures)(nil),      // 23: loadgrpc.v1.GeneratorFigures
-	(*Accounting)(nil),            // 24: loadgrpc.v1.Accounting
-	(*Loss)(nil),                  // 25: loadgrpc.v1.Loss
-	nil,                           // 26: loadgrpc.v1.RunSpec.EnvEntry
-	nil,                           // 27: loadgrpc.v1.RunSummary.CountersEntry
-	nil,                           // 28: loadgrpc.v1.NameFigures.StatusesEntry
-	nil,                           // 29: loadgrpc.v1.NameFigures.FailedStatusesEntry
-	(*durationpb.Duration)(nil),   // 30: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 31: google.protobuf.Timestamp
-	(DataMode)(0),                 // 32: loadgrpc.v1.DataMode
-	(*ExceptionInfo)(nil),         // 33: loadgrpc.v1.ExceptionInfo
-	(HitError)(0),                 // 34: loadgrpc.v1.HitError
+	(*SocketFigures)(nil),         // 19: loadgrpc.v1.SocketFigures
+	(*SocketNameFigures)(nil),     // 20: loadgrpc.v1.SocketNameFigures
+	(*SocketSummary)(nil),         // 21: loadgrpc.v1.SocketSummary
+	(*NameFigures)(nil),           // 22: loadgrpc.v1.NameFigures
+	(*IterationErrorGroup)(nil),   // 23: loadgrpc.v1.IterationErrorGroup
+	(*HitErrorGroup)(nil),         // 24: loadgrpc.v1.HitErrorGroup
+	(*AgentFigures)(nil),          // 25: loadgrpc.v1.AgentFigures
+	(*GeneratorFigures)(nil),      // 26: loadgrpc.v1.GeneratorFigures
+	(*Accounting)(nil),            // 27: loadgrpc.v1.Accounting
+	(*Loss)(nil),                  // 28: loadgrpc.v1.Loss
+	nil,                           // 29: loadgrpc.v1.RunSpec.EnvEntry
+	nil,                           // 30: loadgrpc.v1.RunSummary.CountersEntry
+	nil,                           // 31: loadgrpc.v1.NameFigures.StatusesEntry
+	nil,                           // 32: loadgrpc.v1.NameFigures.FailedStatusesEntry
+	(*durationpb.Duration)(nil),   // 33: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 34: google.protobuf.Timestamp
+	(DataMode)(0),                 // 35: loadgrpc.v1.DataMode
+	(*ExceptionInfo)(nil),         // 36: loadgrpc.v1.ExceptionInfo
+	(HitError)(0),                 // 37: loadgrpc.v1.HitError
 }
 var file_loadgrpc_v1_run_proto_depIdxs = []int32{
-	30, // 0: loadgrpc.v1.RunSpec.duration:type_name -> google.protobuf.Duration
-	30, // 1: loadgrpc.v1.RunSpec.stop_timeout:type_name -> google.protobuf.Duration
+	33, // 0: loadgrpc.v1.RunSpec.duration:type_name -> google.protobuf.Duration
+	33, // 1: loadgrpc.v1.RunSpec.stop_timeout:type_name -> google.protobuf.Duration
 	0,  // 2: loadgrpc.v1.RunSpec.runner_mode:type_name -> loadgrpc.v1.RunnerMode
-	30, // 3: loadgrpc.v1.RunSpec.silence_timeout:type_name -> google.protobuf.Duration
+	33, // 3: loadgrpc.v1.RunSpec.silence_timeout:type_name -> google.protobuf.Duration
 	5,  // 4: loadgrpc.v1.RunSpec.scenarios:type_name -> loadgrpc.v1.Scenario
-	26, // 5: loadgrpc.v1.RunSpec.env:type_name -> loadgrpc.v1.RunSpec.EnvEntry
-	30, // 6: loadgrpc.v1.Scenario.duration:type_name -> google.protobuf.Duration
+	29, // 5: loadgrpc.v1.RunSpec.env:type_name -> loadgrpc.v1.RunSpec.EnvEntry
+	33, // 6: loadgrpc.v1.Scenario.duration:type_name -> google.protobuf.Duration
 	0,  // 7: loadgrpc.v1.Scenario.runner_mode:type_name -> loadgrpc.v1.RunnerMode
-	30, // 8: loadgrpc.v1.Scenario.silence_timeout:type_name -> google.protobuf.Duration
+	33, // 8: loadgrpc.v1.Scenario.silence_timeout:type_name -> google.protobuf.Duration
 	1,  // 9: loadgrpc.v1.Run.state:type_name -> loadgrpc.v1.RunState
 	4,  // 10: loadgrpc.v1.Run.plan:type_name -> loadgrpc.v1.RunSpec
-	31, // 11: loadgrpc.v1.Run.create_time:type_name -> google.protobuf.Timestamp
-	31, // 12: loadgrpc.v1.Run.start_time:type_name -> google.protobuf.Timestamp
-	31, // 13: loadgrpc.v1.Run.end_time:type_name -> google.protobuf.Timestamp
+	34, // 11: loadgrpc.v1.Run.create_time:type_name -> google.protobuf.Timestamp
+	34, // 12: loadgrpc.v1.Run.start_time:type_name -> google.protobuf.Timestamp
+	34, // 13: loadgrpc.v1.Run.end_time:type_name -> google.protobuf.Timestamp
 	7,  // 14: loadgrpc.v1.Run.troubles:type_name -> loadgrpc.v1.Trouble
 	14, // 15: loadgrpc.v1.Run.verdict:type_name -> loadgrpc.v1.Verdict
 	2,  // 16: loadgrpc.v1.Trouble.kind:type_name -> loadgrpc.v1.TroubleKind
-	31, // 17: loadgrpc.v1.Trouble.since:type_name -> google.protobuf.Timestamp
-	31, // 18: loadgrpc.v1.Trouble.until:type_name -> google.protobuf.Timestamp
+	34, // 17: loadgrpc.v1.Trouble.since:type_name -> google.protobuf.Timestamp
+	34, // 18: loadgrpc.v1.Trouble.until:type_name -> google.protobuf.Timestamp
 	1,  // 19: loadgrpc.v1.RunSummary.state:type_name -> loadgrpc.v1.RunState
 	14, // 20: loadgrpc.v1.RunSummary.verdict:type_name -> loadgrpc.v1.Verdict
 	4,  // 21: loadgrpc.v1.RunSummary.plan:type_name -> loadgrpc.v1.RunSpec
-	31, // 22: loadgrpc.v1.RunSummary.create_time:type_name -> google.protobuf.Timestamp
-	31, // 23: loadgrpc.v1.RunSummary.start_time:type_name -> google.protobuf.Timestamp
-	31, // 24: loadgrpc.v1.RunSummary.end_time:type_name -> google.protobuf.Timestamp
-	30, // 25: loadgrpc.v1.RunSummary.duration:type_name -> google.protobuf.Duration
+	34, // 22: loadgrpc.v1.RunSummary.create_time:type_name -> google.protobuf.Timestamp
+	34, // 23: loadgrpc.v1.RunSummary.start_time:type_name -> google.protobuf.Timestamp
+	34, // 24: loadgrpc.v1.RunSummary.end_time:type_name -> google.protobuf.Timestamp
+	33, // 25: loadgrpc.v1.RunSummary.duration:type_name -> google.protobuf.Duration
 	15, // 26: loadgrpc.v1.RunSummary.hits:type_name -> loadgrpc.v1.HitFigures
 	17, // 27: loadgrpc.v1.RunSummary.iterations:type_name -> loadgrpc.v1.IterationFigures
-	19, // 28: loadgrpc.v1.RunSummary.names:type_name -> loadgrpc.v1.NameFigures
-	20, // 29: loadgrpc.v1.RunSummary.failures:type_name -> loadgrpc.v1.IterationErrorGroup
-	20, // 30: loadgrpc.v1.RunSummary.errors:type_name -> loadgrpc.v1.IterationErrorGroup
-	21, // 31: loadgrpc.v1.RunSummary.hit_errors:type_name -> loadgrpc.v1.HitErrorGroup
-	22, // 32: loadgrpc.v1.RunSummary.agents:type_name -> loadgrpc.v1.AgentFigures
-	27, // 33: loadgrpc.v1.RunSummary.counters:type_name -> loadgrpc.v1.RunSummary.CountersEntry
-	24, // 34: loadgrpc.v1.RunSummary.accounting:type_name -> loadgrpc.v1.Accounting
-	23, // 35: loadgrpc.v1.RunSummary.generator:type_name -> loadgrpc.v1.GeneratorFigures
+	22, // 28: loadgrpc.v1.RunSummary.names:type_name -> loadgrpc.v1.NameFigures
+	23, // 29: loadgrpc.v1.RunSummary.failures:type_name -> loadgrpc.v1.IterationErrorGroup
+	23, // 30: loadgrpc.v1.RunSummary.errors:type_name -> loadgrpc.v1.IterationErrorGroup
+	24, // 31: loadgrpc.v1.RunSummary.hit_errors:type_name -> loadgrpc.v1.HitErrorGroup
+	25, // 32: loadgrpc.v1.RunSummary.agents:type_name -> loadgrpc.v1.AgentFigures
+	30, // 33: loadgrpc.v1.RunSummary.counters:type_name -> loadgrpc.v1.RunSummary.CountersEntry
+	27, // 34: loadgrpc.v1.RunSummary.accounting:type_name -> loadgrpc.v1.Accounting
+	26, // 35: loadgrpc.v1.RunSummary.generator:type_name -> loadgrpc.v1.GeneratorFigures
 	13, // 36: loadgrpc.v1.RunSummary.scenarios:type_name -> loadgrpc.v1.ScenarioFigures
 	18, // 37: loadgrpc.v1.RunSummary.users:type_name -> loadgrpc.v1.UserFigures
 	11, // 38: loadgrpc.v1.RunSummary.cycles:type_name -> loadgrpc.v1.CycleFigures
-	7,  // 39: loadgrpc.v1.RunSummary.troubles:type_name -> loadgrpc.v1.Trouble
-	9,  // 40: loadgrpc.v1.RunSummary.data:type_name -> loadgrpc.v1.DataFigures
-	10, // 41: loadgrpc.v1.RunSummary.output:type_name -> loadgrpc.v1.OutputFigures
-	32, // 42: loadgrpc.v1.DataFigures.mode:type_name -> loadgrpc.v1.DataMode
-	30, // 43: loadgrpc.v1.CycleFigures.duration:type_name -> google.protobuf.Duration
-	15, // 44: loadgrpc.v1.CycleFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	31, // 45: loadgrpc.v1.CycleFigures.start_time:type_name -> google.protobuf.Timestamp
-	12, // 46: loadgrpc.v1.CycleFigures.scenarios:type_name -> loadgrpc.v1.CycleScenarioFigures
-	30, // 47: loadgrpc.v1.CycleScenarioFigures.duration:type_name -> google.protobuf.Duration
-	15, // 48: loadgrpc.v1.CycleScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	15, // 49: loadgrpc.v1.ScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	17, // 50: loadgrpc.v1.ScenarioFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
-	18, // 51: loadgrpc.v1.ScenarioFigures.users:type_name -> loadgrpc.v1.UserFigures
-	16, // 52: loadgrpc.v1.HitFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
-	16, // 53: loadgrpc.v1.HitFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
-	30, // 54: loadgrpc.v1.ElapsedFigures.avg:type_name -> google.protobuf.Duration
-	30, // 55: loadgrpc.v1.ElapsedFigures.min:type_name -> google.protobuf.Duration
-	30, // 56: loadgrpc.v1.ElapsedFigures.p50:type_name -> google.protobuf.Duration
-	30, // 57: loadgrpc.v1.ElapsedFigures.p90:type_name -> google.protobuf.Duration
-	30, // 58: loadgrpc.v1.ElapsedFigures.p95:type_name -> google.protobuf.Duration
-	30, // 59: loadgrpc.v1.ElapsedFigures.p99:type_name -> google.protobuf.Duration
-	30, // 60: loadgrpc.v1.ElapsedFigures.max:type_name -> google.protobuf.Duration
-	15, // 61: loadgrpc.v1.NameFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	28, // 62: loadgrpc.v1.NameFigures.statuses:type_name -> loadgrpc.v1.NameFigures.StatusesEntry
-	29, // 63: loadgrpc.v1.NameFigures.failed_statuses:type_name -> loadgrpc.v1.NameFigures.FailedStatusesEntry
-	33, // 64: loadgrpc.v1.IterationErrorGroup.exception:type_name -> loadgrpc.v1.ExceptionInfo
-	34, // 65: loadgrpc.v1.HitErrorGroup.error:type_name -> loadgrpc.v1.HitError
-	3,  // 66: loadgrpc.v1.AgentFigures.state:type_name -> loadgrpc.v1.AssignmentState
-	33, // 67: loadgrpc.v1.AgentFigures.load_error:type_name -> loadgrpc.v1.ExceptionInfo
-	23, // 68: loadgrpc.v1.AgentFigures.generator:type_name -> loadgrpc.v1.GeneratorFigures
-	31, // 69: loadgrpc.v1.AgentFigures.end_time:type_name -> google.protobuf.Timestamp
-	30, // 70: loadgrpc.v1.AgentFigures.clock_offset:type_name -> google.protobuf.Duration
-	18, // 71: loadgrpc.v1.AgentFigures.all_users:type_name -> loadgrpc.v1.UserFigures
-	30, // 72: loadgrpc.v1.GeneratorFigures.saturated_time:type_name -> google.protobuf.Duration
-	30, // 73: loadgrpc.v1.GeneratorFigures.watched_time:type_name -> google.protobuf.Duration
-	16, // 74: loadgrpc.v1.GeneratorFigures.lag:type_name -> loadgrpc.v1.ElapsedFigures
-	30, // 75: loadgrpc.v1.GeneratorFigures.worst_lag:type_name -> google.protobuf.Duration
-	31, // 76: loadgrpc.v1.GeneratorFigures.worst_lag_time:type_name -> google.protobuf.Timestamp
-	30, // 77: loadgrpc.v1.GeneratorFigures.gc_time:type_name -> google.protobuf.Duration
-	30, // 78: loadgrpc.v1.GeneratorFigures.gc_max:type_name -> google.protobuf.Duration
-	30, // 79: loadgrpc.v1.GeneratorFigures.at_limit_time:type_name -> google.protobuf.Duration
-	30, // 80: loadgrpc.v1.GeneratorFigures.machine_busy_time:type_name -> google.protobuf.Duration
-	25, // 81: loadgrpc.v1.Accounting.losses:type_name -> loadgrpc.v1.Loss
-	82, // [82:82] is the sub-list for method output_type
-	82, // [82:82] is the sub-list for method input_type
-	82, // [82:82] is the sub-list for extension type_name
-	82, // [82:82] is the sub-list for extension extendee
-	0,  // [0:82] is the sub-list for field type_name
+	21, // 39: loadgrpc.v1.RunSummary.sockets:type_name -> loadgrpc.v1.SocketSummary
+	7,  // 40: loadgrpc.v1.RunSummary.troubles:type_name -> loadgrpc.v1.Trouble
+	9,  // 41: loadgrpc.v1.RunSummary.data:type_name -> loadgrpc.v1.DataFigures
+	10, // 42: loadgrpc.v1.RunSummary.output:type_name -> loadgrpc.v1.OutputFigures
+	35, // 43: loadgrpc.v1.DataFigures.mode:type_name -> loadgrpc.v1.DataMode
+	33, // 44: loadgrpc.v1.CycleFigures.duration:type_name -> google.protobuf.Duration
+	15, // 45: loadgrpc.v1.CycleFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	34, // 46: loadgrpc.v1.CycleFigures.start_time:type_name -> google.protobuf.Timestamp
+	12, // 47: loadgrpc.v1.CycleFigures.scenarios:type_name -> loadgrpc.v1.CycleScenarioFigures
+	33, // 48: loadgrpc.v1.CycleScenarioFigures.duration:type_name -> google.protobuf.Duration
+	15, // 49: loadgrpc.v1.CycleScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	15, // 50: loadgrpc.v1.ScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	17, // 51: loadgrpc.v1.ScenarioFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
+	18, // 52: loadgrpc.v1.ScenarioFigures.users:type_name -> loadgrpc.v1.UserFigures
+	16, // 53: loadgrpc.v1.HitFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
+	16, // 54: loadgrpc.v1.HitFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
+	33, // 55: loadgrpc.v1.ElapsedFigures.avg:type_name -> google.protobuf.Duration
+	33, // 56: loadgrpc.v1.ElapsedFigures.min:type_name -> google.protobuf.Duration
+	33, // 57: loadgrpc.v1.ElapsedFigures.p50:type_name -> google.protobuf.Duration
+	33, // 58: loadgrpc.v1.ElapsedFigures.p90:type_name -> google.protobuf.Duration
+	33, // 59: loadgrpc.v1.ElapsedFigures.p95:type_name -> google.protobuf.Duration
+	33, // 60: loadgrpc.v1.ElapsedFigures.p99:type_name -> google.protobuf.Duration
+	33, // 61: loadgrpc.v1.ElapsedFigures.max:type_name -> google.protobuf.Duration
+	16, // 62: loadgrpc.v1.SocketFigures.gaps:type_name -> loadgrpc.v1.ElapsedFigures
+	19, // 63: loadgrpc.v1.SocketNameFigures.sockets:type_name -> loadgrpc.v1.SocketFigures
+	19, // 64: loadgrpc.v1.SocketSummary.total:type_name -> loadgrpc.v1.SocketFigures
+	20, // 65: loadgrpc.v1.SocketSummary.names:type_name -> loadgrpc.v1.SocketNameFigures
+	15, // 66: loadgrpc.v1.NameFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	31, // 67: loadgrpc.v1.NameFigures.statuses:type_name -> loadgrpc.v1.NameFigures.StatusesEntry
+	32, // 68: loadgrpc.v1.NameFigures.failed_statuses:type_name -> loadgrpc.v1.NameFigures.FailedStatusesEntry
+	36, // 69: loadgrpc.v1.IterationErrorGroup.exception:type_name -> loadgrpc.v1.ExceptionInfo
+	37, // 70: loadgrpc.v1.HitErrorGroup.error:type_name -> loadgrpc.v1.HitError
+	3,  // 71: loadgrpc.v1.AgentFigures.state:type_name -> loadgrpc.v1.AssignmentState
+	36, // 72: loadgrpc.v1.AgentFigures.load_error:type_name -> loadgrpc.v1.ExceptionInfo
+	26, // 73: loadgrpc.v1.AgentFigures.generator:type_name -> loadgrpc.v1.GeneratorFigures
+	34, // 74: loadgrpc.v1.AgentFigures.end_time:type_name -> google.protobuf.Timestamp
+	33, // 75: loadgrpc.v1.AgentFigures.clock_offset:type_name -> google.protobuf.Duration
+	18, // 76: loadgrpc.v1.AgentFigures.all_users:type_name -> loadgrpc.v1.UserFigures
+	33, // 77: loadgrpc.v1.GeneratorFigures.saturated_time:type_name -> google.protobuf.Duration
+	33, // 78: loadgrpc.v1.GeneratorFigures.watched_time:type_name -> google.protobuf.Duration
+	16, // 79: loadgrpc.v1.GeneratorFigures.lag:type_name -> loadgrpc.v1.ElapsedFigures
+	33, // 80: loadgrpc.v1.GeneratorFigures.worst_lag:type_name -> google.protobuf.Duration
+	34, // 81: loadgrpc.v1.GeneratorFigures.worst_lag_time:type_name -> google.protobuf.Timestamp
+	33, // 82: loadgrpc.v1.GeneratorFigures.gc_time:type_name -> google.protobuf.Duration
+	33, // 83: loadgrpc.v1.GeneratorFigures.gc_max:type_name -> google.protobuf.Duration
+	33, // 84: loadgrpc.v1.GeneratorFigures.at_limit_time:type_name -> google.protobuf.Duration
+	33, // 85: loadgrpc.v1.GeneratorFigures.machine_busy_time:type_name -> google.protobuf.Duration
+	28, // 86: loadgrpc.v1.Accounting.losses:type_name -> loadgrpc.v1.Loss
+	87, // [87:87] is the sub-list for method output_type
+	87, // [87:87] is the sub-list for method input_type
+	87, // [87:87] is the sub-list for extension type_name
+	87, // [87:87] is the sub-list for extension extendee
+	0,  // [0:87] is the sub-list for field type_name
 }
 
 func init() { file_loadgrpc_v1_run_proto_init() }
@@ -3244,7 +3539,7 @@ func file_loadgrpc_v1_run_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_loadgrpc_v1_run_proto_rawDesc), len(file_loadgrpc_v1_run_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   26,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
