@@ -208,8 +208,8 @@ def start() -> Iterator[Callable[..., Started]]:
     """`start("prog", "arg", until="ready on (.*)")` runs a process until the test is over.
 
     With `until` it waits (`within_s`) for a line in which the pattern is found. The first
-    word "python" is this Python, "loadgrpc" the command beside it. `cwd` and `env` (on top
-    of the test's own) as for Popen. What was started last is stopped first.
+    word "python" is this Python, "loadgrpc" and "loadgrpc-…" a command beside it. `cwd` and
+    `env` (on top of the test's own) as for Popen. What was started last is stopped first.
     """
     everyone: list[Started] = []
 
@@ -220,12 +220,12 @@ def start() -> Iterator[Callable[..., Started]]:
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
     ) -> Started:
-        beside = {
-            "python": sys.executable,
-            "loadgrpc": str(Path(sys.executable).parent / "loadgrpc"),
-        }
         first, *rest = command
-        started = Started([beside.get(first, first), *rest], cwd, env or {})
+        if first == "python":
+            first = sys.executable
+        elif first.startswith("loadgrpc"):
+            first = str(Path(sys.executable).parent / first)
+        started = Started([first, *rest], cwd, env or {})
         everyone.append(started)
         if until is not None:
             started.wait_for(until, within_s)

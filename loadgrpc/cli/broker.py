@@ -12,6 +12,7 @@ import loadgrpc
 from loadgrpc.cli import DEFAULT_BROKER, log, options, values
 from loadgrpc.cli.command import Command
 from loadgrpc.cli.failure import Failure, need_folder
+from loadgrpc.errors import Unavailable
 from loadgrpc.store import Retention, StoreError, parse_target
 
 DEFAULT_STORE = "loadgrpc.db"
@@ -126,8 +127,23 @@ def command(
 
     try:
         return live(serve_until)
+    except Failure as failure:
+        if isinstance(failure.__cause__, Unavailable) and (there := _who_is_there(listen)):
+            raise Failure(there) from failure
+        raise
     except OSError as error:
         raise Failure(f"cannot serve on {listen}: {error.strerror or error}") from error
+
+
+def _who_is_there(listen: str) -> str:
+    """What to say of the broker that serves there; empty: none does, but another program."""
+    from loadgrpc.cli.connection import ask  # noqa: PLC0415
+
+    try:
+        info = ask(listen, lambda client: client.get_broker())
+    except Failure:
+        return ""
+    return f"there is already a broker at {listen}: process {info.pid} on {info.hostname}"
 
 
 def _check_listen(listen: str, *, insecure: bool) -> None:

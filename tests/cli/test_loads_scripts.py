@@ -1,5 +1,6 @@
 """loadgrpc-runner, loadgrpc-broker and loadgrpc-agent: flags of Loads, on our commands."""
 
+import shlex
 import subprocess
 import sys
 from dataclasses import replace
@@ -239,6 +240,25 @@ def test_d8_check_names_the_process(client, capsys):
     assert cli.main_broker(["--check"]) == 4
 
 
+def test_d8_a_second_broker_says_which_process_is_the_first(tmp_path, client, capsys, monkeypatch):
+    """One line with its PID; or what is wrong, if it is no broker that has the address."""
+    from loadgrpc.broker import server
+
+    async def serve(config, **_):
+        raise loadgrpc.errors.Unavailable(f"cannot listen on {config.listen}: it is in use")
+
+    monkeypatch.setattr(server, "serve", serve)
+    assert cli.main_broker([]) == 2
+    assert capsys.readouterr().err.endswith(
+        "error: there is already a broker at 127.0.0.1:7979: process 123 on one.example.com\n"
+    )
+    client.fails["connect"] = loadgrpc.errors.Unavailable("no broker answers")
+    assert cli.main_broker([]) == 2
+    assert capsys.readouterr().err.endswith(
+        "error: cannot listen on 127.0.0.1:7979: it is in use\n"
+    )
+
+
 def test_debug_and_logfile(tmp_path, monkeypatch, capsys):
     """--debug logs more, --logfile into a file."""
     import logging
@@ -269,3 +289,61 @@ def test_the_scripts_are_installed(script):
         check=False,
     )
     assert (done.returncode, done.stdout) == (0, f"loadgrpc-{script} {loadgrpc.__version__}\n")
+
+
+DOCUMENTED = {
+    "loads-runner example.TestWebSite.test_es": (
+        "example.TestWebSite.test_es",
+        {"total_iterations": 1, "agents": 1},
+    ),
+    "loads-runner example.TestWebSite.test_es -u 100 --hits 10": (
+        "example.TestWebSite.test_es",
+        {"total_iterations": 1000},
+    ),
+    "loads-runner example.TestWebSite.test_something --hits 20 -u 10:20:30": (
+        "example.TestWebSite.test_something",
+        {"total_iterations": 1200, "users": (10, 20, 30)},
+    ),
+    "loads-runner example.TestWebSite.test_something --server-url http://blog.example.org": (
+        "example.TestWebSite.test_something",
+        {"server_url": "http://blog.example.org"},
+    ),
+    "loads-runner project.tests.test_server.TestSite.test_es": (
+        "project.tests.test_server.TestSite.test_es",
+        {"total_iterations": 1},
+    ),
+    "loads-runner example.TestWebSite.test_something -u 10:20:30 -c 20 --agents 5": (
+        "example.TestWebSite.test_something",
+        {"total_iterations": 6000, "agents": 5},
+    ),
+    "loads-runner --config config.ini": (
+        "example.TestWebSite.test_something",
+        {"agents": 4, "duration_s": 30.0, "users": (5,)},
+    ),
+    'loads-runner --test-runner="./loadsjs/runner.js {test}" javascript_tests.js': (
+        "javascript_tests.js",
+        {"test_runner": "./loadsjs/runner.js {test}", "one_user_each": True},
+    ),
+}
+"""The commands of Loads' documentation, and what they ask for: a test, and the rest of a plan."""
+
+
+@pytest.mark.parametrize("line", DOCUMENTED)
+def test_commands_of_the_documentation_work_as_they_stand(line, tmp_path):
+    """With the new name, and nothing else changed."""
+    (tmp_path / "config.ini").write_text(
+        "[loads]\nfqn = example.TestWebSite.test_something\nagents = 4\nusers = 5\n"
+        "duration = 30\ndetach = True\n"
+    )
+    name, *argv = shlex.split(line.replace("loads-", "loadgrpc-", 1))
+    assert name == "loadgrpc-runner"
+    with loads_runner.command.make_context(name, argv) as ctx:
+        for mode in ("batched", *loads_runner.MODES):
+            assert ctx.params.pop(mode) is False
+        plan = run.read(**ctx.params).plan
+
+    (scenario,) = plan.scenarios
+    test, asked = DOCUMENTED[line]
+    assert scenario.test == test
+    for what, value in asked.items():
+        assert getattr(plan if hasattr(plan, what) else scenario, what) == value

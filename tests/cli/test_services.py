@@ -30,6 +30,9 @@ class Config:
     spool_bytes: int = 0
     max_processes: int = 0
     retention: Retention | None = None
+    allow_version_skew: bool = False
+    max_age_s: float | None = None
+    max_age_delta_s: float = 0.0
 
 
 @pytest.fixture
