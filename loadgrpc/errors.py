@@ -5,6 +5,7 @@
     ├── NotFound              no such run, source or runner
     ├── AlreadyExists         a request_id used for two plans
     ├── TooFewAgents          fewer agents are idle than a plan asks for
+    ├── NoRoom                what is sent has no room beside what is there
     ├── RunNotOver            what was asked for needs a run that is over
     ├── EventsGone            a run had events, and none of them is kept
     ├── Superseded            a newer stream of the same agent or source took over
@@ -72,6 +73,12 @@ class TooFewAgents(LoadgrpcError):
     """Fewer agents are idle than a plan asks for."""
 
     reason = "TOO_FEW_AGENTS"
+
+
+class NoRoom(LoadgrpcError):
+    """What is sent has no room beside what is there and needed."""
+
+    reason = "NO_ROOM"
 
 
 class RunNotOver(LoadgrpcError):

@@ -36,6 +36,7 @@ from loadgrpc.agent.relay import Relay
 from loadgrpc.agent.reports import PartKey, Reports
 from loadgrpc.agent.runner import AgentServices, finish_former
 from loadgrpc.agent.spool import DEFAULT_SPOOL_BYTES, SpoolRoom
+from loadgrpc.agent.supplies import Supplies
 from loadgrpc.errors import LoadgrpcError, Unavailable
 from loadgrpc.model import Assignment, StopMode
 from loadgrpc.protocol import status, times
@@ -113,6 +114,9 @@ class AgentProcess:
             doors=doors,
             reports=self._reports,
             places=places,
+            supplies=Supplies(
+                held.folder, held.agent_id, fleet, start_process, self._reports.preparing
+            ),
             start_process=start_process,
         )
         self._parts: dict[PartKey, AssignedPart] = {}
@@ -306,6 +310,7 @@ class AgentProcess:
             run_ids=tuple(sorted({run_id for run_id, _ in self._held})),
             held=frozenset(self._held),
             sent_ns=time.time_ns(),
+            prepares=True,
         )
 
     # Parts
@@ -341,6 +346,8 @@ class AgentProcess:
             parts.setdefault((run_id, folder.scenario), []).append(folder)
         for folders in parts.values():
             self._watch(finish_former(self._services, folders))
+        runners = [folder for folders in parts.values() for folder in folders]
+        self._watch(await self._services.supplies.clear(runners))
 
     def _noted(self, noted: ExitNoted) -> None:
         ended = self._reports.noted(noted)

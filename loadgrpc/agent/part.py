@@ -11,11 +11,13 @@ import asyncio
 import logging
 import math
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
 from loadgrpc.agent.keeper import CANNOT_START
 from loadgrpc.agent.reports import PartKey
 from loadgrpc.agent.runner import AgentServices, Runner
+from loadgrpc.agent.supplies import NotPrepared, Prepared
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import Assignment, Cycle, StopMode
 from loadgrpc.protocol.fleet import HeldBack
@@ -53,6 +55,8 @@ class AssignedPart:
         self._delivering: set[asyncio.Task[None]] = set()
         self._defect: BaseException | None = None
         """What one of these raised."""
+        self._prepared: Prepared | None = None
+        """What its runners find; None: nothing had to be prepared."""
         self._held_back = 0
         """Users that waited for a place."""
 
@@ -75,13 +79,13 @@ class AssignedPart:
         """From its start until all is reported; a defect of ours ends it, too."""
         scenario = self.assignment.scenario
         try:
-            if scenario.one_user_each:
-                await self._run_each_user()
-            elif scenario.by_hand:
+            if scenario.by_hand:
                 await self._wait_for_stop_timeout()
                 self._report_over(self._ended_why)
+            elif self.assignment.plan.is_prepared:
+                await self._prepare_and_run()
             else:
-                await self._run_all_users()
+                await self._run_users()
         except Exception as error:  # noqa: BLE001 - it is reported
             _log.exception(
                 "run %s: a defect of the agent ends its part",
@@ -150,6 +154,33 @@ class AssignedPart:
         while self._entered < or_entered and self._stopping is None:
             self._changed.clear()
             await self._changed.wait()
+
+    # What has to be there first
+
+    async def _prepare_and_run(self) -> None:
+        """Prepares the run on this agent, and runs its users there; then what was made goes."""
+        async with self._services.supplies.of_run(self.assignment) as preparing:
+            stopped = asyncio.create_task(self._until_stopped())
+            await asyncio.wait({preparing, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            stopped.cancel()
+            if self._stopping is not None:
+                self._report_over(self._ended_why)
+                return
+            try:
+                self._prepared = preparing.result()
+            except NotPrepared as error:
+                self._log("run %s: %s", error)
+                self._report(start_error=str(error), not_prepared=True, last=True)
+                return
+            python_path = self._prepared.python_path
+            self.assignment = replace(self.assignment, python_path=python_path)
+            await self._run_users()
+
+    async def _run_users(self) -> None:
+        if self.assignment.scenario.one_user_each:
+            await self._run_each_user()
+        else:
+            await self._run_all_users()
 
     # One process for all users
 
@@ -276,7 +307,7 @@ class AssignedPart:
 
     async def _run_runner(self, assignment: Assignment, *, last: bool = False) -> None:
         """A runner, until its process and all that it started have ended."""
-        runner = Runner(assignment, self._services)
+        runner = Runner(assignment, self._services, self._prepared)
         try:
             await runner.start()
         except OSError as error:

@@ -38,6 +38,7 @@ KEEPER_S: Final = 0.4
 LAST_WORDS_S: Final = 1.0
 """How long the output of a runner that has ended is read for; usually no time at all."""
 STDERR_TAIL_BYTES: Final = 4_096
+HEAD_BYTES: Final = 4_096
 READ_BYTES: Final = 65_536
 
 MARK_ENV: Final = "LOADGRPC_KEEPER"
@@ -53,6 +54,8 @@ class Exit:
 
     status: int
     stderr_tail: str
+    head: str = ""
+    """The first that it printed, to either stream."""
 
 
 class RunnerProcess:
@@ -66,16 +69,21 @@ class RunnerProcess:
         self._ended = False
         _children.add(process.pid)
         self._tail = b""
+        self._head = b""
         self.heard_s = asyncio.get_running_loop().time()
         """When it last printed something."""
 
     @classmethod
     def of(
-        cls, command: Sequence[str], environment: Mapping[str, str], *keeps: int
+        cls,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        *keeps: int,
+        cwd: Path | None = None,
     ) -> RunnerProcess:
-        """Starts a command, with these variables besides those that it inherits.
+        """Starts a command in a folder, with these variables besides those that it inherits.
 
-        Its keeper holds the descriptors `keeps` open.
+        `cwd` None: in the folder of the agent. Its keeper holds the descriptors `keeps` open.
 
         Raises:
             OSError: the process could not be started.
@@ -88,6 +96,7 @@ class RunnerProcess:
             stderr=subprocess.PIPE,
             start_new_session=True,
             pass_fds=keeps,
+            cwd=cwd,
             env={**inherited(os.environ), **environment, MARK_ENV: mark},
         )
         return cls(process, mark, environment.get("LOADGRPC_RUN_ID", ""))
@@ -117,7 +126,8 @@ class RunnerProcess:
             task.cancel()
         await asyncio.gather(*listening, return_exceptions=True)
         self._kill()  # only the pipe is left
-        return Exit(status, self._tail.decode(errors="replace"))
+        head = self._head.decode(errors="replace")
+        return Exit(status, self._tail.decode(errors="replace"), head)
 
     def stop(self, mode: StopMode, stop_timeout_s: float) -> None:
         """Ends the process: at once, or gracefully, escalating to SIGTERM and SIGKILL.
@@ -181,6 +191,7 @@ class RunnerProcess:
             while data := await reader.read(READ_BYTES):
                 self.heard_s = asyncio.get_running_loop().time()
                 self._show(printed.feed(data, self.heard_s))
+                self._head += data[: HEAD_BYTES - len(self._head)]
                 if keep:
                     self._keep(data[-STDERR_TAIL_BYTES:])
         finally:

@@ -2,7 +2,8 @@
 
 Rule: pure, and constant work for each message. Each message is sent once on a stream; on a new
 stream everything is sent again that still matters: an end until the broker has noted it, that a
-part is ready until its cycle begins, how many users had to wait until the part is over.
+part is ready until its cycle begins, how many users had to wait until the part is over, and
+what is done before runners can start.
 """
 
 from __future__ import annotations
@@ -42,10 +43,15 @@ class Reports:
         self._ready: dict[PartKey, int] = {}
         """Cycles that parts are ready for and that have not begun."""
         self._held_back: dict[PartKey, HeldBack] = {}
+        self._preparing: dict[str, str] = {}
+        """What is being done for runs before their runners can start."""
+        self._shown_preparing: dict[str, str] = {}
+        """What of this was sent on this stream."""
         # What of these was not sent on this stream, in order.
         self._unsent_ends: dict[_ExitKey, None] = {}
         self._unsent_ready: dict[PartKey, None] = {}
         self._unsent_held: dict[PartKey, None] = {}
+        self._unsent_preparing: dict[str, None] = {}
         self._counted: dict[PartKey, None] = {}
         """Parts whose counts are to be sent with the next heartbeat."""
 
@@ -62,6 +68,16 @@ class Reports:
         self._ready[part] = cycle
         self._unsent_ready[part] = None
         self._on_news()
+
+    def preparing(self, run_id: str, doing: str) -> None:
+        """What is being done before runners of a run can start; empty: nothing any more.
+
+        It is sent with heartbeats, so that what takes no time is not sent at all.
+        """
+        if doing:
+            self._preparing[run_id] = doing
+        else:
+            self._preparing.pop(run_id, None)
 
     def begun(self, part: PartKey) -> None:
         """It waits for no cycle any more."""
@@ -86,6 +102,9 @@ class Reports:
         """It is time for a heartbeat."""
         self._unsent_held |= self._counted
         self._counted.clear()
+        for run_id in self._preparing.keys() | self._shown_preparing.keys():
+            if self._preparing.get(run_id, "") != self._shown_preparing.get(run_id, ""):
+                self._unsent_preparing[run_id] = None
 
     def ended(self, message: fleet_pb2.RunnerExit, folder: RunnerFolder | None = None) -> None:
         """A runner, or with it the part, has ended."""
@@ -122,11 +141,22 @@ class Reports:
         self._unsent_ends = dict.fromkeys(self._ended)
         self._unsent_ready = dict.fromkeys(self._ready)
         self._unsent_held = dict.fromkeys(self._held_back)
+        self._shown_preparing.clear()
 
     def unsent(self) -> Iterator[fleet_pb2.ConnectRequest]:
         """Takes what is to be sent, in order; what a part says comes before its end."""
-        while self._unsent_ready or self._unsent_held or self._unsent_ends:
-            if self._unsent_ready:
+        while (
+            self._unsent_preparing or self._unsent_ready or self._unsent_held or self._unsent_ends
+        ):
+            if self._unsent_preparing:
+                run_id = _first(self._unsent_preparing)
+                doing = self._preparing.get(run_id, "")
+                yield _preparing(run_id, doing)
+                if doing:
+                    self._shown_preparing[run_id] = doing
+                else:
+                    self._shown_preparing.pop(run_id, None)
+            elif self._unsent_ready:
                 part = _first(self._unsent_ready)
                 yield _ready(part, self._ready[part])
             elif self._unsent_held:
@@ -148,6 +178,11 @@ def _ready(part: PartKey, cycle: int) -> fleet_pb2.ConnectRequest:
     run_id, scenario = part
     ready = fleet_pb2.AssignmentReady(run_id=run_id, scenario=scenario, cycle=cycle)
     return fleet_pb2.ConnectRequest(ready=ready)
+
+
+def _preparing(run_id: str, doing: str) -> fleet_pb2.ConnectRequest:
+    preparing = fleet_pb2.AssignmentPreparing(run_id=run_id, doing=doing)
+    return fleet_pb2.ConnectRequest(preparing=preparing)
 
 
 def _held_back(part: PartKey, held: HeldBack) -> fleet_pb2.ConnectRequest:

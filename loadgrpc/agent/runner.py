@@ -25,6 +25,7 @@ from loadgrpc.agent.relay import Relay
 from loadgrpc.agent.reports import Reports
 from loadgrpc.agent.source import RelayedSource
 from loadgrpc.agent.spool import Spool, SpoolRoom
+from loadgrpc.agent.supplies import Prepared, Supplies
 from loadgrpc.model import Assignment, SourceId, StopMode
 from loadgrpc.protocol import environment, plans
 from loadgrpc.v1 import fleet_pb2
@@ -51,6 +52,7 @@ class AgentServices:
     doors: Doors
     reports: Reports
     places: Places
+    supplies: Supplies
     start_process: Callable[..., RunnerProcess]
     """`RunnerProcess.of`."""
 
@@ -58,8 +60,12 @@ class AgentServices:
 class Runner:
     """See the module. `start`, then `wait`, then `deliver`."""
 
-    def __init__(self, assignment: Assignment, services: AgentServices) -> None:
+    def __init__(
+        self, assignment: Assignment, services: AgentServices, prepared: Prepared | None = None
+    ) -> None:
+        """`prepared` None: nothing had to be."""
         self.assignment = assignment
+        self._prepared = prepared
         self.ended_why = ""
         """Why this ended it; empty: it did not."""
         self._services = services
@@ -158,11 +164,14 @@ class Runner:
             variables |= environment.work(self.assignment) | environment.direct(
                 {**os.environ, **given}
             )
+            if self._prepared is not None and self._prepared.packages is not None:
+                variables |= environment.imports({**os.environ, **given}, self._prepared.packages)
         elif verbosity := os.environ.get(environment.GRPC_VERBOSITY):
             variables[environment.GRPC_VERBOSITY] = verbosity  # ours prints what it has to say
         alive = self._folder.alive()
         try:
-            return self._services.start_process(command, variables, alive)
+            cwd = self._prepared.folder if self._prepared is not None else None
+            return self._services.start_process(command, variables, alive, cwd=cwd)
         finally:
             os.close(alive)
 

@@ -20,6 +20,7 @@ from typing import Final
 from loadgrpc import __version__, model
 from loadgrpc.broker import deadlines, happened, life
 from loadgrpc.broker.archive import GOING_AWAY, Archive
+from loadgrpc.broker.bundles import Bundles
 from loadgrpc.broker.drains import Drains
 from loadgrpc.broker.fleet import Fleet
 from loadgrpc.broker.intake import Intake
@@ -94,6 +95,7 @@ class Broker:
         self.roster = Roster(lease_s=lease_s)
         self.drains = Drains(store, self.roster, clock)
         self.types = OwnTypes(store)
+        self.bundles = Bundles(store, clock)
         self.fleet = Fleet(
             self.roster,
             self._runs,
@@ -232,6 +234,7 @@ class Broker:
         Raises:
             TooFewAgents: fewer are idle than the plan asks for.
             AlreadyExists: `request_id` was used for another plan.
+            NotFound: the broker does not have its bundle.
             Unavailable: the broker is going away, or the run cannot be stored.
         """
         if self._closing:
@@ -248,14 +251,19 @@ class Broker:
             return await self._work.whole(self._begin(plan, request_id))
 
     async def _begin(self, plan: Plan, request_id: str) -> Run:
+        if plan.bundle:
+            await self.bundles.need(plan.bundle)
         now_ns = self._clock.monotonic_ns()
-        agent_ids = tuple(self.roster.choose(plan.agents, now_ns))
+        agent_ids = tuple(self.roster.choose(plan.agents, now_ns, prepares=plan.is_prepared))
         if len(agent_ids) < plan.agents:
             drained = len(self.roster.drained)
+            idle = len(self.roster.idle(now_ns))
+            older = min(idle, plan.agents) - len(agent_ids)
             raise TooFewAgents(
                 f"{plan.agents} agent{'s' if plan.agents > 1 else ''} asked for, "
-                f"but {len(agent_ids)} idle ({len(self.roster)} known"
+                f"but {idle} idle ({len(self.roster)} known"
                 f"{f', {drained} drained' if drained else ''})"
+                f"{', some of them too old to be sent files or packages' if older else ''}"
             )
         run_id = f"r-{secrets.token_hex(5)}"
         members = {agent_id: self.roster[agent_id] for agent_id in agent_ids}

@@ -12,7 +12,7 @@ from loadgrpc.broker.broker import Broker
 from loadgrpc.broker.listing import Listed, Position, Wanted
 from loadgrpc.errors import InvalidRequest, Violation
 from loadgrpc.model import News, Progress, RunState, StopMode, TimelineWindow
-from loadgrpc.protocol import bounds, plans, progress, timeline, times
+from loadgrpc.protocol import bounds, bundles, plans, progress, timeline, times
 from loadgrpc.protocol.rows import KINDS
 from loadgrpc.protocol.runs import agent_to_proto, broker_to_proto, run_to_proto
 from loadgrpc.protocol.shrinking import shrink
@@ -50,6 +50,25 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         run = await self._broker.start_run(plan, request.request_id)
         _note(context, "asked for run %s", run.run_id)
         return control_pb2.StartRunResponse(run=run_to_proto(run))
+
+    async def UploadBundle(  # noqa: N802
+        self, requests: AsyncIterator[control_pb2.UploadBundleRequest], _: Context
+    ) -> control_pb2.UploadBundleResponse:
+        """See control.proto."""
+        record = await self._broker.bundles.receive(bundles.checked_pieces(requests))
+        return control_pb2.UploadBundleResponse(received=record.received, complete=record.complete)
+
+    async def GetBundle(  # noqa: N802
+        self, request: control_pb2.GetBundleRequest, _: Context
+    ) -> control_pb2.GetBundleResponse:
+        """See control.proto."""
+        bundles.check_digest(request.sha256)
+        record = await self._broker.bundles.known(request.sha256)
+        if record is None:
+            return control_pb2.GetBundleResponse()
+        return control_pb2.GetBundleResponse(
+            received=record.received, size=record.size, complete=record.complete
+        )
 
     async def GetRun(  # noqa: N802
         self, request: control_pb2.GetRunRequest, _: Context

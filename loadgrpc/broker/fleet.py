@@ -183,6 +183,11 @@ class Fleet:
         if run is not None and (agent_id, scenario) in run.parts:
             self._happens(run, happened.AgentReady(agent_id, scenario, cycle))
 
+    def agent_preparing(self, agent_id: str, run_id: str, doing: str) -> None:
+        """An agent says what it is doing before it can start runners."""
+        if (run := self._runs.get(run_id)) is not None:
+            self._happens(run, happened.AgentPreparing(agent_id, doing))
+
     def users_held_back(self, agent_id: str, run_id: str, scenario: str, held: HeldBack) -> None:
         """An agent says how many users of a part had to wait for others to end."""
         run = self._runs.get(run_id)
@@ -200,12 +205,13 @@ class Fleet:
         scenario: str = "",
         last: bool = True,
         produced: Produced | None = None,
+        not_prepared: bool = False,
     ) -> None:
         """The process of an agent's runner ended, or could not be started.
 
         Everything that it had sent was delivered before; of what it had `produced` the
         rest is lost. None: it does not count. `last`: no other runner of the scenario lives
-        or will; without a `runner_id` that is all.
+        or will; without a `runner_id` that is all. `not_prepared`: and none was started.
         """
         run = self._runs.get(run_id)
         part = run.parts.get((agent_id, scenario)) if run else None
@@ -218,6 +224,7 @@ class Fleet:
                 words=words,
                 last=last,
                 produced=produced,
+                not_prepared=not_prepared,
             )
             self._happens(run, exited)
         elif last and not self._goes_on(run, agent_id, scenario):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from typing import Final
+from urllib.parse import unquote
 
 from loadgrpc.broker.broker import Broker
 from loadgrpc.broker.orders import AgentLink
 from loadgrpc.broker.outbox import Pace, queued
 from loadgrpc.errors import InvalidRequest, Violation
-from loadgrpc.protocol import bounds
+from loadgrpc.protocol import bounds, bundles
+from loadgrpc.protocol.bound import MAX_NAME_CHARS
 from loadgrpc.protocol.fleet import (
     HEARD,
     held_back_from_proto,
@@ -22,6 +25,8 @@ from loadgrpc.protocol.fleet import (
 )
 from loadgrpc.protocol.transport import Context
 from loadgrpc.v1 import fleet_pb2, fleet_pb2_grpc
+
+_log = logging.getLogger(__name__)
 
 MOST_PER_S: Final = 200
 """Heartbeats and the like that an agent is listened to: one that floods us takes nobody's time."""
@@ -54,6 +59,25 @@ class FleetService(fleet_pb2_grpc.FleetServiceServicer):
             reading.cancel()
             self._broker.fleet.disconnect_agent(link, goodbye=goodbye.is_set())
 
+    async def FetchBundle(  # noqa: N802
+        self, request: fleet_pb2.FetchBundleRequest, context: Context
+    ) -> AsyncIterator[fleet_pb2.FetchBundleResponse]:
+        """See fleet.proto."""
+        bundles.check_digest(request.sha256)
+        record = await self._broker.bundles.need(request.sha256)
+        if request.offset > record.size:
+            detail = f"is beyond the {record.size:,} bytes of the bundle"
+            raise InvalidRequest([Violation("offset", detail)])
+        _log.info(
+            "%s fetches the bundle %s from byte %d on",
+            unquote(context.peer()),
+            request.sha256,
+            request.offset,
+        )
+        yield fleet_pb2.FetchBundleResponse(size=record.size)
+        async for data in self._broker.bundles.read(record, request.offset):
+            yield fleet_pb2.FetchBundleResponse(chunk=data)
+
     async def _read(
         self,
         requests: AsyncIterator[fleet_pb2.ConnectRequest],
@@ -77,12 +101,17 @@ class FleetService(fleet_pb2_grpc.FleetServiceServicer):
                     scenario=ended.scenario,
                     last=ended.last,
                     produced=produced_from_proto(ended),
+                    not_prepared=ended.not_prepared,
                 )
             elif kind == "ready":
                 ready = request.ready
                 self._broker.fleet.agent_ready(
                     link.agent_id, ready.run_id, ready.scenario, ready.cycle
                 )
+            elif kind == "preparing":
+                now = request.preparing
+                doing = bounds.kept_chars(now.doing, MAX_NAME_CHARS)
+                self._broker.fleet.agent_preparing(link.agent_id, now.run_id, doing)
             elif kind == "held_back":
                 said = request.held_back
                 self._broker.fleet.users_held_back(

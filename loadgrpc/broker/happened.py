@@ -60,6 +60,14 @@ class AgentGone:
 
 
 @dataclass(frozen=True)
+class AgentPreparing:
+    """An agent says what it is doing before it can start runners; empty: nothing any more."""
+
+    agent_id: str
+    doing: str
+
+
+@dataclass(frozen=True)
 class AgentReady:
     """An agent is ready to start the processes of a cycle."""
 
@@ -88,6 +96,8 @@ class RunnerExited:
     words: str = ""
     last: bool = True
     produced: Produced | None = None
+    not_prepared: bool = False
+    """Nothing was started: what the run needs could not be fetched or installed."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +147,7 @@ Event = (
     | AgentBack
     | AgentAway
     | AgentGone
+    | AgentPreparing
     | AgentReady
     | UsersHeldBack
     | RunnerExited

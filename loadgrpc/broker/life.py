@@ -19,6 +19,7 @@ from loadgrpc.broker.happened import (
     AgentAway,
     AgentBack,
     AgentGone,
+    AgentPreparing,
     AgentReady,
     Began,
     CycleStored,
@@ -36,7 +37,14 @@ from loadgrpc.broker.happened import (
 from loadgrpc.broker.part import Part
 from loadgrpc.broker.run import ActiveRun, stop_reason
 from loadgrpc.broker.state import RunEvent
-from loadgrpc.model import AgentEvent, AssignmentState, SourceId, StopMode
+from loadgrpc.model import (
+    NOT_PREPARED,
+    AgentEvent,
+    AssignmentState,
+    ExceptionInfo,
+    SourceId,
+    StopMode,
+)
 from loadgrpc.protocol import answers
 from loadgrpc.protocol.answers import Answer as SourceAnswer
 from loadgrpc.protocol.fleet import Order as AgentOrder
@@ -208,6 +216,13 @@ def _(event: AgentGone, run: ActiveRun, now: Now) -> Iterator[Command]:
 
 
 @_decide.register
+def _(event: AgentPreparing, run: ActiveRun, now: Now) -> Iterator[Command]:
+    for part in run.of_agent(event.agent_id):
+        part.prepare(event.doing, now.wall_ns)  # live only: agents repeat it
+    yield from ()
+
+
+@_decide.register
 def _(event: AgentReady, run: ActiveRun, now: Now) -> Iterator[Command]:
     part = run.parts[event.agent_id, event.scenario]
     if part.state.final:
@@ -230,7 +245,11 @@ def _(event: UsersHeldBack, run: ActiveRun, now: Now) -> Iterator[Command]:
 @_decide.register
 def _(event: RunnerExited, run: ActiveRun, now: Now) -> Iterator[Command]:
     part = run.parts[event.agent_id, event.scenario]
-    if event.runner_id or event.exit_status:
+    if event.not_prepared:
+        sentence, _, printed = event.words.partition("\n")
+        error = ExceptionInfo(type=NOT_PREPARED, message=sentence, traceback=printed)
+        yield from _not_loaded(run, part, error, now)
+    elif event.runner_id or event.exit_status:
         run.runner_ended(
             part,
             event.runner_id,
@@ -273,12 +292,7 @@ def _(event: SourceFinished, run: ActiveRun, now: Now) -> Iterator[Command]:
     part = run.part_of(event.source_id)
     error = event.load_error
     if error is not None and part.load_error is None:
-        part.load_error = error
-        words = f"{part.scenario.test} on agent {part.agent_id}: {error.message}"
-        yield Log(f"could not load {words}", agent_id=part.agent_id)
-        run.note(f"could not load {words}", now.wall_ns)
-        yield from _stop_parts(run, StopMode.GRACEFUL, now)
-        yield Save()
+        yield from _not_loaded(run, part, error, now)
     if part.scenario.by_hand and part.delivered and not part.state.final:
         yield from _end(run, part, now.wall_ns, now)
         yield _let_go(part)
@@ -316,6 +330,16 @@ def _change(run: ActiveRun, event: RunEvent, now: Now, reason: str = "") -> Iter
     """An event of the table of states."""
     if run.change(event, now_wall_ns=now.wall_ns, reason=reason) and not run.run.state.final:
         yield Log(f"is {run.run.state.name}: {run.run.reason}".removesuffix(": "))
+
+
+def _not_loaded(run: ActiveRun, part: Part, error: ExceptionInfo, now: Now) -> Iterator[Command]:
+    """A part has no test to run: no other runs it either."""
+    part.load_error = error
+    words = f"{part.scenario.test} on agent {part.agent_id}: {error.message}"
+    yield Log(f"could not load {words}", agent_id=part.agent_id)
+    run.note(f"could not load {words}", now.wall_ns)
+    yield from _stop_parts(run, StopMode.GRACEFUL, now)
+    yield Save()
 
 
 def _end(run: ActiveRun, part: Part, end_time_ns: int, now: Now) -> Iterator[Command]:

@@ -78,6 +78,9 @@ class Part:
     held_back: HeldBack = field(default_factory=HeldBack)
     """Users that had to wait for others to end, where each is a process."""
     waiting_since_ns: int = 0
+    doing: str = ""
+    """What its agent does before it can start runners, as text; empty: nothing. Not stored."""
+    doing_since_ns: int = 0
     """Since when some of them do (wall clock)."""
     users_told: StartedUsers = field(init=False)
     """Users that were started, as reported by runners of several users."""
@@ -238,6 +241,12 @@ class Part:
     def get_ready(self) -> None:
         """It is ready for its first cycle, or has begun."""
         self._happened(PartEvent.READY)
+
+    def prepare(self, doing: str, now_wall_ns: int) -> None:
+        """Its agent says what it is doing before it can start runners; empty: nothing."""
+        if doing and not self.doing:
+            self.doing_since_ns = now_wall_ns
+        self.doing = doing
 
     def hold_back(self, held: HeldBack, now_wall_ns: int) -> None:
         """Its agent says how many users had to wait; no more than there are."""

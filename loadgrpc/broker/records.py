@@ -49,6 +49,7 @@ def record_of(active: ActiveRun) -> RunRecord:
         roster=resume.to_bytes(active),
         changes=tuple(map(change_to_record, active.log.unwritten)),
         ends=tuple(active.ends.values()),
+        bundle=run.plan.bundle or None,
     )
 
 

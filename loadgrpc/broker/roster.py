@@ -145,11 +145,19 @@ class Roster:
             if self.state(agent_id, now_ns) is AgentState.IDLE
         )
 
-    def choose(self, wanted: int, now_ns: int) -> list[str]:
-        """At most this many idle agents, spread over their hosts, by id."""
+    def choose(self, wanted: int, now_ns: int, *, prepares: bool = False) -> list[str]:
+        """At most this many idle agents, spread over their hosts, by id.
+
+        `prepares`: only those that can be sent files and packages.
+        """
         hosts = {name: each.registration.hostname for name, each in self._members.items()}
         working = [hosts[name] for name, each in self._members.items() if each.run_id]
-        return spread({name: hosts[name] for name in self.idle(now_ns)}, wanted, working)
+        usable = [
+            name
+            for name in self.idle(now_ns)
+            if self._members[name].registration.prepares or not prepares
+        ]
+        return spread({name: hosts[name] for name in usable}, wanted, working)
 
     def lost(self, now_ns: int) -> list[str]:
         """Agents whose lease is over."""

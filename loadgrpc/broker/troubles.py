@@ -58,6 +58,7 @@ def troubles_of(
     away = {trouble.agent_id for trouble in found}
     found += _silent(run, away, now)
     found += _held_back(run, now)
+    found += _preparing(run, now)
     if len(found) > MAX_TROUBLES:
         last = found[MAX_TROUBLES - 1]
         more = len(found) - MAX_TROUBLES
@@ -152,6 +153,22 @@ def _held_back(run: ActiveRun, now: AsOf) -> Iterator[Trouble]:
                 "(--max-processes)",
                 since_ns=part.waiting_since_ns,
             )
+
+
+def _preparing(run: ActiveRun, now: AsOf) -> Iterator[Trouble]:
+    """Agents that cannot start runners yet: the one that has been at it longest, and how many."""
+    parts = {part.agent_id: part for part in run.live_parts() if part.doing}
+    if not parts:
+        return
+    slowest = min(parts.values(), key=lambda part: part.doing_since_ns)
+    others = f", and {len(parts) - 1} more agents get ready" if len(parts) > 1 else ""
+    lasted = _seconds(now.wall_ns - slowest.doing_since_ns)
+    yield Trouble(
+        kind=TroubleKind.PREPARING,
+        agent_id=slowest.agent_id,
+        message=f"agent {slowest.agent_id} is {slowest.doing}, for {lasted}{others}",
+        since_ns=slowest.doing_since_ns,
+    )
 
 
 def _should_report(run: ActiveRun, part: Part, source: Source) -> bool:

@@ -17,9 +17,9 @@ _BROKER: Final = "`loadgrpc broker`"
 _AGENT: Final = "`loadgrpc agent -b HOST:PORT`"
 _EVENTS: Final = "`loadgrpc events RUN --json`"
 _ATTACH: Final = "`loadgrpc attach RUN`"
-_FILES: Final = "!tests are not sent to agents; each machine needs the files"
 _PAGE: Final = "!there is no web page; `loadgrpc status`, `runs` and `show` say what happens"
 _OUTPUT: Final = "--output"
+_SENT: Final = "!`loadgrpc run` sends a test's files to the agents by itself; see --include-file"
 _CSV: Final = "!write `--output csv=PREFIX`: the names and columns of files are the same"
 _TEST: Final = "!which test to run is said as TEST: file.py::Class.method"
 _STAGES: Final = "--users"
@@ -52,7 +52,6 @@ OPTIONS: Final = {
     "--cycles": "--iterations",
     "--external-process-timeout": "--silence-timeout",
     "--health-check": _CHECK,
-    "--include-file": _FILES,
     "--no-patching": "!user processes are always patched by gevent; --test-runner runs others",
     "--observer": _NOBODY,
     **{f"--observer-irc-{of}": _NOBODY for of in ("server", "channel", "port", "ssl", "nickname")},
@@ -62,10 +61,8 @@ OPTIONS: Final = {
     },
     "--ping-broker": _STATUS,
     "--purge-broker": "`loadgrpc stop --all`",
-    "--python-dep": _FILES,
     "--ssh": _TUNNEL,
     "--shh": _TUNNEL,
-    "--test-dir": _FILES,
     "--zmq-endpoint": _SOCKET,
     "--zmq-publisher": _SOCKET,
     "--zmq-receiver": _SOCKET,
@@ -144,7 +141,7 @@ OPTIONS: Final = {
     "-s": "!-s is --stop-timeout in Locust, and stages in k6, which are cycles here: -u 10:20:30",
     # k6
     "--address": "!a run is asked for at its broker: `loadgrpc broker --listen HOST:PORT`",
-    "--archive-out": _FILES,
+    "--archive-out": _SENT,
     "--batch": _SESSION,
     "--batch-per-host": _SESSION,
     "--blacklist-ip": _SESSION,
@@ -245,7 +242,7 @@ OPTIONS: Final = {
 an exclamation mark, a sentence."""
 
 COMMANDS: Final = {
-    "archive": _FILES,
+    "archive": _SENT,
     "cancel": "stop",
     "check": "check-agents",
     "check-cluster": "check-agents",

@@ -20,6 +20,7 @@ EXIT_CODES: Final[dict[type[errors.LoadgrpcError], int]] = {
     errors.NotFound: verdict.USAGE,
     errors.AlreadyExists: verdict.USAGE,
     errors.TooFewAgents: verdict.UNREACHABLE,
+    errors.NoRoom: verdict.UNREACHABLE,
     errors.RunNotOver: verdict.USAGE,
     errors.EventsGone: verdict.USAGE,
     errors.Superseded: verdict.UNREACHABLE,

@@ -15,7 +15,7 @@ import click
 
 from loadgrpc.cli import values
 from loadgrpc.protocol import options
-from loadgrpc.protocol.kinds import ChoiceKind, FlagKind, VariablesKind
+from loadgrpc.protocol.kinds import ChoiceKind, FlagKind, RequirementsKind, VariablesKind
 from loadgrpc.protocol.options import Option
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 FLAGGED: Final = tuple(row for row in options.ALL.values() if row.flags)
-"""All but TEST, which is an argument."""
+"""All but TEST, which is an argument, and what the command itself makes."""
 TEST: Final = "test"
 KEYS: Final = {
     flag.removeprefix("--").replace("-", "_"): row.field
@@ -46,7 +46,7 @@ def add(command: F) -> F:
             row.name,
             type=values.of_kind(row.kind),
             is_flag=flag,
-            multiple=isinstance(row.kind, VariablesKind),
+            multiple=isinstance(row.kind, RequirementsKind | VariablesKind),
             default=None,
             metavar=_metavar(row),
             help=row.help + shown,
@@ -104,6 +104,8 @@ def _says(part: RunSpec | Scenario, row: Option) -> bool:
 def _given(rows: Iterable[Option], asked: Mapping[str, Any]) -> Iterator[tuple[Option, Any]]:
     for row in rows:
         value = asked.get(row.name)
+        if isinstance(row.kind, RequirementsKind):
+            value = tuple(each for some in value or () for each in some) or None
         if value is not None:
             yield row, value
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from loadgrpc import verdict
-from loadgrpc.cli import DEFAULT_BROKER, line, options, output, plan_options, values
+from loadgrpc.cli import DEFAULT_BROKER, line, options, output, plan_options, shipping, values
 from loadgrpc.cli.command import Command
 from loadgrpc.cli.configuration import layers
 from loadgrpc.cli.failure import Failure, need_folder
@@ -24,6 +24,7 @@ from loadgrpc.cli.output import Reporting
 from loadgrpc.cli.plan_file import plan_of_file
 
 if TYPE_CHECKING:
+    from loadgrpc.bundle.pack import Bundle
     from loadgrpc.cli.interrupts import Interrupts
     from loadgrpc.cli.known import Known
     from loadgrpc.client import Client
@@ -33,6 +34,7 @@ SECTIONS: Final = {
     "Load": plan_options.section("Load"),
     "Runner": (*plan_options.section("Runner"), "plan_file"),
     "Where": ("broker", "local", *plan_options.section("Where")),
+    "Files": (*shipping.SECTION, *plan_options.section("Files")),
     "Output": (*plan_options.section("Output"), "detach", *output.SECTION),
 }
 TEST: Final = "package.module.Class.method or file.py::Class.method"
@@ -48,6 +50,8 @@ class Request:
     """None: here."""
     detach: bool = False
     output: Reporting
+    bundle: Bundle | None = None
+    """What the plan needs, to be sent first; None: nothing."""
 
 
 @click.command(cls=Command, sections=SECTIONS, configured=True)
@@ -77,6 +81,7 @@ class Request:
     is_flag=True,
     help="Print the run's id and leave it to the broker; needs -b or -a.",
 )
+@shipping.options
 @output.options
 @options.config
 def command(**asked: Any) -> int:
@@ -84,7 +89,7 @@ def command(**asked: Any) -> int:
 
     TEST is package.module.Class.method, found from the current directory, or
     file.py::Class.method; with --test-runner it is whatever that program makes of it. Without -b
-    and -a it runs on this machine.
+    and -a it runs on this machine; agents are sent the file, and what it imports from here.
 
     \b
     One user, once:
@@ -96,6 +101,8 @@ def command(**asked: Any) -> int:
     The same, but do not wait for it; look at it later:
       RUN=$(loadgrpc run web.py::TestShop.test_buy -u 100 -d 5m -b HOST:7979 -a 5 --detach)
       loadgrpc attach $RUN -b HOST:7979
+    With a table of data, and a package that the agents do not have:
+      loadgrpc run web.py::TestShop.test_buy -a 5 --include-file users.csv --python-dep faker
     A runner in another language, and several scenarios side by side:
       loadgrpc run --test-runner "./shop {test}" --runner-mode all-users checkout -u 50 -d 5m
       loadgrpc run -f plan.json
@@ -117,7 +124,11 @@ def command(**asked: Any) -> int:
     line.write(
         (line.Line(each, line.Style.WARNING) for each in warnings_of(request.plan)), sys.stderr
     )
-    return asyncio.run(_run(request))
+    try:
+        return asyncio.run(_run(request))
+    finally:
+        if request.bundle is not None:
+            request.bundle.close()
 
 
 def read(
@@ -126,6 +137,8 @@ def read(
     local: bool,
     detach: bool,
     plan_file: Path | None,
+    include_files: tuple[str, ...] = (),
+    no_ship: bool = False,
     **asked: Any,
 ) -> Request:
     """The request that the options make."""
@@ -156,8 +169,12 @@ def read(
             f"--detach cannot be combined with {told.specs[0][0]}: there are no results yet;"
             " write outputs later with `loadgrpc show RUN --output`"
         )
+    bundle = None
+    if distributed or include_files or plan.is_prepared:
+        plan, bundle = shipping.packed(plan, include_files, ships=not no_ship)
     return Request(
         plan=plan,
+        bundle=bundle,
         broker=(broker or DEFAULT_BROKER) if distributed else None,
         detach=detach,
         output=told,
@@ -293,6 +310,9 @@ async def _detach(request: Request, interrupts: Interrupts) -> int:
 
 
 async def _start(request: Request, client: Client, interrupts: Interrupts) -> Run:
+    if (bundle := request.bundle) is not None:
+        stream = None if request.output.quiet else sys.stderr
+        await client.upload_bundle(bundle, shipping.UploadProgress(bundle.size, stream))
     # From here on there may be a run: a signal stops it instead of leaving it alone.
     interrupts.bear(2)
     return await client.start_run(request.plan, request_id=os.urandom(16).hex())

@@ -26,6 +26,10 @@ _DURATION: Final = re.compile(
     r"(?:(?P<s>[0-9]{1,12}(?:\.[0-9]{1,9})?)s)?"
     r"(?:(?P<ms>[0-9]{1,12}(?:\.[0-9]{1,9})?)ms)?"
 )
+_BETWEEN: Final = re.compile(r",(?=\s*[A-Za-z./])(?![^\[]*\])")
+"""A comma before another name: those of `faker>=20,<30` and `httpx[http2,socks]` are not."""
+_ONE_REQUIREMENT: Final = re.compile(r"[;@]|://")
+"""A marker or a URL, which may have commas in it."""
 _UNIT_S: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _SIZE: Final = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?) ?(B|kB|MB|GB|TB)?")
 _UNIT_BYTES: Final = {None: 1, "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -160,6 +164,22 @@ def printable(text: str, most: int) -> str:
     if not text.isprintable():
         raise ValueError(f"{text!r} has characters that cannot be printed")
     return text
+
+
+def requirements(text: str, most: int) -> tuple[str, ...]:
+    """Requirements of pip: `faker`, `faker>=20,<30`, `./my.whl`, or several: `faker,rich>=13`."""
+    several = not _ONE_REQUIREMENT.search(text)
+    found = tuple(each.strip() for each in (_BETWEEN.split(text) if several else [text]))
+    for each in found:
+        if not each:
+            raise ValueError(f"{text!r} has an empty requirement in it")
+        if each.startswith("-"):
+            raise ValueError(
+                f"{each!r} is an option of pip: set those in the environment of the agents, such as"
+                " PIP_INDEX_URL"
+            )
+        printable(each, most)
+    return found
 
 
 class Value(click.ParamType, Generic[T]):  # type: ignore[type-arg]  # generic in new clicks only
@@ -299,6 +319,19 @@ class Variable(Value[tuple[str, str]]):
         return variable(text)
 
 
+class Requirements(Value[tuple[str, ...]]):
+    """See `requirements`."""
+
+    name = "REQUIREMENT"
+
+    def __init__(self, kind: kinds.RequirementsKind) -> None:
+        self.most = kind.chars
+
+    def read(self, text: str) -> tuple[str, ...]:
+        """See Value."""
+        return requirements(text, self.most)
+
+
 class EnumValue(Value[IntEnum]):
     """One of the values of an enum."""
 
@@ -333,6 +366,8 @@ def of_kind(kind: kinds.Kind) -> Value[Any] | None:
             made = Url()
         case kinds.VariablesKind():
             made = Variable()
+        case kinds.RequirementsKind():
+            made = Requirements(kind)
         case kinds.TextKind(chars, printable=True):
             made = Printable(chars)
     return made

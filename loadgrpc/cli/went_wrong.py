@@ -15,6 +15,7 @@ from loadgrpc.cli.figures import (
 from loadgrpc.cli.hit_tables import OTHER, more, request, status_code
 from loadgrpc.cli.line import Line, Style
 from loadgrpc.model import (
+    NOT_PREPARED,
     ExceptionInfo,
     IterationErrorGroup,
     Summary,
@@ -149,13 +150,14 @@ def not_loaded(summary: Summary, *, verbose: bool, width: int) -> list[Line]:
     lines: list[Line] = []
     for exception, agents in reasons.items():
         said = one_line(exception.message) in one_line(summary.verdict.reason)
-        if said and len(reasons) == 1 and not verbose:
+        printed = exception.type == NOT_PREPARED and bool(exception.traceback)
+        if said and len(reasons) == 1 and not (verbose or printed):
             continue  # the last line says it
         where = on_agents(agents, len(summary.agents))
         text = f"test not loaded{where}: {_raised(exception)}"
         lines += [
             Line(text if verbose else clip(text, 2 * width), Style.BAD),
-            *(_traceback(exception.traceback, "  ", verbose=True) if verbose else ()),
+            *(_traceback(exception.traceback, "  ", verbose=True) if verbose or printed else ()),
         ]
     return lines
 

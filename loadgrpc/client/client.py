@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Collection
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final, Self
@@ -10,6 +11,7 @@ from typing import Any, Final, Self
 import grpc
 import grpc.aio
 
+from loadgrpc.bundle.pack import Bundle
 from loadgrpc.errors import NotFound, Unavailable
 from loadgrpc.model import (
     Agent,
@@ -27,7 +29,7 @@ from loadgrpc.model import (
     TimelineQuery,
     TimelineWindow,
 )
-from loadgrpc.protocol import assignments, plans, progress, status, timeline, times
+from loadgrpc.protocol import assignments, bounds, bundles, plans, progress, status, timeline, times
 from loadgrpc.protocol.runs import agent_from_proto, broker_from_proto, run_from_proto
 from loadgrpc.protocol.sources import source_to_proto
 from loadgrpc.protocol.summary import summary_from_proto
@@ -93,6 +95,43 @@ class Client:
         """Starts a run. Raises TooFewAgents, InvalidRequest or AlreadyExists if it cannot."""
         request = control_pb2.StartRunRequest(plan=plans.plan_to_proto(plan), request_id=request_id)
         return run_from_proto((await _called(self._control.StartRun, request)).run)
+
+    async def upload_bundle(
+        self, bundle: Bundle, on_progress: Callable[[int], None] = lambda _: None
+    ) -> None:
+        """Brings a bundle to the broker, unless it is there; sends what is missing of it.
+
+        `on_progress` gets the bytes that are there. Raises NoRoom if the broker has none for it.
+        """
+        request = control_pb2.GetBundleRequest(sha256=bundle.sha256)
+        known = await _called(self._control.GetBundle, request)
+        if known.complete:
+            return
+        at = known.received if known.size == bundle.size else 0
+        call = self._control.UploadBundle()
+        try:
+            while True:
+                on_progress(at)
+                bundle.file.seek(at)
+                chunk = bundle.file.read(bounds.MAX_CHUNK_BYTES)
+                piece = bundles.Piece(bundle.sha256, bundle.size, at, chunk)
+                await call.write(bundles.piece_to_proto(piece))
+                at += len(chunk)
+                if at >= bundle.size:
+                    break
+            await call.done_writing()
+            answer = await call
+        except asyncio.InvalidStateError:  # it is over: its status says why
+            answer = await _answered(call)
+        except grpc.aio.AioRpcError as error:
+            raise status.from_rpc_error(error) from error
+        finally:
+            call.cancel()
+        if not answer.complete:
+            raise Unavailable(
+                f"the broker has {answer.received:,} of {bundle.size:,} bytes of the test's files"
+            )
+        on_progress(bundle.size)
 
     async def get_run(self, run_id: str) -> Run:
         """The state of a run."""
@@ -266,6 +305,14 @@ class Client:
         """About the broker itself."""
         response = await _called(self._control.GetBroker, control_pb2.GetBrokerRequest())
         return broker_from_proto(response)
+
+
+async def _answered(call: Any) -> Any:
+    """The answer of a call that may have failed."""
+    try:
+        return await call
+    except grpc.aio.AioRpcError as error:
+        raise status.from_rpc_error(error) from error
 
 
 async def _called(method: Any, request: Any, *, timeout_s: float | None = CALL_TIMEOUT_S) -> Any:

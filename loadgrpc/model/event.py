@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Final
 
 MAX_PROCESSES = 1_024
 MAX_LAGS = 4_000
@@ -92,6 +93,11 @@ class SourceId:
 
     def __str__(self) -> str:
         return f"{self.run_id}/{self.agent_id}/{self.runner_id}"
+
+
+NOT_PREPARED: Final = "NotPrepared"
+"""The type of the error of an agent that could not fetch or install what a test needs; its
+traceback is what the program printed that failed."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -71,6 +71,17 @@ class Plan:
     project_name: str = ""
     user_id: str = ""
     """The person who asks for it, by their own account. Empty: not given."""
+    bundle: str = ""
+    """The files that the test needs, by the SHA-256 of their bundle. Empty: none are shipped."""
+    test_dir: str = ""
+    """Where runners start on an agent, before the agent's id. Empty: the agent decides."""
+    python_deps: tuple[str, ...] = ()
+    """What pip installs for the test on each agent: requirements."""
+
+    @property
+    def is_prepared(self) -> bool:
+        """Whether agents have something to do before they can start its runners."""
+        return bool(self.bundle or self.test_dir or self.python_deps)
 
     @property
     def label(self) -> str:
@@ -139,6 +150,8 @@ class Assignment:
     """The number of the first of `cycles`."""
     placement: Placement | None = None
     """None: its agent is the only one."""
+    python_path: tuple[str, ...] = ()
+    """Folders of the agent that tests import from, after their own."""
 
     @property
     def place(self) -> Placement:

@@ -84,6 +84,7 @@ class TroubleKind(IntEnum):
     STORE_AWAY = 3
     SOURCE_SILENT = 4
     USERS_WAITING = 5
+    PREPARING = 6
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,7 @@ def assignment_to_proto(assignment: model.Assignment) -> runner_pb2.Assignment:
         user=assignment.user,
         first_cycle=assignment.first_cycle,
         plan=plan,
+        python_path=assignment.python_path,
     )
     if (place := assignment.placement) is not None:
         message.placement.CopyFrom(runner_pb2.Placement(**vars(place)))
@@ -42,6 +43,7 @@ def assignment_from_proto(message: runner_pb2.Assignment) -> model.Assignment:
         user=message.user,
         first_cycle=message.first_cycle or 1,
         placement=_placement(message.placement) if message.HasField("placement") else None,
+        python_path=tuple(message.python_path),
     )
 
 

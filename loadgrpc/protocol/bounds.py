@@ -47,6 +47,7 @@ MAX_PUBLISHED_BYTES: Final = MAX_BATCH_BYTES + 512 * KIB
 """Of what a runner says: a batch or types, and whose they are. Of more only the head is read."""
 REQUEST_BYTES: Final[Mapping[str, int]] = {
     "/loadgrpc.v1.ControlService/StartRun": MAX_PLAN_BYTES + 4 * KIB,
+    "/loadgrpc.v1.ControlService/UploadBundle": MIB + 4 * KIB,
     "/loadgrpc.v1.FleetService/Connect": MIB,
     "/loadgrpc.v1.RunnerService/PublishEvents": MAX_PUBLISHED_BYTES,
 }
@@ -74,6 +75,20 @@ MAX_FILES: Final = 500
 MAX_SYMBOL_CHARS: Final = 512
 MAX_SYMBOLS: Final = 20_000
 MAX_IMPORT_DEPTH: Final = 100
+
+# Of bundles.
+
+MAX_BUNDLE_BYTES: Final = 256 * MIB
+"""Of the tar of what a test needs: a few large tables of data, but no disk is full of it."""
+MAX_CHUNK_BYTES: Final = MIB
+"""Of a piece of it: gRPC's default takes 4 MiB, and others have their turn in between."""
+MAX_BUNDLE_ENTRIES: Final = 20_000
+"""Files and folders of it: a source tree with its data; more would be an accident or a bomb."""
+MAX_PATH_BYTES: Final = 1_024
+"""Of a name in it: a quarter of what Linux takes, as the folder comes before it."""
+MAX_PATH_DEPTH: Final = 64
+"""Of folders in it."""
+DIGEST_CHARS: Final = 64
 
 # Of texts.
 
@@ -123,6 +138,8 @@ def _of_options(rows: Iterable[options.Option]) -> dict[str, Bound]:
                 found[row.field] = Many(entries)
             case kinds.VariablesKind(entries=entries):
                 found[row.field] = Many(entries)
+            case kinds.RequirementsKind(chars, entries):
+                found[row.field] = Many(entries, Text(chars))
             case kinds.SecondsKind(most):
                 found[row.field] = Span(0, most)
     return found
@@ -150,6 +167,8 @@ TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
         "agent_id": ID,
         "after": ID,
     },
+    "UploadBundleRequest": {"sha256": Text(DIGEST_CHARS), "chunk": Blob(MAX_CHUNK_BYTES)},
+    "GetBundleRequest": {"sha256": Text(DIGEST_CHARS)},
     "DeleteRunRequest": {"run_id": ID},
     "PurgeRunsRequest": {"older_than": _ANY_SPAN},
     "DrainAgentRequest": {"agent_id": AGENT_ID},
@@ -179,6 +198,8 @@ TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
     },
     "AssignmentReady": {"run_id": ID, "scenario": ID},
     "UsersHeldBack": {"run_id": ID, "scenario": ID},
+    "AssignmentPreparing": {"run_id": ID, "doing": Kept(MAX_NAME_CHARS, "characters")},
+    "FetchBundleRequest": {"sha256": Text(DIGEST_CHARS)},
     # Of RunnerService.
     "GetAssignmentRequest": {"scenario": ID},
     "SourceId": {"run_id": ID, "agent_id": ID, "runner_id": ID},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,7 @@ QUIET_ENV: Final = "LOADGRPC_QUIET_GRPC"
 """Set by the command line when it has silenced gRPC; that is for its own process."""
 RUN_ID_ENV: Final = "LOADGRPC_RUN_ID"
 """Whoever has it is a runner, or a shell for one."""
+PYTHONPATH: Final = "PYTHONPATH"
 GRPC_VERBOSITY: Final = "GRPC_VERBOSITY"
 LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _NO_PROXY: Final = ("no_proxy", "NO_PROXY")
@@ -69,6 +71,12 @@ def connection(source: SourceId, *, endpoint: str, token: str) -> dict[str, str]
 def folder(path: Path) -> dict[str, str]:
     """The folder of a runner's own."""
     return {RUN_DIR_ENV: str(path)}
+
+
+def imports(environ: Mapping[str, str], packages: Path) -> dict[str, str]:
+    """The variable by which Python imports a test's packages before all others."""
+    known = environ.get(PYTHONPATH)
+    return {PYTHONPATH: os.pathsep.join([str(packages), *([known] if known else [])])}
 
 
 def work(assignment: Assignment) -> dict[str, str]:

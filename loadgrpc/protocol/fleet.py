@@ -41,6 +41,8 @@ class Registration:
     """When it said so, by its own clock."""
     peer: str = ""
     """The address it comes from, without a port."""
+    prepares: bool = False
+    """Whether it can fetch bundles, and install packages."""
 
     @property
     def process(self) -> tuple[str, str, int]:
@@ -131,6 +133,7 @@ def registration_to_proto(registration: Registration) -> fleet_pb2.Register:
             fleet_pb2.HeldAssignment(run_id=run_id, scenario=scenario)
             for run_id, scenario in sorted(registration.held)
         ],
+        prepares=registration.prepares,
     )
     if registration.sent_ns is not None:
         message.time.CopyFrom(timestamp_to_proto(registration.sent_ns))
@@ -155,6 +158,7 @@ def registration_from_proto(message: fleet_pb2.Register, peer: str) -> Registrat
         held=frozenset((each.run_id, each.scenario) for each in message.assignments),
         sent_ns=sent_ns(message),
         peer=peer.rpartition(":")[0],
+        prepares=message.prepares,
     )
 
 

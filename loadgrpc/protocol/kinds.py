@@ -192,6 +192,50 @@ class TextKind(Kind):
 
 
 @dataclass(frozen=True)
+class DigestKind(TextKind):
+    """A SHA-256, written as hexadecimal digits."""
+
+    def wrong(self, value: str) -> Iterator[tuple[str, str]]:
+        """See Kind."""
+        if not re.fullmatch("[0-9a-f]{64}", value):
+            yield "", "must be a SHA-256 in 64 lower-case hexadecimal characters"
+
+
+@dataclass(frozen=True)
+class RequirementsKind(Kind):
+    """Requirements of pip."""
+
+    chars: int
+    """Of each."""
+    entries: int
+
+    def get(self, message: Any, field: str) -> tuple[str, ...] | None:
+        """See Kind."""
+        return tuple(getattr(message, field)) or None
+
+    def put(self, message: Any, field: str, value: tuple[str, ...]) -> None:
+        """See Kind."""
+        message.ClearField(field)
+        getattr(message, field).extend(value)
+
+    def shown(self, value: tuple[str, ...]) -> tuple[str, ...]:
+        """See Kind."""
+        return tuple(map(masked, value))
+
+    def wrong(self, value: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+        """See Kind. Their longest lengths are in `bounds.py`."""
+        for at, entry in enumerate(value):
+            if not entry.strip() or not entry.isprintable():
+                yield f"[{at}]", "must be a requirement, of characters that can be printed"
+            elif entry.lstrip().startswith("-"):
+                detail = "is an option of pip: set those in the environment of the agents"
+                yield f"[{at}]", f"{detail}, such as PIP_INDEX_URL"
+
+    def __str__(self) -> str:
+        return f"at most {self.entries}, each at most {self.chars:,} characters"
+
+
+@dataclass(frozen=True)
 class UrlKind(TextKind):
     """The address of a server."""
 

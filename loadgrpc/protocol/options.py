@@ -17,9 +17,11 @@ from loadgrpc.protocol.kinds import (
     ChoiceKind,
     CountKind,
     CountsKind,
+    DigestKind,
     FlagKind,
     Kind,
     RateKind,
+    RequirementsKind,
     SecondsKind,
     TextKind,
     UrlKind,
@@ -36,7 +38,7 @@ class Option:
     kind: Kind
     flags: tuple[str, ...] = ()
     """How `loadgrpc run` spells it; the names of those that are long are keys of plan files, too.
-    Empty: it is the argument TEST."""
+    Empty: it is the argument TEST, or made by the command itself."""
     section: str = ""
     """Of the help of `loadgrpc run`."""
     help: str = ""
@@ -204,6 +206,26 @@ OF_PLAN: Final = (
         flags=("--user-id",),
         section="Output",
         help="Who starts the run, shown with its results.",
+    ),
+    Option(field="bundle", kind=DigestKind(64)),
+    Option(
+        field="test_dir",
+        kind=TextKind(1_024, printable=True),
+        flags=("--test-dir",),
+        section="Files",
+        help="Start in this folder on each agent, with the agent's id appended to it; it is created"
+        " if it does not exist, and kept.",
+        metavar="DIR",
+    ),
+    Option(
+        field="python_deps",
+        kind=RequirementsKind(1_024, 100),
+        flags=("--python-dep",),
+        section="Files",
+        help="Have pip install this on each agent, for the test alone: a requirement, or a wheel or"
+        " project here. May be given several times.",
+        metavar="REQUIREMENT",
+        secrets=True,
     ),
 )
 """Of the plan, whatever scenarios it has."""

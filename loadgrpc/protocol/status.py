@@ -31,6 +31,7 @@ TABLE: Final[dict[type[errors.LoadgrpcError], grpc.StatusCode]] = {
     errors.NotFound: grpc.StatusCode.NOT_FOUND,
     errors.AlreadyExists: grpc.StatusCode.ALREADY_EXISTS,
     errors.TooFewAgents: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.NoRoom: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.RunNotOver: grpc.StatusCode.FAILED_PRECONDITION,
     errors.EventsGone: grpc.StatusCode.FAILED_PRECONDITION,
     errors.Superseded: grpc.StatusCode.ABORTED,
@@ -119,12 +120,11 @@ def from_rpc_error(error: grpc.RpcError) -> errors.LoadgrpcError:
 def _kind(code: grpc.StatusCode, error: grpc.RpcError) -> type[errors.LoadgrpcError] | None:
     """The error of the table for a status; None: the status is gRPC's own."""
     kinds = [kind for kind, its_code in TABLE.items() if its_code is code]
-    if kinds == [errors.TooFewAgents]:
-        return kinds[0] if details_of(error) else None  # a message over the limit, say
     if len(kinds) > 1:
         reason = _reason(error)
         named = [kind for kind in kinds if kind.reason == reason]
-        # One without our reason is gRPC's own: nothing is known of a store.
+        # One without our reason is gRPC's own: a message over the limit, say, or a connection
+        # that broke, of which nothing is known about a store.
         kinds = named or [kind for kind in kinds if kind is errors.Unavailable]
     return kinds[0] if kinds else None
 

@@ -18,16 +18,18 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
+import os
 import pkgutil
 import sys
 import unittest
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from traceback import FrameSummary
 from types import ModuleType
 from typing import NamedTuple
 
+from loadgrpc.bundle.imports import place_of
 from loadgrpc.errors import TestNotLoaded
 from loadgrpc.runner.exception_text import message, traceback_text, type_name, visible_frames
 from loadgrpc.runner.plain import is_run_by_the_library, is_run_plainly
@@ -45,9 +47,18 @@ class LoadedTest(NamedTuple):
     method: str
 
 
-def load(test: str, folder: Path) -> LoadedTest:
-    """The test of this name; raises TestNotLoaded. Changes sys.path and sys.modules."""
+def load(test: str, folder: Path, python_path: Sequence[str] = ()) -> LoadedTest:
+    """The test of this name; raises TestNotLoaded. Changes sys.path and sys.modules.
+
+    `python_path`: what it imports from after its own folders, and what programs that it starts
+    import from.
+    """
     folder = folder.resolve()
+    for entry in reversed(python_path):
+        _put_first(Path(entry))
+    if python_path:
+        known = os.environ.get("PYTHONPATH")
+        os.environ["PYTHONPATH"] = os.pathsep.join([*python_path, *([known] if known else [])])
     place, separator, inside = test.partition("::")
     if not separator:  # module.Class.method
         place, *parts = test.rsplit(".", 2)
@@ -94,7 +105,7 @@ def _module_of_file(path: Path, folder: Path) -> ModuleType:
             f"no file {path.name!r} in {path.parent}{_instead(path.name, there)}",
             cause="FileNotFoundError",
         )
-    root, packages = _place_of(path)
+    root, packages = place_of(path)
     for depth in range(1, len(packages) + 1):
         home = root.joinpath(*packages[:depth], "__init__.py")
         _check_that_no_other_is_there(".".join(packages[:depth]), home)
@@ -125,16 +136,6 @@ def _execute(path: Path, name: str) -> ModuleType:
         sys.modules.pop(name, None)
         raise
     return sys.modules.get(name, module)
-
-
-def _place_of(path: Path) -> tuple[Path, list[str]]:
-    """Where pytest imports a file from, and the packages that are on the way to it."""
-    packages: list[str] = []
-    root = path.parent
-    while (root / "__init__.py").is_file() and root.name.isidentifier():
-        packages.insert(0, root.name)
-        root = root.parent
-    return root, packages
 
 
 def _check_that_no_other_is_there(name: str, path: Path) -> None:

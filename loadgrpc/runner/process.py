@@ -131,7 +131,7 @@ class UserProcess:
         """
         scenario = assignment.scenario
         try:
-            test = load(scenario.test, Path.cwd())
+            test = load(scenario.test, Path.cwd(), assignment.python_path)
         except TestNotLoaded:
             raise
         except BaseException as error:

@@ -1,4 +1,4 @@
-"""The broker's memory on disk: runs, sources, committed batches, windows, types.
+"""The broker's memory on disk: runs, sources, batches, windows, types, bundles.
 
 What is acked was committed here first. `Store` is the door; importing it costs nothing of
 SQLAlchemy, which is loaded by the writer thread when a store is opened.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from loadgrpc.store.error import StoreError
 from loadgrpc.store.record import (
+    BundleRecord,
     ChangeRecord,
     DrainedAgent,
     EndRecord,
@@ -24,6 +25,7 @@ from loadgrpc.store.target import MEMORY, parse_target
 
 __all__ = [
     "MEMORY",
+    "BundleRecord",
     "ChangeRecord",
     "DrainedAgent",
     "EndRecord",

@@ -150,6 +150,24 @@ def _to_7(connection: sa.Connection) -> None:
     )
 
 
+def _to_8(connection: sa.Connection) -> None:
+    """Bundles of files that tests need."""
+    binary = "BYTEA" if connection.dialect.name == "postgresql" else "BLOB"
+    bundles = (
+        "CREATE TABLE bundles ("
+        "sha256 TEXT NOT NULL, size BIGINT NOT NULL, received BIGINT NOT NULL, "
+        "complete BOOLEAN NOT NULL, touched_ns BIGINT NOT NULL, PRIMARY KEY (sha256))"
+    )
+    chunks = (
+        "CREATE TABLE chunks ("
+        f'sha256 TEXT NOT NULL, "offset" BIGINT NOT NULL, data {binary} NOT NULL, '
+        'PRIMARY KEY (sha256, "offset"), '
+        "FOREIGN KEY(sha256) REFERENCES bundles (sha256) ON DELETE CASCADE)"
+    )
+    for statement in ("ALTER TABLE runs ADD COLUMN bundle TEXT", bundles, chunks):
+        connection.exec_driver_sql(statement)
+
+
 _STEPS: Final[dict[int, Callable[[sa.Connection], None]]] = {
     1: _to_2,
     2: _to_3,
@@ -157,5 +175,6 @@ _STEPS: Final[dict[int, Callable[[sa.Connection], None]]] = {
     4: _to_5,
     5: _to_6,
     6: _to_7,
+    7: _to_8,
 }
 """From a version to the one after it."""

@@ -79,6 +79,8 @@ class RunRecord:
     """What is added to its log with it, in order. Never read: see `Store.changes`."""
     ends: tuple[EndRecord, ...] = ()
     """Runners that have ended, which is stored with it. Never read: see `Store.ends`."""
+    bundle: str | None = None
+    """The bundle that it uses. None: none; a stored one is kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,6 +151,21 @@ class StoredWindow:
     start_s: int
     sealed: bytes | None = None
     """None: it was not read."""
+
+
+@dataclass(frozen=True)
+class BundleRecord:
+    """What is there of a bundle of files."""
+
+    sha256: str
+    size: int
+    """Of the whole bundle, in bytes."""
+    received: int = 0
+    """Bytes that are stored, from the first on."""
+    complete: bool = False
+    """Whether it is whole, and was checked."""
+    touched_ns: int = 0
+    """When it was last brought or asked for, by the wall clock."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@
     sources       one row a runner instance: its committed sequence is the duplicate check
     batches       what sources sent, in the order it was committed (`batch_id`)
     windows       the runs by time: windows of several lengths; rows of the same span add up
+    bundles       files that tests need, one row a bundle; `chunks` has their bytes
     types         sets of types that the sources of runs brought, each once a run
     drained       agents that get no further runs until somebody undoes it
 
@@ -21,7 +22,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION: Final = 7
+SCHEMA_VERSION: Final = 8
 
 _Number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 """A 64-bit key that counts up by itself: SQLite does that for its INTEGER only."""
@@ -52,6 +53,7 @@ RUNS: Final = sa.Table(
     sa.Column("roster", sa.LargeBinary),
     sa.Column("verdict", sa.Integer),
     sa.Column("verdict_reason", sa.Text, nullable=False, server_default=""),
+    sa.Column("bundle", sa.Text),
     sqlite_autoincrement=True,  # the number of a deleted run is not given again
 )
 
@@ -144,6 +146,25 @@ DRAINED: Final = sa.Table(
     sa.Column("hostname", sa.Text, nullable=False),
     sa.Column("time_ns", sa.BigInteger, nullable=False),
     sqlite_with_rowid=False,
+)
+
+
+BUNDLES: Final = sa.Table(
+    "bundles",
+    METADATA,
+    sa.Column("sha256", sa.Text, primary_key=True),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("received", sa.BigInteger, nullable=False),
+    sa.Column("complete", sa.Boolean, nullable=False),
+    sa.Column("touched_ns", sa.BigInteger, nullable=False),
+)
+
+CHUNKS: Final = sa.Table(
+    "chunks",
+    METADATA,
+    sa.Column("sha256", sa.ForeignKey("bundles.sha256", ondelete="CASCADE"), primary_key=True),
+    sa.Column("offset", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("data", sa.LargeBinary, nullable=False),
 )
 
 

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from loadgrpc.store.lock import gone
 from loadgrpc.store.record import (
+    BundleRecord,
     ChangeRecord,
     DrainedAgent,
     EndRecord,
@@ -290,6 +291,58 @@ class Store:
     async def drained(self) -> list[DrainedAgent]:
         """The agents that are drained, by id."""
         return await self._writer.read(lambda tables: tables.drained.all())
+
+    # Files that tests need
+
+    async def get_bundle(self, sha256: str) -> BundleRecord | None:
+        """What is there of a bundle, or None."""
+        return await self._writer.read(lambda tables: tables.bundles.get(sha256))
+
+    async def append_to_bundle(
+        self, sha256: str, size: int, offset: int, data: bytes, *, now_ns: int
+    ) -> BundleRecord:
+        """Add bytes of a bundle of this size; what is there of it then.
+
+        Bytes that are there already are ignored, and so are those that would leave a gap. One
+        that is not complete and of another size begins again.
+        """
+        return await self._change(
+            lambda tables: tables.bundles.append(sha256, size, offset, data, now_ns)
+        )
+
+    async def touch_bundle(
+        self, sha256: str, *, now_ns: int, complete: bool = False
+    ) -> BundleRecord | None:
+        """Note that a bundle is wanted, or is `complete` now; what is there of it, or None."""
+        return await self._change(
+            lambda tables: tables.bundles.touch(sha256, now_ns, complete=complete)
+        )
+
+    async def read_bundle(self, sha256: str, offset: int) -> bytes:
+        """Some bytes of a bundle from an offset on, as they came; empty: there are no more."""
+        return await self._writer.read(lambda tables: tables.bundles.read(sha256, offset))
+
+    async def drop_bundle(self, sha256: str) -> None:
+        """Drop a bundle, whoever uses it."""
+        await self._change(lambda tables: tables.bundles.drop(sha256))
+
+    async def make_room(
+        self, size: int, most: int, *, touched_before_ns: int, unused_before_ns: int
+    ) -> bool:
+        """Drop bundles until one of this size has room among `most` bytes; whether it has.
+
+        Those go that no run uses and that were last touched before `unused_before_ns`; then, the
+        oldest first, those that no active run uses and that were touched before
+        `touched_before_ns`.
+        """
+        return await self._change(
+            lambda tables: tables.bundles.make_room(
+                size,
+                most,
+                touched_before_ns=touched_before_ns,
+                unused_before_ns=unused_before_ns,
+            )
+        )
 
     # What goes
 

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from loadgrpc.errors import AlreadyExists
 from loadgrpc.model import RunState, SourceId
 from loadgrpc.store.backend import Backend
+from loadgrpc.store.bundles import BundleRows
 from loadgrpc.store.drained import Drained
 from loadgrpc.store.error import StoreError
 from loadgrpc.store.history import NO_TEXT, History
@@ -50,6 +51,7 @@ LIST_RUNS: Final = sa.select(
 _UPDATE_RUN: Final = sa.update(RUNS).where(RUNS.c.run_id == sa.bindparam("of_run"))
 _INSERT_RUN: Final = sa.insert(RUNS)
 _DELETE_RUN: Final = sa.delete(RUNS).where(RUNS.c.run_id == sa.bindparam("of_run"))
+_BUNDLE_OF: Final = sa.select(RUNS.c.bundle).where(RUNS.c.run_id == sa.bindparam("of_run"))
 _RUN_EXISTS: Final = sa.select(RUNS.c.run_id).where(RUNS.c.run_id == sa.bindparam("of_run"))
 _ADVANCE_SOURCE: Final = sa.update(SOURCES).where(
     _of(SOURCES), SOURCES.c.committed_sequence == sa.bindparam("after")
@@ -109,6 +111,7 @@ class Tables:
         self.connection = connection
         self.history = History(connection)
         self.drained = Drained(connection)
+        self.bundles = BundleRows(connection)
         self._backend = backend
 
     # Runs
@@ -132,6 +135,8 @@ class Tables:
             values["verdict_reason"] = record.verdict_reason.translate(NO_TEXT)
         if record.roster is not None:
             values["roster"] = record.roster
+        if record.bundle is not None:
+            values["bundle"] = record.bundle
         if record.request_id is not None:
             holder = self.find_request(record.request_id)
             if holder is not None and holder.run_id != record.run_id:
@@ -167,7 +172,10 @@ class Tables:
 
     def delete_run(self, run_id: str) -> bool:
         """Delete the row of a run and what hangs on it; whether there was one."""
-        return bool(self.connection.execute(_DELETE_RUN, {"of_run": run_id}).rowcount)
+        bundle = self.connection.scalar(_BUNDLE_OF, {"of_run": run_id})
+        deleted = bool(self.connection.execute(_DELETE_RUN, {"of_run": run_id}).rowcount)
+        self.bundles.drop_if_unused(bundle)
+        return deleted
 
     def delete_runs(self, run_ids: list[str], most_batches: int) -> list[str]:
         """Delete runs in this order, until `most_batches` of their batches are gone; which."""

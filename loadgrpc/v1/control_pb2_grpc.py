@@ -51,6 +51,16 @@ class ControlServiceStub(object):
                 request_serializer=loadgrpc_dot_v1_dot_control__pb2.StartRunRequest.SerializeToString,
                 response_deserializer=loadgrpc_dot_v1_dot_control__pb2.StartRunResponse.FromString,
                 _registered_method=True)
+        self.UploadBundle = channel.stream_unary(
+                '/loadgrpc.v1.ControlService/UploadBundle',
+                request_serializer=loadgrpc_dot_v1_dot_control__pb2.UploadBundleRequest.SerializeToString,
+                response_deserializer=loadgrpc_dot_v1_dot_control__pb2.UploadBundleResponse.FromString,
+                _registered_method=True)
+        self.GetBundle = channel.unary_unary(
+                '/loadgrpc.v1.ControlService/GetBundle',
+                request_serializer=loadgrpc_dot_v1_dot_control__pb2.GetBundleRequest.SerializeToString,
+                response_deserializer=loadgrpc_dot_v1_dot_control__pb2.GetBundleResponse.FromString,
+                _registered_method=True)
         self.GetRun = channel.unary_unary(
                 '/loadgrpc.v1.ControlService/GetRun',
                 request_serializer=loadgrpc_dot_v1_dot_control__pb2.GetRunRequest.SerializeToString,
@@ -131,8 +141,35 @@ class ControlServiceServicer(object):
     def StartRun(self, request, context):
         """StartRun checks a plan, chooses idle agents, spread over as many machines as possible, assigns
         them their parts and returns at once.
-        INVALID_ARGUMENT: the plan is wrong. RESOURCE_EXHAUSTED (TOO_FEW_AGENTS): fewer agents are
-        idle than the plan asks for. ALREADY_EXISTS: the request_id was used for another plan.
+        INVALID_ARGUMENT: the plan is wrong. NOT_FOUND: the broker does not have the plan's bundle.
+        RESOURCE_EXHAUSTED (TOO_FEW_AGENTS): fewer agents are idle than the plan asks for.
+        ALREADY_EXISTS: the request_id was used for another plan.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UploadBundle(self, request_iterator, context):
+        """UploadBundle stores a bundle: an uncompressed tar of the files and folders that a test needs,
+        named by its SHA-256. It is idempotent, and can be continued after an interruption: ask
+        GetBundle how many bytes are there, and send the rest. With grpcurl a bundle of up to 1 MiB is
+        one message. When all bytes are there they are checked: INVALID_ARGUMENT if they do not have
+        this SHA-256, or if the tar contains anything else than files and folders with relative paths
+        below the folder it is unpacked into: absolute paths, `..`, links, devices and the like are
+        refused by name. What was received is deleted then. INVALID_ARGUMENT also if bytes are
+        missing before an offset. RESOURCE_EXHAUSTED (NO_ROOM): the bundles of active runs leave no
+        room.
+
+        A bundle is deleted with the last run that used it. One that no run uses may be deleted after
+        an hour. If all together are over 1 GiB, those that no active run uses are deleted, the oldest
+        first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetBundle(self, request, context):
+        """GetBundle returns how much of a bundle the broker has. One that it does not know has 0 bytes.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -256,6 +293,16 @@ def add_ControlServiceServicer_to_server(servicer, server):
                     request_deserializer=loadgrpc_dot_v1_dot_control__pb2.StartRunRequest.FromString,
                     response_serializer=loadgrpc_dot_v1_dot_control__pb2.StartRunResponse.SerializeToString,
             ),
+            'UploadBundle': grpc.stream_unary_rpc_method_handler(
+                    servicer.UploadBundle,
+                    request_deserializer=loadgrpc_dot_v1_dot_control__pb2.UploadBundleRequest.FromString,
+                    response_serializer=loadgrpc_dot_v1_dot_control__pb2.UploadBundleResponse.SerializeToString,
+            ),
+            'GetBundle': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetBundle,
+                    request_deserializer=loadgrpc_dot_v1_dot_control__pb2.GetBundleRequest.FromString,
+                    response_serializer=loadgrpc_dot_v1_dot_control__pb2.GetBundleResponse.SerializeToString,
+            ),
             'GetRun': grpc.unary_unary_rpc_method_handler(
                     servicer.GetRun,
                     request_deserializer=loadgrpc_dot_v1_dot_control__pb2.GetRunRequest.FromString,
@@ -356,6 +403,60 @@ class ControlService(object):
             '/loadgrpc.v1.ControlService/StartRun',
             loadgrpc_dot_v1_dot_control__pb2.StartRunRequest.SerializeToString,
             loadgrpc_dot_v1_dot_control__pb2.StartRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UploadBundle(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/loadgrpc.v1.ControlService/UploadBundle',
+            loadgrpc_dot_v1_dot_control__pb2.UploadBundleRequest.SerializeToString,
+            loadgrpc_dot_v1_dot_control__pb2.UploadBundleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetBundle(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loadgrpc.v1.ControlService/GetBundle',
+            loadgrpc_dot_v1_dot_control__pb2.GetBundleRequest.SerializeToString,
+            loadgrpc_dot_v1_dot_control__pb2.GetBundleResponse.FromString,
             options,
             channel_credentials,
             insecure,

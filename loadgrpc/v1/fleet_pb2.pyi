@@ -13,8 +13,24 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class FetchBundleRequest(_message.Message):
+    __slots__ = ("sha256", "offset")
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    sha256: str
+    offset: int
+    def __init__(self, sha256: _Optional[str] = ..., offset: _Optional[int] = ...) -> None: ...
+
+class FetchBundleResponse(_message.Message):
+    __slots__ = ("size", "chunk")
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    size: int
+    chunk: bytes
+    def __init__(self, size: _Optional[int] = ..., chunk: _Optional[bytes] = ...) -> None: ...
+
 class ConnectRequest(_message.Message):
-    __slots__ = ("register", "heartbeat", "runner_exit", "goodbye", "ready", "held_back", "retiring")
+    __slots__ = ("register", "heartbeat", "runner_exit", "goodbye", "ready", "held_back", "retiring", "preparing")
     REGISTER_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
     RUNNER_EXIT_FIELD_NUMBER: _ClassVar[int]
@@ -22,6 +38,7 @@ class ConnectRequest(_message.Message):
     READY_FIELD_NUMBER: _ClassVar[int]
     HELD_BACK_FIELD_NUMBER: _ClassVar[int]
     RETIRING_FIELD_NUMBER: _ClassVar[int]
+    PREPARING_FIELD_NUMBER: _ClassVar[int]
     register: Register
     heartbeat: Heartbeat
     runner_exit: RunnerExit
@@ -29,10 +46,11 @@ class ConnectRequest(_message.Message):
     ready: AssignmentReady
     held_back: UsersHeldBack
     retiring: Retiring
-    def __init__(self, register: _Optional[_Union[Register, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., runner_exit: _Optional[_Union[RunnerExit, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., ready: _Optional[_Union[AssignmentReady, _Mapping]] = ..., held_back: _Optional[_Union[UsersHeldBack, _Mapping]] = ..., retiring: _Optional[_Union[Retiring, _Mapping]] = ...) -> None: ...
+    preparing: AssignmentPreparing
+    def __init__(self, register: _Optional[_Union[Register, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., runner_exit: _Optional[_Union[RunnerExit, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., ready: _Optional[_Union[AssignmentReady, _Mapping]] = ..., held_back: _Optional[_Union[UsersHeldBack, _Mapping]] = ..., retiring: _Optional[_Union[Retiring, _Mapping]] = ..., preparing: _Optional[_Union[AssignmentPreparing, _Mapping]] = ...) -> None: ...
 
 class Register(_message.Message):
-    __slots__ = ("agent_id", "hostname", "pid", "version", "cores", "run_ids", "assignments", "time")
+    __slots__ = ("agent_id", "hostname", "pid", "version", "cores", "run_ids", "assignments", "time", "prepares")
     AGENT_ID_FIELD_NUMBER: _ClassVar[int]
     HOSTNAME_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
@@ -41,6 +59,7 @@ class Register(_message.Message):
     RUN_IDS_FIELD_NUMBER: _ClassVar[int]
     ASSIGNMENTS_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
+    PREPARES_FIELD_NUMBER: _ClassVar[int]
     agent_id: str
     hostname: str
     pid: int
@@ -49,7 +68,8 @@ class Register(_message.Message):
     run_ids: _containers.RepeatedScalarFieldContainer[str]
     assignments: _containers.RepeatedCompositeFieldContainer[HeldAssignment]
     time: _timestamp_pb2.Timestamp
-    def __init__(self, agent_id: _Optional[str] = ..., hostname: _Optional[str] = ..., pid: _Optional[int] = ..., version: _Optional[str] = ..., cores: _Optional[int] = ..., run_ids: _Optional[_Iterable[str]] = ..., assignments: _Optional[_Iterable[_Union[HeldAssignment, _Mapping]]] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    prepares: bool
+    def __init__(self, agent_id: _Optional[str] = ..., hostname: _Optional[str] = ..., pid: _Optional[int] = ..., version: _Optional[str] = ..., cores: _Optional[int] = ..., run_ids: _Optional[_Iterable[str]] = ..., assignments: _Optional[_Iterable[_Union[HeldAssignment, _Mapping]]] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., prepares: bool = ...) -> None: ...
 
 class HeldAssignment(_message.Message):
     __slots__ = ("run_id", "scenario")
@@ -66,7 +86,7 @@ class Heartbeat(_message.Message):
     def __init__(self, time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class RunnerExit(_message.Message):
-    __slots__ = ("run_id", "exit_status", "stderr_tail", "start_error", "runner_id", "produced_events", "produced_hits", "scenario", "last")
+    __slots__ = ("run_id", "exit_status", "stderr_tail", "start_error", "runner_id", "produced_events", "produced_hits", "scenario", "last", "not_prepared")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     EXIT_STATUS_FIELD_NUMBER: _ClassVar[int]
     STDERR_TAIL_FIELD_NUMBER: _ClassVar[int]
@@ -76,6 +96,7 @@ class RunnerExit(_message.Message):
     PRODUCED_HITS_FIELD_NUMBER: _ClassVar[int]
     SCENARIO_FIELD_NUMBER: _ClassVar[int]
     LAST_FIELD_NUMBER: _ClassVar[int]
+    NOT_PREPARED_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     exit_status: int
     stderr_tail: str
@@ -85,7 +106,8 @@ class RunnerExit(_message.Message):
     produced_hits: int
     scenario: str
     last: bool
-    def __init__(self, run_id: _Optional[str] = ..., exit_status: _Optional[int] = ..., stderr_tail: _Optional[str] = ..., start_error: _Optional[str] = ..., runner_id: _Optional[str] = ..., produced_events: _Optional[int] = ..., produced_hits: _Optional[int] = ..., scenario: _Optional[str] = ..., last: bool = ...) -> None: ...
+    not_prepared: bool
+    def __init__(self, run_id: _Optional[str] = ..., exit_status: _Optional[int] = ..., stderr_tail: _Optional[str] = ..., start_error: _Optional[str] = ..., runner_id: _Optional[str] = ..., produced_events: _Optional[int] = ..., produced_hits: _Optional[int] = ..., scenario: _Optional[str] = ..., last: bool = ..., not_prepared: bool = ...) -> None: ...
 
 class AssignmentReady(_message.Message):
     __slots__ = ("run_id", "scenario", "cycle")
@@ -110,6 +132,14 @@ class UsersHeldBack(_message.Message):
     total: int
     max_processes: int
     def __init__(self, run_id: _Optional[str] = ..., scenario: _Optional[str] = ..., waiting: _Optional[int] = ..., total: _Optional[int] = ..., max_processes: _Optional[int] = ...) -> None: ...
+
+class AssignmentPreparing(_message.Message):
+    __slots__ = ("run_id", "doing")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    DOING_FIELD_NUMBER: _ClassVar[int]
+    run_id: str
+    doing: str
+    def __init__(self, run_id: _Optional[str] = ..., doing: _Optional[str] = ...) -> None: ...
 
 class AssignmentCycle(_message.Message):
     __slots__ = ("run_id", "scenario", "cycle")

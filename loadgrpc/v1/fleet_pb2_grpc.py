@@ -41,6 +41,11 @@ class FleetServiceStub(object):
                 request_serializer=loadgrpc_dot_v1_dot_fleet__pb2.ConnectRequest.SerializeToString,
                 response_deserializer=loadgrpc_dot_v1_dot_fleet__pb2.ConnectResponse.FromString,
                 _registered_method=True)
+        self.FetchBundle = channel.unary_stream(
+                '/loadgrpc.v1.FleetService/FetchBundle',
+                request_serializer=loadgrpc_dot_v1_dot_fleet__pb2.FetchBundleRequest.SerializeToString,
+                response_deserializer=loadgrpc_dot_v1_dot_fleet__pb2.FetchBundleResponse.FromString,
+                _registered_method=True)
 
 
 class FleetServiceServicer(object):
@@ -62,6 +67,16 @@ class FleetServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def FetchBundle(self, request, context):
+        """FetchBundle sends a bundle that was uploaded, piece by piece, from an offset on. An agent that
+        was interrupted continues from what it has; when it has all of it, it checks the SHA-256.
+        NOT_FOUND: there is no such bundle, or not all of it. INVALID_ARGUMENT: it is not as long as
+        the offset.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_FleetServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -69,6 +84,11 @@ def add_FleetServiceServicer_to_server(servicer, server):
                     servicer.Connect,
                     request_deserializer=loadgrpc_dot_v1_dot_fleet__pb2.ConnectRequest.FromString,
                     response_serializer=loadgrpc_dot_v1_dot_fleet__pb2.ConnectResponse.SerializeToString,
+            ),
+            'FetchBundle': grpc.unary_stream_rpc_method_handler(
+                    servicer.FetchBundle,
+                    request_deserializer=loadgrpc_dot_v1_dot_fleet__pb2.FetchBundleRequest.FromString,
+                    response_serializer=loadgrpc_dot_v1_dot_fleet__pb2.FetchBundleResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -100,6 +120,33 @@ class FleetService(object):
             '/loadgrpc.v1.FleetService/Connect',
             loadgrpc_dot_v1_dot_fleet__pb2.ConnectRequest.SerializeToString,
             loadgrpc_dot_v1_dot_fleet__pb2.ConnectResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FetchBundle(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/loadgrpc.v1.FleetService/FetchBundle',
+            loadgrpc_dot_v1_dot_fleet__pb2.FetchBundleRequest.SerializeToString,
+            loadgrpc_dot_v1_dot_fleet__pb2.FetchBundleResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,6 +37,7 @@ class TroubleKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     TROUBLE_KIND_STORE_AWAY: _ClassVar[TroubleKind]
     TROUBLE_KIND_SOURCE_SILENT: _ClassVar[TroubleKind]
     TROUBLE_KIND_USERS_WAITING: _ClassVar[TroubleKind]
+    TROUBLE_KIND_PREPARING: _ClassVar[TroubleKind]
 
 class AssignmentState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -64,6 +65,7 @@ TROUBLE_KIND_AGENT_UNREACHABLE: TroubleKind
 TROUBLE_KIND_STORE_AWAY: TroubleKind
 TROUBLE_KIND_SOURCE_SILENT: TroubleKind
 TROUBLE_KIND_USERS_WAITING: TroubleKind
+TROUBLE_KIND_PREPARING: TroubleKind
 ASSIGNMENT_STATE_UNSPECIFIED: AssignmentState
 ASSIGNMENT_STATE_STARTING: AssignmentState
 ASSIGNMENT_STATE_RUNNING: AssignmentState
@@ -73,7 +75,7 @@ ASSIGNMENT_STATE_LOAD_FAILED: AssignmentState
 ASSIGNMENT_STATE_LOST: AssignmentState
 
 class RunSpec(_message.Message):
-    __slots__ = ("test", "users", "iterations", "duration", "agents", "split", "spawn_rate", "server_url", "processes", "stop_timeout", "no_dns_resolve", "test_runner", "runner_mode", "silence_timeout", "scenarios", "title", "env", "project_name", "user_id")
+    __slots__ = ("test", "users", "iterations", "duration", "agents", "split", "spawn_rate", "server_url", "processes", "stop_timeout", "no_dns_resolve", "test_runner", "runner_mode", "silence_timeout", "scenarios", "title", "env", "project_name", "user_id", "bundle", "test_dir", "python_deps")
     class EnvEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -100,6 +102,9 @@ class RunSpec(_message.Message):
     ENV_FIELD_NUMBER: _ClassVar[int]
     PROJECT_NAME_FIELD_NUMBER: _ClassVar[int]
     USER_ID_FIELD_NUMBER: _ClassVar[int]
+    BUNDLE_FIELD_NUMBER: _ClassVar[int]
+    TEST_DIR_FIELD_NUMBER: _ClassVar[int]
+    PYTHON_DEPS_FIELD_NUMBER: _ClassVar[int]
     test: str
     users: _containers.RepeatedScalarFieldContainer[int]
     iterations: _containers.RepeatedScalarFieldContainer[int]
@@ -119,7 +124,10 @@ class RunSpec(_message.Message):
     env: _containers.ScalarMap[str, str]
     project_name: str
     user_id: str
-    def __init__(self, test: _Optional[str] = ..., users: _Optional[_Iterable[int]] = ..., iterations: _Optional[_Iterable[int]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., agents: _Optional[int] = ..., split: bool = ..., spawn_rate: _Optional[float] = ..., server_url: _Optional[str] = ..., processes: _Optional[int] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., no_dns_resolve: bool = ..., test_runner: _Optional[str] = ..., runner_mode: _Optional[_Union[RunnerMode, str]] = ..., silence_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., scenarios: _Optional[_Iterable[_Union[Scenario, _Mapping]]] = ..., title: _Optional[str] = ..., env: _Optional[_Mapping[str, str]] = ..., project_name: _Optional[str] = ..., user_id: _Optional[str] = ...) -> None: ...
+    bundle: str
+    test_dir: str
+    python_deps: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, test: _Optional[str] = ..., users: _Optional[_Iterable[int]] = ..., iterations: _Optional[_Iterable[int]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., agents: _Optional[int] = ..., split: bool = ..., spawn_rate: _Optional[float] = ..., server_url: _Optional[str] = ..., processes: _Optional[int] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., no_dns_resolve: bool = ..., test_runner: _Optional[str] = ..., runner_mode: _Optional[_Union[RunnerMode, str]] = ..., silence_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., scenarios: _Optional[_Iterable[_Union[Scenario, _Mapping]]] = ..., title: _Optional[str] = ..., env: _Optional[_Mapping[str, str]] = ..., project_name: _Optional[str] = ..., user_id: _Optional[str] = ..., bundle: _Optional[str] = ..., test_dir: _Optional[str] = ..., python_deps: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Scenario(_message.Message):
     __slots__ = ("name", "test", "users", "iterations", "duration", "spawn_rate", "server_url", "processes", "test_runner", "runner_mode", "silence_timeout")

@@ -31,6 +31,7 @@ FLOORS = {
     "outputs": 2,
     "observers": 2,
     "reflection": 2,
+    "bundle": 2,
     "broker": 3,
     "agent": 3,
     "runner": 3,

@@ -19,6 +19,8 @@ TYPES = {
     kinds.TextKind: FieldDescriptor.TYPE_STRING,
     kinds.UrlKind: FieldDescriptor.TYPE_STRING,
     kinds.VariablesKind: FieldDescriptor.TYPE_MESSAGE,
+    kinds.DigestKind: FieldDescriptor.TYPE_STRING,
+    kinds.RequirementsKind: FieldDescriptor.TYPE_STRING,
 }
 TOLD = {
     *("agents", "spawn_rate", "server_url"),
@@ -59,10 +61,11 @@ def test_a_row_is_of_the_type_of_its_field(row):
     for message in messages:
         field = message.DESCRIPTOR.fields_by_name[row.field]
         assert field.type == TYPES[type(row.kind)]
-        assert field.is_repeated is isinstance(row.kind, kinds.CountsKind | kinds.VariablesKind)
+        several = (kinds.CountsKind, kinds.VariablesKind, kinds.RequirementsKind)
+        assert field.is_repeated is isinstance(row.kind, several)
 
 
-def figures(kind):
+def figures(kind):  # noqa: PLR0911 - one for each kind
     """The figures that bound a value, as a comment writes them."""
     match kind:
         case kinds.CountKind(most):
@@ -73,6 +76,8 @@ def figures(kind):
             return [f"{most / 86_400:g} day"]
         case kinds.VariablesKind(entries, name_chars, value_chars):
             return [f"{each:,}" for each in (entries, name_chars, value_chars)]
+        case kinds.RequirementsKind(chars, entries):
+            return [f"{chars:,} characters", f"{entries:,}"]
         case kinds.TextKind(chars):
             return [f"{chars:,} characters"]
     return []
@@ -110,4 +115,6 @@ def test_what_a_row_refers_to_is_there():
 
     assert named - {""} <= options.ALL.keys()
     assert len(flags) == len(set(flags))
-    assert {row.section for row in plan_options.FLAGGED} <= {"Load", "Runner", "Where", "Output"}
+    assert {row.section for row in plan_options.FLAGGED} <= {
+        *("Load", "Runner", "Where", "Files", "Output"),
+    }

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from loadgrpc import model, protocol
 from loadgrpc.errors import InvalidRequest
 from loadgrpc.model import RunnerMode
-from loadgrpc.protocol import assignments, bounds, plans, timeline, times
+from loadgrpc.protocol import assignments, bounds, bundles, plans, timeline, times
 from loadgrpc.protocol import progress as wire_progress
 from loadgrpc.protocol import sockets as wire_sockets
 from loadgrpc.protocol.events import (
@@ -115,6 +115,9 @@ some_plans = st.builds(
     ),
     project_name=st.sampled_from(["", "shop"]),
     user_id=st.sampled_from(["", "ann"]),
+    bundle=st.sampled_from(["", "0" * 64]),
+    test_dir=st.sampled_from(["", "/tmp/x-"]),
+    python_deps=st.sampled_from([(), ("faker", "./a.whl")]),
 )
 some_assignments = st.builds(
     lambda scenario, plan, **fields: model.Assignment(
@@ -131,8 +134,10 @@ some_assignments = st.builds(
     agent_id=words,
     user=numbers,
     first_cycle=st.integers(1, 2**32 - 1),
+    python_path=st.lists(words, max_size=2).map(tuple),
 )
 sources = st.builds(model.SourceId, ids, ids, ids)
+pieces = st.builds(bundles.Piece, words, counts, counts, st.binary(max_size=20))
 optional_moments = st.none() | moments
 troubles = st.lists(
     st.builds(
@@ -533,6 +538,7 @@ PAIRS = {
     ),
     "start": (assignments.start_to_proto, assignments.start_from_proto, some_assignments),
     "source": (source_to_proto, source_from_proto, sources),
+    "piece": (bundles.piece_to_proto, bundles.piece_from_proto, pieces),
     "verdict": (verdict_to_proto, verdict_from_proto, verdicts),
     "run": (run_to_proto, run_from_proto, runs),
     "agent": (agent_to_proto, agent_from_proto, agents),
@@ -738,6 +744,13 @@ VIOLATIONS = [
     (spec(title="a\nb"), ["plan.title"]),
     (spec(project_name="x" * 129), ["plan.project_name"]),
     (spec(user_id="a\nb"), ["plan.user_id"]),
+    (spec(bundle="0" * 63), ["plan.bundle"]),
+    (spec(bundle="A" * 64), ["plan.bundle"]),
+    (spec(test_dir="x" * 1_025), ["plan.test_dir"]),
+    (spec(test_dir="a\nb"), ["plan.test_dir"]),
+    (spec(python_deps=["x"] * 101), ["plan.python_deps"]),
+    (spec(python_deps=["a", "x" * 1_025]), ["plan.python_deps[1]"]),
+    (spec(python_deps=["a", "-r x", " "]), ["plan.python_deps[1]", "plan.python_deps[2]"]),
     (spec(test="x", users=[0], agents=10_001), ["plan.test", "plan.users[0]", "plan.agents"]),
     (spec(runner_mode=2), ["plan.runner_mode"]),
     (spec(test_runner="./x", runner_mode=9), ["plan.runner_mode"]),

@@ -169,6 +169,8 @@ const (
 	TroubleKind_TROUBLE_KIND_SOURCE_SILENT TroubleKind = 4
 	// Users wait for others to end, because an agent runs as many processes as it may.
 	TroubleKind_TROUBLE_KIND_USERS_WAITING TroubleKind = 5
+	// Agents are still fetching or installing what the test needs.
+	TroubleKind_TROUBLE_KIND_PREPARING TroubleKind = 6
 )
 
 // Enum value maps for TroubleKind.
@@ -180,6 +182,7 @@ var (
 		3: "TROUBLE_KIND_STORE_AWAY",
 		4: "TROUBLE_KIND_SOURCE_SILENT",
 		5: "TROUBLE_KIND_USERS_WAITING",
+		6: "TROUBLE_KIND_PREPARING",
 	}
 	TroubleKind_value = map[string]int32{
 		"TROUBLE_KIND_UNSPECIFIED":       0,
@@ -188,6 +191,7 @@ var (
 		"TROUBLE_KIND_STORE_AWAY":        3,
 		"TROUBLE_KIND_SOURCE_SILENT":     4,
 		"TROUBLE_KIND_USERS_WAITING":     5,
+		"TROUBLE_KIND_PREPARING":         6,
 	}
 )
 
@@ -306,8 +310,8 @@ func (AssignmentState) EnumDescriptor() ([]byte, []int) {
 type RunSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The test: `package.module.Class.method`, or `path/file.py::Class.method`, as the agents find
-	// it. With `test_runner`, whatever that program makes of it. Required if there are no
-	// `scenarios`. At most 1,024 characters.
+	// it in the bundle or in the folder that they were started in. With `test_runner`, whatever that
+	// program makes of it. Required if there are no `scenarios`. At most 1,024 characters.
 	Test string `protobuf:"bytes,1,opt,name=test,proto3" json:"test,omitempty"`
 	// Users of each cycle, each from 1 to 100,000. Cycles run one after another; `[10,
 	// 20, 30]` is ten users, then twenty, then thirty. Empty: one cycle of one user. At
@@ -342,8 +346,9 @@ type RunSpec struct {
 	NoDnsResolve bool `protobuf:"varint,11,opt,name=no_dns_resolve,json=noDnsResolve,proto3" json:"no_dns_resolve,omitempty"`
 	// The command that runs the virtual users, instead of the Python runner: a program and its
 	// arguments, split the way a shell splits words, but not run by a shell. `{test}` in it stands
-	// for the test. It runs in the folder that the agent was started in, and speaks the protocol of
-	// runner.proto. Empty: the Python runner. At most 4,096 characters.
+	// for the test. It starts in the folder that the bundle was unpacked into, or else in the one
+	// that the agent was started in, and speaks the protocol of runner.proto. Empty: the Python
+	// runner. At most 4,096 characters.
 	TestRunner string `protobuf:"bytes,12,opt,name=test_runner,json=testRunner,proto3" json:"test_runner,omitempty"`
 	// How many users a process of `test_runner` runs.
 	RunnerMode RunnerMode `protobuf:"varint,13,opt,name=runner_mode,json=runnerMode,proto3,enum=loadgrpc.v1.RunnerMode" json:"runner_mode,omitempty"`
@@ -365,7 +370,25 @@ type RunSpec struct {
 	ProjectName string `protobuf:"bytes,25,opt,name=project_name,json=projectName,proto3" json:"project_name,omitempty"`
 	// The person who asks for the run, by a name that their team knows, shown with its results;
 	// nobody checks it. At most 128 characters, all of them printable. Empty: none.
-	UserId        string `protobuf:"bytes,26,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	UserId string `protobuf:"bytes,26,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// The bundle of files that the test needs, named by its SHA-256 in lower-case hexadecimal, 64
+	// characters: UploadBundle brings it to the broker before the run is started. Each agent fetches
+	// it once and unpacks it into a folder of the run, in which runners start, and which is removed
+	// when they have ended. Empty: runners start in the folder that the agent was started in.
+	Bundle string `protobuf:"bytes,19,opt,name=bundle,proto3" json:"bundle,omitempty"`
+	// The folder in which runners start instead, on each agent; the agent's id is appended to it as
+	// it is, because several agents may run on one machine: `/tmp/tests-` becomes
+	// `/tmp/tests-host-1a2b3c`. It is created if it does not exist, the bundle is unpacked into it,
+	// and it is kept. A relative path begins at the folder that the agent was started in. At most
+	// 1,024 characters, all of them printable.
+	TestDir string `protobuf:"bytes,20,opt,name=test_dir,json=testDir,proto3" json:"test_dir,omitempty"`
+	// Python packages that the test needs, as requirements of pip: `name`, `name>=2,<3`, a URL, or
+	// the path of a wheel or of a project in the bundle, such as `./my.whl`. Each agent installs
+	// each set of requirements once, into a folder of its own; tests import from there before they
+	// import what is installed on the agent. At most 100, each at most 1,024 characters, all of them
+	// printable. None is an option of pip: those come from the environment of the agent, such as
+	// PIP_INDEX_URL.
+	PythonDeps    []string `protobuf:"bytes,21,rep,name=python_deps,json=pythonDeps,proto3" json:"python_deps,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -531,6 +554,27 @@ func (x *RunSpec) GetUserId() string {
 		return x.UserId
 	}
 	return ""
+}
+
+func (x *RunSpec) GetBundle() string {
+	if x != nil {
+		return x.Bundle
+	}
+	return ""
+}
+
+func (x *RunSpec) GetTestDir() string {
+	if x != nil {
+		return x.TestDir
+	}
+	return ""
+}
+
+func (x *RunSpec) GetPythonDeps() []string {
+	if x != nil {
+		return x.PythonDeps
+	}
+	return nil
 }
 
 // A test with its load, side by side with others. Scenarios enter each cycle together: all of
@@ -3068,7 +3112,7 @@ var File_loadgrpc_v1_run_proto protoreflect.FileDescriptor
 
 const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\n" +
-	"\x15loadgrpc/v1/run.proto\x12\vloadgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17loadgrpc/v1/event.proto\"\x87\x06\n" +
+	"\x15loadgrpc/v1/run.proto\x12\vloadgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17loadgrpc/v1/event.proto\"\xdb\x06\n" +
 	"\aRunSpec\x12\x12\n" +
 	"\x04test\x18\x01 \x01(\tR\x04test\x12\x14\n" +
 	"\x05users\x18\x02 \x03(\rR\x05users\x12\x1e\n" +
@@ -3095,7 +3139,11 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\x05title\x18\x10 \x01(\tR\x05title\x12/\n" +
 	"\x03env\x18\x11 \x03(\v2\x1d.loadgrpc.v1.RunSpec.EnvEntryR\x03env\x12!\n" +
 	"\fproject_name\x18\x19 \x01(\tR\vprojectName\x12\x17\n" +
-	"\auser_id\x18\x1a \x01(\tR\x06userId\x1a6\n" +
+	"\auser_id\x18\x1a \x01(\tR\x06userId\x12\x16\n" +
+	"\x06bundle\x18\x13 \x01(\tR\x06bundle\x12\x19\n" +
+	"\btest_dir\x18\x14 \x01(\tR\atestDir\x12\x1f\n" +
+	"\vpython_deps\x18\x15 \x03(\tR\n" +
+	"pythonDeps\x1a6\n" +
 	"\bEnvEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x9a\x03\n" +
@@ -3360,14 +3408,15 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\x12RUN_STATE_STOPPING\x10\x03\x12\x16\n" +
 	"\x12RUN_STATE_FINISHED\x10\x04\x12\x15\n" +
 	"\x11RUN_STATE_STOPPED\x10\x05\x12\x14\n" +
-	"\x10RUN_STATE_FAILED\x10\x06*\xc9\x01\n" +
+	"\x10RUN_STATE_FAILED\x10\x06*\xe5\x01\n" +
 	"\vTroubleKind\x12\x1c\n" +
 	"\x18TROUBLE_KIND_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17TROUBLE_KIND_AGENT_LOST\x10\x01\x12\"\n" +
 	"\x1eTROUBLE_KIND_AGENT_UNREACHABLE\x10\x02\x12\x1b\n" +
 	"\x17TROUBLE_KIND_STORE_AWAY\x10\x03\x12\x1e\n" +
 	"\x1aTROUBLE_KIND_SOURCE_SILENT\x10\x04\x12\x1e\n" +
-	"\x1aTROUBLE_KIND_USERS_WAITING\x10\x05*\xf6\x01\n" +
+	"\x1aTROUBLE_KIND_USERS_WAITING\x10\x05\x12\x1a\n" +
+	"\x16TROUBLE_KIND_PREPARING\x10\x06*\xf6\x01\n" +
 	"\x0fAssignmentState\x12 \n" +
 	"\x1cASSIGNMENT_STATE_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19ASSIGNMENT_STATE_STARTING\x10\x01\x12\x1c\n" +

@@ -205,7 +205,12 @@ type Assignment struct {
 	Plan *RunSpec `protobuf:"bytes,13,opt,name=plan,proto3" json:"plan,omitempty"`
 	// Where the users of this assignment stand among those of all agents. Absent, from a broker that
 	// is older than this field: there is only this agent.
-	Placement     *Placement `protobuf:"bytes,14,opt,name=placement,proto3" json:"placement,omitempty"`
+	Placement *Placement `protobuf:"bytes,14,opt,name=placement,proto3" json:"placement,omitempty"`
+	// Folders on this machine from which Python imports what is neither in the folder of the runner
+	// nor in that of the test: the plan's `python_deps`, and the folder that the agent was started
+	// in, if the runner is not started there. At most 10, each at most 4,096 characters. Only the
+	// Python runner uses this: others find the first of them in PYTHONPATH.
+	PythonPath    []string `protobuf:"bytes,16,rep,name=python_path,json=pythonPath,proto3" json:"python_path,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -334,6 +339,13 @@ func (x *Assignment) GetPlan() *RunSpec {
 func (x *Assignment) GetPlacement() *Placement {
 	if x != nil {
 		return x.Placement
+	}
+	return nil
+}
+
+func (x *Assignment) GetPythonPath() []string {
+	if x != nil {
+		return x.PythonPath
 	}
 	return nil
 }
@@ -2053,7 +2065,7 @@ const file_loadgrpc_v1_runner_proto_rawDesc = "" +
 	"\x15GetAssignmentResponse\x127\n" +
 	"\n" +
 	"assignment\x18\x01 \x01(\v2\x17.loadgrpc.v1.AssignmentR\n" +
-	"assignment\"\xef\x03\n" +
+	"assignment\"\x90\x04\n" +
 	"\n" +
 	"Assignment\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x19\n" +
@@ -2073,7 +2085,9 @@ const file_loadgrpc_v1_runner_proto_rawDesc = "" +
 	"\vfirst_cycle\x18\f \x01(\rR\n" +
 	"firstCycle\x12(\n" +
 	"\x04plan\x18\r \x01(\v2\x14.loadgrpc.v1.RunSpecR\x04plan\x124\n" +
-	"\tplacement\x18\x0e \x01(\v2\x16.loadgrpc.v1.PlacementR\tplacement\"\x88\x01\n" +
+	"\tplacement\x18\x0e \x01(\v2\x16.loadgrpc.v1.PlacementR\tplacement\x12\x1f\n" +
+	"\vpython_path\x18\x10 \x03(\tR\n" +
+	"pythonPath\"\x88\x01\n" +
 	"\tPlacement\x12\x1f\n" +
 	"\vagent_index\x18\x01 \x01(\rR\n" +
 	"agentIndex\x12\x16\n" +

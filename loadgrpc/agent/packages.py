@@ -1,0 +1,204 @@
+"""Python packages that tests need: installed by pip once for each set of requirements.
+
+    packages/HASH/         what pip has installed; it is there as a whole or not at all
+    packages/HASH.new-…/   what it is installing
+
+Rule: the hash is of everything that the result depends on: the requirements, the wheels and
+projects among them, the Python, and the versions of what loadgrpc itself needs. Those are
+constraints for pip: tests and runner share one process, and so one version of each. Nothing is
+installed into the agent's own Python. Pip is run with the environment of the agent (PIP_INDEX_URL
+and the like), below a keeper, so that it ends with the agent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+import os
+import re
+import secrets
+import shutil
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Final
+
+from loadgrpc import private
+from loadgrpc.agent.process import RunnerProcess
+from loadgrpc.bundle import archive
+from loadgrpc.model import StopMode
+
+MAX_SETS: Final = 10
+"""Sets of packages that are kept; the one that was used longest ago goes first."""
+SHOWN_LINES: Final = 20
+"""Of what pip prints when it fails."""
+HASH_CHARS: Final = 32
+_NEW: Final = ".new-"
+_OURS: Final = "loadgrpc"
+_EXTRAS: Final = re.compile(r"\[[^\[\]]*\]$")
+_NAME: Final = re.compile(r"[A-Za-z0-9._-]+")
+
+_log = logging.getLogger(__name__)
+
+
+class NotInstalled(Exception):
+    """Pip could not install what a test needs; the message has what it printed."""
+
+
+class Packages:
+    """See the module. It is `folder`'s only user."""
+
+    def __init__(self, folder: Path, start_process: Callable[..., RunnerProcess]) -> None:
+        self._folder = folder
+        self._start_process = start_process
+        self._lock = asyncio.Lock()
+        """One set is installed at a time."""
+        self._used: dict[str, int] = {}
+        """How many use each set now."""
+
+    async def install(
+        self, requirements: Sequence[str], base: Path, run_id: str, on_start: Callable[[], None]
+    ) -> Path:
+        """The folder with these packages, which stays at least until `release`.
+
+        Paths among the requirements begin at `base`; `on_start` is called before pip is run.
+
+        Raises:
+            NotInstalled: pip fails, or there is none.
+            OSError: the disk does not take them.
+        """
+        async with self._lock:
+            name = await asyncio.to_thread(key_of, requirements, base)
+            path = self._folder / name
+            if not path.exists():
+                on_start()
+                await asyncio.to_thread(private.folder, self._folder)
+                await self._install(requirements, base, run_id, path)
+            os.utime(path)
+            self._used[name] = self._used.get(name, 0) + 1
+            await asyncio.to_thread(self._prune)
+        return path
+
+    def release(self, path: Path) -> None:
+        """It is not used any more by one of those that asked for it."""
+        self._used[path.name] -= 1
+
+    def unfinished(self) -> list[Path]:
+        """What was being installed when an agent was killed."""
+        return sorted(self._folder.glob(f"*{_NEW}*"))
+
+    async def _install(
+        self, requirements: Sequence[str], base: Path, run_id: str, path: Path
+    ) -> None:
+        making = path.with_name(f"{path.name}{_NEW}{secrets.token_hex(4)}")
+        try:
+            await asyncio.to_thread(making.mkdir, private.FOLDER_MODE)
+            await self._run_pip(requirements, base, run_id, making)
+            (making / "target").replace(path)
+        finally:
+            await asyncio.to_thread(shutil.rmtree, making, ignore_errors=True)
+
+    async def _run_pip(
+        self, requirements: Sequence[str], base: Path, run_id: str, making: Path
+    ) -> None:
+        """Raises: NotInstalled: it fails."""
+        (making / "target").mkdir()
+        constraints = making / "constraints.txt"
+        private.write(constraints, "".join(f"{each}\n" for each in own_versions()).encode())
+        command = [
+            *(sys.executable, "-P", "-m", "pip", "install"),
+            *("--quiet", "--no-input", "--disable-pip-version-check", "--no-warn-script-location"),
+            *("--constraint", str(constraints), "--target", str(making / "target")),
+            *("--", *requirements),
+        ]
+        _log.info("run %s: pip installs %s", run_id, ", ".join(requirements))
+        variables = {
+            "LOADGRPC_RUN_ID": run_id,
+            "PIP_ROOT_USER_ACTION": "ignore",
+            "PYTHONUNBUFFERED": "1",
+            "TMPDIR": str(making),
+        }
+        process = self._start_process(command, variables, cwd=base)
+        try:
+            ended = await process.wait()
+        except asyncio.CancelledError:
+            process.stop(StopMode.KILL, 0.0)
+            await process.wait()
+            raise
+        if ended.status:
+            raise NotInstalled(why_failed(requirements, ended.status, ended.head))
+
+    def _prune(self) -> None:
+        """Removes the sets that were used longest ago, if there are too many."""
+        there = sorted(
+            (path.stat().st_mtime_ns, path)
+            for path in self._folder.iterdir()
+            if not self._used.get(path.name)
+        )
+        for _, path in there[: max(len(there) - MAX_SETS, 0)]:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def why_failed(requirements: Sequence[str], status: int, printed: str) -> str:
+    """Why a test's packages are not there: a sentence, and the first lines that pip printed."""
+    lines = [line for line in printed.splitlines() if line.strip()]
+    if any("No module named pip" in line for line in lines):
+        return f"there is no pip for {sys.executable}: install it for the agent's Python"
+    shown = lines[:SHOWN_LINES] + (["…"] if len(lines) > SHOWN_LINES else [])
+    return "\n".join([f"pip could not install {', '.join(requirements)} (status {status})", *shown])
+
+
+def key_of(requirements: Sequence[str], base: Path) -> str:
+    """What a set of packages is kept as."""
+    paths = [base / _EXTRAS.sub("", each) for each in sorted(requirements) if is_path(each)]
+    known = {
+        "requirements": sorted(requirements),
+        "files": list(map(_contents, paths)),
+        "python": [sys.implementation.cache_tag, sysconfig.get_platform(), sys.prefix],
+        "constraints": own_versions(),
+    }
+    return hashlib.sha256(json.dumps(known).encode()).hexdigest()[:HASH_CHARS]
+
+
+def is_path(requirement: str) -> bool:
+    """Whether a requirement is the path of a wheel or project in the bundle."""
+    return requirement.startswith("./")
+
+
+def _contents(path: Path) -> list[list[str]]:
+    """What is in a file, or in all files of a folder, by name."""
+    files = [path] if path.is_file() else sorted(each for each in path.rglob("*") if each.is_file())
+    found = []
+    for each in files:
+        with each.open("rb") as file:
+            found.append([str(each.relative_to(path.parent)), archive.digest(file)])
+    return found
+
+
+def own_versions() -> list[str]:
+    """What loadgrpc itself needs, directly or not, as `name==version`."""
+    return sorted({f"{name}=={version}" for name, version in _needed(_OURS, set())})
+
+
+def _needed(name: str, seen: set[str]) -> Iterator[tuple[str, str]]:
+    try:
+        needs = metadata.requires(name) or []
+    except metadata.PackageNotFoundError:
+        return  # of another platform, or of an extra
+    for each in needs:
+        if "extra ==" in each or "extra==" in each:
+            continue
+        found = _NAME.match(each)
+        other = found[0].lower() if found else ""
+        if not other or other in seen:
+            continue
+        seen.add(other)
+        try:
+            yield other, metadata.version(other)
+        except metadata.PackageNotFoundError:
+            continue
+        yield from _needed(other, seen)
