@@ -27,7 +27,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 SECTION: Final = ("include_files", "no_ship")
 UNSAID_S: Final = 1.0
 """An upload that takes no longer is not mentioned."""
-EVERY_S: Final = 5.0
+SAID_EVERY_S: Final = 5.0
 """How often a longer one is."""
 
 
@@ -98,6 +98,6 @@ class UploadProgress:
         """This many bytes are there."""
         if self._stream is None or time.monotonic() < self._due_s:
             return
-        self._due_s = time.monotonic() + EVERY_S
+        self._due_s = time.monotonic() + SAID_EVERY_S
         text = f"sending the test's files: {sent / 1e6:.1f} of {self._size / 1e6:.1f} MB"
         line.say(text, self._stream)
