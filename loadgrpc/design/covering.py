@@ -102,7 +102,7 @@ def _has(row: Sequence[int], forbidden: Forbidden) -> bool:
 
 
 class _Countdown:
-    """What the library takes for an event that ends its search: set after so many looks."""
+    """What the library takes for an event that ends its search: set after some looks."""
 
     def __init__(self, looks: int) -> None:
         self._left = looks

@@ -62,7 +62,7 @@ def dot(graph: CauseEffectGraph) -> str:
 
 def svg(graph: CauseEffectGraph) -> str:
     """The graph as a picture: causes to the left, effects to the right."""
-    return _Picture(network(graph)).text()
+    return _Layout(network(graph)).text()
 
 
 def _label(node: Node) -> str:
@@ -77,7 +77,7 @@ def _width(text: str) -> int:
     return (len(text) + wide) * _CHAR
 
 
-class _Picture:
+class _Layout:
     """Places for the nodes of a network, and its SVG."""
 
     def __init__(self, drawing: Network) -> None:

@@ -30,7 +30,7 @@ STEPS: Final = 1_000_000
 
 
 @dataclass(frozen=True)
-class Gap:
+class Uncovered:
     """Combinations that no rule is about."""
 
     entries: tuple[int, ...]
@@ -65,7 +65,7 @@ class Findings:
     """Of these, how many cannot occur; None: too many pieces to count."""
     covered: int | None
     """How many of those that can occur have a rule; None: likewise."""
-    gaps: tuple[Gap, ...]
+    gaps: tuple[Uncovered, ...]
     has_more_gaps: bool
     overlaps: tuple[Clash, ...]
     overlap_count: int
@@ -103,7 +103,7 @@ def find(table: RuleSet) -> Findings:
         total=space.total,
         impossible=impossible,
         covered=None if either is None or impossible is None else either - impossible,
-        gaps=tuple(Gap(space.entries(each), space.size(each)) for each in gaps[:MAX_SHOWN]),
+        gaps=tuple(Uncovered(space.entries(each), space.size(each)) for each in gaps[:MAX_SHOWN]),
         has_more_gaps=len(gaps) > MAX_SHOWN,
         overlaps=tuple(overlaps),
         overlap_count=counts["overlaps"],
