@@ -40,7 +40,7 @@ _WEIGHTS: Final = "!each scenario of a plan has its own users; see -f/--plan"
 _STORE: Final = "!results are in the broker's store: `loadgrpc broker --store PATH`"
 _SESSION: Final = "!requests are those of Requests: the test sets that on self.session"
 _LOG: Final = "!logs go to stderr; 2>FILE keeps them, and services have --log-file"
-_ENVIRONMENT: Final = "!tests see the environment that the agent was started in"
+_ENVIRONMENT: Final = "!tests see the environment of their agent, and what --env adds to it"
 _SUMMARY: Final = "!the summary has all there is; `loadgrpc show RUN --json` is for programs"
 
 OPTIONS: Final = {
@@ -150,7 +150,6 @@ OPTIONS: Final = {
     "--console-output": _LOG,
     "--discard-response-bodies": _SESSION,
     "--dns": "--no-dns-resolve",
-    "--env": _ENVIRONMENT,
     "--exclude-env-vars": _ENVIRONMENT,
     "--execution-segment": "--split",
     "--execution-segment-sequence": "--split",
@@ -229,7 +228,7 @@ OPTIONS: Final = {
     "--time": "--duration",
     "--url": "--host",
     "-c": "!-c is --hits in Loads, --config in k6, and --users in old versions of Locust",
-    "-e": _ENVIRONMENT,
+    "-e": "--env",
     "-l": _RUNS,
     "-m": "--users",
     "-n": "--iterations",

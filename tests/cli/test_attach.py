@@ -13,7 +13,7 @@ from loadgrpc.model import RunState
 RUN = "r-f3a9f3a9f3"
 
 
-def test_a_run_is_watched_to_its_end(invoke, client):
+def test_d2_a_run_is_watched_to_its_end(invoke, client):
     """It shows what `run` shows, from the current figures on, and ends as `run` does."""
     code, out, err = invoke("attach", RUN, "-b", "h:1")
     assert (code, err, client.endpoint) == (0, "", "h:1")
@@ -134,7 +134,7 @@ def at_a_terminal(monkeypatch):
     return typed
 
 
-def test_of_several_runs_one_is_chosen(invoke, client, run, at_a_terminal):
+def test_d2_of_several_runs_one_is_chosen(invoke, client, run, at_a_terminal):
     """At a terminal they are listed with numbers, and asked for until one is named."""
     client.runs = [replace(run, run_id="r-1"), replace(run, run_id="r-2")]
     shown = at_a_terminal("3\n2\n")

@@ -78,7 +78,7 @@ def test_project_name_and_user_id(started, client, runner, summaries):
     assert "\nproject     shop   by ann\n" in out
 
 
-def test_test_runner_and_its_timeout(started):
+def test_d12_test_runner_and_its_timeout(started):
     """--external-process-timeout: how long a process may be silent; without it, minutes (D12)."""
     command = ("--test-runner", "./runner.js {test}", "javascript_tests.js", "-a", "1")
     (scenario,) = started(*command, "--external-process-timeout", "7").scenarios
