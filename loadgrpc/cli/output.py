@@ -30,6 +30,9 @@ SECTION: Final = (
 )
 """The options below, for the section of a help text."""
 
+TERMINAL: Final = ("null", "stdout")
+"""What is printed for people: outputs that nothing is written for."""
+
 OUTPUT: Final = click.option(
     "--output",
     "outputs",
@@ -108,6 +111,11 @@ class Reporting:
             *([("--json", "json=-")] if self.json else []),
             *([("--json-file", f"json={self.json_file}")] if self.json_file is not None else []),
         ]
+
+    @property
+    def written(self) -> list[str]:
+        """The options that ask for something to be written, and not only shown."""
+        return [option for option, spec in self.specs if spec not in TERMINAL]
 
     @property
     def reads_events(self) -> bool:

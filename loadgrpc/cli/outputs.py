@@ -15,12 +15,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from loadgrpc.cli.failure import Failure
+from loadgrpc.cli.output import TERMINAL
 from loadgrpc.outputs import Output, OutputError, Results, names
 
 _log = logging.getLogger(__name__)
 
-TERMINAL: Final = ("null", "stdout")
-"""What is printed for people: outputs that no file is written for."""
 PROGRESS_S: Final = 10.0
 """How often an output that takes long says how far it is."""
 _INTERRUPTED: Final = "interrupted before it was written"

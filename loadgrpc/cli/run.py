@@ -164,9 +164,9 @@ def read(
         raise Failure(
             "--runner-mode by-hand needs -b/--broker or -a/--agents: the runner has to reach it"
         )
-    if detach and told.specs:
+    if detach and (written := told.written):
         raise Failure(
-            f"--detach cannot be combined with {told.specs[0][0]}: there are no results yet;"
+            f"--detach cannot be combined with {written[0]}: there are no results yet;"
             " write outputs later with `loadgrpc show RUN --output`"
         )
     bundle = None
@@ -286,6 +286,9 @@ async def _left_alone(told: Reporting, known: Known, broker: str, run_id: str) -
     await told.write_known(known.summary(verdict.INCOMPLETE, reason))
     line.say(f"loadgrpc attach {run_id} -b {broker} watches it again", told.stream)
     line.say(f"loadgrpc stop {run_id} -b {broker} stops it", told.stream)
+    if told.asked:
+        show = f"loadgrpc show {run_id} -b {broker} --output NAME"
+        line.say(f"{show} writes its outputs when it is over", told.stream)
     line.say(f"exit {verdict.INCOMPLETE}: {reason}", told.stream)
     return verdict.INCOMPLETE
 

@@ -165,6 +165,12 @@ def test_what_is_worse_stays(invoke, client, summaries, kind, code, last):
     assert "nobody answers" in out
 
 
+def test_what_is_only_shown_can_be_detached(invoke, client):
+    """`--output stdout` takes the outputs of a configuration file back."""
+    assert invoke("run", TEST, "-a", "1", "--detach", "--output", "stdout")[0] == 0
+    assert invoke("run", TEST, "-a", "1", "--detach", "--output", "csv")[0] == 2
+
+
 def test_show_says_what_it_could_not_write(invoke, client):
     """The summary is there all the same, and its last line is that of the run."""
     code, out, err = invoke("show", RUN, "--output", "odd=error")

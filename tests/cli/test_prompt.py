@@ -279,6 +279,7 @@ def test_run_says_where_the_run_is_found(invoke, client, tmp_path, monkeypatch):
     assert out == (
         "loadgrpc attach r-f3a9f3a9f3 -b h:1 watches it again\n"
         "loadgrpc stop r-f3a9f3a9f3 -b h:1 stops it\n"
+        "loadgrpc show r-f3a9f3a9f3 -b h:1 --output NAME writes its outputs when it is over\n"
         "exit 3: detached: run r-f3a9f3a9f3 goes on\n"
     )
     assert json.loads((tmp_path / "s.json").read_text())["verdict"]["exitCode"] == 3
