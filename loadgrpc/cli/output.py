@@ -144,7 +144,7 @@ class Reporting:
         if self.specs:
             from loadgrpc.cli.outputs import asked  # noqa: PLC0415
 
-            self.asked.extend(asked(self.specs))
+            self.asked.extend(asked(self.specs, TERMINAL))
 
     async def tell(
         self, client: Client, summary: Summary, broker: str = "", *, patience_s: float = 0.0

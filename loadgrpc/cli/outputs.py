@@ -9,13 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from loadgrpc.cli.failure import Failure
-from loadgrpc.cli.output import TERMINAL
 from loadgrpc.outputs import Output, OutputError, Results, names
 
 _log = logging.getLogger(__name__)
@@ -45,8 +44,10 @@ class Asked:
         return f"--output {self.name}" if self.option == "--output" else self.option
 
 
-def asked(specs: Iterable[tuple[str, str]]) -> list[Asked]:
+def asked(specs: Iterable[tuple[str, str]], shown: Collection[str]) -> list[Asked]:
     """The outputs of options and NAME[=TARGET], each of which can be written.
+
+    Names in `shown` are those that nothing is written for.
 
     Raises:
         Failure: one of them does not exist, cannot be written, or is another's file.
@@ -54,7 +55,7 @@ def asked(specs: Iterable[tuple[str, str]]) -> list[Asked]:
     found: list[Asked] = []
     for option, spec in specs:
         name, equals, target = spec.partition("=")
-        if name in TERMINAL:
+        if name in shown:
             if equals:
                 raise Failure(f"--output {name} takes no path")
             continue

@@ -30,13 +30,16 @@ from pathlib import Path
 import pytest
 
 from loadgrpc import verdict
+from loadgrpc.cli import elsewhere
 from loadgrpc.cli.command import opposite
 from loadgrpc.cli.root import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = (
     "README.md",
+    "docs/coming-from-k6.md",
     "docs/coming-from-loads.md",
+    "docs/coming-from-locust.md",
     "docs/configuration.md",
     "docs/conformance.md",
     "docs/data.md",
@@ -314,7 +317,7 @@ def test_options_that_pages_name_exist(root):
     """What a page spells like an option of ours is one."""
     known = {option for name in COMMANDS for option in documented(help_of(name))}
     known |= {opposite(option) for option in known} | {"--no"}
-    known |= {"--port", "--version"} | NOT_OURS | PROTOC | PIP | TOOLS
+    known |= {"--port", "--version"} | NOT_OURS | PROTOC | PIP | TOOLS | elsewhere.OPTIONS.keys()
     pages = [str(path.relative_to(root)) for path in sorted((root / "docs").glob("*.md"))]
     pages.remove(FROM_LOADS)
     for page in ("README.md", "CONTRIBUTING.md", *pages):
