@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from typing import Final, NamedTuple
 
@@ -25,6 +25,7 @@ from loadgrpc.clock import Clock
 from loadgrpc.errors import InvalidRequest, NotFound, RunNotOver, Unavailable, Violation
 from loadgrpc.model import (
     News,
+    Notification,
     Progress,
     Run,
     RunState,
@@ -35,6 +36,7 @@ from loadgrpc.model import (
 )
 from loadgrpc.protocol import plans
 from loadgrpc.protocol.bounds import MAX_ANSWER_BYTES
+from loadgrpc.protocol.notifications import notification_to_proto
 from loadgrpc.protocol.summary import summary_from_proto
 from loadgrpc.protocol.times import signed_from_proto
 from loadgrpc.store import Filter, RunRecord, Store, StoreError
@@ -241,7 +243,17 @@ class Archive:
         if (result := await self.result(run_id)) is not None:
             return summary_from_proto(result)
         run = self._runs[run_id]
-        return replace(RunResult(run).summary(run.announced), troubles=self._troubles(run))
+        return replace(
+            RunResult(run).summary(run.announced),
+            troubles=self._troubles(run),
+            notifications=await self._notifications(run_id),
+        )
+
+    async def _notifications(self, run_id: str) -> tuple[Notification, ...]:
+        """Of observers; none while the store cannot be read: what else is known is shown."""
+        with suppress(StoreError):
+            return tuple(await self._store_watch.read(self._store.notifications(run_id)))
+        return ()
 
     async def result(self, run_id: str) -> run_pb2.RunSummary | None:
         """The summary of a run that is over, with everything stored about it; None: it is active.
@@ -250,11 +262,18 @@ class Archive:
             NotFound: no such run.
         """
         if (run := self.live_run(run_id)) is not None:
-            return run.result if run.announced.state.final else None
-        record = await self._run_store.record(run_id)
-        if record.summary is None:
-            raise NotFound(f"run {run_id} has no summary")
-        return run_pb2.RunSummary.FromString(record.summary)
+            if run.result is None or not run.announced.state.final:
+                return None
+            result = run_pb2.RunSummary()
+            result.CopyFrom(run.result)
+        else:
+            record = await self._run_store.record(run_id)
+            if record.summary is None:
+                raise NotFound(f"run {run_id} has no summary")
+            result = run_pb2.RunSummary.FromString(record.summary)
+        notifications = await self._notifications(run_id)
+        result.notifications.extend(notification_to_proto(each) for each in notifications)
+        return result
 
     async def get_timeline(self, query: TimelineQuery) -> TimelinePage:
         """Some windows of a run.

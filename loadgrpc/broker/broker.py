@@ -24,6 +24,8 @@ from loadgrpc.broker.bundles import Bundles
 from loadgrpc.broker.drains import Drains
 from loadgrpc.broker.fleet import Fleet
 from loadgrpc.broker.intake import Intake
+from loadgrpc.broker.notifier import Notifier
+from loadgrpc.broker.observing import Observing
 from loadgrpc.broker.own_types import OwnTypes
 from loadgrpc.broker.part import Part
 from loadgrpc.broker.records import result_of, run_of
@@ -39,6 +41,7 @@ from loadgrpc.broker.work import Guard, Work
 from loadgrpc.clock import Clock
 from loadgrpc.errors import AlreadyExists, TooFewAgents, Unavailable
 from loadgrpc.model import Plan, Run, RunState, StopMode, Trouble
+from loadgrpc.observers.config import ObserverConfig
 from loadgrpc.protocol.fleet import Registration
 from loadgrpc.protocol.runs import verdict_from_proto
 from loadgrpc.store import Retention, Store, StoreError
@@ -68,6 +71,7 @@ class Broker:
         keep_batches: bool = True,
         retention: Retention | None = None,
         allow_version_skew: bool = False,
+        observers: ObserverConfig | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -85,8 +89,12 @@ class Broker:
         self._closing = False
         self._store_watch = StoreWatch(store, clock)
         self.timelines = Timelines(store, self._store_watch)
+        self._observing = Observing(observers or ObserverConfig())
+        self.notifier = Notifier(store, self._observing, clock)
         self._run_store = RunStore(
             store,
+            observing=self._observing,
+            noticed=self.notifier.add,
             store_watch=self._store_watch,
             timelines=self.timelines,
             clock=clock,
@@ -136,7 +144,11 @@ class Broker:
 
         Agents have as long as ever to come back; what their runners measured meanwhile they
         send when they do.
+
+        Raises:
+            InvalidRequest: an observer of every run cannot be notified.
         """
+        await self._observing.check_own()
         await self.types.recall()
         await self.drains.recall()
         async for run in self._run_store.unfinished():
@@ -152,6 +164,7 @@ class Broker:
                 run.over_by_ns = deadlines.over_by_ns(run, now_ns)
             self._happens(run, happened.Resumed())
         self._store_watch.tick()
+        await self.notifier.start()
         self._ticker = asyncio.create_task(self._tick())
 
     async def close(self) -> None:
@@ -167,6 +180,7 @@ class Broker:
         self.fleet.close(Unavailable(GOING_AWAY))
         self.sources.close(Unavailable(GOING_AWAY))
         self.archive.close()
+        await self.notifier.close()
         await self._work.ended()
 
     async def _tick(self) -> None:
@@ -236,9 +250,12 @@ class Broker:
             AlreadyExists: `request_id` was used for another plan.
             NotFound: the broker does not have its bundle.
             Unavailable: the broker is going away, or the run cannot be stored.
+            InvalidRequest: it asks for an observer that it may not have, or that there is not.
         """
         if self._closing:
             raise Unavailable(GOING_AWAY)
+        if plan.observers:
+            await self._observing.check(plan)
         async with self._starting:
             if request_id and (known := await self._run_store.by_request(request_id)):
                 run = run_of(known)

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import replace
 from typing import Final
 
 from loadgrpc.broker import resume
 from loadgrpc.broker.changes import ChangeLog, derived
+from loadgrpc.broker.observing import Observing
 from loadgrpc.broker.records import change_from_record, change_to_record, record_of, run_of
 from loadgrpc.broker.run import ActiveRun
 from loadgrpc.broker.store_watch import StoreWatch
@@ -21,7 +23,7 @@ from loadgrpc.broker.timeline import Timelines
 from loadgrpc.broker.work import Work
 from loadgrpc.clock import Clock
 from loadgrpc.errors import NotFound
-from loadgrpc.model import ChangeKind, Run, RunState
+from loadgrpc.model import AgentEvent, ChangeKind, Notification, Run, RunState
 from loadgrpc.protocol import batches
 from loadgrpc.store import RunRecord, Store, StoreError
 from loadgrpc.v1 import runner_pb2
@@ -37,7 +39,10 @@ _log = logging.getLogger(__name__)
 
 
 class RunStore:
-    """See the module. `unstored`: runs that are over, and whose result the store did not take."""
+    """See the module. `unstored`: runs that are over, and whose result the store did not take.
+
+    `noticed` is called with the notifications of a run that were stored with its changes.
+    """
 
     def __init__(
         self,
@@ -45,10 +50,14 @@ class RunStore:
         *,
         store_watch: StoreWatch,
         timelines: Timelines,
+        observing: Observing,
+        noticed: Callable[[str, Iterable[Notification]], None],
         clock: Clock,
         work: Work,
     ) -> None:
         self._store = store
+        self._observing = observing
+        self._noticed = noticed
         self._store_watch = store_watch
         self._timelines = timelines
         self._clock = clock
@@ -69,7 +78,7 @@ class RunStore:
             StoreError: the store takes no writes, and this is not patient.
         """
         if not patient:
-            await self._write(run, run.going_on, record_of(run))
+            await self._write(run, run.going_on, self._record_of(run))
             return
         if run.saving is None and run.rested_s <= asyncio.get_running_loop().time():
             await self._save_now(run)
@@ -84,7 +93,7 @@ class RunStore:
             await self._timelines.finish(run)
             known = run.going_on
             many = len(run.parts) > MANY_PARTS  # nothing happens to it any more
-            record = await asyncio.to_thread(record_of, run) if many else record_of(run)
+            record = await asyncio.to_thread(self._record_of, run) if many else self._record_of(run)
             await self._write(run, known, record)
         except StoreError:
             if run not in self.unstored:
@@ -104,6 +113,7 @@ class RunStore:
         now_ns = self._clock.wall_ns()
         log = await self.log_of(run_of(record))
         log.add(ChangeKind.STATE, RunState.FAILED, now_ns, reason)
+        due = self._observing.due(run_of(record).plan, log.unwritten, lost_before=0)
         await self._store.save_run(
             RunRecord(
                 run_id=record.run_id,
@@ -116,8 +126,18 @@ class RunStore:
                 end_time_ns=now_ns,
                 agent_ids=record.agent_ids,
                 changes=tuple(map(change_to_record, log.unwritten)),
+                notifications=tuple(due),
             )
         )
+
+    def _record_of(self, run: ActiveRun) -> RunRecord:
+        """What is known of a run, with changes that are not stored yet, and who learns of them."""
+        log = run.log
+        new = log.unwritten
+        known = log.after(0) if any(each.agent_event is AgentEvent.LOST for each in new) else ()
+        lost = sum(each.agent_event is AgentEvent.LOST for each in known)
+        due = self._observing.due(run.run.plan, new, lost_before=lost)
+        return replace(record_of(run), notifications=tuple(due))
 
     async def _write(
         self, run: ActiveRun, known: Run, record: RunRecord, *, patient: bool = False
@@ -125,7 +145,11 @@ class RunStore:
         """Stores a record of a run, and then shows what is in it: what was `known` of the run."""
         number = record.changes[-1].sequence if record.changes else run.log.written
         await self._store.save_run(record, patient=patient)
+        written = run.log.written  # another write may have been quicker
         run.stored(known, number, record.ends)
+        new = [each for each in record.notifications if each.change > written]
+        if new:
+            self._noticed(run.run.run_id, new)
 
     async def _save_next(self, run: ActiveRun) -> None:
         while run.saving is not None:
@@ -141,7 +165,7 @@ class RunStore:
         saving = run.saving = loop.create_future()
         began_s = loop.time()
         try:
-            known, record = run.going_on, record_of(run)
+            known, record = run.going_on, self._record_of(run)
             took_s = loop.time() - began_s
             if took_s > LONG_S:
                 run.rested_s = began_s + took_s * LONG_REST

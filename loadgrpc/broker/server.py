@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from loadgrpc.broker.fleet_service import FleetService
 from loadgrpc.broker.runner_service import RunnerService
 from loadgrpc.broker.work import Guard
 from loadgrpc.clock import SystemClock
+from loadgrpc.observers.config import ObserverConfig
 from loadgrpc.protocol import status
 from loadgrpc.protocol.fleet import DEFAULT_LEASE_S
 from loadgrpc.protocol.transport import listen, new_server
@@ -27,6 +29,7 @@ SERVICES: Final = (
     "loadgrpc.v1.FleetService",
     "loadgrpc.v1.RunnerService",
 )
+ANY_HOST: Final = {"0.0.0.0", "[::]", "::", "*"}  # noqa: S104 - as a broker may listen
 SERVER_GRACE_S: Final = 1.0
 """How long calls may take to end when the broker stops."""
 RETENTION_S: Final = 10.0
@@ -51,6 +54,8 @@ class BrokerConfig:
     """How much of that is kept for how long."""
     allow_version_skew: bool = False
     """Whether agents of another minor version are accepted."""
+    observers: ObserverConfig = field(default_factory=ObserverConfig)
+    """Who is notified of runs."""
 
 
 @asynccontextmanager
@@ -70,6 +75,7 @@ async def running(config: BrokerConfig) -> AsyncIterator[str]:
         keep_batches=config.keep_batches,
         retention=config.retention,
         allow_version_skew=config.allow_version_skew,
+        observers=config.observers,
     )
     try:
         server = await new_server(SERVICES, broker.types.described)
@@ -77,6 +83,7 @@ async def running(config: BrokerConfig) -> AsyncIterator[str]:
         fleet_pb2_grpc.add_FleetServiceServicer_to_server(FleetService(broker), server)
         runner_pb2_grpc.add_RunnerServiceServicer_to_server(RunnerService(broker), server)
         broker.address = address = listen(server, config.listen)
+        broker.notifier.broker = _reached_at(address)
         await broker.start()
         await server.start()
         try:
@@ -88,6 +95,14 @@ async def running(config: BrokerConfig) -> AsyncIterator[str]:
             await server.stop(SERVER_GRACE_S)
     finally:
         await store.close()
+
+
+def _reached_at(address: str) -> str:
+    """What people elsewhere give as -b; empty: nobody reaches it, or for a moment only."""
+    if address.startswith("unix:"):
+        return ""
+    host, _, port = address.rpartition(":")
+    return f"{socket.gethostname()}:{port}" if host in ANY_HOST else address
 
 
 @asynccontextmanager

@@ -1,7 +1,7 @@
 """A plan, turned into the parts of its agents.
 
 Rule: with `split` the parts sum to the plan, cycle by cycle; without, every agent gets
-all of it. Pure.
+all of it. Whom the broker notifies is no business of theirs. Pure.
 """
 
 from __future__ import annotations
@@ -62,6 +62,6 @@ def _divided(plan: Plan, scenario: Scenario, parts: int) -> Callable[[int], Plan
         end = ends[place] if place < len(ends) else parts
         users = tuple(share + (end <= rest) for share, rest in divided)
         share = replace(scenario, users=users, spawn_rate=scenario.spawn_rate / parts)
-        return replace(plan, scenarios=(share,), agents=1, split=False)
+        return replace(plan, scenarios=(share,), agents=1, split=False, observers=())
 
     return lambda part: between(bisect_right(ends, part))

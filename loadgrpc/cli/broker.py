@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
+from typing import Any, Final
 
 import click
 
 import loadgrpc
-from loadgrpc.cli import DEFAULT_BROKER, log, options, values
+from loadgrpc.cli import DEFAULT_BROKER, log, observer_options, options, values
 from loadgrpc.cli.command import Command
 from loadgrpc.cli.failure import Failure, need_folder
 from loadgrpc.errors import Unavailable
+from loadgrpc.observers.config import ObserverConfig
+from loadgrpc.protocol import kinds
 from loadgrpc.store import Retention, StoreError, parse_target
 
 DEFAULT_STORE = "loadgrpc.db"
@@ -21,7 +24,12 @@ LEAST_LEASE_S = 5.0
 MAX_LEASE_S = 86_400.0
 
 
-@click.command(cls=Command, configured=True)
+SECTIONS: Final = {
+    "Observers": (*observer_options.SECTION, "allowed"),
+}
+
+
+@click.command(cls=Command, sections=SECTIONS, configured=True)
 @click.option(
     "--listen",
     type=values.Address(least_port=0),
@@ -68,6 +76,19 @@ MAX_LEASE_S = 86_400.0
     is_flag=True,
     help="Accept agents of another minor version, such as 0.2 with a broker of 0.3.",
 )
+@observer_options.add(
+    "Whom to notify of every run: webhook, irc, email, slack, or another that is installed here."
+    " May be given several times."
+)
+@click.option(
+    "--allow-observers",
+    "allowed",
+    multiple=True,
+    type=values.Printable(kinds.MAX_OBSERVER_NAME_CHARS),
+    metavar="NAME",
+    help="Let plans give this observer settings, which say where the broker connects to; or let"
+    " them name this package.module.Class. May be given several times.",
+)
 @options.logging
 @options.config
 def command(
@@ -79,9 +100,11 @@ def command(
     lease_s: float,
     insecure: bool,
     allow_version_skew: bool,
+    allowed: tuple[str, ...],
     log_format: str,
     log_file: Path | None,
     verbose: int,
+    **asked: Any,
 ) -> int:
     """Own runs, assign them to agents, store their results.
 
@@ -122,6 +145,11 @@ def command(
             retention=retention,
             lease_s=lease_s,
             allow_version_skew=allow_version_skew,
+            observers=ObserverConfig(
+                chosen=observer_options.chosen(asked),
+                own=observer_options.settings_of(asked),
+                allowed=frozenset(each for names in allowed for each in names.split(",")),
+            ),
         )
         await serve(config, on_ready=ready, stop=stop)
 

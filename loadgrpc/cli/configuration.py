@@ -21,6 +21,8 @@ from click.core import ParameterSource
 from loadgrpc.cli import config_file, elsewhere
 from loadgrpc.cli.config_file import ConfigFile, Setting
 from loadgrpc.cli.failure import Failure
+from loadgrpc.cli.observer_options import OF_OBSERVERS
+from loadgrpc.cli.observer_options import VARIABLES as OBSERVER_VARIABLES
 from loadgrpc.protocol.environment import OF_RUNNERS, RUN_ID_ENV
 
 PREFIX: Final = "LOADGRPC_"
@@ -48,7 +50,9 @@ def keys(param: click.Parameter) -> list[str]:
 
 
 def variables(param: click.Parameter) -> list[str]:
-    """The environment variables that set a parameter."""
+    """The environment variables that set a parameter; those of observers are the broker's own."""
+    if str(param.name) in OF_OBSERVERS:
+        return []
     return [PREFIX + key.upper() for key in keys(param)]
 
 
@@ -130,7 +134,7 @@ def _check_variables(own: Iterable[str]) -> None:
     Raises:
         Failure: one is.
     """
-    known = {PREFIX + key.upper() for key in {*own, CONFIG}} | OF_RUNNERS
+    known = {PREFIX + key.upper() for key in {*own, CONFIG}} | OF_RUNNERS | OBSERVER_VARIABLES
     left = [name for name in os.environ if name.startswith(PREFIX) and name not in known]
     if not left:
         return

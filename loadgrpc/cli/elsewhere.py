@@ -22,6 +22,10 @@ _OUTPUT: Final = "--output"
 _SENT: Final = "!`loadgrpc run` sends a test's files to the agents by itself; see --include-file"
 _CSV: Final = "!write `--output csv=PREFIX`: the names and columns of files are the same"
 _TEST: Final = "!which test to run is said as TEST: file.py::Class.method"
+_NO_FLAG: Final = (
+    "!it is a secret, and everybody on a machine can read its command lines: set "
+    "LOADGRPC_OBSERVER_{0}, or LOADGRPC_OBSERVER_{0}_FILE, where the broker runs"
+)
 _STAGES: Final = "--users"
 _NOBODY: Final = "!nobody is notified; `loadgrpc attach RUN` ends when the run does"
 _THRESHOLD: Final = "!there are no thresholds; ask the document of --json-file"
@@ -53,12 +57,15 @@ OPTIONS: Final = {
     "--external-process-timeout": "--silence-timeout",
     "--health-check": _CHECK,
     "--no-patching": "!user processes are always patched by gevent; --test-runner runs others",
-    "--observer": _NOBODY,
     **{f"--observer-irc-{of}": _NOBODY for of in ("server", "channel", "port", "ssl", "nickname")},
     **{
         f"--observer-email-{of}": _NOBODY
-        for of in ("sender", "recipient", "host", "port", "user", "password", "subject")
+        for of in ("sender", "recipient", "host", "port", "user", "subject")
     },
+    "--observer-email-password": _NO_FLAG.format("EMAIL_PASSWORD"),
+    "--observer-slack-url": _NO_FLAG.format("SLACK_URL"),
+    "--observer-webhook-secret": _NO_FLAG.format("WEBHOOK_SECRET"),
+    "--observer-irc-password": _NO_FLAG.format("IRC_PASSWORD"),
     "--ping-broker": _STATUS,
     "--purge-broker": "`loadgrpc stop --all`",
     "--ssh": _TUNNEL,

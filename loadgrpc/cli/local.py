@@ -16,6 +16,7 @@ from pathlib import Path
 
 from loadgrpc.agent import agent
 from loadgrpc.broker import server
+from loadgrpc.observers.config import ObserverConfig
 
 
 @asynccontextmanager
@@ -27,6 +28,7 @@ async def local_cluster(*, keep_events: bool = False) -> AsyncIterator[str]:
             listen=f"unix:{folder}/broker.sock",
             store=f"{folder}/runs.db" if keep_events else ":memory:",
             keep_batches=keep_events,
+            observers=ObserverConfig(trusted=True),
         )
         async with server.running(broker_config) as endpoint:
             agent_config = agent.AgentConfig(broker=endpoint, state_dir=Path(folder) / "agent")

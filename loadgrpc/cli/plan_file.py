@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from loadgrpc.cli import elsewhere, plan_options, values
+from loadgrpc.cli import elsewhere, observer_options, plan_options, values
 from loadgrpc.cli.failure import Failure
 from loadgrpc.protocol import options
 from loadgrpc.protocol.kinds import ChoiceKind, CountsKind, SecondsKind, VariablesKind
@@ -121,8 +121,9 @@ def _field(key: str) -> str:
 
 
 def _value(field: str, value: Any) -> Any:  # noqa: PLR0911 - one for each kind
-    if field == "scenarios" and isinstance(value, list):
-        return [spelled(each, scenario=True) if isinstance(each, dict) else each for each in value]
+    nested = {"scenarios": _scenario, "observers": _observer}.get(field)
+    if nested is not None and isinstance(value, list):
+        return [nested(each) for each in value]
     row = options.ALL.get(field)
     if row is None or isinstance(value, bool) or value is None:
         return value
@@ -159,3 +160,27 @@ def _text_of(name: str, value: Any) -> str:
     if isinstance(value, str | int | float):
         return str(value)
     raise ValueError(f"the value of {name} is neither a text nor a number")
+
+
+def _scenario(value: Any) -> Any:
+    return spelled(value, scenario=True) if isinstance(value, dict) else value
+
+
+def _observer(value: Any) -> Any:
+    """An observer: its name alone, or with events as the command line has them."""
+    if isinstance(value, str):
+        return {"name": value}
+    if not isinstance(value, dict):
+        return value
+    events = value.get("events", [])
+    if isinstance(events, str):
+        events = events.split(",")
+    if not isinstance(events, list):
+        return value
+    known = observer_options.EVENTS
+    words = [str(each).strip().lower().replace("_", "-") for each in events]
+    numbers = [
+        int(known[word]) if word in known else each
+        for word, each in zip(words, events, strict=True)
+    ]
+    return {**value, "events": numbers}

@@ -13,9 +13,15 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from loadgrpc.cli import values
+from loadgrpc.cli import observer_options, values
 from loadgrpc.protocol import options
-from loadgrpc.protocol.kinds import ChoiceKind, FlagKind, RequirementsKind, VariablesKind
+from loadgrpc.protocol.kinds import (
+    ChoiceKind,
+    FlagKind,
+    ObserversKind,
+    RequirementsKind,
+    VariablesKind,
+)
 from loadgrpc.protocol.options import Option
 
 if TYPE_CHECKING:
@@ -39,6 +45,9 @@ KEYS: Final = {
 def add(command: F) -> F:
     """Gives a command a flag for each option of a plan."""
     for row in reversed(FLAGGED):
+        if isinstance(row.kind, ObserversKind):
+            command = observer_options.add(row.help)(command)
+            continue
         shown = f"  [default: {row.default}]" if row.default else ""
         flag = isinstance(row.kind, FlagKind)
         option = click.option(

@@ -35,6 +35,7 @@ from loadgrpc.cli.hit_tables import (
 )
 from loadgrpc.cli.line import Line, Style
 from loadgrpc.cli.load import load
+from loadgrpc.cli.notified import notified
 from loadgrpc.cli.prints import prints
 from loadgrpc.cli.sockets import socket_totals, sockets_by_name
 from loadgrpc.cli.table import TableRow, figures_table, labelled
@@ -72,6 +73,7 @@ def report(
             _counters(summary, width),
             data_files(summary, width),
             prints(summary, broker, width),
+            notified(summary, width),
             saturated(summary, width),
             _accounting(summary.accounting, width),
         ]

@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from loadgrpc import verdict
-from loadgrpc.cli import DEFAULT_BROKER, line, options, output, plan_options, shipping, values
+from loadgrpc.cli import (
+    DEFAULT_BROKER,
+    line,
+    observer_options,
+    options,
+    output,
+    plan_options,
+    shipping,
+    values,
+)
 from loadgrpc.cli.command import Command
 from loadgrpc.cli.configuration import layers
 from loadgrpc.cli.failure import Failure, need_folder
@@ -35,6 +44,7 @@ SECTIONS: Final = {
     "Runner": (*plan_options.section("Runner"), "plan_file"),
     "Where": ("broker", "local", *plan_options.section("Where")),
     "Files": (*shipping.SECTION, *plan_options.section("Files")),
+    "Observers": observer_options.SECTION,
     "Output": (*plan_options.section("Output"), "detach", *output.SECTION),
 }
 TEST: Final = "package.module.Class.method or file.py::Class.method"
@@ -143,7 +153,9 @@ def read(
 ) -> Request:
     """The request that the options make."""
     told = Reporting(**{name: asked.pop(name) for name in output.SECTION})
-    configured, environment, typed = layers(click.get_current_context(), asked)
+    configured, environment, typed = observer_options.planned(
+        asked, layers(click.get_current_context(), asked)
+    )
     if local:
         _here(typed)
         broker = asked["agents"] = None
@@ -244,6 +256,7 @@ async def _follow(request: Request, interrupts: Interrupts, known: Known) -> int
     from loadgrpc.cli.display import display_for  # noqa: PLC0415
     from loadgrpc.cli.failure import failure_of, lost_broker  # noqa: PLC0415
     from loadgrpc.cli.follow import PATIENCE_S, Detached, summary_of  # noqa: PLC0415
+    from loadgrpc.cli.notified import when_notified  # noqa: PLC0415
     from loadgrpc.cli.prompt import prompt_for  # noqa: PLC0415
     from loadgrpc.errors import LoadgrpcError, Unavailable  # noqa: PLC0415
 
@@ -269,6 +282,9 @@ async def _follow(request: Request, interrupts: Interrupts, known: Known) -> int
             summary = await summary_of(
                 client, run, interrupts, display, prompt=prompt, patience_s=patience_s
             )
+            if not broker:
+                stream = None if told.quiet or told.silent else told.stream
+                summary = await when_notified(client, summary, interrupts, stream)
             return await told.tell(client, summary, broker, patience_s=patience_s)
         except Detached:
             return await _left_alone(told, known, broker, run_id)

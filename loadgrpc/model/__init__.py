@@ -7,6 +7,7 @@ back.
 """
 
 from loadgrpc.model.event import *
+from loadgrpc.model.observer import *
 from loadgrpc.model.plan import *
 from loadgrpc.model.progress import *
 from loadgrpc.model.run import *

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
+from loadgrpc.model.observer import ObserverChoice
+
 
 class RunnerMode(IntEnum):
     """How users are run: a process for each, one for all, or a runner started by hand."""
@@ -77,6 +79,8 @@ class Plan:
     """Where runners start on an agent, before the agent's id. Empty: the agent decides."""
     python_deps: tuple[str, ...] = ()
     """What pip installs for the test on each agent: requirements."""
+    observers: tuple[ObserverChoice, ...] = ()
+    """Whom the broker notifies, besides those that it notifies of every run."""
 
     @property
     def is_prepared(self) -> bool:

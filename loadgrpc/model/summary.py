@@ -8,6 +8,7 @@ from enum import Enum
 from typing import TypeVar
 
 from loadgrpc.model.event import DataMode, ExceptionInfo, HitError
+from loadgrpc.model.observer import Notification
 from loadgrpc.model.plan import Plan
 from loadgrpc.model.run import AssignmentState, RunState, Trouble, Verdict
 
@@ -396,3 +397,5 @@ class Summary:
     data: tuple[DataFigures, ...] = ()
     sockets: SocketSummary | None = None
     """None: there were none."""
+    notifications: tuple[Notification, ...] = ()
+    """Of observers; stored by themselves, and not with the summary."""

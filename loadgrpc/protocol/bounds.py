@@ -142,6 +142,8 @@ def _of_options(rows: Iterable[options.Option]) -> dict[str, Bound]:
                 found[row.field] = Many(entries, Text(chars))
             case kinds.SecondsKind(most):
                 found[row.field] = Span(0, most)
+            case kinds.ObserversKind(most):
+                found[row.field] = Many(most)
     return found
 
 
@@ -178,6 +180,15 @@ TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
         "value": Text(_VARIABLES.value_chars),
     },
     "Scenario": {"name": ID, **_of_options(options.OF_SCENARIO)},
+    "Observer": {
+        "name": Text(kinds.MAX_OBSERVER_NAME_CHARS),
+        "settings": Many(kinds.MAX_SETTINGS),
+        "events": Many(kinds.MAX_OBSERVER_EVENTS),
+    },
+    "SettingsEntry": {
+        "key": Text(kinds.MAX_SETTING_NAME_CHARS),
+        "value": Text(kinds.MAX_SETTING_CHARS),
+    },
     # Of FleetService.
     "Register": {
         "agent_id": AGENT_ID,
@@ -288,7 +299,7 @@ TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
 """By message and field. What is not here is a number, an enum or a message of fields that are."""
 
 
-MAPS: Final = frozenset({"EnvEntry"})
+MAPS: Final = frozenset({"EnvEntry", "SettingsEntry"})
 """Messages that are entries of maps."""
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any, ClassVar, Final
 
 from loadgrpc.clock import NS_PER_S
+from loadgrpc.model import ObserverChoice, ObserverEvent
 from loadgrpc.secrets import masked, shown_variable
 
 DAY_S: Final = 86_400.0
@@ -278,3 +279,65 @@ class VariablesKind(Kind):
 
     def __str__(self) -> str:
         return f"at most {self.entries:,} of them"
+
+
+MAX_SETTINGS: Final = 32
+MAX_SETTING_NAME_CHARS: Final = 64
+MAX_SETTING_CHARS: Final = 2_048
+MAX_OBSERVER_NAME_CHARS: Final = 256
+MAX_OBSERVER_EVENTS: Final = 16
+
+
+@dataclass(frozen=True)
+class ObserversKind(Kind):
+    """Observers, with their settings."""
+
+    most: int
+
+    def get(self, message: Any, field: str) -> tuple[ObserverChoice, ...] | None:
+        """See Kind. An event that is not known here is a plain number."""
+        known = list(ObserverEvent)
+        found = [
+            ObserverChoice(
+                name=each.name,
+                settings=tuple(sorted(each.settings.items())),
+                events=tuple(
+                    ObserverEvent(event) if event in known else event
+                    for event in dict.fromkeys(each.events)
+                )
+                or (ObserverEvent.END,),
+            )
+            for each in getattr(message, field)
+        ]
+        return tuple(found) or None
+
+    def put(self, message: Any, field: str, value: tuple[ObserverChoice, ...]) -> None:
+        """See Kind."""
+        message.ClearField(field)
+        for each in value:
+            events = [int(event) for event in each.events]
+            getattr(message, field).add(name=each.name, settings=dict(each.settings), events=events)
+
+    def wrong(self, value: tuple[ObserverChoice, ...]) -> Iterator[tuple[str, str]]:
+        """See Kind. What each observer has settings for is known to the broker only."""
+        for at, each in enumerate(value):
+            if not each.name:
+                yield f"[{at}].name", "is required"
+            elif not each.name.isprintable():
+                yield f"[{at}].name", "must be of characters that can be printed"
+            if any(not isinstance(event, ObserverEvent) for event in each.events):
+                yield f"[{at}].events", "has one that is not known here"
+            for name, text in each.settings:
+                if not name.isprintable() or not text.isprintable():
+                    detail = "must be of characters that can be printed"
+                    yield f"[{at}].settings[{name!r}]", detail
+
+    def shown(self, value: tuple[ObserverChoice, ...]) -> tuple[ObserverChoice, ...]:
+        """See Kind."""
+        return tuple(
+            replace(each, settings=tuple((name, masked(text)) for name, text in each.settings))
+            for each in value
+        )
+
+    def __str__(self) -> str:
+        return f"at most {self.most}, each with `name`, `settings` and `events`"

@@ -20,6 +20,7 @@ from loadgrpc.protocol.kinds import (
     DigestKind,
     FlagKind,
     Kind,
+    ObserversKind,
     RateKind,
     RequirementsKind,
     SecondsKind,
@@ -225,6 +226,16 @@ OF_PLAN: Final = (
         help="Have pip install this on each agent, for the test alone: a requirement, or a wheel or"
         " project here. May be given several times.",
         metavar="REQUIREMENT",
+        secrets=True,
+    ),
+    Option(
+        field="observers",
+        kind=ObserversKind(20),
+        flags=("--observer",),
+        section="Observers",
+        help="Whom the broker notifies of the run: webhook, irc, email, slack, or another that it"
+        " knows. May be given several times.",
+        metavar="NAME",
         secrets=True,
     ),
 )

@@ -18,6 +18,11 @@ from loadgrpc.protocol.figures import (
     users_to_proto,
 )
 from loadgrpc.protocol.fitting import fit
+from loadgrpc.protocol.notifications import (
+    is_known,
+    notification_from_proto,
+    notification_to_proto,
+)
 from loadgrpc.protocol.runs import verdict_from_proto, verdict_to_proto
 from loadgrpc.protocol.sockets import summary_sockets_from_proto, summary_sockets_to_proto
 from loadgrpc.protocol.timeline import cycle_from_proto, cycle_to_proto
@@ -126,6 +131,7 @@ def summary_to_proto(summary: model.Summary) -> run_pb2.RunSummary:
         output=_output_to_proto(summary.output),
         data=[fit(run_pb2.DataFigures, **vars(each)) for each in summary.data],
         sockets=summary_sockets_to_proto(summary.sockets) if summary.sockets else None,
+        notifications=[notification_to_proto(each) for each in summary.notifications],
     )
 
 
@@ -220,6 +226,9 @@ def summary_from_proto(message: run_pb2.RunSummary) -> model.Summary:
         data=tuple(map(_data_from_proto, message.data)),
         sockets=(
             summary_sockets_from_proto(message.sockets) if message.HasField("sockets") else None
+        ),
+        notifications=tuple(
+            notification_from_proto(each) for each in message.notifications if is_known(each)
         ),
     )
 

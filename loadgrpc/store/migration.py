@@ -168,6 +168,20 @@ def _to_8(connection: sa.Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
+def _to_9(connection: sa.Connection) -> None:
+    """Notifications of observers; nobody is notified of what happened before."""
+    rowless = "" if connection.dialect.name == "postgresql" else " WITHOUT ROWID"
+    connection.exec_driver_sql(
+        "CREATE TABLE notifications ("
+        "run_id TEXT NOT NULL, change BIGINT NOT NULL, observer TEXT NOT NULL, "
+        "event SMALLINT NOT NULL, state SMALLINT NOT NULL, tries INTEGER NOT NULL, "
+        "reason TEXT NOT NULL, time_ns BIGINT NOT NULL, "
+        "PRIMARY KEY (run_id, change, observer), "
+        f"FOREIGN KEY(run_id) REFERENCES runs (run_id) ON DELETE CASCADE){rowless}"
+    )
+    connection.exec_driver_sql("CREATE INDEX notifications_by_state ON notifications (state)")
+
+
 _STEPS: Final[dict[int, Callable[[sa.Connection], None]]] = {
     1: _to_2,
     2: _to_3,
@@ -176,5 +190,6 @@ _STEPS: Final[dict[int, Callable[[sa.Connection], None]]] = {
     5: _to_6,
     6: _to_7,
     7: _to_8,
+    8: _to_9,
 }
 """From a version to the one after it."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from loadgrpc.model import RunState, SourceId
+from loadgrpc.model import Notification, RunState, SourceId
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +81,8 @@ class RunRecord:
     """Runners that have ended, which is stored with it. Never read: see `Store.ends`."""
     bundle: str | None = None
     """The bundle that it uses. None: none; a stored one is kept."""
+    notifications: tuple[Notification, ...] = ()
+    """What is added with its changes. Never read: see `Store.notifications`."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@
     batches       what sources sent, in the order it was committed (`batch_id`)
     windows       the runs by time: windows of several lengths; rows of the same span add up
     bundles       files that tests need, one row a bundle; `chunks` has their bytes
+    notifications one row for each change of a run that an observer is notified of
     types         sets of types that the sources of runs brought, each once a run
     drained       agents that get no further runs until somebody undoes it
 
@@ -22,7 +23,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION: Final = 8
+SCHEMA_VERSION: Final = 9
 
 _Number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 """A 64-bit key that counts up by itself: SQLite does that for its INTEGER only."""
@@ -127,6 +128,22 @@ WINDOWS: Final = sa.Table(
     sa.Column("length_s", sa.Integer, nullable=False),
     sa.Column("start_s", sa.BigInteger, nullable=False),
     sa.Column("sealed", sa.LargeBinary, nullable=False),
+)
+
+NOTIFICATIONS: Final = sa.Table(
+    "notifications",
+    METADATA,
+    sa.Column("run_id", sa.ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("change", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("observer", sa.Text, primary_key=True),
+    sa.Column("event", sa.SmallInteger, nullable=False),
+    sa.Column("state", sa.SmallInteger, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("time_ns", sa.BigInteger, nullable=False),
+    # Of those that are over there are ever more; a broker that starts asks for the others.
+    sa.Index("notifications_by_state", "state"),
+    sqlite_with_rowid=False,
 )
 
 TYPES: Final = sa.Table(

@@ -22,6 +22,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from loadgrpc.model import Notification
 from loadgrpc.store.lock import gone
 from loadgrpc.store.record import (
     BundleRecord,
@@ -119,8 +120,8 @@ class Store:
         """Add a run, or replace its record.
 
         A summary or roster of None keeps the stored one; `sequence` is the store's and ignored.
-        Changes are added to its log in the same transaction, and ends of runners; of those that
-        are there already nothing is written.
+        Changes are added to its log in the same transaction, with their notifications, and ends
+        of runners; of those that are there already nothing is written.
         `patient`: wait while the database takes no writes. Raises AlreadyExists if another run
         has its request_id.
         """
@@ -137,6 +138,20 @@ class Store:
     async def ends(self, run_id: str) -> list[EndRecord]:
         """The runners of a run that have ended, as far as they were stored one by one."""
         return await self._writer.read(lambda tables: tables.history.ends(run_id))
+
+    async def notifications(self, run_id: str) -> list[Notification]:
+        """Who is notified of what of a run, and how that stands; in the order of the changes."""
+        return await self._writer.read(lambda tables: tables.notifications.of_run(run_id))
+
+    async def pending_notifications(self, limit: int) -> list[tuple[str, Notification]]:
+        """At most `limit` notifications that are pending, with the id of their run, by run."""
+        return await self._writer.read(lambda tables: tables.notifications.pending(limit))
+
+    async def save_notification(self, run_id: str, notification: Notification) -> None:
+        """Store how a notification stands, patiently; nothing if its run was deleted."""
+        await self._writer.write(
+            lambda tables: tables.notifications.update(run_id, notification), patient=True
+        )
 
     async def find_request(self, request_id: str) -> RunRecord | None:
         """The run that was started with a request_id, or None."""

@@ -21,6 +21,7 @@ from loadgrpc.store.bundles import BundleRows
 from loadgrpc.store.drained import Drained
 from loadgrpc.store.error import StoreError
 from loadgrpc.store.history import NO_TEXT, History
+from loadgrpc.store.notifications import Notifications
 from loadgrpc.store.packing import Packed, unpack
 from loadgrpc.store.record import (
     Filter,
@@ -112,6 +113,7 @@ class Tables:
         self.history = History(connection)
         self.drained = Drained(connection)
         self.bundles = BundleRows(connection)
+        self.notifications = Notifications(connection)
         self._backend = backend
 
     # Runs
@@ -147,6 +149,7 @@ class Tables:
         if not updated.rowcount:
             self.connection.execute(_INSERT_RUN, {**values, "run_id": record.run_id})
         self.history.add(record)
+        self.notifications.add(record)
 
     def get_run(self, run_id: str) -> RunRecord | None:
         """See `Store.get_run`."""

@@ -221,7 +221,7 @@ class Desk:
         for part in (broker, broker.archive, broker.sources, broker.intake):
             part._store = store
         broker._run_store._store = broker._store_watch._store = store
-        broker.timelines._store = store
+        broker.timelines._store = broker.notifier._store = store
         return store
 
     async def over(self, run):

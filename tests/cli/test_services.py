@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import types
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ import loadgrpc
 from loadgrpc import errors
 from loadgrpc.broker import roster
 from loadgrpc.cli import broker
+from loadgrpc.observers.config import ObserverConfig
 from loadgrpc.protocol import fleet
 from loadgrpc.store import Retention
 
@@ -33,6 +34,7 @@ class Config:
     allow_version_skew: bool = False
     max_age_s: float | None = None
     max_age_delta_s: float = 0.0
+    observers: ObserverConfig = field(default_factory=ObserverConfig)
 
 
 @pytest.fixture

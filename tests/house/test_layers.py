@@ -74,6 +74,7 @@ DOORS = {
         "loadgrpc.runner.http",
         "loadgrpc.runner.websocket",
         "loadgrpc.runner.testcase",
+        "loadgrpc.observers.webhook",
     },
     "grpc": {
         "loadgrpc.broker",

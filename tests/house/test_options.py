@@ -5,6 +5,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from loadgrpc.cli import plan_options, values
+from loadgrpc.cli.run import SECTIONS
 from loadgrpc.protocol import kinds, options, plans
 from loadgrpc.v1 import run_pb2
 
@@ -21,6 +22,7 @@ TYPES = {
     kinds.VariablesKind: FieldDescriptor.TYPE_MESSAGE,
     kinds.DigestKind: FieldDescriptor.TYPE_STRING,
     kinds.RequirementsKind: FieldDescriptor.TYPE_STRING,
+    kinds.ObserversKind: FieldDescriptor.TYPE_MESSAGE,
 }
 TOLD = {
     *("agents", "spawn_rate", "server_url"),
@@ -61,7 +63,10 @@ def test_a_row_is_of_the_type_of_its_field(row):
     for message in messages:
         field = message.DESCRIPTOR.fields_by_name[row.field]
         assert field.type == TYPES[type(row.kind)]
-        several = (kinds.CountsKind, kinds.VariablesKind, kinds.RequirementsKind)
+        several = (
+            *(kinds.CountsKind, kinds.VariablesKind),
+            *(kinds.RequirementsKind, kinds.ObserversKind),
+        )
         assert field.is_repeated is isinstance(row.kind, several)
 
 
@@ -80,6 +85,8 @@ def figures(kind):  # noqa: PLR0911 - one for each kind
             return [f"{chars:,} characters", f"{entries:,}"]
         case kinds.TextKind(chars):
             return [f"{chars:,} characters"]
+        case kinds.ObserversKind(most):
+            return [f"at most {most}"]
     return []
 
 
@@ -115,6 +122,4 @@ def test_what_a_row_refers_to_is_there():
 
     assert named - {""} <= options.ALL.keys()
     assert len(flags) == len(set(flags))
-    assert {row.section for row in plan_options.FLAGGED} <= {
-        *("Load", "Runner", "Where", "Files", "Output"),
-    }
+    assert {row.section for row in plan_options.FLAGGED} <= SECTIONS.keys()

@@ -37,6 +37,7 @@ from loadgrpc.protocol.figures import (
     users_from_proto,
     users_to_proto,
 )
+from loadgrpc.protocol.notifications import notification_from_proto, notification_to_proto
 from loadgrpc.protocol.runs import (
     agent_from_proto,
     agent_to_proto,
@@ -118,6 +119,19 @@ some_plans = st.builds(
     bundle=st.sampled_from(["", "0" * 64]),
     test_dir=st.sampled_from(["", "/tmp/x-"]),
     python_deps=st.sampled_from([(), ("faker", "./a.whl")]),
+    observers=st.lists(
+        st.builds(
+            model.ObserverChoice,
+            name=st.sampled_from(["irc", "my.own.Observer"]),
+            settings=st.dictionaries(st.sampled_from("abc"), st.sampled_from(["", "x"])).map(
+                lambda settings: tuple(sorted(settings.items()))
+            ),
+            events=st.lists(st.sampled_from(model.ObserverEvent), min_size=1, unique=True).map(
+                tuple
+            ),
+        ),
+        max_size=2,
+    ).map(tuple),
 )
 some_assignments = st.builds(
     lambda scenario, plan, **fields: model.Assignment(
@@ -359,6 +373,16 @@ socket_summaries = st.builds(
         max_size=2,
     ).map(tuple),
 )
+notifications = st.builds(
+    model.Notification,
+    observer=words,
+    change=counts,
+    event=st.sampled_from(model.ObserverEvent),
+    state=st.sampled_from(model.NotificationState),
+    tries=st.integers(0, 99),
+    reason=words,
+    time_ns=moments,
+)
 summaries = st.builds(
     model.Summary,
     sockets=st.none() | socket_summaries,
@@ -379,6 +403,7 @@ summaries = st.builds(
         ),
         max_size=3,
     ).map(tuple),
+    notifications=st.lists(notifications, max_size=2).map(tuple),
     state=st.sampled_from(model.RunState),
     plan=some_plans,
     create_time_ns=moments,
@@ -568,6 +593,7 @@ PAIRS = {
         wire_sockets.socket_progress_from_proto,
         socket_progresses,
     ),
+    "notification": (notification_to_proto, notification_from_proto, notifications),
     "summary": (summary_to_proto, summary_from_proto, summaries),
     "elapsed": (elapsed_to_proto, elapsed_from_proto, elapsed),
     "cycle": (timeline.cycle_to_proto, timeline.cycle_from_proto, cycles),
@@ -751,6 +777,28 @@ VIOLATIONS = [
     (spec(python_deps=["x"] * 101), ["plan.python_deps"]),
     (spec(python_deps=["a", "x" * 1_025]), ["plan.python_deps[1]"]),
     (spec(python_deps=["a", "-r x", " "]), ["plan.python_deps[1]", "plan.python_deps[2]"]),
+    (spec(env={"1": "x"}), ["plan.env['1']"]),
+    (spec(observers=[{}]), ["plan.observers[0].name"]),
+    (spec(observers=[{"name": "a\n"}]), ["plan.observers[0].name"]),
+    (spec(observers=[{"name": "x" * 257}]), ["plan.observers[0].name"]),
+    (spec(observers=[{"name": "a", "events": [99]}]), ["plan.observers[0].events"]),
+    (
+        spec(observers=[{"name": "a", "settings": {"b": "\n"}}]),
+        ["plan.observers[0].settings['b']"],
+    ),
+    (
+        spec(observers=[{"name": "a", "settings": {"b": "x" * 2_049}}]),
+        ["plan.observers[0].settings['b']"],
+    ),
+    (
+        spec(observers=[{"name": "a", "settings": {"x" * 65: "b"}}]),
+        [f"plan.observers[0].settings[{'x' * 65!r}]"],
+    ),
+    (
+        spec(observers=[{"name": "a", "settings": {f"s{at}": "" for at in range(33)}}]),
+        ["plan.observers[0].settings"],
+    ),
+    (spec(observers=[{"name": "a"}] * 21), ["plan.observers"]),
     (spec(test="x", users=[0], agents=10_001), ["plan.test", "plan.users[0]", "plan.agents"]),
     (spec(runner_mode=2), ["plan.runner_mode"]),
     (spec(test_runner="./x", runner_mode=9), ["plan.runner_mode"]),

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from loadgrpc.errors import AlreadyExists
-from loadgrpc.model import RunState, SourceId
+from loadgrpc.model import Notification, NotificationState, ObserverEvent, RunState, SourceId
 from loadgrpc.store import (
     ChangeRecord,
     DrainedAgent,
@@ -101,6 +101,31 @@ def test_ends_of_runners_are_rows(using, target, records):
         assert await store.ends("run-2") == []
         assert await store.delete_run("run-1")
         assert await store.ends("run-1") == []
+
+    using(target, use)
+
+
+def test_notifications_are_rows(using, target, records):
+    """Each is added once, with its change; how it stands is stored; it goes when its run goes."""
+    first = Notification(observer="irc", change=2, event=ObserverEvent.START, time_ns=BIG)
+    second = dataclasses.replace(first, change=5, event=ObserverEvent.END, observer="web \u2713")
+
+    async def use(store):
+        await store.save_run(records.run(notifications=(first,)))
+        await store.save_run(records.run("run-2", notifications=(first,)))
+        done = dataclasses.replace(
+            first, state=NotificationState.DELIVERED, tries=2, reason="why\0", time_ns=7
+        )
+        await store.save_notification("run-1", done)
+        await store.save_run(records.run(notifications=(first, second)))
+        stored = dataclasses.replace(done, reason="why\N{REPLACEMENT CHARACTER}")
+        assert await store.notifications("run-1") == [stored, second]
+        assert await store.pending_notifications(9) == [("run-1", second), ("run-2", first)]
+        assert await store.pending_notifications(1) == [("run-1", second)]
+        assert await store.delete_run("run-1")
+        assert await store.notifications("run-1") == []
+        await store.save_notification("run-1", done)  # nothing: it is gone
+        assert await store.pending_notifications(9) == [("run-2", first)]
 
     using(target, use)
 

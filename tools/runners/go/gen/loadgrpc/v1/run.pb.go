@@ -25,6 +25,120 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// What an observer can be notified of.
+type ObserverEvent int32
+
+const (
+	// Not set, or an event that is newer than the reader.
+	ObserverEvent_OBSERVER_EVENT_UNSPECIFIED ObserverEvent = 0
+	// The first cycle began.
+	ObserverEvent_OBSERVER_EVENT_START ObserverEvent = 1
+	// The run is over.
+	ObserverEvent_OBSERVER_EVENT_END ObserverEvent = 2
+	// An agent, or a runner on it, was lost. Of the first 20 agents that a run loses.
+	ObserverEvent_OBSERVER_EVENT_AGENT_LOST ObserverEvent = 3
+)
+
+// Enum value maps for ObserverEvent.
+var (
+	ObserverEvent_name = map[int32]string{
+		0: "OBSERVER_EVENT_UNSPECIFIED",
+		1: "OBSERVER_EVENT_START",
+		2: "OBSERVER_EVENT_END",
+		3: "OBSERVER_EVENT_AGENT_LOST",
+	}
+	ObserverEvent_value = map[string]int32{
+		"OBSERVER_EVENT_UNSPECIFIED": 0,
+		"OBSERVER_EVENT_START":       1,
+		"OBSERVER_EVENT_END":         2,
+		"OBSERVER_EVENT_AGENT_LOST":  3,
+	}
+)
+
+func (x ObserverEvent) Enum() *ObserverEvent {
+	p := new(ObserverEvent)
+	*p = x
+	return p
+}
+
+func (x ObserverEvent) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ObserverEvent) Descriptor() protoreflect.EnumDescriptor {
+	return file_loadgrpc_v1_run_proto_enumTypes[0].Descriptor()
+}
+
+func (ObserverEvent) Type() protoreflect.EnumType {
+	return &file_loadgrpc_v1_run_proto_enumTypes[0]
+}
+
+func (x ObserverEvent) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ObserverEvent.Descriptor instead.
+func (ObserverEvent) EnumDescriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{0}
+}
+
+// Where a notification stands.
+type NotificationState int32
+
+const (
+	// Not set, or a state that is newer than the reader.
+	NotificationState_NOTIFICATION_STATE_UNSPECIFIED NotificationState = 0
+	// It is still to be delivered.
+	NotificationState_NOTIFICATION_STATE_PENDING NotificationState = 1
+	// The observer took it.
+	NotificationState_NOTIFICATION_STATE_DELIVERED NotificationState = 2
+	// It was not delivered, and is not tried again. `Notification.reason` says why.
+	NotificationState_NOTIFICATION_STATE_GIVEN_UP NotificationState = 3
+)
+
+// Enum value maps for NotificationState.
+var (
+	NotificationState_name = map[int32]string{
+		0: "NOTIFICATION_STATE_UNSPECIFIED",
+		1: "NOTIFICATION_STATE_PENDING",
+		2: "NOTIFICATION_STATE_DELIVERED",
+		3: "NOTIFICATION_STATE_GIVEN_UP",
+	}
+	NotificationState_value = map[string]int32{
+		"NOTIFICATION_STATE_UNSPECIFIED": 0,
+		"NOTIFICATION_STATE_PENDING":     1,
+		"NOTIFICATION_STATE_DELIVERED":   2,
+		"NOTIFICATION_STATE_GIVEN_UP":    3,
+	}
+)
+
+func (x NotificationState) Enum() *NotificationState {
+	p := new(NotificationState)
+	*p = x
+	return p
+}
+
+func (x NotificationState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (NotificationState) Descriptor() protoreflect.EnumDescriptor {
+	return file_loadgrpc_v1_run_proto_enumTypes[1].Descriptor()
+}
+
+func (NotificationState) Type() protoreflect.EnumType {
+	return &file_loadgrpc_v1_run_proto_enumTypes[1]
+}
+
+func (x NotificationState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use NotificationState.Descriptor instead.
+func (NotificationState) EnumDescriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{1}
+}
+
 // How many users a process of a `test_runner` runs, or whether a runner is started by hand.
 type RunnerMode int32
 
@@ -68,11 +182,11 @@ func (x RunnerMode) String() string {
 }
 
 func (RunnerMode) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_run_proto_enumTypes[0].Descriptor()
+	return file_loadgrpc_v1_run_proto_enumTypes[2].Descriptor()
 }
 
 func (RunnerMode) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_run_proto_enumTypes[0]
+	return &file_loadgrpc_v1_run_proto_enumTypes[2]
 }
 
 func (x RunnerMode) Number() protoreflect.EnumNumber {
@@ -81,7 +195,7 @@ func (x RunnerMode) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use RunnerMode.Descriptor instead.
 func (RunnerMode) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{0}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{2}
 }
 
 // The states of a run.
@@ -137,11 +251,11 @@ func (x RunState) String() string {
 }
 
 func (RunState) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_run_proto_enumTypes[1].Descriptor()
+	return file_loadgrpc_v1_run_proto_enumTypes[3].Descriptor()
 }
 
 func (RunState) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_run_proto_enumTypes[1]
+	return &file_loadgrpc_v1_run_proto_enumTypes[3]
 }
 
 func (x RunState) Number() protoreflect.EnumNumber {
@@ -150,7 +264,7 @@ func (x RunState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use RunState.Descriptor instead.
 func (RunState) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{1}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{3}
 }
 
 // What may be wrong with an active run.
@@ -206,11 +320,11 @@ func (x TroubleKind) String() string {
 }
 
 func (TroubleKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_run_proto_enumTypes[2].Descriptor()
+	return file_loadgrpc_v1_run_proto_enumTypes[4].Descriptor()
 }
 
 func (TroubleKind) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_run_proto_enumTypes[2]
+	return &file_loadgrpc_v1_run_proto_enumTypes[4]
 }
 
 func (x TroubleKind) Number() protoreflect.EnumNumber {
@@ -219,7 +333,7 @@ func (x TroubleKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use TroubleKind.Descriptor instead.
 func (TroubleKind) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{2}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{4}
 }
 
 // The states of one agent's part in a run.
@@ -275,11 +389,11 @@ func (x AssignmentState) String() string {
 }
 
 func (AssignmentState) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_run_proto_enumTypes[3].Descriptor()
+	return file_loadgrpc_v1_run_proto_enumTypes[5].Descriptor()
 }
 
 func (AssignmentState) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_run_proto_enumTypes[3]
+	return &file_loadgrpc_v1_run_proto_enumTypes[5]
 }
 
 func (x AssignmentState) Number() protoreflect.EnumNumber {
@@ -288,7 +402,7 @@ func (x AssignmentState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AssignmentState.Descriptor instead.
 func (AssignmentState) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{3}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{5}
 }
 
 // A plan: what the client asks for. The shortest is a test alone, which one user calls
@@ -365,6 +479,9 @@ type RunSpec struct {
 	// begin with `LOADGRPC_` or `LOADS_`; a value has at most 32,768 characters. Wherever a run is
 	// shown, values that look like secrets are replaced by `***`.
 	Env map[string]string `protobuf:"bytes,17,rep,name=env,proto3" json:"env,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Whom the broker notifies of the run, at most 20. One that fails hinders neither the others nor
+	// the run.
+	Observers []*Observer `protobuf:"bytes,23,rep,name=observers,proto3" json:"observers,omitempty"`
 	// The project that the run belongs to, shown with its results. At most 128 characters, all of
 	// them printable. Empty: none.
 	ProjectName string `protobuf:"bytes,25,opt,name=project_name,json=projectName,proto3" json:"project_name,omitempty"`
@@ -542,6 +659,13 @@ func (x *RunSpec) GetEnv() map[string]string {
 	return nil
 }
 
+func (x *RunSpec) GetObservers() []*Observer {
+	if x != nil {
+		return x.Observers
+	}
+	return nil
+}
+
 func (x *RunSpec) GetProjectName() string {
 	if x != nil {
 		return x.ProjectName
@@ -573,6 +697,181 @@ func (x *RunSpec) GetTestDir() string {
 func (x *RunSpec) GetPythonDeps() []string {
 	if x != nil {
 		return x.PythonDeps
+	}
+	return nil
+}
+
+// Somebody who is notified of a run: an observer of the broker, by name, and its settings.
+//
+//	{"name": "irc", "settings": {"server": "irc.example.org", "channel": "#load"},
+//	 "events": ["OBSERVER_EVENT_START", "OBSERVER_EVENT_END"]}
+//
+// A broker has settings of its own for each name, which those of the plan override. It refuses
+// settings of plans unless it was started with `--allow-observers NAME`: they say where it connects
+// to. Secrets, such as passwords, are refused in any case: they are set where the broker runs.
+type Observer struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name: `webhook`, `irc`, `email`, `slack`, one that a package on the broker's machine
+	// registers, or `package.module.Class`. 1 to 256 characters. Required.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Its settings by name, at most 32. A name has at most 64 characters, a value at most 2,048, all
+	// of them printable.
+	Settings map[string]string `protobuf:"bytes,2,rep,name=settings,proto3" json:"settings,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// What it is notified of, at most 16 entries. Empty: the end.
+	Events        []ObserverEvent `protobuf:"varint,3,rep,packed,name=events,proto3,enum=loadgrpc.v1.ObserverEvent" json:"events,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Observer) Reset() {
+	*x = Observer{}
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Observer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Observer) ProtoMessage() {}
+
+func (x *Observer) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Observer.ProtoReflect.Descriptor instead.
+func (*Observer) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Observer) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Observer) GetSettings() map[string]string {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+func (x *Observer) GetEvents() []ObserverEvent {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+// One observer being notified of one change of a run. It may be delivered more than once: when the
+// broker ends before it is stored that it was delivered. What is delivered has an id, the same each
+// time: `RUN_ID/CHANGE`.
+type Notification struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The observer; that of the broker itself has ` (broker)` after its name.
+	Observer string `protobuf:"bytes,1,opt,name=observer,proto3" json:"observer,omitempty"`
+	// What it is notified of.
+	Event ObserverEvent `protobuf:"varint,2,opt,name=event,proto3,enum=loadgrpc.v1.ObserverEvent" json:"event,omitempty"`
+	// The number of that change of the run: `Change.sequence`.
+	Change uint64 `protobuf:"varint,3,opt,name=change,proto3" json:"change,omitempty"`
+	// Where it stands.
+	State NotificationState `protobuf:"varint,4,opt,name=state,proto3,enum=loadgrpc.v1.NotificationState" json:"state,omitempty"`
+	// Tries so far, by the broker that runs now or ran last.
+	Tries uint32 `protobuf:"varint,5,opt,name=tries,proto3" json:"tries,omitempty"`
+	// Why the last try failed, as a sentence of at most 512 characters. Empty: none did.
+	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	// When it got into this state, by the broker's clock.
+	Time          *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=time,proto3" json:"time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Notification) Reset() {
+	*x = Notification{}
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Notification) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Notification) ProtoMessage() {}
+
+func (x *Notification) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Notification.ProtoReflect.Descriptor instead.
+func (*Notification) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Notification) GetObserver() string {
+	if x != nil {
+		return x.Observer
+	}
+	return ""
+}
+
+func (x *Notification) GetEvent() ObserverEvent {
+	if x != nil {
+		return x.Event
+	}
+	return ObserverEvent_OBSERVER_EVENT_UNSPECIFIED
+}
+
+func (x *Notification) GetChange() uint64 {
+	if x != nil {
+		return x.Change
+	}
+	return 0
+}
+
+func (x *Notification) GetState() NotificationState {
+	if x != nil {
+		return x.State
+	}
+	return NotificationState_NOTIFICATION_STATE_UNSPECIFIED
+}
+
+func (x *Notification) GetTries() uint32 {
+	if x != nil {
+		return x.Tries
+	}
+	return 0
+}
+
+func (x *Notification) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Notification) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
 	}
 	return nil
 }
@@ -610,7 +909,7 @@ type Scenario struct {
 
 func (x *Scenario) Reset() {
 	*x = Scenario{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[1]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -622,7 +921,7 @@ func (x *Scenario) String() string {
 func (*Scenario) ProtoMessage() {}
 
 func (x *Scenario) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[1]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -635,7 +934,7 @@ func (x *Scenario) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Scenario.ProtoReflect.Descriptor instead.
 func (*Scenario) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{1}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Scenario) GetName() string {
@@ -745,7 +1044,7 @@ type Run struct {
 
 func (x *Run) Reset() {
 	*x = Run{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[2]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -757,7 +1056,7 @@ func (x *Run) String() string {
 func (*Run) ProtoMessage() {}
 
 func (x *Run) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[2]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -770,7 +1069,7 @@ func (x *Run) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Run.ProtoReflect.Descriptor instead.
 func (*Run) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{2}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Run) GetRunId() string {
@@ -863,7 +1162,7 @@ type Trouble struct {
 
 func (x *Trouble) Reset() {
 	*x = Trouble{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[3]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -875,7 +1174,7 @@ func (x *Trouble) String() string {
 func (*Trouble) ProtoMessage() {}
 
 func (x *Trouble) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[3]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -888,7 +1187,7 @@ func (x *Trouble) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Trouble.ProtoReflect.Descriptor instead.
 func (*Trouble) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{3}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Trouble) GetKind() TroubleKind {
@@ -989,6 +1288,8 @@ type RunSummary struct {
 	// One entry for each file of rows that a test has used, by scenario and mode. At most 100;
 	// further ones are added up in one named `(other)`.
 	Data []*DataFigures `protobuf:"bytes,25,rep,name=data,proto3" json:"data,omitempty"`
+	// Who is notified of the run, and how that stands: one entry for each observer and change.
+	Notifications []*Notification `protobuf:"bytes,26,rep,name=notifications,proto3" json:"notifications,omitempty"`
 	// What the test printed. Absent: nothing, as far as known.
 	Output        *OutputFigures `protobuf:"bytes,27,opt,name=output,proto3" json:"output,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -997,7 +1298,7 @@ type RunSummary struct {
 
 func (x *RunSummary) Reset() {
 	*x = RunSummary{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[4]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1009,7 +1310,7 @@ func (x *RunSummary) String() string {
 func (*RunSummary) ProtoMessage() {}
 
 func (x *RunSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[4]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1022,7 +1323,7 @@ func (x *RunSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunSummary.ProtoReflect.Descriptor instead.
 func (*RunSummary) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{4}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *RunSummary) GetRunId() string {
@@ -1200,6 +1501,13 @@ func (x *RunSummary) GetData() []*DataFigures {
 	return nil
 }
 
+func (x *RunSummary) GetNotifications() []*Notification {
+	if x != nil {
+		return x.Notifications
+	}
+	return nil
+}
+
 func (x *RunSummary) GetOutput() *OutputFigures {
 	if x != nil {
 		return x.Output
@@ -1236,7 +1544,7 @@ type DataFigures struct {
 
 func (x *DataFigures) Reset() {
 	*x = DataFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[5]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1248,7 +1556,7 @@ func (x *DataFigures) String() string {
 func (*DataFigures) ProtoMessage() {}
 
 func (x *DataFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[5]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1261,7 +1569,7 @@ func (x *DataFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DataFigures.ProtoReflect.Descriptor instead.
 func (*DataFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{5}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *DataFigures) GetFile() string {
@@ -1340,7 +1648,7 @@ type OutputFigures struct {
 
 func (x *OutputFigures) Reset() {
 	*x = OutputFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[6]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1352,7 +1660,7 @@ func (x *OutputFigures) String() string {
 func (*OutputFigures) ProtoMessage() {}
 
 func (x *OutputFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[6]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1365,7 +1673,7 @@ func (x *OutputFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutputFigures.ProtoReflect.Descriptor instead.
 func (*OutputFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{6}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *OutputFigures) GetLines() uint64 {
@@ -1405,7 +1713,7 @@ type CycleFigures struct {
 
 func (x *CycleFigures) Reset() {
 	*x = CycleFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[7]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1417,7 +1725,7 @@ func (x *CycleFigures) String() string {
 func (*CycleFigures) ProtoMessage() {}
 
 func (x *CycleFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[7]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1430,7 +1738,7 @@ func (x *CycleFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CycleFigures.ProtoReflect.Descriptor instead.
 func (*CycleFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{7}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *CycleFigures) GetCycle() uint32 {
@@ -1492,7 +1800,7 @@ type CycleScenarioFigures struct {
 
 func (x *CycleScenarioFigures) Reset() {
 	*x = CycleScenarioFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[8]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1504,7 +1812,7 @@ func (x *CycleScenarioFigures) String() string {
 func (*CycleScenarioFigures) ProtoMessage() {}
 
 func (x *CycleScenarioFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[8]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1517,7 +1825,7 @@ func (x *CycleScenarioFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CycleScenarioFigures.ProtoReflect.Descriptor instead.
 func (*CycleScenarioFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{8}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CycleScenarioFigures) GetName() string {
@@ -1567,7 +1875,7 @@ type ScenarioFigures struct {
 
 func (x *ScenarioFigures) Reset() {
 	*x = ScenarioFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[9]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1579,7 +1887,7 @@ func (x *ScenarioFigures) String() string {
 func (*ScenarioFigures) ProtoMessage() {}
 
 func (x *ScenarioFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[9]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1592,7 +1900,7 @@ func (x *ScenarioFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScenarioFigures.ProtoReflect.Descriptor instead.
 func (*ScenarioFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{9}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ScenarioFigures) GetName() string {
@@ -1654,7 +1962,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[10]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1666,7 +1974,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[10]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1679,7 +1987,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{10}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Verdict) GetExitCode() uint32 {
@@ -1721,7 +2029,7 @@ type HitFigures struct {
 
 func (x *HitFigures) Reset() {
 	*x = HitFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1733,7 +2041,7 @@ func (x *HitFigures) String() string {
 func (*HitFigures) ProtoMessage() {}
 
 func (x *HitFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1746,7 +2054,7 @@ func (x *HitFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HitFigures.ProtoReflect.Descriptor instead.
 func (*HitFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{11}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *HitFigures) GetCount() uint64 {
@@ -1822,7 +2130,7 @@ type ElapsedFigures struct {
 
 func (x *ElapsedFigures) Reset() {
 	*x = ElapsedFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1834,7 +2142,7 @@ func (x *ElapsedFigures) String() string {
 func (*ElapsedFigures) ProtoMessage() {}
 
 func (x *ElapsedFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1847,7 +2155,7 @@ func (x *ElapsedFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ElapsedFigures.ProtoReflect.Descriptor instead.
 func (*ElapsedFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{12}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ElapsedFigures) GetAvg() *durationpb.Duration {
@@ -1925,7 +2233,7 @@ type IterationFigures struct {
 
 func (x *IterationFigures) Reset() {
 	*x = IterationFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1937,7 +2245,7 @@ func (x *IterationFigures) String() string {
 func (*IterationFigures) ProtoMessage() {}
 
 func (x *IterationFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1950,7 +2258,7 @@ func (x *IterationFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IterationFigures.ProtoReflect.Descriptor instead.
 func (*IterationFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{13}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *IterationFigures) GetStarted() uint64 {
@@ -2025,7 +2333,7 @@ type UserFigures struct {
 
 func (x *UserFigures) Reset() {
 	*x = UserFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2037,7 +2345,7 @@ func (x *UserFigures) String() string {
 func (*UserFigures) ProtoMessage() {}
 
 func (x *UserFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2050,7 +2358,7 @@ func (x *UserFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserFigures.ProtoReflect.Descriptor instead.
 func (*UserFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{14}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *UserFigures) GetPlanned() uint64 {
@@ -2105,7 +2413,7 @@ type SocketFigures struct {
 
 func (x *SocketFigures) Reset() {
 	*x = SocketFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2117,7 +2425,7 @@ func (x *SocketFigures) String() string {
 func (*SocketFigures) ProtoMessage() {}
 
 func (x *SocketFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2130,7 +2438,7 @@ func (x *SocketFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketFigures.ProtoReflect.Descriptor instead.
 func (*SocketFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{15}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *SocketFigures) GetOpened() uint64 {
@@ -2220,7 +2528,7 @@ type SocketNameFigures struct {
 
 func (x *SocketNameFigures) Reset() {
 	*x = SocketNameFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2232,7 +2540,7 @@ func (x *SocketNameFigures) String() string {
 func (*SocketNameFigures) ProtoMessage() {}
 
 func (x *SocketNameFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2245,7 +2553,7 @@ func (x *SocketNameFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketNameFigures.ProtoReflect.Descriptor instead.
 func (*SocketNameFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{16}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *SocketNameFigures) GetName() string {
@@ -2289,7 +2597,7 @@ type SocketSummary struct {
 
 func (x *SocketSummary) Reset() {
 	*x = SocketSummary{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2301,7 +2609,7 @@ func (x *SocketSummary) String() string {
 func (*SocketSummary) ProtoMessage() {}
 
 func (x *SocketSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2314,7 +2622,7 @@ func (x *SocketSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketSummary.ProtoReflect.Descriptor instead.
 func (*SocketSummary) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{17}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *SocketSummary) GetTotal() *SocketFigures {
@@ -2356,7 +2664,7 @@ type NameFigures struct {
 
 func (x *NameFigures) Reset() {
 	*x = NameFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2368,7 +2676,7 @@ func (x *NameFigures) String() string {
 func (*NameFigures) ProtoMessage() {}
 
 func (x *NameFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2381,7 +2689,7 @@ func (x *NameFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NameFigures.ProtoReflect.Descriptor instead.
 func (*NameFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{18}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *NameFigures) GetName() string {
@@ -2449,7 +2757,7 @@ type IterationErrorGroup struct {
 
 func (x *IterationErrorGroup) Reset() {
 	*x = IterationErrorGroup{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2461,7 +2769,7 @@ func (x *IterationErrorGroup) String() string {
 func (*IterationErrorGroup) ProtoMessage() {}
 
 func (x *IterationErrorGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2474,7 +2782,7 @@ func (x *IterationErrorGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IterationErrorGroup.ProtoReflect.Descriptor instead.
 func (*IterationErrorGroup) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{19}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *IterationErrorGroup) GetCount() uint64 {
@@ -2518,7 +2826,7 @@ type HitErrorGroup struct {
 
 func (x *HitErrorGroup) Reset() {
 	*x = HitErrorGroup{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2530,7 +2838,7 @@ func (x *HitErrorGroup) String() string {
 func (*HitErrorGroup) ProtoMessage() {}
 
 func (x *HitErrorGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2543,7 +2851,7 @@ func (x *HitErrorGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HitErrorGroup.ProtoReflect.Descriptor instead.
 func (*HitErrorGroup) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{20}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *HitErrorGroup) GetCount() uint64 {
@@ -2619,7 +2927,7 @@ type AgentFigures struct {
 
 func (x *AgentFigures) Reset() {
 	*x = AgentFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2631,7 +2939,7 @@ func (x *AgentFigures) String() string {
 func (*AgentFigures) ProtoMessage() {}
 
 func (x *AgentFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2644,7 +2952,7 @@ func (x *AgentFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgentFigures.ProtoReflect.Descriptor instead.
 func (*AgentFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{21}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *AgentFigures) GetAgentId() string {
@@ -2791,7 +3099,7 @@ type GeneratorFigures struct {
 
 func (x *GeneratorFigures) Reset() {
 	*x = GeneratorFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2803,7 +3111,7 @@ func (x *GeneratorFigures) String() string {
 func (*GeneratorFigures) ProtoMessage() {}
 
 func (x *GeneratorFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2816,7 +3124,7 @@ func (x *GeneratorFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GeneratorFigures.ProtoReflect.Descriptor instead.
 func (*GeneratorFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{22}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *GeneratorFigures) GetSaturated() bool {
@@ -2949,7 +3257,7 @@ type Accounting struct {
 
 func (x *Accounting) Reset() {
 	*x = Accounting{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2961,7 +3269,7 @@ func (x *Accounting) String() string {
 func (*Accounting) ProtoMessage() {}
 
 func (x *Accounting) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2974,7 +3282,7 @@ func (x *Accounting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Accounting.ProtoReflect.Descriptor instead.
 func (*Accounting) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{23}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Accounting) GetCommitted() uint64 {
@@ -3045,7 +3353,7 @@ type Loss struct {
 
 func (x *Loss) Reset() {
 	*x = Loss{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3057,7 +3365,7 @@ func (x *Loss) String() string {
 func (*Loss) ProtoMessage() {}
 
 func (x *Loss) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3070,7 +3378,7 @@ func (x *Loss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loss.ProtoReflect.Descriptor instead.
 func (*Loss) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{24}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Loss) GetReason() string {
@@ -3112,7 +3420,7 @@ var File_loadgrpc_v1_run_proto protoreflect.FileDescriptor
 
 const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\n" +
-	"\x15loadgrpc/v1/run.proto\x12\vloadgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17loadgrpc/v1/event.proto\"\xdb\x06\n" +
+	"\x15loadgrpc/v1/run.proto\x12\vloadgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17loadgrpc/v1/event.proto\"\x90\a\n" +
 	"\aRunSpec\x12\x12\n" +
 	"\x04test\x18\x01 \x01(\tR\x04test\x12\x14\n" +
 	"\x05users\x18\x02 \x03(\rR\x05users\x12\x1e\n" +
@@ -3137,7 +3445,8 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\x0fsilence_timeout\x18\x0e \x01(\v2\x19.google.protobuf.DurationR\x0esilenceTimeout\x123\n" +
 	"\tscenarios\x18\x0f \x03(\v2\x15.loadgrpc.v1.ScenarioR\tscenarios\x12\x14\n" +
 	"\x05title\x18\x10 \x01(\tR\x05title\x12/\n" +
-	"\x03env\x18\x11 \x03(\v2\x1d.loadgrpc.v1.RunSpec.EnvEntryR\x03env\x12!\n" +
+	"\x03env\x18\x11 \x03(\v2\x1d.loadgrpc.v1.RunSpec.EnvEntryR\x03env\x123\n" +
+	"\tobservers\x18\x17 \x03(\v2\x15.loadgrpc.v1.ObserverR\tobservers\x12!\n" +
 	"\fproject_name\x18\x19 \x01(\tR\vprojectName\x12\x17\n" +
 	"\auser_id\x18\x1a \x01(\tR\x06userId\x12\x16\n" +
 	"\x06bundle\x18\x13 \x01(\tR\x06bundle\x12\x19\n" +
@@ -3146,7 +3455,22 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"pythonDeps\x1a6\n" +
 	"\bEnvEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x9a\x03\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd0\x01\n" +
+	"\bObserver\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12?\n" +
+	"\bsettings\x18\x02 \x03(\v2#.loadgrpc.v1.Observer.SettingsEntryR\bsettings\x122\n" +
+	"\x06events\x18\x03 \x03(\x0e2\x1a.loadgrpc.v1.ObserverEventR\x06events\x1a;\n" +
+	"\rSettingsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x88\x02\n" +
+	"\fNotification\x12\x1a\n" +
+	"\bobserver\x18\x01 \x01(\tR\bobserver\x120\n" +
+	"\x05event\x18\x02 \x01(\x0e2\x1a.loadgrpc.v1.ObserverEventR\x05event\x12\x16\n" +
+	"\x06change\x18\x03 \x01(\x04R\x06change\x124\n" +
+	"\x05state\x18\x04 \x01(\x0e2\x1e.loadgrpc.v1.NotificationStateR\x05state\x12\x14\n" +
+	"\x05tries\x18\x05 \x01(\rR\x05tries\x12\x16\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\x12.\n" +
+	"\x04time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\x9a\x03\n" +
 	"\bScenario\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04test\x18\x02 \x01(\tR\x04test\x12\x14\n" +
@@ -3185,7 +3509,7 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\bagent_id\x18\x02 \x01(\tR\aagentId\x12\x18\n" +
 	"\amessage\x18\x03 \x01(\tR\amessage\x120\n" +
 	"\x05since\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x120\n" +
-	"\x05until\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"\x89\v\n" +
+	"\x05until\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"\xca\v\n" +
 	"\n" +
 	"RunSummary\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12+\n" +
@@ -3220,7 +3544,8 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\x06cycles\x18\x16 \x03(\v2\x19.loadgrpc.v1.CycleFiguresR\x06cycles\x124\n" +
 	"\asockets\x18\x17 \x01(\v2\x1a.loadgrpc.v1.SocketSummaryR\asockets\x120\n" +
 	"\btroubles\x18\x18 \x03(\v2\x14.loadgrpc.v1.TroubleR\btroubles\x12,\n" +
-	"\x04data\x18\x19 \x03(\v2\x18.loadgrpc.v1.DataFiguresR\x04data\x122\n" +
+	"\x04data\x18\x19 \x03(\v2\x18.loadgrpc.v1.DataFiguresR\x04data\x12?\n" +
+	"\rnotifications\x18\x1a \x03(\v2\x19.loadgrpc.v1.NotificationR\rnotifications\x122\n" +
 	"\x06output\x18\x1b \x01(\v2\x1a.loadgrpc.v1.OutputFiguresR\x06output\x1a;\n" +
 	"\rCountersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
@@ -3394,7 +3719,17 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\x05count\x18\x02 \x01(\x04R\x05count\x12\x19\n" +
 	"\bat_least\x18\x03 \x01(\bR\aatLeast\x12\x19\n" +
 	"\bagent_id\x18\x04 \x01(\tR\aagentId\x12\x12\n" +
-	"\x04hits\x18\x05 \x01(\x04R\x04hits*w\n" +
+	"\x04hits\x18\x05 \x01(\x04R\x04hits*\x80\x01\n" +
+	"\rObserverEvent\x12\x1e\n" +
+	"\x1aOBSERVER_EVENT_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14OBSERVER_EVENT_START\x10\x01\x12\x16\n" +
+	"\x12OBSERVER_EVENT_END\x10\x02\x12\x1d\n" +
+	"\x19OBSERVER_EVENT_AGENT_LOST\x10\x03*\x9a\x01\n" +
+	"\x11NotificationState\x12\"\n" +
+	"\x1eNOTIFICATION_STATE_UNSPECIFIED\x10\x00\x12\x1e\n" +
+	"\x1aNOTIFICATION_STATE_PENDING\x10\x01\x12 \n" +
+	"\x1cNOTIFICATION_STATE_DELIVERED\x10\x02\x12\x1f\n" +
+	"\x1bNOTIFICATION_STATE_GIVEN_UP\x10\x03*w\n" +
 	"\n" +
 	"RunnerMode\x12\x1b\n" +
 	"\x17RUNNER_MODE_UNSPECIFIED\x10\x00\x12\x18\n" +
@@ -3439,141 +3774,153 @@ func file_loadgrpc_v1_run_proto_rawDescGZIP() []byte {
 	return file_loadgrpc_v1_run_proto_rawDescData
 }
 
-var file_loadgrpc_v1_run_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_loadgrpc_v1_run_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_loadgrpc_v1_run_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
+var file_loadgrpc_v1_run_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_loadgrpc_v1_run_proto_goTypes = []any{
-	(RunnerMode)(0),               // 0: loadgrpc.v1.RunnerMode
-	(RunState)(0),                 // 1: loadgrpc.v1.RunState
-	(TroubleKind)(0),              // 2: loadgrpc.v1.TroubleKind
-	(AssignmentState)(0),          // 3: loadgrpc.v1.AssignmentState
-	(*RunSpec)(nil),               // 4: loadgrpc.v1.RunSpec
-	(*Scenario)(nil),              // 5: loadgrpc.v1.Scenario
-	(*Run)(nil),                   // 6: loadgrpc.v1.Run
-	(*Trouble)(nil),               // 7: loadgrpc.v1.Trouble
-	(*RunSummary)(nil),            // 8: loadgrpc.v1.RunSummary
-	(*DataFigures)(nil),           // 9: loadgrpc.v1.DataFigures
-	(*OutputFigures)(nil),         // 10: loadgrpc.v1.OutputFigures
-	(*CycleFigures)(nil),          // 11: loadgrpc.v1.CycleFigures
-	(*CycleScenarioFigures)(nil),  // 12: loadgrpc.v1.CycleScenarioFigures
-	(*ScenarioFigures)(nil),       // 13: loadgrpc.v1.ScenarioFigures
-	(*Verdict)(nil),               // 14: loadgrpc.v1.Verdict
-	(*HitFigures)(nil),            // 15: loadgrpc.v1.HitFigures
-	(*ElapsedFigures)(nil),        // 16: loadgrpc.v1.ElapsedFigures
-	(*IterationFigures)(nil),      // 17: loadgrpc.v1.IterationFigures
-	(*UserFigures)(nil),           // 18: loadgrpc.v1.UserFigures
-	(*SocketFigures)(nil),         // 19: loadgrpc.v1.SocketFigures
-	(*SocketNameFigures)(nil),     // 20: loadgrpc.v1.SocketNameFigures
-	(*SocketSummary)(nil),         // 21: loadgrpc.v1.SocketSummary
-	(*NameFigures)(nil),           // 22: loadgrpc.v1.NameFigures
-	(*IterationErrorGroup)(nil),   // 23: loadgrpc.v1.IterationErrorGroup
-	(*HitErrorGroup)(nil),         // 24: loadgrpc.v1.HitErrorGroup
-	(*AgentFigures)(nil),          // 25: loadgrpc.v1.AgentFigures
-	(*GeneratorFigures)(nil),      // 26: loadgrpc.v1.GeneratorFigures
-	(*Accounting)(nil),            // 27: loadgrpc.v1.Accounting
-	(*Loss)(nil),                  // 28: loadgrpc.v1.Loss
-	nil,                           // 29: loadgrpc.v1.RunSpec.EnvEntry
-	nil,                           // 30: loadgrpc.v1.RunSummary.CountersEntry
-	nil,                           // 31: loadgrpc.v1.NameFigures.StatusesEntry
-	nil,                           // 32: loadgrpc.v1.NameFigures.FailedStatusesEntry
-	(*durationpb.Duration)(nil),   // 33: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 34: google.protobuf.Timestamp
-	(DataMode)(0),                 // 35: loadgrpc.v1.DataMode
-	(*ExceptionInfo)(nil),         // 36: loadgrpc.v1.ExceptionInfo
-	(HitError)(0),                 // 37: loadgrpc.v1.HitError
+	(ObserverEvent)(0),            // 0: loadgrpc.v1.ObserverEvent
+	(NotificationState)(0),        // 1: loadgrpc.v1.NotificationState
+	(RunnerMode)(0),               // 2: loadgrpc.v1.RunnerMode
+	(RunState)(0),                 // 3: loadgrpc.v1.RunState
+	(TroubleKind)(0),              // 4: loadgrpc.v1.TroubleKind
+	(AssignmentState)(0),          // 5: loadgrpc.v1.AssignmentState
+	(*RunSpec)(nil),               // 6: loadgrpc.v1.RunSpec
+	(*Observer)(nil),              // 7: loadgrpc.v1.Observer
+	(*Notification)(nil),          // 8: loadgrpc.v1.Notification
+	(*Scenario)(nil),              // 9: loadgrpc.v1.Scenario
+	(*Run)(nil),                   // 10: loadgrpc.v1.Run
+	(*Trouble)(nil),               // 11: loadgrpc.v1.Trouble
+	(*RunSummary)(nil),            // 12: loadgrpc.v1.RunSummary
+	(*DataFigures)(nil),           // 13: loadgrpc.v1.DataFigures
+	(*OutputFigures)(nil),         // 14: loadgrpc.v1.OutputFigures
+	(*CycleFigures)(nil),          // 15: loadgrpc.v1.CycleFigures
+	(*CycleScenarioFigures)(nil),  // 16: loadgrpc.v1.CycleScenarioFigures
+	(*ScenarioFigures)(nil),       // 17: loadgrpc.v1.ScenarioFigures
+	(*Verdict)(nil),               // 18: loadgrpc.v1.Verdict
+	(*HitFigures)(nil),            // 19: loadgrpc.v1.HitFigures
+	(*ElapsedFigures)(nil),        // 20: loadgrpc.v1.ElapsedFigures
+	(*IterationFigures)(nil),      // 21: loadgrpc.v1.IterationFigures
+	(*UserFigures)(nil),           // 22: loadgrpc.v1.UserFigures
+	(*SocketFigures)(nil),         // 23: loadgrpc.v1.SocketFigures
+	(*SocketNameFigures)(nil),     // 24: loadgrpc.v1.SocketNameFigures
+	(*SocketSummary)(nil),         // 25: loadgrpc.v1.SocketSummary
+	(*NameFigures)(nil),           // 26: loadgrpc.v1.NameFigures
+	(*IterationErrorGroup)(nil),   // 27: loadgrpc.v1.IterationErrorGroup
+	(*HitErrorGroup)(nil),         // 28: loadgrpc.v1.HitErrorGroup
+	(*AgentFigures)(nil),          // 29: loadgrpc.v1.AgentFigures
+	(*GeneratorFigures)(nil),      // 30: loadgrpc.v1.GeneratorFigures
+	(*Accounting)(nil),            // 31: loadgrpc.v1.Accounting
+	(*Loss)(nil),                  // 32: loadgrpc.v1.Loss
+	nil,                           // 33: loadgrpc.v1.RunSpec.EnvEntry
+	nil,                           // 34: loadgrpc.v1.Observer.SettingsEntry
+	nil,                           // 35: loadgrpc.v1.RunSummary.CountersEntry
+	nil,                           // 36: loadgrpc.v1.NameFigures.StatusesEntry
+	nil,                           // 37: loadgrpc.v1.NameFigures.FailedStatusesEntry
+	(*durationpb.Duration)(nil),   // 38: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 39: google.protobuf.Timestamp
+	(DataMode)(0),                 // 40: loadgrpc.v1.DataMode
+	(*ExceptionInfo)(nil),         // 41: loadgrpc.v1.ExceptionInfo
+	(HitError)(0),                 // 42: loadgrpc.v1.HitError
 }
 var file_loadgrpc_v1_run_proto_depIdxs = []int32{
-	33, // 0: loadgrpc.v1.RunSpec.duration:type_name -> google.protobuf.Duration
-	33, // 1: loadgrpc.v1.RunSpec.stop_timeout:type_name -> google.protobuf.Duration
-	0,  // 2: loadgrpc.v1.RunSpec.runner_mode:type_name -> loadgrpc.v1.RunnerMode
-	33, // 3: loadgrpc.v1.RunSpec.silence_timeout:type_name -> google.protobuf.Duration
-	5,  // 4: loadgrpc.v1.RunSpec.scenarios:type_name -> loadgrpc.v1.Scenario
-	29, // 5: loadgrpc.v1.RunSpec.env:type_name -> loadgrpc.v1.RunSpec.EnvEntry
-	33, // 6: loadgrpc.v1.Scenario.duration:type_name -> google.protobuf.Duration
-	0,  // 7: loadgrpc.v1.Scenario.runner_mode:type_name -> loadgrpc.v1.RunnerMode
-	33, // 8: loadgrpc.v1.Scenario.silence_timeout:type_name -> google.protobuf.Duration
-	1,  // 9: loadgrpc.v1.Run.state:type_name -> loadgrpc.v1.RunState
-	4,  // 10: loadgrpc.v1.Run.plan:type_name -> loadgrpc.v1.RunSpec
-	34, // 11: loadgrpc.v1.Run.create_time:type_name -> google.protobuf.Timestamp
-	34, // 12: loadgrpc.v1.Run.start_time:type_name -> google.protobuf.Timestamp
-	34, // 13: loadgrpc.v1.Run.end_time:type_name -> google.protobuf.Timestamp
-	7,  // 14: loadgrpc.v1.Run.troubles:type_name -> loadgrpc.v1.Trouble
-	14, // 15: loadgrpc.v1.Run.verdict:type_name -> loadgrpc.v1.Verdict
-	2,  // 16: loadgrpc.v1.Trouble.kind:type_name -> loadgrpc.v1.TroubleKind
-	34, // 17: loadgrpc.v1.Trouble.since:type_name -> google.protobuf.Timestamp
-	34, // 18: loadgrpc.v1.Trouble.until:type_name -> google.protobuf.Timestamp
-	1,  // 19: loadgrpc.v1.RunSummary.state:type_name -> loadgrpc.v1.RunState
-	14, // 20: loadgrpc.v1.RunSummary.verdict:type_name -> loadgrpc.v1.Verdict
-	4,  // 21: loadgrpc.v1.RunSummary.plan:type_name -> loadgrpc.v1.RunSpec
-	34, // 22: loadgrpc.v1.RunSummary.create_time:type_name -> google.protobuf.Timestamp
-	34, // 23: loadgrpc.v1.RunSummary.start_time:type_name -> google.protobuf.Timestamp
-	34, // 24: loadgrpc.v1.RunSummary.end_time:type_name -> google.protobuf.Timestamp
-	33, // 25: loadgrpc.v1.RunSummary.duration:type_name -> google.protobuf.Duration
-	15, // 26: loadgrpc.v1.RunSummary.hits:type_name -> loadgrpc.v1.HitFigures
-	17, // 27: loadgrpc.v1.RunSummary.iterations:type_name -> loadgrpc.v1.IterationFigures
-	22, // 28: loadgrpc.v1.RunSummary.names:type_name -> loadgrpc.v1.NameFigures
-	23, // 29: loadgrpc.v1.RunSummary.failures:type_name -> loadgrpc.v1.IterationErrorGroup
-	23, // 30: loadgrpc.v1.RunSummary.errors:type_name -> loadgrpc.v1.IterationErrorGroup
-	24, // 31: loadgrpc.v1.RunSummary.hit_errors:type_name -> loadgrpc.v1.HitErrorGroup
-	25, // 32: loadgrpc.v1.RunSummary.agents:type_name -> loadgrpc.v1.AgentFigures
-	30, // 33: loadgrpc.v1.RunSummary.counters:type_name -> loadgrpc.v1.RunSummary.CountersEntry
-	27, // 34: loadgrpc.v1.RunSummary.accounting:type_name -> loadgrpc.v1.Accounting
-	26, // 35: loadgrpc.v1.RunSummary.generator:type_name -> loadgrpc.v1.GeneratorFigures
-	13, // 36: loadgrpc.v1.RunSummary.scenarios:type_name -> loadgrpc.v1.ScenarioFigures
-	18, // 37: loadgrpc.v1.RunSummary.users:type_name -> loadgrpc.v1.UserFigures
-	11, // 38: loadgrpc.v1.RunSummary.cycles:type_name -> loadgrpc.v1.CycleFigures
-	21, // 39: loadgrpc.v1.RunSummary.sockets:type_name -> loadgrpc.v1.SocketSummary
-	7,  // 40: loadgrpc.v1.RunSummary.troubles:type_name -> loadgrpc.v1.Trouble
-	9,  // 41: loadgrpc.v1.RunSummary.data:type_name -> loadgrpc.v1.DataFigures
-	10, // 42: loadgrpc.v1.RunSummary.output:type_name -> loadgrpc.v1.OutputFigures
-	35, // 43: loadgrpc.v1.DataFigures.mode:type_name -> loadgrpc.v1.DataMode
-	33, // 44: loadgrpc.v1.CycleFigures.duration:type_name -> google.protobuf.Duration
-	15, // 45: loadgrpc.v1.CycleFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	34, // 46: loadgrpc.v1.CycleFigures.start_time:type_name -> google.protobuf.Timestamp
-	12, // 47: loadgrpc.v1.CycleFigures.scenarios:type_name -> loadgrpc.v1.CycleScenarioFigures
-	33, // 48: loadgrpc.v1.CycleScenarioFigures.duration:type_name -> google.protobuf.Duration
-	15, // 49: loadgrpc.v1.CycleScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	15, // 50: loadgrpc.v1.ScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	17, // 51: loadgrpc.v1.ScenarioFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
-	18, // 52: loadgrpc.v1.ScenarioFigures.users:type_name -> loadgrpc.v1.UserFigures
-	16, // 53: loadgrpc.v1.HitFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
-	16, // 54: loadgrpc.v1.HitFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
-	33, // 55: loadgrpc.v1.ElapsedFigures.avg:type_name -> google.protobuf.Duration
-	33, // 56: loadgrpc.v1.ElapsedFigures.min:type_name -> google.protobuf.Duration
-	33, // 57: loadgrpc.v1.ElapsedFigures.p50:type_name -> google.protobuf.Duration
-	33, // 58: loadgrpc.v1.ElapsedFigures.p90:type_name -> google.protobuf.Duration
-	33, // 59: loadgrpc.v1.ElapsedFigures.p95:type_name -> google.protobuf.Duration
-	33, // 60: loadgrpc.v1.ElapsedFigures.p99:type_name -> google.protobuf.Duration
-	33, // 61: loadgrpc.v1.ElapsedFigures.max:type_name -> google.protobuf.Duration
-	16, // 62: loadgrpc.v1.SocketFigures.gaps:type_name -> loadgrpc.v1.ElapsedFigures
-	19, // 63: loadgrpc.v1.SocketNameFigures.sockets:type_name -> loadgrpc.v1.SocketFigures
-	19, // 64: loadgrpc.v1.SocketSummary.total:type_name -> loadgrpc.v1.SocketFigures
-	20, // 65: loadgrpc.v1.SocketSummary.names:type_name -> loadgrpc.v1.SocketNameFigures
-	15, // 66: loadgrpc.v1.NameFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	31, // 67: loadgrpc.v1.NameFigures.statuses:type_name -> loadgrpc.v1.NameFigures.StatusesEntry
-	32, // 68: loadgrpc.v1.NameFigures.failed_statuses:type_name -> loadgrpc.v1.NameFigures.FailedStatusesEntry
-	36, // 69: loadgrpc.v1.IterationErrorGroup.exception:type_name -> loadgrpc.v1.ExceptionInfo
-	37, // 70: loadgrpc.v1.HitErrorGroup.error:type_name -> loadgrpc.v1.HitError
-	3,  // 71: loadgrpc.v1.AgentFigures.state:type_name -> loadgrpc.v1.AssignmentState
-	36, // 72: loadgrpc.v1.AgentFigures.load_error:type_name -> loadgrpc.v1.ExceptionInfo
-	26, // 73: loadgrpc.v1.AgentFigures.generator:type_name -> loadgrpc.v1.GeneratorFigures
-	34, // 74: loadgrpc.v1.AgentFigures.end_time:type_name -> google.protobuf.Timestamp
-	33, // 75: loadgrpc.v1.AgentFigures.clock_offset:type_name -> google.protobuf.Duration
-	18, // 76: loadgrpc.v1.AgentFigures.all_users:type_name -> loadgrpc.v1.UserFigures
-	33, // 77: loadgrpc.v1.GeneratorFigures.saturated_time:type_name -> google.protobuf.Duration
-	33, // 78: loadgrpc.v1.GeneratorFigures.watched_time:type_name -> google.protobuf.Duration
-	16, // 79: loadgrpc.v1.GeneratorFigures.lag:type_name -> loadgrpc.v1.ElapsedFigures
-	33, // 80: loadgrpc.v1.GeneratorFigures.worst_lag:type_name -> google.protobuf.Duration
-	34, // 81: loadgrpc.v1.GeneratorFigures.worst_lag_time:type_name -> google.protobuf.Timestamp
-	33, // 82: loadgrpc.v1.GeneratorFigures.gc_time:type_name -> google.protobuf.Duration
-	33, // 83: loadgrpc.v1.GeneratorFigures.gc_max:type_name -> google.protobuf.Duration
-	33, // 84: loadgrpc.v1.GeneratorFigures.at_limit_time:type_name -> google.protobuf.Duration
-	33, // 85: loadgrpc.v1.GeneratorFigures.machine_busy_time:type_name -> google.protobuf.Duration
-	28, // 86: loadgrpc.v1.Accounting.losses:type_name -> loadgrpc.v1.Loss
-	87, // [87:87] is the sub-list for method output_type
-	87, // [87:87] is the sub-list for method input_type
-	87, // [87:87] is the sub-list for extension type_name
-	87, // [87:87] is the sub-list for extension extendee
-	0,  // [0:87] is the sub-list for field type_name
+	38, // 0: loadgrpc.v1.RunSpec.duration:type_name -> google.protobuf.Duration
+	38, // 1: loadgrpc.v1.RunSpec.stop_timeout:type_name -> google.protobuf.Duration
+	2,  // 2: loadgrpc.v1.RunSpec.runner_mode:type_name -> loadgrpc.v1.RunnerMode
+	38, // 3: loadgrpc.v1.RunSpec.silence_timeout:type_name -> google.protobuf.Duration
+	9,  // 4: loadgrpc.v1.RunSpec.scenarios:type_name -> loadgrpc.v1.Scenario
+	33, // 5: loadgrpc.v1.RunSpec.env:type_name -> loadgrpc.v1.RunSpec.EnvEntry
+	7,  // 6: loadgrpc.v1.RunSpec.observers:type_name -> loadgrpc.v1.Observer
+	34, // 7: loadgrpc.v1.Observer.settings:type_name -> loadgrpc.v1.Observer.SettingsEntry
+	0,  // 8: loadgrpc.v1.Observer.events:type_name -> loadgrpc.v1.ObserverEvent
+	0,  // 9: loadgrpc.v1.Notification.event:type_name -> loadgrpc.v1.ObserverEvent
+	1,  // 10: loadgrpc.v1.Notification.state:type_name -> loadgrpc.v1.NotificationState
+	39, // 11: loadgrpc.v1.Notification.time:type_name -> google.protobuf.Timestamp
+	38, // 12: loadgrpc.v1.Scenario.duration:type_name -> google.protobuf.Duration
+	2,  // 13: loadgrpc.v1.Scenario.runner_mode:type_name -> loadgrpc.v1.RunnerMode
+	38, // 14: loadgrpc.v1.Scenario.silence_timeout:type_name -> google.protobuf.Duration
+	3,  // 15: loadgrpc.v1.Run.state:type_name -> loadgrpc.v1.RunState
+	6,  // 16: loadgrpc.v1.Run.plan:type_name -> loadgrpc.v1.RunSpec
+	39, // 17: loadgrpc.v1.Run.create_time:type_name -> google.protobuf.Timestamp
+	39, // 18: loadgrpc.v1.Run.start_time:type_name -> google.protobuf.Timestamp
+	39, // 19: loadgrpc.v1.Run.end_time:type_name -> google.protobuf.Timestamp
+	11, // 20: loadgrpc.v1.Run.troubles:type_name -> loadgrpc.v1.Trouble
+	18, // 21: loadgrpc.v1.Run.verdict:type_name -> loadgrpc.v1.Verdict
+	4,  // 22: loadgrpc.v1.Trouble.kind:type_name -> loadgrpc.v1.TroubleKind
+	39, // 23: loadgrpc.v1.Trouble.since:type_name -> google.protobuf.Timestamp
+	39, // 24: loadgrpc.v1.Trouble.until:type_name -> google.protobuf.Timestamp
+	3,  // 25: loadgrpc.v1.RunSummary.state:type_name -> loadgrpc.v1.RunState
+	18, // 26: loadgrpc.v1.RunSummary.verdict:type_name -> loadgrpc.v1.Verdict
+	6,  // 27: loadgrpc.v1.RunSummary.plan:type_name -> loadgrpc.v1.RunSpec
+	39, // 28: loadgrpc.v1.RunSummary.create_time:type_name -> google.protobuf.Timestamp
+	39, // 29: loadgrpc.v1.RunSummary.start_time:type_name -> google.protobuf.Timestamp
+	39, // 30: loadgrpc.v1.RunSummary.end_time:type_name -> google.protobuf.Timestamp
+	38, // 31: loadgrpc.v1.RunSummary.duration:type_name -> google.protobuf.Duration
+	19, // 32: loadgrpc.v1.RunSummary.hits:type_name -> loadgrpc.v1.HitFigures
+	21, // 33: loadgrpc.v1.RunSummary.iterations:type_name -> loadgrpc.v1.IterationFigures
+	26, // 34: loadgrpc.v1.RunSummary.names:type_name -> loadgrpc.v1.NameFigures
+	27, // 35: loadgrpc.v1.RunSummary.failures:type_name -> loadgrpc.v1.IterationErrorGroup
+	27, // 36: loadgrpc.v1.RunSummary.errors:type_name -> loadgrpc.v1.IterationErrorGroup
+	28, // 37: loadgrpc.v1.RunSummary.hit_errors:type_name -> loadgrpc.v1.HitErrorGroup
+	29, // 38: loadgrpc.v1.RunSummary.agents:type_name -> loadgrpc.v1.AgentFigures
+	35, // 39: loadgrpc.v1.RunSummary.counters:type_name -> loadgrpc.v1.RunSummary.CountersEntry
+	31, // 40: loadgrpc.v1.RunSummary.accounting:type_name -> loadgrpc.v1.Accounting
+	30, // 41: loadgrpc.v1.RunSummary.generator:type_name -> loadgrpc.v1.GeneratorFigures
+	17, // 42: loadgrpc.v1.RunSummary.scenarios:type_name -> loadgrpc.v1.ScenarioFigures
+	22, // 43: loadgrpc.v1.RunSummary.users:type_name -> loadgrpc.v1.UserFigures
+	15, // 44: loadgrpc.v1.RunSummary.cycles:type_name -> loadgrpc.v1.CycleFigures
+	25, // 45: loadgrpc.v1.RunSummary.sockets:type_name -> loadgrpc.v1.SocketSummary
+	11, // 46: loadgrpc.v1.RunSummary.troubles:type_name -> loadgrpc.v1.Trouble
+	13, // 47: loadgrpc.v1.RunSummary.data:type_name -> loadgrpc.v1.DataFigures
+	8,  // 48: loadgrpc.v1.RunSummary.notifications:type_name -> loadgrpc.v1.Notification
+	14, // 49: loadgrpc.v1.RunSummary.output:type_name -> loadgrpc.v1.OutputFigures
+	40, // 50: loadgrpc.v1.DataFigures.mode:type_name -> loadgrpc.v1.DataMode
+	38, // 51: loadgrpc.v1.CycleFigures.duration:type_name -> google.protobuf.Duration
+	19, // 52: loadgrpc.v1.CycleFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	39, // 53: loadgrpc.v1.CycleFigures.start_time:type_name -> google.protobuf.Timestamp
+	16, // 54: loadgrpc.v1.CycleFigures.scenarios:type_name -> loadgrpc.v1.CycleScenarioFigures
+	38, // 55: loadgrpc.v1.CycleScenarioFigures.duration:type_name -> google.protobuf.Duration
+	19, // 56: loadgrpc.v1.CycleScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	19, // 57: loadgrpc.v1.ScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	21, // 58: loadgrpc.v1.ScenarioFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
+	22, // 59: loadgrpc.v1.ScenarioFigures.users:type_name -> loadgrpc.v1.UserFigures
+	20, // 60: loadgrpc.v1.HitFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
+	20, // 61: loadgrpc.v1.HitFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
+	38, // 62: loadgrpc.v1.ElapsedFigures.avg:type_name -> google.protobuf.Duration
+	38, // 63: loadgrpc.v1.ElapsedFigures.min:type_name -> google.protobuf.Duration
+	38, // 64: loadgrpc.v1.ElapsedFigures.p50:type_name -> google.protobuf.Duration
+	38, // 65: loadgrpc.v1.ElapsedFigures.p90:type_name -> google.protobuf.Duration
+	38, // 66: loadgrpc.v1.ElapsedFigures.p95:type_name -> google.protobuf.Duration
+	38, // 67: loadgrpc.v1.ElapsedFigures.p99:type_name -> google.protobuf.Duration
+	38, // 68: loadgrpc.v1.ElapsedFigures.max:type_name -> google.protobuf.Duration
+	20, // 69: loadgrpc.v1.SocketFigures.gaps:type_name -> loadgrpc.v1.ElapsedFigures
+	23, // 70: loadgrpc.v1.SocketNameFigures.sockets:type_name -> loadgrpc.v1.SocketFigures
+	23, // 71: loadgrpc.v1.SocketSummary.total:type_name -> loadgrpc.v1.SocketFigures
+	24, // 72: loadgrpc.v1.SocketSummary.names:type_name -> loadgrpc.v1.SocketNameFigures
+	19, // 73: loadgrpc.v1.NameFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	36, // 74: loadgrpc.v1.NameFigures.statuses:type_name -> loadgrpc.v1.NameFigures.StatusesEntry
+	37, // 75: loadgrpc.v1.NameFigures.failed_statuses:type_name -> loadgrpc.v1.NameFigures.FailedStatusesEntry
+	41, // 76: loadgrpc.v1.IterationErrorGroup.exception:type_name -> loadgrpc.v1.ExceptionInfo
+	42, // 77: loadgrpc.v1.HitErrorGroup.error:type_name -> loadgrpc.v1.HitError
+	5,  // 78: loadgrpc.v1.AgentFigures.state:type_name -> loadgrpc.v1.AssignmentState
+	41, // 79: loadgrpc.v1.AgentFigures.load_error:type_name -> loadgrpc.v1.ExceptionInfo
+	30, // 80: loadgrpc.v1.AgentFigures.generator:type_name -> loadgrpc.v1.GeneratorFigures
+	39, // 81: loadgrpc.v1.AgentFigures.end_time:type_name -> google.protobuf.Timestamp
+	38, // 82: loadgrpc.v1.AgentFigures.clock_offset:type_name -> google.protobuf.Duration
+	22, // 83: loadgrpc.v1.AgentFigures.all_users:type_name -> loadgrpc.v1.UserFigures
+	38, // 84: loadgrpc.v1.GeneratorFigures.saturated_time:type_name -> google.protobuf.Duration
+	38, // 85: loadgrpc.v1.GeneratorFigures.watched_time:type_name -> google.protobuf.Duration
+	20, // 86: loadgrpc.v1.GeneratorFigures.lag:type_name -> loadgrpc.v1.ElapsedFigures
+	38, // 87: loadgrpc.v1.GeneratorFigures.worst_lag:type_name -> google.protobuf.Duration
+	39, // 88: loadgrpc.v1.GeneratorFigures.worst_lag_time:type_name -> google.protobuf.Timestamp
+	38, // 89: loadgrpc.v1.GeneratorFigures.gc_time:type_name -> google.protobuf.Duration
+	38, // 90: loadgrpc.v1.GeneratorFigures.gc_max:type_name -> google.protobuf.Duration
+	38, // 91: loadgrpc.v1.GeneratorFigures.at_limit_time:type_name -> google.protobuf.Duration
+	38, // 92: loadgrpc.v1.GeneratorFigures.machine_busy_time:type_name -> google.protobuf.Duration
+	32, // 93: loadgrpc.v1.Accounting.losses:type_name -> loadgrpc.v1.Loss
+	94, // [94:94] is the sub-list for method output_type
+	94, // [94:94] is the sub-list for method input_type
+	94, // [94:94] is the sub-list for extension type_name
+	94, // [94:94] is the sub-list for extension extendee
+	0,  // [0:94] is the sub-list for field type_name
 }
 
 func init() { file_loadgrpc_v1_run_proto_init() }
@@ -3587,8 +3934,8 @@ func file_loadgrpc_v1_run_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_loadgrpc_v1_run_proto_rawDesc), len(file_loadgrpc_v1_run_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   29,
+			NumEnums:      6,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
