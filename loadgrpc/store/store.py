@@ -15,15 +15,15 @@ else fails, and may be tried again; reads go on where they can.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from loadgrpc.model import Notification
 from loadgrpc.store.lock import gone
+from loadgrpc.store.opening import database_of
 from loadgrpc.store.record import (
     BundleRecord,
     ChangeRecord,
@@ -37,12 +37,10 @@ from loadgrpc.store.record import (
     StoredWindow,
     TypeSet,
 )
-from loadgrpc.store.target import Target, parse_target
+from loadgrpc.store.target import parse_target
 from loadgrpc.store.writer import Writer
 
 if TYPE_CHECKING:
-    from loadgrpc.store.backend import Backend
-    from loadgrpc.store.database import Database  # loads SQLAlchemy: in the thread only
     from loadgrpc.store.packing import Packed
     from loadgrpc.store.tables import Tables
 
@@ -79,7 +77,7 @@ class Store:
         version, or one that a broker has open.
         """
         parsed = parse_target(target)
-        writer = Writer(_database(parsed))
+        writer = Writer(database_of(parsed))
         await writer.start()
         return cls(writer, parsed.name, parsed.path.resolve() if parsed.path else None)
 
@@ -434,26 +432,3 @@ def _deletion(run_ids: list[str]) -> Callable[[Tables], list[str]]:
 
 def _page_of_types(after: int) -> Callable[[Tables], list[TypeSet]]:
     return lambda tables: tables.types(after, _PAGE_BATCHES)
-
-
-@contextlib.contextmanager
-def _database(target: Target) -> Iterator[Database]:
-    """The database that a target means; entered in the writer's thread."""
-    # Here, because SQLAlchemy takes longer to load than anything else that the store needs.
-    from loadgrpc.store.database import Database  # noqa: PLC0415
-
-    database = Database(_backend(target))
-    try:
-        yield database
-    finally:
-        database.close()
-
-
-def _backend(target: Target) -> Backend:
-    if target.url:
-        from loadgrpc.store.postgresql import PostgresqlBackend  # noqa: PLC0415 - as above
-
-        return PostgresqlBackend(target.url, target.name)
-    from loadgrpc.store.sqlite import SqliteBackend  # noqa: PLC0415 - as above
-
-    return SqliteBackend(target.path)
