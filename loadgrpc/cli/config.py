@@ -121,10 +121,10 @@ def _default(ctx: click.Context, param: click.Parameter) -> str:
     if row and (rival := rival_of(row)) and ctx.params.get(ALL[rival].name) is not None:
         return "-"
     if isinstance(param, click.Option):
-        if found := _OF_HELP.search(param.help or ""):
-            return found[1]
         if param.is_bool_flag:
             return _flag(param.default is True)
+        if found := _OF_HELP.search(param.help or ""):
+            return found[1]
         if param.show_default:
             return str(param.default)
     return "-"

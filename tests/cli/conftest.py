@@ -6,6 +6,7 @@ import asyncio
 import difflib
 import logging
 import os
+import tarfile
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from loadgrpc import cli, errors, model
+from loadgrpc.bundle.pack import Bundle
 from loadgrpc.model import (
     AgentFigures,
     AssignmentState,
@@ -552,6 +554,13 @@ class FakeClient:
         self._ask("start_run", plan)
         assert request_id
         return replace(self.run, plan=plan, state=RunState.STARTING)
+
+    async def upload_bundle(
+        self, bundle: Bundle, on_progress: Callable[[int], None] = lambda _: None
+    ) -> None:
+        bundle.file.seek(0)
+        with tarfile.open(fileobj=bundle.file) as files:
+            self._ask("upload_bundle", sorted(files.getnames()))
 
     async def get_run(self, run_id: str) -> Run:
         self._ask("get_run", run_id)

@@ -9,11 +9,14 @@ OF_DOCUMENTATION = """\
 [loads]
 fqn = example.TestWebSite.test_es
 agents = 4
+include_file = data/*.csv
+               helper.sh
+test_dir = /tmp/tests
 users = 5
 duration = 30
 detach = True
 """
-"""The sample of Loads' documentation, as far as it is about the load."""
+"""The sample of Loads' documentation, except for its observer."""
 
 
 @pytest.fixture
@@ -44,6 +47,9 @@ def started(folder, invoke, client):
 def test_the_sample_of_the_documentation_works_as_it_stands(folder, started, client):
     """--config FILE, a section [loads], fqn and all."""
     (folder / "config.ini").write_text(OF_DOCUMENTATION)
+    (folder / "data").mkdir()
+    for name in ("example.py", "data/users.csv", "helper.sh"):
+        (folder / name).write_text("class TestWebSite: pass\n")
 
     plan = started("--config", "config.ini")
 
@@ -51,7 +57,10 @@ def test_the_sample_of_the_documentation_works_as_it_stands(folder, started, cli
     assert (scenario.test, scenario.users, scenario.duration_s) == (TEST, (5,), 30.0)
     assert plan.agents == 4
     assert client.endpoint == "127.0.0.1:7979"
-    assert [name for name, *_ in client.asked] == ["start_run"]  # detached: nobody watches
+    (_, sent), (last, _) = client.asked
+    assert {"example.py", "data/users.csv", "helper.sh"} <= {*sent}
+    assert plan.test_dir == "/tmp/tests"
+    assert last == "start_run"  # detached: nobody watches
 
 
 def test_d4_the_command_line_overrides_the_file(folder, started):
