@@ -63,12 +63,23 @@ def _debian() -> dict[str, str]:
     """Packages of Debian by the program that tells that they are there."""
     programs = {"nginx": "nginx", "tmux": "tmux", "jq": "jq", "curl": "curl"}
     programs |= {"ip": "iproute2", "tc": "iproute2", "initdb": "postgresql"}
+    programs |= {"systemd-analyze": "systemd"}
     programs |= {"go": "golang-go", "npm": "npm", "javac": "default-jdk-headless", "mvn": "maven"}
     return programs
 
 
 def _go(program: str, module: str) -> Tool:
     command = ("env", f"GOBIN={folder() / 'bin'}", "go", "install", module)
+    return Tool(program, command, lambda: find(program) is not None)
+
+
+def _python(program: str, requirement: str) -> Tool:
+    """A program of Python's, in an environment of its own, with its siblings."""
+    name = requirement.partition("=")[0]
+    place = folder() / name
+    made = f"{sys.executable} -m venv '{place}' && '{place}/bin/pip' install -q {requirement}"
+    linked = f"mkdir -p '{folder()}/bin' && ln -sf '{place}/bin/{name}'* '{folder()}/bin/'"
+    command = ("sh", "-c", f"{made} && {linked}")
     return Tool(program, command, lambda: find(program) is not None)
 
 
@@ -88,6 +99,7 @@ def tools() -> Iterator[Tool]:
     yield _go("grpcurl", "github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3")
     yield _go("ghz", "github.com/bojand/ghz/cmd/ghz@v0.120.0")
     yield _go("vegeta", "github.com/tsenart/vegeta/v12@v12.12.0")
+    yield _python("circusd", "circus==0.19.0")
     yield from map(_node, NODE_PACKAGES)
 
 

@@ -1,4 +1,4 @@
-"""`loadgrpc examples`: the tests that come with loadgrpc, to look at and to copy.
+"""`loadgrpc examples`: what comes with loadgrpc to look at and to copy: tests, and a cluster.
 
 Rule: what is shown is what was installed, and runs as it is. All files are copied or none; one
 that is there and differs is its owner's, and stays unless --force is given.
@@ -11,6 +11,7 @@ import os
 import sys
 from dataclasses import dataclass
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +24,9 @@ from loadgrpc.cli.failure import Failure
 from loadgrpc.cli.line import Line, Style
 
 NAMES: Final = ("demo", "test_blog", "trouble")
-"""The examples, in the order in which a newcomer wants them."""
+"""The examples that are tests, in the order in which a newcomer wants them."""
+DEPLOY: Final = "deploy"
+"""The example that is a cluster: files for Circus, systemd and Docker."""
 
 README: Final = """\
 # Examples of loadgrpc
@@ -71,15 +74,16 @@ class Example:
     "folder",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Copy the example, or all of them, to this folder, with a README.md. It is created if"
-    " it does not exist.",
+    help="Copy the example, or all tests, to this folder, with a README.md beside tests. It is"
+    " created if it does not exist.",
 )
 @click.option("--force", is_flag=True, help="With --copy, overwrite files that differ.")
 def command(*, name: str | None, folder: Path | None, force: bool) -> int:
-    """List, show or copy the example tests.
+    """List, show or copy the examples: tests, and the files of a cluster.
 
-    Without NAME it lists them. They run against the demo server, which comes with loadgrpc, too:
-    `python -m loadgrpc.examples.server`.
+    Without NAME it lists them. The tests run against the demo server, which comes with loadgrpc,
+    too: `python -m loadgrpc.examples.server`. The example `deploy` is a cluster for Circus, for
+    systemd, or in containers.
 
     \b
     Which examples are there, and how is one written?
@@ -87,15 +91,26 @@ def command(*, name: str | None, folder: Path | None, force: bool) -> int:
       loadgrpc examples demo
     Begin with copies of them:
       loadgrpc examples --copy tests
+    A broker and five agents, kept running by Circus:
+      loadgrpc examples deploy --copy cluster
+      circusd --daemon cluster/circus.ini
     """  # noqa: D301 - \b is click's mark for "do not wrap"
     if force and folder is None:
         raise Failure("--force needs --copy")
-    if name is not None and name not in NAMES:
-        hint = elsewhere.hint(name, NAMES, {}) or f" (there are {', '.join(NAMES)})"
+    known = (*NAMES, DEPLOY)
+    if name is not None and name not in known:
+        hint = elsewhere.hint(name, known, {}) or f" (there are {', '.join(known)})"
         raise Failure(f"no such example: {name}{hint}")
+    if name == DEPLOY:
+        if folder is not None:
+            _write(_deploy(), folder, force=force)
+        else:
+            line.write(_deploy_lines(), sys.stdout)
+        return verdict.PASSED
     found = [_read(each) for each in ([name] if name else NAMES)]
     if folder is not None:
         _copy(found, folder, force=force)
+        line.say(f"{os.fsdecode(folder / 'README.md')} says what to do next")
     elif name is not None:
         print(found[0].source, end="")
     else:
@@ -122,6 +137,7 @@ def listed(examples: list[Example]) -> list[Line]:
     test = examples[0].tests()[0][0]
     return [
         *found,
+        *_deploy_lines(),
         Line(),
         Line("Run one, against the demo server:", Style.DIM),
         Line("  python -m loadgrpc.examples.server &"),
@@ -135,21 +151,45 @@ def _copy(examples: list[Example], folder: Path, *, force: bool) -> None:
         f"    loadgrpc run {example.name}.{example.tests()[0][0]} -u 10 -i 20"
         for example in examples
     )
-    files = {folder / f"{example.name}.py": example.source for example in examples}
-    files[folder / "README.md"] = README.format(commands=commands)
+    files = {f"{example.name}.py": example.source.encode() for example in examples}
+    files["README.md"] = README.format(commands=commands).encode()
+    _write(files, folder, force=force)
+
+
+def _deploy() -> dict[str, bytes]:
+    """The files of a cluster, by name."""
+    root: Traversable = resources.files("loadgrpc.examples").joinpath("deploy")
+    if not root.is_dir():  # a working copy has them elsewhere
+        root = Path(__file__).resolve().parents[2] / "tools/deploy"
+    files = sorted(root.iterdir(), key=lambda file: file.name)
+    return {file.name: file.read_bytes() for file in files if file.is_file()}
+
+
+def _deploy_lines() -> list[Line]:
+    """The files of a cluster, each with the first line that it has."""
+    about = "A cluster: files for Circus, systemd and Docker. --copy writes them."
+    files = {name: data.decode().splitlines()[0] for name, data in _deploy().items()}
+    return [
+        Line(f"{DEPLOY}: {about}", Style.HEADING),
+        *(Line(f"  {name}: {first.lstrip('#; ')}") for name, first in files.items()),
+    ]
+
+
+def _write(found: dict[str, bytes], folder: Path, *, force: bool) -> None:
+    """Write files, all or none, and print the path of each."""
+    files = {folder / name: data for name, data in found.items()}
     try:
         differing = [
             os.fsdecode(path)
-            for path, text in files.items()
-            if path.exists() and path.read_bytes() != text.encode()
+            for path, data in files.items()
+            if path.exists() and path.read_bytes() != data
         ]
         if differing and not force:
             raise Failure(f"--copy: {', '.join(differing)} would change; --force overwrites")
         folder.mkdir(parents=True, exist_ok=True)
-        for path, text in files.items():
-            path.write_bytes(text.encode())
+        for path, data in files.items():
+            path.write_bytes(data)
             line.say(os.fsdecode(path))
     except OSError as error:
         where = error.filename or folder
         raise Failure(f"--copy: cannot write {str(where)!r}: {error.strerror}") from error
-    line.say(f"{folder / 'README.md'} says what to do next")

@@ -65,6 +65,19 @@ def test_a_copy_stands_alone(tmp_path):
     assert sorted(path.name for path in tmp_path.glob("*.*")) == ["README.md", "test_blog.py"]
 
 
+def test_a_cluster_is_copied_whole(capsys, tmp_path, root):
+    """`deploy` is listed with its files, and copied as they are."""
+    files = {path.name: path.read_bytes() for path in (root / "tools/deploy").iterdir()}
+
+    assert cli.main(["examples", "deploy"]) == 0
+    said = capsys.readouterr().out
+    assert [line.split(":")[0].strip() for line in said.splitlines()[1:]] == sorted(files)
+    assert cli.main(["examples", "deploy", "--copy", str(tmp_path)]) == 0
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == files
+    assert cli.main(["examples"]) == 0
+    assert "\ndeploy: A cluster: " in capsys.readouterr().out
+
+
 def test_what_is_there_and_differs_is_left(capsys, tmp_path):
     """Nothing is overwritten that somebody has changed, unless --force says so."""
     mine = tmp_path / "demo.py"
