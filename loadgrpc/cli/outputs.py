@@ -35,8 +35,7 @@ class Asked:
     @property
     def to_stdout(self) -> bool:
         """Whether it goes to standard output."""
-        destination = self.output.destination
-        return destination is not None and destination.is_stdout
+        return any(each.is_stdout for each in self.output.destinations)
 
     @property
     def label(self) -> str:
@@ -82,13 +81,12 @@ def _differ(found: Sequence[Asked]) -> None:
     """
     places: dict[str, str] = {}
     for each in found:
-        if (destination := each.output.destination) is None:
-            continue
-        place = destination.real_path
-        if place in places and place != os.devnull:
-            where = "standard output" if destination.is_stdout else repr(str(destination))
-            raise Failure(f"{places[place]} and {each.label} would both write to {where}")
-        places[place] = each.label
+        for destination in each.output.destinations:
+            place = destination.real_path
+            if place in places and place != os.devnull:
+                where = "standard output" if destination.is_stdout else repr(str(destination))
+                raise Failure(f"{places[place]} and {each.label} would both write to {where}")
+            places[place] = each.label
 
 
 async def write(
@@ -134,10 +132,9 @@ async def _progress(each: Asked, results: Results, notice: Callable[[str], None]
 
 
 def _cannot(each: Asked, error: OutputError | OSError) -> str:
-    destination = each.output.destination
-    if destination is None or isinstance(error, OutputError):
-        return f"{each.label}: {reason(error)}"
-    return f"{each.label}: cannot write {str(destination)!r}: {reason(error)}"
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{each.label}: cannot write {str(error.filename)!r}: {reason(error)}"
+    return f"{each.label}: {reason(error)}"
 
 
 def reason(error: OutputError | OSError) -> str:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from http import HTTPStatus
 from pathlib import Path
@@ -24,7 +24,7 @@ from typing import Any, Final
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import ElapsedFigures, HitFigures, Summary, TimelineWindow
 from loadgrpc.outputs.destination import Destination
-from loadgrpc.outputs.output import Output, OutputError, Results
+from loadgrpc.outputs.output import Output, Results
 from loadgrpc.text import printable
 
 DEFAULT: Final = "loadgrpc"
@@ -80,15 +80,16 @@ class CsvFiles(Output):
             for name in ("stats", "stats_history", "failures", "exceptions", "series")
         ]
 
+    @property
+    def destinations(self) -> Sequence[Destination]:
+        """See Output."""
+        return self.files
+
     def check(self) -> None:
         """See Output. A folder is made if it is not there."""
         if self.folder is not None:
-            self.folder.mkdir(exist_ok=True)
-        for file in self.files:
-            try:
-                file.check()
-            except OSError as error:
-                raise OutputError(f"cannot write {file.path!r}: {error.strerror}") from error
+            self.folder.mkdir(parents=True, exist_ok=True)
+        super().check()
 
     async def write(self, results: Results) -> None:
         """See Output."""

@@ -46,8 +46,14 @@ class Destination:
         """Sees that the file can be written; what is there stays as it is.
 
         Raises:
-            OSError: it cannot.
+            OSError: it cannot; its `filename` is the path.
         """
+        try:
+            self._check()
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, self.path) from error
+
+    def _check(self) -> None:
         if self.is_stdout:
             return
         path = Path(self.path)
@@ -70,8 +76,20 @@ class Destination:
         """The file to write to, as UTF-8. It is there when the block ends well.
 
         Raises:
-            OSError: it cannot be written after all.
+            OSError: it cannot be written after all; its `filename` is the path.
         """
+        try:
+            with self._open(newline) as file:
+                yield file
+        except OSError as error:
+            named = str(error.filename or self.path)
+            elsewhere = isinstance(error, ConnectionError | TimeoutError)
+            if elsewhere or named not in (str(_beside(Path(self.path))), self.path):
+                raise  # of something else that is done while the file is open
+            raise OSError(error.errno, error.strerror, self.path) from error
+
+    @contextmanager
+    def _open(self, newline: str) -> Iterator[TextIO]:
         if self.is_stdout:
             yield sys.stdout
             sys.stdout.flush()

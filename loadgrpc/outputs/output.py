@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import ClassVar, Protocol
 
 from loadgrpc.model import Summary, TimelineWindow
@@ -56,12 +56,14 @@ class Output(ABC):
         self.target = target
 
     @property
-    def destination(self) -> Destination | None:
-        """The file that is written. None: there is none, or there are several."""
-        return None
+    def destinations(self) -> Sequence[Destination]:
+        """The files that are written, so that no other output of the command writes to one."""
+        return ()
 
-    def check(self) -> None:  # noqa: B027 - there may be nothing to see
+    def check(self) -> None:
         """Sees, before the run begins, that the output can be written when it is over."""
+        for file in self.destinations:
+            file.check()
 
     @abstractmethod
     async def write(self, results: Results) -> None:
@@ -79,10 +81,6 @@ class FileOutput(Output):
         self.file = Destination(target or self.default)
 
     @property
-    def destination(self) -> Destination:
+    def destinations(self) -> Sequence[Destination]:
         """See Output."""
-        return self.file
-
-    def check(self) -> None:
-        """See Output."""
-        self.file.check()
+        return (self.file,)

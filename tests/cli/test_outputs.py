@@ -1,6 +1,8 @@
 """`--output` of `run`, `attach` and `show`."""
 
+import asyncio
 import json
+import signal
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 
@@ -27,6 +29,11 @@ class Odd(Output):
             raise OutputError("nobody answers")
         if self.target == "disk":
             raise OSError(28, "No space left on device")
+        if self.target == "hang":
+            for _ in range(2):  # one is tolerated: it may have been meant for the run
+                signal.raise_signal(signal.SIGINT)
+                await asyncio.sleep(0)
+            await asyncio.Event().wait()
         self.seen = results.summary.run_id
 
 
@@ -165,6 +172,18 @@ def test_what_is_worse_stays(invoke, client, summaries, kind, code, last):
     assert "nobody answers" in out
 
 
+def test_ctrl_c_ends_the_writing_and_not_the_command(invoke, client, folder):
+    """What was written stays, what was not is named, and the run has its verdict."""
+    asked = ("--output", "json=a", "--output", "odd=hang", "--output", "json=b")
+    code, out, err = invoke("run", TEST, "-a", "1", "-q", *asked)
+    assert (code, err) == (3, "")
+    assert out == (
+        "exit 3: --output odd: interrupted before it was written; "
+        "--output json: interrupted before it was written\n"
+    )
+    assert [each.name for each in folder.iterdir()] == ["a"]
+
+
 def test_what_is_only_shown_can_be_detached(invoke, client):
     """`--output stdout` takes the outputs of a configuration file back."""
     assert invoke("run", TEST, "-a", "1", "--detach", "--output", "stdout")[0] == 0
@@ -202,6 +221,11 @@ def test_show_writes_no_outputs_of_an_active_run(invoke, client, summaries, fold
             "--output junit=x --output funkload=./x",
             "--output junit and --output funkload would both write to './x'",
         ),
+        (
+            "--output csv=x --output junit=x_stats.csv",
+            "--output csv and --output junit would both write to 'x_stats.csv'",
+        ),
+        ("--output csv=/dev/null/x/", "--output csv: cannot write '/dev/null/x': Not a directory"),
         (
             "--json --output file=-",
             "--output file and --json would both write to standard output",

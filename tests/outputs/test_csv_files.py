@@ -127,7 +127,7 @@ def test_nothing_appears_if_one_cannot_be_written(tmp_path, script, summary):
 def test_a_folder_in_the_way_is_named(tmp_path):
     """The error says which of the files cannot be written."""
     (tmp_path / "x_failures.csv").mkdir()
-    with pytest.raises(OutputError, match=r"x_failures\.csv': Is a directory"):
+    with pytest.raises(OSError, match=r"Is a directory: '.*x_failures\.csv'"):
         CsvFiles(str(tmp_path / "x")).check()
 
 

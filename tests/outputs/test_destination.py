@@ -98,6 +98,22 @@ def test_a_full_disk_is_an_os_error(tmp_path):
         write("/dev/full", "x" * 100_000)
 
 
+def test_errors_name_the_file_and_no_draft(tmp_path):
+    """What goes wrong beside the file, on a network for example, is not blamed on it."""
+    path = str(tmp_path / "gone" / "x")
+    with pytest.raises(FileNotFoundError) as found, Destination(path).open():
+        pass
+    assert found.value.filename == path
+
+    def refused():
+        with Destination(str(tmp_path / "x")).open():
+            raise ConnectionRefusedError(111, "Connection refused")
+
+    with pytest.raises(ConnectionRefusedError) as met:
+        refused()
+    assert met.value.filename is None
+
+
 def test_a_name_in_gz_is_compressed(tmp_path):
     """The suffix decides, and the same text gives the same bytes."""
     write(tmp_path / "x.jsonl.gz", "text")

@@ -26,7 +26,7 @@ def write(path, results):
 
 
 @pytest.mark.parametrize("name", ["e.jsonl", "e.jsonl.gz"])
-def test_each_event_is_a_line(tmp_path, script, summary, name):
+def test_d10_each_event_is_a_line_that_can_be_read(tmp_path, script, summary, name):
     """In the order in which they are listed; compressed by the suffix."""
     write(tmp_path / name, script(summary, events=list(events(10, 10))))
     raw = (tmp_path / name).read_bytes()

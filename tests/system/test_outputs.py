@@ -106,7 +106,7 @@ def _agree(folder: Path, hits: int) -> None:
     assert int(shown) == hits
 
 
-def test_a_detached_run_is_exported_later_with_the_same_results(
+def test_r12_a_detached_run_on_agents_is_exported_later_with_the_same_results(
     folder, loadgrpc, cluster, demo_server
 ):
     """`attach` at its end and `show` afterwards write the same bytes, from whatever folder."""
