@@ -36,6 +36,9 @@ brackets.
 
 A flag is switched off by `--no-` in front of its name (`--no-split`), which is for flags that a
 [configuration](configuration.md) sets; the last one that is typed counts.
+
+The scripts `loadgrpc-runner`, `loadgrpc-broker` and `loadgrpc-agent` take the options of
+`loadgrpc run`, `loadgrpc broker` and `loadgrpc agent`, and [those of Loads](coming-from-loads.md).
 """
 
 PLAN_FILES = """\

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -33,7 +32,6 @@ COMMANDS: Final = ("run", "broker", "agent")
 """Those of which every option can be configured."""
 OTHER_KEYS: Final = {"fqn": "test"}
 """Keys of Loads that are no option of ours."""
-_OPTION: Final = re.compile(r"(?<=did you mean )--([a-z-]+)")
 _META: Final = "loadgrpc.configuration"
 
 
@@ -121,11 +119,7 @@ def _as_typed(param: click.Parameter, value: Setting, where: str) -> Any:
 
 def _unknown(key: str, own: Iterable[str]) -> str:
     """What is wrong with a key, and what may have been meant."""
-    option = "--" + key.replace("_", "-")
-    names = [f"--{each.replace('_', '-')}" for each in {*own, *_known()}]
-    hint = elsewhere.hint(option, names, elsewhere.OPTIONS)
-    hint = _OPTION.sub(lambda found: repr(found[1].replace("-", "_")), hint)
-    return f"no such option: {key!r}{hint}"
+    return f"no such option: {key!r}{elsewhere.hint_of_key(key, {*own, *_known()})}"
 
 
 def _check_variables(own: Iterable[str]) -> None:
@@ -161,6 +155,15 @@ def where(ctx: click.Context, param: click.Parameter) -> str:
     if source is ParameterSource.DEFAULT_MAP and found is not None:
         return str(found)
     return ""
+
+
+def used(ctx: click.Context) -> dict[str, list[str]]:
+    """The options of a command that were not typed and have no default, by where they were set."""
+    found: dict[str, list[str]] = {}
+    for param in _params(ctx.command):
+        if place := where(ctx, param):
+            found.setdefault(place, []).append(keys(param)[0])
+    return found
 
 
 def layers(ctx: click.Context, asked: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -7,6 +7,7 @@ small one: a wrong guess is worse than none.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -293,6 +294,7 @@ COMMANDS: Final = {
 }
 """Commands of other load testers, in the same way."""
 
+_OPTION: Final = re.compile(r"(?<=did you mean )--([a-z-]+)")
 _SHORT: Final = 7
 """Words of at most this many characters become another with two typos: attach and detach."""
 _LEAST_PREFIX: Final = 3
@@ -309,6 +311,12 @@ def hint(word: str, known: Iterable[str], elsewhere: dict[str, str]) -> str:
         return f" (did you mean {told}?)"
     near = nearest(word, names)
     return f" (did you mean {near}?)" if near else ""
+
+
+def hint_of_key(key: str, keys: Iterable[str]) -> str:
+    """The same for a key of a file, which is an option without its dashes, with `_`."""
+    found = hint(f"--{key.replace('_', '-')}", [f"--{k.replace('_', '-')}" for k in keys], OPTIONS)
+    return _OPTION.sub(lambda option: repr(option[1].replace("-", "_")), found)
 
 
 def nearest(word: str, names: Iterable[str]) -> str:

@@ -100,8 +100,7 @@ def spelled(written: dict[str, Any], *, scenario: bool = False) -> dict[str, Any
     for key, value in written.items():
         field = _field(key)
         if field not in fields:
-            near = elsewhere.nearest(field, [name.replace("_", "-") for name in fields])
-            hint = f" (did you mean {near.replace('-', '_')!r}?)" if near else ""
+            hint = elsewhere.hint_of_key(field, fields)
             raise ValueError(f"{'a scenario' if scenario else 'a plan'} has no {key!r}{hint}")
         if field in plan:
             raise ValueError(f"{key!r} is there twice")

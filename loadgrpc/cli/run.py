@@ -26,7 +26,7 @@ from loadgrpc.cli import (
     values,
 )
 from loadgrpc.cli.command import Command
-from loadgrpc.cli.configuration import layers
+from loadgrpc.cli.configuration import layers, used
 from loadgrpc.cli.failure import Failure, need_folder
 from loadgrpc.cli.late_users import warnings_of
 from loadgrpc.cli.output import Reporting
@@ -134,6 +134,10 @@ def command(**asked: Any) -> int:
     line.write(
         (line.Line(each, line.Style.WARNING) for each in warnings_of(request.plan)), sys.stderr
     )
+    if not request.output.quiet and not request.output.silent:
+        places = used(click.get_current_context()).items()
+        told = (line.Line(f"set by {place}: {', '.join(names)}") for place, names in places)
+        line.write(told, sys.stderr)
     try:
         return asyncio.run(_run(request))
     finally:

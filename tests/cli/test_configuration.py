@@ -215,6 +215,10 @@ WRONG = {
     "[loadgrpc]\nuserz = 3": (
         "loadgrpc.ini [loadgrpc]: no such option: 'userz' (did you mean 'users'?)"
     ),
+    "[loadgrpc]\nvus = 3": "loadgrpc.ini [loadgrpc]: no such option: 'vus' (did you mean 'users'?)",
+    "[loadgrpc]\nheadless = true": (
+        "loadgrpc.ini [loadgrpc]: no such option: 'headless': there is no web page"
+    ),
     "[loadgrpc]\nfrobnicate = 3": "loadgrpc.ini [loadgrpc]: no such option: 'frobnicate'",
     "[loads]\nzmq_receiver = x": "loadgrpc.ini [loads]: no such option: 'zmq_receiver'",
     "[loadgrpc]\nusers = many": (
@@ -352,3 +356,23 @@ def test_config_show_names_what_is_wrong(folder, invoke):
     code, out, err = invoke("config", "show")
     assert (code, out) == (2, "")
     assert "--listen, set by loadgrpc.ini [loadgrpc]: 'here' is not HOST:PORT" in err
+
+
+def test_run_says_what_it_takes_from_where(folder, invoke, client, monkeypatch):
+    """On stderr, so that a run with another load than was typed surprises nobody; -q does not."""
+    (folder / "loadgrpc.ini").write_text("[loadgrpc]\nusers = 2\nagents = 1\ntitle = x\n")
+    monkeypatch.setenv("LOADGRPC_BROKER", "there:1")
+
+    _, _, err = invoke("run", TEST, "--title", "y")
+
+    assert err == "set by loadgrpc.ini [loadgrpc]: users, agents\nset by LOADGRPC_BROKER: broker\n"
+    assert invoke("run", TEST, "-q")[2] == ""
+
+
+def test_the_file_may_be_named_by_a_variable(folder, started, monkeypatch):
+    """LOADGRPC_CONFIG, instead of --config; it goes before the file of the folder."""
+    (folder / "loadgrpc.ini").write_text("[loadgrpc]\nusers = 2\n")
+    (folder / "other.ini").write_text("[loadgrpc]\nusers = 3\n")
+    monkeypatch.setenv("LOADGRPC_CONFIG", "other.ini")
+    assert started(TEST, "-a", "1").users == (3,)
+    assert started(TEST, "-a", "1", "--config", "loadgrpc.ini").users == (2,)

@@ -133,6 +133,7 @@ def test_c6_the_other_fields_are_taken_as_options_spell_them(plan):
         ("[]", "plan.json is not a plan: it is not a JSON object"),
         ("[" * 100_000, "plan.json is not a plan: "),
         ({"test": TEST, "userz": 3}, "a plan has no 'userz' (did you mean 'users'?)"),
+        ({"test": TEST, "vus": 3}, "a plan has no 'vus' (did you mean 'users'?)"),
         ({"Test": TEST, "test": TEST}, "'test' is there twice"),
         ({"test": TEST, "duration": "soon"}, "'duration': 'soon' is not a duration; expected"),
         ({"test": TEST, "users": "x"}, "'users': 'x' is not a whole number"),
