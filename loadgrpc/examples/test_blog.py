@@ -52,6 +52,26 @@ class TestWebSite(TestCase):
             self.assertEqual(page.text.strip(), user)
         self.incr_counter("recognised")
 
+    def test_from_doc(self) -> None:
+        """Two messages over a WebSocket that echoes, and a callback that sees them come back.
+
+        It needs `pip install 'loadgrpc[websocket]'`.
+        """
+        results: list[str] = []
+        socket = self.create_ws(
+            self.server_url + "/ws",
+            protocols=["chat", "http-only"],
+            callback=lambda message: results.append(str(message)),
+        )
+        for text in ("something", "happened"):
+            socket.send(text)
+            socket.receive()
+        until = time.monotonic() + 5
+        while len(results) < 2 and time.monotonic() < until:  # noqa: PLR2004 - both
+            time.sleep(0.01)
+        self.assertEqual(results, ["something", "happened"])
+        socket.close()
+
     def test_slow(self) -> None:
         """A page of which each tenth answer takes 15 times as long: look at its percentiles."""
         self.assertEqual(self.session.get(self.server_url + "/slow").status_code, 200)

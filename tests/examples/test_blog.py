@@ -66,6 +66,19 @@ def test_those_that_pass(results, demo_server):
     }
 
 
+def test_web_sockets(results, demo_server):
+    """Each user's two messages come back in order; sockets and messages are the server's."""
+    (summary,) = results("test_from_doc")
+
+    assert (summary.verdict.exit_code, summary.iterations.success) == (0, ALL), summary
+    seen = demo_server.stats()["websockets"]
+    assert (seen["opened"], seen["open"], seen["messages"]) == (ALL, 0, 2 * ALL)
+    assert seen["bytes"] == ALL * len("somethinghappened")
+    figures = summary.sockets.total
+    assert (figures.opened, figures.closed, figures.broken) == (ALL, ALL, 0)
+    assert (figures.messages_sent, figures.messages_received) == (2 * ALL, 2 * ALL)
+
+
 def test_those_that_do_not(results):
     """A third of the answers of one fails, and each iteration of the other ends with its error."""
     failing, erring = results("test_will_fail", "test_will_error")
