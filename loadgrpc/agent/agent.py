@@ -83,6 +83,8 @@ class AgentConfig:
     """What of its runners' events may be on disk, while the broker does not take them."""
     max_processes: int = 0
     """Processes that it runs at once where each user is one; 0: what the machine has room for."""
+    packages: Path | None = None
+    """Where the packages of tests are installed. None: in its state directory."""
     max_age_s: float | None = None
     """It leaves once it is so old, and has no part in a run. None: it does not age."""
     max_age_delta_s: float = 0.0
@@ -101,6 +103,7 @@ class AgentProcess:
         *,
         room: SpoolRoom,
         places: Places,
+        packages: Path | None = None,
         start_process: Callable[..., RunnerProcess] = RunnerProcess.of,
     ) -> None:
         self.agent_id = held.agent_id
@@ -114,9 +117,7 @@ class AgentProcess:
             doors=doors,
             reports=self._reports,
             places=places,
-            supplies=Supplies(
-                held.folder, held.agent_id, fleet, start_process, self._reports.preparing
-            ),
+            supplies=Supplies(held, fleet, start_process, self._reports.preparing, packages),
             start_process=start_process,
         )
         self._parts: dict[PartKey, AssignedPart] = {}
@@ -412,7 +413,8 @@ async def running(
                 raise identity.StateDirError(message) from error
             fleet = fleet_pb2_grpc.FleetServiceStub(channel)
             places = Places(config.max_processes or default_places())
-            agent = AgentProcess(held, fleet, relay, doors, room=room, places=places)
+            at = config.packages
+            agent = AgentProcess(held, fleet, relay, doors, room=room, places=places, packages=at)
             await agent.resume()
             connecting = asyncio.create_task(agent.run(on_connected))
             if config.max_age_s is not None:

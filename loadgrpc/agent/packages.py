@@ -2,6 +2,7 @@
 
     packages/HASH/         what pip has installed; it is there as a whole or not at all
     packages/HASH.new-…/   what it is installing
+    packages/HASH.lock     locked by whoever makes it, or uses it
 
 Rule: the hash is of everything that the result depends on: the requirements, the wheels and
 projects among them, the Python, and the versions of what loadgrpc itself needs. Those are
@@ -13,6 +14,8 @@ and the like), below a keeper, so that it ends with the agent.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import fcntl
 import hashlib
 import json
 import logging
@@ -28,6 +31,7 @@ from pathlib import Path
 from typing import Final
 
 from loadgrpc import private
+from loadgrpc.agent.folder import LOOK_EVERY_S
 from loadgrpc.agent.process import RunnerProcess
 from loadgrpc.bundle import archive
 from loadgrpc.model import StopMode
@@ -38,6 +42,7 @@ SHOWN_LINES: Final = 20
 """Of what pip prints when it fails."""
 HASH_CHARS: Final = 32
 _NEW: Final = ".new-"
+_LOCK: Final = ".lock"
 _OURS: Final = "loadgrpc"
 _EXTRAS: Final = re.compile(r"\[[^\[\]]*\]$")
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]+")
@@ -50,15 +55,13 @@ class NotInstalled(Exception):
 
 
 class Packages:
-    """See the module. It is `folder`'s only user."""
+    """See the module. Other agents may use the same folder."""
 
     def __init__(self, folder: Path, start_process: Callable[..., RunnerProcess]) -> None:
         self._folder = folder
         self._start_process = start_process
-        self._lock = asyncio.Lock()
-        """One set is installed at a time."""
-        self._used: dict[str, int] = {}
-        """How many use each set now."""
+        self._locks: dict[Path, list[int]] = {}
+        """Of the sets that are used now: a descriptor with a lock for each user."""
 
     async def install(
         self, requirements: Sequence[str], base: Path, run_id: str, on_start: Callable[[], None]
@@ -71,21 +74,28 @@ class Packages:
             NotInstalled: pip fails, or there is none.
             OSError: the disk does not take them.
         """
-        async with self._lock:
-            name = await asyncio.to_thread(key_of, requirements, base)
-            path = self._folder / name
+        path = self._folder / await asyncio.to_thread(key_of, requirements, base)
+        await asyncio.to_thread(private.folder, self._folder)
+        lock = private.open_file(path.with_suffix(_LOCK), os.O_RDWR | os.O_CREAT)
+        try:
+            await _locked(lock, fcntl.LOCK_SH)
             if not path.exists():
                 on_start()
-                await asyncio.to_thread(private.folder, self._folder)
-                await self._install(requirements, base, run_id, path)
+                await _locked(lock, fcntl.LOCK_EX)
+                if not path.exists():  # nobody else has made it meanwhile
+                    await self._install(requirements, base, run_id, path)
+                await _locked(lock, fcntl.LOCK_SH)
             os.utime(path)
-            self._used[name] = self._used.get(name, 0) + 1
             await asyncio.to_thread(self._prune)
+        except BaseException:
+            os.close(lock)
+            raise
+        self._locks.setdefault(path, []).append(lock)
         return path
 
     def release(self, path: Path) -> None:
         """It is not used any more by one of those that asked for it."""
-        self._used[path.name] -= 1
+        os.close(self._locks[path].pop())
 
     def unfinished(self) -> list[Path]:
         """What was being installed when an agent was killed."""
@@ -135,12 +145,23 @@ class Packages:
     def _prune(self) -> None:
         """Removes the sets that were used longest ago, if there are too many."""
         there = sorted(
-            (path.stat().st_mtime_ns, path)
-            for path in self._folder.iterdir()
-            if not self._used.get(path.name)
+            (path.stat().st_mtime_ns, path) for path in self._folder.iterdir() if not path.suffix
         )
         for _, path in there[: max(len(there) - MAX_SETS, 0)]:
-            shutil.rmtree(path, ignore_errors=True)
+            lock = private.open_file(path.with_suffix(_LOCK), os.O_RDWR | os.O_CREAT)
+            with contextlib.suppress(BlockingIOError):  # it is used
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(path, ignore_errors=True)
+            os.close(lock)
+
+
+async def _locked(lock: int, how: int) -> None:
+    """Waits for a lock that another process may have."""
+    while True:
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(lock, how | fcntl.LOCK_NB)
+            return
+        await asyncio.sleep(LOOK_EVERY_S)
 
 
 def why_failed(requirements: Sequence[str], status: int, printed: str) -> str:

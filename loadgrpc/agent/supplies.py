@@ -24,6 +24,7 @@ from typing import Final
 from loadgrpc import private
 from loadgrpc.agent.cache import BundleCache
 from loadgrpc.agent.folder import RunnerFolder
+from loadgrpc.agent.identity import Identity
 from loadgrpc.agent.packages import NotInstalled, Packages
 from loadgrpc.agent.process import RunnerProcess
 from loadgrpc.bundle.unpack import unpack
@@ -34,6 +35,7 @@ from loadgrpc.v1 import fleet_pb2_grpc
 TIMEOUT_S: Final = 540.0
 """How long it may take in all; the broker gives up a part that has not begun after 600 s."""
 RUNS: Final = "runs"
+PACKAGES: Final = "packages"
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 _log = logging.getLogger(__name__)
@@ -68,17 +70,20 @@ class Supplies:
 
     def __init__(
         self,
-        state: Path,
-        agent_id: str,
+        held: Identity,
         fleet: fleet_pb2_grpc.FleetServiceStub,
         start_process: Callable[..., RunnerProcess],
         on_step: Callable[[str, str], None],
+        packages: Path | None = None,
     ) -> None:
-        """`on_step` gets a run and what is being done for it; empty: nothing any more."""
-        self._runs = state / RUNS
-        self._agent_id = agent_id
-        self._cache = BundleCache(state / "bundles", fleet)
-        self._packages = Packages(state / "packages", start_process)
+        """`on_step` gets a run and what is being done for it; empty: nothing any more.
+
+        `packages`: where they are installed. None: where the agent keeps all that is its own.
+        """
+        self._runs = held.folder / RUNS
+        self._agent_id = held.agent_id
+        self._cache = BundleCache(held.folder / "bundles", fleet)
+        self._packages = Packages(packages or held.folder / PACKAGES, start_process)
         self._on_step = on_step
         self._held: dict[str, _Held] = {}
 

@@ -161,7 +161,7 @@ def _preparing(run: ActiveRun, now: AsOf) -> Iterator[Trouble]:
     if not parts:
         return
     slowest = min(parts.values(), key=lambda part: part.doing_since_ns)
-    others = f", and {len(parts) - 1} more agents get ready" if len(parts) > 1 else ""
+    others = f", and {len(parts) - 1} more get ready" if len(parts) > 1 else ""
     lasted = _seconds(now.wall_ns - slowest.doing_since_ns)
     yield Trouble(
         kind=TroubleKind.PREPARING,

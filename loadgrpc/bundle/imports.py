@@ -9,33 +9,45 @@ the agents' own. What is imported by a name that only exists at run time cannot 
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 _OWN: Final = "loadgrpc"
 _IMPORTS: Final = ("import_module", "__import__")
 """Functions that import what their first argument names."""
 
 
-def files_of(test: str, folder: Path) -> tuple[list[Path], list[Path]]:
-    """The files of a test, which is run from `folder`, and the folders it imports from.
+class TestFiles(NamedTuple):
+    """The files of a test."""
 
-    `test` is package.module.Class.method, or file.py::Class.method. A test that is not in the
-    folder has no files.
+    own: Path | None
+    """The one that it is in. None: it is in none of its folders."""
+    all: list[Path]
+    """That, and what it imports, sorted."""
+    roots: list[Path]
+    """The folders that it imports from, in their order."""
+
+
+def files_of(test: str, folder: Path) -> TestFiles:
+    """The files of a test, which is run from `folder`.
+
+    `test` is package.module.Class.method, or file.py::Class.method.
     """
     place, separator, _ = test.partition("::")
+    roots = [folder]
     if not separator:
-        roots = [folder]
         first = list(_modules(test.rsplit(".", 2)[0], roots))
     else:
-        path = (folder / place).absolute()
+        path = Path(os.path.normpath(folder / place))
         if not path.is_file():
-            return [], [folder]
+            return TestFiles(None, [], roots)
         root, packages = place_of(path)
-        roots = [root, folder] if root != folder else [folder]
+        if root != folder:
+            roots.insert(0, root)
         first = [*_modules(".".join(packages), roots), path]
-    return _closure(first, roots), roots
+    return TestFiles(first[-1] if first else None, _closure(first, roots), roots)
 
 
 def place_of(path: Path) -> tuple[Path, list[str]]:

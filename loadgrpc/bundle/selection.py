@@ -10,7 +10,7 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -32,23 +32,32 @@ class Selection:
         self.files: dict[str, Path] = {}
         self._folder = folder.absolute()
 
-    def add_test(self, test: str) -> str:
+    def add_test(self, test: str, named: Callable[[str], Iterable[str]] = lambda _: ()) -> str:
         """Adds a test's own module, and what it imports; returns the test as it is named there.
+
+        `named`: the files of data that a source names, as seen from the folder of the test's own
+        file; those that are there are added.
 
         Raises:
             InvalidRequest: another file has the name of one of these.
         """
-        found, roots = imports.files_of(test, self._folder)
-        place, separator, inside = test.partition("::")
-        root = roots[0]
-        top = self._folder if root.is_relative_to(self._folder) else root
-        for path in found:
+        own, found, roots = imports.files_of(test, self._folder)
+        if own is None:
+            return test  # installed on the agents, or not there: they say so
+        top = self._folder if roots[0].is_relative_to(self._folder) else roots[0]
+        data = [
+            Path(os.path.normpath(own.parent / name))
+            for path in found
+            for name in named(path.read_text(encoding="utf-8", errors="replace"))
+        ]
+        for path in (*found, *(each for each in data if each.is_file())):
             base = top if path.is_relative_to(top) else self._folder
-            self._add(path.relative_to(base).as_posix(), path)
-        if not separator or not found:
+            if path.is_relative_to(base):
+                self._add(path.relative_to(base).as_posix(), path)
+        _, separator, inside = test.partition("::")
+        if not separator:
             return test
-        path = Path(os.path.normpath(self._folder / place))
-        return f"{path.relative_to(top).as_posix()}{separator}{inside}"
+        return f"{own.relative_to(top).as_posix()}{separator}{inside}"
 
     def add_included(self, pattern: str) -> None:
         """Adds a file, a folder, or all that a pattern matches.

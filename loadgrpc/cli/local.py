@@ -3,7 +3,7 @@
 Rule: the same parts, the same runner processes and the same data path as on a hundred
 machines. The broker listens on a Unix socket in a folder that only this user can enter,
 and keeps its runs in memory. Only if an output reads events are these kept, on disk in that
-folder, until it has read them.
+folder, until it has read them. What pip installs for a test stays, for later runs.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from loadgrpc.agent import agent
+from loadgrpc.agent import agent, identity, supplies
 from loadgrpc.broker import server
 from loadgrpc.observers.config import ObserverConfig
 
@@ -31,7 +31,17 @@ async def local_cluster(*, keep_events: bool = False) -> AsyncIterator[str]:
             observers=ObserverConfig(trusted=True),
         )
         async with server.running(broker_config) as endpoint:
-            agent_config = agent.AgentConfig(broker=endpoint, state_dir=Path(folder) / "agent")
+            agent_config = agent.AgentConfig(
+                broker=endpoint, state_dir=Path(folder) / "agent", packages=_packages()
+            )
             async with agent.running(agent_config, on_connected=lambda _: connected.set()):
                 await connected.wait()
                 yield endpoint
+
+
+def _packages() -> Path | None:
+    """Where the packages of tests are kept; None: this user has no home."""
+    try:
+        return identity.state_home() / supplies.PACKAGES
+    except identity.StateDirError:
+        return None

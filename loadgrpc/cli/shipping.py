@@ -8,7 +8,7 @@ needs none of that, unless it is asked for: then it is the same as on an agent.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO, TypeVar
@@ -74,7 +74,7 @@ def packed(plan: Plan, include_files: Sequence[str], *, ships: bool) -> tuple[Pl
         def shipped(scenario: Scenario) -> Scenario:
             if not ships or scenario.test_runner or scenario.by_hand:
                 return scenario
-            return replace(scenario, test=selection.add_test(scenario.test))
+            return replace(scenario, test=selection.add_test(scenario.test, named_data))
 
         scenarios = tuple(map(shipped, plan.scenarios))
         bundle = pack(selection.files) if selection.files else None
@@ -83,6 +83,16 @@ def packed(plan: Plan, include_files: Sequence[str], *, ships: bool) -> tuple[Pl
     sha256 = bundle.sha256 if bundle else plan.bundle
     sent = replace(plan, scenarios=scenarios, python_deps=requirements, bundle=sha256)
     return sent, bundle
+
+
+def named_data(source: str) -> Iterator[str]:
+    """The files of rows that a test names in its source."""
+    from loadgrpc.runner.data import named  # noqa: PLC0415 - only here
+
+    for use in named.uses(source):
+        name = use.args[0] if use.args else use.kwargs.get("file")
+        if isinstance(name, str):
+            yield name
 
 
 class UploadProgress:

@@ -722,3 +722,88 @@ def test_a_store_knows_its_size(using, target):
 
     size = using(target, use)
     assert size is None if str(target) == ":memory:" else size > 1_000
+
+
+def test_bundles_grow_in_order(using, target):
+    """Pieces add up, what is there is ignored, a gap adds nothing; what is read is what came."""
+
+    async def use(store):
+        assert await store.get_bundle("b") is None
+        steps = [
+            await store.append_to_bundle("b", 10, offset, data, now_ns=at)
+            for at, (offset, data) in enumerate([(0, b"abcd"), (2, b"cdef"), (9, b"x"), (0, b"a")])
+        ]
+        assert [each.received for each in steps] == [4, 6, 6, 6]
+        assert [await store.read_bundle("b", at) for at in (0, 3, 4, 6)] == [
+            b"abcd",
+            b"d",
+            b"ef",
+            b"ef"[2:],
+        ]
+        await store.append_to_bundle("b", 10, 6, b"ghij", now_ns=BIG)
+        done = await store.touch_bundle("b", now_ns=5, complete=True)
+        assert (done.complete, done.size, done.received, done.touched_ns) == (True, 10, 10, 5)
+        assert (await store.append_to_bundle("b", 99, 0, b"zz", now_ns=6)).received == 10
+        again = await store.append_to_bundle("c", 5, 0, b"12", now_ns=1)
+        assert (await store.append_to_bundle("c", 6, 0, b"1", now_ns=1)).received == 1
+        await store.drop_bundle("b")
+        assert await store.get_bundle("b") is None
+        assert await store.touch_bundle("b", now_ns=1) is None
+        assert again.received == 2
+
+    using(target, use)
+
+
+def test_a_bundle_goes_with_its_last_run(using, target, records):
+    """Deleting one of two runs keeps it; purging the other drops it; that of no run stays."""
+
+    async def use(store):
+        for name in ("used", "free"):
+            await store.append_to_bundle(name, 1, 0, b"x", now_ns=1)
+        for run_id in ("run-1", "run-2"):
+            run = records.run(run_id, state=RunState.FINISHED, end_time_ns=2, bundle="used")
+            await store.save_run(run)
+            await store.save_run(records.run(run_id, state=RunState.FINISHED, end_time_ns=2))
+        assert (await store.get_run("run-1")).bundle == "used"
+        await store.delete_run("run-1")
+        kept = await store.get_bundle("used")
+        assert [run_id async for run_id in store.purge_runs()] == ["run-2"]
+        return kept, await store.get_bundle("used"), await store.get_bundle("free")
+
+    kept, gone, free = using(target, use)
+    assert kept.received == 1
+    assert gone is None
+    assert free.received == 1
+
+
+def test_room_is_made_of_what_is_not_needed(using, target, records):
+    """That of an active run stays, and what was touched lately; the oldest of the others go."""
+
+    async def use(store):
+        for at, name in enumerate(("active", "over", "old", "new")):
+            await store.append_to_bundle(name, 10, 0, b"x", now_ns=at)
+        await store.save_run(records.run("run-1", bundle="active"))
+        over = records.run("run-2", state=RunState.FINISHED, bundle="over")
+        await store.save_run(over)
+
+        async def room(size, **moments):
+            made = await store.make_room(size, 40, **moments)
+            names = ("active", "over", "old", "new")
+            return made, [name for name in names if await store.get_bundle(name)]
+
+        never = {"touched_before_ns": 0, "unused_before_ns": 0}
+        return [
+            await room(0, **never),
+            await room(1, **never),
+            await room(10, touched_before_ns=3, unused_before_ns=0),
+            await room(20, touched_before_ns=3, unused_before_ns=3),
+            await room(40, touched_before_ns=9, unused_before_ns=0),
+        ]
+
+    assert using(target, use) == [
+        (True, ["active", "over", "old", "new"]),
+        (False, ["active", "over", "old", "new"]),
+        (True, ["active", "old", "new"]),
+        (True, ["active", "new"]),
+        (False, ["active"]),
+    ]
