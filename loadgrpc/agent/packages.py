@@ -133,11 +133,12 @@ class Packages:
             "TMPDIR": str(making),
         }
         process = self._start_process(command, variables, cwd=base)
+        waiting = asyncio.create_task(process.wait())
         try:
-            ended = await process.wait()
+            ended = await asyncio.shield(waiting)
         except asyncio.CancelledError:
             process.stop(StopMode.KILL, 0.0)
-            await process.wait()
+            await waiting
             raise
         if ended.status:
             raise NotInstalled(why_failed(requirements, ended.status, ended.head))
