@@ -24,6 +24,8 @@ PYPROJECT: Final = "pyproject.toml"
 SECTIONS: Final = ("loadgrpc", "loads")
 """Of INI; the first that is there counts."""
 MAX_CONFIG_BYTES: Final = 1 << 20
+_PREFIX: Final = re.compile(r"(?:observer|output)[-_]\w+")
+"""Sections of INI that stand for options: `[output-file]` with `filename`."""
 _REFERENCE: Final = re.compile(r"\$(\$|)\{([^}\n]*)\}")
 """`${NAME}`; `$${NAME}` stands for `${NAME}` itself."""
 
@@ -94,14 +96,18 @@ def _read(path: Path) -> ConfigFile | None:
 
 
 def _of_ini(path: Path, text: str) -> ConfigFile | None:
-    parser = configparser.ConfigParser(interpolation=None, delimiters=("=",), strict=True)
+    parser = configparser.ConfigParser(interpolation=None, strict=True)
     parser.optionxform = str  # type: ignore[assignment,method-assign]  # as the documentation has it
     parser.read_string(text, str(path))
     section = next((name for name in SECTIONS if parser.has_section(name)), None)
     if section is None:
         return None
+    written = [*parser.items(section)]
+    for other in filter(_PREFIX.fullmatch, parser.sections()):
+        own = parser[other].keys() - parser.defaults().keys()
+        written += [(f"{other}-{name}", parser[other][name]) for name in sorted(own)]
     settings: dict[str, Setting] = {}
-    for name, value in parser.items(section):
+    for name, value in written:
         lines = [_unquoted(each.strip()) for each in value.splitlines() if each.strip()]
         lines = [_filled(each, path, name) for each in lines]
         _add(settings, name, lines if len(lines) > 1 else "".join(lines))

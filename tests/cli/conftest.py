@@ -81,7 +81,9 @@ requests.exceptions.ConnectionError: HTTPConnectionPool(host='127.0.0.1', port=9
 
 @pytest.fixture(autouse=True)
 def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rendering must not depend on who runs the tests, where."""
+    """Neither rendering nor options must depend on who runs the tests, where."""
+    for name in [each for each in os.environ if each.startswith("LOADGRPC_") and each != UPDATE]:
+        monkeypatch.delenv(name)
     for name in ("NO_COLOR", "COLUMNS", "FORCE_COLOR", "LINES"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")

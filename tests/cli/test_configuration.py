@@ -376,3 +376,16 @@ def test_the_file_may_be_named_by_a_variable(folder, started, monkeypatch):
     monkeypatch.setenv("LOADGRPC_CONFIG", "other.ini")
     assert started(TEST, "-a", "1").users == (3,)
     assert started(TEST, "-a", "1", "--config", "loadgrpc.ini").users == (2,)
+
+
+def test_sections_of_outputs_and_observers(folder, started, invoke):
+    """`[output-file]` with `filename` is --output-file-filename; other sections are others'."""
+    (folder / "loadgrpc.ini").write_text(
+        "[loads]\nagents: 1\n[output-file]\nfilename: hits.jsonl\n[pytest]\nfilename = x\n"
+    )
+
+    _, out, _ = invoke("config", "show", "--set")
+
+    assert "output_file_filename  hits.jsonl  loadgrpc.ini [loads]" in out
+    (folder / "loadgrpc.ini").write_text("[loads]\n[observer-irc]\nserverz = x\n")
+    assert "no such option: 'observer_irc_serverz'" in invoke("run", TEST)[2]
