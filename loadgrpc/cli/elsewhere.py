@@ -57,7 +57,6 @@ OPTIONS: Final = {
     "--cycles": "--iterations",
     "--external-process-timeout": "--silence-timeout",
     "--health-check": _CHECK,
-    "--no-patching": "!user processes are always patched by gevent; --test-runner runs others",
     **{f"--observer-irc-{of}": _NOBODY for of in ("server", "channel", "port", "ssl", "nickname")},
     **{
         f"--observer-email-{of}": _NOBODY

@@ -66,6 +66,8 @@ class Plan:
     stop_timeout_s: float = 30.0
     no_dns_resolve: bool = False
     """Names are resolved for each connection, and not once for each user."""
+    no_patching: bool = False
+    """Users are threads of processes that gevent has not patched."""
     env: tuple[tuple[str, str], ...] = ()
     """Names and values of variables for runners, sorted."""
     title: str = ""

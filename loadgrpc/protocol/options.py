@@ -177,6 +177,15 @@ OF_PLAN: Final = (
         default="once for each user, who then takes all addresses in turn",
     ),
     Option(
+        field="no_patching",
+        kind=FlagKind(),
+        flags=("--no-patching",),
+        section="Runner",
+        help="Run users as threads of processes that gevent does not patch: for libraries that it"
+        " breaks. Slower, and for some hundred users at most.",
+        default="users are greenlets",
+    ),
+    Option(
         field="env",
         kind=VariablesKind(entries=100, name_chars=128, value_chars=32_768),
         flags=("--env",),

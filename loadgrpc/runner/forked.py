@@ -23,9 +23,9 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, Final, NoReturn
 
-from gevent import get_hub
 from greenlet import greenlet
 
+EXIT_DEFECT: Final = 1
 _FRAMES: Final = 6
 """This many callers are searched for whoever forks."""
 _MAP_FIXED: Final = 0x10
@@ -43,6 +43,7 @@ class Forked:
         self._descriptors: list[int] = []
         self._mapped: list[mmap.mmap] = []
         self._and: list[Callable[[], object]] = []
+        self._last: list[Callable[[], object]] = []
         os.register_at_fork(
             before=lambda: _hold_signals(signal.SIG_BLOCK),
             after_in_parent=lambda: _hold_signals(signal.SIG_UNBLOCK),
@@ -60,6 +61,10 @@ class Forked:
     def calls(self, call: Callable[[], object]) -> None:
         """This is done in a child, too."""
         self._and.append(call)
+
+    def calls_last(self, call: Callable[[], object]) -> None:
+        """This is done in a child when all else is."""
+        self._last.append(call)
 
     def leave_if_child(self, status: int = 0) -> None:
         """Ends a child that has come out of the test; to be called where tests return to."""
@@ -79,9 +84,8 @@ class Forked:
         os.close(nothing)
         for memory in self._mapped:
             _make_private(memory)
-        for call in self._and:
+        for call in (*self._and, *self._last):
             call()
-        _wake_nobody()
 
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
@@ -119,8 +123,15 @@ def _make_private(memory: mmap.mmap) -> None:
     _MMAP(address, len(memory), mmap.PROT_READ | mmap.PROT_WRITE, flags, -1, 0)
 
 
-def _wake_nobody() -> None:
+def die() -> NoReturn:
+    """Ends this process because of a defect."""
+    os._exit(EXIT_DEFECT)
+
+
+def wake_nobody() -> None:
     """Lets the hub of this thread forget all that it waits for, save who prepares it for a fork."""
+    from gevent import get_hub  # noqa: PLC0415 - it is loaded already
+
     loop = get_hub().loop
     kept = type(loop.fork())
     watcher = kept.__mro__[-2]  # of all watchers, below object

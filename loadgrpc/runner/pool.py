@@ -10,15 +10,10 @@ of its iterations ends this user, as an error with its reason, and no other.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
-
-import gevent
-from gevent import Greenlet, joinall, killall, spawn
-from gevent.event import Event
+from typing import Final
 
 from loadgrpc.clock import NS_PER_S, Clock
 from loadgrpc.model import Cycle, Plan, TestOutcome
-from loadgrpc.runner import left_behind
 from loadgrpc.runner.context import UserContext
 from loadgrpc.runner.data.feeds import UserIsDone
 from loadgrpc.runner.exception_text import exception_info
@@ -26,6 +21,7 @@ from loadgrpc.runner.forked import Forked
 from loadgrpc.runner.judge import CutOff
 from loadgrpc.runner.loader import LoadedTest
 from loadgrpc.runner.recorder import Recorder
+from loadgrpc.runner.strands import Strand, Strands
 from loadgrpc.runner.user import VirtualUser
 from loadgrpc.stats.pacing import Pace, bounded, closed, end_ns, ramp_up
 
@@ -34,14 +30,6 @@ CUT_OFF_WAIT_S: Final = 0.25
 """How often, and how long apart, a user that swallows its end is cut off again."""
 SETTLED_IN: Final = 2
 """The iteration whose beginning shows that the first is over."""
-
-Wait = Callable[[Sequence[Any], float | None], object]
-"""Waits until one of some greenlets and events is ready, or for some seconds; None: no limit."""
-
-
-def wait(ready: Sequence[Any], timeout_s: float | None) -> None:
-    """See Wait; by gevent's timers."""
-    gevent.wait(ready, count=1, timeout=timeout_s)
 
 
 class StubbornUserError(RuntimeError):
@@ -56,18 +44,18 @@ class Pool:
         test: LoadedTest,
         recorder: Recorder,
         clock: Clock,
+        strands: Strands,
         *,
         on_warm: Callable[[], object] = lambda: None,
         in_flight: Callable[[int], memoryview | None] = lambda _: None,
         context: Callable[[int, int], UserContext | None] = lambda *_: None,
         forked: Forked | None = None,
-        wait: Wait = wait,
     ) -> None:
         """`on_warm` is called once a cycle: when every user has begun its second iteration.
 
         `in_flight` gives each user (a number from 1) its row of what is in flight, and `context`
-        what it knows of its run, given its cycle and itself. `wait` is to go by the same time as
-        `clock`.
+        what it knows of its run, given its cycle and itself. `strands` are to go by the same time
+        as `clock`.
         """
         self._test = test
         self._recorder = recorder
@@ -76,7 +64,10 @@ class Pool:
         self._in_flight = in_flight
         self._context = context
         self._forked = forked
-        self._wait = wait
+        self._strands = strands
+        self._wait = strands.wait
+        self._counting = strands.lock()
+        """Held to change what is counted here: users may be threads."""
         self._cycle = 1
         """The number of the cycle."""
         self._cold = 0
@@ -88,9 +79,11 @@ class Pool:
         self._cut_off_ns: int | None = None
         """When users who have not finished are cut off; None: not known yet."""
         self._living: set[VirtualUser] = set()
-        self._hurried = Event()
+        self._abandoned: set[VirtualUser] = set()
+        """Users that could not be cut off, and are left to themselves."""
+        self._hurried = strands.event()
         """Set when that was brought forward."""
-        self.stopping = Event()
+        self.stopping = strands.event()
 
     def stop(self, timeout_s: float) -> None:
         """Lets users finish their iteration; after `timeout_s` they are cut off."""
@@ -112,20 +105,20 @@ class Pool:
         over_ns = end_ns(began_ns, cycle.duration_s)
         start = bounded(ramp_up(users, plan.scenarios[0].spawn_rate, began_ns), end_ns=over_ns)
         pace = closed(count=cycle.iterations, end_ns=over_ns)
-        greenlets = [
-            spawn(self._live, plan, user, place, start, pace)
-            for place, user in enumerate(users)
-            if start(began_ns, place) is not None
+        begin = [place for place in range(len(users)) if start(began_ns, place) is not None]
+        self._cold = len(begin)
+        strands = [
+            self._strands.spawn(self._live, plan, users[place], place, start, pace)
+            for place in begin
         ]
-        self._cold = len(greenlets)
-        everybody = spawn(joinall, greenlets)
+        everybody = self._strands.everybody(strands)
         self._wait([everybody, self.stopping], cycle.duration_s)
         self._hurry(plan.stop_timeout_s)
         while not everybody.ready() and (left_s := self._left_s()) > 0:
             self._hurried.clear()
             self._wait([everybody, self._hurried], left_s)
-        self._cut_off(greenlets)
-        left_behind.cut_off()
+        self._cut_off(strands)
+        self._strands.end_cycle()
 
     def _hurry(self, timeout_s: float) -> None:
         """Lets users finish within this time, or until an earlier deadline."""
@@ -139,25 +132,39 @@ class Pool:
         assert self._cut_off_ns is not None  # noqa: S101 - set before anybody waits
         return (self._cut_off_ns - self._clock.monotonic_ns()) / NS_PER_S
 
-    def _cut_off(self, greenlets: Sequence[Greenlet]) -> None:
-        tries, before = 0, len(greenlets)
-        while alive := [greenlet for greenlet in greenlets if not greenlet.ready()]:
+    def _cut_off(self, strands: Sequence[Strand]) -> None:
+        tries, before = 0, len(strands)
+        while alive := [strand for strand in strands if not strand.ready()]:
             tries = tries + 1 if len(alive) == before else 1  # many take their time
             if tries > CUT_OFF_TRIES:
-                raise StubbornUserError(f"{len(alive)} users cannot be cut off")
+                if not self._strands.may_abandon:
+                    raise StubbornUserError(f"{len(alive)} users cannot be cut off")
+                self._abandon()
+                return
             before = len(alive)
-            for user in self._living:
+            for user in list(self._living):
                 user.interrupt()
-            killall(alive, exception=CutOff, block=False)
-            self._wait([spawn(joinall, alive)], CUT_OFF_WAIT_S)
+            self._strands.cut_off(alive)
+            self._wait([self._strands.everybody(alive)], CUT_OFF_WAIT_S)
+
+    def _abandon(self) -> None:
+        """Leaves users that are still alive to themselves: they record nothing any more."""
+        with self._counting:
+            left, self._living = self._living, set()
+            self._abandoned |= left
+            self.active_users -= len(left)
+        for user in left:
+            user.abandon()
 
     def _live(self, plan: Plan, number: int, place: int, start: Pace, pace: Pace) -> None:
         """One user, from its start, as that of its place in the cycle, to its end."""
         if not self._begins(start, place):
             return
-        self.active_users += 1
-        self.started_users += 1
+        with self._counting:
+            self.active_users += 1
+            self.started_users += 1
         done, forked, stopping = 0, self._forked, self.stopping
+        interrupted = TestOutcome.INTERRUPTED  # asking the enum takes longer than comparing
         user: VirtualUser | None = None
         try:
             user = VirtualUser(
@@ -179,7 +186,7 @@ class Pool:
                 if done == SETTLED_IN:
                     self._warmed_up()
                 outcome = user.run_iteration(done)
-                if outcome is TestOutcome.INTERRUPTED:
+                if outcome is interrupted:
                     break  # there are no rows left for it
                 now_ns = user.ended_ns
                 if forked is not None and forked.is_child:
@@ -198,8 +205,10 @@ class Pool:
 
     def _leave(self, user: VirtualUser | None, number: int, done: int) -> None:
         """A user has ended, as it may."""
-        if user is not None:
-            self._living.discard(user)
+        with self._counting:
+            if user is not None:
+                self._living.discard(user)
+            abandoned = user in self._abandoned
         try:
             if user is not None:
                 user.close()
@@ -208,7 +217,9 @@ class Pool:
         except BaseException as error:  # noqa: BLE001 - recorded; the others go on
             self._record(error, number, done)
         finally:
-            self.active_users -= 1
+            if not abandoned:
+                with self._counting:
+                    self.active_users -= 1
 
     def _record(self, error: BaseException, user: int, iteration: int) -> None:
         """What a user raised outside of its iterations is an error with its reason."""
@@ -223,8 +234,10 @@ class Pool:
 
     def _warmed_up(self) -> None:
         """One more user has its session and its connections."""
-        self._cold -= 1
-        if not self._cold:
+        with self._counting:
+            self._cold -= 1
+            warm = not self._cold
+        if warm:
             self._on_warm()
 
     def _begins(self, pace: Pace, done: int) -> bool:

@@ -13,33 +13,28 @@ import gc
 import inspect
 import mmap
 import os
+import signal
 import socket
-import sys
 import traceback
 import unittest
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, NoReturn
-
-from gevent import Greenlet, get_hub, sleep, spawn
-from gevent.event import Event
-from gevent.lock import Semaphore
-from greenlet import GreenletExit
+from queue import SimpleQueue
+from typing import Final
 
 from loadgrpc.clock import SystemClock
 from loadgrpc.errors import TestNotLoaded
 from loadgrpc.model import Assignment, TestOutcome
 from loadgrpc.protocol import produced
-from loadgrpc.runner import event_loops, fixtures, in_flight, pipe
-from loadgrpc.runner.alarms import Alarms
+from loadgrpc.runner import fixtures, in_flight, pipe
 from loadgrpc.runner.context import ProcessContext
 from loadgrpc.runner.data.feeds import Feeds
 from loadgrpc.runner.data.prepared import prepared
 from loadgrpc.runner.exception_text import exception_info, message, traceback_text, type_name
-from loadgrpc.runner.forked import Forked
+from loadgrpc.runner.forked import EXIT_DEFECT, Forked
 from loadgrpc.runner.loader import LoadedTest, load
 from loadgrpc.runner.messages import (
     BatchesDropped,
@@ -55,54 +50,47 @@ from loadgrpc.runner.messages import (
     UsersNow,
     WorkerFailed,
 )
-from loadgrpc.runner.multiprocess import Cooperative
-from loadgrpc.runner.poll_clock import PollClock
 from loadgrpc.runner.pool import Pool
 from loadgrpc.runner.recorder import Recorder
 from loadgrpc.runner.share import WorkerShare
-from loadgrpc.runner.ticks import Ticks
-from loadgrpc.runner.watch import TICK_NS, Watch
+from loadgrpc.runner.strands import Strands
+from loadgrpc.runner.watch import Watch
 
 FLUSH_S: Final = 0.25
 REST_S: Final = 0.001
 """Between two blocks users go on: after a sleep of 0 the hub would not have looked for answers."""
 OUTBOX_BYTES: Final = 16 << 20
 READ_BYTES: Final = 65_536
-EXIT_DEFECT: Final = 1
-
-
-class _Retired(GreenletExit):  # type: ignore[misc]  # it has no types
-    """The work of a greenlet of ours is done."""
 
 
 class UserProcess:
     """See the module."""
 
-    def __init__(self, link: socket.socket, slots: int) -> None:
+    def __init__(self, link: socket.socket, slots: int, strands: Strands) -> None:
         """`link` is this end of the socket; `slots`, a descriptor: see in_flight.py."""
         self._link = link
+        self._strands = strands
         self._clock = SystemClock()
-        self._orders: deque[Message] = deque()
-        self._ordered = Event()
+        self._orders: SimpleQueue[Message] = SimpleQueue()
         self._pool: Pool | None = None
         self._feeds: Feeds | None = None
         self._stop_s: float | None = None
         self._told_users = (0, 0)
         """How many users run, and how many of the cycle were started, as last reported."""
-        self._flushing = Semaphore()
+        self._flushing = strands.lock()
+        self._retired = strands.event()
+        """Set when nothing more is to be flushed now and then."""
         self._forked = Forked()
         self._forked.closes(link.fileno())
         self._in_flight = in_flight.mapped(slots)
         self._forked.unmaps(self._in_flight)
         os.close(slots)
-        self._outbox = LinkOutbox(link)
+        self._outbox = LinkOutbox(link, strands)
 
     def run(self) -> None:
         """Lives until the link says goodbye."""
-        _survive_others()
-        Alarms(self._clock).install()
-        Cooperative.install()
-        _spawn_vital(self._listen)
+        self._strands.prepare(self._clock, self._forked)
+        self._strands.vital(self._listen)
         try:
             self._run()
         except BaseException as error:  # noqa: BLE001 - reported; nothing of ours may stop this
@@ -139,7 +127,7 @@ class UserProcess:
         if scenario.server_url:
             _set_server_url(test.case_class, scenario.server_url)
         feeds = prepared(test.case_class, test.method, assignment)
-        event_loops.let_users_get_loops()
+        self._strands.loaded()
         fixtures.set_up(test.case_class)
         self._forked.leave_if_child()
         return test, feeds
@@ -150,12 +138,13 @@ class UserProcess:
         counts = produced.row(Path(folder) if folder else None, share.first_user)
         if isinstance(counts.obj, mmap.mmap):
             self._forked.unmaps(counts.obj)
-        recorder = Recorder(self._clock, scenario.test, counts)
+        recorder = self._strands.recorder(self._clock, scenario.test, counts)
         self._forked.calls(recorder.mute)
         pool = Pool(
             test,
             recorder,
             self._clock,
+            self._strands,
             on_warm=_freeze,
             in_flight=lambda user: in_flight.row(
                 self._in_flight, (user - share.first_user) // share.processes
@@ -169,12 +158,11 @@ class UserProcess:
             process=share.first_user,
             processes=share.processes,
         )
-        poll_clock = PollClock.of(self._clock, get_hub())
         self._pool = pool
         self._feeds = feeds
         if self._stop_s is not None:  # the order came while the test was loading
             pool.stop(self._stop_s)
-        flusher = _spawn_vital(partial(self._flush_now_and_then, recorder, pool))
+        flusher = self._strands.vital(partial(self._flush_now_and_then, recorder, pool))
         _freeze()
         self._outbox.say(Loaded())
         while isinstance(order := self._next_order(), BeginCycle):
@@ -184,7 +172,7 @@ class UserProcess:
             self._told_users = (0, 0)
             users = share.users(cycle.users)
             try:
-                with _watching(watch, poll_clock) if users else nullcontext():
+                with self._watching(watch) if users else nullcontext():
                     pool.run_cycle(plan, cycle, users, number)
             finally:
                 self._forked.leave_if_child()
@@ -192,16 +180,25 @@ class UserProcess:
             self._outbox.say(CycleDone(number))
         _tear_down(test.case_class, recorder, self._clock)
         self._forked.leave_if_child()
-        with self._flushing:  # what it has taken it hands over
-            flusher.kill(_Retired)
+        self._retired.set()
+        flusher.join()  # what it has taken it hands over
         self._flush(recorder, pool)
         self._outbox.say(Farewell(recorder.produced_events, recorder.produced_hits))
 
+    @contextmanager
+    def _watching(self, watch: Watch) -> Iterator[None]:
+        """Watches how this process keeps up with the users of a cycle."""
+        watch.begin()
+        gc.callbacks.append(watch.collected)
+        try:
+            with self._strands.watching(watch, self._clock):
+                yield
+        finally:
+            gc.callbacks.remove(watch.collected)
+            watch.end()
+
     def _next_order(self) -> Message:
-        while not self._orders:
-            self._ordered.clear()
-            self._ordered.wait()
-        return self._orders.popleft()
+        return self._orders.get()
 
     def _listen(self) -> None:
         """Reads orders; a stop is obeyed at once, the others in their turn."""
@@ -214,13 +211,11 @@ class UserProcess:
                     if self._pool is not None:
                         self._pool.stop(self._stop_s)
                 else:
-                    self._orders.append(order)
-                    self._ordered.set()
+                    self._orders.put(order)
         os._exit(EXIT_DEFECT)  # the link is gone: nobody wants this load any more
 
     def _flush_now_and_then(self, recorder: Recorder, pool: Pool) -> None:
-        while True:
-            sleep(FLUSH_S)
+        while not self._retired.wait(FLUSH_S):
             self._flush(recorder, pool)
 
     def _flush(self, recorder: Recorder, pool: Pool) -> None:
@@ -231,35 +226,40 @@ class UserProcess:
         with self._flushing:
             if self._feeds is not None:
                 self._feeds.report(recorder.data)
-            for frame in recorder.take(pipe.MAX_FRAME_BYTES, rest=lambda: sleep(REST_S)):
+            for frame in recorder.take(
+                pipe.MAX_FRAME_BYTES, rest=lambda: self._strands.sleep(REST_S)
+            ):
                 self._outbox.put(frame.payload, frame.events, frame.hits)
 
 
 class LinkOutbox:
-    """Frames on their way to the link; a greenlet of its own writes them."""
+    """Frames on their way to the link, in their order; a strand of its own writes them."""
 
-    def __init__(self, link: socket.socket) -> None:
+    def __init__(self, link: socket.socket, strands: Strands) -> None:
         self._link = link
         self._frames: deque[bytes] = deque()
         self._bytes = 0
         self._dropped = [0, 0]
-        self._filled = Event()
-        self._emptied = Event()
-        _spawn_vital(self._write)
+        self._changing = strands.lock()
+        self._filled = strands.event()
+        self._emptied = strands.event()
+        strands.vital(self._write)
 
     def put(self, body: bytes, events: int, hits: int) -> None:
         """Queues a batch, or drops and counts it when the queue is full."""
-        if self._bytes + len(body) > OUTBOX_BYTES:
-            self._dropped[0] += events
-            self._dropped[1] += hits
-            return
-        self._report_dropped()
-        self._append(pipe.batch(body, events, hits))
+        with self._changing:
+            if self._bytes + len(body) > OUTBOX_BYTES:
+                self._dropped[0] += events
+                self._dropped[1] += hits
+                return
+            self._report_dropped()
+            self._append(pipe.batch(body, events, hits))
 
     def say(self, report: Report) -> None:
         """Queues a message for the link, whatever the queue holds."""
-        self._report_dropped()
-        self._append(pipe.control(report))
+        with self._changing:
+            self._report_dropped()
+            self._append(pipe.control(report))
 
     def drain(self) -> None:
         """Waits until everything is written."""
@@ -280,32 +280,26 @@ class LinkOutbox:
     def _write(self) -> None:
         while True:
             self._filled.wait()
-            while self._frames:
-                frame = self._frames[0]
+            while frame := self._next():
                 self._link.sendall(frame)
-                self._frames.popleft()
-                self._bytes -= len(frame)
+                with self._changing:
+                    self._frames.popleft()
+                    self._bytes -= len(frame)
+
+    def _next(self) -> bytes:
+        """The frame to be written now; empty: there is none."""
+        with self._changing:
+            if self._frames:
+                return self._frames[0]
             self._filled.clear()
             self._emptied.set()
+            return b""
 
 
 def _freeze() -> None:
     """What there is now stays for long: collections need not look at it again."""
     gc.collect()
     gc.freeze()
-
-
-@contextmanager
-def _watching(watch: Watch, poll_clock: PollClock) -> Iterator[None]:
-    """Watches how this process keeps up with the users of a cycle."""
-    watch.begin()
-    gc.callbacks.append(watch.collected)
-    try:
-        with Ticks(watch.due_ns, TICK_NS, lambda: watch.wake(poll_clock.at_ns)):
-            yield
-    finally:
-        gc.callbacks.remove(watch.collected)
-        watch.end()
 
 
 def _not_loaded(what: str, error: BaseException) -> TestNotLoaded:
@@ -351,38 +345,12 @@ def _tear_down(case_class: type[unittest.TestCase], recorder: Recorder, clock: S
     fixtures.tear_down(case_class, note)
 
 
-def _spawn_vital(work: Callable[[], object]) -> Greenlet:
-    """A greenlet without which this process is of no use: it ends with it."""
-
-    def do() -> None:
-        try:
-            work()
-        except _Retired:
-            pass
-        except BaseException:  # noqa: BLE001 - reported, and the end of the process
-            traceback.print_exc()
-            _die()
-
-    return spawn(do)
-
-
-def _survive_others() -> None:
-    """What a test's own greenlets and signal handlers raise is printed, and ends nothing of ours.
-
-    Where there are threads, a SystemExit ends the thread; gevent would end the process.
-    """
-    hub = get_hub()
-    hub.SYSTEM_ERROR = ()
-    handle_error = hub.handle_error
-
-    def handle(context: object, kind: Any, value: Any, trace: Any) -> None:
-        if context is None and issubclass(kind, SystemError):  # the loop itself cannot go on
-            sys.stderr.write(f"the event loop failed: {value}\n")
-            _die()
-        handle_error(context or "a signal handler", kind, value, trace)
-
-    hub.handle_error = handle
-
-
-def _die() -> NoReturn:
-    os._exit(EXIT_DEFECT)
+def run_user_process(strands: Strands) -> None:
+    """A user process, from its start by the link to its end."""
+    # These go to the whole process group; the link hears them and decides. Not SIG_IGN,
+    # which programs that a test starts would inherit.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    signal.signal(signal.SIGINT, lambda *_: None)
+    link = socket.socket(fileno=int(os.environ.pop(pipe.SOCKET_FD_ENV)))
+    link.set_inheritable(False)
+    UserProcess(link, int(os.environ.pop(in_flight.FD_ENV)), strands).run()

@@ -193,8 +193,11 @@ class Recorder:
             key = _OTHER, key[1]
         tally = self._sockets.get(key)
         if tally is None:
-            tally = self._sockets[key] = SocketTally(*key, self._begin_socket, self._take_socket)
+            tally = self._sockets[key] = self._tally(*key)
         return tally
+
+    def _tally(self, name: str, protocol: str) -> SocketTally:
+        return SocketTally(name, protocol, self._begin_socket, self._take_socket)
 
     def _begin_socket(self, tally: SocketTally) -> None:
         self._waiting_sockets.append(tally)
@@ -238,12 +241,7 @@ class Recorder:
         """
         if max_batch_bytes < MIN_BATCH_BYTES:
             raise ValueError(f"a batch needs {MIN_BATCH_BYTES} bytes, not {max_batch_bytes}")
-        self._take_sockets()
-        self._seal_hits()
-        self._seal_tests()
-        rows, self._rows = self._rows, []
-        hits, self._sealed_hits = self._sealed_hits, []
-        tests, self._sealed_tests = self._sealed_tests, []
+        rows, hits, tests = self._recorded()
         pieces: list[EncodedBatch] = []
         for first in range(0, len(rows), _ROWS):
             some = rows[first : first + _ROWS]
@@ -256,6 +254,16 @@ class Recorder:
             pieces += [EncodedBatch(one, n, 0) for one, n in block.pieces(max_batch_bytes)]
             rest()
         return list(_pack(pieces, max_batch_bytes))
+
+    def _recorded(self) -> tuple[list[bytes], list[Block], list[Block]]:
+        """Takes out the rows, and the blocks of hits and of iterations."""
+        self._take_sockets()
+        self._seal_hits()
+        self._seal_tests()
+        rows, self._rows = self._rows, []
+        hits, self._sealed_hits = self._sealed_hits, []
+        tests, self._sealed_tests = self._sealed_tests, []
+        return rows, hits, tests
 
     def _seal_hits(self) -> None:
         if self._hits.entries:

@@ -48,6 +48,16 @@ SAYS_NOTHING: Final = Plan(scenarios=(Scenario(),))
 """A plan that leaves everything to the test."""
 
 
+class _Mute:
+    """A recorder of nothing."""
+
+    def __getattr__(self, _: str) -> Callable[..., None]:
+        return lambda *_, **__: None
+
+
+MUTE: Final[Any] = _Mute()
+
+
 class UserReporter:
     """Records on behalf of a user: adds who it is, and the iteration it is in."""
 
@@ -68,6 +78,10 @@ class UserReporter:
         self._recorder = recorder
         self._user = user
         self._status = known.status
+
+    def mute(self) -> None:
+        """Records nothing any more."""
+        self._recorder = MUTE
 
     def load_status(self) -> LoadStatus:
         """See Reporter."""
@@ -131,6 +145,22 @@ class VirtualUser:
         """
         if self._in_flight[0]:
             self._judge.interrupt()
+
+    def abandon(self) -> None:
+        """Nobody waits for it any more: its iteration is recorded as interrupted, and no other."""
+        recorder, self._recorder = self._recorder, MUTE
+        self._reporter.mute()
+        iteration, start_ns = self._in_flight
+        if iteration:
+            recorder.iteration(
+                outcome=TestOutcome.INTERRUPTED,
+                exception=None,
+                start_ns=start_ns,
+                elapsed_ns=max(0, self._clock.wall_ns() - start_ns),
+                user=self._user,
+                iteration=iteration,
+            )
+            self._in_flight[0] = 0
 
     def run_iteration(self, iteration: int) -> TestOutcome:
         """Run the test once, with its fixtures, and record how it went."""

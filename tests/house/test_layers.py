@@ -60,8 +60,7 @@ DOORS = {
     "gevent": {
         "loadgrpc.runner.__main__",
         "loadgrpc.runner.patching",
-        "loadgrpc.runner.process",
-        "loadgrpc.runner.pool",
+        "loadgrpc.runner.greenlets",
         "loadgrpc.runner.http.lane.connection",  # only where it is loaded already
         "loadgrpc.runner.ticks",
         "loadgrpc.runner.alarms",

@@ -16,6 +16,7 @@ from gevent.event import Event
 from loadgrpc.case import TestCase as LoadgrpcCase
 from loadgrpc.model import Cycle
 from loadgrpc.runner import pool as module
+from loadgrpc.runner.greenlets import Greenlets
 from loadgrpc.runner.loader import LoadedTest
 from loadgrpc.runner.pool import Pool, StubbornUserError
 from loadgrpc.testing import NS_PER_S, ManualClock, plan_of
@@ -102,7 +103,8 @@ class Scene:
     def pool_of(self, case_class, **options):
         """A pool of this test, in this scene's time."""
         test = LoadedTest(case_class, "test_it")
-        return Pool(test, self.notes, self.time.clock, wait=self.time.wait, **options)
+        strands = Greenlets(self.time.wait)
+        return Pool(test, self.notes, self.time.clock, strands, **options)
 
     def _case(self):
         scene = self
@@ -403,6 +405,7 @@ def test_f15_a_request_of_a_thread_is_cut_off_when_its_user_has_ended(server, an
         import os
         from loadgrpc.model import Cycle, Plan, Scenario
         from loadgrpc.runner.loader import LoadedTest
+        from loadgrpc.runner.greenlets import Greenlets
         from loadgrpc.runner.pool import Pool
         from loadgrpc.case import TestCase
         class Notes:
@@ -417,7 +420,7 @@ def test_f15_a_request_of_a_thread_is_cut_off_when_its_user_has_ended(server, an
                 threading.Thread(target=get).start()
                 threading.Thread(target=gevent.sleep, args=(30,)).start()
                 gevent.sleep(0.3)
-        pool = Pool(LoadedTest(Leaves, "test_it"), Notes(), SystemClock())
+        pool = Pool(LoadedTest(Leaves, "test_it"), Notes(), SystemClock(), Greenlets())
         pool.run_cycle(Plan(scenarios=(Scenario(),)), Cycle(users=1, iterations=1), [1])
         print(json.dumps(Notes.hits), flush=True)
         os._exit(0)

@@ -485,11 +485,12 @@ def test_what_the_link_does_not_take_is_counted():
         from gevent import monkey
         monkey.patch_all()
         import json, socket, gevent
+        from loadgrpc.runner.greenlets import Greenlets
         from loadgrpc.runner import pipe, process
         from loadgrpc.runner.messages import CycleDone
         process.OUTBOX_BYTES = 1_000
         ours, theirs = socket.socketpair()
-        outbox = process.LinkOutbox(theirs)
+        outbox = process.LinkOutbox(theirs, Greenlets())
         for at in range(5):
             outbox.put(b"x" * 400, events=10 + at, hits=at)
         outbox.say(CycleDone(7))

@@ -85,7 +85,8 @@ class Link:
         self._echoes: list[asyncio.Task[None]] = []
         """What reads what user processes print."""
         most_users = max(assignment.scenario.users)
-        self.workers = [Worker(at, count, most_users) for at in range(count)]
+        patched = not assignment.plan.no_patching
+        self.workers = [Worker(at, count, most_users, patched=patched) for at in range(count)]
 
     async def run(self) -> int:
         """Lives the assignment to its end; the exit status."""

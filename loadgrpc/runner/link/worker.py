@@ -35,6 +35,8 @@ from loadgrpc.runner.messages import (
 )
 
 READ_WORKER_BYTES: Final = 1 << 20
+PATCHED: Final = "loadgrpc.runner"
+THREADED: Final = "loadgrpc.runner.threaded"
 CLOSED_S: Final = 1.0
 """How long a user process may live that has closed its socket to the link."""
 
@@ -48,8 +50,11 @@ class WorkerLost(Exception):
 class Worker:
     """The link's end of one worker: it orders, reads, and kills the process."""
 
-    def __init__(self, at: int, of: int, most_users: int) -> None:
-        """The process `at` of `of`, from 0; `most_users` are those of all processes."""
+    def __init__(self, at: int, of: int, most_users: int, *, patched: bool = True) -> None:
+        """The process `at` of `of`, from 0; `most_users` are those of all processes.
+
+        `patched`: by gevent, so that users are greenlets; else they are threads.
+        """
         self.at = at
         self.active_users = 0
         self.started_users = 0
@@ -68,7 +73,7 @@ class Worker:
         self._in_flight = in_flight.create(max(1, -(-(most_users - at) // of)))
         ours, theirs = socket.socketpair()
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "loadgrpc.runner"],
+            [sys.executable, "-P", "-m", PATCHED if patched else THREADED],
             pass_fds=[theirs.fileno(), self._in_flight],
             env={
                 **os.environ,

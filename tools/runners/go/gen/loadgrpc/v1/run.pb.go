@@ -479,6 +479,9 @@ type RunSpec struct {
 	// begin with `LOADGRPC_` or `LOADS_`; a value has at most 32,768 characters. Wherever a run is
 	// shown, values that look like secrets are replaced by `***`.
 	Env map[string]string `protobuf:"bytes,17,rep,name=env,proto3" json:"env,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Run users as threads of processes that gevent has not patched, instead of as greenlets. Only
+	// the Python runner uses this.
+	NoPatching bool `protobuf:"varint,18,opt,name=no_patching,json=noPatching,proto3" json:"no_patching,omitempty"`
 	// Whom the broker notifies of the run, at most 20. One that fails hinders neither the others nor
 	// the run.
 	Observers []*Observer `protobuf:"bytes,23,rep,name=observers,proto3" json:"observers,omitempty"`
@@ -657,6 +660,13 @@ func (x *RunSpec) GetEnv() map[string]string {
 		return x.Env
 	}
 	return nil
+}
+
+func (x *RunSpec) GetNoPatching() bool {
+	if x != nil {
+		return x.NoPatching
+	}
+	return false
 }
 
 func (x *RunSpec) GetObservers() []*Observer {
@@ -3420,7 +3430,7 @@ var File_loadgrpc_v1_run_proto protoreflect.FileDescriptor
 
 const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\n" +
-	"\x15loadgrpc/v1/run.proto\x12\vloadgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17loadgrpc/v1/event.proto\"\x90\a\n" +
+	"\x15loadgrpc/v1/run.proto\x12\vloadgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17loadgrpc/v1/event.proto\"\xb1\a\n" +
 	"\aRunSpec\x12\x12\n" +
 	"\x04test\x18\x01 \x01(\tR\x04test\x12\x14\n" +
 	"\x05users\x18\x02 \x03(\rR\x05users\x12\x1e\n" +
@@ -3445,7 +3455,9 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\x0fsilence_timeout\x18\x0e \x01(\v2\x19.google.protobuf.DurationR\x0esilenceTimeout\x123\n" +
 	"\tscenarios\x18\x0f \x03(\v2\x15.loadgrpc.v1.ScenarioR\tscenarios\x12\x14\n" +
 	"\x05title\x18\x10 \x01(\tR\x05title\x12/\n" +
-	"\x03env\x18\x11 \x03(\v2\x1d.loadgrpc.v1.RunSpec.EnvEntryR\x03env\x123\n" +
+	"\x03env\x18\x11 \x03(\v2\x1d.loadgrpc.v1.RunSpec.EnvEntryR\x03env\x12\x1f\n" +
+	"\vno_patching\x18\x12 \x01(\bR\n" +
+	"noPatching\x123\n" +
 	"\tobservers\x18\x17 \x03(\v2\x15.loadgrpc.v1.ObserverR\tobservers\x12!\n" +
 	"\fproject_name\x18\x19 \x01(\tR\vprojectName\x12\x17\n" +
 	"\auser_id\x18\x1a \x01(\tR\x06userId\x12\x16\n" +
