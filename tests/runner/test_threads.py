@@ -119,6 +119,7 @@ def test_nothing_is_lost_between_threads():
                 iteration=at,
             )  # fmt: skip
             recorder.counter("c", 1, user, at)
+            recorder.socket("w", "").sent(3)
         recorder.data(DataUse("a.csv", DataMode.ONCE, 1, taken=1))
         recorder.generator(GeneratorState(elapsed_ns=1))
 
@@ -136,7 +137,10 @@ def test_nothing_is_lost_between_threads():
     assert sum(len(each.label) for batch in batches for each in batch.iterations) == 8 * 500
     assert sum(len(batch.counters) for batch in batches) == 8 * 500
     assert sum(len(batch.data) + len(batch.generator) for batch in batches) == 16
-    assert sum(events for _, events in taken) == recorder.produced_events == 8 * 1_502
+    sockets = [each.stats for batch in batches for each in batch.sockets]
+    assert sum(each.messages_sent for each in sockets) == 8 * 500
+    assert sum(events for _, events in taken) == recorder.produced_events
+    assert recorder.produced_events == 8 * 1_502 + len(sockets)
 
 
 def run_cycle(threads, case_class, users=4, stop_timeout_s=30.0, **cycle):
