@@ -126,7 +126,10 @@ def test_the_same_request_with_another_plan_is_refused(at_desk):
 
 @pytest.mark.parametrize(("idle", "busy", "asked"), [(0, 0, 1), (1, 0, 2), (1, 2, 2)])
 def test_too_few_agents(at_desk, idle, busy, asked):
-    """A plan for more agents than are idle is refused, says how many are, and starts nothing."""
+    """A plan for more agents than are idle is refused, says how many are, and starts nothing.
+
+    Loads' R5: the broker could look for agents forever.
+    """
 
     async def use(desk):
         if busy:
@@ -479,7 +482,10 @@ def test_a_lost_agent_that_is_still_connected_has_to_register_again(at_desk):
 
 
 def test_heartbeats_keep_an_agent(at_desk):
-    """An agent that is heard from is neither unreachable nor lost."""
+    """An agent that is heard from is neither unreachable nor lost.
+
+    Loads' D15: with heartbeats, all agents were taken off the list every 50 seconds.
+    """
 
     async def use(desk):
         desk.agent()

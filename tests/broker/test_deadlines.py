@@ -60,7 +60,10 @@ def test_hostile_13_a_stop_that_nobody_answers_ends_the_run(at_desk):
 
 @pytest.mark.parametrize("connected", [True, False])
 def test_hostile_13_a_kill_that_nobody_answers_ends_the_run_at_once(at_desk, connected):
-    """After a kill it takes a few seconds, even if a stop came before, or the agent is away."""
+    """After a kill it takes a few seconds, even if a stop came before, or the agent is away.
+
+    Loads' R2: nothing ended an agent that did not answer.
+    """
 
     async def use(desk):
         run, _ = await started(desk)

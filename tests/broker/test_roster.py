@@ -36,7 +36,10 @@ def test_an_agent_is_idle_then_busy_then_idle():
 
 
 def test_silence_makes_unreachable_then_lost():
-    """Five seconds of silence are shown and keep new runs away; the end of the lease is the end."""
+    """Five seconds of silence are shown and keep new runs away; the end of the lease is the end.
+
+    Loads' D6: a dead agent stayed registered, was chosen again, and held up its run for a minute.
+    """
     roster = Roster(lease_s=60)
     roster.register(registration(), 10 * S)
     seen = 10 * S + round(UNREACHABLE_AFTER_S * S)

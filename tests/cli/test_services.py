@@ -125,7 +125,10 @@ def test_an_error_of_a_service_is_one_line(invoke, service, name):
 
 
 def test_the_agent_prints_one_line_and_ends_on_a_signal(invoke, service, tmp_path):
-    """The line says who is connected to whom."""
+    """The line says who is connected to whom.
+
+    Loads' D16: its agent printed every reply.
+    """
     code, out, err = invoke("agent", "--broker", "h:1", "--state-dir", str(tmp_path))
     assert (code, out, err) == (0, "loadgrpc agent agent-1 connected to h:1\n", "")
     assert service.configs == [Config(broker="h:1", state_dir=tmp_path, spool_bytes=10**9)]

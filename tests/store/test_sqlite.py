@@ -300,3 +300,31 @@ def test_hostile_24_a_file_that_is_gone_is_told(path, records, using, what):
         return (await store.get_run("run-1")).reason
 
     assert using(path, use) == "late"
+
+
+def test_r9_saving_a_run_touches_no_other(path, using, records):
+    """Loads' R9: each flush wrote the metadata of all runs again, so that many runs made it slow.
+
+    Here the database itself refuses to touch any row but those of one run, which is saved.
+    """
+    names = [f"run-{number}" for number in range(1, 9)]
+
+    async def fill(store):
+        for name in names:
+            await store.save_run(records.run(name))
+
+    using(path, fill)
+    with sqlite3.connect(path) as connection:
+        for what, row in (("INSERT", "NEW"), ("UPDATE", "NEW"), ("DELETE", "OLD")):
+            connection.execute(
+                f"CREATE TRIGGER refuse_{what} AFTER {what} ON runs WHEN {row}.run_id <> 'run-7'"
+                " BEGIN SELECT RAISE(ABORT, 'another run'); END"
+            )
+
+    async def save(store):
+        await store.save_run(records.run("run-7", reason="changed"))
+        with pytest.raises(StoreError, match="another run"):
+            await store.save_run(records.run("run-8", reason="changed"))
+        return [run.reason for run in await store.list_runs(len(names))]
+
+    assert using(path, save) == ["", "changed", *[""] * 6]

@@ -82,7 +82,10 @@ def test_more_processes_make_the_same_load(loadgrpc, counting_server):
 
 
 def test_duration_bounds_each_cycle_and_no_user_leaks_into_the_next(loadgrpc, demo_server):
-    """Three cycles of 5 s take 15 to 16 s, and each has at most its users' requests at once."""
+    """Three cycles of 5 s take 15 to 16 s, and each has at most its users' requests at once.
+
+    Loads' D3: users of a cycle went on in the next ones, so that 1:2:3 users were 1, 3, 6.
+    """
     ran = loadgrpc("run", DELAY, "-d", "5", "-u", "1:2:3", "-H", demo_server.url, "--json")
 
     assert ran.code == 0, ran.stderr

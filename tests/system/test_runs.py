@@ -61,7 +61,10 @@ def test_runs_on_disjoint_agents_do_not_mix(start, cluster, folder, demo_server)
 
 
 def test_stopped_run_ends_its_own_processes_only(start, loadgrpc, cluster, folder, demo_server):
-    """`loadgrpc stop` ends the runners of its run and of no other; twice is harmless."""
+    """`loadgrpc stop` ends the runners of its run and of no other; twice is harmless.
+
+    Loads' R4: a stop ended all workers of the agent, and its D1: the client counted other runs.
+    """
     begun = cluster(2)
     arguments = ("-d", "60", "-b", begun.address, "-H", demo_server.url)
     first, second = (
@@ -99,7 +102,10 @@ def test_show_works_after_a_broker_restart(loadgrpc, cluster, demo_server):
 
 
 def test_killed_agent_takes_its_runners_along(start, loadgrpc, cluster, folder, demo_server):
-    """A SIGKILL of an agent leaves no load behind; the run says which agent was lost."""
+    """A SIGKILL of an agent leaves no load behind; the run says which agent was lost.
+
+    Loads' D7: its worker went on with the load, and the run stayed on the list.
+    """
     begun = cluster(2)
     run = start(
         *("loadgrpc", "run", HOLD, "-d", "4", "-a", "2", "-b", begun.address),
