@@ -37,6 +37,7 @@ from loadgrpc.cli.root import COMMANDS
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = (
     "README.md",
+    "docs/asynchronous-tests.md",
     "docs/cluster.md",
     "docs/coming-from-k6.md",
     "docs/coming-from-loads.md",
