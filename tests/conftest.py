@@ -455,3 +455,15 @@ def no_orphans(request, monkeypatch, processes_left) -> Iterator[None]:
     if left:
         listed = "\n".join(f"  {pid}: {command}" for pid, command in sorted(left.items()))
         pytest.fail(f"left behind, {GRACE_S:g} s after the test:\n{listed}")
+
+
+@pytest.fixture(scope="session")
+def certificate(tool, tmp_path_factory):
+    """A self-signed certificate for localhost and 127.0.0.1: (certificate, key)."""
+    folder = tmp_path_factory.mktemp("tls")
+    command = [tool("openssl"), "req", "-x509", "-nodes", "-days", "2"]
+    command += ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]  # quick handshakes
+    command += ["-keyout", folder / "key.pem", "-out", folder / "cert.pem", "-subj"]
+    command += ["/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    subprocess.run(command, check=True, capture_output=True)
+    return folder / "cert.pem", folder / "key.pem"

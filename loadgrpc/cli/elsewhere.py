@@ -28,7 +28,6 @@ _NO_FLAG: Final = (
     "LOADGRPC_OBSERVER_{0}, or LOADGRPC_OBSERVER_{0}_FILE, where the broker runs"
 )
 _STAGES: Final = "--users"
-_NOBODY: Final = "!nobody is notified; `loadgrpc attach RUN` ends when the run does"
 _THRESHOLD: Final = "!there are no thresholds; ask the document of --json-file"
 _AGENTS: Final = "!nothing waits for agents: -a N needs N that are idle, or the run is refused"
 _SOCKET: Final = (
@@ -57,11 +56,6 @@ OPTIONS: Final = {
     "--cycles": "--iterations",
     "--external-process-timeout": "--silence-timeout",
     "--health-check": _CHECK,
-    **{f"--observer-irc-{of}": _NOBODY for of in ("server", "channel", "port", "ssl", "nickname")},
-    **{
-        f"--observer-email-{of}": _NOBODY
-        for of in ("sender", "recipient", "host", "port", "user", "subject")
-    },
     "--observer-email-password": _NO_FLAG.format("EMAIL_PASSWORD"),
     "--observer-slack-url": _NO_FLAG.format("SLACK_URL"),
     "--observer-webhook-secret": _NO_FLAG.format("WEBHOOK_SECRET"),

@@ -67,6 +67,13 @@ KINDS: Final[dict[str, Callable[[str], str]]] = {
     "tls": lambda value: (
         "" if value in {"auto", "start", "on", "off"} else "auto, start, on or off"
     ),
+    "channel": lambda value: (
+        "" if re.fullmatch(r"[#&+!][^\s,:\x07]{1,63}", value) else "a channel such as #load"
+    ),
+    "host": lambda value: (
+        "" if re.fullmatch(r"[^\s/@?#,]+", value) else "a host such as mail.example.org"
+    ),
+    "token": lambda value: "without spaces" if re.search(r"\s", value) else "",
     "word": lambda value: "" if re.fullmatch(r"[^\s,:@!\x00-\x20][^\s,:@!]*", value) else "a word",
 }
 """Kinds of values, and what is expected of one, as text; empty: that is what it is."""

@@ -17,6 +17,9 @@ from loadgrpc.observers.observer import Observer
 GROUP: Final = "loadgrpc.observers"
 BUILT_IN: Final = {
     "webhook": "loadgrpc.observers.webhook:Webhook",
+    "irc": "loadgrpc.observers.irc:Irc",
+    "email": "loadgrpc.observers.mail:Email",
+    "slack": "loadgrpc.observers.slack:Slack",
 }
 """By name, and where the class is."""
 

@@ -47,6 +47,7 @@ PAGES = (
     "docs/data.md",
     "docs/driving-with-grpcurl.md",
     "docs/load-model.md",
+    "docs/observers.md",
     "docs/outputs.md",
     "docs/python-api.md",
     "docs/runs.md",

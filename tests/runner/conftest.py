@@ -254,18 +254,6 @@ def answer_fixture() -> Callable[..., bytes]:
     return answer
 
 
-@pytest.fixture(scope="session")
-def certificate(tool, tmp_path_factory):
-    """A self-signed certificate for localhost and 127.0.0.1: (certificate, key)."""
-    folder = tmp_path_factory.mktemp("tls")
-    command = [tool("openssl"), "req", "-x509", "-nodes", "-days", "2"]
-    command += ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]  # quick handshakes
-    command += ["-keyout", folder / "key.pem", "-out", folder / "cert.pem", "-subj"]
-    command += ["/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-    subprocess.run(command, check=True, capture_output=True)
-    return folder / "cert.pem", folder / "key.pem"
-
-
 def speak_tls(server: ScriptedServer, certificate) -> None:
     """Let a scripted server speak TLS."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
