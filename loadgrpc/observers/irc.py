@@ -62,8 +62,8 @@ NEVER: Final = {
 
 
 @dataclass(frozen=True)
-class Line:
-    """A line of a server."""
+class Said:
+    """A line that a server said."""
 
     command: str
     parameters: tuple[str, ...]
@@ -102,7 +102,7 @@ class Irc(Observer):
         where = f"{server}:{port}"
         try:
             with _connected(server, port, encrypted=encrypted) as connection:
-                session = Session(connection, where, deadline_s)
+                session = Conversation(connection, where, deadline_s)
                 session.register(self.settings["nickname"], self.settings["password"])
                 session.speak(self.settings["channel"], lines_of(f"[loadgrpc] {notice.text}"))
                 session.quit()
@@ -126,7 +126,7 @@ def _connected(server: str, port: int, *, encrypted: bool) -> socket.socket:
         return context.wrap_socket(plain, server_hostname=server)
 
 
-class Session:
+class Conversation:
     """A conversation with a server."""
 
     def __init__(self, connection: socket.socket, where: str, deadline_s: float) -> None:
@@ -186,7 +186,7 @@ class Session:
         self._connection.settimeout(self._left_s())
         self._connection.sendall(f"{line}\r\n".encode())
 
-    def _lines(self) -> Iterator[Line]:
+    def _lines(self) -> Iterator[Said]:
         """What the server says, until it closes the connection; its pings are answered."""
         while True:
             head, newline, rest = self._buffer.partition(b"\n")
@@ -215,14 +215,14 @@ class Session:
         return left_s
 
 
-def parsed(text: str) -> Line:
+def parsed(text: str) -> Said:
     """A line of a server, without who it is from."""
     if text.startswith(":"):
         text = text.partition(" ")[2]
     head, colon, last = text.partition(" :")
     words = head.split()
     parameters = (*words[1:], *([last] if colon else []))
-    return Line(words[0].upper() if words else "", parameters)
+    return Said(words[0].upper() if words else "", parameters)
 
 
 def lines_of(text: str) -> list[str]:
