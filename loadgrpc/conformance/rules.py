@@ -331,6 +331,17 @@ RULES: Final = (
         "an iteration has one case",
         "The case that the iteration was fed with.",
     ),
+    Rule(
+        "9.24",
+        "sockets that ended were opened",
+        "Over a run, `closed` and `broken` together are at most `opened`.",
+    ),
+    Rule(
+        "9.25",
+        "messages of sockets are reported together",
+        "send one per second or so for each name, not one per message.",
+        must=False,
+    ),
     Rule("10.1", "it sends `finish`", "`finish` carries the totals the source produced"),
     Rule("10.2", "it has produced what it sent", "Events, skipped ones included."),
     Rule(

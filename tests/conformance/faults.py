@@ -361,6 +361,22 @@ def planned_for_later(event):
     return [event]
 
 
+def socket(event, **counts):
+    """An event about sockets, beside another."""
+    about = event_pb2.SocketActivity(name="chat", **counts)
+    return event_pb2.Event(time=event.time, status=event.status, socket=about)
+
+
+def and_a_closed_socket(hit):
+    """A socket ends that was never opened."""
+    return [hit, socket(hit, closed=1)]
+
+
+def and_a_storm_of_messages(hit):
+    """Each message is an event."""
+    return [hit, *(socket(hit, messages_sent=1) for _ in range(50))]
+
+
 def of_another_case(event):
     """A hit of a case that its iteration does not have."""
     event.status.case = "another"
@@ -488,6 +504,8 @@ FAULTS = {
     "planned": Fault(rules=("9.21",), case="plain", event=on("hit", planned_for_later)),
     "attempts": Fault(rules=("9.22",), case="plain", event=send("hit.attempt", 2)),
     "cases": Fault(rules=("9.23",), case="plain", event=on("hit", of_another_case)),
+    "never-opened": Fault(rules=("9.24",), case="plain", event=on("hit", and_a_closed_socket)),
+    "storm": Fault(rules=("9.25",), case="plain", event=on("hit", and_a_storm_of_messages)),
     "too-quick": Fault(rules=("9.18",), case="cut", event=on("hit", too_quick)),
     "leaves": Fault(rules=("10.1",), case="plain", request=on("finish", leaves)),
     "totals": Fault(rules=("10.2",), case="plain", request=send("finish.totals.events", plus(1))),
