@@ -34,6 +34,7 @@ from loadgrpc.runner.context import ProcessContext
 from loadgrpc.runner.data.feeds import Feeds
 from loadgrpc.runner.data.prepared import prepared
 from loadgrpc.runner.exception_text import exception_info, message, traceback_text, type_name
+from loadgrpc.runner.extras import import_used
 from loadgrpc.runner.forked import EXIT_DEFECT, Forked
 from loadgrpc.runner.loader import LoadedTest, load
 from loadgrpc.runner.messages import (
@@ -126,6 +127,7 @@ class UserProcess:
             raise _not_loaded(f"loading {scenario.test!r}", error) from error
         if scenario.server_url:
             _set_server_url(test.case_class, scenario.server_url)
+        import_used(test.case_class)
         feeds = prepared(test.case_class, test.method, assignment)
         self._strands.loaded()
         fixtures.set_up(test.case_class)

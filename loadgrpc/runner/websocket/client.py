@@ -35,7 +35,7 @@ from wsproto.utilities import RemoteProtocolError
 from loadgrpc.runner.websocket.message import ReceivedMessage
 from loadgrpc.runner.websocket.opening import READ_BYTES, SocketUrl, extensions_of
 from loadgrpc.runner.websocket.owner import NOBODY, SocketOwner
-from loadgrpc.runner.websocket.reading import start_reader, take_turns
+from loadgrpc.runner.websocket.reading import looks, start_reader, take_turns
 
 MAX_UNREAD: Final = 1_000
 """Messages that wait for `receive`."""
@@ -71,6 +71,8 @@ class MeasuredSocket:
     _partial: list[Any] | None = None
     _partial_size = 0
     _last_ns: int | None = None
+    _in_a_row = 0
+    """Reads and messages since others had their turn."""
     _open = False
 
     # For tests
@@ -214,9 +216,10 @@ class MeasuredSocket:
         """
         protocol, sock = self._protocol, self.sock
         assert protocol is not None  # noqa: S101 - it is open
-        monotonic_ns = self.owner.clock.monotonic_ns
-        reads = 0
-        while self._handle(protocol, monotonic_ns()):
+        monotonic_ns, look = self.owner.clock.monotonic_ns, looks(self.owner.clock)
+        came_ns = monotonic_ns()
+        while self._handle(protocol, came_ns):
+            looked_ns = look.at_ns
             try:
                 data = sock.recv(READ_BYTES)
                 if not data and not self.client_terminated:
@@ -227,7 +230,9 @@ class MeasuredSocket:
                 raise _BrokenError from error
             if not data:
                 return
-            reads = take_turns(reads)
+            # What was waited for has come by that look, not when its turn to be read came.
+            came_ns = monotonic_ns() if look.at_ns == looked_ns else look.at_ns
+            self._in_a_row = take_turns(self._in_a_row)
             protocol.receive_data(data)
 
     def _handle(self, protocol: Connection, now_ns: int) -> bool:
@@ -242,6 +247,7 @@ class MeasuredSocket:
                 return True
             if isinstance(event, Message):
                 self._take(event, now_ns)
+                self._in_a_row = take_turns(self._in_a_row)
             elif isinstance(event, Ping):
                 self._answer(event.response(), protocol)
             elif isinstance(event, Pong):

@@ -10,21 +10,49 @@ from typing import Final
 import gevent
 from gevent import monkey
 
-READS_IN_A_ROW: Final = 16
-"""After this many reads others have their turn, however much there is to read."""
+from loadgrpc.clock import Clock
+from loadgrpc.runner.poll_clock import PollClock
+
+IN_A_ROW: Final = 50
+"""After this many reads and messages others have their turn, however much there is to read."""
 
 
 def start_reader(run: Callable[[], object]) -> None:
     """Runs a reader beside the test."""
-    if monkey.is_module_patched("threading"):
+    if _patched():
         gevent.spawn(run)
     else:
         threading.Thread(target=run, name="WebSocket", daemon=True).start()
 
 
-def take_turns(reads: int) -> int:
-    """Lets others have their turn, after some `reads`; the number of reads since then."""
-    if reads < READS_IN_A_ROW:
-        return reads + 1
-    time.sleep(0)
+TURN_S: Final = 0.000_01
+"""After a sleep of 0 the hub would not have looked for what others wait for."""
+
+
+class Looks:
+    """When the process last looked for what has come. It is never, where readers are threads."""
+
+    at_ns: Final = 0
+
+
+NO_LOOKS: Final = Looks()
+
+
+def looks(clock: Clock) -> Looks | PollClock:
+    """The looks that readers of this process wait for."""
+    return PollClock.of(clock, gevent.get_hub()) if _patched() else NO_LOOKS
+
+
+def _patched() -> bool:
+    return bool(monkey.is_module_patched("threading"))
+
+
+def take_turns(done: int) -> int:
+    """One more read or message was `done`: lets others have their turn now and then.
+
+    How many were done since then.
+    """
+    if done < IN_A_ROW:
+        return done + 1
+    time.sleep(TURN_S)
     return 0

@@ -16,6 +16,7 @@ import requests
 
 from loadgrpc.clock import SystemClock
 from loadgrpc.runner.websocket.client import MeasuredSocket, WebSocketClient
+from loadgrpc.runner.websocket.of_ws4py import measured_class
 from loadgrpc.runner.websocket.opening import PROTOCOL, SocketUrl, Trust
 from loadgrpc.runner.websocket.owner import SocketOwner
 
@@ -59,10 +60,12 @@ class UserSockets:
             "headers": headers,
         }
         target = SocketUrl.of(url)
-        kind = klass or WebSocketClient
+        kind = WebSocketClient if klass is None else measured_class(klass) or klass
         socket = kind(**_accepted(kind, given))
         if not isinstance(socket, MeasuredSocket):
-            raise TypeError(f"{kind.__qualname__} is not a subclass of WebSocketClient")
+            raise TypeError(
+                f"{kind.__qualname__} is not a subclass of WebSocketClient, or of ws4py's"
+            )
         socket.owner = self._owner(target, name)
         self._sockets[socket] = None
         if klass is None:
