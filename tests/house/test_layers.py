@@ -67,7 +67,6 @@ DOORS = {
         "loadgrpc.runner.forked",
         "loadgrpc.runner.left_behind",
         "loadgrpc.runner.multiprocess",
-        "loadgrpc.runner.websocket.reading",
     },
     "requests": {
         "loadgrpc.runner.http",

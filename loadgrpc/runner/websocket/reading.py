@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Final
-
-import gevent
-from gevent import monkey
+from typing import Any, Final
 
 from loadgrpc.clock import Clock
 from loadgrpc.runner.poll_clock import PollClock
@@ -20,7 +18,7 @@ IN_A_ROW: Final = 50
 def start_reader(run: Callable[[], object]) -> None:
     """Runs a reader beside the test."""
     if _patched():
-        gevent.spawn(run)
+        _loaded("gevent").spawn(run)
     else:
         threading.Thread(target=run, name="WebSocket", daemon=True).start()
 
@@ -40,11 +38,17 @@ NO_LOOKS: Final = Looks()
 
 def looks(clock: Clock) -> Looks | PollClock:
     """The looks that readers of this process wait for."""
-    return PollClock.of(clock, gevent.get_hub()) if _patched() else NO_LOOKS
+    return PollClock.of(clock, _loaded("gevent").get_hub()) if _patched() else NO_LOOKS
 
 
 def _patched() -> bool:
-    return bool(monkey.is_module_patched("threading"))
+    monkey = _loaded("gevent.monkey")
+    return monkey is not None and bool(monkey.is_module_patched("threading"))
+
+
+def _loaded(name: str) -> Any:
+    """A module of gevent, which a process without it need not load."""
+    return sys.modules.get(name)
 
 
 def take_turns(done: int) -> int:
