@@ -14,13 +14,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
+from loadgrpc.cli import elsewhere
 from loadgrpc.cli.failure import Failure
 from loadgrpc.outputs import Output, OutputError, Results, names
 
 _log = logging.getLogger(__name__)
 
+FIRST_S: Final = 3.0
 PROGRESS_S: Final = 10.0
-"""How often an output that takes long says how far it is."""
+"""When an output that takes long first says how far it is, and how often after that."""
 _INTERRUPTED: Final = "interrupted before it was written"
 
 
@@ -60,6 +62,8 @@ def asked(specs: Iterable[tuple[str, str]], shown: Collection[str]) -> list[Aske
             continue
         if equals and not target:
             raise Failure(f"--output {spec}: PATH is missing")
+        if name not in (known := names.known()):
+            raise Failure(f"--output {spec}: {_unknown(name, [*known, *shown])}")
         try:
             each = Asked(option=option, name=name, output=names.make(name, target))
         except (OutputError, OSError) as error:
@@ -71,6 +75,13 @@ def asked(specs: Iterable[tuple[str, str]], shown: Collection[str]) -> list[Aske
         found.append(each)
     _differ(found)
     return found
+
+
+def _unknown(name: str, known: Sequence[str]) -> str:
+    """What is wrong with a name that no output has, and what may have been meant."""
+    near = elsewhere.nearest(name, known)
+    more = f" (did you mean {near}?)" if near else f"; there are {', '.join(sorted(known))}"
+    return f"there is no output {name!r}{more}"
 
 
 def _differ(found: Sequence[Asked]) -> None:
@@ -125,8 +136,10 @@ async def write(
 
 async def _progress(each: Asked, results: Results, notice: Callable[[str], None]) -> None:
     """Says how far an output is that takes long."""
+    pause_s = FIRST_S
     while True:
-        await asyncio.sleep(PROGRESS_S)
+        await asyncio.sleep(pause_s)
+        pause_s = PROGRESS_S
         read = getattr(results, "read", 0)
         notice(f"{each.label} is being written" + (f": {read} events read" if read else ""))
 

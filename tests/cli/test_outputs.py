@@ -40,7 +40,8 @@ class Odd(Output):
 @pytest.fixture(autouse=True)
 def odd(monkeypatch):
     """An output `odd` is installed."""
-    make = names.make
+    make, known = names.make, names.known
+    monkeypatch.setattr(names, "known", lambda: [*known(), "odd"])
     monkeypatch.setattr(
         names, "make", lambda name, target: Odd(target) if name == "odd" else make(name, target)
     )
@@ -213,6 +214,7 @@ def test_show_writes_no_outputs_of_an_active_run(invoke, client, summaries, fold
     ("options", "why"),
     [
         ("--output nope", "--output nope: there is no output 'nope'; there are csv, file,"),
+        ("--output jnuit=x", "--output jnuit=x: there is no output 'jnuit' (did you mean junit?)"),
         ("--output junit=", "--output junit=: PATH is missing"),
         ("--output null=x", "--output null takes no path"),
         ("--output junit=/", "--output junit: cannot write '/': Is a directory"),
