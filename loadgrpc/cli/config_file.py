@@ -7,10 +7,8 @@ somebody named must have the section; one that happens to lie in the current fol
 
 from __future__ import annotations
 
-import configparser
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, time
@@ -91,14 +89,19 @@ def _read(path: Path) -> ConfigFile | None:
         raise Failure(f"{path} cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise Failure(f"{path} cannot be read: it is not UTF-8") from error
-    except (configparser.Error, ValueError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise Failure(f"{path} is not a configuration: {error}") from error
 
 
 def _of_ini(path: Path, text: str) -> ConfigFile | None:
+    import configparser  # noqa: PLC0415 - commands start quickly where there is no file
+
     parser = configparser.ConfigParser(interpolation=None, strict=True)
     parser.optionxform = str  # type: ignore[assignment,method-assign]  # as the documentation has it
-    parser.read_string(text, str(path))
+    try:
+        parser.read_string(text, str(path))
+    except configparser.Error as error:
+        raise ValueError(str(error)) from error
     section = next((name for name in SECTIONS if parser.has_section(name)), None)
     if section is None:
         return None
@@ -115,6 +118,8 @@ def _of_ini(path: Path, text: str) -> ConfigFile | None:
 
 
 def _of_toml(path: Path, text: str) -> ConfigFile | None:
+    import tomllib  # noqa: PLC0415 - as above
+
     document = tomllib.loads(text)
     tool = document.get("tool")
     table = tool.get("loadgrpc") if isinstance(tool, dict) else None

@@ -20,9 +20,7 @@ from click.core import ParameterSource
 from loadgrpc.cli import config_file, elsewhere
 from loadgrpc.cli.config_file import ConfigFile, Setting
 from loadgrpc.cli.failure import Failure
-from loadgrpc.cli.observer_options import OF_OBSERVERS
-from loadgrpc.cli.observer_options import VARIABLES as OBSERVER_VARIABLES
-from loadgrpc.protocol.environment import OF_RUNNERS, RUN_ID_ENV
+from loadgrpc.protocol.environment import OF_RUNNERS, QUIET_ENV, RUN_ID_ENV
 
 PREFIX: Final = "LOADGRPC_"
 CONFIG: Final = "config"
@@ -49,8 +47,11 @@ def keys(param: click.Parameter) -> list[str]:
 
 def variables(param: click.Parameter) -> list[str]:
     """The environment variables that set a parameter; those of observers are the broker's own."""
-    if str(param.name) in OF_OBSERVERS:
-        return []
+    if str(param.name).startswith("observer_"):
+        from loadgrpc.cli.observer_options import OF_OBSERVERS  # noqa: PLC0415 - heavy
+
+        if param.name in OF_OBSERVERS:
+            return []
     return [PREFIX + key.upper() for key in keys(param)]
 
 
@@ -128,11 +129,14 @@ def _check_variables(own: Iterable[str]) -> None:
     Raises:
         Failure: one is.
     """
-    known = {PREFIX + key.upper() for key in {*own, CONFIG}} | OF_RUNNERS | OBSERVER_VARIABLES
+    known = {PREFIX + key.upper() for key in {*own, CONFIG}}
+    known |= OF_RUNNERS | {QUIET_ENV}
     left = [name for name in os.environ if name.startswith(PREFIX) and name not in known]
     if not left:
         return
-    known |= {PREFIX + key.upper() for key in _known()}
+    from loadgrpc.cli.observer_options import VARIABLES  # noqa: PLC0415 - heavy
+
+    known |= {PREFIX + key.upper() for key in _known()} | VARIABLES
     for name in sorted(set(left) - known):
         word = name.removeprefix(PREFIX).lower()
         near = elsewhere.slip(word, [each.removeprefix(PREFIX).lower() for each in known])

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import sys
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -79,6 +78,8 @@ def _document(text: str, suffix: str) -> dict[str, Any]:
     Raises: ValueError: it is neither.
     """
     if suffix == ".toml" or (suffix != ".json" and not text.lstrip().startswith(("{", "["))):
+        import tomllib  # noqa: PLC0415 - most plans are JSON
+
         return tomllib.loads(text)
     written = json.loads(text)
     if not isinstance(written, dict):

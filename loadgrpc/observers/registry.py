@@ -9,7 +9,6 @@ A package registers an observer of its own by an entry point:
 from __future__ import annotations
 
 import importlib
-from importlib import metadata
 from typing import Final
 
 from loadgrpc.observers.observer import Observer
@@ -35,6 +34,8 @@ def is_path(name: str) -> bool:
 
 def registered() -> dict[str, str]:
     """Observers by name that are built in or registered, and where their classes are."""
+    from importlib import metadata  # noqa: PLC0415 - slow
+
     found = {each.name: each.value for each in metadata.entry_points(group=GROUP)}
     return found | BUILT_IN
 
@@ -45,7 +46,7 @@ def find(name: str) -> type[Observer]:
     Raises:
         Unknown: there is none, it cannot be loaded, or it is not an observer.
     """
-    known = registered()
+    known = BUILT_IN if name in BUILT_IN else registered()  # each command needs some, at once
     if name not in known and "." not in name:
         names = ", ".join(sorted(known))
         raise Unknown(f"is not known; there are {names}, and package.module.Class")

@@ -23,7 +23,7 @@ from loadgrpc.protocol.events import (
     exception_from_proto,
     generator_state_from_proto,
 )
-from loadgrpc.protocol.sockets import read_sockets
+from loadgrpc.protocol.socket_activity import read_sockets
 from loadgrpc.protocol.times import MAX_NS, moment_ns, span_ns
 from loadgrpc.secrets import without_user
 from loadgrpc.v1 import event_pb2

@@ -168,6 +168,20 @@ def test_a_wrong_line_costs_no_heavy_import():
     assert done.returncode == 0, done.stderr
 
 
+def test_a_question_costs_no_heavy_import():
+    """Who asks a broker, or is told that there is none, waits for gRPC, and for no NumPy."""
+    code = (
+        "import sys; from loadgrpc.cli import main; "
+        "main(['status', '-b', '127.0.0.1:1']); "
+        "heavy = {'rich', 'numpy', 'gevent', 'requests', 'sqlalchemy', 'loadgrpc.cli.run'}; "
+        "sys.exit(sorted(heavy & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_module_is_the_command():
     """`python -m loadgrpc` is `loadgrpc`."""
     done = subprocess.run(
