@@ -72,6 +72,8 @@ def asked(specs: Iterable[tuple[str, str]], shown: Collection[str]) -> list[Aske
             each.output.check()
         except (OutputError, OSError) as error:
             raise Failure(_cannot(each, error)) from error
+        except Exception as error:  # code of others
+            raise Failure(_defective(each, error)) from error
         found.append(each)
     _differ(found)
     return found
@@ -122,8 +124,7 @@ async def write(
             unwritten.append(f"{each.label}: {_INTERRUPTED}")
         except Exception as error:  # noqa: BLE001 - code of others; the next one is written
             _log.exception("%s raised", each.label)
-            said = f"{type(error).__name__}: {error}"
-            unwritten.append(f"{each.label}: it is defective: {said}")
+            unwritten.append(_defective(each, error))
         finally:
             progress.cancel()
             with suppress(asyncio.CancelledError):
@@ -148,6 +149,10 @@ def _cannot(each: Asked, error: OutputError | OSError) -> str:
     if isinstance(error, OSError) and error.filename is not None:
         return f"{each.label}: cannot write {str(error.filename)!r}: {reason(error)}"
     return f"{each.label}: {reason(error)}"
+
+
+def _defective(each: Asked, error: Exception) -> str:
+    return f"{each.label}: it is defective: {type(error).__name__}: {error}"
 
 
 def reason(error: OutputError | OSError) -> str:

@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Final, TextIO
 
 STDOUT: Final = "-"
+_LEVEL: Final = 6
+"""Of compression: a third of the time of 9, and nearly as small."""
 _DESCRIPTOR: Final = re.compile(r"/(?:dev/fd|proc/self/fd)/([0-9]{1,9})|/dev/(stdin|stdout|stderr)")
 
 
@@ -124,7 +126,7 @@ class Destination:
         stack.enter_context(raw)
         if not self.path.endswith(".gz"):
             return stack.enter_context(io.TextIOWrapper(raw, "utf-8", newline=newline))
-        packed = stack.enter_context(gzip.GzipFile("", "wb", fileobj=raw, mtime=0))
+        packed = stack.enter_context(gzip.GzipFile("", "wb", _LEVEL, raw, mtime=0))
         return stack.enter_context(io.TextIOWrapper(packed, "utf-8", newline=newline))
 
 

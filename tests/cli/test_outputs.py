@@ -21,6 +21,11 @@ RUN = "r-f3a9f3a9f3"
 class Odd(Output):
     """An output of another package, which does as its target says."""
 
+    def check(self):
+        """Fails before the run, if it is to."""
+        if self.target == "early":
+            raise ZeroDivisionError("by zero")
+
     async def write(self, results):
         """Fails, or notes what it got."""
         if self.target == "defect":
@@ -232,6 +237,7 @@ def test_show_writes_no_outputs_of_an_active_run(invoke, client, summaries, fold
             "--json --output file=-",
             "--output file and --json would both write to standard output",
         ),
+        ("--output odd=early", "--output odd: it is defective: ZeroDivisionError: by zero"),
         ("--output odd --output odd", ""),
         ("--output json=/dev/null --output junit=/dev/null", ""),
     ],
