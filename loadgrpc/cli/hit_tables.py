@@ -111,9 +111,14 @@ def request(summary: Summary, entry: NameFigures | HitErrorGroup) -> str:
 def without_server(summary: Summary, name: str) -> str:
     """A name without the server, if it begins with the one that the report has above."""
     server = _planned_server(summary.plan) or _common_server(summary)
-    path = name.removeprefix(server)
-    shown = server and path != name and (not path or path.startswith("/"))
+    path = _as_http(name).removeprefix(server)
+    shown = server and path != _as_http(name) and (not path or path.startswith("/"))
     return (path or "/") if shown else name
+
+
+def _as_http(url: str) -> str:
+    """A URL as it is, but with http for ws: a server has both at one address."""
+    return f"http{url[2:]}" if url.startswith(("ws://", "wss://")) else url
 
 
 def server_shown(summary: Summary) -> list[str]:
@@ -125,7 +130,7 @@ def server_shown(summary: Summary) -> list[str]:
 def _planned_server(plan: Plan) -> str:
     """The server that the plan names, if it is one, as it begins names of hits."""
     url = plan.scenarios[0].server_url if len(plan.scenarios) == 1 else ""
-    return without_user(url).partition("#")[0].partition("?")[0].rstrip("/")
+    return _as_http(without_user(url).partition("#")[0].partition("?")[0].rstrip("/"))
 
 
 def _common_server(summary: Summary) -> str:
@@ -134,7 +139,7 @@ def _common_server(summary: Summary) -> str:
     It is what tests have as their own `server_url`, of which a plan knows nothing.
     """
     names = [entry.name for entry in summary.names] + [group.name for group in summary.hit_errors]
-    servers = {found[0] for name in names if (found := _SERVER.match(name))}
+    servers = {found[0] for name in names if (found := _SERVER.match(_as_http(name)))}
     return servers.pop() if len(servers) == 1 else ""
 
 

@@ -42,6 +42,10 @@ WORDS = {
         {"hit": {"name": "a", "method": "GET", "error": 1, "error_message": "no such host"}},
         "GET a no such host in 0 s",
     ),
+    "socket": (
+        {"socket": {"name": "chat", "opened": 2, "messages_sent": 3, "bytes_sent": 1_500}},
+        "chat: 2 opened, 3 sent (1.50 kB)",
+    ),
     "hit that says more": (
         {
             "hit": {

@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
-from bench import generators, nginx, page, peers, picture
+from bench import generators, nginx, page, peers, picture, sockets
 from bench.__main__ import is_full, parse
 from bench.accuracy import Accuracy, Comparison, Said, said_by_loadgrpc, said_by_wrk
 from bench.cases import BY_USERS, FEATURES, GET_20, PLAIN
@@ -352,3 +352,25 @@ def test_only_whole_runs_change_the_page():
     assert not is_full(parse(["--quick"]))
     assert not is_full(parse(["--only", "get-20/*"]))
     assert not is_full(parse(["--rounds", "3"]))
+
+
+def test_the_part_about_websockets():
+    """Of loadgrpc the server's count must be met; who cannot be had is left out with a reason."""
+    ours = next(tool for tool in sockets.TOOLS if tool.name == "loadgrpc")
+    locust = next(tool for tool in sockets.TOOLS if tool.name == "locust")
+    said = (
+        '{"iterations": {"failure": "0", "error": "0"},'
+        ' "sockets": {"total": {"messagesReceived": "900", "broken": "0"}}}'
+    )
+    assert sockets.judge(ours, 20, 0, said, "", 900, 450.0) == (450.0, "")
+    rate, problem = sockets.judge(ours, 20, 0, said, "", 901, 450.0)
+    assert (rate, problem) == (450.0, "it says 900 messages, the server counted 901")
+    requests = '[{"num_requests": 890, "num_failures": 0}]'
+    assert sockets.judge(locust, 20, 0, requests, "", 900, 450.0) == (450.0, "")
+    assert sockets.judge(locust, 20, 1, "", "no module\n", 0, None)[1].endswith("no module")
+    found = sockets.Sockets(7, 4, {20: {"loadgrpc": [1, 2, 3]}}, left_out={"k6": "no go"})
+    found.user_kib = 22.25
+    text = sockets.section(found, "about")
+    assert "| loadgrpc | 2 (1 to 3) |" in text
+    assert "k6 is left out: no go." in text
+    assert "takes 22.2 KiB" in text

@@ -98,7 +98,8 @@ class Growth:
     kib: dict[str, int]
 
 
-def _is_user_process(command: str) -> bool:
+def is_user_process(command: str) -> bool:
+    """Whether a command line is that of a user process of ours."""
     return command.endswith("loadgrpc.runner")
 
 
@@ -117,7 +118,7 @@ def _environment(server: nginx.Server, *, https: bool = False) -> dict[str, str]
 
 
 @contextmanager
-def _run(
+def running(
     cores: Cores,
     test: str,
     environment: dict[str, str],
@@ -163,7 +164,7 @@ def share(cores: Cores, server: nginx.Server, kind: Kind, *, seconds: int) -> Sh
             options += ["-b", broker.endpoint]
             roots = [broker.pid, agent.pid]
         counter = stack.enter_context(nginx.Counter(server))
-        popen = stack.enter_context(_run(cores, kind.test, environment, *options))
+        popen = stack.enter_context(running(cores, kind.test, environment, *options))
         roots.append(popen.pid)
         while counter.total == 0:
             if popen.poll() is not None:
@@ -192,7 +193,7 @@ def _used_s(roots: Sequence[int]) -> tuple[float, float]:
     """Processor seconds so far of user processes, and of all others, among some trees."""
     users_s = control_s = 0.0
     for found in (one for root in roots for one in process.tree(root)):
-        if _is_user_process(found.command):
+        if is_user_process(found.command):
             users_s += process.exact_cpu_s(found.pid)
         else:
             control_s += process.exact_cpu_s(found.pid)
@@ -209,7 +210,7 @@ def _memory_with(cores: Cores, server: nginx.Server, test: str, users: int) -> i
     """Memory of the user process, in KiB, when each user has made its request."""
     environment = _environment(server, https="Https" in test or "OwnRoad" in test)
     options = ["-u", str(users), "-d", "600", "--processes", "1", "--stop-timeout", "1"]
-    with nginx.Counter(server) as counter, _run(cores, test, environment, *options) as popen:
+    with nginx.Counter(server) as counter, running(cores, test, environment, *options) as popen:
         deadline = time.monotonic() + END_S
         while counter.total < users:
             if popen.poll() is not None or time.monotonic() > deadline:
@@ -219,7 +220,7 @@ def _memory_with(cores: Cores, server: nginx.Server, test: str, users: int) -> i
         return sum(
             found.anonymous_kib
             for found in process.tree(popen.pid)
-            if _is_user_process(found.command)
+            if is_user_process(found.command)
         )
 
 
@@ -234,7 +235,7 @@ def growth(cores: Cores, server: nginx.Server, test: str, hits: int) -> Growth:
         options = ["-u", "20", "-i", str(hits // 20), "-b", broker.endpoint]
         # Nobody reads while it runs, and a thousand names are more than a pipe holds.
         output = stack.enter_context((folder / "summary.json").open("w+b"))
-        popen = stack.enter_context(_run(cores, test, environment, *options, output=output))
+        popen = stack.enter_context(running(cores, test, environment, *options, output=output))
         warm: dict[str, int] = {}
         last: dict[str, int] = {}
         while popen.poll() is None:
@@ -256,6 +257,6 @@ def _memory(broker: int, agent: int) -> dict[str, int]:
     for one in process.tree(agent):
         if _is_link(one.command):
             found["link"] = one.anonymous_kib
-        elif _is_user_process(one.command):
+        elif is_user_process(one.command):
             found["user process"] = one.anonymous_kib
     return found
