@@ -145,7 +145,7 @@ def test_d2_of_several_runs_one_is_chosen(invoke, client, run, at_a_terminal):
     assert ("get_run", "r-2") in client.asked
     lines = shown.getvalue().splitlines()
     assert [line.split()[:2] for line in lines[1:3]] == [["1", "r-1"], ["2", "r-2"]]
-    assert lines[3].startswith("Which one: Error: 3 is not in the range")
+    assert "Error: 3 is not in the range" in lines[3]
 
 
 def test_what_happens_to_the_run_is_a_line(invoke, client, run, progress):

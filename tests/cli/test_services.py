@@ -120,7 +120,7 @@ def test_a_port_that_is_taken_is_one_line(invoke, service):
 @pytest.mark.parametrize("name", ["broker", "agent"])
 def test_an_error_of_a_service_is_one_line(invoke, service, name):
     """What a service raises on purpose ends it as wrong configuration."""
-    service.fails = errors.Unavailable("no")
+    service.fails = errors.NotAllowed("no")
     assert invoke(name) == (2, "", f"loadgrpc {name}: error: no\n")
 
 
