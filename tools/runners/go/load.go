@@ -116,7 +116,7 @@ func (l *load) cycle(test *test, number uint32, cycle *v1.Cycle) {
 			}
 			l.recorder.userStarted()
 			defer l.recorder.userEnded()
-			newUser(user, test, l.recorder).live(cut, ending, cycle.Iterations)
+			newUser(user, test.of(l.index(number, user)), l.recorder).live(cut, ending, cycle.Iterations)
 		})
 	}
 	users.Wait()
@@ -140,6 +140,16 @@ func (l *load) users(cycle *v1.Cycle) []uint32 {
 		numbers[at] = uint32(at) + 1
 	}
 	return numbers
+}
+
+// index is where a user of a cycle stands among those of all agents: what is shared out by it, such
+// as rows of a file, is shared out exactly.
+func (l *load) index(cycle, user uint32) uint32 {
+	offsets := l.assignment.GetPlacement().GetUserOffsets()
+	if int(cycle) > len(offsets) {
+		return user - 1 // the broker is older: there is only this agent
+	}
+	return offsets[cycle-1] + user - 1
 }
 
 // delay is when a user starts, from the start of its cycle.

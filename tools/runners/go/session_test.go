@@ -172,3 +172,27 @@ func TestNewTest(t *testing.T) {
 		}
 	}
 }
+
+// Users are numbered over all agents, cycle by cycle, and each has its own URL.
+func TestIndex(t *testing.T) {
+	assignment := &v1.Assignment{Test: "http://a/?user={index}"}
+	for _, of := range []struct {
+		placement   *v1.Placement
+		cycle, user uint32
+		url         string
+	}{
+		{nil, 2, 3, "http://a/?user=2"},
+		{&v1.Placement{UserOffsets: []uint32{5, 7}}, 1, 1, "http://a/?user=5"},
+		{&v1.Placement{UserOffsets: []uint32{5, 7}}, 2, 3, "http://a/?user=9"},
+	} {
+		assignment.Placement = of.placement
+		found, err := newTest(assignment)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := &load{assignment: assignment}
+		if url := found.of(l.index(of.cycle, of.user)).url; url != of.url {
+			t.Errorf("user %d of cycle %d asks for %q", of.user, of.cycle, url)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 
 	v1 "github.com/loadgrpc/loadgrpc/tools/runners/go/gen/loadgrpc/v1"
@@ -31,6 +32,12 @@ func newTest(assignment *v1.Assignment) (*test, error) {
 		return nil, fmt.Errorf("%q is neither the URL of a server nor a path below one", target)
 	}
 	return &test{assignment.Test, target}, nil
+}
+
+// of is the test of one user: in the URL, {index} stands for its index among the users of all
+// agents, from 0.
+func (t *test) of(index uint32) *test {
+	return &test{t.name, strings.ReplaceAll(t.url, "{index}", strconv.FormatUint(uint64(index), 10))}
 }
 
 // run is one iteration: how it ended, and why, if it did not pass.
