@@ -27,6 +27,8 @@ from loadgrpc.runner.http.addresses import AddressBook
 from loadgrpc.runner.http.session import Session
 
 if TYPE_CHECKING:
+    import httpx
+
     from loadgrpc.runner.http.webtest_app import WebTestApp
     from loadgrpc.runner.socket_tally import SocketTally
     from loadgrpc.runner.websocket.user_sockets import UserSockets
@@ -110,6 +112,36 @@ class TestCase(unittest.TestCase):
         except ModuleNotFoundError as error:
             raise missing_extra("self.app", "WebTest", "webtest", error) from error
         return WebTestApp(self)
+
+    @property
+    def async_session(self) -> httpx.AsyncClient:
+        """Of an asynchronous test: an httpx.AsyncClient whose requests are hits in a load run.
+
+        It is closed at the end of the iteration, as its event loop is. The name of a hit is in
+        `extensions={"name": …}` of a request.
+
+        Raises:
+            ModuleNotFoundError: httpx is not installed.
+            TypeError: the test is no unittest.IsolatedAsyncioTestCase.
+        """
+        client: httpx.AsyncClient | None = self.__dict__.get("_async_session")
+        if client is not None and not client.is_closed:
+            return client
+        try:
+            from loadgrpc.runner.http.async_session import async_session  # noqa: PLC0415 - an extra
+        except ModuleNotFoundError as error:
+            raise missing_extra("self.async_session", "httpx", "httpx", error) from error
+        clean_up = getattr(self, "addAsyncCleanup", None)
+        if clean_up is None:
+            raise TypeError(
+                "self.async_session is for asynchronous tests: derive the class from"
+                " unittest.IsolatedAsyncioTestCase, too, or use self.session"
+            )
+        reporter = self.load_reporter
+        client = async_session(reporter, reporter.clock if reporter is not None else None)
+        clean_up(client.aclose)
+        self.__dict__["_async_session"] = client
+        return client
 
     @property
     def load_status(self) -> LoadStatus:

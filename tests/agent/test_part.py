@@ -263,7 +263,9 @@ def test_runners_get_the_variables_of_the_plan(tmp_path, load):
     found = []
 
     async def main():
-        desk = Desk(tmp_path, env=env, starts=lambda _, variables, *__: found.append(variables))
+        desk = Desk(
+            tmp_path, env=env, starts=lambda _, variables, *__, **___: found.append(variables)
+        )
         part = replace(desk.assignment.plan.scenarios[0], **load)
         plan = replace(desk.assignment.plan, scenarios=(part,))
         assignment = replace(desk.assignment, plan=plan).of_user(1, 1, duration_s=None)

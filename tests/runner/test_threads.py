@@ -143,13 +143,14 @@ def test_nothing_is_lost_between_threads():
     assert recorder.produced_events == 8 * 1_502 + len(sockets)
 
 
-def run_cycle(threads, case_class, users=4, stop_timeout_s=30.0, **cycle):
-    """Outcomes by name, of a cycle that has ended; and its pool."""
+def run_cycle(threads, case_class, users=4, meanwhile=None, **cycle):
+    """Outcomes by name, of a cycle that has ended; its pool and its recorder."""
     clock = SystemClock()
     recorder = LockedRecorder(clock, "t")
     pool = Pool(LoadedTest(case_class, "test_it"), recorder, clock, threads)
-    plan = plan_of(stop_timeout_s=stop_timeout_s)
-    pool.run_cycle(plan, Cycle(users=users, **cycle), range(1, users + 1))
+    if meanwhile:
+        threading.Thread(target=meanwhile, args=(pool,), daemon=True).start()
+    pool.run_cycle(plan_of(), Cycle(users=users, **cycle), range(1, users + 1))
     return outcomes(recorder), pool, recorder
 
 
@@ -185,7 +186,7 @@ def test_users_end_with_their_time(threads):
         def test_it(self):
             time.sleep(0.01)
 
-    found, pool, _ = run_cycle(threads, Short, duration_s=0.1)
+    found, pool, _ = run_cycle(threads, Short, duration_s=1.0)
     assert found.keys() == {"SUCCESS"}
     assert pool.active_users == 0
 
@@ -195,9 +196,11 @@ def test_what_cannot_be_cut_off_is_abandoned(threads, monkeypatch):
     monkeypatch.setattr(pool_module, "CUT_OFF_WAIT_S", 0.01)
     wake, woke = threading.Event(), threading.Event()
     hold = wake.wait  # in C, where no exception reaches it
+    begun = threading.Semaphore(0)
 
     class Holds(LoadgrpcCase):
         def test_it(self):
+            begun.release()
             try:
                 hold(LONG_S)
             except BaseException:  # noqa: BLE001 - it swallows its end, too
@@ -205,7 +208,12 @@ def test_what_cannot_be_cut_off_is_abandoned(threads, monkeypatch):
             finally:
                 woke.set()
 
-    found, pool, recorder = run_cycle(threads, Holds, 3, 0.01, duration_s=0.01)
+    def stop(pool):
+        for _ in range(3):
+            assert begun.acquire(timeout=LONG_S)
+        pool.stop(0.01)
+
+    found, pool, recorder = run_cycle(threads, Holds, 3, meanwhile=stop, iterations=1)
     assert found == {"INTERRUPTED": 3}
     assert pool.active_users == 0
     wake.set()
