@@ -41,12 +41,17 @@ def results(demo_server):
 
 
 def test_those_that_pass(results, demo_server):
-    """Health, volume, something, concurrency and slow pass; hits are what the server counted."""
-    health, volume, something, concurrency, slow = results(
-        "test_health", "test_volume", "test_something", "test_concurrency", "test_slow"
-    )
+    """Health, volume, something, concurrency, slow and from_doc pass.
 
-    for summary in (health, volume, something, concurrency, slow):
+    Hits, sockets and messages are what the server counted.
+    """
+    passed = results(
+        *("test_health", "test_volume", "test_something", "test_concurrency", "test_slow"),
+        "test_from_doc",
+    )
+    health, volume, something, concurrency, slow, from_doc = passed
+
+    for summary in passed:
         assert (summary.verdict.exit_code, summary.iterations.success) == (0, ALL), summary
     assert health.counters == {"health-check": ALL}
     assert len(volume.counters) == 11
@@ -63,20 +68,14 @@ def test_those_that_pass(results, demo_server):
         "/echo": ALL,
         "/auth": 2 * ALL,
         "/slow": ALL,
+        "/ws": ALL,
     }
-
-
-def test_web_sockets(results, demo_server):
-    """Each user's two messages come back in order; sockets and messages are the server's."""
-    (summary,) = results("test_from_doc")
-
-    assert (summary.verdict.exit_code, summary.iterations.success) == (0, ALL), summary
-    seen = demo_server.stats()["websockets"]
+    seen, sockets = demo_server.stats()["websockets"], from_doc.sockets.total
     assert (seen["opened"], seen["open"], seen["messages"]) == (ALL, 0, 2 * ALL)
     assert seen["bytes"] == ALL * len("somethinghappened")
-    figures = summary.sockets.total
-    assert (figures.opened, figures.closed, figures.broken) == (ALL, ALL, 0)
-    assert (figures.messages_sent, figures.messages_received) == (2 * ALL, 2 * ALL)
+    assert (sockets.opened, sockets.closed, sockets.broken) == (ALL, ALL, 0)
+    assert (sockets.messages_sent, sockets.messages_received) == (2 * ALL, 2 * ALL)
+    assert (sockets.bytes_sent, sockets.bytes_received) == (seen["bytes"], seen["bytes"])
 
 
 def test_those_that_do_not(results):

@@ -173,6 +173,8 @@ def test_the_compose_file_is_one(deploy):
     port = broker["listen"].rpartition(":")[2]
     assert agent["broker"] == f"broker:{port}"
     assert services["agent"]["deploy"]["replicas"] == 5
+    assert [each["image"] for each in services.values()] == ["loadgrpc"] * 2
+    assert all(each["build"] for each in services.values())  # it is on no registry
     health = services["broker"]["healthcheck"]["test"]
     assert health[:2] == ["CMD", "loadgrpc"]
     assert parsed(health[2:])["broker"] == f"127.0.0.1:{port}"
