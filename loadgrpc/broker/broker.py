@@ -163,7 +163,7 @@ class Broker:
             if run.stopping is not None:
                 run.over_by_ns = deadlines.over_by_ns(run, now_ns)
             self._happens(run, happened.Resumed())
-        self._store_watch.tick()
+        self._store_watch.start()
         await self.notifier.start()
         self._ticker = asyncio.create_task(self._tick())
 

@@ -36,10 +36,17 @@ class StoreWatch:
         """Why the store could not be read when it was asked last; empty: it could."""
         self._asking: asyncio.Task[None] | None = None
         self._asked_ns = 0
+        """When it was asked last."""
+        self._ticked_ns: int | None = None
+        """When a tick made that so."""
         self._trouble: StoreTrouble | None = None
         self.size: int | None = None
         """The bytes that it took when it was asked last. None: in memory, or not known."""
         self._sized_ns: int | None = None
+
+    def start(self) -> None:
+        """Asks for the first time, so that its size is known; the first tick asks all the same."""
+        self._begin(self._clock.monotonic_ns())
 
     def tick(self, *, idle: bool = False) -> None:
         """Asks the store whether it can be read, unless it is still asked.
@@ -47,11 +54,17 @@ class StoreWatch:
         `idle`: no run is active.
         """
         now_ns = self._clock.monotonic_ns()
-        if idle and not self._unreadable and now_ns - self._asked_ns < IDLE_S * NS_PER_S:
+        since = self._ticked_ns
+        lately = since is not None and now_ns - since < IDLE_S * NS_PER_S
+        if idle and not self._unreadable and lately:
             return
         if self._asking is None or self._asking.done():
-            self._asked_ns = now_ns
-            self._asking = asyncio.create_task(self._ask())
+            self._ticked_ns = now_ns
+            self._begin(now_ns)
+
+    def _begin(self, now_ns: int) -> None:
+        self._asked_ns = now_ns
+        self._asking = asyncio.create_task(self._ask())
 
     def close(self) -> None:
         """Asks no more."""

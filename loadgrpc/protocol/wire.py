@@ -200,6 +200,8 @@ def _make_lenient(message: descriptor_pb2.DescriptorProto) -> None:
         _make_lenient(nested)
 
 
+MAX_KEY_CHARS: Final = 128
+"""Of the key of a map, in the path of what is wrong."""
 _WAS_TEXT: Final = "text:"
 """How the JSON name begins of what is a text in the message that is meant."""
 
@@ -207,6 +209,9 @@ _WAS_TEXT: Final = "text:"
 def _not_utf8(message: Any, where: str, looks: list[int]) -> Iterator[str]:
     """The paths of texts that are not UTF-8, among the first fields."""
     for field, value in message.ListFields():
+        if field.message_type is not None and field.message_type.GetOptions().map_entry:
+            yield from _not_utf8_in_map(field, value, f"{where}{field.name}", looks)
+            continue
         repeated = field.is_repeated
         for at, each in enumerate(value if repeated else [value]):
             looks[0] -= 1
@@ -217,6 +222,17 @@ def _not_utf8(message: Any, where: str, looks: list[int]) -> Iterator[str]:
                 yield from _not_utf8(each, f"{path}.", looks)
             elif field.json_name.startswith(_WAS_TEXT) and not _is_text(each):
                 yield path
+
+
+def _not_utf8_in_map(field: Any, found: Any, path: str, looks: list[int]) -> Iterator[str]:
+    """The same of a map, whose keys were texts when it was parsed."""
+    of_value = field.message_type.fields_by_name["value"]
+    for key, each in found.items():
+        looks[0] -= 1
+        if looks[0] < 0:
+            return
+        if of_value.json_name.startswith(_WAS_TEXT) and not _is_text(each):
+            yield f"{path}[{str(key)[:MAX_KEY_CHARS]!r}]"
 
 
 def _is_text(data: bytes) -> bool:

@@ -88,6 +88,9 @@ class Maker:
             several = getattr(made, field.name)
             if field.message_type is None:
                 several.extend(self._plain(field) for _ in range(size))
+            elif field.message_type.GetOptions().map_entry:
+                key, value = field.message_type.fields
+                several.update({self._plain(key): self._plain(value) for _ in range(size)})
             else:
                 each = self.message(field.message_type, depth + 1)
                 several.extend([each] * size)

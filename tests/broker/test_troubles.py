@@ -15,7 +15,7 @@ from loadgrpc.store import Store, StoreError
 from loadgrpc.testing import ManualClock
 
 NS = 1_000_000_000
-LOST, UNREACHABLE, STORE_AWAY, SILENT, WAITING = TroubleKind
+LOST, UNREACHABLE, STORE_AWAY, SILENT, WAITING, _PREPARING = TroubleKind
 
 
 async def live(desk, *agent_ids, **plan):

@@ -7,7 +7,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from loadgrpc.errors import InvalidRequest
-from loadgrpc.protocol import bounds, home
+from loadgrpc.protocol import bounds, home, wire
 from loadgrpc.reflection import packaged
 from loadgrpc.v1 import control_pb2, event_pb2, fleet_pb2, run_pb2, runner_pb2
 
@@ -208,3 +208,16 @@ def test_a_batch_with_too_much_in_it_is_to_be_split(fields):
     assert home.over_limits(batch, batch.ByteSize())
     assert not home.over_limits(runner_pb2.EventBatch(events=[{}] * 10_000), 20_000)
     assert home.over_limits(runner_pb2.EventBatch(), home.MAX_BATCH_BYTES + 1)
+
+
+@pytest.mark.parametrize("name", ["NAME", "n" * 1_000])
+def test_a_text_in_a_map_that_is_not_utf8_is_named(name):
+    """Its path has the key, of a bounded length: it is refused, and no defect."""
+    request = control_pb2.StartRunRequest(plan=run_pb2.RunSpec(test="t", env={name: "VALUE"}))
+    data = request.SerializeToString().replace(b"VALUE", b"VAL\xffE")
+
+    refused = wire.unreadable(control_pb2.StartRunRequest, data)
+
+    (violation,) = refused.violations
+    assert violation.field == f"plan.env[{name[: wire.MAX_KEY_CHARS]!r}]"
+    assert violation.description == "is not UTF-8"

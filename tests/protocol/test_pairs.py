@@ -833,7 +833,7 @@ def test_every_field_of_a_plan_can_be_refused():
     """The table above has a case for each field that has a rule: all but the flags."""
     refused = {f.partition(".")[2].partition("[")[0] for _, fields in VIOLATIONS for f in fields}
 
-    flags = {"split", "no_dns_resolve"}
+    flags = {"split", "no_dns_resolve", "no_patching"}
     assert refused == {field.name for field in run_pb2.RunSpec.DESCRIPTOR.fields} - flags
 
 
