@@ -152,7 +152,7 @@ class Block:
                 rows, columns[name] = _used(entries, at, len(fields), table, whole=whole, offset=1)
                 columns[f"{name}s"] = rows
         batch = runner_pb2.EventBatch()
-        is_of_hits = fields is HIT_FIELDS
+        is_of_hits = fields == HIT_FIELDS
         blocks: Any = batch.hit_blocks if is_of_hits else batch.test_blocks
         message = blocks.add(
             count=last - first,

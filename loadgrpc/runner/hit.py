@@ -6,33 +6,36 @@ are added where it is recorded.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from loadgrpc.model import HitError
+
+FIELDS: Final = (
+    "attempt",
+    "bytes_received",
+    "bytes_sent",
+    "case",
+    "connect_ns",
+    "elapsed_ns",
+    "error",
+    "error_message",
+    "failed",
+    "first_byte_ns",
+    "method",
+    "name",
+    "planned_start_ns",
+    "protocol",
+    "start_ns",
+    "status",
+    "url",
+)
+"""What a hit consists of."""
 
 
 class Hit:
     """See the module. `planned_start_ns` and `start_ns` are points in time, others durations."""
 
-    __slots__ = (
-        "attempt",
-        "bytes_received",
-        "bytes_sent",
-        "case",
-        "connect_ns",
-        "elapsed_ns",
-        "error",
-        "error_message",
-        "failed",
-        "first_byte_ns",
-        "method",
-        "name",
-        "planned_start_ns",
-        "protocol",
-        "start_ns",
-        "status",
-        "url",
-    )
+    __slots__ = FIELDS
 
     def __init__(  # noqa: PLR0917 - keywords cost time, once per request
         self,

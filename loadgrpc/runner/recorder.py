@@ -80,6 +80,7 @@ class Recorder:
         """Those that have something to report."""
         self._produced = memoryview(bytearray(16)).cast("Q") if produced is None else produced
         """The same two numbers, where they outlive this process: see protocol/produced.py."""
+        self._muted = False
         self.produced_events = 0
         self.produced_hits = 0
 
@@ -92,6 +93,8 @@ class Recorder:
 
     def hit(self, hit: Hit, user: int, iteration: int) -> None:
         """Record a hit that ended."""
+        if self._muted:
+            return
         block = self._hits
         name = hit.name
         key = (
@@ -151,6 +154,8 @@ class Recorder:
         case: str = "",
     ) -> None:
         """Record an iteration that ended, which was fed with a case, if any."""
+        if self._muted:
+            return
         block = self._tests
         key = (outcome, exception)
         label = block.labels.index.get(key)
@@ -219,17 +224,20 @@ class Recorder:
         self._rows.append(runner_pb2.EventBatch(events=[event]).SerializeToString())
 
     def _append(self, event: event_pb2.Event) -> None:
+        if self._muted:
+            return
         self._rows.append(runner_pb2.EventBatch(events=[event]).SerializeToString())
         self._count()
 
     def _count(self) -> None:
+        if self._muted:
+            return
         self.produced_events += 1
         self._produced[0] = self.produced_events
 
     def mute(self) -> None:
         """Records nothing any more."""
-        for name in ("hit", "iteration", "counter", "generator", "data", "_count"):
-            setattr(self, name, _nothing)
+        self._muted = True
 
     def take(
         self, max_batch_bytes: int, *, rest: Callable[[], object] = lambda: None
@@ -281,10 +289,6 @@ class Recorder:
             event.status.current_user = user
             event.status.current_iteration = iteration
         return event
-
-
-def _nothing(*_: object, **__: object) -> None:
-    pass
 
 
 def _one_by_one(blocks: list[Block]) -> Iterator[Block]:

@@ -45,10 +45,11 @@ def test_f28_what_cannot_be_mended_says_what_to_do(tmp_path):
     after = """
 import socket
 from loadgrpc.clock import SystemClock
+from loadgrpc.runner.hit import FIELDS
 from loadgrpc.runner.http.session import Session
 from requests.adapters import HTTPAdapter
 class Sink(list):
-    def hit(self, hit): self.append({name: getattr(hit, name) for name in hit.__slots__})
+    def hit(self, hit): self.append({name: getattr(hit, name) for name in FIELDS})
     def unmeasured(self): pass
 class Own(HTTPAdapter):
     def init_poolmanager(self, *args, **kwargs):

@@ -52,6 +52,7 @@ import json, logging, os, socket, threading, unittest
 logging.basicConfig(format="LOG %(message)s")
 import loadgrpc.case
 from loadgrpc.clock import SystemClock
+from loadgrpc.runner.hit import FIELDS
 from loadgrpc.runner.http.addresses import AddressBook
 from loadgrpc.runner.recorder import Recorder
 from loadgrpc.runner.http.session import Session
@@ -76,7 +77,7 @@ url = "http%s://127.0.0.1:%d/x" % ("s" if certificate else "", server.getsocknam
 
 class Sink(list):
     def hit(self, hit):
-        self.append({name: getattr(hit, name) for name in hit.__slots__})
+        self.append({name: getattr(hit, name) for name in FIELDS})
     def unmeasured(self):
         self.append("unmeasured")
 

@@ -13,6 +13,7 @@ from greenlet import GreenletExit
 
 from loadgrpc.case import TestCase
 from loadgrpc.model import TestOutcome
+from loadgrpc.runner.hit import FIELDS
 from loadgrpc.runner.http.session import Session
 from loadgrpc.runner.judge import CutOff
 from loadgrpc.runner.user import VirtualUser
@@ -33,7 +34,7 @@ class Recorded(list):
         self.append(entry)
 
     def hit(self, hit, user, iteration):
-        what = {name: getattr(hit, name) for name in hit.__slots__}
+        what = {name: getattr(hit, name) for name in FIELDS}
         self.hits.append({**what, "user": user, "iteration": iteration})
 
     def counter(self, *entry):

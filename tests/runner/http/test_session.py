@@ -679,6 +679,7 @@ from gevent import monkey; monkey.patch_all()
 import gevent, http.server, threading, time
 from loadgrpc.clock import SystemClock
 from loadgrpc.model import HitError
+from loadgrpc.runner.hit import FIELDS
 from loadgrpc.runner.http.session import Session
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -701,7 +702,7 @@ base = "http://127.0.0.1:%d" % server.server_address[1]
 hits = []
 class Sink:
     def hit(self, hit):
-        hits.append({name: getattr(hit, name) for name in hit.__slots__})
+        hits.append({name: getattr(hit, name) for name in FIELDS})
 
     def unmeasured(self):
         raise AssertionError

@@ -6,7 +6,6 @@ ask the pool.
 
 from __future__ import annotations
 
-import weakref
 from contextlib import suppress
 from queue import Empty
 from typing import Any, Final
@@ -30,7 +29,6 @@ class Connections:
     """See the module."""
 
     __slots__ = (
-        "__weakref__",
         "_attributes",
         "_key",
         "_own",
@@ -46,11 +44,13 @@ class Connections:
         self.adapter = adapter
         self.where = pool.where
         self.lines: list[LaneConnection] = []
-        weakref.finalize(self, _close, self.lines)  # as urllib3 does it for a pool
         self._pools: Any = adapter.poolmanager.pools._container  # noqa: SLF001 - asking it touches it
         self._key = next((key for key, each in list(self._pools.items()) if each is pool), None)
         self._own = vars(pool)
         self._attributes = len(self._own)
+
+    def __del__(self) -> None:
+        _close(self.lines)  # as urllib3 does it for a pool
 
     def is_open(self) -> bool:
         """Whether Requests would still use the pool; one that it let go is never closed."""

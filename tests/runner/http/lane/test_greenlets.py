@@ -24,6 +24,8 @@ from gevent import monkey; monkey.patch_all()
 import gevent, gevent.event, gevent.server, gevent.pool
 from loadgrpc.clock import SystemClock
 from loadgrpc.model import HitError
+from loadgrpc.runner.hit import FIELDS
+from loadgrpc.runner.http import session as session_module
 from loadgrpc.runner.http.lane.lane import Lane
 from loadgrpc.runner.http.session import Session
 
@@ -67,13 +69,23 @@ base = "http://127.0.0.1:%d" % server.server_port
 
 class Sink:
     def hit(self, hit):
-        hits.append({name: getattr(hit, name) for name in hit.__slots__})
+        hits.append({name: getattr(hit, name) for name in FIELDS})
 
-exchange = Lane._exchange
-def noted(*args):
-    taken.append(args)
-    return exchange(*args)
-Lane._exchange = noted
+class WatchedLane:
+    def __init__(self, *args):
+        self.lane = Lane(*args)
+        self.learn, self.give_back = self.lane.learn, self.lane.give_back
+
+    def request(self, *args, **kwargs):
+        try:
+            answer, handover = self.lane.request(*args, **kwargs)
+        except BaseException:
+            taken.append(args)
+            raise
+        if answer is not None or (handover is not None and handover.request is not None):
+            taken.append(args)
+        return answer, handover
+session_module.Lane = WatchedLane
 
 def bound():
     session = Session()
@@ -208,9 +220,9 @@ for path in ("/slow", "/slowchunked"):
     before = len(taken)
     slow = gevent.spawn(get, session, path)
     gevent.sleep(0.05)
-    assert len(taken) == before + 1
     session.close()
     slow.join()
+    assert len(taken) == before + 1
     assert slow.value == path
     assert requests.count(path.encode()) == 1
 assert get(session, "/next") == "/next"

@@ -1,0 +1,52 @@
+"""The compiled wheel does as the source does: differential tests of the fast lane run with it."""
+
+import os
+import subprocess
+import sys
+from importlib.machinery import EXTENSION_SUFFIXES
+
+import pytest
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(400)]
+
+
+@pytest.fixture(scope="module")
+def compiled(root, tool, tmp_path_factory):
+    """A folder with what the compiled wheel has."""
+    tool("gcc")
+    folder = tmp_path_factory.mktemp("compiled")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps"]
+    subprocess.run(
+        [*pip, "--no-build-isolation", "--target", folder, root],
+        check=True,
+        env={**os.environ, "HATCH_BUILD_HOOK_ENABLE_CUSTOM": "true"},
+    )
+    return folder
+
+
+def test_the_compiled_lane_is_the_same(compiled, root, tmp_path):
+    """What tests of the lane demand of the source, the compiled modules do, on the same roads."""
+    look = "import loadgrpc.runner.http.lane.lane as lane; print(lane.__file__)"
+    env = {**os.environ, "PYTHONPATH": str(compiled), "CI": ""}
+    where = subprocess.run(
+        [sys.executable, "-c", look],
+        cwd=tmp_path,
+        env=env,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert where.stdout.strip().endswith(tuple(EXTENSION_SUFFIXES)), where.stderr
+
+    tests = root / "tests/runner/http/lane"
+    pytest_ = [sys.executable, "-P", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    which = ["-m", "not system", "-k", "not the_same_under_gevent", "-x"]
+    done = subprocess.run(
+        [*pytest_, "--rootdir", root, "-c", root / "pyproject.toml", *which, tests],
+        cwd=tmp_path,
+        env={**env, "EXAMPLES": "0.3"},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
