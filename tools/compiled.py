@@ -38,7 +38,15 @@ MODULES: Final = (
 GROUP: Final = "loadgrpc"
 """What they have in common is in one library, loadgrpc__mypyc, beside the package."""
 _SLOTS: Final = re.compile(r"\n    __slots__ = (?:\([^()]*\)|\w+)\n")
+_TYPES: Final = """
+[mypy]
+ignore_missing_imports = True
 
+[mypy-requests.*]
+follow_imports = skip
+follow_imports_for_stubs = True
+"""
+"""Compiled code insists on types, and tests do with a session what stubs have no word for."""
 _SETUP: Final = """
 from mypyc.build import mypycify
 from setuptools import setup
@@ -62,7 +70,7 @@ def compile_into(root: Path, target: Path) -> list[Path]:
         path = target / module
         # Compiled classes have them anyway, and refuse to be told.
         path.write_text(_SLOTS.sub("\n", path.read_text()))
-    (target / "mypy.ini").write_text("[mypy]\nignore_missing_imports = True\n")
+    (target / "mypy.ini").write_text(_TYPES)
     (target / "setup.py").write_text(_SETUP.format(modules=MODULES, group=GROUP))
     build = [sys.executable, "setup.py", "--quiet", "build_ext", "--inplace"]
     subprocess.run(build, cwd=target, check=True, stdout=sys.stderr)

@@ -347,7 +347,9 @@ class WatchedLane:
 
     def __init__(self, sink, clock) -> None:
         self._lane = Lane(sink, clock)
-        self.learn, self.give_back = self._lane.learn, self._lane.give_back
+
+    def __getattr__(self, name):
+        return getattr(self._lane, name)
 
     def request(self, *args, **kwargs):
         try:

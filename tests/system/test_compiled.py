@@ -38,11 +38,11 @@ def test_the_compiled_lane_is_the_same(compiled, root, tmp_path):
     )
     assert where.stdout.strip().endswith(tuple(EXTENSION_SUFFIXES)), where.stderr
 
-    tests = root / "tests/runner/http/lane"
+    tests = [root / f"tests/runner/http/lane/test_{name}.py" for name in ("lane", "redirects")]
     pytest_ = [sys.executable, "-P", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    which = ["-m", "not system", "-k", "not the_same_under_gevent", "-x"]
+    which = ["-n", "auto", "-x", "-m", "not system"]
     done = subprocess.run(
-        [*pytest_, "--rootdir", root, "-c", root / "pyproject.toml", *which, tests],
+        [*pytest_, "--rootdir", root, "-c", root / "pyproject.toml", *which, *tests],
         cwd=tmp_path,
         env={**env, "EXAMPLES": "0.3"},
         check=False,
