@@ -71,6 +71,8 @@ class MeasuredSocket:
     _partial: list[Any] | None = None
     _partial_size = 0
     _last_ns: int | None = None
+    _error: BaseException | None = None
+    """What ended it, unless it ended as it may."""
     _in_a_row = 0
     """Reads and messages since others had their turn."""
     _open = False
@@ -103,7 +105,7 @@ class MeasuredSocket:
         self.client_terminated = self.server_terminated = False
         self._sending = threading.Lock()
         self._ended = threading.Event()
-        self._close_reason = self._last_ns = None
+        self._close_reason = self._last_ns = self._error = None
         self._open = True
         self.owner.opened()
         self.handshake_ok()
@@ -292,11 +294,12 @@ class MeasuredSocket:
 
     def _end(self, broken: bool, error: BaseException | None) -> None:  # noqa: FBT001
         """The reader has ended, and so has the socket."""
-        self._open = False
         self.client_terminated = self.server_terminated = True
         self._drop()
         self._protocol = None
         self.owner.ended(self, broken=broken, error=error)
+        self._error = error  # in this order: `receive` says that it raises what is noted
+        self._open = False
         try:
             self.closed(*(self._close_reason or (ABNORMAL, "Going away")))
         except BaseException as raised:  # noqa: BLE001 - raised in the test
@@ -305,7 +308,7 @@ class MeasuredSocket:
     def _write(self, event: Event) -> None:
         protocol, sock = self._protocol, self.sock
         if protocol is None or sock is None:
-            raise RuntimeError("Cannot send on a terminated websocket")
+            raise RuntimeError("Cannot send on a terminated websocket") from self._error
         with self._sending:
             if protocol.state is ConnectionState.OPEN or isinstance(event, CloseConnection):
                 sock.sendall(protocol.send(event))
@@ -370,6 +373,7 @@ class WebSocketClient(MeasuredSocket):
 
         Raises:
             BufferError: messages were dropped, because too many were unread; it goes on after them.
+            Exception: the socket ended with it: the connection broke, or a hook raised it.
         """
         while True:
             if self._dropped:
@@ -377,6 +381,9 @@ class WebSocketClient(MeasuredSocket):
                 raise BufferError(f"{self.url}: {dropped} unread messages were dropped")
             if self._unread:
                 return self._unread.popleft()
+            if self._error is not None:
+                self.owner.raised(self._error)
+                raise self._error
             if not self._open or not block:
                 return None
             self._came.clear()

@@ -32,8 +32,13 @@ class SocketOwner:
         tally: SocketTally | None = None,
         forget: Callable[[Any], object] = lambda _: None,
         failed: Callable[[BaseException], object] = lambda _: None,
+        raised: Callable[[BaseException], object] = lambda _: None,
     ) -> None:
-        """`forget` is called with a socket that has ended; `failed`, with what went wrong."""
+        """`forget` is called with a socket that has ended; `failed`, with what went wrong.
+
+        `raised` is called with what the test gets to see by itself.
+        """
+        self.raised = raised
         self.clock = clock
         self.trust = trust
         self.failed = failed

@@ -288,7 +288,6 @@ def test_a_broken_connection_fails_the_iteration(case, ws_server):
     ws_server.on = lambda server, peer, event: isinstance(event, Request)
     ws = case.create_ws(ws_server.url())
     ws.send("x")
-    assert ws.receive() is None
     assert ws.wait_closed(WAIT_S)
     assert (tally(case).closed, tally(case).broken) == (0, 1)
     result = unittest.TestResult()
@@ -297,6 +296,21 @@ def test_a_broken_connection_fails_the_iteration(case, ws_server):
     assert "without a closing handshake" in text
     case.run(again := unittest.TestResult())
     assert again.wasSuccessful()
+
+
+def test_a_test_that_waits_gets_the_error_itself(case, ws_server):
+    """`receive` raises what broke the socket, once; sending afterwards says why it cannot be."""
+    ws_server.on = lambda server, peer, event: isinstance(event, Request)
+    ws = case.create_ws(ws_server.url())
+    ws.send("x")
+    with pytest.raises(ConnectionResetError, match="without a closing handshake"):
+        ws.receive()
+    with pytest.raises(RuntimeError, match="terminated") as raised:
+        ws.send("x")
+    assert isinstance(raised.value.__cause__, ConnectionResetError)
+    assert ws.wait_closed(WAIT_S)
+    case.run(result := unittest.TestResult())
+    assert result.wasSuccessful()
 
 
 def test_what_a_callback_raises_fails_the_iteration(case, ws_server):
