@@ -2,31 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from loadgrpc.cli.figures import moment
 from loadgrpc.cli.line import UNCUT, Line, Style
+from loadgrpc.cli.notified import notification
 from loadgrpc.cli.table import text_table
-from loadgrpc.model import AgentEvent, Change, ChangeKind, RunState
+from loadgrpc.model import (
+    AgentEvent,
+    Change,
+    ChangeKind,
+    Notification,
+    NotificationState,
+    RunState,
+)
 from loadgrpc.text import one_line
 
 
-def table(changes: list[Change]) -> list[Line]:
-    """One line a change, in order; none is shortened, a terminal wraps them."""
+def table(changes: list[Change], notifications: Sequence[Notification] = ()) -> list[Line]:
+    """One line a change, in order; none is shortened, a terminal wraps them.
+
+    Between them, who was notified of one, and who was not: these have no number.
+    """
+    entries = [(change.time_ns, _row(change), _bad(change)) for change in changes]
+    for each in notifications:
+        if each.tries:
+            bad = each.state is not NotificationState.DELIVERED
+            row = ["", "notify", f"{each.observer}: {notification(each)}, change {each.change}"]
+            entries.append((each.time_ns, row, bad))
+    if notifications:
+        entries.sort(key=lambda entry: entry[0] or 0)
     rows = [
-        [
-            moment(change.time_ns) if change.time_ns is not None else "-",
-            str(change.sequence),
-            change.kind.name.lower(),
-            one_line(": ".join(_words(change))),
-        ]
-        for change in changes
+        [moment(time_ns) if time_ns is not None else "-", *map(one_line, row)]
+        for time_ns, row, _ in entries
     ]
     lines = text_table(["Changes", "no.", "kind", "what"], rows, UNCUT)
-    return [
-        Line(line.text, Style.BAD) if change is not None and _bad(change) else line
-        for line, change in zip(lines, [None, *changes], strict=True)
+    return [lines[0]] + [
+        Line(line.text, Style.BAD) if bad else line
+        for line, (_, _, bad) in zip(lines[1:], entries, strict=True)
     ]
+
+
+def _row(change: Change) -> list[str]:
+    return [str(change.sequence), change.kind.name.lower(), ": ".join(_words(change))]
 
 
 def entry(change: Change) -> Line:

@@ -33,21 +33,25 @@ def notified(summary: Summary, width: int) -> list[Line]:
     lines: list[Line] = []
     for observer, all_of_it in by_observer.items():
         bad = any(each.state is NotificationState.GIVEN_UP for each in all_of_it)
-        told = [f"{one_line(observer)}: {_told(all_of_it[0])}", *map(_told, all_of_it[1:])]
+        told = [
+            f"{one_line(observer)}: {notification(all_of_it[0])}",
+            *map(notification, all_of_it[1:]),
+        ]
         label = "" if lines else "observers"
         lines += labelled(label, told, width, Style.BAD if bad else Style.PLAIN)
     return lines
 
 
-def _told(notification: Notification) -> str:
-    event = next(word for word, event in EVENTS.items() if event is notification.event)
-    reason = f": {one_line(notification.reason)}" if notification.reason else ""
-    match notification.state:
+def notification(of: Notification) -> str:
+    """How one stands, without who is notified."""
+    event = next(word for word, event in EVENTS.items() if event is of.event)
+    reason = f": {one_line(of.reason)}" if of.reason else ""
+    match of.state:
         case NotificationState.DELIVERED:
             return f"notified of {event}"
         case NotificationState.GIVEN_UP:
             return f"not notified of {event}{reason} (given up)"
-    tries = f", {counted(notification.tries, 'try', 'tries')}{reason}" if notification.tries else ""
+    tries = f", {counted(of.tries, 'try', 'tries')}{reason}" if of.tries else ""
     return f"not yet notified of {event}{tries}"
 
 

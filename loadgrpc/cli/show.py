@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -14,7 +16,7 @@ from loadgrpc.cli.command import Command
 
 if TYPE_CHECKING:
     from loadgrpc.client import Client
-    from loadgrpc.model import Change, Summary, TimelineWindow
+    from loadgrpc.model import Change, Notification, Summary, TimelineWindow
 
 
 @click.command(cls=Command)
@@ -115,11 +117,17 @@ def _write_outputs(run_id: str, broker: str, told: output.Reporting) -> int:
 def _show_changes(run_id: str, broker: str, *, as_json: bool) -> int:
     from loadgrpc.cli import line  # noqa: PLC0415
     from loadgrpc.cli.connection import ask  # noqa: PLC0415
+    from loadgrpc.errors import NotFound  # noqa: PLC0415
 
-    async def get(client: Client) -> list[Change]:
-        return await client.list_changes(run_id)
+    async def get(client: Client) -> tuple[list[Change], Sequence[Notification]]:
+        changes = await client.list_changes(run_id)
+        if as_json:
+            return changes, ()
+        with suppress(NotFound):  # as of a run that was damaged in the store
+            return changes, (await client.get_summary(run_id)).notifications
+        return changes, ()
 
-    found = ask(broker, get)
+    found, notifications = ask(broker, get)
     if as_json:
         from loadgrpc.protocol.document import as_document  # noqa: PLC0415
         from loadgrpc.protocol.progress import change_to_proto  # noqa: PLC0415
@@ -128,7 +136,7 @@ def _show_changes(run_id: str, broker: str, *, as_json: bool) -> int:
         return verdict.PASSED
     from loadgrpc.cli.changes import table  # noqa: PLC0415
 
-    line.write(table(found), sys.stdout)
+    line.write(table(found, notifications), sys.stdout)
     return verdict.PASSED
 
 

@@ -283,7 +283,7 @@ def test_show_prints_the_log(invoke, client, monkeypatch):
     ]
     code, out, _ = invoke("show", "some-run", "--changes")
     assert code == 0
-    assert client.asked == [("list_changes", "some-run")]
+    assert client.asked == [("list_changes", "some-run"), ("get_summary", "some-run")]
     heading, *lines = out.splitlines()
     assert heading.split() == ["Changes", "no.", "kind", "what"]
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(1_700_000_000))

@@ -799,7 +799,8 @@ type Notification struct {
 	State NotificationState `protobuf:"varint,4,opt,name=state,proto3,enum=loadgrpc.v1.NotificationState" json:"state,omitempty"`
 	// Tries so far, by the broker that runs now or ran last.
 	Tries uint32 `protobuf:"varint,5,opt,name=tries,proto3" json:"tries,omitempty"`
-	// Why the last try failed, as a sentence of at most 512 characters. Empty: none did.
+	// How the last try failed, as a sentence of at most 512 characters. Empty: there was none, or it
+	// did not fail.
 	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
 	// When it got into this state, by the broker's clock.
 	Time          *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=time,proto3" json:"time,omitempty"`
