@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, TextIO
 
 from loadgrpc.cli import line
@@ -15,7 +16,6 @@ from loadgrpc.model import Notification, NotificationState, Summary
 from loadgrpc.text import one_line
 
 if TYPE_CHECKING:
-    from loadgrpc.cli.follow import RunClient
     from loadgrpc.cli.interrupts import Interrupts
 
 WAIT_S: Final = 10.0
@@ -56,11 +56,14 @@ def notification(of: Notification) -> str:
 
 
 async def when_notified(
-    client: RunClient, summary: Summary, interrupts: Interrupts, stream: TextIO | None
+    ask: Callable[[str], Awaitable[Summary]],
+    summary: Summary,
+    interrupts: Interrupts,
+    stream: TextIO | None,
 ) -> Summary:
     """The summary when nothing is pending, or after WAIT_S, or at the next signal.
 
-    `stream`: where it says what it waits for; None: nowhere.
+    `ask` gets the summary of a run. `stream`: where it says what it waits for; None: nowhere.
     """
     begun, signals, said = time.monotonic(), interrupts.count, False
     while any(each.state is NotificationState.PENDING for each in summary.notifications):
@@ -71,5 +74,5 @@ async def when_notified(
             said = True
             line.say(f"waiting for observers, at most {WAIT_S:.0f} s", stream)
         await asyncio.sleep(ASK_S)
-        summary = await client.get_summary(summary.run_id)
+        summary = await ask(summary.run_id)
     return summary

@@ -288,7 +288,7 @@ async def _follow(request: Request, interrupts: Interrupts, known: Known) -> int
             )
             if not broker:
                 stream = None if told.quiet or told.silent else told.stream
-                summary = await when_notified(client, summary, interrupts, stream)
+                summary = await when_notified(client.get_summary, summary, interrupts, stream)
             return await told.tell(client, summary, broker, patience_s=patience_s)
         except Detached:
             return await _left_alone(told, known, broker, run_id)

@@ -225,7 +225,7 @@ def test_a_run_here_waits_for_its_observers(invoke, client, monkeypatch):
     async def wait(summary):
         with Interrupts() as interrupts:
             interrupts.bear(2)
-            return await notified.when_notified(client, summary, interrupts, None)
+            return await notified.when_notified(client.get_summary, summary, interrupts, None)
 
     client.summary = done
     assert asyncio.run(wait(pending)) is done
