@@ -106,7 +106,7 @@ class UploadProgress:
 
     def __call__(self, sent: int) -> None:
         """This many bytes are there."""
-        if self._stream is None or time.monotonic() < self._due_s:
+        if self._stream is None or sent >= self._size or time.monotonic() < self._due_s:
             return
         self._due_s = time.monotonic() + SAID_EVERY_S
         text = f"sending the test's files: {sent / 1e6:.1f} of {self._size / 1e6:.1f} MB"

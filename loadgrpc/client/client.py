@@ -30,6 +30,7 @@ from loadgrpc.model import (
     TimelineWindow,
 )
 from loadgrpc.protocol import assignments, bounds, bundles, plans, progress, status, timeline, times
+from loadgrpc.protocol.backoff import Backoff
 from loadgrpc.protocol.runs import agent_from_proto, broker_from_proto, run_from_proto
 from loadgrpc.protocol.sources import source_to_proto
 from loadgrpc.protocol.summary import summary_from_proto
@@ -38,6 +39,10 @@ from loadgrpc.v1 import control_pb2, control_pb2_grpc, runner_pb2, runner_pb2_gr
 
 CONNECT_TIMEOUT_S: Final = 2.5
 CALL_TIMEOUT_S: Final = 30.0
+UPLOAD_TRIES: Final = 5
+"""How often an upload may break off at one place."""
+FIRST_RETRY_S: Final = 0.2
+MAX_RETRY_S: Final = 5.0
 
 
 class Client:
@@ -101,16 +106,49 @@ class Client:
     ) -> None:
         """Brings a bundle to the broker, unless it is there; sends what is missing of it.
 
-        `on_progress` gets the bytes that are there. Raises NoRoom if the broker has none for it.
+        `on_progress` gets the bytes that are there. An upload that breaks off is continued, unless
+        that happens several times at the same place. Raises NoRoom if the broker has none for it.
         """
-        request = control_pb2.GetBundleRequest(sha256=bundle.sha256)
-        known = await _called(self._control.GetBundle, request)
-        if known.complete:
-            return
-        at = known.received if known.size == bundle.size else 0
+        backoff = Backoff(FIRST_RETRY_S, MAX_RETRY_S)
+        tries, reached, why = 0, -1, "it was dropped"
+        while not (known := await self._known_bundle(bundle.sha256)).complete:
+            at = known.received if known.size == bundle.size else 0
+            if at > reached:
+                tries, reached = 0, at
+                backoff.reset()
+            elif tries == UPLOAD_TRIES:
+                raise Unavailable(f"the test's files could not be sent: {why}")
+            tries += 1
+            try:
+                await self._send_bundle(bundle, at, on_progress)
+            except Unavailable as error:
+                why = str(error)
+                await asyncio.sleep(backoff.next_s())
+        on_progress(bundle.size)
+
+    async def _known_bundle(self, sha256: str) -> control_pb2.GetBundleResponse:
+        """What the broker has of a bundle."""
+        request = control_pb2.GetBundleRequest(sha256=sha256)
+        try:
+            response: control_pb2.GetBundleResponse = await self._control.GetBundle(
+                request, timeout=CALL_TIMEOUT_S
+            )
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+                raise Unavailable(
+                    "the broker is too old to take the files of a test: update it, or send none"
+                    " (--no-ship)"
+                ) from error
+            raise status.from_rpc_error(error) from error
+        return response
+
+    async def _send_bundle(
+        self, bundle: Bundle, at: int, on_progress: Callable[[int], None]
+    ) -> None:
+        """Sends the bytes of a bundle from a place on."""
         call = self._control.UploadBundle()
         try:
-            while True:
+            while True:  # also if only the check of all the bytes is missing
                 on_progress(at)
                 bundle.file.seek(at)
                 chunk = bundle.file.read(bounds.MAX_CHUNK_BYTES)
@@ -120,18 +158,14 @@ class Client:
                 if at >= bundle.size:
                     break
             await call.done_writing()
-            answer = await call
-        except asyncio.InvalidStateError:  # it is over: its status says why
-            answer = await _answered(call)
+        except (asyncio.InvalidStateError, grpc.aio.AioRpcError):
+            pass  # it is over: its status says why
+        try:
+            await call
         except grpc.aio.AioRpcError as error:
             raise status.from_rpc_error(error) from error
         finally:
             call.cancel()
-        if not answer.complete:
-            raise Unavailable(
-                f"the broker has {answer.received:,} of {bundle.size:,} bytes of the test's files"
-            )
-        on_progress(bundle.size)
 
     async def get_run(self, run_id: str) -> Run:
         """The state of a run."""
@@ -305,14 +339,6 @@ class Client:
         """About the broker itself."""
         response = await _called(self._control.GetBroker, control_pb2.GetBrokerRequest())
         return broker_from_proto(response)
-
-
-async def _answered(call: Any) -> Any:
-    """The answer of a call that may have failed."""
-    try:
-        return await call
-    except grpc.aio.AioRpcError as error:
-        raise status.from_rpc_error(error) from error
 
 
 async def _called(method: Any, request: Any, *, timeout_s: float | None = CALL_TIMEOUT_S) -> Any:

@@ -179,7 +179,7 @@ class Store:
         if await self.get_run(run_id) is None:
             return False
         await self._drop_detail_of(run_id)
-        return await self._change(lambda tables: tables.delete_run(run_id))
+        return await self._change(_deletion_of(run_id))
 
     async def purge_runs(self, *, ended_before_ns: int | None = None) -> AsyncIterator[str]:
         """Delete the runs that are over and ended before a moment, None: all of them.
@@ -425,6 +425,15 @@ def _deletion(run_ids: list[str]) -> Callable[[Tables], list[str]]:
     def delete(tables: Tables) -> list[str]:
         deleted = tables.delete_runs(run_ids, _DROPPED_BATCHES)
         tables.give_back()
+        return deleted
+
+    return delete
+
+
+def _deletion_of(run_id: str) -> Callable[[Tables], bool]:
+    def delete(tables: Tables) -> bool:
+        deleted = tables.delete_run(run_id)
+        tables.give_back()  # what its bundle took
         return deleted
 
     return delete

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from loadgrpc.broker.bundles import Bundles
 from loadgrpc.broker.fleet_service import FleetService
 from loadgrpc.bundle.pack import pack
 from loadgrpc.client import Client
-from loadgrpc.errors import InvalidRequest, NotFound
+from loadgrpc.errors import InvalidRequest, NotFound, Unavailable
 from loadgrpc.model import RunnerMode
 from loadgrpc.protocol import bundles
 from loadgrpc.protocol.transport import new_channel
@@ -217,6 +218,45 @@ def test_an_upload_that_broke_off(tmp_path):
     assert sent[0] == 700_000
     assert sent[-1] == size
     assert sent == sorted(sent)
+
+
+@pytest.mark.parametrize(("breaks", "said"), [(4, ""), (99, "could not be sent: the line is cut")])
+def test_a_client_goes_on_by_itself(tmp_path, monkeypatch, breaks, said):
+    """An upload that breaks off is continued, as long as that brings it on."""
+    data = tmp_path / "data"
+    data.write_bytes(os.urandom(3 << 20))
+    receive = Bundles.receive
+    offsets = []
+
+    async def broken(self, pieces):
+        async def first():
+            async for piece in pieces:
+                offsets.append(piece.offset)
+                yield piece
+                if len(offsets) <= breaks:
+                    raise Unavailable("the line is cut")
+
+        return await receive(self, first() if said == "" else none())
+
+    async def none():
+        raise Unavailable("the line is cut")
+        yield
+
+    monkeypatch.setattr(Bundles, "receive", broken)
+    monkeypatch.setattr("loadgrpc.client.client.FIRST_RETRY_S", 0.001)
+
+    async def main():
+        async with running_cluster(agents=0) as endpoint, Client.connect(endpoint) as client:
+            with pack({"data": data}) as bundle:
+                await client.upload_bundle(bundle)
+
+    if said:
+        with pytest.raises(Unavailable, match=said):
+            asyncio.run(main())
+    else:
+        asyncio.run(main())
+        assert offsets[:4] == [0, 1 << 20, 2 << 20, 3 << 20]
+        assert len(offsets) == 5  # all bytes were there, and not checked yet
 
 
 def test_a_restarted_broker_has_the_bundle(tmp_path, elsewhere):

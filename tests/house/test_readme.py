@@ -98,6 +98,8 @@ TOOLS = {"--part", "--rounds", "--quick", "--only", "--list", "--seed", "--keep"
 """Those of `make bench` and `make faults`."""
 SUPERVISORS = {"--daemon", "--build"}
 """Those of Circus and Compose."""
+JQ = {"--arg"}
+"""Those of jq."""
 PROTOC = {"--include", "--descriptor", "--python", "--grpc", "--java"}
 """Those of protoc, up to their underscore."""
 
@@ -322,7 +324,7 @@ def test_options_that_pages_name_exist(root):
     """What a page spells like an option of ours is one."""
     known = {option for name in COMMANDS for option in documented(help_of(name))}
     known |= {opposite(option) for option in known} | {"--no"}
-    known |= {"--port", "--version"} | NOT_OURS | PROTOC | SUPERVISORS | PIP | TOOLS
+    known |= {"--port", "--version"} | NOT_OURS | PROTOC | SUPERVISORS | PIP | TOOLS | JQ
     known |= elsewhere.OPTIONS.keys()
     pages = [str(path.relative_to(root)) for path in sorted((root / "docs").glob("*.md"))]
     pages.remove(FROM_LOADS)
