@@ -36,7 +36,7 @@ def children(pid: int) -> set[int]:
 def test_runs_on_disjoint_agents_do_not_mix(start, cluster, folder, demo_server):
     """Two runs at the same time count their own hits, and both end."""
     begun = cluster(4)
-    loads = [("fast", "30"), ("slow", "50")]
+    loads = [("one", "30"), ("two", "50")]
     runs = []
     for name, iterations in loads:
         runs.append(
@@ -51,7 +51,7 @@ def test_runs_on_disjoint_agents_do_not_mix(start, cluster, folder, demo_server)
 
     assert codes == [1, 1]  # the paths are not found: every assertion fails
     paths = demo_server.stats()["paths"]
-    assert (paths["/fast"], paths["/slow"]) == (3 * 30 * 2, 3 * 50 * 2)
+    assert (paths["/one"], paths["/two"]) == (3 * 30 * 2, 3 * 50 * 2)
     for (name, iterations), run in zip(loads, runs, strict=True):
         import json
 
