@@ -58,6 +58,7 @@ class UserSockets:
             "extensions": extensions,
             "callback": callback,
             "test_case": self._case,
+            "test_result": None,  # what classes written for Loads were given to count with
             "headers": headers,
         }
         target = SocketUrl.of(url)

@@ -230,6 +230,20 @@ def test_a_class_of_the_tests_own(case, ws_server):
         case.create_ws(ws_server.url(), klass=type("Other", (), {"__init__": lambda *_, **k: None}))
 
 
+def test_a_class_that_was_written_for_loads(case, ws_server):
+    """It is given all that Loads gave it, by the same names; there is no result to count with."""
+    given = {}
+
+    class Client(WebSocketClient):
+        def __init__(self, url, test_result, protocols, extensions, callback, test_case):
+            given.update(locals())
+            super().__init__(url, protocols, extensions, callback=callback)
+
+    case.create_ws(ws_server.url(), print, ["chat"], None, Client).connect()
+    assert (given["test_result"], given["test_case"]) == (None, case)
+    assert (given["callback"], given["protocols"]) == (print, ["chat"])
+
+
 def test_the_end_of_a_user_closes_its_sockets(case, ws_server):
     """Each gets a closing handshake, and counts as closed."""
     for _ in range(5):
