@@ -60,7 +60,10 @@ def page() -> str:
     parts = [HEAD, *(f"- [loadgrpc {name}](#loadgrpc-{name})" for name in COMMANDS)]
     parts += ["- [plan files](#plan-files)", ""]
     for name, module in COMMANDS.items():
-        parts += section(name, importlib.import_module(module).command)
+        command = importlib.import_module(module).command
+        parts += section(name, command)
+        for each, inner in getattr(command, "commands", {}).items():
+            parts += section(f"{name} {each}", inner)
     return "\n".join([*parts, *plan_files()])
 
 
@@ -81,7 +84,7 @@ def section(name: str, command: Command) -> list[str]:
     usage = " ".join(command.collect_usage_pieces(context)).strip()
     lines = [f"## loadgrpc {name}", "", f"`loadgrpc {name} {usage}`", "", *prose(command), ""]
     left = {str(each.name): each for each in command.params if isinstance(each, click.Option)}
-    for heading, names in command.sections.items():
+    for heading, names in getattr(command, "sections", {}).items():
         lines += [f"{heading}:", "", *table([left.pop(each) for each in names])]
     return lines + table(list(left.values()))
 

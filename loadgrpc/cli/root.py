@@ -15,7 +15,7 @@ COMMANDS: Final = {
         *("run", "attach", "stop"),
         *("broker", "agent", "status", "check-agents", "drain"),
         *("runs", "show", "events", "delete", "purge"),
-        *("examples", "protos", "assignment", "conformance", "config"),
+        *("design", "examples", "protos", "assignment", "conformance", "config"),
     )
 }
 """Each command and the module it is in, in the order people meet them."""

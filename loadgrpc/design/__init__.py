@@ -8,7 +8,7 @@ from loadgrpc.design.case import Case
 from loadgrpc.design.condition import Condition
 from loadgrpc.design.drawing import dot, mermaid, svg
 from loadgrpc.design.errors import DesignError
-from loadgrpc.design.files import load, load_table, save
+from loadgrpc.design.files import GRAPHS, load, load_table, save
 from loadgrpc.design.graph import CauseEffectGraph
 from loadgrpc.design.graph_text import read_graph, write_graph
 from loadgrpc.design.rule import Decision, Rule
@@ -16,6 +16,7 @@ from loadgrpc.design.table import DecisionTable, Impossible
 from loadgrpc.design.value import Range, Value
 
 __all__ = [
+    "GRAPHS",
     "Case",
     "CauseEffectGraph",
     "Condition",
