@@ -1,14 +1,15 @@
-"""The base class of tests, where tests import it from: `from loadgrpc.case import TestCase`."""
+"""What tests import: `from loadgrpc.case import TestCase, cases`."""
 
 from typing import TYPE_CHECKING, Any
 
+from loadgrpc.design.feed import cases
 from loadgrpc.runner.testcase import TestCase, missing_extra
 
 if TYPE_CHECKING:
     from loadgrpc.runner.websocket.client import WebSocketClient
     from loadgrpc.runner.websocket.opening import HandshakeError
 
-__all__ = ["HandshakeError", "TestCase", "WebSocketClient"]
+__all__ = ["HandshakeError", "TestCase", "WebSocketClient", "cases"]
 
 
 def __getattr__(name: str) -> Any:

@@ -17,6 +17,7 @@ TEST_FAILED: Final = 1
 USAGE: Final = 2
 INCOMPLETE: Final = 3
 UNREACHABLE: Final = 4
+REQUIREMENT: Final = 99
 STOPPED: Final = 105
 NOT_LOADED: Final = 107
 
@@ -35,6 +36,8 @@ class Facts:
     """Who stopped the run before its end."""
     incomplete: str = ""
     """What of the planned work was not done, or is missing in the results."""
+    unmet: str = ""
+    """What the plan requires of the results, and does not hold."""
     failed: str = ""
     """How many iterations failed or ended with an error."""
     remarks: str = ""
@@ -47,6 +50,7 @@ TABLE: Final = (
     ("not_loaded", NOT_LOADED),
     ("stopped", STOPPED),
     ("incomplete", INCOMPLETE),
+    ("unmet", REQUIREMENT),
     ("failed", TEST_FAILED),
 )
 """Fact and exit code, the first that applies."""

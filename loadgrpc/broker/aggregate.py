@@ -17,6 +17,7 @@ from loadgrpc.broker.causes import Causes
 from loadgrpc.broker.cycles import Cycles
 from loadgrpc.broker.hits import RunHits
 from loadgrpc.broker.part import Key
+from loadgrpc.broker.rule_figures import RuleFigures
 from loadgrpc.broker.share import Share, TimeSpan
 from loadgrpc.broker.sockets import RunSockets
 from loadgrpc.broker.taken_data import TakenData
@@ -50,6 +51,7 @@ class Aggregate:
         self.counters: Counter[str] = Counter()
         self._lines = self._lines_left_out = 0
         self.data = TakenData()
+        self.rules = RuleFigures()
         self._timeline = Timeline(first_ns // NS_PER_S)
         self.causes = Causes()
         self.hits = RunHits(self._timeline, self.causes)
@@ -84,6 +86,7 @@ class Aggregate:
             share.span.add(events.first_ns, events.last_ns)
         self._add_counters(events)
         self.data.add(scenario, events.data)
+        self.rules.add(scenario, events)
         if events.sockets:
             newest_ns = max(newest_ns, self._add_sockets(scenario, events, arrival_ns, ahead_ns))
         self._lines += events.lines

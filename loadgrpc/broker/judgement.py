@@ -6,10 +6,11 @@ Rule: pure, from figures to sentences with numbers. A run passes only if nothing
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from loadgrpc.model import DataFigures, DataMode, IterationFigures, UserFigures
+from loadgrpc.model import CoverageFigures, DataFigures, DataMode, IterationFigures, UserFigures
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +104,21 @@ def _nothing_finished(work: PlannedWork) -> str:
             " a run is judged by its iterations"
         )
     return "no iteration was started"
+
+
+def too_little(coverage: CoverageFigures | None, required: int) -> str:
+    """That fewer rules were exercised than is required, in percent; empty: enough were."""
+    if not required:
+        return ""
+    if coverage is None:
+        return f"no rules were reported, of which {required}% have to be exercised"
+    if 100 * coverage.exercised >= required * coverage.rules:
+        return ""
+    percent = f"{math.floor(10 * coverage.percent) / 10:g}"
+    return (
+        f"{coverage.exercised} of {coverage.rules} rules were exercised: {percent}%,"
+        f" and {required}% are required"
+    )
 
 
 def remarks(works: Iterable[PlannedWork]) -> str:

@@ -19,6 +19,8 @@ MAX_MESSAGE_CHARS: Final = 1_024
 _UUID: Final = re.compile(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b")
 _NUMBER: Final = re.compile(r"[-+]?(?<!\w)[^\W\d]*+\d\w*+(?:[.,:+\-][^\W\d]*+\d\w*+)*+")
 """One or more words with digits, such as 12, -0.5, 1e-05, 0x7f, ab12 or 127.0.0.1:80."""
+_FED: Final = re.compile(r"\[rule ([^:\n]{1,256}): [^\n]{0,4096}?\] ")
+"""Of an iteration that was fed with a case: its rule and its values."""
 _PYTHON_FRAME: Final = re.compile(r'File "([^"\n]{1,512})", line (\d{1,9})')
 _FRAME: Final = re.compile(r"(?<![^\s():])([^\s():]{1,256}+):(\d{1,9})\b")
 """As at f (test.js:12:5), at a.B.c(B.java:12), or /src/test.go:12 +0x1d."""
@@ -28,10 +30,13 @@ _FOREIGN: Final = ("node:", "node_modules", "internal/", "Assert", "/runtime/", 
 
 
 def of_exception(label: IterationLabel) -> tuple[str, str, str, str]:
-    """What exceptions have in common that are alike: test, type, line and message."""
+    """What exceptions have in common that are alike: test and rule, type, line and message."""
     exception = label.exception
     assert exception is not None  # noqa: S101 - a failure or an error has one
-    return label.test, exception.type, line_of(exception.traceback), gist(exception.message)
+    rule, message = "", exception.message
+    if fed := _FED.match(message):
+        rule, message = fed[1], message[fed.end() :]
+    return f"{label.test} {rule}", exception.type, line_of(exception.traceback), gist(message)
 
 
 def of_hit_error(label: HitLabel) -> tuple[str, str, str]:

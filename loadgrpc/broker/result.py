@@ -113,6 +113,8 @@ class RunResult:
             cycles=tuple(self._cycles()),
             output=aggregate.output(),
             data=aggregate.data.figures(),
+            cases=tuple(aggregate.rules.figures(duration_ns)),
+            coverage=aggregate.rules.coverage(),
             sockets=aggregate.sockets.summary(duration_ns),
         )
 
@@ -239,11 +241,17 @@ class RunResult:
             not_loaded=self._not_loaded(),
             stopped=(run.reason or "stopped before its end") if stopped else "",
             incomplete=next(filter(None, self._incomplete(run, works, accounting)), ""),
+            unmet=self._unmet(run),
             failed="; ".join(filter(None, (failed, remarks)))
             if (failed := _failed(iterations))
             else "",
             remarks=remarks,
         )
+
+    def _unmet(self, run: model.Run) -> str:
+        """What the plan requires of the results and does not hold; empty: nothing."""
+        required = run.plan.require_coverage
+        return judgement.too_little(self._run.aggregate.rules.coverage(), required)
 
     def _not_loaded(self) -> str:
         return not_loaded(self._run.parts.values())

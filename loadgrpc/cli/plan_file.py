@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from loadgrpc.cli import elsewhere, observer_options, plan_options, values
 from loadgrpc.cli.failure import Failure
 from loadgrpc.protocol import options
-from loadgrpc.protocol.kinds import ChoiceKind, CountsKind, SecondsKind, VariablesKind
+from loadgrpc.protocol.kinds import ChoiceKind, CountsKind, PercentKind, SecondsKind, VariablesKind
 
 if TYPE_CHECKING:
     from loadgrpc.model import Plan
@@ -130,6 +130,8 @@ def _value(field: str, value: Any) -> Any:  # noqa: PLR0911 - one for each kind
     match row.kind:
         case SecondsKind(most, zero) if isinstance(value, str | int | float):
             return f"{values.seconds(str(value), most=most, zero=zero):.9f}s"
+        case PercentKind(most, least) if isinstance(value, str):
+            return values.Percent(least, most).read(value)
         case CountsKind() if isinstance(value, str | int):
             return list(values.counts(str(value), row.kind))
         case VariablesKind() if isinstance(value, dict | list):

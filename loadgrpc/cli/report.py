@@ -37,6 +37,7 @@ from loadgrpc.cli.line import Line, Style
 from loadgrpc.cli.load import load
 from loadgrpc.cli.notified import notified
 from loadgrpc.cli.prints import prints
+from loadgrpc.cli.rules import rules
 from loadgrpc.cli.sockets import socket_totals, sockets_by_name
 from loadgrpc.cli.table import TableRow, figures_table, labelled
 from loadgrpc.cli.went_wrong import exceptions, failed_hits, not_loaded
@@ -65,6 +66,7 @@ def report(
             cycles.table(summary, width),
             by_name(summary, verbose=verbose, width=width),
             sockets_by_name(summary, verbose=verbose, width=width),
+            rules(summary, verbose=verbose, width=width),
             failed_hits(summary, verbose=verbose, width=width),
             exceptions("Failures", summary.failures, summary.iterations.failure, verbose, width),
             exceptions("Errors", summary.errors, summary.iterations.error, verbose, width),

@@ -232,6 +232,16 @@ class Count(Value[int]):
         return count(text, self.least, self.most)
 
 
+class Percent(Count):
+    """A share in percent, with its sign or without."""
+
+    name = "PERCENT"
+
+    def read(self, text: str) -> int:
+        """See Value."""
+        return super().read(text.strip().removesuffix("%").rstrip())
+
+
 class Size(Value[int]):
     """See `size`."""
 
@@ -348,10 +358,12 @@ class EnumValue(Value[IntEnum]):
         return self.words[word]
 
 
-def of_kind(kind: kinds.Kind) -> Value[Any] | None:
+def of_kind(kind: kinds.Kind) -> Value[Any] | None:  # noqa: C901 - one for each
     """How people write an option of a plan, by its kind; None: as it is."""
     made: Value[Any] | None = None
     match kind:
+        case kinds.PercentKind(most, least):
+            made = Percent(least, most)
         case kinds.CountKind(most, least):
             made = Count(least, most)
         case kinds.CountsKind():

@@ -8,6 +8,7 @@ from loadgrpc.design.case import Case
 from loadgrpc.design.condition import Condition
 from loadgrpc.design.drawing import dot, mermaid, svg
 from loadgrpc.design.errors import DesignError
+from loadgrpc.design.feed import Feed, cases
 from loadgrpc.design.files import GRAPHS, load, load_table, save
 from loadgrpc.design.graph import CauseEffectGraph
 from loadgrpc.design.graph_text import read_graph, write_graph
@@ -23,10 +24,12 @@ __all__ = [
     "Decision",
     "DecisionTable",
     "DesignError",
+    "Feed",
     "Impossible",
     "Range",
     "Rule",
     "Value",
+    "cases",
     "dot",
     "load",
     "load_table",

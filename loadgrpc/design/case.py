@@ -21,3 +21,6 @@ class Case:
     """For each action: None, it is not taken; True, it is; or its value."""
     weight: float = 1
     """Its share: that of its rule, shared among the cases of the rule."""
+
+    def __getitem__(self, condition: str) -> Literal:
+        return self.values[condition]

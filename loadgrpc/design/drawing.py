@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import json
 import unicodedata
 from collections.abc import Iterator
 from typing import Final
-from xml.sax.saxutils import escape
 
 from loadgrpc.design.expression import NOT_SIGN
 from loadgrpc.design.graph import CauseEffectGraph
@@ -103,7 +103,7 @@ class _Layout:
     def text(self) -> str:
         """The whole SVG."""
         width, height = self._size
-        title = escape(self._drawing.title)
+        title = html.escape(self._drawing.title)
         head = (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"'
             f' width="{width}" height="{height}" font-family="sans-serif" font-size="12">'
@@ -124,7 +124,7 @@ class _Layout:
             )
             yield (
                 f'<text x="{left + width // 2}" y="{middle + 4}" text-anchor="middle">'
-                f"{escape(_label(node))}</text>"
+                f"{html.escape(_label(node))}</text>"
             )
 
     def _lines(self) -> Iterator[str]:

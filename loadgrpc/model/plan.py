@@ -75,6 +75,8 @@ class Plan:
     project_name: str = ""
     user_id: str = ""
     """The person who asks for it, by their own account. Empty: not given."""
+    require_coverage: int = 0
+    """How many of the rules of decision tables have to be exercised, in percent. 0: any number."""
     bundle: str = ""
     """The files that the test needs, by the SHA-256 of their bundle. Empty: none are shipped."""
     test_dir: str = ""

@@ -361,6 +361,34 @@ class DataFigures:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CaseFigures:
+    """What came of the iterations that were fed with the cases of one rule."""
+
+    case: str
+    """The rule."""
+    scenario: str = ""
+    """Empty: the plan has only one, without a name."""
+    iterations: IterationFigures = IterationFigures()
+    iteration_time: ElapsedFigures = ElapsedFigures()
+    """Of the iterations that came to their own end."""
+    hits: HitFigures = HitFigures()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoverageFigures:
+    """How many rules were exercised."""
+
+    rules: int = 0
+    exercised: int = 0
+    """Fed to at least one iteration that came to its own end."""
+
+    @property
+    def percent(self) -> float:
+        """How many of all, from 0 to 100."""
+        return 100 * self.exercised / self.rules if self.rules else 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Summary:
     """The result of a run, or its figures so far: the document every report is drawn from."""
 
@@ -394,6 +422,10 @@ class Summary:
     troubles: tuple[Trouble, ...] = ()
     """Current problems of an active run; not stored."""
     output: OutputFigures = OutputFigures()
+    cases: tuple[CaseFigures, ...] = ()
+    """By rule of a decision table, in the order of the table."""
+    coverage: CoverageFigures | None = None
+    """None: no iteration was fed with a case."""
     data: tuple[DataFigures, ...] = ()
     sockets: SocketSummary | None = None
     """None: there were none."""

@@ -62,6 +62,8 @@ MAX_BATCH_ROWS: Final = 10_000
 MAX_BATCH_BLOCKS: Final = 1_000
 MAX_BATCH_ENTRIES: Final = 131_072
 """Entries that the blocks of a batch may have together: empty columns declare them for nothing."""
+MAX_RULE_NAMES: Final = 100
+"""Rules that one event reports."""
 MAX_GAPS: Final = 4_000
 """Different times between messages, of one report of sockets."""
 MAX_CUSTOM_BYTES: Final = 64 * KIB
@@ -259,6 +261,7 @@ TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
     "Counter": {"name": Name()},
     "Output": {"text": Kept(MAX_TEXT_BYTES)},
     "DataUse": {"file": Name()},
+    "DesignedRules": {"names": Many(MAX_RULE_NAMES)},
     "SocketActivity": {
         "name": Name(),
         "protocol": Kept(MAX_PROTOCOL_CHARS, "characters"),

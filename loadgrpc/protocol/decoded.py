@@ -147,6 +147,10 @@ class Decoded:
     """Cycle and user of the rows that begin an iteration, as far as they contain them."""
     generator: list[tuple[GeneratorState, int]] = field(default_factory=list)
     """How processes kept up, each with the end of its interval (wall clock)."""
+    rules: list[str] = field(default_factory=list)
+    """Rules whose cases iterations are fed with."""
+    rule_outcomes: list[tuple[str, IterationLabel]] = field(default_factory=list)
+    """Of the `outcomes`, those of iterations that were fed with a case, with its rule."""
     data: list[DataUse] = field(default_factory=list)
     """What was taken from files of rows."""
     sockets: list[Sockets] = field(default_factory=list)

@@ -74,6 +74,14 @@ class CountKind(Kind):
 
 
 @dataclass(frozen=True)
+class PercentKind(CountKind):
+    """A share, in percent."""
+
+    def __str__(self) -> str:
+        return f"{self.least}% to {self.most}%"
+
+
+@dataclass(frozen=True)
 class CountsKind(Kind):
     """A list of whole numbers, each at least 1."""
 

@@ -21,6 +21,7 @@ from loadgrpc.protocol.kinds import (
     FlagKind,
     Kind,
     ObserversKind,
+    PercentKind,
     RateKind,
     RequirementsKind,
     SecondsKind,
@@ -216,6 +217,14 @@ OF_PLAN: Final = (
         flags=("--user-id",),
         section="Output",
         help="Who starts the run, shown with its results.",
+    ),
+    Option(
+        field="require_coverage",
+        kind=PercentKind(100, least=1),
+        flags=("--require-coverage",),
+        section="Output",
+        help="Fail the run, with 99, if fewer of the rules of decision tables were exercised.",
+        metavar="PERCENT",
     ),
     Option(field="bundle", kind=DigestKind(64)),
     Option(

@@ -167,7 +167,9 @@ _OUTCOMES: Final = {
 }
 
 
-def _decode_row(row: event_pb2.Event, kind: str | None, time_ns: int, decoded: Decoded) -> None:
+def _decode_row(  # noqa: C901 - one for each kind
+    row: event_pb2.Event, kind: str | None, time_ns: int, decoded: Decoded
+) -> None:
     if kind is None:
         raise InvalidRequest("nothing is set that is known here")
     if kind == "state":
@@ -178,6 +180,8 @@ def _decode_row(row: event_pb2.Event, kind: str | None, time_ns: int, decoded: D
         decoded.generator.append((generator_state_from_proto(row.generator), time_ns))
     elif kind == "counter":
         decoded.counters.append(_counter(row.counter))
+    elif kind == "rules":
+        decoded.rules += map(bounds.short_name, filter(None, row.rules.names))
     elif kind == "data":
         decoded.data.append(data_use_from_proto(row.data))
     elif kind == "socket":
@@ -189,7 +193,11 @@ def _decode_row(row: event_pb2.Event, kind: str | None, time_ns: int, decoded: D
         decoded.lines += row.output.HasField("text")
         decoded.lines_left_out += row.output.left_out
     else:
+        before = len(decoded.outcomes)
         _decode_iteration(getattr(row, kind), kind, time_ns, decoded)
+        if row.status.case:
+            case = bounds.short_name(row.status.case)
+            decoded.rule_outcomes += [(case, each) for each in decoded.outcomes[before:]]
         if kind == "test_start" and (user := row.status.current_user):
             decoded.user_starts.add((row.status.cycle, user))
 

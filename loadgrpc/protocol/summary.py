@@ -6,6 +6,8 @@ from loadgrpc import model
 from loadgrpc.protocol import plans
 from loadgrpc.protocol.events import exception_from_proto, exception_to_proto
 from loadgrpc.protocol.figures import (
+    elapsed_from_proto,
+    elapsed_to_proto,
     generator_from_proto,
     generator_to_proto,
     hits_from_proto,
@@ -130,6 +132,10 @@ def summary_to_proto(summary: model.Summary) -> run_pb2.RunSummary:
         troubles=troubles_to_proto(summary.troubles),
         output=_output_to_proto(summary.output),
         data=[fit(run_pb2.DataFigures, **vars(each)) for each in summary.data],
+        cases=map(_case_to_proto, summary.cases),
+        coverage=fit(run_pb2.CoverageFigures, **vars(summary.coverage))
+        if summary.coverage
+        else None,
         sockets=summary_sockets_to_proto(summary.sockets) if summary.sockets else None,
         notifications=[notification_to_proto(each) for each in summary.notifications],
     )
@@ -224,6 +230,12 @@ def summary_from_proto(message: run_pb2.RunSummary) -> model.Summary:
         troubles=troubles_from_proto(message.troubles),
         output=model.OutputFigures(lines=message.output.lines, left_out=message.output.left_out),
         data=tuple(map(_data_from_proto, message.data)),
+        cases=tuple(map(_case_from_proto, message.cases)),
+        coverage=model.CoverageFigures(
+            rules=message.coverage.rules, exercised=message.coverage.exercised
+        )
+        if message.HasField("coverage")
+        else None,
         sockets=(
             summary_sockets_from_proto(message.sockets) if message.HasField("sockets") else None
         ),
@@ -242,6 +254,27 @@ def _output_to_proto(output: model.OutputFigures) -> run_pb2.OutputFigures | Non
 def _data_from_proto(message: run_pb2.DataFigures) -> model.DataFigures:
     fields = {field.name: getattr(message, field.name) for field in message.DESCRIPTOR.fields}
     return model.DataFigures(**fields | {"mode": model.DataMode(message.mode)})
+
+
+def _case_to_proto(case: model.CaseFigures) -> run_pb2.CaseFigures:
+    return fit(
+        run_pb2.CaseFigures,
+        case=case.case,
+        scenario=case.scenario,
+        iterations=iterations_to_proto(case.iterations),
+        iteration_time=elapsed_to_proto(case.iteration_time),
+        hits=hits_to_proto(case.hits),
+    )
+
+
+def _case_from_proto(message: run_pb2.CaseFigures) -> model.CaseFigures:
+    return model.CaseFigures(
+        case=message.case,
+        scenario=message.scenario,
+        iterations=iterations_from_proto(message.iterations),
+        iteration_time=elapsed_from_proto(message.iteration_time),
+        hits=hits_from_proto(message.hits),
+    )
 
 
 def _group_to_proto(group: model.IterationErrorGroup) -> run_pb2.IterationErrorGroup:

@@ -62,6 +62,8 @@ class UserContext(NamedTuple):
     config: Mapping[str, Any] = DEFAULTS
     data: UserData | None = None
     """None: it has no files of rows."""
+    iterations_before: int = 0
+    """Iterations of the cycles before, of all users of all agents; 0: durations bound them."""
 
 
 class ProcessContext:
@@ -98,4 +100,5 @@ class ProcessContext:
                 ever=sum(totals),
             )
             data = UserData(self._feeds, seat)
-        return UserContext(status, self._config, data)
+        before = sum(place.total_users[: cycle - 1]) * of_cycle.iterations
+        return UserContext(status, self._config, data, before)

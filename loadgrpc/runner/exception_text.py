@@ -18,6 +18,7 @@ from pathlib import Path
 from types import CodeType, TracebackType
 from typing import Any, Final
 
+from loadgrpc.design import feed
 from loadgrpc.model import ExceptionInfo
 from loadgrpc.runner.texts import (
     MESSAGE_BYTES,
@@ -33,6 +34,7 @@ _HIDDEN = (
     str(Path(unittest.__file__).parent) + "/",
     str(Path(importlib.__file__).parent) + "/",
     str(Path(__file__).parent) + "/",
+    feed.__file__,
     "<frozen importlib.",
 )
 _CACHED = 256

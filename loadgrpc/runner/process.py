@@ -26,6 +26,7 @@ from queue import SimpleQueue
 from typing import Final
 
 from loadgrpc.clock import SystemClock
+from loadgrpc.design.feed import feed_of
 from loadgrpc.errors import TestNotLoaded
 from loadgrpc.model import Assignment, TestOutcome
 from loadgrpc.protocol import produced
@@ -142,6 +143,8 @@ class UserProcess:
             self._forked.unmaps(counts.obj)
         recorder = self._strands.recorder(self._clock, scenario.test, counts)
         self._forked.calls(recorder.mute)
+        if (feed := feed_of(getattr(test.case_class, test.method, None))) is not None:
+            recorder.rules(feed.rules)
         pool = Pool(
             test,
             recorder,

@@ -11,7 +11,7 @@ Totals: every entry counted in `produced_events` leaves through exactly one Enco
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -27,7 +27,7 @@ from loadgrpc.protocol.blocks import (
     HitKey,
     IterationKey,
 )
-from loadgrpc.protocol.bounds import MAX_PROTOCOL_CHARS
+from loadgrpc.protocol.bounds import MAX_PROTOCOL_CHARS, MAX_RULE_NAMES
 from loadgrpc.protocol.events import data_use_to_proto, generator_state_to_proto
 from loadgrpc.protocol.times import timestamp_to_proto
 from loadgrpc.runner import texts
@@ -178,6 +178,13 @@ class Recorder:
         event.counter.name = texts.name(name)
         event.counter.increment = increment
         self._append(event)
+
+    def rules(self, names: Sequence[str]) -> None:
+        """Record the rules whose cases iterations are fed with."""
+        for first in range(0, len(names), MAX_RULE_NAMES):
+            event = self._row(0, 0)
+            event.rules.names.extend(map(texts.name, names[first : first + MAX_RULE_NAMES]))
+            self._append(event)
 
     def generator(self, state: GeneratorState) -> None:
         """Record how this process kept up until now."""

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import requests
 
 from loadgrpc.clock import Clock
+from loadgrpc.design.case import Case
 from loadgrpc.runner.context import DEFAULTS, LoadStatus
 from loadgrpc.runner.data.feeds import Feeds, UserData, feed_of
 from loadgrpc.runner.data.turns import Seat
@@ -87,6 +88,11 @@ class TestCase(unittest.TestCase):
     """Where the server under test is; a run that names another overrides it."""
     load_reporter: Reporter | None = None
     """Set in a load run only."""
+
+    case: Case
+    """What the iteration is fed with, of a test with `@cases`: `self.case["month"]`."""
+    expected: Mapping[str, Any]
+    """What its rule expects, by action: None, it is not taken; True, it is; or its value."""
 
     @cached_property
     def session(self) -> Session:

@@ -26,10 +26,12 @@ import functools
 import inspect
 import unittest
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from loadgrpc.clock import Clock
-from loadgrpc.model import Plan, Scenario, TestOutcome
+from loadgrpc.design.feed import Feed, feed_of, sentence
+from loadgrpc.model import ExceptionInfo, Plan, Scenario, TestOutcome
 from loadgrpc.runner.context import LoadStatus, UserContext
 from loadgrpc.runner.hit import Hit
 from loadgrpc.runner.http.addresses import AddressBook
@@ -60,6 +62,9 @@ MUTE: Final[Any] = _Mute()
 
 class UserReporter:
     """Records on behalf of a user: adds who it is, and the iteration it is in."""
+
+    case = ""
+    """The rule whose case the iteration is fed with; empty: it is fed with none."""
 
     def __init__(
         self,
@@ -104,6 +109,15 @@ class UserReporter:
         return self._recorder.socket(name, protocol)
 
 
+class FedReporter(UserReporter):
+    """Of a user that is fed with cases: adds that of the iteration, too."""
+
+    def hit(self, hit: Hit, /) -> None:
+        """See HitSink."""
+        hit.case = self.case
+        super().hit(hit)
+
+
 class VirtualUser:
     """One user of a cycle. `iteration` numbers count from 1."""
 
@@ -125,7 +139,10 @@ class VirtualUser:
         self._clock = clock
         self._user = user
         addresses = None if plan.no_dns_resolve else AddressBook(user)
-        self._reporter = UserReporter(recorder, clock, user, addresses, context)
+        self._feed = feed_of(getattr(case_class, method, None))
+        reporter = UserReporter if self._feed is None else FedReporter
+        self._reporter = reporter(recorder, clock, user, addresses, context)
+        self._context = context or UserContext(LoadStatus(user=user))
         self._judge = Judge()
         self._method = method
         self.ended_ns = 0
@@ -167,6 +184,8 @@ class VirtualUser:
         self._reporter.iteration = iteration
         judge = self._judge
         judge.begin()
+        if self._feed is not None:
+            self._take_case(self._feed, iteration)
         clock = self._clock
         start_ns = clock.monotonic_ns()
         start_wall_ns = clock.epoch_ns + start_ns
@@ -185,14 +204,31 @@ class VirtualUser:
             self.ended_ns = ended_ns = clock.monotonic_ns()
             self._recorder.iteration(
                 outcome=judge.outcome,
-                exception=judge.exception,
+                exception=judge.exception if self._feed is None else self._named_exception(),
                 start_ns=start_wall_ns,
                 elapsed_ns=ended_ns - start_ns,
                 user=self._user,
                 iteration=iteration,
+                case=self._reporter.case,
             )
             in_flight[0] = 0
         return judge.outcome
+
+    def _take_case(self, feed: Feed, iteration: int) -> None:
+        """Gives the test the case of an iteration."""
+        status = self._context.status
+        taken = feed.at(
+            status.user_index, status.all_users, iteration - 1, self._context.iterations_before
+        )
+        self._reporter.case = taken.rule
+        self._case.case, self._case.expected = taken, taken.expected
+
+    def _named_exception(self) -> ExceptionInfo | None:
+        """What went wrong, with the rule and the values that it went wrong with."""
+        raised = self._judge.exception
+        if raised is None:
+            return None
+        return replace(raised, message=f"[{sentence(self._case.case)}] {raised.message}")
 
     def _run_by_unittest(self) -> None:
         case = self._case

@@ -13,6 +13,7 @@ ROWS = list(options.ALL.values())
 TYPES = {
     kinds.FlagKind: FieldDescriptor.TYPE_BOOL,
     kinds.CountKind: FieldDescriptor.TYPE_UINT32,
+    kinds.PercentKind: FieldDescriptor.TYPE_UINT32,
     kinds.CountsKind: FieldDescriptor.TYPE_UINT32,
     kinds.SecondsKind: FieldDescriptor.TYPE_MESSAGE,
     kinds.RateKind: FieldDescriptor.TYPE_DOUBLE,

@@ -388,6 +388,18 @@ summaries = st.builds(
     sockets=st.none() | socket_summaries,
     run_id=words,
     output=st.builds(model.OutputFigures, lines=counts, left_out=counts),
+    coverage=st.none() | st.builds(model.CoverageFigures, rules=numbers, exercised=numbers),
+    cases=st.lists(
+        st.builds(
+            model.CaseFigures,
+            case=words,
+            scenario=words,
+            iterations=iterations,
+            iteration_time=elapsed,
+            hits=hits,
+        ),
+        max_size=2,
+    ).map(tuple),
     data=st.lists(
         st.builds(
             model.DataFigures,

@@ -320,6 +320,7 @@ type Event struct {
 	//	*Event_Output
 	//	*Event_Socket
 	//	*Event_Data
+	//	*Event_Rules
 	Event         isEvent_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -493,6 +494,15 @@ func (x *Event) GetData() *DataUse {
 	return nil
 }
 
+func (x *Event) GetRules() *DesignedRules {
+	if x != nil {
+		if x, ok := x.Event.(*Event_Rules); ok {
+			return x.Rules
+		}
+	}
+	return nil
+}
+
 type isEvent_Event interface {
 	isEvent_Event()
 }
@@ -568,6 +578,11 @@ type Event_Data struct {
 	Data *DataUse `protobuf:"bytes,24,opt,name=data,proto3,oneof"`
 }
 
+type Event_Rules struct {
+	// Rules whose cases iterations are fed with.
+	Rules *DesignedRules `protobuf:"bytes,25,opt,name=rules,proto3,oneof"`
+}
+
 func (*Event_TestStart) isEvent_Event() {}
 
 func (*Event_TestStop) isEvent_Event() {}
@@ -593,6 +608,8 @@ func (*Event_Output) isEvent_Event() {}
 func (*Event_Socket) isEvent_Event() {}
 
 func (*Event_Data) isEvent_Event() {}
+
+func (*Event_Rules) isEvent_Event() {}
 
 // Where in the load an event happened.
 type LoadStatus struct {
@@ -1789,6 +1806,54 @@ func (x *DataUse) GetDigest() uint64 {
 	return 0
 }
 
+// Rules of a decision table whose cases are fed to iterations, so that those which no iteration
+// was fed with are known. `LoadStatus.case` and the columns of cases hold the name of the rule. A
+// rule that was reported before may be reported again; a long list is sent as several events.
+type DesignedRules struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Names of rules. At most 100; 256 characters of each are kept.
+	Names         []string `protobuf:"bytes,1,rep,name=names,proto3" json:"names,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DesignedRules) Reset() {
+	*x = DesignedRules{}
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DesignedRules) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DesignedRules) ProtoMessage() {}
+
+func (x *DesignedRules) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DesignedRules.ProtoReflect.Descriptor instead.
+func (*DesignedRules) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *DesignedRules) GetNames() []string {
+	if x != nil {
+		return x.Names
+	}
+	return nil
+}
+
 // Many hits, as columns: about 25 bytes per hit, and about a hundredth of the work that rows
 // take.
 //
@@ -1845,7 +1910,7 @@ type HitBlock struct {
 
 func (x *HitBlock) Reset() {
 	*x = HitBlock{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[15]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1857,7 +1922,7 @@ func (x *HitBlock) String() string {
 func (*HitBlock) ProtoMessage() {}
 
 func (x *HitBlock) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[15]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1870,7 +1935,7 @@ func (x *HitBlock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HitBlock.ProtoReflect.Descriptor instead.
 func (*HitBlock) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{15}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *HitBlock) GetCount() uint32 {
@@ -2029,7 +2094,7 @@ type HitLabel struct {
 
 func (x *HitLabel) Reset() {
 	*x = HitLabel{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[16]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2041,7 +2106,7 @@ func (x *HitLabel) String() string {
 func (*HitLabel) ProtoMessage() {}
 
 func (x *HitLabel) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[16]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2054,7 +2119,7 @@ func (x *HitLabel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HitLabel.ProtoReflect.Descriptor instead.
 func (*HitLabel) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{16}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *HitLabel) GetName() string {
@@ -2140,7 +2205,7 @@ type TestBlock struct {
 
 func (x *TestBlock) Reset() {
 	*x = TestBlock{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[17]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2152,7 +2217,7 @@ func (x *TestBlock) String() string {
 func (*TestBlock) ProtoMessage() {}
 
 func (x *TestBlock) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[17]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2165,7 +2230,7 @@ func (x *TestBlock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestBlock.ProtoReflect.Descriptor instead.
 func (*TestBlock) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{17}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *TestBlock) GetCount() uint32 {
@@ -2260,7 +2325,7 @@ type TestLabel struct {
 
 func (x *TestLabel) Reset() {
 	*x = TestLabel{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[18]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2272,7 +2337,7 @@ func (x *TestLabel) String() string {
 func (*TestLabel) ProtoMessage() {}
 
 func (x *TestLabel) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[18]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2285,7 +2350,7 @@ func (x *TestLabel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestLabel.ProtoReflect.Descriptor instead.
 func (*TestLabel) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{18}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *TestLabel) GetTest() string {
@@ -2313,7 +2378,7 @@ var File_loadgrpc_v1_event_proto protoreflect.FileDescriptor
 
 const file_loadgrpc_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x17loadgrpc/v1/event.proto\x12\vloadgrpc.v1\x1a\x19google/protobuf/any.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa0\x06\n" +
+	"\x17loadgrpc/v1/event.proto\x12\vloadgrpc.v1\x1a\x19google/protobuf/any.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd4\x06\n" +
 	"\x05Event\x12.\n" +
 	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12/\n" +
 	"\x06status\x18\x02 \x01(\v2\x17.loadgrpc.v1.LoadStatusR\x06status\x127\n" +
@@ -2332,7 +2397,8 @@ const file_loadgrpc_v1_event_proto_rawDesc = "" +
 	"\x06custom\x18\x13 \x01(\v2\x14.google.protobuf.AnyH\x00R\x06custom\x12-\n" +
 	"\x06output\x18\x14 \x01(\v2\x13.loadgrpc.v1.OutputH\x00R\x06output\x125\n" +
 	"\x06socket\x18\x15 \x01(\v2\x1b.loadgrpc.v1.SocketActivityH\x00R\x06socket\x12*\n" +
-	"\x04data\x18\x18 \x01(\v2\x14.loadgrpc.v1.DataUseH\x00R\x04dataB\a\n" +
+	"\x04data\x18\x18 \x01(\v2\x14.loadgrpc.v1.DataUseH\x00R\x04data\x122\n" +
+	"\x05rules\x18\x19 \x01(\v2\x1a.loadgrpc.v1.DesignedRulesH\x00R\x05rulesB\a\n" +
 	"\x05event\"\xbc\x01\n" +
 	"\n" +
 	"LoadStatus\x12\x1e\n" +
@@ -2437,7 +2503,9 @@ const file_loadgrpc_v1_event_proto_rawDesc = "" +
 	"\brepeated\x18\x05 \x01(\x04R\brepeated\x12\x18\n" +
 	"\arefused\x18\x06 \x01(\x04R\arefused\x12\x18\n" +
 	"\astopped\x18\a \x01(\x04R\astopped\x12\x16\n" +
-	"\x06digest\x18\b \x01(\x06R\x06digest\"\xc9\x04\n" +
+	"\x06digest\x18\b \x01(\x06R\x06digest\"%\n" +
+	"\rDesignedRules\x12\x14\n" +
+	"\x05names\x18\x01 \x03(\tR\x05names\"\xc9\x04\n" +
 	"\bHitBlock\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\rR\x05count\x127\n" +
 	"\tbase_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\bbaseTime\x12/\n" +
@@ -2530,7 +2598,7 @@ func file_loadgrpc_v1_event_proto_rawDescGZIP() []byte {
 }
 
 var file_loadgrpc_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_loadgrpc_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_loadgrpc_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_loadgrpc_v1_event_proto_goTypes = []any{
 	(HitError)(0),                 // 0: loadgrpc.v1.HitError
 	(DataMode)(0),                 // 1: loadgrpc.v1.DataMode
@@ -2551,16 +2619,17 @@ var file_loadgrpc_v1_event_proto_goTypes = []any{
 	(*GeneratorState)(nil),        // 16: loadgrpc.v1.GeneratorState
 	(*Output)(nil),                // 17: loadgrpc.v1.Output
 	(*DataUse)(nil),               // 18: loadgrpc.v1.DataUse
-	(*HitBlock)(nil),              // 19: loadgrpc.v1.HitBlock
-	(*HitLabel)(nil),              // 20: loadgrpc.v1.HitLabel
-	(*TestBlock)(nil),             // 21: loadgrpc.v1.TestBlock
-	(*TestLabel)(nil),             // 22: loadgrpc.v1.TestLabel
-	(*timestamppb.Timestamp)(nil), // 23: google.protobuf.Timestamp
-	(*anypb.Any)(nil),             // 24: google.protobuf.Any
-	(*durationpb.Duration)(nil),   // 25: google.protobuf.Duration
+	(*DesignedRules)(nil),         // 19: loadgrpc.v1.DesignedRules
+	(*HitBlock)(nil),              // 20: loadgrpc.v1.HitBlock
+	(*HitLabel)(nil),              // 21: loadgrpc.v1.HitLabel
+	(*TestBlock)(nil),             // 22: loadgrpc.v1.TestBlock
+	(*TestLabel)(nil),             // 23: loadgrpc.v1.TestLabel
+	(*timestamppb.Timestamp)(nil), // 24: google.protobuf.Timestamp
+	(*anypb.Any)(nil),             // 25: google.protobuf.Any
+	(*durationpb.Duration)(nil),   // 26: google.protobuf.Duration
 }
 var file_loadgrpc_v1_event_proto_depIdxs = []int32{
-	23, // 0: loadgrpc.v1.Event.time:type_name -> google.protobuf.Timestamp
+	24, // 0: loadgrpc.v1.Event.time:type_name -> google.protobuf.Timestamp
 	5,  // 1: loadgrpc.v1.Event.status:type_name -> loadgrpc.v1.LoadStatus
 	6,  // 2: loadgrpc.v1.Event.test_start:type_name -> loadgrpc.v1.TestStart
 	7,  // 3: loadgrpc.v1.Event.test_stop:type_name -> loadgrpc.v1.TestStop
@@ -2571,38 +2640,39 @@ var file_loadgrpc_v1_event_proto_depIdxs = []int32{
 	13, // 8: loadgrpc.v1.Event.counter:type_name -> loadgrpc.v1.Counter
 	15, // 9: loadgrpc.v1.Event.state:type_name -> loadgrpc.v1.RunnerState
 	16, // 10: loadgrpc.v1.Event.generator:type_name -> loadgrpc.v1.GeneratorState
-	24, // 11: loadgrpc.v1.Event.custom:type_name -> google.protobuf.Any
+	25, // 11: loadgrpc.v1.Event.custom:type_name -> google.protobuf.Any
 	17, // 12: loadgrpc.v1.Event.output:type_name -> loadgrpc.v1.Output
 	14, // 13: loadgrpc.v1.Event.socket:type_name -> loadgrpc.v1.SocketActivity
 	18, // 14: loadgrpc.v1.Event.data:type_name -> loadgrpc.v1.DataUse
-	11, // 15: loadgrpc.v1.TestFailure.exception:type_name -> loadgrpc.v1.ExceptionInfo
-	11, // 16: loadgrpc.v1.TestError.exception:type_name -> loadgrpc.v1.ExceptionInfo
-	0,  // 17: loadgrpc.v1.Hit.error:type_name -> loadgrpc.v1.HitError
-	23, // 18: loadgrpc.v1.Hit.planned_start_time:type_name -> google.protobuf.Timestamp
-	23, // 19: loadgrpc.v1.Hit.start_time:type_name -> google.protobuf.Timestamp
-	25, // 20: loadgrpc.v1.Hit.elapsed:type_name -> google.protobuf.Duration
-	25, // 21: loadgrpc.v1.Hit.time_to_first_byte:type_name -> google.protobuf.Duration
-	25, // 22: loadgrpc.v1.Hit.connect:type_name -> google.protobuf.Duration
-	25, // 23: loadgrpc.v1.GeneratorState.elapsed:type_name -> google.protobuf.Duration
-	25, // 24: loadgrpc.v1.GeneratorState.cpu:type_name -> google.protobuf.Duration
-	25, // 25: loadgrpc.v1.GeneratorState.gc_time:type_name -> google.protobuf.Duration
-	25, // 26: loadgrpc.v1.GeneratorState.gc_max:type_name -> google.protobuf.Duration
-	2,  // 27: loadgrpc.v1.Output.stream:type_name -> loadgrpc.v1.OutputStream
-	1,  // 28: loadgrpc.v1.DataUse.mode:type_name -> loadgrpc.v1.DataMode
-	23, // 29: loadgrpc.v1.HitBlock.base_time:type_name -> google.protobuf.Timestamp
-	5,  // 30: loadgrpc.v1.HitBlock.status:type_name -> loadgrpc.v1.LoadStatus
-	20, // 31: loadgrpc.v1.HitBlock.labels:type_name -> loadgrpc.v1.HitLabel
-	0,  // 32: loadgrpc.v1.HitLabel.error:type_name -> loadgrpc.v1.HitError
-	23, // 33: loadgrpc.v1.TestBlock.base_time:type_name -> google.protobuf.Timestamp
-	5,  // 34: loadgrpc.v1.TestBlock.status:type_name -> loadgrpc.v1.LoadStatus
-	22, // 35: loadgrpc.v1.TestBlock.labels:type_name -> loadgrpc.v1.TestLabel
-	3,  // 36: loadgrpc.v1.TestLabel.outcome:type_name -> loadgrpc.v1.TestOutcome
-	11, // 37: loadgrpc.v1.TestLabel.exception:type_name -> loadgrpc.v1.ExceptionInfo
-	38, // [38:38] is the sub-list for method output_type
-	38, // [38:38] is the sub-list for method input_type
-	38, // [38:38] is the sub-list for extension type_name
-	38, // [38:38] is the sub-list for extension extendee
-	0,  // [0:38] is the sub-list for field type_name
+	19, // 15: loadgrpc.v1.Event.rules:type_name -> loadgrpc.v1.DesignedRules
+	11, // 16: loadgrpc.v1.TestFailure.exception:type_name -> loadgrpc.v1.ExceptionInfo
+	11, // 17: loadgrpc.v1.TestError.exception:type_name -> loadgrpc.v1.ExceptionInfo
+	0,  // 18: loadgrpc.v1.Hit.error:type_name -> loadgrpc.v1.HitError
+	24, // 19: loadgrpc.v1.Hit.planned_start_time:type_name -> google.protobuf.Timestamp
+	24, // 20: loadgrpc.v1.Hit.start_time:type_name -> google.protobuf.Timestamp
+	26, // 21: loadgrpc.v1.Hit.elapsed:type_name -> google.protobuf.Duration
+	26, // 22: loadgrpc.v1.Hit.time_to_first_byte:type_name -> google.protobuf.Duration
+	26, // 23: loadgrpc.v1.Hit.connect:type_name -> google.protobuf.Duration
+	26, // 24: loadgrpc.v1.GeneratorState.elapsed:type_name -> google.protobuf.Duration
+	26, // 25: loadgrpc.v1.GeneratorState.cpu:type_name -> google.protobuf.Duration
+	26, // 26: loadgrpc.v1.GeneratorState.gc_time:type_name -> google.protobuf.Duration
+	26, // 27: loadgrpc.v1.GeneratorState.gc_max:type_name -> google.protobuf.Duration
+	2,  // 28: loadgrpc.v1.Output.stream:type_name -> loadgrpc.v1.OutputStream
+	1,  // 29: loadgrpc.v1.DataUse.mode:type_name -> loadgrpc.v1.DataMode
+	24, // 30: loadgrpc.v1.HitBlock.base_time:type_name -> google.protobuf.Timestamp
+	5,  // 31: loadgrpc.v1.HitBlock.status:type_name -> loadgrpc.v1.LoadStatus
+	21, // 32: loadgrpc.v1.HitBlock.labels:type_name -> loadgrpc.v1.HitLabel
+	0,  // 33: loadgrpc.v1.HitLabel.error:type_name -> loadgrpc.v1.HitError
+	24, // 34: loadgrpc.v1.TestBlock.base_time:type_name -> google.protobuf.Timestamp
+	5,  // 35: loadgrpc.v1.TestBlock.status:type_name -> loadgrpc.v1.LoadStatus
+	23, // 36: loadgrpc.v1.TestBlock.labels:type_name -> loadgrpc.v1.TestLabel
+	3,  // 37: loadgrpc.v1.TestLabel.outcome:type_name -> loadgrpc.v1.TestOutcome
+	11, // 38: loadgrpc.v1.TestLabel.exception:type_name -> loadgrpc.v1.ExceptionInfo
+	39, // [39:39] is the sub-list for method output_type
+	39, // [39:39] is the sub-list for method input_type
+	39, // [39:39] is the sub-list for extension type_name
+	39, // [39:39] is the sub-list for extension extendee
+	0,  // [0:39] is the sub-list for field type_name
 }
 
 func init() { file_loadgrpc_v1_event_proto_init() }
@@ -2624,20 +2694,21 @@ func file_loadgrpc_v1_event_proto_init() {
 		(*Event_Output)(nil),
 		(*Event_Socket)(nil),
 		(*Event_Data)(nil),
+		(*Event_Rules)(nil),
 	}
 	file_loadgrpc_v1_event_proto_msgTypes[8].OneofWrappers = []any{}
 	file_loadgrpc_v1_event_proto_msgTypes[9].OneofWrappers = []any{}
 	file_loadgrpc_v1_event_proto_msgTypes[11].OneofWrappers = []any{}
 	file_loadgrpc_v1_event_proto_msgTypes[12].OneofWrappers = []any{}
 	file_loadgrpc_v1_event_proto_msgTypes[13].OneofWrappers = []any{}
-	file_loadgrpc_v1_event_proto_msgTypes[16].OneofWrappers = []any{}
+	file_loadgrpc_v1_event_proto_msgTypes[17].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_loadgrpc_v1_event_proto_rawDesc), len(file_loadgrpc_v1_event_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   19,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
