@@ -21,7 +21,7 @@ from loadgrpc.stats.hits import HitStats, elapsed_figures
 from loadgrpc.stats.window import OTHER
 
 MAX_RULES: Final = 1_000
-MAX_NAMES: Final = 100_000
+MAX_TOLD_APART: Final = 100_000
 """Rules that are told apart to know how many were exercised."""
 
 
@@ -86,7 +86,7 @@ class RuleFigures:
 
     def _of(self, scenario: str, rule: str) -> _Figures:
         key = scenario, rule
-        if len(self._exercised) < MAX_NAMES:
+        if len(self._exercised) < MAX_TOLD_APART:
             self._exercised.setdefault(key, False)
         if key not in self._figures and len(self._figures) >= MAX_RULES:
             key = scenario, OTHER

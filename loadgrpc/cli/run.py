@@ -126,6 +126,7 @@ def command(**asked: Any) -> int:
       107  the test could not be loaded
       105  stopped before its end
       3    results are incomplete
+      99   what the plan requires of the results does not hold
       1    an iteration failed or ended with an error
       0    passed
     """  # noqa: D301 - \b is click's mark for "do not wrap"

@@ -8,7 +8,7 @@ from loadgrpc.design.case import Case
 from loadgrpc.design.condition import Condition
 from loadgrpc.design.drawing import dot, mermaid, svg
 from loadgrpc.design.errors import DesignError
-from loadgrpc.design.feed import Feed, cases
+from loadgrpc.design.feed import CaseFeed, cases
 from loadgrpc.design.files import GRAPHS, load, load_table, save
 from loadgrpc.design.graph import CauseEffectGraph
 from loadgrpc.design.graph_text import read_graph, write_graph
@@ -19,12 +19,12 @@ from loadgrpc.design.value import Range, Value
 __all__ = [
     "GRAPHS",
     "Case",
+    "CaseFeed",
     "CauseEffectGraph",
     "Condition",
     "Decision",
     "DecisionTable",
     "DesignError",
-    "Feed",
     "Impossible",
     "Range",
     "Rule",

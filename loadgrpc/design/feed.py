@@ -23,7 +23,7 @@ import functools
 import inspect
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -32,11 +32,12 @@ from loadgrpc.design.case import Case
 from loadgrpc.design.errors import DesignError
 from loadgrpc.design.files import load_table
 from loadgrpc.design.table import DecisionTable
-from loadgrpc.design.value import Literal
 
 ORDERS: Final = ("in turn", "random", "weight")
 MARK: Final = "__loadgrpc_cases__"
 """The attribute of a test method that says what it is fed with."""
+GIVEN: Final = "__loadgrpc_given__"
+"""The attribute of a test case that is fed by somebody else."""
 _BITS: Final = 64
 _MASK: Final = (1 << _BITS) - 1
 _GOLDEN: Final = 0x9E3779B97F4A7C15
@@ -44,7 +45,7 @@ _GOLDEN: Final = 0x9E3779B97F4A7C15
 Test = TypeVar("Test", bound=Callable[..., object])
 
 
-class Feed:
+class CaseFeed:
     """Cases, and the order in which iterations get them."""
 
     def __init__(self, cases: Iterable[Case], order: str = "in turn", seed: int = 0) -> None:
@@ -122,7 +123,7 @@ def cases(
     made = table
     if isinstance(made, DecisionTable):
         made = made.cases(strength=strength, boundaries=boundaries)
-    feed = Feed(made, order, seed)
+    feed = CaseFeed(made, order, seed)
 
     def decorate(method: Test) -> Test:
         if inspect.iscoroutinefunction(method):
@@ -130,10 +131,10 @@ def cases(
 
         @functools.wraps(method)
         def fed(self: Any) -> object:
-            if getattr(self, "load_reporter", None) is not None:
+            if GIVEN in vars(self):
                 return method(self)
             for each in feed.cases:
-                with self.subTest(case=each.name, **subtest_parameters(each)):
+                with self.subTest(case=each.name, values=_said(each)):
                     self.case, self.expected = each, each.expected
                     method(self)
             return None
@@ -144,21 +145,25 @@ def cases(
     return decorate
 
 
-def feed_of(function: object) -> Feed | None:
+def feed_of(function: object) -> CaseFeed | None:
     """What a test method is fed with; None: nothing."""
     found = getattr(function, MARK, None)
-    return found if isinstance(found, Feed) else None
+    return found if isinstance(found, CaseFeed) else None
+
+
+def give(test: Any, case: Case) -> None:
+    """Feeds a test with a case: its next call is about this one."""
+    test.case, test.expected = case, case.expected
+    setattr(test, GIVEN, True)
 
 
 def sentence(case: Case) -> str:
     """A case as text, for what goes wrong in it."""
-    values = ", ".join(f"{name}={value!r}" for name, value in case.values.items())
-    return f"rule {case.rule}: {values}"
+    return f"rule {case.rule}: {_said(case)}"
 
 
-def subtest_parameters(case: Case) -> Mapping[str, Literal]:
-    """The values of a case as parameters of a subTest, which have names as Python's."""
-    return {"values": ", ".join(f"{name}={value!r}" for name, value in case.values.items())}
+def _said(case: Case) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in case.values.items())
 
 
 def _mixed(number: int) -> int:

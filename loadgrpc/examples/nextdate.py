@@ -46,7 +46,7 @@ class TestNextDate(TestCase):
 
 
 def next_date(month: int, day: int, year: int, *, defect: bool = False) -> str:
-    """The day after a date, as `1/10/2004`, or `impossible`."""
+    """The day after a date, such as `1/10/2004`, or `impossible`."""
     if not 1 <= month <= DECEMBER:
         return IMPOSSIBLE
     days = calendar.monthrange(2000 if defect else year, month)[1]

@@ -30,7 +30,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from loadgrpc.clock import Clock
-from loadgrpc.design.feed import Feed, feed_of, sentence
+from loadgrpc.design.feed import CaseFeed, feed_of, give, sentence
 from loadgrpc.model import ExceptionInfo, Plan, Scenario, TestOutcome
 from loadgrpc.runner.context import LoadStatus, UserContext
 from loadgrpc.runner.hit import Hit
@@ -176,6 +176,7 @@ class VirtualUser:
                 elapsed_ns=max(0, self._clock.wall_ns() - start_ns),
                 user=self._user,
                 iteration=iteration,
+                case=self._reporter.case,
             )
             self._in_flight[0] = 0
 
@@ -214,14 +215,14 @@ class VirtualUser:
             in_flight[0] = 0
         return judge.outcome
 
-    def _take_case(self, feed: Feed, iteration: int) -> None:
+    def _take_case(self, feed: CaseFeed, iteration: int) -> None:
         """Gives the test the case of an iteration."""
         status = self._context.status
         taken = feed.at(
             status.user_index, status.all_users, iteration - 1, self._context.iterations_before
         )
         self._reporter.case = taken.rule
-        self._case.case, self._case.expected = taken, taken.expected
+        give(self._case, taken)
 
     def _named_exception(self) -> ExceptionInfo | None:
         """What went wrong, with the rule and the values that it went wrong with."""

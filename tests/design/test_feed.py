@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadgrpc.case import TestCase
-from loadgrpc.design import Case, DecisionTable, DesignError, Feed, cases
+from loadgrpc.design import Case, CaseFeed, DecisionTable, DesignError, cases
 from loadgrpc.design.feed import feed_of
 
 
@@ -23,7 +23,7 @@ def some(count, weights=None):
 @given(st.integers(1, 30), st.integers(1, 40), st.integers(0, 12), st.integers(0, 500))
 def test_in_turn_every_case_comes_equally_often(count, users, iterations, before):
     """Give or take one, over all users together, in this cycle and with those before."""
-    feed = Feed(some(count))
+    feed = CaseFeed(some(count))
     met = Counter(
         feed.at(place, users, iteration, before).rule
         for iteration in range(iterations)
@@ -38,7 +38,7 @@ def test_in_turn_every_case_comes_equally_often(count, users, iterations, before
 @given(st.integers(1, 12), st.integers(1, 24))
 def test_in_turn_every_user_meets_every_case(count, users):
     """However many users there are, nobody is kept to a few cases."""
-    feed = Feed(some(count))
+    feed = CaseFeed(some(count))
     rounds = count * math.gcd(users, count)
 
     for place in range(users):
@@ -48,7 +48,7 @@ def test_in_turn_every_user_meets_every_case(count, users):
 
 def test_one_user_goes_through_the_table_in_its_order():
     """And begins again."""
-    feed = Feed(some(3))
+    feed = CaseFeed(some(3))
 
     assert [feed.at(0, 1, at).rule for at in range(7)] == list("0120120")
 
@@ -58,7 +58,7 @@ def test_draws_are_the_same_everywhere_and_differ_by_seed():
     places = list(itertools.product(range(10), range(20)))
 
     def drawn(seed):
-        return [Feed(some(5), "random", seed).at(at, 10, n).rule for at, n in places]
+        return [CaseFeed(some(5), "random", seed).at(at, 10, n).rule for at, n in places]
 
     assert drawn(1) == drawn(1)
     assert drawn(1) != drawn(2)
@@ -68,7 +68,7 @@ def test_draws_are_the_same_everywhere_and_differ_by_seed():
 @pytest.mark.parametrize("seed", [0, 1, 99])
 def test_weights_are_kept_within_statistical_error(order, weights, seed):
     """Each share is within four standard deviations; a weight of 0 is never drawn."""
-    feed = Feed(some(4, weights), order, seed)
+    feed = CaseFeed(some(4, weights), order, seed)
     total = 20_000
     met = Counter(feed.at(at % 10, 10, at // 10).rule for at in range(total))
 
@@ -90,7 +90,7 @@ def test_weights_are_kept_within_statistical_error(order, weights, seed):
 def test_a_feed_that_makes_no_sense(arguments, said):
     """Is refused when it is made."""
     with pytest.raises(DesignError, match=said):
-        Feed(*arguments)
+        CaseFeed(*arguments)
 
 
 def test_a_functional_test_goes_through_all_cases(tmp_path):

@@ -323,6 +323,8 @@ def test_exit_codes_are_in_their_order(root):
 def test_options_that_pages_name_exist(root):
     """What a page spells like an option of ours is one."""
     known = {option for name in COMMANDS for option in documented(help_of(name))}
+    of_design = ("simplify", "cases", "graph")
+    known |= {option for name in of_design for option in documented(help_of("design", name))}
     known |= {opposite(option) for option in known} | {"--no"}
     known |= {"--port", "--version"} | NOT_OURS | PROTOC | SUPERVISORS | PIP | TOOLS | JQ
     known |= elsewhere.OPTIONS.keys()

@@ -760,6 +760,7 @@ VIOLATIONS = [
     (spec(stop_timeout_ns=-1), ["plan.stop_timeout"]),
     (spec(stop_timeout_ns=86_401 * NS), ["plan.stop_timeout"]),
     (spec(agents=10_001), ["plan.agents"]),
+    (spec(require_coverage=101), ["plan.require_coverage"]),
     (
         spec(test="", scenarios=[scenario(str(at)) for at in range(100)], agents=201),
         ["plan.agents"],

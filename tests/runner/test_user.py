@@ -114,6 +114,7 @@ def test_an_iteration_has_its_start_and_its_length(live, clock):
         "elapsed_ns": 15 * MS,
         "user": 3,
         "iteration": 9,
+        "case": "",
     }
 
 
