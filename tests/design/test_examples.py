@@ -1,6 +1,7 @@
 """The examples of the course, each with the result that the course has."""
 
 import datetime as dt
+import re
 from pathlib import Path
 
 import pytest
@@ -231,3 +232,13 @@ def test_the_sign_in():
     assert table.decide({"account": 10001, "password": "secret"}).rules == ("welcome",)
     with pytest.raises(DesignError, match="cannot occur: impossible combination whose password"):
         table.decide({"account": "unknown", "password": "right"})
+
+
+def test_the_page_says_what_holds():
+    """The example of the library on the page about designed tests runs as it stands."""
+    page = (FOLDER.parents[2] / "docs/designing-tests.md").read_text(encoding="utf-8")
+    *_, example = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+
+    exec(example, {})  # noqa: S102 - it is ours
+    for path in FOLDER.iterdir():
+        assert f"`{path.name}`" in page
