@@ -2,7 +2,7 @@
 
     PYTHONPATH=tools python -m bench.feeding
 
-Exit code 1 when it is more, in the best of several rounds: the others say what else the machine did.
+Exit code 1 when it is more in the best of several rounds, in which the machine did little else.
 """
 
 from __future__ import annotations
