@@ -1,0 +1,116 @@
+"""loadgrpc's own rules as decision tables: which options go together, and the life of a run.
+
+Each is compared with what the program does, combination by combination.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from loadgrpc.broker import state
+from loadgrpc.design import Condition, DecisionTable, DesignError, Impossible, load_table
+from loadgrpc.errors import InvalidRequest
+from loadgrpc.model import RunnerMode, RunState
+from loadgrpc.protocol import options, plans
+from loadgrpc.v1 import run_pb2
+
+ROOT = Path(__file__).resolve().parents[2]
+OPTIONS = load_table(ROOT / "loadgrpc/examples/design/plan-options.md")
+MODES = {"none": 0, **{mode.name.lower().replace("_", "-"): int(mode) for mode in RunnerMode}}
+
+
+def answer(given):
+    """What a broker says to a plan with these options."""
+    spec = run_pb2.RunSpec(test="a.B.c", runner_mode=MODES[given["runner_mode"]])
+    if given["iterations"]:
+        spec.iterations.append(1)
+    if given["duration"]:
+        spec.duration.FromSeconds(5)
+    if given["test_runner"]:
+        spec.test_runner = "./run"
+    if given["silence_timeout"]:
+        spec.silence_timeout.FromSeconds(5)
+    try:
+        plans.plan_from_proto(spec)
+    except InvalidRequest:
+        return "refused"
+    return "accepted"
+
+
+def test_options_go_together_as_their_table_says():
+    """All 64 combinations of options that exclude or need each other."""
+    assert OPTIONS.check().complete
+    combinations = list(OPTIONS.combinations())
+    assert len(combinations) == 64
+    for given in combinations:
+        assert OPTIONS.decide(given).actions == {"action": answer(given)}, given
+
+
+def test_every_option_that_excludes_or_needs_another_is_in_the_table():
+    """A new row that does changes the table, too."""
+    concerned = {
+        name
+        for row in options.ALL.values()
+        for name in (row.field, row.needs, row.excludes)
+        if name and (row.needs or row.excludes)
+    }
+
+    assert concerned == {each.name for each in OPTIONS.conditions}
+
+
+def test_the_table_is_drawn_on_its_page():
+    """As it is in the file."""
+    drawn = re.findall(r"^\|.*$", (ROOT / "docs/designing-tests.md").read_text(), re.MULTILINE)
+    file = (ROOT / "loadgrpc/examples/design/plan-options.md").read_text()
+
+    for row in re.findall(r"^\| (?!rule|-).*$", file, re.MULTILINE):
+        assert re.sub(r" +", " ", row) in drawn
+
+
+def life():
+    """The life of a run as a table: what a state becomes by an event."""
+    conditions = [
+        Condition.of("state", [each.name for each in RunState]),
+        Condition.of("event", [each.name for each in state.RunEvent]),
+    ]
+
+    def becomes(**given):
+        row = state.TRANSITIONS[RunState[given["state"]]]
+        then = row.get(state.RunEvent[given["event"]])
+        return Impossible if then is None else then.name
+
+    return DecisionTable.from_function(becomes, conditions, title="The life of a run")
+
+
+def test_the_life_of_a_run_is_complete():
+    """Every event in every state has one outcome, or must not happen; `step` does the same."""
+    table = life()
+
+    assert table.check().complete
+    for each in RunState:
+        for event in state.RunEvent:
+            given = {"state": each.name, "event": event.name}
+            try:
+                then = state.step(each, event)
+            except state.IllegalEventError:
+                with pytest.raises(DesignError, match="cannot occur"):
+                    table.decide(given)
+            else:
+                assert table.decide(given).actions == {"action": then.name}
+
+
+def test_a_final_run_stays_what_it_is():
+    """The simplified table says so: one rule for each final state, whatever happens."""
+    simple = life().simplify().table
+    finals = [each for each in RunState if each.final]
+
+    for each in finals:
+        rules = [rule for rule in simple.rules if rule.outcome == (each.name,)]
+        met = {
+            name
+            for rule in rules
+            for name in simple.conditions[0].names(rule.entries[0])
+            if RunState[name].final
+        }
+        assert met == {each.name}
