@@ -204,6 +204,7 @@ _WORDS: Final[dict[str, Callable[[event_pb2.Event], str]]] = {
     "state": lambda event: f"users alive: {event.state.active_users}",
     "generator": _generator,
     "data": _data,
+    "rules": lambda event: ", ".join(event.rules.names),
     "socket": _socket,
 }
 """What events of each kind say."""
