@@ -26,7 +26,7 @@ def missing(rows, sizes, strength, forbidden=()):
     return found
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     st.lists(st.integers(2, 3), min_size=1, max_size=5),
     st.sampled_from([1, 2, 3]),
@@ -109,7 +109,7 @@ def test_one_case_for_each_rule():
     ]
 
 
-@pytest.mark.parametrize("strength", [0, 1, 2, 3])
+@pytest.mark.parametrize("strength", [0, 2, 3])
 @pytest.mark.parametrize("boundaries", [False, True])
 def test_cases_meet_their_rule(strength, boundaries):
     """Every input is decided as expected by its own rule; weights of a rule's cases add up."""

@@ -3,7 +3,7 @@
 import string
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadgrpc.design import (
@@ -88,6 +88,7 @@ def tables(draw):
 
 
 @pytest.mark.parametrize("kind", [".toml", ".json", ".csv", ".md"])
+@settings(max_examples=40, deadline=None)
 @given(table=tables())
 def test_a_table_is_read_as_it_was_written(tmp_path_factory, kind, table):
     """Every format holds all of a table, whatever its names and values are."""

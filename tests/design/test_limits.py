@@ -43,16 +43,8 @@ def tree(conditions, rules, seed=2):
 
 @pytest.mark.parametrize(
     "table",
-    [
-        random_table(20, 200, 6),
-        random_table(20, 60, 3),
-        tree(20, 300),
-        random_table(40, 200, 5),
-        random_table(40, 200, 12),
-        random_table(40, 200, 2),
-        tree(40, 200),
-    ],
-    ids=["20x200", "20x60", "20 tree", "40x200", "40x200 long", "40x200 short", "40 tree"],
+    [random_table(20, 60, 3), random_table(40, 200, 12), tree(40, 200)],
+    ids=["20 conditions", "40 conditions", "40 without overlaps"],
 )
 def test_a_large_table_is_checked_without_expanding_it(table):
     """Gaps, overlaps and contradictions are found in less than 5 s."""
