@@ -91,8 +91,8 @@ VARIES = (
 
 FROM_LOADS = "docs/coming-from-loads.md"
 """Names options of Loads; its tables have a test of their own."""
-NOT_OURS = {"--csv"}
-"""Options of others that pages speak of."""
+NOT_OURS = {"--csv", "--defect"}
+"""Options of others that pages speak of; the last is that of an example."""
 PIP = {"--no-deps", "--wheel-dir"}
 TOOLS = {"--part", "--rounds", "--quick", "--only", "--list", "--seed", "--keep", "--seconds"}
 """Those of `make bench` and `make faults`."""
