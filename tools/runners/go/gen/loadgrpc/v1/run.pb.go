@@ -491,6 +491,9 @@ type RunSpec struct {
 	// The person who asks for the run, by a name that their team knows, shown with its results;
 	// nobody checks it. At most 128 characters, all of them printable. Empty: none.
 	UserId string `protobuf:"bytes,26,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// How many of the rules that are fed to iterations have to be exercised, in percent, 1 to 100; if
+	// fewer are, or there are none, the run fails. 0: any number.
+	RequireCoverage uint32 `protobuf:"varint,28,opt,name=require_coverage,json=requireCoverage,proto3" json:"require_coverage,omitempty"`
 	// The bundle of files that the test needs, named by its SHA-256 in lower-case hexadecimal, 64
 	// characters: UploadBundle brings it to the broker before the run is started. Each agent fetches
 	// it once and unpacks it into a folder of the run, in which runners start, and which is removed
@@ -688,6 +691,13 @@ func (x *RunSpec) GetUserId() string {
 		return x.UserId
 	}
 	return ""
+}
+
+func (x *RunSpec) GetRequireCoverage() uint32 {
+	if x != nil {
+		return x.RequireCoverage
+	}
+	return 0
 }
 
 func (x *RunSpec) GetBundle() string {
@@ -1301,6 +1311,12 @@ type RunSummary struct {
 	Data []*DataFigures `protobuf:"bytes,25,rep,name=data,proto3" json:"data,omitempty"`
 	// Who is notified of the run, and how that stands: one entry for each observer and change.
 	Notifications []*Notification `protobuf:"bytes,26,rep,name=notifications,proto3" json:"notifications,omitempty"`
+	// One entry for each rule of a decision table whose cases iterations were fed with, or could have
+	// been: in the order in which their runners report them. At most 1,000; further ones are added up
+	// in an entry named `(other)`. Empty: no iteration was fed with a case.
+	Cases []*CaseFigures `protobuf:"bytes,28,rep,name=cases,proto3" json:"cases,omitempty"`
+	// How many rules were exercised. Absent: as `cases`.
+	Coverage *CoverageFigures `protobuf:"bytes,29,opt,name=coverage,proto3" json:"coverage,omitempty"`
 	// What the test printed. Absent: nothing, as far as known.
 	Output        *OutputFigures `protobuf:"bytes,27,opt,name=output,proto3" json:"output,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1519,11 +1535,163 @@ func (x *RunSummary) GetNotifications() []*Notification {
 	return nil
 }
 
+func (x *RunSummary) GetCases() []*CaseFigures {
+	if x != nil {
+		return x.Cases
+	}
+	return nil
+}
+
+func (x *RunSummary) GetCoverage() *CoverageFigures {
+	if x != nil {
+		return x.Coverage
+	}
+	return nil
+}
+
 func (x *RunSummary) GetOutput() *OutputFigures {
 	if x != nil {
 		return x.Output
 	}
 	return nil
+}
+
+// The figures of one rule of a decision table.
+type CaseFigures struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The rule.
+	Case string `protobuf:"bytes,1,opt,name=case,proto3" json:"case,omitempty"`
+	// The scenario. Empty: the plan has only one, without a name.
+	Scenario string `protobuf:"bytes,2,opt,name=scenario,proto3" json:"scenario,omitempty"`
+	// Its iterations that have ended. All 0: the rule was not exercised. Nothing is said of what was
+	// planned.
+	Iterations *IterationFigures `protobuf:"bytes,3,opt,name=iterations,proto3" json:"iterations,omitempty"`
+	// How long its iterations took that came to their own end, from setUp to tearDown.
+	IterationTime *ElapsedFigures `protobuf:"bytes,4,opt,name=iteration_time,json=iterationTime,proto3" json:"iteration_time,omitempty"`
+	// The hits of its iterations. `rate` is over `RunSummary.duration`.
+	Hits          *HitFigures `protobuf:"bytes,5,opt,name=hits,proto3" json:"hits,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CaseFigures) Reset() {
+	*x = CaseFigures{}
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CaseFigures) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CaseFigures) ProtoMessage() {}
+
+func (x *CaseFigures) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CaseFigures.ProtoReflect.Descriptor instead.
+func (*CaseFigures) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *CaseFigures) GetCase() string {
+	if x != nil {
+		return x.Case
+	}
+	return ""
+}
+
+func (x *CaseFigures) GetScenario() string {
+	if x != nil {
+		return x.Scenario
+	}
+	return ""
+}
+
+func (x *CaseFigures) GetIterations() *IterationFigures {
+	if x != nil {
+		return x.Iterations
+	}
+	return nil
+}
+
+func (x *CaseFigures) GetIterationTime() *ElapsedFigures {
+	if x != nil {
+		return x.IterationTime
+	}
+	return nil
+}
+
+func (x *CaseFigures) GetHits() *HitFigures {
+	if x != nil {
+		return x.Hits
+	}
+	return nil
+}
+
+// How many rules of decision tables were exercised by the iterations of a run.
+type CoverageFigures struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Rules that are known.
+	Rules uint32 `protobuf:"varint,1,opt,name=rules,proto3" json:"rules,omitempty"`
+	// Of these, fed to at least one iteration that came to its own end.
+	Exercised     uint32 `protobuf:"varint,2,opt,name=exercised,proto3" json:"exercised,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CoverageFigures) Reset() {
+	*x = CoverageFigures{}
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CoverageFigures) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CoverageFigures) ProtoMessage() {}
+
+func (x *CoverageFigures) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CoverageFigures.ProtoReflect.Descriptor instead.
+func (*CoverageFigures) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *CoverageFigures) GetRules() uint32 {
+	if x != nil {
+		return x.Rules
+	}
+	return 0
+}
+
+func (x *CoverageFigures) GetExercised() uint32 {
+	if x != nil {
+		return x.Exercised
+	}
+	return 0
 }
 
 // What the users of a scenario have taken from a file of rows.
@@ -1555,7 +1723,7 @@ type DataFigures struct {
 
 func (x *DataFigures) Reset() {
 	*x = DataFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[7]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1567,7 +1735,7 @@ func (x *DataFigures) String() string {
 func (*DataFigures) ProtoMessage() {}
 
 func (x *DataFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[7]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1580,7 +1748,7 @@ func (x *DataFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DataFigures.ProtoReflect.Descriptor instead.
 func (*DataFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{7}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *DataFigures) GetFile() string {
@@ -1659,7 +1827,7 @@ type OutputFigures struct {
 
 func (x *OutputFigures) Reset() {
 	*x = OutputFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[8]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1671,7 +1839,7 @@ func (x *OutputFigures) String() string {
 func (*OutputFigures) ProtoMessage() {}
 
 func (x *OutputFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[8]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1684,7 +1852,7 @@ func (x *OutputFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutputFigures.ProtoReflect.Descriptor instead.
 func (*OutputFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{8}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *OutputFigures) GetLines() uint64 {
@@ -1724,7 +1892,7 @@ type CycleFigures struct {
 
 func (x *CycleFigures) Reset() {
 	*x = CycleFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[9]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1736,7 +1904,7 @@ func (x *CycleFigures) String() string {
 func (*CycleFigures) ProtoMessage() {}
 
 func (x *CycleFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[9]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1749,7 +1917,7 @@ func (x *CycleFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CycleFigures.ProtoReflect.Descriptor instead.
 func (*CycleFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{9}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CycleFigures) GetCycle() uint32 {
@@ -1811,7 +1979,7 @@ type CycleScenarioFigures struct {
 
 func (x *CycleScenarioFigures) Reset() {
 	*x = CycleScenarioFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[10]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1823,7 +1991,7 @@ func (x *CycleScenarioFigures) String() string {
 func (*CycleScenarioFigures) ProtoMessage() {}
 
 func (x *CycleScenarioFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[10]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1836,7 +2004,7 @@ func (x *CycleScenarioFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CycleScenarioFigures.ProtoReflect.Descriptor instead.
 func (*CycleScenarioFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{10}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *CycleScenarioFigures) GetName() string {
@@ -1886,7 +2054,7 @@ type ScenarioFigures struct {
 
 func (x *ScenarioFigures) Reset() {
 	*x = ScenarioFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1898,7 +2066,7 @@ func (x *ScenarioFigures) String() string {
 func (*ScenarioFigures) ProtoMessage() {}
 
 func (x *ScenarioFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1911,7 +2079,7 @@ func (x *ScenarioFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScenarioFigures.ProtoReflect.Descriptor instead.
 func (*ScenarioFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{11}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ScenarioFigures) GetName() string {
@@ -1961,8 +2129,9 @@ func (x *ScenarioFigures) GetUsers() *UserFigures {
 type Verdict struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What `loadgrpc run` exits with: 0 passed; 1 an iteration failed or raised an error; 3 planned
-	// work was not done, or results are incomplete; 105 stopped before its end; 107 the test could
-	// not be loaded. If several apply, the first of 107, 105, 3, 1.
+	// work was not done, or results are incomplete; 99 what the plan requires of the results does
+	// not hold (`RunSpec.require_coverage`); 105 stopped before its end; 107 the test could not be
+	// loaded. If several apply, the first of 107, 105, 3, 99, 1.
 	ExitCode uint32 `protobuf:"varint,1,opt,name=exit_code,json=exitCode,proto3" json:"exit_code,omitempty"`
 	// The reason, as a sentence, with numbers: `8 of 10 iterations were started`. For a run that
 	// passed, `passed`, and after a semicolon anything else worth knowing.
@@ -1973,7 +2142,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1985,7 +2154,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1998,7 +2167,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{12}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Verdict) GetExitCode() uint32 {
@@ -2040,7 +2209,7 @@ type HitFigures struct {
 
 func (x *HitFigures) Reset() {
 	*x = HitFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2052,7 +2221,7 @@ func (x *HitFigures) String() string {
 func (*HitFigures) ProtoMessage() {}
 
 func (x *HitFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2065,7 +2234,7 @@ func (x *HitFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HitFigures.ProtoReflect.Descriptor instead.
 func (*HitFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{13}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *HitFigures) GetCount() uint64 {
@@ -2141,7 +2310,7 @@ type ElapsedFigures struct {
 
 func (x *ElapsedFigures) Reset() {
 	*x = ElapsedFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2153,7 +2322,7 @@ func (x *ElapsedFigures) String() string {
 func (*ElapsedFigures) ProtoMessage() {}
 
 func (x *ElapsedFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2166,7 +2335,7 @@ func (x *ElapsedFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ElapsedFigures.ProtoReflect.Descriptor instead.
 func (*ElapsedFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{14}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ElapsedFigures) GetAvg() *durationpb.Duration {
@@ -2244,7 +2413,7 @@ type IterationFigures struct {
 
 func (x *IterationFigures) Reset() {
 	*x = IterationFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2256,7 +2425,7 @@ func (x *IterationFigures) String() string {
 func (*IterationFigures) ProtoMessage() {}
 
 func (x *IterationFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2269,7 +2438,7 @@ func (x *IterationFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IterationFigures.ProtoReflect.Descriptor instead.
 func (*IterationFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{15}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *IterationFigures) GetStarted() uint64 {
@@ -2344,7 +2513,7 @@ type UserFigures struct {
 
 func (x *UserFigures) Reset() {
 	*x = UserFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2356,7 +2525,7 @@ func (x *UserFigures) String() string {
 func (*UserFigures) ProtoMessage() {}
 
 func (x *UserFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2369,7 +2538,7 @@ func (x *UserFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserFigures.ProtoReflect.Descriptor instead.
 func (*UserFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{16}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *UserFigures) GetPlanned() uint64 {
@@ -2424,7 +2593,7 @@ type SocketFigures struct {
 
 func (x *SocketFigures) Reset() {
 	*x = SocketFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2436,7 +2605,7 @@ func (x *SocketFigures) String() string {
 func (*SocketFigures) ProtoMessage() {}
 
 func (x *SocketFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2449,7 +2618,7 @@ func (x *SocketFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketFigures.ProtoReflect.Descriptor instead.
 func (*SocketFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{17}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *SocketFigures) GetOpened() uint64 {
@@ -2539,7 +2708,7 @@ type SocketNameFigures struct {
 
 func (x *SocketNameFigures) Reset() {
 	*x = SocketNameFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2551,7 +2720,7 @@ func (x *SocketNameFigures) String() string {
 func (*SocketNameFigures) ProtoMessage() {}
 
 func (x *SocketNameFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2564,7 +2733,7 @@ func (x *SocketNameFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketNameFigures.ProtoReflect.Descriptor instead.
 func (*SocketNameFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{18}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *SocketNameFigures) GetName() string {
@@ -2608,7 +2777,7 @@ type SocketSummary struct {
 
 func (x *SocketSummary) Reset() {
 	*x = SocketSummary{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2620,7 +2789,7 @@ func (x *SocketSummary) String() string {
 func (*SocketSummary) ProtoMessage() {}
 
 func (x *SocketSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2633,7 +2802,7 @@ func (x *SocketSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketSummary.ProtoReflect.Descriptor instead.
 func (*SocketSummary) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{19}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SocketSummary) GetTotal() *SocketFigures {
@@ -2675,7 +2844,7 @@ type NameFigures struct {
 
 func (x *NameFigures) Reset() {
 	*x = NameFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2687,7 +2856,7 @@ func (x *NameFigures) String() string {
 func (*NameFigures) ProtoMessage() {}
 
 func (x *NameFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2700,7 +2869,7 @@ func (x *NameFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NameFigures.ProtoReflect.Descriptor instead.
 func (*NameFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{20}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *NameFigures) GetName() string {
@@ -2768,7 +2937,7 @@ type IterationErrorGroup struct {
 
 func (x *IterationErrorGroup) Reset() {
 	*x = IterationErrorGroup{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2780,7 +2949,7 @@ func (x *IterationErrorGroup) String() string {
 func (*IterationErrorGroup) ProtoMessage() {}
 
 func (x *IterationErrorGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2793,7 +2962,7 @@ func (x *IterationErrorGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IterationErrorGroup.ProtoReflect.Descriptor instead.
 func (*IterationErrorGroup) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{21}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *IterationErrorGroup) GetCount() uint64 {
@@ -2837,7 +3006,7 @@ type HitErrorGroup struct {
 
 func (x *HitErrorGroup) Reset() {
 	*x = HitErrorGroup{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2849,7 +3018,7 @@ func (x *HitErrorGroup) String() string {
 func (*HitErrorGroup) ProtoMessage() {}
 
 func (x *HitErrorGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2862,7 +3031,7 @@ func (x *HitErrorGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HitErrorGroup.ProtoReflect.Descriptor instead.
 func (*HitErrorGroup) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{22}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *HitErrorGroup) GetCount() uint64 {
@@ -2938,7 +3107,7 @@ type AgentFigures struct {
 
 func (x *AgentFigures) Reset() {
 	*x = AgentFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2950,7 +3119,7 @@ func (x *AgentFigures) String() string {
 func (*AgentFigures) ProtoMessage() {}
 
 func (x *AgentFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2963,7 +3132,7 @@ func (x *AgentFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgentFigures.ProtoReflect.Descriptor instead.
 func (*AgentFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{23}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *AgentFigures) GetAgentId() string {
@@ -3110,7 +3279,7 @@ type GeneratorFigures struct {
 
 func (x *GeneratorFigures) Reset() {
 	*x = GeneratorFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3122,7 +3291,7 @@ func (x *GeneratorFigures) String() string {
 func (*GeneratorFigures) ProtoMessage() {}
 
 func (x *GeneratorFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3135,7 +3304,7 @@ func (x *GeneratorFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GeneratorFigures.ProtoReflect.Descriptor instead.
 func (*GeneratorFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{24}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *GeneratorFigures) GetSaturated() bool {
@@ -3268,7 +3437,7 @@ type Accounting struct {
 
 func (x *Accounting) Reset() {
 	*x = Accounting{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3280,7 +3449,7 @@ func (x *Accounting) String() string {
 func (*Accounting) ProtoMessage() {}
 
 func (x *Accounting) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3293,7 +3462,7 @@ func (x *Accounting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Accounting.ProtoReflect.Descriptor instead.
 func (*Accounting) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{25}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Accounting) GetCommitted() uint64 {
@@ -3364,7 +3533,7 @@ type Loss struct {
 
 func (x *Loss) Reset() {
 	*x = Loss{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3376,7 +3545,7 @@ func (x *Loss) String() string {
 func (*Loss) ProtoMessage() {}
 
 func (x *Loss) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3389,7 +3558,7 @@ func (x *Loss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loss.ProtoReflect.Descriptor instead.
 func (*Loss) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{26}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Loss) GetReason() string {
@@ -3431,7 +3600,7 @@ var File_loadgrpc_v1_run_proto protoreflect.FileDescriptor
 
 const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\n" +
-	"\x15loadgrpc/v1/run.proto\x12\vloadgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17loadgrpc/v1/event.proto\"\xb1\a\n" +
+	"\x15loadgrpc/v1/run.proto\x12\vloadgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17loadgrpc/v1/event.proto\"\xdc\a\n" +
 	"\aRunSpec\x12\x12\n" +
 	"\x04test\x18\x01 \x01(\tR\x04test\x12\x14\n" +
 	"\x05users\x18\x02 \x03(\rR\x05users\x12\x1e\n" +
@@ -3461,7 +3630,8 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"noPatching\x123\n" +
 	"\tobservers\x18\x17 \x03(\v2\x15.loadgrpc.v1.ObserverR\tobservers\x12!\n" +
 	"\fproject_name\x18\x19 \x01(\tR\vprojectName\x12\x17\n" +
-	"\auser_id\x18\x1a \x01(\tR\x06userId\x12\x16\n" +
+	"\auser_id\x18\x1a \x01(\tR\x06userId\x12)\n" +
+	"\x10require_coverage\x18\x1c \x01(\rR\x0frequireCoverage\x12\x16\n" +
 	"\x06bundle\x18\x13 \x01(\tR\x06bundle\x12\x19\n" +
 	"\btest_dir\x18\x14 \x01(\tR\atestDir\x12\x1f\n" +
 	"\vpython_deps\x18\x15 \x03(\tR\n" +
@@ -3522,7 +3692,7 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\bagent_id\x18\x02 \x01(\tR\aagentId\x12\x18\n" +
 	"\amessage\x18\x03 \x01(\tR\amessage\x120\n" +
 	"\x05since\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x120\n" +
-	"\x05until\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"\xca\v\n" +
+	"\x05until\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"\xb4\f\n" +
 	"\n" +
 	"RunSummary\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12+\n" +
@@ -3558,11 +3728,24 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\asockets\x18\x17 \x01(\v2\x1a.loadgrpc.v1.SocketSummaryR\asockets\x120\n" +
 	"\btroubles\x18\x18 \x03(\v2\x14.loadgrpc.v1.TroubleR\btroubles\x12,\n" +
 	"\x04data\x18\x19 \x03(\v2\x18.loadgrpc.v1.DataFiguresR\x04data\x12?\n" +
-	"\rnotifications\x18\x1a \x03(\v2\x19.loadgrpc.v1.NotificationR\rnotifications\x122\n" +
+	"\rnotifications\x18\x1a \x03(\v2\x19.loadgrpc.v1.NotificationR\rnotifications\x12.\n" +
+	"\x05cases\x18\x1c \x03(\v2\x18.loadgrpc.v1.CaseFiguresR\x05cases\x128\n" +
+	"\bcoverage\x18\x1d \x01(\v2\x1c.loadgrpc.v1.CoverageFiguresR\bcoverage\x122\n" +
 	"\x06output\x18\x1b \x01(\v2\x1a.loadgrpc.v1.OutputFiguresR\x06output\x1a;\n" +
 	"\rCountersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"\xfc\x01\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"\xed\x01\n" +
+	"\vCaseFigures\x12\x12\n" +
+	"\x04case\x18\x01 \x01(\tR\x04case\x12\x1a\n" +
+	"\bscenario\x18\x02 \x01(\tR\bscenario\x12=\n" +
+	"\n" +
+	"iterations\x18\x03 \x01(\v2\x1d.loadgrpc.v1.IterationFiguresR\n" +
+	"iterations\x12B\n" +
+	"\x0eiteration_time\x18\x04 \x01(\v2\x1b.loadgrpc.v1.ElapsedFiguresR\riterationTime\x12+\n" +
+	"\x04hits\x18\x05 \x01(\v2\x17.loadgrpc.v1.HitFiguresR\x04hits\"E\n" +
+	"\x0fCoverageFigures\x12\x14\n" +
+	"\x05rules\x18\x01 \x01(\rR\x05rules\x12\x1c\n" +
+	"\texercised\x18\x02 \x01(\rR\texercised\"\xfc\x01\n" +
 	"\vDataFigures\x12\x12\n" +
 	"\x04file\x18\x01 \x01(\tR\x04file\x12)\n" +
 	"\x04mode\x18\x02 \x01(\x0e2\x15.loadgrpc.v1.DataModeR\x04mode\x12\x12\n" +
@@ -3788,7 +3971,7 @@ func file_loadgrpc_v1_run_proto_rawDescGZIP() []byte {
 }
 
 var file_loadgrpc_v1_run_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_loadgrpc_v1_run_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
+var file_loadgrpc_v1_run_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
 var file_loadgrpc_v1_run_proto_goTypes = []any{
 	(ObserverEvent)(0),            // 0: loadgrpc.v1.ObserverEvent
 	(NotificationState)(0),        // 1: loadgrpc.v1.NotificationState
@@ -3803,137 +3986,144 @@ var file_loadgrpc_v1_run_proto_goTypes = []any{
 	(*Run)(nil),                   // 10: loadgrpc.v1.Run
 	(*Trouble)(nil),               // 11: loadgrpc.v1.Trouble
 	(*RunSummary)(nil),            // 12: loadgrpc.v1.RunSummary
-	(*DataFigures)(nil),           // 13: loadgrpc.v1.DataFigures
-	(*OutputFigures)(nil),         // 14: loadgrpc.v1.OutputFigures
-	(*CycleFigures)(nil),          // 15: loadgrpc.v1.CycleFigures
-	(*CycleScenarioFigures)(nil),  // 16: loadgrpc.v1.CycleScenarioFigures
-	(*ScenarioFigures)(nil),       // 17: loadgrpc.v1.ScenarioFigures
-	(*Verdict)(nil),               // 18: loadgrpc.v1.Verdict
-	(*HitFigures)(nil),            // 19: loadgrpc.v1.HitFigures
-	(*ElapsedFigures)(nil),        // 20: loadgrpc.v1.ElapsedFigures
-	(*IterationFigures)(nil),      // 21: loadgrpc.v1.IterationFigures
-	(*UserFigures)(nil),           // 22: loadgrpc.v1.UserFigures
-	(*SocketFigures)(nil),         // 23: loadgrpc.v1.SocketFigures
-	(*SocketNameFigures)(nil),     // 24: loadgrpc.v1.SocketNameFigures
-	(*SocketSummary)(nil),         // 25: loadgrpc.v1.SocketSummary
-	(*NameFigures)(nil),           // 26: loadgrpc.v1.NameFigures
-	(*IterationErrorGroup)(nil),   // 27: loadgrpc.v1.IterationErrorGroup
-	(*HitErrorGroup)(nil),         // 28: loadgrpc.v1.HitErrorGroup
-	(*AgentFigures)(nil),          // 29: loadgrpc.v1.AgentFigures
-	(*GeneratorFigures)(nil),      // 30: loadgrpc.v1.GeneratorFigures
-	(*Accounting)(nil),            // 31: loadgrpc.v1.Accounting
-	(*Loss)(nil),                  // 32: loadgrpc.v1.Loss
-	nil,                           // 33: loadgrpc.v1.RunSpec.EnvEntry
-	nil,                           // 34: loadgrpc.v1.Observer.SettingsEntry
-	nil,                           // 35: loadgrpc.v1.RunSummary.CountersEntry
-	nil,                           // 36: loadgrpc.v1.NameFigures.StatusesEntry
-	nil,                           // 37: loadgrpc.v1.NameFigures.FailedStatusesEntry
-	(*durationpb.Duration)(nil),   // 38: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 39: google.protobuf.Timestamp
-	(DataMode)(0),                 // 40: loadgrpc.v1.DataMode
-	(*ExceptionInfo)(nil),         // 41: loadgrpc.v1.ExceptionInfo
-	(HitError)(0),                 // 42: loadgrpc.v1.HitError
+	(*CaseFigures)(nil),           // 13: loadgrpc.v1.CaseFigures
+	(*CoverageFigures)(nil),       // 14: loadgrpc.v1.CoverageFigures
+	(*DataFigures)(nil),           // 15: loadgrpc.v1.DataFigures
+	(*OutputFigures)(nil),         // 16: loadgrpc.v1.OutputFigures
+	(*CycleFigures)(nil),          // 17: loadgrpc.v1.CycleFigures
+	(*CycleScenarioFigures)(nil),  // 18: loadgrpc.v1.CycleScenarioFigures
+	(*ScenarioFigures)(nil),       // 19: loadgrpc.v1.ScenarioFigures
+	(*Verdict)(nil),               // 20: loadgrpc.v1.Verdict
+	(*HitFigures)(nil),            // 21: loadgrpc.v1.HitFigures
+	(*ElapsedFigures)(nil),        // 22: loadgrpc.v1.ElapsedFigures
+	(*IterationFigures)(nil),      // 23: loadgrpc.v1.IterationFigures
+	(*UserFigures)(nil),           // 24: loadgrpc.v1.UserFigures
+	(*SocketFigures)(nil),         // 25: loadgrpc.v1.SocketFigures
+	(*SocketNameFigures)(nil),     // 26: loadgrpc.v1.SocketNameFigures
+	(*SocketSummary)(nil),         // 27: loadgrpc.v1.SocketSummary
+	(*NameFigures)(nil),           // 28: loadgrpc.v1.NameFigures
+	(*IterationErrorGroup)(nil),   // 29: loadgrpc.v1.IterationErrorGroup
+	(*HitErrorGroup)(nil),         // 30: loadgrpc.v1.HitErrorGroup
+	(*AgentFigures)(nil),          // 31: loadgrpc.v1.AgentFigures
+	(*GeneratorFigures)(nil),      // 32: loadgrpc.v1.GeneratorFigures
+	(*Accounting)(nil),            // 33: loadgrpc.v1.Accounting
+	(*Loss)(nil),                  // 34: loadgrpc.v1.Loss
+	nil,                           // 35: loadgrpc.v1.RunSpec.EnvEntry
+	nil,                           // 36: loadgrpc.v1.Observer.SettingsEntry
+	nil,                           // 37: loadgrpc.v1.RunSummary.CountersEntry
+	nil,                           // 38: loadgrpc.v1.NameFigures.StatusesEntry
+	nil,                           // 39: loadgrpc.v1.NameFigures.FailedStatusesEntry
+	(*durationpb.Duration)(nil),   // 40: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 41: google.protobuf.Timestamp
+	(DataMode)(0),                 // 42: loadgrpc.v1.DataMode
+	(*ExceptionInfo)(nil),         // 43: loadgrpc.v1.ExceptionInfo
+	(HitError)(0),                 // 44: loadgrpc.v1.HitError
 }
 var file_loadgrpc_v1_run_proto_depIdxs = []int32{
-	38, // 0: loadgrpc.v1.RunSpec.duration:type_name -> google.protobuf.Duration
-	38, // 1: loadgrpc.v1.RunSpec.stop_timeout:type_name -> google.protobuf.Duration
+	40, // 0: loadgrpc.v1.RunSpec.duration:type_name -> google.protobuf.Duration
+	40, // 1: loadgrpc.v1.RunSpec.stop_timeout:type_name -> google.protobuf.Duration
 	2,  // 2: loadgrpc.v1.RunSpec.runner_mode:type_name -> loadgrpc.v1.RunnerMode
-	38, // 3: loadgrpc.v1.RunSpec.silence_timeout:type_name -> google.protobuf.Duration
+	40, // 3: loadgrpc.v1.RunSpec.silence_timeout:type_name -> google.protobuf.Duration
 	9,  // 4: loadgrpc.v1.RunSpec.scenarios:type_name -> loadgrpc.v1.Scenario
-	33, // 5: loadgrpc.v1.RunSpec.env:type_name -> loadgrpc.v1.RunSpec.EnvEntry
+	35, // 5: loadgrpc.v1.RunSpec.env:type_name -> loadgrpc.v1.RunSpec.EnvEntry
 	7,  // 6: loadgrpc.v1.RunSpec.observers:type_name -> loadgrpc.v1.Observer
-	34, // 7: loadgrpc.v1.Observer.settings:type_name -> loadgrpc.v1.Observer.SettingsEntry
+	36, // 7: loadgrpc.v1.Observer.settings:type_name -> loadgrpc.v1.Observer.SettingsEntry
 	0,  // 8: loadgrpc.v1.Observer.events:type_name -> loadgrpc.v1.ObserverEvent
 	0,  // 9: loadgrpc.v1.Notification.event:type_name -> loadgrpc.v1.ObserverEvent
 	1,  // 10: loadgrpc.v1.Notification.state:type_name -> loadgrpc.v1.NotificationState
-	39, // 11: loadgrpc.v1.Notification.time:type_name -> google.protobuf.Timestamp
-	38, // 12: loadgrpc.v1.Scenario.duration:type_name -> google.protobuf.Duration
+	41, // 11: loadgrpc.v1.Notification.time:type_name -> google.protobuf.Timestamp
+	40, // 12: loadgrpc.v1.Scenario.duration:type_name -> google.protobuf.Duration
 	2,  // 13: loadgrpc.v1.Scenario.runner_mode:type_name -> loadgrpc.v1.RunnerMode
-	38, // 14: loadgrpc.v1.Scenario.silence_timeout:type_name -> google.protobuf.Duration
+	40, // 14: loadgrpc.v1.Scenario.silence_timeout:type_name -> google.protobuf.Duration
 	3,  // 15: loadgrpc.v1.Run.state:type_name -> loadgrpc.v1.RunState
 	6,  // 16: loadgrpc.v1.Run.plan:type_name -> loadgrpc.v1.RunSpec
-	39, // 17: loadgrpc.v1.Run.create_time:type_name -> google.protobuf.Timestamp
-	39, // 18: loadgrpc.v1.Run.start_time:type_name -> google.protobuf.Timestamp
-	39, // 19: loadgrpc.v1.Run.end_time:type_name -> google.protobuf.Timestamp
+	41, // 17: loadgrpc.v1.Run.create_time:type_name -> google.protobuf.Timestamp
+	41, // 18: loadgrpc.v1.Run.start_time:type_name -> google.protobuf.Timestamp
+	41, // 19: loadgrpc.v1.Run.end_time:type_name -> google.protobuf.Timestamp
 	11, // 20: loadgrpc.v1.Run.troubles:type_name -> loadgrpc.v1.Trouble
-	18, // 21: loadgrpc.v1.Run.verdict:type_name -> loadgrpc.v1.Verdict
+	20, // 21: loadgrpc.v1.Run.verdict:type_name -> loadgrpc.v1.Verdict
 	4,  // 22: loadgrpc.v1.Trouble.kind:type_name -> loadgrpc.v1.TroubleKind
-	39, // 23: loadgrpc.v1.Trouble.since:type_name -> google.protobuf.Timestamp
-	39, // 24: loadgrpc.v1.Trouble.until:type_name -> google.protobuf.Timestamp
+	41, // 23: loadgrpc.v1.Trouble.since:type_name -> google.protobuf.Timestamp
+	41, // 24: loadgrpc.v1.Trouble.until:type_name -> google.protobuf.Timestamp
 	3,  // 25: loadgrpc.v1.RunSummary.state:type_name -> loadgrpc.v1.RunState
-	18, // 26: loadgrpc.v1.RunSummary.verdict:type_name -> loadgrpc.v1.Verdict
+	20, // 26: loadgrpc.v1.RunSummary.verdict:type_name -> loadgrpc.v1.Verdict
 	6,  // 27: loadgrpc.v1.RunSummary.plan:type_name -> loadgrpc.v1.RunSpec
-	39, // 28: loadgrpc.v1.RunSummary.create_time:type_name -> google.protobuf.Timestamp
-	39, // 29: loadgrpc.v1.RunSummary.start_time:type_name -> google.protobuf.Timestamp
-	39, // 30: loadgrpc.v1.RunSummary.end_time:type_name -> google.protobuf.Timestamp
-	38, // 31: loadgrpc.v1.RunSummary.duration:type_name -> google.protobuf.Duration
-	19, // 32: loadgrpc.v1.RunSummary.hits:type_name -> loadgrpc.v1.HitFigures
-	21, // 33: loadgrpc.v1.RunSummary.iterations:type_name -> loadgrpc.v1.IterationFigures
-	26, // 34: loadgrpc.v1.RunSummary.names:type_name -> loadgrpc.v1.NameFigures
-	27, // 35: loadgrpc.v1.RunSummary.failures:type_name -> loadgrpc.v1.IterationErrorGroup
-	27, // 36: loadgrpc.v1.RunSummary.errors:type_name -> loadgrpc.v1.IterationErrorGroup
-	28, // 37: loadgrpc.v1.RunSummary.hit_errors:type_name -> loadgrpc.v1.HitErrorGroup
-	29, // 38: loadgrpc.v1.RunSummary.agents:type_name -> loadgrpc.v1.AgentFigures
-	35, // 39: loadgrpc.v1.RunSummary.counters:type_name -> loadgrpc.v1.RunSummary.CountersEntry
-	31, // 40: loadgrpc.v1.RunSummary.accounting:type_name -> loadgrpc.v1.Accounting
-	30, // 41: loadgrpc.v1.RunSummary.generator:type_name -> loadgrpc.v1.GeneratorFigures
-	17, // 42: loadgrpc.v1.RunSummary.scenarios:type_name -> loadgrpc.v1.ScenarioFigures
-	22, // 43: loadgrpc.v1.RunSummary.users:type_name -> loadgrpc.v1.UserFigures
-	15, // 44: loadgrpc.v1.RunSummary.cycles:type_name -> loadgrpc.v1.CycleFigures
-	25, // 45: loadgrpc.v1.RunSummary.sockets:type_name -> loadgrpc.v1.SocketSummary
+	41, // 28: loadgrpc.v1.RunSummary.create_time:type_name -> google.protobuf.Timestamp
+	41, // 29: loadgrpc.v1.RunSummary.start_time:type_name -> google.protobuf.Timestamp
+	41, // 30: loadgrpc.v1.RunSummary.end_time:type_name -> google.protobuf.Timestamp
+	40, // 31: loadgrpc.v1.RunSummary.duration:type_name -> google.protobuf.Duration
+	21, // 32: loadgrpc.v1.RunSummary.hits:type_name -> loadgrpc.v1.HitFigures
+	23, // 33: loadgrpc.v1.RunSummary.iterations:type_name -> loadgrpc.v1.IterationFigures
+	28, // 34: loadgrpc.v1.RunSummary.names:type_name -> loadgrpc.v1.NameFigures
+	29, // 35: loadgrpc.v1.RunSummary.failures:type_name -> loadgrpc.v1.IterationErrorGroup
+	29, // 36: loadgrpc.v1.RunSummary.errors:type_name -> loadgrpc.v1.IterationErrorGroup
+	30, // 37: loadgrpc.v1.RunSummary.hit_errors:type_name -> loadgrpc.v1.HitErrorGroup
+	31, // 38: loadgrpc.v1.RunSummary.agents:type_name -> loadgrpc.v1.AgentFigures
+	37, // 39: loadgrpc.v1.RunSummary.counters:type_name -> loadgrpc.v1.RunSummary.CountersEntry
+	33, // 40: loadgrpc.v1.RunSummary.accounting:type_name -> loadgrpc.v1.Accounting
+	32, // 41: loadgrpc.v1.RunSummary.generator:type_name -> loadgrpc.v1.GeneratorFigures
+	19, // 42: loadgrpc.v1.RunSummary.scenarios:type_name -> loadgrpc.v1.ScenarioFigures
+	24, // 43: loadgrpc.v1.RunSummary.users:type_name -> loadgrpc.v1.UserFigures
+	17, // 44: loadgrpc.v1.RunSummary.cycles:type_name -> loadgrpc.v1.CycleFigures
+	27, // 45: loadgrpc.v1.RunSummary.sockets:type_name -> loadgrpc.v1.SocketSummary
 	11, // 46: loadgrpc.v1.RunSummary.troubles:type_name -> loadgrpc.v1.Trouble
-	13, // 47: loadgrpc.v1.RunSummary.data:type_name -> loadgrpc.v1.DataFigures
+	15, // 47: loadgrpc.v1.RunSummary.data:type_name -> loadgrpc.v1.DataFigures
 	8,  // 48: loadgrpc.v1.RunSummary.notifications:type_name -> loadgrpc.v1.Notification
-	14, // 49: loadgrpc.v1.RunSummary.output:type_name -> loadgrpc.v1.OutputFigures
-	40, // 50: loadgrpc.v1.DataFigures.mode:type_name -> loadgrpc.v1.DataMode
-	38, // 51: loadgrpc.v1.CycleFigures.duration:type_name -> google.protobuf.Duration
-	19, // 52: loadgrpc.v1.CycleFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	39, // 53: loadgrpc.v1.CycleFigures.start_time:type_name -> google.protobuf.Timestamp
-	16, // 54: loadgrpc.v1.CycleFigures.scenarios:type_name -> loadgrpc.v1.CycleScenarioFigures
-	38, // 55: loadgrpc.v1.CycleScenarioFigures.duration:type_name -> google.protobuf.Duration
-	19, // 56: loadgrpc.v1.CycleScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	19, // 57: loadgrpc.v1.ScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	21, // 58: loadgrpc.v1.ScenarioFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
-	22, // 59: loadgrpc.v1.ScenarioFigures.users:type_name -> loadgrpc.v1.UserFigures
-	20, // 60: loadgrpc.v1.HitFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
-	20, // 61: loadgrpc.v1.HitFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
-	38, // 62: loadgrpc.v1.ElapsedFigures.avg:type_name -> google.protobuf.Duration
-	38, // 63: loadgrpc.v1.ElapsedFigures.min:type_name -> google.protobuf.Duration
-	38, // 64: loadgrpc.v1.ElapsedFigures.p50:type_name -> google.protobuf.Duration
-	38, // 65: loadgrpc.v1.ElapsedFigures.p90:type_name -> google.protobuf.Duration
-	38, // 66: loadgrpc.v1.ElapsedFigures.p95:type_name -> google.protobuf.Duration
-	38, // 67: loadgrpc.v1.ElapsedFigures.p99:type_name -> google.protobuf.Duration
-	38, // 68: loadgrpc.v1.ElapsedFigures.max:type_name -> google.protobuf.Duration
-	20, // 69: loadgrpc.v1.SocketFigures.gaps:type_name -> loadgrpc.v1.ElapsedFigures
-	23, // 70: loadgrpc.v1.SocketNameFigures.sockets:type_name -> loadgrpc.v1.SocketFigures
-	23, // 71: loadgrpc.v1.SocketSummary.total:type_name -> loadgrpc.v1.SocketFigures
-	24, // 72: loadgrpc.v1.SocketSummary.names:type_name -> loadgrpc.v1.SocketNameFigures
-	19, // 73: loadgrpc.v1.NameFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	36, // 74: loadgrpc.v1.NameFigures.statuses:type_name -> loadgrpc.v1.NameFigures.StatusesEntry
-	37, // 75: loadgrpc.v1.NameFigures.failed_statuses:type_name -> loadgrpc.v1.NameFigures.FailedStatusesEntry
-	41, // 76: loadgrpc.v1.IterationErrorGroup.exception:type_name -> loadgrpc.v1.ExceptionInfo
-	42, // 77: loadgrpc.v1.HitErrorGroup.error:type_name -> loadgrpc.v1.HitError
-	5,  // 78: loadgrpc.v1.AgentFigures.state:type_name -> loadgrpc.v1.AssignmentState
-	41, // 79: loadgrpc.v1.AgentFigures.load_error:type_name -> loadgrpc.v1.ExceptionInfo
-	30, // 80: loadgrpc.v1.AgentFigures.generator:type_name -> loadgrpc.v1.GeneratorFigures
-	39, // 81: loadgrpc.v1.AgentFigures.end_time:type_name -> google.protobuf.Timestamp
-	38, // 82: loadgrpc.v1.AgentFigures.clock_offset:type_name -> google.protobuf.Duration
-	22, // 83: loadgrpc.v1.AgentFigures.all_users:type_name -> loadgrpc.v1.UserFigures
-	38, // 84: loadgrpc.v1.GeneratorFigures.saturated_time:type_name -> google.protobuf.Duration
-	38, // 85: loadgrpc.v1.GeneratorFigures.watched_time:type_name -> google.protobuf.Duration
-	20, // 86: loadgrpc.v1.GeneratorFigures.lag:type_name -> loadgrpc.v1.ElapsedFigures
-	38, // 87: loadgrpc.v1.GeneratorFigures.worst_lag:type_name -> google.protobuf.Duration
-	39, // 88: loadgrpc.v1.GeneratorFigures.worst_lag_time:type_name -> google.protobuf.Timestamp
-	38, // 89: loadgrpc.v1.GeneratorFigures.gc_time:type_name -> google.protobuf.Duration
-	38, // 90: loadgrpc.v1.GeneratorFigures.gc_max:type_name -> google.protobuf.Duration
-	38, // 91: loadgrpc.v1.GeneratorFigures.at_limit_time:type_name -> google.protobuf.Duration
-	38, // 92: loadgrpc.v1.GeneratorFigures.machine_busy_time:type_name -> google.protobuf.Duration
-	32, // 93: loadgrpc.v1.Accounting.losses:type_name -> loadgrpc.v1.Loss
-	94, // [94:94] is the sub-list for method output_type
-	94, // [94:94] is the sub-list for method input_type
-	94, // [94:94] is the sub-list for extension type_name
-	94, // [94:94] is the sub-list for extension extendee
-	0,  // [0:94] is the sub-list for field type_name
+	13, // 49: loadgrpc.v1.RunSummary.cases:type_name -> loadgrpc.v1.CaseFigures
+	14, // 50: loadgrpc.v1.RunSummary.coverage:type_name -> loadgrpc.v1.CoverageFigures
+	16, // 51: loadgrpc.v1.RunSummary.output:type_name -> loadgrpc.v1.OutputFigures
+	23, // 52: loadgrpc.v1.CaseFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
+	22, // 53: loadgrpc.v1.CaseFigures.iteration_time:type_name -> loadgrpc.v1.ElapsedFigures
+	21, // 54: loadgrpc.v1.CaseFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	42, // 55: loadgrpc.v1.DataFigures.mode:type_name -> loadgrpc.v1.DataMode
+	40, // 56: loadgrpc.v1.CycleFigures.duration:type_name -> google.protobuf.Duration
+	21, // 57: loadgrpc.v1.CycleFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	41, // 58: loadgrpc.v1.CycleFigures.start_time:type_name -> google.protobuf.Timestamp
+	18, // 59: loadgrpc.v1.CycleFigures.scenarios:type_name -> loadgrpc.v1.CycleScenarioFigures
+	40, // 60: loadgrpc.v1.CycleScenarioFigures.duration:type_name -> google.protobuf.Duration
+	21, // 61: loadgrpc.v1.CycleScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	21, // 62: loadgrpc.v1.ScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	23, // 63: loadgrpc.v1.ScenarioFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
+	24, // 64: loadgrpc.v1.ScenarioFigures.users:type_name -> loadgrpc.v1.UserFigures
+	22, // 65: loadgrpc.v1.HitFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
+	22, // 66: loadgrpc.v1.HitFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
+	40, // 67: loadgrpc.v1.ElapsedFigures.avg:type_name -> google.protobuf.Duration
+	40, // 68: loadgrpc.v1.ElapsedFigures.min:type_name -> google.protobuf.Duration
+	40, // 69: loadgrpc.v1.ElapsedFigures.p50:type_name -> google.protobuf.Duration
+	40, // 70: loadgrpc.v1.ElapsedFigures.p90:type_name -> google.protobuf.Duration
+	40, // 71: loadgrpc.v1.ElapsedFigures.p95:type_name -> google.protobuf.Duration
+	40, // 72: loadgrpc.v1.ElapsedFigures.p99:type_name -> google.protobuf.Duration
+	40, // 73: loadgrpc.v1.ElapsedFigures.max:type_name -> google.protobuf.Duration
+	22, // 74: loadgrpc.v1.SocketFigures.gaps:type_name -> loadgrpc.v1.ElapsedFigures
+	25, // 75: loadgrpc.v1.SocketNameFigures.sockets:type_name -> loadgrpc.v1.SocketFigures
+	25, // 76: loadgrpc.v1.SocketSummary.total:type_name -> loadgrpc.v1.SocketFigures
+	26, // 77: loadgrpc.v1.SocketSummary.names:type_name -> loadgrpc.v1.SocketNameFigures
+	21, // 78: loadgrpc.v1.NameFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	38, // 79: loadgrpc.v1.NameFigures.statuses:type_name -> loadgrpc.v1.NameFigures.StatusesEntry
+	39, // 80: loadgrpc.v1.NameFigures.failed_statuses:type_name -> loadgrpc.v1.NameFigures.FailedStatusesEntry
+	43, // 81: loadgrpc.v1.IterationErrorGroup.exception:type_name -> loadgrpc.v1.ExceptionInfo
+	44, // 82: loadgrpc.v1.HitErrorGroup.error:type_name -> loadgrpc.v1.HitError
+	5,  // 83: loadgrpc.v1.AgentFigures.state:type_name -> loadgrpc.v1.AssignmentState
+	43, // 84: loadgrpc.v1.AgentFigures.load_error:type_name -> loadgrpc.v1.ExceptionInfo
+	32, // 85: loadgrpc.v1.AgentFigures.generator:type_name -> loadgrpc.v1.GeneratorFigures
+	41, // 86: loadgrpc.v1.AgentFigures.end_time:type_name -> google.protobuf.Timestamp
+	40, // 87: loadgrpc.v1.AgentFigures.clock_offset:type_name -> google.protobuf.Duration
+	24, // 88: loadgrpc.v1.AgentFigures.all_users:type_name -> loadgrpc.v1.UserFigures
+	40, // 89: loadgrpc.v1.GeneratorFigures.saturated_time:type_name -> google.protobuf.Duration
+	40, // 90: loadgrpc.v1.GeneratorFigures.watched_time:type_name -> google.protobuf.Duration
+	22, // 91: loadgrpc.v1.GeneratorFigures.lag:type_name -> loadgrpc.v1.ElapsedFigures
+	40, // 92: loadgrpc.v1.GeneratorFigures.worst_lag:type_name -> google.protobuf.Duration
+	41, // 93: loadgrpc.v1.GeneratorFigures.worst_lag_time:type_name -> google.protobuf.Timestamp
+	40, // 94: loadgrpc.v1.GeneratorFigures.gc_time:type_name -> google.protobuf.Duration
+	40, // 95: loadgrpc.v1.GeneratorFigures.gc_max:type_name -> google.protobuf.Duration
+	40, // 96: loadgrpc.v1.GeneratorFigures.at_limit_time:type_name -> google.protobuf.Duration
+	40, // 97: loadgrpc.v1.GeneratorFigures.machine_busy_time:type_name -> google.protobuf.Duration
+	34, // 98: loadgrpc.v1.Accounting.losses:type_name -> loadgrpc.v1.Loss
+	99, // [99:99] is the sub-list for method output_type
+	99, // [99:99] is the sub-list for method input_type
+	99, // [99:99] is the sub-list for extension type_name
+	99, // [99:99] is the sub-list for extension extendee
+	0,  // [0:99] is the sub-list for field type_name
 }
 
 func init() { file_loadgrpc_v1_run_proto_init() }
@@ -3948,7 +4138,7 @@ func file_loadgrpc_v1_run_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_loadgrpc_v1_run_proto_rawDesc), len(file_loadgrpc_v1_run_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   32,
+			NumMessages:   34,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
