@@ -13,6 +13,7 @@ from loadgrpc.model import Change, ObserverEvent, Run, Summary
 from loadgrpc.observers import Notice
 from loadgrpc.protocol.document import as_document
 from loadgrpc.protocol.summary import summary_to_proto
+from loadgrpc.secrets import masked
 from loadgrpc.text import one_line
 
 _LISTS: Final = (
@@ -36,8 +37,8 @@ def notice_of(
         event=event.name.lower().replace("_", "-"),
         time_s=(change.time_ns or 0) / NS_PER_S,
         run_id=run.run_id,
-        title=run.plan.title,
-        label=one_line(run.plan.label),
+        title=masked(run.plan.title),
+        label=_label(run),
         state=change.state.name,
         reason=one_line(change.reason),
         text=f"{_sentence(run, change, event, ended)}; run {run.run_id}" + f"; {look}" * bool(look),
@@ -54,8 +55,12 @@ def _look(run_id: str, event: ObserverEvent, broker: str) -> str:
     return f"loadgrpc {command} {run_id} -b {broker}" if broker else ""
 
 
+def _label(run: Run) -> str:
+    return masked(one_line(run.plan.label))
+
+
 def _sentence(run: Run, change: Change, event: ObserverEvent, summary: Summary | None) -> str:
-    label = one_line(run.plan.label)
+    label = _label(run)
     if len(label) > MAX_LABEL:
         label = f"{label[: MAX_LABEL - 1]}…"
     reason = one_line(change.reason)

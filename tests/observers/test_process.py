@@ -11,6 +11,7 @@ import time
 import pytest
 
 from loadgrpc.broker.tries import attempt
+from loadgrpc.observers import registry
 
 CLASSES = """
 import os, sys, time
@@ -65,11 +66,11 @@ def tried(tmp_path, monkeypatch, notice):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LOADGRPC_OBSERVER_MINE_RAISES_KEY", "hunter2")
 
-    def run(name, plan=None, within_s=30.0, **more):
+    def run(name, within_s=30.0, **more):
         asked = {
             "observer": f"mine.{name}",
             "own": {},
-            "plan": {"team": str(tmp_path / "told")} if plan is None else plan,
+            "plan": {"team": str(tmp_path / "told")},
             "trusted": False,
             "notice": notice.as_json(),
             **more,
@@ -129,6 +130,24 @@ def test_it_describes_its_settings():
     found = asyncio.run(attempt({"observer": "webhook"}))
     assert found.outcome == "described"
     assert [each["name"] for each in found.settings] == ["url", "secret"]
+
+
+def test_a_package_registers_an_observer(tried, tmp_path, monkeypatch):
+    """By an entry point, under a name of its own, which needs no permission to be named."""
+    installed = tmp_path / "installed"
+    (installed / "pager-1.dist-info").mkdir(parents=True)
+    (installed / "pager-1.dist-info/METADATA").write_text("Name: pager\nVersion: 1\n")
+    (installed / "pager-1.dist-info/entry_points.txt").write_text(
+        "[loadgrpc.observers]\npager = mine:Quiet\nlate.pager = mine:Quiet\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(installed))
+    asked = {"observer": "pager", "plan": {"team": str(tried.told)}}
+    assert tried("Quiet", **asked).delivered
+    assert tried.told.exists()
+    monkeypatch.syspath_prepend(str(installed))
+    assert {"pager", "late.pager", "webhook"} <= registry.registered().keys()
+    assert not registry.is_path("late.pager")
+    assert registry.is_path("mine.Quiet")
 
 
 def test_it_ends_without_a_broker():
