@@ -83,7 +83,10 @@ def test_agent_without_the_module_is_named(loadgrpc, cluster, tmp_path):
     begun = cluster(1)
     begun.start_agent(cwd=elsewhere).wait_for("connected to")
 
-    ran = loadgrpc("run", "example.TestWebSite.test_boom", "-b", begun.address, "-a", "2", "--json")
+    ran = loadgrpc(
+        *("run", "example.TestWebSite.test_boom", "-b", begun.address, "-a", "2", "--json"),
+        "--no-ship",
+    )
 
     assert ran.code == 107
     (bad,) = [agent for agent in ran.document["agents"] if agent["loadError"]]
