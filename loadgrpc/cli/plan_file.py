@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING, Any, Final
 from loadgrpc.cli import elsewhere, observer_options, plan_options, values
 from loadgrpc.cli.failure import Failure
 from loadgrpc.protocol import options
-from loadgrpc.protocol.kinds import ChoiceKind, CountsKind, PercentKind, SecondsKind, VariablesKind
+from loadgrpc.protocol.kinds import (
+    ChoiceKind,
+    CountsKind,
+    PercentKind,
+    RequirementsKind,
+    SecondsKind,
+    VariablesKind,
+)
 
 if TYPE_CHECKING:
     from loadgrpc.model import Plan
@@ -134,6 +141,8 @@ def _value(field: str, value: Any) -> Any:  # noqa: PLR0911 - one for each kind
             return values.Percent(least, most).read(value)
         case CountsKind() if isinstance(value, str | int):
             return list(values.counts(str(value), row.kind))
+        case RequirementsKind(chars) if isinstance(value, str):
+            return list(values.requirements(value, chars))
         case VariablesKind() if isinstance(value, dict | list):
             return _variables(value)
         case ChoiceKind() if isinstance(value, str):

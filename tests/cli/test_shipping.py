@@ -8,6 +8,7 @@ import pytest
 
 from loadgrpc.cli import shipping, values
 from loadgrpc.cli.failure import Failure
+from loadgrpc.cli.plan_file import spelled
 from loadgrpc.protocol import options
 from loadgrpc.testing import plan_of
 
@@ -129,3 +130,9 @@ def test_an_upload_is_mentioned_if_it_takes_long(monkeypatch):
         "sending the test's files: 12.3 of 40.0 MB",
         "sending the test's files: 30.0 of 40.0 MB",
     ]
+
+
+def test_requirements_in_a_plan_file():
+    """One is written as a text, several as a list or as on the command line."""
+    for written in ("faker>=20,<30,rich", ["faker>=20,<30", "rich"]):
+        assert spelled({"python-dep": written}) == {"python_deps": ["faker>=20,<30", "rich"]}
