@@ -167,7 +167,7 @@ _OUTCOMES: Final = {
 }
 
 
-def _decode_row(  # noqa: C901 - one for each kind
+def _decode_row(  # noqa: C901, PLR0912 - one for each kind
     row: event_pb2.Event, kind: str | None, time_ns: int, decoded: Decoded
 ) -> None:
     if kind is None:
@@ -193,13 +193,12 @@ def _decode_row(  # noqa: C901 - one for each kind
         decoded.lines += row.output.HasField("text")
         decoded.lines_left_out += row.output.left_out
     else:
-        before = len(decoded.outcomes)
         _decode_iteration(getattr(row, kind), kind, time_ns, decoded)
-        if row.status.case:
-            case = bounds.short_name(row.status.case)
-            decoded.rule_outcomes += [(case, each) for each in decoded.outcomes[before:]]
-        if kind == "test_start" and (user := row.status.current_user):
-            decoded.user_starts.add((row.status.cycle, user))
+        if kind == "test_start":
+            if user := row.status.current_user:
+                decoded.user_starts.add((row.status.cycle, user))
+        elif kind in _OUTCOMES and (case := row.status.case):
+            decoded.rule_outcomes.append((bounds.short_name(case), decoded.outcomes[-1]))
 
 
 def _counter(counter: event_pb2.Counter) -> tuple[str, int]:
