@@ -47,7 +47,12 @@ def command() -> None:
 
     A file holds a decision table, in .toml, .json, .csv, .md or .xlsx, or a cause-effect graph, in
     .ceg, which stands for its table. `loadgrpc design init` writes one to start from.
-    """
+
+    \b
+    An example, and what can be said of it:
+      loadgrpc design init fares.toml
+      loadgrpc design check fares.toml
+    """  # noqa: D301 - \b is click's mark for "do not wrap"
 
 
 @command.command("check", cls=Command)
