@@ -170,7 +170,7 @@ class Runner:
             variables[environment.GRPC_VERBOSITY] = verbosity  # ours prints what it has to say
         alive = self._folder.alive()
         try:
-            cwd = self._prepared.folder if self._prepared is not None else None
+            cwd = self._prepared.start_of(command) if self._prepared is not None else None
             return self._services.start_process(command, variables, alive, cwd=cwd)
         finally:
             os.close(alive)

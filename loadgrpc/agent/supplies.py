@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import os
 import re
 import shutil
 import threading
@@ -55,6 +56,14 @@ class Prepared:
     """What pip has installed for them."""
     python_path: tuple[str, ...] = ()
     """Folders that tests import from, after their own."""
+
+    def start_of(self, command: Sequence[str]) -> Path:
+        """Where a program starts: if its command names a file that only the agent has, there."""
+        own = Path.cwd()
+        for word in command:
+            if os.path.isfile(own / word) and not os.path.isfile(self.folder / word):  # noqa: PTH113 - whatever a word is
+                return own
+        return self.folder
 
 
 @dataclass(eq=False)

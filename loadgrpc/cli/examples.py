@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import sys
 from dataclasses import dataclass
 from importlib import resources
@@ -23,8 +24,10 @@ from loadgrpc.cli.command import Command
 from loadgrpc.cli.failure import Failure
 from loadgrpc.cli.line import Line, Style
 
-NAMES: Final = ("demo", "test_blog", "trouble")
+NAMES: Final = ("demo", "test_blog", "nextdate", "trouble")
 """The examples that are tests, in the order in which a newcomer wants them."""
+_TABLE: Final = re.compile(r'@cases\("([^"]+)"')
+"""The file of a decision table that feeds a test."""
 DEPLOY: Final = "deploy"
 """The example that is a cluster: files for Circus, systemd and Docker."""
 
@@ -34,6 +37,8 @@ README: Final = """\
 Start the server that they run against, in a terminal of its own:
 
     python -m loadgrpc.examples.server
+
+The example `nextdate` has a service of its own: `python -m loadgrpc.examples.nextdate`.
 
 Then, in this folder, run a test as a functional test, and as load:
 
@@ -123,6 +128,10 @@ def _read(name: str) -> Example:
     return Example(name, path.read_text(encoding="utf-8"))
 
 
+def _bytes(name: str) -> bytes:
+    return resources.files("loadgrpc.examples").joinpath(name).read_bytes()
+
+
 def _first_line(node: ast.Module | ast.FunctionDef) -> str:
     return (ast.get_docstring(node) or "").partition("\n")[0]
 
@@ -152,6 +161,8 @@ def _copy(examples: list[Example], folder: Path, *, force: bool) -> None:
         for example in examples
     )
     files = {f"{example.name}.py": example.source.encode() for example in examples}
+    for example in examples:
+        files |= {name: _bytes(name) for name in _TABLE.findall(example.source)}
     files["README.md"] = README.format(commands=commands).encode()
     _write(files, folder, force=force)
 
@@ -186,8 +197,8 @@ def _write(found: dict[str, bytes], folder: Path, *, force: bool) -> None:
         ]
         if differing and not force:
             raise Failure(f"--copy: {', '.join(differing)} would change; --force overwrites")
-        folder.mkdir(parents=True, exist_ok=True)
         for path, data in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
             line.say(os.fsdecode(path))
     except OSError as error:

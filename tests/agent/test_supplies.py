@@ -16,7 +16,7 @@ import pytest
 
 from loadgrpc.agent import cache, packages
 from loadgrpc.agent.process import Exit
-from loadgrpc.agent.supplies import NotPrepared, Supplies
+from loadgrpc.agent.supplies import NotPrepared, Prepared, Supplies
 from loadgrpc.testing import assignment_of
 from loadgrpc.v1 import fleet_pb2
 
@@ -393,3 +393,19 @@ def test_a_part_that_gives_up(place, tmp_path):
 
     assert preparing.cancelled()
     assert list((tmp_path / "state/runs").iterdir()) == []
+
+
+def test_a_program_that_only_the_agent_has_starts_there(tmp_path, monkeypatch):
+    """A command that names a file of the agent's folder starts there; others, with the bundle."""
+    own, bundle = tmp_path / "own", tmp_path / "bundle"
+    for folder, names in ((own, ["shop", "both"]), (bundle, ["both", "data.csv"])):
+        folder.mkdir()
+        for name in names:
+            (folder / name).touch()
+    monkeypatch.chdir(own)
+    prepared = Prepared(bundle)
+
+    assert prepared.start_of(["./shop", "-u", "x" * 5_000]) == own
+    assert prepared.start_of(["python3", "shop"]) == own
+    assert prepared.start_of(["./both", "buy"]) == bundle
+    assert prepared.start_of(["shop-on-path", "data.csv", "\0"]) == bundle

@@ -46,7 +46,8 @@ def test_copies_come_with_what_to_do_next(capsys, tmp_path):
 
     said = capsys.readouterr().out
     assert said.endswith(f"{folder}/README.md says what to do next\n")
-    assert {path.name for path in folder.iterdir()} == {"README.md"} | {f"{n}.py" for n in NAMES}
+    names = {str(path.relative_to(folder)) for path in folder.rglob("*.*")}
+    assert names == {"README.md", "design/nextdate.toml"} | {f"{n}.py" for n in NAMES}
     readme = (folder / "README.md").read_text()
     named = re.findall(r"loadgrpc run (\w+)\.(\w+)\.(\w+) ", readme)
     assert [module for module, _, _ in named] == list(NAMES)
