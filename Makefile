@@ -21,12 +21,12 @@ help:  ## list the targets
 demo: $(RUN)  ## load the bundled demo server for half a minute, and see the summary
 	@$(BIN)/python -m loadgrpc.examples
 
-# Tests of real processes run one after another, but for those of runners in other languages.
+# Tests of what processes cost run one after another, with nothing beside them.
 # Pytest exits with 5 when ARGS selects nothing.
 test: $(DEV) lint  ## everything that must hold: lint, types, and all tests
 	$(BIN)/python -m pytest -n auto -m "not system" $(ARGS) || [ $$? = 5 ]
-	$(BIN)/python -m pytest -n auto -m "system and kit" $(ARGS) || [ $$? = 5 ]
-	$(BIN)/python -m pytest -m "system and not kit" $(ARGS) || [ $$? = 5 ]
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "system and not alone" $(ARGS) || [ $$? = 5 ]
+	$(BIN)/python -m pytest -m "system and alone" $(ARGS) || [ $$? = 5 ]
 
 oldest:  ## tests of runner, protocol and store, with the oldest libraries that may be installed
 	PYTHON=$(PYTHON) .ci/oldest $(ARGS)

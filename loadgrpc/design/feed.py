@@ -26,12 +26,13 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from loadgrpc.design.case import Case
 from loadgrpc.design.errors import DesignError
-from loadgrpc.design.files import load_table
-from loadgrpc.design.table import DecisionTable
+
+if TYPE_CHECKING:
+    from loadgrpc.design.table import DecisionTable
 
 ORDERS: Final = ("in turn", "random", "weight")
 MARK: Final = "__loadgrpc_cases__"
@@ -117,6 +118,10 @@ def cases(
     Raises:
         DesignError: the file cannot be read, or there are no cases.
     """
+    # User processes that are fed with nothing need not know what a table is.
+    from loadgrpc.design.files import load_table  # noqa: PLC0415
+    from loadgrpc.design.table import DecisionTable  # noqa: PLC0415
+
     if isinstance(table, str | Path):
         caller = inspect.stack(0)[1].filename
         table = load_table(Path(caller).resolve().parent / table)

@@ -12,7 +12,7 @@ from itertools import product
 from typing import Any, Final
 
 from loadgrpc.design.case import Case
-from loadgrpc.design.cases import make_cases
+from loadgrpc.design.case_making import make_cases
 from loadgrpc.design.condition import Condition
 from loadgrpc.design.cube import Space
 from loadgrpc.design.document import read, write

@@ -195,7 +195,8 @@ class Reader:
         return subprocess.run(
             ["bash", "-euo", "pipefail", "-c", script],
             cwd=self._folder,
-            env={**os.environ, **self._environment},
+            # Pytest says to its workers how wide it prints; without a terminal nothing is cut.
+            env={**{k: v for k, v in os.environ.items() if k != "COLUMNS"}, **self._environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -147,10 +147,3 @@ def java_runner(tool, root, build) -> list[str]:
     program, folder = tool("java"), root / "tools/runners/java"
     build(folder, tool("mvn"), "-q", "-B", "package")
     return [program, "-jar", str(folder / "target/runner.jar"), "{test}"]
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of runners may go side by side."""
-    for item in items:
-        if item.path.parent == Path(__file__).parent:
-            item.add_marker(pytest.mark.kit)

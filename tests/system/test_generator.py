@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.alone]
 
 LOADS = """\
 import time

@@ -150,6 +150,7 @@ def test_request_id_makes_one_run(grpcurl, cluster, loadgrpc):
     grpcurl("-d", asked, begun.address, f"{CONTROL}/WatchRun")
 
 
+@pytest.mark.alone
 def test_idle_cluster_costs_nearly_nothing(cluster):
     """A broker with five idle agents uses at most one percent of a core.
 

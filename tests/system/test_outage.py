@@ -66,7 +66,7 @@ def test_everybody_tells_the_stored_state(start, loadgrpc, demo_server, folder, 
 
     def status(state):
         ran = loadgrpc("status", "-b", address)
-        found = [line for line in ran.stdout.splitlines() if run_id in line and state in line]
+        found = [line for line in ran.stdout.splitlines() if line.split()[:2] == [run_id, state]]
         assert len(found) == 1, f"exit {ran.code}: {ran.stdout}{ran.stderr}"
 
     # No client is open while PostgreSQL starts: gRPC does not bear forks of its process.
