@@ -13,6 +13,7 @@ ORDER = {
     "not_loaded": 107,
     "stopped": 105,
     "incomplete": 3,
+    "unmet": 99,
     "failed": 1,
 }
 

@@ -460,8 +460,8 @@ type RunSpec struct {
 	NoDnsResolve bool `protobuf:"varint,11,opt,name=no_dns_resolve,json=noDnsResolve,proto3" json:"no_dns_resolve,omitempty"`
 	// The command that runs the virtual users, instead of the Python runner: a program and its
 	// arguments, split the way a shell splits words, but not run by a shell. `{test}` in it stands
-	// for the test. It starts in the folder that the bundle was unpacked into; without a bundle, or if
-	// the command names a file that is only there, in the one that the agent was started in. It
+	// for the test. It starts in the folder that the bundle was unpacked into; without a bundle, or
+	// if the command names a file that is only there, in the one that the agent was started in. It
 	// speaks the protocol of runner.proto. Empty: the Python runner. At most 4,096 characters.
 	TestRunner string `protobuf:"bytes,12,opt,name=test_runner,json=testRunner,proto3" json:"test_runner,omitempty"`
 	// How many users a process of `test_runner` runs.
