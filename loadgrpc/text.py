@@ -48,6 +48,12 @@ def safe_json(document: str) -> str:
     )
 
 
+def json_for(encoding: str | None, document: str) -> str:
+    """A JSON document as a stream of this encoding takes it: in ASCII where that is not UTF-8."""
+    is_utf8 = (encoding or "utf-8").lower().replace("_", "-") in ("utf-8", "utf8")
+    return document if is_utf8 else ascii_json(document)
+
+
 def ascii_json(document: str) -> str:
     """A JSON document that is the same for programs, in ASCII only."""
     return _NOT_ASCII.sub(lambda found: _escape(found[0]), document)

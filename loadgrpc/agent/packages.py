@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import functools
 import hashlib
 import json
 import logging
@@ -201,9 +202,10 @@ def _contents(path: Path) -> list[list[str]]:
     return found
 
 
-def own_versions() -> list[str]:
+@functools.cache
+def own_versions() -> tuple[str, ...]:
     """What loadgrpc itself needs, directly or not, as `name==version`."""
-    return sorted({f"{name}=={version}" for name, version in _needed(_OURS, set())})
+    return tuple(sorted({f"{name}=={version}" for name, version in _needed(_OURS, set())}))
 
 
 def _needed(name: str, seen: set[str]) -> Iterator[tuple[str, str]]:

@@ -23,6 +23,7 @@ from loadgrpc.broker.sockets import RunSockets
 from loadgrpc.broker.taken_data import TakenData
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import (
+    OTHER,
     GeneratorFigures,
     GeneratorState,
     IterationFigures,
@@ -32,7 +33,6 @@ from loadgrpc.model import (
 from loadgrpc.protocol.decoded import Decoded, Hits, Iterations
 from loadgrpc.stats.generator import GeneratorStats
 from loadgrpc.stats.timeline import Timeline
-from loadgrpc.stats.window import OTHER
 
 MAX_COUNTERS: Final = 1_000
 _MAX_COUNT: Final = 2**63 - 1

@@ -12,6 +12,7 @@ from typing import Final
 from loadgrpc.broker import likeness
 from loadgrpc.broker.groups import Groups
 from loadgrpc.model import (
+    OTHER,
     ExceptionInfo,
     HitError,
     HitErrorGroup,
@@ -19,7 +20,6 @@ from loadgrpc.model import (
     TestOutcome,
 )
 from loadgrpc.protocol.decoded import HitLabel, IterationLabel
-from loadgrpc.stats.window import OTHER
 
 MAX_CAUSES: Final = 500
 """Groups kept apart, of failures, of errors, and of each kind of hits without an answer."""

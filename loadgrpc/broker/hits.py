@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from loadgrpc.broker.causes import Causes
 from loadgrpc.clock import NS_PER_S
-from loadgrpc.model import HitFigures, NameFigures
+from loadgrpc.model import OTHER, HitFigures, NameFigures
 from loadgrpc.protocol.decoded import HitLabel, Hits
 from loadgrpc.stats.hits import HitStats
 from loadgrpc.stats.timeline import Timeline
-from loadgrpc.stats.window import OTHER, HitName, Series, is_other, status_class
+from loadgrpc.stats.window import HitName, Series, is_other, status_class
 
 MAX_SERIES: Final = 1_000
 MAX_OTHER_STATUSES: Final = 100

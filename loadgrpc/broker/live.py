@@ -14,6 +14,7 @@ from loadgrpc.broker.result import done_of, iterations_of
 from loadgrpc.broker.run import ActiveRun, Made
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import (
+    OTHER,
     FailureProgress,
     NameProgress,
     Progress,
@@ -25,7 +26,6 @@ from loadgrpc.model import (
 )
 from loadgrpc.stats.hits import HitStats
 from loadgrpc.stats.timeline import Recent
-from loadgrpc.stats.window import OTHER
 
 FRESH_NS: Final = 900_000_000
 """Figures no older than this are sent again."""

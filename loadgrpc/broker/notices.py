@@ -9,7 +9,7 @@ from typing import Final
 
 from loadgrpc import verdict
 from loadgrpc.clock import NS_PER_S
-from loadgrpc.model import Change, ObserverEvent, Run, Summary
+from loadgrpc.model import Change, ObserverEvent, Run, Summary, hyphened
 from loadgrpc.observers import Notice
 from loadgrpc.protocol.document import as_document
 from loadgrpc.protocol.summary import summary_to_proto
@@ -34,7 +34,7 @@ def notice_of(
     look = _look(run.run_id, event, broker)
     return Notice(
         notice_id=f"{run.run_id}/{change.sequence}",
-        event=event.name.lower().replace("_", "-"),
+        event=hyphened(event.name),
         time_s=(change.time_ns or 0) / NS_PER_S,
         run_id=run.run_id,
         title=masked(run.plan.title),

@@ -22,7 +22,7 @@ from loadgrpc.broker.observing import Observing
 from loadgrpc.broker.records import change_from_record, run_of
 from loadgrpc.broker.tries import TryResult
 from loadgrpc.clock import NS_PER_S, Clock
-from loadgrpc.model import Notification, NotificationState
+from loadgrpc.model import Notification, NotificationState, hyphened
 from loadgrpc.protocol.bounds import MAX_REASON_CHARS, kept_chars
 from loadgrpc.protocol.summary import summary_from_proto
 from loadgrpc.store import Store, StoreError
@@ -228,7 +228,7 @@ class Notifier:
 
     def _note(self, run_id: str, now: Notification, outcome: TryResult) -> None:
         """Logs how a try went."""
-        what = now.event.name.lower().replace("_", "-")
+        what = hyphened(now.event.name)
         fields = {"run_id": run_id}
         if now.state is NotificationState.DELIVERED:
             _log.info("run %s: %s was notified of %s", run_id, now.observer, what, extra=fields)

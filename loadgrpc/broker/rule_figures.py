@@ -14,11 +14,10 @@ from typing import Final
 
 import numpy as np
 
-from loadgrpc.model import CaseFigures, CoverageFigures, IterationFigures, TestOutcome
+from loadgrpc.model import OTHER, CaseFigures, CoverageFigures, IterationFigures, TestOutcome
 from loadgrpc.protocol.decoded import Decoded, Hits, IterationLabel, Iterations
 from loadgrpc.stats.histogram import Histogram
 from loadgrpc.stats.hits import HitStats, elapsed_figures
-from loadgrpc.stats.window import OTHER
 
 MAX_RULES: Final = 1_000
 MAX_TOLD_APART: Final = 100_000

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from loadgrpc.model import SocketNameFigures, SocketProgress, SocketSummary
+from loadgrpc.model import OTHER, SocketNameFigures, SocketProgress, SocketSummary
 from loadgrpc.protocol.decoded import Sockets
 from loadgrpc.stats.sockets import SocketStats
 from loadgrpc.stats.timeline import Recent
-from loadgrpc.stats.window import OTHER
 
 MAX_SOCKET_NAMES: Final = 1_000
 KEPT_S: Final = 60

@@ -9,8 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
-from loadgrpc.model import DataFigures, DataMode, DataUse
-from loadgrpc.stats.window import OTHER
+from loadgrpc.model import OTHER, DataFigures, DataMode, DataUse
 
 MAX_FILES: Final = 100
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from loadgrpc.cli import line, options, output
+from loadgrpc.cli import line, options, reporting
 from loadgrpc.cli.command import INTERRUPTED, Command
 from loadgrpc.cli.failure import Failure
-from loadgrpc.cli.output import Reporting
+from loadgrpc.cli.reporting import Reporting
 
 if TYPE_CHECKING:
     from loadgrpc.cli.interrupts import Interrupts
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.command(cls=Command)
 @click.argument("run_id", metavar="[RUN]", required=False)
 @options.broker()
-@output.options
+@reporting.options
 def command(run_id: str | None, broker: str, **options: Any) -> int:
     """Watch a run to its end, and report its result.
 

@@ -149,13 +149,18 @@ def _add(settings: dict[str, Setting], name: str, value: Setting) -> None:
 
 def _text(value: Any, name: str) -> str:
     """A value of TOML as people would type it."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str | int | float):
-        return str(value)
+    if (text := typed(value)) is not None:
+        return text
     kind = "a table" if isinstance(value, dict) else "a list in a list"
     kind = "a date or a time" if isinstance(value, date | time) else kind
     raise ValueError(f"{name!r} is {kind}; expected a text, a number, true, false, or a list")
+
+
+def typed(value: Any) -> str | None:
+    """A value of a document as people would type it; None: it is more than one."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, str | int | float) else None
 
 
 def _unquoted(text: str) -> str:

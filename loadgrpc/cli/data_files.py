@@ -6,7 +6,7 @@ from typing import Final
 
 from loadgrpc.cli.line import Line, Style
 from loadgrpc.cli.table import TableRow, figures_table
-from loadgrpc.model import DataFigures, Summary
+from loadgrpc.model import DataFigures, Summary, hyphened
 from loadgrpc.text import one_line
 
 _ALWAYS: Final = ("shared out", "rows", "taken")
@@ -48,5 +48,5 @@ def _name(figures: DataFigures) -> str:
 
 
 def _figures(figures: DataFigures) -> tuple[str, ...]:
-    mode = figures.mode.name.lower().replace("_", "-")
+    mode = hyphened(figures.mode.name)
     return mode, str(figures.rows), str(figures.taken)

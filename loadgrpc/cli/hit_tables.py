@@ -28,8 +28,6 @@ from loadgrpc.text import one_line
 
 MAX_NAMES: Final = 50
 """Names shown, unless verbose."""
-OTHER: Final = "(other)"
-"""The name under which the summary counts everything beyond its limits."""
 FIGURES: Final = ("count", "failed", "avg", "min", "p50", "p90", "p95", "p99", "max", "rate")
 BESIDE: Final = ("count", "failed", "rate")
 """What stays beside a name when the other figures have to go beneath it."""

@@ -18,7 +18,7 @@ from typing import Final, TextIO
 import click
 
 from loadgrpc.cli.figures import TIMES
-from loadgrpc.text import ascii_json, safe_json, safe_line
+from loadgrpc.text import json_for, safe_json, safe_line
 
 
 class Style(Enum):
@@ -97,9 +97,7 @@ def write_json(document: object, stream: TextIO | None = None, *, indent: int | 
     """Print a JSON document, in ASCII where the stream has no UTF-8."""
     stream = stream or sys.stdout
     text = document if isinstance(document, str) else as_json(document, indent=indent)
-    if (stream.encoding or "utf-8").lower().replace("_", "-") not in ("utf-8", "utf8"):
-        text = ascii_json(text)
-    stream.write(text + "\n")
+    stream.write(json_for(stream.encoding, text) + "\n")
     stream.flush()
 
 

@@ -14,7 +14,7 @@ import click
 
 from loadgrpc.cli import values
 from loadgrpc.cli.failure import Failure
-from loadgrpc.model import ObserverChoice, ObserverEvent
+from loadgrpc.model import ObserverChoice, ObserverEvent, hyphened, words_of
 from loadgrpc.observers import ObserverSetting
 from loadgrpc.observers.environment import variable
 from loadgrpc.observers.registry import BUILT_IN, find
@@ -22,7 +22,7 @@ from loadgrpc.protocol import kinds
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-EVENTS: Final = {event.name.lower().replace("_", "-"): event for event in ObserverEvent}
+EVENTS: Final = words_of(ObserverEvent)
 """As people write them."""
 
 
@@ -72,7 +72,7 @@ class EventsValue(values.Value[tuple[ObserverEvent, ...]]):
 
     def read(self, text: str) -> tuple[ObserverEvent, ...]:
         """See Value."""
-        words = [each.strip().lower().replace("_", "-") for each in text.split(",")]
+        words = [hyphened(each.strip()) for each in text.split(",")]
         for word in words:
             if word not in EVENTS:
                 raise ValueError(f"{word!r} is none of {', '.join(EVENTS)}")

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from loadgrpc.cli import elsewhere, observer_options, plan_options, values
+from loadgrpc.cli.config_file import typed
 from loadgrpc.cli.failure import Failure
+from loadgrpc.model import hyphened
 from loadgrpc.protocol import options
 from loadgrpc.protocol.kinds import (
     ChoiceKind,
@@ -146,8 +148,7 @@ def _value(field: str, value: Any) -> Any:  # noqa: PLR0911 - one for each kind
         case VariablesKind() if isinstance(value, dict | list):
             return _variables(value)
         case ChoiceKind() if isinstance(value, str):
-            message = {word.replace("-", "_"): of for word, of in row.kind.words.items()}
-            found = message.get(value.lower().replace("-", "_"))
+            found = row.kind.words.get(hyphened(value))
             return value if found is None else int(found)
     return value
 
@@ -166,11 +167,9 @@ def _variables(value: dict[str, Any] | list[Any]) -> dict[str, str]:
 
 
 def _text_of(name: str, value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str | int | float):
-        return str(value)
-    raise ValueError(f"the value of {name} is neither a text nor a number")
+    if (text := typed(value)) is None:
+        raise ValueError(f"the value of {name} is neither a text nor a number")
+    return text
 
 
 def _scenario(value: Any) -> Any:
@@ -189,7 +188,7 @@ def _observer(value: Any) -> Any:
     if not isinstance(events, list):
         return value
     known = observer_options.EVENTS
-    words = [str(each).strip().lower().replace("_", "-") for each in events]
+    words = [hyphened(str(each).strip()) for each in events]
     numbers = [
         int(known[word]) if word in known else each
         for word, each in zip(words, events, strict=True)

@@ -26,7 +26,6 @@ from loadgrpc.cli.figures import (
 from loadgrpc.cli.hit_tables import (
     BESIDE,
     FIGURES,
-    OTHER,
     by_name,
     elapsed_points,
     figures_row,
@@ -43,6 +42,7 @@ from loadgrpc.cli.table import TableRow, figures_table, labelled
 from loadgrpc.cli.went_wrong import exceptions, failed_hits, not_loaded
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import (
+    OTHER,
     Accounting,
     ElapsedFigures,
     IterationFigures,

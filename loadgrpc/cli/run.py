@@ -20,8 +20,8 @@ from loadgrpc.cli import (
     line,
     observer_options,
     options,
-    output,
     plan_options,
+    reporting,
     shipping,
     values,
 )
@@ -29,8 +29,8 @@ from loadgrpc.cli.command import Command
 from loadgrpc.cli.configuration import layers, used
 from loadgrpc.cli.failure import Failure, need_folder
 from loadgrpc.cli.late_users import warnings_of
-from loadgrpc.cli.output import Reporting
 from loadgrpc.cli.plan_file import plan_of_file
+from loadgrpc.cli.reporting import Reporting
 
 if TYPE_CHECKING:
     from loadgrpc.bundle.pack import Bundle
@@ -45,7 +45,7 @@ SECTIONS: Final = {
     "Where": ("broker", "local", *plan_options.section("Where")),
     "Files": (*shipping.SECTION, *plan_options.section("Files")),
     "Observers": observer_options.SECTION,
-    "Output": (*plan_options.section("Output"), "detach", *output.SECTION),
+    "Output": (*plan_options.section("Output"), "detach", *reporting.SECTION),
 }
 TEST: Final = "package.module.Class.method or file.py::Class.method"
 """What a missing TEST should have been."""
@@ -92,7 +92,7 @@ class Request:
     help="Print the run's id and leave it to the broker; needs -b or -a.",
 )
 @shipping.options
-@output.options
+@reporting.options
 @options.config
 def command(**asked: Any) -> int:
     """Run a load test and report its result.
@@ -157,7 +157,7 @@ def read(
     **asked: Any,
 ) -> Request:
     """The request that the options make."""
-    told = Reporting(**{name: asked.pop(name) for name in output.SECTION})
+    told = Reporting(**{name: asked.pop(name) for name in reporting.SECTION})
     configured, environment, typed = observer_options.planned(
         asked, layers(click.get_current_context(), asked)
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from loadgrpc import verdict
-from loadgrpc.cli import options, output
+from loadgrpc.cli import options, reporting
 from loadgrpc.cli.command import Command
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @click.option(
     "--timeline", is_flag=True, help="Show how it went instead: users, rates and times by time."
 )
-@output.OUTPUT
+@reporting.OUTPUT
 @click.option("-v", "--verbose", is_flag=True, help="Whole tracebacks, all groups, the agents.")
 def command(
     *,
@@ -74,7 +74,7 @@ def command(
         return _show_timeline(run_id, broker, as_json=as_json)
 
     if outputs:
-        told = output.Reporting(outputs=outputs, json=as_json, verbose=int(verbose))
+        told = reporting.Reporting(outputs=outputs, json=as_json, verbose=int(verbose))
         return _write_outputs(run_id, broker, told)
 
     async def get(client: Client) -> Summary:
@@ -95,7 +95,7 @@ def command(
     return verdict.PASSED
 
 
-def _write_outputs(run_id: str, broker: str, told: output.Reporting) -> int:
+def _write_outputs(run_id: str, broker: str, told: reporting.Reporting) -> int:
     """Show the summary of a run that is over, and write outputs of it."""
     from loadgrpc.cli.connection import ask  # noqa: PLC0415
     from loadgrpc.cli.failure import Failure  # noqa: PLC0415

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from loadgrpc.cli.figures import NONE, duration, duration_column, rate, size
-from loadgrpc.cli.hit_tables import MAX_NAMES, OTHER, more, without_server
+from loadgrpc.cli.hit_tables import MAX_NAMES, more, without_server
 from loadgrpc.cli.line import Line, Style
 from loadgrpc.cli.table import TableRow, figures_table, labelled
-from loadgrpc.model import ElapsedFigures, SocketFigures, SocketNameFigures, Summary
+from loadgrpc.model import OTHER, ElapsedFigures, SocketFigures, SocketNameFigures, Summary
 from loadgrpc.text import one_line
 
 _FIGURES: Final = (

@@ -14,6 +14,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import click
 
+from loadgrpc.model import hyphened
 from loadgrpc.protocol import kinds
 
 T = TypeVar("T")
@@ -352,7 +353,7 @@ class EnumValue(Value[IntEnum]):
 
     def read(self, text: str) -> IntEnum:
         """See Value. Case and underscores do not matter."""
-        word = text.lower().replace("_", "-")
+        word = hyphened(text)
         if word not in self.words:
             raise ValueError(f"{text!r} is none of {', '.join(self.words)}")
         return self.words[word]

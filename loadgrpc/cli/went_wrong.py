@@ -12,10 +12,11 @@ from loadgrpc.cli.figures import (
     percent,
     shorten,
 )
-from loadgrpc.cli.hit_tables import OTHER, more, request, status_code
+from loadgrpc.cli.hit_tables import more, request, status_code
 from loadgrpc.cli.line import Line, Style
 from loadgrpc.model import (
     NOT_PREPARED,
+    OTHER,
     ExceptionInfo,
     IterationErrorGroup,
     Summary,

@@ -11,5 +11,6 @@ from loadgrpc.model.observer import *
 from loadgrpc.model.plan import *
 from loadgrpc.model.progress import *
 from loadgrpc.model.run import *
+from loadgrpc.model.spelling import *
 from loadgrpc.model.summary import *
 from loadgrpc.model.timeline import *

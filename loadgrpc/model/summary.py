@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from loadgrpc.model.event import DataMode, ExceptionInfo, HitError
 from loadgrpc.model.observer import Notification
 from loadgrpc.model.plan import Plan
 from loadgrpc.model.run import AssignmentState, RunState, Trouble, Verdict
+
+OTHER: Final = "(other)"
+"""The name under which everything is counted that is beyond a limit of names."""
 
 
 class Saturation(Enum):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from loadgrpc.outputs.output import FileOutput, Results
 from loadgrpc.protocol.document import summary_json
-from loadgrpc.text import ascii_json
+from loadgrpc.text import json_for
 
 
 class SummaryDocument(FileOutput):
@@ -16,6 +16,4 @@ class SummaryDocument(FileOutput):
         """See Output."""
         text = summary_json(results.summary)
         with self.file.open() as file:
-            if (file.encoding or "utf-8").lower().replace("_", "-") not in ("utf-8", "utf8"):
-                text = ascii_json(text)
-            file.write(text + "\n")
+            file.write(json_for(file.encoding, text) + "\n")

@@ -14,7 +14,7 @@ from enum import IntEnum
 from typing import Any, ClassVar, Final
 
 from loadgrpc.clock import NS_PER_S
-from loadgrpc.model import ObserverChoice, ObserverEvent
+from loadgrpc.model import ObserverChoice, ObserverEvent, words_of
 from loadgrpc.secrets import masked, shown_variable
 
 DAY_S: Final = 86_400.0
@@ -177,7 +177,7 @@ class ChoiceKind(Kind):
     @property
     def words(self) -> dict[str, IntEnum]:
         """Its values, as people write them."""
-        return {value.name.lower().replace("_", "-"): value for value in self.of}
+        return words_of(self.of)
 
     def __str__(self) -> str:
         return ", ".join(self.words)

@@ -23,7 +23,6 @@ import pkgutil
 import sys
 import unittest
 from collections.abc import Callable, Iterable, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from traceback import FrameSummary
 from types import ModuleType
@@ -31,6 +30,7 @@ from typing import NamedTuple
 
 from loadgrpc.bundle.imports import place_of
 from loadgrpc.errors import TestNotLoaded
+from loadgrpc.model import did_you_mean
 from loadgrpc.runner.exception_text import message, traceback_text, type_name, visible_frames
 from loadgrpc.runner.plain import is_run_by_the_library, is_run_plainly
 
@@ -264,9 +264,8 @@ def _check_that_it_runs(case_class: type[unittest.TestCase], name: str, where: s
 def _instead(name: str, there: Iterable[str]) -> str:
     """The end of a sentence: the names that are meant, or else those that are there."""
     names = [each for each in there if not each.startswith("_")]
-    close = get_close_matches(name, names, n=3)
-    if close:
-        return f"; did you mean {' or '.join(map(repr, close))}?"
+    if meant := did_you_mean(name, names):
+        return meant
     if not names:
         return "; it has none"
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""

@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from loadgrpc.clock import Clock
-from loadgrpc.model import DataUse, ExceptionInfo, GeneratorState, HitError, TestOutcome
+from loadgrpc.model import OTHER, DataUse, ExceptionInfo, GeneratorState, HitError, TestOutcome
 from loadgrpc.protocol.blocks import (
     BLOCK_ENTRIES,
     HIT,
@@ -48,8 +48,6 @@ MIN_BATCH_BYTES = 32 * 1024
 
 MAX_SOCKET_NAMES = 1_000
 """Names of sockets that are counted each for itself; those of more are counted together."""
-_OTHER = "(other)"
-"""As the broker calls what is over its limit."""
 _ROWS = BLOCK_ENTRIES // 4
 """Rows that are put together without a rest."""
 
@@ -202,7 +200,7 @@ class Recorder:
         """What counts the sockets of a name: the same for all of them."""
         key = texts.name(masked(name)), bounded(protocol, MAX_PROTOCOL_CHARS)
         if key not in self._sockets and len(self._sockets) >= MAX_SOCKET_NAMES:
-            key = _OTHER, key[1]
+            key = OTHER, key[1]
         tally = self._sockets.get(key)
         if tally is None:
             tally = self._sockets[key] = self._tally(*key)
@@ -228,12 +226,12 @@ class Recorder:
     def _add_socket(self, tally: SocketTally) -> None:
         event = self._row(0, 0)
         event.socket.CopyFrom(tally.take())
-        self._rows.append(runner_pb2.EventBatch(events=[event]).SerializeToString())
+        self._rows.append(_serialised(event))
 
     def _append(self, event: event_pb2.Event) -> None:
         if self._muted:
             return
-        self._rows.append(runner_pb2.EventBatch(events=[event]).SerializeToString())
+        self._rows.append(_serialised(event))
         self._count()
 
     def _count(self) -> None:
@@ -296,6 +294,11 @@ class Recorder:
             event.status.current_user = user
             event.status.current_iteration = iteration
         return event
+
+
+def _serialised(event: event_pb2.Event) -> bytes:
+    """An event as a batch of its own."""
+    return runner_pb2.EventBatch(events=[event]).SerializeToString()
 
 
 def _one_by_one(blocks: list[Block]) -> Iterator[Block]:

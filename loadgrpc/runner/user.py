@@ -140,9 +140,9 @@ class VirtualUser:
         self._user = user
         addresses = None if plan.no_dns_resolve else AddressBook(user)
         self._feed = feed_of(getattr(case_class, method, None))
-        reporter = UserReporter if self._feed is None else FedReporter
-        self._reporter = reporter(recorder, clock, user, addresses, context)
         self._context = context or UserContext(LoadStatus(user=user))
+        reporter = UserReporter if self._feed is None else FedReporter
+        self._reporter = reporter(recorder, clock, user, addresses, self._context)
         self._judge = Judge()
         self._method = method
         self.ended_ns = 0

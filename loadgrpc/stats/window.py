@@ -12,11 +12,10 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from loadgrpc.model import OTHER
 from loadgrpc.stats.histogram import Histogram
 from loadgrpc.stats.hits import HitStats
 
-OTHER: Final = "(other)"
-"""The name of all hits that have no series of their own."""
 MAX_STATUS_CLASS: Final = 9
 
 

@@ -13,6 +13,7 @@ from loadgrpc.broker import causes as of_causes
 from loadgrpc.broker import hits as of_hits
 from loadgrpc.broker.aggregate import Aggregate
 from loadgrpc.model import (
+    OTHER,
     ExceptionInfo,
     GeneratorState,
     HitError,
@@ -30,7 +31,6 @@ from loadgrpc.protocol.decoded import (
     UsersTold,
 )
 from loadgrpc.stats.rows import buckets
-from loadgrpc.stats.window import OTHER
 
 NS = 1_000_000_000
 OK = HitLabel("/a", "GET", 200, HitError.NONE, "")

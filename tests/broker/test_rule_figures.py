@@ -5,12 +5,11 @@ import pytest
 from loadgrpc.broker.judgement import too_little
 from loadgrpc.broker.rule_figures import MAX_RULES, RuleFigures
 from loadgrpc.clock import SystemClock
-from loadgrpc.model import CoverageFigures, ExceptionInfo, HitError, TestOutcome
+from loadgrpc.model import OTHER, CoverageFigures, ExceptionInfo, HitError, TestOutcome
 from loadgrpc.protocol.batches import decode
 from loadgrpc.protocol.decoded import Decoded
 from loadgrpc.runner.hit import Hit
 from loadgrpc.runner.recorder import Recorder
-from loadgrpc.stats.window import OTHER
 from loadgrpc.v1 import event_pb2, runner_pb2
 
 

@@ -5,11 +5,12 @@ import numpy as np
 from loadgrpc.broker import sockets as module
 from loadgrpc.broker.aggregate import Aggregate
 from loadgrpc.broker.sockets import RunSockets
+from loadgrpc.model import OTHER
 from loadgrpc.protocol.decoded import Decoded, Sockets
 from loadgrpc.stats.histogram import Histogram
 from loadgrpc.stats.sockets import SocketStats
 from loadgrpc.stats.timeline import Recent
-from loadgrpc.stats.window import OTHER, Window
+from loadgrpc.stats.window import Window
 
 NS = 1_000_000_000
 

@@ -3,9 +3,8 @@
 from loadgrpc.broker.aggregate import Aggregate
 from loadgrpc.broker.judgement import PlannedWork, remarks, undone
 from loadgrpc.broker.taken_data import MAX_FILES, TakenData
-from loadgrpc.model import DataFigures, DataMode, DataUse, IterationFigures, UserFigures
+from loadgrpc.model import OTHER, DataFigures, DataMode, DataUse, IterationFigures, UserFigures
 from loadgrpc.protocol.batches import decode
-from loadgrpc.stats.window import OTHER
 from loadgrpc.v1 import event_pb2, runner_pb2
 
 ONCE = DataMode.ONCE

@@ -5,8 +5,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from loadgrpc.broker import causes, hits
-from loadgrpc.model import IterationFigures, Plan, RunnerMode, RunState, Scenario, UserFigures
-from loadgrpc.stats.window import OTHER
+from loadgrpc.model import (
+    OTHER,
+    IterationFigures,
+    Plan,
+    RunnerMode,
+    RunState,
+    Scenario,
+    UserFigures,
+)
 from loadgrpc.v1 import event_pb2, runner_pb2
 
 PYTHON = {"test": "a.B.c"}

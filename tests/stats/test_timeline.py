@@ -9,11 +9,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from loadgrpc.clock import NS_PER_S
+from loadgrpc.model import OTHER
 from loadgrpc.stats import timeline as module
 from loadgrpc.stats.histogram import Histogram
 from loadgrpc.stats.rows import LENGTHS, Row, buckets, fitting
 from loadgrpc.stats.timeline import MAX_OPEN, SPAN_S, Timeline
-from loadgrpc.stats.window import OTHER, Series, Window
+from loadgrpc.stats.window import Series, Window
 
 BEGAN = 1_790_000_000 // 3_600 * 3_600 + 1_234
 DAY = 86_400

@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loadgrpc.model import OTHER
 from loadgrpc.stats.histogram import Histogram
 from loadgrpc.stats.hits import LATE_NS
 from loadgrpc.stats.sealed import seal, unseal
-from loadgrpc.stats.window import OTHER, HitName, Series, Window, merged, status_class
+from loadgrpc.stats.window import HitName, Series, Window, merged, status_class
 
 MOST = 2**63 - 1
 

@@ -12,11 +12,11 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Final, NamedTuple
 
-from loadgrpc.model import DataMode, DataUse
+from loadgrpc.model import DataMode, DataUse, words_of
 from loadgrpc.runner.data.row_file import BadDataFile, RowFile
 from loadgrpc.runner.data.turns import Seat, number
 
-MODES: Final = {mode.name.lower().replace("_", "-"): mode for mode in DataMode}
+MODES: Final = words_of(DataMode)
 AT_END: Final = {
     DataMode.UNIQUE: ("error", "stop", "repeat"),
     DataMode.IN_TURN: ("repeat", "error", "stop"),

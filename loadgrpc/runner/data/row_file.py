@@ -15,9 +15,10 @@ import stat
 import zlib
 from array import array
 from collections.abc import Iterator
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
+
+from loadgrpc.model import did_you_mean
 
 CSV_SUFFIXES: Final = {".csv": ",", ".tsv": "\t"}
 """With what separates fields."""
@@ -194,8 +195,8 @@ def _near(path: Path) -> str:
         return ", which cannot be read"
     known = (*CSV_SUFFIXES, *JSON_SUFFIXES)
     files = [name for name in there if name.lower().endswith(known)]
-    if close := get_close_matches(path.name, files, n=3):
-        return f"; did you mean {' or '.join(map(repr, close))}?"
+    if meant := did_you_mean(path.name, files):
+        return meant
     return f"; it has {', '.join(files[:5])}" if files else ""
 
 

@@ -17,13 +17,13 @@ import httpx
 
 from loadgrpc.clock import Clock
 from loadgrpc.model import HitError
-from loadgrpc.runner.exception_text import message, type_name
+from loadgrpc.runner.exception_text import message
 from loadgrpc.runner.hit import Hit, HitSink
+from loadgrpc.runner.http.hit_error import MESSAGE_CHARACTERS, named
 from loadgrpc.secrets import without_user
 
 NAME: Final = "name"
 """In `extensions=` of a request: the name that its hits are reported under."""
-_MESSAGE_CHARACTERS: Final = 400
 _CONNECTING: Final = ("connection.connect_tcp", "connection.connect_unix_socket")
 _TLS: Final = "connection.start_tls"
 _DISCONNECTED: Final = "Server disconnected"
@@ -190,9 +190,7 @@ def classified(error: BaseException) -> tuple[HitError, str]:
             kind = HitError.TLS
     elif kind is HitError.PROTOCOL and text.startswith(_DISCONNECTED):
         kind = HitError.CLOSED
-    if not text or kind in (HitError.PROTOCOL, HitError.ABORTED, HitError.OTHER):
-        text = f"{type_name(error)}: {text}" if text else type_name(error)
-    return kind, text[:_MESSAGE_CHARACTERS]
+    return kind, named(kind, error, text)[:MESSAGE_CHARACTERS]
 
 
 def _causes(error: BaseException | None) -> Any:

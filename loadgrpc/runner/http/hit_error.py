@@ -18,7 +18,7 @@ from urllib3 import exceptions
 from loadgrpc.model import HitError
 from loadgrpc.runner.exception_text import is_a, message, type_name, without_addresses
 
-_MESSAGE_CHARACTERS = 400
+MESSAGE_CHARACTERS = 400
 # `HTTPConnectionPool(host='a', port=1): ` and, in older versions, `<….HTTPConnection object>: `
 _SPEAKER = re.compile(r"^(\w+\(host=[^)]*\)|<[\w.]+ object>): ")
 _NAMED = (HitError.PROTOCOL, HitError.ABORTED, HitError.OTHER)
@@ -54,10 +54,14 @@ def classify(error: BaseException, *, connecting: bool) -> tuple[HitError, str]:
         kind = HitError.CONNECT
     elif kind is HitError.TLS and isinstance(root, ssl.SSLEOFError) and not connecting:
         kind = HitError.CLOSED
-    text = _line(root)
+    return kind, named(kind, root, _line(root))
+
+
+def named(kind: HitError, error: BaseException, text: str) -> str:
+    """The text of an error, after the name of its type where the text alone says too little."""
     if kind in _NAMED or not text:
-        text = f"{type_name(root)}: {text}" if text else type_name(root)
-    return kind, text
+        return f"{type_name(error)}: {text}" if text else type_name(error)
+    return text
 
 
 def _root(error: BaseException) -> BaseException:
@@ -93,4 +97,4 @@ def _line(error: BaseException) -> str:
     else:
         text = message(error)
     text = _SPEAKER.sub("", " ".join(without_addresses(text).split()))
-    return text[:_MESSAGE_CHARACTERS]
+    return text[:MESSAGE_CHARACTERS]
