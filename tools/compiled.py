@@ -5,7 +5,8 @@ there is no compiled module Python takes the source beside it. Hatchling calls t
 hook, which is off unless HATCH_BUILD_HOOK_ENABLE_CUSTOM is set: whoever installs from a checkout
 or an sdist needs no compiler.
 
-Rule: what tests subclass, patch or look into (TestCase, Session, responses) stays Python.
+Rule: what is subclassed, by tests or here, stays Python (TestCase, Session, responses, Recorder): a
+compiled class takes no subclass that is not.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from typing import Any, Final
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 MODULES: Final = (
-    "loadgrpc/protocol/blocks.py",
     "loadgrpc/runner/hit.py",
     "loadgrpc/runner/http/exchange.py",
     "loadgrpc/runner/http/lane/answer.py",
@@ -33,7 +33,6 @@ MODULES: Final = (
     "loadgrpc/runner/http/lane/preconditions.py",
     "loadgrpc/runner/http/lane/template.py",
     "loadgrpc/runner/poll_clock.py",
-    "loadgrpc/runner/recorder.py",
 )
 GROUP: Final = "loadgrpc"
 """What they have in common is in one library, loadgrpc__mypyc, beside the package."""

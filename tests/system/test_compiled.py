@@ -24,6 +24,22 @@ def compiled(root, tool, tmp_path_factory):
     return folder
 
 
+@pytest.mark.parametrize("more", [[], ["--no-patching"]], ids=["greenlets", "threads"])
+def test_users_run_with_it(compiled, demo_server, tmp_path, more):
+    """Whatever users run in; a class that stays Python cannot inherit from a compiled one."""
+    test = "loadgrpc.examples.demo.TestDemo.test_browse"
+    load = ["-u", "3", "-i", "4", "-H", demo_server.url, "--quiet"]
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "loadgrpc", "run", test, *load, *more],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(compiled)},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_the_compiled_lane_is_the_same(compiled, root, tmp_path):
     """What tests of the lane demand of the source, the compiled modules do, on the same roads."""
     look = "import loadgrpc.runner.http.lane.lane as lane; print(lane.__file__)"
