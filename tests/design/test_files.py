@@ -100,7 +100,7 @@ def test_a_table_is_read_as_it_was_written(tmp_path_factory, kind, table):
 
 def test_a_spreadsheet_is_read_as_it_was_written(tmp_path):
     """A table in .xlsx, with cells that look like formulas and numbers."""
-    pytest.importorskip("openpyxl")
+    pytest.importorskip("openpyxl", reason="openpyxl is not installed")
     table = DecisionTable.from_rules(
         [
             {"when": {"kind": "=A1", "size": "1..5"}, "then": {"answer": "=B2", "code": 200}},
