@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import shlex
 import sys
 import zipfile
 from pathlib import Path
@@ -158,7 +159,7 @@ def test_a_program_of_test_runner(tmp_path, elsewhere, mode):
             files,
             test="checkout",
             users=(2,),
-            test_runner=f"{sys.executable} program.py {{test}}",
+            test_runner=f"{shlex.quote(sys.executable)} program.py {{test}}",
             runner_mode=mode,
             test_dir=f"{tmp_path}/kept-",
             python_deps=(f"./{made.name}",),

@@ -133,7 +133,7 @@ def test_units_are_valid(tool, deploy, tmp_path, name):
     text = (deploy / name).read_text()
     assert "/opt/loadgrpc/bin/loadgrpc " in text
     place = tmp_path / name.replace("@", "@1")
-    place.write_text(text.replace("/opt/loadgrpc/bin/loadgrpc ", f"{BIN}/loadgrpc "))
+    place.write_text(text.replace("/opt/loadgrpc/bin/loadgrpc ", f'"{BIN}/loadgrpc" '))
 
     done = subprocess.run(
         [tool("systemd-analyze"), "verify", "--man=no", str(place)],
