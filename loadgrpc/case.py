@@ -3,13 +3,23 @@
 from typing import TYPE_CHECKING, Any
 
 from loadgrpc.design.feed import cases
+from loadgrpc.model import between, constant, exponential, lognormal
 from loadgrpc.runner.testcase import TestCase, missing_extra
 
 if TYPE_CHECKING:
     from loadgrpc.runner.websocket.client import WebSocketClient
     from loadgrpc.runner.websocket.opening import HandshakeError
 
-__all__ = ["HandshakeError", "TestCase", "WebSocketClient", "cases"]
+__all__ = [
+    "HandshakeError",
+    "TestCase",
+    "WebSocketClient",
+    "between",
+    "cases",
+    "constant",
+    "exponential",
+    "lognormal",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -49,6 +49,10 @@ def _each_does(scenario: Scenario) -> list[str]:
         what.append(f"{counted(scenario.iterations_per_user, 'iteration')} a user")
     if scenario.spawn_rate:
         what.append(f"{scenario.spawn_rate:g} users started per second")
+    if scenario.pacing is not None:
+        what.append(f"pacing {scenario.pacing}")
+    if scenario.think is not None:
+        what.append(f"think time {scenario.think}")
     if scenario.test_runner:
         what.append(f"run by {one_line(scenario.test_runner)}")
     return what

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from loadgrpc.cli import elsewhere, observer_options, plan_options, values
 from loadgrpc.cli.config_file import typed
 from loadgrpc.cli.failure import Failure
-from loadgrpc.model import hyphened
+from loadgrpc.model import Wait, hyphened
 from loadgrpc.protocol import options
 from loadgrpc.protocol.kinds import (
     ChoiceKind,
@@ -25,6 +25,7 @@ from loadgrpc.protocol.kinds import (
     RequirementsKind,
     SecondsKind,
     VariablesKind,
+    WaitKind,
 )
 
 if TYPE_CHECKING:
@@ -139,6 +140,8 @@ def _value(field: str, value: Any) -> Any:  # noqa: PLR0911 - one for each kind
     match row.kind:
         case SecondsKind(most, zero) if isinstance(value, str | int | float):
             return f"{values.seconds(str(value), most=most, zero=zero):.9f}s"
+        case WaitKind() if isinstance(value, str | int | float):
+            return _wait(values.wait(str(value)))
         case PercentKind(most, least) if isinstance(value, str):
             return values.Percent(least, most).read(value)
         case CountsKind() if isinstance(value, str | int):
@@ -151,6 +154,18 @@ def _value(field: str, value: Any) -> Any:  # noqa: PLR0911 - one for each kind
             found = row.kind.words.get(hyphened(value))
             return value if found is None else int(found)
     return value
+
+
+def _wait(wait: Wait) -> dict[str, Any]:
+    """A wait as protobuf's JSON has it."""
+    from google.protobuf import json_format  # noqa: PLC0415 - protobuf is heavy
+
+    from loadgrpc.v1 import run_pb2  # noqa: PLC0415
+
+    message = run_pb2.RunSpec()
+    WaitKind().put(message, "think", wait)
+    written: dict[str, Any] = json_format.MessageToDict(message.think)
+    return written
 
 
 def _variables(value: dict[str, Any] | list[Any]) -> dict[str, str]:

@@ -14,7 +14,15 @@ from typing import Any, Final, Generic, TypeVar
 
 import click
 
-from loadgrpc.model import hyphened
+from loadgrpc.model import (
+    MAX_WAIT_S,
+    Between,
+    Constant,
+    Exponential,
+    Lognormal,
+    Wait,
+    hyphened,
+)
 from loadgrpc.protocol import kinds
 
 T = TypeVar("T")
@@ -71,6 +79,37 @@ def seconds(text: str, *, most: float, zero: bool = False) -> float:
         least = "0s or more" if zero else "more than 0s"
         raise ValueError(f"{text!r} is out of range; expected {least} and at most {most:.0f}s")
     return value
+
+
+def wait(text: str) -> Wait:
+    """How long users wait: `2s`, `1s..3s`, `exponential 2s`, `lognormal 2s 0.5`."""
+    parts = [part for part in re.split(r"[\s(),]+", text.strip()) if part]
+    found: Wait | None = None
+    match parts:
+        case [each] if ".." in each:
+            least, _, most = each.partition("..")
+            found = Between(_wait_s(least), _wait_s(most))
+        case [each]:
+            found = Constant(_wait_s(each))
+        case ["constant", each]:
+            found = Constant(_wait_s(each))
+        case ["between", least, most]:
+            found = Between(_wait_s(least), _wait_s(most))
+        case ["exponential", mean]:
+            found = Exponential(_wait_s(mean))
+        case ["lognormal", median, sigma] if _SECONDS.fullmatch(sigma):
+            found = Lognormal(_wait_s(median), float(sigma))
+    if found is None:
+        raise ValueError(
+            f"{text!r} is not a wait; expected 2s, 1s..3s, 'exponential 2s' or 'lognormal 2s 0.5'"
+        )
+    if wrong := found.wrong():
+        raise ValueError(f"{text!r} {wrong}")
+    return found
+
+
+def _wait_s(text: str) -> float:
+    return seconds(text, most=MAX_WAIT_S, zero=True)
 
 
 def age(text: str, *, most: float) -> float:
@@ -266,6 +305,16 @@ class Seconds(Value[float]):
         return seconds(text, most=self.most, zero=self.zero)
 
 
+class WaitValue(Value[Wait]):
+    """See `wait`."""
+
+    name = "WAIT"
+
+    def read(self, text: str) -> Wait:
+        """See Value."""
+        return wait(text)
+
+
 class Age(Seconds):
     """See `age`."""
 
@@ -371,6 +420,8 @@ def of_kind(kind: kinds.Kind) -> Value[Any] | None:  # noqa: C901 - one for each
             made = Counts(kind)
         case kinds.SecondsKind(most, zero):
             made = Seconds(most, zero=zero)
+        case kinds.WaitKind():
+            made = WaitValue()
         case kinds.RateKind():
             made = Rate()
         case kinds.ChoiceKind():

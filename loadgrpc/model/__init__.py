@@ -14,3 +14,4 @@ from loadgrpc.model.run import *
 from loadgrpc.model.spelling import *
 from loadgrpc.model.summary import *
 from loadgrpc.model.timeline import *
+from loadgrpc.model.wait import *

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from loadgrpc.model.observer import ObserverChoice
+from loadgrpc.model.wait import Wait
 
 
 class RunnerMode(IntEnum):
@@ -38,6 +39,10 @@ class Scenario:
     runner_mode: RunnerMode = RunnerMode.ONE_USER
     silence_timeout_s: float = 300.0
     """How long a process of `test_runner` may be silent. 0: forever."""
+    pacing: Wait | None = None
+    """How far apart the starts of a user's iterations are at least. None: the test decides."""
+    think: Wait | None = None
+    """How long a user waits after an iteration. None: the test decides."""
 
     @property
     def iterations_per_user(self) -> int:

@@ -122,6 +122,7 @@ ID: Final = Text(MAX_ID_CHARS)
 AGENT_ID: Final = Text(MAX_ID_CHARS, 2 * MAX_ID_CHARS)
 _ANY_SPAN: Final = Span(0, MAX_SPAN_S)
 _IN_63_BITS: Final = Span(0, MAX_MOMENT_S)
+_WAIT: Final = Span(0, round(model.MAX_WAIT_S))
 _COLUMN: Final = OfBatch()
 _VARIABLES: Final = next(
     row.kind for row in options.OF_PLAN if isinstance(row.kind, kinds.VariablesKind)
@@ -191,6 +192,9 @@ TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
         "key": Text(kinds.MAX_SETTING_NAME_CHARS),
         "value": Text(kinds.MAX_SETTING_CHARS),
     },
+    "WaitTime": {"constant": _WAIT, "exponential": _WAIT},
+    "WaitRange": {"least": _WAIT, "most": _WAIT},
+    "LognormalWait": {"median": _WAIT},
     # Of FleetService.
     "Register": {
         "agent_id": AGENT_ID,

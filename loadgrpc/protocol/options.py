@@ -28,6 +28,7 @@ from loadgrpc.protocol.kinds import (
     TextKind,
     UrlKind,
     VariablesKind,
+    WaitKind,
 )
 
 
@@ -51,6 +52,8 @@ class Option:
     """A field without which it means nothing."""
     excludes: str = ""
     """A field that it cannot be combined with."""
+    python: bool = False
+    """Whether only the Python runner carries it out: with a `test_runner` it is refused."""
     secrets: bool = False
     """Whether it may contain a password, which is masked wherever it is shown."""
 
@@ -95,6 +98,28 @@ OF_SCENARIO: Final = (
         section="Load",
         help="Users started per second on each agent; --split shares the rate out, too.",
         default="all at once",
+    ),
+    Option(
+        field="pacing",
+        kind=WaitKind(),
+        flags=("--pacing",),
+        section="Load",
+        help="Start iterations of a user at least this far apart, from start to start: 3s, 2s..4s,"
+        " 'exponential 3s' or 'lognormal 3s 0.5'. What takes longer is not made up for.",
+        default="what the test says",
+        metavar="WAIT",
+        python=True,
+    ),
+    Option(
+        field="think",
+        kind=WaitKind(),
+        flags=("--think",),
+        section="Load",
+        help="Let users wait after each iteration: 2s, 1s..3s, 'exponential 2s' or"
+        " 'lognormal 2s 0.5'. A stop does not wait for it.",
+        default="what the test says",
+        metavar="WAIT",
+        python=True,
     ),
     Option(
         field="server_url",

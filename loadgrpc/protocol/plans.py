@@ -191,6 +191,9 @@ def _check_options(
             check(False, f"{where}{row.field}{place}", detail)  # noqa: FBT003 - it is not valid
         lacks = bool(row.needs) and row.needs not in told and not by_hand
         check(not lacks, f"{where}{row.field}", f"is for a {row.needs}, and there is none")
+        foreign = row.python and "test_runner" in told
+        detail = "is for the Python runner: a test_runner has to do this by itself"
+        check(not foreign, f"{where}{row.field}", detail)
         excluded = row.excludes in told
         check(not excluded, f"{where}{row.field}", f"cannot be combined with {row.excludes}")
 

@@ -14,6 +14,7 @@ from loadgrpc.model import Assignment, Plan, Scenario
 from loadgrpc.protocol import options
 from loadgrpc.runner.data.feeds import Feeds, UserData
 from loadgrpc.runner.data.turns import Seat
+from loadgrpc.stats.draws import seed_of
 
 
 class LoadStatus(NamedTuple):
@@ -62,6 +63,8 @@ class UserContext(NamedTuple):
     config: Mapping[str, Any] = DEFAULTS
     data: UserData | None = None
     """None: it has no files of rows."""
+    seed: int = 0
+    """Of whatever is drawn for the users of the run, 64 bits."""
     iterations_before: int = 0
     """Iterations of the cycles before, of all users of all agents; 0: durations bound them."""
 
@@ -73,6 +76,7 @@ class ProcessContext:
         self._assignment = assignment
         self._feeds = feeds
         self._place = assignment.place
+        self._seed = seed_of(f"{assignment.run_id}/{assignment.scenario.name}")
         self._config = config_of(assignment.plan, assignment.scenario, self._place.agents)
 
     def of_user(self, cycle: int, user: int) -> UserContext:
@@ -101,4 +105,4 @@ class ProcessContext:
             )
             data = UserData(self._feeds, seat)
         before = sum(place.total_users[: cycle - 1]) * of_cycle.iterations
-        return UserContext(status, self._config, data, before)
+        return UserContext(status, self._config, data, self._seed, before)

@@ -21,7 +21,7 @@ from loadgrpc.runner.forked import Forked
 from loadgrpc.runner.judge import CutOff
 from loadgrpc.runner.loader import LoadedTest
 from loadgrpc.runner.recorder import Recorder
-from loadgrpc.runner.strands import Strand, Strands
+from loadgrpc.runner.strands import Signal, Strand, Strands
 from loadgrpc.runner.user import VirtualUser
 from loadgrpc.stats.pacing import Pace, bounded, closed, end_ns, ramp_up
 
@@ -81,6 +81,9 @@ class Pool:
         self._living: set[VirtualUser] = set()
         self._abandoned: set[VirtualUser] = set()
         """Users that could not be cut off, and are left to themselves."""
+        self._resting: dict[VirtualUser, Signal] = {}
+        """What wakes each user that rests between its iterations. Thousands wait at one time, and
+        an event for all of them would be searched for each."""
         self._hurried = strands.event()
         """Set when that was brought forward."""
         self.stopping = strands.event()
@@ -89,6 +92,10 @@ class Pool:
         """Lets users finish their iteration; after `timeout_s` they are cut off."""
         self._hurry(timeout_s)
         self.stopping.set()
+        with self._counting:
+            resting = list(self._resting.values())
+        for wake in resting:
+            wake.set()
 
     def run_cycle(self, plan: Plan, cycle: Cycle, users: Sequence[int], number: int = 1) -> None:
         """Runs the given `users` (numbers, from 1, ascending) of a cycle to their end.
@@ -108,7 +115,7 @@ class Pool:
         begin = [place for place in range(len(users)) if start(began_ns, place) is not None]
         self._cold = len(begin)
         strands = [
-            self._strands.spawn(self._live, plan, users[place], place, start, pace)
+            self._strands.spawn(self._live, plan, users[place], place, start, pace, over_ns)
             for place in begin
         ]
         everybody = self._strands.everybody(strands)
@@ -156,7 +163,9 @@ class Pool:
         for user in left:
             user.abandon()
 
-    def _live(self, plan: Plan, number: int, place: int, start: Pace, pace: Pace) -> None:
+    def _live(  # noqa: PLR0917 - as it is spawned
+        self, plan: Plan, number: int, place: int, start: Pace, pace: Pace, over_ns: int | None
+    ) -> None:
         """One user, from its start, as that of its place in the cycle, to its end."""
         if not self._begins(start, place):
             return
@@ -179,9 +188,14 @@ class Pool:
             )
             self._leave_if_child()
             self._living.add(user)
+            wake = None
+            if any(user.rests):
+                pace, wake = user.paced(pace, over_ns), self._wakes(user)
             now_ns = self._clock.monotonic_ns()
             # Most iterations begin at once: the rest is asked for only if this one does not.
-            while (pace(now_ns, done) == 0 and not stopping.is_set()) or self._begins(pace, done):
+            while (pace(now_ns, done) == 0 and not stopping.is_set()) or self._begins(
+                pace, done, wake
+            ):
                 done += 1
                 if done == SETTLED_IN:
                     self._warmed_up()
@@ -208,6 +222,7 @@ class Pool:
         with self._counting:
             if user is not None:
                 self._living.discard(user)
+                self._resting.pop(user, None)
             abandoned = user in self._abandoned
         try:
             if user is not None:
@@ -240,13 +255,20 @@ class Pool:
         if warm:
             self._on_warm()
 
-    def _begins(self, pace: Pace, done: int) -> bool:
-        """Waits until it is time for the next to begin; whether it does."""
+    def _wakes(self, user: VirtualUser) -> Signal:
+        """What wakes a user that rests when it is to stop."""
+        wake = self._strands.event()
+        with self._counting:
+            self._resting[user] = wake
+        return wake
+
+    def _begins(self, pace: Pace, done: int, wake: Signal | None = None) -> bool:
+        """Waits until it is time for the next to begin, or for what wakes it; whether it does."""
         while not self.stopping.is_set():
             wait_ns = pace(self._clock.monotonic_ns(), done)
             if wait_ns is None:
                 return False
             if wait_ns <= 0:
                 return True
-            self._wait([self.stopping], wait_ns / NS_PER_S)
+            self._wait([self.stopping if wake is None else wake], wait_ns / NS_PER_S)
         return False

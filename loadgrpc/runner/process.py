@@ -54,6 +54,7 @@ from loadgrpc.runner.messages import (
 )
 from loadgrpc.runner.pool import Pool
 from loadgrpc.runner.recorder import Recorder
+from loadgrpc.runner.rests import Rests
 from loadgrpc.runner.share import WorkerShare
 from loadgrpc.runner.strands import Strands
 from loadgrpc.runner.watch import Watch
@@ -129,6 +130,7 @@ class UserProcess:
         if scenario.server_url:
             _set_server_url(test.case_class, scenario.server_url)
         import_used(test.case_class)
+        Rests.of(test.case_class, scenario)
         feeds = prepared(test.case_class, test.method, assignment)
         self._strands.loaded()
         fixtures.set_up(test.case_class)

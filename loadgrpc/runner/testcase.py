@@ -20,6 +20,7 @@ import requests
 
 from loadgrpc.clock import Clock
 from loadgrpc.design.case import Case
+from loadgrpc.model import Wait
 from loadgrpc.runner.context import DEFAULTS, LoadStatus
 from loadgrpc.runner.data.feeds import Feeds, UserData, feed_of
 from loadgrpc.runner.data.turns import Seat
@@ -88,6 +89,13 @@ class TestCase(unittest.TestCase):
     """Where the server under test is; a run that names another overrides it."""
     load_reporter: Reporter | None = None
     """Set in a load run only."""
+
+    pacing: Wait | float | None = None
+    """How far apart the starts of a user's iterations are at least, in seconds: `pacing = 3`, or
+    a distribution of loadgrpc.case. A run may say otherwise: `--pacing`."""
+    think: Wait | float | None = None
+    """How long a user waits after an iteration, in seconds: `think = between(1, 3)`. A run may say
+    otherwise: `--think`."""
 
     case: Case
     """What the iteration is fed with, of a test with `@cases`: `self.case["month"]`."""

@@ -38,9 +38,11 @@ from loadgrpc.runner.http.addresses import AddressBook
 from loadgrpc.runner.judge import Judge, check_that_it_ran, is_cut_off, skip_reason
 from loadgrpc.runner.plain import is_plain
 from loadgrpc.runner.recorder import Recorder
+from loadgrpc.runner.rests import Rests, paced
 from loadgrpc.runner.socket_tally import SocketTally
 from loadgrpc.runner.supported import Feature, has
 from loadgrpc.runner.testcase import NOT_MEASURED, TestCase
+from loadgrpc.stats.pacing import Pace
 
 _Outcome: Any = getattr(unittest.case, "_Outcome", None)
 """What subTest reports to; private to unittest, and where it is missing unittest runs all."""
@@ -143,6 +145,7 @@ class VirtualUser:
         self._context = context or UserContext(LoadStatus(user=user))
         reporter = UserReporter if self._feed is None else FedReporter
         self._reporter = reporter(recorder, clock, user, addresses, self._context)
+        self.rests = Rests.of(case_class, plan.scenarios[0])
         self._judge = Judge()
         self._method = method
         self.ended_ns = 0
@@ -154,6 +157,15 @@ class VirtualUser:
             self._run = self._run_by_unittest
             self._check_what_it_returns()
         self._outcome: Any = _Outcome(self._judge) if _Outcome is not None else None
+
+    @property
+    def began_ns(self) -> int:
+        """When its last iteration began (monotonic)."""
+        return self._in_flight[1] - self._clock.epoch_ns
+
+    def paced(self, pace: Pace, end_ns: int | None) -> Pace:
+        """A pace that leaves the user its rests, too; no iteration begins at `end_ns` or later."""
+        return paced(pace, self, self._context, end_ns)
 
     def interrupt(self) -> None:
         """The user's time is over: the iteration it is in is interrupted, whatever it makes of it.

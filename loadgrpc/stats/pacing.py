@@ -70,6 +70,21 @@ def bounded(pace: Pace, *, count: int = 0, end_ns: int | None = None) -> Pace:
     return within
 
 
+def rested(pace: Pace, due_ns: Callable[[int], int], end_ns: int | None = None) -> Pace:
+    """A pace whose next, after `done`, begins no earlier than at `due_ns(done)`.
+
+    What is due at `end_ns` or later is waited for until then: the pace itself says that it does not
+    begin. Whoever rests is still there.
+    """
+    _, end = _bounds(0, end_ns)
+
+    def later(now_ns: int, done: int) -> int | None:
+        wait_ns = pace(now_ns, done)
+        return None if wait_ns is None else max(wait_ns, min(due_ns(done), end) - now_ns)
+
+    return later
+
+
 def due(pace: Pace, now_ns: int, places: range) -> int:
     """How many of these places in a sequence are due, whatever they wait for.
 

@@ -97,7 +97,7 @@ ASSIGNMENT_STATE_LOAD_FAILED: AssignmentState
 ASSIGNMENT_STATE_LOST: AssignmentState
 
 class RunSpec(_message.Message):
-    __slots__ = ("test", "users", "iterations", "duration", "agents", "split", "spawn_rate", "server_url", "processes", "stop_timeout", "no_dns_resolve", "test_runner", "runner_mode", "silence_timeout", "scenarios", "title", "env", "no_patching", "observers", "project_name", "user_id", "require_coverage", "bundle", "test_dir", "python_deps")
+    __slots__ = ("test", "users", "iterations", "duration", "agents", "split", "spawn_rate", "server_url", "processes", "stop_timeout", "no_dns_resolve", "test_runner", "runner_mode", "silence_timeout", "scenarios", "title", "env", "no_patching", "observers", "project_name", "user_id", "require_coverage", "bundle", "test_dir", "python_deps", "pacing", "think")
     class EnvEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -130,6 +130,8 @@ class RunSpec(_message.Message):
     BUNDLE_FIELD_NUMBER: _ClassVar[int]
     TEST_DIR_FIELD_NUMBER: _ClassVar[int]
     PYTHON_DEPS_FIELD_NUMBER: _ClassVar[int]
+    PACING_FIELD_NUMBER: _ClassVar[int]
+    THINK_FIELD_NUMBER: _ClassVar[int]
     test: str
     users: _containers.RepeatedScalarFieldContainer[int]
     iterations: _containers.RepeatedScalarFieldContainer[int]
@@ -155,7 +157,37 @@ class RunSpec(_message.Message):
     bundle: str
     test_dir: str
     python_deps: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, test: _Optional[str] = ..., users: _Optional[_Iterable[int]] = ..., iterations: _Optional[_Iterable[int]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., agents: _Optional[int] = ..., split: bool = ..., spawn_rate: _Optional[float] = ..., server_url: _Optional[str] = ..., processes: _Optional[int] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., no_dns_resolve: bool = ..., test_runner: _Optional[str] = ..., runner_mode: _Optional[_Union[RunnerMode, str]] = ..., silence_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., scenarios: _Optional[_Iterable[_Union[Scenario, _Mapping]]] = ..., title: _Optional[str] = ..., env: _Optional[_Mapping[str, str]] = ..., no_patching: bool = ..., observers: _Optional[_Iterable[_Union[Observer, _Mapping]]] = ..., project_name: _Optional[str] = ..., user_id: _Optional[str] = ..., require_coverage: _Optional[int] = ..., bundle: _Optional[str] = ..., test_dir: _Optional[str] = ..., python_deps: _Optional[_Iterable[str]] = ...) -> None: ...
+    pacing: WaitTime
+    think: WaitTime
+    def __init__(self, test: _Optional[str] = ..., users: _Optional[_Iterable[int]] = ..., iterations: _Optional[_Iterable[int]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., agents: _Optional[int] = ..., split: bool = ..., spawn_rate: _Optional[float] = ..., server_url: _Optional[str] = ..., processes: _Optional[int] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., no_dns_resolve: bool = ..., test_runner: _Optional[str] = ..., runner_mode: _Optional[_Union[RunnerMode, str]] = ..., silence_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., scenarios: _Optional[_Iterable[_Union[Scenario, _Mapping]]] = ..., title: _Optional[str] = ..., env: _Optional[_Mapping[str, str]] = ..., no_patching: bool = ..., observers: _Optional[_Iterable[_Union[Observer, _Mapping]]] = ..., project_name: _Optional[str] = ..., user_id: _Optional[str] = ..., require_coverage: _Optional[int] = ..., bundle: _Optional[str] = ..., test_dir: _Optional[str] = ..., python_deps: _Optional[_Iterable[str]] = ..., pacing: _Optional[_Union[WaitTime, _Mapping]] = ..., think: _Optional[_Union[WaitTime, _Mapping]] = ...) -> None: ...
+
+class WaitTime(_message.Message):
+    __slots__ = ("constant", "between", "exponential", "lognormal")
+    CONSTANT_FIELD_NUMBER: _ClassVar[int]
+    BETWEEN_FIELD_NUMBER: _ClassVar[int]
+    EXPONENTIAL_FIELD_NUMBER: _ClassVar[int]
+    LOGNORMAL_FIELD_NUMBER: _ClassVar[int]
+    constant: _duration_pb2.Duration
+    between: WaitRange
+    exponential: _duration_pb2.Duration
+    lognormal: LognormalWait
+    def __init__(self, constant: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., between: _Optional[_Union[WaitRange, _Mapping]] = ..., exponential: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., lognormal: _Optional[_Union[LognormalWait, _Mapping]] = ...) -> None: ...
+
+class WaitRange(_message.Message):
+    __slots__ = ("least", "most")
+    LEAST_FIELD_NUMBER: _ClassVar[int]
+    MOST_FIELD_NUMBER: _ClassVar[int]
+    least: _duration_pb2.Duration
+    most: _duration_pb2.Duration
+    def __init__(self, least: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., most: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class LognormalWait(_message.Message):
+    __slots__ = ("median", "sigma")
+    MEDIAN_FIELD_NUMBER: _ClassVar[int]
+    SIGMA_FIELD_NUMBER: _ClassVar[int]
+    median: _duration_pb2.Duration
+    sigma: float
+    def __init__(self, median: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., sigma: _Optional[float] = ...) -> None: ...
 
 class Observer(_message.Message):
     __slots__ = ("name", "settings", "events")
@@ -193,7 +225,7 @@ class Notification(_message.Message):
     def __init__(self, observer: _Optional[str] = ..., event: _Optional[_Union[ObserverEvent, str]] = ..., change: _Optional[int] = ..., state: _Optional[_Union[NotificationState, str]] = ..., tries: _Optional[int] = ..., reason: _Optional[str] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Scenario(_message.Message):
-    __slots__ = ("name", "test", "users", "iterations", "duration", "spawn_rate", "server_url", "processes", "test_runner", "runner_mode", "silence_timeout")
+    __slots__ = ("name", "test", "users", "iterations", "duration", "spawn_rate", "server_url", "processes", "test_runner", "runner_mode", "silence_timeout", "pacing", "think")
     NAME_FIELD_NUMBER: _ClassVar[int]
     TEST_FIELD_NUMBER: _ClassVar[int]
     USERS_FIELD_NUMBER: _ClassVar[int]
@@ -205,6 +237,8 @@ class Scenario(_message.Message):
     TEST_RUNNER_FIELD_NUMBER: _ClassVar[int]
     RUNNER_MODE_FIELD_NUMBER: _ClassVar[int]
     SILENCE_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    PACING_FIELD_NUMBER: _ClassVar[int]
+    THINK_FIELD_NUMBER: _ClassVar[int]
     name: str
     test: str
     users: _containers.RepeatedScalarFieldContainer[int]
@@ -216,7 +250,9 @@ class Scenario(_message.Message):
     test_runner: str
     runner_mode: RunnerMode
     silence_timeout: _duration_pb2.Duration
-    def __init__(self, name: _Optional[str] = ..., test: _Optional[str] = ..., users: _Optional[_Iterable[int]] = ..., iterations: _Optional[_Iterable[int]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., spawn_rate: _Optional[float] = ..., server_url: _Optional[str] = ..., processes: _Optional[int] = ..., test_runner: _Optional[str] = ..., runner_mode: _Optional[_Union[RunnerMode, str]] = ..., silence_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    pacing: WaitTime
+    think: WaitTime
+    def __init__(self, name: _Optional[str] = ..., test: _Optional[str] = ..., users: _Optional[_Iterable[int]] = ..., iterations: _Optional[_Iterable[int]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., spawn_rate: _Optional[float] = ..., server_url: _Optional[str] = ..., processes: _Optional[int] = ..., test_runner: _Optional[str] = ..., runner_mode: _Optional[_Union[RunnerMode, str]] = ..., silence_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., pacing: _Optional[_Union[WaitTime, _Mapping]] = ..., think: _Optional[_Union[WaitTime, _Mapping]] = ...) -> None: ...
 
 class Run(_message.Message):
     __slots__ = ("run_id", "state", "reason", "plan", "create_time", "start_time", "end_time", "agent_ids", "troubles", "verdict")

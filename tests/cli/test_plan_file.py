@@ -6,7 +6,7 @@ import pytest
 
 from loadgrpc.cli.failure import Failure
 from loadgrpc.cli.plan_file import plan_of_file
-from loadgrpc.model import RunnerMode
+from loadgrpc.model import Between, Constant, Exponential, Lognormal, RunnerMode
 
 TEST = "example.TestWebSite.test_es"
 
@@ -199,3 +199,39 @@ def test_what_is_wrong_with_toml_is_named(tmp_path):
     path.write_text("users = ")
     with pytest.raises(Failure, match=r"plan.toml is not a plan: Invalid value"):
         plan_of_file(path)
+
+
+@pytest.mark.parametrize(
+    ("written", "wait"),
+    [
+        (3, Constant(3.0)),
+        ("1s..3s", Between(1.0, 3.0)),
+        ("lognormal 2s 0.5", Lognormal(2.0, 0.5)),
+        ({"between": {"least": "1s", "most": "3s"}}, Between(1.0, 3.0)),
+        ({"exponential": "2s"}, Exponential(2.0)),
+    ],
+)
+def test_waits_are_written_as_typed_or_as_messages(plan, written, wait):
+    """What people type is accepted beside protobuf's JSON; the command line goes before it."""
+    document = {"test": TEST, "think": written, "pacing": "5s"}
+
+    assert plan(document).scenarios[0].think == wait
+    assert plan(document, think=Constant(0.0)).scenarios[0].think == Constant(0.0)
+    assert plan(document).scenarios[0].pacing == Constant(5.0)
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ({"think": "soon"}, "'think': 'soon' is not a duration"),
+        ({"think": {}}, "plan.think: needs a kind of wait"),
+        ({"think": {"between": {"least": "3s", "most": "1s"}}}, "is from 3s to 1s"),
+        ({"think": {"constant": "-1s"}}, "plan.think.constant"),
+        ({"think": "1s", "testRunner": "./x"}, "is for the Python runner"),
+    ],
+)
+def test_a_wrong_wait_is_named(plan, document, message):
+    """Wherever it is written; a test_runner waits by itself."""
+    with pytest.raises(Failure) as caught:
+        plan({"test": TEST, **document})
+    assert message in str(caught.value)

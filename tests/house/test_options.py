@@ -24,9 +24,10 @@ TYPES = {
     kinds.DigestKind: FieldDescriptor.TYPE_STRING,
     kinds.RequirementsKind: FieldDescriptor.TYPE_STRING,
     kinds.ObserversKind: FieldDescriptor.TYPE_MESSAGE,
+    kinds.WaitKind: FieldDescriptor.TYPE_MESSAGE,
 }
 TOLD = {
-    *("agents", "spawn_rate", "server_url"),
+    *("agents", "spawn_rate", "server_url", "pacing", "think"),
     *("processes", "test_runner", "no_dns_resolve", "no_patching"),
 }
 """Options whose default is told in words, as no value that can be given means the same."""
@@ -78,6 +79,8 @@ def figures(kind):  # noqa: PLR0911 - one for each kind
             return [f"{most:,}"]
         case kinds.CountsKind(most, entries):
             return [f"{most:,}", f"{entries:,}"]
+        case kinds.WaitKind():
+            return ["1 day"]
         case kinds.SecondsKind(most):
             return [f"{most / 86_400:g} day"]
         case kinds.VariablesKind(entries, name_chars, value_chars):

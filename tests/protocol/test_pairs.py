@@ -73,6 +73,14 @@ loads = st.fixed_dictionaries(
         "processes": st.integers(0, 1_024),
     }
 )
+spans = st.integers(0, 86_400_000).map(lambda ms: ms / 1_000)
+waits = st.one_of(
+    st.builds(model.Constant, spans),
+    st.tuples(spans, spans).map(lambda both: model.Between(*sorted(both))),
+    st.builds(model.Exponential, spans.filter(bool)),
+    st.builds(model.Lognormal, spans.filter(bool), st.floats(0.01, 5)),
+)
+rests = st.fixed_dictionaries({}, optional={"pacing": waits, "think": waits})
 lengths = st.one_of(
     st.fixed_dictionaries(
         {"iterations": st.lists(st.integers(1, 1_000), min_size=1, max_size=3).map(tuple)}
@@ -80,8 +88,10 @@ lengths = st.one_of(
     st.fixed_dictionaries({"duration_s": st.integers(1, 86_400_000).map(lambda ms: ms / 1_000)}),
 )
 runners = st.one_of(
-    st.fixed_dictionaries(
-        {"test": st.sampled_from(["a.B.c", "pkg.mod.Class.test_it", "some dir/file.py::C.test"])}
+    st.builds(
+        lambda test, rest: {"test": test, **rest},
+        st.sampled_from(["a.B.c", "pkg.mod.Class.test_it", "some dir/file.py::C.test"]),
+        rests,
     ),
     st.fixed_dictionaries(
         {
@@ -822,6 +832,8 @@ VIOLATIONS = [
     (spec(test_runner=" "), ["plan.test_runner"]),
     (spec(test_runner="x" * 4_097), ["plan.test_runner"]),
     (spec(silence_timeout={"seconds": 1}), ["plan.silence_timeout"]),
+    (spec(pacing={}, think={"between": {"least": {"seconds": 1}}}), ["plan.pacing", "plan.think"]),
+    (spec(think={"constant": {"seconds": 1}}, test_runner="./x"), ["plan.think"]),
     (spec(test_runner="./x", silence_timeout={"seconds": 86_401}), ["plan.silence_timeout"]),
     (spec(scenarios=[scenario("a")]), ["plan.test"]),
     (spec(test="", scenarios=[scenario("a"), scenario("a")]), ["plan.scenarios[1].name"]),

@@ -14,6 +14,7 @@ import pytest
 from gevent.event import Event
 
 from loadgrpc.case import TestCase as LoadgrpcCase
+from loadgrpc.case import between, constant
 from loadgrpc.model import Cycle
 from loadgrpc.runner import pool as module
 from loadgrpc.runner.greenlets import Greenlets
@@ -134,11 +135,11 @@ class Scene:
 
         gevent.spawn(do)
 
-    def cycle(self, users=1, *, of=None, spawn_rate=0.0, stop_timeout_s=30.0, **bound):
+    def cycle(self, users=1, *, of=None, spawn_rate=0.0, stop_timeout_s=30.0, think=None, **bound):
         """Runs a cycle to its end."""
         numbers = of if of is not None else range(1, users + 1)
         cycle = Cycle(users=users, **bound)
-        plan = plan_of(spawn_rate=spawn_rate, stop_timeout_s=stop_timeout_s)
+        plan = plan_of(spawn_rate=spawn_rate, stop_timeout_s=stop_timeout_s, think=think)
         self.time.run(lambda: self.pool.run_cycle(plan, cycle, numbers))
 
 
@@ -252,6 +253,69 @@ def test_a_stop_ends_the_waiting_for_a_turn(scene):
 
     assert scene.time.since() == pytest.approx(0.1)
     assert scene.notes.outcomes() == {"SUCCESS": 1}
+
+
+def resting(scene, **says):
+    """Lets the test of a scene say how its users rest."""
+    scene.pool = scene.pool_of(type("Resting", (scene.case_class, LoadgrpcCase), says))
+
+
+def test_users_pace_from_start_to_start(scene):
+    """Every 3 s, whatever an iteration takes below that; one that takes longer delays the next."""
+    took, starts = iter([1, 2.5, 5, 1]), []
+
+    def act():
+        starts.append(scene.time.since())
+        scene.time.sleep(next(took))
+
+    scene.act = act
+    resting(scene, pacing=3)
+    scene.cycle(1, iterations=4)
+
+    assert starts == pytest.approx([0, 3, 6, 11])
+    assert scene.time.since() == pytest.approx(12)  # nobody rests after the last
+
+
+def test_users_think_after_each_iteration(scene):
+    """From the end of one to the start of the next; not after the last."""
+    scene.act = lambda: scene.time.sleep(0.5)
+    resting(scene, think=constant(2))
+    scene.cycle(3, iterations=3)
+
+    assert scene.time.since() == pytest.approx(5.5)
+    assert scene.most == 3
+
+
+def test_a_plan_says_how_users_rest(scene):
+    """It goes before what the class says."""
+    scene.act = lambda: scene.time.sleep(0.5)
+    resting(scene, think=constant(2))
+    scene.cycle(1, think=constant(1), iterations=3)
+
+    assert scene.time.since() == pytest.approx(3.5)
+
+
+def test_a_stop_does_not_wait_for_a_rest(scene):
+    """Users that rest end at once; one in an iteration finishes it, and rests no more."""
+    scene.act = lambda: scene.time.sleep(1)
+    resting(scene, think=between(600, 700))
+    scene.later(2.0, scene.pool.stop, 10.0)
+    scene.cycle(50, iterations=5)
+
+    assert scene.time.since() == pytest.approx(2.0)
+    assert scene.notes.outcomes() == {"SUCCESS": 50}
+    assert scene.pool.active_users == 0
+
+
+def test_users_rest_until_the_end_of_a_cycle(scene):
+    """A cycle lasts its time, also when nobody has anything left to do in it."""
+    scene.act = lambda: scene.time.sleep(1)
+    resting(scene, pacing=4)
+    scene.cycle(2, duration_s=10)
+    scene.cycle(1, iterations=2)
+
+    assert scene.notes.outcomes() == {"SUCCESS": 2 * 3 + 2}
+    assert scene.time.since() == pytest.approx(10 + 5)
 
 
 @pytest.mark.parametrize("first_stop_s", [0.1, None])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadgrpc.stats.pacing import bounded, closed, end_ns, ramp_up
+from loadgrpc.stats.pacing import bounded, closed, end_ns, ramp_up, rested
 from loadgrpc.testing import NS_PER_S
 
 BEGAN_NS = 7 * NS_PER_S
@@ -101,3 +101,21 @@ def test_asking_changes_nothing(asked):
 
     assert {pace(BEGAN_NS, 1) for _ in range(asked)} == {NS_PER_S}
     assert pace(BEGAN_NS, 2) is None
+
+
+def test_who_rests_begins_when_it_is_due():
+    """Rests add to what the pace says, and take nothing away; what is overdue begins at once."""
+    due_s = [0, 3, 4, 20]
+    pace = rested(closed(count=4), lambda done: BEGAN_NS + due_s[done] * NS_PER_S)
+
+    assert list(begins(pace, took_ns=2 * NS_PER_S)) == [each * NS_PER_S for each in (0, 3, 5, 20)]
+
+
+def test_who_rests_at_the_end_is_there_until_then():
+    """What is due after the end does not begin, and its user does not leave before."""
+    end = BEGAN_NS + 10 * NS_PER_S
+    pace = rested(closed(end_ns=end), lambda done: BEGAN_NS + done * 7 * NS_PER_S, end)
+
+    assert list(begins(pace)) == [0, 7 * NS_PER_S]
+    assert pace(BEGAN_NS + 8 * NS_PER_S, 2) == 2 * NS_PER_S
+    assert pace(end, 2) is None

@@ -418,9 +418,9 @@ func (AssignmentState) EnumDescriptor() ([]byte, []int) {
 //	  {"name": "buy", "test": "buy", "users": [5], "testRunner": "./buy {test}",
 //	   "runnerMode": "RUNNER_MODE_ALL_USERS"}], "duration": "60s"}
 //
-// Then `test`, `users`, `iterations`, `spawn_rate`, `server_url`, `processes`, `test_runner`,
-// `runner_mode` and `silence_timeout` must be set per scenario and not here; `duration` may be
-// set here for all of them.
+// Then `test`, `users`, `iterations`, `spawn_rate`, `pacing`, `think`, `server_url`, `processes`,
+// `test_runner`, `runner_mode` and `silence_timeout` must be set per scenario and not here;
+// `duration` may be set here for all of them.
 type RunSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The test: `package.module.Class.method`, or `path/file.py::Class.method`, as the agents find
@@ -511,7 +511,15 @@ type RunSpec struct {
 	// import what is installed on the agent. At most 100, each at most 1,024 characters, all of them
 	// printable. None is an option of pip: those come from the environment of the agent, such as
 	// PIP_INDEX_URL.
-	PythonDeps    []string `protobuf:"bytes,21,rep,name=python_deps,json=pythonDeps,proto3" json:"python_deps,omitempty"`
+	PythonDeps []string `protobuf:"bytes,21,rep,name=python_deps,json=pythonDeps,proto3" json:"python_deps,omitempty"`
+	// How far apart the starts of two iterations of a user are at least. An iteration that takes
+	// longer is followed by the next at once, and what was missed is not made up for. At most 1 day.
+	// Absent: as the test says. Only the Python runner uses this; with a `test_runner` it is refused.
+	Pacing *WaitTime `protobuf:"bytes,40,opt,name=pacing,proto3" json:"pacing,omitempty"`
+	// How long a user waits after an iteration, before the next. A stop, and the end of a cycle's
+	// time, end the wait. At most 1 day. Absent: as the test says. Only the Python runner uses this;
+	// with a `test_runner` it is refused.
+	Think         *WaitTime `protobuf:"bytes,41,opt,name=think,proto3" json:"think,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -721,6 +729,252 @@ func (x *RunSpec) GetPythonDeps() []string {
 	return nil
 }
 
+func (x *RunSpec) GetPacing() *WaitTime {
+	if x != nil {
+		return x.Pacing
+	}
+	return nil
+}
+
+func (x *RunSpec) GetThink() *WaitTime {
+	if x != nil {
+		return x.Think
+	}
+	return nil
+}
+
+// A time that users wait: the same each time, or drawn. Draws follow from the run, the user and the
+// iteration, and from nothing else. What is drawn is at most 1 day.
+type WaitTime struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required.
+	//
+	// Types that are valid to be assigned to Distribution:
+	//
+	//	*WaitTime_Constant
+	//	*WaitTime_Between
+	//	*WaitTime_Exponential
+	//	*WaitTime_Lognormal
+	Distribution  isWaitTime_Distribution `protobuf_oneof:"distribution"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WaitTime) Reset() {
+	*x = WaitTime{}
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WaitTime) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WaitTime) ProtoMessage() {}
+
+func (x *WaitTime) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WaitTime.ProtoReflect.Descriptor instead.
+func (*WaitTime) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *WaitTime) GetDistribution() isWaitTime_Distribution {
+	if x != nil {
+		return x.Distribution
+	}
+	return nil
+}
+
+func (x *WaitTime) GetConstant() *durationpb.Duration {
+	if x != nil {
+		if x, ok := x.Distribution.(*WaitTime_Constant); ok {
+			return x.Constant
+		}
+	}
+	return nil
+}
+
+func (x *WaitTime) GetBetween() *WaitRange {
+	if x != nil {
+		if x, ok := x.Distribution.(*WaitTime_Between); ok {
+			return x.Between
+		}
+	}
+	return nil
+}
+
+func (x *WaitTime) GetExponential() *durationpb.Duration {
+	if x != nil {
+		if x, ok := x.Distribution.(*WaitTime_Exponential); ok {
+			return x.Exponential
+		}
+	}
+	return nil
+}
+
+func (x *WaitTime) GetLognormal() *LognormalWait {
+	if x != nil {
+		if x, ok := x.Distribution.(*WaitTime_Lognormal); ok {
+			return x.Lognormal
+		}
+	}
+	return nil
+}
+
+type isWaitTime_Distribution interface {
+	isWaitTime_Distribution()
+}
+
+type WaitTime_Constant struct {
+	// The same each time. Not negative, at most 1 day.
+	Constant *durationpb.Duration `protobuf:"bytes,1,opt,name=constant,proto3,oneof"`
+}
+
+type WaitTime_Between struct {
+	// Anything in a range, each equally likely.
+	Between *WaitRange `protobuf:"bytes,2,opt,name=between,proto3,oneof"`
+}
+
+type WaitTime_Exponential struct {
+	// Exponentially distributed, with this mean. More than 0, at most 1 day.
+	Exponential *durationpb.Duration `protobuf:"bytes,3,opt,name=exponential,proto3,oneof"`
+}
+
+type WaitTime_Lognormal struct {
+	// Lognormally distributed.
+	Lognormal *LognormalWait `protobuf:"bytes,4,opt,name=lognormal,proto3,oneof"`
+}
+
+func (*WaitTime_Constant) isWaitTime_Distribution() {}
+
+func (*WaitTime_Between) isWaitTime_Distribution() {}
+
+func (*WaitTime_Exponential) isWaitTime_Distribution() {}
+
+func (*WaitTime_Lognormal) isWaitTime_Distribution() {}
+
+// Waits of a range, each equally likely.
+type WaitRange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The shortest. Not negative, at most 1 day.
+	Least *durationpb.Duration `protobuf:"bytes,1,opt,name=least,proto3" json:"least,omitempty"`
+	// The longest. Not shorter than `least`, at most 1 day.
+	Most          *durationpb.Duration `protobuf:"bytes,2,opt,name=most,proto3" json:"most,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WaitRange) Reset() {
+	*x = WaitRange{}
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WaitRange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WaitRange) ProtoMessage() {}
+
+func (x *WaitRange) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WaitRange.ProtoReflect.Descriptor instead.
+func (*WaitRange) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *WaitRange) GetLeast() *durationpb.Duration {
+	if x != nil {
+		return x.Least
+	}
+	return nil
+}
+
+func (x *WaitRange) GetMost() *durationpb.Duration {
+	if x != nil {
+		return x.Most
+	}
+	return nil
+}
+
+// Lognormally distributed waits: half are shorter than the median, and a few are much longer.
+type LognormalWait struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The median. More than 0, at most 1 day.
+	Median *durationpb.Duration `protobuf:"bytes,1,opt,name=median,proto3" json:"median,omitempty"`
+	// The standard deviation of the logarithm. More than 0, at most 5.
+	Sigma         float64 `protobuf:"fixed64,2,opt,name=sigma,proto3" json:"sigma,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LognormalWait) Reset() {
+	*x = LognormalWait{}
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LognormalWait) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LognormalWait) ProtoMessage() {}
+
+func (x *LognormalWait) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LognormalWait.ProtoReflect.Descriptor instead.
+func (*LognormalWait) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *LognormalWait) GetMedian() *durationpb.Duration {
+	if x != nil {
+		return x.Median
+	}
+	return nil
+}
+
+func (x *LognormalWait) GetSigma() float64 {
+	if x != nil {
+		return x.Sigma
+	}
+	return 0
+}
+
 // Somebody who is notified of a run: an observer of the broker, by name, and its settings.
 //
 //	{"name": "irc", "settings": {"server": "irc.example.org", "channel": "#load"},
@@ -745,7 +999,7 @@ type Observer struct {
 
 func (x *Observer) Reset() {
 	*x = Observer{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[1]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -757,7 +1011,7 @@ func (x *Observer) String() string {
 func (*Observer) ProtoMessage() {}
 
 func (x *Observer) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[1]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -770,7 +1024,7 @@ func (x *Observer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Observer.ProtoReflect.Descriptor instead.
 func (*Observer) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{1}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Observer) GetName() string {
@@ -820,7 +1074,7 @@ type Notification struct {
 
 func (x *Notification) Reset() {
 	*x = Notification{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[2]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -832,7 +1086,7 @@ func (x *Notification) String() string {
 func (*Notification) ProtoMessage() {}
 
 func (x *Notification) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[2]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -845,7 +1099,7 @@ func (x *Notification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Notification.ProtoReflect.Descriptor instead.
 func (*Notification) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{2}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Notification) GetObserver() string {
@@ -924,13 +1178,17 @@ type Scenario struct {
 	RunnerMode RunnerMode `protobuf:"varint,10,opt,name=runner_mode,json=runnerMode,proto3,enum=loadgrpc.v1.RunnerMode" json:"runner_mode,omitempty"`
 	// As `RunSpec.silence_timeout`.
 	SilenceTimeout *durationpb.Duration `protobuf:"bytes,11,opt,name=silence_timeout,json=silenceTimeout,proto3" json:"silence_timeout,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// As `RunSpec.pacing`.
+	Pacing *WaitTime `protobuf:"bytes,20,opt,name=pacing,proto3" json:"pacing,omitempty"`
+	// As `RunSpec.think`.
+	Think         *WaitTime `protobuf:"bytes,21,opt,name=think,proto3" json:"think,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Scenario) Reset() {
 	*x = Scenario{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[3]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -942,7 +1200,7 @@ func (x *Scenario) String() string {
 func (*Scenario) ProtoMessage() {}
 
 func (x *Scenario) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[3]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -955,7 +1213,7 @@ func (x *Scenario) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Scenario.ProtoReflect.Descriptor instead.
 func (*Scenario) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{3}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Scenario) GetName() string {
@@ -1035,6 +1293,20 @@ func (x *Scenario) GetSilenceTimeout() *durationpb.Duration {
 	return nil
 }
 
+func (x *Scenario) GetPacing() *WaitTime {
+	if x != nil {
+		return x.Pacing
+	}
+	return nil
+}
+
+func (x *Scenario) GetThink() *WaitTime {
+	if x != nil {
+		return x.Think
+	}
+	return nil
+}
+
 // A run: one execution of a plan.
 type Run struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1065,7 +1337,7 @@ type Run struct {
 
 func (x *Run) Reset() {
 	*x = Run{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[4]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1077,7 +1349,7 @@ func (x *Run) String() string {
 func (*Run) ProtoMessage() {}
 
 func (x *Run) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[4]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1090,7 +1362,7 @@ func (x *Run) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Run.ProtoReflect.Descriptor instead.
 func (*Run) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{4}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Run) GetRunId() string {
@@ -1183,7 +1455,7 @@ type Trouble struct {
 
 func (x *Trouble) Reset() {
 	*x = Trouble{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[5]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1195,7 +1467,7 @@ func (x *Trouble) String() string {
 func (*Trouble) ProtoMessage() {}
 
 func (x *Trouble) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[5]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1208,7 +1480,7 @@ func (x *Trouble) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Trouble.ProtoReflect.Descriptor instead.
 func (*Trouble) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{5}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Trouble) GetKind() TroubleKind {
@@ -1325,7 +1597,7 @@ type RunSummary struct {
 
 func (x *RunSummary) Reset() {
 	*x = RunSummary{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[6]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1337,7 +1609,7 @@ func (x *RunSummary) String() string {
 func (*RunSummary) ProtoMessage() {}
 
 func (x *RunSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[6]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1350,7 +1622,7 @@ func (x *RunSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunSummary.ProtoReflect.Descriptor instead.
 func (*RunSummary) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{6}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *RunSummary) GetRunId() string {
@@ -1576,7 +1848,7 @@ type CaseFigures struct {
 
 func (x *CaseFigures) Reset() {
 	*x = CaseFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[7]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1588,7 +1860,7 @@ func (x *CaseFigures) String() string {
 func (*CaseFigures) ProtoMessage() {}
 
 func (x *CaseFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[7]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1601,7 +1873,7 @@ func (x *CaseFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CaseFigures.ProtoReflect.Descriptor instead.
 func (*CaseFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{7}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CaseFigures) GetCase() string {
@@ -1652,7 +1924,7 @@ type CoverageFigures struct {
 
 func (x *CoverageFigures) Reset() {
 	*x = CoverageFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[8]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1664,7 +1936,7 @@ func (x *CoverageFigures) String() string {
 func (*CoverageFigures) ProtoMessage() {}
 
 func (x *CoverageFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[8]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1677,7 +1949,7 @@ func (x *CoverageFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoverageFigures.ProtoReflect.Descriptor instead.
 func (*CoverageFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{8}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CoverageFigures) GetRules() uint32 {
@@ -1723,7 +1995,7 @@ type DataFigures struct {
 
 func (x *DataFigures) Reset() {
 	*x = DataFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[9]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1735,7 +2007,7 @@ func (x *DataFigures) String() string {
 func (*DataFigures) ProtoMessage() {}
 
 func (x *DataFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[9]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1748,7 +2020,7 @@ func (x *DataFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DataFigures.ProtoReflect.Descriptor instead.
 func (*DataFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{9}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *DataFigures) GetFile() string {
@@ -1827,7 +2099,7 @@ type OutputFigures struct {
 
 func (x *OutputFigures) Reset() {
 	*x = OutputFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[10]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1839,7 +2111,7 @@ func (x *OutputFigures) String() string {
 func (*OutputFigures) ProtoMessage() {}
 
 func (x *OutputFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[10]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1852,7 +2124,7 @@ func (x *OutputFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutputFigures.ProtoReflect.Descriptor instead.
 func (*OutputFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{10}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *OutputFigures) GetLines() uint64 {
@@ -1892,7 +2164,7 @@ type CycleFigures struct {
 
 func (x *CycleFigures) Reset() {
 	*x = CycleFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1904,7 +2176,7 @@ func (x *CycleFigures) String() string {
 func (*CycleFigures) ProtoMessage() {}
 
 func (x *CycleFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1917,7 +2189,7 @@ func (x *CycleFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CycleFigures.ProtoReflect.Descriptor instead.
 func (*CycleFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{11}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *CycleFigures) GetCycle() uint32 {
@@ -1979,7 +2251,7 @@ type CycleScenarioFigures struct {
 
 func (x *CycleScenarioFigures) Reset() {
 	*x = CycleScenarioFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1991,7 +2263,7 @@ func (x *CycleScenarioFigures) String() string {
 func (*CycleScenarioFigures) ProtoMessage() {}
 
 func (x *CycleScenarioFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2004,7 +2276,7 @@ func (x *CycleScenarioFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CycleScenarioFigures.ProtoReflect.Descriptor instead.
 func (*CycleScenarioFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{12}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *CycleScenarioFigures) GetName() string {
@@ -2054,7 +2326,7 @@ type ScenarioFigures struct {
 
 func (x *ScenarioFigures) Reset() {
 	*x = ScenarioFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2066,7 +2338,7 @@ func (x *ScenarioFigures) String() string {
 func (*ScenarioFigures) ProtoMessage() {}
 
 func (x *ScenarioFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2079,7 +2351,7 @@ func (x *ScenarioFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScenarioFigures.ProtoReflect.Descriptor instead.
 func (*ScenarioFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{13}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ScenarioFigures) GetName() string {
@@ -2142,7 +2414,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2154,7 +2426,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2167,7 +2439,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{14}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Verdict) GetExitCode() uint32 {
@@ -2209,7 +2481,7 @@ type HitFigures struct {
 
 func (x *HitFigures) Reset() {
 	*x = HitFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2221,7 +2493,7 @@ func (x *HitFigures) String() string {
 func (*HitFigures) ProtoMessage() {}
 
 func (x *HitFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2234,7 +2506,7 @@ func (x *HitFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HitFigures.ProtoReflect.Descriptor instead.
 func (*HitFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{15}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *HitFigures) GetCount() uint64 {
@@ -2310,7 +2582,7 @@ type ElapsedFigures struct {
 
 func (x *ElapsedFigures) Reset() {
 	*x = ElapsedFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2322,7 +2594,7 @@ func (x *ElapsedFigures) String() string {
 func (*ElapsedFigures) ProtoMessage() {}
 
 func (x *ElapsedFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2335,7 +2607,7 @@ func (x *ElapsedFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ElapsedFigures.ProtoReflect.Descriptor instead.
 func (*ElapsedFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{16}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ElapsedFigures) GetAvg() *durationpb.Duration {
@@ -2413,7 +2685,7 @@ type IterationFigures struct {
 
 func (x *IterationFigures) Reset() {
 	*x = IterationFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2425,7 +2697,7 @@ func (x *IterationFigures) String() string {
 func (*IterationFigures) ProtoMessage() {}
 
 func (x *IterationFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2438,7 +2710,7 @@ func (x *IterationFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IterationFigures.ProtoReflect.Descriptor instead.
 func (*IterationFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{17}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *IterationFigures) GetStarted() uint64 {
@@ -2513,7 +2785,7 @@ type UserFigures struct {
 
 func (x *UserFigures) Reset() {
 	*x = UserFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2525,7 +2797,7 @@ func (x *UserFigures) String() string {
 func (*UserFigures) ProtoMessage() {}
 
 func (x *UserFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2538,7 +2810,7 @@ func (x *UserFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserFigures.ProtoReflect.Descriptor instead.
 func (*UserFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{18}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *UserFigures) GetPlanned() uint64 {
@@ -2593,7 +2865,7 @@ type SocketFigures struct {
 
 func (x *SocketFigures) Reset() {
 	*x = SocketFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2605,7 +2877,7 @@ func (x *SocketFigures) String() string {
 func (*SocketFigures) ProtoMessage() {}
 
 func (x *SocketFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2618,7 +2890,7 @@ func (x *SocketFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketFigures.ProtoReflect.Descriptor instead.
 func (*SocketFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{19}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *SocketFigures) GetOpened() uint64 {
@@ -2708,7 +2980,7 @@ type SocketNameFigures struct {
 
 func (x *SocketNameFigures) Reset() {
 	*x = SocketNameFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2720,7 +2992,7 @@ func (x *SocketNameFigures) String() string {
 func (*SocketNameFigures) ProtoMessage() {}
 
 func (x *SocketNameFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2733,7 +3005,7 @@ func (x *SocketNameFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketNameFigures.ProtoReflect.Descriptor instead.
 func (*SocketNameFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{20}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *SocketNameFigures) GetName() string {
@@ -2777,7 +3049,7 @@ type SocketSummary struct {
 
 func (x *SocketSummary) Reset() {
 	*x = SocketSummary{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2789,7 +3061,7 @@ func (x *SocketSummary) String() string {
 func (*SocketSummary) ProtoMessage() {}
 
 func (x *SocketSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2802,7 +3074,7 @@ func (x *SocketSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketSummary.ProtoReflect.Descriptor instead.
 func (*SocketSummary) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{21}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *SocketSummary) GetTotal() *SocketFigures {
@@ -2844,7 +3116,7 @@ type NameFigures struct {
 
 func (x *NameFigures) Reset() {
 	*x = NameFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2856,7 +3128,7 @@ func (x *NameFigures) String() string {
 func (*NameFigures) ProtoMessage() {}
 
 func (x *NameFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2869,7 +3141,7 @@ func (x *NameFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NameFigures.ProtoReflect.Descriptor instead.
 func (*NameFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{22}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *NameFigures) GetName() string {
@@ -2937,7 +3209,7 @@ type IterationErrorGroup struct {
 
 func (x *IterationErrorGroup) Reset() {
 	*x = IterationErrorGroup{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2949,7 +3221,7 @@ func (x *IterationErrorGroup) String() string {
 func (*IterationErrorGroup) ProtoMessage() {}
 
 func (x *IterationErrorGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2962,7 +3234,7 @@ func (x *IterationErrorGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IterationErrorGroup.ProtoReflect.Descriptor instead.
 func (*IterationErrorGroup) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{23}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *IterationErrorGroup) GetCount() uint64 {
@@ -3006,7 +3278,7 @@ type HitErrorGroup struct {
 
 func (x *HitErrorGroup) Reset() {
 	*x = HitErrorGroup{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3018,7 +3290,7 @@ func (x *HitErrorGroup) String() string {
 func (*HitErrorGroup) ProtoMessage() {}
 
 func (x *HitErrorGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3031,7 +3303,7 @@ func (x *HitErrorGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HitErrorGroup.ProtoReflect.Descriptor instead.
 func (*HitErrorGroup) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{24}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *HitErrorGroup) GetCount() uint64 {
@@ -3107,7 +3379,7 @@ type AgentFigures struct {
 
 func (x *AgentFigures) Reset() {
 	*x = AgentFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3119,7 +3391,7 @@ func (x *AgentFigures) String() string {
 func (*AgentFigures) ProtoMessage() {}
 
 func (x *AgentFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3132,7 +3404,7 @@ func (x *AgentFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgentFigures.ProtoReflect.Descriptor instead.
 func (*AgentFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{25}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *AgentFigures) GetAgentId() string {
@@ -3279,7 +3551,7 @@ type GeneratorFigures struct {
 
 func (x *GeneratorFigures) Reset() {
 	*x = GeneratorFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3291,7 +3563,7 @@ func (x *GeneratorFigures) String() string {
 func (*GeneratorFigures) ProtoMessage() {}
 
 func (x *GeneratorFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3304,7 +3576,7 @@ func (x *GeneratorFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GeneratorFigures.ProtoReflect.Descriptor instead.
 func (*GeneratorFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{26}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *GeneratorFigures) GetSaturated() bool {
@@ -3437,7 +3709,7 @@ type Accounting struct {
 
 func (x *Accounting) Reset() {
 	*x = Accounting{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[27]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3449,7 +3721,7 @@ func (x *Accounting) String() string {
 func (*Accounting) ProtoMessage() {}
 
 func (x *Accounting) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[27]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3462,7 +3734,7 @@ func (x *Accounting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Accounting.ProtoReflect.Descriptor instead.
 func (*Accounting) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{27}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Accounting) GetCommitted() uint64 {
@@ -3533,7 +3805,7 @@ type Loss struct {
 
 func (x *Loss) Reset() {
 	*x = Loss{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[28]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3545,7 +3817,7 @@ func (x *Loss) String() string {
 func (*Loss) ProtoMessage() {}
 
 func (x *Loss) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[28]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3558,7 +3830,7 @@ func (x *Loss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loss.ProtoReflect.Descriptor instead.
 func (*Loss) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{28}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Loss) GetReason() string {
@@ -3600,7 +3872,7 @@ var File_loadgrpc_v1_run_proto protoreflect.FileDescriptor
 
 const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\n" +
-	"\x15loadgrpc/v1/run.proto\x12\vloadgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17loadgrpc/v1/event.proto\"\xdc\a\n" +
+	"\x15loadgrpc/v1/run.proto\x12\vloadgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17loadgrpc/v1/event.proto\"\xb8\b\n" +
 	"\aRunSpec\x12\x12\n" +
 	"\x04test\x18\x01 \x01(\tR\x04test\x12\x14\n" +
 	"\x05users\x18\x02 \x03(\rR\x05users\x12\x1e\n" +
@@ -3635,10 +3907,24 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\x06bundle\x18\x13 \x01(\tR\x06bundle\x12\x19\n" +
 	"\btest_dir\x18\x14 \x01(\tR\atestDir\x12\x1f\n" +
 	"\vpython_deps\x18\x15 \x03(\tR\n" +
-	"pythonDeps\x1a6\n" +
+	"pythonDeps\x12-\n" +
+	"\x06pacing\x18( \x01(\v2\x15.loadgrpc.v1.WaitTimeR\x06pacing\x12+\n" +
+	"\x05think\x18) \x01(\v2\x15.loadgrpc.v1.WaitTimeR\x05think\x1a6\n" +
 	"\bEnvEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd0\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x82\x02\n" +
+	"\bWaitTime\x127\n" +
+	"\bconstant\x18\x01 \x01(\v2\x19.google.protobuf.DurationH\x00R\bconstant\x122\n" +
+	"\abetween\x18\x02 \x01(\v2\x16.loadgrpc.v1.WaitRangeH\x00R\abetween\x12=\n" +
+	"\vexponential\x18\x03 \x01(\v2\x19.google.protobuf.DurationH\x00R\vexponential\x12:\n" +
+	"\tlognormal\x18\x04 \x01(\v2\x1a.loadgrpc.v1.LognormalWaitH\x00R\tlognormalB\x0e\n" +
+	"\fdistribution\"k\n" +
+	"\tWaitRange\x12/\n" +
+	"\x05least\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x05least\x12-\n" +
+	"\x04most\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x04most\"X\n" +
+	"\rLognormalWait\x121\n" +
+	"\x06median\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x06median\x12\x14\n" +
+	"\x05sigma\x18\x02 \x01(\x01R\x05sigma\"\xd0\x01\n" +
 	"\bObserver\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12?\n" +
 	"\bsettings\x18\x02 \x03(\v2#.loadgrpc.v1.Observer.SettingsEntryR\bsettings\x122\n" +
@@ -3653,7 +3939,7 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\x05state\x18\x04 \x01(\x0e2\x1e.loadgrpc.v1.NotificationStateR\x05state\x12\x14\n" +
 	"\x05tries\x18\x05 \x01(\rR\x05tries\x12\x16\n" +
 	"\x06reason\x18\x06 \x01(\tR\x06reason\x12.\n" +
-	"\x04time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\x9a\x03\n" +
+	"\x04time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xf6\x03\n" +
 	"\bScenario\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04test\x18\x02 \x01(\tR\x04test\x12\x14\n" +
@@ -3672,7 +3958,9 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\vrunner_mode\x18\n" +
 	" \x01(\x0e2\x17.loadgrpc.v1.RunnerModeR\n" +
 	"runnerMode\x12B\n" +
-	"\x0fsilence_timeout\x18\v \x01(\v2\x19.google.protobuf.DurationR\x0esilenceTimeout\"\xb9\x03\n" +
+	"\x0fsilence_timeout\x18\v \x01(\v2\x19.google.protobuf.DurationR\x0esilenceTimeout\x12-\n" +
+	"\x06pacing\x18\x14 \x01(\v2\x15.loadgrpc.v1.WaitTimeR\x06pacing\x12+\n" +
+	"\x05think\x18\x15 \x01(\v2\x15.loadgrpc.v1.WaitTimeR\x05think\"\xb9\x03\n" +
 	"\x03Run\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12+\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x15.loadgrpc.v1.RunStateR\x05state\x12\x16\n" +
@@ -3971,7 +4259,7 @@ func file_loadgrpc_v1_run_proto_rawDescGZIP() []byte {
 }
 
 var file_loadgrpc_v1_run_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_loadgrpc_v1_run_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
+var file_loadgrpc_v1_run_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
 var file_loadgrpc_v1_run_proto_goTypes = []any{
 	(ObserverEvent)(0),            // 0: loadgrpc.v1.ObserverEvent
 	(NotificationState)(0),        // 1: loadgrpc.v1.NotificationState
@@ -3980,150 +4268,164 @@ var file_loadgrpc_v1_run_proto_goTypes = []any{
 	(TroubleKind)(0),              // 4: loadgrpc.v1.TroubleKind
 	(AssignmentState)(0),          // 5: loadgrpc.v1.AssignmentState
 	(*RunSpec)(nil),               // 6: loadgrpc.v1.RunSpec
-	(*Observer)(nil),              // 7: loadgrpc.v1.Observer
-	(*Notification)(nil),          // 8: loadgrpc.v1.Notification
-	(*Scenario)(nil),              // 9: loadgrpc.v1.Scenario
-	(*Run)(nil),                   // 10: loadgrpc.v1.Run
-	(*Trouble)(nil),               // 11: loadgrpc.v1.Trouble
-	(*RunSummary)(nil),            // 12: loadgrpc.v1.RunSummary
-	(*CaseFigures)(nil),           // 13: loadgrpc.v1.CaseFigures
-	(*CoverageFigures)(nil),       // 14: loadgrpc.v1.CoverageFigures
-	(*DataFigures)(nil),           // 15: loadgrpc.v1.DataFigures
-	(*OutputFigures)(nil),         // 16: loadgrpc.v1.OutputFigures
-	(*CycleFigures)(nil),          // 17: loadgrpc.v1.CycleFigures
-	(*CycleScenarioFigures)(nil),  // 18: loadgrpc.v1.CycleScenarioFigures
-	(*ScenarioFigures)(nil),       // 19: loadgrpc.v1.ScenarioFigures
-	(*Verdict)(nil),               // 20: loadgrpc.v1.Verdict
-	(*HitFigures)(nil),            // 21: loadgrpc.v1.HitFigures
-	(*ElapsedFigures)(nil),        // 22: loadgrpc.v1.ElapsedFigures
-	(*IterationFigures)(nil),      // 23: loadgrpc.v1.IterationFigures
-	(*UserFigures)(nil),           // 24: loadgrpc.v1.UserFigures
-	(*SocketFigures)(nil),         // 25: loadgrpc.v1.SocketFigures
-	(*SocketNameFigures)(nil),     // 26: loadgrpc.v1.SocketNameFigures
-	(*SocketSummary)(nil),         // 27: loadgrpc.v1.SocketSummary
-	(*NameFigures)(nil),           // 28: loadgrpc.v1.NameFigures
-	(*IterationErrorGroup)(nil),   // 29: loadgrpc.v1.IterationErrorGroup
-	(*HitErrorGroup)(nil),         // 30: loadgrpc.v1.HitErrorGroup
-	(*AgentFigures)(nil),          // 31: loadgrpc.v1.AgentFigures
-	(*GeneratorFigures)(nil),      // 32: loadgrpc.v1.GeneratorFigures
-	(*Accounting)(nil),            // 33: loadgrpc.v1.Accounting
-	(*Loss)(nil),                  // 34: loadgrpc.v1.Loss
-	nil,                           // 35: loadgrpc.v1.RunSpec.EnvEntry
-	nil,                           // 36: loadgrpc.v1.Observer.SettingsEntry
-	nil,                           // 37: loadgrpc.v1.RunSummary.CountersEntry
-	nil,                           // 38: loadgrpc.v1.NameFigures.StatusesEntry
-	nil,                           // 39: loadgrpc.v1.NameFigures.FailedStatusesEntry
-	(*durationpb.Duration)(nil),   // 40: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 41: google.protobuf.Timestamp
-	(DataMode)(0),                 // 42: loadgrpc.v1.DataMode
-	(*ExceptionInfo)(nil),         // 43: loadgrpc.v1.ExceptionInfo
-	(HitError)(0),                 // 44: loadgrpc.v1.HitError
+	(*WaitTime)(nil),              // 7: loadgrpc.v1.WaitTime
+	(*WaitRange)(nil),             // 8: loadgrpc.v1.WaitRange
+	(*LognormalWait)(nil),         // 9: loadgrpc.v1.LognormalWait
+	(*Observer)(nil),              // 10: loadgrpc.v1.Observer
+	(*Notification)(nil),          // 11: loadgrpc.v1.Notification
+	(*Scenario)(nil),              // 12: loadgrpc.v1.Scenario
+	(*Run)(nil),                   // 13: loadgrpc.v1.Run
+	(*Trouble)(nil),               // 14: loadgrpc.v1.Trouble
+	(*RunSummary)(nil),            // 15: loadgrpc.v1.RunSummary
+	(*CaseFigures)(nil),           // 16: loadgrpc.v1.CaseFigures
+	(*CoverageFigures)(nil),       // 17: loadgrpc.v1.CoverageFigures
+	(*DataFigures)(nil),           // 18: loadgrpc.v1.DataFigures
+	(*OutputFigures)(nil),         // 19: loadgrpc.v1.OutputFigures
+	(*CycleFigures)(nil),          // 20: loadgrpc.v1.CycleFigures
+	(*CycleScenarioFigures)(nil),  // 21: loadgrpc.v1.CycleScenarioFigures
+	(*ScenarioFigures)(nil),       // 22: loadgrpc.v1.ScenarioFigures
+	(*Verdict)(nil),               // 23: loadgrpc.v1.Verdict
+	(*HitFigures)(nil),            // 24: loadgrpc.v1.HitFigures
+	(*ElapsedFigures)(nil),        // 25: loadgrpc.v1.ElapsedFigures
+	(*IterationFigures)(nil),      // 26: loadgrpc.v1.IterationFigures
+	(*UserFigures)(nil),           // 27: loadgrpc.v1.UserFigures
+	(*SocketFigures)(nil),         // 28: loadgrpc.v1.SocketFigures
+	(*SocketNameFigures)(nil),     // 29: loadgrpc.v1.SocketNameFigures
+	(*SocketSummary)(nil),         // 30: loadgrpc.v1.SocketSummary
+	(*NameFigures)(nil),           // 31: loadgrpc.v1.NameFigures
+	(*IterationErrorGroup)(nil),   // 32: loadgrpc.v1.IterationErrorGroup
+	(*HitErrorGroup)(nil),         // 33: loadgrpc.v1.HitErrorGroup
+	(*AgentFigures)(nil),          // 34: loadgrpc.v1.AgentFigures
+	(*GeneratorFigures)(nil),      // 35: loadgrpc.v1.GeneratorFigures
+	(*Accounting)(nil),            // 36: loadgrpc.v1.Accounting
+	(*Loss)(nil),                  // 37: loadgrpc.v1.Loss
+	nil,                           // 38: loadgrpc.v1.RunSpec.EnvEntry
+	nil,                           // 39: loadgrpc.v1.Observer.SettingsEntry
+	nil,                           // 40: loadgrpc.v1.RunSummary.CountersEntry
+	nil,                           // 41: loadgrpc.v1.NameFigures.StatusesEntry
+	nil,                           // 42: loadgrpc.v1.NameFigures.FailedStatusesEntry
+	(*durationpb.Duration)(nil),   // 43: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 44: google.protobuf.Timestamp
+	(DataMode)(0),                 // 45: loadgrpc.v1.DataMode
+	(*ExceptionInfo)(nil),         // 46: loadgrpc.v1.ExceptionInfo
+	(HitError)(0),                 // 47: loadgrpc.v1.HitError
 }
 var file_loadgrpc_v1_run_proto_depIdxs = []int32{
-	40, // 0: loadgrpc.v1.RunSpec.duration:type_name -> google.protobuf.Duration
-	40, // 1: loadgrpc.v1.RunSpec.stop_timeout:type_name -> google.protobuf.Duration
-	2,  // 2: loadgrpc.v1.RunSpec.runner_mode:type_name -> loadgrpc.v1.RunnerMode
-	40, // 3: loadgrpc.v1.RunSpec.silence_timeout:type_name -> google.protobuf.Duration
-	9,  // 4: loadgrpc.v1.RunSpec.scenarios:type_name -> loadgrpc.v1.Scenario
-	35, // 5: loadgrpc.v1.RunSpec.env:type_name -> loadgrpc.v1.RunSpec.EnvEntry
-	7,  // 6: loadgrpc.v1.RunSpec.observers:type_name -> loadgrpc.v1.Observer
-	36, // 7: loadgrpc.v1.Observer.settings:type_name -> loadgrpc.v1.Observer.SettingsEntry
-	0,  // 8: loadgrpc.v1.Observer.events:type_name -> loadgrpc.v1.ObserverEvent
-	0,  // 9: loadgrpc.v1.Notification.event:type_name -> loadgrpc.v1.ObserverEvent
-	1,  // 10: loadgrpc.v1.Notification.state:type_name -> loadgrpc.v1.NotificationState
-	41, // 11: loadgrpc.v1.Notification.time:type_name -> google.protobuf.Timestamp
-	40, // 12: loadgrpc.v1.Scenario.duration:type_name -> google.protobuf.Duration
-	2,  // 13: loadgrpc.v1.Scenario.runner_mode:type_name -> loadgrpc.v1.RunnerMode
-	40, // 14: loadgrpc.v1.Scenario.silence_timeout:type_name -> google.protobuf.Duration
-	3,  // 15: loadgrpc.v1.Run.state:type_name -> loadgrpc.v1.RunState
-	6,  // 16: loadgrpc.v1.Run.plan:type_name -> loadgrpc.v1.RunSpec
-	41, // 17: loadgrpc.v1.Run.create_time:type_name -> google.protobuf.Timestamp
-	41, // 18: loadgrpc.v1.Run.start_time:type_name -> google.protobuf.Timestamp
-	41, // 19: loadgrpc.v1.Run.end_time:type_name -> google.protobuf.Timestamp
-	11, // 20: loadgrpc.v1.Run.troubles:type_name -> loadgrpc.v1.Trouble
-	20, // 21: loadgrpc.v1.Run.verdict:type_name -> loadgrpc.v1.Verdict
-	4,  // 22: loadgrpc.v1.Trouble.kind:type_name -> loadgrpc.v1.TroubleKind
-	41, // 23: loadgrpc.v1.Trouble.since:type_name -> google.protobuf.Timestamp
-	41, // 24: loadgrpc.v1.Trouble.until:type_name -> google.protobuf.Timestamp
-	3,  // 25: loadgrpc.v1.RunSummary.state:type_name -> loadgrpc.v1.RunState
-	20, // 26: loadgrpc.v1.RunSummary.verdict:type_name -> loadgrpc.v1.Verdict
-	6,  // 27: loadgrpc.v1.RunSummary.plan:type_name -> loadgrpc.v1.RunSpec
-	41, // 28: loadgrpc.v1.RunSummary.create_time:type_name -> google.protobuf.Timestamp
-	41, // 29: loadgrpc.v1.RunSummary.start_time:type_name -> google.protobuf.Timestamp
-	41, // 30: loadgrpc.v1.RunSummary.end_time:type_name -> google.protobuf.Timestamp
-	40, // 31: loadgrpc.v1.RunSummary.duration:type_name -> google.protobuf.Duration
-	21, // 32: loadgrpc.v1.RunSummary.hits:type_name -> loadgrpc.v1.HitFigures
-	23, // 33: loadgrpc.v1.RunSummary.iterations:type_name -> loadgrpc.v1.IterationFigures
-	28, // 34: loadgrpc.v1.RunSummary.names:type_name -> loadgrpc.v1.NameFigures
-	29, // 35: loadgrpc.v1.RunSummary.failures:type_name -> loadgrpc.v1.IterationErrorGroup
-	29, // 36: loadgrpc.v1.RunSummary.errors:type_name -> loadgrpc.v1.IterationErrorGroup
-	30, // 37: loadgrpc.v1.RunSummary.hit_errors:type_name -> loadgrpc.v1.HitErrorGroup
-	31, // 38: loadgrpc.v1.RunSummary.agents:type_name -> loadgrpc.v1.AgentFigures
-	37, // 39: loadgrpc.v1.RunSummary.counters:type_name -> loadgrpc.v1.RunSummary.CountersEntry
-	33, // 40: loadgrpc.v1.RunSummary.accounting:type_name -> loadgrpc.v1.Accounting
-	32, // 41: loadgrpc.v1.RunSummary.generator:type_name -> loadgrpc.v1.GeneratorFigures
-	19, // 42: loadgrpc.v1.RunSummary.scenarios:type_name -> loadgrpc.v1.ScenarioFigures
-	24, // 43: loadgrpc.v1.RunSummary.users:type_name -> loadgrpc.v1.UserFigures
-	17, // 44: loadgrpc.v1.RunSummary.cycles:type_name -> loadgrpc.v1.CycleFigures
-	27, // 45: loadgrpc.v1.RunSummary.sockets:type_name -> loadgrpc.v1.SocketSummary
-	11, // 46: loadgrpc.v1.RunSummary.troubles:type_name -> loadgrpc.v1.Trouble
-	15, // 47: loadgrpc.v1.RunSummary.data:type_name -> loadgrpc.v1.DataFigures
-	8,  // 48: loadgrpc.v1.RunSummary.notifications:type_name -> loadgrpc.v1.Notification
-	13, // 49: loadgrpc.v1.RunSummary.cases:type_name -> loadgrpc.v1.CaseFigures
-	14, // 50: loadgrpc.v1.RunSummary.coverage:type_name -> loadgrpc.v1.CoverageFigures
-	16, // 51: loadgrpc.v1.RunSummary.output:type_name -> loadgrpc.v1.OutputFigures
-	23, // 52: loadgrpc.v1.CaseFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
-	22, // 53: loadgrpc.v1.CaseFigures.iteration_time:type_name -> loadgrpc.v1.ElapsedFigures
-	21, // 54: loadgrpc.v1.CaseFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	42, // 55: loadgrpc.v1.DataFigures.mode:type_name -> loadgrpc.v1.DataMode
-	40, // 56: loadgrpc.v1.CycleFigures.duration:type_name -> google.protobuf.Duration
-	21, // 57: loadgrpc.v1.CycleFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	41, // 58: loadgrpc.v1.CycleFigures.start_time:type_name -> google.protobuf.Timestamp
-	18, // 59: loadgrpc.v1.CycleFigures.scenarios:type_name -> loadgrpc.v1.CycleScenarioFigures
-	40, // 60: loadgrpc.v1.CycleScenarioFigures.duration:type_name -> google.protobuf.Duration
-	21, // 61: loadgrpc.v1.CycleScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	21, // 62: loadgrpc.v1.ScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	23, // 63: loadgrpc.v1.ScenarioFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
-	24, // 64: loadgrpc.v1.ScenarioFigures.users:type_name -> loadgrpc.v1.UserFigures
-	22, // 65: loadgrpc.v1.HitFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
-	22, // 66: loadgrpc.v1.HitFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
-	40, // 67: loadgrpc.v1.ElapsedFigures.avg:type_name -> google.protobuf.Duration
-	40, // 68: loadgrpc.v1.ElapsedFigures.min:type_name -> google.protobuf.Duration
-	40, // 69: loadgrpc.v1.ElapsedFigures.p50:type_name -> google.protobuf.Duration
-	40, // 70: loadgrpc.v1.ElapsedFigures.p90:type_name -> google.protobuf.Duration
-	40, // 71: loadgrpc.v1.ElapsedFigures.p95:type_name -> google.protobuf.Duration
-	40, // 72: loadgrpc.v1.ElapsedFigures.p99:type_name -> google.protobuf.Duration
-	40, // 73: loadgrpc.v1.ElapsedFigures.max:type_name -> google.protobuf.Duration
-	22, // 74: loadgrpc.v1.SocketFigures.gaps:type_name -> loadgrpc.v1.ElapsedFigures
-	25, // 75: loadgrpc.v1.SocketNameFigures.sockets:type_name -> loadgrpc.v1.SocketFigures
-	25, // 76: loadgrpc.v1.SocketSummary.total:type_name -> loadgrpc.v1.SocketFigures
-	26, // 77: loadgrpc.v1.SocketSummary.names:type_name -> loadgrpc.v1.SocketNameFigures
-	21, // 78: loadgrpc.v1.NameFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	38, // 79: loadgrpc.v1.NameFigures.statuses:type_name -> loadgrpc.v1.NameFigures.StatusesEntry
-	39, // 80: loadgrpc.v1.NameFigures.failed_statuses:type_name -> loadgrpc.v1.NameFigures.FailedStatusesEntry
-	43, // 81: loadgrpc.v1.IterationErrorGroup.exception:type_name -> loadgrpc.v1.ExceptionInfo
-	44, // 82: loadgrpc.v1.HitErrorGroup.error:type_name -> loadgrpc.v1.HitError
-	5,  // 83: loadgrpc.v1.AgentFigures.state:type_name -> loadgrpc.v1.AssignmentState
-	43, // 84: loadgrpc.v1.AgentFigures.load_error:type_name -> loadgrpc.v1.ExceptionInfo
-	32, // 85: loadgrpc.v1.AgentFigures.generator:type_name -> loadgrpc.v1.GeneratorFigures
-	41, // 86: loadgrpc.v1.AgentFigures.end_time:type_name -> google.protobuf.Timestamp
-	40, // 87: loadgrpc.v1.AgentFigures.clock_offset:type_name -> google.protobuf.Duration
-	24, // 88: loadgrpc.v1.AgentFigures.all_users:type_name -> loadgrpc.v1.UserFigures
-	40, // 89: loadgrpc.v1.GeneratorFigures.saturated_time:type_name -> google.protobuf.Duration
-	40, // 90: loadgrpc.v1.GeneratorFigures.watched_time:type_name -> google.protobuf.Duration
-	22, // 91: loadgrpc.v1.GeneratorFigures.lag:type_name -> loadgrpc.v1.ElapsedFigures
-	40, // 92: loadgrpc.v1.GeneratorFigures.worst_lag:type_name -> google.protobuf.Duration
-	41, // 93: loadgrpc.v1.GeneratorFigures.worst_lag_time:type_name -> google.protobuf.Timestamp
-	40, // 94: loadgrpc.v1.GeneratorFigures.gc_time:type_name -> google.protobuf.Duration
-	40, // 95: loadgrpc.v1.GeneratorFigures.gc_max:type_name -> google.protobuf.Duration
-	40, // 96: loadgrpc.v1.GeneratorFigures.at_limit_time:type_name -> google.protobuf.Duration
-	40, // 97: loadgrpc.v1.GeneratorFigures.machine_busy_time:type_name -> google.protobuf.Duration
-	34, // 98: loadgrpc.v1.Accounting.losses:type_name -> loadgrpc.v1.Loss
-	99, // [99:99] is the sub-list for method output_type
-	99, // [99:99] is the sub-list for method input_type
-	99, // [99:99] is the sub-list for extension type_name
-	99, // [99:99] is the sub-list for extension extendee
-	0,  // [0:99] is the sub-list for field type_name
+	43,  // 0: loadgrpc.v1.RunSpec.duration:type_name -> google.protobuf.Duration
+	43,  // 1: loadgrpc.v1.RunSpec.stop_timeout:type_name -> google.protobuf.Duration
+	2,   // 2: loadgrpc.v1.RunSpec.runner_mode:type_name -> loadgrpc.v1.RunnerMode
+	43,  // 3: loadgrpc.v1.RunSpec.silence_timeout:type_name -> google.protobuf.Duration
+	12,  // 4: loadgrpc.v1.RunSpec.scenarios:type_name -> loadgrpc.v1.Scenario
+	38,  // 5: loadgrpc.v1.RunSpec.env:type_name -> loadgrpc.v1.RunSpec.EnvEntry
+	10,  // 6: loadgrpc.v1.RunSpec.observers:type_name -> loadgrpc.v1.Observer
+	7,   // 7: loadgrpc.v1.RunSpec.pacing:type_name -> loadgrpc.v1.WaitTime
+	7,   // 8: loadgrpc.v1.RunSpec.think:type_name -> loadgrpc.v1.WaitTime
+	43,  // 9: loadgrpc.v1.WaitTime.constant:type_name -> google.protobuf.Duration
+	8,   // 10: loadgrpc.v1.WaitTime.between:type_name -> loadgrpc.v1.WaitRange
+	43,  // 11: loadgrpc.v1.WaitTime.exponential:type_name -> google.protobuf.Duration
+	9,   // 12: loadgrpc.v1.WaitTime.lognormal:type_name -> loadgrpc.v1.LognormalWait
+	43,  // 13: loadgrpc.v1.WaitRange.least:type_name -> google.protobuf.Duration
+	43,  // 14: loadgrpc.v1.WaitRange.most:type_name -> google.protobuf.Duration
+	43,  // 15: loadgrpc.v1.LognormalWait.median:type_name -> google.protobuf.Duration
+	39,  // 16: loadgrpc.v1.Observer.settings:type_name -> loadgrpc.v1.Observer.SettingsEntry
+	0,   // 17: loadgrpc.v1.Observer.events:type_name -> loadgrpc.v1.ObserverEvent
+	0,   // 18: loadgrpc.v1.Notification.event:type_name -> loadgrpc.v1.ObserverEvent
+	1,   // 19: loadgrpc.v1.Notification.state:type_name -> loadgrpc.v1.NotificationState
+	44,  // 20: loadgrpc.v1.Notification.time:type_name -> google.protobuf.Timestamp
+	43,  // 21: loadgrpc.v1.Scenario.duration:type_name -> google.protobuf.Duration
+	2,   // 22: loadgrpc.v1.Scenario.runner_mode:type_name -> loadgrpc.v1.RunnerMode
+	43,  // 23: loadgrpc.v1.Scenario.silence_timeout:type_name -> google.protobuf.Duration
+	7,   // 24: loadgrpc.v1.Scenario.pacing:type_name -> loadgrpc.v1.WaitTime
+	7,   // 25: loadgrpc.v1.Scenario.think:type_name -> loadgrpc.v1.WaitTime
+	3,   // 26: loadgrpc.v1.Run.state:type_name -> loadgrpc.v1.RunState
+	6,   // 27: loadgrpc.v1.Run.plan:type_name -> loadgrpc.v1.RunSpec
+	44,  // 28: loadgrpc.v1.Run.create_time:type_name -> google.protobuf.Timestamp
+	44,  // 29: loadgrpc.v1.Run.start_time:type_name -> google.protobuf.Timestamp
+	44,  // 30: loadgrpc.v1.Run.end_time:type_name -> google.protobuf.Timestamp
+	14,  // 31: loadgrpc.v1.Run.troubles:type_name -> loadgrpc.v1.Trouble
+	23,  // 32: loadgrpc.v1.Run.verdict:type_name -> loadgrpc.v1.Verdict
+	4,   // 33: loadgrpc.v1.Trouble.kind:type_name -> loadgrpc.v1.TroubleKind
+	44,  // 34: loadgrpc.v1.Trouble.since:type_name -> google.protobuf.Timestamp
+	44,  // 35: loadgrpc.v1.Trouble.until:type_name -> google.protobuf.Timestamp
+	3,   // 36: loadgrpc.v1.RunSummary.state:type_name -> loadgrpc.v1.RunState
+	23,  // 37: loadgrpc.v1.RunSummary.verdict:type_name -> loadgrpc.v1.Verdict
+	6,   // 38: loadgrpc.v1.RunSummary.plan:type_name -> loadgrpc.v1.RunSpec
+	44,  // 39: loadgrpc.v1.RunSummary.create_time:type_name -> google.protobuf.Timestamp
+	44,  // 40: loadgrpc.v1.RunSummary.start_time:type_name -> google.protobuf.Timestamp
+	44,  // 41: loadgrpc.v1.RunSummary.end_time:type_name -> google.protobuf.Timestamp
+	43,  // 42: loadgrpc.v1.RunSummary.duration:type_name -> google.protobuf.Duration
+	24,  // 43: loadgrpc.v1.RunSummary.hits:type_name -> loadgrpc.v1.HitFigures
+	26,  // 44: loadgrpc.v1.RunSummary.iterations:type_name -> loadgrpc.v1.IterationFigures
+	31,  // 45: loadgrpc.v1.RunSummary.names:type_name -> loadgrpc.v1.NameFigures
+	32,  // 46: loadgrpc.v1.RunSummary.failures:type_name -> loadgrpc.v1.IterationErrorGroup
+	32,  // 47: loadgrpc.v1.RunSummary.errors:type_name -> loadgrpc.v1.IterationErrorGroup
+	33,  // 48: loadgrpc.v1.RunSummary.hit_errors:type_name -> loadgrpc.v1.HitErrorGroup
+	34,  // 49: loadgrpc.v1.RunSummary.agents:type_name -> loadgrpc.v1.AgentFigures
+	40,  // 50: loadgrpc.v1.RunSummary.counters:type_name -> loadgrpc.v1.RunSummary.CountersEntry
+	36,  // 51: loadgrpc.v1.RunSummary.accounting:type_name -> loadgrpc.v1.Accounting
+	35,  // 52: loadgrpc.v1.RunSummary.generator:type_name -> loadgrpc.v1.GeneratorFigures
+	22,  // 53: loadgrpc.v1.RunSummary.scenarios:type_name -> loadgrpc.v1.ScenarioFigures
+	27,  // 54: loadgrpc.v1.RunSummary.users:type_name -> loadgrpc.v1.UserFigures
+	20,  // 55: loadgrpc.v1.RunSummary.cycles:type_name -> loadgrpc.v1.CycleFigures
+	30,  // 56: loadgrpc.v1.RunSummary.sockets:type_name -> loadgrpc.v1.SocketSummary
+	14,  // 57: loadgrpc.v1.RunSummary.troubles:type_name -> loadgrpc.v1.Trouble
+	18,  // 58: loadgrpc.v1.RunSummary.data:type_name -> loadgrpc.v1.DataFigures
+	11,  // 59: loadgrpc.v1.RunSummary.notifications:type_name -> loadgrpc.v1.Notification
+	16,  // 60: loadgrpc.v1.RunSummary.cases:type_name -> loadgrpc.v1.CaseFigures
+	17,  // 61: loadgrpc.v1.RunSummary.coverage:type_name -> loadgrpc.v1.CoverageFigures
+	19,  // 62: loadgrpc.v1.RunSummary.output:type_name -> loadgrpc.v1.OutputFigures
+	26,  // 63: loadgrpc.v1.CaseFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
+	25,  // 64: loadgrpc.v1.CaseFigures.iteration_time:type_name -> loadgrpc.v1.ElapsedFigures
+	24,  // 65: loadgrpc.v1.CaseFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	45,  // 66: loadgrpc.v1.DataFigures.mode:type_name -> loadgrpc.v1.DataMode
+	43,  // 67: loadgrpc.v1.CycleFigures.duration:type_name -> google.protobuf.Duration
+	24,  // 68: loadgrpc.v1.CycleFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	44,  // 69: loadgrpc.v1.CycleFigures.start_time:type_name -> google.protobuf.Timestamp
+	21,  // 70: loadgrpc.v1.CycleFigures.scenarios:type_name -> loadgrpc.v1.CycleScenarioFigures
+	43,  // 71: loadgrpc.v1.CycleScenarioFigures.duration:type_name -> google.protobuf.Duration
+	24,  // 72: loadgrpc.v1.CycleScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	24,  // 73: loadgrpc.v1.ScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	26,  // 74: loadgrpc.v1.ScenarioFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
+	27,  // 75: loadgrpc.v1.ScenarioFigures.users:type_name -> loadgrpc.v1.UserFigures
+	25,  // 76: loadgrpc.v1.HitFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
+	25,  // 77: loadgrpc.v1.HitFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
+	43,  // 78: loadgrpc.v1.ElapsedFigures.avg:type_name -> google.protobuf.Duration
+	43,  // 79: loadgrpc.v1.ElapsedFigures.min:type_name -> google.protobuf.Duration
+	43,  // 80: loadgrpc.v1.ElapsedFigures.p50:type_name -> google.protobuf.Duration
+	43,  // 81: loadgrpc.v1.ElapsedFigures.p90:type_name -> google.protobuf.Duration
+	43,  // 82: loadgrpc.v1.ElapsedFigures.p95:type_name -> google.protobuf.Duration
+	43,  // 83: loadgrpc.v1.ElapsedFigures.p99:type_name -> google.protobuf.Duration
+	43,  // 84: loadgrpc.v1.ElapsedFigures.max:type_name -> google.protobuf.Duration
+	25,  // 85: loadgrpc.v1.SocketFigures.gaps:type_name -> loadgrpc.v1.ElapsedFigures
+	28,  // 86: loadgrpc.v1.SocketNameFigures.sockets:type_name -> loadgrpc.v1.SocketFigures
+	28,  // 87: loadgrpc.v1.SocketSummary.total:type_name -> loadgrpc.v1.SocketFigures
+	29,  // 88: loadgrpc.v1.SocketSummary.names:type_name -> loadgrpc.v1.SocketNameFigures
+	24,  // 89: loadgrpc.v1.NameFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	41,  // 90: loadgrpc.v1.NameFigures.statuses:type_name -> loadgrpc.v1.NameFigures.StatusesEntry
+	42,  // 91: loadgrpc.v1.NameFigures.failed_statuses:type_name -> loadgrpc.v1.NameFigures.FailedStatusesEntry
+	46,  // 92: loadgrpc.v1.IterationErrorGroup.exception:type_name -> loadgrpc.v1.ExceptionInfo
+	47,  // 93: loadgrpc.v1.HitErrorGroup.error:type_name -> loadgrpc.v1.HitError
+	5,   // 94: loadgrpc.v1.AgentFigures.state:type_name -> loadgrpc.v1.AssignmentState
+	46,  // 95: loadgrpc.v1.AgentFigures.load_error:type_name -> loadgrpc.v1.ExceptionInfo
+	35,  // 96: loadgrpc.v1.AgentFigures.generator:type_name -> loadgrpc.v1.GeneratorFigures
+	44,  // 97: loadgrpc.v1.AgentFigures.end_time:type_name -> google.protobuf.Timestamp
+	43,  // 98: loadgrpc.v1.AgentFigures.clock_offset:type_name -> google.protobuf.Duration
+	27,  // 99: loadgrpc.v1.AgentFigures.all_users:type_name -> loadgrpc.v1.UserFigures
+	43,  // 100: loadgrpc.v1.GeneratorFigures.saturated_time:type_name -> google.protobuf.Duration
+	43,  // 101: loadgrpc.v1.GeneratorFigures.watched_time:type_name -> google.protobuf.Duration
+	25,  // 102: loadgrpc.v1.GeneratorFigures.lag:type_name -> loadgrpc.v1.ElapsedFigures
+	43,  // 103: loadgrpc.v1.GeneratorFigures.worst_lag:type_name -> google.protobuf.Duration
+	44,  // 104: loadgrpc.v1.GeneratorFigures.worst_lag_time:type_name -> google.protobuf.Timestamp
+	43,  // 105: loadgrpc.v1.GeneratorFigures.gc_time:type_name -> google.protobuf.Duration
+	43,  // 106: loadgrpc.v1.GeneratorFigures.gc_max:type_name -> google.protobuf.Duration
+	43,  // 107: loadgrpc.v1.GeneratorFigures.at_limit_time:type_name -> google.protobuf.Duration
+	43,  // 108: loadgrpc.v1.GeneratorFigures.machine_busy_time:type_name -> google.protobuf.Duration
+	37,  // 109: loadgrpc.v1.Accounting.losses:type_name -> loadgrpc.v1.Loss
+	110, // [110:110] is the sub-list for method output_type
+	110, // [110:110] is the sub-list for method input_type
+	110, // [110:110] is the sub-list for extension type_name
+	110, // [110:110] is the sub-list for extension extendee
+	0,   // [0:110] is the sub-list for field type_name
 }
 
 func init() { file_loadgrpc_v1_run_proto_init() }
@@ -4132,13 +4434,19 @@ func file_loadgrpc_v1_run_proto_init() {
 		return
 	}
 	file_loadgrpc_v1_event_proto_init()
+	file_loadgrpc_v1_run_proto_msgTypes[1].OneofWrappers = []any{
+		(*WaitTime_Constant)(nil),
+		(*WaitTime_Between)(nil),
+		(*WaitTime_Exponential)(nil),
+		(*WaitTime_Lognormal)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_loadgrpc_v1_run_proto_rawDesc), len(file_loadgrpc_v1_run_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   34,
+			NumMessages:   37,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
