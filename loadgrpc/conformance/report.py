@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import io
+import time
 from collections import Counter
 from collections.abc import Iterator
 from itertools import groupby
 from typing import Final
-from xml.etree import ElementTree as ET
 
+from loadgrpc.clock import NS_PER_S
 from loadgrpc.conformance import conversation
 from loadgrpc.conformance.cases import BY_NAME
 from loadgrpc.conformance.finding import Outcome, counted
 from loadgrpc.conformance.judgement import Report, Result
 from loadgrpc.conformance.transcript import Transcript
+from loadgrpc.outputs.junit_xml import FAILURE, Problem, ReportedCase, ReportedSuite, write
 
 _WIDTH: Final = 51
 """Of a rule's title."""
@@ -88,44 +91,34 @@ def _sum(report: Report) -> str:
 
 def junit(report: Report) -> str:
     """The same as JUnit XML: a rule is a test case, its section the class."""
-    results = report.results
-    suite = ET.Element(
-        "testsuite",
+    suite = ReportedSuite(
         name="loadgrpc conformance",
-        tests=str(len(results)),
-        failures=str(sum(result.bad for result in results)),
-        errors="0",
-        skipped=str(sum(_skipped(result) for result in results)),
-        time=f"{report.took_s:.3f}",
+        cases=list(map(_case, report.results)),
+        duration_ns=round(report.took_s * NS_PER_S),
     )
-    for result in results:
-        rule, finding = result.rule, result.finding
-        case = ET.SubElement(
-            suite,
-            "testcase",
-            classname=f"conformance.{rule.section}",
-            name=f"{rule.number} {rule.title}",
-            time="0",
-        )
-        words = _printable(finding.words)
-        if result.bad:
-            failure = ET.SubElement(case, "failure", message=words, type="broken")
-            failure.text = f"case {result.case}; spec: {rule.sentence}"
-        elif _skipped(result):
-            ET.SubElement(case, "skipped", message=f"{finding.outcome.value}: {words}")
-        else:
-            advice = "advice, and not taken: " if finding.outcome is Outcome.BROKEN else ""
-            ET.SubElement(case, "system-out").text = advice + words
-    ET.indent(suite)
-    return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+    file = io.StringIO()
+    write([suite], file, began_ns=time.time_ns())
+    return file.getvalue()
+
+
+def _case(result: Result) -> ReportedCase:
+    rule, finding = result.rule, result.finding
+    problem, said = None, finding.words
+    if result.bad:
+        text = f"case {result.case}; spec: {rule.sentence}"
+        problem = Problem(element=FAILURE, type="broken", message=finding.words, text=text)
+    elif _skipped(result):
+        said = f"{finding.outcome.value}: {finding.words}"
+    elif finding.outcome is Outcome.BROKEN:
+        said = f"advice, and not taken: {finding.words}"
+    return ReportedCase(
+        class_name=f"conformance.{rule.section}",
+        name=f"{rule.number} {rule.title}",
+        problem=problem,
+        skipped=_skipped(result),
+        said=said,
+    )
 
 
 def _skipped(result: Result) -> bool:
     return result.finding.outcome in (Outcome.NOT_SHOWN, Outcome.NOT_APPLICABLE)
-
-
-def _printable(text: str) -> str:
-    """A text that XML can hold."""
-    return "".join(
-        c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text
-    )

@@ -2,63 +2,21 @@
 
 A suite for each scenario: a case for each test, which failed if any of its iterations did, and a
 case for each group of failures and errors that are alike. A last suite has one case, the verdict
-on the run, so that a run that is incomplete does not look green. The document follows the schema
-of Apache Ant's JUnit reports (JUnit.xsd), which GitLab, Jenkins and others read.
+on the run, so that a run that is incomplete does not look green.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final, TextIO
+from typing import Final
 
 from loadgrpc import __version__, verdict
-from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import IterationErrorGroup, IterationFigures, ScenarioFigures, Summary
+from loadgrpc.outputs.junit_xml import ERROR, FAILURE, Problem, ReportedCase, ReportedSuite, write
 from loadgrpc.outputs.named_test import NamedTest
 from loadgrpc.outputs.output import FileOutput, Results
-from loadgrpc.outputs.xml_text import HEAD, attribute, content
 
 RUN: Final = "loadgrpc"
 """The class of the case that is the verdict."""
-MAX_NAME: Final = 200
-"""Characters of a name, which CI servers show in lists."""
-FAILURE: Final = "failure"
-ERROR: Final = "error"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Problem:
-    """Why a case is red."""
-
-    element: str
-    type: str
-    message: str
-    text: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReportedCase:
-    """A line of the report."""
-
-    class_name: str
-    name: str
-    duration_ns: int = 0
-    problem: Problem | None = None
-    skipped: bool = False
-    """Whether nothing was done: neither green nor red."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReportedSuite:
-    """Cases that belong together, and figures about them."""
-
-    name: str
-    cases: list[ReportedCase]
-    duration_ns: int
-    properties: dict[str, str]
-
 
 class JUnit(FileOutput):
     """See the module."""
@@ -67,8 +25,11 @@ class JUnit(FileOutput):
 
     async def write(self, results: Results) -> None:
         """See Output."""
+        summary = results.summary
+        began_ns = summary.start_time_ns or summary.create_time_ns
+        host = summary.agents[0].hostname if summary.agents else ""
         with self.file.open() as file:
-            write(suites(results.summary), results.summary, file)
+            write(suites(summary), file, began_ns=began_ns, host=host)
 
 
 def suites(summary: Summary) -> list[ReportedSuite]:
@@ -201,55 +162,6 @@ def _verdict(summary: Summary) -> ReportedSuite:
             "events.rejected": str(accounting.rejected),
             "events.lost": str(accounting.lost),
         },
-    )
-
-
-def write(suites: Iterable[ReportedSuite], summary: Summary, file: TextIO) -> None:
-    """Writes suites as a document."""
-    began_ns = summary.start_time_ns or summary.create_time_ns
-    began = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(began_ns // NS_PER_S))
-    host = attribute(summary.agents[0].hostname if summary.agents else "") or "localhost"
-    file.write(f"{HEAD}<testsuites>\n")
-    for number, suite in enumerate(suites):
-        name = attribute(suite.name, limit=MAX_NAME) or RUN
-        failures, errors = (
-            sum(case.problem is not None and case.problem.element == kind for case in suite.cases)
-            for kind in (FAILURE, ERROR)
-        )
-        skipped = sum(case.skipped and case.problem is None for case in suite.cases)
-        file.write(
-            f'  <testsuite id="{number}" package="{name}" name="{name}" timestamp="{began}"'
-            f' hostname="{host}" tests="{len(suite.cases)}" failures="{failures}"'
-            f' errors="{errors}" skipped="{skipped}" time="{suite.duration_ns / 1e9:.3f}">\n'
-            "    <properties>\n"
-        )
-        file.writelines(
-            f'      <property name="{key}" value="{attribute(value)}"/>\n'
-            for key, value in suite.properties.items()
-        )
-        file.write("    </properties>\n")
-        for case in suite.cases:
-            _write_case(case, file)
-        file.write("    <system-out/>\n    <system-err/>\n  </testsuite>\n")
-    file.write("</testsuites>\n")
-
-
-def _write_case(case: ReportedCase, file: TextIO) -> None:
-    names = (
-        f'name="{attribute(case.name, limit=MAX_NAME) or RUN}"'
-        f' classname="{attribute(case.class_name, limit=MAX_NAME) or RUN}"'
-        f' time="{case.duration_ns / 1e9:.3f}"'
-    )
-    if case.problem is None:
-        inside = "><skipped/></testcase>" if case.skipped else "/>"
-        file.write(f"    <testcase {names}{inside}\n")
-        return
-    problem = case.problem
-    file.write(
-        f"    <testcase {names}>\n"
-        f'      <{problem.element} message="{attribute(problem.message)}"'
-        f' type="{attribute(problem.type, limit=MAX_NAME)}">{content(problem.text)}'
-        f"</{problem.element}>\n    </testcase>\n"
     )
 
 

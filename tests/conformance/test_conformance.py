@@ -99,7 +99,7 @@ def test_a_broken_rule_is_exit_code_1_and_a_failure_in_junit(tmp_path):
     assert "The runner does not conform." in done.stdout
     assert "What was said in case plain" in done.stdout
     suite = ET.parse(file).getroot()  # noqa: S314 - our own
-    (failed,) = [case for case in suite if case.find("failure") is not None]
+    (failed,) = [case for case in suite.iter("testcase") if case.find("failure") is not None]
     assert failed.get("name").startswith("10.2 ")
 
 
