@@ -46,6 +46,21 @@ def masked(text: str) -> str:
     return text
 
 
+def shown_address(text: str) -> str:
+    """The address that somebody is notified at: the parts of its path may be secrets, too.
+
+    Incoming webhooks of chats and of CI servers are protected by nothing else.
+    """
+    text = masked(text)
+    scheme, separator, rest = text.partition("://")
+    if not separator:
+        return text
+    path, question, query = rest.partition("?")
+    host, *parts = path.split("/")
+    shown = [MASK if _LOOKS_RANDOM.fullmatch(part) else part for part in parts]
+    return "/".join([f"{scheme}://{host}", *shown]) + question + query
+
+
 def shown_variable(name: str, value: str) -> str:
     """The value of an environment variable, masked if its name or itself looks like a secret."""
     words = (name, *name.split("_"))

@@ -96,3 +96,28 @@ def test_c10_a_server_is_the_same_without_its_user():
     """Names of hits have no user in them."""
     assert secrets.without_user("http://ann:s3cret@host/a@b") == "http://host/a@b"
     assert secrets.without_user("http://host/a@b") == "http://host/a@b"
+
+
+ADDRESSES = {
+    "https://example.org/hook": "https://example.org/hook",
+    "https://example.org/nightly-load-tests/of-the-shop": (
+        "https://example.org/nightly-load-tests/of-the-shop"
+    ),
+    "https://hooks.example.org/services/T01/B02/s3crets3crets3crets3cret": (
+        "https://hooks.example.org/services/T01/B02/***"
+    ),
+    "https://example.org/s3cret00-dead-beef-0000-s3cret000000?wait=1": (
+        "https://example.org/***?wait=1"
+    ),
+    "https://ann:s3cret@example.org/": "https://ann:***@example.org/",
+    "#load": "#load",
+    "irc.example.org": "irc.example.org",
+}
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_addresses_of_observers_are_masked(address):
+    """A part of a path that nobody would type is all that protects a channel of a chat."""
+    shown = secrets.shown_address(address)
+    assert shown == ADDRESSES[address]
+    assert secrets.shown_address(shown) == shown

@@ -28,7 +28,7 @@ from loadgrpc.observers.config import ObserverConfig
 from loadgrpc.observers.environment import UnreadableFile, combined, missing, variable
 from loadgrpc.observers.observer import wrong
 from loadgrpc.observers.registry import BUILT_IN, Unknown, find, is_path
-from loadgrpc.secrets import masked
+from loadgrpc.secrets import shown_address
 
 OF_BROKER: Final = " (broker)"
 """After the name of an observer that the broker notifies of every run."""
@@ -156,7 +156,7 @@ class Observing:
             return
         given = dict(choice.settings)
         secrets = {each.name for each in settings if each.secret}
-        secrets |= {each for each, value in given.items() if masked(value) != value}
+        secrets |= {each for each, value in given.items() if shown_address(value) != value}
         for each in given:
             if each in secrets:
                 detail = (

@@ -24,7 +24,7 @@ from loadgrpc.model import (
     Wait,
     words_of,
 )
-from loadgrpc.secrets import masked, shown_variable
+from loadgrpc.secrets import masked, shown_address, shown_variable
 
 DAY_S: Final = 86_400.0
 OURS: Final = ("LOADGRPC_", "LOADS_")
@@ -406,7 +406,9 @@ class ObserversKind(Kind):
     def shown(self, value: tuple[ObserverChoice, ...]) -> tuple[ObserverChoice, ...]:
         """See Kind."""
         return tuple(
-            replace(each, settings=tuple((name, masked(text)) for name, text in each.settings))
+            replace(
+                each, settings=tuple((name, shown_address(text)) for name, text in each.settings)
+            )
             for each in value
         )
 

@@ -146,6 +146,7 @@ def test_observers_that_there_are_not():
         ("secret", "hunter2", "LOADGRPC_OBSERVER_WEBHOOK_SECRET_FILE"),
         ("url", "https://user:hunter2@example.org/", "LOADGRPC_OBSERVER_WEBHOOK_URL"),
         ("url", "https://example.org/?token=hunter2", "LOADGRPC_OBSERVER_WEBHOOK_URL"),
+        ("url", "https://example.org/a/hunter2hunter2hunter2/b", "LOADGRPC_OBSERVER_WEBHOOK_URL"),
     ],
 )
 def test_r7_no_secret_is_in_a_plan(name, value, words):
