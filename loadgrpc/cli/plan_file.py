@@ -11,7 +11,7 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from loadgrpc.cli import elsewhere, observer_options, plan_options, values
 from loadgrpc.cli.config_file import typed
@@ -35,9 +35,21 @@ MAX_BYTES: Final = 16 << 20
 """Of a plan file: more than a broker would take."""
 
 
+INCLUDED: Final = ("include_file", "include_files")
+"""Keys of what is no part of a plan: what is sent with it, as --include-file has it."""
+
+
+class PlanFile(NamedTuple):
+    """What is in a file."""
+
+    plan: Plan
+    include_files: tuple[str, ...] = ()
+    """What is to be sent with it: paths and patterns, from the current folder."""
+
+
 def plan_of_file(
     path: Path, *over: Mapping[str, Any], beneath: Mapping[str, Any] | None = None
-) -> Plan:
+) -> PlanFile:
     """The plan in a file; options override it, the last of them first, and fill its gaps.
 
     They are by their names in the model: None where one was not given.
@@ -52,12 +64,13 @@ def plan_of_file(
 
     name = "standard input" if str(path) == "-" else str(path)
     try:
-        written = spelled(_document(_text(path), path.suffix))
-        message = json_format.ParseDict(written, run_pb2.RunSpec())
+        document = _document(_text(path), path.suffix)
+        included = _included(document)
+        message = json_format.ParseDict(spelled(document), run_pb2.RunSpec())
         plan_options.underlie(message, beneath or {})
         for asked in over:
             plan_options.ask(message, asked)
-        return plan_from_proto(message)
+        return PlanFile(plan_from_proto(message), included)
     except OSError as error:
         raise Failure(f"{name} cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
@@ -95,6 +108,22 @@ def _document(text: str, suffix: str) -> dict[str, Any]:
     if not isinstance(written, dict):
         raise ValueError("it is not a JSON object")  # noqa: TRY004 - told as all that is wrong
     return written
+
+
+def _included(document: dict[str, Any]) -> tuple[str, ...]:
+    """Takes out what is to be sent with the plan.
+
+    Raises:
+        ValueError: it is neither a text nor a list of texts.
+    """
+    found: list[str] = []
+    for key in [each for each in document if _field(each) in INCLUDED]:
+        value = document.pop(key)
+        texts = value if isinstance(value, list) else [value]
+        if not all(isinstance(each, str) and each for each in texts):
+            raise ValueError(f"{key!r}: is a path or a pattern, or a list of them")
+        found += texts
+    return tuple(found)
 
 
 def spelled(written: dict[str, Any], *, scenario: bool = False) -> dict[str, Any]:

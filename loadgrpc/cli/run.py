@@ -167,7 +167,8 @@ def read(
         configured["agents"] = environment["agents"] = None
         typed["agents"] = 1 if plan_file else None
     if plan_file:
-        plan = plan_of_file(plan_file, environment, typed, beneath=configured)
+        plan, included = plan_of_file(plan_file, environment, typed, beneath=configured)
+        include_files += included
     else:
         plan = _plan(configured, environment, typed)
     distributed = broker is not None or asked["agents"] is not None or plan.agents > 1

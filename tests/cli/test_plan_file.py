@@ -19,7 +19,7 @@ def plan(tmp_path):
         path = tmp_path / "plan.json"
         text = document if isinstance(document, str) else json.dumps(document)
         path.write_text(text, encoding="utf-8")
-        return plan_of_file(path, {"test": test, **asked}, beneath=beneath)
+        return plan_of_file(path, {"test": test, **asked}, beneath=beneath).plan
 
     return read
 
@@ -185,7 +185,7 @@ def test_a_plan_may_be_toml(tmp_path, name):
     path = tmp_path / name
     path.write_text(TOML)
 
-    made = plan_of_file(path, {"server_url": "http://b/"})
+    made = plan_of_file(path, {"server_url": "http://b/"}).plan
 
     browse, buy = made.scenarios
     assert (made.title, browse.users, buy.users, buy.spawn_rate) == ("nightly", (10,), (1, 2), 2.0)
@@ -235,3 +235,41 @@ def test_a_wrong_wait_is_named(plan, document, message):
     with pytest.raises(Failure) as caught:
         plan({"test": TEST, **document})
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("document", "found"),
+    [
+        ({"include_file": "data/*.csv"}, ("data/*.csv",)),
+        ({"includeFiles": ["a", "b"], "include-file": "c"}, ("a", "b", "c")),
+        ({}, ()),
+    ],
+)
+def test_a_plan_file_names_what_is_sent_with_it(tmp_path, document, found):
+    """As --include-file does, which may be there beside it."""
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps({"test": TEST, **document}))
+    assert plan_of_file(path).include_files == found
+
+
+@pytest.mark.parametrize("value", [3, [""], [["a"]], None])
+def test_what_cannot_be_included_is_named(tmp_path, value):
+    """The sentence says which key is wrong, and what is expected."""
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps({"test": TEST, "include_file": value}))
+    with pytest.raises(Failure, match=r"'include_file': is a path or a pattern"):
+        plan_of_file(path)
+
+
+def test_files_of_a_plan_file_are_sent(invoke, client, tmp_path, monkeypatch):
+    """Those of the plan and those of the command line are in one bundle."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("users.csv", "more.csv"):
+        (tmp_path / name).write_text("a\n")
+    (tmp_path / "plan.json").write_text(
+        json.dumps({"test": "x", "test_runner": "./x {test}", "include_file": "users.csv"})
+    )
+    assert invoke("run", "-f", "plan.json", "-a", "1", "--include-file", "more.csv")[0] == 0
+    both = client.asked[-1][1].bundle
+    assert invoke("run", "-f", "plan.json", "-a", "1", "--include-file", "users.csv")[0] == 0
+    assert client.asked[-1][1].bundle not in {"", both}
