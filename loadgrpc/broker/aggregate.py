@@ -16,6 +16,7 @@ import numpy as np
 from loadgrpc.broker.causes import Causes
 from loadgrpc.broker.cycles import Cycles
 from loadgrpc.broker.hits import RunHits
+from loadgrpc.broker.measures import RunMeasures
 from loadgrpc.broker.part import Key
 from loadgrpc.broker.rule_figures import RuleFigures
 from loadgrpc.broker.share import Share, TimeSpan
@@ -57,6 +58,7 @@ class Aggregate:
         self.hits = RunHits(self._timeline, self.causes)
         self.cycles = Cycles()
         self.sockets = RunSockets()
+        self.measures = RunMeasures(self._timeline)
         self._saturated_ns: dict[bool, int] = {}
         """When a process last reported that it was saturated (wall clock of the arrival), by
         whether its machine was busy with other things.
@@ -89,6 +91,10 @@ class Aggregate:
         self.rules.add(scenario, events)
         if events.sockets:
             newest_ns = max(newest_ns, self._add_sockets(scenario, events, arrival_ns, ahead_ns))
+        for measured in events.measures:
+            newest_ns = max(newest_ns, measured.time_ns)
+            end_ns = min(measured.time_ns - ahead_ns, arrival_ns)
+            self.measures.add(scenario, measured, end_ns // NS_PER_S)
         self._lines += events.lines
         self._lines_left_out += events.lines_left_out
         for state, end_ns in events.generator:

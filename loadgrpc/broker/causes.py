@@ -1,4 +1,4 @@
-"""Why hits had no answer, and what iterations raised: similar ones are counted together.
+"""Why hits had no answer or failed all the same, and what iterations raised: similar ones are counted together.
 
 Rule: pure, and bounded: what would make one group too many is counted with the rest, and bounded
 lists have an entry for the rest, so that the parts always add up to the whole.
@@ -36,7 +36,7 @@ class Causes:
         self._raised: dict[TestOutcome, Groups[IterationLabel]] = {}
 
     def add_hits(self, label: HitLabel, count: int) -> None:
-        """Adds hits of a label that had no answer."""
+        """Adds hits of a label that had no answer, or one that its test did not expect."""
         errors = self._hit_errors.setdefault(label.error, Groups(MAX_CAUSES))
         errors.add(likeness.of_hit_error(label), label, count)
 
@@ -69,7 +69,7 @@ class Causes:
         return whole + [replace(group, exception=_shortened(group.exception)) for group in short]
 
     def hit_errors(self) -> list[HitErrorGroup]:
-        """Why hits had no answer, the most frequent first; at the end the rest of each kind."""
+        """Why hits failed that say why, the most frequent first; at the end the rest of each kind."""
         groups = [
             HitErrorGroup(
                 count=count,

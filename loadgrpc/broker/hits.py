@@ -61,6 +61,8 @@ class _Group(NamedTuple):
     series: Series
     answered: bool
     failed: bool
+    has_reason: bool
+    """Whether their runner says why they failed, so that they are counted by that."""
     cycle: int
 
 
@@ -218,7 +220,7 @@ class RunHits:
             sent = np.add.reduceat(sent_bytes[order], firsts).tolist()
             received = np.add.reduceat(received_bytes[order], firsts).tolist()
         for at, first, end, *sizes in zip(present, firsts, ends, sent, received, strict=True):
-            exact, series, answered, failed, cycle = groups[at - 1]
+            exact, series, answered, failed, has_reason, cycle = groups[at - 1]
             count = end - first
             delays_ns = None if delay_ns is None else delay_ns[first:end]
             self._timeline.window(second, cycle).stats(series).add(
@@ -231,7 +233,7 @@ class RunHits:
             )
             if answered:
                 self._answered[exact] += count
-                if failed:
+                if failed and not has_reason:
                     self._failed[exact] += count
 
     def _groups_of(self, scenario: str, cycle: int, hits: Hits) -> NDArray[np.int16]:
@@ -247,7 +249,7 @@ class RunHits:
             if number == 0 and count:
                 number = numbers[label] = self._number(scenario, cycle, label)
             found.append(number)
-            if count and label.failed and not label.answered:
+            if count and label.failed and (label.error_message or not label.answered):
                 self._causes.add_hits(label, count)
         if len(labels) == 1:
             return np.full(len(hits.label), found[0], np.int16)
@@ -257,7 +259,8 @@ class RunHits:
         """The number of the group of a label that is new among those that wait; from 1."""
         exact = self._exact(scenario, label)
         series = Series(*exact[:-1], status_class(exact.status))
-        self._groups.append(_Group(exact, series, label.answered, label.failed, cycle))
+        has_reason = bool(label.error_message)
+        self._groups.append(_Group(exact, series, label.answered, label.failed, has_reason, cycle))
         return len(self._groups)
 
     def _exact(self, scenario: str, label: HitLabel) -> Exact:

@@ -83,6 +83,8 @@ def _figures(run: ActiveRun, now_wall_ns: int, troubles: tuple[Trouble, ...]) ->
         left_ns=_left_ns(run, now_wall_ns),
         troubles=troubles,
         sockets=run.aggregate.sockets.progress(recent),
+        passed_checks=run.aggregate.measures.passed_checks,
+        failed_checks=run.aggregate.measures.failed_checks,
     )
 
 
@@ -170,7 +172,7 @@ def failures(aggregate: Aggregate) -> tuple[FailureProgress, ...]:
     found += [
         (
             group.count,
-            ": ".join(filter(None, (group.error.name.lower(), group.error_message))),
+            group.sentence,
             f"{group.method} {group.name}".strip(),
         )
         for group in aggregate.causes.hit_errors()

@@ -116,6 +116,7 @@ class RunResult:
             cases=tuple(aggregate.rules.figures(duration_ns)),
             coverage=aggregate.rules.coverage(),
             sockets=aggregate.sockets.summary(duration_ns),
+            measures=aggregate.measures.figures(duration_ns),
         )
 
     def _cycles(self) -> Iterator[model.CycleFigures]:

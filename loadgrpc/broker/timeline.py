@@ -199,4 +199,6 @@ def _size_of(window: TimelineWindow) -> int:
         4 * (len(each.scenario) + len(each.name) + len(each.method) + len(each.protocol))
         for each in window.series
     )
-    return WINDOW_BYTES + SERIES_BYTES * len(window.series) + texts
+    measured = [each for kind in vars(window.measures).values() for each in kind]
+    texts += sum(4 * (len(each.scenario) + len(each.name)) for each in measured)
+    return WINDOW_BYTES + SERIES_BYTES * (len(window.series) + len(measured)) + texts

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from loadgrpc.clock import NS_PER_S
-from loadgrpc.model import ElapsedFigures, TimelineWindow, WindowSeries
+from loadgrpc.model import ElapsedFigures, Measures, TimelineWindow, WindowSeries
 from loadgrpc.stats.hits import elapsed_figures
+from loadgrpc.stats.measures import figures_of
 from loadgrpc.stats.timeline import Timeline
 from loadgrpc.stats.window import HitName, Window, merged
 
@@ -74,7 +75,16 @@ def shown_window(
         late=total.late,
         late_data=window.late_data,
         lag=_lag(window),
+        measures=_measures(window, names, length_ns),
     )
+
+
+def _measures(window: Window, names: Collection[str], length_ns: int) -> Measures:
+    """What tests measured in it; `names` as for hits."""
+    found = window.measures
+    if names and found:
+        found = {each: stats for each, stats in found.items() if each.name in names}
+    return figures_of(found, length_ns) if found else Measures()
 
 
 def _lag(window: Window) -> ElapsedFigures | None:

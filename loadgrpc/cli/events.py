@@ -180,6 +180,17 @@ def _socket(event: event_pb2.Event) -> str:
     return f"{sockets.name}: {', '.join(counts)}"
 
 
+def _measured(measured: event_pb2.Transaction | event_pb2.Measurement, what: str) -> str:
+    """How many transactions ended, or values were recorded, since the event before."""
+    from loadgrpc.v1 import event_pb2  # noqa: PLC0415
+
+    is_transaction = isinstance(measured, event_pb2.Transaction)
+    values = measured.elapsed_ns if is_transaction else measured.values
+    count = sum(measured.counts) or len(values)
+    failed = f", {measured.failed} failed" if is_transaction and measured.failed else ""
+    return f"{measured.name}: {count} {what}{failed}"
+
+
 def _output(output: event_pb2.Output) -> str:
     """A line as it was printed, its spaces too, behind the process that it is of."""
     from loadgrpc.secrets import masked  # noqa: PLC0415
@@ -206,6 +217,12 @@ _WORDS: Final[dict[str, Callable[[event_pb2.Event], str]]] = {
     "data": _data,
     "rules": lambda event: ", ".join(event.rules.names),
     "socket": _socket,
+    "check": lambda event: (
+        f"{event.check.name}: {event.check.passed} passed, {event.check.failed} failed"
+    ),
+    "transaction": lambda event: _measured(event.transaction, "ended"),
+    "measurement": lambda event: _measured(event.measurement, "recorded"),
+    "gauge": lambda event: f"{event.gauge.name}: {event.gauge.value:g}",
 }
 """What events of each kind say."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import textwrap
 
 from loadgrpc import verdict
-from loadgrpc.cli import cycles
+from loadgrpc.cli import cycles, measures
 from loadgrpc.cli.agents import agent_table, generator_figures, saturated
 from loadgrpc.cli.data_files import data_files
 from loadgrpc.cli.figures import (
@@ -67,6 +67,10 @@ def report(
             by_name(summary, verbose=verbose, width=width),
             sockets_by_name(summary, verbose=verbose, width=width),
             rules(summary, verbose=verbose, width=width),
+            measures.checks(summary, width),
+            measures.transactions(summary, width),
+            measures.measurements(summary, width),
+            measures.gauges(summary, width),
             failed_hits(summary, verbose=verbose, width=width),
             exceptions("Failures", summary.failures, summary.iterations.failure, verbose, width),
             exceptions("Errors", summary.errors, summary.iterations.error, verbose, width),
@@ -178,6 +182,7 @@ def _totals(summary: Summary, width: int) -> list[Line]:
             width,
         )
     lines += socket_totals(summary, width)
+    lines += measures.check_totals(summary, width)
     if summary.generator is not None:
         style = Style.WARNING if summary.generator.saturated else Style.PLAIN
         lines += labelled("generator", generator_figures(summary.generator), width, style)

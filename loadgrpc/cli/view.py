@@ -119,6 +119,7 @@ def plain(view: View) -> Line:
                 _lately(run, progress, view.age_ns),
                 f"so far: {', '.join(so_far)}",
                 *([f"sockets {_sockets(progress)}"] if progress.sockets else []),
+                *([_checks(progress)] if _checks(progress) else []),
                 *([f"generator {_generator(progress)}"] if progress.saturated else []),
             ]
         )
@@ -265,6 +266,9 @@ def _figures(run: Run, progress: Progress, age_ns: int, width: int) -> list[Line
     if progress.sockets:
         style = Style.BAD if progress.sockets.broken else Style.PLAIN
         lines.append(Line(clip(f"{'sockets':<14}{_sockets(progress)}", width), style))
+    if checks := _checks(progress):
+        style = Style.BAD if progress.failed_checks else Style.PLAIN
+        lines.append(Line(clip(f"{'':<14}{checks}", width), style))
     if broken := _broken(progress):
         lines.append(Line(clip(f"{'not passed':<14}{broken}", width), Style.BAD))
     if progress.saturated:
@@ -371,6 +375,12 @@ def _per_second(per_second: float) -> str:
 
 def _elapsed(ns: int | None) -> str:
     return NONE if ns is None else duration(ns)
+
+
+def _checks(progress: Progress) -> str:
+    """How many conditions were checked, and how many did not hold; empty: none was."""
+    total = progress.passed_checks + progress.failed_checks
+    return f"{counted(total, 'check')}, {progress.failed_checks} failed" if total else ""
 
 
 def _sockets(progress: Progress) -> str:

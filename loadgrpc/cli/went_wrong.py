@@ -42,7 +42,7 @@ def failed_hits(summary: Summary, *, verbose: bool, width: int) -> list[Line]:
     ] + [
         (
             group.count,
-            ": ".join(filter(None, (group.error.name.lower(), group.error_message))),
+            group.sentence,
             request(summary, group),
         )
         for group in summary.hit_errors

@@ -6,7 +6,9 @@ of the protos (a test compares them). The converters of `protocol/` turn these i
 back.
 """
 
+from loadgrpc.model.elapsed import *
 from loadgrpc.model.event import *
+from loadgrpc.model.measures import *
 from loadgrpc.model.observer import *
 from loadgrpc.model.plan import *
 from loadgrpc.model.progress import *

@@ -98,6 +98,9 @@ class Progress:
     """How long it goes on; 0: the time is over, and users finish. None: it is not known."""
     troubles: tuple[Trouble, ...] = ()
     """Current problems, worst first."""
+    passed_checks: int = 0
+    """How often conditions held that the test checks, since the start."""
+    failed_checks: int = 0
     sockets: SocketProgress | None = None
     """None: there were none."""
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, TypeVar
 
+from loadgrpc.model.elapsed import ElapsedFigures
 from loadgrpc.model.event import DataMode, ExceptionInfo, HitError
+from loadgrpc.model.measures import Measures
 from loadgrpc.model.observer import Notification
 from loadgrpc.model.plan import Plan
 from loadgrpc.model.run import AssignmentState, RunState, Trouble, Verdict
@@ -22,19 +24,6 @@ class Saturation(Enum):
     AT_LIMIT = "it used all that it can of the processor"
     MACHINE_BUSY = "its machine was busy with other things"
     HELD_UP = "something held it up, or it is not known"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ElapsedFigures:
-    """How long answered hits took, in nanoseconds; all 0 when there were none."""
-
-    avg_ns: int = 0
-    min_ns: int = 0
-    p50_ns: int = 0
-    p90_ns: int = 0
-    p95_ns: int = 0
-    p99_ns: int = 0
-    max_ns: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,13 +210,20 @@ class IterationErrorGroup:
 
 @dataclass(frozen=True, kw_only=True)
 class HitErrorGroup:
-    """Hits without an answer that went wrong in the same way, counted."""
+    """Hits that failed in the same way, counted: without an answer, or by their test's judgement."""
 
     count: int
     name: str
     method: str
     error: HitError
+    """NONE: there was an answer, and the test says why it is a failure."""
     error_message: str
+
+    @property
+    def sentence(self) -> str:
+        """What went wrong: `connect: refused`, or what the test says."""
+        kind = self.error.name.lower() if self.error is not HitError.NONE else ""
+        return ": ".join(filter(None, (kind, self.error_message)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -432,5 +428,7 @@ class Summary:
     data: tuple[DataFigures, ...] = ()
     sockets: SocketSummary | None = None
     """None: there were none."""
+    measures: Measures = Measures()
+    """What the test measured beside hits."""
     notifications: tuple[Notification, ...] = ()
     """Of observers; stored by themselves, and not with the summary."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from loadgrpc.model.summary import ElapsedFigures, HitFigures
+from loadgrpc.model.elapsed import ElapsedFigures
+from loadgrpc.model.measures import Measures
+from loadgrpc.model.summary import HitFigures
 
 WINDOW_LENGTHS_S: Final = (1, 10, 60, 600, 3_600)
 """How long windows can be."""
@@ -51,6 +53,8 @@ class TimelineWindow:
     """Of the hits, those that were reported when the window was closed already."""
     lag: ElapsedFigures | None = None
     """How late the processes were that made the load. None: none reported it."""
+    measures: Measures = Measures()
+    """What the test measured beside hits, as it was reported in it."""
 
     @property
     def end_ns(self) -> int:

@@ -218,7 +218,7 @@ def _failures(summary: Summary) -> Iterator[list[Any]]:
             said = _status(each.protocol, status)
             yield [each.method or each.protocol, each.name, said, count, *_SEEN]
     for group in summary.hit_errors:
-        said = ": ".join(filter(None, (group.error.name.lower(), group.error_message)))
+        said = group.sentence
         yield [group.method, group.name, said, group.count, *_SEEN]
 
 

@@ -65,6 +65,8 @@ MAX_BATCH_ENTRIES: Final = 131_072
 MAX_RULE_NAMES: Final = 100
 """Rules that one event reports."""
 MAX_GAPS: Final = 4_000
+MAX_MEASURED: Final = 2_000
+"""Values of one report of a measure: with their counts they fit into the smallest batch."""
 """Different times between messages, of one report of sockets."""
 MAX_CUSTOM_BYTES: Final = 64 * KIB
 
@@ -266,6 +268,14 @@ TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
     "Output": {"text": Kept(MAX_TEXT_BYTES)},
     "DataUse": {"file": Name()},
     "DesignedRules": {"names": Many(MAX_RULE_NAMES)},
+    "Check": {"name": Name()},
+    "Transaction": {
+        "name": Name(),
+        "elapsed_ns": Many(MAX_MEASURED),
+        "counts": Many(MAX_MEASURED),
+    },
+    "Measurement": {"name": Name(), "values": Many(MAX_MEASURED), "counts": Many(MAX_MEASURED)},
+    "Gauge": {"name": Name()},
     "SocketActivity": {
         "name": Name(),
         "protocol": Kept(MAX_PROTOCOL_CHARS, "characters"),

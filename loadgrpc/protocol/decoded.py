@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadgrpc.model import DataUse, ExceptionInfo, GeneratorState, HitError, TestOutcome, fails
+from loadgrpc.stats.measures import MeasureStats
 from loadgrpc.stats.sockets import SocketStats
 
 Column = NDArray[np.int64]
 
 MAX_REASONS_LISTED: Final = 10
 STATES_AT_ONCE: Final = 200
-"""States of generators, and reports of sockets, that are added without a turn for others."""
+"""States of generators, and reports of sockets and measures, that are added without a turn for others."""
 
 
 class HitLabel(NamedTuple):
@@ -118,6 +119,17 @@ class Sockets(NamedTuple):
     """When it was reported (wall clock of the runner)."""
 
 
+class Measured(NamedTuple):
+    """What a runner says of a measure beside hits."""
+
+    kind: str
+    """The field of its event: one of `stats.measures.KINDS`."""
+    name: str
+    stats: MeasureStats
+    time_ns: int
+    """When it was reported (wall clock of the runner)."""
+
+
 class UsersTold(NamedTuple):
     """What a runner says of its users."""
 
@@ -154,6 +166,8 @@ class Decoded:
     data: list[DataUse] = field(default_factory=list)
     """What was taken from files of rows."""
     sockets: list[Sockets] = field(default_factory=list)
+    measures: list[Measured] = field(default_factory=list)
+    """What tests measured beside hits."""
     lines: int = 0
     """Lines that processes printed."""
     lines_left_out: int = 0
@@ -183,6 +197,9 @@ class Decoded:
         while len(self.sockets) > STATES_AT_ONCE:
             few, self.sockets = self.sockets[:STATES_AT_ONCE], self.sockets[STATES_AT_ONCE:]
             yield Decoded(sockets=few)
+        while len(self.measures) > STATES_AT_ONCE:
+            these, self.measures = self.measures[:STATES_AT_ONCE], self.measures[STATES_AT_ONCE:]
+            yield Decoded(measures=these)
 
     def reject(self, count: int, violation: str) -> None:
         """Counts `count` events as rejected."""

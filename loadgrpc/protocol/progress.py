@@ -102,6 +102,8 @@ def progress_to_proto(progress: model.Progress) -> control_pb2.RunProgress:
         machine_busy=progress.machine_busy,
         window=_window_to_proto(progress.window),
         sockets=socket_progress_to_proto(progress.sockets) if progress.sockets else None,
+        passed_checks=progress.passed_checks,
+        failed_checks=progress.failed_checks,
         names=[
             fit(
                 control_pb2.NameProgress,
@@ -150,6 +152,8 @@ def progress_from_proto(message: control_pb2.RunProgress) -> model.Progress:
         sockets=(
             socket_progress_from_proto(message.sockets) if message.HasField("sockets") else None
         ),
+        passed_checks=message.passed_checks,
+        failed_checks=message.failed_checks,
         names=tuple(
             model.NameProgress(
                 scenario=entry.scenario,

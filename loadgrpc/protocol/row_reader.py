@@ -23,6 +23,7 @@ from loadgrpc.protocol.events import (
     exception_from_proto,
     generator_state_from_proto,
 )
+from loadgrpc.protocol.measure_events import MEASURES, read_measure
 from loadgrpc.protocol.socket_activity import read_sockets
 from loadgrpc.protocol.times import MAX_NS, moment_ns, span_ns
 from loadgrpc.secrets import without_user
@@ -186,6 +187,8 @@ def _decode_row(  # noqa: C901, PLR0912 - one for each kind
         decoded.data.append(data_use_from_proto(row.data))
     elif kind == "socket":
         decoded.sockets.append(read_sockets(row.socket, time_ns))
+    elif kind in MEASURES:
+        decoded.measures.append(read_measure(kind, getattr(row, kind), time_ns))
     elif kind == "custom":
         _check_custom(row.custom)
     elif kind == "output":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from loadgrpc import model
-from loadgrpc.protocol import plans
+from loadgrpc.protocol import measures, plans
 from loadgrpc.protocol.events import exception_from_proto, exception_to_proto
 from loadgrpc.protocol.figures import (
     elapsed_from_proto,
@@ -137,6 +137,7 @@ def summary_to_proto(summary: model.Summary) -> run_pb2.RunSummary:
         if summary.coverage
         else None,
         sockets=summary_sockets_to_proto(summary.sockets) if summary.sockets else None,
+        **measures.as_fields(summary.measures),
         notifications=[notification_to_proto(each) for each in summary.notifications],
     )
 
@@ -239,6 +240,7 @@ def summary_from_proto(message: run_pb2.RunSummary) -> model.Summary:
         sockets=(
             summary_sockets_from_proto(message.sockets) if message.HasField("sockets") else None
         ),
+        measures=measures.of_fields(message),
         notifications=tuple(
             notification_from_proto(each) for each in message.notifications if is_known(each)
         ),

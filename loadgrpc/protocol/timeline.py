@@ -5,6 +5,7 @@ from __future__ import annotations
 from loadgrpc import model
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.errors import InvalidRequest, Violation
+from loadgrpc.protocol import measures
 from loadgrpc.protocol.figures import (
     elapsed_from_proto,
     elapsed_to_proto,
@@ -105,6 +106,7 @@ def window_to_proto(window: model.TimelineWindow) -> control_pb2.TimelineWindow:
         late=window.late,
         late_data=window.late_data,
         lag=None if window.lag is None else elapsed_to_proto(window.lag),
+        **measures.as_fields(window.measures),
     )
 
 
@@ -131,6 +133,7 @@ def window_from_proto(message: control_pb2.TimelineWindow) -> model.TimelineWind
         late=message.late,
         late_data=message.late_data,
         lag=elapsed_from_proto(message.lag) if message.HasField("lag") else None,
+        measures=measures.of_fields(message),
     )
 
 

@@ -129,6 +129,11 @@ def is_cut_off(error: BaseException) -> bool:
     return isinstance(error, CutOff)
 
 
+def is_end_of_user(error: BaseException) -> bool:
+    """The same, or that its user stops by itself because there is no row left for it."""
+    return isinstance(error, CutOff | UserIsDone)
+
+
 def skip_reason(skipped: BaseException) -> str:
     """Why a test says that it is to be skipped."""
     return message(skipped)

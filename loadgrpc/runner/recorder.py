@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from loadgrpc.clock import Clock
 from loadgrpc.model import OTHER, DataUse, ExceptionInfo, GeneratorState, HitError, TestOutcome
@@ -32,6 +32,7 @@ from loadgrpc.protocol.events import data_use_to_proto, generator_state_to_proto
 from loadgrpc.protocol.times import timestamp_to_proto
 from loadgrpc.runner import texts
 from loadgrpc.runner.hit import Hit
+from loadgrpc.runner.measure_tally import MeasureTally
 from loadgrpc.runner.socket_tally import SocketTally
 from loadgrpc.runner.texts import (
     MESSAGE_BYTES,
@@ -46,6 +47,8 @@ from loadgrpc.v1 import event_pb2, runner_pb2
 MIN_BATCH_BYTES = 32 * 1024
 """A batch must hold the largest single entry that these bounds allow."""
 
+MAX_MEASURES = 1_000
+"""Kinds and names of measures that wait to be reported; those of more are counted together."""
 MAX_SOCKET_NAMES = 1_000
 """Names of sockets that are counted each for itself; those of more are counted together."""
 _ROWS = BLOCK_ENTRIES // 4
@@ -76,6 +79,8 @@ class Recorder:
         self._sockets: dict[tuple[str, str], SocketTally] = {}
         self._waiting_sockets: list[SocketTally] = []
         """Those that have something to report."""
+        self._measures: dict[tuple[type[MeasureTally], str], MeasureTally] = {}
+        """Of measures, likewise."""
         self._produced = memoryview(bytearray(16)).cast("Q") if produced is None else produced
         """The same two numbers, where they outlive this process: see protocol/produced.py."""
         self._muted = False
@@ -84,7 +89,7 @@ class Recorder:
 
     def begin_cycle(self, cycle: int, users: int, iterations: int) -> None:
         """Let all that follows belong to this cycle; 0 iterations: a duration bounds it."""
-        self._take_sockets()
+        self._take_tallies()
         self._status = event_pb2.LoadStatus(cycle=cycle, users=users, iterations=iterations)
         self._seal_hits()
         self._seal_tests()
@@ -218,10 +223,36 @@ class Recorder:
         self._waiting_sockets.remove(tally)
         self._add_socket(tally)
 
-    def _take_sockets(self) -> None:
-        tallies, self._waiting_sockets = self._waiting_sockets, []
-        for tally in tallies:
+    def _take_tallies(self) -> None:
+        sockets, self._waiting_sockets = self._waiting_sockets, []
+        for tally in sockets:
             self._add_socket(tally)
+        measures, self._measures = self._measures, {}
+        for measure in measures.values():
+            self._add_measure(measure)
+
+    def measure(self, kind: type[MeasureTally], name: str, value: Any) -> None:
+        """Record a measure of the test's own."""
+        if self._muted:
+            return
+        key = kind, name
+        tally = self._measures.get(key)
+        if tally is None:
+            if len(self._measures) >= MAX_MEASURES:
+                key = kind, OTHER
+            tally = self._measures.get(key)
+            if tally is None:
+                tally = self._measures[key] = kind(texts.name(key[1]))
+                self._count()
+        if tally.add(value):
+            del self._measures[key]
+            self._add_measure(tally)
+
+    def _add_measure(self, tally: MeasureTally) -> None:
+        """Makes a row of what a tally has counted, which is a produced event already."""
+        event = self._row(0, 0)
+        tally.put(event)
+        self._rows.append(_serialised(event))
 
     def _add_socket(self, tally: SocketTally) -> None:
         event = self._row(0, 0)
@@ -270,7 +301,7 @@ class Recorder:
 
     def _recorded(self) -> tuple[list[bytes], list[Block], list[Block]]:
         """Takes out the rows, and the blocks of hits and of iterations."""
-        self._take_sockets()
+        self._take_tallies()
         self._seal_hits()
         self._seal_tests()
         rows, self._rows = self._rows, []

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import requests
 
-from loadgrpc.clock import Clock
 from loadgrpc.design.case import Case
 from loadgrpc.model import Wait
 from loadgrpc.runner.context import DEFAULTS, LoadStatus
@@ -27,6 +26,7 @@ from loadgrpc.runner.data.turns import Seat
 from loadgrpc.runner.hit import HitSink
 from loadgrpc.runner.http.addresses import AddressBook
 from loadgrpc.runner.http.session import Session
+from loadgrpc.runner.own_measures import MeasureSink, OwnMeasures
 
 if TYPE_CHECKING:
     import httpx
@@ -53,12 +53,8 @@ def missing_extra(
     )
 
 
-class Reporter(HitSink, Protocol):
+class Reporter(HitSink, MeasureSink, Protocol):
     """What a virtual user gives its test case."""
-
-    @property
-    def clock(self) -> Clock:
-        """The clock that hits are measured by."""
 
     @property
     def addresses(self) -> AddressBook | None:
@@ -82,7 +78,7 @@ class Reporter(HitSink, Protocol):
         """What counts the sockets of a name."""
 
 
-class TestCase(unittest.TestCase):
+class TestCase(OwnMeasures, unittest.TestCase):
     """A unittest.TestCase with a `session` whose requests are hits in a load run."""
 
     server_url: str | None = None

@@ -25,6 +25,7 @@ from loadgrpc.protocol.blocks import Block
 from loadgrpc.runner.forked import Forked, die
 from loadgrpc.runner.hit import Hit
 from loadgrpc.runner.judge import CutOff
+from loadgrpc.runner.measure_tally import MeasureTally
 from loadgrpc.runner.recorder import Recorder
 from loadgrpc.runner.socket_tally import SocketTally
 from loadgrpc.runner.strands import Waitable
@@ -107,6 +108,11 @@ class LockedRecorder(Recorder):
         """See Recorder."""
         with self._lock:
             super().data(use)
+
+    def measure(self, kind: type[MeasureTally], name: str, value: Any) -> None:
+        """See Recorder."""
+        with self._lock:
+            super().measure(kind, name, value)
 
     def socket(self, name: str, protocol: str) -> SocketTally:
         """See Recorder."""

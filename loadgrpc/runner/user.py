@@ -33,9 +33,11 @@ from loadgrpc.clock import Clock
 from loadgrpc.design.feed import CaseFeed, feed_of, give, sentence
 from loadgrpc.model import ExceptionInfo, Plan, Scenario, TestOutcome
 from loadgrpc.runner.context import LoadStatus, UserContext
+from loadgrpc.runner.expectation import HitJudge
 from loadgrpc.runner.hit import Hit
 from loadgrpc.runner.http.addresses import AddressBook
 from loadgrpc.runner.judge import Judge, check_that_it_ran, is_cut_off, skip_reason
+from loadgrpc.runner.measure_tally import MeasureTally
 from loadgrpc.runner.plain import is_plain
 from loadgrpc.runner.recorder import Recorder
 from loadgrpc.runner.rests import Rests, paced
@@ -85,6 +87,8 @@ class UserReporter:
         self._recorder = recorder
         self._user = user
         self._status = known.status
+        self._judges: list[HitJudge] = []
+        """Who takes hits before they are recorded: the last of these."""
 
     def mute(self) -> None:
         """Records nothing any more."""
@@ -98,6 +102,24 @@ class UserReporter:
         """See HitSink."""
         self._recorder.hit(hit, self._user, self.iteration)
 
+    def record(self, hit: Hit, /) -> None:
+        """See JudgedSink."""
+        type(self).hit(self, hit)
+
+    def judged_by(self, judge: HitJudge, /) -> None:
+        """See JudgedSink. While nobody judges, hits take no detour."""
+        self._judges.append(judge)
+        vars(self)["hit"] = self._judge
+
+    def judge_left(self, judge: HitJudge, /) -> None:
+        """See JudgedSink."""
+        self._judges.remove(judge)
+        if not self._judges:
+            del vars(self)["hit"]
+
+    def _judge(self, hit: Hit, /) -> None:
+        self._judges[-1].judge(hit)
+
     def unmeasured(self) -> None:
         """See HitSink."""
         self.counter(NOT_MEASURED, 1)
@@ -105,6 +127,10 @@ class UserReporter:
     def counter(self, name: str, increment: int) -> None:
         """See Reporter."""
         self._recorder.counter(name, increment, self._user, self.iteration)
+
+    def measure(self, kind: type[MeasureTally], name: str, value: Any) -> None:
+        """See Reporter."""
+        self._recorder.measure(kind, name, value)
 
     def socket(self, name: str, protocol: str) -> SocketTally:
         """See Reporter."""

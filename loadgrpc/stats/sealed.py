@@ -2,7 +2,7 @@
 
     sealed = version (1 byte) · zlib(length of head (4 bytes) · head · planes)
 
-`head` is JSON: the figures that are whole numbers. `planes` are the counts of all histograms end to
+`head` is JSON: the figures that are numbers. `planes` are the counts of all histograms end to
 end, as unsigned numbers of equal width, taken apart byte by byte (all lowest bytes, then all second
 bytes, …): most of the higher ones are zeros, of which zlib leaves nothing.
 
@@ -20,10 +20,13 @@ from numpy.typing import NDArray
 
 from loadgrpc.stats.histogram import Histogram
 from loadgrpc.stats.hits import HitStats
+from loadgrpc.stats.measures import KINDS, MeasureName
 from loadgrpc.stats.window import Series, Window
 
 VERSION: Final = 1
 _LEVEL: Final = 1
+_MEASURES: Final = "measures"
+"""The key of what tests measured, which most windows do without."""
 _TYPES: Final = {1: "<u1", 2: "<u2", 4: "<u4", 8: "<u8"}
 
 
@@ -50,6 +53,7 @@ def seal(window: Window) -> bytes:
                 )
                 for series, stats in window.series.items()
             ],
+            **_measures_to_head(window, columns),
         },
         separators=(",", ":"),
     ).encode()
@@ -90,6 +94,10 @@ def unseal(sealed: bytes) -> Window:
             elapsed=buckets.next(elapsed),
             own_response=None if response is None else buckets.next(response),
         )
+    for name, numbers, histogram in head.get(_MEASURES, ()):
+        held = None if histogram is None else buckets.next(histogram)
+        named = MeasureName(*name)
+        window.measures[named] = KINDS[named.kind].of_parts(numbers, held)
     return window
 
 
@@ -100,6 +108,7 @@ class _Buckets:
         heads = [head["lag"]]
         for *_, elapsed, response in head["series"]:
             heads += [elapsed] if response is None else [elapsed, response]
+        heads += [each for *_, each in head.get(_MEASURES, ()) if each is not None]
         total = sum(each[-1] for each in heads)
         width = len(planes) // total if total else 1
         rows = np.frombuffer(planes, np.uint8).reshape(width, -1).T
@@ -111,6 +120,16 @@ class _Buckets:
         counts = self._counts[self._at : self._at + size]
         self._at += size
         return Histogram.of_buckets(tuple(figures), first, counts)  # type: ignore[arg-type]  # five
+
+
+def _measures_to_head(window: Window, columns: list[NDArray[np.int64]]) -> dict[str, Any]:
+    """What tests measured; nothing, if they did not."""
+    found = []
+    for name, stats in window.measures.items():
+        numbers, histogram = stats.parts()
+        held = None if histogram is None else _histogram_to_head(histogram, columns)
+        found.append((name, numbers, held))
+    return {_MEASURES: found} if found else {}
 
 
 def _histogram_to_head(histogram: Histogram, columns: list[NDArray[np.int64]]) -> list[int]:

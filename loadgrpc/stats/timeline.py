@@ -24,6 +24,7 @@ from loadgrpc.clock import NS_PER_S
 from loadgrpc.stats.alive import Alive
 from loadgrpc.stats.busiest import Busiest
 from loadgrpc.stats.hits import HitStats
+from loadgrpc.stats.measures import StatsByName, add
 from loadgrpc.stats.rows import COARSE, Row
 from loadgrpc.stats.sealed import seal, unseal
 from loadgrpc.stats.watermark import Watermark
@@ -72,6 +73,8 @@ class Timeline:
         """All that is closed."""
         self._cycles: dict[tuple[int, str], HitStats] = {}
         """The same by cycle and scenario."""
+        self._measures: StatsByName = {}
+        """What tests measured beside hits, likewise."""
         self._open: dict[tuple[int, int], Window] = {}
         """Windows that are added to, by second and cycle: what is in them is nowhere else."""
         self._recent: dict[int, Window] = {}
@@ -155,6 +158,14 @@ class Timeline:
             parts += [((cycle, each.scenario), stats) for each, stats in window.series.items()]
         for key, stats in parts:
             found.setdefault(key, HitStats()).merge(stats)
+        return found
+
+    def measures(self) -> StatsByName:
+        """What tests measured beside hits, since the start."""
+        found: StatsByName = {}
+        for each in (self._measures, *(window.measures for window in self._open.values())):
+            for name, stats in each.items():
+                add(found, name, stats)
         return found
 
     def recent(self, since_ns: int | None) -> Recent | None:
@@ -242,6 +253,8 @@ class Timeline:
             self._hits.setdefault(series, HitStats()).merge(stats)
             if cycle:
                 self._cycles.setdefault((cycle, series.scenario), HitStats()).merge(stats)
+        for name, measured in window.measures.items():
+            add(self._measures, name, measured)
         if second < self._edge_s:
             window.late_data = window.hits
         self._file(window)

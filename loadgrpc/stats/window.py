@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from loadgrpc.model import OTHER
 from loadgrpc.stats.histogram import Histogram
 from loadgrpc.stats.hits import HitStats
+from loadgrpc.stats.measures import StatsByName, add
 
 MAX_STATUS_CLASS: Final = 9
 
@@ -68,6 +69,8 @@ class Window:
     """How late the processes were that made the load: all their event-loop lags."""
     late_data: int = 0
     """Hits that were reported when the window was closed already; they are counted all the same."""
+    measures: StatsByName = field(default_factory=dict)
+    """What tests measured beside hits."""
 
     @property
     def end_s(self) -> int:
@@ -93,6 +96,8 @@ class Window:
         self.users = max(self.users, other.users)
         self.lag.merge(other.lag)
         self.late_data += other.late_data
+        for name, each in other.measures.items():
+            add(self.measures, name, each)
 
     def total(self, names: Container[HitName] | None = None) -> HitStats:
         """All hits together, or those of some names."""

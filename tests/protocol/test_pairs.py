@@ -383,6 +383,45 @@ socket_summaries = st.builds(
         max_size=2,
     ).map(tuple),
 )
+numbers_of_tests = st.floats(-1e15, 1e15)
+measures = st.builds(
+    model.Measures,
+    checks=st.lists(
+        st.builds(model.CheckFigures, name=words, scenario=words, passed=counts, failed=counts),
+        max_size=2,
+    ).map(tuple),
+    transactions=st.lists(
+        st.builds(
+            model.TransactionFigures,
+            name=words,
+            scenario=words,
+            count=counts,
+            failed=counts,
+            rate=rates,
+            elapsed=elapsed,
+        ),
+        max_size=2,
+    ).map(tuple),
+    measurements=st.lists(
+        st.builds(
+            model.MeasurementFigures,
+            name=words,
+            scenario=words,
+            count=counts,
+            **dict.fromkeys(("avg", "min", "p50", "p90", "p95", "p99", "max"), numbers_of_tests),
+        ),
+        max_size=2,
+    ).map(tuple),
+    gauges=st.lists(
+        st.builds(
+            model.GaugeFigures,
+            name=words,
+            scenario=words,
+            **dict.fromkeys(("last", "min", "max"), numbers_of_tests),
+        ),
+        max_size=2,
+    ).map(tuple),
+)
 notifications = st.builds(
     model.Notification,
     observer=words,
@@ -396,6 +435,7 @@ notifications = st.builds(
 summaries = st.builds(
     model.Summary,
     sockets=st.none() | socket_summaries,
+    measures=measures,
     run_id=words,
     output=st.builds(model.OutputFigures, lines=counts, left_out=counts),
     coverage=st.none() | st.builds(model.CoverageFigures, rules=numbers, exercised=numbers),
@@ -541,6 +581,7 @@ windows = st.builds(
     late=counts,
     late_data=counts,
     lag=st.none() | elapsed,
+    measures=measures,
 )
 queries = st.builds(
     model.TimelineQuery,

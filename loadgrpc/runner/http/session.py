@@ -1,7 +1,7 @@
 """A requests.Session whose requests are hits.
 
-Rule: to a test it is a requests.Session, with one more argument: `name=`, the name that the hits
-of a call are reported under. What is measured, and where, is in `wire.py`; this file adds only
+Rule: to a test it is a requests.Session, with two more arguments: `name=`, the name that the hits
+of a call are reported under, and `expect=`, the statuses that are no failures. What is measured, and where, is in `wire.py`; this file adds only
 what a call knows and the wire does not: when it began, its name, and the sink.
 """
 
@@ -19,6 +19,7 @@ from requests.adapters import BaseAdapter
 from loadgrpc.clock import Clock
 from loadgrpc.runner import supported
 from loadgrpc.runner.hit import HitSink
+from loadgrpc.runner.expectation import Expectation
 from loadgrpc.runner.http.addresses import AddressBook
 from loadgrpc.runner.http.exchange import CALL, Call
 from loadgrpc.runner.http.versioned import VersionedSession
@@ -49,8 +50,16 @@ def _verb(verb: str) -> Callable[..., requests.Response]:
     method = verb.upper()
 
     def call(
-        self: Session, url: Any, *args: Any, name: object = None, **kwargs: Any
+        self: Session,
+        url: Any,
+        *args: Any,
+        name: object = None,
+        expect: object = None,
+        **kwargs: Any,
     ) -> requests.Response:
+        if expect is not None:
+            with self._expecting(expect):
+                return call(self, url, *args, name=name, **kwargs)
         lane = self._lane
         if (
             lane is not None
@@ -72,7 +81,7 @@ def _verb(verb: str) -> Callable[..., requests.Response]:
 
 
 class Session(VersionedSession):
-    """See requests.Session. Every method that makes a request takes `name` in addition."""
+    """See requests.Session. Methods that make a request take `name` and `expect` in addition."""
 
     # On the class, because requests brings unpickled sessions to life without __init__.
     _sink: HitSink | None = None
@@ -102,13 +111,23 @@ class Session(VersionedSession):
         """Whether its requests are measured."""
         return self._sink is not None
 
-    def request(  # type: ignore[override]  # as requests has it, and `name`
-        self, method: str, url: Any, *args: Any, name: object = None, **kwargs: Any
+    def request(  # type: ignore[override]  # as requests has it, and what is ours
+        self,
+        method: str,
+        url: Any,
+        *args: Any,
+        name: object = None,
+        expect: object = None,
+        **kwargs: Any,
     ) -> requests.Response:
         """See requests.Session.request.
 
         `name` goes for every hit of the call, redirects included: its `str()`, whatever it is.
+        `expect` are the statuses that are no failures, a number or several: see TestCase.expect.
         """
+        if expect is not None:
+            with self._expecting(expect):
+                return self.request(method, url, *args, name=name, **kwargs)
         if self._lane is not None and not args and method in METHODS and as_written():
             return self._by_lane(self._lane, method, url, name, kwargs)
         return self._by_requests(method, url, args, _called(name), kwargs)
@@ -116,6 +135,11 @@ class Session(VersionedSession):
     get, options, head, post, put, patch, delete = map(
         _verb, ("get", "options", "head", "post", "put", "patch", "delete")
     )
+
+    def _expecting(self, expect: object) -> Expectation:
+        """A block in which these statuses are expected."""
+        sink: Any = self._sink  # of a user, who takes judges
+        return Expectation(sink, expect)
 
     def _by_lane(
         self, lane: Lane, method: str, url: Any, name: object, kwargs: dict[str, Any]
