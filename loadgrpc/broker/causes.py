@@ -1,4 +1,4 @@
-"""Why hits had no answer or failed all the same, and what iterations raised: similar ones are counted together.
+"""Why hits failed, if that is said, and what iterations raised: similar ones are counted together.
 
 Rule: pure, and bounded: what would make one group too many is counted with the rest, and bounded
 lists have an entry for the rest, so that the parts always add up to the whole.
@@ -69,7 +69,7 @@ class Causes:
         return whole + [replace(group, exception=_shortened(group.exception)) for group in short]
 
     def hit_errors(self) -> list[HitErrorGroup]:
-        """Why hits failed that say why, the most frequent first; at the end the rest of each kind."""
+        """Why hits failed, the most frequent reason first; at the end the rest of each kind."""
         groups = [
             HitErrorGroup(
                 count=count,

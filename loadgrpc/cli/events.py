@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sized
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -180,15 +180,16 @@ def _socket(event: event_pb2.Event) -> str:
     return f"{sockets.name}: {', '.join(counts)}"
 
 
-def _measured(measured: event_pb2.Transaction | event_pb2.Measurement, what: str) -> str:
-    """How many transactions ended, or values were recorded, since the event before."""
-    from loadgrpc.v1 import event_pb2  # noqa: PLC0415
+def _transaction(event: event_pb2.Event) -> str:
+    """How many transactions of a name ended since the event before."""
+    made = event.transaction
+    failed = f", {made.failed} failed" if made.failed else ""
+    return f"{made.name}: {_how_many(made.counts, made.elapsed_ns)} ended{failed}"
 
-    is_transaction = isinstance(measured, event_pb2.Transaction)
-    values = measured.elapsed_ns if is_transaction else measured.values
-    count = sum(measured.counts) or len(values)
-    failed = f", {measured.failed} failed" if is_transaction and measured.failed else ""
-    return f"{measured.name}: {count} {what}{failed}"
+
+def _how_many(counts: Iterable[int], values: Sized) -> int:
+    """Values, each of which occurred so often; once each, unless counts say more."""
+    return sum(counts) or len(values)
 
 
 def _output(output: event_pb2.Output) -> str:
@@ -220,8 +221,11 @@ _WORDS: Final[dict[str, Callable[[event_pb2.Event], str]]] = {
     "check": lambda event: (
         f"{event.check.name}: {event.check.passed} passed, {event.check.failed} failed"
     ),
-    "transaction": lambda event: _measured(event.transaction, "ended"),
-    "measurement": lambda event: _measured(event.measurement, "recorded"),
+    "transaction": _transaction,
+    "measurement": lambda event: (
+        f"{event.measurement.name}: {_how_many(event.measurement.counts, event.measurement.values)}"
+        " recorded"
+    ),
     "gauge": lambda event: f"{event.gauge.name}: {event.gauge.value:g}",
 }
 """What events of each kind say."""

@@ -54,9 +54,7 @@ def transactions(summary: Summary, width: int) -> list[Line]:
     rows = [
         figures_row(
             _name(each),
-            HitFigures(
-                count=each.count, failed=each.failed, rate=each.rate, elapsed=each.elapsed
-            ),
+            HitFigures(count=each.count, failed=each.failed, rate=each.rate, elapsed=each.elapsed),
         )
         for each in summary.measures.transactions
     ]
@@ -66,9 +64,7 @@ def transactions(summary: Summary, width: int) -> list[Line]:
 def measurements(summary: Summary, width: int) -> list[Line]:
     """Metrics of the test's own, and how their values are distributed."""
     rows = [
-        TableRow(
-            _name(each), (str(each.count), *(plain(getattr(each, name)) for name in _VALUES))
-        )
+        TableRow(_name(each), (str(each.count), *(plain(getattr(each, name)) for name in _VALUES)))
         for each in summary.measures.measurements
     ]
     headings = ("count", *_VALUES)

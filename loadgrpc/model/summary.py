@@ -210,7 +210,7 @@ class IterationErrorGroup:
 
 @dataclass(frozen=True, kw_only=True)
 class HitErrorGroup:
-    """Hits that failed in the same way, counted: without an answer, or by their test's judgement."""
+    """Hits that failed in the same way, counted: without an answer, or as their test judged."""
 
     count: int
     name: str

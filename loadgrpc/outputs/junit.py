@@ -18,6 +18,7 @@ from loadgrpc.outputs.output import FileOutput, Results
 RUN: Final = "loadgrpc"
 """The class of the case that is the verdict."""
 
+
 class JUnit(FileOutput):
     """See the module."""
 

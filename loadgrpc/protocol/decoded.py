@@ -21,7 +21,8 @@ Column = NDArray[np.int64]
 
 MAX_REASONS_LISTED: Final = 10
 STATES_AT_ONCE: Final = 200
-"""States of generators, and reports of sockets and measures, that are added without a turn for others."""
+"""States of generators, and reports of sockets and measures, that are added without a turn for
+others."""
 
 
 class HitLabel(NamedTuple):

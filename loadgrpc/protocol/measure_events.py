@@ -37,7 +37,9 @@ def read_measure(kind: str, message: Any, time_ns: int) -> Measured:
     if not message.name:
         raise InvalidRequest("needs a name")
     bounds.check(message)
-    return Measured(kind, bounds.short_name(message.name), _READERS[kind](message, time_ns), time_ns)
+    return Measured(
+        kind, bounds.short_name(message.name), _READERS[kind](message, time_ns), time_ns
+    )
 
 
 def _check(message: event_pb2.Check, _: int) -> MeasureStats:

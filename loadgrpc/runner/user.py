@@ -88,7 +88,7 @@ class UserReporter:
         self._user = user
         self._status = known.status
         self._judges: list[HitJudge] = []
-        """Who takes hits before they are recorded: the last of these."""
+        """Hits go to the last of these before they are recorded."""
 
     def mute(self) -> None:
         """Records nothing any more."""

@@ -120,7 +120,7 @@ class TransactionStats(MeasureStats):
     @classmethod
     def of_parts(cls, numbers: list[Any], histogram: Histogram | None) -> Self:
         """See MeasureStats."""
-        return cls(*numbers, histogram or Histogram())
+        return cls(failed=numbers[0], elapsed=histogram or Histogram())
 
 
 @dataclass(slots=True)
@@ -145,9 +145,7 @@ class MeasurementStats(MeasureStats):
             avg=values.sum_ns / values.count / MILLIONTHS if values.count else 0.0,
             min=values.min_ns / MILLIONTHS,
             max=values.max_ns / MILLIONTHS,
-            **{
-                point: value / MILLIONTHS for point, value in zip(_QUANTILES, found, strict=True)
-            },
+            **{point: value / MILLIONTHS for point, value in zip(_QUANTILES, found, strict=True)},
         )
 
     def parts(self) -> tuple[list[float], Histogram | None]:
@@ -157,7 +155,8 @@ class MeasurementStats(MeasureStats):
     @classmethod
     def of_parts(cls, numbers: list[Any], histogram: Histogram | None) -> Self:
         """See MeasureStats."""
-        return cls(*numbers, histogram or Histogram())
+        del numbers
+        return cls(histogram or Histogram())
 
 
 @dataclass(slots=True)
@@ -165,8 +164,8 @@ class GaugeStats(MeasureStats):
     """A level: the last, the lowest and the highest."""
 
     last: float = 0.0
-    last_ns: int = 0
-    """When that was."""
+    last_ns: int = -1
+    """When that was (wall clock). -1: there is none."""
     min: float = math.inf
     max: float = -math.inf
 
@@ -218,9 +217,7 @@ def figures_of(found: Mapping[MeasureName, MeasureStats], duration_ns: int) -> M
     ordered = sorted(found.items(), key=lambda each: (each[0].name == OTHER, each[0]))
 
     def of(kind: str) -> Iterable[Any]:
-        return (
-            stats.figures(name, duration_ns) for name, stats in ordered if name.kind == kind
-        )
+        return (stats.figures(name, duration_ns) for name, stats in ordered if name.kind == kind)
 
     return Measures(
         checks=tuple(of("check")),

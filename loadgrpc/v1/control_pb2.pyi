@@ -198,7 +198,7 @@ class Change(_message.Message):
     def __init__(self, sequence: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., kind: _Optional[_Union[ChangeKind, str]] = ..., state: _Optional[_Union[_run_pb2.RunState, str]] = ..., attempt: _Optional[int] = ..., reason: _Optional[str] = ..., agent_id: _Optional[str] = ..., agent_event: _Optional[_Union[AgentEvent, str]] = ..., cycle: _Optional[int] = ..., users: _Optional[int] = ...) -> None: ...
 
 class RunProgress(_message.Message):
-    __slots__ = ("elapsed", "fraction", "cycle", "cycles", "users", "hits", "failed_hits", "rate", "p50", "p95", "iterations", "agents", "saturated", "troubles", "window", "names", "failures", "time_left", "machine_busy", "sockets")
+    __slots__ = ("elapsed", "fraction", "cycle", "cycles", "users", "hits", "failed_hits", "rate", "p50", "p95", "iterations", "agents", "saturated", "troubles", "window", "names", "failures", "time_left", "machine_busy", "sockets", "passed_checks", "failed_checks")
     ELAPSED_FIELD_NUMBER: _ClassVar[int]
     FRACTION_FIELD_NUMBER: _ClassVar[int]
     CYCLE_FIELD_NUMBER: _ClassVar[int]
@@ -219,6 +219,8 @@ class RunProgress(_message.Message):
     TIME_LEFT_FIELD_NUMBER: _ClassVar[int]
     MACHINE_BUSY_FIELD_NUMBER: _ClassVar[int]
     SOCKETS_FIELD_NUMBER: _ClassVar[int]
+    PASSED_CHECKS_FIELD_NUMBER: _ClassVar[int]
+    FAILED_CHECKS_FIELD_NUMBER: _ClassVar[int]
     elapsed: _duration_pb2.Duration
     fraction: float
     cycle: int
@@ -239,7 +241,9 @@ class RunProgress(_message.Message):
     time_left: _duration_pb2.Duration
     machine_busy: bool
     sockets: SocketProgress
-    def __init__(self, elapsed: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., fraction: _Optional[float] = ..., cycle: _Optional[int] = ..., cycles: _Optional[int] = ..., users: _Optional[int] = ..., hits: _Optional[int] = ..., failed_hits: _Optional[int] = ..., rate: _Optional[float] = ..., p50: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., p95: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., iterations: _Optional[_Union[_run_pb2.IterationFigures, _Mapping]] = ..., agents: _Optional[int] = ..., saturated: bool = ..., troubles: _Optional[_Iterable[_Union[_run_pb2.Trouble, _Mapping]]] = ..., window: _Optional[_Union[WindowFigures, _Mapping]] = ..., names: _Optional[_Iterable[_Union[NameProgress, _Mapping]]] = ..., failures: _Optional[_Iterable[_Union[FailureProgress, _Mapping]]] = ..., time_left: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., machine_busy: bool = ..., sockets: _Optional[_Union[SocketProgress, _Mapping]] = ...) -> None: ...
+    passed_checks: int
+    failed_checks: int
+    def __init__(self, elapsed: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., fraction: _Optional[float] = ..., cycle: _Optional[int] = ..., cycles: _Optional[int] = ..., users: _Optional[int] = ..., hits: _Optional[int] = ..., failed_hits: _Optional[int] = ..., rate: _Optional[float] = ..., p50: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., p95: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., iterations: _Optional[_Union[_run_pb2.IterationFigures, _Mapping]] = ..., agents: _Optional[int] = ..., saturated: bool = ..., troubles: _Optional[_Iterable[_Union[_run_pb2.Trouble, _Mapping]]] = ..., window: _Optional[_Union[WindowFigures, _Mapping]] = ..., names: _Optional[_Iterable[_Union[NameProgress, _Mapping]]] = ..., failures: _Optional[_Iterable[_Union[FailureProgress, _Mapping]]] = ..., time_left: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., machine_busy: bool = ..., sockets: _Optional[_Union[SocketProgress, _Mapping]] = ..., passed_checks: _Optional[int] = ..., failed_checks: _Optional[int] = ...) -> None: ...
 
 class SocketProgress(_message.Message):
     __slots__ = ("open", "broken", "messages_sent", "messages_received", "sent_rate", "received_rate")
@@ -357,7 +361,7 @@ class GetTimelineResponse(_message.Message):
     def __init__(self, windows: _Optional[_Iterable[_Union[TimelineWindow, _Mapping]]] = ..., resolution: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class TimelineWindow(_message.Message):
-    __slots__ = ("start", "length", "closed", "hits", "series", "users", "late", "late_data", "lag")
+    __slots__ = ("start", "length", "closed", "hits", "series", "users", "late", "late_data", "lag", "checks", "transactions", "measurements", "gauges")
     START_FIELD_NUMBER: _ClassVar[int]
     LENGTH_FIELD_NUMBER: _ClassVar[int]
     CLOSED_FIELD_NUMBER: _ClassVar[int]
@@ -367,6 +371,10 @@ class TimelineWindow(_message.Message):
     LATE_FIELD_NUMBER: _ClassVar[int]
     LATE_DATA_FIELD_NUMBER: _ClassVar[int]
     LAG_FIELD_NUMBER: _ClassVar[int]
+    CHECKS_FIELD_NUMBER: _ClassVar[int]
+    TRANSACTIONS_FIELD_NUMBER: _ClassVar[int]
+    MEASUREMENTS_FIELD_NUMBER: _ClassVar[int]
+    GAUGES_FIELD_NUMBER: _ClassVar[int]
     start: _timestamp_pb2.Timestamp
     length: _duration_pb2.Duration
     closed: bool
@@ -376,7 +384,11 @@ class TimelineWindow(_message.Message):
     late: int
     late_data: int
     lag: _run_pb2.ElapsedFigures
-    def __init__(self, start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., length: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., closed: bool = ..., hits: _Optional[_Union[_run_pb2.HitFigures, _Mapping]] = ..., series: _Optional[_Iterable[_Union[WindowSeries, _Mapping]]] = ..., users: _Optional[int] = ..., late: _Optional[int] = ..., late_data: _Optional[int] = ..., lag: _Optional[_Union[_run_pb2.ElapsedFigures, _Mapping]] = ...) -> None: ...
+    checks: _containers.RepeatedCompositeFieldContainer[_run_pb2.CheckFigures]
+    transactions: _containers.RepeatedCompositeFieldContainer[_run_pb2.TransactionFigures]
+    measurements: _containers.RepeatedCompositeFieldContainer[_run_pb2.MeasurementFigures]
+    gauges: _containers.RepeatedCompositeFieldContainer[_run_pb2.GaugeFigures]
+    def __init__(self, start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., length: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., closed: bool = ..., hits: _Optional[_Union[_run_pb2.HitFigures, _Mapping]] = ..., series: _Optional[_Iterable[_Union[WindowSeries, _Mapping]]] = ..., users: _Optional[int] = ..., late: _Optional[int] = ..., late_data: _Optional[int] = ..., lag: _Optional[_Union[_run_pb2.ElapsedFigures, _Mapping]] = ..., checks: _Optional[_Iterable[_Union[_run_pb2.CheckFigures, _Mapping]]] = ..., transactions: _Optional[_Iterable[_Union[_run_pb2.TransactionFigures, _Mapping]]] = ..., measurements: _Optional[_Iterable[_Union[_run_pb2.MeasurementFigures, _Mapping]]] = ..., gauges: _Optional[_Iterable[_Union[_run_pb2.GaugeFigures, _Mapping]]] = ...) -> None: ...
 
 class WindowSeries(_message.Message):
     __slots__ = ("scenario", "name", "method", "protocol", "status_class", "hits", "late")

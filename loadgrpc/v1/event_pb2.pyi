@@ -69,7 +69,7 @@ TEST_OUTCOME_ERROR: TestOutcome
 TEST_OUTCOME_INTERRUPTED: TestOutcome
 
 class Event(_message.Message):
-    __slots__ = ("time", "status", "test_start", "test_stop", "test_success", "test_failure", "test_error", "hit", "counter", "state", "generator", "custom", "output", "socket", "data", "rules")
+    __slots__ = ("time", "status", "test_start", "test_stop", "test_success", "test_failure", "test_error", "hit", "counter", "state", "generator", "custom", "output", "socket", "data", "rules", "check", "transaction", "measurement", "gauge")
     TIME_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     TEST_START_FIELD_NUMBER: _ClassVar[int]
@@ -86,6 +86,10 @@ class Event(_message.Message):
     SOCKET_FIELD_NUMBER: _ClassVar[int]
     DATA_FIELD_NUMBER: _ClassVar[int]
     RULES_FIELD_NUMBER: _ClassVar[int]
+    CHECK_FIELD_NUMBER: _ClassVar[int]
+    TRANSACTION_FIELD_NUMBER: _ClassVar[int]
+    MEASUREMENT_FIELD_NUMBER: _ClassVar[int]
+    GAUGE_FIELD_NUMBER: _ClassVar[int]
     time: _timestamp_pb2.Timestamp
     status: LoadStatus
     test_start: TestStart
@@ -102,7 +106,11 @@ class Event(_message.Message):
     socket: SocketActivity
     data: DataUse
     rules: DesignedRules
-    def __init__(self, time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., status: _Optional[_Union[LoadStatus, _Mapping]] = ..., test_start: _Optional[_Union[TestStart, _Mapping]] = ..., test_stop: _Optional[_Union[TestStop, _Mapping]] = ..., test_success: _Optional[_Union[TestSuccess, _Mapping]] = ..., test_failure: _Optional[_Union[TestFailure, _Mapping]] = ..., test_error: _Optional[_Union[TestError, _Mapping]] = ..., hit: _Optional[_Union[Hit, _Mapping]] = ..., counter: _Optional[_Union[Counter, _Mapping]] = ..., state: _Optional[_Union[RunnerState, _Mapping]] = ..., generator: _Optional[_Union[GeneratorState, _Mapping]] = ..., custom: _Optional[_Union[_any_pb2.Any, _Mapping]] = ..., output: _Optional[_Union[Output, _Mapping]] = ..., socket: _Optional[_Union[SocketActivity, _Mapping]] = ..., data: _Optional[_Union[DataUse, _Mapping]] = ..., rules: _Optional[_Union[DesignedRules, _Mapping]] = ...) -> None: ...
+    check: Check
+    transaction: Transaction
+    measurement: Measurement
+    gauge: Gauge
+    def __init__(self, time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., status: _Optional[_Union[LoadStatus, _Mapping]] = ..., test_start: _Optional[_Union[TestStart, _Mapping]] = ..., test_stop: _Optional[_Union[TestStop, _Mapping]] = ..., test_success: _Optional[_Union[TestSuccess, _Mapping]] = ..., test_failure: _Optional[_Union[TestFailure, _Mapping]] = ..., test_error: _Optional[_Union[TestError, _Mapping]] = ..., hit: _Optional[_Union[Hit, _Mapping]] = ..., counter: _Optional[_Union[Counter, _Mapping]] = ..., state: _Optional[_Union[RunnerState, _Mapping]] = ..., generator: _Optional[_Union[GeneratorState, _Mapping]] = ..., custom: _Optional[_Union[_any_pb2.Any, _Mapping]] = ..., output: _Optional[_Union[Output, _Mapping]] = ..., socket: _Optional[_Union[SocketActivity, _Mapping]] = ..., data: _Optional[_Union[DataUse, _Mapping]] = ..., rules: _Optional[_Union[DesignedRules, _Mapping]] = ..., check: _Optional[_Union[Check, _Mapping]] = ..., transaction: _Optional[_Union[Transaction, _Mapping]] = ..., measurement: _Optional[_Union[Measurement, _Mapping]] = ..., gauge: _Optional[_Union[Gauge, _Mapping]] = ...) -> None: ...
 
 class LoadStatus(_message.Message):
     __slots__ = ("iterations", "users", "current_iteration", "current_user", "cycle", "case")
@@ -305,6 +313,50 @@ class DesignedRules(_message.Message):
     NAMES_FIELD_NUMBER: _ClassVar[int]
     names: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, names: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Check(_message.Message):
+    __slots__ = ("name", "passed", "failed")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PASSED_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    passed: int
+    failed: int
+    def __init__(self, name: _Optional[str] = ..., passed: _Optional[int] = ..., failed: _Optional[int] = ...) -> None: ...
+
+class Transaction(_message.Message):
+    __slots__ = ("name", "elapsed_ns", "counts", "failed")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ELAPSED_NS_FIELD_NUMBER: _ClassVar[int]
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    elapsed_ns: _containers.RepeatedScalarFieldContainer[int]
+    counts: _containers.RepeatedScalarFieldContainer[int]
+    failed: int
+    def __init__(self, name: _Optional[str] = ..., elapsed_ns: _Optional[_Iterable[int]] = ..., counts: _Optional[_Iterable[int]] = ..., failed: _Optional[int] = ...) -> None: ...
+
+class Measurement(_message.Message):
+    __slots__ = ("name", "values", "counts")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    values: _containers.RepeatedScalarFieldContainer[float]
+    counts: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, name: _Optional[str] = ..., values: _Optional[_Iterable[float]] = ..., counts: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class Gauge(_message.Message):
+    __slots__ = ("name", "value", "min", "max")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    MIN_FIELD_NUMBER: _ClassVar[int]
+    MAX_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    value: float
+    min: float
+    max: float
+    def __init__(self, name: _Optional[str] = ..., value: _Optional[float] = ..., min: _Optional[float] = ..., max: _Optional[float] = ...) -> None: ...
 
 class HitBlock(_message.Message):
     __slots__ = ("count", "base_time", "status", "labels", "label", "start_ns", "delay_ns", "elapsed_ns", "first_byte_ns", "connect_ns", "bytes_sent", "bytes_received", "user", "iteration", "urls", "url", "attempt", "cases", "case")

@@ -69,7 +69,9 @@ def test_a_run_without_them_does_not_mention_them(summaries):
 @pytest.mark.parametrize("width", [30, 60, 80])
 def test_tables_fit(summaries, width):
     """Whatever the width, no figure is cut."""
-    text = [line.text for line in report(replace(summaries["passed"], measures=MEASURES), width=width)]
+    text = [
+        line.text for line in report(replace(summaries["passed"], measures=MEASURES), width=width)
+    ]
     assert "1000" in "\n".join(text)
 
 

@@ -73,7 +73,7 @@ def test_a_slow_answer_has_failed(reporter, kept):
 
 
 def test_the_test_judges_the_last_hit(reporter, kept):
-    """A wrong body is a failure, with the reason; earlier hits of the block are recorded by then."""
+    """A wrong body is a failure, with the reason; earlier hits of the block are recorded."""
     with Expectation(reporter) as expected:
         reporter.hit(hit())
         reporter.hit(hit())
@@ -120,9 +120,14 @@ def test_the_innermost_block_judges(reporter, kept):
 
 def test_an_exception_leaves_nothing_behind(reporter, kept):
     """The hit is recorded, and later ones go their way."""
-    with pytest.raises(ValueError, match="boom"), Expectation(reporter, 200):
-        reporter.hit(hit(404))
-        raise ValueError("boom")
+
+    def boom():
+        with Expectation(reporter, 200):
+            reporter.hit(hit(404))
+            raise ValueError("boom")
+
+    with pytest.raises(ValueError, match="boom"):
+        boom()
     reporter.hit(hit(404))
     assert [failed for _, failed, _ in kept.hits] == [True, None]
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from loadgrpc.stats.histogram import Histogram
@@ -56,6 +56,7 @@ def merged(kind, *parts):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_laws(kind, data):
     """Merging commutes, associates, and empty stats change nothing."""
@@ -66,6 +67,7 @@ def test_laws(kind, data):
     assert merged(kind, one, KINDS[kind]()) == one
 
 
+@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_what_is_unsealed_is_what_was_sealed(data):
     """Windows with measures of all kinds, and those without any."""

@@ -1,8 +1,9 @@
 """A requests.Session whose requests are hits.
 
 Rule: to a test it is a requests.Session, with two more arguments: `name=`, the name that the hits
-of a call are reported under, and `expect=`, the statuses that are no failures. What is measured, and where, is in `wire.py`; this file adds only
-what a call knows and the wire does not: when it began, its name, and the sink.
+of a call are reported under, and `expect=`, the statuses that are no failures. What is measured,
+and where, is in `wire.py`; this file adds only what a call knows and the wire does not: when it
+began, its name, and the sink.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from requests.adapters import BaseAdapter
 
 from loadgrpc.clock import Clock
 from loadgrpc.runner import supported
-from loadgrpc.runner.hit import HitSink
 from loadgrpc.runner.expectation import Expectation
+from loadgrpc.runner.hit import HitSink
 from loadgrpc.runner.http.addresses import AddressBook
 from loadgrpc.runner.http.exchange import CALL, Call
 from loadgrpc.runner.http.versioned import VersionedSession

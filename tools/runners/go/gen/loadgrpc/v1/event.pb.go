@@ -321,6 +321,10 @@ type Event struct {
 	//	*Event_Socket
 	//	*Event_Data
 	//	*Event_Rules
+	//	*Event_Check
+	//	*Event_Transaction
+	//	*Event_Measurement
+	//	*Event_Gauge
 	Event         isEvent_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -503,6 +507,42 @@ func (x *Event) GetRules() *DesignedRules {
 	return nil
 }
 
+func (x *Event) GetCheck() *Check {
+	if x != nil {
+		if x, ok := x.Event.(*Event_Check); ok {
+			return x.Check
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetTransaction() *Transaction {
+	if x != nil {
+		if x, ok := x.Event.(*Event_Transaction); ok {
+			return x.Transaction
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetMeasurement() *Measurement {
+	if x != nil {
+		if x, ok := x.Event.(*Event_Measurement); ok {
+			return x.Measurement
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetGauge() *Gauge {
+	if x != nil {
+		if x, ok := x.Event.(*Event_Gauge); ok {
+			return x.Gauge
+		}
+	}
+	return nil
+}
+
 type isEvent_Event interface {
 	isEvent_Event()
 }
@@ -583,6 +623,26 @@ type Event_Rules struct {
 	Rules *DesignedRules `protobuf:"bytes,25,opt,name=rules,proto3,oneof"`
 }
 
+type Event_Check struct {
+	// How often a condition held that the test checks.
+	Check *Check `protobuf:"bytes,28,opt,name=check,proto3,oneof"`
+}
+
+type Event_Transaction struct {
+	// Parts of iterations that are measured as a whole.
+	Transaction *Transaction `protobuf:"bytes,29,opt,name=transaction,proto3,oneof"`
+}
+
+type Event_Measurement struct {
+	// Values of a metric that the test defines.
+	Measurement *Measurement `protobuf:"bytes,30,opt,name=measurement,proto3,oneof"`
+}
+
+type Event_Gauge struct {
+	// The level of something that the test watches.
+	Gauge *Gauge `protobuf:"bytes,31,opt,name=gauge,proto3,oneof"`
+}
+
 func (*Event_TestStart) isEvent_Event() {}
 
 func (*Event_TestStop) isEvent_Event() {}
@@ -610,6 +670,14 @@ func (*Event_Socket) isEvent_Event() {}
 func (*Event_Data) isEvent_Event() {}
 
 func (*Event_Rules) isEvent_Event() {}
+
+func (*Event_Check) isEvent_Event() {}
+
+func (*Event_Transaction) isEvent_Event() {}
+
+func (*Event_Measurement) isEvent_Event() {}
+
+func (*Event_Gauge) isEvent_Event() {}
 
 // Where in the load an event happened.
 type LoadStatus struct {
@@ -1033,7 +1101,9 @@ type Hit struct {
 	// Why there was no complete answer, which makes a failed hit unless `failed` says otherwise.
 	// Unspecified: there was a complete answer. Only this field distinguishes the two.
 	Error HitError `protobuf:"varint,5,opt,name=error,proto3,enum=loadgrpc.v1.HitError" json:"error,omitempty"`
-	// The same as text, from the runner. Empty if there was an answer. 256 characters are kept.
+	// The same as text, from the runner. For a hit with an answer and with `failed` set: why it
+	// failed, such as `no basket in the page`. Such hits are counted by reason, so it should be the
+	// same for hits that failed for the same reason. Empty otherwise. 256 characters are kept.
 	ErrorMessage string `protobuf:"bytes,6,opt,name=error_message,json=errorMessage,proto3" json:"error_message,omitempty"`
 	// When the request was planned to start. Not after `start_time`; a later one counts as
 	// `start_time`. Absent: the same as `start_time`. The two differ in an open workload model:
@@ -1854,6 +1924,296 @@ func (x *DesignedRules) GetNames() []string {
 	return nil
 }
 
+// How often a condition held that the test checks, in one process, since its previous message about
+// it. A check that does not hold is counted, and does nothing else: neither the iteration nor a hit
+// fails by it. Counts add up, so a runner may send a message for each check, or, which costs less,
+// one per second or so for each name.
+type Check struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is checked, such as `has a price`. Required. 256 characters are kept, and at most 100
+	// different names per run.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// How often it held.
+	Passed uint32 `protobuf:"varint,2,opt,name=passed,proto3" json:"passed,omitempty"`
+	// How often it did not. At least one of the two counts is above zero.
+	Failed        uint32 `protobuf:"varint,3,opt,name=failed,proto3" json:"failed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Check) Reset() {
+	*x = Check{}
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Check) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Check) ProtoMessage() {}
+
+func (x *Check) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Check.ProtoReflect.Descriptor instead.
+func (*Check) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Check) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Check) GetPassed() uint32 {
+	if x != nil {
+		return x.Passed
+	}
+	return 0
+}
+
+func (x *Check) GetFailed() uint32 {
+	if x != nil {
+		return x.Failed
+	}
+	return 0
+}
+
+// Transactions of one name that ended in one process since its previous message about them. A
+// *transaction* is a part of an iteration that is measured as a whole, such as the checkout of a
+// shop with all its requests. These are hits as any others; the transaction is not a hit. One that
+// was cut off when its user was stopped is not reported. Send one message per second or so for each
+// name.
+type Transaction struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the transaction is. Required. 256 characters are kept, and at most 100 different names per
+	// run.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// How long those took that came to their end, in nanoseconds. At most 2,000.
+	ElapsedNs []uint64 `protobuf:"varint,2,rep,packed,name=elapsed_ns,json=elapsedNs,proto3" json:"elapsed_ns,omitempty"`
+	// How often each of `elapsed_ns` occurred, in the same order; at most 2,000. Empty: once each.
+	Counts []uint32 `protobuf:"varint,3,rep,packed,name=counts,proto3" json:"counts,omitempty"`
+	// How many failed: the test left them before their end, with an exception. They are not in
+	// `elapsed_ns`. At least one of the two has something in it.
+	Failed        uint32 `protobuf:"varint,4,opt,name=failed,proto3" json:"failed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Transaction) Reset() {
+	*x = Transaction{}
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Transaction) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Transaction) ProtoMessage() {}
+
+func (x *Transaction) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Transaction.ProtoReflect.Descriptor instead.
+func (*Transaction) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *Transaction) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Transaction) GetElapsedNs() []uint64 {
+	if x != nil {
+		return x.ElapsedNs
+	}
+	return nil
+}
+
+func (x *Transaction) GetCounts() []uint32 {
+	if x != nil {
+		return x.Counts
+	}
+	return nil
+}
+
+func (x *Transaction) GetFailed() uint32 {
+	if x != nil {
+		return x.Failed
+	}
+	return 0
+}
+
+// Values of a metric that the test defines, such as the length of a queue as an answer reports it,
+// recorded in one process since its previous message about it. The summary shows how they are
+// distributed. Send one message per second or so for each name.
+type Measurement struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The metric. Required. 256 characters are kept, and at most 100 different names per run.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The values, in a unit of the test's choice: from 0 to 1e12; what is finer than a millionth is
+	// rounded. At least 1, at most 2,000.
+	Values []float64 `protobuf:"fixed64,2,rep,packed,name=values,proto3" json:"values,omitempty"`
+	// How often each of `values` occurred, in the same order; at most 2,000. Empty: once each.
+	Counts        []uint32 `protobuf:"varint,3,rep,packed,name=counts,proto3" json:"counts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Measurement) Reset() {
+	*x = Measurement{}
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Measurement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Measurement) ProtoMessage() {}
+
+func (x *Measurement) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Measurement.ProtoReflect.Descriptor instead.
+func (*Measurement) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *Measurement) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Measurement) GetValues() []float64 {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
+func (x *Measurement) GetCounts() []uint32 {
+	if x != nil {
+		return x.Counts
+	}
+	return nil
+}
+
+// The level of something that rises and falls, such as the connections of a pool, in one process
+// since its previous message about it. The summary shows the level that was reported last, the
+// lowest and the highest. Send one message per second or so for each name.
+type Gauge struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What it is the level of. Required. 256 characters are kept, and at most 100 different names per
+	// run.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The level at the event's time. Finite.
+	Value float64 `protobuf:"fixed64,2,opt,name=value,proto3" json:"value,omitempty"`
+	// The lowest level since the previous message, at most `value`. Absent: `value`.
+	Min *float64 `protobuf:"fixed64,3,opt,name=min,proto3,oneof" json:"min,omitempty"`
+	// The highest level since the previous message, at least `value`. Absent: `value`.
+	Max           *float64 `protobuf:"fixed64,4,opt,name=max,proto3,oneof" json:"max,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Gauge) Reset() {
+	*x = Gauge{}
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Gauge) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Gauge) ProtoMessage() {}
+
+func (x *Gauge) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Gauge.ProtoReflect.Descriptor instead.
+func (*Gauge) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *Gauge) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Gauge) GetValue() float64 {
+	if x != nil {
+		return x.Value
+	}
+	return 0
+}
+
+func (x *Gauge) GetMin() float64 {
+	if x != nil && x.Min != nil {
+		return *x.Min
+	}
+	return 0
+}
+
+func (x *Gauge) GetMax() float64 {
+	if x != nil && x.Max != nil {
+		return *x.Max
+	}
+	return 0
+}
+
 // Many hits, as columns: about 25 bytes per hit, and about a hundredth of the work that rows
 // take.
 //
@@ -1910,7 +2270,7 @@ type HitBlock struct {
 
 func (x *HitBlock) Reset() {
 	*x = HitBlock{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[16]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1922,7 +2282,7 @@ func (x *HitBlock) String() string {
 func (*HitBlock) ProtoMessage() {}
 
 func (x *HitBlock) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[16]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1935,7 +2295,7 @@ func (x *HitBlock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HitBlock.ProtoReflect.Descriptor instead.
 func (*HitBlock) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{16}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *HitBlock) GetCount() uint32 {
@@ -2094,7 +2454,7 @@ type HitLabel struct {
 
 func (x *HitLabel) Reset() {
 	*x = HitLabel{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[17]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2106,7 +2466,7 @@ func (x *HitLabel) String() string {
 func (*HitLabel) ProtoMessage() {}
 
 func (x *HitLabel) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[17]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2119,7 +2479,7 @@ func (x *HitLabel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HitLabel.ProtoReflect.Descriptor instead.
 func (*HitLabel) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{17}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *HitLabel) GetName() string {
@@ -2205,7 +2565,7 @@ type TestBlock struct {
 
 func (x *TestBlock) Reset() {
 	*x = TestBlock{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[18]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2217,7 +2577,7 @@ func (x *TestBlock) String() string {
 func (*TestBlock) ProtoMessage() {}
 
 func (x *TestBlock) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[18]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2230,7 +2590,7 @@ func (x *TestBlock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestBlock.ProtoReflect.Descriptor instead.
 func (*TestBlock) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{18}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *TestBlock) GetCount() uint32 {
@@ -2325,7 +2685,7 @@ type TestLabel struct {
 
 func (x *TestLabel) Reset() {
 	*x = TestLabel{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[19]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2337,7 +2697,7 @@ func (x *TestLabel) String() string {
 func (*TestLabel) ProtoMessage() {}
 
 func (x *TestLabel) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[19]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2350,7 +2710,7 @@ func (x *TestLabel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestLabel.ProtoReflect.Descriptor instead.
 func (*TestLabel) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{19}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *TestLabel) GetTest() string {
@@ -2378,7 +2738,7 @@ var File_loadgrpc_v1_event_proto protoreflect.FileDescriptor
 
 const file_loadgrpc_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x17loadgrpc/v1/event.proto\x12\vloadgrpc.v1\x1a\x19google/protobuf/any.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd4\x06\n" +
+	"\x17loadgrpc/v1/event.proto\x12\vloadgrpc.v1\x1a\x19google/protobuf/any.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa8\b\n" +
 	"\x05Event\x12.\n" +
 	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12/\n" +
 	"\x06status\x18\x02 \x01(\v2\x17.loadgrpc.v1.LoadStatusR\x06status\x127\n" +
@@ -2398,7 +2758,11 @@ const file_loadgrpc_v1_event_proto_rawDesc = "" +
 	"\x06output\x18\x14 \x01(\v2\x13.loadgrpc.v1.OutputH\x00R\x06output\x125\n" +
 	"\x06socket\x18\x15 \x01(\v2\x1b.loadgrpc.v1.SocketActivityH\x00R\x06socket\x12*\n" +
 	"\x04data\x18\x18 \x01(\v2\x14.loadgrpc.v1.DataUseH\x00R\x04data\x122\n" +
-	"\x05rules\x18\x19 \x01(\v2\x1a.loadgrpc.v1.DesignedRulesH\x00R\x05rulesB\a\n" +
+	"\x05rules\x18\x19 \x01(\v2\x1a.loadgrpc.v1.DesignedRulesH\x00R\x05rules\x12*\n" +
+	"\x05check\x18\x1c \x01(\v2\x12.loadgrpc.v1.CheckH\x00R\x05check\x12<\n" +
+	"\vtransaction\x18\x1d \x01(\v2\x18.loadgrpc.v1.TransactionH\x00R\vtransaction\x12<\n" +
+	"\vmeasurement\x18\x1e \x01(\v2\x18.loadgrpc.v1.MeasurementH\x00R\vmeasurement\x12*\n" +
+	"\x05gauge\x18\x1f \x01(\v2\x12.loadgrpc.v1.GaugeH\x00R\x05gaugeB\a\n" +
 	"\x05event\"\xbc\x01\n" +
 	"\n" +
 	"LoadStatus\x12\x1e\n" +
@@ -2505,7 +2869,28 @@ const file_loadgrpc_v1_event_proto_rawDesc = "" +
 	"\astopped\x18\a \x01(\x04R\astopped\x12\x16\n" +
 	"\x06digest\x18\b \x01(\x06R\x06digest\"%\n" +
 	"\rDesignedRules\x12\x14\n" +
-	"\x05names\x18\x01 \x03(\tR\x05names\"\xc9\x04\n" +
+	"\x05names\x18\x01 \x03(\tR\x05names\"K\n" +
+	"\x05Check\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
+	"\x06passed\x18\x02 \x01(\rR\x06passed\x12\x16\n" +
+	"\x06failed\x18\x03 \x01(\rR\x06failed\"p\n" +
+	"\vTransaction\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1d\n" +
+	"\n" +
+	"elapsed_ns\x18\x02 \x03(\x04R\telapsedNs\x12\x16\n" +
+	"\x06counts\x18\x03 \x03(\rR\x06counts\x12\x16\n" +
+	"\x06failed\x18\x04 \x01(\rR\x06failed\"Q\n" +
+	"\vMeasurement\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
+	"\x06values\x18\x02 \x03(\x01R\x06values\x12\x16\n" +
+	"\x06counts\x18\x03 \x03(\rR\x06counts\"o\n" +
+	"\x05Gauge\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x01R\x05value\x12\x15\n" +
+	"\x03min\x18\x03 \x01(\x01H\x00R\x03min\x88\x01\x01\x12\x15\n" +
+	"\x03max\x18\x04 \x01(\x01H\x01R\x03max\x88\x01\x01B\x06\n" +
+	"\x04_minB\x06\n" +
+	"\x04_max\"\xc9\x04\n" +
 	"\bHitBlock\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\rR\x05count\x127\n" +
 	"\tbase_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\bbaseTime\x12/\n" +
@@ -2598,7 +2983,7 @@ func file_loadgrpc_v1_event_proto_rawDescGZIP() []byte {
 }
 
 var file_loadgrpc_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_loadgrpc_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_loadgrpc_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_loadgrpc_v1_event_proto_goTypes = []any{
 	(HitError)(0),                 // 0: loadgrpc.v1.HitError
 	(DataMode)(0),                 // 1: loadgrpc.v1.DataMode
@@ -2620,16 +3005,20 @@ var file_loadgrpc_v1_event_proto_goTypes = []any{
 	(*Output)(nil),                // 17: loadgrpc.v1.Output
 	(*DataUse)(nil),               // 18: loadgrpc.v1.DataUse
 	(*DesignedRules)(nil),         // 19: loadgrpc.v1.DesignedRules
-	(*HitBlock)(nil),              // 20: loadgrpc.v1.HitBlock
-	(*HitLabel)(nil),              // 21: loadgrpc.v1.HitLabel
-	(*TestBlock)(nil),             // 22: loadgrpc.v1.TestBlock
-	(*TestLabel)(nil),             // 23: loadgrpc.v1.TestLabel
-	(*timestamppb.Timestamp)(nil), // 24: google.protobuf.Timestamp
-	(*anypb.Any)(nil),             // 25: google.protobuf.Any
-	(*durationpb.Duration)(nil),   // 26: google.protobuf.Duration
+	(*Check)(nil),                 // 20: loadgrpc.v1.Check
+	(*Transaction)(nil),           // 21: loadgrpc.v1.Transaction
+	(*Measurement)(nil),           // 22: loadgrpc.v1.Measurement
+	(*Gauge)(nil),                 // 23: loadgrpc.v1.Gauge
+	(*HitBlock)(nil),              // 24: loadgrpc.v1.HitBlock
+	(*HitLabel)(nil),              // 25: loadgrpc.v1.HitLabel
+	(*TestBlock)(nil),             // 26: loadgrpc.v1.TestBlock
+	(*TestLabel)(nil),             // 27: loadgrpc.v1.TestLabel
+	(*timestamppb.Timestamp)(nil), // 28: google.protobuf.Timestamp
+	(*anypb.Any)(nil),             // 29: google.protobuf.Any
+	(*durationpb.Duration)(nil),   // 30: google.protobuf.Duration
 }
 var file_loadgrpc_v1_event_proto_depIdxs = []int32{
-	24, // 0: loadgrpc.v1.Event.time:type_name -> google.protobuf.Timestamp
+	28, // 0: loadgrpc.v1.Event.time:type_name -> google.protobuf.Timestamp
 	5,  // 1: loadgrpc.v1.Event.status:type_name -> loadgrpc.v1.LoadStatus
 	6,  // 2: loadgrpc.v1.Event.test_start:type_name -> loadgrpc.v1.TestStart
 	7,  // 3: loadgrpc.v1.Event.test_stop:type_name -> loadgrpc.v1.TestStop
@@ -2640,39 +3029,43 @@ var file_loadgrpc_v1_event_proto_depIdxs = []int32{
 	13, // 8: loadgrpc.v1.Event.counter:type_name -> loadgrpc.v1.Counter
 	15, // 9: loadgrpc.v1.Event.state:type_name -> loadgrpc.v1.RunnerState
 	16, // 10: loadgrpc.v1.Event.generator:type_name -> loadgrpc.v1.GeneratorState
-	25, // 11: loadgrpc.v1.Event.custom:type_name -> google.protobuf.Any
+	29, // 11: loadgrpc.v1.Event.custom:type_name -> google.protobuf.Any
 	17, // 12: loadgrpc.v1.Event.output:type_name -> loadgrpc.v1.Output
 	14, // 13: loadgrpc.v1.Event.socket:type_name -> loadgrpc.v1.SocketActivity
 	18, // 14: loadgrpc.v1.Event.data:type_name -> loadgrpc.v1.DataUse
 	19, // 15: loadgrpc.v1.Event.rules:type_name -> loadgrpc.v1.DesignedRules
-	11, // 16: loadgrpc.v1.TestFailure.exception:type_name -> loadgrpc.v1.ExceptionInfo
-	11, // 17: loadgrpc.v1.TestError.exception:type_name -> loadgrpc.v1.ExceptionInfo
-	0,  // 18: loadgrpc.v1.Hit.error:type_name -> loadgrpc.v1.HitError
-	24, // 19: loadgrpc.v1.Hit.planned_start_time:type_name -> google.protobuf.Timestamp
-	24, // 20: loadgrpc.v1.Hit.start_time:type_name -> google.protobuf.Timestamp
-	26, // 21: loadgrpc.v1.Hit.elapsed:type_name -> google.protobuf.Duration
-	26, // 22: loadgrpc.v1.Hit.time_to_first_byte:type_name -> google.protobuf.Duration
-	26, // 23: loadgrpc.v1.Hit.connect:type_name -> google.protobuf.Duration
-	26, // 24: loadgrpc.v1.GeneratorState.elapsed:type_name -> google.protobuf.Duration
-	26, // 25: loadgrpc.v1.GeneratorState.cpu:type_name -> google.protobuf.Duration
-	26, // 26: loadgrpc.v1.GeneratorState.gc_time:type_name -> google.protobuf.Duration
-	26, // 27: loadgrpc.v1.GeneratorState.gc_max:type_name -> google.protobuf.Duration
-	2,  // 28: loadgrpc.v1.Output.stream:type_name -> loadgrpc.v1.OutputStream
-	1,  // 29: loadgrpc.v1.DataUse.mode:type_name -> loadgrpc.v1.DataMode
-	24, // 30: loadgrpc.v1.HitBlock.base_time:type_name -> google.protobuf.Timestamp
-	5,  // 31: loadgrpc.v1.HitBlock.status:type_name -> loadgrpc.v1.LoadStatus
-	21, // 32: loadgrpc.v1.HitBlock.labels:type_name -> loadgrpc.v1.HitLabel
-	0,  // 33: loadgrpc.v1.HitLabel.error:type_name -> loadgrpc.v1.HitError
-	24, // 34: loadgrpc.v1.TestBlock.base_time:type_name -> google.protobuf.Timestamp
-	5,  // 35: loadgrpc.v1.TestBlock.status:type_name -> loadgrpc.v1.LoadStatus
-	23, // 36: loadgrpc.v1.TestBlock.labels:type_name -> loadgrpc.v1.TestLabel
-	3,  // 37: loadgrpc.v1.TestLabel.outcome:type_name -> loadgrpc.v1.TestOutcome
-	11, // 38: loadgrpc.v1.TestLabel.exception:type_name -> loadgrpc.v1.ExceptionInfo
-	39, // [39:39] is the sub-list for method output_type
-	39, // [39:39] is the sub-list for method input_type
-	39, // [39:39] is the sub-list for extension type_name
-	39, // [39:39] is the sub-list for extension extendee
-	0,  // [0:39] is the sub-list for field type_name
+	20, // 16: loadgrpc.v1.Event.check:type_name -> loadgrpc.v1.Check
+	21, // 17: loadgrpc.v1.Event.transaction:type_name -> loadgrpc.v1.Transaction
+	22, // 18: loadgrpc.v1.Event.measurement:type_name -> loadgrpc.v1.Measurement
+	23, // 19: loadgrpc.v1.Event.gauge:type_name -> loadgrpc.v1.Gauge
+	11, // 20: loadgrpc.v1.TestFailure.exception:type_name -> loadgrpc.v1.ExceptionInfo
+	11, // 21: loadgrpc.v1.TestError.exception:type_name -> loadgrpc.v1.ExceptionInfo
+	0,  // 22: loadgrpc.v1.Hit.error:type_name -> loadgrpc.v1.HitError
+	28, // 23: loadgrpc.v1.Hit.planned_start_time:type_name -> google.protobuf.Timestamp
+	28, // 24: loadgrpc.v1.Hit.start_time:type_name -> google.protobuf.Timestamp
+	30, // 25: loadgrpc.v1.Hit.elapsed:type_name -> google.protobuf.Duration
+	30, // 26: loadgrpc.v1.Hit.time_to_first_byte:type_name -> google.protobuf.Duration
+	30, // 27: loadgrpc.v1.Hit.connect:type_name -> google.protobuf.Duration
+	30, // 28: loadgrpc.v1.GeneratorState.elapsed:type_name -> google.protobuf.Duration
+	30, // 29: loadgrpc.v1.GeneratorState.cpu:type_name -> google.protobuf.Duration
+	30, // 30: loadgrpc.v1.GeneratorState.gc_time:type_name -> google.protobuf.Duration
+	30, // 31: loadgrpc.v1.GeneratorState.gc_max:type_name -> google.protobuf.Duration
+	2,  // 32: loadgrpc.v1.Output.stream:type_name -> loadgrpc.v1.OutputStream
+	1,  // 33: loadgrpc.v1.DataUse.mode:type_name -> loadgrpc.v1.DataMode
+	28, // 34: loadgrpc.v1.HitBlock.base_time:type_name -> google.protobuf.Timestamp
+	5,  // 35: loadgrpc.v1.HitBlock.status:type_name -> loadgrpc.v1.LoadStatus
+	25, // 36: loadgrpc.v1.HitBlock.labels:type_name -> loadgrpc.v1.HitLabel
+	0,  // 37: loadgrpc.v1.HitLabel.error:type_name -> loadgrpc.v1.HitError
+	28, // 38: loadgrpc.v1.TestBlock.base_time:type_name -> google.protobuf.Timestamp
+	5,  // 39: loadgrpc.v1.TestBlock.status:type_name -> loadgrpc.v1.LoadStatus
+	27, // 40: loadgrpc.v1.TestBlock.labels:type_name -> loadgrpc.v1.TestLabel
+	3,  // 41: loadgrpc.v1.TestLabel.outcome:type_name -> loadgrpc.v1.TestOutcome
+	11, // 42: loadgrpc.v1.TestLabel.exception:type_name -> loadgrpc.v1.ExceptionInfo
+	43, // [43:43] is the sub-list for method output_type
+	43, // [43:43] is the sub-list for method input_type
+	43, // [43:43] is the sub-list for extension type_name
+	43, // [43:43] is the sub-list for extension extendee
+	0,  // [0:43] is the sub-list for field type_name
 }
 
 func init() { file_loadgrpc_v1_event_proto_init() }
@@ -2695,20 +3088,25 @@ func file_loadgrpc_v1_event_proto_init() {
 		(*Event_Socket)(nil),
 		(*Event_Data)(nil),
 		(*Event_Rules)(nil),
+		(*Event_Check)(nil),
+		(*Event_Transaction)(nil),
+		(*Event_Measurement)(nil),
+		(*Event_Gauge)(nil),
 	}
 	file_loadgrpc_v1_event_proto_msgTypes[8].OneofWrappers = []any{}
 	file_loadgrpc_v1_event_proto_msgTypes[9].OneofWrappers = []any{}
 	file_loadgrpc_v1_event_proto_msgTypes[11].OneofWrappers = []any{}
 	file_loadgrpc_v1_event_proto_msgTypes[12].OneofWrappers = []any{}
 	file_loadgrpc_v1_event_proto_msgTypes[13].OneofWrappers = []any{}
-	file_loadgrpc_v1_event_proto_msgTypes[17].OneofWrappers = []any{}
+	file_loadgrpc_v1_event_proto_msgTypes[19].OneofWrappers = []any{}
+	file_loadgrpc_v1_event_proto_msgTypes[21].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_loadgrpc_v1_event_proto_rawDesc), len(file_loadgrpc_v1_event_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   20,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
