@@ -67,7 +67,7 @@ def _measurement(message: event_pb2.Measurement, _: int) -> MeasureStats:
     values = np.array(message.values, np.float64)
     if not ((values >= 0) & (values <= MAX_MEASUREMENT)).all():  # nor is what is not a number
         raise InvalidRequest(f"a value is not from 0 to {MAX_MEASUREMENT:g}")
-    stats = MeasurementStats()
+    stats = MeasurementStats(whole=bool((values == np.rint(values)).all()))
     stats.millionths.add_counted(np.rint(values * MILLIONTHS).astype(np.int64), counts)
     return stats
 

@@ -128,16 +128,21 @@ class MeasurementStats(MeasureStats):
     """The values of a metric."""
 
     millionths: Histogram = field(default_factory=Histogram)
+    whole: bool = True
+    """Whether all of them are whole numbers: then their percentiles are, too."""
 
     def merge(self, other: MeasurementStats) -> None:
         """See MeasureStats."""
         self.millionths.merge(other.millionths)
+        self.whole = self.whole and other.whole
 
     def figures(self, name: MeasureName, duration_ns: int) -> model.MeasurementFigures:
         """See MeasureStats."""
         del duration_ns
         values = self.millionths
-        found = values.quantiles(list(_QUANTILES.values()))
+        found = [each / MILLIONTHS for each in values.quantiles(list(_QUANTILES.values()))]
+        if self.whole:
+            found = [float(round(each)) for each in found]
         return model.MeasurementFigures(
             name=name.name,
             scenario=name.scenario,
@@ -145,18 +150,17 @@ class MeasurementStats(MeasureStats):
             avg=values.sum_ns / values.count / MILLIONTHS if values.count else 0.0,
             min=values.min_ns / MILLIONTHS,
             max=values.max_ns / MILLIONTHS,
-            **{point: value / MILLIONTHS for point, value in zip(_QUANTILES, found, strict=True)},
+            **dict(zip(_QUANTILES, found, strict=True)),
         )
 
     def parts(self) -> tuple[list[float], Histogram | None]:
         """See MeasureStats."""
-        return [], self.millionths
+        return [self.whole], self.millionths
 
     @classmethod
     def of_parts(cls, numbers: list[Any], histogram: Histogram | None) -> Self:
         """See MeasureStats."""
-        del numbers
-        return cls(histogram or Histogram())
+        return cls(histogram or Histogram(), *map(bool, numbers))
 
 
 @dataclass(slots=True)

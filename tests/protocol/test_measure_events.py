@@ -61,7 +61,7 @@ def test_what_is_valid_is_counted(kind):
     assert (numbers, histogram and histogram.figures) == {
         "check": ([3, 1], None),
         "transaction": ([4], (3, 19, 5, 7, 0)),
-        "measurement": ([], (4, 10**18 + 500_000, 0, 10**18, 1)),
+        "measurement": ([False], (4, 10**18 + 500_000, 0, 10**18, 1)),
         "gauge": ([-3.5, 5, -4.0, 9.0], None),
     }[kind]
 

@@ -42,7 +42,7 @@ gauges = st.builds(
 OF_KIND = {
     "check": st.builds(CheckStats, counts, counts),
     "transaction": st.builds(TransactionStats, counts, histograms()),
-    "measurement": st.builds(MeasurementStats, histograms()),
+    "measurement": st.builds(MeasurementStats, histograms(), st.booleans()),
     "gauge": gauges,
 }
 
@@ -80,7 +80,7 @@ def test_what_is_unsealed_is_what_was_sealed(data):
 
 def test_figures_are_by_kind_and_name():
     """Those of (other) come last; rates are over the duration; values are in their own unit."""
-    values = MeasurementStats()
+    values = MeasurementStats(whole=False)
     values.millionths.add(np.array([1_500_000, 17_000_000, 0], np.int64))
     times = Histogram()
     times.add(np.array([NS, 3 * NS], np.int64))
@@ -107,6 +107,15 @@ def test_figures_are_by_kind_and_name():
     assert depth.avg == pytest.approx(18.5 / 3)
     assert depth.p50 == pytest.approx(1.5, rel=0.003)
     assert (pool.last, pool.min, pool.max) == (3.0, -1.0, 4.5)
+
+
+def test_percentiles_of_whole_numbers_are_whole():
+    """Small ones are exact, although histograms are not."""
+    for value in range(1, 178):
+        stats = MeasurementStats()
+        stats.millionths.add(np.array([0, value * 10**6, 10**9], np.int64))
+        (found,) = figures_of({MeasureName("measurement", "a"): stats}, NS).measurements
+        assert (found.p50, found.max) == (value, 1_000.0)
 
 
 def test_totals_are_the_sum_of_all_windows():
