@@ -293,7 +293,7 @@ class Trouble(_message.Message):
     def __init__(self, kind: _Optional[_Union[TroubleKind, str]] = ..., agent_id: _Optional[str] = ..., message: _Optional[str] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class RunSummary(_message.Message):
-    __slots__ = ("run_id", "state", "reason", "verdict", "plan", "create_time", "start_time", "end_time", "duration", "hits", "iterations", "names", "failures", "errors", "hit_errors", "agents", "counters", "accounting", "generator", "scenarios", "users", "cycles", "sockets", "troubles", "data", "notifications", "cases", "coverage", "output")
+    __slots__ = ("run_id", "state", "reason", "verdict", "plan", "create_time", "start_time", "end_time", "duration", "hits", "iterations", "names", "failures", "errors", "hit_errors", "agents", "counters", "accounting", "generator", "scenarios", "users", "cycles", "sockets", "troubles", "data", "notifications", "cases", "coverage", "output", "checks", "transactions", "measurements", "gauges")
     class CountersEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -330,6 +330,10 @@ class RunSummary(_message.Message):
     CASES_FIELD_NUMBER: _ClassVar[int]
     COVERAGE_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    CHECKS_FIELD_NUMBER: _ClassVar[int]
+    TRANSACTIONS_FIELD_NUMBER: _ClassVar[int]
+    MEASUREMENTS_FIELD_NUMBER: _ClassVar[int]
+    GAUGES_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     state: RunState
     reason: str
@@ -359,7 +363,77 @@ class RunSummary(_message.Message):
     cases: _containers.RepeatedCompositeFieldContainer[CaseFigures]
     coverage: CoverageFigures
     output: OutputFigures
-    def __init__(self, run_id: _Optional[str] = ..., state: _Optional[_Union[RunState, str]] = ..., reason: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ..., plan: _Optional[_Union[RunSpec, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., hits: _Optional[_Union[HitFigures, _Mapping]] = ..., iterations: _Optional[_Union[IterationFigures, _Mapping]] = ..., names: _Optional[_Iterable[_Union[NameFigures, _Mapping]]] = ..., failures: _Optional[_Iterable[_Union[IterationErrorGroup, _Mapping]]] = ..., errors: _Optional[_Iterable[_Union[IterationErrorGroup, _Mapping]]] = ..., hit_errors: _Optional[_Iterable[_Union[HitErrorGroup, _Mapping]]] = ..., agents: _Optional[_Iterable[_Union[AgentFigures, _Mapping]]] = ..., counters: _Optional[_Mapping[str, int]] = ..., accounting: _Optional[_Union[Accounting, _Mapping]] = ..., generator: _Optional[_Union[GeneratorFigures, _Mapping]] = ..., scenarios: _Optional[_Iterable[_Union[ScenarioFigures, _Mapping]]] = ..., users: _Optional[_Union[UserFigures, _Mapping]] = ..., cycles: _Optional[_Iterable[_Union[CycleFigures, _Mapping]]] = ..., sockets: _Optional[_Union[SocketSummary, _Mapping]] = ..., troubles: _Optional[_Iterable[_Union[Trouble, _Mapping]]] = ..., data: _Optional[_Iterable[_Union[DataFigures, _Mapping]]] = ..., notifications: _Optional[_Iterable[_Union[Notification, _Mapping]]] = ..., cases: _Optional[_Iterable[_Union[CaseFigures, _Mapping]]] = ..., coverage: _Optional[_Union[CoverageFigures, _Mapping]] = ..., output: _Optional[_Union[OutputFigures, _Mapping]] = ...) -> None: ...
+    checks: _containers.RepeatedCompositeFieldContainer[CheckFigures]
+    transactions: _containers.RepeatedCompositeFieldContainer[TransactionFigures]
+    measurements: _containers.RepeatedCompositeFieldContainer[MeasurementFigures]
+    gauges: _containers.RepeatedCompositeFieldContainer[GaugeFigures]
+    def __init__(self, run_id: _Optional[str] = ..., state: _Optional[_Union[RunState, str]] = ..., reason: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ..., plan: _Optional[_Union[RunSpec, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., hits: _Optional[_Union[HitFigures, _Mapping]] = ..., iterations: _Optional[_Union[IterationFigures, _Mapping]] = ..., names: _Optional[_Iterable[_Union[NameFigures, _Mapping]]] = ..., failures: _Optional[_Iterable[_Union[IterationErrorGroup, _Mapping]]] = ..., errors: _Optional[_Iterable[_Union[IterationErrorGroup, _Mapping]]] = ..., hit_errors: _Optional[_Iterable[_Union[HitErrorGroup, _Mapping]]] = ..., agents: _Optional[_Iterable[_Union[AgentFigures, _Mapping]]] = ..., counters: _Optional[_Mapping[str, int]] = ..., accounting: _Optional[_Union[Accounting, _Mapping]] = ..., generator: _Optional[_Union[GeneratorFigures, _Mapping]] = ..., scenarios: _Optional[_Iterable[_Union[ScenarioFigures, _Mapping]]] = ..., users: _Optional[_Union[UserFigures, _Mapping]] = ..., cycles: _Optional[_Iterable[_Union[CycleFigures, _Mapping]]] = ..., sockets: _Optional[_Union[SocketSummary, _Mapping]] = ..., troubles: _Optional[_Iterable[_Union[Trouble, _Mapping]]] = ..., data: _Optional[_Iterable[_Union[DataFigures, _Mapping]]] = ..., notifications: _Optional[_Iterable[_Union[Notification, _Mapping]]] = ..., cases: _Optional[_Iterable[_Union[CaseFigures, _Mapping]]] = ..., coverage: _Optional[_Union[CoverageFigures, _Mapping]] = ..., output: _Optional[_Union[OutputFigures, _Mapping]] = ..., checks: _Optional[_Iterable[_Union[CheckFigures, _Mapping]]] = ..., transactions: _Optional[_Iterable[_Union[TransactionFigures, _Mapping]]] = ..., measurements: _Optional[_Iterable[_Union[MeasurementFigures, _Mapping]]] = ..., gauges: _Optional[_Iterable[_Union[GaugeFigures, _Mapping]]] = ...) -> None: ...
+
+class CheckFigures(_message.Message):
+    __slots__ = ("name", "passed", "failed", "scenario")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PASSED_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    SCENARIO_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    passed: int
+    failed: int
+    scenario: str
+    def __init__(self, name: _Optional[str] = ..., passed: _Optional[int] = ..., failed: _Optional[int] = ..., scenario: _Optional[str] = ...) -> None: ...
+
+class TransactionFigures(_message.Message):
+    __slots__ = ("name", "count", "failed", "rate", "elapsed", "scenario")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    RATE_FIELD_NUMBER: _ClassVar[int]
+    ELAPSED_FIELD_NUMBER: _ClassVar[int]
+    SCENARIO_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    count: int
+    failed: int
+    rate: float
+    elapsed: ElapsedFigures
+    scenario: str
+    def __init__(self, name: _Optional[str] = ..., count: _Optional[int] = ..., failed: _Optional[int] = ..., rate: _Optional[float] = ..., elapsed: _Optional[_Union[ElapsedFigures, _Mapping]] = ..., scenario: _Optional[str] = ...) -> None: ...
+
+class MeasurementFigures(_message.Message):
+    __slots__ = ("name", "count", "avg", "min", "p50", "p90", "p95", "p99", "max", "scenario")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    AVG_FIELD_NUMBER: _ClassVar[int]
+    MIN_FIELD_NUMBER: _ClassVar[int]
+    P50_FIELD_NUMBER: _ClassVar[int]
+    P90_FIELD_NUMBER: _ClassVar[int]
+    P95_FIELD_NUMBER: _ClassVar[int]
+    P99_FIELD_NUMBER: _ClassVar[int]
+    MAX_FIELD_NUMBER: _ClassVar[int]
+    SCENARIO_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    count: int
+    avg: float
+    min: float
+    p50: float
+    p90: float
+    p95: float
+    p99: float
+    max: float
+    scenario: str
+    def __init__(self, name: _Optional[str] = ..., count: _Optional[int] = ..., avg: _Optional[float] = ..., min: _Optional[float] = ..., p50: _Optional[float] = ..., p90: _Optional[float] = ..., p95: _Optional[float] = ..., p99: _Optional[float] = ..., max: _Optional[float] = ..., scenario: _Optional[str] = ...) -> None: ...
+
+class GaugeFigures(_message.Message):
+    __slots__ = ("name", "last", "min", "max", "scenario")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    LAST_FIELD_NUMBER: _ClassVar[int]
+    MIN_FIELD_NUMBER: _ClassVar[int]
+    MAX_FIELD_NUMBER: _ClassVar[int]
+    SCENARIO_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    last: float
+    min: float
+    max: float
+    scenario: str
+    def __init__(self, name: _Optional[str] = ..., last: _Optional[float] = ..., min: _Optional[float] = ..., max: _Optional[float] = ..., scenario: _Optional[str] = ...) -> None: ...
 
 class CaseFigures(_message.Message):
     __slots__ = ("case", "scenario", "iterations", "iteration_time", "hits")

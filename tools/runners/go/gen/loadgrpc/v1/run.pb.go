@@ -1553,9 +1553,10 @@ type RunSummary struct {
 	Failures []*IterationErrorGroup `protobuf:"bytes,13,rep,name=failures,proto3" json:"failures,omitempty"`
 	// Other exceptions, in the same way. The counts add up to `iterations.error`.
 	Errors []*IterationErrorGroup `protobuf:"bytes,14,rep,name=errors,proto3" json:"errors,omitempty"`
-	// Failed hits without an answer, by what went wrong, most frequent first. At most 100 groups; the
-	// last ones, named `(other)`, one for each kind of error, count all that are in no other group.
-	// The counts add up to all failed hits without an answer.
+	// Failed hits without an answer, by what went wrong, and those with an answer whose runner says
+	// why they failed, by that; most frequent first. At most 100 groups; the last ones, named
+	// `(other)`, one for each kind of error, count all that are in no other group. Together with all
+	// `NameFigures.failed_statuses` the counts add up to all failed hits.
 	HitErrors []*HitErrorGroup `protobuf:"bytes,15,rep,name=hit_errors,json=hitErrors,proto3" json:"hit_errors,omitempty"`
 	// One entry for each agent of the run.
 	Agents []*AgentFigures `protobuf:"bytes,16,rep,name=agents,proto3" json:"agents,omitempty"`
@@ -1590,7 +1591,15 @@ type RunSummary struct {
 	// How many rules were exercised. Absent: as `cases`.
 	Coverage *CoverageFigures `protobuf:"bytes,29,opt,name=coverage,proto3" json:"coverage,omitempty"`
 	// What the test printed. Absent: nothing, as far as known.
-	Output        *OutputFigures `protobuf:"bytes,27,opt,name=output,proto3" json:"output,omitempty"`
+	Output *OutputFigures `protobuf:"bytes,27,opt,name=output,proto3" json:"output,omitempty"`
+	// What the test has checked, by name. At most 100 names; further ones are counted in `(other)`.
+	Checks []*CheckFigures `protobuf:"bytes,43,rep,name=checks,proto3" json:"checks,omitempty"`
+	// Transactions, by name, in the same way.
+	Transactions []*TransactionFigures `protobuf:"bytes,44,rep,name=transactions,proto3" json:"transactions,omitempty"`
+	// Metrics that the test defines, by name, in the same way.
+	Measurements []*MeasurementFigures `protobuf:"bytes,45,rep,name=measurements,proto3" json:"measurements,omitempty"`
+	// Levels that the test watches, by name, in the same way.
+	Gauges        []*GaugeFigures `protobuf:"bytes,46,rep,name=gauges,proto3" json:"gauges,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1828,6 +1837,408 @@ func (x *RunSummary) GetOutput() *OutputFigures {
 	return nil
 }
 
+func (x *RunSummary) GetChecks() []*CheckFigures {
+	if x != nil {
+		return x.Checks
+	}
+	return nil
+}
+
+func (x *RunSummary) GetTransactions() []*TransactionFigures {
+	if x != nil {
+		return x.Transactions
+	}
+	return nil
+}
+
+func (x *RunSummary) GetMeasurements() []*MeasurementFigures {
+	if x != nil {
+		return x.Measurements
+	}
+	return nil
+}
+
+func (x *RunSummary) GetGauges() []*GaugeFigures {
+	if x != nil {
+		return x.Gauges
+	}
+	return nil
+}
+
+// How often a condition held that the test checks: see Check.
+type CheckFigures struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is checked.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// How often it held.
+	Passed uint64 `protobuf:"varint,2,opt,name=passed,proto3" json:"passed,omitempty"`
+	// How often it did not.
+	Failed uint64 `protobuf:"varint,3,opt,name=failed,proto3" json:"failed,omitempty"`
+	// The scenario. Empty: the plan has only one, without a name.
+	Scenario      string `protobuf:"bytes,4,opt,name=scenario,proto3" json:"scenario,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckFigures) Reset() {
+	*x = CheckFigures{}
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckFigures) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckFigures) ProtoMessage() {}
+
+func (x *CheckFigures) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckFigures.ProtoReflect.Descriptor instead.
+func (*CheckFigures) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *CheckFigures) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *CheckFigures) GetPassed() uint64 {
+	if x != nil {
+		return x.Passed
+	}
+	return 0
+}
+
+func (x *CheckFigures) GetFailed() uint64 {
+	if x != nil {
+		return x.Failed
+	}
+	return 0
+}
+
+func (x *CheckFigures) GetScenario() string {
+	if x != nil {
+		return x.Scenario
+	}
+	return ""
+}
+
+// Figures of transactions of one name: see Transaction.
+type TransactionFigures struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the transaction is.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Transactions that ended, the failed ones included.
+	Count uint64 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	// Of these, failed.
+	Failed uint64 `protobuf:"varint,3,opt,name=failed,proto3" json:"failed,omitempty"`
+	// Transactions per second, over `RunSummary.duration` or the length of the window.
+	Rate float64 `protobuf:"fixed64,4,opt,name=rate,proto3" json:"rate,omitempty"`
+	// How long those took that did not fail. All 0: there were none.
+	Elapsed *ElapsedFigures `protobuf:"bytes,5,opt,name=elapsed,proto3" json:"elapsed,omitempty"`
+	// The scenario. Empty: the plan has only one, without a name.
+	Scenario      string `protobuf:"bytes,6,opt,name=scenario,proto3" json:"scenario,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TransactionFigures) Reset() {
+	*x = TransactionFigures{}
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TransactionFigures) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TransactionFigures) ProtoMessage() {}
+
+func (x *TransactionFigures) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TransactionFigures.ProtoReflect.Descriptor instead.
+func (*TransactionFigures) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *TransactionFigures) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *TransactionFigures) GetCount() uint64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *TransactionFigures) GetFailed() uint64 {
+	if x != nil {
+		return x.Failed
+	}
+	return 0
+}
+
+func (x *TransactionFigures) GetRate() float64 {
+	if x != nil {
+		return x.Rate
+	}
+	return 0
+}
+
+func (x *TransactionFigures) GetElapsed() *ElapsedFigures {
+	if x != nil {
+		return x.Elapsed
+	}
+	return nil
+}
+
+func (x *TransactionFigures) GetScenario() string {
+	if x != nil {
+		return x.Scenario
+	}
+	return ""
+}
+
+// How the values of a metric are distributed: see Measurement. Percentiles are those of ranks, as
+// in ElapsedFigures, and as precise.
+type MeasurementFigures struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The metric.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Values that were recorded.
+	Count uint64 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	// The mean.
+	Avg float64 `protobuf:"fixed64,3,opt,name=avg,proto3" json:"avg,omitempty"`
+	// The smallest value.
+	Min float64 `protobuf:"fixed64,4,opt,name=min,proto3" json:"min,omitempty"`
+	// The median.
+	P50 float64 `protobuf:"fixed64,5,opt,name=p50,proto3" json:"p50,omitempty"`
+	// The 90th percentile.
+	P90 float64 `protobuf:"fixed64,6,opt,name=p90,proto3" json:"p90,omitempty"`
+	// The 95th percentile.
+	P95 float64 `protobuf:"fixed64,7,opt,name=p95,proto3" json:"p95,omitempty"`
+	// The 99th percentile.
+	P99 float64 `protobuf:"fixed64,8,opt,name=p99,proto3" json:"p99,omitempty"`
+	// The largest value.
+	Max float64 `protobuf:"fixed64,9,opt,name=max,proto3" json:"max,omitempty"`
+	// The scenario. Empty: the plan has only one, without a name.
+	Scenario      string `protobuf:"bytes,10,opt,name=scenario,proto3" json:"scenario,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MeasurementFigures) Reset() {
+	*x = MeasurementFigures{}
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MeasurementFigures) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MeasurementFigures) ProtoMessage() {}
+
+func (x *MeasurementFigures) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MeasurementFigures.ProtoReflect.Descriptor instead.
+func (*MeasurementFigures) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *MeasurementFigures) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *MeasurementFigures) GetCount() uint64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *MeasurementFigures) GetAvg() float64 {
+	if x != nil {
+		return x.Avg
+	}
+	return 0
+}
+
+func (x *MeasurementFigures) GetMin() float64 {
+	if x != nil {
+		return x.Min
+	}
+	return 0
+}
+
+func (x *MeasurementFigures) GetP50() float64 {
+	if x != nil {
+		return x.P50
+	}
+	return 0
+}
+
+func (x *MeasurementFigures) GetP90() float64 {
+	if x != nil {
+		return x.P90
+	}
+	return 0
+}
+
+func (x *MeasurementFigures) GetP95() float64 {
+	if x != nil {
+		return x.P95
+	}
+	return 0
+}
+
+func (x *MeasurementFigures) GetP99() float64 {
+	if x != nil {
+		return x.P99
+	}
+	return 0
+}
+
+func (x *MeasurementFigures) GetMax() float64 {
+	if x != nil {
+		return x.Max
+	}
+	return 0
+}
+
+func (x *MeasurementFigures) GetScenario() string {
+	if x != nil {
+		return x.Scenario
+	}
+	return ""
+}
+
+// The level of something: see Gauge.
+type GaugeFigures struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What it is the level of.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The level that was reported last, by whichever process.
+	Last float64 `protobuf:"fixed64,2,opt,name=last,proto3" json:"last,omitempty"`
+	// The lowest level in any process.
+	Min float64 `protobuf:"fixed64,3,opt,name=min,proto3" json:"min,omitempty"`
+	// The highest level in any process.
+	Max float64 `protobuf:"fixed64,4,opt,name=max,proto3" json:"max,omitempty"`
+	// The scenario. Empty: the plan has only one, without a name.
+	Scenario      string `protobuf:"bytes,5,opt,name=scenario,proto3" json:"scenario,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GaugeFigures) Reset() {
+	*x = GaugeFigures{}
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GaugeFigures) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GaugeFigures) ProtoMessage() {}
+
+func (x *GaugeFigures) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GaugeFigures.ProtoReflect.Descriptor instead.
+func (*GaugeFigures) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *GaugeFigures) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *GaugeFigures) GetLast() float64 {
+	if x != nil {
+		return x.Last
+	}
+	return 0
+}
+
+func (x *GaugeFigures) GetMin() float64 {
+	if x != nil {
+		return x.Min
+	}
+	return 0
+}
+
+func (x *GaugeFigures) GetMax() float64 {
+	if x != nil {
+		return x.Max
+	}
+	return 0
+}
+
+func (x *GaugeFigures) GetScenario() string {
+	if x != nil {
+		return x.Scenario
+	}
+	return ""
+}
+
 // The figures of one rule of a decision table.
 type CaseFigures struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1848,7 +2259,7 @@ type CaseFigures struct {
 
 func (x *CaseFigures) Reset() {
 	*x = CaseFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[10]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1860,7 +2271,7 @@ func (x *CaseFigures) String() string {
 func (*CaseFigures) ProtoMessage() {}
 
 func (x *CaseFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[10]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1873,7 +2284,7 @@ func (x *CaseFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CaseFigures.ProtoReflect.Descriptor instead.
 func (*CaseFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{10}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *CaseFigures) GetCase() string {
@@ -1924,7 +2335,7 @@ type CoverageFigures struct {
 
 func (x *CoverageFigures) Reset() {
 	*x = CoverageFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1936,7 +2347,7 @@ func (x *CoverageFigures) String() string {
 func (*CoverageFigures) ProtoMessage() {}
 
 func (x *CoverageFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1949,7 +2360,7 @@ func (x *CoverageFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoverageFigures.ProtoReflect.Descriptor instead.
 func (*CoverageFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{11}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *CoverageFigures) GetRules() uint32 {
@@ -1995,7 +2406,7 @@ type DataFigures struct {
 
 func (x *DataFigures) Reset() {
 	*x = DataFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2007,7 +2418,7 @@ func (x *DataFigures) String() string {
 func (*DataFigures) ProtoMessage() {}
 
 func (x *DataFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2020,7 +2431,7 @@ func (x *DataFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DataFigures.ProtoReflect.Descriptor instead.
 func (*DataFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{12}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *DataFigures) GetFile() string {
@@ -2099,7 +2510,7 @@ type OutputFigures struct {
 
 func (x *OutputFigures) Reset() {
 	*x = OutputFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2111,7 +2522,7 @@ func (x *OutputFigures) String() string {
 func (*OutputFigures) ProtoMessage() {}
 
 func (x *OutputFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2124,7 +2535,7 @@ func (x *OutputFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutputFigures.ProtoReflect.Descriptor instead.
 func (*OutputFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{13}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *OutputFigures) GetLines() uint64 {
@@ -2164,7 +2575,7 @@ type CycleFigures struct {
 
 func (x *CycleFigures) Reset() {
 	*x = CycleFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2176,7 +2587,7 @@ func (x *CycleFigures) String() string {
 func (*CycleFigures) ProtoMessage() {}
 
 func (x *CycleFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2189,7 +2600,7 @@ func (x *CycleFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CycleFigures.ProtoReflect.Descriptor instead.
 func (*CycleFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{14}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *CycleFigures) GetCycle() uint32 {
@@ -2251,7 +2662,7 @@ type CycleScenarioFigures struct {
 
 func (x *CycleScenarioFigures) Reset() {
 	*x = CycleScenarioFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2263,7 +2674,7 @@ func (x *CycleScenarioFigures) String() string {
 func (*CycleScenarioFigures) ProtoMessage() {}
 
 func (x *CycleScenarioFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2276,7 +2687,7 @@ func (x *CycleScenarioFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CycleScenarioFigures.ProtoReflect.Descriptor instead.
 func (*CycleScenarioFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{15}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CycleScenarioFigures) GetName() string {
@@ -2326,7 +2737,7 @@ type ScenarioFigures struct {
 
 func (x *ScenarioFigures) Reset() {
 	*x = ScenarioFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2338,7 +2749,7 @@ func (x *ScenarioFigures) String() string {
 func (*ScenarioFigures) ProtoMessage() {}
 
 func (x *ScenarioFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2351,7 +2762,7 @@ func (x *ScenarioFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScenarioFigures.ProtoReflect.Descriptor instead.
 func (*ScenarioFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{16}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ScenarioFigures) GetName() string {
@@ -2414,7 +2825,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2426,7 +2837,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2439,7 +2850,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{17}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Verdict) GetExitCode() uint32 {
@@ -2481,7 +2892,7 @@ type HitFigures struct {
 
 func (x *HitFigures) Reset() {
 	*x = HitFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2493,7 +2904,7 @@ func (x *HitFigures) String() string {
 func (*HitFigures) ProtoMessage() {}
 
 func (x *HitFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2506,7 +2917,7 @@ func (x *HitFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HitFigures.ProtoReflect.Descriptor instead.
 func (*HitFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{18}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *HitFigures) GetCount() uint64 {
@@ -2582,7 +2993,7 @@ type ElapsedFigures struct {
 
 func (x *ElapsedFigures) Reset() {
 	*x = ElapsedFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2594,7 +3005,7 @@ func (x *ElapsedFigures) String() string {
 func (*ElapsedFigures) ProtoMessage() {}
 
 func (x *ElapsedFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2607,7 +3018,7 @@ func (x *ElapsedFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ElapsedFigures.ProtoReflect.Descriptor instead.
 func (*ElapsedFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{19}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ElapsedFigures) GetAvg() *durationpb.Duration {
@@ -2685,7 +3096,7 @@ type IterationFigures struct {
 
 func (x *IterationFigures) Reset() {
 	*x = IterationFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2697,7 +3108,7 @@ func (x *IterationFigures) String() string {
 func (*IterationFigures) ProtoMessage() {}
 
 func (x *IterationFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2710,7 +3121,7 @@ func (x *IterationFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IterationFigures.ProtoReflect.Descriptor instead.
 func (*IterationFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{20}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *IterationFigures) GetStarted() uint64 {
@@ -2785,7 +3196,7 @@ type UserFigures struct {
 
 func (x *UserFigures) Reset() {
 	*x = UserFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2797,7 +3208,7 @@ func (x *UserFigures) String() string {
 func (*UserFigures) ProtoMessage() {}
 
 func (x *UserFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2810,7 +3221,7 @@ func (x *UserFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserFigures.ProtoReflect.Descriptor instead.
 func (*UserFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{21}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *UserFigures) GetPlanned() uint64 {
@@ -2865,7 +3276,7 @@ type SocketFigures struct {
 
 func (x *SocketFigures) Reset() {
 	*x = SocketFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2877,7 +3288,7 @@ func (x *SocketFigures) String() string {
 func (*SocketFigures) ProtoMessage() {}
 
 func (x *SocketFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2890,7 +3301,7 @@ func (x *SocketFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketFigures.ProtoReflect.Descriptor instead.
 func (*SocketFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{22}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *SocketFigures) GetOpened() uint64 {
@@ -2980,7 +3391,7 @@ type SocketNameFigures struct {
 
 func (x *SocketNameFigures) Reset() {
 	*x = SocketNameFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2992,7 +3403,7 @@ func (x *SocketNameFigures) String() string {
 func (*SocketNameFigures) ProtoMessage() {}
 
 func (x *SocketNameFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3005,7 +3416,7 @@ func (x *SocketNameFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketNameFigures.ProtoReflect.Descriptor instead.
 func (*SocketNameFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{23}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *SocketNameFigures) GetName() string {
@@ -3049,7 +3460,7 @@ type SocketSummary struct {
 
 func (x *SocketSummary) Reset() {
 	*x = SocketSummary{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3061,7 +3472,7 @@ func (x *SocketSummary) String() string {
 func (*SocketSummary) ProtoMessage() {}
 
 func (x *SocketSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3074,7 +3485,7 @@ func (x *SocketSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketSummary.ProtoReflect.Descriptor instead.
 func (*SocketSummary) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{24}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *SocketSummary) GetTotal() *SocketFigures {
@@ -3108,7 +3519,8 @@ type NameFigures struct {
 	Scenario string `protobuf:"bytes,5,opt,name=scenario,proto3" json:"scenario,omitempty"`
 	// The protocol, as hits give it. Empty: `http`.
 	Protocol string `protobuf:"bytes,8,opt,name=protocol,proto3" json:"protocol,omitempty"`
-	// Of the answers in `statuses`, those that failed, by status.
+	// Of the answers in `statuses`, those that failed, by status; without those in
+	// `RunSummary.hit_errors`, whose runner says why they failed.
 	FailedStatuses map[uint32]uint64 `protobuf:"bytes,9,rep,name=failed_statuses,json=failedStatuses,proto3" json:"failed_statuses,omitempty" protobuf_key:"varint,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -3116,7 +3528,7 @@ type NameFigures struct {
 
 func (x *NameFigures) Reset() {
 	*x = NameFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3128,7 +3540,7 @@ func (x *NameFigures) String() string {
 func (*NameFigures) ProtoMessage() {}
 
 func (x *NameFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3141,7 +3553,7 @@ func (x *NameFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NameFigures.ProtoReflect.Descriptor instead.
 func (*NameFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{25}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *NameFigures) GetName() string {
@@ -3209,7 +3621,7 @@ type IterationErrorGroup struct {
 
 func (x *IterationErrorGroup) Reset() {
 	*x = IterationErrorGroup{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3221,7 +3633,7 @@ func (x *IterationErrorGroup) String() string {
 func (*IterationErrorGroup) ProtoMessage() {}
 
 func (x *IterationErrorGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3234,7 +3646,7 @@ func (x *IterationErrorGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IterationErrorGroup.ProtoReflect.Descriptor instead.
 func (*IterationErrorGroup) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{26}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *IterationErrorGroup) GetCount() uint64 {
@@ -3258,8 +3670,8 @@ func (x *IterationErrorGroup) GetException() *ExceptionInfo {
 	return nil
 }
 
-// Hits without an answer that went wrong in the same way, counted. Messages are compared as in
-// IterationErrorGroup.
+// Hits without an answer that went wrong in the same way, or with an answer that failed for the
+// same reason, counted. Messages are compared as in IterationErrorGroup.
 type HitErrorGroup struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How often.
@@ -3268,7 +3680,7 @@ type HitErrorGroup struct {
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// Their method.
 	Method string `protobuf:"bytes,3,opt,name=method,proto3" json:"method,omitempty"`
-	// What went wrong.
+	// What went wrong. Unspecified: there was an answer, and `error_message` says why it failed.
 	Error HitError `protobuf:"varint,4,opt,name=error,proto3,enum=loadgrpc.v1.HitError" json:"error,omitempty"`
 	// The same as text, from the runner; the first of these messages.
 	ErrorMessage  string `protobuf:"bytes,5,opt,name=error_message,json=errorMessage,proto3" json:"error_message,omitempty"`
@@ -3278,7 +3690,7 @@ type HitErrorGroup struct {
 
 func (x *HitErrorGroup) Reset() {
 	*x = HitErrorGroup{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[27]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3290,7 +3702,7 @@ func (x *HitErrorGroup) String() string {
 func (*HitErrorGroup) ProtoMessage() {}
 
 func (x *HitErrorGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[27]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3303,7 +3715,7 @@ func (x *HitErrorGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HitErrorGroup.ProtoReflect.Descriptor instead.
 func (*HitErrorGroup) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{27}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *HitErrorGroup) GetCount() uint64 {
@@ -3379,7 +3791,7 @@ type AgentFigures struct {
 
 func (x *AgentFigures) Reset() {
 	*x = AgentFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[28]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3391,7 +3803,7 @@ func (x *AgentFigures) String() string {
 func (*AgentFigures) ProtoMessage() {}
 
 func (x *AgentFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[28]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3404,7 +3816,7 @@ func (x *AgentFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgentFigures.ProtoReflect.Descriptor instead.
 func (*AgentFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{28}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *AgentFigures) GetAgentId() string {
@@ -3551,7 +3963,7 @@ type GeneratorFigures struct {
 
 func (x *GeneratorFigures) Reset() {
 	*x = GeneratorFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[29]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3563,7 +3975,7 @@ func (x *GeneratorFigures) String() string {
 func (*GeneratorFigures) ProtoMessage() {}
 
 func (x *GeneratorFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[29]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3576,7 +3988,7 @@ func (x *GeneratorFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GeneratorFigures.ProtoReflect.Descriptor instead.
 func (*GeneratorFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{29}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *GeneratorFigures) GetSaturated() bool {
@@ -3709,7 +4121,7 @@ type Accounting struct {
 
 func (x *Accounting) Reset() {
 	*x = Accounting{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[30]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3721,7 +4133,7 @@ func (x *Accounting) String() string {
 func (*Accounting) ProtoMessage() {}
 
 func (x *Accounting) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[30]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3734,7 +4146,7 @@ func (x *Accounting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Accounting.ProtoReflect.Descriptor instead.
 func (*Accounting) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{30}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Accounting) GetCommitted() uint64 {
@@ -3805,7 +4217,7 @@ type Loss struct {
 
 func (x *Loss) Reset() {
 	*x = Loss{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[31]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3817,7 +4229,7 @@ func (x *Loss) String() string {
 func (*Loss) ProtoMessage() {}
 
 func (x *Loss) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[31]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3830,7 +4242,7 @@ func (x *Loss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loss.ProtoReflect.Descriptor instead.
 func (*Loss) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{31}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Loss) GetReason() string {
@@ -3980,7 +4392,7 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\bagent_id\x18\x02 \x01(\tR\aagentId\x12\x18\n" +
 	"\amessage\x18\x03 \x01(\tR\amessage\x120\n" +
 	"\x05since\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x120\n" +
-	"\x05until\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"\xb4\f\n" +
+	"\x05until\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"\xa4\x0e\n" +
 	"\n" +
 	"RunSummary\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12+\n" +
@@ -4019,10 +4431,44 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\rnotifications\x18\x1a \x03(\v2\x19.loadgrpc.v1.NotificationR\rnotifications\x12.\n" +
 	"\x05cases\x18\x1c \x03(\v2\x18.loadgrpc.v1.CaseFiguresR\x05cases\x128\n" +
 	"\bcoverage\x18\x1d \x01(\v2\x1c.loadgrpc.v1.CoverageFiguresR\bcoverage\x122\n" +
-	"\x06output\x18\x1b \x01(\v2\x1a.loadgrpc.v1.OutputFiguresR\x06output\x1a;\n" +
+	"\x06output\x18\x1b \x01(\v2\x1a.loadgrpc.v1.OutputFiguresR\x06output\x121\n" +
+	"\x06checks\x18+ \x03(\v2\x19.loadgrpc.v1.CheckFiguresR\x06checks\x12C\n" +
+	"\ftransactions\x18, \x03(\v2\x1f.loadgrpc.v1.TransactionFiguresR\ftransactions\x12C\n" +
+	"\fmeasurements\x18- \x03(\v2\x1f.loadgrpc.v1.MeasurementFiguresR\fmeasurements\x121\n" +
+	"\x06gauges\x18. \x03(\v2\x19.loadgrpc.v1.GaugeFiguresR\x06gauges\x1a;\n" +
 	"\rCountersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"\xed\x01\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"n\n" +
+	"\fCheckFigures\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
+	"\x06passed\x18\x02 \x01(\x04R\x06passed\x12\x16\n" +
+	"\x06failed\x18\x03 \x01(\x04R\x06failed\x12\x1a\n" +
+	"\bscenario\x18\x04 \x01(\tR\bscenario\"\xbd\x01\n" +
+	"\x12TransactionFigures\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\x04R\x05count\x12\x16\n" +
+	"\x06failed\x18\x03 \x01(\x04R\x06failed\x12\x12\n" +
+	"\x04rate\x18\x04 \x01(\x01R\x04rate\x125\n" +
+	"\aelapsed\x18\x05 \x01(\v2\x1b.loadgrpc.v1.ElapsedFiguresR\aelapsed\x12\x1a\n" +
+	"\bscenario\x18\x06 \x01(\tR\bscenario\"\xd8\x01\n" +
+	"\x12MeasurementFigures\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\x04R\x05count\x12\x10\n" +
+	"\x03avg\x18\x03 \x01(\x01R\x03avg\x12\x10\n" +
+	"\x03min\x18\x04 \x01(\x01R\x03min\x12\x10\n" +
+	"\x03p50\x18\x05 \x01(\x01R\x03p50\x12\x10\n" +
+	"\x03p90\x18\x06 \x01(\x01R\x03p90\x12\x10\n" +
+	"\x03p95\x18\a \x01(\x01R\x03p95\x12\x10\n" +
+	"\x03p99\x18\b \x01(\x01R\x03p99\x12\x10\n" +
+	"\x03max\x18\t \x01(\x01R\x03max\x12\x1a\n" +
+	"\bscenario\x18\n" +
+	" \x01(\tR\bscenario\"v\n" +
+	"\fGaugeFigures\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04last\x18\x02 \x01(\x01R\x04last\x12\x10\n" +
+	"\x03min\x18\x03 \x01(\x01R\x03min\x12\x10\n" +
+	"\x03max\x18\x04 \x01(\x01R\x03max\x12\x1a\n" +
+	"\bscenario\x18\x05 \x01(\tR\bscenario\"\xed\x01\n" +
 	"\vCaseFigures\x12\x12\n" +
 	"\x04case\x18\x01 \x01(\tR\x04case\x12\x1a\n" +
 	"\bscenario\x18\x02 \x01(\tR\bscenario\x12=\n" +
@@ -4259,7 +4705,7 @@ func file_loadgrpc_v1_run_proto_rawDescGZIP() []byte {
 }
 
 var file_loadgrpc_v1_run_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_loadgrpc_v1_run_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
+var file_loadgrpc_v1_run_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
 var file_loadgrpc_v1_run_proto_goTypes = []any{
 	(ObserverEvent)(0),            // 0: loadgrpc.v1.ObserverEvent
 	(NotificationState)(0),        // 1: loadgrpc.v1.NotificationState
@@ -4277,155 +4723,164 @@ var file_loadgrpc_v1_run_proto_goTypes = []any{
 	(*Run)(nil),                   // 13: loadgrpc.v1.Run
 	(*Trouble)(nil),               // 14: loadgrpc.v1.Trouble
 	(*RunSummary)(nil),            // 15: loadgrpc.v1.RunSummary
-	(*CaseFigures)(nil),           // 16: loadgrpc.v1.CaseFigures
-	(*CoverageFigures)(nil),       // 17: loadgrpc.v1.CoverageFigures
-	(*DataFigures)(nil),           // 18: loadgrpc.v1.DataFigures
-	(*OutputFigures)(nil),         // 19: loadgrpc.v1.OutputFigures
-	(*CycleFigures)(nil),          // 20: loadgrpc.v1.CycleFigures
-	(*CycleScenarioFigures)(nil),  // 21: loadgrpc.v1.CycleScenarioFigures
-	(*ScenarioFigures)(nil),       // 22: loadgrpc.v1.ScenarioFigures
-	(*Verdict)(nil),               // 23: loadgrpc.v1.Verdict
-	(*HitFigures)(nil),            // 24: loadgrpc.v1.HitFigures
-	(*ElapsedFigures)(nil),        // 25: loadgrpc.v1.ElapsedFigures
-	(*IterationFigures)(nil),      // 26: loadgrpc.v1.IterationFigures
-	(*UserFigures)(nil),           // 27: loadgrpc.v1.UserFigures
-	(*SocketFigures)(nil),         // 28: loadgrpc.v1.SocketFigures
-	(*SocketNameFigures)(nil),     // 29: loadgrpc.v1.SocketNameFigures
-	(*SocketSummary)(nil),         // 30: loadgrpc.v1.SocketSummary
-	(*NameFigures)(nil),           // 31: loadgrpc.v1.NameFigures
-	(*IterationErrorGroup)(nil),   // 32: loadgrpc.v1.IterationErrorGroup
-	(*HitErrorGroup)(nil),         // 33: loadgrpc.v1.HitErrorGroup
-	(*AgentFigures)(nil),          // 34: loadgrpc.v1.AgentFigures
-	(*GeneratorFigures)(nil),      // 35: loadgrpc.v1.GeneratorFigures
-	(*Accounting)(nil),            // 36: loadgrpc.v1.Accounting
-	(*Loss)(nil),                  // 37: loadgrpc.v1.Loss
-	nil,                           // 38: loadgrpc.v1.RunSpec.EnvEntry
-	nil,                           // 39: loadgrpc.v1.Observer.SettingsEntry
-	nil,                           // 40: loadgrpc.v1.RunSummary.CountersEntry
-	nil,                           // 41: loadgrpc.v1.NameFigures.StatusesEntry
-	nil,                           // 42: loadgrpc.v1.NameFigures.FailedStatusesEntry
-	(*durationpb.Duration)(nil),   // 43: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 44: google.protobuf.Timestamp
-	(DataMode)(0),                 // 45: loadgrpc.v1.DataMode
-	(*ExceptionInfo)(nil),         // 46: loadgrpc.v1.ExceptionInfo
-	(HitError)(0),                 // 47: loadgrpc.v1.HitError
+	(*CheckFigures)(nil),          // 16: loadgrpc.v1.CheckFigures
+	(*TransactionFigures)(nil),    // 17: loadgrpc.v1.TransactionFigures
+	(*MeasurementFigures)(nil),    // 18: loadgrpc.v1.MeasurementFigures
+	(*GaugeFigures)(nil),          // 19: loadgrpc.v1.GaugeFigures
+	(*CaseFigures)(nil),           // 20: loadgrpc.v1.CaseFigures
+	(*CoverageFigures)(nil),       // 21: loadgrpc.v1.CoverageFigures
+	(*DataFigures)(nil),           // 22: loadgrpc.v1.DataFigures
+	(*OutputFigures)(nil),         // 23: loadgrpc.v1.OutputFigures
+	(*CycleFigures)(nil),          // 24: loadgrpc.v1.CycleFigures
+	(*CycleScenarioFigures)(nil),  // 25: loadgrpc.v1.CycleScenarioFigures
+	(*ScenarioFigures)(nil),       // 26: loadgrpc.v1.ScenarioFigures
+	(*Verdict)(nil),               // 27: loadgrpc.v1.Verdict
+	(*HitFigures)(nil),            // 28: loadgrpc.v1.HitFigures
+	(*ElapsedFigures)(nil),        // 29: loadgrpc.v1.ElapsedFigures
+	(*IterationFigures)(nil),      // 30: loadgrpc.v1.IterationFigures
+	(*UserFigures)(nil),           // 31: loadgrpc.v1.UserFigures
+	(*SocketFigures)(nil),         // 32: loadgrpc.v1.SocketFigures
+	(*SocketNameFigures)(nil),     // 33: loadgrpc.v1.SocketNameFigures
+	(*SocketSummary)(nil),         // 34: loadgrpc.v1.SocketSummary
+	(*NameFigures)(nil),           // 35: loadgrpc.v1.NameFigures
+	(*IterationErrorGroup)(nil),   // 36: loadgrpc.v1.IterationErrorGroup
+	(*HitErrorGroup)(nil),         // 37: loadgrpc.v1.HitErrorGroup
+	(*AgentFigures)(nil),          // 38: loadgrpc.v1.AgentFigures
+	(*GeneratorFigures)(nil),      // 39: loadgrpc.v1.GeneratorFigures
+	(*Accounting)(nil),            // 40: loadgrpc.v1.Accounting
+	(*Loss)(nil),                  // 41: loadgrpc.v1.Loss
+	nil,                           // 42: loadgrpc.v1.RunSpec.EnvEntry
+	nil,                           // 43: loadgrpc.v1.Observer.SettingsEntry
+	nil,                           // 44: loadgrpc.v1.RunSummary.CountersEntry
+	nil,                           // 45: loadgrpc.v1.NameFigures.StatusesEntry
+	nil,                           // 46: loadgrpc.v1.NameFigures.FailedStatusesEntry
+	(*durationpb.Duration)(nil),   // 47: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 48: google.protobuf.Timestamp
+	(DataMode)(0),                 // 49: loadgrpc.v1.DataMode
+	(*ExceptionInfo)(nil),         // 50: loadgrpc.v1.ExceptionInfo
+	(HitError)(0),                 // 51: loadgrpc.v1.HitError
 }
 var file_loadgrpc_v1_run_proto_depIdxs = []int32{
-	43,  // 0: loadgrpc.v1.RunSpec.duration:type_name -> google.protobuf.Duration
-	43,  // 1: loadgrpc.v1.RunSpec.stop_timeout:type_name -> google.protobuf.Duration
+	47,  // 0: loadgrpc.v1.RunSpec.duration:type_name -> google.protobuf.Duration
+	47,  // 1: loadgrpc.v1.RunSpec.stop_timeout:type_name -> google.protobuf.Duration
 	2,   // 2: loadgrpc.v1.RunSpec.runner_mode:type_name -> loadgrpc.v1.RunnerMode
-	43,  // 3: loadgrpc.v1.RunSpec.silence_timeout:type_name -> google.protobuf.Duration
+	47,  // 3: loadgrpc.v1.RunSpec.silence_timeout:type_name -> google.protobuf.Duration
 	12,  // 4: loadgrpc.v1.RunSpec.scenarios:type_name -> loadgrpc.v1.Scenario
-	38,  // 5: loadgrpc.v1.RunSpec.env:type_name -> loadgrpc.v1.RunSpec.EnvEntry
+	42,  // 5: loadgrpc.v1.RunSpec.env:type_name -> loadgrpc.v1.RunSpec.EnvEntry
 	10,  // 6: loadgrpc.v1.RunSpec.observers:type_name -> loadgrpc.v1.Observer
 	7,   // 7: loadgrpc.v1.RunSpec.pacing:type_name -> loadgrpc.v1.WaitTime
 	7,   // 8: loadgrpc.v1.RunSpec.think:type_name -> loadgrpc.v1.WaitTime
-	43,  // 9: loadgrpc.v1.WaitTime.constant:type_name -> google.protobuf.Duration
+	47,  // 9: loadgrpc.v1.WaitTime.constant:type_name -> google.protobuf.Duration
 	8,   // 10: loadgrpc.v1.WaitTime.between:type_name -> loadgrpc.v1.WaitRange
-	43,  // 11: loadgrpc.v1.WaitTime.exponential:type_name -> google.protobuf.Duration
+	47,  // 11: loadgrpc.v1.WaitTime.exponential:type_name -> google.protobuf.Duration
 	9,   // 12: loadgrpc.v1.WaitTime.lognormal:type_name -> loadgrpc.v1.LognormalWait
-	43,  // 13: loadgrpc.v1.WaitRange.least:type_name -> google.protobuf.Duration
-	43,  // 14: loadgrpc.v1.WaitRange.most:type_name -> google.protobuf.Duration
-	43,  // 15: loadgrpc.v1.LognormalWait.median:type_name -> google.protobuf.Duration
-	39,  // 16: loadgrpc.v1.Observer.settings:type_name -> loadgrpc.v1.Observer.SettingsEntry
+	47,  // 13: loadgrpc.v1.WaitRange.least:type_name -> google.protobuf.Duration
+	47,  // 14: loadgrpc.v1.WaitRange.most:type_name -> google.protobuf.Duration
+	47,  // 15: loadgrpc.v1.LognormalWait.median:type_name -> google.protobuf.Duration
+	43,  // 16: loadgrpc.v1.Observer.settings:type_name -> loadgrpc.v1.Observer.SettingsEntry
 	0,   // 17: loadgrpc.v1.Observer.events:type_name -> loadgrpc.v1.ObserverEvent
 	0,   // 18: loadgrpc.v1.Notification.event:type_name -> loadgrpc.v1.ObserverEvent
 	1,   // 19: loadgrpc.v1.Notification.state:type_name -> loadgrpc.v1.NotificationState
-	44,  // 20: loadgrpc.v1.Notification.time:type_name -> google.protobuf.Timestamp
-	43,  // 21: loadgrpc.v1.Scenario.duration:type_name -> google.protobuf.Duration
+	48,  // 20: loadgrpc.v1.Notification.time:type_name -> google.protobuf.Timestamp
+	47,  // 21: loadgrpc.v1.Scenario.duration:type_name -> google.protobuf.Duration
 	2,   // 22: loadgrpc.v1.Scenario.runner_mode:type_name -> loadgrpc.v1.RunnerMode
-	43,  // 23: loadgrpc.v1.Scenario.silence_timeout:type_name -> google.protobuf.Duration
+	47,  // 23: loadgrpc.v1.Scenario.silence_timeout:type_name -> google.protobuf.Duration
 	7,   // 24: loadgrpc.v1.Scenario.pacing:type_name -> loadgrpc.v1.WaitTime
 	7,   // 25: loadgrpc.v1.Scenario.think:type_name -> loadgrpc.v1.WaitTime
 	3,   // 26: loadgrpc.v1.Run.state:type_name -> loadgrpc.v1.RunState
 	6,   // 27: loadgrpc.v1.Run.plan:type_name -> loadgrpc.v1.RunSpec
-	44,  // 28: loadgrpc.v1.Run.create_time:type_name -> google.protobuf.Timestamp
-	44,  // 29: loadgrpc.v1.Run.start_time:type_name -> google.protobuf.Timestamp
-	44,  // 30: loadgrpc.v1.Run.end_time:type_name -> google.protobuf.Timestamp
+	48,  // 28: loadgrpc.v1.Run.create_time:type_name -> google.protobuf.Timestamp
+	48,  // 29: loadgrpc.v1.Run.start_time:type_name -> google.protobuf.Timestamp
+	48,  // 30: loadgrpc.v1.Run.end_time:type_name -> google.protobuf.Timestamp
 	14,  // 31: loadgrpc.v1.Run.troubles:type_name -> loadgrpc.v1.Trouble
-	23,  // 32: loadgrpc.v1.Run.verdict:type_name -> loadgrpc.v1.Verdict
+	27,  // 32: loadgrpc.v1.Run.verdict:type_name -> loadgrpc.v1.Verdict
 	4,   // 33: loadgrpc.v1.Trouble.kind:type_name -> loadgrpc.v1.TroubleKind
-	44,  // 34: loadgrpc.v1.Trouble.since:type_name -> google.protobuf.Timestamp
-	44,  // 35: loadgrpc.v1.Trouble.until:type_name -> google.protobuf.Timestamp
+	48,  // 34: loadgrpc.v1.Trouble.since:type_name -> google.protobuf.Timestamp
+	48,  // 35: loadgrpc.v1.Trouble.until:type_name -> google.protobuf.Timestamp
 	3,   // 36: loadgrpc.v1.RunSummary.state:type_name -> loadgrpc.v1.RunState
-	23,  // 37: loadgrpc.v1.RunSummary.verdict:type_name -> loadgrpc.v1.Verdict
+	27,  // 37: loadgrpc.v1.RunSummary.verdict:type_name -> loadgrpc.v1.Verdict
 	6,   // 38: loadgrpc.v1.RunSummary.plan:type_name -> loadgrpc.v1.RunSpec
-	44,  // 39: loadgrpc.v1.RunSummary.create_time:type_name -> google.protobuf.Timestamp
-	44,  // 40: loadgrpc.v1.RunSummary.start_time:type_name -> google.protobuf.Timestamp
-	44,  // 41: loadgrpc.v1.RunSummary.end_time:type_name -> google.protobuf.Timestamp
-	43,  // 42: loadgrpc.v1.RunSummary.duration:type_name -> google.protobuf.Duration
-	24,  // 43: loadgrpc.v1.RunSummary.hits:type_name -> loadgrpc.v1.HitFigures
-	26,  // 44: loadgrpc.v1.RunSummary.iterations:type_name -> loadgrpc.v1.IterationFigures
-	31,  // 45: loadgrpc.v1.RunSummary.names:type_name -> loadgrpc.v1.NameFigures
-	32,  // 46: loadgrpc.v1.RunSummary.failures:type_name -> loadgrpc.v1.IterationErrorGroup
-	32,  // 47: loadgrpc.v1.RunSummary.errors:type_name -> loadgrpc.v1.IterationErrorGroup
-	33,  // 48: loadgrpc.v1.RunSummary.hit_errors:type_name -> loadgrpc.v1.HitErrorGroup
-	34,  // 49: loadgrpc.v1.RunSummary.agents:type_name -> loadgrpc.v1.AgentFigures
-	40,  // 50: loadgrpc.v1.RunSummary.counters:type_name -> loadgrpc.v1.RunSummary.CountersEntry
-	36,  // 51: loadgrpc.v1.RunSummary.accounting:type_name -> loadgrpc.v1.Accounting
-	35,  // 52: loadgrpc.v1.RunSummary.generator:type_name -> loadgrpc.v1.GeneratorFigures
-	22,  // 53: loadgrpc.v1.RunSummary.scenarios:type_name -> loadgrpc.v1.ScenarioFigures
-	27,  // 54: loadgrpc.v1.RunSummary.users:type_name -> loadgrpc.v1.UserFigures
-	20,  // 55: loadgrpc.v1.RunSummary.cycles:type_name -> loadgrpc.v1.CycleFigures
-	30,  // 56: loadgrpc.v1.RunSummary.sockets:type_name -> loadgrpc.v1.SocketSummary
+	48,  // 39: loadgrpc.v1.RunSummary.create_time:type_name -> google.protobuf.Timestamp
+	48,  // 40: loadgrpc.v1.RunSummary.start_time:type_name -> google.protobuf.Timestamp
+	48,  // 41: loadgrpc.v1.RunSummary.end_time:type_name -> google.protobuf.Timestamp
+	47,  // 42: loadgrpc.v1.RunSummary.duration:type_name -> google.protobuf.Duration
+	28,  // 43: loadgrpc.v1.RunSummary.hits:type_name -> loadgrpc.v1.HitFigures
+	30,  // 44: loadgrpc.v1.RunSummary.iterations:type_name -> loadgrpc.v1.IterationFigures
+	35,  // 45: loadgrpc.v1.RunSummary.names:type_name -> loadgrpc.v1.NameFigures
+	36,  // 46: loadgrpc.v1.RunSummary.failures:type_name -> loadgrpc.v1.IterationErrorGroup
+	36,  // 47: loadgrpc.v1.RunSummary.errors:type_name -> loadgrpc.v1.IterationErrorGroup
+	37,  // 48: loadgrpc.v1.RunSummary.hit_errors:type_name -> loadgrpc.v1.HitErrorGroup
+	38,  // 49: loadgrpc.v1.RunSummary.agents:type_name -> loadgrpc.v1.AgentFigures
+	44,  // 50: loadgrpc.v1.RunSummary.counters:type_name -> loadgrpc.v1.RunSummary.CountersEntry
+	40,  // 51: loadgrpc.v1.RunSummary.accounting:type_name -> loadgrpc.v1.Accounting
+	39,  // 52: loadgrpc.v1.RunSummary.generator:type_name -> loadgrpc.v1.GeneratorFigures
+	26,  // 53: loadgrpc.v1.RunSummary.scenarios:type_name -> loadgrpc.v1.ScenarioFigures
+	31,  // 54: loadgrpc.v1.RunSummary.users:type_name -> loadgrpc.v1.UserFigures
+	24,  // 55: loadgrpc.v1.RunSummary.cycles:type_name -> loadgrpc.v1.CycleFigures
+	34,  // 56: loadgrpc.v1.RunSummary.sockets:type_name -> loadgrpc.v1.SocketSummary
 	14,  // 57: loadgrpc.v1.RunSummary.troubles:type_name -> loadgrpc.v1.Trouble
-	18,  // 58: loadgrpc.v1.RunSummary.data:type_name -> loadgrpc.v1.DataFigures
+	22,  // 58: loadgrpc.v1.RunSummary.data:type_name -> loadgrpc.v1.DataFigures
 	11,  // 59: loadgrpc.v1.RunSummary.notifications:type_name -> loadgrpc.v1.Notification
-	16,  // 60: loadgrpc.v1.RunSummary.cases:type_name -> loadgrpc.v1.CaseFigures
-	17,  // 61: loadgrpc.v1.RunSummary.coverage:type_name -> loadgrpc.v1.CoverageFigures
-	19,  // 62: loadgrpc.v1.RunSummary.output:type_name -> loadgrpc.v1.OutputFigures
-	26,  // 63: loadgrpc.v1.CaseFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
-	25,  // 64: loadgrpc.v1.CaseFigures.iteration_time:type_name -> loadgrpc.v1.ElapsedFigures
-	24,  // 65: loadgrpc.v1.CaseFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	45,  // 66: loadgrpc.v1.DataFigures.mode:type_name -> loadgrpc.v1.DataMode
-	43,  // 67: loadgrpc.v1.CycleFigures.duration:type_name -> google.protobuf.Duration
-	24,  // 68: loadgrpc.v1.CycleFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	44,  // 69: loadgrpc.v1.CycleFigures.start_time:type_name -> google.protobuf.Timestamp
-	21,  // 70: loadgrpc.v1.CycleFigures.scenarios:type_name -> loadgrpc.v1.CycleScenarioFigures
-	43,  // 71: loadgrpc.v1.CycleScenarioFigures.duration:type_name -> google.protobuf.Duration
-	24,  // 72: loadgrpc.v1.CycleScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	24,  // 73: loadgrpc.v1.ScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	26,  // 74: loadgrpc.v1.ScenarioFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
-	27,  // 75: loadgrpc.v1.ScenarioFigures.users:type_name -> loadgrpc.v1.UserFigures
-	25,  // 76: loadgrpc.v1.HitFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
-	25,  // 77: loadgrpc.v1.HitFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
-	43,  // 78: loadgrpc.v1.ElapsedFigures.avg:type_name -> google.protobuf.Duration
-	43,  // 79: loadgrpc.v1.ElapsedFigures.min:type_name -> google.protobuf.Duration
-	43,  // 80: loadgrpc.v1.ElapsedFigures.p50:type_name -> google.protobuf.Duration
-	43,  // 81: loadgrpc.v1.ElapsedFigures.p90:type_name -> google.protobuf.Duration
-	43,  // 82: loadgrpc.v1.ElapsedFigures.p95:type_name -> google.protobuf.Duration
-	43,  // 83: loadgrpc.v1.ElapsedFigures.p99:type_name -> google.protobuf.Duration
-	43,  // 84: loadgrpc.v1.ElapsedFigures.max:type_name -> google.protobuf.Duration
-	25,  // 85: loadgrpc.v1.SocketFigures.gaps:type_name -> loadgrpc.v1.ElapsedFigures
-	28,  // 86: loadgrpc.v1.SocketNameFigures.sockets:type_name -> loadgrpc.v1.SocketFigures
-	28,  // 87: loadgrpc.v1.SocketSummary.total:type_name -> loadgrpc.v1.SocketFigures
-	29,  // 88: loadgrpc.v1.SocketSummary.names:type_name -> loadgrpc.v1.SocketNameFigures
-	24,  // 89: loadgrpc.v1.NameFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	41,  // 90: loadgrpc.v1.NameFigures.statuses:type_name -> loadgrpc.v1.NameFigures.StatusesEntry
-	42,  // 91: loadgrpc.v1.NameFigures.failed_statuses:type_name -> loadgrpc.v1.NameFigures.FailedStatusesEntry
-	46,  // 92: loadgrpc.v1.IterationErrorGroup.exception:type_name -> loadgrpc.v1.ExceptionInfo
-	47,  // 93: loadgrpc.v1.HitErrorGroup.error:type_name -> loadgrpc.v1.HitError
-	5,   // 94: loadgrpc.v1.AgentFigures.state:type_name -> loadgrpc.v1.AssignmentState
-	46,  // 95: loadgrpc.v1.AgentFigures.load_error:type_name -> loadgrpc.v1.ExceptionInfo
-	35,  // 96: loadgrpc.v1.AgentFigures.generator:type_name -> loadgrpc.v1.GeneratorFigures
-	44,  // 97: loadgrpc.v1.AgentFigures.end_time:type_name -> google.protobuf.Timestamp
-	43,  // 98: loadgrpc.v1.AgentFigures.clock_offset:type_name -> google.protobuf.Duration
-	27,  // 99: loadgrpc.v1.AgentFigures.all_users:type_name -> loadgrpc.v1.UserFigures
-	43,  // 100: loadgrpc.v1.GeneratorFigures.saturated_time:type_name -> google.protobuf.Duration
-	43,  // 101: loadgrpc.v1.GeneratorFigures.watched_time:type_name -> google.protobuf.Duration
-	25,  // 102: loadgrpc.v1.GeneratorFigures.lag:type_name -> loadgrpc.v1.ElapsedFigures
-	43,  // 103: loadgrpc.v1.GeneratorFigures.worst_lag:type_name -> google.protobuf.Duration
-	44,  // 104: loadgrpc.v1.GeneratorFigures.worst_lag_time:type_name -> google.protobuf.Timestamp
-	43,  // 105: loadgrpc.v1.GeneratorFigures.gc_time:type_name -> google.protobuf.Duration
-	43,  // 106: loadgrpc.v1.GeneratorFigures.gc_max:type_name -> google.protobuf.Duration
-	43,  // 107: loadgrpc.v1.GeneratorFigures.at_limit_time:type_name -> google.protobuf.Duration
-	43,  // 108: loadgrpc.v1.GeneratorFigures.machine_busy_time:type_name -> google.protobuf.Duration
-	37,  // 109: loadgrpc.v1.Accounting.losses:type_name -> loadgrpc.v1.Loss
-	110, // [110:110] is the sub-list for method output_type
-	110, // [110:110] is the sub-list for method input_type
-	110, // [110:110] is the sub-list for extension type_name
-	110, // [110:110] is the sub-list for extension extendee
-	0,   // [0:110] is the sub-list for field type_name
+	20,  // 60: loadgrpc.v1.RunSummary.cases:type_name -> loadgrpc.v1.CaseFigures
+	21,  // 61: loadgrpc.v1.RunSummary.coverage:type_name -> loadgrpc.v1.CoverageFigures
+	23,  // 62: loadgrpc.v1.RunSummary.output:type_name -> loadgrpc.v1.OutputFigures
+	16,  // 63: loadgrpc.v1.RunSummary.checks:type_name -> loadgrpc.v1.CheckFigures
+	17,  // 64: loadgrpc.v1.RunSummary.transactions:type_name -> loadgrpc.v1.TransactionFigures
+	18,  // 65: loadgrpc.v1.RunSummary.measurements:type_name -> loadgrpc.v1.MeasurementFigures
+	19,  // 66: loadgrpc.v1.RunSummary.gauges:type_name -> loadgrpc.v1.GaugeFigures
+	29,  // 67: loadgrpc.v1.TransactionFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
+	30,  // 68: loadgrpc.v1.CaseFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
+	29,  // 69: loadgrpc.v1.CaseFigures.iteration_time:type_name -> loadgrpc.v1.ElapsedFigures
+	28,  // 70: loadgrpc.v1.CaseFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	49,  // 71: loadgrpc.v1.DataFigures.mode:type_name -> loadgrpc.v1.DataMode
+	47,  // 72: loadgrpc.v1.CycleFigures.duration:type_name -> google.protobuf.Duration
+	28,  // 73: loadgrpc.v1.CycleFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	48,  // 74: loadgrpc.v1.CycleFigures.start_time:type_name -> google.protobuf.Timestamp
+	25,  // 75: loadgrpc.v1.CycleFigures.scenarios:type_name -> loadgrpc.v1.CycleScenarioFigures
+	47,  // 76: loadgrpc.v1.CycleScenarioFigures.duration:type_name -> google.protobuf.Duration
+	28,  // 77: loadgrpc.v1.CycleScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	28,  // 78: loadgrpc.v1.ScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	30,  // 79: loadgrpc.v1.ScenarioFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
+	31,  // 80: loadgrpc.v1.ScenarioFigures.users:type_name -> loadgrpc.v1.UserFigures
+	29,  // 81: loadgrpc.v1.HitFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
+	29,  // 82: loadgrpc.v1.HitFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
+	47,  // 83: loadgrpc.v1.ElapsedFigures.avg:type_name -> google.protobuf.Duration
+	47,  // 84: loadgrpc.v1.ElapsedFigures.min:type_name -> google.protobuf.Duration
+	47,  // 85: loadgrpc.v1.ElapsedFigures.p50:type_name -> google.protobuf.Duration
+	47,  // 86: loadgrpc.v1.ElapsedFigures.p90:type_name -> google.protobuf.Duration
+	47,  // 87: loadgrpc.v1.ElapsedFigures.p95:type_name -> google.protobuf.Duration
+	47,  // 88: loadgrpc.v1.ElapsedFigures.p99:type_name -> google.protobuf.Duration
+	47,  // 89: loadgrpc.v1.ElapsedFigures.max:type_name -> google.protobuf.Duration
+	29,  // 90: loadgrpc.v1.SocketFigures.gaps:type_name -> loadgrpc.v1.ElapsedFigures
+	32,  // 91: loadgrpc.v1.SocketNameFigures.sockets:type_name -> loadgrpc.v1.SocketFigures
+	32,  // 92: loadgrpc.v1.SocketSummary.total:type_name -> loadgrpc.v1.SocketFigures
+	33,  // 93: loadgrpc.v1.SocketSummary.names:type_name -> loadgrpc.v1.SocketNameFigures
+	28,  // 94: loadgrpc.v1.NameFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	45,  // 95: loadgrpc.v1.NameFigures.statuses:type_name -> loadgrpc.v1.NameFigures.StatusesEntry
+	46,  // 96: loadgrpc.v1.NameFigures.failed_statuses:type_name -> loadgrpc.v1.NameFigures.FailedStatusesEntry
+	50,  // 97: loadgrpc.v1.IterationErrorGroup.exception:type_name -> loadgrpc.v1.ExceptionInfo
+	51,  // 98: loadgrpc.v1.HitErrorGroup.error:type_name -> loadgrpc.v1.HitError
+	5,   // 99: loadgrpc.v1.AgentFigures.state:type_name -> loadgrpc.v1.AssignmentState
+	50,  // 100: loadgrpc.v1.AgentFigures.load_error:type_name -> loadgrpc.v1.ExceptionInfo
+	39,  // 101: loadgrpc.v1.AgentFigures.generator:type_name -> loadgrpc.v1.GeneratorFigures
+	48,  // 102: loadgrpc.v1.AgentFigures.end_time:type_name -> google.protobuf.Timestamp
+	47,  // 103: loadgrpc.v1.AgentFigures.clock_offset:type_name -> google.protobuf.Duration
+	31,  // 104: loadgrpc.v1.AgentFigures.all_users:type_name -> loadgrpc.v1.UserFigures
+	47,  // 105: loadgrpc.v1.GeneratorFigures.saturated_time:type_name -> google.protobuf.Duration
+	47,  // 106: loadgrpc.v1.GeneratorFigures.watched_time:type_name -> google.protobuf.Duration
+	29,  // 107: loadgrpc.v1.GeneratorFigures.lag:type_name -> loadgrpc.v1.ElapsedFigures
+	47,  // 108: loadgrpc.v1.GeneratorFigures.worst_lag:type_name -> google.protobuf.Duration
+	48,  // 109: loadgrpc.v1.GeneratorFigures.worst_lag_time:type_name -> google.protobuf.Timestamp
+	47,  // 110: loadgrpc.v1.GeneratorFigures.gc_time:type_name -> google.protobuf.Duration
+	47,  // 111: loadgrpc.v1.GeneratorFigures.gc_max:type_name -> google.protobuf.Duration
+	47,  // 112: loadgrpc.v1.GeneratorFigures.at_limit_time:type_name -> google.protobuf.Duration
+	47,  // 113: loadgrpc.v1.GeneratorFigures.machine_busy_time:type_name -> google.protobuf.Duration
+	41,  // 114: loadgrpc.v1.Accounting.losses:type_name -> loadgrpc.v1.Loss
+	115, // [115:115] is the sub-list for method output_type
+	115, // [115:115] is the sub-list for method input_type
+	115, // [115:115] is the sub-list for extension type_name
+	115, // [115:115] is the sub-list for extension extendee
+	0,   // [0:115] is the sub-list for field type_name
 }
 
 func init() { file_loadgrpc_v1_run_proto_init() }
@@ -4446,7 +4901,7 @@ func file_loadgrpc_v1_run_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_loadgrpc_v1_run_proto_rawDesc), len(file_loadgrpc_v1_run_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   37,
+			NumMessages:   41,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
