@@ -56,6 +56,12 @@ class InvalidRequest(LoadgrpcError):
             super().__init__("; ".join(str(violation) for violation in violations))
             self.violations = tuple(violations)
 
+    def within(self, where: str) -> InvalidRequest:
+        """The same about a message that is in another one, at this path."""
+        return InvalidRequest(
+            [Violation(f"{where}{each.field}", each.description) for each in self.violations]
+        )
+
 
 class NotFound(LoadgrpcError):
     """No such run, source or runner."""

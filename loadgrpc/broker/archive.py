@@ -118,6 +118,15 @@ class Archive:
         run = self.live_run(run_id)
         return run_of(await self._run_store.record(run_id)) if run is None else self._shown(run)
 
+    async def find_request(self, request_id: str) -> Run | None:
+        """The run that a request has started, as it was stored last; None: it has started none.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        record = await self._run_store.by_request(request_id)
+        return run_of(record) if record is not None else None
+
     def _shown(self, run: ActiveRun) -> Run:
         """An active run as it is stored, with its current problems."""
         return replace(run.announced, troubles=self._troubles(run))

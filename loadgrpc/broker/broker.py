@@ -13,7 +13,7 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
 
@@ -89,11 +89,13 @@ class Broker:
         self._closing = False
         self._store_watch = StoreWatch(store, clock)
         self.timelines = Timelines(store, self._store_watch)
-        self._observing = Observing(observers or ObserverConfig())
-        self.notifier = Notifier(store, self._observing, clock)
+        self.observing = Observing(observers or ObserverConfig())
+        self.notifier = Notifier(store, self.observing, clock)
+        self.run_over: Callable[[str], None] = lambda _: None
+        """Called with the id of a run that is over, once its result is stored."""
         self._run_store = RunStore(
             store,
-            observing=self._observing,
+            observing=self.observing,
             noticed=self.notifier.add,
             store_watch=self._store_watch,
             timelines=self.timelines,
@@ -148,7 +150,7 @@ class Broker:
         Raises:
             InvalidRequest: an observer of every run cannot be notified.
         """
-        await self._observing.check_own()
+        await self.observing.check_own()
         await self.types.recall()
         await self.drains.recall()
         async for run in self._run_store.unfinished():
@@ -255,7 +257,7 @@ class Broker:
         if self._closing:
             raise Unavailable(GOING_AWAY)
         if plan.observers:
-            await self._observing.check(plan)
+            await self.observing.check(plan)
         async with self._starting:
             if request_id and (known := await self._run_store.by_request(request_id)):
                 run = run_of(known)
@@ -266,6 +268,18 @@ class Broker:
                 live = self._runs.get(run.run_id)
                 return live.announced if live is not None else run
             return await self._work.whole(self._begin(plan, request_id))
+
+    async def check_plan(self, plan: Plan) -> None:
+        """Sees that a plan could be run, when there are agents for it.
+
+        Raises:
+            NotFound: the broker does not have its bundle.
+            InvalidRequest: it asks for an observer that it may not have, or that there is not.
+        """
+        if plan.observers:
+            await self.observing.check(plan)
+        if plan.bundle:
+            await self.bundles.need(plan.bundle)
 
     async def _begin(self, plan: Plan, request_id: str) -> Run:
         if plan.bundle:
@@ -418,6 +432,7 @@ class Broker:
         """Stores the result of a run, if the store takes it; the run is forgotten then."""
         if await self._run_store.save_result(run):
             self._forget(run)
+            self.run_over(run.run.run_id)
 
     def _forget(self, run: ActiveRun) -> None:
         del self._runs[run.run.run_id]

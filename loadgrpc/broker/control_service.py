@@ -6,9 +6,9 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any, Final
-from urllib.parse import unquote
 
 from loadgrpc.broker.broker import Broker
+from loadgrpc.broker.callers import client_of
 from loadgrpc.broker.listing import Listed, Position, Wanted
 from loadgrpc.errors import InvalidRequest, Violation
 from loadgrpc.model import News, Progress, RunState, StopMode, TimelineWindow
@@ -24,8 +24,6 @@ _log = logging.getLogger(__name__)
 
 MAX_LISTED: Final = 100
 """Events in a message: what many cost together is shared, and nobody waits long for his turn."""
-MAX_AGENT_CHARS: Final = 200
-"""Of what a client calls itself, in a line of the log."""
 LATELY: Final = 32
 """Figures and windows whose messages are kept for others who watch."""
 MAX_FILTERS: Final = 16
@@ -121,7 +119,7 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         kill = request.mode == control_pb2.STOP_MODE_KILL
         mode = StopMode.KILL if kill else StopMode.GRACEFUL
         _note(context, "asks to kill run %s" if kill else "asks to stop run %s", _run_id(request))
-        run = await self._broker.stop_run(_run_id(request), mode, _client_of(context))
+        run = await self._broker.stop_run(_run_id(request), mode, client_of(context))
         return control_pb2.StopRunResponse(run=run_to_proto(run))
 
     async def GetSummary(  # noqa: N802
@@ -194,10 +192,10 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         agent = await change(request.agent_id)
         _log.info(
             "%s %s agent %s",
-            _client_of(context),
+            client_of(context),
             "undid the drain of" if request.undo else "drained",
             request.agent_id,
-            extra={"agent_id": request.agent_id, "client": _client_of(context)},
+            extra={"agent_id": request.agent_id, "client": client_of(context)},
         )
         return control_pb2.DrainAgentResponse(agent=agent_to_proto(agent))
 
@@ -212,14 +210,8 @@ def _note(context: Context, did: str, run_id: str) -> None:
     """Log who did what to a run."""
     if not _log.isEnabledFor(logging.INFO):
         return
-    client = _client_of(context)
+    client = client_of(context)
     _log.info(f"%s {did}", client, run_id, extra={"run_id": run_id, "client": client})
-
-
-def _client_of(context: Context) -> str:
-    """The caller: its address, and its user agent."""
-    named = dict(context.invocation_metadata() or ()).get("user-agent", "")
-    return unquote(context.peer()) + (f" ({named[:MAX_AGENT_CHARS]})" if named else "")
 
 
 def _run_id(

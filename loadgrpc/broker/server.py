@@ -12,9 +12,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from loadgrpc.broker.broker import Broker
+from loadgrpc.broker.campaign_service import CampaignService
+from loadgrpc.broker.conductor import Conductor
 from loadgrpc.broker.control_service import ControlService
 from loadgrpc.broker.fleet_service import FleetService
 from loadgrpc.broker.runner_service import RunnerService
+from loadgrpc.broker.schedule_service import ScheduleService
 from loadgrpc.broker.work import Guard
 from loadgrpc.clock import SystemClock
 from loadgrpc.observers.config import ObserverConfig
@@ -22,12 +25,20 @@ from loadgrpc.protocol import status
 from loadgrpc.protocol.fleet import DEFAULT_LEASE_S
 from loadgrpc.protocol.transport import listen, new_server
 from loadgrpc.store import Retention, Store, StoreError
-from loadgrpc.v1 import control_pb2_grpc, fleet_pb2_grpc, runner_pb2_grpc
+from loadgrpc.v1 import (
+    campaign_pb2_grpc,
+    control_pb2_grpc,
+    fleet_pb2_grpc,
+    runner_pb2_grpc,
+    schedule_pb2_grpc,
+)
 
 SERVICES: Final = (
+    "loadgrpc.v1.CampaignService",
     "loadgrpc.v1.ControlService",
     "loadgrpc.v1.FleetService",
     "loadgrpc.v1.RunnerService",
+    "loadgrpc.v1.ScheduleService",
 )
 ANY_HOST: Final = {"0.0.0.0", "[::]", "::", "*"}  # noqa: S104 - as a broker may listen
 SERVER_GRACE_S: Final = 1.0
@@ -67,9 +78,10 @@ async def running(config: BrokerConfig) -> AsyncIterator[str]:
         Unavailable: the address cannot be listened on.
     """
     store = await Store.open(config.store)
+    clock = SystemClock()
     broker = Broker(
         store,
-        SystemClock(),
+        clock,
         store_name=store.place,
         lease_s=config.lease_s,
         keep_batches=config.keep_batches,
@@ -77,20 +89,27 @@ async def running(config: BrokerConfig) -> AsyncIterator[str]:
         allow_version_skew=config.allow_version_skew,
         observers=config.observers,
     )
+    conductor = Conductor(broker, store, clock.real_ns)
     try:
         server = await new_server(SERVICES, broker.types.described)
         control_pb2_grpc.add_ControlServiceServicer_to_server(ControlService(broker), server)
         fleet_pb2_grpc.add_FleetServiceServicer_to_server(FleetService(broker), server)
         runner_pb2_grpc.add_RunnerServiceServicer_to_server(RunnerService(broker), server)
+        campaigns = CampaignService(conductor.campaigns)
+        campaign_pb2_grpc.add_CampaignServiceServicer_to_server(campaigns, server)
+        schedules = ScheduleService(conductor.schedules)
+        schedule_pb2_grpc.add_ScheduleServiceServicer_to_server(schedules, server)
         broker.address = address = listen(server, config.listen)
-        broker.notifier.broker = _reached_at(address)
+        broker.notifier.broker = conductor.announcing.broker = _reached_at(address)
         await broker.start()
+        await conductor.start()
         await server.start()
         try:
             async with _retaining(store, config.retention):
                 yield address
         finally:
             store.hurry()
+            await conductor.close()
             await broker.close()
             await server.stop(SERVER_GRACE_S)
     finally:

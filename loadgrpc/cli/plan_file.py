@@ -64,7 +64,7 @@ def plan_of_file(
 
     name = "standard input" if str(path) == "-" else str(path)
     try:
-        document = _document(_text(path), path.suffix)
+        document = document_in(path)
         included = _included(document)
         message = json_format.ParseDict(spelled(document), run_pb2.RunSpec())
         plan_options.underlie(message, beneath or {})
@@ -79,6 +79,16 @@ def plan_of_file(
         raise Failure(f"{name} is not a plan: {error}") from error
     except InvalidRequest as error:
         raise Failure(f"{name}: {error}") from error
+
+
+def document_in(path: Path) -> dict[str, Any]:
+    """What is written in a file of JSON or TOML; `-` is standard input.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is neither, or not UTF-8.
+    """
+    return _document(_text(path), path.suffix)
 
 
 def _text(path: Path) -> str:

@@ -15,6 +15,7 @@ COMMANDS: Final = {
         *("run", "attach", "stop"),
         *("broker", "agent", "status", "check-agents", "drain"),
         *("runs", "show", "events", "delete", "purge"),
+        *("schedule", "campaign"),
         *("design", "examples", "protos", "assignment", "conformance", "config"),
     )
 }

@@ -170,7 +170,7 @@ def read(
         plan, included = plan_of_file(plan_file, environment, typed, beneath=configured)
         include_files += included
     else:
-        plan = _plan(configured, environment, typed)
+        plan = plan_of_options(configured, environment, typed)
     distributed = broker is not None or asked["agents"] is not None or plan.agents > 1
     if not distributed:
         need_folder()
@@ -210,7 +210,7 @@ def _here(typed: Mapping[str, Any]) -> None:
         raise Failure("--local cannot be combined with -b/--broker and -a/--agents")
 
 
-def _plan(*layers: Mapping[str, Any]) -> Plan:
+def plan_of_options(*layers: Mapping[str, Any]) -> Plan:
     """The plan that options make, the last go first; what was not given has its default."""
     from loadgrpc.errors import InvalidRequest  # noqa: PLC0415
     from loadgrpc.protocol.plans import plan_from_proto  # noqa: PLC0415 - protobuf is heavy

@@ -6,12 +6,15 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import grpc
 import grpc.aio
 
 from loadgrpc.bundle.pack import Bundle
+from loadgrpc.client.calling import CALL_TIMEOUT_S, called
+from loadgrpc.client.campaigns import CampaignCalls
+from loadgrpc.client.schedules import ScheduleCalls
 from loadgrpc.errors import NotFound, Unavailable
 from loadgrpc.model import (
     Agent,
@@ -38,7 +41,6 @@ from loadgrpc.protocol.transport import new_channel
 from loadgrpc.v1 import control_pb2, control_pb2_grpc, runner_pb2, runner_pb2_grpc
 
 CONNECT_TIMEOUT_S: Final = 2.5
-CALL_TIMEOUT_S: Final = 30.0
 UPLOAD_TRIES: Final = 5
 """How often an upload may break off at one place."""
 FIRST_RETRY_S: Final = 0.2
@@ -62,6 +64,8 @@ class Client:
         self._connect_timeout_s = connect_timeout_s
         self._control = control_pb2_grpc.ControlServiceStub(channel)
         self._runner = runner_pb2_grpc.RunnerServiceStub(channel)
+        self.schedules = ScheduleCalls(channel)
+        self.campaigns = CampaignCalls(channel)
 
     @classmethod
     def connect(cls, endpoint: str, *, connect_timeout_s: float = CONNECT_TIMEOUT_S) -> Self:
@@ -99,7 +103,7 @@ class Client:
     async def start_run(self, plan: Plan, *, request_id: str = "") -> Run:
         """Starts a run. Raises TooFewAgents, InvalidRequest or AlreadyExists if it cannot."""
         request = control_pb2.StartRunRequest(plan=plans.plan_to_proto(plan), request_id=request_id)
-        return run_from_proto((await _called(self._control.StartRun, request)).run)
+        return run_from_proto((await called(self._control.StartRun, request)).run)
 
     async def upload_bundle(
         self, bundle: Bundle, on_progress: Callable[[int], None] = lambda _: None
@@ -170,12 +174,12 @@ class Client:
     async def get_run(self, run_id: str) -> Run:
         """The state of a run."""
         request = control_pb2.GetRunRequest(run_id=run_id)
-        return run_from_proto((await _called(self._control.GetRun, request)).run)
+        return run_from_proto((await called(self._control.GetRun, request)).run)
 
     async def get_assignment(self, source: SourceId, scenario: str = "") -> Assignment:
         """The assignment of a runner that reports to the broker directly."""
         request = runner_pb2.GetAssignmentRequest(source=source_to_proto(source), scenario=scenario)
-        response = await _called(self._runner.GetAssignment, request)
+        response = await called(self._runner.GetAssignment, request)
         return assignments.assignment_from_proto(response.assignment)
 
     async def watch_run(
@@ -214,18 +218,18 @@ class Client:
     async def stop_run(self, run_id: str, mode: StopMode = StopMode.GRACEFUL) -> Run:
         """Stops a run; repeating it, or stopping a run that is over, changes nothing."""
         request = control_pb2.StopRunRequest(run_id=run_id, mode=int(mode))  # type: ignore[arg-type]  # an enum's number
-        return run_from_proto((await _called(self._control.StopRun, request)).run)
+        return run_from_proto((await called(self._control.StopRun, request)).run)
 
     async def get_summary(self, run_id: str) -> Summary:
         """The result of a run, or its figures so far."""
         request = control_pb2.GetSummaryRequest(run_id=run_id)
-        response = await _called(self._control.GetSummary, request)
+        response = await called(self._control.GetSummary, request)
         return summary_from_proto(response.summary)
 
     async def get_timeline(self, query: TimelineQuery) -> TimelinePage:
         """Some windows of a run: a page of them, at most 3 MiB."""
         request = timeline.query_to_proto(query)
-        return timeline.page_from_proto(await _called(self._control.GetTimeline, request))
+        return timeline.page_from_proto(await called(self._control.GetTimeline, request))
 
     async def list_windows(self, query: TimelineQuery) -> AsyncIterator[TimelineWindow]:
         """All windows of a run that are wanted, in the order of time, page by page."""
@@ -288,7 +292,7 @@ class Client:
 
     async def delete_run(self, run_id: str) -> None:
         """Deletes a run with everything stored about it. Raises RunNotOver if it is active."""
-        await _called(self._control.DeleteRun, control_pb2.DeleteRunRequest(run_id=run_id))
+        await called(self._control.DeleteRun, control_pb2.DeleteRunRequest(run_id=run_id))
 
     async def purge_runs(self, older_than_s: float = 0.0) -> list[str]:
         """Deletes runs that ended longer ago than this; returns their ids, oldest first.
@@ -297,7 +301,7 @@ class Client:
         """
         older_than = times.seconds_to_proto(older_than_s)
         request = control_pb2.PurgeRunsRequest(older_than=older_than)
-        response = await _called(self._control.PurgeRuns, request, timeout_s=None)
+        response = await called(self._control.PurgeRuns, request, timeout_s=None)
         return list(response.run_ids)
 
     async def list_runs(
@@ -319,12 +323,12 @@ class Client:
             states=[int(state) for state in states],  # type: ignore[misc]  # an enum's numbers
             exit_codes=exit_codes,
         )
-        response = await _called(self._control.ListRuns, request)
+        response = await called(self._control.ListRuns, request)
         return [run_from_proto(run) for run in response.runs], response.next_page_token
 
     async def list_agents(self) -> list[Agent]:
         """The agents the broker knows, by id."""
-        response = await _called(self._control.ListAgents, control_pb2.ListAgentsRequest())
+        response = await called(self._control.ListAgents, control_pb2.ListAgentsRequest())
         return [agent_from_proto(agent) for agent in response.agents]
 
     async def drain_agent(self, agent_id: str, *, undo: bool = False) -> Agent:
@@ -333,16 +337,9 @@ class Client:
         Raises NotFound for an agent that the broker does not know.
         """
         request = control_pb2.DrainAgentRequest(agent_id=agent_id, undo=undo)
-        return agent_from_proto((await _called(self._control.DrainAgent, request)).agent)
+        return agent_from_proto((await called(self._control.DrainAgent, request)).agent)
 
     async def get_broker(self) -> BrokerInfo:
         """About the broker itself."""
-        response = await _called(self._control.GetBroker, control_pb2.GetBrokerRequest())
+        response = await called(self._control.GetBroker, control_pb2.GetBrokerRequest())
         return broker_from_proto(response)
-
-
-async def _called(method: Any, request: Any, *, timeout_s: float | None = CALL_TIMEOUT_S) -> Any:
-    try:
-        return await method(request, timeout=timeout_s)
-    except grpc.aio.AioRpcError as error:
-        raise status.from_rpc_error(error) from error

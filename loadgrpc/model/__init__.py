@@ -6,6 +6,7 @@ of the protos (a test compares them). The converters of `protocol/` turn these i
 back.
 """
 
+from loadgrpc.model.campaign import *
 from loadgrpc.model.elapsed import *
 from loadgrpc.model.event import *
 from loadgrpc.model.measures import *
@@ -13,6 +14,7 @@ from loadgrpc.model.observer import *
 from loadgrpc.model.plan import *
 from loadgrpc.model.progress import *
 from loadgrpc.model.run import *
+from loadgrpc.model.schedule import *
 from loadgrpc.model.spelling import *
 from loadgrpc.model.summary import *
 from loadgrpc.model.timeline import *

@@ -16,6 +16,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from loadgrpc import model
+from loadgrpc.campaign import shape
 from loadgrpc.errors import InvalidRequest, Violation
 from loadgrpc.protocol import kinds, options
 from loadgrpc.protocol.bound import (
@@ -48,6 +49,9 @@ MAX_PUBLISHED_BYTES: Final = MAX_BATCH_BYTES + 512 * KIB
 REQUEST_BYTES: Final[Mapping[str, int]] = {
     "/loadgrpc.v1.ControlService/StartRun": MAX_PLAN_BYTES + 4 * KIB,
     "/loadgrpc.v1.ControlService/UploadBundle": MIB + 4 * KIB,
+    "/loadgrpc.v1.ScheduleService/AddSchedule": MAX_PLAN_BYTES + 4 * KIB,
+    "/loadgrpc.v1.CampaignService/StartCampaign": MIB + 4 * KIB,
+    "/loadgrpc.v1.CampaignService/ReplaceStep": MAX_PLAN_BYTES + 4 * KIB,
     "/loadgrpc.v1.FleetService/Connect": MIB,
     "/loadgrpc.v1.RunnerService/PublishEvents": MAX_PUBLISHED_BYTES,
 }
@@ -197,6 +201,33 @@ TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
     "WaitTime": {"constant": _WAIT, "exponential": _WAIT},
     "WaitRange": {"least": _WAIT, "most": _WAIT},
     "LognormalWait": {"median": _WAIT},
+    # Of ScheduleService.
+    "ScheduleSpec": {
+        "name": ID,
+        "cron": Text(256),
+        "time_zone": Text(64),
+        "start_timeout": Span(0, 86_400),
+    },
+    "ListSchedulesRequest": {"name": ID, "page_token": ID},
+    "PauseScheduleRequest": {"name": ID},
+    "ResumeScheduleRequest": {"name": ID},
+    "RunScheduleNowRequest": {"name": ID},
+    "RemoveScheduleRequest": {"name": ID},
+    # Of CampaignService.
+    "StartCampaignRequest": {"request_id": ID},
+    "CampaignSpec": {
+        "steps": Many(shape.MAX_STEPS),
+        "title": Text(128),
+        "start_timeout": Span(0, 30 * 86_400),
+    },
+    "Step": {"name": Text(shape.MAX_NAME_CHARS), "after": Many(shape.MAX_AFTER)},
+    "After": {"step": ID, "exit_codes": Many(16)},
+    "GetCampaignRequest": {"campaign_id": ID},
+    "ListCampaignsRequest": {"page_token": ID},
+    "WatchCampaignRequest": {"campaign_id": ID},
+    "StopCampaignRequest": {"campaign_id": ID},
+    "ReplaceStepRequest": {"campaign_id": ID, "step": ID},
+    "DeleteCampaignRequest": {"campaign_id": ID},
     # Of FleetService.
     "Register": {
         "agent_id": AGENT_ID,

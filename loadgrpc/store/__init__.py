@@ -6,6 +6,7 @@ SQLAlchemy, which is loaded by the writer thread when a store is opened.
 
 from __future__ import annotations
 
+from loadgrpc.store.campaigns import CampaignRecord, CampaignStore, ScheduleRecord
 from loadgrpc.store.error import StoreError
 from loadgrpc.store.record import (
     BundleRecord,
@@ -26,12 +27,15 @@ from loadgrpc.store.target import MEMORY, parse_target
 __all__ = [
     "MEMORY",
     "BundleRecord",
+    "CampaignRecord",
+    "CampaignStore",
     "ChangeRecord",
     "DrainedAgent",
     "EndRecord",
     "Filter",
     "Retention",
     "RunRecord",
+    "ScheduleRecord",
     "SourceProgress",
     "Store",
     "StoreError",

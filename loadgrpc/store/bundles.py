@@ -1,7 +1,8 @@
 """Bundles of files that tests need, as rows: what is known of each, and its bytes in pieces.
 
 Rule: as in `tables`. The bytes of a bundle come in order, and are never changed. A bundle goes
-with the last run that used it, or when others need its room: that of an active run stays.
+with the last run that used it, or when others need its room: that of an active run stays, and one
+that a schedule or a campaign holds.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 
 from loadgrpc.model import RunState
 from loadgrpc.store.record import BundleRecord
-from loadgrpc.store.schema import BUNDLES, CHUNKS, RUNS
+from loadgrpc.store.schema import BUNDLES, CHUNKS, HOLDS, RUNS
 
 _FINAL_STATES: Final = [int(state) for state in RunState if state.final]
 _OF: Final = BUNDLES.c.sha256 == sa.bindparam("of_bundle")
@@ -21,9 +22,10 @@ _INSERT: Final = sa.insert(BUNDLES)
 _UPDATE: Final = sa.update(BUNDLES).where(_OF)
 _DELETE: Final = sa.delete(BUNDLES).where(_OF)
 _INSERT_CHUNK: Final = sa.insert(CHUNKS)
-_USED: Final = sa.exists().where(RUNS.c.bundle == BUNDLES.c.sha256)
-_NEEDED: Final = sa.exists().where(
-    RUNS.c.bundle == BUNDLES.c.sha256, RUNS.c.state.not_in(_FINAL_STATES)
+_HELD: Final = sa.exists().where(HOLDS.c.sha256 == BUNDLES.c.sha256)
+_USED: Final = sa.or_(sa.exists().where(RUNS.c.bundle == BUNDLES.c.sha256), _HELD)
+_NEEDED: Final = sa.or_(
+    sa.exists().where(RUNS.c.bundle == BUNDLES.c.sha256, RUNS.c.state.not_in(_FINAL_STATES)), _HELD
 )
 _SELECT_CHUNK: Final = (
     sa.select(CHUNKS.c.offset, CHUNKS.c.data)

@@ -182,6 +182,31 @@ def _to_9(connection: sa.Connection) -> None:
     connection.exec_driver_sql("CREATE INDEX notifications_by_state ON notifications (state)")
 
 
+def _to_10(connection: sa.Connection) -> None:
+    """Schedules and campaigns: there are none yet."""
+    postgresql = connection.dialect.name == "postgresql"
+    binary = "BYTEA" if postgresql else "BLOB"
+    key = "BIGSERIAL NOT NULL" if postgresql else "INTEGER NOT NULL"
+    primary = ", PRIMARY KEY (number)" if postgresql else ""
+    counts_up = "" if postgresql else " PRIMARY KEY AUTOINCREMENT"
+    rowless = "" if postgresql else " WITHOUT ROWID"
+    schedules = (
+        f"CREATE TABLE schedules (name TEXT NOT NULL, body {binary} NOT NULL, PRIMARY KEY (name))"
+    )
+    campaigns = (
+        "CREATE TABLE campaigns ("
+        f"number {key}{counts_up}, campaign_id TEXT NOT NULL, request_id TEXT, "
+        f"over BOOLEAN NOT NULL, head {binary} NOT NULL, spec {binary} NOT NULL{primary}, "
+        "UNIQUE (campaign_id), UNIQUE (request_id))"
+    )
+    holds = (
+        "CREATE TABLE holds (owner TEXT NOT NULL, sha256 TEXT NOT NULL, "
+        f"PRIMARY KEY (owner, sha256)){rowless}"
+    )
+    for statement in (schedules, campaigns, holds):
+        connection.exec_driver_sql(statement)
+
+
 _STEPS: Final[dict[int, Callable[[sa.Connection], None]]] = {
     1: _to_2,
     2: _to_3,
@@ -191,5 +216,6 @@ _STEPS: Final[dict[int, Callable[[sa.Connection], None]]] = {
     6: _to_7,
     7: _to_8,
     8: _to_9,
+    9: _to_10,
 }
 """From a version to the one after it."""

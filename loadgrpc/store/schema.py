@@ -11,6 +11,9 @@
     notifications one row for each change of a run that an observer is notified of
     types         sets of types that the sources of runs brought, each once a run
     drained       agents that get no further runs until somebody undoes it
+    schedules     one row a schedule
+    campaigns     one row a campaign: what was asked for, and how it stands
+    holds         bundles that schedules and campaigns need, whatever runs there are
 
 Rule: one schema for every database; only types that all of them have. A change of a table is
 a new SCHEMA_VERSION and a step in `migration`. Large columns come after what lists of rows
@@ -23,7 +26,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION: Final = 9
+SCHEMA_VERSION: Final = 10
 
 _Number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 """A 64-bit key that counts up by itself: SQLite does that for its INTEGER only."""
@@ -165,6 +168,33 @@ DRAINED: Final = sa.Table(
     sqlite_with_rowid=False,
 )
 
+
+SCHEDULES: Final = sa.Table(
+    "schedules",
+    METADATA,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+
+CAMPAIGNS: Final = sa.Table(
+    "campaigns",
+    METADATA,
+    sa.Column("number", _Number, primary_key=True, autoincrement=True),
+    sa.Column("campaign_id", sa.Text, nullable=False, unique=True),
+    sa.Column("request_id", sa.Text, unique=True),
+    sa.Column("over", sa.Boolean, nullable=False),
+    sa.Column("head", sa.LargeBinary, nullable=False),
+    sa.Column("spec", sa.LargeBinary, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+HOLDS: Final = sa.Table(
+    "holds",
+    METADATA,
+    sa.Column("owner", sa.Text, primary_key=True),
+    sa.Column("sha256", sa.Text, primary_key=True),
+    sqlite_with_rowid=False,
+)
 
 BUNDLES: Final = sa.Table(
     "bundles",

@@ -18,6 +18,7 @@ from loadgrpc.errors import AlreadyExists
 from loadgrpc.model import RunState, SourceId
 from loadgrpc.store.backend import Backend
 from loadgrpc.store.bundles import BundleRows
+from loadgrpc.store.campaign_rows import CampaignRows
 from loadgrpc.store.drained import Drained
 from loadgrpc.store.error import StoreError
 from loadgrpc.store.history import NO_TEXT, History
@@ -114,6 +115,7 @@ class Tables:
         self.drained = Drained(connection)
         self.bundles = BundleRows(connection)
         self.notifications = Notifications(connection)
+        self.campaigns = CampaignRows(connection)
         self._backend = backend
 
     # Runs

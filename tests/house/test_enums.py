@@ -7,11 +7,22 @@ import re
 import pytest
 
 from loadgrpc import model
-from loadgrpc.v1 import control_pb2, event_pb2, fleet_pb2, run_pb2, runner_pb2
+from loadgrpc.v1 import (
+    campaign_pb2,
+    control_pb2,
+    event_pb2,
+    fleet_pb2,
+    run_pb2,
+    runner_pb2,
+    schedule_pb2,
+)
 
 PROTO_ENUMS = {
     name: descriptor
-    for module in (control_pb2, event_pb2, fleet_pb2, run_pb2, runner_pb2)
+    for module in (
+        *(campaign_pb2, control_pb2, event_pb2, fleet_pb2),
+        *(run_pb2, runner_pb2, schedule_pb2),
+    )
     for name, descriptor in module.DESCRIPTOR.enum_types_by_name.items()
 }
 MODEL_ENUMS = {

@@ -9,12 +9,20 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from loadgrpc.errors import InvalidRequest
 from loadgrpc.protocol import bounds, home, wire
 from loadgrpc.reflection import packaged
-from loadgrpc.v1 import control_pb2, event_pb2, fleet_pb2, run_pb2, runner_pb2
+from loadgrpc.v1 import (
+    campaign_pb2,
+    control_pb2,
+    event_pb2,
+    fleet_pb2,
+    run_pb2,
+    runner_pb2,
+    schedule_pb2,
+)
 
 TIMES = {"google.protobuf.Duration", "google.protobuf.Timestamp"}
 SERVICES = [
     service
-    for module in (control_pb2, fleet_pb2, runner_pb2)
+    for module in (control_pb2, fleet_pb2, runner_pb2, schedule_pb2, campaign_pb2)
     for service in module.DESCRIPTOR.services_by_name.values()
 ]
 
@@ -49,7 +57,7 @@ def comments():
     """The comment of each field of ours, with those of its message and its file."""
     found = {}
     ours = packaged()
-    for path in ("control", "event", "fleet", "run", "runner"):
+    for path in ("campaign", "control", "event", "fleet", "run", "runner", "schedule"):
         (file,) = FileDescriptorSet.FromString(
             b"".join(
                 b"\n" + _length(len(raw)) + raw
@@ -109,7 +117,10 @@ def made(message, field, value):
     """A message of a kind with one field set."""
     kinds = {
         each.name: each
-        for module in (control_pb2, event_pb2, fleet_pb2, run_pb2, runner_pb2)
+        for module in (
+            *(campaign_pb2, control_pb2, event_pb2, fleet_pb2),
+            *(run_pb2, runner_pb2, schedule_pb2),
+        )
         for each in module.DESCRIPTOR.message_types_by_name.values()
     }
     return kinds[message]._concrete_class(**{field: value})

@@ -1,0 +1,120 @@
+"""CampaignService: parse, call, convert. Nothing is decided here."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import AsyncIterator
+from typing import Final
+
+from loadgrpc.broker.callers import client_of
+from loadgrpc.broker.campaigns import MAX_SPEC_BYTES, Campaigns
+from loadgrpc.errors import InvalidRequest, Violation
+from loadgrpc.model import StopMode
+from loadgrpc.protocol import plans
+from loadgrpc.protocol.campaigns import campaign_spec_from_proto, campaign_to_proto
+from loadgrpc.protocol.transport import Context
+from loadgrpc.v1 import campaign_pb2, campaign_pb2_grpc, control_pb2
+
+MAX_PAGE: Final = 100
+DEFAULT_PAGE: Final = 20
+_PAGE_TOKEN: Final = re.compile("[0-9]{1,18}")
+
+_log = logging.getLogger(__name__)
+
+
+class CampaignService(campaign_pb2_grpc.CampaignServiceServicer):
+    """Runs that depend on each other; see campaign.proto."""
+
+    def __init__(self, campaigns: Campaigns) -> None:
+        self._campaigns = campaigns
+
+    async def StartCampaign(  # noqa: N802 - the name in the proto
+        self, request: campaign_pb2.StartCampaignRequest, context: Context
+    ) -> campaign_pb2.StartCampaignResponse:
+        """See campaign.proto."""
+        if (size := request.campaign.ByteSize()) > MAX_SPEC_BYTES:
+            detail = f"has {size:,} bytes, more than {MAX_SPEC_BYTES:,}"
+            raise InvalidRequest([Violation("campaign", detail)])
+        spec = campaign_spec_from_proto(request.campaign)
+        campaign = await self._campaigns.start(spec, request.request_id)
+        _log.info("%s asked for campaign %s", client_of(context), campaign.campaign_id)
+        shown = campaign_to_proto(campaign, shown=True)
+        return campaign_pb2.StartCampaignResponse(campaign=shown)
+
+    async def GetCampaign(  # noqa: N802
+        self, request: campaign_pb2.GetCampaignRequest, _: Context
+    ) -> campaign_pb2.GetCampaignResponse:
+        """See campaign.proto."""
+        campaign = await self._campaigns.get(_campaign_id(request))
+        shown = campaign_to_proto(campaign, shown=True)
+        return campaign_pb2.GetCampaignResponse(campaign=shown)
+
+    async def ListCampaigns(  # noqa: N802
+        self, request: campaign_pb2.ListCampaignsRequest, _: Context
+    ) -> campaign_pb2.ListCampaignsResponse:
+        """See campaign.proto."""
+        token = request.page_token
+        if token and not _PAGE_TOKEN.fullmatch(token):
+            raise InvalidRequest([Violation("page_token", "was not issued by this broker")])
+        limit = min(request.page_size or DEFAULT_PAGE, MAX_PAGE)
+        page = await self._campaigns.list(limit, int(token) if token else None)
+        following = str(page.next_number) if page.next_number is not None else ""
+        return campaign_pb2.ListCampaignsResponse(
+            campaigns=page.campaigns, next_page_token=following
+        )
+
+    async def WatchCampaign(  # noqa: N802
+        self, request: campaign_pb2.WatchCampaignRequest, _: Context
+    ) -> AsyncIterator[campaign_pb2.WatchCampaignResponse]:
+        """See campaign.proto."""
+        async for campaign in self._campaigns.watch(_campaign_id(request), request.after):
+            shown = campaign_to_proto(campaign, shown=True)
+            yield campaign_pb2.WatchCampaignResponse(campaign=shown)
+
+    async def StopCampaign(  # noqa: N802
+        self, request: campaign_pb2.StopCampaignRequest, context: Context
+    ) -> campaign_pb2.StopCampaignResponse:
+        """See campaign.proto."""
+        if request.mode not in control_pb2.StopMode.values():
+            raise InvalidRequest([Violation("mode", "is not known here")])
+        kill = request.mode == control_pb2.STOP_MODE_KILL
+        mode = StopMode.KILL if kill else StopMode.GRACEFUL
+        by = client_of(context)
+        campaign = await self._campaigns.stop(_campaign_id(request), mode, by)
+        _log.info("%s asked to stop campaign %s", by, campaign.campaign_id)
+        shown = campaign_to_proto(campaign, shown=True)
+        return campaign_pb2.StopCampaignResponse(campaign=shown)
+
+    async def ReplaceStep(  # noqa: N802
+        self, request: campaign_pb2.ReplaceStepRequest, context: Context
+    ) -> campaign_pb2.ReplaceStepResponse:
+        """See campaign.proto."""
+        if not request.step:
+            raise InvalidRequest([Violation("step", "is required")])
+        plan = plans.plan_from_proto(request.plan)
+        by, campaign_id = client_of(context), _campaign_id(request)
+        campaign = await self._campaigns.replace(campaign_id, request.step, plan, by)
+        _log.info("%s replaced step %s of campaign %s", by, request.step, campaign.campaign_id)
+        shown = campaign_to_proto(campaign, shown=True)
+        return campaign_pb2.ReplaceStepResponse(campaign=shown)
+
+    async def DeleteCampaign(  # noqa: N802
+        self, request: campaign_pb2.DeleteCampaignRequest, context: Context
+    ) -> campaign_pb2.DeleteCampaignResponse:
+        """See campaign.proto."""
+        await self._campaigns.delete(_campaign_id(request))
+        _log.info("%s deleted campaign %s", client_of(context), request.campaign_id)
+        return campaign_pb2.DeleteCampaignResponse()
+
+
+def _campaign_id(
+    request: campaign_pb2.GetCampaignRequest
+    | campaign_pb2.WatchCampaignRequest
+    | campaign_pb2.StopCampaignRequest
+    | campaign_pb2.ReplaceStepRequest
+    | campaign_pb2.DeleteCampaignRequest,
+) -> str:
+    if not request.campaign_id:
+        raise InvalidRequest([Violation("campaign_id", "is required")])
+    return request.campaign_id
