@@ -1,8 +1,8 @@
 """The life of a campaign and of its steps: events in, another campaign out.
 
-Rule 1: pure. A campaign is one graph; the tables below are the program, and `step` is the only way
-to change it. What is to be done follows from how it stands (`due`), and from nothing else, so that
-a broker which was killed does what the one before it was about to do.
+Rule 1: pure. A campaign is one graph; the tables of `step_life.py` are the program, and `step` is
+the only way to change it. What is to be done follows from how it stands (`due`), and from nothing
+else, so that a broker does what the one before it, which was killed, was about to do.
 Rule 2: a run is asked for under a name of its step's own (`request_id`), so that asking twice
 starts it once.
 """
@@ -11,11 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from enum import Enum
-from typing import Final
 
 from loadgrpc import verdict
-from loadgrpc.broker.state import IllegalEventError
+from loadgrpc.broker.step_life import GATES, StepEvent, step_after
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import (
     After,
@@ -31,70 +29,6 @@ from loadgrpc.model import (
     StepStatus,
     Verdict,
 )
-
-# The tables
-
-
-class StepEvent(Enum):
-    """What can happen to a step."""
-
-    OPENED = "its gates are open"
-    CLOSED = "a gate is closed"
-    STARTED = "its run was started"
-    NOT_STARTED = "its run was not started"
-    PASSED = "it passed"
-    NOT_PASSED = "it did not pass"
-    STOP_ASKED = "the campaign is to stop"
-    REPLACED = "it gets another plan"
-
-
-STEP_TRANSITIONS: Final[dict[StepState, dict[StepEvent, StepState]]] = {
-    StepState.WAITING: {
-        StepEvent.OPENED: StepState.READY,
-        StepEvent.CLOSED: StepState.SKIPPED,
-        StepEvent.STOP_ASKED: StepState.CANCELLED,
-        StepEvent.REPLACED: StepState.WAITING,
-    },
-    StepState.READY: {  # its run is asked for: it may be there without our knowing it
-        StepEvent.STARTED: StepState.RUNNING,
-        StepEvent.NOT_STARTED: StepState.FAILED,
-        StepEvent.STOP_ASKED: StepState.STOPPING,
-        StepEvent.REPLACED: StepState.REPLACING,
-    },
-    StepState.RUNNING: {
-        StepEvent.PASSED: StepState.PASSED,
-        StepEvent.NOT_PASSED: StepState.FAILED,
-        StepEvent.STOP_ASKED: StepState.STOPPING,
-        StepEvent.REPLACED: StepState.REPLACING,
-    },
-    StepState.STOPPING: {
-        StepEvent.STARTED: StepState.STOPPING,
-        StepEvent.NOT_STARTED: StepState.CANCELLED,
-        StepEvent.PASSED: StepState.PASSED,
-        StepEvent.NOT_PASSED: StepState.FAILED,
-        StepEvent.STOP_ASKED: StepState.STOPPING,
-    },
-    StepState.REPLACING: {  # its run has to be over before the next one begins
-        StepEvent.STARTED: StepState.REPLACING,
-        StepEvent.NOT_STARTED: StepState.READY,
-        StepEvent.PASSED: StepState.READY,
-        StepEvent.NOT_PASSED: StepState.READY,
-        StepEvent.STOP_ASKED: StepState.STOPPING,
-        StepEvent.REPLACED: StepState.REPLACING,
-    },
-    StepState.PASSED: {StepEvent.STOP_ASKED: StepState.PASSED},
-    StepState.FAILED: {StepEvent.STOP_ASKED: StepState.FAILED},
-    StepState.SKIPPED: {StepEvent.STOP_ASKED: StepState.SKIPPED},
-    StepState.CANCELLED: {StepEvent.STOP_ASKED: StepState.CANCELLED},
-}
-
-GATES: Final[dict[StepGate, frozenset[StepState]]] = {
-    StepGate.PASSED: frozenset({StepState.PASSED}),
-    StepGate.FAILED: frozenset({StepState.FAILED}),
-    StepGate.OVER: frozenset({StepState.PASSED, StepState.FAILED, StepState.SKIPPED}),
-}
-"""The final states of a step in which a gate behind it is open; in the others it is closed."""
-
 
 # Events
 
@@ -362,11 +296,7 @@ def _moved(
 ) -> Campaign:
     """One step after an event of the table."""
     status = campaign.by_name[name]
-    try:
-        state = STEP_TRANSITIONS[status.state][event]
-    except KeyError:
-        message = f"{event.value}, of a step that is {status.state.name}"
-        raise IllegalEventError(message) from None
+    state = step_after(status.state, event)
     time_ns = status.time_ns if state is status.state else now_ns
     return _with(campaign, replace(status, state=state, time_ns=time_ns, **changed))  # type: ignore[arg-type]
 

@@ -16,8 +16,8 @@ from loadgrpc.protocol.campaigns import campaign_spec_from_proto, campaign_to_pr
 from loadgrpc.protocol.transport import Context
 from loadgrpc.v1 import campaign_pb2, campaign_pb2_grpc, control_pb2
 
-MAX_PAGE: Final = 100
-DEFAULT_PAGE: Final = 20
+MAX_CAMPAIGNS_LISTED: Final = 100
+CAMPAIGNS_LISTED: Final = 20
 _PAGE_TOKEN: Final = re.compile("[0-9]{1,18}")
 
 _log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ class CampaignService(campaign_pb2_grpc.CampaignServiceServicer):
         token = request.page_token
         if token and not _PAGE_TOKEN.fullmatch(token):
             raise InvalidRequest([Violation("page_token", "was not issued by this broker")])
-        limit = min(request.page_size or DEFAULT_PAGE, MAX_PAGE)
+        limit = min(request.page_size or CAMPAIGNS_LISTED, MAX_CAMPAIGNS_LISTED)
         page = await self._campaigns.list(limit, int(token) if token else None)
         following = str(page.next_number) if page.next_number is not None else ""
         return campaign_pb2.ListCampaignsResponse(

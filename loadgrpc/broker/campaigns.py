@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Final, NamedTuple, TypeVar
 
 from loadgrpc.broker import campaign_life as life
+from loadgrpc.broker.active_campaign import ActiveCampaign
 from loadgrpc.broker.announcing import Announcing
 from loadgrpc.broker.launcher import Launcher
 from loadgrpc.broker.work import Guard
@@ -39,9 +40,9 @@ from loadgrpc.protocol.campaigns import (
 from loadgrpc.store import CampaignRecord, Store, StoreError
 from loadgrpc.v1 import campaign_pb2
 
-MAX_ACTIVE: Final = 100
+MAX_CAMPAIGNS: Final = 100
 """Campaigns that are not over: each is looked at every second."""
-KEPT: Final = 1_000
+KEPT_CAMPAIGNS: Final = 1_000
 """Campaigns that are over, and are kept."""
 MAX_REPLACED: Final = 20
 """How often the plan of a step may be replaced."""
@@ -59,32 +60,6 @@ class CampaignPage(NamedTuple):
     campaigns: list[campaign_pb2.Campaign]
     next_number: int | None
     """None: this is the last page."""
-
-
-class ActiveCampaign:
-    """A campaign that is not over."""
-
-    def __init__(self, campaign: Campaign, request_id: str = "") -> None:
-        self.campaign = campaign
-        self.request_id = request_id
-        self.lock = asyncio.Lock()
-        self.mode = StopMode.GRACEFUL
-        """How its runs are to be stopped, as far as anybody asked for that here."""
-        self._changed = asyncio.Event()
-
-    def show(self, campaign: Campaign) -> None:
-        """From now on the campaign stands like this."""
-        self.campaign = campaign
-        self.wake()
-
-    def wake(self) -> None:
-        """Wakes everybody who watches."""
-        self._changed.set()
-        self._changed = asyncio.Event()
-
-    async def changed(self) -> None:
-        """Waits until it is shown as something else."""
-        await self._changed.wait()
 
 
 class Campaigns:
@@ -147,8 +122,8 @@ class Campaigns:
                     message = f"request_id {request_id!r} was used for another campaign"
                     raise AlreadyExists(f"{message}, {known.campaign_id}")
                 return known
-            if len(self._active) >= MAX_ACTIVE:
-                raise NoRoom(f"{MAX_ACTIVE} campaigns are active already")
+            if len(self._active) >= MAX_CAMPAIGNS:
+                raise NoRoom(f"{MAX_CAMPAIGNS} campaigns are active already")
             campaign = life.begun(f"c-{secrets.token_hex(5)}", spec, self._now_ns())
             active = ActiveCampaign(campaign, request_id)
             await self._save(active, campaign, with_spec=True)
@@ -360,7 +335,7 @@ class Campaigns:
             judged.reason,
         )
         try:
-            await self._store.drop_beyond(KEPT)
+            await self._store.drop_beyond(KEPT_CAMPAIGNS)
         except StoreError as error:
             _log.info("older campaigns are still there: %s", error)
 

@@ -20,9 +20,9 @@ from loadgrpc.model import Firing, FiringState, Missed, Overlap, Schedule, Verdi
 
 GRACE_S: Final = 60.0
 """A time that passed no longer ago than this was not missed: cron counts in minutes."""
-KEPT: Final = 20
+KEPT_FIRINGS: Final = 20
 """Firings that are over, and are kept: three weeks of a nightly schedule."""
-MAX_ACTIVE: Final = 10
+MAX_FIRINGS: Final = 10
 """Firings of a schedule that are not over: whoever starts runs by hand is stopped there."""
 MAX_COUNTED: Final = 1_000
 """Missed times that are counted one by one."""
@@ -127,7 +127,7 @@ def fired_by_hand(schedule: Schedule, now_ns: int) -> Schedule:
         NoRoom: too much is.
     """
     active = sum(not each.state.final for each in schedule.firings)
-    if active >= MAX_ACTIVE:
+    if active >= MAX_FIRINGS:
         raise NoRoom(f"{active} runs of schedule {schedule.spec.name} are active or wait already")
     return _fired(schedule, FiringState.STARTING, now_ns, now_ns, by_hand=True)
 
@@ -228,7 +228,7 @@ def _fired(
 
 def _kept(schedule: Schedule) -> Schedule:
     """The schedule without firings that are long over."""
-    ended = [each.number for each in schedule.firings if each.state.final][KEPT:]
+    ended = [each.number for each in schedule.firings if each.state.final][KEPT_FIRINGS:]
     kept = tuple(each for each in schedule.firings if each.number not in ended)
     return replace(schedule, firings=kept)
 

@@ -26,9 +26,7 @@ if TYPE_CHECKING:
     from loadgrpc.model import Campaign, CampaignSpec
 
 RETRY_S: Final = 0.5
-PATIENCE_S: Final = 60.0
-"""How long a broker that is lost is waited for: it may be restarted."""
-MAX_LIMIT: Final = 100
+MAX_LISTED: Final = 100
 HELP: Final = {"-h", "--help"}
 
 
@@ -162,6 +160,7 @@ async def _follow(
 
 async def _watched(client: Client, known: Campaign) -> AsyncIterator[Campaign]:
     """A campaign whenever it changes; a broker that is lost meanwhile is waited for."""
+    from loadgrpc.cli.follow import PATIENCE_S  # noqa: PLC0415
     from loadgrpc.errors import Unavailable  # noqa: PLC0415
 
     campaign = known
@@ -220,7 +219,7 @@ def watch(*, campaign_id: str, broker: str, as_json: bool) -> int:
 @click.option(
     "-n",
     "--limit",
-    type=values.Count(1, MAX_LIMIT),
+    type=values.Count(1, MAX_LISTED),
     default=20,
     show_default=True,
     help="Maximum number of campaigns.",

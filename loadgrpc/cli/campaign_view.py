@@ -21,7 +21,7 @@ STYLES: Final = {
     StepState.SKIPPED: Style.DIM,
     StepState.CANCELLED: Style.DIM,
 }
-GAP: Final = 3
+APART: Final = 3
 LABEL: Final = 12
 """Columns of what a row is called."""
 MAX_COLUMN: Final = 24
@@ -50,7 +50,8 @@ def _stands(status: StepStatus) -> str:
     if status.run_id:
         words.append(status.run_id)
     said = "  ".join(words)
-    return f"{said}: {one_line(status.reason)}" if status.reason else said
+    tells = status.reason and status.reason != "passed"
+    return f"{said}: {one_line(status.reason)}" if tells else said
 
 
 def summary(campaign: Campaign, width: int) -> list[Line]:
@@ -129,7 +130,7 @@ def _fitting(runs: Sequence[StepStatus], width: int) -> list[list[StepStatus]]:
     blocks: list[list[StepStatus]] = []
     left = 0
     for status in runs:
-        needed = GAP + max(map(cells, _texts(status)))
+        needed = APART + max(map(cells, _texts(status)))
         if not blocks or needed > left:
             blocks.append([])
             left = width - LABEL
@@ -148,7 +149,7 @@ def _columns(runs: Sequence[StepStatus]) -> list[Line]:
             " " * (width - cells(column[at])) + column[at]
             for column, width in zip(columns, widths, strict=True)
         ]
-        text = f"{label:<{LABEL}}" + (" " * GAP).join(texts)
+        text = f"{label:<{LABEL}}" + (" " * APART).join(texts)
         lines.append(Line(text.rstrip(), Style.PLAIN if at else Style.HEADING))
     return lines
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 MISSED: Final = {hyphened(each.name): each for each in Missed}
 OVERLAP: Final = {hyphened(each.name): each for each in Overlap}
-MAX_TIMEOUT_S: Final = 86_400.0
+MAX_WAIT_S: Final = 86_400.0
 SECTIONS: Final = {
     "When": ("cron", "time_zone", "missed", "overlap", "start_timeout_s"),
     "Load": plan_options.section("Load"),
@@ -83,7 +83,7 @@ def command() -> None:
 @click.option(
     "--start-timeout",
     "start_timeout_s",
-    type=values.Seconds(MAX_TIMEOUT_S),
+    type=values.Seconds(MAX_WAIT_S),
     default="10m",
     show_default=True,
     help="How long a run that is due may wait for agents.",

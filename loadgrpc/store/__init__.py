@@ -6,16 +6,17 @@ SQLAlchemy, which is loaded by the writer thread when a store is opened.
 
 from __future__ import annotations
 
-from loadgrpc.store.campaigns import CampaignRecord, CampaignStore, ScheduleRecord
 from loadgrpc.store.error import StoreError
 from loadgrpc.store.record import (
     BundleRecord,
+    CampaignRecord,
     ChangeRecord,
     DrainedAgent,
     EndRecord,
     Filter,
     Retention,
     RunRecord,
+    ScheduleRecord,
     SourceProgress,
     StoredBatch,
     StoredWindow,
@@ -28,7 +29,6 @@ __all__ = [
     "MEMORY",
     "BundleRecord",
     "CampaignRecord",
-    "CampaignStore",
     "ChangeRecord",
     "DrainedAgent",
     "EndRecord",

@@ -12,7 +12,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from loadgrpc.errors import AlreadyExists
-from loadgrpc.store.campaigns import CampaignRecord, ScheduleRecord
+from loadgrpc.store.record import CampaignRecord, ScheduleRecord
 from loadgrpc.store.schema import CAMPAIGNS, HOLDS, SCHEDULES
 
 _OF: Final = CAMPAIGNS.c.campaign_id == sa.bindparam("of_campaign")

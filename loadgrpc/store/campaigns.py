@@ -2,39 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from loadgrpc.store.record import CampaignRecord, ScheduleRecord
     from loadgrpc.store.writer import Writer
-
-
-@dataclass(frozen=True, kw_only=True)
-class ScheduleRecord:
-    """A schedule as the store keeps it."""
-
-    name: str
-    body: bytes
-    bundle: str = ""
-    """What it holds. Empty: nothing."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class CampaignRecord:
-    """A campaign as the store keeps it."""
-
-    campaign_id: str
-    head: bytes
-    """How it stands."""
-    spec: bytes | None = None
-    """What was asked for. None: the stored one is kept, or it was not read."""
-    request_id: str | None = None
-    over: bool = False
-    bundles: Sequence[str] = ()
-    """What it holds. Never read."""
-    number: int = 0
-    """Its place among all, given by the store; newer is higher."""
 
 
 class CampaignStore:

@@ -183,6 +183,33 @@ class TypeSet:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ScheduleRecord:
+    """A schedule as the store keeps it."""
+
+    name: str
+    body: bytes
+    bundle: str = ""
+    """What it holds. Empty: nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignRecord:
+    """A campaign as the store keeps it."""
+
+    campaign_id: str
+    head: bytes
+    """How it stands."""
+    spec: bytes | None = None
+    """What was asked for. None: the stored one is kept, or it was not read."""
+    request_id: str | None = None
+    over: bool = False
+    bundles: Sequence[str] = ()
+    """What it holds. Never read."""
+    number: int = 0
+    """Its place among all, given by the store; newer is higher."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Retention:
     """How much detail (batches) is kept. What goes first is the oldest; results stay."""
 

@@ -30,8 +30,8 @@ class CampaignServiceStub(object):
     others have passed or failed. Campaigns are stored: a broker that is restarted goes on with them,
     and starts no run twice.
 
-    Bounds and errors are as in ControlService: ids have at most 128 characters. At most 100 campaigns
-    are active; of those that are over the newest 1,000 are kept.
+    Bounds and errors are as in ControlService: ids have at most 128 characters. At most 100
+    campaigns are active; of those that are over the newest 1,000 are kept.
     """
 
     def __init__(self, channel):
@@ -82,8 +82,8 @@ class CampaignServiceServicer(object):
     others have passed or failed. Campaigns are stored: a broker that is restarted goes on with them,
     and starts no run twice.
 
-    Bounds and errors are as in ControlService: ids have at most 128 characters. At most 100 campaigns
-    are active; of those that are over the newest 1,000 are kept.
+    Bounds and errors are as in ControlService: ids have at most 128 characters. At most 100
+    campaigns are active; of those that are over the newest 1,000 are kept.
     """
 
     def StartCampaign(self, request, context):
@@ -97,8 +97,8 @@ class CampaignServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetCampaign(self, request, context):
-        """GetCampaign returns a campaign as it stands, with a result for each run that is over. NOT_FOUND:
-        no such campaign.
+        """GetCampaign returns a campaign as it stands, with a result for each run that is over.
+        NOT_FOUND: no such campaign.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -129,11 +129,11 @@ class CampaignServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ReplaceStep(self, request, context):
-        """ReplaceStep gives a step another plan. If its run is active, that is stopped, and the new one is
-        started when it is over; steps that come after it wait for the new one, whoever watches the
+        """ReplaceStep gives a step another plan. If its run is active, that is stopped, and the new one
+        is started when it is over; steps that come after it wait for the new one, whoever watches the
         campaign goes on watching, and the observers of the old plan are those of the new one, too.
-        NOT_FOUND: no such campaign, or no such step. INVALID_ARGUMENT: the plan is wrong, or the step is
-        over.
+        NOT_FOUND: no such campaign, or no such step. INVALID_ARGUMENT: the plan is wrong, or the step
+        is over.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -198,8 +198,8 @@ class CampaignService(object):
     others have passed or failed. Campaigns are stored: a broker that is restarted goes on with them,
     and starts no run twice.
 
-    Bounds and errors are as in ControlService: ids have at most 128 characters. At most 100 campaigns
-    are active; of those that are over the newest 1,000 are kept.
+    Bounds and errors are as in ControlService: ids have at most 128 characters. At most 100
+    campaigns are active; of those that are over the newest 1,000 are kept.
     """
 
     @staticmethod

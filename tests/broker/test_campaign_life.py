@@ -6,8 +6,8 @@ import pytest
 
 from loadgrpc import campaign as compose
 from loadgrpc.broker import campaign_life as life
-from loadgrpc.broker.campaign_life import GATES, STEP_TRANSITIONS, StepEvent
 from loadgrpc.broker.state import IllegalEventError
+from loadgrpc.broker.step_life import GATES, STEP_TRANSITIONS, StepEvent
 from loadgrpc.design import DecisionTable
 from loadgrpc.design.files import read_markdown
 from loadgrpc.model import (

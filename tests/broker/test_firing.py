@@ -218,7 +218,7 @@ def test_paused_and_resumed():
 def test_by_hand():
     """A run now, whatever is active; but not without bound."""
     calendar = Calendar().at(NOON).started(1)
-    for number in range(firing.MAX_ACTIVE - 1):
+    for number in range(firing.MAX_FIRINGS - 1):
         calendar.happens(firing.fired_by_hand, NOON + number)
     assert calendar.states.count("STARTING") == 9
     assert calendar.schedule.firings[0].by_hand
@@ -231,6 +231,6 @@ def test_firings_are_bounded():
     calendar = Calendar().at(NOON).started(1, "r-first")
     for hours in range(1, 100):
         calendar.at(NOON + hours * 60 * MINUTE)
-    assert calendar.states == ["SKIPPED"] * firing.KEPT + ["RUNNING"]
+    assert calendar.states == ["SKIPPED"] * firing.KEPT_FIRINGS + ["RUNNING"]
     assert calendar.schedule.fired == 100
     assert replace(calendar.schedule.firings[-1]).run_id == "r-first"

@@ -75,6 +75,9 @@ sys.exit(cli.main())
 """
 """The command, with another default broker."""
 
+GROUPS = (("schedule", "add"), ("campaign", "run"), ("campaign", "stop"))
+"""Commands of a group that have options of their own."""
+
 VARIES = (
     (RUN_ID, "RUN"),
     (r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d", "MOMENT"),
@@ -326,6 +329,7 @@ def test_options_that_pages_name_exist(root):
     known = {option for name in COMMANDS for option in documented(help_of(name))}
     of_design = ("simplify", "cases", "graph")
     known |= {option for name in of_design for option in documented(help_of("design", name))}
+    known |= {option for name in GROUPS for option in documented(help_of(*name))}
     known |= {opposite(option) for option in known} | {"--no"}
     known |= {"--port", "--version"} | NOT_OURS | PROTOC | SUPERVISORS | PIP | TOOLS | JQ
     known |= elsewhere.OPTIONS.keys()

@@ -32,6 +32,8 @@ def served():
         "loadgrpc.v1.RunnerService",
         "loadgrpc.v1.ControlService",
         "loadgrpc.v1.FleetService",
+        "loadgrpc.v1.CampaignService",
+        "loadgrpc.v1.ScheduleService",
         "grpc.health.v1.Health",
     ]
 

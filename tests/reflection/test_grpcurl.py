@@ -44,9 +44,11 @@ def test_list(grpcurl):
         "grpc.health.v1.Health",
         "grpc.reflection.v1.ServerReflection",
         "grpc.reflection.v1alpha.ServerReflection",
+        "loadgrpc.v1.CampaignService",
         "loadgrpc.v1.ControlService",
         "loadgrpc.v1.FleetService",
         "loadgrpc.v1.RunnerService",
+        "loadgrpc.v1.ScheduleService",
     ]
 
 

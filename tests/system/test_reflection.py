@@ -23,9 +23,11 @@ SERVICES = [
     "grpc.health.v1.Health",
     "grpc.reflection.v1.ServerReflection",
     "grpc.reflection.v1alpha.ServerReflection",
+    "loadgrpc.v1.CampaignService",
     CONTROL,
     "loadgrpc.v1.FleetService",
     "loadgrpc.v1.RunnerService",
+    "loadgrpc.v1.ScheduleService",
 ]
 
 
