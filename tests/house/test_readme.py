@@ -38,6 +38,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = (
     "README.md",
     "docs/asynchronous-tests.md",
+    "docs/campaigns.md",
     "docs/cluster.md",
     "docs/coming-from-k6.md",
     "docs/coming-from-loads.md",
