@@ -79,7 +79,8 @@ def run(
     """
     from loadgrpc.cli.campaign_file import campaign_of_file  # noqa: PLC0415
 
-    spec = campaign_of_file(file)
+    spec, included = campaign_of_file(file)
+    files = (*included, *include_files)
     with ExitStack() as stack:
         bundles: dict[str, Bundle] = {}
         steps = []
@@ -87,7 +88,7 @@ def run(
             if step.plan is None:
                 steps.append(step)
                 continue
-            plan, bundle = shipping.packed(step.plan, include_files, ships=not no_ship)
+            plan, bundle = shipping.packed(step.plan, files, ships=not no_ship)
             steps.append(replace(step, plan=plan))
             if bundle is not None and bundle.sha256 not in bundles:
                 bundles[bundle.sha256] = stack.enter_context(bundle)
@@ -278,7 +279,8 @@ def replace_(
     from loadgrpc.cli.plan_file import plan_of_file  # noqa: PLC0415
     from loadgrpc.model import hyphened  # noqa: PLC0415
 
-    plan, bundle = shipping.packed(plan_of_file(file), include_files, ships=not no_ship)
+    plan, included = plan_of_file(file)
+    plan, bundle = shipping.packed(plan, (*included, *include_files), ships=not no_ship)
 
     async def replaced(client: Client) -> Campaign:
         if bundle is not None:
@@ -304,7 +306,7 @@ def draw(*, what: str, broker: str) -> int:
     from loadgrpc.cli.connection import ask  # noqa: PLC0415
 
     if what == "-" or Path(what).exists():
-        text = mermaid(campaign_of_file(Path(what)))
+        text = mermaid(campaign_of_file(Path(what)).spec)
     elif "." in what or "/" in what:
         raise Failure(f"{what} is not there")
     else:

@@ -22,7 +22,7 @@ import json
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from loadgrpc.cli import plan_file, values
 from loadgrpc.cli.failure import Failure
@@ -39,7 +39,15 @@ _OF_STEP: Final = frozenset(
 _MAX_TIMEOUT_S: Final = 30 * 86_400.0
 
 
-def campaign_of_file(path: Path) -> CampaignSpec:
+class CampaignFile(NamedTuple):
+    """What is in a file."""
+
+    spec: CampaignSpec
+    include_files: tuple[str, ...] = ()
+    """What is to be sent with all its plans: paths and patterns, from the current folder."""
+
+
+def campaign_of_file(path: Path) -> CampaignFile:
     """The campaign in a file.
 
     Raises:
@@ -53,8 +61,11 @@ def campaign_of_file(path: Path) -> CampaignSpec:
 
     name = "standard input" if str(path) == "-" else str(path)
     try:
-        spec = _campaign(plan_file.document_in(path), path.parent)
-        return campaign_spec_from_proto(campaign_spec_to_proto(spec))  # as a broker checks it
+        document = plan_file.document_in(path)
+        included = plan_file.included_in(document)
+        spec = _campaign(document, path.parent)
+        checked = campaign_spec_from_proto(campaign_spec_to_proto(spec))  # as a broker does it
+        return CampaignFile(checked, included)
     except OSError as error:
         raise Failure(f"{name} cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:

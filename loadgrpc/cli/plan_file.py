@@ -65,7 +65,7 @@ def plan_of_file(
     name = "standard input" if str(path) == "-" else str(path)
     try:
         document = document_in(path)
-        included = _included(document)
+        included = included_in(document)
         message = json_format.ParseDict(spelled(document), run_pb2.RunSpec())
         plan_options.underlie(message, beneath or {})
         for asked in over:
@@ -120,7 +120,7 @@ def _document(text: str, suffix: str) -> dict[str, Any]:
     return written
 
 
-def _included(document: dict[str, Any]) -> tuple[str, ...]:
+def included_in(document: dict[str, Any]) -> tuple[str, ...]:
     """Takes out what is to be sent with the plan.
 
     Raises:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from loadgrpc.client import Client
-    from loadgrpc.model import Plan, Schedule
+    from loadgrpc.cli.plan_file import PlanFile
+    from loadgrpc.model import Schedule
 
 MISSED: Final = {hyphened(each.name): each for each in Missed}
 OVERLAP: Final = {hyphened(each.name): each for each in Overlap}
@@ -119,7 +120,9 @@ def add(
     """  # noqa: D301 - \b is click's mark for "do not wrap"
     from loadgrpc.model import ScheduleSpec  # noqa: PLC0415
 
-    plan, bundle = shipping.packed(_plan(planned, asked), include_files, ships=not no_ship)
+    plan, included = _plan(planned, asked)
+    files = (*included, *include_files)
+    plan, bundle = shipping.packed(plan, files, ships=not no_ship)
     spec = ScheduleSpec(
         name=name,
         cron=cron,
@@ -142,9 +145,9 @@ def add(
             bundle.close()
 
 
-def _plan(planned: str, asked: dict[str, Any]) -> Plan:
+def _plan(planned: str, asked: dict[str, Any]) -> PlanFile:
     """The plan that somebody names: a file, or a test with options."""
-    from loadgrpc.cli.plan_file import plan_of_file  # noqa: PLC0415
+    from loadgrpc.cli.plan_file import PlanFile, plan_of_file  # noqa: PLC0415
     from loadgrpc.cli.run import plan_of_options  # noqa: PLC0415
 
     context = click.get_current_context()
@@ -152,7 +155,7 @@ def _plan(planned: str, asked: dict[str, Any]) -> Plan:
     if planned.endswith((".toml", ".json")):
         path = Path(planned)
         return plan_of_file(path, environment, typed, beneath=configured)
-    return plan_of_options(configured, environment, {**typed, plan_options.TEST: planned})
+    return PlanFile(plan_of_options(configured, environment, {**typed, plan_options.TEST: planned}))
 
 
 @command.command("list", cls=Command)
