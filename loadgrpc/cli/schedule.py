@@ -18,8 +18,8 @@ from loadgrpc.model import Missed, Overlap, hyphened
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from loadgrpc.client import Client
     from loadgrpc.cli.plan_file import PlanFile
+    from loadgrpc.client import Client
     from loadgrpc.model import Schedule
 
 MISSED: Final = {hyphened(each.name): each for each in Missed}
