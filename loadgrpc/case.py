@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from loadgrpc.design.feed import cases
 from loadgrpc.model import between, constant, exponential, lognormal
+from loadgrpc.runner.parameters import Secret
+from loadgrpc.runner.retry import MaxRetriesExceeded, retry
 from loadgrpc.runner.testcase import TestCase, missing_extra
 
 if TYPE_CHECKING:
@@ -12,6 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HandshakeError",
+    "MaxRetriesExceeded",
+    "Secret",
     "TestCase",
     "WebSocketClient",
     "between",
@@ -19,6 +23,7 @@ __all__ = [
     "constant",
     "exponential",
     "lognormal",
+    "retry",
 ]
 
 

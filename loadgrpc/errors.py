@@ -13,7 +13,8 @@
     ├── OtherVersion          an agent and a broker of different minor versions
     ├── Unavailable           the other side cannot be reached, or is going away
     │   └── StoreUnavailable  it was reached, but its store cannot be read or written
-    └── TestNotLoaded         the test could not be imported or found
+    ├── TestNotLoaded         the test could not be imported or found
+    └── RunFailed             a run did not pass, and whoever asked for it wants to know
 
 Rule: blame is in the type. What is not in this tree is a defect: it is logged whole and
 shown to the other side as "internal error". A failed request of a test is none of these;
@@ -24,6 +25,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from loadgrpc.model import Summary
 
 
 class LoadgrpcError(Exception):
@@ -142,3 +147,13 @@ class TestNotLoaded(LoadgrpcError):
         super().__init__(message)
         self.cause = cause
         self.traceback = traceback
+
+
+class RunFailed(LoadgrpcError):
+    """A run did not pass; raised only where that was asked for. `summary`: what it came to."""
+
+    reason = "RUN_FAILED"
+
+    def __init__(self, message: str, summary: Summary | None = None) -> None:
+        super().__init__(message)
+        self.summary = summary

@@ -2,14 +2,19 @@
 
 Rule: a URL is masked before it becomes part of a result or is shown (a plan, an event, an
 exception's text, a line of a report); only the runners, which make requests with it, have it
-whole. Masked parts become `***`; masking again changes nothing.
+whole. A runner also knows the values of secret parameters, and `masked` finds these wherever they
+stand: a process is one runner's, which is why they are known to all of it. Masked parts become
+`***`; masking again changes nothing.
 """
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
+from urllib.parse import quote, quote_plus
 
 MASK: Final = "***"
 
@@ -34,8 +39,35 @@ _UNESCAPED: Final = re.compile(
 no port: it should have been percent-encoded."""
 
 
+LEAST_CONCEALED: Final = 4
+"""Characters of a value that is looked for; a shorter one is part of too many other texts."""
+_concealed: re.Pattern[str] | None = None
+
+
+def conceal(values: Iterable[str]) -> None:
+    """From now on `masked` hides these values in all texts of this process, and no others.
+
+    As they are, and as they stand in a URL, in JSON and in what `repr` makes of them.
+    """
+    global _concealed  # noqa: PLW0603 - see the rule of the module
+    forms = {
+        form
+        for value in values
+        if len(value) >= LEAST_CONCEALED
+        for form in (
+            *(value, quote(value, safe=""), quote(value), quote_plus(value)),
+            *(json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]),
+            repr(value)[1:-1],
+        )
+    }
+    longest_first = sorted(forms, key=lambda form: (-len(form), form))
+    _concealed = re.compile("|".join(map(re.escape, longest_first))) if forms else None
+
+
 def masked(text: str) -> str:
     """A URL, or a text with URLs in it, without their secrets."""
+    if _concealed is not None:
+        text = _concealed.sub(MASK, text)
     if "@" in text and "://" in text:
         text = _USER.sub(_without_password, text)
         if _UNESCAPED.fullmatch(text):  # no URL by the book, and a password all the same
@@ -63,10 +95,12 @@ def shown_address(text: str) -> str:
 
 def shown_variable(name: str, value: str) -> str:
     """The value of an environment variable, masked if its name or itself looks like a secret."""
-    words = (name, *name.split("_"))
-    if any(is_secret(word) for word in words) or _LOOKS_RANDOM.fullmatch(value):
-        return MASK
-    return masked(value)
+    return MASK if names_secret(name) or _LOOKS_RANDOM.fullmatch(value) else masked(value)
+
+
+def names_secret(name: str) -> bool:
+    """Whether a name, such as `API_TOKEN`, is that of a secret, or a word in it is."""
+    return any(is_secret(word) for word in (name, *name.split("_")))
 
 
 def without_user(url: str) -> str:

@@ -11,14 +11,15 @@ import asyncio
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from loadgrpc.agent import agent
 from loadgrpc.broker import server
 from loadgrpc.clock import NS_PER_S
-from loadgrpc.model import Assignment, Placement, Plan, Scenario
+from loadgrpc.model import Assignment, Placement, plan_of
+
+__all__ = ["ManualClock", "assignment_of", "plan_of", "running_cluster"]
 
 
 class ManualClock:
@@ -50,17 +51,6 @@ class ManualClock:
         if seconds < 0:
             raise ValueError("time does not go back")
         self._monotonic_ns += round(seconds * NS_PER_S)
-
-
-def plan_of(**options: Any) -> Plan:
-    """A plan of one scenario without a name; each option is a field of either.
-
-    plan_of(test="example.TestWebSite.test_es", users=(10,), agents=2)
-    """
-    of_plan = {field.name for field in fields(Plan)}
-    load = {name: value for name, value in options.items() if name not in of_plan}
-    rest = {name: value for name, value in options.items() if name in of_plan}
-    return Plan(**{"scenarios": (Scenario(**load),), **rest})
 
 
 def assignment_of(

@@ -1,6 +1,8 @@
 """Passwords and tokens do not get into results."""
 
+import json
 import time
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -121,3 +123,18 @@ def test_addresses_of_observers_are_masked(address):
     shown = secrets.shown_address(address)
     assert shown == ADDRESSES[address]
     assert secrets.shown_address(shown) == shown
+
+
+def test_values_are_concealed_wherever_they_stand():
+    """As they are, in URLs, in JSON and in a repr; short ones are left, and so is all, later."""
+    value = 'pa/ss "w\u00f6rd"'
+    try:
+        secrets.conceal([value, "abc", ""])
+        for text in (value, json.dumps({"a": value}), repr([value]), quote(value), f"?q={value}"):
+            assert "ss" not in secrets.masked(text), text
+            assert secrets.MASK in secrets.masked(text)
+        assert secrets.masked("abc") == "abc"
+        assert secrets.masked(secrets.masked(value)) == secrets.MASK
+    finally:
+        secrets.conceal([])
+    assert secrets.masked(value) == value

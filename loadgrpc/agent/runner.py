@@ -143,6 +143,11 @@ class Runner:
         return self._process
 
     async def _start_process(self) -> RunnerProcess:
+        if withheld := self.assignment.plan.withheld:
+            raise OSError(
+                f"the broker was restarted, and no longer has the secret {', '.join(withheld)}:"
+                " start the run again"
+            )
         await asyncio.to_thread(self._folder.create)
         scenario = self.assignment.scenario
         doors = self._services.doors

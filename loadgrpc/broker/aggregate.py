@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 
 from loadgrpc.broker.causes import Causes
+from loadgrpc.broker.custom_states import CustomStates
 from loadgrpc.broker.cycles import Cycles
 from loadgrpc.broker.hits import RunHits
 from loadgrpc.broker.measures import RunMeasures
@@ -59,6 +60,7 @@ class Aggregate:
         self.cycles = Cycles()
         self.sockets = RunSockets()
         self.measures = RunMeasures(self._timeline)
+        self.custom_states = CustomStates()
         self._saturated_ns: dict[bool, int] = {}
         """When a process last reported that it was saturated (wall clock of the arrival), by
         whether its machine was busy with other things.
@@ -95,6 +97,7 @@ class Aggregate:
             newest_ns = max(newest_ns, measured.time_ns)
             end_ns = min(measured.time_ns - ahead_ns, arrival_ns)
             self.measures.add(scenario, measured, end_ns // NS_PER_S)
+        self.custom_states.add(key, events.custom_states)
         self._lines += events.lines
         self._lines_left_out += events.lines_left_out
         for state, end_ns in events.generator:

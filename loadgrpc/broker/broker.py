@@ -27,6 +27,7 @@ from loadgrpc.broker.intake import Intake
 from loadgrpc.broker.notifier import Notifier
 from loadgrpc.broker.observing import Observing
 from loadgrpc.broker.own_types import OwnTypes
+from loadgrpc.broker.parameters import Comparison
 from loadgrpc.broker.part import Part
 from loadgrpc.broker.records import result_of, run_of
 from loadgrpc.broker.roster import Roster
@@ -82,6 +83,7 @@ class Broker:
         """Where it is served; for whoever asks about the broker."""
         self._start_time_ns = clock.wall_ns()
         self._runs: dict[str, ActiveRun] = {}
+        self.parameters = Comparison(self._runs)
         self._work = work = Work()
         self._starting = asyncio.Lock()
         """Held while agents are chosen, so that two requests never choose the same."""
@@ -125,7 +127,13 @@ class Broker:
             happens=self._happens,
         )
         self.intake = Intake(
-            self.sources, self._runs, store, clock=clock, work=work, keep_batches=keep_batches
+            self.sources,
+            self._runs,
+            store,
+            clock=clock,
+            work=work,
+            keep_batches=keep_batches,
+            happens=self._happens,
         )
         self.archive = Archive(
             self._runs,
@@ -261,7 +269,7 @@ class Broker:
         async with self._starting:
             if request_id and (known := await self._run_store.by_request(request_id)):
                 run = run_of(known)
-                if run.plan != plan:
+                if run.plan != plan.kept():
                     raise AlreadyExists(
                         f"request_id {request_id!r} was used for run {run.run_id}, of another plan"
                     )

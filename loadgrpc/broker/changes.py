@@ -41,6 +41,11 @@ class ChangeLog:
         return self._shown
 
     @property
+    def newest(self) -> int:
+        """The number of the newest change, stored or not."""
+        return len(self._changes)
+
+    @property
     def written(self) -> int:
         """The number of the newest change in the log that is stored."""
         return self._written

@@ -47,6 +47,7 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         plan = plans.plan_from_proto(request.plan)
         run = await self._broker.start_run(plan, request.request_id)
         _note(context, "asked for run %s", run.run_id)
+        await self._broker.parameters.compared(run.run_id)
         return control_pb2.StartRunResponse(run=run_to_proto(run))
 
     async def UploadBundle(  # noqa: N802

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from loadgrpc.model import ExceptionInfo, SourceId, StopMode
+from loadgrpc.model import CustomState, ExceptionInfo, SourceId, StopMode
 from loadgrpc.protocol.fleet import HeldBack, Registration
 from loadgrpc.protocol.produced import Produced
 
@@ -133,6 +133,15 @@ class SourceFinished:
 
 
 @dataclass(frozen=True)
+class StatesReported:
+    """Runners of a part said what they are doing, which is stored."""
+
+    key: tuple[str, str]
+    """Of the part: its agent and its scenario."""
+    states: tuple[CustomState, ...]
+
+
+@dataclass(frozen=True)
 class TimePassed:
     """A second or so has passed; these agents are connected."""
 
@@ -155,5 +164,6 @@ Event = (
     | SourceOpened
     | SourceReady
     | SourceFinished
+    | StatesReported
     | TimePassed
 )

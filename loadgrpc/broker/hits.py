@@ -109,6 +109,8 @@ class RunHits:
         self._answered: dict[Exact, int] = {}
         """Answers, by name and status; of those that had none the status is 0."""
         self._failed: Counter[Exact] = Counter()
+        self._retries: Counter[HitName] = Counter()
+        """Hits that were not the first attempt at their request."""
         self._waiting: list[_Columns] = []
         """What is not added up yet."""
         self._waiting_hits = 0
@@ -159,6 +161,8 @@ class RunHits:
                 hits.delay_ns,
             )
         )
+        if hits.attempt is not None:
+            self._add_retries(scenario, hits, hits.attempt > 1)
         self._waiting_hits += len(end_ns)
         full = len(self._groups) > MAX_GROUPS or len(self._waiting) >= MAX_WAITING
         if wide:
@@ -255,6 +259,13 @@ class RunHits:
             return np.full(len(hits.label), found[0], np.int16)
         return np.array(found, np.int16)[hits.label]
 
+    def _add_retries(self, scenario: str, hits: Hits, which: NDArray[np.bool_]) -> None:
+        """Counts those of the hits that are retries, by name."""
+        counts = np.bincount(hits.label[which], minlength=len(hits.labels)).tolist()
+        for label, count in zip(hits.labels, counts, strict=True):
+            if count:
+                self._retries[self._exact(scenario, label).of_name] += count
+
     def _number(self, scenario: str, cycle: int, label: HitLabel) -> int:
         """The number of the group of a label that is new among those that wait; from 1."""
         exact = self._exact(scenario, label)
@@ -337,6 +348,7 @@ class RunHits:
                 statuses=statuses[name],
                 protocol=name.protocol,
                 failed_statuses=failed.get(name, {}),
+                retries=self._retries[name],
             )
             for name, stats in found
         ]

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from loadgrpc.broker import happened
 from loadgrpc.broker.inbox import Inbox, Source
 from loadgrpc.broker.ledger import Ledger, Lost
 from loadgrpc.broker.run import ActiveRun
@@ -60,6 +61,7 @@ class Intake:
         clock: Clock,
         work: Work,
         keep_batches: bool,
+        happens: Callable[[ActiveRun, happened.Event], object],
     ) -> None:
         self._sources = sources
         self._runs = runs
@@ -67,6 +69,7 @@ class Intake:
         self._clock = clock
         self._work = work
         self._keep_batches = keep_batches
+        self._happens = happens
 
     async def publish(
         self, inbox: Inbox, source_id: SourceId, batch: runner_pb2.EventBatch
@@ -182,7 +185,11 @@ class Intake:
             await asyncio.sleep(0)
         for _ in arrived.run.counting(batch.source, events, arrival_ns=batch.arrival_ns):
             await asyncio.sleep(0)
-        arrived.run.part_of(batch.source).got_on_ns = self._clock.monotonic_ns()
+        part = arrived.run.part_of(batch.source)
+        part.got_on_ns = self._clock.monotonic_ns()
+        if events.custom_states:
+            states = tuple(state for state, _ in events.custom_states)
+            self._happens(arrived.run, happened.StatesReported(part.key, states))
         if events.rejected:
             violations = tuple(events.violations)
             rejected = answers.Rejected(batch.first_sequence, events.rejected, violations)

@@ -30,6 +30,7 @@ from loadgrpc.broker.happened import (
     SourceFinished,
     SourceOpened,
     SourceReady,
+    StatesReported,
     StopAsked,
     TimePassed,
     UsersHeldBack,
@@ -296,6 +297,12 @@ def _(event: SourceFinished, run: ActiveRun, now: Now) -> Iterator[Command]:
     if part.scenario.by_hand and part.delivered and not part.state.final:
         yield from _end(run, part, now.wall_ns, now)
         yield _let_go(part)
+
+
+@_decide.register
+def _(event: StatesReported, run: ActiveRun, now: Now) -> Iterator[Command]:
+    if run.note_states(event.key, event.states, now.wall_ns, now.monotonic_ns):
+        yield Save()
 
 
 @_decide.register

@@ -85,6 +85,7 @@ def _figures(run: ActiveRun, now_wall_ns: int, troubles: tuple[Trouble, ...]) ->
         sockets=run.aggregate.sockets.progress(recent),
         passed_checks=run.aggregate.measures.passed_checks,
         failed_checks=run.aggregate.measures.failed_checks,
+        custom_states=run.aggregate.custom_states.shown(),
     )
 
 

@@ -7,6 +7,7 @@ is trusted to have passed the checks of its day; a damaged record is shown as fa
 from __future__ import annotations
 
 import logging
+from dataclasses import asdict
 from typing import Final
 
 from google.protobuf.message import DecodeError
@@ -15,7 +16,16 @@ from loadgrpc import model
 from loadgrpc.broker import resume
 from loadgrpc.broker.result import RunResult
 from loadgrpc.broker.run import ActiveRun
-from loadgrpc.model import AgentEvent, Change, ChangeKind, Plan, Run, RunState, Scenario
+from loadgrpc.model import (
+    AgentEvent,
+    Change,
+    ChangeKind,
+    CustomState,
+    Plan,
+    Run,
+    RunState,
+    Scenario,
+)
 from loadgrpc.protocol import plans
 from loadgrpc.protocol.shrinking import shrink
 from loadgrpc.protocol.summary import summary_to_proto
@@ -38,7 +48,7 @@ def record_of(active: ActiveRun) -> RunRecord:
         request_id=active.request_id or None,
         state=run.state,
         reason=run.reason,
-        plan=plans.plan_to_proto(run.plan).SerializeToString(),
+        plan=plans.kept_plan(run.plan).SerializeToString(),
         create_time_ns=run.create_time_ns,
         start_time_ns=run.start_time_ns,
         end_time_ns=run.end_time_ns,
@@ -104,6 +114,8 @@ _DETAIL: Final = ("agent_id", "agent_event", "cycle", "users")
 def change_to_record(change: Change) -> ChangeRecord:
     """A change as the store keeps it."""
     detail = {name: getattr(change, name) for name in _DETAIL if getattr(change, name)}
+    if change.custom_state is not None:
+        detail["custom_state"] = asdict(change.custom_state)
     return ChangeRecord(
         sequence=change.sequence,
         time_ns=change.time_ns,
@@ -120,6 +132,9 @@ def change_from_record(record: ChangeRecord) -> Change:
     detail = {name: record.detail[name] for name in _DETAIL if name in record.detail}
     if "agent_event" in detail:
         detail["agent_event"] = AgentEvent(detail["agent_event"])
+    if said := record.detail.get("custom_state"):
+        details = tuple((name, value) for name, value in said["details"])
+        detail["custom_state"] = CustomState(said["name"], details)
     return Change(
         sequence=record.sequence,
         time_ns=record.time_ns,

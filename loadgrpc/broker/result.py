@@ -117,6 +117,7 @@ class RunResult:
             coverage=aggregate.rules.coverage(),
             sockets=aggregate.sockets.summary(duration_ns),
             measures=aggregate.measures.figures(duration_ns),
+            custom_states=aggregate.custom_states.shown(),
         )
 
     def _cycles(self) -> Iterator[model.CycleFigures]:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from loadgrpc import model
 from loadgrpc.broker.aggregate import Aggregate
 from loadgrpc.broker.changes import ChangeLog
+from loadgrpc.broker.custom_states import LoggedStates
 from loadgrpc.broker.inbox import Inbox, Source
 from loadgrpc.broker.part import Key, Part
 from loadgrpc.broker.setbacks import lost_parts, not_loaded
@@ -23,6 +24,7 @@ from loadgrpc.model import (
     AgentEvent,
     AssignmentState,
     ChangeKind,
+    CustomState,
     RunState,
     SourceId,
     StopMode,
@@ -88,6 +90,7 @@ class ActiveRun:
         """What is shown to everybody: what a restart would not forget. See also `log`."""
         self.going_on = run
         """The run as it is, or was before it was over: its end is stored with its result."""
+        self._logged_states = LoggedStates()
         self._closed_windows = ClosedWindows()
         self.figures: Made | None = None
         """The figures that were made last, for all who watch."""
@@ -150,6 +153,26 @@ class ActiveRun:
         """Something is worth knowing, as a sentence."""
         if self.result is None:
             self.log.add(ChangeKind.NOTE, self.going_on.state, now_wall_ns, message)
+
+    def note_states(
+        self, key: Key, states: Iterable[CustomState], now_wall_ns: int, now_ns: int
+    ) -> bool:
+        """A part says what it is doing; whether any of that is new to the log."""
+        if self.result is not None:
+            return False
+        agent_id, scenario = key
+        before = self.log.newest
+        for state in self._logged_states.changes(key, states, now_ns):
+            words = f"{scenario} on agent {agent_id}" if scenario else f"agent {agent_id}"
+            self.log.add(
+                ChangeKind.NOTE,
+                self.going_on.state,
+                now_wall_ns,
+                f"{words}: {state}",
+                agent_id=agent_id,
+                custom_state=state,
+            )
+        return self.log.newest > before
 
     def note_agent(
         self, agent_id: str, event: AgentEvent, now_wall_ns: int, words: str = ""

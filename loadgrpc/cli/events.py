@@ -192,6 +192,13 @@ def _how_many(counts: Iterable[int], values: Sized) -> int:
     return sum(counts) or len(values)
 
 
+def _custom_state(event: event_pb2.Event) -> str:
+    from loadgrpc.model import CustomState  # noqa: PLC0415
+
+    state = event.custom_state
+    return str(CustomState(state.name, tuple(sorted(state.details.items()))))
+
+
 def _output(output: event_pb2.Output) -> str:
     """A line as it was printed, its spaces too, behind the process that it is of."""
     from loadgrpc.secrets import masked  # noqa: PLC0415
@@ -227,6 +234,7 @@ _WORDS: Final[dict[str, Callable[[event_pb2.Event], str]]] = {
         " recorded"
     ),
     "gauge": lambda event: f"{event.gauge.name}: {event.gauge.value:g}",
+    "custom_state": _custom_state,
 }
 """What events of each kind say."""
 

@@ -53,6 +53,9 @@ def _each_does(scenario: Scenario) -> list[str]:
         what.append(f"pacing {scenario.pacing}")
     if scenario.think is not None:
         what.append(f"think time {scenario.think}")
+    if scenario.parameters:
+        given = (each.shown() for each in scenario.parameters)
+        what.append(f"with {', '.join(f'{each.name}={one_line(each.value)}' for each in given)}")
     if scenario.test_runner:
         what.append(f"run by {one_line(scenario.test_runner)}")
     return what

@@ -27,6 +27,7 @@ from loadgrpc.protocol.kinds import (
     VariablesKind,
     WaitKind,
 )
+from loadgrpc.protocol.parameters_kind import ParametersKind
 
 if TYPE_CHECKING:
     from loadgrpc.model import Plan
@@ -169,7 +170,7 @@ def _field(key: str) -> str:
     return plan_options.KEYS.get(snake, snake)
 
 
-def _value(field: str, value: Any) -> Any:  # noqa: PLR0911 - one for each kind
+def _value(field: str, value: Any) -> Any:  # noqa: C901, PLR0911 - one for each kind
     nested = {"scenarios": _scenario, "observers": _observer}.get(field)
     if nested is not None and isinstance(value, list):
         return [nested(each) for each in value]
@@ -189,6 +190,8 @@ def _value(field: str, value: Any) -> Any:  # noqa: PLR0911 - one for each kind
             return list(values.requirements(value, chars))
         case VariablesKind() if isinstance(value, dict | list):
             return _variables(value)
+        case ParametersKind() if isinstance(value, dict | list):
+            return _parameters(value)
         case ChoiceKind() if isinstance(value, str):
             found = row.kind.words.get(hyphened(value))
             return value if found is None else int(found)
@@ -218,6 +221,15 @@ def _variables(value: dict[str, Any] | list[Any]) -> dict[str, str]:
         name: values.variable(name)[1] if each is None else _text_of(name, each)
         for name, each in value.items()
     }
+
+
+def _parameters(value: dict[str, Any] | list[Any]) -> dict[str, Any]:
+    """Parameters as people write variables, or each with its `value` and whether it is `secret`."""
+    if isinstance(value, list):
+        return {name: {"value": each} for name, each in _variables(value).items()}
+    whole = {name: each for name, each in value.items() if isinstance(each, dict)}
+    plain = {name: each for name, each in value.items() if name not in whole}
+    return whole | {name: {"value": each} for name, each in _variables(plain).items()}
 
 
 def _text_of(name: str, value: Any) -> str:

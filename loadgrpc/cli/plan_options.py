@@ -23,6 +23,7 @@ from loadgrpc.protocol.kinds import (
     VariablesKind,
 )
 from loadgrpc.protocol.options import Option
+from loadgrpc.protocol.parameters_kind import ParametersKind
 
 if TYPE_CHECKING:
     from loadgrpc.errors import InvalidRequest
@@ -55,7 +56,7 @@ def add(command: F) -> F:
             row.name,
             type=values.of_kind(row.kind),
             is_flag=flag,
-            multiple=isinstance(row.kind, RequirementsKind | VariablesKind),
+            multiple=isinstance(row.kind, RequirementsKind | VariablesKind | ParametersKind),
             default=None,
             metavar=_metavar(row),
             help=row.help + shown,
@@ -147,11 +148,17 @@ _FIELD: Final = re.compile(
 """A field that a sentence about another may name."""
 
 
+_KEY: Final = re.compile(r"\['([^']+)'\]$")
+"""The entry of a map that a path ends with."""
+
+
 def _named(field: str) -> str:
     """A field as people type it: -u/--users, or TEST."""
     row = options.ALL.get(field.partition("[")[0])
     if row is None:
         return field
+    if isinstance(row.kind, ParametersKind) and (name := _KEY.search(field)):
+        return f"-p {name[1]}"
     short = [flag for flag in row.flags if not flag.startswith("--")]
     long = [flag for flag in row.flags if flag.startswith("--")]
     return "/".join([*short[:1], *long[:1]]) or "TEST"

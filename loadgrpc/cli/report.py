@@ -12,6 +12,7 @@ import textwrap
 from loadgrpc import verdict
 from loadgrpc.cli import cycles, measures
 from loadgrpc.cli.agents import agent_table, generator_figures, saturated
+from loadgrpc.cli.custom_states import retries_by_name, retry_totals, state_lines
 from loadgrpc.cli.data_files import data_files
 from loadgrpc.cli.figures import (
     clip,
@@ -65,6 +66,7 @@ def report(
             _scenarios(summary, width),
             cycles.table(summary, width),
             by_name(summary, verbose=verbose, width=width),
+            retries_by_name(summary, width),
             sockets_by_name(summary, verbose=verbose, width=width),
             rules(summary, verbose=verbose, width=width),
             measures.checks(summary, width),
@@ -154,6 +156,7 @@ def _totals(summary: Summary, width: int) -> list[Line]:
         *_belongs(summary, width),
         *labelled("load", [*load(summary.plan), *server_shown(summary)], width),
         *_users_started(summary.users, width),
+        *state_lines(summary, width),
         *labelled("duration", times, width),
         *labelled(
             "hits",
@@ -166,6 +169,7 @@ def _totals(summary: Summary, width: int) -> list[Line]:
             Style.BAD if hits.failed else Style.PLAIN,
         ),
         *labelled("statuses", statuses(summary), width),
+        *retry_totals(summary, width),
     ]
     if hits.elapsed != ElapsedFigures():
         lines += labelled("elapsed", elapsed_points(hits.elapsed), width)

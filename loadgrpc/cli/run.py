@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from loadgrpc.model import Plan, Run
 
 SECTIONS: Final = {
+    "Test": plan_options.section("Test"),
     "Load": plan_options.section("Load"),
     "Runner": (*plan_options.section("Runner"), "plan_file"),
     "Where": ("broker", "local", *plan_options.section("Where")),
@@ -272,7 +273,7 @@ async def _follow(request: Request, interrupts: Interrupts, known: Known) -> int
         try:
             endpoint = broker
             if not endpoint:
-                from loadgrpc.cli.local import local_cluster  # noqa: PLC0415 - heavy
+                from loadgrpc.local import local_cluster  # noqa: PLC0415 - heavy
 
                 keep_events = request.output.reads_events
                 endpoint = await stack.enter_async_context(local_cluster(keep_events=keep_events))
@@ -335,9 +336,25 @@ async def _detach(request: Request, interrupts: Interrupts) -> int:
 
 
 async def _start(request: Request, client: Client, interrupts: Interrupts) -> Run:
+    plan = await _compared(request.plan)
     if (bundle := request.bundle) is not None:
         stream = None if request.output.quiet else sys.stderr
         await client.upload_bundle(bundle, shipping.UploadProgress(bundle.size, stream))
     # From here on there may be a run: a signal stops it instead of leaving it alone.
     interrupts.bear(2)
-    return await client.start_run(request.plan, request_id=os.urandom(16).hex())
+    return await client.start_run(plan, request_id=os.urandom(16).hex())
+
+
+async def _compared(plan: Plan) -> Plan:
+    """The plan, whose parameters fit those that its tests declare, as far as these are here.
+
+    Raises:
+        Failure: they do not fit.
+    """
+    from loadgrpc.client.declared import compared  # noqa: PLC0415
+    from loadgrpc.errors import InvalidRequest  # noqa: PLC0415
+
+    try:
+        return await compared(plan)
+    except InvalidRequest as error:
+        raise Failure(plan_options.sentence(error)) from error

@@ -20,26 +20,22 @@ from loadgrpc.model import (
     Constant,
     Exponential,
     Lognormal,
+    Parameter,
     Wait,
     hyphened,
+    seconds_of,
 )
 from loadgrpc.protocol import kinds
+from loadgrpc.protocol.parameters_kind import ParametersKind
 
 T = TypeVar("T")
 
 _NUMBER: Final = re.compile(r"[0-9]{1,18}")
-_SECONDS: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
-_DURATION: Final = re.compile(
-    r"(?:(?P<h>[0-9]{1,12}(?:\.[0-9]{1,9})?)h)?"
-    r"(?:(?P<m>[0-9]{1,12}(?:\.[0-9]{1,9})?)m)?"
-    r"(?:(?P<s>[0-9]{1,12}(?:\.[0-9]{1,9})?)s)?"
-    r"(?:(?P<ms>[0-9]{1,12}(?:\.[0-9]{1,9})?)ms)?"
-)
+_DECIMAL: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
 _BETWEEN: Final = re.compile(r",(?=\s*[A-Za-z./])(?![^\[]*\])")
 """A comma before another name: those of `faker>=20,<30` and `httpx[http2,socks]` are not."""
 _ONE_REQUIREMENT: Final = re.compile(r"[;@]|://")
 """A marker or a URL, which may have commas in it."""
-_UNIT_S: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _SIZE: Final = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?) ?(B|kB|MB|GB|TB)?")
 _UNIT_BYTES: Final = {None: 1, "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _HOST: Final = re.compile(r"\[[0-9A-Fa-f:.%a-z]+\]|[^\s:/\[\]]+")
@@ -68,13 +64,7 @@ def counts(text: str, kind: kinds.CountsKind) -> tuple[int, ...]:
 
 def seconds(text: str, *, most: float, zero: bool = False) -> float:
     """A duration: `90`, `90s`, `5m`, `1h30m`, `1.5s`, `500ms`."""
-    if _SECONDS.fullmatch(text):
-        value = float(text)
-    elif text and (match := _DURATION.fullmatch(text)):
-        value = sum(float(part) * _UNIT_S[unit] for unit, part in match.groupdict("0").items())
-    else:
-        raise ValueError(f"{text!r} is not a duration; expected 90, 90s, 5m, 1h30m, 1.5s or 500ms")
-    value = round(value, 9)
+    value = seconds_of(text)
     if value > most or (value == 0 and not zero):
         least = "0s or more" if zero else "more than 0s"
         raise ValueError(f"{text!r} is out of range; expected {least} and at most {most:.0f}s")
@@ -97,7 +87,7 @@ def wait(text: str) -> Wait:
             found = Between(_wait_s(least), _wait_s(most))
         case ["exponential", mean]:
             found = Exponential(_wait_s(mean))
-        case ["lognormal", median, sigma] if _SECONDS.fullmatch(sigma):
+        case ["lognormal", median, sigma] if _DECIMAL.fullmatch(sigma):
             found = Lognormal(_wait_s(median), float(sigma))
     if found is None:
         raise ValueError(
@@ -115,7 +105,7 @@ def _wait_s(text: str) -> float:
 def age(text: str, *, most: float) -> float:
     """How old at least: a duration, or days, as `30d`."""
     days = text.removesuffix("d")
-    if days != text and _SECONDS.fullmatch(days):
+    if days != text and _DECIMAL.fullmatch(days):
         text = f"{float(days) * 24}h"
     try:
         return seconds(text, most=most)
@@ -195,6 +185,11 @@ def variable(text: str) -> tuple[str, str]:
     if name not in os.environ:
         raise ValueError(f"the variable {name} is not set here; expected {name}=VALUE")
     return name, os.environ[name]
+
+
+def parameter(text: str) -> Parameter:
+    """A parameter of a test: `NAME=VALUE`, or `NAME`, which has its value from the environment."""
+    return Parameter(*variable(text))
 
 
 def printable(text: str, most: int) -> str:
@@ -379,6 +374,16 @@ class Variable(Value[tuple[str, str]]):
         return variable(text)
 
 
+class Given(Value[Parameter]):
+    """See `parameter`."""
+
+    name = "NAME[=VALUE]"
+
+    def read(self, text: str) -> Parameter:
+        """See Value."""
+        return parameter(text)
+
+
 class Requirements(Value[tuple[str, ...]]):
     """See `requirements`."""
 
@@ -430,6 +435,8 @@ def of_kind(kind: kinds.Kind) -> Value[Any] | None:  # noqa: C901 - one for each
             made = Url()
         case kinds.VariablesKind():
             made = Variable()
+        case ParametersKind():
+            made = Given()
         case kinds.RequirementsKind():
             made = Requirements(kind)
         case kinds.TextKind(chars, printable=True):

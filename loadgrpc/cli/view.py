@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
+from loadgrpc.cli.custom_states import states
 from loadgrpc.cli.figures import (
     NONE,
     TIMES,
@@ -269,6 +270,8 @@ def _figures(run: Run, progress: Progress, age_ns: int, width: int) -> list[Line
     if checks := _checks(progress):
         style = Style.BAD if progress.failed_checks else Style.PLAIN
         lines.append(Line(clip(f"{'':<14}{checks}", width), style))
+    if found := states(progress.custom_states):
+        lines.append(Line(clip(f"{'state':<14}{', '.join(found)}", width)))
     if broken := _broken(progress):
         lines.append(Line(clip(f"{'not passed':<14}{broken}", width), Style.BAD))
     if progress.saturated:

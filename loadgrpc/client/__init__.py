@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from loadgrpc.client.blocking import BlockingClient, RunHandle
 from loadgrpc.client.client import Client
+from loadgrpc.client.handle import AsyncRunHandle
+from loadgrpc.client.result import HitTimes, LoadResult
 from loadgrpc.client.results import RunResults
 
-__all__ = ["Client", "RunResults"]
+__all__ = [
+    "AsyncRunHandle",
+    "BlockingClient",
+    "Client",
+    "HitTimes",
+    "LoadResult",
+    "RunHandle",
+    "RunResults",
+]

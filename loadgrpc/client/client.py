@@ -14,6 +14,8 @@ import grpc.aio
 from loadgrpc.bundle.pack import Bundle
 from loadgrpc.client.calling import CALL_TIMEOUT_S, called
 from loadgrpc.client.campaigns import CampaignCalls
+from loadgrpc.client.declared import compared
+from loadgrpc.client.handle import AsyncRunHandle
 from loadgrpc.client.schedules import ScheduleCalls
 from loadgrpc.errors import NotFound, Unavailable
 from loadgrpc.model import (
@@ -99,6 +101,26 @@ class Client:
         trace: TracebackType | None,
     ) -> None:
         await self._channel.close()
+
+    async def start(
+        self, plan: Plan, *, request_id: str = "", bundle: Bundle | None = None
+    ) -> AsyncRunHandle:
+        """Starts a run, and returns what it is held by.
+
+        Parameters are compared with what the test declares, if it can be loaded from here, before
+        anything is sent; `bundle` has the files that the test needs. Errors are those of
+        `start_run`.
+        """
+        plan = await compared(plan)
+        if bundle is not None:
+            await self.upload_bundle(bundle)
+            plan = replace(plan, bundle=bundle.sha256)
+        run = await self.start_run(plan, request_id=request_id)
+        return AsyncRunHandle(self, run.run_id)
+
+    def run_handle(self, run_id: str) -> AsyncRunHandle:
+        """A run by its id, whoever started it; nothing is asked before a method of it is called."""
+        return AsyncRunHandle(self, run_id)
 
     async def start_run(self, plan: Plan, *, request_id: str = "") -> Run:
         """Starts a run. Raises TooFewAgents, InvalidRequest or AlreadyExists if it cannot."""

@@ -7,11 +7,14 @@ back.
 """
 
 from loadgrpc.model.campaign import *
+from loadgrpc.model.custom_state import *
 from loadgrpc.model.elapsed import *
 from loadgrpc.model.event import *
 from loadgrpc.model.measures import *
 from loadgrpc.model.observer import *
+from loadgrpc.model.parameter import *
 from loadgrpc.model.plan import *
+from loadgrpc.model.planned import *
 from loadgrpc.model.progress import *
 from loadgrpc.model.run import *
 from loadgrpc.model.schedule import *

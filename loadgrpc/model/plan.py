@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from loadgrpc.model.observer import ObserverChoice
+from loadgrpc.model.parameter import Parameter
 from loadgrpc.model.wait import Wait
 
 
@@ -43,6 +44,8 @@ class Scenario:
     """How far apart the starts of a user's iterations are at least. None: the test decides."""
     think: Wait | None = None
     """How long a user waits after an iteration. None: the test decides."""
+    parameters: tuple[Parameter, ...] = ()
+    """Values of the test's parameters, by name in alphabetical order."""
 
     @property
     def iterations_per_user(self) -> int:
@@ -90,6 +93,23 @@ class Plan:
     """What pip installs for the test on each agent: requirements."""
     observers: tuple[ObserverChoice, ...] = ()
     """Whom the broker notifies, besides those that it notifies of every run."""
+    unchecked: bool = False
+    """Parameters are not compared with what tests declare."""
+
+    def kept(self) -> Plan:
+        """It as it may be stored: without the values of secret parameters."""
+        return replace(
+            self,
+            scenarios=tuple(
+                replace(each, parameters=tuple(one.kept() for one in each.parameters))
+                for each in self.scenarios
+            ),
+        )
+
+    @property
+    def withheld(self) -> list[str]:
+        """Secret parameters whose values it does not have, because it was stored meanwhile."""
+        return [one.name for each in self.scenarios for one in each.parameters if one.is_withheld]
 
     @property
     def is_prepared(self) -> bool:

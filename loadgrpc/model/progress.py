@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from loadgrpc.model.custom_state import ReportedState
 from loadgrpc.model.run import Change, Run, Trouble
 from loadgrpc.model.summary import IterationFigures
 from loadgrpc.model.timeline import TimelineWindow
@@ -103,6 +104,8 @@ class Progress:
     failed_checks: int = 0
     sockets: SocketProgress | None = None
     """None: there were none."""
+    custom_states: tuple[ReportedState, ...] = ()
+    """What tests say they are doing, by agent and scenario."""
 
 
 Update: TypeAlias = Run | Progress | TimelineWindow | None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+from loadgrpc.model.custom_state import CustomState
 from loadgrpc.model.plan import Plan
 
 
@@ -194,3 +195,5 @@ class Change:
     """Of a change of the load: the cycle that began."""
     users: int = 0
     """Of a change of the load: the virtual users of that cycle."""
+    custom_state: CustomState | None = None
+    """What a test on that agent says it is doing."""

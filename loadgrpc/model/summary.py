@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, TypeVar
 
+from loadgrpc.model.custom_state import ReportedState
 from loadgrpc.model.elapsed import ElapsedFigures
 from loadgrpc.model.event import DataMode, ExceptionInfo, HitError
 from loadgrpc.model.measures import Measures
@@ -116,6 +117,8 @@ class NameFigures:
     """Empty: http."""
     failed_statuses: dict[int, int] = field(default_factory=dict)
     """Of the answers in `statuses`, those that failed."""
+    retries: int = 0
+    """Of the hits, those that were not the first attempt at their request."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -432,3 +435,5 @@ class Summary:
     """What the test measured beside hits."""
     notifications: tuple[Notification, ...] = ()
     """Of observers; stored by themselves, and not with the summary."""
+    custom_states: tuple[ReportedState, ...] = ()
+    """What tests said last that they were doing, by agent and scenario."""

@@ -77,5 +77,5 @@ def _repeat(plan: run_pb2.RunSpec, into: runner_pb2.Assignment | fleet_pb2.Start
                 continue
             if field.message_type is None:
                 setattr(into, field.name, value)
-            else:
-                getattr(into, field.name).CopyFrom(value)
+            else:  # a message, or a map of messages
+                getattr(into, field.name).MergeFrom(value)

@@ -35,6 +35,7 @@ from loadgrpc.protocol.bound import (
     Text,
     broken,
 )
+from loadgrpc.protocol.parameters_kind import ParametersKind
 
 # Of whole messages.
 
@@ -133,6 +134,9 @@ _COLUMN: Final = OfBatch()
 _VARIABLES: Final = next(
     row.kind for row in options.OF_PLAN if isinstance(row.kind, kinds.VariablesKind)
 )
+_PARAMETERS: Final = next(
+    row.kind for row in options.OF_SCENARIO if isinstance(row.kind, ParametersKind)
+)
 _GENERATOR_S: Final = model.MAX_GENERATOR_NS // 10**9
 
 
@@ -145,7 +149,7 @@ def _of_options(rows: Iterable[options.Option]) -> dict[str, Bound]:
                 found[row.field] = Text(chars)
             case kinds.CountsKind(entries=entries):
                 found[row.field] = Many(entries)
-            case kinds.VariablesKind(entries=entries):
+            case kinds.VariablesKind(entries=entries) | ParametersKind(entries=entries):
                 found[row.field] = Many(entries)
             case kinds.RequirementsKind(chars, entries):
                 found[row.field] = Many(entries, Text(chars))
@@ -189,6 +193,8 @@ TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
         "value": Text(_VARIABLES.value_chars),
     },
     "Scenario": {"name": ID, **_of_options(options.OF_SCENARIO)},
+    "ParametersEntry": {"key": Text(_PARAMETERS.name_chars)},
+    "Parameter": {"value": Text(_PARAMETERS.value_chars)},
     "Observer": {
         "name": Text(kinds.MAX_OBSERVER_NAME_CHARS),
         "settings": Many(kinds.MAX_SETTINGS),
@@ -295,6 +301,11 @@ TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
         "connect": _IN_63_BITS,
         "protocol": Kept(MAX_PROTOCOL_CHARS, "characters"),
     },
+    "CustomState": {"name": Text(model.MAX_STATE_CHARS), "details": Many(model.MAX_DETAILS)},
+    "DetailsEntry": {
+        "key": Text(model.MAX_DETAIL_NAME_CHARS),
+        "value": Text(model.MAX_DETAIL_CHARS),
+    },
     "Counter": {"name": Name()},
     "Output": {"text": Kept(MAX_TEXT_BYTES)},
     "DataUse": {"file": Name()},
@@ -347,7 +358,7 @@ TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
 """By message and field. What is not here is a number, an enum or a message of fields that are."""
 
 
-MAPS: Final = frozenset({"EnvEntry", "SettingsEntry"})
+MAPS: Final = frozenset({"EnvEntry", "SettingsEntry", "ParametersEntry", "DetailsEntry"})
 """Messages that are entries of maps."""
 
 
@@ -398,9 +409,12 @@ def _map_violations(entry: str, value: Mapping[str, Any], path: str) -> Iterator
     """What is wrong in a map, whose keys are texts; nothing is said of what its values are."""
     rules = TABLE[entry]
     for key, each in value.items():
+        where = f"{path}[{key[:MAX_ID_CHARS]!r}]"
         for name, text in (("key", key), ("value", each)):
-            if detail := broken(rules[name], text):
-                yield Violation(f"{path}[{key[:MAX_ID_CHARS]!r}]", detail)
+            if name in rules and (detail := broken(rules[name], text)):
+                yield Violation(where, detail)
+        if isinstance(each, Message):
+            yield from _violations(each, f"{where}.")
 
 
 def short_name(name: str, most: int = MAX_NAME_CHARS) -> str:

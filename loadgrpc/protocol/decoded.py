@@ -13,7 +13,15 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from loadgrpc.model import DataUse, ExceptionInfo, GeneratorState, HitError, TestOutcome, fails
+from loadgrpc.model import (
+    CustomState,
+    DataUse,
+    ExceptionInfo,
+    GeneratorState,
+    HitError,
+    TestOutcome,
+    fails,
+)
 from loadgrpc.stats.measures import MeasureStats
 from loadgrpc.stats.sockets import SocketStats
 
@@ -169,6 +177,8 @@ class Decoded:
     sockets: list[Sockets] = field(default_factory=list)
     measures: list[Measured] = field(default_factory=list)
     """What tests measured beside hits."""
+    custom_states: list[tuple[CustomState, int]] = field(default_factory=list)
+    """What tests say they are doing, each with when (wall clock), the latest last."""
     lines: int = 0
     """Lines that processes printed."""
     lines_left_out: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -105,6 +106,9 @@ def work(assignment: Assignment) -> dict[str, str]:
         told["DURATION"] = _seconds(cycle.duration_s)
     if assignment.scenario.server_url:
         told["SERVER_URL"] = assignment.scenario.server_url
+    if given := assignment.scenario.parameters:
+        values = {each.name: each.value for each in given}
+        told["PARAMETERS"] = json.dumps(values, ensure_ascii=False)
     ours = {f"LOADGRPC_{name}": value for name, value in told.items()}
     loads = {
         "LOADS_RUN_ID": assignment.run_id,
@@ -133,7 +137,7 @@ OF_RUNNERS: Final = frozenset(
             (
                 "ENDPOINT TOKEN RUN_ID AGENT_ID RUNNER_ID RUN_DIR TEST STOP_TIMEOUT TOTAL_USERS "
                 "CURRENT_USER CURRENT_CYCLE TOTAL_ITERATIONS DURATION SERVER_URL "
-                "AGENT_INDEX AGENTS USER_OFFSET ALL_USERS USER_INDEX RESULTS"
+                "AGENT_INDEX AGENTS USER_OFFSET ALL_USERS USER_INDEX RESULTS PARAMETERS"
             ),
         ),
         ("LOADS_", "RUN_ID AGENT_ID TOTAL_USERS CURRENT_USER TOTAL_HITS DURATION"),

@@ -67,6 +67,7 @@ def name_to_proto(figures: model.NameFigures) -> run_pb2.NameFigures:
         scenario=figures.scenario,
         protocol=figures.protocol,
         failed_statuses=figures.failed_statuses,
+        retries=figures.retries,
     )
 
 
@@ -80,6 +81,7 @@ def name_from_proto(message: run_pb2.NameFigures) -> model.NameFigures:
         scenario=message.scenario,
         protocol=message.protocol,
         failed_statuses=dict(message.failed_statuses) or _failed_statuses(message),
+        retries=message.retries,
     )
 
 

@@ -30,6 +30,7 @@ from loadgrpc.protocol.kinds import (
     VariablesKind,
     WaitKind,
 )
+from loadgrpc.protocol.parameters_kind import ParametersKind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,6 +168,16 @@ OF_SCENARIO: Final = (
         default="5m",
         needs="test_runner",
     ),
+    Option(
+        field="parameters",
+        kind=ParametersKind(entries=100, name_chars=128, value_chars=4_096),
+        flags=("-p", "--param"),
+        section="Test",
+        help="A value for a parameter that the test declares, such as `product: int = 7`; without a"
+        " value, that of the variable of this name here. Repeatable.",
+        metavar="NAME[=VALUE]",
+        secrets=True,
+    ),
 )
 """Of each scenario; of the plan itself, when it has only one without a name."""
 
@@ -280,6 +291,13 @@ OF_PLAN: Final = (
         " knows. May be given several times.",
         metavar="NAME",
         secrets=True,
+    ),
+    Option(
+        field="unchecked",
+        kind=FlagKind(),
+        flags=("--unchecked",),
+        section="Test",
+        help="Do not compare the values of -p with what the test declares.",
     ),
 )
 """Of the plan, whatever scenarios it has."""

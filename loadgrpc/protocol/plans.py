@@ -88,6 +88,11 @@ def checked_plan(message: run_pb2.RunSpec) -> model.Plan:
     return model.Plan(scenarios=scenarios, **_got(options.OF_PLAN, message))
 
 
+def kept_plan(plan: model.Plan) -> run_pb2.RunSpec:
+    """A plan as its message, to be stored: without the values of secret parameters."""
+    return plan_to_proto(plan.kept())
+
+
 def shown_plan(plan: model.Plan) -> run_pb2.RunSpec:
     """A plan as its message, to be shown: without the secrets that only runners need."""
     scenarios = tuple(_masked(options.OF_SCENARIO, scenario) for scenario in plan.scenarios)

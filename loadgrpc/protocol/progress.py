@@ -6,6 +6,12 @@ from google.protobuf import duration_pb2
 
 from loadgrpc import model
 from loadgrpc.clock import NS_PER_S
+from loadgrpc.protocol.custom_states import (
+    custom_state_from_proto,
+    custom_state_to_proto,
+    reported_from_proto,
+    reported_to_proto,
+)
 from loadgrpc.protocol.figures import iterations_from_proto, iterations_to_proto
 from loadgrpc.protocol.fitting import fit
 from loadgrpc.protocol.runs import run_from_proto, run_to_proto
@@ -60,6 +66,7 @@ def change_to_proto(change: model.Change) -> control_pb2.Change:
         agent_event=int(change.agent_event or 0),
         cycle=change.cycle,
         users=change.users,
+        custom_state=custom_state_to_proto(change.custom_state) if change.custom_state else None,
     )
 
 
@@ -79,6 +86,11 @@ def change_from_proto(message: control_pb2.Change) -> model.Change:
         ),
         cycle=message.cycle,
         users=message.users,
+        custom_state=(
+            custom_state_from_proto(message.custom_state)
+            if message.HasField("custom_state")
+            else None
+        ),
     )
 
 
@@ -128,6 +140,7 @@ def progress_to_proto(progress: model.Progress) -> control_pb2.RunProgress:
         ],
         time_left=_optional_to_proto(progress.left_ns),
         troubles=troubles_to_proto(progress.troubles),
+        custom_states=map(reported_to_proto, progress.custom_states),
     )
 
 
@@ -172,6 +185,7 @@ def progress_from_proto(message: control_pb2.RunProgress) -> model.Progress:
         ),
         left_ns=_optional_from_proto(message, "time_left"),
         troubles=troubles_from_proto(message.troubles),
+        custom_states=tuple(map(reported_from_proto, message.custom_states)),
     )
 
 

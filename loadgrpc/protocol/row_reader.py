@@ -1,7 +1,7 @@
 """Rows of a batch, decoded: hits become columns, the rest is counted or kept.
 
-Rule: an invalid row is rejected alone, counted and named. The attempt and the case of a row are
-counted nowhere; they are read when rows are listed.
+Rule: an invalid row is rejected alone, counted and named. The case of a row of a hit is counted
+nowhere; it is read when rows are listed.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from loadgrpc.errors import InvalidRequest
 from loadgrpc.model import MAX_PROCESSES, TestOutcome
 from loadgrpc.protocol import bounds
 from loadgrpc.protocol.columns import MAX_SIZE, hit_label
+from loadgrpc.protocol.custom_states import custom_state_from_proto
 from loadgrpc.protocol.decoded import Decoded, HitLabel, Hits, IterationLabel, UsersTold
 from loadgrpc.protocol.events import (
     data_use_from_proto,
@@ -68,6 +69,8 @@ class RowReader:
         self._hits: list[int] = []
         self._delays_ns: dict[int, int] = {}
         """Of the hits that started later than planned, by where they are."""
+        self._attempts: dict[int, int] = {}
+        """Of the hits that are retries, by where they are."""
 
     def add(self, rows: Iterable[event_pb2.Event]) -> None:
         """Reads some."""
@@ -130,6 +133,8 @@ class RowReader:
         if has("planned_start_time"):
             planned_ns = moment_ns("planned_start_time", hit.planned_start_time)
             self._delays_ns[len(self._hits) // COLUMNS] = max(0, start_ns - planned_ns)
+        if (attempt := hit.attempt) > 1:
+            self._attempts[len(self._hits) // COLUMNS] = attempt
         return label, start_ns, elapsed_ns, sent, received
 
     def end(self) -> None:
@@ -142,6 +147,10 @@ class RowReader:
             if any(self._delays_ns.values()):
                 delay_ns = np.zeros(len(places), np.int64)
                 delay_ns[list(self._delays_ns)] = list(self._delays_ns.values())
+            attempt = None
+            if self._attempts:
+                attempt = np.zeros(len(places), np.int64)
+                attempt[list(self._attempts)] = list(self._attempts.values())
             hits = Hits(
                 labels=list(self._labels.places),
                 label=places,
@@ -150,6 +159,7 @@ class RowReader:
                 bytes_sent=sent,
                 bytes_received=received,
                 delay_ns=delay_ns,
+                attempt=attempt,
             )
             self._decoded.hits.append(hits)
 
@@ -189,6 +199,8 @@ def _decode_row(  # noqa: C901, PLR0912 - one for each kind
         decoded.sockets.append(read_sockets(row.socket, time_ns))
     elif kind in MEASURES:
         decoded.measures.append(read_measure(kind, getattr(row, kind), time_ns))
+    elif kind == "custom_state":
+        decoded.custom_states.append((custom_state_from_proto(row.custom_state), time_ns))
     elif kind == "custom":
         _check_custom(row.custom)
     elif kind == "output":

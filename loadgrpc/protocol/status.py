@@ -40,6 +40,7 @@ TABLE: Final[dict[type[errors.LoadgrpcError], grpc.StatusCode]] = {
     errors.Unavailable: grpc.StatusCode.UNAVAILABLE,
     errors.StoreUnavailable: grpc.StatusCode.UNAVAILABLE,
     errors.TestNotLoaded: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.RunFailed: grpc.StatusCode.FAILED_PRECONDITION,
 }
 """Each error and its status. Total over the tree (a test sees to it); where two share a code, the
 reason tells them apart."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from loadgrpc import model
 from loadgrpc.protocol import measures, plans
+from loadgrpc.protocol.custom_states import reported_from_proto, reported_to_proto
 from loadgrpc.protocol.events import exception_from_proto, exception_to_proto
 from loadgrpc.protocol.figures import (
     elapsed_from_proto,
@@ -139,6 +140,7 @@ def summary_to_proto(summary: model.Summary) -> run_pb2.RunSummary:
         sockets=summary_sockets_to_proto(summary.sockets) if summary.sockets else None,
         **measures.as_fields(summary.measures),
         notifications=[notification_to_proto(each) for each in summary.notifications],
+        custom_states=map(reported_to_proto, summary.custom_states),
     )
 
 
@@ -244,6 +246,7 @@ def summary_from_proto(message: run_pb2.RunSummary) -> model.Summary:
         notifications=tuple(
             notification_from_proto(each) for each in message.notifications if is_known(each)
         ),
+        custom_states=tuple(map(reported_from_proto, message.custom_states)),
     )
 
 

@@ -48,7 +48,9 @@ def config_of(plan: Plan, scenario: Scenario, agents: int = 1) -> Mapping[str, A
         row.field: getattr(scenario if row in options.OF_SCENARIO else plan, row.name)
         for row in options.ALL.values()
     }
-    return MappingProxyType(values | {"agents": agents, "env": dict(plan.env)})
+    given = {each.name: each.shown().value for each in scenario.parameters}
+    env = dict(plan.env)
+    return MappingProxyType(values | {"agents": agents, "env": env, "parameters": given})
 
 
 DEFAULTS: Mapping[str, Any] = config_of(Plan(scenarios=(Scenario(),)), Scenario(iterations=(1,)))

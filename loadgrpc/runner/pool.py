@@ -185,6 +185,7 @@ class Pool:
                 plan,
                 in_flight=self._in_flight(number),
                 context=self._context(self._cycle, number),
+                pause=self._pause,
             )
             self._leave_if_child()
             self._living.add(user)
@@ -246,6 +247,12 @@ class Pool:
             user=user,
             iteration=iteration,
         )
+
+    def _pause(self, seconds: float) -> bool:
+        """Waits, unless the users are to stop; whether they are."""
+        if seconds > 0 and not self.stopping.is_set():
+            self._wait([self.stopping], seconds)
+        return self.stopping.is_set()
 
     def _warmed_up(self) -> None:
         """One more user has its session and its connections."""

@@ -30,7 +30,7 @@ from loadgrpc.design.feed import feed_of
 from loadgrpc.errors import TestNotLoaded
 from loadgrpc.model import Assignment, TestOutcome
 from loadgrpc.protocol import produced
-from loadgrpc.runner import fixtures, in_flight, pipe
+from loadgrpc.runner import fixtures, in_flight, parameters, pipe
 from loadgrpc.runner.context import ProcessContext
 from loadgrpc.runner.data.feeds import Feeds
 from loadgrpc.runner.data.prepared import prepared
@@ -58,6 +58,7 @@ from loadgrpc.runner.rests import Rests
 from loadgrpc.runner.share import WorkerShare
 from loadgrpc.runner.strands import Strands
 from loadgrpc.runner.watch import Watch
+from loadgrpc.secrets import conceal
 
 FLUSH_S: Final = 0.25
 REST_S: Final = 0.001
@@ -121,6 +122,7 @@ class UserProcess:
         Raises: TestNotLoaded: it cannot be loaded, whatever was raised.
         """
         scenario = assignment.scenario
+        conceal(parameters.secrets_of(None, scenario.parameters))
         try:
             test = load(scenario.test, Path.cwd(), assignment.python_path)
         except TestNotLoaded:
@@ -129,6 +131,9 @@ class UserProcess:
             raise _not_loaded(f"loading {scenario.test!r}", error) from error
         if scenario.server_url:
             _set_server_url(test.case_class, scenario.server_url)
+        conceal(parameters.secrets_of(test.case_class, scenario.parameters))
+        checked = not assignment.plan.unchecked
+        parameters.give(test.case_class, scenario.parameters, checked=checked)
         import_used(test.case_class)
         Rests.of(test.case_class, scenario)
         feeds = prepared(test.case_class, test.method, assignment)

@@ -16,7 +16,15 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from loadgrpc.clock import Clock
-from loadgrpc.model import OTHER, DataUse, ExceptionInfo, GeneratorState, HitError, TestOutcome
+from loadgrpc.model import (
+    OTHER,
+    CustomState,
+    DataUse,
+    ExceptionInfo,
+    GeneratorState,
+    HitError,
+    TestOutcome,
+)
 from loadgrpc.protocol.blocks import (
     BLOCK_ENTRIES,
     HIT,
@@ -28,6 +36,7 @@ from loadgrpc.protocol.blocks import (
     IterationKey,
 )
 from loadgrpc.protocol.bounds import MAX_PROTOCOL_CHARS, MAX_RULE_NAMES
+from loadgrpc.protocol.custom_states import custom_state_to_proto
 from loadgrpc.protocol.events import data_use_to_proto, generator_state_to_proto
 from loadgrpc.protocol.times import timestamp_to_proto
 from loadgrpc.runner import texts
@@ -83,6 +92,10 @@ class Recorder:
         """Of measures, likewise."""
         self._produced = memoryview(bytearray(16)).cast("Q") if produced is None else produced
         """The same two numbers, where they outlive this process: see protocol/produced.py."""
+        self._state: event_pb2.Event | None = None
+        """The state that is to be reported; None: it is, or there was none."""
+        self._known_state: CustomState | None = None
+        """The last one that was set."""
         self._muted = False
         self.produced_events = 0
         self.produced_hits = 0
@@ -90,6 +103,7 @@ class Recorder:
     def begin_cycle(self, cycle: int, users: int, iterations: int) -> None:
         """Let all that follows belong to this cycle; 0 iterations: a duration bounds it."""
         self._take_tallies()
+        self._take_state()
         self._status = event_pb2.LoadStatus(cycle=cycle, users=users, iterations=iterations)
         self._seal_hits()
         self._seal_tests()
@@ -178,9 +192,26 @@ class Recorder:
     def counter(self, name: str, increment: int, user: int, iteration: int) -> None:
         """Record that a counter of the test's own grew."""
         event = self._row(user, iteration)
-        event.counter.name = texts.name(name)
+        event.counter.name = texts.name(masked(name))
         event.counter.increment = increment
         self._append(event)
+
+    def state(self, state: CustomState) -> None:
+        """Record what the test says it is doing; of several before `take`, the last one counts."""
+        if self._muted or state == self._known_state:
+            return
+        self._known_state = state
+        event = self._row(0, 0)
+        event.custom_state.CopyFrom(custom_state_to_proto(state))
+        if self._state is None:
+            self._count()
+        self._state = event
+
+    def _take_state(self) -> None:
+        """Makes a row of the state, which is a produced event already."""
+        if self._state is not None:
+            self._rows.append(_serialised(self._state))
+            self._state = None
 
     def rules(self, names: Sequence[str]) -> None:
         """Record the rules whose cases iterations are fed with."""
@@ -302,6 +333,7 @@ class Recorder:
     def _recorded(self) -> tuple[list[bytes], list[Block], list[Block]]:
         """Takes out the rows, and the blocks of hits and of iterations."""
         self._take_tallies()
+        self._take_state()
         self._seal_hits()
         self._seal_tests()
         rows, self._rows = self._rows, []

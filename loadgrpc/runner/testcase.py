@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import requests
 
 from loadgrpc.design.case import Case
-from loadgrpc.model import Wait
+from loadgrpc.model import CustomState, Wait
 from loadgrpc.runner.context import DEFAULTS, LoadStatus
+from loadgrpc.runner.custom_state import custom_state
 from loadgrpc.runner.data.feeds import Feeds, UserData, feed_of
 from loadgrpc.runner.data.turns import Seat
 from loadgrpc.runner.hit import HitSink
@@ -73,6 +74,9 @@ class Reporter(HitSink, MeasureSink, Protocol):
 
     def counter(self, name: str, increment: int) -> None:
         """Add to a counter."""
+
+    def state(self, state: CustomState) -> None:
+        """What the test says it is doing."""
 
     def socket(self, name: str, protocol: str) -> SocketTally:
         """What counts the sockets of a name."""
@@ -303,6 +307,24 @@ class TestCase(OwnMeasures, unittest.TestCase):
             raise ValueError(f"{increment} is more than a counter can take at once")
         if self.load_reporter is not None:
             self.load_reporter.counter(name, increment)
+
+    def update_state(self, name: str, details: Mapping[str, object] | None = None) -> None:
+        """Say what the test is doing, as `loadgrpc show` and those who watch the run see it.
+
+        Of each scenario on an agent the last state counts, whichever user has set it; a process
+        reports it four times a second at most. Outside a load run, nothing happens.
+
+        Args:
+            name: a word or two, such as "warming", at most 64 characters.
+            details: more about it, at most 16 entries; a name has at most 64 characters, and of a
+                value, as text, 256 are kept. Secret parameters in it are masked.
+
+        Raises:
+            ValueError: there is no name, or too much of something.
+        """
+        state = custom_state(name, details or {})
+        if self.load_reporter is not None:
+            self.load_reporter.state(state)
 
     def run(self, result: unittest.TestResult | None = None) -> unittest.TestResult | None:
         """See unittest.TestCase.run."""

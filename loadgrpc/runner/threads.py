@@ -20,7 +20,7 @@ from types import FrameType
 from typing import Any, Final
 
 from loadgrpc.clock import NS_PER_S, Clock
-from loadgrpc.model import DataUse, GeneratorState
+from loadgrpc.model import CustomState, DataUse, GeneratorState
 from loadgrpc.protocol.blocks import Block
 from loadgrpc.runner.forked import Forked, die
 from loadgrpc.runner.hit import Hit
@@ -98,6 +98,11 @@ class LockedRecorder(Recorder):
         """See Recorder."""
         with self._lock:
             super().counter(name, increment, user, iteration)
+
+    def state(self, state: CustomState) -> None:
+        """See Recorder."""
+        with self._lock:
+            super().state(state)
 
     def generator(self, state: GeneratorState) -> None:
         """See Recorder."""

@@ -31,7 +31,7 @@ from typing import Any, Final
 
 from loadgrpc.clock import Clock
 from loadgrpc.design.feed import CaseFeed, feed_of, give, sentence
-from loadgrpc.model import ExceptionInfo, Plan, Scenario, TestOutcome
+from loadgrpc.model import CustomState, ExceptionInfo, Plan, Scenario, TestOutcome
 from loadgrpc.runner.context import LoadStatus, UserContext
 from loadgrpc.runner.expectation import HitJudge
 from loadgrpc.runner.hit import Hit
@@ -41,6 +41,7 @@ from loadgrpc.runner.measure_tally import MeasureTally
 from loadgrpc.runner.plain import is_plain
 from loadgrpc.runner.recorder import Recorder
 from loadgrpc.runner.rests import Rests, paced
+from loadgrpc.runner.retry import ATTEMPT, USER
 from loadgrpc.runner.socket_tally import SocketTally
 from loadgrpc.runner.supported import Feature, has
 from loadgrpc.runner.testcase import NOT_MEASURED, TestCase
@@ -69,6 +70,9 @@ class UserReporter:
 
     case = ""
     """The rule whose case the iteration is fed with; empty: it is fed with none."""
+    retrying = 0
+    pause: Callable[[float], bool]
+    """See RetryingUser, for which its user sets it."""
 
     def __init__(
         self,
@@ -100,6 +104,8 @@ class UserReporter:
 
     def hit(self, hit: Hit, /) -> None:
         """See HitSink."""
+        if self.retrying:
+            hit.attempt = hit.attempt or ATTEMPT.get()
         self._recorder.hit(hit, self._user, self.iteration)
 
     def record(self, hit: Hit, /) -> None:
@@ -132,6 +138,10 @@ class UserReporter:
         """See Reporter."""
         self._recorder.measure(kind, name, value)
 
+    def state(self, state: CustomState) -> None:
+        """See Reporter."""
+        self._recorder.state(state)
+
     def socket(self, name: str, protocol: str) -> SocketTally:
         """See Reporter."""
         return self._recorder.socket(name, protocol)
@@ -160,8 +170,12 @@ class VirtualUser:
         *,
         in_flight: memoryview | None = None,
         context: UserContext | None = None,
+        pause: Callable[[float], bool] | None = None,
     ) -> None:
-        """`in_flight` is the user's row of what is in flight: see in_flight.py."""
+        """`in_flight` is the user's row of what is in flight: see in_flight.py.
+
+        `pause` waits for some seconds, or until the run is stopped; whether it is.
+        """
         self._in_flight = memoryview(bytearray(16)).cast("Q") if in_flight is None else in_flight
         self._recorder = recorder
         self._clock = clock
@@ -172,6 +186,10 @@ class VirtualUser:
         reporter = UserReporter if self._feed is None else FedReporter
         self._reporter = reporter(recorder, clock, user, addresses, self._context)
         self.rests = Rests.of(case_class, plan.scenarios[0])
+        self._waits = pause
+        if pause is not None:
+            self._reporter.pause = self._pause
+            USER.set(self._reporter)
         self._judge = Judge()
         self._method = method
         self.ended_ns = 0
@@ -192,6 +210,13 @@ class VirtualUser:
     def paced(self, pace: Pace, end_ns: int | None) -> Pace:
         """A pace that leaves the user its rests, too; no iteration begins at `end_ns` or later."""
         return paced(pace, self, self._context, end_ns)
+
+    def _pause(self, seconds: float) -> bool:
+        """See RetryingUser."""
+        if self._waits is None or not self._waits(seconds):
+            return False
+        self.interrupt()
+        return True
 
     def interrupt(self) -> None:
         """The user's time is over: the iteration it is in is interrupted, whatever it makes of it.

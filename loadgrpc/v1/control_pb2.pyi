@@ -174,7 +174,7 @@ class WatchRunResponse(_message.Message):
     def __init__(self, run: _Optional[_Union[_run_pb2.Run, _Mapping]] = ..., progress: _Optional[_Union[RunProgress, _Mapping]] = ..., window: _Optional[_Union[TimelineWindow, _Mapping]] = ..., sequence: _Optional[int] = ..., change: _Optional[_Union[Change, _Mapping]] = ...) -> None: ...
 
 class Change(_message.Message):
-    __slots__ = ("sequence", "time", "kind", "state", "attempt", "reason", "agent_id", "agent_event", "cycle", "users")
+    __slots__ = ("sequence", "time", "kind", "state", "attempt", "reason", "agent_id", "agent_event", "cycle", "users", "custom_state")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
@@ -185,6 +185,7 @@ class Change(_message.Message):
     AGENT_EVENT_FIELD_NUMBER: _ClassVar[int]
     CYCLE_FIELD_NUMBER: _ClassVar[int]
     USERS_FIELD_NUMBER: _ClassVar[int]
+    CUSTOM_STATE_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     time: _timestamp_pb2.Timestamp
     kind: ChangeKind
@@ -195,10 +196,11 @@ class Change(_message.Message):
     agent_event: AgentEvent
     cycle: int
     users: int
-    def __init__(self, sequence: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., kind: _Optional[_Union[ChangeKind, str]] = ..., state: _Optional[_Union[_run_pb2.RunState, str]] = ..., attempt: _Optional[int] = ..., reason: _Optional[str] = ..., agent_id: _Optional[str] = ..., agent_event: _Optional[_Union[AgentEvent, str]] = ..., cycle: _Optional[int] = ..., users: _Optional[int] = ...) -> None: ...
+    custom_state: _event_pb2.CustomState
+    def __init__(self, sequence: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., kind: _Optional[_Union[ChangeKind, str]] = ..., state: _Optional[_Union[_run_pb2.RunState, str]] = ..., attempt: _Optional[int] = ..., reason: _Optional[str] = ..., agent_id: _Optional[str] = ..., agent_event: _Optional[_Union[AgentEvent, str]] = ..., cycle: _Optional[int] = ..., users: _Optional[int] = ..., custom_state: _Optional[_Union[_event_pb2.CustomState, _Mapping]] = ...) -> None: ...
 
 class RunProgress(_message.Message):
-    __slots__ = ("elapsed", "fraction", "cycle", "cycles", "users", "hits", "failed_hits", "rate", "p50", "p95", "iterations", "agents", "saturated", "troubles", "window", "names", "failures", "time_left", "machine_busy", "sockets", "passed_checks", "failed_checks")
+    __slots__ = ("elapsed", "fraction", "cycle", "cycles", "users", "hits", "failed_hits", "rate", "p50", "p95", "iterations", "agents", "saturated", "troubles", "window", "names", "failures", "time_left", "machine_busy", "sockets", "passed_checks", "failed_checks", "custom_states")
     ELAPSED_FIELD_NUMBER: _ClassVar[int]
     FRACTION_FIELD_NUMBER: _ClassVar[int]
     CYCLE_FIELD_NUMBER: _ClassVar[int]
@@ -221,6 +223,7 @@ class RunProgress(_message.Message):
     SOCKETS_FIELD_NUMBER: _ClassVar[int]
     PASSED_CHECKS_FIELD_NUMBER: _ClassVar[int]
     FAILED_CHECKS_FIELD_NUMBER: _ClassVar[int]
+    CUSTOM_STATES_FIELD_NUMBER: _ClassVar[int]
     elapsed: _duration_pb2.Duration
     fraction: float
     cycle: int
@@ -243,7 +246,8 @@ class RunProgress(_message.Message):
     sockets: SocketProgress
     passed_checks: int
     failed_checks: int
-    def __init__(self, elapsed: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., fraction: _Optional[float] = ..., cycle: _Optional[int] = ..., cycles: _Optional[int] = ..., users: _Optional[int] = ..., hits: _Optional[int] = ..., failed_hits: _Optional[int] = ..., rate: _Optional[float] = ..., p50: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., p95: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., iterations: _Optional[_Union[_run_pb2.IterationFigures, _Mapping]] = ..., agents: _Optional[int] = ..., saturated: bool = ..., troubles: _Optional[_Iterable[_Union[_run_pb2.Trouble, _Mapping]]] = ..., window: _Optional[_Union[WindowFigures, _Mapping]] = ..., names: _Optional[_Iterable[_Union[NameProgress, _Mapping]]] = ..., failures: _Optional[_Iterable[_Union[FailureProgress, _Mapping]]] = ..., time_left: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., machine_busy: bool = ..., sockets: _Optional[_Union[SocketProgress, _Mapping]] = ..., passed_checks: _Optional[int] = ..., failed_checks: _Optional[int] = ...) -> None: ...
+    custom_states: _containers.RepeatedCompositeFieldContainer[_run_pb2.ReportedState]
+    def __init__(self, elapsed: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., fraction: _Optional[float] = ..., cycle: _Optional[int] = ..., cycles: _Optional[int] = ..., users: _Optional[int] = ..., hits: _Optional[int] = ..., failed_hits: _Optional[int] = ..., rate: _Optional[float] = ..., p50: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., p95: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., iterations: _Optional[_Union[_run_pb2.IterationFigures, _Mapping]] = ..., agents: _Optional[int] = ..., saturated: bool = ..., troubles: _Optional[_Iterable[_Union[_run_pb2.Trouble, _Mapping]]] = ..., window: _Optional[_Union[WindowFigures, _Mapping]] = ..., names: _Optional[_Iterable[_Union[NameProgress, _Mapping]]] = ..., failures: _Optional[_Iterable[_Union[FailureProgress, _Mapping]]] = ..., time_left: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., machine_busy: bool = ..., sockets: _Optional[_Union[SocketProgress, _Mapping]] = ..., passed_checks: _Optional[int] = ..., failed_checks: _Optional[int] = ..., custom_states: _Optional[_Iterable[_Union[_run_pb2.ReportedState, _Mapping]]] = ...) -> None: ...
 
 class SocketProgress(_message.Message):
     __slots__ = ("open", "broken", "messages_sent", "messages_received", "sent_rate", "received_rate")

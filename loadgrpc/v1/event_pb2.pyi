@@ -69,7 +69,7 @@ TEST_OUTCOME_ERROR: TestOutcome
 TEST_OUTCOME_INTERRUPTED: TestOutcome
 
 class Event(_message.Message):
-    __slots__ = ("time", "status", "test_start", "test_stop", "test_success", "test_failure", "test_error", "hit", "counter", "state", "generator", "custom", "output", "socket", "data", "rules", "check", "transaction", "measurement", "gauge")
+    __slots__ = ("time", "status", "test_start", "test_stop", "test_success", "test_failure", "test_error", "hit", "counter", "state", "generator", "custom", "output", "socket", "data", "rules", "check", "transaction", "measurement", "gauge", "custom_state")
     TIME_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     TEST_START_FIELD_NUMBER: _ClassVar[int]
@@ -90,6 +90,7 @@ class Event(_message.Message):
     TRANSACTION_FIELD_NUMBER: _ClassVar[int]
     MEASUREMENT_FIELD_NUMBER: _ClassVar[int]
     GAUGE_FIELD_NUMBER: _ClassVar[int]
+    CUSTOM_STATE_FIELD_NUMBER: _ClassVar[int]
     time: _timestamp_pb2.Timestamp
     status: LoadStatus
     test_start: TestStart
@@ -110,7 +111,8 @@ class Event(_message.Message):
     transaction: Transaction
     measurement: Measurement
     gauge: Gauge
-    def __init__(self, time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., status: _Optional[_Union[LoadStatus, _Mapping]] = ..., test_start: _Optional[_Union[TestStart, _Mapping]] = ..., test_stop: _Optional[_Union[TestStop, _Mapping]] = ..., test_success: _Optional[_Union[TestSuccess, _Mapping]] = ..., test_failure: _Optional[_Union[TestFailure, _Mapping]] = ..., test_error: _Optional[_Union[TestError, _Mapping]] = ..., hit: _Optional[_Union[Hit, _Mapping]] = ..., counter: _Optional[_Union[Counter, _Mapping]] = ..., state: _Optional[_Union[RunnerState, _Mapping]] = ..., generator: _Optional[_Union[GeneratorState, _Mapping]] = ..., custom: _Optional[_Union[_any_pb2.Any, _Mapping]] = ..., output: _Optional[_Union[Output, _Mapping]] = ..., socket: _Optional[_Union[SocketActivity, _Mapping]] = ..., data: _Optional[_Union[DataUse, _Mapping]] = ..., rules: _Optional[_Union[DesignedRules, _Mapping]] = ..., check: _Optional[_Union[Check, _Mapping]] = ..., transaction: _Optional[_Union[Transaction, _Mapping]] = ..., measurement: _Optional[_Union[Measurement, _Mapping]] = ..., gauge: _Optional[_Union[Gauge, _Mapping]] = ...) -> None: ...
+    custom_state: CustomState
+    def __init__(self, time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., status: _Optional[_Union[LoadStatus, _Mapping]] = ..., test_start: _Optional[_Union[TestStart, _Mapping]] = ..., test_stop: _Optional[_Union[TestStop, _Mapping]] = ..., test_success: _Optional[_Union[TestSuccess, _Mapping]] = ..., test_failure: _Optional[_Union[TestFailure, _Mapping]] = ..., test_error: _Optional[_Union[TestError, _Mapping]] = ..., hit: _Optional[_Union[Hit, _Mapping]] = ..., counter: _Optional[_Union[Counter, _Mapping]] = ..., state: _Optional[_Union[RunnerState, _Mapping]] = ..., generator: _Optional[_Union[GeneratorState, _Mapping]] = ..., custom: _Optional[_Union[_any_pb2.Any, _Mapping]] = ..., output: _Optional[_Union[Output, _Mapping]] = ..., socket: _Optional[_Union[SocketActivity, _Mapping]] = ..., data: _Optional[_Union[DataUse, _Mapping]] = ..., rules: _Optional[_Union[DesignedRules, _Mapping]] = ..., check: _Optional[_Union[Check, _Mapping]] = ..., transaction: _Optional[_Union[Transaction, _Mapping]] = ..., measurement: _Optional[_Union[Measurement, _Mapping]] = ..., gauge: _Optional[_Union[Gauge, _Mapping]] = ..., custom_state: _Optional[_Union[CustomState, _Mapping]] = ...) -> None: ...
 
 class LoadStatus(_message.Message):
     __slots__ = ("iterations", "users", "current_iteration", "current_user", "cycle", "case")
@@ -207,6 +209,21 @@ class Hit(_message.Message):
     failed: bool
     attempt: int
     def __init__(self, name: _Optional[str] = ..., url: _Optional[str] = ..., method: _Optional[str] = ..., status: _Optional[int] = ..., error: _Optional[_Union[HitError, str]] = ..., error_message: _Optional[str] = ..., planned_start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., elapsed: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., time_to_first_byte: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., connect: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., bytes_sent: _Optional[int] = ..., bytes_received: _Optional[int] = ..., protocol: _Optional[str] = ..., failed: bool = ..., attempt: _Optional[int] = ...) -> None: ...
+
+class CustomState(_message.Message):
+    __slots__ = ("name", "details")
+    class DetailsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DETAILS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    details: _containers.ScalarMap[str, str]
+    def __init__(self, name: _Optional[str] = ..., details: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class Counter(_message.Message):
     __slots__ = ("name", "increment")

@@ -97,7 +97,7 @@ ASSIGNMENT_STATE_LOAD_FAILED: AssignmentState
 ASSIGNMENT_STATE_LOST: AssignmentState
 
 class RunSpec(_message.Message):
-    __slots__ = ("test", "users", "iterations", "duration", "agents", "split", "spawn_rate", "server_url", "processes", "stop_timeout", "no_dns_resolve", "test_runner", "runner_mode", "silence_timeout", "scenarios", "title", "env", "no_patching", "observers", "project_name", "user_id", "require_coverage", "bundle", "test_dir", "python_deps", "pacing", "think")
+    __slots__ = ("test", "users", "iterations", "duration", "agents", "split", "spawn_rate", "server_url", "processes", "stop_timeout", "no_dns_resolve", "test_runner", "runner_mode", "silence_timeout", "scenarios", "title", "env", "no_patching", "observers", "project_name", "user_id", "require_coverage", "bundle", "test_dir", "python_deps", "parameters", "unchecked", "pacing", "think")
     class EnvEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -105,6 +105,13 @@ class RunSpec(_message.Message):
         key: str
         value: str
         def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class ParametersEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Parameter
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Parameter, _Mapping]] = ...) -> None: ...
     TEST_FIELD_NUMBER: _ClassVar[int]
     USERS_FIELD_NUMBER: _ClassVar[int]
     ITERATIONS_FIELD_NUMBER: _ClassVar[int]
@@ -130,6 +137,8 @@ class RunSpec(_message.Message):
     BUNDLE_FIELD_NUMBER: _ClassVar[int]
     TEST_DIR_FIELD_NUMBER: _ClassVar[int]
     PYTHON_DEPS_FIELD_NUMBER: _ClassVar[int]
+    PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    UNCHECKED_FIELD_NUMBER: _ClassVar[int]
     PACING_FIELD_NUMBER: _ClassVar[int]
     THINK_FIELD_NUMBER: _ClassVar[int]
     test: str
@@ -157,9 +166,11 @@ class RunSpec(_message.Message):
     bundle: str
     test_dir: str
     python_deps: _containers.RepeatedScalarFieldContainer[str]
+    parameters: _containers.MessageMap[str, Parameter]
+    unchecked: bool
     pacing: WaitTime
     think: WaitTime
-    def __init__(self, test: _Optional[str] = ..., users: _Optional[_Iterable[int]] = ..., iterations: _Optional[_Iterable[int]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., agents: _Optional[int] = ..., split: bool = ..., spawn_rate: _Optional[float] = ..., server_url: _Optional[str] = ..., processes: _Optional[int] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., no_dns_resolve: bool = ..., test_runner: _Optional[str] = ..., runner_mode: _Optional[_Union[RunnerMode, str]] = ..., silence_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., scenarios: _Optional[_Iterable[_Union[Scenario, _Mapping]]] = ..., title: _Optional[str] = ..., env: _Optional[_Mapping[str, str]] = ..., no_patching: bool = ..., observers: _Optional[_Iterable[_Union[Observer, _Mapping]]] = ..., project_name: _Optional[str] = ..., user_id: _Optional[str] = ..., require_coverage: _Optional[int] = ..., bundle: _Optional[str] = ..., test_dir: _Optional[str] = ..., python_deps: _Optional[_Iterable[str]] = ..., pacing: _Optional[_Union[WaitTime, _Mapping]] = ..., think: _Optional[_Union[WaitTime, _Mapping]] = ...) -> None: ...
+    def __init__(self, test: _Optional[str] = ..., users: _Optional[_Iterable[int]] = ..., iterations: _Optional[_Iterable[int]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., agents: _Optional[int] = ..., split: bool = ..., spawn_rate: _Optional[float] = ..., server_url: _Optional[str] = ..., processes: _Optional[int] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., no_dns_resolve: bool = ..., test_runner: _Optional[str] = ..., runner_mode: _Optional[_Union[RunnerMode, str]] = ..., silence_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., scenarios: _Optional[_Iterable[_Union[Scenario, _Mapping]]] = ..., title: _Optional[str] = ..., env: _Optional[_Mapping[str, str]] = ..., no_patching: bool = ..., observers: _Optional[_Iterable[_Union[Observer, _Mapping]]] = ..., project_name: _Optional[str] = ..., user_id: _Optional[str] = ..., require_coverage: _Optional[int] = ..., bundle: _Optional[str] = ..., test_dir: _Optional[str] = ..., python_deps: _Optional[_Iterable[str]] = ..., parameters: _Optional[_Mapping[str, Parameter]] = ..., unchecked: bool = ..., pacing: _Optional[_Union[WaitTime, _Mapping]] = ..., think: _Optional[_Union[WaitTime, _Mapping]] = ...) -> None: ...
 
 class WaitTime(_message.Message):
     __slots__ = ("constant", "between", "exponential", "lognormal")
@@ -188,6 +199,14 @@ class LognormalWait(_message.Message):
     median: _duration_pb2.Duration
     sigma: float
     def __init__(self, median: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., sigma: _Optional[float] = ...) -> None: ...
+
+class Parameter(_message.Message):
+    __slots__ = ("value", "secret")
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    SECRET_FIELD_NUMBER: _ClassVar[int]
+    value: str
+    secret: bool
+    def __init__(self, value: _Optional[str] = ..., secret: bool = ...) -> None: ...
 
 class Observer(_message.Message):
     __slots__ = ("name", "settings", "events")
@@ -225,7 +244,14 @@ class Notification(_message.Message):
     def __init__(self, observer: _Optional[str] = ..., event: _Optional[_Union[ObserverEvent, str]] = ..., change: _Optional[int] = ..., state: _Optional[_Union[NotificationState, str]] = ..., tries: _Optional[int] = ..., reason: _Optional[str] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Scenario(_message.Message):
-    __slots__ = ("name", "test", "users", "iterations", "duration", "spawn_rate", "server_url", "processes", "test_runner", "runner_mode", "silence_timeout", "pacing", "think")
+    __slots__ = ("name", "test", "users", "iterations", "duration", "spawn_rate", "server_url", "processes", "test_runner", "runner_mode", "silence_timeout", "pacing", "think", "parameters")
+    class ParametersEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Parameter
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Parameter, _Mapping]] = ...) -> None: ...
     NAME_FIELD_NUMBER: _ClassVar[int]
     TEST_FIELD_NUMBER: _ClassVar[int]
     USERS_FIELD_NUMBER: _ClassVar[int]
@@ -239,6 +265,7 @@ class Scenario(_message.Message):
     SILENCE_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
     PACING_FIELD_NUMBER: _ClassVar[int]
     THINK_FIELD_NUMBER: _ClassVar[int]
+    PARAMETERS_FIELD_NUMBER: _ClassVar[int]
     name: str
     test: str
     users: _containers.RepeatedScalarFieldContainer[int]
@@ -252,7 +279,8 @@ class Scenario(_message.Message):
     silence_timeout: _duration_pb2.Duration
     pacing: WaitTime
     think: WaitTime
-    def __init__(self, name: _Optional[str] = ..., test: _Optional[str] = ..., users: _Optional[_Iterable[int]] = ..., iterations: _Optional[_Iterable[int]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., spawn_rate: _Optional[float] = ..., server_url: _Optional[str] = ..., processes: _Optional[int] = ..., test_runner: _Optional[str] = ..., runner_mode: _Optional[_Union[RunnerMode, str]] = ..., silence_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., pacing: _Optional[_Union[WaitTime, _Mapping]] = ..., think: _Optional[_Union[WaitTime, _Mapping]] = ...) -> None: ...
+    parameters: _containers.MessageMap[str, Parameter]
+    def __init__(self, name: _Optional[str] = ..., test: _Optional[str] = ..., users: _Optional[_Iterable[int]] = ..., iterations: _Optional[_Iterable[int]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., spawn_rate: _Optional[float] = ..., server_url: _Optional[str] = ..., processes: _Optional[int] = ..., test_runner: _Optional[str] = ..., runner_mode: _Optional[_Union[RunnerMode, str]] = ..., silence_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., pacing: _Optional[_Union[WaitTime, _Mapping]] = ..., think: _Optional[_Union[WaitTime, _Mapping]] = ..., parameters: _Optional[_Mapping[str, Parameter]] = ...) -> None: ...
 
 class Run(_message.Message):
     __slots__ = ("run_id", "state", "reason", "plan", "create_time", "start_time", "end_time", "agent_ids", "troubles", "verdict")
@@ -293,7 +321,7 @@ class Trouble(_message.Message):
     def __init__(self, kind: _Optional[_Union[TroubleKind, str]] = ..., agent_id: _Optional[str] = ..., message: _Optional[str] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class RunSummary(_message.Message):
-    __slots__ = ("run_id", "state", "reason", "verdict", "plan", "create_time", "start_time", "end_time", "duration", "hits", "iterations", "names", "failures", "errors", "hit_errors", "agents", "counters", "accounting", "generator", "scenarios", "users", "cycles", "sockets", "troubles", "data", "notifications", "cases", "coverage", "output", "checks", "transactions", "measurements", "gauges")
+    __slots__ = ("run_id", "state", "reason", "verdict", "plan", "create_time", "start_time", "end_time", "duration", "hits", "iterations", "names", "failures", "errors", "hit_errors", "agents", "counters", "accounting", "generator", "scenarios", "users", "cycles", "sockets", "troubles", "data", "notifications", "cases", "coverage", "output", "custom_states", "checks", "transactions", "measurements", "gauges")
     class CountersEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -330,6 +358,7 @@ class RunSummary(_message.Message):
     CASES_FIELD_NUMBER: _ClassVar[int]
     COVERAGE_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    CUSTOM_STATES_FIELD_NUMBER: _ClassVar[int]
     CHECKS_FIELD_NUMBER: _ClassVar[int]
     TRANSACTIONS_FIELD_NUMBER: _ClassVar[int]
     MEASUREMENTS_FIELD_NUMBER: _ClassVar[int]
@@ -363,11 +392,12 @@ class RunSummary(_message.Message):
     cases: _containers.RepeatedCompositeFieldContainer[CaseFigures]
     coverage: CoverageFigures
     output: OutputFigures
+    custom_states: _containers.RepeatedCompositeFieldContainer[ReportedState]
     checks: _containers.RepeatedCompositeFieldContainer[CheckFigures]
     transactions: _containers.RepeatedCompositeFieldContainer[TransactionFigures]
     measurements: _containers.RepeatedCompositeFieldContainer[MeasurementFigures]
     gauges: _containers.RepeatedCompositeFieldContainer[GaugeFigures]
-    def __init__(self, run_id: _Optional[str] = ..., state: _Optional[_Union[RunState, str]] = ..., reason: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ..., plan: _Optional[_Union[RunSpec, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., hits: _Optional[_Union[HitFigures, _Mapping]] = ..., iterations: _Optional[_Union[IterationFigures, _Mapping]] = ..., names: _Optional[_Iterable[_Union[NameFigures, _Mapping]]] = ..., failures: _Optional[_Iterable[_Union[IterationErrorGroup, _Mapping]]] = ..., errors: _Optional[_Iterable[_Union[IterationErrorGroup, _Mapping]]] = ..., hit_errors: _Optional[_Iterable[_Union[HitErrorGroup, _Mapping]]] = ..., agents: _Optional[_Iterable[_Union[AgentFigures, _Mapping]]] = ..., counters: _Optional[_Mapping[str, int]] = ..., accounting: _Optional[_Union[Accounting, _Mapping]] = ..., generator: _Optional[_Union[GeneratorFigures, _Mapping]] = ..., scenarios: _Optional[_Iterable[_Union[ScenarioFigures, _Mapping]]] = ..., users: _Optional[_Union[UserFigures, _Mapping]] = ..., cycles: _Optional[_Iterable[_Union[CycleFigures, _Mapping]]] = ..., sockets: _Optional[_Union[SocketSummary, _Mapping]] = ..., troubles: _Optional[_Iterable[_Union[Trouble, _Mapping]]] = ..., data: _Optional[_Iterable[_Union[DataFigures, _Mapping]]] = ..., notifications: _Optional[_Iterable[_Union[Notification, _Mapping]]] = ..., cases: _Optional[_Iterable[_Union[CaseFigures, _Mapping]]] = ..., coverage: _Optional[_Union[CoverageFigures, _Mapping]] = ..., output: _Optional[_Union[OutputFigures, _Mapping]] = ..., checks: _Optional[_Iterable[_Union[CheckFigures, _Mapping]]] = ..., transactions: _Optional[_Iterable[_Union[TransactionFigures, _Mapping]]] = ..., measurements: _Optional[_Iterable[_Union[MeasurementFigures, _Mapping]]] = ..., gauges: _Optional[_Iterable[_Union[GaugeFigures, _Mapping]]] = ...) -> None: ...
+    def __init__(self, run_id: _Optional[str] = ..., state: _Optional[_Union[RunState, str]] = ..., reason: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ..., plan: _Optional[_Union[RunSpec, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., hits: _Optional[_Union[HitFigures, _Mapping]] = ..., iterations: _Optional[_Union[IterationFigures, _Mapping]] = ..., names: _Optional[_Iterable[_Union[NameFigures, _Mapping]]] = ..., failures: _Optional[_Iterable[_Union[IterationErrorGroup, _Mapping]]] = ..., errors: _Optional[_Iterable[_Union[IterationErrorGroup, _Mapping]]] = ..., hit_errors: _Optional[_Iterable[_Union[HitErrorGroup, _Mapping]]] = ..., agents: _Optional[_Iterable[_Union[AgentFigures, _Mapping]]] = ..., counters: _Optional[_Mapping[str, int]] = ..., accounting: _Optional[_Union[Accounting, _Mapping]] = ..., generator: _Optional[_Union[GeneratorFigures, _Mapping]] = ..., scenarios: _Optional[_Iterable[_Union[ScenarioFigures, _Mapping]]] = ..., users: _Optional[_Union[UserFigures, _Mapping]] = ..., cycles: _Optional[_Iterable[_Union[CycleFigures, _Mapping]]] = ..., sockets: _Optional[_Union[SocketSummary, _Mapping]] = ..., troubles: _Optional[_Iterable[_Union[Trouble, _Mapping]]] = ..., data: _Optional[_Iterable[_Union[DataFigures, _Mapping]]] = ..., notifications: _Optional[_Iterable[_Union[Notification, _Mapping]]] = ..., cases: _Optional[_Iterable[_Union[CaseFigures, _Mapping]]] = ..., coverage: _Optional[_Union[CoverageFigures, _Mapping]] = ..., output: _Optional[_Union[OutputFigures, _Mapping]] = ..., custom_states: _Optional[_Iterable[_Union[ReportedState, _Mapping]]] = ..., checks: _Optional[_Iterable[_Union[CheckFigures, _Mapping]]] = ..., transactions: _Optional[_Iterable[_Union[TransactionFigures, _Mapping]]] = ..., measurements: _Optional[_Iterable[_Union[MeasurementFigures, _Mapping]]] = ..., gauges: _Optional[_Iterable[_Union[GaugeFigures, _Mapping]]] = ...) -> None: ...
 
 class CheckFigures(_message.Message):
     __slots__ = ("name", "passed", "failed", "scenario")
@@ -434,6 +464,18 @@ class GaugeFigures(_message.Message):
     max: float
     scenario: str
     def __init__(self, name: _Optional[str] = ..., last: _Optional[float] = ..., min: _Optional[float] = ..., max: _Optional[float] = ..., scenario: _Optional[str] = ...) -> None: ...
+
+class ReportedState(_message.Message):
+    __slots__ = ("state", "agent_id", "scenario", "time")
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    AGENT_ID_FIELD_NUMBER: _ClassVar[int]
+    SCENARIO_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    state: _event_pb2.CustomState
+    agent_id: str
+    scenario: str
+    time: _timestamp_pb2.Timestamp
+    def __init__(self, state: _Optional[_Union[_event_pb2.CustomState, _Mapping]] = ..., agent_id: _Optional[str] = ..., scenario: _Optional[str] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class CaseFigures(_message.Message):
     __slots__ = ("case", "scenario", "iterations", "iteration_time", "hits")
@@ -648,7 +690,7 @@ class SocketSummary(_message.Message):
     def __init__(self, total: _Optional[_Union[SocketFigures, _Mapping]] = ..., names: _Optional[_Iterable[_Union[SocketNameFigures, _Mapping]]] = ...) -> None: ...
 
 class NameFigures(_message.Message):
-    __slots__ = ("name", "method", "hits", "statuses", "scenario", "protocol", "failed_statuses")
+    __slots__ = ("name", "method", "hits", "statuses", "scenario", "protocol", "failed_statuses", "retries")
     class StatusesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -670,6 +712,7 @@ class NameFigures(_message.Message):
     SCENARIO_FIELD_NUMBER: _ClassVar[int]
     PROTOCOL_FIELD_NUMBER: _ClassVar[int]
     FAILED_STATUSES_FIELD_NUMBER: _ClassVar[int]
+    RETRIES_FIELD_NUMBER: _ClassVar[int]
     name: str
     method: str
     hits: HitFigures
@@ -677,7 +720,8 @@ class NameFigures(_message.Message):
     scenario: str
     protocol: str
     failed_statuses: _containers.ScalarMap[int, int]
-    def __init__(self, name: _Optional[str] = ..., method: _Optional[str] = ..., hits: _Optional[_Union[HitFigures, _Mapping]] = ..., statuses: _Optional[_Mapping[int, int]] = ..., scenario: _Optional[str] = ..., protocol: _Optional[str] = ..., failed_statuses: _Optional[_Mapping[int, int]] = ...) -> None: ...
+    retries: int
+    def __init__(self, name: _Optional[str] = ..., method: _Optional[str] = ..., hits: _Optional[_Union[HitFigures, _Mapping]] = ..., statuses: _Optional[_Mapping[int, int]] = ..., scenario: _Optional[str] = ..., protocol: _Optional[str] = ..., failed_statuses: _Optional[_Mapping[int, int]] = ..., retries: _Optional[int] = ...) -> None: ...
 
 class IterationErrorGroup(_message.Message):
     __slots__ = ("count", "test", "exception")

@@ -33,9 +33,9 @@ def local(monkeypatch):
     async def local_cluster(*, keep_events):
         yield "127.0.0.1:1"
 
-    module = types.ModuleType("loadgrpc.cli.local")
+    module = types.ModuleType("loadgrpc.local")
     module.local_cluster = local_cluster
-    monkeypatch.setitem(sys.modules, "loadgrpc.cli.local", module)
+    monkeypatch.setitem(sys.modules, "loadgrpc.local", module)
 
 
 PLANS = {
@@ -220,9 +220,9 @@ def test_a_signal_before_the_start_ends_it(invoke, client, monkeypatch):
         await asyncio.sleep(5)
         yield ""
 
-    module = types.ModuleType("loadgrpc.cli.local")
+    module = types.ModuleType("loadgrpc.local")
     module.local_cluster = local_cluster
-    monkeypatch.setitem(sys.modules, "loadgrpc.cli.local", module)
+    monkeypatch.setitem(sys.modules, "loadgrpc.local", module)
     code, out, _ = invoke("run", TEST)
     assert (code, out) == (105, "exit 105: interrupted before there were results\n")
     assert client.asked == []

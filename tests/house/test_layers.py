@@ -40,6 +40,9 @@ FLOORS = {
     "dashboard": 4,
     "conformance": 4,
     "testing": 4,
+    "local": 4,
+    "eager": 4,
+    "pytest_plugin": 4,
     "case": 4,
     "examples": 4,
     "cli": 5,
@@ -94,7 +97,9 @@ DOORS = {
         "loadgrpc.protocol.ends",  # of processes
         "loadgrpc.conformance",
         LINK,
+        "loadgrpc.runner.retry",  # waits of asynchronous tests
         "loadgrpc.testing",
+        "loadgrpc.local",
         "loadgrpc.examples.server",  # no part of loadgrpc: what it is loaded against
     },
     "numpy": {"loadgrpc.stats", "loadgrpc.broker", "loadgrpc.protocol", "loadgrpc.store"},

@@ -7,6 +7,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from loadgrpc.cli import plan_options, values
 from loadgrpc.cli.run import SECTIONS
 from loadgrpc.protocol import kinds, options, plans
+from loadgrpc.protocol.parameters_kind import ParametersKind
 from loadgrpc.v1 import run_pb2
 
 ROWS = list(options.ALL.values())
@@ -25,6 +26,7 @@ TYPES = {
     kinds.RequirementsKind: FieldDescriptor.TYPE_STRING,
     kinds.ObserversKind: FieldDescriptor.TYPE_MESSAGE,
     kinds.WaitKind: FieldDescriptor.TYPE_MESSAGE,
+    ParametersKind: FieldDescriptor.TYPE_MESSAGE,
 }
 TOLD = {
     *("agents", "spawn_rate", "server_url", "pacing", "think"),
@@ -67,7 +69,7 @@ def test_a_row_is_of_the_type_of_its_field(row):
         assert field.type == TYPES[type(row.kind)]
         several = (
             *(kinds.CountsKind, kinds.VariablesKind),
-            *(kinds.RequirementsKind, kinds.ObserversKind),
+            *(kinds.RequirementsKind, kinds.ObserversKind, ParametersKind),
         )
         assert field.is_repeated is isinstance(row.kind, several)
 
@@ -83,7 +85,9 @@ def figures(kind):  # noqa: PLR0911 - one for each kind
             return ["1 day"]
         case kinds.SecondsKind(most):
             return [f"{most / 86_400:g} day"]
-        case kinds.VariablesKind(entries, name_chars, value_chars):
+        case kinds.VariablesKind(entries, name_chars, value_chars) | ParametersKind(
+            entries, name_chars, value_chars
+        ):
             return [f"{each:,}" for each in (entries, name_chars, value_chars)]
         case kinds.RequirementsKind(chars, entries):
             return [f"{chars:,} characters", f"{entries:,}"]

@@ -144,6 +144,8 @@ def test_d5_what_is_stale_is_all_that_is_not_told():
     stale = environment.stale(told)
     assert {"LOADGRPC_DURATION", "LOADS_DURATION", "LOADGRPC_CURRENT_USER"} < set(stale)
     assert not set(stale) & set(told)
-    timed = environment.work(assignment_of(test=URL, duration_s=5.0, user=1, server_url="http://h"))
+    given = {"server_url": "http://h", "parameters": {"a": 1}}
+    timed = environment.work(assignment_of(test=URL, duration_s=5.0, user=1, **given))
+    assert timed["LOADGRPC_PARAMETERS"] == '{"a": "1"}'
     everything = {*told, *timed, *environment.folder(Path("/x"))}
     assert everything == {*told, *stale}  # no name is missing

@@ -103,8 +103,13 @@ runners = st.one_of(
     ),
     st.fixed_dictionaries({"test": st.just("shop"), "runner_mode": st.just(RunnerMode.BY_HAND)}),
 )
+givens = st.lists(
+    st.builds(model.Parameter, st.sampled_from(["a", "b_1", "password"]), words, st.booleans()),
+    max_size=3,
+    unique_by=lambda each: each.name,
+).map(lambda some: {"parameters": tuple(sorted(some, key=lambda each: each.name))})
 scenarios = st.builds(
-    lambda *parts: {k: v for p in parts for k, v in p.items()}, *(loads, lengths, runners)
+    lambda *parts: {k: v for p in parts for k, v in p.items()}, *(loads, lengths, runners, givens)
 )
 some_plans = st.builds(
     model.Plan,
@@ -129,6 +134,7 @@ some_plans = st.builds(
     bundle=st.sampled_from(["", "0" * 64]),
     test_dir=st.sampled_from(["", "/tmp/x-"]),
     python_deps=st.sampled_from([(), ("faker", "./a.whl")]),
+    unchecked=st.booleans(),
     observers=st.lists(
         st.builds(
             model.ObserverChoice,
@@ -233,7 +239,19 @@ names = st.builds(
     scenario=words,
     protocol=words,
     failed_statuses=st.dictionaries(numbers, counts, min_size=1, max_size=3),
+    retries=counts,
 )
+custom_states = st.builds(
+    model.CustomState,
+    name=ids,
+    details=st.dictionaries(ids, words, max_size=3).map(lambda some: tuple(sorted(some.items()))),
+)
+reported_states = st.lists(
+    st.builds(
+        model.ReportedState, state=custom_states, agent_id=words, scenario=words, time_ns=moments
+    ),
+    max_size=2,
+).map(tuple)
 iterations = st.builds(
     model.IterationFigures,
     started=counts,
@@ -257,6 +275,7 @@ socket_progresses = st.builds(
 )
 progresses = st.builds(
     model.Progress,
+    custom_states=reported_states,
     sockets=st.none() | socket_progresses,
     elapsed_ns=durations,
     fraction=st.floats(0, 1),
@@ -434,6 +453,7 @@ notifications = st.builds(
 )
 summaries = st.builds(
     model.Summary,
+    custom_states=reported_states,
     sockets=st.none() | socket_summaries,
     measures=measures,
     run_id=words,
@@ -555,6 +575,7 @@ changes = st.builds(
     agent_event=st.none() | st.sampled_from(model.AgentEvent),
     cycle=st.integers(0, 100),
     users=st.integers(0, 2**32 - 1),
+    custom_state=st.none() | custom_states,
 )
 news = st.builds(model.News, counts, runs | progresses | st.none(), st.none() | changes)
 

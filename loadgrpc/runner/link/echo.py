@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import IO, Final
 
 from loadgrpc.protocol.printed import Printed, PrintedLine, safe_lines
+from loadgrpc.secrets import masked
 
 READ_BYTES: Final = 65_536
 PAUSE_S: Final = 1.0
@@ -63,7 +64,7 @@ class Echo:
         self._printed(lines)
         for line in safe_lines(lines):
             # A write of at most PIPE_BUF bytes goes whole, and at once if there is room.
-            data = f"{self._name}: {line}".encode()[: select.PIPE_BUF - 1] + b"\n"
+            data = f"{self._name}: {masked(line)}".encode()[: select.PIPE_BUF - 1] + b"\n"
             if not any(event & select.POLLOUT for _, event in self._room.poll(0)):
                 self._left_out += 1
                 continue

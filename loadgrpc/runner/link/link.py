@@ -34,6 +34,7 @@ from loadgrpc.runner.messages import BeginCycle, CannotLoad, Leave, StopNow
 from loadgrpc.runner.pipe import MAX_FRAME_BYTES
 from loadgrpc.runner.recorder import Recorder
 from loadgrpc.runner.share import WorkerShare
+from loadgrpc.secrets import conceal
 from loadgrpc.v1 import event_pb2, runner_pb2
 
 ASSIGNMENT_TIMEOUT_S: Final = 10.0
@@ -350,6 +351,7 @@ async def _main() -> int:
         publisher = Publisher(stub, source, metadata=metadata)
         folder = environ.get(produced.RUN_DIR_ENV)
         assignment = assignments.assignment_from_proto(answer.assignment)
+        conceal(each.value for each in assignment.scenario.parameters if each.is_secret)
         link = Link(assignment, publisher, Path(folder) if folder else None)
         watching = asyncio.create_task(_die_with_the_agent(link))
         publishing = asyncio.create_task(publisher.run())

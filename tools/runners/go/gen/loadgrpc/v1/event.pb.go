@@ -325,6 +325,7 @@ type Event struct {
 	//	*Event_Transaction
 	//	*Event_Measurement
 	//	*Event_Gauge
+	//	*Event_CustomState
 	Event         isEvent_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -543,6 +544,15 @@ func (x *Event) GetGauge() *Gauge {
 	return nil
 }
 
+func (x *Event) GetCustomState() *CustomState {
+	if x != nil {
+		if x, ok := x.Event.(*Event_CustomState); ok {
+			return x.CustomState
+		}
+	}
+	return nil
+}
+
 type isEvent_Event interface {
 	isEvent_Event()
 }
@@ -643,6 +653,11 @@ type Event_Gauge struct {
 	Gauge *Gauge `protobuf:"bytes,31,opt,name=gauge,proto3,oneof"`
 }
 
+type Event_CustomState struct {
+	// What the test says it is doing.
+	CustomState *CustomState `protobuf:"bytes,26,opt,name=custom_state,json=customState,proto3,oneof"`
+}
+
 func (*Event_TestStart) isEvent_Event() {}
 
 func (*Event_TestStop) isEvent_Event() {}
@@ -678,6 +693,8 @@ func (*Event_Transaction) isEvent_Event() {}
 func (*Event_Measurement) isEvent_Event() {}
 
 func (*Event_Gauge) isEvent_Event() {}
+
+func (*Event_CustomState) isEvent_Event() {}
 
 // Where in the load an event happened.
 type LoadStatus struct {
@@ -1280,6 +1297,64 @@ func (x *Hit) GetAttempt() uint32 {
 	return 0
 }
 
+// What the test says it is doing, in a word of its own, such as `warming`. Of each scenario on each
+// agent the last one is shown. Send one when it changes, at most a few a second: the broker keeps
+// the first ten changes of a scenario on an agent in the log of the run, one a second after that,
+// and at most 2,000 of a run.
+type CustomState struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The state. Required. At most 64 characters.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// More about it. At most 16 entries; a name has at most 64 characters, a value at most 256.
+	Details       map[string]string `protobuf:"bytes,2,rep,name=details,proto3" json:"details,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CustomState) Reset() {
+	*x = CustomState{}
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CustomState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CustomState) ProtoMessage() {}
+
+func (x *CustomState) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CustomState.ProtoReflect.Descriptor instead.
+func (*CustomState) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *CustomState) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *CustomState) GetDetails() map[string]string {
+	if x != nil {
+		return x.Details
+	}
+	return nil
+}
+
 // A custom counter of the test.
 type Counter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1293,7 +1368,7 @@ type Counter struct {
 
 func (x *Counter) Reset() {
 	*x = Counter{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[9]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1305,7 +1380,7 @@ func (x *Counter) String() string {
 func (*Counter) ProtoMessage() {}
 
 func (x *Counter) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[9]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1318,7 +1393,7 @@ func (x *Counter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Counter.ProtoReflect.Descriptor instead.
 func (*Counter) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{9}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Counter) GetName() string {
@@ -1375,7 +1450,7 @@ type SocketActivity struct {
 
 func (x *SocketActivity) Reset() {
 	*x = SocketActivity{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[10]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1387,7 +1462,7 @@ func (x *SocketActivity) String() string {
 func (*SocketActivity) ProtoMessage() {}
 
 func (x *SocketActivity) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[10]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1400,7 +1475,7 @@ func (x *SocketActivity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketActivity.ProtoReflect.Descriptor instead.
 func (*SocketActivity) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{10}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *SocketActivity) GetName() string {
@@ -1497,7 +1572,7 @@ type RunnerState struct {
 
 func (x *RunnerState) Reset() {
 	*x = RunnerState{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[11]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1509,7 +1584,7 @@ func (x *RunnerState) String() string {
 func (*RunnerState) ProtoMessage() {}
 
 func (x *RunnerState) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[11]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1522,7 +1597,7 @@ func (x *RunnerState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerState.ProtoReflect.Descriptor instead.
 func (*RunnerState) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{11}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *RunnerState) GetActiveUsers() uint32 {
@@ -1581,7 +1656,7 @@ type GeneratorState struct {
 
 func (x *GeneratorState) Reset() {
 	*x = GeneratorState{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[12]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1593,7 +1668,7 @@ func (x *GeneratorState) String() string {
 func (*GeneratorState) ProtoMessage() {}
 
 func (x *GeneratorState) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[12]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1606,7 +1681,7 @@ func (x *GeneratorState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GeneratorState.ProtoReflect.Descriptor instead.
 func (*GeneratorState) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{12}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GeneratorState) GetProcess() uint32 {
@@ -1709,7 +1784,7 @@ type Output struct {
 
 func (x *Output) Reset() {
 	*x = Output{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[13]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1721,7 +1796,7 @@ func (x *Output) String() string {
 func (*Output) ProtoMessage() {}
 
 func (x *Output) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[13]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1734,7 +1809,7 @@ func (x *Output) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Output.ProtoReflect.Descriptor instead.
 func (*Output) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{13}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Output) GetText() string {
@@ -1792,7 +1867,7 @@ type DataUse struct {
 
 func (x *DataUse) Reset() {
 	*x = DataUse{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[14]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1804,7 +1879,7 @@ func (x *DataUse) String() string {
 func (*DataUse) ProtoMessage() {}
 
 func (x *DataUse) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[14]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1817,7 +1892,7 @@ func (x *DataUse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DataUse.ProtoReflect.Descriptor instead.
 func (*DataUse) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{14}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *DataUse) GetFile() string {
@@ -1889,7 +1964,7 @@ type DesignedRules struct {
 
 func (x *DesignedRules) Reset() {
 	*x = DesignedRules{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[15]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1901,7 +1976,7 @@ func (x *DesignedRules) String() string {
 func (*DesignedRules) ProtoMessage() {}
 
 func (x *DesignedRules) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[15]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1914,7 +1989,7 @@ func (x *DesignedRules) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DesignedRules.ProtoReflect.Descriptor instead.
 func (*DesignedRules) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{15}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *DesignedRules) GetNames() []string {
@@ -1943,7 +2018,7 @@ type Check struct {
 
 func (x *Check) Reset() {
 	*x = Check{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[16]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1955,7 +2030,7 @@ func (x *Check) String() string {
 func (*Check) ProtoMessage() {}
 
 func (x *Check) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[16]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1968,7 +2043,7 @@ func (x *Check) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Check.ProtoReflect.Descriptor instead.
 func (*Check) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{16}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Check) GetName() string {
@@ -2015,7 +2090,7 @@ type Transaction struct {
 
 func (x *Transaction) Reset() {
 	*x = Transaction{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[17]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2027,7 +2102,7 @@ func (x *Transaction) String() string {
 func (*Transaction) ProtoMessage() {}
 
 func (x *Transaction) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[17]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2040,7 +2115,7 @@ func (x *Transaction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transaction.ProtoReflect.Descriptor instead.
 func (*Transaction) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{17}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Transaction) GetName() string {
@@ -2089,7 +2164,7 @@ type Measurement struct {
 
 func (x *Measurement) Reset() {
 	*x = Measurement{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[18]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2101,7 +2176,7 @@ func (x *Measurement) String() string {
 func (*Measurement) ProtoMessage() {}
 
 func (x *Measurement) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[18]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2114,7 +2189,7 @@ func (x *Measurement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Measurement.ProtoReflect.Descriptor instead.
 func (*Measurement) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{18}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Measurement) GetName() string {
@@ -2158,7 +2233,7 @@ type Gauge struct {
 
 func (x *Gauge) Reset() {
 	*x = Gauge{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[19]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2170,7 +2245,7 @@ func (x *Gauge) String() string {
 func (*Gauge) ProtoMessage() {}
 
 func (x *Gauge) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[19]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2183,7 +2258,7 @@ func (x *Gauge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Gauge.ProtoReflect.Descriptor instead.
 func (*Gauge) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{19}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Gauge) GetName() string {
@@ -2270,7 +2345,7 @@ type HitBlock struct {
 
 func (x *HitBlock) Reset() {
 	*x = HitBlock{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[20]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2282,7 +2357,7 @@ func (x *HitBlock) String() string {
 func (*HitBlock) ProtoMessage() {}
 
 func (x *HitBlock) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[20]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2295,7 +2370,7 @@ func (x *HitBlock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HitBlock.ProtoReflect.Descriptor instead.
 func (*HitBlock) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{20}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *HitBlock) GetCount() uint32 {
@@ -2454,7 +2529,7 @@ type HitLabel struct {
 
 func (x *HitLabel) Reset() {
 	*x = HitLabel{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[21]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2466,7 +2541,7 @@ func (x *HitLabel) String() string {
 func (*HitLabel) ProtoMessage() {}
 
 func (x *HitLabel) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[21]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2479,7 +2554,7 @@ func (x *HitLabel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HitLabel.ProtoReflect.Descriptor instead.
 func (*HitLabel) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{21}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *HitLabel) GetName() string {
@@ -2565,7 +2640,7 @@ type TestBlock struct {
 
 func (x *TestBlock) Reset() {
 	*x = TestBlock{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[22]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2577,7 +2652,7 @@ func (x *TestBlock) String() string {
 func (*TestBlock) ProtoMessage() {}
 
 func (x *TestBlock) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[22]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2590,7 +2665,7 @@ func (x *TestBlock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestBlock.ProtoReflect.Descriptor instead.
 func (*TestBlock) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{22}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *TestBlock) GetCount() uint32 {
@@ -2685,7 +2760,7 @@ type TestLabel struct {
 
 func (x *TestLabel) Reset() {
 	*x = TestLabel{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[23]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2697,7 +2772,7 @@ func (x *TestLabel) String() string {
 func (*TestLabel) ProtoMessage() {}
 
 func (x *TestLabel) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[23]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2710,7 +2785,7 @@ func (x *TestLabel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestLabel.ProtoReflect.Descriptor instead.
 func (*TestLabel) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{23}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *TestLabel) GetTest() string {
@@ -2738,7 +2813,7 @@ var File_loadgrpc_v1_event_proto protoreflect.FileDescriptor
 
 const file_loadgrpc_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x17loadgrpc/v1/event.proto\x12\vloadgrpc.v1\x1a\x19google/protobuf/any.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa8\b\n" +
+	"\x17loadgrpc/v1/event.proto\x12\vloadgrpc.v1\x1a\x19google/protobuf/any.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe7\b\n" +
 	"\x05Event\x12.\n" +
 	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12/\n" +
 	"\x06status\x18\x02 \x01(\v2\x17.loadgrpc.v1.LoadStatusR\x06status\x127\n" +
@@ -2762,7 +2837,8 @@ const file_loadgrpc_v1_event_proto_rawDesc = "" +
 	"\x05check\x18\x1c \x01(\v2\x12.loadgrpc.v1.CheckH\x00R\x05check\x12<\n" +
 	"\vtransaction\x18\x1d \x01(\v2\x18.loadgrpc.v1.TransactionH\x00R\vtransaction\x12<\n" +
 	"\vmeasurement\x18\x1e \x01(\v2\x18.loadgrpc.v1.MeasurementH\x00R\vmeasurement\x12*\n" +
-	"\x05gauge\x18\x1f \x01(\v2\x12.loadgrpc.v1.GaugeH\x00R\x05gaugeB\a\n" +
+	"\x05gauge\x18\x1f \x01(\v2\x12.loadgrpc.v1.GaugeH\x00R\x05gauge\x12=\n" +
+	"\fcustom_state\x18\x1a \x01(\v2\x18.loadgrpc.v1.CustomStateH\x00R\vcustomStateB\a\n" +
 	"\x05event\"\xbc\x01\n" +
 	"\n" +
 	"LoadStatus\x12\x1e\n" +
@@ -2810,7 +2886,13 @@ const file_loadgrpc_v1_event_proto_rawDesc = "" +
 	"\bprotocol\x18\x0e \x01(\tR\bprotocol\x12\x1b\n" +
 	"\x06failed\x18\x0f \x01(\bH\x00R\x06failed\x88\x01\x01\x12\x18\n" +
 	"\aattempt\x18\x10 \x01(\rR\aattemptB\t\n" +
-	"\a_failed\"N\n" +
+	"\a_failed\"\x9e\x01\n" +
+	"\vCustomState\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12?\n" +
+	"\adetails\x18\x02 \x03(\v2%.loadgrpc.v1.CustomState.DetailsEntryR\adetails\x1a:\n" +
+	"\fDetailsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"N\n" +
 	"\aCounter\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12!\n" +
 	"\tincrement\x18\x02 \x01(\x03H\x00R\tincrement\x88\x01\x01B\f\n" +
@@ -2983,7 +3065,7 @@ func file_loadgrpc_v1_event_proto_rawDescGZIP() []byte {
 }
 
 var file_loadgrpc_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_loadgrpc_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_loadgrpc_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_loadgrpc_v1_event_proto_goTypes = []any{
 	(HitError)(0),                 // 0: loadgrpc.v1.HitError
 	(DataMode)(0),                 // 1: loadgrpc.v1.DataMode
@@ -2998,27 +3080,29 @@ var file_loadgrpc_v1_event_proto_goTypes = []any{
 	(*TestError)(nil),             // 10: loadgrpc.v1.TestError
 	(*ExceptionInfo)(nil),         // 11: loadgrpc.v1.ExceptionInfo
 	(*Hit)(nil),                   // 12: loadgrpc.v1.Hit
-	(*Counter)(nil),               // 13: loadgrpc.v1.Counter
-	(*SocketActivity)(nil),        // 14: loadgrpc.v1.SocketActivity
-	(*RunnerState)(nil),           // 15: loadgrpc.v1.RunnerState
-	(*GeneratorState)(nil),        // 16: loadgrpc.v1.GeneratorState
-	(*Output)(nil),                // 17: loadgrpc.v1.Output
-	(*DataUse)(nil),               // 18: loadgrpc.v1.DataUse
-	(*DesignedRules)(nil),         // 19: loadgrpc.v1.DesignedRules
-	(*Check)(nil),                 // 20: loadgrpc.v1.Check
-	(*Transaction)(nil),           // 21: loadgrpc.v1.Transaction
-	(*Measurement)(nil),           // 22: loadgrpc.v1.Measurement
-	(*Gauge)(nil),                 // 23: loadgrpc.v1.Gauge
-	(*HitBlock)(nil),              // 24: loadgrpc.v1.HitBlock
-	(*HitLabel)(nil),              // 25: loadgrpc.v1.HitLabel
-	(*TestBlock)(nil),             // 26: loadgrpc.v1.TestBlock
-	(*TestLabel)(nil),             // 27: loadgrpc.v1.TestLabel
-	(*timestamppb.Timestamp)(nil), // 28: google.protobuf.Timestamp
-	(*anypb.Any)(nil),             // 29: google.protobuf.Any
-	(*durationpb.Duration)(nil),   // 30: google.protobuf.Duration
+	(*CustomState)(nil),           // 13: loadgrpc.v1.CustomState
+	(*Counter)(nil),               // 14: loadgrpc.v1.Counter
+	(*SocketActivity)(nil),        // 15: loadgrpc.v1.SocketActivity
+	(*RunnerState)(nil),           // 16: loadgrpc.v1.RunnerState
+	(*GeneratorState)(nil),        // 17: loadgrpc.v1.GeneratorState
+	(*Output)(nil),                // 18: loadgrpc.v1.Output
+	(*DataUse)(nil),               // 19: loadgrpc.v1.DataUse
+	(*DesignedRules)(nil),         // 20: loadgrpc.v1.DesignedRules
+	(*Check)(nil),                 // 21: loadgrpc.v1.Check
+	(*Transaction)(nil),           // 22: loadgrpc.v1.Transaction
+	(*Measurement)(nil),           // 23: loadgrpc.v1.Measurement
+	(*Gauge)(nil),                 // 24: loadgrpc.v1.Gauge
+	(*HitBlock)(nil),              // 25: loadgrpc.v1.HitBlock
+	(*HitLabel)(nil),              // 26: loadgrpc.v1.HitLabel
+	(*TestBlock)(nil),             // 27: loadgrpc.v1.TestBlock
+	(*TestLabel)(nil),             // 28: loadgrpc.v1.TestLabel
+	nil,                           // 29: loadgrpc.v1.CustomState.DetailsEntry
+	(*timestamppb.Timestamp)(nil), // 30: google.protobuf.Timestamp
+	(*anypb.Any)(nil),             // 31: google.protobuf.Any
+	(*durationpb.Duration)(nil),   // 32: google.protobuf.Duration
 }
 var file_loadgrpc_v1_event_proto_depIdxs = []int32{
-	28, // 0: loadgrpc.v1.Event.time:type_name -> google.protobuf.Timestamp
+	30, // 0: loadgrpc.v1.Event.time:type_name -> google.protobuf.Timestamp
 	5,  // 1: loadgrpc.v1.Event.status:type_name -> loadgrpc.v1.LoadStatus
 	6,  // 2: loadgrpc.v1.Event.test_start:type_name -> loadgrpc.v1.TestStart
 	7,  // 3: loadgrpc.v1.Event.test_stop:type_name -> loadgrpc.v1.TestStop
@@ -3026,46 +3110,48 @@ var file_loadgrpc_v1_event_proto_depIdxs = []int32{
 	9,  // 5: loadgrpc.v1.Event.test_failure:type_name -> loadgrpc.v1.TestFailure
 	10, // 6: loadgrpc.v1.Event.test_error:type_name -> loadgrpc.v1.TestError
 	12, // 7: loadgrpc.v1.Event.hit:type_name -> loadgrpc.v1.Hit
-	13, // 8: loadgrpc.v1.Event.counter:type_name -> loadgrpc.v1.Counter
-	15, // 9: loadgrpc.v1.Event.state:type_name -> loadgrpc.v1.RunnerState
-	16, // 10: loadgrpc.v1.Event.generator:type_name -> loadgrpc.v1.GeneratorState
-	29, // 11: loadgrpc.v1.Event.custom:type_name -> google.protobuf.Any
-	17, // 12: loadgrpc.v1.Event.output:type_name -> loadgrpc.v1.Output
-	14, // 13: loadgrpc.v1.Event.socket:type_name -> loadgrpc.v1.SocketActivity
-	18, // 14: loadgrpc.v1.Event.data:type_name -> loadgrpc.v1.DataUse
-	19, // 15: loadgrpc.v1.Event.rules:type_name -> loadgrpc.v1.DesignedRules
-	20, // 16: loadgrpc.v1.Event.check:type_name -> loadgrpc.v1.Check
-	21, // 17: loadgrpc.v1.Event.transaction:type_name -> loadgrpc.v1.Transaction
-	22, // 18: loadgrpc.v1.Event.measurement:type_name -> loadgrpc.v1.Measurement
-	23, // 19: loadgrpc.v1.Event.gauge:type_name -> loadgrpc.v1.Gauge
-	11, // 20: loadgrpc.v1.TestFailure.exception:type_name -> loadgrpc.v1.ExceptionInfo
-	11, // 21: loadgrpc.v1.TestError.exception:type_name -> loadgrpc.v1.ExceptionInfo
-	0,  // 22: loadgrpc.v1.Hit.error:type_name -> loadgrpc.v1.HitError
-	28, // 23: loadgrpc.v1.Hit.planned_start_time:type_name -> google.protobuf.Timestamp
-	28, // 24: loadgrpc.v1.Hit.start_time:type_name -> google.protobuf.Timestamp
-	30, // 25: loadgrpc.v1.Hit.elapsed:type_name -> google.protobuf.Duration
-	30, // 26: loadgrpc.v1.Hit.time_to_first_byte:type_name -> google.protobuf.Duration
-	30, // 27: loadgrpc.v1.Hit.connect:type_name -> google.protobuf.Duration
-	30, // 28: loadgrpc.v1.GeneratorState.elapsed:type_name -> google.protobuf.Duration
-	30, // 29: loadgrpc.v1.GeneratorState.cpu:type_name -> google.protobuf.Duration
-	30, // 30: loadgrpc.v1.GeneratorState.gc_time:type_name -> google.protobuf.Duration
-	30, // 31: loadgrpc.v1.GeneratorState.gc_max:type_name -> google.protobuf.Duration
-	2,  // 32: loadgrpc.v1.Output.stream:type_name -> loadgrpc.v1.OutputStream
-	1,  // 33: loadgrpc.v1.DataUse.mode:type_name -> loadgrpc.v1.DataMode
-	28, // 34: loadgrpc.v1.HitBlock.base_time:type_name -> google.protobuf.Timestamp
-	5,  // 35: loadgrpc.v1.HitBlock.status:type_name -> loadgrpc.v1.LoadStatus
-	25, // 36: loadgrpc.v1.HitBlock.labels:type_name -> loadgrpc.v1.HitLabel
-	0,  // 37: loadgrpc.v1.HitLabel.error:type_name -> loadgrpc.v1.HitError
-	28, // 38: loadgrpc.v1.TestBlock.base_time:type_name -> google.protobuf.Timestamp
-	5,  // 39: loadgrpc.v1.TestBlock.status:type_name -> loadgrpc.v1.LoadStatus
-	27, // 40: loadgrpc.v1.TestBlock.labels:type_name -> loadgrpc.v1.TestLabel
-	3,  // 41: loadgrpc.v1.TestLabel.outcome:type_name -> loadgrpc.v1.TestOutcome
-	11, // 42: loadgrpc.v1.TestLabel.exception:type_name -> loadgrpc.v1.ExceptionInfo
-	43, // [43:43] is the sub-list for method output_type
-	43, // [43:43] is the sub-list for method input_type
-	43, // [43:43] is the sub-list for extension type_name
-	43, // [43:43] is the sub-list for extension extendee
-	0,  // [0:43] is the sub-list for field type_name
+	14, // 8: loadgrpc.v1.Event.counter:type_name -> loadgrpc.v1.Counter
+	16, // 9: loadgrpc.v1.Event.state:type_name -> loadgrpc.v1.RunnerState
+	17, // 10: loadgrpc.v1.Event.generator:type_name -> loadgrpc.v1.GeneratorState
+	31, // 11: loadgrpc.v1.Event.custom:type_name -> google.protobuf.Any
+	18, // 12: loadgrpc.v1.Event.output:type_name -> loadgrpc.v1.Output
+	15, // 13: loadgrpc.v1.Event.socket:type_name -> loadgrpc.v1.SocketActivity
+	19, // 14: loadgrpc.v1.Event.data:type_name -> loadgrpc.v1.DataUse
+	20, // 15: loadgrpc.v1.Event.rules:type_name -> loadgrpc.v1.DesignedRules
+	21, // 16: loadgrpc.v1.Event.check:type_name -> loadgrpc.v1.Check
+	22, // 17: loadgrpc.v1.Event.transaction:type_name -> loadgrpc.v1.Transaction
+	23, // 18: loadgrpc.v1.Event.measurement:type_name -> loadgrpc.v1.Measurement
+	24, // 19: loadgrpc.v1.Event.gauge:type_name -> loadgrpc.v1.Gauge
+	13, // 20: loadgrpc.v1.Event.custom_state:type_name -> loadgrpc.v1.CustomState
+	11, // 21: loadgrpc.v1.TestFailure.exception:type_name -> loadgrpc.v1.ExceptionInfo
+	11, // 22: loadgrpc.v1.TestError.exception:type_name -> loadgrpc.v1.ExceptionInfo
+	0,  // 23: loadgrpc.v1.Hit.error:type_name -> loadgrpc.v1.HitError
+	30, // 24: loadgrpc.v1.Hit.planned_start_time:type_name -> google.protobuf.Timestamp
+	30, // 25: loadgrpc.v1.Hit.start_time:type_name -> google.protobuf.Timestamp
+	32, // 26: loadgrpc.v1.Hit.elapsed:type_name -> google.protobuf.Duration
+	32, // 27: loadgrpc.v1.Hit.time_to_first_byte:type_name -> google.protobuf.Duration
+	32, // 28: loadgrpc.v1.Hit.connect:type_name -> google.protobuf.Duration
+	29, // 29: loadgrpc.v1.CustomState.details:type_name -> loadgrpc.v1.CustomState.DetailsEntry
+	32, // 30: loadgrpc.v1.GeneratorState.elapsed:type_name -> google.protobuf.Duration
+	32, // 31: loadgrpc.v1.GeneratorState.cpu:type_name -> google.protobuf.Duration
+	32, // 32: loadgrpc.v1.GeneratorState.gc_time:type_name -> google.protobuf.Duration
+	32, // 33: loadgrpc.v1.GeneratorState.gc_max:type_name -> google.protobuf.Duration
+	2,  // 34: loadgrpc.v1.Output.stream:type_name -> loadgrpc.v1.OutputStream
+	1,  // 35: loadgrpc.v1.DataUse.mode:type_name -> loadgrpc.v1.DataMode
+	30, // 36: loadgrpc.v1.HitBlock.base_time:type_name -> google.protobuf.Timestamp
+	5,  // 37: loadgrpc.v1.HitBlock.status:type_name -> loadgrpc.v1.LoadStatus
+	26, // 38: loadgrpc.v1.HitBlock.labels:type_name -> loadgrpc.v1.HitLabel
+	0,  // 39: loadgrpc.v1.HitLabel.error:type_name -> loadgrpc.v1.HitError
+	30, // 40: loadgrpc.v1.TestBlock.base_time:type_name -> google.protobuf.Timestamp
+	5,  // 41: loadgrpc.v1.TestBlock.status:type_name -> loadgrpc.v1.LoadStatus
+	28, // 42: loadgrpc.v1.TestBlock.labels:type_name -> loadgrpc.v1.TestLabel
+	3,  // 43: loadgrpc.v1.TestLabel.outcome:type_name -> loadgrpc.v1.TestOutcome
+	11, // 44: loadgrpc.v1.TestLabel.exception:type_name -> loadgrpc.v1.ExceptionInfo
+	45, // [45:45] is the sub-list for method output_type
+	45, // [45:45] is the sub-list for method input_type
+	45, // [45:45] is the sub-list for extension type_name
+	45, // [45:45] is the sub-list for extension extendee
+	0,  // [0:45] is the sub-list for field type_name
 }
 
 func init() { file_loadgrpc_v1_event_proto_init() }
@@ -3092,21 +3178,22 @@ func file_loadgrpc_v1_event_proto_init() {
 		(*Event_Transaction)(nil),
 		(*Event_Measurement)(nil),
 		(*Event_Gauge)(nil),
+		(*Event_CustomState)(nil),
 	}
 	file_loadgrpc_v1_event_proto_msgTypes[8].OneofWrappers = []any{}
-	file_loadgrpc_v1_event_proto_msgTypes[9].OneofWrappers = []any{}
-	file_loadgrpc_v1_event_proto_msgTypes[11].OneofWrappers = []any{}
+	file_loadgrpc_v1_event_proto_msgTypes[10].OneofWrappers = []any{}
 	file_loadgrpc_v1_event_proto_msgTypes[12].OneofWrappers = []any{}
 	file_loadgrpc_v1_event_proto_msgTypes[13].OneofWrappers = []any{}
-	file_loadgrpc_v1_event_proto_msgTypes[19].OneofWrappers = []any{}
-	file_loadgrpc_v1_event_proto_msgTypes[21].OneofWrappers = []any{}
+	file_loadgrpc_v1_event_proto_msgTypes[14].OneofWrappers = []any{}
+	file_loadgrpc_v1_event_proto_msgTypes[20].OneofWrappers = []any{}
+	file_loadgrpc_v1_event_proto_msgTypes[22].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_loadgrpc_v1_event_proto_rawDesc), len(file_loadgrpc_v1_event_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   24,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -419,8 +419,8 @@ func (AssignmentState) EnumDescriptor() ([]byte, []int) {
 //	   "runnerMode": "RUNNER_MODE_ALL_USERS"}], "duration": "60s"}
 //
 // Then `test`, `users`, `iterations`, `spawn_rate`, `pacing`, `think`, `server_url`, `processes`,
-// `test_runner`, `runner_mode` and `silence_timeout` must be set per scenario and not here;
-// `duration` may be set here for all of them.
+// `test_runner`, `runner_mode`, `silence_timeout` and `parameters` must be set per scenario and not
+// here; `duration` may be set here for all of them.
 type RunSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The test: `package.module.Class.method`, or `path/file.py::Class.method`, as the agents find
@@ -512,6 +512,16 @@ type RunSpec struct {
 	// printable. None is an option of pip: those come from the environment of the agent, such as
 	// PIP_INDEX_URL.
 	PythonDeps []string `protobuf:"bytes,21,rep,name=python_deps,json=pythonDeps,proto3" json:"python_deps,omitempty"`
+	// Values of the test's parameters, by name. At most 100; a name has letters, digits and
+	// underscores, neither a digit nor an underscore first, at most 128 characters; a value has at
+	// most 4,096 characters. The Python runner compares them with what the test declares before
+	// there is any load, and refuses those that it does not have, those of another type, and those
+	// that are missing: unless `unchecked` is set, StartRun answers INVALID_ARGUMENT and names them.
+	// Other runners find them in their assignment.
+	Parameters map[string]*Parameter `protobuf:"bytes,35,rep,name=parameters,proto3" json:"parameters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Do not compare parameters with what the test declares: one that it does not declare is ignored,
+	// and a value that cannot be converted is given as the text that it is.
+	Unchecked bool `protobuf:"varint,36,opt,name=unchecked,proto3" json:"unchecked,omitempty"`
 	// How far apart the starts of two iterations of a user are at least. An iteration that takes
 	// longer is followed by the next at once, and what was missed is not made up for. At most 1 day.
 	// Absent: as the test says. Only the Python runner uses this; with a `test_runner` it is refused.
@@ -727,6 +737,20 @@ func (x *RunSpec) GetPythonDeps() []string {
 		return x.PythonDeps
 	}
 	return nil
+}
+
+func (x *RunSpec) GetParameters() map[string]*Parameter {
+	if x != nil {
+		return x.Parameters
+	}
+	return nil
+}
+
+func (x *RunSpec) GetUnchecked() bool {
+	if x != nil {
+		return x.Unchecked
+	}
+	return false
 }
 
 func (x *RunSpec) GetPacing() *WaitTime {
@@ -975,6 +999,64 @@ func (x *LognormalWait) GetSigma() float64 {
 	return 0
 }
 
+// A value of one of a test's parameters.
+type Parameter struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The value as text; what the test declares says how it is read. At most 4,096 characters.
+	Value string `protobuf:"bytes,1,opt,name=value,proto3" json:"value,omitempty"`
+	// Whether the value is a secret, as it is in any case if the name looks like that of one, such as
+	// `api_token` or `password`. Its runner gets it; wherever a run is shown, listed, logged or
+	// stored, `***` stands for it. So a broker that was restarted does not have it any more, and what
+	// has not begun by then cannot begin. As a value, `***` is refused.
+	Secret        bool `protobuf:"varint,2,opt,name=secret,proto3" json:"secret,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Parameter) Reset() {
+	*x = Parameter{}
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Parameter) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Parameter) ProtoMessage() {}
+
+func (x *Parameter) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Parameter.ProtoReflect.Descriptor instead.
+func (*Parameter) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Parameter) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *Parameter) GetSecret() bool {
+	if x != nil {
+		return x.Secret
+	}
+	return false
+}
+
 // Somebody who is notified of a run: an observer of the broker, by name, and its settings.
 //
 //	{"name": "irc", "settings": {"server": "irc.example.org", "channel": "#load"},
@@ -999,7 +1081,7 @@ type Observer struct {
 
 func (x *Observer) Reset() {
 	*x = Observer{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[4]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1011,7 +1093,7 @@ func (x *Observer) String() string {
 func (*Observer) ProtoMessage() {}
 
 func (x *Observer) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[4]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1024,7 +1106,7 @@ func (x *Observer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Observer.ProtoReflect.Descriptor instead.
 func (*Observer) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{4}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Observer) GetName() string {
@@ -1074,7 +1156,7 @@ type Notification struct {
 
 func (x *Notification) Reset() {
 	*x = Notification{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[5]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1086,7 +1168,7 @@ func (x *Notification) String() string {
 func (*Notification) ProtoMessage() {}
 
 func (x *Notification) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[5]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1099,7 +1181,7 @@ func (x *Notification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Notification.ProtoReflect.Descriptor instead.
 func (*Notification) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{5}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Notification) GetObserver() string {
@@ -1181,14 +1263,16 @@ type Scenario struct {
 	// As `RunSpec.pacing`.
 	Pacing *WaitTime `protobuf:"bytes,20,opt,name=pacing,proto3" json:"pacing,omitempty"`
 	// As `RunSpec.think`.
-	Think         *WaitTime `protobuf:"bytes,21,opt,name=think,proto3" json:"think,omitempty"`
+	Think *WaitTime `protobuf:"bytes,21,opt,name=think,proto3" json:"think,omitempty"`
+	// As `RunSpec.parameters`.
+	Parameters    map[string]*Parameter `protobuf:"bytes,12,rep,name=parameters,proto3" json:"parameters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Scenario) Reset() {
 	*x = Scenario{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[6]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1200,7 +1284,7 @@ func (x *Scenario) String() string {
 func (*Scenario) ProtoMessage() {}
 
 func (x *Scenario) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[6]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1213,7 +1297,7 @@ func (x *Scenario) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Scenario.ProtoReflect.Descriptor instead.
 func (*Scenario) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{6}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Scenario) GetName() string {
@@ -1307,6 +1391,13 @@ func (x *Scenario) GetThink() *WaitTime {
 	return nil
 }
 
+func (x *Scenario) GetParameters() map[string]*Parameter {
+	if x != nil {
+		return x.Parameters
+	}
+	return nil
+}
+
 // A run: one execution of a plan.
 type Run struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1337,7 +1428,7 @@ type Run struct {
 
 func (x *Run) Reset() {
 	*x = Run{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[7]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1349,7 +1440,7 @@ func (x *Run) String() string {
 func (*Run) ProtoMessage() {}
 
 func (x *Run) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[7]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1362,7 +1453,7 @@ func (x *Run) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Run.ProtoReflect.Descriptor instead.
 func (*Run) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{7}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Run) GetRunId() string {
@@ -1455,7 +1546,7 @@ type Trouble struct {
 
 func (x *Trouble) Reset() {
 	*x = Trouble{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[8]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1467,7 +1558,7 @@ func (x *Trouble) String() string {
 func (*Trouble) ProtoMessage() {}
 
 func (x *Trouble) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[8]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1480,7 +1571,7 @@ func (x *Trouble) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Trouble.ProtoReflect.Descriptor instead.
 func (*Trouble) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{8}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Trouble) GetKind() TroubleKind {
@@ -1592,6 +1683,9 @@ type RunSummary struct {
 	Coverage *CoverageFigures `protobuf:"bytes,29,opt,name=coverage,proto3" json:"coverage,omitempty"`
 	// What the test printed. Absent: nothing, as far as known.
 	Output *OutputFigures `protobuf:"bytes,27,opt,name=output,proto3" json:"output,omitempty"`
+	// What tests said last that they were doing: one entry for each scenario on each agent that said
+	// anything. At most 100, those that said something last.
+	CustomStates []*ReportedState `protobuf:"bytes,34,rep,name=custom_states,json=customStates,proto3" json:"custom_states,omitempty"`
 	// What the test has checked, by name. At most 100 names; further ones are counted in `(other)`.
 	Checks []*CheckFigures `protobuf:"bytes,43,rep,name=checks,proto3" json:"checks,omitempty"`
 	// Transactions, by name, in the same way.
@@ -1606,7 +1700,7 @@ type RunSummary struct {
 
 func (x *RunSummary) Reset() {
 	*x = RunSummary{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[9]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1618,7 +1712,7 @@ func (x *RunSummary) String() string {
 func (*RunSummary) ProtoMessage() {}
 
 func (x *RunSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[9]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1631,7 +1725,7 @@ func (x *RunSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunSummary.ProtoReflect.Descriptor instead.
 func (*RunSummary) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{9}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *RunSummary) GetRunId() string {
@@ -1837,6 +1931,13 @@ func (x *RunSummary) GetOutput() *OutputFigures {
 	return nil
 }
 
+func (x *RunSummary) GetCustomStates() []*ReportedState {
+	if x != nil {
+		return x.CustomStates
+	}
+	return nil
+}
+
 func (x *RunSummary) GetChecks() []*CheckFigures {
 	if x != nil {
 		return x.Checks
@@ -1882,7 +1983,7 @@ type CheckFigures struct {
 
 func (x *CheckFigures) Reset() {
 	*x = CheckFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[10]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1894,7 +1995,7 @@ func (x *CheckFigures) String() string {
 func (*CheckFigures) ProtoMessage() {}
 
 func (x *CheckFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[10]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1907,7 +2008,7 @@ func (x *CheckFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckFigures.ProtoReflect.Descriptor instead.
 func (*CheckFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{10}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CheckFigures) GetName() string {
@@ -1959,7 +2060,7 @@ type TransactionFigures struct {
 
 func (x *TransactionFigures) Reset() {
 	*x = TransactionFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1971,7 +2072,7 @@ func (x *TransactionFigures) String() string {
 func (*TransactionFigures) ProtoMessage() {}
 
 func (x *TransactionFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1984,7 +2085,7 @@ func (x *TransactionFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransactionFigures.ProtoReflect.Descriptor instead.
 func (*TransactionFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{11}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *TransactionFigures) GetName() string {
@@ -2059,7 +2160,7 @@ type MeasurementFigures struct {
 
 func (x *MeasurementFigures) Reset() {
 	*x = MeasurementFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2071,7 +2172,7 @@ func (x *MeasurementFigures) String() string {
 func (*MeasurementFigures) ProtoMessage() {}
 
 func (x *MeasurementFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2084,7 +2185,7 @@ func (x *MeasurementFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MeasurementFigures.ProtoReflect.Descriptor instead.
 func (*MeasurementFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{12}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *MeasurementFigures) GetName() string {
@@ -2176,7 +2277,7 @@ type GaugeFigures struct {
 
 func (x *GaugeFigures) Reset() {
 	*x = GaugeFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2188,7 +2289,7 @@ func (x *GaugeFigures) String() string {
 func (*GaugeFigures) ProtoMessage() {}
 
 func (x *GaugeFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2201,7 +2302,7 @@ func (x *GaugeFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GaugeFigures.ProtoReflect.Descriptor instead.
 func (*GaugeFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{13}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *GaugeFigures) GetName() string {
@@ -2239,6 +2340,79 @@ func (x *GaugeFigures) GetScenario() string {
 	return ""
 }
 
+// What a test says it is doing.
+type ReportedState struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The state.
+	State *CustomState `protobuf:"bytes,1,opt,name=state,proto3" json:"state,omitempty"`
+	// The agent.
+	AgentId string `protobuf:"bytes,2,opt,name=agent_id,json=agentId,proto3" json:"agent_id,omitempty"`
+	// The scenario. Empty: the plan has only one, without a name.
+	Scenario string `protobuf:"bytes,3,opt,name=scenario,proto3" json:"scenario,omitempty"`
+	// Since when, by the clock of the agent.
+	Time          *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=time,proto3" json:"time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReportedState) Reset() {
+	*x = ReportedState{}
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReportedState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReportedState) ProtoMessage() {}
+
+func (x *ReportedState) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReportedState.ProtoReflect.Descriptor instead.
+func (*ReportedState) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ReportedState) GetState() *CustomState {
+	if x != nil {
+		return x.State
+	}
+	return nil
+}
+
+func (x *ReportedState) GetAgentId() string {
+	if x != nil {
+		return x.AgentId
+	}
+	return ""
+}
+
+func (x *ReportedState) GetScenario() string {
+	if x != nil {
+		return x.Scenario
+	}
+	return ""
+}
+
+func (x *ReportedState) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
 // The figures of one rule of a decision table.
 type CaseFigures struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2259,7 +2433,7 @@ type CaseFigures struct {
 
 func (x *CaseFigures) Reset() {
 	*x = CaseFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2271,7 +2445,7 @@ func (x *CaseFigures) String() string {
 func (*CaseFigures) ProtoMessage() {}
 
 func (x *CaseFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2284,7 +2458,7 @@ func (x *CaseFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CaseFigures.ProtoReflect.Descriptor instead.
 func (*CaseFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{14}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *CaseFigures) GetCase() string {
@@ -2335,7 +2509,7 @@ type CoverageFigures struct {
 
 func (x *CoverageFigures) Reset() {
 	*x = CoverageFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2347,7 +2521,7 @@ func (x *CoverageFigures) String() string {
 func (*CoverageFigures) ProtoMessage() {}
 
 func (x *CoverageFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2360,7 +2534,7 @@ func (x *CoverageFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoverageFigures.ProtoReflect.Descriptor instead.
 func (*CoverageFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{15}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *CoverageFigures) GetRules() uint32 {
@@ -2406,7 +2580,7 @@ type DataFigures struct {
 
 func (x *DataFigures) Reset() {
 	*x = DataFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2418,7 +2592,7 @@ func (x *DataFigures) String() string {
 func (*DataFigures) ProtoMessage() {}
 
 func (x *DataFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2431,7 +2605,7 @@ func (x *DataFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DataFigures.ProtoReflect.Descriptor instead.
 func (*DataFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{16}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *DataFigures) GetFile() string {
@@ -2510,7 +2684,7 @@ type OutputFigures struct {
 
 func (x *OutputFigures) Reset() {
 	*x = OutputFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2522,7 +2696,7 @@ func (x *OutputFigures) String() string {
 func (*OutputFigures) ProtoMessage() {}
 
 func (x *OutputFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2535,7 +2709,7 @@ func (x *OutputFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutputFigures.ProtoReflect.Descriptor instead.
 func (*OutputFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{17}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *OutputFigures) GetLines() uint64 {
@@ -2575,7 +2749,7 @@ type CycleFigures struct {
 
 func (x *CycleFigures) Reset() {
 	*x = CycleFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2587,7 +2761,7 @@ func (x *CycleFigures) String() string {
 func (*CycleFigures) ProtoMessage() {}
 
 func (x *CycleFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2600,7 +2774,7 @@ func (x *CycleFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CycleFigures.ProtoReflect.Descriptor instead.
 func (*CycleFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{18}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *CycleFigures) GetCycle() uint32 {
@@ -2662,7 +2836,7 @@ type CycleScenarioFigures struct {
 
 func (x *CycleScenarioFigures) Reset() {
 	*x = CycleScenarioFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2674,7 +2848,7 @@ func (x *CycleScenarioFigures) String() string {
 func (*CycleScenarioFigures) ProtoMessage() {}
 
 func (x *CycleScenarioFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2687,7 +2861,7 @@ func (x *CycleScenarioFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CycleScenarioFigures.ProtoReflect.Descriptor instead.
 func (*CycleScenarioFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{19}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *CycleScenarioFigures) GetName() string {
@@ -2737,7 +2911,7 @@ type ScenarioFigures struct {
 
 func (x *ScenarioFigures) Reset() {
 	*x = ScenarioFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2749,7 +2923,7 @@ func (x *ScenarioFigures) String() string {
 func (*ScenarioFigures) ProtoMessage() {}
 
 func (x *ScenarioFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2762,7 +2936,7 @@ func (x *ScenarioFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScenarioFigures.ProtoReflect.Descriptor instead.
 func (*ScenarioFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{20}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ScenarioFigures) GetName() string {
@@ -2825,7 +2999,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2837,7 +3011,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2850,7 +3024,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{21}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Verdict) GetExitCode() uint32 {
@@ -2892,7 +3066,7 @@ type HitFigures struct {
 
 func (x *HitFigures) Reset() {
 	*x = HitFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2904,7 +3078,7 @@ func (x *HitFigures) String() string {
 func (*HitFigures) ProtoMessage() {}
 
 func (x *HitFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2917,7 +3091,7 @@ func (x *HitFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HitFigures.ProtoReflect.Descriptor instead.
 func (*HitFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{22}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *HitFigures) GetCount() uint64 {
@@ -2993,7 +3167,7 @@ type ElapsedFigures struct {
 
 func (x *ElapsedFigures) Reset() {
 	*x = ElapsedFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3005,7 +3179,7 @@ func (x *ElapsedFigures) String() string {
 func (*ElapsedFigures) ProtoMessage() {}
 
 func (x *ElapsedFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3018,7 +3192,7 @@ func (x *ElapsedFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ElapsedFigures.ProtoReflect.Descriptor instead.
 func (*ElapsedFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{23}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ElapsedFigures) GetAvg() *durationpb.Duration {
@@ -3096,7 +3270,7 @@ type IterationFigures struct {
 
 func (x *IterationFigures) Reset() {
 	*x = IterationFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3108,7 +3282,7 @@ func (x *IterationFigures) String() string {
 func (*IterationFigures) ProtoMessage() {}
 
 func (x *IterationFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3121,7 +3295,7 @@ func (x *IterationFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IterationFigures.ProtoReflect.Descriptor instead.
 func (*IterationFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{24}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *IterationFigures) GetStarted() uint64 {
@@ -3196,7 +3370,7 @@ type UserFigures struct {
 
 func (x *UserFigures) Reset() {
 	*x = UserFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3208,7 +3382,7 @@ func (x *UserFigures) String() string {
 func (*UserFigures) ProtoMessage() {}
 
 func (x *UserFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3221,7 +3395,7 @@ func (x *UserFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserFigures.ProtoReflect.Descriptor instead.
 func (*UserFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{25}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *UserFigures) GetPlanned() uint64 {
@@ -3276,7 +3450,7 @@ type SocketFigures struct {
 
 func (x *SocketFigures) Reset() {
 	*x = SocketFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3288,7 +3462,7 @@ func (x *SocketFigures) String() string {
 func (*SocketFigures) ProtoMessage() {}
 
 func (x *SocketFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3301,7 +3475,7 @@ func (x *SocketFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketFigures.ProtoReflect.Descriptor instead.
 func (*SocketFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{26}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *SocketFigures) GetOpened() uint64 {
@@ -3391,7 +3565,7 @@ type SocketNameFigures struct {
 
 func (x *SocketNameFigures) Reset() {
 	*x = SocketNameFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[27]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3403,7 +3577,7 @@ func (x *SocketNameFigures) String() string {
 func (*SocketNameFigures) ProtoMessage() {}
 
 func (x *SocketNameFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[27]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3416,7 +3590,7 @@ func (x *SocketNameFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketNameFigures.ProtoReflect.Descriptor instead.
 func (*SocketNameFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{27}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *SocketNameFigures) GetName() string {
@@ -3460,7 +3634,7 @@ type SocketSummary struct {
 
 func (x *SocketSummary) Reset() {
 	*x = SocketSummary{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[28]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3472,7 +3646,7 @@ func (x *SocketSummary) String() string {
 func (*SocketSummary) ProtoMessage() {}
 
 func (x *SocketSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[28]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3485,7 +3659,7 @@ func (x *SocketSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketSummary.ProtoReflect.Descriptor instead.
 func (*SocketSummary) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{28}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *SocketSummary) GetTotal() *SocketFigures {
@@ -3522,13 +3696,16 @@ type NameFigures struct {
 	// Of the answers in `statuses`, those that failed, by status; without those in
 	// `RunSummary.hit_errors`, whose runner says why they failed.
 	FailedStatuses map[uint32]uint64 `protobuf:"bytes,9,rep,name=failed_statuses,json=failedStatuses,proto3" json:"failed_statuses,omitempty" protobuf_key:"varint,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Of the hits, those that were not the first attempt at their request: see `Hit.attempt`. Many
+	// of them are a retry storm, in which clients load a server that fails already.
+	Retries       uint64 `protobuf:"varint,10,opt,name=retries,proto3" json:"retries,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *NameFigures) Reset() {
 	*x = NameFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[29]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3540,7 +3717,7 @@ func (x *NameFigures) String() string {
 func (*NameFigures) ProtoMessage() {}
 
 func (x *NameFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[29]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3553,7 +3730,7 @@ func (x *NameFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NameFigures.ProtoReflect.Descriptor instead.
 func (*NameFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{29}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *NameFigures) GetName() string {
@@ -3605,6 +3782,13 @@ func (x *NameFigures) GetFailedStatuses() map[uint32]uint64 {
 	return nil
 }
 
+func (x *NameFigures) GetRetries() uint64 {
+	if x != nil {
+		return x.Retries
+	}
+	return 0
+}
+
 // Similar exceptions, counted: of one test, of one type, raised at the same line, and with
 // messages whose first lines differ only in numbers or in words that contain digits.
 type IterationErrorGroup struct {
@@ -3621,7 +3805,7 @@ type IterationErrorGroup struct {
 
 func (x *IterationErrorGroup) Reset() {
 	*x = IterationErrorGroup{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[30]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3633,7 +3817,7 @@ func (x *IterationErrorGroup) String() string {
 func (*IterationErrorGroup) ProtoMessage() {}
 
 func (x *IterationErrorGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[30]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3646,7 +3830,7 @@ func (x *IterationErrorGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IterationErrorGroup.ProtoReflect.Descriptor instead.
 func (*IterationErrorGroup) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{30}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *IterationErrorGroup) GetCount() uint64 {
@@ -3690,7 +3874,7 @@ type HitErrorGroup struct {
 
 func (x *HitErrorGroup) Reset() {
 	*x = HitErrorGroup{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[31]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3702,7 +3886,7 @@ func (x *HitErrorGroup) String() string {
 func (*HitErrorGroup) ProtoMessage() {}
 
 func (x *HitErrorGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[31]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3715,7 +3899,7 @@ func (x *HitErrorGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HitErrorGroup.ProtoReflect.Descriptor instead.
 func (*HitErrorGroup) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{31}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *HitErrorGroup) GetCount() uint64 {
@@ -3791,7 +3975,7 @@ type AgentFigures struct {
 
 func (x *AgentFigures) Reset() {
 	*x = AgentFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[32]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3803,7 +3987,7 @@ func (x *AgentFigures) String() string {
 func (*AgentFigures) ProtoMessage() {}
 
 func (x *AgentFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[32]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3816,7 +4000,7 @@ func (x *AgentFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgentFigures.ProtoReflect.Descriptor instead.
 func (*AgentFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{32}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *AgentFigures) GetAgentId() string {
@@ -3963,7 +4147,7 @@ type GeneratorFigures struct {
 
 func (x *GeneratorFigures) Reset() {
 	*x = GeneratorFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[33]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3975,7 +4159,7 @@ func (x *GeneratorFigures) String() string {
 func (*GeneratorFigures) ProtoMessage() {}
 
 func (x *GeneratorFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[33]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3988,7 +4172,7 @@ func (x *GeneratorFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GeneratorFigures.ProtoReflect.Descriptor instead.
 func (*GeneratorFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{33}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *GeneratorFigures) GetSaturated() bool {
@@ -4121,7 +4305,7 @@ type Accounting struct {
 
 func (x *Accounting) Reset() {
 	*x = Accounting{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[34]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4133,7 +4317,7 @@ func (x *Accounting) String() string {
 func (*Accounting) ProtoMessage() {}
 
 func (x *Accounting) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[34]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4146,7 +4330,7 @@ func (x *Accounting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Accounting.ProtoReflect.Descriptor instead.
 func (*Accounting) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{34}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Accounting) GetCommitted() uint64 {
@@ -4217,7 +4401,7 @@ type Loss struct {
 
 func (x *Loss) Reset() {
 	*x = Loss{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[35]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4229,7 +4413,7 @@ func (x *Loss) String() string {
 func (*Loss) ProtoMessage() {}
 
 func (x *Loss) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[35]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4242,7 +4426,7 @@ func (x *Loss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loss.ProtoReflect.Descriptor instead.
 func (*Loss) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{35}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Loss) GetReason() string {
@@ -4284,7 +4468,7 @@ var File_loadgrpc_v1_run_proto protoreflect.FileDescriptor
 
 const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\n" +
-	"\x15loadgrpc/v1/run.proto\x12\vloadgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17loadgrpc/v1/event.proto\"\xb8\b\n" +
+	"\x15loadgrpc/v1/run.proto\x12\vloadgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17loadgrpc/v1/event.proto\"\xf3\t\n" +
 	"\aRunSpec\x12\x12\n" +
 	"\x04test\x18\x01 \x01(\tR\x04test\x12\x14\n" +
 	"\x05users\x18\x02 \x03(\rR\x05users\x12\x1e\n" +
@@ -4319,12 +4503,19 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\x06bundle\x18\x13 \x01(\tR\x06bundle\x12\x19\n" +
 	"\btest_dir\x18\x14 \x01(\tR\atestDir\x12\x1f\n" +
 	"\vpython_deps\x18\x15 \x03(\tR\n" +
-	"pythonDeps\x12-\n" +
+	"pythonDeps\x12D\n" +
+	"\n" +
+	"parameters\x18# \x03(\v2$.loadgrpc.v1.RunSpec.ParametersEntryR\n" +
+	"parameters\x12\x1c\n" +
+	"\tunchecked\x18$ \x01(\bR\tunchecked\x12-\n" +
 	"\x06pacing\x18( \x01(\v2\x15.loadgrpc.v1.WaitTimeR\x06pacing\x12+\n" +
 	"\x05think\x18) \x01(\v2\x15.loadgrpc.v1.WaitTimeR\x05think\x1a6\n" +
 	"\bEnvEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x82\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1aU\n" +
+	"\x0fParametersEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12,\n" +
+	"\x05value\x18\x02 \x01(\v2\x16.loadgrpc.v1.ParameterR\x05value:\x028\x01\"\x82\x02\n" +
 	"\bWaitTime\x127\n" +
 	"\bconstant\x18\x01 \x01(\v2\x19.google.protobuf.DurationH\x00R\bconstant\x122\n" +
 	"\abetween\x18\x02 \x01(\v2\x16.loadgrpc.v1.WaitRangeH\x00R\abetween\x12=\n" +
@@ -4336,7 +4527,10 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\x04most\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x04most\"X\n" +
 	"\rLognormalWait\x121\n" +
 	"\x06median\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x06median\x12\x14\n" +
-	"\x05sigma\x18\x02 \x01(\x01R\x05sigma\"\xd0\x01\n" +
+	"\x05sigma\x18\x02 \x01(\x01R\x05sigma\"9\n" +
+	"\tParameter\x12\x14\n" +
+	"\x05value\x18\x01 \x01(\tR\x05value\x12\x16\n" +
+	"\x06secret\x18\x02 \x01(\bR\x06secret\"\xd0\x01\n" +
 	"\bObserver\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12?\n" +
 	"\bsettings\x18\x02 \x03(\v2#.loadgrpc.v1.Observer.SettingsEntryR\bsettings\x122\n" +
@@ -4351,7 +4545,7 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\x05state\x18\x04 \x01(\x0e2\x1e.loadgrpc.v1.NotificationStateR\x05state\x12\x14\n" +
 	"\x05tries\x18\x05 \x01(\rR\x05tries\x12\x16\n" +
 	"\x06reason\x18\x06 \x01(\tR\x06reason\x12.\n" +
-	"\x04time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xf6\x03\n" +
+	"\x04time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\x94\x05\n" +
 	"\bScenario\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04test\x18\x02 \x01(\tR\x04test\x12\x14\n" +
@@ -4372,7 +4566,13 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"runnerMode\x12B\n" +
 	"\x0fsilence_timeout\x18\v \x01(\v2\x19.google.protobuf.DurationR\x0esilenceTimeout\x12-\n" +
 	"\x06pacing\x18\x14 \x01(\v2\x15.loadgrpc.v1.WaitTimeR\x06pacing\x12+\n" +
-	"\x05think\x18\x15 \x01(\v2\x15.loadgrpc.v1.WaitTimeR\x05think\"\xb9\x03\n" +
+	"\x05think\x18\x15 \x01(\v2\x15.loadgrpc.v1.WaitTimeR\x05think\x12E\n" +
+	"\n" +
+	"parameters\x18\f \x03(\v2%.loadgrpc.v1.Scenario.ParametersEntryR\n" +
+	"parameters\x1aU\n" +
+	"\x0fParametersEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12,\n" +
+	"\x05value\x18\x02 \x01(\v2\x16.loadgrpc.v1.ParameterR\x05value:\x028\x01\"\xb9\x03\n" +
 	"\x03Run\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12+\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x15.loadgrpc.v1.RunStateR\x05state\x12\x16\n" +
@@ -4392,7 +4592,7 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\bagent_id\x18\x02 \x01(\tR\aagentId\x12\x18\n" +
 	"\amessage\x18\x03 \x01(\tR\amessage\x120\n" +
 	"\x05since\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x120\n" +
-	"\x05until\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"\xa4\x0e\n" +
+	"\x05until\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"\xe5\x0e\n" +
 	"\n" +
 	"RunSummary\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12+\n" +
@@ -4431,7 +4631,8 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\rnotifications\x18\x1a \x03(\v2\x19.loadgrpc.v1.NotificationR\rnotifications\x12.\n" +
 	"\x05cases\x18\x1c \x03(\v2\x18.loadgrpc.v1.CaseFiguresR\x05cases\x128\n" +
 	"\bcoverage\x18\x1d \x01(\v2\x1c.loadgrpc.v1.CoverageFiguresR\bcoverage\x122\n" +
-	"\x06output\x18\x1b \x01(\v2\x1a.loadgrpc.v1.OutputFiguresR\x06output\x121\n" +
+	"\x06output\x18\x1b \x01(\v2\x1a.loadgrpc.v1.OutputFiguresR\x06output\x12?\n" +
+	"\rcustom_states\x18\" \x03(\v2\x1a.loadgrpc.v1.ReportedStateR\fcustomStates\x121\n" +
 	"\x06checks\x18+ \x03(\v2\x19.loadgrpc.v1.CheckFiguresR\x06checks\x12C\n" +
 	"\ftransactions\x18, \x03(\v2\x1f.loadgrpc.v1.TransactionFiguresR\ftransactions\x12C\n" +
 	"\fmeasurements\x18- \x03(\v2\x1f.loadgrpc.v1.MeasurementFiguresR\fmeasurements\x121\n" +
@@ -4468,7 +4669,12 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\x04last\x18\x02 \x01(\x01R\x04last\x12\x10\n" +
 	"\x03min\x18\x03 \x01(\x01R\x03min\x12\x10\n" +
 	"\x03max\x18\x04 \x01(\x01R\x03max\x12\x1a\n" +
-	"\bscenario\x18\x05 \x01(\tR\bscenario\"\xed\x01\n" +
+	"\bscenario\x18\x05 \x01(\tR\bscenario\"\xa6\x01\n" +
+	"\rReportedState\x12.\n" +
+	"\x05state\x18\x01 \x01(\v2\x18.loadgrpc.v1.CustomStateR\x05state\x12\x19\n" +
+	"\bagent_id\x18\x02 \x01(\tR\aagentId\x12\x1a\n" +
+	"\bscenario\x18\x03 \x01(\tR\bscenario\x12.\n" +
+	"\x04time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xed\x01\n" +
 	"\vCaseFigures\x12\x12\n" +
 	"\x04case\x18\x01 \x01(\tR\x04case\x12\x1a\n" +
 	"\bscenario\x18\x02 \x01(\tR\bscenario\x12=\n" +
@@ -4568,7 +4774,7 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\asockets\x18\x04 \x01(\v2\x1a.loadgrpc.v1.SocketFiguresR\asockets\"w\n" +
 	"\rSocketSummary\x120\n" +
 	"\x05total\x18\x01 \x01(\v2\x1a.loadgrpc.v1.SocketFiguresR\x05total\x124\n" +
-	"\x05names\x18\x02 \x03(\v2\x1e.loadgrpc.v1.SocketNameFiguresR\x05names\"\xb9\x03\n" +
+	"\x05names\x18\x02 \x03(\v2\x1e.loadgrpc.v1.SocketNameFiguresR\x05names\"\xd3\x03\n" +
 	"\vNameFigures\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06method\x18\x02 \x01(\tR\x06method\x12+\n" +
@@ -4576,7 +4782,9 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\bstatuses\x18\x04 \x03(\v2&.loadgrpc.v1.NameFigures.StatusesEntryR\bstatuses\x12\x1a\n" +
 	"\bscenario\x18\x05 \x01(\tR\bscenario\x12\x1a\n" +
 	"\bprotocol\x18\b \x01(\tR\bprotocol\x12U\n" +
-	"\x0ffailed_statuses\x18\t \x03(\v2,.loadgrpc.v1.NameFigures.FailedStatusesEntryR\x0efailedStatuses\x1a;\n" +
+	"\x0ffailed_statuses\x18\t \x03(\v2,.loadgrpc.v1.NameFigures.FailedStatusesEntryR\x0efailedStatuses\x12\x18\n" +
+	"\aretries\x18\n" +
+	" \x01(\x04R\aretries\x1a;\n" +
 	"\rStatusesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\rR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\x1aA\n" +
@@ -4705,7 +4913,7 @@ func file_loadgrpc_v1_run_proto_rawDescGZIP() []byte {
 }
 
 var file_loadgrpc_v1_run_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_loadgrpc_v1_run_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
+var file_loadgrpc_v1_run_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
 var file_loadgrpc_v1_run_proto_goTypes = []any{
 	(ObserverEvent)(0),            // 0: loadgrpc.v1.ObserverEvent
 	(NotificationState)(0),        // 1: loadgrpc.v1.NotificationState
@@ -4717,170 +4925,182 @@ var file_loadgrpc_v1_run_proto_goTypes = []any{
 	(*WaitTime)(nil),              // 7: loadgrpc.v1.WaitTime
 	(*WaitRange)(nil),             // 8: loadgrpc.v1.WaitRange
 	(*LognormalWait)(nil),         // 9: loadgrpc.v1.LognormalWait
-	(*Observer)(nil),              // 10: loadgrpc.v1.Observer
-	(*Notification)(nil),          // 11: loadgrpc.v1.Notification
-	(*Scenario)(nil),              // 12: loadgrpc.v1.Scenario
-	(*Run)(nil),                   // 13: loadgrpc.v1.Run
-	(*Trouble)(nil),               // 14: loadgrpc.v1.Trouble
-	(*RunSummary)(nil),            // 15: loadgrpc.v1.RunSummary
-	(*CheckFigures)(nil),          // 16: loadgrpc.v1.CheckFigures
-	(*TransactionFigures)(nil),    // 17: loadgrpc.v1.TransactionFigures
-	(*MeasurementFigures)(nil),    // 18: loadgrpc.v1.MeasurementFigures
-	(*GaugeFigures)(nil),          // 19: loadgrpc.v1.GaugeFigures
-	(*CaseFigures)(nil),           // 20: loadgrpc.v1.CaseFigures
-	(*CoverageFigures)(nil),       // 21: loadgrpc.v1.CoverageFigures
-	(*DataFigures)(nil),           // 22: loadgrpc.v1.DataFigures
-	(*OutputFigures)(nil),         // 23: loadgrpc.v1.OutputFigures
-	(*CycleFigures)(nil),          // 24: loadgrpc.v1.CycleFigures
-	(*CycleScenarioFigures)(nil),  // 25: loadgrpc.v1.CycleScenarioFigures
-	(*ScenarioFigures)(nil),       // 26: loadgrpc.v1.ScenarioFigures
-	(*Verdict)(nil),               // 27: loadgrpc.v1.Verdict
-	(*HitFigures)(nil),            // 28: loadgrpc.v1.HitFigures
-	(*ElapsedFigures)(nil),        // 29: loadgrpc.v1.ElapsedFigures
-	(*IterationFigures)(nil),      // 30: loadgrpc.v1.IterationFigures
-	(*UserFigures)(nil),           // 31: loadgrpc.v1.UserFigures
-	(*SocketFigures)(nil),         // 32: loadgrpc.v1.SocketFigures
-	(*SocketNameFigures)(nil),     // 33: loadgrpc.v1.SocketNameFigures
-	(*SocketSummary)(nil),         // 34: loadgrpc.v1.SocketSummary
-	(*NameFigures)(nil),           // 35: loadgrpc.v1.NameFigures
-	(*IterationErrorGroup)(nil),   // 36: loadgrpc.v1.IterationErrorGroup
-	(*HitErrorGroup)(nil),         // 37: loadgrpc.v1.HitErrorGroup
-	(*AgentFigures)(nil),          // 38: loadgrpc.v1.AgentFigures
-	(*GeneratorFigures)(nil),      // 39: loadgrpc.v1.GeneratorFigures
-	(*Accounting)(nil),            // 40: loadgrpc.v1.Accounting
-	(*Loss)(nil),                  // 41: loadgrpc.v1.Loss
-	nil,                           // 42: loadgrpc.v1.RunSpec.EnvEntry
-	nil,                           // 43: loadgrpc.v1.Observer.SettingsEntry
-	nil,                           // 44: loadgrpc.v1.RunSummary.CountersEntry
-	nil,                           // 45: loadgrpc.v1.NameFigures.StatusesEntry
-	nil,                           // 46: loadgrpc.v1.NameFigures.FailedStatusesEntry
-	(*durationpb.Duration)(nil),   // 47: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 48: google.protobuf.Timestamp
-	(DataMode)(0),                 // 49: loadgrpc.v1.DataMode
-	(*ExceptionInfo)(nil),         // 50: loadgrpc.v1.ExceptionInfo
-	(HitError)(0),                 // 51: loadgrpc.v1.HitError
+	(*Parameter)(nil),             // 10: loadgrpc.v1.Parameter
+	(*Observer)(nil),              // 11: loadgrpc.v1.Observer
+	(*Notification)(nil),          // 12: loadgrpc.v1.Notification
+	(*Scenario)(nil),              // 13: loadgrpc.v1.Scenario
+	(*Run)(nil),                   // 14: loadgrpc.v1.Run
+	(*Trouble)(nil),               // 15: loadgrpc.v1.Trouble
+	(*RunSummary)(nil),            // 16: loadgrpc.v1.RunSummary
+	(*CheckFigures)(nil),          // 17: loadgrpc.v1.CheckFigures
+	(*TransactionFigures)(nil),    // 18: loadgrpc.v1.TransactionFigures
+	(*MeasurementFigures)(nil),    // 19: loadgrpc.v1.MeasurementFigures
+	(*GaugeFigures)(nil),          // 20: loadgrpc.v1.GaugeFigures
+	(*ReportedState)(nil),         // 21: loadgrpc.v1.ReportedState
+	(*CaseFigures)(nil),           // 22: loadgrpc.v1.CaseFigures
+	(*CoverageFigures)(nil),       // 23: loadgrpc.v1.CoverageFigures
+	(*DataFigures)(nil),           // 24: loadgrpc.v1.DataFigures
+	(*OutputFigures)(nil),         // 25: loadgrpc.v1.OutputFigures
+	(*CycleFigures)(nil),          // 26: loadgrpc.v1.CycleFigures
+	(*CycleScenarioFigures)(nil),  // 27: loadgrpc.v1.CycleScenarioFigures
+	(*ScenarioFigures)(nil),       // 28: loadgrpc.v1.ScenarioFigures
+	(*Verdict)(nil),               // 29: loadgrpc.v1.Verdict
+	(*HitFigures)(nil),            // 30: loadgrpc.v1.HitFigures
+	(*ElapsedFigures)(nil),        // 31: loadgrpc.v1.ElapsedFigures
+	(*IterationFigures)(nil),      // 32: loadgrpc.v1.IterationFigures
+	(*UserFigures)(nil),           // 33: loadgrpc.v1.UserFigures
+	(*SocketFigures)(nil),         // 34: loadgrpc.v1.SocketFigures
+	(*SocketNameFigures)(nil),     // 35: loadgrpc.v1.SocketNameFigures
+	(*SocketSummary)(nil),         // 36: loadgrpc.v1.SocketSummary
+	(*NameFigures)(nil),           // 37: loadgrpc.v1.NameFigures
+	(*IterationErrorGroup)(nil),   // 38: loadgrpc.v1.IterationErrorGroup
+	(*HitErrorGroup)(nil),         // 39: loadgrpc.v1.HitErrorGroup
+	(*AgentFigures)(nil),          // 40: loadgrpc.v1.AgentFigures
+	(*GeneratorFigures)(nil),      // 41: loadgrpc.v1.GeneratorFigures
+	(*Accounting)(nil),            // 42: loadgrpc.v1.Accounting
+	(*Loss)(nil),                  // 43: loadgrpc.v1.Loss
+	nil,                           // 44: loadgrpc.v1.RunSpec.EnvEntry
+	nil,                           // 45: loadgrpc.v1.RunSpec.ParametersEntry
+	nil,                           // 46: loadgrpc.v1.Observer.SettingsEntry
+	nil,                           // 47: loadgrpc.v1.Scenario.ParametersEntry
+	nil,                           // 48: loadgrpc.v1.RunSummary.CountersEntry
+	nil,                           // 49: loadgrpc.v1.NameFigures.StatusesEntry
+	nil,                           // 50: loadgrpc.v1.NameFigures.FailedStatusesEntry
+	(*durationpb.Duration)(nil),   // 51: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 52: google.protobuf.Timestamp
+	(*CustomState)(nil),           // 53: loadgrpc.v1.CustomState
+	(DataMode)(0),                 // 54: loadgrpc.v1.DataMode
+	(*ExceptionInfo)(nil),         // 55: loadgrpc.v1.ExceptionInfo
+	(HitError)(0),                 // 56: loadgrpc.v1.HitError
 }
 var file_loadgrpc_v1_run_proto_depIdxs = []int32{
-	47,  // 0: loadgrpc.v1.RunSpec.duration:type_name -> google.protobuf.Duration
-	47,  // 1: loadgrpc.v1.RunSpec.stop_timeout:type_name -> google.protobuf.Duration
+	51,  // 0: loadgrpc.v1.RunSpec.duration:type_name -> google.protobuf.Duration
+	51,  // 1: loadgrpc.v1.RunSpec.stop_timeout:type_name -> google.protobuf.Duration
 	2,   // 2: loadgrpc.v1.RunSpec.runner_mode:type_name -> loadgrpc.v1.RunnerMode
-	47,  // 3: loadgrpc.v1.RunSpec.silence_timeout:type_name -> google.protobuf.Duration
-	12,  // 4: loadgrpc.v1.RunSpec.scenarios:type_name -> loadgrpc.v1.Scenario
-	42,  // 5: loadgrpc.v1.RunSpec.env:type_name -> loadgrpc.v1.RunSpec.EnvEntry
-	10,  // 6: loadgrpc.v1.RunSpec.observers:type_name -> loadgrpc.v1.Observer
-	7,   // 7: loadgrpc.v1.RunSpec.pacing:type_name -> loadgrpc.v1.WaitTime
-	7,   // 8: loadgrpc.v1.RunSpec.think:type_name -> loadgrpc.v1.WaitTime
-	47,  // 9: loadgrpc.v1.WaitTime.constant:type_name -> google.protobuf.Duration
-	8,   // 10: loadgrpc.v1.WaitTime.between:type_name -> loadgrpc.v1.WaitRange
-	47,  // 11: loadgrpc.v1.WaitTime.exponential:type_name -> google.protobuf.Duration
-	9,   // 12: loadgrpc.v1.WaitTime.lognormal:type_name -> loadgrpc.v1.LognormalWait
-	47,  // 13: loadgrpc.v1.WaitRange.least:type_name -> google.protobuf.Duration
-	47,  // 14: loadgrpc.v1.WaitRange.most:type_name -> google.protobuf.Duration
-	47,  // 15: loadgrpc.v1.LognormalWait.median:type_name -> google.protobuf.Duration
-	43,  // 16: loadgrpc.v1.Observer.settings:type_name -> loadgrpc.v1.Observer.SettingsEntry
-	0,   // 17: loadgrpc.v1.Observer.events:type_name -> loadgrpc.v1.ObserverEvent
-	0,   // 18: loadgrpc.v1.Notification.event:type_name -> loadgrpc.v1.ObserverEvent
-	1,   // 19: loadgrpc.v1.Notification.state:type_name -> loadgrpc.v1.NotificationState
-	48,  // 20: loadgrpc.v1.Notification.time:type_name -> google.protobuf.Timestamp
-	47,  // 21: loadgrpc.v1.Scenario.duration:type_name -> google.protobuf.Duration
-	2,   // 22: loadgrpc.v1.Scenario.runner_mode:type_name -> loadgrpc.v1.RunnerMode
-	47,  // 23: loadgrpc.v1.Scenario.silence_timeout:type_name -> google.protobuf.Duration
-	7,   // 24: loadgrpc.v1.Scenario.pacing:type_name -> loadgrpc.v1.WaitTime
-	7,   // 25: loadgrpc.v1.Scenario.think:type_name -> loadgrpc.v1.WaitTime
-	3,   // 26: loadgrpc.v1.Run.state:type_name -> loadgrpc.v1.RunState
-	6,   // 27: loadgrpc.v1.Run.plan:type_name -> loadgrpc.v1.RunSpec
-	48,  // 28: loadgrpc.v1.Run.create_time:type_name -> google.protobuf.Timestamp
-	48,  // 29: loadgrpc.v1.Run.start_time:type_name -> google.protobuf.Timestamp
-	48,  // 30: loadgrpc.v1.Run.end_time:type_name -> google.protobuf.Timestamp
-	14,  // 31: loadgrpc.v1.Run.troubles:type_name -> loadgrpc.v1.Trouble
-	27,  // 32: loadgrpc.v1.Run.verdict:type_name -> loadgrpc.v1.Verdict
-	4,   // 33: loadgrpc.v1.Trouble.kind:type_name -> loadgrpc.v1.TroubleKind
-	48,  // 34: loadgrpc.v1.Trouble.since:type_name -> google.protobuf.Timestamp
-	48,  // 35: loadgrpc.v1.Trouble.until:type_name -> google.protobuf.Timestamp
-	3,   // 36: loadgrpc.v1.RunSummary.state:type_name -> loadgrpc.v1.RunState
-	27,  // 37: loadgrpc.v1.RunSummary.verdict:type_name -> loadgrpc.v1.Verdict
-	6,   // 38: loadgrpc.v1.RunSummary.plan:type_name -> loadgrpc.v1.RunSpec
-	48,  // 39: loadgrpc.v1.RunSummary.create_time:type_name -> google.protobuf.Timestamp
-	48,  // 40: loadgrpc.v1.RunSummary.start_time:type_name -> google.protobuf.Timestamp
-	48,  // 41: loadgrpc.v1.RunSummary.end_time:type_name -> google.protobuf.Timestamp
-	47,  // 42: loadgrpc.v1.RunSummary.duration:type_name -> google.protobuf.Duration
-	28,  // 43: loadgrpc.v1.RunSummary.hits:type_name -> loadgrpc.v1.HitFigures
-	30,  // 44: loadgrpc.v1.RunSummary.iterations:type_name -> loadgrpc.v1.IterationFigures
-	35,  // 45: loadgrpc.v1.RunSummary.names:type_name -> loadgrpc.v1.NameFigures
-	36,  // 46: loadgrpc.v1.RunSummary.failures:type_name -> loadgrpc.v1.IterationErrorGroup
-	36,  // 47: loadgrpc.v1.RunSummary.errors:type_name -> loadgrpc.v1.IterationErrorGroup
-	37,  // 48: loadgrpc.v1.RunSummary.hit_errors:type_name -> loadgrpc.v1.HitErrorGroup
-	38,  // 49: loadgrpc.v1.RunSummary.agents:type_name -> loadgrpc.v1.AgentFigures
-	44,  // 50: loadgrpc.v1.RunSummary.counters:type_name -> loadgrpc.v1.RunSummary.CountersEntry
-	40,  // 51: loadgrpc.v1.RunSummary.accounting:type_name -> loadgrpc.v1.Accounting
-	39,  // 52: loadgrpc.v1.RunSummary.generator:type_name -> loadgrpc.v1.GeneratorFigures
-	26,  // 53: loadgrpc.v1.RunSummary.scenarios:type_name -> loadgrpc.v1.ScenarioFigures
-	31,  // 54: loadgrpc.v1.RunSummary.users:type_name -> loadgrpc.v1.UserFigures
-	24,  // 55: loadgrpc.v1.RunSummary.cycles:type_name -> loadgrpc.v1.CycleFigures
-	34,  // 56: loadgrpc.v1.RunSummary.sockets:type_name -> loadgrpc.v1.SocketSummary
-	14,  // 57: loadgrpc.v1.RunSummary.troubles:type_name -> loadgrpc.v1.Trouble
-	22,  // 58: loadgrpc.v1.RunSummary.data:type_name -> loadgrpc.v1.DataFigures
-	11,  // 59: loadgrpc.v1.RunSummary.notifications:type_name -> loadgrpc.v1.Notification
-	20,  // 60: loadgrpc.v1.RunSummary.cases:type_name -> loadgrpc.v1.CaseFigures
-	21,  // 61: loadgrpc.v1.RunSummary.coverage:type_name -> loadgrpc.v1.CoverageFigures
-	23,  // 62: loadgrpc.v1.RunSummary.output:type_name -> loadgrpc.v1.OutputFigures
-	16,  // 63: loadgrpc.v1.RunSummary.checks:type_name -> loadgrpc.v1.CheckFigures
-	17,  // 64: loadgrpc.v1.RunSummary.transactions:type_name -> loadgrpc.v1.TransactionFigures
-	18,  // 65: loadgrpc.v1.RunSummary.measurements:type_name -> loadgrpc.v1.MeasurementFigures
-	19,  // 66: loadgrpc.v1.RunSummary.gauges:type_name -> loadgrpc.v1.GaugeFigures
-	29,  // 67: loadgrpc.v1.TransactionFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
-	30,  // 68: loadgrpc.v1.CaseFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
-	29,  // 69: loadgrpc.v1.CaseFigures.iteration_time:type_name -> loadgrpc.v1.ElapsedFigures
-	28,  // 70: loadgrpc.v1.CaseFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	49,  // 71: loadgrpc.v1.DataFigures.mode:type_name -> loadgrpc.v1.DataMode
-	47,  // 72: loadgrpc.v1.CycleFigures.duration:type_name -> google.protobuf.Duration
-	28,  // 73: loadgrpc.v1.CycleFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	48,  // 74: loadgrpc.v1.CycleFigures.start_time:type_name -> google.protobuf.Timestamp
-	25,  // 75: loadgrpc.v1.CycleFigures.scenarios:type_name -> loadgrpc.v1.CycleScenarioFigures
-	47,  // 76: loadgrpc.v1.CycleScenarioFigures.duration:type_name -> google.protobuf.Duration
-	28,  // 77: loadgrpc.v1.CycleScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	28,  // 78: loadgrpc.v1.ScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	30,  // 79: loadgrpc.v1.ScenarioFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
-	31,  // 80: loadgrpc.v1.ScenarioFigures.users:type_name -> loadgrpc.v1.UserFigures
-	29,  // 81: loadgrpc.v1.HitFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
-	29,  // 82: loadgrpc.v1.HitFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
-	47,  // 83: loadgrpc.v1.ElapsedFigures.avg:type_name -> google.protobuf.Duration
-	47,  // 84: loadgrpc.v1.ElapsedFigures.min:type_name -> google.protobuf.Duration
-	47,  // 85: loadgrpc.v1.ElapsedFigures.p50:type_name -> google.protobuf.Duration
-	47,  // 86: loadgrpc.v1.ElapsedFigures.p90:type_name -> google.protobuf.Duration
-	47,  // 87: loadgrpc.v1.ElapsedFigures.p95:type_name -> google.protobuf.Duration
-	47,  // 88: loadgrpc.v1.ElapsedFigures.p99:type_name -> google.protobuf.Duration
-	47,  // 89: loadgrpc.v1.ElapsedFigures.max:type_name -> google.protobuf.Duration
-	29,  // 90: loadgrpc.v1.SocketFigures.gaps:type_name -> loadgrpc.v1.ElapsedFigures
-	32,  // 91: loadgrpc.v1.SocketNameFigures.sockets:type_name -> loadgrpc.v1.SocketFigures
-	32,  // 92: loadgrpc.v1.SocketSummary.total:type_name -> loadgrpc.v1.SocketFigures
-	33,  // 93: loadgrpc.v1.SocketSummary.names:type_name -> loadgrpc.v1.SocketNameFigures
-	28,  // 94: loadgrpc.v1.NameFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	45,  // 95: loadgrpc.v1.NameFigures.statuses:type_name -> loadgrpc.v1.NameFigures.StatusesEntry
-	46,  // 96: loadgrpc.v1.NameFigures.failed_statuses:type_name -> loadgrpc.v1.NameFigures.FailedStatusesEntry
-	50,  // 97: loadgrpc.v1.IterationErrorGroup.exception:type_name -> loadgrpc.v1.ExceptionInfo
-	51,  // 98: loadgrpc.v1.HitErrorGroup.error:type_name -> loadgrpc.v1.HitError
-	5,   // 99: loadgrpc.v1.AgentFigures.state:type_name -> loadgrpc.v1.AssignmentState
-	50,  // 100: loadgrpc.v1.AgentFigures.load_error:type_name -> loadgrpc.v1.ExceptionInfo
-	39,  // 101: loadgrpc.v1.AgentFigures.generator:type_name -> loadgrpc.v1.GeneratorFigures
-	48,  // 102: loadgrpc.v1.AgentFigures.end_time:type_name -> google.protobuf.Timestamp
-	47,  // 103: loadgrpc.v1.AgentFigures.clock_offset:type_name -> google.protobuf.Duration
-	31,  // 104: loadgrpc.v1.AgentFigures.all_users:type_name -> loadgrpc.v1.UserFigures
-	47,  // 105: loadgrpc.v1.GeneratorFigures.saturated_time:type_name -> google.protobuf.Duration
-	47,  // 106: loadgrpc.v1.GeneratorFigures.watched_time:type_name -> google.protobuf.Duration
-	29,  // 107: loadgrpc.v1.GeneratorFigures.lag:type_name -> loadgrpc.v1.ElapsedFigures
-	47,  // 108: loadgrpc.v1.GeneratorFigures.worst_lag:type_name -> google.protobuf.Duration
-	48,  // 109: loadgrpc.v1.GeneratorFigures.worst_lag_time:type_name -> google.protobuf.Timestamp
-	47,  // 110: loadgrpc.v1.GeneratorFigures.gc_time:type_name -> google.protobuf.Duration
-	47,  // 111: loadgrpc.v1.GeneratorFigures.gc_max:type_name -> google.protobuf.Duration
-	47,  // 112: loadgrpc.v1.GeneratorFigures.at_limit_time:type_name -> google.protobuf.Duration
-	47,  // 113: loadgrpc.v1.GeneratorFigures.machine_busy_time:type_name -> google.protobuf.Duration
-	41,  // 114: loadgrpc.v1.Accounting.losses:type_name -> loadgrpc.v1.Loss
-	115, // [115:115] is the sub-list for method output_type
-	115, // [115:115] is the sub-list for method input_type
-	115, // [115:115] is the sub-list for extension type_name
-	115, // [115:115] is the sub-list for extension extendee
-	0,   // [0:115] is the sub-list for field type_name
+	51,  // 3: loadgrpc.v1.RunSpec.silence_timeout:type_name -> google.protobuf.Duration
+	13,  // 4: loadgrpc.v1.RunSpec.scenarios:type_name -> loadgrpc.v1.Scenario
+	44,  // 5: loadgrpc.v1.RunSpec.env:type_name -> loadgrpc.v1.RunSpec.EnvEntry
+	11,  // 6: loadgrpc.v1.RunSpec.observers:type_name -> loadgrpc.v1.Observer
+	45,  // 7: loadgrpc.v1.RunSpec.parameters:type_name -> loadgrpc.v1.RunSpec.ParametersEntry
+	7,   // 8: loadgrpc.v1.RunSpec.pacing:type_name -> loadgrpc.v1.WaitTime
+	7,   // 9: loadgrpc.v1.RunSpec.think:type_name -> loadgrpc.v1.WaitTime
+	51,  // 10: loadgrpc.v1.WaitTime.constant:type_name -> google.protobuf.Duration
+	8,   // 11: loadgrpc.v1.WaitTime.between:type_name -> loadgrpc.v1.WaitRange
+	51,  // 12: loadgrpc.v1.WaitTime.exponential:type_name -> google.protobuf.Duration
+	9,   // 13: loadgrpc.v1.WaitTime.lognormal:type_name -> loadgrpc.v1.LognormalWait
+	51,  // 14: loadgrpc.v1.WaitRange.least:type_name -> google.protobuf.Duration
+	51,  // 15: loadgrpc.v1.WaitRange.most:type_name -> google.protobuf.Duration
+	51,  // 16: loadgrpc.v1.LognormalWait.median:type_name -> google.protobuf.Duration
+	46,  // 17: loadgrpc.v1.Observer.settings:type_name -> loadgrpc.v1.Observer.SettingsEntry
+	0,   // 18: loadgrpc.v1.Observer.events:type_name -> loadgrpc.v1.ObserverEvent
+	0,   // 19: loadgrpc.v1.Notification.event:type_name -> loadgrpc.v1.ObserverEvent
+	1,   // 20: loadgrpc.v1.Notification.state:type_name -> loadgrpc.v1.NotificationState
+	52,  // 21: loadgrpc.v1.Notification.time:type_name -> google.protobuf.Timestamp
+	51,  // 22: loadgrpc.v1.Scenario.duration:type_name -> google.protobuf.Duration
+	2,   // 23: loadgrpc.v1.Scenario.runner_mode:type_name -> loadgrpc.v1.RunnerMode
+	51,  // 24: loadgrpc.v1.Scenario.silence_timeout:type_name -> google.protobuf.Duration
+	7,   // 25: loadgrpc.v1.Scenario.pacing:type_name -> loadgrpc.v1.WaitTime
+	7,   // 26: loadgrpc.v1.Scenario.think:type_name -> loadgrpc.v1.WaitTime
+	47,  // 27: loadgrpc.v1.Scenario.parameters:type_name -> loadgrpc.v1.Scenario.ParametersEntry
+	3,   // 28: loadgrpc.v1.Run.state:type_name -> loadgrpc.v1.RunState
+	6,   // 29: loadgrpc.v1.Run.plan:type_name -> loadgrpc.v1.RunSpec
+	52,  // 30: loadgrpc.v1.Run.create_time:type_name -> google.protobuf.Timestamp
+	52,  // 31: loadgrpc.v1.Run.start_time:type_name -> google.protobuf.Timestamp
+	52,  // 32: loadgrpc.v1.Run.end_time:type_name -> google.protobuf.Timestamp
+	15,  // 33: loadgrpc.v1.Run.troubles:type_name -> loadgrpc.v1.Trouble
+	29,  // 34: loadgrpc.v1.Run.verdict:type_name -> loadgrpc.v1.Verdict
+	4,   // 35: loadgrpc.v1.Trouble.kind:type_name -> loadgrpc.v1.TroubleKind
+	52,  // 36: loadgrpc.v1.Trouble.since:type_name -> google.protobuf.Timestamp
+	52,  // 37: loadgrpc.v1.Trouble.until:type_name -> google.protobuf.Timestamp
+	3,   // 38: loadgrpc.v1.RunSummary.state:type_name -> loadgrpc.v1.RunState
+	29,  // 39: loadgrpc.v1.RunSummary.verdict:type_name -> loadgrpc.v1.Verdict
+	6,   // 40: loadgrpc.v1.RunSummary.plan:type_name -> loadgrpc.v1.RunSpec
+	52,  // 41: loadgrpc.v1.RunSummary.create_time:type_name -> google.protobuf.Timestamp
+	52,  // 42: loadgrpc.v1.RunSummary.start_time:type_name -> google.protobuf.Timestamp
+	52,  // 43: loadgrpc.v1.RunSummary.end_time:type_name -> google.protobuf.Timestamp
+	51,  // 44: loadgrpc.v1.RunSummary.duration:type_name -> google.protobuf.Duration
+	30,  // 45: loadgrpc.v1.RunSummary.hits:type_name -> loadgrpc.v1.HitFigures
+	32,  // 46: loadgrpc.v1.RunSummary.iterations:type_name -> loadgrpc.v1.IterationFigures
+	37,  // 47: loadgrpc.v1.RunSummary.names:type_name -> loadgrpc.v1.NameFigures
+	38,  // 48: loadgrpc.v1.RunSummary.failures:type_name -> loadgrpc.v1.IterationErrorGroup
+	38,  // 49: loadgrpc.v1.RunSummary.errors:type_name -> loadgrpc.v1.IterationErrorGroup
+	39,  // 50: loadgrpc.v1.RunSummary.hit_errors:type_name -> loadgrpc.v1.HitErrorGroup
+	40,  // 51: loadgrpc.v1.RunSummary.agents:type_name -> loadgrpc.v1.AgentFigures
+	48,  // 52: loadgrpc.v1.RunSummary.counters:type_name -> loadgrpc.v1.RunSummary.CountersEntry
+	42,  // 53: loadgrpc.v1.RunSummary.accounting:type_name -> loadgrpc.v1.Accounting
+	41,  // 54: loadgrpc.v1.RunSummary.generator:type_name -> loadgrpc.v1.GeneratorFigures
+	28,  // 55: loadgrpc.v1.RunSummary.scenarios:type_name -> loadgrpc.v1.ScenarioFigures
+	33,  // 56: loadgrpc.v1.RunSummary.users:type_name -> loadgrpc.v1.UserFigures
+	26,  // 57: loadgrpc.v1.RunSummary.cycles:type_name -> loadgrpc.v1.CycleFigures
+	36,  // 58: loadgrpc.v1.RunSummary.sockets:type_name -> loadgrpc.v1.SocketSummary
+	15,  // 59: loadgrpc.v1.RunSummary.troubles:type_name -> loadgrpc.v1.Trouble
+	24,  // 60: loadgrpc.v1.RunSummary.data:type_name -> loadgrpc.v1.DataFigures
+	12,  // 61: loadgrpc.v1.RunSummary.notifications:type_name -> loadgrpc.v1.Notification
+	22,  // 62: loadgrpc.v1.RunSummary.cases:type_name -> loadgrpc.v1.CaseFigures
+	23,  // 63: loadgrpc.v1.RunSummary.coverage:type_name -> loadgrpc.v1.CoverageFigures
+	25,  // 64: loadgrpc.v1.RunSummary.output:type_name -> loadgrpc.v1.OutputFigures
+	21,  // 65: loadgrpc.v1.RunSummary.custom_states:type_name -> loadgrpc.v1.ReportedState
+	17,  // 66: loadgrpc.v1.RunSummary.checks:type_name -> loadgrpc.v1.CheckFigures
+	18,  // 67: loadgrpc.v1.RunSummary.transactions:type_name -> loadgrpc.v1.TransactionFigures
+	19,  // 68: loadgrpc.v1.RunSummary.measurements:type_name -> loadgrpc.v1.MeasurementFigures
+	20,  // 69: loadgrpc.v1.RunSummary.gauges:type_name -> loadgrpc.v1.GaugeFigures
+	31,  // 70: loadgrpc.v1.TransactionFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
+	53,  // 71: loadgrpc.v1.ReportedState.state:type_name -> loadgrpc.v1.CustomState
+	52,  // 72: loadgrpc.v1.ReportedState.time:type_name -> google.protobuf.Timestamp
+	32,  // 73: loadgrpc.v1.CaseFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
+	31,  // 74: loadgrpc.v1.CaseFigures.iteration_time:type_name -> loadgrpc.v1.ElapsedFigures
+	30,  // 75: loadgrpc.v1.CaseFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	54,  // 76: loadgrpc.v1.DataFigures.mode:type_name -> loadgrpc.v1.DataMode
+	51,  // 77: loadgrpc.v1.CycleFigures.duration:type_name -> google.protobuf.Duration
+	30,  // 78: loadgrpc.v1.CycleFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	52,  // 79: loadgrpc.v1.CycleFigures.start_time:type_name -> google.protobuf.Timestamp
+	27,  // 80: loadgrpc.v1.CycleFigures.scenarios:type_name -> loadgrpc.v1.CycleScenarioFigures
+	51,  // 81: loadgrpc.v1.CycleScenarioFigures.duration:type_name -> google.protobuf.Duration
+	30,  // 82: loadgrpc.v1.CycleScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	30,  // 83: loadgrpc.v1.ScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	32,  // 84: loadgrpc.v1.ScenarioFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
+	33,  // 85: loadgrpc.v1.ScenarioFigures.users:type_name -> loadgrpc.v1.UserFigures
+	31,  // 86: loadgrpc.v1.HitFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
+	31,  // 87: loadgrpc.v1.HitFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
+	51,  // 88: loadgrpc.v1.ElapsedFigures.avg:type_name -> google.protobuf.Duration
+	51,  // 89: loadgrpc.v1.ElapsedFigures.min:type_name -> google.protobuf.Duration
+	51,  // 90: loadgrpc.v1.ElapsedFigures.p50:type_name -> google.protobuf.Duration
+	51,  // 91: loadgrpc.v1.ElapsedFigures.p90:type_name -> google.protobuf.Duration
+	51,  // 92: loadgrpc.v1.ElapsedFigures.p95:type_name -> google.protobuf.Duration
+	51,  // 93: loadgrpc.v1.ElapsedFigures.p99:type_name -> google.protobuf.Duration
+	51,  // 94: loadgrpc.v1.ElapsedFigures.max:type_name -> google.protobuf.Duration
+	31,  // 95: loadgrpc.v1.SocketFigures.gaps:type_name -> loadgrpc.v1.ElapsedFigures
+	34,  // 96: loadgrpc.v1.SocketNameFigures.sockets:type_name -> loadgrpc.v1.SocketFigures
+	34,  // 97: loadgrpc.v1.SocketSummary.total:type_name -> loadgrpc.v1.SocketFigures
+	35,  // 98: loadgrpc.v1.SocketSummary.names:type_name -> loadgrpc.v1.SocketNameFigures
+	30,  // 99: loadgrpc.v1.NameFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	49,  // 100: loadgrpc.v1.NameFigures.statuses:type_name -> loadgrpc.v1.NameFigures.StatusesEntry
+	50,  // 101: loadgrpc.v1.NameFigures.failed_statuses:type_name -> loadgrpc.v1.NameFigures.FailedStatusesEntry
+	55,  // 102: loadgrpc.v1.IterationErrorGroup.exception:type_name -> loadgrpc.v1.ExceptionInfo
+	56,  // 103: loadgrpc.v1.HitErrorGroup.error:type_name -> loadgrpc.v1.HitError
+	5,   // 104: loadgrpc.v1.AgentFigures.state:type_name -> loadgrpc.v1.AssignmentState
+	55,  // 105: loadgrpc.v1.AgentFigures.load_error:type_name -> loadgrpc.v1.ExceptionInfo
+	41,  // 106: loadgrpc.v1.AgentFigures.generator:type_name -> loadgrpc.v1.GeneratorFigures
+	52,  // 107: loadgrpc.v1.AgentFigures.end_time:type_name -> google.protobuf.Timestamp
+	51,  // 108: loadgrpc.v1.AgentFigures.clock_offset:type_name -> google.protobuf.Duration
+	33,  // 109: loadgrpc.v1.AgentFigures.all_users:type_name -> loadgrpc.v1.UserFigures
+	51,  // 110: loadgrpc.v1.GeneratorFigures.saturated_time:type_name -> google.protobuf.Duration
+	51,  // 111: loadgrpc.v1.GeneratorFigures.watched_time:type_name -> google.protobuf.Duration
+	31,  // 112: loadgrpc.v1.GeneratorFigures.lag:type_name -> loadgrpc.v1.ElapsedFigures
+	51,  // 113: loadgrpc.v1.GeneratorFigures.worst_lag:type_name -> google.protobuf.Duration
+	52,  // 114: loadgrpc.v1.GeneratorFigures.worst_lag_time:type_name -> google.protobuf.Timestamp
+	51,  // 115: loadgrpc.v1.GeneratorFigures.gc_time:type_name -> google.protobuf.Duration
+	51,  // 116: loadgrpc.v1.GeneratorFigures.gc_max:type_name -> google.protobuf.Duration
+	51,  // 117: loadgrpc.v1.GeneratorFigures.at_limit_time:type_name -> google.protobuf.Duration
+	51,  // 118: loadgrpc.v1.GeneratorFigures.machine_busy_time:type_name -> google.protobuf.Duration
+	43,  // 119: loadgrpc.v1.Accounting.losses:type_name -> loadgrpc.v1.Loss
+	10,  // 120: loadgrpc.v1.RunSpec.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
+	10,  // 121: loadgrpc.v1.Scenario.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
+	122, // [122:122] is the sub-list for method output_type
+	122, // [122:122] is the sub-list for method input_type
+	122, // [122:122] is the sub-list for extension type_name
+	122, // [122:122] is the sub-list for extension extendee
+	0,   // [0:122] is the sub-list for field type_name
 }
 
 func init() { file_loadgrpc_v1_run_proto_init() }
@@ -4901,7 +5121,7 @@ func file_loadgrpc_v1_run_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_loadgrpc_v1_run_proto_rawDesc), len(file_loadgrpc_v1_run_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   41,
+			NumMessages:   45,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -28,6 +28,8 @@
 //     LOADGRPC_DURATION          seconds that a cycle lasts, such as 60 or 1.5
 //     LOADGRPC_STOP_TIMEOUT      seconds that users then have to finish their iteration
 //     LOADGRPC_SERVER_URL        the server's URL, if the plan has one
+//     LOADGRPC_PARAMETERS        values of the test's parameters, if the plan gives any: an object
+//                                of JSON, names and texts, secrets as they are
 //
 // A runner that is killed cannot report what it had produced but not sent. If it keeps a count in
 // the file `produced` in its folder, the loss is still counted exactly. The file has a row for
@@ -210,7 +212,9 @@ type Assignment struct {
 	// nor in that of the test: the plan's `python_deps`, and the folder that the agent was started
 	// in, if the runner is not started there. At most 10, each at most 4,096 characters. Only the
 	// Python runner uses this: others find the first of them in PYTHONPATH.
-	PythonPath    []string `protobuf:"bytes,16,rep,name=python_path,json=pythonPath,proto3" json:"python_path,omitempty"`
+	PythonPath []string `protobuf:"bytes,16,rep,name=python_path,json=pythonPath,proto3" json:"python_path,omitempty"`
+	// Values of the test's parameters, by name, secrets as they are: `RunSpec.parameters`.
+	Parameters    map[string]*Parameter `protobuf:"bytes,17,rep,name=parameters,proto3" json:"parameters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -346,6 +350,13 @@ func (x *Assignment) GetPlacement() *Placement {
 func (x *Assignment) GetPythonPath() []string {
 	if x != nil {
 		return x.PythonPath
+	}
+	return nil
+}
+
+func (x *Assignment) GetParameters() map[string]*Parameter {
+	if x != nil {
+		return x.Parameters
 	}
 	return nil
 }
@@ -2065,7 +2076,7 @@ const file_loadgrpc_v1_runner_proto_rawDesc = "" +
 	"\x15GetAssignmentResponse\x127\n" +
 	"\n" +
 	"assignment\x18\x01 \x01(\v2\x17.loadgrpc.v1.AssignmentR\n" +
-	"assignment\"\x90\x04\n" +
+	"assignment\"\xb0\x05\n" +
 	"\n" +
 	"Assignment\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x19\n" +
@@ -2087,7 +2098,13 @@ const file_loadgrpc_v1_runner_proto_rawDesc = "" +
 	"\x04plan\x18\r \x01(\v2\x14.loadgrpc.v1.RunSpecR\x04plan\x124\n" +
 	"\tplacement\x18\x0e \x01(\v2\x16.loadgrpc.v1.PlacementR\tplacement\x12\x1f\n" +
 	"\vpython_path\x18\x10 \x03(\tR\n" +
-	"pythonPath\"\x88\x01\n" +
+	"pythonPath\x12G\n" +
+	"\n" +
+	"parameters\x18\x11 \x03(\v2'.loadgrpc.v1.Assignment.ParametersEntryR\n" +
+	"parameters\x1aU\n" +
+	"\x0fParametersEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12,\n" +
+	"\x05value\x18\x02 \x01(\v2\x16.loadgrpc.v1.ParameterR\x05value:\x028\x01\"\x88\x01\n" +
 	"\tPlacement\x12\x1f\n" +
 	"\vagent_index\x18\x01 \x01(\rR\n" +
 	"agentIndex\x12\x16\n" +
@@ -2219,7 +2236,7 @@ func file_loadgrpc_v1_runner_proto_rawDescGZIP() []byte {
 	return file_loadgrpc_v1_runner_proto_rawDescData
 }
 
-var file_loadgrpc_v1_runner_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_loadgrpc_v1_runner_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_loadgrpc_v1_runner_proto_goTypes = []any{
 	(*GetAssignmentRequest)(nil),  // 0: loadgrpc.v1.GetAssignmentRequest
 	(*GetAssignmentResponse)(nil), // 1: loadgrpc.v1.GetAssignmentResponse
@@ -2248,56 +2265,60 @@ var file_loadgrpc_v1_runner_proto_goTypes = []any{
 	(*RunClosed)(nil),             // 24: loadgrpc.v1.RunClosed
 	(*StartCycle)(nil),            // 25: loadgrpc.v1.StartCycle
 	(*Stop)(nil),                  // 26: loadgrpc.v1.Stop
-	(*durationpb.Duration)(nil),   // 27: google.protobuf.Duration
-	(*RunSpec)(nil),               // 28: loadgrpc.v1.RunSpec
-	(*Event)(nil),                 // 29: loadgrpc.v1.Event
-	(*HitBlock)(nil),              // 30: loadgrpc.v1.HitBlock
-	(*TestBlock)(nil),             // 31: loadgrpc.v1.TestBlock
-	(*ExceptionInfo)(nil),         // 32: loadgrpc.v1.ExceptionInfo
+	nil,                           // 27: loadgrpc.v1.Assignment.ParametersEntry
+	(*durationpb.Duration)(nil),   // 28: google.protobuf.Duration
+	(*RunSpec)(nil),               // 29: loadgrpc.v1.RunSpec
+	(*Event)(nil),                 // 30: loadgrpc.v1.Event
+	(*HitBlock)(nil),              // 31: loadgrpc.v1.HitBlock
+	(*TestBlock)(nil),             // 32: loadgrpc.v1.TestBlock
+	(*ExceptionInfo)(nil),         // 33: loadgrpc.v1.ExceptionInfo
+	(*Parameter)(nil),             // 34: loadgrpc.v1.Parameter
 }
 var file_loadgrpc_v1_runner_proto_depIdxs = []int32{
 	5,  // 0: loadgrpc.v1.GetAssignmentRequest.source:type_name -> loadgrpc.v1.SourceId
 	2,  // 1: loadgrpc.v1.GetAssignmentResponse.assignment:type_name -> loadgrpc.v1.Assignment
 	4,  // 2: loadgrpc.v1.Assignment.cycles:type_name -> loadgrpc.v1.Cycle
-	27, // 3: loadgrpc.v1.Assignment.stop_timeout:type_name -> google.protobuf.Duration
-	28, // 4: loadgrpc.v1.Assignment.plan:type_name -> loadgrpc.v1.RunSpec
+	28, // 3: loadgrpc.v1.Assignment.stop_timeout:type_name -> google.protobuf.Duration
+	29, // 4: loadgrpc.v1.Assignment.plan:type_name -> loadgrpc.v1.RunSpec
 	3,  // 5: loadgrpc.v1.Assignment.placement:type_name -> loadgrpc.v1.Placement
-	27, // 6: loadgrpc.v1.Cycle.duration:type_name -> google.protobuf.Duration
-	5,  // 7: loadgrpc.v1.PublishEventsRequest.source:type_name -> loadgrpc.v1.SourceId
-	7,  // 8: loadgrpc.v1.PublishEventsRequest.open:type_name -> loadgrpc.v1.OpenSource
-	9,  // 9: loadgrpc.v1.PublishEventsRequest.batch:type_name -> loadgrpc.v1.EventBatch
-	10, // 10: loadgrpc.v1.PublishEventsRequest.skip:type_name -> loadgrpc.v1.Skip
-	11, // 11: loadgrpc.v1.PublishEventsRequest.ready:type_name -> loadgrpc.v1.CycleReady
-	12, // 12: loadgrpc.v1.PublishEventsRequest.finish:type_name -> loadgrpc.v1.Finish
-	8,  // 13: loadgrpc.v1.OpenSource.capabilities:type_name -> loadgrpc.v1.RunnerCapabilities
-	29, // 14: loadgrpc.v1.EventBatch.events:type_name -> loadgrpc.v1.Event
-	30, // 15: loadgrpc.v1.EventBatch.hit_blocks:type_name -> loadgrpc.v1.HitBlock
-	31, // 16: loadgrpc.v1.EventBatch.test_blocks:type_name -> loadgrpc.v1.TestBlock
-	13, // 17: loadgrpc.v1.Finish.totals:type_name -> loadgrpc.v1.SourceTotals
-	32, // 18: loadgrpc.v1.Finish.load_error:type_name -> loadgrpc.v1.ExceptionInfo
-	5,  // 19: loadgrpc.v1.PublishEventsResponse.source:type_name -> loadgrpc.v1.SourceId
-	15, // 20: loadgrpc.v1.PublishEventsResponse.opened:type_name -> loadgrpc.v1.SourceOpened
-	20, // 21: loadgrpc.v1.PublishEventsResponse.ack:type_name -> loadgrpc.v1.Ack
-	21, // 22: loadgrpc.v1.PublishEventsResponse.gap:type_name -> loadgrpc.v1.Gap
-	22, // 23: loadgrpc.v1.PublishEventsResponse.rejected:type_name -> loadgrpc.v1.Rejected
-	23, // 24: loadgrpc.v1.PublishEventsResponse.finished:type_name -> loadgrpc.v1.Finished
-	24, // 25: loadgrpc.v1.PublishEventsResponse.run_closed:type_name -> loadgrpc.v1.RunClosed
-	25, // 26: loadgrpc.v1.PublishEventsResponse.start_cycle:type_name -> loadgrpc.v1.StartCycle
-	26, // 27: loadgrpc.v1.PublishEventsResponse.stop:type_name -> loadgrpc.v1.Stop
-	16, // 28: loadgrpc.v1.PublishEventsResponse.error:type_name -> loadgrpc.v1.SourceError
-	17, // 29: loadgrpc.v1.PublishEventsResponse.too_large:type_name -> loadgrpc.v1.TooLarge
-	18, // 30: loadgrpc.v1.PublishEventsResponse.types_refused:type_name -> loadgrpc.v1.TypesRefused
-	19, // 31: loadgrpc.v1.SourceOpened.limits:type_name -> loadgrpc.v1.Limits
-	27, // 32: loadgrpc.v1.Stop.stop_timeout:type_name -> google.protobuf.Duration
-	0,  // 33: loadgrpc.v1.RunnerService.GetAssignment:input_type -> loadgrpc.v1.GetAssignmentRequest
-	6,  // 34: loadgrpc.v1.RunnerService.PublishEvents:input_type -> loadgrpc.v1.PublishEventsRequest
-	1,  // 35: loadgrpc.v1.RunnerService.GetAssignment:output_type -> loadgrpc.v1.GetAssignmentResponse
-	14, // 36: loadgrpc.v1.RunnerService.PublishEvents:output_type -> loadgrpc.v1.PublishEventsResponse
-	35, // [35:37] is the sub-list for method output_type
-	33, // [33:35] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	27, // 6: loadgrpc.v1.Assignment.parameters:type_name -> loadgrpc.v1.Assignment.ParametersEntry
+	28, // 7: loadgrpc.v1.Cycle.duration:type_name -> google.protobuf.Duration
+	5,  // 8: loadgrpc.v1.PublishEventsRequest.source:type_name -> loadgrpc.v1.SourceId
+	7,  // 9: loadgrpc.v1.PublishEventsRequest.open:type_name -> loadgrpc.v1.OpenSource
+	9,  // 10: loadgrpc.v1.PublishEventsRequest.batch:type_name -> loadgrpc.v1.EventBatch
+	10, // 11: loadgrpc.v1.PublishEventsRequest.skip:type_name -> loadgrpc.v1.Skip
+	11, // 12: loadgrpc.v1.PublishEventsRequest.ready:type_name -> loadgrpc.v1.CycleReady
+	12, // 13: loadgrpc.v1.PublishEventsRequest.finish:type_name -> loadgrpc.v1.Finish
+	8,  // 14: loadgrpc.v1.OpenSource.capabilities:type_name -> loadgrpc.v1.RunnerCapabilities
+	30, // 15: loadgrpc.v1.EventBatch.events:type_name -> loadgrpc.v1.Event
+	31, // 16: loadgrpc.v1.EventBatch.hit_blocks:type_name -> loadgrpc.v1.HitBlock
+	32, // 17: loadgrpc.v1.EventBatch.test_blocks:type_name -> loadgrpc.v1.TestBlock
+	13, // 18: loadgrpc.v1.Finish.totals:type_name -> loadgrpc.v1.SourceTotals
+	33, // 19: loadgrpc.v1.Finish.load_error:type_name -> loadgrpc.v1.ExceptionInfo
+	5,  // 20: loadgrpc.v1.PublishEventsResponse.source:type_name -> loadgrpc.v1.SourceId
+	15, // 21: loadgrpc.v1.PublishEventsResponse.opened:type_name -> loadgrpc.v1.SourceOpened
+	20, // 22: loadgrpc.v1.PublishEventsResponse.ack:type_name -> loadgrpc.v1.Ack
+	21, // 23: loadgrpc.v1.PublishEventsResponse.gap:type_name -> loadgrpc.v1.Gap
+	22, // 24: loadgrpc.v1.PublishEventsResponse.rejected:type_name -> loadgrpc.v1.Rejected
+	23, // 25: loadgrpc.v1.PublishEventsResponse.finished:type_name -> loadgrpc.v1.Finished
+	24, // 26: loadgrpc.v1.PublishEventsResponse.run_closed:type_name -> loadgrpc.v1.RunClosed
+	25, // 27: loadgrpc.v1.PublishEventsResponse.start_cycle:type_name -> loadgrpc.v1.StartCycle
+	26, // 28: loadgrpc.v1.PublishEventsResponse.stop:type_name -> loadgrpc.v1.Stop
+	16, // 29: loadgrpc.v1.PublishEventsResponse.error:type_name -> loadgrpc.v1.SourceError
+	17, // 30: loadgrpc.v1.PublishEventsResponse.too_large:type_name -> loadgrpc.v1.TooLarge
+	18, // 31: loadgrpc.v1.PublishEventsResponse.types_refused:type_name -> loadgrpc.v1.TypesRefused
+	19, // 32: loadgrpc.v1.SourceOpened.limits:type_name -> loadgrpc.v1.Limits
+	28, // 33: loadgrpc.v1.Stop.stop_timeout:type_name -> google.protobuf.Duration
+	34, // 34: loadgrpc.v1.Assignment.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
+	0,  // 35: loadgrpc.v1.RunnerService.GetAssignment:input_type -> loadgrpc.v1.GetAssignmentRequest
+	6,  // 36: loadgrpc.v1.RunnerService.PublishEvents:input_type -> loadgrpc.v1.PublishEventsRequest
+	1,  // 37: loadgrpc.v1.RunnerService.GetAssignment:output_type -> loadgrpc.v1.GetAssignmentResponse
+	14, // 38: loadgrpc.v1.RunnerService.PublishEvents:output_type -> loadgrpc.v1.PublishEventsResponse
+	37, // [37:39] is the sub-list for method output_type
+	35, // [35:37] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_loadgrpc_v1_runner_proto_init() }
@@ -2334,7 +2355,7 @@ func file_loadgrpc_v1_runner_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_loadgrpc_v1_runner_proto_rawDesc), len(file_loadgrpc_v1_runner_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   27,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -28,6 +28,8 @@
 //     LOADGRPC_DURATION          seconds that a cycle lasts, such as 60 or 1.5
 //     LOADGRPC_STOP_TIMEOUT      seconds that users then have to finish their iteration
 //     LOADGRPC_SERVER_URL        the server's URL, if the plan has one
+//     LOADGRPC_PARAMETERS        values of the test's parameters, if the plan gives any: an object
+//                                of JSON, names and texts, secrets as they are
 //
 // A runner that is killed cannot report what it had produced but not sent. If it keeps a count in
 // the file `produced` in its folder, the loss is still counted exactly. The file has a row for
