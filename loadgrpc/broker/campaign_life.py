@@ -216,6 +216,17 @@ def request_id(campaign: Campaign, status: StepStatus) -> str:
     return f"{campaign.campaign_id}/{status.name}/{generation}"
 
 
+def was_asked_for(campaign: Campaign, spec: CampaignSpec) -> bool:
+    """Whether a campaign began as this, plans that were replaced since aside."""
+    replaced = {status.name for status in campaign.steps if status.generation > 1}
+
+    def without(spec: CampaignSpec) -> CampaignSpec:
+        steps = (replace(s, plan=None) if s.name in replaced else s for s in spec.steps)
+        return replace(spec, steps=tuple(steps))
+
+    return without(campaign.spec) == without(spec)
+
+
 def results_of(campaign: Campaign, name: str) -> Mapping[str, StepStatus]:
     """How the steps stand that a step comes after."""
     known = campaign.by_name
@@ -286,7 +297,7 @@ def _replaced(campaign: Campaign, name: str, plan: Plan, reason: str, now_ns: in
         replace(each, plan=plan) if each.name == name else each for each in campaign.spec.steps
     )
     status = campaign.by_name[name]
-    generation = status.generation + (status.state in {StepState.READY, StepState.RUNNING})
+    generation = status.generation + (status.state is not StepState.REPLACING)
     campaign = replace(campaign, spec=replace(campaign.spec, steps=steps))
     return _moved(campaign, name, StepEvent.REPLACED, now_ns, generation=generation, reason=reason)
 

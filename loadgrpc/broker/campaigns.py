@@ -118,7 +118,7 @@ class Campaigns:
         await self._check(spec)
         async with self._starting:
             if request_id and (known := await self._of_request(request_id)) is not None:
-                if known.spec != spec:
+                if not life.was_asked_for(known, spec):
                     message = f"request_id {request_id!r} was used for another campaign"
                     raise AlreadyExists(f"{message}, {known.campaign_id}")
                 return known

@@ -286,7 +286,7 @@ def test_a_plan_that_is_replaced_before_its_turn():
     assert course.states == {"a": "READY", "b": "WAITING"}
     course.started("a").over("a")
     (command,) = life.due(course.campaign, course.now)
-    assert (command.plan.label, command.request_id) == ("x.Y.z", "c-1/b/1")
+    assert (command.plan.label, command.request_id) == ("x.Y.z", "c-1/b/2")
 
 
 def test_an_observer_that_is_a_step():
