@@ -29,9 +29,10 @@ def notice_of(
     run: Run, change: Change, event: ObserverEvent, summary: Summary | None, broker: str
 ) -> Notice:
     """What to notify observers of. `broker`: where it can be asked for more; empty: nowhere."""
-    ended = summary if event is ObserverEvent.END else None
+    over = change.state.final
+    ended = summary if over else None
     judged = ended.verdict if ended is not None else None
-    look = _look(run.run_id, event, broker)
+    look = _look(run.run_id, broker, over=over)
     return Notice(
         notice_id=f"{run.run_id}/{change.sequence}",
         event=hyphened(event.name),
@@ -50,8 +51,8 @@ def notice_of(
     )
 
 
-def _look(run_id: str, event: ObserverEvent, broker: str) -> str:
-    command = "show" if event is ObserverEvent.END else "attach"
+def _look(run_id: str, broker: str, *, over: bool) -> str:
+    command = "show" if over else "attach"
     return f"loadgrpc {command} {run_id} -b {broker}" if broker else ""
 
 
@@ -65,15 +66,16 @@ def _sentence(run: Run, change: Change, event: ObserverEvent, summary: Summary |
         label = f"{label[: MAX_LABEL - 1]}…"
     reason = one_line(change.reason)
     match event:
-        case ObserverEvent.START:
+        case ObserverEvent.START | ObserverEvent.BEFORE_START:
             plan = run.plan
             agents = f"{plan.agents} agent{'' if plan.agents == 1 else 's'}"
             users = ":".join(map(str, plan.users))
-            return f"{label} began, with {users} user{'' if users == '1' else 's'} on {agents}"
+            how = "began" if event is ObserverEvent.START else "is about to start"
+            return f"{label} {how}, with {users} user{'' if users == '1' else 's'} on {agents}"
         case ObserverEvent.AGENT_LOST:
             return f"{label} lost agent {change.agent_id}: {reason}".removesuffix(": ")
-        case ObserverEvent.END if summary is not None:
-            return f"{label}: {_outcome(summary)}: {_figures(summary)}"
+    if summary is not None:
+        return f"{label}: {_outcome(summary)}: {_figures(summary)}"
     return f"{label} is {change.state.name}: {reason}".removesuffix(": ")
 
 

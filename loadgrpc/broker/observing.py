@@ -22,6 +22,7 @@ from loadgrpc.model import (
     ObserverEvent,
     Plan,
     RunState,
+    Verdict,
 )
 from loadgrpc.observers import ObserverSetting
 from loadgrpc.observers.config import ObserverConfig
@@ -29,6 +30,7 @@ from loadgrpc.observers.environment import UnreadableFile, combined, missing, va
 from loadgrpc.observers.observer import wrong
 from loadgrpc.observers.registry import BUILT_IN, Unknown, find, is_path
 from loadgrpc.secrets import shown_address
+from loadgrpc.verdict import PASSED
 
 OF_BROKER: Final = " (broker)"
 """After the name of an observer that the broker notifies of every run."""
@@ -65,18 +67,27 @@ class Observing:
         return found
 
     def due(
-        self, plan: Plan, changes: Iterable[Change], *, lost_before: int
+        self,
+        plan: Plan,
+        changes: Iterable[Change],
+        *,
+        lost_before: int,
+        verdict: Verdict | None = None,
     ) -> Iterator[Notification]:
-        """The notifications that follow from changes of a run, which had lost agents before."""
+        """The notifications that follow from changes of a run, which had lost agents before.
+
+        `verdict`: how it was judged, if it is over; None: it was not.
+        """
         observers = self.of_run(plan)
         lost = lost_before
         for change in changes if observers else ():
-            event = event_of(change)
-            lost += event is ObserverEvent.AGENT_LOST
-            if event is None or (event is ObserverEvent.AGENT_LOST and lost > MAX_LOST):
+            events = events_of(change, verdict)
+            lost += ObserverEvent.AGENT_LOST in events
+            if ObserverEvent.AGENT_LOST in events and lost > MAX_LOST:
                 continue
             for name, choice in observers.items():
-                if event in choice.events:
+                event = next((each for each in events if each in choice.events), None)
+                if event is not None:
                     yield Notification(
                         observer=name,
                         change=change.sequence,
@@ -201,12 +212,23 @@ class Observing:
         return self._described[name]
 
 
-def event_of(change: Change) -> ObserverEvent | None:
-    """What observers call a change; None: they are not notified of it."""
+def events_of(change: Change, verdict: Verdict | None = None) -> tuple[ObserverEvent, ...]:
+    """What observers call a change, the most telling first; none: they are not notified of it.
+
+    `verdict`: of a run that is over; one without a verdict did not pass.
+    """
     if change.agent_event is AgentEvent.LOST:
-        return ObserverEvent.AGENT_LOST
+        return (ObserverEvent.AGENT_LOST,)
     if change.kind is not ChangeKind.STATE:
-        return None
-    if change.state is RunState.RUNNING:
-        return ObserverEvent.START
-    return ObserverEvent.END if change.state.final else None
+        return ()
+    if not change.state.final:
+        return _OF_STATE.get(change.state, ())
+    passed = verdict is not None and verdict.exit_code == PASSED
+    outcome = ObserverEvent.SUCCESS if passed else ObserverEvent.FAILURE
+    return (outcome, ObserverEvent.END, ObserverEvent.AFTER_ATTEMPT)
+
+
+_OF_STATE: Final = {
+    RunState.STARTING: (ObserverEvent.BEFORE_START,),
+    RunState.RUNNING: (ObserverEvent.START,),
+}

@@ -136,7 +136,7 @@ class RunStore:
         new = log.unwritten
         known = log.after(0) if any(each.agent_event is AgentEvent.LOST for each in new) else ()
         lost = sum(each.agent_event is AgentEvent.LOST for each in known)
-        due = self._observing.due(run.run.plan, new, lost_before=lost)
+        due = self._observing.due(run.run.plan, new, lost_before=lost, verdict=run.run.verdict)
         return replace(record_of(run), notifications=tuple(due))
 
     async def _write(

@@ -12,6 +12,15 @@ class ObserverEvent(IntEnum):
     START = 1
     END = 2
     AGENT_LOST = 3
+    BEFORE_START = 4
+    AFTER_ATTEMPT = 5
+    SUCCESS = 6
+    FAILURE = 7
+
+    @property
+    def ends(self) -> bool:
+        """Whether it is of the end of a run."""
+        return self in {ObserverEvent.END, ObserverEvent.SUCCESS, ObserverEvent.FAILURE}
 
 
 class NotificationState(IntEnum):

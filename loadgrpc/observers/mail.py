@@ -162,7 +162,11 @@ def mail_of(notice: Notice, sender: str, recipients: str, subject: str) -> Email
 
 
 def _subject(notice: Notice) -> str:
-    how = {"start": "began", "agent-lost": f"lost agent {notice.agent_id}"}.get(notice.event)
+    how = {
+        "before-start": "is about to start",
+        "start": "began",
+        "agent-lost": f"lost agent {notice.agent_id}",
+    }.get(notice.event)
     if how is None:
         how = "passed" if notice.exit_code == 0 else f"{notice.state}, exit {notice.exit_code}"
     return f"[loadgrpc] {one_line(notice.label)[: MAX_SUBJECT - 50]}: {how}"

@@ -19,7 +19,8 @@ class Notice:
     notice_id: str
     """`RUN_ID/CHANGE`: unique, and the same whenever this is delivered again."""
     event: str
-    """`start`, `end` or `agent-lost`; there may be more in later versions."""
+    """What happened: `end`, `failure`, `start`, …; `campaign`, if it is about a campaign. There may
+    be more in later versions."""
     time_s: float
     """When it happened, in seconds since 1970."""
     run_id: str

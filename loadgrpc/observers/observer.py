@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final
@@ -79,7 +78,16 @@ KINDS: Final[dict[str, Callable[[str], str]]] = {
 """Kinds of values, and what is expected of one, as text; empty: that is what it is."""
 
 
-class Observer(ABC):
+HOOKS: Final = {
+    "before-start": "before_start",
+    "start": "on_start",
+    "agent-lost": "on_agent_lost",
+    "after-attempt": "after_attempt",
+}
+"""Methods for events, by default. Of the end they are those of how it went."""
+
+
+class Observer:
     """Notifies somebody, or something. One is made for each try, in a process of its own.
 
     `settings` has a value for every setting of `SETTINGS`: the one that was given, or the default.
@@ -90,14 +98,42 @@ class Observer(ABC):
     def __init__(self, settings: Mapping[str, str]) -> None:
         self.settings = settings
 
-    @abstractmethod
     def notify(self, notice: Notice) -> None:
         """Delivers a notice, and returns when it is delivered. It may take TRY_S seconds at most.
+
+        By default it is handed to the hooks of its event, below, for classes that have something
+        of their own to do for each.
 
         Raises:
             Undeliverable: it will not be taken, and is given up.
             Exception: it was not delivered, and is tried again later. The sentence is shown.
         """
+        if notice.event in HOOKS:
+            getattr(self, HOOKS[notice.event])(notice)
+        elif notice.exit_code is not None:
+            (self.on_failure if notice.exit_code else self.on_success)(notice)
+            self.after_return(notice)
+
+    def before_start(self, notice: Notice) -> None:
+        """A run is about to start; it does not wait for this."""
+
+    def on_start(self, notice: Notice) -> None:
+        """The first cycle of a run began."""
+
+    def on_agent_lost(self, notice: Notice) -> None:
+        """A run lost an agent."""
+
+    def after_attempt(self, notice: Notice) -> None:
+        """An attempt of a run is over, whether another one follows or not."""
+
+    def on_success(self, notice: Notice) -> None:
+        """A run, or the steps of a campaign, passed."""
+
+    def on_failure(self, notice: Notice) -> None:
+        """A run, or one of the steps of a campaign, did not pass."""
+
+    def after_return(self, notice: Notice) -> None:
+        """A run is over, after `on_success` or `on_failure`."""
 
     def flag(self, name: str) -> bool:
         """Whether a setting of the kind `flag` is set."""

@@ -14,7 +14,10 @@ from loadgrpc.observers.notice import Notice
 from loadgrpc.observers.observer import Observer, ObserverSetting
 from loadgrpc.observers.webhook import post
 
-MARKS: Final = {"end": ":white_check_mark:", "start": ":arrow_forward:"}
+MARKS: Final = {
+    **dict.fromkeys(("end", "success", "campaign"), ":white_check_mark:"),
+    "start": ":arrow_forward:",
+}
 """In front of good news, by event."""
 BAD_MARK: Final = ":x:"
 

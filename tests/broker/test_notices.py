@@ -21,7 +21,7 @@ from loadgrpc.model import (
 )
 from loadgrpc.testing import plan_of
 
-START, END, LOST = ObserverEvent
+START, END, LOST, *_ = ObserverEvent
 PLAN = plan_of(
     test="web.TestShop.test_buy",
     users=(10, 20),

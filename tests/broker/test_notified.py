@@ -11,7 +11,7 @@ from loadgrpc.broker import notifier
 from loadgrpc.model import NotificationState, ObserverChoice, ObserverEvent, RunState
 from loadgrpc.observers.config import ObserverConfig
 
-START, END, LOST = ObserverEvent
+START, END, LOST, *_ = ObserverEvent
 PENDING, DELIVERED, GIVEN_UP = NotificationState
 
 RAISES = """

@@ -12,7 +12,7 @@ from loadgrpc.model import NotificationState, ObserverChoice, ObserverEvent, Run
 from loadgrpc.observers.config import ObserverConfig
 from loadgrpc.store import StoreError
 
-START, END, LOST = ObserverEvent
+START, END, LOST, *_ = ObserverEvent
 PENDING, DELIVERED, GIVEN_UP = NotificationState
 DONE = TryResult(outcome="delivered")
 FAILED = TryResult(outcome="failed", reason="it is ill")

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from loadgrpc.broker import observing as module
-from loadgrpc.broker.observing import Observing, event_of
+from loadgrpc.broker.observing import Observing, events_of
 from loadgrpc.errors import InvalidRequest
 from loadgrpc.model import (
     AgentEvent,
@@ -15,11 +15,12 @@ from loadgrpc.model import (
     ObserverChoice,
     ObserverEvent,
     RunState,
+    Verdict,
 )
 from loadgrpc.observers.config import ObserverConfig
 from loadgrpc.testing import plan_of
 
-START, END, LOST = ObserverEvent
+START, END, LOST, BEFORE, ATTEMPT, SUCCESS, FAILURE = ObserverEvent
 URL = (("url", "http://127.0.0.1:1/hook"),)
 WEBHOOK = ObserverChoice(name="webhook", settings=URL)
 
@@ -52,8 +53,36 @@ LOG = [
 
 
 def test_what_observers_are_notified_of():
-    """The first cycle begins, an agent is lost, the run is over; not of what else there is."""
-    assert [event_of(each) for each in LOG] == [None, START, None, None, LOST, None, None, END]
+    """A run begins, an agent is lost, the run is over; not of what else there is."""
+    over = (FAILURE, END, ATTEMPT)
+    assert [events_of(each) for each in LOG] == [
+        *((BEFORE,), (START,), (), (), (LOST,), (), ()),
+        over,
+    ]
+    assert events_of(LOG[-1], Verdict(exit_code=0)) == (SUCCESS, END, ATTEMPT)
+    assert events_of(LOG[-1], Verdict(exit_code=1)) == over
+
+
+def test_hooks_are_observers_of_more():
+    """Of one change everybody is notified once, by the most telling name that they asked for."""
+    asked = plan(
+        ObserverChoice(name="irc", events=(END, FAILURE, ATTEMPT)),
+        ObserverChoice(name="slack", events=(SUCCESS,)),
+        ObserverChoice(name="webhook", events=(BEFORE, ATTEMPT)),
+    )
+    observing = Observing(ObserverConfig())
+
+    def found(code):
+        notified = observing.due(asked, LOG, lost_before=0, verdict=Verdict(exit_code=code))
+        return [(each.observer, each.change, each.event) for each in notified]
+
+    assert found(1) == [("webhook", 1, BEFORE), ("irc", 8, FAILURE), ("webhook", 8, ATTEMPT)]
+    assert found(0) == [
+        ("webhook", 1, BEFORE),
+        ("irc", 8, END),
+        ("slack", 8, SUCCESS),
+        ("webhook", 8, ATTEMPT),
+    ]
 
 
 def due(observing, asked, log=LOG, lost_before=0):

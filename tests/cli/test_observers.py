@@ -17,7 +17,7 @@ from loadgrpc.model import (
 
 TEST = "example.TestWebSite.test_es"
 PENDING, DELIVERED, GIVEN_UP = NotificationState
-START, END, LOST = ObserverEvent
+START, END, LOST, *_ = ObserverEvent
 IRC = ("--observer", "irc", "--observer-irc-server", "irc.example.org")
 
 
