@@ -13,7 +13,9 @@ from loadgrpc import model, protocol
 from loadgrpc.errors import InvalidRequest
 from loadgrpc.model import RunnerMode
 from loadgrpc.protocol import assignments, bounds, bundles, plans, timeline, times
+from loadgrpc.protocol import campaigns as wire_campaigns
 from loadgrpc.protocol import progress as wire_progress
+from loadgrpc.protocol import schedules as wire_schedules
 from loadgrpc.protocol import sockets as wire_sockets
 from loadgrpc.protocol.events import (
     data_use_from_proto,
@@ -635,6 +637,103 @@ data_uses = st.builds(
     stopped=counts,
 )
 
+firings = st.builds(
+    model.Firing,
+    number=counts,
+    planned_time_ns=moments,
+    time_ns=moments,
+    state=st.sampled_from(model.FiringState),
+    run_id=words,
+    reason=words,
+    verdict=st.none() | verdicts,
+    by_hand=st.booleans(),
+)
+printable = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=20)
+schedule_specs = st.builds(
+    model.ScheduleSpec,
+    name=printable,
+    cron=words,
+    time_zone=words,
+    plan=some_plans,
+    missed=st.sampled_from(model.Missed),
+    overlap=st.sampled_from(model.Overlap),
+    start_timeout_s=silences,
+)
+schedules = st.builds(
+    model.Schedule,
+    schedule_id=words,
+    spec=schedule_specs,
+    create_time_ns=moments,
+    next_time_ns=st.none() | moments,
+    paused=st.booleans(),
+    fired=counts,
+    firings=st.lists(firings, max_size=3).map(tuple),
+)
+step_results = st.builds(
+    model.StepResult,
+    state=st.sampled_from(model.RunState),
+    verdict=st.none() | verdicts,
+    duration_ns=durations,
+    hits=hits,
+    iterations=iterations,
+)
+step_statuses = st.builds(
+    model.StepStatus,
+    name=words,
+    state=st.sampled_from(model.StepState),
+    time_ns=moments,
+    reason=words,
+    run_id=words,
+    replaced=st.lists(ids, max_size=3).map(tuple),
+    generation=numbers,
+    result=st.none() | step_results,
+)
+
+
+@st.composite
+def campaign_specs(draw):
+    """Steps after some of those before them, runs and observers."""
+    steps = []
+    for at in range(draw(st.integers(1, 4))):
+        before = [step.name for step in steps]
+        after = tuple(
+            model.After(
+                step=name,
+                gate=draw(st.sampled_from(model.StepGate)),
+                exit_codes=tuple(draw(st.lists(st.integers(0, 255), max_size=2))),
+            )
+            for name in before
+            if draw(st.booleans())
+        )
+        observed = bool(after) and draw(st.booleans())
+        observer = model.ObserverChoice(name=draw(printable), settings=(("a", "b"),))
+        steps.append(
+            model.Step(
+                name=f"{draw(printable)}-{at}",
+                after=after,
+                any_of=draw(st.booleans()),
+                plan=None if observed else draw(some_plans),
+                observer=observer if observed else None,
+                results=bool(after) and draw(st.booleans()),
+            )
+        )
+    return model.CampaignSpec(
+        steps=tuple(steps), title=draw(printable), start_timeout_s=draw(silences)
+    )
+
+
+campaigns = st.builds(
+    model.Campaign,
+    campaign_id=words,
+    spec=campaign_specs(),
+    state=st.sampled_from(model.CampaignState),
+    create_time_ns=moments,
+    steps=st.lists(step_statuses, max_size=2).map(tuple),
+    sequence=counts,
+    reason=words,
+    end_time_ns=st.none() | moments,
+    verdict=st.none() | verdicts,
+)
 PAIRS = {
     "timestamp": (times.timestamp_to_proto, times.timestamp_from_proto, moments),
     "duration": (times.duration_to_proto, times.duration_from_proto, durations),
@@ -684,6 +783,18 @@ PAIRS = {
     "window": (timeline.window_to_proto, timeline.window_from_proto, windows),
     "query": (timeline.query_to_proto, timeline.query_from_proto, queries),
     "page": (timeline.page_to_proto, timeline.page_from_proto, pages),
+    **{
+        stem: (getattr(module, f"{stem}_to_proto"), getattr(module, f"{stem}_from_proto"), values)
+        for module, stem, values in (
+            (wire_schedules, "firing", firings),
+            (wire_schedules, "schedule_spec", schedule_specs),
+            (wire_schedules, "schedule", schedules),
+            (wire_campaigns, "step_result", step_results),
+            (wire_campaigns, "step_status", step_statuses),
+            (wire_campaigns, "campaign_spec", campaign_specs()),
+            (wire_campaigns, "campaign", campaigns),
+        )
+    },
 }
 
 
