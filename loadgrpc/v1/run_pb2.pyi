@@ -18,6 +18,10 @@ class ObserverEvent(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     OBSERVER_EVENT_START: _ClassVar[ObserverEvent]
     OBSERVER_EVENT_END: _ClassVar[ObserverEvent]
     OBSERVER_EVENT_AGENT_LOST: _ClassVar[ObserverEvent]
+    OBSERVER_EVENT_BEFORE_START: _ClassVar[ObserverEvent]
+    OBSERVER_EVENT_AFTER_ATTEMPT: _ClassVar[ObserverEvent]
+    OBSERVER_EVENT_SUCCESS: _ClassVar[ObserverEvent]
+    OBSERVER_EVENT_FAILURE: _ClassVar[ObserverEvent]
 
 class NotificationState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -66,6 +70,10 @@ OBSERVER_EVENT_UNSPECIFIED: ObserverEvent
 OBSERVER_EVENT_START: ObserverEvent
 OBSERVER_EVENT_END: ObserverEvent
 OBSERVER_EVENT_AGENT_LOST: ObserverEvent
+OBSERVER_EVENT_BEFORE_START: ObserverEvent
+OBSERVER_EVENT_AFTER_ATTEMPT: ObserverEvent
+OBSERVER_EVENT_SUCCESS: ObserverEvent
+OBSERVER_EVENT_FAILURE: ObserverEvent
 NOTIFICATION_STATE_UNSPECIFIED: NotificationState
 NOTIFICATION_STATE_PENDING: NotificationState
 NOTIFICATION_STATE_DELIVERED: NotificationState

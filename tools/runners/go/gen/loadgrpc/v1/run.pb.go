@@ -37,6 +37,14 @@ const (
 	ObserverEvent_OBSERVER_EVENT_END ObserverEvent = 2
 	// An agent, or a runner on it, was lost. Of the first 20 agents that a run loses.
 	ObserverEvent_OBSERVER_EVENT_AGENT_LOST ObserverEvent = 3
+	// The run is about to start: its agents are chosen. No run waits for an observer.
+	ObserverEvent_OBSERVER_EVENT_BEFORE_START ObserverEvent = 4
+	// An attempt of the run is over, whether another one follows or not.
+	ObserverEvent_OBSERVER_EVENT_AFTER_ATTEMPT ObserverEvent = 5
+	// The run is over, and passed.
+	ObserverEvent_OBSERVER_EVENT_SUCCESS ObserverEvent = 6
+	// The run is over, and did not pass.
+	ObserverEvent_OBSERVER_EVENT_FAILURE ObserverEvent = 7
 )
 
 // Enum value maps for ObserverEvent.
@@ -46,12 +54,20 @@ var (
 		1: "OBSERVER_EVENT_START",
 		2: "OBSERVER_EVENT_END",
 		3: "OBSERVER_EVENT_AGENT_LOST",
+		4: "OBSERVER_EVENT_BEFORE_START",
+		5: "OBSERVER_EVENT_AFTER_ATTEMPT",
+		6: "OBSERVER_EVENT_SUCCESS",
+		7: "OBSERVER_EVENT_FAILURE",
 	}
 	ObserverEvent_value = map[string]int32{
-		"OBSERVER_EVENT_UNSPECIFIED": 0,
-		"OBSERVER_EVENT_START":       1,
-		"OBSERVER_EVENT_END":         2,
-		"OBSERVER_EVENT_AGENT_LOST":  3,
+		"OBSERVER_EVENT_UNSPECIFIED":   0,
+		"OBSERVER_EVENT_START":         1,
+		"OBSERVER_EVENT_END":           2,
+		"OBSERVER_EVENT_AGENT_LOST":    3,
+		"OBSERVER_EVENT_BEFORE_START":  4,
+		"OBSERVER_EVENT_AFTER_ATTEMPT": 5,
+		"OBSERVER_EVENT_SUCCESS":       6,
+		"OBSERVER_EVENT_FAILURE":       7,
 	}
 )
 
@@ -1073,7 +1089,8 @@ type Observer struct {
 	// Its settings by name, at most 32. A name has at most 64 characters, a value at most 2,048, all
 	// of them printable.
 	Settings map[string]string `protobuf:"bytes,2,rep,name=settings,proto3" json:"settings,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// What it is notified of, at most 16 entries. Empty: the end.
+	// What it is notified of, at most 16 entries. Empty: the end. Of a change that is several of
+	// them, such as END and FAILURE, it is notified once.
 	Events        []ObserverEvent `protobuf:"varint,3,rep,packed,name=events,proto3,enum=loadgrpc.v1.ObserverEvent" json:"events,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -4857,12 +4874,16 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\x05count\x18\x02 \x01(\x04R\x05count\x12\x19\n" +
 	"\bat_least\x18\x03 \x01(\bR\aatLeast\x12\x19\n" +
 	"\bagent_id\x18\x04 \x01(\tR\aagentId\x12\x12\n" +
-	"\x04hits\x18\x05 \x01(\x04R\x04hits*\x80\x01\n" +
+	"\x04hits\x18\x05 \x01(\x04R\x04hits*\xfb\x01\n" +
 	"\rObserverEvent\x12\x1e\n" +
 	"\x1aOBSERVER_EVENT_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14OBSERVER_EVENT_START\x10\x01\x12\x16\n" +
 	"\x12OBSERVER_EVENT_END\x10\x02\x12\x1d\n" +
-	"\x19OBSERVER_EVENT_AGENT_LOST\x10\x03*\x9a\x01\n" +
+	"\x19OBSERVER_EVENT_AGENT_LOST\x10\x03\x12\x1f\n" +
+	"\x1bOBSERVER_EVENT_BEFORE_START\x10\x04\x12 \n" +
+	"\x1cOBSERVER_EVENT_AFTER_ATTEMPT\x10\x05\x12\x1a\n" +
+	"\x16OBSERVER_EVENT_SUCCESS\x10\x06\x12\x1a\n" +
+	"\x16OBSERVER_EVENT_FAILURE\x10\a*\x9a\x01\n" +
 	"\x11NotificationState\x12\"\n" +
 	"\x1eNOTIFICATION_STATE_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aNOTIFICATION_STATE_PENDING\x10\x01\x12 \n" +
