@@ -17,13 +17,16 @@ from numpy.typing import NDArray
 
 from loadgrpc.broker.causes import Causes
 from loadgrpc.clock import NS_PER_S
-from loadgrpc.model import OTHER, HitFigures, NameFigures
-from loadgrpc.protocol.decoded import HitLabel, Hits
+from loadgrpc.model import OTHER, HitFigures, NameFigures, TagFigures
+from loadgrpc.protocol.decoded import HitLabel, Hits, Tags
 from loadgrpc.stats.hits import HitStats
 from loadgrpc.stats.timeline import Timeline
 from loadgrpc.stats.window import HitName, Series, is_other, status_class
 
 MAX_SERIES: Final = 1_000
+MAX_TAG_SETS: Final = 50
+OTHER_TAGS: Final[Tags] = ((OTHER, ""),)
+"""Those of hits with further sets of tags."""
 MAX_OTHER_STATUSES: Final = 100
 """Statuses told apart among hits over MAX_SERIES; answers with others are counted as those without
 one are, at 0."""
@@ -111,6 +114,7 @@ class RunHits:
         self._failed: Counter[Exact] = Counter()
         self._retries: Counter[HitName] = Counter()
         """Hits that were not the first attempt at their request."""
+        self._tag_sets: set[Tags] = set()
         self._waiting: list[_Columns] = []
         """What is not added up yet."""
         self._waiting_hits = 0
@@ -269,7 +273,8 @@ class RunHits:
     def _number(self, scenario: str, cycle: int, label: HitLabel) -> int:
         """The number of the group of a label that is new among those that wait; from 1."""
         exact = self._exact(scenario, label)
-        series = Series(*exact[:-1], status_class(exact.status))
+        tags = self._bounded_tags(label.tags) if label.tags else ()
+        series = Series(*exact[:-1], status_class(exact.status), tags)
         has_reason = bool(label.error_message)
         self._groups.append(_Group(exact, series, label.answered, label.failed, has_reason, cycle))
         return len(self._groups)
@@ -313,6 +318,27 @@ class RunHits:
             if (total := found.get(series.of_name)) is not None:
                 total.merge(stats)
         return found
+
+    def _bounded_tags(self, tags: Tags) -> Tags:
+        """The tags, or that of all further sets when there are many."""
+        known = self._tag_sets
+        if tags not in known:
+            if len(known) >= MAX_TAG_SETS:
+                return OTHER_TAGS
+            known.add(tags)
+        return tags
+
+    def by_tag(self, duration_ns: int) -> list[TagFigures]:
+        """Figures by tag, sorted."""
+        found: dict[tuple[str, str, str], HitStats] = {}
+        for series, stats in self.timeline.hits():
+            for name, value in series.tags:
+                key = name, value, series.scenario
+                found.setdefault(key, HitStats()).merge(stats)
+        return [
+            TagFigures(name=name, value=value, scenario=scenario, hits=stats.figures(duration_ns))
+            for (name, value, scenario), stats in sorted(found.items())
+        ]
 
     def failed_answers(self) -> list[tuple[int, int, str]]:
         """How many hits failed with an answer: count, status, and where, as `GET /`."""

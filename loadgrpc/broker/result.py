@@ -118,6 +118,7 @@ class RunResult:
             sockets=aggregate.sockets.summary(duration_ns),
             measures=aggregate.measures.figures(duration_ns),
             custom_states=aggregate.custom_states.shown(),
+            tags=tuple(aggregate.hits.by_tag(duration_ns)),
         )
 
     def _cycles(self) -> Iterator[model.CycleFigures]:

@@ -197,6 +197,7 @@ def _size_of(window: TimelineWindow) -> int:
     """Bytes of a window in an answer, about; never less."""
     texts = sum(
         4 * (len(each.scenario) + len(each.name) + len(each.method) + len(each.protocol))
+        + sum(len(name) + 4 * len(value) + 8 for name, value in each.tags)
         for each in window.series
     )
     measured = [each for kind in vars(window.measures).values() for each in kind]

@@ -125,6 +125,7 @@ def _more_of_hit(event: event_pb2.Event) -> list[str]:
         more.append(f"planned {duration(max(0, start_ns - planned_ns))} earlier")
     if hit.attempt:
         more.append(f"attempt {hit.attempt}")
+    more += [f"{name}={value}" for name, value in sorted(hit.tags.items())]
     if event.status.case:
         more.append(f"case {event.status.case}")
     return more

@@ -83,6 +83,19 @@ def by_name(summary: Summary, *, verbose: bool, width: int) -> list[Line]:
     ]
 
 
+def by_tag(summary: Summary, width: int) -> list[Line]:
+    """Hits by tag: `region=eu`."""
+    rows = [
+        figures_row(
+            f"{f'{each.scenario}: ' if each.scenario else ''}{each.name}"
+            f"{f'={each.value}' if each.value else ''}",
+            each.hits,
+        )
+        for each in summary.tags
+    ]
+    return figures_table("Hits by tag", FIGURES, rows, width, beside=BESIDE) if rows else []
+
+
 def _responses(summary: Summary, shown: Sequence[NameFigures], width: int) -> list[Line]:
     """Times from the planned start, of names with hits that started later than planned."""
     rows = [

@@ -18,6 +18,7 @@ from loadgrpc.model.planned import *
 from loadgrpc.model.progress import *
 from loadgrpc.model.run import *
 from loadgrpc.model.schedule import *
+from loadgrpc.model.sockets import *
 from loadgrpc.model.spelling import *
 from loadgrpc.model.summary import *
 from loadgrpc.model.timeline import *

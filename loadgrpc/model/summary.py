@@ -14,6 +14,7 @@ from loadgrpc.model.measures import Measures
 from loadgrpc.model.observer import Notification
 from loadgrpc.model.plan import Plan
 from loadgrpc.model.run import AssignmentState, RunState, Trouble, Verdict
+from loadgrpc.model.sockets import SocketSummary
 
 OTHER: Final = "(other)"
 """The name under which everything is counted that is beyond a limit of names."""
@@ -122,46 +123,14 @@ class NameFigures:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SocketFigures:
-    """Figures of a set of sockets, such as WebSockets."""
-
-    opened: int = 0
-    closed: int = 0
-    broken: int = 0
-    """Ended without what the protocol has for it."""
-    messages_sent: int = 0
-    messages_received: int = 0
-    bytes_sent: int = 0
-    bytes_received: int = 0
-    sent_rate: float = 0.0
-    """Messages per second over the summary's duration, as `received_rate`."""
-    received_rate: float = 0.0
-    gaps: ElapsedFigures = ElapsedFigures()
-    """From one message received on a socket to the next."""
-
-    @property
-    def open(self) -> int:
-        """Those whose end is not known."""
-        return max(0, self.opened - self.closed - self.broken)
-
-
-@dataclass(frozen=True, kw_only=True)
-class SocketNameFigures:
-    """Figures of the sockets of one name and protocol."""
+class TagFigures:
+    """Figures of the hits that have a tag."""
 
     name: str
-    protocol: str = ""
-    """Empty: websocket."""
+    value: str
     scenario: str = ""
-    sockets: SocketFigures = SocketFigures()
-
-
-@dataclass(frozen=True, kw_only=True)
-class SocketSummary:
-    """The sockets of a run."""
-
-    total: SocketFigures = SocketFigures()
-    names: tuple[SocketNameFigures, ...] = ()
+    """Empty: the plan has only one, without a name."""
+    hits: HitFigures = HitFigures()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -433,6 +402,8 @@ class Summary:
     """None: there were none."""
     measures: Measures = Measures()
     """What the test measured beside hits."""
+    tags: tuple[TagFigures, ...] = ()
+    """Hits by tag; a hit with several tags is in several."""
     notifications: tuple[Notification, ...] = ()
     """Of observers; stored by themselves, and not with the summary."""
     custom_states: tuple[ReportedState, ...] = ()

@@ -30,6 +30,8 @@ class WindowSeries:
     hits: HitFigures = HitFigures()
     late: int = 0
     """Of these, those that started more than 10 ms after their planned start."""
+    tags: tuple[tuple[str, str], ...] = ()
+    """Names and values, sorted."""
 
 
 @dataclass(frozen=True, kw_only=True)

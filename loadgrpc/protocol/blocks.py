@@ -86,10 +86,17 @@ class _Table:
 class Block:
     """Entries of one kind and one cycle, with what they point to."""
 
-    __slots__ = ("cases", "entries", "fields", "labels", "room", "status", "urls")
+    __slots__ = ("cases", "entries", "fields", "labels", "room", "status", "tags", "urls")
 
-    def __init__(self, status: event_pb2.LoadStatus | None, fields: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        status: event_pb2.LoadStatus | None,
+        fields: tuple[str, ...],
+        tags: tuple[tuple[str, str], ...] = (),
+    ) -> None:
         self.status = status
+        self.tags = tags
+        """Those that all entries have."""
         self.fields = fields
         self.room = BLOCK_ENTRIES * 8 * len(fields)
         """Bytes of entries; less of them when what they point to is large."""
@@ -151,6 +158,8 @@ class Block:
                 at = fields.index(name)
                 rows, columns[name] = _used(entries, at, len(fields), table, whole=whole, offset=1)
                 columns[f"{name}s"] = rows
+        if self.tags:
+            columns["tags"] = dict(self.tags)
         batch = runner_pb2.EventBatch()
         is_of_hits = fields == HIT_FIELDS
         blocks: Any = batch.hit_blocks if is_of_hits else batch.test_blocks

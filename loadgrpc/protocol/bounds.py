@@ -70,6 +70,9 @@ MAX_BATCH_ENTRIES: Final = 131_072
 MAX_RULE_NAMES: Final = 100
 """Rules that one event reports."""
 MAX_GAPS: Final = 4_000
+MAX_TAGS: Final = 8
+MAX_TAG_NAME_CHARS: Final = 32
+MAX_TAG_CHARS: Final = 64
 MAX_MEASURED: Final = 2_000
 """Values of one report of a measure: with their counts they fit into the smallest batch."""
 """Different times between messages, of one report of sockets."""
@@ -300,12 +303,14 @@ TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
         "time_to_first_byte": _IN_63_BITS,
         "connect": _IN_63_BITS,
         "protocol": Kept(MAX_PROTOCOL_CHARS, "characters"),
+        "tags": Many(MAX_TAGS),
     },
     "CustomState": {"name": Text(model.MAX_STATE_CHARS), "details": Many(model.MAX_DETAILS)},
     "DetailsEntry": {
         "key": Text(model.MAX_DETAIL_NAME_CHARS),
         "value": Text(model.MAX_DETAIL_CHARS),
     },
+    "TagsEntry": {"key": Text(MAX_TAG_NAME_CHARS), "value": Text(MAX_TAG_CHARS)},
     "Counter": {"name": Name()},
     "Output": {"text": Kept(MAX_TEXT_BYTES)},
     "DataUse": {"file": Name()},
@@ -339,6 +344,7 @@ TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
         **dict.fromkeys(("first_byte_ns", "connect_ns", "bytes_sent", "bytes_received"), _COLUMN),
         **dict.fromkeys(("user", "iteration", "url", "attempt", "case"), _COLUMN),
         "cases": Many(MAX_BATCH_ROWS),
+        "tags": Many(MAX_TAGS),
     },
     "HitLabel": {
         "name": Name(),
@@ -358,7 +364,7 @@ TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
 """By message and field. What is not here is a number, an enum or a message of fields that are."""
 
 
-MAPS: Final = frozenset({"EnvEntry", "SettingsEntry", "ParametersEntry", "DetailsEntry"})
+MAPS: Final = frozenset({"EnvEntry", "SettingsEntry", "ParametersEntry", "DetailsEntry", "TagsEntry"})
 """Messages that are entries of maps."""
 
 

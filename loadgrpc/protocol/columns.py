@@ -5,7 +5,7 @@ Rule: a block is well-formed or it is rejected as a whole; what is wrong with it
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ import numpy as np
 from loadgrpc.errors import InvalidRequest
 from loadgrpc.model import HitError, TestOutcome
 from loadgrpc.protocol import bound, bounds
-from loadgrpc.protocol.decoded import Column, HitLabel, Hits, IterationLabel, Iterations
+from loadgrpc.protocol.decoded import Column, HitLabel, Hits, IterationLabel, Iterations, Tags
 from loadgrpc.protocol.events import exception_from_proto
 from loadgrpc.protocol.times import MAX_NS, moment_ns
 from loadgrpc.v1 import event_pb2
@@ -74,6 +74,9 @@ def decode_hits(block: event_pb2.HitBlock, room: Room) -> Hits:
     count, base_ns = room.take(block), _base(block)
     came = _columns_of(block, _OF_HITS, count)
     labels = [_hit_label(label) for label in block.labels]
+    if block.tags:
+        tags = read_tags(block.tags)
+        labels = [label._replace(tags=tags) for label in labels]
     elapsed_ns = column("elapsed_ns", came["elapsed_ns"], count)
     start_ns = _starts(came["start_ns"], base_ns, elapsed_ns)
     delay, attempt, case = came["delay_ns"], came["attempt"], came["case"]
@@ -202,6 +205,20 @@ def _hit_label(label: event_pb2.HitLabel) -> HitLabel:
     )
 
 
+def read_tags(tags: Mapping[str, str]) -> Tags:
+    """The tags of hits.
+
+    Raises:
+        InvalidRequest: there are too many, or one is too long.
+    """
+    if len(tags) > bounds.MAX_TAGS:
+        raise InvalidRequest(f"there are {len(tags)} tags, and at most {bounds.MAX_TAGS} may be")
+    for name, value in tags.items():
+        if not 0 < len(name) <= bounds.MAX_TAG_NAME_CHARS or len(value) > bounds.MAX_TAG_CHARS:
+            raise InvalidRequest(f"the tag {name[: bounds.MAX_TAG_CHARS]!r} is too long, or empty")
+    return tuple(sorted(tags.items()))
+
+
 def hit_label(  # noqa: PLR0917 - in the order of HitLabel
     name: str,
     method: str,
@@ -210,6 +227,7 @@ def hit_label(  # noqa: PLR0917 - in the order of HitLabel
     message: str,
     protocol: str,
     failed: bool | None,  # noqa: FBT001
+    tags: Tags = (),
 ) -> HitLabel:
     """A label as it is kept; only the error distinguishes answered hits from others."""
     kind = _HIT_ERRORS.get(error, HitError.OTHER)  # otherwise of a newer protocol
@@ -221,6 +239,7 @@ def hit_label(  # noqa: PLR0917 - in the order of HitLabel
         message[:_MAX_NAME_CHARS],
         "" if protocol == _HTTP else protocol[: bounds.MAX_PROTOCOL_CHARS],
         failed,
+        tags,
     )
 
 

@@ -27,6 +27,9 @@ from loadgrpc.stats.sockets import SocketStats
 
 Column = NDArray[np.int64]
 
+Tags = tuple[tuple[str, str], ...]
+"""Names and values, sorted."""
+
 MAX_REASONS_LISTED: Final = 10
 STATES_AT_ONCE: Final = 200
 """States of generators, and reports of sockets and measures, that are added without a turn for
@@ -45,6 +48,7 @@ class HitLabel(NamedTuple):
     """Empty: http."""
     said_failed: bool | None = None
     """Whether they failed, as whoever made them says. None: it says nothing."""
+    tags: Tags = ()
 
     @property
     def answered(self) -> bool:

@@ -16,9 +16,9 @@ from loadgrpc.clock import NS_PER_S
 from loadgrpc.errors import InvalidRequest
 from loadgrpc.model import MAX_PROCESSES, TestOutcome
 from loadgrpc.protocol import bounds
-from loadgrpc.protocol.columns import MAX_SIZE, hit_label
+from loadgrpc.protocol.columns import MAX_SIZE, hit_label, read_tags
 from loadgrpc.protocol.custom_states import custom_state_from_proto
-from loadgrpc.protocol.decoded import Decoded, HitLabel, Hits, IterationLabel, UsersTold
+from loadgrpc.protocol.decoded import Decoded, HitLabel, Hits, IterationLabel, Tags, UsersTold
 from loadgrpc.protocol.events import (
     data_use_from_proto,
     exception_from_proto,
@@ -32,7 +32,7 @@ from loadgrpc.v1 import event_pb2
 
 COLUMNS: Final = 5
 """Of a hit: its label, start, time, and bytes sent and received."""
-_Said = tuple[str, str, str, int, int, str, str, bool | None]
+_Said = tuple[str, str, str, int, int, str, str, bool | None, Tags]
 """The name of a hit, the name or the URL, and the rest of its label."""
 
 
@@ -113,6 +113,7 @@ class RowReader:
             hit.error_message,
             hit.protocol,
             hit.failed if has("failed") else None,
+            read_tags(hit.tags) if hit.tags else (),
         )
         label = self._labels.known.get(said)
         if label is None:

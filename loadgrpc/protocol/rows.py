@@ -155,6 +155,8 @@ def _hit(block: event_pb2.HitBlock, at: int, values: tuple[Any, ...]) -> EventRo
     )
     if label.HasField("failed"):
         hit.failed = label.failed
+    if block.tags:
+        hit.tags.update(block.tags)
     if delay_ns:
         hit.planned_start_time.CopyFrom(timestamp_to_proto(start_ns - delay_ns))
     if first_ns:

@@ -139,6 +139,16 @@ def summary_to_proto(summary: model.Summary) -> run_pb2.RunSummary:
         else None,
         sockets=summary_sockets_to_proto(summary.sockets) if summary.sockets else None,
         **measures.as_fields(summary.measures),
+        tags=[
+            fit(
+                run_pb2.TagFigures,
+                name=each.name,
+                value=each.value,
+                scenario=each.scenario,
+                hits=hits_to_proto(each.hits),
+            )
+            for each in summary.tags
+        ],
         notifications=[notification_to_proto(each) for each in summary.notifications],
         custom_states=map(reported_to_proto, summary.custom_states),
     )
@@ -243,6 +253,15 @@ def summary_from_proto(message: run_pb2.RunSummary) -> model.Summary:
             summary_sockets_from_proto(message.sockets) if message.HasField("sockets") else None
         ),
         measures=measures.of_fields(message),
+        tags=tuple(
+            model.TagFigures(
+                name=each.name,
+                value=each.value,
+                scenario=each.scenario,
+                hits=hits_from_proto(each.hits),
+            )
+            for each in message.tags
+        ),
         notifications=tuple(
             notification_from_proto(each) for each in message.notifications if is_known(each)
         ),

@@ -99,6 +99,7 @@ def window_to_proto(window: model.TimelineWindow) -> control_pb2.TimelineWindow:
                 status_class=each.status_class,
                 hits=hits_to_proto(each.hits),
                 late=each.late,
+                tags=dict(each.tags),
             )
             for each in window.series
         ],
@@ -126,6 +127,7 @@ def window_from_proto(message: control_pb2.TimelineWindow) -> model.TimelineWind
                 status_class=each.status_class,
                 hits=hits_from_proto(each.hits),
                 late=each.late,
+                tags=tuple(sorted(each.tags.items())),
             )
             for each in message.series
         ),

@@ -22,8 +22,8 @@ MAX_STATUSES_NAMED: Final = 10
 class HitJudge(Protocol):
     """Whoever takes hits before they are recorded."""
 
-    def judge(self, hit: Hit, /) -> None:
-        """A hit ended."""
+    def judge(self, hit: Hit, how: object, /) -> None:
+        """A hit ended; `how` is for its sink to know when it is recorded."""
 
 
 class JudgedSink(Protocol):
@@ -35,8 +35,8 @@ class JudgedSink(Protocol):
     def judge_left(self, judge: HitJudge, /) -> None:
         """This one does not judge any more."""
 
-    def record(self, hit: Hit, /) -> None:
-        """Records a hit as it is."""
+    def record(self, hit: Hit, how: object, /) -> None:
+        """Records a hit as it is, and as it would have been when it was made."""
 
 
 class Expectation:
@@ -66,6 +66,7 @@ class Expectation:
             self._within_ns = round(within_s * NS_PER_S)
             self._too_slow = f"it took longer than {within_s:g} s"
         self._held: Hit | None = None
+        self._how: object = None
 
     def fail(self, reason: str = "the test says so") -> None:
         """The last hit of the block has failed, and why; equal reasons are counted together."""
@@ -80,14 +81,14 @@ class Expectation:
             if self._held.error is HitError.NONE:
                 self._held.error_message = ""
 
-    def judge(self, hit: Hit, /) -> None:
+    def judge(self, hit: Hit, how: object, /) -> None:
         """See HitJudge."""
         self._let_go()
         if hit.failed is None and hit.error is HitError.NONE:
             reason = self._reason(hit)
             hit.failed = bool(reason)
             hit.error_message = reason
-        self._held = hit
+        self._held, self._how = hit, how
 
     def _reason(self, hit: Hit) -> str:
         """Why an answer is not what is expected; empty: it is."""
@@ -106,7 +107,7 @@ class Expectation:
     def _let_go(self) -> None:
         hit, self._held = self._held, None
         if hit is not None and self._sink is not None:
-            self._sink.record(hit)
+            self._sink.record(hit, self._how)
 
     def __enter__(self) -> Self:
         if self._sink is not None:

@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol, Self
 
 from loadgrpc.clock import Clock
 from loadgrpc.model import MAX_MEASUREMENT
+from loadgrpc.protocol.bounds import MAX_TAG_CHARS, MAX_TAG_NAME_CHARS, MAX_TAGS
 from loadgrpc.runner.expectation import Expectation, JudgedSink
 from loadgrpc.runner.judge import is_end_of_user
 from loadgrpc.runner.measure_tally import (
@@ -31,6 +32,25 @@ class MeasureSink(JudgedSink, Protocol):
 
     def measure(self, kind: type[MeasureTally], name: str, value: Any, /) -> None:
         """Something was measured."""
+
+    def tag(self, tags: tuple[tuple[str, str], ...], /) -> None:
+        """Hits have these tags from now on."""
+
+
+class TagBlock:
+    """Tags of a user; as a block, until its end."""
+
+    __slots__ = ("_before", "_case")
+
+    def __init__(self, case: OwnMeasures, before: dict[str, str]) -> None:
+        self._case = case
+        self._before = before
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._case._set_tags(self._before)  # noqa: SLF001 - of the same file
 
 
 class TransactionBlock:
@@ -132,6 +152,37 @@ class OwnMeasures:
             raise ValueError(f"{name}: a level is a finite number, not {value!r}")
         if self.load_reporter is not None:
             self.load_reporter.measure(GaugeTally, str(name), number)
+
+    def tag(self, **tags: object) -> TagBlock:
+        """Tag the user's hits from now on: `self.tag(region="eu")`; None takes a tag off.
+
+        As a block, `with self.tag(region="eu"):`, until its end.
+
+        Args:
+            tags: At most 8 at a time: names of at most 32 characters, and values whose `str()` has
+                at most 64. A run distinguishes 50 sets of tags, and counts the others together.
+
+        Raises:
+            ValueError: there are too many, or one is too long.
+        """
+        before: dict[str, str] = vars(self).get("_tags", {})
+        after = {**before, **{name: str(each) for name, each in tags.items() if each is not None}}
+        for name, value in tags.items():
+            if value is None:
+                after.pop(name, None)
+        if len(after) > MAX_TAGS:
+            raise ValueError(f"{len(after)} tags are too many: at most {MAX_TAGS} may be")
+        for name, value in after.items():
+            if len(name) > MAX_TAG_NAME_CHARS or len(value) > MAX_TAG_CHARS:
+                most = f"{MAX_TAG_NAME_CHARS} and {MAX_TAG_CHARS} characters"
+                raise ValueError(f"the tag {name}={value} is too long: {most} may be")
+        self._set_tags(after)
+        return TagBlock(self, before)
+
+    def _set_tags(self, tags: dict[str, str]) -> None:
+        vars(self)["_tags"] = tags
+        if self.load_reporter is not None:
+            self.load_reporter.tag(tuple(sorted(tags.items())))
 
     def expect(self, status: object = None, *, within: float | None = None) -> Expectation:
         """A block in which the test says which hits have failed: `with self.expect(status=404):`.

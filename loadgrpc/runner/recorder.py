@@ -56,6 +56,11 @@ from loadgrpc.v1 import event_pb2, runner_pb2
 MIN_BATCH_BYTES = 32 * 1024
 """A batch must hold the largest single entry that these bounds allow."""
 
+Tags = tuple[tuple[str, str], ...]
+"""Names and values, sorted."""
+MAX_TAG_SETS = 100
+"""Sets of tags that hits wait with; hits of more sets have OTHER_TAGS."""
+OTHER_TAGS: Tags = ((OTHER, ""),)
 MAX_MEASURES = 1_000
 """Kinds and names of measures that wait to be reported; those of more are counted together."""
 MAX_SOCKET_NAMES = 1_000
@@ -84,6 +89,8 @@ class Recorder:
         self._sealed_tests: list[Block] = []
         self._hits = Block(None, HIT_FIELDS)
         self._tests = Block(None, ITERATION_FIELDS)
+        self._tagged: dict[Tags, Block] = {}
+        """Hits with tags: a block for each set of them."""
         self._rows: list[bytes] = []
         self._sockets: dict[tuple[str, str], SocketTally] = {}
         self._waiting_sockets: list[SocketTally] = []
@@ -106,6 +113,7 @@ class Recorder:
         self._take_state()
         self._status = event_pb2.LoadStatus(cycle=cycle, users=users, iterations=iterations)
         self._seal_hits()
+        self._seal_tagged()
         self._seal_tests()
 
     def hit(self, hit: Hit, user: int, iteration: int) -> None:
@@ -158,6 +166,17 @@ class Recorder:
         produced[1] = hits
         if len(block.entries) >= block.room:
             self._seal_hits()
+
+    def tagged_hit(self, hit: Hit, user: int, iteration: int, tags: Tags) -> None:
+        """Record a hit that has tags."""
+        if tags not in self._tagged and len(self._tagged) >= MAX_TAG_SETS:
+            tags = OTHER_TAGS
+        block = self._tagged.pop(tags, None) or Block(self._status, HIT_FIELDS, tags)
+        plain, self._hits = self._hits, block
+        self.hit(hit, user, iteration)
+        if self._hits is block:  # else it was full, and is sealed
+            self._tagged[tags] = block
+        self._hits = plain
 
     def iteration(
         self,
@@ -335,6 +354,7 @@ class Recorder:
         self._take_tallies()
         self._take_state()
         self._seal_hits()
+        self._seal_tagged()
         self._seal_tests()
         rows, self._rows = self._rows, []
         hits, self._sealed_hits = self._sealed_hits, []
@@ -345,6 +365,10 @@ class Recorder:
         if self._hits.entries:
             self._sealed_hits.append(self._hits)
         self._hits = Block(self._status, HIT_FIELDS)
+
+    def _seal_tagged(self) -> None:
+        tagged, self._tagged = self._tagged, {}
+        self._sealed_hits += (block for block in tagged.values() if block.entries)
 
     def _seal_tests(self) -> None:
         if self._tests.entries:

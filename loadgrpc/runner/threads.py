@@ -26,7 +26,7 @@ from loadgrpc.runner.forked import Forked, die
 from loadgrpc.runner.hit import Hit
 from loadgrpc.runner.judge import CutOff
 from loadgrpc.runner.measure_tally import MeasureTally
-from loadgrpc.runner.recorder import Recorder
+from loadgrpc.runner.recorder import Recorder, Tags
 from loadgrpc.runner.socket_tally import SocketTally
 from loadgrpc.runner.strands import Waitable
 from loadgrpc.runner.watch import Watch
@@ -88,6 +88,11 @@ class LockedRecorder(Recorder):
         """See Recorder."""
         with self._lock:
             super().hit(hit, user, iteration)
+
+    def tagged_hit(self, hit: Hit, user: int, iteration: int, tags: Tags) -> None:
+        """See Recorder."""
+        with self._lock:
+            super().tagged_hit(hit, user, iteration, tags)
 
     def iteration(self, **ended: Any) -> None:
         """See Recorder."""

@@ -39,7 +39,7 @@ from loadgrpc.runner.http.addresses import AddressBook
 from loadgrpc.runner.judge import Judge, check_that_it_ran, is_cut_off, skip_reason
 from loadgrpc.runner.measure_tally import MeasureTally
 from loadgrpc.runner.plain import is_plain
-from loadgrpc.runner.recorder import Recorder
+from loadgrpc.runner.recorder import Recorder, Tags
 from loadgrpc.runner.rests import Rests, paced
 from loadgrpc.runner.retry import ATTEMPT, USER
 from loadgrpc.runner.socket_tally import SocketTally
@@ -65,6 +65,21 @@ class _Mute:
 MUTE: Final[Any] = _Mute()
 
 
+class _TaggingRecorder:
+    """A recorder whose hits have tags."""
+
+    def __init__(self, recorder: Recorder, tags: Tags) -> None:
+        self.plain = recorder
+        self._tags = tags
+
+    def hit(self, hit: Hit, user: int, iteration: int) -> None:
+        """See Recorder."""
+        self.plain.tagged_hit(hit, user, iteration, self._tags)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.plain, name)
+
+
 class UserReporter:
     """Records on behalf of a user: adds who it is, and the iteration it is in."""
 
@@ -88,7 +103,7 @@ class UserReporter:
         self.data = known.data
         self.addresses = addresses
         self.iteration = 0
-        self._recorder = recorder
+        self._recorder: Any = recorder
         self._user = user
         self._status = known.status
         self._judges: list[HitJudge] = []
@@ -97,6 +112,12 @@ class UserReporter:
     def mute(self) -> None:
         """Records nothing any more."""
         self._recorder = MUTE
+
+    def tag(self, tags: Tags) -> None:
+        """See Reporter. Without tags, hits take no detour."""
+        recorder: Any = self._recorder
+        plain = recorder.plain if isinstance(recorder, _TaggingRecorder) else recorder
+        self._recorder = _TaggingRecorder(plain, tags) if tags and plain is not MUTE else plain
 
     def load_status(self) -> LoadStatus:
         """See Reporter."""
@@ -108,9 +129,13 @@ class UserReporter:
             hit.attempt = hit.attempt or ATTEMPT.get()
         self._recorder.hit(hit, self._user, self.iteration)
 
-    def record(self, hit: Hit, /) -> None:
+    def record(self, hit: Hit, how: object, /) -> None:
         """See JudgedSink."""
-        type(self).hit(self, hit)
+        now = self._recorder
+        if now is not MUTE:
+            self._recorder = how
+            type(self).hit(self, hit)
+            self._recorder = now
 
     def judged_by(self, judge: HitJudge, /) -> None:
         """See JudgedSink. While nobody judges, hits take no detour."""
@@ -124,7 +149,7 @@ class UserReporter:
             del vars(self)["hit"]
 
     def _judge(self, hit: Hit, /) -> None:
-        self._judges[-1].judge(hit)
+        self._judges[-1].judge(hit, self._recorder)
 
     def unmeasured(self) -> None:
         """See HitSink."""
@@ -144,7 +169,8 @@ class UserReporter:
 
     def socket(self, name: str, protocol: str) -> SocketTally:
         """See Reporter."""
-        return self._recorder.socket(name, protocol)
+        tally: SocketTally = self._recorder.socket(name, protocol)
+        return tally
 
 
 class FedReporter(UserReporter):

@@ -85,7 +85,7 @@ def unseal(sealed: bytes) -> Window:
     window.late_data = head["late_data"]
     window.lag = buckets.next(head["lag"])
     for key, count, failed, sent, received, late, elapsed, response in head["series"]:
-        window.series[Series(*key)] = HitStats(
+        window.series[_series(key)] = HitStats(
             count=count,
             failed=failed,
             bytes_sent=sent,
@@ -99,6 +99,12 @@ def unseal(sealed: bytes) -> Window:
         named = MeasureName(*name)
         window.measures[named] = KINDS[named.kind].of_parts(numbers, held)
     return window
+
+
+def _series(key: list[Any]) -> Series:
+    """What a series is of; those of older versions have no tags."""
+    *rest, tags = key if isinstance(key[-1], list) else [*key, ()]
+    return Series(*rest)._replace(tags=tuple((name, value) for name, value in tags))
 
 
 class _Buckets:

@@ -38,11 +38,13 @@ class Series(NamedTuple):
     protocol: str
     status_class: int
     """From 0 to 9: the hundreds of the status, above 9 as 9. 0: no answer, or no such status."""
+    tags: tuple[tuple[str, str], ...] = ()
+    """Names and values, sorted."""
 
     @property
     def of_name(self) -> HitName:
-        """Its name, whatever the status."""
-        return HitName(*self[:-1])
+        """Its name, whatever the status and the tags."""
+        return HitName(self.scenario, self.name, self.method, self.protocol)
 
 
 def is_other(name: HitName) -> bool:
@@ -111,7 +113,7 @@ class Window:
         """Counts hits of other names together from now on, as `(other)` of their scenario."""
         for series in [each for each in self.series if each.of_name not in names]:
             if not is_other(series.of_name):
-                folded = Series(series.scenario, OTHER, "", "", series.status_class)
+                folded = Series(series.scenario, OTHER, "", "", series.status_class, series.tags)
                 self.stats(folded).merge(self.series.pop(series))
 
 

@@ -458,6 +458,10 @@ summaries = st.builds(
     custom_states=reported_states,
     sockets=st.none() | socket_summaries,
     measures=measures,
+    tags=st.lists(
+        st.builds(model.TagFigures, name=words, value=words, scenario=words, hits=hits),
+        max_size=2,
+    ).map(tuple),
     run_id=words,
     output=st.builds(model.OutputFigures, lines=counts, left_out=counts),
     coverage=st.none() | st.builds(model.CoverageFigures, rules=numbers, exercised=numbers),
@@ -597,6 +601,9 @@ windows = st.builds(
             status_class=st.integers(0, 9),
             hits=hits,
             late=counts,
+            tags=st.dictionaries(words, words, max_size=2).map(
+                lambda tags: tuple(sorted(tags.items()))
+            ),
         ),
         max_size=2,
     ).map(tuple),

@@ -26,7 +26,8 @@ class Shop(TestCase):
             page = self.session.get(self.server_url + "/")
             if "basket" not in page.text:
                 expected.fail("no basket in the page")
-        self.session.get(self.server_url + "/status/500")
+        with self.tag(region="eu" if self.user_index % 2 else "us"):
+            self.session.get(self.server_url + "/status/500")
 """
 
 
@@ -80,6 +81,13 @@ def test_what_a_test_measures(tmp_path, monkeypatch, demo_server, no_patching):
     assert len(events) <= summary.accounting.committed
     assert {each.event.WhichOneof("event") for each in events} == set(kinds_of(measures))
     assert summary.accounting.losses == ()
+    assert {(each.name, each.value): each.hits.failed for each in summary.tags} == {
+        ("region", "eu"): 20,
+        ("region", "us"): 20,
+    }
+    tagged = [each for window in windows for each in window.series if each.tags]
+    assert sum(each.hits.count for each in tagged) == 40
+    assert {each.tags for each in tagged} == {(("region", "eu"),), (("region", "us"),)}
 
 
 def kinds_of(measures):
