@@ -364,7 +364,9 @@ TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
 """By message and field. What is not here is a number, an enum or a message of fields that are."""
 
 
-MAPS: Final = frozenset({"EnvEntry", "SettingsEntry", "ParametersEntry", "DetailsEntry", "TagsEntry"})
+MAPS: Final = frozenset(
+    {"EnvEntry", "SettingsEntry", "ParametersEntry", "DetailsEntry", "TagsEntry"}
+)
 """Messages that are entries of maps."""
 
 

@@ -395,7 +395,14 @@ class TimelineWindow(_message.Message):
     def __init__(self, start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., length: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., closed: bool = ..., hits: _Optional[_Union[_run_pb2.HitFigures, _Mapping]] = ..., series: _Optional[_Iterable[_Union[WindowSeries, _Mapping]]] = ..., users: _Optional[int] = ..., late: _Optional[int] = ..., late_data: _Optional[int] = ..., lag: _Optional[_Union[_run_pb2.ElapsedFigures, _Mapping]] = ..., checks: _Optional[_Iterable[_Union[_run_pb2.CheckFigures, _Mapping]]] = ..., transactions: _Optional[_Iterable[_Union[_run_pb2.TransactionFigures, _Mapping]]] = ..., measurements: _Optional[_Iterable[_Union[_run_pb2.MeasurementFigures, _Mapping]]] = ..., gauges: _Optional[_Iterable[_Union[_run_pb2.GaugeFigures, _Mapping]]] = ...) -> None: ...
 
 class WindowSeries(_message.Message):
-    __slots__ = ("scenario", "name", "method", "protocol", "status_class", "hits", "late")
+    __slots__ = ("scenario", "name", "method", "protocol", "status_class", "hits", "late", "tags")
+    class TagsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     SCENARIO_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     METHOD_FIELD_NUMBER: _ClassVar[int]
@@ -403,6 +410,7 @@ class WindowSeries(_message.Message):
     STATUS_CLASS_FIELD_NUMBER: _ClassVar[int]
     HITS_FIELD_NUMBER: _ClassVar[int]
     LATE_FIELD_NUMBER: _ClassVar[int]
+    TAGS_FIELD_NUMBER: _ClassVar[int]
     scenario: str
     name: str
     method: str
@@ -410,7 +418,8 @@ class WindowSeries(_message.Message):
     status_class: int
     hits: _run_pb2.HitFigures
     late: int
-    def __init__(self, scenario: _Optional[str] = ..., name: _Optional[str] = ..., method: _Optional[str] = ..., protocol: _Optional[str] = ..., status_class: _Optional[int] = ..., hits: _Optional[_Union[_run_pb2.HitFigures, _Mapping]] = ..., late: _Optional[int] = ...) -> None: ...
+    tags: _containers.ScalarMap[str, str]
+    def __init__(self, scenario: _Optional[str] = ..., name: _Optional[str] = ..., method: _Optional[str] = ..., protocol: _Optional[str] = ..., status_class: _Optional[int] = ..., hits: _Optional[_Union[_run_pb2.HitFigures, _Mapping]] = ..., late: _Optional[int] = ..., tags: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class ListEventsRequest(_message.Message):
     __slots__ = ("run_id", "kinds", "agent_id", "limit", "after")

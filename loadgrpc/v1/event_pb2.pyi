@@ -175,7 +175,14 @@ class ExceptionInfo(_message.Message):
     def __init__(self, type: _Optional[str] = ..., message: _Optional[str] = ..., traceback: _Optional[str] = ...) -> None: ...
 
 class Hit(_message.Message):
-    __slots__ = ("name", "url", "method", "status", "error", "error_message", "planned_start_time", "start_time", "elapsed", "time_to_first_byte", "connect", "bytes_sent", "bytes_received", "protocol", "failed", "attempt")
+    __slots__ = ("name", "url", "method", "status", "error", "error_message", "planned_start_time", "start_time", "elapsed", "time_to_first_byte", "connect", "bytes_sent", "bytes_received", "protocol", "failed", "attempt", "tags")
+    class TagsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     NAME_FIELD_NUMBER: _ClassVar[int]
     URL_FIELD_NUMBER: _ClassVar[int]
     METHOD_FIELD_NUMBER: _ClassVar[int]
@@ -192,6 +199,7 @@ class Hit(_message.Message):
     PROTOCOL_FIELD_NUMBER: _ClassVar[int]
     FAILED_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    TAGS_FIELD_NUMBER: _ClassVar[int]
     name: str
     url: str
     method: str
@@ -208,7 +216,8 @@ class Hit(_message.Message):
     protocol: str
     failed: bool
     attempt: int
-    def __init__(self, name: _Optional[str] = ..., url: _Optional[str] = ..., method: _Optional[str] = ..., status: _Optional[int] = ..., error: _Optional[_Union[HitError, str]] = ..., error_message: _Optional[str] = ..., planned_start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., elapsed: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., time_to_first_byte: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., connect: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., bytes_sent: _Optional[int] = ..., bytes_received: _Optional[int] = ..., protocol: _Optional[str] = ..., failed: bool = ..., attempt: _Optional[int] = ...) -> None: ...
+    tags: _containers.ScalarMap[str, str]
+    def __init__(self, name: _Optional[str] = ..., url: _Optional[str] = ..., method: _Optional[str] = ..., status: _Optional[int] = ..., error: _Optional[_Union[HitError, str]] = ..., error_message: _Optional[str] = ..., planned_start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., elapsed: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., time_to_first_byte: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., connect: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., bytes_sent: _Optional[int] = ..., bytes_received: _Optional[int] = ..., protocol: _Optional[str] = ..., failed: bool = ..., attempt: _Optional[int] = ..., tags: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class CustomState(_message.Message):
     __slots__ = ("name", "details")
@@ -376,7 +385,14 @@ class Gauge(_message.Message):
     def __init__(self, name: _Optional[str] = ..., value: _Optional[float] = ..., min: _Optional[float] = ..., max: _Optional[float] = ...) -> None: ...
 
 class HitBlock(_message.Message):
-    __slots__ = ("count", "base_time", "status", "labels", "label", "start_ns", "delay_ns", "elapsed_ns", "first_byte_ns", "connect_ns", "bytes_sent", "bytes_received", "user", "iteration", "urls", "url", "attempt", "cases", "case")
+    __slots__ = ("count", "base_time", "status", "labels", "label", "start_ns", "delay_ns", "elapsed_ns", "first_byte_ns", "connect_ns", "bytes_sent", "bytes_received", "user", "iteration", "urls", "url", "attempt", "cases", "case", "tags")
+    class TagsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     COUNT_FIELD_NUMBER: _ClassVar[int]
     BASE_TIME_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
@@ -396,6 +412,7 @@ class HitBlock(_message.Message):
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     CASES_FIELD_NUMBER: _ClassVar[int]
     CASE_FIELD_NUMBER: _ClassVar[int]
+    TAGS_FIELD_NUMBER: _ClassVar[int]
     count: int
     base_time: _timestamp_pb2.Timestamp
     status: LoadStatus
@@ -415,7 +432,8 @@ class HitBlock(_message.Message):
     attempt: bytes
     cases: _containers.RepeatedScalarFieldContainer[str]
     case: bytes
-    def __init__(self, count: _Optional[int] = ..., base_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., status: _Optional[_Union[LoadStatus, _Mapping]] = ..., labels: _Optional[_Iterable[_Union[HitLabel, _Mapping]]] = ..., label: _Optional[bytes] = ..., start_ns: _Optional[bytes] = ..., delay_ns: _Optional[bytes] = ..., elapsed_ns: _Optional[bytes] = ..., first_byte_ns: _Optional[bytes] = ..., connect_ns: _Optional[bytes] = ..., bytes_sent: _Optional[bytes] = ..., bytes_received: _Optional[bytes] = ..., user: _Optional[bytes] = ..., iteration: _Optional[bytes] = ..., urls: _Optional[_Iterable[str]] = ..., url: _Optional[bytes] = ..., attempt: _Optional[bytes] = ..., cases: _Optional[_Iterable[str]] = ..., case: _Optional[bytes] = ...) -> None: ...
+    tags: _containers.ScalarMap[str, str]
+    def __init__(self, count: _Optional[int] = ..., base_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., status: _Optional[_Union[LoadStatus, _Mapping]] = ..., labels: _Optional[_Iterable[_Union[HitLabel, _Mapping]]] = ..., label: _Optional[bytes] = ..., start_ns: _Optional[bytes] = ..., delay_ns: _Optional[bytes] = ..., elapsed_ns: _Optional[bytes] = ..., first_byte_ns: _Optional[bytes] = ..., connect_ns: _Optional[bytes] = ..., bytes_sent: _Optional[bytes] = ..., bytes_received: _Optional[bytes] = ..., user: _Optional[bytes] = ..., iteration: _Optional[bytes] = ..., urls: _Optional[_Iterable[str]] = ..., url: _Optional[bytes] = ..., attempt: _Optional[bytes] = ..., cases: _Optional[_Iterable[str]] = ..., case: _Optional[bytes] = ..., tags: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class HitLabel(_message.Message):
     __slots__ = ("name", "method", "status", "error", "error_message", "protocol", "failed")

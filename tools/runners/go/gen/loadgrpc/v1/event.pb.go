@@ -1150,7 +1150,11 @@ type Hit struct {
 	Failed *bool `protobuf:"varint,15,opt,name=failed,proto3,oneof" json:"failed,omitempty"`
 	// Which attempt at the same request this is, counted from 1: the first retry has attempt 2.
 	// 0 is the same as 1.
-	Attempt       uint32 `protobuf:"varint,16,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	Attempt uint32 `protobuf:"varint,16,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	// What the test says about the hit besides its name, such as `region` with the value `eu`:
+	// figures are also shown by tag. At most 8; a name has 1 to 32 characters, a value at most 64. A
+	// run distinguishes 50 sets of tags; hits with another set have the one tag `(other)` instead.
+	Tags          map[string]string `protobuf:"bytes,18,rep,name=tags,proto3" json:"tags,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1295,6 +1299,13 @@ func (x *Hit) GetAttempt() uint32 {
 		return x.Attempt
 	}
 	return 0
+}
+
+func (x *Hit) GetTags() map[string]string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
 }
 
 // What the test says it is doing, in a word of its own, such as `warming`. Of each scenario on each
@@ -2338,7 +2349,9 @@ type HitBlock struct {
 	// The table that `case` indexes. At most 10,000; 256 characters of each are kept.
 	Cases []string `protobuf:"bytes,18,rep,name=cases,proto3" json:"cases,omitempty"`
 	// Column: index into `cases`, plus 1; 0: the iteration had no case.
-	Case          []byte `protobuf:"bytes,19,opt,name=case,proto3" json:"case,omitempty"`
+	Case []byte `protobuf:"bytes,19,opt,name=case,proto3" json:"case,omitempty"`
+	// The tags that all entries have: as `Hit.tags`.
+	Tags          map[string]string `protobuf:"bytes,21,rep,name=tags,proto3" json:"tags,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2502,6 +2515,13 @@ func (x *HitBlock) GetCases() []string {
 func (x *HitBlock) GetCase() []byte {
 	if x != nil {
 		return x.Case
+	}
+	return nil
+}
+
+func (x *HitBlock) GetTags() map[string]string {
+	if x != nil {
+		return x.Tags
 	}
 	return nil
 }
@@ -2865,7 +2885,7 @@ const file_loadgrpc_v1_event_proto_rawDesc = "" +
 	"\rExceptionInfo\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x1c\n" +
-	"\ttraceback\x18\x03 \x01(\tR\ttraceback\"\x88\x05\n" +
+	"\ttraceback\x18\x03 \x01(\tR\ttraceback\"\xf1\x05\n" +
 	"\x03Hit\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
 	"\x03url\x18\x02 \x01(\tR\x03url\x12\x16\n" +
@@ -2885,7 +2905,11 @@ const file_loadgrpc_v1_event_proto_rawDesc = "" +
 	"\x0ebytes_received\x18\r \x01(\x04R\rbytesReceived\x12\x1a\n" +
 	"\bprotocol\x18\x0e \x01(\tR\bprotocol\x12\x1b\n" +
 	"\x06failed\x18\x0f \x01(\bH\x00R\x06failed\x88\x01\x01\x12\x18\n" +
-	"\aattempt\x18\x10 \x01(\rR\aattemptB\t\n" +
+	"\aattempt\x18\x10 \x01(\rR\aattempt\x12.\n" +
+	"\x04tags\x18\x12 \x03(\v2\x1a.loadgrpc.v1.Hit.TagsEntryR\x04tags\x1a7\n" +
+	"\tTagsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\t\n" +
 	"\a_failed\"\x9e\x01\n" +
 	"\vCustomState\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12?\n" +
@@ -2972,7 +2996,7 @@ const file_loadgrpc_v1_event_proto_rawDesc = "" +
 	"\x03min\x18\x03 \x01(\x01H\x00R\x03min\x88\x01\x01\x12\x15\n" +
 	"\x03max\x18\x04 \x01(\x01H\x01R\x03max\x88\x01\x01B\x06\n" +
 	"\x04_minB\x06\n" +
-	"\x04_max\"\xc9\x04\n" +
+	"\x04_max\"\xb7\x05\n" +
 	"\bHitBlock\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\rR\x05count\x127\n" +
 	"\tbase_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\bbaseTime\x12/\n" +
@@ -2996,7 +3020,11 @@ const file_loadgrpc_v1_event_proto_rawDesc = "" +
 	"\x03url\x18\x10 \x01(\fR\x03url\x12\x18\n" +
 	"\aattempt\x18\x11 \x01(\fR\aattempt\x12\x14\n" +
 	"\x05cases\x18\x12 \x03(\tR\x05cases\x12\x12\n" +
-	"\x04case\x18\x13 \x01(\fR\x04case\"\xe4\x01\n" +
+	"\x04case\x18\x13 \x01(\fR\x04case\x123\n" +
+	"\x04tags\x18\x15 \x03(\v2\x1f.loadgrpc.v1.HitBlock.TagsEntryR\x04tags\x1a7\n" +
+	"\tTagsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xe4\x01\n" +
 	"\bHitLabel\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06method\x18\x02 \x01(\tR\x06method\x12\x16\n" +
@@ -3065,7 +3093,7 @@ func file_loadgrpc_v1_event_proto_rawDescGZIP() []byte {
 }
 
 var file_loadgrpc_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_loadgrpc_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_loadgrpc_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_loadgrpc_v1_event_proto_goTypes = []any{
 	(HitError)(0),                 // 0: loadgrpc.v1.HitError
 	(DataMode)(0),                 // 1: loadgrpc.v1.DataMode
@@ -3096,13 +3124,15 @@ var file_loadgrpc_v1_event_proto_goTypes = []any{
 	(*HitLabel)(nil),              // 26: loadgrpc.v1.HitLabel
 	(*TestBlock)(nil),             // 27: loadgrpc.v1.TestBlock
 	(*TestLabel)(nil),             // 28: loadgrpc.v1.TestLabel
-	nil,                           // 29: loadgrpc.v1.CustomState.DetailsEntry
-	(*timestamppb.Timestamp)(nil), // 30: google.protobuf.Timestamp
-	(*anypb.Any)(nil),             // 31: google.protobuf.Any
-	(*durationpb.Duration)(nil),   // 32: google.protobuf.Duration
+	nil,                           // 29: loadgrpc.v1.Hit.TagsEntry
+	nil,                           // 30: loadgrpc.v1.CustomState.DetailsEntry
+	nil,                           // 31: loadgrpc.v1.HitBlock.TagsEntry
+	(*timestamppb.Timestamp)(nil), // 32: google.protobuf.Timestamp
+	(*anypb.Any)(nil),             // 33: google.protobuf.Any
+	(*durationpb.Duration)(nil),   // 34: google.protobuf.Duration
 }
 var file_loadgrpc_v1_event_proto_depIdxs = []int32{
-	30, // 0: loadgrpc.v1.Event.time:type_name -> google.protobuf.Timestamp
+	32, // 0: loadgrpc.v1.Event.time:type_name -> google.protobuf.Timestamp
 	5,  // 1: loadgrpc.v1.Event.status:type_name -> loadgrpc.v1.LoadStatus
 	6,  // 2: loadgrpc.v1.Event.test_start:type_name -> loadgrpc.v1.TestStart
 	7,  // 3: loadgrpc.v1.Event.test_stop:type_name -> loadgrpc.v1.TestStop
@@ -3113,7 +3143,7 @@ var file_loadgrpc_v1_event_proto_depIdxs = []int32{
 	14, // 8: loadgrpc.v1.Event.counter:type_name -> loadgrpc.v1.Counter
 	16, // 9: loadgrpc.v1.Event.state:type_name -> loadgrpc.v1.RunnerState
 	17, // 10: loadgrpc.v1.Event.generator:type_name -> loadgrpc.v1.GeneratorState
-	31, // 11: loadgrpc.v1.Event.custom:type_name -> google.protobuf.Any
+	33, // 11: loadgrpc.v1.Event.custom:type_name -> google.protobuf.Any
 	18, // 12: loadgrpc.v1.Event.output:type_name -> loadgrpc.v1.Output
 	15, // 13: loadgrpc.v1.Event.socket:type_name -> loadgrpc.v1.SocketActivity
 	19, // 14: loadgrpc.v1.Event.data:type_name -> loadgrpc.v1.DataUse
@@ -3126,32 +3156,34 @@ var file_loadgrpc_v1_event_proto_depIdxs = []int32{
 	11, // 21: loadgrpc.v1.TestFailure.exception:type_name -> loadgrpc.v1.ExceptionInfo
 	11, // 22: loadgrpc.v1.TestError.exception:type_name -> loadgrpc.v1.ExceptionInfo
 	0,  // 23: loadgrpc.v1.Hit.error:type_name -> loadgrpc.v1.HitError
-	30, // 24: loadgrpc.v1.Hit.planned_start_time:type_name -> google.protobuf.Timestamp
-	30, // 25: loadgrpc.v1.Hit.start_time:type_name -> google.protobuf.Timestamp
-	32, // 26: loadgrpc.v1.Hit.elapsed:type_name -> google.protobuf.Duration
-	32, // 27: loadgrpc.v1.Hit.time_to_first_byte:type_name -> google.protobuf.Duration
-	32, // 28: loadgrpc.v1.Hit.connect:type_name -> google.protobuf.Duration
-	29, // 29: loadgrpc.v1.CustomState.details:type_name -> loadgrpc.v1.CustomState.DetailsEntry
-	32, // 30: loadgrpc.v1.GeneratorState.elapsed:type_name -> google.protobuf.Duration
-	32, // 31: loadgrpc.v1.GeneratorState.cpu:type_name -> google.protobuf.Duration
-	32, // 32: loadgrpc.v1.GeneratorState.gc_time:type_name -> google.protobuf.Duration
-	32, // 33: loadgrpc.v1.GeneratorState.gc_max:type_name -> google.protobuf.Duration
-	2,  // 34: loadgrpc.v1.Output.stream:type_name -> loadgrpc.v1.OutputStream
-	1,  // 35: loadgrpc.v1.DataUse.mode:type_name -> loadgrpc.v1.DataMode
-	30, // 36: loadgrpc.v1.HitBlock.base_time:type_name -> google.protobuf.Timestamp
-	5,  // 37: loadgrpc.v1.HitBlock.status:type_name -> loadgrpc.v1.LoadStatus
-	26, // 38: loadgrpc.v1.HitBlock.labels:type_name -> loadgrpc.v1.HitLabel
-	0,  // 39: loadgrpc.v1.HitLabel.error:type_name -> loadgrpc.v1.HitError
-	30, // 40: loadgrpc.v1.TestBlock.base_time:type_name -> google.protobuf.Timestamp
-	5,  // 41: loadgrpc.v1.TestBlock.status:type_name -> loadgrpc.v1.LoadStatus
-	28, // 42: loadgrpc.v1.TestBlock.labels:type_name -> loadgrpc.v1.TestLabel
-	3,  // 43: loadgrpc.v1.TestLabel.outcome:type_name -> loadgrpc.v1.TestOutcome
-	11, // 44: loadgrpc.v1.TestLabel.exception:type_name -> loadgrpc.v1.ExceptionInfo
-	45, // [45:45] is the sub-list for method output_type
-	45, // [45:45] is the sub-list for method input_type
-	45, // [45:45] is the sub-list for extension type_name
-	45, // [45:45] is the sub-list for extension extendee
-	0,  // [0:45] is the sub-list for field type_name
+	32, // 24: loadgrpc.v1.Hit.planned_start_time:type_name -> google.protobuf.Timestamp
+	32, // 25: loadgrpc.v1.Hit.start_time:type_name -> google.protobuf.Timestamp
+	34, // 26: loadgrpc.v1.Hit.elapsed:type_name -> google.protobuf.Duration
+	34, // 27: loadgrpc.v1.Hit.time_to_first_byte:type_name -> google.protobuf.Duration
+	34, // 28: loadgrpc.v1.Hit.connect:type_name -> google.protobuf.Duration
+	29, // 29: loadgrpc.v1.Hit.tags:type_name -> loadgrpc.v1.Hit.TagsEntry
+	30, // 30: loadgrpc.v1.CustomState.details:type_name -> loadgrpc.v1.CustomState.DetailsEntry
+	34, // 31: loadgrpc.v1.GeneratorState.elapsed:type_name -> google.protobuf.Duration
+	34, // 32: loadgrpc.v1.GeneratorState.cpu:type_name -> google.protobuf.Duration
+	34, // 33: loadgrpc.v1.GeneratorState.gc_time:type_name -> google.protobuf.Duration
+	34, // 34: loadgrpc.v1.GeneratorState.gc_max:type_name -> google.protobuf.Duration
+	2,  // 35: loadgrpc.v1.Output.stream:type_name -> loadgrpc.v1.OutputStream
+	1,  // 36: loadgrpc.v1.DataUse.mode:type_name -> loadgrpc.v1.DataMode
+	32, // 37: loadgrpc.v1.HitBlock.base_time:type_name -> google.protobuf.Timestamp
+	5,  // 38: loadgrpc.v1.HitBlock.status:type_name -> loadgrpc.v1.LoadStatus
+	26, // 39: loadgrpc.v1.HitBlock.labels:type_name -> loadgrpc.v1.HitLabel
+	31, // 40: loadgrpc.v1.HitBlock.tags:type_name -> loadgrpc.v1.HitBlock.TagsEntry
+	0,  // 41: loadgrpc.v1.HitLabel.error:type_name -> loadgrpc.v1.HitError
+	32, // 42: loadgrpc.v1.TestBlock.base_time:type_name -> google.protobuf.Timestamp
+	5,  // 43: loadgrpc.v1.TestBlock.status:type_name -> loadgrpc.v1.LoadStatus
+	28, // 44: loadgrpc.v1.TestBlock.labels:type_name -> loadgrpc.v1.TestLabel
+	3,  // 45: loadgrpc.v1.TestLabel.outcome:type_name -> loadgrpc.v1.TestOutcome
+	11, // 46: loadgrpc.v1.TestLabel.exception:type_name -> loadgrpc.v1.ExceptionInfo
+	47, // [47:47] is the sub-list for method output_type
+	47, // [47:47] is the sub-list for method input_type
+	47, // [47:47] is the sub-list for extension type_name
+	47, // [47:47] is the sub-list for extension extendee
+	0,  // [0:47] is the sub-list for field type_name
 }
 
 func init() { file_loadgrpc_v1_event_proto_init() }
@@ -3193,7 +3225,7 @@ func file_loadgrpc_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_loadgrpc_v1_event_proto_rawDesc), len(file_loadgrpc_v1_event_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   26,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
