@@ -1710,7 +1710,10 @@ type RunSummary struct {
 	// Metrics that the test defines, by name, in the same way.
 	Measurements []*MeasurementFigures `protobuf:"bytes,45,rep,name=measurements,proto3" json:"measurements,omitempty"`
 	// Levels that the test watches, by name, in the same way.
-	Gauges        []*GaugeFigures `protobuf:"bytes,46,rep,name=gauges,proto3" json:"gauges,omitempty"`
+	Gauges []*GaugeFigures `protobuf:"bytes,46,rep,name=gauges,proto3" json:"gauges,omitempty"`
+	// Hits by tag, sorted by name and value: see `Hit.tags`. A hit with several tags is in several
+	// entries. Empty: no hit has tags.
+	Tags          []*TagFigures `protobuf:"bytes,47,rep,name=tags,proto3" json:"tags,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1983,6 +1986,86 @@ func (x *RunSummary) GetGauges() []*GaugeFigures {
 	return nil
 }
 
+func (x *RunSummary) GetTags() []*TagFigures {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
+// Figures of the hits that have a tag.
+type TagFigures struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name of the tag.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Its value.
+	Value string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	// The hits that have it. `rate` is over `RunSummary.duration`.
+	Hits *HitFigures `protobuf:"bytes,3,opt,name=hits,proto3" json:"hits,omitempty"`
+	// The scenario. Empty: the plan has only one, without a name.
+	Scenario      string `protobuf:"bytes,4,opt,name=scenario,proto3" json:"scenario,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TagFigures) Reset() {
+	*x = TagFigures{}
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TagFigures) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TagFigures) ProtoMessage() {}
+
+func (x *TagFigures) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TagFigures.ProtoReflect.Descriptor instead.
+func (*TagFigures) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *TagFigures) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *TagFigures) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *TagFigures) GetHits() *HitFigures {
+	if x != nil {
+		return x.Hits
+	}
+	return nil
+}
+
+func (x *TagFigures) GetScenario() string {
+	if x != nil {
+		return x.Scenario
+	}
+	return ""
+}
+
 // How often a condition held that the test checks: see Check.
 type CheckFigures struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2000,7 +2083,7 @@ type CheckFigures struct {
 
 func (x *CheckFigures) Reset() {
 	*x = CheckFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2012,7 +2095,7 @@ func (x *CheckFigures) String() string {
 func (*CheckFigures) ProtoMessage() {}
 
 func (x *CheckFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2025,7 +2108,7 @@ func (x *CheckFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckFigures.ProtoReflect.Descriptor instead.
 func (*CheckFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{11}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *CheckFigures) GetName() string {
@@ -2077,7 +2160,7 @@ type TransactionFigures struct {
 
 func (x *TransactionFigures) Reset() {
 	*x = TransactionFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2089,7 +2172,7 @@ func (x *TransactionFigures) String() string {
 func (*TransactionFigures) ProtoMessage() {}
 
 func (x *TransactionFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2102,7 +2185,7 @@ func (x *TransactionFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransactionFigures.ProtoReflect.Descriptor instead.
 func (*TransactionFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{12}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *TransactionFigures) GetName() string {
@@ -2177,7 +2260,7 @@ type MeasurementFigures struct {
 
 func (x *MeasurementFigures) Reset() {
 	*x = MeasurementFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2189,7 +2272,7 @@ func (x *MeasurementFigures) String() string {
 func (*MeasurementFigures) ProtoMessage() {}
 
 func (x *MeasurementFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2202,7 +2285,7 @@ func (x *MeasurementFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MeasurementFigures.ProtoReflect.Descriptor instead.
 func (*MeasurementFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{13}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *MeasurementFigures) GetName() string {
@@ -2294,7 +2377,7 @@ type GaugeFigures struct {
 
 func (x *GaugeFigures) Reset() {
 	*x = GaugeFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2306,7 +2389,7 @@ func (x *GaugeFigures) String() string {
 func (*GaugeFigures) ProtoMessage() {}
 
 func (x *GaugeFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2319,7 +2402,7 @@ func (x *GaugeFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GaugeFigures.ProtoReflect.Descriptor instead.
 func (*GaugeFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{14}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GaugeFigures) GetName() string {
@@ -2374,7 +2457,7 @@ type ReportedState struct {
 
 func (x *ReportedState) Reset() {
 	*x = ReportedState{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2386,7 +2469,7 @@ func (x *ReportedState) String() string {
 func (*ReportedState) ProtoMessage() {}
 
 func (x *ReportedState) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2399,7 +2482,7 @@ func (x *ReportedState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportedState.ProtoReflect.Descriptor instead.
 func (*ReportedState) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{15}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ReportedState) GetState() *CustomState {
@@ -2450,7 +2533,7 @@ type CaseFigures struct {
 
 func (x *CaseFigures) Reset() {
 	*x = CaseFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2462,7 +2545,7 @@ func (x *CaseFigures) String() string {
 func (*CaseFigures) ProtoMessage() {}
 
 func (x *CaseFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2475,7 +2558,7 @@ func (x *CaseFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CaseFigures.ProtoReflect.Descriptor instead.
 func (*CaseFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{16}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *CaseFigures) GetCase() string {
@@ -2526,7 +2609,7 @@ type CoverageFigures struct {
 
 func (x *CoverageFigures) Reset() {
 	*x = CoverageFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2538,7 +2621,7 @@ func (x *CoverageFigures) String() string {
 func (*CoverageFigures) ProtoMessage() {}
 
 func (x *CoverageFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2551,7 +2634,7 @@ func (x *CoverageFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoverageFigures.ProtoReflect.Descriptor instead.
 func (*CoverageFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{17}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *CoverageFigures) GetRules() uint32 {
@@ -2597,7 +2680,7 @@ type DataFigures struct {
 
 func (x *DataFigures) Reset() {
 	*x = DataFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2609,7 +2692,7 @@ func (x *DataFigures) String() string {
 func (*DataFigures) ProtoMessage() {}
 
 func (x *DataFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2622,7 +2705,7 @@ func (x *DataFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DataFigures.ProtoReflect.Descriptor instead.
 func (*DataFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{18}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *DataFigures) GetFile() string {
@@ -2701,7 +2784,7 @@ type OutputFigures struct {
 
 func (x *OutputFigures) Reset() {
 	*x = OutputFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2713,7 +2796,7 @@ func (x *OutputFigures) String() string {
 func (*OutputFigures) ProtoMessage() {}
 
 func (x *OutputFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2726,7 +2809,7 @@ func (x *OutputFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutputFigures.ProtoReflect.Descriptor instead.
 func (*OutputFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{19}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *OutputFigures) GetLines() uint64 {
@@ -2766,7 +2849,7 @@ type CycleFigures struct {
 
 func (x *CycleFigures) Reset() {
 	*x = CycleFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2778,7 +2861,7 @@ func (x *CycleFigures) String() string {
 func (*CycleFigures) ProtoMessage() {}
 
 func (x *CycleFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2791,7 +2874,7 @@ func (x *CycleFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CycleFigures.ProtoReflect.Descriptor instead.
 func (*CycleFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{20}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *CycleFigures) GetCycle() uint32 {
@@ -2853,7 +2936,7 @@ type CycleScenarioFigures struct {
 
 func (x *CycleScenarioFigures) Reset() {
 	*x = CycleScenarioFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2865,7 +2948,7 @@ func (x *CycleScenarioFigures) String() string {
 func (*CycleScenarioFigures) ProtoMessage() {}
 
 func (x *CycleScenarioFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2878,7 +2961,7 @@ func (x *CycleScenarioFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CycleScenarioFigures.ProtoReflect.Descriptor instead.
 func (*CycleScenarioFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{21}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *CycleScenarioFigures) GetName() string {
@@ -2928,7 +3011,7 @@ type ScenarioFigures struct {
 
 func (x *ScenarioFigures) Reset() {
 	*x = ScenarioFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2940,7 +3023,7 @@ func (x *ScenarioFigures) String() string {
 func (*ScenarioFigures) ProtoMessage() {}
 
 func (x *ScenarioFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2953,7 +3036,7 @@ func (x *ScenarioFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScenarioFigures.ProtoReflect.Descriptor instead.
 func (*ScenarioFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{22}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ScenarioFigures) GetName() string {
@@ -3016,7 +3099,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3028,7 +3111,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3041,7 +3124,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{23}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Verdict) GetExitCode() uint32 {
@@ -3083,7 +3166,7 @@ type HitFigures struct {
 
 func (x *HitFigures) Reset() {
 	*x = HitFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3095,7 +3178,7 @@ func (x *HitFigures) String() string {
 func (*HitFigures) ProtoMessage() {}
 
 func (x *HitFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3108,7 +3191,7 @@ func (x *HitFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HitFigures.ProtoReflect.Descriptor instead.
 func (*HitFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{24}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *HitFigures) GetCount() uint64 {
@@ -3184,7 +3267,7 @@ type ElapsedFigures struct {
 
 func (x *ElapsedFigures) Reset() {
 	*x = ElapsedFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3196,7 +3279,7 @@ func (x *ElapsedFigures) String() string {
 func (*ElapsedFigures) ProtoMessage() {}
 
 func (x *ElapsedFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3209,7 +3292,7 @@ func (x *ElapsedFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ElapsedFigures.ProtoReflect.Descriptor instead.
 func (*ElapsedFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{25}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ElapsedFigures) GetAvg() *durationpb.Duration {
@@ -3287,7 +3370,7 @@ type IterationFigures struct {
 
 func (x *IterationFigures) Reset() {
 	*x = IterationFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3299,7 +3382,7 @@ func (x *IterationFigures) String() string {
 func (*IterationFigures) ProtoMessage() {}
 
 func (x *IterationFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3312,7 +3395,7 @@ func (x *IterationFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IterationFigures.ProtoReflect.Descriptor instead.
 func (*IterationFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{26}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *IterationFigures) GetStarted() uint64 {
@@ -3387,7 +3470,7 @@ type UserFigures struct {
 
 func (x *UserFigures) Reset() {
 	*x = UserFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[27]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3399,7 +3482,7 @@ func (x *UserFigures) String() string {
 func (*UserFigures) ProtoMessage() {}
 
 func (x *UserFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[27]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3412,7 +3495,7 @@ func (x *UserFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserFigures.ProtoReflect.Descriptor instead.
 func (*UserFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{27}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *UserFigures) GetPlanned() uint64 {
@@ -3467,7 +3550,7 @@ type SocketFigures struct {
 
 func (x *SocketFigures) Reset() {
 	*x = SocketFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[28]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3479,7 +3562,7 @@ func (x *SocketFigures) String() string {
 func (*SocketFigures) ProtoMessage() {}
 
 func (x *SocketFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[28]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3492,7 +3575,7 @@ func (x *SocketFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketFigures.ProtoReflect.Descriptor instead.
 func (*SocketFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{28}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *SocketFigures) GetOpened() uint64 {
@@ -3582,7 +3665,7 @@ type SocketNameFigures struct {
 
 func (x *SocketNameFigures) Reset() {
 	*x = SocketNameFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[29]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3594,7 +3677,7 @@ func (x *SocketNameFigures) String() string {
 func (*SocketNameFigures) ProtoMessage() {}
 
 func (x *SocketNameFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[29]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3607,7 +3690,7 @@ func (x *SocketNameFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketNameFigures.ProtoReflect.Descriptor instead.
 func (*SocketNameFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{29}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *SocketNameFigures) GetName() string {
@@ -3651,7 +3734,7 @@ type SocketSummary struct {
 
 func (x *SocketSummary) Reset() {
 	*x = SocketSummary{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[30]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3663,7 +3746,7 @@ func (x *SocketSummary) String() string {
 func (*SocketSummary) ProtoMessage() {}
 
 func (x *SocketSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[30]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3676,7 +3759,7 @@ func (x *SocketSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketSummary.ProtoReflect.Descriptor instead.
 func (*SocketSummary) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{30}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *SocketSummary) GetTotal() *SocketFigures {
@@ -3722,7 +3805,7 @@ type NameFigures struct {
 
 func (x *NameFigures) Reset() {
 	*x = NameFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[31]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3734,7 +3817,7 @@ func (x *NameFigures) String() string {
 func (*NameFigures) ProtoMessage() {}
 
 func (x *NameFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[31]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3747,7 +3830,7 @@ func (x *NameFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NameFigures.ProtoReflect.Descriptor instead.
 func (*NameFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{31}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *NameFigures) GetName() string {
@@ -3822,7 +3905,7 @@ type IterationErrorGroup struct {
 
 func (x *IterationErrorGroup) Reset() {
 	*x = IterationErrorGroup{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[32]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3834,7 +3917,7 @@ func (x *IterationErrorGroup) String() string {
 func (*IterationErrorGroup) ProtoMessage() {}
 
 func (x *IterationErrorGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[32]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3847,7 +3930,7 @@ func (x *IterationErrorGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IterationErrorGroup.ProtoReflect.Descriptor instead.
 func (*IterationErrorGroup) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{32}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *IterationErrorGroup) GetCount() uint64 {
@@ -3891,7 +3974,7 @@ type HitErrorGroup struct {
 
 func (x *HitErrorGroup) Reset() {
 	*x = HitErrorGroup{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[33]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3903,7 +3986,7 @@ func (x *HitErrorGroup) String() string {
 func (*HitErrorGroup) ProtoMessage() {}
 
 func (x *HitErrorGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[33]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3916,7 +3999,7 @@ func (x *HitErrorGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HitErrorGroup.ProtoReflect.Descriptor instead.
 func (*HitErrorGroup) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{33}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *HitErrorGroup) GetCount() uint64 {
@@ -3992,7 +4075,7 @@ type AgentFigures struct {
 
 func (x *AgentFigures) Reset() {
 	*x = AgentFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[34]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4004,7 +4087,7 @@ func (x *AgentFigures) String() string {
 func (*AgentFigures) ProtoMessage() {}
 
 func (x *AgentFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[34]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4017,7 +4100,7 @@ func (x *AgentFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgentFigures.ProtoReflect.Descriptor instead.
 func (*AgentFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{34}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *AgentFigures) GetAgentId() string {
@@ -4164,7 +4247,7 @@ type GeneratorFigures struct {
 
 func (x *GeneratorFigures) Reset() {
 	*x = GeneratorFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[35]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4176,7 +4259,7 @@ func (x *GeneratorFigures) String() string {
 func (*GeneratorFigures) ProtoMessage() {}
 
 func (x *GeneratorFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[35]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4189,7 +4272,7 @@ func (x *GeneratorFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GeneratorFigures.ProtoReflect.Descriptor instead.
 func (*GeneratorFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{35}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *GeneratorFigures) GetSaturated() bool {
@@ -4322,7 +4405,7 @@ type Accounting struct {
 
 func (x *Accounting) Reset() {
 	*x = Accounting{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[36]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4334,7 +4417,7 @@ func (x *Accounting) String() string {
 func (*Accounting) ProtoMessage() {}
 
 func (x *Accounting) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[36]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4347,7 +4430,7 @@ func (x *Accounting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Accounting.ProtoReflect.Descriptor instead.
 func (*Accounting) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{36}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Accounting) GetCommitted() uint64 {
@@ -4418,7 +4501,7 @@ type Loss struct {
 
 func (x *Loss) Reset() {
 	*x = Loss{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[37]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4430,7 +4513,7 @@ func (x *Loss) String() string {
 func (*Loss) ProtoMessage() {}
 
 func (x *Loss) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[37]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4443,7 +4526,7 @@ func (x *Loss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loss.ProtoReflect.Descriptor instead.
 func (*Loss) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{37}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Loss) GetReason() string {
@@ -4609,7 +4692,7 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\bagent_id\x18\x02 \x01(\tR\aagentId\x12\x18\n" +
 	"\amessage\x18\x03 \x01(\tR\amessage\x120\n" +
 	"\x05since\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x120\n" +
-	"\x05until\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"\xe5\x0e\n" +
+	"\x05until\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"\x92\x0f\n" +
 	"\n" +
 	"RunSummary\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12+\n" +
@@ -4653,10 +4736,17 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\x06checks\x18+ \x03(\v2\x19.loadgrpc.v1.CheckFiguresR\x06checks\x12C\n" +
 	"\ftransactions\x18, \x03(\v2\x1f.loadgrpc.v1.TransactionFiguresR\ftransactions\x12C\n" +
 	"\fmeasurements\x18- \x03(\v2\x1f.loadgrpc.v1.MeasurementFiguresR\fmeasurements\x121\n" +
-	"\x06gauges\x18. \x03(\v2\x19.loadgrpc.v1.GaugeFiguresR\x06gauges\x1a;\n" +
+	"\x06gauges\x18. \x03(\v2\x19.loadgrpc.v1.GaugeFiguresR\x06gauges\x12+\n" +
+	"\x04tags\x18/ \x03(\v2\x17.loadgrpc.v1.TagFiguresR\x04tags\x1a;\n" +
 	"\rCountersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"n\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"\x7f\n" +
+	"\n" +
+	"TagFigures\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\x12+\n" +
+	"\x04hits\x18\x03 \x01(\v2\x17.loadgrpc.v1.HitFiguresR\x04hits\x12\x1a\n" +
+	"\bscenario\x18\x04 \x01(\tR\bscenario\"n\n" +
 	"\fCheckFigures\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06passed\x18\x02 \x01(\x04R\x06passed\x12\x16\n" +
@@ -4934,7 +5024,7 @@ func file_loadgrpc_v1_run_proto_rawDescGZIP() []byte {
 }
 
 var file_loadgrpc_v1_run_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_loadgrpc_v1_run_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
+var file_loadgrpc_v1_run_proto_msgTypes = make([]protoimpl.MessageInfo, 46)
 var file_loadgrpc_v1_run_proto_goTypes = []any{
 	(ObserverEvent)(0),            // 0: loadgrpc.v1.ObserverEvent
 	(NotificationState)(0),        // 1: loadgrpc.v1.NotificationState
@@ -4953,175 +5043,178 @@ var file_loadgrpc_v1_run_proto_goTypes = []any{
 	(*Run)(nil),                   // 14: loadgrpc.v1.Run
 	(*Trouble)(nil),               // 15: loadgrpc.v1.Trouble
 	(*RunSummary)(nil),            // 16: loadgrpc.v1.RunSummary
-	(*CheckFigures)(nil),          // 17: loadgrpc.v1.CheckFigures
-	(*TransactionFigures)(nil),    // 18: loadgrpc.v1.TransactionFigures
-	(*MeasurementFigures)(nil),    // 19: loadgrpc.v1.MeasurementFigures
-	(*GaugeFigures)(nil),          // 20: loadgrpc.v1.GaugeFigures
-	(*ReportedState)(nil),         // 21: loadgrpc.v1.ReportedState
-	(*CaseFigures)(nil),           // 22: loadgrpc.v1.CaseFigures
-	(*CoverageFigures)(nil),       // 23: loadgrpc.v1.CoverageFigures
-	(*DataFigures)(nil),           // 24: loadgrpc.v1.DataFigures
-	(*OutputFigures)(nil),         // 25: loadgrpc.v1.OutputFigures
-	(*CycleFigures)(nil),          // 26: loadgrpc.v1.CycleFigures
-	(*CycleScenarioFigures)(nil),  // 27: loadgrpc.v1.CycleScenarioFigures
-	(*ScenarioFigures)(nil),       // 28: loadgrpc.v1.ScenarioFigures
-	(*Verdict)(nil),               // 29: loadgrpc.v1.Verdict
-	(*HitFigures)(nil),            // 30: loadgrpc.v1.HitFigures
-	(*ElapsedFigures)(nil),        // 31: loadgrpc.v1.ElapsedFigures
-	(*IterationFigures)(nil),      // 32: loadgrpc.v1.IterationFigures
-	(*UserFigures)(nil),           // 33: loadgrpc.v1.UserFigures
-	(*SocketFigures)(nil),         // 34: loadgrpc.v1.SocketFigures
-	(*SocketNameFigures)(nil),     // 35: loadgrpc.v1.SocketNameFigures
-	(*SocketSummary)(nil),         // 36: loadgrpc.v1.SocketSummary
-	(*NameFigures)(nil),           // 37: loadgrpc.v1.NameFigures
-	(*IterationErrorGroup)(nil),   // 38: loadgrpc.v1.IterationErrorGroup
-	(*HitErrorGroup)(nil),         // 39: loadgrpc.v1.HitErrorGroup
-	(*AgentFigures)(nil),          // 40: loadgrpc.v1.AgentFigures
-	(*GeneratorFigures)(nil),      // 41: loadgrpc.v1.GeneratorFigures
-	(*Accounting)(nil),            // 42: loadgrpc.v1.Accounting
-	(*Loss)(nil),                  // 43: loadgrpc.v1.Loss
-	nil,                           // 44: loadgrpc.v1.RunSpec.EnvEntry
-	nil,                           // 45: loadgrpc.v1.RunSpec.ParametersEntry
-	nil,                           // 46: loadgrpc.v1.Observer.SettingsEntry
-	nil,                           // 47: loadgrpc.v1.Scenario.ParametersEntry
-	nil,                           // 48: loadgrpc.v1.RunSummary.CountersEntry
-	nil,                           // 49: loadgrpc.v1.NameFigures.StatusesEntry
-	nil,                           // 50: loadgrpc.v1.NameFigures.FailedStatusesEntry
-	(*durationpb.Duration)(nil),   // 51: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 52: google.protobuf.Timestamp
-	(*CustomState)(nil),           // 53: loadgrpc.v1.CustomState
-	(DataMode)(0),                 // 54: loadgrpc.v1.DataMode
-	(*ExceptionInfo)(nil),         // 55: loadgrpc.v1.ExceptionInfo
-	(HitError)(0),                 // 56: loadgrpc.v1.HitError
+	(*TagFigures)(nil),            // 17: loadgrpc.v1.TagFigures
+	(*CheckFigures)(nil),          // 18: loadgrpc.v1.CheckFigures
+	(*TransactionFigures)(nil),    // 19: loadgrpc.v1.TransactionFigures
+	(*MeasurementFigures)(nil),    // 20: loadgrpc.v1.MeasurementFigures
+	(*GaugeFigures)(nil),          // 21: loadgrpc.v1.GaugeFigures
+	(*ReportedState)(nil),         // 22: loadgrpc.v1.ReportedState
+	(*CaseFigures)(nil),           // 23: loadgrpc.v1.CaseFigures
+	(*CoverageFigures)(nil),       // 24: loadgrpc.v1.CoverageFigures
+	(*DataFigures)(nil),           // 25: loadgrpc.v1.DataFigures
+	(*OutputFigures)(nil),         // 26: loadgrpc.v1.OutputFigures
+	(*CycleFigures)(nil),          // 27: loadgrpc.v1.CycleFigures
+	(*CycleScenarioFigures)(nil),  // 28: loadgrpc.v1.CycleScenarioFigures
+	(*ScenarioFigures)(nil),       // 29: loadgrpc.v1.ScenarioFigures
+	(*Verdict)(nil),               // 30: loadgrpc.v1.Verdict
+	(*HitFigures)(nil),            // 31: loadgrpc.v1.HitFigures
+	(*ElapsedFigures)(nil),        // 32: loadgrpc.v1.ElapsedFigures
+	(*IterationFigures)(nil),      // 33: loadgrpc.v1.IterationFigures
+	(*UserFigures)(nil),           // 34: loadgrpc.v1.UserFigures
+	(*SocketFigures)(nil),         // 35: loadgrpc.v1.SocketFigures
+	(*SocketNameFigures)(nil),     // 36: loadgrpc.v1.SocketNameFigures
+	(*SocketSummary)(nil),         // 37: loadgrpc.v1.SocketSummary
+	(*NameFigures)(nil),           // 38: loadgrpc.v1.NameFigures
+	(*IterationErrorGroup)(nil),   // 39: loadgrpc.v1.IterationErrorGroup
+	(*HitErrorGroup)(nil),         // 40: loadgrpc.v1.HitErrorGroup
+	(*AgentFigures)(nil),          // 41: loadgrpc.v1.AgentFigures
+	(*GeneratorFigures)(nil),      // 42: loadgrpc.v1.GeneratorFigures
+	(*Accounting)(nil),            // 43: loadgrpc.v1.Accounting
+	(*Loss)(nil),                  // 44: loadgrpc.v1.Loss
+	nil,                           // 45: loadgrpc.v1.RunSpec.EnvEntry
+	nil,                           // 46: loadgrpc.v1.RunSpec.ParametersEntry
+	nil,                           // 47: loadgrpc.v1.Observer.SettingsEntry
+	nil,                           // 48: loadgrpc.v1.Scenario.ParametersEntry
+	nil,                           // 49: loadgrpc.v1.RunSummary.CountersEntry
+	nil,                           // 50: loadgrpc.v1.NameFigures.StatusesEntry
+	nil,                           // 51: loadgrpc.v1.NameFigures.FailedStatusesEntry
+	(*durationpb.Duration)(nil),   // 52: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 53: google.protobuf.Timestamp
+	(*CustomState)(nil),           // 54: loadgrpc.v1.CustomState
+	(DataMode)(0),                 // 55: loadgrpc.v1.DataMode
+	(*ExceptionInfo)(nil),         // 56: loadgrpc.v1.ExceptionInfo
+	(HitError)(0),                 // 57: loadgrpc.v1.HitError
 }
 var file_loadgrpc_v1_run_proto_depIdxs = []int32{
-	51,  // 0: loadgrpc.v1.RunSpec.duration:type_name -> google.protobuf.Duration
-	51,  // 1: loadgrpc.v1.RunSpec.stop_timeout:type_name -> google.protobuf.Duration
+	52,  // 0: loadgrpc.v1.RunSpec.duration:type_name -> google.protobuf.Duration
+	52,  // 1: loadgrpc.v1.RunSpec.stop_timeout:type_name -> google.protobuf.Duration
 	2,   // 2: loadgrpc.v1.RunSpec.runner_mode:type_name -> loadgrpc.v1.RunnerMode
-	51,  // 3: loadgrpc.v1.RunSpec.silence_timeout:type_name -> google.protobuf.Duration
+	52,  // 3: loadgrpc.v1.RunSpec.silence_timeout:type_name -> google.protobuf.Duration
 	13,  // 4: loadgrpc.v1.RunSpec.scenarios:type_name -> loadgrpc.v1.Scenario
-	44,  // 5: loadgrpc.v1.RunSpec.env:type_name -> loadgrpc.v1.RunSpec.EnvEntry
+	45,  // 5: loadgrpc.v1.RunSpec.env:type_name -> loadgrpc.v1.RunSpec.EnvEntry
 	11,  // 6: loadgrpc.v1.RunSpec.observers:type_name -> loadgrpc.v1.Observer
-	45,  // 7: loadgrpc.v1.RunSpec.parameters:type_name -> loadgrpc.v1.RunSpec.ParametersEntry
+	46,  // 7: loadgrpc.v1.RunSpec.parameters:type_name -> loadgrpc.v1.RunSpec.ParametersEntry
 	7,   // 8: loadgrpc.v1.RunSpec.pacing:type_name -> loadgrpc.v1.WaitTime
 	7,   // 9: loadgrpc.v1.RunSpec.think:type_name -> loadgrpc.v1.WaitTime
-	51,  // 10: loadgrpc.v1.WaitTime.constant:type_name -> google.protobuf.Duration
+	52,  // 10: loadgrpc.v1.WaitTime.constant:type_name -> google.protobuf.Duration
 	8,   // 11: loadgrpc.v1.WaitTime.between:type_name -> loadgrpc.v1.WaitRange
-	51,  // 12: loadgrpc.v1.WaitTime.exponential:type_name -> google.protobuf.Duration
+	52,  // 12: loadgrpc.v1.WaitTime.exponential:type_name -> google.protobuf.Duration
 	9,   // 13: loadgrpc.v1.WaitTime.lognormal:type_name -> loadgrpc.v1.LognormalWait
-	51,  // 14: loadgrpc.v1.WaitRange.least:type_name -> google.protobuf.Duration
-	51,  // 15: loadgrpc.v1.WaitRange.most:type_name -> google.protobuf.Duration
-	51,  // 16: loadgrpc.v1.LognormalWait.median:type_name -> google.protobuf.Duration
-	46,  // 17: loadgrpc.v1.Observer.settings:type_name -> loadgrpc.v1.Observer.SettingsEntry
+	52,  // 14: loadgrpc.v1.WaitRange.least:type_name -> google.protobuf.Duration
+	52,  // 15: loadgrpc.v1.WaitRange.most:type_name -> google.protobuf.Duration
+	52,  // 16: loadgrpc.v1.LognormalWait.median:type_name -> google.protobuf.Duration
+	47,  // 17: loadgrpc.v1.Observer.settings:type_name -> loadgrpc.v1.Observer.SettingsEntry
 	0,   // 18: loadgrpc.v1.Observer.events:type_name -> loadgrpc.v1.ObserverEvent
 	0,   // 19: loadgrpc.v1.Notification.event:type_name -> loadgrpc.v1.ObserverEvent
 	1,   // 20: loadgrpc.v1.Notification.state:type_name -> loadgrpc.v1.NotificationState
-	52,  // 21: loadgrpc.v1.Notification.time:type_name -> google.protobuf.Timestamp
-	51,  // 22: loadgrpc.v1.Scenario.duration:type_name -> google.protobuf.Duration
+	53,  // 21: loadgrpc.v1.Notification.time:type_name -> google.protobuf.Timestamp
+	52,  // 22: loadgrpc.v1.Scenario.duration:type_name -> google.protobuf.Duration
 	2,   // 23: loadgrpc.v1.Scenario.runner_mode:type_name -> loadgrpc.v1.RunnerMode
-	51,  // 24: loadgrpc.v1.Scenario.silence_timeout:type_name -> google.protobuf.Duration
+	52,  // 24: loadgrpc.v1.Scenario.silence_timeout:type_name -> google.protobuf.Duration
 	7,   // 25: loadgrpc.v1.Scenario.pacing:type_name -> loadgrpc.v1.WaitTime
 	7,   // 26: loadgrpc.v1.Scenario.think:type_name -> loadgrpc.v1.WaitTime
-	47,  // 27: loadgrpc.v1.Scenario.parameters:type_name -> loadgrpc.v1.Scenario.ParametersEntry
+	48,  // 27: loadgrpc.v1.Scenario.parameters:type_name -> loadgrpc.v1.Scenario.ParametersEntry
 	3,   // 28: loadgrpc.v1.Run.state:type_name -> loadgrpc.v1.RunState
 	6,   // 29: loadgrpc.v1.Run.plan:type_name -> loadgrpc.v1.RunSpec
-	52,  // 30: loadgrpc.v1.Run.create_time:type_name -> google.protobuf.Timestamp
-	52,  // 31: loadgrpc.v1.Run.start_time:type_name -> google.protobuf.Timestamp
-	52,  // 32: loadgrpc.v1.Run.end_time:type_name -> google.protobuf.Timestamp
+	53,  // 30: loadgrpc.v1.Run.create_time:type_name -> google.protobuf.Timestamp
+	53,  // 31: loadgrpc.v1.Run.start_time:type_name -> google.protobuf.Timestamp
+	53,  // 32: loadgrpc.v1.Run.end_time:type_name -> google.protobuf.Timestamp
 	15,  // 33: loadgrpc.v1.Run.troubles:type_name -> loadgrpc.v1.Trouble
-	29,  // 34: loadgrpc.v1.Run.verdict:type_name -> loadgrpc.v1.Verdict
+	30,  // 34: loadgrpc.v1.Run.verdict:type_name -> loadgrpc.v1.Verdict
 	4,   // 35: loadgrpc.v1.Trouble.kind:type_name -> loadgrpc.v1.TroubleKind
-	52,  // 36: loadgrpc.v1.Trouble.since:type_name -> google.protobuf.Timestamp
-	52,  // 37: loadgrpc.v1.Trouble.until:type_name -> google.protobuf.Timestamp
+	53,  // 36: loadgrpc.v1.Trouble.since:type_name -> google.protobuf.Timestamp
+	53,  // 37: loadgrpc.v1.Trouble.until:type_name -> google.protobuf.Timestamp
 	3,   // 38: loadgrpc.v1.RunSummary.state:type_name -> loadgrpc.v1.RunState
-	29,  // 39: loadgrpc.v1.RunSummary.verdict:type_name -> loadgrpc.v1.Verdict
+	30,  // 39: loadgrpc.v1.RunSummary.verdict:type_name -> loadgrpc.v1.Verdict
 	6,   // 40: loadgrpc.v1.RunSummary.plan:type_name -> loadgrpc.v1.RunSpec
-	52,  // 41: loadgrpc.v1.RunSummary.create_time:type_name -> google.protobuf.Timestamp
-	52,  // 42: loadgrpc.v1.RunSummary.start_time:type_name -> google.protobuf.Timestamp
-	52,  // 43: loadgrpc.v1.RunSummary.end_time:type_name -> google.protobuf.Timestamp
-	51,  // 44: loadgrpc.v1.RunSummary.duration:type_name -> google.protobuf.Duration
-	30,  // 45: loadgrpc.v1.RunSummary.hits:type_name -> loadgrpc.v1.HitFigures
-	32,  // 46: loadgrpc.v1.RunSummary.iterations:type_name -> loadgrpc.v1.IterationFigures
-	37,  // 47: loadgrpc.v1.RunSummary.names:type_name -> loadgrpc.v1.NameFigures
-	38,  // 48: loadgrpc.v1.RunSummary.failures:type_name -> loadgrpc.v1.IterationErrorGroup
-	38,  // 49: loadgrpc.v1.RunSummary.errors:type_name -> loadgrpc.v1.IterationErrorGroup
-	39,  // 50: loadgrpc.v1.RunSummary.hit_errors:type_name -> loadgrpc.v1.HitErrorGroup
-	40,  // 51: loadgrpc.v1.RunSummary.agents:type_name -> loadgrpc.v1.AgentFigures
-	48,  // 52: loadgrpc.v1.RunSummary.counters:type_name -> loadgrpc.v1.RunSummary.CountersEntry
-	42,  // 53: loadgrpc.v1.RunSummary.accounting:type_name -> loadgrpc.v1.Accounting
-	41,  // 54: loadgrpc.v1.RunSummary.generator:type_name -> loadgrpc.v1.GeneratorFigures
-	28,  // 55: loadgrpc.v1.RunSummary.scenarios:type_name -> loadgrpc.v1.ScenarioFigures
-	33,  // 56: loadgrpc.v1.RunSummary.users:type_name -> loadgrpc.v1.UserFigures
-	26,  // 57: loadgrpc.v1.RunSummary.cycles:type_name -> loadgrpc.v1.CycleFigures
-	36,  // 58: loadgrpc.v1.RunSummary.sockets:type_name -> loadgrpc.v1.SocketSummary
+	53,  // 41: loadgrpc.v1.RunSummary.create_time:type_name -> google.protobuf.Timestamp
+	53,  // 42: loadgrpc.v1.RunSummary.start_time:type_name -> google.protobuf.Timestamp
+	53,  // 43: loadgrpc.v1.RunSummary.end_time:type_name -> google.protobuf.Timestamp
+	52,  // 44: loadgrpc.v1.RunSummary.duration:type_name -> google.protobuf.Duration
+	31,  // 45: loadgrpc.v1.RunSummary.hits:type_name -> loadgrpc.v1.HitFigures
+	33,  // 46: loadgrpc.v1.RunSummary.iterations:type_name -> loadgrpc.v1.IterationFigures
+	38,  // 47: loadgrpc.v1.RunSummary.names:type_name -> loadgrpc.v1.NameFigures
+	39,  // 48: loadgrpc.v1.RunSummary.failures:type_name -> loadgrpc.v1.IterationErrorGroup
+	39,  // 49: loadgrpc.v1.RunSummary.errors:type_name -> loadgrpc.v1.IterationErrorGroup
+	40,  // 50: loadgrpc.v1.RunSummary.hit_errors:type_name -> loadgrpc.v1.HitErrorGroup
+	41,  // 51: loadgrpc.v1.RunSummary.agents:type_name -> loadgrpc.v1.AgentFigures
+	49,  // 52: loadgrpc.v1.RunSummary.counters:type_name -> loadgrpc.v1.RunSummary.CountersEntry
+	43,  // 53: loadgrpc.v1.RunSummary.accounting:type_name -> loadgrpc.v1.Accounting
+	42,  // 54: loadgrpc.v1.RunSummary.generator:type_name -> loadgrpc.v1.GeneratorFigures
+	29,  // 55: loadgrpc.v1.RunSummary.scenarios:type_name -> loadgrpc.v1.ScenarioFigures
+	34,  // 56: loadgrpc.v1.RunSummary.users:type_name -> loadgrpc.v1.UserFigures
+	27,  // 57: loadgrpc.v1.RunSummary.cycles:type_name -> loadgrpc.v1.CycleFigures
+	37,  // 58: loadgrpc.v1.RunSummary.sockets:type_name -> loadgrpc.v1.SocketSummary
 	15,  // 59: loadgrpc.v1.RunSummary.troubles:type_name -> loadgrpc.v1.Trouble
-	24,  // 60: loadgrpc.v1.RunSummary.data:type_name -> loadgrpc.v1.DataFigures
+	25,  // 60: loadgrpc.v1.RunSummary.data:type_name -> loadgrpc.v1.DataFigures
 	12,  // 61: loadgrpc.v1.RunSummary.notifications:type_name -> loadgrpc.v1.Notification
-	22,  // 62: loadgrpc.v1.RunSummary.cases:type_name -> loadgrpc.v1.CaseFigures
-	23,  // 63: loadgrpc.v1.RunSummary.coverage:type_name -> loadgrpc.v1.CoverageFigures
-	25,  // 64: loadgrpc.v1.RunSummary.output:type_name -> loadgrpc.v1.OutputFigures
-	21,  // 65: loadgrpc.v1.RunSummary.custom_states:type_name -> loadgrpc.v1.ReportedState
-	17,  // 66: loadgrpc.v1.RunSummary.checks:type_name -> loadgrpc.v1.CheckFigures
-	18,  // 67: loadgrpc.v1.RunSummary.transactions:type_name -> loadgrpc.v1.TransactionFigures
-	19,  // 68: loadgrpc.v1.RunSummary.measurements:type_name -> loadgrpc.v1.MeasurementFigures
-	20,  // 69: loadgrpc.v1.RunSummary.gauges:type_name -> loadgrpc.v1.GaugeFigures
-	31,  // 70: loadgrpc.v1.TransactionFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
-	53,  // 71: loadgrpc.v1.ReportedState.state:type_name -> loadgrpc.v1.CustomState
-	52,  // 72: loadgrpc.v1.ReportedState.time:type_name -> google.protobuf.Timestamp
-	32,  // 73: loadgrpc.v1.CaseFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
-	31,  // 74: loadgrpc.v1.CaseFigures.iteration_time:type_name -> loadgrpc.v1.ElapsedFigures
-	30,  // 75: loadgrpc.v1.CaseFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	54,  // 76: loadgrpc.v1.DataFigures.mode:type_name -> loadgrpc.v1.DataMode
-	51,  // 77: loadgrpc.v1.CycleFigures.duration:type_name -> google.protobuf.Duration
-	30,  // 78: loadgrpc.v1.CycleFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	52,  // 79: loadgrpc.v1.CycleFigures.start_time:type_name -> google.protobuf.Timestamp
-	27,  // 80: loadgrpc.v1.CycleFigures.scenarios:type_name -> loadgrpc.v1.CycleScenarioFigures
-	51,  // 81: loadgrpc.v1.CycleScenarioFigures.duration:type_name -> google.protobuf.Duration
-	30,  // 82: loadgrpc.v1.CycleScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	30,  // 83: loadgrpc.v1.ScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	32,  // 84: loadgrpc.v1.ScenarioFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
-	33,  // 85: loadgrpc.v1.ScenarioFigures.users:type_name -> loadgrpc.v1.UserFigures
-	31,  // 86: loadgrpc.v1.HitFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
-	31,  // 87: loadgrpc.v1.HitFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
-	51,  // 88: loadgrpc.v1.ElapsedFigures.avg:type_name -> google.protobuf.Duration
-	51,  // 89: loadgrpc.v1.ElapsedFigures.min:type_name -> google.protobuf.Duration
-	51,  // 90: loadgrpc.v1.ElapsedFigures.p50:type_name -> google.protobuf.Duration
-	51,  // 91: loadgrpc.v1.ElapsedFigures.p90:type_name -> google.protobuf.Duration
-	51,  // 92: loadgrpc.v1.ElapsedFigures.p95:type_name -> google.protobuf.Duration
-	51,  // 93: loadgrpc.v1.ElapsedFigures.p99:type_name -> google.protobuf.Duration
-	51,  // 94: loadgrpc.v1.ElapsedFigures.max:type_name -> google.protobuf.Duration
-	31,  // 95: loadgrpc.v1.SocketFigures.gaps:type_name -> loadgrpc.v1.ElapsedFigures
-	34,  // 96: loadgrpc.v1.SocketNameFigures.sockets:type_name -> loadgrpc.v1.SocketFigures
-	34,  // 97: loadgrpc.v1.SocketSummary.total:type_name -> loadgrpc.v1.SocketFigures
-	35,  // 98: loadgrpc.v1.SocketSummary.names:type_name -> loadgrpc.v1.SocketNameFigures
-	30,  // 99: loadgrpc.v1.NameFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	49,  // 100: loadgrpc.v1.NameFigures.statuses:type_name -> loadgrpc.v1.NameFigures.StatusesEntry
-	50,  // 101: loadgrpc.v1.NameFigures.failed_statuses:type_name -> loadgrpc.v1.NameFigures.FailedStatusesEntry
-	55,  // 102: loadgrpc.v1.IterationErrorGroup.exception:type_name -> loadgrpc.v1.ExceptionInfo
-	56,  // 103: loadgrpc.v1.HitErrorGroup.error:type_name -> loadgrpc.v1.HitError
-	5,   // 104: loadgrpc.v1.AgentFigures.state:type_name -> loadgrpc.v1.AssignmentState
-	55,  // 105: loadgrpc.v1.AgentFigures.load_error:type_name -> loadgrpc.v1.ExceptionInfo
-	41,  // 106: loadgrpc.v1.AgentFigures.generator:type_name -> loadgrpc.v1.GeneratorFigures
-	52,  // 107: loadgrpc.v1.AgentFigures.end_time:type_name -> google.protobuf.Timestamp
-	51,  // 108: loadgrpc.v1.AgentFigures.clock_offset:type_name -> google.protobuf.Duration
-	33,  // 109: loadgrpc.v1.AgentFigures.all_users:type_name -> loadgrpc.v1.UserFigures
-	51,  // 110: loadgrpc.v1.GeneratorFigures.saturated_time:type_name -> google.protobuf.Duration
-	51,  // 111: loadgrpc.v1.GeneratorFigures.watched_time:type_name -> google.protobuf.Duration
-	31,  // 112: loadgrpc.v1.GeneratorFigures.lag:type_name -> loadgrpc.v1.ElapsedFigures
-	51,  // 113: loadgrpc.v1.GeneratorFigures.worst_lag:type_name -> google.protobuf.Duration
-	52,  // 114: loadgrpc.v1.GeneratorFigures.worst_lag_time:type_name -> google.protobuf.Timestamp
-	51,  // 115: loadgrpc.v1.GeneratorFigures.gc_time:type_name -> google.protobuf.Duration
-	51,  // 116: loadgrpc.v1.GeneratorFigures.gc_max:type_name -> google.protobuf.Duration
-	51,  // 117: loadgrpc.v1.GeneratorFigures.at_limit_time:type_name -> google.protobuf.Duration
-	51,  // 118: loadgrpc.v1.GeneratorFigures.machine_busy_time:type_name -> google.protobuf.Duration
-	43,  // 119: loadgrpc.v1.Accounting.losses:type_name -> loadgrpc.v1.Loss
-	10,  // 120: loadgrpc.v1.RunSpec.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
-	10,  // 121: loadgrpc.v1.Scenario.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
-	122, // [122:122] is the sub-list for method output_type
-	122, // [122:122] is the sub-list for method input_type
-	122, // [122:122] is the sub-list for extension type_name
-	122, // [122:122] is the sub-list for extension extendee
-	0,   // [0:122] is the sub-list for field type_name
+	23,  // 62: loadgrpc.v1.RunSummary.cases:type_name -> loadgrpc.v1.CaseFigures
+	24,  // 63: loadgrpc.v1.RunSummary.coverage:type_name -> loadgrpc.v1.CoverageFigures
+	26,  // 64: loadgrpc.v1.RunSummary.output:type_name -> loadgrpc.v1.OutputFigures
+	22,  // 65: loadgrpc.v1.RunSummary.custom_states:type_name -> loadgrpc.v1.ReportedState
+	18,  // 66: loadgrpc.v1.RunSummary.checks:type_name -> loadgrpc.v1.CheckFigures
+	19,  // 67: loadgrpc.v1.RunSummary.transactions:type_name -> loadgrpc.v1.TransactionFigures
+	20,  // 68: loadgrpc.v1.RunSummary.measurements:type_name -> loadgrpc.v1.MeasurementFigures
+	21,  // 69: loadgrpc.v1.RunSummary.gauges:type_name -> loadgrpc.v1.GaugeFigures
+	17,  // 70: loadgrpc.v1.RunSummary.tags:type_name -> loadgrpc.v1.TagFigures
+	31,  // 71: loadgrpc.v1.TagFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	32,  // 72: loadgrpc.v1.TransactionFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
+	54,  // 73: loadgrpc.v1.ReportedState.state:type_name -> loadgrpc.v1.CustomState
+	53,  // 74: loadgrpc.v1.ReportedState.time:type_name -> google.protobuf.Timestamp
+	33,  // 75: loadgrpc.v1.CaseFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
+	32,  // 76: loadgrpc.v1.CaseFigures.iteration_time:type_name -> loadgrpc.v1.ElapsedFigures
+	31,  // 77: loadgrpc.v1.CaseFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	55,  // 78: loadgrpc.v1.DataFigures.mode:type_name -> loadgrpc.v1.DataMode
+	52,  // 79: loadgrpc.v1.CycleFigures.duration:type_name -> google.protobuf.Duration
+	31,  // 80: loadgrpc.v1.CycleFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	53,  // 81: loadgrpc.v1.CycleFigures.start_time:type_name -> google.protobuf.Timestamp
+	28,  // 82: loadgrpc.v1.CycleFigures.scenarios:type_name -> loadgrpc.v1.CycleScenarioFigures
+	52,  // 83: loadgrpc.v1.CycleScenarioFigures.duration:type_name -> google.protobuf.Duration
+	31,  // 84: loadgrpc.v1.CycleScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	31,  // 85: loadgrpc.v1.ScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	33,  // 86: loadgrpc.v1.ScenarioFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
+	34,  // 87: loadgrpc.v1.ScenarioFigures.users:type_name -> loadgrpc.v1.UserFigures
+	32,  // 88: loadgrpc.v1.HitFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
+	32,  // 89: loadgrpc.v1.HitFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
+	52,  // 90: loadgrpc.v1.ElapsedFigures.avg:type_name -> google.protobuf.Duration
+	52,  // 91: loadgrpc.v1.ElapsedFigures.min:type_name -> google.protobuf.Duration
+	52,  // 92: loadgrpc.v1.ElapsedFigures.p50:type_name -> google.protobuf.Duration
+	52,  // 93: loadgrpc.v1.ElapsedFigures.p90:type_name -> google.protobuf.Duration
+	52,  // 94: loadgrpc.v1.ElapsedFigures.p95:type_name -> google.protobuf.Duration
+	52,  // 95: loadgrpc.v1.ElapsedFigures.p99:type_name -> google.protobuf.Duration
+	52,  // 96: loadgrpc.v1.ElapsedFigures.max:type_name -> google.protobuf.Duration
+	32,  // 97: loadgrpc.v1.SocketFigures.gaps:type_name -> loadgrpc.v1.ElapsedFigures
+	35,  // 98: loadgrpc.v1.SocketNameFigures.sockets:type_name -> loadgrpc.v1.SocketFigures
+	35,  // 99: loadgrpc.v1.SocketSummary.total:type_name -> loadgrpc.v1.SocketFigures
+	36,  // 100: loadgrpc.v1.SocketSummary.names:type_name -> loadgrpc.v1.SocketNameFigures
+	31,  // 101: loadgrpc.v1.NameFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	50,  // 102: loadgrpc.v1.NameFigures.statuses:type_name -> loadgrpc.v1.NameFigures.StatusesEntry
+	51,  // 103: loadgrpc.v1.NameFigures.failed_statuses:type_name -> loadgrpc.v1.NameFigures.FailedStatusesEntry
+	56,  // 104: loadgrpc.v1.IterationErrorGroup.exception:type_name -> loadgrpc.v1.ExceptionInfo
+	57,  // 105: loadgrpc.v1.HitErrorGroup.error:type_name -> loadgrpc.v1.HitError
+	5,   // 106: loadgrpc.v1.AgentFigures.state:type_name -> loadgrpc.v1.AssignmentState
+	56,  // 107: loadgrpc.v1.AgentFigures.load_error:type_name -> loadgrpc.v1.ExceptionInfo
+	42,  // 108: loadgrpc.v1.AgentFigures.generator:type_name -> loadgrpc.v1.GeneratorFigures
+	53,  // 109: loadgrpc.v1.AgentFigures.end_time:type_name -> google.protobuf.Timestamp
+	52,  // 110: loadgrpc.v1.AgentFigures.clock_offset:type_name -> google.protobuf.Duration
+	34,  // 111: loadgrpc.v1.AgentFigures.all_users:type_name -> loadgrpc.v1.UserFigures
+	52,  // 112: loadgrpc.v1.GeneratorFigures.saturated_time:type_name -> google.protobuf.Duration
+	52,  // 113: loadgrpc.v1.GeneratorFigures.watched_time:type_name -> google.protobuf.Duration
+	32,  // 114: loadgrpc.v1.GeneratorFigures.lag:type_name -> loadgrpc.v1.ElapsedFigures
+	52,  // 115: loadgrpc.v1.GeneratorFigures.worst_lag:type_name -> google.protobuf.Duration
+	53,  // 116: loadgrpc.v1.GeneratorFigures.worst_lag_time:type_name -> google.protobuf.Timestamp
+	52,  // 117: loadgrpc.v1.GeneratorFigures.gc_time:type_name -> google.protobuf.Duration
+	52,  // 118: loadgrpc.v1.GeneratorFigures.gc_max:type_name -> google.protobuf.Duration
+	52,  // 119: loadgrpc.v1.GeneratorFigures.at_limit_time:type_name -> google.protobuf.Duration
+	52,  // 120: loadgrpc.v1.GeneratorFigures.machine_busy_time:type_name -> google.protobuf.Duration
+	44,  // 121: loadgrpc.v1.Accounting.losses:type_name -> loadgrpc.v1.Loss
+	10,  // 122: loadgrpc.v1.RunSpec.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
+	10,  // 123: loadgrpc.v1.Scenario.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
+	124, // [124:124] is the sub-list for method output_type
+	124, // [124:124] is the sub-list for method input_type
+	124, // [124:124] is the sub-list for extension type_name
+	124, // [124:124] is the sub-list for extension extendee
+	0,   // [0:124] is the sub-list for field type_name
 }
 
 func init() { file_loadgrpc_v1_run_proto_init() }
@@ -5142,7 +5235,7 @@ func file_loadgrpc_v1_run_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_loadgrpc_v1_run_proto_rawDesc), len(file_loadgrpc_v1_run_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   45,
+			NumMessages:   46,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
