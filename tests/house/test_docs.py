@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from loadgrpc.broker.firing import FIRING_TRANSITIONS, FiringEvent
 from loadgrpc.broker.state import PART_TRANSITIONS, TRANSITIONS, PartEvent, RunEvent
+from loadgrpc.broker.step_life import STEP_TRANSITIONS, StepEvent
 from loadgrpc.cli.failure import EXIT_CODES
 from loadgrpc.errors import LoadgrpcError
-from loadgrpc.model import AgentState, AssignmentState, RunState
+from loadgrpc.model import AgentState, AssignmentState, FiringState, RunState, StepState
 from loadgrpc.protocol import status
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -100,6 +102,28 @@ def test_the_life_of_a_part_is_told():
 
     assert set(events) == set(PartEvent)
     assert told == PART_TRANSITIONS
+
+
+@pytest.mark.parametrize(
+    ("first", "events", "states", "transitions"),
+    [
+        ("its gates are open", StepEvent, StepState, STEP_TRANSITIONS),
+        ("no other run of the schedule is active", FiringEvent, FiringState, FIRING_TRANSITIONS),
+    ],
+)
+def test_lives_of_steps_and_firings_are_told(first, events, states, transitions):
+    """So are the tables of what the broker does by itself."""
+    (found,) = [found for found in tables(ARCHITECTURE) if found[0][1:2] == [first]]
+    heads = [events(head) for head in found[0][1:]]
+    told = {
+        states[state]: {
+            event: states[then] for event, then in zip(heads, cells, strict=True) if then
+        }
+        for state, *cells in found[1:]
+    }
+
+    assert set(heads) == set(events)
+    assert told == transitions
 
 
 @pytest.mark.parametrize("states", [AssignmentState, AgentState])
