@@ -221,7 +221,12 @@ def was_asked_for(campaign: Campaign, spec: CampaignSpec) -> bool:
     replaced = {status.name for status in campaign.steps if status.generation > 1}
 
     def without(spec: CampaignSpec) -> CampaignSpec:
-        steps = (replace(s, plan=None) if s.name in replaced else s for s in spec.steps)
+        steps = (
+            replace(
+                step, plan=None if step.name in replaced or step.plan is None else step.plan.kept()
+            )
+            for step in spec.steps
+        )
         return replace(spec, steps=tuple(steps))
 
     return without(campaign.spec) == without(spec)

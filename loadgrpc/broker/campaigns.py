@@ -358,7 +358,7 @@ class Campaigns:
 
     async def _save(self, active: ActiveCampaign, campaign: Campaign, *, with_spec: bool) -> None:
         head = campaign_to_proto(campaign, shown=True, listed=True)
-        spec = campaign_spec_to_proto(campaign.spec) if with_spec else None
+        spec = campaign_spec_to_proto(campaign.spec, kept=True) if with_spec else None
         if spec is not None and (size := spec.ByteSize()) > MAX_SPEC_BYTES:
             detail = f"has {size:,} bytes, more than {MAX_SPEC_BYTES:,}"
             raise InvalidRequest([Violation("campaign", detail)])

@@ -103,6 +103,7 @@ class Schedules:
         if next_ns is None:
             raise InvalidRequest([Violation("schedule.cron", f"{spec.cron!r} never comes")])
         await self._launcher.check(spec.plan, "schedule.")
+        _check_secrets(spec)
         async with self._adding:
             if (known := self._kept.get(spec.name)) is not None:
                 if known.schedule.spec == spec:
@@ -234,6 +235,23 @@ class Schedules:
             await self._store.save_schedule(record)
         except StoreError as error:
             raise StoreUnavailable(f"schedule {spec.name} is not stored: {error}") from error
+
+
+def _check_secrets(spec: ScheduleSpec) -> None:
+    """Sees that a schedule can be stored, which secrets never are.
+
+    Raises:
+        InvalidRequest: its plan has some.
+    """
+    detail = "is a secret, which no schedule can keep: have the test read it where it runs"
+    found = [
+        Violation(f"schedule.plan.parameters[{each.name!r}]", detail)
+        for scenario in spec.plan.scenarios
+        for each in scenario.parameters
+        if each.is_secret
+    ]
+    if found:
+        raise InvalidRequest(found)
 
 
 def _unknown(name: str) -> NotFound:

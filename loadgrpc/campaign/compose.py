@@ -18,6 +18,7 @@ from loadgrpc.model import (
     After,
     CampaignSpec,
     ObserverChoice,
+    Parameter,
     Plan,
     Scenario,
     Step,
@@ -34,6 +35,8 @@ _LISTS: Final = frozenset({"users", "iterations"})
 """Options of which one number stands for a list of one."""
 ENV: Final = "env."
 """Before the name of a variable, where a field is asked for."""
+PARAMETERS: Final = "parameters."
+"""Before the name of a parameter of the tests."""
 
 
 @dataclass(frozen=True)
@@ -141,9 +144,11 @@ def map(  # noqa: A001 - what everybody calls it; it is used as `campaign.map`
     """One plan over many values of a field, side by side.
 
         map(plan, "users", [10, 20, 30])
+        map(plan, "parameters.product", [7, 9])
         map(plan, "env.SHOP", ["berlin", "paris"])
 
-    A field is an option of a plan or of its scenarios, by its name in the model, or `env.NAME`.
+    A field is an option of a plan or of its scenarios, by its name in the model; or it is
+    `parameters.NAME`, a parameter of the tests, or `env.NAME`, a variable.
     """
     return starmap(plan, ({field: value} for value in values), name=name)
 
@@ -258,6 +263,9 @@ def _set(plan: Plan, values: Mapping[str, Any]) -> Plan:
         if field.startswith(ENV):
             env = {**dict(plan.env), field.removeprefix(ENV): str(value)}
             plan = replace(plan, env=tuple(sorted(env.items())))
+        elif field.startswith(PARAMETERS):
+            given = Parameter(field.removeprefix(PARAMETERS), str(value))
+            plan = replace(plan, scenarios=tuple(_given(s, given) for s in plan.scenarios))
         elif field in _OF_PLAN:
             plan = replace(plan, **{field: value})
         elif field in _OF_SCENARIO:
@@ -265,6 +273,12 @@ def _set(plan: Plan, values: Mapping[str, Any]) -> Plan:
             told: dict[str, Any] = {field: tuple(one) if field in _LISTS else one}
             plan = replace(plan, scenarios=tuple(replace(s, **told) for s in plan.scenarios))
         else:
-            known = ", ".join(sorted((*_OF_PLAN, *_OF_SCENARIO, "env.NAME")))
+            known = ", ".join(sorted((*_OF_PLAN, *_OF_SCENARIO, "env.NAME", "parameters.NAME")))
             raise ValueError(f"a plan has no {field!r}; it has {known}")
     return plan
+
+
+def _given(scenario: Scenario, given: Parameter) -> Scenario:
+    """A scenario with another value of one parameter."""
+    known = {each.name: each for each in scenario.parameters} | {given.name: given}
+    return replace(scenario, parameters=tuple(known[name] for name in sorted(known)))

@@ -123,7 +123,7 @@ def _steps(
             raise ValueError("an observer cannot be combined with a plan")
         yield Step(name=name, observer=_observer(written["observer"]), **of_all)
         return
-    planned = _merged(beneath, _plan_table(written.get("plan", {}), folder))
+    planned = _merged(_spelled(beneath), _spelled(_plan_table(written.get("plan", {}), folder)))
     rows = list(_rows(several[0], written[several[0]])) if several else []
     if not several:
         yield Step(name=name, plan=_plan(planned), **of_all)
@@ -174,7 +174,7 @@ def _chunks(written: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 def _nested(key: str, value: Any) -> dict[str, Any]:
     """A value at a key such as `users` or `env.SHOP`."""
     first, _, rest = key.partition(".")
-    return {first: {rest: value} if rest else value}
+    return {plan_file.field_of(first): {rest: value} if rest else value}
 
 
 def _after(written: Any) -> Iterator[Any]:
@@ -258,6 +258,16 @@ def _observer(written: Any) -> Any:
         name=str(table.get("name", "")),
         settings=tuple(sorted((key, str(value)) for key, value in settings.items())),
     )
+
+
+def _spelled(plan: Mapping[str, Any]) -> dict[str, Any]:
+    """A plan with its keys as the protocol has them, whichever way they are written."""
+    found: dict[str, Any] = {}
+    for key, value in plan.items():
+        if (field := plan_file.field_of(key)) in found:
+            raise ValueError(f"{key!r} is there twice")
+        found[field] = value
+    return found
 
 
 def _merged(beneath: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -128,7 +128,7 @@ def included_in(document: dict[str, Any]) -> tuple[str, ...]:
         ValueError: it is neither a text nor a list of texts.
     """
     found: list[str] = []
-    for key in [each for each in document if _field(each) in INCLUDED]:
+    for key in [each for each in document if field_of(each) in INCLUDED]:
         value = document.pop(key)
         texts = value if isinstance(value, list) else [value]
         if not all(isinstance(each, str) and each for each in texts):
@@ -149,7 +149,7 @@ def spelled(written: dict[str, Any], *, scenario: bool = False) -> dict[str, Any
     fields = kind.DESCRIPTOR.fields_by_name
     plan: dict[str, Any] = {}
     for key, value in written.items():
-        field = _field(key)
+        field = field_of(key)
         if field not in fields:
             hint = elsewhere.hint_of_key(field, fields)
             raise ValueError(f"{'a scenario' if scenario else 'a plan'} has no {key!r}{hint}")
@@ -162,7 +162,7 @@ def spelled(written: dict[str, Any], *, scenario: bool = False) -> dict[str, Any
     return plan
 
 
-def _field(key: str) -> str:
+def field_of(key: str) -> str:
     """The field of the protocol that a key names: `spawnRate`, `spawn_rate` or `spawn-rate`."""
     snake = (
         "".join(f"_{c.lower()}" if c.isupper() else c for c in key).replace("-", "_").lstrip("_")

@@ -40,13 +40,15 @@ _GATES: Final = frozenset(map(int, model.StepGate))
 
 
 def campaign_spec_to_proto(
-    spec: model.CampaignSpec, *, shown: bool = False
+    spec: model.CampaignSpec, *, shown: bool = False, kept: bool = False
 ) -> campaign_pb2.CampaignSpec:
-    """What is asked for as its message; `shown`: without secrets."""
+    """What is asked for as its message; `shown`: without secrets; `kept`: as it may be stored."""
     message = campaign_pb2.CampaignSpec(
         title=spec.title, start_timeout=seconds_to_proto(spec.start_timeout_s)
     )
-    plan_to_proto = plans.shown_plan if shown else plans.plan_to_proto
+    plan_to_proto = plans.plan_to_proto
+    if shown or kept:
+        plan_to_proto = plans.shown_plan if shown else plans.kept_plan
     for step in spec.steps:
         added = message.steps.add(name=step.name, any_of=step.any_of, results=step.results)
         for after in step.after:

@@ -12,6 +12,7 @@ from loadgrpc.model import (
     CampaignState,
     FiringState,
     ObserverChoice,
+    Parameter,
     RunState,
     ScheduleSpec,
     StepState,
@@ -417,3 +418,25 @@ def test_damage_of_one_does_not_keep_others(on_stage, tmp_path, caplog):
     on_stage(before, store=store)
     assert on_stage(after, store=store) == ["b"]
     assert "schedule a is damaged in the store" in caplog.text
+
+
+def test_secrets_are_not_stored(on_stage, tmp_path):
+    """A schedule refuses them; a campaign has them for as long as its broker, and nobody else."""
+    secret = plan_of(test="a.B.c", iterations=(1,), parameters=(Parameter("password", "hunter2"),))
+    store = tmp_path / "s.db"
+
+    async def use(stage):
+        with pytest.raises(InvalidRequest, match=r"parameters\['password'\]: is a secret"):
+            await stage.schedules.add(schedule(plan=secret))
+        spec = compose.of(run("a", secret))
+        campaign = await stage.campaigns.start(spec, "q")
+        again = await stage.campaigns.start(spec, "q")
+        assert again.campaign_id == campaign.campaign_id
+        await stage.desk.settled()
+
+    async def after(stage):
+        return await stage.campaigns.start(compose.of(run("a", secret)), "q")
+
+    on_stage(use, store=str(store))
+    assert on_stage(after, agents=0, store=str(store)).by_name["a"].run_id
+    assert b"hunter2" not in store.read_bytes()

@@ -4,7 +4,7 @@ import pytest
 
 from loadgrpc import campaign
 from loadgrpc.errors import InvalidRequest
-from loadgrpc.model import After, ObserverChoice, StepGate
+from loadgrpc.model import After, ObserverChoice, Parameter, StepGate
 from loadgrpc.testing import plan_of
 
 PLAN = plan_of(test="shop.TestShop.test_buy")
@@ -185,3 +185,12 @@ def test_a_long_chain_is_no_circle_and_is_looked_at_in_no_time():
         after = tuple(After(step=each.name) for each in steps)
         steps.append(type(run("a").steps[0])(name=f"s{at}", plan=PLAN, after=after))
     assert len(campaign.of(campaign.Fragment(tuple(steps), (), ())).steps) == 200
+
+
+def test_parameters_of_tests():
+    """One plan over many values of a parameter; others stay."""
+    plan = plan_of(test="a.B.c", parameters=(Parameter("page", "1"),))
+    work = campaign.map(plan, "parameters.product", [7, 9])
+    assert [
+        {each.name: each.value for each in step.plan.scenarios[0].parameters} for step in work.steps
+    ] == [{"page": "1", "product": "7"}, {"page": "1", "product": "9"}]

@@ -167,3 +167,18 @@ def test_a_file_that_is_not_there(tmp_path):
     """Is an error that says so."""
     with pytest.raises(Failure, match=r"x\.toml cannot be read: No such file"):
         campaign_of_file(tmp_path / "x.toml")
+
+
+def test_parameters(read):
+    """Those of a step are added to those of all, whichever way they are written."""
+    text = 'plan = {param = {page = "1s", product = 1}}\n' + LOAD.replace(
+        '"a.B.c"}', '"a.B.c", parameters = {kind = "x"}}'
+    )
+    spec, _ = read(text + 'map = {"param.product" = [7, 9]}\n')
+    found = [
+        {each.name: each.value for each in step.plan.scenarios[0].parameters} for step in spec.steps
+    ]
+    assert found == [
+        {"kind": "x", "page": "1s", "product": "7"},
+        {"kind": "x", "page": "1s", "product": "9"},
+    ]
