@@ -7,16 +7,17 @@ second (`hits.py`), what went wrong by similarity (`causes.py`), the rest by age
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from loadgrpc.broker.causes import Causes
 from loadgrpc.broker.custom_states import CustomStates
 from loadgrpc.broker.cycles import Cycles
-from loadgrpc.broker.hits import RunHits
+from loadgrpc.broker.hits import SECONDS_A_TURN, RunHits
 from loadgrpc.broker.measures import RunMeasures
 from loadgrpc.broker.part import Key
 from loadgrpc.broker.rule_figures import RuleFigures
@@ -31,15 +32,31 @@ from loadgrpc.model import (
     IterationFigures,
     OutputFigures,
     Saturation,
+    TestOutcome,
 )
-from loadgrpc.protocol.decoded import Decoded, Hits, Iterations
-from loadgrpc.stats.generator import GeneratorStats
+from loadgrpc.protocol.decoded import Decoded, Hits, IterationLabel, Iterations
+from loadgrpc.stats.generator import GeneratorStats, cpu_share
 from loadgrpc.stats.timeline import Timeline
+from loadgrpc.stats.window import CPU, Counted, Occurrence, Window
 
 MAX_COUNTERS: Final = 1_000
+WRONG: Final = {
+    TestOutcome.FAILURE: Occurrence.FAILURES,
+    TestOutcome.ERROR: Occurrence.ERRORS,
+}
 _MAX_COUNT: Final = 2**63 - 1
 NOW_NS: Final = 2_500_000_000
 """A process that reported saturation counts as saturated for this long; it reports each second."""
+
+
+class _Ended(NamedTuple):
+    """Iterations that ended in one second, by label."""
+
+    second: int
+    cycle: int
+    scenario: str
+    labels: Sequence[IterationLabel]
+    counts: list[int]
 
 
 class Aggregate:
@@ -61,6 +78,8 @@ class Aggregate:
         self.sockets = RunSockets()
         self.measures = RunMeasures(self._timeline)
         self.custom_states = CustomStates()
+        self._put_off: deque[_Ended] = deque()
+        """Iterations that `catch_up` is to count."""
         self._saturated_ns: dict[bool, int] = {}
         """When a process last reported that it was saturated (wall clock of the arrival), by
         whether its machine was busy with other things.
@@ -79,16 +98,17 @@ class Aggregate:
         for block in events.hits:
             newest_ns = max(newest_ns, self._add_hits(share, scenario, block, arrival_ns, ahead_ns))
         for iterations in events.iterations:
-            self._add_iterations(share, scenario, iterations, ahead_ns)
+            self._add_iterations(share, scenario, iterations, arrival_ns, ahead_ns)
         share.runner_hits[runner_id] += events.hit_count
         share.starts += events.starts
         share.stops += events.stops
         for label in events.outcomes:
             share.outcomes[label.outcome] += 1
             self.causes.add_iterations(label, 1)
+            ended_ns = min((events.last_ns or arrival_ns) - ahead_ns, arrival_ns)
+            _count(self._timeline.window(ended_ns // NS_PER_S), scenario, label.outcome, 1)
         if events.first_ns is not None and events.last_ns is not None:
             share.span.add(events.first_ns, events.last_ns)
-        self._add_counters(events)
         self.data.add(scenario, events.data)
         self.rules.add(scenario, events)
         if events.sockets:
@@ -105,9 +125,10 @@ class Aggregate:
             process = agent_id, runner_id, state.process
             if (cause := share.generator.add(process, state, end_ns)) is not None:
                 self._saturated_ns[cause is Saturation.MACHINE_BUSY] = arrival_ns
-            self._add_lags(state, min(end_ns - ahead_ns, arrival_ns))
+            self._add_state(state, min(end_ns - ahead_ns, arrival_ns))
         # A batch that says nothing else is of the time of its arrival.
         newest_ns = min(newest_ns - ahead_ns, arrival_ns) if newest_ns else arrival_ns
+        self._add_counters(scenario, events, newest_ns // NS_PER_S)
         for told in events.users:
             share.active_users[runner_id] = told.active
             self._timeline.alive.report((key, runner_id), told.active, newest_ns // NS_PER_S)
@@ -168,17 +189,21 @@ class Aggregate:
             newest_ns = max(newest_ns, added.last_ns)
         return newest_ns
 
-    def _add_counters(self, events: Decoded) -> None:
+    def _add_counters(self, scenario: str, events: Decoded, second: int) -> None:
         for name, increment in events.counters:
             known = name in self.counters or len(self.counters) < MAX_COUNTERS
             counter = name if known else OTHER
             total = self.counters[counter] + increment
             self.counters[counter] = max(-_MAX_COUNT, min(_MAX_COUNT, total))  # they stop there
+            counted = Counted(Occurrence.COUNTER, scenario, counter)
+            self._timeline.window(second).count(counted, increment)
 
-    def _add_lags(self, state: GeneratorState, end_ns: int) -> None:
-        if state.lags_ns:
-            lag = self._timeline.window(end_ns // NS_PER_S).lag
-            lag.add(np.array(state.lags_ns, np.int64))
+    def _add_state(self, state: GeneratorState, end_ns: int) -> None:
+        if state.lags_ns or state.cpu_ns is not None:
+            window = self._timeline.window(end_ns // NS_PER_S)
+            window.lag.add(np.array(state.lags_ns, np.int64))
+            if state.cpu_ns is not None:
+                window.gauge(CPU).add(round(cpu_share(state) * 1e6))
 
     def _add_sockets(self, scenario: str, events: Decoded, arrival_ns: int, ahead_ns: int) -> int:
         """Adds reports of sockets; when the last was made, by the clock of their agent."""
@@ -188,20 +213,50 @@ class Aggregate:
         return max(sockets.time_ns for sockets in events.sockets)
 
     def _add_iterations(
-        self, share: Share, scenario: str, iterations: Iterations, ahead_ns: int
+        self,
+        share: Share,
+        scenario: str,
+        iterations: Iterations,
+        arrival_ns: int,
+        ahead_ns: int,
     ) -> None:
         if not len(iterations.label):
             return
-        first_ns, last_ns = _span(iterations)
+        end_ns = iterations.start_ns + iterations.elapsed_ns
+        first_ns, last_ns = int(iterations.start_ns.min()), int(end_ns.max())
         share.span.add(first_ns, last_ns)
         cycle = self.cycles.of_iterations(iterations, ahead_ns)
         self.cycles.widen(cycle, scenario, first_ns, last_ns, ahead_ns)
         share.starts += len(iterations.label)
         share.stops += len(iterations.label)
-        counts = np.bincount(iterations.label, minlength=len(iterations.labels))
-        for label, count in zip(iterations.labels, counts.tolist(), strict=True):
+        labels = iterations.labels
+        counts = np.bincount(iterations.label, minlength=len(labels)).tolist()
+        for label, count in zip(labels, counts, strict=True):
             share.outcomes[label.outcome] += count
             self.causes.add_iterations(label, count)
+        ahead_ns = max(ahead_ns, last_ns - arrival_ns)
+        last_s = (last_ns - ahead_ns) // NS_PER_S
+        if int(end_ns.min()) - ahead_ns >= last_s * NS_PER_S:
+            by_second = [(last_s, counts)]
+        else:
+            by_second = list(_by_second((end_ns - ahead_ns) // NS_PER_S, iterations))
+        for second, of_label in by_second[:SECONDS_A_TURN]:
+            self._count(_Ended(second, cycle, scenario, labels, of_label))
+        for second, of_label in by_second[SECONDS_A_TURN:]:
+            self._put_off.append(_Ended(second, cycle, scenario, labels, of_label))
+
+    def _count(self, ended: _Ended) -> None:
+        """Counts iterations in the window in which they ended."""
+        window = self._timeline.window(ended.second, ended.cycle)
+        for label, count in zip(ended.labels, ended.counts, strict=True):
+            if count:
+                _count(window, ended.scenario, label.outcome, count)
+
+    def catch_up(self) -> bool:
+        """Adds up some of what was put off; whether there is more: see `RunHits.catch_up`."""
+        for _ in range(min(SECONDS_A_TURN, len(self._put_off))):
+            self._count(self._put_off.popleft())
+        return self.hits.catch_up() or bool(self._put_off)
 
     # What it adds up to
 
@@ -248,7 +303,22 @@ class Aggregate:
         return IterationFigures.total(share.iterations() for share in shares)
 
 
-def _span(block: Hits | Iterations) -> tuple[int, int]:
-    """When the first of a block started, and the last of it ended."""
-    start_ns = block.start_ns
-    return int(start_ns.min()), int((start_ns + block.elapsed_ns).max())
+def _by_second(
+    second: NDArray[np.int64], iterations: Iterations
+) -> Iterator[tuple[int, list[int]]]:
+    """How many iterations ended in each second, by label."""
+    labels = len(iterations.labels)
+    order = np.argsort(second, kind="stable")
+    label = iterations.label[order]
+    seconds, firsts = np.unique(second[order], return_index=True)
+    ends = [*firsts[1:].tolist(), len(label)]
+    for each, first, end in zip(seconds.tolist(), firsts.tolist(), ends, strict=True):
+        yield each, np.bincount(label[first:end], minlength=labels).tolist()
+
+
+def _count(window: Window, scenario: str, outcome: TestOutcome, number: int) -> None:
+    """Counts iterations that ended in a window; those that were cut off have not."""
+    if outcome is not TestOutcome.INTERRUPTED:
+        window.count(Counted(Occurrence.ITERATIONS, scenario), number)
+    if outcome in WRONG:
+        window.count(Counted(WRONG[outcome], scenario), number)

@@ -14,7 +14,6 @@ import os
 import secrets
 import socket
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Final
 
 from loadgrpc import __version__, model
@@ -205,18 +204,18 @@ class Broker:
                 self._store_watch.tick(idle=not self._runs)
             for run in list(self._runs.values()):
                 with guard(f"closing the seconds of run {run.run.run_id}"):
-                    stored = self._store_watch.trouble is None
-                    run.close_seconds(self._clock.wall_ns(), stored=stored)
-                    if self.timelines.leaves(run):
-                        self._work.begin(self._keep_windows(run))
+                    self.close_seconds(run)
             for run in list(self._run_store.unstored):
                 with guard(f"storing the result of run {run.run.run_id}"):
                     await self._store_result(run)
 
-    async def _keep_windows(self, run: ActiveRun) -> None:
-        """Stores the windows of a run that leave memory; what cannot be stored stays there."""
-        with suppress(StoreError):
-            await self.timelines.keep(run)
+    def close_seconds(self, run: ActiveRun) -> None:
+        """Lets seconds of a run close, judges them, and stores windows that leave memory."""
+        run.close_seconds(self._clock.wall_ns(), stored=self._store_watch.trouble is None)
+        if run.thresholds.have_failed:
+            self._happens(run, happened.ThresholdsFailed())
+        if self.timelines.leaves(run):
+            self._work.begin(self.timelines.keep_if_possible(run))
 
     def end_overdue(self) -> None:
         """Gives up parts that do not begin, or do not end when they should."""

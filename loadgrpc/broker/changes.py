@@ -16,8 +16,8 @@ from loadgrpc.model import AgentEvent, Change, ChangeKind, Run, RunState
 from loadgrpc.protocol.bounds import MAX_REASON_CHARS, kept_chars
 
 MAX_CHANGES: Final = 10_000
-"""Of a run, besides those of its state and its load: later ones are dropped."""
-_ALWAYS: Final = (ChangeKind.STATE, ChangeKind.LOAD)
+"""Of a run, besides those of its state, its load and its thresholds: later ones are dropped."""
+_ALWAYS: Final = (ChangeKind.STATE, ChangeKind.LOAD, ChangeKind.THRESHOLD)
 
 
 class ChangeLog:

@@ -12,7 +12,7 @@ from loadgrpc.broker.callers import client_of
 from loadgrpc.broker.listing import Listed, Position, Wanted
 from loadgrpc.errors import InvalidRequest, Violation
 from loadgrpc.model import News, Progress, RunState, StopMode, TimelineWindow
-from loadgrpc.protocol import bounds, bundles, plans, progress, timeline, times
+from loadgrpc.protocol import bounds, bundles, plans, progress, thresholds, timeline, times
 from loadgrpc.protocol.rows import KINDS
 from loadgrpc.protocol.runs import agent_to_proto, broker_to_proto, run_to_proto
 from loadgrpc.protocol.shrinking import shrink
@@ -140,6 +140,13 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         """See control.proto."""
         page = await self._broker.archive.get_timeline(timeline.query_from_proto(request))
         return timeline.page_to_proto(page)
+
+    async def CheckRun(  # noqa: N802
+        self, request: control_pb2.CheckRunRequest, _: Context
+    ) -> control_pb2.CheckRunResponse:
+        """See control.proto."""
+        run_id, wanted = thresholds.check_from_proto(request)
+        return thresholds.checked_to_proto(await self._broker.archive.check_run(run_id, wanted))
 
     async def ListEvents(  # noqa: N802
         self, request: control_pb2.ListEventsRequest, _: Context

@@ -142,6 +142,11 @@ class StatesReported:
 
 
 @dataclass(frozen=True)
+class ThresholdsFailed:
+    """Windows have closed by which thresholds of the run have failed."""
+
+
+@dataclass(frozen=True)
 class TimePassed:
     """A second or so has passed; these agents are connected."""
 
@@ -165,5 +170,6 @@ Event = (
     | SourceReady
     | SourceFinished
     | StatesReported
+    | ThresholdsFailed
     | TimePassed
 )

@@ -10,7 +10,14 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from loadgrpc.model import CoverageFigures, DataFigures, DataMode, IterationFigures, UserFigures
+from loadgrpc.model import (
+    CoverageFigures,
+    DataFigures,
+    DataMode,
+    IterationFigures,
+    ThresholdResult,
+    UserFigures,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +126,17 @@ def too_little(coverage: CoverageFigures | None, required: int) -> str:
         f"{coverage.exercised} of {coverage.rules} rules were exercised: {percent}%,"
         f" and {required}% are required"
     )
+
+
+def unmet(thresholds: Iterable[ThresholdResult]) -> str:
+    """Which thresholds failed; empty: none did. First that which stopped the run."""
+    thresholds = list(thresholds)
+    failed = sorted((each for each in thresholds if each.failed), key=lambda each: not each.aborted)
+    if not failed:
+        return ""
+    worst, others = failed[0], f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+    how = "a threshold stopped the run" if worst.aborted else "threshold failed"
+    return f"{how}: {worst.text}: {worst.message}{others}"
 
 
 def remarks(works: Iterable[PlannedWork]) -> str:

@@ -32,6 +32,7 @@ from loadgrpc.broker.happened import (
     SourceReady,
     StatesReported,
     StopAsked,
+    ThresholdsFailed,
     TimePassed,
     UsersHeldBack,
 )
@@ -303,6 +304,18 @@ def _(event: SourceFinished, run: ActiveRun, now: Now) -> Iterator[Command]:
 def _(event: StatesReported, run: ActiveRun, now: Now) -> Iterator[Command]:
     if run.note_states(event.key, event.states, now.wall_ns, now.monotonic_ns):
         yield Save()
+
+
+@_decide.register
+def _(_: ThresholdsFailed, run: ActiveRun, now: Now) -> Iterator[Command]:
+    goes_on = run.stopping is None and not run.run.state.final
+    for result in run.note_thresholds(now.wall_ns, may_stop=goes_on):
+        yield Log(f"does not meet {result.text}: {result.message}", logging.WARNING)
+        if result.aborted:
+            reason = f"a threshold stopped it: {result.text}"
+            yield from _change(run, RunEvent.STOP_ASKED, now, reason=reason)
+            yield from _stop_parts(run, StopMode.GRACEFUL, now)
+    yield Save()
 
 
 @_decide.register

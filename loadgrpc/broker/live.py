@@ -82,6 +82,7 @@ def _figures(run: ActiveRun, now_wall_ns: int, troubles: tuple[Trouble, ...]) ->
         failures=failures(run.aggregate),
         left_ns=_left_ns(run, now_wall_ns),
         troubles=troubles,
+        thresholds=run.thresholds.results(),
         sockets=run.aggregate.sockets.progress(recent),
         passed_checks=run.aggregate.measures.passed_checks,
         failed_checks=run.aggregate.measures.failed_checks,

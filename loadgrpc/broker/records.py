@@ -25,6 +25,8 @@ from loadgrpc.model import (
     Run,
     RunState,
     Scenario,
+    ThresholdOutcome,
+    ThresholdResult,
 )
 from loadgrpc.protocol import plans
 from loadgrpc.protocol.shrinking import shrink
@@ -66,6 +68,7 @@ def record_of(active: ActiveRun) -> RunRecord:
 def result_of(active: ActiveRun) -> run_pb2.RunSummary:
     """The summary of a run that is over; a defect in a figure does not cost the rest."""
     try:
+        active.conclude()
         message = summary_to_proto(RunResult(active).summary())
     except Exception as error:  # noqa: BLE001 - logged, and told in its place
         _log.exception(
@@ -116,6 +119,8 @@ def change_to_record(change: Change) -> ChangeRecord:
     detail = {name: getattr(change, name) for name in _DETAIL if getattr(change, name)}
     if change.custom_state is not None:
         detail["custom_state"] = asdict(change.custom_state)
+    if change.threshold is not None:
+        detail["threshold"] = asdict(change.threshold)
     return ChangeRecord(
         sequence=change.sequence,
         time_ns=change.time_ns,
@@ -135,6 +140,9 @@ def change_from_record(record: ChangeRecord) -> Change:
     if said := record.detail.get("custom_state"):
         details = tuple((name, value) for name, value in said["details"])
         detail["custom_state"] = CustomState(said["name"], details)
+    if kept := record.detail.get("threshold"):
+        outcome, near = ThresholdOutcome(kept["outcome"]), tuple(kept["near"])
+        detail["threshold"] = ThresholdResult(**{**kept, "outcome": outcome, "near": near})
     return Change(
         sequence=record.sequence,
         time_ns=record.time_ns,

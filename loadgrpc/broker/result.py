@@ -5,9 +5,8 @@ Rule: pure. It asks what is known of a run, and changes nothing.
 
 from __future__ import annotations
 
-import functools
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
@@ -54,27 +53,8 @@ class RunResult:
         run = shown or self._run.run
         aggregate = self._run.aggregate
         duration_ns = aggregate.duration_ns(self._run.ahead_ns)
-        sources = self._run.sources()
-        pasts = [part.past for part in self._run.parts.values()]
-        accounting = model.Accounting(
-            committed=sum(source.stored.committed for source in sources)
-            + sum(past.committed for past in pasts),
-            duplicates=sum(source.ledger.duplicates for source in sources)
-            + sum(past.duplicates for past in pasts),
-            rejected=sum(source.stored.rejected for source in sources)
-            + sum(past.rejected for past in pasts),
-            losses=tuple(
-                loss
-                for part in self._run.parts.values()
-                for loss in part.losses(functools.partial(aggregate.hits_of, part.key))
-            ),
-            mismatches=tuple(
-                f"agent {part.agent_id}: {message}"
-                for part in self._run.parts.values()
-                for message in part.mismatches
-            ),
-            rejections=tuple(self._run.rejections),
-        )
+        accounting = self._run.accounting()
+        thresholds = self._run.thresholds.results()
         done = done_of(self._run)
         iterations = iterations_of(done.values())
         works = [self._work(run, scenario, done) for scenario in run.plan.scenarios]
@@ -82,7 +62,7 @@ class RunResult:
             run_id=run.run_id,
             state=run.state,
             reason=run.reason,
-            verdict=verdict.decide(self._facts(run, iterations, works, accounting)),
+            verdict=verdict.decide(self._facts(run, iterations, works, accounting, thresholds)),
             plan=run.plan,
             create_time_ns=run.create_time_ns,
             start_time_ns=run.start_time_ns,
@@ -97,6 +77,7 @@ class RunResult:
             agents=tuple(self._agents(done)),
             counters=dict(sorted(aggregate.counters.items())),
             accounting=accounting,
+            thresholds=thresholds,
             generator=aggregate.generator(self._run.ahead_ns),
             scenarios=tuple(
                 model.ScenarioFigures(
@@ -237,14 +218,18 @@ class RunResult:
         iterations: model.IterationFigures,
         works: list[PlannedWork],
         accounting: model.Accounting,
+        thresholds: Sequence[model.ThresholdResult],
     ) -> verdict.Facts:
-        stopped = run.state in (RunState.STOPPING, RunState.STOPPED)
+        aborted = any(each.aborted for each in thresholds)
+        stopped = run.state in (RunState.STOPPING, RunState.STOPPED) and not aborted
         remarks = judgement.remarks(works)
         return verdict.Facts(
             not_loaded=self._not_loaded(),
             stopped=(run.reason or "stopped before its end") if stopped else "",
-            incomplete=next(filter(None, self._incomplete(run, works, accounting)), ""),
-            unmet=self._unmet(run),
+            incomplete=next(
+                filter(None, self._incomplete(run, works, accounting, aborted=aborted)), ""
+            ),
+            unmet="; ".join(filter(None, (judgement.unmet(thresholds), self._unmet(run)))),
             failed="; ".join(filter(None, (failed, remarks)))
             if (failed := _failed(iterations))
             else "",
@@ -260,14 +245,22 @@ class RunResult:
         return not_loaded(self._run.parts.values())
 
     def _incomplete(
-        self, run: model.Run, works: list[PlannedWork], accounting: model.Accounting
+        self,
+        run: model.Run,
+        works: list[PlannedWork],
+        accounting: model.Accounting,
+        *,
+        aborted: bool,
     ) -> Iterator[str]:
-        """What is missing in the results, the worst first, as sentences."""
+        """What is missing in the results, the worst first, as sentences.
+
+        What a threshold has stopped (`aborted`) is not missing.
+        """
         yield lost_parts(self._run.parts.values())
         if accounting.lost:
             yield f"{accounting.lost} events were lost: {accounting.losses[0].reason}"
         yield from accounting.mismatches
-        undone = judgement.undone(works, over=run.state.final)
+        undone = "" if aborted else judgement.undone(works, over=run.state.final)
         if run.state is RunState.FAILED:
             yield ": ".join(filter(None, (run.reason, undone)))
         if accounting.rejected:

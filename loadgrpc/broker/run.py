@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 from loadgrpc import model
@@ -19,7 +20,9 @@ from loadgrpc.broker.inbox import Inbox, Source
 from loadgrpc.broker.part import Key, Part
 from loadgrpc.broker.setbacks import lost_parts, not_loaded
 from loadgrpc.broker.state import RunEvent, step
+from loadgrpc.broker.thresholds import LoadTimes, Thresholds, facts_of
 from loadgrpc.broker.windows import ClosedWindows
+from loadgrpc.judge.metrics import RunFacts
 from loadgrpc.model import (
     AgentEvent,
     AssignmentState,
@@ -28,6 +31,7 @@ from loadgrpc.model import (
     RunState,
     SourceId,
     StopMode,
+    ThresholdResult,
 )
 from loadgrpc.protocol.decoded import Decoded
 from loadgrpc.protocol.fleet import Registration
@@ -75,6 +79,7 @@ class ActiveRun:
         self.machines: dict[str, Registration] = {}
         """What its agents last said of themselves."""
         self.aggregate = Aggregate(run.create_time_ns)
+        self.thresholds = Thresholds(run.plan, self.aggregate.timeline, log.after(0))
         self.rejections: dict[str, None] = {}
         """What was wrong with events that were rejected, each once, the first ones."""
         self.cycle = 0
@@ -137,6 +142,8 @@ class ActiveRun:
         before, self.run = self.run, self.after(event, now_wall_ns=now_wall_ns, reason=reason)
         if self.run.state is before.state:
             return False
+        if self.run.state is RunState.STOPPING:
+            self.thresholds.stop_ns = now_wall_ns
         if not self.run.state.final:
             self.going_on = self.run
             self.log.add(ChangeKind.STATE, self.run.state, now_wall_ns, self.run.reason)
@@ -173,6 +180,19 @@ class ActiveRun:
                 custom_state=state,
             )
         return self.log.newest > before
+
+    def note_thresholds(self, now_wall_ns: int, *, may_stop: bool) -> list[ThresholdResult]:
+        """Logs the thresholds that have failed lately; the first that stops the run says so."""
+        found = []
+        for result, stops in self.thresholds.take_failed():
+            if stops and may_stop:
+                result, may_stop = self.thresholds.stopped_by(result), False  # noqa: PLW2901
+            words = f"{result.text}: {result.message}"
+            self.log.add(
+                ChangeKind.THRESHOLD, self.going_on.state, now_wall_ns, words, threshold=result
+            )
+            found.append(result)
+        return found
 
     def note_agent(
         self, agent_id: str, event: AgentEvent, now_wall_ns: int, words: str = ""
@@ -326,7 +346,7 @@ class ActiveRun:
             arrival_ns=arrival_ns,
             ahead_ns=self.ahead_ns.get(source_id.agent_id, 0),
         )
-        while self.aggregate.hits.catch_up():
+        while self.aggregate.catch_up():
             yield
         part.note_users(source_id.runner_id, events)
         for words in events.violations:
@@ -365,7 +385,51 @@ class ActiveRun:
 
         `stored`: whether the store takes what is reported.
         """
-        self.aggregate.timeline.close(now_wall_ns, stored=stored)
+        timeline = self.aggregate.timeline
+        timeline.close(now_wall_ns, stored=stored)
+        if self.thresholds and not timeline.over:
+            self.thresholds.judge(self.run, self._load_times, self._facts_so_far())
+
+    def conclude(self) -> None:
+        """Nothing more comes: the verdict on all of it."""
+        self.aggregate.timeline.end()
+        if not self.thresholds:
+            return
+        duration_ns = self.aggregate.duration_ns(self.ahead_ns)
+        facts = facts_of(duration_ns, self.accounting(), self.aggregate.rules.coverage())
+        self.thresholds.finish(self.run, self._load_times, facts)
+        self.note_thresholds(self.run.end_time_ns or 0, may_stop=False)
+
+    @property
+    def _load_times(self) -> LoadTimes:
+        return LoadTimes(self.cycle_starts_ns, self.thresholds.stop_ns)
+
+    def _facts_so_far(self) -> RunFacts:
+        if not self.thresholds.of_run:
+            return RunFacts()
+        return facts_of(0, self.accounting(), self.aggregate.rules.coverage())
+
+    def accounting(self) -> model.Accounting:
+        """What became of its events."""
+        sources = self.sources()
+        parts = list(self.parts.values())
+        return model.Accounting(
+            committed=sum(source.stored.committed for source in sources)
+            + sum(part.past.committed for part in parts),
+            duplicates=sum(source.ledger.duplicates for source in sources)
+            + sum(part.past.duplicates for part in parts),
+            rejected=sum(source.stored.rejected for source in sources)
+            + sum(part.past.rejected for part in parts),
+            losses=tuple(
+                loss
+                for part in parts
+                for loss in part.losses(partial(self.aggregate.hits_of, part.key))
+            ),
+            mismatches=tuple(
+                f"agent {part.agent_id}: {message}" for part in parts for message in part.mismatches
+            ),
+            rejections=tuple(self.rejections),
+        )
 
 
 def stop_reason(mode: StopMode) -> str:

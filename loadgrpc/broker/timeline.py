@@ -11,7 +11,7 @@ import asyncio
 import itertools
 import re
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Final
 
 from loadgrpc.broker.run import ActiveRun
@@ -28,7 +28,7 @@ from loadgrpc.protocol.bounds import MAX_ANSWER_BYTES
 from loadgrpc.stats.rows import Bucket, Row, buckets, fitting
 from loadgrpc.stats.timeline import FIRST_NUMBER, Timeline
 from loadgrpc.stats.window import Window
-from loadgrpc.store import Store, StoredWindow
+from loadgrpc.store import Store, StoredWindow, StoreError
 
 MAX_WINDOWS: Final = 1_000
 """Of a page."""
@@ -75,6 +75,11 @@ class Timelines:
                 await self._store.save_windows(run_id, windows, dropped)
                 self._dropped[run_id] = kept
                 timeline.stored([row.number for row in rows])
+
+    async def keep_if_possible(self, run: ActiveRun) -> None:
+        """As `keep`; what cannot be stored now stays in memory."""
+        with suppress(StoreError):
+            await self.keep(run)
 
     async def finish(self, run: ActiveRun) -> None:
         """Stores all windows of a run that is over.
@@ -131,6 +136,23 @@ class Timelines:
         return TimelinePage(
             windows=tuple(windows), resolution_s=resolution_s, next_token=next_token
         )
+
+    async def closed(self, run_id: str, run: ActiveRun | None) -> AsyncGenerator[Window]:
+        """The windows of a run that are closed, as fine as they are kept.
+
+        `run`: that, if it is not over.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        timeline = run.aggregate.timeline if run is not None else None
+        wanted = buckets(await self._rows(run_id, timeline), 1)
+        if timeline is not None and not timeline.over:
+            closed_s = timeline.closed_s
+            wanted = [each for each in wanted if each.start_s + each.length_s <= closed_s]
+        async with aclosing(self._merged(run_id, wanted)) as merged:
+            async for window in merged:
+                yield window
 
     async def _rows(self, run_id: str, timeline: Timeline | None) -> list[Row]:
         """All rows of a run, those in the store without their windows."""

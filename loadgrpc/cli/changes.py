@@ -65,7 +65,7 @@ def _words(change: Change) -> Iterator[str]:
 
 def _bad(change: Change) -> bool:
     failed = change.kind is ChangeKind.STATE and change.state is RunState.FAILED
-    return failed or change.agent_event is AgentEvent.LOST
+    return failed or change.kind is ChangeKind.THRESHOLD or change.agent_event is AgentEvent.LOST
 
 
 _EVENTS = {

@@ -1,7 +1,8 @@
 """What our commands add to click's: one-line errors, suggestions, sections, lazy imports.
 
 Rule: whatever is wrong with a command line is one line on stderr, `loadgrpc run: error: ...`, and
-exit code 2; a usage block would push that line off the screen.
+exit code 2; a usage block would push that line off the screen. What is pointed at, in a text that
+was typed, is shown below it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import click
 
 from loadgrpc import verdict
 from loadgrpc.cli import configuration, elsewhere
+from loadgrpc.cli.conditions import BELOW
 from loadgrpc.cli.failure import Failure, failure_of
 from loadgrpc.errors import LoadgrpcError
 from loadgrpc.text import one_line, safe_line
@@ -178,7 +180,10 @@ def call(
 
 
 def _complain(whose: str, message: str) -> None:
+    message, *below = message.split(BELOW)
     print(safe_line(f"{whose}: error: {one_line(message)}"), file=sys.stderr)
+    for text in below:
+        print(safe_line(f"  {text}"), file=sys.stderr)
 
 
 def _check_text(param: click.Parameter, value: object) -> None:
@@ -221,8 +226,9 @@ def _message(error: click.ClickException) -> str:
         return f"missing {_name(error.param)}" + (f": {meaning}" if meaning else "")
     if isinstance(error, click.BadParameter) and error.param is not None:
         where = configuration.where(ctx, error.param) if ctx else ""
-        return (
-            f"{_name(error.param)}{f', set by {where}' * bool(where)}: {_one_line(error.message)}"
+        head, *below = error.message.split(BELOW)
+        return f"{_name(error.param)}{f', set by {where}' * bool(where)}: " + BELOW.join(
+            [_one_line(head), *below]
         )
     message = _one_line(error.format_message())
     return message[:1].lower() + message[1:]  # a sentence of click's: ours are Failures

@@ -28,7 +28,7 @@ _NO_FLAG: Final = (
     "LOADGRPC_OBSERVER_{0}, or LOADGRPC_OBSERVER_{0}_FILE, where the broker runs"
 )
 _STAGES: Final = "--users"
-_THRESHOLD: Final = "!there are no thresholds; ask the document of --json-file"
+_THRESHOLD: Final = "!thresholds are conditions: --threshold 'p95(response) < 300ms'"
 _AGENTS: Final = "!nothing waits for agents: -a N needs N that are idle, or the run is refused"
 _SOCKET: Final = (
     "!there is no ZeroMQ, and one address for all: `loadgrpc broker --listen HOST:PORT`, and"
@@ -244,7 +244,6 @@ an exclamation mark, a sentence."""
 COMMANDS: Final = {
     "archive": _SENT,
     "cancel": "stop",
-    "check": "check-agents",
     "check-cluster": "check-agents",
     "health-check": "check-agents",
     "cloud": "`loadgrpc run -b HOST:PORT`",

@@ -24,6 +24,7 @@ from loadgrpc.protocol.kinds import (
     PercentKind,
     RequirementsKind,
     SecondsKind,
+    ThresholdsKind,
     VariablesKind,
     WaitKind,
 )
@@ -188,6 +189,8 @@ def _value(field: str, value: Any) -> Any:  # noqa: C901, PLR0911 - one for each
             return list(values.counts(str(value), row.kind))
         case RequirementsKind(chars) if isinstance(value, str):
             return list(values.requirements(value, chars))
+        case ThresholdsKind() if isinstance(value, str):
+            return [value]
         case VariablesKind() if isinstance(value, dict | list):
             return _variables(value)
         case ParametersKind() if isinstance(value, dict | list):

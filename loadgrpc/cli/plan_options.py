@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from loadgrpc.cli import observer_options, values
+from loadgrpc.cli.conditions import ConditionText
 from loadgrpc.protocol import options
 from loadgrpc.protocol.kinds import (
     ChoiceKind,
     FlagKind,
     ObserversKind,
     RequirementsKind,
+    ThresholdsKind,
     VariablesKind,
 )
 from loadgrpc.protocol.options import Option
@@ -54,9 +56,14 @@ def add(command: F) -> F:
         option = click.option(
             *row.flags,
             row.name,
-            type=values.of_kind(row.kind),
+            type=ConditionText()
+            if isinstance(row.kind, ThresholdsKind)
+            else values.of_kind(row.kind),
             is_flag=flag,
-            multiple=isinstance(row.kind, RequirementsKind | VariablesKind | ParametersKind),
+            multiple=isinstance(
+                row.kind,
+                RequirementsKind | ThresholdsKind | VariablesKind | ParametersKind,
+            ),
             default=None,
             metavar=_metavar(row),
             help=row.help + shown,
@@ -116,6 +123,8 @@ def _given(rows: Iterable[Option], asked: Mapping[str, Any]) -> Iterator[tuple[O
         value = asked.get(row.name)
         if isinstance(row.kind, RequirementsKind):
             value = tuple(each for some in value or () for each in some) or None
+        if isinstance(row.kind, ThresholdsKind):
+            value = tuple(value or ()) or None
         if value is not None:
             yield row, value
 

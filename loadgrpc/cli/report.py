@@ -41,6 +41,7 @@ from loadgrpc.cli.prints import prints
 from loadgrpc.cli.rules import rules
 from loadgrpc.cli.sockets import socket_totals, sockets_by_name
 from loadgrpc.cli.table import TableRow, figures_table, labelled
+from loadgrpc.cli.thresholds import thresholds
 from loadgrpc.cli.went_wrong import exceptions, failed_hits, not_loaded
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import (
@@ -69,6 +70,7 @@ def report(
             by_name(summary, verbose=verbose, width=width),
             retries_by_name(summary, width),
             by_tag(summary, width),
+            thresholds(summary.thresholds, width),
             sockets_by_name(summary, verbose=verbose, width=width),
             rules(summary, verbose=verbose, width=width),
             measures.checks(summary, width),

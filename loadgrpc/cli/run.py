@@ -20,6 +20,7 @@ from loadgrpc.cli import (
     line,
     observer_options,
     options,
+    own_thresholds,
     plan_options,
     reporting,
     shipping,
@@ -46,6 +47,7 @@ SECTIONS: Final = {
     "Where": ("broker", "local", *plan_options.section("Where")),
     "Files": (*shipping.SECTION, *plan_options.section("Files")),
     "Observers": observer_options.SECTION,
+    "Verdict": plan_options.section("Verdict"),
     "Output": (*plan_options.section("Output"), "detach", *reporting.SECTION),
 }
 TEST: Final = "package.module.Class.method or file.py::Class.method"
@@ -172,6 +174,7 @@ def read(
         include_files += included
     else:
         plan = plan_of_options(configured, environment, typed)
+    plan = own_thresholds.with_own(plan)
     distributed = broker is not None or asked["agents"] is not None or plan.agents > 1
     if not distributed:
         need_folder()

@@ -27,6 +27,7 @@ from loadgrpc.cli.figures import (
     shorten,
 )
 from loadgrpc.cli.line import Line, Style
+from loadgrpc.cli.thresholds import briefly, live
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import NameProgress, Progress, Run, RunState, TroubleKind, WindowFigures
 from loadgrpc.text import one_line
@@ -87,9 +88,11 @@ def render(view: View, width: int, height: int = 24) -> list[Line]:
         lines += [*gap, *_figures(run, progress, view.age_ns, width)]
         room = height - 1 - len(lines)
         most = room if height >= TALL else min(room, 1 + FEW_FAILURES + len(gap))
+        judged = _section(gap, live(progress.thresholds, width, most - len(gap)))
+        room, most = room - len(judged), most - len(judged)
         failures = _section(gap, _failures(progress, width, most - len(gap)))
         names = _section(gap, _names(progress, width, room - len(failures) - len(gap)))
-        lines += names + failures
+        lines += judged + names + failures
     return lines[: max(height - 1, 1)]
 
 
@@ -121,6 +124,7 @@ def plain(view: View) -> Line:
                 f"so far: {', '.join(so_far)}",
                 *([f"sockets {_sockets(progress)}"] if progress.sockets else []),
                 *([_checks(progress)] if _checks(progress) else []),
+                *filter(None, [briefly(progress.thresholds)]),
                 *([f"generator {_generator(progress)}"] if progress.saturated else []),
             ]
         )

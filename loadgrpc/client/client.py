@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Final, Self
@@ -23,6 +23,7 @@ from loadgrpc.model import (
     Assignment,
     BrokerInfo,
     Change,
+    CheckedRun,
     News,
     Plan,
     Run,
@@ -39,6 +40,7 @@ from loadgrpc.protocol.backoff import Backoff
 from loadgrpc.protocol.runs import agent_from_proto, broker_from_proto, run_from_proto
 from loadgrpc.protocol.sources import source_to_proto
 from loadgrpc.protocol.summary import summary_from_proto
+from loadgrpc.protocol.thresholds import check_to_proto, checked_from_proto
 from loadgrpc.protocol.transport import new_channel
 from loadgrpc.v1 import control_pb2, control_pb2_grpc, runner_pb2, runner_pb2_grpc
 
@@ -262,6 +264,11 @@ class Client:
             if not page.next_token:
                 return
             page = await self.get_timeline(replace(query, page_token=page.next_token))
+
+    async def check_run(self, run_id: str, thresholds: Sequence[str] = ()) -> CheckedRun:
+        """How a run is judged by thresholds, from its timeline; none: by those of its plan."""
+        request = check_to_proto((run_id, tuple(thresholds)))
+        return checked_from_proto(await called(self._control.CheckRun, request))
 
     async def list_events(
         self,

@@ -21,5 +21,6 @@ from loadgrpc.model.schedule import *
 from loadgrpc.model.sockets import *
 from loadgrpc.model.spelling import *
 from loadgrpc.model.summary import *
+from loadgrpc.model.threshold import *
 from loadgrpc.model.timeline import *
 from loadgrpc.model.wait import *

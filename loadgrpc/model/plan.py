@@ -85,6 +85,8 @@ class Plan:
     """The person who asks for it, by their own account. Empty: not given."""
     require_coverage: int = 0
     """How many of the rules of decision tables have to be exercised, in percent. 0: any number."""
+    thresholds: tuple[str, ...] = ()
+    """What the results have to meet."""
     bundle: str = ""
     """The files that the test needs, by the SHA-256 of their bundle. Empty: none are shipped."""
     test_dir: str = ""

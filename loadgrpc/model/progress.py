@@ -8,6 +8,7 @@ from typing import TypeAlias
 from loadgrpc.model.custom_state import ReportedState
 from loadgrpc.model.run import Change, Run, Trouble
 from loadgrpc.model.summary import IterationFigures
+from loadgrpc.model.threshold import ThresholdResult
 from loadgrpc.model.timeline import TimelineWindow
 
 
@@ -97,6 +98,8 @@ class Progress:
     """The most frequent first."""
     left_ns: int | None = None
     """How long it goes on; 0: the time is over, and users finish. None: it is not known."""
+    thresholds: tuple[ThresholdResult, ...] = ()
+    """How each threshold of the plan stands."""
     troubles: tuple[Trouble, ...] = ()
     """Current problems, worst first."""
     passed_checks: int = 0

@@ -7,6 +7,7 @@ from enum import IntEnum
 
 from loadgrpc.model.custom_state import CustomState
 from loadgrpc.model.plan import Plan
+from loadgrpc.model.threshold import ThresholdResult
 
 
 class RunState(IntEnum):
@@ -197,3 +198,5 @@ class Change:
     """Of a change of the load: the virtual users of that cycle."""
     custom_state: CustomState | None = None
     """What a test on that agent says it is doing."""
+    threshold: ThresholdResult | None = None
+    """Of a threshold that has failed: how it stood then."""

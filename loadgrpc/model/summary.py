@@ -15,6 +15,7 @@ from loadgrpc.model.observer import Notification
 from loadgrpc.model.plan import Plan
 from loadgrpc.model.run import AssignmentState, RunState, Trouble, Verdict
 from loadgrpc.model.sockets import SocketSummary
+from loadgrpc.model.threshold import ThresholdResult
 
 OTHER: Final = "(other)"
 """The name under which everything is counted that is beyond a limit of names."""
@@ -390,6 +391,8 @@ class Summary:
     """Those of all cycles, scenarios and agents together."""
     cycles: tuple[CycleFigures, ...] = ()
     """Of a plan with several, those that have begun."""
+    thresholds: tuple[ThresholdResult, ...] = ()
+    """What became of each threshold of the plan."""
     troubles: tuple[Trouble, ...] = ()
     """Current problems of an active run; not stored."""
     output: OutputFigures = OutputFigures()

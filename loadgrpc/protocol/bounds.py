@@ -154,7 +154,7 @@ def _of_options(rows: Iterable[options.Option]) -> dict[str, Bound]:
                 found[row.field] = Many(entries)
             case kinds.VariablesKind(entries=entries) | ParametersKind(entries=entries):
                 found[row.field] = Many(entries)
-            case kinds.RequirementsKind(chars, entries):
+            case kinds.RequirementsKind(chars, entries) | kinds.ThresholdsKind(chars, entries):
                 found[row.field] = Many(entries, Text(chars))
             case kinds.SecondsKind(most):
                 found[row.field] = Span(0, most)
@@ -171,6 +171,7 @@ TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
     "WatchRunRequest": {"run_id": ID},
     "StopRunRequest": {"run_id": ID},
     "GetSummaryRequest": {"run_id": ID},
+    "CheckRunRequest": {"run_id": ID, "thresholds": _of_options(options.OF_PLAN)["thresholds"]},
     "GetTimelineRequest": {
         "run_id": ID,
         "from": Moment(),

@@ -308,6 +308,38 @@ class RequirementsKind(Kind):
 
 
 @dataclass(frozen=True)
+class ThresholdsKind(Kind):
+    """What the results of a run have to meet."""
+
+    chars: int
+    """Of each."""
+    entries: int
+
+    def get(self, message: Any, field: str) -> tuple[str, ...] | None:
+        """See Kind."""
+        return tuple(getattr(message, field)) or None
+
+    def put(self, message: Any, field: str, value: tuple[str, ...]) -> None:
+        """See Kind."""
+        message.ClearField(field)
+        getattr(message, field).extend(value)
+
+    def wrong(self, value: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+        """See Kind. Their longest lengths are in `bounds.py`."""
+        from loadgrpc.judge.cursor import BadThreshold  # noqa: PLC0415 - reads windows
+        from loadgrpc.judge.grammar import parse  # noqa: PLC0415 - reads windows
+
+        for at, entry in enumerate(value):
+            try:
+                parse(entry)
+            except BadThreshold as error:
+                yield f"[{at}]", f"cannot be read: {error}"
+
+    def __str__(self) -> str:
+        return f"at most {self.entries}, each at most {self.chars:,} characters"
+
+
+@dataclass(frozen=True)
 class UrlKind(TextKind):
     """The address of a server."""
 

@@ -26,6 +26,7 @@ from loadgrpc.protocol.kinds import (
     RequirementsKind,
     SecondsKind,
     TextKind,
+    ThresholdsKind,
     UrlKind,
     VariablesKind,
     WaitKind,
@@ -258,9 +259,18 @@ OF_PLAN: Final = (
         field="require_coverage",
         kind=PercentKind(100, least=1),
         flags=("--require-coverage",),
-        section="Output",
+        section="Verdict",
         help="Fail the run, with 99, if fewer of the rules of decision tables were exercised.",
         metavar="PERCENT",
+    ),
+    Option(
+        field="thresholds",
+        kind=ThresholdsKind(1_024, 100),
+        flags=("--threshold",),
+        section="Verdict",
+        help="What the results have to meet, such as 'p95(response) < 300ms'; if one does not hold,"
+        " the run fails, with 99. May be given several times; what the test says is added.",
+        metavar="CONDITION",
     ),
     Option(field="bundle", kind=DigestKind(64)),
     Option(

@@ -16,6 +16,7 @@ from loadgrpc.protocol.figures import iterations_from_proto, iterations_to_proto
 from loadgrpc.protocol.fitting import fit
 from loadgrpc.protocol.runs import run_from_proto, run_to_proto
 from loadgrpc.protocol.sockets import socket_progress_from_proto, socket_progress_to_proto
+from loadgrpc.protocol.thresholds import threshold_result_from_proto, threshold_result_to_proto
 from loadgrpc.protocol.timeline import window_from_proto, window_to_proto
 from loadgrpc.protocol.times import (
     duration_from_proto,
@@ -67,6 +68,7 @@ def change_to_proto(change: model.Change) -> control_pb2.Change:
         cycle=change.cycle,
         users=change.users,
         custom_state=custom_state_to_proto(change.custom_state) if change.custom_state else None,
+        threshold=None if change.threshold is None else threshold_result_to_proto(change.threshold),
     )
 
 
@@ -91,6 +93,9 @@ def change_from_proto(message: control_pb2.Change) -> model.Change:
             if message.HasField("custom_state")
             else None
         ),
+        threshold=threshold_result_from_proto(message.threshold)
+        if message.HasField("threshold")
+        else None,
     )
 
 
@@ -141,6 +146,7 @@ def progress_to_proto(progress: model.Progress) -> control_pb2.RunProgress:
         time_left=_optional_to_proto(progress.left_ns),
         troubles=troubles_to_proto(progress.troubles),
         custom_states=map(reported_to_proto, progress.custom_states),
+        thresholds=[threshold_result_to_proto(each) for each in progress.thresholds],
     )
 
 
@@ -186,6 +192,7 @@ def progress_from_proto(message: control_pb2.RunProgress) -> model.Progress:
         left_ns=_optional_from_proto(message, "time_left"),
         troubles=troubles_from_proto(message.troubles),
         custom_states=tuple(map(reported_from_proto, message.custom_states)),
+        thresholds=tuple(map(threshold_result_from_proto, message.thresholds)),
     )
 
 

@@ -28,6 +28,7 @@ from loadgrpc.protocol.notifications import (
 )
 from loadgrpc.protocol.runs import verdict_from_proto, verdict_to_proto
 from loadgrpc.protocol.sockets import summary_sockets_from_proto, summary_sockets_to_proto
+from loadgrpc.protocol.thresholds import threshold_result_from_proto, threshold_result_to_proto
 from loadgrpc.protocol.timeline import cycle_from_proto, cycle_to_proto
 from loadgrpc.protocol.times import (
     duration_from_proto,
@@ -130,6 +131,7 @@ def summary_to_proto(summary: model.Summary) -> run_pb2.RunSummary:
         ],
         users=users_to_proto(summary.users),
         cycles=[cycle_to_proto(each) for each in summary.cycles],
+        thresholds=[threshold_result_to_proto(each) for each in summary.thresholds],
         troubles=troubles_to_proto(summary.troubles),
         output=_output_to_proto(summary.output),
         data=[fit(run_pb2.DataFigures, **vars(each)) for each in summary.data],
@@ -240,6 +242,7 @@ def summary_from_proto(message: run_pb2.RunSummary) -> model.Summary:
         ),
         users=users_from_proto(message.users),
         cycles=tuple(cycle_from_proto(each) for each in message.cycles),
+        thresholds=tuple(map(threshold_result_from_proto, message.thresholds)),
         troubles=troubles_from_proto(message.troubles),
         output=model.OutputFigures(lines=message.output.lines, left_out=message.output.left_out),
         data=tuple(map(_data_from_proto, message.data)),

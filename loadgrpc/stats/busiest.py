@@ -21,6 +21,8 @@ class Busiest(Generic[K]):
         """`leave_out`: what is never told apart."""
         self._limit = limit
         self._leave_out = leave_out
+        self.wanted: Callable[[K], bool] = lambda _: False
+        """Names that are told apart in any case. They have to be few."""
         self.names: set[K] = set()
 
     @property
@@ -30,7 +32,7 @@ class Busiest(Generic[K]):
 
     def meet(self, name: K) -> None:
         """A name was seen: it is told apart while there is room."""
-        if not self.full and not self._leave_out(name):
+        if self.wanted(name) or (not self.full and not self._leave_out(name)):
             self.names.add(name)
 
     def look(self, counts: Mapping[K, int]) -> None:
@@ -41,7 +43,8 @@ class Busiest(Generic[K]):
             (each for each in counts if each not in self.names and not self._leave_out(each)),
             key=counts.__getitem__,
         )
-        told = sorted(self.names, key=lambda each: counts.get(each, 0), reverse=True)
+        names = [each for each in self.names if not self.wanted(each)]
+        told = sorted(names, key=lambda each: counts.get(each, 0), reverse=True)
         while waiting and told and counts[waiting[-1]] > OUTDONE * counts.get(told[-1], 0):
             self.names.discard(told.pop())
             self.names.add(waiting.pop())

@@ -13,15 +13,17 @@ from __future__ import annotations
 
 import json
 import zlib
+from dataclasses import astuple
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from loadgrpc.stats.gauge import Gauge
 from loadgrpc.stats.histogram import Histogram
 from loadgrpc.stats.hits import HitStats
 from loadgrpc.stats.measures import KINDS, MeasureName
-from loadgrpc.stats.window import Series, Window
+from loadgrpc.stats.window import Counted, Occurrence, Series, Window
 
 VERSION: Final = 1
 _LEVEL: Final = 1
@@ -40,6 +42,14 @@ def seal(window: Window) -> bytes:
             "users": window.users,
             "late_data": window.late_data,
             "lag": _histogram_to_head(window.lag, columns),
+            "counts": [
+                (each.what.value, each.scenario, each.name, number)
+                for each, number in window.counts.items()
+            ],
+            "gauges": [
+                (each.what.value, each.scenario, each.name, *astuple(gauge))
+                for each, gauge in window.gauges.items()
+            ],
             "series": [
                 (
                     series,
@@ -84,6 +94,11 @@ def unseal(sealed: bytes) -> Window:
     window.users = head["users"]
     window.late_data = head["late_data"]
     window.lag = buckets.next(head["lag"])
+    # A loadgrpc before this one kept neither of these.
+    for what, scenario, name, number in head.get("counts", ()):
+        window.counts[Counted(Occurrence(what), scenario, name)] = number
+    for what, scenario, name, *figures in head.get("gauges", ()):
+        window.gauges[Counted(Occurrence(what), scenario, name)] = Gauge(*figures)
     for key, count, failed, sent, received, late, elapsed, response in head["series"]:
         window.series[_series(key)] = HitStats(
             count=count,

@@ -17,7 +17,7 @@ together have everything that was added, and no hit is in two of them.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from loadgrpc.clock import NS_PER_S
@@ -92,6 +92,9 @@ class Timeline:
         """Rows by number, until somebody says that they are stored."""
         self.next_number = FIRST_NUMBER
         self._over = False
+        self.on_closed: Callable[[Window], None] | None = None
+        """Is called with each window of a second that closes, in order, and with what comes for
+        one later. It may look at the window, and not keep it."""
 
     # Adding
 
@@ -183,10 +186,11 @@ class Timeline:
     def closed_since(self, second: int) -> list[Window]:
         """The windows from a second on that are closed, the newest MAX_MISSED at most."""
         seconds = sorted(each for each in {*self._recent, *self._fine} if each >= second)
-        return [
-            self._recent[each] if each in self._recent else unseal(self._fine[each])
-            for each in seconds[-MAX_MISSED:]
-        ]
+        return [self._closed(each) for each in seconds[-MAX_MISSED:]]
+
+    def _closed(self, second: int) -> Window:
+        recent = self._recent.get(second)
+        return unseal(self._fine[second]) if recent is None else recent
 
     @property
     def over(self) -> bool:
@@ -225,7 +229,10 @@ class Timeline:
             return
         for key in sorted(each for each in self._open if each[0] < end_s):
             self._close(key)
-        self._edge_s = max(self._edge_s, end_s)
+        before_s, self._edge_s = self._edge_s, max(self._edge_s, end_s)
+        if self.on_closed is not None:
+            for second in sorted(each for each in {*self._recent, *self._fine} if each >= before_s):
+                self.on_closed(self._closed(second))
         if self.names.full:
             counts: Counter[HitName] = Counter()
             for series, stats in self._hits.items():
@@ -257,6 +264,8 @@ class Timeline:
             add(self._measures, name, measured)
         if second < self._edge_s:
             window.late_data = window.hits
+            if self.on_closed is not None:
+                self.on_closed(window)
         self._file(window)
 
     def _file(self, window: Window) -> None:

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Final, NamedTuple
 
 from loadgrpc.model import OTHER
+from loadgrpc.stats.gauge import Gauge
 from loadgrpc.stats.histogram import Histogram
 from loadgrpc.stats.hits import HitStats
 from loadgrpc.stats.measures import StatsByName, add
@@ -47,6 +49,33 @@ class Series(NamedTuple):
         return HitName(self.scenario, self.name, self.method, self.protocol)
 
 
+class Occurrence(Enum):
+    """What windows count besides hits. The values are what is kept."""
+
+    ITERATIONS = "iterations"
+    """That came to their own end."""
+    FAILURES = "failures"
+    """Of these, those with a failed assertion."""
+    ERRORS = "errors"
+    """Of these, those that ended with another exception."""
+    COUNTER = "counter"
+    """A counter of the test, by its increments."""
+    CPU = "cpu"
+    """How much of their CPU time processes of the generator used in a second, in millionths."""
+
+
+class Counted(NamedTuple):
+    """What a count, or a gauge, of a window is of."""
+
+    what: Occurrence
+    scenario: str = ""
+    name: str = ""
+    """Empty: it is the only one of its kind."""
+
+
+CPU: Final = Counted(Occurrence.CPU)
+
+
 def is_other(name: HitName) -> bool:
     """Whether this is the name of all hits that have no series of their own."""
     return name.name == OTHER and not name.method
@@ -73,6 +102,8 @@ class Window:
     """Hits that were reported when the window was closed already; they are counted all the same."""
     measures: StatsByName = field(default_factory=dict)
     """What tests measured beside hits."""
+    counts: dict[Counted, int] = field(default_factory=dict)
+    gauges: dict[Counted, Gauge] = field(default_factory=dict)
 
     @property
     def end_s(self) -> int:
@@ -91,6 +122,17 @@ class Window:
             found = self.series[series] = HitStats()
         return found
 
+    def count(self, what: Counted, number: int) -> None:
+        """Adds to a count."""
+        self.counts[what] = self.counts.get(what, 0) + number
+
+    def gauge(self, what: Counted) -> Gauge:
+        """A gauge, to be added to."""
+        found = self.gauges.get(what)
+        if found is None:
+            found = self.gauges[what] = Gauge()
+        return found
+
     def merge(self, other: Window) -> None:
         """Adds all that is in `other`; the span stays."""
         for series, stats in other.series.items():
@@ -100,6 +142,10 @@ class Window:
         self.late_data += other.late_data
         for name, each in other.measures.items():
             add(self.measures, name, each)
+        for counted, number in other.counts.items():
+            self.count(counted, number)
+        for counted, gauge in other.gauges.items():
+            self.gauge(counted).merge(gauge)
 
     def total(self, names: Container[HitName] | None = None) -> HitStats:
         """All hits together, or those of some names."""

@@ -174,7 +174,7 @@ class WatchRunResponse(_message.Message):
     def __init__(self, run: _Optional[_Union[_run_pb2.Run, _Mapping]] = ..., progress: _Optional[_Union[RunProgress, _Mapping]] = ..., window: _Optional[_Union[TimelineWindow, _Mapping]] = ..., sequence: _Optional[int] = ..., change: _Optional[_Union[Change, _Mapping]] = ...) -> None: ...
 
 class Change(_message.Message):
-    __slots__ = ("sequence", "time", "kind", "state", "attempt", "reason", "agent_id", "agent_event", "cycle", "users", "custom_state")
+    __slots__ = ("sequence", "time", "kind", "state", "attempt", "reason", "agent_id", "agent_event", "cycle", "users", "custom_state", "threshold")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
@@ -186,6 +186,7 @@ class Change(_message.Message):
     CYCLE_FIELD_NUMBER: _ClassVar[int]
     USERS_FIELD_NUMBER: _ClassVar[int]
     CUSTOM_STATE_FIELD_NUMBER: _ClassVar[int]
+    THRESHOLD_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     time: _timestamp_pb2.Timestamp
     kind: ChangeKind
@@ -197,10 +198,11 @@ class Change(_message.Message):
     cycle: int
     users: int
     custom_state: _event_pb2.CustomState
-    def __init__(self, sequence: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., kind: _Optional[_Union[ChangeKind, str]] = ..., state: _Optional[_Union[_run_pb2.RunState, str]] = ..., attempt: _Optional[int] = ..., reason: _Optional[str] = ..., agent_id: _Optional[str] = ..., agent_event: _Optional[_Union[AgentEvent, str]] = ..., cycle: _Optional[int] = ..., users: _Optional[int] = ..., custom_state: _Optional[_Union[_event_pb2.CustomState, _Mapping]] = ...) -> None: ...
+    threshold: _run_pb2.ThresholdResult
+    def __init__(self, sequence: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., kind: _Optional[_Union[ChangeKind, str]] = ..., state: _Optional[_Union[_run_pb2.RunState, str]] = ..., attempt: _Optional[int] = ..., reason: _Optional[str] = ..., agent_id: _Optional[str] = ..., agent_event: _Optional[_Union[AgentEvent, str]] = ..., cycle: _Optional[int] = ..., users: _Optional[int] = ..., custom_state: _Optional[_Union[_event_pb2.CustomState, _Mapping]] = ..., threshold: _Optional[_Union[_run_pb2.ThresholdResult, _Mapping]] = ...) -> None: ...
 
 class RunProgress(_message.Message):
-    __slots__ = ("elapsed", "fraction", "cycle", "cycles", "users", "hits", "failed_hits", "rate", "p50", "p95", "iterations", "agents", "saturated", "troubles", "window", "names", "failures", "time_left", "machine_busy", "sockets", "passed_checks", "failed_checks", "custom_states")
+    __slots__ = ("elapsed", "fraction", "cycle", "cycles", "users", "hits", "failed_hits", "rate", "p50", "p95", "iterations", "agents", "saturated", "troubles", "window", "names", "failures", "time_left", "machine_busy", "sockets", "passed_checks", "failed_checks", "custom_states", "thresholds")
     ELAPSED_FIELD_NUMBER: _ClassVar[int]
     FRACTION_FIELD_NUMBER: _ClassVar[int]
     CYCLE_FIELD_NUMBER: _ClassVar[int]
@@ -224,6 +226,7 @@ class RunProgress(_message.Message):
     PASSED_CHECKS_FIELD_NUMBER: _ClassVar[int]
     FAILED_CHECKS_FIELD_NUMBER: _ClassVar[int]
     CUSTOM_STATES_FIELD_NUMBER: _ClassVar[int]
+    THRESHOLDS_FIELD_NUMBER: _ClassVar[int]
     elapsed: _duration_pb2.Duration
     fraction: float
     cycle: int
@@ -247,7 +250,8 @@ class RunProgress(_message.Message):
     passed_checks: int
     failed_checks: int
     custom_states: _containers.RepeatedCompositeFieldContainer[_run_pb2.ReportedState]
-    def __init__(self, elapsed: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., fraction: _Optional[float] = ..., cycle: _Optional[int] = ..., cycles: _Optional[int] = ..., users: _Optional[int] = ..., hits: _Optional[int] = ..., failed_hits: _Optional[int] = ..., rate: _Optional[float] = ..., p50: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., p95: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., iterations: _Optional[_Union[_run_pb2.IterationFigures, _Mapping]] = ..., agents: _Optional[int] = ..., saturated: bool = ..., troubles: _Optional[_Iterable[_Union[_run_pb2.Trouble, _Mapping]]] = ..., window: _Optional[_Union[WindowFigures, _Mapping]] = ..., names: _Optional[_Iterable[_Union[NameProgress, _Mapping]]] = ..., failures: _Optional[_Iterable[_Union[FailureProgress, _Mapping]]] = ..., time_left: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., machine_busy: bool = ..., sockets: _Optional[_Union[SocketProgress, _Mapping]] = ..., passed_checks: _Optional[int] = ..., failed_checks: _Optional[int] = ..., custom_states: _Optional[_Iterable[_Union[_run_pb2.ReportedState, _Mapping]]] = ...) -> None: ...
+    thresholds: _containers.RepeatedCompositeFieldContainer[_run_pb2.ThresholdResult]
+    def __init__(self, elapsed: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., fraction: _Optional[float] = ..., cycle: _Optional[int] = ..., cycles: _Optional[int] = ..., users: _Optional[int] = ..., hits: _Optional[int] = ..., failed_hits: _Optional[int] = ..., rate: _Optional[float] = ..., p50: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., p95: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., iterations: _Optional[_Union[_run_pb2.IterationFigures, _Mapping]] = ..., agents: _Optional[int] = ..., saturated: bool = ..., troubles: _Optional[_Iterable[_Union[_run_pb2.Trouble, _Mapping]]] = ..., window: _Optional[_Union[WindowFigures, _Mapping]] = ..., names: _Optional[_Iterable[_Union[NameProgress, _Mapping]]] = ..., failures: _Optional[_Iterable[_Union[FailureProgress, _Mapping]]] = ..., time_left: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., machine_busy: bool = ..., sockets: _Optional[_Union[SocketProgress, _Mapping]] = ..., passed_checks: _Optional[int] = ..., failed_checks: _Optional[int] = ..., custom_states: _Optional[_Iterable[_Union[_run_pb2.ReportedState, _Mapping]]] = ..., thresholds: _Optional[_Iterable[_Union[_run_pb2.ThresholdResult, _Mapping]]] = ...) -> None: ...
 
 class SocketProgress(_message.Message):
     __slots__ = ("open", "broken", "messages_sent", "messages_received", "sent_rate", "received_rate")
@@ -334,6 +338,34 @@ class GetSummaryResponse(_message.Message):
     SUMMARY_FIELD_NUMBER: _ClassVar[int]
     summary: _run_pb2.RunSummary
     def __init__(self, summary: _Optional[_Union[_run_pb2.RunSummary, _Mapping]] = ...) -> None: ...
+
+class CheckRunRequest(_message.Message):
+    __slots__ = ("run_id", "thresholds")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    THRESHOLDS_FIELD_NUMBER: _ClassVar[int]
+    run_id: str
+    thresholds: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, run_id: _Optional[str] = ..., thresholds: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class CheckRunResponse(_message.Message):
+    __slots__ = ("results", "windows", "late_hits", "over")
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    WINDOWS_FIELD_NUMBER: _ClassVar[int]
+    LATE_HITS_FIELD_NUMBER: _ClassVar[int]
+    OVER_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedCompositeFieldContainer[_run_pb2.ThresholdResult]
+    windows: _containers.RepeatedCompositeFieldContainer[WindowsRead]
+    late_hits: int
+    over: bool
+    def __init__(self, results: _Optional[_Iterable[_Union[_run_pb2.ThresholdResult, _Mapping]]] = ..., windows: _Optional[_Iterable[_Union[WindowsRead, _Mapping]]] = ..., late_hits: _Optional[int] = ..., over: bool = ...) -> None: ...
+
+class WindowsRead(_message.Message):
+    __slots__ = ("length", "count")
+    LENGTH_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    length: _duration_pb2.Duration
+    count: int
+    def __init__(self, length: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., count: _Optional[int] = ...) -> None: ...
 
 class GetTimelineRequest(_message.Message):
     __slots__ = ("run_id", "to", "resolution", "names", "without_series", "page_size", "page_token")

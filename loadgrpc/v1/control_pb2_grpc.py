@@ -91,6 +91,11 @@ class ControlServiceStub(object):
                 request_serializer=loadgrpc_dot_v1_dot_control__pb2.GetTimelineRequest.SerializeToString,
                 response_deserializer=loadgrpc_dot_v1_dot_control__pb2.GetTimelineResponse.FromString,
                 _registered_method=True)
+        self.CheckRun = channel.unary_unary(
+                '/loadgrpc.v1.ControlService/CheckRun',
+                request_serializer=loadgrpc_dot_v1_dot_control__pb2.CheckRunRequest.SerializeToString,
+                response_deserializer=loadgrpc_dot_v1_dot_control__pb2.CheckRunResponse.FromString,
+                _registered_method=True)
         self.ListEvents = channel.unary_stream(
                 '/loadgrpc.v1.ControlService/ListEvents',
                 request_serializer=loadgrpc_dot_v1_dot_control__pb2.ListEventsRequest.SerializeToString,
@@ -231,6 +236,16 @@ class ControlServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CheckRun(self, request, context):
+        """CheckRun judges a run by thresholds, from its timeline: those of its plan, or any others. The
+        results are those that the run would have had live, as long as windows of one second are kept;
+        what was reported late counts. An active run is judged as far as it has come. NOT_FOUND: no
+        such run. INVALID_ARGUMENT: a threshold cannot be read.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListEvents(self, request, context):
         """ListEvents sends the events of a run that are stored now, in the order in which they were
         committed; then the stream ends with OK. Columns are sent as the rows they stand for. Events
@@ -332,6 +347,11 @@ def add_ControlServiceServicer_to_server(servicer, server):
                     servicer.GetTimeline,
                     request_deserializer=loadgrpc_dot_v1_dot_control__pb2.GetTimelineRequest.FromString,
                     response_serializer=loadgrpc_dot_v1_dot_control__pb2.GetTimelineResponse.SerializeToString,
+            ),
+            'CheckRun': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckRun,
+                    request_deserializer=loadgrpc_dot_v1_dot_control__pb2.CheckRunRequest.FromString,
+                    response_serializer=loadgrpc_dot_v1_dot_control__pb2.CheckRunResponse.SerializeToString,
             ),
             'ListEvents': grpc.unary_stream_rpc_method_handler(
                     servicer.ListEvents,
@@ -619,6 +639,33 @@ class ControlService(object):
             '/loadgrpc.v1.ControlService/GetTimeline',
             loadgrpc_dot_v1_dot_control__pb2.GetTimelineRequest.SerializeToString,
             loadgrpc_dot_v1_dot_control__pb2.GetTimelineResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckRun(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loadgrpc.v1.ControlService/CheckRun',
+            loadgrpc_dot_v1_dot_control__pb2.CheckRunRequest.SerializeToString,
+            loadgrpc_dot_v1_dot_control__pb2.CheckRunResponse.FromString,
             options,
             channel_credentials,
             insecure,

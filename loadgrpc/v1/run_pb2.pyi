@@ -57,6 +57,13 @@ class TroubleKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     TROUBLE_KIND_USERS_WAITING: _ClassVar[TroubleKind]
     TROUBLE_KIND_PREPARING: _ClassVar[TroubleKind]
 
+class ThresholdOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    THRESHOLD_OUTCOME_UNSPECIFIED: _ClassVar[ThresholdOutcome]
+    THRESHOLD_OUTCOME_PASS: _ClassVar[ThresholdOutcome]
+    THRESHOLD_OUTCOME_FAIL: _ClassVar[ThresholdOutcome]
+    THRESHOLD_OUTCOME_NO_DATA: _ClassVar[ThresholdOutcome]
+
 class AssignmentState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     ASSIGNMENT_STATE_UNSPECIFIED: _ClassVar[AssignmentState]
@@ -96,6 +103,10 @@ TROUBLE_KIND_STORE_AWAY: TroubleKind
 TROUBLE_KIND_SOURCE_SILENT: TroubleKind
 TROUBLE_KIND_USERS_WAITING: TroubleKind
 TROUBLE_KIND_PREPARING: TroubleKind
+THRESHOLD_OUTCOME_UNSPECIFIED: ThresholdOutcome
+THRESHOLD_OUTCOME_PASS: ThresholdOutcome
+THRESHOLD_OUTCOME_FAIL: ThresholdOutcome
+THRESHOLD_OUTCOME_NO_DATA: ThresholdOutcome
 ASSIGNMENT_STATE_UNSPECIFIED: AssignmentState
 ASSIGNMENT_STATE_STARTING: AssignmentState
 ASSIGNMENT_STATE_RUNNING: AssignmentState
@@ -105,7 +116,7 @@ ASSIGNMENT_STATE_LOAD_FAILED: AssignmentState
 ASSIGNMENT_STATE_LOST: AssignmentState
 
 class RunSpec(_message.Message):
-    __slots__ = ("test", "users", "iterations", "duration", "agents", "split", "spawn_rate", "server_url", "processes", "stop_timeout", "no_dns_resolve", "test_runner", "runner_mode", "silence_timeout", "scenarios", "title", "env", "no_patching", "observers", "project_name", "user_id", "require_coverage", "bundle", "test_dir", "python_deps", "parameters", "unchecked", "pacing", "think")
+    __slots__ = ("test", "users", "iterations", "duration", "agents", "split", "spawn_rate", "server_url", "processes", "stop_timeout", "no_dns_resolve", "test_runner", "runner_mode", "silence_timeout", "scenarios", "title", "env", "no_patching", "observers", "project_name", "user_id", "require_coverage", "bundle", "test_dir", "python_deps", "parameters", "unchecked", "pacing", "think", "thresholds")
     class EnvEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -149,6 +160,7 @@ class RunSpec(_message.Message):
     UNCHECKED_FIELD_NUMBER: _ClassVar[int]
     PACING_FIELD_NUMBER: _ClassVar[int]
     THINK_FIELD_NUMBER: _ClassVar[int]
+    THRESHOLDS_FIELD_NUMBER: _ClassVar[int]
     test: str
     users: _containers.RepeatedScalarFieldContainer[int]
     iterations: _containers.RepeatedScalarFieldContainer[int]
@@ -178,7 +190,8 @@ class RunSpec(_message.Message):
     unchecked: bool
     pacing: WaitTime
     think: WaitTime
-    def __init__(self, test: _Optional[str] = ..., users: _Optional[_Iterable[int]] = ..., iterations: _Optional[_Iterable[int]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., agents: _Optional[int] = ..., split: bool = ..., spawn_rate: _Optional[float] = ..., server_url: _Optional[str] = ..., processes: _Optional[int] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., no_dns_resolve: bool = ..., test_runner: _Optional[str] = ..., runner_mode: _Optional[_Union[RunnerMode, str]] = ..., silence_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., scenarios: _Optional[_Iterable[_Union[Scenario, _Mapping]]] = ..., title: _Optional[str] = ..., env: _Optional[_Mapping[str, str]] = ..., no_patching: bool = ..., observers: _Optional[_Iterable[_Union[Observer, _Mapping]]] = ..., project_name: _Optional[str] = ..., user_id: _Optional[str] = ..., require_coverage: _Optional[int] = ..., bundle: _Optional[str] = ..., test_dir: _Optional[str] = ..., python_deps: _Optional[_Iterable[str]] = ..., parameters: _Optional[_Mapping[str, Parameter]] = ..., unchecked: bool = ..., pacing: _Optional[_Union[WaitTime, _Mapping]] = ..., think: _Optional[_Union[WaitTime, _Mapping]] = ...) -> None: ...
+    thresholds: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, test: _Optional[str] = ..., users: _Optional[_Iterable[int]] = ..., iterations: _Optional[_Iterable[int]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., agents: _Optional[int] = ..., split: bool = ..., spawn_rate: _Optional[float] = ..., server_url: _Optional[str] = ..., processes: _Optional[int] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., no_dns_resolve: bool = ..., test_runner: _Optional[str] = ..., runner_mode: _Optional[_Union[RunnerMode, str]] = ..., silence_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., scenarios: _Optional[_Iterable[_Union[Scenario, _Mapping]]] = ..., title: _Optional[str] = ..., env: _Optional[_Mapping[str, str]] = ..., no_patching: bool = ..., observers: _Optional[_Iterable[_Union[Observer, _Mapping]]] = ..., project_name: _Optional[str] = ..., user_id: _Optional[str] = ..., require_coverage: _Optional[int] = ..., bundle: _Optional[str] = ..., test_dir: _Optional[str] = ..., python_deps: _Optional[_Iterable[str]] = ..., parameters: _Optional[_Mapping[str, Parameter]] = ..., unchecked: bool = ..., pacing: _Optional[_Union[WaitTime, _Mapping]] = ..., think: _Optional[_Union[WaitTime, _Mapping]] = ..., thresholds: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class WaitTime(_message.Message):
     __slots__ = ("constant", "between", "exponential", "lognormal")
@@ -329,7 +342,7 @@ class Trouble(_message.Message):
     def __init__(self, kind: _Optional[_Union[TroubleKind, str]] = ..., agent_id: _Optional[str] = ..., message: _Optional[str] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class RunSummary(_message.Message):
-    __slots__ = ("run_id", "state", "reason", "verdict", "plan", "create_time", "start_time", "end_time", "duration", "hits", "iterations", "names", "failures", "errors", "hit_errors", "agents", "counters", "accounting", "generator", "scenarios", "users", "cycles", "sockets", "troubles", "data", "notifications", "cases", "coverage", "output", "custom_states", "checks", "transactions", "measurements", "gauges", "tags")
+    __slots__ = ("run_id", "state", "reason", "verdict", "plan", "create_time", "start_time", "end_time", "duration", "hits", "iterations", "names", "failures", "errors", "hit_errors", "agents", "counters", "accounting", "generator", "scenarios", "users", "cycles", "sockets", "troubles", "data", "notifications", "cases", "coverage", "output", "custom_states", "checks", "transactions", "measurements", "gauges", "tags", "thresholds")
     class CountersEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -372,6 +385,7 @@ class RunSummary(_message.Message):
     MEASUREMENTS_FIELD_NUMBER: _ClassVar[int]
     GAUGES_FIELD_NUMBER: _ClassVar[int]
     TAGS_FIELD_NUMBER: _ClassVar[int]
+    THRESHOLDS_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     state: RunState
     reason: str
@@ -407,7 +421,8 @@ class RunSummary(_message.Message):
     measurements: _containers.RepeatedCompositeFieldContainer[MeasurementFigures]
     gauges: _containers.RepeatedCompositeFieldContainer[GaugeFigures]
     tags: _containers.RepeatedCompositeFieldContainer[TagFigures]
-    def __init__(self, run_id: _Optional[str] = ..., state: _Optional[_Union[RunState, str]] = ..., reason: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ..., plan: _Optional[_Union[RunSpec, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., hits: _Optional[_Union[HitFigures, _Mapping]] = ..., iterations: _Optional[_Union[IterationFigures, _Mapping]] = ..., names: _Optional[_Iterable[_Union[NameFigures, _Mapping]]] = ..., failures: _Optional[_Iterable[_Union[IterationErrorGroup, _Mapping]]] = ..., errors: _Optional[_Iterable[_Union[IterationErrorGroup, _Mapping]]] = ..., hit_errors: _Optional[_Iterable[_Union[HitErrorGroup, _Mapping]]] = ..., agents: _Optional[_Iterable[_Union[AgentFigures, _Mapping]]] = ..., counters: _Optional[_Mapping[str, int]] = ..., accounting: _Optional[_Union[Accounting, _Mapping]] = ..., generator: _Optional[_Union[GeneratorFigures, _Mapping]] = ..., scenarios: _Optional[_Iterable[_Union[ScenarioFigures, _Mapping]]] = ..., users: _Optional[_Union[UserFigures, _Mapping]] = ..., cycles: _Optional[_Iterable[_Union[CycleFigures, _Mapping]]] = ..., sockets: _Optional[_Union[SocketSummary, _Mapping]] = ..., troubles: _Optional[_Iterable[_Union[Trouble, _Mapping]]] = ..., data: _Optional[_Iterable[_Union[DataFigures, _Mapping]]] = ..., notifications: _Optional[_Iterable[_Union[Notification, _Mapping]]] = ..., cases: _Optional[_Iterable[_Union[CaseFigures, _Mapping]]] = ..., coverage: _Optional[_Union[CoverageFigures, _Mapping]] = ..., output: _Optional[_Union[OutputFigures, _Mapping]] = ..., custom_states: _Optional[_Iterable[_Union[ReportedState, _Mapping]]] = ..., checks: _Optional[_Iterable[_Union[CheckFigures, _Mapping]]] = ..., transactions: _Optional[_Iterable[_Union[TransactionFigures, _Mapping]]] = ..., measurements: _Optional[_Iterable[_Union[MeasurementFigures, _Mapping]]] = ..., gauges: _Optional[_Iterable[_Union[GaugeFigures, _Mapping]]] = ..., tags: _Optional[_Iterable[_Union[TagFigures, _Mapping]]] = ...) -> None: ...
+    thresholds: _containers.RepeatedCompositeFieldContainer[ThresholdResult]
+    def __init__(self, run_id: _Optional[str] = ..., state: _Optional[_Union[RunState, str]] = ..., reason: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ..., plan: _Optional[_Union[RunSpec, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., hits: _Optional[_Union[HitFigures, _Mapping]] = ..., iterations: _Optional[_Union[IterationFigures, _Mapping]] = ..., names: _Optional[_Iterable[_Union[NameFigures, _Mapping]]] = ..., failures: _Optional[_Iterable[_Union[IterationErrorGroup, _Mapping]]] = ..., errors: _Optional[_Iterable[_Union[IterationErrorGroup, _Mapping]]] = ..., hit_errors: _Optional[_Iterable[_Union[HitErrorGroup, _Mapping]]] = ..., agents: _Optional[_Iterable[_Union[AgentFigures, _Mapping]]] = ..., counters: _Optional[_Mapping[str, int]] = ..., accounting: _Optional[_Union[Accounting, _Mapping]] = ..., generator: _Optional[_Union[GeneratorFigures, _Mapping]] = ..., scenarios: _Optional[_Iterable[_Union[ScenarioFigures, _Mapping]]] = ..., users: _Optional[_Union[UserFigures, _Mapping]] = ..., cycles: _Optional[_Iterable[_Union[CycleFigures, _Mapping]]] = ..., sockets: _Optional[_Union[SocketSummary, _Mapping]] = ..., troubles: _Optional[_Iterable[_Union[Trouble, _Mapping]]] = ..., data: _Optional[_Iterable[_Union[DataFigures, _Mapping]]] = ..., notifications: _Optional[_Iterable[_Union[Notification, _Mapping]]] = ..., cases: _Optional[_Iterable[_Union[CaseFigures, _Mapping]]] = ..., coverage: _Optional[_Union[CoverageFigures, _Mapping]] = ..., output: _Optional[_Union[OutputFigures, _Mapping]] = ..., custom_states: _Optional[_Iterable[_Union[ReportedState, _Mapping]]] = ..., checks: _Optional[_Iterable[_Union[CheckFigures, _Mapping]]] = ..., transactions: _Optional[_Iterable[_Union[TransactionFigures, _Mapping]]] = ..., measurements: _Optional[_Iterable[_Union[MeasurementFigures, _Mapping]]] = ..., gauges: _Optional[_Iterable[_Union[GaugeFigures, _Mapping]]] = ..., tags: _Optional[_Iterable[_Union[TagFigures, _Mapping]]] = ..., thresholds: _Optional[_Iterable[_Union[ThresholdResult, _Mapping]]] = ...) -> None: ...
 
 class TagFigures(_message.Message):
     __slots__ = ("name", "value", "hits", "scenario")
@@ -498,6 +513,38 @@ class ReportedState(_message.Message):
     scenario: str
     time: _timestamp_pb2.Timestamp
     def __init__(self, state: _Optional[_Union[_event_pb2.CustomState, _Mapping]] = ..., agent_id: _Optional[str] = ..., scenario: _Optional[str] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class ThresholdResult(_message.Message):
+    __slots__ = ("threshold", "outcome", "failed", "value", "limit", "unit", "count", "window_start", "window_length", "windows", "windows_failed", "aborted", "near", "message")
+    THRESHOLD_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    UNIT_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_START_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_LENGTH_FIELD_NUMBER: _ClassVar[int]
+    WINDOWS_FIELD_NUMBER: _ClassVar[int]
+    WINDOWS_FAILED_FIELD_NUMBER: _ClassVar[int]
+    ABORTED_FIELD_NUMBER: _ClassVar[int]
+    NEAR_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    threshold: str
+    outcome: ThresholdOutcome
+    failed: bool
+    value: float
+    limit: float
+    unit: str
+    count: int
+    window_start: _timestamp_pb2.Timestamp
+    window_length: _duration_pb2.Duration
+    windows: int
+    windows_failed: int
+    aborted: bool
+    near: _containers.RepeatedScalarFieldContainer[str]
+    message: str
+    def __init__(self, threshold: _Optional[str] = ..., outcome: _Optional[_Union[ThresholdOutcome, str]] = ..., failed: bool = ..., value: _Optional[float] = ..., limit: _Optional[float] = ..., unit: _Optional[str] = ..., count: _Optional[int] = ..., window_start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., window_length: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., windows: _Optional[int] = ..., windows_failed: _Optional[int] = ..., aborted: bool = ..., near: _Optional[_Iterable[str]] = ..., message: _Optional[str] = ...) -> None: ...
 
 class CaseFigures(_message.Message):
     __slots__ = ("case", "scenario", "iterations", "iteration_time", "hits")

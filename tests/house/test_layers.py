@@ -26,6 +26,7 @@ FLOORS = {
     "campaign": 1,
     "stats": 1,
     "design": 1,
+    "judge": 1,
     "v1": 1,  # generated, and closed to floors 0 and 1: see what_is_wrong
     "protocol": 2,
     "store": 2,

@@ -24,6 +24,7 @@ TYPES = {
     kinds.VariablesKind: FieldDescriptor.TYPE_MESSAGE,
     kinds.DigestKind: FieldDescriptor.TYPE_STRING,
     kinds.RequirementsKind: FieldDescriptor.TYPE_STRING,
+    kinds.ThresholdsKind: FieldDescriptor.TYPE_STRING,
     kinds.ObserversKind: FieldDescriptor.TYPE_MESSAGE,
     kinds.WaitKind: FieldDescriptor.TYPE_MESSAGE,
     ParametersKind: FieldDescriptor.TYPE_MESSAGE,
@@ -70,6 +71,7 @@ def test_a_row_is_of_the_type_of_its_field(row):
         several = (
             *(kinds.CountsKind, kinds.VariablesKind),
             *(kinds.RequirementsKind, kinds.ObserversKind, ParametersKind),
+            kinds.ThresholdsKind,
         )
         assert field.is_repeated is isinstance(row.kind, several)
 
@@ -89,7 +91,7 @@ def figures(kind):  # noqa: PLR0911 - one for each kind
             entries, name_chars, value_chars
         ):
             return [f"{each:,}" for each in (entries, name_chars, value_chars)]
-        case kinds.RequirementsKind(chars, entries):
+        case kinds.RequirementsKind(chars, entries) | kinds.ThresholdsKind(chars, entries):
             return [f"{chars:,} characters", f"{entries:,}"]
         case kinds.TextKind(chars):
             return [f"{chars:,} characters"]

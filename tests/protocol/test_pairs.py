@@ -52,6 +52,14 @@ from loadgrpc.protocol.runs import (
 )
 from loadgrpc.protocol.sources import source_from_proto, source_to_proto
 from loadgrpc.protocol.summary import summary_from_proto, summary_to_proto
+from loadgrpc.protocol.thresholds import (
+    check_from_proto,
+    check_to_proto,
+    checked_from_proto,
+    checked_to_proto,
+    threshold_result_from_proto,
+    threshold_result_to_proto,
+)
 from loadgrpc.testing import plan_of
 from loadgrpc.v1 import event_pb2, run_pb2, runner_pb2
 
@@ -137,6 +145,7 @@ some_plans = st.builds(
     test_dir=st.sampled_from(["", "/tmp/x-"]),
     python_deps=st.sampled_from([(), ("faker", "./a.whl")]),
     unchecked=st.booleans(),
+    thresholds=st.sampled_from([(), ("p95(response) < 300ms", "loss == 0")]),
     observers=st.lists(
         st.builds(
             model.ObserverChoice,
@@ -275,6 +284,23 @@ socket_progresses = st.builds(
     sent_rate=rates,
     received_rate=rates,
 )
+threshold_results = st.builds(
+    model.ThresholdResult,
+    text=words,
+    outcome=st.sampled_from(model.ThresholdOutcome),
+    failed=st.booleans(),
+    value=st.none() | st.floats(allow_nan=False),
+    limit=st.floats(allow_nan=False),
+    unit=st.sampled_from(["", "s", "%", "/s"]),
+    count=counts,
+    start_ns=optional_moments,
+    length_ns=durations,
+    windows=counts,
+    windows_failed=counts,
+    aborted=st.booleans(),
+    near=st.lists(words, max_size=3).map(tuple),
+    message=words,
+)
 progresses = st.builds(
     model.Progress,
     custom_states=reported_states,
@@ -320,6 +346,7 @@ progresses = st.builds(
         st.builds(model.FailureProgress, count=counts, message=words, where=words), max_size=2
     ).map(tuple),
     left_ns=st.none() | durations,
+    thresholds=st.lists(threshold_results, max_size=2).map(tuple),
     troubles=troubles,
 )
 parts_of_one = st.none() | st.floats(0, 1)
@@ -567,6 +594,7 @@ summaries = st.builds(
         max_size=2,
     ).map(tuple),
     users=users,
+    thresholds=st.lists(threshold_results, max_size=2).map(tuple),
     troubles=troubles,
 )
 changes = st.builds(
@@ -582,6 +610,7 @@ changes = st.builds(
     cycle=st.integers(0, 100),
     users=st.integers(0, 2**32 - 1),
     custom_state=st.none() | custom_states,
+    threshold=st.none() | threshold_results,
 )
 news = st.builds(model.News, counts, runs | progresses | st.none(), st.none() | changes)
 
@@ -741,6 +770,14 @@ campaigns = st.builds(
     end_time_ns=st.none() | moments,
     verdict=st.none() | verdicts,
 )
+checked_runs = st.builds(
+    model.CheckedRun,
+    results=st.lists(threshold_results, max_size=2).map(tuple),
+    windows=st.sampled_from([(), ((1, 600), (10, 30))]),
+    late_hits=counts,
+    over=st.booleans(),
+)
+
 PAIRS = {
     "timestamp": (times.timestamp_to_proto, times.timestamp_from_proto, moments),
     "duration": (times.duration_to_proto, times.duration_from_proto, durations),
@@ -784,6 +821,17 @@ PAIRS = {
         socket_progresses,
     ),
     "notification": (notification_to_proto, notification_from_proto, notifications),
+    "threshold_result": (
+        threshold_result_to_proto,
+        threshold_result_from_proto,
+        threshold_results,
+    ),
+    "check": (
+        check_to_proto,
+        check_from_proto,
+        st.tuples(ids, st.sampled_from([(), ("hits > 1", "loss == 0")])),
+    ),
+    "checked": (checked_to_proto, checked_from_proto, checked_runs),
     "summary": (summary_to_proto, summary_from_proto, summaries),
     "elapsed": (elapsed_to_proto, elapsed_from_proto, elapsed),
     "cycle": (timeline.cycle_to_proto, timeline.cycle_from_proto, cycles),
@@ -969,6 +1017,9 @@ VIOLATIONS = [
     (spec(spawn_rate=math.nan), ["plan.spawn_rate"]),
     (spec(server_url="127.0.0.1:8000"), ["plan.server_url"]),
     (spec(processes=1_025), ["plan.processes"]),
+    (spec(thresholds=["hits > 1"] * 101), ["plan.thresholds"]),
+    (spec(thresholds=["hits > 1", "hits > " + "1" * 1_025]), ["plan.thresholds[1]"]),
+    (spec(thresholds=["hits > 1", "p95(response) < 300"]), ["plan.thresholds[1]"]),
     (spec(title="x" * 129), ["plan.title"]),
     (spec(title="a\nb"), ["plan.title"]),
     (spec(project_name="x" * 129), ["plan.project_name"]),

@@ -352,6 +352,63 @@ func (TroubleKind) EnumDescriptor() ([]byte, []int) {
 	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{4}
 }
 
+// Whether a threshold holds.
+type ThresholdOutcome int32
+
+const (
+	// Not set, or an outcome that is newer than the reader.
+	ThresholdOutcome_THRESHOLD_OUTCOME_UNSPECIFIED ThresholdOutcome = 0
+	// It holds.
+	ThresholdOutcome_THRESHOLD_OUTCOME_PASS ThresholdOutcome = 1
+	// It does not hold.
+	ThresholdOutcome_THRESHOLD_OUTCOME_FAIL ThresholdOutcome = 2
+	// There is nothing of what it selects, or no value to compare.
+	ThresholdOutcome_THRESHOLD_OUTCOME_NO_DATA ThresholdOutcome = 3
+)
+
+// Enum value maps for ThresholdOutcome.
+var (
+	ThresholdOutcome_name = map[int32]string{
+		0: "THRESHOLD_OUTCOME_UNSPECIFIED",
+		1: "THRESHOLD_OUTCOME_PASS",
+		2: "THRESHOLD_OUTCOME_FAIL",
+		3: "THRESHOLD_OUTCOME_NO_DATA",
+	}
+	ThresholdOutcome_value = map[string]int32{
+		"THRESHOLD_OUTCOME_UNSPECIFIED": 0,
+		"THRESHOLD_OUTCOME_PASS":        1,
+		"THRESHOLD_OUTCOME_FAIL":        2,
+		"THRESHOLD_OUTCOME_NO_DATA":     3,
+	}
+)
+
+func (x ThresholdOutcome) Enum() *ThresholdOutcome {
+	p := new(ThresholdOutcome)
+	*p = x
+	return p
+}
+
+func (x ThresholdOutcome) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ThresholdOutcome) Descriptor() protoreflect.EnumDescriptor {
+	return file_loadgrpc_v1_run_proto_enumTypes[5].Descriptor()
+}
+
+func (ThresholdOutcome) Type() protoreflect.EnumType {
+	return &file_loadgrpc_v1_run_proto_enumTypes[5]
+}
+
+func (x ThresholdOutcome) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ThresholdOutcome.Descriptor instead.
+func (ThresholdOutcome) EnumDescriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{5}
+}
+
 // The states of one agent's part in a run.
 type AssignmentState int32
 
@@ -405,11 +462,11 @@ func (x AssignmentState) String() string {
 }
 
 func (AssignmentState) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_run_proto_enumTypes[5].Descriptor()
+	return file_loadgrpc_v1_run_proto_enumTypes[6].Descriptor()
 }
 
 func (AssignmentState) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_run_proto_enumTypes[5]
+	return &file_loadgrpc_v1_run_proto_enumTypes[6]
 }
 
 func (x AssignmentState) Number() protoreflect.EnumNumber {
@@ -418,7 +475,7 @@ func (x AssignmentState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AssignmentState.Descriptor instead.
 func (AssignmentState) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{5}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{6}
 }
 
 // A plan: what the client asks for. The shortest is a test alone, which one user calls
@@ -545,7 +602,11 @@ type RunSpec struct {
 	// How long a user waits after an iteration, before the next. A stop, and the end of a cycle's
 	// time, end the wait. At most 1 day. Absent: as the test says. Only the Python runner uses this;
 	// with a `test_runner` it is refused.
-	Think         *WaitTime `protobuf:"bytes,41,opt,name=think,proto3" json:"think,omitempty"`
+	Think *WaitTime `protobuf:"bytes,41,opt,name=think,proto3" json:"think,omitempty"`
+	// What the results have to meet, such as `p95(response{name=login}) < 300ms over 30s`; if one of
+	// them does not hold, the run fails. docs/thresholds.md has the grammar. At most 100, each at
+	// most 1,024 characters.
+	Thresholds    []string `protobuf:"bytes,43,rep,name=thresholds,proto3" json:"thresholds,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -779,6 +840,13 @@ func (x *RunSpec) GetPacing() *WaitTime {
 func (x *RunSpec) GetThink() *WaitTime {
 	if x != nil {
 		return x.Think
+	}
+	return nil
+}
+
+func (x *RunSpec) GetThresholds() []string {
+	if x != nil {
+		return x.Thresholds
 	}
 	return nil
 }
@@ -1713,7 +1781,9 @@ type RunSummary struct {
 	Gauges []*GaugeFigures `protobuf:"bytes,46,rep,name=gauges,proto3" json:"gauges,omitempty"`
 	// Hits by tag, sorted by name and value: see `Hit.tags`. A hit with several tags is in several
 	// entries. Empty: no hit has tags.
-	Tags          []*TagFigures `protobuf:"bytes,47,rep,name=tags,proto3" json:"tags,omitempty"`
+	Tags []*TagFigures `protobuf:"bytes,47,rep,name=tags,proto3" json:"tags,omitempty"`
+	// One entry for each threshold of the plan, in its order.
+	Thresholds    []*ThresholdResult `protobuf:"bytes,39,rep,name=thresholds,proto3" json:"thresholds,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1989,6 +2059,13 @@ func (x *RunSummary) GetGauges() []*GaugeFigures {
 func (x *RunSummary) GetTags() []*TagFigures {
 	if x != nil {
 		return x.Tags
+	}
+	return nil
+}
+
+func (x *RunSummary) GetThresholds() []*ThresholdResult {
+	if x != nil {
+		return x.Thresholds
 	}
 	return nil
 }
@@ -2513,6 +2590,170 @@ func (x *ReportedState) GetTime() *timestamppb.Timestamp {
 	return nil
 }
 
+// What became of a threshold, and the evidence: the window in which its value was worst. While the
+// run is active, it is what the windows up to now say.
+type ThresholdResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The threshold, as it was written.
+	Threshold string `protobuf:"bytes,1,opt,name=threshold,proto3" json:"threshold,omitempty"`
+	// Whether it holds.
+	Outcome ThresholdOutcome `protobuf:"varint,2,opt,name=outcome,proto3,enum=loadgrpc.v1.ThresholdOutcome" json:"outcome,omitempty"`
+	// Whether it fails the run: it does not hold, or there is no data and it does not allow that.
+	Failed bool `protobuf:"varint,3,opt,name=failed,proto3" json:"failed,omitempty"`
+	// The value that was compared, in `unit`. Absent: there is none.
+	Value *float64 `protobuf:"fixed64,4,opt,name=value,proto3,oneof" json:"value,omitempty"`
+	// What it was compared with, in `unit`.
+	Limit float64 `protobuf:"fixed64,5,opt,name=limit,proto3" json:"limit,omitempty"`
+	// What both are measured in: `s` (seconds), `%`, `/s` (per second), or nothing for numbers.
+	Unit string `protobuf:"bytes,6,opt,name=unit,proto3" json:"unit,omitempty"`
+	// On how many hits, iterations or other observations the value rests.
+	Count uint64 `protobuf:"varint,7,opt,name=count,proto3" json:"count,omitempty"`
+	// When the window starts, by the broker's clock. Absent: there is none.
+	WindowStart *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=window_start,json=windowStart,proto3" json:"window_start,omitempty"`
+	// How long the window is.
+	WindowLength *durationpb.Duration `protobuf:"bytes,9,opt,name=window_length,json=windowLength,proto3" json:"window_length,omitempty"`
+	// Windows that were judged.
+	Windows uint64 `protobuf:"varint,10,opt,name=windows,proto3" json:"windows,omitempty"`
+	// Of these, those in which it did not hold.
+	WindowsFailed uint64 `protobuf:"varint,11,opt,name=windows_failed,json=windowsFailed,proto3" json:"windows_failed,omitempty"`
+	// Whether it stopped the run.
+	Aborted bool `protobuf:"varint,12,opt,name=aborted,proto3" json:"aborted,omitempty"`
+	// Of a threshold that found nothing: the nearest names that there are. At most 3.
+	Near []string `protobuf:"bytes,13,rep,name=near,proto3" json:"near,omitempty"`
+	// The evidence as a sentence, at most 512 characters.
+	Message       string `protobuf:"bytes,14,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ThresholdResult) Reset() {
+	*x = ThresholdResult{}
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ThresholdResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ThresholdResult) ProtoMessage() {}
+
+func (x *ThresholdResult) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ThresholdResult.ProtoReflect.Descriptor instead.
+func (*ThresholdResult) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ThresholdResult) GetThreshold() string {
+	if x != nil {
+		return x.Threshold
+	}
+	return ""
+}
+
+func (x *ThresholdResult) GetOutcome() ThresholdOutcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return ThresholdOutcome_THRESHOLD_OUTCOME_UNSPECIFIED
+}
+
+func (x *ThresholdResult) GetFailed() bool {
+	if x != nil {
+		return x.Failed
+	}
+	return false
+}
+
+func (x *ThresholdResult) GetValue() float64 {
+	if x != nil && x.Value != nil {
+		return *x.Value
+	}
+	return 0
+}
+
+func (x *ThresholdResult) GetLimit() float64 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *ThresholdResult) GetUnit() string {
+	if x != nil {
+		return x.Unit
+	}
+	return ""
+}
+
+func (x *ThresholdResult) GetCount() uint64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *ThresholdResult) GetWindowStart() *timestamppb.Timestamp {
+	if x != nil {
+		return x.WindowStart
+	}
+	return nil
+}
+
+func (x *ThresholdResult) GetWindowLength() *durationpb.Duration {
+	if x != nil {
+		return x.WindowLength
+	}
+	return nil
+}
+
+func (x *ThresholdResult) GetWindows() uint64 {
+	if x != nil {
+		return x.Windows
+	}
+	return 0
+}
+
+func (x *ThresholdResult) GetWindowsFailed() uint64 {
+	if x != nil {
+		return x.WindowsFailed
+	}
+	return 0
+}
+
+func (x *ThresholdResult) GetAborted() bool {
+	if x != nil {
+		return x.Aborted
+	}
+	return false
+}
+
+func (x *ThresholdResult) GetNear() []string {
+	if x != nil {
+		return x.Near
+	}
+	return nil
+}
+
+func (x *ThresholdResult) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
 // The figures of one rule of a decision table.
 type CaseFigures struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2533,7 +2774,7 @@ type CaseFigures struct {
 
 func (x *CaseFigures) Reset() {
 	*x = CaseFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2545,7 +2786,7 @@ func (x *CaseFigures) String() string {
 func (*CaseFigures) ProtoMessage() {}
 
 func (x *CaseFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2558,7 +2799,7 @@ func (x *CaseFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CaseFigures.ProtoReflect.Descriptor instead.
 func (*CaseFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{17}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *CaseFigures) GetCase() string {
@@ -2609,7 +2850,7 @@ type CoverageFigures struct {
 
 func (x *CoverageFigures) Reset() {
 	*x = CoverageFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2621,7 +2862,7 @@ func (x *CoverageFigures) String() string {
 func (*CoverageFigures) ProtoMessage() {}
 
 func (x *CoverageFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2634,7 +2875,7 @@ func (x *CoverageFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoverageFigures.ProtoReflect.Descriptor instead.
 func (*CoverageFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{18}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CoverageFigures) GetRules() uint32 {
@@ -2680,7 +2921,7 @@ type DataFigures struct {
 
 func (x *DataFigures) Reset() {
 	*x = DataFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2692,7 +2933,7 @@ func (x *DataFigures) String() string {
 func (*DataFigures) ProtoMessage() {}
 
 func (x *DataFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2705,7 +2946,7 @@ func (x *DataFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DataFigures.ProtoReflect.Descriptor instead.
 func (*DataFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{19}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *DataFigures) GetFile() string {
@@ -2784,7 +3025,7 @@ type OutputFigures struct {
 
 func (x *OutputFigures) Reset() {
 	*x = OutputFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2796,7 +3037,7 @@ func (x *OutputFigures) String() string {
 func (*OutputFigures) ProtoMessage() {}
 
 func (x *OutputFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2809,7 +3050,7 @@ func (x *OutputFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutputFigures.ProtoReflect.Descriptor instead.
 func (*OutputFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{20}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *OutputFigures) GetLines() uint64 {
@@ -2849,7 +3090,7 @@ type CycleFigures struct {
 
 func (x *CycleFigures) Reset() {
 	*x = CycleFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2861,7 +3102,7 @@ func (x *CycleFigures) String() string {
 func (*CycleFigures) ProtoMessage() {}
 
 func (x *CycleFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2874,7 +3115,7 @@ func (x *CycleFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CycleFigures.ProtoReflect.Descriptor instead.
 func (*CycleFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{21}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *CycleFigures) GetCycle() uint32 {
@@ -2936,7 +3177,7 @@ type CycleScenarioFigures struct {
 
 func (x *CycleScenarioFigures) Reset() {
 	*x = CycleScenarioFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2948,7 +3189,7 @@ func (x *CycleScenarioFigures) String() string {
 func (*CycleScenarioFigures) ProtoMessage() {}
 
 func (x *CycleScenarioFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2961,7 +3202,7 @@ func (x *CycleScenarioFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CycleScenarioFigures.ProtoReflect.Descriptor instead.
 func (*CycleScenarioFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{22}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *CycleScenarioFigures) GetName() string {
@@ -3011,7 +3252,7 @@ type ScenarioFigures struct {
 
 func (x *ScenarioFigures) Reset() {
 	*x = ScenarioFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3023,7 +3264,7 @@ func (x *ScenarioFigures) String() string {
 func (*ScenarioFigures) ProtoMessage() {}
 
 func (x *ScenarioFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3036,7 +3277,7 @@ func (x *ScenarioFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScenarioFigures.ProtoReflect.Descriptor instead.
 func (*ScenarioFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{23}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ScenarioFigures) GetName() string {
@@ -3099,7 +3340,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3111,7 +3352,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3124,7 +3365,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{24}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Verdict) GetExitCode() uint32 {
@@ -3166,7 +3407,7 @@ type HitFigures struct {
 
 func (x *HitFigures) Reset() {
 	*x = HitFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3178,7 +3419,7 @@ func (x *HitFigures) String() string {
 func (*HitFigures) ProtoMessage() {}
 
 func (x *HitFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3191,7 +3432,7 @@ func (x *HitFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HitFigures.ProtoReflect.Descriptor instead.
 func (*HitFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{25}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *HitFigures) GetCount() uint64 {
@@ -3267,7 +3508,7 @@ type ElapsedFigures struct {
 
 func (x *ElapsedFigures) Reset() {
 	*x = ElapsedFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3279,7 +3520,7 @@ func (x *ElapsedFigures) String() string {
 func (*ElapsedFigures) ProtoMessage() {}
 
 func (x *ElapsedFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3292,7 +3533,7 @@ func (x *ElapsedFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ElapsedFigures.ProtoReflect.Descriptor instead.
 func (*ElapsedFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{26}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ElapsedFigures) GetAvg() *durationpb.Duration {
@@ -3370,7 +3611,7 @@ type IterationFigures struct {
 
 func (x *IterationFigures) Reset() {
 	*x = IterationFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[27]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3382,7 +3623,7 @@ func (x *IterationFigures) String() string {
 func (*IterationFigures) ProtoMessage() {}
 
 func (x *IterationFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[27]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3395,7 +3636,7 @@ func (x *IterationFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IterationFigures.ProtoReflect.Descriptor instead.
 func (*IterationFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{27}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *IterationFigures) GetStarted() uint64 {
@@ -3470,7 +3711,7 @@ type UserFigures struct {
 
 func (x *UserFigures) Reset() {
 	*x = UserFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[28]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3482,7 +3723,7 @@ func (x *UserFigures) String() string {
 func (*UserFigures) ProtoMessage() {}
 
 func (x *UserFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[28]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3495,7 +3736,7 @@ func (x *UserFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserFigures.ProtoReflect.Descriptor instead.
 func (*UserFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{28}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *UserFigures) GetPlanned() uint64 {
@@ -3550,7 +3791,7 @@ type SocketFigures struct {
 
 func (x *SocketFigures) Reset() {
 	*x = SocketFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[29]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3562,7 +3803,7 @@ func (x *SocketFigures) String() string {
 func (*SocketFigures) ProtoMessage() {}
 
 func (x *SocketFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[29]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3575,7 +3816,7 @@ func (x *SocketFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketFigures.ProtoReflect.Descriptor instead.
 func (*SocketFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{29}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *SocketFigures) GetOpened() uint64 {
@@ -3665,7 +3906,7 @@ type SocketNameFigures struct {
 
 func (x *SocketNameFigures) Reset() {
 	*x = SocketNameFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[30]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3677,7 +3918,7 @@ func (x *SocketNameFigures) String() string {
 func (*SocketNameFigures) ProtoMessage() {}
 
 func (x *SocketNameFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[30]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3690,7 +3931,7 @@ func (x *SocketNameFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketNameFigures.ProtoReflect.Descriptor instead.
 func (*SocketNameFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{30}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *SocketNameFigures) GetName() string {
@@ -3734,7 +3975,7 @@ type SocketSummary struct {
 
 func (x *SocketSummary) Reset() {
 	*x = SocketSummary{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[31]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3746,7 +3987,7 @@ func (x *SocketSummary) String() string {
 func (*SocketSummary) ProtoMessage() {}
 
 func (x *SocketSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[31]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3759,7 +4000,7 @@ func (x *SocketSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketSummary.ProtoReflect.Descriptor instead.
 func (*SocketSummary) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{31}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *SocketSummary) GetTotal() *SocketFigures {
@@ -3805,7 +4046,7 @@ type NameFigures struct {
 
 func (x *NameFigures) Reset() {
 	*x = NameFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[32]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3817,7 +4058,7 @@ func (x *NameFigures) String() string {
 func (*NameFigures) ProtoMessage() {}
 
 func (x *NameFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[32]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3830,7 +4071,7 @@ func (x *NameFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NameFigures.ProtoReflect.Descriptor instead.
 func (*NameFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{32}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *NameFigures) GetName() string {
@@ -3905,7 +4146,7 @@ type IterationErrorGroup struct {
 
 func (x *IterationErrorGroup) Reset() {
 	*x = IterationErrorGroup{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[33]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3917,7 +4158,7 @@ func (x *IterationErrorGroup) String() string {
 func (*IterationErrorGroup) ProtoMessage() {}
 
 func (x *IterationErrorGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[33]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3930,7 +4171,7 @@ func (x *IterationErrorGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IterationErrorGroup.ProtoReflect.Descriptor instead.
 func (*IterationErrorGroup) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{33}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *IterationErrorGroup) GetCount() uint64 {
@@ -3974,7 +4215,7 @@ type HitErrorGroup struct {
 
 func (x *HitErrorGroup) Reset() {
 	*x = HitErrorGroup{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[34]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3986,7 +4227,7 @@ func (x *HitErrorGroup) String() string {
 func (*HitErrorGroup) ProtoMessage() {}
 
 func (x *HitErrorGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[34]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3999,7 +4240,7 @@ func (x *HitErrorGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HitErrorGroup.ProtoReflect.Descriptor instead.
 func (*HitErrorGroup) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{34}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *HitErrorGroup) GetCount() uint64 {
@@ -4075,7 +4316,7 @@ type AgentFigures struct {
 
 func (x *AgentFigures) Reset() {
 	*x = AgentFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[35]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4087,7 +4328,7 @@ func (x *AgentFigures) String() string {
 func (*AgentFigures) ProtoMessage() {}
 
 func (x *AgentFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[35]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4100,7 +4341,7 @@ func (x *AgentFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgentFigures.ProtoReflect.Descriptor instead.
 func (*AgentFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{35}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *AgentFigures) GetAgentId() string {
@@ -4247,7 +4488,7 @@ type GeneratorFigures struct {
 
 func (x *GeneratorFigures) Reset() {
 	*x = GeneratorFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[36]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4259,7 +4500,7 @@ func (x *GeneratorFigures) String() string {
 func (*GeneratorFigures) ProtoMessage() {}
 
 func (x *GeneratorFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[36]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4272,7 +4513,7 @@ func (x *GeneratorFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GeneratorFigures.ProtoReflect.Descriptor instead.
 func (*GeneratorFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{36}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *GeneratorFigures) GetSaturated() bool {
@@ -4405,7 +4646,7 @@ type Accounting struct {
 
 func (x *Accounting) Reset() {
 	*x = Accounting{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[37]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4417,7 +4658,7 @@ func (x *Accounting) String() string {
 func (*Accounting) ProtoMessage() {}
 
 func (x *Accounting) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[37]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4430,7 +4671,7 @@ func (x *Accounting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Accounting.ProtoReflect.Descriptor instead.
 func (*Accounting) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{37}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Accounting) GetCommitted() uint64 {
@@ -4501,7 +4742,7 @@ type Loss struct {
 
 func (x *Loss) Reset() {
 	*x = Loss{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[38]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4513,7 +4754,7 @@ func (x *Loss) String() string {
 func (*Loss) ProtoMessage() {}
 
 func (x *Loss) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[38]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4526,7 +4767,7 @@ func (x *Loss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loss.ProtoReflect.Descriptor instead.
 func (*Loss) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{38}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Loss) GetReason() string {
@@ -4568,7 +4809,8 @@ var File_loadgrpc_v1_run_proto protoreflect.FileDescriptor
 
 const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\n" +
-	"\x15loadgrpc/v1/run.proto\x12\vloadgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17loadgrpc/v1/event.proto\"\xf3\t\n" +
+	"\x15loadgrpc/v1/run.proto\x12\vloadgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17loadgrpc/v1/event.proto\"\x93\n" +
+	"\n" +
 	"\aRunSpec\x12\x12\n" +
 	"\x04test\x18\x01 \x01(\tR\x04test\x12\x14\n" +
 	"\x05users\x18\x02 \x03(\rR\x05users\x12\x1e\n" +
@@ -4609,7 +4851,10 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"parameters\x12\x1c\n" +
 	"\tunchecked\x18$ \x01(\bR\tunchecked\x12-\n" +
 	"\x06pacing\x18( \x01(\v2\x15.loadgrpc.v1.WaitTimeR\x06pacing\x12+\n" +
-	"\x05think\x18) \x01(\v2\x15.loadgrpc.v1.WaitTimeR\x05think\x1a6\n" +
+	"\x05think\x18) \x01(\v2\x15.loadgrpc.v1.WaitTimeR\x05think\x12\x1e\n" +
+	"\n" +
+	"thresholds\x18+ \x03(\tR\n" +
+	"thresholds\x1a6\n" +
 	"\bEnvEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1aU\n" +
@@ -4692,7 +4937,7 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\bagent_id\x18\x02 \x01(\tR\aagentId\x12\x18\n" +
 	"\amessage\x18\x03 \x01(\tR\amessage\x120\n" +
 	"\x05since\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x120\n" +
-	"\x05until\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"\x92\x0f\n" +
+	"\x05until\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"\xd0\x0f\n" +
 	"\n" +
 	"RunSummary\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12+\n" +
@@ -4737,7 +4982,10 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\ftransactions\x18, \x03(\v2\x1f.loadgrpc.v1.TransactionFiguresR\ftransactions\x12C\n" +
 	"\fmeasurements\x18- \x03(\v2\x1f.loadgrpc.v1.MeasurementFiguresR\fmeasurements\x121\n" +
 	"\x06gauges\x18. \x03(\v2\x19.loadgrpc.v1.GaugeFiguresR\x06gauges\x12+\n" +
-	"\x04tags\x18/ \x03(\v2\x17.loadgrpc.v1.TagFiguresR\x04tags\x1a;\n" +
+	"\x04tags\x18/ \x03(\v2\x17.loadgrpc.v1.TagFiguresR\x04tags\x12<\n" +
+	"\n" +
+	"thresholds\x18' \x03(\v2\x1c.loadgrpc.v1.ThresholdResultR\n" +
+	"thresholds\x1a;\n" +
 	"\rCountersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"\x7f\n" +
@@ -4781,7 +5029,24 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\x05state\x18\x01 \x01(\v2\x18.loadgrpc.v1.CustomStateR\x05state\x12\x19\n" +
 	"\bagent_id\x18\x02 \x01(\tR\aagentId\x12\x1a\n" +
 	"\bscenario\x18\x03 \x01(\tR\bscenario\x12.\n" +
-	"\x04time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xed\x01\n" +
+	"\x04time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xed\x03\n" +
+	"\x0fThresholdResult\x12\x1c\n" +
+	"\tthreshold\x18\x01 \x01(\tR\tthreshold\x127\n" +
+	"\aoutcome\x18\x02 \x01(\x0e2\x1d.loadgrpc.v1.ThresholdOutcomeR\aoutcome\x12\x16\n" +
+	"\x06failed\x18\x03 \x01(\bR\x06failed\x12\x19\n" +
+	"\x05value\x18\x04 \x01(\x01H\x00R\x05value\x88\x01\x01\x12\x14\n" +
+	"\x05limit\x18\x05 \x01(\x01R\x05limit\x12\x12\n" +
+	"\x04unit\x18\x06 \x01(\tR\x04unit\x12\x14\n" +
+	"\x05count\x18\a \x01(\x04R\x05count\x12=\n" +
+	"\fwindow_start\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\vwindowStart\x12>\n" +
+	"\rwindow_length\x18\t \x01(\v2\x19.google.protobuf.DurationR\fwindowLength\x12\x18\n" +
+	"\awindows\x18\n" +
+	" \x01(\x04R\awindows\x12%\n" +
+	"\x0ewindows_failed\x18\v \x01(\x04R\rwindowsFailed\x12\x18\n" +
+	"\aaborted\x18\f \x01(\bR\aaborted\x12\x12\n" +
+	"\x04near\x18\r \x03(\tR\x04near\x12\x18\n" +
+	"\amessage\x18\x0e \x01(\tR\amessageB\b\n" +
+	"\x06_value\"\xed\x01\n" +
 	"\vCaseFigures\x12\x12\n" +
 	"\x04case\x18\x01 \x01(\tR\x04case\x12\x1a\n" +
 	"\bscenario\x18\x02 \x01(\tR\bscenario\x12=\n" +
@@ -5000,7 +5265,12 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\x17TROUBLE_KIND_STORE_AWAY\x10\x03\x12\x1e\n" +
 	"\x1aTROUBLE_KIND_SOURCE_SILENT\x10\x04\x12\x1e\n" +
 	"\x1aTROUBLE_KIND_USERS_WAITING\x10\x05\x12\x1a\n" +
-	"\x16TROUBLE_KIND_PREPARING\x10\x06*\xf6\x01\n" +
+	"\x16TROUBLE_KIND_PREPARING\x10\x06*\x8c\x01\n" +
+	"\x10ThresholdOutcome\x12!\n" +
+	"\x1dTHRESHOLD_OUTCOME_UNSPECIFIED\x10\x00\x12\x1a\n" +
+	"\x16THRESHOLD_OUTCOME_PASS\x10\x01\x12\x1a\n" +
+	"\x16THRESHOLD_OUTCOME_FAIL\x10\x02\x12\x1d\n" +
+	"\x19THRESHOLD_OUTCOME_NO_DATA\x10\x03*\xf6\x01\n" +
 	"\x0fAssignmentState\x12 \n" +
 	"\x1cASSIGNMENT_STATE_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19ASSIGNMENT_STATE_STARTING\x10\x01\x12\x1c\n" +
@@ -5023,198 +5293,204 @@ func file_loadgrpc_v1_run_proto_rawDescGZIP() []byte {
 	return file_loadgrpc_v1_run_proto_rawDescData
 }
 
-var file_loadgrpc_v1_run_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_loadgrpc_v1_run_proto_msgTypes = make([]protoimpl.MessageInfo, 46)
+var file_loadgrpc_v1_run_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
+var file_loadgrpc_v1_run_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
 var file_loadgrpc_v1_run_proto_goTypes = []any{
 	(ObserverEvent)(0),            // 0: loadgrpc.v1.ObserverEvent
 	(NotificationState)(0),        // 1: loadgrpc.v1.NotificationState
 	(RunnerMode)(0),               // 2: loadgrpc.v1.RunnerMode
 	(RunState)(0),                 // 3: loadgrpc.v1.RunState
 	(TroubleKind)(0),              // 4: loadgrpc.v1.TroubleKind
-	(AssignmentState)(0),          // 5: loadgrpc.v1.AssignmentState
-	(*RunSpec)(nil),               // 6: loadgrpc.v1.RunSpec
-	(*WaitTime)(nil),              // 7: loadgrpc.v1.WaitTime
-	(*WaitRange)(nil),             // 8: loadgrpc.v1.WaitRange
-	(*LognormalWait)(nil),         // 9: loadgrpc.v1.LognormalWait
-	(*Parameter)(nil),             // 10: loadgrpc.v1.Parameter
-	(*Observer)(nil),              // 11: loadgrpc.v1.Observer
-	(*Notification)(nil),          // 12: loadgrpc.v1.Notification
-	(*Scenario)(nil),              // 13: loadgrpc.v1.Scenario
-	(*Run)(nil),                   // 14: loadgrpc.v1.Run
-	(*Trouble)(nil),               // 15: loadgrpc.v1.Trouble
-	(*RunSummary)(nil),            // 16: loadgrpc.v1.RunSummary
-	(*TagFigures)(nil),            // 17: loadgrpc.v1.TagFigures
-	(*CheckFigures)(nil),          // 18: loadgrpc.v1.CheckFigures
-	(*TransactionFigures)(nil),    // 19: loadgrpc.v1.TransactionFigures
-	(*MeasurementFigures)(nil),    // 20: loadgrpc.v1.MeasurementFigures
-	(*GaugeFigures)(nil),          // 21: loadgrpc.v1.GaugeFigures
-	(*ReportedState)(nil),         // 22: loadgrpc.v1.ReportedState
-	(*CaseFigures)(nil),           // 23: loadgrpc.v1.CaseFigures
-	(*CoverageFigures)(nil),       // 24: loadgrpc.v1.CoverageFigures
-	(*DataFigures)(nil),           // 25: loadgrpc.v1.DataFigures
-	(*OutputFigures)(nil),         // 26: loadgrpc.v1.OutputFigures
-	(*CycleFigures)(nil),          // 27: loadgrpc.v1.CycleFigures
-	(*CycleScenarioFigures)(nil),  // 28: loadgrpc.v1.CycleScenarioFigures
-	(*ScenarioFigures)(nil),       // 29: loadgrpc.v1.ScenarioFigures
-	(*Verdict)(nil),               // 30: loadgrpc.v1.Verdict
-	(*HitFigures)(nil),            // 31: loadgrpc.v1.HitFigures
-	(*ElapsedFigures)(nil),        // 32: loadgrpc.v1.ElapsedFigures
-	(*IterationFigures)(nil),      // 33: loadgrpc.v1.IterationFigures
-	(*UserFigures)(nil),           // 34: loadgrpc.v1.UserFigures
-	(*SocketFigures)(nil),         // 35: loadgrpc.v1.SocketFigures
-	(*SocketNameFigures)(nil),     // 36: loadgrpc.v1.SocketNameFigures
-	(*SocketSummary)(nil),         // 37: loadgrpc.v1.SocketSummary
-	(*NameFigures)(nil),           // 38: loadgrpc.v1.NameFigures
-	(*IterationErrorGroup)(nil),   // 39: loadgrpc.v1.IterationErrorGroup
-	(*HitErrorGroup)(nil),         // 40: loadgrpc.v1.HitErrorGroup
-	(*AgentFigures)(nil),          // 41: loadgrpc.v1.AgentFigures
-	(*GeneratorFigures)(nil),      // 42: loadgrpc.v1.GeneratorFigures
-	(*Accounting)(nil),            // 43: loadgrpc.v1.Accounting
-	(*Loss)(nil),                  // 44: loadgrpc.v1.Loss
-	nil,                           // 45: loadgrpc.v1.RunSpec.EnvEntry
-	nil,                           // 46: loadgrpc.v1.RunSpec.ParametersEntry
-	nil,                           // 47: loadgrpc.v1.Observer.SettingsEntry
-	nil,                           // 48: loadgrpc.v1.Scenario.ParametersEntry
-	nil,                           // 49: loadgrpc.v1.RunSummary.CountersEntry
-	nil,                           // 50: loadgrpc.v1.NameFigures.StatusesEntry
-	nil,                           // 51: loadgrpc.v1.NameFigures.FailedStatusesEntry
-	(*durationpb.Duration)(nil),   // 52: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 53: google.protobuf.Timestamp
-	(*CustomState)(nil),           // 54: loadgrpc.v1.CustomState
-	(DataMode)(0),                 // 55: loadgrpc.v1.DataMode
-	(*ExceptionInfo)(nil),         // 56: loadgrpc.v1.ExceptionInfo
-	(HitError)(0),                 // 57: loadgrpc.v1.HitError
+	(ThresholdOutcome)(0),         // 5: loadgrpc.v1.ThresholdOutcome
+	(AssignmentState)(0),          // 6: loadgrpc.v1.AssignmentState
+	(*RunSpec)(nil),               // 7: loadgrpc.v1.RunSpec
+	(*WaitTime)(nil),              // 8: loadgrpc.v1.WaitTime
+	(*WaitRange)(nil),             // 9: loadgrpc.v1.WaitRange
+	(*LognormalWait)(nil),         // 10: loadgrpc.v1.LognormalWait
+	(*Parameter)(nil),             // 11: loadgrpc.v1.Parameter
+	(*Observer)(nil),              // 12: loadgrpc.v1.Observer
+	(*Notification)(nil),          // 13: loadgrpc.v1.Notification
+	(*Scenario)(nil),              // 14: loadgrpc.v1.Scenario
+	(*Run)(nil),                   // 15: loadgrpc.v1.Run
+	(*Trouble)(nil),               // 16: loadgrpc.v1.Trouble
+	(*RunSummary)(nil),            // 17: loadgrpc.v1.RunSummary
+	(*TagFigures)(nil),            // 18: loadgrpc.v1.TagFigures
+	(*CheckFigures)(nil),          // 19: loadgrpc.v1.CheckFigures
+	(*TransactionFigures)(nil),    // 20: loadgrpc.v1.TransactionFigures
+	(*MeasurementFigures)(nil),    // 21: loadgrpc.v1.MeasurementFigures
+	(*GaugeFigures)(nil),          // 22: loadgrpc.v1.GaugeFigures
+	(*ReportedState)(nil),         // 23: loadgrpc.v1.ReportedState
+	(*ThresholdResult)(nil),       // 24: loadgrpc.v1.ThresholdResult
+	(*CaseFigures)(nil),           // 25: loadgrpc.v1.CaseFigures
+	(*CoverageFigures)(nil),       // 26: loadgrpc.v1.CoverageFigures
+	(*DataFigures)(nil),           // 27: loadgrpc.v1.DataFigures
+	(*OutputFigures)(nil),         // 28: loadgrpc.v1.OutputFigures
+	(*CycleFigures)(nil),          // 29: loadgrpc.v1.CycleFigures
+	(*CycleScenarioFigures)(nil),  // 30: loadgrpc.v1.CycleScenarioFigures
+	(*ScenarioFigures)(nil),       // 31: loadgrpc.v1.ScenarioFigures
+	(*Verdict)(nil),               // 32: loadgrpc.v1.Verdict
+	(*HitFigures)(nil),            // 33: loadgrpc.v1.HitFigures
+	(*ElapsedFigures)(nil),        // 34: loadgrpc.v1.ElapsedFigures
+	(*IterationFigures)(nil),      // 35: loadgrpc.v1.IterationFigures
+	(*UserFigures)(nil),           // 36: loadgrpc.v1.UserFigures
+	(*SocketFigures)(nil),         // 37: loadgrpc.v1.SocketFigures
+	(*SocketNameFigures)(nil),     // 38: loadgrpc.v1.SocketNameFigures
+	(*SocketSummary)(nil),         // 39: loadgrpc.v1.SocketSummary
+	(*NameFigures)(nil),           // 40: loadgrpc.v1.NameFigures
+	(*IterationErrorGroup)(nil),   // 41: loadgrpc.v1.IterationErrorGroup
+	(*HitErrorGroup)(nil),         // 42: loadgrpc.v1.HitErrorGroup
+	(*AgentFigures)(nil),          // 43: loadgrpc.v1.AgentFigures
+	(*GeneratorFigures)(nil),      // 44: loadgrpc.v1.GeneratorFigures
+	(*Accounting)(nil),            // 45: loadgrpc.v1.Accounting
+	(*Loss)(nil),                  // 46: loadgrpc.v1.Loss
+	nil,                           // 47: loadgrpc.v1.RunSpec.EnvEntry
+	nil,                           // 48: loadgrpc.v1.RunSpec.ParametersEntry
+	nil,                           // 49: loadgrpc.v1.Observer.SettingsEntry
+	nil,                           // 50: loadgrpc.v1.Scenario.ParametersEntry
+	nil,                           // 51: loadgrpc.v1.RunSummary.CountersEntry
+	nil,                           // 52: loadgrpc.v1.NameFigures.StatusesEntry
+	nil,                           // 53: loadgrpc.v1.NameFigures.FailedStatusesEntry
+	(*durationpb.Duration)(nil),   // 54: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 55: google.protobuf.Timestamp
+	(*CustomState)(nil),           // 56: loadgrpc.v1.CustomState
+	(DataMode)(0),                 // 57: loadgrpc.v1.DataMode
+	(*ExceptionInfo)(nil),         // 58: loadgrpc.v1.ExceptionInfo
+	(HitError)(0),                 // 59: loadgrpc.v1.HitError
 }
 var file_loadgrpc_v1_run_proto_depIdxs = []int32{
-	52,  // 0: loadgrpc.v1.RunSpec.duration:type_name -> google.protobuf.Duration
-	52,  // 1: loadgrpc.v1.RunSpec.stop_timeout:type_name -> google.protobuf.Duration
+	54,  // 0: loadgrpc.v1.RunSpec.duration:type_name -> google.protobuf.Duration
+	54,  // 1: loadgrpc.v1.RunSpec.stop_timeout:type_name -> google.protobuf.Duration
 	2,   // 2: loadgrpc.v1.RunSpec.runner_mode:type_name -> loadgrpc.v1.RunnerMode
-	52,  // 3: loadgrpc.v1.RunSpec.silence_timeout:type_name -> google.protobuf.Duration
-	13,  // 4: loadgrpc.v1.RunSpec.scenarios:type_name -> loadgrpc.v1.Scenario
-	45,  // 5: loadgrpc.v1.RunSpec.env:type_name -> loadgrpc.v1.RunSpec.EnvEntry
-	11,  // 6: loadgrpc.v1.RunSpec.observers:type_name -> loadgrpc.v1.Observer
-	46,  // 7: loadgrpc.v1.RunSpec.parameters:type_name -> loadgrpc.v1.RunSpec.ParametersEntry
-	7,   // 8: loadgrpc.v1.RunSpec.pacing:type_name -> loadgrpc.v1.WaitTime
-	7,   // 9: loadgrpc.v1.RunSpec.think:type_name -> loadgrpc.v1.WaitTime
-	52,  // 10: loadgrpc.v1.WaitTime.constant:type_name -> google.protobuf.Duration
-	8,   // 11: loadgrpc.v1.WaitTime.between:type_name -> loadgrpc.v1.WaitRange
-	52,  // 12: loadgrpc.v1.WaitTime.exponential:type_name -> google.protobuf.Duration
-	9,   // 13: loadgrpc.v1.WaitTime.lognormal:type_name -> loadgrpc.v1.LognormalWait
-	52,  // 14: loadgrpc.v1.WaitRange.least:type_name -> google.protobuf.Duration
-	52,  // 15: loadgrpc.v1.WaitRange.most:type_name -> google.protobuf.Duration
-	52,  // 16: loadgrpc.v1.LognormalWait.median:type_name -> google.protobuf.Duration
-	47,  // 17: loadgrpc.v1.Observer.settings:type_name -> loadgrpc.v1.Observer.SettingsEntry
+	54,  // 3: loadgrpc.v1.RunSpec.silence_timeout:type_name -> google.protobuf.Duration
+	14,  // 4: loadgrpc.v1.RunSpec.scenarios:type_name -> loadgrpc.v1.Scenario
+	47,  // 5: loadgrpc.v1.RunSpec.env:type_name -> loadgrpc.v1.RunSpec.EnvEntry
+	12,  // 6: loadgrpc.v1.RunSpec.observers:type_name -> loadgrpc.v1.Observer
+	48,  // 7: loadgrpc.v1.RunSpec.parameters:type_name -> loadgrpc.v1.RunSpec.ParametersEntry
+	8,   // 8: loadgrpc.v1.RunSpec.pacing:type_name -> loadgrpc.v1.WaitTime
+	8,   // 9: loadgrpc.v1.RunSpec.think:type_name -> loadgrpc.v1.WaitTime
+	54,  // 10: loadgrpc.v1.WaitTime.constant:type_name -> google.protobuf.Duration
+	9,   // 11: loadgrpc.v1.WaitTime.between:type_name -> loadgrpc.v1.WaitRange
+	54,  // 12: loadgrpc.v1.WaitTime.exponential:type_name -> google.protobuf.Duration
+	10,  // 13: loadgrpc.v1.WaitTime.lognormal:type_name -> loadgrpc.v1.LognormalWait
+	54,  // 14: loadgrpc.v1.WaitRange.least:type_name -> google.protobuf.Duration
+	54,  // 15: loadgrpc.v1.WaitRange.most:type_name -> google.protobuf.Duration
+	54,  // 16: loadgrpc.v1.LognormalWait.median:type_name -> google.protobuf.Duration
+	49,  // 17: loadgrpc.v1.Observer.settings:type_name -> loadgrpc.v1.Observer.SettingsEntry
 	0,   // 18: loadgrpc.v1.Observer.events:type_name -> loadgrpc.v1.ObserverEvent
 	0,   // 19: loadgrpc.v1.Notification.event:type_name -> loadgrpc.v1.ObserverEvent
 	1,   // 20: loadgrpc.v1.Notification.state:type_name -> loadgrpc.v1.NotificationState
-	53,  // 21: loadgrpc.v1.Notification.time:type_name -> google.protobuf.Timestamp
-	52,  // 22: loadgrpc.v1.Scenario.duration:type_name -> google.protobuf.Duration
+	55,  // 21: loadgrpc.v1.Notification.time:type_name -> google.protobuf.Timestamp
+	54,  // 22: loadgrpc.v1.Scenario.duration:type_name -> google.protobuf.Duration
 	2,   // 23: loadgrpc.v1.Scenario.runner_mode:type_name -> loadgrpc.v1.RunnerMode
-	52,  // 24: loadgrpc.v1.Scenario.silence_timeout:type_name -> google.protobuf.Duration
-	7,   // 25: loadgrpc.v1.Scenario.pacing:type_name -> loadgrpc.v1.WaitTime
-	7,   // 26: loadgrpc.v1.Scenario.think:type_name -> loadgrpc.v1.WaitTime
-	48,  // 27: loadgrpc.v1.Scenario.parameters:type_name -> loadgrpc.v1.Scenario.ParametersEntry
+	54,  // 24: loadgrpc.v1.Scenario.silence_timeout:type_name -> google.protobuf.Duration
+	8,   // 25: loadgrpc.v1.Scenario.pacing:type_name -> loadgrpc.v1.WaitTime
+	8,   // 26: loadgrpc.v1.Scenario.think:type_name -> loadgrpc.v1.WaitTime
+	50,  // 27: loadgrpc.v1.Scenario.parameters:type_name -> loadgrpc.v1.Scenario.ParametersEntry
 	3,   // 28: loadgrpc.v1.Run.state:type_name -> loadgrpc.v1.RunState
-	6,   // 29: loadgrpc.v1.Run.plan:type_name -> loadgrpc.v1.RunSpec
-	53,  // 30: loadgrpc.v1.Run.create_time:type_name -> google.protobuf.Timestamp
-	53,  // 31: loadgrpc.v1.Run.start_time:type_name -> google.protobuf.Timestamp
-	53,  // 32: loadgrpc.v1.Run.end_time:type_name -> google.protobuf.Timestamp
-	15,  // 33: loadgrpc.v1.Run.troubles:type_name -> loadgrpc.v1.Trouble
-	30,  // 34: loadgrpc.v1.Run.verdict:type_name -> loadgrpc.v1.Verdict
+	7,   // 29: loadgrpc.v1.Run.plan:type_name -> loadgrpc.v1.RunSpec
+	55,  // 30: loadgrpc.v1.Run.create_time:type_name -> google.protobuf.Timestamp
+	55,  // 31: loadgrpc.v1.Run.start_time:type_name -> google.protobuf.Timestamp
+	55,  // 32: loadgrpc.v1.Run.end_time:type_name -> google.protobuf.Timestamp
+	16,  // 33: loadgrpc.v1.Run.troubles:type_name -> loadgrpc.v1.Trouble
+	32,  // 34: loadgrpc.v1.Run.verdict:type_name -> loadgrpc.v1.Verdict
 	4,   // 35: loadgrpc.v1.Trouble.kind:type_name -> loadgrpc.v1.TroubleKind
-	53,  // 36: loadgrpc.v1.Trouble.since:type_name -> google.protobuf.Timestamp
-	53,  // 37: loadgrpc.v1.Trouble.until:type_name -> google.protobuf.Timestamp
+	55,  // 36: loadgrpc.v1.Trouble.since:type_name -> google.protobuf.Timestamp
+	55,  // 37: loadgrpc.v1.Trouble.until:type_name -> google.protobuf.Timestamp
 	3,   // 38: loadgrpc.v1.RunSummary.state:type_name -> loadgrpc.v1.RunState
-	30,  // 39: loadgrpc.v1.RunSummary.verdict:type_name -> loadgrpc.v1.Verdict
-	6,   // 40: loadgrpc.v1.RunSummary.plan:type_name -> loadgrpc.v1.RunSpec
-	53,  // 41: loadgrpc.v1.RunSummary.create_time:type_name -> google.protobuf.Timestamp
-	53,  // 42: loadgrpc.v1.RunSummary.start_time:type_name -> google.protobuf.Timestamp
-	53,  // 43: loadgrpc.v1.RunSummary.end_time:type_name -> google.protobuf.Timestamp
-	52,  // 44: loadgrpc.v1.RunSummary.duration:type_name -> google.protobuf.Duration
-	31,  // 45: loadgrpc.v1.RunSummary.hits:type_name -> loadgrpc.v1.HitFigures
-	33,  // 46: loadgrpc.v1.RunSummary.iterations:type_name -> loadgrpc.v1.IterationFigures
-	38,  // 47: loadgrpc.v1.RunSummary.names:type_name -> loadgrpc.v1.NameFigures
-	39,  // 48: loadgrpc.v1.RunSummary.failures:type_name -> loadgrpc.v1.IterationErrorGroup
-	39,  // 49: loadgrpc.v1.RunSummary.errors:type_name -> loadgrpc.v1.IterationErrorGroup
-	40,  // 50: loadgrpc.v1.RunSummary.hit_errors:type_name -> loadgrpc.v1.HitErrorGroup
-	41,  // 51: loadgrpc.v1.RunSummary.agents:type_name -> loadgrpc.v1.AgentFigures
-	49,  // 52: loadgrpc.v1.RunSummary.counters:type_name -> loadgrpc.v1.RunSummary.CountersEntry
-	43,  // 53: loadgrpc.v1.RunSummary.accounting:type_name -> loadgrpc.v1.Accounting
-	42,  // 54: loadgrpc.v1.RunSummary.generator:type_name -> loadgrpc.v1.GeneratorFigures
-	29,  // 55: loadgrpc.v1.RunSummary.scenarios:type_name -> loadgrpc.v1.ScenarioFigures
-	34,  // 56: loadgrpc.v1.RunSummary.users:type_name -> loadgrpc.v1.UserFigures
-	27,  // 57: loadgrpc.v1.RunSummary.cycles:type_name -> loadgrpc.v1.CycleFigures
-	37,  // 58: loadgrpc.v1.RunSummary.sockets:type_name -> loadgrpc.v1.SocketSummary
-	15,  // 59: loadgrpc.v1.RunSummary.troubles:type_name -> loadgrpc.v1.Trouble
-	25,  // 60: loadgrpc.v1.RunSummary.data:type_name -> loadgrpc.v1.DataFigures
-	12,  // 61: loadgrpc.v1.RunSummary.notifications:type_name -> loadgrpc.v1.Notification
-	23,  // 62: loadgrpc.v1.RunSummary.cases:type_name -> loadgrpc.v1.CaseFigures
-	24,  // 63: loadgrpc.v1.RunSummary.coverage:type_name -> loadgrpc.v1.CoverageFigures
-	26,  // 64: loadgrpc.v1.RunSummary.output:type_name -> loadgrpc.v1.OutputFigures
-	22,  // 65: loadgrpc.v1.RunSummary.custom_states:type_name -> loadgrpc.v1.ReportedState
-	18,  // 66: loadgrpc.v1.RunSummary.checks:type_name -> loadgrpc.v1.CheckFigures
-	19,  // 67: loadgrpc.v1.RunSummary.transactions:type_name -> loadgrpc.v1.TransactionFigures
-	20,  // 68: loadgrpc.v1.RunSummary.measurements:type_name -> loadgrpc.v1.MeasurementFigures
-	21,  // 69: loadgrpc.v1.RunSummary.gauges:type_name -> loadgrpc.v1.GaugeFigures
-	17,  // 70: loadgrpc.v1.RunSummary.tags:type_name -> loadgrpc.v1.TagFigures
-	31,  // 71: loadgrpc.v1.TagFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	32,  // 72: loadgrpc.v1.TransactionFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
-	54,  // 73: loadgrpc.v1.ReportedState.state:type_name -> loadgrpc.v1.CustomState
-	53,  // 74: loadgrpc.v1.ReportedState.time:type_name -> google.protobuf.Timestamp
-	33,  // 75: loadgrpc.v1.CaseFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
-	32,  // 76: loadgrpc.v1.CaseFigures.iteration_time:type_name -> loadgrpc.v1.ElapsedFigures
-	31,  // 77: loadgrpc.v1.CaseFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	55,  // 78: loadgrpc.v1.DataFigures.mode:type_name -> loadgrpc.v1.DataMode
-	52,  // 79: loadgrpc.v1.CycleFigures.duration:type_name -> google.protobuf.Duration
-	31,  // 80: loadgrpc.v1.CycleFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	53,  // 81: loadgrpc.v1.CycleFigures.start_time:type_name -> google.protobuf.Timestamp
-	28,  // 82: loadgrpc.v1.CycleFigures.scenarios:type_name -> loadgrpc.v1.CycleScenarioFigures
-	52,  // 83: loadgrpc.v1.CycleScenarioFigures.duration:type_name -> google.protobuf.Duration
-	31,  // 84: loadgrpc.v1.CycleScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	31,  // 85: loadgrpc.v1.ScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	33,  // 86: loadgrpc.v1.ScenarioFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
-	34,  // 87: loadgrpc.v1.ScenarioFigures.users:type_name -> loadgrpc.v1.UserFigures
-	32,  // 88: loadgrpc.v1.HitFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
-	32,  // 89: loadgrpc.v1.HitFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
-	52,  // 90: loadgrpc.v1.ElapsedFigures.avg:type_name -> google.protobuf.Duration
-	52,  // 91: loadgrpc.v1.ElapsedFigures.min:type_name -> google.protobuf.Duration
-	52,  // 92: loadgrpc.v1.ElapsedFigures.p50:type_name -> google.protobuf.Duration
-	52,  // 93: loadgrpc.v1.ElapsedFigures.p90:type_name -> google.protobuf.Duration
-	52,  // 94: loadgrpc.v1.ElapsedFigures.p95:type_name -> google.protobuf.Duration
-	52,  // 95: loadgrpc.v1.ElapsedFigures.p99:type_name -> google.protobuf.Duration
-	52,  // 96: loadgrpc.v1.ElapsedFigures.max:type_name -> google.protobuf.Duration
-	32,  // 97: loadgrpc.v1.SocketFigures.gaps:type_name -> loadgrpc.v1.ElapsedFigures
-	35,  // 98: loadgrpc.v1.SocketNameFigures.sockets:type_name -> loadgrpc.v1.SocketFigures
-	35,  // 99: loadgrpc.v1.SocketSummary.total:type_name -> loadgrpc.v1.SocketFigures
-	36,  // 100: loadgrpc.v1.SocketSummary.names:type_name -> loadgrpc.v1.SocketNameFigures
-	31,  // 101: loadgrpc.v1.NameFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	50,  // 102: loadgrpc.v1.NameFigures.statuses:type_name -> loadgrpc.v1.NameFigures.StatusesEntry
-	51,  // 103: loadgrpc.v1.NameFigures.failed_statuses:type_name -> loadgrpc.v1.NameFigures.FailedStatusesEntry
-	56,  // 104: loadgrpc.v1.IterationErrorGroup.exception:type_name -> loadgrpc.v1.ExceptionInfo
-	57,  // 105: loadgrpc.v1.HitErrorGroup.error:type_name -> loadgrpc.v1.HitError
-	5,   // 106: loadgrpc.v1.AgentFigures.state:type_name -> loadgrpc.v1.AssignmentState
-	56,  // 107: loadgrpc.v1.AgentFigures.load_error:type_name -> loadgrpc.v1.ExceptionInfo
-	42,  // 108: loadgrpc.v1.AgentFigures.generator:type_name -> loadgrpc.v1.GeneratorFigures
-	53,  // 109: loadgrpc.v1.AgentFigures.end_time:type_name -> google.protobuf.Timestamp
-	52,  // 110: loadgrpc.v1.AgentFigures.clock_offset:type_name -> google.protobuf.Duration
-	34,  // 111: loadgrpc.v1.AgentFigures.all_users:type_name -> loadgrpc.v1.UserFigures
-	52,  // 112: loadgrpc.v1.GeneratorFigures.saturated_time:type_name -> google.protobuf.Duration
-	52,  // 113: loadgrpc.v1.GeneratorFigures.watched_time:type_name -> google.protobuf.Duration
-	32,  // 114: loadgrpc.v1.GeneratorFigures.lag:type_name -> loadgrpc.v1.ElapsedFigures
-	52,  // 115: loadgrpc.v1.GeneratorFigures.worst_lag:type_name -> google.protobuf.Duration
-	53,  // 116: loadgrpc.v1.GeneratorFigures.worst_lag_time:type_name -> google.protobuf.Timestamp
-	52,  // 117: loadgrpc.v1.GeneratorFigures.gc_time:type_name -> google.protobuf.Duration
-	52,  // 118: loadgrpc.v1.GeneratorFigures.gc_max:type_name -> google.protobuf.Duration
-	52,  // 119: loadgrpc.v1.GeneratorFigures.at_limit_time:type_name -> google.protobuf.Duration
-	52,  // 120: loadgrpc.v1.GeneratorFigures.machine_busy_time:type_name -> google.protobuf.Duration
-	44,  // 121: loadgrpc.v1.Accounting.losses:type_name -> loadgrpc.v1.Loss
-	10,  // 122: loadgrpc.v1.RunSpec.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
-	10,  // 123: loadgrpc.v1.Scenario.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
-	124, // [124:124] is the sub-list for method output_type
-	124, // [124:124] is the sub-list for method input_type
-	124, // [124:124] is the sub-list for extension type_name
-	124, // [124:124] is the sub-list for extension extendee
-	0,   // [0:124] is the sub-list for field type_name
+	32,  // 39: loadgrpc.v1.RunSummary.verdict:type_name -> loadgrpc.v1.Verdict
+	7,   // 40: loadgrpc.v1.RunSummary.plan:type_name -> loadgrpc.v1.RunSpec
+	55,  // 41: loadgrpc.v1.RunSummary.create_time:type_name -> google.protobuf.Timestamp
+	55,  // 42: loadgrpc.v1.RunSummary.start_time:type_name -> google.protobuf.Timestamp
+	55,  // 43: loadgrpc.v1.RunSummary.end_time:type_name -> google.protobuf.Timestamp
+	54,  // 44: loadgrpc.v1.RunSummary.duration:type_name -> google.protobuf.Duration
+	33,  // 45: loadgrpc.v1.RunSummary.hits:type_name -> loadgrpc.v1.HitFigures
+	35,  // 46: loadgrpc.v1.RunSummary.iterations:type_name -> loadgrpc.v1.IterationFigures
+	40,  // 47: loadgrpc.v1.RunSummary.names:type_name -> loadgrpc.v1.NameFigures
+	41,  // 48: loadgrpc.v1.RunSummary.failures:type_name -> loadgrpc.v1.IterationErrorGroup
+	41,  // 49: loadgrpc.v1.RunSummary.errors:type_name -> loadgrpc.v1.IterationErrorGroup
+	42,  // 50: loadgrpc.v1.RunSummary.hit_errors:type_name -> loadgrpc.v1.HitErrorGroup
+	43,  // 51: loadgrpc.v1.RunSummary.agents:type_name -> loadgrpc.v1.AgentFigures
+	51,  // 52: loadgrpc.v1.RunSummary.counters:type_name -> loadgrpc.v1.RunSummary.CountersEntry
+	45,  // 53: loadgrpc.v1.RunSummary.accounting:type_name -> loadgrpc.v1.Accounting
+	44,  // 54: loadgrpc.v1.RunSummary.generator:type_name -> loadgrpc.v1.GeneratorFigures
+	31,  // 55: loadgrpc.v1.RunSummary.scenarios:type_name -> loadgrpc.v1.ScenarioFigures
+	36,  // 56: loadgrpc.v1.RunSummary.users:type_name -> loadgrpc.v1.UserFigures
+	29,  // 57: loadgrpc.v1.RunSummary.cycles:type_name -> loadgrpc.v1.CycleFigures
+	39,  // 58: loadgrpc.v1.RunSummary.sockets:type_name -> loadgrpc.v1.SocketSummary
+	16,  // 59: loadgrpc.v1.RunSummary.troubles:type_name -> loadgrpc.v1.Trouble
+	27,  // 60: loadgrpc.v1.RunSummary.data:type_name -> loadgrpc.v1.DataFigures
+	13,  // 61: loadgrpc.v1.RunSummary.notifications:type_name -> loadgrpc.v1.Notification
+	25,  // 62: loadgrpc.v1.RunSummary.cases:type_name -> loadgrpc.v1.CaseFigures
+	26,  // 63: loadgrpc.v1.RunSummary.coverage:type_name -> loadgrpc.v1.CoverageFigures
+	28,  // 64: loadgrpc.v1.RunSummary.output:type_name -> loadgrpc.v1.OutputFigures
+	23,  // 65: loadgrpc.v1.RunSummary.custom_states:type_name -> loadgrpc.v1.ReportedState
+	19,  // 66: loadgrpc.v1.RunSummary.checks:type_name -> loadgrpc.v1.CheckFigures
+	20,  // 67: loadgrpc.v1.RunSummary.transactions:type_name -> loadgrpc.v1.TransactionFigures
+	21,  // 68: loadgrpc.v1.RunSummary.measurements:type_name -> loadgrpc.v1.MeasurementFigures
+	22,  // 69: loadgrpc.v1.RunSummary.gauges:type_name -> loadgrpc.v1.GaugeFigures
+	18,  // 70: loadgrpc.v1.RunSummary.tags:type_name -> loadgrpc.v1.TagFigures
+	24,  // 71: loadgrpc.v1.RunSummary.thresholds:type_name -> loadgrpc.v1.ThresholdResult
+	33,  // 72: loadgrpc.v1.TagFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	34,  // 73: loadgrpc.v1.TransactionFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
+	56,  // 74: loadgrpc.v1.ReportedState.state:type_name -> loadgrpc.v1.CustomState
+	55,  // 75: loadgrpc.v1.ReportedState.time:type_name -> google.protobuf.Timestamp
+	5,   // 76: loadgrpc.v1.ThresholdResult.outcome:type_name -> loadgrpc.v1.ThresholdOutcome
+	55,  // 77: loadgrpc.v1.ThresholdResult.window_start:type_name -> google.protobuf.Timestamp
+	54,  // 78: loadgrpc.v1.ThresholdResult.window_length:type_name -> google.protobuf.Duration
+	35,  // 79: loadgrpc.v1.CaseFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
+	34,  // 80: loadgrpc.v1.CaseFigures.iteration_time:type_name -> loadgrpc.v1.ElapsedFigures
+	33,  // 81: loadgrpc.v1.CaseFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	57,  // 82: loadgrpc.v1.DataFigures.mode:type_name -> loadgrpc.v1.DataMode
+	54,  // 83: loadgrpc.v1.CycleFigures.duration:type_name -> google.protobuf.Duration
+	33,  // 84: loadgrpc.v1.CycleFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	55,  // 85: loadgrpc.v1.CycleFigures.start_time:type_name -> google.protobuf.Timestamp
+	30,  // 86: loadgrpc.v1.CycleFigures.scenarios:type_name -> loadgrpc.v1.CycleScenarioFigures
+	54,  // 87: loadgrpc.v1.CycleScenarioFigures.duration:type_name -> google.protobuf.Duration
+	33,  // 88: loadgrpc.v1.CycleScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	33,  // 89: loadgrpc.v1.ScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	35,  // 90: loadgrpc.v1.ScenarioFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
+	36,  // 91: loadgrpc.v1.ScenarioFigures.users:type_name -> loadgrpc.v1.UserFigures
+	34,  // 92: loadgrpc.v1.HitFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
+	34,  // 93: loadgrpc.v1.HitFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
+	54,  // 94: loadgrpc.v1.ElapsedFigures.avg:type_name -> google.protobuf.Duration
+	54,  // 95: loadgrpc.v1.ElapsedFigures.min:type_name -> google.protobuf.Duration
+	54,  // 96: loadgrpc.v1.ElapsedFigures.p50:type_name -> google.protobuf.Duration
+	54,  // 97: loadgrpc.v1.ElapsedFigures.p90:type_name -> google.protobuf.Duration
+	54,  // 98: loadgrpc.v1.ElapsedFigures.p95:type_name -> google.protobuf.Duration
+	54,  // 99: loadgrpc.v1.ElapsedFigures.p99:type_name -> google.protobuf.Duration
+	54,  // 100: loadgrpc.v1.ElapsedFigures.max:type_name -> google.protobuf.Duration
+	34,  // 101: loadgrpc.v1.SocketFigures.gaps:type_name -> loadgrpc.v1.ElapsedFigures
+	37,  // 102: loadgrpc.v1.SocketNameFigures.sockets:type_name -> loadgrpc.v1.SocketFigures
+	37,  // 103: loadgrpc.v1.SocketSummary.total:type_name -> loadgrpc.v1.SocketFigures
+	38,  // 104: loadgrpc.v1.SocketSummary.names:type_name -> loadgrpc.v1.SocketNameFigures
+	33,  // 105: loadgrpc.v1.NameFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	52,  // 106: loadgrpc.v1.NameFigures.statuses:type_name -> loadgrpc.v1.NameFigures.StatusesEntry
+	53,  // 107: loadgrpc.v1.NameFigures.failed_statuses:type_name -> loadgrpc.v1.NameFigures.FailedStatusesEntry
+	58,  // 108: loadgrpc.v1.IterationErrorGroup.exception:type_name -> loadgrpc.v1.ExceptionInfo
+	59,  // 109: loadgrpc.v1.HitErrorGroup.error:type_name -> loadgrpc.v1.HitError
+	6,   // 110: loadgrpc.v1.AgentFigures.state:type_name -> loadgrpc.v1.AssignmentState
+	58,  // 111: loadgrpc.v1.AgentFigures.load_error:type_name -> loadgrpc.v1.ExceptionInfo
+	44,  // 112: loadgrpc.v1.AgentFigures.generator:type_name -> loadgrpc.v1.GeneratorFigures
+	55,  // 113: loadgrpc.v1.AgentFigures.end_time:type_name -> google.protobuf.Timestamp
+	54,  // 114: loadgrpc.v1.AgentFigures.clock_offset:type_name -> google.protobuf.Duration
+	36,  // 115: loadgrpc.v1.AgentFigures.all_users:type_name -> loadgrpc.v1.UserFigures
+	54,  // 116: loadgrpc.v1.GeneratorFigures.saturated_time:type_name -> google.protobuf.Duration
+	54,  // 117: loadgrpc.v1.GeneratorFigures.watched_time:type_name -> google.protobuf.Duration
+	34,  // 118: loadgrpc.v1.GeneratorFigures.lag:type_name -> loadgrpc.v1.ElapsedFigures
+	54,  // 119: loadgrpc.v1.GeneratorFigures.worst_lag:type_name -> google.protobuf.Duration
+	55,  // 120: loadgrpc.v1.GeneratorFigures.worst_lag_time:type_name -> google.protobuf.Timestamp
+	54,  // 121: loadgrpc.v1.GeneratorFigures.gc_time:type_name -> google.protobuf.Duration
+	54,  // 122: loadgrpc.v1.GeneratorFigures.gc_max:type_name -> google.protobuf.Duration
+	54,  // 123: loadgrpc.v1.GeneratorFigures.at_limit_time:type_name -> google.protobuf.Duration
+	54,  // 124: loadgrpc.v1.GeneratorFigures.machine_busy_time:type_name -> google.protobuf.Duration
+	46,  // 125: loadgrpc.v1.Accounting.losses:type_name -> loadgrpc.v1.Loss
+	11,  // 126: loadgrpc.v1.RunSpec.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
+	11,  // 127: loadgrpc.v1.Scenario.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
+	128, // [128:128] is the sub-list for method output_type
+	128, // [128:128] is the sub-list for method input_type
+	128, // [128:128] is the sub-list for extension type_name
+	128, // [128:128] is the sub-list for extension extendee
+	0,   // [0:128] is the sub-list for field type_name
 }
 
 func init() { file_loadgrpc_v1_run_proto_init() }
@@ -5229,13 +5505,14 @@ func file_loadgrpc_v1_run_proto_init() {
 		(*WaitTime_Exponential)(nil),
 		(*WaitTime_Lognormal)(nil),
 	}
+	file_loadgrpc_v1_run_proto_msgTypes[17].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_loadgrpc_v1_run_proto_rawDesc), len(file_loadgrpc_v1_run_proto_rawDesc)),
-			NumEnums:      6,
-			NumMessages:   46,
+			NumEnums:      7,
+			NumMessages:   47,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

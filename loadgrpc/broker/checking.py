@@ -1,0 +1,56 @@
+"""A run judged by thresholds from its timeline, whenever somebody asks.
+
+Rule: by the code that judges active runs, from the windows that are kept.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator
+
+from loadgrpc.broker.thresholds import facts_of, set_span, times_of
+from loadgrpc.clock import NS_PER_S
+from loadgrpc.judge.judging import Judging
+from loadgrpc.judge.metrics import RunFacts
+from loadgrpc.model import Change, CheckedRun, Run, Summary
+from loadgrpc.stats.window import Window
+
+
+async def check(
+    texts: tuple[str, ...],
+    run: Run,
+    log: list[Change],
+    summary: Summary,
+    windows: AsyncIterator[Window],
+) -> CheckedRun:
+    """How a run is judged: one that is over, or an active one as far as its windows go.
+
+    Args:
+        texts: The thresholds.
+        run: The run as it is shown.
+        log: Its changes.
+        summary: Its figures.
+        windows: Those that are closed, in the order of time.
+    """
+    judging = Judging(texts)
+    set_span(judging, run, times_of(log))
+    lengths: Counter[int] = Counter()
+    late_hits, edge_s = 0, 0
+    async for window in windows:
+        lengths[window.length_s] += 1
+        late_hits += window.late_data
+        judging.add(window)
+        edge_s = window.end_s
+        judging.close(edge_s, RunFacts())
+    facts = facts_of(summary.duration_ns, summary.accounting, summary.coverage)
+    over = run.state.final
+    if over:
+        judging.finish(max(-(-(run.end_time_ns or 0) // NS_PER_S), edge_s), facts)
+    else:
+        judging.close(edge_s, facts)
+    return CheckedRun(
+        results=judging.results(),
+        windows=tuple(sorted(lengths.items())),
+        late_hits=late_hits,
+        over=over,
+    )

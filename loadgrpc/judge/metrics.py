@@ -1,0 +1,317 @@
+"""What can be judged: one table, a row for each metric.
+
+A row says which values a metric has, by which keys a threshold can select of it, and how it is read
+from a window. A new metric is a row here, and something in `stats/window.py` to read.
+
+Rule: what is read is shared with the window, and never changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from loadgrpc.judge.amount import NOTHING, Amount
+from loadgrpc.judge.unit import Unit
+from loadgrpc.judge.where import Where
+from loadgrpc.model import OTHER
+from loadgrpc.stats.gauge import Gauge
+from loadgrpc.stats.histogram import Histogram
+from loadgrpc.stats.hits import HitStats
+from loadgrpc.stats.window import CPU, HitName, Occurrence, Series, Window
+
+PARTS_PER_MILLION: Final = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFacts:
+    """What is known of a run as a whole, and not by time."""
+
+    duration_ns: int = 0
+    """From the first user's start to the last user's end, so far."""
+    lost: int = 0
+    produced: int = 0
+    """Events: those that are lost, and all of them."""
+    rules: int = 0
+    exercised: int = 0
+    """Rules of decision tables: all that are known, and those that were exercised."""
+
+
+class Reading:
+    """A window that is read for several thresholds: what they select is added up once.
+
+    `windows`: its parts, of the same span. `told_apart`: only hits of these names have one; None:
+    all.
+    """
+
+    def __init__(
+        self, windows: Sequence[Window], told_apart: Container[HitName] | None = None
+    ) -> None:
+        self.windows = windows
+        self.start_s = windows[0].start_s
+        self.length_s = windows[0].length_s
+        self._told_apart = told_apart
+        self._hits: dict[Where, HitStats | None] = {}
+
+    def hits(self, where: Where) -> HitStats | None:
+        """The hits that are meant. None: of what is meant the window has none, of any status."""
+        if where not in self._hits:
+            self._hits[where] = self._selected(where)
+        return self._hits[where]
+
+    def _selected(self, where: Where) -> HitStats | None:
+        total: HitStats | None = None
+        for window in self.windows:
+            for series, stats in window.series.items():
+                if where.picks and not where.takes_name(self._name_of(series)):
+                    continue
+                total = HitStats() if total is None else total
+                if where.takes_status(series.status_class):
+                    total.merge(stats)
+        return total
+
+    def _name_of(self, series: Series) -> HitName:
+        name = series.of_name
+        if self._told_apart is None or name in self._told_apart:
+            return name
+        return HitName(series.scenario, OTHER, "")
+
+    def counted(self, kind: Occurrence, where: Where, name: str = "") -> int | None:
+        """How many there were of a kind. None: nothing of what is meant is in the window."""
+        found = [
+            count
+            for window in self.windows
+            for each, count in window.counts.items()
+            if each.what is kind and each.name == name and where.takes("scenario", each.scenario)
+        ]
+        return sum(found) if found else None
+
+    def lag(self) -> Histogram:
+        """How late the processes were that made the load."""
+        total = Histogram()
+        for window in self.windows:
+            total.merge(window.lag)
+        return total
+
+    def cpu(self) -> Gauge:
+        """How much of their CPU time these processes used, in millionths."""
+        total = Gauge()
+        for window in self.windows:
+            if (gauge := window.gauges.get(CPU)) is not None:
+                total.merge(gauge)
+        return total
+
+    @property
+    def users(self) -> int:
+        """The most virtual users that were alive at a time."""
+        return max(window.users for window in self.windows)
+
+
+Read = Callable[[Reading, Where], Amount | None]
+"""What a metric comes to in a window. None: there is nothing of what is meant."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """A row."""
+
+    name: str
+    what: str
+    """What it is, as a phrase for people: `response times of hits`."""
+    keys: tuple[str, ...] = ()
+    """What can be selected by."""
+    values: Unit | None = None
+    """What its single values are measured in, of which there is an average. None: it is a count."""
+    share_of: str = ""
+    """What `rate` is a share of. Empty: it has no such share."""
+    read: Read | None = None
+    """None: it is known for the run as a whole only."""
+    of_run: Callable[[RunFacts], Amount] | None = None
+    bare: Unit | None = None
+    """What its value without an aggregate is measured in. None: it needs one."""
+
+    @cached_property
+    def aggregates(self) -> tuple[str, ...]:
+        """Those that make sense of it; `pN` stands for all percentiles."""
+        if self.values is None:
+            return ("count", "rate") if self.share_of else ("count",)
+        spread = ("avg", "min", "max")
+        return (*spread, "pN") if self.values is Unit.TIME else spread
+
+
+OF_HITS: Final = ("scenario", "name", "method", "protocol", "status")
+OF_SCENARIO: Final = ("scenario",)
+COUNTERS: Final = "counter"
+"""What the names of counters are kept by."""
+NOT_TOLD_APART: Final = {
+    "agent": "the timeline of a run does not tell agents apart",
+    "case": "the timeline of a run does not tell cases apart",
+}
+"""Keys that one might expect, and why there are none."""
+
+
+def _response(reading: Reading, where: Where) -> Amount | None:
+    stats = reading.hits(where)
+    return None if stats is None else Amount(times=stats.response)
+
+
+def _service(reading: Reading, where: Where) -> Amount | None:
+    stats = reading.hits(where)
+    return None if stats is None else Amount(times=stats.elapsed)
+
+
+def _hits(reading: Reading, where: Where) -> Amount | None:
+    stats = reading.hits(where)
+    return None if stats is None else Amount(count=stats.count)
+
+
+def _failed(reading: Reading, where: Where) -> Amount | None:
+    stats = reading.hits(where)
+    return None if stats is None else Amount(count=stats.failed, of=stats.count)
+
+
+def _of_iterations(kind: Occurrence) -> Read:
+    def read(reading: Reading, where: Where) -> Amount | None:
+        whole = reading.counted(Occurrence.ITERATIONS, where)
+        if whole is None:
+            return None
+        if kind is Occurrence.ITERATIONS:
+            return Amount(count=whole)
+        return Amount(count=reading.counted(kind, where) or 0, of=whole)
+
+    return read
+
+
+def _lag(reading: Reading, _: Where) -> Amount | None:
+    lag = reading.lag()
+    return Amount(times=lag) if lag.count else None
+
+
+def _cpu(reading: Reading, _: Where) -> Amount | None:
+    gauge = reading.cpu()
+    return Amount(levels=gauge) if gauge.count else None
+
+
+def _users(reading: Reading, _: Where) -> Amount | None:
+    users, seconds = reading.users, reading.length_s
+    if not users:
+        return None
+    return Amount(levels=Gauge(seconds, users * seconds, users, users))
+
+
+def _loss(facts: RunFacts) -> Amount:
+    return Amount(count=facts.lost, of=facts.produced)
+
+
+def _rules(facts: RunFacts) -> Amount:
+    return Amount(count=facts.exercised, of=facts.rules) if facts.rules else NOTHING
+
+
+TABLE: Final = (
+    Metric(
+        name="response",
+        what="response times of hits",
+        keys=OF_HITS,
+        values=Unit.TIME,
+        read=_response,
+    ),
+    Metric(
+        name="service",
+        what="service times of hits",
+        keys=OF_HITS,
+        values=Unit.TIME,
+        read=_service,
+    ),
+    Metric(name="hits", what="hits", keys=OF_HITS, bare=Unit.NUMBER, read=_hits),
+    Metric(
+        name="failed",
+        what="failed hits",
+        keys=OF_HITS,
+        share_of="hits",
+        bare=Unit.NUMBER,
+        read=_failed,
+    ),
+    Metric(
+        name="iterations",
+        what="iterations that have ended",
+        keys=OF_SCENARIO,
+        bare=Unit.NUMBER,
+        read=_of_iterations(Occurrence.ITERATIONS),
+    ),
+    Metric(
+        name="failures",
+        what="iterations with a failed assertion",
+        keys=OF_SCENARIO,
+        share_of="iterations",
+        bare=Unit.NUMBER,
+        read=_of_iterations(Occurrence.FAILURES),
+    ),
+    Metric(
+        name="errors",
+        what="iterations that ended with an error",
+        keys=OF_SCENARIO,
+        share_of="iterations",
+        bare=Unit.NUMBER,
+        read=_of_iterations(Occurrence.ERRORS),
+    ),
+    Metric(
+        name="lag",
+        what="lags of the processes that generate the load",
+        values=Unit.TIME,
+        read=_lag,
+    ),
+    Metric(
+        name="cpu",
+        what="shares of their CPU time that processes of the generator use",
+        values=Unit.SHARE,
+        read=_cpu,
+    ),
+    Metric(
+        name="users",
+        what="virtual users that are alive",
+        values=Unit.NUMBER,
+        read=_users,
+    ),
+    Metric(
+        name="loss",
+        what="lost events",
+        share_of="events",
+        bare=Unit.NUMBER,
+        of_run=_loss,
+    ),
+    Metric(
+        name="rules",
+        what="share of the rules of decision tables that were exercised",
+        share_of="rules",
+        bare=Unit.SHARE,
+        of_run=_rules,
+    ),
+)
+METRICS: Final = {metric.name: metric for metric in TABLE}
+"""By name. Every other name is that of a counter of the test."""
+
+
+def counter(name: str) -> Metric:
+    """The metric that is a counter of the test."""
+
+    def read(reading: Reading, where: Where) -> Amount | None:
+        count = reading.counted(Occurrence.COUNTER, where, name)
+        return None if count is None else Amount(count=count)
+
+    return Metric(
+        name=name,
+        what=f"the counter {name!r} of the test",
+        keys=OF_SCENARIO,
+        bare=Unit.NUMBER,
+        read=read,
+    )
+
+
+def names_in(window: Window) -> set[tuple[str, str]]:
+    """What a threshold could have meant, as far as it is in a window: keys and values."""
+    found = {(COUNTERS, each.name) for each in window.counts if each.name}
+    for series in window.series:
+        found.update(zip(HitName._fields, series.of_name, strict=True))
+    return found
