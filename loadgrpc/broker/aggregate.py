@@ -35,6 +35,7 @@ from loadgrpc.model import (
     TestOutcome,
 )
 from loadgrpc.protocol.decoded import Decoded, Hits, IterationLabel, Iterations
+from loadgrpc.stats.arrival_counts import ArrivalCounts
 from loadgrpc.stats.generator import GeneratorStats, cpu_share
 from loadgrpc.stats.timeline import Timeline
 from loadgrpc.stats.window import CPU, Counted, Occurrence, Window
@@ -126,6 +127,7 @@ class Aggregate:
             if (cause := share.generator.add(process, state, end_ns)) is not None:
                 self._saturated_ns[cause is Saturation.MACHINE_BUSY] = arrival_ns
             self._add_state(state, min(end_ns - ahead_ns, arrival_ns))
+        newest_ns = max(newest_ns, self._add_arrivals(share, events, arrival_ns, ahead_ns))
         # A batch that says nothing else is of the time of its arrival.
         newest_ns = min(newest_ns - ahead_ns, arrival_ns) if newest_ns else arrival_ns
         self._add_counters(scenario, events, newest_ns // NS_PER_S)
@@ -212,6 +214,14 @@ class Aggregate:
             self.sockets.add(scenario, sockets, end_ns // NS_PER_S)
         return max(sockets.time_ns for sockets in events.sockets)
 
+    def _add_arrivals(self, share: Share, events: Decoded, arrival_ns: int, ahead_ns: int) -> int:
+        """Adds what became of arrivals; the newest moment, by the clock of their agent."""
+        for arrived, moment_ns in events.arrivals:
+            second = min(moment_ns - ahead_ns, arrival_ns) // NS_PER_S
+            share.arrivals.add(arrived, second)
+            self._timeline.window(second).arrivals.add(arrived, second)
+        return max(moment_ns for _, moment_ns in events.arrivals)
+
     def _add_iterations(
         self,
         share: Share,
@@ -234,6 +244,8 @@ class Aggregate:
         for label, count in zip(labels, counts, strict=True):
             share.outcomes[label.outcome] += count
             self.causes.add_iterations(label, count)
+        if iterations.delay_ns is not None or share.planned is not None:
+            _add_planned(share, iterations)
         ahead_ns = max(ahead_ns, last_ns - arrival_ns)
         last_s = (last_ns - ahead_ns) // NS_PER_S
         if int(end_ns.min()) - ahead_ns >= last_s * NS_PER_S:
@@ -297,6 +309,11 @@ class Aggregate:
             total.merge(share.generator, ahead_ns.get(agent_id, 0))
         return total.figures()
 
+    def arrivals(self, key: Key) -> ArrivalCounts:
+        """What became of the arrivals of a part."""
+        share = self._shares.get(key)
+        return share.arrivals if share is not None else ArrivalCounts()
+
     def iterations(self, key: Key | None = None) -> IterationFigures:
         """All iterations together, or those of a part; nothing is said of what was planned."""
         shares = self._shares.values() if key is None else [self._shares.get(key, Share())]
@@ -322,3 +339,13 @@ def _count(window: Window, scenario: str, outcome: TestOutcome, number: int) -> 
         window.count(Counted(Occurrence.ITERATIONS, scenario), number)
     if outcome in WRONG:
         window.count(Counted(WRONG[outcome], scenario), number)
+
+
+def _add_planned(share: Share, iterations: Iterations) -> None:
+    """Adds the times of iterations of which some had a planned start."""
+    delay_ns = iterations.delay_ns
+    if delay_ns is None:
+        delay_ns = np.zeros(len(iterations.label), np.int64)
+    own = [label.outcome is not TestOutcome.INTERRUPTED for label in iterations.labels]
+    ended = None if all(own) else np.array(own)[iterations.label]
+    share.planned_times().add(iterations.elapsed_ns, delay_ns, ended)

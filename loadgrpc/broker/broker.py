@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from loadgrpc import __version__, model
-from loadgrpc.broker import deadlines, happened, life
+from loadgrpc.broker import deadlines, happened, life, seeds
 from loadgrpc.broker.archive import GOING_AWAY, Archive
 from loadgrpc.broker.bundles import Bundles
 from loadgrpc.broker.drains import Drains
@@ -268,13 +268,13 @@ class Broker:
         async with self._starting:
             if request_id and (known := await self._run_store.by_request(request_id)):
                 run = run_of(known)
-                if run.plan != plan.kept():
+                if not seeds.same(plan.kept(), run.plan):
                     raise AlreadyExists(
                         f"request_id {request_id!r} was used for run {run.run_id}, of another plan"
                     )
                 live = self._runs.get(run.run_id)
                 return live.announced if live is not None else run
-            return await self._work.whole(self._begin(plan, request_id))
+            return await self._work.whole(self._begin(seeds.seeded(plan), request_id))
 
     async def check_plan(self, plan: Plan) -> None:
         """Sees that a plan could be run, when there are agents for it.

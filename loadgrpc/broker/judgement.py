@@ -38,6 +38,10 @@ class PlannedWork:
     """What ended before its time; empty: nothing did."""
     held_back: str = ""
     """A sentence that users had to wait for others to end; empty: none had to."""
+    is_open: bool = False
+    """Whether its iterations start at planned instants."""
+    not_started: Sequence[tuple[str, int]] = ()
+    """Of those, why some did not, and how many."""
     data: Sequence[DataFigures] = ()
     """What they took from files of rows."""
 
@@ -63,6 +67,8 @@ def _undone(work: PlannedWork, *, over: bool) -> str:  # noqa: PLR0911 - a list 
     missing = iterations.dropped + iterations.not_yet
     if ended := _ended_by_data(work, missing):
         return ended
+    if missing and work.is_open:
+        return _not_started(work)
     if missing:
         planned = iterations.planned
         words = f"{planned - missing} of {planned} iterations were started"
@@ -82,6 +88,15 @@ def _undone(work: PlannedWork, *, over: bool) -> str:  # noqa: PLR0911 - a list 
         how = "did not end" if over else "have not ended yet"
         return f"{endless} of {iterations.started} iterations {how}"
     return work.short or work.held_back
+
+
+def _not_started(work: PlannedWork) -> str:
+    """Which arrivals were not started."""
+    iterations = work.iterations
+    words = f"{iterations.started} of {iterations.planned} planned iterations were started"
+    if iterations.dropped:
+        words += f", {iterations.dropped} were dropped because no user was free"
+    return words + "".join(f"; {count} were not: {why}" for why, count in work.not_started[:1])
 
 
 def _ended_by_data(work: PlannedWork, missing: int) -> str:

@@ -6,6 +6,8 @@ when its agent says that the last of them has ended.
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -19,15 +21,21 @@ from loadgrpc.model import (
     AssignmentState,
     ExceptionInfo,
     IterationFigures,
+    LoadChange,
     Loss,
     Run,
     Scenario,
     SourceId,
+    Spacing,
     UserFigures,
 )
 from loadgrpc.protocol.decoded import Decoded
 from loadgrpc.protocol.fleet import HeldBack
 from loadgrpc.protocol.produced import Produced
+from loadgrpc.stats.arrival_counts import ArrivalCounts
+from loadgrpc.stats.arrivals import Stripe
+from loadgrpc.stats.arrivals import planned as planned_of
+from loadgrpc.stats.load_line import LoadLine
 
 UNKNOWN_LOSS = "what its runner had not delivered"
 SHORT = 0.9
@@ -38,6 +46,9 @@ SPARE_SOURCES: Final = 1_000
 
 MAX_MISMATCHES: Final = 20
 """Sentences about runners whose hits differ from those that were counted; then one says so."""
+
+MOST_DRAWN: Final = 2_000_000.0
+"""Arrivals that are drawn one by one to be counted; of more the mean is close enough."""
 
 Key = tuple[str, str]
 """What a part is found by in its run: agent and scenario."""
@@ -82,6 +93,8 @@ class Part:
     """What its agent does before it can start runners, as text; empty: nothing. Not stored."""
     doing_since_ns: int = 0
     """Since when some of them do (wall clock)."""
+    changes: tuple[LoadChange, ...] = ()
+    """How its load was changed live."""
     users_told: StartedUsers = field(init=False)
     """Users that were started, as reported by runners of several users."""
 
@@ -125,17 +138,57 @@ class Part:
         started = min(planned, 1) if iterations else 0
         return UserFigures(planned=planned, started=started, unknown=planned - started)
 
+    @functools.cached_property
+    def line(self) -> LoadLine | None:
+        """The level of its load over time. None: it has cycles."""
+        load = self.scenario.load
+        return None if load is None else LoadLine(load, self.changes)
+
+    def change_load(self, changes: tuple[LoadChange, ...]) -> None:
+        """Its load was changed live; these are all changes so far."""
+        self.changes = changes
+        self.__dict__.pop("line", None)
+        self.__dict__.pop("all_arrivals", None)
+
+    @functools.cached_property
+    def all_arrivals(self) -> int:
+        """The arrivals of all its time, if it has an open load."""
+        assert self.line is not None  # noqa: S101 - asked for one that has
+        place, scenario = self.assignment.place, self.scenario
+        stripe = Stripe(place.agent_index, place.agents)
+        drawn = self.line.total <= MOST_DRAWN
+        spacing = scenario.arrivals if drawn else Spacing.EVEN
+        return planned_of(self.line, stripe, spacing, self.assignment.plan.seed)
+
+    def with_arrivals(
+        self, came: IterationFigures, arrivals: ArrivalCounts, *, stopped: bool
+    ) -> IterationFigures:
+        """The figures of its iterations that came, and of its arrivals as they were reported.
+
+        What was planned is all of its plan, or, if the run was `stopped` or it has come to its own
+        end, what its runners say that was planned until then.
+        """
+        whole = not self.state.final or self.state is AssignmentState.LOST
+        total = arrivals.planned
+        if whole and not stopped:
+            total = max(total, self.all_arrivals)
+        started = max(came.started, arrivals.started)
+        return replace(
+            came,
+            started=started,
+            planned=total,
+            dropped=arrivals.dropped,
+            not_yet=max(0, total - started - arrivals.dropped),
+            waiting=0 if self.state.final else arrivals.waiting,
+        )
+
     def with_plan(self, came: IterationFigures) -> IterationFigures:
         """The figures of its iterations that came, and of those that were planned."""
         planned = self.assignment.planned_iterations
         missing = max(0, planned - came.started)
         over = self.state.final
-        return IterationFigures(
-            started=came.started,
-            success=came.success,
-            failure=came.failure,
-            error=came.error,
-            interrupted=came.interrupted,
+        return replace(
+            came,
             planned=planned,
             dropped=missing if over else 0,
             not_yet=0 if over else missing,
@@ -147,6 +200,10 @@ class Part:
         Runners that enter cycles by themselves may have begun before they reported anything.
         """
         planned_s = self.assignment.planned_s
+        if self.line is not None:
+            planned_s = self.line.duration_s
+        if math.isinf(planned_s):
+            return ""
         began_ns = run.create_time_ns if self.enters_by_itself else run.start_time_ns
         if not planned_s or self.end_time_ns is None or began_ns is None:
             return ""

@@ -6,6 +6,7 @@ Rule: pure. It asks what is known of a run, and changes nothing.
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
@@ -19,6 +20,7 @@ from loadgrpc.broker.setbacks import lost_parts, not_loaded
 from loadgrpc.broker.share import TimeSpan
 from loadgrpc.model import AssignmentState, RunState, TestOutcome
 from loadgrpc.stats.hits import HitStats
+from loadgrpc.stats.planned_times import PlannedTimes
 
 _WEIGHTS: Final = (
     AssignmentState.FINISHED,
@@ -31,6 +33,8 @@ _WEIGHTS: Final = (
 """Which of the states of an agent's parts says most of it: the last one here."""
 MAX_CYCLE_PARTS: Final = 1_000
 """With more scenarios, times cycles, the figures of a cycle are those of all together."""
+MAX_REASONS: Final = 20
+"""Why arrivals were not started: the most frequent ones."""
 MAX_LOAD_ERRORS: Final = 20
 """Agents whose load error is in the summary; `state` covers all of them."""
 
@@ -70,6 +74,7 @@ class RunResult:
             duration_ns=duration_ns,
             hits=aggregate.hits.figures(duration_ns),
             iterations=iterations,
+            planned=self._planned(run, self._run.parts.values(), done),
             names=tuple(aggregate.hits.names(duration_ns)),
             failures=tuple(aggregate.causes.raised(TestOutcome.FAILURE)),
             errors=tuple(aggregate.causes.raised(TestOutcome.ERROR)),
@@ -86,6 +91,11 @@ class RunResult:
                     hits=aggregate.hits.figures(duration_ns, scenario.name),
                     iterations=work.iterations,
                     users=work.users,
+                    planned=self._planned(
+                        run,
+                        [p for p in self._run.parts.values() if p.key[1] == scenario.name],
+                        done,
+                    ),
                 )
                 for scenario, work in zip(run.plan.scenarios, works, strict=True)
                 if scenario.name
@@ -135,6 +145,39 @@ class RunResult:
                 scenarios=tuple(each for each in of_each if each.name and apart),
             )
 
+    def _planned(
+        self, run: model.Run, parts: Iterable[Part], done: Mapping[Key, Done]
+    ) -> model.PlannedFigures | None:
+        """How iterations with a planned start went; None: none had one."""
+        parts = list(parts)
+        share = self._run.aggregate.of_parts(part.key for part in parts)
+        is_open = any(part.scenario.is_open for part in parts)
+        if share.planned is None and not is_open:
+            return None
+        return replace(
+            (share.planned or PlannedTimes()).figures(),
+            not_started=self._not_started(parts, done) if run.state.final else (),
+            users=share.arrivals.users,
+            max_users=share.arrivals.max_users,
+        )
+
+    def _not_started(
+        self, parts: Iterable[Part], done: Mapping[Key, Done]
+    ) -> tuple[tuple[str, int], ...]:
+        """Why arrivals of open loads were not started, and how many."""
+        missing: Counter[str] = Counter()
+        for part in parts:
+            if part.scenario.is_open and (count := done[part.key].iterations.not_yet):
+                missing[self._why_not_started(part)] += count
+        return tuple(missing.most_common(MAX_REASONS))
+
+    def _why_not_started(self, part: Part) -> str:
+        if part.state is AssignmentState.LOST:
+            return f"agent {part.agent_id} was lost: {part.reason}"
+        if self._run.stopping is not None:
+            return "the run was stopped while they waited for a user"
+        return "no user was free until the end of the stop timeout"
+
     def _users_of(self, scenario: model.Scenario, cycle: int) -> int:
         """Users that a scenario has in a cycle, on all agents together."""
         return sum(
@@ -176,6 +219,8 @@ class RunResult:
             stop_timeout_s=run.plan.stop_timeout_s,
             short=short,
             held_back=next(filter(None, (part.why_held_back() for part in parts)), ""),
+            is_open=scenario.is_open,
+            not_started=self._not_started(parts, done) if over else (),
             data=tuple(self._run.aggregate.data.of(scenario.name)),
         )
 
@@ -276,7 +321,12 @@ def done_of(run: ActiveRun) -> dict[Key, Done]:
     """What was done of each part."""
     done = {}
     for key, part in run.parts.items():
-        iterations = part.with_plan(run.aggregate.iterations(key))
+        came = run.aggregate.iterations(key)
+        if part.scenario.is_open:
+            stopped = run.stopping is not None
+            iterations = part.with_arrivals(came, run.aggregate.arrivals(key), stopped=stopped)
+        else:
+            iterations = part.with_plan(came)
         done[key] = Done(iterations, part.user_figures(iterations.started))
     return done
 

@@ -6,7 +6,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from loadgrpc.model import IterationFigures, TestOutcome
+from loadgrpc.stats.arrival_counts import ArrivalCounts
 from loadgrpc.stats.generator import GeneratorStats
+from loadgrpc.stats.planned_times import PlannedTimes
 
 
 @dataclass
@@ -48,6 +50,10 @@ class Share:
     """Users alive, by runner."""
     generator: GeneratorStats = field(default_factory=GeneratorStats)
     """How its processes kept up."""
+    arrivals: ArrivalCounts = field(default_factory=ArrivalCounts)
+    """What became of its arrivals, of an open load."""
+    planned: PlannedTimes | None = None
+    """How its iterations with a planned start went. None: none had one."""
 
     @property
     def hits(self) -> int:
@@ -72,6 +78,7 @@ class Share:
             failure=failure,
             error=error,
             interrupted=interrupted,
+            late=self.planned.late if self.planned is not None else 0,
         )
 
     def merge(self, other: Share) -> None:
@@ -83,3 +90,12 @@ class Share:
         self.span.merge(other.span)
         self.active_users.update(other.active_users)
         self.generator.merge(other.generator)
+        self.arrivals.merge(other.arrivals)
+        if other.planned is not None:
+            self.planned_times().merge(other.planned)
+
+    def planned_times(self) -> PlannedTimes:
+        """How its iterations with a planned start went, to be added to."""
+        if self.planned is None:
+            self.planned = PlannedTimes()
+        return self.planned

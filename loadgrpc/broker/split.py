@@ -23,23 +23,23 @@ def shares(total: int, parts: int) -> list[int]:
 def assignments(plan: Plan, run_id: str, agent_ids: Sequence[str]) -> list[Assignment]:
     """The part of each agent in each scenario, agent by agent, scenario by scenario."""
     agents = len(agent_ids)
-    parts = agents if plan.split else 1
-    divided = [(s, _divided(plan, s, parts)) for s in plan.scenarios]
+    shared = {s.name: plan.split if s.load is None else s.is_shared for s in plan.scenarios}
+    divided = [(s, _divided(plan, s, agents if shared[s.name] else 1)) for s in plan.scenarios]
     return [
         Assignment(
             run_id=run_id,
             agent_id=agent_id,
             plan=share(part),
-            placement=_placement(plan, scenario, part, agents),
+            placement=_placement(scenario, part, agents, shared=shared[scenario.name]),
         )
         for part, agent_id in enumerate(agent_ids)
         for scenario, share in divided
     ]
 
 
-def _placement(plan: Plan, scenario: Scenario, part: int, agents: int) -> Placement:
+def _placement(scenario: Scenario, part: int, agents: int, *, shared: bool) -> Placement:
     """Where the users of a part stand: behind those of the parts before it."""
-    if plan.split:
+    if shared:
         divided = [divmod(users, agents) for users in scenario.users]
         offsets = tuple(share * part + min(part, rest) for share, rest in divided)
         totals = scenario.users

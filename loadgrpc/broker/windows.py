@@ -74,6 +74,10 @@ def shown_window(
         users=window.users,
         late=total.late,
         late_data=window.late_data,
+        planned=window.arrivals.planned,
+        started=window.arrivals.started,
+        dropped=window.arrivals.dropped,
+        waiting=window.arrivals.waiting,
         lag=_lag(window),
         measures=_measures(window, names, length_ns),
     )

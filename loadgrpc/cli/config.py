@@ -17,8 +17,7 @@ from click.core import ParameterSource
 from loadgrpc import secrets, verdict
 from loadgrpc.cli import configuration, options, plan_options
 from loadgrpc.cli.command import Command
-from loadgrpc.protocol.options import ALL
-from loadgrpc.protocol.options import rival as rival_of
+from loadgrpc.protocol.options import ALL, rivals
 from loadgrpc.text import one_line
 
 DEFAULT: Final = "default"
@@ -118,7 +117,8 @@ def _value(ctx: click.Context, param: click.Parameter) -> str:
 def _default(ctx: click.Context, param: click.Parameter) -> str:
     """What holds without anything, as the help has it; `-`: nothing, or another option does."""
     row = next((row for row in plan_options.FLAGGED if row.name == param.name), None)
-    if row and (rival := rival_of(row)) and ctx.params.get(ALL[rival].name) is not None:
+    others = rivals(row) if row else ()
+    if any(ctx.params.get(ALL[each].name) is not None for each in others):
         return "-"
     if isinstance(param, click.Option):
         if param.is_bool_flag:

@@ -34,6 +34,17 @@ BESIDE: Final = ("count", "failed", "rate")
 _SERVER: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]+")
 """The start of a name that is a URL."""
 
+APART: Final = 0.01
+"""What response times have to be longer than service times, to be shown beside them."""
+_COMPARED: Final = ("avg_ns", "p50_ns", "p90_ns", "p95_ns", "p99_ns", "max_ns")
+
+
+def apart(elapsed: ElapsedFigures, response: ElapsedFigures | None) -> bool:
+    """Whether response times differ from service times by so much that both are shown."""
+    if response is None:
+        return False
+    return any(getattr(response, each) > getattr(elapsed, each) * (1 + APART) for each in _COMPARED)
+
 
 def statuses(summary: Summary) -> list[str]:
     """How many answers had each status, and how many hits had no answer."""
@@ -104,7 +115,7 @@ def _responses(summary: Summary, shown: Sequence[NameFigures], width: int) -> li
             tuple(duration_column(ns) for _, ns in _points(entry.hits.response)),
         )
         for entry in shown
-        if entry.hits.response is not None
+        if entry.hits.response is not None and apart(entry.hits.elapsed, entry.hits.response)
     ]
     figures = FIGURES[FIGURES.index("avg") : FIGURES.index("max") + 1]
     return [Line(), *figures_table("Response time", figures, rows, width)] if rows else []

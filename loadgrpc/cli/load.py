@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from loadgrpc.cli.figures import (
     counted,
+    shorten,
     span,
 )
 from loadgrpc.model import (
+    LatePolicy,
     Plan,
     Scenario,
+    Spacing,
 )
 from loadgrpc.secrets import masked
+from loadgrpc.stats import load_text
 from loadgrpc.text import one_line
+
+MAX_LOAD_CELLS: Final = 200
 
 
 def load(plan: Plan, scenario: Scenario | None = None) -> list[str]:
     """What a plan asks for, or one scenario of it, as text."""
     of_one = plan.scenarios[0] if len(plan.scenarios) == 1 else None
-    what = _users(plan.users if scenario is None else scenario.users)
-    if (one := scenario or of_one) is not None:
-        what += _each_does(one)
+    one = scenario or of_one
+    if one is not None and one.load is not None:
+        what = [shorten(load_text.text(one.load), MAX_LOAD_CELLS), *_open(one), *_runner(one)]
+    elif one is not None:
+        what = _users(one.users) + _each_does(one)
     else:
-        what.append(f"{len(plan.scenarios)} scenarios")
+        what = [*_all_users(plan), f"{len(plan.scenarios)} scenarios"]
     if scenario is not None:
         return what
-    if plan.agents > 1:
+    if plan.agents > 1 and of_one is not None and of_one.load is not None:
+        what.append(f"shared by {plan.agents} agents")
+    elif plan.agents > 1:
         what.append(f"{'split over' if plan.split else 'on each of'} {plan.agents} agents")
     if of_one is not None and of_one.server_url:
         what.append(one_line(masked(of_one.server_url)))
@@ -56,6 +68,27 @@ def _each_does(scenario: Scenario) -> list[str]:
     if scenario.parameters:
         given = (each.shown() for each in scenario.parameters)
         what.append(f"with {', '.join(f'{each.name}={one_line(each.value)}' for each in given)}")
-    if scenario.test_runner:
-        what.append(f"run by {one_line(scenario.test_runner)}")
+    return what + _runner(scenario)
+
+
+def _runner(scenario: Scenario) -> list[str]:
+    return [f"run by {one_line(scenario.test_runner)}"] if scenario.test_runner else []
+
+
+def _open(scenario: Scenario) -> list[str]:
+    """How arrivals are spaced, and what becomes of those that are late."""
+    what = []
+    if scenario.arrivals is Spacing.POISSON:
+        what.append("memoryless (Poisson)")
+    if scenario.late is LatePolicy.DROP:
+        what.append("dropped when no user is free")
+    if scenario.max_users:
+        what.append(f"at most {counted(scenario.max_users, 'user')}")
     return what
+
+
+def _all_users(plan: Plan) -> list[str]:
+    """The users of all scenarios together; of open loads nobody knows how many they need."""
+    if any(each.is_open for each in plan.scenarios):
+        return []
+    return _users(plan.users)

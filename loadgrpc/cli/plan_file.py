@@ -32,6 +32,7 @@ from loadgrpc.protocol.parameters_kind import ParametersKind
 
 if TYPE_CHECKING:
     from loadgrpc.model import Plan
+    from loadgrpc.v1.run_pb2 import RunSpec, Scenario
 
 MAX_BYTES: Final = 16 << 20
 """Of a plan file: more than a broker would take."""
@@ -160,7 +161,22 @@ def spelled(written: dict[str, Any], *, scenario: bool = False) -> dict[str, Any
             plan[field] = _value(field, value)
         except ValueError as error:
             raise ValueError(f"{key!r}: {error}") from None
-    return plan
+    return _with_stages(plan, kind())
+
+
+def _with_stages(plan: dict[str, Any], message: RunSpec | Scenario) -> dict[str, Any]:
+    """A plan whose load is read, with the files that it names."""
+    if not isinstance(plan.get("load"), str):
+        return plan
+    from google.protobuf import json_format  # noqa: PLC0415 - protobuf is heavy
+
+    try:
+        load = values.LoadText().read(plan["load"])
+    except ValueError as error:
+        raise ValueError(f"'load': {error}") from None
+    options.ALL["load"].kind.put(message, "load", load)
+    written = json_format.MessageToDict(message, preserving_proto_field_name=True)
+    return {key: value for key, value in plan.items() if key != "load"} | written
 
 
 def field_of(key: str) -> str:

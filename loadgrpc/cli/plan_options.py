@@ -115,7 +115,7 @@ def underlie(message: RunSpec, asked: Mapping[str, Any]) -> None:
 def _says(part: RunSpec | Scenario, row: Option) -> bool:
     """Whether a plan or a scenario has an option, or what the option cannot be combined with."""
     told = {field.name for field, _ in part.ListFields()}
-    return row.field in told or options.rival(row) in told
+    return row.field in told or not told.isdisjoint(options.rivals(row))
 
 
 def _given(rows: Iterable[Option], asked: Mapping[str, Any]) -> Iterator[tuple[Option, Any]]:
@@ -138,7 +138,7 @@ def _put(given: Iterable[tuple[Option, Any]], parts: list[Any]) -> None:
 def _make_way(given: Iterable[tuple[Option, Any]], parts: list[Any]) -> None:
     """A given option replaces fields that it cannot be combined with."""
     for row, _ in given:
-        if rival := options.rival(row):
+        for rival in options.rivals(row):
             for part in parts:
                 part.ClearField(rival)
 
@@ -151,9 +151,8 @@ def sentence(error: InvalidRequest) -> str:
     )
 
 
-_FIELD: Final = re.compile(
-    rf"\b({'|'.join({*(r.needs for r in FLAGGED), *(r.excludes for r in FLAGGED)} - {''})})\b"
-)
+_NAMED: Final = {*(r.needs for r in FLAGGED), *(e for r in FLAGGED for e in r.excludes)} - {""}
+_FIELD: Final = re.compile(rf"\b({'|'.join(sorted(_NAMED))})\b")
 """A field that a sentence about another may name."""
 
 

@@ -27,6 +27,7 @@ from loadgrpc.cli.figures import (
 from loadgrpc.cli.hit_tables import (
     BESIDE,
     FIGURES,
+    apart,
     by_name,
     by_tag,
     elapsed_points,
@@ -37,6 +38,7 @@ from loadgrpc.cli.hit_tables import (
 from loadgrpc.cli.line import Line, Style
 from loadgrpc.cli.load import load
 from loadgrpc.cli.notified import notified
+from loadgrpc.cli.planned import planned
 from loadgrpc.cli.prints import prints
 from loadgrpc.cli.rules import rules
 from loadgrpc.cli.sockets import socket_totals, sockets_by_name
@@ -177,9 +179,13 @@ def _totals(summary: Summary, width: int) -> list[Line]:
     ]
     if hits.elapsed != ElapsedFigures():
         lines += labelled("elapsed", elapsed_points(hits.elapsed), width)
-    if hits.response is not None:
-        lines += labelled("response", elapsed_points(hits.response), width)
+    if hits.response is not None and apart(hits.elapsed, hits.response):
+        text = ["from the planned start", *elapsed_points(hits.response)]
+        lines += labelled("response", text, width)
     lines += labelled("iterations", outcomes, width, Style.BAD if broken else Style.PLAIN)
+    if not summary.scenarios:
+        is_open = any(each.is_open for each in summary.plan.scenarios)
+        lines += planned(iterations, summary.planned, width, is_open=is_open)
     if hits.bytes_sent or hits.bytes_received:
         lines += labelled(
             "data",
@@ -227,6 +233,12 @@ def _scenarios(summary: Summary, width: int) -> list[Line]:
             *labelled("load", words, width),
             *_users_started(figures.users, width),
             *labelled("iterations", [_started(iterations), *_outcomes(iterations)], width),
+            *planned(
+                iterations,
+                figures.planned,
+                width,
+                is_open=figures.name in asked and asked[figures.name].is_open,
+            ),
         ]
     rows = [figures_row(figures.name, figures.hits) for figures in summary.scenarios]
     table = figures_table("Hits by scenario", FIGURES, rows, width, beside=BESIDE)

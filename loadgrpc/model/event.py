@@ -131,3 +131,20 @@ class GeneratorState:
     """How much of it a hypervisor took away; likewise."""
     other_cpu: float | None = None
     """How much of it others than the runner used; likewise."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArrivalsState:
+    """How the arrivals of an open load went in one second, in one process of a runner."""
+
+    process: int = 0
+    """From 1; 0: its runner has only one."""
+    planned: int = 0
+    started: int = 0
+    dropped: int = 0
+    waiting: int = 0
+    """At the end of the second: planned so far, and neither started nor dropped."""
+    users: int = 0
+    """Users that it has, busy or not."""
+    max_users: int = 0
+    """Users that it may have. 0: as many as needed."""

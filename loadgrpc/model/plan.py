@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
+from loadgrpc.model.load import MAX_AGENT_USERS, LatePolicy, Load, LoadChange, Spacing
 from loadgrpc.model.observer import ObserverChoice
 from loadgrpc.model.parameter import Parameter
 from loadgrpc.model.wait import Wait
@@ -46,6 +47,28 @@ class Scenario:
     """How long a user waits after an iteration. None: the test decides."""
     parameters: tuple[Parameter, ...] = ()
     """Values of the test's parameters, by name in alphabetical order."""
+    load: Load | None = None
+    """The load over time, on all agents together. Its scenario has one cycle, with the time and the
+    most users that follow from it. None: its cycles are the load."""
+    arrivals: Spacing = Spacing.EVEN
+    late: LatePolicy = LatePolicy.QUEUE
+    max_users: int = 0
+    """Users that arrivals may have at a time, on all agents together. 0: as many as needed."""
+
+    @property
+    def stages(self) -> Load | None:
+        """The same as `load`."""
+        return self.load
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its iterations start at planned instants."""
+        return self.load is not None and self.load.is_open
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether its users are shared out among agents, whatever the plan says of that."""
+        return self.load is not None and (not self.load.is_open or self.max_users > 0)
 
     @property
     def iterations_per_user(self) -> int:
@@ -93,6 +116,8 @@ class Plan:
     """Where runners start on an agent, before the agent's id. Empty: the agent decides."""
     python_deps: tuple[str, ...] = ()
     """What pip installs for the test on each agent: requirements."""
+    seed: int = 0
+    """Of what is drawn at random. 0: the broker chooses one."""
     observers: tuple[ObserverChoice, ...] = ()
     """Whom the broker notifies, besides those that it notifies of every run."""
     unchecked: bool = False
@@ -147,6 +172,11 @@ class Plan:
         return times * sum(sum(each.users) * each.iterations_per_user for each in self.scenarios)
 
 
+def users_of(load: Load, max_users: int) -> int:
+    """The most users that a load has at a time: of arrivals, those that it may have."""
+    return max(1, int(load.peak + 0.5)) if not load.is_open else max_users or MAX_AGENT_USERS
+
+
 @dataclass(frozen=True, kw_only=True)
 class Cycle:
     """One cycle of an assignment: users, and either iterations or a duration."""
@@ -185,6 +215,8 @@ class Assignment:
     """The number of the first of `cycles`."""
     placement: Placement | None = None
     """None: its agent is the only one."""
+    load_changes: tuple[LoadChange, ...] = ()
+    """How its load was changed live before it began."""
     python_path: tuple[str, ...] = ()
     """Folders of the agent that tests import from, after their own."""
 
@@ -216,8 +248,15 @@ class Assignment:
 
     @property
     def planned_users(self) -> int:
-        """The users of all its cycles together."""
-        return sum(self.scenario.users)
+        """The users of all its cycles together; 0: as many as arrivals need."""
+        return 0 if self.scenario.is_open else sum(self.scenario.users)
+
+    @property
+    def places(self) -> int:
+        """Users that may run at a time: those of its largest cycle, or more after a live change."""
+        most = max(self.scenario.users)
+        is_fixed = self.scenario.load is None or self.scenario.max_users
+        return most if is_fixed else max(most, MAX_AGENT_USERS)
 
     @property
     def planned_iterations(self) -> int:

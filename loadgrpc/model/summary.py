@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Final, TypeVar
 
 from loadgrpc.model.custom_state import ReportedState
 from loadgrpc.model.elapsed import ElapsedFigures
 from loadgrpc.model.event import DataMode, ExceptionInfo, HitError
+from loadgrpc.model.generator import GeneratorFigures
 from loadgrpc.model.measures import Measures
 from loadgrpc.model.observer import Notification
 from loadgrpc.model.plan import Plan
@@ -19,14 +19,6 @@ from loadgrpc.model.threshold import ThresholdResult
 
 OTHER: Final = "(other)"
 """The name under which everything is counted that is beyond a limit of names."""
-
-
-class Saturation(Enum):
-    """Why a process did not keep up with its load."""
-
-    AT_LIMIT = "it used all that it can of the processor"
-    MACHINE_BUSY = "its machine was busy with other things"
-    HELD_UP = "something held it up, or it is not known"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +50,12 @@ class IterationFigures:
     dropped: int = 0
     """Of the planned, those that were not started and never will be."""
     not_yet: int = 0
-    """Of the planned, those that may still be started."""
+    """Of the planned, those that may still be started; of an open load that is over, those that
+    were not."""
+    late: int = 0
+    """Of those with a planned start, the ones that started more than 10 ms after it."""
+    waiting: int = 0
+    """Of the planned, those whose planned start has passed and that wait for a user."""
 
     @property
     def finished(self) -> int:
@@ -74,6 +71,24 @@ class IterationFigures:
     def total(cls, parts: Iterable[IterationFigures]) -> IterationFigures:
         """All iterations of `parts` together."""
         return _total(cls, parts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedFigures:
+    """How iterations with a planned start went: their times, and how they kept to the plan."""
+
+    elapsed: ElapsedFigures = ElapsedFigures()
+    """Service time of those that came to their own end: from their start to their end."""
+    response: ElapsedFigures = ElapsedFigures()
+    """Response time of the same: from their planned start."""
+    lateness: ElapsedFigures | None = None
+    """How late those were that started more than 10 ms after their plan. None: none did."""
+    not_started: tuple[tuple[str, int], ...] = ()
+    """Why arrivals were not started, and how many."""
+    users: int = 0
+    """Users that arrivals had at the end, busy or not, on all agents together."""
+    max_users: int = 0
+    """Users that they might have had."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +158,8 @@ class ScenarioFigures:
     hits: HitFigures = HitFigures()
     iterations: IterationFigures = IterationFigures()
     users: UserFigures = UserFigures()
+    planned: PlannedFigures | None = None
+    """As that of the summary."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,53 +214,6 @@ class HitErrorGroup:
         """What went wrong: `connect: refused`, or what the test says."""
         kind = self.error.name.lower() if self.error is not HitError.NONE else ""
         return ": ".join(filter(None, (kind, self.error_message)))
-
-
-@dataclass(frozen=True, kw_only=True)
-class GeneratorFigures:
-    """Whether processes that made a load kept up with it: see `stats/generator.py`."""
-
-    saturated_ns: int = 0
-    """How long the process was saturated that was so for the longest."""
-    watched_ns: int = 0
-    lag: ElapsedFigures = ElapsedFigures()
-    worst_lag_ns: int = 0
-    """The 99th percentile in the worst second of any process."""
-    worst_lag_end_ns: int | None = None
-    """When that second ended (wall clock); None: no lag was measured."""
-    cpu: float = 0.0
-    """Of the cores that the busiest process can use, from 0 to 1."""
-    worst_cpu: float = 0.0
-    """The same, in its busiest second."""
-    gc_pauses: int = 0
-    gc_ns: int = 0
-    gc_max_ns: int = 0
-    at_limit_ns: int = 0
-    """How much of `saturated_ns` the process used all that it can of the processor."""
-    machine_busy_ns: int = 0
-    """How much of `saturated_ns` the machine was busy with other things."""
-    worst_other_cpu: float = 0.0
-    """How much of a machine others used, in the worst second of those in which it was busy."""
-    worst_steal: float = 0.0
-    """How much of a machine a hypervisor took away, likewise."""
-
-    @property
-    def saturated(self) -> bool:
-        """Whether any second of any process was."""
-        return self.saturated_ns > 0
-
-    @property
-    def cause(self) -> Saturation | None:
-        """Why it was saturated for most of that time; None: it was not."""
-        if not self.saturated_ns:
-            return None
-        held_up_ns = self.saturated_ns - self.at_limit_ns - self.machine_busy_ns
-        times = {
-            Saturation.AT_LIMIT: self.at_limit_ns,
-            Saturation.MACHINE_BUSY: self.machine_busy_ns,
-            Saturation.HELD_UP: held_up_ns,
-        }
-        return max(times, key=lambda cause: times[cause])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -376,6 +346,8 @@ class Summary:
     """From the first user's start to the last user's end."""
     hits: HitFigures = HitFigures()
     iterations: IterationFigures = IterationFigures()
+    planned: PlannedFigures | None = None
+    """Of the iterations that had a planned start. None: none had."""
     names: tuple[NameFigures, ...] = ()
     failures: tuple[IterationErrorGroup, ...] = ()
     errors: tuple[IterationErrorGroup, ...] = ()

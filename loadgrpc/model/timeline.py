@@ -53,6 +53,14 @@ class TimelineWindow:
     """Of the hits, those that started more than 10 ms after their planned start."""
     late_data: int = 0
     """Of the hits, those that were reported when the window was closed already."""
+    planned: int = 0
+    """Arrivals of open loads that were planned in it."""
+    started: int = 0
+    """Iterations of open loads that were started in it."""
+    dropped: int = 0
+    """Arrivals that were dropped in it."""
+    waiting: int = 0
+    """Arrivals that waited for a user at its end."""
     lag: ElapsedFigures | None = None
     """How late the processes were that made the load. None: none reported it."""
     measures: Measures = Measures()

@@ -7,7 +7,7 @@ of the messages repeat it for runners that read no plan; no field is copied by n
 from __future__ import annotations
 
 from loadgrpc import model
-from loadgrpc.protocol import plans
+from loadgrpc.protocol import loads, plans
 from loadgrpc.protocol.times import seconds_to_proto
 from loadgrpc.v1 import fleet_pb2, run_pb2, runner_pb2
 
@@ -27,6 +27,11 @@ def assignment_to_proto(assignment: model.Assignment) -> runner_pb2.Assignment:
     if (place := assignment.placement) is not None:
         message.placement.CopyFrom(runner_pb2.Placement(**vars(place)))
     _repeat(plan, message)
+    if assignment.scenario.load is not None:
+        del message.stages[:]
+        loads.put_stages(assignment.scenario.load, message.stages)
+    for change in assignment.load_changes:
+        loads.put_change(change, message.load_changes)
     for cycle in assignment.cycles:
         part = message.cycles.add(users=cycle.users, iterations=cycle.iterations)
         if cycle.duration_s is not None:
@@ -43,6 +48,7 @@ def assignment_from_proto(message: runner_pb2.Assignment) -> model.Assignment:
         user=message.user,
         first_cycle=message.first_cycle or 1,
         placement=_placement(message.placement) if message.HasField("placement") else None,
+        load_changes=tuple(map(loads.change_of, message.load_changes)),
         python_path=tuple(message.python_path),
     )
 
@@ -75,6 +81,8 @@ def _repeat(plan: run_pb2.RunSpec, into: runner_pb2.Assignment | fleet_pb2.Start
         for field, value in part.ListFields():
             if field.name not in known:
                 continue
+            if field.name == "stages":
+                continue  # those of the assignment are there whatever the plan has
             if field.message_type is None:
                 setattr(into, field.name, value)
             else:  # a message, or a map of messages

@@ -30,7 +30,9 @@ HIT_FIELDS: Final = (
     "attempt",
     "case",
 )
-ITERATION_FIELDS: Final = ("label", "start_ns", "elapsed_ns", "user", "iteration", "case")
+ITERATION_FIELDS: Final = (
+    *("label", "start_ns", "elapsed_ns", "user", "iteration", "case", "delay_ns"),
+)
 """What an entry consists of, in order: each is the column of a block of this name."""
 HIT: Final = Struct(f"<{len(HIT_FIELDS)}Q")
 ITERATION: Final = Struct(f"<{len(ITERATION_FIELDS)}Q")

@@ -18,7 +18,7 @@ from google.protobuf.message import Message
 from loadgrpc import model
 from loadgrpc.campaign import shape
 from loadgrpc.errors import InvalidRequest, Violation
-from loadgrpc.protocol import kinds, options
+from loadgrpc.protocol import kinds, loads, options
 from loadgrpc.protocol.bound import (
     KIB,
     MAX_MOMENT_S,
@@ -134,6 +134,7 @@ _ANY_SPAN: Final = Span(0, MAX_SPAN_S)
 _IN_63_BITS: Final = Span(0, MAX_MOMENT_S)
 _WAIT: Final = Span(0, round(model.MAX_WAIT_S))
 _COLUMN: Final = OfBatch()
+_STAGE: Final = Span(0, loads.MAX_STAGE_S)
 _VARIABLES: Final = next(
     row.kind for row in options.OF_PLAN if isinstance(row.kind, kinds.VariablesKind)
 )
@@ -158,6 +159,8 @@ def _of_options(rows: Iterable[options.Option]) -> dict[str, Bound]:
                 found[row.field] = Many(entries, Text(chars))
             case kinds.SecondsKind(most):
                 found[row.field] = Span(0, most)
+            case kinds.StagesKind(most):
+                found[row.field] = Many(most)
             case kinds.ObserversKind(most):
                 found[row.field] = Many(most)
     return found
@@ -238,6 +241,10 @@ TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
     "StopCampaignRequest": {"campaign_id": ID},
     "ReplaceStepRequest": {"campaign_id": ID, "step": ID},
     "DeleteCampaignRequest": {"campaign_id": ID},
+    "HoldStage": {"duration": _STAGE},
+    "RampStage": {"duration": _STAGE},
+    "SineStage": {"period": _STAGE, "duration": _STAGE},
+    "StepsStage": {"levels": Many(model.MAX_LEVELS), "each": _STAGE},
     # Of FleetService.
     "Register": {
         "agent_id": AGENT_ID,
@@ -357,6 +364,7 @@ TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
         "base_time": Moment(),
         "labels": Many(MAX_BATCH_ROWS),
         **dict.fromkeys(("label", "start_ns", "elapsed_ns", "user", "iteration"), _COLUMN),
+        "delay_ns": _COLUMN,
         "cases": Many(MAX_BATCH_ROWS),
         "case": _COLUMN,
     },

@@ -105,16 +105,18 @@ def decode_iterations(block: event_pb2.TestBlock, room: Room) -> Iterations:
     came = _columns_of(block, _OF_TESTS, count)
     labels = [_iteration_label(label) for label in block.labels]
     elapsed_ns = column("elapsed_ns", came["elapsed_ns"], count)
-    user, case = came["user"], came["case"]
+    start_ns = _starts(came["start_ns"], base_ns, elapsed_ns)
+    user, case, delay = came["user"], came["case"], came["delay_ns"]
     return Iterations(
         labels=labels,
         label=_indexes("label", came["label"], count, len(labels)),
-        start_ns=_starts(came["start_ns"], base_ns, elapsed_ns),
+        start_ns=start_ns,
         elapsed_ns=elapsed_ns,
         user=np.frombuffer(user, _WIDTHS[len(user) // count or 1]),
         cycle=block.status.cycle,
         cases=block.cases if case else (),
         case=_indexes("case", case, count, len(block.cases) + 1) if case else None,
+        delay_ns=_delays(delay, start_ns) if delay else None,
     )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadgrpc.model import (
+    ArrivalsState,
     CustomState,
     DataUse,
     ExceptionInfo,
@@ -109,6 +110,8 @@ class Iterations(NamedTuple):
     cases: Sequence[str] = ()
     case: Column | None = None
     """As that of hits."""
+    delay_ns: Column | None = None
+    """From the planned start of each to its start. None: none had one, or was late."""
 
     def some(self, which: slice) -> Iterations:
         """Those of the iterations that are meant."""
@@ -183,6 +186,8 @@ class Decoded:
     """What tests measured beside hits."""
     custom_states: list[tuple[CustomState, int]] = field(default_factory=list)
     """What tests say they are doing, each with when (wall clock), the latest last."""
+    arrivals: list[tuple[ArrivalsState, int]] = field(default_factory=list)
+    """How arrivals went, each with a moment of its second (wall clock)."""
     lines: int = 0
     """Lines that processes printed."""
     lines_left_out: int = 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from loadgrpc import model
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.errors import InvalidRequest, Violation
@@ -114,3 +116,38 @@ def data_use_from_proto(message: event_pb2.DataUse) -> model.DataUse:
             for name in ("rows", "digest", "taken", "repeated", "refused", "stopped")
         },
     )
+
+
+def arrivals_to_proto(state: model.ArrivalsState) -> event_pb2.ArrivalsState:
+    """How arrivals went in a second, as its message."""
+    return event_pb2.ArrivalsState(**vars(state))
+
+
+def arrivals_from_proto(message: event_pb2.ArrivalsState) -> model.ArrivalsState:
+    """How arrivals went in a second, from its message.
+
+    Raises:
+        InvalidRequest: a number is more than can be.
+    """
+    wrong = [
+        Violation(name, f"must be at most {most:,}")
+        for names, most in ((_COUNTS, MAX_ARRIVALS), (("process",), model.MAX_PROCESSES))
+        for name in names
+        if getattr(message, name) > most
+    ]
+    if wrong:
+        raise InvalidRequest(wrong)
+    return model.ArrivalsState(
+        process=message.process,
+        planned=message.planned,
+        started=message.started,
+        dropped=message.dropped,
+        waiting=message.waiting,
+        users=message.users,
+        max_users=message.max_users,
+    )
+
+
+_COUNTS: Final = ("planned", "started", "dropped", "waiting")
+MAX_ARRIVALS: Final = 2**40
+"""Of one second: sums of many stay whole numbers of 64 bits."""

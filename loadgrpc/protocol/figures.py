@@ -94,8 +94,12 @@ def _failed_statuses(message: run_pb2.NameFigures) -> dict[int, int]:
     return {status: count for status, count in every if status >= model.FAILED_FROM}
 
 
-def iterations_to_proto(figures: model.IterationFigures) -> run_pb2.IterationFigures:
-    """Figures of iterations as their message."""
+def iterations_to_proto(
+    figures: model.IterationFigures, planned: model.PlannedFigures | None = None
+) -> run_pb2.IterationFigures:
+    """Figures of iterations as their message, with those of a plan that they had, if any."""
+    open_load = planned or model.PlannedFigures()
+    later = planned is not None and open_load.response != open_load.elapsed
     return fit(
         run_pb2.IterationFigures,
         started=figures.started,
@@ -106,6 +110,32 @@ def iterations_to_proto(figures: model.IterationFigures) -> run_pb2.IterationFig
         planned=figures.planned,
         dropped=figures.dropped,
         not_yet=figures.not_yet,
+        late=figures.late,
+        waiting=figures.waiting,
+        elapsed=elapsed_to_proto(open_load.elapsed) if planned is not None else None,
+        response=elapsed_to_proto(open_load.response) if later else None,
+        lateness=elapsed_to_proto(open_load.lateness) if open_load.lateness else None,
+        not_started=[
+            fit(run_pb2.NotStarted, reason=reason, count=count)
+            for reason, count in open_load.not_started
+        ],
+        users=open_load.users,
+        max_users=open_load.max_users,
+    )
+
+
+def planned_from_proto(message: run_pb2.IterationFigures) -> model.PlannedFigures | None:
+    """The figures of the plan that iterations had, from their message; None: they had none."""
+    if not message.HasField("elapsed"):
+        return None
+    response = message.response if message.HasField("response") else message.elapsed
+    return model.PlannedFigures(
+        elapsed=elapsed_from_proto(message.elapsed),
+        response=elapsed_from_proto(response),
+        lateness=elapsed_from_proto(message.lateness) if message.HasField("lateness") else None,
+        not_started=tuple((each.reason, each.count) for each in message.not_started),
+        users=message.users,
+        max_users=message.max_users,
     )
 
 
@@ -120,6 +150,8 @@ def iterations_from_proto(message: run_pb2.IterationFigures) -> model.IterationF
         planned=message.planned,
         dropped=message.dropped,
         not_yet=message.not_yet,
+        late=message.late,
+        waiting=message.waiting,
     )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
-from loadgrpc.model import Plan, RunnerMode, Scenario
+from loadgrpc.model import LatePolicy, Plan, RunnerMode, Scenario, Spacing
 from loadgrpc.protocol.kinds import (
     DAY_S,
     ChoiceKind,
@@ -20,11 +20,13 @@ from loadgrpc.protocol.kinds import (
     DigestKind,
     FlagKind,
     Kind,
+    LoadKind,
     ObserversKind,
     PercentKind,
     RateKind,
     RequirementsKind,
     SecondsKind,
+    StagesKind,
     TextKind,
     ThresholdsKind,
     UrlKind,
@@ -52,8 +54,8 @@ class Option:
     metavar: str | None = None
     needs: str = ""
     """A field without which it means nothing."""
-    excludes: str = ""
-    """A field that it cannot be combined with."""
+    excludes: tuple[str, ...] = ()
+    """Fields that it cannot be combined with."""
     python: bool = False
     """Whether only the Python runner carries it out: with a `test_runner` it is refused."""
     secrets: bool = False
@@ -91,7 +93,7 @@ OF_SCENARIO: Final = (
         flags=("-d", "--duration", "-t", "--run-time"),
         section="Load",
         help="How long each cycle lasts, instead of iterations: 90, 90s, 5m, 1h30m.",
-        excludes="iterations",
+        excludes=("iterations",),
     ),
     Option(
         field="spawn_rate",
@@ -122,6 +124,41 @@ OF_SCENARIO: Final = (
         default="what the test says",
         metavar="WAIT",
         python=True,
+    ),
+    Option(
+        field="load",
+        kind=LoadKind(4_096),
+        flags=("--load",),
+        section="Load",
+        help='How the load changes over time, instead of users and iterations: "100/s for 30s",'
+        ' "ramp 0..50 users in 30s; hold 5m; down in 10s". See docs/load-models.md.',
+        excludes=("users", "iterations", "duration", "spawn_rate", "stages"),
+        metavar="STAGES",
+    ),
+    Option(field="stages", kind=StagesKind(1_000), excludes=("users", "iterations", "duration")),
+    Option(
+        field="arrivals",
+        kind=ChoiceKind(Spacing),
+        flags=("--arrivals",),
+        section="Load",
+        help="How arrivals of --load are spaced at a constant rate.",
+        default="even",
+    ),
+    Option(
+        field="late",
+        kind=ChoiceKind(LatePolicy),
+        flags=("--late",),
+        section="Load",
+        help="What becomes of an arrival for which no user is free: it starts late, or never.",
+        default="queue",
+    ),
+    Option(
+        field="max_users",
+        kind=CountKind(1_000_000),
+        flags=("--max-users",),
+        section="Load",
+        help="Users that arrivals may have at a time, on all agents together.",
+        default="ten times what they need, at most 10,000 on an agent",
     ),
     Option(
         field="server_url",
@@ -272,6 +309,14 @@ OF_PLAN: Final = (
         " the run fails, with 99. May be given several times; what the test says is added.",
         metavar="CONDITION",
     ),
+    Option(
+        field="seed",
+        kind=CountKind(4_294_967_295),
+        flags=("--seed",),
+        section="Load",
+        help="The seed of what is drawn at random: with the same one the plan is the same.",
+        default="drawn by the broker, and shown with the plan",
+    ),
     Option(field="bundle", kind=DigestKind(64)),
     Option(
         field="test_dir",
@@ -317,11 +362,11 @@ ALL: Final = {option.field: option for option in (*OF_SCENARIO, *OF_PLAN)}
 
 DEFAULTS: Final[dict[str, Any]] = {
     field.name: field.default for kind in (Scenario, Plan) for field in fields(kind)
-}
+} | {"stages": None}
 """By the name in the model."""
 
 
-def rival(option: Option) -> str:
-    """The field that an option cannot be combined with; empty: there is none."""
-    others = (each.field for each in ALL.values() if each.excludes == option.field)
-    return option.excludes or next(others, "")
+def rivals(option: Option) -> frozenset[str]:
+    """The fields that an option cannot be combined with."""
+    others = {each.field for each in ALL.values() if option.field in each.excludes}
+    return frozenset({*option.excludes, *others})

@@ -47,8 +47,11 @@ def _put(
     message: run_pb2.RunSpec | run_pb2.Scenario,
 ) -> None:
     """Sets what a plan or a scenario says; not what is a default and means nothing there."""
+    implied = options.ALL["load"].excludes if getattr(source, "load", None) is not None else ()
     for row in rows:
         value = getattr(source, row.name)
+        if row.field in implied:
+            continue  # it follows from the load
         means_nothing = row.needs and not getattr(source, options.ALL[row.needs].name)
         if value is None or (means_nothing and value == options.DEFAULTS[row.name]):
             continue
@@ -111,7 +114,11 @@ def _scenario(
     message: run_pb2.RunSpec | run_pb2.Scenario, name: str, default_s: float | None = None
 ) -> Scenario:
     given = _got(options.OF_SCENARIO, message)
-    if "iterations" not in given and given.setdefault("duration_s", default_s) is None:
+    stages = given.pop("stages", None)
+    if (load := given.setdefault("load", stages)) is not None:
+        users = model.users_of(load, given.get("max_users", 0))
+        given |= {"users": (users,), "duration_s": load.duration_s}
+    elif "iterations" not in given and given.setdefault("duration_s", default_s) is None:
         given["iterations"] = (1,)
     return Scenario(name=name, **given)
 
@@ -178,6 +185,7 @@ def _check_scenarios(plan: run_pb2.RunSpec, check: Check) -> None:
 def _check_load(message: run_pb2.RunSpec | run_pb2.Scenario, where: str, check: Check) -> None:
     _check_test(message, where, check)
     _check_options(options.OF_SCENARIO, message, where, check)
+    _check_open(message, where, check)
 
 
 def _check_options(
@@ -199,8 +207,29 @@ def _check_options(
         foreign = row.python and "test_runner" in told
         detail = "is for the Python runner: a test_runner has to do this by itself"
         check(not foreign, f"{where}{row.field}", detail)
-        excluded = row.excludes in told
-        check(not excluded, f"{where}{row.field}", f"cannot be combined with {row.excludes}")
+        for excluded in row.excludes:
+            detail = f"cannot be combined with {excluded}"
+            check(excluded not in told, f"{where}{row.field}", detail)
+
+
+def _check_open(message: run_pb2.RunSpec | run_pb2.Scenario, where: str, check: Check) -> None:
+    """What only arrivals have, and what they need."""
+    load = options.ALL["load"].kind.get(message, "load")
+    load = load or options.ALL["stages"].kind.get(message, "stages")
+    is_open = isinstance(load, model.Load) and load.is_open
+    if isinstance(load, model.Load) or load is None:
+        for field in ("arrivals", "late", "max_users"):
+            detail = "is for a load of arrivals, such as 100/s for 30s, and there is none"
+            check(is_open or not getattr(message, field), f"{where}{field}", detail)
+    for field in ("pacing", "think"):
+        detail = "is for users who wait: arrivals start when they are planned"
+        check(not (is_open and message.HasField(field)), f"{where}{field}", detail)
+    one_user_each = message.test_runner and message.runner_mode in {
+        run_pb2.RUNNER_MODE_UNSPECIFIED,
+        run_pb2.RUNNER_MODE_ONE_USER,
+    }
+    detail = "of arrivals needs a runner of all users on an agent: runner_mode all-users"
+    check(not (is_open and one_user_each), f"{where}load", detail)
 
 
 def _check_test(message: run_pb2.RunSpec | run_pb2.Scenario, where: str, check: Check) -> None:

@@ -20,6 +20,7 @@ from loadgrpc.protocol.columns import MAX_SIZE, hit_label, read_tags
 from loadgrpc.protocol.custom_states import custom_state_from_proto
 from loadgrpc.protocol.decoded import Decoded, HitLabel, Hits, IterationLabel, Tags, UsersTold
 from loadgrpc.protocol.events import (
+    arrivals_from_proto,
     data_use_from_proto,
     exception_from_proto,
     generator_state_from_proto,
@@ -190,6 +191,8 @@ def _decode_row(  # noqa: C901, PLR0912 - one for each kind
         decoded.users.append(UsersTold(row.status.cycle, state.active_users, started))
     elif kind == "generator":
         decoded.generator.append((generator_state_from_proto(row.generator), time_ns))
+    elif kind == "arrivals":
+        decoded.arrivals.append((arrivals_from_proto(row.arrivals), time_ns))
     elif kind == "counter":
         decoded.counters.append(_counter(row.counter))
     elif kind == "rules":

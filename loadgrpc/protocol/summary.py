@@ -17,6 +17,7 @@ from loadgrpc.protocol.figures import (
     iterations_to_proto,
     name_from_proto,
     name_to_proto,
+    planned_from_proto,
     users_from_proto,
     users_to_proto,
 )
@@ -59,7 +60,7 @@ def summary_to_proto(summary: model.Summary) -> run_pb2.RunSummary:
         end_time=optional_timestamp(summary.end_time_ns),
         duration=duration_to_proto(summary.duration_ns),
         hits=hits_to_proto(summary.hits),
-        iterations=iterations_to_proto(summary.iterations),
+        iterations=iterations_to_proto(summary.iterations, summary.planned),
         names=[name_to_proto(entry) for entry in summary.names],
         failures=[_group_to_proto(group) for group in summary.failures],
         errors=[_group_to_proto(group) for group in summary.errors],
@@ -124,7 +125,7 @@ def summary_to_proto(summary: model.Summary) -> run_pb2.RunSummary:
                 name=entry.name,
                 test=entry.test,
                 hits=hits_to_proto(entry.hits),
-                iterations=iterations_to_proto(entry.iterations),
+                iterations=iterations_to_proto(entry.iterations, entry.planned),
                 users=users_to_proto(entry.users),
             )
             for entry in summary.scenarios
@@ -170,6 +171,7 @@ def summary_from_proto(message: run_pb2.RunSummary) -> model.Summary:
         duration_ns=duration_from_proto(message.duration),
         hits=hits_from_proto(message.hits),
         iterations=iterations_from_proto(message.iterations),
+        planned=planned_from_proto(message.iterations),
         names=tuple(name_from_proto(entry) for entry in message.names),
         failures=tuple(_group_from_proto(group) for group in message.failures),
         errors=tuple(_group_from_proto(group) for group in message.errors),
@@ -237,6 +239,7 @@ def summary_from_proto(message: run_pb2.RunSummary) -> model.Summary:
                 hits=hits_from_proto(entry.hits),
                 iterations=iterations_from_proto(entry.iterations),
                 users=users_from_proto(entry.users),
+                planned=planned_from_proto(entry.iterations),
             )
             for entry in message.scenarios
         ),

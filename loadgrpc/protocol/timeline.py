@@ -106,6 +106,10 @@ def window_to_proto(window: model.TimelineWindow) -> control_pb2.TimelineWindow:
         users=window.users,
         late=window.late,
         late_data=window.late_data,
+        planned=window.planned,
+        started=window.started,
+        dropped=window.dropped,
+        waiting=window.waiting,
         lag=None if window.lag is None else elapsed_to_proto(window.lag),
         **measures.as_fields(window.measures),
     )
@@ -134,6 +138,10 @@ def window_from_proto(message: control_pb2.TimelineWindow) -> model.TimelineWind
         users=message.users,
         late=message.late,
         late_data=message.late_data,
+        planned=message.planned,
+        started=message.started,
+        dropped=message.dropped,
+        waiting=message.waiting,
         lag=elapsed_from_proto(message.lag) if message.HasField("lag") else None,
         measures=measures.of_fields(message),
     )

@@ -1,8 +1,9 @@
 """Which iterations are in flight, in memory that survives the user process.
 
 Rule: there is a row for each user of the process, which only that process writes: the iteration,
-0 if there is none, and when it began (wall clock, nanoseconds). When the process is gone, the
-link reads which iterations were cut off with it.
+0 if there is none, when it began (wall clock, nanoseconds), and the number of the user, 0 for the
+one that the row is for. When the process is gone, the link reads which iterations were cut off
+with it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Final, NamedTuple
 
 FD_ENV: Final = "LOADGRPC_IN_FLIGHT_FD"
 """Names the descriptor of that memory to the user process."""
-_ROW: Final = Struct("=QQ")
+_ROW: Final = Struct("=QQQ")
 
 
 class Iteration(NamedTuple):
@@ -23,6 +24,8 @@ class Iteration(NamedTuple):
     row: int
     iteration: int
     start_ns: int
+    user: int = 0
+    """0: the one that the row is for."""
 
 
 def create(rows: int) -> int:
@@ -42,7 +45,7 @@ def mapped(descriptor: int) -> mmap.mmap:
 
 
 def row(memory: mmap.mmap, at: int) -> memoryview:
-    """The two numbers of a user."""
+    """The three numbers of a user."""
     return memoryview(memory)[at * _ROW.size : (at + 1) * _ROW.size].cast("Q")
 
 
@@ -50,7 +53,7 @@ def read(descriptor: int) -> list[Iteration]:
     """Those that are in flight."""
     data = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
     return [
-        Iteration(at, iteration, start_ns)
-        for at, (iteration, start_ns) in enumerate(_ROW.iter_unpack(data))
+        Iteration(at, iteration, start_ns, user)
+        for at, (iteration, start_ns, user) in enumerate(_ROW.iter_unpack(data))
         if iteration
     ]

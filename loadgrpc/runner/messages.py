@@ -37,6 +37,8 @@ class BeginCycle:
     """Run the users of a cycle."""
 
     cycle: int
+    began_ns: int = 0
+    """When it began (monotonic), the same for all processes of the machine."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,8 @@ class Pool:
         self._hurried = strands.event()
         """Set when that was brought forward."""
         self.stopping = strands.event()
+        self.roused = strands.event()
+        """Set when whoever starts users must look again: a stop, or a change of the load."""
 
     def stop(self, timeout_s: float) -> None:
         """Lets users finish their iteration; after `timeout_s` they are cut off."""
@@ -96,6 +98,7 @@ class Pool:
             resting = list(self._resting.values())
         for wake in resting:
             wake.set()
+        self.roused.set()
 
     def run_cycle(self, plan: Plan, cycle: Cycle, users: Sequence[int], number: int = 1) -> None:
         """Runs the given `users` (numbers, from 1, ascending) of a cycle to their end.
@@ -105,10 +108,7 @@ class Pool:
         Raises:
             StubbornUserError: a user could not be cut off.
         """
-        self._cut_off_ns = None
-        self._cycle = number
-        self.started_users = 0
-        began_ns = self._clock.monotonic_ns()
+        began_ns = self._begin(number)
         over_ns = end_ns(began_ns, cycle.duration_s)
         start = bounded(ramp_up(users, plan.scenarios[0].spawn_rate, began_ns), end_ns=over_ns)
         pace = closed(count=cycle.iterations, end_ns=over_ns)
@@ -118,8 +118,19 @@ class Pool:
             self._strands.spawn(self._live, plan, users[place], place, start, pace, over_ns)
             for place in begin
         ]
+        self._wait([self._strands.everybody(strands), self.stopping], cycle.duration_s)
+        self._finish(plan, strands)
+
+    def _begin(self, number: int) -> int:
+        """A cycle begins; when (monotonic)."""
+        self._cut_off_ns = None
+        self._cycle = number
+        self.started_users = 0
+        return self._clock.monotonic_ns()
+
+    def _finish(self, plan: Plan, strands: Sequence[Strand]) -> None:
+        """Lets users finish their iteration; the cycle is over when all of them have ended."""
         everybody = self._strands.everybody(strands)
-        self._wait([everybody, self.stopping], cycle.duration_s)
         self._hurry(plan.stop_timeout_s)
         while not everybody.ready() and (left_s := self._left_s()) > 0:
             self._hurried.clear()
@@ -164,31 +175,27 @@ class Pool:
             user.abandon()
 
     def _live(  # noqa: PLR0917 - as it is spawned
-        self, plan: Plan, number: int, place: int, start: Pace, pace: Pace, over_ns: int | None
+        self,
+        plan: Plan,
+        number: int,
+        place: int,
+        start: Pace,
+        pace: Pace,
+        over_ns: int | None,
+        slot: int = 0,
     ) -> None:
-        """One user, from its start, as that of its place in the cycle, to its end."""
+        """One user, from its start, as that of its place in the cycle, to its end.
+
+        `slot`: the number of the user whose place it takes; 0: it has its own.
+        """
         if not self._begins(start, place):
             return
-        with self._counting:
-            self.active_users += 1
-            self.started_users += 1
+        self._count_one()
         done, forked, stopping = 0, self._forked, self.stopping
         interrupted = TestOutcome.INTERRUPTED  # asking the enum takes longer than comparing
         user: VirtualUser | None = None
         try:
-            user = VirtualUser(
-                self._test.case_class,
-                self._test.method,
-                self._recorder,
-                self._clock,
-                number,
-                plan,
-                in_flight=self._in_flight(number),
-                context=self._context(self._cycle, number),
-                pause=self._pause,
-            )
-            self._leave_if_child()
-            self._living.add(user)
+            user = self._made(plan, number, slot or number)
             wake = None
             if any(user.rests):
                 pace, wake = user.paced(pace, over_ns), self._wakes(user)
@@ -213,6 +220,36 @@ class Pool:
         finally:
             self._leave_if_child(1)
             self._leave(user, number, done)
+
+    def _count_one(self) -> None:
+        """One more user has started."""
+        with self._counting:
+            self.active_users += 1
+            self.started_users += 1
+
+    def _made(self, plan: Plan, number: int, slot: int) -> VirtualUser:
+        """A user of the cycle, which takes the place of the one with the number `slot`."""
+        context = self._context(self._cycle, slot)
+        row = self._in_flight(slot)
+        if slot != number:
+            if context is not None:
+                context = context._replace(status=context.status._replace(user=number))
+            if row is not None:
+                row[2] = number
+        user = VirtualUser(
+            self._test.case_class,
+            self._test.method,
+            self._recorder,
+            self._clock,
+            number,
+            plan,
+            in_flight=row,
+            context=context,
+            pause=self._pause,
+        )
+        self._leave_if_child()
+        self._living.add(user)
+        return user
 
     def _leave_if_child(self, status: int = 0) -> None:
         if self._forked is not None:
@@ -278,4 +315,6 @@ class Pool:
             if wait_ns <= 0:
                 return True
             self._wait([self.stopping if wake is None else wake], wait_ns / NS_PER_S)
+            if wake is not None:
+                wake.clear()  # whoever woke it wants it to ask again
         return False

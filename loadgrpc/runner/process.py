@@ -52,10 +52,12 @@ from loadgrpc.runner.messages import (
     UsersNow,
     WorkerFailed,
 )
+from loadgrpc.runner.open_pool import OpenPool
 from loadgrpc.runner.pool import Pool
 from loadgrpc.runner.recorder import Recorder
 from loadgrpc.runner.rests import Rests
 from loadgrpc.runner.share import WorkerShare
+from loadgrpc.runner.staged_pool import StagedPool
 from loadgrpc.runner.strands import Strands
 from loadgrpc.runner.watch import Watch
 from loadgrpc.secrets import conceal
@@ -152,7 +154,9 @@ class UserProcess:
         self._forked.calls(recorder.mute)
         if (feed := feed_of(getattr(test.case_class, test.method, None))) is not None:
             recorder.rules(feed.rules)
-        pool = Pool(
+        load = share.load
+        kind = Pool if load is None else OpenPool if load.load.is_open else StagedPool
+        pool = kind(
             test,
             recorder,
             self._clock,
@@ -170,6 +174,8 @@ class UserProcess:
             process=share.first_user,
             processes=share.processes,
         )
+        if load is not None and isinstance(pool, OpenPool | StagedPool):
+            pool.follow(load)
         self._pool = pool
         self._feeds = feeds
         if self._stop_s is not None:  # the order came while the test was loading
@@ -182,12 +188,17 @@ class UserProcess:
             cycle = share.assignment.cycles[number - 1]
             recorder.begin_cycle(number, cycle.users, cycle.iterations)
             self._told_users = (0, 0)
-            users = share.users(cycle.users)
+            users = share.users(share.assignment.places)
             try:
                 with self._watching(watch) if users else nullcontext():
-                    pool.run_cycle(plan, cycle, users, number)
+                    if isinstance(pool, OpenPool | StagedPool):
+                        pool.run_cycle(plan, cycle, users, number, order.began_ns)
+                    else:
+                        pool.run_cycle(plan, cycle, users, number)
             finally:
                 self._forked.leave_if_child()
+                if isinstance(pool, OpenPool):
+                    pool.report(all_of_it=True)
                 self._flush(recorder, pool)
             self._outbox.say(CycleDone(number))
         _tear_down(test.case_class, recorder, self._clock)
@@ -238,6 +249,8 @@ class UserProcess:
         with self._flushing:
             if self._feeds is not None:
                 self._feeds.report(recorder.data)
+            if isinstance(pool, OpenPool):
+                pool.report()
             for frame in recorder.take(
                 pipe.MAX_FRAME_BYTES, rest=lambda: self._strands.sleep(REST_S)
             ):

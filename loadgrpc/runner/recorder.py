@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from loadgrpc.clock import Clock
 from loadgrpc.model import (
     OTHER,
+    ArrivalsState,
     CustomState,
     DataUse,
     ExceptionInfo,
@@ -37,7 +38,11 @@ from loadgrpc.protocol.blocks import (
 )
 from loadgrpc.protocol.bounds import MAX_PROTOCOL_CHARS, MAX_RULE_NAMES
 from loadgrpc.protocol.custom_states import custom_state_to_proto
-from loadgrpc.protocol.events import data_use_to_proto, generator_state_to_proto
+from loadgrpc.protocol.events import (
+    arrivals_to_proto,
+    data_use_to_proto,
+    generator_state_to_proto,
+)
 from loadgrpc.protocol.times import timestamp_to_proto
 from loadgrpc.runner import texts
 from loadgrpc.runner.hit import Hit
@@ -188,8 +193,9 @@ class Recorder:
         user: int,
         iteration: int,
         case: str = "",
+        delay_ns: int = 0,
     ) -> None:
-        """Record an iteration that ended, which was fed with a case, if any."""
+        """Record an iteration that ended: fed with a case, and late for its plan, if that is so."""
         if self._muted:
             return
         block = self._tests
@@ -201,7 +207,7 @@ class Recorder:
             label = block.add_label(key, row, text_bytes)
         place = _case(block, case) if case else 0
         block.entries += ITERATION.pack(  # in the order of ITERATION_FIELDS
-            label, start_ns, elapsed_ns, user, iteration, place
+            label, start_ns, elapsed_ns, user, iteration, place, delay_ns
         )
         self.produced_events += 1
         self._produced[0] = self.produced_events
@@ -238,6 +244,13 @@ class Recorder:
             event = self._row(0, 0)
             event.rules.names.extend(map(texts.name, names[first : first + MAX_RULE_NAMES]))
             self._append(event)
+
+    def arrivals(self, state: ArrivalsState, time_ns: int) -> None:
+        """Record how arrivals went in the second of a moment (wall clock)."""
+        event = self._row(0, 0)
+        event.time.CopyFrom(timestamp_to_proto(time_ns))
+        event.arrivals.CopyFrom(arrivals_to_proto(state))
+        self._append(event)
 
     def generator(self, state: GeneratorState) -> None:
         """Record how this process kept up until now."""

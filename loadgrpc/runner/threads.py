@@ -20,7 +20,7 @@ from types import FrameType
 from typing import Any, Final
 
 from loadgrpc.clock import NS_PER_S, Clock
-from loadgrpc.model import CustomState, DataUse, GeneratorState
+from loadgrpc.model import ArrivalsState, CustomState, DataUse, GeneratorState
 from loadgrpc.protocol.blocks import Block
 from loadgrpc.runner.forked import Forked, die
 from loadgrpc.runner.hit import Hit
@@ -108,6 +108,11 @@ class LockedRecorder(Recorder):
         """See Recorder."""
         with self._lock:
             super().state(state)
+
+    def arrivals(self, state: ArrivalsState, time_ns: int) -> None:
+        """See Recorder."""
+        with self._lock:
+            super().arrivals(state, time_ns)
 
     def generator(self, state: GeneratorState) -> None:
         """See Recorder."""

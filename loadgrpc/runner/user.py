@@ -182,6 +182,20 @@ class FedReporter(UserReporter):
         super().hit(hit)
 
 
+class PlannedReporter(FedReporter):
+    """Of a user whose iterations have a planned start: the first hit of each has one, too."""
+
+    delay_ns = 0
+    """How late its iteration started; 0: that was said of a hit already."""
+
+    def hit(self, hit: Hit, /) -> None:
+        """See HitSink."""
+        if self.delay_ns:
+            hit.planned_start_ns = hit.start_ns - self.delay_ns
+            self.delay_ns = 0
+        super().hit(hit)
+
+
 class VirtualUser:
     """One user of a cycle. `iteration` numbers count from 1."""
 
@@ -209,7 +223,8 @@ class VirtualUser:
         addresses = None if plan.no_dns_resolve else AddressBook(user)
         self._feed = feed_of(getattr(case_class, method, None))
         self._context = context or UserContext(LoadStatus(user=user))
-        reporter = UserReporter if self._feed is None else FedReporter
+        kind = UserReporter if self._feed is None else FedReporter
+        reporter = PlannedReporter if plan.scenarios[0].is_open else kind
         self._reporter = reporter(recorder, clock, user, addresses, self._context)
         self.rests = Rests.of(case_class, plan.scenarios[0])
         self._waits = pause
@@ -256,7 +271,7 @@ class VirtualUser:
         """Nobody waits for it any more: its iteration is recorded as interrupted, and no other."""
         recorder, self._recorder = self._recorder, MUTE
         self._reporter.mute()
-        iteration, start_ns = self._in_flight
+        iteration, start_ns = self._in_flight[0], self._in_flight[1]
         if iteration:
             recorder.iteration(
                 outcome=TestOutcome.INTERRUPTED,
@@ -269,8 +284,17 @@ class VirtualUser:
             )
             self._in_flight[0] = 0
 
-    def run_iteration(self, iteration: int) -> TestOutcome:
-        """Run the test once, with its fixtures, and record how it went."""
+    def run_planned(self, iteration: int, planned_ns: int) -> TestOutcome:
+        """Run the test once, which was planned to start at that time (monotonic)."""
+        delay_ns = max(0, self._clock.monotonic_ns() - planned_ns)
+        self._reporter.delay_ns = delay_ns  # type: ignore[attr-defined]  # it is a PlannedReporter
+        return self.run_iteration(iteration, delay_ns)
+
+    def run_iteration(self, iteration: int, delay_ns: int = 0) -> TestOutcome:
+        """Run the test once, with its fixtures, and record how it went.
+
+        `delay_ns`: how long after its planned start that is.
+        """
         self._reporter.iteration = iteration
         judge = self._judge
         judge.begin()
@@ -300,6 +324,7 @@ class VirtualUser:
                 user=self._user,
                 iteration=iteration,
                 case=self._reporter.case,
+                delay_ns=delay_ns,
             )
             in_flight[0] = 0
         return judge.outcome

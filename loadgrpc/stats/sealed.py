@@ -19,6 +19,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from loadgrpc.stats.arrival_counts import ArrivalCounts
 from loadgrpc.stats.gauge import Gauge
 from loadgrpc.stats.histogram import Histogram
 from loadgrpc.stats.hits import HitStats
@@ -41,6 +42,7 @@ def seal(window: Window) -> bytes:
             "length": window.length_s,
             "users": window.users,
             "late_data": window.late_data,
+            **({"arrivals": astuple(window.arrivals)} if window.arrivals.second else {}),
             "lag": _histogram_to_head(window.lag, columns),
             "counts": [
                 (each.what.value, each.scenario, each.name, number)
@@ -93,6 +95,7 @@ def unseal(sealed: bytes) -> Window:
     window = Window(head["start"], head["length"])
     window.users = head["users"]
     window.late_data = head["late_data"]
+    window.arrivals = ArrivalCounts(*head.get("arrivals", ()))
     window.lag = buckets.next(head["lag"])
     # A loadgrpc before this one kept neither of these.
     for what, scenario, name, number in head.get("counts", ()):

@@ -14,6 +14,7 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 from loadgrpc.model import OTHER
+from loadgrpc.stats.arrival_counts import ArrivalCounts
 from loadgrpc.stats.gauge import Gauge
 from loadgrpc.stats.histogram import Histogram
 from loadgrpc.stats.hits import HitStats
@@ -98,6 +99,8 @@ class Window:
     """The most virtual users that were alive in it at a time, as their runners reported."""
     lag: Histogram = field(default_factory=Histogram)
     """How late the processes were that made the load: all their event-loop lags."""
+    arrivals: ArrivalCounts = field(default_factory=ArrivalCounts)
+    """What became of the arrivals of open loads."""
     late_data: int = 0
     """Hits that were reported when the window was closed already; they are counted all the same."""
     measures: StatsByName = field(default_factory=dict)
@@ -139,6 +142,7 @@ class Window:
             self.stats(series).merge(stats)
         self.users = max(self.users, other.users)
         self.lag.merge(other.lag)
+        self.arrivals.merge(other.arrivals)
         self.late_data += other.late_data
         for name, each in other.measures.items():
             add(self.measures, name, each)

@@ -397,7 +397,7 @@ class GetTimelineResponse(_message.Message):
     def __init__(self, windows: _Optional[_Iterable[_Union[TimelineWindow, _Mapping]]] = ..., resolution: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class TimelineWindow(_message.Message):
-    __slots__ = ("start", "length", "closed", "hits", "series", "users", "late", "late_data", "lag", "checks", "transactions", "measurements", "gauges")
+    __slots__ = ("start", "length", "closed", "hits", "series", "users", "late", "late_data", "lag", "checks", "transactions", "measurements", "gauges", "planned", "started", "dropped", "waiting")
     START_FIELD_NUMBER: _ClassVar[int]
     LENGTH_FIELD_NUMBER: _ClassVar[int]
     CLOSED_FIELD_NUMBER: _ClassVar[int]
@@ -411,6 +411,10 @@ class TimelineWindow(_message.Message):
     TRANSACTIONS_FIELD_NUMBER: _ClassVar[int]
     MEASUREMENTS_FIELD_NUMBER: _ClassVar[int]
     GAUGES_FIELD_NUMBER: _ClassVar[int]
+    PLANNED_FIELD_NUMBER: _ClassVar[int]
+    STARTED_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FIELD_NUMBER: _ClassVar[int]
     start: _timestamp_pb2.Timestamp
     length: _duration_pb2.Duration
     closed: bool
@@ -424,7 +428,11 @@ class TimelineWindow(_message.Message):
     transactions: _containers.RepeatedCompositeFieldContainer[_run_pb2.TransactionFigures]
     measurements: _containers.RepeatedCompositeFieldContainer[_run_pb2.MeasurementFigures]
     gauges: _containers.RepeatedCompositeFieldContainer[_run_pb2.GaugeFigures]
-    def __init__(self, start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., length: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., closed: bool = ..., hits: _Optional[_Union[_run_pb2.HitFigures, _Mapping]] = ..., series: _Optional[_Iterable[_Union[WindowSeries, _Mapping]]] = ..., users: _Optional[int] = ..., late: _Optional[int] = ..., late_data: _Optional[int] = ..., lag: _Optional[_Union[_run_pb2.ElapsedFigures, _Mapping]] = ..., checks: _Optional[_Iterable[_Union[_run_pb2.CheckFigures, _Mapping]]] = ..., transactions: _Optional[_Iterable[_Union[_run_pb2.TransactionFigures, _Mapping]]] = ..., measurements: _Optional[_Iterable[_Union[_run_pb2.MeasurementFigures, _Mapping]]] = ..., gauges: _Optional[_Iterable[_Union[_run_pb2.GaugeFigures, _Mapping]]] = ...) -> None: ...
+    planned: int
+    started: int
+    dropped: int
+    waiting: int
+    def __init__(self, start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., length: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., closed: bool = ..., hits: _Optional[_Union[_run_pb2.HitFigures, _Mapping]] = ..., series: _Optional[_Iterable[_Union[WindowSeries, _Mapping]]] = ..., users: _Optional[int] = ..., late: _Optional[int] = ..., late_data: _Optional[int] = ..., lag: _Optional[_Union[_run_pb2.ElapsedFigures, _Mapping]] = ..., checks: _Optional[_Iterable[_Union[_run_pb2.CheckFigures, _Mapping]]] = ..., transactions: _Optional[_Iterable[_Union[_run_pb2.TransactionFigures, _Mapping]]] = ..., measurements: _Optional[_Iterable[_Union[_run_pb2.MeasurementFigures, _Mapping]]] = ..., gauges: _Optional[_Iterable[_Union[_run_pb2.GaugeFigures, _Mapping]]] = ..., planned: _Optional[int] = ..., started: _Optional[int] = ..., dropped: _Optional[int] = ..., waiting: _Optional[int] = ...) -> None: ...
 
 class WindowSeries(_message.Message):
     __slots__ = ("scenario", "name", "method", "protocol", "status_class", "hits", "late", "tags")

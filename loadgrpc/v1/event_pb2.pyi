@@ -69,7 +69,7 @@ TEST_OUTCOME_ERROR: TestOutcome
 TEST_OUTCOME_INTERRUPTED: TestOutcome
 
 class Event(_message.Message):
-    __slots__ = ("time", "status", "test_start", "test_stop", "test_success", "test_failure", "test_error", "hit", "counter", "state", "generator", "custom", "output", "socket", "data", "rules", "check", "transaction", "measurement", "gauge", "custom_state")
+    __slots__ = ("time", "status", "test_start", "test_stop", "test_success", "test_failure", "test_error", "hit", "counter", "state", "generator", "custom", "output", "socket", "data", "rules", "check", "transaction", "measurement", "gauge", "custom_state", "arrivals")
     TIME_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     TEST_START_FIELD_NUMBER: _ClassVar[int]
@@ -91,6 +91,7 @@ class Event(_message.Message):
     MEASUREMENT_FIELD_NUMBER: _ClassVar[int]
     GAUGE_FIELD_NUMBER: _ClassVar[int]
     CUSTOM_STATE_FIELD_NUMBER: _ClassVar[int]
+    ARRIVALS_FIELD_NUMBER: _ClassVar[int]
     time: _timestamp_pb2.Timestamp
     status: LoadStatus
     test_start: TestStart
@@ -112,7 +113,8 @@ class Event(_message.Message):
     measurement: Measurement
     gauge: Gauge
     custom_state: CustomState
-    def __init__(self, time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., status: _Optional[_Union[LoadStatus, _Mapping]] = ..., test_start: _Optional[_Union[TestStart, _Mapping]] = ..., test_stop: _Optional[_Union[TestStop, _Mapping]] = ..., test_success: _Optional[_Union[TestSuccess, _Mapping]] = ..., test_failure: _Optional[_Union[TestFailure, _Mapping]] = ..., test_error: _Optional[_Union[TestError, _Mapping]] = ..., hit: _Optional[_Union[Hit, _Mapping]] = ..., counter: _Optional[_Union[Counter, _Mapping]] = ..., state: _Optional[_Union[RunnerState, _Mapping]] = ..., generator: _Optional[_Union[GeneratorState, _Mapping]] = ..., custom: _Optional[_Union[_any_pb2.Any, _Mapping]] = ..., output: _Optional[_Union[Output, _Mapping]] = ..., socket: _Optional[_Union[SocketActivity, _Mapping]] = ..., data: _Optional[_Union[DataUse, _Mapping]] = ..., rules: _Optional[_Union[DesignedRules, _Mapping]] = ..., check: _Optional[_Union[Check, _Mapping]] = ..., transaction: _Optional[_Union[Transaction, _Mapping]] = ..., measurement: _Optional[_Union[Measurement, _Mapping]] = ..., gauge: _Optional[_Union[Gauge, _Mapping]] = ..., custom_state: _Optional[_Union[CustomState, _Mapping]] = ...) -> None: ...
+    arrivals: ArrivalsState
+    def __init__(self, time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., status: _Optional[_Union[LoadStatus, _Mapping]] = ..., test_start: _Optional[_Union[TestStart, _Mapping]] = ..., test_stop: _Optional[_Union[TestStop, _Mapping]] = ..., test_success: _Optional[_Union[TestSuccess, _Mapping]] = ..., test_failure: _Optional[_Union[TestFailure, _Mapping]] = ..., test_error: _Optional[_Union[TestError, _Mapping]] = ..., hit: _Optional[_Union[Hit, _Mapping]] = ..., counter: _Optional[_Union[Counter, _Mapping]] = ..., state: _Optional[_Union[RunnerState, _Mapping]] = ..., generator: _Optional[_Union[GeneratorState, _Mapping]] = ..., custom: _Optional[_Union[_any_pb2.Any, _Mapping]] = ..., output: _Optional[_Union[Output, _Mapping]] = ..., socket: _Optional[_Union[SocketActivity, _Mapping]] = ..., data: _Optional[_Union[DataUse, _Mapping]] = ..., rules: _Optional[_Union[DesignedRules, _Mapping]] = ..., check: _Optional[_Union[Check, _Mapping]] = ..., transaction: _Optional[_Union[Transaction, _Mapping]] = ..., measurement: _Optional[_Union[Measurement, _Mapping]] = ..., gauge: _Optional[_Union[Gauge, _Mapping]] = ..., custom_state: _Optional[_Union[CustomState, _Mapping]] = ..., arrivals: _Optional[_Union[ArrivalsState, _Mapping]] = ...) -> None: ...
 
 class LoadStatus(_message.Message):
     __slots__ = ("iterations", "users", "current_iteration", "current_user", "cycle", "case")
@@ -302,6 +304,24 @@ class GeneratorState(_message.Message):
     other_cpu: float
     def __init__(self, process: _Optional[int] = ..., elapsed: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., cpu: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., cores: _Optional[int] = ..., lags_ns: _Optional[_Iterable[int]] = ..., gc_pauses: _Optional[int] = ..., gc_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., gc_max: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., machine_cpu: _Optional[float] = ..., steal: _Optional[float] = ..., other_cpu: _Optional[float] = ...) -> None: ...
 
+class ArrivalsState(_message.Message):
+    __slots__ = ("process", "planned", "started", "dropped", "waiting", "users", "max_users")
+    PROCESS_FIELD_NUMBER: _ClassVar[int]
+    PLANNED_FIELD_NUMBER: _ClassVar[int]
+    STARTED_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FIELD_NUMBER: _ClassVar[int]
+    USERS_FIELD_NUMBER: _ClassVar[int]
+    MAX_USERS_FIELD_NUMBER: _ClassVar[int]
+    process: int
+    planned: int
+    started: int
+    dropped: int
+    waiting: int
+    users: int
+    max_users: int
+    def __init__(self, process: _Optional[int] = ..., planned: _Optional[int] = ..., started: _Optional[int] = ..., dropped: _Optional[int] = ..., waiting: _Optional[int] = ..., users: _Optional[int] = ..., max_users: _Optional[int] = ...) -> None: ...
+
 class Output(_message.Message):
     __slots__ = ("text", "process", "stream", "left_out")
     TEXT_FIELD_NUMBER: _ClassVar[int]
@@ -454,7 +474,7 @@ class HitLabel(_message.Message):
     def __init__(self, name: _Optional[str] = ..., method: _Optional[str] = ..., status: _Optional[int] = ..., error: _Optional[_Union[HitError, str]] = ..., error_message: _Optional[str] = ..., protocol: _Optional[str] = ..., failed: bool = ...) -> None: ...
 
 class TestBlock(_message.Message):
-    __slots__ = ("count", "base_time", "status", "labels", "label", "start_ns", "elapsed_ns", "user", "iteration", "cases", "case")
+    __slots__ = ("count", "base_time", "status", "labels", "label", "start_ns", "elapsed_ns", "user", "iteration", "cases", "case", "delay_ns")
     COUNT_FIELD_NUMBER: _ClassVar[int]
     BASE_TIME_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
@@ -466,6 +486,7 @@ class TestBlock(_message.Message):
     ITERATION_FIELD_NUMBER: _ClassVar[int]
     CASES_FIELD_NUMBER: _ClassVar[int]
     CASE_FIELD_NUMBER: _ClassVar[int]
+    DELAY_NS_FIELD_NUMBER: _ClassVar[int]
     count: int
     base_time: _timestamp_pb2.Timestamp
     status: LoadStatus
@@ -477,7 +498,8 @@ class TestBlock(_message.Message):
     iteration: bytes
     cases: _containers.RepeatedScalarFieldContainer[str]
     case: bytes
-    def __init__(self, count: _Optional[int] = ..., base_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., status: _Optional[_Union[LoadStatus, _Mapping]] = ..., labels: _Optional[_Iterable[_Union[TestLabel, _Mapping]]] = ..., label: _Optional[bytes] = ..., start_ns: _Optional[bytes] = ..., elapsed_ns: _Optional[bytes] = ..., user: _Optional[bytes] = ..., iteration: _Optional[bytes] = ..., cases: _Optional[_Iterable[str]] = ..., case: _Optional[bytes] = ...) -> None: ...
+    delay_ns: bytes
+    def __init__(self, count: _Optional[int] = ..., base_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., status: _Optional[_Union[LoadStatus, _Mapping]] = ..., labels: _Optional[_Iterable[_Union[TestLabel, _Mapping]]] = ..., label: _Optional[bytes] = ..., start_ns: _Optional[bytes] = ..., elapsed_ns: _Optional[bytes] = ..., user: _Optional[bytes] = ..., iteration: _Optional[bytes] = ..., cases: _Optional[_Iterable[str]] = ..., case: _Optional[bytes] = ..., delay_ns: _Optional[bytes] = ...) -> None: ...
 
 class TestLabel(_message.Message):
     __slots__ = ("test", "outcome", "exception")

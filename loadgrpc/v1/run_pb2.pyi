@@ -37,6 +37,32 @@ class RunnerMode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     RUNNER_MODE_ALL_USERS: _ClassVar[RunnerMode]
     RUNNER_MODE_BY_HAND: _ClassVar[RunnerMode]
 
+class LoadUnit(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    LOAD_UNIT_UNSPECIFIED: _ClassVar[LoadUnit]
+    LOAD_UNIT_USERS: _ClassVar[LoadUnit]
+    LOAD_UNIT_ARRIVALS: _ClassVar[LoadUnit]
+
+class LoadChangeKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    LOAD_CHANGE_KIND_UNSPECIFIED: _ClassVar[LoadChangeKind]
+    LOAD_CHANGE_KIND_LEVEL: _ClassVar[LoadChangeKind]
+    LOAD_CHANGE_KIND_FACTOR: _ClassVar[LoadChangeKind]
+    LOAD_CHANGE_KIND_PAUSE: _ClassVar[LoadChangeKind]
+    LOAD_CHANGE_KIND_RESUME: _ClassVar[LoadChangeKind]
+
+class Spacing(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SPACING_UNSPECIFIED: _ClassVar[Spacing]
+    SPACING_EVEN: _ClassVar[Spacing]
+    SPACING_POISSON: _ClassVar[Spacing]
+
+class LatePolicy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    LATE_POLICY_UNSPECIFIED: _ClassVar[LatePolicy]
+    LATE_POLICY_QUEUE: _ClassVar[LatePolicy]
+    LATE_POLICY_DROP: _ClassVar[LatePolicy]
+
 class RunState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     RUN_STATE_UNSPECIFIED: _ClassVar[RunState]
@@ -89,6 +115,20 @@ RUNNER_MODE_UNSPECIFIED: RunnerMode
 RUNNER_MODE_ONE_USER: RunnerMode
 RUNNER_MODE_ALL_USERS: RunnerMode
 RUNNER_MODE_BY_HAND: RunnerMode
+LOAD_UNIT_UNSPECIFIED: LoadUnit
+LOAD_UNIT_USERS: LoadUnit
+LOAD_UNIT_ARRIVALS: LoadUnit
+LOAD_CHANGE_KIND_UNSPECIFIED: LoadChangeKind
+LOAD_CHANGE_KIND_LEVEL: LoadChangeKind
+LOAD_CHANGE_KIND_FACTOR: LoadChangeKind
+LOAD_CHANGE_KIND_PAUSE: LoadChangeKind
+LOAD_CHANGE_KIND_RESUME: LoadChangeKind
+SPACING_UNSPECIFIED: Spacing
+SPACING_EVEN: Spacing
+SPACING_POISSON: Spacing
+LATE_POLICY_UNSPECIFIED: LatePolicy
+LATE_POLICY_QUEUE: LatePolicy
+LATE_POLICY_DROP: LatePolicy
 RUN_STATE_UNSPECIFIED: RunState
 RUN_STATE_STARTING: RunState
 RUN_STATE_RUNNING: RunState
@@ -116,7 +156,7 @@ ASSIGNMENT_STATE_LOAD_FAILED: AssignmentState
 ASSIGNMENT_STATE_LOST: AssignmentState
 
 class RunSpec(_message.Message):
-    __slots__ = ("test", "users", "iterations", "duration", "agents", "split", "spawn_rate", "server_url", "processes", "stop_timeout", "no_dns_resolve", "test_runner", "runner_mode", "silence_timeout", "scenarios", "title", "env", "no_patching", "observers", "project_name", "user_id", "require_coverage", "bundle", "test_dir", "python_deps", "parameters", "unchecked", "pacing", "think", "thresholds")
+    __slots__ = ("test", "users", "iterations", "duration", "agents", "split", "spawn_rate", "server_url", "processes", "stop_timeout", "no_dns_resolve", "test_runner", "runner_mode", "silence_timeout", "scenarios", "title", "env", "no_patching", "observers", "project_name", "user_id", "require_coverage", "bundle", "test_dir", "python_deps", "parameters", "unchecked", "pacing", "think", "thresholds", "load", "stages", "seed", "arrivals", "late", "max_users")
     class EnvEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -161,6 +201,12 @@ class RunSpec(_message.Message):
     PACING_FIELD_NUMBER: _ClassVar[int]
     THINK_FIELD_NUMBER: _ClassVar[int]
     THRESHOLDS_FIELD_NUMBER: _ClassVar[int]
+    LOAD_FIELD_NUMBER: _ClassVar[int]
+    STAGES_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    ARRIVALS_FIELD_NUMBER: _ClassVar[int]
+    LATE_FIELD_NUMBER: _ClassVar[int]
+    MAX_USERS_FIELD_NUMBER: _ClassVar[int]
     test: str
     users: _containers.RepeatedScalarFieldContainer[int]
     iterations: _containers.RepeatedScalarFieldContainer[int]
@@ -191,7 +237,13 @@ class RunSpec(_message.Message):
     pacing: WaitTime
     think: WaitTime
     thresholds: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, test: _Optional[str] = ..., users: _Optional[_Iterable[int]] = ..., iterations: _Optional[_Iterable[int]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., agents: _Optional[int] = ..., split: bool = ..., spawn_rate: _Optional[float] = ..., server_url: _Optional[str] = ..., processes: _Optional[int] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., no_dns_resolve: bool = ..., test_runner: _Optional[str] = ..., runner_mode: _Optional[_Union[RunnerMode, str]] = ..., silence_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., scenarios: _Optional[_Iterable[_Union[Scenario, _Mapping]]] = ..., title: _Optional[str] = ..., env: _Optional[_Mapping[str, str]] = ..., no_patching: bool = ..., observers: _Optional[_Iterable[_Union[Observer, _Mapping]]] = ..., project_name: _Optional[str] = ..., user_id: _Optional[str] = ..., require_coverage: _Optional[int] = ..., bundle: _Optional[str] = ..., test_dir: _Optional[str] = ..., python_deps: _Optional[_Iterable[str]] = ..., parameters: _Optional[_Mapping[str, Parameter]] = ..., unchecked: bool = ..., pacing: _Optional[_Union[WaitTime, _Mapping]] = ..., think: _Optional[_Union[WaitTime, _Mapping]] = ..., thresholds: _Optional[_Iterable[str]] = ...) -> None: ...
+    load: str
+    stages: _containers.RepeatedCompositeFieldContainer[Stage]
+    seed: int
+    arrivals: Spacing
+    late: LatePolicy
+    max_users: int
+    def __init__(self, test: _Optional[str] = ..., users: _Optional[_Iterable[int]] = ..., iterations: _Optional[_Iterable[int]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., agents: _Optional[int] = ..., split: bool = ..., spawn_rate: _Optional[float] = ..., server_url: _Optional[str] = ..., processes: _Optional[int] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., no_dns_resolve: bool = ..., test_runner: _Optional[str] = ..., runner_mode: _Optional[_Union[RunnerMode, str]] = ..., silence_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., scenarios: _Optional[_Iterable[_Union[Scenario, _Mapping]]] = ..., title: _Optional[str] = ..., env: _Optional[_Mapping[str, str]] = ..., no_patching: bool = ..., observers: _Optional[_Iterable[_Union[Observer, _Mapping]]] = ..., project_name: _Optional[str] = ..., user_id: _Optional[str] = ..., require_coverage: _Optional[int] = ..., bundle: _Optional[str] = ..., test_dir: _Optional[str] = ..., python_deps: _Optional[_Iterable[str]] = ..., parameters: _Optional[_Mapping[str, Parameter]] = ..., unchecked: bool = ..., pacing: _Optional[_Union[WaitTime, _Mapping]] = ..., think: _Optional[_Union[WaitTime, _Mapping]] = ..., thresholds: _Optional[_Iterable[str]] = ..., load: _Optional[str] = ..., stages: _Optional[_Iterable[_Union[Stage, _Mapping]]] = ..., seed: _Optional[int] = ..., arrivals: _Optional[_Union[Spacing, str]] = ..., late: _Optional[_Union[LatePolicy, str]] = ..., max_users: _Optional[int] = ...) -> None: ...
 
 class WaitTime(_message.Message):
     __slots__ = ("constant", "between", "exponential", "lognormal")
@@ -264,8 +316,70 @@ class Notification(_message.Message):
     time: _timestamp_pb2.Timestamp
     def __init__(self, observer: _Optional[str] = ..., event: _Optional[_Union[ObserverEvent, str]] = ..., change: _Optional[int] = ..., state: _Optional[_Union[NotificationState, str]] = ..., tries: _Optional[int] = ..., reason: _Optional[str] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
+class Stage(_message.Message):
+    __slots__ = ("unit", "hold", "ramp", "sine", "steps")
+    UNIT_FIELD_NUMBER: _ClassVar[int]
+    HOLD_FIELD_NUMBER: _ClassVar[int]
+    RAMP_FIELD_NUMBER: _ClassVar[int]
+    SINE_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    unit: LoadUnit
+    hold: HoldStage
+    ramp: RampStage
+    sine: SineStage
+    steps: StepsStage
+    def __init__(self, unit: _Optional[_Union[LoadUnit, str]] = ..., hold: _Optional[_Union[HoldStage, _Mapping]] = ..., ramp: _Optional[_Union[RampStage, _Mapping]] = ..., sine: _Optional[_Union[SineStage, _Mapping]] = ..., steps: _Optional[_Union[StepsStage, _Mapping]] = ...) -> None: ...
+
+class HoldStage(_message.Message):
+    __slots__ = ("level", "duration")
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
+    DURATION_FIELD_NUMBER: _ClassVar[int]
+    level: float
+    duration: _duration_pb2.Duration
+    def __init__(self, level: _Optional[float] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class RampStage(_message.Message):
+    __slots__ = ("start", "end", "duration")
+    START_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    DURATION_FIELD_NUMBER: _ClassVar[int]
+    start: float
+    end: float
+    duration: _duration_pb2.Duration
+    def __init__(self, start: _Optional[float] = ..., end: _Optional[float] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class SineStage(_message.Message):
+    __slots__ = ("low", "high", "period", "duration")
+    LOW_FIELD_NUMBER: _ClassVar[int]
+    HIGH_FIELD_NUMBER: _ClassVar[int]
+    PERIOD_FIELD_NUMBER: _ClassVar[int]
+    DURATION_FIELD_NUMBER: _ClassVar[int]
+    low: float
+    high: float
+    period: _duration_pb2.Duration
+    duration: _duration_pb2.Duration
+    def __init__(self, low: _Optional[float] = ..., high: _Optional[float] = ..., period: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class StepsStage(_message.Message):
+    __slots__ = ("levels", "each")
+    LEVELS_FIELD_NUMBER: _ClassVar[int]
+    EACH_FIELD_NUMBER: _ClassVar[int]
+    levels: _containers.RepeatedScalarFieldContainer[float]
+    each: _duration_pb2.Duration
+    def __init__(self, levels: _Optional[_Iterable[float]] = ..., each: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class LoadChange(_message.Message):
+    __slots__ = ("at", "kind", "value")
+    AT_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    at: _duration_pb2.Duration
+    kind: LoadChangeKind
+    value: float
+    def __init__(self, at: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., kind: _Optional[_Union[LoadChangeKind, str]] = ..., value: _Optional[float] = ...) -> None: ...
+
 class Scenario(_message.Message):
-    __slots__ = ("name", "test", "users", "iterations", "duration", "spawn_rate", "server_url", "processes", "test_runner", "runner_mode", "silence_timeout", "pacing", "think", "parameters")
+    __slots__ = ("name", "test", "users", "iterations", "duration", "spawn_rate", "server_url", "processes", "test_runner", "runner_mode", "silence_timeout", "pacing", "think", "parameters", "load", "stages", "arrivals", "late", "max_users")
     class ParametersEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -287,6 +401,11 @@ class Scenario(_message.Message):
     PACING_FIELD_NUMBER: _ClassVar[int]
     THINK_FIELD_NUMBER: _ClassVar[int]
     PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    LOAD_FIELD_NUMBER: _ClassVar[int]
+    STAGES_FIELD_NUMBER: _ClassVar[int]
+    ARRIVALS_FIELD_NUMBER: _ClassVar[int]
+    LATE_FIELD_NUMBER: _ClassVar[int]
+    MAX_USERS_FIELD_NUMBER: _ClassVar[int]
     name: str
     test: str
     users: _containers.RepeatedScalarFieldContainer[int]
@@ -301,7 +420,12 @@ class Scenario(_message.Message):
     pacing: WaitTime
     think: WaitTime
     parameters: _containers.MessageMap[str, Parameter]
-    def __init__(self, name: _Optional[str] = ..., test: _Optional[str] = ..., users: _Optional[_Iterable[int]] = ..., iterations: _Optional[_Iterable[int]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., spawn_rate: _Optional[float] = ..., server_url: _Optional[str] = ..., processes: _Optional[int] = ..., test_runner: _Optional[str] = ..., runner_mode: _Optional[_Union[RunnerMode, str]] = ..., silence_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., pacing: _Optional[_Union[WaitTime, _Mapping]] = ..., think: _Optional[_Union[WaitTime, _Mapping]] = ..., parameters: _Optional[_Mapping[str, Parameter]] = ...) -> None: ...
+    load: str
+    stages: _containers.RepeatedCompositeFieldContainer[Stage]
+    arrivals: Spacing
+    late: LatePolicy
+    max_users: int
+    def __init__(self, name: _Optional[str] = ..., test: _Optional[str] = ..., users: _Optional[_Iterable[int]] = ..., iterations: _Optional[_Iterable[int]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., spawn_rate: _Optional[float] = ..., server_url: _Optional[str] = ..., processes: _Optional[int] = ..., test_runner: _Optional[str] = ..., runner_mode: _Optional[_Union[RunnerMode, str]] = ..., silence_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., pacing: _Optional[_Union[WaitTime, _Mapping]] = ..., think: _Optional[_Union[WaitTime, _Mapping]] = ..., parameters: _Optional[_Mapping[str, Parameter]] = ..., load: _Optional[str] = ..., stages: _Optional[_Iterable[_Union[Stage, _Mapping]]] = ..., arrivals: _Optional[_Union[Spacing, str]] = ..., late: _Optional[_Union[LatePolicy, str]] = ..., max_users: _Optional[int] = ...) -> None: ...
 
 class Run(_message.Message):
     __slots__ = ("run_id", "state", "reason", "plan", "create_time", "start_time", "end_time", "agent_ids", "troubles", "verdict")
@@ -685,7 +809,7 @@ class ElapsedFigures(_message.Message):
     def __init__(self, avg: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., min: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., p50: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., p90: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., p95: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., p99: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class IterationFigures(_message.Message):
-    __slots__ = ("started", "success", "failure", "error", "interrupted", "planned", "dropped", "not_yet")
+    __slots__ = ("started", "success", "failure", "error", "interrupted", "planned", "dropped", "not_yet", "late", "lateness", "elapsed", "response", "waiting", "not_started", "users", "max_users")
     STARTED_FIELD_NUMBER: _ClassVar[int]
     SUCCESS_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
@@ -694,6 +818,14 @@ class IterationFigures(_message.Message):
     PLANNED_FIELD_NUMBER: _ClassVar[int]
     DROPPED_FIELD_NUMBER: _ClassVar[int]
     NOT_YET_FIELD_NUMBER: _ClassVar[int]
+    LATE_FIELD_NUMBER: _ClassVar[int]
+    LATENESS_FIELD_NUMBER: _ClassVar[int]
+    ELAPSED_FIELD_NUMBER: _ClassVar[int]
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FIELD_NUMBER: _ClassVar[int]
+    NOT_STARTED_FIELD_NUMBER: _ClassVar[int]
+    USERS_FIELD_NUMBER: _ClassVar[int]
+    MAX_USERS_FIELD_NUMBER: _ClassVar[int]
     started: int
     success: int
     failure: int
@@ -702,7 +834,23 @@ class IterationFigures(_message.Message):
     planned: int
     dropped: int
     not_yet: int
-    def __init__(self, started: _Optional[int] = ..., success: _Optional[int] = ..., failure: _Optional[int] = ..., error: _Optional[int] = ..., interrupted: _Optional[int] = ..., planned: _Optional[int] = ..., dropped: _Optional[int] = ..., not_yet: _Optional[int] = ...) -> None: ...
+    late: int
+    lateness: ElapsedFigures
+    elapsed: ElapsedFigures
+    response: ElapsedFigures
+    waiting: int
+    not_started: _containers.RepeatedCompositeFieldContainer[NotStarted]
+    users: int
+    max_users: int
+    def __init__(self, started: _Optional[int] = ..., success: _Optional[int] = ..., failure: _Optional[int] = ..., error: _Optional[int] = ..., interrupted: _Optional[int] = ..., planned: _Optional[int] = ..., dropped: _Optional[int] = ..., not_yet: _Optional[int] = ..., late: _Optional[int] = ..., lateness: _Optional[_Union[ElapsedFigures, _Mapping]] = ..., elapsed: _Optional[_Union[ElapsedFigures, _Mapping]] = ..., response: _Optional[_Union[ElapsedFigures, _Mapping]] = ..., waiting: _Optional[int] = ..., not_started: _Optional[_Iterable[_Union[NotStarted, _Mapping]]] = ..., users: _Optional[int] = ..., max_users: _Optional[int] = ...) -> None: ...
+
+class NotStarted(_message.Message):
+    __slots__ = ("reason", "count")
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    count: int
+    def __init__(self, reason: _Optional[str] = ..., count: _Optional[int] = ...) -> None: ...
 
 class UserFigures(_message.Message):
     __slots__ = ("planned", "started", "unknown")

@@ -28,10 +28,13 @@ TYPES = {
     kinds.ObserversKind: FieldDescriptor.TYPE_MESSAGE,
     kinds.WaitKind: FieldDescriptor.TYPE_MESSAGE,
     ParametersKind: FieldDescriptor.TYPE_MESSAGE,
+    kinds.LoadKind: FieldDescriptor.TYPE_STRING,
+    kinds.StagesKind: FieldDescriptor.TYPE_MESSAGE,
 }
 TOLD = {
     *("agents", "spawn_rate", "server_url", "pacing", "think"),
     *("processes", "test_runner", "no_dns_resolve", "no_patching"),
+    *("max_users", "seed"),
 }
 """Options whose default is told in words, as no value that can be given means the same."""
 
@@ -71,7 +74,7 @@ def test_a_row_is_of_the_type_of_its_field(row):
         several = (
             *(kinds.CountsKind, kinds.VariablesKind),
             *(kinds.RequirementsKind, kinds.ObserversKind, ParametersKind),
-            kinds.ThresholdsKind,
+            *(kinds.ThresholdsKind, kinds.StagesKind),
         )
         assert field.is_repeated is isinstance(row.kind, several)
 
@@ -95,6 +98,8 @@ def figures(kind):  # noqa: PLR0911 - one for each kind
             return [f"{chars:,} characters", f"{entries:,}"]
         case kinds.TextKind(chars):
             return [f"{chars:,} characters"]
+        case kinds.StagesKind(most):
+            return [f"{most:,}"]
         case kinds.ObserversKind(most):
             return [f"at most {most}"]
     return []
@@ -127,7 +132,7 @@ def test_what_is_told_in_words_is_no_value():
 
 def test_what_a_row_refers_to_is_there():
     """Needs and exclusions name fields; a spelling is of one option; sections are shown."""
-    named = {row.needs for row in ROWS} | {row.excludes for row in ROWS}
+    named = {row.needs for row in ROWS} | {each for row in ROWS for each in row.excludes}
     flags = [flag for row in ROWS for flag in row.flags]
 
     assert named - {""} <= options.ALL.keys()

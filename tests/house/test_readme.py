@@ -47,7 +47,7 @@ PAGES = (
     "docs/conformance.md",
     "docs/data.md",
     "docs/driving-with-grpcurl.md",
-    "docs/load-model.md",
+    "docs/load-models.md",
     "docs/observers.md",
     "docs/outputs.md",
     "docs/python-api.md",

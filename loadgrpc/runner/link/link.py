@@ -85,9 +85,9 @@ class Link:
         self._printing = Printing(self._publish, lambda: publisher.is_busy, self._clock)
         self._echoes: list[asyncio.Task[None]] = []
         """What reads what user processes print."""
-        most_users = max(assignment.scenario.users)
+        places = assignment.places
         patched = not assignment.plan.no_patching
-        self.workers = [Worker(at, count, most_users, patched=patched) for at in range(count)]
+        self.workers = [Worker(at, count, places, patched=patched) for at in range(count)]
 
     async def run(self) -> int:
         """Lives the assignment to its end; the exit status."""
@@ -139,13 +139,13 @@ class Link:
         recorder = Recorder(clock, self._assignment.scenario.test)
         cycle = self._assignment.cycles[self._cycle - 1]
         recorder.begin_cycle(self._cycle, cycle.users, cycle.iterations)
-        for row, iteration, start_ns in cut_off:
+        for row, iteration, start_ns, user in cut_off:
             recorder.iteration(
                 outcome=TestOutcome.INTERRUPTED,
                 exception=None,
                 start_ns=start_ns,
                 elapsed_ns=max(0, clock.wall_ns() - start_ns),
-                user=worker.first_user + row * len(self.workers),
+                user=user or worker.first_user + row * len(self.workers),
                 iteration=iteration,
             )
         for frame in recorder.take(MAX_FRAME_BYTES):
@@ -277,9 +277,10 @@ class Link:
                 patience_s = duration_s + self._assignment.plan.stop_timeout_s + REACT_S
                 self._expect(asyncio.get_running_loop().time() + patience_s)
             self._expect(self._stop_due_s)
+            began_ns = self._clock.monotonic_ns()
             for worker in self.workers:
                 worker.started_users = 0
-                worker.order(BeginCycle(cycle), f"in cycle {cycle}")
+                worker.order(BeginCycle(cycle, began_ns), f"in cycle {cycle}")
             await self._all_answered()  # CycleDone
             await self._tell_users()
             if all(worker.lost for worker in self.workers):

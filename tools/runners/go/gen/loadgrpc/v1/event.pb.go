@@ -326,6 +326,7 @@ type Event struct {
 	//	*Event_Measurement
 	//	*Event_Gauge
 	//	*Event_CustomState
+	//	*Event_Arrivals
 	Event         isEvent_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -553,6 +554,15 @@ func (x *Event) GetCustomState() *CustomState {
 	return nil
 }
 
+func (x *Event) GetArrivals() *ArrivalsState {
+	if x != nil {
+		if x, ok := x.Event.(*Event_Arrivals); ok {
+			return x.Arrivals
+		}
+	}
+	return nil
+}
+
 type isEvent_Event interface {
 	isEvent_Event()
 }
@@ -658,6 +668,11 @@ type Event_CustomState struct {
 	CustomState *CustomState `protobuf:"bytes,26,opt,name=custom_state,json=customState,proto3,oneof"`
 }
 
+type Event_Arrivals struct {
+	// How arrivals went in one second.
+	Arrivals *ArrivalsState `protobuf:"bytes,27,opt,name=arrivals,proto3,oneof"`
+}
+
 func (*Event_TestStart) isEvent_Event() {}
 
 func (*Event_TestStop) isEvent_Event() {}
@@ -695,6 +710,8 @@ func (*Event_Measurement) isEvent_Event() {}
 func (*Event_Gauge) isEvent_Event() {}
 
 func (*Event_CustomState) isEvent_Event() {}
+
+func (*Event_Arrivals) isEvent_Event() {}
 
 // Where in the load an event happened.
 type LoadStatus struct {
@@ -1772,6 +1789,109 @@ func (x *GeneratorState) GetOtherCpu() float64 {
 	return 0
 }
 
+// How the arrivals of an open load went in one second, in one process of the runner, in which the
+// event's time lies. Send one for each second of a cycle and each process, also when nothing
+// happened in it, until nothing waits any more. Always: what waits at the end of a second is what
+// waited at its beginning, plus `planned`, minus `started` and `dropped`.
+type ArrivalsState struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The process, from 1 to 1,024. 0: the runner has only one.
+	Process uint32 `protobuf:"varint,1,opt,name=process,proto3" json:"process,omitempty"`
+	// Arrivals whose planned instant was in this second.
+	Planned uint64 `protobuf:"varint,2,opt,name=planned,proto3" json:"planned,omitempty"`
+	// Iterations that were started in this second, for an instant of this or an earlier one.
+	Started uint64 `protobuf:"varint,3,opt,name=started,proto3" json:"started,omitempty"`
+	// Arrivals that were dropped in this second, as no user was free.
+	Dropped uint64 `protobuf:"varint,4,opt,name=dropped,proto3" json:"dropped,omitempty"`
+	// Arrivals that were planned by the end of this second, and neither started nor dropped.
+	Waiting uint64 `protobuf:"varint,5,opt,name=waiting,proto3" json:"waiting,omitempty"`
+	// Users that the process has, busy or not.
+	Users uint32 `protobuf:"varint,6,opt,name=users,proto3" json:"users,omitempty"`
+	// Users that it may have. 0: as many as needed.
+	MaxUsers      uint32 `protobuf:"varint,7,opt,name=max_users,json=maxUsers,proto3" json:"max_users,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ArrivalsState) Reset() {
+	*x = ArrivalsState{}
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ArrivalsState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ArrivalsState) ProtoMessage() {}
+
+func (x *ArrivalsState) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ArrivalsState.ProtoReflect.Descriptor instead.
+func (*ArrivalsState) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ArrivalsState) GetProcess() uint32 {
+	if x != nil {
+		return x.Process
+	}
+	return 0
+}
+
+func (x *ArrivalsState) GetPlanned() uint64 {
+	if x != nil {
+		return x.Planned
+	}
+	return 0
+}
+
+func (x *ArrivalsState) GetStarted() uint64 {
+	if x != nil {
+		return x.Started
+	}
+	return 0
+}
+
+func (x *ArrivalsState) GetDropped() uint64 {
+	if x != nil {
+		return x.Dropped
+	}
+	return 0
+}
+
+func (x *ArrivalsState) GetWaiting() uint64 {
+	if x != nil {
+		return x.Waiting
+	}
+	return 0
+}
+
+func (x *ArrivalsState) GetUsers() uint32 {
+	if x != nil {
+		return x.Users
+	}
+	return 0
+}
+
+func (x *ArrivalsState) GetMaxUsers() uint32 {
+	if x != nil {
+		return x.MaxUsers
+	}
+	return 0
+}
+
 // A line that a process of the runner printed. These help people to see what a test printed on
 // another machine; sending them is optional. Bound them: send only the first 1,000 lines or so of
 // a source, count the rest in `left_out`, and drop lines before anything else when events cannot
@@ -1795,7 +1915,7 @@ type Output struct {
 
 func (x *Output) Reset() {
 	*x = Output{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[14]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1807,7 +1927,7 @@ func (x *Output) String() string {
 func (*Output) ProtoMessage() {}
 
 func (x *Output) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[14]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1820,7 +1940,7 @@ func (x *Output) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Output.ProtoReflect.Descriptor instead.
 func (*Output) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{14}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Output) GetText() string {
@@ -1878,7 +1998,7 @@ type DataUse struct {
 
 func (x *DataUse) Reset() {
 	*x = DataUse{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[15]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1890,7 +2010,7 @@ func (x *DataUse) String() string {
 func (*DataUse) ProtoMessage() {}
 
 func (x *DataUse) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[15]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1903,7 +2023,7 @@ func (x *DataUse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DataUse.ProtoReflect.Descriptor instead.
 func (*DataUse) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{15}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *DataUse) GetFile() string {
@@ -1975,7 +2095,7 @@ type DesignedRules struct {
 
 func (x *DesignedRules) Reset() {
 	*x = DesignedRules{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[16]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1987,7 +2107,7 @@ func (x *DesignedRules) String() string {
 func (*DesignedRules) ProtoMessage() {}
 
 func (x *DesignedRules) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[16]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2000,7 +2120,7 @@ func (x *DesignedRules) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DesignedRules.ProtoReflect.Descriptor instead.
 func (*DesignedRules) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{16}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *DesignedRules) GetNames() []string {
@@ -2029,7 +2149,7 @@ type Check struct {
 
 func (x *Check) Reset() {
 	*x = Check{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[17]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2041,7 +2161,7 @@ func (x *Check) String() string {
 func (*Check) ProtoMessage() {}
 
 func (x *Check) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[17]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2054,7 +2174,7 @@ func (x *Check) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Check.ProtoReflect.Descriptor instead.
 func (*Check) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{17}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Check) GetName() string {
@@ -2101,7 +2221,7 @@ type Transaction struct {
 
 func (x *Transaction) Reset() {
 	*x = Transaction{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[18]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2113,7 +2233,7 @@ func (x *Transaction) String() string {
 func (*Transaction) ProtoMessage() {}
 
 func (x *Transaction) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[18]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2126,7 +2246,7 @@ func (x *Transaction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transaction.ProtoReflect.Descriptor instead.
 func (*Transaction) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{18}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Transaction) GetName() string {
@@ -2175,7 +2295,7 @@ type Measurement struct {
 
 func (x *Measurement) Reset() {
 	*x = Measurement{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[19]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2187,7 +2307,7 @@ func (x *Measurement) String() string {
 func (*Measurement) ProtoMessage() {}
 
 func (x *Measurement) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[19]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2200,7 +2320,7 @@ func (x *Measurement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Measurement.ProtoReflect.Descriptor instead.
 func (*Measurement) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{19}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Measurement) GetName() string {
@@ -2244,7 +2364,7 @@ type Gauge struct {
 
 func (x *Gauge) Reset() {
 	*x = Gauge{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[20]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2256,7 +2376,7 @@ func (x *Gauge) String() string {
 func (*Gauge) ProtoMessage() {}
 
 func (x *Gauge) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[20]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2269,7 +2389,7 @@ func (x *Gauge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Gauge.ProtoReflect.Descriptor instead.
 func (*Gauge) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{20}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Gauge) GetName() string {
@@ -2358,7 +2478,7 @@ type HitBlock struct {
 
 func (x *HitBlock) Reset() {
 	*x = HitBlock{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[21]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2370,7 +2490,7 @@ func (x *HitBlock) String() string {
 func (*HitBlock) ProtoMessage() {}
 
 func (x *HitBlock) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[21]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2383,7 +2503,7 @@ func (x *HitBlock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HitBlock.ProtoReflect.Descriptor instead.
 func (*HitBlock) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{21}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *HitBlock) GetCount() uint32 {
@@ -2549,7 +2669,7 @@ type HitLabel struct {
 
 func (x *HitLabel) Reset() {
 	*x = HitLabel{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[22]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2561,7 +2681,7 @@ func (x *HitLabel) String() string {
 func (*HitLabel) ProtoMessage() {}
 
 func (x *HitLabel) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[22]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2574,7 +2694,7 @@ func (x *HitLabel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HitLabel.ProtoReflect.Descriptor instead.
 func (*HitLabel) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{22}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *HitLabel) GetName() string {
@@ -2653,14 +2773,17 @@ type TestBlock struct {
 	// The table that `case` indexes. At most 10,000; 256 characters of each are kept.
 	Cases []string `protobuf:"bytes,10,rep,name=cases,proto3" json:"cases,omitempty"`
 	// Column: index into `cases`, plus 1; 0: the iteration had no case.
-	Case          []byte `protobuf:"bytes,11,opt,name=case,proto3" json:"case,omitempty"`
+	Case []byte `protobuf:"bytes,11,opt,name=case,proto3" json:"case,omitempty"`
+	// Column: how long after its planned start the iteration started, nanoseconds. Empty: all of them
+	// started as planned, or when they could.
+	DelayNs       []byte `protobuf:"bytes,12,opt,name=delay_ns,json=delayNs,proto3" json:"delay_ns,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TestBlock) Reset() {
 	*x = TestBlock{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[23]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2672,7 +2795,7 @@ func (x *TestBlock) String() string {
 func (*TestBlock) ProtoMessage() {}
 
 func (x *TestBlock) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[23]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2685,7 +2808,7 @@ func (x *TestBlock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestBlock.ProtoReflect.Descriptor instead.
 func (*TestBlock) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{23}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *TestBlock) GetCount() uint32 {
@@ -2765,6 +2888,13 @@ func (x *TestBlock) GetCase() []byte {
 	return nil
 }
 
+func (x *TestBlock) GetDelayNs() []byte {
+	if x != nil {
+		return x.DelayNs
+	}
+	return nil
+}
+
 // What many iterations of a block have in common.
 type TestLabel struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2780,7 +2910,7 @@ type TestLabel struct {
 
 func (x *TestLabel) Reset() {
 	*x = TestLabel{}
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[24]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2792,7 +2922,7 @@ func (x *TestLabel) String() string {
 func (*TestLabel) ProtoMessage() {}
 
 func (x *TestLabel) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_event_proto_msgTypes[24]
+	mi := &file_loadgrpc_v1_event_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2805,7 +2935,7 @@ func (x *TestLabel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestLabel.ProtoReflect.Descriptor instead.
 func (*TestLabel) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{24}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *TestLabel) GetTest() string {
@@ -2833,7 +2963,7 @@ var File_loadgrpc_v1_event_proto protoreflect.FileDescriptor
 
 const file_loadgrpc_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x17loadgrpc/v1/event.proto\x12\vloadgrpc.v1\x1a\x19google/protobuf/any.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe7\b\n" +
+	"\x17loadgrpc/v1/event.proto\x12\vloadgrpc.v1\x1a\x19google/protobuf/any.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa1\t\n" +
 	"\x05Event\x12.\n" +
 	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12/\n" +
 	"\x06status\x18\x02 \x01(\v2\x17.loadgrpc.v1.LoadStatusR\x06status\x127\n" +
@@ -2858,7 +2988,8 @@ const file_loadgrpc_v1_event_proto_rawDesc = "" +
 	"\vtransaction\x18\x1d \x01(\v2\x18.loadgrpc.v1.TransactionH\x00R\vtransaction\x12<\n" +
 	"\vmeasurement\x18\x1e \x01(\v2\x18.loadgrpc.v1.MeasurementH\x00R\vmeasurement\x12*\n" +
 	"\x05gauge\x18\x1f \x01(\v2\x12.loadgrpc.v1.GaugeH\x00R\x05gauge\x12=\n" +
-	"\fcustom_state\x18\x1a \x01(\v2\x18.loadgrpc.v1.CustomStateH\x00R\vcustomStateB\a\n" +
+	"\fcustom_state\x18\x1a \x01(\v2\x18.loadgrpc.v1.CustomStateH\x00R\vcustomState\x128\n" +
+	"\barrivals\x18\x1b \x01(\v2\x1a.loadgrpc.v1.ArrivalsStateH\x00R\barrivalsB\a\n" +
 	"\x05event\"\xbc\x01\n" +
 	"\n" +
 	"LoadStatus\x12\x1e\n" +
@@ -2958,7 +3089,15 @@ const file_loadgrpc_v1_event_proto_rawDesc = "" +
 	"\f_machine_cpuB\b\n" +
 	"\x06_stealB\f\n" +
 	"\n" +
-	"_other_cpu\"\x92\x01\n" +
+	"_other_cpu\"\xc4\x01\n" +
+	"\rArrivalsState\x12\x18\n" +
+	"\aprocess\x18\x01 \x01(\rR\aprocess\x12\x18\n" +
+	"\aplanned\x18\x02 \x01(\x04R\aplanned\x12\x18\n" +
+	"\astarted\x18\x03 \x01(\x04R\astarted\x12\x18\n" +
+	"\adropped\x18\x04 \x01(\x04R\adropped\x12\x18\n" +
+	"\awaiting\x18\x05 \x01(\x04R\awaiting\x12\x14\n" +
+	"\x05users\x18\x06 \x01(\rR\x05users\x12\x1b\n" +
+	"\tmax_users\x18\a \x01(\rR\bmaxUsers\"\x92\x01\n" +
 	"\x06Output\x12\x17\n" +
 	"\x04text\x18\x01 \x01(\tH\x00R\x04text\x88\x01\x01\x12\x18\n" +
 	"\aprocess\x18\x02 \x01(\rR\aprocess\x121\n" +
@@ -3033,7 +3172,7 @@ const file_loadgrpc_v1_event_proto_rawDesc = "" +
 	"\rerror_message\x18\x05 \x01(\tR\ferrorMessage\x12\x1a\n" +
 	"\bprotocol\x18\x06 \x01(\tR\bprotocol\x12\x1b\n" +
 	"\x06failed\x18\a \x01(\bH\x00R\x06failed\x88\x01\x01B\t\n" +
-	"\a_failed\"\xe7\x02\n" +
+	"\a_failed\"\x82\x03\n" +
 	"\tTestBlock\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\rR\x05count\x127\n" +
 	"\tbase_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\bbaseTime\x12/\n" +
@@ -3047,7 +3186,8 @@ const file_loadgrpc_v1_event_proto_rawDesc = "" +
 	"\titeration\x18\t \x01(\fR\titeration\x12\x14\n" +
 	"\x05cases\x18\n" +
 	" \x03(\tR\x05cases\x12\x12\n" +
-	"\x04case\x18\v \x01(\fR\x04case\"\x8d\x01\n" +
+	"\x04case\x18\v \x01(\fR\x04case\x12\x19\n" +
+	"\bdelay_ns\x18\f \x01(\fR\adelayNs\"\x8d\x01\n" +
 	"\tTestLabel\x12\x12\n" +
 	"\x04test\x18\x01 \x01(\tR\x04test\x122\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2\x18.loadgrpc.v1.TestOutcomeR\aoutcome\x128\n" +
@@ -3093,7 +3233,7 @@ func file_loadgrpc_v1_event_proto_rawDescGZIP() []byte {
 }
 
 var file_loadgrpc_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_loadgrpc_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_loadgrpc_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_loadgrpc_v1_event_proto_goTypes = []any{
 	(HitError)(0),                 // 0: loadgrpc.v1.HitError
 	(DataMode)(0),                 // 1: loadgrpc.v1.DataMode
@@ -3113,26 +3253,27 @@ var file_loadgrpc_v1_event_proto_goTypes = []any{
 	(*SocketActivity)(nil),        // 15: loadgrpc.v1.SocketActivity
 	(*RunnerState)(nil),           // 16: loadgrpc.v1.RunnerState
 	(*GeneratorState)(nil),        // 17: loadgrpc.v1.GeneratorState
-	(*Output)(nil),                // 18: loadgrpc.v1.Output
-	(*DataUse)(nil),               // 19: loadgrpc.v1.DataUse
-	(*DesignedRules)(nil),         // 20: loadgrpc.v1.DesignedRules
-	(*Check)(nil),                 // 21: loadgrpc.v1.Check
-	(*Transaction)(nil),           // 22: loadgrpc.v1.Transaction
-	(*Measurement)(nil),           // 23: loadgrpc.v1.Measurement
-	(*Gauge)(nil),                 // 24: loadgrpc.v1.Gauge
-	(*HitBlock)(nil),              // 25: loadgrpc.v1.HitBlock
-	(*HitLabel)(nil),              // 26: loadgrpc.v1.HitLabel
-	(*TestBlock)(nil),             // 27: loadgrpc.v1.TestBlock
-	(*TestLabel)(nil),             // 28: loadgrpc.v1.TestLabel
-	nil,                           // 29: loadgrpc.v1.Hit.TagsEntry
-	nil,                           // 30: loadgrpc.v1.CustomState.DetailsEntry
-	nil,                           // 31: loadgrpc.v1.HitBlock.TagsEntry
-	(*timestamppb.Timestamp)(nil), // 32: google.protobuf.Timestamp
-	(*anypb.Any)(nil),             // 33: google.protobuf.Any
-	(*durationpb.Duration)(nil),   // 34: google.protobuf.Duration
+	(*ArrivalsState)(nil),         // 18: loadgrpc.v1.ArrivalsState
+	(*Output)(nil),                // 19: loadgrpc.v1.Output
+	(*DataUse)(nil),               // 20: loadgrpc.v1.DataUse
+	(*DesignedRules)(nil),         // 21: loadgrpc.v1.DesignedRules
+	(*Check)(nil),                 // 22: loadgrpc.v1.Check
+	(*Transaction)(nil),           // 23: loadgrpc.v1.Transaction
+	(*Measurement)(nil),           // 24: loadgrpc.v1.Measurement
+	(*Gauge)(nil),                 // 25: loadgrpc.v1.Gauge
+	(*HitBlock)(nil),              // 26: loadgrpc.v1.HitBlock
+	(*HitLabel)(nil),              // 27: loadgrpc.v1.HitLabel
+	(*TestBlock)(nil),             // 28: loadgrpc.v1.TestBlock
+	(*TestLabel)(nil),             // 29: loadgrpc.v1.TestLabel
+	nil,                           // 30: loadgrpc.v1.Hit.TagsEntry
+	nil,                           // 31: loadgrpc.v1.CustomState.DetailsEntry
+	nil,                           // 32: loadgrpc.v1.HitBlock.TagsEntry
+	(*timestamppb.Timestamp)(nil), // 33: google.protobuf.Timestamp
+	(*anypb.Any)(nil),             // 34: google.protobuf.Any
+	(*durationpb.Duration)(nil),   // 35: google.protobuf.Duration
 }
 var file_loadgrpc_v1_event_proto_depIdxs = []int32{
-	32, // 0: loadgrpc.v1.Event.time:type_name -> google.protobuf.Timestamp
+	33, // 0: loadgrpc.v1.Event.time:type_name -> google.protobuf.Timestamp
 	5,  // 1: loadgrpc.v1.Event.status:type_name -> loadgrpc.v1.LoadStatus
 	6,  // 2: loadgrpc.v1.Event.test_start:type_name -> loadgrpc.v1.TestStart
 	7,  // 3: loadgrpc.v1.Event.test_stop:type_name -> loadgrpc.v1.TestStop
@@ -3143,47 +3284,48 @@ var file_loadgrpc_v1_event_proto_depIdxs = []int32{
 	14, // 8: loadgrpc.v1.Event.counter:type_name -> loadgrpc.v1.Counter
 	16, // 9: loadgrpc.v1.Event.state:type_name -> loadgrpc.v1.RunnerState
 	17, // 10: loadgrpc.v1.Event.generator:type_name -> loadgrpc.v1.GeneratorState
-	33, // 11: loadgrpc.v1.Event.custom:type_name -> google.protobuf.Any
-	18, // 12: loadgrpc.v1.Event.output:type_name -> loadgrpc.v1.Output
+	34, // 11: loadgrpc.v1.Event.custom:type_name -> google.protobuf.Any
+	19, // 12: loadgrpc.v1.Event.output:type_name -> loadgrpc.v1.Output
 	15, // 13: loadgrpc.v1.Event.socket:type_name -> loadgrpc.v1.SocketActivity
-	19, // 14: loadgrpc.v1.Event.data:type_name -> loadgrpc.v1.DataUse
-	20, // 15: loadgrpc.v1.Event.rules:type_name -> loadgrpc.v1.DesignedRules
-	21, // 16: loadgrpc.v1.Event.check:type_name -> loadgrpc.v1.Check
-	22, // 17: loadgrpc.v1.Event.transaction:type_name -> loadgrpc.v1.Transaction
-	23, // 18: loadgrpc.v1.Event.measurement:type_name -> loadgrpc.v1.Measurement
-	24, // 19: loadgrpc.v1.Event.gauge:type_name -> loadgrpc.v1.Gauge
+	20, // 14: loadgrpc.v1.Event.data:type_name -> loadgrpc.v1.DataUse
+	21, // 15: loadgrpc.v1.Event.rules:type_name -> loadgrpc.v1.DesignedRules
+	22, // 16: loadgrpc.v1.Event.check:type_name -> loadgrpc.v1.Check
+	23, // 17: loadgrpc.v1.Event.transaction:type_name -> loadgrpc.v1.Transaction
+	24, // 18: loadgrpc.v1.Event.measurement:type_name -> loadgrpc.v1.Measurement
+	25, // 19: loadgrpc.v1.Event.gauge:type_name -> loadgrpc.v1.Gauge
 	13, // 20: loadgrpc.v1.Event.custom_state:type_name -> loadgrpc.v1.CustomState
-	11, // 21: loadgrpc.v1.TestFailure.exception:type_name -> loadgrpc.v1.ExceptionInfo
-	11, // 22: loadgrpc.v1.TestError.exception:type_name -> loadgrpc.v1.ExceptionInfo
-	0,  // 23: loadgrpc.v1.Hit.error:type_name -> loadgrpc.v1.HitError
-	32, // 24: loadgrpc.v1.Hit.planned_start_time:type_name -> google.protobuf.Timestamp
-	32, // 25: loadgrpc.v1.Hit.start_time:type_name -> google.protobuf.Timestamp
-	34, // 26: loadgrpc.v1.Hit.elapsed:type_name -> google.protobuf.Duration
-	34, // 27: loadgrpc.v1.Hit.time_to_first_byte:type_name -> google.protobuf.Duration
-	34, // 28: loadgrpc.v1.Hit.connect:type_name -> google.protobuf.Duration
-	29, // 29: loadgrpc.v1.Hit.tags:type_name -> loadgrpc.v1.Hit.TagsEntry
-	30, // 30: loadgrpc.v1.CustomState.details:type_name -> loadgrpc.v1.CustomState.DetailsEntry
-	34, // 31: loadgrpc.v1.GeneratorState.elapsed:type_name -> google.protobuf.Duration
-	34, // 32: loadgrpc.v1.GeneratorState.cpu:type_name -> google.protobuf.Duration
-	34, // 33: loadgrpc.v1.GeneratorState.gc_time:type_name -> google.protobuf.Duration
-	34, // 34: loadgrpc.v1.GeneratorState.gc_max:type_name -> google.protobuf.Duration
-	2,  // 35: loadgrpc.v1.Output.stream:type_name -> loadgrpc.v1.OutputStream
-	1,  // 36: loadgrpc.v1.DataUse.mode:type_name -> loadgrpc.v1.DataMode
-	32, // 37: loadgrpc.v1.HitBlock.base_time:type_name -> google.protobuf.Timestamp
-	5,  // 38: loadgrpc.v1.HitBlock.status:type_name -> loadgrpc.v1.LoadStatus
-	26, // 39: loadgrpc.v1.HitBlock.labels:type_name -> loadgrpc.v1.HitLabel
-	31, // 40: loadgrpc.v1.HitBlock.tags:type_name -> loadgrpc.v1.HitBlock.TagsEntry
-	0,  // 41: loadgrpc.v1.HitLabel.error:type_name -> loadgrpc.v1.HitError
-	32, // 42: loadgrpc.v1.TestBlock.base_time:type_name -> google.protobuf.Timestamp
-	5,  // 43: loadgrpc.v1.TestBlock.status:type_name -> loadgrpc.v1.LoadStatus
-	28, // 44: loadgrpc.v1.TestBlock.labels:type_name -> loadgrpc.v1.TestLabel
-	3,  // 45: loadgrpc.v1.TestLabel.outcome:type_name -> loadgrpc.v1.TestOutcome
-	11, // 46: loadgrpc.v1.TestLabel.exception:type_name -> loadgrpc.v1.ExceptionInfo
-	47, // [47:47] is the sub-list for method output_type
-	47, // [47:47] is the sub-list for method input_type
-	47, // [47:47] is the sub-list for extension type_name
-	47, // [47:47] is the sub-list for extension extendee
-	0,  // [0:47] is the sub-list for field type_name
+	18, // 21: loadgrpc.v1.Event.arrivals:type_name -> loadgrpc.v1.ArrivalsState
+	11, // 22: loadgrpc.v1.TestFailure.exception:type_name -> loadgrpc.v1.ExceptionInfo
+	11, // 23: loadgrpc.v1.TestError.exception:type_name -> loadgrpc.v1.ExceptionInfo
+	0,  // 24: loadgrpc.v1.Hit.error:type_name -> loadgrpc.v1.HitError
+	33, // 25: loadgrpc.v1.Hit.planned_start_time:type_name -> google.protobuf.Timestamp
+	33, // 26: loadgrpc.v1.Hit.start_time:type_name -> google.protobuf.Timestamp
+	35, // 27: loadgrpc.v1.Hit.elapsed:type_name -> google.protobuf.Duration
+	35, // 28: loadgrpc.v1.Hit.time_to_first_byte:type_name -> google.protobuf.Duration
+	35, // 29: loadgrpc.v1.Hit.connect:type_name -> google.protobuf.Duration
+	30, // 30: loadgrpc.v1.Hit.tags:type_name -> loadgrpc.v1.Hit.TagsEntry
+	31, // 31: loadgrpc.v1.CustomState.details:type_name -> loadgrpc.v1.CustomState.DetailsEntry
+	35, // 32: loadgrpc.v1.GeneratorState.elapsed:type_name -> google.protobuf.Duration
+	35, // 33: loadgrpc.v1.GeneratorState.cpu:type_name -> google.protobuf.Duration
+	35, // 34: loadgrpc.v1.GeneratorState.gc_time:type_name -> google.protobuf.Duration
+	35, // 35: loadgrpc.v1.GeneratorState.gc_max:type_name -> google.protobuf.Duration
+	2,  // 36: loadgrpc.v1.Output.stream:type_name -> loadgrpc.v1.OutputStream
+	1,  // 37: loadgrpc.v1.DataUse.mode:type_name -> loadgrpc.v1.DataMode
+	33, // 38: loadgrpc.v1.HitBlock.base_time:type_name -> google.protobuf.Timestamp
+	5,  // 39: loadgrpc.v1.HitBlock.status:type_name -> loadgrpc.v1.LoadStatus
+	27, // 40: loadgrpc.v1.HitBlock.labels:type_name -> loadgrpc.v1.HitLabel
+	32, // 41: loadgrpc.v1.HitBlock.tags:type_name -> loadgrpc.v1.HitBlock.TagsEntry
+	0,  // 42: loadgrpc.v1.HitLabel.error:type_name -> loadgrpc.v1.HitError
+	33, // 43: loadgrpc.v1.TestBlock.base_time:type_name -> google.protobuf.Timestamp
+	5,  // 44: loadgrpc.v1.TestBlock.status:type_name -> loadgrpc.v1.LoadStatus
+	29, // 45: loadgrpc.v1.TestBlock.labels:type_name -> loadgrpc.v1.TestLabel
+	3,  // 46: loadgrpc.v1.TestLabel.outcome:type_name -> loadgrpc.v1.TestOutcome
+	11, // 47: loadgrpc.v1.TestLabel.exception:type_name -> loadgrpc.v1.ExceptionInfo
+	48, // [48:48] is the sub-list for method output_type
+	48, // [48:48] is the sub-list for method input_type
+	48, // [48:48] is the sub-list for extension type_name
+	48, // [48:48] is the sub-list for extension extendee
+	0,  // [0:48] is the sub-list for field type_name
 }
 
 func init() { file_loadgrpc_v1_event_proto_init() }
@@ -3211,21 +3353,22 @@ func file_loadgrpc_v1_event_proto_init() {
 		(*Event_Measurement)(nil),
 		(*Event_Gauge)(nil),
 		(*Event_CustomState)(nil),
+		(*Event_Arrivals)(nil),
 	}
 	file_loadgrpc_v1_event_proto_msgTypes[8].OneofWrappers = []any{}
 	file_loadgrpc_v1_event_proto_msgTypes[10].OneofWrappers = []any{}
 	file_loadgrpc_v1_event_proto_msgTypes[12].OneofWrappers = []any{}
 	file_loadgrpc_v1_event_proto_msgTypes[13].OneofWrappers = []any{}
-	file_loadgrpc_v1_event_proto_msgTypes[14].OneofWrappers = []any{}
-	file_loadgrpc_v1_event_proto_msgTypes[20].OneofWrappers = []any{}
-	file_loadgrpc_v1_event_proto_msgTypes[22].OneofWrappers = []any{}
+	file_loadgrpc_v1_event_proto_msgTypes[15].OneofWrappers = []any{}
+	file_loadgrpc_v1_event_proto_msgTypes[21].OneofWrappers = []any{}
+	file_loadgrpc_v1_event_proto_msgTypes[23].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_loadgrpc_v1_event_proto_rawDesc), len(file_loadgrpc_v1_event_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   28,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -214,6 +214,230 @@ func (RunnerMode) EnumDescriptor() ([]byte, []int) {
 	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{2}
 }
 
+// What the levels of a load count. A level is a number from 0 to 100,000 users, or to 1,000,000
+// arrivals per second.
+type LoadUnit int32
+
+const (
+	// Not set.
+	LoadUnit_LOAD_UNIT_UNSPECIFIED LoadUnit = 0
+	// Virtual users who run at the same time: a closed model. A level is rounded, halves up.
+	LoadUnit_LOAD_UNIT_USERS LoadUnit = 1
+	// Iterations that start per second, whatever the answers do: an open model.
+	LoadUnit_LOAD_UNIT_ARRIVALS LoadUnit = 2
+)
+
+// Enum value maps for LoadUnit.
+var (
+	LoadUnit_name = map[int32]string{
+		0: "LOAD_UNIT_UNSPECIFIED",
+		1: "LOAD_UNIT_USERS",
+		2: "LOAD_UNIT_ARRIVALS",
+	}
+	LoadUnit_value = map[string]int32{
+		"LOAD_UNIT_UNSPECIFIED": 0,
+		"LOAD_UNIT_USERS":       1,
+		"LOAD_UNIT_ARRIVALS":    2,
+	}
+)
+
+func (x LoadUnit) Enum() *LoadUnit {
+	p := new(LoadUnit)
+	*p = x
+	return p
+}
+
+func (x LoadUnit) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (LoadUnit) Descriptor() protoreflect.EnumDescriptor {
+	return file_loadgrpc_v1_run_proto_enumTypes[3].Descriptor()
+}
+
+func (LoadUnit) Type() protoreflect.EnumType {
+	return &file_loadgrpc_v1_run_proto_enumTypes[3]
+}
+
+func (x LoadUnit) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use LoadUnit.Descriptor instead.
+func (LoadUnit) EnumDescriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{3}
+}
+
+// How a load changes while it runs.
+type LoadChangeKind int32
+
+const (
+	// Not set, or a kind that is newer than the reader.
+	LoadChangeKind_LOAD_CHANGE_KIND_UNSPECIFIED LoadChangeKind = 0
+	// To this level, instead of that of its stages, until they end or the next LEVEL or FACTOR.
+	LoadChangeKind_LOAD_CHANGE_KIND_LEVEL LoadChangeKind = 1
+	// To the levels of its stages times this factor. 1: as planned.
+	LoadChangeKind_LOAD_CHANGE_KIND_FACTOR LoadChangeKind = 2
+	// Its level is 0, and its stages stand still.
+	LoadChangeKind_LOAD_CHANGE_KIND_PAUSE LoadChangeKind = 3
+	// Its stages go on where they were, with the level or the factor that held before.
+	LoadChangeKind_LOAD_CHANGE_KIND_RESUME LoadChangeKind = 4
+)
+
+// Enum value maps for LoadChangeKind.
+var (
+	LoadChangeKind_name = map[int32]string{
+		0: "LOAD_CHANGE_KIND_UNSPECIFIED",
+		1: "LOAD_CHANGE_KIND_LEVEL",
+		2: "LOAD_CHANGE_KIND_FACTOR",
+		3: "LOAD_CHANGE_KIND_PAUSE",
+		4: "LOAD_CHANGE_KIND_RESUME",
+	}
+	LoadChangeKind_value = map[string]int32{
+		"LOAD_CHANGE_KIND_UNSPECIFIED": 0,
+		"LOAD_CHANGE_KIND_LEVEL":       1,
+		"LOAD_CHANGE_KIND_FACTOR":      2,
+		"LOAD_CHANGE_KIND_PAUSE":       3,
+		"LOAD_CHANGE_KIND_RESUME":      4,
+	}
+)
+
+func (x LoadChangeKind) Enum() *LoadChangeKind {
+	p := new(LoadChangeKind)
+	*p = x
+	return p
+}
+
+func (x LoadChangeKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (LoadChangeKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_loadgrpc_v1_run_proto_enumTypes[4].Descriptor()
+}
+
+func (LoadChangeKind) Type() protoreflect.EnumType {
+	return &file_loadgrpc_v1_run_proto_enumTypes[4]
+}
+
+func (x LoadChangeKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use LoadChangeKind.Descriptor instead.
+func (LoadChangeKind) EnumDescriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{4}
+}
+
+// How arrivals are spaced. Arrival k of a scenario, k = 0, 1, 2 and so on, is at the instant at
+// which the integral of the rate since the cycle began reaches s(k).
+type Spacing int32
+
+const (
+	// The same as EVEN.
+	Spacing_SPACING_UNSPECIFIED Spacing = 0
+	// s(k) = k.
+	Spacing_SPACING_EVEN Spacing = 1
+	// Memoryless: s(k) = gap(1) + ... + gap(k + 1), with gap(i) = -ln(1 - u(i)) and
+	// u(i) = (m >> 11) / 2^53, where m is the 64 bits that the finaliser of SplitMix64 makes of
+	// seed + i * 0x9E3779B97F4A7C15.
+	Spacing_SPACING_POISSON Spacing = 2
+)
+
+// Enum value maps for Spacing.
+var (
+	Spacing_name = map[int32]string{
+		0: "SPACING_UNSPECIFIED",
+		1: "SPACING_EVEN",
+		2: "SPACING_POISSON",
+	}
+	Spacing_value = map[string]int32{
+		"SPACING_UNSPECIFIED": 0,
+		"SPACING_EVEN":        1,
+		"SPACING_POISSON":     2,
+	}
+)
+
+func (x Spacing) Enum() *Spacing {
+	p := new(Spacing)
+	*p = x
+	return p
+}
+
+func (x Spacing) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Spacing) Descriptor() protoreflect.EnumDescriptor {
+	return file_loadgrpc_v1_run_proto_enumTypes[5].Descriptor()
+}
+
+func (Spacing) Type() protoreflect.EnumType {
+	return &file_loadgrpc_v1_run_proto_enumTypes[5]
+}
+
+func (x Spacing) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Spacing.Descriptor instead.
+func (Spacing) EnumDescriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{5}
+}
+
+// What becomes of an arrival for which no user is free.
+type LatePolicy int32
+
+const (
+	// The same as QUEUE.
+	LatePolicy_LATE_POLICY_UNSPECIFIED LatePolicy = 0
+	// It starts late, as soon as a user is free. Its response time counts from its planned start.
+	LatePolicy_LATE_POLICY_QUEUE LatePolicy = 1
+	// It never starts, and is counted as dropped.
+	LatePolicy_LATE_POLICY_DROP LatePolicy = 2
+)
+
+// Enum value maps for LatePolicy.
+var (
+	LatePolicy_name = map[int32]string{
+		0: "LATE_POLICY_UNSPECIFIED",
+		1: "LATE_POLICY_QUEUE",
+		2: "LATE_POLICY_DROP",
+	}
+	LatePolicy_value = map[string]int32{
+		"LATE_POLICY_UNSPECIFIED": 0,
+		"LATE_POLICY_QUEUE":       1,
+		"LATE_POLICY_DROP":        2,
+	}
+)
+
+func (x LatePolicy) Enum() *LatePolicy {
+	p := new(LatePolicy)
+	*p = x
+	return p
+}
+
+func (x LatePolicy) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (LatePolicy) Descriptor() protoreflect.EnumDescriptor {
+	return file_loadgrpc_v1_run_proto_enumTypes[6].Descriptor()
+}
+
+func (LatePolicy) Type() protoreflect.EnumType {
+	return &file_loadgrpc_v1_run_proto_enumTypes[6]
+}
+
+func (x LatePolicy) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use LatePolicy.Descriptor instead.
+func (LatePolicy) EnumDescriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{6}
+}
+
 // The states of a run.
 type RunState int32
 
@@ -267,11 +491,11 @@ func (x RunState) String() string {
 }
 
 func (RunState) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_run_proto_enumTypes[3].Descriptor()
+	return file_loadgrpc_v1_run_proto_enumTypes[7].Descriptor()
 }
 
 func (RunState) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_run_proto_enumTypes[3]
+	return &file_loadgrpc_v1_run_proto_enumTypes[7]
 }
 
 func (x RunState) Number() protoreflect.EnumNumber {
@@ -280,7 +504,7 @@ func (x RunState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use RunState.Descriptor instead.
 func (RunState) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{3}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{7}
 }
 
 // What may be wrong with an active run.
@@ -336,11 +560,11 @@ func (x TroubleKind) String() string {
 }
 
 func (TroubleKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_run_proto_enumTypes[4].Descriptor()
+	return file_loadgrpc_v1_run_proto_enumTypes[8].Descriptor()
 }
 
 func (TroubleKind) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_run_proto_enumTypes[4]
+	return &file_loadgrpc_v1_run_proto_enumTypes[8]
 }
 
 func (x TroubleKind) Number() protoreflect.EnumNumber {
@@ -349,7 +573,7 @@ func (x TroubleKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use TroubleKind.Descriptor instead.
 func (TroubleKind) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{4}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{8}
 }
 
 // Whether a threshold holds.
@@ -393,11 +617,11 @@ func (x ThresholdOutcome) String() string {
 }
 
 func (ThresholdOutcome) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_run_proto_enumTypes[5].Descriptor()
+	return file_loadgrpc_v1_run_proto_enumTypes[9].Descriptor()
 }
 
 func (ThresholdOutcome) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_run_proto_enumTypes[5]
+	return &file_loadgrpc_v1_run_proto_enumTypes[9]
 }
 
 func (x ThresholdOutcome) Number() protoreflect.EnumNumber {
@@ -406,7 +630,7 @@ func (x ThresholdOutcome) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ThresholdOutcome.Descriptor instead.
 func (ThresholdOutcome) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{5}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{9}
 }
 
 // The states of one agent's part in a run.
@@ -462,11 +686,11 @@ func (x AssignmentState) String() string {
 }
 
 func (AssignmentState) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_run_proto_enumTypes[6].Descriptor()
+	return file_loadgrpc_v1_run_proto_enumTypes[10].Descriptor()
 }
 
 func (AssignmentState) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_run_proto_enumTypes[6]
+	return &file_loadgrpc_v1_run_proto_enumTypes[10]
 }
 
 func (x AssignmentState) Number() protoreflect.EnumNumber {
@@ -475,7 +699,7 @@ func (x AssignmentState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AssignmentState.Descriptor instead.
 func (AssignmentState) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{6}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{10}
 }
 
 // A plan: what the client asks for. The shortest is a test alone, which one user calls
@@ -606,7 +830,27 @@ type RunSpec struct {
 	// What the results have to meet, such as `p95(response{name=login}) < 300ms over 30s`; if one of
 	// them does not hold, the run fails. docs/thresholds.md has the grammar. At most 100, each at
 	// most 1,024 characters.
-	Thresholds    []string `protobuf:"bytes,43,rep,name=thresholds,proto3" json:"thresholds,omitempty"`
+	Thresholds []string `protobuf:"bytes,43,rep,name=thresholds,proto3" json:"thresholds,omitempty"`
+	// How the load changes over time, as a text: `100/s for 30s`, or `ramp 0..500/s in 1m; hold 5m;
+	// down in 30s`; docs/load-models.md has all of it. Levels are those of the whole scenario, and
+	// are shared out among the agents. Instead of `users`, `iterations`, `duration`, `spawn_rate` and
+	// `stages`. At most 4,096 characters. Empty: none.
+	Load string `protobuf:"bytes,37,opt,name=load,proto3" json:"load,omitempty"`
+	// The same, typed, one after another. At most 1,000, all of one unit, which last 30 days together
+	// at most, and with at most 20,000 levels. Empty: none.
+	Stages []*Stage `protobuf:"bytes,38,rep,name=stages,proto3" json:"stages,omitempty"`
+	// The seed of what is drawn at random, such as `arrivals`: with the same seed the plan is the
+	// same, on any number of agents. At most 4,294,967,295. 0: the broker chooses one, and shows it
+	// here.
+	Seed uint32 `protobuf:"varint,39,opt,name=seed,proto3" json:"seed,omitempty"`
+	// How arrivals are spaced at a constant rate. Unspecified: evenly.
+	Arrivals Spacing `protobuf:"varint,50,opt,name=arrivals,proto3,enum=loadgrpc.v1.Spacing" json:"arrivals,omitempty"`
+	// What becomes of an arrival for which no user is free. Unspecified: it starts late.
+	Late LatePolicy `protobuf:"varint,51,opt,name=late,proto3,enum=loadgrpc.v1.LatePolicy" json:"late,omitempty"`
+	// Users that arrivals may have at a time, on all agents together, each of which needs one: at
+	// most 1,000,000. 0: as many as needed, which is ten times the rate times the time that
+	// iterations take, and at most 10,000 on an agent.
+	MaxUsers      uint32 `protobuf:"varint,52,opt,name=max_users,json=maxUsers,proto3" json:"max_users,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -849,6 +1093,48 @@ func (x *RunSpec) GetThresholds() []string {
 		return x.Thresholds
 	}
 	return nil
+}
+
+func (x *RunSpec) GetLoad() string {
+	if x != nil {
+		return x.Load
+	}
+	return ""
+}
+
+func (x *RunSpec) GetStages() []*Stage {
+	if x != nil {
+		return x.Stages
+	}
+	return nil
+}
+
+func (x *RunSpec) GetSeed() uint32 {
+	if x != nil {
+		return x.Seed
+	}
+	return 0
+}
+
+func (x *RunSpec) GetArrivals() Spacing {
+	if x != nil {
+		return x.Arrivals
+	}
+	return Spacing_SPACING_UNSPECIFIED
+}
+
+func (x *RunSpec) GetLate() LatePolicy {
+	if x != nil {
+		return x.Late
+	}
+	return LatePolicy_LATE_POLICY_UNSPECIFIED
+}
+
+func (x *RunSpec) GetMaxUsers() uint32 {
+	if x != nil {
+		return x.MaxUsers
+	}
+	return 0
 }
 
 // A time that users wait: the same each time, or drawn. Draws follow from the run, the user and the
@@ -1318,6 +1604,448 @@ func (x *Notification) GetTime() *timestamppb.Timestamp {
 	return nil
 }
 
+// A part of a load that changes over time. Exactly one of its forms is set.
+type Stage struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What its levels count. Required.
+	Unit LoadUnit `protobuf:"varint,1,opt,name=unit,proto3,enum=loadgrpc.v1.LoadUnit" json:"unit,omitempty"`
+	// Its form.
+	//
+	// Types that are valid to be assigned to Form:
+	//
+	//	*Stage_Hold
+	//	*Stage_Ramp
+	//	*Stage_Sine
+	//	*Stage_Steps
+	Form          isStage_Form `protobuf_oneof:"form"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Stage) Reset() {
+	*x = Stage{}
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Stage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Stage) ProtoMessage() {}
+
+func (x *Stage) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Stage.ProtoReflect.Descriptor instead.
+func (*Stage) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Stage) GetUnit() LoadUnit {
+	if x != nil {
+		return x.Unit
+	}
+	return LoadUnit_LOAD_UNIT_UNSPECIFIED
+}
+
+func (x *Stage) GetForm() isStage_Form {
+	if x != nil {
+		return x.Form
+	}
+	return nil
+}
+
+func (x *Stage) GetHold() *HoldStage {
+	if x != nil {
+		if x, ok := x.Form.(*Stage_Hold); ok {
+			return x.Hold
+		}
+	}
+	return nil
+}
+
+func (x *Stage) GetRamp() *RampStage {
+	if x != nil {
+		if x, ok := x.Form.(*Stage_Ramp); ok {
+			return x.Ramp
+		}
+	}
+	return nil
+}
+
+func (x *Stage) GetSine() *SineStage {
+	if x != nil {
+		if x, ok := x.Form.(*Stage_Sine); ok {
+			return x.Sine
+		}
+	}
+	return nil
+}
+
+func (x *Stage) GetSteps() *StepsStage {
+	if x != nil {
+		if x, ok := x.Form.(*Stage_Steps); ok {
+			return x.Steps
+		}
+	}
+	return nil
+}
+
+type isStage_Form interface {
+	isStage_Form()
+}
+
+type Stage_Hold struct {
+	// The same level all the time.
+	Hold *HoldStage `protobuf:"bytes,2,opt,name=hold,proto3,oneof"`
+}
+
+type Stage_Ramp struct {
+	// A straight line from one level to another.
+	Ramp *RampStage `protobuf:"bytes,3,opt,name=ramp,proto3,oneof"`
+}
+
+type Stage_Sine struct {
+	// Waves.
+	Sine *SineStage `protobuf:"bytes,4,opt,name=sine,proto3,oneof"`
+}
+
+type Stage_Steps struct {
+	// Levels one after another.
+	Steps *StepsStage `protobuf:"bytes,5,opt,name=steps,proto3,oneof"`
+}
+
+func (*Stage_Hold) isStage_Form() {}
+
+func (*Stage_Ramp) isStage_Form() {}
+
+func (*Stage_Sine) isStage_Form() {}
+
+func (*Stage_Steps) isStage_Form() {}
+
+// The same level all the time.
+type HoldStage struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The level.
+	Level float64 `protobuf:"fixed64,1,opt,name=level,proto3" json:"level,omitempty"`
+	// How long. Required, more than zero, at most 30 days.
+	Duration      *durationpb.Duration `protobuf:"bytes,2,opt,name=duration,proto3" json:"duration,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HoldStage) Reset() {
+	*x = HoldStage{}
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HoldStage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HoldStage) ProtoMessage() {}
+
+func (x *HoldStage) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HoldStage.ProtoReflect.Descriptor instead.
+func (*HoldStage) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *HoldStage) GetLevel() float64 {
+	if x != nil {
+		return x.Level
+	}
+	return 0
+}
+
+func (x *HoldStage) GetDuration() *durationpb.Duration {
+	if x != nil {
+		return x.Duration
+	}
+	return nil
+}
+
+// A straight line.
+type RampStage struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The level it begins with.
+	Start float64 `protobuf:"fixed64,1,opt,name=start,proto3" json:"start,omitempty"`
+	// The level it ends with.
+	End float64 `protobuf:"fixed64,2,opt,name=end,proto3" json:"end,omitempty"`
+	// How long it takes. Required, more than zero, at most 30 days.
+	Duration      *durationpb.Duration `protobuf:"bytes,3,opt,name=duration,proto3" json:"duration,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RampStage) Reset() {
+	*x = RampStage{}
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RampStage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RampStage) ProtoMessage() {}
+
+func (x *RampStage) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RampStage.ProtoReflect.Descriptor instead.
+func (*RampStage) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *RampStage) GetStart() float64 {
+	if x != nil {
+		return x.Start
+	}
+	return 0
+}
+
+func (x *RampStage) GetEnd() float64 {
+	if x != nil {
+		return x.End
+	}
+	return 0
+}
+
+func (x *RampStage) GetDuration() *durationpb.Duration {
+	if x != nil {
+		return x.Duration
+	}
+	return nil
+}
+
+// Waves of a sine that begin at their lowest level.
+type SineStage struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The lowest level.
+	Low float64 `protobuf:"fixed64,1,opt,name=low,proto3" json:"low,omitempty"`
+	// The highest level, not below `low`.
+	High float64 `protobuf:"fixed64,2,opt,name=high,proto3" json:"high,omitempty"`
+	// From one lowest level to the next. Required, more than zero, at most 30 days.
+	Period *durationpb.Duration `protobuf:"bytes,3,opt,name=period,proto3" json:"period,omitempty"`
+	// How long the waves last, any number of periods. Required, more than zero, at most 30 days.
+	Duration      *durationpb.Duration `protobuf:"bytes,4,opt,name=duration,proto3" json:"duration,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SineStage) Reset() {
+	*x = SineStage{}
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SineStage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SineStage) ProtoMessage() {}
+
+func (x *SineStage) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SineStage.ProtoReflect.Descriptor instead.
+func (*SineStage) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *SineStage) GetLow() float64 {
+	if x != nil {
+		return x.Low
+	}
+	return 0
+}
+
+func (x *SineStage) GetHigh() float64 {
+	if x != nil {
+		return x.High
+	}
+	return 0
+}
+
+func (x *SineStage) GetPeriod() *durationpb.Duration {
+	if x != nil {
+		return x.Period
+	}
+	return nil
+}
+
+func (x *SineStage) GetDuration() *durationpb.Duration {
+	if x != nil {
+		return x.Duration
+	}
+	return nil
+}
+
+// Levels one after another: a staircase, or what was recorded elsewhere.
+type StepsStage struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The levels. At least 1, at most 20,000.
+	Levels []float64 `protobuf:"fixed64,1,rep,packed,name=levels,proto3" json:"levels,omitempty"`
+	// How long each lasts. Required, more than zero, at most 30 days.
+	Each          *durationpb.Duration `protobuf:"bytes,2,opt,name=each,proto3" json:"each,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StepsStage) Reset() {
+	*x = StepsStage{}
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StepsStage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StepsStage) ProtoMessage() {}
+
+func (x *StepsStage) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StepsStage.ProtoReflect.Descriptor instead.
+func (*StepsStage) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *StepsStage) GetLevels() []float64 {
+	if x != nil {
+		return x.Levels
+	}
+	return nil
+}
+
+func (x *StepsStage) GetEach() *durationpb.Duration {
+	if x != nil {
+		return x.Each
+	}
+	return nil
+}
+
+// A change of a load while it runs.
+type LoadChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// From when on, as time since the cycle began. It is the same for all agents: those who learn of
+	// it late make up for it, so that all agree on what was planned. Required, at most 30 days.
+	At *durationpb.Duration `protobuf:"bytes,1,opt,name=at,proto3" json:"at,omitempty"`
+	// How it changes. Required.
+	Kind LoadChangeKind `protobuf:"varint,2,opt,name=kind,proto3,enum=loadgrpc.v1.LoadChangeKind" json:"kind,omitempty"`
+	// The level or the factor: from 0 to 1,000,000.
+	Value         float64 `protobuf:"fixed64,3,opt,name=value,proto3" json:"value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LoadChange) Reset() {
+	*x = LoadChange{}
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LoadChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LoadChange) ProtoMessage() {}
+
+func (x *LoadChange) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LoadChange.ProtoReflect.Descriptor instead.
+func (*LoadChange) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *LoadChange) GetAt() *durationpb.Duration {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *LoadChange) GetKind() LoadChangeKind {
+	if x != nil {
+		return x.Kind
+	}
+	return LoadChangeKind_LOAD_CHANGE_KIND_UNSPECIFIED
+}
+
+func (x *LoadChange) GetValue() float64 {
+	if x != nil {
+		return x.Value
+	}
+	return 0
+}
+
 // A test with its load, side by side with others. Scenarios enter each cycle together: all of
 // them have finished a cycle before the next one begins, and a scenario with fewer cycles than
 // others has no users in the later ones.
@@ -1350,14 +2078,24 @@ type Scenario struct {
 	// As `RunSpec.think`.
 	Think *WaitTime `protobuf:"bytes,21,opt,name=think,proto3" json:"think,omitempty"`
 	// As `RunSpec.parameters`.
-	Parameters    map[string]*Parameter `protobuf:"bytes,12,rep,name=parameters,proto3" json:"parameters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Parameters map[string]*Parameter `protobuf:"bytes,12,rep,name=parameters,proto3" json:"parameters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// As `RunSpec.load`.
+	Load string `protobuf:"bytes,13,opt,name=load,proto3" json:"load,omitempty"`
+	// As `RunSpec.stages`.
+	Stages []*Stage `protobuf:"bytes,14,rep,name=stages,proto3" json:"stages,omitempty"`
+	// As `RunSpec.arrivals`.
+	Arrivals Spacing `protobuf:"varint,15,opt,name=arrivals,proto3,enum=loadgrpc.v1.Spacing" json:"arrivals,omitempty"`
+	// As `RunSpec.late`.
+	Late LatePolicy `protobuf:"varint,16,opt,name=late,proto3,enum=loadgrpc.v1.LatePolicy" json:"late,omitempty"`
+	// As `RunSpec.max_users`.
+	MaxUsers      uint32 `protobuf:"varint,17,opt,name=max_users,json=maxUsers,proto3" json:"max_users,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Scenario) Reset() {
 	*x = Scenario{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[7]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1369,7 +2107,7 @@ func (x *Scenario) String() string {
 func (*Scenario) ProtoMessage() {}
 
 func (x *Scenario) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[7]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1382,7 +2120,7 @@ func (x *Scenario) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Scenario.ProtoReflect.Descriptor instead.
 func (*Scenario) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{7}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Scenario) GetName() string {
@@ -1483,6 +2221,41 @@ func (x *Scenario) GetParameters() map[string]*Parameter {
 	return nil
 }
 
+func (x *Scenario) GetLoad() string {
+	if x != nil {
+		return x.Load
+	}
+	return ""
+}
+
+func (x *Scenario) GetStages() []*Stage {
+	if x != nil {
+		return x.Stages
+	}
+	return nil
+}
+
+func (x *Scenario) GetArrivals() Spacing {
+	if x != nil {
+		return x.Arrivals
+	}
+	return Spacing_SPACING_UNSPECIFIED
+}
+
+func (x *Scenario) GetLate() LatePolicy {
+	if x != nil {
+		return x.Late
+	}
+	return LatePolicy_LATE_POLICY_UNSPECIFIED
+}
+
+func (x *Scenario) GetMaxUsers() uint32 {
+	if x != nil {
+		return x.MaxUsers
+	}
+	return 0
+}
+
 // A run: one execution of a plan.
 type Run struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1513,7 +2286,7 @@ type Run struct {
 
 func (x *Run) Reset() {
 	*x = Run{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[8]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1525,7 +2298,7 @@ func (x *Run) String() string {
 func (*Run) ProtoMessage() {}
 
 func (x *Run) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[8]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1538,7 +2311,7 @@ func (x *Run) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Run.ProtoReflect.Descriptor instead.
 func (*Run) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{8}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Run) GetRunId() string {
@@ -1631,7 +2404,7 @@ type Trouble struct {
 
 func (x *Trouble) Reset() {
 	*x = Trouble{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[9]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1643,7 +2416,7 @@ func (x *Trouble) String() string {
 func (*Trouble) ProtoMessage() {}
 
 func (x *Trouble) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[9]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1656,7 +2429,7 @@ func (x *Trouble) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Trouble.ProtoReflect.Descriptor instead.
 func (*Trouble) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{9}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Trouble) GetKind() TroubleKind {
@@ -1790,7 +2563,7 @@ type RunSummary struct {
 
 func (x *RunSummary) Reset() {
 	*x = RunSummary{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[10]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1802,7 +2575,7 @@ func (x *RunSummary) String() string {
 func (*RunSummary) ProtoMessage() {}
 
 func (x *RunSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[10]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1815,7 +2588,7 @@ func (x *RunSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunSummary.ProtoReflect.Descriptor instead.
 func (*RunSummary) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{10}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *RunSummary) GetRunId() string {
@@ -2087,7 +2860,7 @@ type TagFigures struct {
 
 func (x *TagFigures) Reset() {
 	*x = TagFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2099,7 +2872,7 @@ func (x *TagFigures) String() string {
 func (*TagFigures) ProtoMessage() {}
 
 func (x *TagFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2112,7 +2885,7 @@ func (x *TagFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TagFigures.ProtoReflect.Descriptor instead.
 func (*TagFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{11}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *TagFigures) GetName() string {
@@ -2160,7 +2933,7 @@ type CheckFigures struct {
 
 func (x *CheckFigures) Reset() {
 	*x = CheckFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2172,7 +2945,7 @@ func (x *CheckFigures) String() string {
 func (*CheckFigures) ProtoMessage() {}
 
 func (x *CheckFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2185,7 +2958,7 @@ func (x *CheckFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckFigures.ProtoReflect.Descriptor instead.
 func (*CheckFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{12}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *CheckFigures) GetName() string {
@@ -2237,7 +3010,7 @@ type TransactionFigures struct {
 
 func (x *TransactionFigures) Reset() {
 	*x = TransactionFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2249,7 +3022,7 @@ func (x *TransactionFigures) String() string {
 func (*TransactionFigures) ProtoMessage() {}
 
 func (x *TransactionFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2262,7 +3035,7 @@ func (x *TransactionFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransactionFigures.ProtoReflect.Descriptor instead.
 func (*TransactionFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{13}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *TransactionFigures) GetName() string {
@@ -2337,7 +3110,7 @@ type MeasurementFigures struct {
 
 func (x *MeasurementFigures) Reset() {
 	*x = MeasurementFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2349,7 +3122,7 @@ func (x *MeasurementFigures) String() string {
 func (*MeasurementFigures) ProtoMessage() {}
 
 func (x *MeasurementFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2362,7 +3135,7 @@ func (x *MeasurementFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MeasurementFigures.ProtoReflect.Descriptor instead.
 func (*MeasurementFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{14}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *MeasurementFigures) GetName() string {
@@ -2454,7 +3227,7 @@ type GaugeFigures struct {
 
 func (x *GaugeFigures) Reset() {
 	*x = GaugeFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2466,7 +3239,7 @@ func (x *GaugeFigures) String() string {
 func (*GaugeFigures) ProtoMessage() {}
 
 func (x *GaugeFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2479,7 +3252,7 @@ func (x *GaugeFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GaugeFigures.ProtoReflect.Descriptor instead.
 func (*GaugeFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{15}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *GaugeFigures) GetName() string {
@@ -2534,7 +3307,7 @@ type ReportedState struct {
 
 func (x *ReportedState) Reset() {
 	*x = ReportedState{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2546,7 +3319,7 @@ func (x *ReportedState) String() string {
 func (*ReportedState) ProtoMessage() {}
 
 func (x *ReportedState) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2559,7 +3332,7 @@ func (x *ReportedState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportedState.ProtoReflect.Descriptor instead.
 func (*ReportedState) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{16}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ReportedState) GetState() *CustomState {
@@ -2628,7 +3401,7 @@ type ThresholdResult struct {
 
 func (x *ThresholdResult) Reset() {
 	*x = ThresholdResult{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2640,7 +3413,7 @@ func (x *ThresholdResult) String() string {
 func (*ThresholdResult) ProtoMessage() {}
 
 func (x *ThresholdResult) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2653,7 +3426,7 @@ func (x *ThresholdResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ThresholdResult.ProtoReflect.Descriptor instead.
 func (*ThresholdResult) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{17}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ThresholdResult) GetThreshold() string {
@@ -2774,7 +3547,7 @@ type CaseFigures struct {
 
 func (x *CaseFigures) Reset() {
 	*x = CaseFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2786,7 +3559,7 @@ func (x *CaseFigures) String() string {
 func (*CaseFigures) ProtoMessage() {}
 
 func (x *CaseFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2799,7 +3572,7 @@ func (x *CaseFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CaseFigures.ProtoReflect.Descriptor instead.
 func (*CaseFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{18}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *CaseFigures) GetCase() string {
@@ -2850,7 +3623,7 @@ type CoverageFigures struct {
 
 func (x *CoverageFigures) Reset() {
 	*x = CoverageFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2862,7 +3635,7 @@ func (x *CoverageFigures) String() string {
 func (*CoverageFigures) ProtoMessage() {}
 
 func (x *CoverageFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2875,7 +3648,7 @@ func (x *CoverageFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoverageFigures.ProtoReflect.Descriptor instead.
 func (*CoverageFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{19}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *CoverageFigures) GetRules() uint32 {
@@ -2921,7 +3694,7 @@ type DataFigures struct {
 
 func (x *DataFigures) Reset() {
 	*x = DataFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2933,7 +3706,7 @@ func (x *DataFigures) String() string {
 func (*DataFigures) ProtoMessage() {}
 
 func (x *DataFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2946,7 +3719,7 @@ func (x *DataFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DataFigures.ProtoReflect.Descriptor instead.
 func (*DataFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{20}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *DataFigures) GetFile() string {
@@ -3025,7 +3798,7 @@ type OutputFigures struct {
 
 func (x *OutputFigures) Reset() {
 	*x = OutputFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3037,7 +3810,7 @@ func (x *OutputFigures) String() string {
 func (*OutputFigures) ProtoMessage() {}
 
 func (x *OutputFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3050,7 +3823,7 @@ func (x *OutputFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutputFigures.ProtoReflect.Descriptor instead.
 func (*OutputFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{21}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *OutputFigures) GetLines() uint64 {
@@ -3090,7 +3863,7 @@ type CycleFigures struct {
 
 func (x *CycleFigures) Reset() {
 	*x = CycleFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3102,7 +3875,7 @@ func (x *CycleFigures) String() string {
 func (*CycleFigures) ProtoMessage() {}
 
 func (x *CycleFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3115,7 +3888,7 @@ func (x *CycleFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CycleFigures.ProtoReflect.Descriptor instead.
 func (*CycleFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{22}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *CycleFigures) GetCycle() uint32 {
@@ -3177,7 +3950,7 @@ type CycleScenarioFigures struct {
 
 func (x *CycleScenarioFigures) Reset() {
 	*x = CycleScenarioFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3189,7 +3962,7 @@ func (x *CycleScenarioFigures) String() string {
 func (*CycleScenarioFigures) ProtoMessage() {}
 
 func (x *CycleScenarioFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3202,7 +3975,7 @@ func (x *CycleScenarioFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CycleScenarioFigures.ProtoReflect.Descriptor instead.
 func (*CycleScenarioFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{23}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *CycleScenarioFigures) GetName() string {
@@ -3252,7 +4025,7 @@ type ScenarioFigures struct {
 
 func (x *ScenarioFigures) Reset() {
 	*x = ScenarioFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3264,7 +4037,7 @@ func (x *ScenarioFigures) String() string {
 func (*ScenarioFigures) ProtoMessage() {}
 
 func (x *ScenarioFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3277,7 +4050,7 @@ func (x *ScenarioFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScenarioFigures.ProtoReflect.Descriptor instead.
 func (*ScenarioFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{24}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ScenarioFigures) GetName() string {
@@ -3340,7 +4113,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3352,7 +4125,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3365,7 +4138,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{25}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Verdict) GetExitCode() uint32 {
@@ -3407,7 +4180,7 @@ type HitFigures struct {
 
 func (x *HitFigures) Reset() {
 	*x = HitFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3419,7 +4192,7 @@ func (x *HitFigures) String() string {
 func (*HitFigures) ProtoMessage() {}
 
 func (x *HitFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3432,7 +4205,7 @@ func (x *HitFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HitFigures.ProtoReflect.Descriptor instead.
 func (*HitFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{26}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *HitFigures) GetCount() uint64 {
@@ -3508,7 +4281,7 @@ type ElapsedFigures struct {
 
 func (x *ElapsedFigures) Reset() {
 	*x = ElapsedFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[27]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3520,7 +4293,7 @@ func (x *ElapsedFigures) String() string {
 func (*ElapsedFigures) ProtoMessage() {}
 
 func (x *ElapsedFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[27]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3533,7 +4306,7 @@ func (x *ElapsedFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ElapsedFigures.ProtoReflect.Descriptor instead.
 func (*ElapsedFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{27}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ElapsedFigures) GetAvg() *durationpb.Duration {
@@ -3601,17 +4374,37 @@ type IterationFigures struct {
 	// Asked for by the plan. 0: the plan is bounded by time. Always: planned = started + dropped +
 	// not_yet, unless a runner starts more than it was assigned.
 	Planned uint64 `protobuf:"varint,6,opt,name=planned,proto3" json:"planned,omitempty"`
-	// Planned iterations that were not started and never will be, because their runner has ended.
+	// Planned iterations that were not started and never will be: because their runner has ended or,
+	// of an open load, because no user was free (`LatePolicy`).
 	Dropped uint64 `protobuf:"varint,7,opt,name=dropped,proto3" json:"dropped,omitempty"`
-	// Planned iterations that may still be started. 0 once the run is over.
-	NotYet        uint64 `protobuf:"varint,8,opt,name=not_yet,json=notYet,proto3" json:"not_yet,omitempty"`
+	// Planned iterations that may still be started or, of an open load that is over, that were not
+	// started: `not_started` says why. Otherwise 0 once the run is over.
+	NotYet uint64 `protobuf:"varint,8,opt,name=not_yet,json=notYet,proto3" json:"not_yet,omitempty"`
+	// Of an open load: iterations that started more than 10 ms after their planned start.
+	Late uint64 `protobuf:"varint,9,opt,name=late,proto3" json:"late,omitempty"`
+	// How late these were. Absent: none was.
+	Lateness *ElapsedFigures `protobuf:"bytes,10,opt,name=lateness,proto3" json:"lateness,omitempty"`
+	// Service time of the iterations that came to their own end: from their start to their end,
+	// `setUp` and `tearDown` included. Absent: no iteration had a planned start.
+	Elapsed *ElapsedFigures `protobuf:"bytes,11,opt,name=elapsed,proto3" json:"elapsed,omitempty"`
+	// Response time of the same: from their planned start to their end. Absent: as `elapsed`.
+	Response *ElapsedFigures `protobuf:"bytes,12,opt,name=response,proto3" json:"response,omitempty"`
+	// Arrivals whose planned instant has passed, and that wait for a user.
+	Waiting uint64 `protobuf:"varint,13,opt,name=waiting,proto3" json:"waiting,omitempty"`
+	// Why arrivals of an open load that is over were not started. At most 20. Their counts add up to
+	// `not_yet`.
+	NotStarted []*NotStarted `protobuf:"bytes,14,rep,name=not_started,json=notStarted,proto3" json:"not_started,omitempty"`
+	// Users that arrivals had at the end, busy or not, on all agents together.
+	Users uint32 `protobuf:"varint,15,opt,name=users,proto3" json:"users,omitempty"`
+	// Users that they might have had: `RunSpec.max_users`, or what they needed.
+	MaxUsers      uint32 `protobuf:"varint,16,opt,name=max_users,json=maxUsers,proto3" json:"max_users,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *IterationFigures) Reset() {
 	*x = IterationFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[28]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3623,7 +4416,7 @@ func (x *IterationFigures) String() string {
 func (*IterationFigures) ProtoMessage() {}
 
 func (x *IterationFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[28]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3636,7 +4429,7 @@ func (x *IterationFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IterationFigures.ProtoReflect.Descriptor instead.
 func (*IterationFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{28}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *IterationFigures) GetStarted() uint64 {
@@ -3695,6 +4488,117 @@ func (x *IterationFigures) GetNotYet() uint64 {
 	return 0
 }
 
+func (x *IterationFigures) GetLate() uint64 {
+	if x != nil {
+		return x.Late
+	}
+	return 0
+}
+
+func (x *IterationFigures) GetLateness() *ElapsedFigures {
+	if x != nil {
+		return x.Lateness
+	}
+	return nil
+}
+
+func (x *IterationFigures) GetElapsed() *ElapsedFigures {
+	if x != nil {
+		return x.Elapsed
+	}
+	return nil
+}
+
+func (x *IterationFigures) GetResponse() *ElapsedFigures {
+	if x != nil {
+		return x.Response
+	}
+	return nil
+}
+
+func (x *IterationFigures) GetWaiting() uint64 {
+	if x != nil {
+		return x.Waiting
+	}
+	return 0
+}
+
+func (x *IterationFigures) GetNotStarted() []*NotStarted {
+	if x != nil {
+		return x.NotStarted
+	}
+	return nil
+}
+
+func (x *IterationFigures) GetUsers() uint32 {
+	if x != nil {
+		return x.Users
+	}
+	return 0
+}
+
+func (x *IterationFigures) GetMaxUsers() uint32 {
+	if x != nil {
+		return x.MaxUsers
+	}
+	return 0
+}
+
+// Why arrivals were not started.
+type NotStarted struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Why, as a sentence.
+	Reason string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	// How many.
+	Count         uint64 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NotStarted) Reset() {
+	*x = NotStarted{}
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NotStarted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NotStarted) ProtoMessage() {}
+
+func (x *NotStarted) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NotStarted.ProtoReflect.Descriptor instead.
+func (*NotStarted) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *NotStarted) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *NotStarted) GetCount() uint64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
 // Figures of a set of users. Every cycle has users of its own.
 type UserFigures struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3711,7 +4615,7 @@ type UserFigures struct {
 
 func (x *UserFigures) Reset() {
 	*x = UserFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[29]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3723,7 +4627,7 @@ func (x *UserFigures) String() string {
 func (*UserFigures) ProtoMessage() {}
 
 func (x *UserFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[29]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3736,7 +4640,7 @@ func (x *UserFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserFigures.ProtoReflect.Descriptor instead.
 func (*UserFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{29}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *UserFigures) GetPlanned() uint64 {
@@ -3791,7 +4695,7 @@ type SocketFigures struct {
 
 func (x *SocketFigures) Reset() {
 	*x = SocketFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[30]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3803,7 +4707,7 @@ func (x *SocketFigures) String() string {
 func (*SocketFigures) ProtoMessage() {}
 
 func (x *SocketFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[30]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3816,7 +4720,7 @@ func (x *SocketFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketFigures.ProtoReflect.Descriptor instead.
 func (*SocketFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{30}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *SocketFigures) GetOpened() uint64 {
@@ -3906,7 +4810,7 @@ type SocketNameFigures struct {
 
 func (x *SocketNameFigures) Reset() {
 	*x = SocketNameFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[31]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3918,7 +4822,7 @@ func (x *SocketNameFigures) String() string {
 func (*SocketNameFigures) ProtoMessage() {}
 
 func (x *SocketNameFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[31]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3931,7 +4835,7 @@ func (x *SocketNameFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketNameFigures.ProtoReflect.Descriptor instead.
 func (*SocketNameFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{31}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *SocketNameFigures) GetName() string {
@@ -3975,7 +4879,7 @@ type SocketSummary struct {
 
 func (x *SocketSummary) Reset() {
 	*x = SocketSummary{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[32]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3987,7 +4891,7 @@ func (x *SocketSummary) String() string {
 func (*SocketSummary) ProtoMessage() {}
 
 func (x *SocketSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[32]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4000,7 +4904,7 @@ func (x *SocketSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketSummary.ProtoReflect.Descriptor instead.
 func (*SocketSummary) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{32}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *SocketSummary) GetTotal() *SocketFigures {
@@ -4046,7 +4950,7 @@ type NameFigures struct {
 
 func (x *NameFigures) Reset() {
 	*x = NameFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[33]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4058,7 +4962,7 @@ func (x *NameFigures) String() string {
 func (*NameFigures) ProtoMessage() {}
 
 func (x *NameFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[33]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4071,7 +4975,7 @@ func (x *NameFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NameFigures.ProtoReflect.Descriptor instead.
 func (*NameFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{33}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *NameFigures) GetName() string {
@@ -4146,7 +5050,7 @@ type IterationErrorGroup struct {
 
 func (x *IterationErrorGroup) Reset() {
 	*x = IterationErrorGroup{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[34]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4158,7 +5062,7 @@ func (x *IterationErrorGroup) String() string {
 func (*IterationErrorGroup) ProtoMessage() {}
 
 func (x *IterationErrorGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[34]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4171,7 +5075,7 @@ func (x *IterationErrorGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IterationErrorGroup.ProtoReflect.Descriptor instead.
 func (*IterationErrorGroup) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{34}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *IterationErrorGroup) GetCount() uint64 {
@@ -4215,7 +5119,7 @@ type HitErrorGroup struct {
 
 func (x *HitErrorGroup) Reset() {
 	*x = HitErrorGroup{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[35]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4227,7 +5131,7 @@ func (x *HitErrorGroup) String() string {
 func (*HitErrorGroup) ProtoMessage() {}
 
 func (x *HitErrorGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[35]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4240,7 +5144,7 @@ func (x *HitErrorGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HitErrorGroup.ProtoReflect.Descriptor instead.
 func (*HitErrorGroup) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{35}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *HitErrorGroup) GetCount() uint64 {
@@ -4316,7 +5220,7 @@ type AgentFigures struct {
 
 func (x *AgentFigures) Reset() {
 	*x = AgentFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[36]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4328,7 +5232,7 @@ func (x *AgentFigures) String() string {
 func (*AgentFigures) ProtoMessage() {}
 
 func (x *AgentFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[36]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4341,7 +5245,7 @@ func (x *AgentFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgentFigures.ProtoReflect.Descriptor instead.
 func (*AgentFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{36}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *AgentFigures) GetAgentId() string {
@@ -4488,7 +5392,7 @@ type GeneratorFigures struct {
 
 func (x *GeneratorFigures) Reset() {
 	*x = GeneratorFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[37]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4500,7 +5404,7 @@ func (x *GeneratorFigures) String() string {
 func (*GeneratorFigures) ProtoMessage() {}
 
 func (x *GeneratorFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[37]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4513,7 +5417,7 @@ func (x *GeneratorFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GeneratorFigures.ProtoReflect.Descriptor instead.
 func (*GeneratorFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{37}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *GeneratorFigures) GetSaturated() bool {
@@ -4646,7 +5550,7 @@ type Accounting struct {
 
 func (x *Accounting) Reset() {
 	*x = Accounting{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[38]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4658,7 +5562,7 @@ func (x *Accounting) String() string {
 func (*Accounting) ProtoMessage() {}
 
 func (x *Accounting) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[38]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4671,7 +5575,7 @@ func (x *Accounting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Accounting.ProtoReflect.Descriptor instead.
 func (*Accounting) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{38}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Accounting) GetCommitted() uint64 {
@@ -4742,7 +5646,7 @@ type Loss struct {
 
 func (x *Loss) Reset() {
 	*x = Loss{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[39]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4754,7 +5658,7 @@ func (x *Loss) String() string {
 func (*Loss) ProtoMessage() {}
 
 func (x *Loss) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[39]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4767,7 +5671,7 @@ func (x *Loss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loss.ProtoReflect.Descriptor instead.
 func (*Loss) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{39}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Loss) GetReason() string {
@@ -4809,8 +5713,7 @@ var File_loadgrpc_v1_run_proto protoreflect.FileDescriptor
 
 const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\n" +
-	"\x15loadgrpc/v1/run.proto\x12\vloadgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17loadgrpc/v1/event.proto\"\x93\n" +
-	"\n" +
+	"\x15loadgrpc/v1/run.proto\x12\vloadgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17loadgrpc/v1/event.proto\"\xe3\v\n" +
 	"\aRunSpec\x12\x12\n" +
 	"\x04test\x18\x01 \x01(\tR\x04test\x12\x14\n" +
 	"\x05users\x18\x02 \x03(\rR\x05users\x12\x1e\n" +
@@ -4854,7 +5757,13 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\x05think\x18) \x01(\v2\x15.loadgrpc.v1.WaitTimeR\x05think\x12\x1e\n" +
 	"\n" +
 	"thresholds\x18+ \x03(\tR\n" +
-	"thresholds\x1a6\n" +
+	"thresholds\x12\x12\n" +
+	"\x04load\x18% \x01(\tR\x04load\x12*\n" +
+	"\x06stages\x18& \x03(\v2\x12.loadgrpc.v1.StageR\x06stages\x12\x12\n" +
+	"\x04seed\x18' \x01(\rR\x04seed\x120\n" +
+	"\barrivals\x182 \x01(\x0e2\x14.loadgrpc.v1.SpacingR\barrivals\x12+\n" +
+	"\x04late\x183 \x01(\x0e2\x17.loadgrpc.v1.LatePolicyR\x04late\x12\x1b\n" +
+	"\tmax_users\x184 \x01(\rR\bmaxUsers\x1a6\n" +
 	"\bEnvEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1aU\n" +
@@ -4890,7 +5799,35 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\x05state\x18\x04 \x01(\x0e2\x1e.loadgrpc.v1.NotificationStateR\x05state\x12\x14\n" +
 	"\x05tries\x18\x05 \x01(\rR\x05tries\x12\x16\n" +
 	"\x06reason\x18\x06 \x01(\tR\x06reason\x12.\n" +
-	"\x04time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\x94\x05\n" +
+	"\x04time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xf5\x01\n" +
+	"\x05Stage\x12)\n" +
+	"\x04unit\x18\x01 \x01(\x0e2\x15.loadgrpc.v1.LoadUnitR\x04unit\x12,\n" +
+	"\x04hold\x18\x02 \x01(\v2\x16.loadgrpc.v1.HoldStageH\x00R\x04hold\x12,\n" +
+	"\x04ramp\x18\x03 \x01(\v2\x16.loadgrpc.v1.RampStageH\x00R\x04ramp\x12,\n" +
+	"\x04sine\x18\x04 \x01(\v2\x16.loadgrpc.v1.SineStageH\x00R\x04sine\x12/\n" +
+	"\x05steps\x18\x05 \x01(\v2\x17.loadgrpc.v1.StepsStageH\x00R\x05stepsB\x06\n" +
+	"\x04form\"X\n" +
+	"\tHoldStage\x12\x14\n" +
+	"\x05level\x18\x01 \x01(\x01R\x05level\x125\n" +
+	"\bduration\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\bduration\"j\n" +
+	"\tRampStage\x12\x14\n" +
+	"\x05start\x18\x01 \x01(\x01R\x05start\x12\x10\n" +
+	"\x03end\x18\x02 \x01(\x01R\x03end\x125\n" +
+	"\bduration\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\bduration\"\x9b\x01\n" +
+	"\tSineStage\x12\x10\n" +
+	"\x03low\x18\x01 \x01(\x01R\x03low\x12\x12\n" +
+	"\x04high\x18\x02 \x01(\x01R\x04high\x121\n" +
+	"\x06period\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x06period\x125\n" +
+	"\bduration\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\bduration\"S\n" +
+	"\n" +
+	"StepsStage\x12\x16\n" +
+	"\x06levels\x18\x01 \x03(\x01R\x06levels\x12-\n" +
+	"\x04each\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x04each\"~\n" +
+	"\n" +
+	"LoadChange\x12)\n" +
+	"\x02at\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x02at\x12/\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x1b.loadgrpc.v1.LoadChangeKindR\x04kind\x12\x14\n" +
+	"\x05value\x18\x03 \x01(\x01R\x05value\"\xd0\x06\n" +
 	"\bScenario\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04test\x18\x02 \x01(\tR\x04test\x12\x14\n" +
@@ -4914,7 +5851,12 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\x05think\x18\x15 \x01(\v2\x15.loadgrpc.v1.WaitTimeR\x05think\x12E\n" +
 	"\n" +
 	"parameters\x18\f \x03(\v2%.loadgrpc.v1.Scenario.ParametersEntryR\n" +
-	"parameters\x1aU\n" +
+	"parameters\x12\x12\n" +
+	"\x04load\x18\r \x01(\tR\x04load\x12*\n" +
+	"\x06stages\x18\x0e \x03(\v2\x12.loadgrpc.v1.StageR\x06stages\x120\n" +
+	"\barrivals\x18\x0f \x01(\x0e2\x14.loadgrpc.v1.SpacingR\barrivals\x12+\n" +
+	"\x04late\x18\x10 \x01(\x0e2\x17.loadgrpc.v1.LatePolicyR\x04late\x12\x1b\n" +
+	"\tmax_users\x18\x11 \x01(\rR\bmaxUsers\x1aU\n" +
 	"\x0fParametersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12,\n" +
 	"\x05value\x18\x02 \x01(\v2\x16.loadgrpc.v1.ParameterR\x05value:\x028\x01\"\xb9\x03\n" +
@@ -5112,7 +6054,7 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\x03p90\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x03p90\x12+\n" +
 	"\x03p95\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x03p95\x12+\n" +
 	"\x03p99\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\x03p99\x12+\n" +
-	"\x03max\x18\a \x01(\v2\x19.google.protobuf.DurationR\x03max\"\xe5\x01\n" +
+	"\x03max\x18\a \x01(\v2\x19.google.protobuf.DurationR\x03max\"\xa9\x04\n" +
 	"\x10IterationFigures\x12\x18\n" +
 	"\astarted\x18\x01 \x01(\x04R\astarted\x12\x18\n" +
 	"\asuccess\x18\x02 \x01(\x04R\asuccess\x12\x18\n" +
@@ -5121,7 +6063,21 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\vinterrupted\x18\x05 \x01(\x04R\vinterrupted\x12\x18\n" +
 	"\aplanned\x18\x06 \x01(\x04R\aplanned\x12\x18\n" +
 	"\adropped\x18\a \x01(\x04R\adropped\x12\x17\n" +
-	"\anot_yet\x18\b \x01(\x04R\x06notYet\"[\n" +
+	"\anot_yet\x18\b \x01(\x04R\x06notYet\x12\x12\n" +
+	"\x04late\x18\t \x01(\x04R\x04late\x127\n" +
+	"\blateness\x18\n" +
+	" \x01(\v2\x1b.loadgrpc.v1.ElapsedFiguresR\blateness\x125\n" +
+	"\aelapsed\x18\v \x01(\v2\x1b.loadgrpc.v1.ElapsedFiguresR\aelapsed\x127\n" +
+	"\bresponse\x18\f \x01(\v2\x1b.loadgrpc.v1.ElapsedFiguresR\bresponse\x12\x18\n" +
+	"\awaiting\x18\r \x01(\x04R\awaiting\x128\n" +
+	"\vnot_started\x18\x0e \x03(\v2\x17.loadgrpc.v1.NotStartedR\n" +
+	"notStarted\x12\x14\n" +
+	"\x05users\x18\x0f \x01(\rR\x05users\x12\x1b\n" +
+	"\tmax_users\x18\x10 \x01(\rR\bmaxUsers\":\n" +
+	"\n" +
+	"NotStarted\x12\x16\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\x04R\x05count\"[\n" +
 	"\vUserFigures\x12\x18\n" +
 	"\aplanned\x18\x01 \x01(\x04R\aplanned\x12\x18\n" +
 	"\astarted\x18\x02 \x01(\x04R\astarted\x12\x18\n" +
@@ -5249,7 +6205,26 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\x17RUNNER_MODE_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14RUNNER_MODE_ONE_USER\x10\x01\x12\x19\n" +
 	"\x15RUNNER_MODE_ALL_USERS\x10\x02\x12\x17\n" +
-	"\x13RUNNER_MODE_BY_HAND\x10\x03*\xb1\x01\n" +
+	"\x13RUNNER_MODE_BY_HAND\x10\x03*R\n" +
+	"\bLoadUnit\x12\x19\n" +
+	"\x15LOAD_UNIT_UNSPECIFIED\x10\x00\x12\x13\n" +
+	"\x0fLOAD_UNIT_USERS\x10\x01\x12\x16\n" +
+	"\x12LOAD_UNIT_ARRIVALS\x10\x02*\xa4\x01\n" +
+	"\x0eLoadChangeKind\x12 \n" +
+	"\x1cLOAD_CHANGE_KIND_UNSPECIFIED\x10\x00\x12\x1a\n" +
+	"\x16LOAD_CHANGE_KIND_LEVEL\x10\x01\x12\x1b\n" +
+	"\x17LOAD_CHANGE_KIND_FACTOR\x10\x02\x12\x1a\n" +
+	"\x16LOAD_CHANGE_KIND_PAUSE\x10\x03\x12\x1b\n" +
+	"\x17LOAD_CHANGE_KIND_RESUME\x10\x04*I\n" +
+	"\aSpacing\x12\x17\n" +
+	"\x13SPACING_UNSPECIFIED\x10\x00\x12\x10\n" +
+	"\fSPACING_EVEN\x10\x01\x12\x13\n" +
+	"\x0fSPACING_POISSON\x10\x02*V\n" +
+	"\n" +
+	"LatePolicy\x12\x1b\n" +
+	"\x17LATE_POLICY_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11LATE_POLICY_QUEUE\x10\x01\x12\x14\n" +
+	"\x10LATE_POLICY_DROP\x10\x02*\xb1\x01\n" +
 	"\bRunState\x12\x19\n" +
 	"\x15RUN_STATE_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12RUN_STATE_STARTING\x10\x01\x12\x15\n" +
@@ -5293,204 +6268,237 @@ func file_loadgrpc_v1_run_proto_rawDescGZIP() []byte {
 	return file_loadgrpc_v1_run_proto_rawDescData
 }
 
-var file_loadgrpc_v1_run_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_loadgrpc_v1_run_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
+var file_loadgrpc_v1_run_proto_enumTypes = make([]protoimpl.EnumInfo, 11)
+var file_loadgrpc_v1_run_proto_msgTypes = make([]protoimpl.MessageInfo, 54)
 var file_loadgrpc_v1_run_proto_goTypes = []any{
 	(ObserverEvent)(0),            // 0: loadgrpc.v1.ObserverEvent
 	(NotificationState)(0),        // 1: loadgrpc.v1.NotificationState
 	(RunnerMode)(0),               // 2: loadgrpc.v1.RunnerMode
-	(RunState)(0),                 // 3: loadgrpc.v1.RunState
-	(TroubleKind)(0),              // 4: loadgrpc.v1.TroubleKind
-	(ThresholdOutcome)(0),         // 5: loadgrpc.v1.ThresholdOutcome
-	(AssignmentState)(0),          // 6: loadgrpc.v1.AssignmentState
-	(*RunSpec)(nil),               // 7: loadgrpc.v1.RunSpec
-	(*WaitTime)(nil),              // 8: loadgrpc.v1.WaitTime
-	(*WaitRange)(nil),             // 9: loadgrpc.v1.WaitRange
-	(*LognormalWait)(nil),         // 10: loadgrpc.v1.LognormalWait
-	(*Parameter)(nil),             // 11: loadgrpc.v1.Parameter
-	(*Observer)(nil),              // 12: loadgrpc.v1.Observer
-	(*Notification)(nil),          // 13: loadgrpc.v1.Notification
-	(*Scenario)(nil),              // 14: loadgrpc.v1.Scenario
-	(*Run)(nil),                   // 15: loadgrpc.v1.Run
-	(*Trouble)(nil),               // 16: loadgrpc.v1.Trouble
-	(*RunSummary)(nil),            // 17: loadgrpc.v1.RunSummary
-	(*TagFigures)(nil),            // 18: loadgrpc.v1.TagFigures
-	(*CheckFigures)(nil),          // 19: loadgrpc.v1.CheckFigures
-	(*TransactionFigures)(nil),    // 20: loadgrpc.v1.TransactionFigures
-	(*MeasurementFigures)(nil),    // 21: loadgrpc.v1.MeasurementFigures
-	(*GaugeFigures)(nil),          // 22: loadgrpc.v1.GaugeFigures
-	(*ReportedState)(nil),         // 23: loadgrpc.v1.ReportedState
-	(*ThresholdResult)(nil),       // 24: loadgrpc.v1.ThresholdResult
-	(*CaseFigures)(nil),           // 25: loadgrpc.v1.CaseFigures
-	(*CoverageFigures)(nil),       // 26: loadgrpc.v1.CoverageFigures
-	(*DataFigures)(nil),           // 27: loadgrpc.v1.DataFigures
-	(*OutputFigures)(nil),         // 28: loadgrpc.v1.OutputFigures
-	(*CycleFigures)(nil),          // 29: loadgrpc.v1.CycleFigures
-	(*CycleScenarioFigures)(nil),  // 30: loadgrpc.v1.CycleScenarioFigures
-	(*ScenarioFigures)(nil),       // 31: loadgrpc.v1.ScenarioFigures
-	(*Verdict)(nil),               // 32: loadgrpc.v1.Verdict
-	(*HitFigures)(nil),            // 33: loadgrpc.v1.HitFigures
-	(*ElapsedFigures)(nil),        // 34: loadgrpc.v1.ElapsedFigures
-	(*IterationFigures)(nil),      // 35: loadgrpc.v1.IterationFigures
-	(*UserFigures)(nil),           // 36: loadgrpc.v1.UserFigures
-	(*SocketFigures)(nil),         // 37: loadgrpc.v1.SocketFigures
-	(*SocketNameFigures)(nil),     // 38: loadgrpc.v1.SocketNameFigures
-	(*SocketSummary)(nil),         // 39: loadgrpc.v1.SocketSummary
-	(*NameFigures)(nil),           // 40: loadgrpc.v1.NameFigures
-	(*IterationErrorGroup)(nil),   // 41: loadgrpc.v1.IterationErrorGroup
-	(*HitErrorGroup)(nil),         // 42: loadgrpc.v1.HitErrorGroup
-	(*AgentFigures)(nil),          // 43: loadgrpc.v1.AgentFigures
-	(*GeneratorFigures)(nil),      // 44: loadgrpc.v1.GeneratorFigures
-	(*Accounting)(nil),            // 45: loadgrpc.v1.Accounting
-	(*Loss)(nil),                  // 46: loadgrpc.v1.Loss
-	nil,                           // 47: loadgrpc.v1.RunSpec.EnvEntry
-	nil,                           // 48: loadgrpc.v1.RunSpec.ParametersEntry
-	nil,                           // 49: loadgrpc.v1.Observer.SettingsEntry
-	nil,                           // 50: loadgrpc.v1.Scenario.ParametersEntry
-	nil,                           // 51: loadgrpc.v1.RunSummary.CountersEntry
-	nil,                           // 52: loadgrpc.v1.NameFigures.StatusesEntry
-	nil,                           // 53: loadgrpc.v1.NameFigures.FailedStatusesEntry
-	(*durationpb.Duration)(nil),   // 54: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 55: google.protobuf.Timestamp
-	(*CustomState)(nil),           // 56: loadgrpc.v1.CustomState
-	(DataMode)(0),                 // 57: loadgrpc.v1.DataMode
-	(*ExceptionInfo)(nil),         // 58: loadgrpc.v1.ExceptionInfo
-	(HitError)(0),                 // 59: loadgrpc.v1.HitError
+	(LoadUnit)(0),                 // 3: loadgrpc.v1.LoadUnit
+	(LoadChangeKind)(0),           // 4: loadgrpc.v1.LoadChangeKind
+	(Spacing)(0),                  // 5: loadgrpc.v1.Spacing
+	(LatePolicy)(0),               // 6: loadgrpc.v1.LatePolicy
+	(RunState)(0),                 // 7: loadgrpc.v1.RunState
+	(TroubleKind)(0),              // 8: loadgrpc.v1.TroubleKind
+	(ThresholdOutcome)(0),         // 9: loadgrpc.v1.ThresholdOutcome
+	(AssignmentState)(0),          // 10: loadgrpc.v1.AssignmentState
+	(*RunSpec)(nil),               // 11: loadgrpc.v1.RunSpec
+	(*WaitTime)(nil),              // 12: loadgrpc.v1.WaitTime
+	(*WaitRange)(nil),             // 13: loadgrpc.v1.WaitRange
+	(*LognormalWait)(nil),         // 14: loadgrpc.v1.LognormalWait
+	(*Parameter)(nil),             // 15: loadgrpc.v1.Parameter
+	(*Observer)(nil),              // 16: loadgrpc.v1.Observer
+	(*Notification)(nil),          // 17: loadgrpc.v1.Notification
+	(*Stage)(nil),                 // 18: loadgrpc.v1.Stage
+	(*HoldStage)(nil),             // 19: loadgrpc.v1.HoldStage
+	(*RampStage)(nil),             // 20: loadgrpc.v1.RampStage
+	(*SineStage)(nil),             // 21: loadgrpc.v1.SineStage
+	(*StepsStage)(nil),            // 22: loadgrpc.v1.StepsStage
+	(*LoadChange)(nil),            // 23: loadgrpc.v1.LoadChange
+	(*Scenario)(nil),              // 24: loadgrpc.v1.Scenario
+	(*Run)(nil),                   // 25: loadgrpc.v1.Run
+	(*Trouble)(nil),               // 26: loadgrpc.v1.Trouble
+	(*RunSummary)(nil),            // 27: loadgrpc.v1.RunSummary
+	(*TagFigures)(nil),            // 28: loadgrpc.v1.TagFigures
+	(*CheckFigures)(nil),          // 29: loadgrpc.v1.CheckFigures
+	(*TransactionFigures)(nil),    // 30: loadgrpc.v1.TransactionFigures
+	(*MeasurementFigures)(nil),    // 31: loadgrpc.v1.MeasurementFigures
+	(*GaugeFigures)(nil),          // 32: loadgrpc.v1.GaugeFigures
+	(*ReportedState)(nil),         // 33: loadgrpc.v1.ReportedState
+	(*ThresholdResult)(nil),       // 34: loadgrpc.v1.ThresholdResult
+	(*CaseFigures)(nil),           // 35: loadgrpc.v1.CaseFigures
+	(*CoverageFigures)(nil),       // 36: loadgrpc.v1.CoverageFigures
+	(*DataFigures)(nil),           // 37: loadgrpc.v1.DataFigures
+	(*OutputFigures)(nil),         // 38: loadgrpc.v1.OutputFigures
+	(*CycleFigures)(nil),          // 39: loadgrpc.v1.CycleFigures
+	(*CycleScenarioFigures)(nil),  // 40: loadgrpc.v1.CycleScenarioFigures
+	(*ScenarioFigures)(nil),       // 41: loadgrpc.v1.ScenarioFigures
+	(*Verdict)(nil),               // 42: loadgrpc.v1.Verdict
+	(*HitFigures)(nil),            // 43: loadgrpc.v1.HitFigures
+	(*ElapsedFigures)(nil),        // 44: loadgrpc.v1.ElapsedFigures
+	(*IterationFigures)(nil),      // 45: loadgrpc.v1.IterationFigures
+	(*NotStarted)(nil),            // 46: loadgrpc.v1.NotStarted
+	(*UserFigures)(nil),           // 47: loadgrpc.v1.UserFigures
+	(*SocketFigures)(nil),         // 48: loadgrpc.v1.SocketFigures
+	(*SocketNameFigures)(nil),     // 49: loadgrpc.v1.SocketNameFigures
+	(*SocketSummary)(nil),         // 50: loadgrpc.v1.SocketSummary
+	(*NameFigures)(nil),           // 51: loadgrpc.v1.NameFigures
+	(*IterationErrorGroup)(nil),   // 52: loadgrpc.v1.IterationErrorGroup
+	(*HitErrorGroup)(nil),         // 53: loadgrpc.v1.HitErrorGroup
+	(*AgentFigures)(nil),          // 54: loadgrpc.v1.AgentFigures
+	(*GeneratorFigures)(nil),      // 55: loadgrpc.v1.GeneratorFigures
+	(*Accounting)(nil),            // 56: loadgrpc.v1.Accounting
+	(*Loss)(nil),                  // 57: loadgrpc.v1.Loss
+	nil,                           // 58: loadgrpc.v1.RunSpec.EnvEntry
+	nil,                           // 59: loadgrpc.v1.RunSpec.ParametersEntry
+	nil,                           // 60: loadgrpc.v1.Observer.SettingsEntry
+	nil,                           // 61: loadgrpc.v1.Scenario.ParametersEntry
+	nil,                           // 62: loadgrpc.v1.RunSummary.CountersEntry
+	nil,                           // 63: loadgrpc.v1.NameFigures.StatusesEntry
+	nil,                           // 64: loadgrpc.v1.NameFigures.FailedStatusesEntry
+	(*durationpb.Duration)(nil),   // 65: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 66: google.protobuf.Timestamp
+	(*CustomState)(nil),           // 67: loadgrpc.v1.CustomState
+	(DataMode)(0),                 // 68: loadgrpc.v1.DataMode
+	(*ExceptionInfo)(nil),         // 69: loadgrpc.v1.ExceptionInfo
+	(HitError)(0),                 // 70: loadgrpc.v1.HitError
 }
 var file_loadgrpc_v1_run_proto_depIdxs = []int32{
-	54,  // 0: loadgrpc.v1.RunSpec.duration:type_name -> google.protobuf.Duration
-	54,  // 1: loadgrpc.v1.RunSpec.stop_timeout:type_name -> google.protobuf.Duration
+	65,  // 0: loadgrpc.v1.RunSpec.duration:type_name -> google.protobuf.Duration
+	65,  // 1: loadgrpc.v1.RunSpec.stop_timeout:type_name -> google.protobuf.Duration
 	2,   // 2: loadgrpc.v1.RunSpec.runner_mode:type_name -> loadgrpc.v1.RunnerMode
-	54,  // 3: loadgrpc.v1.RunSpec.silence_timeout:type_name -> google.protobuf.Duration
-	14,  // 4: loadgrpc.v1.RunSpec.scenarios:type_name -> loadgrpc.v1.Scenario
-	47,  // 5: loadgrpc.v1.RunSpec.env:type_name -> loadgrpc.v1.RunSpec.EnvEntry
-	12,  // 6: loadgrpc.v1.RunSpec.observers:type_name -> loadgrpc.v1.Observer
-	48,  // 7: loadgrpc.v1.RunSpec.parameters:type_name -> loadgrpc.v1.RunSpec.ParametersEntry
-	8,   // 8: loadgrpc.v1.RunSpec.pacing:type_name -> loadgrpc.v1.WaitTime
-	8,   // 9: loadgrpc.v1.RunSpec.think:type_name -> loadgrpc.v1.WaitTime
-	54,  // 10: loadgrpc.v1.WaitTime.constant:type_name -> google.protobuf.Duration
-	9,   // 11: loadgrpc.v1.WaitTime.between:type_name -> loadgrpc.v1.WaitRange
-	54,  // 12: loadgrpc.v1.WaitTime.exponential:type_name -> google.protobuf.Duration
-	10,  // 13: loadgrpc.v1.WaitTime.lognormal:type_name -> loadgrpc.v1.LognormalWait
-	54,  // 14: loadgrpc.v1.WaitRange.least:type_name -> google.protobuf.Duration
-	54,  // 15: loadgrpc.v1.WaitRange.most:type_name -> google.protobuf.Duration
-	54,  // 16: loadgrpc.v1.LognormalWait.median:type_name -> google.protobuf.Duration
-	49,  // 17: loadgrpc.v1.Observer.settings:type_name -> loadgrpc.v1.Observer.SettingsEntry
-	0,   // 18: loadgrpc.v1.Observer.events:type_name -> loadgrpc.v1.ObserverEvent
-	0,   // 19: loadgrpc.v1.Notification.event:type_name -> loadgrpc.v1.ObserverEvent
-	1,   // 20: loadgrpc.v1.Notification.state:type_name -> loadgrpc.v1.NotificationState
-	55,  // 21: loadgrpc.v1.Notification.time:type_name -> google.protobuf.Timestamp
-	54,  // 22: loadgrpc.v1.Scenario.duration:type_name -> google.protobuf.Duration
-	2,   // 23: loadgrpc.v1.Scenario.runner_mode:type_name -> loadgrpc.v1.RunnerMode
-	54,  // 24: loadgrpc.v1.Scenario.silence_timeout:type_name -> google.protobuf.Duration
-	8,   // 25: loadgrpc.v1.Scenario.pacing:type_name -> loadgrpc.v1.WaitTime
-	8,   // 26: loadgrpc.v1.Scenario.think:type_name -> loadgrpc.v1.WaitTime
-	50,  // 27: loadgrpc.v1.Scenario.parameters:type_name -> loadgrpc.v1.Scenario.ParametersEntry
-	3,   // 28: loadgrpc.v1.Run.state:type_name -> loadgrpc.v1.RunState
-	7,   // 29: loadgrpc.v1.Run.plan:type_name -> loadgrpc.v1.RunSpec
-	55,  // 30: loadgrpc.v1.Run.create_time:type_name -> google.protobuf.Timestamp
-	55,  // 31: loadgrpc.v1.Run.start_time:type_name -> google.protobuf.Timestamp
-	55,  // 32: loadgrpc.v1.Run.end_time:type_name -> google.protobuf.Timestamp
-	16,  // 33: loadgrpc.v1.Run.troubles:type_name -> loadgrpc.v1.Trouble
-	32,  // 34: loadgrpc.v1.Run.verdict:type_name -> loadgrpc.v1.Verdict
-	4,   // 35: loadgrpc.v1.Trouble.kind:type_name -> loadgrpc.v1.TroubleKind
-	55,  // 36: loadgrpc.v1.Trouble.since:type_name -> google.protobuf.Timestamp
-	55,  // 37: loadgrpc.v1.Trouble.until:type_name -> google.protobuf.Timestamp
-	3,   // 38: loadgrpc.v1.RunSummary.state:type_name -> loadgrpc.v1.RunState
-	32,  // 39: loadgrpc.v1.RunSummary.verdict:type_name -> loadgrpc.v1.Verdict
-	7,   // 40: loadgrpc.v1.RunSummary.plan:type_name -> loadgrpc.v1.RunSpec
-	55,  // 41: loadgrpc.v1.RunSummary.create_time:type_name -> google.protobuf.Timestamp
-	55,  // 42: loadgrpc.v1.RunSummary.start_time:type_name -> google.protobuf.Timestamp
-	55,  // 43: loadgrpc.v1.RunSummary.end_time:type_name -> google.protobuf.Timestamp
-	54,  // 44: loadgrpc.v1.RunSummary.duration:type_name -> google.protobuf.Duration
-	33,  // 45: loadgrpc.v1.RunSummary.hits:type_name -> loadgrpc.v1.HitFigures
-	35,  // 46: loadgrpc.v1.RunSummary.iterations:type_name -> loadgrpc.v1.IterationFigures
-	40,  // 47: loadgrpc.v1.RunSummary.names:type_name -> loadgrpc.v1.NameFigures
-	41,  // 48: loadgrpc.v1.RunSummary.failures:type_name -> loadgrpc.v1.IterationErrorGroup
-	41,  // 49: loadgrpc.v1.RunSummary.errors:type_name -> loadgrpc.v1.IterationErrorGroup
-	42,  // 50: loadgrpc.v1.RunSummary.hit_errors:type_name -> loadgrpc.v1.HitErrorGroup
-	43,  // 51: loadgrpc.v1.RunSummary.agents:type_name -> loadgrpc.v1.AgentFigures
-	51,  // 52: loadgrpc.v1.RunSummary.counters:type_name -> loadgrpc.v1.RunSummary.CountersEntry
-	45,  // 53: loadgrpc.v1.RunSummary.accounting:type_name -> loadgrpc.v1.Accounting
-	44,  // 54: loadgrpc.v1.RunSummary.generator:type_name -> loadgrpc.v1.GeneratorFigures
-	31,  // 55: loadgrpc.v1.RunSummary.scenarios:type_name -> loadgrpc.v1.ScenarioFigures
-	36,  // 56: loadgrpc.v1.RunSummary.users:type_name -> loadgrpc.v1.UserFigures
-	29,  // 57: loadgrpc.v1.RunSummary.cycles:type_name -> loadgrpc.v1.CycleFigures
-	39,  // 58: loadgrpc.v1.RunSummary.sockets:type_name -> loadgrpc.v1.SocketSummary
-	16,  // 59: loadgrpc.v1.RunSummary.troubles:type_name -> loadgrpc.v1.Trouble
-	27,  // 60: loadgrpc.v1.RunSummary.data:type_name -> loadgrpc.v1.DataFigures
-	13,  // 61: loadgrpc.v1.RunSummary.notifications:type_name -> loadgrpc.v1.Notification
-	25,  // 62: loadgrpc.v1.RunSummary.cases:type_name -> loadgrpc.v1.CaseFigures
-	26,  // 63: loadgrpc.v1.RunSummary.coverage:type_name -> loadgrpc.v1.CoverageFigures
-	28,  // 64: loadgrpc.v1.RunSummary.output:type_name -> loadgrpc.v1.OutputFigures
-	23,  // 65: loadgrpc.v1.RunSummary.custom_states:type_name -> loadgrpc.v1.ReportedState
-	19,  // 66: loadgrpc.v1.RunSummary.checks:type_name -> loadgrpc.v1.CheckFigures
-	20,  // 67: loadgrpc.v1.RunSummary.transactions:type_name -> loadgrpc.v1.TransactionFigures
-	21,  // 68: loadgrpc.v1.RunSummary.measurements:type_name -> loadgrpc.v1.MeasurementFigures
-	22,  // 69: loadgrpc.v1.RunSummary.gauges:type_name -> loadgrpc.v1.GaugeFigures
-	18,  // 70: loadgrpc.v1.RunSummary.tags:type_name -> loadgrpc.v1.TagFigures
-	24,  // 71: loadgrpc.v1.RunSummary.thresholds:type_name -> loadgrpc.v1.ThresholdResult
-	33,  // 72: loadgrpc.v1.TagFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	34,  // 73: loadgrpc.v1.TransactionFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
-	56,  // 74: loadgrpc.v1.ReportedState.state:type_name -> loadgrpc.v1.CustomState
-	55,  // 75: loadgrpc.v1.ReportedState.time:type_name -> google.protobuf.Timestamp
-	5,   // 76: loadgrpc.v1.ThresholdResult.outcome:type_name -> loadgrpc.v1.ThresholdOutcome
-	55,  // 77: loadgrpc.v1.ThresholdResult.window_start:type_name -> google.protobuf.Timestamp
-	54,  // 78: loadgrpc.v1.ThresholdResult.window_length:type_name -> google.protobuf.Duration
-	35,  // 79: loadgrpc.v1.CaseFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
-	34,  // 80: loadgrpc.v1.CaseFigures.iteration_time:type_name -> loadgrpc.v1.ElapsedFigures
-	33,  // 81: loadgrpc.v1.CaseFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	57,  // 82: loadgrpc.v1.DataFigures.mode:type_name -> loadgrpc.v1.DataMode
-	54,  // 83: loadgrpc.v1.CycleFigures.duration:type_name -> google.protobuf.Duration
-	33,  // 84: loadgrpc.v1.CycleFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	55,  // 85: loadgrpc.v1.CycleFigures.start_time:type_name -> google.protobuf.Timestamp
-	30,  // 86: loadgrpc.v1.CycleFigures.scenarios:type_name -> loadgrpc.v1.CycleScenarioFigures
-	54,  // 87: loadgrpc.v1.CycleScenarioFigures.duration:type_name -> google.protobuf.Duration
-	33,  // 88: loadgrpc.v1.CycleScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	33,  // 89: loadgrpc.v1.ScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	35,  // 90: loadgrpc.v1.ScenarioFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
-	36,  // 91: loadgrpc.v1.ScenarioFigures.users:type_name -> loadgrpc.v1.UserFigures
-	34,  // 92: loadgrpc.v1.HitFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
-	34,  // 93: loadgrpc.v1.HitFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
-	54,  // 94: loadgrpc.v1.ElapsedFigures.avg:type_name -> google.protobuf.Duration
-	54,  // 95: loadgrpc.v1.ElapsedFigures.min:type_name -> google.protobuf.Duration
-	54,  // 96: loadgrpc.v1.ElapsedFigures.p50:type_name -> google.protobuf.Duration
-	54,  // 97: loadgrpc.v1.ElapsedFigures.p90:type_name -> google.protobuf.Duration
-	54,  // 98: loadgrpc.v1.ElapsedFigures.p95:type_name -> google.protobuf.Duration
-	54,  // 99: loadgrpc.v1.ElapsedFigures.p99:type_name -> google.protobuf.Duration
-	54,  // 100: loadgrpc.v1.ElapsedFigures.max:type_name -> google.protobuf.Duration
-	34,  // 101: loadgrpc.v1.SocketFigures.gaps:type_name -> loadgrpc.v1.ElapsedFigures
-	37,  // 102: loadgrpc.v1.SocketNameFigures.sockets:type_name -> loadgrpc.v1.SocketFigures
-	37,  // 103: loadgrpc.v1.SocketSummary.total:type_name -> loadgrpc.v1.SocketFigures
-	38,  // 104: loadgrpc.v1.SocketSummary.names:type_name -> loadgrpc.v1.SocketNameFigures
-	33,  // 105: loadgrpc.v1.NameFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	52,  // 106: loadgrpc.v1.NameFigures.statuses:type_name -> loadgrpc.v1.NameFigures.StatusesEntry
-	53,  // 107: loadgrpc.v1.NameFigures.failed_statuses:type_name -> loadgrpc.v1.NameFigures.FailedStatusesEntry
-	58,  // 108: loadgrpc.v1.IterationErrorGroup.exception:type_name -> loadgrpc.v1.ExceptionInfo
-	59,  // 109: loadgrpc.v1.HitErrorGroup.error:type_name -> loadgrpc.v1.HitError
-	6,   // 110: loadgrpc.v1.AgentFigures.state:type_name -> loadgrpc.v1.AssignmentState
-	58,  // 111: loadgrpc.v1.AgentFigures.load_error:type_name -> loadgrpc.v1.ExceptionInfo
-	44,  // 112: loadgrpc.v1.AgentFigures.generator:type_name -> loadgrpc.v1.GeneratorFigures
-	55,  // 113: loadgrpc.v1.AgentFigures.end_time:type_name -> google.protobuf.Timestamp
-	54,  // 114: loadgrpc.v1.AgentFigures.clock_offset:type_name -> google.protobuf.Duration
-	36,  // 115: loadgrpc.v1.AgentFigures.all_users:type_name -> loadgrpc.v1.UserFigures
-	54,  // 116: loadgrpc.v1.GeneratorFigures.saturated_time:type_name -> google.protobuf.Duration
-	54,  // 117: loadgrpc.v1.GeneratorFigures.watched_time:type_name -> google.protobuf.Duration
-	34,  // 118: loadgrpc.v1.GeneratorFigures.lag:type_name -> loadgrpc.v1.ElapsedFigures
-	54,  // 119: loadgrpc.v1.GeneratorFigures.worst_lag:type_name -> google.protobuf.Duration
-	55,  // 120: loadgrpc.v1.GeneratorFigures.worst_lag_time:type_name -> google.protobuf.Timestamp
-	54,  // 121: loadgrpc.v1.GeneratorFigures.gc_time:type_name -> google.protobuf.Duration
-	54,  // 122: loadgrpc.v1.GeneratorFigures.gc_max:type_name -> google.protobuf.Duration
-	54,  // 123: loadgrpc.v1.GeneratorFigures.at_limit_time:type_name -> google.protobuf.Duration
-	54,  // 124: loadgrpc.v1.GeneratorFigures.machine_busy_time:type_name -> google.protobuf.Duration
-	46,  // 125: loadgrpc.v1.Accounting.losses:type_name -> loadgrpc.v1.Loss
-	11,  // 126: loadgrpc.v1.RunSpec.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
-	11,  // 127: loadgrpc.v1.Scenario.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
-	128, // [128:128] is the sub-list for method output_type
-	128, // [128:128] is the sub-list for method input_type
-	128, // [128:128] is the sub-list for extension type_name
-	128, // [128:128] is the sub-list for extension extendee
-	0,   // [0:128] is the sub-list for field type_name
+	65,  // 3: loadgrpc.v1.RunSpec.silence_timeout:type_name -> google.protobuf.Duration
+	24,  // 4: loadgrpc.v1.RunSpec.scenarios:type_name -> loadgrpc.v1.Scenario
+	58,  // 5: loadgrpc.v1.RunSpec.env:type_name -> loadgrpc.v1.RunSpec.EnvEntry
+	16,  // 6: loadgrpc.v1.RunSpec.observers:type_name -> loadgrpc.v1.Observer
+	59,  // 7: loadgrpc.v1.RunSpec.parameters:type_name -> loadgrpc.v1.RunSpec.ParametersEntry
+	12,  // 8: loadgrpc.v1.RunSpec.pacing:type_name -> loadgrpc.v1.WaitTime
+	12,  // 9: loadgrpc.v1.RunSpec.think:type_name -> loadgrpc.v1.WaitTime
+	18,  // 10: loadgrpc.v1.RunSpec.stages:type_name -> loadgrpc.v1.Stage
+	5,   // 11: loadgrpc.v1.RunSpec.arrivals:type_name -> loadgrpc.v1.Spacing
+	6,   // 12: loadgrpc.v1.RunSpec.late:type_name -> loadgrpc.v1.LatePolicy
+	65,  // 13: loadgrpc.v1.WaitTime.constant:type_name -> google.protobuf.Duration
+	13,  // 14: loadgrpc.v1.WaitTime.between:type_name -> loadgrpc.v1.WaitRange
+	65,  // 15: loadgrpc.v1.WaitTime.exponential:type_name -> google.protobuf.Duration
+	14,  // 16: loadgrpc.v1.WaitTime.lognormal:type_name -> loadgrpc.v1.LognormalWait
+	65,  // 17: loadgrpc.v1.WaitRange.least:type_name -> google.protobuf.Duration
+	65,  // 18: loadgrpc.v1.WaitRange.most:type_name -> google.protobuf.Duration
+	65,  // 19: loadgrpc.v1.LognormalWait.median:type_name -> google.protobuf.Duration
+	60,  // 20: loadgrpc.v1.Observer.settings:type_name -> loadgrpc.v1.Observer.SettingsEntry
+	0,   // 21: loadgrpc.v1.Observer.events:type_name -> loadgrpc.v1.ObserverEvent
+	0,   // 22: loadgrpc.v1.Notification.event:type_name -> loadgrpc.v1.ObserverEvent
+	1,   // 23: loadgrpc.v1.Notification.state:type_name -> loadgrpc.v1.NotificationState
+	66,  // 24: loadgrpc.v1.Notification.time:type_name -> google.protobuf.Timestamp
+	3,   // 25: loadgrpc.v1.Stage.unit:type_name -> loadgrpc.v1.LoadUnit
+	19,  // 26: loadgrpc.v1.Stage.hold:type_name -> loadgrpc.v1.HoldStage
+	20,  // 27: loadgrpc.v1.Stage.ramp:type_name -> loadgrpc.v1.RampStage
+	21,  // 28: loadgrpc.v1.Stage.sine:type_name -> loadgrpc.v1.SineStage
+	22,  // 29: loadgrpc.v1.Stage.steps:type_name -> loadgrpc.v1.StepsStage
+	65,  // 30: loadgrpc.v1.HoldStage.duration:type_name -> google.protobuf.Duration
+	65,  // 31: loadgrpc.v1.RampStage.duration:type_name -> google.protobuf.Duration
+	65,  // 32: loadgrpc.v1.SineStage.period:type_name -> google.protobuf.Duration
+	65,  // 33: loadgrpc.v1.SineStage.duration:type_name -> google.protobuf.Duration
+	65,  // 34: loadgrpc.v1.StepsStage.each:type_name -> google.protobuf.Duration
+	65,  // 35: loadgrpc.v1.LoadChange.at:type_name -> google.protobuf.Duration
+	4,   // 36: loadgrpc.v1.LoadChange.kind:type_name -> loadgrpc.v1.LoadChangeKind
+	65,  // 37: loadgrpc.v1.Scenario.duration:type_name -> google.protobuf.Duration
+	2,   // 38: loadgrpc.v1.Scenario.runner_mode:type_name -> loadgrpc.v1.RunnerMode
+	65,  // 39: loadgrpc.v1.Scenario.silence_timeout:type_name -> google.protobuf.Duration
+	12,  // 40: loadgrpc.v1.Scenario.pacing:type_name -> loadgrpc.v1.WaitTime
+	12,  // 41: loadgrpc.v1.Scenario.think:type_name -> loadgrpc.v1.WaitTime
+	61,  // 42: loadgrpc.v1.Scenario.parameters:type_name -> loadgrpc.v1.Scenario.ParametersEntry
+	18,  // 43: loadgrpc.v1.Scenario.stages:type_name -> loadgrpc.v1.Stage
+	5,   // 44: loadgrpc.v1.Scenario.arrivals:type_name -> loadgrpc.v1.Spacing
+	6,   // 45: loadgrpc.v1.Scenario.late:type_name -> loadgrpc.v1.LatePolicy
+	7,   // 46: loadgrpc.v1.Run.state:type_name -> loadgrpc.v1.RunState
+	11,  // 47: loadgrpc.v1.Run.plan:type_name -> loadgrpc.v1.RunSpec
+	66,  // 48: loadgrpc.v1.Run.create_time:type_name -> google.protobuf.Timestamp
+	66,  // 49: loadgrpc.v1.Run.start_time:type_name -> google.protobuf.Timestamp
+	66,  // 50: loadgrpc.v1.Run.end_time:type_name -> google.protobuf.Timestamp
+	26,  // 51: loadgrpc.v1.Run.troubles:type_name -> loadgrpc.v1.Trouble
+	42,  // 52: loadgrpc.v1.Run.verdict:type_name -> loadgrpc.v1.Verdict
+	8,   // 53: loadgrpc.v1.Trouble.kind:type_name -> loadgrpc.v1.TroubleKind
+	66,  // 54: loadgrpc.v1.Trouble.since:type_name -> google.protobuf.Timestamp
+	66,  // 55: loadgrpc.v1.Trouble.until:type_name -> google.protobuf.Timestamp
+	7,   // 56: loadgrpc.v1.RunSummary.state:type_name -> loadgrpc.v1.RunState
+	42,  // 57: loadgrpc.v1.RunSummary.verdict:type_name -> loadgrpc.v1.Verdict
+	11,  // 58: loadgrpc.v1.RunSummary.plan:type_name -> loadgrpc.v1.RunSpec
+	66,  // 59: loadgrpc.v1.RunSummary.create_time:type_name -> google.protobuf.Timestamp
+	66,  // 60: loadgrpc.v1.RunSummary.start_time:type_name -> google.protobuf.Timestamp
+	66,  // 61: loadgrpc.v1.RunSummary.end_time:type_name -> google.protobuf.Timestamp
+	65,  // 62: loadgrpc.v1.RunSummary.duration:type_name -> google.protobuf.Duration
+	43,  // 63: loadgrpc.v1.RunSummary.hits:type_name -> loadgrpc.v1.HitFigures
+	45,  // 64: loadgrpc.v1.RunSummary.iterations:type_name -> loadgrpc.v1.IterationFigures
+	51,  // 65: loadgrpc.v1.RunSummary.names:type_name -> loadgrpc.v1.NameFigures
+	52,  // 66: loadgrpc.v1.RunSummary.failures:type_name -> loadgrpc.v1.IterationErrorGroup
+	52,  // 67: loadgrpc.v1.RunSummary.errors:type_name -> loadgrpc.v1.IterationErrorGroup
+	53,  // 68: loadgrpc.v1.RunSummary.hit_errors:type_name -> loadgrpc.v1.HitErrorGroup
+	54,  // 69: loadgrpc.v1.RunSummary.agents:type_name -> loadgrpc.v1.AgentFigures
+	62,  // 70: loadgrpc.v1.RunSummary.counters:type_name -> loadgrpc.v1.RunSummary.CountersEntry
+	56,  // 71: loadgrpc.v1.RunSummary.accounting:type_name -> loadgrpc.v1.Accounting
+	55,  // 72: loadgrpc.v1.RunSummary.generator:type_name -> loadgrpc.v1.GeneratorFigures
+	41,  // 73: loadgrpc.v1.RunSummary.scenarios:type_name -> loadgrpc.v1.ScenarioFigures
+	47,  // 74: loadgrpc.v1.RunSummary.users:type_name -> loadgrpc.v1.UserFigures
+	39,  // 75: loadgrpc.v1.RunSummary.cycles:type_name -> loadgrpc.v1.CycleFigures
+	50,  // 76: loadgrpc.v1.RunSummary.sockets:type_name -> loadgrpc.v1.SocketSummary
+	26,  // 77: loadgrpc.v1.RunSummary.troubles:type_name -> loadgrpc.v1.Trouble
+	37,  // 78: loadgrpc.v1.RunSummary.data:type_name -> loadgrpc.v1.DataFigures
+	17,  // 79: loadgrpc.v1.RunSummary.notifications:type_name -> loadgrpc.v1.Notification
+	35,  // 80: loadgrpc.v1.RunSummary.cases:type_name -> loadgrpc.v1.CaseFigures
+	36,  // 81: loadgrpc.v1.RunSummary.coverage:type_name -> loadgrpc.v1.CoverageFigures
+	38,  // 82: loadgrpc.v1.RunSummary.output:type_name -> loadgrpc.v1.OutputFigures
+	33,  // 83: loadgrpc.v1.RunSummary.custom_states:type_name -> loadgrpc.v1.ReportedState
+	29,  // 84: loadgrpc.v1.RunSummary.checks:type_name -> loadgrpc.v1.CheckFigures
+	30,  // 85: loadgrpc.v1.RunSummary.transactions:type_name -> loadgrpc.v1.TransactionFigures
+	31,  // 86: loadgrpc.v1.RunSummary.measurements:type_name -> loadgrpc.v1.MeasurementFigures
+	32,  // 87: loadgrpc.v1.RunSummary.gauges:type_name -> loadgrpc.v1.GaugeFigures
+	28,  // 88: loadgrpc.v1.RunSummary.tags:type_name -> loadgrpc.v1.TagFigures
+	34,  // 89: loadgrpc.v1.RunSummary.thresholds:type_name -> loadgrpc.v1.ThresholdResult
+	43,  // 90: loadgrpc.v1.TagFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	44,  // 91: loadgrpc.v1.TransactionFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
+	67,  // 92: loadgrpc.v1.ReportedState.state:type_name -> loadgrpc.v1.CustomState
+	66,  // 93: loadgrpc.v1.ReportedState.time:type_name -> google.protobuf.Timestamp
+	9,   // 94: loadgrpc.v1.ThresholdResult.outcome:type_name -> loadgrpc.v1.ThresholdOutcome
+	66,  // 95: loadgrpc.v1.ThresholdResult.window_start:type_name -> google.protobuf.Timestamp
+	65,  // 96: loadgrpc.v1.ThresholdResult.window_length:type_name -> google.protobuf.Duration
+	45,  // 97: loadgrpc.v1.CaseFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
+	44,  // 98: loadgrpc.v1.CaseFigures.iteration_time:type_name -> loadgrpc.v1.ElapsedFigures
+	43,  // 99: loadgrpc.v1.CaseFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	68,  // 100: loadgrpc.v1.DataFigures.mode:type_name -> loadgrpc.v1.DataMode
+	65,  // 101: loadgrpc.v1.CycleFigures.duration:type_name -> google.protobuf.Duration
+	43,  // 102: loadgrpc.v1.CycleFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	66,  // 103: loadgrpc.v1.CycleFigures.start_time:type_name -> google.protobuf.Timestamp
+	40,  // 104: loadgrpc.v1.CycleFigures.scenarios:type_name -> loadgrpc.v1.CycleScenarioFigures
+	65,  // 105: loadgrpc.v1.CycleScenarioFigures.duration:type_name -> google.protobuf.Duration
+	43,  // 106: loadgrpc.v1.CycleScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	43,  // 107: loadgrpc.v1.ScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	45,  // 108: loadgrpc.v1.ScenarioFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
+	47,  // 109: loadgrpc.v1.ScenarioFigures.users:type_name -> loadgrpc.v1.UserFigures
+	44,  // 110: loadgrpc.v1.HitFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
+	44,  // 111: loadgrpc.v1.HitFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
+	65,  // 112: loadgrpc.v1.ElapsedFigures.avg:type_name -> google.protobuf.Duration
+	65,  // 113: loadgrpc.v1.ElapsedFigures.min:type_name -> google.protobuf.Duration
+	65,  // 114: loadgrpc.v1.ElapsedFigures.p50:type_name -> google.protobuf.Duration
+	65,  // 115: loadgrpc.v1.ElapsedFigures.p90:type_name -> google.protobuf.Duration
+	65,  // 116: loadgrpc.v1.ElapsedFigures.p95:type_name -> google.protobuf.Duration
+	65,  // 117: loadgrpc.v1.ElapsedFigures.p99:type_name -> google.protobuf.Duration
+	65,  // 118: loadgrpc.v1.ElapsedFigures.max:type_name -> google.protobuf.Duration
+	44,  // 119: loadgrpc.v1.IterationFigures.lateness:type_name -> loadgrpc.v1.ElapsedFigures
+	44,  // 120: loadgrpc.v1.IterationFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
+	44,  // 121: loadgrpc.v1.IterationFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
+	46,  // 122: loadgrpc.v1.IterationFigures.not_started:type_name -> loadgrpc.v1.NotStarted
+	44,  // 123: loadgrpc.v1.SocketFigures.gaps:type_name -> loadgrpc.v1.ElapsedFigures
+	48,  // 124: loadgrpc.v1.SocketNameFigures.sockets:type_name -> loadgrpc.v1.SocketFigures
+	48,  // 125: loadgrpc.v1.SocketSummary.total:type_name -> loadgrpc.v1.SocketFigures
+	49,  // 126: loadgrpc.v1.SocketSummary.names:type_name -> loadgrpc.v1.SocketNameFigures
+	43,  // 127: loadgrpc.v1.NameFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	63,  // 128: loadgrpc.v1.NameFigures.statuses:type_name -> loadgrpc.v1.NameFigures.StatusesEntry
+	64,  // 129: loadgrpc.v1.NameFigures.failed_statuses:type_name -> loadgrpc.v1.NameFigures.FailedStatusesEntry
+	69,  // 130: loadgrpc.v1.IterationErrorGroup.exception:type_name -> loadgrpc.v1.ExceptionInfo
+	70,  // 131: loadgrpc.v1.HitErrorGroup.error:type_name -> loadgrpc.v1.HitError
+	10,  // 132: loadgrpc.v1.AgentFigures.state:type_name -> loadgrpc.v1.AssignmentState
+	69,  // 133: loadgrpc.v1.AgentFigures.load_error:type_name -> loadgrpc.v1.ExceptionInfo
+	55,  // 134: loadgrpc.v1.AgentFigures.generator:type_name -> loadgrpc.v1.GeneratorFigures
+	66,  // 135: loadgrpc.v1.AgentFigures.end_time:type_name -> google.protobuf.Timestamp
+	65,  // 136: loadgrpc.v1.AgentFigures.clock_offset:type_name -> google.protobuf.Duration
+	47,  // 137: loadgrpc.v1.AgentFigures.all_users:type_name -> loadgrpc.v1.UserFigures
+	65,  // 138: loadgrpc.v1.GeneratorFigures.saturated_time:type_name -> google.protobuf.Duration
+	65,  // 139: loadgrpc.v1.GeneratorFigures.watched_time:type_name -> google.protobuf.Duration
+	44,  // 140: loadgrpc.v1.GeneratorFigures.lag:type_name -> loadgrpc.v1.ElapsedFigures
+	65,  // 141: loadgrpc.v1.GeneratorFigures.worst_lag:type_name -> google.protobuf.Duration
+	66,  // 142: loadgrpc.v1.GeneratorFigures.worst_lag_time:type_name -> google.protobuf.Timestamp
+	65,  // 143: loadgrpc.v1.GeneratorFigures.gc_time:type_name -> google.protobuf.Duration
+	65,  // 144: loadgrpc.v1.GeneratorFigures.gc_max:type_name -> google.protobuf.Duration
+	65,  // 145: loadgrpc.v1.GeneratorFigures.at_limit_time:type_name -> google.protobuf.Duration
+	65,  // 146: loadgrpc.v1.GeneratorFigures.machine_busy_time:type_name -> google.protobuf.Duration
+	57,  // 147: loadgrpc.v1.Accounting.losses:type_name -> loadgrpc.v1.Loss
+	15,  // 148: loadgrpc.v1.RunSpec.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
+	15,  // 149: loadgrpc.v1.Scenario.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
+	150, // [150:150] is the sub-list for method output_type
+	150, // [150:150] is the sub-list for method input_type
+	150, // [150:150] is the sub-list for extension type_name
+	150, // [150:150] is the sub-list for extension extendee
+	0,   // [0:150] is the sub-list for field type_name
 }
 
 func init() { file_loadgrpc_v1_run_proto_init() }
@@ -5505,14 +6513,20 @@ func file_loadgrpc_v1_run_proto_init() {
 		(*WaitTime_Exponential)(nil),
 		(*WaitTime_Lognormal)(nil),
 	}
-	file_loadgrpc_v1_run_proto_msgTypes[17].OneofWrappers = []any{}
+	file_loadgrpc_v1_run_proto_msgTypes[7].OneofWrappers = []any{
+		(*Stage_Hold)(nil),
+		(*Stage_Ramp)(nil),
+		(*Stage_Sine)(nil),
+		(*Stage_Steps)(nil),
+	}
+	file_loadgrpc_v1_run_proto_msgTypes[23].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_loadgrpc_v1_run_proto_rawDesc), len(file_loadgrpc_v1_run_proto_rawDesc)),
-			NumEnums:      7,
-			NumMessages:   47,
+			NumEnums:      11,
+			NumMessages:   54,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

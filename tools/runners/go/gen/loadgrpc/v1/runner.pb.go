@@ -214,7 +214,15 @@ type Assignment struct {
 	// Python runner uses this: others find the first of them in PYTHONPATH.
 	PythonPath []string `protobuf:"bytes,16,rep,name=python_path,json=pythonPath,proto3" json:"python_path,omitempty"`
 	// Values of the test's parameters, by name, secrets as they are: `RunSpec.parameters`.
-	Parameters    map[string]*Parameter `protobuf:"bytes,17,rep,name=parameters,proto3" json:"parameters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Parameters map[string]*Parameter `protobuf:"bytes,17,rep,name=parameters,proto3" json:"parameters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// The load of the scenario over time, on all agents together, whether the plan has it as a text
+	// or typed. Arrival k, and user k of those that a level asks for, from 0, belongs to the agent with
+	// k modulo `placement.agents` = `placement.agent_index`; a runner with several processes divides
+	// its own in the same way. `plan` has what else is to be known of arrivals. Empty: `cycles` are
+	// the load; otherwise there is one cycle, which ends with the stages.
+	Stages []*Stage `protobuf:"bytes,18,rep,name=stages,proto3" json:"stages,omitempty"`
+	// How that load was changed live before the runner asked, oldest first. At most 1,000.
+	LoadChanges   []*LoadChange `protobuf:"bytes,19,rep,name=load_changes,json=loadChanges,proto3" json:"load_changes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -357,6 +365,20 @@ func (x *Assignment) GetPythonPath() []string {
 func (x *Assignment) GetParameters() map[string]*Parameter {
 	if x != nil {
 		return x.Parameters
+	}
+	return nil
+}
+
+func (x *Assignment) GetStages() []*Stage {
+	if x != nil {
+		return x.Stages
+	}
+	return nil
+}
+
+func (x *Assignment) GetLoadChanges() []*LoadChange {
+	if x != nil {
+		return x.LoadChanges
 	}
 	return nil
 }
@@ -2076,7 +2098,7 @@ const file_loadgrpc_v1_runner_proto_rawDesc = "" +
 	"\x15GetAssignmentResponse\x127\n" +
 	"\n" +
 	"assignment\x18\x01 \x01(\v2\x17.loadgrpc.v1.AssignmentR\n" +
-	"assignment\"\xb0\x05\n" +
+	"assignment\"\x98\x06\n" +
 	"\n" +
 	"Assignment\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x19\n" +
@@ -2101,7 +2123,9 @@ const file_loadgrpc_v1_runner_proto_rawDesc = "" +
 	"pythonPath\x12G\n" +
 	"\n" +
 	"parameters\x18\x11 \x03(\v2'.loadgrpc.v1.Assignment.ParametersEntryR\n" +
-	"parameters\x1aU\n" +
+	"parameters\x12*\n" +
+	"\x06stages\x18\x12 \x03(\v2\x12.loadgrpc.v1.StageR\x06stages\x12:\n" +
+	"\fload_changes\x18\x13 \x03(\v2\x17.loadgrpc.v1.LoadChangeR\vloadChanges\x1aU\n" +
 	"\x0fParametersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12,\n" +
 	"\x05value\x18\x02 \x01(\v2\x16.loadgrpc.v1.ParameterR\x05value:\x028\x01\"\x88\x01\n" +
@@ -2268,11 +2292,13 @@ var file_loadgrpc_v1_runner_proto_goTypes = []any{
 	nil,                           // 27: loadgrpc.v1.Assignment.ParametersEntry
 	(*durationpb.Duration)(nil),   // 28: google.protobuf.Duration
 	(*RunSpec)(nil),               // 29: loadgrpc.v1.RunSpec
-	(*Event)(nil),                 // 30: loadgrpc.v1.Event
-	(*HitBlock)(nil),              // 31: loadgrpc.v1.HitBlock
-	(*TestBlock)(nil),             // 32: loadgrpc.v1.TestBlock
-	(*ExceptionInfo)(nil),         // 33: loadgrpc.v1.ExceptionInfo
-	(*Parameter)(nil),             // 34: loadgrpc.v1.Parameter
+	(*Stage)(nil),                 // 30: loadgrpc.v1.Stage
+	(*LoadChange)(nil),            // 31: loadgrpc.v1.LoadChange
+	(*Event)(nil),                 // 32: loadgrpc.v1.Event
+	(*HitBlock)(nil),              // 33: loadgrpc.v1.HitBlock
+	(*TestBlock)(nil),             // 34: loadgrpc.v1.TestBlock
+	(*ExceptionInfo)(nil),         // 35: loadgrpc.v1.ExceptionInfo
+	(*Parameter)(nil),             // 36: loadgrpc.v1.Parameter
 }
 var file_loadgrpc_v1_runner_proto_depIdxs = []int32{
 	5,  // 0: loadgrpc.v1.GetAssignmentRequest.source:type_name -> loadgrpc.v1.SourceId
@@ -2282,43 +2308,45 @@ var file_loadgrpc_v1_runner_proto_depIdxs = []int32{
 	29, // 4: loadgrpc.v1.Assignment.plan:type_name -> loadgrpc.v1.RunSpec
 	3,  // 5: loadgrpc.v1.Assignment.placement:type_name -> loadgrpc.v1.Placement
 	27, // 6: loadgrpc.v1.Assignment.parameters:type_name -> loadgrpc.v1.Assignment.ParametersEntry
-	28, // 7: loadgrpc.v1.Cycle.duration:type_name -> google.protobuf.Duration
-	5,  // 8: loadgrpc.v1.PublishEventsRequest.source:type_name -> loadgrpc.v1.SourceId
-	7,  // 9: loadgrpc.v1.PublishEventsRequest.open:type_name -> loadgrpc.v1.OpenSource
-	9,  // 10: loadgrpc.v1.PublishEventsRequest.batch:type_name -> loadgrpc.v1.EventBatch
-	10, // 11: loadgrpc.v1.PublishEventsRequest.skip:type_name -> loadgrpc.v1.Skip
-	11, // 12: loadgrpc.v1.PublishEventsRequest.ready:type_name -> loadgrpc.v1.CycleReady
-	12, // 13: loadgrpc.v1.PublishEventsRequest.finish:type_name -> loadgrpc.v1.Finish
-	8,  // 14: loadgrpc.v1.OpenSource.capabilities:type_name -> loadgrpc.v1.RunnerCapabilities
-	30, // 15: loadgrpc.v1.EventBatch.events:type_name -> loadgrpc.v1.Event
-	31, // 16: loadgrpc.v1.EventBatch.hit_blocks:type_name -> loadgrpc.v1.HitBlock
-	32, // 17: loadgrpc.v1.EventBatch.test_blocks:type_name -> loadgrpc.v1.TestBlock
-	13, // 18: loadgrpc.v1.Finish.totals:type_name -> loadgrpc.v1.SourceTotals
-	33, // 19: loadgrpc.v1.Finish.load_error:type_name -> loadgrpc.v1.ExceptionInfo
-	5,  // 20: loadgrpc.v1.PublishEventsResponse.source:type_name -> loadgrpc.v1.SourceId
-	15, // 21: loadgrpc.v1.PublishEventsResponse.opened:type_name -> loadgrpc.v1.SourceOpened
-	20, // 22: loadgrpc.v1.PublishEventsResponse.ack:type_name -> loadgrpc.v1.Ack
-	21, // 23: loadgrpc.v1.PublishEventsResponse.gap:type_name -> loadgrpc.v1.Gap
-	22, // 24: loadgrpc.v1.PublishEventsResponse.rejected:type_name -> loadgrpc.v1.Rejected
-	23, // 25: loadgrpc.v1.PublishEventsResponse.finished:type_name -> loadgrpc.v1.Finished
-	24, // 26: loadgrpc.v1.PublishEventsResponse.run_closed:type_name -> loadgrpc.v1.RunClosed
-	25, // 27: loadgrpc.v1.PublishEventsResponse.start_cycle:type_name -> loadgrpc.v1.StartCycle
-	26, // 28: loadgrpc.v1.PublishEventsResponse.stop:type_name -> loadgrpc.v1.Stop
-	16, // 29: loadgrpc.v1.PublishEventsResponse.error:type_name -> loadgrpc.v1.SourceError
-	17, // 30: loadgrpc.v1.PublishEventsResponse.too_large:type_name -> loadgrpc.v1.TooLarge
-	18, // 31: loadgrpc.v1.PublishEventsResponse.types_refused:type_name -> loadgrpc.v1.TypesRefused
-	19, // 32: loadgrpc.v1.SourceOpened.limits:type_name -> loadgrpc.v1.Limits
-	28, // 33: loadgrpc.v1.Stop.stop_timeout:type_name -> google.protobuf.Duration
-	34, // 34: loadgrpc.v1.Assignment.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
-	0,  // 35: loadgrpc.v1.RunnerService.GetAssignment:input_type -> loadgrpc.v1.GetAssignmentRequest
-	6,  // 36: loadgrpc.v1.RunnerService.PublishEvents:input_type -> loadgrpc.v1.PublishEventsRequest
-	1,  // 37: loadgrpc.v1.RunnerService.GetAssignment:output_type -> loadgrpc.v1.GetAssignmentResponse
-	14, // 38: loadgrpc.v1.RunnerService.PublishEvents:output_type -> loadgrpc.v1.PublishEventsResponse
-	37, // [37:39] is the sub-list for method output_type
-	35, // [35:37] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	30, // 7: loadgrpc.v1.Assignment.stages:type_name -> loadgrpc.v1.Stage
+	31, // 8: loadgrpc.v1.Assignment.load_changes:type_name -> loadgrpc.v1.LoadChange
+	28, // 9: loadgrpc.v1.Cycle.duration:type_name -> google.protobuf.Duration
+	5,  // 10: loadgrpc.v1.PublishEventsRequest.source:type_name -> loadgrpc.v1.SourceId
+	7,  // 11: loadgrpc.v1.PublishEventsRequest.open:type_name -> loadgrpc.v1.OpenSource
+	9,  // 12: loadgrpc.v1.PublishEventsRequest.batch:type_name -> loadgrpc.v1.EventBatch
+	10, // 13: loadgrpc.v1.PublishEventsRequest.skip:type_name -> loadgrpc.v1.Skip
+	11, // 14: loadgrpc.v1.PublishEventsRequest.ready:type_name -> loadgrpc.v1.CycleReady
+	12, // 15: loadgrpc.v1.PublishEventsRequest.finish:type_name -> loadgrpc.v1.Finish
+	8,  // 16: loadgrpc.v1.OpenSource.capabilities:type_name -> loadgrpc.v1.RunnerCapabilities
+	32, // 17: loadgrpc.v1.EventBatch.events:type_name -> loadgrpc.v1.Event
+	33, // 18: loadgrpc.v1.EventBatch.hit_blocks:type_name -> loadgrpc.v1.HitBlock
+	34, // 19: loadgrpc.v1.EventBatch.test_blocks:type_name -> loadgrpc.v1.TestBlock
+	13, // 20: loadgrpc.v1.Finish.totals:type_name -> loadgrpc.v1.SourceTotals
+	35, // 21: loadgrpc.v1.Finish.load_error:type_name -> loadgrpc.v1.ExceptionInfo
+	5,  // 22: loadgrpc.v1.PublishEventsResponse.source:type_name -> loadgrpc.v1.SourceId
+	15, // 23: loadgrpc.v1.PublishEventsResponse.opened:type_name -> loadgrpc.v1.SourceOpened
+	20, // 24: loadgrpc.v1.PublishEventsResponse.ack:type_name -> loadgrpc.v1.Ack
+	21, // 25: loadgrpc.v1.PublishEventsResponse.gap:type_name -> loadgrpc.v1.Gap
+	22, // 26: loadgrpc.v1.PublishEventsResponse.rejected:type_name -> loadgrpc.v1.Rejected
+	23, // 27: loadgrpc.v1.PublishEventsResponse.finished:type_name -> loadgrpc.v1.Finished
+	24, // 28: loadgrpc.v1.PublishEventsResponse.run_closed:type_name -> loadgrpc.v1.RunClosed
+	25, // 29: loadgrpc.v1.PublishEventsResponse.start_cycle:type_name -> loadgrpc.v1.StartCycle
+	26, // 30: loadgrpc.v1.PublishEventsResponse.stop:type_name -> loadgrpc.v1.Stop
+	16, // 31: loadgrpc.v1.PublishEventsResponse.error:type_name -> loadgrpc.v1.SourceError
+	17, // 32: loadgrpc.v1.PublishEventsResponse.too_large:type_name -> loadgrpc.v1.TooLarge
+	18, // 33: loadgrpc.v1.PublishEventsResponse.types_refused:type_name -> loadgrpc.v1.TypesRefused
+	19, // 34: loadgrpc.v1.SourceOpened.limits:type_name -> loadgrpc.v1.Limits
+	28, // 35: loadgrpc.v1.Stop.stop_timeout:type_name -> google.protobuf.Duration
+	36, // 36: loadgrpc.v1.Assignment.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
+	0,  // 37: loadgrpc.v1.RunnerService.GetAssignment:input_type -> loadgrpc.v1.GetAssignmentRequest
+	6,  // 38: loadgrpc.v1.RunnerService.PublishEvents:input_type -> loadgrpc.v1.PublishEventsRequest
+	1,  // 39: loadgrpc.v1.RunnerService.GetAssignment:output_type -> loadgrpc.v1.GetAssignmentResponse
+	14, // 40: loadgrpc.v1.RunnerService.PublishEvents:output_type -> loadgrpc.v1.PublishEventsResponse
+	39, // [39:41] is the sub-list for method output_type
+	37, // [37:39] is the sub-list for method input_type
+	37, // [37:37] is the sub-list for extension type_name
+	37, // [37:37] is the sub-list for extension extendee
+	0,  // [0:37] is the sub-list for field type_name
 }
 
 func init() { file_loadgrpc_v1_runner_proto_init() }

@@ -1,0 +1,118 @@
+"""A pool for a load of users that changes over time.
+
+Rule: users come and go as the level does. Those that go finish their iteration; each that comes
+has a number that no other had. A place is that of one user at a time: while its user finishes, and
+the level rises again, the user stays.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+from loadgrpc.clock import NS_PER_S
+from loadgrpc.model import Cycle, LoadChange, Plan
+from loadgrpc.runner.pool import Pool
+from loadgrpc.runner.share import LoadShare
+from loadgrpc.runner.strands import Strand
+from loadgrpc.stats.pacing import Pace
+
+LOOK_S: Final = 0.05
+"""How often the level is looked at while it changes."""
+_ALWAYS: Final = 1 << 62
+
+
+class StagedPool(Pool):
+    """See the module."""
+
+    _share: LoadShare
+
+    def follow(self, share: LoadShare) -> None:
+        """Which load it is, and which of its users are run here. Before any cycle."""
+        self._share = share
+        self._changes: tuple[LoadChange, ...] | None = share.changes
+        self._wanted = 0
+        """Users wanted now: those in places from this one on leave."""
+
+    def change(self, changes: Sequence[LoadChange]) -> None:
+        """The load is changed live: these are all changes so far."""
+        self._changes = tuple(changes)
+        self.roused.set()
+
+    def run_cycle(
+        self,
+        plan: Plan,
+        cycle: Cycle,
+        users: Sequence[int],
+        number: int = 1,
+        began_ns: int | None = None,
+    ) -> None:
+        """Runs users as the level wants them, in a cycle that began then (monotonic)."""
+        del cycle
+        now_ns = self._begin(number)
+        began_ns = now_ns if began_ns is None else began_ns
+        share = self._share
+        line = share.line(self._changes or ())
+        self._changes = None
+        seats: dict[int, Strand] = {}
+        strands: list[Strand] = []
+        step = users[1] - users[0] if len(users) > 1 else 1
+        self._cold = share.stripe.count(round(line.peak))
+        before = 0
+        while not self.stopping.is_set():
+            self.roused.clear()
+            if self._changes is not None:
+                line = share.line(self._changes)
+                self._changes = None
+            since_s = (self._clock.monotonic_ns() - began_ns) / NS_PER_S
+            if since_s >= line.duration_s:
+                break
+            wanted = min(share.stripe.count(line.users(since_s)), len(users))
+            fewer = wanted < self._wanted
+            self._wanted = wanted
+            if fewer:
+                self._wake()
+            waiting = False
+            for place in range(min(before, wanted), wanted):
+                seated = seats.get(place)
+                if seated is not None and not seated.ready():
+                    waiting = True  # it may be leaving: then another takes its place
+                    continue
+                user = users[0] + len(strands) * step
+                seats[place] = self._strands.spawn(
+                    self._live, plan, user, 0, _at_once, self._stays(place), None, users[place]
+                )
+                strands.append(seats[place])
+            before = min(before, wanted) if waiting else wanted
+            self._wait([self.roused], _wait_s(line.next_change_s(since_s), since_s, waiting))
+        self._wanted = 0
+        self._wake()
+        self._finish(plan, strands)
+
+    def _wake(self) -> None:
+        """Lets users who rest between their iterations see whether they are still wanted."""
+        with self._counting:
+            resting = list(self._resting.values())
+        for wake in resting:
+            wake.set()
+
+    def _stays(self, place: int) -> Pace:
+        """An iteration begins as soon as the one before it is over, while the user is wanted."""
+
+        def pace(_now_ns: int, _done: int) -> int | None:
+            return 0 if place < self._wanted else None
+
+        return pace
+
+
+def _at_once(_now_ns: int, _done: int) -> int:
+    return 0
+
+
+def _wait_s(until_s: float, since_s: float, waiting: bool) -> float:  # noqa: FBT001
+    """How long to wait until the level may have changed."""
+    left_s = until_s - since_s
+    if waiting or left_s <= 0:
+        return LOOK_S
+    return 1.0 if math.isinf(left_s) else min(max(left_s, LOOK_S), 1.0)
