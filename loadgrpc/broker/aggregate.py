@@ -215,12 +215,12 @@ class Aggregate:
         return max(sockets.time_ns for sockets in events.sockets)
 
     def _add_arrivals(self, share: Share, events: Decoded, arrival_ns: int, ahead_ns: int) -> int:
-        """Adds what became of arrivals; the newest moment, by the clock of their agent."""
+        """Adds what became of arrivals; the newest moment, by the clock of their agent, or 0."""
         for arrived, moment_ns in events.arrivals:
             second = min(moment_ns - ahead_ns, arrival_ns) // NS_PER_S
             share.arrivals.add(arrived, second)
             self._timeline.window(second).arrivals.add(arrived, second)
-        return max(moment_ns for _, moment_ns in events.arrivals)
+        return max((moment_ns for _, moment_ns in events.arrivals), default=0)
 
     def _add_iterations(
         self,

@@ -6,6 +6,8 @@ of the messages repeat it for runners that read no plan; no field is copied by n
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from loadgrpc import model
 from loadgrpc.protocol import loads, plans
 from loadgrpc.protocol.times import seconds_to_proto
@@ -44,13 +46,23 @@ def assignment_from_proto(message: runner_pb2.Assignment) -> model.Assignment:
     return model.Assignment(
         run_id=message.run_id,
         agent_id=message.agent_id,
-        plan=plans.checked_plan(message.plan),
+        plan=_part(message),
         user=message.user,
         first_cycle=message.first_cycle or 1,
         placement=_placement(message.placement) if message.HasField("placement") else None,
         load_changes=tuple(map(loads.change_of, message.load_changes)),
         python_path=tuple(message.python_path),
     )
+
+
+def _part(message: runner_pb2.Assignment) -> model.Plan:
+    """The part as a plan; a load says nothing of the users of one agent."""
+    plan = plans.checked_plan(message.plan)
+    (scenario,) = plan.scenarios
+    if scenario.load is None:
+        return plan
+    users = tuple(cycle.users for cycle in message.cycles)
+    return replace(plan, scenarios=(replace(scenario, users=users),))
 
 
 def _placement(message: runner_pb2.Placement) -> model.Placement:

@@ -124,7 +124,7 @@ def iterations_to_proto(
     )
 
 
-def planned_from_proto(message: run_pb2.IterationFigures) -> model.PlannedFigures | None:
+def planned_of(message: run_pb2.IterationFigures) -> model.PlannedFigures | None:
     """The figures of the plan that iterations had, from their message; None: they had none."""
     if not message.HasField("elapsed"):
         return None

@@ -23,6 +23,9 @@ _TEST_NAME: Final = re.compile(r"[^\s:]+\.[^\s.:]+\.[^\s.:]+|[^\n]+?::[^\s:]+(::
 DURATION: Final = options.ALL["duration"]
 """With scenarios, too, it may be one of the plan: of those that say nothing else."""
 
+OF_ARRIVALS: Final = ("arrivals", "late", "max_users")
+"""What only an open load has."""
+
 M = TypeVar("M", model.Plan, Scenario)
 
 Check = Callable[[bool, str, str], None]
@@ -47,11 +50,14 @@ def _put(
     message: run_pb2.RunSpec | run_pb2.Scenario,
 ) -> None:
     """Sets what a plan or a scenario says; not what is a default and means nothing there."""
-    implied = options.ALL["load"].excludes if getattr(source, "load", None) is not None else ()
+    implied: tuple[str, ...] = ()
+    if isinstance(source, Scenario):
+        implied = options.ALL["load"].excludes if source.load is not None else ()
+        implied += () if source.is_open else OF_ARRIVALS
     for row in rows:
         value = getattr(source, row.name)
         if row.field in implied:
-            continue  # it follows from the load
+            continue  # it follows from the load, or means nothing without one
         means_nothing = row.needs and not getattr(source, options.ALL[row.needs].name)
         if value is None or (means_nothing and value == options.DEFAULTS[row.name]):
             continue
@@ -218,7 +224,7 @@ def _check_open(message: run_pb2.RunSpec | run_pb2.Scenario, where: str, check: 
     load = load or options.ALL["stages"].kind.get(message, "stages")
     is_open = isinstance(load, model.Load) and load.is_open
     if isinstance(load, model.Load) or load is None:
-        for field in ("arrivals", "late", "max_users"):
+        for field in OF_ARRIVALS:
             detail = "is for a load of arrivals, such as 100/s for 30s, and there is none"
             check(is_open or not getattr(message, field), f"{where}{field}", detail)
     for field in ("pacing", "think"):

@@ -17,7 +17,7 @@ from loadgrpc.protocol.figures import (
     iterations_to_proto,
     name_from_proto,
     name_to_proto,
-    planned_from_proto,
+    planned_of,
     users_from_proto,
     users_to_proto,
 )
@@ -171,7 +171,7 @@ def summary_from_proto(message: run_pb2.RunSummary) -> model.Summary:
         duration_ns=duration_from_proto(message.duration),
         hits=hits_from_proto(message.hits),
         iterations=iterations_from_proto(message.iterations),
-        planned=planned_from_proto(message.iterations),
+        planned=planned_of(message.iterations),
         names=tuple(name_from_proto(entry) for entry in message.names),
         failures=tuple(_group_from_proto(group) for group in message.failures),
         errors=tuple(_group_from_proto(group) for group in message.errors),
@@ -239,7 +239,7 @@ def summary_from_proto(message: run_pb2.RunSummary) -> model.Summary:
                 hits=hits_from_proto(entry.hits),
                 iterations=iterations_from_proto(entry.iterations),
                 users=users_from_proto(entry.users),
-                planned=planned_from_proto(entry.iterations),
+                planned=planned_of(entry.iterations),
             )
             for entry in message.scenarios
         ),

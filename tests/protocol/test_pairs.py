@@ -18,6 +18,8 @@ from loadgrpc.protocol import progress as wire_progress
 from loadgrpc.protocol import schedules as wire_schedules
 from loadgrpc.protocol import sockets as wire_sockets
 from loadgrpc.protocol.events import (
+    arrivals_from_proto,
+    arrivals_to_proto,
     data_use_from_proto,
     data_use_to_proto,
     exception_from_proto,
@@ -91,7 +93,23 @@ waits = st.one_of(
     st.builds(model.Lognormal, spans.filter(bool), st.floats(0.01, 5)),
 )
 rests = st.fixed_dictionaries({}, optional={"pacing": waits, "think": waits})
+staged = st.sampled_from(
+    [
+        (model.Hold(20.0, 1.5), model.Ramp(20.0, 0.0, 0.25)),
+        (model.Ramp(1 / 3, 2 / 7, 1.5), model.Sine(1.0, 3.0, 2.0, 7.0)),
+        (model.Steps((1.0, 4.0, 2.5), 0.5), model.Hold(2.5, 60.0)),
+    ]
+).map(lambda stages: staged_scenario(model.Load(model.LoadUnit.USERS, stages)))
+
+
+def staged_scenario(load):
+    """What a scenario with this load has of it."""
+    users = (model.users_of(load, 0),)
+    return {"load": load, "users": users, "duration_s": load.duration_s, "spawn_rate": 0.0}
+
+
 lengths = st.one_of(
+    staged,
     st.fixed_dictionaries(
         {"iterations": st.lists(st.integers(1, 1_000), min_size=1, max_size=3).map(tuple)}
     ),
@@ -273,6 +291,8 @@ iterations = st.builds(
     planned=counts,
     dropped=counts,
     not_yet=counts,
+    late=counts,
+    waiting=counts,
 )
 users = st.builds(model.UserFigures, planned=counts, started=counts, unknown=counts)
 socket_progresses = st.builds(
@@ -351,6 +371,13 @@ progresses = st.builds(
 )
 parts_of_one = st.none() | st.floats(0, 1)
 generator_times = st.integers(0, model.MAX_GENERATOR_NS)
+arrivals_states = st.builds(
+    model.ArrivalsState,
+    process=st.integers(0, 1_024),
+    **dict.fromkeys(("planned", "started", "dropped", "waiting"), st.integers(0, 2**40)),
+    users=numbers,
+    max_users=numbers,
+)
 generator_states = st.builds(
     model.GeneratorState,
     process=st.integers(0, 1_024),
@@ -529,6 +556,16 @@ summaries = st.builds(
     duration_ns=durations,
     hits=hits,
     iterations=iterations,
+    planned=st.none()
+    | st.builds(
+        model.PlannedFigures,
+        elapsed=elapsed,
+        response=elapsed,
+        lateness=st.none() | elapsed,
+        not_started=st.lists(st.tuples(words, counts), max_size=2).map(tuple),
+        users=numbers,
+        max_users=numbers,
+    ),
     names=st.lists(names, max_size=2).map(tuple),
     failures=groups,
     errors=groups,
@@ -639,6 +676,7 @@ windows = st.builds(
     users=numbers,
     late=counts,
     late_data=counts,
+    **dict.fromkeys(("planned", "started", "dropped", "waiting"), counts),
     lag=st.none() | elapsed,
     measures=measures,
 )
@@ -801,6 +839,7 @@ PAIRS = {
     "generator": (generator_to_proto, generator_from_proto, generators),
     "iterations": (iterations_to_proto, iterations_from_proto, iterations),
     "users": (users_to_proto, users_from_proto, users),
+    "arrivals": (arrivals_to_proto, arrivals_from_proto, arrivals_states),
     "generator_state": (
         generator_state_to_proto,
         generator_state_from_proto,

@@ -115,6 +115,7 @@ def test_an_iteration_has_its_start_and_its_length(live, clock):
         "user": 3,
         "iteration": 9,
         "case": "",
+        "delay_ns": 0,
     }
 
 
