@@ -34,16 +34,16 @@ BESIDE: Final = ("count", "failed", "rate")
 _SERVER: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]+")
 """The start of a name that is a URL."""
 
-APART: Final = 0.01
+RATIO: Final = 0.01
 """What response times have to be longer than service times, to be shown beside them."""
-_COMPARED: Final = ("avg_ns", "p50_ns", "p90_ns", "p95_ns", "p99_ns", "max_ns")
+_POINTS: Final = ("avg_ns", "p50_ns", "p90_ns", "p95_ns", "p99_ns", "max_ns")
 
 
 def apart(elapsed: ElapsedFigures, response: ElapsedFigures | None) -> bool:
     """Whether response times differ from service times by so much that both are shown."""
     if response is None:
         return False
-    return any(getattr(response, each) > getattr(elapsed, each) * (1 + APART) for each in _COMPARED)
+    return any(getattr(response, each) > getattr(elapsed, each) * (1 + RATIO) for each in _POINTS)
 
 
 def statuses(summary: Summary) -> list[str]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from loadgrpc.cli import elsewhere, observer_options, plan_options, values
 from loadgrpc.cli.config_file import typed
 from loadgrpc.cli.failure import Failure
+from loadgrpc.cli.load_files import load_of
 from loadgrpc.model import Wait, hyphened
 from loadgrpc.protocol import options
 from loadgrpc.protocol.kinds import (
@@ -171,7 +172,7 @@ def _with_stages(plan: dict[str, Any], message: RunSpec | Scenario) -> dict[str,
     from google.protobuf import json_format  # noqa: PLC0415 - protobuf is heavy
 
     try:
-        load = values.LoadText().read(plan["load"])
+        load = load_of(plan["load"])
     except ValueError as error:
         raise ValueError(f"'load': {error}") from None
     options.ALL["load"].kind.put(message, "load", load)

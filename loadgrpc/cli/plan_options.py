@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from loadgrpc.cli import observer_options, values
+from loadgrpc.cli import load_files, observer_options
 from loadgrpc.cli.conditions import ConditionText
 from loadgrpc.protocol import options
 from loadgrpc.protocol.kinds import (
@@ -58,7 +58,7 @@ def add(command: F) -> F:
             row.name,
             type=ConditionText()
             if isinstance(row.kind, ThresholdsKind)
-            else values.of_kind(row.kind),
+            else load_files.of_kind(row.kind),
             is_flag=flag,
             multiple=isinstance(
                 row.kind,

@@ -10,7 +10,6 @@ import math
 import os
 import re
 from enum import IntEnum
-from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
 import click
@@ -20,7 +19,6 @@ from loadgrpc.model import (
     Between,
     Constant,
     Exponential,
-    Load,
     Lognormal,
     Parameter,
     Wait,
@@ -29,7 +27,6 @@ from loadgrpc.model import (
 )
 from loadgrpc.protocol import kinds
 from loadgrpc.protocol.parameters_kind import ParametersKind
-from loadgrpc.stats import load_text
 
 T = TypeVar("T")
 
@@ -43,8 +40,6 @@ _SIZE: Final = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?) ?(B|kB|MB|GB|TB)?")
 _UNIT_BYTES: Final = {None: 1, "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _HOST: Final = re.compile(r"\[[0-9A-Fa-f:.%a-z]+\]|[^\s:/\[\]]+")
 MAX_PORT: Final = 65_535
-MAX_NUMBERS_BYTES: Final = 4 << 20
-"""Of a file of levels: many times more than a load may have."""
 
 
 def count(text: str, least: int, most: int) -> int:
@@ -418,40 +413,6 @@ class EnumValue(Value[IntEnum]):
         return self.words[word]
 
 
-class LoadText(Value[Load]):
-    """A load that changes over time: see `stats/load_text.py`."""
-
-    name = "STAGES"
-
-    def read(self, text: str) -> Load:
-        """See Value. Files that it names are read."""
-        try:
-            return load_text.stages(text, numbers_of)
-        except load_text.LoadTextError as error:
-            raise ValueError(f"{error.why}\n\n{error.marked}") from None
-
-
-def numbers_of(path: str) -> tuple[float, ...]:
-    """The numbers in a file, one a line; what follows a # is a remark."""
-    try:
-        with Path(path).open(encoding="utf-8-sig") as file:
-            content = file.read(MAX_NUMBERS_BYTES + 1)
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise ValueError(f"{path} cannot be read: {why}") from None
-    if len(content) > MAX_NUMBERS_BYTES:
-        raise ValueError(f"{path} has more than {MAX_NUMBERS_BYTES >> 20} MiB")
-    found = []
-    for number, line in enumerate(content.splitlines(), 1):
-        if not (text := line.partition("#")[0].strip()):
-            continue
-        try:
-            found.append(float(text))
-        except ValueError:
-            raise ValueError(f"line {number} of {path} is not a number: {text[:40]!r}") from None
-    return tuple(found)
-
-
 def of_kind(kind: kinds.Kind) -> Value[Any] | None:  # noqa: C901 - one for each
     """How people write an option of a plan, by its kind; None: as it is."""
     made: Value[Any] | None = None
@@ -478,8 +439,6 @@ def of_kind(kind: kinds.Kind) -> Value[Any] | None:  # noqa: C901 - one for each
             made = Given()
         case kinds.RequirementsKind():
             made = Requirements(kind)
-        case kinds.LoadKind():
-            made = LoadText()
         case kinds.TextKind(chars, printable=True):
             made = Printable(chars)
     return made

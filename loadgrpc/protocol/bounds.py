@@ -18,7 +18,7 @@ from google.protobuf.message import Message
 from loadgrpc import model
 from loadgrpc.campaign import shape
 from loadgrpc.errors import InvalidRequest, Violation
-from loadgrpc.protocol import kinds, loads, options
+from loadgrpc.protocol import kinds, options
 from loadgrpc.protocol.bound import (
     KIB,
     MAX_MOMENT_S,
@@ -35,6 +35,7 @@ from loadgrpc.protocol.bound import (
     Text,
     broken,
 )
+from loadgrpc.protocol.load_kinds import STAGES, StagesKind
 from loadgrpc.protocol.parameters_kind import ParametersKind
 
 # Of whole messages.
@@ -134,7 +135,6 @@ _ANY_SPAN: Final = Span(0, MAX_SPAN_S)
 _IN_63_BITS: Final = Span(0, MAX_MOMENT_S)
 _WAIT: Final = Span(0, round(model.MAX_WAIT_S))
 _COLUMN: Final = OfBatch()
-_STAGE: Final = Span(0, loads.MAX_STAGE_S)
 _VARIABLES: Final = next(
     row.kind for row in options.OF_PLAN if isinstance(row.kind, kinds.VariablesKind)
 )
@@ -159,9 +159,7 @@ def _of_options(rows: Iterable[options.Option]) -> dict[str, Bound]:
                 found[row.field] = Many(entries, Text(chars))
             case kinds.SecondsKind(most):
                 found[row.field] = Span(0, most)
-            case kinds.StagesKind(most):
-                found[row.field] = Many(most)
-            case kinds.ObserversKind(most):
+            case StagesKind(most) | kinds.ObserversKind(most):
                 found[row.field] = Many(most)
     return found
 
@@ -241,10 +239,7 @@ TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
     "StopCampaignRequest": {"campaign_id": ID},
     "ReplaceStepRequest": {"campaign_id": ID, "step": ID},
     "DeleteCampaignRequest": {"campaign_id": ID},
-    "HoldStage": {"duration": _STAGE},
-    "RampStage": {"duration": _STAGE},
-    "SineStage": {"period": _STAGE, "duration": _STAGE},
-    "StepsStage": {"levels": Many(model.MAX_LEVELS), "each": _STAGE},
+    **STAGES,
     # Of FleetService.
     "Register": {
         "agent_id": AGENT_ID,
@@ -363,10 +358,9 @@ TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
     "TestBlock": {
         "base_time": Moment(),
         "labels": Many(MAX_BATCH_ROWS),
-        **dict.fromkeys(("label", "start_ns", "elapsed_ns", "user", "iteration"), _COLUMN),
-        "delay_ns": _COLUMN,
+        **dict.fromkeys(("label", "start_ns", "elapsed_ns", "delay_ns"), _COLUMN),
+        **dict.fromkeys(("user", "iteration", "case"), _COLUMN),
         "cases": Many(MAX_BATCH_ROWS),
-        "case": _COLUMN,
     },
     "TestLabel": {"test": Name()},
 }

@@ -18,16 +18,13 @@ from loadgrpc.model import (
     Between,
     Constant,
     Exponential,
-    Load,
     Lognormal,
     ObserverChoice,
     ObserverEvent,
     Wait,
     words_of,
 )
-from loadgrpc.protocol import loads
 from loadgrpc.secrets import masked, shown_address, shown_variable
-from loadgrpc.stats import load_text
 
 DAY_S: Final = 86_400.0
 OURS: Final = ("LOADGRPC_", "LOADS_")
@@ -264,68 +261,6 @@ class TextKind(Kind):
 
     def __str__(self) -> str:
         return f"at most {self.chars:,} characters"
-
-
-@dataclass(frozen=True)
-class LoadKind(TextKind):
-    """A load that changes over time, as a text; what the text cannot say is in `stages`."""
-
-    def get(self, message: Any, field: str) -> Load | load_text.LoadTextError | None:
-        """See Kind. A text that cannot be read is what is wrong with it."""
-        text = getattr(message, field)
-        try:
-            return load_text.stages(text) if text else None
-        except load_text.LoadTextError as error:
-            return error
-
-    def put(self, message: Any, field: str, value: Load) -> None:
-        """See Kind."""
-        message.ClearField("stages")
-        text = loads.text_of(value)
-        setattr(message, field, text)
-        if not text:
-            loads.put_stages(value, message.stages)
-
-    def wrong(self, value: Any) -> Iterator[tuple[str, str]]:
-        """See Kind."""
-        if isinstance(value, load_text.LoadTextError):
-            yield "", str(value)
-
-    def shown(self, value: Any) -> Any:
-        """See Kind. There are no secrets in it."""
-        return value
-
-    def __str__(self) -> str:
-        return f"at most {self.chars:,} characters"
-
-
-@dataclass(frozen=True)
-class StagesKind(Kind):
-    """A load that changes over time, typed."""
-
-    most: int
-
-    def get(self, message: Any, field: str) -> Any:
-        """See Kind. What is not a load is the messages."""
-        messages = getattr(message, field)
-        if not messages:
-            return None
-        return messages if any(loads.wrong_with(messages)) else loads.load_of(messages)
-
-    def put(self, message: Any, field: str, value: Load) -> None:
-        """Nothing: `load` brings it."""
-
-    def wrong(self, value: Any) -> Iterator[tuple[str, str]]:
-        """See Kind."""
-        if not isinstance(value, Load):
-            yield from loads.wrong_with(value)
-
-    def shown(self, value: Any) -> Any:
-        """See Kind. There are no secrets in it."""
-        return value
-
-    def __str__(self) -> str:
-        return f"at most {self.most:,}, each with `unit` and one of its forms"
 
 
 @dataclass(frozen=True)

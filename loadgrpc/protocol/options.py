@@ -20,19 +20,18 @@ from loadgrpc.protocol.kinds import (
     DigestKind,
     FlagKind,
     Kind,
-    LoadKind,
     ObserversKind,
     PercentKind,
     RateKind,
     RequirementsKind,
     SecondsKind,
-    StagesKind,
     TextKind,
     ThresholdsKind,
     UrlKind,
     VariablesKind,
     WaitKind,
 )
+from loadgrpc.protocol.load_kinds import LoadKind, StagesKind
 from loadgrpc.protocol.parameters_kind import ParametersKind
 
 

@@ -23,7 +23,6 @@ from loadgrpc.model import (
     DataUse,
     ExceptionInfo,
     GeneratorState,
-    HitError,
     TestOutcome,
 )
 from loadgrpc.protocol.blocks import (
@@ -33,7 +32,6 @@ from loadgrpc.protocol.blocks import (
     ITERATION,
     ITERATION_FIELDS,
     Block,
-    HitKey,
     IterationKey,
 )
 from loadgrpc.protocol.bounds import MAX_PROTOCOL_CHARS, MAX_RULE_NAMES
@@ -46,12 +44,11 @@ from loadgrpc.protocol.events import (
 from loadgrpc.protocol.times import timestamp_to_proto
 from loadgrpc.runner import texts
 from loadgrpc.runner.hit import Hit
+from loadgrpc.runner.kept import clean_exception, clean_hit
 from loadgrpc.runner.measure_tally import MeasureTally
 from loadgrpc.runner.socket_tally import SocketTally
 from loadgrpc.runner.texts import (
-    MESSAGE_BYTES,
     NAME_BYTES,
-    TRACEBACK_BYTES,
     URL_BYTES,
     bounded,
 )
@@ -139,7 +136,7 @@ class Recorder:
         label = block.labels.index.get(key)
         if label is None:
             text_bytes = len(name) + len(hit.error_message)
-            label = block.add_label(key, _clean_hit(*key), text_bytes)
+            label = block.add_label(key, clean_hit(*key), text_bytes)
         url = hit.url
         if url == name or not url:
             place = 0
@@ -203,7 +200,7 @@ class Recorder:
         label = block.labels.index.get(key)
         if label is None:
             text_bytes = len(exception.message) + len(exception.traceback) if exception else 0
-            row = IterationKey(self._test, outcome, _clean_exception(exception))
+            row = IterationKey(self._test, outcome, clean_exception(exception))
             label = block.add_label(key, row, text_bytes)
         place = _case(block, case) if case else 0
         block.entries += ITERATION.pack(  # in the order of ITERATION_FIELDS
@@ -430,33 +427,3 @@ def _case(block: Block, case: str) -> int:
     if number is None:
         number = block.add_case(case, texts.name(case))
     return number + 1
-
-
-def _clean_hit(  # noqa: PLR0917 - in the order of HitKey
-    name: str,
-    method: str,
-    status: int,
-    error: HitError,
-    message: str,
-    protocol: str,
-    failed: bool | None,  # noqa: FBT001
-) -> HitKey:
-    return HitKey(
-        texts.name(masked(name)),
-        texts.name(method),
-        status,
-        error,
-        bounded(masked(message), MESSAGE_BYTES),
-        bounded(protocol, MAX_PROTOCOL_CHARS),
-        failed,
-    )
-
-
-def _clean_exception(raised: ExceptionInfo | None) -> ExceptionInfo | None:
-    if raised is None:
-        return None
-    return ExceptionInfo(
-        type=bounded(raised.type, NAME_BYTES),
-        message=bounded(raised.message, MESSAGE_BYTES),
-        traceback=bounded(raised.traceback, TRACEBACK_BYTES),
-    )

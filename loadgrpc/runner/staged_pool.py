@@ -18,7 +18,7 @@ from loadgrpc.runner.share import LoadShare
 from loadgrpc.runner.strands import Strand
 from loadgrpc.stats.pacing import Pace
 
-LOOK_S: Final = 0.05
+LEVEL_LOOK_S: Final = 0.05
 """How often the level is looked at while it changes."""
 _ALWAYS: Final = 1 << 62
 
@@ -114,5 +114,5 @@ def _wait_s(until_s: float, since_s: float, waiting: bool) -> float:  # noqa: FB
     """How long to wait until the level may have changed."""
     left_s = until_s - since_s
     if waiting or left_s <= 0:
-        return LOOK_S
-    return 1.0 if math.isinf(left_s) else min(max(left_s, LOOK_S), 1.0)
+        return LEVEL_LOOK_S
+    return 1.0 if math.isinf(left_s) else min(max(left_s, LEVEL_LOOK_S), 1.0)

@@ -291,10 +291,7 @@ class VirtualUser:
         return self.run_iteration(iteration, delay_ns)
 
     def run_iteration(self, iteration: int, delay_ns: int = 0) -> TestOutcome:
-        """Run the test once, with its fixtures, and record how it went.
-
-        `delay_ns`: how long after its planned start that is.
-        """
+        """Run the test once, `delay_ns` after its planned start, and record how it went."""
         self._reporter.iteration = iteration
         judge = self._judge
         judge.begin()

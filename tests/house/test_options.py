@@ -7,6 +7,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from loadgrpc.cli import plan_options, values
 from loadgrpc.cli.run import SECTIONS
 from loadgrpc.protocol import kinds, options, plans
+from loadgrpc.protocol.load_kinds import LoadKind, StagesKind
 from loadgrpc.protocol.parameters_kind import ParametersKind
 from loadgrpc.v1 import run_pb2
 
@@ -28,8 +29,8 @@ TYPES = {
     kinds.ObserversKind: FieldDescriptor.TYPE_MESSAGE,
     kinds.WaitKind: FieldDescriptor.TYPE_MESSAGE,
     ParametersKind: FieldDescriptor.TYPE_MESSAGE,
-    kinds.LoadKind: FieldDescriptor.TYPE_STRING,
-    kinds.StagesKind: FieldDescriptor.TYPE_MESSAGE,
+    LoadKind: FieldDescriptor.TYPE_STRING,
+    StagesKind: FieldDescriptor.TYPE_MESSAGE,
 }
 TOLD = {
     *("agents", "spawn_rate", "server_url", "pacing", "think"),
@@ -74,7 +75,7 @@ def test_a_row_is_of_the_type_of_its_field(row):
         several = (
             *(kinds.CountsKind, kinds.VariablesKind),
             *(kinds.RequirementsKind, kinds.ObserversKind, ParametersKind),
-            *(kinds.ThresholdsKind, kinds.StagesKind),
+            *(kinds.ThresholdsKind, StagesKind),
         )
         assert field.is_repeated is isinstance(row.kind, several)
 
@@ -98,7 +99,7 @@ def figures(kind):  # noqa: PLR0911 - one for each kind
             return [f"{chars:,} characters", f"{entries:,}"]
         case kinds.TextKind(chars):
             return [f"{chars:,} characters"]
-        case kinds.StagesKind(most):
+        case StagesKind(most):
             return [f"{most:,}"]
         case kinds.ObserversKind(most):
             return [f"at most {most}"]

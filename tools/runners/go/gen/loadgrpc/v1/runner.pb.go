@@ -216,10 +216,10 @@ type Assignment struct {
 	// Values of the test's parameters, by name, secrets as they are: `RunSpec.parameters`.
 	Parameters map[string]*Parameter `protobuf:"bytes,17,rep,name=parameters,proto3" json:"parameters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// The load of the scenario over time, on all agents together, whether the plan has it as a text
-	// or typed. Arrival k, and user k of those that a level asks for, from 0, belongs to the agent with
-	// k modulo `placement.agents` = `placement.agent_index`; a runner with several processes divides
-	// its own in the same way. `plan` has what else is to be known of arrivals. Empty: `cycles` are
-	// the load; otherwise there is one cycle, which ends with the stages.
+	// or typed. Arrival k, and user k of those that a level asks for, from 0, belongs to the agent
+	// with k modulo `placement.agents` = `placement.agent_index`; a runner with several processes
+	// divides its own in the same way. `plan` has what else is to be known of arrivals. Empty:
+	// `cycles` are the load; otherwise there is one cycle, which ends with the stages.
 	Stages []*Stage `protobuf:"bytes,18,rep,name=stages,proto3" json:"stages,omitempty"`
 	// How that load was changed live before the runner asked, oldest first. At most 1,000.
 	LoadChanges   []*LoadChange `protobuf:"bytes,19,rep,name=load_changes,json=loadChanges,proto3" json:"load_changes,omitempty"`
