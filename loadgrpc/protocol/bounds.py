@@ -285,11 +285,8 @@ TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
     "Event": {"time": Moment()},
     "LoadStatus": {"case": Name()},
     "Any": {"type_url": Text(MAX_NAME_CHARS), "value": Blob(MAX_CUSTOM_BYTES)},
-    "TestStart": {"test": Name()},
-    "TestStop": {"test": Name()},
-    "TestSuccess": {"test": Name()},
-    "TestFailure": {"test": Name()},
-    "TestError": {"test": Name()},
+    **dict.fromkeys(("TestStart", "TestStop", "TestSuccess"), {"test": Name()}),
+    **dict.fromkeys(("TestFailure", "TestError"), {"test": Name()}),
     "ExceptionInfo": {
         "type": Kept(MAX_TYPE_CHARS, "characters"),
         "message": Kept(MAX_TEXT_BYTES),
