@@ -285,8 +285,8 @@ TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
     "Event": {"time": Moment()},
     "LoadStatus": {"case": Name()},
     "Any": {"type_url": Text(MAX_NAME_CHARS), "value": Blob(MAX_CUSTOM_BYTES)},
-    **dict.fromkeys(("TestStart", "TestStop", "TestSuccess"), {"test": Name()}),
-    **dict.fromkeys(("TestFailure", "TestError"), {"test": Name()}),
+    **{key: {"test": Name()} for key in ("TestStart", "TestStop", "TestSuccess")},
+    **{key: {"test": Name()} for key in ("TestFailure", "TestError")},
     "ExceptionInfo": {
         "type": Kept(MAX_TYPE_CHARS, "characters"),
         "message": Kept(MAX_TEXT_BYTES),
