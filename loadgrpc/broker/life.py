@@ -310,7 +310,7 @@ def _(event: StatesReported, run: ActiveRun, now: Now) -> Iterator[Command]:
 def _(_: ThresholdsFailed, run: ActiveRun, now: Now) -> Iterator[Command]:
     goes_on = run.stopping is None and not run.run.state.final
     for result in run.note_thresholds(now.wall_ns, may_stop=goes_on):
-        yield Log(f"does not meet {result.text}: {result.message}", logging.WARNING)
+        yield Log(f"does not meet {result.text}: {result.message}")
         if result.aborted:
             reason = f"a threshold stopped it: {result.text}"
             yield from _change(run, RunEvent.STOP_ASKED, now, reason=reason)
