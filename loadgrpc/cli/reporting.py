@@ -7,6 +7,7 @@ on both: an output that could not be written does not look like success.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -38,8 +39,8 @@ OUTPUT: Final = click.option(
     "outputs",
     multiple=True,
     metavar="NAME[=PATH]",
-    help="Write an output when the run is over: csv, file, funkload, json, junit, or one of another"
-    " package; null prints nothing. Repeatable.",
+    help="Write an output when the run is over: csv, file, funkload, json, junit, markdown, or one"
+    " of another package; null prints nothing. Repeatable.",
 )
 """Of commands that write outputs."""
 
@@ -150,12 +151,17 @@ class Reporting:
         self, client: Client, summary: Summary, broker: str = "", *, patience_s: float = 0.0
     ) -> int:
         """Print and write what was asked for; the exit code. `broker`: of a run on agents."""
+        from loadgrpc.cli import github  # noqa: PLC0415
+
         self._report(summary, broker)
         unwritten = await self._write(client, summary, patience_s)
         if self.silent and unwritten:
             self._notice(unwritten)
         judged = verdict.also_unwritten(summary.verdict, unwritten)
-        self._conclude(replace(summary, verdict=judged))
+        summary = replace(summary, verdict=judged)
+        if not self.silent and (trouble := github.report(summary, self.stream, os.environ)):
+            self._notice(trouble)
+        self._conclude(summary)
         return judged.exit_code
 
     async def tell_past(self, client: Client, summary: Summary, broker: str) -> int:

@@ -1,7 +1,8 @@
 """`junit`: the result as a report of tests, for CI servers.
 
 A suite for each scenario: a case for each test, which failed if any of its iterations did, and a
-case for each group of failures and errors that are alike. A last suite has one case, the verdict
+case for each group of failures and errors that are alike. Then a suite with a case for each
+threshold of the plan, if it has some. A last suite has one case, the verdict
 on the run, so that a run that is incomplete does not look green.
 """
 
@@ -10,11 +11,20 @@ from __future__ import annotations
 from typing import Final
 
 from loadgrpc import __version__, verdict
-from loadgrpc.model import IterationErrorGroup, IterationFigures, ScenarioFigures, Summary
+from loadgrpc.model import (
+    IterationErrorGroup,
+    IterationFigures,
+    ScenarioFigures,
+    Summary,
+    ThresholdOutcome,
+    ThresholdResult,
+)
 from loadgrpc.outputs.junit_xml import ERROR, FAILURE, Problem, ReportedCase, ReportedSuite, write
 from loadgrpc.outputs.named_test import NamedTest
 from loadgrpc.outputs.output import FileOutput, Results
 
+THRESHOLDS: Final = "loadgrpc.thresholds"
+"""The class of the cases that are thresholds."""
 RUN: Final = "loadgrpc"
 """The class of the case that is the verdict."""
 
@@ -55,6 +65,8 @@ def suites(summary: Summary) -> list[ReportedSuite]:
         left = [item for item in left if item not in own]
         if each.test:  # else the broker was gone before it was known
             found.append(_suite(summary, each, own))
+    if summary.thresholds:
+        found.append(_thresholds(summary))
     return [*found, _verdict(summary)]
 
 
@@ -139,6 +151,37 @@ def _of_test(
         type=types[0] if types else "",
         message=f"of {_iterations(iterations.started)}, {' and '.join(filter(None, said))}",
         text="\n".join(f"{_times(group.count)}: {group.exception.type}" for _, group in groups),
+    )
+
+
+def _thresholds(summary: Summary) -> ReportedSuite:
+    """A case for each threshold."""
+    return ReportedSuite(
+        name="thresholds",
+        cases=[
+            ReportedCase(
+                class_name=THRESHOLDS,
+                name=each.text,
+                problem=_of_threshold(each),
+                skipped=each.outcome is ThresholdOutcome.NO_DATA and not each.failed,
+            )
+            for each in summary.thresholds
+        ],
+        duration_ns=summary.duration_ns,
+        properties={},
+    )
+
+
+def _of_threshold(result: ThresholdResult) -> Problem | None:
+    if not result.failed:
+        return None
+    no_data = result.outcome is ThresholdOutcome.NO_DATA
+    stopped = "it stopped the run: " if result.aborted else ""
+    return Problem(
+        element=FAILURE,
+        type="no data" if no_data else "threshold",
+        message=stopped + result.message,
+        text=f"{result.text}\n{result.message}",
     )
 
 

@@ -24,6 +24,7 @@ _OURS: Final = {
     "funkload": "loadgrpc.outputs.funkload:Funkload",
     "json": "loadgrpc.outputs.document:SummaryDocument",
     "junit": "loadgrpc.outputs.junit:JUnit",
+    "markdown": "loadgrpc.outputs.markdown:Markdown",
 }
 
 

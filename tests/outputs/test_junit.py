@@ -13,6 +13,8 @@ from loadgrpc.model import (
     IterationErrorGroup,
     IterationFigures,
     ScenarioFigures,
+    ThresholdOutcome,
+    ThresholdResult,
     Verdict,
 )
 from loadgrpc.outputs.junit import JUnit
@@ -103,6 +105,27 @@ def passed(summary):
 def test_a_run_that_passed_is_green(report, summary):
     """The test and the run are a case each."""
     assert lines(report(passed(summary))) == {"test_es": None, "verdict": None}
+
+
+def test_each_threshold_is_a_case(report, summary):
+    """Red when it fails, with its evidence; skipped when there is no data, and that is allowed."""
+    made = {
+        "hits > 1": (ThresholdOutcome.PASS, False),
+        "p95(response) < 1s": (ThresholdOutcome.FAIL, True),
+        "orders > 1 or no data": (ThresholdOutcome.NO_DATA, False),
+        "ordrs > 1": (ThresholdOutcome.NO_DATA, True),
+    }
+    results = tuple(
+        ThresholdResult(text=text, outcome=outcome, failed=failed, message="evidence")
+        for text, (outcome, failed) in made.items()
+    )
+    found = lines(report(replace(passed(summary), thresholds=results)))
+    assert [found[text] for text in made] == [
+        None,
+        ("failure", "evidence"),
+        ("skipped", None),
+        ("failure", "evidence"),
+    ]
 
 
 def test_what_failed_is_red(report, summary):

@@ -41,7 +41,7 @@ def install(tmp_path, monkeypatch):
 
 def test_ours_are_there():
     """Each of our names makes an output."""
-    for name in ("csv", "file", "funkload", "json", "junit"):
+    for name in ("csv", "file", "funkload", "json", "junit", "markdown"):
         assert isinstance(names.make(name, ""), Output)
 
 
@@ -63,7 +63,7 @@ def test_a_name_of_ours_stays_ours(install):
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("xyz", "there is no output 'xyz'; there are csv, file, funkload, json, junit"),
+        ("xyz", "there is no output 'xyz'; there are csv, file, funkload, json, junit, markdown"),
         ("missing", "outputs_of_three:Missing of outputs_of_three cannot be imported: Attribute"),
         ("none", "outputs_of_three:NotOne of outputs_of_three is no subclass of loadgrpc.outputs"),
         ("picky", "outputs_of_three:Picky of outputs_of_three cannot be made: .*needs a URL"),

@@ -72,7 +72,7 @@ def test_the_golden_run(folder, loadgrpc, fine_server):
     (entry,) = project["entry-points"]["loadgrpc.outputs"].items()
     (info / "entry_points.txt").write_text(f"[loadgrpc.outputs]\n{' = '.join(entry)}\n")
 
-    asked = [*ASKED, "--output", "markdown"]
+    asked = [*ASKED, "--output", "table"]
     ran = loadgrpc("run", ES, "-u", "1:2", "-i", "2", "-q", *asked, PYTHONPATH=str(folder))
 
     assert (ran.code, ran.stdout, ran.stderr) == (0, "exit 0: passed\n", "")
