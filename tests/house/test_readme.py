@@ -99,6 +99,8 @@ NOT_OURS = {"--csv", "--defect"}
 """Options of others that pages speak of; the last is that of an example."""
 PIP = {"--no-deps", "--wheel-dir"}
 TOOLS = {"--part", "--rounds", "--quick", "--only", "--list", "--seed", "--keep", "--seconds"}
+GH = {"--body-file", "--create-if-none", "--edit-last"}
+"""Of `gh pr comment`."""
 """Those of `make bench` and `make faults`."""
 SUPERVISORS = {"--daemon", "--build"}
 """Those of Circus and Compose."""
@@ -332,7 +334,7 @@ def test_options_that_pages_name_exist(root):
     known |= {option for name in of_design for option in documented(help_of("design", name))}
     known |= {option for name in GROUPS for option in documented(help_of(*name))}
     known |= {opposite(option) for option in known} | {"--no"}
-    known |= {"--port", "--version"} | NOT_OURS | PROTOC | SUPERVISORS | PIP | TOOLS | JQ
+    known |= {"--port", "--version"} | NOT_OURS | PROTOC | SUPERVISORS | PIP | TOOLS | JQ | GH
     known |= elsewhere.OPTIONS.keys()
     pages = [str(path.relative_to(root)) for path in sorted((root / "docs").glob("*.md"))]
     pages.remove(FROM_LOADS)
