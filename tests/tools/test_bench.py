@@ -369,9 +369,12 @@ def test_the_part_about_websockets():
     requests = '[{"num_requests": 890, "num_failures": 0}]'
     assert sockets.judge(locust, 20, 0, requests, "", 900, 450.0) == (450.0, "")
     assert sockets.judge(locust, 20, 1, "", "no module\n", 0, None)[1].endswith("no module")
+    assert "began slowly" in sockets.judge(locust, 20, 0, requests, "", 900, None)[1]
     found = sockets.Sockets(7, 4, {20: {"loadgrpc": [1, 2, 3]}}, left_out={"k6": "no go"})
+    found.versions = {"locust": "2.4"}
     found.user_kib = 22.25
     text = sockets.section(found, "about")
     assert "| loadgrpc | 2 (1 to 3) |" in text
     assert "k6 is left out: no go." in text
+    assert "Versions: locust 2.4." in text
     assert "takes 22.2 KiB" in text

@@ -140,13 +140,13 @@ def page(sections: Iterable[str]) -> str:
     return "\n\n".join([HEADER.strip(), *(section.strip() for section in sections)]) + "\n"
 
 
-def _told(versions: Mapping[str, str]) -> str:
+def told(versions: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
 def about(machine: str, versions: Mapping[str, str], day: str) -> str:
     """On what, with what and when a part was measured."""
-    return f"Measured on {day}: {machine}. {_told(versions)}."
+    return f"Measured on {day}: {machine}. {told(versions)}."
 
 
 # The first part
@@ -217,7 +217,7 @@ def rates_section(found: Rates, about_it: str) -> str:
     notes = [f"- {name} is left out: {reason}." for name, reason in found.left_out.items()]
     notes += [f"- `{key}`: {problem}" for key, problem in sorted(found.problems.items())]
     if found.versions:
-        parts.append(f"Versions: {_told(found.versions)}.")
+        parts.append(f"Versions: {told(found.versions)}.")
     parts.append("\n".join(["What was odd:", "", *notes]) if notes else AGREED)
     return "\n\n".join(parts)
 

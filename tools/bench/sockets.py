@@ -33,8 +33,8 @@ LOADGRPC: Final = "loadgrpc"
 WORDS: Final = """\
 Each user has a WebSocket, sends a message of 100 bytes, waits for its echo, and sends the next. The
 server is a program of some 200 lines of C with a core of its own; each tool has the other core.
-What is measured is the server's count of messages; median of {rounds} rounds of {seconds} s, and
-the lowest and highest. Locust uses websocket-client under gevent, k6 its `k6/websockets`."""
+What is measured is the server's count of messages: the median of {rounds} rounds of {seconds} s,
+the lowest and the highest. Locust uses websocket-client under gevent, k6 its `k6/websockets`."""
 
 
 @dataclass(frozen=True)
@@ -208,8 +208,10 @@ def judge(  # noqa: PLR0917 - what there is to know of one measurement
     except (ValueError, KeyError):
         last = (errors.strip() or output.strip() or "nothing").splitlines()[-1]
         return None, f"exit code {code}, and it said: {last[:200]}"
-    if claim.failed or code or rate is None:
+    if claim.failed or code:
         return None, f"exit code {code}, {claim.failed} of {claim.requests} messages failed"
+    if rate is None:
+        return None, f"{counted} messages came, and too late for a steady rate: it began slowly"
     under_way = 0 if tool.name == LOADGRPC else max(users, rates.MISCOUNT * counted)
     if abs(claim.requests - counted) > under_way:
         return rate, f"it says {claim.requests:,} messages, the server counted {counted:,}"
@@ -255,6 +257,8 @@ def section(found: Sockets, about_it: str) -> str:
     ]
     if rows:
         parts += ["### Echoes/s", page.table(heads, rows)]
+    if found.versions:
+        parts.append(f"Versions: {page.told(found.versions)}.")
     if found.user_kib is not None:
         kib = page.number(found.user_kib)
         parts.append(f"One more user of loadgrpc with an open WebSocket takes {kib} KiB.")
