@@ -141,6 +141,7 @@ def page(sections: Iterable[str]) -> str:
 
 
 def told(versions: Mapping[str, str]) -> str:
+    """Versions of programs, as text."""
     return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
