@@ -89,6 +89,8 @@ class AgentConfig:
     """It leaves once it is so old, and has no part in a run. None: it does not age."""
     max_age_delta_s: float = 0.0
     """A random part of this is added to that, so that not all leave at once."""
+    labels: tuple[str, ...] = ()
+    """What plans choose it by."""
 
 
 class AgentProcess:
@@ -107,6 +109,7 @@ class AgentProcess:
         start_process: Callable[..., RunnerProcess] = RunnerProcess.of,
     ) -> None:
         self.agent_id = held.agent_id
+        self.labels: tuple[str, ...] = ()
         self._fleet = fleet
         self._news = asyncio.Event()
         self._reports = Reports(self._news.set)
@@ -312,6 +315,7 @@ class AgentProcess:
             held=frozenset(self._held),
             sent_ns=time.time_ns(),
             prepares=True,
+            labels=self.labels,
         )
 
     # Parts
@@ -415,6 +419,7 @@ async def running(
             places = Places(config.max_processes or default_places())
             at = config.packages
             agent = AgentProcess(held, fleet, relay, doors, room=room, places=places, packages=at)
+            agent.labels = config.labels
             await agent.resume()
             connecting = asyncio.create_task(agent.run(on_connected))
             if config.max_age_s is not None:

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from loadgrpc.broker import live, watch
 from loadgrpc.broker.checking import check
 from loadgrpc.broker.listing import Listed, Wanted, listed
+from loadgrpc.broker.naming import Named, Naming
 from loadgrpc.broker.own_types import OwnTypes
 from loadgrpc.broker.records import run_of, size_of
 from loadgrpc.broker.result import RunResult
@@ -35,6 +36,9 @@ from loadgrpc.model import (
     TimelinePage,
     TimelineQuery,
     Trouble,
+    Waiting,
+    attempt_id,
+    run_id_of,
 )
 from loadgrpc.protocol import plans
 from loadgrpc.protocol.bounds import MAX_ANSWER_BYTES
@@ -65,8 +69,8 @@ class RunPage(NamedTuple):
 class Archive:
     """See the module. `runs` are those that are not over; the broker's, and read here.
 
-    `troubles_of` returns the current problems of one of them; `every_s` is how often watchers get
-    figures.
+    `troubles_of` returns the current problems of one of them, `waiting_of` what it waits for;
+    `every_s` is how often watchers get figures.
     """
 
     def __init__(
@@ -80,6 +84,7 @@ class Archive:
         types: OwnTypes,
         clock: Clock,
         troubles_of: Callable[[ActiveRun], tuple[Trouble, ...]],
+        waiting_of: Callable[[ActiveRun], Waiting | None],
         every_s: float,
     ) -> None:
         self._runs = runs
@@ -90,6 +95,8 @@ class Archive:
         self._types = types
         self._clock = clock
         self._troubles_of = troubles_of
+        self._waiting_of = waiting_of
+        self._naming = Naming(runs, store, store_watch)
         self._every_s = every_s
         self._closing = False
 
@@ -118,7 +125,11 @@ class Archive:
             NotFound: no such run.
         """
         run = self.live_run(run_id)
-        return run_of(await self._run_store.record(run_id)) if run is None else self._shown(run)
+        return await self._run_store.run(run_id) if run is None else self._shown(run)
+
+    async def named(self, text: str) -> Named:
+        """The run, and the attempt, that a client names: see `Naming.named`."""
+        return await self._naming.named(text)
 
     async def find_request(self, request_id: str) -> Run | None:
         """The run that a request has started, as it was stored last; None: it has started none.
@@ -130,8 +141,9 @@ class Archive:
         return run_of(record) if record is not None else None
 
     def _shown(self, run: ActiveRun) -> Run:
-        """An active run as it is stored, with its current problems."""
-        return replace(run.announced, troubles=self._troubles(run))
+        """An active run as it is stored, with its current problems, and what it waits for."""
+        troubles, waiting = self._troubles(run), self._waiting_of(run)
+        return replace(run.announced, troubles=troubles, waiting=waiting)
 
     def _troubles(self, run: ActiveRun) -> tuple[Trouble, ...]:
         """The current problems of an active run; a run that is over has its reason."""
@@ -144,10 +156,14 @@ class Archive:
         *,
         states: frozenset[RunState] = frozenset(),
         exit_codes: frozenset[int] = frozenset(),
+        labels: frozenset[str] = frozenset(),
+        owner: str = "",
+        title: str = "",
     ) -> RunPage:
         """A page of runs, newest first; while the store cannot be read, the active ones.
 
-        Only those in some `states` and judged with some `exit_codes`, none: all. A page may be
+        Only those in some `states` and judged with some `exit_codes`, none: all; and only those
+        with all the `labels`, of that `owner`, and with that text in their `title`. A page may be
         short: then, or when more is more than a client takes.
 
         Raises:
@@ -159,7 +175,14 @@ class Archive:
         limit = min(page_size or DEFAULT_PAGE, MAX_PAGE)
         before = int(page_token) if page_token else None
         # Of those that go on the store may be behind: they are looked at here.
-        wanted = Filter(states=states, verdicts=exit_codes, also=frozenset(self._runs))
+        wanted = Filter(
+            states=states,
+            verdicts=exit_codes,
+            also=frozenset(self._runs) if states or exit_codes else frozenset(),
+            labels=labels,
+            owner=owner,
+            title=title,
+        )
         trouble = ""
         try:
             page, token = await self._store_watch.read(self._page(limit, before, wanted))
@@ -178,6 +201,9 @@ class Archive:
             for run in runs
             if (not states or run.state in states)
             and (not exit_codes or (run.verdict and run.verdict.exit_code in exit_codes))
+            and labels.issubset(run.plan.labels)
+            and owner in ("", run.plan.user_id)
+            and title in run.plan.title
         ]
         return RunPage(shown, token, trouble)
 
@@ -223,7 +249,7 @@ class Archive:
         """
         run = self.live_run(run_id)
         if run is None:
-            known = run_of(await self._run_store.record(run_id))
+            known = await self._run_store.run(run_id)
             for news in watch.past(known, await self._run_store.log_of(known), after):
                 yield news
             return
@@ -235,7 +261,9 @@ class Archive:
                 message = f"the result of run {run_id} cannot be stored: a defect of the broker"
                 raise Unavailable(message)
 
-        def figures() -> Progress:
+        def figures() -> Progress | Run:
+            if run.announced.state.waiting:
+                return self._shown(run)
             return live.progress(run, self._clock.wall_ns(), lambda: self._troubles_of(run))
 
         watching = watch.live(
@@ -245,13 +273,13 @@ class Archive:
             async for news in watching:
                 yield news
 
-    async def get_summary(self, run_id: str) -> Summary:
-        """The result of a run, or its figures so far.
+    async def get_summary(self, run_id: str, attempt: int | None = None) -> Summary:
+        """The result of a run, or its figures so far; or of an `attempt` of it.
 
         Raises:
-            NotFound: no such run.
+            NotFound: no such run, or no such attempt.
         """
-        if (result := await self.result(run_id)) is not None:
+        if (result := await self.result(run_id, attempt)) is not None:
             return summary_from_proto(result)
         run = self._runs[run_id]
         return replace(
@@ -266,12 +294,16 @@ class Archive:
             return tuple(await self._store_watch.read(self._store.notifications(run_id)))
         return ()
 
-    async def result(self, run_id: str) -> run_pb2.RunSummary | None:
+    async def result(self, run_id: str, attempt: int | None = None) -> run_pb2.RunSummary | None:
         """The summary of a run that is over, with everything stored about it; None: it is active.
 
+        `attempt`: that of an attempt of it; None: the newest one.
+
         Raises:
-            NotFound: no such run.
+            NotFound: no such run, or no such attempt.
         """
+        if attempt is not None and attempt != await self._newest_attempt(run_id):
+            return await self._result_of(run_id, attempt)
         if (run := self.live_run(run_id)) is not None:
             if run.result is None or not run.announced.state.final:
                 return None
@@ -286,16 +318,52 @@ class Archive:
         result.notifications.extend(notification_to_proto(each) for each in notifications)
         return result
 
-    async def get_timeline(self, query: TimelineQuery) -> TimelinePage:
-        """Some windows of a run.
+    async def _newest_attempt(self, run_id: str) -> int:
+        """The number of the current attempt of a run, or of its last one.
 
         Raises:
             NotFound: no such run.
+        """
+        run = self.live_run(run_id)
+        return (run.announced if run is not None else await self._run_store.run(run_id)).attempt
+
+    async def _result_of(self, run_id: str, attempt: int) -> run_pb2.RunSummary:
+        """The summary of an attempt that was followed by another one.
+
+        Raises:
+            NotFound: there is no such attempt.
+        """
+        summary = await self._store_watch.read(self._store.attempt_summary(run_id, attempt))
+        if summary is None:
+            raise NotFound(f"run {run_id} has no attempt {attempt}")
+        return run_pb2.RunSummary.FromString(summary)
+
+    async def _stored_as(self, named: str) -> str:
+        """What the store knows an attempt by, given the id of its run, and its number if any.
+
+        Raises:
+            NotFound: no such run, or no such attempt.
+        """
+        run_id, _, attempt = named.partition(".")
+        newest = await self._newest_attempt(run_id)
+        if attempt and int(attempt) > newest:
+            raise NotFound(f"run {run_id} has no attempt {attempt}")
+        return attempt_id(run_id, int(attempt or newest))
+
+    def _of_attempt(self, attempt_id: str) -> ActiveRun | None:
+        """The active run whose current attempt that is."""
+        run = self.live_run(run_id_of(attempt_id))
+        return run if run is not None and run.run.attempt_id == attempt_id else None
+
+    async def get_timeline(self, query: TimelineQuery) -> TimelinePage:
+        """Some windows of a run: of its newest attempt, or of the one that is named.
+
+        Raises:
+            NotFound: no such run, or no such attempt.
             InvalidRequest: the page token is none of ours.
         """
-        if self.live_run(query.run_id) is None:
-            await self._run_store.record(query.run_id)
-        return await self._timelines.page(query, self.live_run)
+        own = await self._stored_as(query.run_id)
+        return await self._timelines.page(replace(query, run_id=own), self._of_attempt)
 
     async def check_run(self, run_id: str, thresholds: tuple[str, ...]) -> CheckedRun:
         """How a run is judged by thresholds; none: by those of its plan.
@@ -316,22 +384,24 @@ class Archive:
             return await check(texts, run, list(log.after(0)), summary, windows)
 
     async def list_events(self, wanted: Wanted) -> AsyncIterator[Listed]:
-        """The stored events of a run.
+        """The stored events of a run: of its newest attempt, or of the one that is named.
 
         Raises:
-            NotFound: no such run.
+            NotFound: no such run, or no such attempt.
             EventsGone: it had some, and none is kept.
         """
-        ahead_ns = await self._ahead_ns(wanted.run_id)
-        async for event in listed(self._store, wanted, ahead_ns):
+        own = await self._stored_as(wanted.run_id)
+        ahead_ns = await self._ahead_ns(own)
+        async for event in listed(self._store, replace(wanted, run_id=own), ahead_ns):
             yield event
 
-    async def _ahead_ns(self, run_id: str) -> Mapping[str, int]:
-        """How far the clocks of a run's agents are ahead of ours, where that is known."""
-        if run_id in self._runs:
-            return self._runs[run_id].ahead_ns
-        result = await self.result(run_id)
-        assert result is not None  # noqa: S101 - the run does not go on
+    async def _ahead_ns(self, attempt_id: str) -> Mapping[str, int]:
+        """How far the clocks of an attempt's agents are ahead of ours, where that is known."""
+        if (run := self._of_attempt(attempt_id)) is not None:
+            return run.ahead_ns
+        run_id, _, attempt = attempt_id.partition(".")
+        result = await self.result(run_id, int(attempt or 1))
+        assert result is not None  # noqa: S101 - the attempt does not go on
         return {
             agent.agent_id: signed_from_proto(agent.clock_offset)
             for agent in result.agents

@@ -11,15 +11,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import secrets
 import socket
 from collections.abc import Awaitable, Callable
 from typing import Final
 
 from loadgrpc import __version__, model
-from loadgrpc.broker import deadlines, happened, life, seeds
+from loadgrpc.broker import attempts, deadlines, happened, life
 from loadgrpc.broker.archive import GOING_AWAY, Archive
 from loadgrpc.broker.bundles import Bundles
+from loadgrpc.broker.dispatcher import Dispatcher
 from loadgrpc.broker.drains import Drains
 from loadgrpc.broker.fleet import Fleet
 from loadgrpc.broker.intake import Intake
@@ -27,24 +27,23 @@ from loadgrpc.broker.notifier import Notifier
 from loadgrpc.broker.observing import Observing
 from loadgrpc.broker.own_types import OwnTypes
 from loadgrpc.broker.parameters import Comparison
-from loadgrpc.broker.part import Part
-from loadgrpc.broker.records import result_of, run_of
+from loadgrpc.broker.records import attempt_of, result_of
 from loadgrpc.broker.roster import Roster
 from loadgrpc.broker.run import ActiveRun
-from loadgrpc.broker.run_store import MANY_PARTS, RunStore
+from loadgrpc.broker.run_store import RunStore
 from loadgrpc.broker.sources import Sources
-from loadgrpc.broker.split import assignments
 from loadgrpc.broker.store_watch import StoreWatch
 from loadgrpc.broker.timeline import Timelines
 from loadgrpc.broker.troubles import AsOf, troubles_of
 from loadgrpc.broker.work import Guard, Work
 from loadgrpc.clock import Clock
-from loadgrpc.errors import AlreadyExists, TooFewAgents, Unavailable
-from loadgrpc.model import Plan, Run, RunState, StopMode, Trouble
+from loadgrpc.errors import Unavailable
+from loadgrpc.model import Run, StopMode, Trouble
 from loadgrpc.observers.config import ObserverConfig
 from loadgrpc.protocol.fleet import Registration
 from loadgrpc.protocol.runs import verdict_from_proto
 from loadgrpc.store import Retention, Store, StoreError
+from loadgrpc.v1 import run_pb2
 
 TICK_S: Final = 1.0
 """How often leases are looked at, and figures are sent to watchers."""
@@ -84,10 +83,7 @@ class Broker:
         self._runs: dict[str, ActiveRun] = {}
         self.parameters = Comparison(self._runs)
         self._work = work = Work()
-        self._starting = asyncio.Lock()
-        """Held while agents are chosen, so that two requests never choose the same."""
         self._ticker: asyncio.Task[None] | None = None
-        self._closing = False
         self._store_watch = StoreWatch(store, clock)
         self.timelines = Timelines(store, self._store_watch)
         self.observing = Observing(observers or ObserverConfig())
@@ -107,17 +103,29 @@ class Broker:
         self.drains = Drains(store, self.roster, clock)
         self.types = OwnTypes(store)
         self.bundles = Bundles(store, clock)
+        by_attempt = attempts.Attempts(self._runs)
         self.fleet = Fleet(
             self.roster,
-            self._runs,
+            by_attempt,
             run_store=self._run_store,
             clock=clock,
             work=work,
             happens=self._happens,
             allow_version_skew=allow_version_skew,
         )
-        self.sources = Sources(
+        self.dispatcher = Dispatcher(
             self._runs,
+            self.fleet,
+            run_store=self._run_store,
+            bundles=self.bundles,
+            observing=self.observing,
+            clock=clock,
+            work=work,
+            happens=self._happens,
+            forget=self._forget,
+        )
+        self.sources = Sources(
+            by_attempt,
             store,
             run_store=self._run_store,
             types=self.types,
@@ -127,7 +135,7 @@ class Broker:
         )
         self.intake = Intake(
             self.sources,
-            self._runs,
+            by_attempt,
             store,
             clock=clock,
             work=work,
@@ -143,6 +151,7 @@ class Broker:
             types=self.types,
             clock=clock,
             troubles_of=self._troubles_of,
+            waiting_of=self.dispatcher.waiting,
             every_s=TICK_S,
         )
 
@@ -168,12 +177,13 @@ class Broker:
                 machine = run.machines.get(part.agent_id) or Registration(
                     agent_id=part.agent_id, hostname=part.hostname, pid=0, version="", cores=0
                 )
-                self.roster.expect(machine, run.run.run_id, now_ns)
+                self.roster.expect(machine, run.run.attempt_id, now_ns)
             if run.stopping is not None:
                 run.over_by_ns = deadlines.over_by_ns(run, now_ns)
             self._happens(run, happened.Resumed())
         self._store_watch.start()
         await self.notifier.start()
+        self.dispatcher.look()
         self._ticker = asyncio.create_task(self._tick())
 
     async def close(self) -> None:
@@ -181,7 +191,7 @@ class Broker:
 
         Runs stay as they are, for the broker that comes after this one.
         """
-        self._closing = True
+        self.dispatcher.close(Unavailable(GOING_AWAY))
         if self._ticker is not None:
             self._ticker.cancel()
         self._store_watch.close()
@@ -200,9 +210,11 @@ class Broker:
                 self.fleet.end_leases()
             with guard("giving up overdue parts"):
                 self.end_overdue()
+            with guard("starting runs that wait"):
+                self.dispatcher.look()
             with guard("looking at the store"):
                 self._store_watch.tick(idle=not self._runs)
-            for run in list(self._runs.values()):
+            for run in self._with_agents():
                 with guard(f"closing the seconds of run {run.run.run_id}"):
                     self.close_seconds(run)
             for run in list(self._run_store.unstored):
@@ -221,8 +233,12 @@ class Broker:
         """Gives up parts that do not begin, or do not end when they should."""
         if self._store.trouble:
             return  # what agents say waits for the store, and so do they
-        for run in list(self._runs.values()):
+        for run in self._with_agents():
             self._happens(run, happened.TimePassed(self.fleet.links.keys()))
+
+    def _with_agents(self) -> list[ActiveRun]:
+        """The active runs that do not wait."""
+        return [run for run in self._runs.values() if not run.run.state.waiting]
 
     def info(self) -> model.BrokerInfo:
         """About the broker itself."""
@@ -234,7 +250,7 @@ class Broker:
             store=self._store_name,
             start_time_ns=self._start_time_ns,
             agents=len(self.roster),
-            active_runs=len(self.archive.live_runs),
+            active_runs=sum(not run.announced.state.waiting for run in self.archive.live_runs),
             store_trouble=trouble.words if trouble is not None else "",
             address=self.address,
             store_bytes=self._store_watch.size,
@@ -251,96 +267,6 @@ class Broker:
 
     # What clients do
 
-    async def start_run(self, plan: Plan, request_id: str = "") -> Run:
-        """Starts a run on idle agents.
-
-        Raises:
-            TooFewAgents: fewer are idle than the plan asks for.
-            AlreadyExists: `request_id` was used for another plan.
-            NotFound: the broker does not have its bundle.
-            Unavailable: the broker is going away, or the run cannot be stored.
-            InvalidRequest: it asks for an observer that it may not have, or that there is not.
-        """
-        if self._closing:
-            raise Unavailable(GOING_AWAY)
-        if plan.observers:
-            await self.observing.check(plan)
-        async with self._starting:
-            if request_id and (known := await self._run_store.by_request(request_id)):
-                run = run_of(known)
-                if not seeds.same(plan.kept(), run.plan):
-                    raise AlreadyExists(
-                        f"request_id {request_id!r} was used for run {run.run_id}, of another plan"
-                    )
-                live = self._runs.get(run.run_id)
-                return live.announced if live is not None else run
-            return await self._work.whole(self._begin(seeds.seeded(plan), request_id))
-
-    async def check_plan(self, plan: Plan) -> None:
-        """Sees that a plan could be run, when there are agents for it.
-
-        Raises:
-            NotFound: the broker does not have its bundle.
-            InvalidRequest: it asks for an observer that it may not have, or that there is not.
-        """
-        if plan.observers:
-            await self.observing.check(plan)
-        if plan.bundle:
-            await self.bundles.need(plan.bundle)
-
-    async def _begin(self, plan: Plan, request_id: str) -> Run:
-        if plan.bundle:
-            await self.bundles.need(plan.bundle)
-        now_ns = self._clock.monotonic_ns()
-        agent_ids = tuple(self.roster.choose(plan.agents, now_ns, prepares=plan.is_prepared))
-        if len(agent_ids) < plan.agents:
-            drained = len(self.roster.drained)
-            idle = len(self.roster.idle(now_ns))
-            older = min(idle, plan.agents) - len(agent_ids)
-            raise TooFewAgents(
-                f"{plan.agents} agent{'s' if plan.agents > 1 else ''} asked for, "
-                f"but {idle} idle ({len(self.roster)} known"
-                f"{f', {drained} drained' if drained else ''})"
-                f"{', some of them too old to be sent files or packages' if older else ''}"
-            )
-        run_id = f"r-{secrets.token_hex(5)}"
-        members = {agent_id: self.roster[agent_id] for agent_id in agent_ids}
-        for agent_id in agent_ids:
-            self.roster.assign(agent_id, run_id)
-
-        def parts() -> list[Part]:
-            return [
-                Part(assignment, members[assignment.agent_id].registration.hostname)
-                for assignment in assignments(plan, run_id, agent_ids)
-            ]
-
-        many = plan.agents * len(plan.scenarios) > MANY_PARTS
-        run = ActiveRun(
-            Run(
-                run_id=run_id,
-                state=RunState.STARTING,
-                plan=plan,
-                create_time_ns=self._clock.wall_ns(),
-                agent_ids=agent_ids,
-            ),
-            await asyncio.to_thread(parts) if many else parts(),
-            request_id=request_id,
-        )
-        for agent_id, member in members.items():
-            run.note_clock(agent_id, member.clock.ahead_ns)
-            run.machines[agent_id] = member.registration
-        self._runs[run_id] = run
-        try:
-            await self._run_store.save(run)
-        except StoreError as error:
-            self._forget(run)
-            raise Unavailable(f"the run could not be stored: {error}") from error
-        fields = {"run_id": run_id}
-        on = ", ".join(agent_ids)
-        _log.info("run %s of %s starts on %s", run_id, plan.label, on, extra=fields)
-        self._happens(run, happened.Began(self.fleet.links.keys()))
-        return run.announced
-
     async def stop_run(self, run_id: str, mode: StopMode, asked_by: str = "") -> Run:
         """Stops a run; asking again changes nothing, except for a kill; nor when it is over.
 
@@ -355,6 +281,8 @@ class Broker:
         saving = self._happens(run, happened.StopAsked(mode, asked_by))
         if saving is not None:
             await saving
+        elif run.closing is not None and run.run.state.final:  # it waited
+            await asyncio.wait({run.closing})
         return run.announced
 
     # What follows
@@ -378,7 +306,7 @@ class Broker:
         return asyncio.shield(self._work.shared(self._save_at_once(run)))
 
     def _carry_out(self, run: ActiveRun, command: life.Command) -> None:
-        run_id = run.run.run_id
+        attempt_id = run.run.attempt_id
         match command:
             case life.Save(then):
                 self._work.begin(self._save_then(run, then))
@@ -387,12 +315,14 @@ class Broker:
             case life.Reply(source_id, answer):
                 run.part_of(source_id).sources[source_id].answer(answer)
             case life.Release(agent_id):
-                self.roster.release(agent_id, run_id)
+                self.roster.release(agent_id, attempt_id)
             case life.GiveUp(agent_id):
-                self.roster.give_up(agent_id, run_id)
+                self.roster.give_up(agent_id, attempt_id)
             case life.Close():
                 run.closing = self._work.begin(self._close_run(run))
+                self.dispatcher.wake()  # it may have been in the queue
             case life.Log(words, level, agent_id):
+                run_id = run.run.run_id
                 fields = {"run_id": run_id} | ({"agent_id": agent_id} if agent_id else {})
                 _log.log(level, "run %s %s", run_id, words, extra=fields)
 
@@ -410,16 +340,19 @@ class Broker:
             raise
 
     async def _close_run(self, run: ActiveRun) -> None:
-        """Stores the result of a run that is over, then lets everybody go."""
+        """Stores the result of a run that is over, then lets everybody go; or it is tried again."""
         for source in run.sources():
             async with source.lock:
                 await source.settle()  # what is being stored has arrived in time
-        run_id = run.run.run_id
-        for agent_id in run.run.agent_ids:
-            self.roster.release(agent_id, run_id)
+        self._release(run)
         result = result_of(run)
         judged = verdict_from_proto(result.verdict)
+        if (following := attempts.next_of(run, judged)) is not None:
+            await self._try_again(run, result, following)
+            return
+        judged = attempts.name_all(run, result)
         run.ended(result, judged)
+        run_id = run.run.run_id
         _log.info(
             "run %s is %s, exit %d: %s",
             run_id,
@@ -435,6 +368,18 @@ class Broker:
             run.wake()
             raise
 
+    async def _try_again(
+        self, run: ActiveRun, result: run_pb2.RunSummary, following: attempts.Next
+    ) -> None:
+        """An attempt is over, and another one follows: its result is kept, and the run waits."""
+        await self._run_store.finish_attempt(run)
+        self.types.retire(run.run.attempt_id)
+        attempts.try_again(run, following, attempt_of(following.ended, result))
+        run_id, why = run.run.run_id, following.ended.reason
+        _log.info("run %s: %s, after %s", run_id, run.run.reason, why, extra={"run_id": run_id})
+        await self._run_store.save(run, patient=True)
+        self.dispatcher.wake()
+
     async def _store_result(self, run: ActiveRun) -> None:
         """Stores the result of a run, if the store takes it; the run is forgotten then."""
         if await self._run_store.save_result(run):
@@ -443,6 +388,10 @@ class Broker:
 
     def _forget(self, run: ActiveRun) -> None:
         del self._runs[run.run.run_id]
-        self.types.retire(run.run.run_id)
+        self.types.retire(run.run.attempt_id)
+        self._release(run)
+
+    def _release(self, run: ActiveRun) -> None:
+        """The agents of an attempt that is over are free."""
         for agent_id in run.run.agent_ids:
-            self.roster.release(agent_id, run.run.run_id)
+            self.roster.release(agent_id, run.run.attempt_id)

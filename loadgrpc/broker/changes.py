@@ -16,8 +16,8 @@ from loadgrpc.model import AgentEvent, Change, ChangeKind, Run, RunState
 from loadgrpc.protocol.bounds import MAX_REASON_CHARS, kept_chars
 
 MAX_CHANGES: Final = 10_000
-"""Of a run, besides those of its state, its load and its thresholds: later ones are dropped."""
-_ALWAYS: Final = (ChangeKind.STATE, ChangeKind.LOAD, ChangeKind.THRESHOLD)
+"""Of a run, besides those of state, load, thresholds and attempts: later ones are dropped."""
+_ALWAYS: Final = (ChangeKind.STATE, ChangeKind.LOAD, ChangeKind.THRESHOLD, ChangeKind.ATTEMPT)
 
 
 class ChangeLog:
@@ -30,6 +30,8 @@ class ChangeLog:
         self._written = len(known) if written else 0
         """How many of them are in the log that is stored."""
         self._optional = sum(change.kind not in _ALWAYS for change in known)
+        self.attempt = 1
+        """The attempt that what is added belongs to."""
 
     def after(self, number: int) -> Sequence[Change]:
         """What may be shown of what came after the change of that number."""
@@ -66,7 +68,15 @@ class ChangeLog:
         number = len(self._changes) + 1
         reason = kept_chars(reason, MAX_REASON_CHARS)
         self._changes.append(
-            Change(sequence=number, kind=kind, state=state, time_ns=time_ns, reason=reason, **more)
+            Change(
+                sequence=number,
+                kind=kind,
+                state=state,
+                time_ns=time_ns,
+                attempt=self.attempt,
+                reason=reason,
+                **more,
+            )
         )
 
     def stored(self, number: int) -> bool:
@@ -77,8 +87,12 @@ class ChangeLog:
         return newest
 
     def agents(self) -> tuple[set[str], set[str]]:
-        """The agents that are unreachable, and those that are lost, as far as it says."""
-        newest = {each.agent_id: each.agent_event for each in self._changes if each.agent_event}
+        """The agents of the attempt that are unreachable, and those that are lost."""
+        newest = {
+            each.agent_id: each.agent_event
+            for each in self._changes
+            if each.agent_event and each.attempt == self.attempt
+        }
         away, lost = (
             {agent_id for agent_id, event in newest.items() if event is wanted}
             for wanted in (AgentEvent.UNREACHABLE, AgentEvent.LOST)
@@ -113,13 +127,19 @@ def derived(run: Run) -> list[Change]:
 
 def as_it_was(run: Run, change: Change) -> Run:
     """A run as a change of its state made it."""
-    if change.state is run.state:
+    if change.state is run.state and change.attempt == run.attempt:
         return run
+    began = change.state in (RunState.RUNNING, RunState.STOPPING) and change.attempt == run.attempt
     return replace(
         run,
         state=change.state,
         reason=change.reason,
-        start_time_ns=None if change.state is RunState.STARTING else run.start_time_ns,
+        start_time_ns=run.start_time_ns if began else None,
         end_time_ns=None,
         verdict=None,
+        attempt=change.attempt,
+        attempts=run.attempts[: change.attempt - 1],
+        agent_ids=run.agent_ids if change.attempt == run.attempt else (),
+        due_time_ns=change.due_time_ns,
+        waiting=None,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any, Final
 
 from loadgrpc.broker.broker import Broker
@@ -16,6 +17,7 @@ from loadgrpc.protocol import bounds, bundles, plans, progress, thresholds, time
 from loadgrpc.protocol.rows import KINDS
 from loadgrpc.protocol.runs import agent_to_proto, broker_to_proto, run_to_proto
 from loadgrpc.protocol.shrinking import shrink
+from loadgrpc.protocol.submissions import submission_from_proto
 from loadgrpc.protocol.summary import summary_to_proto
 from loadgrpc.protocol.transport import Context
 from loadgrpc.v1 import control_pb2, control_pb2_grpc
@@ -45,7 +47,8 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
     ) -> control_pb2.StartRunResponse:
         """See control.proto."""
         plan = plans.plan_from_proto(request.plan)
-        run = await self._broker.start_run(plan, request.request_id)
+        submission = submission_from_proto(request)
+        run = await self._broker.dispatcher.start_run(plan, request.request_id, submission)
         _note(context, "asked for run %s", run.run_id)
         await self._broker.parameters.compared(run.run_id)
         return control_pb2.StartRunResponse(run=run_to_proto(run))
@@ -73,7 +76,7 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         self, request: control_pb2.GetRunRequest, _: Context
     ) -> control_pb2.GetRunResponse:
         """See control.proto."""
-        run = await self._broker.archive.get_run(_run_id(request))
+        run = await self._broker.archive.get_run(await self._run_id(request))
         return control_pb2.GetRunResponse(run=run_to_proto(run))
 
     async def ListRuns(  # noqa: N802
@@ -94,9 +97,13 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
     ) -> AsyncIterator[control_pb2.WatchRunResponse]:
         """See control.proto."""
         after = request.after if request.HasField("after") else None
-        archive = self._broker.archive
-        async for news in archive.watch_run(_run_id(request), after, windows=request.windows):
+        archive, run_id = self._broker.archive, await self._run_id(request)
+        async for news in archive.watch_run(run_id, after, windows=request.windows):
             yield self._converted(news)
+
+    async def _run_id(self, request: Any) -> str:
+        """The run that a request names."""
+        return (await self._broker.archive.named(_run_id(request))).run_id
 
     def _converted(self, news: News) -> control_pb2.WatchRunResponse:
         """News as their message; figures and windows are converted once for all who watch."""
@@ -119,18 +126,20 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
             raise InvalidRequest([Violation("mode", "is not known here")])
         kill = request.mode == control_pb2.STOP_MODE_KILL
         mode = StopMode.KILL if kill else StopMode.GRACEFUL
-        _note(context, "asks to kill run %s" if kill else "asks to stop run %s", _run_id(request))
-        run = await self._broker.stop_run(_run_id(request), mode, client_of(context))
+        run_id = await self._run_id(request)
+        _note(context, "asks to kill run %s" if kill else "asks to stop run %s", run_id)
+        run = await self._broker.stop_run(run_id, mode, client_of(context))
         return control_pb2.StopRunResponse(run=run_to_proto(run))
 
     async def GetSummary(  # noqa: N802
         self, request: control_pb2.GetSummaryRequest, _: Context
     ) -> control_pb2.GetSummaryResponse:
         """See control.proto."""
-        run_id, archive = _run_id(request), self._broker.archive
-        message = await archive.result(run_id)  # with fields that another broker has stored
+        archive = self._broker.archive
+        named = await archive.named(_run_id(request))
+        message = await archive.result(*named)  # with fields that another broker has stored
         if message is None:
-            message = summary_to_proto(await archive.get_summary(run_id))
+            message = summary_to_proto(await archive.get_summary(named.run_id))
         shrink(message)
         return control_pb2.GetSummaryResponse(summary=message)
 
@@ -138,8 +147,9 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         self, request: control_pb2.GetTimelineRequest, _: Context
     ) -> control_pb2.GetTimelineResponse:
         """See control.proto."""
-        page = await self._broker.archive.get_timeline(timeline.query_from_proto(request))
-        return timeline.page_to_proto(page)
+        archive, query = self._broker.archive, timeline.query_from_proto(request)
+        named = str(await archive.named(query.run_id))
+        return timeline.page_to_proto(await archive.get_timeline(replace(query, run_id=named)))
 
     async def CheckRun(  # noqa: N802
         self, request: control_pb2.CheckRunRequest, _: Context
@@ -154,7 +164,9 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         """See control.proto."""
         response = control_pb2.ListEventsResponse()
         size = 0
-        async for listed in self._broker.archive.list_events(_wanted_from_proto(request)):
+        archive, wanted = self._broker.archive, _wanted_from_proto(request)
+        named = str(await archive.named(wanted.run_id))
+        async for listed in archive.list_events(replace(wanted, run_id=named)):
             event = _listed_to_proto(listed)
             size += event.ByteSize()
             full = len(response.events) == MAX_LISTED or size > MAX_LISTED_BYTES
@@ -169,18 +181,25 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         self, request: control_pb2.DeleteRunRequest, context: Context
     ) -> control_pb2.DeleteRunResponse:
         """See control.proto."""
-        await self._broker.archive.delete_run(_run_id(request))
-        _note(context, "deleted run %s", _run_id(request))
+        run_id = await self._run_id(request)
+        await self._broker.archive.delete_run(run_id)
+        _note(context, "deleted run %s", run_id)
         return control_pb2.DeleteRunResponse()
 
     async def PurgeRuns(  # noqa: N802
         self, request: control_pb2.PurgeRunsRequest, context: Context
     ) -> control_pb2.PurgeRunsResponse:
         """See control.proto."""
-        run_ids = await self._broker.archive.purge_runs(_older_than_from_proto(request))
+        if request.waiting:
+            if request.HasField("older_than"):
+                rule = "cannot be combined with waiting: runs that wait have not ended"
+                raise InvalidRequest([Violation("older_than", rule)])
+            run_ids = await self._broker.dispatcher.purge(client_of(context))
+        else:
+            run_ids = await self._broker.archive.purge_runs(_older_than_from_proto(request))
         for run_id in run_ids:
-            _note(context, "deleted run %s", run_id)
-        return control_pb2.PurgeRunsResponse(run_ids=run_ids)
+            _note(context, "purged run %s" if request.waiting else "deleted run %s", run_id)
+        return control_pb2.PurgeRunsResponse(run_ids=run_ids, count=len(run_ids))
 
     async def ListAgents(  # noqa: N802
         self, _request: control_pb2.ListAgentsRequest, _: Context
@@ -263,10 +282,10 @@ def _wanted_from_proto(message: control_pb2.ListEventsRequest) -> Wanted:
     )
 
 
-def _filters_from_proto(message: control_pb2.ListRunsRequest) -> dict[str, frozenset[Any]]:
+def _filters_from_proto(message: control_pb2.ListRunsRequest) -> dict[str, Any]:
     violations = [
         Violation(name, f"has more than {MAX_FILTERS} entries")
-        for name in ("states", "exit_codes")
+        for name in ("states", "exit_codes", "labels")
         if len(getattr(message, name)) > MAX_FILTERS
     ]
     violations += [
@@ -279,6 +298,9 @@ def _filters_from_proto(message: control_pb2.ListRunsRequest) -> dict[str, froze
     return {
         "states": frozenset(map(RunState, message.states)),
         "exit_codes": frozenset(message.exit_codes),
+        "labels": frozenset(message.labels),
+        "owner": message.owner,
+        "title": message.title,
     }
 
 

@@ -71,6 +71,7 @@ class Drains:
         except StoreError as error:
             raise StoreUnavailable(f"agent {agent_id} stays as it is: {error}") from error
         self._roster.drained.pop(agent_id, None)
+        self._roster.on_change()
         return self._seen(agent_id) if agent_id in self._roster else before
 
     def _seen(self, agent_id: str) -> Agent:

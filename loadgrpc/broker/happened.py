@@ -11,8 +11,20 @@ from loadgrpc.protocol.produced import Produced
 
 
 @dataclass(frozen=True)
+class Due:
+    """The time of a scheduled run has come."""
+
+
+@dataclass(frozen=True)
+class TooLate:
+    """A run that waits has not started in time, for that reason."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
 class Began:
-    """The run is stored for the first time; these agents are connected."""
+    """Which agents run it is stored; these agents are connected."""
 
     connected: Collection[str]
 
@@ -29,10 +41,14 @@ class CycleStored:
 
 @dataclass(frozen=True)
 class StopAsked:
-    """A client asks to stop the run; `by` says who, if that is known."""
+    """A client asks to stop the run; `by` says who, if that is known.
+
+    `reason`: why it ends, as a sentence; empty: because of that.
+    """
 
     mode: StopMode
     by: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -154,7 +170,9 @@ class TimePassed:
 
 
 Event = (
-    Began
+    Due
+    | TooLate
+    | Began
     | Resumed
     | CycleStored
     | StopAsked

@@ -35,7 +35,7 @@ class Launcher:
     async def start(self, plan: Plan, request_id: str) -> Launched:
         """Starts a run, unless that request has started one."""
         try:
-            run = await self._broker.start_run(plan, request_id)
+            run = await self._broker.dispatcher.start_run(plan, request_id)
         except (TooFewAgents, Unavailable, StoreError) as error:
             return Launched(reason=str(error), waits=True)
         except LoadgrpcError as error:
@@ -98,6 +98,6 @@ class Launcher:
             NotFound: its bundle is not there.
         """
         try:
-            await self._broker.check_plan(plan)
+            await self._broker.dispatcher.check_plan(plan)
         except InvalidRequest as error:
             raise error.within(where) from error

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import singledispatch
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from loadgrpc.broker import deadlines
 from loadgrpc.broker.happened import (
@@ -23,6 +23,7 @@ from loadgrpc.broker.happened import (
     AgentReady,
     Began,
     CycleStored,
+    Due,
     EndStored,
     Event,
     Resumed,
@@ -34,10 +35,12 @@ from loadgrpc.broker.happened import (
     StopAsked,
     ThresholdsFailed,
     TimePassed,
+    TooLate,
     UsersHeldBack,
 )
 from loadgrpc.broker.part import Part
-from loadgrpc.broker.run import ActiveRun, stop_reason
+from loadgrpc.broker.run import ActiveRun
+from loadgrpc.broker.setbacks import stop_reason
 from loadgrpc.broker.state import RunEvent
 from loadgrpc.model import (
     NOT_PREPARED,
@@ -132,7 +135,22 @@ def _decide(event: Event, _run: ActiveRun, _now: Now) -> Iterator[Command]:
 
 
 @_decide.register
+def _(_: Due, run: ActiveRun, now: Now) -> Iterator[Command]:
+    yield from _change(run, RunEvent.DUE, now, queue_time_ns=run.run.due_time_ns or now.wall_ns)
+    yield Save()
+
+
+@_decide.register
+def _(event: TooLate, run: ActiveRun, now: Now) -> Iterator[Command]:
+    yield from _change(run, RunEvent.TOO_LATE, now, reason=event.reason)
+    yield Close()
+
+
+@_decide.register
 def _(event: Began, run: ActiveRun, now: Now) -> Iterator[Command]:
+    if run.stopping is not None:  # while that was stored
+        for part in run.live_parts():
+            part.lose("the run was stopped before its part began", now.wall_ns)
     for part in run.live_parts():  # others were lost while the run was stored
         part.told_ns = now.monotonic_ns
         if part.agent_id in event.connected:
@@ -144,6 +162,8 @@ def _(event: Began, run: ActiveRun, now: Now) -> Iterator[Command]:
 
 @_decide.register
 def _(_: Resumed, run: ActiveRun, now: Now) -> Iterator[Command]:
+    if run.run.state.waiting:
+        return
     run.note("the broker was restarted, and continues the run", now.wall_ns)
     yield Log(f"of {run.run.plan.label} continues")
     yield from _follow_up(run, now)
@@ -169,7 +189,12 @@ def _(event: StopAsked, run: ActiveRun, now: Now) -> Iterator[Command]:
     if event.by and run.stopping not in {event.mode, StopMode.KILL}:
         how = "kill" if event.mode is StopMode.KILL else "stop"
         run.note(f"{event.by} asked to {how} the run", now.wall_ns)
-    yield from _change(run, RunEvent.STOP_ASKED, now, reason=stop_reason(event.mode))
+    waited = run.run.state.waiting
+    reason = event.reason or stop_reason(event.mode, waited=waited)
+    yield from _change(run, RunEvent.STOP_ASKED, now, reason=reason)
+    if waited:
+        yield Close()
+        return
     yield from _stop_parts(run, event.mode, now)
     yield Save(patient=False)
 
@@ -177,7 +202,7 @@ def _(event: StopAsked, run: ActiveRun, now: Now) -> Iterator[Command]:
 @_decide.register
 def _(event: AgentBack, run: ActiveRun, now: Now) -> Iterator[Command]:
     registration = event.registration
-    agent_id, run_id = registration.agent_id, run.run.run_id
+    agent_id, run_id = registration.agent_id, run.run.attempt_id
     run.machines[agent_id] = registration
     ended = False
     for part in run.of_agent(agent_id):
@@ -326,7 +351,7 @@ def _(event: TimePassed, run: ActiveRun, now: Now) -> Iterator[Command]:
         connected = part.agent_id in event.connected
         if why := deadlines.why_overdue(run, part, now.monotonic_ns, connected=connected):
             yield GiveUp(part.agent_id)
-            kill = StopRunners(run.run.run_id, StopMode.KILL, 0.0, part.scenario.name)
+            kill = StopRunners(run.run.attempt_id, StopMode.KILL, 0.0, part.scenario.name)
             yield Order(part.agent_id, kill)
             yield from _lose(run, part, why, now.wall_ns, now)
             yield from _follow_up(run, now)
@@ -337,6 +362,8 @@ def _(event: TimePassed, run: ActiveRun, now: Now) -> Iterator[Command]:
 
 def _follow_up(run: ActiveRun, now: Now) -> Iterator[Command]:
     """What follows from the states of a run's parts."""
+    if run.run.state.waiting:
+        return  # it has none
     if run.release(now.wall_ns):
         yield from _change(run, RunEvent.CYCLE_STARTED, now)
         run.log_load(now.wall_ns)
@@ -346,9 +373,12 @@ def _follow_up(run: ActiveRun, now: Now) -> Iterator[Command]:
         yield Close()
 
 
-def _change(run: ActiveRun, event: RunEvent, now: Now, reason: str = "") -> Iterator[Command]:
-    """An event of the table of states."""
-    if run.change(event, now_wall_ns=now.wall_ns, reason=reason) and not run.run.state.final:
+def _change(
+    run: ActiveRun, event: RunEvent, now: Now, reason: str = "", **more: Any
+) -> Iterator[Command]:
+    """An event of the table of states; `more`: what else it changes."""
+    changed = run.change(event, now_wall_ns=now.wall_ns, reason=reason, **more)
+    if changed and not run.run.state.final:
         yield Log(f"is {run.run.state.name}: {run.run.reason}".removesuffix(": "))
 
 
@@ -413,8 +443,8 @@ def _let_go(part: Part) -> Command:
 
 
 def _stop_runners(run: ActiveRun, mode: StopMode) -> StopRunners:
-    return StopRunners(run.run.run_id, mode, run.run.plan.stop_timeout_s)
+    return StopRunners(run.run.attempt_id, mode, run.run.plan.stop_timeout_s)
 
 
 def _start_processes(run: ActiveRun, part: Part, cycle: int) -> StartProcesses:
-    return StartProcesses(run.run.run_id, part.scenario.name, cycle)
+    return StartProcesses(run.run.attempt_id, part.scenario.name, cycle)

@@ -219,6 +219,8 @@ def events_of(change: Change, verdict: Verdict | None = None) -> tuple[ObserverE
     """
     if change.agent_event is AgentEvent.LOST:
         return (ObserverEvent.AGENT_LOST,)
+    if change.kind is ChangeKind.ATTEMPT:
+        return (ObserverEvent.AFTER_ATTEMPT,)
     if change.kind is not ChangeKind.STATE:
         return ()
     if not change.state.final:

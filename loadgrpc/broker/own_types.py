@@ -11,6 +11,7 @@ import logging
 from typing import Final
 
 from loadgrpc.errors import AlreadyExists, InvalidRequest, NotFound
+from loadgrpc.model import run_id_of
 from loadgrpc.protocol import bounds
 from loadgrpc.protocol.answers import TypesRefused
 from loadgrpc.protocol.home import TYPES_TOO_LARGE, too_large
@@ -68,9 +69,10 @@ class OwnTypes:
         self._catalog.retire(run_id)
 
     def drop(self, run_id: str) -> None:
-        """The run is deleted."""
-        self._sizes.pop(run_id, None)
-        self._catalog.drop(run_id)
+        """The run is deleted, with all its attempts."""
+        for known in [each for each in self._sizes if run_id_of(each) == run_id]:
+            del self._sizes[known]
+            self._catalog.drop(known)
 
     def _take(self, run_id: str, types: bytes) -> TypesRefused | None:
         in_all = len(types) + sum(self._sizes.get(run_id, {}).values())

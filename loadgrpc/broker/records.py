@@ -7,6 +7,7 @@ is trusted to have passed the checks of its day; a damaged record is shown as fa
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Final
 
@@ -23,6 +24,7 @@ from loadgrpc.model import (
     CustomState,
     Plan,
     Run,
+    RunAttempt,
     RunState,
     Scenario,
     ThresholdOutcome,
@@ -31,7 +33,7 @@ from loadgrpc.model import (
 from loadgrpc.protocol import plans
 from loadgrpc.protocol.shrinking import shrink
 from loadgrpc.protocol.summary import summary_to_proto
-from loadgrpc.store import ChangeRecord, RunRecord
+from loadgrpc.store import AttemptRecord, ChangeRecord, RunRecord
 from loadgrpc.v1 import run_pb2
 
 RUN_BYTES: Final = 512
@@ -62,6 +64,48 @@ def record_of(active: ActiveRun) -> RunRecord:
         changes=tuple(map(change_to_record, active.log.unwritten)),
         ends=tuple(active.ends.values()),
         bundle=run.plan.bundle or None,
+        attempt=run.attempt,
+        attempts=tuple(active.ended_attempts),
+        priority=run.priority,
+        due_time_ns=run.due_time_ns,
+        queue_time_ns=run.queue_time_ns,
+        expire_time_ns=run.expire_time_ns,
+        owner=run.plan.user_id,
+        title=run.plan.title,
+        labels=run.plan.labels,
+    )
+
+
+def attempt_of(attempt: RunAttempt, summary: run_pb2.RunSummary) -> AttemptRecord:
+    """An attempt that is over as the store keeps it, with its result."""
+    judged = attempt.verdict or model.Verdict()
+    return AttemptRecord(
+        attempt=attempt.attempt,
+        state=int(attempt.state),
+        reason=attempt.reason,
+        verdict=judged.exit_code,
+        verdict_reason=judged.reason,
+        start_time_ns=attempt.start_time_ns,
+        end_time_ns=attempt.end_time_ns,
+        agent_ids=attempt.agent_ids,
+        summary=summary.SerializeToString(),
+    )
+
+
+def attempt_from(record: AttemptRecord) -> RunAttempt:
+    """An attempt that was stored."""
+    return RunAttempt(
+        attempt=record.attempt,
+        state=RunState(record.state),
+        reason=record.reason,
+        verdict=(
+            None
+            if record.verdict is None
+            else model.Verdict(exit_code=record.verdict, reason=record.verdict_reason)
+        ),
+        start_time_ns=record.start_time_ns,
+        end_time_ns=record.end_time_ns,
+        agent_ids=record.agent_ids,
     )
 
 
@@ -86,8 +130,11 @@ def size_of(record: RunRecord) -> int:
     return len(record.plan) + 4 * len(record.reason) + ids + RUN_BYTES
 
 
-def run_of(record: RunRecord) -> Run:
-    """A run as it is stored. What was checked by the rules of its day is taken as it is."""
+def run_of(record: RunRecord, attempts: Iterable[AttemptRecord] = ()) -> Run:
+    """A run as it is stored, with `attempts` that are over, if it has some.
+
+    What was checked by the rules of its day is taken as it is.
+    """
     try:
         plan = plans.checked_plan(run_pb2.RunSpec.FromString(record.plan))
         reason = record.reason
@@ -108,10 +155,16 @@ def run_of(record: RunRecord) -> Run:
             if record.verdict is None
             else model.Verdict(exit_code=record.verdict, reason=record.verdict_reason)
         ),
+        attempt=record.attempt,
+        attempts=tuple(map(attempt_from, attempts)),
+        priority=record.priority,
+        due_time_ns=record.due_time_ns,
+        queue_time_ns=record.queue_time_ns,
+        expire_time_ns=record.expire_time_ns,
     )
 
 
-_DETAIL: Final = ("agent_id", "agent_event", "cycle", "users")
+_DETAIL: Final = ("agent_id", "agent_event", "cycle", "users", "due_time_ns")
 
 
 def change_to_record(change: Change) -> ChangeRecord:

@@ -110,6 +110,8 @@ class RunResult:
             measures=aggregate.measures.figures(duration_ns),
             custom_states=aggregate.custom_states.shown(),
             tags=tuple(aggregate.hits.by_tag(duration_ns)),
+            attempt=run.attempt,
+            attempts=run.attempts,
         )
 
     def _cycles(self) -> Iterator[model.CycleFigures]:
@@ -197,6 +199,8 @@ class RunResult:
             create_time_ns=self._run.run.create_time_ns,
             start_time_ns=self._run.run.start_time_ns,
             end_time_ns=self._run.run.end_time_ns,
+            attempt=self._run.run.attempt,
+            attempts=self._run.run.attempts,
         )
 
     def _work(
@@ -269,6 +273,7 @@ class RunResult:
         stopped = run.state in (RunState.STOPPING, RunState.STOPPED) and not aborted
         remarks = judgement.remarks(works)
         return verdict.Facts(
+            unreachable=run.reason if run.state is RunState.EXPIRED else "",
             not_loaded=self._not_loaded(),
             stopped=(run.reason or "stopped before its end") if stopped else "",
             incomplete=next(
@@ -313,7 +318,7 @@ class RunResult:
             why = "".join(f": {message}" for message in accounting.rejections[:1])
             yield f"{accounting.rejected} of {all_of_them} events were rejected{why}"
         if undone:
-            begun = run.state is not RunState.STARTING
+            begun = not run.state.waiting and run.state is not RunState.STARTING
             yield undone if begun else f"it has not begun: {undone}"
 
 

@@ -90,9 +90,10 @@ def from_bytes(
     states = {(each["agent_id"], each["scenario"]): each for each in state["parts"]}
     parts = [
         Part(assignment, "")
-        for assignment in assignments(stored.plan, stored.run_id, stored.agent_ids)
+        for assignment in assignments(stored.plan, stored.attempt_id, stored.agent_ids)
     ]
     run = ActiveRun(stored, parts, request_id=request_id, log=log)
+    run.resumed = True
     if kept:
         run.cycle = state["cycle"]
         # A loadgrpc before this one kept only when the last cycle was released.

@@ -9,13 +9,14 @@ stays, keeps the part that it has, and is not chosen any more.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
 from loadgrpc.broker.clocks import ClockOffset
-from loadgrpc.broker.spread import spread
+from loadgrpc.broker.queue import Choosable
 from loadgrpc.clock import NS_PER_S
-from loadgrpc.model import Agent, AgentState
+from loadgrpc.model import Agent, AgentState, run_id_of
 from loadgrpc.protocol.fleet import DEFAULT_LEASE_S, Registration
 from loadgrpc.protocol.version import other_version
 from loadgrpc.store import DrainedAgent
@@ -31,7 +32,7 @@ class Member:
     last_seen_ns: int
     connected: bool = True
     run_id: str = ""
-    """The run it has a part in; empty: none."""
+    """The attempt of a run it has a part in; empty: none."""
     overdue: bool = False
     """Its part was given up: it has not said that it is over, and may still be at it."""
     retiring: bool = False
@@ -59,6 +60,8 @@ class Roster:
 
     def __init__(self, *, lease_s: float = DEFAULT_LEASE_S) -> None:
         self.lease_s = lease_s
+        self.on_change: Callable[[], None] = lambda: None
+        """Called when an agent may have become free, or known: runs may wait for it."""
         self._members: dict[str, Member] = {}
         self.drained: dict[str, DrainedAgent] = {}
         """Agents that get no further runs, connected or not, by id."""
@@ -82,6 +85,7 @@ class Roster:
             clock=known.clock if known else ClockOffset(),
         )
         self._members[registration.agent_id] = member
+        self.on_change()
         return member
 
     def expect(self, registration: Registration, run_id: str, now_ns: int) -> None:
@@ -114,6 +118,7 @@ class Roster:
         if member is not None and member.run_id == run_id and (told or not member.overdue):
             member.run_id = ""
             member.overdue = False
+            self.on_change()
 
     def give_up(self, agent_id: str, run_id: str) -> None:
         """An agent's part in a run is given up; it is not free before it says that it is over."""
@@ -137,27 +142,27 @@ class Roster:
             return AgentState.DRAINING if member.run_id else AgentState.DRAINED
         return AgentState.BUSY if member.run_id else AgentState.IDLE
 
-    def idle(self, now_ns: int) -> list[str]:
-        """Agents that can be chosen for a run, by id."""
-        return sorted(
-            agent_id
-            for agent_id in self._members
-            if self.state(agent_id, now_ns) is AgentState.IDLE
-        )
+    def places(self, now_ns: int) -> list[Choosable]:
+        """The agents that may be chosen for runs, now or when they are free, by id."""
+        found = []
+        for agent_id, member in sorted(self._members.items()):
+            if agent_id in self.drained or member.retiring:
+                continue
+            registration = member.registration
+            found.append(
+                Choosable(
+                    agent_id=agent_id,
+                    host=registration.hostname,
+                    labels=frozenset(registration.labels),
+                    idle=member.reachable(now_ns) and not member.run_id,
+                    prepares=registration.prepares,
+                )
+            )
+        return found
 
-    def choose(self, wanted: int, now_ns: int, *, prepares: bool = False) -> list[str]:
-        """At most this many idle agents, spread over their hosts, by id.
-
-        `prepares`: only those that can be sent files and packages.
-        """
-        hosts = {name: each.registration.hostname for name, each in self._members.items()}
-        working = [hosts[name] for name, each in self._members.items() if each.run_id]
-        usable = [
-            name
-            for name in self.idle(now_ns)
-            if self._members[name].registration.prepares or not prepares
-        ]
-        return spread({name: hosts[name] for name in usable}, wanted, working)
+    def working(self) -> list[str]:
+        """The host of each agent that has a part in a run."""
+        return [each.registration.hostname for each in self._members.values() if each.run_id]
 
     def lost(self, now_ns: int) -> list[str]:
         """Agents whose lease is over."""
@@ -181,11 +186,12 @@ class Roster:
                 version=member.registration.version,
                 cores=member.registration.cores,
                 state=self.state(agent_id, now_ns),
-                run_id=member.run_id,
+                run_id=run_id_of(member.run_id),
                 last_seen_time_ns=wall_ns - (now_ns - member.last_seen_ns),
                 troubles=member.troubles,
                 drained=agent_id in self.drained,
                 retiring=member.retiring,
+                labels=member.registration.labels,
             )
             for agent_id, member in self._members.items()
         ]

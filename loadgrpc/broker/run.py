@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from loadgrpc import model
 from loadgrpc.broker.aggregate import Aggregate
@@ -36,7 +36,7 @@ from loadgrpc.model import (
 from loadgrpc.protocol.decoded import Decoded
 from loadgrpc.protocol.fleet import Registration
 from loadgrpc.protocol.produced import Produced
-from loadgrpc.store import EndRecord
+from loadgrpc.store import AttemptRecord, EndRecord, RunRecord
 from loadgrpc.v1 import run_pb2
 
 MAX_REJECTIONS = 10
@@ -67,19 +67,39 @@ class ActiveRun:
         self.run = run
         if log is None:
             log = ChangeLog()
-            log.add(ChangeKind.STATE, run.state, run.create_time_ns)
+            due_ns = run.due_time_ns
+            log.add(ChangeKind.STATE, run.state, run.create_time_ns, due_time_ns=due_ns)
         self.log = log
-        self._away, self._lost = log.agents()
-        """Agents of which the log says that they are unreachable, or lost."""
+        log.attempt = run.attempt
         self.request_id = request_id
+        self.announced = run
+        """What is shown to everybody: what a restart would not forget. See also `log`."""
+        self.going_on = run
+        """The run as it is, or was before it was over: its end is stored with its result."""
+        self.watchers: set[asyncio.Event] = set()
+        self.ended_attempts: list[AttemptRecord] = []
+        """Attempts that are over and were followed by another one, which is not stored yet."""
+        self.saving: asyncio.Future[None] | None = None
+        """Done when the write of what is known of it is, that is under way; None: none is."""
+        self.rested_s = 0.0
+        """When (of the loop's clock) it may be written again, unless somebody waits for it."""
+        self.saving_next: asyncio.Task[None] | None = None
+        """A write that will bring what is known when it begins; None: there is none waiting."""
+        self.begin_attempt(parts)
+
+    def begin_attempt(self, parts: list[Part]) -> None:
+        """Everything that is known of one attempt, and not of the run."""
+        self._away, self._lost = self.log.agents()
+        """Agents of which the log says that they are unreachable, or lost."""
         self.parts: dict[Key, Part] = {part.key: part for part in parts}
         self._part_of: dict[SourceId, Part] = {}
         self.ahead_ns: dict[str, int] = {}
         """How far the clocks of agents are ahead of the broker's."""
         self.machines: dict[str, Registration] = {}
         """What its agents last said of themselves."""
-        self.aggregate = Aggregate(run.create_time_ns)
-        self.thresholds = Thresholds(run.plan, self.aggregate.timeline, log.after(0))
+        self.aggregate = Aggregate(self.run.create_time_ns)
+        own = [each for each in self.log.after(0) if each.attempt == self.run.attempt]
+        self.thresholds = Thresholds(self.run.plan, self.aggregate.timeline, own)
         self.rejections: dict[str, None] = {}
         """What was wrong with events that were rejected, each once, the first ones."""
         self.cycle = 0
@@ -91,25 +111,16 @@ class ActiveRun:
         self.over_by_ns: int | None = None
         """When (monotonic) a part that was ordered to stop is given up; None: it was not ordered.
         """
-        self.announced = run
-        """What is shown to everybody: what a restart would not forget. See also `log`."""
-        self.going_on = run
-        """The run as it is, or was before it was over: its end is stored with its result."""
+        self.resumed = False
+        """Whether the broker was restarted since it began."""
         self._logged_states = LoggedStates()
         self._closed_windows = ClosedWindows()
         self.figures: Made | None = None
         """The figures that were made last, for all who watch."""
-        self.watchers: set[asyncio.Event] = set()
         self.result: run_pb2.RunSummary | None = None
         """What it came to, when it is over."""
         self.closing: asyncio.Task[None] | None = None
         """Ends when its result is stored, or cannot be for now."""
-        self.saving: asyncio.Future[None] | None = None
-        """Done when the write of what is known of it is, that is under way; None: none is."""
-        self.rested_s = 0.0
-        """When (of the loop's clock) it may be written again, unless somebody waits for it."""
-        self.saving_next: asyncio.Task[None] | None = None
-        """A write that will bring what is known when it begins; None: there is none waiting."""
         self.ends: dict[tuple[str, str, str], EndRecord] = {}
         """Runners that have ended, which is not stored yet, by agent, scenario and id."""
         self._maybe_live = list(self.parts.values())
@@ -117,8 +128,10 @@ class ActiveRun:
 
     # What happened
 
-    def after(self, event: RunEvent, *, now_wall_ns: int, reason: str = "") -> model.Run:
-        """The run as it is after an event."""
+    def after(
+        self, event: RunEvent, *, now_wall_ns: int, reason: str = "", **more: Any
+    ) -> model.Run:
+        """The run as it is after an event; `more` are other fields that it changes."""
         state = step(self.run.state, event)
         if state is self.run.state:
             return self.run
@@ -126,20 +139,23 @@ class ActiveRun:
         if state is RunState.FAILED and not reason:
             parts = self.parts.values()
             reason = not_loaded(parts) or lost_parts(parts) or "it ended before it began"
-        return replace(
-            self.run,
-            state=state,
-            reason=reason or self.run.reason,
-            start_time_ns=now_wall_ns if begins else self.run.start_time_ns,
-            end_time_ns=now_wall_ns if state.final else None,
-        )
+        waited = self.run.state.waiting and not state.final  # why it did is over
+        changed: dict[str, Any] = {
+            "state": state,
+            "reason": reason or ("" if waited else self.run.reason),
+            "start_time_ns": now_wall_ns if begins else self.run.start_time_ns,
+            "end_time_ns": now_wall_ns if state.final else None,
+            "due_time_ns": None if waited else self.run.due_time_ns,
+        }
+        return replace(self.run, **changed | more)
 
-    def change(self, event: RunEvent, *, now_wall_ns: int, reason: str = "") -> bool:
-        """An event happens to it; whether its state is another one then.
+    def change(self, event: RunEvent, *, now_wall_ns: int, reason: str = "", **more: Any) -> bool:
+        """An event happens to it; whether its state is another one then. `more`: as in `after`.
 
         An end is logged by `ended`, when its result is known.
         """
-        before, self.run = self.run, self.after(event, now_wall_ns=now_wall_ns, reason=reason)
+        after = self.after(event, now_wall_ns=now_wall_ns, reason=reason, **more)
+        before, self.run = self.run, after
         if self.run.state is before.state:
             return False
         if self.run.state is RunState.STOPPING:
@@ -219,10 +235,11 @@ class ActiveRun:
         )
         return True
 
-    def stored(self, run: model.Run, number: int, ends: Iterable[EndRecord]) -> None:
-        """It was stored as it was then, with the changes up to that number, and these ends."""
-        for end in ends:
+    def stored(self, run: model.Run, number: int, record: RunRecord) -> None:
+        """It was stored as it was then, with the changes up to that number, and that record."""
+        for end in record.ends:
             self.ends.pop((end.agent_id, end.scenario, end.runner_id), None)
+        self.ended_attempts = [each for each in self.ended_attempts if each not in record.attempts]
         if self.log.stored(number):
             self.announced = run
         self.wake()
@@ -322,7 +339,7 @@ class ActiveRun:
         """
         if not part.scenario.one_user_each:
             return
-        source = part.sources.get(SourceId(self.run.run_id, part.agent_id, runner_id))
+        source = part.sources.get(SourceId(self.run.attempt_id, part.agent_id, runner_id))
         if source is not None and not source.settled:
             return  # something of it is still being stored
         part.retire(runner_id, source, self.aggregate.hits_of(part.key, runner_id))
@@ -430,8 +447,3 @@ class ActiveRun:
             ),
             rejections=tuple(self.rejections),
         )
-
-
-def stop_reason(mode: StopMode) -> str:
-    """Why a run is stopped that a client asked to stop."""
-    return "killed by a client" if mode is StopMode.KILL else "stopped before its end by a client"

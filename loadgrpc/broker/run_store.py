@@ -107,6 +107,16 @@ class RunStore:
         self.unstored.discard(run)
         return True
 
+    async def finish_attempt(self, run: ActiveRun) -> None:
+        """Stores what happened by time in an attempt that is over, and not of its run's end.
+
+        While the store takes no writes this waits.
+        """
+        try:
+            await self._timelines.finish(run)
+        except StoreError:
+            _log.exception("the timeline of run %s could not be stored", run.run.run_id)
+
     async def save_damaged(self, record: RunRecord, error: Exception) -> None:
         """Ends a run that cannot continue because its stored record cannot be read."""
         reason = f"damaged in the store ({type(error).__name__}): it could not go on"
@@ -127,6 +137,14 @@ class RunStore:
                 agent_ids=record.agent_ids,
                 changes=tuple(map(change_to_record, log.unwritten)),
                 notifications=tuple(due),
+                attempt=record.attempt,
+                owner=run_of(record).plan.user_id,
+                title=run_of(record).plan.title,
+                labels=run_of(record).plan.labels,
+                priority=record.priority,
+                due_time_ns=record.due_time_ns,
+                queue_time_ns=record.queue_time_ns,
+                expire_time_ns=record.expire_time_ns,
             )
         )
 
@@ -146,7 +164,7 @@ class RunStore:
         number = record.changes[-1].sequence if record.changes else run.log.written
         await self._store.save_run(record, patient=patient)
         written = run.log.written  # another write may have been quicker
-        run.stored(known, number, record.ends)
+        run.stored(known, number, record)
         new = [each for each in record.notifications if each.change > written]
         if new:
             self._noticed(run.run.run_id, new)
@@ -188,6 +206,18 @@ class RunStore:
             raise NotFound(f"no run {run_id!r}")
         return record
 
+    async def run(self, run_id: str) -> Run:
+        """A run that is stored, with its attempts.
+
+        Raises:
+            NotFound: no such run.
+            StoreError: the store cannot be read.
+        """
+        record = await self.record(run_id)
+        if record.attempt == 1:
+            return run_of(record)
+        return run_of(record, await self._store_watch.read(self._store.attempts(run_id)))
+
     async def by_request(self, request_id: str) -> RunRecord | None:
         """The run that a request has started.
 
@@ -224,15 +254,19 @@ class RunStore:
                 yield run
 
     async def _resumed(self, record: RunRecord) -> ActiveRun:
-        sources = await self._store.sources(record.run_id)
-        stored = run_of(record)
+        attempts = await self._store.attempts(record.run_id) if record.attempt > 1 else ()
+        stored = run_of(record, attempts)
         log = await self.log_of(stored)
-        await self._timelines.begin_again(record.run_id)
-        ends = await self._store.ends(record.run_id)
+        if record.state.waiting:
+            return ActiveRun(stored, [], request_id=record.request_id or "", log=log)
+        own = stored.attempt_id
+        sources = await self._store.sources(own)
+        await self._timelines.begin_again(own)
+        ends = await self._store.ends(own)
         run = resume.from_bytes(
             stored, record.request_id or "", record.roster, sources=sources, log=log, ends=ends
         )
-        async for batch in self._store.batches(record.run_id):
+        async for batch in self._store.batches(own):
             message = runner_pb2.EventBatch.FromString(batch.payload)
             arrival_ns = batch.arrival_ns
             events = batches.decode(message, arrival_ns=arrival_ns, skip=batch.offset)

@@ -1,4 +1,4 @@
-"""What kept parts of a run from their work, as sentences: not loaded, lost."""
+"""What kept a run, or parts of it, from their work, as sentences: stopped, not loaded, lost."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 
 from loadgrpc.broker.part import Part
-from loadgrpc.model import AssignmentState
+from loadgrpc.model import AssignmentState, StopMode
 
 
 def not_loaded(parts: Collection[Part]) -> str:
@@ -39,3 +39,10 @@ def lost_parts(parts: Collection[Part]) -> str:
 def utc(wall_ns: int) -> str:
     """A time of day, for readers in any time zone; the date is that of the run."""
     return datetime.fromtimestamp(wall_ns // 1_000_000_000, UTC).strftime("%H:%M:%S UTC")
+
+
+def stop_reason(mode: StopMode, *, waited: bool = False) -> str:
+    """Why a run is stopped that a client asked to stop; `waited`: it had not started."""
+    if waited:
+        return "stopped by a client before it started"
+    return "killed by a client" if mode is StopMode.KILL else "stopped before its end by a client"

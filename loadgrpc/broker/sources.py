@@ -85,7 +85,7 @@ class Sources:
         if source_id not in inbox.sources:
             inbox.admit()
         if run is None:
-            await self._run_store.record(source_id.run_id)
+            await self._run_store.record(model.run_id_of(source_id.run_id))
             inbox.closed.add(source_id)
             inbox.put(source_id, answers.RunClosed())
             return

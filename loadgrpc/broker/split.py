@@ -21,8 +21,13 @@ def shares(total: int, parts: int) -> list[int]:
 
 
 def assignments(plan: Plan, run_id: str, agent_ids: Sequence[str]) -> list[Assignment]:
-    """The part of each agent in each scenario, agent by agent, scenario by scenario."""
+    """The part of each agent in each scenario, agent by agent, scenario by scenario.
+
+    `run_id` is that of the attempt.
+    """
     agents = len(agent_ids)
+    if not agents:
+        return []  # it waits for them
     shared = {s.name: plan.split if s.load is None else s.is_shared for s in plan.scenarios}
     divided = [(s, _divided(plan, s, agents if shared[s.name] else 1)) for s in plan.scenarios]
     return [

@@ -56,7 +56,7 @@ class Timelines:
 
     def leaves(self, run: ActiveRun) -> bool:
         """Whether rows of a run wait to be stored, and nothing is storing them."""
-        writing = self._writing.get(run.run.run_id)
+        writing = self._writing.get(run.run.attempt_id)
         return bool(run.aggregate.timeline.leaving) and not (writing and writing.locked())
 
     async def keep(self, run: ActiveRun) -> None:
@@ -65,7 +65,7 @@ class Timelines:
         Raises:
             StoreError: the store failed; it stays in memory.
         """
-        run_id, timeline = run.run.run_id, run.aggregate.timeline
+        run_id, timeline = run.run.attempt_id, run.aggregate.timeline
         async with self._writing.setdefault(run_id, asyncio.Lock()):
             while rows := list(timeline.leaving.values())[:WRITTEN_ROWS]:
                 kept = dict(timeline.kept_from_s)
@@ -89,7 +89,7 @@ class Timelines:
         """
         run.aggregate.timeline.end()
         await self.keep(run)
-        self.forget(run.run.run_id)
+        self.forget(run.run.attempt_id)
 
     async def begin_again(self, run_id: str) -> None:
         """Drops the windows of a run that is read again from its batches."""

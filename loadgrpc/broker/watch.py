@@ -49,10 +49,12 @@ async def live(
     *,
     every_s: float,
     windows: bool,
-    figures: Callable[[], Progress],
+    figures: Callable[[], Progress | Run],
     check: Callable[[], None],
 ) -> AsyncGenerator[News]:
     """What is sent about an active run, to its end; `figures` come at intervals.
+
+    Of a run that waits they are the run itself, and come when that has changed.
 
     With `windows`, each window that closes from now on comes too. `check` raises what ends the
     watch before the end of the run.
@@ -65,6 +67,7 @@ async def live(
     seen, first = begun(run.announced, log, after)
     for news in first:
         yield news
+    waiting: Run | None = None
     changed = asyncio.Event()
     run.watchers.add(changed)
     try:
@@ -83,7 +86,10 @@ async def live(
                     return
                 continue  # a slow reader has not seen the end yet
             check()
-            yield News(seen, figures())
+            now = figures()
+            if not isinstance(now, Run) or now != waiting:
+                yield News(seen, now)
+            waiting = now if isinstance(now, Run) else None
             with suppress(TimeoutError):
                 async with asyncio.timeout(every_s):
                     await changed.wait()

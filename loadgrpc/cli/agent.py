@@ -8,8 +8,9 @@ from typing import Final
 
 import click
 
-from loadgrpc.cli import log, options, values
+from loadgrpc.cli import log, options, plan_values, values
 from loadgrpc.cli.command import Command
+from loadgrpc.protocol.labels_kind import LABELS
 
 LONGEST_AGE_S: Final = 366 * 86_400.0
 
@@ -51,6 +52,14 @@ LONGEST_AGE_S: Final = 366 * 86_400.0
     type=values.Seconds(LONGEST_AGE_S),
     help="A random part of this is added to --max-age, so that not all agents end at once.",
 )
+@click.option(
+    "--label",
+    "labels",
+    type=plan_values.Labels(LABELS),
+    multiple=True,
+    help="A label of the agent, such as eu or big, which plans choose agents by: see `loadgrpc run"
+    " --agent-label`. May be given several times.",
+)
 @options.logging
 def command(
     *,
@@ -60,6 +69,7 @@ def command(
     max_processes: int | None,
     max_age_s: float | None,
     max_age_delta_s: float | None,
+    labels: tuple[tuple[str, ...], ...],
     log_format: str,
     log_file: Path | None,
     verbose: int,
@@ -77,6 +87,8 @@ def command(
       loadgrpc agent
     For a broker elsewhere, with a state folder of its own:
       loadgrpc agent -b HOST:7979 --state-dir /var/lib/loadgrpc/agent
+    With labels that plans choose by:
+      loadgrpc agent -b HOST:7979 --label eu --label big
 
     `loadgrpc agent drain NAME` takes an agent out of service: see `loadgrpc drain --help`.
     """  # noqa: D301 - \b is click's mark for "do not wrap"
@@ -84,6 +96,9 @@ def command(
 
     if max_age_delta_s is not None and max_age_s is None:
         raise Failure("--max-age-delta needs --max-age")
+    given = tuple(sorted({label for some in labels for label in some}))
+    if len(given) > LABELS.entries:
+        raise Failure(f"there are {len(given)} labels; expected at most {LABELS.entries}")
     need_folder()
     from loadgrpc.agent.agent import AgentConfig, serve  # noqa: PLC0415 - heavy
     from loadgrpc.cli import line  # noqa: PLC0415
@@ -106,6 +121,7 @@ def command(
             max_processes=max_processes or 0,
             max_age_s=max_age_s,
             max_age_delta_s=max_age_delta_s or 0.0,
+            labels=given,
         )
         await serve(config, on_connected=connected, stop=stop)
 

@@ -59,15 +59,21 @@ def _words(change: Change) -> Iterator[str]:
         yield change.state.name
     if change.agent_event is not None:
         yield f"agent {change.agent_id} {_EVENTS[change.agent_event]}"
+    if change.kind is ChangeKind.ATTEMPT:
+        yield f"attempt {change.attempt} is over"
+    if change.due_time_ns is not None:
+        yield f"until {moment(change.due_time_ns)}"
     if change.reason:
         yield change.reason
 
 
 def _bad(change: Change) -> bool:
-    failed = change.kind is ChangeKind.STATE and change.state is RunState.FAILED
-    return failed or change.kind is ChangeKind.THRESHOLD or change.agent_event is AgentEvent.LOST
+    failed = change.kind is ChangeKind.STATE and change.state in _BAD_STATES
+    bad = change.kind in (ChangeKind.ATTEMPT, ChangeKind.THRESHOLD)
+    return failed or bad or change.agent_event is AgentEvent.LOST
 
 
+_BAD_STATES = (RunState.FAILED, RunState.EXPIRED)
 _EVENTS = {
     AgentEvent.UNREACHABLE: "is unreachable",
     AgentEvent.BACK: "is back",

@@ -24,10 +24,7 @@ LABEL: Final = 12
 async def status(client: Client) -> tuple[BrokerInfo, list[Agent], list[Run]]:
     """What a broker says of itself, its agents, and its active runs."""
     info = await client.get_broker()
-    agents = await client.list_agents()
-    if not info.active_runs:
-        return info, agents, []
-    return info, agents, await going_on(client)
+    return info, await client.list_agents(), await going_on(client)
 
 
 def document(info: BrokerInfo, agents: list[Agent], runs: list[Run]) -> dict[str, Any]:

@@ -90,6 +90,8 @@ class _Known:
         """See Display."""
         if isinstance(news, Run):
             self._run = news
+            if news.state.waiting:
+                self._progress = None  # that was of an attempt that is over
         else:
             self._progress = news
             self._told_ns = self._now_ns()

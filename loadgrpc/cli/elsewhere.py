@@ -29,7 +29,6 @@ _NO_FLAG: Final = (
 )
 _STAGES: Final = "--users"
 _THRESHOLD: Final = "!thresholds are conditions: --threshold 'p95(response) < 300ms'"
-_AGENTS: Final = "!nothing waits for agents: -a N needs N that are idle, or the run is refused"
 _SOCKET: Final = (
     "!there is no ZeroMQ, and one address for all: `loadgrpc broker --listen HOST:PORT`, and"
     " -b HOST:PORT everywhere else"
@@ -97,7 +96,7 @@ OPTIONS: Final = {
     "--exit-code-on-error": "!a failed iteration is exit code 1, always",
     "--expect-slaves": "--agents",
     "--expect-workers": "--agents",
-    "--expect-workers-max-wait": _AGENTS,
+    "--expect-workers-max-wait": "--wait",
     "--headless": "!there is no web page: every run is headless",
     "--heartbeat-interval": _WATCHED,
     "--heartbeat-liveness": _WATCHED,
@@ -184,7 +183,7 @@ OPTIONS: Final = {
     "--summary-time-unit": _SUMMARY,
     "--summary-trend-stats": _SUMMARY,
     "--system-tags": _SUMMARY,
-    "--tag": "--title",
+    "--tag": "--label",
     "--thresholds": _THRESHOLD,
     "--throw": "!an exception ends its iteration, which counts as an error",
     "--traces-output": _EVENTS,

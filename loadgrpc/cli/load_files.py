@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-from loadgrpc.cli import values
+from loadgrpc.cli import plan_values, values
 from loadgrpc.model import Load
 from loadgrpc.protocol.kinds import Kind
 from loadgrpc.protocol.load_kinds import LoadKind
@@ -59,5 +59,5 @@ class LoadText(values.Value[Load]):
 
 
 def of_kind(kind: Kind) -> values.Value[Any] | None:
-    """How people write an option of a plan, a load among them: see `values.of_kind`."""
-    return LoadText() if isinstance(kind, LoadKind) else values.of_kind(kind)
+    """How people write an option of a plan, a load among them: see `plan_values.of_kind`."""
+    return LoadText() if isinstance(kind, LoadKind) else plan_values.of_kind(kind)

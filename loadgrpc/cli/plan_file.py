@@ -13,11 +13,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from loadgrpc.cli import elsewhere, observer_options, plan_options, values
+from loadgrpc.cli import elsewhere, observer_options, plan_options, plan_values, values
 from loadgrpc.cli.config_file import typed
 from loadgrpc.cli.failure import Failure
 from loadgrpc.cli.load_files import load_of
-from loadgrpc.model import Wait, hyphened
+from loadgrpc.model import RetryReason, Wait, hyphened, words_of
 from loadgrpc.protocol import options
 from loadgrpc.protocol.kinds import (
     ChoiceKind,
@@ -29,7 +29,9 @@ from loadgrpc.protocol.kinds import (
     VariablesKind,
     WaitKind,
 )
+from loadgrpc.protocol.labels_kind import LabelsKind
 from loadgrpc.protocol.parameters_kind import ParametersKind
+from loadgrpc.protocol.retry_kind import RetryKind
 
 if TYPE_CHECKING:
     from loadgrpc.model import Plan
@@ -188,7 +190,7 @@ def field_of(key: str) -> str:
     return plan_options.KEYS.get(snake, snake)
 
 
-def _value(field: str, value: Any) -> Any:  # noqa: C901, PLR0911 - one for each kind
+def _value(field: str, value: Any) -> Any:  # noqa: C901, PLR0911, PLR0912 - one for each kind
     nested = {"scenarios": _scenario, "observers": _observer}.get(field)
     if nested is not None and isinstance(value, list):
         return [nested(each) for each in value]
@@ -208,6 +210,10 @@ def _value(field: str, value: Any) -> Any:  # noqa: C901, PLR0911 - one for each
             return list(values.requirements(value, chars))
         case ThresholdsKind() if isinstance(value, str):
             return [value]
+        case LabelsKind() if isinstance(value, str):
+            return list(plan_values.Labels(row.kind).read(value))
+        case RetryKind() if isinstance(value, str | int | dict):
+            return _retry(value, row.kind)
         case VariablesKind() if isinstance(value, dict | list):
             return _variables(value)
         case ParametersKind() if isinstance(value, dict | list):
@@ -228,6 +234,35 @@ def _wait(wait: Wait) -> dict[str, Any]:
     WaitKind().put(message, "think", wait)
     written: dict[str, Any] = json_format.MessageToDict(message.think)
     return written
+
+
+def _retry(value: str | int | dict[str, Any], kind: RetryKind) -> dict[str, Any]:
+    """A policy of retries: as the command line has it, or field by field."""
+    if not isinstance(value, dict):
+        policy = plan_values.retry_policy(str(value), kind)
+        return {
+            "max_attempts": policy.max_attempts,
+            "initial_backoff": f"{policy.initial_backoff_s:.9f}s",
+            "multiplier": policy.multiplier,
+            "max_backoff": f"{policy.max_backoff_s:.9f}s",
+            "jitter": policy.jitter,
+            "retry_on": list(map(int, policy.retry_on)),
+        }
+    known = words_of(RetryReason)
+    found: dict[str, Any] = {}
+    for key, each in value.items():
+        field = field_of(key)
+        if field.endswith("_backoff") and isinstance(each, str | int | float):
+            found[field] = f"{values.seconds(str(each), most=kind.most_s, zero=True):.9f}s"
+        elif field == "retry_on" and isinstance(each, list):
+            words = [hyphened(str(reason)) for reason in each]
+            found[field] = [
+                int(known[word]) if word in known else reason
+                for word, reason in zip(words, each, strict=True)
+            ]
+        else:
+            found[field] = each
+    return found
 
 
 def _variables(value: dict[str, Any] | list[Any]) -> dict[str, str]:

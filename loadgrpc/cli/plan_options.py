@@ -20,7 +20,7 @@ from loadgrpc.protocol.kinds import (
     ChoiceKind,
     FlagKind,
     ObserversKind,
-    RequirementsKind,
+    TextsKind,
     ThresholdsKind,
     VariablesKind,
 )
@@ -60,10 +60,7 @@ def add(command: F) -> F:
             if isinstance(row.kind, ThresholdsKind)
             else load_files.of_kind(row.kind),
             is_flag=flag,
-            multiple=isinstance(
-                row.kind,
-                RequirementsKind | ThresholdsKind | VariablesKind | ParametersKind,
-            ),
+            multiple=isinstance(row.kind, TextsKind | VariablesKind | ParametersKind),
             default=None,
             metavar=_metavar(row),
             help=row.help + shown,
@@ -121,10 +118,10 @@ def _says(part: RunSpec | Scenario, row: Option) -> bool:
 def _given(rows: Iterable[Option], asked: Mapping[str, Any]) -> Iterator[tuple[Option, Any]]:
     for row in rows:
         value = asked.get(row.name)
-        if isinstance(row.kind, RequirementsKind):
-            value = tuple(each for some in value or () for each in some) or None
         if isinstance(row.kind, ThresholdsKind):
             value = tuple(value or ()) or None
+        elif isinstance(row.kind, TextsKind):
+            value = tuple(each for some in value or () for each in some) or None
         if value is not None:
             yield row, value
 

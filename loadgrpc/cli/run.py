@@ -24,6 +24,7 @@ from loadgrpc.cli import (
     plan_options,
     reporting,
     shipping,
+    submitting,
     values,
 )
 from loadgrpc.cli.command import Command
@@ -38,13 +39,14 @@ if TYPE_CHECKING:
     from loadgrpc.cli.interrupts import Interrupts
     from loadgrpc.cli.known import Known
     from loadgrpc.client import Client
-    from loadgrpc.model import Plan, Run
+    from loadgrpc.model import Plan, Run, Submission
 
 SECTIONS: Final = {
     "Test": plan_options.section("Test"),
     "Load": plan_options.section("Load"),
     "Runner": (*plan_options.section("Runner"), "plan_file"),
     "Where": ("broker", "local", *plan_options.section("Where")),
+    "When": (*submitting.SECTION, *plan_options.section("When")),
     "Files": (*shipping.SECTION, *plan_options.section("Files")),
     "Observers": observer_options.SECTION,
     "Verdict": plan_options.section("Verdict"),
@@ -65,6 +67,8 @@ class Request:
     output: Reporting
     bundle: Bundle | None = None
     """What the plan needs, to be sent first; None: nothing."""
+    submission: Submission
+    """When it starts."""
 
 
 @click.command(cls=Command, sections=SECTIONS, configured=True)
@@ -94,6 +98,7 @@ class Request:
     is_flag=True,
     help="Print the run's id and leave it to the broker; needs -b or -a.",
 )
+@submitting.add
 @shipping.options
 @reporting.options
 @options.config
@@ -114,6 +119,8 @@ def command(**asked: Any) -> int:
     The same, but do not wait for it; look at it later:
       RUN=$(loadgrpc run web.py::TestShop.test_buy -u 100 -d 5m -b HOST:7979 -a 5 --detach)
       loadgrpc attach $RUN -b HOST:7979
+    At three in the morning, on two agents with a label; tried three times if agents are lost:
+      loadgrpc run web.py::TestShop.test_buy -d 1h -a 2 --agent-label eu --start-at 03:00 --retry 3
     With a table of data, and a package that the agents do not have:
       loadgrpc run web.py::TestShop.test_buy -a 5 --include-file users.csv --python-dep faker
     A runner in another language, and several scenarios side by side:
@@ -125,7 +132,7 @@ def command(**asked: Any) -> int:
     agents it asks first, in a terminal: (s)top, (d)etach or (c)ontinue; again stops.
     Exit codes, the first that applies:
       2    the command line or the plan is wrong
-      4    the broker cannot be reached or refuses, or has too few agents
+      4    the broker cannot be reached or refuses, or has too few agents, even after --wait
       107  the test could not be loaded
       105  stopped before its end
       3    results are incomplete
@@ -161,6 +168,7 @@ def read(
 ) -> Request:
     """The request that the options make."""
     told = Reporting(**{name: asked.pop(name) for name in reporting.SECTION})
+    submission = submitting.submission(**{name: asked.pop(name) for name in submitting.SECTION})
     configured, environment, typed = observer_options.planned(
         asked, layers(click.get_current_context(), asked)
     )
@@ -175,7 +183,8 @@ def read(
     else:
         plan = plan_of_options(configured, environment, typed)
     plan = own_thresholds.with_own(plan)
-    distributed = broker is not None or asked["agents"] is not None or plan.agents > 1
+    asks_for_agents = asked["agents"] is not None or plan.agents > 1 or bool(plan.agent_labels)
+    distributed = broker is not None or asks_for_agents
     if not distributed:
         need_folder()
     if detach and not distributed:
@@ -200,6 +209,7 @@ def read(
         broker=(broker or DEFAULT_BROKER) if distributed else None,
         detach=detach,
         output=told,
+        submission=submission,
     )
 
 
@@ -345,7 +355,12 @@ async def _start(request: Request, client: Client, interrupts: Interrupts) -> Ru
         await client.upload_bundle(bundle, shipping.UploadProgress(bundle.size, stream))
     # From here on there may be a run: a signal stops it instead of leaving it alone.
     interrupts.bear(2)
-    return await client.start_run(plan, request_id=os.urandom(16).hex())
+    run = await client.start_run(
+        plan, request_id=os.urandom(16).hex(), submission=request.submission
+    )
+    if request.detach and not request.output.quiet and (what := submitting.waits(run)):
+        line.say(f"run {run.run_id} is {run.state.name.lower()}: {what}", sys.stderr)
+    return run
 
 
 async def _compared(plan: Plan) -> Plan:

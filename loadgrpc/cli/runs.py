@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from loadgrpc import verdict
-from loadgrpc.cli import options, values
+from loadgrpc.cli import options, plan_values, values
 from loadgrpc.cli.command import Command
-from loadgrpc.model import RunState
+from loadgrpc.model import RunState, words_of
+from loadgrpc.protocol.labels_kind import LABELS
 
 if TYPE_CHECKING:
     from loadgrpc.cli.line import Line
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 MAX_LIMIT = 1_000_000
 PAGE = 500
+OWNER_CHARS = 128
 
 
 ROOMY: Final = 100
@@ -30,9 +32,13 @@ VERDICTS: Final = {
     verdict.INCOMPLETE: "incomplete",
     verdict.STOPPED: "stopped",
     verdict.NOT_LOADED: "not-loaded",
+    verdict.REQUIREMENT: "requirement",
+    verdict.UNREACHABLE: "expired",
 }
 """What a verdict is called, by its exit code."""
-STATES: Final = ("starting", "running", "stopping", "finished", "stopped", "failed")
+STATES: Final = tuple(
+    word for word, _ in sorted(words_of(RunState).items(), key=lambda each: each[1].final)
+)
 
 
 @click.command(cls=Command)
@@ -59,9 +65,32 @@ STATES: Final = ("starting", "running", "stopping", "finished", "stopped", "fail
     multiple=True,
     help="Only runs that are over and got this verdict; repeatable.",
 )
+@click.option(
+    "--label",
+    "labels",
+    type=plan_values.Labels(LABELS),
+    multiple=True,
+    help="Only runs with this label: see `loadgrpc run --label`; repeatable, for all of them.",
+)
+@click.option(
+    "--owner",
+    type=values.Printable(OWNER_CHARS),
+    help="Only runs of this person: see `loadgrpc run --owner`.",
+)
+@click.option(
+    "--title", type=values.Printable(OWNER_CHARS), help="Only runs with this text in their title."
+)
 @options.as_json()
 def command(
-    *, broker: str, limit: int, states: tuple[str, ...], verdicts: tuple[str, ...], as_json: bool
+    *,
+    broker: str,
+    limit: int,
+    states: tuple[str, ...],
+    verdicts: tuple[str, ...],
+    labels: tuple[tuple[str, ...], ...],
+    owner: str | None,
+    title: str | None,
+    as_json: bool,
 ) -> int:
     """List the runs that a broker knows, newest first.
 
@@ -70,6 +99,9 @@ def command(
       loadgrpc runs -b HOST:7979
       loadgrpc runs --state running --state stopping
       loadgrpc runs --verdict failed --verdict incomplete -n 100
+    Those that wait, and why; those of the nightly job:
+      loadgrpc runs --state queued --state scheduled
+      loadgrpc runs --label nightly --owner ann
     """  # noqa: D301 - \b is click's mark for "do not wrap"
     from loadgrpc.cli import line  # noqa: PLC0415
     from loadgrpc.cli.connection import ask  # noqa: PLC0415
@@ -80,7 +112,15 @@ def command(
     codes = [code for code, name in VERDICTS.items() if name in verdicts]
 
     async def newest(client: Client) -> tuple[list[Run], bool, str]:
-        runs, more = await take(client, limit, states=wanted, exit_codes=codes)
+        runs, more = await take(
+            client,
+            limit,
+            states=wanted,
+            exit_codes=codes,
+            labels=sorted({label for some in labels for label in some}),
+            owner=owner or "",
+            title=title or "",
+        )
         return runs, more, (await client.get_broker()).store_trouble
 
     runs, more, trouble = ask(broker, newest)
@@ -136,11 +176,12 @@ def judged(run: Run) -> str:
 
 
 def troubled(runs: list[Run]) -> list[Line]:
-    """What is currently wrong with runs, a line each."""
+    """What runs wait for, and what is currently wrong with others, a line each."""
     from loadgrpc.cli.line import Line, Style  # noqa: PLC0415
+    from loadgrpc.cli.submitting import waits  # noqa: PLC0415
     from loadgrpc.text import one_line  # noqa: PLC0415
 
-    return [
+    return [Line(f"  {one_line(run.run_id)}: {what}") for run in runs if (what := waits(run))] + [
         Line(f"  {one_line(run.run_id)}: {one_line(trouble.message)}", Style.WARNING)
         for run in runs
         for trouble in run.troubles

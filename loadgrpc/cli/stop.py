@@ -27,7 +27,7 @@ def command(*, run_id: str | None, broker: str, kill: bool, everything: bool, as
 
     Users finish the iteration they are in, for at most the run's --stop-timeout. The command
     returns when the run is stopping; stopping it again changes nothing, except that --kill waits
-    no longer.
+    no longer. A run that waits is stopped at once.
 
     \b
     Stop it; then look at what it did:

@@ -26,7 +26,6 @@ from loadgrpc.model import (
     seconds_of,
 )
 from loadgrpc.protocol import kinds
-from loadgrpc.protocol.parameters_kind import ParametersKind
 
 T = TypeVar("T")
 
@@ -411,34 +410,3 @@ class EnumValue(Value[IntEnum]):
         if word not in self.words:
             raise ValueError(f"{text!r} is none of {', '.join(self.words)}")
         return self.words[word]
-
-
-def of_kind(kind: kinds.Kind) -> Value[Any] | None:  # noqa: C901 - one for each
-    """How people write an option of a plan, by its kind; None: as it is."""
-    made: Value[Any] | None = None
-    match kind:
-        case kinds.PercentKind(most, least):
-            made = Percent(least, most)
-        case kinds.CountKind(most, least):
-            made = Count(least, most)
-        case kinds.CountsKind():
-            made = Counts(kind)
-        case kinds.SecondsKind(most, zero):
-            made = Seconds(most, zero=zero)
-        case kinds.WaitKind():
-            made = WaitValue()
-        case kinds.RateKind():
-            made = Rate()
-        case kinds.ChoiceKind():
-            made = EnumValue(kind)
-        case kinds.UrlKind():
-            made = Url()
-        case kinds.VariablesKind():
-            made = Variable()
-        case ParametersKind():
-            made = Given()
-        case kinds.RequirementsKind():
-            made = Requirements(kind)
-        case kinds.TextKind(chars, printable=True):
-            made = Printable(chars)
-    return made

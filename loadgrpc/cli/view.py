@@ -27,6 +27,7 @@ from loadgrpc.cli.figures import (
     shorten,
 )
 from loadgrpc.cli.line import Line, Style
+from loadgrpc.cli.submitting import waits
 from loadgrpc.cli.thresholds import briefly, live
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import NameProgress, Progress, Run, RunState, TroubleKind, WindowFigures
@@ -137,6 +138,8 @@ def status(run: Run, progress: Progress | None) -> str:
     agents = agents or len(run.agent_ids) or run.plan.agents
     state = run.state.name.lower()
     parts = [f"run {run.run_id}", state, counted(agents, "agent")]
+    if run.attempt > 1:
+        parts.insert(1, f"attempt {run.attempt}")
     if progress is not None and progress.cycle:
         if run.state is RunState.RUNNING and progress.left_ns == 0:
             parts[1] = "finishing"
@@ -146,6 +149,8 @@ def status(run: Run, progress: Progress | None) -> str:
 
 
 def _waiting(run: Run, waited_ns: int) -> str:
+    if what := waits(run):
+        return f"{what}   {clock(waited_ns)}"
     doing = {
         RunState.STARTING: "agents load the test",
         RunState.RUNNING: "waiting for the first figures",

@@ -30,6 +30,7 @@ from loadgrpc.model import (
     RunState,
     SourceId,
     StopMode,
+    Submission,
     Summary,
     TimelinePage,
     TimelineQuery,
@@ -39,6 +40,7 @@ from loadgrpc.protocol import assignments, bounds, bundles, plans, progress, sta
 from loadgrpc.protocol.backoff import Backoff
 from loadgrpc.protocol.runs import agent_from_proto, broker_from_proto, run_from_proto
 from loadgrpc.protocol.sources import source_to_proto
+from loadgrpc.protocol.submissions import submission_to_proto
 from loadgrpc.protocol.summary import summary_from_proto
 from loadgrpc.protocol.thresholds import check_to_proto, checked_from_proto
 from loadgrpc.protocol.transport import new_channel
@@ -124,9 +126,16 @@ class Client:
         """A run by its id, whoever started it; nothing is asked before a method of it is called."""
         return AsyncRunHandle(self, run_id)
 
-    async def start_run(self, plan: Plan, *, request_id: str = "") -> Run:
-        """Starts a run. Raises TooFewAgents, InvalidRequest or AlreadyExists if it cannot."""
-        request = control_pb2.StartRunRequest(plan=plans.plan_to_proto(plan), request_id=request_id)
+    async def start_run(
+        self, plan: Plan, *, request_id: str = "", submission: Submission | None = None
+    ) -> Run:
+        """Starts a run, or lets it wait for its time or for agents, as the submission says.
+
+        Raises TooFewAgents, InvalidRequest or AlreadyExists if it cannot.
+        """
+        request = submission_to_proto(submission or Submission())
+        request.plan.CopyFrom(plans.plan_to_proto(plan))
+        request.request_id = request_id
         return run_from_proto((await called(self._control.StartRun, request)).run)
 
     async def upload_bundle(
@@ -333,6 +342,11 @@ class Client:
         response = await called(self._control.PurgeRuns, request, timeout_s=None)
         return list(response.run_ids)
 
+    async def purge_waiting(self) -> list[str]:
+        """Stops all runs that wait for their time or for agents; returns their ids."""
+        request = control_pb2.PurgeRunsRequest(waiting=True)
+        return list((await called(self._control.PurgeRuns, request)).run_ids)
+
     async def list_runs(
         self,
         *,
@@ -340,17 +354,24 @@ class Client:
         page_token: str = "",
         states: Collection[RunState] = (),
         exit_codes: Collection[int] = (),
+        labels: Collection[str] = (),
+        owner: str = "",
+        title: str = "",
     ) -> tuple[list[Run], str]:
         """A page of runs, newest first, and the token of the next page; empty: it is the last.
 
-        Optionally only runs in some `states` or judged with some `exit_codes`; a page may then be
-        short, or empty, without being the last.
+        Optionally only runs in some `states` or judged with some `exit_codes`, with all of some
+        `labels`, of an `owner`, or with a text in their `title`; a page may then be short, or
+        empty, without being the last.
         """
         request = control_pb2.ListRunsRequest(
             page_size=page_size,
             page_token=page_token,
             states=[int(state) for state in states],  # type: ignore[misc]  # an enum's numbers
             exit_codes=exit_codes,
+            labels=labels,
+            owner=owner,
+            title=title,
         )
         response = await called(self._control.ListRuns, request)
         return [run_from_proto(run) for run in response.runs], response.next_page_token

@@ -18,10 +18,12 @@ from loadgrpc.model.parameter import *
 from loadgrpc.model.plan import *
 from loadgrpc.model.planned import *
 from loadgrpc.model.progress import *
+from loadgrpc.model.retry import *
 from loadgrpc.model.run import *
 from loadgrpc.model.schedule import *
 from loadgrpc.model.sockets import *
 from loadgrpc.model.spelling import *
+from loadgrpc.model.submission import *
 from loadgrpc.model.summary import *
 from loadgrpc.model.threshold import *
 from loadgrpc.model.timeline import *

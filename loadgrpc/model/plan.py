@@ -8,6 +8,7 @@ from enum import IntEnum
 from loadgrpc.model.load import MAX_AGENT_USERS, LatePolicy, Load, LoadChange, Spacing
 from loadgrpc.model.observer import ObserverChoice
 from loadgrpc.model.parameter import Parameter
+from loadgrpc.model.retry import RetryPolicy
 from loadgrpc.model.wait import Wait
 
 
@@ -122,6 +123,13 @@ class Plan:
     """Whom the broker notifies, besides those that it notifies of every run."""
     unchecked: bool = False
     """Parameters are not compared with what tests declare."""
+
+    agent_labels: tuple[str, ...] = ()
+    """Only agents that have all of these run it."""
+    labels: tuple[str, ...] = ()
+    """What the run is listed by."""
+    retry: RetryPolicy | None = None
+    """Whether it is tried again. None: it is not."""
 
     def kept(self) -> Plan:
         """It as it may be stored: without the values of secret parameters."""

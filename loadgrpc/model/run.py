@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Final
 
 from loadgrpc.model.custom_state import CustomState
 from loadgrpc.model.plan import Plan
+from loadgrpc.model.retry import attempt_id
+from loadgrpc.model.submission import Waiting
 from loadgrpc.model.threshold import ThresholdResult
 
 
@@ -19,11 +22,30 @@ class RunState(IntEnum):
     FINISHED = 4
     STOPPED = 5
     FAILED = 6
+    SCHEDULED = 7
+    QUEUED = 8
+    EXPIRED = 9
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the run, or its next attempt, has no agents yet."""
+        return self in (RunState.SCHEDULED, RunState.QUEUED)
 
     @property
     def final(self) -> bool:
         """Whether the run is over."""
-        return self >= RunState.FINISHED
+        return self not in _GOING_ON
+
+
+_GOING_ON: Final = frozenset(
+    {
+        RunState.SCHEDULED,
+        RunState.QUEUED,
+        RunState.STARTING,
+        RunState.RUNNING,
+        RunState.STOPPING,
+    }
+)
 
 
 class AgentState(IntEnum):
@@ -68,6 +90,7 @@ class ChangeKind(IntEnum):
     THRESHOLD = 4
     NOTE = 5
     AUDIT = 6
+    ATTEMPT = 7
 
 
 class AgentEvent(IntEnum):
@@ -112,6 +135,21 @@ class Verdict:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RunAttempt:
+    """An attempt of a run that is over and was followed by another one."""
+
+    attempt: int
+    """From 1."""
+    state: RunState
+    reason: str = ""
+    verdict: Verdict | None = None
+    start_time_ns: int | None = None
+    """When its first cycle began (wall clock). None: none did."""
+    end_time_ns: int | None = None
+    agent_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Run:
     """A run as clients see it. Times are wall-clock nanoseconds; None: not yet."""
 
@@ -127,6 +165,23 @@ class Run:
     """Its current problems, worst first; not stored."""
     verdict: Verdict | None = None
     """How it was judged. None: it goes on, or that was not kept."""
+    due_time_ns: int | None = None
+    """While it is SCHEDULED: when it is to be queued."""
+    queue_time_ns: int | None = None
+    """Since when it has waited for agents, or did until they were chosen. None: it never has."""
+    expire_time_ns: int | None = None
+    """When it expires, unless it has started. None: never."""
+    priority: int = 0
+    attempt: int = 1
+    attempts: tuple[RunAttempt, ...] = ()
+    """Those that are over and were followed by another one."""
+    waiting: Waiting | None = None
+    """While it is QUEUED: what it waits for; not stored."""
+
+    @property
+    def attempt_id(self) -> str:
+        """What agents, runners and the store know its current attempt by."""
+        return attempt_id(self.run_id, self.attempt)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,6 +203,7 @@ class Agent:
     """Whether it was taken out of service, until that is undone."""
     retiring: bool = False
     """Whether it leaves once it has no part in a run."""
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,3 +256,5 @@ class Change:
     """What a test on that agent says it is doing."""
     threshold: ThresholdResult | None = None
     """Of a threshold that has failed: how it stood then."""
+    due_time_ns: int | None = None
+    """Of a change to SCHEDULED: when the run is to be queued."""

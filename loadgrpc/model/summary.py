@@ -13,7 +13,7 @@ from loadgrpc.model.generator import GeneratorFigures
 from loadgrpc.model.measures import Measures
 from loadgrpc.model.observer import Notification
 from loadgrpc.model.plan import Plan
-from loadgrpc.model.run import AssignmentState, RunState, Trouble, Verdict
+from loadgrpc.model.run import AssignmentState, RunAttempt, RunState, Trouble, Verdict
 from loadgrpc.model.sockets import SocketSummary
 from loadgrpc.model.threshold import ThresholdResult
 
@@ -383,3 +383,7 @@ class Summary:
     """Of observers; stored by themselves, and not with the summary."""
     custom_states: tuple[ReportedState, ...] = ()
     """What tests said last that they were doing, by agent and scenario."""
+    attempt: int = 1
+    """The attempt that this is the result of."""
+    attempts: tuple[RunAttempt, ...] = ()
+    """Those that are over and were followed by another one."""

@@ -8,7 +8,6 @@ What depends on several fields, such as the rules of a plan, is checked where it
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -35,6 +34,7 @@ from loadgrpc.protocol.bound import (
     Text,
     broken,
 )
+from loadgrpc.protocol.labels_kind import LABELS
 from loadgrpc.protocol.load_kinds import STAGES, StagesKind
 from loadgrpc.protocol.parameters_kind import ParametersKind
 
@@ -120,14 +120,10 @@ MAX_PARTS: Final = 20_000
 """Of a run: agents times scenarios."""
 MAX_HELD: Final = 10_000
 """Parts that an agent says it still has something of."""
-
 MAX_SPAN_S: Final = 315_576_000_000
 """Of a Duration, either way: ten thousand years, as its JSON has it."""
-
 MAX_VIOLATIONS: Final = 20
 """Fields that an error names: there may be more that are wrong."""
-HASH_CHARS: Final = 8
-
 
 ID: Final = Text(MAX_ID_CHARS)
 AGENT_ID: Final = Text(MAX_ID_CHARS, 2 * MAX_ID_CHARS)
@@ -155,7 +151,7 @@ def _of_options(rows: Iterable[options.Option]) -> dict[str, Bound]:
                 found[row.field] = Many(entries)
             case kinds.VariablesKind(entries=entries) | ParametersKind(entries=entries):
                 found[row.field] = Many(entries)
-            case kinds.RequirementsKind(chars, entries) | kinds.ThresholdsKind(chars, entries):
+            case kinds.TextsKind(chars, entries):
                 found[row.field] = Many(entries, Text(chars))
             case kinds.SecondsKind(most):
                 found[row.field] = Span(0, most)
@@ -166,9 +162,19 @@ def _of_options(rows: Iterable[options.Option]) -> dict[str, Bound]:
 
 TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
     # Of ControlService.
-    "StartRunRequest": {"request_id": ID},
+    "StartRunRequest": {
+        "request_id": ID,
+        **dict.fromkeys(("start_time", "expire_time"), Moment()),
+        **dict.fromkeys(("delay", "expire_after"), Span(0, round(model.MAX_AHEAD_S))),
+    },
     "GetRunRequest": {"run_id": ID},
-    "ListRunsRequest": {"page_token": ID, "states": Many(16), "exit_codes": Many(16)},
+    "ListRunsRequest": {
+        "page_token": ID,
+        "states": Many(16),
+        "exit_codes": Many(16),
+        "labels": Many(16, Text(LABELS.chars)),
+        **dict.fromkeys(("owner", "title"), ID),
+    },
     "WatchRunRequest": {"run_id": ID},
     "StopRunRequest": {"run_id": ID},
     "GetSummaryRequest": {"run_id": ID},
@@ -196,6 +202,11 @@ TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
     "EnvEntry": {
         "key": Text(_VARIABLES.name_chars),
         "value": Text(_VARIABLES.value_chars),
+    },
+    "RetryPolicy": {
+        "initial_backoff": Span(0, kinds.DAY_S),
+        "max_backoff": Span(0, kinds.DAY_S),
+        "retry_on": Many(16),
     },
     "Scenario": {"name": ID, **_of_options(options.OF_SCENARIO)},
     "ParametersEntry": {"key": Text(_PARAMETERS.name_chars)},
@@ -248,6 +259,7 @@ TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
         "run_ids": Many(MAX_HELD, ID),
         "assignments": Many(MAX_HELD),
         "time": Moment(),
+        "labels": Many(LABELS.entries, Text(LABELS.chars)),
     },
     "HeldAssignment": {"run_id": ID, "scenario": ID},
     "Heartbeat": {"time": Moment()},
@@ -423,18 +435,6 @@ def _map_violations(entry: str, value: Mapping[str, Any], path: str) -> Iterator
                 yield Violation(where, detail)
         if isinstance(each, Message):
             yield from _violations(each, f"{where}.")
-
-
-def short_name(name: str, most: int = MAX_NAME_CHARS) -> str:
-    """A name as it is kept: one that is too long ends in a hash, so that it stays apart."""
-    if len(name) <= most:
-        return name
-    return f"{name[: most - HASH_CHARS - 1]}~{short_hash(name)}"
-
-
-def short_hash(name: str) -> str:
-    """The suffix that keeps names distinct that are cut."""
-    return hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:HASH_CHARS]
 
 
 def kept_bytes(text: str, most: int) -> str:

@@ -16,6 +16,7 @@ from loadgrpc.model import HitError, TestOutcome
 from loadgrpc.protocol import bound, bounds
 from loadgrpc.protocol.decoded import Column, HitLabel, Hits, IterationLabel, Iterations, Tags
 from loadgrpc.protocol.events import exception_from_proto
+from loadgrpc.protocol.short_names import short_name
 from loadgrpc.protocol.times import MAX_NS, moment_ns
 from loadgrpc.v1 import event_pb2
 
@@ -234,8 +235,8 @@ def hit_label(  # noqa: PLR0917 - in the order of HitLabel
     """A label as it is kept; only the error distinguishes answered hits from others."""
     kind = _HIT_ERRORS.get(error, HitError.OTHER)  # otherwise of a newer protocol
     return HitLabel(
-        name if len(name) <= _MAX_NAME_CHARS else bounds.short_name(name),
-        method if len(method) <= _MAX_NAME_CHARS else bounds.short_name(method),
+        name if len(name) <= _MAX_NAME_CHARS else short_name(name),
+        method if len(method) <= _MAX_NAME_CHARS else short_name(method),
         status,
         kind,
         message[:_MAX_NAME_CHARS],
@@ -257,4 +258,4 @@ def _iteration_label(label: event_pb2.TestLabel) -> IterationLabel:
         if not label.exception.type:
             raise InvalidRequest("a label of a failure or an error needs an exception with a type")
         exception = exception_from_proto(label.exception)
-    return IterationLabel(bounds.short_name(label.test), outcome, exception)
+    return IterationLabel(short_name(label.test), outcome, exception)

@@ -8,6 +8,7 @@ from loadgrpc import model
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.errors import InvalidRequest, Violation
 from loadgrpc.protocol import bounds
+from loadgrpc.protocol.short_names import short_name
 from loadgrpc.protocol.times import duration_from_proto, duration_to_proto
 from loadgrpc.v1 import event_pb2
 
@@ -109,7 +110,7 @@ def data_use_from_proto(message: event_pb2.DataUse) -> model.DataUse:
     if violations := [Violation(field, detail) for field, detail in wrong.items() if detail]:
         raise InvalidRequest(violations)
     return model.DataUse(
-        file=bounds.short_name(message.file),
+        file=short_name(message.file),
         mode=model.DataMode(message.mode),
         **{
             name: getattr(message, name)

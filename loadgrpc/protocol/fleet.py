@@ -9,6 +9,7 @@ from loadgrpc import __version__
 from loadgrpc.errors import InvalidRequest, Violation
 from loadgrpc.model import Assignment, StopMode
 from loadgrpc.protocol import assignments, home
+from loadgrpc.protocol.labels_kind import LABELS
 from loadgrpc.protocol.produced import Produced
 from loadgrpc.protocol.times import (
     seconds_from_proto,
@@ -43,6 +44,8 @@ class Registration:
     """The address it comes from, without a port."""
     prepares: bool = False
     """Whether it can fetch bundles, and install packages."""
+    labels: tuple[str, ...] = ()
+    """What whoever started it says of it."""
 
     @property
     def process(self) -> tuple[str, str, int]:
@@ -134,6 +137,7 @@ def registration_to_proto(registration: Registration) -> fleet_pb2.Register:
             for run_id, scenario in sorted(registration.held)
         ],
         prepares=registration.prepares,
+        labels=registration.labels,
     )
     if registration.sent_ns is not None:
         message.time.CopyFrom(timestamp_to_proto(registration.sent_ns))
@@ -144,10 +148,13 @@ def registration_from_proto(message: fleet_pb2.Register, peer: str) -> Registrat
     """The agent that calls from `peer`, HOST:PORT.
 
     Raises:
-        InvalidRequest: it has no name.
+        InvalidRequest: it has no name, or labels that are none.
     """
     if not message.agent_id:
         raise InvalidRequest([Violation("register.agent_id", "is required")])
+    labels = tuple(dict.fromkeys(message.labels))
+    if wrong := list(LABELS.wrong(labels)):
+        raise InvalidRequest([Violation(f"register.labels{at}", detail) for at, detail in wrong])
     return Registration(
         agent_id=message.agent_id,
         hostname=message.hostname,
@@ -159,6 +166,7 @@ def registration_from_proto(message: fleet_pb2.Register, peer: str) -> Registrat
         sent_ns=sent_ns(message),
         peer=peer.rpartition(":")[0],
         prepares=message.prepares,
+        labels=labels,
     )
 
 

@@ -274,11 +274,10 @@ class DigestKind(TextKind):
 
 
 @dataclass(frozen=True)
-class RequirementsKind(Kind):
-    """Requirements of pip."""
+class TextsKind(Kind):
+    """Several texts, each of at most that many characters."""
 
     chars: int
-    """Of each."""
     entries: int
 
     def get(self, message: Any, field: str) -> tuple[str, ...] | None:
@@ -289,6 +288,30 @@ class RequirementsKind(Kind):
         """See Kind."""
         message.ClearField(field)
         getattr(message, field).extend(value)
+
+    def __str__(self) -> str:
+        return f"at most {self.entries}, each at most {self.chars:,} characters"
+
+
+@dataclass(frozen=True)
+class ThresholdsKind(TextsKind):
+    """What the results of a run have to meet."""
+
+    def wrong(self, value: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+        """See Kind. Their longest lengths are in `bounds.py`."""
+        from loadgrpc.judge.cursor import BadThreshold  # noqa: PLC0415 - reads windows
+        from loadgrpc.judge.grammar import parse  # noqa: PLC0415 - reads windows
+
+        for at, entry in enumerate(value):
+            try:
+                parse(entry)
+            except BadThreshold as error:
+                yield f"[{at}]", f"cannot be read: {error}"
+
+
+@dataclass(frozen=True)
+class RequirementsKind(TextsKind):
+    """Requirements of pip."""
 
     def shown(self, value: tuple[str, ...]) -> tuple[str, ...]:
         """See Kind."""
@@ -302,41 +325,6 @@ class RequirementsKind(Kind):
             elif entry.lstrip().startswith("-"):
                 detail = "is an option of pip: set those in the environment of the agents"
                 yield f"[{at}]", f"{detail}, such as PIP_INDEX_URL"
-
-    def __str__(self) -> str:
-        return f"at most {self.entries}, each at most {self.chars:,} characters"
-
-
-@dataclass(frozen=True)
-class ThresholdsKind(Kind):
-    """What the results of a run have to meet."""
-
-    chars: int
-    """Of each."""
-    entries: int
-
-    def get(self, message: Any, field: str) -> tuple[str, ...] | None:
-        """See Kind."""
-        return tuple(getattr(message, field)) or None
-
-    def put(self, message: Any, field: str, value: tuple[str, ...]) -> None:
-        """See Kind."""
-        message.ClearField(field)
-        getattr(message, field).extend(value)
-
-    def wrong(self, value: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-        """See Kind. Their longest lengths are in `bounds.py`."""
-        from loadgrpc.judge.cursor import BadThreshold  # noqa: PLC0415 - reads windows
-        from loadgrpc.judge.grammar import parse  # noqa: PLC0415 - reads windows
-
-        for at, entry in enumerate(value):
-            try:
-                parse(entry)
-            except BadThreshold as error:
-                yield f"[{at}]", f"cannot be read: {error}"
-
-    def __str__(self) -> str:
-        return f"at most {self.entries}, each at most {self.chars:,} characters"
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from loadgrpc.errors import InvalidRequest
 from loadgrpc.model import MAX_MEASUREMENT
 from loadgrpc.protocol import bounds
 from loadgrpc.protocol.decoded import Measured
+from loadgrpc.protocol.short_names import short_name
 from loadgrpc.protocol.times import MAX_NS
 from loadgrpc.stats.measures import (
     MILLIONTHS,
@@ -37,9 +38,7 @@ def read_measure(kind: str, message: Any, time_ns: int) -> Measured:
     if not message.name:
         raise InvalidRequest("needs a name")
     bounds.check(message)
-    return Measured(
-        kind, bounds.short_name(message.name), _READERS[kind](message, time_ns), time_ns
-    )
+    return Measured(kind, short_name(message.name), _READERS[kind](message, time_ns), time_ns)
 
 
 def _check(message: event_pb2.Check, _: int) -> MeasureStats:

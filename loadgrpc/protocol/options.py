@@ -31,8 +31,10 @@ from loadgrpc.protocol.kinds import (
     VariablesKind,
     WaitKind,
 )
+from loadgrpc.protocol.labels_kind import LABELS
 from loadgrpc.protocol.load_kinds import LoadKind, StagesKind
 from loadgrpc.protocol.parameters_kind import ParametersKind
+from loadgrpc.protocol.retry_kind import RetryKind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -287,9 +289,9 @@ OF_PLAN: Final = (
     Option(
         field="user_id",
         kind=TextKind(128, printable=True),
-        flags=("--user-id",),
+        flags=("--owner", "--user-id"),
         section="Output",
-        help="Who starts the run, shown with its results.",
+        help="Who starts the run, shown with its results; `loadgrpc runs --owner` finds it.",
     ),
     Option(
         field="require_coverage",
@@ -352,6 +354,36 @@ OF_PLAN: Final = (
         flags=("--unchecked",),
         section="Test",
         help="Do not compare the values of -p with what the test declares.",
+    ),
+    Option(
+        field="agent_labels",
+        kind=LABELS,
+        flags=("--agent-label",),
+        section="Where",
+        help="Run only on agents with this label: see `loadgrpc agent --label`. May be given"
+        " several times; agents need all of them.",
+        metavar="LABEL",
+    ),
+    Option(
+        field="labels",
+        kind=LABELS,
+        flags=("--label",),
+        section="Output",
+        help="A label of the run, which `loadgrpc runs --label` finds it by. May be given several"
+        " times.",
+        metavar="LABEL",
+    ),
+    Option(
+        field="retry",
+        kind=RetryKind(100, DAY_S, 100.0),
+        flags=("--retry",),
+        section="When",
+        help="Try the run again when agents were lost or could not start it: how many attempts in"
+        " all, and, separated by commas, initial-backoff=1s, multiplier=2, max-backoff=5m, jitter,"
+        " and on=REASON for each reason: agent-lost, not-started, broker-gone, not-loaded,"
+        " incomplete, test-failed, requirement.",
+        default="one attempt",
+        metavar="ATTEMPTS[,...]",
     ),
 )
 """Of the plan, whatever scenarios it has."""

@@ -21,6 +21,7 @@ from loadgrpc.protocol.timeline import window_from_proto, window_to_proto
 from loadgrpc.protocol.times import (
     duration_from_proto,
     duration_to_proto,
+    time_or_none,
     timestamp_from_proto,
     timestamp_to_proto,
 )
@@ -69,6 +70,7 @@ def change_to_proto(change: model.Change) -> control_pb2.Change:
         users=change.users,
         custom_state=custom_state_to_proto(change.custom_state) if change.custom_state else None,
         threshold=None if change.threshold is None else threshold_result_to_proto(change.threshold),
+        due_time=None if change.due_time_ns is None else timestamp_to_proto(change.due_time_ns),
     )
 
 
@@ -96,6 +98,7 @@ def change_from_proto(message: control_pb2.Change) -> model.Change:
         threshold=threshold_result_from_proto(message.threshold)
         if message.HasField("threshold")
         else None,
+        due_time_ns=time_or_none(message, "due_time"),
     )
 
 

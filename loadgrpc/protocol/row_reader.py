@@ -26,6 +26,7 @@ from loadgrpc.protocol.events import (
     generator_state_from_proto,
 )
 from loadgrpc.protocol.measure_events import MEASURES, read_measure
+from loadgrpc.protocol.short_names import short_name
 from loadgrpc.protocol.socket_activity import read_sockets
 from loadgrpc.protocol.times import MAX_NS, moment_ns, span_ns
 from loadgrpc.secrets import without_user
@@ -196,7 +197,7 @@ def _decode_row(  # noqa: C901, PLR0912 - one for each kind
     elif kind == "counter":
         decoded.counters.append(_counter(row.counter))
     elif kind == "rules":
-        decoded.rules += map(bounds.short_name, filter(None, row.rules.names))
+        decoded.rules += map(short_name, filter(None, row.rules.names))
     elif kind == "data":
         decoded.data.append(data_use_from_proto(row.data))
     elif kind == "socket":
@@ -217,7 +218,7 @@ def _decode_row(  # noqa: C901, PLR0912 - one for each kind
             if user := row.status.current_user:
                 decoded.user_starts.add((row.status.cycle, user))
         elif kind in _OUTCOMES and (case := row.status.case):
-            decoded.rule_outcomes.append((bounds.short_name(case), decoded.outcomes[-1]))
+            decoded.rule_outcomes.append((short_name(case), decoded.outcomes[-1]))
 
 
 def _counter(counter: event_pb2.Counter) -> tuple[str, int]:
@@ -225,7 +226,7 @@ def _counter(counter: event_pb2.Counter) -> tuple[str, int]:
     if not counter.name:
         raise InvalidRequest("needs a name")
     increment = counter.increment if counter.HasField("increment") else 1
-    return bounds.short_name(counter.name), increment
+    return short_name(counter.name), increment
 
 
 def _check_custom(custom: any_pb2.Any) -> None:
@@ -259,7 +260,7 @@ def _decode_iteration(body: Any, kind: str, time_ns: int, decoded: Decoded) -> N
             exception = exception_from_proto(body.exception)
         else:
             raise InvalidRequest("needs an exception with a type")
-        label = IterationLabel(bounds.short_name(body.test), outcome, exception)
+        label = IterationLabel(short_name(body.test), outcome, exception)
         decoded.outcomes.append(label)
     decoded.first_ns = time_ns if decoded.first_ns is None else min(decoded.first_ns, time_ns)
     decoded.last_ns = time_ns if decoded.last_ns is None else max(decoded.last_ns, time_ns)

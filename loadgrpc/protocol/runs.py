@@ -33,6 +33,12 @@ def run_to_proto(run: model.Run) -> run_pb2.Run:
         agent_ids=run.agent_ids,
         troubles=troubles_to_proto(run.troubles),
         verdict=None if run.verdict is None else verdict_to_proto(run.verdict),
+        due_time=optional_timestamp(run.due_time_ns),
+        expire_time=optional_timestamp(run.expire_time_ns),
+        priority=run.priority,
+        waiting=None if run.waiting is None else waiting_to_proto(run.waiting),
+        attempt=run.attempt,
+        attempts=map(attempt_to_proto, run.attempts),
     )
 
 
@@ -49,6 +55,58 @@ def run_from_proto(message: run_pb2.Run) -> model.Run:
         agent_ids=tuple(message.agent_ids),
         troubles=troubles_from_proto(message.troubles),
         verdict=verdict_from_proto(message.verdict) if message.HasField("verdict") else None,
+        due_time_ns=time_or_none(message, "due_time"),
+        expire_time_ns=time_or_none(message, "expire_time"),
+        priority=message.priority,
+        waiting=waiting_from_proto(message.waiting) if message.HasField("waiting") else None,
+        attempt=message.attempt or 1,
+        attempts=tuple(map(attempt_from_proto, message.attempts)),
+    )
+
+
+def waiting_to_proto(waiting: model.Waiting) -> run_pb2.Waiting:
+    """What a run waits for as its message."""
+    return run_pb2.Waiting(
+        position=waiting.position,
+        length=waiting.length,
+        reason=waiting.reason,
+        agents=waiting.agents,
+    )
+
+
+def waiting_from_proto(message: run_pb2.Waiting) -> model.Waiting:
+    """What a run waits for from its message."""
+    return model.Waiting(
+        position=message.position,
+        length=message.length,
+        reason=message.reason,
+        agents=message.agents,
+    )
+
+
+def attempt_to_proto(attempt: model.RunAttempt) -> run_pb2.RunAttempt:
+    """An attempt that is over as its message."""
+    return run_pb2.RunAttempt(
+        attempt=attempt.attempt,
+        state=int(attempt.state),  # type: ignore[arg-type]
+        reason=attempt.reason,
+        verdict=None if attempt.verdict is None else verdict_to_proto(attempt.verdict),
+        start_time=optional_timestamp(attempt.start_time_ns),
+        end_time=optional_timestamp(attempt.end_time_ns),
+        agent_ids=attempt.agent_ids,
+    )
+
+
+def attempt_from_proto(message: run_pb2.RunAttempt) -> model.RunAttempt:
+    """An attempt that is over from its message."""
+    return model.RunAttempt(
+        attempt=message.attempt,
+        state=model.RunState(message.state),
+        reason=message.reason,
+        verdict=verdict_from_proto(message.verdict) if message.HasField("verdict") else None,
+        start_time_ns=time_or_none(message, "start_time"),
+        end_time_ns=time_or_none(message, "end_time"),
+        agent_ids=tuple(message.agent_ids),
     )
 
 
@@ -79,6 +137,7 @@ def agent_to_proto(agent: model.Agent) -> control_pb2.Agent:
         troubles=agent.troubles,
         drained=agent.drained,
         retiring=agent.retiring,
+        labels=agent.labels,
     )
 
 
@@ -96,6 +155,7 @@ def agent_from_proto(message: control_pb2.Agent) -> model.Agent:
         troubles=tuple(message.troubles),
         drained=message.drained,
         retiring=message.retiring,
+        labels=tuple(message.labels),
     )
 
 

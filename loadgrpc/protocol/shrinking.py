@@ -13,6 +13,7 @@ from google.protobuf.descriptor import FieldDescriptor
 
 from loadgrpc.protocol import bounds
 from loadgrpc.protocol.fitting import MAX_UINT64
+from loadgrpc.protocol.short_names import short_name
 from loadgrpc.v1 import run_pb2
 
 TEXT_STEPS: Final = (1_024, 256, 64)
@@ -48,7 +49,7 @@ def shrink(summary: run_pb2.RunSummary, most: int = bounds.MAX_ANSWER_BYTES) -> 
             return
         for name in _TOLD:
             _cut(summary, name, chars)
-        counters = {bounds.short_name(key, chars): value for key, value in summary.counters.items()}
+        counters = {short_name(key, chars): value for key, value in summary.counters.items()}
         summary.ClearField("counters")
         summary.counters.update(counters)
     for agent in summary.agents:
@@ -72,7 +73,7 @@ def _cut(message: Any, name: str, chars: int) -> None:
             message.ClearField(name)
             getattr(message, name).extend(texts)
         elif len(value) > chars and name not in _KEPT:
-            setattr(message, name, bounds.short_name(value, chars))
+            setattr(message, name, short_name(value, chars))
     elif field.type == FieldDescriptor.TYPE_MESSAGE and not _is_map(field):
         for each in value if field.is_repeated else [value] if message.HasField(name) else []:
             for inner, _ in each.ListFields():

@@ -10,6 +10,7 @@ from loadgrpc.errors import InvalidRequest
 from loadgrpc.protocol import bounds
 from loadgrpc.protocol.columns import MAX_SIZE
 from loadgrpc.protocol.decoded import Sockets
+from loadgrpc.protocol.short_names import short_name
 from loadgrpc.protocol.sockets import COUNTS, SIZES
 from loadgrpc.protocol.times import MAX_NS
 from loadgrpc.stats.sockets import SocketStats
@@ -46,6 +47,4 @@ def read_sockets(message: event_pb2.SocketActivity, time_ns: int) -> Sockets:
     elif message.gap_counts:
         raise InvalidRequest(f"there are 0 gaps_ns, and {len(message.gap_counts)} gap_counts")
     protocol = "" if message.protocol == _WEBSOCKET else message.protocol
-    return Sockets(
-        bounds.short_name(message.name), protocol[: bounds.MAX_PROTOCOL_CHARS], stats, time_ns
-    )
+    return Sockets(short_name(message.name), protocol[: bounds.MAX_PROTOCOL_CHARS], stats, time_ns)

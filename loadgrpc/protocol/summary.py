@@ -27,7 +27,12 @@ from loadgrpc.protocol.notifications import (
     notification_from_proto,
     notification_to_proto,
 )
-from loadgrpc.protocol.runs import verdict_from_proto, verdict_to_proto
+from loadgrpc.protocol.runs import (
+    attempt_from_proto,
+    attempt_to_proto,
+    verdict_from_proto,
+    verdict_to_proto,
+)
 from loadgrpc.protocol.sockets import summary_sockets_from_proto, summary_sockets_to_proto
 from loadgrpc.protocol.thresholds import threshold_result_from_proto, threshold_result_to_proto
 from loadgrpc.protocol.timeline import cycle_from_proto, cycle_to_proto
@@ -154,6 +159,8 @@ def summary_to_proto(summary: model.Summary) -> run_pb2.RunSummary:
         ],
         notifications=[notification_to_proto(each) for each in summary.notifications],
         custom_states=map(reported_to_proto, summary.custom_states),
+        attempt=summary.attempt,
+        attempts=map(attempt_to_proto, summary.attempts),
     )
 
 
@@ -272,6 +279,8 @@ def summary_from_proto(message: run_pb2.RunSummary) -> model.Summary:
             notification_from_proto(each) for each in message.notifications if is_known(each)
         ),
         custom_states=tuple(map(reported_from_proto, message.custom_states)),
+        attempt=message.attempt or 1,
+        attempts=tuple(map(attempt_from_proto, message.attempts)),
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from loadgrpc.protocol.bounds import HASH_CHARS, short_hash
+from loadgrpc.protocol.short_names import HASH_CHARS, short_hash
 
 NAME_BYTES: Final = 1024
 """Kept of names, methods and exception types."""

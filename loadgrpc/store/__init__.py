@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from loadgrpc.store.error import StoreError
 from loadgrpc.store.record import (
+    AttemptRecord,
     BundleRecord,
     CampaignRecord,
     ChangeRecord,
@@ -27,6 +28,7 @@ from loadgrpc.store.target import MEMORY, parse_target
 
 __all__ = [
     "MEMORY",
+    "AttemptRecord",
     "BundleRecord",
     "CampaignRecord",
     "ChangeRecord",

@@ -207,6 +207,32 @@ def _to_10(connection: sa.Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
+def _to_11(connection: sa.Connection) -> None:
+    """What runs are listed by and wait for, and attempts; of older runs that is little."""
+    rowless = "" if connection.dialect.name == "postgresql" else " WITHOUT ROWID"
+    binary = "BYTEA" if connection.dialect.name == "postgresql" else "BLOB"
+    lives = (
+        "CREATE TABLE lives ("
+        "run_id TEXT NOT NULL, attempt INTEGER DEFAULT '1' NOT NULL, "
+        "priority INTEGER DEFAULT '0' NOT NULL, "
+        "due_time_ns BIGINT, queue_time_ns BIGINT, expire_time_ns BIGINT, "
+        "owner TEXT DEFAULT '' NOT NULL, title TEXT DEFAULT '' NOT NULL, "
+        "labels TEXT DEFAULT '' NOT NULL, PRIMARY KEY (run_id), "
+        f"FOREIGN KEY(run_id) REFERENCES runs (run_id) ON DELETE CASCADE){rowless}"
+    )
+    attempts = (
+        "CREATE TABLE attempts ("
+        "run_id TEXT NOT NULL, attempt INTEGER NOT NULL, "
+        "state SMALLINT NOT NULL, reason TEXT NOT NULL, "
+        "verdict INTEGER, verdict_reason TEXT NOT NULL, "
+        "start_time_ns BIGINT, end_time_ns BIGINT, agent_ids JSON NOT NULL, "
+        f"summary {binary} NOT NULL, PRIMARY KEY (run_id, attempt), "
+        "FOREIGN KEY(run_id) REFERENCES runs (run_id) ON DELETE CASCADE)"
+    )
+    for statement in (lives, attempts, "INSERT INTO lives (run_id) SELECT run_id FROM runs"):
+        connection.exec_driver_sql(statement)
+
+
 _STEPS: Final[dict[int, Callable[[sa.Connection], None]]] = {
     1: _to_2,
     2: _to_3,
@@ -217,5 +243,6 @@ _STEPS: Final[dict[int, Callable[[sa.Connection], None]]] = {
     7: _to_8,
     8: _to_9,
     9: _to_10,
+    10: _to_11,
 }
 """From a version to the one after it."""

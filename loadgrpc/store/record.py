@@ -41,6 +41,22 @@ class EndRecord:
     """Events, and hits among them, that it had produced. None: nobody counted."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class AttemptRecord:
+    """An attempt of a run that is over and was followed by another one."""
+
+    attempt: int
+    state: int
+    reason: str = ""
+    verdict: int | None = None
+    verdict_reason: str = ""
+    start_time_ns: int | None = None
+    end_time_ns: int | None = None
+    agent_ids: tuple[str, ...] = ()
+    summary: bytes | None = None
+    """None: it was not read. See `Store.attempt_summary`."""
+
+
 @dataclass(frozen=True)
 class DrainedAgent:
     """An agent that gets no further runs."""
@@ -83,6 +99,20 @@ class RunRecord:
     """The bundle that it uses. None: none; a stored one is kept."""
     notifications: tuple[Notification, ...] = ()
     """What is added with its changes. Never read: see `Store.notifications`."""
+    attempt: int = 1
+    """Its current attempt."""
+    attempts: tuple[AttemptRecord, ...] = ()
+    """Attempts that are over, which is stored with it. Never read: see `Store.attempts`."""
+    priority: int = 0
+    due_time_ns: int | None = None
+    """When it is to be queued. None: it does not wait for a time."""
+    queue_time_ns: int | None = None
+    """Since when it has waited for agents, or did."""
+    expire_time_ns: int | None = None
+    owner: str = ""
+    """What it is listed by, with `title` and `labels`. Never read: the plan has them."""
+    title: str = ""
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +124,13 @@ class Filter:
     verdicts: frozenset[int] = frozenset()
     """Those that were judged with one of these exit codes. Empty: all."""
     also: frozenset[str] = frozenset()
-    """Runs that are listed whatever the store has of them: the caller knows more of them."""
+    """Runs that are listed whatever their state and verdict in the store: the caller knows more."""
+    labels: frozenset[str] = frozenset()
+    """Those that have all of these labels."""
+    owner: str = ""
+    """Those of this person. Empty: of all."""
+    title: str = ""
+    """Those with this text in their title."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,8 @@
     schedules     one row a schedule
     campaigns     one row a campaign: what was asked for, and how it stands
     holds         bundles that schedules and campaigns need, whatever runs there are
+    lives         what runs are listed by and wait for: one row a run, and none for an attempt
+    attempts      the attempts of runs that were followed by another one
 
 Rule: one schema for every database; only types that all of them have. A change of a table is
 a new SCHEMA_VERSION and a step in `migration`. Large columns come after what lists of rows
@@ -26,7 +28,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION: Final = 10
+SCHEMA_VERSION: Final = 11
 
 _Number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 """A 64-bit key that counts up by itself: SQLite does that for its INTEGER only."""
@@ -168,6 +170,35 @@ DRAINED: Final = sa.Table(
     sqlite_with_rowid=False,
 )
 
+LIVES: Final = sa.Table(
+    "lives",
+    METADATA,
+    sa.Column("run_id", sa.ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("attempt", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("priority", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("due_time_ns", sa.BigInteger),
+    sa.Column("queue_time_ns", sa.BigInteger),
+    sa.Column("expire_time_ns", sa.BigInteger),
+    sa.Column("owner", sa.Text, nullable=False, server_default=""),
+    sa.Column("title", sa.Text, nullable=False, server_default=""),
+    sa.Column("labels", sa.Text, nullable=False, server_default=""),
+    sqlite_with_rowid=False,
+)
+
+ATTEMPTS: Final = sa.Table(
+    "attempts",
+    METADATA,
+    sa.Column("run_id", sa.ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("attempt", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("state", sa.SmallInteger, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("verdict", sa.Integer),
+    sa.Column("verdict_reason", sa.Text, nullable=False),
+    sa.Column("start_time_ns", sa.BigInteger),
+    sa.Column("end_time_ns", sa.BigInteger),
+    sa.Column("agent_ids", sa.JSON, nullable=False),
+    sa.Column("summary", sa.LargeBinary, nullable=False),
+)
 
 SCHEDULES: Final = sa.Table(
     "schedules",

@@ -22,10 +22,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from loadgrpc.model import Notification
+from loadgrpc.store.append import Append
 from loadgrpc.store.campaigns import CampaignStore
 from loadgrpc.store.lock import gone
 from loadgrpc.store.opening import database_of
 from loadgrpc.store.record import (
+    AttemptRecord,
     BundleRecord,
     ChangeRecord,
     DrainedAgent,
@@ -42,7 +44,6 @@ from loadgrpc.store.target import parse_target
 from loadgrpc.store.writer import Writer
 
 if TYPE_CHECKING:
-    from loadgrpc.store.packing import Packed
     from loadgrpc.store.tables import Tables
 
 T = TypeVar("T")
@@ -157,6 +158,18 @@ class Store:
         """The run that was started with a request_id, or None."""
         return await self._writer.read(lambda tables: tables.find_request(request_id))
 
+    async def attempts(self, run_id: str) -> list[AttemptRecord]:
+        """The attempts of a run that were followed by another one, without their summaries."""
+        return await self._writer.read(lambda tables: tables.lives.attempts(run_id))
+
+    async def attempt_summary(self, run_id: str, attempt: int) -> bytes | None:
+        """The summary of such an attempt, or None."""
+        return await self._writer.read(lambda tables: tables.lives.attempt_summary(run_id, attempt))
+
+    async def find_runs(self, beginning: str, limit: int) -> list[str]:
+        """At most `limit` runs whose id begins like this, the newest first."""
+        return await self._writer.read(lambda tables: tables.lives.find(beginning, limit))
+
     async def list_runs(
         self, limit: int, before: int | None = None, wanted: Filter | None = None
     ) -> list[RunRecord]:
@@ -180,7 +193,8 @@ class Store:
         """
         if await self.get_run(run_id) is None:
             return False
-        await self._drop_detail_of(run_id)
+        for own in await self._writer.read(lambda tables: tables.lives.own_rows(run_id)):
+            await self._drop_detail_of(own)
         return await self._change(_deletion_of(run_id))
 
     async def purge_runs(self, *, ended_before_ns: int | None = None) -> AsyncIterator[str]:
@@ -216,7 +230,7 @@ class Store:
             raise ValueError(
                 f"a batch up to {batch.last_sequence} commits {progress.committed_sequence}"
             )
-        return await self._writer.write_payload(_Append(batch, progress), len(batch.payload))
+        return await self._writer.write_payload(Append(batch, progress), len(batch.payload))
 
     async def save_source(self, progress: SourceProgress, *, after: int | None = None) -> None:
         """Add a source, or replace its record, without a batch.
@@ -401,22 +415,6 @@ class Store:
 
     def _change(self, work: Callable[[Tables], T]) -> asyncio.Future[T]:
         return self._writer.write(work, patient=False)
-
-
-class _Append:
-    """A batch on its way, packed once however often it is tried."""
-
-    def __init__(self, batch: StoredBatch, progress: SourceProgress) -> None:
-        self._batch = batch
-        self._progress = progress
-        self._packed: Packed | None = None
-
-    def __call__(self, tables: Tables) -> int:
-        if self._packed is None:
-            from loadgrpc.store.packing import pack  # noqa: PLC0415 - loads NumPy
-
-            self._packed = pack(self._batch.payload)
-        return tables.append(self._batch, self._packed, self._progress)
 
 
 def _page(run_id: str, after: int) -> Callable[[Tables], list[StoredBatch]]:

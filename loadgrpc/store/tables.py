@@ -22,6 +22,7 @@ from loadgrpc.store.campaign_rows import CampaignRows
 from loadgrpc.store.drained import Drained
 from loadgrpc.store.error import StoreError
 from loadgrpc.store.history import NO_TEXT, History
+from loadgrpc.store.lives import OF_RUN, Lives, listed
 from loadgrpc.store.notifications import Notifications
 from loadgrpc.store.packing import Packed, unpack
 from loadgrpc.store.record import (
@@ -32,7 +33,7 @@ from loadgrpc.store.record import (
     StoredWindow,
     TypeSet,
 )
-from loadgrpc.store.schema import BATCHES, RUNS, SOURCES, TYPES, WINDOWS
+from loadgrpc.store.schema import BATCHES, LIVES, RUNS, SOURCES, TYPES, WINDOWS
 
 _FINAL_STATES: Final = [int(state) for state in RunState if state.final]
 
@@ -46,10 +47,16 @@ def _of(table: sa.Table) -> sa.ColumnElement[bool]:
     )
 
 
-_SELECT_RUN: Final = sa.select(RUNS)
-LIST_RUNS: Final = sa.select(
-    *(column for column in RUNS.c if column not in {RUNS.c.summary, RUNS.c.roster})
-).order_by(RUNS.c.sequence.desc())
+_OF_RUNS: Final = RUNS.join(LIVES, LIVES.c.run_id == RUNS.c.run_id)
+"""Runs, without the rows of their later attempts."""
+_SELECT_RUN: Final = sa.select(RUNS, *OF_RUN).select_from(_OF_RUNS)
+LIST_RUNS: Final = (
+    sa.select(
+        *(column for column in RUNS.c if column not in {RUNS.c.summary, RUNS.c.roster}), *OF_RUN
+    )
+    .select_from(_OF_RUNS)
+    .order_by(RUNS.c.sequence.desc())
+)
 _UPDATE_RUN: Final = sa.update(RUNS).where(RUNS.c.run_id == sa.bindparam("of_run"))
 _INSERT_RUN: Final = sa.insert(RUNS)
 _DELETE_RUN: Final = sa.delete(RUNS).where(RUNS.c.run_id == sa.bindparam("of_run"))
@@ -116,6 +123,7 @@ class Tables:
         self.bundles = BundleRows(connection)
         self.notifications = Notifications(connection)
         self.campaigns = CampaignRows(connection)
+        self.lives = Lives(connection)
         self._backend = backend
 
     # Runs
@@ -148,8 +156,10 @@ class Tables:
                     f"request_id {record.request_id!r} is that of run {holder.run_id}"
                 )
         updated = self.connection.execute(_UPDATE_RUN, {**values, "of_run": record.run_id})
-        if not updated.rowcount:
+        new = not updated.rowcount
+        if new:
             self.connection.execute(_INSERT_RUN, {**values, "run_id": record.run_id})
+        self.lives.save(record, new=new)
         self.history.add(record)
         self.notifications.add(record)
 
@@ -163,7 +173,7 @@ class Tables:
 
     def list_runs(self, limit: int, before: int | None, wanted: Filter) -> list[RunRecord]:
         """See `Store.list_runs`."""
-        query = LIST_RUNS.limit(limit)
+        query = listed(LIST_RUNS, wanted).limit(limit)
         if wanted.states or wanted.verdicts:
             query = query.where(sa.or_(RUNS.c.run_id.in_(sorted(wanted.also)), _is(wanted)))
         if before is not None:
@@ -176,27 +186,31 @@ class Tables:
         return [_run(row) for row in self.connection.execute(query)]
 
     def delete_run(self, run_id: str) -> bool:
-        """Delete the row of a run and what hangs on it; whether there was one."""
+        """Delete the rows of a run and what hangs on them; whether there was one."""
         bundle = self.connection.scalar(_BUNDLE_OF, {"of_run": run_id})
-        deleted = bool(self.connection.execute(_DELETE_RUN, {"of_run": run_id}).rowcount)
+        deleted = False
+        for own in self.lives.own_rows(run_id):  # its own comes last
+            deleted = bool(self.connection.execute(_DELETE_RUN, {"of_run": own}).rowcount)
         self.bundles.drop_if_unused(bundle)
         return deleted
 
     def delete_runs(self, run_ids: list[str], most_batches: int) -> list[str]:
         """Delete runs in this order, until `most_batches` of their batches are gone; which."""
-        deleted = []
+        deleted: list[str] = []
         left = most_batches
         for run_id in run_ids:
-            left -= self.drop_detail_of(run_id, left)
-            if not left:
-                break  # it may have more
+            for own in self.lives.own_rows(run_id):
+                left -= self.drop_detail_of(own, left)
+                if not left:
+                    return deleted  # it may have more
             self.delete_run(run_id)
             deleted.append(run_id)
         return deleted
 
     def runs_over(self, before_ns: int | None) -> list[str]:
         """The runs that are over, and ended before a moment, the oldest first."""
-        query = sa.select(RUNS.c.run_id).where(_OVER).order_by(RUNS.c.sequence)
+        query = sa.select(RUNS.c.run_id).select_from(_OF_RUNS)
+        query = query.where(_OVER).order_by(RUNS.c.sequence)
         if before_ns is not None:
             query = query.where(RUNS.c.end_time_ns < before_ns)
         return list(self.connection.scalars(query))

@@ -35,6 +35,11 @@ class ControlServiceStub(object):
     be parsed or contains a string that is not UTF-8 gets INVALID_ARGUMENT; over 16 MiB gRPC itself
     answers RESOURCE_EXHAUSTED.
 
+    Runs: wherever a run is named, `run_id` may also be `latest`, which is the run that was asked for
+    last, or the beginning of an id, at least 4 characters that no other run has: INVALID_ARGUMENT if
+    several have. `ID.2` names the second attempt of a run with retries, for GetSummary, GetTimeline
+    and ListEvents; its id alone is the newest attempt there.
+
     Errors: every error of loadgrpc carries google.rpc.ErrorInfo with domain `loadgrpc` and a
     reason in capitals, such as NOT_FOUND or TOO_FEW_AGENTS; INVALID_ARGUMENT also carries
     google.rpc.BadRequest, with a violation for each wrong field.
@@ -138,6 +143,11 @@ class ControlServiceServicer(object):
     be parsed or contains a string that is not UTF-8 gets INVALID_ARGUMENT; over 16 MiB gRPC itself
     answers RESOURCE_EXHAUSTED.
 
+    Runs: wherever a run is named, `run_id` may also be `latest`, which is the run that was asked for
+    last, or the beginning of an id, at least 4 characters that no other run has: INVALID_ARGUMENT if
+    several have. `ID.2` names the second attempt of a run with retries, for GetSummary, GetTimeline
+    and ListEvents; its id alone is the newest attempt there.
+
     Errors: every error of loadgrpc carries google.rpc.ErrorInfo with domain `loadgrpc` and a
     reason in capitals, such as NOT_FOUND or TOO_FEW_AGENTS; INVALID_ARGUMENT also carries
     google.rpc.BadRequest, with a violation for each wrong field.
@@ -145,10 +155,13 @@ class ControlServiceServicer(object):
 
     def StartRun(self, request, context):
         """StartRun checks a plan, chooses idle agents, spread over as many machines as possible, assigns
-        them their parts and returns at once.
-        INVALID_ARGUMENT: the plan is wrong. NOT_FOUND: the broker does not have the plan's bundle.
-        RESOURCE_EXHAUSTED (TOO_FEW_AGENTS): fewer agents are idle than the plan asks for.
-        ALREADY_EXISTS: the request_id was used for another plan.
+        them their parts and returns at once. A run may also start later (`start_time`, `delay`), and
+        may wait in a queue until agents are free (`queue`): it is returned SCHEDULED or QUEUED then,
+        and `Run.waiting` says what it waits for.
+        INVALID_ARGUMENT: the plan is wrong, or the times are. NOT_FOUND: the broker does not have the
+        plan's bundle. RESOURCE_EXHAUSTED (TOO_FEW_AGENTS): fewer agents are idle than the plan asks
+        for, or runs that wait in the queue come first; or 10,000 runs wait already. ALREADY_EXISTS:
+        the request_id was used for another plan.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -209,9 +222,10 @@ class ControlServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def StopRun(self, request, context):
-        """StopRun stops a run and returns when it is STOPPING. Stopping it again changes nothing,
-        except that STOP_MODE_KILL kills a run that is being stopped gracefully; stopping a run that
-        is over changes nothing. NOT_FOUND: no such run. INVALID_ARGUMENT: an unknown mode.
+        """StopRun stops a run and returns when it is STOPPING; one that waits is STOPPED at once.
+        Stopping it again changes nothing, except that STOP_MODE_KILL kills a run that is being stopped
+        gracefully; stopping a run that is over changes nothing. NOT_FOUND: no such run.
+        INVALID_ARGUMENT: an unknown mode.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -270,7 +284,8 @@ class ControlServiceServicer(object):
     def PurgeRuns(self, request, context):
         """PurgeRuns deletes runs that ended long enough ago, one after another, oldest first; active
         runs stay. If the call is interrupted, the runs it had reached are deleted; call again to
-        delete the others.
+        delete the others. With `waiting`, it empties the queue instead. INVALID_ARGUMENT: both are
+        asked for.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -400,6 +415,11 @@ class ControlService(object):
     so that clients with gRPC's default limits can read them. A request that breaks a bound, cannot
     be parsed or contains a string that is not UTF-8 gets INVALID_ARGUMENT; over 16 MiB gRPC itself
     answers RESOURCE_EXHAUSTED.
+
+    Runs: wherever a run is named, `run_id` may also be `latest`, which is the run that was asked for
+    last, or the beginning of an id, at least 4 characters that no other run has: INVALID_ARGUMENT if
+    several have. `ID.2` names the second attempt of a run with retries, for GetSummary, GetTimeline
+    and ListEvents; its id alone is the newest attempt there.
 
     Errors: every error of loadgrpc carries google.rpc.ErrorInfo with domain `loadgrpc` and a
     reason in capitals, such as NOT_FOUND or TOO_FEW_AGENTS; INVALID_ARGUMENT also carries

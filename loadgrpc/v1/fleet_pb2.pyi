@@ -50,7 +50,7 @@ class ConnectRequest(_message.Message):
     def __init__(self, register: _Optional[_Union[Register, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., runner_exit: _Optional[_Union[RunnerExit, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., ready: _Optional[_Union[AssignmentReady, _Mapping]] = ..., held_back: _Optional[_Union[UsersHeldBack, _Mapping]] = ..., retiring: _Optional[_Union[Retiring, _Mapping]] = ..., preparing: _Optional[_Union[AssignmentPreparing, _Mapping]] = ...) -> None: ...
 
 class Register(_message.Message):
-    __slots__ = ("agent_id", "hostname", "pid", "version", "cores", "run_ids", "assignments", "time", "prepares")
+    __slots__ = ("agent_id", "hostname", "pid", "version", "cores", "run_ids", "assignments", "time", "prepares", "labels")
     AGENT_ID_FIELD_NUMBER: _ClassVar[int]
     HOSTNAME_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
@@ -60,6 +60,7 @@ class Register(_message.Message):
     ASSIGNMENTS_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
     PREPARES_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
     agent_id: str
     hostname: str
     pid: int
@@ -69,7 +70,8 @@ class Register(_message.Message):
     assignments: _containers.RepeatedCompositeFieldContainer[HeldAssignment]
     time: _timestamp_pb2.Timestamp
     prepares: bool
-    def __init__(self, agent_id: _Optional[str] = ..., hostname: _Optional[str] = ..., pid: _Optional[int] = ..., version: _Optional[str] = ..., cores: _Optional[int] = ..., run_ids: _Optional[_Iterable[str]] = ..., assignments: _Optional[_Iterable[_Union[HeldAssignment, _Mapping]]] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., prepares: bool = ...) -> None: ...
+    labels: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, agent_id: _Optional[str] = ..., hostname: _Optional[str] = ..., pid: _Optional[int] = ..., version: _Optional[str] = ..., cores: _Optional[int] = ..., run_ids: _Optional[_Iterable[str]] = ..., assignments: _Optional[_Iterable[_Union[HeldAssignment, _Mapping]]] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., prepares: bool = ..., labels: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class HeldAssignment(_message.Message):
     __slots__ = ("run_id", "scenario")

@@ -48,7 +48,7 @@ class Whole:
     """A broker as one thing: each call goes to the part of it that has it."""
 
     def __init__(self, broker):
-        self._parts = (broker, broker.archive, broker.fleet, broker.sources)
+        self._parts = (broker, broker.archive, broker.dispatcher, broker.fleet, broker.sources)
 
     def __getattr__(self, name):
         part = next((part for part in self._parts if hasattr(part, name)), self._parts[0])
@@ -64,7 +64,7 @@ class FakeAgent:
         self.link = None
         self.runner_id = ""
 
-    def connect(self, run_ids=(), held=()):
+    def connect(self, run_ids=(), held=(), labels=()):
         """Opens a stream; `run_ids` are those it still has a runner for, or `held` parts of."""
         self.link = self.broker.connect_agent(
             Registration(
@@ -75,6 +75,7 @@ class FakeAgent:
                 cores=2,
                 run_ids=tuple(run_ids),
                 held=frozenset(held),
+                labels=tuple(labels),
             )
         )
         return self

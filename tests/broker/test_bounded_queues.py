@@ -4,8 +4,7 @@ import asyncio
 
 import pytest
 
-from loadgrpc.broker import broker as module
-from loadgrpc.broker import live, outbox, resume, run_store
+from loadgrpc.broker import dispatcher, live, outbox, resume, run_store
 from loadgrpc.broker.inbox import MAX_STREAM_SOURCES, Inbox
 from loadgrpc.broker.orders import AgentLink
 from loadgrpc.broker.outbox import Outbox, Pace
@@ -195,7 +194,7 @@ def test_hostile_14_what_takes_long_to_write_is_written_seldom(at_desk, monkeypa
     monkeypatch.setattr(run_store, "LONG_S", -1.0)
     monkeypatch.setattr(run_store, "LONG_REST", 0)
     monkeypatch.setattr(run_store, "MANY_PARTS", 0)
-    monkeypatch.setattr(module, "MANY_PARTS", 0)
+    monkeypatch.setattr(dispatcher, "MANY_PARTS", 0)
 
     async def use(desk):
         agent_ids = [f"a{number}" for number in range(20)]

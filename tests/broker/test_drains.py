@@ -43,7 +43,8 @@ def test_a_drain_survives_the_broker(tmp_path):
     async def drain(drains, roster, store):
         assert (await drains.drain("a")).state is AgentState.DRAINED
         assert (await drains.drain("a")).drained  # again changes nothing
-        return roster.idle(ManualClock().monotonic_ns())
+        places = roster.places(ManualClock().monotonic_ns())
+        return [place.agent_id for place in places if place.idle]
 
     async def later(drains, roster, store):
         (before,) = roster.agents(0, 0)

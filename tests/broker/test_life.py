@@ -46,7 +46,7 @@ from loadgrpc.protocol.fleet import (
 from loadgrpc.testing import plan_of
 
 NS = 1_000_000_000
-STARTING, RUNNING, STOPPING, FINISHED, STOPPED, FAILED = RunState
+STARTING, RUNNING, STOPPING, FINISHED, STOPPED, FAILED, *_ = RunState
 GRACEFUL, KILL = StopMode
 
 

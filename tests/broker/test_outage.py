@@ -7,7 +7,7 @@ import pytest
 from loadgrpc.model import ChangeKind, Run, RunState, StopMode
 from loadgrpc.store import StoreError
 
-STARTING, RUNNING, STOPPING, FINISHED, STOPPED, FAILED = RunState
+STARTING, RUNNING, STOPPING, FINISHED, STOPPED, FAILED, *_ = RunState
 
 
 class Away:

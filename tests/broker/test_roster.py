@@ -1,10 +1,12 @@
 """Agents come, fall silent, come back and are lost, all by the time that is passed in."""
 
 from loadgrpc import __version__
+from loadgrpc.broker.queue import QueuedRun, decide
 from loadgrpc.broker.roster import UNREACHABLE_AFTER_S, Roster
 from loadgrpc.model import AgentState
 from loadgrpc.protocol.fleet import Registration
 from loadgrpc.store import DrainedAgent
+from loadgrpc.testing import plan_of
 
 S = 1_000_000_000
 
@@ -20,19 +22,24 @@ def states(roster, now_ns):
     return {agent.agent_id: agent.state for agent in roster.agents(now_ns, 0)}
 
 
+def idle(roster, now_ns):
+    """The agents that can be chosen now, by id."""
+    return [place.agent_id for place in roster.places(now_ns) if place.idle]
+
+
 def test_an_agent_is_idle_then_busy_then_idle():
     """A part in a run makes an agent busy, and only the end of that part makes it idle."""
     roster = Roster()
     roster.register(registration(), 0)
-    assert (states(roster, 0), roster.idle(0)) == ({"a": AgentState.IDLE}, ["a"])
+    assert (states(roster, 0), idle(roster, 0)) == ({"a": AgentState.IDLE}, ["a"])
 
     roster.assign("a", "r1")
-    assert (states(roster, 0), roster.idle(0)) == ({"a": AgentState.BUSY}, [])
+    assert (states(roster, 0), idle(roster, 0)) == ({"a": AgentState.BUSY}, [])
 
     roster.release("a", "another run")
-    assert roster.idle(0) == []
+    assert idle(roster, 0) == []
     roster.release("a", "r1")
-    assert roster.idle(0) == ["a"]
+    assert idle(roster, 0) == ["a"]
 
 
 def test_silence_makes_unreachable_then_lost():
@@ -45,7 +52,7 @@ def test_silence_makes_unreachable_then_lost():
     seen = 10 * S + round(UNREACHABLE_AFTER_S * S)
 
     assert states(roster, seen) == {"a": AgentState.IDLE}
-    assert (states(roster, seen + 1), roster.idle(seen + 1)) == ({"a": AgentState.UNREACHABLE}, [])
+    assert (states(roster, seen + 1), idle(roster, seen + 1)) == ({"a": AgentState.UNREACHABLE}, [])
     assert (roster.lost(70 * S), roster.lost(70 * S + 1)) == ([], ["a"])
 
     roster.heard("a", 70 * S)
@@ -60,7 +67,7 @@ def test_a_broken_stream_is_unreachable_at_once():
     roster.disconnected("a")
     roster.heard("a", 1)
 
-    assert (states(roster, 2), roster.idle(2)) == ({"a": AgentState.UNREACHABLE}, [])
+    assert (states(roster, 2), idle(roster, 2)) == ({"a": AgentState.UNREACHABLE}, [])
     assert roster.lost(60 * S) == []
 
 
@@ -101,7 +108,7 @@ def test_agents_are_shown_by_id_with_the_time_they_were_seen():
 
     assert [agent.agent_id for agent in agents] == ["a", "b"]
     assert [agent.last_seen_time_ns for agent in agents] == [999 * S, 997 * S]
-    assert roster.idle(4 * S) == ["a", "b"]
+    assert idle(roster, 4 * S) == ["a", "b"]
 
 
 def test_c13_another_version_is_told():
@@ -142,13 +149,13 @@ def test_a_drained_agent_keeps_its_part_and_is_not_chosen():
 
     assert states(roster, 0) == {"a": AgentState.DRAINING}
     roster.release("a", "r1")
-    assert (states(roster, 0), roster.idle(0)) == ({"a": AgentState.DRAINED}, [])
+    assert (states(roster, 0), idle(roster, 0)) == ({"a": AgentState.DRAINED}, [])
     roster.disconnected("a")
     assert states(roster, 0) == {"a": AgentState.UNREACHABLE}
     roster.register(registration(), 0)
     assert states(roster, 0) == {"a": AgentState.DRAINED}
     roster.drained.clear()
-    assert (states(roster, 0), roster.idle(0)) == ({"a": AgentState.IDLE}, ["a"])
+    assert (states(roster, 0), idle(roster, 0)) == ({"a": AgentState.IDLE}, ["a"])
 
 
 def test_a_drained_agent_that_is_away_is_listed():
@@ -173,7 +180,7 @@ def test_r3_an_agent_that_retires_is_let_go_between_runs_only():
     assert roster.retire("a") is False
     assert states(roster, 0) == {"a": AgentState.DRAINING}
     roster.release("a", "r1")
-    assert (states(roster, 0), roster.idle(0)) == ({"a": AgentState.DRAINED}, [])
+    assert (states(roster, 0), idle(roster, 0)) == ({"a": AgentState.DRAINED}, [])
     assert roster.retire("a") is True
     assert roster.retire("nobody") is False
     roster.register(registration(), 0)  # a new process of that name is young
@@ -186,7 +193,29 @@ def test_agents_are_chosen_over_hosts_first():
     for agent_id, host in (("a", "one"), ("b", "one"), ("c", "two"), ("d", "two")):
         roster.register(registration(agent_id, hostname=host), 0)
 
-    assert roster.choose(2, 0) == ["a", "c"]
+    def chosen(agents):
+        run = QueuedRun("r", plan_of(test="a.B.c", agents=agents), 0)
+        return decide([run], roster.places(0), roster.working()).starts.get("r")
+
+    assert chosen(2) == ["a", "c"]
     roster.assign("a", "r1")
-    assert roster.choose(1, 0) == ["c"]  # the other machine has no work
-    assert roster.choose(9, 0) == ["b", "c", "d"]
+    assert chosen(1) == ["c"]  # the other machine has no work
+    assert chosen(3) == ["b", "c", "d"]
+    assert chosen(4) is None
+
+
+def test_agents_that_are_away_or_busy_may_be_chosen_later():
+    """They are known, with their labels, and not idle; those that are drained or leave are not."""
+    roster = Roster()
+    for agent_id in "abcde":
+        roster.register(registration(agent_id, labels=("eu",)), 0)
+    roster.assign("b", "r1")
+    roster.disconnected("c")
+    roster.drained["d"] = DrainedAgent("d", "host", 0)
+    roster.retire("e")
+
+    assert [(each.agent_id, each.idle, *each.labels) for each in roster.places(0)] == [
+        ("a", True, "eu"),
+        ("b", False, "eu"),
+        ("c", False, "eu"),
+    ]

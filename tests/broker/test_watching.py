@@ -9,7 +9,7 @@ from loadgrpc.errors import InvalidRequest
 from loadgrpc.model import Progress, Run, RunState, StopMode
 from loadgrpc.store import StoreError
 
-STARTING, RUNNING, STOPPING, FINISHED, STOPPED, _ = RunState
+STARTING, RUNNING, STOPPING, FINISHED, STOPPED, *_ = RunState
 
 
 async def to_its_end(desk, run, after=None):

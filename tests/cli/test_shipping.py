@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from loadgrpc.cli import shipping, values
+from loadgrpc.cli import shipping
 from loadgrpc.cli.failure import Failure
 from loadgrpc.cli.plan_file import spelled
 from loadgrpc.protocol import options
@@ -94,7 +94,7 @@ def test_requirements(typed):
     """Loads separated several by commas; pip has commas of its own."""
     kind = options.ALL["python_deps"].kind
 
-    assert list(values.of_kind(kind).read(typed)) == REQUIREMENTS[typed]
+    assert list(plan_values.of_kind(kind).read(typed)) == REQUIREMENTS[typed]
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_requirements(typed):
 def test_what_is_no_requirement(typed, said):
     """Options of pip come from the environment of the agents."""
     with pytest.raises(ValueError, match=said):
-        values.of_kind(options.ALL["python_deps"].kind).read(typed)
+        plan_values.of_kind(options.ALL["python_deps"].kind).read(typed)
 
 
 def test_an_upload_is_mentioned_if_it_takes_long(monkeypatch):

@@ -2,14 +2,14 @@
 
 import pytest
 
-from loadgrpc.cli import values
+from loadgrpc.cli import plan_values
 from loadgrpc.model import Between, Constant, Exponential, Lognormal, RunnerMode
 from loadgrpc.protocol import options
 
 
 def reader(field):
     """What reads an option of a plan."""
-    return values.of_kind(options.ALL[field].kind).read
+    return plan_values.of_kind(options.ALL[field].kind).read
 
 
 users, iterations, mode = map(reader, ("users", "iterations", "runner_mode"))

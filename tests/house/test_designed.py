@@ -8,15 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from loadgrpc.broker import state
+from loadgrpc.broker import attempts, queue, state
 from loadgrpc.design import Condition, DecisionTable, DesignError, Impossible, load_table
 from loadgrpc.errors import InvalidRequest
-from loadgrpc.model import RunnerMode, RunState
+from loadgrpc.model import RetryPolicy, RetryReason, RunnerMode, RunState
 from loadgrpc.protocol import options, plans
 from loadgrpc.v1 import run_pb2
 
 ROOT = Path(__file__).resolve().parents[2]
 OPTIONS = load_table(ROOT / "loadgrpc/examples/design/plan-options.md")
+SUBMISSION = load_table(ROOT / "loadgrpc/examples/design/run-submission.md")
+RETRIES = load_table(ROOT / "loadgrpc/examples/design/run-retries.md")
 MODES = {"none": 0, **{mode.name.lower().replace("_", "-"): int(mode) for mode in RunnerMode}}
 
 
@@ -60,13 +62,47 @@ def test_every_option_that_excludes_or_needs_another_is_in_the_table():
     assert concerned == {each.name for each in OPTIONS.conditions}
 
 
-def test_the_table_is_drawn_on_its_page():
+@pytest.mark.parametrize(
+    ("name", "page"),
+    [
+        ("plan-options", "designing-tests"),
+        ("run-submission", "run-life"),
+        ("run-retries", "run-life"),
+    ],
+)
+def test_a_table_is_drawn_on_its_page(name, page):
     """As it is in the file."""
-    drawn = re.findall(r"^\|.*$", (ROOT / "docs/designing-tests.md").read_text(), re.MULTILINE)
-    file = (ROOT / "loadgrpc/examples/design/plan-options.md").read_text()
+    drawn = re.findall(r"^\|.*$", (ROOT / f"docs/{page}.md").read_text(), re.MULTILINE)
+    file = (ROOT / f"loadgrpc/examples/design/{name}.md").read_text()
 
     for row in re.findall(r"^\| (?!rule|-).*$", file, re.MULTILINE):
         assert re.sub(r" +", " ", row) in drawn
+
+
+def test_a_run_that_is_asked_for_becomes_what_its_table_says():
+    """All combinations: when it starts, whether agents are free, and whether it may wait."""
+    assert SUBMISSION.check().complete
+    combinations = list(SUBMISSION.combinations())
+    assert len(combinations) == 16
+    for given in combinations:
+        begins = queue.on_submission(**given)
+        becomes = "refused" if begins is None else begins.name
+        assert begins in (None, *state.FIRST)
+        assert SUBMISSION.decide(given).actions == {"action": becomes}, given
+
+
+def test_another_attempt_follows_as_its_table_says():
+    """All combinations: with and without a policy, stopped, attempts left, and for which reason."""
+    assert RETRIES.check().complete
+    combinations = list(RETRIES.combinations())
+    assert len(combinations) == 16
+    for given in combinations:
+        policy = RetryPolicy(max_attempts=2) if given["policy"] else None
+        attempt = 1 if given["attempts_left"] else 2
+        why = RetryReason.AGENT_LOST if given["in_retry_on"] else RetryReason.TEST_FAILED
+        follows = attempts.follows(policy, attempt, frozenset({why}), stopped=given["stopped"])
+        becomes = "next attempt" if follows else "the run ends"
+        assert RETRIES.decide(given).actions == {"action": becomes}, given
 
 
 def life():
@@ -77,9 +113,8 @@ def life():
     ]
 
     def becomes(**given):
-        row = state.TRANSITIONS[RunState[given["state"]]]
-        then = row.get(state.RunEvent[given["event"]])
-        return Impossible if then is None else then.name
+        then = state.TRANSITIONS[RunState[given["state"]]][state.RunEvent[given["event"]]]
+        return Impossible if then is state.NEVER else then.name
 
     return DecisionTable.from_function(becomes, conditions, title="The life of a run")
 

@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from loadgrpc.broker.firing import FIRING_TRANSITIONS, FiringEvent
-from loadgrpc.broker.state import PART_TRANSITIONS, TRANSITIONS, PartEvent, RunEvent
+from loadgrpc.broker.state import (
+    NEVER,
+    PART_TRANSITIONS,
+    TRANSITIONS,
+    PartEvent,
+    RunEvent,
+    diagram,
+)
 from loadgrpc.broker.step_life import STEP_TRANSITIONS, StepEvent
 from loadgrpc.cli.failure import EXIT_CODES
 from loadgrpc.errors import LoadgrpcError
@@ -76,17 +83,26 @@ def test_every_room_is_told():
 
 def test_a_runs_life_is_told():
     """The table of a run's states is the one that the program runs."""
-    (found,) = [found for found in tables(ARCHITECTURE) if found[0][1:2] == ["a cycle started"]]
+    (found,) = [found for found in tables(ARCHITECTURE) if found[0][1:2] == ["its time has come"]]
     events = [RunEvent(head) for head in found[0][1:]]
     told = {
         RunState[state]: {
-            event: RunState[then] for event, then in zip(events, cells, strict=True) if then
+            event: RunState[then] if then else NEVER
+            for event, then in zip(events, cells, strict=True)
         }
         for state, *cells in found[1:]
     }
 
     assert set(events) == set(RunEvent)
     assert told == TRANSITIONS
+
+
+def test_a_runs_life_is_drawn():
+    """The diagram is the one that the table makes."""
+    page = (ROOT / "docs/run-life.md").read_text()
+    (drawn,) = re.findall(r"^```mermaid\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+
+    assert drawn == f"{diagram()}\n"
 
 
 def test_the_life_of_a_part_is_told():

@@ -4,11 +4,13 @@ import pytest
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
-from loadgrpc.cli import plan_options, values
+from loadgrpc.cli import plan_options, plan_values
 from loadgrpc.cli.run import SECTIONS
 from loadgrpc.protocol import kinds, options, plans
+from loadgrpc.protocol.labels_kind import LabelsKind
 from loadgrpc.protocol.load_kinds import LoadKind, StagesKind
 from loadgrpc.protocol.parameters_kind import ParametersKind
+from loadgrpc.protocol.retry_kind import RetryKind
 from loadgrpc.v1 import run_pb2
 
 ROWS = list(options.ALL.values())
@@ -26,6 +28,8 @@ TYPES = {
     kinds.DigestKind: FieldDescriptor.TYPE_STRING,
     kinds.RequirementsKind: FieldDescriptor.TYPE_STRING,
     kinds.ThresholdsKind: FieldDescriptor.TYPE_STRING,
+    LabelsKind: FieldDescriptor.TYPE_STRING,
+    RetryKind: FieldDescriptor.TYPE_MESSAGE,
     kinds.ObserversKind: FieldDescriptor.TYPE_MESSAGE,
     kinds.WaitKind: FieldDescriptor.TYPE_MESSAGE,
     ParametersKind: FieldDescriptor.TYPE_MESSAGE,
@@ -34,7 +38,7 @@ TYPES = {
 }
 TOLD = {
     *("agents", "spawn_rate", "server_url", "pacing", "think"),
-    *("processes", "test_runner", "no_dns_resolve", "no_patching"),
+    *("processes", "test_runner", "no_dns_resolve", "no_patching", "retry"),
     *("max_users", "seed"),
 }
 """Options whose default is told in words, as no value that can be given means the same."""
@@ -74,13 +78,13 @@ def test_a_row_is_of_the_type_of_its_field(row):
         assert field.type == TYPES[type(row.kind)]
         several = (
             *(kinds.CountsKind, kinds.VariablesKind),
-            *(kinds.RequirementsKind, kinds.ObserversKind, ParametersKind),
+            *(kinds.TextsKind, kinds.ObserversKind, ParametersKind),
             *(kinds.ThresholdsKind, StagesKind),
         )
         assert field.is_repeated is isinstance(row.kind, several)
 
 
-def figures(kind):  # noqa: PLR0911 - one for each kind
+def figures(kind):  # noqa: C901, PLR0911 - one for each kind
     """The figures that bound a value, as a comment writes them."""
     match kind:
         case kinds.CountKind(most):
@@ -95,7 +99,9 @@ def figures(kind):  # noqa: PLR0911 - one for each kind
             entries, name_chars, value_chars
         ):
             return [f"{each:,}" for each in (entries, name_chars, value_chars)]
-        case kinds.RequirementsKind(chars, entries) | kinds.ThresholdsKind(chars, entries):
+        case RetryKind(most, most_s):
+            return [f"{most} attempts", f"{most_s / 86_400:g} day"]
+        case kinds.TextsKind(chars, entries):
             return [f"{chars:,} characters", f"{entries:,}"]
         case kinds.TextKind(chars):
             return [f"{chars:,} characters"]
@@ -120,7 +126,7 @@ def test_the_default_is_the_one_that_is_told(row):
     plan = plans.plan_from_proto(run_pb2.RunSpec(test="a.B.c"))
     of = plan.scenarios[0] if row in options.OF_SCENARIO else plan
 
-    assert getattr(of, row.name) == values.of_kind(row.kind).read(row.default)
+    assert getattr(of, row.name) == plan_values.of_kind(row.kind).read(row.default)
 
 
 def test_what_is_told_in_words_is_no_value():
@@ -128,7 +134,7 @@ def test_what_is_told_in_words_is_no_value():
     assert {row.field for row in ROWS if row.default} >= TOLD
     for field in TOLD - {"test_runner", "no_dns_resolve", "no_patching"}:
         with pytest.raises(ValueError, match=r"expected|is not"):
-            values.of_kind(options.ALL[field].kind).read(options.ALL[field].default)
+            plan_values.of_kind(options.ALL[field].kind).read(options.ALL[field].default)
 
 
 def test_what_a_row_refers_to_is_there():

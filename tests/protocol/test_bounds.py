@@ -8,6 +8,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from loadgrpc.errors import InvalidRequest
 from loadgrpc.protocol import bounds, home, wire
+from loadgrpc.protocol.short_names import short_name
 from loadgrpc.reflection import packaged
 from loadgrpc.v1 import (
     campaign_pb2,
@@ -186,11 +187,11 @@ def test_few_violations_are_named():
 def test_d8_names_that_are_cut_stay_apart():
     """Three URLs that differ behind what is kept are three names, of at most 256 characters."""
     urls = [f"http://host/{'x' * 300}?{number}" for number in range(3)]
-    names = [bounds.short_name(url) for url in urls]
+    names = [short_name(url) for url in urls]
 
     assert len({*names}) == 3
     assert {len(name) for name in names} == {256}
-    assert bounds.short_name("x" * 256) == "x" * 256
+    assert short_name("x" * 256) == "x" * 256
 
 
 def test_texts_are_cut_in_whole_characters():

@@ -45,14 +45,19 @@ from loadgrpc.protocol.notifications import notification_from_proto, notificatio
 from loadgrpc.protocol.runs import (
     agent_from_proto,
     agent_to_proto,
+    attempt_from_proto,
+    attempt_to_proto,
     broker_from_proto,
     broker_to_proto,
     run_from_proto,
     run_to_proto,
     verdict_from_proto,
     verdict_to_proto,
+    waiting_from_proto,
+    waiting_to_proto,
 )
 from loadgrpc.protocol.sources import source_from_proto, source_to_proto
+from loadgrpc.protocol.submissions import submission_from_proto, submission_to_proto
 from loadgrpc.protocol.summary import summary_from_proto, summary_to_proto
 from loadgrpc.protocol.thresholds import (
     check_from_proto,
@@ -164,6 +169,18 @@ some_plans = st.builds(
     python_deps=st.sampled_from([(), ("faker", "./a.whl")]),
     unchecked=st.booleans(),
     thresholds=st.sampled_from([(), ("p95(response) < 300ms", "loss == 0")]),
+    agent_labels=st.sampled_from([(), ("big", "eu")]),
+    labels=st.sampled_from([(), ("nightly",)]),
+    retry=st.none()
+    | st.builds(
+        model.RetryPolicy,
+        max_attempts=st.integers(1, 100),
+        initial_backoff_s=st.sampled_from([0.0, 1.5]),
+        multiplier=st.sampled_from([1.0, 2.5]),
+        max_backoff_s=st.sampled_from([0.0, 86_400.0]),
+        jitter=st.booleans(),
+        retry_on=st.lists(st.sampled_from(model.RetryReason), min_size=1, unique=True).map(tuple),
+    ),
     observers=st.lists(
         st.builds(
             model.ObserverChoice,
@@ -210,8 +227,39 @@ troubles = st.lists(
     max_size=2,
 ).map(tuple)
 verdicts = st.builds(model.Verdict, exit_code=numbers, reason=words)
+waitings = st.builds(model.Waiting, position=numbers, length=numbers, reason=words, agents=numbers)
+attempts = st.builds(
+    model.RunAttempt,
+    attempt=st.integers(1, 100),
+    state=st.sampled_from(model.RunState),
+    reason=words,
+    verdict=st.none() | verdicts,
+    start_time_ns=optional_moments,
+    end_time_ns=optional_moments,
+    agent_ids=st.lists(words, max_size=2).map(tuple),
+)
+submissions = st.one_of(
+    st.builds(
+        model.Submission,
+        start_time_ns=optional_moments,
+        expire_time_ns=optional_moments,
+        priority=st.integers(0, 9),
+        queue=st.booleans(),
+    ),
+    st.builds(
+        model.Submission,
+        delay_s=st.sampled_from([0.0, 0.5, 86_400.0]),
+        expire_after_s=st.sampled_from([None, 0.5, 600.0]),
+    ),
+)
 runs = st.builds(
     model.Run,
+    due_time_ns=optional_moments,
+    expire_time_ns=optional_moments,
+    priority=st.integers(0, 9),
+    attempt=st.integers(1, 100),
+    attempts=st.lists(attempts, max_size=2).map(tuple),
+    waiting=st.none() | waitings,
     run_id=words,
     state=st.sampled_from(model.RunState),
     plan=some_plans,
@@ -648,6 +696,7 @@ changes = st.builds(
     users=st.integers(0, 2**32 - 1),
     custom_state=st.none() | custom_states,
     threshold=st.none() | threshold_results,
+    due_time_ns=optional_moments,
 )
 news = st.builds(model.News, counts, runs | progresses | st.none(), st.none() | changes)
 
@@ -831,6 +880,9 @@ PAIRS = {
     "piece": (bundles.piece_to_proto, bundles.piece_from_proto, pieces),
     "verdict": (verdict_to_proto, verdict_from_proto, verdicts),
     "run": (run_to_proto, run_from_proto, runs),
+    "waiting": (waiting_to_proto, waiting_from_proto, waitings),
+    "attempt": (attempt_to_proto, attempt_from_proto, attempts),
+    "submission": (submission_to_proto, submission_from_proto, submissions),
     "agent": (agent_to_proto, agent_from_proto, agents),
     "broker": (broker_to_proto, broker_from_proto, brokers),
     "exception": (exception_to_proto, exception_from_proto, exceptions),
@@ -1092,6 +1144,15 @@ VIOLATIONS = [
         ["plan.observers[0].settings"],
     ),
     (spec(observers=[{"name": "a"}] * 21), ["plan.observers"]),
+    (spec(agent_labels=["eu", "a b"]), ["plan.agent_labels[0]"]),
+    (spec(agent_labels=["x" * 65]), ["plan.agent_labels[0]"]),
+    (spec(labels=[""]), ["plan.labels[0]"]),
+    (spec(labels=[str(at) for at in range(21)]), ["plan.labels"]),
+    (spec(retry={"max_attempts": 101}), ["plan.retry.max_attempts"]),
+    (spec(retry={"multiplier": 0.5}), ["plan.retry.multiplier"]),
+    (spec(retry={"multiplier": 101}), ["plan.retry.multiplier"]),
+    (spec(retry={"retry_on": [99]}), ["plan.retry.retry_on"]),
+    (spec(retry={"initial_backoff": {"seconds": 86_401}}), ["plan.retry.initial_backoff"]),
     (spec(test="x", users=[0], agents=10_001), ["plan.test", "plan.users[0]", "plan.agents"]),
     (spec(runner_mode=2), ["plan.runner_mode"]),
     (spec(test_runner="./x", runner_mode=9), ["plan.runner_mode"]),
@@ -1126,7 +1187,8 @@ def test_every_violation_is_named(message, fields):
 
 def test_every_field_of_a_plan_can_be_refused():
     """The table above has a case for each field that has a rule: all but the flags."""
-    refused = {f.partition(".")[2].partition("[")[0] for _, fields in VIOLATIONS for f in fields}
+    named = [f.partition(".")[2] for _, fields in VIOLATIONS for f in fields]
+    refused = {each.partition("[")[0].partition(".")[0] for each in named}
 
     flags = {"split", "no_dns_resolve", "no_patching"}
     assert refused == {field.name for field in run_pb2.RunSpec.DESCRIPTOR.fields} - flags

@@ -179,7 +179,7 @@ async def _home_of(kind, folder, *, agents, **plan):
             Registration(agent_id=agent_id, hostname="h", pid=1, version="1", cores=1)
         )
     plan = {"test": "a.B.c", "users": (2,), "iterations": (1,), "agents": agents, **plan}
-    run = await broker.start_run(plan_of(**plan))
+    run = await broker.dispatcher.start_run(plan_of(**plan))
     source = runner_pb2.SourceId(run_id=run.run_id, agent_id="a1", runner_id="r1")
     try:
         if kind == "kit":
@@ -1166,7 +1166,7 @@ class Relayed:
     async def stream(self):
         """A stream of a runner to the relay, for as long as the context lasts."""
         await self.broker_comes()
-        run = await self.broker.start_run(plan_of(test="a.B.c", iterations=(1,)))
+        run = await self.broker.dispatcher.start_run(plan_of(test="a.B.c", iterations=(1,)))
         self.run_id = run.run_id
         assignment = self.broker._runs[run.run_id].parts["a1", ""].assignment
         source_id = SourceId(run.run_id, "a1", "r1")

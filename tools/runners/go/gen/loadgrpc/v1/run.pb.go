@@ -25,6 +25,80 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Why an attempt of a run may be followed by another one. Several may apply.
+type RetryReason int32
+
+const (
+	// Not set, or a reason that is newer than the reader.
+	RetryReason_RETRY_REASON_UNSPECIFIED RetryReason = 0
+	// An agent, or a runner on it, was lost, and its users with it.
+	RetryReason_RETRY_REASON_AGENT_LOST RetryReason = 1
+	// It ended before its first cycle, for another reason than its test: agents were not ready in
+	// time, or could not start a runner.
+	RetryReason_RETRY_REASON_NOT_STARTED RetryReason = 2
+	// The broker was restarted during the attempt, which did not do all its work.
+	RetryReason_RETRY_REASON_BROKER_GONE RetryReason = 3
+	// The test could not be loaded, or what it needs could not be installed (exit code 107).
+	RetryReason_RETRY_REASON_NOT_LOADED RetryReason = 4
+	// Planned work was not done, or results are incomplete, for whatever reason (exit code 3).
+	RetryReason_RETRY_REASON_INCOMPLETE RetryReason = 5
+	// An iteration failed or raised an error (exit code 1).
+	RetryReason_RETRY_REASON_TEST_FAILED RetryReason = 6
+	// What the plan requires of the results does not hold (exit code 99).
+	RetryReason_RETRY_REASON_REQUIREMENT RetryReason = 7
+)
+
+// Enum value maps for RetryReason.
+var (
+	RetryReason_name = map[int32]string{
+		0: "RETRY_REASON_UNSPECIFIED",
+		1: "RETRY_REASON_AGENT_LOST",
+		2: "RETRY_REASON_NOT_STARTED",
+		3: "RETRY_REASON_BROKER_GONE",
+		4: "RETRY_REASON_NOT_LOADED",
+		5: "RETRY_REASON_INCOMPLETE",
+		6: "RETRY_REASON_TEST_FAILED",
+		7: "RETRY_REASON_REQUIREMENT",
+	}
+	RetryReason_value = map[string]int32{
+		"RETRY_REASON_UNSPECIFIED": 0,
+		"RETRY_REASON_AGENT_LOST":  1,
+		"RETRY_REASON_NOT_STARTED": 2,
+		"RETRY_REASON_BROKER_GONE": 3,
+		"RETRY_REASON_NOT_LOADED":  4,
+		"RETRY_REASON_INCOMPLETE":  5,
+		"RETRY_REASON_TEST_FAILED": 6,
+		"RETRY_REASON_REQUIREMENT": 7,
+	}
+)
+
+func (x RetryReason) Enum() *RetryReason {
+	p := new(RetryReason)
+	*p = x
+	return p
+}
+
+func (x RetryReason) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (RetryReason) Descriptor() protoreflect.EnumDescriptor {
+	return file_loadgrpc_v1_run_proto_enumTypes[0].Descriptor()
+}
+
+func (RetryReason) Type() protoreflect.EnumType {
+	return &file_loadgrpc_v1_run_proto_enumTypes[0]
+}
+
+func (x RetryReason) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use RetryReason.Descriptor instead.
+func (RetryReason) EnumDescriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{0}
+}
+
 // What an observer can be notified of.
 type ObserverEvent int32
 
@@ -82,11 +156,11 @@ func (x ObserverEvent) String() string {
 }
 
 func (ObserverEvent) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_run_proto_enumTypes[0].Descriptor()
+	return file_loadgrpc_v1_run_proto_enumTypes[1].Descriptor()
 }
 
 func (ObserverEvent) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_run_proto_enumTypes[0]
+	return &file_loadgrpc_v1_run_proto_enumTypes[1]
 }
 
 func (x ObserverEvent) Number() protoreflect.EnumNumber {
@@ -95,7 +169,7 @@ func (x ObserverEvent) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ObserverEvent.Descriptor instead.
 func (ObserverEvent) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{0}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{1}
 }
 
 // Where a notification stands.
@@ -139,11 +213,11 @@ func (x NotificationState) String() string {
 }
 
 func (NotificationState) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_run_proto_enumTypes[1].Descriptor()
+	return file_loadgrpc_v1_run_proto_enumTypes[2].Descriptor()
 }
 
 func (NotificationState) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_run_proto_enumTypes[1]
+	return &file_loadgrpc_v1_run_proto_enumTypes[2]
 }
 
 func (x NotificationState) Number() protoreflect.EnumNumber {
@@ -152,7 +226,7 @@ func (x NotificationState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use NotificationState.Descriptor instead.
 func (NotificationState) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{1}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{2}
 }
 
 // How many users a process of a `test_runner` runs, or whether a runner is started by hand.
@@ -198,11 +272,11 @@ func (x RunnerMode) String() string {
 }
 
 func (RunnerMode) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_run_proto_enumTypes[2].Descriptor()
+	return file_loadgrpc_v1_run_proto_enumTypes[3].Descriptor()
 }
 
 func (RunnerMode) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_run_proto_enumTypes[2]
+	return &file_loadgrpc_v1_run_proto_enumTypes[3]
 }
 
 func (x RunnerMode) Number() protoreflect.EnumNumber {
@@ -211,7 +285,7 @@ func (x RunnerMode) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use RunnerMode.Descriptor instead.
 func (RunnerMode) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{2}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{3}
 }
 
 // What the levels of a load count. A level is a number from 0 to 100,000 users, or to 1,000,000
@@ -252,11 +326,11 @@ func (x LoadUnit) String() string {
 }
 
 func (LoadUnit) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_run_proto_enumTypes[3].Descriptor()
+	return file_loadgrpc_v1_run_proto_enumTypes[4].Descriptor()
 }
 
 func (LoadUnit) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_run_proto_enumTypes[3]
+	return &file_loadgrpc_v1_run_proto_enumTypes[4]
 }
 
 func (x LoadUnit) Number() protoreflect.EnumNumber {
@@ -265,7 +339,7 @@ func (x LoadUnit) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use LoadUnit.Descriptor instead.
 func (LoadUnit) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{3}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{4}
 }
 
 // How a load changes while it runs.
@@ -313,11 +387,11 @@ func (x LoadChangeKind) String() string {
 }
 
 func (LoadChangeKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_run_proto_enumTypes[4].Descriptor()
+	return file_loadgrpc_v1_run_proto_enumTypes[5].Descriptor()
 }
 
 func (LoadChangeKind) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_run_proto_enumTypes[4]
+	return &file_loadgrpc_v1_run_proto_enumTypes[5]
 }
 
 func (x LoadChangeKind) Number() protoreflect.EnumNumber {
@@ -326,7 +400,7 @@ func (x LoadChangeKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use LoadChangeKind.Descriptor instead.
 func (LoadChangeKind) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{4}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{5}
 }
 
 // How arrivals are spaced. Arrival k of a scenario, k = 0, 1, 2 and so on, is at the instant at
@@ -369,11 +443,11 @@ func (x Spacing) String() string {
 }
 
 func (Spacing) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_run_proto_enumTypes[5].Descriptor()
+	return file_loadgrpc_v1_run_proto_enumTypes[6].Descriptor()
 }
 
 func (Spacing) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_run_proto_enumTypes[5]
+	return &file_loadgrpc_v1_run_proto_enumTypes[6]
 }
 
 func (x Spacing) Number() protoreflect.EnumNumber {
@@ -382,7 +456,7 @@ func (x Spacing) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Spacing.Descriptor instead.
 func (Spacing) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{5}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{6}
 }
 
 // What becomes of an arrival for which no user is free.
@@ -422,11 +496,11 @@ func (x LatePolicy) String() string {
 }
 
 func (LatePolicy) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_run_proto_enumTypes[6].Descriptor()
+	return file_loadgrpc_v1_run_proto_enumTypes[7].Descriptor()
 }
 
 func (LatePolicy) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_run_proto_enumTypes[6]
+	return &file_loadgrpc_v1_run_proto_enumTypes[7]
 }
 
 func (x LatePolicy) Number() protoreflect.EnumNumber {
@@ -435,7 +509,7 @@ func (x LatePolicy) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use LatePolicy.Descriptor instead.
 func (LatePolicy) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{6}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{7}
 }
 
 // The states of a run.
@@ -456,6 +530,12 @@ const (
 	RunState_RUN_STATE_STOPPED RunState = 5
 	// Over: it could not start, or was cut off. `Run.reason` says why. Final.
 	RunState_RUN_STATE_FAILED RunState = 6
+	// It waits for its time: `Run.due_time`.
+	RunState_RUN_STATE_SCHEDULED RunState = 7
+	// It waits for agents: see `Run.waiting`.
+	RunState_RUN_STATE_QUEUED RunState = 8
+	// Over: it had not started by `Run.expire_time`. Final.
+	RunState_RUN_STATE_EXPIRED RunState = 9
 )
 
 // Enum value maps for RunState.
@@ -468,6 +548,9 @@ var (
 		4: "RUN_STATE_FINISHED",
 		5: "RUN_STATE_STOPPED",
 		6: "RUN_STATE_FAILED",
+		7: "RUN_STATE_SCHEDULED",
+		8: "RUN_STATE_QUEUED",
+		9: "RUN_STATE_EXPIRED",
 	}
 	RunState_value = map[string]int32{
 		"RUN_STATE_UNSPECIFIED": 0,
@@ -477,6 +560,9 @@ var (
 		"RUN_STATE_FINISHED":    4,
 		"RUN_STATE_STOPPED":     5,
 		"RUN_STATE_FAILED":      6,
+		"RUN_STATE_SCHEDULED":   7,
+		"RUN_STATE_QUEUED":      8,
+		"RUN_STATE_EXPIRED":     9,
 	}
 )
 
@@ -491,11 +577,11 @@ func (x RunState) String() string {
 }
 
 func (RunState) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_run_proto_enumTypes[7].Descriptor()
+	return file_loadgrpc_v1_run_proto_enumTypes[8].Descriptor()
 }
 
 func (RunState) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_run_proto_enumTypes[7]
+	return &file_loadgrpc_v1_run_proto_enumTypes[8]
 }
 
 func (x RunState) Number() protoreflect.EnumNumber {
@@ -504,7 +590,7 @@ func (x RunState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use RunState.Descriptor instead.
 func (RunState) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{7}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{8}
 }
 
 // What may be wrong with an active run.
@@ -560,11 +646,11 @@ func (x TroubleKind) String() string {
 }
 
 func (TroubleKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_run_proto_enumTypes[8].Descriptor()
+	return file_loadgrpc_v1_run_proto_enumTypes[9].Descriptor()
 }
 
 func (TroubleKind) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_run_proto_enumTypes[8]
+	return &file_loadgrpc_v1_run_proto_enumTypes[9]
 }
 
 func (x TroubleKind) Number() protoreflect.EnumNumber {
@@ -573,7 +659,7 @@ func (x TroubleKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use TroubleKind.Descriptor instead.
 func (TroubleKind) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{8}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{9}
 }
 
 // Whether a threshold holds.
@@ -617,11 +703,11 @@ func (x ThresholdOutcome) String() string {
 }
 
 func (ThresholdOutcome) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_run_proto_enumTypes[9].Descriptor()
+	return file_loadgrpc_v1_run_proto_enumTypes[10].Descriptor()
 }
 
 func (ThresholdOutcome) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_run_proto_enumTypes[9]
+	return &file_loadgrpc_v1_run_proto_enumTypes[10]
 }
 
 func (x ThresholdOutcome) Number() protoreflect.EnumNumber {
@@ -630,7 +716,7 @@ func (x ThresholdOutcome) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ThresholdOutcome.Descriptor instead.
 func (ThresholdOutcome) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{9}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{10}
 }
 
 // The states of one agent's part in a run.
@@ -686,11 +772,11 @@ func (x AssignmentState) String() string {
 }
 
 func (AssignmentState) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_run_proto_enumTypes[10].Descriptor()
+	return file_loadgrpc_v1_run_proto_enumTypes[11].Descriptor()
 }
 
 func (AssignmentState) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_run_proto_enumTypes[10]
+	return &file_loadgrpc_v1_run_proto_enumTypes[11]
 }
 
 func (x AssignmentState) Number() protoreflect.EnumNumber {
@@ -699,7 +785,7 @@ func (x AssignmentState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AssignmentState.Descriptor instead.
 func (AssignmentState) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{10}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{11}
 }
 
 // A plan: what the client asks for. The shortest is a test alone, which one user calls
@@ -850,7 +936,16 @@ type RunSpec struct {
 	// Users that arrivals may have at a time, on all agents together, each of which needs one: at
 	// most 1,000,000. 0: as many as needed, which is ten times the rate times the time that
 	// iterations take, and at most 10,000 on an agent.
-	MaxUsers      uint32 `protobuf:"varint,52,opt,name=max_users,json=maxUsers,proto3" json:"max_users,omitempty"`
+	MaxUsers uint32 `protobuf:"varint,52,opt,name=max_users,json=maxUsers,proto3" json:"max_users,omitempty"`
+	// Only agents that have all of these labels run it: see `Register.labels`. Empty: any agents. At
+	// most 20, each at most 64 characters: letters, digits and any of `._:/=+-`.
+	AgentLabels []string `protobuf:"bytes,30,rep,name=agent_labels,json=agentLabels,proto3" json:"agent_labels,omitempty"`
+	// What the run is listed by: see `ListRunsRequest.labels`. At most 20, each at most 64
+	// characters: letters, digits and any of `._:/=+-`.
+	Labels []string `protobuf:"bytes,31,rep,name=labels,proto3" json:"labels,omitempty"`
+	// Whether the run is tried again when it could not do its work. Absent: it is not. At most 100
+	// attempts, with a backoff of at most 1 day between two.
+	Retry         *RetryPolicy `protobuf:"bytes,32,opt,name=retry,proto3" json:"retry,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1135,6 +1230,27 @@ func (x *RunSpec) GetMaxUsers() uint32 {
 		return x.MaxUsers
 	}
 	return 0
+}
+
+func (x *RunSpec) GetAgentLabels() []string {
+	if x != nil {
+		return x.AgentLabels
+	}
+	return nil
+}
+
+func (x *RunSpec) GetLabels() []string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
+func (x *RunSpec) GetRetry() *RetryPolicy {
+	if x != nil {
+		return x.Retry
+	}
+	return nil
 }
 
 // A time that users wait: the same each time, or drawn. Draws follow from the run, the user and the
@@ -1427,6 +1543,104 @@ func (x *Parameter) GetSecret() bool {
 	return false
 }
 
+// When a run is tried again, and how soon. An attempt that has ended is kept with its summary; the
+// next one begins from the first cycle, on agents that are chosen again, after it has waited for
+// the backoff and in the queue. A run that is stopped is not tried again. If the last attempt
+// fails, too, the run ends as that attempt did, and its reason names all of them.
+//
+// The backoff after attempt N is `initial_backoff` times `multiplier` to the power of N-1, and
+// never more than `max_backoff`: 1, 2, 4, 8 seconds and so on.
+type RetryPolicy struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many attempts there are at most, the first included, from 1 to 100. 0: 3.
+	MaxAttempts uint32 `protobuf:"varint,1,opt,name=max_attempts,json=maxAttempts,proto3" json:"max_attempts,omitempty"`
+	// The backoff after the first attempt. Absent: 1 second. At most 1 day.
+	InitialBackoff *durationpb.Duration `protobuf:"bytes,2,opt,name=initial_backoff,json=initialBackoff,proto3" json:"initial_backoff,omitempty"`
+	// By how much it grows after each further attempt, from 1 to 100. 0: 2.
+	Multiplier float64 `protobuf:"fixed64,3,opt,name=multiplier,proto3" json:"multiplier,omitempty"`
+	// The longest backoff. Absent: 5 minutes. At most 1 day.
+	MaxBackoff *durationpb.Duration `protobuf:"bytes,4,opt,name=max_backoff,json=maxBackoff,proto3" json:"max_backoff,omitempty"`
+	// Whether the backoff is a random time from 0 to what it would be, so that runs which failed at
+	// the same time are not tried again at the same time.
+	Jitter bool `protobuf:"varint,5,opt,name=jitter,proto3" json:"jitter,omitempty"`
+	// What a run is tried again for. Empty: AGENT_LOST, NOT_STARTED and BROKER_GONE. At most 16.
+	RetryOn       []RetryReason `protobuf:"varint,6,rep,packed,name=retry_on,json=retryOn,proto3,enum=loadgrpc.v1.RetryReason" json:"retry_on,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetryPolicy) Reset() {
+	*x = RetryPolicy{}
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetryPolicy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetryPolicy) ProtoMessage() {}
+
+func (x *RetryPolicy) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetryPolicy.ProtoReflect.Descriptor instead.
+func (*RetryPolicy) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *RetryPolicy) GetMaxAttempts() uint32 {
+	if x != nil {
+		return x.MaxAttempts
+	}
+	return 0
+}
+
+func (x *RetryPolicy) GetInitialBackoff() *durationpb.Duration {
+	if x != nil {
+		return x.InitialBackoff
+	}
+	return nil
+}
+
+func (x *RetryPolicy) GetMultiplier() float64 {
+	if x != nil {
+		return x.Multiplier
+	}
+	return 0
+}
+
+func (x *RetryPolicy) GetMaxBackoff() *durationpb.Duration {
+	if x != nil {
+		return x.MaxBackoff
+	}
+	return nil
+}
+
+func (x *RetryPolicy) GetJitter() bool {
+	if x != nil {
+		return x.Jitter
+	}
+	return false
+}
+
+func (x *RetryPolicy) GetRetryOn() []RetryReason {
+	if x != nil {
+		return x.RetryOn
+	}
+	return nil
+}
+
 // Somebody who is notified of a run: an observer of the broker, by name, and its settings.
 //
 //	{"name": "irc", "settings": {"server": "irc.example.org", "channel": "#load"},
@@ -1452,7 +1666,7 @@ type Observer struct {
 
 func (x *Observer) Reset() {
 	*x = Observer{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[5]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1464,7 +1678,7 @@ func (x *Observer) String() string {
 func (*Observer) ProtoMessage() {}
 
 func (x *Observer) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[5]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1477,7 +1691,7 @@ func (x *Observer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Observer.ProtoReflect.Descriptor instead.
 func (*Observer) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{5}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Observer) GetName() string {
@@ -1527,7 +1741,7 @@ type Notification struct {
 
 func (x *Notification) Reset() {
 	*x = Notification{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[6]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1539,7 +1753,7 @@ func (x *Notification) String() string {
 func (*Notification) ProtoMessage() {}
 
 func (x *Notification) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[6]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1552,7 +1766,7 @@ func (x *Notification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Notification.ProtoReflect.Descriptor instead.
 func (*Notification) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{6}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Notification) GetObserver() string {
@@ -1624,7 +1838,7 @@ type Stage struct {
 
 func (x *Stage) Reset() {
 	*x = Stage{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[7]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1636,7 +1850,7 @@ func (x *Stage) String() string {
 func (*Stage) ProtoMessage() {}
 
 func (x *Stage) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[7]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1649,7 +1863,7 @@ func (x *Stage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stage.ProtoReflect.Descriptor instead.
 func (*Stage) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{7}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Stage) GetUnit() LoadUnit {
@@ -1747,7 +1961,7 @@ type HoldStage struct {
 
 func (x *HoldStage) Reset() {
 	*x = HoldStage{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[8]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1759,7 +1973,7 @@ func (x *HoldStage) String() string {
 func (*HoldStage) ProtoMessage() {}
 
 func (x *HoldStage) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[8]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1772,7 +1986,7 @@ func (x *HoldStage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldStage.ProtoReflect.Descriptor instead.
 func (*HoldStage) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{8}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *HoldStage) GetLevel() float64 {
@@ -1804,7 +2018,7 @@ type RampStage struct {
 
 func (x *RampStage) Reset() {
 	*x = RampStage{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[9]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1816,7 +2030,7 @@ func (x *RampStage) String() string {
 func (*RampStage) ProtoMessage() {}
 
 func (x *RampStage) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[9]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1829,7 +2043,7 @@ func (x *RampStage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RampStage.ProtoReflect.Descriptor instead.
 func (*RampStage) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{9}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *RampStage) GetStart() float64 {
@@ -1870,7 +2084,7 @@ type SineStage struct {
 
 func (x *SineStage) Reset() {
 	*x = SineStage{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[10]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1882,7 +2096,7 @@ func (x *SineStage) String() string {
 func (*SineStage) ProtoMessage() {}
 
 func (x *SineStage) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[10]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1895,7 +2109,7 @@ func (x *SineStage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SineStage.ProtoReflect.Descriptor instead.
 func (*SineStage) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{10}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *SineStage) GetLow() float64 {
@@ -1939,7 +2153,7 @@ type StepsStage struct {
 
 func (x *StepsStage) Reset() {
 	*x = StepsStage{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1951,7 +2165,7 @@ func (x *StepsStage) String() string {
 func (*StepsStage) ProtoMessage() {}
 
 func (x *StepsStage) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1964,7 +2178,7 @@ func (x *StepsStage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StepsStage.ProtoReflect.Descriptor instead.
 func (*StepsStage) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{11}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *StepsStage) GetLevels() []float64 {
@@ -1997,7 +2211,7 @@ type LoadChange struct {
 
 func (x *LoadChange) Reset() {
 	*x = LoadChange{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2009,7 +2223,7 @@ func (x *LoadChange) String() string {
 func (*LoadChange) ProtoMessage() {}
 
 func (x *LoadChange) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2022,7 +2236,7 @@ func (x *LoadChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoadChange.ProtoReflect.Descriptor instead.
 func (*LoadChange) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{12}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *LoadChange) GetAt() *durationpb.Duration {
@@ -2095,7 +2309,7 @@ type Scenario struct {
 
 func (x *Scenario) Reset() {
 	*x = Scenario{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2107,7 +2321,7 @@ func (x *Scenario) String() string {
 func (*Scenario) ProtoMessage() {}
 
 func (x *Scenario) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2120,7 +2334,7 @@ func (x *Scenario) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Scenario.ProtoReflect.Descriptor instead.
 func (*Scenario) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{13}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Scenario) GetName() string {
@@ -2279,14 +2493,26 @@ type Run struct {
 	Troubles []*Trouble `protobuf:"bytes,9,rep,name=troubles,proto3" json:"troubles,omitempty"`
 	// Its verdict, as in its summary. Absent while it is active, and for a run that was stored by a
 	// version which did not keep this.
-	Verdict       *Verdict `protobuf:"bytes,10,opt,name=verdict,proto3" json:"verdict,omitempty"`
+	Verdict *Verdict `protobuf:"bytes,10,opt,name=verdict,proto3" json:"verdict,omitempty"`
+	// While it is SCHEDULED: when it will be queued. Absent otherwise.
+	DueTime *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=due_time,json=dueTime,proto3" json:"due_time,omitempty"`
+	// When it expires unless it has started: see `StartRunRequest.expire_time`. Absent: never.
+	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	// See `StartRunRequest.priority`.
+	Priority uint32 `protobuf:"varint,13,opt,name=priority,proto3" json:"priority,omitempty"`
+	// While it is QUEUED: what it waits for. Absent otherwise.
+	Waiting *Waiting `protobuf:"bytes,14,opt,name=waiting,proto3" json:"waiting,omitempty"`
+	// Its current attempt, from 1. 0: it was stored by a version without attempts, and is the first.
+	Attempt uint32 `protobuf:"varint,15,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	// The attempts that are over and were followed by another one, in order.
+	Attempts      []*RunAttempt `protobuf:"bytes,16,rep,name=attempts,proto3" json:"attempts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Run) Reset() {
 	*x = Run{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2298,7 +2524,7 @@ func (x *Run) String() string {
 func (*Run) ProtoMessage() {}
 
 func (x *Run) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2311,7 +2537,7 @@ func (x *Run) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Run.ProtoReflect.Descriptor instead.
 func (*Run) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{14}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Run) GetRunId() string {
@@ -2384,6 +2610,222 @@ func (x *Run) GetVerdict() *Verdict {
 	return nil
 }
 
+func (x *Run) GetDueTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DueTime
+	}
+	return nil
+}
+
+func (x *Run) GetExpireTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpireTime
+	}
+	return nil
+}
+
+func (x *Run) GetPriority() uint32 {
+	if x != nil {
+		return x.Priority
+	}
+	return 0
+}
+
+func (x *Run) GetWaiting() *Waiting {
+	if x != nil {
+		return x.Waiting
+	}
+	return nil
+}
+
+func (x *Run) GetAttempt() uint32 {
+	if x != nil {
+		return x.Attempt
+	}
+	return 0
+}
+
+func (x *Run) GetAttempts() []*RunAttempt {
+	if x != nil {
+		return x.Attempts
+	}
+	return nil
+}
+
+// What a run in the queue waits for.
+type Waiting struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its place in the queue, from 1.
+	Position uint32 `protobuf:"varint,1,opt,name=position,proto3" json:"position,omitempty"`
+	// Runs in the queue.
+	Length uint32 `protobuf:"varint,2,opt,name=length,proto3" json:"length,omitempty"`
+	// Why it waits, as a sentence: `needs 3 agents with label eu, 1 idle`.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Agents that the broker knows and that could run it, idle or not. If there are fewer than the
+	// plan asks for, it waits for more to connect.
+	Agents        uint32 `protobuf:"varint,4,opt,name=agents,proto3" json:"agents,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Waiting) Reset() {
+	*x = Waiting{}
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Waiting) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Waiting) ProtoMessage() {}
+
+func (x *Waiting) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Waiting.ProtoReflect.Descriptor instead.
+func (*Waiting) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Waiting) GetPosition() uint32 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
+func (x *Waiting) GetLength() uint32 {
+	if x != nil {
+		return x.Length
+	}
+	return 0
+}
+
+func (x *Waiting) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Waiting) GetAgents() uint32 {
+	if x != nil {
+		return x.Agents
+	}
+	return 0
+}
+
+// An attempt of a run that is over.
+type RunAttempt struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its number, from 1. GetSummary, GetTimeline and ListEvents of `RUN_ID.NUMBER` have its results.
+	Attempt uint32 `protobuf:"varint,1,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	// How it ended: FINISHED or FAILED.
+	State RunState `protobuf:"varint,2,opt,name=state,proto3,enum=loadgrpc.v1.RunState" json:"state,omitempty"`
+	// Why, as a sentence.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// How it is judged.
+	Verdict *Verdict `protobuf:"bytes,4,opt,name=verdict,proto3" json:"verdict,omitempty"`
+	// When its first cycle began. Absent: none did.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// When it was over.
+	EndTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	// The agents that ran it.
+	AgentIds      []string `protobuf:"bytes,7,rep,name=agent_ids,json=agentIds,proto3" json:"agent_ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RunAttempt) Reset() {
+	*x = RunAttempt{}
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RunAttempt) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RunAttempt) ProtoMessage() {}
+
+func (x *RunAttempt) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RunAttempt.ProtoReflect.Descriptor instead.
+func (*RunAttempt) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *RunAttempt) GetAttempt() uint32 {
+	if x != nil {
+		return x.Attempt
+	}
+	return 0
+}
+
+func (x *RunAttempt) GetState() RunState {
+	if x != nil {
+		return x.State
+	}
+	return RunState_RUN_STATE_UNSPECIFIED
+}
+
+func (x *RunAttempt) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *RunAttempt) GetVerdict() *Verdict {
+	if x != nil {
+		return x.Verdict
+	}
+	return nil
+}
+
+func (x *RunAttempt) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *RunAttempt) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
+}
+
+func (x *RunAttempt) GetAgentIds() []string {
+	if x != nil {
+		return x.AgentIds
+	}
+	return nil
+}
+
 // A current problem of a run.
 type Trouble struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2404,7 +2846,7 @@ type Trouble struct {
 
 func (x *Trouble) Reset() {
 	*x = Trouble{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2416,7 +2858,7 @@ func (x *Trouble) String() string {
 func (*Trouble) ProtoMessage() {}
 
 func (x *Trouble) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2429,7 +2871,7 @@ func (x *Trouble) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Trouble.ProtoReflect.Descriptor instead.
 func (*Trouble) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{15}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Trouble) GetKind() TroubleKind {
@@ -2556,14 +2998,19 @@ type RunSummary struct {
 	// entries. Empty: no hit has tags.
 	Tags []*TagFigures `protobuf:"bytes,47,rep,name=tags,proto3" json:"tags,omitempty"`
 	// One entry for each threshold of the plan, in its order.
-	Thresholds    []*ThresholdResult `protobuf:"bytes,39,rep,name=thresholds,proto3" json:"thresholds,omitempty"`
+	Thresholds []*ThresholdResult `protobuf:"bytes,39,rep,name=thresholds,proto3" json:"thresholds,omitempty"`
+	// The attempt that this is the result of, from 1. 0: the run was stored by a version without
+	// attempts, and this is the first.
+	Attempt uint32 `protobuf:"varint,31,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	// The attempts of the run that are over and were followed by another one, in order.
+	Attempts      []*RunAttempt `protobuf:"bytes,32,rep,name=attempts,proto3" json:"attempts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RunSummary) Reset() {
 	*x = RunSummary{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2575,7 +3022,7 @@ func (x *RunSummary) String() string {
 func (*RunSummary) ProtoMessage() {}
 
 func (x *RunSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2588,7 +3035,7 @@ func (x *RunSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunSummary.ProtoReflect.Descriptor instead.
 func (*RunSummary) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{16}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *RunSummary) GetRunId() string {
@@ -2843,6 +3290,20 @@ func (x *RunSummary) GetThresholds() []*ThresholdResult {
 	return nil
 }
 
+func (x *RunSummary) GetAttempt() uint32 {
+	if x != nil {
+		return x.Attempt
+	}
+	return 0
+}
+
+func (x *RunSummary) GetAttempts() []*RunAttempt {
+	if x != nil {
+		return x.Attempts
+	}
+	return nil
+}
+
 // Figures of the hits that have a tag.
 type TagFigures struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2860,7 +3321,7 @@ type TagFigures struct {
 
 func (x *TagFigures) Reset() {
 	*x = TagFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2872,7 +3333,7 @@ func (x *TagFigures) String() string {
 func (*TagFigures) ProtoMessage() {}
 
 func (x *TagFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2885,7 +3346,7 @@ func (x *TagFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TagFigures.ProtoReflect.Descriptor instead.
 func (*TagFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{17}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *TagFigures) GetName() string {
@@ -2933,7 +3394,7 @@ type CheckFigures struct {
 
 func (x *CheckFigures) Reset() {
 	*x = CheckFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2945,7 +3406,7 @@ func (x *CheckFigures) String() string {
 func (*CheckFigures) ProtoMessage() {}
 
 func (x *CheckFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2958,7 +3419,7 @@ func (x *CheckFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckFigures.ProtoReflect.Descriptor instead.
 func (*CheckFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{18}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *CheckFigures) GetName() string {
@@ -3010,7 +3471,7 @@ type TransactionFigures struct {
 
 func (x *TransactionFigures) Reset() {
 	*x = TransactionFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3022,7 +3483,7 @@ func (x *TransactionFigures) String() string {
 func (*TransactionFigures) ProtoMessage() {}
 
 func (x *TransactionFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3035,7 +3496,7 @@ func (x *TransactionFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransactionFigures.ProtoReflect.Descriptor instead.
 func (*TransactionFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{19}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *TransactionFigures) GetName() string {
@@ -3110,7 +3571,7 @@ type MeasurementFigures struct {
 
 func (x *MeasurementFigures) Reset() {
 	*x = MeasurementFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3122,7 +3583,7 @@ func (x *MeasurementFigures) String() string {
 func (*MeasurementFigures) ProtoMessage() {}
 
 func (x *MeasurementFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3135,7 +3596,7 @@ func (x *MeasurementFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MeasurementFigures.ProtoReflect.Descriptor instead.
 func (*MeasurementFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{20}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *MeasurementFigures) GetName() string {
@@ -3227,7 +3688,7 @@ type GaugeFigures struct {
 
 func (x *GaugeFigures) Reset() {
 	*x = GaugeFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3239,7 +3700,7 @@ func (x *GaugeFigures) String() string {
 func (*GaugeFigures) ProtoMessage() {}
 
 func (x *GaugeFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3252,7 +3713,7 @@ func (x *GaugeFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GaugeFigures.ProtoReflect.Descriptor instead.
 func (*GaugeFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{21}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *GaugeFigures) GetName() string {
@@ -3307,7 +3768,7 @@ type ReportedState struct {
 
 func (x *ReportedState) Reset() {
 	*x = ReportedState{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3319,7 +3780,7 @@ func (x *ReportedState) String() string {
 func (*ReportedState) ProtoMessage() {}
 
 func (x *ReportedState) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3332,7 +3793,7 @@ func (x *ReportedState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportedState.ProtoReflect.Descriptor instead.
 func (*ReportedState) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{22}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ReportedState) GetState() *CustomState {
@@ -3401,7 +3862,7 @@ type ThresholdResult struct {
 
 func (x *ThresholdResult) Reset() {
 	*x = ThresholdResult{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3413,7 +3874,7 @@ func (x *ThresholdResult) String() string {
 func (*ThresholdResult) ProtoMessage() {}
 
 func (x *ThresholdResult) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3426,7 +3887,7 @@ func (x *ThresholdResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ThresholdResult.ProtoReflect.Descriptor instead.
 func (*ThresholdResult) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{23}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ThresholdResult) GetThreshold() string {
@@ -3547,7 +4008,7 @@ type CaseFigures struct {
 
 func (x *CaseFigures) Reset() {
 	*x = CaseFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3559,7 +4020,7 @@ func (x *CaseFigures) String() string {
 func (*CaseFigures) ProtoMessage() {}
 
 func (x *CaseFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3572,7 +4033,7 @@ func (x *CaseFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CaseFigures.ProtoReflect.Descriptor instead.
 func (*CaseFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{24}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *CaseFigures) GetCase() string {
@@ -3623,7 +4084,7 @@ type CoverageFigures struct {
 
 func (x *CoverageFigures) Reset() {
 	*x = CoverageFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3635,7 +4096,7 @@ func (x *CoverageFigures) String() string {
 func (*CoverageFigures) ProtoMessage() {}
 
 func (x *CoverageFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3648,7 +4109,7 @@ func (x *CoverageFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoverageFigures.ProtoReflect.Descriptor instead.
 func (*CoverageFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{25}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *CoverageFigures) GetRules() uint32 {
@@ -3694,7 +4155,7 @@ type DataFigures struct {
 
 func (x *DataFigures) Reset() {
 	*x = DataFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3706,7 +4167,7 @@ func (x *DataFigures) String() string {
 func (*DataFigures) ProtoMessage() {}
 
 func (x *DataFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3719,7 +4180,7 @@ func (x *DataFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DataFigures.ProtoReflect.Descriptor instead.
 func (*DataFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{26}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *DataFigures) GetFile() string {
@@ -3798,7 +4259,7 @@ type OutputFigures struct {
 
 func (x *OutputFigures) Reset() {
 	*x = OutputFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[27]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3810,7 +4271,7 @@ func (x *OutputFigures) String() string {
 func (*OutputFigures) ProtoMessage() {}
 
 func (x *OutputFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[27]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3823,7 +4284,7 @@ func (x *OutputFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutputFigures.ProtoReflect.Descriptor instead.
 func (*OutputFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{27}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *OutputFigures) GetLines() uint64 {
@@ -3863,7 +4324,7 @@ type CycleFigures struct {
 
 func (x *CycleFigures) Reset() {
 	*x = CycleFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[28]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3875,7 +4336,7 @@ func (x *CycleFigures) String() string {
 func (*CycleFigures) ProtoMessage() {}
 
 func (x *CycleFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[28]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3888,7 +4349,7 @@ func (x *CycleFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CycleFigures.ProtoReflect.Descriptor instead.
 func (*CycleFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{28}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *CycleFigures) GetCycle() uint32 {
@@ -3950,7 +4411,7 @@ type CycleScenarioFigures struct {
 
 func (x *CycleScenarioFigures) Reset() {
 	*x = CycleScenarioFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[29]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3962,7 +4423,7 @@ func (x *CycleScenarioFigures) String() string {
 func (*CycleScenarioFigures) ProtoMessage() {}
 
 func (x *CycleScenarioFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[29]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3975,7 +4436,7 @@ func (x *CycleScenarioFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CycleScenarioFigures.ProtoReflect.Descriptor instead.
 func (*CycleScenarioFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{29}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *CycleScenarioFigures) GetName() string {
@@ -4025,7 +4486,7 @@ type ScenarioFigures struct {
 
 func (x *ScenarioFigures) Reset() {
 	*x = ScenarioFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[30]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4037,7 +4498,7 @@ func (x *ScenarioFigures) String() string {
 func (*ScenarioFigures) ProtoMessage() {}
 
 func (x *ScenarioFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[30]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4050,7 +4511,7 @@ func (x *ScenarioFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScenarioFigures.ProtoReflect.Descriptor instead.
 func (*ScenarioFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{30}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ScenarioFigures) GetName() string {
@@ -4100,9 +4561,10 @@ func (x *ScenarioFigures) GetUsers() *UserFigures {
 type Verdict struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What `loadgrpc run` exits with: 0 passed; 1 an iteration failed or raised an error; 3 planned
-	// work was not done, or results are incomplete; 99 what the plan requires of the results does
-	// not hold (`RunSpec.require_coverage`); 105 stopped before its end; 107 the test could not be
-	// loaded. If several apply, the first of 107, 105, 3, 99, 1.
+	// work was not done, or results are incomplete; 4 it expired, because too few agents were free;
+	// 99 what the plan requires of the results does not hold (`RunSpec.require_coverage`); 105
+	// stopped before its end; 107 the test could not be loaded. If several apply, the first of 4,
+	// 107, 105, 3, 99, 1.
 	ExitCode uint32 `protobuf:"varint,1,opt,name=exit_code,json=exitCode,proto3" json:"exit_code,omitempty"`
 	// The reason, as a sentence, with numbers: `8 of 10 iterations were started`. For a run that
 	// passed, `passed`, and after a semicolon anything else worth knowing.
@@ -4113,7 +4575,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[31]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4125,7 +4587,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[31]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4138,7 +4600,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{31}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Verdict) GetExitCode() uint32 {
@@ -4180,7 +4642,7 @@ type HitFigures struct {
 
 func (x *HitFigures) Reset() {
 	*x = HitFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[32]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4192,7 +4654,7 @@ func (x *HitFigures) String() string {
 func (*HitFigures) ProtoMessage() {}
 
 func (x *HitFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[32]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4205,7 +4667,7 @@ func (x *HitFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HitFigures.ProtoReflect.Descriptor instead.
 func (*HitFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{32}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *HitFigures) GetCount() uint64 {
@@ -4281,7 +4743,7 @@ type ElapsedFigures struct {
 
 func (x *ElapsedFigures) Reset() {
 	*x = ElapsedFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[33]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4293,7 +4755,7 @@ func (x *ElapsedFigures) String() string {
 func (*ElapsedFigures) ProtoMessage() {}
 
 func (x *ElapsedFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[33]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4306,7 +4768,7 @@ func (x *ElapsedFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ElapsedFigures.ProtoReflect.Descriptor instead.
 func (*ElapsedFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{33}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ElapsedFigures) GetAvg() *durationpb.Duration {
@@ -4404,7 +4866,7 @@ type IterationFigures struct {
 
 func (x *IterationFigures) Reset() {
 	*x = IterationFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[34]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4416,7 +4878,7 @@ func (x *IterationFigures) String() string {
 func (*IterationFigures) ProtoMessage() {}
 
 func (x *IterationFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[34]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4429,7 +4891,7 @@ func (x *IterationFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IterationFigures.ProtoReflect.Descriptor instead.
 func (*IterationFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{34}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *IterationFigures) GetStarted() uint64 {
@@ -4557,7 +5019,7 @@ type NotStarted struct {
 
 func (x *NotStarted) Reset() {
 	*x = NotStarted{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[35]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4569,7 +5031,7 @@ func (x *NotStarted) String() string {
 func (*NotStarted) ProtoMessage() {}
 
 func (x *NotStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[35]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4582,7 +5044,7 @@ func (x *NotStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotStarted.ProtoReflect.Descriptor instead.
 func (*NotStarted) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{35}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *NotStarted) GetReason() string {
@@ -4615,7 +5077,7 @@ type UserFigures struct {
 
 func (x *UserFigures) Reset() {
 	*x = UserFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[36]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4627,7 +5089,7 @@ func (x *UserFigures) String() string {
 func (*UserFigures) ProtoMessage() {}
 
 func (x *UserFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[36]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4640,7 +5102,7 @@ func (x *UserFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserFigures.ProtoReflect.Descriptor instead.
 func (*UserFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{36}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *UserFigures) GetPlanned() uint64 {
@@ -4695,7 +5157,7 @@ type SocketFigures struct {
 
 func (x *SocketFigures) Reset() {
 	*x = SocketFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[37]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4707,7 +5169,7 @@ func (x *SocketFigures) String() string {
 func (*SocketFigures) ProtoMessage() {}
 
 func (x *SocketFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[37]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4720,7 +5182,7 @@ func (x *SocketFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketFigures.ProtoReflect.Descriptor instead.
 func (*SocketFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{37}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *SocketFigures) GetOpened() uint64 {
@@ -4810,7 +5272,7 @@ type SocketNameFigures struct {
 
 func (x *SocketNameFigures) Reset() {
 	*x = SocketNameFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[38]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4822,7 +5284,7 @@ func (x *SocketNameFigures) String() string {
 func (*SocketNameFigures) ProtoMessage() {}
 
 func (x *SocketNameFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[38]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4835,7 +5297,7 @@ func (x *SocketNameFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketNameFigures.ProtoReflect.Descriptor instead.
 func (*SocketNameFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{38}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *SocketNameFigures) GetName() string {
@@ -4879,7 +5341,7 @@ type SocketSummary struct {
 
 func (x *SocketSummary) Reset() {
 	*x = SocketSummary{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[39]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4891,7 +5353,7 @@ func (x *SocketSummary) String() string {
 func (*SocketSummary) ProtoMessage() {}
 
 func (x *SocketSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[39]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4904,7 +5366,7 @@ func (x *SocketSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketSummary.ProtoReflect.Descriptor instead.
 func (*SocketSummary) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{39}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *SocketSummary) GetTotal() *SocketFigures {
@@ -4950,7 +5412,7 @@ type NameFigures struct {
 
 func (x *NameFigures) Reset() {
 	*x = NameFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[40]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4962,7 +5424,7 @@ func (x *NameFigures) String() string {
 func (*NameFigures) ProtoMessage() {}
 
 func (x *NameFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[40]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4975,7 +5437,7 @@ func (x *NameFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NameFigures.ProtoReflect.Descriptor instead.
 func (*NameFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{40}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *NameFigures) GetName() string {
@@ -5050,7 +5512,7 @@ type IterationErrorGroup struct {
 
 func (x *IterationErrorGroup) Reset() {
 	*x = IterationErrorGroup{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[41]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5062,7 +5524,7 @@ func (x *IterationErrorGroup) String() string {
 func (*IterationErrorGroup) ProtoMessage() {}
 
 func (x *IterationErrorGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[41]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5075,7 +5537,7 @@ func (x *IterationErrorGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IterationErrorGroup.ProtoReflect.Descriptor instead.
 func (*IterationErrorGroup) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{41}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *IterationErrorGroup) GetCount() uint64 {
@@ -5119,7 +5581,7 @@ type HitErrorGroup struct {
 
 func (x *HitErrorGroup) Reset() {
 	*x = HitErrorGroup{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[42]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5131,7 +5593,7 @@ func (x *HitErrorGroup) String() string {
 func (*HitErrorGroup) ProtoMessage() {}
 
 func (x *HitErrorGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[42]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5144,7 +5606,7 @@ func (x *HitErrorGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HitErrorGroup.ProtoReflect.Descriptor instead.
 func (*HitErrorGroup) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{42}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *HitErrorGroup) GetCount() uint64 {
@@ -5220,7 +5682,7 @@ type AgentFigures struct {
 
 func (x *AgentFigures) Reset() {
 	*x = AgentFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[43]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5232,7 +5694,7 @@ func (x *AgentFigures) String() string {
 func (*AgentFigures) ProtoMessage() {}
 
 func (x *AgentFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[43]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5245,7 +5707,7 @@ func (x *AgentFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgentFigures.ProtoReflect.Descriptor instead.
 func (*AgentFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{43}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *AgentFigures) GetAgentId() string {
@@ -5392,7 +5854,7 @@ type GeneratorFigures struct {
 
 func (x *GeneratorFigures) Reset() {
 	*x = GeneratorFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[44]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5404,7 +5866,7 @@ func (x *GeneratorFigures) String() string {
 func (*GeneratorFigures) ProtoMessage() {}
 
 func (x *GeneratorFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[44]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5417,7 +5879,7 @@ func (x *GeneratorFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GeneratorFigures.ProtoReflect.Descriptor instead.
 func (*GeneratorFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{44}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *GeneratorFigures) GetSaturated() bool {
@@ -5550,7 +6012,7 @@ type Accounting struct {
 
 func (x *Accounting) Reset() {
 	*x = Accounting{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[45]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5562,7 +6024,7 @@ func (x *Accounting) String() string {
 func (*Accounting) ProtoMessage() {}
 
 func (x *Accounting) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[45]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5575,7 +6037,7 @@ func (x *Accounting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Accounting.ProtoReflect.Descriptor instead.
 func (*Accounting) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{45}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Accounting) GetCommitted() uint64 {
@@ -5646,7 +6108,7 @@ type Loss struct {
 
 func (x *Loss) Reset() {
 	*x = Loss{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[46]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5658,7 +6120,7 @@ func (x *Loss) String() string {
 func (*Loss) ProtoMessage() {}
 
 func (x *Loss) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[46]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5671,7 +6133,7 @@ func (x *Loss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loss.ProtoReflect.Descriptor instead.
 func (*Loss) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{46}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Loss) GetReason() string {
@@ -5713,7 +6175,7 @@ var File_loadgrpc_v1_run_proto protoreflect.FileDescriptor
 
 const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\n" +
-	"\x15loadgrpc/v1/run.proto\x12\vloadgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17loadgrpc/v1/event.proto\"\xe3\v\n" +
+	"\x15loadgrpc/v1/run.proto\x12\vloadgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17loadgrpc/v1/event.proto\"\xce\f\n" +
 	"\aRunSpec\x12\x12\n" +
 	"\x04test\x18\x01 \x01(\tR\x04test\x12\x14\n" +
 	"\x05users\x18\x02 \x03(\rR\x05users\x12\x1e\n" +
@@ -5763,7 +6225,10 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\x04seed\x18' \x01(\rR\x04seed\x120\n" +
 	"\barrivals\x182 \x01(\x0e2\x14.loadgrpc.v1.SpacingR\barrivals\x12+\n" +
 	"\x04late\x183 \x01(\x0e2\x17.loadgrpc.v1.LatePolicyR\x04late\x12\x1b\n" +
-	"\tmax_users\x184 \x01(\rR\bmaxUsers\x1a6\n" +
+	"\tmax_users\x184 \x01(\rR\bmaxUsers\x12!\n" +
+	"\fagent_labels\x18\x1e \x03(\tR\vagentLabels\x12\x16\n" +
+	"\x06labels\x18\x1f \x03(\tR\x06labels\x12.\n" +
+	"\x05retry\x18  \x01(\v2\x18.loadgrpc.v1.RetryPolicyR\x05retry\x1a6\n" +
 	"\bEnvEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1aU\n" +
@@ -5784,7 +6249,17 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\x05sigma\x18\x02 \x01(\x01R\x05sigma\"9\n" +
 	"\tParameter\x12\x14\n" +
 	"\x05value\x18\x01 \x01(\tR\x05value\x12\x16\n" +
-	"\x06secret\x18\x02 \x01(\bR\x06secret\"\xd0\x01\n" +
+	"\x06secret\x18\x02 \x01(\bR\x06secret\"\x9d\x02\n" +
+	"\vRetryPolicy\x12!\n" +
+	"\fmax_attempts\x18\x01 \x01(\rR\vmaxAttempts\x12B\n" +
+	"\x0finitial_backoff\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x0einitialBackoff\x12\x1e\n" +
+	"\n" +
+	"multiplier\x18\x03 \x01(\x01R\n" +
+	"multiplier\x12:\n" +
+	"\vmax_backoff\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\n" +
+	"maxBackoff\x12\x16\n" +
+	"\x06jitter\x18\x05 \x01(\bR\x06jitter\x123\n" +
+	"\bretry_on\x18\x06 \x03(\x0e2\x18.loadgrpc.v1.RetryReasonR\aretryOn\"\xd0\x01\n" +
 	"\bObserver\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12?\n" +
 	"\bsettings\x18\x02 \x03(\v2#.loadgrpc.v1.Observer.SettingsEntryR\bsettings\x122\n" +
@@ -5859,7 +6334,7 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\tmax_users\x18\x11 \x01(\rR\bmaxUsers\x1aU\n" +
 	"\x0fParametersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12,\n" +
-	"\x05value\x18\x02 \x01(\v2\x16.loadgrpc.v1.ParameterR\x05value:\x028\x01\"\xb9\x03\n" +
+	"\x05value\x18\x02 \x01(\v2\x16.loadgrpc.v1.ParameterR\x05value:\x028\x01\"\xc8\x05\n" +
 	"\x03Run\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12+\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x15.loadgrpc.v1.RunStateR\x05state\x12\x16\n" +
@@ -5873,13 +6348,35 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\tagent_ids\x18\b \x03(\tR\bagentIds\x120\n" +
 	"\btroubles\x18\t \x03(\v2\x14.loadgrpc.v1.TroubleR\btroubles\x12.\n" +
 	"\averdict\x18\n" +
-	" \x01(\v2\x14.loadgrpc.v1.VerdictR\averdict\"\xd0\x01\n" +
+	" \x01(\v2\x14.loadgrpc.v1.VerdictR\averdict\x125\n" +
+	"\bdue_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\adueTime\x12;\n" +
+	"\vexpire_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"expireTime\x12\x1a\n" +
+	"\bpriority\x18\r \x01(\rR\bpriority\x12.\n" +
+	"\awaiting\x18\x0e \x01(\v2\x14.loadgrpc.v1.WaitingR\awaiting\x12\x18\n" +
+	"\aattempt\x18\x0f \x01(\rR\aattempt\x123\n" +
+	"\battempts\x18\x10 \x03(\v2\x17.loadgrpc.v1.RunAttemptR\battempts\"m\n" +
+	"\aWaiting\x12\x1a\n" +
+	"\bposition\x18\x01 \x01(\rR\bposition\x12\x16\n" +
+	"\x06length\x18\x02 \x01(\rR\x06length\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x16\n" +
+	"\x06agents\x18\x04 \x01(\rR\x06agents\"\xaa\x02\n" +
+	"\n" +
+	"RunAttempt\x12\x18\n" +
+	"\aattempt\x18\x01 \x01(\rR\aattempt\x12+\n" +
+	"\x05state\x18\x02 \x01(\x0e2\x15.loadgrpc.v1.RunStateR\x05state\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12.\n" +
+	"\averdict\x18\x04 \x01(\v2\x14.loadgrpc.v1.VerdictR\averdict\x129\n" +
+	"\n" +
+	"start_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x125\n" +
+	"\bend_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\x12\x1b\n" +
+	"\tagent_ids\x18\a \x03(\tR\bagentIds\"\xd0\x01\n" +
 	"\aTrouble\x12,\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x18.loadgrpc.v1.TroubleKindR\x04kind\x12\x19\n" +
 	"\bagent_id\x18\x02 \x01(\tR\aagentId\x12\x18\n" +
 	"\amessage\x18\x03 \x01(\tR\amessage\x120\n" +
 	"\x05since\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x120\n" +
-	"\x05until\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"\xd0\x0f\n" +
+	"\x05until\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"\x9f\x10\n" +
 	"\n" +
 	"RunSummary\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12+\n" +
@@ -5927,7 +6424,9 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\x04tags\x18/ \x03(\v2\x17.loadgrpc.v1.TagFiguresR\x04tags\x12<\n" +
 	"\n" +
 	"thresholds\x18' \x03(\v2\x1c.loadgrpc.v1.ThresholdResultR\n" +
-	"thresholds\x1a;\n" +
+	"thresholds\x12\x18\n" +
+	"\aattempt\x18\x1f \x01(\rR\aattempt\x123\n" +
+	"\battempts\x18  \x03(\v2\x17.loadgrpc.v1.RunAttemptR\battempts\x1a;\n" +
 	"\rCountersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"\x7f\n" +
@@ -6185,7 +6684,16 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\x05count\x18\x02 \x01(\x04R\x05count\x12\x19\n" +
 	"\bat_least\x18\x03 \x01(\bR\aatLeast\x12\x19\n" +
 	"\bagent_id\x18\x04 \x01(\tR\aagentId\x12\x12\n" +
-	"\x04hits\x18\x05 \x01(\x04R\x04hits*\xfb\x01\n" +
+	"\x04hits\x18\x05 \x01(\x04R\x04hits*\xfa\x01\n" +
+	"\vRetryReason\x12\x1c\n" +
+	"\x18RETRY_REASON_UNSPECIFIED\x10\x00\x12\x1b\n" +
+	"\x17RETRY_REASON_AGENT_LOST\x10\x01\x12\x1c\n" +
+	"\x18RETRY_REASON_NOT_STARTED\x10\x02\x12\x1c\n" +
+	"\x18RETRY_REASON_BROKER_GONE\x10\x03\x12\x1b\n" +
+	"\x17RETRY_REASON_NOT_LOADED\x10\x04\x12\x1b\n" +
+	"\x17RETRY_REASON_INCOMPLETE\x10\x05\x12\x1c\n" +
+	"\x18RETRY_REASON_TEST_FAILED\x10\x06\x12\x1c\n" +
+	"\x18RETRY_REASON_REQUIREMENT\x10\a*\xfb\x01\n" +
 	"\rObserverEvent\x12\x1e\n" +
 	"\x1aOBSERVER_EVENT_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14OBSERVER_EVENT_START\x10\x01\x12\x16\n" +
@@ -6224,7 +6732,7 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"LatePolicy\x12\x1b\n" +
 	"\x17LATE_POLICY_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11LATE_POLICY_QUEUE\x10\x01\x12\x14\n" +
-	"\x10LATE_POLICY_DROP\x10\x02*\xb1\x01\n" +
+	"\x10LATE_POLICY_DROP\x10\x02*\xf7\x01\n" +
 	"\bRunState\x12\x19\n" +
 	"\x15RUN_STATE_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12RUN_STATE_STARTING\x10\x01\x12\x15\n" +
@@ -6232,7 +6740,10 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\x12RUN_STATE_STOPPING\x10\x03\x12\x16\n" +
 	"\x12RUN_STATE_FINISHED\x10\x04\x12\x15\n" +
 	"\x11RUN_STATE_STOPPED\x10\x05\x12\x14\n" +
-	"\x10RUN_STATE_FAILED\x10\x06*\xe5\x01\n" +
+	"\x10RUN_STATE_FAILED\x10\x06\x12\x17\n" +
+	"\x13RUN_STATE_SCHEDULED\x10\a\x12\x14\n" +
+	"\x10RUN_STATE_QUEUED\x10\b\x12\x15\n" +
+	"\x11RUN_STATE_EXPIRED\x10\t*\xe5\x01\n" +
 	"\vTroubleKind\x12\x1c\n" +
 	"\x18TROUBLE_KIND_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17TROUBLE_KIND_AGENT_LOST\x10\x01\x12\"\n" +
@@ -6268,237 +6779,254 @@ func file_loadgrpc_v1_run_proto_rawDescGZIP() []byte {
 	return file_loadgrpc_v1_run_proto_rawDescData
 }
 
-var file_loadgrpc_v1_run_proto_enumTypes = make([]protoimpl.EnumInfo, 11)
-var file_loadgrpc_v1_run_proto_msgTypes = make([]protoimpl.MessageInfo, 54)
+var file_loadgrpc_v1_run_proto_enumTypes = make([]protoimpl.EnumInfo, 12)
+var file_loadgrpc_v1_run_proto_msgTypes = make([]protoimpl.MessageInfo, 57)
 var file_loadgrpc_v1_run_proto_goTypes = []any{
-	(ObserverEvent)(0),            // 0: loadgrpc.v1.ObserverEvent
-	(NotificationState)(0),        // 1: loadgrpc.v1.NotificationState
-	(RunnerMode)(0),               // 2: loadgrpc.v1.RunnerMode
-	(LoadUnit)(0),                 // 3: loadgrpc.v1.LoadUnit
-	(LoadChangeKind)(0),           // 4: loadgrpc.v1.LoadChangeKind
-	(Spacing)(0),                  // 5: loadgrpc.v1.Spacing
-	(LatePolicy)(0),               // 6: loadgrpc.v1.LatePolicy
-	(RunState)(0),                 // 7: loadgrpc.v1.RunState
-	(TroubleKind)(0),              // 8: loadgrpc.v1.TroubleKind
-	(ThresholdOutcome)(0),         // 9: loadgrpc.v1.ThresholdOutcome
-	(AssignmentState)(0),          // 10: loadgrpc.v1.AssignmentState
-	(*RunSpec)(nil),               // 11: loadgrpc.v1.RunSpec
-	(*WaitTime)(nil),              // 12: loadgrpc.v1.WaitTime
-	(*WaitRange)(nil),             // 13: loadgrpc.v1.WaitRange
-	(*LognormalWait)(nil),         // 14: loadgrpc.v1.LognormalWait
-	(*Parameter)(nil),             // 15: loadgrpc.v1.Parameter
-	(*Observer)(nil),              // 16: loadgrpc.v1.Observer
-	(*Notification)(nil),          // 17: loadgrpc.v1.Notification
-	(*Stage)(nil),                 // 18: loadgrpc.v1.Stage
-	(*HoldStage)(nil),             // 19: loadgrpc.v1.HoldStage
-	(*RampStage)(nil),             // 20: loadgrpc.v1.RampStage
-	(*SineStage)(nil),             // 21: loadgrpc.v1.SineStage
-	(*StepsStage)(nil),            // 22: loadgrpc.v1.StepsStage
-	(*LoadChange)(nil),            // 23: loadgrpc.v1.LoadChange
-	(*Scenario)(nil),              // 24: loadgrpc.v1.Scenario
-	(*Run)(nil),                   // 25: loadgrpc.v1.Run
-	(*Trouble)(nil),               // 26: loadgrpc.v1.Trouble
-	(*RunSummary)(nil),            // 27: loadgrpc.v1.RunSummary
-	(*TagFigures)(nil),            // 28: loadgrpc.v1.TagFigures
-	(*CheckFigures)(nil),          // 29: loadgrpc.v1.CheckFigures
-	(*TransactionFigures)(nil),    // 30: loadgrpc.v1.TransactionFigures
-	(*MeasurementFigures)(nil),    // 31: loadgrpc.v1.MeasurementFigures
-	(*GaugeFigures)(nil),          // 32: loadgrpc.v1.GaugeFigures
-	(*ReportedState)(nil),         // 33: loadgrpc.v1.ReportedState
-	(*ThresholdResult)(nil),       // 34: loadgrpc.v1.ThresholdResult
-	(*CaseFigures)(nil),           // 35: loadgrpc.v1.CaseFigures
-	(*CoverageFigures)(nil),       // 36: loadgrpc.v1.CoverageFigures
-	(*DataFigures)(nil),           // 37: loadgrpc.v1.DataFigures
-	(*OutputFigures)(nil),         // 38: loadgrpc.v1.OutputFigures
-	(*CycleFigures)(nil),          // 39: loadgrpc.v1.CycleFigures
-	(*CycleScenarioFigures)(nil),  // 40: loadgrpc.v1.CycleScenarioFigures
-	(*ScenarioFigures)(nil),       // 41: loadgrpc.v1.ScenarioFigures
-	(*Verdict)(nil),               // 42: loadgrpc.v1.Verdict
-	(*HitFigures)(nil),            // 43: loadgrpc.v1.HitFigures
-	(*ElapsedFigures)(nil),        // 44: loadgrpc.v1.ElapsedFigures
-	(*IterationFigures)(nil),      // 45: loadgrpc.v1.IterationFigures
-	(*NotStarted)(nil),            // 46: loadgrpc.v1.NotStarted
-	(*UserFigures)(nil),           // 47: loadgrpc.v1.UserFigures
-	(*SocketFigures)(nil),         // 48: loadgrpc.v1.SocketFigures
-	(*SocketNameFigures)(nil),     // 49: loadgrpc.v1.SocketNameFigures
-	(*SocketSummary)(nil),         // 50: loadgrpc.v1.SocketSummary
-	(*NameFigures)(nil),           // 51: loadgrpc.v1.NameFigures
-	(*IterationErrorGroup)(nil),   // 52: loadgrpc.v1.IterationErrorGroup
-	(*HitErrorGroup)(nil),         // 53: loadgrpc.v1.HitErrorGroup
-	(*AgentFigures)(nil),          // 54: loadgrpc.v1.AgentFigures
-	(*GeneratorFigures)(nil),      // 55: loadgrpc.v1.GeneratorFigures
-	(*Accounting)(nil),            // 56: loadgrpc.v1.Accounting
-	(*Loss)(nil),                  // 57: loadgrpc.v1.Loss
-	nil,                           // 58: loadgrpc.v1.RunSpec.EnvEntry
-	nil,                           // 59: loadgrpc.v1.RunSpec.ParametersEntry
-	nil,                           // 60: loadgrpc.v1.Observer.SettingsEntry
-	nil,                           // 61: loadgrpc.v1.Scenario.ParametersEntry
-	nil,                           // 62: loadgrpc.v1.RunSummary.CountersEntry
-	nil,                           // 63: loadgrpc.v1.NameFigures.StatusesEntry
-	nil,                           // 64: loadgrpc.v1.NameFigures.FailedStatusesEntry
-	(*durationpb.Duration)(nil),   // 65: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 66: google.protobuf.Timestamp
-	(*CustomState)(nil),           // 67: loadgrpc.v1.CustomState
-	(DataMode)(0),                 // 68: loadgrpc.v1.DataMode
-	(*ExceptionInfo)(nil),         // 69: loadgrpc.v1.ExceptionInfo
-	(HitError)(0),                 // 70: loadgrpc.v1.HitError
+	(RetryReason)(0),              // 0: loadgrpc.v1.RetryReason
+	(ObserverEvent)(0),            // 1: loadgrpc.v1.ObserverEvent
+	(NotificationState)(0),        // 2: loadgrpc.v1.NotificationState
+	(RunnerMode)(0),               // 3: loadgrpc.v1.RunnerMode
+	(LoadUnit)(0),                 // 4: loadgrpc.v1.LoadUnit
+	(LoadChangeKind)(0),           // 5: loadgrpc.v1.LoadChangeKind
+	(Spacing)(0),                  // 6: loadgrpc.v1.Spacing
+	(LatePolicy)(0),               // 7: loadgrpc.v1.LatePolicy
+	(RunState)(0),                 // 8: loadgrpc.v1.RunState
+	(TroubleKind)(0),              // 9: loadgrpc.v1.TroubleKind
+	(ThresholdOutcome)(0),         // 10: loadgrpc.v1.ThresholdOutcome
+	(AssignmentState)(0),          // 11: loadgrpc.v1.AssignmentState
+	(*RunSpec)(nil),               // 12: loadgrpc.v1.RunSpec
+	(*WaitTime)(nil),              // 13: loadgrpc.v1.WaitTime
+	(*WaitRange)(nil),             // 14: loadgrpc.v1.WaitRange
+	(*LognormalWait)(nil),         // 15: loadgrpc.v1.LognormalWait
+	(*Parameter)(nil),             // 16: loadgrpc.v1.Parameter
+	(*RetryPolicy)(nil),           // 17: loadgrpc.v1.RetryPolicy
+	(*Observer)(nil),              // 18: loadgrpc.v1.Observer
+	(*Notification)(nil),          // 19: loadgrpc.v1.Notification
+	(*Stage)(nil),                 // 20: loadgrpc.v1.Stage
+	(*HoldStage)(nil),             // 21: loadgrpc.v1.HoldStage
+	(*RampStage)(nil),             // 22: loadgrpc.v1.RampStage
+	(*SineStage)(nil),             // 23: loadgrpc.v1.SineStage
+	(*StepsStage)(nil),            // 24: loadgrpc.v1.StepsStage
+	(*LoadChange)(nil),            // 25: loadgrpc.v1.LoadChange
+	(*Scenario)(nil),              // 26: loadgrpc.v1.Scenario
+	(*Run)(nil),                   // 27: loadgrpc.v1.Run
+	(*Waiting)(nil),               // 28: loadgrpc.v1.Waiting
+	(*RunAttempt)(nil),            // 29: loadgrpc.v1.RunAttempt
+	(*Trouble)(nil),               // 30: loadgrpc.v1.Trouble
+	(*RunSummary)(nil),            // 31: loadgrpc.v1.RunSummary
+	(*TagFigures)(nil),            // 32: loadgrpc.v1.TagFigures
+	(*CheckFigures)(nil),          // 33: loadgrpc.v1.CheckFigures
+	(*TransactionFigures)(nil),    // 34: loadgrpc.v1.TransactionFigures
+	(*MeasurementFigures)(nil),    // 35: loadgrpc.v1.MeasurementFigures
+	(*GaugeFigures)(nil),          // 36: loadgrpc.v1.GaugeFigures
+	(*ReportedState)(nil),         // 37: loadgrpc.v1.ReportedState
+	(*ThresholdResult)(nil),       // 38: loadgrpc.v1.ThresholdResult
+	(*CaseFigures)(nil),           // 39: loadgrpc.v1.CaseFigures
+	(*CoverageFigures)(nil),       // 40: loadgrpc.v1.CoverageFigures
+	(*DataFigures)(nil),           // 41: loadgrpc.v1.DataFigures
+	(*OutputFigures)(nil),         // 42: loadgrpc.v1.OutputFigures
+	(*CycleFigures)(nil),          // 43: loadgrpc.v1.CycleFigures
+	(*CycleScenarioFigures)(nil),  // 44: loadgrpc.v1.CycleScenarioFigures
+	(*ScenarioFigures)(nil),       // 45: loadgrpc.v1.ScenarioFigures
+	(*Verdict)(nil),               // 46: loadgrpc.v1.Verdict
+	(*HitFigures)(nil),            // 47: loadgrpc.v1.HitFigures
+	(*ElapsedFigures)(nil),        // 48: loadgrpc.v1.ElapsedFigures
+	(*IterationFigures)(nil),      // 49: loadgrpc.v1.IterationFigures
+	(*NotStarted)(nil),            // 50: loadgrpc.v1.NotStarted
+	(*UserFigures)(nil),           // 51: loadgrpc.v1.UserFigures
+	(*SocketFigures)(nil),         // 52: loadgrpc.v1.SocketFigures
+	(*SocketNameFigures)(nil),     // 53: loadgrpc.v1.SocketNameFigures
+	(*SocketSummary)(nil),         // 54: loadgrpc.v1.SocketSummary
+	(*NameFigures)(nil),           // 55: loadgrpc.v1.NameFigures
+	(*IterationErrorGroup)(nil),   // 56: loadgrpc.v1.IterationErrorGroup
+	(*HitErrorGroup)(nil),         // 57: loadgrpc.v1.HitErrorGroup
+	(*AgentFigures)(nil),          // 58: loadgrpc.v1.AgentFigures
+	(*GeneratorFigures)(nil),      // 59: loadgrpc.v1.GeneratorFigures
+	(*Accounting)(nil),            // 60: loadgrpc.v1.Accounting
+	(*Loss)(nil),                  // 61: loadgrpc.v1.Loss
+	nil,                           // 62: loadgrpc.v1.RunSpec.EnvEntry
+	nil,                           // 63: loadgrpc.v1.RunSpec.ParametersEntry
+	nil,                           // 64: loadgrpc.v1.Observer.SettingsEntry
+	nil,                           // 65: loadgrpc.v1.Scenario.ParametersEntry
+	nil,                           // 66: loadgrpc.v1.RunSummary.CountersEntry
+	nil,                           // 67: loadgrpc.v1.NameFigures.StatusesEntry
+	nil,                           // 68: loadgrpc.v1.NameFigures.FailedStatusesEntry
+	(*durationpb.Duration)(nil),   // 69: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 70: google.protobuf.Timestamp
+	(*CustomState)(nil),           // 71: loadgrpc.v1.CustomState
+	(DataMode)(0),                 // 72: loadgrpc.v1.DataMode
+	(*ExceptionInfo)(nil),         // 73: loadgrpc.v1.ExceptionInfo
+	(HitError)(0),                 // 74: loadgrpc.v1.HitError
 }
 var file_loadgrpc_v1_run_proto_depIdxs = []int32{
-	65,  // 0: loadgrpc.v1.RunSpec.duration:type_name -> google.protobuf.Duration
-	65,  // 1: loadgrpc.v1.RunSpec.stop_timeout:type_name -> google.protobuf.Duration
-	2,   // 2: loadgrpc.v1.RunSpec.runner_mode:type_name -> loadgrpc.v1.RunnerMode
-	65,  // 3: loadgrpc.v1.RunSpec.silence_timeout:type_name -> google.protobuf.Duration
-	24,  // 4: loadgrpc.v1.RunSpec.scenarios:type_name -> loadgrpc.v1.Scenario
-	58,  // 5: loadgrpc.v1.RunSpec.env:type_name -> loadgrpc.v1.RunSpec.EnvEntry
-	16,  // 6: loadgrpc.v1.RunSpec.observers:type_name -> loadgrpc.v1.Observer
-	59,  // 7: loadgrpc.v1.RunSpec.parameters:type_name -> loadgrpc.v1.RunSpec.ParametersEntry
-	12,  // 8: loadgrpc.v1.RunSpec.pacing:type_name -> loadgrpc.v1.WaitTime
-	12,  // 9: loadgrpc.v1.RunSpec.think:type_name -> loadgrpc.v1.WaitTime
-	18,  // 10: loadgrpc.v1.RunSpec.stages:type_name -> loadgrpc.v1.Stage
-	5,   // 11: loadgrpc.v1.RunSpec.arrivals:type_name -> loadgrpc.v1.Spacing
-	6,   // 12: loadgrpc.v1.RunSpec.late:type_name -> loadgrpc.v1.LatePolicy
-	65,  // 13: loadgrpc.v1.WaitTime.constant:type_name -> google.protobuf.Duration
-	13,  // 14: loadgrpc.v1.WaitTime.between:type_name -> loadgrpc.v1.WaitRange
-	65,  // 15: loadgrpc.v1.WaitTime.exponential:type_name -> google.protobuf.Duration
-	14,  // 16: loadgrpc.v1.WaitTime.lognormal:type_name -> loadgrpc.v1.LognormalWait
-	65,  // 17: loadgrpc.v1.WaitRange.least:type_name -> google.protobuf.Duration
-	65,  // 18: loadgrpc.v1.WaitRange.most:type_name -> google.protobuf.Duration
-	65,  // 19: loadgrpc.v1.LognormalWait.median:type_name -> google.protobuf.Duration
-	60,  // 20: loadgrpc.v1.Observer.settings:type_name -> loadgrpc.v1.Observer.SettingsEntry
-	0,   // 21: loadgrpc.v1.Observer.events:type_name -> loadgrpc.v1.ObserverEvent
-	0,   // 22: loadgrpc.v1.Notification.event:type_name -> loadgrpc.v1.ObserverEvent
-	1,   // 23: loadgrpc.v1.Notification.state:type_name -> loadgrpc.v1.NotificationState
-	66,  // 24: loadgrpc.v1.Notification.time:type_name -> google.protobuf.Timestamp
-	3,   // 25: loadgrpc.v1.Stage.unit:type_name -> loadgrpc.v1.LoadUnit
-	19,  // 26: loadgrpc.v1.Stage.hold:type_name -> loadgrpc.v1.HoldStage
-	20,  // 27: loadgrpc.v1.Stage.ramp:type_name -> loadgrpc.v1.RampStage
-	21,  // 28: loadgrpc.v1.Stage.sine:type_name -> loadgrpc.v1.SineStage
-	22,  // 29: loadgrpc.v1.Stage.steps:type_name -> loadgrpc.v1.StepsStage
-	65,  // 30: loadgrpc.v1.HoldStage.duration:type_name -> google.protobuf.Duration
-	65,  // 31: loadgrpc.v1.RampStage.duration:type_name -> google.protobuf.Duration
-	65,  // 32: loadgrpc.v1.SineStage.period:type_name -> google.protobuf.Duration
-	65,  // 33: loadgrpc.v1.SineStage.duration:type_name -> google.protobuf.Duration
-	65,  // 34: loadgrpc.v1.StepsStage.each:type_name -> google.protobuf.Duration
-	65,  // 35: loadgrpc.v1.LoadChange.at:type_name -> google.protobuf.Duration
-	4,   // 36: loadgrpc.v1.LoadChange.kind:type_name -> loadgrpc.v1.LoadChangeKind
-	65,  // 37: loadgrpc.v1.Scenario.duration:type_name -> google.protobuf.Duration
-	2,   // 38: loadgrpc.v1.Scenario.runner_mode:type_name -> loadgrpc.v1.RunnerMode
-	65,  // 39: loadgrpc.v1.Scenario.silence_timeout:type_name -> google.protobuf.Duration
-	12,  // 40: loadgrpc.v1.Scenario.pacing:type_name -> loadgrpc.v1.WaitTime
-	12,  // 41: loadgrpc.v1.Scenario.think:type_name -> loadgrpc.v1.WaitTime
-	61,  // 42: loadgrpc.v1.Scenario.parameters:type_name -> loadgrpc.v1.Scenario.ParametersEntry
-	18,  // 43: loadgrpc.v1.Scenario.stages:type_name -> loadgrpc.v1.Stage
-	5,   // 44: loadgrpc.v1.Scenario.arrivals:type_name -> loadgrpc.v1.Spacing
-	6,   // 45: loadgrpc.v1.Scenario.late:type_name -> loadgrpc.v1.LatePolicy
-	7,   // 46: loadgrpc.v1.Run.state:type_name -> loadgrpc.v1.RunState
-	11,  // 47: loadgrpc.v1.Run.plan:type_name -> loadgrpc.v1.RunSpec
-	66,  // 48: loadgrpc.v1.Run.create_time:type_name -> google.protobuf.Timestamp
-	66,  // 49: loadgrpc.v1.Run.start_time:type_name -> google.protobuf.Timestamp
-	66,  // 50: loadgrpc.v1.Run.end_time:type_name -> google.protobuf.Timestamp
-	26,  // 51: loadgrpc.v1.Run.troubles:type_name -> loadgrpc.v1.Trouble
-	42,  // 52: loadgrpc.v1.Run.verdict:type_name -> loadgrpc.v1.Verdict
-	8,   // 53: loadgrpc.v1.Trouble.kind:type_name -> loadgrpc.v1.TroubleKind
-	66,  // 54: loadgrpc.v1.Trouble.since:type_name -> google.protobuf.Timestamp
-	66,  // 55: loadgrpc.v1.Trouble.until:type_name -> google.protobuf.Timestamp
-	7,   // 56: loadgrpc.v1.RunSummary.state:type_name -> loadgrpc.v1.RunState
-	42,  // 57: loadgrpc.v1.RunSummary.verdict:type_name -> loadgrpc.v1.Verdict
-	11,  // 58: loadgrpc.v1.RunSummary.plan:type_name -> loadgrpc.v1.RunSpec
-	66,  // 59: loadgrpc.v1.RunSummary.create_time:type_name -> google.protobuf.Timestamp
-	66,  // 60: loadgrpc.v1.RunSummary.start_time:type_name -> google.protobuf.Timestamp
-	66,  // 61: loadgrpc.v1.RunSummary.end_time:type_name -> google.protobuf.Timestamp
-	65,  // 62: loadgrpc.v1.RunSummary.duration:type_name -> google.protobuf.Duration
-	43,  // 63: loadgrpc.v1.RunSummary.hits:type_name -> loadgrpc.v1.HitFigures
-	45,  // 64: loadgrpc.v1.RunSummary.iterations:type_name -> loadgrpc.v1.IterationFigures
-	51,  // 65: loadgrpc.v1.RunSummary.names:type_name -> loadgrpc.v1.NameFigures
-	52,  // 66: loadgrpc.v1.RunSummary.failures:type_name -> loadgrpc.v1.IterationErrorGroup
-	52,  // 67: loadgrpc.v1.RunSummary.errors:type_name -> loadgrpc.v1.IterationErrorGroup
-	53,  // 68: loadgrpc.v1.RunSummary.hit_errors:type_name -> loadgrpc.v1.HitErrorGroup
-	54,  // 69: loadgrpc.v1.RunSummary.agents:type_name -> loadgrpc.v1.AgentFigures
-	62,  // 70: loadgrpc.v1.RunSummary.counters:type_name -> loadgrpc.v1.RunSummary.CountersEntry
-	56,  // 71: loadgrpc.v1.RunSummary.accounting:type_name -> loadgrpc.v1.Accounting
-	55,  // 72: loadgrpc.v1.RunSummary.generator:type_name -> loadgrpc.v1.GeneratorFigures
-	41,  // 73: loadgrpc.v1.RunSummary.scenarios:type_name -> loadgrpc.v1.ScenarioFigures
-	47,  // 74: loadgrpc.v1.RunSummary.users:type_name -> loadgrpc.v1.UserFigures
-	39,  // 75: loadgrpc.v1.RunSummary.cycles:type_name -> loadgrpc.v1.CycleFigures
-	50,  // 76: loadgrpc.v1.RunSummary.sockets:type_name -> loadgrpc.v1.SocketSummary
-	26,  // 77: loadgrpc.v1.RunSummary.troubles:type_name -> loadgrpc.v1.Trouble
-	37,  // 78: loadgrpc.v1.RunSummary.data:type_name -> loadgrpc.v1.DataFigures
-	17,  // 79: loadgrpc.v1.RunSummary.notifications:type_name -> loadgrpc.v1.Notification
-	35,  // 80: loadgrpc.v1.RunSummary.cases:type_name -> loadgrpc.v1.CaseFigures
-	36,  // 81: loadgrpc.v1.RunSummary.coverage:type_name -> loadgrpc.v1.CoverageFigures
-	38,  // 82: loadgrpc.v1.RunSummary.output:type_name -> loadgrpc.v1.OutputFigures
-	33,  // 83: loadgrpc.v1.RunSummary.custom_states:type_name -> loadgrpc.v1.ReportedState
-	29,  // 84: loadgrpc.v1.RunSummary.checks:type_name -> loadgrpc.v1.CheckFigures
-	30,  // 85: loadgrpc.v1.RunSummary.transactions:type_name -> loadgrpc.v1.TransactionFigures
-	31,  // 86: loadgrpc.v1.RunSummary.measurements:type_name -> loadgrpc.v1.MeasurementFigures
-	32,  // 87: loadgrpc.v1.RunSummary.gauges:type_name -> loadgrpc.v1.GaugeFigures
-	28,  // 88: loadgrpc.v1.RunSummary.tags:type_name -> loadgrpc.v1.TagFigures
-	34,  // 89: loadgrpc.v1.RunSummary.thresholds:type_name -> loadgrpc.v1.ThresholdResult
-	43,  // 90: loadgrpc.v1.TagFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	44,  // 91: loadgrpc.v1.TransactionFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
-	67,  // 92: loadgrpc.v1.ReportedState.state:type_name -> loadgrpc.v1.CustomState
-	66,  // 93: loadgrpc.v1.ReportedState.time:type_name -> google.protobuf.Timestamp
-	9,   // 94: loadgrpc.v1.ThresholdResult.outcome:type_name -> loadgrpc.v1.ThresholdOutcome
-	66,  // 95: loadgrpc.v1.ThresholdResult.window_start:type_name -> google.protobuf.Timestamp
-	65,  // 96: loadgrpc.v1.ThresholdResult.window_length:type_name -> google.protobuf.Duration
-	45,  // 97: loadgrpc.v1.CaseFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
-	44,  // 98: loadgrpc.v1.CaseFigures.iteration_time:type_name -> loadgrpc.v1.ElapsedFigures
-	43,  // 99: loadgrpc.v1.CaseFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	68,  // 100: loadgrpc.v1.DataFigures.mode:type_name -> loadgrpc.v1.DataMode
-	65,  // 101: loadgrpc.v1.CycleFigures.duration:type_name -> google.protobuf.Duration
-	43,  // 102: loadgrpc.v1.CycleFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	66,  // 103: loadgrpc.v1.CycleFigures.start_time:type_name -> google.protobuf.Timestamp
-	40,  // 104: loadgrpc.v1.CycleFigures.scenarios:type_name -> loadgrpc.v1.CycleScenarioFigures
-	65,  // 105: loadgrpc.v1.CycleScenarioFigures.duration:type_name -> google.protobuf.Duration
-	43,  // 106: loadgrpc.v1.CycleScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	43,  // 107: loadgrpc.v1.ScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	45,  // 108: loadgrpc.v1.ScenarioFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
-	47,  // 109: loadgrpc.v1.ScenarioFigures.users:type_name -> loadgrpc.v1.UserFigures
-	44,  // 110: loadgrpc.v1.HitFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
-	44,  // 111: loadgrpc.v1.HitFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
-	65,  // 112: loadgrpc.v1.ElapsedFigures.avg:type_name -> google.protobuf.Duration
-	65,  // 113: loadgrpc.v1.ElapsedFigures.min:type_name -> google.protobuf.Duration
-	65,  // 114: loadgrpc.v1.ElapsedFigures.p50:type_name -> google.protobuf.Duration
-	65,  // 115: loadgrpc.v1.ElapsedFigures.p90:type_name -> google.protobuf.Duration
-	65,  // 116: loadgrpc.v1.ElapsedFigures.p95:type_name -> google.protobuf.Duration
-	65,  // 117: loadgrpc.v1.ElapsedFigures.p99:type_name -> google.protobuf.Duration
-	65,  // 118: loadgrpc.v1.ElapsedFigures.max:type_name -> google.protobuf.Duration
-	44,  // 119: loadgrpc.v1.IterationFigures.lateness:type_name -> loadgrpc.v1.ElapsedFigures
-	44,  // 120: loadgrpc.v1.IterationFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
-	44,  // 121: loadgrpc.v1.IterationFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
-	46,  // 122: loadgrpc.v1.IterationFigures.not_started:type_name -> loadgrpc.v1.NotStarted
-	44,  // 123: loadgrpc.v1.SocketFigures.gaps:type_name -> loadgrpc.v1.ElapsedFigures
-	48,  // 124: loadgrpc.v1.SocketNameFigures.sockets:type_name -> loadgrpc.v1.SocketFigures
-	48,  // 125: loadgrpc.v1.SocketSummary.total:type_name -> loadgrpc.v1.SocketFigures
-	49,  // 126: loadgrpc.v1.SocketSummary.names:type_name -> loadgrpc.v1.SocketNameFigures
-	43,  // 127: loadgrpc.v1.NameFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	63,  // 128: loadgrpc.v1.NameFigures.statuses:type_name -> loadgrpc.v1.NameFigures.StatusesEntry
-	64,  // 129: loadgrpc.v1.NameFigures.failed_statuses:type_name -> loadgrpc.v1.NameFigures.FailedStatusesEntry
-	69,  // 130: loadgrpc.v1.IterationErrorGroup.exception:type_name -> loadgrpc.v1.ExceptionInfo
-	70,  // 131: loadgrpc.v1.HitErrorGroup.error:type_name -> loadgrpc.v1.HitError
-	10,  // 132: loadgrpc.v1.AgentFigures.state:type_name -> loadgrpc.v1.AssignmentState
-	69,  // 133: loadgrpc.v1.AgentFigures.load_error:type_name -> loadgrpc.v1.ExceptionInfo
-	55,  // 134: loadgrpc.v1.AgentFigures.generator:type_name -> loadgrpc.v1.GeneratorFigures
-	66,  // 135: loadgrpc.v1.AgentFigures.end_time:type_name -> google.protobuf.Timestamp
-	65,  // 136: loadgrpc.v1.AgentFigures.clock_offset:type_name -> google.protobuf.Duration
-	47,  // 137: loadgrpc.v1.AgentFigures.all_users:type_name -> loadgrpc.v1.UserFigures
-	65,  // 138: loadgrpc.v1.GeneratorFigures.saturated_time:type_name -> google.protobuf.Duration
-	65,  // 139: loadgrpc.v1.GeneratorFigures.watched_time:type_name -> google.protobuf.Duration
-	44,  // 140: loadgrpc.v1.GeneratorFigures.lag:type_name -> loadgrpc.v1.ElapsedFigures
-	65,  // 141: loadgrpc.v1.GeneratorFigures.worst_lag:type_name -> google.protobuf.Duration
-	66,  // 142: loadgrpc.v1.GeneratorFigures.worst_lag_time:type_name -> google.protobuf.Timestamp
-	65,  // 143: loadgrpc.v1.GeneratorFigures.gc_time:type_name -> google.protobuf.Duration
-	65,  // 144: loadgrpc.v1.GeneratorFigures.gc_max:type_name -> google.protobuf.Duration
-	65,  // 145: loadgrpc.v1.GeneratorFigures.at_limit_time:type_name -> google.protobuf.Duration
-	65,  // 146: loadgrpc.v1.GeneratorFigures.machine_busy_time:type_name -> google.protobuf.Duration
-	57,  // 147: loadgrpc.v1.Accounting.losses:type_name -> loadgrpc.v1.Loss
-	15,  // 148: loadgrpc.v1.RunSpec.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
-	15,  // 149: loadgrpc.v1.Scenario.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
-	150, // [150:150] is the sub-list for method output_type
-	150, // [150:150] is the sub-list for method input_type
-	150, // [150:150] is the sub-list for extension type_name
-	150, // [150:150] is the sub-list for extension extendee
-	0,   // [0:150] is the sub-list for field type_name
+	69,  // 0: loadgrpc.v1.RunSpec.duration:type_name -> google.protobuf.Duration
+	69,  // 1: loadgrpc.v1.RunSpec.stop_timeout:type_name -> google.protobuf.Duration
+	3,   // 2: loadgrpc.v1.RunSpec.runner_mode:type_name -> loadgrpc.v1.RunnerMode
+	69,  // 3: loadgrpc.v1.RunSpec.silence_timeout:type_name -> google.protobuf.Duration
+	26,  // 4: loadgrpc.v1.RunSpec.scenarios:type_name -> loadgrpc.v1.Scenario
+	62,  // 5: loadgrpc.v1.RunSpec.env:type_name -> loadgrpc.v1.RunSpec.EnvEntry
+	18,  // 6: loadgrpc.v1.RunSpec.observers:type_name -> loadgrpc.v1.Observer
+	63,  // 7: loadgrpc.v1.RunSpec.parameters:type_name -> loadgrpc.v1.RunSpec.ParametersEntry
+	13,  // 8: loadgrpc.v1.RunSpec.pacing:type_name -> loadgrpc.v1.WaitTime
+	13,  // 9: loadgrpc.v1.RunSpec.think:type_name -> loadgrpc.v1.WaitTime
+	20,  // 10: loadgrpc.v1.RunSpec.stages:type_name -> loadgrpc.v1.Stage
+	6,   // 11: loadgrpc.v1.RunSpec.arrivals:type_name -> loadgrpc.v1.Spacing
+	7,   // 12: loadgrpc.v1.RunSpec.late:type_name -> loadgrpc.v1.LatePolicy
+	17,  // 13: loadgrpc.v1.RunSpec.retry:type_name -> loadgrpc.v1.RetryPolicy
+	69,  // 14: loadgrpc.v1.WaitTime.constant:type_name -> google.protobuf.Duration
+	14,  // 15: loadgrpc.v1.WaitTime.between:type_name -> loadgrpc.v1.WaitRange
+	69,  // 16: loadgrpc.v1.WaitTime.exponential:type_name -> google.protobuf.Duration
+	15,  // 17: loadgrpc.v1.WaitTime.lognormal:type_name -> loadgrpc.v1.LognormalWait
+	69,  // 18: loadgrpc.v1.WaitRange.least:type_name -> google.protobuf.Duration
+	69,  // 19: loadgrpc.v1.WaitRange.most:type_name -> google.protobuf.Duration
+	69,  // 20: loadgrpc.v1.LognormalWait.median:type_name -> google.protobuf.Duration
+	69,  // 21: loadgrpc.v1.RetryPolicy.initial_backoff:type_name -> google.protobuf.Duration
+	69,  // 22: loadgrpc.v1.RetryPolicy.max_backoff:type_name -> google.protobuf.Duration
+	0,   // 23: loadgrpc.v1.RetryPolicy.retry_on:type_name -> loadgrpc.v1.RetryReason
+	64,  // 24: loadgrpc.v1.Observer.settings:type_name -> loadgrpc.v1.Observer.SettingsEntry
+	1,   // 25: loadgrpc.v1.Observer.events:type_name -> loadgrpc.v1.ObserverEvent
+	1,   // 26: loadgrpc.v1.Notification.event:type_name -> loadgrpc.v1.ObserverEvent
+	2,   // 27: loadgrpc.v1.Notification.state:type_name -> loadgrpc.v1.NotificationState
+	70,  // 28: loadgrpc.v1.Notification.time:type_name -> google.protobuf.Timestamp
+	4,   // 29: loadgrpc.v1.Stage.unit:type_name -> loadgrpc.v1.LoadUnit
+	21,  // 30: loadgrpc.v1.Stage.hold:type_name -> loadgrpc.v1.HoldStage
+	22,  // 31: loadgrpc.v1.Stage.ramp:type_name -> loadgrpc.v1.RampStage
+	23,  // 32: loadgrpc.v1.Stage.sine:type_name -> loadgrpc.v1.SineStage
+	24,  // 33: loadgrpc.v1.Stage.steps:type_name -> loadgrpc.v1.StepsStage
+	69,  // 34: loadgrpc.v1.HoldStage.duration:type_name -> google.protobuf.Duration
+	69,  // 35: loadgrpc.v1.RampStage.duration:type_name -> google.protobuf.Duration
+	69,  // 36: loadgrpc.v1.SineStage.period:type_name -> google.protobuf.Duration
+	69,  // 37: loadgrpc.v1.SineStage.duration:type_name -> google.protobuf.Duration
+	69,  // 38: loadgrpc.v1.StepsStage.each:type_name -> google.protobuf.Duration
+	69,  // 39: loadgrpc.v1.LoadChange.at:type_name -> google.protobuf.Duration
+	5,   // 40: loadgrpc.v1.LoadChange.kind:type_name -> loadgrpc.v1.LoadChangeKind
+	69,  // 41: loadgrpc.v1.Scenario.duration:type_name -> google.protobuf.Duration
+	3,   // 42: loadgrpc.v1.Scenario.runner_mode:type_name -> loadgrpc.v1.RunnerMode
+	69,  // 43: loadgrpc.v1.Scenario.silence_timeout:type_name -> google.protobuf.Duration
+	13,  // 44: loadgrpc.v1.Scenario.pacing:type_name -> loadgrpc.v1.WaitTime
+	13,  // 45: loadgrpc.v1.Scenario.think:type_name -> loadgrpc.v1.WaitTime
+	65,  // 46: loadgrpc.v1.Scenario.parameters:type_name -> loadgrpc.v1.Scenario.ParametersEntry
+	20,  // 47: loadgrpc.v1.Scenario.stages:type_name -> loadgrpc.v1.Stage
+	6,   // 48: loadgrpc.v1.Scenario.arrivals:type_name -> loadgrpc.v1.Spacing
+	7,   // 49: loadgrpc.v1.Scenario.late:type_name -> loadgrpc.v1.LatePolicy
+	8,   // 50: loadgrpc.v1.Run.state:type_name -> loadgrpc.v1.RunState
+	12,  // 51: loadgrpc.v1.Run.plan:type_name -> loadgrpc.v1.RunSpec
+	70,  // 52: loadgrpc.v1.Run.create_time:type_name -> google.protobuf.Timestamp
+	70,  // 53: loadgrpc.v1.Run.start_time:type_name -> google.protobuf.Timestamp
+	70,  // 54: loadgrpc.v1.Run.end_time:type_name -> google.protobuf.Timestamp
+	30,  // 55: loadgrpc.v1.Run.troubles:type_name -> loadgrpc.v1.Trouble
+	46,  // 56: loadgrpc.v1.Run.verdict:type_name -> loadgrpc.v1.Verdict
+	70,  // 57: loadgrpc.v1.Run.due_time:type_name -> google.protobuf.Timestamp
+	70,  // 58: loadgrpc.v1.Run.expire_time:type_name -> google.protobuf.Timestamp
+	28,  // 59: loadgrpc.v1.Run.waiting:type_name -> loadgrpc.v1.Waiting
+	29,  // 60: loadgrpc.v1.Run.attempts:type_name -> loadgrpc.v1.RunAttempt
+	8,   // 61: loadgrpc.v1.RunAttempt.state:type_name -> loadgrpc.v1.RunState
+	46,  // 62: loadgrpc.v1.RunAttempt.verdict:type_name -> loadgrpc.v1.Verdict
+	70,  // 63: loadgrpc.v1.RunAttempt.start_time:type_name -> google.protobuf.Timestamp
+	70,  // 64: loadgrpc.v1.RunAttempt.end_time:type_name -> google.protobuf.Timestamp
+	9,   // 65: loadgrpc.v1.Trouble.kind:type_name -> loadgrpc.v1.TroubleKind
+	70,  // 66: loadgrpc.v1.Trouble.since:type_name -> google.protobuf.Timestamp
+	70,  // 67: loadgrpc.v1.Trouble.until:type_name -> google.protobuf.Timestamp
+	8,   // 68: loadgrpc.v1.RunSummary.state:type_name -> loadgrpc.v1.RunState
+	46,  // 69: loadgrpc.v1.RunSummary.verdict:type_name -> loadgrpc.v1.Verdict
+	12,  // 70: loadgrpc.v1.RunSummary.plan:type_name -> loadgrpc.v1.RunSpec
+	70,  // 71: loadgrpc.v1.RunSummary.create_time:type_name -> google.protobuf.Timestamp
+	70,  // 72: loadgrpc.v1.RunSummary.start_time:type_name -> google.protobuf.Timestamp
+	70,  // 73: loadgrpc.v1.RunSummary.end_time:type_name -> google.protobuf.Timestamp
+	69,  // 74: loadgrpc.v1.RunSummary.duration:type_name -> google.protobuf.Duration
+	47,  // 75: loadgrpc.v1.RunSummary.hits:type_name -> loadgrpc.v1.HitFigures
+	49,  // 76: loadgrpc.v1.RunSummary.iterations:type_name -> loadgrpc.v1.IterationFigures
+	55,  // 77: loadgrpc.v1.RunSummary.names:type_name -> loadgrpc.v1.NameFigures
+	56,  // 78: loadgrpc.v1.RunSummary.failures:type_name -> loadgrpc.v1.IterationErrorGroup
+	56,  // 79: loadgrpc.v1.RunSummary.errors:type_name -> loadgrpc.v1.IterationErrorGroup
+	57,  // 80: loadgrpc.v1.RunSummary.hit_errors:type_name -> loadgrpc.v1.HitErrorGroup
+	58,  // 81: loadgrpc.v1.RunSummary.agents:type_name -> loadgrpc.v1.AgentFigures
+	66,  // 82: loadgrpc.v1.RunSummary.counters:type_name -> loadgrpc.v1.RunSummary.CountersEntry
+	60,  // 83: loadgrpc.v1.RunSummary.accounting:type_name -> loadgrpc.v1.Accounting
+	59,  // 84: loadgrpc.v1.RunSummary.generator:type_name -> loadgrpc.v1.GeneratorFigures
+	45,  // 85: loadgrpc.v1.RunSummary.scenarios:type_name -> loadgrpc.v1.ScenarioFigures
+	51,  // 86: loadgrpc.v1.RunSummary.users:type_name -> loadgrpc.v1.UserFigures
+	43,  // 87: loadgrpc.v1.RunSummary.cycles:type_name -> loadgrpc.v1.CycleFigures
+	54,  // 88: loadgrpc.v1.RunSummary.sockets:type_name -> loadgrpc.v1.SocketSummary
+	30,  // 89: loadgrpc.v1.RunSummary.troubles:type_name -> loadgrpc.v1.Trouble
+	41,  // 90: loadgrpc.v1.RunSummary.data:type_name -> loadgrpc.v1.DataFigures
+	19,  // 91: loadgrpc.v1.RunSummary.notifications:type_name -> loadgrpc.v1.Notification
+	39,  // 92: loadgrpc.v1.RunSummary.cases:type_name -> loadgrpc.v1.CaseFigures
+	40,  // 93: loadgrpc.v1.RunSummary.coverage:type_name -> loadgrpc.v1.CoverageFigures
+	42,  // 94: loadgrpc.v1.RunSummary.output:type_name -> loadgrpc.v1.OutputFigures
+	37,  // 95: loadgrpc.v1.RunSummary.custom_states:type_name -> loadgrpc.v1.ReportedState
+	33,  // 96: loadgrpc.v1.RunSummary.checks:type_name -> loadgrpc.v1.CheckFigures
+	34,  // 97: loadgrpc.v1.RunSummary.transactions:type_name -> loadgrpc.v1.TransactionFigures
+	35,  // 98: loadgrpc.v1.RunSummary.measurements:type_name -> loadgrpc.v1.MeasurementFigures
+	36,  // 99: loadgrpc.v1.RunSummary.gauges:type_name -> loadgrpc.v1.GaugeFigures
+	32,  // 100: loadgrpc.v1.RunSummary.tags:type_name -> loadgrpc.v1.TagFigures
+	38,  // 101: loadgrpc.v1.RunSummary.thresholds:type_name -> loadgrpc.v1.ThresholdResult
+	29,  // 102: loadgrpc.v1.RunSummary.attempts:type_name -> loadgrpc.v1.RunAttempt
+	47,  // 103: loadgrpc.v1.TagFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	48,  // 104: loadgrpc.v1.TransactionFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
+	71,  // 105: loadgrpc.v1.ReportedState.state:type_name -> loadgrpc.v1.CustomState
+	70,  // 106: loadgrpc.v1.ReportedState.time:type_name -> google.protobuf.Timestamp
+	10,  // 107: loadgrpc.v1.ThresholdResult.outcome:type_name -> loadgrpc.v1.ThresholdOutcome
+	70,  // 108: loadgrpc.v1.ThresholdResult.window_start:type_name -> google.protobuf.Timestamp
+	69,  // 109: loadgrpc.v1.ThresholdResult.window_length:type_name -> google.protobuf.Duration
+	49,  // 110: loadgrpc.v1.CaseFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
+	48,  // 111: loadgrpc.v1.CaseFigures.iteration_time:type_name -> loadgrpc.v1.ElapsedFigures
+	47,  // 112: loadgrpc.v1.CaseFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	72,  // 113: loadgrpc.v1.DataFigures.mode:type_name -> loadgrpc.v1.DataMode
+	69,  // 114: loadgrpc.v1.CycleFigures.duration:type_name -> google.protobuf.Duration
+	47,  // 115: loadgrpc.v1.CycleFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	70,  // 116: loadgrpc.v1.CycleFigures.start_time:type_name -> google.protobuf.Timestamp
+	44,  // 117: loadgrpc.v1.CycleFigures.scenarios:type_name -> loadgrpc.v1.CycleScenarioFigures
+	69,  // 118: loadgrpc.v1.CycleScenarioFigures.duration:type_name -> google.protobuf.Duration
+	47,  // 119: loadgrpc.v1.CycleScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	47,  // 120: loadgrpc.v1.ScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	49,  // 121: loadgrpc.v1.ScenarioFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
+	51,  // 122: loadgrpc.v1.ScenarioFigures.users:type_name -> loadgrpc.v1.UserFigures
+	48,  // 123: loadgrpc.v1.HitFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
+	48,  // 124: loadgrpc.v1.HitFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
+	69,  // 125: loadgrpc.v1.ElapsedFigures.avg:type_name -> google.protobuf.Duration
+	69,  // 126: loadgrpc.v1.ElapsedFigures.min:type_name -> google.protobuf.Duration
+	69,  // 127: loadgrpc.v1.ElapsedFigures.p50:type_name -> google.protobuf.Duration
+	69,  // 128: loadgrpc.v1.ElapsedFigures.p90:type_name -> google.protobuf.Duration
+	69,  // 129: loadgrpc.v1.ElapsedFigures.p95:type_name -> google.protobuf.Duration
+	69,  // 130: loadgrpc.v1.ElapsedFigures.p99:type_name -> google.protobuf.Duration
+	69,  // 131: loadgrpc.v1.ElapsedFigures.max:type_name -> google.protobuf.Duration
+	48,  // 132: loadgrpc.v1.IterationFigures.lateness:type_name -> loadgrpc.v1.ElapsedFigures
+	48,  // 133: loadgrpc.v1.IterationFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
+	48,  // 134: loadgrpc.v1.IterationFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
+	50,  // 135: loadgrpc.v1.IterationFigures.not_started:type_name -> loadgrpc.v1.NotStarted
+	48,  // 136: loadgrpc.v1.SocketFigures.gaps:type_name -> loadgrpc.v1.ElapsedFigures
+	52,  // 137: loadgrpc.v1.SocketNameFigures.sockets:type_name -> loadgrpc.v1.SocketFigures
+	52,  // 138: loadgrpc.v1.SocketSummary.total:type_name -> loadgrpc.v1.SocketFigures
+	53,  // 139: loadgrpc.v1.SocketSummary.names:type_name -> loadgrpc.v1.SocketNameFigures
+	47,  // 140: loadgrpc.v1.NameFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	67,  // 141: loadgrpc.v1.NameFigures.statuses:type_name -> loadgrpc.v1.NameFigures.StatusesEntry
+	68,  // 142: loadgrpc.v1.NameFigures.failed_statuses:type_name -> loadgrpc.v1.NameFigures.FailedStatusesEntry
+	73,  // 143: loadgrpc.v1.IterationErrorGroup.exception:type_name -> loadgrpc.v1.ExceptionInfo
+	74,  // 144: loadgrpc.v1.HitErrorGroup.error:type_name -> loadgrpc.v1.HitError
+	11,  // 145: loadgrpc.v1.AgentFigures.state:type_name -> loadgrpc.v1.AssignmentState
+	73,  // 146: loadgrpc.v1.AgentFigures.load_error:type_name -> loadgrpc.v1.ExceptionInfo
+	59,  // 147: loadgrpc.v1.AgentFigures.generator:type_name -> loadgrpc.v1.GeneratorFigures
+	70,  // 148: loadgrpc.v1.AgentFigures.end_time:type_name -> google.protobuf.Timestamp
+	69,  // 149: loadgrpc.v1.AgentFigures.clock_offset:type_name -> google.protobuf.Duration
+	51,  // 150: loadgrpc.v1.AgentFigures.all_users:type_name -> loadgrpc.v1.UserFigures
+	69,  // 151: loadgrpc.v1.GeneratorFigures.saturated_time:type_name -> google.protobuf.Duration
+	69,  // 152: loadgrpc.v1.GeneratorFigures.watched_time:type_name -> google.protobuf.Duration
+	48,  // 153: loadgrpc.v1.GeneratorFigures.lag:type_name -> loadgrpc.v1.ElapsedFigures
+	69,  // 154: loadgrpc.v1.GeneratorFigures.worst_lag:type_name -> google.protobuf.Duration
+	70,  // 155: loadgrpc.v1.GeneratorFigures.worst_lag_time:type_name -> google.protobuf.Timestamp
+	69,  // 156: loadgrpc.v1.GeneratorFigures.gc_time:type_name -> google.protobuf.Duration
+	69,  // 157: loadgrpc.v1.GeneratorFigures.gc_max:type_name -> google.protobuf.Duration
+	69,  // 158: loadgrpc.v1.GeneratorFigures.at_limit_time:type_name -> google.protobuf.Duration
+	69,  // 159: loadgrpc.v1.GeneratorFigures.machine_busy_time:type_name -> google.protobuf.Duration
+	61,  // 160: loadgrpc.v1.Accounting.losses:type_name -> loadgrpc.v1.Loss
+	16,  // 161: loadgrpc.v1.RunSpec.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
+	16,  // 162: loadgrpc.v1.Scenario.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
+	163, // [163:163] is the sub-list for method output_type
+	163, // [163:163] is the sub-list for method input_type
+	163, // [163:163] is the sub-list for extension type_name
+	163, // [163:163] is the sub-list for extension extendee
+	0,   // [0:163] is the sub-list for field type_name
 }
 
 func init() { file_loadgrpc_v1_run_proto_init() }
@@ -6513,20 +7041,20 @@ func file_loadgrpc_v1_run_proto_init() {
 		(*WaitTime_Exponential)(nil),
 		(*WaitTime_Lognormal)(nil),
 	}
-	file_loadgrpc_v1_run_proto_msgTypes[7].OneofWrappers = []any{
+	file_loadgrpc_v1_run_proto_msgTypes[8].OneofWrappers = []any{
 		(*Stage_Hold)(nil),
 		(*Stage_Ramp)(nil),
 		(*Stage_Sine)(nil),
 		(*Stage_Steps)(nil),
 	}
-	file_loadgrpc_v1_run_proto_msgTypes[23].OneofWrappers = []any{}
+	file_loadgrpc_v1_run_proto_msgTypes[26].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_loadgrpc_v1_run_proto_rawDesc), len(file_loadgrpc_v1_run_proto_rawDesc)),
-			NumEnums:      11,
-			NumMessages:   54,
+			NumEnums:      12,
+			NumMessages:   57,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
