@@ -2,7 +2,7 @@
 
 import pytest
 
-from loadgrpc.cli import plan_values
+from loadgrpc.cli import plan_values, values
 from loadgrpc.model import Between, Constant, Exponential, Lognormal, RunnerMode
 from loadgrpc.protocol import options
 
