@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from loadgrpc.cli import shipping
+from loadgrpc.cli import plan_values, shipping
 from loadgrpc.cli.failure import Failure
 from loadgrpc.cli.plan_file import spelled
 from loadgrpc.protocol import options
