@@ -314,7 +314,7 @@ class AssignedPart:
             runner_id = "" if last else runner.runner_id
             self._report(runner_id=runner_id, start_error=str(error), last=last)
             return
-        self._log("run %s: a runner of %s started", assignment.scenario.test)
+        self._log("run %s: a runner of %s started", assignment.scenario.label)
         self._runners.add(runner)
         if self._stopping is not None:
             runner.stop(*self._stopping)

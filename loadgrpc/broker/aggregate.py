@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from loadgrpc.broker.causes import Causes
 from loadgrpc.broker.custom_states import CustomStates
 from loadgrpc.broker.cycles import Cycles
+from loadgrpc.broker.figures_by_test import FiguresByTest
 from loadgrpc.broker.hits import SECONDS_A_TURN, RunHits
 from loadgrpc.broker.measures import RunMeasures
 from loadgrpc.broker.part import Key
@@ -31,6 +32,7 @@ from loadgrpc.model import (
     GeneratorState,
     IterationFigures,
     OutputFigures,
+    Plan,
     Saturation,
     TestOutcome,
 )
@@ -61,17 +63,19 @@ class _Ended(NamedTuple):
 
 
 class Aggregate:
-    """The figures of a run that was created at `first_ns`.
+    """The figures of a run of this plan, which was created at `first_ns`.
 
     Shares are found by agent and scenario.
     """
 
-    def __init__(self, first_ns: int = 0) -> None:
+    def __init__(self, first_ns: int = 0, plan: Plan | None = None) -> None:
         self._shares: dict[Key, Share] = {}
         self.counters: Counter[str] = Counter()
         self._lines = self._lines_left_out = 0
         self.data = TakenData()
         self.rules = RuleFigures()
+        several = (each.name for each in plan.scenarios if each.tests) if plan else ()
+        self.tests = FiguresByTest(frozenset(several))
         self._timeline = Timeline(first_ns // NS_PER_S)
         self.causes = Causes()
         self.hits = RunHits(self._timeline, self.causes)
@@ -105,6 +109,7 @@ class Aggregate:
         share.stops += events.stops
         for label in events.outcomes:
             share.outcomes[label.outcome] += 1
+            self.tests.add(scenario, label, 1)
             self.causes.add_iterations(label, 1)
             ended_ns = min((events.last_ns or arrival_ns) - ahead_ns, arrival_ns)
             _count(self._timeline.window(ended_ns // NS_PER_S), scenario, label.outcome, 1)
@@ -239,10 +244,12 @@ class Aggregate:
         self.cycles.widen(cycle, scenario, first_ns, last_ns, ahead_ns)
         share.starts += len(iterations.label)
         share.stops += len(iterations.label)
+        self.tests.add_times(scenario, iterations)
         labels = iterations.labels
         counts = np.bincount(iterations.label, minlength=len(labels)).tolist()
         for label, count in zip(labels, counts, strict=True):
             share.outcomes[label.outcome] += count
+            self.tests.add(scenario, label, count)
             self.causes.add_iterations(label, count)
         if iterations.delay_ns is not None or share.planned is not None:
             _add_planned(share, iterations)

@@ -385,7 +385,7 @@ def _change(
 def _not_loaded(run: ActiveRun, part: Part, error: ExceptionInfo, now: Now) -> Iterator[Command]:
     """A part has no test to run: no other runs it either."""
     part.load_error = error
-    words = f"{part.scenario.test} on agent {part.agent_id}: {error.message}"
+    words = f"{part.scenario.label} on agent {part.agent_id}: {error.message}"
     yield Log(f"could not load {words}", agent_id=part.agent_id)
     run.note(f"could not load {words}", now.wall_ns)
     yield from _stop_parts(run, StopMode.GRACEFUL, now)

@@ -87,7 +87,7 @@ class RunResult:
             scenarios=tuple(
                 model.ScenarioFigures(
                     name=scenario.name,
-                    test=scenario.test,
+                    test=scenario.label,
                     hits=aggregate.hits.figures(duration_ns, scenario.name),
                     iterations=work.iterations,
                     users=work.users,
@@ -104,6 +104,7 @@ class RunResult:
             cycles=tuple(self._cycles()),
             output=aggregate.output(),
             data=aggregate.data.figures(),
+            tests=tuple(aggregate.tests.figures(run.plan)),
             cases=tuple(aggregate.rules.figures(duration_ns)),
             coverage=aggregate.rules.coverage(),
             sockets=aggregate.sockets.summary(duration_ns),

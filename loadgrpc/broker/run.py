@@ -97,7 +97,7 @@ class ActiveRun:
         """How far the clocks of agents are ahead of the broker's."""
         self.machines: dict[str, Registration] = {}
         """What its agents last said of themselves."""
-        self.aggregate = Aggregate(self.run.create_time_ns)
+        self.aggregate = Aggregate(self.run.create_time_ns, self.run.plan)
         own = [each for each in self.log.after(0) if each.attempt == self.run.attempt]
         self.thresholds = Thresholds(self.run.plan, self.aggregate.timeline, own)
         self.rejections: dict[str, None] = {}

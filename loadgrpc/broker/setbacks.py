@@ -19,7 +19,7 @@ def not_loaded(parts: Collection[Part]) -> str:
     several = len({part.agent_id for part in parts}) > 1
     where = f" on agent {failed[0].agent_id}" if several else ""
     others = f" (and on {len(failed) - 1} more)" if len(failed) > 1 else ""
-    return f"could not load {failed[0].scenario.test}{where}{others}: {error.message}"
+    return f"could not load {failed[0].scenario.label}{where}{others}: {error.message}"
 
 
 def lost_parts(parts: Collection[Part]) -> str:

@@ -24,7 +24,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from loadgrpc.cli import plan_file, values
+from loadgrpc.cli import plan_file, spans
 from loadgrpc.cli.failure import Failure
 from loadgrpc.model import StepGate, hyphened
 
@@ -98,7 +98,7 @@ def _campaign(written: Mapping[str, Any], folder: Path) -> CampaignSpec:
             raise ValueError(f"step {name!r}: {error}") from None
     timeout: dict[str, Any] = {}
     if (text := written.get("start_timeout")) is not None:
-        timeout["start_timeout_s"] = values.seconds(str(text), most=_MAX_TIMEOUT_S)
+        timeout["start_timeout_s"] = spans.seconds(str(text), most=_MAX_TIMEOUT_S)
     steps = tuple(_expanded(step, made) for several in made.values() for step in several)
     return CampaignSpec(title=str(written.get("title", "")), steps=steps, **timeout)
 

@@ -30,6 +30,8 @@ COMMANDS: Final = ("run", "broker", "agent")
 """Those of which every option can be configured."""
 OTHER_KEYS: Final = {"fqn": "test"}
 """Keys of Loads that are no option of ours."""
+ANY: Final = -1
+"""The `nargs` of an argument that may be given several times."""
 _META: Final = "loadgrpc.configuration"
 
 
@@ -109,7 +111,7 @@ def of_command(name: str) -> list[click.Parameter]:
 
 def _as_typed(param: click.Parameter, value: Setting, where: str) -> Any:
     """A setting as the parser would give it to the parameter."""
-    if getattr(param, "multiple", False):
+    if getattr(param, "multiple", False) or param.nargs == ANY:
         return [value] if isinstance(value, str) else value
     if isinstance(value, str):
         return value

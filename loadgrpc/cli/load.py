@@ -14,6 +14,8 @@ from loadgrpc.model import (
     Plan,
     Scenario,
     Spacing,
+    TestOrder,
+    hyphened,
 )
 from loadgrpc.secrets import masked
 from loadgrpc.stats import load_text
@@ -54,6 +56,8 @@ def _users(cycles: tuple[int, ...]) -> list[str]:
 
 def _each_does(scenario: Scenario) -> list[str]:
     what = []
+    if scenario.tests and scenario.test_order is not TestOrder.WEIGHTED:
+        what.append(f"{hyphened(scenario.test_order.name)} order")
     if scenario.duration_s is not None:
         each = " each" if len(scenario.users) > 1 else ""
         what.append(f"for {span(scenario.duration_s)}{each}")

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from loadgrpc.cli import elsewhere, observer_options, plan_options, plan_values, values
+from loadgrpc.cli import elsewhere, observer_options, plan_options, plan_values, spans, values
 from loadgrpc.cli.config_file import typed
 from loadgrpc.cli.failure import Failure
 from loadgrpc.cli.load_files import load_of
@@ -27,8 +27,8 @@ from loadgrpc.protocol.kinds import (
     SecondsKind,
     ThresholdsKind,
     VariablesKind,
-    WaitKind,
 )
+from loadgrpc.protocol.kinds_of_users import WaitKind
 from loadgrpc.protocol.labels_kind import LabelsKind
 from loadgrpc.protocol.parameters_kind import ParametersKind
 from loadgrpc.protocol.retry_kind import RetryKind
@@ -191,7 +191,7 @@ def field_of(key: str) -> str:
 
 
 def _value(field: str, value: Any) -> Any:  # noqa: C901, PLR0911, PLR0912 - one for each kind
-    nested = {"scenarios": _scenario, "observers": _observer}.get(field)
+    nested = {"scenarios": _scenario, "observers": _observer, "tests": _test}.get(field)
     if nested is not None and isinstance(value, list):
         return [nested(each) for each in value]
     row = options.ALL.get(field)
@@ -199,9 +199,9 @@ def _value(field: str, value: Any) -> Any:  # noqa: C901, PLR0911, PLR0912 - one
         return value
     match row.kind:
         case SecondsKind(most, zero) if isinstance(value, str | int | float):
-            return f"{values.seconds(str(value), most=most, zero=zero):.9f}s"
+            return f"{spans.seconds(str(value), most=most, zero=zero):.9f}s"
         case WaitKind() if isinstance(value, str | int | float):
-            return _wait(values.wait(str(value)))
+            return _wait(spans.wait(str(value)))
         case PercentKind(most, least) if isinstance(value, str):
             return values.Percent(least, most).read(value)
         case CountsKind() if isinstance(value, str | int):
@@ -253,7 +253,7 @@ def _retry(value: str | int | dict[str, Any], kind: RetryKind) -> dict[str, Any]
     for key, each in value.items():
         field = field_of(key)
         if field.endswith("_backoff") and isinstance(each, str | int | float):
-            found[field] = f"{values.seconds(str(each), most=kind.most_s, zero=True):.9f}s"
+            found[field] = f"{spans.seconds(str(each), most=kind.most_s, zero=True):.9f}s"
         elif field == "retry_on" and isinstance(each, list):
             words = [hyphened(str(reason)) for reason in each]
             found[field] = [
@@ -295,6 +295,14 @@ def _text_of(name: str, value: Any) -> str:
 
 def _scenario(value: Any) -> Any:
     return spelled(value, scenario=True) if isinstance(value, dict) else value
+
+
+def _test(value: Any) -> Any:
+    """One of several tests: with its weight behind it, as the command line has it, or apart."""
+    if not isinstance(value, str):
+        return value
+    named = values.weighted(value)
+    return {"test": named.test, "weight": named.weight}
 
 
 def _observer(value: Any) -> Any:

@@ -90,7 +90,7 @@ def ask(message: RunSpec, asked: Mapping[str, Any]) -> None:
         ValueError: it says which test, and there are several scenarios.
     """
     parts: list[Any] = list(message.scenarios) or [message]
-    if asked.get(TEST) and len(parts) > 1:
+    if (asked.get(TEST) or asked.get("tests")) and len(parts) > 1:
         names = ", ".join(repr(part.name) for part in parts)
         raise ValueError(f"it has {len(parts)} scenarios ({names}), and TEST can be that of one")
     _put(_given(options.OF_PLAN, asked), [message])
@@ -159,6 +159,8 @@ _KEY: Final = re.compile(r"\['([^']+)'\]$")
 
 def _named(field: str) -> str:
     """A field as people type it: -u/--users, or TEST."""
+    if field == "tests":
+        return "TESTs"
     row = options.ALL.get(field.partition("[")[0])
     if row is None:
         return field

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from loadgrpc.cli import values
+from loadgrpc.cli import spans, values
 from loadgrpc.model import RetryPolicy, RetryReason, hyphened, words_of
-from loadgrpc.protocol import kinds
+from loadgrpc.protocol import kinds, kinds_of_users
 from loadgrpc.protocol.labels_kind import LABEL, LabelsKind
 from loadgrpc.protocol.parameters_kind import ParametersKind
 from loadgrpc.protocol.retry_kind import RetryKind
@@ -25,9 +25,9 @@ def retry_policy(text: str, kind: RetryKind) -> RetryPolicy:
         name, _, value = part.partition("=")
         match hyphened(name):
             case "initial-backoff":
-                told["initial_backoff_s"] = values.seconds(value, most=kind.most_s, zero=True)
+                told["initial_backoff_s"] = spans.seconds(value, most=kind.most_s, zero=True)
             case "max-backoff":
-                told["max_backoff_s"] = values.seconds(value, most=kind.most_s, zero=True)
+                told["max_backoff_s"] = spans.seconds(value, most=kind.most_s, zero=True)
             case "multiplier":
                 told["multiplier"] = values.rate(value)
             case "jitter" if not value:
@@ -94,7 +94,7 @@ def of_kind(kind: kinds.Kind) -> values.Value[Any] | None:  # noqa: C901, PLR091
             made = values.Counts(kind)
         case kinds.SecondsKind(most, zero):
             made = values.Seconds(most, zero=zero)
-        case kinds.WaitKind():
+        case kinds_of_users.WaitKind():
             made = values.WaitValue()
         case kinds.RateKind():
             made = values.Rate()

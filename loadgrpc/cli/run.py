@@ -72,7 +72,7 @@ class Request:
 
 
 @click.command(cls=Command, sections=SECTIONS, configured=True)
-@click.argument("test", required=False, metavar="TEST")
+@click.argument("test", nargs=-1, type=values.TestName(), metavar="TEST...")
 @plan_options.add
 @click.option(
     "-f",
@@ -106,8 +106,9 @@ def command(**asked: Any) -> int:
     """Run a load test and report its result.
 
     TEST is package.module.Class.method, found from the current directory, or
-    file.py::Class.method; with --test-runner it is whatever that program makes of it. Without -b
-    and -a it runs on this machine; agents are sent the file, and what it imports from here.
+    file.py::Class.method; with --test-runner it is whatever that program makes of it. Of several,
+    users call one in each iteration, by weight: TEST=8. Without -b and -a it runs on this machine;
+    agents are sent the file, and what it imports from here.
 
     \b
     One user, once:
@@ -121,6 +122,8 @@ def command(**asked: Any) -> int:
       loadgrpc attach $RUN -b HOST:7979
     At three in the morning, on two agents with a label; tried three times if agents are lost:
       loadgrpc run web.py::TestShop.test_buy -d 1h -a 2 --agent-label eu --start-at 03:00 --retry 3
+    Users who think for a while, and browse four times as often as they buy:
+      loadgrpc run web.py::TestShop.test_browse=8 web.py::TestShop.test_buy=2 --think 1s..3s -d 5m
     With a table of data, and a package that the agents do not have:
       loadgrpc run web.py::TestShop.test_buy -a 5 --include-file users.csv --python-dep faker
     A runner in another language, and several scenarios side by side:
@@ -169,8 +172,9 @@ def read(
     """The request that the options make."""
     told = Reporting(**{name: asked.pop(name) for name in reporting.SECTION})
     submission = submitting.submission(**{name: asked.pop(name) for name in submitting.SECTION})
-    configured, environment, typed = observer_options.planned(
-        asked, layers(click.get_current_context(), asked)
+    configured, environment, typed = map(
+        _named_tests,
+        observer_options.planned(asked, layers(click.get_current_context(), asked)),
     )
     if local:
         _here(typed)
@@ -213,6 +217,16 @@ def read(
     )
 
 
+def _named_tests(layer: dict[str, Any]) -> dict[str, Any]:
+    """A layer of options, with the TESTs that it names as a plan has them: one, or several."""
+    named: tuple[str, ...] = layer.pop("test", None) or ()
+    if len(named) == 1 and values.weighted(named[0]).test == named[0]:
+        return layer | {"test": named[0]}
+    if len(named) == 1:
+        return layer | {"test": values.weighted(named[0]).test}
+    return layer | ({"tests": tuple(map(values.weighted, named))} if named else {})
+
+
 def _here(typed: Mapping[str, Any]) -> None:
     """See that --local is not typed beside its opposite.
 
@@ -233,7 +247,7 @@ def plan_of_options(*layers: Mapping[str, Any]) -> Plan:
     message = RunSpec()
     for asked in layers:
         plan_options.ask(message, asked)
-    if not message.test:
+    if not message.test and not message.tests:
         raise Failure(f"missing TEST: {TEST}")
     try:
         return plan_from_proto(message)

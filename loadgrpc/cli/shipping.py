@@ -74,7 +74,13 @@ def packed(plan: Plan, include_files: Sequence[str], *, ships: bool) -> tuple[Pl
         def shipped(scenario: Scenario) -> Scenario:
             if not ships or scenario.test_runner or scenario.by_hand:
                 return scenario
-            return replace(scenario, test=selection.add_test(scenario.test, named_data))
+            if not scenario.tests:
+                return replace(scenario, test=selection.add_test(scenario.test, named_data))
+            tests = (
+                replace(each, test=selection.add_test(each.test, named_data))
+                for each in scenario.tests
+            )
+            return replace(scenario, tests=tuple(tests))
 
         scenarios = tuple(map(shipped, plan.scenarios))
         bundle = pack(selection.files) if selection.files else None

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from loadgrpc.cli import values
+from loadgrpc.cli import spans, values
 from loadgrpc.cli.failure import Failure
 from loadgrpc.model import MAX_AHEAD_S, MAX_PRIORITY, Run, RunState, Submission
 from loadgrpc.text import one_line
@@ -45,7 +45,7 @@ class Patience(values.Value[float]):
         """See Value."""
         if text.lower() == FOREVER:
             return math.inf
-        return values.seconds(text, most=MAX_AHEAD_S)
+        return spans.seconds(text, most=MAX_AHEAD_S)
 
 
 def moment(text: str, now: datetime) -> int:

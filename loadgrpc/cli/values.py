@@ -14,29 +14,21 @@ from typing import Any, Final, Generic, TypeVar
 
 import click
 
-from loadgrpc.model import (
-    MAX_WAIT_S,
-    Between,
-    Constant,
-    Exponential,
-    Lognormal,
-    Parameter,
-    Wait,
-    hyphened,
-    seconds_of,
-)
+from loadgrpc.cli.spans import age, seconds, wait
+from loadgrpc.model import Parameter, Wait, WeightedTest, hyphened
 from loadgrpc.protocol import kinds
 
 T = TypeVar("T")
 
 _NUMBER: Final = re.compile(r"[0-9]{1,18}")
-_DECIMAL: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
 _BETWEEN: Final = re.compile(r",(?=\s*[A-Za-z./])(?![^\[]*\])")
 """A comma before another name: those of `faker>=20,<30` and `httpx[http2,socks]` are not."""
 _ONE_REQUIREMENT: Final = re.compile(r"[;@]|://")
 """A marker or a URL, which may have commas in it."""
 _SIZE: Final = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?) ?(B|kB|MB|GB|TB)?")
 _UNIT_BYTES: Final = {None: 1, "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+MAX_WEIGHT: Final = 1_000
+"""Of one of several tests."""
 _HOST: Final = re.compile(r"\[[0-9A-Fa-f:.%a-z]+\]|[^\s:/\[\]]+")
 MAX_PORT: Final = 65_535
 
@@ -59,57 +51,6 @@ def counts(text: str, kind: kinds.CountsKind) -> tuple[int, ...]:
     if kind.total is not None and sum(found) > kind.total:
         raise ValueError(f"{text!r} sums to more than {kind.total}")
     return found
-
-
-def seconds(text: str, *, most: float, zero: bool = False) -> float:
-    """A duration: `90`, `90s`, `5m`, `1h30m`, `1.5s`, `500ms`."""
-    value = seconds_of(text)
-    if value > most or (value == 0 and not zero):
-        least = "0s or more" if zero else "more than 0s"
-        raise ValueError(f"{text!r} is out of range; expected {least} and at most {most:.0f}s")
-    return value
-
-
-def wait(text: str) -> Wait:
-    """How long users wait: `2s`, `1s..3s`, `exponential 2s`, `lognormal 2s 0.5`."""
-    parts = [part for part in re.split(r"[\s(),]+", text.strip()) if part]
-    found: Wait | None = None
-    match parts:
-        case [each] if ".." in each:
-            least, _, most = each.partition("..")
-            found = Between(_wait_s(least), _wait_s(most))
-        case [each]:
-            found = Constant(_wait_s(each))
-        case ["constant", each]:
-            found = Constant(_wait_s(each))
-        case ["between", least, most]:
-            found = Between(_wait_s(least), _wait_s(most))
-        case ["exponential", mean]:
-            found = Exponential(_wait_s(mean))
-        case ["lognormal", median, sigma] if _DECIMAL.fullmatch(sigma):
-            found = Lognormal(_wait_s(median), float(sigma))
-    if found is None:
-        raise ValueError(
-            f"{text!r} is not a wait; expected 2s, 1s..3s, 'exponential 2s' or 'lognormal 2s 0.5'"
-        )
-    if wrong := found.wrong():
-        raise ValueError(f"{text!r} {wrong}")
-    return found
-
-
-def _wait_s(text: str) -> float:
-    return seconds(text, most=MAX_WAIT_S, zero=True)
-
-
-def age(text: str, *, most: float) -> float:
-    """How old at least: a duration, or days, as `30d`."""
-    days = text.removesuffix("d")
-    if days != text and _DECIMAL.fullmatch(days):
-        text = f"{float(days) * 24}h"
-    try:
-        return seconds(text, most=most)
-    except ValueError as error:
-        raise ValueError(str(error).replace("expected 90,", "expected 30d, 90,")) from None
 
 
 def size(text: str) -> int:
@@ -198,6 +139,18 @@ def printable(text: str, most: int) -> str:
     if not text.isprintable():
         raise ValueError(f"{text!r} has characters that cannot be printed")
     return text
+
+
+def weighted(text: str) -> WeightedTest:
+    """One of several tests: `TEST=WEIGHT`, or `TEST`, whose weight is 1.
+
+    Raises:
+        ValueError: the weight is out of range.
+    """
+    test, equals, weight = text.rpartition("=")
+    if not equals or not weight.isdecimal() or "." not in test:
+        return WeightedTest(text)
+    return WeightedTest(test, count(weight, 1, MAX_WEIGHT))
 
 
 def requirements(text: str, most: int) -> tuple[str, ...]:
@@ -381,6 +334,22 @@ class Given(Value[Parameter]):
     def read(self, text: str) -> Parameter:
         """See Value."""
         return parameter(text)
+
+
+class TestName(Value[str]):
+    """A test, and its weight among several: see `weighted`."""
+
+    __test__ = False  # not a test, whatever pytest thinks of its name
+    name = "TEST"
+
+    def read(self, text: str) -> str:
+        """See Value."""
+        weighted(text)
+        return text
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        """Of a variable, each line names one: a file may have blanks in its name."""
+        return [each.strip() for each in rv.splitlines() if each.strip()]
 
 
 class Requirements(Value[tuple[str, ...]]):

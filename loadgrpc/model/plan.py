@@ -20,13 +20,40 @@ class RunnerMode(IntEnum):
     BY_HAND = 3
 
 
+class TestOrder(IntEnum):
+    """In which order users call the tests of a scenario."""
+
+    __test__ = False  # not a test, whatever pytest thinks of its name
+
+    WEIGHTED = 1
+    RANDOM = 2
+    SEQUENTIAL = 3
+
+
+@dataclass(frozen=True)
+class WeightedTest:
+    """One of several tests of a scenario."""
+
+    test: str
+    weight: int = 1
+    """Its share of the iterations, compared with those of the others."""
+
+    def __str__(self) -> str:
+        """As people type it."""
+        return self.test if self.weight == 1 else f"{self.test}={self.weight}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """A test with its load."""
+    """A test, or several, with its load."""
 
     name: str = ""
     """Empty: the plan has only this one."""
     test: str = ""
+    """Empty: there are several."""
+    tests: tuple[WeightedTest, ...] = ()
+    """Empty: there is only one."""
+    test_order: TestOrder = TestOrder.WEIGHTED
     users: tuple[int, ...] = (1,)
     """Users of each cycle."""
     iterations: tuple[int, ...] = ()
@@ -70,6 +97,16 @@ class Scenario:
     def is_shared(self) -> bool:
         """Whether its users are shared out among agents, whatever the plan says of that."""
         return self.load is not None and (not self.load.is_open or self.max_users > 0)
+
+    @property
+    def all_tests(self) -> tuple[str, ...]:
+        """The names of its tests."""
+        return tuple(each.test for each in self.tests) or (self.test,)
+
+    @property
+    def label(self) -> str:
+        """What it is called where it has no name."""
+        return " + ".join(self.all_tests)
 
     @property
     def iterations_per_user(self) -> int:
@@ -154,7 +191,7 @@ class Plan:
     @property
     def label(self) -> str:
         """The name of its runs wherever they are shown."""
-        named = " + ".join(each.name or each.test for each in self.scenarios)
+        named = " + ".join(each.name or each.label for each in self.scenarios)
         title = self.title.strip()
         return f"{title}: {named}" if title else named
 
@@ -227,6 +264,11 @@ class Assignment:
     """How its load was changed live before it began."""
     python_path: tuple[str, ...] = ()
     """Folders of the agent that tests import from, after their own."""
+
+    @property
+    def seed(self) -> str:
+        """What draws for its users follow from: the same on all agents."""
+        return f"{self.plan.seed or self.run_id}/{self.scenario.name}"
 
     @property
     def place(self) -> Placement:

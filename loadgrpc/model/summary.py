@@ -317,6 +317,20 @@ class CaseFigures:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TestFigures:
+    """Figures of one test of a scenario."""
+
+    __test__ = False  # not a test, whatever pytest thinks of its name
+
+    test: str
+    scenario: str = ""
+    iterations: IterationFigures = IterationFigures()
+    """Those that have ended."""
+    iteration_time: ElapsedFigures | None = None
+    """Of the iterations that came to their own end. None: its scenario has no other test."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class CoverageFigures:
     """How many rules were exercised."""
 
@@ -372,6 +386,8 @@ class Summary:
     """By rule of a decision table, in the order of the table."""
     coverage: CoverageFigures | None = None
     """None: no iteration was fed with a case."""
+    tests: tuple[TestFigures, ...] = ()
+    """By scenario and test; those of which an iteration has ended."""
     data: tuple[DataFigures, ...] = ()
     sockets: SocketSummary | None = None
     """None: there were none."""

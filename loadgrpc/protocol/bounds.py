@@ -17,7 +17,7 @@ from google.protobuf.message import Message
 from loadgrpc import model
 from loadgrpc.campaign import shape
 from loadgrpc.errors import InvalidRequest, Violation
-from loadgrpc.protocol import kinds, options
+from loadgrpc.protocol import kinds, kinds_of_users, options
 from loadgrpc.protocol.bound import (
     KIB,
     MAX_MOMENT_S,
@@ -155,7 +155,7 @@ def _of_options(rows: Iterable[options.Option]) -> dict[str, Bound]:
                 found[row.field] = Many(entries, Text(chars))
             case kinds.SecondsKind(most):
                 found[row.field] = Span(0, most)
-            case StagesKind(most) | kinds.ObserversKind(most):
+            case StagesKind(most) | kinds.ObserversKind(most) | kinds_of_users.TestsKind(most):
                 found[row.field] = Many(most)
     return found
 
@@ -220,6 +220,7 @@ TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
         "key": Text(kinds.MAX_SETTING_NAME_CHARS),
         "value": Text(kinds.MAX_SETTING_CHARS),
     },
+    "WeightedTest": {"test": Text(kinds_of_users.TEST_CHARS)},
     "WaitTime": {"constant": _WAIT, "exponential": _WAIT},
     "WaitRange": {"least": _WAIT, "most": _WAIT},
     "LognormalWait": {"median": _WAIT},

@@ -14,16 +14,7 @@ from enum import IntEnum
 from typing import Any, ClassVar, Final
 
 from loadgrpc.clock import NS_PER_S
-from loadgrpc.model import (
-    Between,
-    Constant,
-    Exponential,
-    Lognormal,
-    ObserverChoice,
-    ObserverEvent,
-    Wait,
-    words_of,
-)
+from loadgrpc.model import ObserverChoice, ObserverEvent, words_of
 from loadgrpc.secrets import masked, shown_address, shown_variable
 
 DAY_S: Final = 86_400.0
@@ -133,7 +124,7 @@ class SecondsKind(Kind):
 
     def get(self, message: Any, field: str) -> float | None:
         """See Kind."""
-        return _seconds(getattr(message, field)) if message.HasField(field) else None
+        return span_s(getattr(message, field)) if message.HasField(field) else None
 
     def put(self, message: Any, field: str, value: float) -> None:
         """See Kind."""
@@ -151,61 +142,9 @@ class SecondsKind(Kind):
         )
 
 
-def _seconds(duration: Any) -> float:
+def span_s(duration: Any) -> float:
+    """A Duration in seconds."""
     return float((duration.seconds * NS_PER_S + duration.nanos) / NS_PER_S)
-
-
-@dataclass(frozen=True)
-class WaitKind(Kind):
-    """How long users wait: a time, or a distribution of times."""
-
-    def get(self, message: Any, field: str) -> Wait | None:
-        """See Kind. One of a kind that is not known here is a plain Wait."""
-        if not message.HasField(field):
-            return None
-        wait = getattr(message, field)
-        match wait.WhichOneof("distribution"):
-            case "constant":
-                return Constant(_seconds(wait.constant))
-            case "between":
-                return Between(_seconds(wait.between.least), _seconds(wait.between.most))
-            case "exponential":
-                return Exponential(_seconds(wait.exponential))
-            case "lognormal":
-                return Lognormal(_seconds(wait.lognormal.median), wait.lognormal.sigma)
-        return Wait()
-
-    def put(self, message: Any, field: str, value: Wait) -> None:
-        """See Kind."""
-        message.ClearField(field)
-        wait = getattr(message, field)
-        times: tuple[tuple[Any, float], ...] = ()
-        match value:
-            case Constant(each_s):
-                times = ((wait.constant, each_s),)
-            case Between(least_s, most_s):
-                times = ((wait.between.least, least_s), (wait.between.most, most_s))
-            case Exponential(mean_s):
-                times = ((wait.exponential, mean_s),)
-            case Lognormal(median_s, sigma):
-                wait.lognormal.sigma = sigma
-                times = ((wait.lognormal.median, median_s),)
-        wait.SetInParent()
-        for duration, seconds in times:
-            duration.FromNanoseconds(round(seconds * NS_PER_S))
-            duration.SetInParent()
-
-    def wrong(self, value: Wait) -> Iterator[tuple[str, str]]:
-        """See Kind."""
-        if wrong := value.wrong():
-            yield "", wrong
-
-    def shown(self, value: Wait) -> Wait:
-        """See Kind. There are no secrets in it."""
-        return value
-
-    def __str__(self) -> str:
-        return "a time, a range such as 1s..3s, or a distribution, of at most 1 day"
 
 
 @dataclass(frozen=True)

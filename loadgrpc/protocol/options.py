@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
-from loadgrpc.model import LatePolicy, Plan, RunnerMode, Scenario, Spacing
+from loadgrpc.model import LatePolicy, Plan, RunnerMode, Scenario, Spacing, TestOrder
 from loadgrpc.protocol.kinds import (
     DAY_S,
     ChoiceKind,
@@ -29,8 +29,8 @@ from loadgrpc.protocol.kinds import (
     ThresholdsKind,
     UrlKind,
     VariablesKind,
-    WaitKind,
 )
+from loadgrpc.protocol.kinds_of_users import TEST_CHARS, TestsKind, WaitKind
 from loadgrpc.protocol.labels_kind import LABELS
 from loadgrpc.protocol.load_kinds import LoadKind, StagesKind
 from loadgrpc.protocol.parameters_kind import ParametersKind
@@ -69,7 +69,19 @@ class Option:
 
 
 OF_SCENARIO: Final = (
-    Option(field="test", kind=TextKind(1_024)),
+    Option(field="test", kind=TextKind(TEST_CHARS)),
+    Option(field="tests", kind=TestsKind(100, 1_000), excludes=("test",), python=True),
+    Option(
+        field="test_order",
+        kind=ChoiceKind(TestOrder),
+        flags=("--test-order",),
+        section="Load",
+        help="How users choose among several TESTs: drawn by weight, drawn with all equally likely,"
+        " or one after another.",
+        default="weighted",
+        needs="tests",
+        python=True,
+    ),
     Option(
         field="users",
         kind=CountsKind(100_000, 100, "users of each cycle, such as 10 or 10:20:30"),

@@ -209,9 +209,10 @@ def _check_options(
         for place, detail in row.kind.wrong(row.kind.get(message, row.field)):
             check(False, f"{where}{row.field}{place}", detail)  # noqa: FBT003 - it is not valid
         lacks = bool(row.needs) and row.needs not in told and not by_hand
-        check(not lacks, f"{where}{row.field}", f"is for a {row.needs}, and there is none")
+        needed = "several tests" if row.needs == "tests" else f"a {row.needs}"
+        check(not lacks, f"{where}{row.field}", f"needs {needed}, which the plan does not have")
         foreign = row.python and "test_runner" in told
-        detail = "is for the Python runner: a test_runner has to do this by itself"
+        detail = "can only be used with the Python runner: a test_runner has to do this by itself"
         check(not foreign, f"{where}{row.field}", detail)
         for excluded in row.excludes:
             detail = f"cannot be combined with {excluded}"
@@ -239,6 +240,9 @@ def _check_open(message: run_pb2.RunSpec | run_pb2.Scenario, where: str, check: 
 
 
 def _check_test(message: run_pb2.RunSpec | run_pb2.Scenario, where: str, check: Check) -> None:
+    if message.tests:
+        _check_tests(message, where, check)
+        return
     if message.runner_mode == run_pb2.RUNNER_MODE_BY_HAND:
         check(bool(message.test), f"{where}test", "is required")
         check(not message.test_runner, f"{where}test_runner", "is not started, by hand")
@@ -256,3 +260,18 @@ def _check_test(message: run_pb2.RunSpec | run_pb2.Scenario, where: str, check: 
         command(message.test_runner, message.test)
     except ValueError as error:
         check(False, f"{where}test_runner", f"cannot be a command: {error}")  # noqa: FBT003 - it is not valid
+
+
+def _check_tests(message: run_pb2.RunSpec | run_pb2.Scenario, where: str, check: Check) -> None:
+    """Checks the names of several tests, and that their weights mean something."""
+    for at, each in enumerate(message.tests):
+        check(
+            is_test_name(each.test),
+            f"{where}tests[{at}].test",
+            "must be package.module.Class.method or file.py::Class.method"
+            + (f", not {each.test!r}" if each.test else "; it is required"),
+        )
+    is_random = message.test_order == run_pb2.TEST_ORDER_RANDOM
+    weighted = any(each.weight > 1 for each in message.tests)
+    detail = "cannot be random where there are weights: it draws all alike"
+    check(not (is_random and weighted), f"{where}test_order", detail)

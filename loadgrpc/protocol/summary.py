@@ -142,6 +142,7 @@ def summary_to_proto(summary: model.Summary) -> run_pb2.RunSummary:
         output=_output_to_proto(summary.output),
         data=[fit(run_pb2.DataFigures, **vars(each)) for each in summary.data],
         cases=map(_case_to_proto, summary.cases),
+        tests=map(_test_to_proto, summary.tests),
         coverage=fit(run_pb2.CoverageFigures, **vars(summary.coverage))
         if summary.coverage
         else None,
@@ -257,6 +258,7 @@ def summary_from_proto(message: run_pb2.RunSummary) -> model.Summary:
         output=model.OutputFigures(lines=message.output.lines, left_out=message.output.left_out),
         data=tuple(map(_data_from_proto, message.data)),
         cases=tuple(map(_case_from_proto, message.cases)),
+        tests=tuple(map(_test_from_proto, message.tests)),
         coverage=model.CoverageFigures(
             rules=message.coverage.rules, exercised=message.coverage.exercised
         )
@@ -313,6 +315,27 @@ def _case_from_proto(message: run_pb2.CaseFigures) -> model.CaseFigures:
         iterations=iterations_from_proto(message.iterations),
         iteration_time=elapsed_from_proto(message.iteration_time),
         hits=hits_from_proto(message.hits),
+    )
+
+
+def _test_to_proto(test: model.TestFigures) -> run_pb2.TestFigures:
+    time = test.iteration_time
+    return fit(
+        run_pb2.TestFigures,
+        test=test.test,
+        scenario=test.scenario,
+        iterations=iterations_to_proto(test.iterations),
+        iteration_time=elapsed_to_proto(time) if time is not None else None,
+    )
+
+
+def _test_from_proto(message: run_pb2.TestFigures) -> model.TestFigures:
+    has_time = message.HasField("iteration_time")
+    return model.TestFigures(
+        test=message.test,
+        scenario=message.scenario,
+        iterations=iterations_from_proto(message.iterations),
+        iteration_time=elapsed_from_proto(message.iteration_time) if has_time else None,
     )
 
 

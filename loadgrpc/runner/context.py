@@ -78,7 +78,7 @@ class ProcessContext:
         self._assignment = assignment
         self._feeds = feeds
         self._place = assignment.place
-        self._seed = seed_of(f"{assignment.run_id}/{assignment.scenario.name}")
+        self._seed = seed_of(assignment.seed)
         self._config = config_of(assignment.plan, assignment.scenario, self._place.agents)
 
     def of_user(self, cycle: int, user: int) -> UserContext:

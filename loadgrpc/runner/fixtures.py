@@ -1,4 +1,4 @@
-"""The fixtures of a test's class and module, once for each user process, as unittest runs them.
+"""The fixtures of the classes and modules of tests, once for each user process, as in unittest.
 
 Rule: fixtures are taken down in the opposite order, and cleanups run whatever raises. An
 exception before the users start means that the test cannot be loaded; an exception after them is
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import unittest
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from loadgrpc.errors import TestNotLoaded
 from loadgrpc.runner.exception_text import message, traceback_text, type_name
@@ -19,22 +19,31 @@ from loadgrpc.runner.texts import TRACEBACK_BYTES, without_middle
 _Note = Callable[[BaseException], object]
 
 
-def set_up(case_class: type[unittest.TestCase]) -> None:
-    """Runs setUpModule and setUpClass.
+def set_up(*case_classes: type[unittest.TestCase]) -> None:
+    """Runs setUpModule and setUpClass of some classes, in order, each once.
 
     Raises:
         TestNotLoaded: one of them raised; what there was to clean up is cleaned up.
     """
-    module = sys.modules.get(case_class.__module__)
     raised: list[BaseException] = []
-    where = f"{case_class.__module__}.setUpModule"
-    if _run(getattr(module, "setUpModule", None), raised.append):
+    done: list[type[unittest.TestCase]] = []
+    modules: set[str] = set()
+    where = ""
+    for case_class in dict.fromkeys(case_classes):
+        if case_class.__module__ not in modules:
+            where = f"{case_class.__module__}.setUpModule"
+            module = sys.modules.get(case_class.__module__)
+            if not _run(getattr(module, "setUpModule", None), raised.append):
+                break
+            modules.add(case_class.__module__)
         where = f"{case_class.__qualname__}.setUpClass"
-        if _run(case_class.setUpClass, raised.append):
-            return
-        raised += _class_cleanups(case_class)
-        _run(getattr(module, "tearDownModule", None), raised.append)
-    raised += _module_cleanups()
+        if not _run(case_class.setUpClass, raised.append):
+            raised += _class_cleanups(case_class)
+            break
+        done.append(case_class)
+    else:
+        return
+    _tear_down(done, modules, raised.append)
     first = raised[0]
     said = " ".join(message(first).split())
     raise TestNotLoaded(
@@ -44,13 +53,23 @@ def set_up(case_class: type[unittest.TestCase]) -> None:
     ) from None
 
 
-def tear_down(case_class: type[unittest.TestCase], note: _Note) -> None:
+def tear_down(case_classes: Iterable[type[unittest.TestCase]], note: _Note) -> None:
     """Runs tearDownClass, tearDownModule and the cleanups; `note` gets what they raise."""
-    module = sys.modules.get(case_class.__module__)
-    _run(case_class.tearDownClass, note)
-    for error in _class_cleanups(case_class):
-        note(error)
-    _run(getattr(module, "tearDownModule", None), note)
+    once = list(dict.fromkeys(case_classes))
+    _tear_down(once, {each.__module__ for each in once}, note)
+
+
+def _tear_down(
+    case_classes: Sequence[type[unittest.TestCase]], modules: set[str], note: _Note
+) -> None:
+    """Takes down classes, the last first, and each module of these when its classes are."""
+    for case_class in reversed(case_classes):
+        _run(case_class.tearDownClass, note)
+        for error in _class_cleanups(case_class):
+            note(error)
+    last_first = [each.__module__ for each in reversed(case_classes)]
+    for name in dict.fromkeys([*last_first, *sorted(modules)]):
+        _run(getattr(sys.modules.get(name), "tearDownModule", None), note)
     for error in _module_cleanups():
         note(error)
 

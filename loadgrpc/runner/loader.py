@@ -45,6 +45,8 @@ class LoadedTest(NamedTuple):
 
     case_class: type[unittest.TestCase]
     method: str
+    name: str = ""
+    """As the plan has it, if it is one of several."""
 
 
 def load(test: str, folder: Path, python_path: Sequence[str] = ()) -> LoadedTest:

@@ -19,11 +19,11 @@ from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import Cycle, LatePolicy, LoadChange, Plan, TestOutcome
 from loadgrpc.runner.data.feeds import UserIsDone
 from loadgrpc.runner.judge import CutOff
+from loadgrpc.runner.mixed_user import AnyUser
 from loadgrpc.runner.pool import Pool
 from loadgrpc.runner.share import LoadShare
 from loadgrpc.runner.strands import Signal, Strand
 from loadgrpc.runner.tally import Tally
-from loadgrpc.runner.user import VirtualUser
 from loadgrpc.stats.arrivals import Arrivals
 from loadgrpc.stats.user_need import UserNeed
 
@@ -174,7 +174,7 @@ class OpenPool(Pool):
         self._count_one()
         done, forked, clock = 0, self._forked, self._clock
         interrupted = TestOutcome.INTERRUPTED
-        user: VirtualUser | None = None
+        user: AnyUser | None = None
         need, tally, epoch_ns = self._need, self._tally, self._clock.epoch_ns
         assert tally is not None  # noqa: S101 - it runs
         try:

@@ -20,9 +20,9 @@ from loadgrpc.runner.exception_text import exception_info
 from loadgrpc.runner.forked import Forked
 from loadgrpc.runner.judge import CutOff
 from loadgrpc.runner.loader import LoadedTest
+from loadgrpc.runner.mixed_user import AnyUser, LoadedMix, user_of
 from loadgrpc.runner.recorder import Recorder
 from loadgrpc.runner.strands import Signal, Strand, Strands
-from loadgrpc.runner.user import VirtualUser
 from loadgrpc.stats.pacing import Pace, bounded, closed, end_ns, ramp_up
 
 CUT_OFF_TRIES: Final = 6
@@ -41,7 +41,7 @@ class Pool:
 
     def __init__(
         self,
-        test: LoadedTest,
+        test: LoadedTest | LoadedMix,
         recorder: Recorder,
         clock: Clock,
         strands: Strands,
@@ -78,10 +78,10 @@ class Pool:
         """Users of this cycle that were started."""
         self._cut_off_ns: int | None = None
         """When users who have not finished are cut off; None: not known yet."""
-        self._living: set[VirtualUser] = set()
-        self._abandoned: set[VirtualUser] = set()
+        self._living: set[AnyUser] = set()
+        self._abandoned: set[AnyUser] = set()
         """Users that could not be cut off, and are left to themselves."""
-        self._resting: dict[VirtualUser, Signal] = {}
+        self._resting: dict[AnyUser, Signal] = {}
         """What wakes each user that rests between its iterations. Thousands wait at one time, and
         an event for all of them would be searched for each."""
         self._hurried = strands.event()
@@ -193,12 +193,12 @@ class Pool:
         self._count_one()
         done, forked, stopping = 0, self._forked, self.stopping
         interrupted = TestOutcome.INTERRUPTED  # asking the enum takes longer than comparing
-        user: VirtualUser | None = None
+        user: AnyUser | None = None
         try:
             user = self._made(plan, number, slot or number)
             wake = None
-            if any(user.rests):
-                pace, wake = user.paced(pace, over_ns), self._wakes(user)
+            if (paced := user.paced(pace, over_ns)) is not pace:
+                pace, wake = paced, self._wakes(user)
             now_ns = self._clock.monotonic_ns()
             # Most iterations begin at once: the rest is asked for only if this one does not.
             while (pace(now_ns, done) == 0 and not stopping.is_set()) or self._begins(
@@ -227,7 +227,7 @@ class Pool:
             self.active_users += 1
             self.started_users += 1
 
-    def _made(self, plan: Plan, number: int, slot: int) -> VirtualUser:
+    def _made(self, plan: Plan, number: int, slot: int) -> AnyUser:
         """A user of the cycle, which takes the place of the one with the number `slot`."""
         context = self._context(self._cycle, slot)
         row = self._in_flight(slot)
@@ -236,16 +236,8 @@ class Pool:
                 context = context._replace(status=context.status._replace(user=number))
             if row is not None:
                 row[2] = number
-        user = VirtualUser(
-            self._test.case_class,
-            self._test.method,
-            self._recorder,
-            self._clock,
-            number,
-            plan,
-            in_flight=row,
-            context=context,
-            pause=self._pause,
+        user = user_of(
+            self._test, self._recorder, self._clock, number, plan, row, context, self._pause
         )
         self._leave_if_child()
         self._living.add(user)
@@ -255,7 +247,7 @@ class Pool:
         if self._forked is not None:
             self._forked.leave_if_child(status)
 
-    def _leave(self, user: VirtualUser | None, number: int, done: int) -> None:
+    def _leave(self, user: AnyUser | None, number: int, done: int) -> None:
         """A user has ended, as it may."""
         with self._counting:
             if user is not None:
@@ -299,7 +291,7 @@ class Pool:
         if warm:
             self._on_warm()
 
-    def _wakes(self, user: VirtualUser) -> Signal:
+    def _wakes(self, user: AnyUser) -> Signal:
         """What wakes a user that rests when it is to stop."""
         wake = self._strands.event()
         with self._counting:

@@ -18,7 +18,7 @@ import socket
 import traceback
 import unittest
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -52,6 +52,8 @@ from loadgrpc.runner.messages import (
     UsersNow,
     WorkerFailed,
 )
+from loadgrpc.runner.mix import Mix
+from loadgrpc.runner.mixed_user import LoadedMix
 from loadgrpc.runner.open_pool import OpenPool
 from loadgrpc.runner.pool import Pool
 from loadgrpc.runner.recorder import Recorder
@@ -112,52 +114,47 @@ class UserProcess:
         assert isinstance(order, LoadTest)  # noqa: S101 - the link's first
         share = WorkerShare.of(order)
         try:
-            test, feeds = self._load(share.assignment)
+            tests, feeds = self._load(share.assignment)
         except TestNotLoaded as error:
             self._outbox.say(CannotLoad(error.cause, str(error), error.traceback))
         else:
-            self._live(share, test, feeds)
+            self._live(share, tests, feeds)
 
-    def _load(self, assignment: Assignment) -> tuple[LoadedTest, Feeds]:
-        """The test, with its class set up, and its files of rows.
+    def _load(self, assignment: Assignment) -> tuple[tuple[LoadedTest, ...], Feeds]:
+        """The tests, with their classes set up, and their files of rows.
 
-        Raises: TestNotLoaded: it cannot be loaded, whatever was raised.
+        Raises: TestNotLoaded: one cannot be loaded, whatever was raised.
         """
         scenario = assignment.scenario
         conceal(parameters.secrets_of(None, scenario.parameters))
-        try:
-            test = load(scenario.test, Path.cwd(), assignment.python_path)
-        except TestNotLoaded:
-            raise
-        except BaseException as error:
-            raise _not_loaded(f"loading {scenario.test!r}", error) from error
-        if scenario.server_url:
-            _set_server_url(test.case_class, scenario.server_url)
-        conceal(parameters.secrets_of(test.case_class, scenario.parameters))
-        checked = not assignment.plan.unchecked
-        parameters.give(test.case_class, scenario.parameters, checked=checked)
-        import_used(test.case_class)
-        Rests.of(test.case_class, scenario)
-        feeds = prepared(test.case_class, test.method, assignment)
+        tests = tuple(_loaded(name, assignment) for name in scenario.all_tests)
+        for test in tests:
+            conceal(parameters.secrets_of(test.case_class, scenario.parameters))
+        _give_parameters(tests, assignment)
+        for test in tests:
+            import_used(test.case_class)
+            Rests.of(test.case_class, scenario)
+        feeds = prepared(tests, assignment)
         self._strands.loaded()
-        fixtures.set_up(test.case_class)
+        fixtures.set_up(*(test.case_class for test in tests))
         self._forked.leave_if_child()
-        return test, feeds
+        return tests, feeds
 
-    def _live(self, share: WorkerShare, test: LoadedTest, feeds: Feeds) -> None:
+    def _live(self, share: WorkerShare, tests: tuple[LoadedTest, ...], feeds: Feeds) -> None:
         plan, scenario = share.assignment.plan, share.assignment.scenario
         folder = os.environ.get(produced.RUN_DIR_ENV)
         counts = produced.row(Path(folder) if folder else None, share.first_user)
         if isinstance(counts.obj, mmap.mmap):
             self._forked.unmaps(counts.obj)
-        recorder = self._strands.recorder(self._clock, scenario.test, counts)
+        recorder = self._strands.recorder(self._clock, scenario.label, counts)
         self._forked.calls(recorder.mute)
-        if (feed := feed_of(getattr(test.case_class, test.method, None))) is not None:
-            recorder.rules(feed.rules)
+        for test in tests:
+            if (feed := feed_of(getattr(test.case_class, test.method, None))) is not None:
+                recorder.rules(feed.rules)
         load = share.load
         kind = Pool if load is None else OpenPool if load.load.is_open else StagedPool
         pool = kind(
-            test,
+            LoadedMix(tests, Mix.of(share.assignment)) if scenario.tests else tests[0],
             recorder,
             self._clock,
             self._strands,
@@ -201,7 +198,7 @@ class UserProcess:
                     pool.report(all_of_it=True)
                 self._flush(recorder, pool)
             self._outbox.say(CycleDone(number))
-        _tear_down(test.case_class, recorder, self._clock)
+        _tear_down(tests, recorder, self._clock)
         self._forked.leave_if_child()
         self._retired.set()
         flusher.join()  # what it has taken it hands over
@@ -327,6 +324,36 @@ def _freeze() -> None:
     gc.freeze()
 
 
+def _loaded(name: str, assignment: Assignment) -> LoadedTest:
+    """A test, with the URL of its server.
+
+    Raises: TestNotLoaded: it cannot be loaded, whatever was raised.
+    """
+    scenario = assignment.scenario
+    try:
+        test = load(name, Path.cwd(), assignment.python_path)
+    except TestNotLoaded:
+        raise
+    except BaseException as error:
+        raise _not_loaded(f"loading {name!r}", error) from error
+    if scenario.server_url:
+        _set_server_url(test.case_class, scenario.server_url)
+    return test._replace(name=name) if scenario.tests else test
+
+
+def _give_parameters(tests: Iterable[LoadedTest], assignment: Assignment) -> None:
+    """Sets the parameters of a scenario: of several classes, on those that declare them.
+
+    Raises: TestNotLoaded: a value is wrong, or no class declares it.
+    """
+    given, checked = assignment.scenario.parameters, not assignment.plan.unchecked
+    classes = {test.case_class: parameters.declared(test.case_class) for test in tests}
+    known = set().union(*classes.values())
+    for case_class, declared in classes.items():
+        own = [each for each in given if each.name in declared or each.name not in known]
+        parameters.give(case_class, own, checked=checked)
+
+
 def _not_loaded(what: str, error: BaseException) -> TestNotLoaded:
     text = " ".join(message(error).split())
     return TestNotLoaded(
@@ -353,7 +380,7 @@ def _set_server_url(case_class: type[unittest.TestCase], server_url: str) -> Non
         case_class.server_url = server_url  # type: ignore[attr-defined]  # a plain TestCase's, too
 
 
-def _tear_down(case_class: type[unittest.TestCase], recorder: Recorder, clock: SystemClock) -> None:
+def _tear_down(tests: Iterable[LoadedTest], recorder: Recorder, clock: SystemClock) -> None:
     """Whatever goes wrong here is an error of its own: an iteration of no user."""
     start_wall_ns, start_ns = clock.wall_ns(), clock.monotonic_ns()
 
@@ -367,7 +394,7 @@ def _tear_down(case_class: type[unittest.TestCase], recorder: Recorder, clock: S
             iteration=0,
         )
 
-    fixtures.tear_down(case_class, note)
+    fixtures.tear_down((test.case_class for test in tests), note)
 
 
 def run_user_process(strands: Strands) -> None:

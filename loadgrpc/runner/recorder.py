@@ -191,16 +191,17 @@ class Recorder:
         iteration: int,
         case: str = "",
         delay_ns: int = 0,
+        test: str = "",
     ) -> None:
-        """Record an iteration that ended: fed with a case, and late for its plan, if that is so."""
+        """Record an iteration that ended: fed with a case, late for its plan, one of several."""
         if self._muted:
             return
         block = self._tests
-        key = (outcome, exception)
+        key = (outcome, exception, test)
         label = block.labels.index.get(key)
         if label is None:
             text_bytes = len(exception.message) + len(exception.traceback) if exception else 0
-            row = IterationKey(self._test, outcome, clean_exception(exception))
+            row = IterationKey(test or self._test, outcome, clean_exception(exception))
             label = block.add_label(key, row, text_bytes)
         place = _case(block, case) if case else 0
         block.entries += ITERATION.pack(  # in the order of ITERATION_FIELDS

@@ -31,20 +31,23 @@ from typing import Any, Final
 
 from loadgrpc.clock import Clock
 from loadgrpc.design.feed import CaseFeed, feed_of, give, sentence
-from loadgrpc.model import CustomState, ExceptionInfo, Plan, Scenario, TestOutcome
+from loadgrpc.model import ExceptionInfo, Plan, Scenario, TestOutcome
 from loadgrpc.runner.context import LoadStatus, UserContext
-from loadgrpc.runner.expectation import HitJudge
-from loadgrpc.runner.hit import Hit
 from loadgrpc.runner.http.addresses import AddressBook
 from loadgrpc.runner.judge import Judge, check_that_it_ran, is_cut_off, skip_reason
-from loadgrpc.runner.measure_tally import MeasureTally
 from loadgrpc.runner.plain import is_plain
-from loadgrpc.runner.recorder import Recorder, Tags
+from loadgrpc.runner.recorder import Recorder
 from loadgrpc.runner.rests import Rests, paced
-from loadgrpc.runner.retry import ATTEMPT, USER
-from loadgrpc.runner.socket_tally import SocketTally
+from loadgrpc.runner.retry import USER
 from loadgrpc.runner.supported import Feature, has
-from loadgrpc.runner.testcase import NOT_MEASURED, TestCase
+from loadgrpc.runner.testcase import TestCase
+from loadgrpc.runner.user_reporter import (
+    MUTE,
+    FedReporter,
+    NamedRecorder,
+    PlannedReporter,
+    UserReporter,
+)
 from loadgrpc.stats.pacing import Pace
 
 _Outcome: Any = getattr(unittest.case, "_Outcome", None)
@@ -53,147 +56,6 @@ _Outcome: Any = getattr(unittest.case, "_Outcome", None)
 
 SAYS_NOTHING: Final = Plan(scenarios=(Scenario(),))
 """A plan that leaves everything to the test."""
-
-
-class _Mute:
-    """A recorder of nothing."""
-
-    def __getattr__(self, _: str) -> Callable[..., None]:
-        return lambda *_, **__: None
-
-
-MUTE: Final[Any] = _Mute()
-
-
-class _TaggingRecorder:
-    """A recorder whose hits have tags."""
-
-    def __init__(self, recorder: Recorder, tags: Tags) -> None:
-        self.plain = recorder
-        self._tags = tags
-
-    def hit(self, hit: Hit, user: int, iteration: int) -> None:
-        """See Recorder."""
-        self.plain.tagged_hit(hit, user, iteration, self._tags)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.plain, name)
-
-
-class UserReporter:
-    """Records on behalf of a user: adds who it is, and the iteration it is in."""
-
-    case = ""
-    """The rule whose case the iteration is fed with; empty: it is fed with none."""
-    retrying = 0
-    pause: Callable[[float], bool]
-    """See RetryingUser, for which its user sets it."""
-
-    def __init__(
-        self,
-        recorder: Recorder,
-        clock: Clock,
-        user: int,
-        addresses: AddressBook | None,
-        context: UserContext | None = None,
-    ) -> None:
-        known = context or UserContext(LoadStatus(user=user))
-        self.clock = clock
-        self.config = known.config
-        self.data = known.data
-        self.addresses = addresses
-        self.iteration = 0
-        self._recorder: Any = recorder
-        self._user = user
-        self._status = known.status
-        self._judges: list[HitJudge] = []
-        """Hits go to the last of these before they are recorded."""
-
-    def mute(self) -> None:
-        """Records nothing any more."""
-        self._recorder = MUTE
-
-    def tag(self, tags: Tags) -> None:
-        """See Reporter. Without tags, hits take no detour."""
-        recorder: Any = self._recorder
-        plain = recorder.plain if isinstance(recorder, _TaggingRecorder) else recorder
-        self._recorder = _TaggingRecorder(plain, tags) if tags and plain is not MUTE else plain
-
-    def load_status(self) -> LoadStatus:
-        """See Reporter."""
-        return self._status._replace(iteration=self.iteration)
-
-    def hit(self, hit: Hit, /) -> None:
-        """See HitSink."""
-        if self.retrying:
-            hit.attempt = hit.attempt or ATTEMPT.get()
-        self._recorder.hit(hit, self._user, self.iteration)
-
-    def record(self, hit: Hit, how: object, /) -> None:
-        """See JudgedSink."""
-        now = self._recorder
-        if now is not MUTE:
-            self._recorder = how
-            type(self).hit(self, hit)
-            self._recorder = now
-
-    def judged_by(self, judge: HitJudge, /) -> None:
-        """See JudgedSink. While nobody judges, hits take no detour."""
-        self._judges.append(judge)
-        vars(self)["hit"] = self._judge
-
-    def judge_left(self, judge: HitJudge, /) -> None:
-        """See JudgedSink."""
-        self._judges.remove(judge)
-        if not self._judges:
-            del vars(self)["hit"]
-
-    def _judge(self, hit: Hit, /) -> None:
-        self._judges[-1].judge(hit, self._recorder)
-
-    def unmeasured(self) -> None:
-        """See HitSink."""
-        self.counter(NOT_MEASURED, 1)
-
-    def counter(self, name: str, increment: int) -> None:
-        """See Reporter."""
-        self._recorder.counter(name, increment, self._user, self.iteration)
-
-    def measure(self, kind: type[MeasureTally], name: str, value: Any) -> None:
-        """See Reporter."""
-        self._recorder.measure(kind, name, value)
-
-    def state(self, state: CustomState) -> None:
-        """See Reporter."""
-        self._recorder.state(state)
-
-    def socket(self, name: str, protocol: str) -> SocketTally:
-        """See Reporter."""
-        tally: SocketTally = self._recorder.socket(name, protocol)
-        return tally
-
-
-class FedReporter(UserReporter):
-    """Of a user that is fed with cases: adds that of the iteration, too."""
-
-    def hit(self, hit: Hit, /) -> None:
-        """See HitSink."""
-        hit.case = self.case
-        super().hit(hit)
-
-
-class PlannedReporter(FedReporter):
-    """Of a user whose iterations have a planned start: the first hit of each has one, too."""
-
-    delay_ns = 0
-    """How late its iteration started; 0: that was said of a hit already."""
-
-    def hit(self, hit: Hit, /) -> None:
-        """See HitSink."""
-        if self.delay_ns:
-            hit.planned_start_ns = hit.start_ns - self.delay_ns
-            self.delay_ns = 0
-        super().hit(hit)
 
 
 class VirtualUser:
@@ -211,31 +73,41 @@ class VirtualUser:
         in_flight: memoryview | None = None,
         context: UserContext | None = None,
         pause: Callable[[float], bool] | None = None,
+        named: str = "",
+        beside: VirtualUser | None = None,
     ) -> None:
         """`in_flight` is the user's row of what is in flight: see in_flight.py.
 
-        `pause` waits for some seconds, or until the run is stopped; whether it is.
+        `pause` waits for some seconds, or until the run is stopped; whether it is. `named`: the
+        test as its iterations are recorded, if it is one of several; `beside`: the same user with
+        another test of the class, whose instance it shares.
         """
         self._in_flight = memoryview(bytearray(16)).cast("Q") if in_flight is None else in_flight
-        self._recorder = recorder
+        self._recorder: Any = NamedRecorder(recorder, named) if named else recorder
         self._clock = clock
         self._user = user
-        addresses = None if plan.no_dns_resolve else AddressBook(user)
         self._feed = feed_of(getattr(case_class, method, None))
         self._context = context or UserContext(LoadStatus(user=user))
-        kind = UserReporter if self._feed is None else FedReporter
-        reporter = PlannedReporter if plan.scenarios[0].is_open else kind
-        self._reporter = reporter(recorder, clock, user, addresses, self._context)
         self.rests = Rests.of(case_class, plan.scenarios[0])
         self._waits = pause
-        if pause is not None:
-            self._reporter.pause = self._pause
-            USER.set(self._reporter)
+        if beside is None:
+            addresses = None if plan.no_dns_resolve else AddressBook(user)
+            kind = UserReporter if self._feed is None and not named else FedReporter
+            reporter = PlannedReporter if plan.scenarios[0].is_open else kind
+            self._reporter = reporter(recorder, clock, user, addresses, self._context)
+        else:
+            self._reporter = beside._reporter
+        self._reach()
         self._judge = Judge()
         self._method = method
         self.ended_ns = 0
         """When its last iteration ended (monotonic)."""
-        self._case: Any = _make(case_class, method, self._reporter, plan.scenarios[0].server_url)
+        if beside is None:
+            server_url = plan.scenarios[0].server_url
+            self._case: Any = _make(case_class, method, self._reporter, server_url)
+        else:
+            self._case = beside._case
+            self._case._testMethodName = method
         if has(Feature.PLAIN_RUN) and is_plain(self._case, method):
             self._run = self._run_plainly
         else:
@@ -250,7 +122,20 @@ class VirtualUser:
 
     def paced(self, pace: Pace, end_ns: int | None) -> Pace:
         """A pace that leaves the user its rests, too; no iteration begins at `end_ns` or later."""
-        return paced(pace, self, self._context, end_ns)
+        return paced(pace, self, self._context, end_ns) if any(self.rests) else pace
+
+    def take_turn(self) -> None:
+        """Lets the instance know which of the tests that share it is called next."""
+        self._case._testMethodName = self._method
+        if self._feed is None:
+            self._reporter.case = ""
+        self._reach()
+
+    def _reach(self) -> None:
+        """Lets what a test calls find the user: `@retry` waits for it, and for nobody else."""
+        if self._waits is not None:
+            self._reporter.pause = self._pause
+            USER.set(self._reporter)
 
     def _pause(self, seconds: float) -> bool:
         """See RetryingUser."""

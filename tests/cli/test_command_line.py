@@ -23,7 +23,22 @@ WRONG = {
         "loadgrpc run: error: TEST must be package.module.Class.method or "
         "file.py::Class.method, not 'test_es'"
     ),
-    f"run {TEST} more": "loadgrpc run: error: got unexpected extra argument (more)",
+    f"run {TEST} more": (
+        "loadgrpc run: error: TEST must be package.module.Class.method or"
+        " file.py::Class.method, not 'more'"
+    ),
+    f"run {TEST} --test-order random": (
+        "loadgrpc run: error: --test-order needs several TESTs, which the plan does not have"
+    ),
+    f"run {TEST}=2 a.B.c --test-order random": (
+        "loadgrpc run: error: --test-order cannot be random where there are weights:"
+        " it draws all alike"
+    ),
+    f"run {TEST} a.B.c --test-runner ./x": (
+        "loadgrpc run: error: TESTs can only be used with the Python runner:"
+        " a --test-runner has to do this by itself"
+    ),
+    f"run {TEST} {TEST}": (f"loadgrpc run: error: TEST {TEST!r} is there twice: give it a weight"),
     f"run {TEST} --userz 3": (
         "loadgrpc run: error: no such option: --userz (did you mean --users?)"
     ),

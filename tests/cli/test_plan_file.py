@@ -60,9 +60,9 @@ def test_c6_a_zero_that_means_nothing_is_refused(invoke, client, tmp_path):
     path.write_text(json.dumps({"test": TEST}))
     code, _, err = invoke("run", "-f", str(path), "--silence-timeout", "0", "-a", "1")
     assert (code, client.asked) == (2, [])
-    assert "silence_timeout: is for a test_runner, and there is none" in err
+    assert "silence_timeout: needs a test_runner, which the plan does not have" in err
     code, _, err = invoke("run", TEST, "--silence-timeout", "0", "-a", "1")
-    words = "--silence-timeout is for a --test-runner, and there is none"
+    words = "--silence-timeout needs a --test-runner, which the plan does not have"
     assert (code, err) == (2, f"loadgrpc run: error: {words}\n")
 
 
@@ -227,7 +227,7 @@ def test_waits_are_written_as_typed_or_as_messages(plan, written, wait):
         ({"think": {}}, "plan.think: needs a kind of wait"),
         ({"think": {"between": {"least": "3s", "most": "1s"}}}, "is from 3s to 1s"),
         ({"think": {"constant": "-1s"}}, "plan.think.constant"),
-        ({"think": "1s", "testRunner": "./x"}, "is for the Python runner"),
+        ({"think": "1s", "testRunner": "./x"}, "can only be used with the Python runner"),
     ],
 )
 def test_a_wrong_wait_is_named(plan, document, message):

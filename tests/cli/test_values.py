@@ -2,7 +2,7 @@
 
 import pytest
 
-from loadgrpc.cli import plan_values, values
+from loadgrpc.cli import plan_values, spans, values
 from loadgrpc.model import Between, Constant, Exponential, Lognormal, RunnerMode
 from loadgrpc.protocol import options
 
@@ -27,14 +27,14 @@ GOOD = [
     (values.address, "broker.example.com:1", "broker.example.com:1"),
     (values.address, "[::1]:65535", "[::1]:65535"),
     (values.url, "http://127.0.0.1:8000", "http://127.0.0.1:8000"),
-    (values.wait, "3", Constant(3.0)),
-    (values.wait, "500ms", Constant(0.5)),
-    (values.wait, "0", Constant(0.0)),
-    (values.wait, "1s..3s", Between(1.0, 3.0)),
-    (values.wait, "1..3", Between(1.0, 3.0)),
-    (values.wait, "between(1s, 3s)", Between(1.0, 3.0)),
-    (values.wait, "exponential 2s", Exponential(2.0)),
-    (values.wait, "lognormal 2s 0.5", Lognormal(2.0, 0.5)),
+    (spans.wait, "3", Constant(3.0)),
+    (spans.wait, "500ms", Constant(0.5)),
+    (spans.wait, "0", Constant(0.0)),
+    (spans.wait, "1s..3s", Between(1.0, 3.0)),
+    (spans.wait, "1..3", Between(1.0, 3.0)),
+    (spans.wait, "between(1s, 3s)", Between(1.0, 3.0)),
+    (spans.wait, "exponential 2s", Exponential(2.0)),
+    (spans.wait, "lognormal 2s 0.5", Lognormal(2.0, 0.5)),
     (mode, "by-hand", RunnerMode.BY_HAND),
     (mode, "ALL_USERS", RunnerMode.ALL_USERS),
 ]
@@ -64,14 +64,14 @@ BAD = [
     (values.address, "h:x", "has no port from 1 to 65535"),
     (values.url, "127.0.0.1:8000", "expected one such as http://127.0.0.1:8000"),
     (values.url, "http://", "is not a URL"),
-    (values.wait, "", "'' is not a wait; expected 2s, 1s..3s, 'exponential 2s' or"),
-    (values.wait, "soon", "'soon' is not a duration; expected 90, 90s"),
-    (values.wait, "3s..1s", "is from 3s to 1s: the first must not be longer"),
-    (values.wait, "1s..", "'' is not a duration"),
-    (values.wait, "25h", "at most 86400s"),
-    (values.wait, "normal 2s 1s", "is not a wait"),
-    (values.wait, "lognormal 2s 9", "has a sigma of 9: it must be more than 0 and at most 5"),
-    (values.wait, "exponential 0s", "it must be more than 0"),
+    (spans.wait, "", "'' is not a wait; expected 2s, 1s..3s, 'exponential 2s' or"),
+    (spans.wait, "soon", "'soon' is not a duration; expected 90, 90s"),
+    (spans.wait, "3s..1s", "is from 3s to 1s: the first must not be longer"),
+    (spans.wait, "1s..", "'' is not a duration"),
+    (spans.wait, "25h", "at most 86400s"),
+    (spans.wait, "normal 2s 1s", "is not a wait"),
+    (spans.wait, "lognormal 2s 9", "has a sigma of 9: it must be more than 0 and at most 5"),
+    (spans.wait, "exponential 0s", "it must be more than 0"),
     (mode, "some-users", "'some-users' is none of one-user, all-users, by-hand"),
 ]
 
@@ -125,7 +125,7 @@ def test_a_wrong_size_is_named(text):
 )
 def test_durations_are_read(text, seconds):
     """Durations come with units, without one as seconds, and combined from large to small."""
-    assert values.seconds(text, most=MOST_S) == seconds
+    assert spans.seconds(text, most=MOST_S) == seconds
 
 
 @pytest.mark.parametrize(
@@ -134,12 +134,12 @@ def test_durations_are_read(text, seconds):
 def test_other_durations_are_refused(text):
     """What is no duration, no time at all, or over 30 days is refused."""
     with pytest.raises(ValueError, match="expected"):
-        values.seconds(text, most=MOST_S)
+        spans.seconds(text, most=MOST_S)
 
 
 def test_a_timeout_may_be_zero():
     """Where no time is a sensible time, 0 is accepted."""
-    assert values.seconds("0", most=1, zero=True) == 0
+    assert spans.seconds("0", most=1, zero=True) == 0
 
 
 @pytest.mark.parametrize(

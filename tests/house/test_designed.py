@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 OPTIONS = load_table(ROOT / "loadgrpc/examples/design/plan-options.md")
 SUBMISSION = load_table(ROOT / "loadgrpc/examples/design/run-submission.md")
 RETRIES = load_table(ROOT / "loadgrpc/examples/design/run-retries.md")
+TESTS = load_table(ROOT / "loadgrpc/examples/design/plan-tests.md")
 MODES = {"none": 0, **{mode.name.lower().replace("_", "-"): int(mode) for mode in RunnerMode}}
 
 
@@ -49,23 +50,47 @@ def test_options_go_together_as_their_table_says():
         assert OPTIONS.decide(given).actions == {"action": answer(given)}, given
 
 
+def test_what_users_call_goes_together_as_its_table_says():
+    """All 64 combinations of tests, their order, rests, and a runner that has its own way."""
+    values = {
+        "test": "a.B.c",
+        "tests": [{"test": "a.B.d"}],
+        "test_order": run_pb2.TEST_ORDER_SEQUENTIAL,
+        "pacing": {"constant": {"seconds": 1}},
+        "think": {"constant": {"seconds": 1}},
+        "test_runner": "./run",
+    }
+    assert TESTS.check().complete
+    combinations = list(TESTS.combinations())
+    assert len(combinations) == 64
+    for given in combinations:
+        spec = run_pb2.RunSpec(**{name: values[name] for name in values if given[name]})
+        try:
+            plans.plan_from_proto(spec)
+        except InvalidRequest:
+            assert TESTS.decide(given).actions == {"action": "refused"}, given
+        else:
+            assert TESTS.decide(given).actions == {"action": "accepted"}, given
+
+
 def test_every_option_that_excludes_or_needs_another_is_in_the_table():
     """A new row that does changes the table, too; except that a load replaces several at once."""
     concerned = {
         name
         for row in options.ALL.values()
         if row.field not in {"load", "stages"}
-        for name in (row.field, row.needs, *row.excludes)
-        if name and (row.needs or row.excludes)
+        for name in (row.field, row.needs, *row.excludes, "test_runner" * row.python)
+        if name and (row.needs or row.excludes or row.python)
     }
 
-    assert concerned == {each.name for each in OPTIONS.conditions}
+    assert concerned == {each.name for each in (*OPTIONS.conditions, *TESTS.conditions)}
 
 
 @pytest.mark.parametrize(
     ("name", "page"),
     [
         ("plan-options", "designing-tests"),
+        ("plan-tests", "designing-tests"),
         ("run-submission", "run-life"),
         ("run-retries", "run-life"),
     ],

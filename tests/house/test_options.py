@@ -6,7 +6,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from loadgrpc.cli import plan_options, plan_values
 from loadgrpc.cli.run import SECTIONS
-from loadgrpc.protocol import kinds, options, plans
+from loadgrpc.protocol import kinds, kinds_of_users, options, plans
 from loadgrpc.protocol.labels_kind import LabelsKind
 from loadgrpc.protocol.load_kinds import LoadKind, StagesKind
 from loadgrpc.protocol.parameters_kind import ParametersKind
@@ -31,10 +31,11 @@ TYPES = {
     LabelsKind: FieldDescriptor.TYPE_STRING,
     RetryKind: FieldDescriptor.TYPE_MESSAGE,
     kinds.ObserversKind: FieldDescriptor.TYPE_MESSAGE,
-    kinds.WaitKind: FieldDescriptor.TYPE_MESSAGE,
     ParametersKind: FieldDescriptor.TYPE_MESSAGE,
     LoadKind: FieldDescriptor.TYPE_STRING,
     StagesKind: FieldDescriptor.TYPE_MESSAGE,
+    kinds_of_users.WaitKind: FieldDescriptor.TYPE_MESSAGE,
+    kinds_of_users.TestsKind: FieldDescriptor.TYPE_MESSAGE,
 }
 TOLD = {
     *("agents", "spawn_rate", "server_url", "pacing", "think"),
@@ -80,6 +81,7 @@ def test_a_row_is_of_the_type_of_its_field(row):
             *(kinds.CountsKind, kinds.VariablesKind),
             *(kinds.TextsKind, kinds.ObserversKind, ParametersKind),
             *(kinds.ThresholdsKind, StagesKind),
+            kinds_of_users.TestsKind,
         )
         assert field.is_repeated is isinstance(row.kind, several)
 
@@ -91,7 +93,9 @@ def figures(kind):  # noqa: C901, PLR0911 - one for each kind
             return [f"{most:,}"]
         case kinds.CountsKind(most, entries):
             return [f"{most:,}", f"{entries:,}"]
-        case kinds.WaitKind():
+        case kinds_of_users.TestsKind(entries, total):
+            return [f"{entries:,}", f"{total:,}"]
+        case kinds_of_users.WaitKind():
             return ["1 day"]
         case kinds.SecondsKind(most):
             return [f"{most / 86_400:g} day"]

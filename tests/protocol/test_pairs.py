@@ -134,6 +134,16 @@ runners = st.one_of(
             "silence_timeout_s": silences,
         }
     ),
+    st.builds(
+        lambda tests, **load: {
+            "tests": tuple(model.WeightedTest(*each) for each in tests.items()),
+            **load,
+        },
+        st.dictionaries(
+            st.sampled_from(["a.B.c", "a.B.d", "x y/f.py::C.test"]), st.integers(1, 300), min_size=1
+        ),
+        test_order=st.sampled_from([model.TestOrder.WEIGHTED, model.TestOrder.SEQUENTIAL]),
+    ),
     st.fixed_dictionaries({"test": st.just("shop"), "runner_mode": st.just(RunnerMode.BY_HAND)}),
 )
 givens = st.lists(
@@ -1163,6 +1173,17 @@ VIOLATIONS = [
     (spec(test_runner=" "), ["plan.test_runner"]),
     (spec(test_runner="x" * 4_097), ["plan.test_runner"]),
     (spec(silence_timeout={"seconds": 1}), ["plan.silence_timeout"]),
+    (spec(tests=[{"test": "a.B.c"}]), ["plan.tests"]),
+    (spec(test="", tests=[{"test": "a"}, {}]), ["plan.tests[0].test", "plan.tests[1].test"]),
+    (spec(test="", tests=[{"test": "a.B.c"}] * 2), ["plan.tests[1].test"]),
+    (spec(test="", tests=[{"test": "a.B.c", "weight": 1_001}]), ["plan.tests"]),
+    (spec(test="", tests=[{"test": "a.B.c"}], test_runner="./x"), ["plan.tests"]),
+    (spec(test="", tests=[{"test": f"a.B.c{at}"} for at in range(101)]), ["plan.tests"]),
+    (spec(test_order=run_pb2.TEST_ORDER_RANDOM), ["plan.test_order"]),
+    (
+        spec(test="", tests=[{"test": "a.B.c", "weight": 2}], test_order=run_pb2.TEST_ORDER_RANDOM),
+        ["plan.test_order"],
+    ),
     (spec(pacing={}, think={"between": {"least": {"seconds": 1}}}), ["plan.pacing", "plan.think"]),
     (spec(think={"constant": {"seconds": 1}}, test_runner="./x"), ["plan.think"]),
     (spec(test_runner="./x", silence_timeout={"seconds": 86_401}), ["plan.silence_timeout"]),

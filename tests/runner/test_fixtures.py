@@ -76,7 +76,7 @@ def by_us(module):
     except TestNotLoaded as error:
         errors.append(error)
     else:
-        fixtures.tear_down(module.Case, errors.append)
+        fixtures.tear_down([module.Case], errors.append)
     return list(module.log), len(errors)
 
 

@@ -13,7 +13,7 @@ from loadgrpc.runner import recorder as module
 from loadgrpc.runner.hit import Hit
 from loadgrpc.runner.recorder import Recorder
 from loadgrpc.runner.threads import LockedRecorder
-from loadgrpc.runner.user import FedReporter, UserReporter
+from loadgrpc.runner.user_reporter import FedReporter, UserReporter
 from loadgrpc.v1 import runner_pb2
 
 

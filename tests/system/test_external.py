@@ -226,7 +226,7 @@ def test_what_nobody_lives_can_be_stopped(loadgrpc, cluster):
     [
         (["run"], "missing TEST"),
         (["run", "x", "--test-runner", "'"], "No closing quotation"),
-        (["run", "a.B.c", "--runner-mode", "all-users"], "--runner-mode is for a --test-runner"),
+        (["run", "a.B.c", "--runner-mode", "all-users"], "--runner-mode needs a --test-runner"),
         (["run", "x", "--runner-mode", "by-hand"], "by-hand needs -b/--broker"),
         (["run", "-f", "bad.json"], "bad.json is not a plan"),
         (["run", "-f", "wrong.json"], "plan.scenarios[0].test: is required"),

@@ -7,8 +7,7 @@ its source is opened and checked here; all else when it is first used.
 from __future__ import annotations
 
 import sys
-import unittest
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from loadgrpc.errors import TestNotLoaded
@@ -16,19 +15,34 @@ from loadgrpc.model import Assignment
 from loadgrpc.runner.data.feeds import Feed, Feeds, too_few
 from loadgrpc.runner.data.named import NamedUse, uses
 from loadgrpc.runner.data.row_file import BadDataFile
+from loadgrpc.runner.loader import LoadedTest
 from loadgrpc.runner.testcase import TestCase
 
 
-def prepared(case_class: type[unittest.TestCase], test: str, assignment: Assignment) -> Feeds:
-    """The files that the users of a process share.
+def prepared(tests: Sequence[LoadedTest], assignment: Assignment) -> Feeds:
+    """The files that the users of a process share, who call these tests.
 
     Raises:
         TestNotLoaded: a file cannot be read, or has too few rows; the sentence says which and why.
+            Or tests that share users take rows from different folders.
     """
-    feeds = Feeds(folder_of(case_class), assignment.run_id)
-    if getattr(case_class, "data", None) is not TestCase.data:
-        return feeds  # its own
-    for where, use in _uses(case_class, test):
+    folder = folder_of(tests[0].case_class)
+    feeds = Feeds(folder, assignment.run_id)
+    for test in tests:
+        if getattr(test.case_class, "data", None) is TestCase.data:  # else its own
+            _prepare(feeds, folder, test, assignment)
+    return feeds
+
+
+def _prepare(feeds: Feeds, folder: Path, test: LoadedTest, assignment: Assignment) -> None:
+    """Opens the files that a test names."""
+    for where, use in _uses(test.case_class, test.method):
+        if (own := folder_of(test.case_class)) != folder:
+            raise TestNotLoaded(
+                f"{where}: tests of one scenario take rows from one folder, that of the first of"
+                f" them: {folder}, and not {own}",
+                cause="BadDataFile",
+            )
         try:
             feed = Feed.of(*use.args, **use.kwargs)
             rows = len(feeds.open(feed))
@@ -38,7 +52,6 @@ def prepared(case_class: type[unittest.TestCase], test: str, assignment: Assignm
             raise TestNotLoaded(f"{where}: self.data: {error}", cause="ValueError") from None
         if few := too_few(feed, rows, assignment.place.total_users):
             raise TestNotLoaded(f"{where}: {few}", cause="NoMoreRows")
-    return feeds
 
 
 def folder_of(case_class: type) -> Path:

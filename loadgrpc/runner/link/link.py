@@ -31,6 +31,7 @@ from loadgrpc.runner.link.printing import Printing
 from loadgrpc.runner.link.publisher import Publisher
 from loadgrpc.runner.link.worker import Worker, WorkerLost
 from loadgrpc.runner.messages import BeginCycle, CannotLoad, Leave, StopNow
+from loadgrpc.runner.mix import Mix, Turn
 from loadgrpc.runner.pipe import MAX_FRAME_BYTES
 from loadgrpc.runner.recorder import Recorder
 from loadgrpc.runner.share import WorkerShare
@@ -136,17 +137,23 @@ class Link:
         if not cut_off:
             return
         clock = self._clock
-        recorder = Recorder(clock, self._assignment.scenario.test)
+        scenario = self._assignment.scenario
+        recorder = Recorder(clock, scenario.label)
+        mix = Mix.of(self._assignment) if scenario.tests else None
+        offset = self._assignment.place.user_offsets[self._cycle - 1]
         cycle = self._assignment.cycles[self._cycle - 1]
         recorder.begin_cycle(self._cycle, cycle.users, cycle.iterations)
         for row, iteration, start_ns, user in cut_off:
+            slot = worker.first_user + row * len(self.workers)
+            turn = Turn(self._cycle, offset + slot - 1, iteration)
             recorder.iteration(
                 outcome=TestOutcome.INTERRUPTED,
                 exception=None,
                 start_ns=start_ns,
                 elapsed_ns=max(0, clock.wall_ns() - start_ns),
-                user=user or worker.first_user + row * len(self.workers),
+                user=user or slot,
                 iteration=iteration,
+                test=scenario.tests[mix.at(turn)].test if mix is not None else "",
             )
         for frame in recorder.take(MAX_FRAME_BYTES):
             self._counts[0] += frame.events

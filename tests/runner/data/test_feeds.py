@@ -132,7 +132,7 @@ def case_of(folder, monkeypatch, body, users=2, test="test_it"):
     loaded = load(f"{name}.py::Rows::{test}", folder)
     place = Placement(agents=2, user_offsets=(0,), total_users=(users,))
     assignment = assignment_of(test="x.Y.z", users=(1,), iterations=(1,), placement=place)
-    return loaded.case_class, prepared(loaded.case_class, loaded.method, assignment)
+    return loaded.case_class, prepared([loaded], assignment)
 
 
 def run_user(case_class, feeds, place=0, iterations=1):

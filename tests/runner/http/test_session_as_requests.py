@@ -34,7 +34,7 @@ from loadgrpc.runner.http.addresses import AddressBook
 from loadgrpc.runner.http.lane import unpatched
 from loadgrpc.runner.http.session import Session
 from loadgrpc.runner.testcase import NOT_MEASURED
-from loadgrpc.runner.user import UserReporter
+from loadgrpc.runner.user_reporter import UserReporter
 
 
 @pytest.fixture

@@ -25,6 +25,65 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// In which order users call the tests of a scenario.
+type TestOrder int32
+
+const (
+	// The same as WEIGHTED.
+	TestOrder_TEST_ORDER_UNSPECIFIED TestOrder = 0
+	// Drawn, by weight: of as many iterations as the weights are together, each test has as many as
+	// its weight, those of each user by itself, and those of as many neighbouring users in the same
+	// iteration. So shares hold over users, agents and time, and not only on average.
+	TestOrder_TEST_ORDER_WEIGHTED TestOrder = 1
+	// Drawn independently for each iteration, all tests equally likely. Weights are refused.
+	TestOrder_TEST_ORDER_RANDOM TestOrder = 2
+	// One after another as they are listed, each as often as its weight, and then from the start.
+	TestOrder_TEST_ORDER_SEQUENTIAL TestOrder = 3
+)
+
+// Enum value maps for TestOrder.
+var (
+	TestOrder_name = map[int32]string{
+		0: "TEST_ORDER_UNSPECIFIED",
+		1: "TEST_ORDER_WEIGHTED",
+		2: "TEST_ORDER_RANDOM",
+		3: "TEST_ORDER_SEQUENTIAL",
+	}
+	TestOrder_value = map[string]int32{
+		"TEST_ORDER_UNSPECIFIED": 0,
+		"TEST_ORDER_WEIGHTED":    1,
+		"TEST_ORDER_RANDOM":      2,
+		"TEST_ORDER_SEQUENTIAL":  3,
+	}
+)
+
+func (x TestOrder) Enum() *TestOrder {
+	p := new(TestOrder)
+	*p = x
+	return p
+}
+
+func (x TestOrder) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (TestOrder) Descriptor() protoreflect.EnumDescriptor {
+	return file_loadgrpc_v1_run_proto_enumTypes[0].Descriptor()
+}
+
+func (TestOrder) Type() protoreflect.EnumType {
+	return &file_loadgrpc_v1_run_proto_enumTypes[0]
+}
+
+func (x TestOrder) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use TestOrder.Descriptor instead.
+func (TestOrder) EnumDescriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{0}
+}
+
 // Why an attempt of a run may be followed by another one. Several may apply.
 type RetryReason int32
 
@@ -83,11 +142,11 @@ func (x RetryReason) String() string {
 }
 
 func (RetryReason) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_run_proto_enumTypes[0].Descriptor()
+	return file_loadgrpc_v1_run_proto_enumTypes[1].Descriptor()
 }
 
 func (RetryReason) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_run_proto_enumTypes[0]
+	return &file_loadgrpc_v1_run_proto_enumTypes[1]
 }
 
 func (x RetryReason) Number() protoreflect.EnumNumber {
@@ -96,7 +155,7 @@ func (x RetryReason) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use RetryReason.Descriptor instead.
 func (RetryReason) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{0}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{1}
 }
 
 // What an observer can be notified of.
@@ -156,11 +215,11 @@ func (x ObserverEvent) String() string {
 }
 
 func (ObserverEvent) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_run_proto_enumTypes[1].Descriptor()
+	return file_loadgrpc_v1_run_proto_enumTypes[2].Descriptor()
 }
 
 func (ObserverEvent) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_run_proto_enumTypes[1]
+	return &file_loadgrpc_v1_run_proto_enumTypes[2]
 }
 
 func (x ObserverEvent) Number() protoreflect.EnumNumber {
@@ -169,7 +228,7 @@ func (x ObserverEvent) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ObserverEvent.Descriptor instead.
 func (ObserverEvent) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{1}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{2}
 }
 
 // Where a notification stands.
@@ -213,11 +272,11 @@ func (x NotificationState) String() string {
 }
 
 func (NotificationState) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_run_proto_enumTypes[2].Descriptor()
+	return file_loadgrpc_v1_run_proto_enumTypes[3].Descriptor()
 }
 
 func (NotificationState) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_run_proto_enumTypes[2]
+	return &file_loadgrpc_v1_run_proto_enumTypes[3]
 }
 
 func (x NotificationState) Number() protoreflect.EnumNumber {
@@ -226,7 +285,7 @@ func (x NotificationState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use NotificationState.Descriptor instead.
 func (NotificationState) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{2}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{3}
 }
 
 // How many users a process of a `test_runner` runs, or whether a runner is started by hand.
@@ -272,11 +331,11 @@ func (x RunnerMode) String() string {
 }
 
 func (RunnerMode) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_run_proto_enumTypes[3].Descriptor()
+	return file_loadgrpc_v1_run_proto_enumTypes[4].Descriptor()
 }
 
 func (RunnerMode) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_run_proto_enumTypes[3]
+	return &file_loadgrpc_v1_run_proto_enumTypes[4]
 }
 
 func (x RunnerMode) Number() protoreflect.EnumNumber {
@@ -285,7 +344,7 @@ func (x RunnerMode) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use RunnerMode.Descriptor instead.
 func (RunnerMode) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{3}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{4}
 }
 
 // What the levels of a load count. A level is a number from 0 to 100,000 users, or to 1,000,000
@@ -326,11 +385,11 @@ func (x LoadUnit) String() string {
 }
 
 func (LoadUnit) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_run_proto_enumTypes[4].Descriptor()
+	return file_loadgrpc_v1_run_proto_enumTypes[5].Descriptor()
 }
 
 func (LoadUnit) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_run_proto_enumTypes[4]
+	return &file_loadgrpc_v1_run_proto_enumTypes[5]
 }
 
 func (x LoadUnit) Number() protoreflect.EnumNumber {
@@ -339,7 +398,7 @@ func (x LoadUnit) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use LoadUnit.Descriptor instead.
 func (LoadUnit) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{4}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{5}
 }
 
 // How a load changes while it runs.
@@ -387,11 +446,11 @@ func (x LoadChangeKind) String() string {
 }
 
 func (LoadChangeKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_run_proto_enumTypes[5].Descriptor()
+	return file_loadgrpc_v1_run_proto_enumTypes[6].Descriptor()
 }
 
 func (LoadChangeKind) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_run_proto_enumTypes[5]
+	return &file_loadgrpc_v1_run_proto_enumTypes[6]
 }
 
 func (x LoadChangeKind) Number() protoreflect.EnumNumber {
@@ -400,7 +459,7 @@ func (x LoadChangeKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use LoadChangeKind.Descriptor instead.
 func (LoadChangeKind) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{5}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{6}
 }
 
 // How arrivals are spaced. Arrival k of a scenario, k = 0, 1, 2 and so on, is at the instant at
@@ -443,11 +502,11 @@ func (x Spacing) String() string {
 }
 
 func (Spacing) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_run_proto_enumTypes[6].Descriptor()
+	return file_loadgrpc_v1_run_proto_enumTypes[7].Descriptor()
 }
 
 func (Spacing) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_run_proto_enumTypes[6]
+	return &file_loadgrpc_v1_run_proto_enumTypes[7]
 }
 
 func (x Spacing) Number() protoreflect.EnumNumber {
@@ -456,7 +515,7 @@ func (x Spacing) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Spacing.Descriptor instead.
 func (Spacing) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{6}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{7}
 }
 
 // What becomes of an arrival for which no user is free.
@@ -496,11 +555,11 @@ func (x LatePolicy) String() string {
 }
 
 func (LatePolicy) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_run_proto_enumTypes[7].Descriptor()
+	return file_loadgrpc_v1_run_proto_enumTypes[8].Descriptor()
 }
 
 func (LatePolicy) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_run_proto_enumTypes[7]
+	return &file_loadgrpc_v1_run_proto_enumTypes[8]
 }
 
 func (x LatePolicy) Number() protoreflect.EnumNumber {
@@ -509,7 +568,7 @@ func (x LatePolicy) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use LatePolicy.Descriptor instead.
 func (LatePolicy) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{7}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{8}
 }
 
 // The states of a run.
@@ -577,11 +636,11 @@ func (x RunState) String() string {
 }
 
 func (RunState) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_run_proto_enumTypes[8].Descriptor()
+	return file_loadgrpc_v1_run_proto_enumTypes[9].Descriptor()
 }
 
 func (RunState) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_run_proto_enumTypes[8]
+	return &file_loadgrpc_v1_run_proto_enumTypes[9]
 }
 
 func (x RunState) Number() protoreflect.EnumNumber {
@@ -590,7 +649,7 @@ func (x RunState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use RunState.Descriptor instead.
 func (RunState) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{8}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{9}
 }
 
 // What may be wrong with an active run.
@@ -646,11 +705,11 @@ func (x TroubleKind) String() string {
 }
 
 func (TroubleKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_run_proto_enumTypes[9].Descriptor()
+	return file_loadgrpc_v1_run_proto_enumTypes[10].Descriptor()
 }
 
 func (TroubleKind) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_run_proto_enumTypes[9]
+	return &file_loadgrpc_v1_run_proto_enumTypes[10]
 }
 
 func (x TroubleKind) Number() protoreflect.EnumNumber {
@@ -659,7 +718,7 @@ func (x TroubleKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use TroubleKind.Descriptor instead.
 func (TroubleKind) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{9}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{10}
 }
 
 // Whether a threshold holds.
@@ -703,11 +762,11 @@ func (x ThresholdOutcome) String() string {
 }
 
 func (ThresholdOutcome) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_run_proto_enumTypes[10].Descriptor()
+	return file_loadgrpc_v1_run_proto_enumTypes[11].Descriptor()
 }
 
 func (ThresholdOutcome) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_run_proto_enumTypes[10]
+	return &file_loadgrpc_v1_run_proto_enumTypes[11]
 }
 
 func (x ThresholdOutcome) Number() protoreflect.EnumNumber {
@@ -716,7 +775,7 @@ func (x ThresholdOutcome) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ThresholdOutcome.Descriptor instead.
 func (ThresholdOutcome) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{10}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{11}
 }
 
 // The states of one agent's part in a run.
@@ -772,11 +831,11 @@ func (x AssignmentState) String() string {
 }
 
 func (AssignmentState) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_run_proto_enumTypes[11].Descriptor()
+	return file_loadgrpc_v1_run_proto_enumTypes[12].Descriptor()
 }
 
 func (AssignmentState) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_run_proto_enumTypes[11]
+	return &file_loadgrpc_v1_run_proto_enumTypes[12]
 }
 
 func (x AssignmentState) Number() protoreflect.EnumNumber {
@@ -785,7 +844,7 @@ func (x AssignmentState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AssignmentState.Descriptor instead.
 func (AssignmentState) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{11}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{12}
 }
 
 // A plan: what the client asks for. The shortest is a test alone, which one user calls
@@ -801,14 +860,20 @@ func (AssignmentState) EnumDescriptor() ([]byte, []int) {
 //	  {"name": "buy", "test": "buy", "users": [5], "testRunner": "./buy {test}",
 //	   "runnerMode": "RUNNER_MODE_ALL_USERS"}], "duration": "60s"}
 //
-// Then `test`, `users`, `iterations`, `spawn_rate`, `pacing`, `think`, `server_url`, `processes`,
-// `test_runner`, `runner_mode`, `silence_timeout` and `parameters` must be set per scenario and not
-// here; `duration` may be set here for all of them.
+// A scenario may have several tests, with weights:
+//
+//	{"tests": [{"test": "shop.TestShop.test_browse", "weight": 8},
+//	           {"test": "shop.TestShop.test_buy", "weight": 2}],
+//	 "users": [20], "duration": "60s"}
+//
+// With `scenarios`, the fields that a Scenario has, too, must be set there and not here; `duration`
+// may be set here for all of them.
 type RunSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The test: `package.module.Class.method`, or `path/file.py::Class.method`, as the agents find
 	// it in the bundle or in the folder that they were started in. With `test_runner`, whatever that
-	// program makes of it. Required if there are no `scenarios`. At most 1,024 characters.
+	// program makes of it. Required if there are neither `scenarios` nor `tests`. At most 1,024
+	// characters.
 	Test string `protobuf:"bytes,1,opt,name=test,proto3" json:"test,omitempty"`
 	// Users of each cycle, each from 1 to 100,000. Cycles run one after another; `[10,
 	// 20, 30]` is ten users, then twenty, then thirty. Empty: one cycle of one user. At
@@ -945,7 +1010,14 @@ type RunSpec struct {
 	Labels []string `protobuf:"bytes,31,rep,name=labels,proto3" json:"labels,omitempty"`
 	// Whether the run is tried again when it could not do its work. Absent: it is not. At most 100
 	// attempts, with a backoff of at most 1 day between two.
-	Retry         *RetryPolicy `protobuf:"bytes,32,opt,name=retry,proto3" json:"retry,omitempty"`
+	Retry *RetryPolicy `protobuf:"bytes,32,opt,name=retry,proto3" json:"retry,omitempty"`
+	// Several tests instead of `test`: a user calls one of them in each iteration, in `test_order`.
+	// A user has one instance of each class, which its tests share. Each test once, at most 100, with
+	// weights of 1,000 together at most. Only the Python runner uses this; with a `test_runner` it is
+	// refused.
+	Tests []*WeightedTest `protobuf:"bytes,42,rep,name=tests,proto3" json:"tests,omitempty"`
+	// In which order users call `tests`. Not without `tests`.
+	TestOrder     TestOrder `protobuf:"varint,60,opt,name=test_order,json=testOrder,proto3,enum=loadgrpc.v1.TestOrder" json:"test_order,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1253,6 +1325,75 @@ func (x *RunSpec) GetRetry() *RetryPolicy {
 	return nil
 }
 
+func (x *RunSpec) GetTests() []*WeightedTest {
+	if x != nil {
+		return x.Tests
+	}
+	return nil
+}
+
+func (x *RunSpec) GetTestOrder() TestOrder {
+	if x != nil {
+		return x.TestOrder
+	}
+	return TestOrder_TEST_ORDER_UNSPECIFIED
+}
+
+// One of several tests of a scenario.
+type WeightedTest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As `RunSpec.test`. Required. At most 1,024 characters.
+	Test string `protobuf:"bytes,1,opt,name=test,proto3" json:"test,omitempty"`
+	// Its share of all iterations, compared with those of the others. At most 1,000. 0: 1.
+	Weight        uint32 `protobuf:"varint,2,opt,name=weight,proto3" json:"weight,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WeightedTest) Reset() {
+	*x = WeightedTest{}
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WeightedTest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WeightedTest) ProtoMessage() {}
+
+func (x *WeightedTest) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WeightedTest.ProtoReflect.Descriptor instead.
+func (*WeightedTest) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *WeightedTest) GetTest() string {
+	if x != nil {
+		return x.Test
+	}
+	return ""
+}
+
+func (x *WeightedTest) GetWeight() uint32 {
+	if x != nil {
+		return x.Weight
+	}
+	return 0
+}
+
 // A time that users wait: the same each time, or drawn. Draws follow from the run, the user and the
 // iteration, and from nothing else. What is drawn is at most 1 day.
 type WaitTime struct {
@@ -1272,7 +1413,7 @@ type WaitTime struct {
 
 func (x *WaitTime) Reset() {
 	*x = WaitTime{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[1]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1284,7 +1425,7 @@ func (x *WaitTime) String() string {
 func (*WaitTime) ProtoMessage() {}
 
 func (x *WaitTime) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[1]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1297,7 +1438,7 @@ func (x *WaitTime) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaitTime.ProtoReflect.Descriptor instead.
 func (*WaitTime) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{1}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *WaitTime) GetDistribution() isWaitTime_Distribution {
@@ -1388,7 +1529,7 @@ type WaitRange struct {
 
 func (x *WaitRange) Reset() {
 	*x = WaitRange{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[2]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1400,7 +1541,7 @@ func (x *WaitRange) String() string {
 func (*WaitRange) ProtoMessage() {}
 
 func (x *WaitRange) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[2]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1413,7 +1554,7 @@ func (x *WaitRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaitRange.ProtoReflect.Descriptor instead.
 func (*WaitRange) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{2}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *WaitRange) GetLeast() *durationpb.Duration {
@@ -1443,7 +1584,7 @@ type LognormalWait struct {
 
 func (x *LognormalWait) Reset() {
 	*x = LognormalWait{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[3]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1455,7 +1596,7 @@ func (x *LognormalWait) String() string {
 func (*LognormalWait) ProtoMessage() {}
 
 func (x *LognormalWait) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[3]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1468,7 +1609,7 @@ func (x *LognormalWait) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LognormalWait.ProtoReflect.Descriptor instead.
 func (*LognormalWait) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{3}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *LognormalWait) GetMedian() *durationpb.Duration {
@@ -1501,7 +1642,7 @@ type Parameter struct {
 
 func (x *Parameter) Reset() {
 	*x = Parameter{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[4]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1513,7 +1654,7 @@ func (x *Parameter) String() string {
 func (*Parameter) ProtoMessage() {}
 
 func (x *Parameter) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[4]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1526,7 +1667,7 @@ func (x *Parameter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Parameter.ProtoReflect.Descriptor instead.
 func (*Parameter) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{4}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Parameter) GetValue() string {
@@ -1571,7 +1712,7 @@ type RetryPolicy struct {
 
 func (x *RetryPolicy) Reset() {
 	*x = RetryPolicy{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[5]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1583,7 +1724,7 @@ func (x *RetryPolicy) String() string {
 func (*RetryPolicy) ProtoMessage() {}
 
 func (x *RetryPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[5]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1596,7 +1737,7 @@ func (x *RetryPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryPolicy.ProtoReflect.Descriptor instead.
 func (*RetryPolicy) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{5}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *RetryPolicy) GetMaxAttempts() uint32 {
@@ -1666,7 +1807,7 @@ type Observer struct {
 
 func (x *Observer) Reset() {
 	*x = Observer{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[6]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1678,7 +1819,7 @@ func (x *Observer) String() string {
 func (*Observer) ProtoMessage() {}
 
 func (x *Observer) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[6]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1691,7 +1832,7 @@ func (x *Observer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Observer.ProtoReflect.Descriptor instead.
 func (*Observer) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{6}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Observer) GetName() string {
@@ -1741,7 +1882,7 @@ type Notification struct {
 
 func (x *Notification) Reset() {
 	*x = Notification{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[7]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1753,7 +1894,7 @@ func (x *Notification) String() string {
 func (*Notification) ProtoMessage() {}
 
 func (x *Notification) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[7]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1766,7 +1907,7 @@ func (x *Notification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Notification.ProtoReflect.Descriptor instead.
 func (*Notification) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{7}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Notification) GetObserver() string {
@@ -1838,7 +1979,7 @@ type Stage struct {
 
 func (x *Stage) Reset() {
 	*x = Stage{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[8]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1850,7 +1991,7 @@ func (x *Stage) String() string {
 func (*Stage) ProtoMessage() {}
 
 func (x *Stage) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[8]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1863,7 +2004,7 @@ func (x *Stage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stage.ProtoReflect.Descriptor instead.
 func (*Stage) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{8}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Stage) GetUnit() LoadUnit {
@@ -1961,7 +2102,7 @@ type HoldStage struct {
 
 func (x *HoldStage) Reset() {
 	*x = HoldStage{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[9]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1973,7 +2114,7 @@ func (x *HoldStage) String() string {
 func (*HoldStage) ProtoMessage() {}
 
 func (x *HoldStage) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[9]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1986,7 +2127,7 @@ func (x *HoldStage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldStage.ProtoReflect.Descriptor instead.
 func (*HoldStage) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{9}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *HoldStage) GetLevel() float64 {
@@ -2018,7 +2159,7 @@ type RampStage struct {
 
 func (x *RampStage) Reset() {
 	*x = RampStage{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[10]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2030,7 +2171,7 @@ func (x *RampStage) String() string {
 func (*RampStage) ProtoMessage() {}
 
 func (x *RampStage) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[10]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2043,7 +2184,7 @@ func (x *RampStage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RampStage.ProtoReflect.Descriptor instead.
 func (*RampStage) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{10}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *RampStage) GetStart() float64 {
@@ -2084,7 +2225,7 @@ type SineStage struct {
 
 func (x *SineStage) Reset() {
 	*x = SineStage{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2096,7 +2237,7 @@ func (x *SineStage) String() string {
 func (*SineStage) ProtoMessage() {}
 
 func (x *SineStage) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2109,7 +2250,7 @@ func (x *SineStage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SineStage.ProtoReflect.Descriptor instead.
 func (*SineStage) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{11}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *SineStage) GetLow() float64 {
@@ -2153,7 +2294,7 @@ type StepsStage struct {
 
 func (x *StepsStage) Reset() {
 	*x = StepsStage{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2165,7 +2306,7 @@ func (x *StepsStage) String() string {
 func (*StepsStage) ProtoMessage() {}
 
 func (x *StepsStage) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2178,7 +2319,7 @@ func (x *StepsStage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StepsStage.ProtoReflect.Descriptor instead.
 func (*StepsStage) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{12}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *StepsStage) GetLevels() []float64 {
@@ -2211,7 +2352,7 @@ type LoadChange struct {
 
 func (x *LoadChange) Reset() {
 	*x = LoadChange{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2223,7 +2364,7 @@ func (x *LoadChange) String() string {
 func (*LoadChange) ProtoMessage() {}
 
 func (x *LoadChange) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2236,7 +2377,7 @@ func (x *LoadChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoadChange.ProtoReflect.Descriptor instead.
 func (*LoadChange) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{13}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *LoadChange) GetAt() *durationpb.Duration {
@@ -2267,7 +2408,7 @@ type Scenario struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What the summary calls it: 1 to 128 characters, unique in the plan. Required.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// As `RunSpec.test`. Required.
+	// As `RunSpec.test`. Required if there are no `tests`.
 	Test string `protobuf:"bytes,2,opt,name=test,proto3" json:"test,omitempty"`
 	// As `RunSpec.users`.
 	Users []uint32 `protobuf:"varint,3,rep,packed,name=users,proto3" json:"users,omitempty"`
@@ -2302,14 +2443,18 @@ type Scenario struct {
 	// As `RunSpec.late`.
 	Late LatePolicy `protobuf:"varint,16,opt,name=late,proto3,enum=loadgrpc.v1.LatePolicy" json:"late,omitempty"`
 	// As `RunSpec.max_users`.
-	MaxUsers      uint32 `protobuf:"varint,17,opt,name=max_users,json=maxUsers,proto3" json:"max_users,omitempty"`
+	MaxUsers uint32 `protobuf:"varint,17,opt,name=max_users,json=maxUsers,proto3" json:"max_users,omitempty"`
+	// As `RunSpec.tests`.
+	Tests []*WeightedTest `protobuf:"bytes,22,rep,name=tests,proto3" json:"tests,omitempty"`
+	// As `RunSpec.test_order`.
+	TestOrder     TestOrder `protobuf:"varint,23,opt,name=test_order,json=testOrder,proto3,enum=loadgrpc.v1.TestOrder" json:"test_order,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Scenario) Reset() {
 	*x = Scenario{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2321,7 +2466,7 @@ func (x *Scenario) String() string {
 func (*Scenario) ProtoMessage() {}
 
 func (x *Scenario) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2334,7 +2479,7 @@ func (x *Scenario) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Scenario.ProtoReflect.Descriptor instead.
 func (*Scenario) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{14}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Scenario) GetName() string {
@@ -2470,6 +2615,20 @@ func (x *Scenario) GetMaxUsers() uint32 {
 	return 0
 }
 
+func (x *Scenario) GetTests() []*WeightedTest {
+	if x != nil {
+		return x.Tests
+	}
+	return nil
+}
+
+func (x *Scenario) GetTestOrder() TestOrder {
+	if x != nil {
+		return x.TestOrder
+	}
+	return TestOrder_TEST_ORDER_UNSPECIFIED
+}
+
 // A run: one execution of a plan.
 type Run struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2512,7 +2671,7 @@ type Run struct {
 
 func (x *Run) Reset() {
 	*x = Run{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2524,7 +2683,7 @@ func (x *Run) String() string {
 func (*Run) ProtoMessage() {}
 
 func (x *Run) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2537,7 +2696,7 @@ func (x *Run) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Run.ProtoReflect.Descriptor instead.
 func (*Run) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{15}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Run) GetRunId() string {
@@ -2670,7 +2829,7 @@ type Waiting struct {
 
 func (x *Waiting) Reset() {
 	*x = Waiting{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2682,7 +2841,7 @@ func (x *Waiting) String() string {
 func (*Waiting) ProtoMessage() {}
 
 func (x *Waiting) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2695,7 +2854,7 @@ func (x *Waiting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Waiting.ProtoReflect.Descriptor instead.
 func (*Waiting) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{16}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Waiting) GetPosition() uint32 {
@@ -2749,7 +2908,7 @@ type RunAttempt struct {
 
 func (x *RunAttempt) Reset() {
 	*x = RunAttempt{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2761,7 +2920,7 @@ func (x *RunAttempt) String() string {
 func (*RunAttempt) ProtoMessage() {}
 
 func (x *RunAttempt) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2774,7 +2933,7 @@ func (x *RunAttempt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunAttempt.ProtoReflect.Descriptor instead.
 func (*RunAttempt) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{17}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *RunAttempt) GetAttempt() uint32 {
@@ -2846,7 +3005,7 @@ type Trouble struct {
 
 func (x *Trouble) Reset() {
 	*x = Trouble{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2858,7 +3017,7 @@ func (x *Trouble) String() string {
 func (*Trouble) ProtoMessage() {}
 
 func (x *Trouble) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2871,7 +3030,7 @@ func (x *Trouble) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Trouble.ProtoReflect.Descriptor instead.
 func (*Trouble) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{18}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Trouble) GetKind() TroubleKind {
@@ -2962,6 +3121,9 @@ type RunSummary struct {
 	// One entry for each scenario of the plan, in its order. Empty: the plan has only one,
 	// without a name.
 	Scenarios []*ScenarioFigures `protobuf:"bytes,20,rep,name=scenarios,proto3" json:"scenarios,omitempty"`
+	// One entry for each test of which an iteration has ended, by scenario, in the order of the plan.
+	// At most 1,000; further ones are added up in an entry named `(other)`.
+	Tests []*TestFigures `protobuf:"bytes,38,rep,name=tests,proto3" json:"tests,omitempty"`
 	// Its users, of all cycles, scenarios and agents together.
 	Users *UserFigures `protobuf:"bytes,21,opt,name=users,proto3" json:"users,omitempty"`
 	// One entry for each cycle that has begun, in order. Empty: the plan has only one.
@@ -3010,7 +3172,7 @@ type RunSummary struct {
 
 func (x *RunSummary) Reset() {
 	*x = RunSummary{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3022,7 +3184,7 @@ func (x *RunSummary) String() string {
 func (*RunSummary) ProtoMessage() {}
 
 func (x *RunSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3035,7 +3197,7 @@ func (x *RunSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunSummary.ProtoReflect.Descriptor instead.
 func (*RunSummary) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{19}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *RunSummary) GetRunId() string {
@@ -3174,6 +3336,13 @@ func (x *RunSummary) GetGenerator() *GeneratorFigures {
 func (x *RunSummary) GetScenarios() []*ScenarioFigures {
 	if x != nil {
 		return x.Scenarios
+	}
+	return nil
+}
+
+func (x *RunSummary) GetTests() []*TestFigures {
+	if x != nil {
+		return x.Tests
 	}
 	return nil
 }
@@ -3321,7 +3490,7 @@ type TagFigures struct {
 
 func (x *TagFigures) Reset() {
 	*x = TagFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3333,7 +3502,7 @@ func (x *TagFigures) String() string {
 func (*TagFigures) ProtoMessage() {}
 
 func (x *TagFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3346,7 +3515,7 @@ func (x *TagFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TagFigures.ProtoReflect.Descriptor instead.
 func (*TagFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{20}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *TagFigures) GetName() string {
@@ -3394,7 +3563,7 @@ type CheckFigures struct {
 
 func (x *CheckFigures) Reset() {
 	*x = CheckFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3406,7 +3575,7 @@ func (x *CheckFigures) String() string {
 func (*CheckFigures) ProtoMessage() {}
 
 func (x *CheckFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3419,7 +3588,7 @@ func (x *CheckFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckFigures.ProtoReflect.Descriptor instead.
 func (*CheckFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{21}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *CheckFigures) GetName() string {
@@ -3471,7 +3640,7 @@ type TransactionFigures struct {
 
 func (x *TransactionFigures) Reset() {
 	*x = TransactionFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3483,7 +3652,7 @@ func (x *TransactionFigures) String() string {
 func (*TransactionFigures) ProtoMessage() {}
 
 func (x *TransactionFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3496,7 +3665,7 @@ func (x *TransactionFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransactionFigures.ProtoReflect.Descriptor instead.
 func (*TransactionFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{22}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *TransactionFigures) GetName() string {
@@ -3571,7 +3740,7 @@ type MeasurementFigures struct {
 
 func (x *MeasurementFigures) Reset() {
 	*x = MeasurementFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3583,7 +3752,7 @@ func (x *MeasurementFigures) String() string {
 func (*MeasurementFigures) ProtoMessage() {}
 
 func (x *MeasurementFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3596,7 +3765,7 @@ func (x *MeasurementFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MeasurementFigures.ProtoReflect.Descriptor instead.
 func (*MeasurementFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{23}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *MeasurementFigures) GetName() string {
@@ -3688,7 +3857,7 @@ type GaugeFigures struct {
 
 func (x *GaugeFigures) Reset() {
 	*x = GaugeFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3700,7 +3869,7 @@ func (x *GaugeFigures) String() string {
 func (*GaugeFigures) ProtoMessage() {}
 
 func (x *GaugeFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3713,7 +3882,7 @@ func (x *GaugeFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GaugeFigures.ProtoReflect.Descriptor instead.
 func (*GaugeFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{24}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *GaugeFigures) GetName() string {
@@ -3768,7 +3937,7 @@ type ReportedState struct {
 
 func (x *ReportedState) Reset() {
 	*x = ReportedState{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3780,7 +3949,7 @@ func (x *ReportedState) String() string {
 func (*ReportedState) ProtoMessage() {}
 
 func (x *ReportedState) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3793,7 +3962,7 @@ func (x *ReportedState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportedState.ProtoReflect.Descriptor instead.
 func (*ReportedState) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{25}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ReportedState) GetState() *CustomState {
@@ -3862,7 +4031,7 @@ type ThresholdResult struct {
 
 func (x *ThresholdResult) Reset() {
 	*x = ThresholdResult{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3874,7 +4043,7 @@ func (x *ThresholdResult) String() string {
 func (*ThresholdResult) ProtoMessage() {}
 
 func (x *ThresholdResult) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3887,7 +4056,7 @@ func (x *ThresholdResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ThresholdResult.ProtoReflect.Descriptor instead.
 func (*ThresholdResult) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{26}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ThresholdResult) GetThreshold() string {
@@ -3988,6 +4157,80 @@ func (x *ThresholdResult) GetMessage() string {
 	return ""
 }
 
+// The figures of one test of a scenario.
+type TestFigures struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The test, as its runner names it.
+	Test string `protobuf:"bytes,1,opt,name=test,proto3" json:"test,omitempty"`
+	// The scenario. Empty: the plan has only one, without a name.
+	Scenario string `protobuf:"bytes,2,opt,name=scenario,proto3" json:"scenario,omitempty"`
+	// Its iterations that have ended. Nothing is said of what was planned.
+	Iterations *IterationFigures `protobuf:"bytes,3,opt,name=iterations,proto3" json:"iterations,omitempty"`
+	// How long its iterations took that came to their own end, from setUp to tearDown. Absent: not
+	// counted by test, because its scenario has no other.
+	IterationTime *ElapsedFigures `protobuf:"bytes,4,opt,name=iteration_time,json=iterationTime,proto3" json:"iteration_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TestFigures) Reset() {
+	*x = TestFigures{}
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TestFigures) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TestFigures) ProtoMessage() {}
+
+func (x *TestFigures) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TestFigures.ProtoReflect.Descriptor instead.
+func (*TestFigures) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *TestFigures) GetTest() string {
+	if x != nil {
+		return x.Test
+	}
+	return ""
+}
+
+func (x *TestFigures) GetScenario() string {
+	if x != nil {
+		return x.Scenario
+	}
+	return ""
+}
+
+func (x *TestFigures) GetIterations() *IterationFigures {
+	if x != nil {
+		return x.Iterations
+	}
+	return nil
+}
+
+func (x *TestFigures) GetIterationTime() *ElapsedFigures {
+	if x != nil {
+		return x.IterationTime
+	}
+	return nil
+}
+
 // The figures of one rule of a decision table.
 type CaseFigures struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -4008,7 +4251,7 @@ type CaseFigures struct {
 
 func (x *CaseFigures) Reset() {
 	*x = CaseFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[27]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4020,7 +4263,7 @@ func (x *CaseFigures) String() string {
 func (*CaseFigures) ProtoMessage() {}
 
 func (x *CaseFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[27]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4033,7 +4276,7 @@ func (x *CaseFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CaseFigures.ProtoReflect.Descriptor instead.
 func (*CaseFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{27}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *CaseFigures) GetCase() string {
@@ -4084,7 +4327,7 @@ type CoverageFigures struct {
 
 func (x *CoverageFigures) Reset() {
 	*x = CoverageFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[28]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4096,7 +4339,7 @@ func (x *CoverageFigures) String() string {
 func (*CoverageFigures) ProtoMessage() {}
 
 func (x *CoverageFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[28]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4109,7 +4352,7 @@ func (x *CoverageFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoverageFigures.ProtoReflect.Descriptor instead.
 func (*CoverageFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{28}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *CoverageFigures) GetRules() uint32 {
@@ -4155,7 +4398,7 @@ type DataFigures struct {
 
 func (x *DataFigures) Reset() {
 	*x = DataFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[29]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4167,7 +4410,7 @@ func (x *DataFigures) String() string {
 func (*DataFigures) ProtoMessage() {}
 
 func (x *DataFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[29]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4180,7 +4423,7 @@ func (x *DataFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DataFigures.ProtoReflect.Descriptor instead.
 func (*DataFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{29}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *DataFigures) GetFile() string {
@@ -4259,7 +4502,7 @@ type OutputFigures struct {
 
 func (x *OutputFigures) Reset() {
 	*x = OutputFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[30]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4271,7 +4514,7 @@ func (x *OutputFigures) String() string {
 func (*OutputFigures) ProtoMessage() {}
 
 func (x *OutputFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[30]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4284,7 +4527,7 @@ func (x *OutputFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutputFigures.ProtoReflect.Descriptor instead.
 func (*OutputFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{30}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *OutputFigures) GetLines() uint64 {
@@ -4324,7 +4567,7 @@ type CycleFigures struct {
 
 func (x *CycleFigures) Reset() {
 	*x = CycleFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[31]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4336,7 +4579,7 @@ func (x *CycleFigures) String() string {
 func (*CycleFigures) ProtoMessage() {}
 
 func (x *CycleFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[31]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4349,7 +4592,7 @@ func (x *CycleFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CycleFigures.ProtoReflect.Descriptor instead.
 func (*CycleFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{31}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *CycleFigures) GetCycle() uint32 {
@@ -4411,7 +4654,7 @@ type CycleScenarioFigures struct {
 
 func (x *CycleScenarioFigures) Reset() {
 	*x = CycleScenarioFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[32]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4423,7 +4666,7 @@ func (x *CycleScenarioFigures) String() string {
 func (*CycleScenarioFigures) ProtoMessage() {}
 
 func (x *CycleScenarioFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[32]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4436,7 +4679,7 @@ func (x *CycleScenarioFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CycleScenarioFigures.ProtoReflect.Descriptor instead.
 func (*CycleScenarioFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{32}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *CycleScenarioFigures) GetName() string {
@@ -4472,7 +4715,7 @@ type ScenarioFigures struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Its name.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Its test.
+	// Its test; of several, all of them with ` + ` in between.
 	Test string `protobuf:"bytes,2,opt,name=test,proto3" json:"test,omitempty"`
 	// Its hits.
 	Hits *HitFigures `protobuf:"bytes,3,opt,name=hits,proto3" json:"hits,omitempty"`
@@ -4486,7 +4729,7 @@ type ScenarioFigures struct {
 
 func (x *ScenarioFigures) Reset() {
 	*x = ScenarioFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[33]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4498,7 +4741,7 @@ func (x *ScenarioFigures) String() string {
 func (*ScenarioFigures) ProtoMessage() {}
 
 func (x *ScenarioFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[33]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4511,7 +4754,7 @@ func (x *ScenarioFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScenarioFigures.ProtoReflect.Descriptor instead.
 func (*ScenarioFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{33}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ScenarioFigures) GetName() string {
@@ -4575,7 +4818,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[34]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4587,7 +4830,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[34]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4600,7 +4843,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{34}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Verdict) GetExitCode() uint32 {
@@ -4642,7 +4885,7 @@ type HitFigures struct {
 
 func (x *HitFigures) Reset() {
 	*x = HitFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[35]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4654,7 +4897,7 @@ func (x *HitFigures) String() string {
 func (*HitFigures) ProtoMessage() {}
 
 func (x *HitFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[35]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4667,7 +4910,7 @@ func (x *HitFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HitFigures.ProtoReflect.Descriptor instead.
 func (*HitFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{35}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *HitFigures) GetCount() uint64 {
@@ -4743,7 +4986,7 @@ type ElapsedFigures struct {
 
 func (x *ElapsedFigures) Reset() {
 	*x = ElapsedFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[36]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4755,7 +4998,7 @@ func (x *ElapsedFigures) String() string {
 func (*ElapsedFigures) ProtoMessage() {}
 
 func (x *ElapsedFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[36]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4768,7 +5011,7 @@ func (x *ElapsedFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ElapsedFigures.ProtoReflect.Descriptor instead.
 func (*ElapsedFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{36}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ElapsedFigures) GetAvg() *durationpb.Duration {
@@ -4866,7 +5109,7 @@ type IterationFigures struct {
 
 func (x *IterationFigures) Reset() {
 	*x = IterationFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[37]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4878,7 +5121,7 @@ func (x *IterationFigures) String() string {
 func (*IterationFigures) ProtoMessage() {}
 
 func (x *IterationFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[37]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4891,7 +5134,7 @@ func (x *IterationFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IterationFigures.ProtoReflect.Descriptor instead.
 func (*IterationFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{37}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *IterationFigures) GetStarted() uint64 {
@@ -5019,7 +5262,7 @@ type NotStarted struct {
 
 func (x *NotStarted) Reset() {
 	*x = NotStarted{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[38]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5031,7 +5274,7 @@ func (x *NotStarted) String() string {
 func (*NotStarted) ProtoMessage() {}
 
 func (x *NotStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[38]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5044,7 +5287,7 @@ func (x *NotStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotStarted.ProtoReflect.Descriptor instead.
 func (*NotStarted) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{38}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *NotStarted) GetReason() string {
@@ -5077,7 +5320,7 @@ type UserFigures struct {
 
 func (x *UserFigures) Reset() {
 	*x = UserFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[39]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5089,7 +5332,7 @@ func (x *UserFigures) String() string {
 func (*UserFigures) ProtoMessage() {}
 
 func (x *UserFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[39]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5102,7 +5345,7 @@ func (x *UserFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserFigures.ProtoReflect.Descriptor instead.
 func (*UserFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{39}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *UserFigures) GetPlanned() uint64 {
@@ -5157,7 +5400,7 @@ type SocketFigures struct {
 
 func (x *SocketFigures) Reset() {
 	*x = SocketFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[40]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5169,7 +5412,7 @@ func (x *SocketFigures) String() string {
 func (*SocketFigures) ProtoMessage() {}
 
 func (x *SocketFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[40]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5182,7 +5425,7 @@ func (x *SocketFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketFigures.ProtoReflect.Descriptor instead.
 func (*SocketFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{40}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *SocketFigures) GetOpened() uint64 {
@@ -5272,7 +5515,7 @@ type SocketNameFigures struct {
 
 func (x *SocketNameFigures) Reset() {
 	*x = SocketNameFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[41]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5284,7 +5527,7 @@ func (x *SocketNameFigures) String() string {
 func (*SocketNameFigures) ProtoMessage() {}
 
 func (x *SocketNameFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[41]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5297,7 +5540,7 @@ func (x *SocketNameFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketNameFigures.ProtoReflect.Descriptor instead.
 func (*SocketNameFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{41}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *SocketNameFigures) GetName() string {
@@ -5341,7 +5584,7 @@ type SocketSummary struct {
 
 func (x *SocketSummary) Reset() {
 	*x = SocketSummary{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[42]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5353,7 +5596,7 @@ func (x *SocketSummary) String() string {
 func (*SocketSummary) ProtoMessage() {}
 
 func (x *SocketSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[42]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5366,7 +5609,7 @@ func (x *SocketSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketSummary.ProtoReflect.Descriptor instead.
 func (*SocketSummary) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{42}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *SocketSummary) GetTotal() *SocketFigures {
@@ -5412,7 +5655,7 @@ type NameFigures struct {
 
 func (x *NameFigures) Reset() {
 	*x = NameFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[43]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5424,7 +5667,7 @@ func (x *NameFigures) String() string {
 func (*NameFigures) ProtoMessage() {}
 
 func (x *NameFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[43]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5437,7 +5680,7 @@ func (x *NameFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NameFigures.ProtoReflect.Descriptor instead.
 func (*NameFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{43}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *NameFigures) GetName() string {
@@ -5512,7 +5755,7 @@ type IterationErrorGroup struct {
 
 func (x *IterationErrorGroup) Reset() {
 	*x = IterationErrorGroup{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[44]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5524,7 +5767,7 @@ func (x *IterationErrorGroup) String() string {
 func (*IterationErrorGroup) ProtoMessage() {}
 
 func (x *IterationErrorGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[44]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5537,7 +5780,7 @@ func (x *IterationErrorGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IterationErrorGroup.ProtoReflect.Descriptor instead.
 func (*IterationErrorGroup) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{44}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *IterationErrorGroup) GetCount() uint64 {
@@ -5581,7 +5824,7 @@ type HitErrorGroup struct {
 
 func (x *HitErrorGroup) Reset() {
 	*x = HitErrorGroup{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[45]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5593,7 +5836,7 @@ func (x *HitErrorGroup) String() string {
 func (*HitErrorGroup) ProtoMessage() {}
 
 func (x *HitErrorGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[45]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5606,7 +5849,7 @@ func (x *HitErrorGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HitErrorGroup.ProtoReflect.Descriptor instead.
 func (*HitErrorGroup) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{45}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *HitErrorGroup) GetCount() uint64 {
@@ -5682,7 +5925,7 @@ type AgentFigures struct {
 
 func (x *AgentFigures) Reset() {
 	*x = AgentFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[46]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5694,7 +5937,7 @@ func (x *AgentFigures) String() string {
 func (*AgentFigures) ProtoMessage() {}
 
 func (x *AgentFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[46]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5707,7 +5950,7 @@ func (x *AgentFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgentFigures.ProtoReflect.Descriptor instead.
 func (*AgentFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{46}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *AgentFigures) GetAgentId() string {
@@ -5854,7 +6097,7 @@ type GeneratorFigures struct {
 
 func (x *GeneratorFigures) Reset() {
 	*x = GeneratorFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[47]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5866,7 +6109,7 @@ func (x *GeneratorFigures) String() string {
 func (*GeneratorFigures) ProtoMessage() {}
 
 func (x *GeneratorFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[47]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5879,7 +6122,7 @@ func (x *GeneratorFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GeneratorFigures.ProtoReflect.Descriptor instead.
 func (*GeneratorFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{47}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *GeneratorFigures) GetSaturated() bool {
@@ -6012,7 +6255,7 @@ type Accounting struct {
 
 func (x *Accounting) Reset() {
 	*x = Accounting{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[48]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6024,7 +6267,7 @@ func (x *Accounting) String() string {
 func (*Accounting) ProtoMessage() {}
 
 func (x *Accounting) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[48]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6037,7 +6280,7 @@ func (x *Accounting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Accounting.ProtoReflect.Descriptor instead.
 func (*Accounting) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{48}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *Accounting) GetCommitted() uint64 {
@@ -6108,7 +6351,7 @@ type Loss struct {
 
 func (x *Loss) Reset() {
 	*x = Loss{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[49]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6120,7 +6363,7 @@ func (x *Loss) String() string {
 func (*Loss) ProtoMessage() {}
 
 func (x *Loss) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[49]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6133,7 +6376,7 @@ func (x *Loss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loss.ProtoReflect.Descriptor instead.
 func (*Loss) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{49}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *Loss) GetReason() string {
@@ -6175,7 +6418,7 @@ var File_loadgrpc_v1_run_proto protoreflect.FileDescriptor
 
 const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\n" +
-	"\x15loadgrpc/v1/run.proto\x12\vloadgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17loadgrpc/v1/event.proto\"\xce\f\n" +
+	"\x15loadgrpc/v1/run.proto\x12\vloadgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17loadgrpc/v1/event.proto\"\xb6\r\n" +
 	"\aRunSpec\x12\x12\n" +
 	"\x04test\x18\x01 \x01(\tR\x04test\x12\x14\n" +
 	"\x05users\x18\x02 \x03(\rR\x05users\x12\x1e\n" +
@@ -6228,13 +6471,19 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\tmax_users\x184 \x01(\rR\bmaxUsers\x12!\n" +
 	"\fagent_labels\x18\x1e \x03(\tR\vagentLabels\x12\x16\n" +
 	"\x06labels\x18\x1f \x03(\tR\x06labels\x12.\n" +
-	"\x05retry\x18  \x01(\v2\x18.loadgrpc.v1.RetryPolicyR\x05retry\x1a6\n" +
+	"\x05retry\x18  \x01(\v2\x18.loadgrpc.v1.RetryPolicyR\x05retry\x12/\n" +
+	"\x05tests\x18* \x03(\v2\x19.loadgrpc.v1.WeightedTestR\x05tests\x125\n" +
+	"\n" +
+	"test_order\x18< \x01(\x0e2\x16.loadgrpc.v1.TestOrderR\ttestOrder\x1a6\n" +
 	"\bEnvEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1aU\n" +
 	"\x0fParametersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12,\n" +
-	"\x05value\x18\x02 \x01(\v2\x16.loadgrpc.v1.ParameterR\x05value:\x028\x01\"\x82\x02\n" +
+	"\x05value\x18\x02 \x01(\v2\x16.loadgrpc.v1.ParameterR\x05value:\x028\x01\":\n" +
+	"\fWeightedTest\x12\x12\n" +
+	"\x04test\x18\x01 \x01(\tR\x04test\x12\x16\n" +
+	"\x06weight\x18\x02 \x01(\rR\x06weight\"\x82\x02\n" +
 	"\bWaitTime\x127\n" +
 	"\bconstant\x18\x01 \x01(\v2\x19.google.protobuf.DurationH\x00R\bconstant\x122\n" +
 	"\abetween\x18\x02 \x01(\v2\x16.loadgrpc.v1.WaitRangeH\x00R\abetween\x12=\n" +
@@ -6302,7 +6551,7 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"LoadChange\x12)\n" +
 	"\x02at\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x02at\x12/\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x1b.loadgrpc.v1.LoadChangeKindR\x04kind\x12\x14\n" +
-	"\x05value\x18\x03 \x01(\x01R\x05value\"\xd0\x06\n" +
+	"\x05value\x18\x03 \x01(\x01R\x05value\"\xb8\a\n" +
 	"\bScenario\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04test\x18\x02 \x01(\tR\x04test\x12\x14\n" +
@@ -6331,7 +6580,10 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\x06stages\x18\x0e \x03(\v2\x12.loadgrpc.v1.StageR\x06stages\x120\n" +
 	"\barrivals\x18\x0f \x01(\x0e2\x14.loadgrpc.v1.SpacingR\barrivals\x12+\n" +
 	"\x04late\x18\x10 \x01(\x0e2\x17.loadgrpc.v1.LatePolicyR\x04late\x12\x1b\n" +
-	"\tmax_users\x18\x11 \x01(\rR\bmaxUsers\x1aU\n" +
+	"\tmax_users\x18\x11 \x01(\rR\bmaxUsers\x12/\n" +
+	"\x05tests\x18\x16 \x03(\v2\x19.loadgrpc.v1.WeightedTestR\x05tests\x125\n" +
+	"\n" +
+	"test_order\x18\x17 \x01(\x0e2\x16.loadgrpc.v1.TestOrderR\ttestOrder\x1aU\n" +
 	"\x0fParametersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12,\n" +
 	"\x05value\x18\x02 \x01(\v2\x16.loadgrpc.v1.ParameterR\x05value:\x028\x01\"\xc8\x05\n" +
@@ -6376,7 +6628,7 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\bagent_id\x18\x02 \x01(\tR\aagentId\x12\x18\n" +
 	"\amessage\x18\x03 \x01(\tR\amessage\x120\n" +
 	"\x05since\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x120\n" +
-	"\x05until\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"\x9f\x10\n" +
+	"\x05until\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"\xcf\x10\n" +
 	"\n" +
 	"RunSummary\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12+\n" +
@@ -6407,6 +6659,7 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"accounting\x12;\n" +
 	"\tgenerator\x18\x13 \x01(\v2\x1d.loadgrpc.v1.GeneratorFiguresR\tgenerator\x12:\n" +
 	"\tscenarios\x18\x14 \x03(\v2\x1c.loadgrpc.v1.ScenarioFiguresR\tscenarios\x12.\n" +
+	"\x05tests\x18& \x03(\v2\x18.loadgrpc.v1.TestFiguresR\x05tests\x12.\n" +
 	"\x05users\x18\x15 \x01(\v2\x18.loadgrpc.v1.UserFiguresR\x05users\x121\n" +
 	"\x06cycles\x18\x16 \x03(\v2\x19.loadgrpc.v1.CycleFiguresR\x06cycles\x124\n" +
 	"\asockets\x18\x17 \x01(\v2\x1a.loadgrpc.v1.SocketSummaryR\asockets\x120\n" +
@@ -6487,7 +6740,14 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\aaborted\x18\f \x01(\bR\aaborted\x12\x12\n" +
 	"\x04near\x18\r \x03(\tR\x04near\x12\x18\n" +
 	"\amessage\x18\x0e \x01(\tR\amessageB\b\n" +
-	"\x06_value\"\xed\x01\n" +
+	"\x06_value\"\xc0\x01\n" +
+	"\vTestFigures\x12\x12\n" +
+	"\x04test\x18\x01 \x01(\tR\x04test\x12\x1a\n" +
+	"\bscenario\x18\x02 \x01(\tR\bscenario\x12=\n" +
+	"\n" +
+	"iterations\x18\x03 \x01(\v2\x1d.loadgrpc.v1.IterationFiguresR\n" +
+	"iterations\x12B\n" +
+	"\x0eiteration_time\x18\x04 \x01(\v2\x1b.loadgrpc.v1.ElapsedFiguresR\riterationTime\"\xed\x01\n" +
 	"\vCaseFigures\x12\x12\n" +
 	"\x04case\x18\x01 \x01(\tR\x04case\x12\x1a\n" +
 	"\bscenario\x18\x02 \x01(\tR\bscenario\x12=\n" +
@@ -6684,7 +6944,12 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\x05count\x18\x02 \x01(\x04R\x05count\x12\x19\n" +
 	"\bat_least\x18\x03 \x01(\bR\aatLeast\x12\x19\n" +
 	"\bagent_id\x18\x04 \x01(\tR\aagentId\x12\x12\n" +
-	"\x04hits\x18\x05 \x01(\x04R\x04hits*\xfa\x01\n" +
+	"\x04hits\x18\x05 \x01(\x04R\x04hits*r\n" +
+	"\tTestOrder\x12\x1a\n" +
+	"\x16TEST_ORDER_UNSPECIFIED\x10\x00\x12\x17\n" +
+	"\x13TEST_ORDER_WEIGHTED\x10\x01\x12\x15\n" +
+	"\x11TEST_ORDER_RANDOM\x10\x02\x12\x19\n" +
+	"\x15TEST_ORDER_SEQUENTIAL\x10\x03*\xfa\x01\n" +
 	"\vRetryReason\x12\x1c\n" +
 	"\x18RETRY_REASON_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17RETRY_REASON_AGENT_LOST\x10\x01\x12\x1c\n" +
@@ -6779,254 +7044,264 @@ func file_loadgrpc_v1_run_proto_rawDescGZIP() []byte {
 	return file_loadgrpc_v1_run_proto_rawDescData
 }
 
-var file_loadgrpc_v1_run_proto_enumTypes = make([]protoimpl.EnumInfo, 12)
-var file_loadgrpc_v1_run_proto_msgTypes = make([]protoimpl.MessageInfo, 57)
+var file_loadgrpc_v1_run_proto_enumTypes = make([]protoimpl.EnumInfo, 13)
+var file_loadgrpc_v1_run_proto_msgTypes = make([]protoimpl.MessageInfo, 59)
 var file_loadgrpc_v1_run_proto_goTypes = []any{
-	(RetryReason)(0),              // 0: loadgrpc.v1.RetryReason
-	(ObserverEvent)(0),            // 1: loadgrpc.v1.ObserverEvent
-	(NotificationState)(0),        // 2: loadgrpc.v1.NotificationState
-	(RunnerMode)(0),               // 3: loadgrpc.v1.RunnerMode
-	(LoadUnit)(0),                 // 4: loadgrpc.v1.LoadUnit
-	(LoadChangeKind)(0),           // 5: loadgrpc.v1.LoadChangeKind
-	(Spacing)(0),                  // 6: loadgrpc.v1.Spacing
-	(LatePolicy)(0),               // 7: loadgrpc.v1.LatePolicy
-	(RunState)(0),                 // 8: loadgrpc.v1.RunState
-	(TroubleKind)(0),              // 9: loadgrpc.v1.TroubleKind
-	(ThresholdOutcome)(0),         // 10: loadgrpc.v1.ThresholdOutcome
-	(AssignmentState)(0),          // 11: loadgrpc.v1.AssignmentState
-	(*RunSpec)(nil),               // 12: loadgrpc.v1.RunSpec
-	(*WaitTime)(nil),              // 13: loadgrpc.v1.WaitTime
-	(*WaitRange)(nil),             // 14: loadgrpc.v1.WaitRange
-	(*LognormalWait)(nil),         // 15: loadgrpc.v1.LognormalWait
-	(*Parameter)(nil),             // 16: loadgrpc.v1.Parameter
-	(*RetryPolicy)(nil),           // 17: loadgrpc.v1.RetryPolicy
-	(*Observer)(nil),              // 18: loadgrpc.v1.Observer
-	(*Notification)(nil),          // 19: loadgrpc.v1.Notification
-	(*Stage)(nil),                 // 20: loadgrpc.v1.Stage
-	(*HoldStage)(nil),             // 21: loadgrpc.v1.HoldStage
-	(*RampStage)(nil),             // 22: loadgrpc.v1.RampStage
-	(*SineStage)(nil),             // 23: loadgrpc.v1.SineStage
-	(*StepsStage)(nil),            // 24: loadgrpc.v1.StepsStage
-	(*LoadChange)(nil),            // 25: loadgrpc.v1.LoadChange
-	(*Scenario)(nil),              // 26: loadgrpc.v1.Scenario
-	(*Run)(nil),                   // 27: loadgrpc.v1.Run
-	(*Waiting)(nil),               // 28: loadgrpc.v1.Waiting
-	(*RunAttempt)(nil),            // 29: loadgrpc.v1.RunAttempt
-	(*Trouble)(nil),               // 30: loadgrpc.v1.Trouble
-	(*RunSummary)(nil),            // 31: loadgrpc.v1.RunSummary
-	(*TagFigures)(nil),            // 32: loadgrpc.v1.TagFigures
-	(*CheckFigures)(nil),          // 33: loadgrpc.v1.CheckFigures
-	(*TransactionFigures)(nil),    // 34: loadgrpc.v1.TransactionFigures
-	(*MeasurementFigures)(nil),    // 35: loadgrpc.v1.MeasurementFigures
-	(*GaugeFigures)(nil),          // 36: loadgrpc.v1.GaugeFigures
-	(*ReportedState)(nil),         // 37: loadgrpc.v1.ReportedState
-	(*ThresholdResult)(nil),       // 38: loadgrpc.v1.ThresholdResult
-	(*CaseFigures)(nil),           // 39: loadgrpc.v1.CaseFigures
-	(*CoverageFigures)(nil),       // 40: loadgrpc.v1.CoverageFigures
-	(*DataFigures)(nil),           // 41: loadgrpc.v1.DataFigures
-	(*OutputFigures)(nil),         // 42: loadgrpc.v1.OutputFigures
-	(*CycleFigures)(nil),          // 43: loadgrpc.v1.CycleFigures
-	(*CycleScenarioFigures)(nil),  // 44: loadgrpc.v1.CycleScenarioFigures
-	(*ScenarioFigures)(nil),       // 45: loadgrpc.v1.ScenarioFigures
-	(*Verdict)(nil),               // 46: loadgrpc.v1.Verdict
-	(*HitFigures)(nil),            // 47: loadgrpc.v1.HitFigures
-	(*ElapsedFigures)(nil),        // 48: loadgrpc.v1.ElapsedFigures
-	(*IterationFigures)(nil),      // 49: loadgrpc.v1.IterationFigures
-	(*NotStarted)(nil),            // 50: loadgrpc.v1.NotStarted
-	(*UserFigures)(nil),           // 51: loadgrpc.v1.UserFigures
-	(*SocketFigures)(nil),         // 52: loadgrpc.v1.SocketFigures
-	(*SocketNameFigures)(nil),     // 53: loadgrpc.v1.SocketNameFigures
-	(*SocketSummary)(nil),         // 54: loadgrpc.v1.SocketSummary
-	(*NameFigures)(nil),           // 55: loadgrpc.v1.NameFigures
-	(*IterationErrorGroup)(nil),   // 56: loadgrpc.v1.IterationErrorGroup
-	(*HitErrorGroup)(nil),         // 57: loadgrpc.v1.HitErrorGroup
-	(*AgentFigures)(nil),          // 58: loadgrpc.v1.AgentFigures
-	(*GeneratorFigures)(nil),      // 59: loadgrpc.v1.GeneratorFigures
-	(*Accounting)(nil),            // 60: loadgrpc.v1.Accounting
-	(*Loss)(nil),                  // 61: loadgrpc.v1.Loss
-	nil,                           // 62: loadgrpc.v1.RunSpec.EnvEntry
-	nil,                           // 63: loadgrpc.v1.RunSpec.ParametersEntry
-	nil,                           // 64: loadgrpc.v1.Observer.SettingsEntry
-	nil,                           // 65: loadgrpc.v1.Scenario.ParametersEntry
-	nil,                           // 66: loadgrpc.v1.RunSummary.CountersEntry
-	nil,                           // 67: loadgrpc.v1.NameFigures.StatusesEntry
-	nil,                           // 68: loadgrpc.v1.NameFigures.FailedStatusesEntry
-	(*durationpb.Duration)(nil),   // 69: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 70: google.protobuf.Timestamp
-	(*CustomState)(nil),           // 71: loadgrpc.v1.CustomState
-	(DataMode)(0),                 // 72: loadgrpc.v1.DataMode
-	(*ExceptionInfo)(nil),         // 73: loadgrpc.v1.ExceptionInfo
-	(HitError)(0),                 // 74: loadgrpc.v1.HitError
+	(TestOrder)(0),                // 0: loadgrpc.v1.TestOrder
+	(RetryReason)(0),              // 1: loadgrpc.v1.RetryReason
+	(ObserverEvent)(0),            // 2: loadgrpc.v1.ObserverEvent
+	(NotificationState)(0),        // 3: loadgrpc.v1.NotificationState
+	(RunnerMode)(0),               // 4: loadgrpc.v1.RunnerMode
+	(LoadUnit)(0),                 // 5: loadgrpc.v1.LoadUnit
+	(LoadChangeKind)(0),           // 6: loadgrpc.v1.LoadChangeKind
+	(Spacing)(0),                  // 7: loadgrpc.v1.Spacing
+	(LatePolicy)(0),               // 8: loadgrpc.v1.LatePolicy
+	(RunState)(0),                 // 9: loadgrpc.v1.RunState
+	(TroubleKind)(0),              // 10: loadgrpc.v1.TroubleKind
+	(ThresholdOutcome)(0),         // 11: loadgrpc.v1.ThresholdOutcome
+	(AssignmentState)(0),          // 12: loadgrpc.v1.AssignmentState
+	(*RunSpec)(nil),               // 13: loadgrpc.v1.RunSpec
+	(*WeightedTest)(nil),          // 14: loadgrpc.v1.WeightedTest
+	(*WaitTime)(nil),              // 15: loadgrpc.v1.WaitTime
+	(*WaitRange)(nil),             // 16: loadgrpc.v1.WaitRange
+	(*LognormalWait)(nil),         // 17: loadgrpc.v1.LognormalWait
+	(*Parameter)(nil),             // 18: loadgrpc.v1.Parameter
+	(*RetryPolicy)(nil),           // 19: loadgrpc.v1.RetryPolicy
+	(*Observer)(nil),              // 20: loadgrpc.v1.Observer
+	(*Notification)(nil),          // 21: loadgrpc.v1.Notification
+	(*Stage)(nil),                 // 22: loadgrpc.v1.Stage
+	(*HoldStage)(nil),             // 23: loadgrpc.v1.HoldStage
+	(*RampStage)(nil),             // 24: loadgrpc.v1.RampStage
+	(*SineStage)(nil),             // 25: loadgrpc.v1.SineStage
+	(*StepsStage)(nil),            // 26: loadgrpc.v1.StepsStage
+	(*LoadChange)(nil),            // 27: loadgrpc.v1.LoadChange
+	(*Scenario)(nil),              // 28: loadgrpc.v1.Scenario
+	(*Run)(nil),                   // 29: loadgrpc.v1.Run
+	(*Waiting)(nil),               // 30: loadgrpc.v1.Waiting
+	(*RunAttempt)(nil),            // 31: loadgrpc.v1.RunAttempt
+	(*Trouble)(nil),               // 32: loadgrpc.v1.Trouble
+	(*RunSummary)(nil),            // 33: loadgrpc.v1.RunSummary
+	(*TagFigures)(nil),            // 34: loadgrpc.v1.TagFigures
+	(*CheckFigures)(nil),          // 35: loadgrpc.v1.CheckFigures
+	(*TransactionFigures)(nil),    // 36: loadgrpc.v1.TransactionFigures
+	(*MeasurementFigures)(nil),    // 37: loadgrpc.v1.MeasurementFigures
+	(*GaugeFigures)(nil),          // 38: loadgrpc.v1.GaugeFigures
+	(*ReportedState)(nil),         // 39: loadgrpc.v1.ReportedState
+	(*ThresholdResult)(nil),       // 40: loadgrpc.v1.ThresholdResult
+	(*TestFigures)(nil),           // 41: loadgrpc.v1.TestFigures
+	(*CaseFigures)(nil),           // 42: loadgrpc.v1.CaseFigures
+	(*CoverageFigures)(nil),       // 43: loadgrpc.v1.CoverageFigures
+	(*DataFigures)(nil),           // 44: loadgrpc.v1.DataFigures
+	(*OutputFigures)(nil),         // 45: loadgrpc.v1.OutputFigures
+	(*CycleFigures)(nil),          // 46: loadgrpc.v1.CycleFigures
+	(*CycleScenarioFigures)(nil),  // 47: loadgrpc.v1.CycleScenarioFigures
+	(*ScenarioFigures)(nil),       // 48: loadgrpc.v1.ScenarioFigures
+	(*Verdict)(nil),               // 49: loadgrpc.v1.Verdict
+	(*HitFigures)(nil),            // 50: loadgrpc.v1.HitFigures
+	(*ElapsedFigures)(nil),        // 51: loadgrpc.v1.ElapsedFigures
+	(*IterationFigures)(nil),      // 52: loadgrpc.v1.IterationFigures
+	(*NotStarted)(nil),            // 53: loadgrpc.v1.NotStarted
+	(*UserFigures)(nil),           // 54: loadgrpc.v1.UserFigures
+	(*SocketFigures)(nil),         // 55: loadgrpc.v1.SocketFigures
+	(*SocketNameFigures)(nil),     // 56: loadgrpc.v1.SocketNameFigures
+	(*SocketSummary)(nil),         // 57: loadgrpc.v1.SocketSummary
+	(*NameFigures)(nil),           // 58: loadgrpc.v1.NameFigures
+	(*IterationErrorGroup)(nil),   // 59: loadgrpc.v1.IterationErrorGroup
+	(*HitErrorGroup)(nil),         // 60: loadgrpc.v1.HitErrorGroup
+	(*AgentFigures)(nil),          // 61: loadgrpc.v1.AgentFigures
+	(*GeneratorFigures)(nil),      // 62: loadgrpc.v1.GeneratorFigures
+	(*Accounting)(nil),            // 63: loadgrpc.v1.Accounting
+	(*Loss)(nil),                  // 64: loadgrpc.v1.Loss
+	nil,                           // 65: loadgrpc.v1.RunSpec.EnvEntry
+	nil,                           // 66: loadgrpc.v1.RunSpec.ParametersEntry
+	nil,                           // 67: loadgrpc.v1.Observer.SettingsEntry
+	nil,                           // 68: loadgrpc.v1.Scenario.ParametersEntry
+	nil,                           // 69: loadgrpc.v1.RunSummary.CountersEntry
+	nil,                           // 70: loadgrpc.v1.NameFigures.StatusesEntry
+	nil,                           // 71: loadgrpc.v1.NameFigures.FailedStatusesEntry
+	(*durationpb.Duration)(nil),   // 72: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 73: google.protobuf.Timestamp
+	(*CustomState)(nil),           // 74: loadgrpc.v1.CustomState
+	(DataMode)(0),                 // 75: loadgrpc.v1.DataMode
+	(*ExceptionInfo)(nil),         // 76: loadgrpc.v1.ExceptionInfo
+	(HitError)(0),                 // 77: loadgrpc.v1.HitError
 }
 var file_loadgrpc_v1_run_proto_depIdxs = []int32{
-	69,  // 0: loadgrpc.v1.RunSpec.duration:type_name -> google.protobuf.Duration
-	69,  // 1: loadgrpc.v1.RunSpec.stop_timeout:type_name -> google.protobuf.Duration
-	3,   // 2: loadgrpc.v1.RunSpec.runner_mode:type_name -> loadgrpc.v1.RunnerMode
-	69,  // 3: loadgrpc.v1.RunSpec.silence_timeout:type_name -> google.protobuf.Duration
-	26,  // 4: loadgrpc.v1.RunSpec.scenarios:type_name -> loadgrpc.v1.Scenario
-	62,  // 5: loadgrpc.v1.RunSpec.env:type_name -> loadgrpc.v1.RunSpec.EnvEntry
-	18,  // 6: loadgrpc.v1.RunSpec.observers:type_name -> loadgrpc.v1.Observer
-	63,  // 7: loadgrpc.v1.RunSpec.parameters:type_name -> loadgrpc.v1.RunSpec.ParametersEntry
-	13,  // 8: loadgrpc.v1.RunSpec.pacing:type_name -> loadgrpc.v1.WaitTime
-	13,  // 9: loadgrpc.v1.RunSpec.think:type_name -> loadgrpc.v1.WaitTime
-	20,  // 10: loadgrpc.v1.RunSpec.stages:type_name -> loadgrpc.v1.Stage
-	6,   // 11: loadgrpc.v1.RunSpec.arrivals:type_name -> loadgrpc.v1.Spacing
-	7,   // 12: loadgrpc.v1.RunSpec.late:type_name -> loadgrpc.v1.LatePolicy
-	17,  // 13: loadgrpc.v1.RunSpec.retry:type_name -> loadgrpc.v1.RetryPolicy
-	69,  // 14: loadgrpc.v1.WaitTime.constant:type_name -> google.protobuf.Duration
-	14,  // 15: loadgrpc.v1.WaitTime.between:type_name -> loadgrpc.v1.WaitRange
-	69,  // 16: loadgrpc.v1.WaitTime.exponential:type_name -> google.protobuf.Duration
-	15,  // 17: loadgrpc.v1.WaitTime.lognormal:type_name -> loadgrpc.v1.LognormalWait
-	69,  // 18: loadgrpc.v1.WaitRange.least:type_name -> google.protobuf.Duration
-	69,  // 19: loadgrpc.v1.WaitRange.most:type_name -> google.protobuf.Duration
-	69,  // 20: loadgrpc.v1.LognormalWait.median:type_name -> google.protobuf.Duration
-	69,  // 21: loadgrpc.v1.RetryPolicy.initial_backoff:type_name -> google.protobuf.Duration
-	69,  // 22: loadgrpc.v1.RetryPolicy.max_backoff:type_name -> google.protobuf.Duration
-	0,   // 23: loadgrpc.v1.RetryPolicy.retry_on:type_name -> loadgrpc.v1.RetryReason
-	64,  // 24: loadgrpc.v1.Observer.settings:type_name -> loadgrpc.v1.Observer.SettingsEntry
-	1,   // 25: loadgrpc.v1.Observer.events:type_name -> loadgrpc.v1.ObserverEvent
-	1,   // 26: loadgrpc.v1.Notification.event:type_name -> loadgrpc.v1.ObserverEvent
-	2,   // 27: loadgrpc.v1.Notification.state:type_name -> loadgrpc.v1.NotificationState
-	70,  // 28: loadgrpc.v1.Notification.time:type_name -> google.protobuf.Timestamp
-	4,   // 29: loadgrpc.v1.Stage.unit:type_name -> loadgrpc.v1.LoadUnit
-	21,  // 30: loadgrpc.v1.Stage.hold:type_name -> loadgrpc.v1.HoldStage
-	22,  // 31: loadgrpc.v1.Stage.ramp:type_name -> loadgrpc.v1.RampStage
-	23,  // 32: loadgrpc.v1.Stage.sine:type_name -> loadgrpc.v1.SineStage
-	24,  // 33: loadgrpc.v1.Stage.steps:type_name -> loadgrpc.v1.StepsStage
-	69,  // 34: loadgrpc.v1.HoldStage.duration:type_name -> google.protobuf.Duration
-	69,  // 35: loadgrpc.v1.RampStage.duration:type_name -> google.protobuf.Duration
-	69,  // 36: loadgrpc.v1.SineStage.period:type_name -> google.protobuf.Duration
-	69,  // 37: loadgrpc.v1.SineStage.duration:type_name -> google.protobuf.Duration
-	69,  // 38: loadgrpc.v1.StepsStage.each:type_name -> google.protobuf.Duration
-	69,  // 39: loadgrpc.v1.LoadChange.at:type_name -> google.protobuf.Duration
-	5,   // 40: loadgrpc.v1.LoadChange.kind:type_name -> loadgrpc.v1.LoadChangeKind
-	69,  // 41: loadgrpc.v1.Scenario.duration:type_name -> google.protobuf.Duration
-	3,   // 42: loadgrpc.v1.Scenario.runner_mode:type_name -> loadgrpc.v1.RunnerMode
-	69,  // 43: loadgrpc.v1.Scenario.silence_timeout:type_name -> google.protobuf.Duration
-	13,  // 44: loadgrpc.v1.Scenario.pacing:type_name -> loadgrpc.v1.WaitTime
-	13,  // 45: loadgrpc.v1.Scenario.think:type_name -> loadgrpc.v1.WaitTime
-	65,  // 46: loadgrpc.v1.Scenario.parameters:type_name -> loadgrpc.v1.Scenario.ParametersEntry
-	20,  // 47: loadgrpc.v1.Scenario.stages:type_name -> loadgrpc.v1.Stage
-	6,   // 48: loadgrpc.v1.Scenario.arrivals:type_name -> loadgrpc.v1.Spacing
-	7,   // 49: loadgrpc.v1.Scenario.late:type_name -> loadgrpc.v1.LatePolicy
-	8,   // 50: loadgrpc.v1.Run.state:type_name -> loadgrpc.v1.RunState
-	12,  // 51: loadgrpc.v1.Run.plan:type_name -> loadgrpc.v1.RunSpec
-	70,  // 52: loadgrpc.v1.Run.create_time:type_name -> google.protobuf.Timestamp
-	70,  // 53: loadgrpc.v1.Run.start_time:type_name -> google.protobuf.Timestamp
-	70,  // 54: loadgrpc.v1.Run.end_time:type_name -> google.protobuf.Timestamp
-	30,  // 55: loadgrpc.v1.Run.troubles:type_name -> loadgrpc.v1.Trouble
-	46,  // 56: loadgrpc.v1.Run.verdict:type_name -> loadgrpc.v1.Verdict
-	70,  // 57: loadgrpc.v1.Run.due_time:type_name -> google.protobuf.Timestamp
-	70,  // 58: loadgrpc.v1.Run.expire_time:type_name -> google.protobuf.Timestamp
-	28,  // 59: loadgrpc.v1.Run.waiting:type_name -> loadgrpc.v1.Waiting
-	29,  // 60: loadgrpc.v1.Run.attempts:type_name -> loadgrpc.v1.RunAttempt
-	8,   // 61: loadgrpc.v1.RunAttempt.state:type_name -> loadgrpc.v1.RunState
-	46,  // 62: loadgrpc.v1.RunAttempt.verdict:type_name -> loadgrpc.v1.Verdict
-	70,  // 63: loadgrpc.v1.RunAttempt.start_time:type_name -> google.protobuf.Timestamp
-	70,  // 64: loadgrpc.v1.RunAttempt.end_time:type_name -> google.protobuf.Timestamp
-	9,   // 65: loadgrpc.v1.Trouble.kind:type_name -> loadgrpc.v1.TroubleKind
-	70,  // 66: loadgrpc.v1.Trouble.since:type_name -> google.protobuf.Timestamp
-	70,  // 67: loadgrpc.v1.Trouble.until:type_name -> google.protobuf.Timestamp
-	8,   // 68: loadgrpc.v1.RunSummary.state:type_name -> loadgrpc.v1.RunState
-	46,  // 69: loadgrpc.v1.RunSummary.verdict:type_name -> loadgrpc.v1.Verdict
-	12,  // 70: loadgrpc.v1.RunSummary.plan:type_name -> loadgrpc.v1.RunSpec
-	70,  // 71: loadgrpc.v1.RunSummary.create_time:type_name -> google.protobuf.Timestamp
-	70,  // 72: loadgrpc.v1.RunSummary.start_time:type_name -> google.protobuf.Timestamp
-	70,  // 73: loadgrpc.v1.RunSummary.end_time:type_name -> google.protobuf.Timestamp
-	69,  // 74: loadgrpc.v1.RunSummary.duration:type_name -> google.protobuf.Duration
-	47,  // 75: loadgrpc.v1.RunSummary.hits:type_name -> loadgrpc.v1.HitFigures
-	49,  // 76: loadgrpc.v1.RunSummary.iterations:type_name -> loadgrpc.v1.IterationFigures
-	55,  // 77: loadgrpc.v1.RunSummary.names:type_name -> loadgrpc.v1.NameFigures
-	56,  // 78: loadgrpc.v1.RunSummary.failures:type_name -> loadgrpc.v1.IterationErrorGroup
-	56,  // 79: loadgrpc.v1.RunSummary.errors:type_name -> loadgrpc.v1.IterationErrorGroup
-	57,  // 80: loadgrpc.v1.RunSummary.hit_errors:type_name -> loadgrpc.v1.HitErrorGroup
-	58,  // 81: loadgrpc.v1.RunSummary.agents:type_name -> loadgrpc.v1.AgentFigures
-	66,  // 82: loadgrpc.v1.RunSummary.counters:type_name -> loadgrpc.v1.RunSummary.CountersEntry
-	60,  // 83: loadgrpc.v1.RunSummary.accounting:type_name -> loadgrpc.v1.Accounting
-	59,  // 84: loadgrpc.v1.RunSummary.generator:type_name -> loadgrpc.v1.GeneratorFigures
-	45,  // 85: loadgrpc.v1.RunSummary.scenarios:type_name -> loadgrpc.v1.ScenarioFigures
-	51,  // 86: loadgrpc.v1.RunSummary.users:type_name -> loadgrpc.v1.UserFigures
-	43,  // 87: loadgrpc.v1.RunSummary.cycles:type_name -> loadgrpc.v1.CycleFigures
-	54,  // 88: loadgrpc.v1.RunSummary.sockets:type_name -> loadgrpc.v1.SocketSummary
-	30,  // 89: loadgrpc.v1.RunSummary.troubles:type_name -> loadgrpc.v1.Trouble
-	41,  // 90: loadgrpc.v1.RunSummary.data:type_name -> loadgrpc.v1.DataFigures
-	19,  // 91: loadgrpc.v1.RunSummary.notifications:type_name -> loadgrpc.v1.Notification
-	39,  // 92: loadgrpc.v1.RunSummary.cases:type_name -> loadgrpc.v1.CaseFigures
-	40,  // 93: loadgrpc.v1.RunSummary.coverage:type_name -> loadgrpc.v1.CoverageFigures
-	42,  // 94: loadgrpc.v1.RunSummary.output:type_name -> loadgrpc.v1.OutputFigures
-	37,  // 95: loadgrpc.v1.RunSummary.custom_states:type_name -> loadgrpc.v1.ReportedState
-	33,  // 96: loadgrpc.v1.RunSummary.checks:type_name -> loadgrpc.v1.CheckFigures
-	34,  // 97: loadgrpc.v1.RunSummary.transactions:type_name -> loadgrpc.v1.TransactionFigures
-	35,  // 98: loadgrpc.v1.RunSummary.measurements:type_name -> loadgrpc.v1.MeasurementFigures
-	36,  // 99: loadgrpc.v1.RunSummary.gauges:type_name -> loadgrpc.v1.GaugeFigures
-	32,  // 100: loadgrpc.v1.RunSummary.tags:type_name -> loadgrpc.v1.TagFigures
-	38,  // 101: loadgrpc.v1.RunSummary.thresholds:type_name -> loadgrpc.v1.ThresholdResult
-	29,  // 102: loadgrpc.v1.RunSummary.attempts:type_name -> loadgrpc.v1.RunAttempt
-	47,  // 103: loadgrpc.v1.TagFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	48,  // 104: loadgrpc.v1.TransactionFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
-	71,  // 105: loadgrpc.v1.ReportedState.state:type_name -> loadgrpc.v1.CustomState
-	70,  // 106: loadgrpc.v1.ReportedState.time:type_name -> google.protobuf.Timestamp
-	10,  // 107: loadgrpc.v1.ThresholdResult.outcome:type_name -> loadgrpc.v1.ThresholdOutcome
-	70,  // 108: loadgrpc.v1.ThresholdResult.window_start:type_name -> google.protobuf.Timestamp
-	69,  // 109: loadgrpc.v1.ThresholdResult.window_length:type_name -> google.protobuf.Duration
-	49,  // 110: loadgrpc.v1.CaseFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
-	48,  // 111: loadgrpc.v1.CaseFigures.iteration_time:type_name -> loadgrpc.v1.ElapsedFigures
-	47,  // 112: loadgrpc.v1.CaseFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	72,  // 113: loadgrpc.v1.DataFigures.mode:type_name -> loadgrpc.v1.DataMode
-	69,  // 114: loadgrpc.v1.CycleFigures.duration:type_name -> google.protobuf.Duration
-	47,  // 115: loadgrpc.v1.CycleFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	70,  // 116: loadgrpc.v1.CycleFigures.start_time:type_name -> google.protobuf.Timestamp
-	44,  // 117: loadgrpc.v1.CycleFigures.scenarios:type_name -> loadgrpc.v1.CycleScenarioFigures
-	69,  // 118: loadgrpc.v1.CycleScenarioFigures.duration:type_name -> google.protobuf.Duration
-	47,  // 119: loadgrpc.v1.CycleScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	47,  // 120: loadgrpc.v1.ScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	49,  // 121: loadgrpc.v1.ScenarioFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
-	51,  // 122: loadgrpc.v1.ScenarioFigures.users:type_name -> loadgrpc.v1.UserFigures
-	48,  // 123: loadgrpc.v1.HitFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
-	48,  // 124: loadgrpc.v1.HitFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
-	69,  // 125: loadgrpc.v1.ElapsedFigures.avg:type_name -> google.protobuf.Duration
-	69,  // 126: loadgrpc.v1.ElapsedFigures.min:type_name -> google.protobuf.Duration
-	69,  // 127: loadgrpc.v1.ElapsedFigures.p50:type_name -> google.protobuf.Duration
-	69,  // 128: loadgrpc.v1.ElapsedFigures.p90:type_name -> google.protobuf.Duration
-	69,  // 129: loadgrpc.v1.ElapsedFigures.p95:type_name -> google.protobuf.Duration
-	69,  // 130: loadgrpc.v1.ElapsedFigures.p99:type_name -> google.protobuf.Duration
-	69,  // 131: loadgrpc.v1.ElapsedFigures.max:type_name -> google.protobuf.Duration
-	48,  // 132: loadgrpc.v1.IterationFigures.lateness:type_name -> loadgrpc.v1.ElapsedFigures
-	48,  // 133: loadgrpc.v1.IterationFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
-	48,  // 134: loadgrpc.v1.IterationFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
-	50,  // 135: loadgrpc.v1.IterationFigures.not_started:type_name -> loadgrpc.v1.NotStarted
-	48,  // 136: loadgrpc.v1.SocketFigures.gaps:type_name -> loadgrpc.v1.ElapsedFigures
-	52,  // 137: loadgrpc.v1.SocketNameFigures.sockets:type_name -> loadgrpc.v1.SocketFigures
-	52,  // 138: loadgrpc.v1.SocketSummary.total:type_name -> loadgrpc.v1.SocketFigures
-	53,  // 139: loadgrpc.v1.SocketSummary.names:type_name -> loadgrpc.v1.SocketNameFigures
-	47,  // 140: loadgrpc.v1.NameFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	67,  // 141: loadgrpc.v1.NameFigures.statuses:type_name -> loadgrpc.v1.NameFigures.StatusesEntry
-	68,  // 142: loadgrpc.v1.NameFigures.failed_statuses:type_name -> loadgrpc.v1.NameFigures.FailedStatusesEntry
-	73,  // 143: loadgrpc.v1.IterationErrorGroup.exception:type_name -> loadgrpc.v1.ExceptionInfo
-	74,  // 144: loadgrpc.v1.HitErrorGroup.error:type_name -> loadgrpc.v1.HitError
-	11,  // 145: loadgrpc.v1.AgentFigures.state:type_name -> loadgrpc.v1.AssignmentState
-	73,  // 146: loadgrpc.v1.AgentFigures.load_error:type_name -> loadgrpc.v1.ExceptionInfo
-	59,  // 147: loadgrpc.v1.AgentFigures.generator:type_name -> loadgrpc.v1.GeneratorFigures
-	70,  // 148: loadgrpc.v1.AgentFigures.end_time:type_name -> google.protobuf.Timestamp
-	69,  // 149: loadgrpc.v1.AgentFigures.clock_offset:type_name -> google.protobuf.Duration
-	51,  // 150: loadgrpc.v1.AgentFigures.all_users:type_name -> loadgrpc.v1.UserFigures
-	69,  // 151: loadgrpc.v1.GeneratorFigures.saturated_time:type_name -> google.protobuf.Duration
-	69,  // 152: loadgrpc.v1.GeneratorFigures.watched_time:type_name -> google.protobuf.Duration
-	48,  // 153: loadgrpc.v1.GeneratorFigures.lag:type_name -> loadgrpc.v1.ElapsedFigures
-	69,  // 154: loadgrpc.v1.GeneratorFigures.worst_lag:type_name -> google.protobuf.Duration
-	70,  // 155: loadgrpc.v1.GeneratorFigures.worst_lag_time:type_name -> google.protobuf.Timestamp
-	69,  // 156: loadgrpc.v1.GeneratorFigures.gc_time:type_name -> google.protobuf.Duration
-	69,  // 157: loadgrpc.v1.GeneratorFigures.gc_max:type_name -> google.protobuf.Duration
-	69,  // 158: loadgrpc.v1.GeneratorFigures.at_limit_time:type_name -> google.protobuf.Duration
-	69,  // 159: loadgrpc.v1.GeneratorFigures.machine_busy_time:type_name -> google.protobuf.Duration
-	61,  // 160: loadgrpc.v1.Accounting.losses:type_name -> loadgrpc.v1.Loss
-	16,  // 161: loadgrpc.v1.RunSpec.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
-	16,  // 162: loadgrpc.v1.Scenario.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
-	163, // [163:163] is the sub-list for method output_type
-	163, // [163:163] is the sub-list for method input_type
-	163, // [163:163] is the sub-list for extension type_name
-	163, // [163:163] is the sub-list for extension extendee
-	0,   // [0:163] is the sub-list for field type_name
+	72,  // 0: loadgrpc.v1.RunSpec.duration:type_name -> google.protobuf.Duration
+	72,  // 1: loadgrpc.v1.RunSpec.stop_timeout:type_name -> google.protobuf.Duration
+	4,   // 2: loadgrpc.v1.RunSpec.runner_mode:type_name -> loadgrpc.v1.RunnerMode
+	72,  // 3: loadgrpc.v1.RunSpec.silence_timeout:type_name -> google.protobuf.Duration
+	28,  // 4: loadgrpc.v1.RunSpec.scenarios:type_name -> loadgrpc.v1.Scenario
+	65,  // 5: loadgrpc.v1.RunSpec.env:type_name -> loadgrpc.v1.RunSpec.EnvEntry
+	20,  // 6: loadgrpc.v1.RunSpec.observers:type_name -> loadgrpc.v1.Observer
+	66,  // 7: loadgrpc.v1.RunSpec.parameters:type_name -> loadgrpc.v1.RunSpec.ParametersEntry
+	15,  // 8: loadgrpc.v1.RunSpec.pacing:type_name -> loadgrpc.v1.WaitTime
+	15,  // 9: loadgrpc.v1.RunSpec.think:type_name -> loadgrpc.v1.WaitTime
+	22,  // 10: loadgrpc.v1.RunSpec.stages:type_name -> loadgrpc.v1.Stage
+	7,   // 11: loadgrpc.v1.RunSpec.arrivals:type_name -> loadgrpc.v1.Spacing
+	8,   // 12: loadgrpc.v1.RunSpec.late:type_name -> loadgrpc.v1.LatePolicy
+	19,  // 13: loadgrpc.v1.RunSpec.retry:type_name -> loadgrpc.v1.RetryPolicy
+	14,  // 14: loadgrpc.v1.RunSpec.tests:type_name -> loadgrpc.v1.WeightedTest
+	0,   // 15: loadgrpc.v1.RunSpec.test_order:type_name -> loadgrpc.v1.TestOrder
+	72,  // 16: loadgrpc.v1.WaitTime.constant:type_name -> google.protobuf.Duration
+	16,  // 17: loadgrpc.v1.WaitTime.between:type_name -> loadgrpc.v1.WaitRange
+	72,  // 18: loadgrpc.v1.WaitTime.exponential:type_name -> google.protobuf.Duration
+	17,  // 19: loadgrpc.v1.WaitTime.lognormal:type_name -> loadgrpc.v1.LognormalWait
+	72,  // 20: loadgrpc.v1.WaitRange.least:type_name -> google.protobuf.Duration
+	72,  // 21: loadgrpc.v1.WaitRange.most:type_name -> google.protobuf.Duration
+	72,  // 22: loadgrpc.v1.LognormalWait.median:type_name -> google.protobuf.Duration
+	72,  // 23: loadgrpc.v1.RetryPolicy.initial_backoff:type_name -> google.protobuf.Duration
+	72,  // 24: loadgrpc.v1.RetryPolicy.max_backoff:type_name -> google.protobuf.Duration
+	1,   // 25: loadgrpc.v1.RetryPolicy.retry_on:type_name -> loadgrpc.v1.RetryReason
+	67,  // 26: loadgrpc.v1.Observer.settings:type_name -> loadgrpc.v1.Observer.SettingsEntry
+	2,   // 27: loadgrpc.v1.Observer.events:type_name -> loadgrpc.v1.ObserverEvent
+	2,   // 28: loadgrpc.v1.Notification.event:type_name -> loadgrpc.v1.ObserverEvent
+	3,   // 29: loadgrpc.v1.Notification.state:type_name -> loadgrpc.v1.NotificationState
+	73,  // 30: loadgrpc.v1.Notification.time:type_name -> google.protobuf.Timestamp
+	5,   // 31: loadgrpc.v1.Stage.unit:type_name -> loadgrpc.v1.LoadUnit
+	23,  // 32: loadgrpc.v1.Stage.hold:type_name -> loadgrpc.v1.HoldStage
+	24,  // 33: loadgrpc.v1.Stage.ramp:type_name -> loadgrpc.v1.RampStage
+	25,  // 34: loadgrpc.v1.Stage.sine:type_name -> loadgrpc.v1.SineStage
+	26,  // 35: loadgrpc.v1.Stage.steps:type_name -> loadgrpc.v1.StepsStage
+	72,  // 36: loadgrpc.v1.HoldStage.duration:type_name -> google.protobuf.Duration
+	72,  // 37: loadgrpc.v1.RampStage.duration:type_name -> google.protobuf.Duration
+	72,  // 38: loadgrpc.v1.SineStage.period:type_name -> google.protobuf.Duration
+	72,  // 39: loadgrpc.v1.SineStage.duration:type_name -> google.protobuf.Duration
+	72,  // 40: loadgrpc.v1.StepsStage.each:type_name -> google.protobuf.Duration
+	72,  // 41: loadgrpc.v1.LoadChange.at:type_name -> google.protobuf.Duration
+	6,   // 42: loadgrpc.v1.LoadChange.kind:type_name -> loadgrpc.v1.LoadChangeKind
+	72,  // 43: loadgrpc.v1.Scenario.duration:type_name -> google.protobuf.Duration
+	4,   // 44: loadgrpc.v1.Scenario.runner_mode:type_name -> loadgrpc.v1.RunnerMode
+	72,  // 45: loadgrpc.v1.Scenario.silence_timeout:type_name -> google.protobuf.Duration
+	15,  // 46: loadgrpc.v1.Scenario.pacing:type_name -> loadgrpc.v1.WaitTime
+	15,  // 47: loadgrpc.v1.Scenario.think:type_name -> loadgrpc.v1.WaitTime
+	68,  // 48: loadgrpc.v1.Scenario.parameters:type_name -> loadgrpc.v1.Scenario.ParametersEntry
+	22,  // 49: loadgrpc.v1.Scenario.stages:type_name -> loadgrpc.v1.Stage
+	7,   // 50: loadgrpc.v1.Scenario.arrivals:type_name -> loadgrpc.v1.Spacing
+	8,   // 51: loadgrpc.v1.Scenario.late:type_name -> loadgrpc.v1.LatePolicy
+	14,  // 52: loadgrpc.v1.Scenario.tests:type_name -> loadgrpc.v1.WeightedTest
+	0,   // 53: loadgrpc.v1.Scenario.test_order:type_name -> loadgrpc.v1.TestOrder
+	9,   // 54: loadgrpc.v1.Run.state:type_name -> loadgrpc.v1.RunState
+	13,  // 55: loadgrpc.v1.Run.plan:type_name -> loadgrpc.v1.RunSpec
+	73,  // 56: loadgrpc.v1.Run.create_time:type_name -> google.protobuf.Timestamp
+	73,  // 57: loadgrpc.v1.Run.start_time:type_name -> google.protobuf.Timestamp
+	73,  // 58: loadgrpc.v1.Run.end_time:type_name -> google.protobuf.Timestamp
+	32,  // 59: loadgrpc.v1.Run.troubles:type_name -> loadgrpc.v1.Trouble
+	49,  // 60: loadgrpc.v1.Run.verdict:type_name -> loadgrpc.v1.Verdict
+	73,  // 61: loadgrpc.v1.Run.due_time:type_name -> google.protobuf.Timestamp
+	73,  // 62: loadgrpc.v1.Run.expire_time:type_name -> google.protobuf.Timestamp
+	30,  // 63: loadgrpc.v1.Run.waiting:type_name -> loadgrpc.v1.Waiting
+	31,  // 64: loadgrpc.v1.Run.attempts:type_name -> loadgrpc.v1.RunAttempt
+	9,   // 65: loadgrpc.v1.RunAttempt.state:type_name -> loadgrpc.v1.RunState
+	49,  // 66: loadgrpc.v1.RunAttempt.verdict:type_name -> loadgrpc.v1.Verdict
+	73,  // 67: loadgrpc.v1.RunAttempt.start_time:type_name -> google.protobuf.Timestamp
+	73,  // 68: loadgrpc.v1.RunAttempt.end_time:type_name -> google.protobuf.Timestamp
+	10,  // 69: loadgrpc.v1.Trouble.kind:type_name -> loadgrpc.v1.TroubleKind
+	73,  // 70: loadgrpc.v1.Trouble.since:type_name -> google.protobuf.Timestamp
+	73,  // 71: loadgrpc.v1.Trouble.until:type_name -> google.protobuf.Timestamp
+	9,   // 72: loadgrpc.v1.RunSummary.state:type_name -> loadgrpc.v1.RunState
+	49,  // 73: loadgrpc.v1.RunSummary.verdict:type_name -> loadgrpc.v1.Verdict
+	13,  // 74: loadgrpc.v1.RunSummary.plan:type_name -> loadgrpc.v1.RunSpec
+	73,  // 75: loadgrpc.v1.RunSummary.create_time:type_name -> google.protobuf.Timestamp
+	73,  // 76: loadgrpc.v1.RunSummary.start_time:type_name -> google.protobuf.Timestamp
+	73,  // 77: loadgrpc.v1.RunSummary.end_time:type_name -> google.protobuf.Timestamp
+	72,  // 78: loadgrpc.v1.RunSummary.duration:type_name -> google.protobuf.Duration
+	50,  // 79: loadgrpc.v1.RunSummary.hits:type_name -> loadgrpc.v1.HitFigures
+	52,  // 80: loadgrpc.v1.RunSummary.iterations:type_name -> loadgrpc.v1.IterationFigures
+	58,  // 81: loadgrpc.v1.RunSummary.names:type_name -> loadgrpc.v1.NameFigures
+	59,  // 82: loadgrpc.v1.RunSummary.failures:type_name -> loadgrpc.v1.IterationErrorGroup
+	59,  // 83: loadgrpc.v1.RunSummary.errors:type_name -> loadgrpc.v1.IterationErrorGroup
+	60,  // 84: loadgrpc.v1.RunSummary.hit_errors:type_name -> loadgrpc.v1.HitErrorGroup
+	61,  // 85: loadgrpc.v1.RunSummary.agents:type_name -> loadgrpc.v1.AgentFigures
+	69,  // 86: loadgrpc.v1.RunSummary.counters:type_name -> loadgrpc.v1.RunSummary.CountersEntry
+	63,  // 87: loadgrpc.v1.RunSummary.accounting:type_name -> loadgrpc.v1.Accounting
+	62,  // 88: loadgrpc.v1.RunSummary.generator:type_name -> loadgrpc.v1.GeneratorFigures
+	48,  // 89: loadgrpc.v1.RunSummary.scenarios:type_name -> loadgrpc.v1.ScenarioFigures
+	41,  // 90: loadgrpc.v1.RunSummary.tests:type_name -> loadgrpc.v1.TestFigures
+	54,  // 91: loadgrpc.v1.RunSummary.users:type_name -> loadgrpc.v1.UserFigures
+	46,  // 92: loadgrpc.v1.RunSummary.cycles:type_name -> loadgrpc.v1.CycleFigures
+	57,  // 93: loadgrpc.v1.RunSummary.sockets:type_name -> loadgrpc.v1.SocketSummary
+	32,  // 94: loadgrpc.v1.RunSummary.troubles:type_name -> loadgrpc.v1.Trouble
+	44,  // 95: loadgrpc.v1.RunSummary.data:type_name -> loadgrpc.v1.DataFigures
+	21,  // 96: loadgrpc.v1.RunSummary.notifications:type_name -> loadgrpc.v1.Notification
+	42,  // 97: loadgrpc.v1.RunSummary.cases:type_name -> loadgrpc.v1.CaseFigures
+	43,  // 98: loadgrpc.v1.RunSummary.coverage:type_name -> loadgrpc.v1.CoverageFigures
+	45,  // 99: loadgrpc.v1.RunSummary.output:type_name -> loadgrpc.v1.OutputFigures
+	39,  // 100: loadgrpc.v1.RunSummary.custom_states:type_name -> loadgrpc.v1.ReportedState
+	35,  // 101: loadgrpc.v1.RunSummary.checks:type_name -> loadgrpc.v1.CheckFigures
+	36,  // 102: loadgrpc.v1.RunSummary.transactions:type_name -> loadgrpc.v1.TransactionFigures
+	37,  // 103: loadgrpc.v1.RunSummary.measurements:type_name -> loadgrpc.v1.MeasurementFigures
+	38,  // 104: loadgrpc.v1.RunSummary.gauges:type_name -> loadgrpc.v1.GaugeFigures
+	34,  // 105: loadgrpc.v1.RunSummary.tags:type_name -> loadgrpc.v1.TagFigures
+	40,  // 106: loadgrpc.v1.RunSummary.thresholds:type_name -> loadgrpc.v1.ThresholdResult
+	31,  // 107: loadgrpc.v1.RunSummary.attempts:type_name -> loadgrpc.v1.RunAttempt
+	50,  // 108: loadgrpc.v1.TagFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	51,  // 109: loadgrpc.v1.TransactionFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
+	74,  // 110: loadgrpc.v1.ReportedState.state:type_name -> loadgrpc.v1.CustomState
+	73,  // 111: loadgrpc.v1.ReportedState.time:type_name -> google.protobuf.Timestamp
+	11,  // 112: loadgrpc.v1.ThresholdResult.outcome:type_name -> loadgrpc.v1.ThresholdOutcome
+	73,  // 113: loadgrpc.v1.ThresholdResult.window_start:type_name -> google.protobuf.Timestamp
+	72,  // 114: loadgrpc.v1.ThresholdResult.window_length:type_name -> google.protobuf.Duration
+	52,  // 115: loadgrpc.v1.TestFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
+	51,  // 116: loadgrpc.v1.TestFigures.iteration_time:type_name -> loadgrpc.v1.ElapsedFigures
+	52,  // 117: loadgrpc.v1.CaseFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
+	51,  // 118: loadgrpc.v1.CaseFigures.iteration_time:type_name -> loadgrpc.v1.ElapsedFigures
+	50,  // 119: loadgrpc.v1.CaseFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	75,  // 120: loadgrpc.v1.DataFigures.mode:type_name -> loadgrpc.v1.DataMode
+	72,  // 121: loadgrpc.v1.CycleFigures.duration:type_name -> google.protobuf.Duration
+	50,  // 122: loadgrpc.v1.CycleFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	73,  // 123: loadgrpc.v1.CycleFigures.start_time:type_name -> google.protobuf.Timestamp
+	47,  // 124: loadgrpc.v1.CycleFigures.scenarios:type_name -> loadgrpc.v1.CycleScenarioFigures
+	72,  // 125: loadgrpc.v1.CycleScenarioFigures.duration:type_name -> google.protobuf.Duration
+	50,  // 126: loadgrpc.v1.CycleScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	50,  // 127: loadgrpc.v1.ScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	52,  // 128: loadgrpc.v1.ScenarioFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
+	54,  // 129: loadgrpc.v1.ScenarioFigures.users:type_name -> loadgrpc.v1.UserFigures
+	51,  // 130: loadgrpc.v1.HitFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
+	51,  // 131: loadgrpc.v1.HitFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
+	72,  // 132: loadgrpc.v1.ElapsedFigures.avg:type_name -> google.protobuf.Duration
+	72,  // 133: loadgrpc.v1.ElapsedFigures.min:type_name -> google.protobuf.Duration
+	72,  // 134: loadgrpc.v1.ElapsedFigures.p50:type_name -> google.protobuf.Duration
+	72,  // 135: loadgrpc.v1.ElapsedFigures.p90:type_name -> google.protobuf.Duration
+	72,  // 136: loadgrpc.v1.ElapsedFigures.p95:type_name -> google.protobuf.Duration
+	72,  // 137: loadgrpc.v1.ElapsedFigures.p99:type_name -> google.protobuf.Duration
+	72,  // 138: loadgrpc.v1.ElapsedFigures.max:type_name -> google.protobuf.Duration
+	51,  // 139: loadgrpc.v1.IterationFigures.lateness:type_name -> loadgrpc.v1.ElapsedFigures
+	51,  // 140: loadgrpc.v1.IterationFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
+	51,  // 141: loadgrpc.v1.IterationFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
+	53,  // 142: loadgrpc.v1.IterationFigures.not_started:type_name -> loadgrpc.v1.NotStarted
+	51,  // 143: loadgrpc.v1.SocketFigures.gaps:type_name -> loadgrpc.v1.ElapsedFigures
+	55,  // 144: loadgrpc.v1.SocketNameFigures.sockets:type_name -> loadgrpc.v1.SocketFigures
+	55,  // 145: loadgrpc.v1.SocketSummary.total:type_name -> loadgrpc.v1.SocketFigures
+	56,  // 146: loadgrpc.v1.SocketSummary.names:type_name -> loadgrpc.v1.SocketNameFigures
+	50,  // 147: loadgrpc.v1.NameFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	70,  // 148: loadgrpc.v1.NameFigures.statuses:type_name -> loadgrpc.v1.NameFigures.StatusesEntry
+	71,  // 149: loadgrpc.v1.NameFigures.failed_statuses:type_name -> loadgrpc.v1.NameFigures.FailedStatusesEntry
+	76,  // 150: loadgrpc.v1.IterationErrorGroup.exception:type_name -> loadgrpc.v1.ExceptionInfo
+	77,  // 151: loadgrpc.v1.HitErrorGroup.error:type_name -> loadgrpc.v1.HitError
+	12,  // 152: loadgrpc.v1.AgentFigures.state:type_name -> loadgrpc.v1.AssignmentState
+	76,  // 153: loadgrpc.v1.AgentFigures.load_error:type_name -> loadgrpc.v1.ExceptionInfo
+	62,  // 154: loadgrpc.v1.AgentFigures.generator:type_name -> loadgrpc.v1.GeneratorFigures
+	73,  // 155: loadgrpc.v1.AgentFigures.end_time:type_name -> google.protobuf.Timestamp
+	72,  // 156: loadgrpc.v1.AgentFigures.clock_offset:type_name -> google.protobuf.Duration
+	54,  // 157: loadgrpc.v1.AgentFigures.all_users:type_name -> loadgrpc.v1.UserFigures
+	72,  // 158: loadgrpc.v1.GeneratorFigures.saturated_time:type_name -> google.protobuf.Duration
+	72,  // 159: loadgrpc.v1.GeneratorFigures.watched_time:type_name -> google.protobuf.Duration
+	51,  // 160: loadgrpc.v1.GeneratorFigures.lag:type_name -> loadgrpc.v1.ElapsedFigures
+	72,  // 161: loadgrpc.v1.GeneratorFigures.worst_lag:type_name -> google.protobuf.Duration
+	73,  // 162: loadgrpc.v1.GeneratorFigures.worst_lag_time:type_name -> google.protobuf.Timestamp
+	72,  // 163: loadgrpc.v1.GeneratorFigures.gc_time:type_name -> google.protobuf.Duration
+	72,  // 164: loadgrpc.v1.GeneratorFigures.gc_max:type_name -> google.protobuf.Duration
+	72,  // 165: loadgrpc.v1.GeneratorFigures.at_limit_time:type_name -> google.protobuf.Duration
+	72,  // 166: loadgrpc.v1.GeneratorFigures.machine_busy_time:type_name -> google.protobuf.Duration
+	64,  // 167: loadgrpc.v1.Accounting.losses:type_name -> loadgrpc.v1.Loss
+	18,  // 168: loadgrpc.v1.RunSpec.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
+	18,  // 169: loadgrpc.v1.Scenario.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
+	170, // [170:170] is the sub-list for method output_type
+	170, // [170:170] is the sub-list for method input_type
+	170, // [170:170] is the sub-list for extension type_name
+	170, // [170:170] is the sub-list for extension extendee
+	0,   // [0:170] is the sub-list for field type_name
 }
 
 func init() { file_loadgrpc_v1_run_proto_init() }
@@ -7035,26 +7310,26 @@ func file_loadgrpc_v1_run_proto_init() {
 		return
 	}
 	file_loadgrpc_v1_event_proto_init()
-	file_loadgrpc_v1_run_proto_msgTypes[1].OneofWrappers = []any{
+	file_loadgrpc_v1_run_proto_msgTypes[2].OneofWrappers = []any{
 		(*WaitTime_Constant)(nil),
 		(*WaitTime_Between)(nil),
 		(*WaitTime_Exponential)(nil),
 		(*WaitTime_Lognormal)(nil),
 	}
-	file_loadgrpc_v1_run_proto_msgTypes[8].OneofWrappers = []any{
+	file_loadgrpc_v1_run_proto_msgTypes[9].OneofWrappers = []any{
 		(*Stage_Hold)(nil),
 		(*Stage_Ramp)(nil),
 		(*Stage_Sine)(nil),
 		(*Stage_Steps)(nil),
 	}
-	file_loadgrpc_v1_run_proto_msgTypes[26].OneofWrappers = []any{}
+	file_loadgrpc_v1_run_proto_msgTypes[27].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_loadgrpc_v1_run_proto_rawDesc), len(file_loadgrpc_v1_run_proto_rawDesc)),
-			NumEnums:      12,
-			NumMessages:   57,
+			NumEnums:      13,
+			NumMessages:   59,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
