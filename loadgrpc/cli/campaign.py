@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -16,7 +17,7 @@ import click
 
 from loadgrpc import verdict
 from loadgrpc.cli import line, options, shipping, values
-from loadgrpc.cli.command import INTERRUPTED, Command
+from loadgrpc.cli.command import INTERRUPTED, Command, CommandGroup
 from loadgrpc.cli.failure import Failure
 
 if TYPE_CHECKING:
@@ -30,12 +31,16 @@ MAX_LISTED: Final = 100
 HELP: Final = {"-h", "--help"}
 
 
-class FileFirst(click.Group):
-    """A group whose first command is meant when none is named: `campaign FILE`."""
+class FileFirst(CommandGroup):
+    """A group whose command `run` is meant when none is named: `campaign FILE`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Puts `run` in front of what names no command."""
         if args and args[0] not in self.commands and args[0] not in HELP:
+            if re.fullmatch(r"[a-z][a-z-]+", args[0]) and not Path(args[0]).exists():
+                known = ", ".join(sorted(self.commands))
+                message = f"no such command, and no such file: {args[0]} (there are {known})"
+                raise click.UsageError(message, ctx)
             args = ["run", *args]
         return super().parse_args(ctx, args)
 

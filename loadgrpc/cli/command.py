@@ -92,7 +92,28 @@ def opposite(flag: str) -> str:
     return f"--{name.removeprefix('no-')}" if name.startswith("no-") else f"--no-{name}"
 
 
-class LazyGroup(click.Group):
+class CommandGroup(click.Group):
+    """A group that lists its commands with whole sentences, and shows that without arguments."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands, each with the whole first sentence of its help."""
+        rows = [
+            (name, command.get_short_help_str(limit=1_000))
+            for name in self.list_commands(ctx)
+            if (command := self.get_command(ctx, name)) is not None
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Show the help if there are no arguments."""
+        if not args and not ctx.resilient_parsing:
+            click.echo(ctx.get_help())
+            ctx.exit(verdict.PASSED)
+        return super().parse_args(ctx, args)
+
+
+class LazyGroup(CommandGroup):
     """A group that imports a command's module when the command is used."""
 
     def __init__(
@@ -120,23 +141,6 @@ class LazyGroup(click.Group):
         command = importlib.import_module(self.modules[cmd_name]).command
         assert isinstance(command, click.Command)  # noqa: S101 - a module without one is a defect
         return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands, each with the whole first sentence of its help."""
-        rows = [
-            (name, command.get_short_help_str(limit=1_000))
-            for name in self.list_commands(ctx)
-            if (command := self.get_command(ctx, name)) is not None
-        ]
-        with formatter.section("Commands"):
-            formatter.write_dl(rows)
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Show the help if there are no arguments."""
-        if not args and not ctx.resilient_parsing:
-            click.echo(ctx.get_help())
-            ctx.exit(verdict.PASSED)
-        return super().parse_args(ctx, args)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

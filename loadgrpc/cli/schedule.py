@@ -11,7 +11,7 @@ import click
 
 from loadgrpc import verdict
 from loadgrpc.cli import line, observer_options, options, plan_options, shipping, values
-from loadgrpc.cli.command import Command
+from loadgrpc.cli.command import Command, CommandGroup
 from loadgrpc.cli.configuration import layers
 from loadgrpc.model import Missed, Overlap, hyphened
 
@@ -36,7 +36,7 @@ SECTIONS: Final = {
 }
 
 
-@click.group(short_help="Have a broker start runs at times of a calendar.")
+@click.group(cls=CommandGroup, short_help="Have a broker start runs at times of a calendar.")
 def command() -> None:
     """Have a broker start runs at times of a calendar.
 

@@ -47,7 +47,7 @@ def firings(schedule: Schedule, *, now_ns: int, width: int) -> list[Line]:
             ago(now_ns - firing.planned_time_ns),
             outcome(firing),
             firing.run_id or "-",
-            one_line(firing.reason) or "-",
+            one_line(firing.reason).removeprefix("passed") or "-",
         ]
         for firing in schedule.firings
     ]
