@@ -51,10 +51,12 @@ class RunNotStarted:
 
 @dataclass(frozen=True)
 class RunWaits:
-    """The run of a step cannot be started yet."""
+    """The run of a step cannot be started yet, or waits in the queue."""
 
     step: str
     reason: str
+    run_id: str = ""
+    """In the queue. Empty: it is not there yet."""
 
 
 @dataclass(frozen=True)
@@ -190,7 +192,7 @@ def due(campaign: Campaign, now_ns: int) -> Iterator[Command]:
             yield WatchRun(status.name, status.run_id, stop=True)
         elif status.state in {StepState.STOPPING, StepState.REPLACING}:
             yield FindRun(status.name, request_id(campaign, status))
-        elif status.state is StepState.RUNNING:
+        elif status.run_id and status.state in {StepState.READY, StepState.RUNNING}:
             yield WatchRun(status.name, status.run_id)
         elif status.state is StepState.READY:
             timeout_ns = round(campaign.spec.start_timeout_s * NS_PER_S)
@@ -247,8 +249,10 @@ def _after(campaign: Campaign, event: Event, now_ns: int) -> Campaign:  # noqa: 
             return _moved(campaign, name, StepEvent.STARTED, now_ns, run_id=run_id, reason="")
         case RunNotStarted(name, reason):
             return _moved(campaign, name, StepEvent.NOT_STARTED, now_ns, reason=reason)
-        case RunWaits(name, reason):
-            return _with(campaign, replace(campaign.by_name[name], reason=reason))
+        case RunWaits(name, reason, run_id):
+            status = campaign.by_name[name]
+            run_id = run_id or status.run_id
+            return _with(campaign, replace(status, reason=reason, run_id=run_id))
         case RunOver(name, result):
             return _run_over(campaign, name, result, now_ns)
         case NotifyBegan(name):

@@ -278,7 +278,13 @@ class Campaigns:
         return None if found.waits else life.RunNotStarted(command.step, "")
 
     async def _look(self, active: ActiveCampaign, command: life.WatchRun) -> life.Event | None:
+        status = active.campaign.by_name[command.step]
         result = await self._launcher.result(command.run_id)
+        if status.state is StepState.READY:
+            why = None if result is not None else self._launcher.waiting(command.run_id)
+            if why is None:
+                return life.RunStarted(command.step, command.run_id)
+            return life.RunWaits(command.step, why) if why != status.reason else None
         if result is not None:
             return life.RunOver(command.step, result)
         if command.stop:
@@ -298,7 +304,10 @@ class Campaigns:
             told = as_text(life.results_of(campaign, command.step).values())
             env = {**dict(plan.env), RESULTS_ENV: told}
             plan = replace(plan, env=tuple(sorted(env.items())))
-        launched = await self._launcher.start(plan, command.request_id)
+        timeout_s = campaign.spec.start_timeout_s
+        launched = await self._launcher.start(plan, command.request_id, within_s=timeout_s)
+        if launched.run_id and launched.waits:
+            return life.RunWaits(command.step, launched.reason, launched.run_id)
         if launched.run_id:
             return life.RunStarted(command.step, launched.run_id)
         if launched.waits and not command.overdue:

@@ -51,6 +51,10 @@ FIRING_TRANSITIONS: Final[dict[FiringState, dict[FiringEvent, FiringState]]] = {
 }
 
 
+_ACTIVE: Final = frozenset({FiringState.STARTING, FiringState.RUNNING})
+"""In which a firing has a run, or is about to have one."""
+
+
 class Situation(NamedTuple):
     """What decides what becomes of a time that has come."""
 
@@ -90,21 +94,23 @@ class StartFiring:
 
 @dataclass(frozen=True)
 class WatchFiring:
-    """See whether the run of a firing is over."""
+    """See whether the run of a firing is over; `queued`: or still in the queue."""
 
     number: int
     run_id: str
+    queued: bool
 
 
 def due(schedule: Schedule, now_ns: int) -> Iterator[StartFiring | WatchFiring]:
     """What is to be done for a schedule as it stands, the oldest firing first."""
     timeout_ns = round(schedule.spec.start_timeout_s * NS_PER_S)
     for firing in reversed(schedule.firings):
-        if firing.state is FiringState.STARTING:
+        if firing.state is FiringState.STARTING and not firing.run_id:
             request_id = f"{schedule.schedule_id}/{firing.number}"
             yield StartFiring(firing.number, request_id, now_ns - firing.time_ns >= timeout_ns)
-        elif firing.state is FiringState.RUNNING:
-            yield WatchFiring(firing.number, firing.run_id)
+        elif firing.state in _ACTIVE:
+            queued = firing.state is FiringState.STARTING
+            yield WatchFiring(firing.number, firing.run_id, queued)
 
 
 # Events
@@ -150,9 +156,10 @@ def started(schedule: Schedule, number: int, run_id: str, now_ns: int) -> Schedu
     return _moved(schedule, number, FiringEvent.STARTED, now_ns, run_id=run_id, reason="")
 
 
-def waits(schedule: Schedule, number: int, reason: str) -> Schedule:
-    """The run of a firing cannot be started yet."""
-    return _with(schedule, replace(_firing(schedule, number), reason=reason))
+def waits(schedule: Schedule, number: int, reason: str, run_id: str = "") -> Schedule:
+    """The run of a firing cannot be started yet, or waits in the queue."""
+    firing = _firing(schedule, number)
+    return _with(schedule, replace(firing, reason=reason, run_id=run_id or firing.run_id))
 
 
 def not_started(schedule: Schedule, number: int, reason: str, now_ns: int) -> Schedule:
@@ -164,9 +171,6 @@ def over(schedule: Schedule, number: int, verdict: Verdict | None, now_ns: int) 
     """The run of a firing is over."""
     reason = verdict.reason if verdict is not None else "how it was judged is not known any more"
     return _moved(schedule, number, FiringEvent.OVER, now_ns, verdict=verdict, reason=reason)
-
-
-_ACTIVE: Final = frozenset({FiringState.STARTING, FiringState.RUNNING})
 
 
 def _come(schedule: Schedule, cron: Cron, planned_ns: int, now_ns: int) -> Schedule:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from loadgrpc.broker.broker import Broker
 from loadgrpc.errors import InvalidRequest, LoadgrpcError, NotFound, TooFewAgents, Unavailable
-from loadgrpc.model import Plan, RunState, StepResult, StopMode
+from loadgrpc.model import Plan, RunState, StepResult, StopMode, Submission
 from loadgrpc.store import StoreError
 
 
@@ -23,7 +23,7 @@ class Launched:
     reason: str = ""
     """Why there is none, as a sentence."""
     waits: bool = False
-    """Whether it is worth asking again."""
+    """Whether it waits: in the queue, or, if there is none, it is worth asking again."""
 
 
 class Launcher:
@@ -32,15 +32,30 @@ class Launcher:
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
 
-    async def start(self, plan: Plan, request_id: str) -> Launched:
-        """Starts a run, unless that request has started one."""
+    async def start(self, plan: Plan, request_id: str, *, within_s: float) -> Launched:
+        """Starts a run, or has it wait in the queue, unless that request has done so.
+
+        `within_s`: how long it may wait there.
+        """
+        submission = Submission(queue=True, expire_after_s=within_s)
         try:
-            run = await self._broker.dispatcher.start_run(plan, request_id)
+            run = await self._broker.dispatcher.start_run(plan, request_id, submission)
         except (TooFewAgents, Unavailable, StoreError) as error:
             return Launched(reason=str(error), waits=True)
         except LoadgrpcError as error:
             return Launched(reason=str(error))
-        return Launched(run_id=run.run_id)
+        why = self.waiting(run.run_id)
+        return Launched(run_id=run.run_id, reason=why or "", waits=why is not None)
+
+    def waiting(self, run_id: str) -> str | None:
+        """Why a run waits, as a sentence; None: it does not."""
+        run = self._broker.archive.live_run(run_id)
+        if run is None or not run.announced.state.waiting:
+            return None
+        found = self._broker.dispatcher.waiting(run)
+        if found is None:
+            return "it waits in the queue"
+        return f"{found.position} of {found.length} in the queue: {found.reason}"
 
     async def find(self, request_id: str) -> Launched:
         """The run that a request has started; none is started."""

@@ -205,16 +205,30 @@ class Schedules:
         """The schedule, once a command was carried out."""
         number, now_ns = command.number, self._now_ns()
         if isinstance(command, firing.WatchFiring):
-            result = await self._launcher.result(command.run_id)
-            if result is None:
-                return schedule
-            return firing.over(schedule, number, result.verdict, now_ns)
-        launched = await self._launcher.start(schedule.spec.plan, command.request_id)
+            return await self._looked(schedule, command, now_ns)
+        launched = await self._launcher.start(
+            schedule.spec.plan, command.request_id, within_s=schedule.spec.start_timeout_s
+        )
+        if launched.waits and not (command.overdue and not launched.run_id):
+            return firing.waits(schedule, number, launched.reason, launched.run_id)
         if launched.run_id:
             return firing.started(schedule, number, launched.run_id, now_ns)
-        if launched.waits and not command.overdue:
-            return firing.waits(schedule, number, launched.reason)
         return firing.not_started(schedule, number, launched.reason, now_ns)
+
+    async def _looked(
+        self, schedule: Schedule, command: firing.WatchFiring, now_ns: int
+    ) -> Schedule:
+        """The schedule, once it was seen how the run of a firing stands."""
+        number, run_id = command.number, command.run_id
+        result = await self._launcher.result(run_id)
+        if command.queued:
+            why = None if result is not None else self._launcher.waiting(run_id)
+            if why is not None:
+                return firing.waits(schedule, number, why)
+            schedule = firing.started(schedule, number, run_id, now_ns)
+        if result is None:
+            return schedule
+        return firing.over(schedule, number, result.verdict, now_ns)
 
     async def _become(self, kept: KnownSchedule, schedule: Schedule) -> None:
         """Stores and then shows what has become of a schedule.

@@ -211,6 +211,21 @@ def test_a_start_under_way_is_asked_for_again_under_the_same_name():
     assert course.campaign.by_name["a"].reason == "1 agent asked for, but 0 idle"
 
 
+def test_a_run_in_the_queue():
+    """It is the step's from the beginning; it is looked at and stopped like any other."""
+    course = Course(run("a")).happens(life.RunWaits("a", "1 of 1 in the queue", "r-1"))
+    assert course.states == {"a": "READY"}
+    assert course.campaign.by_name["a"].run_id == "r-1"
+    assert course.due == [("WatchRun", "a")]
+    stopped = Course(run("a")).happens(life.RunWaits("a", "1 of 1 in the queue", "r-1"))
+    stopped.happens(life.CampaignStopAsked("why"))
+    assert next(life.due(stopped.campaign, 0)) == life.WatchRun("a", "r-1", stop=True)
+    course.happens(life.RunWaits("a", "needs 2 agents"))
+    assert course.campaign.by_name["a"].run_id == "r-1"
+    course.happens(life.RunStarted("a", "r-1")).over("a")
+    assert course.states == {"a": "PASSED"}
+
+
 def test_waiting_for_agents_has_an_end():
     """A step that has waited for as long as the campaign says is overdue."""
     course = Course(run("a"), start_timeout_s=60.0)

@@ -152,6 +152,19 @@ def test_a_run_that_finds_no_agents():
     assert calendar.states == ["FAILED"]
 
 
+def test_a_run_in_the_queue():
+    """It is the firing's from the beginning, and overlaps; leaving the queue, it has begun."""
+    calendar = Calendar().at(NOON).happens(firing.waits, 1, "1 of 1 in the queue", "r-1")
+    (command,) = firing.due(calendar.schedule, NOON)
+    assert (command.run_id, command.queued) == ("r-1", True)
+    calendar.happens(firing.waits, 1, "needs 2 agents")
+    assert calendar.at(NOON + 60 * MINUTE).states == ["SKIPPED", "STARTING"]
+    assert calendar.schedule.firings[0].reason == "run r-1 is still active"
+    calendar.started(1)
+    (command,) = firing.due(calendar.schedule, NOON)
+    assert (command.run_id, command.queued) == ("r-1", False)
+
+
 def test_a_broker_that_was_away_for_a_moment():
     """A restart at the time itself misses nothing."""
     assert Calendar().at(NOON + 59 * S).states == ["STARTING"]

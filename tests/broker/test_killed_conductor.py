@@ -43,6 +43,7 @@ class World:
         self.started = []
         self.over = {}
         self.places = 2
+        self.queued = []
         self.notified = []
 
     @property
@@ -53,8 +54,10 @@ class World:
     def ends_some(self):
         """Some runs end, well or not."""
         for run_id in self.active:
-            if self.rng.random() < 0.5:
+            if run_id not in self.queued and self.rng.random() < 0.5:
                 self.over[run_id] = self.rng.choice((0, 0, 0, 1))
+        while self.queued and len(self.active) - len(self.queued) < self.places:
+            self.queued.pop(0)
 
 
 class Mortal:
@@ -69,17 +72,27 @@ class Mortal:
         if self.left <= 0:
             raise Killed
 
-    async def start(self, plan, request_id):
-        """See Launcher."""
+    async def start(self, plan, request_id, *, within_s):
+        """See Launcher. Runs that find no place wait in the queue, or the queue is full."""
         self._step()
         world = self.world
         if request_id not in world.runs:
-            if len(world.active) >= world.places:
-                return Launched(reason="1 agent asked for, but 0 idle", waits=True)
-            world.runs[request_id] = f"r-{len(world.runs)}"
+            busy = len(world.active) >= world.places
+            if busy and world.rng.random() < 0.3:
+                return Launched(reason="10,000 runs wait already", waits=True)
+            run_id = world.runs[request_id] = f"r-{len(world.runs)}"
             world.started.append(request_id)
+            world.queued += [run_id] if busy else []
         self._step()
-        return Launched(run_id=world.runs[request_id])
+        run_id = world.runs[request_id]
+        why = self.waiting(run_id)
+        return Launched(run_id=run_id, reason=why or "", waits=why is not None)
+
+    def waiting(self, run_id):
+        """See Launcher."""
+        if run_id not in self.world.queued or run_id in self.world.over:
+            return None
+        return f"{self.world.queued.index(run_id) + 1} in the queue"
 
     async def find(self, request_id):
         """See Launcher."""
@@ -98,6 +111,7 @@ class Mortal:
         """See Launcher."""
         self._step()
         self.world.over.setdefault(run_id, 105)
+        self.world.queued = [each for each in self.world.queued if each != run_id]
 
     async def check(self, plan, where):
         """See Launcher."""
