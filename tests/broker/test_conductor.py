@@ -51,6 +51,8 @@ class Stage:
         self.desk.clock.advance(seconds)
         for agent in self.desk.agents.values():
             self.desk.broker.roster.heard(agent.agent_id, self.desk.clock.monotonic_ns())
+        self.desk.broker.dispatcher.look()
+        await self.desk.settled()
         await self.conductor.tick()
 
     async def ends(self, run_id, *, failed=0):
@@ -101,7 +103,7 @@ def test_a_group_runs_side_by_side_on_agents_of_its_own(on_stage):
         assert [status.state.name for status in campaign.steps] == [
             *("RUNNING", "RUNNING", "READY", "WAITING"),
         ]
-        assert campaign.by_name["c"].reason.startswith("1 agent asked for, but 0 idle")
+        assert campaign.by_name["c"].reason == "1 of 1 in the queue: needs 1 agent, 0 idle"
         one, two = [await stage.run_of(campaign_id, name) for name in "ab"]
         agents = {(await stage.desk.broker.get_run(each)).agent_ids for each in (one, two)}
         assert agents == {("a1",), ("a2",)}
@@ -294,7 +296,8 @@ def test_a_step_without_agents_fails_in_time(on_stage):
         await stage.later(1.0)
         campaign = await stage.campaigns.get(campaign_id)
         assert campaign.by_name["a"].state is StepState.FAILED
-        assert campaign.by_name["a"].reason.startswith("2 agents asked for, but 1 idle")
+        assert campaign.by_name["a"].result.state is RunState.EXPIRED
+        assert "it had not started when it expired: needs 2" in campaign.by_name["a"].reason
         assert campaign.by_name["b"].state is StepState.SKIPPED
         assert campaign.verdict.exit_code == 4
 

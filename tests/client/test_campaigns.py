@@ -13,6 +13,7 @@ from loadgrpc.model import (
     CampaignState,
     ObserverChoice,
     Overlap,
+    RunState,
     ScheduleSpec,
     StepState,
 )
@@ -61,8 +62,9 @@ def test_schedules():
         assert (await calls.pause("n")).paused
         assert (await calls.resume("n")).next_time_ns == added.next_time_ns
         fired = (await calls.run_now("n")).firings[0]
-        assert (fired.state.name, fired.run_id) == ("STARTING", "")
-        assert fired.reason.startswith("1 agent asked for, but 0 idle")
+        assert fired.state.name == "STARTING"
+        assert (await client.get_run(fired.run_id)).state is RunState.QUEUED
+        assert fired.reason == "1 of 1 in the queue: needs 1 agent, none known"
         await calls.remove("n")
         with pytest.raises(NotFound, match="no schedule 'n'"):
             await calls.list("n")
@@ -110,10 +112,10 @@ def test_campaigns():
         assert replaced.spec.step("b").plan.label == "x.Y.z"
         with pytest.raises(RunNotOver):
             await calls.delete(name)
-        stopped = await calls.stop(name)
-        assert (stopped.state, stopped.verdict.exit_code) == (CampaignState.STOPPED, 105)
-        assert "asked to stop it" in stopped.reason
+        assert "asked to stop it" in (await calls.stop(name)).reason
         await watching
+        stopped = await calls.get(name)
+        assert (stopped.state, stopped.verdict.exit_code) == (CampaignState.STOPPED, 105)
         assert seen[-1] == stopped
         assert [campaign.sequence for campaign in seen] == sorted(
             {campaign.sequence for campaign in seen}
@@ -205,7 +207,7 @@ def test_a_campaign_that_waits_for_agents_says_so(tmp_path):
     campaign_id = with_client(start, store)
     status = with_client(look, store)
     assert status.state is StepState.READY
-    assert status.reason.startswith("1 agent asked for, but 0 idle")
+    assert status.reason == "1 of 1 in the queue: needs 1 agent, none known"
 
 
 def test_commands_that_name_nothing(capsys, tmp_path, monkeypatch):
