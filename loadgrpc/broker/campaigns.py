@@ -304,8 +304,12 @@ class Campaigns:
             told = as_text(life.results_of(campaign, command.step).values())
             env = {**dict(plan.env), RESULTS_ENV: told}
             plan = replace(plan, env=tuple(sorted(env.items())))
-        timeout_s = campaign.spec.start_timeout_s
-        launched = await self._launcher.start(plan, command.request_id, within_s=timeout_s)
+        launched = await self._launcher.start(
+            plan,
+            command.request_id,
+            label=f"campaign={campaign.campaign_id}",
+            within_s=campaign.spec.start_timeout_s,
+        )
         if launched.run_id and launched.waits:
             return life.RunWaits(command.step, launched.reason, launched.run_id)
         if launched.run_id:

@@ -6,11 +6,12 @@ comes of it is a value; nothing that can go wrong with a run is an error here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from loadgrpc.broker.broker import Broker
 from loadgrpc.errors import InvalidRequest, LoadgrpcError, NotFound, TooFewAgents, Unavailable
 from loadgrpc.model import Plan, RunState, StepResult, StopMode, Submission
+from loadgrpc.protocol.options import LABELS
 from loadgrpc.store import StoreError
 
 
@@ -32,14 +33,16 @@ class Launcher:
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
 
-    async def start(self, plan: Plan, request_id: str, *, within_s: float) -> Launched:
+    async def start(self, plan: Plan, request_id: str, *, label: str, within_s: float) -> Launched:
         """Starts a run, or has it wait in the queue, unless that request has done so.
 
-        `within_s`: how long it may wait there.
+        `label`: what it gets besides those of its plan; `within_s`: how long it may wait.
         """
         submission = Submission(queue=True, expire_after_s=within_s)
         try:
-            run = await self._broker.dispatcher.start_run(plan, request_id, submission)
+            run = await self._broker.dispatcher.start_run(
+                _labelled(plan, label), request_id, submission
+            )
         except (TooFewAgents, Unavailable, StoreError) as error:
             return Launched(reason=str(error), waits=True)
         except LoadgrpcError as error:
@@ -116,3 +119,11 @@ class Launcher:
             await self._broker.dispatcher.check_plan(plan)
         except InvalidRequest as error:
             raise error.within(where) from error
+
+
+def _labelled(plan: Plan, label: str) -> Plan:
+    """A plan with one more label, if that can be one and there is room for it."""
+    labels = tuple(sorted({*plan.labels, label}))  # as the store has them: it may be asked again
+    if any(LABELS.wrong((label,))) or len(label) > LABELS.chars or len(labels) > LABELS.entries:
+        return plan
+    return replace(plan, labels=labels)

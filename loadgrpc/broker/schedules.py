@@ -206,8 +206,12 @@ class Schedules:
         number, now_ns = command.number, self._now_ns()
         if isinstance(command, firing.WatchFiring):
             return await self._looked(schedule, command, now_ns)
+        spec = schedule.spec
         launched = await self._launcher.start(
-            schedule.spec.plan, command.request_id, within_s=schedule.spec.start_timeout_s
+            spec.plan,
+            command.request_id,
+            label=f"schedule={spec.name}",
+            within_s=spec.start_timeout_s,
         )
         if launched.waits and not (command.overdue and not launched.run_id):
             return firing.waits(schedule, number, launched.reason, launched.run_id)

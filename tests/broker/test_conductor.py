@@ -218,7 +218,8 @@ def test_a_run_hands_over_to_another(on_stage):
         await stage.later()
         second = await stage.run_of(campaign_id, "a")
         assert second not in {"", first}
-        assert (await stage.desk.broker.get_run(second)).plan == other
+        shown = (await stage.desk.broker.get_run(second)).plan
+        assert shown == replace(other, labels=(f"campaign={campaign_id}",))
         await stage.ends(second)
         third = await stage.run_of(campaign_id, "b")
         await stage.ends(third)
@@ -350,6 +351,7 @@ def test_a_schedule_starts_runs(on_stage):
         await stage.later(1)
         (fired,) = stage.schedules.get("n").firings
         assert fired.state is FiringState.RUNNING
+        assert (await stage.desk.broker.get_run(fired.run_id)).plan.labels == ("schedule=n",)
         await stage.ends(fired.run_id, failed=1)
         (fired,) = stage.schedules.get("n").firings
         assert (fired.state, fired.verdict.exit_code) == (FiringState.OVER, 1)

@@ -72,7 +72,7 @@ class Mortal:
         if self.left <= 0:
             raise Killed
 
-    async def start(self, plan, request_id, *, within_s):
+    async def start(self, plan, request_id, *, label, within_s):
         """See Launcher. Runs that find no place wait in the queue, or the queue is full."""
         self._step()
         world = self.world

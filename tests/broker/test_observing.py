@@ -59,6 +59,7 @@ def test_what_observers_are_notified_of():
         *((BEFORE,), (START,), (), (), (LOST,), (), ()),
         over,
     ]
+    assert events_of(change(9, kind=ChangeKind.ATTEMPT)) == (ATTEMPT,)
     assert events_of(LOG[-1], Verdict(exit_code=0)) == (SUCCESS, END, ATTEMPT)
     assert events_of(LOG[-1], Verdict(exit_code=1)) == over
 
