@@ -16,7 +16,7 @@ PLAN = plan_of(
 
 
 def test_asking_again_starts_nothing(at_desk, tmp_path):
-    """Neither here nor after a restart: what is stored of a plan is taken for what was asked for."""
+    """Neither here nor after a restart: what is stored is taken for what was asked for."""
     store = str(tmp_path / "s.db")
 
     async def ask(desk):
