@@ -31,7 +31,7 @@ from loadgrpc.errors import (
     Violation,
 )
 from loadgrpc.model import Campaign, CampaignSpec, Plan, StepState, StopMode
-from loadgrpc.protocol.bounds import MAX_REASON_CHARS, kept_chars
+from loadgrpc.protocol.bounds import MAX_ANSWER_BYTES, MAX_REASON_CHARS, kept_chars
 from loadgrpc.protocol.campaigns import (
     campaign_from_proto,
     campaign_spec_to_proto,
@@ -153,8 +153,14 @@ class Campaigns:
             StoreUnavailable: the store cannot be read.
         """
         records = await _read(self._store.listed(limit + 1, before))
-        found = [campaign_pb2.Campaign.FromString(record.head) for record in records[:limit]]
-        return CampaignPage(found, records[limit - 1].number if len(records) > limit else None)
+        found: list[campaign_pb2.Campaign] = []
+        size = 0
+        for record in records:
+            size += len(record.head)
+            if len(found) == limit or (found and size > MAX_ANSWER_BYTES):
+                return CampaignPage(found, records[len(found) - 1].number)
+            found.append(campaign_pb2.Campaign.FromString(record.head))
+        return CampaignPage(found, None)
 
     async def watch(self, campaign_id: str, after: int = 0) -> AsyncIterator[Campaign]:
         """A campaign whenever it has changed beyond a sequence, to its end.

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from loadgrpc import campaign as compose
+from loadgrpc.broker import campaigns as module
 from loadgrpc.broker.conductor import Conductor
 from loadgrpc.errors import AlreadyExists, InvalidRequest, NotFound, RunNotOver, StoreUnavailable
 from loadgrpc.model import (
@@ -325,6 +326,31 @@ def test_a_campaign_that_cannot_be(on_stage):
         await stage.campaigns.start(spec, "q")
         with pytest.raises(AlreadyExists, match="was used for another campaign"):
             await stage.campaigns.start(compose.of(run("b")), "q")
+
+    on_stage(use)
+
+
+def test_a_long_list_comes_in_pages(on_stage, monkeypatch):
+    """As many as were asked for, and no more than clients accept; each campaign once."""
+
+    async def use(stage):
+        started = [
+            (await stage.campaigns.start(compose.of(run(f"s{at}")))).campaign_id for at in range(5)
+        ]
+
+        async def pages(limit):
+            found, sizes, before = [], [], None
+            while True:
+                page = await stage.campaigns.list(limit, before)
+                found += [each.campaign_id for each in page.campaigns]
+                sizes.append(len(page.campaigns))
+                if (before := page.next_number) is None:
+                    return found[::-1], sizes
+
+        assert await pages(2) == (started, [2, 2, 1])
+        assert await pages(5) == (started, [5])
+        monkeypatch.setattr(module, "MAX_ANSWER_BYTES", 1)
+        assert await pages(5) == (started, [1] * 5)
 
     on_stage(use)
 
