@@ -25,15 +25,20 @@ if TYPE_CHECKING:
 MISSED: Final = {hyphened(each.name): each for each in Missed}
 OVERLAP: Final = {hyphened(each.name): each for each in Overlap}
 MAX_WAIT_S: Final = 86_400.0
-SECTIONS: Final = {
+_OWN: Final = {
     "When": ("cron", "time_zone", "missed", "overlap", "start_timeout_s"),
-    "Load": plan_options.section("Load"),
-    "Runner": plan_options.section("Runner"),
-    "Where": ("broker", *plan_options.section("Where")),
-    "Files": (*shipping.SECTION, *plan_options.section("Files")),
-    "Observers": observer_options.SECTION,
-    "Output": (*plan_options.section("Output"), "as_json"),
+    "Where": ("broker",),
+    "Files": shipping.SECTION,
+    "Output": ("as_json",),
 }
+SECTIONS: Final = {
+    **{
+        heading: (*_OWN.get(heading, ()), *plan_options.section(heading))
+        for heading in ("When", *dict.fromkeys(row.section for row in plan_options.FLAGGED))
+    },
+    "Observers": observer_options.SECTION,
+}
+"""Those of its own options, and those of plans."""
 
 
 @click.group(cls=CommandGroup, short_help="Have a broker start runs at times of a calendar.")
