@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from loadgrpc.broker.broker import Broker
 from loadgrpc.errors import InvalidRequest, LoadgrpcError, NotFound, TooFewAgents, Unavailable
 from loadgrpc.model import Plan, RunState, StepResult, StopMode, Submission
-from loadgrpc.protocol.options import LABELS
+from loadgrpc.protocol.labels_kind import LABELS
 from loadgrpc.store import StoreError
 
 

@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from loadgrpc.client.blocking_calls import BlockingCampaigns, BlockingSchedules
 from loadgrpc.client.client import CONNECT_TIMEOUT_S, Client
 from loadgrpc.client.handle import AsyncRunHandle
 from loadgrpc.client.portal import Portal, portal
@@ -46,6 +47,8 @@ class BlockingClient:
         self._portal = portal()
         self._client = self._portal.call(_connected(endpoint, connect_timeout_s))
         self._endpoint = endpoint
+        self.schedules = BlockingSchedules(self._portal, self._client.schedules)
+        self.campaigns = BlockingCampaigns(self._portal, self._client.campaigns)
 
     def __repr__(self) -> str:
         return f"<client of {self._endpoint}>"

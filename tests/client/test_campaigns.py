@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+import loadgrpc
 from loadgrpc import campaign as compose
 from loadgrpc.cli.command import call
 from loadgrpc.cli.root import root
@@ -131,6 +132,34 @@ def test_campaigns():
             await calls.get(name)
 
     with_client(use)
+
+
+def test_without_an_event_loop():
+    """The same from a script: `loadgrpc.Client`, whose watches are plain iterators."""
+
+    async def use(client):
+        return await asyncio.to_thread(script, client._endpoint)
+
+    def script(endpoint):
+        with loadgrpc.Client(endpoint) as client:
+            client.schedules.add(schedule())
+            assert client.schedules.pause("n").paused
+            assert not client.schedules.resume("n").paused
+            assert client.schedules.run_now("n").fired == 1
+            assert [each.spec.name for each in client.schedules.list()] == ["n"]
+            client.schedules.remove("n")
+            spec = compose.of(compose.run(PLAN, name="a"))
+            started = client.campaigns.start(spec, request_id="q")
+            name = started.campaign_id
+            assert client.campaigns.get(name).campaign_id == name
+            client.campaigns.replace(name, "a", plan_of(test="x.Y.z"))
+            client.campaigns.stop(name, kill=True)
+            over = client.campaigns.result(name)
+            assert [each.campaign_id for each in client.campaigns.list()] == [name]
+            client.campaigns.delete(name)
+            return over
+
+    assert with_client(use).state is CampaignState.STOPPED
 
 
 def test_what_strangers_send():
