@@ -21,6 +21,7 @@ _KEYS = {
     "method": "with method",
     "protocol": "by",
     "status": "with status",
+    "tag": "with tag",
 }
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Final, TypeVar
 
 from loadgrpc.judge.amount import NOTHING, Amount
 from loadgrpc.judge.unit import Unit
@@ -20,9 +20,19 @@ from loadgrpc.model import OTHER
 from loadgrpc.stats.gauge import Gauge
 from loadgrpc.stats.histogram import Histogram
 from loadgrpc.stats.hits import HitStats
+from loadgrpc.stats.measures import (
+    MILLIONTHS,
+    CheckStats,
+    GaugeStats,
+    MeasurementStats,
+    MeasureName,
+    MeasureStats,
+    TransactionStats,
+)
 from loadgrpc.stats.window import CPU, HitName, Occurrence, Series, Window
 
 PARTS_PER_MILLION: Final = 1_000_000
+M = TypeVar("M", bound=MeasureStats)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +75,9 @@ class Reading:
         total: HitStats | None = None
         for window in self.windows:
             for series, stats in window.series.items():
-                if where.picks and not where.takes_name(self._name_of(series)):
+                if where.picks and not (
+                    where.takes_name(self._name_of(series)) and where.takes_tags(series.tags)
+                ):
                     continue
                 total = HitStats() if total is None else total
                 if where.takes_status(series.status_class):
@@ -88,6 +100,16 @@ class Reading:
         ]
         return sum(found) if found else None
 
+    def measured(self, kind: type[M], where: Where) -> M | None:
+        """What tests measured. None: nothing of what is meant is in the window."""
+        total: M | None = None
+        for window in self.windows:
+            for name, stats in window.measures.items():
+                if isinstance(stats, kind) and _is_meant(name, where):
+                    total = kind() if total is None else total
+                    total.merge(stats)
+        return total
+
     def lag(self) -> Histogram:
         """How late the processes were that made the load."""
         total = Histogram()
@@ -109,6 +131,10 @@ class Reading:
         return max(window.users for window in self.windows)
 
 
+def _is_meant(name: MeasureName, where: Where) -> bool:
+    return where.takes("scenario", name.scenario) and where.takes("name", name.name)
+
+
 Read = Callable[[Reading, Where], Amount | None]
 """What a metric comes to in a window. None: there is nothing of what is meant."""
 
@@ -124,6 +150,10 @@ class Metric:
     """What can be selected by."""
     values: Unit | None = None
     """What its single values are measured in, of which there is an average. None: it is a count."""
+    own: tuple[str, ...] = ()
+    """Its aggregates, if they are others than those that its values have in general."""
+    scale: int = 1
+    """How many of what is counted make one of its values."""
     share_of: str = ""
     """What `rate` is a share of. Empty: it has no such share."""
     read: Read | None = None
@@ -135,13 +165,16 @@ class Metric:
     @cached_property
     def aggregates(self) -> tuple[str, ...]:
         """Those that make sense of it; `pN` stands for all percentiles."""
+        if self.own:
+            return self.own
         if self.values is None:
             return ("count", "rate") if self.share_of else ("count",)
         spread = ("avg", "min", "max")
         return (*spread, "pN") if self.values is Unit.TIME else spread
 
 
-OF_HITS: Final = ("scenario", "name", "method", "protocol", "status")
+OF_HITS: Final = ("scenario", "name", "method", "protocol", "status", "tag")
+OF_MEASURES: Final = ("scenario", "name")
 OF_SCENARIO: Final = ("scenario",)
 COUNTERS: Final = "counter"
 """What the names of counters are kept by."""
@@ -201,6 +234,38 @@ def _users(reading: Reading, _: Where) -> Amount | None:
     return Amount(levels=Gauge(seconds, users * seconds, users, users))
 
 
+def _checks(reading: Reading, where: Where) -> Amount | None:
+    found = reading.measured(CheckStats, where)
+    return None if found is None else Amount(count=found.passed + found.failed)
+
+
+def _failed_checks(reading: Reading, where: Where) -> Amount | None:
+    found = reading.measured(CheckStats, where)
+    if found is None:
+        return None
+    return Amount(count=found.failed, of=found.passed + found.failed)
+
+
+def _transaction(reading: Reading, where: Where) -> Amount | None:
+    found = reading.measured(TransactionStats, where)
+    return None if found is None else Amount(times=found.elapsed)
+
+
+def _failed_transactions(reading: Reading, where: Where) -> Amount | None:
+    found = reading.measured(TransactionStats, where)
+    return None if found is None else Amount(count=found.failed, of=found.count)
+
+
+def _measurement(reading: Reading, where: Where) -> Amount | None:
+    found = reading.measured(MeasurementStats, where)
+    return None if found is None else Amount(times=found.millionths)
+
+
+def _gauge(reading: Reading, where: Where) -> Amount | None:
+    found = reading.measured(GaugeStats, where)
+    return None if found is None else Amount(levels=Gauge(1, found.last, found.min, found.max))
+
+
 def _loss(facts: RunFacts) -> Amount:
     return Amount(count=facts.lost, of=facts.produced)
 
@@ -255,6 +320,53 @@ TABLE: Final = (
         share_of="iterations",
         bare=Unit.NUMBER,
         read=_of_iterations(Occurrence.ERRORS),
+    ),
+    Metric(
+        name="checks",
+        what="conditions that the test checked",
+        keys=OF_MEASURES,
+        bare=Unit.NUMBER,
+        read=_checks,
+    ),
+    Metric(
+        name="failed_checks",
+        what="checked conditions that did not hold",
+        keys=OF_MEASURES,
+        share_of="checks",
+        bare=Unit.NUMBER,
+        read=_failed_checks,
+    ),
+    Metric(
+        name="transaction",
+        what="times of transactions",
+        keys=OF_MEASURES,
+        values=Unit.TIME,
+        read=_transaction,
+    ),
+    Metric(
+        name="failed_transactions",
+        what="failed transactions",
+        keys=OF_MEASURES,
+        share_of="transactions",
+        bare=Unit.NUMBER,
+        read=_failed_transactions,
+    ),
+    Metric(
+        name="measurement",
+        what="values that the test recorded",
+        keys=OF_MEASURES,
+        values=Unit.NUMBER,
+        own=("avg", "min", "max", "pN"),
+        scale=MILLIONTHS,
+        read=_measurement,
+    ),
+    Metric(
+        name="gauge",
+        what="levels that the test reported",
+        keys=OF_MEASURES,
+        values=Unit.NUMBER,
+        own=("min", "max"),
+        read=_gauge,
     ),
     Metric(
         name="lag",
@@ -314,4 +426,6 @@ def names_in(window: Window) -> set[tuple[str, str]]:
     found = {(COUNTERS, each.name) for each in window.counts if each.name}
     for series in window.series:
         found.update(zip(HitName._fields, series.of_name, strict=True))
+        found.update(("tag", f"{name}={value}") for name, value in series.tags)
+    found.update(("name", each.name) for each in window.measures)
     return found

@@ -83,13 +83,13 @@ class Threshold:
             case "avg" | "min" | "max" if amount.levels is not None:
                 return self._level(amount)
             case "avg" if amount.times is not None and amount.times.count:
-                return Fraction(amount.times.sum_ns, amount.times.count)
+                return Fraction(amount.times.sum_ns, amount.times.count * self.metric.scale)
             case "min" if amount.times is not None and amount.times.count:
-                return Fraction(amount.times.min_ns)
+                return Fraction(amount.times.min_ns, self.metric.scale)
             case "max" if amount.times is not None and amount.times.count:
-                return Fraction(amount.times.max_ns)
+                return Fraction(amount.times.max_ns, self.metric.scale)
             case _ if amount.times is not None and amount.times.count:
-                return Fraction(amount.times.quantiles((self.quantile,))[0])
+                return Fraction(amount.times.quantiles((self.quantile,))[0], self.metric.scale)
             case _:
                 return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -49,12 +50,27 @@ class Where:
     def takes_name(self, name: HitName) -> bool:
         """Whether hits of this name are meant, whatever their status."""
         return all(
-            each.takes(getattr(name, each.key)) for each in self.picks if each.key != "status"
+            each.takes(getattr(name, each.key))
+            for each in self.picks
+            if each.key not in ("status", "tag")
+        )
+
+    def takes_tags(self, tags: Iterable[tuple[str, str]]) -> bool:
+        """Whether hits with these tags are meant: `tag=region=eu` takes those with this one."""
+        return all(
+            any(each._replace(other=False).takes(f"{name}={value}") for name, value in tags)
+            is not each.other
+            for each in self.picks
+            if each.key == "tag"
         )
 
     def takes_series(self, series: Series) -> bool:
         """Whether hits of this series are meant."""
-        return self.takes_status(series.status_class) and self.takes_name(series.of_name)
+        return (
+            self.takes_status(series.status_class)
+            and self.takes_name(series.of_name)
+            and self.takes_tags(series.tags)
+        )
 
     def takes_status(self, status_class: int) -> bool:
         """Whether hits of this class of statuses are meant."""

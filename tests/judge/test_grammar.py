@@ -68,7 +68,10 @@ WRONG = [
         "p95(response) < 300x",
         "                   ^ a time needs a unit, such as 300ms or 1.5s, not",
     ),
-    ("p95(respons) < 300ms", "    ^ p95 is for response, service, lag, not for counters; did you"),
+    (
+        "p95(respons) < 300ms",
+        "    ^ p95 is for response, service, transaction, measurement, lag, not for counters; did",
+    ),
     ("p95(latency) < 300ms", "    ^ latency is called response here"),
     ("median(response) < 1s", "^ 'median' is no aggregate; did you mean 'p50'?"),
     ("mean(response) < 1s", "^ 'mean' is no aggregate; did you mean 'avg'?"),
