@@ -45,7 +45,7 @@ def test_the_fixture_runs_load(tmp_path):
         check=False,
     )
     assert "1 failed, 1 passed" in ran.stdout, ran.stdout + ran.stderr
-    assert "AssertionError: 1 of 1 iterations failed" in ran.stdout
+    assert "AssertionError: 1 of 1 iterations went wrong" in ran.stdout
 
 
 def test_pytest_finds_it(root):

@@ -160,7 +160,7 @@ class LoadResult:
             (*self.summary.failures, *self.summary.errors), key=lambda group: -group.count
         )
         return [
-            f"{group.exception.type}: {group.exception.message} ({group.count} times)"
+            f"{group.exception.type}: {group.exception.message} ({_times(group.count)})"
             for group in groups
         ]
 
@@ -183,3 +183,7 @@ class LoadResult:
     def __repr__(self) -> str:
         passed = "passed" if self.successful else f"exit {self.exit_code}: {self.reason}"
         return f"<result of {self.run_id}: {self.hits.count} hits, {passed}>"
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"

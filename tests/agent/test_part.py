@@ -14,7 +14,7 @@ from loadgrpc.agent.relay import Relay
 from loadgrpc.agent.reports import Reports
 from loadgrpc.agent.runner import AgentServices, Runner
 from loadgrpc.agent.spool import SpoolRoom
-from loadgrpc.model import RunnerMode, StopMode
+from loadgrpc.model import Parameter, RunnerMode, StopMode
 from loadgrpc.protocol import environment
 from loadgrpc.testing import assignment_of
 
@@ -133,6 +133,20 @@ def test_what_is_run_by_hand_has_the_stop_timeout(tmp_path):
         assert asyncio.get_running_loop().time() - began_s == pytest.approx(0.5)
 
     assert lives(tmp_path, use, runner_mode=RunnerMode.BY_HAND).told == [(0, "", True)]
+
+
+def test_nothing_starts_without_the_secrets_that_it_needs(tmp_path):
+    """A broker that was restarted has `***` in their place; no server gets that as a password."""
+    kept = (Parameter("password", "hunter2").kept(), Parameter("product", "9"))
+    desk = lives(tmp_path, _nothing, runner_mode=RunnerMode.ALL_USERS, parameters=kept)
+    assert desk.started == []
+    ((status, why, last),) = desk.told
+    assert why.startswith("the broker was restarted, and no longer has the secret password")
+    assert (status, last) == (0, True)
+
+
+async def _nothing(_):
+    """The part ends by itself."""
 
 
 def test_users_start_at_their_rate(tmp_path):

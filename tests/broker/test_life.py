@@ -17,6 +17,7 @@ from loadgrpc.broker.happened import (
     SourceFinished,
     SourceOpened,
     SourceReady,
+    StatesReported,
     StopAsked,
     TimePassed,
     UsersHeldBack,
@@ -24,10 +25,13 @@ from loadgrpc.broker.happened import (
 from loadgrpc.broker.inbox import Source
 from loadgrpc.broker.life import Close, GiveUp, Log, Order, Release, Reply, Save
 from loadgrpc.broker.part import Part
+from loadgrpc.broker.records import change_from_record, change_to_record
 from loadgrpc.broker.run import ActiveRun
 from loadgrpc.broker.split import assignments
 from loadgrpc.model import (
     AssignmentState,
+    ChangeKind,
+    CustomState,
     ExceptionInfo,
     Run,
     RunnerMode,
@@ -374,3 +378,16 @@ def test_users_that_waited_are_known_to_the_next_broker():
     again = resume.from_bytes(its.run.run, "", kept, sources=[], log=its.run.log, ends=[])
 
     assert again.parts["a1", ""].held_back == HeldBack(total=15, most=5)
+
+
+def test_what_a_test_is_doing_is_a_change_of_the_run():
+    """A note, with the state itself; one that says nothing new is none, and none comes later."""
+    its = Life("a1")
+    its.begun()
+    warming = CustomState("warming", (("pool", "3"),))
+    assert its.happens(StatesReported(("a1", ""), (warming, warming))) == [Save()]
+    assert its.happens(StatesReported(("a1", ""), (warming,))) == []
+    change = its.run.log.unwritten[-1]
+    assert (change.kind, change.agent_id, change.custom_state) == (ChangeKind.NOTE, "a1", warming)
+    assert change.reason == "agent a1: warming (pool=3)"
+    assert change_from_record(change_to_record(change)) == change

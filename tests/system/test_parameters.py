@@ -108,7 +108,7 @@ def test_secrets_reach_the_runner_and_nobody_else(tmp_path, demo_server, log, ca
 
     result = asyncio.run(main())
     assert result.exit_code == 1, result.reason
-    assert result.errors == ["ValueError: no money on '***' of '***' (1 times)"]
+    assert result.errors == ["ValueError: no money on '***' of '***' (once)"]
     assert result.counters == {"paid with ***": 1}
     assert [each.value for each in result.summary.plan.scenarios[0].parameters] == [
         *("***", "***", "1")
