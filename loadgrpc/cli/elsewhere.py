@@ -233,7 +233,6 @@ OPTIONS: Final = {
     "-m": "--users",
     "-n": "--iterations",
     "-o": _OUTPUT,
-    "-p": "--processes",
     "-w": "--users",
     "-x": "!failures do not end a run; `loadgrpc stop RUN` does",
 }

@@ -29,7 +29,7 @@ EXIT_CODES: Final[dict[type[errors.LoadgrpcError], int]] = {
     errors.Unavailable: verdict.UNREACHABLE,
     errors.StoreUnavailable: verdict.UNREACHABLE,
     errors.TestNotLoaded: verdict.NOT_LOADED,
-    errors.RunFailed: verdict.TEST_FAILED,
+    errors.RunFailed: verdict.UNREACHABLE,
     errors.LoadgrpcError: verdict.UNREACHABLE,
 }
 """Each error, and what a command exits with. The last row is what a broker says in trouble
