@@ -169,6 +169,8 @@ class Runner:
             variables |= environment.work(self.assignment) | environment.direct(
                 {**os.environ, **given}
             )
+            fed = asyncio.to_thread(environment.cases, self.assignment, self._folder.files)
+            variables |= await fed
             if self._prepared is not None and self._prepared.packages is not None:
                 variables |= environment.imports({**os.environ, **given}, self._prepared.packages)
         elif verbosity := os.environ.get(environment.GRPC_VERBOSITY):

@@ -202,7 +202,7 @@ class RelayedSource:
             stream.put(self._stop)
         if opening.types:
             self._bring(stream, opening.types)
-        self._uplink.barrier = opening.capabilities.cycle_barrier
+        self._uplink.capabilities = opening.capabilities
         self._uplink.begin()
 
     def _bring(self, stream: RunnerStream, types: bytes) -> None:

@@ -48,8 +48,9 @@ class Uplink:
         answered: Callable[[bytes], None],
         refused: Callable[[LoadgrpcError], None],
     ) -> None:
-        self.barrier = True
-        """Whether the runner waits for the others before each cycle."""
+        self.capabilities = runner_pb2.RunnerCapabilities(cycle_barrier=True, cases=True)
+        """What the runner says that it can do; until then, everything: it may have said so to an
+        agent before this one."""
         self.types = b""
         """The newest types of its own that the runner has brought."""
         self._broker = broker
@@ -205,7 +206,7 @@ class Uplink:
         return open_request(
             self._source,
             self._epoch,
-            barrier=self.barrier,
+            self.capabilities,
             scenario=self._scenario,
             types=types,
         )

@@ -73,10 +73,10 @@ class Aggregate:
         self.counters: Counter[str] = Counter()
         self._lines = self._lines_left_out = 0
         self.data = TakenData()
-        self.rules = RuleFigures()
         several = (each.name for each in plan.scenarios if each.tests) if plan else ()
         self.tests = FiguresByTest(frozenset(several))
         self._timeline = Timeline(first_ns // NS_PER_S)
+        self.rules = RuleFigures(self._timeline)
         self.causes = Causes()
         self.hits = RunHits(self._timeline, self.causes)
         self.cycles = Cycles()
@@ -116,7 +116,7 @@ class Aggregate:
         if events.first_ns is not None and events.last_ns is not None:
             share.span.add(events.first_ns, events.last_ns)
         self.data.add(scenario, events.data)
-        self.rules.add(scenario, events)
+        self.rules.add(scenario, events, arrival_ns=arrival_ns, ahead_ns=ahead_ns)
         if events.sockets:
             newest_ns = max(newest_ns, self._add_sockets(scenario, events, arrival_ns, ahead_ns))
         for measured in events.measures:
@@ -275,7 +275,8 @@ class Aggregate:
         """Adds up some of what was put off; whether there is more: see `RunHits.catch_up`."""
         for _ in range(min(SECONDS_A_TURN, len(self._put_off))):
             self._count(self._put_off.popleft())
-        return self.hits.catch_up() or bool(self._put_off)
+        hits, rules = self.hits.catch_up(), self.rules.catch_up()
+        return hits or rules or bool(self._put_off)
 
     # What it adds up to
 

@@ -83,6 +83,10 @@ class Source:
     inboxes: set[Inbox] = field(default_factory=set)
     """The streams it is open on: one, unless it sends no numbers and no epochs."""
     barrier: bool = False
+    feeds: bool = False
+    """Whether it can feed iterations with cases."""
+    has_rules: bool = False
+    """Whether it has reported rules, whose cases iterations are fed with."""
     """Whether it waits for `StartCycle`."""
     ready_for: int = 0
     """The cycle it is ready for; 0: it has not loaded the test yet."""

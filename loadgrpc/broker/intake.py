@@ -17,13 +17,14 @@ from typing import Any, Final
 from loadgrpc.broker import happened
 from loadgrpc.broker.inbox import Inbox, Source
 from loadgrpc.broker.ledger import Ledger, Lost
+from loadgrpc.broker.reading import reading
 from loadgrpc.broker.run import ActiveRun
 from loadgrpc.broker.sources import Sources, progress_of, unavailable
 from loadgrpc.broker.work import Work
 from loadgrpc.clock import Clock
 from loadgrpc.errors import InvalidRequest, Violation
 from loadgrpc.model import SourceId
-from loadgrpc.protocol import answers, batches, home
+from loadgrpc.protocol import answers, home
 from loadgrpc.protocol.decoded import Decoded
 from loadgrpc.protocol.home import Accept, Duplicate, OutOfOrder
 from loadgrpc.store import SourceProgress, Store, StoredBatch, StoreError
@@ -127,7 +128,9 @@ class Intake:
             arrival_ns = self._clock.wall_ns()
             try:
                 events = Decoded()
-                steps = batches.decoding(batch, events, arrival_ns=arrival_ns, skip=decision.skip)
+                steps = reading(
+                    run, source_id, batch, events, arrival_ns=arrival_ns, skip=decision.skip
+                )
                 for _ in steps:
                     await asyncio.sleep(0)
                 source.ledger.reject(events.rejected)

@@ -40,7 +40,7 @@ from loadgrpc.broker.happened import (
 )
 from loadgrpc.broker.part import Part
 from loadgrpc.broker.run import ActiveRun
-from loadgrpc.broker.setbacks import stop_reason
+from loadgrpc.broker.setbacks import NOT_FED, stop_reason, unfed
 from loadgrpc.broker.state import RunEvent
 from loadgrpc.model import (
     NOT_PREPARED,
@@ -61,9 +61,6 @@ class Now(NamedTuple):
 
     wall_ns: int
     monotonic_ns: int
-
-
-# Commands
 
 
 @dataclass(frozen=True)
@@ -300,7 +297,9 @@ def _(event: EndStored, run: ActiveRun, _now: Now) -> Iterator[Command]:
 @_decide.register
 def _(event: SourceOpened, run: ActiveRun, now: Now) -> Iterator[Command]:
     part = run.part_of(event.source_id)
-    if not part.sources[event.source_id].barrier:
+    if unfed(part, event.source_id):
+        yield from _not_loaded(run, part, NOT_FED, now)
+    elif not part.sources[event.source_id].barrier:
         part.get_ready()
     yield from _follow_up(run, now)
 

@@ -87,6 +87,8 @@ def _figures(run: ActiveRun, now_wall_ns: int, troubles: tuple[Trouble, ...]) ->
         passed_checks=run.aggregate.measures.passed_checks,
         failed_checks=run.aggregate.measures.failed_checks,
         custom_states=run.aggregate.custom_states.shown(),
+        rules=run.aggregate.rules.progress(recent),
+        coverage=run.aggregate.rules.coverage(),
     )
 
 

@@ -1,132 +1,219 @@
 """What came of the iterations that were fed with cases, by rule of their decision table.
 
 Rule: bounded: what would be one rule too many is counted with the rest, under a name that says so.
-A rule is known when a runner reports it, fed to an iteration or not; that is how one that was never
-exercised is seen.
+A rule is known when the plan has it or a runner reports it, fed to an iteration or not; that is how
+one that was never exercised is seen. What comes of a rule is added to the window of the timeline in
+which it ended; figures since the start are the sum of all windows. A batch that is about very many
+rules and seconds is added up in several turns.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 
-from loadgrpc.model import OTHER, CaseFigures, CoverageFigures, IterationFigures, TestOutcome
-from loadgrpc.protocol.decoded import Decoded, Hits, IterationLabel, Iterations
-from loadgrpc.stats.histogram import Histogram
-from loadgrpc.stats.hits import HitStats, elapsed_figures
+from loadgrpc.clock import NS_PER_S
+from loadgrpc.model import OTHER, CaseFigures, CoverageFigures, RuleProgress, Scenario, TestOutcome
+from loadgrpc.protocol.decoded import (
+    Column,
+    Decoded,
+    HitLabel,
+    Hits,
+    IterationLabel,
+    Iterations,
+)
+from loadgrpc.protocol.short_names import short_name
+from loadgrpc.stats.rules import RuleName, RuleStats, is_other_rule
+from loadgrpc.stats.timeline import Recent, Timeline
 
 MAX_RULES: Final = 1_000
 MAX_TOLD_APART: Final = 100_000
 """Rules that are told apart to know how many were exercised."""
-
-
-@dataclass
-class _Figures:
-    """Of one rule."""
-
-    outcomes: Counter[TestOutcome] = field(default_factory=Counter)
-    time: Histogram = field(default_factory=Histogram)
-    hits: HitStats = field(default_factory=HitStats)
-
-    def iterations(self) -> IterationFigures:
-        """Its iterations that have ended."""
-        of = self.outcomes
-        return IterationFigures(
-            started=of.total(),
-            success=of[TestOutcome.SUCCESS],
-            failure=of[TestOutcome.FAILURE],
-            error=of[TestOutcome.ERROR],
-            interrupted=of[TestOutcome.INTERRUPTED],
-        )
+GROUPS_A_TURN: Final = 500
+"""Entries of one rule, second and kind are added together: as many times without a turn for
+others."""
+MAX_RULES_SHOWN: Final = 20
+"""Rules of which live figures are shown."""
 
 
 class RuleFigures:
     """See the module."""
 
-    def __init__(self) -> None:
-        self._figures: dict[tuple[str, str], _Figures] = {}
-        """By scenario and rule, in the order in which they became known."""
-        self._exercised: dict[tuple[str, str], bool] = {}
+    def __init__(self, timeline: Timeline) -> None:
+        self._timeline = timeline
+        self._known: dict[RuleName, None] = {}
+        """Rules with figures of their own, in the order in which they became known."""
+        self._exercised: dict[RuleName, bool] = {}
+        self._put_off: deque[Callable[[], None]] = deque()
+        """What `catch_up` is to add up."""
 
-    def add(self, scenario: str, events: Decoded) -> None:
-        """Adds what a batch of a scenario says of rules."""
-        for name in events.rules:
-            self._of(scenario, name)
-        for rule, label in events.rule_outcomes:
-            self._end(scenario, rule, label.outcome, 1)
-        for iterations in events.iterations:
-            if iterations.case is not None:
-                self._add_iterations(scenario, iterations)
-        for hits in events.hits:
-            if hits.case is not None:
-                self._add_hits(scenario, hits)
+    def know(self, scenario: str, rules: Iterable[str]) -> None:
+        """Iterations of a scenario may be fed with cases of these rules."""
+        for rule in rules:
+            self._name(scenario, rule)
+
+    def know_all(self, scenarios: Iterable[Scenario]) -> None:
+        """The same of all scenarios of a plan with cases."""
+        for scenario in scenarios:
+            if scenario.cases is not None:
+                self.know(scenario.name, scenario.cases.rules)
+
+    def add(self, scenario: str, events: Decoded, *, arrival_ns: int, ahead_ns: int) -> None:
+        """Adds what a batch of a scenario says of rules; the rest of a large one by `catch_up`.
+
+        Args:
+            scenario: That of all of it.
+            events: The batch, by the clock of its agent.
+            arrival_ns: When it came (wall clock). Nothing ends after that, whatever a clock says.
+            ahead_ns: How far the clock of its agent is ahead of ours.
+        """
+        self.know(scenario, events.rules)
+        for rule, label, end_ns in events.rule_outcomes:
+            name = self._name(scenario, rule)
+            window = self._timeline.window(min(end_ns - ahead_ns, arrival_ns) // NS_PER_S)
+            window.rule(name).outcomes[label.outcome] += 1
+            self._end(scenario, rule, label.outcome)
+        blocks: list[Hits | Iterations] = [*events.iterations, *events.hits]
+        groups = [
+            group
+            for block in blocks
+            if block.case is not None
+            for group in self._groups(scenario, block, arrival_ns, ahead_ns)
+        ]
+        for group in groups[:GROUPS_A_TURN]:
+            group()
+        self._put_off.extend(groups[GROUPS_A_TURN:])
+
+    def catch_up(self) -> bool:
+        """Adds up some of what was put off; whether there is more."""
+        for _ in range(min(GROUPS_A_TURN, len(self._put_off))):
+            self._put_off.popleft()()
+        return bool(self._put_off)
+
+    # What it adds up to
 
     def figures(self, duration_ns: int) -> Iterator[CaseFigures]:
         """By rule; hits per second are over the duration."""
-        for (scenario, rule), figures in sorted(
-            self._figures.items(), key=lambda each: each[0][1] == OTHER
-        ):
-            yield CaseFigures(
-                case=rule,
-                scenario=scenario,
-                iterations=figures.iterations(),
-                iteration_time=elapsed_figures(figures.time),
-                hits=figures.hits.figures(duration_ns),
-            )
+        by_rule: dict[RuleName, RuleStats] = {}
+        for name, stats in self._timeline.of_rules():
+            by_rule.setdefault(name, RuleStats()).merge(stats)
+        for name in sorted(self._known, key=is_other_rule):
+            yield by_rule.get(name, RuleStats()).figures(name, duration_ns)
 
     def coverage(self) -> CoverageFigures | None:
         """How many rules were exercised; None: none is known."""
         known = self._exercised
         return CoverageFigures(rules=len(known), exercised=sum(known.values())) if known else None
 
-    def _of(self, scenario: str, rule: str) -> _Figures:
-        key = scenario, rule
-        if len(self._exercised) < MAX_TOLD_APART:
-            self._exercised.setdefault(key, False)
-        if key not in self._figures and len(self._figures) >= MAX_RULES:
-            key = scenario, OTHER
-        return self._figures.setdefault(key, _Figures())
-
-    def _end(self, scenario: str, rule: str, outcome: TestOutcome, count: int) -> _Figures:
-        figures = self._of(scenario, rule)
-        figures.outcomes[outcome] += count
-        if outcome is not TestOutcome.INTERRUPTED and (scenario, rule) in self._exercised:
-            self._exercised[scenario, rule] = True
-        return figures
-
-    def _add_iterations(self, scenario: str, block: Iterations) -> None:
-        assert block.case is not None  # noqa: S101 - asked by the caller
-        for case, at, which in _groups(block.case, block.label, len(block.labels)):
-            label: IterationLabel = block.labels[at]
-            count = int(np.count_nonzero(which))
-            figures = self._end(scenario, block.cases[case], label.outcome, count)
-            if label.outcome is not TestOutcome.INTERRUPTED:
-                figures.time.add(block.elapsed_ns[which])
-
-    def _add_hits(self, scenario: str, block: Hits) -> None:
-        assert block.case is not None  # noqa: S101 - asked by the caller
-        for case, at, which in _groups(block.case, block.label, len(block.labels)):
-            label = block.labels[at]
-            count = int(np.count_nonzero(which))
-            self._of(scenario, block.cases[case]).hits.add(
-                elapsed_ns=block.elapsed_ns[which],
-                failed=count if label.failed else 0,
-                answered=label.answered,
-                bytes_sent=int(block.bytes_sent[which].sum()),
-                bytes_received=int(block.bytes_received[which].sum()),
-                delay_ns=None if block.delay_ns is None else block.delay_ns[which],
+    def progress(self, recent: Recent | None) -> tuple[RuleProgress, ...]:
+        """The current figures of those that matter most: which did not pass, or are busiest."""
+        counts: dict[RuleName, RuleStats] = {}
+        for name, stats in self._timeline.of_rules():  # what takes time is not added up
+            counts.setdefault(name, RuleStats()).outcomes.update(stats.outcomes)
+        found = sorted(
+            counts.items(), key=lambda each: (-each[1].not_passed, -each[1].finished, each[0])
+        )
+        lately = recent.window.rules if recent is not None else {}
+        return tuple(
+            RuleProgress(
+                scenario=name.scenario,
+                case=name.rule,
+                iterations=stats.finished,
+                not_passed=stats.not_passed,
+                rate=now.finished / recent.seconds if recent is not None else 0.0,
+                p95_ns=now.time.quantiles((0.95,))[0] if now.time.count else None,
             )
+            for name, stats in found[:MAX_RULES_SHOWN]
+            for now in (lately.get(name, RuleStats()),)
+        )
+
+    # How it is added
+
+    def _name(self, scenario: str, rule: str) -> RuleName:
+        """The name that a rule is counted under; it is known from now on."""
+        name = RuleName(scenario, rule)
+        if len(self._exercised) < MAX_TOLD_APART:
+            self._exercised.setdefault(name, False)
+        if name not in self._known and len(self._known) >= MAX_RULES:
+            name = name._replace(rule=OTHER)
+        self._known.setdefault(name)
+        return name
+
+    def _end(self, scenario: str, rule: str, outcome: TestOutcome) -> None:
+        """An iteration that was fed with a case has ended."""
+        name = RuleName(scenario, rule)
+        if outcome is not TestOutcome.INTERRUPTED and name in self._exercised:
+            self._exercised[name] = True
+
+    def _groups(
+        self, scenario: str, block: Hits | Iterations, arrival_ns: int, ahead_ns: int
+    ) -> Iterator[Callable[[], None]]:
+        """What adds the entries of a block, each those of one rule, second and kind."""
+        assert block.case is not None  # noqa: S101 - asked by the caller
+        fed = np.flatnonzero(block.case)
+        if not fed.size:
+            return
+        end_ns = block.start_ns[fed] + block.elapsed_ns[fed]
+        second = (end_ns - max(ahead_ns, int(end_ns.max()) - arrival_ns)) // NS_PER_S
+        case = block.case[fed]
+        kind = np.array([_kind(label) for label in block.labels], np.int64)[block.label[fed]]
+        order = np.lexsort((kind, case, second))
+        sorted_by = np.stack((second[order], case[order], kind[order]))
+        changes = np.flatnonzero(np.any(np.diff(sorted_by), axis=0)) + 1
+        rules = {at: short_name(block.cases[at - 1]) for at in np.unique(case).tolist()}
+        names = {at: self._name(scenario, rule) for at, rule in rules.items() if rule}
+        for first, end in pairwise([0, *changes.tolist(), fed.size]):
+            at, of, what = sorted_by[:, first].tolist()
+            if of not in names:
+                continue
+            which = fed[order[first:end]]
+            if isinstance(block, Hits):
+                yield partial(_add_hits, self._timeline, at, names[of], what, block, which)
+            else:
+                outcome = TestOutcome(what)
+                self._end(scenario, rules[of], outcome)
+                yield partial(_add_iterations, self._timeline, at, names[of], outcome, block, which)
 
 
-def _groups(
-    case: np.ndarray, label: np.ndarray, labels: int
-) -> Iterable[tuple[int, int, np.ndarray]]:
-    """Each case and label that come together, with the entries that have both; no case: none."""
-    both = np.where(case > 0, (case - 1) * labels + label, -1)
-    for key in np.unique(both).tolist():
-        if key >= 0:
-            yield *divmod(key, labels), both == key
+_ANSWERED: Final = 1
+_FAILED: Final = 2
+
+
+def _kind(label: HitLabel | IterationLabel) -> int:
+    """What entries that are added together have in common besides their rule."""
+    if isinstance(label, IterationLabel):
+        return int(label.outcome)
+    return _ANSWERED * label.answered + _FAILED * label.failed
+
+
+def _add_iterations(  # noqa: PLR0917 - as it comes from the groups
+    timeline: Timeline,
+    second: int,
+    name: RuleName,
+    outcome: TestOutcome,
+    block: Iterations,
+    which: Column,
+) -> None:
+    stats = timeline.window(second).rule(name)
+    stats.outcomes[outcome] += which.size
+    if outcome is not TestOutcome.INTERRUPTED:
+        stats.time.add(block.elapsed_ns[which])
+
+
+def _add_hits(  # noqa: PLR0917 - as it comes from the groups
+    timeline: Timeline, second: int, name: RuleName, kind: int, block: Hits, which: Column
+) -> None:
+    delay_ns = None if block.delay_ns is None else block.delay_ns[which]
+    timeline.window(second).rule(name).hits.add(
+        elapsed_ns=block.elapsed_ns[which],
+        failed=which.size if kind & _FAILED else 0,
+        answered=bool(kind & _ANSWERED),
+        bytes_sent=int(block.bytes_sent[which].sum()),
+        bytes_received=int(block.bytes_received[which].sum()),
+        delay_ns=delay_ns if delay_ns is not None and delay_ns.any() else None,
+    )

@@ -100,6 +100,7 @@ class ActiveRun:
         self.aggregate = Aggregate(self.run.create_time_ns, self.run.plan)
         own = [each for each in self.log.after(0) if each.attempt == self.run.attempt]
         self.thresholds = Thresholds(self.run.plan, self.aggregate.timeline, own)
+        self.aggregate.rules.know_all(self.run.plan.scenarios)
         self.rejections: dict[str, None] = {}
         """What was wrong with events that were rejected, each once, the first ones."""
         self.cycle = 0

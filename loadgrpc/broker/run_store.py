@@ -16,6 +16,7 @@ from typing import Final
 from loadgrpc.broker import resume
 from loadgrpc.broker.changes import ChangeLog, derived
 from loadgrpc.broker.observing import Observing
+from loadgrpc.broker.reading import reading
 from loadgrpc.broker.records import change_from_record, change_to_record, record_of, run_of
 from loadgrpc.broker.run import ActiveRun
 from loadgrpc.broker.store_watch import StoreWatch
@@ -24,7 +25,7 @@ from loadgrpc.broker.work import Work
 from loadgrpc.clock import Clock
 from loadgrpc.errors import NotFound
 from loadgrpc.model import AgentEvent, ChangeKind, Notification, Run, RunState
-from loadgrpc.protocol import batches
+from loadgrpc.protocol.decoded import Decoded
 from loadgrpc.store import RunRecord, Store, StoreError
 from loadgrpc.v1 import runner_pb2
 
@@ -269,7 +270,11 @@ class RunStore:
         async for batch in self._store.batches(own):
             message = runner_pb2.EventBatch.FromString(batch.payload)
             arrival_ns = batch.arrival_ns
-            events = batches.decode(message, arrival_ns=arrival_ns, skip=batch.offset)
+            events = Decoded()
+            for _ in reading(
+                run, batch.source, message, events, arrival_ns=arrival_ns, skip=batch.offset
+            ):
+                pass
             run.count(batch.source, events, arrival_ns=arrival_ns)
             run.close_seconds(arrival_ns, stored=True)
             await self._timelines.keep(run)

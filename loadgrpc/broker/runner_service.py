@@ -16,7 +16,7 @@ from loadgrpc.errors import InvalidRequest, NotFound, Superseded, Violation
 from loadgrpc.model import SourceId
 from loadgrpc.protocol import assignments, bounds
 from loadgrpc.protocol.answers import answer_to_proto
-from loadgrpc.protocol.bound import broken
+from loadgrpc.protocol.bound import ID, broken
 from loadgrpc.protocol.events import exception_from_proto
 from loadgrpc.protocol.raw import Oversized, Published, named_source, no_source
 from loadgrpc.protocol.sources import source_from_proto
@@ -79,6 +79,7 @@ class RunnerService(runner_pb2_grpc.RunnerServiceServicer):
                     source_id,
                     epoch=request.open.epoch,
                     barrier=request.open.capabilities.cycle_barrier,
+                    feeds=request.open.capabilities.cases,
                     scenario=request.open.scenario,
                 )
                 if request.open.types:
@@ -113,7 +114,7 @@ def _source_of(request: Published, inbox: Inbox) -> SourceId:
 
 def _check_open(request: runner_pb2.PublishEventsRequest) -> None:
     """What opens a source is within its bounds; its types are for `bring_types`."""
-    if request.HasField("open") and (message := broken(bounds.ID, request.open.scenario)):
+    if request.HasField("open") and (message := broken(ID, request.open.scenario)):
         raise InvalidRequest([Violation("open.scenario", message)])
 
 

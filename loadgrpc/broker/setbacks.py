@@ -4,9 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import UTC, datetime
+from typing import Final
 
 from loadgrpc.broker.part import Part
-from loadgrpc.model import AssignmentState, StopMode
+from loadgrpc.model import AssignmentState, ExceptionInfo, SourceId, StopMode
+
+NOT_FED: Final = ExceptionInfo(
+    type="NotFed",
+    message="the plan has cases, and its runner cannot feed iterations with them: it has not"
+    " announced `cases` among its capabilities",
+)
+"""Why a part is not run, as what could not be loaded."""
+
+
+def unfed(part: Part, source_id: SourceId) -> bool:
+    """Whether a runner cannot be fed with the cases that its part is to be fed with, as is new."""
+    cannot = part.scenario.cases is not None and not part.sources[source_id].feeds
+    return cannot and part.load_error is None
 
 
 def not_loaded(parts: Collection[Part]) -> str:

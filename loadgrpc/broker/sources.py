@@ -72,7 +72,14 @@ class Sources:
         return part.assignment
 
     async def open_source(
-        self, inbox: Inbox, source_id: SourceId, *, epoch: int, barrier: bool, scenario: str = ""
+        self,
+        inbox: Inbox,
+        source_id: SourceId,
+        *,
+        epoch: int,
+        barrier: bool,
+        feeds: bool = False,
+        scenario: str = "",
     ) -> None:
         """A source opened on a stream; answers Opened, or RunClosed.
 
@@ -110,7 +117,7 @@ class Sources:
                 inbox.put(source_id, answers.RunClosed())
                 return
             self._take_over(source, inbox, epoch)
-            source.barrier = barrier
+            source.barrier, source.feeds = barrier, feeds
             run.add_source(part, source)
         if run.stopping is not None:
             inbox.put(source_id, answers.StopUsers(run.run.plan.stop_timeout_s))

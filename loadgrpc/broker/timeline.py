@@ -40,7 +40,8 @@ ROWS_A_TURN: Final = 8
 """Rows that are merged without a turn for others: each takes about a millisecond."""
 WINDOW_BYTES: Final = 400
 SERIES_BYTES: Final = 300
-"""What a window, and a series of it, take in an answer at most, besides their texts."""
+RULE_BYTES: Final = 450
+"""What a window, and a series or a rule of it, take in an answer at most, besides their texts."""
 _PAGE_TOKEN: Final = re.compile("[0-9]{1,18}")
 
 
@@ -222,6 +223,8 @@ def _size_of(window: TimelineWindow) -> int:
         + sum(len(name) + 4 * len(value) + 8 for name, value in each.tags)
         for each in window.series
     )
+    texts += sum(4 * (len(each.scenario) + len(each.case)) for each in window.cases)
     measured = [each for kind in vars(window.measures).values() for each in kind]
     texts += sum(4 * (len(each.scenario) + len(each.name)) for each in measured)
-    return WINDOW_BYTES + SERIES_BYTES * (len(window.series) + len(measured)) + texts
+    lists = SERIES_BYTES * (len(window.series) + len(measured)) + RULE_BYTES * len(window.cases)
+    return WINDOW_BYTES + lists + texts

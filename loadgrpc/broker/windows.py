@@ -5,12 +5,14 @@ Rule: pure. A window that has closed is made into figures once, for all who watc
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import ElapsedFigures, Measures, TimelineWindow, WindowSeries
 from loadgrpc.stats.hits import elapsed_figures
 from loadgrpc.stats.measures import figures_of
+from loadgrpc.stats.rules import RuleName, RuleStats, is_other_rule
 from loadgrpc.stats.timeline import Timeline
 from loadgrpc.stats.window import HitName, Window, merged
 
@@ -24,9 +26,9 @@ class ClosedWindows:
     def since(self, timeline: Timeline, second: int) -> list[TimelineWindow]:
         """Those that start then or later, as they are when they are first asked for."""
         found = timeline.closed_since(second)
-        names = timeline.names.names
+        apart = timeline.names.names, timeline.rules.names
         shown = {
-            each.start_s: self._shown.get(each.start_s) or shown_window(each, told_apart=names)
+            each.start_s: self._shown.get(each.start_s) or shown_window(each, told_apart=apart)
             for each in found
         }
         self._shown = {**self._shown, **shown}
@@ -41,20 +43,20 @@ def shown_window(
     *,
     series: bool = True,
     closed: bool = True,
-    told_apart: Collection[HitName] | None = None,
+    told_apart: tuple[Collection[HitName], Collection[RuleName]] | None = None,
 ) -> TimelineWindow:
     """What is shown of a window.
 
     Args:
         window: The window.
-        names: Only hits with one of these names; none: of all.
+        names: Only hits with one of these names, and no rules; none: of all.
         series: Whether hits are told apart.
         closed: Whether it is.
-        told_apart: Only these names are; None: all that are in the window.
+        told_apart: Only these names and rules are; None: all that are in the window.
     """
     if told_apart is not None:
         window = merged([window], window.start_s, window.length_s)
-        window.fold(told_apart)
+        window.fold(*told_apart)
     length_ns = window.length_s * NS_PER_S
     told = {
         each: stats
@@ -70,6 +72,11 @@ def shown_window(
         series=tuple(
             WindowSeries(**each._asdict(), hits=stats.figures(length_ns), late=stats.late)
             for each, stats in (told.items() if series else ())
+        ),
+        cases=tuple(
+            stats.figures(name, length_ns)
+            for name, stats in sorted(window.rules.items(), key=_by_name)
+            if not names
         ),
         users=window.users,
         late=total.late,
@@ -89,6 +96,13 @@ def _measures(window: Window, names: Collection[str], length_ns: int) -> Measure
     if names and found:
         found = {each: stats for each, stats in found.items() if each.name in names}
     return figures_of(found, length_ns) if found else Measures()
+
+
+def _by_name(rule: tuple[RuleName, RuleStats]) -> tuple[bool, list[tuple[int, str]]]:
+    """Numbers by their size, other names by their letters, the others together last."""
+    name, _ = rule
+    parts = re.split(r"(\d+)", f"{name.scenario}\n{name.rule}")
+    return is_other_rule(name), [(int(each) if each.isdecimal() else -1, each) for each in parts]
 
 
 def _lag(window: Window) -> ElapsedFigures | None:

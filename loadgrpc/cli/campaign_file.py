@@ -126,9 +126,9 @@ def _steps(
     planned = _merged(_spelled(beneath), _spelled(_plan_table(written.get("plan", {}), folder)))
     rows = list(_rows(several[0], written[several[0]])) if several else []
     if not several:
-        yield Step(name=name, plan=_plan(planned), **of_all)
+        yield Step(name=name, plan=_plan(planned, folder), **of_all)
     for at, row in enumerate(rows, 1):
-        yield Step(name=f"{name}-{at}", plan=_plan(_merged(planned, row)), **of_all)
+        yield Step(name=f"{name}-{at}", plan=_plan(_merged(planned, row), folder), **of_all)
 
 
 def _rows(how: str, written: Any) -> Iterator[dict[str, Any]]:
@@ -229,7 +229,7 @@ def _plan_table(written: Any, folder: Path) -> Mapping[str, Any]:
     return _table(written, "plan")
 
 
-def _plan(written: Mapping[str, Any]) -> Plan:
+def _plan(written: Mapping[str, Any], folder: Path) -> Plan:
     from google.protobuf import json_format  # noqa: PLC0415 - protobuf is heavy
 
     from loadgrpc.errors import InvalidRequest  # noqa: PLC0415
@@ -237,7 +237,7 @@ def _plan(written: Mapping[str, Any]) -> Plan:
     from loadgrpc.v1 import run_pb2  # noqa: PLC0415
 
     try:
-        spelled = plan_file.spelled(dict(written))
+        spelled = plan_file.spelled(dict(written), folder)
         return plan_from_proto(json_format.ParseDict(spelled, run_pb2.RunSpec()))
     except json_format.ParseError as error:
         raise ValueError(str(error)) from error

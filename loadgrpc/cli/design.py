@@ -117,11 +117,12 @@ def cases(*, file: Path, strength: int, boundaries: bool, format_: str) -> int:
     Beside the inputs is what is expected of each.
     """
     from loadgrpc.cli import design_view, line  # noqa: PLC0415
+    from loadgrpc.design.case_file import write_cases  # noqa: PLC0415
 
     table = _table(file)
     found = _try(lambda: table.cases(strength=strength, boundaries=boundaries))
     if format_ == "json":
-        line.write_json({"cases": [design_view.case_document(each) for each in found]})
+        sys.stdout.write(write_cases(found))
     elif format_ == "table":
         line.write(design_view.cases(table, found, line.width_of(sys.stdout)), sys.stdout)
     else:

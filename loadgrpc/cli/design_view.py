@@ -96,18 +96,6 @@ def cases_text(table: DecisionTable, found: Sequence[Case], format_: str) -> str
     return "".join(f"| {' | '.join(row)} |\n" for row in escaped)
 
 
-def case_document(case: Case) -> dict[str, Any]:
-    """A case for programs."""
-    taken = {name: value for name, value in case.expected.items() if value is not None}
-    return {
-        "case": case.name,
-        "rule": case.rule,
-        "values": dict(case.values),
-        "expected": taken,
-        "weight": case.weight,
-    }
-
-
 def _case_rows(table: DecisionTable, found: Sequence[Case]) -> list[list[str]]:
     heading = ["case", *(each.name for each in table.conditions), "expected"]
     rows = []

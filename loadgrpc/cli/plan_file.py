@@ -9,16 +9,26 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from loadgrpc.cli import elsewhere, observer_options, plan_options, plan_values, spans, values
+from loadgrpc.cli import (
+    case_options,
+    elsewhere,
+    observer_options,
+    plan_options,
+    plan_values,
+    spans,
+    values,
+)
 from loadgrpc.cli.config_file import typed
 from loadgrpc.cli.failure import Failure
 from loadgrpc.cli.load_files import load_of
 from loadgrpc.model import RetryReason, Wait, hyphened, words_of
 from loadgrpc.protocol import options
+from loadgrpc.protocol.case_kind import CasesKind
 from loadgrpc.protocol.kinds import (
     ChoiceKind,
     CountsKind,
@@ -72,10 +82,12 @@ def plan_of_file(
     try:
         document = document_in(path)
         included = included_in(document)
-        message = json_format.ParseDict(spelled(document), run_pb2.RunSpec())
+        written = spelled(document, path.parent)
+        message = json_format.ParseDict(written, run_pb2.RunSpec())
         plan_options.underlie(message, beneath or {})
         for asked in over:
             plan_options.ask(message, asked)
+        case_options.put_in_order(message, [beneath or {}, *over])
         return PlanFile(plan_from_proto(message), included)
     except OSError as error:
         raise Failure(f"{name} cannot be read: {error.strerror or error}") from error
@@ -142,8 +154,10 @@ def included_in(document: dict[str, Any]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def spelled(written: dict[str, Any], *, scenario: bool = False) -> dict[str, Any]:
+def spelled(written: dict[str, Any], folder: Path, *, scenario: bool = False) -> dict[str, Any]:
     """A plan, or a scenario, as people write it, spelled as protobuf's JSON has it.
+
+    Files that it names are found from the folder.
 
     Raises:
         ValueError: something cannot be read; the message names it.
@@ -161,7 +175,7 @@ def spelled(written: dict[str, Any], *, scenario: bool = False) -> dict[str, Any
         if field in plan:
             raise ValueError(f"{key!r} is there twice")
         try:
-            plan[field] = _value(field, value)
+            plan[field] = _value(field, value, folder)
         except ValueError as error:
             raise ValueError(f"{key!r}: {error}") from None
     return _with_stages(plan, kind())
@@ -190,8 +204,13 @@ def field_of(key: str) -> str:
     return plan_options.KEYS.get(snake, snake)
 
 
-def _value(field: str, value: Any) -> Any:  # noqa: C901, PLR0911, PLR0912 - one for each kind
-    nested = {"scenarios": _scenario, "observers": _observer, "tests": _test}.get(field)
+def _value(field: str, value: Any, folder: Path) -> Any:  # noqa: C901, PLR0911, PLR0912 - one for each kind
+    kinds: dict[str, Callable[[Any], Any]] = {
+        "scenarios": partial(_scenario, folder),
+        "observers": _observer,
+        "tests": _test,
+    }
+    nested = kinds.get(field)
     if nested is not None and isinstance(value, list):
         return [nested(each) for each in value]
     row = options.ALL.get(field)
@@ -214,6 +233,8 @@ def _value(field: str, value: Any) -> Any:  # noqa: C901, PLR0911, PLR0912 - one
             return list(plan_values.Labels(row.kind).read(value))
         case RetryKind() if isinstance(value, str | int | dict):
             return _retry(value, row.kind)
+        case CasesKind() if isinstance(value, str | dict):
+            return case_options.spelled(value, folder)
         case VariablesKind() if isinstance(value, dict | list):
             return _variables(value)
         case ParametersKind() if isinstance(value, dict | list):
@@ -293,8 +314,8 @@ def _text_of(name: str, value: Any) -> str:
     return text
 
 
-def _scenario(value: Any) -> Any:
-    return spelled(value, scenario=True) if isinstance(value, dict) else value
+def _scenario(folder: Path, value: Any) -> Any:
+    return spelled(value, folder, scenario=True) if isinstance(value, dict) else value
 
 
 def _test(value: Any) -> Any:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from loadgrpc.cli import load_files, observer_options
+from loadgrpc.cli import case_options, load_files, observer_options
 from loadgrpc.cli.conditions import ConditionText
 from loadgrpc.protocol import options
+from loadgrpc.protocol.case_kind import CasesKind
 from loadgrpc.protocol.kinds import (
     ChoiceKind,
     FlagKind,
@@ -50,6 +51,9 @@ def add(command: F) -> F:
     for row in reversed(FLAGGED):
         if isinstance(row.kind, ObserversKind):
             command = observer_options.add(row.help)(command)
+            continue
+        if isinstance(row.kind, CasesKind):
+            command = case_options.add(row.help)(command)
             continue
         shown = f"  [default: {row.default}]" if row.default else ""
         flag = isinstance(row.kind, FlagKind)
@@ -161,7 +165,7 @@ def _named(field: str) -> str:
     """A field as people type it: -u/--users, or TEST."""
     if field == "tests":
         return "TESTs"
-    row = options.ALL.get(field.partition("[")[0])
+    row = options.ALL.get(re.split(r"[.\[]", field)[0])
     if row is None:
         return field
     if isinstance(row.kind, ParametersKind) and (name := _KEY.search(field)):

@@ -17,6 +17,7 @@ import click
 from loadgrpc import verdict
 from loadgrpc.cli import (
     DEFAULT_BROKER,
+    case_options,
     line,
     observer_options,
     options,
@@ -48,6 +49,7 @@ SECTIONS: Final = {
     "Where": ("broker", "local", *plan_options.section("Where")),
     "When": (*submitting.SECTION, *plan_options.section("When")),
     "Files": (*shipping.SECTION, *plan_options.section("Files")),
+    "Cases": case_options.SECTION,
     "Observers": observer_options.SECTION,
     "Verdict": plan_options.section("Verdict"),
     "Output": (*plan_options.section("Output"), "detach", *reporting.SECTION),
@@ -247,6 +249,7 @@ def plan_of_options(*layers: Mapping[str, Any]) -> Plan:
     message = RunSpec()
     for asked in layers:
         plan_options.ask(message, asked)
+    case_options.put_in_order(message, layers)
     if not message.test and not message.tests:
         raise Failure(f"missing TEST: {TEST}")
     try:

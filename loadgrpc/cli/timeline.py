@@ -12,6 +12,8 @@ from typing import Final
 
 from loadgrpc.cli.figures import NONE, duration, duration_column, percent, rate, span
 from loadgrpc.cli.line import Line, Style
+from loadgrpc.cli.rule_timeline import rules_by_time
+from loadgrpc.cli.sparkline import bars
 from loadgrpc.cli.table import TableRow, figures_table, labelled
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import WINDOW_LENGTHS_S, Summary, TimelineWindow
@@ -20,7 +22,6 @@ MAX_ROWS: Final = 50
 FIGURES: Final = ("users", "count", "failed", "rate", "p50", "p95", "p99")
 BESIDE: Final = ("users", "count", "rate")
 """What stays beside a window when the other figures have to go beneath it."""
-BARS: Final = "▁▂▃▄▅▆▇█"
 _LENGTHS: Final = {60: "1 min", 600: "10 min", 3_600: "1 h"}
 _DAY_NS: Final = 86_400 * NS_PER_S
 """Of a longer span, a time of day says too little."""
@@ -54,6 +55,7 @@ def table(windows: Sequence[TimelineWindow], width: int) -> list[Line]:
         *_sparkline("p95", shown, lambda window: window.hits.elapsed.p95_ns, duration, width),
         Line(),
         *figures_table("Timeline", FIGURES, rows, width, beside=BESIDE),
+        *rules_by_time(shown, width),
     ]
     if late := sum(window.late_data for window in shown):
         lines.append(Line(f"  {late} hits came after their window was closed", Style.DIM))
@@ -82,10 +84,7 @@ def _sparkline(
     values = [value(window) for window in windows]
     if not (most := max(values)):
         return []
-    bars = "".join(
-        BARS[min(int(each / most * len(BARS)), len(BARS) - 1)] if each else " " for each in values
-    )
-    return labelled(label, [bars, f"up to {shown(most)}"], width)  # type: ignore[arg-type]  # of its kind
+    return labelled(label, [bars(values), f"up to {shown(most)}"], width)  # type: ignore[arg-type]  # of its kind
 
 
 def _row(window: TimelineWindow, *, dated: bool = False) -> TableRow:

@@ -27,6 +27,7 @@ from loadgrpc.cli.figures import (
     shorten,
 )
 from loadgrpc.cli.line import Line, Style
+from loadgrpc.cli.live_table import live_table
 from loadgrpc.cli.submitting import waits
 from loadgrpc.cli.thresholds import briefly, live
 from loadgrpc.clock import NS_PER_S
@@ -42,8 +43,7 @@ MIN_NAMES: Final = 3
 """Without room for a heading and this many names, or all of them, none are shown."""
 ROOMY_LINES: Final = 20
 """From this many rows on, empty rows separate the sections."""
-WIDE: Final = 80
-"""From this many columns on, a table of names says which time each of its columns covers."""
+MAX_RULES_SHOWN: Final = 5
 TALL: Final = 30
 FEW_FAILURES: Final = 3
 """Failures shown below TALL rows, so that names have room, too."""
@@ -92,8 +92,11 @@ def render(view: View, width: int, height: int = 24) -> list[Line]:
         judged = _section(gap, live(progress.thresholds, width, most - len(gap)))
         room, most = room - len(judged), most - len(judged)
         failures = _section(gap, _failures(progress, width, most - len(gap)))
-        names = _section(gap, _names(progress, width, room - len(failures) - len(gap)))
-        lines += judged + names + failures
+        room -= len(failures)
+        some = min(room // 2, 1 + MAX_RULES_SHOWN + len(gap))
+        rules = _section(gap, _rules(progress, width, some - len(gap)))
+        names = _section(gap, _names(progress, width, room - len(rules) - len(gap)))
+        lines += judged + names + rules + failures
     return lines[: max(height - 1, 1)]
 
 
@@ -283,6 +286,10 @@ def _figures(run: Run, progress: Progress, age_ns: int, width: int) -> list[Line
         lines.append(Line(clip(f"{'state':<14}{', '.join(found)}", width)))
     if broken := _broken(progress):
         lines.append(Line(clip(f"{'not passed':<14}{broken}", width), Style.BAD))
+    if (of := progress.coverage) is not None:
+        style = Style.PLAIN if of.exercised == of.rules else Style.DIM
+        text = f"{'rules':<14}{of.exercised} of {of.rules} exercised"
+        lines.append(Line(clip(text, width), style))
     if progress.saturated:
         lines.append(Line(clip(f"{'generator':<14}{_generator(progress)}", width), Style.WARNING))
     return lines
@@ -314,41 +321,50 @@ def _names(progress: Progress, width: int, room: int) -> list[Line]:
         return []
     if not names:
         return []
-    still = bool(waits_for(progress)) or progress.window is None
+    seconds = _seconds(progress)
     rows = [
         (
-            NONE if still else _per_second(each.rate),
-            NONE if still else _elapsed(each.p95_ns),
-            str(each.hits),
-            str(each.failed),
+            name,
+            (
+                _per_second(each.rate) if seconds else NONE,
+                _elapsed(each.p95_ns) if seconds else NONE,
+                str(each.hits),
+                str(each.failed),
+            ),
+            bool(each.failed),
         )
-        for each in names
+        for each, name in zip(names, _short(names), strict=True)
     ]
-    wide = width >= WIDE
-    headings = ("hits/s", "p95", "so far: hits" if wide else "hits", "failed")
-    columns = [
-        max(9 if wide else 7, len(heading), *(len(row[at]) for row in rows))
-        for at, heading in enumerate(headings)
-    ]
-    seconds = progress.window.seconds if progress.window is not None else 0
-    title = "Names" if still else f"Names, last {seconds} s" + ("" if wide else ", so far")
-    left = width - sum(columns) - 2 * len(columns) - 2
-    if left < len(title):
+    return live_table("Names", seconds, ("hits/s", "p95", "hits", "failed"), rows, width)
+
+
+def _rules(progress: Progress, width: int, room: int) -> list[Line]:
+    """Rules of decision tables: those that did not pass most often first."""
+    rules = progress.rules[: max(min(MAX_RULES_SHOWN, room - 1), 0)]
+    if not rules:
         return []
-    shown = _short(names)
-    room_of_name = min(left, max(len(title) - 2, *(cells(name) for name in shown)))
-    lines = [Line(_row(title, headings, room_of_name + 2, columns), Style.HEADING)]
-    for each, name, row in zip(names, shown, rows, strict=True):
-        text = _row("  " + shorten(name, room_of_name), row, room_of_name + 2, columns)
-        lines.append(Line(text, Style.BAD if each.failed else Style.PLAIN))
-    return lines
+    seconds = _seconds(progress)
+    rows = [
+        (
+            (f"{one_line(each.scenario)}: " if each.scenario else "") + one_line(each.case),
+            (
+                _per_second(each.rate) if seconds else NONE,
+                _elapsed(each.p95_ns) if seconds else NONE,
+                str(each.iterations),
+                str(each.not_passed),
+            ),
+            bool(each.not_passed),
+        )
+        for each in rules
+    ]
+    headings = ("iter/s", "p95", "iterations", "not passed")
+    return live_table("Rules", seconds, headings, rows, width)
 
 
-def _row(name: str, texts: tuple[str, ...], width: int, columns: list[int]) -> str:
-    padded = name + " " * (width - cells(name))
-    return padded + "".join(
-        f"  {text:>{column}}" for text, column in zip(texts, columns, strict=True)
-    )
+def _seconds(progress: Progress) -> int:
+    """How many seconds the current figures cover; 0: they stand still."""
+    still = waits_for(progress) or progress.window is None
+    return 0 if still or progress.window is None else progress.window.seconds
 
 
 def _short(names: tuple[NameProgress, ...]) -> list[str]:

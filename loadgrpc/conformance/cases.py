@@ -11,7 +11,7 @@ from typing import Final
 
 from loadgrpc.conformance.script import TERMINATE, Script
 from loadgrpc.errors import InvalidRequest, NotAllowed
-from loadgrpc.model import Cycle
+from loadgrpc.model import Cycle, FedCase, FedCases
 from loadgrpc.v1 import runner_pb2
 
 TEST: Final = "test"
@@ -37,10 +37,21 @@ class Case:
     spawn_rate: float = 0.0
     stop_timeout_s: float = 10.0
     all_users_only: bool = False
+    fed: FedCases | None = None
 
 
 def _load(users: int, iterations: int) -> tuple[Cycle, ...]:
     return (Cycle(users=users, iterations=iterations),)
+
+
+def _fed(*rules: str) -> FedCases:
+    """Cases of these rules, the value of each of which is its place."""
+    return FedCases(
+        cases=tuple(
+            FedCase(name=f"{rule}#1", rule=rule, values=(("at", at),))
+            for at, rule in enumerate(rules)
+        )
+    )
 
 
 _SPOKEN: Final = ("1.1", "1.2", "2.1", "3.2", "9.1")
@@ -82,6 +93,13 @@ CASES: Final = (
         page="erring",
         test=ERRING,
         rules=(*_SPOKEN, *_TOLD, "9.2", "9.10", "9.11", "9.12", "9.16", *_ENDED),
+    ),
+    Case(
+        name="fed",
+        title="iterations are fed with cases, of which users share a divisor with their number",
+        cycles=(Cycle(users=2, iterations=5), Cycle(users=3, iterations=5)),
+        fed=_fed("first", "second", "third", "fourth"),
+        rules=(*_SPOKEN, *_TOLD, "7.1", "7.12", "9.8", "9.23", "9.26", *_ENDED),
     ),
     Case(
         name="together",

@@ -205,6 +205,13 @@ RULES: Final = (
         " or the run is stopped.",
     ),
     Rule(
+        "7.12",
+        "each iteration is fed with its case",
+        "All iterations of a scenario stand in one line: the first iterations of all users on all"
+        " agents, by their index (see Placement), then their second ones, and so on, cycle after"
+        " cycle.",
+    ),
+    Rule(
         "8.1",
         "no iteration begins after a stop",
         "Let users finish their iteration, then finish.",
@@ -341,6 +348,12 @@ RULES: Final = (
         "messages of sockets are reported together",
         "send one per second or so for each name, not one per message.",
         must=False,
+    ),
+    Rule(
+        "9.26",
+        "an iteration names the rule of its case",
+        "The runner puts the rule of the case (`FedCase.rule`) into `LoadStatus.case` of every"
+        " event of the iteration, or into the columns of cases of its blocks.",
     ),
     Rule("10.1", "it sends `finish`", "`finish` carries the totals the source produced"),
     Rule("10.2", "it has produced what it sent", "Events, skipped ones included."),

@@ -24,7 +24,7 @@ from loadgrpc.conformance.home import SERVICES, Home
 from loadgrpc.conformance.script import TERMINATE, limits_of
 from loadgrpc.conformance.target import KitTarget
 from loadgrpc.conformance.transcript import Transcript
-from loadgrpc.model import Assignment, Cycle, Plan, Scenario, SourceId
+from loadgrpc.model import Assignment, Cycle, Placement, Plan, Scenario, SourceId
 from loadgrpc.protocol import environment
 from loadgrpc.protocol.raw import add_raw_runner_service
 from loadgrpc.protocol.transport import listen, new_server
@@ -78,6 +78,7 @@ class Stage:
             **environment.connection(transcript.source, endpoint=self.endpoint, token=self.token),
             **environment.folder(self.run_dir),
             **environment.work(transcript.assignment),
+            **environment.cases(transcript.assignment, self.run_dir),
             **environment.direct(os.environ),
         }
 
@@ -102,6 +103,7 @@ def assignment_of(case: Case, setting: Setting, target: KitTarget, source: Sourc
         duration_s=cycles[0].duration_s,
         spawn_rate=case.spawn_rate,
         server_url=url,
+        cases=case.fed,
     )
     return Assignment(
         run_id=source.run_id,
@@ -109,6 +111,18 @@ def assignment_of(case: Case, setting: Setting, target: KitTarget, source: Sourc
         plan=Plan(scenarios=(scenario,), stop_timeout_s=case.stop_timeout_s),
         user=min(USER, cycles[0].users) if setting.one_user else 0,
         first_cycle=CYCLE if setting.one_user else 1,
+        placement=_placement(scenario.users, setting) if case.fed else None,
+    )
+
+
+def _placement(users: tuple[int, ...], setting: Setting) -> Placement:
+    """Where users stand among those of two agents: behind those of the other one."""
+    of_cycles = users * (CYCLE if setting.one_user else 1)
+    return Placement(
+        agent_index=1,
+        agents=2,
+        user_offsets=of_cycles,
+        total_users=tuple(2 * each for each in of_cycles),
     )
 
 

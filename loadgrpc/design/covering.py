@@ -1,7 +1,10 @@
-"""Rows that have every combination of t levels in some row: covering arrays, by covertable.
+"""Rows that have every combination of t levels in some row: covering arrays.
+
+Pairs of which none is forbidden are covered by our own search (`pairs.py`), which is quick for a
+hundred factors, too; everything else by the library covertable.
 
 Rule: the library is met here only, behind one function of ours. The same question has the same
-answer: its search is bounded by steps, and not by time.
+answer: searches are bounded by steps, and not by time.
 """
 
 from __future__ import annotations
@@ -13,7 +16,9 @@ from math import prod
 from typing import Any, Final
 
 from loadgrpc.design.errors import DesignError
+from loadgrpc.design.pairs import pair_rows
 
+PAIR: Final = 2
 MAX_TUPLES: Final = 1_000_000
 """Combinations of t levels that are to be covered."""
 THOROUGH_TUPLES: Final = 3_000
@@ -53,8 +58,16 @@ def covering_rows(
     if strength == len(sizes):
         rows = product(*map(range, sizes))
         return [row for row in rows if not any(_has(row, each) for each in forbidden)]
-    pairs = tuple(tuple(sorted(each.items())) for each in forbidden)
-    return list(_by_library(tuple(sizes), strength, pairs, thorough=tuples <= THOROUGH_TUPLES))
+    if strength == PAIR and not forbidden:
+        return list(_pairs(tuple(sizes)))
+    levels = tuple(tuple(sorted(each.items())) for each in forbidden)
+    return list(_by_library(tuple(sizes), strength, levels, thorough=tuples <= THOROUGH_TUPLES))
+
+
+@cache
+def _pairs(sizes: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+    """The same for many rules of a table, and searched once."""
+    return tuple(pair_rows(sizes))
 
 
 @cache

@@ -42,15 +42,24 @@ def load(path: str | Path) -> DecisionTable | CauseEffectGraph:
     path = Path(path)
     try:
         kind = _kind(path)
-        _check_size(path)
         if kind == ".xlsx":
+            _check_size(path)
             return DecisionTable.of(_read_xlsx(path))
-        text = path.read_text(encoding="utf-8-sig")
+        text = text_of(path)
         if kind in GRAPHS:
             return read_graph(text)
         return DecisionTable.of(_READERS[kind](text))
     except DesignError as error:
         raise error.at(file=str(path)) from None
+    except OSError as error:
+        raise DesignError(error.strerror or str(error), file=str(path)) from None
+
+
+def text_of(path: Path) -> str:
+    """The text of a file; raises DesignError."""
+    try:
+        _check_size(path)
+        return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise DesignError(error.strerror or str(error), file=str(path)) from None
     except UnicodeDecodeError:
@@ -102,6 +111,14 @@ def _table_writer(kind: str) -> Callable[[RuleSet], str]:
 
 def read_json(text: str) -> RuleSet:
     """The set of rules in a JSON document."""
+    document = read_json_object(text)
+    if "cases" in document:
+        raise DesignError("it holds cases, and no table")
+    return read(document)
+
+
+def read_json_object(text: str) -> dict[str, Any]:
+    """An object of JSON; raises DesignError."""
     try:
         document = json.loads(text)
     except ValueError as error:
@@ -109,7 +126,7 @@ def read_json(text: str) -> RuleSet:
         raise DesignError(f"it is not JSON: {getattr(error, 'msg', error)}", line=line) from None
     if not isinstance(document, dict):
         raise DesignError("a table in JSON is an object")
-    return read(document)
+    return document
 
 
 def write_json(table: RuleSet) -> str:

@@ -12,8 +12,10 @@ from __future__ import annotations
 import argparse
 import calendar
 import json
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
 
 from loadgrpc.case import TestCase, cases
 
@@ -58,7 +60,10 @@ def next_date(month: int, day: int, year: int, *, defect: bool = False) -> str:
 
 
 class NextDateService(ThreadingHTTPServer):
-    """Answers POST /next, with a month, a day and a year in JSON, by the day after."""
+    """Answers POST /next, with a month, a day and a year in JSON, by the day after.
+
+    GET /next?month=2&day=28&year=2001 is the same, for those who like it short.
+    """
 
     daemon_threads = True
     request_queue_size = 128
@@ -81,10 +86,17 @@ class _Visit(BaseHTTPRequestHandler):
     server: NextDateService
 
     def do_POST(self) -> None:
-        """Answers a date by the next one."""
+        """Answers a date in JSON by the next one."""
         body = self.rfile.read(min(int(self.headers.get("Content-Length") or 0), _MAX_BODY))
+        self._answer(lambda: json.loads(body))
+
+    def do_GET(self) -> None:
+        """Answers a date in the query by the next one."""
+        self._answer(lambda: dict(parse_qsl(urlsplit(self.path).query)))
+
+    def _answer(self, read: Callable[[], dict[str, str | int]]) -> None:
         try:
-            given = {name: int(value) for name, value in json.loads(body).items()}
+            given = {name: int(value) for name, value in read().items()}
             status, text = 200, next_date(**given, defect=self.server.defect)
         except (ValueError, TypeError, AttributeError):
             status, text = 400, "a month, a day and a year are expected"

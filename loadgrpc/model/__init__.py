@@ -10,6 +10,7 @@ from loadgrpc.model.campaign import *
 from loadgrpc.model.custom_state import *
 from loadgrpc.model.elapsed import *
 from loadgrpc.model.event import *
+from loadgrpc.model.fed import *
 from loadgrpc.model.generator import *
 from loadgrpc.model.load import *
 from loadgrpc.model.measures import *

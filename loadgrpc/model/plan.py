@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
+from loadgrpc.model.fed import FedCases
 from loadgrpc.model.load import MAX_AGENT_USERS, LatePolicy, Load, LoadChange, Spacing
 from loadgrpc.model.observer import ObserverChoice
 from loadgrpc.model.parameter import Parameter
@@ -75,6 +76,8 @@ class Scenario:
     """How long a user waits after an iteration. None: the test decides."""
     parameters: tuple[Parameter, ...] = ()
     """Values of the test's parameters, by name in alphabetical order."""
+    cases: FedCases | None = None
+    """What iterations are fed with. None: with nothing, unless the test itself names cases."""
     load: Load | None = None
     """The load over time, on all agents together. Its scenario has one cycle, with the time and the
     most users that follow from it. None: its cycles are the load."""

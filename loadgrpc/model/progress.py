@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from loadgrpc.model.custom_state import ReportedState
 from loadgrpc.model.run import Change, Run, Trouble
-from loadgrpc.model.summary import IterationFigures
+from loadgrpc.model.summary import CoverageFigures, IterationFigures
 from loadgrpc.model.threshold import ThresholdResult
 from loadgrpc.model.timeline import TimelineWindow
 
@@ -42,6 +42,23 @@ class NameProgress:
     failed: int = 0
     rate: float = 0.0
     p95_ns: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleProgress:
+    """The current figures of one rule of a decision table; `rate` and `p95_ns` as above."""
+
+    case: str
+    """The rule."""
+    scenario: str = ""
+    iterations: int = 0
+    """Those that came to their own end, since the start."""
+    not_passed: int = 0
+    """Of these, failures and errors."""
+    rate: float = 0.0
+    """Iterations per second."""
+    p95_ns: int | None = None
+    """How long iterations took."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +126,10 @@ class Progress:
     """None: there were none."""
     custom_states: tuple[ReportedState, ...] = ()
     """What tests say they are doing, by agent and scenario."""
+    rules: tuple[RuleProgress, ...] = ()
+    """Those that did not pass most often first, then the busiest."""
+    coverage: CoverageFigures | None = None
+    """How many rules were exercised so far. None: none is known."""
 
 
 Update: TypeAlias = Run | Progress | TimelineWindow | None

@@ -7,7 +7,7 @@ from typing import Final
 
 from loadgrpc.model.elapsed import ElapsedFigures
 from loadgrpc.model.measures import Measures
-from loadgrpc.model.summary import HitFigures
+from loadgrpc.model.summary import CaseFigures, HitFigures
 
 WINDOW_LENGTHS_S: Final = (1, 10, 60, 600, 3_600)
 """How long windows can be."""
@@ -61,6 +61,8 @@ class TimelineWindow:
     """Arrivals that were dropped in it."""
     waiting: int = 0
     """Arrivals that waited for a user at its end."""
+    cases: tuple[CaseFigures, ...] = ()
+    """What came of iterations that were fed with cases, by rule; rates are as those above."""
     lag: ElapsedFigures | None = None
     """How late the processes were that made the load. None: none reported it."""
     measures: Measures = Measures()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from loadgrpc import model
-from loadgrpc.protocol import loads, plans
+from loadgrpc.protocol import decks, loads, plans
 from loadgrpc.protocol.times import seconds_to_proto
 from loadgrpc.v1 import fleet_pb2, run_pb2, runner_pb2
 
@@ -34,6 +34,8 @@ def assignment_to_proto(assignment: model.Assignment) -> runner_pb2.Assignment:
         loads.put_stages(assignment.scenario.load, message.stages)
     for change in assignment.load_changes:
         loads.put_change(change, message.load_changes)
+    if (fed := assignment.scenario.cases) is not None:
+        message.deck.CopyFrom(decks.deck_of(fed))
     for cycle in assignment.cycles:
         part = message.cycles.add(users=cycle.users, iterations=cycle.iterations)
         if cycle.duration_s is not None:

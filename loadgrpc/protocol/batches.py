@@ -22,23 +22,31 @@ BLOCKS_AT_ONCE: Final = 50
 """Rows, and blocks, that are decoded without a turn for others."""
 
 
-def decode(batch: runner_pb2.EventBatch, *, arrival_ns: int, skip: int = 0) -> Decoded:
+def decode(
+    batch: runner_pb2.EventBatch, *, arrival_ns: int, skip: int = 0, fed: bool = False
+) -> Decoded:
     """The events of `batch` without the first `skip`.
 
-    `arrival_ns` (wall clock) stands in for the time of rows that have none.
+    `arrival_ns` (wall clock) stands in for the time of rows that have none. `fed`: iterations are
+    fed with cases, so that hits in rows may name one.
     """
     decoded = Decoded()
-    for _ in decoding(batch, decoded, arrival_ns=arrival_ns, skip=skip):
+    for _ in decoding(batch, decoded, arrival_ns=arrival_ns, skip=skip, fed=fed):
         pass
     return decoded
 
 
 def decoding(
-    batch: runner_pb2.EventBatch, decoded: Decoded, *, arrival_ns: int, skip: int = 0
+    batch: runner_pb2.EventBatch,
+    decoded: Decoded,
+    *,
+    arrival_ns: int,
+    skip: int = 0,
+    fed: bool = False,
 ) -> Iterator[None]:
     """As `decode`, into `decoded`, in steps between which others may have their turn."""
     rows = batch.events[skip:] if skip else batch.events
-    reading = RowReader(arrival_ns, decoded)
+    reading = RowReader(arrival_ns, decoded, fed=fed)
     if len(rows) <= ROWS_AT_ONCE:
         reading.add(rows)
     else:

@@ -14,6 +14,7 @@ MAX_MOMENT_S: Final = (2**63 - 1) // 10**9
 """Of a Timestamp since 1970: nanoseconds up to there fit 63 bits."""
 MAX_NANOS: Final = 999_999_999
 MAX_NAME_CHARS: Final = 256
+MAX_ID_CHARS: Final = 128
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,9 @@ class OfBatch:
     def __str__(self) -> str:
         return "as its batch"
 
+
+ID: Final = Text(MAX_ID_CHARS)
+"""Of whatever has a name in a broker."""
 
 Bound = Text | Name | Kept | Many | Blob | Span | Moment | OfBatch
 

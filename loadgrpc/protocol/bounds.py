@@ -8,7 +8,7 @@ What depends on several fields, such as the rules of a plan, is checked where it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -17,9 +17,10 @@ from google.protobuf.message import Message
 from loadgrpc import model
 from loadgrpc.campaign import shape
 from loadgrpc.errors import InvalidRequest, Violation
-from loadgrpc.protocol import kinds, kinds_of_users, options
 from loadgrpc.protocol.bound import (
+    ID,
     KIB,
+    MAX_ID_CHARS,
     MAX_MOMENT_S,
     MAX_NAME_CHARS,
     MIB,
@@ -35,8 +36,8 @@ from loadgrpc.protocol.bound import (
     broken,
 )
 from loadgrpc.protocol.labels_kind import LABELS
-from loadgrpc.protocol.load_kinds import STAGES, StagesKind
-from loadgrpc.protocol.parameters_kind import ParametersKind
+from loadgrpc.protocol.load_kinds import STAGES
+from loadgrpc.protocol.plan_bounds import OF_PLANS
 
 # Of whole messages.
 
@@ -105,7 +106,6 @@ DIGEST_CHARS: Final = 64
 
 # Of texts.
 
-MAX_ID_CHARS: Final = 128
 MAX_PROTOCOL_CHARS: Final = 32
 MAX_REASON_CHARS: Final = 512
 MAX_HOSTNAME_CHARS: Final = 255
@@ -115,7 +115,6 @@ MAX_TEXT_BYTES: Final = 4 * KIB
 MAX_TRACEBACK_BYTES: Final = 16 * KIB
 MAX_COMMAND_BYTES: Final = 64 * KIB
 """Of a command line with the test in it."""
-MAX_SCENARIOS: Final = 100
 MAX_PARTS: Final = 20_000
 """Of a run: agents times scenarios."""
 MAX_HELD: Final = 10_000
@@ -125,39 +124,11 @@ MAX_SPAN_S: Final = 315_576_000_000
 MAX_VIOLATIONS: Final = 20
 """Fields that an error names: there may be more that are wrong."""
 
-ID: Final = Text(MAX_ID_CHARS)
 AGENT_ID: Final = Text(MAX_ID_CHARS, 2 * MAX_ID_CHARS)
 _ANY_SPAN: Final = Span(0, MAX_SPAN_S)
 _IN_63_BITS: Final = Span(0, MAX_MOMENT_S)
-_WAIT: Final = Span(0, round(model.MAX_WAIT_S))
 _COLUMN: Final = OfBatch()
-_VARIABLES: Final = next(
-    row.kind for row in options.OF_PLAN if isinstance(row.kind, kinds.VariablesKind)
-)
-_PARAMETERS: Final = next(
-    row.kind for row in options.OF_SCENARIO if isinstance(row.kind, ParametersKind)
-)
 _GENERATOR_S: Final = model.MAX_GENERATOR_NS // 10**9
-
-
-def _of_options(rows: Iterable[options.Option]) -> dict[str, Bound]:
-    """What bounds options of a plan, where more is refused than a number."""
-    found: dict[str, Bound] = {}
-    for row in rows:
-        match row.kind:
-            case kinds.TextKind(chars):
-                found[row.field] = Text(chars)
-            case kinds.CountsKind(entries=entries):
-                found[row.field] = Many(entries)
-            case kinds.VariablesKind(entries=entries) | ParametersKind(entries=entries):
-                found[row.field] = Many(entries)
-            case kinds.TextsKind(chars, entries):
-                found[row.field] = Many(entries, Text(chars))
-            case kinds.SecondsKind(most):
-                found[row.field] = Span(0, most)
-            case StagesKind(most) | kinds.ObserversKind(most) | kinds_of_users.TestsKind(most):
-                found[row.field] = Many(most)
-    return found
 
 
 TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
@@ -178,7 +149,7 @@ TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
     "WatchRunRequest": {"run_id": ID},
     "StopRunRequest": {"run_id": ID},
     "GetSummaryRequest": {"run_id": ID},
-    "CheckRunRequest": {"run_id": ID, "thresholds": _of_options(options.OF_PLAN)["thresholds"]},
+    "CheckRunRequest": {"run_id": ID, "thresholds": OF_PLANS["RunSpec"]["thresholds"]},
     "GetTimelineRequest": {
         "run_id": ID,
         "from": Moment(),
@@ -198,32 +169,7 @@ TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
     "DeleteRunRequest": {"run_id": ID},
     "PurgeRunsRequest": {"older_than": _ANY_SPAN},
     "DrainAgentRequest": {"agent_id": AGENT_ID},
-    "RunSpec": {**_of_options(options.ALL.values()), "scenarios": Many(MAX_SCENARIOS)},
-    "EnvEntry": {
-        "key": Text(_VARIABLES.name_chars),
-        "value": Text(_VARIABLES.value_chars),
-    },
-    "RetryPolicy": {
-        "initial_backoff": Span(0, kinds.DAY_S),
-        "max_backoff": Span(0, kinds.DAY_S),
-        "retry_on": Many(16),
-    },
-    "Scenario": {"name": ID, **_of_options(options.OF_SCENARIO)},
-    "ParametersEntry": {"key": Text(_PARAMETERS.name_chars)},
-    "Parameter": {"value": Text(_PARAMETERS.value_chars)},
-    "Observer": {
-        "name": Text(kinds.MAX_OBSERVER_NAME_CHARS),
-        "settings": Many(kinds.MAX_SETTINGS),
-        "events": Many(kinds.MAX_OBSERVER_EVENTS),
-    },
-    "SettingsEntry": {
-        "key": Text(kinds.MAX_SETTING_NAME_CHARS),
-        "value": Text(kinds.MAX_SETTING_CHARS),
-    },
-    "WeightedTest": {"test": Text(kinds_of_users.TEST_CHARS)},
-    "WaitTime": {"constant": _WAIT, "exponential": _WAIT},
-    "WaitRange": {"least": _WAIT, "most": _WAIT},
-    "LognormalWait": {"median": _WAIT},
+    **OF_PLANS,
     # Of ScheduleService.
     "ScheduleSpec": {
         "name": ID,

@@ -177,8 +177,9 @@ class Decoded:
     """How processes kept up, each with the end of its interval (wall clock)."""
     rules: list[str] = field(default_factory=list)
     """Rules whose cases iterations are fed with."""
-    rule_outcomes: list[tuple[str, IterationLabel]] = field(default_factory=list)
-    """Of the `outcomes`, those of iterations that were fed with a case, with its rule."""
+    rule_outcomes: list[tuple[str, IterationLabel, int]] = field(default_factory=list)
+    """Of the `outcomes`, those of iterations that were fed with a case: its rule, and when the row
+    says that it ended (wall clock of the runner)."""
     data: list[DataUse] = field(default_factory=list)
     """What was taken from files of rows."""
     sockets: list[Sockets] = field(default_factory=list)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from loadgrpc.model import Assignment, SourceId
+from loadgrpc.protocol import decks
 from loadgrpc.protocol.kinds import OURS
 from loadgrpc.protocol.produced import RUN_DIR_ENV
 
@@ -18,6 +19,7 @@ RUN_ID_ENV: Final = "LOADGRPC_RUN_ID"
 """Whoever has it is a runner, or a shell for one."""
 PYTHONPATH: Final = "PYTHONPATH"
 GRPC_VERBOSITY: Final = "GRPC_VERBOSITY"
+CASES_FILE: Final = "cases.jsonl"
 LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _NO_PROXY: Final = ("no_proxy", "NO_PROXY")
 _NO_GRPC_PROXY: Final = "no_grpc_proxy"
@@ -125,6 +127,22 @@ def work(assignment: Assignment) -> dict[str, str]:
     return {**ours, **loads}
 
 
+def cases(assignment: Assignment, folder: Path) -> dict[str, str]:
+    """The variables that feed the one user of an assignment with cases; empty: it has none.
+
+    The file with all of them is written to a folder. Waits for the disk.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    lines = list(decks.lines_of_user(assignment))
+    if not lines:
+        return {}
+    file = folder / CASES_FILE
+    file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return {"LOADGRPC_CASE": lines[0], "LOADGRPC_CASES": str(file)}
+
+
 def _seconds(seconds: float) -> str:
     return f"{seconds:.9f}".rstrip("0").rstrip(".")
 
@@ -137,7 +155,8 @@ OF_RUNNERS: Final = frozenset(
             (
                 "ENDPOINT TOKEN RUN_ID AGENT_ID RUNNER_ID RUN_DIR TEST STOP_TIMEOUT TOTAL_USERS "
                 "CURRENT_USER CURRENT_CYCLE TOTAL_ITERATIONS DURATION SERVER_URL "
-                "AGENT_INDEX AGENTS USER_OFFSET ALL_USERS USER_INDEX RESULTS PARAMETERS"
+                "AGENT_INDEX AGENTS USER_OFFSET ALL_USERS USER_INDEX RESULTS PARAMETERS CASE "
+                "CASES"
             ),
         ),
         ("LOADS_", "RUN_ID AGENT_ID TOTAL_USERS CURRENT_USER TOTAL_HITS DURATION"),

@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from loadgrpc.model import LatePolicy, Plan, RunnerMode, Scenario, Spacing, TestOrder
+from loadgrpc.protocol.case_kind import MAX_CASES, CasesKind
 from loadgrpc.protocol.kinds import (
     DAY_S,
     ChoiceKind,
@@ -228,6 +229,15 @@ OF_SCENARIO: Final = (
         " value, that of the variable of this name here. Repeatable.",
         metavar="NAME[=VALUE]",
         secrets=True,
+    ),
+    Option(
+        field="cases",
+        kind=CasesKind(MAX_CASES),
+        flags=("--cases",),
+        section="Cases",
+        help="Feed iterations with the cases of this decision table, or with those that `loadgrpc"
+        " design cases --format json` printed.",
+        metavar="FILE",
     ),
 )
 """Of each scenario; of the plan itself, when it has only one without a name."""

@@ -193,15 +193,15 @@ class Outbound(Generic[Item]):
 def open_request(
     source: runner_pb2.SourceId,
     epoch: int,
+    capabilities: runner_pb2.RunnerCapabilities,
     *,
-    barrier: bool,
     scenario: str = "",
     types: bytes = b"",
 ) -> bytes:
     """The first PublishEventsRequest of a stream about a source."""
     opening = runner_pb2.OpenSource(
         epoch=epoch,
-        capabilities=runner_pb2.RunnerCapabilities(cycle_barrier=barrier),
+        capabilities=capabilities,
         scenario=scenario,
         types=types,
     )

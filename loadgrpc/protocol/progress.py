@@ -6,6 +6,12 @@ from google.protobuf import duration_pb2
 
 from loadgrpc import model
 from loadgrpc.clock import NS_PER_S
+from loadgrpc.protocol.cases import (
+    coverage_from_proto,
+    coverage_to_proto,
+    rule_progress_from_proto,
+    rule_progress_to_proto,
+)
 from loadgrpc.protocol.custom_states import (
     custom_state_from_proto,
     custom_state_to_proto,
@@ -146,6 +152,7 @@ def progress_to_proto(progress: model.Progress) -> control_pb2.RunProgress:
             )
             for each in progress.failures
         ],
+        cases=_cases_to_proto(progress),
         time_left=_optional_to_proto(progress.left_ns),
         troubles=troubles_to_proto(progress.troubles),
         custom_states=map(reported_to_proto, progress.custom_states),
@@ -192,10 +199,24 @@ def progress_from_proto(message: control_pb2.RunProgress) -> model.Progress:
             model.FailureProgress(count=each.count, message=each.message, where=each.where)
             for each in message.failures
         ),
+        rules=tuple(map(rule_progress_from_proto, message.cases.cases)),
+        coverage=(
+            coverage_from_proto(message.cases.coverage) if message.HasField("cases") else None
+        ),
         left_ns=_optional_from_proto(message, "time_left"),
         troubles=troubles_from_proto(message.troubles),
         custom_states=tuple(map(reported_from_proto, message.custom_states)),
         thresholds=tuple(map(threshold_result_from_proto, message.thresholds)),
+    )
+
+
+def _cases_to_proto(progress: model.Progress) -> control_pb2.CasesProgress | None:
+    if progress.coverage is None:
+        return None
+    return fit(
+        control_pb2.CasesProgress,
+        coverage=coverage_to_proto(progress.coverage),
+        cases=list(map(rule_progress_to_proto, progress.rules)),
     )
 
 

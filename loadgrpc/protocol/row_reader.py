@@ -1,7 +1,7 @@
 """Rows of a batch, decoded: hits become columns, the rest is counted or kept.
 
-Rule: an invalid row is rejected alone, counted and named. The case of a row of a hit is counted
-nowhere; it is read when rows are listed.
+Rule: an invalid row is rejected alone, counted and named. The cases of hits are read only where
+there are rules.
 """
 
 from __future__ import annotations
@@ -64,9 +64,14 @@ class _Labels:
 class RowReader:
     """Reads rows into `decoded`, piece by piece; rejects those that are not valid."""
 
-    def __init__(self, arrival_ns: int, decoded: Decoded) -> None:
+    def __init__(self, arrival_ns: int, decoded: Decoded, *, fed: bool = False) -> None:
+        """`fed`: iterations are fed with cases; it is so in any case once rows report rules."""
         self._arrival_ns = arrival_ns
         self._decoded = decoded
+        self._fed = fed
+        self._cases: dict[str, int] = {}
+        self._case: dict[int, int] = {}
+        """Of the hits with a case, by where they are: its place among the cases, from 1."""
         self._labels = _Labels()
         self._hits: list[int] = []
         self._delays_ns: dict[int, int] = {}
@@ -95,8 +100,12 @@ class RowReader:
                     if not (0 < elapsed_ns <= MAX_NS and 0 <= elapsed_nanos < NS_PER_S):
                         elapsed_ns = _unlikely_span(hit)
                     hits += self._hit(hit, elapsed_ns, time_ns)
+                    if self._fed and (case := row.status.case):
+                        place = self._cases.setdefault(case, len(self._cases) + 1)
+                        self._case[len(hits) // COLUMNS - 1] = place
                 else:
                     _decode_row(row, kind, time_ns, decoded)
+                    self._fed = self._fed or bool(decoded.rules)
             except InvalidRequest as error:
                 decoded.reject(1, f"{kind or 'event'}: {error}")
                 decoded.rejected_hits += kind == "hit"
@@ -154,6 +163,10 @@ class RowReader:
             if self._attempts:
                 attempt = np.zeros(len(places), np.int64)
                 attempt[list(self._attempts)] = list(self._attempts.values())
+            case = None
+            if self._case:
+                case = np.zeros(len(places), np.int64)
+                case[list(self._case)] = list(self._case.values())
             hits = Hits(
                 labels=list(self._labels.places),
                 label=places,
@@ -163,6 +176,8 @@ class RowReader:
                 bytes_received=received,
                 delay_ns=delay_ns,
                 attempt=attempt,
+                cases=tuple(self._cases),
+                case=case,
             )
             self._decoded.hits.append(hits)
 
@@ -218,7 +233,8 @@ def _decode_row(  # noqa: C901, PLR0912 - one for each kind
             if user := row.status.current_user:
                 decoded.user_starts.add((row.status.cycle, user))
         elif kind in _OUTCOMES and (case := row.status.case):
-            decoded.rule_outcomes.append((short_name(case), decoded.outcomes[-1]))
+            outcome = decoded.outcomes[-1]
+            decoded.rule_outcomes.append((short_name(case), outcome, time_ns))
 
 
 def _counter(counter: event_pb2.Counter) -> tuple[str, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from loadgrpc import model
 from loadgrpc.errors import InvalidRequest, Violation
 from loadgrpc.protocol import bounds
+from loadgrpc.protocol.bound import MAX_ID_CHARS
 from loadgrpc.v1 import runner_pb2
 
 
@@ -23,7 +24,7 @@ def source_from_proto(message: runner_pb2.SourceId) -> model.SourceId:
     """
     source = model.SourceId(message.run_id, message.agent_id, message.runner_id)
     for part in (source.run_id, source.agent_id, source.runner_id):
-        if not 0 < len(part) <= bounds.MAX_ID_CHARS or "\0" in part:
+        if not 0 < len(part) <= MAX_ID_CHARS or "\0" in part:
             bounds.check(message, "source.")
             raise InvalidRequest(
                 [

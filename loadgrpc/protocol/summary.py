@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from loadgrpc import model
 from loadgrpc.protocol import measures, plans
+from loadgrpc.protocol.cases import (
+    case_from_proto,
+    case_to_proto,
+    coverage_from_proto,
+    coverage_to_proto,
+)
 from loadgrpc.protocol.custom_states import reported_from_proto, reported_to_proto
 from loadgrpc.protocol.events import exception_from_proto, exception_to_proto
 from loadgrpc.protocol.figures import (
@@ -141,11 +147,9 @@ def summary_to_proto(summary: model.Summary) -> run_pb2.RunSummary:
         troubles=troubles_to_proto(summary.troubles),
         output=_output_to_proto(summary.output),
         data=[fit(run_pb2.DataFigures, **vars(each)) for each in summary.data],
-        cases=map(_case_to_proto, summary.cases),
+        cases=map(case_to_proto, summary.cases),
+        coverage=coverage_to_proto(summary.coverage) if summary.coverage else None,
         tests=map(_test_to_proto, summary.tests),
-        coverage=fit(run_pb2.CoverageFigures, **vars(summary.coverage))
-        if summary.coverage
-        else None,
         sockets=summary_sockets_to_proto(summary.sockets) if summary.sockets else None,
         **measures.as_fields(summary.measures),
         tags=[
@@ -257,13 +261,9 @@ def summary_from_proto(message: run_pb2.RunSummary) -> model.Summary:
         troubles=troubles_from_proto(message.troubles),
         output=model.OutputFigures(lines=message.output.lines, left_out=message.output.left_out),
         data=tuple(map(_data_from_proto, message.data)),
-        cases=tuple(map(_case_from_proto, message.cases)),
+        cases=tuple(map(case_from_proto, message.cases)),
+        coverage=coverage_from_proto(message.coverage) if message.HasField("coverage") else None,
         tests=tuple(map(_test_from_proto, message.tests)),
-        coverage=model.CoverageFigures(
-            rules=message.coverage.rules, exercised=message.coverage.exercised
-        )
-        if message.HasField("coverage")
-        else None,
         sockets=(
             summary_sockets_from_proto(message.sockets) if message.HasField("sockets") else None
         ),
@@ -295,27 +295,6 @@ def _output_to_proto(output: model.OutputFigures) -> run_pb2.OutputFigures | Non
 def _data_from_proto(message: run_pb2.DataFigures) -> model.DataFigures:
     fields = {field.name: getattr(message, field.name) for field in message.DESCRIPTOR.fields}
     return model.DataFigures(**fields | {"mode": model.DataMode(message.mode)})
-
-
-def _case_to_proto(case: model.CaseFigures) -> run_pb2.CaseFigures:
-    return fit(
-        run_pb2.CaseFigures,
-        case=case.case,
-        scenario=case.scenario,
-        iterations=iterations_to_proto(case.iterations),
-        iteration_time=elapsed_to_proto(case.iteration_time),
-        hits=hits_to_proto(case.hits),
-    )
-
-
-def _case_from_proto(message: run_pb2.CaseFigures) -> model.CaseFigures:
-    return model.CaseFigures(
-        case=message.case,
-        scenario=message.scenario,
-        iterations=iterations_from_proto(message.iterations),
-        iteration_time=elapsed_from_proto(message.iteration_time),
-        hits=hits_from_proto(message.hits),
-    )
 
 
 def _test_to_proto(test: model.TestFigures) -> run_pb2.TestFigures:

@@ -6,6 +6,7 @@ from loadgrpc import model
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.errors import InvalidRequest, Violation
 from loadgrpc.protocol import measures
+from loadgrpc.protocol.cases import case_from_proto, case_to_proto
 from loadgrpc.protocol.figures import (
     elapsed_from_proto,
     elapsed_to_proto,
@@ -103,6 +104,7 @@ def window_to_proto(window: model.TimelineWindow) -> control_pb2.TimelineWindow:
             )
             for each in window.series
         ],
+        cases=list(map(case_to_proto, window.cases)),
         users=window.users,
         late=window.late,
         late_data=window.late_data,
@@ -135,6 +137,7 @@ def window_from_proto(message: control_pb2.TimelineWindow) -> model.TimelineWind
             )
             for each in message.series
         ),
+        cases=tuple(map(case_from_proto, message.cases)),
         users=message.users,
         late=message.late,
         late_data=message.late_data,

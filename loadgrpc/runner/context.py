@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from loadgrpc.design.feed import CaseFeed
 from loadgrpc.model import Assignment, Plan, Scenario
 from loadgrpc.protocol import options
+from loadgrpc.protocol.decks import feed_of_cases
 from loadgrpc.runner.data.feeds import Feeds, UserData
 from loadgrpc.runner.data.turns import Seat
 from loadgrpc.stats.draws import seed_of
@@ -69,6 +71,8 @@ class UserContext(NamedTuple):
     """Of whatever is drawn for the users of the run, 64 bits."""
     iterations_before: int = 0
     """Iterations of the cycles before, of all users of all agents; 0: durations bound them."""
+    feed: CaseFeed | None = None
+    """The cases that the plan feeds iterations with. None: none; the test may name some."""
 
 
 class ProcessContext:
@@ -80,6 +84,9 @@ class ProcessContext:
         self._place = assignment.place
         self._seed = seed_of(assignment.seed)
         self._config = config_of(assignment.plan, assignment.scenario, self._place.agents)
+        fed = assignment.scenario.cases
+        self.feed = feed_of_cases(fed) if fed is not None else None
+        """The cases that the plan feeds iterations with; None: none."""
 
     def of_user(self, cycle: int, user: int) -> UserContext:
         """What a user of a cycle knows; both count from 1."""
@@ -107,4 +114,4 @@ class ProcessContext:
             )
             data = UserData(self._feeds, seat)
         before = sum(place.total_users[: cycle - 1]) * of_cycle.iterations
-        return UserContext(status, self._config, data, self._seed, before)
+        return UserContext(status, self._config, data, self._seed, before, self.feed)

@@ -148,8 +148,10 @@ class UserProcess:
             self._forked.unmaps(counts.obj)
         recorder = self._strands.recorder(self._clock, scenario.label, counts)
         self._forked.calls(recorder.mute)
+        context = ProcessContext(share.assignment, feeds)
         for test in tests:
-            if (feed := feed_of(getattr(test.case_class, test.method, None))) is not None:
+            feed = context.feed or feed_of(getattr(test.case_class, test.method, None))
+            if feed is not None:
                 recorder.rules(feed.rules)
         load = share.load
         kind = Pool if load is None else OpenPool if load.load.is_open else StagedPool
@@ -162,7 +164,7 @@ class UserProcess:
             in_flight=lambda user: in_flight.row(
                 self._in_flight, (user - share.first_user) // share.processes
             ),
-            context=ProcessContext(share.assignment, feeds).of_user,
+            context=context.of_user,
             forked=self._forked,
         )
         watch = Watch(

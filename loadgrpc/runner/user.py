@@ -30,7 +30,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from loadgrpc.clock import Clock
-from loadgrpc.design.feed import CaseFeed, feed_of, give, sentence
+from loadgrpc.design.feed import feed_of, give, sentence
 from loadgrpc.model import ExceptionInfo, Plan, Scenario, TestOutcome
 from loadgrpc.runner.context import LoadStatus, UserContext
 from loadgrpc.runner.http.addresses import AddressBook
@@ -86,13 +86,20 @@ class VirtualUser:
         self._recorder: Any = NamedRecorder(recorder, named) if named else recorder
         self._clock = clock
         self._user = user
-        self._feed = feed_of(getattr(case_class, method, None))
         self._context = context or UserContext(LoadStatus(user=user))
+        feed = self._context.feed or feed_of(getattr(case_class, method, None))
+        status = self._context.status
+        self._cases = (
+            feed.seat(status.user_index, status.all_users, self._context.iterations_before)
+            if feed is not None
+            else None
+        )
+        """Where its cases come from; None: its iterations are fed with none."""
         self.rests = Rests.of(case_class, plan.scenarios[0])
         self._waits = pause
         if beside is None:
             addresses = None if plan.no_dns_resolve else AddressBook(user)
-            kind = UserReporter if self._feed is None and not named else FedReporter
+            kind = UserReporter if self._cases is None and not named else FedReporter
             reporter = PlannedReporter if plan.scenarios[0].is_open else kind
             self._reporter = reporter(recorder, clock, user, addresses, self._context)
         else:
@@ -127,7 +134,7 @@ class VirtualUser:
     def take_turn(self) -> None:
         """Lets the instance know which of the tests that share it is called next."""
         self._case._testMethodName = self._method
-        if self._feed is None:
+        if self._cases is None:
             self._reporter.case = ""
         self._reach()
 
@@ -180,8 +187,10 @@ class VirtualUser:
         self._reporter.iteration = iteration
         judge = self._judge
         judge.begin()
-        if self._feed is not None:
-            self._take_case(self._feed, iteration)
+        if self._cases is not None:
+            case = self._cases.at(iteration - 1)
+            self._reporter.case = case.rule
+            give(self._case, case)
         clock = self._clock
         start_ns = clock.monotonic_ns()
         start_wall_ns = clock.epoch_ns + start_ns
@@ -200,7 +209,7 @@ class VirtualUser:
             self.ended_ns = ended_ns = clock.monotonic_ns()
             self._recorder.iteration(
                 outcome=judge.outcome,
-                exception=judge.exception if self._feed is None else self._named_exception(),
+                exception=judge.exception if self._cases is None else self._named_exception(),
                 start_ns=start_wall_ns,
                 elapsed_ns=ended_ns - start_ns,
                 user=self._user,
@@ -210,15 +219,6 @@ class VirtualUser:
             )
             in_flight[0] = 0
         return judge.outcome
-
-    def _take_case(self, feed: CaseFeed, iteration: int) -> None:
-        """Gives the test the case of an iteration."""
-        status = self._context.status
-        taken = feed.at(
-            status.user_index, status.all_users, iteration - 1, self._context.iterations_before
-        )
-        self._reporter.case = taken.rule
-        give(self._case, taken)
 
     def _named_exception(self) -> ExceptionInfo | None:
         """What went wrong, with the rule and the values that it went wrong with."""

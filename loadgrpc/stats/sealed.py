@@ -13,23 +13,28 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections import Counter
 from dataclasses import astuple
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from loadgrpc.model import TestOutcome
 from loadgrpc.stats.arrival_counts import ArrivalCounts
 from loadgrpc.stats.gauge import Gauge
 from loadgrpc.stats.histogram import Histogram
 from loadgrpc.stats.hits import HitStats
 from loadgrpc.stats.measures import KINDS, MeasureName
+from loadgrpc.stats.rules import RuleName, RuleStats
 from loadgrpc.stats.window import Counted, Occurrence, Series, Window
 
 VERSION: Final = 1
 _LEVEL: Final = 1
+_RULES: Final = "rules"
 _MEASURES: Final = "measures"
-"""The key of what tests measured, which most windows do without."""
+"""The keys of rules of decision tables, and of what tests measured, which most windows do without.
+"""
 _TYPES: Final = {1: "<u1", 2: "<u2", 4: "<u4", 8: "<u8"}
 
 
@@ -53,18 +58,9 @@ def seal(window: Window) -> bytes:
                 for each, gauge in window.gauges.items()
             ],
             "series": [
-                (
-                    series,
-                    stats.count,
-                    stats.failed,
-                    stats.bytes_sent,
-                    stats.bytes_received,
-                    stats.late,
-                    _histogram_to_head(stats.elapsed, columns),
-                    _histogram_to_head(stats.response, columns) if stats.delayed else None,
-                )
-                for series, stats in window.series.items()
+                (series, *_hits_to_head(stats, columns)) for series, stats in window.series.items()
             ],
+            **({_RULES: _rules_to_head(window, columns)} if window.rules else {}),
             **_measures_to_head(window, columns),
         },
         separators=(",", ":"),
@@ -102,15 +98,12 @@ def unseal(sealed: bytes) -> Window:
         window.counts[Counted(Occurrence(what), scenario, name)] = number
     for what, scenario, name, *figures in head.get("gauges", ()):
         window.gauges[Counted(Occurrence(what), scenario, name)] = Gauge(*figures)
-    for key, count, failed, sent, received, late, elapsed, response in head["series"]:
-        window.series[_series(key)] = HitStats(
-            count=count,
-            failed=failed,
-            bytes_sent=sent,
-            bytes_received=received,
-            late=late,
-            elapsed=buckets.next(elapsed),
-            own_response=None if response is None else buckets.next(response),
+    for key, *figures in head["series"]:
+        window.series[_series(key)] = _hits_of_head(figures, buckets)
+    for name, outcomes, time, *figures in head.get(_RULES, ()):
+        counts = {TestOutcome(int(each)): count for each, count in outcomes.items()}
+        window.rules[RuleName(*name)] = RuleStats(
+            Counter(counts), buckets.next(time), _hits_of_head(figures, buckets)
         )
     for name, numbers, histogram in head.get(_MEASURES, ()):
         held = None if histogram is None else buckets.next(histogram)
@@ -125,6 +118,43 @@ def _series(key: list[Any]) -> Series:
     return Series(*rest)._replace(tags=tuple((name, value) for name, value in tags))
 
 
+def _hits_to_head(stats: HitStats, columns: list[NDArray[np.int64]]) -> list[Any]:
+    return [
+        stats.count,
+        stats.failed,
+        stats.bytes_sent,
+        stats.bytes_received,
+        stats.late,
+        _histogram_to_head(stats.elapsed, columns),
+        _histogram_to_head(stats.response, columns) if stats.delayed else None,
+    ]
+
+
+def _hits_of_head(head: list[Any], buckets: _Buckets) -> HitStats:
+    count, failed, sent, received, late, elapsed, response = head
+    return HitStats(
+        count=count,
+        failed=failed,
+        bytes_sent=sent,
+        bytes_received=received,
+        late=late,
+        elapsed=buckets.next(elapsed),
+        own_response=None if response is None else buckets.next(response),
+    )
+
+
+def _rules_to_head(window: Window, columns: list[NDArray[np.int64]]) -> list[list[Any]]:
+    return [
+        [
+            name,
+            {int(outcome): count for outcome, count in stats.outcomes.items()},
+            _histogram_to_head(stats.time, columns),
+            *_hits_to_head(stats.hits, columns),
+        ]
+        for name, stats in window.rules.items()
+    ]
+
+
 class _Buckets:
     """The counts of all histograms, taken one after the other."""
 
@@ -132,6 +162,8 @@ class _Buckets:
         heads = [head["lag"]]
         for *_, elapsed, response in head["series"]:
             heads += [elapsed] if response is None else [elapsed, response]
+        for _, _, time, *_, elapsed, response in head.get(_RULES, ()):
+            heads += [time, elapsed] if response is None else [time, elapsed, response]
         heads += [each for *_, each in head.get(_MEASURES, ()) if each is not None]
         total = sum(each[-1] for each in heads)
         width = len(planes) // total if total else 1

@@ -26,6 +26,7 @@ from loadgrpc.stats.busiest import Busiest
 from loadgrpc.stats.hits import HitStats
 from loadgrpc.stats.measures import StatsByName, add
 from loadgrpc.stats.rows import COARSE, Row
+from loadgrpc.stats.rules import RuleName, RuleStats, is_other_rule
 from loadgrpc.stats.sealed import seal, unseal
 from loadgrpc.stats.watermark import Watermark
 from loadgrpc.stats.window import HitName, Series, Window, is_other, merged
@@ -34,6 +35,8 @@ FIRST_NUMBER: Final = 1
 """Of what leaves memory for the store."""
 MAX_NAMES: Final = 100
 """Names with series of their own; the others are counted together."""
+MAX_RULES: Final = 100
+"""Rules of decision tables that windows tell apart, likewise."""
 SPAN_S: Final = 5
 """Live figures look back this many closed seconds."""
 FINE_S: Final = 600
@@ -69,8 +72,11 @@ class Timeline:
         self.watermark = Watermark()
         self.alive = Alive()
         self.names: Busiest[HitName] = Busiest(MAX_NAMES, leave_out=is_other)
+        self.rules: Busiest[RuleName] = Busiest(MAX_RULES, leave_out=is_other_rule)
         self._hits: dict[Series, HitStats] = {}
         """All that is closed."""
+        self._rules: dict[RuleName, RuleStats] = {}
+        """The same by rule."""
         self._cycles: dict[tuple[int, str], HitStats] = {}
         """The same by cycle and scenario."""
         self._measures: StatsByName = {}
@@ -171,6 +177,12 @@ class Timeline:
                 add(found, name, stats)
         return found
 
+    def of_rules(self) -> Iterator[tuple[RuleName, RuleStats]]:
+        """What came of iterations that were fed with cases; a rule may come several times."""
+        yield from self._rules.items()
+        for window in self._open.values():
+            yield from window.rules.items()
+
     def recent(self, since_ns: int | None) -> Recent | None:
         """The last whole closed seconds of a run that began then; None: there is none yet."""
         closed_s = self.watermark.closed_s
@@ -216,7 +228,7 @@ class Timeline:
         growing += [each for windows in self._coarse.values() for each in windows.values()]
         for window in growing:
             copy = merged([window], window.start_s, window.length_s)
-            copy.fold(self.names.names)
+            copy.fold(self.names.names, self.rules.names)
             found.append(Row(0, window.length_s, window.start_s, copy))
         return found
 
@@ -238,6 +250,8 @@ class Timeline:
             for series, stats in self._hits.items():
                 counts[series.of_name] += stats.count
             self.names.look(counts)
+        if self.rules.full:
+            self.rules.look({name: of.outcomes.total() for name, of in self._rules.items()})
         self._roll()
 
     def _note_users(self, end_s: int) -> None:
@@ -262,6 +276,9 @@ class Timeline:
                 self._cycles.setdefault((cycle, series.scenario), HitStats()).merge(stats)
         for name, measured in window.measures.items():
             add(self._measures, name, measured)
+        for rule, came in window.rules.items():
+            self.rules.meet(rule)
+            self._rules.setdefault(rule, RuleStats()).merge(came)
         if second < self._edge_s:
             window.late_data = window.hits
             if self.on_closed is not None:
@@ -322,7 +339,7 @@ class Timeline:
         self.next_number += 1
 
     def _sealed(self, window: Window) -> bytes:
-        window.fold(self.names.names)
+        window.fold(self.names.names, self.rules.names)
         return seal(window)
 
 

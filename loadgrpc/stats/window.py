@@ -19,6 +19,7 @@ from loadgrpc.stats.gauge import Gauge
 from loadgrpc.stats.histogram import Histogram
 from loadgrpc.stats.hits import HitStats
 from loadgrpc.stats.measures import StatsByName, add
+from loadgrpc.stats.rules import RuleName, RuleStats, is_other_rule
 
 MAX_STATUS_CLASS: Final = 9
 
@@ -107,6 +108,8 @@ class Window:
     """What tests measured beside hits."""
     counts: dict[Counted, int] = field(default_factory=dict)
     gauges: dict[Counted, Gauge] = field(default_factory=dict)
+    rules: dict[RuleName, RuleStats] = field(default_factory=dict)
+    """What came of iterations that were fed with cases; their hits are in series, too."""
 
     @property
     def end_s(self) -> int:
@@ -136,6 +139,13 @@ class Window:
             found = self.gauges[what] = Gauge()
         return found
 
+    def rule(self, name: RuleName) -> RuleStats:
+        """What a rule adds up to, to be added to."""
+        found = self.rules.get(name)
+        if found is None:
+            found = self.rules[name] = RuleStats()
+        return found
+
     def merge(self, other: Window) -> None:
         """Adds all that is in `other`; the span stays."""
         for series, stats in other.series.items():
@@ -150,6 +160,8 @@ class Window:
             self.count(counted, number)
         for counted, gauge in other.gauges.items():
             self.gauge(counted).merge(gauge)
+        for rule, came in other.rules.items():
+            self.rule(rule).merge(came)
 
     def total(self, names: Container[HitName] | None = None) -> HitStats:
         """All hits together, or those of some names."""
@@ -159,8 +171,14 @@ class Window:
                 total.merge(stats)
         return total
 
-    def fold(self, names: Container[HitName]) -> None:
-        """Counts hits of other names together from now on, as `(other)` of their scenario."""
+    def fold(self, names: Container[HitName], rules: Container[RuleName]) -> None:
+        """Counts hits of other names together from now on, as `(other)` of their scenario.
+
+        What came of other rules likewise.
+        """
+        for name in [each for each in self.rules if each not in rules]:
+            if not is_other_rule(name):
+                self.rule(name._replace(rule=OTHER)).merge(self.rules.pop(name))
         for series in [each for each in self.series if each.of_name not in names]:
             if not is_other(series.of_name):
                 folded = Series(series.scenario, OTHER, "", "", series.status_class, series.tags)

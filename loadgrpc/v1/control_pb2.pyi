@@ -224,7 +224,7 @@ class Change(_message.Message):
     def __init__(self, sequence: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., kind: _Optional[_Union[ChangeKind, str]] = ..., state: _Optional[_Union[_run_pb2.RunState, str]] = ..., attempt: _Optional[int] = ..., reason: _Optional[str] = ..., agent_id: _Optional[str] = ..., agent_event: _Optional[_Union[AgentEvent, str]] = ..., cycle: _Optional[int] = ..., users: _Optional[int] = ..., custom_state: _Optional[_Union[_event_pb2.CustomState, _Mapping]] = ..., threshold: _Optional[_Union[_run_pb2.ThresholdResult, _Mapping]] = ..., due_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class RunProgress(_message.Message):
-    __slots__ = ("elapsed", "fraction", "cycle", "cycles", "users", "hits", "failed_hits", "rate", "p50", "p95", "iterations", "agents", "saturated", "troubles", "window", "names", "failures", "time_left", "machine_busy", "sockets", "passed_checks", "failed_checks", "custom_states", "thresholds")
+    __slots__ = ("elapsed", "fraction", "cycle", "cycles", "users", "hits", "failed_hits", "rate", "p50", "p95", "iterations", "agents", "saturated", "troubles", "window", "names", "failures", "time_left", "machine_busy", "sockets", "passed_checks", "failed_checks", "custom_states", "thresholds", "cases")
     ELAPSED_FIELD_NUMBER: _ClassVar[int]
     FRACTION_FIELD_NUMBER: _ClassVar[int]
     CYCLE_FIELD_NUMBER: _ClassVar[int]
@@ -249,6 +249,7 @@ class RunProgress(_message.Message):
     FAILED_CHECKS_FIELD_NUMBER: _ClassVar[int]
     CUSTOM_STATES_FIELD_NUMBER: _ClassVar[int]
     THRESHOLDS_FIELD_NUMBER: _ClassVar[int]
+    CASES_FIELD_NUMBER: _ClassVar[int]
     elapsed: _duration_pb2.Duration
     fraction: float
     cycle: int
@@ -273,7 +274,32 @@ class RunProgress(_message.Message):
     failed_checks: int
     custom_states: _containers.RepeatedCompositeFieldContainer[_run_pb2.ReportedState]
     thresholds: _containers.RepeatedCompositeFieldContainer[_run_pb2.ThresholdResult]
-    def __init__(self, elapsed: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., fraction: _Optional[float] = ..., cycle: _Optional[int] = ..., cycles: _Optional[int] = ..., users: _Optional[int] = ..., hits: _Optional[int] = ..., failed_hits: _Optional[int] = ..., rate: _Optional[float] = ..., p50: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., p95: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., iterations: _Optional[_Union[_run_pb2.IterationFigures, _Mapping]] = ..., agents: _Optional[int] = ..., saturated: bool = ..., troubles: _Optional[_Iterable[_Union[_run_pb2.Trouble, _Mapping]]] = ..., window: _Optional[_Union[WindowFigures, _Mapping]] = ..., names: _Optional[_Iterable[_Union[NameProgress, _Mapping]]] = ..., failures: _Optional[_Iterable[_Union[FailureProgress, _Mapping]]] = ..., time_left: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., machine_busy: bool = ..., sockets: _Optional[_Union[SocketProgress, _Mapping]] = ..., passed_checks: _Optional[int] = ..., failed_checks: _Optional[int] = ..., custom_states: _Optional[_Iterable[_Union[_run_pb2.ReportedState, _Mapping]]] = ..., thresholds: _Optional[_Iterable[_Union[_run_pb2.ThresholdResult, _Mapping]]] = ...) -> None: ...
+    cases: CasesProgress
+    def __init__(self, elapsed: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., fraction: _Optional[float] = ..., cycle: _Optional[int] = ..., cycles: _Optional[int] = ..., users: _Optional[int] = ..., hits: _Optional[int] = ..., failed_hits: _Optional[int] = ..., rate: _Optional[float] = ..., p50: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., p95: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., iterations: _Optional[_Union[_run_pb2.IterationFigures, _Mapping]] = ..., agents: _Optional[int] = ..., saturated: bool = ..., troubles: _Optional[_Iterable[_Union[_run_pb2.Trouble, _Mapping]]] = ..., window: _Optional[_Union[WindowFigures, _Mapping]] = ..., names: _Optional[_Iterable[_Union[NameProgress, _Mapping]]] = ..., failures: _Optional[_Iterable[_Union[FailureProgress, _Mapping]]] = ..., time_left: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., machine_busy: bool = ..., sockets: _Optional[_Union[SocketProgress, _Mapping]] = ..., passed_checks: _Optional[int] = ..., failed_checks: _Optional[int] = ..., custom_states: _Optional[_Iterable[_Union[_run_pb2.ReportedState, _Mapping]]] = ..., thresholds: _Optional[_Iterable[_Union[_run_pb2.ThresholdResult, _Mapping]]] = ..., cases: _Optional[_Union[CasesProgress, _Mapping]] = ...) -> None: ...
+
+class CasesProgress(_message.Message):
+    __slots__ = ("coverage", "cases")
+    COVERAGE_FIELD_NUMBER: _ClassVar[int]
+    CASES_FIELD_NUMBER: _ClassVar[int]
+    coverage: _run_pb2.CoverageFigures
+    cases: _containers.RepeatedCompositeFieldContainer[CaseProgress]
+    def __init__(self, coverage: _Optional[_Union[_run_pb2.CoverageFigures, _Mapping]] = ..., cases: _Optional[_Iterable[_Union[CaseProgress, _Mapping]]] = ...) -> None: ...
+
+class CaseProgress(_message.Message):
+    __slots__ = ("scenario", "case", "iterations", "not_passed", "rate", "p95")
+    SCENARIO_FIELD_NUMBER: _ClassVar[int]
+    CASE_FIELD_NUMBER: _ClassVar[int]
+    ITERATIONS_FIELD_NUMBER: _ClassVar[int]
+    NOT_PASSED_FIELD_NUMBER: _ClassVar[int]
+    RATE_FIELD_NUMBER: _ClassVar[int]
+    P95_FIELD_NUMBER: _ClassVar[int]
+    scenario: str
+    case: str
+    iterations: int
+    not_passed: int
+    rate: float
+    p95: _duration_pb2.Duration
+    def __init__(self, scenario: _Optional[str] = ..., case: _Optional[str] = ..., iterations: _Optional[int] = ..., not_passed: _Optional[int] = ..., rate: _Optional[float] = ..., p95: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class SocketProgress(_message.Message):
     __slots__ = ("open", "broken", "messages_sent", "messages_received", "sent_rate", "received_rate")
@@ -419,7 +445,7 @@ class GetTimelineResponse(_message.Message):
     def __init__(self, windows: _Optional[_Iterable[_Union[TimelineWindow, _Mapping]]] = ..., resolution: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class TimelineWindow(_message.Message):
-    __slots__ = ("start", "length", "closed", "hits", "series", "users", "late", "late_data", "lag", "checks", "transactions", "measurements", "gauges", "planned", "started", "dropped", "waiting")
+    __slots__ = ("start", "length", "closed", "hits", "series", "users", "late", "late_data", "lag", "checks", "transactions", "measurements", "gauges", "planned", "started", "dropped", "waiting", "cases")
     START_FIELD_NUMBER: _ClassVar[int]
     LENGTH_FIELD_NUMBER: _ClassVar[int]
     CLOSED_FIELD_NUMBER: _ClassVar[int]
@@ -437,6 +463,7 @@ class TimelineWindow(_message.Message):
     STARTED_FIELD_NUMBER: _ClassVar[int]
     DROPPED_FIELD_NUMBER: _ClassVar[int]
     WAITING_FIELD_NUMBER: _ClassVar[int]
+    CASES_FIELD_NUMBER: _ClassVar[int]
     start: _timestamp_pb2.Timestamp
     length: _duration_pb2.Duration
     closed: bool
@@ -454,7 +481,8 @@ class TimelineWindow(_message.Message):
     started: int
     dropped: int
     waiting: int
-    def __init__(self, start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., length: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., closed: bool = ..., hits: _Optional[_Union[_run_pb2.HitFigures, _Mapping]] = ..., series: _Optional[_Iterable[_Union[WindowSeries, _Mapping]]] = ..., users: _Optional[int] = ..., late: _Optional[int] = ..., late_data: _Optional[int] = ..., lag: _Optional[_Union[_run_pb2.ElapsedFigures, _Mapping]] = ..., checks: _Optional[_Iterable[_Union[_run_pb2.CheckFigures, _Mapping]]] = ..., transactions: _Optional[_Iterable[_Union[_run_pb2.TransactionFigures, _Mapping]]] = ..., measurements: _Optional[_Iterable[_Union[_run_pb2.MeasurementFigures, _Mapping]]] = ..., gauges: _Optional[_Iterable[_Union[_run_pb2.GaugeFigures, _Mapping]]] = ..., planned: _Optional[int] = ..., started: _Optional[int] = ..., dropped: _Optional[int] = ..., waiting: _Optional[int] = ...) -> None: ...
+    cases: _containers.RepeatedCompositeFieldContainer[_run_pb2.CaseFigures]
+    def __init__(self, start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., length: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., closed: bool = ..., hits: _Optional[_Union[_run_pb2.HitFigures, _Mapping]] = ..., series: _Optional[_Iterable[_Union[WindowSeries, _Mapping]]] = ..., users: _Optional[int] = ..., late: _Optional[int] = ..., late_data: _Optional[int] = ..., lag: _Optional[_Union[_run_pb2.ElapsedFigures, _Mapping]] = ..., checks: _Optional[_Iterable[_Union[_run_pb2.CheckFigures, _Mapping]]] = ..., transactions: _Optional[_Iterable[_Union[_run_pb2.TransactionFigures, _Mapping]]] = ..., measurements: _Optional[_Iterable[_Union[_run_pb2.MeasurementFigures, _Mapping]]] = ..., gauges: _Optional[_Iterable[_Union[_run_pb2.GaugeFigures, _Mapping]]] = ..., planned: _Optional[int] = ..., started: _Optional[int] = ..., dropped: _Optional[int] = ..., waiting: _Optional[int] = ..., cases: _Optional[_Iterable[_Union[_run_pb2.CaseFigures, _Mapping]]] = ...) -> None: ...
 
 class WindowSeries(_message.Message):
     __slots__ = ("scenario", "name", "method", "protocol", "status_class", "hits", "late", "tags")

@@ -30,6 +30,13 @@ class RetryReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     RETRY_REASON_TEST_FAILED: _ClassVar[RetryReason]
     RETRY_REASON_REQUIREMENT: _ClassVar[RetryReason]
 
+class CaseOrder(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CASE_ORDER_UNSPECIFIED: _ClassVar[CaseOrder]
+    CASE_ORDER_IN_TURN: _ClassVar[CaseOrder]
+    CASE_ORDER_RANDOM: _ClassVar[CaseOrder]
+    CASE_ORDER_WEIGHT: _ClassVar[CaseOrder]
+
 class ObserverEvent(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     OBSERVER_EVENT_UNSPECIFIED: _ClassVar[ObserverEvent]
@@ -132,6 +139,10 @@ RETRY_REASON_NOT_LOADED: RetryReason
 RETRY_REASON_INCOMPLETE: RetryReason
 RETRY_REASON_TEST_FAILED: RetryReason
 RETRY_REASON_REQUIREMENT: RetryReason
+CASE_ORDER_UNSPECIFIED: CaseOrder
+CASE_ORDER_IN_TURN: CaseOrder
+CASE_ORDER_RANDOM: CaseOrder
+CASE_ORDER_WEIGHT: CaseOrder
 OBSERVER_EVENT_UNSPECIFIED: ObserverEvent
 OBSERVER_EVENT_START: ObserverEvent
 OBSERVER_EVENT_END: ObserverEvent
@@ -192,7 +203,7 @@ ASSIGNMENT_STATE_LOAD_FAILED: AssignmentState
 ASSIGNMENT_STATE_LOST: AssignmentState
 
 class RunSpec(_message.Message):
-    __slots__ = ("test", "users", "iterations", "duration", "agents", "split", "spawn_rate", "server_url", "processes", "stop_timeout", "no_dns_resolve", "test_runner", "runner_mode", "silence_timeout", "scenarios", "title", "env", "no_patching", "observers", "project_name", "user_id", "require_coverage", "bundle", "test_dir", "python_deps", "parameters", "unchecked", "pacing", "think", "thresholds", "load", "stages", "seed", "arrivals", "late", "max_users", "agent_labels", "labels", "retry", "tests", "test_order")
+    __slots__ = ("test", "users", "iterations", "duration", "agents", "split", "spawn_rate", "server_url", "processes", "stop_timeout", "no_dns_resolve", "test_runner", "runner_mode", "silence_timeout", "scenarios", "title", "env", "no_patching", "observers", "project_name", "user_id", "require_coverage", "bundle", "test_dir", "python_deps", "parameters", "unchecked", "cases", "pacing", "think", "thresholds", "load", "stages", "seed", "arrivals", "late", "max_users", "agent_labels", "labels", "retry", "tests", "test_order")
     class EnvEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -234,6 +245,7 @@ class RunSpec(_message.Message):
     PYTHON_DEPS_FIELD_NUMBER: _ClassVar[int]
     PARAMETERS_FIELD_NUMBER: _ClassVar[int]
     UNCHECKED_FIELD_NUMBER: _ClassVar[int]
+    CASES_FIELD_NUMBER: _ClassVar[int]
     PACING_FIELD_NUMBER: _ClassVar[int]
     THINK_FIELD_NUMBER: _ClassVar[int]
     THRESHOLDS_FIELD_NUMBER: _ClassVar[int]
@@ -275,6 +287,7 @@ class RunSpec(_message.Message):
     python_deps: _containers.RepeatedScalarFieldContainer[str]
     parameters: _containers.MessageMap[str, Parameter]
     unchecked: bool
+    cases: FedCases
     pacing: WaitTime
     think: WaitTime
     thresholds: _containers.RepeatedScalarFieldContainer[str]
@@ -289,7 +302,7 @@ class RunSpec(_message.Message):
     retry: RetryPolicy
     tests: _containers.RepeatedCompositeFieldContainer[WeightedTest]
     test_order: TestOrder
-    def __init__(self, test: _Optional[str] = ..., users: _Optional[_Iterable[int]] = ..., iterations: _Optional[_Iterable[int]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., agents: _Optional[int] = ..., split: bool = ..., spawn_rate: _Optional[float] = ..., server_url: _Optional[str] = ..., processes: _Optional[int] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., no_dns_resolve: bool = ..., test_runner: _Optional[str] = ..., runner_mode: _Optional[_Union[RunnerMode, str]] = ..., silence_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., scenarios: _Optional[_Iterable[_Union[Scenario, _Mapping]]] = ..., title: _Optional[str] = ..., env: _Optional[_Mapping[str, str]] = ..., no_patching: bool = ..., observers: _Optional[_Iterable[_Union[Observer, _Mapping]]] = ..., project_name: _Optional[str] = ..., user_id: _Optional[str] = ..., require_coverage: _Optional[int] = ..., bundle: _Optional[str] = ..., test_dir: _Optional[str] = ..., python_deps: _Optional[_Iterable[str]] = ..., parameters: _Optional[_Mapping[str, Parameter]] = ..., unchecked: bool = ..., pacing: _Optional[_Union[WaitTime, _Mapping]] = ..., think: _Optional[_Union[WaitTime, _Mapping]] = ..., thresholds: _Optional[_Iterable[str]] = ..., load: _Optional[str] = ..., stages: _Optional[_Iterable[_Union[Stage, _Mapping]]] = ..., seed: _Optional[int] = ..., arrivals: _Optional[_Union[Spacing, str]] = ..., late: _Optional[_Union[LatePolicy, str]] = ..., max_users: _Optional[int] = ..., agent_labels: _Optional[_Iterable[str]] = ..., labels: _Optional[_Iterable[str]] = ..., retry: _Optional[_Union[RetryPolicy, _Mapping]] = ..., tests: _Optional[_Iterable[_Union[WeightedTest, _Mapping]]] = ..., test_order: _Optional[_Union[TestOrder, str]] = ...) -> None: ...
+    def __init__(self, test: _Optional[str] = ..., users: _Optional[_Iterable[int]] = ..., iterations: _Optional[_Iterable[int]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., agents: _Optional[int] = ..., split: bool = ..., spawn_rate: _Optional[float] = ..., server_url: _Optional[str] = ..., processes: _Optional[int] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., no_dns_resolve: bool = ..., test_runner: _Optional[str] = ..., runner_mode: _Optional[_Union[RunnerMode, str]] = ..., silence_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., scenarios: _Optional[_Iterable[_Union[Scenario, _Mapping]]] = ..., title: _Optional[str] = ..., env: _Optional[_Mapping[str, str]] = ..., no_patching: bool = ..., observers: _Optional[_Iterable[_Union[Observer, _Mapping]]] = ..., project_name: _Optional[str] = ..., user_id: _Optional[str] = ..., require_coverage: _Optional[int] = ..., bundle: _Optional[str] = ..., test_dir: _Optional[str] = ..., python_deps: _Optional[_Iterable[str]] = ..., parameters: _Optional[_Mapping[str, Parameter]] = ..., unchecked: bool = ..., cases: _Optional[_Union[FedCases, _Mapping]] = ..., pacing: _Optional[_Union[WaitTime, _Mapping]] = ..., think: _Optional[_Union[WaitTime, _Mapping]] = ..., thresholds: _Optional[_Iterable[str]] = ..., load: _Optional[str] = ..., stages: _Optional[_Iterable[_Union[Stage, _Mapping]]] = ..., seed: _Optional[int] = ..., arrivals: _Optional[_Union[Spacing, str]] = ..., late: _Optional[_Union[LatePolicy, str]] = ..., max_users: _Optional[int] = ..., agent_labels: _Optional[_Iterable[str]] = ..., labels: _Optional[_Iterable[str]] = ..., retry: _Optional[_Union[RetryPolicy, _Mapping]] = ..., tests: _Optional[_Iterable[_Union[WeightedTest, _Mapping]]] = ..., test_order: _Optional[_Union[TestOrder, str]] = ...) -> None: ...
 
 class WeightedTest(_message.Message):
     __slots__ = ("test", "weight")
@@ -350,6 +363,44 @@ class RetryPolicy(_message.Message):
     jitter: bool
     retry_on: _containers.RepeatedScalarFieldContainer[RetryReason]
     def __init__(self, max_attempts: _Optional[int] = ..., initial_backoff: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., multiplier: _Optional[float] = ..., max_backoff: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., jitter: bool = ..., retry_on: _Optional[_Iterable[_Union[RetryReason, str]]] = ...) -> None: ...
+
+class FedCases(_message.Message):
+    __slots__ = ("cases", "order", "seed")
+    CASES_FIELD_NUMBER: _ClassVar[int]
+    ORDER_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    cases: _containers.RepeatedCompositeFieldContainer[FedCase]
+    order: CaseOrder
+    seed: int
+    def __init__(self, cases: _Optional[_Iterable[_Union[FedCase, _Mapping]]] = ..., order: _Optional[_Union[CaseOrder, str]] = ..., seed: _Optional[int] = ...) -> None: ...
+
+class FedCase(_message.Message):
+    __slots__ = ("name", "rule", "values", "expected", "weight")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    RULE_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    rule: str
+    values: _containers.RepeatedCompositeFieldContainer[CaseValue]
+    expected: _containers.RepeatedCompositeFieldContainer[CaseValue]
+    weight: float
+    def __init__(self, name: _Optional[str] = ..., rule: _Optional[str] = ..., values: _Optional[_Iterable[_Union[CaseValue, _Mapping]]] = ..., expected: _Optional[_Iterable[_Union[CaseValue, _Mapping]]] = ..., weight: _Optional[float] = ...) -> None: ...
+
+class CaseValue(_message.Message):
+    __slots__ = ("name", "text", "whole", "number", "flag")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    WHOLE_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    FLAG_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    text: str
+    whole: int
+    number: float
+    flag: bool
+    def __init__(self, name: _Optional[str] = ..., text: _Optional[str] = ..., whole: _Optional[int] = ..., number: _Optional[float] = ..., flag: bool = ...) -> None: ...
 
 class Observer(_message.Message):
     __slots__ = ("name", "settings", "events")
@@ -449,7 +500,7 @@ class LoadChange(_message.Message):
     def __init__(self, at: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., kind: _Optional[_Union[LoadChangeKind, str]] = ..., value: _Optional[float] = ...) -> None: ...
 
 class Scenario(_message.Message):
-    __slots__ = ("name", "test", "users", "iterations", "duration", "spawn_rate", "server_url", "processes", "test_runner", "runner_mode", "silence_timeout", "pacing", "think", "parameters", "load", "stages", "arrivals", "late", "max_users", "tests", "test_order")
+    __slots__ = ("name", "test", "users", "iterations", "duration", "spawn_rate", "server_url", "processes", "test_runner", "runner_mode", "silence_timeout", "pacing", "think", "parameters", "load", "stages", "arrivals", "late", "max_users", "tests", "test_order", "cases")
     class ParametersEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -478,6 +529,7 @@ class Scenario(_message.Message):
     MAX_USERS_FIELD_NUMBER: _ClassVar[int]
     TESTS_FIELD_NUMBER: _ClassVar[int]
     TEST_ORDER_FIELD_NUMBER: _ClassVar[int]
+    CASES_FIELD_NUMBER: _ClassVar[int]
     name: str
     test: str
     users: _containers.RepeatedScalarFieldContainer[int]
@@ -499,7 +551,8 @@ class Scenario(_message.Message):
     max_users: int
     tests: _containers.RepeatedCompositeFieldContainer[WeightedTest]
     test_order: TestOrder
-    def __init__(self, name: _Optional[str] = ..., test: _Optional[str] = ..., users: _Optional[_Iterable[int]] = ..., iterations: _Optional[_Iterable[int]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., spawn_rate: _Optional[float] = ..., server_url: _Optional[str] = ..., processes: _Optional[int] = ..., test_runner: _Optional[str] = ..., runner_mode: _Optional[_Union[RunnerMode, str]] = ..., silence_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., pacing: _Optional[_Union[WaitTime, _Mapping]] = ..., think: _Optional[_Union[WaitTime, _Mapping]] = ..., parameters: _Optional[_Mapping[str, Parameter]] = ..., load: _Optional[str] = ..., stages: _Optional[_Iterable[_Union[Stage, _Mapping]]] = ..., arrivals: _Optional[_Union[Spacing, str]] = ..., late: _Optional[_Union[LatePolicy, str]] = ..., max_users: _Optional[int] = ..., tests: _Optional[_Iterable[_Union[WeightedTest, _Mapping]]] = ..., test_order: _Optional[_Union[TestOrder, str]] = ...) -> None: ...
+    cases: FedCases
+    def __init__(self, name: _Optional[str] = ..., test: _Optional[str] = ..., users: _Optional[_Iterable[int]] = ..., iterations: _Optional[_Iterable[int]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., spawn_rate: _Optional[float] = ..., server_url: _Optional[str] = ..., processes: _Optional[int] = ..., test_runner: _Optional[str] = ..., runner_mode: _Optional[_Union[RunnerMode, str]] = ..., silence_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., pacing: _Optional[_Union[WaitTime, _Mapping]] = ..., think: _Optional[_Union[WaitTime, _Mapping]] = ..., parameters: _Optional[_Mapping[str, Parameter]] = ..., load: _Optional[str] = ..., stages: _Optional[_Iterable[_Union[Stage, _Mapping]]] = ..., arrivals: _Optional[_Union[Spacing, str]] = ..., late: _Optional[_Union[LatePolicy, str]] = ..., max_users: _Optional[int] = ..., tests: _Optional[_Iterable[_Union[WeightedTest, _Mapping]]] = ..., test_order: _Optional[_Union[TestOrder, str]] = ..., cases: _Optional[_Union[FedCases, _Mapping]] = ...) -> None: ...
 
 class Run(_message.Message):
     __slots__ = ("run_id", "state", "reason", "plan", "create_time", "start_time", "end_time", "agent_ids", "troubles", "verdict", "due_time", "expire_time", "priority", "waiting", "attempt", "attempts")

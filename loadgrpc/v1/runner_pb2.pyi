@@ -26,7 +26,7 @@ class GetAssignmentResponse(_message.Message):
     def __init__(self, assignment: _Optional[_Union[Assignment, _Mapping]] = ...) -> None: ...
 
 class Assignment(_message.Message):
-    __slots__ = ("run_id", "agent_id", "test", "cycles", "spawn_rate", "server_url", "processes", "stop_timeout", "no_dns_resolve", "scenario", "user", "first_cycle", "plan", "placement", "python_path", "parameters", "stages", "load_changes")
+    __slots__ = ("run_id", "agent_id", "test", "cycles", "spawn_rate", "server_url", "processes", "stop_timeout", "no_dns_resolve", "scenario", "user", "first_cycle", "plan", "placement", "python_path", "parameters", "stages", "load_changes", "deck")
     class ParametersEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -52,6 +52,7 @@ class Assignment(_message.Message):
     PARAMETERS_FIELD_NUMBER: _ClassVar[int]
     STAGES_FIELD_NUMBER: _ClassVar[int]
     LOAD_CHANGES_FIELD_NUMBER: _ClassVar[int]
+    DECK_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     agent_id: str
     test: str
@@ -70,7 +71,16 @@ class Assignment(_message.Message):
     parameters: _containers.MessageMap[str, _run_pb2.Parameter]
     stages: _containers.RepeatedCompositeFieldContainer[_run_pb2.Stage]
     load_changes: _containers.RepeatedCompositeFieldContainer[_run_pb2.LoadChange]
-    def __init__(self, run_id: _Optional[str] = ..., agent_id: _Optional[str] = ..., test: _Optional[str] = ..., cycles: _Optional[_Iterable[_Union[Cycle, _Mapping]]] = ..., spawn_rate: _Optional[float] = ..., server_url: _Optional[str] = ..., processes: _Optional[int] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., no_dns_resolve: bool = ..., scenario: _Optional[str] = ..., user: _Optional[int] = ..., first_cycle: _Optional[int] = ..., plan: _Optional[_Union[_run_pb2.RunSpec, _Mapping]] = ..., placement: _Optional[_Union[Placement, _Mapping]] = ..., python_path: _Optional[_Iterable[str]] = ..., parameters: _Optional[_Mapping[str, _run_pb2.Parameter]] = ..., stages: _Optional[_Iterable[_Union[_run_pb2.Stage, _Mapping]]] = ..., load_changes: _Optional[_Iterable[_Union[_run_pb2.LoadChange, _Mapping]]] = ...) -> None: ...
+    deck: CaseDeck
+    def __init__(self, run_id: _Optional[str] = ..., agent_id: _Optional[str] = ..., test: _Optional[str] = ..., cycles: _Optional[_Iterable[_Union[Cycle, _Mapping]]] = ..., spawn_rate: _Optional[float] = ..., server_url: _Optional[str] = ..., processes: _Optional[int] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., no_dns_resolve: bool = ..., scenario: _Optional[str] = ..., user: _Optional[int] = ..., first_cycle: _Optional[int] = ..., plan: _Optional[_Union[_run_pb2.RunSpec, _Mapping]] = ..., placement: _Optional[_Union[Placement, _Mapping]] = ..., python_path: _Optional[_Iterable[str]] = ..., parameters: _Optional[_Mapping[str, _run_pb2.Parameter]] = ..., stages: _Optional[_Iterable[_Union[_run_pb2.Stage, _Mapping]]] = ..., load_changes: _Optional[_Iterable[_Union[_run_pb2.LoadChange, _Mapping]]] = ..., deck: _Optional[_Union[CaseDeck, _Mapping]] = ...) -> None: ...
+
+class CaseDeck(_message.Message):
+    __slots__ = ("cases", "entries")
+    CASES_FIELD_NUMBER: _ClassVar[int]
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    cases: _containers.RepeatedCompositeFieldContainer[_run_pb2.FedCase]
+    entries: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, cases: _Optional[_Iterable[_Union[_run_pb2.FedCase, _Mapping]]] = ..., entries: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Placement(_message.Message):
     __slots__ = ("agent_index", "agents", "user_offsets", "total_users")
@@ -133,10 +143,12 @@ class OpenSource(_message.Message):
     def __init__(self, epoch: _Optional[int] = ..., capabilities: _Optional[_Union[RunnerCapabilities, _Mapping]] = ..., scenario: _Optional[str] = ..., types: _Optional[bytes] = ...) -> None: ...
 
 class RunnerCapabilities(_message.Message):
-    __slots__ = ("cycle_barrier",)
+    __slots__ = ("cycle_barrier", "cases")
     CYCLE_BARRIER_FIELD_NUMBER: _ClassVar[int]
+    CASES_FIELD_NUMBER: _ClassVar[int]
     cycle_barrier: bool
-    def __init__(self, cycle_barrier: bool = ...) -> None: ...
+    cases: bool
+    def __init__(self, cycle_barrier: bool = ..., cases: bool = ...) -> None: ...
 
 class EventBatch(_message.Message):
     __slots__ = ("first_sequence", "events", "hit_blocks", "test_blocks", "count")

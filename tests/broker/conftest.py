@@ -122,19 +122,28 @@ class FakeRunner:
         self.inbox = Inbox()
         self.epoch = 0
 
-    async def open(self, *, barrier=True, anew=False, scenario=""):
+    async def open(self, *, barrier=True, anew=False, scenario="", feeds=True):
         """Opens the source, `anew` on another stream."""
         if anew:
             self.inbox = Inbox()
         self.epoch += 1
         await self.broker.open_source(
-            self.inbox, self.source_id, epoch=self.epoch, barrier=barrier, scenario=scenario
+            self.inbox,
+            self.source_id,
+            epoch=self.epoch,
+            barrier=barrier,
+            scenario=scenario,
+            feeds=feeds,
         )
         return self
 
     async def publish(self, *args, **kwargs):
         """Sends a batch, and waits until it is counted; raises what ends the stream."""
-        await self.broker.intake.publish(self.inbox, self.source_id, batch(*args, **kwargs))
+        await self.send(batch(*args, **kwargs))
+
+    async def send(self, message):
+        """The same, of a batch as it is."""
+        await self.broker.intake.publish(self.inbox, self.source_id, message)
         source = self.inbox.sources.get(self.source_id)
         if source is None or source.writing is None:
             return
@@ -205,10 +214,12 @@ class Desk:
             plan["iterations"] = ()
         return await self.broker.start_run(plan_of(**plan), request_id)
 
-    async def runner(self, run, agent_id="a1", *, barrier=True, runner_id=None, scenario=""):
+    async def runner(
+        self, run, agent_id="a1", *, barrier=True, runner_id=None, scenario="", feeds=True
+    ):
         """A runner of an agent, open."""
         runner = FakeRunner(self.broker, run, self.agent(agent_id), runner_id)
-        await runner.open(barrier=barrier, scenario=scenario)
+        await runner.open(barrier=barrier, scenario=scenario, feeds=feeds)
         return runner
 
     async def settled(self):

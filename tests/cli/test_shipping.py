@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 
@@ -135,4 +136,6 @@ def test_an_upload_is_mentioned_if_it_takes_long(monkeypatch):
 def test_requirements_in_a_plan_file():
     """One is written as a text, several as a list or as on the command line."""
     for written in ("faker>=20,<30,rich", ["faker>=20,<30", "rich"]):
-        assert spelled({"python-dep": written}) == {"python_deps": ["faker>=20,<30", "rich"]}
+        assert spelled({"python-dep": written}, Path()) == {
+            "python_deps": ["faker>=20,<30", "rich"]
+        }

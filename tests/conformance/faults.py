@@ -383,6 +383,18 @@ def of_another_case(event):
     return [event]
 
 
+def dealt_otherwise(assignment):
+    """Deals cases from the end of the deck."""
+    assignment.deck.entries[:] = list(reversed(assignment.deck.entries))
+    return assignment
+
+
+def without_case(event):
+    """Does not say what the iteration was fed with."""
+    event.status.case = ""
+    return [event]
+
+
 LIMITS = "opened.limits."
 
 FAULTS = {
@@ -504,6 +516,8 @@ FAULTS = {
     "planned": Fault(rules=("9.21",), case="plain", event=on("hit", planned_for_later)),
     "attempts": Fault(rules=("9.22",), case="plain", event=send("hit.attempt", 2)),
     "cases": Fault(rules=("9.23",), case="plain", event=on("hit", of_another_case)),
+    "deals": Fault(rules=("7.12",), case="fed", assignment=dealt_otherwise),
+    "no-case": Fault(rules=("9.26",), case="fed", event=on("test_stop", without_case)),
     "never-opened": Fault(rules=("9.24",), case="plain", event=on("hit", and_a_closed_socket)),
     "storm": Fault(rules=("9.25",), case="plain", event=on("hit", and_a_storm_of_messages)),
     "too-quick": Fault(rules=("9.18",), case="cut", event=on("hit", too_quick)),

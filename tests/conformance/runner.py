@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import http.client
+import math
 import os
 import random
 import signal
@@ -125,7 +126,8 @@ class Publisher:
     def requests(self, done):
         """What is said on a stream."""
         opening = runner_pb2.OpenSource(
-            epoch=self.epoch, capabilities=runner_pb2.RunnerCapabilities(cycle_barrier=True)
+            epoch=self.epoch,
+            capabilities=runner_pb2.RunnerCapabilities(cycle_barrier=True, cases=True),
         )
         first = runner_pb2.PublishEventsRequest(source=self.source, open=opening)
         yield from self.fault.request(first)
@@ -300,6 +302,7 @@ class Load:
             iteration += 1
             self.iteration(
                 event_pb2.LoadStatus(
+                    case=self.rule(number, user, iteration),
                     users=cycle.users,
                     iterations=cycle.iterations,
                     current_user=user,
@@ -307,6 +310,18 @@ class Load:
                     cycle=number,
                 )
             )
+
+    def rule(self, number, user, iteration):
+        """The rule of the case that an iteration is fed with; empty: of none."""
+        deck, placement = self.assignment.deck, self.assignment.placement
+        if not deck.entries:
+            return ""
+        size, index = len(deck.entries), placement.user_offsets[number - 1] + user - 1
+        users = placement.total_users[number - 1]
+        before = sum(placement.total_users[: number - 1]) * self.assignment.cycles[0].iterations
+        at = before + (iteration - 1) * users + index
+        turn = at // math.lcm(users, size) % math.gcd(users, size)
+        return deck.cases[deck.entries[(at + turn) % size]].rule
 
     def iteration(self, place):
         """One iteration: start, hit, outcome, stop."""

@@ -25,7 +25,7 @@ def test_in_turn_every_case_comes_equally_often(count, users, iterations, before
     """Give or take one, over all users together, in this cycle and with those before."""
     feed = CaseFeed(some(count))
     met = Counter(
-        feed.at(place, users, iteration, before).rule
+        feed.seat(place, users, before).at(iteration).rule
         for iteration in range(iterations)
         for place in range(users)
     )
@@ -35,22 +35,23 @@ def test_in_turn_every_case_comes_equally_often(count, users, iterations, before
     assert sum(counts) == users * iterations
 
 
-@given(st.integers(1, 12), st.integers(1, 24))
-def test_in_turn_every_user_meets_every_case(count, users):
-    """However many users there are, nobody is kept to a few cases."""
+@given(st.integers(1, 12), st.integers(1, 24), st.integers(0, 100))
+def test_every_user_is_dealt_all_cards_in_as_many_iterations(count, users, before):
+    """However many users there are, nobody is kept to a few cases; then they come again."""
     feed = CaseFeed(some(count))
-    rounds = count * math.gcd(users, count)
 
     for place in range(users):
-        met = {feed.at(place, users, iteration).rule for iteration in range(rounds)}
-        assert len(met) == count
+        seat = feed.seat(place, users, before)
+        met = [seat.at(iteration).rule for iteration in range(2 * count)]
+        assert len(set(met[:count])) == count
+        assert met[count:] == met[:count]
 
 
 def test_one_user_goes_through_the_table_in_its_order():
     """And begins again."""
     feed = CaseFeed(some(3))
 
-    assert [feed.at(0, 1, at).rule for at in range(7)] == list("0120120")
+    assert [feed.seat(0, 1).at(at).rule for at in range(7)] == list("0120120")
 
 
 def test_draws_are_the_same_everywhere_and_differ_by_seed():
@@ -58,10 +59,12 @@ def test_draws_are_the_same_everywhere_and_differ_by_seed():
     places = list(itertools.product(range(10), range(20)))
 
     def drawn(seed):
-        return [CaseFeed(some(5), "random", seed).at(at, 10, n).rule for at, n in places]
+        feed = CaseFeed(some(5), "random", seed)
+        return [feed.seat(at, 10).at(n).rule for at, n in places]
 
     assert drawn(1) == drawn(1)
     assert drawn(1) != drawn(2)
+    assert "".join(drawn(0)[:20]) == "24402200041213343214"
 
 
 @pytest.mark.parametrize(("order", "weights"), [("random", [1, 1, 1, 1]), ("weight", [6, 3, 1, 0])])
@@ -70,13 +73,21 @@ def test_weights_are_kept_within_statistical_error(order, weights, seed):
     """Each share is within four standard deviations; a weight of 0 is never drawn."""
     feed = CaseFeed(some(4, weights), order, seed)
     total = 20_000
-    met = Counter(feed.at(at % 10, 10, at // 10).rule for at in range(total))
+    met = Counter(feed.seat(at % 10, 10).at(at // 10).rule for at in range(total))
 
     for case in feed.cases:
         share = case.weight / sum(weights)
         deviation = math.sqrt(total * share * (1 - share))
         assert abs(met[case.rule] - total * share) <= 4 * deviation
     assert feed.rules == tuple(str(at) for at, weight in enumerate(weights) if weight)
+
+
+def test_a_deck_has_shares_as_exactly_as_its_size_allows():
+    """At random each case equally often; by weight to half a card; one with a weight is in it."""
+    assert Counter(CaseFeed(some(3), "random").deck) == dict.fromkeys(range(3), 2_730)
+    counts = Counter(CaseFeed(some(4, [1e-9, 2, 1, 0]), "weight").deck)
+    assert counts == {0: 1, 1: 5_461, 2: 2_731}
+    assert len(CaseFeed(some(3_000, [1] * 3_000), "weight").deck) == 12_000
 
 
 @pytest.mark.parametrize(

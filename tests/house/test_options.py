@@ -7,6 +7,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from loadgrpc.cli import plan_options, plan_values
 from loadgrpc.cli.run import SECTIONS
 from loadgrpc.protocol import kinds, kinds_of_users, options, plans
+from loadgrpc.protocol.case_kind import CasesKind
 from loadgrpc.protocol.labels_kind import LabelsKind
 from loadgrpc.protocol.load_kinds import LoadKind, StagesKind
 from loadgrpc.protocol.parameters_kind import ParametersKind
@@ -36,6 +37,7 @@ TYPES = {
     StagesKind: FieldDescriptor.TYPE_MESSAGE,
     kinds_of_users.WaitKind: FieldDescriptor.TYPE_MESSAGE,
     kinds_of_users.TestsKind: FieldDescriptor.TYPE_MESSAGE,
+    CasesKind: FieldDescriptor.TYPE_MESSAGE,
 }
 TOLD = {
     *("agents", "spawn_rate", "server_url", "pacing", "think"),

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from loadgrpc.broker.split import assignments
-from loadgrpc.model import SourceId
+from loadgrpc.model import FedCase, FedCases, SourceId
 from loadgrpc.protocol import environment
 from loadgrpc.testing import assignment_of, plan_of
 
@@ -136,7 +136,7 @@ def test_d3_a_runner_finds_its_agent_without_a_proxy(environ, no_proxy, no_grpc_
     assert told["no_grpc_proxy"] == no_grpc_proxy.format(loopback)
 
 
-def test_d5_what_is_stale_is_all_that_is_not_told():
+def test_d5_what_is_stale_is_all_that_is_not_told(tmp_path):
     """A shell that had another assignment can forget what this one does not say."""
     source = SourceId("r", "a", "x")
     assignment = assignment_of(test=URL, iterations=(5,))
@@ -144,8 +144,10 @@ def test_d5_what_is_stale_is_all_that_is_not_told():
     stale = environment.stale(told)
     assert {"LOADGRPC_DURATION", "LOADS_DURATION", "LOADGRPC_CURRENT_USER"} < set(stale)
     assert not set(stale) & set(told)
-    given = {"server_url": "http://h", "parameters": {"a": 1}}
-    timed = environment.work(assignment_of(test=URL, duration_s=5.0, user=1, **given))
+    case = FedCases(cases=(FedCase(name="a", rule="a"),))
+    given = {"server_url": "http://h", "parameters": {"a": 1}, "cases": case}
+    one = assignment_of(test=URL, duration_s=5.0, user=1, **given)
+    timed = environment.work(one) | environment.cases(one, tmp_path)
     assert timed["LOADGRPC_PARAMETERS"] == '{"a": "1"}'
     everything = {*told, *timed, *environment.folder(Path("/x"))}
     assert everything == {*told, *stale}  # no name is missing

@@ -14,6 +14,7 @@ from loadgrpc.errors import InvalidRequest
 from loadgrpc.model import RunnerMode
 from loadgrpc.protocol import assignments, bounds, bundles, plans, timeline, times
 from loadgrpc.protocol import campaigns as wire_campaigns
+from loadgrpc.protocol import cases as wire_cases
 from loadgrpc.protocol import progress as wire_progress
 from loadgrpc.protocol import schedules as wire_schedules
 from loadgrpc.protocol import sockets as wire_sockets
@@ -151,8 +152,33 @@ givens = st.lists(
     max_size=3,
     unique_by=lambda each: each.name,
 ).map(lambda some: {"parameters": tuple(sorted(some, key=lambda each: each.name))})
+printable = st.text(st.characters(codec="utf-8", categories=["L", "N"]), min_size=1, max_size=9)
+literals = st.one_of(
+    st.booleans(), st.integers(-(2**63), 2**63 - 1), st.text(letters, max_size=9), rates
+)
+of_case = st.dictionaries(printable, literals, max_size=3).map(lambda some: tuple(some.items()))
+feeds = st.builds(
+    model.FedCases,
+    cases=st.lists(
+        st.builds(
+            model.FedCase,
+            name=printable,
+            rule=printable,
+            values=of_case,
+            expected=of_case,
+            weight=st.integers(1, 9) | rates.filter(bool),
+        ),
+        min_size=1,
+        max_size=3,
+        unique_by=lambda case: case.name,
+    ).map(tuple),
+    order=st.sampled_from(model.CaseOrder),
+    seed=counts,
+)
+fed_or_not = st.fixed_dictionaries({"cases": st.none() | feeds})
 scenarios = st.builds(
-    lambda *parts: {k: v for p in parts for k, v in p.items()}, *(loads, lengths, runners, givens)
+    lambda *parts: {k: v for p in parts for k, v in p.items()},
+    *(loads, lengths, runners, givens, fed_or_not),
 )
 some_plans = st.builds(
     model.Plan,
@@ -379,8 +405,28 @@ threshold_results = st.builds(
     near=st.lists(words, max_size=3).map(tuple),
     message=words,
 )
+coverages = st.builds(model.CoverageFigures, rules=numbers, exercised=numbers)
+cases = st.builds(
+    model.CaseFigures,
+    case=words,
+    scenario=words,
+    iterations=iterations,
+    iteration_time=elapsed,
+    hits=hits,
+)
+rule_progresses = st.builds(
+    model.RuleProgress,
+    case=words,
+    scenario=words,
+    iterations=counts,
+    not_passed=counts,
+    rate=rates,
+    p95_ns=st.none() | durations,
+)
 progresses = st.builds(
-    model.Progress,
+    lambda rules, **fields: model.Progress(rules=rules if fields["coverage"] else (), **fields),
+    rules=st.lists(rule_progresses, max_size=2).map(tuple),
+    coverage=st.none() | coverages,
     custom_states=reported_states,
     sockets=st.none() | socket_progresses,
     elapsed_ns=durations,
@@ -576,18 +622,8 @@ summaries = st.builds(
     ).map(tuple),
     run_id=words,
     output=st.builds(model.OutputFigures, lines=counts, left_out=counts),
-    coverage=st.none() | st.builds(model.CoverageFigures, rules=numbers, exercised=numbers),
-    cases=st.lists(
-        st.builds(
-            model.CaseFigures,
-            case=words,
-            scenario=words,
-            iterations=iterations,
-            iteration_time=elapsed,
-            hits=hits,
-        ),
-        max_size=2,
-    ).map(tuple),
+    coverage=st.none() | coverages,
+    cases=st.lists(cases, max_size=2).map(tuple),
     data=st.lists(
         st.builds(
             model.DataFigures,
@@ -732,6 +768,7 @@ windows = st.builds(
         ),
         max_size=2,
     ).map(tuple),
+    cases=st.lists(cases, max_size=2).map(tuple),
     users=numbers,
     late=counts,
     late_data=counts,
@@ -936,6 +973,13 @@ PAIRS = {
     "summary": (summary_to_proto, summary_from_proto, summaries),
     "elapsed": (elapsed_to_proto, elapsed_from_proto, elapsed),
     "cycle": (timeline.cycle_to_proto, timeline.cycle_from_proto, cycles),
+    "case": (wire_cases.case_to_proto, wire_cases.case_from_proto, cases),
+    "coverage": (wire_cases.coverage_to_proto, wire_cases.coverage_from_proto, coverages),
+    "rule_progress": (
+        wire_cases.rule_progress_to_proto,
+        wire_cases.rule_progress_from_proto,
+        rule_progresses,
+    ),
     "window": (timeline.window_to_proto, timeline.window_from_proto, windows),
     "query": (timeline.query_to_proto, timeline.query_from_proto, queries),
     "page": (timeline.page_to_proto, timeline.page_from_proto, pages),
@@ -1079,7 +1123,31 @@ def scenario(name, **fields):
     return run_pb2.Scenario(name=name, **{"test": "a.B.c", **fields})
 
 
+def fed(*cases, order=0):
+    """A RunSpec with cases."""
+    return spec(cases=run_pb2.FedCases(cases=cases, order=order))
+
+
+def case(name="a", *values, **fields):
+    """A case with values."""
+    values = [run_pb2.CaseValue(name=each, whole=1) for each in values]
+    return run_pb2.FedCase(**{"name": name, "rule": "r", "values": values, **fields})
+
+
 VIOLATIONS = [
+    (fed(), ["plan.cases.cases"]),
+    (fed(case(), order=9), ["plan.cases.order"]),
+    (fed(case(weight=0), order=3), ["plan.cases.cases"]),
+    (fed(case("a"), case("b"), case("a")), ["plan.cases.cases[0].name"]),
+    (fed(case(""), case(rule="")), ["plan.cases.cases[0].name", "plan.cases.cases[1].rule"]),
+    (fed(case("a\n")), ["plan.cases.cases[0].name"]),
+    (fed(case(weight=-1)), ["plan.cases.cases[0].weight"]),
+    (fed(case(weight=math.inf)), ["plan.cases.cases[0].weight"]),
+    (fed(case("a", "n", "n")), ["plan.cases.cases[0].values"]),
+    (fed(case("a", "")), ["plan.cases.cases[0].values"]),
+    (fed(case("a", *(f"{at:0200}" for at in range(90)))), ["plan.cases.cases[0]"]),
+    (fed(case(name="x" * 257)), ["plan.cases.cases[0].name"]),
+    (fed(*(case(f"{at}") for at in range(1_001))), ["plan.cases.cases"]),
     (spec(test=""), ["plan.test"]),
     (spec(test="test_es"), ["plan.test"]),
     (spec(test="Class.test_es"), ["plan.test"]),

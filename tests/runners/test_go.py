@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 import subprocess
 import sys
+import threading
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from loadgrpc.cli.case_options import fed
+from loadgrpc.client import Client
+from loadgrpc.design import Case, load_cases, load_table
+from loadgrpc.design.case_file import write_cases
+from loadgrpc.examples.nextdate import NextDateService
+from loadgrpc.model import CaseOrder, RunnerMode, Summary
+from loadgrpc.testing import plan_of, running_cluster
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNNER = ROOT / "tools/runners/go"
@@ -69,6 +83,80 @@ def test_a_run_as_fast_as_it_can_counts_every_hit(go_runner, summary_of, countin
     assert counted > 20
     assert summary["hits"]["count"] == summary["iterations"]["success"] == str(counted)
     assert summary["accounting"]["lost"] == "0"
+
+
+@pytest.fixture
+def dates(root, tmp_path) -> Path:
+    """A file of the cases of NextDate, each with the answer that its rule expects."""
+    cases = load_table(root / "loadgrpc/examples/design/nextdate.toml").cases(boundaries=True)
+
+    def answer(case: Case) -> str:
+        if case.expected["impossible"]:
+            return "impossible"
+        day, month, year = (int(case[name]) for name in ("day", "month", "year"))
+        day = 1 if case.expected["reset day"] else day + bool(case.expected["day + 1"])
+        month = 1 if case.expected["reset month"] else month + bool(case.expected["month + 1"])
+        return f"{day}/{month}/{year + bool(case.expected['year + 1'])}"
+
+    path = tmp_path / "dates.json"
+    path.write_text(write_cases([replace(each, expected={"body": answer(each)}) for each in cases]))
+    return path
+
+
+@pytest.mark.parametrize("mode", ["one-user", "all-users"])
+def test_a_decision_table_feeds_it(go_runner, dates, mode):
+    """Two agents with ten users: full coverage, even shares, and failures of two rules only."""
+
+    async def summary(
+        client: Client, server: NextDateService, iterations: int, order: CaseOrder, **options: Any
+    ) -> Summary:
+        plan = plan_of(
+            test=f"{server.url}/next?month={{month}}&day={{day}}&year={{year}}",
+            test_runner=f"'{go_runner}' {{test}}",
+            runner_mode=RunnerMode[mode.upper().replace("-", "_")],
+            agents=2,
+            users=(10,),
+            iterations=(iterations,),
+            require_coverage=100,
+            cases=replace(fed(dates), order=order),
+            **options,
+        )
+        run = await client.start_run(plan)
+        async for _ in client.watch_run(run.run_id):
+            pass
+        return await client.get_summary(run.run_id)
+
+    async def main() -> None:
+        async with running_cluster(agents=2) as endpoint, Client.connect(endpoint) as client:
+            good = await summary(client, right, 4, CaseOrder.IN_TURN)
+            assert good.verdict.exit_code == 0, good.verdict
+            assert (good.coverage.rules, good.coverage.exercised) == (22, 22)
+            cases = Counter(each.rule for each in load_cases(dates))
+            least = 2 * 10 * 4 // cases.total()
+            for each in good.cases:
+                count = each.iterations.started
+                assert least * cases[each.case] <= count <= (least + 1) * cases[each.case]
+                assert each.hits.count == count
+            bad = await summary(client, wrong, 7, CaseOrder.IN_TURN, split=True)
+            assert bad.verdict.exit_code == 1
+            assert {each.case for each in bad.cases if each.iterations.failure} == {"18", "20"}
+            assert "[rule 18: month=2, day=28, year=" in str(bad.failures)
+
+            drawn = await summary(client, right, 60, CaseOrder.WEIGHT)
+            total = 2 * 10 * 60
+            for each in drawn.cases:
+                deviation = math.sqrt(total / 22 * 21 / 22)
+                assert abs(each.iterations.started - total / 22) <= 4 * deviation
+
+    right, wrong = services = [NextDateService(defect=defect) for defect in (False, True)]
+    for each in services:
+        threading.Thread(target=each.serve_forever, daemon=True).start()
+    try:
+        asyncio.run(main())
+    finally:
+        for each in services:
+            each.shutdown()
+            each.server_close()
 
 
 def test_a_user_that_is_ended_says_so(go_runner, summary_when_ended):

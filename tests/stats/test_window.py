@@ -1,13 +1,16 @@
 """Windows merge exactly, and come back from their bytes as they were."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadgrpc.model import OTHER
+from loadgrpc.model import OTHER, TestOutcome
 from loadgrpc.stats.histogram import Histogram
 from loadgrpc.stats.hits import LATE_NS
+from loadgrpc.stats.rules import RuleName
 from loadgrpc.stats.sealed import seal, unseal
 from loadgrpc.stats.window import HitName, Series, Window, merged, status_class
 
@@ -38,19 +41,29 @@ hits = st.tuples(
 )
 
 
+rules = st.builds(RuleName, st.sampled_from(["", "shop"]), st.sampled_from(["1", "é", OTHER]))
+
+
 @st.composite
 def windows(draw):
     """A window of second 7 with anything in it."""
     window = Window(7)
     for of, elapsed, answered, delay_ns, sent in draw(st.lists(hits, max_size=6)):
-        window.stats(of).add(
-            elapsed_ns=np.array(elapsed, np.int64),
-            failed=draw(st.integers(0, len(elapsed))),
-            answered=answered,
-            bytes_sent=sent,
-            bytes_received=2 * sent,
-            delay_ns=None if delay_ns is None else np.full(len(elapsed), delay_ns),
-        )
+        name = draw(st.none() | rules)
+        for stats in (window.stats(of), *([window.rule(name).hits] if name else [])):
+            stats.add(
+                elapsed_ns=np.array(elapsed, np.int64),
+                failed=draw(st.integers(0, len(elapsed))),
+                answered=answered,
+                bytes_sent=sent,
+                bytes_received=2 * sent,
+                delay_ns=None if delay_ns is None else np.full(len(elapsed), delay_ns),
+            )
+    for name, outcome, elapsed in draw(
+        st.lists(st.tuples(rules, st.sampled_from(TestOutcome), st.integers(0, MOST)), max_size=3)
+    ):
+        window.rule(name).outcomes[outcome] += 1
+        window.rule(name).time.add(np.array([elapsed], np.int64))
     window.lag = histogram(draw(st.lists(st.integers(0, 10**10), max_size=25)))
     window.users = draw(st.integers(0, 2**32))
     window.late_data = draw(st.integers(0, 2**63))
@@ -88,12 +101,15 @@ def test_a_merge_is_the_window_made_at_once(parts):
 def test_folding_loses_nothing(window):
     """Hits of names that are not told apart any more are counted as others, by status class."""
     before = window.total()
-    kept = {HitName("", "/", "GET")}
-    window.fold(kept)
+    kept, rules_kept = {HitName("", "/", "GET")}, {RuleName("", "1")}
+    outcomes = sum((of.outcomes for of in window.rules.values()), Counter())
+    window.fold(kept, rules_kept)
     assert window.total() == before
+    assert sum((of.outcomes for of in window.rules.values()), Counter()) == outcomes
+    assert all(each in rules_kept or each.rule == OTHER for each in window.rules)
     assert all(each.of_name in kept or each.name == OTHER for each in window.series)
     again = merged([window], 7, 1)
-    again.fold(kept)
+    again.fold(kept, rules_kept)
     assert again == window
 
 

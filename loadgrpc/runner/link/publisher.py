@@ -171,7 +171,8 @@ class Publisher:
             call.cancel()
 
     async def _write(self, call: grpc.aio.StreamStreamCall) -> None:
-        await call.write(open_request(self._source, self._epoch, barrier=True))
+        can = runner_pb2.RunnerCapabilities(cycle_barrier=True, cases=True)
+        await call.write(open_request(self._source, self._epoch, can))
         while True:
             async with self._changed:
                 await self._changed.wait_for(lambda: self._outbound.next() is not None)

@@ -22,7 +22,7 @@ const protocol = "http"
 // hit is one request, measured.
 type hit struct {
 	label           hitLabel
-	url             string
+	url, rule       string
 	user, iteration uint32
 	start, elapsed  time.Duration
 	firstByte       time.Duration
@@ -42,6 +42,7 @@ type hitLabel struct {
 // iteration is one call of the test by one user.
 type iteration struct {
 	label          iterationLabel
+	rule           string
 	user, number   uint32
 	start, elapsed time.Duration
 }
@@ -103,8 +104,9 @@ func hitBlock(status *v1.LoadStatus, hits []hit) *v1.HitBlock {
 		base = min(base, h.start)
 	}
 	var labels table[hitLabel]
-	var urls table[string]
-	urls.place("") // no URL but the name
+	var urls, rules table[string]
+	urls.place("")  // no URL but the name
+	rules.place("") // no case
 	block := &v1.HitBlock{
 		Count:         uint32(len(hits)),
 		BaseTime:      timestamppb.New(began.Add(base)),
@@ -119,8 +121,10 @@ func hitBlock(status *v1.LoadStatus, hits []hit) *v1.HitBlock {
 		User:          column(hits, func(h *hit) int64 { return int64(h.user) }),
 		Iteration:     column(hits, func(h *hit) int64 { return int64(h.iteration) }),
 		Url:           column(hits, func(h *hit) int64 { return urls.place(h.url) }),
+		Case:          column(hits, func(h *hit) int64 { return rules.place(h.rule) }),
 	}
 	block.Urls = urls.keys[1:]
+	block.Cases = rules.keys[1:]
 	block.Labels = hitLabels(labels.keys)
 	return block
 }
@@ -147,6 +151,8 @@ func testBlock(status *v1.LoadStatus, tests []iteration) *v1.TestBlock {
 		base = min(base, t.start)
 	}
 	var labels table[iterationLabel]
+	var rules table[string]
+	rules.place("") // no case
 	block := &v1.TestBlock{
 		Count:     uint32(len(tests)),
 		BaseTime:  timestamppb.New(began.Add(base)),
@@ -156,7 +162,9 @@ func testBlock(status *v1.LoadStatus, tests []iteration) *v1.TestBlock {
 		ElapsedNs: column(tests, func(t *iteration) int64 { return int64(t.elapsed) }),
 		User:      column(tests, func(t *iteration) int64 { return int64(t.user) }),
 		Iteration: column(tests, func(t *iteration) int64 { return int64(t.number) }),
+		Case:      column(tests, func(t *iteration) int64 { return rules.place(t.rule) }),
 	}
+	block.Cases = rules.keys[1:]
 	block.Labels = testLabels(labels.keys)
 	return block
 }

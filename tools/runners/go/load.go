@@ -15,6 +15,7 @@ type load struct {
 	assignment *v1.Assignment
 	recorder   *recorder
 	publisher  *publisher
+	deck       *deck
 	started    chan uint32 // the newest cycle that was started
 
 	stopping  context.Context // done: no user begins another iteration
@@ -66,6 +67,9 @@ func (l *load) stop(timeout time.Duration) {
 // run lives all cycles; what it returns is why none could be.
 func (l *load) run() *v1.ExceptionInfo {
 	test, err := newTest(l.assignment)
+	if err == nil {
+		l.deck, err = newDeck(l.assignment.Deck)
+	}
 	if err != nil {
 		why := exceptionOf(err)
 		return &v1.ExceptionInfo{Type: why.kind, Message: why.message, Traceback: why.trace}
@@ -116,7 +120,9 @@ func (l *load) cycle(test *test, number uint32, cycle *v1.Cycle) {
 			}
 			l.recorder.userStarted()
 			defer l.recorder.userEnded()
-			newUser(user, test.of(l.index(number, user)), l.recorder).live(cut, ending, cycle.Iterations)
+			seat := l.seat(number, user, cycle)
+			newUser(user, test.of(l.index(number, user)), seat, l.recorder).
+				live(cut, ending, cycle.Iterations)
 		})
 	}
 	users.Wait()
@@ -150,6 +156,20 @@ func (l *load) index(cycle, user uint32) uint32 {
 		return user - 1 // the broker is older: there is only this agent
 	}
 	return offsets[cycle-1] + user - 1
+}
+
+// seat is where a user of a cycle gets its cases from.
+func (l *load) seat(number, user uint32, cycle *v1.Cycle) seat {
+	found := seat{deck: l.deck, place: uint64(l.index(number, user)), users: uint64(cycle.Users)}
+	totals := l.assignment.GetPlacement().GetTotalUsers()
+	if int(number) > len(totals) {
+		return found // the broker is older: there is only this agent
+	}
+	found.users = uint64(totals[number-1])
+	for _, users := range totals[:number-1] {
+		found.before += uint64(users) * uint64(cycle.Iterations)
+	}
+	return found
 }
 
 // delay is when a user starts, from the start of its cycle.

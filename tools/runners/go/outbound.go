@@ -201,7 +201,7 @@ func openRequest(source *v1.SourceId, epoch uint64, barrier bool) *v1.PublishEve
 		Source: source,
 		Message: &v1.PublishEventsRequest_Open{Open: &v1.OpenSource{
 			Epoch:        epoch,
-			Capabilities: &v1.RunnerCapabilities{CycleBarrier: barrier},
+			Capabilities: &v1.RunnerCapabilities{CycleBarrier: barrier, Cases: true},
 		}},
 	}
 }

@@ -18,6 +18,9 @@ import (
 // are its own, so what passes on them belongs to the request under way.
 type session struct {
 	user, iteration uint32
+	rule            string // of the case that the iteration is fed with
+	name            string // of hits; empty: their URL
+	expected        int    // status: such an answer did not fail
 	recorder        *recorder
 	transport       *http.Transport
 
@@ -41,6 +44,13 @@ func (s *session) close() {
 
 // get asks for a URL and reads the answer to its end. A redirect is an answer like others.
 func (s *session) get(ctx context.Context, url string) (status int, err error) {
+	return s.read(ctx, url, io.Discard)
+}
+
+// read does that, too, and writes the body of the answer somewhere.
+func (s *session) read(
+	ctx context.Context, url string, into io.Writer,
+) (status int, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return 0, err
@@ -53,11 +63,12 @@ func (s *session) get(ctx context.Context, url string) (status int, err error) {
 	response, err := s.transport.RoundTrip(request)
 	if err == nil {
 		status = response.StatusCode
-		_, err = io.Copy(io.Discard, response.Body)
+		_, err = io.Copy(into, response.Body)
 		response.Body.Close()
 	}
 	one := hit{
-		label:     hitLabel{name: named(url), method: http.MethodGet, status: uint32(status)},
+		label:     hitLabel{name: s.named(url), method: http.MethodGet, status: uint32(status)},
+		rule:      s.rule,
 		user:      s.user,
 		iteration: s.iteration,
 		start:     start,
@@ -76,13 +87,21 @@ func (s *session) get(ctx context.Context, url string) (status int, err error) {
 		one.label.error = s.kindOf(ctx, err)
 		one.label.message = wordsOf(err)
 	}
-	one.label.failed = err != nil || status >= http.StatusBadRequest
+	one.label.failed = err != nil || status >= http.StatusBadRequest && status != s.expected
 	s.recorder.hit(one)
 	return status, err
 }
 
-// named is what a hit is reported under: its URL without query and fragment.
-func named(url string) string {
+// named is what a hit is reported under: a name, or its URL without query and fragment.
+func (s *session) named(url string) string {
+	if s.name != "" {
+		return s.name
+	}
+	return bare(url)
+}
+
+// bare is a URL without query and fragment.
+func bare(url string) string {
 	if at := strings.IndexAny(url, "?#"); at >= 0 {
 		return url[:at]
 	}

@@ -144,7 +144,7 @@ func TestOutcomes(t *testing.T) {
 		url := answering(t, "HTTP/1.1 "+status+"\r\nContent-Length: 0\r\nLocation: /\r\n\r\n")
 		one := &test{name: "a test", url: url}
 
-		outcome, why := one.run(context.Background(), newSession(1, recording()))
+		outcome, why := one.run(context.Background(), newSession(1, recording()), nil)
 
 		if outcome != expected {
 			t.Errorf("%s is %v", status, outcome)

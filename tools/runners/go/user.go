@@ -10,12 +10,13 @@ import (
 type user struct {
 	number   uint32
 	test     *test
+	seat     seat
 	session  *session
 	recorder *recorder
 }
 
-func newUser(number uint32, test *test, recorder *recorder) *user {
-	return &user{number, test, newSession(number, recorder), recorder}
+func newUser(number uint32, test *test, seat seat, recorder *recorder) *user {
+	return &user{number, test, seat, newSession(number, recorder), recorder}
 }
 
 // live makes a number of iterations, or, when that is 0, as many as there are until `ending`.
@@ -26,14 +27,16 @@ func (u *user) live(cut, ending context.Context, iterations uint32) {
 		if ending.Err() != nil {
 			return
 		}
-		u.session.iteration = number
+		fed := u.seat.deal(number)
+		u.session.iteration, u.session.rule = number, fed.GetRule()
 		start := now()
-		outcome, why := u.test.run(cut, u.session)
+		outcome, why := u.test.run(cut, u.session, fed)
 		if cut.Err() != nil && outcome == v1.TestOutcome_TEST_OUTCOME_ERROR {
 			outcome, why = v1.TestOutcome_TEST_OUTCOME_INTERRUPTED, exception{}
 		}
 		u.recorder.iteration(iteration{
 			label:   iterationLabel{u.test.name, outcome, why},
+			rule:    fed.GetRule(),
 			user:    u.number,
 			number:  number,
 			start:   start,

@@ -726,7 +726,8 @@ type LoadStatus struct {
 	CurrentUser uint32 `protobuf:"varint,4,opt,name=current_user,json=currentUser,proto3" json:"current_user,omitempty"`
 	// The cycle, from 1. 0: unknown.
 	Cycle uint32 `protobuf:"varint,5,opt,name=cycle,proto3" json:"cycle,omitempty"`
-	// The case that the iteration was fed with. Empty: none. 256 characters are kept.
+	// The case that the iteration was fed with. Where the plan has cases, this is the name of the
+	// rule: `FedCase.rule`. Empty: none. 256 characters are kept.
 	Case          string `protobuf:"bytes,6,opt,name=case,proto3" json:"case,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2084,7 +2085,9 @@ func (x *DataUse) GetDigest() uint64 {
 
 // Rules of a decision table whose cases are fed to iterations, so that those which no iteration
 // was fed with are known. `LoadStatus.case` and the columns of cases hold the name of the rule. A
-// rule that was reported before may be reported again; a long list is sent as several events.
+// rule that was reported before may be reported again; a long list is sent as several events. Send
+// it before anything that names a rule: hits that come as rows before are in no figures of rules.
+// The rules of the cases of a plan (`RunSpec.cases`) need not be reported.
 type DesignedRules struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Names of rules. At most 100; 256 characters of each are kept.

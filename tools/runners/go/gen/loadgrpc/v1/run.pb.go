@@ -158,6 +158,64 @@ func (RetryReason) EnumDescriptor() ([]byte, []int) {
 	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{1}
 }
 
+// The order in which iterations get cases.
+type CaseOrder int32
+
+const (
+	// The same as IN_TURN.
+	CaseOrder_CASE_ORDER_UNSPECIFIED CaseOrder = 0
+	// One after another: if all users make the same number of iterations, each case comes equally
+	// often, give or take one.
+	CaseOrder_CASE_ORDER_IN_TURN CaseOrder = 1
+	// At random, each equally often in the long run.
+	CaseOrder_CASE_ORDER_RANDOM CaseOrder = 2
+	// At random, each as often as its weight says in the long run.
+	CaseOrder_CASE_ORDER_WEIGHT CaseOrder = 3
+)
+
+// Enum value maps for CaseOrder.
+var (
+	CaseOrder_name = map[int32]string{
+		0: "CASE_ORDER_UNSPECIFIED",
+		1: "CASE_ORDER_IN_TURN",
+		2: "CASE_ORDER_RANDOM",
+		3: "CASE_ORDER_WEIGHT",
+	}
+	CaseOrder_value = map[string]int32{
+		"CASE_ORDER_UNSPECIFIED": 0,
+		"CASE_ORDER_IN_TURN":     1,
+		"CASE_ORDER_RANDOM":      2,
+		"CASE_ORDER_WEIGHT":      3,
+	}
+)
+
+func (x CaseOrder) Enum() *CaseOrder {
+	p := new(CaseOrder)
+	*p = x
+	return p
+}
+
+func (x CaseOrder) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (CaseOrder) Descriptor() protoreflect.EnumDescriptor {
+	return file_loadgrpc_v1_run_proto_enumTypes[2].Descriptor()
+}
+
+func (CaseOrder) Type() protoreflect.EnumType {
+	return &file_loadgrpc_v1_run_proto_enumTypes[2]
+}
+
+func (x CaseOrder) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use CaseOrder.Descriptor instead.
+func (CaseOrder) EnumDescriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{2}
+}
+
 // What an observer can be notified of.
 type ObserverEvent int32
 
@@ -215,11 +273,11 @@ func (x ObserverEvent) String() string {
 }
 
 func (ObserverEvent) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_run_proto_enumTypes[2].Descriptor()
+	return file_loadgrpc_v1_run_proto_enumTypes[3].Descriptor()
 }
 
 func (ObserverEvent) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_run_proto_enumTypes[2]
+	return &file_loadgrpc_v1_run_proto_enumTypes[3]
 }
 
 func (x ObserverEvent) Number() protoreflect.EnumNumber {
@@ -228,7 +286,7 @@ func (x ObserverEvent) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ObserverEvent.Descriptor instead.
 func (ObserverEvent) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{2}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{3}
 }
 
 // Where a notification stands.
@@ -272,11 +330,11 @@ func (x NotificationState) String() string {
 }
 
 func (NotificationState) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_run_proto_enumTypes[3].Descriptor()
+	return file_loadgrpc_v1_run_proto_enumTypes[4].Descriptor()
 }
 
 func (NotificationState) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_run_proto_enumTypes[3]
+	return &file_loadgrpc_v1_run_proto_enumTypes[4]
 }
 
 func (x NotificationState) Number() protoreflect.EnumNumber {
@@ -285,7 +343,7 @@ func (x NotificationState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use NotificationState.Descriptor instead.
 func (NotificationState) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{3}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{4}
 }
 
 // How many users a process of a `test_runner` runs, or whether a runner is started by hand.
@@ -331,11 +389,11 @@ func (x RunnerMode) String() string {
 }
 
 func (RunnerMode) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_run_proto_enumTypes[4].Descriptor()
+	return file_loadgrpc_v1_run_proto_enumTypes[5].Descriptor()
 }
 
 func (RunnerMode) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_run_proto_enumTypes[4]
+	return &file_loadgrpc_v1_run_proto_enumTypes[5]
 }
 
 func (x RunnerMode) Number() protoreflect.EnumNumber {
@@ -344,7 +402,7 @@ func (x RunnerMode) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use RunnerMode.Descriptor instead.
 func (RunnerMode) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{4}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{5}
 }
 
 // What the levels of a load count. A level is a number from 0 to 100,000 users, or to 1,000,000
@@ -385,11 +443,11 @@ func (x LoadUnit) String() string {
 }
 
 func (LoadUnit) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_run_proto_enumTypes[5].Descriptor()
+	return file_loadgrpc_v1_run_proto_enumTypes[6].Descriptor()
 }
 
 func (LoadUnit) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_run_proto_enumTypes[5]
+	return &file_loadgrpc_v1_run_proto_enumTypes[6]
 }
 
 func (x LoadUnit) Number() protoreflect.EnumNumber {
@@ -398,7 +456,7 @@ func (x LoadUnit) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use LoadUnit.Descriptor instead.
 func (LoadUnit) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{5}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{6}
 }
 
 // How a load changes while it runs.
@@ -446,11 +504,11 @@ func (x LoadChangeKind) String() string {
 }
 
 func (LoadChangeKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_run_proto_enumTypes[6].Descriptor()
+	return file_loadgrpc_v1_run_proto_enumTypes[7].Descriptor()
 }
 
 func (LoadChangeKind) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_run_proto_enumTypes[6]
+	return &file_loadgrpc_v1_run_proto_enumTypes[7]
 }
 
 func (x LoadChangeKind) Number() protoreflect.EnumNumber {
@@ -459,7 +517,7 @@ func (x LoadChangeKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use LoadChangeKind.Descriptor instead.
 func (LoadChangeKind) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{6}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{7}
 }
 
 // How arrivals are spaced. Arrival k of a scenario, k = 0, 1, 2 and so on, is at the instant at
@@ -502,11 +560,11 @@ func (x Spacing) String() string {
 }
 
 func (Spacing) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_run_proto_enumTypes[7].Descriptor()
+	return file_loadgrpc_v1_run_proto_enumTypes[8].Descriptor()
 }
 
 func (Spacing) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_run_proto_enumTypes[7]
+	return &file_loadgrpc_v1_run_proto_enumTypes[8]
 }
 
 func (x Spacing) Number() protoreflect.EnumNumber {
@@ -515,7 +573,7 @@ func (x Spacing) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Spacing.Descriptor instead.
 func (Spacing) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{7}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{8}
 }
 
 // What becomes of an arrival for which no user is free.
@@ -555,11 +613,11 @@ func (x LatePolicy) String() string {
 }
 
 func (LatePolicy) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_run_proto_enumTypes[8].Descriptor()
+	return file_loadgrpc_v1_run_proto_enumTypes[9].Descriptor()
 }
 
 func (LatePolicy) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_run_proto_enumTypes[8]
+	return &file_loadgrpc_v1_run_proto_enumTypes[9]
 }
 
 func (x LatePolicy) Number() protoreflect.EnumNumber {
@@ -568,7 +626,7 @@ func (x LatePolicy) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use LatePolicy.Descriptor instead.
 func (LatePolicy) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{8}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{9}
 }
 
 // The states of a run.
@@ -636,11 +694,11 @@ func (x RunState) String() string {
 }
 
 func (RunState) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_run_proto_enumTypes[9].Descriptor()
+	return file_loadgrpc_v1_run_proto_enumTypes[10].Descriptor()
 }
 
 func (RunState) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_run_proto_enumTypes[9]
+	return &file_loadgrpc_v1_run_proto_enumTypes[10]
 }
 
 func (x RunState) Number() protoreflect.EnumNumber {
@@ -649,7 +707,7 @@ func (x RunState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use RunState.Descriptor instead.
 func (RunState) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{9}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{10}
 }
 
 // What may be wrong with an active run.
@@ -705,11 +763,11 @@ func (x TroubleKind) String() string {
 }
 
 func (TroubleKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_run_proto_enumTypes[10].Descriptor()
+	return file_loadgrpc_v1_run_proto_enumTypes[11].Descriptor()
 }
 
 func (TroubleKind) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_run_proto_enumTypes[10]
+	return &file_loadgrpc_v1_run_proto_enumTypes[11]
 }
 
 func (x TroubleKind) Number() protoreflect.EnumNumber {
@@ -718,7 +776,7 @@ func (x TroubleKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use TroubleKind.Descriptor instead.
 func (TroubleKind) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{10}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{11}
 }
 
 // Whether a threshold holds.
@@ -762,11 +820,11 @@ func (x ThresholdOutcome) String() string {
 }
 
 func (ThresholdOutcome) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_run_proto_enumTypes[11].Descriptor()
+	return file_loadgrpc_v1_run_proto_enumTypes[12].Descriptor()
 }
 
 func (ThresholdOutcome) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_run_proto_enumTypes[11]
+	return &file_loadgrpc_v1_run_proto_enumTypes[12]
 }
 
 func (x ThresholdOutcome) Number() protoreflect.EnumNumber {
@@ -775,7 +833,7 @@ func (x ThresholdOutcome) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ThresholdOutcome.Descriptor instead.
 func (ThresholdOutcome) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{11}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{12}
 }
 
 // The states of one agent's part in a run.
@@ -831,11 +889,11 @@ func (x AssignmentState) String() string {
 }
 
 func (AssignmentState) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_run_proto_enumTypes[12].Descriptor()
+	return file_loadgrpc_v1_run_proto_enumTypes[13].Descriptor()
 }
 
 func (AssignmentState) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_run_proto_enumTypes[12]
+	return &file_loadgrpc_v1_run_proto_enumTypes[13]
 }
 
 func (x AssignmentState) Number() protoreflect.EnumNumber {
@@ -844,7 +902,7 @@ func (x AssignmentState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AssignmentState.Descriptor instead.
 func (AssignmentState) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{12}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{13}
 }
 
 // A plan: what the client asks for. The shortest is a test alone, which one user calls
@@ -970,6 +1028,8 @@ type RunSpec struct {
 	// Do not compare parameters with what the test declares: one that it does not declare is ignored,
 	// and a value that cannot be converted is given as the text that it is.
 	Unchecked bool `protobuf:"varint,36,opt,name=unchecked,proto3" json:"unchecked,omitempty"`
+	// What iterations are fed with. Absent: nothing, unless the test itself names cases.
+	Cases *FedCases `protobuf:"bytes,70,opt,name=cases,proto3" json:"cases,omitempty"`
 	// How far apart the starts of two iterations of a user are at least. An iteration that takes
 	// longer is followed by the next at once, and what was missed is not made up for. At most 1 day.
 	// Absent: as the test says. Only the Python runner uses this; with a `test_runner` it is refused.
@@ -1239,6 +1299,13 @@ func (x *RunSpec) GetUnchecked() bool {
 		return x.Unchecked
 	}
 	return false
+}
+
+func (x *RunSpec) GetCases() *FedCases {
+	if x != nil {
+		return x.Cases
+	}
+	return nil
 }
 
 func (x *RunSpec) GetPacing() *WaitTime {
@@ -1782,6 +1849,286 @@ func (x *RetryPolicy) GetRetryOn() []RetryReason {
 	return nil
 }
 
+// Cases that iterations are fed with, one each. A *case* is a set of values that exercises a rule
+// of a decision table; `loadgrpc design cases` derives them. All iterations of all users of all
+// agents get them in one order, so that they are shared out exactly: see CaseDeck.
+type FedCases struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The cases. At most 1,000. Required.
+	Cases []*FedCase `protobuf:"bytes,1,rep,name=cases,proto3" json:"cases,omitempty"`
+	// The order in which iterations get them.
+	Order CaseOrder `protobuf:"varint,2,opt,name=order,proto3,enum=loadgrpc.v1.CaseOrder" json:"order,omitempty"`
+	// Draws of CASE_ORDER_RANDOM and CASE_ORDER_WEIGHT follow from this number alone: another one has
+	// others.
+	Seed          uint64 `protobuf:"varint,3,opt,name=seed,proto3" json:"seed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FedCases) Reset() {
+	*x = FedCases{}
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FedCases) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FedCases) ProtoMessage() {}
+
+func (x *FedCases) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FedCases.ProtoReflect.Descriptor instead.
+func (*FedCases) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *FedCases) GetCases() []*FedCase {
+	if x != nil {
+		return x.Cases
+	}
+	return nil
+}
+
+func (x *FedCases) GetOrder() CaseOrder {
+	if x != nil {
+		return x.Order
+	}
+	return CaseOrder_CASE_ORDER_UNSPECIFIED
+}
+
+func (x *FedCases) GetSeed() uint64 {
+	if x != nil {
+		return x.Seed
+	}
+	return 0
+}
+
+// One case. At most 16 KiB, written as JSON: see LOADGRPC_CASE in runner.proto.
+type FedCase struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name, unique among the cases. At most 256 characters. Required.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The rule that it exercises: the name by which events (`LoadStatus.case`) and figures
+	// (CaseFigures) refer to it. At most 256 characters. Required.
+	Rule string `protobuf:"bytes,2,opt,name=rule,proto3" json:"rule,omitempty"`
+	// The inputs, one for each condition. At most 200.
+	Values []*CaseValue `protobuf:"bytes,3,rep,name=values,proto3" json:"values,omitempty"`
+	// What is expected: the actions that are taken, each with its value, or true. At most 200.
+	Expected []*CaseValue `protobuf:"bytes,4,rep,name=expected,proto3" json:"expected,omitempty"`
+	// Its share for CASE_ORDER_WEIGHT, beside those of the others; not negative. Absent: 1.
+	Weight        *float64 `protobuf:"fixed64,5,opt,name=weight,proto3,oneof" json:"weight,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FedCase) Reset() {
+	*x = FedCase{}
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FedCase) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FedCase) ProtoMessage() {}
+
+func (x *FedCase) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FedCase.ProtoReflect.Descriptor instead.
+func (*FedCase) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *FedCase) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *FedCase) GetRule() string {
+	if x != nil {
+		return x.Rule
+	}
+	return ""
+}
+
+func (x *FedCase) GetValues() []*CaseValue {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
+func (x *FedCase) GetExpected() []*CaseValue {
+	if x != nil {
+		return x.Expected
+	}
+	return nil
+}
+
+func (x *FedCase) GetWeight() float64 {
+	if x != nil && x.Weight != nil {
+		return *x.Weight
+	}
+	return 0
+}
+
+// A value of a case.
+type CaseValue struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of which condition or action. At most 256 characters. Required.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The value. Required.
+	//
+	// Types that are valid to be assigned to Value:
+	//
+	//	*CaseValue_Text
+	//	*CaseValue_Whole
+	//	*CaseValue_Number
+	//	*CaseValue_Flag
+	Value         isCaseValue_Value `protobuf_oneof:"value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CaseValue) Reset() {
+	*x = CaseValue{}
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CaseValue) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CaseValue) ProtoMessage() {}
+
+func (x *CaseValue) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CaseValue.ProtoReflect.Descriptor instead.
+func (*CaseValue) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *CaseValue) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *CaseValue) GetValue() isCaseValue_Value {
+	if x != nil {
+		return x.Value
+	}
+	return nil
+}
+
+func (x *CaseValue) GetText() string {
+	if x != nil {
+		if x, ok := x.Value.(*CaseValue_Text); ok {
+			return x.Text
+		}
+	}
+	return ""
+}
+
+func (x *CaseValue) GetWhole() int64 {
+	if x != nil {
+		if x, ok := x.Value.(*CaseValue_Whole); ok {
+			return x.Whole
+		}
+	}
+	return 0
+}
+
+func (x *CaseValue) GetNumber() float64 {
+	if x != nil {
+		if x, ok := x.Value.(*CaseValue_Number); ok {
+			return x.Number
+		}
+	}
+	return 0
+}
+
+func (x *CaseValue) GetFlag() bool {
+	if x != nil {
+		if x, ok := x.Value.(*CaseValue_Flag); ok {
+			return x.Flag
+		}
+	}
+	return false
+}
+
+type isCaseValue_Value interface {
+	isCaseValue_Value()
+}
+
+type CaseValue_Text struct {
+	// A text. At most 4,096 characters.
+	Text string `protobuf:"bytes,2,opt,name=text,proto3,oneof"`
+}
+
+type CaseValue_Whole struct {
+	// A whole number.
+	Whole int64 `protobuf:"varint,3,opt,name=whole,proto3,oneof"`
+}
+
+type CaseValue_Number struct {
+	// Any other number.
+	Number float64 `protobuf:"fixed64,4,opt,name=number,proto3,oneof"`
+}
+
+type CaseValue_Flag struct {
+	// Whether something holds.
+	Flag bool `protobuf:"varint,5,opt,name=flag,proto3,oneof"`
+}
+
+func (*CaseValue_Text) isCaseValue_Value() {}
+
+func (*CaseValue_Whole) isCaseValue_Value() {}
+
+func (*CaseValue_Number) isCaseValue_Value() {}
+
+func (*CaseValue_Flag) isCaseValue_Value() {}
+
 // Somebody who is notified of a run: an observer of the broker, by name, and its settings.
 //
 //	{"name": "irc", "settings": {"server": "irc.example.org", "channel": "#load"},
@@ -1807,7 +2154,7 @@ type Observer struct {
 
 func (x *Observer) Reset() {
 	*x = Observer{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[7]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1819,7 +2166,7 @@ func (x *Observer) String() string {
 func (*Observer) ProtoMessage() {}
 
 func (x *Observer) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[7]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1832,7 +2179,7 @@ func (x *Observer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Observer.ProtoReflect.Descriptor instead.
 func (*Observer) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{7}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Observer) GetName() string {
@@ -1882,7 +2229,7 @@ type Notification struct {
 
 func (x *Notification) Reset() {
 	*x = Notification{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[8]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1894,7 +2241,7 @@ func (x *Notification) String() string {
 func (*Notification) ProtoMessage() {}
 
 func (x *Notification) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[8]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1907,7 +2254,7 @@ func (x *Notification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Notification.ProtoReflect.Descriptor instead.
 func (*Notification) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{8}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Notification) GetObserver() string {
@@ -1979,7 +2326,7 @@ type Stage struct {
 
 func (x *Stage) Reset() {
 	*x = Stage{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[9]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1991,7 +2338,7 @@ func (x *Stage) String() string {
 func (*Stage) ProtoMessage() {}
 
 func (x *Stage) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[9]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2004,7 +2351,7 @@ func (x *Stage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stage.ProtoReflect.Descriptor instead.
 func (*Stage) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{9}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Stage) GetUnit() LoadUnit {
@@ -2102,7 +2449,7 @@ type HoldStage struct {
 
 func (x *HoldStage) Reset() {
 	*x = HoldStage{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[10]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2114,7 +2461,7 @@ func (x *HoldStage) String() string {
 func (*HoldStage) ProtoMessage() {}
 
 func (x *HoldStage) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[10]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2127,7 +2474,7 @@ func (x *HoldStage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldStage.ProtoReflect.Descriptor instead.
 func (*HoldStage) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{10}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *HoldStage) GetLevel() float64 {
@@ -2159,7 +2506,7 @@ type RampStage struct {
 
 func (x *RampStage) Reset() {
 	*x = RampStage{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2171,7 +2518,7 @@ func (x *RampStage) String() string {
 func (*RampStage) ProtoMessage() {}
 
 func (x *RampStage) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2184,7 +2531,7 @@ func (x *RampStage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RampStage.ProtoReflect.Descriptor instead.
 func (*RampStage) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{11}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *RampStage) GetStart() float64 {
@@ -2225,7 +2572,7 @@ type SineStage struct {
 
 func (x *SineStage) Reset() {
 	*x = SineStage{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2237,7 +2584,7 @@ func (x *SineStage) String() string {
 func (*SineStage) ProtoMessage() {}
 
 func (x *SineStage) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2250,7 +2597,7 @@ func (x *SineStage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SineStage.ProtoReflect.Descriptor instead.
 func (*SineStage) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{12}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SineStage) GetLow() float64 {
@@ -2294,7 +2641,7 @@ type StepsStage struct {
 
 func (x *StepsStage) Reset() {
 	*x = StepsStage{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2306,7 +2653,7 @@ func (x *StepsStage) String() string {
 func (*StepsStage) ProtoMessage() {}
 
 func (x *StepsStage) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2319,7 +2666,7 @@ func (x *StepsStage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StepsStage.ProtoReflect.Descriptor instead.
 func (*StepsStage) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{13}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *StepsStage) GetLevels() []float64 {
@@ -2352,7 +2699,7 @@ type LoadChange struct {
 
 func (x *LoadChange) Reset() {
 	*x = LoadChange{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2364,7 +2711,7 @@ func (x *LoadChange) String() string {
 func (*LoadChange) ProtoMessage() {}
 
 func (x *LoadChange) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2377,7 +2724,7 @@ func (x *LoadChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoadChange.ProtoReflect.Descriptor instead.
 func (*LoadChange) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{14}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *LoadChange) GetAt() *durationpb.Duration {
@@ -2447,14 +2794,16 @@ type Scenario struct {
 	// As `RunSpec.tests`.
 	Tests []*WeightedTest `protobuf:"bytes,22,rep,name=tests,proto3" json:"tests,omitempty"`
 	// As `RunSpec.test_order`.
-	TestOrder     TestOrder `protobuf:"varint,23,opt,name=test_order,json=testOrder,proto3,enum=loadgrpc.v1.TestOrder" json:"test_order,omitempty"`
+	TestOrder TestOrder `protobuf:"varint,23,opt,name=test_order,json=testOrder,proto3,enum=loadgrpc.v1.TestOrder" json:"test_order,omitempty"`
+	// As `RunSpec.cases`.
+	Cases         *FedCases `protobuf:"bytes,26,opt,name=cases,proto3" json:"cases,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Scenario) Reset() {
 	*x = Scenario{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2466,7 +2815,7 @@ func (x *Scenario) String() string {
 func (*Scenario) ProtoMessage() {}
 
 func (x *Scenario) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2479,7 +2828,7 @@ func (x *Scenario) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Scenario.ProtoReflect.Descriptor instead.
 func (*Scenario) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{15}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Scenario) GetName() string {
@@ -2629,6 +2978,13 @@ func (x *Scenario) GetTestOrder() TestOrder {
 	return TestOrder_TEST_ORDER_UNSPECIFIED
 }
 
+func (x *Scenario) GetCases() *FedCases {
+	if x != nil {
+		return x.Cases
+	}
+	return nil
+}
+
 // A run: one execution of a plan.
 type Run struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2671,7 +3027,7 @@ type Run struct {
 
 func (x *Run) Reset() {
 	*x = Run{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2683,7 +3039,7 @@ func (x *Run) String() string {
 func (*Run) ProtoMessage() {}
 
 func (x *Run) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2696,7 +3052,7 @@ func (x *Run) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Run.ProtoReflect.Descriptor instead.
 func (*Run) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{16}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Run) GetRunId() string {
@@ -2829,7 +3185,7 @@ type Waiting struct {
 
 func (x *Waiting) Reset() {
 	*x = Waiting{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2841,7 +3197,7 @@ func (x *Waiting) String() string {
 func (*Waiting) ProtoMessage() {}
 
 func (x *Waiting) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2854,7 +3210,7 @@ func (x *Waiting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Waiting.ProtoReflect.Descriptor instead.
 func (*Waiting) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{17}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Waiting) GetPosition() uint32 {
@@ -2908,7 +3264,7 @@ type RunAttempt struct {
 
 func (x *RunAttempt) Reset() {
 	*x = RunAttempt{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2920,7 +3276,7 @@ func (x *RunAttempt) String() string {
 func (*RunAttempt) ProtoMessage() {}
 
 func (x *RunAttempt) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2933,7 +3289,7 @@ func (x *RunAttempt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunAttempt.ProtoReflect.Descriptor instead.
 func (*RunAttempt) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{18}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *RunAttempt) GetAttempt() uint32 {
@@ -3005,7 +3361,7 @@ type Trouble struct {
 
 func (x *Trouble) Reset() {
 	*x = Trouble{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3017,7 +3373,7 @@ func (x *Trouble) String() string {
 func (*Trouble) ProtoMessage() {}
 
 func (x *Trouble) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3030,7 +3386,7 @@ func (x *Trouble) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Trouble.ProtoReflect.Descriptor instead.
 func (*Trouble) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{19}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Trouble) GetKind() TroubleKind {
@@ -3172,7 +3528,7 @@ type RunSummary struct {
 
 func (x *RunSummary) Reset() {
 	*x = RunSummary{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3184,7 +3540,7 @@ func (x *RunSummary) String() string {
 func (*RunSummary) ProtoMessage() {}
 
 func (x *RunSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3197,7 +3553,7 @@ func (x *RunSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunSummary.ProtoReflect.Descriptor instead.
 func (*RunSummary) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{20}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *RunSummary) GetRunId() string {
@@ -3490,7 +3846,7 @@ type TagFigures struct {
 
 func (x *TagFigures) Reset() {
 	*x = TagFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3502,7 +3858,7 @@ func (x *TagFigures) String() string {
 func (*TagFigures) ProtoMessage() {}
 
 func (x *TagFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3515,7 +3871,7 @@ func (x *TagFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TagFigures.ProtoReflect.Descriptor instead.
 func (*TagFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{21}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *TagFigures) GetName() string {
@@ -3563,7 +3919,7 @@ type CheckFigures struct {
 
 func (x *CheckFigures) Reset() {
 	*x = CheckFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3575,7 +3931,7 @@ func (x *CheckFigures) String() string {
 func (*CheckFigures) ProtoMessage() {}
 
 func (x *CheckFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3588,7 +3944,7 @@ func (x *CheckFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckFigures.ProtoReflect.Descriptor instead.
 func (*CheckFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{22}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *CheckFigures) GetName() string {
@@ -3640,7 +3996,7 @@ type TransactionFigures struct {
 
 func (x *TransactionFigures) Reset() {
 	*x = TransactionFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3652,7 +4008,7 @@ func (x *TransactionFigures) String() string {
 func (*TransactionFigures) ProtoMessage() {}
 
 func (x *TransactionFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3665,7 +4021,7 @@ func (x *TransactionFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransactionFigures.ProtoReflect.Descriptor instead.
 func (*TransactionFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{23}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *TransactionFigures) GetName() string {
@@ -3740,7 +4096,7 @@ type MeasurementFigures struct {
 
 func (x *MeasurementFigures) Reset() {
 	*x = MeasurementFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3752,7 +4108,7 @@ func (x *MeasurementFigures) String() string {
 func (*MeasurementFigures) ProtoMessage() {}
 
 func (x *MeasurementFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3765,7 +4121,7 @@ func (x *MeasurementFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MeasurementFigures.ProtoReflect.Descriptor instead.
 func (*MeasurementFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{24}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *MeasurementFigures) GetName() string {
@@ -3857,7 +4213,7 @@ type GaugeFigures struct {
 
 func (x *GaugeFigures) Reset() {
 	*x = GaugeFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3869,7 +4225,7 @@ func (x *GaugeFigures) String() string {
 func (*GaugeFigures) ProtoMessage() {}
 
 func (x *GaugeFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3882,7 +4238,7 @@ func (x *GaugeFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GaugeFigures.ProtoReflect.Descriptor instead.
 func (*GaugeFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{25}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *GaugeFigures) GetName() string {
@@ -3937,7 +4293,7 @@ type ReportedState struct {
 
 func (x *ReportedState) Reset() {
 	*x = ReportedState{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3949,7 +4305,7 @@ func (x *ReportedState) String() string {
 func (*ReportedState) ProtoMessage() {}
 
 func (x *ReportedState) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3962,7 +4318,7 @@ func (x *ReportedState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportedState.ProtoReflect.Descriptor instead.
 func (*ReportedState) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{26}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ReportedState) GetState() *CustomState {
@@ -4031,7 +4387,7 @@ type ThresholdResult struct {
 
 func (x *ThresholdResult) Reset() {
 	*x = ThresholdResult{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[27]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4043,7 +4399,7 @@ func (x *ThresholdResult) String() string {
 func (*ThresholdResult) ProtoMessage() {}
 
 func (x *ThresholdResult) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[27]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4056,7 +4412,7 @@ func (x *ThresholdResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ThresholdResult.ProtoReflect.Descriptor instead.
 func (*ThresholdResult) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{27}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ThresholdResult) GetThreshold() string {
@@ -4175,7 +4531,7 @@ type TestFigures struct {
 
 func (x *TestFigures) Reset() {
 	*x = TestFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[28]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4187,7 +4543,7 @@ func (x *TestFigures) String() string {
 func (*TestFigures) ProtoMessage() {}
 
 func (x *TestFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[28]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4200,7 +4556,7 @@ func (x *TestFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestFigures.ProtoReflect.Descriptor instead.
 func (*TestFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{28}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *TestFigures) GetTest() string {
@@ -4251,7 +4607,7 @@ type CaseFigures struct {
 
 func (x *CaseFigures) Reset() {
 	*x = CaseFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[29]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4263,7 +4619,7 @@ func (x *CaseFigures) String() string {
 func (*CaseFigures) ProtoMessage() {}
 
 func (x *CaseFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[29]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4276,7 +4632,7 @@ func (x *CaseFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CaseFigures.ProtoReflect.Descriptor instead.
 func (*CaseFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{29}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *CaseFigures) GetCase() string {
@@ -4327,7 +4683,7 @@ type CoverageFigures struct {
 
 func (x *CoverageFigures) Reset() {
 	*x = CoverageFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[30]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4339,7 +4695,7 @@ func (x *CoverageFigures) String() string {
 func (*CoverageFigures) ProtoMessage() {}
 
 func (x *CoverageFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[30]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4352,7 +4708,7 @@ func (x *CoverageFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoverageFigures.ProtoReflect.Descriptor instead.
 func (*CoverageFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{30}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *CoverageFigures) GetRules() uint32 {
@@ -4398,7 +4754,7 @@ type DataFigures struct {
 
 func (x *DataFigures) Reset() {
 	*x = DataFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[31]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4410,7 +4766,7 @@ func (x *DataFigures) String() string {
 func (*DataFigures) ProtoMessage() {}
 
 func (x *DataFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[31]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4423,7 +4779,7 @@ func (x *DataFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DataFigures.ProtoReflect.Descriptor instead.
 func (*DataFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{31}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *DataFigures) GetFile() string {
@@ -4502,7 +4858,7 @@ type OutputFigures struct {
 
 func (x *OutputFigures) Reset() {
 	*x = OutputFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[32]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4514,7 +4870,7 @@ func (x *OutputFigures) String() string {
 func (*OutputFigures) ProtoMessage() {}
 
 func (x *OutputFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[32]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4527,7 +4883,7 @@ func (x *OutputFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutputFigures.ProtoReflect.Descriptor instead.
 func (*OutputFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{32}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *OutputFigures) GetLines() uint64 {
@@ -4567,7 +4923,7 @@ type CycleFigures struct {
 
 func (x *CycleFigures) Reset() {
 	*x = CycleFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[33]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4579,7 +4935,7 @@ func (x *CycleFigures) String() string {
 func (*CycleFigures) ProtoMessage() {}
 
 func (x *CycleFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[33]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4592,7 +4948,7 @@ func (x *CycleFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CycleFigures.ProtoReflect.Descriptor instead.
 func (*CycleFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{33}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *CycleFigures) GetCycle() uint32 {
@@ -4654,7 +5010,7 @@ type CycleScenarioFigures struct {
 
 func (x *CycleScenarioFigures) Reset() {
 	*x = CycleScenarioFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[34]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4666,7 +5022,7 @@ func (x *CycleScenarioFigures) String() string {
 func (*CycleScenarioFigures) ProtoMessage() {}
 
 func (x *CycleScenarioFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[34]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4679,7 +5035,7 @@ func (x *CycleScenarioFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CycleScenarioFigures.ProtoReflect.Descriptor instead.
 func (*CycleScenarioFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{34}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *CycleScenarioFigures) GetName() string {
@@ -4729,7 +5085,7 @@ type ScenarioFigures struct {
 
 func (x *ScenarioFigures) Reset() {
 	*x = ScenarioFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[35]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4741,7 +5097,7 @@ func (x *ScenarioFigures) String() string {
 func (*ScenarioFigures) ProtoMessage() {}
 
 func (x *ScenarioFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[35]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4754,7 +5110,7 @@ func (x *ScenarioFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScenarioFigures.ProtoReflect.Descriptor instead.
 func (*ScenarioFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{35}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ScenarioFigures) GetName() string {
@@ -4818,7 +5174,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[36]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4830,7 +5186,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[36]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4843,7 +5199,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{36}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Verdict) GetExitCode() uint32 {
@@ -4885,7 +5241,7 @@ type HitFigures struct {
 
 func (x *HitFigures) Reset() {
 	*x = HitFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[37]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4897,7 +5253,7 @@ func (x *HitFigures) String() string {
 func (*HitFigures) ProtoMessage() {}
 
 func (x *HitFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[37]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4910,7 +5266,7 @@ func (x *HitFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HitFigures.ProtoReflect.Descriptor instead.
 func (*HitFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{37}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *HitFigures) GetCount() uint64 {
@@ -4986,7 +5342,7 @@ type ElapsedFigures struct {
 
 func (x *ElapsedFigures) Reset() {
 	*x = ElapsedFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[38]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4998,7 +5354,7 @@ func (x *ElapsedFigures) String() string {
 func (*ElapsedFigures) ProtoMessage() {}
 
 func (x *ElapsedFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[38]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5011,7 +5367,7 @@ func (x *ElapsedFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ElapsedFigures.ProtoReflect.Descriptor instead.
 func (*ElapsedFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{38}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ElapsedFigures) GetAvg() *durationpb.Duration {
@@ -5109,7 +5465,7 @@ type IterationFigures struct {
 
 func (x *IterationFigures) Reset() {
 	*x = IterationFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[39]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5121,7 +5477,7 @@ func (x *IterationFigures) String() string {
 func (*IterationFigures) ProtoMessage() {}
 
 func (x *IterationFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[39]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5134,7 +5490,7 @@ func (x *IterationFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IterationFigures.ProtoReflect.Descriptor instead.
 func (*IterationFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{39}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *IterationFigures) GetStarted() uint64 {
@@ -5262,7 +5618,7 @@ type NotStarted struct {
 
 func (x *NotStarted) Reset() {
 	*x = NotStarted{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[40]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5274,7 +5630,7 @@ func (x *NotStarted) String() string {
 func (*NotStarted) ProtoMessage() {}
 
 func (x *NotStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[40]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5287,7 +5643,7 @@ func (x *NotStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotStarted.ProtoReflect.Descriptor instead.
 func (*NotStarted) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{40}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *NotStarted) GetReason() string {
@@ -5320,7 +5676,7 @@ type UserFigures struct {
 
 func (x *UserFigures) Reset() {
 	*x = UserFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[41]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5332,7 +5688,7 @@ func (x *UserFigures) String() string {
 func (*UserFigures) ProtoMessage() {}
 
 func (x *UserFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[41]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5345,7 +5701,7 @@ func (x *UserFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserFigures.ProtoReflect.Descriptor instead.
 func (*UserFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{41}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *UserFigures) GetPlanned() uint64 {
@@ -5400,7 +5756,7 @@ type SocketFigures struct {
 
 func (x *SocketFigures) Reset() {
 	*x = SocketFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[42]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5412,7 +5768,7 @@ func (x *SocketFigures) String() string {
 func (*SocketFigures) ProtoMessage() {}
 
 func (x *SocketFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[42]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5425,7 +5781,7 @@ func (x *SocketFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketFigures.ProtoReflect.Descriptor instead.
 func (*SocketFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{42}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *SocketFigures) GetOpened() uint64 {
@@ -5515,7 +5871,7 @@ type SocketNameFigures struct {
 
 func (x *SocketNameFigures) Reset() {
 	*x = SocketNameFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[43]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5527,7 +5883,7 @@ func (x *SocketNameFigures) String() string {
 func (*SocketNameFigures) ProtoMessage() {}
 
 func (x *SocketNameFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[43]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5540,7 +5896,7 @@ func (x *SocketNameFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketNameFigures.ProtoReflect.Descriptor instead.
 func (*SocketNameFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{43}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *SocketNameFigures) GetName() string {
@@ -5584,7 +5940,7 @@ type SocketSummary struct {
 
 func (x *SocketSummary) Reset() {
 	*x = SocketSummary{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[44]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5596,7 +5952,7 @@ func (x *SocketSummary) String() string {
 func (*SocketSummary) ProtoMessage() {}
 
 func (x *SocketSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[44]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5609,7 +5965,7 @@ func (x *SocketSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketSummary.ProtoReflect.Descriptor instead.
 func (*SocketSummary) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{44}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *SocketSummary) GetTotal() *SocketFigures {
@@ -5655,7 +6011,7 @@ type NameFigures struct {
 
 func (x *NameFigures) Reset() {
 	*x = NameFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[45]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5667,7 +6023,7 @@ func (x *NameFigures) String() string {
 func (*NameFigures) ProtoMessage() {}
 
 func (x *NameFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[45]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5680,7 +6036,7 @@ func (x *NameFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NameFigures.ProtoReflect.Descriptor instead.
 func (*NameFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{45}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *NameFigures) GetName() string {
@@ -5755,7 +6111,7 @@ type IterationErrorGroup struct {
 
 func (x *IterationErrorGroup) Reset() {
 	*x = IterationErrorGroup{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[46]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5767,7 +6123,7 @@ func (x *IterationErrorGroup) String() string {
 func (*IterationErrorGroup) ProtoMessage() {}
 
 func (x *IterationErrorGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[46]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5780,7 +6136,7 @@ func (x *IterationErrorGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IterationErrorGroup.ProtoReflect.Descriptor instead.
 func (*IterationErrorGroup) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{46}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *IterationErrorGroup) GetCount() uint64 {
@@ -5824,7 +6180,7 @@ type HitErrorGroup struct {
 
 func (x *HitErrorGroup) Reset() {
 	*x = HitErrorGroup{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[47]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5836,7 +6192,7 @@ func (x *HitErrorGroup) String() string {
 func (*HitErrorGroup) ProtoMessage() {}
 
 func (x *HitErrorGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[47]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5849,7 +6205,7 @@ func (x *HitErrorGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HitErrorGroup.ProtoReflect.Descriptor instead.
 func (*HitErrorGroup) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{47}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *HitErrorGroup) GetCount() uint64 {
@@ -5925,7 +6281,7 @@ type AgentFigures struct {
 
 func (x *AgentFigures) Reset() {
 	*x = AgentFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[48]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5937,7 +6293,7 @@ func (x *AgentFigures) String() string {
 func (*AgentFigures) ProtoMessage() {}
 
 func (x *AgentFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[48]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5950,7 +6306,7 @@ func (x *AgentFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgentFigures.ProtoReflect.Descriptor instead.
 func (*AgentFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{48}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *AgentFigures) GetAgentId() string {
@@ -6097,7 +6453,7 @@ type GeneratorFigures struct {
 
 func (x *GeneratorFigures) Reset() {
 	*x = GeneratorFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[49]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6109,7 +6465,7 @@ func (x *GeneratorFigures) String() string {
 func (*GeneratorFigures) ProtoMessage() {}
 
 func (x *GeneratorFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[49]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6122,7 +6478,7 @@ func (x *GeneratorFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GeneratorFigures.ProtoReflect.Descriptor instead.
 func (*GeneratorFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{49}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *GeneratorFigures) GetSaturated() bool {
@@ -6255,7 +6611,7 @@ type Accounting struct {
 
 func (x *Accounting) Reset() {
 	*x = Accounting{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[50]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6267,7 +6623,7 @@ func (x *Accounting) String() string {
 func (*Accounting) ProtoMessage() {}
 
 func (x *Accounting) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[50]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6280,7 +6636,7 @@ func (x *Accounting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Accounting.ProtoReflect.Descriptor instead.
 func (*Accounting) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{50}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Accounting) GetCommitted() uint64 {
@@ -6351,7 +6707,7 @@ type Loss struct {
 
 func (x *Loss) Reset() {
 	*x = Loss{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[51]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6363,7 +6719,7 @@ func (x *Loss) String() string {
 func (*Loss) ProtoMessage() {}
 
 func (x *Loss) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[51]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6376,7 +6732,7 @@ func (x *Loss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loss.ProtoReflect.Descriptor instead.
 func (*Loss) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{51}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Loss) GetReason() string {
@@ -6418,7 +6774,7 @@ var File_loadgrpc_v1_run_proto protoreflect.FileDescriptor
 
 const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\n" +
-	"\x15loadgrpc/v1/run.proto\x12\vloadgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17loadgrpc/v1/event.proto\"\xb6\r\n" +
+	"\x15loadgrpc/v1/run.proto\x12\vloadgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17loadgrpc/v1/event.proto\"\xe3\r\n" +
 	"\aRunSpec\x12\x12\n" +
 	"\x04test\x18\x01 \x01(\tR\x04test\x12\x14\n" +
 	"\x05users\x18\x02 \x03(\rR\x05users\x12\x1e\n" +
@@ -6457,7 +6813,8 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\n" +
 	"parameters\x18# \x03(\v2$.loadgrpc.v1.RunSpec.ParametersEntryR\n" +
 	"parameters\x12\x1c\n" +
-	"\tunchecked\x18$ \x01(\bR\tunchecked\x12-\n" +
+	"\tunchecked\x18$ \x01(\bR\tunchecked\x12+\n" +
+	"\x05cases\x18F \x01(\v2\x15.loadgrpc.v1.FedCasesR\x05cases\x12-\n" +
 	"\x06pacing\x18( \x01(\v2\x15.loadgrpc.v1.WaitTimeR\x06pacing\x12+\n" +
 	"\x05think\x18) \x01(\v2\x15.loadgrpc.v1.WaitTimeR\x05think\x12\x1e\n" +
 	"\n" +
@@ -6508,7 +6865,25 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\vmax_backoff\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\n" +
 	"maxBackoff\x12\x16\n" +
 	"\x06jitter\x18\x05 \x01(\bR\x06jitter\x123\n" +
-	"\bretry_on\x18\x06 \x03(\x0e2\x18.loadgrpc.v1.RetryReasonR\aretryOn\"\xd0\x01\n" +
+	"\bretry_on\x18\x06 \x03(\x0e2\x18.loadgrpc.v1.RetryReasonR\aretryOn\"x\n" +
+	"\bFedCases\x12*\n" +
+	"\x05cases\x18\x01 \x03(\v2\x14.loadgrpc.v1.FedCaseR\x05cases\x12,\n" +
+	"\x05order\x18\x02 \x01(\x0e2\x16.loadgrpc.v1.CaseOrderR\x05order\x12\x12\n" +
+	"\x04seed\x18\x03 \x01(\x04R\x04seed\"\xbd\x01\n" +
+	"\aFedCase\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04rule\x18\x02 \x01(\tR\x04rule\x12.\n" +
+	"\x06values\x18\x03 \x03(\v2\x16.loadgrpc.v1.CaseValueR\x06values\x122\n" +
+	"\bexpected\x18\x04 \x03(\v2\x16.loadgrpc.v1.CaseValueR\bexpected\x12\x1b\n" +
+	"\x06weight\x18\x05 \x01(\x01H\x00R\x06weight\x88\x01\x01B\t\n" +
+	"\a_weight\"\x86\x01\n" +
+	"\tCaseValue\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x04text\x18\x02 \x01(\tH\x00R\x04text\x12\x16\n" +
+	"\x05whole\x18\x03 \x01(\x03H\x00R\x05whole\x12\x18\n" +
+	"\x06number\x18\x04 \x01(\x01H\x00R\x06number\x12\x14\n" +
+	"\x04flag\x18\x05 \x01(\bH\x00R\x04flagB\a\n" +
+	"\x05value\"\xd0\x01\n" +
 	"\bObserver\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12?\n" +
 	"\bsettings\x18\x02 \x03(\v2#.loadgrpc.v1.Observer.SettingsEntryR\bsettings\x122\n" +
@@ -6551,7 +6926,7 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"LoadChange\x12)\n" +
 	"\x02at\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x02at\x12/\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x1b.loadgrpc.v1.LoadChangeKindR\x04kind\x12\x14\n" +
-	"\x05value\x18\x03 \x01(\x01R\x05value\"\xb8\a\n" +
+	"\x05value\x18\x03 \x01(\x01R\x05value\"\xe5\a\n" +
 	"\bScenario\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04test\x18\x02 \x01(\tR\x04test\x12\x14\n" +
@@ -6583,7 +6958,8 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\tmax_users\x18\x11 \x01(\rR\bmaxUsers\x12/\n" +
 	"\x05tests\x18\x16 \x03(\v2\x19.loadgrpc.v1.WeightedTestR\x05tests\x125\n" +
 	"\n" +
-	"test_order\x18\x17 \x01(\x0e2\x16.loadgrpc.v1.TestOrderR\ttestOrder\x1aU\n" +
+	"test_order\x18\x17 \x01(\x0e2\x16.loadgrpc.v1.TestOrderR\ttestOrder\x12+\n" +
+	"\x05cases\x18\x1a \x01(\v2\x15.loadgrpc.v1.FedCasesR\x05cases\x1aU\n" +
 	"\x0fParametersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12,\n" +
 	"\x05value\x18\x02 \x01(\v2\x16.loadgrpc.v1.ParameterR\x05value:\x028\x01\"\xc8\x05\n" +
@@ -6958,7 +7334,12 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\x17RETRY_REASON_NOT_LOADED\x10\x04\x12\x1b\n" +
 	"\x17RETRY_REASON_INCOMPLETE\x10\x05\x12\x1c\n" +
 	"\x18RETRY_REASON_TEST_FAILED\x10\x06\x12\x1c\n" +
-	"\x18RETRY_REASON_REQUIREMENT\x10\a*\xfb\x01\n" +
+	"\x18RETRY_REASON_REQUIREMENT\x10\a*m\n" +
+	"\tCaseOrder\x12\x1a\n" +
+	"\x16CASE_ORDER_UNSPECIFIED\x10\x00\x12\x16\n" +
+	"\x12CASE_ORDER_IN_TURN\x10\x01\x12\x15\n" +
+	"\x11CASE_ORDER_RANDOM\x10\x02\x12\x15\n" +
+	"\x11CASE_ORDER_WEIGHT\x10\x03*\xfb\x01\n" +
 	"\rObserverEvent\x12\x1e\n" +
 	"\x1aOBSERVER_EVENT_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14OBSERVER_EVENT_START\x10\x01\x12\x16\n" +
@@ -7044,264 +7425,274 @@ func file_loadgrpc_v1_run_proto_rawDescGZIP() []byte {
 	return file_loadgrpc_v1_run_proto_rawDescData
 }
 
-var file_loadgrpc_v1_run_proto_enumTypes = make([]protoimpl.EnumInfo, 13)
-var file_loadgrpc_v1_run_proto_msgTypes = make([]protoimpl.MessageInfo, 59)
+var file_loadgrpc_v1_run_proto_enumTypes = make([]protoimpl.EnumInfo, 14)
+var file_loadgrpc_v1_run_proto_msgTypes = make([]protoimpl.MessageInfo, 62)
 var file_loadgrpc_v1_run_proto_goTypes = []any{
 	(TestOrder)(0),                // 0: loadgrpc.v1.TestOrder
 	(RetryReason)(0),              // 1: loadgrpc.v1.RetryReason
-	(ObserverEvent)(0),            // 2: loadgrpc.v1.ObserverEvent
-	(NotificationState)(0),        // 3: loadgrpc.v1.NotificationState
-	(RunnerMode)(0),               // 4: loadgrpc.v1.RunnerMode
-	(LoadUnit)(0),                 // 5: loadgrpc.v1.LoadUnit
-	(LoadChangeKind)(0),           // 6: loadgrpc.v1.LoadChangeKind
-	(Spacing)(0),                  // 7: loadgrpc.v1.Spacing
-	(LatePolicy)(0),               // 8: loadgrpc.v1.LatePolicy
-	(RunState)(0),                 // 9: loadgrpc.v1.RunState
-	(TroubleKind)(0),              // 10: loadgrpc.v1.TroubleKind
-	(ThresholdOutcome)(0),         // 11: loadgrpc.v1.ThresholdOutcome
-	(AssignmentState)(0),          // 12: loadgrpc.v1.AssignmentState
-	(*RunSpec)(nil),               // 13: loadgrpc.v1.RunSpec
-	(*WeightedTest)(nil),          // 14: loadgrpc.v1.WeightedTest
-	(*WaitTime)(nil),              // 15: loadgrpc.v1.WaitTime
-	(*WaitRange)(nil),             // 16: loadgrpc.v1.WaitRange
-	(*LognormalWait)(nil),         // 17: loadgrpc.v1.LognormalWait
-	(*Parameter)(nil),             // 18: loadgrpc.v1.Parameter
-	(*RetryPolicy)(nil),           // 19: loadgrpc.v1.RetryPolicy
-	(*Observer)(nil),              // 20: loadgrpc.v1.Observer
-	(*Notification)(nil),          // 21: loadgrpc.v1.Notification
-	(*Stage)(nil),                 // 22: loadgrpc.v1.Stage
-	(*HoldStage)(nil),             // 23: loadgrpc.v1.HoldStage
-	(*RampStage)(nil),             // 24: loadgrpc.v1.RampStage
-	(*SineStage)(nil),             // 25: loadgrpc.v1.SineStage
-	(*StepsStage)(nil),            // 26: loadgrpc.v1.StepsStage
-	(*LoadChange)(nil),            // 27: loadgrpc.v1.LoadChange
-	(*Scenario)(nil),              // 28: loadgrpc.v1.Scenario
-	(*Run)(nil),                   // 29: loadgrpc.v1.Run
-	(*Waiting)(nil),               // 30: loadgrpc.v1.Waiting
-	(*RunAttempt)(nil),            // 31: loadgrpc.v1.RunAttempt
-	(*Trouble)(nil),               // 32: loadgrpc.v1.Trouble
-	(*RunSummary)(nil),            // 33: loadgrpc.v1.RunSummary
-	(*TagFigures)(nil),            // 34: loadgrpc.v1.TagFigures
-	(*CheckFigures)(nil),          // 35: loadgrpc.v1.CheckFigures
-	(*TransactionFigures)(nil),    // 36: loadgrpc.v1.TransactionFigures
-	(*MeasurementFigures)(nil),    // 37: loadgrpc.v1.MeasurementFigures
-	(*GaugeFigures)(nil),          // 38: loadgrpc.v1.GaugeFigures
-	(*ReportedState)(nil),         // 39: loadgrpc.v1.ReportedState
-	(*ThresholdResult)(nil),       // 40: loadgrpc.v1.ThresholdResult
-	(*TestFigures)(nil),           // 41: loadgrpc.v1.TestFigures
-	(*CaseFigures)(nil),           // 42: loadgrpc.v1.CaseFigures
-	(*CoverageFigures)(nil),       // 43: loadgrpc.v1.CoverageFigures
-	(*DataFigures)(nil),           // 44: loadgrpc.v1.DataFigures
-	(*OutputFigures)(nil),         // 45: loadgrpc.v1.OutputFigures
-	(*CycleFigures)(nil),          // 46: loadgrpc.v1.CycleFigures
-	(*CycleScenarioFigures)(nil),  // 47: loadgrpc.v1.CycleScenarioFigures
-	(*ScenarioFigures)(nil),       // 48: loadgrpc.v1.ScenarioFigures
-	(*Verdict)(nil),               // 49: loadgrpc.v1.Verdict
-	(*HitFigures)(nil),            // 50: loadgrpc.v1.HitFigures
-	(*ElapsedFigures)(nil),        // 51: loadgrpc.v1.ElapsedFigures
-	(*IterationFigures)(nil),      // 52: loadgrpc.v1.IterationFigures
-	(*NotStarted)(nil),            // 53: loadgrpc.v1.NotStarted
-	(*UserFigures)(nil),           // 54: loadgrpc.v1.UserFigures
-	(*SocketFigures)(nil),         // 55: loadgrpc.v1.SocketFigures
-	(*SocketNameFigures)(nil),     // 56: loadgrpc.v1.SocketNameFigures
-	(*SocketSummary)(nil),         // 57: loadgrpc.v1.SocketSummary
-	(*NameFigures)(nil),           // 58: loadgrpc.v1.NameFigures
-	(*IterationErrorGroup)(nil),   // 59: loadgrpc.v1.IterationErrorGroup
-	(*HitErrorGroup)(nil),         // 60: loadgrpc.v1.HitErrorGroup
-	(*AgentFigures)(nil),          // 61: loadgrpc.v1.AgentFigures
-	(*GeneratorFigures)(nil),      // 62: loadgrpc.v1.GeneratorFigures
-	(*Accounting)(nil),            // 63: loadgrpc.v1.Accounting
-	(*Loss)(nil),                  // 64: loadgrpc.v1.Loss
-	nil,                           // 65: loadgrpc.v1.RunSpec.EnvEntry
-	nil,                           // 66: loadgrpc.v1.RunSpec.ParametersEntry
-	nil,                           // 67: loadgrpc.v1.Observer.SettingsEntry
-	nil,                           // 68: loadgrpc.v1.Scenario.ParametersEntry
-	nil,                           // 69: loadgrpc.v1.RunSummary.CountersEntry
-	nil,                           // 70: loadgrpc.v1.NameFigures.StatusesEntry
-	nil,                           // 71: loadgrpc.v1.NameFigures.FailedStatusesEntry
-	(*durationpb.Duration)(nil),   // 72: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 73: google.protobuf.Timestamp
-	(*CustomState)(nil),           // 74: loadgrpc.v1.CustomState
-	(DataMode)(0),                 // 75: loadgrpc.v1.DataMode
-	(*ExceptionInfo)(nil),         // 76: loadgrpc.v1.ExceptionInfo
-	(HitError)(0),                 // 77: loadgrpc.v1.HitError
+	(CaseOrder)(0),                // 2: loadgrpc.v1.CaseOrder
+	(ObserverEvent)(0),            // 3: loadgrpc.v1.ObserverEvent
+	(NotificationState)(0),        // 4: loadgrpc.v1.NotificationState
+	(RunnerMode)(0),               // 5: loadgrpc.v1.RunnerMode
+	(LoadUnit)(0),                 // 6: loadgrpc.v1.LoadUnit
+	(LoadChangeKind)(0),           // 7: loadgrpc.v1.LoadChangeKind
+	(Spacing)(0),                  // 8: loadgrpc.v1.Spacing
+	(LatePolicy)(0),               // 9: loadgrpc.v1.LatePolicy
+	(RunState)(0),                 // 10: loadgrpc.v1.RunState
+	(TroubleKind)(0),              // 11: loadgrpc.v1.TroubleKind
+	(ThresholdOutcome)(0),         // 12: loadgrpc.v1.ThresholdOutcome
+	(AssignmentState)(0),          // 13: loadgrpc.v1.AssignmentState
+	(*RunSpec)(nil),               // 14: loadgrpc.v1.RunSpec
+	(*WeightedTest)(nil),          // 15: loadgrpc.v1.WeightedTest
+	(*WaitTime)(nil),              // 16: loadgrpc.v1.WaitTime
+	(*WaitRange)(nil),             // 17: loadgrpc.v1.WaitRange
+	(*LognormalWait)(nil),         // 18: loadgrpc.v1.LognormalWait
+	(*Parameter)(nil),             // 19: loadgrpc.v1.Parameter
+	(*RetryPolicy)(nil),           // 20: loadgrpc.v1.RetryPolicy
+	(*FedCases)(nil),              // 21: loadgrpc.v1.FedCases
+	(*FedCase)(nil),               // 22: loadgrpc.v1.FedCase
+	(*CaseValue)(nil),             // 23: loadgrpc.v1.CaseValue
+	(*Observer)(nil),              // 24: loadgrpc.v1.Observer
+	(*Notification)(nil),          // 25: loadgrpc.v1.Notification
+	(*Stage)(nil),                 // 26: loadgrpc.v1.Stage
+	(*HoldStage)(nil),             // 27: loadgrpc.v1.HoldStage
+	(*RampStage)(nil),             // 28: loadgrpc.v1.RampStage
+	(*SineStage)(nil),             // 29: loadgrpc.v1.SineStage
+	(*StepsStage)(nil),            // 30: loadgrpc.v1.StepsStage
+	(*LoadChange)(nil),            // 31: loadgrpc.v1.LoadChange
+	(*Scenario)(nil),              // 32: loadgrpc.v1.Scenario
+	(*Run)(nil),                   // 33: loadgrpc.v1.Run
+	(*Waiting)(nil),               // 34: loadgrpc.v1.Waiting
+	(*RunAttempt)(nil),            // 35: loadgrpc.v1.RunAttempt
+	(*Trouble)(nil),               // 36: loadgrpc.v1.Trouble
+	(*RunSummary)(nil),            // 37: loadgrpc.v1.RunSummary
+	(*TagFigures)(nil),            // 38: loadgrpc.v1.TagFigures
+	(*CheckFigures)(nil),          // 39: loadgrpc.v1.CheckFigures
+	(*TransactionFigures)(nil),    // 40: loadgrpc.v1.TransactionFigures
+	(*MeasurementFigures)(nil),    // 41: loadgrpc.v1.MeasurementFigures
+	(*GaugeFigures)(nil),          // 42: loadgrpc.v1.GaugeFigures
+	(*ReportedState)(nil),         // 43: loadgrpc.v1.ReportedState
+	(*ThresholdResult)(nil),       // 44: loadgrpc.v1.ThresholdResult
+	(*TestFigures)(nil),           // 45: loadgrpc.v1.TestFigures
+	(*CaseFigures)(nil),           // 46: loadgrpc.v1.CaseFigures
+	(*CoverageFigures)(nil),       // 47: loadgrpc.v1.CoverageFigures
+	(*DataFigures)(nil),           // 48: loadgrpc.v1.DataFigures
+	(*OutputFigures)(nil),         // 49: loadgrpc.v1.OutputFigures
+	(*CycleFigures)(nil),          // 50: loadgrpc.v1.CycleFigures
+	(*CycleScenarioFigures)(nil),  // 51: loadgrpc.v1.CycleScenarioFigures
+	(*ScenarioFigures)(nil),       // 52: loadgrpc.v1.ScenarioFigures
+	(*Verdict)(nil),               // 53: loadgrpc.v1.Verdict
+	(*HitFigures)(nil),            // 54: loadgrpc.v1.HitFigures
+	(*ElapsedFigures)(nil),        // 55: loadgrpc.v1.ElapsedFigures
+	(*IterationFigures)(nil),      // 56: loadgrpc.v1.IterationFigures
+	(*NotStarted)(nil),            // 57: loadgrpc.v1.NotStarted
+	(*UserFigures)(nil),           // 58: loadgrpc.v1.UserFigures
+	(*SocketFigures)(nil),         // 59: loadgrpc.v1.SocketFigures
+	(*SocketNameFigures)(nil),     // 60: loadgrpc.v1.SocketNameFigures
+	(*SocketSummary)(nil),         // 61: loadgrpc.v1.SocketSummary
+	(*NameFigures)(nil),           // 62: loadgrpc.v1.NameFigures
+	(*IterationErrorGroup)(nil),   // 63: loadgrpc.v1.IterationErrorGroup
+	(*HitErrorGroup)(nil),         // 64: loadgrpc.v1.HitErrorGroup
+	(*AgentFigures)(nil),          // 65: loadgrpc.v1.AgentFigures
+	(*GeneratorFigures)(nil),      // 66: loadgrpc.v1.GeneratorFigures
+	(*Accounting)(nil),            // 67: loadgrpc.v1.Accounting
+	(*Loss)(nil),                  // 68: loadgrpc.v1.Loss
+	nil,                           // 69: loadgrpc.v1.RunSpec.EnvEntry
+	nil,                           // 70: loadgrpc.v1.RunSpec.ParametersEntry
+	nil,                           // 71: loadgrpc.v1.Observer.SettingsEntry
+	nil,                           // 72: loadgrpc.v1.Scenario.ParametersEntry
+	nil,                           // 73: loadgrpc.v1.RunSummary.CountersEntry
+	nil,                           // 74: loadgrpc.v1.NameFigures.StatusesEntry
+	nil,                           // 75: loadgrpc.v1.NameFigures.FailedStatusesEntry
+	(*durationpb.Duration)(nil),   // 76: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 77: google.protobuf.Timestamp
+	(*CustomState)(nil),           // 78: loadgrpc.v1.CustomState
+	(DataMode)(0),                 // 79: loadgrpc.v1.DataMode
+	(*ExceptionInfo)(nil),         // 80: loadgrpc.v1.ExceptionInfo
+	(HitError)(0),                 // 81: loadgrpc.v1.HitError
 }
 var file_loadgrpc_v1_run_proto_depIdxs = []int32{
-	72,  // 0: loadgrpc.v1.RunSpec.duration:type_name -> google.protobuf.Duration
-	72,  // 1: loadgrpc.v1.RunSpec.stop_timeout:type_name -> google.protobuf.Duration
-	4,   // 2: loadgrpc.v1.RunSpec.runner_mode:type_name -> loadgrpc.v1.RunnerMode
-	72,  // 3: loadgrpc.v1.RunSpec.silence_timeout:type_name -> google.protobuf.Duration
-	28,  // 4: loadgrpc.v1.RunSpec.scenarios:type_name -> loadgrpc.v1.Scenario
-	65,  // 5: loadgrpc.v1.RunSpec.env:type_name -> loadgrpc.v1.RunSpec.EnvEntry
-	20,  // 6: loadgrpc.v1.RunSpec.observers:type_name -> loadgrpc.v1.Observer
-	66,  // 7: loadgrpc.v1.RunSpec.parameters:type_name -> loadgrpc.v1.RunSpec.ParametersEntry
-	15,  // 8: loadgrpc.v1.RunSpec.pacing:type_name -> loadgrpc.v1.WaitTime
-	15,  // 9: loadgrpc.v1.RunSpec.think:type_name -> loadgrpc.v1.WaitTime
-	22,  // 10: loadgrpc.v1.RunSpec.stages:type_name -> loadgrpc.v1.Stage
-	7,   // 11: loadgrpc.v1.RunSpec.arrivals:type_name -> loadgrpc.v1.Spacing
-	8,   // 12: loadgrpc.v1.RunSpec.late:type_name -> loadgrpc.v1.LatePolicy
-	19,  // 13: loadgrpc.v1.RunSpec.retry:type_name -> loadgrpc.v1.RetryPolicy
-	14,  // 14: loadgrpc.v1.RunSpec.tests:type_name -> loadgrpc.v1.WeightedTest
-	0,   // 15: loadgrpc.v1.RunSpec.test_order:type_name -> loadgrpc.v1.TestOrder
-	72,  // 16: loadgrpc.v1.WaitTime.constant:type_name -> google.protobuf.Duration
-	16,  // 17: loadgrpc.v1.WaitTime.between:type_name -> loadgrpc.v1.WaitRange
-	72,  // 18: loadgrpc.v1.WaitTime.exponential:type_name -> google.protobuf.Duration
-	17,  // 19: loadgrpc.v1.WaitTime.lognormal:type_name -> loadgrpc.v1.LognormalWait
-	72,  // 20: loadgrpc.v1.WaitRange.least:type_name -> google.protobuf.Duration
-	72,  // 21: loadgrpc.v1.WaitRange.most:type_name -> google.protobuf.Duration
-	72,  // 22: loadgrpc.v1.LognormalWait.median:type_name -> google.protobuf.Duration
-	72,  // 23: loadgrpc.v1.RetryPolicy.initial_backoff:type_name -> google.protobuf.Duration
-	72,  // 24: loadgrpc.v1.RetryPolicy.max_backoff:type_name -> google.protobuf.Duration
-	1,   // 25: loadgrpc.v1.RetryPolicy.retry_on:type_name -> loadgrpc.v1.RetryReason
-	67,  // 26: loadgrpc.v1.Observer.settings:type_name -> loadgrpc.v1.Observer.SettingsEntry
-	2,   // 27: loadgrpc.v1.Observer.events:type_name -> loadgrpc.v1.ObserverEvent
-	2,   // 28: loadgrpc.v1.Notification.event:type_name -> loadgrpc.v1.ObserverEvent
-	3,   // 29: loadgrpc.v1.Notification.state:type_name -> loadgrpc.v1.NotificationState
-	73,  // 30: loadgrpc.v1.Notification.time:type_name -> google.protobuf.Timestamp
-	5,   // 31: loadgrpc.v1.Stage.unit:type_name -> loadgrpc.v1.LoadUnit
-	23,  // 32: loadgrpc.v1.Stage.hold:type_name -> loadgrpc.v1.HoldStage
-	24,  // 33: loadgrpc.v1.Stage.ramp:type_name -> loadgrpc.v1.RampStage
-	25,  // 34: loadgrpc.v1.Stage.sine:type_name -> loadgrpc.v1.SineStage
-	26,  // 35: loadgrpc.v1.Stage.steps:type_name -> loadgrpc.v1.StepsStage
-	72,  // 36: loadgrpc.v1.HoldStage.duration:type_name -> google.protobuf.Duration
-	72,  // 37: loadgrpc.v1.RampStage.duration:type_name -> google.protobuf.Duration
-	72,  // 38: loadgrpc.v1.SineStage.period:type_name -> google.protobuf.Duration
-	72,  // 39: loadgrpc.v1.SineStage.duration:type_name -> google.protobuf.Duration
-	72,  // 40: loadgrpc.v1.StepsStage.each:type_name -> google.protobuf.Duration
-	72,  // 41: loadgrpc.v1.LoadChange.at:type_name -> google.protobuf.Duration
-	6,   // 42: loadgrpc.v1.LoadChange.kind:type_name -> loadgrpc.v1.LoadChangeKind
-	72,  // 43: loadgrpc.v1.Scenario.duration:type_name -> google.protobuf.Duration
-	4,   // 44: loadgrpc.v1.Scenario.runner_mode:type_name -> loadgrpc.v1.RunnerMode
-	72,  // 45: loadgrpc.v1.Scenario.silence_timeout:type_name -> google.protobuf.Duration
-	15,  // 46: loadgrpc.v1.Scenario.pacing:type_name -> loadgrpc.v1.WaitTime
-	15,  // 47: loadgrpc.v1.Scenario.think:type_name -> loadgrpc.v1.WaitTime
-	68,  // 48: loadgrpc.v1.Scenario.parameters:type_name -> loadgrpc.v1.Scenario.ParametersEntry
-	22,  // 49: loadgrpc.v1.Scenario.stages:type_name -> loadgrpc.v1.Stage
-	7,   // 50: loadgrpc.v1.Scenario.arrivals:type_name -> loadgrpc.v1.Spacing
-	8,   // 51: loadgrpc.v1.Scenario.late:type_name -> loadgrpc.v1.LatePolicy
-	14,  // 52: loadgrpc.v1.Scenario.tests:type_name -> loadgrpc.v1.WeightedTest
-	0,   // 53: loadgrpc.v1.Scenario.test_order:type_name -> loadgrpc.v1.TestOrder
-	9,   // 54: loadgrpc.v1.Run.state:type_name -> loadgrpc.v1.RunState
-	13,  // 55: loadgrpc.v1.Run.plan:type_name -> loadgrpc.v1.RunSpec
-	73,  // 56: loadgrpc.v1.Run.create_time:type_name -> google.protobuf.Timestamp
-	73,  // 57: loadgrpc.v1.Run.start_time:type_name -> google.protobuf.Timestamp
-	73,  // 58: loadgrpc.v1.Run.end_time:type_name -> google.protobuf.Timestamp
-	32,  // 59: loadgrpc.v1.Run.troubles:type_name -> loadgrpc.v1.Trouble
-	49,  // 60: loadgrpc.v1.Run.verdict:type_name -> loadgrpc.v1.Verdict
-	73,  // 61: loadgrpc.v1.Run.due_time:type_name -> google.protobuf.Timestamp
-	73,  // 62: loadgrpc.v1.Run.expire_time:type_name -> google.protobuf.Timestamp
-	30,  // 63: loadgrpc.v1.Run.waiting:type_name -> loadgrpc.v1.Waiting
-	31,  // 64: loadgrpc.v1.Run.attempts:type_name -> loadgrpc.v1.RunAttempt
-	9,   // 65: loadgrpc.v1.RunAttempt.state:type_name -> loadgrpc.v1.RunState
-	49,  // 66: loadgrpc.v1.RunAttempt.verdict:type_name -> loadgrpc.v1.Verdict
-	73,  // 67: loadgrpc.v1.RunAttempt.start_time:type_name -> google.protobuf.Timestamp
-	73,  // 68: loadgrpc.v1.RunAttempt.end_time:type_name -> google.protobuf.Timestamp
-	10,  // 69: loadgrpc.v1.Trouble.kind:type_name -> loadgrpc.v1.TroubleKind
-	73,  // 70: loadgrpc.v1.Trouble.since:type_name -> google.protobuf.Timestamp
-	73,  // 71: loadgrpc.v1.Trouble.until:type_name -> google.protobuf.Timestamp
-	9,   // 72: loadgrpc.v1.RunSummary.state:type_name -> loadgrpc.v1.RunState
-	49,  // 73: loadgrpc.v1.RunSummary.verdict:type_name -> loadgrpc.v1.Verdict
-	13,  // 74: loadgrpc.v1.RunSummary.plan:type_name -> loadgrpc.v1.RunSpec
-	73,  // 75: loadgrpc.v1.RunSummary.create_time:type_name -> google.protobuf.Timestamp
-	73,  // 76: loadgrpc.v1.RunSummary.start_time:type_name -> google.protobuf.Timestamp
-	73,  // 77: loadgrpc.v1.RunSummary.end_time:type_name -> google.protobuf.Timestamp
-	72,  // 78: loadgrpc.v1.RunSummary.duration:type_name -> google.protobuf.Duration
-	50,  // 79: loadgrpc.v1.RunSummary.hits:type_name -> loadgrpc.v1.HitFigures
-	52,  // 80: loadgrpc.v1.RunSummary.iterations:type_name -> loadgrpc.v1.IterationFigures
-	58,  // 81: loadgrpc.v1.RunSummary.names:type_name -> loadgrpc.v1.NameFigures
-	59,  // 82: loadgrpc.v1.RunSummary.failures:type_name -> loadgrpc.v1.IterationErrorGroup
-	59,  // 83: loadgrpc.v1.RunSummary.errors:type_name -> loadgrpc.v1.IterationErrorGroup
-	60,  // 84: loadgrpc.v1.RunSummary.hit_errors:type_name -> loadgrpc.v1.HitErrorGroup
-	61,  // 85: loadgrpc.v1.RunSummary.agents:type_name -> loadgrpc.v1.AgentFigures
-	69,  // 86: loadgrpc.v1.RunSummary.counters:type_name -> loadgrpc.v1.RunSummary.CountersEntry
-	63,  // 87: loadgrpc.v1.RunSummary.accounting:type_name -> loadgrpc.v1.Accounting
-	62,  // 88: loadgrpc.v1.RunSummary.generator:type_name -> loadgrpc.v1.GeneratorFigures
-	48,  // 89: loadgrpc.v1.RunSummary.scenarios:type_name -> loadgrpc.v1.ScenarioFigures
-	41,  // 90: loadgrpc.v1.RunSummary.tests:type_name -> loadgrpc.v1.TestFigures
-	54,  // 91: loadgrpc.v1.RunSummary.users:type_name -> loadgrpc.v1.UserFigures
-	46,  // 92: loadgrpc.v1.RunSummary.cycles:type_name -> loadgrpc.v1.CycleFigures
-	57,  // 93: loadgrpc.v1.RunSummary.sockets:type_name -> loadgrpc.v1.SocketSummary
-	32,  // 94: loadgrpc.v1.RunSummary.troubles:type_name -> loadgrpc.v1.Trouble
-	44,  // 95: loadgrpc.v1.RunSummary.data:type_name -> loadgrpc.v1.DataFigures
-	21,  // 96: loadgrpc.v1.RunSummary.notifications:type_name -> loadgrpc.v1.Notification
-	42,  // 97: loadgrpc.v1.RunSummary.cases:type_name -> loadgrpc.v1.CaseFigures
-	43,  // 98: loadgrpc.v1.RunSummary.coverage:type_name -> loadgrpc.v1.CoverageFigures
-	45,  // 99: loadgrpc.v1.RunSummary.output:type_name -> loadgrpc.v1.OutputFigures
-	39,  // 100: loadgrpc.v1.RunSummary.custom_states:type_name -> loadgrpc.v1.ReportedState
-	35,  // 101: loadgrpc.v1.RunSummary.checks:type_name -> loadgrpc.v1.CheckFigures
-	36,  // 102: loadgrpc.v1.RunSummary.transactions:type_name -> loadgrpc.v1.TransactionFigures
-	37,  // 103: loadgrpc.v1.RunSummary.measurements:type_name -> loadgrpc.v1.MeasurementFigures
-	38,  // 104: loadgrpc.v1.RunSummary.gauges:type_name -> loadgrpc.v1.GaugeFigures
-	34,  // 105: loadgrpc.v1.RunSummary.tags:type_name -> loadgrpc.v1.TagFigures
-	40,  // 106: loadgrpc.v1.RunSummary.thresholds:type_name -> loadgrpc.v1.ThresholdResult
-	31,  // 107: loadgrpc.v1.RunSummary.attempts:type_name -> loadgrpc.v1.RunAttempt
-	50,  // 108: loadgrpc.v1.TagFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	51,  // 109: loadgrpc.v1.TransactionFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
-	74,  // 110: loadgrpc.v1.ReportedState.state:type_name -> loadgrpc.v1.CustomState
-	73,  // 111: loadgrpc.v1.ReportedState.time:type_name -> google.protobuf.Timestamp
-	11,  // 112: loadgrpc.v1.ThresholdResult.outcome:type_name -> loadgrpc.v1.ThresholdOutcome
-	73,  // 113: loadgrpc.v1.ThresholdResult.window_start:type_name -> google.protobuf.Timestamp
-	72,  // 114: loadgrpc.v1.ThresholdResult.window_length:type_name -> google.protobuf.Duration
-	52,  // 115: loadgrpc.v1.TestFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
-	51,  // 116: loadgrpc.v1.TestFigures.iteration_time:type_name -> loadgrpc.v1.ElapsedFigures
-	52,  // 117: loadgrpc.v1.CaseFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
-	51,  // 118: loadgrpc.v1.CaseFigures.iteration_time:type_name -> loadgrpc.v1.ElapsedFigures
-	50,  // 119: loadgrpc.v1.CaseFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	75,  // 120: loadgrpc.v1.DataFigures.mode:type_name -> loadgrpc.v1.DataMode
-	72,  // 121: loadgrpc.v1.CycleFigures.duration:type_name -> google.protobuf.Duration
-	50,  // 122: loadgrpc.v1.CycleFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	73,  // 123: loadgrpc.v1.CycleFigures.start_time:type_name -> google.protobuf.Timestamp
-	47,  // 124: loadgrpc.v1.CycleFigures.scenarios:type_name -> loadgrpc.v1.CycleScenarioFigures
-	72,  // 125: loadgrpc.v1.CycleScenarioFigures.duration:type_name -> google.protobuf.Duration
-	50,  // 126: loadgrpc.v1.CycleScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	50,  // 127: loadgrpc.v1.ScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	52,  // 128: loadgrpc.v1.ScenarioFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
-	54,  // 129: loadgrpc.v1.ScenarioFigures.users:type_name -> loadgrpc.v1.UserFigures
-	51,  // 130: loadgrpc.v1.HitFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
-	51,  // 131: loadgrpc.v1.HitFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
-	72,  // 132: loadgrpc.v1.ElapsedFigures.avg:type_name -> google.protobuf.Duration
-	72,  // 133: loadgrpc.v1.ElapsedFigures.min:type_name -> google.protobuf.Duration
-	72,  // 134: loadgrpc.v1.ElapsedFigures.p50:type_name -> google.protobuf.Duration
-	72,  // 135: loadgrpc.v1.ElapsedFigures.p90:type_name -> google.protobuf.Duration
-	72,  // 136: loadgrpc.v1.ElapsedFigures.p95:type_name -> google.protobuf.Duration
-	72,  // 137: loadgrpc.v1.ElapsedFigures.p99:type_name -> google.protobuf.Duration
-	72,  // 138: loadgrpc.v1.ElapsedFigures.max:type_name -> google.protobuf.Duration
-	51,  // 139: loadgrpc.v1.IterationFigures.lateness:type_name -> loadgrpc.v1.ElapsedFigures
-	51,  // 140: loadgrpc.v1.IterationFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
-	51,  // 141: loadgrpc.v1.IterationFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
-	53,  // 142: loadgrpc.v1.IterationFigures.not_started:type_name -> loadgrpc.v1.NotStarted
-	51,  // 143: loadgrpc.v1.SocketFigures.gaps:type_name -> loadgrpc.v1.ElapsedFigures
-	55,  // 144: loadgrpc.v1.SocketNameFigures.sockets:type_name -> loadgrpc.v1.SocketFigures
-	55,  // 145: loadgrpc.v1.SocketSummary.total:type_name -> loadgrpc.v1.SocketFigures
-	56,  // 146: loadgrpc.v1.SocketSummary.names:type_name -> loadgrpc.v1.SocketNameFigures
-	50,  // 147: loadgrpc.v1.NameFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	70,  // 148: loadgrpc.v1.NameFigures.statuses:type_name -> loadgrpc.v1.NameFigures.StatusesEntry
-	71,  // 149: loadgrpc.v1.NameFigures.failed_statuses:type_name -> loadgrpc.v1.NameFigures.FailedStatusesEntry
-	76,  // 150: loadgrpc.v1.IterationErrorGroup.exception:type_name -> loadgrpc.v1.ExceptionInfo
-	77,  // 151: loadgrpc.v1.HitErrorGroup.error:type_name -> loadgrpc.v1.HitError
-	12,  // 152: loadgrpc.v1.AgentFigures.state:type_name -> loadgrpc.v1.AssignmentState
-	76,  // 153: loadgrpc.v1.AgentFigures.load_error:type_name -> loadgrpc.v1.ExceptionInfo
-	62,  // 154: loadgrpc.v1.AgentFigures.generator:type_name -> loadgrpc.v1.GeneratorFigures
-	73,  // 155: loadgrpc.v1.AgentFigures.end_time:type_name -> google.protobuf.Timestamp
-	72,  // 156: loadgrpc.v1.AgentFigures.clock_offset:type_name -> google.protobuf.Duration
-	54,  // 157: loadgrpc.v1.AgentFigures.all_users:type_name -> loadgrpc.v1.UserFigures
-	72,  // 158: loadgrpc.v1.GeneratorFigures.saturated_time:type_name -> google.protobuf.Duration
-	72,  // 159: loadgrpc.v1.GeneratorFigures.watched_time:type_name -> google.protobuf.Duration
-	51,  // 160: loadgrpc.v1.GeneratorFigures.lag:type_name -> loadgrpc.v1.ElapsedFigures
-	72,  // 161: loadgrpc.v1.GeneratorFigures.worst_lag:type_name -> google.protobuf.Duration
-	73,  // 162: loadgrpc.v1.GeneratorFigures.worst_lag_time:type_name -> google.protobuf.Timestamp
-	72,  // 163: loadgrpc.v1.GeneratorFigures.gc_time:type_name -> google.protobuf.Duration
-	72,  // 164: loadgrpc.v1.GeneratorFigures.gc_max:type_name -> google.protobuf.Duration
-	72,  // 165: loadgrpc.v1.GeneratorFigures.at_limit_time:type_name -> google.protobuf.Duration
-	72,  // 166: loadgrpc.v1.GeneratorFigures.machine_busy_time:type_name -> google.protobuf.Duration
-	64,  // 167: loadgrpc.v1.Accounting.losses:type_name -> loadgrpc.v1.Loss
-	18,  // 168: loadgrpc.v1.RunSpec.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
-	18,  // 169: loadgrpc.v1.Scenario.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
-	170, // [170:170] is the sub-list for method output_type
-	170, // [170:170] is the sub-list for method input_type
-	170, // [170:170] is the sub-list for extension type_name
-	170, // [170:170] is the sub-list for extension extendee
-	0,   // [0:170] is the sub-list for field type_name
+	76,  // 0: loadgrpc.v1.RunSpec.duration:type_name -> google.protobuf.Duration
+	76,  // 1: loadgrpc.v1.RunSpec.stop_timeout:type_name -> google.protobuf.Duration
+	5,   // 2: loadgrpc.v1.RunSpec.runner_mode:type_name -> loadgrpc.v1.RunnerMode
+	76,  // 3: loadgrpc.v1.RunSpec.silence_timeout:type_name -> google.protobuf.Duration
+	32,  // 4: loadgrpc.v1.RunSpec.scenarios:type_name -> loadgrpc.v1.Scenario
+	69,  // 5: loadgrpc.v1.RunSpec.env:type_name -> loadgrpc.v1.RunSpec.EnvEntry
+	24,  // 6: loadgrpc.v1.RunSpec.observers:type_name -> loadgrpc.v1.Observer
+	70,  // 7: loadgrpc.v1.RunSpec.parameters:type_name -> loadgrpc.v1.RunSpec.ParametersEntry
+	21,  // 8: loadgrpc.v1.RunSpec.cases:type_name -> loadgrpc.v1.FedCases
+	16,  // 9: loadgrpc.v1.RunSpec.pacing:type_name -> loadgrpc.v1.WaitTime
+	16,  // 10: loadgrpc.v1.RunSpec.think:type_name -> loadgrpc.v1.WaitTime
+	26,  // 11: loadgrpc.v1.RunSpec.stages:type_name -> loadgrpc.v1.Stage
+	8,   // 12: loadgrpc.v1.RunSpec.arrivals:type_name -> loadgrpc.v1.Spacing
+	9,   // 13: loadgrpc.v1.RunSpec.late:type_name -> loadgrpc.v1.LatePolicy
+	20,  // 14: loadgrpc.v1.RunSpec.retry:type_name -> loadgrpc.v1.RetryPolicy
+	15,  // 15: loadgrpc.v1.RunSpec.tests:type_name -> loadgrpc.v1.WeightedTest
+	0,   // 16: loadgrpc.v1.RunSpec.test_order:type_name -> loadgrpc.v1.TestOrder
+	76,  // 17: loadgrpc.v1.WaitTime.constant:type_name -> google.protobuf.Duration
+	17,  // 18: loadgrpc.v1.WaitTime.between:type_name -> loadgrpc.v1.WaitRange
+	76,  // 19: loadgrpc.v1.WaitTime.exponential:type_name -> google.protobuf.Duration
+	18,  // 20: loadgrpc.v1.WaitTime.lognormal:type_name -> loadgrpc.v1.LognormalWait
+	76,  // 21: loadgrpc.v1.WaitRange.least:type_name -> google.protobuf.Duration
+	76,  // 22: loadgrpc.v1.WaitRange.most:type_name -> google.protobuf.Duration
+	76,  // 23: loadgrpc.v1.LognormalWait.median:type_name -> google.protobuf.Duration
+	76,  // 24: loadgrpc.v1.RetryPolicy.initial_backoff:type_name -> google.protobuf.Duration
+	76,  // 25: loadgrpc.v1.RetryPolicy.max_backoff:type_name -> google.protobuf.Duration
+	1,   // 26: loadgrpc.v1.RetryPolicy.retry_on:type_name -> loadgrpc.v1.RetryReason
+	22,  // 27: loadgrpc.v1.FedCases.cases:type_name -> loadgrpc.v1.FedCase
+	2,   // 28: loadgrpc.v1.FedCases.order:type_name -> loadgrpc.v1.CaseOrder
+	23,  // 29: loadgrpc.v1.FedCase.values:type_name -> loadgrpc.v1.CaseValue
+	23,  // 30: loadgrpc.v1.FedCase.expected:type_name -> loadgrpc.v1.CaseValue
+	71,  // 31: loadgrpc.v1.Observer.settings:type_name -> loadgrpc.v1.Observer.SettingsEntry
+	3,   // 32: loadgrpc.v1.Observer.events:type_name -> loadgrpc.v1.ObserverEvent
+	3,   // 33: loadgrpc.v1.Notification.event:type_name -> loadgrpc.v1.ObserverEvent
+	4,   // 34: loadgrpc.v1.Notification.state:type_name -> loadgrpc.v1.NotificationState
+	77,  // 35: loadgrpc.v1.Notification.time:type_name -> google.protobuf.Timestamp
+	6,   // 36: loadgrpc.v1.Stage.unit:type_name -> loadgrpc.v1.LoadUnit
+	27,  // 37: loadgrpc.v1.Stage.hold:type_name -> loadgrpc.v1.HoldStage
+	28,  // 38: loadgrpc.v1.Stage.ramp:type_name -> loadgrpc.v1.RampStage
+	29,  // 39: loadgrpc.v1.Stage.sine:type_name -> loadgrpc.v1.SineStage
+	30,  // 40: loadgrpc.v1.Stage.steps:type_name -> loadgrpc.v1.StepsStage
+	76,  // 41: loadgrpc.v1.HoldStage.duration:type_name -> google.protobuf.Duration
+	76,  // 42: loadgrpc.v1.RampStage.duration:type_name -> google.protobuf.Duration
+	76,  // 43: loadgrpc.v1.SineStage.period:type_name -> google.protobuf.Duration
+	76,  // 44: loadgrpc.v1.SineStage.duration:type_name -> google.protobuf.Duration
+	76,  // 45: loadgrpc.v1.StepsStage.each:type_name -> google.protobuf.Duration
+	76,  // 46: loadgrpc.v1.LoadChange.at:type_name -> google.protobuf.Duration
+	7,   // 47: loadgrpc.v1.LoadChange.kind:type_name -> loadgrpc.v1.LoadChangeKind
+	76,  // 48: loadgrpc.v1.Scenario.duration:type_name -> google.protobuf.Duration
+	5,   // 49: loadgrpc.v1.Scenario.runner_mode:type_name -> loadgrpc.v1.RunnerMode
+	76,  // 50: loadgrpc.v1.Scenario.silence_timeout:type_name -> google.protobuf.Duration
+	16,  // 51: loadgrpc.v1.Scenario.pacing:type_name -> loadgrpc.v1.WaitTime
+	16,  // 52: loadgrpc.v1.Scenario.think:type_name -> loadgrpc.v1.WaitTime
+	72,  // 53: loadgrpc.v1.Scenario.parameters:type_name -> loadgrpc.v1.Scenario.ParametersEntry
+	26,  // 54: loadgrpc.v1.Scenario.stages:type_name -> loadgrpc.v1.Stage
+	8,   // 55: loadgrpc.v1.Scenario.arrivals:type_name -> loadgrpc.v1.Spacing
+	9,   // 56: loadgrpc.v1.Scenario.late:type_name -> loadgrpc.v1.LatePolicy
+	15,  // 57: loadgrpc.v1.Scenario.tests:type_name -> loadgrpc.v1.WeightedTest
+	0,   // 58: loadgrpc.v1.Scenario.test_order:type_name -> loadgrpc.v1.TestOrder
+	21,  // 59: loadgrpc.v1.Scenario.cases:type_name -> loadgrpc.v1.FedCases
+	10,  // 60: loadgrpc.v1.Run.state:type_name -> loadgrpc.v1.RunState
+	14,  // 61: loadgrpc.v1.Run.plan:type_name -> loadgrpc.v1.RunSpec
+	77,  // 62: loadgrpc.v1.Run.create_time:type_name -> google.protobuf.Timestamp
+	77,  // 63: loadgrpc.v1.Run.start_time:type_name -> google.protobuf.Timestamp
+	77,  // 64: loadgrpc.v1.Run.end_time:type_name -> google.protobuf.Timestamp
+	36,  // 65: loadgrpc.v1.Run.troubles:type_name -> loadgrpc.v1.Trouble
+	53,  // 66: loadgrpc.v1.Run.verdict:type_name -> loadgrpc.v1.Verdict
+	77,  // 67: loadgrpc.v1.Run.due_time:type_name -> google.protobuf.Timestamp
+	77,  // 68: loadgrpc.v1.Run.expire_time:type_name -> google.protobuf.Timestamp
+	34,  // 69: loadgrpc.v1.Run.waiting:type_name -> loadgrpc.v1.Waiting
+	35,  // 70: loadgrpc.v1.Run.attempts:type_name -> loadgrpc.v1.RunAttempt
+	10,  // 71: loadgrpc.v1.RunAttempt.state:type_name -> loadgrpc.v1.RunState
+	53,  // 72: loadgrpc.v1.RunAttempt.verdict:type_name -> loadgrpc.v1.Verdict
+	77,  // 73: loadgrpc.v1.RunAttempt.start_time:type_name -> google.protobuf.Timestamp
+	77,  // 74: loadgrpc.v1.RunAttempt.end_time:type_name -> google.protobuf.Timestamp
+	11,  // 75: loadgrpc.v1.Trouble.kind:type_name -> loadgrpc.v1.TroubleKind
+	77,  // 76: loadgrpc.v1.Trouble.since:type_name -> google.protobuf.Timestamp
+	77,  // 77: loadgrpc.v1.Trouble.until:type_name -> google.protobuf.Timestamp
+	10,  // 78: loadgrpc.v1.RunSummary.state:type_name -> loadgrpc.v1.RunState
+	53,  // 79: loadgrpc.v1.RunSummary.verdict:type_name -> loadgrpc.v1.Verdict
+	14,  // 80: loadgrpc.v1.RunSummary.plan:type_name -> loadgrpc.v1.RunSpec
+	77,  // 81: loadgrpc.v1.RunSummary.create_time:type_name -> google.protobuf.Timestamp
+	77,  // 82: loadgrpc.v1.RunSummary.start_time:type_name -> google.protobuf.Timestamp
+	77,  // 83: loadgrpc.v1.RunSummary.end_time:type_name -> google.protobuf.Timestamp
+	76,  // 84: loadgrpc.v1.RunSummary.duration:type_name -> google.protobuf.Duration
+	54,  // 85: loadgrpc.v1.RunSummary.hits:type_name -> loadgrpc.v1.HitFigures
+	56,  // 86: loadgrpc.v1.RunSummary.iterations:type_name -> loadgrpc.v1.IterationFigures
+	62,  // 87: loadgrpc.v1.RunSummary.names:type_name -> loadgrpc.v1.NameFigures
+	63,  // 88: loadgrpc.v1.RunSummary.failures:type_name -> loadgrpc.v1.IterationErrorGroup
+	63,  // 89: loadgrpc.v1.RunSummary.errors:type_name -> loadgrpc.v1.IterationErrorGroup
+	64,  // 90: loadgrpc.v1.RunSummary.hit_errors:type_name -> loadgrpc.v1.HitErrorGroup
+	65,  // 91: loadgrpc.v1.RunSummary.agents:type_name -> loadgrpc.v1.AgentFigures
+	73,  // 92: loadgrpc.v1.RunSummary.counters:type_name -> loadgrpc.v1.RunSummary.CountersEntry
+	67,  // 93: loadgrpc.v1.RunSummary.accounting:type_name -> loadgrpc.v1.Accounting
+	66,  // 94: loadgrpc.v1.RunSummary.generator:type_name -> loadgrpc.v1.GeneratorFigures
+	52,  // 95: loadgrpc.v1.RunSummary.scenarios:type_name -> loadgrpc.v1.ScenarioFigures
+	45,  // 96: loadgrpc.v1.RunSummary.tests:type_name -> loadgrpc.v1.TestFigures
+	58,  // 97: loadgrpc.v1.RunSummary.users:type_name -> loadgrpc.v1.UserFigures
+	50,  // 98: loadgrpc.v1.RunSummary.cycles:type_name -> loadgrpc.v1.CycleFigures
+	61,  // 99: loadgrpc.v1.RunSummary.sockets:type_name -> loadgrpc.v1.SocketSummary
+	36,  // 100: loadgrpc.v1.RunSummary.troubles:type_name -> loadgrpc.v1.Trouble
+	48,  // 101: loadgrpc.v1.RunSummary.data:type_name -> loadgrpc.v1.DataFigures
+	25,  // 102: loadgrpc.v1.RunSummary.notifications:type_name -> loadgrpc.v1.Notification
+	46,  // 103: loadgrpc.v1.RunSummary.cases:type_name -> loadgrpc.v1.CaseFigures
+	47,  // 104: loadgrpc.v1.RunSummary.coverage:type_name -> loadgrpc.v1.CoverageFigures
+	49,  // 105: loadgrpc.v1.RunSummary.output:type_name -> loadgrpc.v1.OutputFigures
+	43,  // 106: loadgrpc.v1.RunSummary.custom_states:type_name -> loadgrpc.v1.ReportedState
+	39,  // 107: loadgrpc.v1.RunSummary.checks:type_name -> loadgrpc.v1.CheckFigures
+	40,  // 108: loadgrpc.v1.RunSummary.transactions:type_name -> loadgrpc.v1.TransactionFigures
+	41,  // 109: loadgrpc.v1.RunSummary.measurements:type_name -> loadgrpc.v1.MeasurementFigures
+	42,  // 110: loadgrpc.v1.RunSummary.gauges:type_name -> loadgrpc.v1.GaugeFigures
+	38,  // 111: loadgrpc.v1.RunSummary.tags:type_name -> loadgrpc.v1.TagFigures
+	44,  // 112: loadgrpc.v1.RunSummary.thresholds:type_name -> loadgrpc.v1.ThresholdResult
+	35,  // 113: loadgrpc.v1.RunSummary.attempts:type_name -> loadgrpc.v1.RunAttempt
+	54,  // 114: loadgrpc.v1.TagFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	55,  // 115: loadgrpc.v1.TransactionFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
+	78,  // 116: loadgrpc.v1.ReportedState.state:type_name -> loadgrpc.v1.CustomState
+	77,  // 117: loadgrpc.v1.ReportedState.time:type_name -> google.protobuf.Timestamp
+	12,  // 118: loadgrpc.v1.ThresholdResult.outcome:type_name -> loadgrpc.v1.ThresholdOutcome
+	77,  // 119: loadgrpc.v1.ThresholdResult.window_start:type_name -> google.protobuf.Timestamp
+	76,  // 120: loadgrpc.v1.ThresholdResult.window_length:type_name -> google.protobuf.Duration
+	56,  // 121: loadgrpc.v1.TestFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
+	55,  // 122: loadgrpc.v1.TestFigures.iteration_time:type_name -> loadgrpc.v1.ElapsedFigures
+	56,  // 123: loadgrpc.v1.CaseFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
+	55,  // 124: loadgrpc.v1.CaseFigures.iteration_time:type_name -> loadgrpc.v1.ElapsedFigures
+	54,  // 125: loadgrpc.v1.CaseFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	79,  // 126: loadgrpc.v1.DataFigures.mode:type_name -> loadgrpc.v1.DataMode
+	76,  // 127: loadgrpc.v1.CycleFigures.duration:type_name -> google.protobuf.Duration
+	54,  // 128: loadgrpc.v1.CycleFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	77,  // 129: loadgrpc.v1.CycleFigures.start_time:type_name -> google.protobuf.Timestamp
+	51,  // 130: loadgrpc.v1.CycleFigures.scenarios:type_name -> loadgrpc.v1.CycleScenarioFigures
+	76,  // 131: loadgrpc.v1.CycleScenarioFigures.duration:type_name -> google.protobuf.Duration
+	54,  // 132: loadgrpc.v1.CycleScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	54,  // 133: loadgrpc.v1.ScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	56,  // 134: loadgrpc.v1.ScenarioFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
+	58,  // 135: loadgrpc.v1.ScenarioFigures.users:type_name -> loadgrpc.v1.UserFigures
+	55,  // 136: loadgrpc.v1.HitFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
+	55,  // 137: loadgrpc.v1.HitFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
+	76,  // 138: loadgrpc.v1.ElapsedFigures.avg:type_name -> google.protobuf.Duration
+	76,  // 139: loadgrpc.v1.ElapsedFigures.min:type_name -> google.protobuf.Duration
+	76,  // 140: loadgrpc.v1.ElapsedFigures.p50:type_name -> google.protobuf.Duration
+	76,  // 141: loadgrpc.v1.ElapsedFigures.p90:type_name -> google.protobuf.Duration
+	76,  // 142: loadgrpc.v1.ElapsedFigures.p95:type_name -> google.protobuf.Duration
+	76,  // 143: loadgrpc.v1.ElapsedFigures.p99:type_name -> google.protobuf.Duration
+	76,  // 144: loadgrpc.v1.ElapsedFigures.max:type_name -> google.protobuf.Duration
+	55,  // 145: loadgrpc.v1.IterationFigures.lateness:type_name -> loadgrpc.v1.ElapsedFigures
+	55,  // 146: loadgrpc.v1.IterationFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
+	55,  // 147: loadgrpc.v1.IterationFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
+	57,  // 148: loadgrpc.v1.IterationFigures.not_started:type_name -> loadgrpc.v1.NotStarted
+	55,  // 149: loadgrpc.v1.SocketFigures.gaps:type_name -> loadgrpc.v1.ElapsedFigures
+	59,  // 150: loadgrpc.v1.SocketNameFigures.sockets:type_name -> loadgrpc.v1.SocketFigures
+	59,  // 151: loadgrpc.v1.SocketSummary.total:type_name -> loadgrpc.v1.SocketFigures
+	60,  // 152: loadgrpc.v1.SocketSummary.names:type_name -> loadgrpc.v1.SocketNameFigures
+	54,  // 153: loadgrpc.v1.NameFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	74,  // 154: loadgrpc.v1.NameFigures.statuses:type_name -> loadgrpc.v1.NameFigures.StatusesEntry
+	75,  // 155: loadgrpc.v1.NameFigures.failed_statuses:type_name -> loadgrpc.v1.NameFigures.FailedStatusesEntry
+	80,  // 156: loadgrpc.v1.IterationErrorGroup.exception:type_name -> loadgrpc.v1.ExceptionInfo
+	81,  // 157: loadgrpc.v1.HitErrorGroup.error:type_name -> loadgrpc.v1.HitError
+	13,  // 158: loadgrpc.v1.AgentFigures.state:type_name -> loadgrpc.v1.AssignmentState
+	80,  // 159: loadgrpc.v1.AgentFigures.load_error:type_name -> loadgrpc.v1.ExceptionInfo
+	66,  // 160: loadgrpc.v1.AgentFigures.generator:type_name -> loadgrpc.v1.GeneratorFigures
+	77,  // 161: loadgrpc.v1.AgentFigures.end_time:type_name -> google.protobuf.Timestamp
+	76,  // 162: loadgrpc.v1.AgentFigures.clock_offset:type_name -> google.protobuf.Duration
+	58,  // 163: loadgrpc.v1.AgentFigures.all_users:type_name -> loadgrpc.v1.UserFigures
+	76,  // 164: loadgrpc.v1.GeneratorFigures.saturated_time:type_name -> google.protobuf.Duration
+	76,  // 165: loadgrpc.v1.GeneratorFigures.watched_time:type_name -> google.protobuf.Duration
+	55,  // 166: loadgrpc.v1.GeneratorFigures.lag:type_name -> loadgrpc.v1.ElapsedFigures
+	76,  // 167: loadgrpc.v1.GeneratorFigures.worst_lag:type_name -> google.protobuf.Duration
+	77,  // 168: loadgrpc.v1.GeneratorFigures.worst_lag_time:type_name -> google.protobuf.Timestamp
+	76,  // 169: loadgrpc.v1.GeneratorFigures.gc_time:type_name -> google.protobuf.Duration
+	76,  // 170: loadgrpc.v1.GeneratorFigures.gc_max:type_name -> google.protobuf.Duration
+	76,  // 171: loadgrpc.v1.GeneratorFigures.at_limit_time:type_name -> google.protobuf.Duration
+	76,  // 172: loadgrpc.v1.GeneratorFigures.machine_busy_time:type_name -> google.protobuf.Duration
+	68,  // 173: loadgrpc.v1.Accounting.losses:type_name -> loadgrpc.v1.Loss
+	19,  // 174: loadgrpc.v1.RunSpec.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
+	19,  // 175: loadgrpc.v1.Scenario.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
+	176, // [176:176] is the sub-list for method output_type
+	176, // [176:176] is the sub-list for method input_type
+	176, // [176:176] is the sub-list for extension type_name
+	176, // [176:176] is the sub-list for extension extendee
+	0,   // [0:176] is the sub-list for field type_name
 }
 
 func init() { file_loadgrpc_v1_run_proto_init() }
@@ -7316,20 +7707,27 @@ func file_loadgrpc_v1_run_proto_init() {
 		(*WaitTime_Exponential)(nil),
 		(*WaitTime_Lognormal)(nil),
 	}
+	file_loadgrpc_v1_run_proto_msgTypes[8].OneofWrappers = []any{}
 	file_loadgrpc_v1_run_proto_msgTypes[9].OneofWrappers = []any{
+		(*CaseValue_Text)(nil),
+		(*CaseValue_Whole)(nil),
+		(*CaseValue_Number)(nil),
+		(*CaseValue_Flag)(nil),
+	}
+	file_loadgrpc_v1_run_proto_msgTypes[12].OneofWrappers = []any{
 		(*Stage_Hold)(nil),
 		(*Stage_Ramp)(nil),
 		(*Stage_Sine)(nil),
 		(*Stage_Steps)(nil),
 	}
-	file_loadgrpc_v1_run_proto_msgTypes[27].OneofWrappers = []any{}
+	file_loadgrpc_v1_run_proto_msgTypes[30].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_loadgrpc_v1_run_proto_rawDesc), len(file_loadgrpc_v1_run_proto_rawDesc)),
-			NumEnums:      13,
-			NumMessages:   59,
+			NumEnums:      14,
+			NumMessages:   62,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -30,6 +30,12 @@
 //     LOADGRPC_SERVER_URL        the server's URL, if the plan has one
 //     LOADGRPC_PARAMETERS        values of the test's parameters, if the plan gives any: an object
 //                                of JSON, names and texts, secrets as they are
+//     LOADGRPC_CASE              the case of the first iteration, as JSON such as {"case": "2#1",
+//                                "rule": "2", "values": {"day": 28}, "expected": {"go": true}}; not
+//                                set: the plan has no cases, or it is not for one user
+//     LOADGRPC_CASES             a file in LOADGRPC_RUN_DIR with the cases of all iterations, one a
+//                                line; after the last line, go on with the first. Set together
+//                                with LOADGRPC_CASE
 //
 // A runner that is killed cannot report what it had produced but not sent. If it keeps a count in
 // the file `produced` in its folder, the loss is still counted exactly. The file has a row for
@@ -222,7 +228,9 @@ type Assignment struct {
 	// `cycles` are the load; otherwise there is one cycle, which ends with the stages.
 	Stages []*Stage `protobuf:"bytes,18,rep,name=stages,proto3" json:"stages,omitempty"`
 	// How that load was changed live before the runner asked, oldest first. At most 1,000.
-	LoadChanges   []*LoadChange `protobuf:"bytes,19,rep,name=load_changes,json=loadChanges,proto3" json:"load_changes,omitempty"`
+	LoadChanges []*LoadChange `protobuf:"bytes,19,rep,name=load_changes,json=loadChanges,proto3" json:"load_changes,omitempty"`
+	// Which case each iteration is fed with. Absent: none.
+	Deck          *CaseDeck `protobuf:"bytes,21,opt,name=deck,proto3" json:"deck,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -383,6 +391,85 @@ func (x *Assignment) GetLoadChanges() []*LoadChange {
 	return nil
 }
 
+func (x *Assignment) GetDeck() *CaseDeck {
+	if x != nil {
+		return x.Deck
+	}
+	return nil
+}
+
+// Which case each iteration is fed with. It is worked out from what the plan asks for (FedCases),
+// so that a runner only has to look it up. All iterations of a scenario stand in one line: the
+// first iterations of all users on all agents, by their index (see Placement), then their second
+// ones, and so on, cycle after cycle. With whole numbers, rounded down:
+//
+//	number = before + (iteration - 1) * users + index
+//	round  = lcm(users, size)
+//	entry  = (number + number / round % gcd(users, size)) % size
+//	case   = cases[entries[entry]]
+//
+// `size` is the number of entries, `users` the entry of `Placement.total_users` for the cycle,
+// `index` that of the user, from 0, and `iteration` that of the user in its cycle, from 1. `before`
+// is the number of iterations in the cycles before: the sum of their `Placement.total_users`, times
+// `Cycle.iterations`, which is 0 where a duration bounds them. So each user gets all entries once
+// in as many iterations as there are entries.
+//
+// The runner puts the rule of the case (`FedCase.rule`) into `LoadStatus.case` of every event of
+// the iteration, or into the columns of cases of its blocks.
+type CaseDeck struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The cases. At most 1,000.
+	Cases []*FedCase `protobuf:"bytes,1,rep,name=cases,proto3" json:"cases,omitempty"`
+	// Which of them follow one another: indexes into `cases`, from 0. From 1 to 10,000 entries.
+	Entries       []uint32 `protobuf:"varint,2,rep,packed,name=entries,proto3" json:"entries,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CaseDeck) Reset() {
+	*x = CaseDeck{}
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CaseDeck) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CaseDeck) ProtoMessage() {}
+
+func (x *CaseDeck) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CaseDeck.ProtoReflect.Descriptor instead.
+func (*CaseDeck) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *CaseDeck) GetCases() []*FedCase {
+	if x != nil {
+		return x.Cases
+	}
+	return nil
+}
+
+func (x *CaseDeck) GetEntries() []uint32 {
+	if x != nil {
+		return x.Entries
+	}
+	return nil
+}
+
 // Where the users of an assignment stand among all users of its scenario. In each cycle every user
 // has an index, from 0, without gaps over all agents of the run, with and without
 // `RunSpec.split`: its cycle's entry of `user_offsets`, plus the user, minus 1. What is shared out
@@ -404,7 +491,7 @@ type Placement struct {
 
 func (x *Placement) Reset() {
 	*x = Placement{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[3]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -416,7 +503,7 @@ func (x *Placement) String() string {
 func (*Placement) ProtoMessage() {}
 
 func (x *Placement) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[3]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -429,7 +516,7 @@ func (x *Placement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Placement.ProtoReflect.Descriptor instead.
 func (*Placement) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{3}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Placement) GetAgentIndex() uint32 {
@@ -475,7 +562,7 @@ type Cycle struct {
 
 func (x *Cycle) Reset() {
 	*x = Cycle{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[4]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -487,7 +574,7 @@ func (x *Cycle) String() string {
 func (*Cycle) ProtoMessage() {}
 
 func (x *Cycle) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[4]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -500,7 +587,7 @@ func (x *Cycle) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cycle.ProtoReflect.Descriptor instead.
 func (*Cycle) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{4}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Cycle) GetUsers() uint32 {
@@ -540,7 +627,7 @@ type SourceId struct {
 
 func (x *SourceId) Reset() {
 	*x = SourceId{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[5]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -552,7 +639,7 @@ func (x *SourceId) String() string {
 func (*SourceId) ProtoMessage() {}
 
 func (x *SourceId) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[5]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -565,7 +652,7 @@ func (x *SourceId) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SourceId.ProtoReflect.Descriptor instead.
 func (*SourceId) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{5}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *SourceId) GetRunId() string {
@@ -611,7 +698,7 @@ type PublishEventsRequest struct {
 
 func (x *PublishEventsRequest) Reset() {
 	*x = PublishEventsRequest{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[6]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -623,7 +710,7 @@ func (x *PublishEventsRequest) String() string {
 func (*PublishEventsRequest) ProtoMessage() {}
 
 func (x *PublishEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[6]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -636,7 +723,7 @@ func (x *PublishEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishEventsRequest.ProtoReflect.Descriptor instead.
 func (*PublishEventsRequest) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{6}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *PublishEventsRequest) GetSource() *SourceId {
@@ -760,7 +847,7 @@ type OpenSource struct {
 
 func (x *OpenSource) Reset() {
 	*x = OpenSource{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[7]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -772,7 +859,7 @@ func (x *OpenSource) String() string {
 func (*OpenSource) ProtoMessage() {}
 
 func (x *OpenSource) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[7]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -785,7 +872,7 @@ func (x *OpenSource) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenSource.ProtoReflect.Descriptor instead.
 func (*OpenSource) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{7}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *OpenSource) GetEpoch() uint64 {
@@ -822,14 +909,17 @@ type RunnerCapabilities struct {
 	// It sends `ready` before each cycle and waits for `start_cycle`, so that all agents enter a
 	// cycle together. False: it enters cycles by itself, like a process in one-user mode
 	// (`Assignment.user`), which is started when its cycle begins.
-	CycleBarrier  bool `protobuf:"varint,1,opt,name=cycle_barrier,json=cycleBarrier,proto3" json:"cycle_barrier,omitempty"`
+	CycleBarrier bool `protobuf:"varint,1,opt,name=cycle_barrier,json=cycleBarrier,proto3" json:"cycle_barrier,omitempty"`
+	// It feeds each iteration with its case: see CaseDeck. If a plan has cases, a runner that cannot
+	// is not run: its agent's part ends as if the test could not be loaded.
+	Cases         bool `protobuf:"varint,3,opt,name=cases,proto3" json:"cases,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RunnerCapabilities) Reset() {
 	*x = RunnerCapabilities{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[8]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -841,7 +931,7 @@ func (x *RunnerCapabilities) String() string {
 func (*RunnerCapabilities) ProtoMessage() {}
 
 func (x *RunnerCapabilities) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[8]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -854,12 +944,19 @@ func (x *RunnerCapabilities) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunnerCapabilities.ProtoReflect.Descriptor instead.
 func (*RunnerCapabilities) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{8}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *RunnerCapabilities) GetCycleBarrier() bool {
 	if x != nil {
 		return x.CycleBarrier
+	}
+	return false
+}
+
+func (x *RunnerCapabilities) GetCases() bool {
+	if x != nil {
+		return x.Cases
 	}
 	return false
 }
@@ -885,7 +982,7 @@ type EventBatch struct {
 
 func (x *EventBatch) Reset() {
 	*x = EventBatch{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[9]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -897,7 +994,7 @@ func (x *EventBatch) String() string {
 func (*EventBatch) ProtoMessage() {}
 
 func (x *EventBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[9]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -910,7 +1007,7 @@ func (x *EventBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventBatch.ProtoReflect.Descriptor instead.
 func (*EventBatch) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{9}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *EventBatch) GetFirstSequence() uint64 {
@@ -965,7 +1062,7 @@ type Skip struct {
 
 func (x *Skip) Reset() {
 	*x = Skip{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[10]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -977,7 +1074,7 @@ func (x *Skip) String() string {
 func (*Skip) ProtoMessage() {}
 
 func (x *Skip) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[10]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -990,7 +1087,7 @@ func (x *Skip) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Skip.ProtoReflect.Descriptor instead.
 func (*Skip) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{10}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Skip) GetFirstSequence() uint64 {
@@ -1034,7 +1131,7 @@ type CycleReady struct {
 
 func (x *CycleReady) Reset() {
 	*x = CycleReady{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[11]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1046,7 +1143,7 @@ func (x *CycleReady) String() string {
 func (*CycleReady) ProtoMessage() {}
 
 func (x *CycleReady) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[11]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1059,7 +1156,7 @@ func (x *CycleReady) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CycleReady.ProtoReflect.Descriptor instead.
 func (*CycleReady) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{11}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *CycleReady) GetCycle() uint32 {
@@ -1082,7 +1179,7 @@ type Finish struct {
 
 func (x *Finish) Reset() {
 	*x = Finish{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[12]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1094,7 +1191,7 @@ func (x *Finish) String() string {
 func (*Finish) ProtoMessage() {}
 
 func (x *Finish) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[12]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1107,7 +1204,7 @@ func (x *Finish) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finish.ProtoReflect.Descriptor instead.
 func (*Finish) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{12}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Finish) GetTotals() *SourceTotals {
@@ -1138,7 +1235,7 @@ type SourceTotals struct {
 
 func (x *SourceTotals) Reset() {
 	*x = SourceTotals{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[13]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1150,7 +1247,7 @@ func (x *SourceTotals) String() string {
 func (*SourceTotals) ProtoMessage() {}
 
 func (x *SourceTotals) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[13]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1163,7 +1260,7 @@ func (x *SourceTotals) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SourceTotals.ProtoReflect.Descriptor instead.
 func (*SourceTotals) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{13}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SourceTotals) GetEvents() uint64 {
@@ -1207,7 +1304,7 @@ type PublishEventsResponse struct {
 
 func (x *PublishEventsResponse) Reset() {
 	*x = PublishEventsResponse{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[14]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1219,7 +1316,7 @@ func (x *PublishEventsResponse) String() string {
 func (*PublishEventsResponse) ProtoMessage() {}
 
 func (x *PublishEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[14]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1232,7 +1329,7 @@ func (x *PublishEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishEventsResponse.ProtoReflect.Descriptor instead.
 func (*PublishEventsResponse) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{14}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *PublishEventsResponse) GetSource() *SourceId {
@@ -1445,7 +1542,7 @@ type SourceOpened struct {
 
 func (x *SourceOpened) Reset() {
 	*x = SourceOpened{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[15]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1457,7 +1554,7 @@ func (x *SourceOpened) String() string {
 func (*SourceOpened) ProtoMessage() {}
 
 func (x *SourceOpened) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[15]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1470,7 +1567,7 @@ func (x *SourceOpened) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SourceOpened.ProtoReflect.Descriptor instead.
 func (*SourceOpened) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{15}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *SourceOpened) GetCommittedSequence() uint64 {
@@ -1508,7 +1605,7 @@ type SourceError struct {
 
 func (x *SourceError) Reset() {
 	*x = SourceError{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[16]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1520,7 +1617,7 @@ func (x *SourceError) String() string {
 func (*SourceError) ProtoMessage() {}
 
 func (x *SourceError) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[16]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1533,7 +1630,7 @@ func (x *SourceError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SourceError.ProtoReflect.Descriptor instead.
 func (*SourceError) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{16}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *SourceError) GetReason() string {
@@ -1563,7 +1660,7 @@ type TooLarge struct {
 
 func (x *TooLarge) Reset() {
 	*x = TooLarge{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[17]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1575,7 +1672,7 @@ func (x *TooLarge) String() string {
 func (*TooLarge) ProtoMessage() {}
 
 func (x *TooLarge) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[17]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1588,7 +1685,7 @@ func (x *TooLarge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TooLarge.ProtoReflect.Descriptor instead.
 func (*TooLarge) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{17}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *TooLarge) GetFirstSequence() uint64 {
@@ -1621,7 +1718,7 @@ type TypesRefused struct {
 
 func (x *TypesRefused) Reset() {
 	*x = TypesRefused{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[18]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1633,7 +1730,7 @@ func (x *TypesRefused) String() string {
 func (*TypesRefused) ProtoMessage() {}
 
 func (x *TypesRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[18]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1646,7 +1743,7 @@ func (x *TypesRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TypesRefused.ProtoReflect.Descriptor instead.
 func (*TypesRefused) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{18}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *TypesRefused) GetReason() string {
@@ -1679,7 +1776,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[19]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1691,7 +1788,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[19]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1704,7 +1801,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{19}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Limits) GetMaxBatchBytes() uint64 {
@@ -1742,7 +1839,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[20]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1754,7 +1851,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[20]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1767,7 +1864,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{20}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Ack) GetDurableSequence() uint64 {
@@ -1795,7 +1892,7 @@ type Gap struct {
 
 func (x *Gap) Reset() {
 	*x = Gap{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[21]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1807,7 +1904,7 @@ func (x *Gap) String() string {
 func (*Gap) ProtoMessage() {}
 
 func (x *Gap) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[21]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1820,7 +1917,7 @@ func (x *Gap) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Gap.ProtoReflect.Descriptor instead.
 func (*Gap) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{21}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Gap) GetExpectedSequence() uint64 {
@@ -1845,7 +1942,7 @@ type Rejected struct {
 
 func (x *Rejected) Reset() {
 	*x = Rejected{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[22]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1857,7 +1954,7 @@ func (x *Rejected) String() string {
 func (*Rejected) ProtoMessage() {}
 
 func (x *Rejected) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[22]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1870,7 +1967,7 @@ func (x *Rejected) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rejected.ProtoReflect.Descriptor instead.
 func (*Rejected) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{22}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Rejected) GetCount() uint64 {
@@ -1909,7 +2006,7 @@ type Finished struct {
 
 func (x *Finished) Reset() {
 	*x = Finished{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[23]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1921,7 +2018,7 @@ func (x *Finished) String() string {
 func (*Finished) ProtoMessage() {}
 
 func (x *Finished) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[23]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1934,7 +2031,7 @@ func (x *Finished) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finished.ProtoReflect.Descriptor instead.
 func (*Finished) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{23}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Finished) GetCommitted() uint64 {
@@ -1967,7 +2064,7 @@ type RunClosed struct {
 
 func (x *RunClosed) Reset() {
 	*x = RunClosed{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[24]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1979,7 +2076,7 @@ func (x *RunClosed) String() string {
 func (*RunClosed) ProtoMessage() {}
 
 func (x *RunClosed) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[24]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1992,7 +2089,7 @@ func (x *RunClosed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunClosed.ProtoReflect.Descriptor instead.
 func (*RunClosed) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{24}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{25}
 }
 
 // Enter a cycle.
@@ -2006,7 +2103,7 @@ type StartCycle struct {
 
 func (x *StartCycle) Reset() {
 	*x = StartCycle{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[25]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2018,7 +2115,7 @@ func (x *StartCycle) String() string {
 func (*StartCycle) ProtoMessage() {}
 
 func (x *StartCycle) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[25]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2031,7 +2128,7 @@ func (x *StartCycle) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartCycle.ProtoReflect.Descriptor instead.
 func (*StartCycle) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{25}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *StartCycle) GetCycle() uint32 {
@@ -2052,7 +2149,7 @@ type Stop struct {
 
 func (x *Stop) Reset() {
 	*x = Stop{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[26]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2064,7 +2161,7 @@ func (x *Stop) String() string {
 func (*Stop) ProtoMessage() {}
 
 func (x *Stop) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[26]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2077,7 +2174,7 @@ func (x *Stop) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stop.ProtoReflect.Descriptor instead.
 func (*Stop) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{26}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Stop) GetStopTimeout() *durationpb.Duration {
@@ -2098,7 +2195,7 @@ const file_loadgrpc_v1_runner_proto_rawDesc = "" +
 	"\x15GetAssignmentResponse\x127\n" +
 	"\n" +
 	"assignment\x18\x01 \x01(\v2\x17.loadgrpc.v1.AssignmentR\n" +
-	"assignment\"\x98\x06\n" +
+	"assignment\"\xc3\x06\n" +
 	"\n" +
 	"Assignment\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x19\n" +
@@ -2125,10 +2222,14 @@ const file_loadgrpc_v1_runner_proto_rawDesc = "" +
 	"parameters\x18\x11 \x03(\v2'.loadgrpc.v1.Assignment.ParametersEntryR\n" +
 	"parameters\x12*\n" +
 	"\x06stages\x18\x12 \x03(\v2\x12.loadgrpc.v1.StageR\x06stages\x12:\n" +
-	"\fload_changes\x18\x13 \x03(\v2\x17.loadgrpc.v1.LoadChangeR\vloadChanges\x1aU\n" +
+	"\fload_changes\x18\x13 \x03(\v2\x17.loadgrpc.v1.LoadChangeR\vloadChanges\x12)\n" +
+	"\x04deck\x18\x15 \x01(\v2\x15.loadgrpc.v1.CaseDeckR\x04deck\x1aU\n" +
 	"\x0fParametersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12,\n" +
-	"\x05value\x18\x02 \x01(\v2\x16.loadgrpc.v1.ParameterR\x05value:\x028\x01\"\x88\x01\n" +
+	"\x05value\x18\x02 \x01(\v2\x16.loadgrpc.v1.ParameterR\x05value:\x028\x01\"P\n" +
+	"\bCaseDeck\x12*\n" +
+	"\x05cases\x18\x01 \x03(\v2\x14.loadgrpc.v1.FedCaseR\x05cases\x12\x18\n" +
+	"\aentries\x18\x02 \x03(\rR\aentries\"\x88\x01\n" +
 	"\tPlacement\x12\x1f\n" +
 	"\vagent_index\x18\x01 \x01(\rR\n" +
 	"agentIndex\x12\x16\n" +
@@ -2159,9 +2260,10 @@ const file_loadgrpc_v1_runner_proto_rawDesc = "" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12C\n" +
 	"\fcapabilities\x18\x02 \x01(\v2\x1f.loadgrpc.v1.RunnerCapabilitiesR\fcapabilities\x12\x1a\n" +
 	"\bscenario\x18\x03 \x01(\tR\bscenario\x12\x14\n" +
-	"\x05types\x18\x04 \x01(\fR\x05types\"9\n" +
+	"\x05types\x18\x04 \x01(\fR\x05types\"O\n" +
 	"\x12RunnerCapabilities\x12#\n" +
-	"\rcycle_barrier\x18\x01 \x01(\bR\fcycleBarrier\"\xe4\x01\n" +
+	"\rcycle_barrier\x18\x01 \x01(\bR\fcycleBarrier\x12\x14\n" +
+	"\x05cases\x18\x03 \x01(\bR\x05cases\"\xe4\x01\n" +
 	"\n" +
 	"EventBatch\x12%\n" +
 	"\x0efirst_sequence\x18\x01 \x01(\x04R\rfirstSequence\x12*\n" +
@@ -2260,93 +2362,97 @@ func file_loadgrpc_v1_runner_proto_rawDescGZIP() []byte {
 	return file_loadgrpc_v1_runner_proto_rawDescData
 }
 
-var file_loadgrpc_v1_runner_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_loadgrpc_v1_runner_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_loadgrpc_v1_runner_proto_goTypes = []any{
 	(*GetAssignmentRequest)(nil),  // 0: loadgrpc.v1.GetAssignmentRequest
 	(*GetAssignmentResponse)(nil), // 1: loadgrpc.v1.GetAssignmentResponse
 	(*Assignment)(nil),            // 2: loadgrpc.v1.Assignment
-	(*Placement)(nil),             // 3: loadgrpc.v1.Placement
-	(*Cycle)(nil),                 // 4: loadgrpc.v1.Cycle
-	(*SourceId)(nil),              // 5: loadgrpc.v1.SourceId
-	(*PublishEventsRequest)(nil),  // 6: loadgrpc.v1.PublishEventsRequest
-	(*OpenSource)(nil),            // 7: loadgrpc.v1.OpenSource
-	(*RunnerCapabilities)(nil),    // 8: loadgrpc.v1.RunnerCapabilities
-	(*EventBatch)(nil),            // 9: loadgrpc.v1.EventBatch
-	(*Skip)(nil),                  // 10: loadgrpc.v1.Skip
-	(*CycleReady)(nil),            // 11: loadgrpc.v1.CycleReady
-	(*Finish)(nil),                // 12: loadgrpc.v1.Finish
-	(*SourceTotals)(nil),          // 13: loadgrpc.v1.SourceTotals
-	(*PublishEventsResponse)(nil), // 14: loadgrpc.v1.PublishEventsResponse
-	(*SourceOpened)(nil),          // 15: loadgrpc.v1.SourceOpened
-	(*SourceError)(nil),           // 16: loadgrpc.v1.SourceError
-	(*TooLarge)(nil),              // 17: loadgrpc.v1.TooLarge
-	(*TypesRefused)(nil),          // 18: loadgrpc.v1.TypesRefused
-	(*Limits)(nil),                // 19: loadgrpc.v1.Limits
-	(*Ack)(nil),                   // 20: loadgrpc.v1.Ack
-	(*Gap)(nil),                   // 21: loadgrpc.v1.Gap
-	(*Rejected)(nil),              // 22: loadgrpc.v1.Rejected
-	(*Finished)(nil),              // 23: loadgrpc.v1.Finished
-	(*RunClosed)(nil),             // 24: loadgrpc.v1.RunClosed
-	(*StartCycle)(nil),            // 25: loadgrpc.v1.StartCycle
-	(*Stop)(nil),                  // 26: loadgrpc.v1.Stop
-	nil,                           // 27: loadgrpc.v1.Assignment.ParametersEntry
-	(*durationpb.Duration)(nil),   // 28: google.protobuf.Duration
-	(*RunSpec)(nil),               // 29: loadgrpc.v1.RunSpec
-	(*Stage)(nil),                 // 30: loadgrpc.v1.Stage
-	(*LoadChange)(nil),            // 31: loadgrpc.v1.LoadChange
-	(*Event)(nil),                 // 32: loadgrpc.v1.Event
-	(*HitBlock)(nil),              // 33: loadgrpc.v1.HitBlock
-	(*TestBlock)(nil),             // 34: loadgrpc.v1.TestBlock
-	(*ExceptionInfo)(nil),         // 35: loadgrpc.v1.ExceptionInfo
-	(*Parameter)(nil),             // 36: loadgrpc.v1.Parameter
+	(*CaseDeck)(nil),              // 3: loadgrpc.v1.CaseDeck
+	(*Placement)(nil),             // 4: loadgrpc.v1.Placement
+	(*Cycle)(nil),                 // 5: loadgrpc.v1.Cycle
+	(*SourceId)(nil),              // 6: loadgrpc.v1.SourceId
+	(*PublishEventsRequest)(nil),  // 7: loadgrpc.v1.PublishEventsRequest
+	(*OpenSource)(nil),            // 8: loadgrpc.v1.OpenSource
+	(*RunnerCapabilities)(nil),    // 9: loadgrpc.v1.RunnerCapabilities
+	(*EventBatch)(nil),            // 10: loadgrpc.v1.EventBatch
+	(*Skip)(nil),                  // 11: loadgrpc.v1.Skip
+	(*CycleReady)(nil),            // 12: loadgrpc.v1.CycleReady
+	(*Finish)(nil),                // 13: loadgrpc.v1.Finish
+	(*SourceTotals)(nil),          // 14: loadgrpc.v1.SourceTotals
+	(*PublishEventsResponse)(nil), // 15: loadgrpc.v1.PublishEventsResponse
+	(*SourceOpened)(nil),          // 16: loadgrpc.v1.SourceOpened
+	(*SourceError)(nil),           // 17: loadgrpc.v1.SourceError
+	(*TooLarge)(nil),              // 18: loadgrpc.v1.TooLarge
+	(*TypesRefused)(nil),          // 19: loadgrpc.v1.TypesRefused
+	(*Limits)(nil),                // 20: loadgrpc.v1.Limits
+	(*Ack)(nil),                   // 21: loadgrpc.v1.Ack
+	(*Gap)(nil),                   // 22: loadgrpc.v1.Gap
+	(*Rejected)(nil),              // 23: loadgrpc.v1.Rejected
+	(*Finished)(nil),              // 24: loadgrpc.v1.Finished
+	(*RunClosed)(nil),             // 25: loadgrpc.v1.RunClosed
+	(*StartCycle)(nil),            // 26: loadgrpc.v1.StartCycle
+	(*Stop)(nil),                  // 27: loadgrpc.v1.Stop
+	nil,                           // 28: loadgrpc.v1.Assignment.ParametersEntry
+	(*durationpb.Duration)(nil),   // 29: google.protobuf.Duration
+	(*RunSpec)(nil),               // 30: loadgrpc.v1.RunSpec
+	(*Stage)(nil),                 // 31: loadgrpc.v1.Stage
+	(*LoadChange)(nil),            // 32: loadgrpc.v1.LoadChange
+	(*FedCase)(nil),               // 33: loadgrpc.v1.FedCase
+	(*Event)(nil),                 // 34: loadgrpc.v1.Event
+	(*HitBlock)(nil),              // 35: loadgrpc.v1.HitBlock
+	(*TestBlock)(nil),             // 36: loadgrpc.v1.TestBlock
+	(*ExceptionInfo)(nil),         // 37: loadgrpc.v1.ExceptionInfo
+	(*Parameter)(nil),             // 38: loadgrpc.v1.Parameter
 }
 var file_loadgrpc_v1_runner_proto_depIdxs = []int32{
-	5,  // 0: loadgrpc.v1.GetAssignmentRequest.source:type_name -> loadgrpc.v1.SourceId
+	6,  // 0: loadgrpc.v1.GetAssignmentRequest.source:type_name -> loadgrpc.v1.SourceId
 	2,  // 1: loadgrpc.v1.GetAssignmentResponse.assignment:type_name -> loadgrpc.v1.Assignment
-	4,  // 2: loadgrpc.v1.Assignment.cycles:type_name -> loadgrpc.v1.Cycle
-	28, // 3: loadgrpc.v1.Assignment.stop_timeout:type_name -> google.protobuf.Duration
-	29, // 4: loadgrpc.v1.Assignment.plan:type_name -> loadgrpc.v1.RunSpec
-	3,  // 5: loadgrpc.v1.Assignment.placement:type_name -> loadgrpc.v1.Placement
-	27, // 6: loadgrpc.v1.Assignment.parameters:type_name -> loadgrpc.v1.Assignment.ParametersEntry
-	30, // 7: loadgrpc.v1.Assignment.stages:type_name -> loadgrpc.v1.Stage
-	31, // 8: loadgrpc.v1.Assignment.load_changes:type_name -> loadgrpc.v1.LoadChange
-	28, // 9: loadgrpc.v1.Cycle.duration:type_name -> google.protobuf.Duration
-	5,  // 10: loadgrpc.v1.PublishEventsRequest.source:type_name -> loadgrpc.v1.SourceId
-	7,  // 11: loadgrpc.v1.PublishEventsRequest.open:type_name -> loadgrpc.v1.OpenSource
-	9,  // 12: loadgrpc.v1.PublishEventsRequest.batch:type_name -> loadgrpc.v1.EventBatch
-	10, // 13: loadgrpc.v1.PublishEventsRequest.skip:type_name -> loadgrpc.v1.Skip
-	11, // 14: loadgrpc.v1.PublishEventsRequest.ready:type_name -> loadgrpc.v1.CycleReady
-	12, // 15: loadgrpc.v1.PublishEventsRequest.finish:type_name -> loadgrpc.v1.Finish
-	8,  // 16: loadgrpc.v1.OpenSource.capabilities:type_name -> loadgrpc.v1.RunnerCapabilities
-	32, // 17: loadgrpc.v1.EventBatch.events:type_name -> loadgrpc.v1.Event
-	33, // 18: loadgrpc.v1.EventBatch.hit_blocks:type_name -> loadgrpc.v1.HitBlock
-	34, // 19: loadgrpc.v1.EventBatch.test_blocks:type_name -> loadgrpc.v1.TestBlock
-	13, // 20: loadgrpc.v1.Finish.totals:type_name -> loadgrpc.v1.SourceTotals
-	35, // 21: loadgrpc.v1.Finish.load_error:type_name -> loadgrpc.v1.ExceptionInfo
-	5,  // 22: loadgrpc.v1.PublishEventsResponse.source:type_name -> loadgrpc.v1.SourceId
-	15, // 23: loadgrpc.v1.PublishEventsResponse.opened:type_name -> loadgrpc.v1.SourceOpened
-	20, // 24: loadgrpc.v1.PublishEventsResponse.ack:type_name -> loadgrpc.v1.Ack
-	21, // 25: loadgrpc.v1.PublishEventsResponse.gap:type_name -> loadgrpc.v1.Gap
-	22, // 26: loadgrpc.v1.PublishEventsResponse.rejected:type_name -> loadgrpc.v1.Rejected
-	23, // 27: loadgrpc.v1.PublishEventsResponse.finished:type_name -> loadgrpc.v1.Finished
-	24, // 28: loadgrpc.v1.PublishEventsResponse.run_closed:type_name -> loadgrpc.v1.RunClosed
-	25, // 29: loadgrpc.v1.PublishEventsResponse.start_cycle:type_name -> loadgrpc.v1.StartCycle
-	26, // 30: loadgrpc.v1.PublishEventsResponse.stop:type_name -> loadgrpc.v1.Stop
-	16, // 31: loadgrpc.v1.PublishEventsResponse.error:type_name -> loadgrpc.v1.SourceError
-	17, // 32: loadgrpc.v1.PublishEventsResponse.too_large:type_name -> loadgrpc.v1.TooLarge
-	18, // 33: loadgrpc.v1.PublishEventsResponse.types_refused:type_name -> loadgrpc.v1.TypesRefused
-	19, // 34: loadgrpc.v1.SourceOpened.limits:type_name -> loadgrpc.v1.Limits
-	28, // 35: loadgrpc.v1.Stop.stop_timeout:type_name -> google.protobuf.Duration
-	36, // 36: loadgrpc.v1.Assignment.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
-	0,  // 37: loadgrpc.v1.RunnerService.GetAssignment:input_type -> loadgrpc.v1.GetAssignmentRequest
-	6,  // 38: loadgrpc.v1.RunnerService.PublishEvents:input_type -> loadgrpc.v1.PublishEventsRequest
-	1,  // 39: loadgrpc.v1.RunnerService.GetAssignment:output_type -> loadgrpc.v1.GetAssignmentResponse
-	14, // 40: loadgrpc.v1.RunnerService.PublishEvents:output_type -> loadgrpc.v1.PublishEventsResponse
-	39, // [39:41] is the sub-list for method output_type
-	37, // [37:39] is the sub-list for method input_type
-	37, // [37:37] is the sub-list for extension type_name
-	37, // [37:37] is the sub-list for extension extendee
-	0,  // [0:37] is the sub-list for field type_name
+	5,  // 2: loadgrpc.v1.Assignment.cycles:type_name -> loadgrpc.v1.Cycle
+	29, // 3: loadgrpc.v1.Assignment.stop_timeout:type_name -> google.protobuf.Duration
+	30, // 4: loadgrpc.v1.Assignment.plan:type_name -> loadgrpc.v1.RunSpec
+	4,  // 5: loadgrpc.v1.Assignment.placement:type_name -> loadgrpc.v1.Placement
+	28, // 6: loadgrpc.v1.Assignment.parameters:type_name -> loadgrpc.v1.Assignment.ParametersEntry
+	31, // 7: loadgrpc.v1.Assignment.stages:type_name -> loadgrpc.v1.Stage
+	32, // 8: loadgrpc.v1.Assignment.load_changes:type_name -> loadgrpc.v1.LoadChange
+	3,  // 9: loadgrpc.v1.Assignment.deck:type_name -> loadgrpc.v1.CaseDeck
+	33, // 10: loadgrpc.v1.CaseDeck.cases:type_name -> loadgrpc.v1.FedCase
+	29, // 11: loadgrpc.v1.Cycle.duration:type_name -> google.protobuf.Duration
+	6,  // 12: loadgrpc.v1.PublishEventsRequest.source:type_name -> loadgrpc.v1.SourceId
+	8,  // 13: loadgrpc.v1.PublishEventsRequest.open:type_name -> loadgrpc.v1.OpenSource
+	10, // 14: loadgrpc.v1.PublishEventsRequest.batch:type_name -> loadgrpc.v1.EventBatch
+	11, // 15: loadgrpc.v1.PublishEventsRequest.skip:type_name -> loadgrpc.v1.Skip
+	12, // 16: loadgrpc.v1.PublishEventsRequest.ready:type_name -> loadgrpc.v1.CycleReady
+	13, // 17: loadgrpc.v1.PublishEventsRequest.finish:type_name -> loadgrpc.v1.Finish
+	9,  // 18: loadgrpc.v1.OpenSource.capabilities:type_name -> loadgrpc.v1.RunnerCapabilities
+	34, // 19: loadgrpc.v1.EventBatch.events:type_name -> loadgrpc.v1.Event
+	35, // 20: loadgrpc.v1.EventBatch.hit_blocks:type_name -> loadgrpc.v1.HitBlock
+	36, // 21: loadgrpc.v1.EventBatch.test_blocks:type_name -> loadgrpc.v1.TestBlock
+	14, // 22: loadgrpc.v1.Finish.totals:type_name -> loadgrpc.v1.SourceTotals
+	37, // 23: loadgrpc.v1.Finish.load_error:type_name -> loadgrpc.v1.ExceptionInfo
+	6,  // 24: loadgrpc.v1.PublishEventsResponse.source:type_name -> loadgrpc.v1.SourceId
+	16, // 25: loadgrpc.v1.PublishEventsResponse.opened:type_name -> loadgrpc.v1.SourceOpened
+	21, // 26: loadgrpc.v1.PublishEventsResponse.ack:type_name -> loadgrpc.v1.Ack
+	22, // 27: loadgrpc.v1.PublishEventsResponse.gap:type_name -> loadgrpc.v1.Gap
+	23, // 28: loadgrpc.v1.PublishEventsResponse.rejected:type_name -> loadgrpc.v1.Rejected
+	24, // 29: loadgrpc.v1.PublishEventsResponse.finished:type_name -> loadgrpc.v1.Finished
+	25, // 30: loadgrpc.v1.PublishEventsResponse.run_closed:type_name -> loadgrpc.v1.RunClosed
+	26, // 31: loadgrpc.v1.PublishEventsResponse.start_cycle:type_name -> loadgrpc.v1.StartCycle
+	27, // 32: loadgrpc.v1.PublishEventsResponse.stop:type_name -> loadgrpc.v1.Stop
+	17, // 33: loadgrpc.v1.PublishEventsResponse.error:type_name -> loadgrpc.v1.SourceError
+	18, // 34: loadgrpc.v1.PublishEventsResponse.too_large:type_name -> loadgrpc.v1.TooLarge
+	19, // 35: loadgrpc.v1.PublishEventsResponse.types_refused:type_name -> loadgrpc.v1.TypesRefused
+	20, // 36: loadgrpc.v1.SourceOpened.limits:type_name -> loadgrpc.v1.Limits
+	29, // 37: loadgrpc.v1.Stop.stop_timeout:type_name -> google.protobuf.Duration
+	38, // 38: loadgrpc.v1.Assignment.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
+	0,  // 39: loadgrpc.v1.RunnerService.GetAssignment:input_type -> loadgrpc.v1.GetAssignmentRequest
+	7,  // 40: loadgrpc.v1.RunnerService.PublishEvents:input_type -> loadgrpc.v1.PublishEventsRequest
+	1,  // 41: loadgrpc.v1.RunnerService.GetAssignment:output_type -> loadgrpc.v1.GetAssignmentResponse
+	15, // 42: loadgrpc.v1.RunnerService.PublishEvents:output_type -> loadgrpc.v1.PublishEventsResponse
+	41, // [41:43] is the sub-list for method output_type
+	39, // [39:41] is the sub-list for method input_type
+	39, // [39:39] is the sub-list for extension type_name
+	39, // [39:39] is the sub-list for extension extendee
+	0,  // [0:39] is the sub-list for field type_name
 }
 
 func init() { file_loadgrpc_v1_runner_proto_init() }
@@ -2356,15 +2462,15 @@ func file_loadgrpc_v1_runner_proto_init() {
 	}
 	file_loadgrpc_v1_event_proto_init()
 	file_loadgrpc_v1_run_proto_init()
-	file_loadgrpc_v1_runner_proto_msgTypes[6].OneofWrappers = []any{
+	file_loadgrpc_v1_runner_proto_msgTypes[7].OneofWrappers = []any{
 		(*PublishEventsRequest_Open)(nil),
 		(*PublishEventsRequest_Batch)(nil),
 		(*PublishEventsRequest_Skip)(nil),
 		(*PublishEventsRequest_Ready)(nil),
 		(*PublishEventsRequest_Finish)(nil),
 	}
-	file_loadgrpc_v1_runner_proto_msgTypes[13].OneofWrappers = []any{}
-	file_loadgrpc_v1_runner_proto_msgTypes[14].OneofWrappers = []any{
+	file_loadgrpc_v1_runner_proto_msgTypes[14].OneofWrappers = []any{}
+	file_loadgrpc_v1_runner_proto_msgTypes[15].OneofWrappers = []any{
 		(*PublishEventsResponse_Opened)(nil),
 		(*PublishEventsResponse_Ack)(nil),
 		(*PublishEventsResponse_Gap)(nil),
@@ -2383,7 +2489,7 @@ func file_loadgrpc_v1_runner_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_loadgrpc_v1_runner_proto_rawDesc), len(file_loadgrpc_v1_runner_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   28,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

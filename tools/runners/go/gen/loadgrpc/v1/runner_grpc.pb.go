@@ -30,6 +30,12 @@
 //     LOADGRPC_SERVER_URL        the server's URL, if the plan has one
 //     LOADGRPC_PARAMETERS        values of the test's parameters, if the plan gives any: an object
 //                                of JSON, names and texts, secrets as they are
+//     LOADGRPC_CASE              the case of the first iteration, as JSON such as {"case": "2#1",
+//                                "rule": "2", "values": {"day": 28}, "expected": {"go": true}}; not
+//                                set: the plan has no cases, or it is not for one user
+//     LOADGRPC_CASES             a file in LOADGRPC_RUN_DIR with the cases of all iterations, one a
+//                                line; after the last line, go on with the first. Set together
+//                                with LOADGRPC_CASE
 //
 // A runner that is killed cannot report what it had produced but not sent. If it keeps a count in
 // the file `produced` in its folder, the loss is still counted exactly. The file has a row for
