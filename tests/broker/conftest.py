@@ -250,6 +250,12 @@ def new_batch():
 
 
 @pytest.fixture
+def of_desk():
+    """What makes a desk of a broker, a clock and a store; and an agent of a broker and its id."""
+    return lambda broker, clock, store: Desk(Whole(broker), clock, store), FakeAgent
+
+
+@pytest.fixture
 def at_desk():
     """`at_desk(use, …)` runs a coroutine function with a Desk; options are the broker's.
 

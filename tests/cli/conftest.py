@@ -536,6 +536,12 @@ class FakeClient:
         self.after: list[int | None] = []
         """From where each watch was to go on."""
         self.purged: list[str] = []
+        self.submission: model.Submission | None = None
+        """How the run was asked for."""
+        self.wanted: dict[str, object] = {}
+        """Which runs were asked for last, beside their states and verdicts."""
+        self.accepted: dict[str, object] = {"state": RunState.STARTING}
+        """What is said of the run that was asked for."""
         self.trouble = ""
         self.stopped = asyncio.Event()
         self.endpoint = ""
@@ -552,10 +558,13 @@ class FakeClient:
         if name in self.fails:
             raise self.fails[name]
 
-    async def start_run(self, plan: Plan, *, request_id: str = "") -> Run:
+    async def start_run(
+        self, plan: Plan, *, request_id: str = "", submission: model.Submission | None = None
+    ) -> Run:
         self._ask("start_run", plan)
         assert request_id
-        return replace(self.run, plan=plan, state=RunState.STARTING)
+        self.submission = submission
+        return replace(self.run, plan=plan, **self.accepted)
 
     async def upload_bundle(
         self, bundle: Bundle, on_progress: Callable[[int], None] = lambda _: None
@@ -613,6 +622,10 @@ class FakeClient:
     async def delete_run(self, run_id: str) -> None:
         self._ask("delete_run", run_id)
 
+    async def purge_waiting(self) -> list[str]:
+        self._ask("purge_waiting")
+        return self.purged
+
     async def purge_runs(self, older_than_s: float) -> list[str]:
         self._ask("purge_runs", older_than_s)
         return self.purged
@@ -624,8 +637,10 @@ class FakeClient:
         page_token: str = "",
         states: Sequence[RunState] = (),
         exit_codes: Sequence[int] = (),
+        **wanted: object,
     ) -> tuple[list[Run], str]:
         self._ask("list_runs", page_size, page_token)
+        self.wanted = wanted
         start = int(page_token or 0)
         end = start + page_size
         page = [

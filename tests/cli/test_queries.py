@@ -356,8 +356,11 @@ def test_purge_tells_how_many_went(invoke, client, line, older_than_s):
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ("", "either --older-than or --all is needed, and not both"),
-        ("--all --older-than 1d", "either --older-than or --all is needed, and not both"),
+        ("", "one of --older-than, --all and --queued is needed, and only one"),
+        (
+            "--all --older-than 1d",
+            "one of --older-than, --all and --queued is needed, and only one",
+        ),
         ("--all", "there is no terminal to ask at: --yes is needed"),
     ],
 )

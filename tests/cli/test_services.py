@@ -34,6 +34,7 @@ class Config:
     allow_version_skew: bool = False
     max_age_s: float | None = None
     max_age_delta_s: float = 0.0
+    labels: tuple[str, ...] = ()
     observers: ObserverConfig = field(default_factory=ObserverConfig)
 
 
@@ -139,3 +140,11 @@ def test_what_the_command_line_says_of_leases_is_so():
     (lease,) = [option for option in broker.command.params if option.name == "lease_s"]
     assert lease.type_cast_value(None, lease.default) == fleet.DEFAULT_LEASE_S
     assert broker.LEAST_LEASE_S == roster.UNREACHABLE_AFTER_S
+
+
+def test_an_agent_has_the_labels_that_it_was_started_with(invoke, service):
+    """Each once, sorted; what is no label is refused."""
+    invoke("agent", "--label", "eu,big", "--label", "eu")
+    assert service.configs[-1].labels == ("big", "eu")
+    code, _, err = invoke("agent", "--label", "a b")
+    assert (code, "'a b' is not a label" in err) == (2, True)
