@@ -13,7 +13,6 @@ from dataclasses import replace
 from typing import Final, NamedTuple
 
 from loadgrpc.broker import live, watch
-from loadgrpc.broker.checking import check
 from loadgrpc.broker.listing import Listed, Wanted, listed
 from loadgrpc.broker.naming import Named, Naming
 from loadgrpc.broker.own_types import OwnTypes
@@ -26,7 +25,6 @@ from loadgrpc.broker.timeline import Timelines
 from loadgrpc.clock import Clock
 from loadgrpc.errors import InvalidRequest, NotFound, RunNotOver, Unavailable, Violation
 from loadgrpc.model import (
-    CheckedRun,
     News,
     Notification,
     Progress,
@@ -364,24 +362,6 @@ class Archive:
         """
         own = await self._stored_as(query.run_id)
         return await self._timelines.page(replace(query, run_id=own), self._of_attempt)
-
-    async def check_run(self, run_id: str, thresholds: tuple[str, ...]) -> CheckedRun:
-        """How a run is judged by thresholds; none: by those of its plan.
-
-        Raises:
-            NotFound: no such run.
-            InvalidRequest: there are none, and its plan has none.
-        """
-        run = await self.get_run(run_id)
-        texts = thresholds or run.plan.thresholds
-        if not texts:
-            message = "are required: the plan of the run has none"
-            raise InvalidRequest([Violation("thresholds", message)])
-        active = self.live_run(run_id)
-        log = active.log if active is not None else await self._run_store.log_of(run)
-        summary = await self.get_summary(run_id)
-        async with aclosing(self._timelines.closed(run_id, active)) as windows:
-            return await check(texts, run, list(log.after(0)), summary, windows)
 
     async def list_events(self, wanted: Wanted) -> AsyncIterator[Listed]:
         """The stored events of a run: of its newest attempt, or of the one that is named.

@@ -28,6 +28,7 @@ from loadgrpc.broker.observing import Observing
 from loadgrpc.broker.own_types import OwnTypes
 from loadgrpc.broker.parameters import Comparison
 from loadgrpc.broker.records import attempt_of, result_of
+from loadgrpc.broker.reviews import Reviews
 from loadgrpc.broker.roster import Roster
 from loadgrpc.broker.run import ActiveRun
 from loadgrpc.broker.run_store import RunStore
@@ -154,6 +155,7 @@ class Broker:
             waiting_of=self.dispatcher.waiting,
             every_s=TICK_S,
         )
+        self.reviews = Reviews(self.archive, self._run_store, self.timelines)
 
     # Its own life
 

@@ -13,7 +13,16 @@ from loadgrpc.broker.callers import client_of
 from loadgrpc.broker.listing import Listed, Position, Wanted
 from loadgrpc.errors import InvalidRequest, Violation
 from loadgrpc.model import News, Progress, RunState, StopMode, TimelineWindow
-from loadgrpc.protocol import bounds, bundles, plans, progress, thresholds, timeline, times
+from loadgrpc.protocol import (
+    bounds,
+    bundles,
+    comparisons,
+    plans,
+    progress,
+    thresholds,
+    timeline,
+    times,
+)
 from loadgrpc.protocol.rows import KINDS
 from loadgrpc.protocol.runs import agent_to_proto, broker_to_proto, run_to_proto
 from loadgrpc.protocol.shrinking import shrink
@@ -156,7 +165,16 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
     ) -> control_pb2.CheckRunResponse:
         """See control.proto."""
         run_id, wanted = thresholds.check_from_proto(request)
-        return thresholds.checked_to_proto(await self._broker.archive.check_run(run_id, wanted))
+        return thresholds.checked_to_proto(await self._broker.reviews.check_run(run_id, wanted))
+
+    async def CompareRuns(  # noqa: N802
+        self, request: control_pb2.CompareRunsRequest, _: Context
+    ) -> control_pb2.CompareRunsResponse:
+        """See control.proto."""
+        run_ids, min_effect = comparisons.compare_from_proto(request)
+        found = await self._broker.reviews.compare_runs(run_ids, min_effect)
+        made = map(comparisons.comparison_to_proto, found)
+        return control_pb2.CompareRunsResponse(comparisons=made)
 
     async def ListEvents(  # noqa: N802
         self, request: control_pb2.ListEventsRequest, _: Context

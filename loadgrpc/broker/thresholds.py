@@ -50,10 +50,15 @@ def set_span(judging: Judging, run: Run, times: LoadTimes) -> None:
     if run.start_time_ns is None:
         return
     judging.begin(run.start_time_ns)
+    end_ns = end_of_load_ns(run, times)
+    if end_ns is not None:
+        judging.stop(end_ns)
+
+
+def end_of_load_ns(run: Run, times: LoadTimes) -> int | None:
+    """When the load of a run ends: by its plan, by a stop, or with the run. None: not known yet."""
     ends_ns = (times.stop_ns, run.end_time_ns, _planned_end_ns(run.plan, times.cycle_starts_ns))
-    for end_ns in ends_ns:
-        if end_ns is not None:
-            judging.stop(end_ns)
+    return min((each for each in ends_ns if each is not None), default=None)
 
 
 def _planned_end_ns(plan: Plan, cycle_starts_ns: Sequence[int]) -> int | None:

@@ -14,7 +14,7 @@ COMMANDS: Final = {
     for name in (
         *("run", "attach", "stop"),
         *("broker", "agent", "status", "check-agents", "drain"),
-        *("runs", "show", "check", "events", "delete", "purge"),
+        *("runs", "show", "check", "compare", "events", "delete", "purge"),
         *("schedule", "campaign"),
         *("design", "examples", "protos", "assignment", "conformance", "config"),
     )

@@ -27,6 +27,7 @@ from loadgrpc.model import (
     News,
     Plan,
     Run,
+    RunComparison,
     RunState,
     SourceId,
     StopMode,
@@ -38,6 +39,7 @@ from loadgrpc.model import (
 )
 from loadgrpc.protocol import assignments, bounds, bundles, plans, progress, status, timeline, times
 from loadgrpc.protocol.backoff import Backoff
+from loadgrpc.protocol.comparisons import compare_to_proto, comparison_from_proto
 from loadgrpc.protocol.runs import agent_from_proto, broker_from_proto, run_from_proto
 from loadgrpc.protocol.sources import source_to_proto
 from loadgrpc.protocol.submissions import submission_to_proto
@@ -278,6 +280,14 @@ class Client:
         """How a run is judged by thresholds, from its timeline; none: by those of its plan."""
         request = check_to_proto((run_id, tuple(thresholds)))
         return checked_from_proto(await called(self._control.CheckRun, request))
+
+    async def compare_runs(
+        self, run_ids: Sequence[str], *, min_effect: float = 0.0
+    ) -> list[RunComparison]:
+        """Runs that are over, compared with the first; `min_effect` in percent, 0: the usual."""
+        request = compare_to_proto((tuple(run_ids), min_effect))
+        answer = await called(self._control.CompareRuns, request)
+        return [comparison_from_proto(each) for each in answer.comparisons]
 
     async def list_events(
         self,

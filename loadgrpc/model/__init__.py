@@ -7,6 +7,7 @@ back.
 """
 
 from loadgrpc.model.campaign import *
+from loadgrpc.model.comparison import *
 from loadgrpc.model.custom_state import *
 from loadgrpc.model.elapsed import *
 from loadgrpc.model.event import *

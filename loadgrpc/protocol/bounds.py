@@ -101,7 +101,6 @@ MAX_BUNDLE_ENTRIES: Final = 20_000
 MAX_PATH_BYTES: Final = 1_024
 """Of a name in it: a quarter of what Linux takes, as the folder comes before it."""
 MAX_PATH_DEPTH: Final = 64
-"""Of folders in it."""
 DIGEST_CHARS: Final = 64
 
 # Of texts.
@@ -149,6 +148,7 @@ TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
     "WatchRunRequest": {"run_id": ID},
     "StopRunRequest": {"run_id": ID},
     "GetSummaryRequest": {"run_id": ID},
+    "CompareRunsRequest": {"run_ids": Many(10, ID)},
     "CheckRunRequest": {"run_id": ID, "thresholds": OF_PLANS["RunSpec"]["thresholds"]},
     "GetTimelineRequest": {
         "run_id": ID,

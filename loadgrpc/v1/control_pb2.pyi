@@ -37,6 +37,14 @@ class StopMode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     STOP_MODE_GRACEFUL: _ClassVar[StopMode]
     STOP_MODE_KILL: _ClassVar[StopMode]
 
+class ComparisonOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    COMPARISON_OUTCOME_UNSPECIFIED: _ClassVar[ComparisonOutcome]
+    COMPARISON_OUTCOME_SAME: _ClassVar[ComparisonOutcome]
+    COMPARISON_OUTCOME_BETTER: _ClassVar[ComparisonOutcome]
+    COMPARISON_OUTCOME_WORSE: _ClassVar[ComparisonOutcome]
+    COMPARISON_OUTCOME_CANNOT_TELL: _ClassVar[ComparisonOutcome]
+
 class AgentState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     AGENT_STATE_UNSPECIFIED: _ClassVar[AgentState]
@@ -60,6 +68,11 @@ AGENT_EVENT_LOST: AgentEvent
 STOP_MODE_UNSPECIFIED: StopMode
 STOP_MODE_GRACEFUL: StopMode
 STOP_MODE_KILL: StopMode
+COMPARISON_OUTCOME_UNSPECIFIED: ComparisonOutcome
+COMPARISON_OUTCOME_SAME: ComparisonOutcome
+COMPARISON_OUTCOME_BETTER: ComparisonOutcome
+COMPARISON_OUTCOME_WORSE: ComparisonOutcome
+COMPARISON_OUTCOME_CANNOT_TELL: ComparisonOutcome
 AGENT_STATE_UNSPECIFIED: AgentState
 AGENT_STATE_IDLE: AgentState
 AGENT_STATE_BUSY: AgentState
@@ -414,6 +427,56 @@ class WindowsRead(_message.Message):
     length: _duration_pb2.Duration
     count: int
     def __init__(self, length: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., count: _Optional[int] = ...) -> None: ...
+
+class CompareRunsRequest(_message.Message):
+    __slots__ = ("run_ids", "min_effect")
+    RUN_IDS_FIELD_NUMBER: _ClassVar[int]
+    MIN_EFFECT_FIELD_NUMBER: _ClassVar[int]
+    run_ids: _containers.RepeatedScalarFieldContainer[str]
+    min_effect: float
+    def __init__(self, run_ids: _Optional[_Iterable[str]] = ..., min_effect: _Optional[float] = ...) -> None: ...
+
+class CompareRunsResponse(_message.Message):
+    __slots__ = ("comparisons",)
+    COMPARISONS_FIELD_NUMBER: _ClassVar[int]
+    comparisons: _containers.RepeatedCompositeFieldContainer[RunComparison]
+    def __init__(self, comparisons: _Optional[_Iterable[_Union[RunComparison, _Mapping]]] = ...) -> None: ...
+
+class RunComparison(_message.Message):
+    __slots__ = ("before_id", "after_id", "refusals", "figures")
+    BEFORE_ID_FIELD_NUMBER: _ClassVar[int]
+    AFTER_ID_FIELD_NUMBER: _ClassVar[int]
+    REFUSALS_FIELD_NUMBER: _ClassVar[int]
+    FIGURES_FIELD_NUMBER: _ClassVar[int]
+    before_id: str
+    after_id: str
+    refusals: _containers.RepeatedScalarFieldContainer[str]
+    figures: _containers.RepeatedCompositeFieldContainer[FigureComparison]
+    def __init__(self, before_id: _Optional[str] = ..., after_id: _Optional[str] = ..., refusals: _Optional[_Iterable[str]] = ..., figures: _Optional[_Iterable[_Union[FigureComparison, _Mapping]]] = ...) -> None: ...
+
+class FigureComparison(_message.Message):
+    __slots__ = ("figure", "before", "after", "change", "low", "high", "outcome", "name", "method", "scenario")
+    FIGURE_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    CHANGE_FIELD_NUMBER: _ClassVar[int]
+    LOW_FIELD_NUMBER: _ClassVar[int]
+    HIGH_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    SCENARIO_FIELD_NUMBER: _ClassVar[int]
+    figure: str
+    before: float
+    after: float
+    change: float
+    low: float
+    high: float
+    outcome: ComparisonOutcome
+    name: str
+    method: str
+    scenario: str
+    def __init__(self, figure: _Optional[str] = ..., before: _Optional[float] = ..., after: _Optional[float] = ..., change: _Optional[float] = ..., low: _Optional[float] = ..., high: _Optional[float] = ..., outcome: _Optional[_Union[ComparisonOutcome, str]] = ..., name: _Optional[str] = ..., method: _Optional[str] = ..., scenario: _Optional[str] = ...) -> None: ...
 
 class GetTimelineRequest(_message.Message):
     __slots__ = ("run_id", "to", "resolution", "names", "without_series", "page_size", "page_token")

@@ -101,6 +101,11 @@ class ControlServiceStub(object):
                 request_serializer=loadgrpc_dot_v1_dot_control__pb2.CheckRunRequest.SerializeToString,
                 response_deserializer=loadgrpc_dot_v1_dot_control__pb2.CheckRunResponse.FromString,
                 _registered_method=True)
+        self.CompareRuns = channel.unary_unary(
+                '/loadgrpc.v1.ControlService/CompareRuns',
+                request_serializer=loadgrpc_dot_v1_dot_control__pb2.CompareRunsRequest.SerializeToString,
+                response_deserializer=loadgrpc_dot_v1_dot_control__pb2.CompareRunsResponse.FromString,
+                _registered_method=True)
         self.ListEvents = channel.unary_stream(
                 '/loadgrpc.v1.ControlService/ListEvents',
                 request_serializer=loadgrpc_dot_v1_dot_control__pb2.ListEventsRequest.SerializeToString,
@@ -260,6 +265,16 @@ class ControlServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CompareRuns(self, request, context):
+        """CompareRuns compares runs that are over with the first of them, figure by figure: better, same,
+        worse, or not certain. Runs are not compared if their plans differ, a generator of
+        load was saturated, events were lost, or they are too short: the answer says so. NOT_FOUND: no
+        such run. FAILED_PRECONDITION (RUN_NOT_OVER): one of them is active.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListEvents(self, request, context):
         """ListEvents sends the events of a run that are stored now, in the order in which they were
         committed; then the stream ends with OK. Columns are sent as the rows they stand for. Events
@@ -367,6 +382,11 @@ def add_ControlServiceServicer_to_server(servicer, server):
                     servicer.CheckRun,
                     request_deserializer=loadgrpc_dot_v1_dot_control__pb2.CheckRunRequest.FromString,
                     response_serializer=loadgrpc_dot_v1_dot_control__pb2.CheckRunResponse.SerializeToString,
+            ),
+            'CompareRuns': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompareRuns,
+                    request_deserializer=loadgrpc_dot_v1_dot_control__pb2.CompareRunsRequest.FromString,
+                    response_serializer=loadgrpc_dot_v1_dot_control__pb2.CompareRunsResponse.SerializeToString,
             ),
             'ListEvents': grpc.unary_stream_rpc_method_handler(
                     servicer.ListEvents,
@@ -686,6 +706,33 @@ class ControlService(object):
             '/loadgrpc.v1.ControlService/CheckRun',
             loadgrpc_dot_v1_dot_control__pb2.CheckRunRequest.SerializeToString,
             loadgrpc_dot_v1_dot_control__pb2.CheckRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CompareRuns(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loadgrpc.v1.ControlService/CompareRuns',
+            loadgrpc_dot_v1_dot_control__pb2.CompareRunsRequest.SerializeToString,
+            loadgrpc_dot_v1_dot_control__pb2.CompareRunsResponse.FromString,
             options,
             channel_credentials,
             insecure,

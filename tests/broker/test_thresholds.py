@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from loadgrpc.errors import InvalidRequest
+from loadgrpc.errors import InvalidRequest, RunNotOver
 from loadgrpc.model import ChangeKind, RunState, ThresholdOutcome
 from loadgrpc.protocol import thresholds as wire
 from loadgrpc.testing import ManualClock
@@ -88,9 +88,9 @@ class Load:
         return [each for each in stored if each.kind == ChangeKind.THRESHOLD]
 
 
-async def loaded(desk, thresholds, agents=1, ahead_ns=(), **plan):
+async def loaded(desk, thresholds, agents=1, ahead_ns=(), *, named="a", **plan):
     """A run with thresholds that has begun, on whole seconds of the clock."""
-    names = [f"a{number}" for number in range(agents)]
+    names = [f"{named}{number}" for number in range(agents)]
     plan = {"duration_s": 60.0, **plan}
     run = await desk.start(*names, thresholds=tuple(thresholds), **plan)
     runners = [await desk.runner(run, name) for name in names]
@@ -197,11 +197,11 @@ def test_a_run_is_judged_live_and_afterwards_with_the_same_results(at_desk, tmp_
 
     async def later(desk):
         run_id = kept["run"].run_id
-        checked = await desk.broker.archive.check_run(run_id, ())
+        checked = await desk.broker.reviews.check_run(run_id, ())
         assert checked.results == kept["results"]
         assert checked.windows == ((1, 10),)
         assert checked.over
-        other = await desk.broker.archive.check_run(run_id, ("max(response) < 1s",))
+        other = await desk.broker.reviews.check_run(run_id, ("max(response) < 1s",))
         assert [each.outcome for each in other.results] == [ThresholdOutcome.PASS]
 
     at_desk(use, store=path, clock=clock)
@@ -264,7 +264,7 @@ def test_an_active_run_shows_how_its_thresholds_stand(at_desk):
         assert [each.text for each in failed] == [MANY[0]]
         standing = seen[-1].update.thresholds
         assert [each.outcome.name for each in standing] == ["FAIL", "PASS", "PASS", "PASS"]
-        checked = await desk.broker.archive.check_run(load.run.run_id, ())
+        checked = await desk.broker.reviews.check_run(load.run.run_id, ())
         assert not checked.over
         assert checked.results[0].windows == standing[0].windows
         await load.over()
@@ -282,7 +282,33 @@ def test_what_cannot_be_checked_is_refused(at_desk):
     async def use(desk):
         load = await loaded(desk, [])
         with pytest.raises(InvalidRequest, match="the plan of the run has none"):
-            await desk.broker.archive.check_run(load.run.run_id, ())
+            await desk.broker.reviews.check_run(load.run.run_id, ())
         await load.over()
 
     at_desk(use)
+
+
+def test_runs_that_are_over_are_compared(at_desk):
+    """From their stored timelines; what makes a difference in their plans is named."""
+
+    async def use(desk):
+        run_ids = []
+        for elapsed_ms, users in (([100, 100], 1), ([150, 150], 1), ([100, 100], 2)):
+            plan = {"duration_s": 70.0, "users": (users,), "title": str(elapsed_ms)}
+            load = await loaded(desk, [], named=f"of-{len(run_ids)}-", **plan)
+            for _ in range(70):
+                await load.second(elapsed_ms)
+            await load.over()
+            run_ids.append(load.run.run_id)
+        worse, other = await desk.broker.reviews.compare_runs(run_ids, 0.0)
+        assert not worse.refusals
+        p95 = next(each for each in worse.figures if each.figure == "p95")
+        assert p95.outcome.name == "WORSE"
+        assert p95.change == pytest.approx(50, abs=1)
+        assert other.refusals == ("the plans differ in users: 1, and 2",)
+        load = await loaded(desk, [], named="last")
+        with pytest.raises(RunNotOver):
+            await desk.broker.reviews.compare_runs([run_ids[0], load.run.run_id], 5.0)
+        await load.over()
+
+    at_desk(use, lease_s=1e9, within_s=60)

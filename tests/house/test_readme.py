@@ -99,9 +99,9 @@ NOT_OURS = {"--csv", "--defect"}
 """Options of others that pages speak of; the last is that of an example."""
 PIP = {"--no-deps", "--wheel-dir"}
 TOOLS = {"--part", "--rounds", "--quick", "--only", "--list", "--seed", "--keep", "--seconds"}
-GH = {"--body-file", "--create-if-none", "--edit-last"}
-"""Of `gh pr comment`."""
 """Those of `make bench` and `make faults`."""
+GH = {"--body-file", "--create-if-none", "--edit-last"}
+"""Those of `gh pr comment`."""
 SUPERVISORS = {"--daemon", "--build"}
 """Those of Circus and Compose."""
 JQ = {"--arg"}

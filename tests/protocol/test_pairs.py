@@ -18,6 +18,12 @@ from loadgrpc.protocol import cases as wire_cases
 from loadgrpc.protocol import progress as wire_progress
 from loadgrpc.protocol import schedules as wire_schedules
 from loadgrpc.protocol import sockets as wire_sockets
+from loadgrpc.protocol.comparisons import (
+    compare_from_proto,
+    compare_to_proto,
+    comparison_from_proto,
+    comparison_to_proto,
+)
 from loadgrpc.protocol.events import (
     arrivals_from_proto,
     arrivals_to_proto,
@@ -912,6 +918,30 @@ checked_runs = st.builds(
     over=st.booleans(),
 )
 
+numbers_of_any_size = st.floats(allow_nan=False)
+comparisons = st.builds(
+    model.RunComparison,
+    before_id=ids,
+    after_id=ids,
+    refusals=st.lists(words, max_size=2).map(tuple),
+    figures=st.lists(
+        st.builds(
+            model.FigureComparison,
+            figure=words,
+            before=numbers_of_any_size,
+            after=numbers_of_any_size,
+            change=numbers_of_any_size,
+            low=numbers_of_any_size,
+            high=numbers_of_any_size,
+            outcome=st.sampled_from(model.ComparisonOutcome),
+            name=words,
+            method=words,
+            scenario=words,
+        ),
+        max_size=2,
+    ).map(tuple),
+)
+
 PAIRS = {
     "timestamp": (times.timestamp_to_proto, times.timestamp_from_proto, moments),
     "duration": (times.duration_to_proto, times.duration_from_proto, durations),
@@ -969,6 +999,12 @@ PAIRS = {
         check_from_proto,
         st.tuples(ids, st.sampled_from([(), ("hits > 1", "loss == 0")])),
     ),
+    "compare": (
+        compare_to_proto,
+        compare_from_proto,
+        st.tuples(st.sampled_from([("a", "b"), ("a", "b", "c")]), st.floats(0, 100)),
+    ),
+    "comparison": (comparison_to_proto, comparison_from_proto, comparisons),
     "checked": (checked_to_proto, checked_from_proto, checked_runs),
     "summary": (summary_to_proto, summary_from_proto, summaries),
     "elapsed": (elapsed_to_proto, elapsed_from_proto, elapsed),
