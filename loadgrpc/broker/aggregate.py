@@ -117,6 +117,7 @@ class Aggregate:
             share.span.add(events.first_ns, events.last_ns)
         self.data.add(scenario, events.data)
         self.rules.add(scenario, events, arrival_ns=arrival_ns, ahead_ns=ahead_ns)
+        self._add_fixtures(share, scenario, events)
         if events.sockets:
             newest_ns = max(newest_ns, self._add_sockets(scenario, events, arrival_ns, ahead_ns))
         for measured in events.measures:
@@ -140,6 +141,11 @@ class Aggregate:
             share.active_users[runner_id] = told.active
             self._timeline.alive.report((key, runner_id), told.active, newest_ns // NS_PER_S)
         self._timeline.watermark.reported((key, runner_id), newest_ns)
+
+    def _add_fixtures(self, share: Share, scenario: str, events: Decoded) -> None:
+        """Adds how users were set up and torn down."""
+        for first_ns, last_ns in self.tests.add_fixtures(scenario, events):
+            share.span.add(first_ns, last_ns)
 
     def opened(self, key: Key, runner_id: str) -> None:
         """A runner will report."""

@@ -44,6 +44,8 @@ class PlannedWork:
     """Of those, why some did not, and how many."""
     data: Sequence[DataFigures] = ()
     """What they took from files of rows."""
+    not_set_up: int = 0
+    """Users that made no iterations, because they could not be set up."""
 
     @property
     def may_cut_off(self) -> bool:
@@ -67,6 +69,10 @@ def _undone(work: PlannedWork, *, over: bool) -> str:  # noqa: PLR0911 - a list 
     missing = iterations.dropped + iterations.not_yet
     if ended := _ended_by_data(work, missing):
         return ended
+    if work.not_set_up:
+        users = _counted(work.not_set_up, "user")
+        of = f" of {work.users.planned}" if work.users.planned else ""
+        return f"{users}{of} could not be set up, and made no iterations"
     if missing and work.is_open:
         return _not_started(work)
     if missing:

@@ -18,7 +18,7 @@ from loadgrpc.broker.part import Key, Part
 from loadgrpc.broker.run import ActiveRun
 from loadgrpc.broker.setbacks import lost_parts, not_loaded
 from loadgrpc.broker.share import TimeSpan
-from loadgrpc.model import AssignmentState, RunState, TestOutcome
+from loadgrpc.model import AssignmentState, RunState, TestOutcome, UserFixture
 from loadgrpc.stats.hits import HitStats
 from loadgrpc.stats.planned_times import PlannedTimes
 
@@ -227,6 +227,7 @@ class RunResult:
             is_open=scenario.is_open,
             not_started=self._not_started(parts, done) if over else (),
             data=tuple(self._run.aggregate.data.of(scenario.name)),
+            not_set_up=self._run.aggregate.tests.went_wrong(scenario.name)[UserFixture.SET_UP],
         )
 
     def _agents(self, done: Mapping[Key, Done]) -> Iterator[model.AgentFigures]:
@@ -282,7 +283,7 @@ class RunResult:
             ),
             unmet="; ".join(filter(None, (judgement.unmet(thresholds), self._unmet(run)))),
             failed="; ".join(filter(None, (failed, remarks)))
-            if (failed := _failed(iterations))
+            if (failed := _failed(iterations) or self._not_torn_down())
             else "",
             remarks=remarks,
         )
@@ -291,6 +292,11 @@ class RunResult:
         """What the plan requires of the results and does not hold; empty: nothing."""
         required = run.plan.require_coverage
         return judgement.too_little(self._run.aggregate.rules.coverage(), required)
+
+    def _not_torn_down(self) -> str:
+        """How many users could not be torn down; empty: none."""
+        number = self._run.aggregate.tests.went_wrong()[UserFixture.TEAR_DOWN]
+        return f"{number} user{'s' * (number != 1)} could not be torn down" if number else ""
 
     def _not_loaded(self) -> str:
         return not_loaded(self._run.parts.values())

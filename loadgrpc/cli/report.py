@@ -12,7 +12,7 @@ import textwrap
 from loadgrpc import verdict
 from loadgrpc.cli import cycles, measures
 from loadgrpc.cli.agents import agent_table, generator_figures, saturated
-from loadgrpc.cli.by_test import by_test
+from loadgrpc.cli.by_test import by_test, user_fixtures
 from loadgrpc.cli.custom_states import retries_by_name, retry_totals, state_lines
 from loadgrpc.cli.data_files import data_files
 from loadgrpc.cli.figures import (
@@ -71,6 +71,7 @@ def report(
             _scenarios(summary, width),
             cycles.table(summary, width),
             by_test(summary, verbose=verbose, width=width),
+            user_fixtures(summary, verbose=verbose, width=width),
             by_name(summary, verbose=verbose, width=width),
             retries_by_name(summary, width),
             by_tag(summary, width),

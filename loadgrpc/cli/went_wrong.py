@@ -94,15 +94,17 @@ def exceptions(
     total: int,
     verbose: bool,  # noqa: FBT001 - one call for each heading, beside each other
     width: int,
+    *,
+    what: str = "iteration",
 ) -> list[Line]:
-    """Groups of exceptions under a heading that says how many there were."""
+    """Groups of exceptions under a heading that says how many of what they were."""
     if not groups:
         return []
     others = [group for group in groups if group.test == OTHER]
     in_groups = counted(len(groups) - len(others), "group")
     if others:
         in_groups += f", and {others[0].count} in others"
-    said = f"{heading}: {counted(total, 'iteration')} in {in_groups}"
+    said = f"{heading}: {counted(total, what)} in {in_groups}"
     lines = [Line(shorten(said, width), Style.HEADING)]
     shown = groups if verbose else groups[:MAX_GROUPS]
     digits = len(str(max(group.count for group in shown)))

@@ -23,6 +23,13 @@ class TestOutcome(IntEnum):
     INTERRUPTED = 4
 
 
+class UserFixture(IntEnum):
+    """What is done once for each virtual user, beside its iterations."""
+
+    SET_UP = 1
+    TEAR_DOWN = 2
+
+
 class HitError(IntEnum):
     """Why a hit has no whole answer."""
 

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 from loadgrpc.model.custom_state import ReportedState
 from loadgrpc.model.elapsed import ElapsedFigures
-from loadgrpc.model.event import DataMode, ExceptionInfo, HitError
+from loadgrpc.model.event import DataMode, ExceptionInfo, HitError, UserFixture
 from loadgrpc.model.generator import GeneratorFigures
 from loadgrpc.model.measures import Measures
 from loadgrpc.model.observer import Notification
@@ -328,6 +328,10 @@ class TestFigures:
     """Those that have ended."""
     iteration_time: ElapsedFigures | None = None
     """Of the iterations that came to their own end. None: its scenario has no other test."""
+    fixture: UserFixture | None = None
+    """Set: these are no iterations, but what was done once for each user."""
+    errors: tuple[IterationErrorGroup, ...] = ()
+    """What went wrong with that."""
 
 
 @dataclass(frozen=True, kw_only=True)

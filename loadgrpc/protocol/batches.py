@@ -83,4 +83,5 @@ def _read_hits(block: event_pb2.HitBlock, room: Room, skip: int, decoded: Decode
 
 def _read_tests(block: event_pb2.TestBlock, room: Room, skip: int, decoded: Decoded) -> None:
     tests = decode_iterations(block, room)
-    decoded.iterations.append(tests.some(slice(skip, None)) if skip else tests)
+    kept = decoded.iterations if tests.fixture is None else decoded.fixtures
+    kept.append(tests.some(slice(skip, None)) if skip else tests)

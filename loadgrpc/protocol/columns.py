@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from loadgrpc.errors import InvalidRequest
-from loadgrpc.model import HitError, TestOutcome
+from loadgrpc.model import HitError, TestOutcome, UserFixture
 from loadgrpc.protocol import bound, bounds
 from loadgrpc.protocol.decoded import Column, HitLabel, Hits, IterationLabel, Iterations, Tags
 from loadgrpc.protocol.events import exception_from_proto
@@ -35,6 +35,7 @@ _OF_TESTS: Final = _columns(event_pb2.TestBlock)
 _MAX_NAME_CHARS: Final = bound.MAX_NAME_CHARS
 _WIDTHS: Final = {1: "<u1", 2: "<u2", 4: "<u4", 8: "<u8"}
 _HIT_ERRORS: Final = {kind.value: kind for kind in HitError}
+_FIXTURES: Final = frozenset(map(int, UserFixture))
 _HTTP: Final = "http"
 MAX_ATTEMPT: Final = 2**32 - 1
 MAX_SIZE: Final = 2**40
@@ -118,7 +119,22 @@ def decode_iterations(block: event_pb2.TestBlock, room: Room) -> Iterations:
         cases=block.cases if case else (),
         case=_indexes("case", case, count, len(block.cases) + 1) if case else None,
         delay_ns=_delays(delay, start_ns) if delay else None,
+        fixture=fixture_of(block.status),
     )
+
+
+def fixture_of(status: event_pb2.LoadStatus) -> UserFixture | None:
+    """What was done for a user, if it is no iteration.
+
+    Raises:
+        InvalidRequest: it is not known here.
+    """
+    number = int(status.user_fixture)
+    if not number:
+        return None
+    if number not in _FIXTURES:
+        raise InvalidRequest(f"status.user_fixture is {number}, which is not known here")
+    return UserFixture(number)
 
 
 def _base(block: _Block) -> int:

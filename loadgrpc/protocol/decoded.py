@@ -21,6 +21,7 @@ from loadgrpc.model import (
     GeneratorState,
     HitError,
     TestOutcome,
+    UserFixture,
     fails,
 )
 from loadgrpc.stats.measures import MeasureStats
@@ -113,6 +114,9 @@ class Iterations(NamedTuple):
     delay_ns: Column | None = None
     """From the planned start of each to its start. None: none had one, or was late."""
 
+    fixture: UserFixture | None = None
+    """Set: these are no iterations."""
+
     def some(self, which: slice) -> Iterations:
         """Those of the iterations that are meant."""
         return self._replace(**_some(self, which))
@@ -162,6 +166,10 @@ class Decoded:
 
     hits: list[Hits] = field(default_factory=list)
     iterations: list[Iterations] = field(default_factory=list)
+    fixtures: list[Iterations] = field(default_factory=list)
+    """What was done once for each user."""
+    fixture_outcomes: list[tuple[UserFixture, IterationLabel]] = field(default_factory=list)
+    """The same, of rows."""
     starts: int = 0
     """Rows that say an iteration began."""
     stops: int = 0

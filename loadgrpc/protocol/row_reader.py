@@ -16,7 +16,7 @@ from loadgrpc.clock import NS_PER_S
 from loadgrpc.errors import InvalidRequest
 from loadgrpc.model import MAX_PROCESSES, TestOutcome
 from loadgrpc.protocol import bounds
-from loadgrpc.protocol.columns import MAX_SIZE, hit_label, read_tags
+from loadgrpc.protocol.columns import MAX_SIZE, fixture_of, hit_label, read_tags
 from loadgrpc.protocol.custom_states import custom_state_from_proto
 from loadgrpc.protocol.decoded import Decoded, HitLabel, Hits, IterationLabel, Tags, UsersTold
 from loadgrpc.protocol.events import (
@@ -227,6 +227,10 @@ def _decode_row(  # noqa: C901, PLR0912 - one for each kind
         _check_output(row.output)
         decoded.lines += row.output.HasField("text")
         decoded.lines_left_out += row.output.left_out
+    elif fixture := fixture_of(row.status):
+        of_user = Decoded()
+        _decode_iteration(getattr(row, kind), kind, time_ns, of_user)
+        decoded.fixture_outcomes += [(fixture, label) for label in of_user.outcomes]
     else:
         _decode_iteration(getattr(row, kind), kind, time_ns, decoded)
         if kind == "test_start":

@@ -305,6 +305,8 @@ def _test_to_proto(test: model.TestFigures) -> run_pb2.TestFigures:
         scenario=test.scenario,
         iterations=iterations_to_proto(test.iterations),
         iteration_time=elapsed_to_proto(time) if time is not None else None,
+        user_fixture=int(test.fixture or 0),
+        errors=map(_group_to_proto, test.errors),
     )
 
 
@@ -315,6 +317,8 @@ def _test_from_proto(message: run_pb2.TestFigures) -> model.TestFigures:
         scenario=message.scenario,
         iterations=iterations_from_proto(message.iterations),
         iteration_time=elapsed_from_proto(message.iteration_time) if has_time else None,
+        fixture=model.UserFixture(message.user_fixture) if message.user_fixture else None,
+        errors=tuple(map(_group_from_proto, message.errors)),
     )
 
 

@@ -246,8 +246,9 @@ def _check_that_it_runs(case_class: type[unittest.TestCase], name: str, where: s
     if not is_run_by_the_library(case_class):
         return
     awaits = not is_run_plainly(case_class)  # it is an IsolatedAsyncioTestCase
-    for each in (name, "setUp", "tearDown", "setUpClass", "tearDownClass"):
-        function = getattr(case_class, each)
+    own = (name, "setUp", "tearDown", "setUpClass", "tearDownClass")
+    for each in (*own, "setUpUser", "tearDownUser"):
+        function = getattr(case_class, each, None)
         if inspect.isgeneratorfunction(function):
             what = "is a generator, and would never run: it must not `yield`"
         elif inspect.isasyncgenfunction(function):
@@ -256,7 +257,7 @@ def _check_that_it_runs(case_class: type[unittest.TestCase], name: str, where: s
             what = "is async, and would never be awaited"
             if not awaits:
                 what += "; unittest.IsolatedAsyncioTestCase runs such tests"
-            elif not each.endswith("Class"):
+            elif not each.endswith(("Class", "User")):
                 what += f"; async{each[0].upper()}{each[1:]} would"
         else:
             continue

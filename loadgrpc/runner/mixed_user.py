@@ -62,6 +62,8 @@ class MixedUser:
             of_class.setdefault(test.case_class, made)
             self._each.append(made)
         self._instances = tuple(of_class.values())
+        self._up: list[VirtualUser] = []
+        """Those of the instances that are set up."""
         self._now = self._each[0]
 
     @property
@@ -98,6 +100,19 @@ class MixedUser:
         self._now = now = self._each[self._mix.at(Turn(*self._who, iteration))]
         now.take_turn()
         return now
+
+    def set_up(self) -> bool:
+        """See VirtualUser. Each class sets up its instance, until one of them fails."""
+        for each in self._instances:
+            if not each.set_up():
+                return False
+            self._up.append(each)
+        return True
+
+    def tear_down(self) -> None:
+        """See VirtualUser. The last that was set up goes first."""
+        while self._up:
+            self._up.pop().tear_down()
 
     def interrupt(self) -> None:
         """See VirtualUser."""

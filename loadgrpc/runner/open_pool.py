@@ -179,6 +179,8 @@ class OpenPool(Pool):
         assert tally is not None  # noqa: S101 - it runs
         try:
             user = self._made(plan, number, number)
+            if not user.set_up():
+                return
             while (planned_ns := self._next(seat)) is not None:
                 done += 1
                 start_ns = clock.monotonic_ns()
@@ -194,6 +196,7 @@ class OpenPool(Pool):
                     break  # there are no rows left for it
                 if forked is not None and forked.is_child:
                     forked.leave_if_child(outcome is not TestOutcome.SUCCESS)
+            user.tear_down()
         except (CutOff, UserIsDone):
             pass
         except BaseException as error:  # noqa: BLE001 - recorded; the others go on

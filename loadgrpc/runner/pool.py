@@ -196,6 +196,8 @@ class Pool:
         user: AnyUser | None = None
         try:
             user = self._made(plan, number, slot or number)
+            if not user.set_up():
+                return
             wake = None
             if (paced := user.paced(pace, over_ns)) is not pace:
                 pace, wake = paced, self._wakes(user)
@@ -213,6 +215,7 @@ class Pool:
                 now_ns = user.ended_ns
                 if forked is not None and forked.is_child:
                     forked.leave_if_child(outcome is not TestOutcome.SUCCESS)
+            user.tear_down()
         except (CutOff, UserIsDone):
             pass
         except BaseException as error:  # noqa: BLE001 - recorded; the others go on

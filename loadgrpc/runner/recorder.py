@@ -11,9 +11,9 @@ Totals: every entry counted in `produced_events` leaves through exactly one Enco
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from loadgrpc.clock import Clock
 from loadgrpc.model import (
@@ -24,6 +24,7 @@ from loadgrpc.model import (
     ExceptionInfo,
     GeneratorState,
     TestOutcome,
+    UserFixture,
 )
 from loadgrpc.protocol.blocks import (
     BLOCK_ENTRIES,
@@ -43,6 +44,7 @@ from loadgrpc.protocol.events import (
 )
 from loadgrpc.protocol.times import timestamp_to_proto
 from loadgrpc.runner import texts
+from loadgrpc.runner.encoded_batch import EncodedBatch, one_by_one, pack
 from loadgrpc.runner.hit import Hit
 from loadgrpc.runner.kept import clean_exception, clean_hit
 from loadgrpc.runner.measure_tally import MeasureTally
@@ -71,15 +73,6 @@ _ROWS = BLOCK_ENTRIES // 4
 """Rows that are put together without a rest."""
 
 
-class EncodedBatch(NamedTuple):
-    """A batch that is ready to be sent, save for its number."""
-
-    payload: bytes
-    """A serialised EventBatch without `first_sequence`."""
-    events: int
-    hits: int
-
-
 class Recorder:
     """Takes measurements, gives frames. Not for use by several threads at once."""
 
@@ -91,6 +84,7 @@ class Recorder:
         self._sealed_tests: list[Block] = []
         self._hits = Block(None, HIT_FIELDS)
         self._tests = Block(None, ITERATION_FIELDS)
+        self._fixtures: dict[UserFixture, Block] = {}
         self._tagged: dict[Tags, Block] = {}
         """Hits with tags: a block for each set of them."""
         self._rows: list[bytes] = []
@@ -210,7 +204,38 @@ class Recorder:
         self.produced_events += 1
         self._produced[0] = self.produced_events
         if len(block.entries) >= block.room:
-            self._seal_tests()
+            self._seal_iterations()
+
+    def fixture(
+        self,
+        fixture: UserFixture,
+        *,
+        test: str,
+        outcome: TestOutcome,
+        exception: ExceptionInfo | None,
+        start_ns: int,
+        elapsed_ns: int,
+        user: int,
+    ) -> None:
+        """Record that a user was set up or torn down, by what `test` names."""
+        status = event_pb2.LoadStatus()
+        if self._status is not None:
+            status.CopyFrom(self._status)
+        status.user_fixture = int(fixture)  # type: ignore[assignment]  # the numbers are the same
+        block = self._fixtures.pop(fixture, None) or Block(status, ITERATION_FIELDS)
+        tests, self._tests = self._tests, block
+        self.iteration(
+            outcome=outcome,
+            exception=exception,
+            start_ns=start_ns,
+            elapsed_ns=elapsed_ns,
+            user=user,
+            iteration=0,
+            test=test,
+        )
+        if self._tests is block:  # else it was full, and is sealed
+            self._fixtures[fixture] = block
+        self._tests = tests
 
     def counter(self, name: str, increment: int, user: int, iteration: int) -> None:
         """Record that a counter of the test's own grew."""
@@ -350,15 +375,15 @@ class Recorder:
         pieces: list[EncodedBatch] = []
         for first in range(0, len(rows), _ROWS):
             some = rows[first : first + _ROWS]
-            pieces += _pack((EncodedBatch(row, 1, 0) for row in some), max_batch_bytes)
+            pieces += pack((EncodedBatch(row, 1, 0) for row in some), max_batch_bytes)
             rest()
-        for block in _one_by_one(hits):
+        for block in one_by_one(hits):
             pieces += [EncodedBatch(one, n, n) for one, n in block.pieces(max_batch_bytes)]
             rest()
-        for block in _one_by_one(tests):
+        for block in one_by_one(tests):
             pieces += [EncodedBatch(one, n, 0) for one, n in block.pieces(max_batch_bytes)]
             rest()
-        return list(_pack(pieces, max_batch_bytes))
+        return list(pack(pieces, max_batch_bytes))
 
     def _recorded(self) -> tuple[list[bytes], list[Block], list[Block]]:
         """Takes out the rows, and the blocks of hits and of iterations."""
@@ -382,6 +407,11 @@ class Recorder:
         self._sealed_hits += (block for block in tagged.values() if block.entries)
 
     def _seal_tests(self) -> None:
+        self._sealed_tests += self._fixtures.values()
+        self._fixtures = {}
+        self._seal_iterations()
+
+    def _seal_iterations(self) -> None:
         if self._tests.entries:
             self._sealed_tests.append(self._tests)
         self._tests = Block(self._status, ITERATION_FIELDS)
@@ -397,29 +427,6 @@ class Recorder:
 def _serialised(event: event_pb2.Event) -> bytes:
     """An event as a batch of its own."""
     return runner_pb2.EventBatch(events=[event]).SerializeToString()
-
-
-def _one_by_one(blocks: list[Block]) -> Iterator[Block]:
-    """Blocks in order, let go of one at a time: to free them all at once would take a while."""
-    blocks.reverse()
-    while blocks:
-        yield blocks.pop()
-
-
-def _pack(pieces: Iterable[EncodedBatch], limit: int) -> Iterator[EncodedBatch]:
-    """Join pieces in order; serialised messages put end to end are the merged message."""
-    payloads: list[bytes] = []
-    size = events = hits = 0
-    for piece in pieces:
-        if payloads and size + len(piece.payload) > limit:
-            yield EncodedBatch(b"".join(payloads), events, hits)
-            payloads, size, events, hits = [], 0, 0, 0
-        payloads.append(piece.payload)
-        size += len(piece.payload)
-        events += piece.events
-        hits += piece.hits
-    if payloads:
-        yield EncodedBatch(b"".join(payloads), events, hits)
 
 
 def _case(block: Block, case: str) -> int:

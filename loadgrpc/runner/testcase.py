@@ -326,6 +326,22 @@ class TestCase(OwnMeasures, unittest.TestCase):
         if self.load_reporter is not None:
             self.load_reporter.state(state)
 
+    def setUpUser(self) -> None:  # noqa: N802 - beside unittest's
+        """What is done once for each user, before its first iteration, such as a login.
+
+        If it raises, the user makes no iterations. Outside a load run it is done before each test.
+        """
+
+    def tearDownUser(self) -> None:  # noqa: N802 - beside unittest's
+        """What is done once for each user that was set up, after its last iteration."""
+
+    def _callSetUp(self) -> None:  # noqa: N802 - unittest's
+        """Outside a load run each test is a user of its own."""
+        if self.load_reporter is None:
+            self.setUpUser()
+            self.addCleanup(self.tearDownUser)
+        super()._callSetUp()  # type: ignore[misc]  # it is private
+
     def run(self, result: unittest.TestResult | None = None) -> unittest.TestResult | None:
         """See unittest.TestCase.run."""
         try:

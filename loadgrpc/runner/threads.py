@@ -99,6 +99,11 @@ class LockedRecorder(Recorder):
         with self._lock:
             super().iteration(**ended)
 
+    def fixture(self, *what: Any, **ended: Any) -> None:
+        """See Recorder."""
+        with self._lock:
+            super().fixture(*what, **ended)
+
     def counter(self, name: str, increment: int, user: int, iteration: int) -> None:
         """See Recorder."""
         with self._lock:

@@ -31,7 +31,7 @@ from typing import Any, Final
 
 from loadgrpc.clock import Clock
 from loadgrpc.design.feed import feed_of, give, sentence
-from loadgrpc.model import ExceptionInfo, Plan, Scenario, TestOutcome
+from loadgrpc.model import ExceptionInfo, Plan, Scenario, TestOutcome, UserFixture
 from loadgrpc.runner.context import LoadStatus, UserContext
 from loadgrpc.runner.http.addresses import AddressBook
 from loadgrpc.runner.judge import Judge, check_that_it_ran, is_cut_off, skip_reason
@@ -84,6 +84,7 @@ class VirtualUser:
         """
         self._in_flight = memoryview(bytearray(16)).cast("Q") if in_flight is None else in_flight
         self._recorder: Any = NamedRecorder(recorder, named) if named else recorder
+        self._all_of_it = recorder
         self._clock = clock
         self._user = user
         self._context = context or UserContext(LoadStatus(user=user))
@@ -151,6 +152,45 @@ class VirtualUser:
         self.interrupt()
         return True
 
+    def set_up(self) -> bool:
+        """Runs what its class does once for each user before its iterations; whether it went well.
+
+        Of a class that does nothing nothing is recorded.
+        """
+        return self._fixture(UserFixture.SET_UP, "setUpUser")
+
+    def tear_down(self) -> None:
+        """Runs what its class does once for each user after its iterations."""
+        self._reporter.iteration = 0
+        self._fixture(UserFixture.TEAR_DOWN, "tearDownUser")
+
+    def _fixture(self, fixture: UserFixture, name: str) -> bool:
+        call = getattr(self._case, name, None)
+        if call is None or getattr(call, "__func__", None) is getattr(TestCase, name):
+            return True
+        judge, clock = self._judge, self._clock
+        judge.begin()
+        start_ns = clock.monotonic_ns()
+        try:
+            check_that_it_ran(call, call())
+        except BaseException as error:
+            if is_cut_off(error):
+                judge.interrupt()
+                raise
+            judge.blame(self._case, error)
+        finally:
+            kind = type(self._case)
+            self._all_of_it.fixture(
+                fixture,
+                test=f"{kind.__module__}.{kind.__qualname__}.{name}",
+                outcome=judge.outcome,
+                exception=judge.exception,
+                start_ns=clock.epoch_ns + start_ns,
+                elapsed_ns=clock.monotonic_ns() - start_ns,
+                user=self._user,
+            )
+        return judge.outcome is TestOutcome.SUCCESS
+
     def interrupt(self) -> None:
         """The user's time is over: the iteration it is in is interrupted, whatever it makes of it.
 
@@ -162,6 +202,7 @@ class VirtualUser:
     def abandon(self) -> None:
         """Nobody waits for it any more: its iteration is recorded as interrupted, and no other."""
         recorder, self._recorder = self._recorder, MUTE
+        self._all_of_it = MUTE
         self._reporter.mute()
         iteration, start_ns = self._in_flight[0], self._in_flight[1]
         if iteration:

@@ -12,6 +12,12 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class UserFixture(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    USER_FIXTURE_UNSPECIFIED: _ClassVar[UserFixture]
+    USER_FIXTURE_SET_UP: _ClassVar[UserFixture]
+    USER_FIXTURE_TEAR_DOWN: _ClassVar[UserFixture]
+
 class HitError(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     HIT_ERROR_UNSPECIFIED: _ClassVar[HitError]
@@ -45,6 +51,9 @@ class TestOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     TEST_OUTCOME_FAILURE: _ClassVar[TestOutcome]
     TEST_OUTCOME_ERROR: _ClassVar[TestOutcome]
     TEST_OUTCOME_INTERRUPTED: _ClassVar[TestOutcome]
+USER_FIXTURE_UNSPECIFIED: UserFixture
+USER_FIXTURE_SET_UP: UserFixture
+USER_FIXTURE_TEAR_DOWN: UserFixture
 HIT_ERROR_UNSPECIFIED: HitError
 HIT_ERROR_DNS: HitError
 HIT_ERROR_CONNECT: HitError
@@ -117,20 +126,22 @@ class Event(_message.Message):
     def __init__(self, time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., status: _Optional[_Union[LoadStatus, _Mapping]] = ..., test_start: _Optional[_Union[TestStart, _Mapping]] = ..., test_stop: _Optional[_Union[TestStop, _Mapping]] = ..., test_success: _Optional[_Union[TestSuccess, _Mapping]] = ..., test_failure: _Optional[_Union[TestFailure, _Mapping]] = ..., test_error: _Optional[_Union[TestError, _Mapping]] = ..., hit: _Optional[_Union[Hit, _Mapping]] = ..., counter: _Optional[_Union[Counter, _Mapping]] = ..., state: _Optional[_Union[RunnerState, _Mapping]] = ..., generator: _Optional[_Union[GeneratorState, _Mapping]] = ..., custom: _Optional[_Union[_any_pb2.Any, _Mapping]] = ..., output: _Optional[_Union[Output, _Mapping]] = ..., socket: _Optional[_Union[SocketActivity, _Mapping]] = ..., data: _Optional[_Union[DataUse, _Mapping]] = ..., rules: _Optional[_Union[DesignedRules, _Mapping]] = ..., check: _Optional[_Union[Check, _Mapping]] = ..., transaction: _Optional[_Union[Transaction, _Mapping]] = ..., measurement: _Optional[_Union[Measurement, _Mapping]] = ..., gauge: _Optional[_Union[Gauge, _Mapping]] = ..., custom_state: _Optional[_Union[CustomState, _Mapping]] = ..., arrivals: _Optional[_Union[ArrivalsState, _Mapping]] = ...) -> None: ...
 
 class LoadStatus(_message.Message):
-    __slots__ = ("iterations", "users", "current_iteration", "current_user", "cycle", "case")
+    __slots__ = ("iterations", "users", "current_iteration", "current_user", "cycle", "case", "user_fixture")
     ITERATIONS_FIELD_NUMBER: _ClassVar[int]
     USERS_FIELD_NUMBER: _ClassVar[int]
     CURRENT_ITERATION_FIELD_NUMBER: _ClassVar[int]
     CURRENT_USER_FIELD_NUMBER: _ClassVar[int]
     CYCLE_FIELD_NUMBER: _ClassVar[int]
     CASE_FIELD_NUMBER: _ClassVar[int]
+    USER_FIXTURE_FIELD_NUMBER: _ClassVar[int]
     iterations: int
     users: int
     current_iteration: int
     current_user: int
     cycle: int
     case: str
-    def __init__(self, iterations: _Optional[int] = ..., users: _Optional[int] = ..., current_iteration: _Optional[int] = ..., current_user: _Optional[int] = ..., cycle: _Optional[int] = ..., case: _Optional[str] = ...) -> None: ...
+    user_fixture: UserFixture
+    def __init__(self, iterations: _Optional[int] = ..., users: _Optional[int] = ..., current_iteration: _Optional[int] = ..., current_user: _Optional[int] = ..., cycle: _Optional[int] = ..., case: _Optional[str] = ..., user_fixture: _Optional[_Union[UserFixture, str]] = ...) -> None: ...
 
 class TestStart(_message.Message):
     __slots__ = ("test",)

@@ -846,16 +846,20 @@ class ThresholdResult(_message.Message):
     def __init__(self, threshold: _Optional[str] = ..., outcome: _Optional[_Union[ThresholdOutcome, str]] = ..., failed: bool = ..., value: _Optional[float] = ..., limit: _Optional[float] = ..., unit: _Optional[str] = ..., count: _Optional[int] = ..., window_start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., window_length: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., windows: _Optional[int] = ..., windows_failed: _Optional[int] = ..., aborted: bool = ..., near: _Optional[_Iterable[str]] = ..., message: _Optional[str] = ...) -> None: ...
 
 class TestFigures(_message.Message):
-    __slots__ = ("test", "scenario", "iterations", "iteration_time")
+    __slots__ = ("test", "scenario", "iterations", "iteration_time", "user_fixture", "errors")
     TEST_FIELD_NUMBER: _ClassVar[int]
     SCENARIO_FIELD_NUMBER: _ClassVar[int]
     ITERATIONS_FIELD_NUMBER: _ClassVar[int]
     ITERATION_TIME_FIELD_NUMBER: _ClassVar[int]
+    USER_FIXTURE_FIELD_NUMBER: _ClassVar[int]
+    ERRORS_FIELD_NUMBER: _ClassVar[int]
     test: str
     scenario: str
     iterations: IterationFigures
     iteration_time: ElapsedFigures
-    def __init__(self, test: _Optional[str] = ..., scenario: _Optional[str] = ..., iterations: _Optional[_Union[IterationFigures, _Mapping]] = ..., iteration_time: _Optional[_Union[ElapsedFigures, _Mapping]] = ...) -> None: ...
+    user_fixture: _event_pb2.UserFixture
+    errors: _containers.RepeatedCompositeFieldContainer[IterationErrorGroup]
+    def __init__(self, test: _Optional[str] = ..., scenario: _Optional[str] = ..., iterations: _Optional[_Union[IterationFigures, _Mapping]] = ..., iteration_time: _Optional[_Union[ElapsedFigures, _Mapping]] = ..., user_fixture: _Optional[_Union[_event_pb2.UserFixture, str]] = ..., errors: _Optional[_Iterable[_Union[IterationErrorGroup, _Mapping]]] = ...) -> None: ...
 
 class CaseFigures(_message.Message):
     __slots__ = ("case", "scenario", "iterations", "iteration_time", "hits")

@@ -200,3 +200,28 @@ def test_what_one_instance_raises_when_it_closes_keeps_no_other_open(user_of):
     with pytest.raises(ValueError, match="no way out"):
         user.close()
     assert closed == ["broken", "fine"]
+
+
+def test_each_class_sets_up_its_instance(recorder):
+    """In order; the last goes down first. One that fails keeps those after it from it."""
+    log = []
+
+    def kind(name, *, fails=False):
+        def up(_):
+            log.append(f"up {name}")
+            if fails:
+                raise AssertionError("refused")
+
+        methods = {"setUpUser": up, "tearDownUser": lambda _: log.append(f"down {name}")}
+        return type(name, (LoadgrpcCase,), {**methods, "test_it": lambda _: None})
+
+    def user(*kinds):
+        tests = mix(*((each, "test_it") for each in kinds))
+        return MixedUser(*tests, recorder, SystemClock(), 1, plan_of())
+
+    whole = user(kind("A"), kind("B"))
+    assert whole.set_up()
+    whole.tear_down()
+    assert log == ["up A", "up B", "down B", "down A"]
+    assert not user(kind("C", fails=True), kind("D")).set_up()
+    assert log[4:] == ["up C"]

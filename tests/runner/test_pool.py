@@ -82,6 +82,10 @@ class Notes:
 
     def __init__(self):
         self.iterations = []
+        self.fixtures = []
+
+    def fixture(self, fixture, *, test, outcome, **_):
+        self.fixtures.append((fixture.name, test.rpartition(".")[2], outcome.name))
 
     def iteration(self, *, outcome, user, iteration, **_):
         self.iterations.append((user, iteration, outcome.name))
@@ -316,6 +320,64 @@ def test_users_rest_until_the_end_of_a_cycle(scene):
 
     assert scene.notes.outcomes() == {"SUCCESS": 2 * 3 + 2}
     assert scene.time.since() == pytest.approx(10 + 5)
+
+
+def set_up(scene, log, *, refuse=(), **says):
+    """Lets users of a scene be set up and torn down, in a log; some of them refuse."""
+
+    def set_up_user(case):
+        log.append(("up", case.load_status.user))
+        scene.time.sleep(0.5)
+        if case.load_status.user in refuse:
+            raise ConnectionError("login refused")
+
+    def tear_down_user(case):
+        log.append(("down", case.load_status.user))
+
+    methods = {"setUpUser": set_up_user, "tearDownUser": tear_down_user, **says}
+    scene.pool = scene.pool_of(type("SetUp", (scene.case_class, LoadgrpcCase), methods))
+
+
+def test_users_are_set_up_and_torn_down_once(scene):
+    """Before the first and after the last iteration of each, and recorded as what they are."""
+    log = []
+    scene.act = lambda: log.append(("test", 0))
+    set_up(scene, log)
+    scene.cycle(2, iterations=2)
+
+    assert [what for what, _ in log][:2] == ["up", "up"]
+    assert sorted(log) == sorted(
+        [("up", 1), ("up", 2), *[("test", 0)] * 4, ("down", 1), ("down", 2)]
+    )
+    assert sorted(scene.notes.fixtures) == [
+        *[("SET_UP", "setUpUser", "SUCCESS")] * 2,
+        *[("TEAR_DOWN", "tearDownUser", "SUCCESS")] * 2,
+    ]
+    assert scene.notes.outcomes() == {"SUCCESS": 4}
+
+
+def test_a_user_that_cannot_be_set_up_makes_no_iterations(scene):
+    """Nor is it torn down; the others go on."""
+    log = []
+    set_up(scene, log, refuse={2})
+    scene.cycle(3, iterations=2)
+
+    assert sorted(log) == [("down", 1), ("down", 3), ("up", 1), ("up", 2), ("up", 3)]
+    assert scene.notes.fixtures.count(("SET_UP", "setUpUser", "ERROR")) == 1
+    assert scene.notes.outcomes() == {"SUCCESS": 4}
+    assert scene.pool.active_users == 0
+
+
+def test_users_that_are_stopped_are_torn_down(scene):
+    """Those that rest, and those that are still set up, who make no iterations."""
+    log = []
+    set_up(scene, log, think=constant(60))
+    scene.later(1.7, scene.pool.stop, 10.0)
+    scene.cycle(4, spawn_rate=2.0, iterations=5)
+
+    assert scene.time.since() == pytest.approx(2.0)
+    assert sorted(log) == [(what, user) for what in ("down", "up") for user in (1, 2, 3, 4)]
+    assert scene.notes.outcomes() == {"SUCCESS": 3}
 
 
 @pytest.mark.parametrize("first_stop_s", [0.1, None])

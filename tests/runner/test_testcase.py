@@ -102,3 +102,37 @@ def test_a_counter_needs_a_name(sessions):
 def test_case_is_where_tests_import_it_from():
     """`from loadgrpc.case import TestCase` is this class."""
     assert loadgrpc.case.TestCase is TestCase
+
+
+def test_outside_of_a_load_run_each_test_is_a_user():
+    """Set up before setUp, torn down after tearDown; not torn down if it was not set up."""
+    log = []
+
+    class Shop(TestCase):
+        def setUpUser(self):  # noqa: N802 - its name
+            log.append("up user")
+            if self.refuses:
+                raise ConnectionError("login refused")
+
+        def tearDownUser(self):  # noqa: N802 - its name
+            log.append("down user")
+
+        def setUp(self):
+            log.append("up")
+
+        def tearDown(self):
+            log.append("down")
+
+        def test_it(self):
+            log.append("test")
+
+    Shop.refuses = False
+    result = unittest.TestResult()
+    Shop("test_it").run(result)
+    assert result.wasSuccessful()
+    assert log == ["up user", "up", "test", "down", "down user"]
+    log.clear()
+    Shop.refuses = True
+    Shop("test_it").run(result)
+    assert len(result.errors) == 1
+    assert log == ["up user"]

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from loadgrpc import TestCase
 from loadgrpc.runner import process
-from loadgrpc.runner.recorder import EncodedBatch, Recorder
+from loadgrpc.runner.encoded_batch import EncodedBatch
+from loadgrpc.runner.recorder import Recorder
 
 BASE = os.environ["BENCH_BASE"]
 NUMBERS = count()

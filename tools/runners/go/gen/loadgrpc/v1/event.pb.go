@@ -41,6 +41,59 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// What is done once for each virtual user, beside its iterations.
+type UserFixture int32
+
+const (
+	// Nothing of the kind: an iteration.
+	UserFixture_USER_FIXTURE_UNSPECIFIED UserFixture = 0
+	// Before its first iteration, such as a login. If it goes wrong, the user makes no iterations.
+	UserFixture_USER_FIXTURE_SET_UP UserFixture = 1
+	// After its last iteration, also when the run is stopped.
+	UserFixture_USER_FIXTURE_TEAR_DOWN UserFixture = 2
+)
+
+// Enum value maps for UserFixture.
+var (
+	UserFixture_name = map[int32]string{
+		0: "USER_FIXTURE_UNSPECIFIED",
+		1: "USER_FIXTURE_SET_UP",
+		2: "USER_FIXTURE_TEAR_DOWN",
+	}
+	UserFixture_value = map[string]int32{
+		"USER_FIXTURE_UNSPECIFIED": 0,
+		"USER_FIXTURE_SET_UP":      1,
+		"USER_FIXTURE_TEAR_DOWN":   2,
+	}
+)
+
+func (x UserFixture) Enum() *UserFixture {
+	p := new(UserFixture)
+	*p = x
+	return p
+}
+
+func (x UserFixture) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (UserFixture) Descriptor() protoreflect.EnumDescriptor {
+	return file_loadgrpc_v1_event_proto_enumTypes[0].Descriptor()
+}
+
+func (UserFixture) Type() protoreflect.EnumType {
+	return &file_loadgrpc_v1_event_proto_enumTypes[0]
+}
+
+func (x UserFixture) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use UserFixture.Descriptor instead.
+func (UserFixture) EnumDescriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{0}
+}
+
 // Why a hit has no complete answer.
 type HitError int32
 
@@ -102,11 +155,11 @@ func (x HitError) String() string {
 }
 
 func (HitError) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_event_proto_enumTypes[0].Descriptor()
+	return file_loadgrpc_v1_event_proto_enumTypes[1].Descriptor()
 }
 
 func (HitError) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_event_proto_enumTypes[0]
+	return &file_loadgrpc_v1_event_proto_enumTypes[1]
 }
 
 func (x HitError) Number() protoreflect.EnumNumber {
@@ -115,7 +168,7 @@ func (x HitError) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use HitError.Descriptor instead.
 func (HitError) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{0}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{1}
 }
 
 // How the rows of a file are shared out among the users of a scenario, on all agents together.
@@ -163,11 +216,11 @@ func (x DataMode) String() string {
 }
 
 func (DataMode) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_event_proto_enumTypes[1].Descriptor()
+	return file_loadgrpc_v1_event_proto_enumTypes[2].Descriptor()
 }
 
 func (DataMode) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_event_proto_enumTypes[1]
+	return &file_loadgrpc_v1_event_proto_enumTypes[2]
 }
 
 func (x DataMode) Number() protoreflect.EnumNumber {
@@ -176,7 +229,7 @@ func (x DataMode) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use DataMode.Descriptor instead.
 func (DataMode) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{1}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{2}
 }
 
 // Where a line was printed.
@@ -216,11 +269,11 @@ func (x OutputStream) String() string {
 }
 
 func (OutputStream) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_event_proto_enumTypes[2].Descriptor()
+	return file_loadgrpc_v1_event_proto_enumTypes[3].Descriptor()
 }
 
 func (OutputStream) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_event_proto_enumTypes[2]
+	return &file_loadgrpc_v1_event_proto_enumTypes[3]
 }
 
 func (x OutputStream) Number() protoreflect.EnumNumber {
@@ -229,7 +282,7 @@ func (x OutputStream) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use OutputStream.Descriptor instead.
 func (OutputStream) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{2}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{3}
 }
 
 // How an iteration ended.
@@ -277,11 +330,11 @@ func (x TestOutcome) String() string {
 }
 
 func (TestOutcome) Descriptor() protoreflect.EnumDescriptor {
-	return file_loadgrpc_v1_event_proto_enumTypes[3].Descriptor()
+	return file_loadgrpc_v1_event_proto_enumTypes[4].Descriptor()
 }
 
 func (TestOutcome) Type() protoreflect.EnumType {
-	return &file_loadgrpc_v1_event_proto_enumTypes[3]
+	return &file_loadgrpc_v1_event_proto_enumTypes[4]
 }
 
 func (x TestOutcome) Number() protoreflect.EnumNumber {
@@ -290,7 +343,7 @@ func (x TestOutcome) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use TestOutcome.Descriptor instead.
 func (TestOutcome) EnumDescriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{3}
+	return file_loadgrpc_v1_event_proto_rawDescGZIP(), []int{4}
 }
 
 // One thing that happened, as a row. This encoding is the easiest to write and to read, and takes
@@ -728,7 +781,10 @@ type LoadStatus struct {
 	Cycle uint32 `protobuf:"varint,5,opt,name=cycle,proto3" json:"cycle,omitempty"`
 	// The case that the iteration was fed with. Where the plan has cases, this is the name of the
 	// rule: `FedCase.rule`. Empty: none. 256 characters are kept.
-	Case          string `protobuf:"bytes,6,opt,name=case,proto3" json:"case,omitempty"`
+	Case string `protobuf:"bytes,6,opt,name=case,proto3" json:"case,omitempty"`
+	// Set where what is reported is not an iteration but how a user was set up or torn down: then
+	// `current_iteration` is 0, `test` names what did that, and outcomes are counted by themselves.
+	UserFixture   UserFixture `protobuf:"varint,7,opt,name=user_fixture,json=userFixture,proto3,enum=loadgrpc.v1.UserFixture" json:"user_fixture,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -803,6 +859,13 @@ func (x *LoadStatus) GetCase() string {
 		return x.Case
 	}
 	return ""
+}
+
+func (x *LoadStatus) GetUserFixture() UserFixture {
+	if x != nil {
+		return x.UserFixture
+	}
+	return UserFixture_USER_FIXTURE_UNSPECIFIED
 }
 
 // An iteration began.
@@ -2993,7 +3056,7 @@ const file_loadgrpc_v1_event_proto_rawDesc = "" +
 	"\x05gauge\x18\x1f \x01(\v2\x12.loadgrpc.v1.GaugeH\x00R\x05gauge\x12=\n" +
 	"\fcustom_state\x18\x1a \x01(\v2\x18.loadgrpc.v1.CustomStateH\x00R\vcustomState\x128\n" +
 	"\barrivals\x18\x1b \x01(\v2\x1a.loadgrpc.v1.ArrivalsStateH\x00R\barrivalsB\a\n" +
-	"\x05event\"\xbc\x01\n" +
+	"\x05event\"\xf9\x01\n" +
 	"\n" +
 	"LoadStatus\x12\x1e\n" +
 	"\n" +
@@ -3003,7 +3066,8 @@ const file_loadgrpc_v1_event_proto_rawDesc = "" +
 	"\x11current_iteration\x18\x03 \x01(\rR\x10currentIteration\x12!\n" +
 	"\fcurrent_user\x18\x04 \x01(\rR\vcurrentUser\x12\x14\n" +
 	"\x05cycle\x18\x05 \x01(\rR\x05cycle\x12\x12\n" +
-	"\x04case\x18\x06 \x01(\tR\x04case\"\x1f\n" +
+	"\x04case\x18\x06 \x01(\tR\x04case\x12;\n" +
+	"\fuser_fixture\x18\a \x01(\x0e2\x18.loadgrpc.v1.UserFixtureR\vuserFixture\"\x1f\n" +
 	"\tTestStart\x12\x12\n" +
 	"\x04test\x18\x01 \x01(\tR\x04test\"\x1e\n" +
 	"\bTestStop\x12\x12\n" +
@@ -3194,7 +3258,11 @@ const file_loadgrpc_v1_event_proto_rawDesc = "" +
 	"\tTestLabel\x12\x12\n" +
 	"\x04test\x18\x01 \x01(\tR\x04test\x122\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2\x18.loadgrpc.v1.TestOutcomeR\aoutcome\x128\n" +
-	"\texception\x18\x03 \x01(\v2\x1a.loadgrpc.v1.ExceptionInfoR\texception*\xd3\x01\n" +
+	"\texception\x18\x03 \x01(\v2\x1a.loadgrpc.v1.ExceptionInfoR\texception*`\n" +
+	"\vUserFixture\x12\x1c\n" +
+	"\x18USER_FIXTURE_UNSPECIFIED\x10\x00\x12\x17\n" +
+	"\x13USER_FIXTURE_SET_UP\x10\x01\x12\x1a\n" +
+	"\x16USER_FIXTURE_TEAR_DOWN\x10\x02*\xd3\x01\n" +
 	"\bHitError\x12\x19\n" +
 	"\x15HIT_ERROR_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rHIT_ERROR_DNS\x10\x01\x12\x15\n" +
@@ -3235,100 +3303,102 @@ func file_loadgrpc_v1_event_proto_rawDescGZIP() []byte {
 	return file_loadgrpc_v1_event_proto_rawDescData
 }
 
-var file_loadgrpc_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_loadgrpc_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
 var file_loadgrpc_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_loadgrpc_v1_event_proto_goTypes = []any{
-	(HitError)(0),                 // 0: loadgrpc.v1.HitError
-	(DataMode)(0),                 // 1: loadgrpc.v1.DataMode
-	(OutputStream)(0),             // 2: loadgrpc.v1.OutputStream
-	(TestOutcome)(0),              // 3: loadgrpc.v1.TestOutcome
-	(*Event)(nil),                 // 4: loadgrpc.v1.Event
-	(*LoadStatus)(nil),            // 5: loadgrpc.v1.LoadStatus
-	(*TestStart)(nil),             // 6: loadgrpc.v1.TestStart
-	(*TestStop)(nil),              // 7: loadgrpc.v1.TestStop
-	(*TestSuccess)(nil),           // 8: loadgrpc.v1.TestSuccess
-	(*TestFailure)(nil),           // 9: loadgrpc.v1.TestFailure
-	(*TestError)(nil),             // 10: loadgrpc.v1.TestError
-	(*ExceptionInfo)(nil),         // 11: loadgrpc.v1.ExceptionInfo
-	(*Hit)(nil),                   // 12: loadgrpc.v1.Hit
-	(*CustomState)(nil),           // 13: loadgrpc.v1.CustomState
-	(*Counter)(nil),               // 14: loadgrpc.v1.Counter
-	(*SocketActivity)(nil),        // 15: loadgrpc.v1.SocketActivity
-	(*RunnerState)(nil),           // 16: loadgrpc.v1.RunnerState
-	(*GeneratorState)(nil),        // 17: loadgrpc.v1.GeneratorState
-	(*ArrivalsState)(nil),         // 18: loadgrpc.v1.ArrivalsState
-	(*Output)(nil),                // 19: loadgrpc.v1.Output
-	(*DataUse)(nil),               // 20: loadgrpc.v1.DataUse
-	(*DesignedRules)(nil),         // 21: loadgrpc.v1.DesignedRules
-	(*Check)(nil),                 // 22: loadgrpc.v1.Check
-	(*Transaction)(nil),           // 23: loadgrpc.v1.Transaction
-	(*Measurement)(nil),           // 24: loadgrpc.v1.Measurement
-	(*Gauge)(nil),                 // 25: loadgrpc.v1.Gauge
-	(*HitBlock)(nil),              // 26: loadgrpc.v1.HitBlock
-	(*HitLabel)(nil),              // 27: loadgrpc.v1.HitLabel
-	(*TestBlock)(nil),             // 28: loadgrpc.v1.TestBlock
-	(*TestLabel)(nil),             // 29: loadgrpc.v1.TestLabel
-	nil,                           // 30: loadgrpc.v1.Hit.TagsEntry
-	nil,                           // 31: loadgrpc.v1.CustomState.DetailsEntry
-	nil,                           // 32: loadgrpc.v1.HitBlock.TagsEntry
-	(*timestamppb.Timestamp)(nil), // 33: google.protobuf.Timestamp
-	(*anypb.Any)(nil),             // 34: google.protobuf.Any
-	(*durationpb.Duration)(nil),   // 35: google.protobuf.Duration
+	(UserFixture)(0),              // 0: loadgrpc.v1.UserFixture
+	(HitError)(0),                 // 1: loadgrpc.v1.HitError
+	(DataMode)(0),                 // 2: loadgrpc.v1.DataMode
+	(OutputStream)(0),             // 3: loadgrpc.v1.OutputStream
+	(TestOutcome)(0),              // 4: loadgrpc.v1.TestOutcome
+	(*Event)(nil),                 // 5: loadgrpc.v1.Event
+	(*LoadStatus)(nil),            // 6: loadgrpc.v1.LoadStatus
+	(*TestStart)(nil),             // 7: loadgrpc.v1.TestStart
+	(*TestStop)(nil),              // 8: loadgrpc.v1.TestStop
+	(*TestSuccess)(nil),           // 9: loadgrpc.v1.TestSuccess
+	(*TestFailure)(nil),           // 10: loadgrpc.v1.TestFailure
+	(*TestError)(nil),             // 11: loadgrpc.v1.TestError
+	(*ExceptionInfo)(nil),         // 12: loadgrpc.v1.ExceptionInfo
+	(*Hit)(nil),                   // 13: loadgrpc.v1.Hit
+	(*CustomState)(nil),           // 14: loadgrpc.v1.CustomState
+	(*Counter)(nil),               // 15: loadgrpc.v1.Counter
+	(*SocketActivity)(nil),        // 16: loadgrpc.v1.SocketActivity
+	(*RunnerState)(nil),           // 17: loadgrpc.v1.RunnerState
+	(*GeneratorState)(nil),        // 18: loadgrpc.v1.GeneratorState
+	(*ArrivalsState)(nil),         // 19: loadgrpc.v1.ArrivalsState
+	(*Output)(nil),                // 20: loadgrpc.v1.Output
+	(*DataUse)(nil),               // 21: loadgrpc.v1.DataUse
+	(*DesignedRules)(nil),         // 22: loadgrpc.v1.DesignedRules
+	(*Check)(nil),                 // 23: loadgrpc.v1.Check
+	(*Transaction)(nil),           // 24: loadgrpc.v1.Transaction
+	(*Measurement)(nil),           // 25: loadgrpc.v1.Measurement
+	(*Gauge)(nil),                 // 26: loadgrpc.v1.Gauge
+	(*HitBlock)(nil),              // 27: loadgrpc.v1.HitBlock
+	(*HitLabel)(nil),              // 28: loadgrpc.v1.HitLabel
+	(*TestBlock)(nil),             // 29: loadgrpc.v1.TestBlock
+	(*TestLabel)(nil),             // 30: loadgrpc.v1.TestLabel
+	nil,                           // 31: loadgrpc.v1.Hit.TagsEntry
+	nil,                           // 32: loadgrpc.v1.CustomState.DetailsEntry
+	nil,                           // 33: loadgrpc.v1.HitBlock.TagsEntry
+	(*timestamppb.Timestamp)(nil), // 34: google.protobuf.Timestamp
+	(*anypb.Any)(nil),             // 35: google.protobuf.Any
+	(*durationpb.Duration)(nil),   // 36: google.protobuf.Duration
 }
 var file_loadgrpc_v1_event_proto_depIdxs = []int32{
-	33, // 0: loadgrpc.v1.Event.time:type_name -> google.protobuf.Timestamp
-	5,  // 1: loadgrpc.v1.Event.status:type_name -> loadgrpc.v1.LoadStatus
-	6,  // 2: loadgrpc.v1.Event.test_start:type_name -> loadgrpc.v1.TestStart
-	7,  // 3: loadgrpc.v1.Event.test_stop:type_name -> loadgrpc.v1.TestStop
-	8,  // 4: loadgrpc.v1.Event.test_success:type_name -> loadgrpc.v1.TestSuccess
-	9,  // 5: loadgrpc.v1.Event.test_failure:type_name -> loadgrpc.v1.TestFailure
-	10, // 6: loadgrpc.v1.Event.test_error:type_name -> loadgrpc.v1.TestError
-	12, // 7: loadgrpc.v1.Event.hit:type_name -> loadgrpc.v1.Hit
-	14, // 8: loadgrpc.v1.Event.counter:type_name -> loadgrpc.v1.Counter
-	16, // 9: loadgrpc.v1.Event.state:type_name -> loadgrpc.v1.RunnerState
-	17, // 10: loadgrpc.v1.Event.generator:type_name -> loadgrpc.v1.GeneratorState
-	34, // 11: loadgrpc.v1.Event.custom:type_name -> google.protobuf.Any
-	19, // 12: loadgrpc.v1.Event.output:type_name -> loadgrpc.v1.Output
-	15, // 13: loadgrpc.v1.Event.socket:type_name -> loadgrpc.v1.SocketActivity
-	20, // 14: loadgrpc.v1.Event.data:type_name -> loadgrpc.v1.DataUse
-	21, // 15: loadgrpc.v1.Event.rules:type_name -> loadgrpc.v1.DesignedRules
-	22, // 16: loadgrpc.v1.Event.check:type_name -> loadgrpc.v1.Check
-	23, // 17: loadgrpc.v1.Event.transaction:type_name -> loadgrpc.v1.Transaction
-	24, // 18: loadgrpc.v1.Event.measurement:type_name -> loadgrpc.v1.Measurement
-	25, // 19: loadgrpc.v1.Event.gauge:type_name -> loadgrpc.v1.Gauge
-	13, // 20: loadgrpc.v1.Event.custom_state:type_name -> loadgrpc.v1.CustomState
-	18, // 21: loadgrpc.v1.Event.arrivals:type_name -> loadgrpc.v1.ArrivalsState
-	11, // 22: loadgrpc.v1.TestFailure.exception:type_name -> loadgrpc.v1.ExceptionInfo
-	11, // 23: loadgrpc.v1.TestError.exception:type_name -> loadgrpc.v1.ExceptionInfo
-	0,  // 24: loadgrpc.v1.Hit.error:type_name -> loadgrpc.v1.HitError
-	33, // 25: loadgrpc.v1.Hit.planned_start_time:type_name -> google.protobuf.Timestamp
-	33, // 26: loadgrpc.v1.Hit.start_time:type_name -> google.protobuf.Timestamp
-	35, // 27: loadgrpc.v1.Hit.elapsed:type_name -> google.protobuf.Duration
-	35, // 28: loadgrpc.v1.Hit.time_to_first_byte:type_name -> google.protobuf.Duration
-	35, // 29: loadgrpc.v1.Hit.connect:type_name -> google.protobuf.Duration
-	30, // 30: loadgrpc.v1.Hit.tags:type_name -> loadgrpc.v1.Hit.TagsEntry
-	31, // 31: loadgrpc.v1.CustomState.details:type_name -> loadgrpc.v1.CustomState.DetailsEntry
-	35, // 32: loadgrpc.v1.GeneratorState.elapsed:type_name -> google.protobuf.Duration
-	35, // 33: loadgrpc.v1.GeneratorState.cpu:type_name -> google.protobuf.Duration
-	35, // 34: loadgrpc.v1.GeneratorState.gc_time:type_name -> google.protobuf.Duration
-	35, // 35: loadgrpc.v1.GeneratorState.gc_max:type_name -> google.protobuf.Duration
-	2,  // 36: loadgrpc.v1.Output.stream:type_name -> loadgrpc.v1.OutputStream
-	1,  // 37: loadgrpc.v1.DataUse.mode:type_name -> loadgrpc.v1.DataMode
-	33, // 38: loadgrpc.v1.HitBlock.base_time:type_name -> google.protobuf.Timestamp
-	5,  // 39: loadgrpc.v1.HitBlock.status:type_name -> loadgrpc.v1.LoadStatus
-	27, // 40: loadgrpc.v1.HitBlock.labels:type_name -> loadgrpc.v1.HitLabel
-	32, // 41: loadgrpc.v1.HitBlock.tags:type_name -> loadgrpc.v1.HitBlock.TagsEntry
-	0,  // 42: loadgrpc.v1.HitLabel.error:type_name -> loadgrpc.v1.HitError
-	33, // 43: loadgrpc.v1.TestBlock.base_time:type_name -> google.protobuf.Timestamp
-	5,  // 44: loadgrpc.v1.TestBlock.status:type_name -> loadgrpc.v1.LoadStatus
-	29, // 45: loadgrpc.v1.TestBlock.labels:type_name -> loadgrpc.v1.TestLabel
-	3,  // 46: loadgrpc.v1.TestLabel.outcome:type_name -> loadgrpc.v1.TestOutcome
-	11, // 47: loadgrpc.v1.TestLabel.exception:type_name -> loadgrpc.v1.ExceptionInfo
-	48, // [48:48] is the sub-list for method output_type
-	48, // [48:48] is the sub-list for method input_type
-	48, // [48:48] is the sub-list for extension type_name
-	48, // [48:48] is the sub-list for extension extendee
-	0,  // [0:48] is the sub-list for field type_name
+	34, // 0: loadgrpc.v1.Event.time:type_name -> google.protobuf.Timestamp
+	6,  // 1: loadgrpc.v1.Event.status:type_name -> loadgrpc.v1.LoadStatus
+	7,  // 2: loadgrpc.v1.Event.test_start:type_name -> loadgrpc.v1.TestStart
+	8,  // 3: loadgrpc.v1.Event.test_stop:type_name -> loadgrpc.v1.TestStop
+	9,  // 4: loadgrpc.v1.Event.test_success:type_name -> loadgrpc.v1.TestSuccess
+	10, // 5: loadgrpc.v1.Event.test_failure:type_name -> loadgrpc.v1.TestFailure
+	11, // 6: loadgrpc.v1.Event.test_error:type_name -> loadgrpc.v1.TestError
+	13, // 7: loadgrpc.v1.Event.hit:type_name -> loadgrpc.v1.Hit
+	15, // 8: loadgrpc.v1.Event.counter:type_name -> loadgrpc.v1.Counter
+	17, // 9: loadgrpc.v1.Event.state:type_name -> loadgrpc.v1.RunnerState
+	18, // 10: loadgrpc.v1.Event.generator:type_name -> loadgrpc.v1.GeneratorState
+	35, // 11: loadgrpc.v1.Event.custom:type_name -> google.protobuf.Any
+	20, // 12: loadgrpc.v1.Event.output:type_name -> loadgrpc.v1.Output
+	16, // 13: loadgrpc.v1.Event.socket:type_name -> loadgrpc.v1.SocketActivity
+	21, // 14: loadgrpc.v1.Event.data:type_name -> loadgrpc.v1.DataUse
+	22, // 15: loadgrpc.v1.Event.rules:type_name -> loadgrpc.v1.DesignedRules
+	23, // 16: loadgrpc.v1.Event.check:type_name -> loadgrpc.v1.Check
+	24, // 17: loadgrpc.v1.Event.transaction:type_name -> loadgrpc.v1.Transaction
+	25, // 18: loadgrpc.v1.Event.measurement:type_name -> loadgrpc.v1.Measurement
+	26, // 19: loadgrpc.v1.Event.gauge:type_name -> loadgrpc.v1.Gauge
+	14, // 20: loadgrpc.v1.Event.custom_state:type_name -> loadgrpc.v1.CustomState
+	19, // 21: loadgrpc.v1.Event.arrivals:type_name -> loadgrpc.v1.ArrivalsState
+	0,  // 22: loadgrpc.v1.LoadStatus.user_fixture:type_name -> loadgrpc.v1.UserFixture
+	12, // 23: loadgrpc.v1.TestFailure.exception:type_name -> loadgrpc.v1.ExceptionInfo
+	12, // 24: loadgrpc.v1.TestError.exception:type_name -> loadgrpc.v1.ExceptionInfo
+	1,  // 25: loadgrpc.v1.Hit.error:type_name -> loadgrpc.v1.HitError
+	34, // 26: loadgrpc.v1.Hit.planned_start_time:type_name -> google.protobuf.Timestamp
+	34, // 27: loadgrpc.v1.Hit.start_time:type_name -> google.protobuf.Timestamp
+	36, // 28: loadgrpc.v1.Hit.elapsed:type_name -> google.protobuf.Duration
+	36, // 29: loadgrpc.v1.Hit.time_to_first_byte:type_name -> google.protobuf.Duration
+	36, // 30: loadgrpc.v1.Hit.connect:type_name -> google.protobuf.Duration
+	31, // 31: loadgrpc.v1.Hit.tags:type_name -> loadgrpc.v1.Hit.TagsEntry
+	32, // 32: loadgrpc.v1.CustomState.details:type_name -> loadgrpc.v1.CustomState.DetailsEntry
+	36, // 33: loadgrpc.v1.GeneratorState.elapsed:type_name -> google.protobuf.Duration
+	36, // 34: loadgrpc.v1.GeneratorState.cpu:type_name -> google.protobuf.Duration
+	36, // 35: loadgrpc.v1.GeneratorState.gc_time:type_name -> google.protobuf.Duration
+	36, // 36: loadgrpc.v1.GeneratorState.gc_max:type_name -> google.protobuf.Duration
+	3,  // 37: loadgrpc.v1.Output.stream:type_name -> loadgrpc.v1.OutputStream
+	2,  // 38: loadgrpc.v1.DataUse.mode:type_name -> loadgrpc.v1.DataMode
+	34, // 39: loadgrpc.v1.HitBlock.base_time:type_name -> google.protobuf.Timestamp
+	6,  // 40: loadgrpc.v1.HitBlock.status:type_name -> loadgrpc.v1.LoadStatus
+	28, // 41: loadgrpc.v1.HitBlock.labels:type_name -> loadgrpc.v1.HitLabel
+	33, // 42: loadgrpc.v1.HitBlock.tags:type_name -> loadgrpc.v1.HitBlock.TagsEntry
+	1,  // 43: loadgrpc.v1.HitLabel.error:type_name -> loadgrpc.v1.HitError
+	34, // 44: loadgrpc.v1.TestBlock.base_time:type_name -> google.protobuf.Timestamp
+	6,  // 45: loadgrpc.v1.TestBlock.status:type_name -> loadgrpc.v1.LoadStatus
+	30, // 46: loadgrpc.v1.TestBlock.labels:type_name -> loadgrpc.v1.TestLabel
+	4,  // 47: loadgrpc.v1.TestLabel.outcome:type_name -> loadgrpc.v1.TestOutcome
+	12, // 48: loadgrpc.v1.TestLabel.exception:type_name -> loadgrpc.v1.ExceptionInfo
+	49, // [49:49] is the sub-list for method output_type
+	49, // [49:49] is the sub-list for method input_type
+	49, // [49:49] is the sub-list for extension type_name
+	49, // [49:49] is the sub-list for extension extendee
+	0,  // [0:49] is the sub-list for field type_name
 }
 
 func init() { file_loadgrpc_v1_event_proto_init() }
@@ -3370,7 +3440,7 @@ func file_loadgrpc_v1_event_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_loadgrpc_v1_event_proto_rawDesc), len(file_loadgrpc_v1_event_proto_rawDesc)),
-			NumEnums:      4,
+			NumEnums:      5,
 			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   0,

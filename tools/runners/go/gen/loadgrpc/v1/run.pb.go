@@ -4513,7 +4513,7 @@ func (x *ThresholdResult) GetMessage() string {
 	return ""
 }
 
-// The figures of one test of a scenario.
+// The figures of one test of a scenario, or of what sets up and tears down the users of a class.
 type TestFigures struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The test, as its runner names it.
@@ -4525,6 +4525,11 @@ type TestFigures struct {
 	// How long its iterations took that came to their own end, from setUp to tearDown. Absent: not
 	// counted by test, because its scenario has no other.
 	IterationTime *ElapsedFigures `protobuf:"bytes,4,opt,name=iteration_time,json=iterationTime,proto3" json:"iteration_time,omitempty"`
+	// Set: these are no iterations, but what was done once for each user, by what `test` names.
+	UserFixture UserFixture `protobuf:"varint,5,opt,name=user_fixture,json=userFixture,proto3,enum=loadgrpc.v1.UserFixture" json:"user_fixture,omitempty"`
+	// With `user_fixture`: what went wrong, most frequent first. At most 100 groups. Counted neither
+	// in `RunSummary.failures` nor in `RunSummary.errors`.
+	Errors        []*IterationErrorGroup `protobuf:"bytes,6,rep,name=errors,proto3" json:"errors,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4583,6 +4588,20 @@ func (x *TestFigures) GetIterations() *IterationFigures {
 func (x *TestFigures) GetIterationTime() *ElapsedFigures {
 	if x != nil {
 		return x.IterationTime
+	}
+	return nil
+}
+
+func (x *TestFigures) GetUserFixture() UserFixture {
+	if x != nil {
+		return x.UserFixture
+	}
+	return UserFixture_USER_FIXTURE_UNSPECIFIED
+}
+
+func (x *TestFigures) GetErrors() []*IterationErrorGroup {
+	if x != nil {
+		return x.Errors
 	}
 	return nil
 }
@@ -7116,14 +7135,16 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\aaborted\x18\f \x01(\bR\aaborted\x12\x12\n" +
 	"\x04near\x18\r \x03(\tR\x04near\x12\x18\n" +
 	"\amessage\x18\x0e \x01(\tR\amessageB\b\n" +
-	"\x06_value\"\xc0\x01\n" +
+	"\x06_value\"\xb7\x02\n" +
 	"\vTestFigures\x12\x12\n" +
 	"\x04test\x18\x01 \x01(\tR\x04test\x12\x1a\n" +
 	"\bscenario\x18\x02 \x01(\tR\bscenario\x12=\n" +
 	"\n" +
 	"iterations\x18\x03 \x01(\v2\x1d.loadgrpc.v1.IterationFiguresR\n" +
 	"iterations\x12B\n" +
-	"\x0eiteration_time\x18\x04 \x01(\v2\x1b.loadgrpc.v1.ElapsedFiguresR\riterationTime\"\xed\x01\n" +
+	"\x0eiteration_time\x18\x04 \x01(\v2\x1b.loadgrpc.v1.ElapsedFiguresR\riterationTime\x12;\n" +
+	"\fuser_fixture\x18\x05 \x01(\x0e2\x18.loadgrpc.v1.UserFixtureR\vuserFixture\x128\n" +
+	"\x06errors\x18\x06 \x03(\v2 .loadgrpc.v1.IterationErrorGroupR\x06errors\"\xed\x01\n" +
 	"\vCaseFigures\x12\x12\n" +
 	"\x04case\x18\x01 \x01(\tR\x04case\x12\x1a\n" +
 	"\bscenario\x18\x02 \x01(\tR\bscenario\x12=\n" +
@@ -7507,9 +7528,10 @@ var file_loadgrpc_v1_run_proto_goTypes = []any{
 	(*durationpb.Duration)(nil),   // 76: google.protobuf.Duration
 	(*timestamppb.Timestamp)(nil), // 77: google.protobuf.Timestamp
 	(*CustomState)(nil),           // 78: loadgrpc.v1.CustomState
-	(DataMode)(0),                 // 79: loadgrpc.v1.DataMode
-	(*ExceptionInfo)(nil),         // 80: loadgrpc.v1.ExceptionInfo
-	(HitError)(0),                 // 81: loadgrpc.v1.HitError
+	(UserFixture)(0),              // 79: loadgrpc.v1.UserFixture
+	(DataMode)(0),                 // 80: loadgrpc.v1.DataMode
+	(*ExceptionInfo)(nil),         // 81: loadgrpc.v1.ExceptionInfo
+	(HitError)(0),                 // 82: loadgrpc.v1.HitError
 }
 var file_loadgrpc_v1_run_proto_depIdxs = []int32{
 	76,  // 0: loadgrpc.v1.RunSpec.duration:type_name -> google.protobuf.Duration
@@ -7635,64 +7657,66 @@ var file_loadgrpc_v1_run_proto_depIdxs = []int32{
 	76,  // 120: loadgrpc.v1.ThresholdResult.window_length:type_name -> google.protobuf.Duration
 	56,  // 121: loadgrpc.v1.TestFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
 	55,  // 122: loadgrpc.v1.TestFigures.iteration_time:type_name -> loadgrpc.v1.ElapsedFigures
-	56,  // 123: loadgrpc.v1.CaseFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
-	55,  // 124: loadgrpc.v1.CaseFigures.iteration_time:type_name -> loadgrpc.v1.ElapsedFigures
-	54,  // 125: loadgrpc.v1.CaseFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	79,  // 126: loadgrpc.v1.DataFigures.mode:type_name -> loadgrpc.v1.DataMode
-	76,  // 127: loadgrpc.v1.CycleFigures.duration:type_name -> google.protobuf.Duration
-	54,  // 128: loadgrpc.v1.CycleFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	77,  // 129: loadgrpc.v1.CycleFigures.start_time:type_name -> google.protobuf.Timestamp
-	51,  // 130: loadgrpc.v1.CycleFigures.scenarios:type_name -> loadgrpc.v1.CycleScenarioFigures
-	76,  // 131: loadgrpc.v1.CycleScenarioFigures.duration:type_name -> google.protobuf.Duration
-	54,  // 132: loadgrpc.v1.CycleScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	54,  // 133: loadgrpc.v1.ScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	56,  // 134: loadgrpc.v1.ScenarioFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
-	58,  // 135: loadgrpc.v1.ScenarioFigures.users:type_name -> loadgrpc.v1.UserFigures
-	55,  // 136: loadgrpc.v1.HitFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
-	55,  // 137: loadgrpc.v1.HitFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
-	76,  // 138: loadgrpc.v1.ElapsedFigures.avg:type_name -> google.protobuf.Duration
-	76,  // 139: loadgrpc.v1.ElapsedFigures.min:type_name -> google.protobuf.Duration
-	76,  // 140: loadgrpc.v1.ElapsedFigures.p50:type_name -> google.protobuf.Duration
-	76,  // 141: loadgrpc.v1.ElapsedFigures.p90:type_name -> google.protobuf.Duration
-	76,  // 142: loadgrpc.v1.ElapsedFigures.p95:type_name -> google.protobuf.Duration
-	76,  // 143: loadgrpc.v1.ElapsedFigures.p99:type_name -> google.protobuf.Duration
-	76,  // 144: loadgrpc.v1.ElapsedFigures.max:type_name -> google.protobuf.Duration
-	55,  // 145: loadgrpc.v1.IterationFigures.lateness:type_name -> loadgrpc.v1.ElapsedFigures
-	55,  // 146: loadgrpc.v1.IterationFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
-	55,  // 147: loadgrpc.v1.IterationFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
-	57,  // 148: loadgrpc.v1.IterationFigures.not_started:type_name -> loadgrpc.v1.NotStarted
-	55,  // 149: loadgrpc.v1.SocketFigures.gaps:type_name -> loadgrpc.v1.ElapsedFigures
-	59,  // 150: loadgrpc.v1.SocketNameFigures.sockets:type_name -> loadgrpc.v1.SocketFigures
-	59,  // 151: loadgrpc.v1.SocketSummary.total:type_name -> loadgrpc.v1.SocketFigures
-	60,  // 152: loadgrpc.v1.SocketSummary.names:type_name -> loadgrpc.v1.SocketNameFigures
-	54,  // 153: loadgrpc.v1.NameFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	74,  // 154: loadgrpc.v1.NameFigures.statuses:type_name -> loadgrpc.v1.NameFigures.StatusesEntry
-	75,  // 155: loadgrpc.v1.NameFigures.failed_statuses:type_name -> loadgrpc.v1.NameFigures.FailedStatusesEntry
-	80,  // 156: loadgrpc.v1.IterationErrorGroup.exception:type_name -> loadgrpc.v1.ExceptionInfo
-	81,  // 157: loadgrpc.v1.HitErrorGroup.error:type_name -> loadgrpc.v1.HitError
-	13,  // 158: loadgrpc.v1.AgentFigures.state:type_name -> loadgrpc.v1.AssignmentState
-	80,  // 159: loadgrpc.v1.AgentFigures.load_error:type_name -> loadgrpc.v1.ExceptionInfo
-	66,  // 160: loadgrpc.v1.AgentFigures.generator:type_name -> loadgrpc.v1.GeneratorFigures
-	77,  // 161: loadgrpc.v1.AgentFigures.end_time:type_name -> google.protobuf.Timestamp
-	76,  // 162: loadgrpc.v1.AgentFigures.clock_offset:type_name -> google.protobuf.Duration
-	58,  // 163: loadgrpc.v1.AgentFigures.all_users:type_name -> loadgrpc.v1.UserFigures
-	76,  // 164: loadgrpc.v1.GeneratorFigures.saturated_time:type_name -> google.protobuf.Duration
-	76,  // 165: loadgrpc.v1.GeneratorFigures.watched_time:type_name -> google.protobuf.Duration
-	55,  // 166: loadgrpc.v1.GeneratorFigures.lag:type_name -> loadgrpc.v1.ElapsedFigures
-	76,  // 167: loadgrpc.v1.GeneratorFigures.worst_lag:type_name -> google.protobuf.Duration
-	77,  // 168: loadgrpc.v1.GeneratorFigures.worst_lag_time:type_name -> google.protobuf.Timestamp
-	76,  // 169: loadgrpc.v1.GeneratorFigures.gc_time:type_name -> google.protobuf.Duration
-	76,  // 170: loadgrpc.v1.GeneratorFigures.gc_max:type_name -> google.protobuf.Duration
-	76,  // 171: loadgrpc.v1.GeneratorFigures.at_limit_time:type_name -> google.protobuf.Duration
-	76,  // 172: loadgrpc.v1.GeneratorFigures.machine_busy_time:type_name -> google.protobuf.Duration
-	68,  // 173: loadgrpc.v1.Accounting.losses:type_name -> loadgrpc.v1.Loss
-	19,  // 174: loadgrpc.v1.RunSpec.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
-	19,  // 175: loadgrpc.v1.Scenario.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
-	176, // [176:176] is the sub-list for method output_type
-	176, // [176:176] is the sub-list for method input_type
-	176, // [176:176] is the sub-list for extension type_name
-	176, // [176:176] is the sub-list for extension extendee
-	0,   // [0:176] is the sub-list for field type_name
+	79,  // 123: loadgrpc.v1.TestFigures.user_fixture:type_name -> loadgrpc.v1.UserFixture
+	63,  // 124: loadgrpc.v1.TestFigures.errors:type_name -> loadgrpc.v1.IterationErrorGroup
+	56,  // 125: loadgrpc.v1.CaseFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
+	55,  // 126: loadgrpc.v1.CaseFigures.iteration_time:type_name -> loadgrpc.v1.ElapsedFigures
+	54,  // 127: loadgrpc.v1.CaseFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	80,  // 128: loadgrpc.v1.DataFigures.mode:type_name -> loadgrpc.v1.DataMode
+	76,  // 129: loadgrpc.v1.CycleFigures.duration:type_name -> google.protobuf.Duration
+	54,  // 130: loadgrpc.v1.CycleFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	77,  // 131: loadgrpc.v1.CycleFigures.start_time:type_name -> google.protobuf.Timestamp
+	51,  // 132: loadgrpc.v1.CycleFigures.scenarios:type_name -> loadgrpc.v1.CycleScenarioFigures
+	76,  // 133: loadgrpc.v1.CycleScenarioFigures.duration:type_name -> google.protobuf.Duration
+	54,  // 134: loadgrpc.v1.CycleScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	54,  // 135: loadgrpc.v1.ScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	56,  // 136: loadgrpc.v1.ScenarioFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
+	58,  // 137: loadgrpc.v1.ScenarioFigures.users:type_name -> loadgrpc.v1.UserFigures
+	55,  // 138: loadgrpc.v1.HitFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
+	55,  // 139: loadgrpc.v1.HitFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
+	76,  // 140: loadgrpc.v1.ElapsedFigures.avg:type_name -> google.protobuf.Duration
+	76,  // 141: loadgrpc.v1.ElapsedFigures.min:type_name -> google.protobuf.Duration
+	76,  // 142: loadgrpc.v1.ElapsedFigures.p50:type_name -> google.protobuf.Duration
+	76,  // 143: loadgrpc.v1.ElapsedFigures.p90:type_name -> google.protobuf.Duration
+	76,  // 144: loadgrpc.v1.ElapsedFigures.p95:type_name -> google.protobuf.Duration
+	76,  // 145: loadgrpc.v1.ElapsedFigures.p99:type_name -> google.protobuf.Duration
+	76,  // 146: loadgrpc.v1.ElapsedFigures.max:type_name -> google.protobuf.Duration
+	55,  // 147: loadgrpc.v1.IterationFigures.lateness:type_name -> loadgrpc.v1.ElapsedFigures
+	55,  // 148: loadgrpc.v1.IterationFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
+	55,  // 149: loadgrpc.v1.IterationFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
+	57,  // 150: loadgrpc.v1.IterationFigures.not_started:type_name -> loadgrpc.v1.NotStarted
+	55,  // 151: loadgrpc.v1.SocketFigures.gaps:type_name -> loadgrpc.v1.ElapsedFigures
+	59,  // 152: loadgrpc.v1.SocketNameFigures.sockets:type_name -> loadgrpc.v1.SocketFigures
+	59,  // 153: loadgrpc.v1.SocketSummary.total:type_name -> loadgrpc.v1.SocketFigures
+	60,  // 154: loadgrpc.v1.SocketSummary.names:type_name -> loadgrpc.v1.SocketNameFigures
+	54,  // 155: loadgrpc.v1.NameFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	74,  // 156: loadgrpc.v1.NameFigures.statuses:type_name -> loadgrpc.v1.NameFigures.StatusesEntry
+	75,  // 157: loadgrpc.v1.NameFigures.failed_statuses:type_name -> loadgrpc.v1.NameFigures.FailedStatusesEntry
+	81,  // 158: loadgrpc.v1.IterationErrorGroup.exception:type_name -> loadgrpc.v1.ExceptionInfo
+	82,  // 159: loadgrpc.v1.HitErrorGroup.error:type_name -> loadgrpc.v1.HitError
+	13,  // 160: loadgrpc.v1.AgentFigures.state:type_name -> loadgrpc.v1.AssignmentState
+	81,  // 161: loadgrpc.v1.AgentFigures.load_error:type_name -> loadgrpc.v1.ExceptionInfo
+	66,  // 162: loadgrpc.v1.AgentFigures.generator:type_name -> loadgrpc.v1.GeneratorFigures
+	77,  // 163: loadgrpc.v1.AgentFigures.end_time:type_name -> google.protobuf.Timestamp
+	76,  // 164: loadgrpc.v1.AgentFigures.clock_offset:type_name -> google.protobuf.Duration
+	58,  // 165: loadgrpc.v1.AgentFigures.all_users:type_name -> loadgrpc.v1.UserFigures
+	76,  // 166: loadgrpc.v1.GeneratorFigures.saturated_time:type_name -> google.protobuf.Duration
+	76,  // 167: loadgrpc.v1.GeneratorFigures.watched_time:type_name -> google.protobuf.Duration
+	55,  // 168: loadgrpc.v1.GeneratorFigures.lag:type_name -> loadgrpc.v1.ElapsedFigures
+	76,  // 169: loadgrpc.v1.GeneratorFigures.worst_lag:type_name -> google.protobuf.Duration
+	77,  // 170: loadgrpc.v1.GeneratorFigures.worst_lag_time:type_name -> google.protobuf.Timestamp
+	76,  // 171: loadgrpc.v1.GeneratorFigures.gc_time:type_name -> google.protobuf.Duration
+	76,  // 172: loadgrpc.v1.GeneratorFigures.gc_max:type_name -> google.protobuf.Duration
+	76,  // 173: loadgrpc.v1.GeneratorFigures.at_limit_time:type_name -> google.protobuf.Duration
+	76,  // 174: loadgrpc.v1.GeneratorFigures.machine_busy_time:type_name -> google.protobuf.Duration
+	68,  // 175: loadgrpc.v1.Accounting.losses:type_name -> loadgrpc.v1.Loss
+	19,  // 176: loadgrpc.v1.RunSpec.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
+	19,  // 177: loadgrpc.v1.Scenario.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
+	178, // [178:178] is the sub-list for method output_type
+	178, // [178:178] is the sub-list for method input_type
+	178, // [178:178] is the sub-list for extension type_name
+	178, // [178:178] is the sub-list for extension extendee
+	0,   // [0:178] is the sub-list for field type_name
 }
 
 func init() { file_loadgrpc_v1_run_proto_init() }
