@@ -20,7 +20,17 @@ from loadgrpc.client.client import CONNECT_TIMEOUT_S, Client
 from loadgrpc.client.handle import AsyncRunHandle
 from loadgrpc.client.portal import Portal, portal
 from loadgrpc.client.result import LoadResult
-from loadgrpc.model import Agent, BrokerInfo, News, Plan, Run, RunState, Summary, TimelineWindow
+from loadgrpc.model import (
+    Agent,
+    BrokerInfo,
+    News,
+    Plan,
+    Run,
+    RunState,
+    Submission,
+    Summary,
+    TimelineWindow,
+)
 
 if TYPE_CHECKING:
     from loadgrpc.bundle.pack import Bundle
@@ -68,12 +78,20 @@ class BlockingClient:
         """Ends the connection; runs go on."""
         self._portal.call(self._client.__aexit__(None, None, None))
 
-    def start(self, plan: Plan, *, request_id: str = "", bundle: Bundle | None = None) -> RunHandle:
-        """Starts a run.
+    def start(
+        self,
+        plan: Plan,
+        *,
+        request_id: str = "",
+        submission: Submission | None = None,
+        bundle: Bundle | None = None,
+    ) -> RunHandle:
+        """Starts a run, or lets it wait.
 
         Args:
             plan: What to run.
             request_id: With the same one, and the same plan, the same run is returned.
+            submission: When it is to start, and whether it waits for agents. None: now, or not.
             bundle: The files that the test needs, if the agents do not have them.
 
         Raises:
@@ -81,7 +99,9 @@ class BlockingClient:
             TooFewAgents: fewer agents are idle than the plan asks for.
             AlreadyExists: the request id was used for another plan.
         """
-        starting = self._client.start(plan, request_id=request_id, bundle=bundle)
+        starting = self._client.start(
+            plan, request_id=request_id, submission=submission, bundle=bundle
+        )
         return RunHandle(self._portal, self._portal.call(starting))
 
     def run_handle(self, run_id: str) -> RunHandle:

@@ -109,9 +109,14 @@ class Client:
         await self._channel.close()
 
     async def start(
-        self, plan: Plan, *, request_id: str = "", bundle: Bundle | None = None
+        self,
+        plan: Plan,
+        *,
+        request_id: str = "",
+        submission: Submission | None = None,
+        bundle: Bundle | None = None,
     ) -> AsyncRunHandle:
-        """Starts a run, and returns what it is held by.
+        """Starts a run, or lets it wait, and returns what it is held by.
 
         Parameters are compared with what the test declares, if it can be loaded from here, before
         anything is sent; `bundle` has the files that the test needs. Errors are those of
@@ -121,7 +126,7 @@ class Client:
         if bundle is not None:
             await self.upload_bundle(bundle)
             plan = replace(plan, bundle=bundle.sha256)
-        run = await self.start_run(plan, request_id=request_id)
+        run = await self.start_run(plan, request_id=request_id, submission=submission)
         return AsyncRunHandle(self, run.run_id)
 
     def run_handle(self, run_id: str) -> AsyncRunHandle:

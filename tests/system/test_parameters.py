@@ -10,7 +10,7 @@ import pytest
 import loadgrpc
 from loadgrpc.client import Client
 from loadgrpc.errors import InvalidRequest, NotFound, RunFailed, TooFewAgents
-from loadgrpc.model import Parameter, RunState, plan_of
+from loadgrpc.model import Parameter, RunState, Submission, plan_of
 from loadgrpc.protocol import json_line
 from loadgrpc.protocol.document import summary_json
 from loadgrpc.testing import running_cluster
@@ -227,8 +227,27 @@ def test_a_run_is_held_by_its_handle():
             with pytest.raises(RunFailed, match="AssertionError"):
                 failed.result(throw=True)
             with pytest.raises(NotFound):
-                client.run_handle("r-0").ready()
+                client.run_handle("r-0000000000").ready()
             with pytest.raises(TooFewAgents):
                 client.start(plan_of(test="shop.Shop.test_buy", agents=2))
     finally:
         portal().call(cluster.__aexit__(None, None, None))
+
+
+def test_a_restarted_broker_does_not_have_secrets(tmp_path):
+    """What waited in the queue fails, and says why; no server ever gets `***` as a password."""
+    store = str(tmp_path / "runs.db")
+    plan = plan_of(test="shop.Shop.test_buy", parameters={"password": WORD, "product": 9})
+
+    async def main():
+        nobody = running_cluster(agents=0, store=store)
+        async with nobody as endpoint, Client.connect(endpoint) as client:
+            handle = await client.start(plan, submission=Submission(queue=True))
+            assert await handle.state() is RunState.QUEUED
+        async with running_cluster(store=store) as endpoint, Client.connect(endpoint) as client:
+            result = await client.run_handle(handle.id).result(30)
+            assert result.state is RunState.FAILED
+            assert result.iterations.started == 0
+            assert "no longer has the secret password" in result.summary.agents[0].reason
+
+    asyncio.run(main())
