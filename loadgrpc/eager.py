@@ -67,8 +67,8 @@ def name_of(method: Callable[..., Any]) -> str:
     Raises:
         TypeError: it is no method of a class at the top of a file.
     """
-    file = inspect.getsourcefile(method)
     name = getattr(method, "__qualname__", "")
+    file = inspect.getsourcefile(method) if inspect.isfunction(method) else None
     if file is None or name.count(".") != 1:
         raise TypeError(f"{method!r} is no method of a class, such as TestShop.test_buy")
     return f"{file}::{name}"

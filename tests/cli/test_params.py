@@ -115,14 +115,18 @@ def test_what_is_shown_and_kept_has_no_secrets(invoke, client, run, summaries):
     assert SECRET not in out
 
 
-def test_a_configuration_may_have_them(invoke, tmp_path, monkeypatch):
-    """A list of them; `config show` shows names only."""
+def test_a_configuration_may_have_them(invoke, client, tmp_path, monkeypatch):
+    """A list of them, and that nobody compares them; `config show` shows names only."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "loadgrpc.ini").write_text(f"[loadgrpc]\nparam =\n    a=1\n    key={SECRET}\n")
+    settings = f"[loadgrpc]\nparam =\n    a=1\n    key={SECRET}\nunchecked = true\n"
+    (tmp_path / "loadgrpc.ini").write_text(settings)
     code, out, err = invoke("config", "show", "--set")
     assert code == 0, err
     assert "a, key" in out
     assert SECRET not in out
+    assert invoke("run", TEST, "-a", "1")[0] == 0
+    assert _given(client) == {"a": "1", "key": SECRET}
+    assert [each[1] for each in client.asked if isinstance(each[1], Plan)][-1].unchecked
 
 
 def test_parameters_are_compared_with_a_test_that_is_here(invoke, client, tmp_path, monkeypatch):

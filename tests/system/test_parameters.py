@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import logging
+import sys
 
 import pytest
 
@@ -64,6 +65,9 @@ def tests(tmp_path, monkeypatch):
     """A folder with the tests, which is the current one."""
     (tmp_path / "shop.py").write_text(TESTS)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield
+    sys.modules.pop("shop", None)
 
 
 @pytest.fixture
@@ -183,6 +187,22 @@ def test_retries_are_counted_as_the_server_counts_requests(demo_server):
     assert hits.count == 100 + result.retries
     (steady,) = [each for each in result.summary.names if each.name == "steady"]
     assert (steady.hits.count, steady.retries) == (100, 0)
+
+
+def test_an_eager_run_returns_its_result_or_raises():
+    """The method itself names the test; a wrong option or parameter raises in any case."""
+    import shop
+
+    result = loadgrpc.run(shop.Shop.test_buy, parameters={"product": 9, "pause": 0.25}, users=2)
+    assert (result.successful, result.failed, result.iterations.success) == (True, False, 2)
+    with pytest.raises(RunFailed, match="AssertionError"):
+        loadgrpc.run("shop.Shop.test_buy", throw=True, timeout=60)
+    with pytest.raises(InvalidRequest, match="no parameter of the test"):
+        loadgrpc.run("shop.Shop.test_buy", parameters={"prodct": 9})
+    with pytest.raises(TypeError, match="a plan has no 'user'"):
+        loadgrpc.run("shop.Shop.test_buy", user=2)
+    with pytest.raises(TypeError, match="is no method of a class"):
+        loadgrpc.run(len)
 
 
 def test_a_stop_ends_the_wait_of_a_retry():
