@@ -28,6 +28,7 @@ from loadgrpc.agent.spool import Spool, SpoolRoom
 from loadgrpc.agent.supplies import Prepared, Supplies
 from loadgrpc.model import Assignment, SourceId, StopMode
 from loadgrpc.protocol import environment, plans
+from loadgrpc.stats.load_line import LoadLine
 from loadgrpc.v1 import fleet_pb2
 
 KILLED: Final = "the agent was killed"
@@ -231,6 +232,8 @@ class Runner:
         if not 1 <= number <= len(assignment.cycles):
             return False
         duration_s = assignment.cycles[number - 1].duration_s
+        if (load := assignment.scenario.load) is not None:
+            duration_s = LoadLine(load, self.source.load_changes).duration_s
         if duration_s is None:
             return False
         return now_s - began_s > duration_s + assignment.plan.stop_timeout_s + slack_s

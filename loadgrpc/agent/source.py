@@ -24,8 +24,8 @@ from loadgrpc.errors import (
     Unavailable,
     Violation,
 )
-from loadgrpc.model import SourceId
-from loadgrpc.protocol import home
+from loadgrpc.model import LoadChange, SourceId
+from loadgrpc.protocol import home, live_loads
 from loadgrpc.protocol.home import Decision, Duplicate, OutOfOrder
 from loadgrpc.protocol.raw import (
     Oversized,
@@ -73,6 +73,9 @@ class RelayedSource:
         """The highest that the runner has opened with."""
         self._stop: bytes | None = None
         """The order to stop, for streams that open later."""
+        self._load_changed: bytes | None = None
+        """How the load was changed live, likewise."""
+        self.load_changes: tuple[LoadChange, ...] = ()
         self._types_refused: bytes | None = None
         """The broker's answer about the types, if it refused them."""
         self._over = False
@@ -200,6 +203,8 @@ class RelayedSource:
         stream.put(self._say(opened=opened))
         if self._stop is not None:
             stream.put(self._stop)
+        if self._load_changed is not None:
+            stream.put(self._load_changed)
         if opening.types:
             self._bring(stream, opening.types)
         self._uplink.capabilities = opening.capabilities
@@ -320,6 +325,9 @@ class RelayedSource:
             self._backlog.outbound.cycle_started(response.start_cycle.cycle)
         elif kind == "stop":
             self._stop = raw
+        elif kind == "load_changed":
+            self._load_changed = raw
+            self.load_changes = live_loads.changes_of(response.load_changed)
         elif kind == "types_refused":
             self._types_refused = raw
         elif kind == "finished":

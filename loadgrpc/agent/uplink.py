@@ -48,7 +48,9 @@ class Uplink:
         answered: Callable[[bytes], None],
         refused: Callable[[LoadgrpcError], None],
     ) -> None:
-        self.capabilities = runner_pb2.RunnerCapabilities(cycle_barrier=True, cases=True)
+        self.capabilities = runner_pb2.RunnerCapabilities(
+            cycle_barrier=True, cases=True, stages=True
+        )
         """What the runner says that it can do; until then, everything: it may have said so to an
         agent before this one."""
         self.types = b""

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from loadgrpc import __version__, model
-from loadgrpc.broker import attempts, deadlines, happened, life
+from loadgrpc.broker import attempts, commands, deadlines, happened, life
 from loadgrpc.broker.archive import GOING_AWAY, Archive
 from loadgrpc.broker.bundles import Bundles
 from loadgrpc.broker.dispatcher import Dispatcher
@@ -287,6 +287,10 @@ class Broker:
             await asyncio.wait({run.closing})
         return run.announced
 
+    async def ask(self, run: ActiveRun, event: happened.Event) -> None:
+        """Lets something happen to a run, and stores it."""
+        await (self._happens(run, event) or asyncio.sleep(0))
+
     # What follows
 
     def _happens(self, run: ActiveRun, event: happened.Event) -> Awaitable[None] | None:
@@ -295,9 +299,9 @@ class Broker:
         What it returns is done when that is stored; None: there is nothing to store.
         """
         now = life.Now(self._clock.wall_ns(), self._clock.monotonic_ns())
-        save: life.Save | None = None
+        save: commands.Save | None = None
         for command in life.step(run, event, now):
-            if isinstance(command, life.Save) and command.then is None:
+            if isinstance(command, commands.Save) and command.then is None:
                 save = command  # one is enough, of all that has happened
             else:
                 self._carry_out(run, command)
@@ -307,23 +311,23 @@ class Broker:
             return self._work.begin(self._run_store.save(run, patient=True))
         return asyncio.shield(self._work.shared(self._save_at_once(run)))
 
-    def _carry_out(self, run: ActiveRun, command: life.Command) -> None:
+    def _carry_out(self, run: ActiveRun, command: commands.Command) -> None:
         attempt_id = run.run.attempt_id
         match command:
-            case life.Save(then):
+            case commands.Save(then):
                 self._work.begin(self._save_then(run, then))
-            case life.Order(agent_id, order):
+            case commands.Order(agent_id, order):
                 self.fleet.order(agent_id, order)
-            case life.Reply(source_id, answer):
+            case commands.Reply(source_id, answer):
                 run.part_of(source_id).sources[source_id].answer(answer)
-            case life.Release(agent_id):
+            case commands.Release(agent_id):
                 self.roster.release(agent_id, attempt_id)
-            case life.GiveUp(agent_id):
+            case commands.GiveUp(agent_id):
                 self.roster.give_up(agent_id, attempt_id)
-            case life.Close():
+            case commands.Close():
                 run.closing = self._work.begin(self._close_run(run))
                 self.dispatcher.wake()  # it may have been in the queue
-            case life.Log(words, level, agent_id):
+            case commands.Log(words, level, agent_id):
                 run_id = run.run.run_id
                 fields = {"run_id": run_id} | ({"agent_id": agent_id} if agent_id else {})
                 _log.log(level, "run %s %s", run_id, words, extra=fields)

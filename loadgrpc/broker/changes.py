@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from loadgrpc.model import AgentEvent, Change, ChangeKind, Run, RunState
+from loadgrpc.model import AgentEvent, Change, ChangeKind, LoadChange, Run, RunState
 from loadgrpc.protocol.bounds import MAX_REASON_CHARS, kept_chars
 
 MAX_CHANGES: Final = 10_000
@@ -85,6 +85,18 @@ class ChangeLog:
         newest = number >= self._shown
         self._shown = max(self._shown, number)
         return newest
+
+    def loads(self) -> dict[str, tuple[LoadChange, ...]]:
+        """How loads were changed live, by scenario."""
+        found: dict[str, tuple[LoadChange, ...]] = {}
+        for each in self._changes:
+            if each.load is not None:
+                found[each.scenario] = (*found.get(each.scenario, ()), each.load)
+        return found
+
+    def of_request(self, request_id: str) -> list[Change]:
+        """What a request has changed; empty: it is a new one."""
+        return [each for each in self._changes if request_id and each.request_id == request_id]
 
     def agents(self) -> tuple[set[str], set[str]]:
         """The agents of the attempt that are unreachable, and those that are lost."""

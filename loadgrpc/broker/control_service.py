@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any, Final
 
+from loadgrpc.broker import load_orders
 from loadgrpc.broker.broker import Broker
 from loadgrpc.broker.callers import client_of
 from loadgrpc.broker.listing import Listed, Position, Wanted
@@ -17,6 +19,7 @@ from loadgrpc.protocol import (
     bounds,
     bundles,
     comparisons,
+    live_loads,
     plans,
     progress,
     thresholds,
@@ -139,6 +142,23 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         _note(context, "asks to kill run %s" if kill else "asks to stop run %s", run_id)
         run = await self._broker.stop_run(run_id, mode, client_of(context))
         return control_pb2.StopRunResponse(run=run_to_proto(run))
+
+    async def SetLoad(  # noqa: N802
+        self, request: control_pb2.SetLoadRequest, context: Context
+    ) -> control_pb2.SetLoadResponse:
+        """See control.proto."""
+        order = live_loads.order_of(request)
+        _note(context, "asks for another load of run %s", _run_id(request))
+        archive = self._broker.archive
+        run = archive.live_run(request.run_id)
+        if run is None:
+            await archive.get_run(request.run_id)
+        request_id = request.request_id or secrets.token_hex(8)
+        asked = load_orders.asked(run, order, request_id, client_of(context))
+        if asked.is_new:
+            await self._broker.ask(asked.run, asked.event)
+        changes = asked.run.log.of_request(request_id)
+        return control_pb2.SetLoadResponse(changes=map(progress.change_to_proto, changes))
 
     async def GetSummary(  # noqa: N802
         self, request: control_pb2.GetSummaryRequest, _: Context
@@ -263,6 +283,7 @@ def _run_id(
     request: control_pb2.GetRunRequest
     | control_pb2.WatchRunRequest
     | control_pb2.StopRunRequest
+    | control_pb2.SetLoadRequest
     | control_pb2.DeleteRunRequest
     | control_pb2.GetSummaryRequest
     | control_pb2.ListEventsRequest,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from loadgrpc.model import CustomState, ExceptionInfo, SourceId, StopMode
+from loadgrpc.model import CustomState, ExceptionInfo, LoadChangeKind, SourceId, StopMode
 from loadgrpc.protocol.fleet import HeldBack, Registration
 from loadgrpc.protocol.produced import Produced
 
@@ -37,6 +37,24 @@ class Resumed:
 @dataclass(frozen=True)
 class CycleStored:
     """The beginning of a cycle is stored."""
+
+
+@dataclass(frozen=True)
+class LoadAsked:
+    """A client asks for another load of some scenarios; `by` says who, if that is known."""
+
+    scenarios: tuple[str, ...]
+    kind: LoadChangeKind
+    value: float = 0.0
+    request_id: str = ""
+    by: str = ""
+
+
+@dataclass(frozen=True)
+class LoadStored:
+    """Changes of the load of some scenarios are stored."""
+
+    scenarios: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -176,6 +194,8 @@ Event = (
     | Resumed
     | CycleStored
     | StopAsked
+    | LoadAsked
+    | LoadStored
     | AgentBack
     | AgentAway
     | AgentGone

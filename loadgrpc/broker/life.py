@@ -10,11 +10,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import singledispatch
 from typing import Any, NamedTuple
 
-from loadgrpc.broker import deadlines
+from loadgrpc.broker import deadlines, load_orders
+from loadgrpc.broker.commands import (
+    Close,
+    Command,
+    GiveUp,
+    Log,
+    Order,
+    Release,
+    Reply,
+    Save,
+)
 from loadgrpc.broker.happened import (
     AgentAway,
     AgentBack,
@@ -26,6 +35,8 @@ from loadgrpc.broker.happened import (
     Due,
     EndStored,
     Event,
+    LoadAsked,
+    LoadStored,
     Resumed,
     RunnerExited,
     SourceFinished,
@@ -47,12 +58,9 @@ from loadgrpc.model import (
     AgentEvent,
     AssignmentState,
     ExceptionInfo,
-    SourceId,
     StopMode,
 )
 from loadgrpc.protocol import answers
-from loadgrpc.protocol.answers import Answer as SourceAnswer
-from loadgrpc.protocol.fleet import Order as AgentOrder
 from loadgrpc.protocol.fleet import StartProcesses, StartRunners, StopRunners
 
 
@@ -61,64 +69,6 @@ class Now(NamedTuple):
 
     wall_ns: int
     monotonic_ns: int
-
-
-@dataclass(frozen=True)
-class Save:
-    """Store what is known of the run, and show it then; `then` happens when it is stored.
-
-    `patient`: wait for a store that takes no writes. If not, somebody waits for the answer.
-    """
-
-    then: Event | None = None
-    patient: bool = True
-
-
-@dataclass(frozen=True)
-class Order:
-    """Tell an agent something, if it is connected."""
-
-    agent_id: str
-    order: AgentOrder
-
-
-@dataclass(frozen=True)
-class Reply:
-    """Tell a source something, on all its streams."""
-
-    source_id: SourceId
-    answer: SourceAnswer
-
-
-@dataclass(frozen=True)
-class Release:
-    """The part of an agent is over: the agent is free, unless it was given up."""
-
-    agent_id: str
-
-
-@dataclass(frozen=True)
-class GiveUp:
-    """Give up the part of an agent, which stays busy until it reports that the part is over."""
-
-    agent_id: str
-
-
-@dataclass(frozen=True)
-class Close:
-    """The run is over: make its result, store it, and let everybody go."""
-
-
-@dataclass(frozen=True)
-class Log:
-    """Log something about the run for people."""
-
-    words: str
-    level: int = logging.INFO
-    agent_id: str = ""
-
-
-Command = Save | Order | Reply | Release | GiveUp | Close | Log
 
 
 def step(run: ActiveRun, event: Event, now: Now) -> list[Command]:
@@ -194,6 +144,23 @@ def _(event: StopAsked, run: ActiveRun, now: Now) -> Iterator[Command]:
         return
     yield from _stop_parts(run, event.mode, now)
     yield Save(patient=False)
+
+
+@_decide.register
+def _(event: LoadAsked, run: ActiveRun, now: Now) -> Iterator[Command]:
+    if run.run.state.final or run.stopping is not None:
+        return  # it was stopped meanwhile
+    load_orders.change(run, event, now.wall_ns)
+    yield Save(then=LoadStored(event.scenarios))
+    yield Save(patient=False)
+
+
+@_decide.register
+def _(event: LoadStored, run: ActiveRun, _now: Now) -> Iterator[Command]:
+    for part in run.live_parts():
+        if part.scenario.name in event.scenarios:
+            for source_id in part.sources:
+                yield Reply(source_id, answers.LoadChanged(part.changes))
 
 
 @_decide.register

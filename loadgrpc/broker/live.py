@@ -6,6 +6,7 @@ everything else is since the start. All are of one moment.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Final
 
@@ -19,6 +20,7 @@ from loadgrpc.model import (
     NameProgress,
     Progress,
     RunState,
+    Scenario,
     TestOutcome,
     Trouble,
     TroubleKind,
@@ -105,26 +107,38 @@ def _left_ns(run: ActiveRun, now_wall_ns: int) -> int | None:
         return max(elapsed_ns * (total - ended) // ended, 0) if ended else None
     times_ns = [
         max(
-            (
-                round((each.duration_s or 0) * 1e9)
-                for each in plan.scenarios
-                if len(each.users) >= cycle
-            ),
+            (_lasts_ns(run, each) for each in plan.scenarios if len(each.users) >= cycle),
             default=0,
         )
         for cycle in range(run.cycle, plan.cycles + 1)
     ]
+    if not times_ns[0]:
+        return None  # it is paused
     in_cycle_ns = now_wall_ns - run.cycle_start_time_ns
     return max(times_ns[0] - in_cycle_ns, 0) + sum(times_ns[1:])
 
 
+def _lasts_ns(run: ActiveRun, scenario: Scenario) -> int:
+    """How long each cycle of a scenario lasts, as live changes have made it; 0: nobody knows."""
+    duration_s = scenario.duration_s or 0.0
+    if scenario.load is not None:
+        lines = (part.line for part in run.parts.values() if part.scenario.name == scenario.name)
+        line = next(filter(None, lines), None)
+        duration_s = line.duration_s if line is not None else duration_s
+    return 0 if math.isinf(duration_s) else round(duration_s * NS_PER_S)
+
+
 def _fraction(run: ActiveRun, now_wall_ns: int) -> float:
     plan = run.run.plan
-    times_s = [each.duration_s for each in plan.scenarios if each.duration_s is not None]
+    times_s = [
+        _lasts_ns(run, each) / NS_PER_S for each in plan.scenarios if each.duration_s is not None
+    ]
     if not times_s:
         return min(1.0, run.aggregate.iterations().ended / plan.total_iterations)
     if not run.cycle:
         return 0.0
+    if not max(times_s):
+        return 0.0  # it is paused
     in_cycle = min(1.0, (now_wall_ns - run.cycle_start_time_ns) / 1e9 / max(times_s))
     return (run.cycle - 1 + in_cycle) / plan.cycles
 

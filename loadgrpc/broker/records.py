@@ -22,6 +22,8 @@ from loadgrpc.model import (
     Change,
     ChangeKind,
     CustomState,
+    LoadChange,
+    LoadChangeKind,
     Plan,
     Run,
     RunAttempt,
@@ -164,12 +166,16 @@ def run_of(record: RunRecord, attempts: Iterable[AttemptRecord] = ()) -> Run:
     )
 
 
-_DETAIL: Final = ("agent_id", "agent_event", "cycle", "users", "due_time_ns")
+_DETAIL: Final = (
+    *("agent_id", "agent_event", "cycle", "users", "due_time_ns", "scenario", "request_id"),
+)
 
 
 def change_to_record(change: Change) -> ChangeRecord:
     """A change as the store keeps it."""
     detail = {name: getattr(change, name) for name in _DETAIL if getattr(change, name)}
+    if (load := change.load) is not None:
+        detail["load"] = [load.at_s, int(load.kind), load.value]
     if change.custom_state is not None:
         detail["custom_state"] = asdict(change.custom_state)
     if change.threshold is not None:
@@ -190,6 +196,9 @@ def change_from_record(record: ChangeRecord) -> Change:
     detail = {name: record.detail[name] for name in _DETAIL if name in record.detail}
     if "agent_event" in detail:
         detail["agent_event"] = AgentEvent(detail["agent_event"])
+    if "load" in record.detail:
+        at_s, kind, value = record.detail["load"]
+        detail["load"] = LoadChange(at_s, LoadChangeKind(kind), value)
     if said := record.detail.get("custom_state"):
         details = tuple((name, value) for name, value in said["details"])
         detail["custom_state"] = CustomState(said["name"], details)

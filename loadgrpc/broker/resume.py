@@ -92,6 +92,9 @@ def from_bytes(
         Part(assignment, "")
         for assignment in assignments(stored.plan, stored.attempt_id, stored.agent_ids)
     ]
+    changed = log.loads()
+    for part in parts:
+        part.changes = changed.get(part.scenario.name, ())
     run = ActiveRun(stored, parts, request_id=request_id, log=log)
     run.resumed = True
     if kept:

@@ -19,6 +19,7 @@ from loadgrpc.broker.custom_states import LoggedStates
 from loadgrpc.broker.inbox import Inbox, Source
 from loadgrpc.broker.part import Key, Part
 from loadgrpc.broker.setbacks import lost_parts, not_loaded
+from loadgrpc.broker.split import beginning
 from loadgrpc.broker.state import RunEvent, step
 from loadgrpc.broker.thresholds import LoadTimes, Thresholds, facts_of
 from loadgrpc.broker.windows import ClosedWindows
@@ -276,10 +277,7 @@ class ActiveRun:
 
     def log_load(self, now_wall_ns: int) -> None:
         """The load changed: its cycle began."""
-        plan = self.run.plan
-        cycles = [each.users[self.cycle - 1 : self.cycle] for each in plan.scenarios]
-        users = sum(map(sum, cycles))
-        words = f"cycle {self.cycle} of {plan.cycles}: {users} user{'' if users == 1 else 's'}"
+        words, users = beginning(self.run.plan, self.cycle)
         self.log.add(
             ChangeKind.LOAD, self.going_on.state, now_wall_ns, words, cycle=self.cycle, users=users
         )

@@ -80,6 +80,7 @@ class RunnerService(runner_pb2_grpc.RunnerServiceServicer):
                     epoch=request.open.epoch,
                     barrier=request.open.capabilities.cycle_barrier,
                     feeds=request.open.capabilities.cases,
+                    stages=request.open.capabilities.stages,
                     scenario=request.open.scenario,
                 )
                 if request.open.types:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
 from loadgrpc import model
 from loadgrpc.broker import happened
 from loadgrpc.broker.inbox import Inbox, Source
 from loadgrpc.broker.ledger import Ledger
 from loadgrpc.broker.own_types import OwnTypes
+from loadgrpc.broker.part import Part
 from loadgrpc.broker.run import ActiveRun
 from loadgrpc.broker.run_store import RunStore
 from loadgrpc.broker.work import Work
@@ -69,7 +71,7 @@ class Sources:
         if part is None:
             where = f" in scenario {scenario!r}" if scenario else ""
             raise NotFound(f"nothing is expected of source {source_id}{where}")
-        return part.assignment
+        return replace(part.assignment, load_changes=part.changes)
 
     async def open_source(
         self,
@@ -79,6 +81,7 @@ class Sources:
         epoch: int,
         barrier: bool,
         feeds: bool = False,
+        stages: bool = True,
         scenario: str = "",
     ) -> None:
         """A source opened on a stream; answers Opened, or RunClosed.
@@ -100,6 +103,7 @@ class Sources:
         if part is None:
             where = f"run {source_id.run_id}" + (f", scenario {scenario!r}" if scenario else "")
             raise NotFound(f"agent {source_id.agent_id} has no part in {where}")
+        _check_that_it_follows(part, stages=stages)
         if (known := run.find_part_of(source_id)) is not None and known is not part:
             rule = f"source {source_id} belongs to scenario {known.scenario.name!r}"
             raise InvalidRequest([Violation("open.scenario", rule)])
@@ -121,6 +125,8 @@ class Sources:
             run.add_source(part, source)
         if run.stopping is not None:
             inbox.put(source_id, answers.StopUsers(run.run.plan.stop_timeout_s))
+        if part.changes:
+            inbox.put(source_id, answers.LoadChanged(part.changes))
         self._happens(run, happened.SourceOpened(source_id))
 
     def _take_over(self, source: Source, inbox: Inbox, epoch: int) -> None:
@@ -278,6 +284,16 @@ class Sources:
             source.ledger = source.stored.copy()
             raise unavailable(source.source_id, error) from error
         source.stored = ledger
+
+
+def _check_that_it_follows(part: Part, *, stages: bool) -> None:
+    """A load that changes over time needs a runner that says it can follow one."""
+    if part.scenario.load is not None and not stages:
+        rule = (
+            "is needed: the load of this scenario changes over time, and the runner does not say"
+            " that it can follow that"
+        )
+        raise InvalidRequest([Violation("open.capabilities.stages", rule)])
 
 
 def unavailable(source_id: SourceId, error: StoreError) -> Unavailable:

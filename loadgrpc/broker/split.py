@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import cache
 
 from loadgrpc.model import Assignment, Placement, Plan, Scenario
+from loadgrpc.stats import load_text
 
 
 def shares(total: int, parts: int) -> list[int]:
@@ -70,3 +71,12 @@ def _divided(plan: Plan, scenario: Scenario, parts: int) -> Callable[[int], Plan
         return replace(plan, scenarios=(share,), agents=1, split=False, observers=())
 
     return lambda part: between(bisect_right(ends, part))
+
+
+def beginning(plan: Plan, cycle: int) -> tuple[str, int]:
+    """What begins with a cycle, as text, and its users."""
+    users = sum(sum(each.users[cycle - 1 : cycle]) for each in plan.scenarios)
+    loads = [load_text.text(each.load) for each in plan.scenarios if each.load is not None]
+    if loads and cycle == 1:
+        return f"stages: {'; and '.join(loads)}", users
+    return f"cycle {cycle} of {plan.cycles}: {users} user{'s' * (users != 1)}", users

@@ -1,98 +1,105 @@
-"""What a plan asks for, as text."""
+"""`loadgrpc load RUN`: change the load of a run while it runs."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING
 
-from loadgrpc.cli.figures import (
-    counted,
-    shorten,
-    span,
+import click
+
+from loadgrpc import verdict
+from loadgrpc.cli import options
+from loadgrpc.cli.command import Command
+from loadgrpc.cli.failure import Failure
+
+if TYPE_CHECKING:
+    from loadgrpc.client import Client
+    from loadgrpc.model import Change, LoadOrder
+
+
+@click.command(cls=Command)
+@click.argument("run_id", metavar="RUN")
+@options.broker()
+@click.option("--users", type=click.FloatRange(0, 100_000), help="This many users.", metavar="N")
+@click.option("--rate", help="This many arrivals: 200/s, 30/m.", metavar="N/s")
+@click.option(
+    "--scale",
+    type=click.FloatRange(0, 1_000),
+    help="What the plan says, times this; 1: as planned.",
+    metavar="FACTOR",
 )
-from loadgrpc.model import (
-    LatePolicy,
-    Plan,
-    Scenario,
-    Spacing,
-    TestOrder,
-    hyphened,
-)
-from loadgrpc.secrets import masked
-from loadgrpc.stats import load_text
-from loadgrpc.text import one_line
+@click.option("--pause", is_flag=True, help="Start nothing more, and let the stages stand still.")
+@click.option("--resume", is_flag=True, help="Go on with the stages where they were.")
+@click.option("--scenario", default="", help="Only of this scenario.", metavar="NAME")
+@options.as_json()
+def command(  # noqa: PLR0917 - as click calls it
+    run_id: str,
+    broker: str,
+    users: float | None,
+    rate: str | None,
+    scale: float | None,
+    pause: bool,  # noqa: FBT001
+    resume: bool,  # noqa: FBT001
+    scenario: str,
+    as_json: bool,  # noqa: FBT001
+) -> int:
+    """Change the load of a run while it runs.
 
-MAX_LOAD_CELLS: Final = 200
+    The run needs a load of stages (`loadgrpc run --load`). The change applies half a second later,
+    on all agents at the same time of the plan, and is an entry of the run's log. --users and
+    --rate hold until the stages end, or until the next change.
 
+    \b
+    Twice as much; then as planned again:
+      loadgrpc load RUN -b HOST:7979 --scale 2
+      loadgrpc load RUN -b HOST:7979 --scale 1
+    Stand still for a while:
+      loadgrpc load RUN -b HOST:7979 --pause
+      loadgrpc load RUN -b HOST:7979 --resume
+    """  # noqa: D301 - \b is click's mark for "do not wrap"
+    asked = [users is not None, rate is not None, scale is not None, pause, resume]
+    if sum(asked) != 1:
+        raise Failure("say one of --users, --rate, --scale, --pause and --resume")
+    from loadgrpc.cli import changes, line  # noqa: PLC0415
+    from loadgrpc.cli.connection import ask  # noqa: PLC0415
 
-def load(plan: Plan, scenario: Scenario | None = None) -> list[str]:
-    """What a plan asks for, or one scenario of it, as text."""
-    of_one = plan.scenarios[0] if len(plan.scenarios) == 1 else None
-    one = scenario or of_one
-    if one is not None and one.load is not None:
-        what = [shorten(load_text.text(one.load), MAX_LOAD_CELLS), *_open(one), *_runner(one)]
-    elif one is not None:
-        what = _users(one.users) + _each_does(one)
-    else:
-        what = [*_all_users(plan), f"{len(plan.scenarios)} scenarios"]
-    if scenario is not None:
-        return what
-    if plan.agents > 1 and of_one is not None and of_one.load is not None:
-        what.append(f"shared by {plan.agents} agents")
-    elif plan.agents > 1:
-        what.append(f"{'split over' if plan.split else 'on each of'} {plan.agents} agents")
-    if of_one is not None and of_one.server_url:
-        what.append(one_line(masked(of_one.server_url)))
-    if plan.env:
-        what.append(f"with {', '.join(name for name, _ in plan.env)} in the environment")
-    if plan.no_dns_resolve:
-        what.append("names resolved for each connection")
-    return what
+    order = _order(users, rate, scale, pause=pause, scenario=scenario)
 
+    async def change(client: Client) -> list[Change]:
+        return await client.set_load(run_id, order)
 
-def _users(cycles: tuple[int, ...]) -> list[str]:
-    users = ", ".join(map(str, cycles)) + (" user" if cycles == (1,) else " users")
-    return [f"{len(cycles)} cycles of {users}" if len(cycles) > 1 else users]
+    changed = ask(broker, change)
+    if as_json:
+        from loadgrpc.protocol.document import as_document  # noqa: PLC0415
+        from loadgrpc.protocol.progress import change_to_proto  # noqa: PLC0415
 
-
-def _each_does(scenario: Scenario) -> list[str]:
-    what = []
-    if scenario.tests and scenario.test_order is not TestOrder.WEIGHTED:
-        what.append(f"{hyphened(scenario.test_order.name)} order")
-    if scenario.duration_s is not None:
-        each = " each" if len(scenario.users) > 1 else ""
-        what.append(f"for {span(scenario.duration_s)}{each}")
-    else:
-        what.append(f"{counted(scenario.iterations_per_user, 'iteration')} a user")
-    if scenario.spawn_rate:
-        what.append(f"{scenario.spawn_rate:g} users started per second")
-    if scenario.pacing is not None:
-        what.append(f"pacing {scenario.pacing}")
-    if scenario.think is not None:
-        what.append(f"think time {scenario.think}")
-    if scenario.parameters:
-        given = (each.shown() for each in scenario.parameters)
-        what.append(f"with {', '.join(f'{each.name}={one_line(each.value)}' for each in given)}")
-    return what + _runner(scenario)
+        made = [as_document(change_to_proto(each)) for each in changed]
+        line.write_json({"changes": made})
+        return verdict.PASSED
+    for each in changed:
+        line.say(changes.entry(each).text)
+    return verdict.PASSED
 
 
-def _runner(scenario: Scenario) -> list[str]:
-    return [f"run by {one_line(scenario.test_runner)}"] if scenario.test_runner else []
+def _order(
+    users: float | None, rate: str | None, scale: float | None, *, pause: bool, scenario: str
+) -> LoadOrder:
+    from loadgrpc.model import LoadChangeKind, LoadOrder, LoadUnit  # noqa: PLC0415
+
+    if users is not None:
+        return LoadOrder(LoadChangeKind.LEVEL, users, LoadUnit.USERS, scenario)
+    if rate is not None:
+        return LoadOrder(LoadChangeKind.LEVEL, _rate(rate), LoadUnit.ARRIVALS, scenario)
+    if scale is not None:
+        return LoadOrder(LoadChangeKind.FACTOR, scale, None, scenario)
+    kind = LoadChangeKind.PAUSE if pause else LoadChangeKind.RESUME
+    return LoadOrder(kind, scenario=scenario)
 
 
-def _open(scenario: Scenario) -> list[str]:
-    """How arrivals are spaced, and what becomes of those that are late."""
-    what = []
-    if scenario.arrivals is Spacing.POISSON:
-        what.append("memoryless (Poisson)")
-    if scenario.late is LatePolicy.DROP:
-        what.append("dropped when no user is free")
-    if scenario.max_users:
-        what.append(f"at most {counted(scenario.max_users, 'user')}")
-    return what
+def _rate(text: str) -> float:
+    """Arrivals per second: `200/s`, `30/m`, `200`."""
+    from loadgrpc.stats import load_text  # noqa: PLC0415
 
-
-def _all_users(plan: Plan) -> list[str]:
-    """The users of all scenarios together; of open loads nobody knows how many they need."""
-    if any(each.is_open for each in plan.scenarios):
-        return []
-    return _users(plan.users)
+    try:
+        return load_text.rate(text)
+    except load_text.LoadTextError as error:
+        raise Failure(f"--rate: {error.why}, not {text!r}") from error

@@ -10,8 +10,20 @@ from loadgrpc.cli.figures import counted, duration, percent
 from loadgrpc.cli.hit_tables import apart, elapsed_points
 from loadgrpc.cli.line import Line, Style
 from loadgrpc.cli.table import labelled
-from loadgrpc.model import ElapsedFigures, IterationFigures, PlannedFigures
+from loadgrpc.model import ElapsedFigures, IterationFigures, PlannedFigures, Progress, Run
 from loadgrpc.text import one_line
+
+
+def arrivals(run: Run, progress: Progress) -> str:
+    """What became of the arrivals of an active run so far, as text; empty: it has none."""
+    if not any(scenario.is_open for scenario in run.plan.scenarios):
+        return ""
+    of = progress.iterations
+    words = [f"{of.started} of {of.planned} started"]
+    for count, what in ((of.waiting, "waiting"), (of.dropped, "dropped"), (of.late, "late")):
+        if count:
+            words.append(f"{count} {what}")
+    return ", ".join(words)
 
 
 def planned(

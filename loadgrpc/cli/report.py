@@ -12,6 +12,7 @@ import textwrap
 from loadgrpc import verdict
 from loadgrpc.cli import cycles, measures
 from loadgrpc.cli.agents import agent_table, generator_figures, saturated
+from loadgrpc.cli.asked import load
 from loadgrpc.cli.by_test import by_test, user_fixtures
 from loadgrpc.cli.custom_states import retries_by_name, retry_totals, state_lines
 from loadgrpc.cli.data_files import data_files
@@ -37,7 +38,6 @@ from loadgrpc.cli.hit_tables import (
     statuses,
 )
 from loadgrpc.cli.line import Line, Style
-from loadgrpc.cli.load import load
 from loadgrpc.cli.notified import notified
 from loadgrpc.cli.planned import planned
 from loadgrpc.cli.prints import prints

@@ -12,7 +12,7 @@ from loadgrpc.cli.command import LazyGroup
 COMMANDS: Final = {
     name: f"loadgrpc.cli.{name.replace('-', '_')}"
     for name in (
-        *("run", "attach", "stop"),
+        *("run", "attach", "load", "stop"),
         *("broker", "agent", "status", "check-agents", "drain"),
         *("runs", "show", "check", "compare", "events", "delete", "purge"),
         *("schedule", "campaign"),

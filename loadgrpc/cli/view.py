@@ -28,6 +28,7 @@ from loadgrpc.cli.figures import (
 )
 from loadgrpc.cli.line import Line, Style
 from loadgrpc.cli.live_table import live_table
+from loadgrpc.cli.planned import arrivals
 from loadgrpc.cli.submitting import waits
 from loadgrpc.cli.thresholds import briefly, live
 from loadgrpc.clock import NS_PER_S
@@ -126,6 +127,7 @@ def plain(view: View) -> Line:
                 counted(progress.users, "user"),
                 _lately(run, progress, view.age_ns),
                 f"so far: {', '.join(so_far)}",
+                *([f"arrivals {arrivals(run, progress)}"] if arrivals(run, progress) else []),
                 *([f"sockets {_sockets(progress)}"] if progress.sockets else []),
                 *([_checks(progress)] if _checks(progress) else []),
                 *filter(None, [briefly(progress.thresholds)]),
@@ -276,6 +278,10 @@ def _figures(run: Run, progress: Progress, age_ns: int, width: int) -> list[Line
         bad = row[0] == "failed" and progress.failed_hits > 0
         style = Style.BAD if bad else Style.DIM if not row[0] else Style.PLAIN
         lines.append(Line(clip(text.rstrip(), width), style))
+    if arrived := arrivals(run, progress):
+        late = progress.iterations.waiting or progress.iterations.dropped
+        style = Style.WARNING if late else Style.PLAIN
+        lines.append(Line(clip(f"{'arrivals':<14}{arrived}", width), style))
     if progress.sockets:
         style = Style.BAD if progress.sockets.broken else Style.PLAIN
         lines.append(Line(clip(f"{'sockets':<14}{_sockets(progress)}", width), style))

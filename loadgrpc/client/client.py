@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
 from dataclasses import replace
 from types import TracebackType
@@ -24,6 +25,7 @@ from loadgrpc.model import (
     BrokerInfo,
     Change,
     CheckedRun,
+    LoadOrder,
     News,
     Plan,
     Run,
@@ -37,7 +39,17 @@ from loadgrpc.model import (
     TimelineQuery,
     TimelineWindow,
 )
-from loadgrpc.protocol import assignments, bounds, bundles, plans, progress, status, timeline, times
+from loadgrpc.protocol import (
+    assignments,
+    bounds,
+    bundles,
+    live_loads,
+    plans,
+    progress,
+    status,
+    timeline,
+    times,
+)
 from loadgrpc.protocol.backoff import Backoff
 from loadgrpc.protocol.comparisons import compare_to_proto, comparison_from_proto
 from loadgrpc.protocol.runs import agent_from_proto, broker_from_proto, run_from_proto
@@ -259,6 +271,15 @@ class Client:
         """Stops a run; repeating it, or stopping a run that is over, changes nothing."""
         request = control_pb2.StopRunRequest(run_id=run_id, mode=int(mode))  # type: ignore[arg-type]  # an enum's number
         return run_from_proto((await called(self._control.StopRun, request)).run)
+
+    async def set_load(self, run_id: str, order: LoadOrder, request_id: str = "") -> list[Change]:
+        """Changes the load of a run while it runs; the entries of its log.
+
+        The same `request_id` again changes nothing.
+        """
+        request = live_loads.request_of(run_id, order, request_id or secrets.token_hex(8))
+        response = await called(self._control.SetLoad, request)
+        return [progress.change_from_proto(each) for each in response.changes]
 
     async def get_summary(self, run_id: str) -> Summary:
         """The result of a run, or its figures so far."""

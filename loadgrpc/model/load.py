@@ -128,6 +128,32 @@ def highest(stage: Stage) -> float:
             return max(levels, default=0.0)
 
 
+def arrives(stage: Stage) -> bool:
+    """Whether its level is above 0 at any time."""
+    match stage:
+        case Hold(level):
+            return level > 0
+        case Ramp(start, end):
+            return start > 0 or end > 0
+        case Sine(_, high):
+            return high > 0
+        case Steps(levels):
+            return any(levels)
+
+
+def last_level(stage: Stage) -> float:
+    """The level that a stage ends with."""
+    match stage:
+        case Hold(level):
+            return level
+        case Ramp(_, end):
+            return end
+        case Sine(duration_s=duration_s):
+            return stage.level(duration_s)
+        case Steps(levels):
+            return levels[-1]
+
+
 class LoadChangeKind(IntEnum):
     """How a load is changed while it runs."""
 
@@ -150,3 +176,15 @@ class LoadChange:
     kind: LoadChangeKind
     value: float = 0.0
     """The level or the factor."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOrder:
+    """What a client asks the load of a run to become."""
+
+    kind: LoadChangeKind
+    value: float = 0.0
+    unit: LoadUnit | None = None
+    """Of a level. None: it is none."""
+    scenario: str = ""
+    """Empty: all scenarios that it can be meant for."""

@@ -7,6 +7,7 @@ from enum import IntEnum
 from typing import Final
 
 from loadgrpc.model.custom_state import CustomState
+from loadgrpc.model.load import LoadChange
 from loadgrpc.model.plan import Plan
 from loadgrpc.model.retry import attempt_id
 from loadgrpc.model.submission import Waiting
@@ -252,6 +253,12 @@ class Change:
     """Of a change of the load: the cycle that began."""
     users: int = 0
     """Of a change of the load: the virtual users of that cycle."""
+    load: LoadChange | None = None
+    """Of a change of the load by a client: how it changed."""
+    scenario: str = ""
+    """Whose load changed."""
+    request_id: str = ""
+    """Of the request that changed it; it is stored, and not shown."""
     custom_state: CustomState | None = None
     """What a test on that agent says it is doing."""
     threshold: ThresholdResult | None = None

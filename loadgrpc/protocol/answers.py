@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from loadgrpc.model import SourceId
-from loadgrpc.protocol import home
+from loadgrpc.model import LoadChange, SourceId
+from loadgrpc.protocol import home, live_loads
 from loadgrpc.protocol.sources import source_to_proto
 from loadgrpc.protocol.times import seconds_to_proto
 from loadgrpc.v1 import runner_pb2
@@ -65,6 +65,13 @@ class StartCycle:
 
 
 @dataclass(frozen=True)
+class LoadChanged:
+    """The load was changed live; these are all changes so far."""
+
+    changes: tuple[LoadChange, ...]
+
+
+@dataclass(frozen=True)
 class StopUsers:
     """Let users finish their iteration, then finish."""
 
@@ -104,6 +111,7 @@ Answer = (
     | RunClosed
     | StartCycle
     | StopUsers
+    | LoadChanged
     | Refused
     | TooLarge
     | TypesRefused
@@ -134,6 +142,7 @@ _ANSWERS: Final[dict[type[Any], Callable[[Any], dict[str, Any]]]] = {
     },
     RunClosed: lambda _: {"run_closed": runner_pb2.RunClosed()},
     StartCycle: lambda a: {"start_cycle": runner_pb2.StartCycle(cycle=a.cycle)},
+    LoadChanged: lambda a: {"load_changed": live_loads.changed(a.changes)},
     Refused: lambda a: {"error": runner_pb2.SourceError(reason=a.reason, message=a.message)},
     TooLarge: lambda a: {
         "too_large": runner_pb2.TooLarge(first_sequence=a.first_sequence, batch_bytes=a.batch_bytes)

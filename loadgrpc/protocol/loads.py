@@ -21,11 +21,13 @@ from loadgrpc.model import (
     Sine,
     Stage,
     Steps,
+    arrives,
 )
 from loadgrpc.stats import load_text
 
 MAX_TEXT_CHARS: Final = 4_096
 MAX_USERS: Final = 100_000.0
+MAX_FACTOR: Final = 1_000.0
 MAX_STAGE_S: Final = 30 * 86_400.0
 
 
@@ -101,7 +103,7 @@ def wrong_with(messages: Iterable[Any]) -> Iterator[tuple[str, str]]:
     levels = sum(len(stage.levels) for stage in stages if isinstance(stage, Steps))
     if levels > MAX_LEVELS:
         yield "", f"must have at most {MAX_LEVELS:,} levels together"
-    if not any(map(load_text.arrives, stages)):
+    if not any(map(arrives, stages)):
         yield "", "must have a level above 0"
 
 

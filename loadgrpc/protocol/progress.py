@@ -6,6 +6,7 @@ from google.protobuf import duration_pb2
 
 from loadgrpc import model
 from loadgrpc.clock import NS_PER_S
+from loadgrpc.protocol import live_loads, loads
 from loadgrpc.protocol.cases import (
     coverage_from_proto,
     coverage_to_proto,
@@ -74,6 +75,8 @@ def change_to_proto(change: model.Change) -> control_pb2.Change:
         agent_event=int(change.agent_event or 0),
         cycle=change.cycle,
         users=change.users,
+        load=None if change.load is None else live_loads.change_message(change.load),
+        scenario=change.scenario,
         custom_state=custom_state_to_proto(change.custom_state) if change.custom_state else None,
         threshold=None if change.threshold is None else threshold_result_to_proto(change.threshold),
         due_time=None if change.due_time_ns is None else timestamp_to_proto(change.due_time_ns),
@@ -96,6 +99,8 @@ def change_from_proto(message: control_pb2.Change) -> model.Change:
         ),
         cycle=message.cycle,
         users=message.users,
+        load=loads.change_of(message.load) if message.HasField("load") else None,
+        scenario=message.scenario,
         custom_state=(
             custom_state_from_proto(message.custom_state)
             if message.HasField("custom_state")

@@ -8,8 +8,8 @@
     Leave ───────────────────────────▶ tears the class down
              ◀──────────────────────── Farewell, and its end
 
-At any time the link may say StopNow, which is obeyed at once and not answered. At any time the
-process may say BatchesDropped, or WorkerFailed, which is a defect and its end.
+At any time the link may say StopNow or ChangeLoad, which are obeyed at once and not answered. At
+any time the process may say BatchesDropped, or WorkerFailed, which is a defect and its end.
 
 Rule: a message is one of these classes; on the pipe it is a JSON object with the name of its class.
 """
@@ -39,6 +39,13 @@ class BeginCycle:
     cycle: int
     began_ns: int = 0
     """When it began (monotonic), the same for all processes of the machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeLoad:
+    """The load was changed live; all changes so far, each as time, kind and value."""
+
+    changes: list[tuple[float, int, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +112,7 @@ class WorkerFailed:
     why: str
 
 
-Order = LoadTest | BeginCycle | StopNow | Leave
+Order = LoadTest | BeginCycle | ChangeLoad | StopNow | Leave
 Report = Loaded | CannotLoad | UsersNow | CycleDone | BatchesDropped | Farewell | WorkerFailed
 Message = Order | Report
 

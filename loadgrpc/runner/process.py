@@ -28,7 +28,7 @@ from typing import Final
 from loadgrpc.clock import SystemClock
 from loadgrpc.design.feed import feed_of
 from loadgrpc.errors import TestNotLoaded
-from loadgrpc.model import Assignment, TestOutcome
+from loadgrpc.model import Assignment, LoadChange, LoadChangeKind, TestOutcome
 from loadgrpc.protocol import produced
 from loadgrpc.runner import fixtures, in_flight, parameters, pipe
 from loadgrpc.runner.context import ProcessContext
@@ -42,6 +42,7 @@ from loadgrpc.runner.messages import (
     BatchesDropped,
     BeginCycle,
     CannotLoad,
+    ChangeLoad,
     CycleDone,
     Farewell,
     Loaded,
@@ -58,7 +59,7 @@ from loadgrpc.runner.open_pool import OpenPool
 from loadgrpc.runner.pool import Pool
 from loadgrpc.runner.recorder import Recorder
 from loadgrpc.runner.rests import Rests
-from loadgrpc.runner.share import WorkerShare
+from loadgrpc.runner.share import LoadShare, WorkerShare
 from loadgrpc.runner.staged_pool import StagedPool
 from loadgrpc.runner.strands import Strands
 from loadgrpc.runner.watch import Watch
@@ -83,6 +84,8 @@ class UserProcess:
         self._pool: Pool | None = None
         self._feeds: Feeds | None = None
         self._stop_s: float | None = None
+        self._changes: tuple[LoadChange, ...] = ()
+        """How the load was changed live, as the link last said."""
         self._told_users = (0, 0)
         """How many users run, and how many of the cycle were started, as last reported."""
         self._flushing = strands.lock()
@@ -173,8 +176,7 @@ class UserProcess:
             process=share.first_user,
             processes=share.processes,
         )
-        if load is not None and isinstance(pool, OpenPool | StagedPool):
-            pool.follow(load)
+        self._follow(pool, load)
         self._pool = pool
         self._feeds = feeds
         if self._stop_s is not None:  # the order came while the test was loading
@@ -228,13 +230,29 @@ class UserProcess:
         while data := self._link.recv(READ_BYTES):
             for frame in reader.feed(data):
                 order = frame.control()
-                if isinstance(order, StopNow):
+                if isinstance(order, ChangeLoad):
+                    self._change_load(order)
+                elif isinstance(order, StopNow):
                     self._stop_s = order.timeout_s
                     if self._pool is not None:
                         self._pool.stop(self._stop_s)
                 else:
                     self._orders.put(order)
         os._exit(EXIT_DEFECT)  # the link is gone: nobody wants this load any more
+
+    def _follow(self, pool: Pool, load: LoadShare | None) -> None:
+        """Lets a pool follow a load that changes over time, if it is one for that."""
+        if load is not None and isinstance(pool, OpenPool | StagedPool):
+            pool.follow(load)
+            if self._changes:
+                pool.change(self._changes)
+
+    def _change_load(self, order: ChangeLoad) -> None:
+        self._changes = tuple(
+            LoadChange(at_s, LoadChangeKind(kind), value) for at_s, kind, value in order.changes
+        )
+        if isinstance(self._pool, OpenPool | StagedPool):
+            self._pool.change(self._changes)
 
     def _flush_now_and_then(self, recorder: Recorder, pool: Pool) -> None:
         while not self._retired.wait(FLUSH_S):

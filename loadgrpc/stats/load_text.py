@@ -30,7 +30,9 @@ from loadgrpc.model import (
     Sine,
     Stage,
     Steps,
+    arrives,
     did_you_mean,
+    last_level,
 )
 
 ReadFile = Callable[[str], Sequence[float]]
@@ -83,6 +85,18 @@ def stages(text: str, read_file: ReadFile | None = None) -> Load:
         LoadTextError: it cannot be read.
     """
     return _Parser(text, read_file).load()
+
+
+def rate(text: str) -> float:
+    """Arrivals per second: `200/s`, `30/m`; a number alone is per second.
+
+    Raises:
+        LoadTextError: it is something else.
+    """
+    written = text.strip() if "/" in text else f"{text.strip()}/s"
+    level = stages(f"1/s for 1s; {written} for 1s").stages[-1]
+    assert isinstance(level, Hold)  # noqa: S101 - it has this form
+    return level.level
 
 
 class _Parser:
@@ -341,32 +355,6 @@ class _Parser:
     def _wrong(self, why: str, at: int | None = None) -> LoadTextError:
         self._skip()
         return LoadTextError(self._text, self._at if at is None else at, why)
-
-
-def arrives(stage: Stage) -> bool:
-    """Whether its level is above 0 at any time."""
-    match stage:
-        case Hold(level):
-            return level > 0
-        case Ramp(start, end):
-            return start > 0 or end > 0
-        case Sine(_, high):
-            return high > 0
-        case Steps(levels):
-            return any(levels)
-
-
-def last_level(stage: Stage) -> float:
-    """The level that a stage ends with."""
-    match stage:
-        case Hold(level):
-            return level
-        case Ramp(_, end):
-            return end
-        case Sine(duration_s=duration_s):
-            return stage.level(duration_s)
-        case Steps(levels):
-            return levels[-1]
 
 
 def text(load: Load) -> str:

@@ -143,12 +143,14 @@ class OpenSource(_message.Message):
     def __init__(self, epoch: _Optional[int] = ..., capabilities: _Optional[_Union[RunnerCapabilities, _Mapping]] = ..., scenario: _Optional[str] = ..., types: _Optional[bytes] = ...) -> None: ...
 
 class RunnerCapabilities(_message.Message):
-    __slots__ = ("cycle_barrier", "cases")
+    __slots__ = ("cycle_barrier", "cases", "stages")
     CYCLE_BARRIER_FIELD_NUMBER: _ClassVar[int]
     CASES_FIELD_NUMBER: _ClassVar[int]
+    STAGES_FIELD_NUMBER: _ClassVar[int]
     cycle_barrier: bool
     cases: bool
-    def __init__(self, cycle_barrier: bool = ..., cases: bool = ...) -> None: ...
+    stages: bool
+    def __init__(self, cycle_barrier: bool = ..., cases: bool = ..., stages: bool = ...) -> None: ...
 
 class EventBatch(_message.Message):
     __slots__ = ("first_sequence", "events", "hit_blocks", "test_blocks", "count")
@@ -199,7 +201,7 @@ class SourceTotals(_message.Message):
     def __init__(self, events: _Optional[int] = ..., hits: _Optional[int] = ...) -> None: ...
 
 class PublishEventsResponse(_message.Message):
-    __slots__ = ("source", "opened", "ack", "gap", "rejected", "finished", "run_closed", "start_cycle", "stop", "error", "too_large", "types_refused")
+    __slots__ = ("source", "opened", "ack", "gap", "rejected", "finished", "run_closed", "start_cycle", "stop", "error", "too_large", "types_refused", "load_changed")
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     OPENED_FIELD_NUMBER: _ClassVar[int]
     ACK_FIELD_NUMBER: _ClassVar[int]
@@ -212,6 +214,7 @@ class PublishEventsResponse(_message.Message):
     ERROR_FIELD_NUMBER: _ClassVar[int]
     TOO_LARGE_FIELD_NUMBER: _ClassVar[int]
     TYPES_REFUSED_FIELD_NUMBER: _ClassVar[int]
+    LOAD_CHANGED_FIELD_NUMBER: _ClassVar[int]
     source: SourceId
     opened: SourceOpened
     ack: Ack
@@ -224,7 +227,14 @@ class PublishEventsResponse(_message.Message):
     error: SourceError
     too_large: TooLarge
     types_refused: TypesRefused
-    def __init__(self, source: _Optional[_Union[SourceId, _Mapping]] = ..., opened: _Optional[_Union[SourceOpened, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., gap: _Optional[_Union[Gap, _Mapping]] = ..., rejected: _Optional[_Union[Rejected, _Mapping]] = ..., finished: _Optional[_Union[Finished, _Mapping]] = ..., run_closed: _Optional[_Union[RunClosed, _Mapping]] = ..., start_cycle: _Optional[_Union[StartCycle, _Mapping]] = ..., stop: _Optional[_Union[Stop, _Mapping]] = ..., error: _Optional[_Union[SourceError, _Mapping]] = ..., too_large: _Optional[_Union[TooLarge, _Mapping]] = ..., types_refused: _Optional[_Union[TypesRefused, _Mapping]] = ...) -> None: ...
+    load_changed: LoadChanged
+    def __init__(self, source: _Optional[_Union[SourceId, _Mapping]] = ..., opened: _Optional[_Union[SourceOpened, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., gap: _Optional[_Union[Gap, _Mapping]] = ..., rejected: _Optional[_Union[Rejected, _Mapping]] = ..., finished: _Optional[_Union[Finished, _Mapping]] = ..., run_closed: _Optional[_Union[RunClosed, _Mapping]] = ..., start_cycle: _Optional[_Union[StartCycle, _Mapping]] = ..., stop: _Optional[_Union[Stop, _Mapping]] = ..., error: _Optional[_Union[SourceError, _Mapping]] = ..., too_large: _Optional[_Union[TooLarge, _Mapping]] = ..., types_refused: _Optional[_Union[TypesRefused, _Mapping]] = ..., load_changed: _Optional[_Union[LoadChanged, _Mapping]] = ...) -> None: ...
+
+class LoadChanged(_message.Message):
+    __slots__ = ("changes",)
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
+    changes: _containers.RepeatedCompositeFieldContainer[_run_pb2.LoadChange]
+    def __init__(self, changes: _Optional[_Iterable[_Union[_run_pb2.LoadChange, _Mapping]]] = ...) -> None: ...
 
 class SourceOpened(_message.Message):
     __slots__ = ("committed_sequence", "limits", "durable_sequence")

@@ -7,10 +7,10 @@ import pytest
 from loadgrpc import model
 from loadgrpc.cli import line as line_module
 from loadgrpc.cli.agents import MAX_AGENTS
+from loadgrpc.cli.asked import load
 from loadgrpc.cli.figures import cells
 from loadgrpc.cli.hit_tables import MAX_NAMES
 from loadgrpc.cli.line import Style
-from loadgrpc.cli.load import load
 from loadgrpc.cli.report import last_line, report
 from loadgrpc.model import (
     AssignmentState,

@@ -1291,6 +1291,17 @@ VIOLATIONS = [
     (spec(pacing={}, think={"between": {"least": {"seconds": 1}}}), ["plan.pacing", "plan.think"]),
     (spec(think={"constant": {"seconds": 1}}, test_runner="./x"), ["plan.think"]),
     (spec(test_runner="./x", silence_timeout={"seconds": 86_401}), ["plan.silence_timeout"]),
+    (spec(load="100/z for 1s"), ["plan.load"]),
+    (spec(load="100/s for 1s", users=[1]), ["plan.load"]),
+    (spec(load="100/s for 1s", test_runner="./x"), ["plan.load"]),
+    (spec(stages=[{"unit": 2}]), ["plan.stages[0]"]),
+    (
+        spec(stages=[{"unit": 2, "hold": {"level": -1}}]),
+        [f"plan.stages[0].hold.{name}" for name in ("level", "duration")],
+    ),
+    (spec(arrivals=2, late=2, max_users=5), ["plan.arrivals", "plan.late", "plan.max_users"]),
+    (spec(load="1/s for 1s", max_users=1_000_001), ["plan.max_users"]),
+    (spec(load="1/s for 1s", pacing={"constant": {"seconds": 1}}), ["plan.pacing"]),
     (spec(scenarios=[scenario("a")]), ["plan.test"]),
     (spec(test="", scenarios=[scenario("a"), scenario("a")]), ["plan.scenarios[1].name"]),
     (spec(test="", scenarios=[scenario("")]), ["plan.scenarios[0].name"]),
@@ -1315,7 +1326,7 @@ def test_every_field_of_a_plan_can_be_refused():
     named = [f.partition(".")[2] for _, fields in VIOLATIONS for f in fields]
     refused = {each.partition("[")[0].partition(".")[0] for each in named}
 
-    flags = {"split", "no_dns_resolve", "no_patching"}
+    flags = {"split", "no_dns_resolve", "no_patching", "seed"}
     assert refused == {field.name for field in run_pb2.RunSpec.DESCRIPTOR.fields} - flags
 
 

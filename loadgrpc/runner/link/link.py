@@ -22,20 +22,21 @@ from typing import Any, Final, NoReturn
 
 from loadgrpc.clock import SystemClock
 from loadgrpc.errors import LoadgrpcError
-from loadgrpc.model import Assignment, ExceptionInfo, SourceId, TestOutcome
-from loadgrpc.protocol import assignments, produced, times
+from loadgrpc.model import Assignment, ExceptionInfo, LoadChange, SourceId, TestOutcome
+from loadgrpc.protocol import assignments, live_loads, produced, times
 from loadgrpc.protocol.raw import RawRunnerServiceStub
 from loadgrpc.protocol.sources import source_to_proto
 from loadgrpc.protocol.transport import new_channel
 from loadgrpc.runner.link.printing import Printing
 from loadgrpc.runner.link.publisher import Publisher
 from loadgrpc.runner.link.worker import Worker, WorkerLost
-from loadgrpc.runner.messages import BeginCycle, CannotLoad, Leave, StopNow
+from loadgrpc.runner.messages import BeginCycle, CannotLoad, ChangeLoad, Leave, StopNow
 from loadgrpc.runner.mix import Mix, Turn
 from loadgrpc.runner.pipe import MAX_FRAME_BYTES
 from loadgrpc.runner.recorder import Recorder
 from loadgrpc.runner.share import WorkerShare
 from loadgrpc.secrets import conceal
+from loadgrpc.stats.load_line import LoadLine
 from loadgrpc.v1 import event_pb2, runner_pb2
 
 ASSIGNMENT_TIMEOUT_S: Final = 10.0
@@ -82,6 +83,10 @@ class Link:
         self._stop_due_s = math.inf
         """The same, for a stop that was ordered."""
         self._due_changed = asyncio.Event()
+        self._began_s: float | None = None
+        """When the cycle began, by the loop's clock; None: none has."""
+        self._changes = assignment.load_changes
+        """How the load was changed live."""
         self._clock = SystemClock()
         self._printing = Printing(self._publish, lambda: publisher.is_busy, self._clock)
         self._echoes: list[asyncio.Task[None]] = []
@@ -191,10 +196,35 @@ class Link:
                 self._started.put_nowait(order.start_cycle.cycle)
             elif kind == "stop":
                 self.stop(times.seconds_from_proto(order.stop.stop_timeout))
+            elif kind == "load_changed":
+                self._change_load(live_loads.changes_of(order.load_changed))
             elif kind == "run_closed":
                 raise LoadgrpcError("the run is over")
             else:
                 self._finished.set()
+
+    def _change_load(self, changes: tuple[LoadChange, ...]) -> None:
+        """The load was changed live: its end may be another one, too."""
+        if changes == self._changes:
+            return
+        self._changes = changes
+        rows = [(each.at_s, int(each.kind), each.value) for each in changes]
+        for worker in self.workers:
+            worker.order(ChangeLoad(rows))
+        if self._began_s is not None:
+            self._expect_the_end()
+
+    def _expect_the_end(self) -> None:
+        """User processes must be done when the cycle is over, and what users take to finish."""
+        assert self._began_s is not None  # noqa: S101 - a cycle is going on
+        duration_s = self._assignment.cycles[self._cycle - 1].duration_s
+        if (load := self._assignment.scenario.load) is not None:
+            duration_s = LoadLine(load, self._changes).duration_s
+        self._due_s = self._stop_due_s
+        if duration_s is not None:
+            patience_s = duration_s + self._assignment.plan.stop_timeout_s + REACT_S
+            self._due_s = min(self._due_s, self._began_s + patience_s)
+        self._due_changed.set()
 
     async def _publish(self, events: list[event_pb2.Event]) -> None:
         """Publishes events that are the link's own, none of them a hit."""
@@ -278,12 +308,8 @@ class Link:
             if not await self._released(cycle):
                 return
             self._cycle = cycle
-            self._due_s = math.inf
-            duration_s = self._assignment.cycles[cycle - 1].duration_s
-            if duration_s is not None:
-                patience_s = duration_s + self._assignment.plan.stop_timeout_s + REACT_S
-                self._expect(asyncio.get_running_loop().time() + patience_s)
-            self._expect(self._stop_due_s)
+            self._began_s = asyncio.get_running_loop().time()
+            self._expect_the_end()
             began_ns = self._clock.monotonic_ns()
             for worker in self.workers:
                 worker.started_users = 0

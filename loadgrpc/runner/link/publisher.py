@@ -171,7 +171,7 @@ class Publisher:
             call.cancel()
 
     async def _write(self, call: grpc.aio.StreamStreamCall) -> None:
-        can = runner_pb2.RunnerCapabilities(cycle_barrier=True, cases=True)
+        can = runner_pb2.RunnerCapabilities(cycle_barrier=True, cases=True, stages=True)
         await call.write(open_request(self._source, self._epoch, can))
         while True:
             async with self._changed:
@@ -194,7 +194,7 @@ class Publisher:
         async with self._changed:
             self._take_note(kind, response)
             self._changed.notify_all()
-        if kind in ("start_cycle", "stop", "finished", "run_closed"):
+        if kind in ("start_cycle", "load_changed", "stop", "finished", "run_closed"):
             self.orders.put_nowait(response)
 
     def _take_note(self, kind: str | None, response: runner_pb2.PublishEventsResponse) -> None:

@@ -912,7 +912,10 @@ type RunnerCapabilities struct {
 	CycleBarrier bool `protobuf:"varint,1,opt,name=cycle_barrier,json=cycleBarrier,proto3" json:"cycle_barrier,omitempty"`
 	// It feeds each iteration with its case: see CaseDeck. If a plan has cases, a runner that cannot
 	// is not run: its agent's part ends as if the test could not be loaded.
-	Cases         bool `protobuf:"varint,3,opt,name=cases,proto3" json:"cases,omitempty"`
+	Cases bool `protobuf:"varint,3,opt,name=cases,proto3" json:"cases,omitempty"`
+	// It follows loads that change over time: `Assignment.stages`, and `load_changed`. A runner that
+	// does not is refused a scenario that has such a load, with `error` (INVALID_REQUEST).
+	Stages        bool `protobuf:"varint,2,opt,name=stages,proto3" json:"stages,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -957,6 +960,13 @@ func (x *RunnerCapabilities) GetCycleBarrier() bool {
 func (x *RunnerCapabilities) GetCases() bool {
 	if x != nil {
 		return x.Cases
+	}
+	return false
+}
+
+func (x *RunnerCapabilities) GetStages() bool {
+	if x != nil {
+		return x.Stages
 	}
 	return false
 }
@@ -1297,6 +1307,7 @@ type PublishEventsResponse struct {
 	//	*PublishEventsResponse_Error
 	//	*PublishEventsResponse_TooLarge
 	//	*PublishEventsResponse_TypesRefused
+	//	*PublishEventsResponse_LoadChanged
 	Message       isPublishEventsResponse_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1445,6 +1456,15 @@ func (x *PublishEventsResponse) GetTypesRefused() *TypesRefused {
 	return nil
 }
 
+func (x *PublishEventsResponse) GetLoadChanged() *LoadChanged {
+	if x != nil {
+		if x, ok := x.Message.(*PublishEventsResponse_LoadChanged); ok {
+			return x.LoadChanged
+		}
+	}
+	return nil
+}
+
 type isPublishEventsResponse_Message interface {
 	isPublishEventsResponse_Message()
 }
@@ -1504,6 +1524,11 @@ type PublishEventsResponse_TypesRefused struct {
 	TypesRefused *TypesRefused `protobuf:"bytes,12,opt,name=types_refused,json=typesRefused,proto3,oneof"`
 }
 
+type PublishEventsResponse_LoadChanged struct {
+	// The load was changed live. Repeated when the source opens again.
+	LoadChanged *LoadChanged `protobuf:"bytes,13,opt,name=load_changed,json=loadChanged,proto3,oneof"`
+}
+
 func (*PublishEventsResponse_Opened) isPublishEventsResponse_Message() {}
 
 func (*PublishEventsResponse_Ack) isPublishEventsResponse_Message() {}
@@ -1526,6 +1551,55 @@ func (*PublishEventsResponse_TooLarge) isPublishEventsResponse_Message() {}
 
 func (*PublishEventsResponse_TypesRefused) isPublishEventsResponse_Message() {}
 
+func (*PublishEventsResponse_LoadChanged) isPublishEventsResponse_Message() {}
+
+// The load of a scenario was changed while it runs. A runner that knows these changes already
+// does nothing.
+type LoadChanged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// All changes so far, oldest first. At most 1,000.
+	Changes       []*LoadChange `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LoadChanged) Reset() {
+	*x = LoadChanged{}
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LoadChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LoadChanged) ProtoMessage() {}
+
+func (x *LoadChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LoadChanged.ProtoReflect.Descriptor instead.
+func (*LoadChanged) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *LoadChanged) GetChanges() []*LoadChange {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
 // A source is open.
 type SourceOpened struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1542,7 +1616,7 @@ type SourceOpened struct {
 
 func (x *SourceOpened) Reset() {
 	*x = SourceOpened{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[16]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1554,7 +1628,7 @@ func (x *SourceOpened) String() string {
 func (*SourceOpened) ProtoMessage() {}
 
 func (x *SourceOpened) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[16]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1567,7 +1641,7 @@ func (x *SourceOpened) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SourceOpened.ProtoReflect.Descriptor instead.
 func (*SourceOpened) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{16}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *SourceOpened) GetCommittedSequence() uint64 {
@@ -1605,7 +1679,7 @@ type SourceError struct {
 
 func (x *SourceError) Reset() {
 	*x = SourceError{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[17]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1617,7 +1691,7 @@ func (x *SourceError) String() string {
 func (*SourceError) ProtoMessage() {}
 
 func (x *SourceError) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[17]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1630,7 +1704,7 @@ func (x *SourceError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SourceError.ProtoReflect.Descriptor instead.
 func (*SourceError) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{17}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *SourceError) GetReason() string {
@@ -1660,7 +1734,7 @@ type TooLarge struct {
 
 func (x *TooLarge) Reset() {
 	*x = TooLarge{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[18]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1672,7 +1746,7 @@ func (x *TooLarge) String() string {
 func (*TooLarge) ProtoMessage() {}
 
 func (x *TooLarge) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[18]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1685,7 +1759,7 @@ func (x *TooLarge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TooLarge.ProtoReflect.Descriptor instead.
 func (*TooLarge) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{18}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *TooLarge) GetFirstSequence() uint64 {
@@ -1718,7 +1792,7 @@ type TypesRefused struct {
 
 func (x *TypesRefused) Reset() {
 	*x = TypesRefused{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[19]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1730,7 +1804,7 @@ func (x *TypesRefused) String() string {
 func (*TypesRefused) ProtoMessage() {}
 
 func (x *TypesRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[19]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1743,7 +1817,7 @@ func (x *TypesRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TypesRefused.ProtoReflect.Descriptor instead.
 func (*TypesRefused) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{19}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *TypesRefused) GetReason() string {
@@ -1776,7 +1850,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[20]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1788,7 +1862,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[20]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1801,7 +1875,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{20}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Limits) GetMaxBatchBytes() uint64 {
@@ -1839,7 +1913,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[21]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1851,7 +1925,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[21]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1864,7 +1938,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{21}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Ack) GetDurableSequence() uint64 {
@@ -1892,7 +1966,7 @@ type Gap struct {
 
 func (x *Gap) Reset() {
 	*x = Gap{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[22]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1904,7 +1978,7 @@ func (x *Gap) String() string {
 func (*Gap) ProtoMessage() {}
 
 func (x *Gap) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[22]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1917,7 +1991,7 @@ func (x *Gap) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Gap.ProtoReflect.Descriptor instead.
 func (*Gap) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{22}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Gap) GetExpectedSequence() uint64 {
@@ -1942,7 +2016,7 @@ type Rejected struct {
 
 func (x *Rejected) Reset() {
 	*x = Rejected{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[23]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1954,7 +2028,7 @@ func (x *Rejected) String() string {
 func (*Rejected) ProtoMessage() {}
 
 func (x *Rejected) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[23]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1967,7 +2041,7 @@ func (x *Rejected) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rejected.ProtoReflect.Descriptor instead.
 func (*Rejected) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{23}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Rejected) GetCount() uint64 {
@@ -2006,7 +2080,7 @@ type Finished struct {
 
 func (x *Finished) Reset() {
 	*x = Finished{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[24]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2018,7 +2092,7 @@ func (x *Finished) String() string {
 func (*Finished) ProtoMessage() {}
 
 func (x *Finished) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[24]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2031,7 +2105,7 @@ func (x *Finished) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finished.ProtoReflect.Descriptor instead.
 func (*Finished) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{24}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Finished) GetCommitted() uint64 {
@@ -2064,7 +2138,7 @@ type RunClosed struct {
 
 func (x *RunClosed) Reset() {
 	*x = RunClosed{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[25]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2076,7 +2150,7 @@ func (x *RunClosed) String() string {
 func (*RunClosed) ProtoMessage() {}
 
 func (x *RunClosed) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[25]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2089,7 +2163,7 @@ func (x *RunClosed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunClosed.ProtoReflect.Descriptor instead.
 func (*RunClosed) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{25}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{26}
 }
 
 // Enter a cycle.
@@ -2103,7 +2177,7 @@ type StartCycle struct {
 
 func (x *StartCycle) Reset() {
 	*x = StartCycle{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[26]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2115,7 +2189,7 @@ func (x *StartCycle) String() string {
 func (*StartCycle) ProtoMessage() {}
 
 func (x *StartCycle) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[26]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2128,7 +2202,7 @@ func (x *StartCycle) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartCycle.ProtoReflect.Descriptor instead.
 func (*StartCycle) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{26}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *StartCycle) GetCycle() uint32 {
@@ -2149,7 +2223,7 @@ type Stop struct {
 
 func (x *Stop) Reset() {
 	*x = Stop{}
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[27]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2161,7 +2235,7 @@ func (x *Stop) String() string {
 func (*Stop) ProtoMessage() {}
 
 func (x *Stop) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_runner_proto_msgTypes[27]
+	mi := &file_loadgrpc_v1_runner_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2174,7 +2248,7 @@ func (x *Stop) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stop.ProtoReflect.Descriptor instead.
 func (*Stop) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{27}
+	return file_loadgrpc_v1_runner_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Stop) GetStopTimeout() *durationpb.Duration {
@@ -2260,10 +2334,11 @@ const file_loadgrpc_v1_runner_proto_rawDesc = "" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12C\n" +
 	"\fcapabilities\x18\x02 \x01(\v2\x1f.loadgrpc.v1.RunnerCapabilitiesR\fcapabilities\x12\x1a\n" +
 	"\bscenario\x18\x03 \x01(\tR\bscenario\x12\x14\n" +
-	"\x05types\x18\x04 \x01(\fR\x05types\"O\n" +
+	"\x05types\x18\x04 \x01(\fR\x05types\"g\n" +
 	"\x12RunnerCapabilities\x12#\n" +
 	"\rcycle_barrier\x18\x01 \x01(\bR\fcycleBarrier\x12\x14\n" +
-	"\x05cases\x18\x03 \x01(\bR\x05cases\"\xe4\x01\n" +
+	"\x05cases\x18\x03 \x01(\bR\x05cases\x12\x16\n" +
+	"\x06stages\x18\x02 \x01(\bR\x06stages\"\xe4\x01\n" +
 	"\n" +
 	"EventBatch\x12%\n" +
 	"\x0efirst_sequence\x18\x01 \x01(\x04R\rfirstSequence\x12*\n" +
@@ -2288,7 +2363,7 @@ const file_loadgrpc_v1_runner_proto_rawDesc = "" +
 	"\fSourceTotals\x12\x16\n" +
 	"\x06events\x18\x01 \x01(\x04R\x06events\x12\x17\n" +
 	"\x04hits\x18\x02 \x01(\x04H\x00R\x04hits\x88\x01\x01B\a\n" +
-	"\x05_hits\"\x84\x05\n" +
+	"\x05_hits\"\xc3\x05\n" +
 	"\x15PublishEventsResponse\x12-\n" +
 	"\x06source\x18\x01 \x01(\v2\x15.loadgrpc.v1.SourceIdR\x06source\x123\n" +
 	"\x06opened\x18\x02 \x01(\v2\x19.loadgrpc.v1.SourceOpenedH\x00R\x06opened\x12$\n" +
@@ -2304,8 +2379,11 @@ const file_loadgrpc_v1_runner_proto_rawDesc = "" +
 	"\x05error\x18\n" +
 	" \x01(\v2\x18.loadgrpc.v1.SourceErrorH\x00R\x05error\x124\n" +
 	"\ttoo_large\x18\v \x01(\v2\x15.loadgrpc.v1.TooLargeH\x00R\btooLarge\x12@\n" +
-	"\rtypes_refused\x18\f \x01(\v2\x19.loadgrpc.v1.TypesRefusedH\x00R\ftypesRefusedB\t\n" +
-	"\amessage\"\x95\x01\n" +
+	"\rtypes_refused\x18\f \x01(\v2\x19.loadgrpc.v1.TypesRefusedH\x00R\ftypesRefused\x12=\n" +
+	"\fload_changed\x18\r \x01(\v2\x18.loadgrpc.v1.LoadChangedH\x00R\vloadChangedB\t\n" +
+	"\amessage\"@\n" +
+	"\vLoadChanged\x121\n" +
+	"\achanges\x18\x01 \x03(\v2\x17.loadgrpc.v1.LoadChangeR\achanges\"\x95\x01\n" +
 	"\fSourceOpened\x12-\n" +
 	"\x12committed_sequence\x18\x01 \x01(\x04R\x11committedSequence\x12+\n" +
 	"\x06limits\x18\x02 \x01(\v2\x13.loadgrpc.v1.LimitsR\x06limits\x12)\n" +
@@ -2362,7 +2440,7 @@ func file_loadgrpc_v1_runner_proto_rawDescGZIP() []byte {
 	return file_loadgrpc_v1_runner_proto_rawDescData
 }
 
-var file_loadgrpc_v1_runner_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_loadgrpc_v1_runner_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_loadgrpc_v1_runner_proto_goTypes = []any{
 	(*GetAssignmentRequest)(nil),  // 0: loadgrpc.v1.GetAssignmentRequest
 	(*GetAssignmentResponse)(nil), // 1: loadgrpc.v1.GetAssignmentResponse
@@ -2380,43 +2458,44 @@ var file_loadgrpc_v1_runner_proto_goTypes = []any{
 	(*Finish)(nil),                // 13: loadgrpc.v1.Finish
 	(*SourceTotals)(nil),          // 14: loadgrpc.v1.SourceTotals
 	(*PublishEventsResponse)(nil), // 15: loadgrpc.v1.PublishEventsResponse
-	(*SourceOpened)(nil),          // 16: loadgrpc.v1.SourceOpened
-	(*SourceError)(nil),           // 17: loadgrpc.v1.SourceError
-	(*TooLarge)(nil),              // 18: loadgrpc.v1.TooLarge
-	(*TypesRefused)(nil),          // 19: loadgrpc.v1.TypesRefused
-	(*Limits)(nil),                // 20: loadgrpc.v1.Limits
-	(*Ack)(nil),                   // 21: loadgrpc.v1.Ack
-	(*Gap)(nil),                   // 22: loadgrpc.v1.Gap
-	(*Rejected)(nil),              // 23: loadgrpc.v1.Rejected
-	(*Finished)(nil),              // 24: loadgrpc.v1.Finished
-	(*RunClosed)(nil),             // 25: loadgrpc.v1.RunClosed
-	(*StartCycle)(nil),            // 26: loadgrpc.v1.StartCycle
-	(*Stop)(nil),                  // 27: loadgrpc.v1.Stop
-	nil,                           // 28: loadgrpc.v1.Assignment.ParametersEntry
-	(*durationpb.Duration)(nil),   // 29: google.protobuf.Duration
-	(*RunSpec)(nil),               // 30: loadgrpc.v1.RunSpec
-	(*Stage)(nil),                 // 31: loadgrpc.v1.Stage
-	(*LoadChange)(nil),            // 32: loadgrpc.v1.LoadChange
-	(*FedCase)(nil),               // 33: loadgrpc.v1.FedCase
-	(*Event)(nil),                 // 34: loadgrpc.v1.Event
-	(*HitBlock)(nil),              // 35: loadgrpc.v1.HitBlock
-	(*TestBlock)(nil),             // 36: loadgrpc.v1.TestBlock
-	(*ExceptionInfo)(nil),         // 37: loadgrpc.v1.ExceptionInfo
-	(*Parameter)(nil),             // 38: loadgrpc.v1.Parameter
+	(*LoadChanged)(nil),           // 16: loadgrpc.v1.LoadChanged
+	(*SourceOpened)(nil),          // 17: loadgrpc.v1.SourceOpened
+	(*SourceError)(nil),           // 18: loadgrpc.v1.SourceError
+	(*TooLarge)(nil),              // 19: loadgrpc.v1.TooLarge
+	(*TypesRefused)(nil),          // 20: loadgrpc.v1.TypesRefused
+	(*Limits)(nil),                // 21: loadgrpc.v1.Limits
+	(*Ack)(nil),                   // 22: loadgrpc.v1.Ack
+	(*Gap)(nil),                   // 23: loadgrpc.v1.Gap
+	(*Rejected)(nil),              // 24: loadgrpc.v1.Rejected
+	(*Finished)(nil),              // 25: loadgrpc.v1.Finished
+	(*RunClosed)(nil),             // 26: loadgrpc.v1.RunClosed
+	(*StartCycle)(nil),            // 27: loadgrpc.v1.StartCycle
+	(*Stop)(nil),                  // 28: loadgrpc.v1.Stop
+	nil,                           // 29: loadgrpc.v1.Assignment.ParametersEntry
+	(*durationpb.Duration)(nil),   // 30: google.protobuf.Duration
+	(*RunSpec)(nil),               // 31: loadgrpc.v1.RunSpec
+	(*Stage)(nil),                 // 32: loadgrpc.v1.Stage
+	(*LoadChange)(nil),            // 33: loadgrpc.v1.LoadChange
+	(*FedCase)(nil),               // 34: loadgrpc.v1.FedCase
+	(*Event)(nil),                 // 35: loadgrpc.v1.Event
+	(*HitBlock)(nil),              // 36: loadgrpc.v1.HitBlock
+	(*TestBlock)(nil),             // 37: loadgrpc.v1.TestBlock
+	(*ExceptionInfo)(nil),         // 38: loadgrpc.v1.ExceptionInfo
+	(*Parameter)(nil),             // 39: loadgrpc.v1.Parameter
 }
 var file_loadgrpc_v1_runner_proto_depIdxs = []int32{
 	6,  // 0: loadgrpc.v1.GetAssignmentRequest.source:type_name -> loadgrpc.v1.SourceId
 	2,  // 1: loadgrpc.v1.GetAssignmentResponse.assignment:type_name -> loadgrpc.v1.Assignment
 	5,  // 2: loadgrpc.v1.Assignment.cycles:type_name -> loadgrpc.v1.Cycle
-	29, // 3: loadgrpc.v1.Assignment.stop_timeout:type_name -> google.protobuf.Duration
-	30, // 4: loadgrpc.v1.Assignment.plan:type_name -> loadgrpc.v1.RunSpec
+	30, // 3: loadgrpc.v1.Assignment.stop_timeout:type_name -> google.protobuf.Duration
+	31, // 4: loadgrpc.v1.Assignment.plan:type_name -> loadgrpc.v1.RunSpec
 	4,  // 5: loadgrpc.v1.Assignment.placement:type_name -> loadgrpc.v1.Placement
-	28, // 6: loadgrpc.v1.Assignment.parameters:type_name -> loadgrpc.v1.Assignment.ParametersEntry
-	31, // 7: loadgrpc.v1.Assignment.stages:type_name -> loadgrpc.v1.Stage
-	32, // 8: loadgrpc.v1.Assignment.load_changes:type_name -> loadgrpc.v1.LoadChange
+	29, // 6: loadgrpc.v1.Assignment.parameters:type_name -> loadgrpc.v1.Assignment.ParametersEntry
+	32, // 7: loadgrpc.v1.Assignment.stages:type_name -> loadgrpc.v1.Stage
+	33, // 8: loadgrpc.v1.Assignment.load_changes:type_name -> loadgrpc.v1.LoadChange
 	3,  // 9: loadgrpc.v1.Assignment.deck:type_name -> loadgrpc.v1.CaseDeck
-	33, // 10: loadgrpc.v1.CaseDeck.cases:type_name -> loadgrpc.v1.FedCase
-	29, // 11: loadgrpc.v1.Cycle.duration:type_name -> google.protobuf.Duration
+	34, // 10: loadgrpc.v1.CaseDeck.cases:type_name -> loadgrpc.v1.FedCase
+	30, // 11: loadgrpc.v1.Cycle.duration:type_name -> google.protobuf.Duration
 	6,  // 12: loadgrpc.v1.PublishEventsRequest.source:type_name -> loadgrpc.v1.SourceId
 	8,  // 13: loadgrpc.v1.PublishEventsRequest.open:type_name -> loadgrpc.v1.OpenSource
 	10, // 14: loadgrpc.v1.PublishEventsRequest.batch:type_name -> loadgrpc.v1.EventBatch
@@ -2424,35 +2503,37 @@ var file_loadgrpc_v1_runner_proto_depIdxs = []int32{
 	12, // 16: loadgrpc.v1.PublishEventsRequest.ready:type_name -> loadgrpc.v1.CycleReady
 	13, // 17: loadgrpc.v1.PublishEventsRequest.finish:type_name -> loadgrpc.v1.Finish
 	9,  // 18: loadgrpc.v1.OpenSource.capabilities:type_name -> loadgrpc.v1.RunnerCapabilities
-	34, // 19: loadgrpc.v1.EventBatch.events:type_name -> loadgrpc.v1.Event
-	35, // 20: loadgrpc.v1.EventBatch.hit_blocks:type_name -> loadgrpc.v1.HitBlock
-	36, // 21: loadgrpc.v1.EventBatch.test_blocks:type_name -> loadgrpc.v1.TestBlock
+	35, // 19: loadgrpc.v1.EventBatch.events:type_name -> loadgrpc.v1.Event
+	36, // 20: loadgrpc.v1.EventBatch.hit_blocks:type_name -> loadgrpc.v1.HitBlock
+	37, // 21: loadgrpc.v1.EventBatch.test_blocks:type_name -> loadgrpc.v1.TestBlock
 	14, // 22: loadgrpc.v1.Finish.totals:type_name -> loadgrpc.v1.SourceTotals
-	37, // 23: loadgrpc.v1.Finish.load_error:type_name -> loadgrpc.v1.ExceptionInfo
+	38, // 23: loadgrpc.v1.Finish.load_error:type_name -> loadgrpc.v1.ExceptionInfo
 	6,  // 24: loadgrpc.v1.PublishEventsResponse.source:type_name -> loadgrpc.v1.SourceId
-	16, // 25: loadgrpc.v1.PublishEventsResponse.opened:type_name -> loadgrpc.v1.SourceOpened
-	21, // 26: loadgrpc.v1.PublishEventsResponse.ack:type_name -> loadgrpc.v1.Ack
-	22, // 27: loadgrpc.v1.PublishEventsResponse.gap:type_name -> loadgrpc.v1.Gap
-	23, // 28: loadgrpc.v1.PublishEventsResponse.rejected:type_name -> loadgrpc.v1.Rejected
-	24, // 29: loadgrpc.v1.PublishEventsResponse.finished:type_name -> loadgrpc.v1.Finished
-	25, // 30: loadgrpc.v1.PublishEventsResponse.run_closed:type_name -> loadgrpc.v1.RunClosed
-	26, // 31: loadgrpc.v1.PublishEventsResponse.start_cycle:type_name -> loadgrpc.v1.StartCycle
-	27, // 32: loadgrpc.v1.PublishEventsResponse.stop:type_name -> loadgrpc.v1.Stop
-	17, // 33: loadgrpc.v1.PublishEventsResponse.error:type_name -> loadgrpc.v1.SourceError
-	18, // 34: loadgrpc.v1.PublishEventsResponse.too_large:type_name -> loadgrpc.v1.TooLarge
-	19, // 35: loadgrpc.v1.PublishEventsResponse.types_refused:type_name -> loadgrpc.v1.TypesRefused
-	20, // 36: loadgrpc.v1.SourceOpened.limits:type_name -> loadgrpc.v1.Limits
-	29, // 37: loadgrpc.v1.Stop.stop_timeout:type_name -> google.protobuf.Duration
-	38, // 38: loadgrpc.v1.Assignment.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
-	0,  // 39: loadgrpc.v1.RunnerService.GetAssignment:input_type -> loadgrpc.v1.GetAssignmentRequest
-	7,  // 40: loadgrpc.v1.RunnerService.PublishEvents:input_type -> loadgrpc.v1.PublishEventsRequest
-	1,  // 41: loadgrpc.v1.RunnerService.GetAssignment:output_type -> loadgrpc.v1.GetAssignmentResponse
-	15, // 42: loadgrpc.v1.RunnerService.PublishEvents:output_type -> loadgrpc.v1.PublishEventsResponse
-	41, // [41:43] is the sub-list for method output_type
-	39, // [39:41] is the sub-list for method input_type
-	39, // [39:39] is the sub-list for extension type_name
-	39, // [39:39] is the sub-list for extension extendee
-	0,  // [0:39] is the sub-list for field type_name
+	17, // 25: loadgrpc.v1.PublishEventsResponse.opened:type_name -> loadgrpc.v1.SourceOpened
+	22, // 26: loadgrpc.v1.PublishEventsResponse.ack:type_name -> loadgrpc.v1.Ack
+	23, // 27: loadgrpc.v1.PublishEventsResponse.gap:type_name -> loadgrpc.v1.Gap
+	24, // 28: loadgrpc.v1.PublishEventsResponse.rejected:type_name -> loadgrpc.v1.Rejected
+	25, // 29: loadgrpc.v1.PublishEventsResponse.finished:type_name -> loadgrpc.v1.Finished
+	26, // 30: loadgrpc.v1.PublishEventsResponse.run_closed:type_name -> loadgrpc.v1.RunClosed
+	27, // 31: loadgrpc.v1.PublishEventsResponse.start_cycle:type_name -> loadgrpc.v1.StartCycle
+	28, // 32: loadgrpc.v1.PublishEventsResponse.stop:type_name -> loadgrpc.v1.Stop
+	18, // 33: loadgrpc.v1.PublishEventsResponse.error:type_name -> loadgrpc.v1.SourceError
+	19, // 34: loadgrpc.v1.PublishEventsResponse.too_large:type_name -> loadgrpc.v1.TooLarge
+	20, // 35: loadgrpc.v1.PublishEventsResponse.types_refused:type_name -> loadgrpc.v1.TypesRefused
+	16, // 36: loadgrpc.v1.PublishEventsResponse.load_changed:type_name -> loadgrpc.v1.LoadChanged
+	33, // 37: loadgrpc.v1.LoadChanged.changes:type_name -> loadgrpc.v1.LoadChange
+	21, // 38: loadgrpc.v1.SourceOpened.limits:type_name -> loadgrpc.v1.Limits
+	30, // 39: loadgrpc.v1.Stop.stop_timeout:type_name -> google.protobuf.Duration
+	39, // 40: loadgrpc.v1.Assignment.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
+	0,  // 41: loadgrpc.v1.RunnerService.GetAssignment:input_type -> loadgrpc.v1.GetAssignmentRequest
+	7,  // 42: loadgrpc.v1.RunnerService.PublishEvents:input_type -> loadgrpc.v1.PublishEventsRequest
+	1,  // 43: loadgrpc.v1.RunnerService.GetAssignment:output_type -> loadgrpc.v1.GetAssignmentResponse
+	15, // 44: loadgrpc.v1.RunnerService.PublishEvents:output_type -> loadgrpc.v1.PublishEventsResponse
+	43, // [43:45] is the sub-list for method output_type
+	41, // [41:43] is the sub-list for method input_type
+	41, // [41:41] is the sub-list for extension type_name
+	41, // [41:41] is the sub-list for extension extendee
+	0,  // [0:41] is the sub-list for field type_name
 }
 
 func init() { file_loadgrpc_v1_runner_proto_init() }
@@ -2482,6 +2563,7 @@ func file_loadgrpc_v1_runner_proto_init() {
 		(*PublishEventsResponse_Error)(nil),
 		(*PublishEventsResponse_TooLarge)(nil),
 		(*PublishEventsResponse_TypesRefused)(nil),
+		(*PublishEventsResponse_LoadChanged)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2489,7 +2571,7 @@ func file_loadgrpc_v1_runner_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_loadgrpc_v1_runner_proto_rawDesc), len(file_loadgrpc_v1_runner_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   29,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

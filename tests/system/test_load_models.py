@@ -1,0 +1,190 @@
+"""Loads that change over time, from the command line to the server and back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from loadgrpc.client import Client
+from loadgrpc.model import LoadChangeKind, LoadOrder, LoadUnit
+
+pytestmark = pytest.mark.system
+
+TEST = """\
+from loadgrpc import TestCase
+
+
+class TestPaths(TestCase):
+    def test_open(self):
+        self.session.get(self.server_url + "/open")
+
+    def test_closed(self):
+        self.session.get(self.server_url + "/closed")
+"""
+
+
+class Server:
+    """Counts requests by path, and stands still for a while if it is to.
+
+    The stall is counted from the first request.
+    """
+
+    def __init__(self, stall_s=None):
+        self.counts = {}
+        self.first_s = None
+        self._lock = threading.Lock()
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                now_s = time.monotonic()
+                with server._lock:
+                    server.first_s = server.first_s or now_s
+                    server.counts[self.path] = server.counts.get(self.path, 0) + 1
+                since_s = now_s - server.first_s
+                if stall_s and stall_s[0] <= since_s < stall_s[1]:
+                    time.sleep(stall_s[1] - since_s)
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        class Listening(ThreadingHTTPServer):
+            daemon_threads = True
+            request_queue_size = 512
+
+        self._http = Listening(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._http.server_port}"
+        threading.Thread(target=self._http.serve_forever, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._http.shutdown()
+        self._http.server_close()
+
+
+@pytest.fixture(autouse=True)
+def paths(folder):
+    """A test that asks for two paths."""
+    (folder / "paths.py").write_text(TEST)
+
+
+async def change(address, run_id):
+    """Doubles the users of a run, by a program."""
+    async with Client.connect(address) as client:
+        order = LoadOrder(LoadChangeKind.LEVEL, 8, LoadUnit.USERS)
+        return await client.set_load(run_id, order)
+
+
+def seconds(text):
+    """A duration of a JSON document."""
+    return float(text.removesuffix("s"))
+
+
+def quantile(values, q):
+    """One of some values, which this share of them is below."""
+    values = sorted(values)
+    return values[min(len(values) - 1, int(q * len(values)))]
+
+
+def test_a_stall_is_seen_by_an_open_load_and_hidden_by_a_closed_one(loadgrpc):
+    """Response times are those that follow from the plan and the server; a closed load has one."""
+    stall = (1.0, 2.0)
+    with Server(stall) as server:
+        ran = loadgrpc(
+            *("run", "paths.TestPaths.test_open", "-H", server.url),
+            *("--load", "50/s for 3s", "--json"),
+        )
+        iterations = ran.document["iterations"]
+        assert server.counts == {"/open": 150}
+    planned = [n / 50 for n in range(150)]
+    expected = [stall[1] - at if stall[0] <= at < stall[1] else 0.0 for at in planned]
+
+    assert ran.code == 0, ran.stderr
+    assert iterations["planned"] == iterations["started"] == "150"
+    assert iterations.get("dropped", "0") == iterations.get("notYet", "0") == "0"
+    response = iterations["response"]
+    for q, name in ((0.9, "p90"), (0.95, "p95"), (0.99, "p99")):
+        assert seconds(response[name]) == pytest.approx(quantile(expected, q), abs=0.25)
+
+    with Server(stall) as server:
+        ran = loadgrpc(
+            *("run", "paths.TestPaths.test_open", "-H", server.url),
+            *("-u", "1", "-d", "3s", "--pacing", "20ms", "--json"),
+        )
+    assert seconds(ran.document["hits"]["elapsed"]["p95"]) < 0.25
+    assert seconds(ran.document["hits"]["elapsed"]["max"]) > 0.7
+
+
+def test_two_scenarios_are_changed_live_on_two_agents(cluster, loadgrpc, folder):
+    """One of arrivals and one of users: all counts equal the server's, and the log has it all."""
+    begun = cluster(2)
+    plan = {
+        "scenarios": [
+            {"name": "open", "test": "paths.TestPaths.test_open", "load": "40/s for 5s"},
+            {
+                "name": "closed",
+                "test": "paths.TestPaths.test_closed",
+                "load": "4 users for 5s",
+                "think": "50ms..100ms",
+            },
+        ],
+        "agents": 2,
+    }
+    (folder / "plan.json").write_text(json.dumps(plan))
+    with Server() as server:
+        ran = loadgrpc("run", "-f", "plan.json", "-H", server.url, "-b", begun.address, "--detach")
+        assert ran.code == 0, ran.stderr
+        run_id = ran.stdout.strip()
+        while not server.counts:
+            time.sleep(0.05)
+        broker = ("-b", begun.address)
+        more = asyncio.run(change(begun.address, run_id))
+        faster = loadgrpc("load", run_id, *broker, "--rate", "80/s", "--scenario", "open")
+        ended = loadgrpc("attach", run_id, *broker, "--json")
+        counts = dict(server.counts)
+    summary = ended.document
+    of = {each["name"]: each["iterations"] for each in summary["scenarios"]}
+
+    assert faster.code == 0, faster.stderr
+    assert "scenario open: load set to 80/s" in faster.stdout
+    assert [each.scenario for each in more] == ["closed"]
+    assert ended.code == 0, ended.stderr
+    assert int(of["open"]["planned"]) == int(of["open"]["started"]) == counts["/open"] > 200
+    assert int(of["closed"]["started"]) == counts["/closed"]
+    assert int(summary["hits"]["count"]) == sum(counts.values())
+
+
+def test_a_killed_broker_does_not_change_the_plan(cluster, loadgrpc, start, folder):
+    """Agents go on by their plan; the next broker has all of it, and the law holds."""
+    begun = cluster(1)
+    with Server() as server:
+        ran = loadgrpc(
+            *("run", "paths.TestPaths.test_open", "-H", server.url, "-b", begun.address),
+            *("-a", "1", "--load", "ramp 10..50/s in 4s", "--detach"),
+        )
+        assert ran.code == 0, ran.stderr
+        while not server.counts:
+            time.sleep(0.05)
+        begun.broker.popen.kill()
+        time.sleep(1.0)
+        store, address = str(begun.store), begun.address
+        again = start("loadgrpc", "broker", "--listen", address, "--store", store, cwd=folder)
+        again.wait_for("listening on")
+        ended = loadgrpc("attach", ran.stdout.strip(), "-b", address, "--json")
+    iterations = ended.document["iterations"]
+
+    assert ended.code == 0, ended.stderr
+    assert iterations["planned"] == iterations["started"] == "120"
+    assert server.counts == {"/open": 120}
