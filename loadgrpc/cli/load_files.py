@@ -24,7 +24,7 @@ def load_of(text: str) -> Load:
     try:
         return load_text.stages(text, numbers_of)
     except load_text.LoadTextError as error:
-        raise ValueError(f"{error.why}\n\n{error.marked}") from None
+        raise ValueError(BELOW.join([error.why, *error.marked.split("\n")])) from None
 
 
 def numbers_of(path: str) -> tuple[float, ...]:

@@ -34,6 +34,7 @@ from loadgrpc.cli.failure import Failure, need_folder
 from loadgrpc.cli.late_users import warnings_of
 from loadgrpc.cli.plan_file import plan_of_file
 from loadgrpc.cli.reporting import Reporting
+from loadgrpc.cli.shapes import Shape
 
 if TYPE_CHECKING:
     from loadgrpc.bundle.pack import Bundle
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 
 SECTIONS: Final = {
     "Test": plan_options.section("Test"),
-    "Load": plan_options.section("Load"),
+    "Load": (*plan_options.section("Load"), "shape"),
     "Runner": (*plan_options.section("Runner"), "plan_file"),
     "Where": ("broker", "local", *plan_options.section("Where")),
     "When": (*submitting.SECTION, *plan_options.section("When")),
@@ -83,6 +84,12 @@ class Request:
     type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
     help="Take the plan from this file, JSON or TOML: the `plan` of StartRun, with scenarios if it"
     " has any; - reads it from standard input. Options override it.",
+)
+@click.option(
+    "--shape",
+    type=Shape(),
+    help="Take --load from a class or a function of yours: called with each second, it returns the"
+    " level.",
 )
 @click.option(
     "-b",
@@ -221,6 +228,10 @@ def read(
 
 def _named_tests(layer: dict[str, Any]) -> dict[str, Any]:
     """A layer of options, with the TESTs that it names as a plan has them: one, or several."""
+    if (shape := layer.pop("shape", None)) is not None:
+        if layer.get("load") is not None:
+            raise Failure("--shape cannot be combined with --load")
+        layer = layer | {"load": shape}
     named: tuple[str, ...] = layer.pop("test", None) or ()
     if len(named) == 1 and values.weighted(named[0]).test == named[0]:
         return layer | {"test": named[0]}

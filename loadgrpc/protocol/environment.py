@@ -12,6 +12,7 @@ from loadgrpc.model import Assignment, SourceId
 from loadgrpc.protocol import decks
 from loadgrpc.protocol.kinds import OURS
 from loadgrpc.protocol.produced import RUN_DIR_ENV
+from loadgrpc.stats import load_text
 
 QUIET_ENV: Final = "LOADGRPC_QUIET_GRPC"
 """Set by the command line when it has silenced gRPC; that is for its own process."""
@@ -106,6 +107,8 @@ def work(assignment: Assignment) -> dict[str, str]:
         told["TOTAL_ITERATIONS"] = str(cycle.iterations)
     else:
         told["DURATION"] = _seconds(cycle.duration_s)
+    if assignment.scenario.load is not None:
+        told["LOAD"] = load_text.text(assignment.scenario.load)
     if assignment.scenario.server_url:
         told["SERVER_URL"] = assignment.scenario.server_url
     if given := assignment.scenario.parameters:
@@ -154,7 +157,7 @@ OF_RUNNERS: Final = frozenset(
             "LOADGRPC_",
             (
                 "ENDPOINT TOKEN RUN_ID AGENT_ID RUNNER_ID RUN_DIR TEST STOP_TIMEOUT TOTAL_USERS "
-                "CURRENT_USER CURRENT_CYCLE TOTAL_ITERATIONS DURATION SERVER_URL "
+                "CURRENT_USER CURRENT_CYCLE TOTAL_ITERATIONS DURATION LOAD SERVER_URL "
                 "AGENT_INDEX AGENTS USER_OFFSET ALL_USERS USER_INDEX RESULTS PARAMETERS CASE "
                 "CASES"
             ),

@@ -7,6 +7,7 @@ import pytest
 from loadgrpc.broker.split import assignments
 from loadgrpc.model import FedCase, FedCases, SourceId
 from loadgrpc.protocol import environment
+from loadgrpc.stats.load_text import stages
 from loadgrpc.testing import assignment_of, plan_of
 
 URL = "http://127.0.0.1/"
@@ -149,5 +150,7 @@ def test_d5_what_is_stale_is_all_that_is_not_told(tmp_path):
     one = assignment_of(test=URL, duration_s=5.0, user=1, **given)
     timed = environment.work(one) | environment.cases(one, tmp_path)
     assert timed["LOADGRPC_PARAMETERS"] == '{"a": "1"}'
-    everything = {*told, *timed, *environment.folder(Path("/x"))}
+    staged = environment.work(assignment_of(test=URL, load=stages("ramp 0..5/s in 1m"), users=(9,)))
+    assert staged["LOADGRPC_LOAD"] == "ramp 0..5/s in 1m"
+    everything = {*told, *timed, *staged, *environment.folder(Path("/x"))}
     assert everything == {*told, *stale}  # no name is missing

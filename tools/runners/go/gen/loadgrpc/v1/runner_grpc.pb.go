@@ -26,6 +26,8 @@
 //     LOADGRPC_AGENTS            agents of the run
 //     LOADGRPC_TOTAL_ITERATIONS  iterations each user makes in a cycle; or else
 //     LOADGRPC_DURATION          seconds that a cycle lasts, such as 60 or 1.5
+//     LOADGRPC_LOAD              the load over time as a text, if the plan has stages; see
+//                                Assignment.stages, which has the same typed
 //     LOADGRPC_STOP_TIMEOUT      seconds that users then have to finish their iteration
 //     LOADGRPC_SERVER_URL        the server's URL, if the plan has one
 //     LOADGRPC_PARAMETERS        values of the test's parameters, if the plan gives any: an object

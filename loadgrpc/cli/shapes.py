@@ -1,0 +1,78 @@
+"""A load as a function of time, in Python: `--shape shapes:Rush`.
+
+Rule: it is asked for each second before the run begins, so that one that is slow delays the start
+of the run and nothing else. What comes of it is a plan as any other.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+from typing import Any, Final
+
+from loadgrpc.cli.values import Value
+from loadgrpc.model import MAX_LEVEL, MAX_LEVELS, Load, LoadUnit, Steps
+
+UNITS: Final = {"users": LoadUnit.USERS, "/s": LoadUnit.ARRIVALS}
+
+
+class Shape(Value[Load]):
+    """See `shape_of`."""
+
+    name = "MODULE:NAME"
+
+    def read(self, text: str) -> Load:
+        """See Value."""
+        return shape_of(text)
+
+
+def shape_of(text: str) -> Load:
+    """The load of a class or a function: called with 0, 1, 2, ... it returns the level of a second.
+
+    None ends it. Its attribute `unit` is "users", which is the default, or "/s".
+
+    Raises:
+        ValueError: it cannot be imported, raises something, or returns something else.
+    """
+    module, colon, name = text.partition(":")
+    if not colon or not module or not name:
+        raise ValueError(f"{text!r} is not MODULE:NAME; expected one such as shapes:Rush")
+    if "" not in sys.path:
+        sys.path.insert(0, "")  # modules of the current folder, as tests are
+    try:
+        found = getattr(importlib.import_module(module), name)
+        made: Any = found() if isinstance(found, type) else found
+    except Exception as error:
+        raise ValueError(f"{text} cannot be loaded: {type(error).__name__}: {error}") from error
+    if not callable(made):
+        raise ValueError(f"{text} is neither a function nor a class with __call__(self, second)")  # noqa: TRY004
+    unit = UNITS.get(str(getattr(made, "unit", "users")))
+    if unit is None:
+        raise ValueError(f"{text}: its unit is neither 'users' nor '/s'")
+    levels = _levels(text, made)
+    if not any(levels):
+        raise ValueError(f"{text}: its level is 0 all the time")
+    return Load(unit, (Steps(levels, 1.0),))
+
+
+def _levels(text: str, shape: Callable[[int], Any]) -> tuple[float, ...]:
+    """The level of each second, up to its end."""
+    levels: list[float] = []
+    while True:
+        second = len(levels)
+        try:
+            level = shape(second)
+        except Exception as error:
+            why = f"{type(error).__name__}: {error}"
+            raise ValueError(f"{text} failed for second {second}: {why}") from error
+        if level is None:
+            return tuple(levels)
+        if second == MAX_LEVELS:
+            raise ValueError(f"{text} does not end: it has to return None after {MAX_LEVELS:,} s")
+        if isinstance(level, bool) or not isinstance(level, int | float):
+            kind = type(level).__name__
+            raise ValueError(f"{text} returned a {kind} for second {second}, not a number or None")  # noqa: TRY004
+        if not 0 <= level <= MAX_LEVEL:
+            raise ValueError(f"{text} returned {level} for second {second}: not a level")
+        levels.append(float(level))

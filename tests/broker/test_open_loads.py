@@ -1,0 +1,188 @@
+"""Open loads as the broker accounts for them, and changes of loads while they run."""
+
+import asyncio
+
+import pytest
+
+from loadgrpc.broker import load_orders
+from loadgrpc.errors import InvalidRequest
+from loadgrpc.model import LoadChangeKind, LoadOrder, LoadUnit
+from loadgrpc.protocol.answers import LoadChanged
+from loadgrpc.stats.load_text import stages
+from loadgrpc.v1 import runner_pb2
+
+NS = 1_000_000_000
+
+
+def open_load(text="10/s for 10s"):
+    """The fields of a plan with an open load."""
+    load = stages(text)
+    return {"load": load, "users": (100,), "duration_s": load.duration_s}
+
+
+def second(desk, planned, started, *, waiting=0, dropped=0):
+    """What a runner reports of the second before now."""
+    batch = runner_pb2.EventBatch()
+    event = batch.events.add()
+    event.time.FromNanoseconds(desk.clock.wall_ns() - NS // 2)
+    for name, value in (("planned", planned), ("started", started), ("waiting", waiting)):
+        setattr(event.arrivals, name, value)
+    event.arrivals.dropped = dropped
+    for _ in range(started):
+        batch.events.add().test_success.test = "t"
+    return batch
+
+
+async def report(desk, runner, batch):
+    """A runner sends a batch, which is counted then."""
+    await desk.broker.intake.publish(runner.inbox, runner.source_id, batch)
+    await asyncio.wait({runner.inbox.sources[runner.source_id].writing})
+
+
+async def change(desk, run, order, request_id="x"):
+    """What ControlService does of SetLoad."""
+    asked = load_orders.asked(desk.broker.live_run(run.run_id), order, request_id, "ann")
+    if asked.is_new:
+        await desk.broker.ask(asked.run, asked.event)
+    await desk.settled()
+    return asked.run.log.of_request(request_id)
+
+
+def test_the_share_of_a_lost_agent_is_counted_as_not_started(at_desk):
+    """Of 100 arrivals on two agents 50 belong to each: what one did not start has its reason."""
+
+    async def use(desk):
+        run = await desk.start("a1", "a2", **open_load())
+        first, other = [await desk.runner(run, each) for each in ("a1", "a2")]
+        first.ready(1)
+        other.ready(1)
+        await desk.settled()
+        desk.clock.advance(2)
+        await report(desk, first, second(desk, 10, 9, waiting=1))
+        desk.clock.advance(8)
+        await report(desk, other, second(desk, 50, 50))
+        desk.clock.advance(61)
+        desk.broker.heard_from_agent("a2")
+        desk.broker.end_leases()
+        await other.ends()
+        await desk.settled()
+        summary = await desk.broker.get_summary(run.run_id)
+        iterations, planned = summary.iterations, summary.planned
+
+        assert (iterations.planned, iterations.started, iterations.dropped) == (100, 59, 0)
+        assert iterations.not_yet == 41
+        assert [count for _, count in planned.not_started] == [41]
+        assert planned.not_started[0][0].startswith("agent a1 was lost: not heard from")
+        assert summary.verdict.exit_code == 3
+
+    at_desk(use)
+
+
+def test_what_is_dropped_makes_a_run_incomplete(at_desk):
+    """All that was planned is accounted for, and the sentence says what became of it."""
+
+    async def use(desk):
+        run = await desk.start("a1", **open_load("10/s for 1s"))
+        runner = await desk.runner(run)
+        runner.ready(1)
+        await desk.settled()
+        desk.clock.advance(2)
+        await report(desk, runner, second(desk, 10, 7, dropped=3))
+        await runner.ends()
+        await desk.settled()
+        summary = await desk.broker.get_summary(run.run_id)
+        iterations = summary.iterations
+
+        assert (iterations.planned, iterations.started, iterations.dropped) == (10, 7, 3)
+        assert iterations.not_yet == 0
+        assert summary.verdict.exit_code == 3
+        assert "3 were dropped because no user was free" in summary.verdict.reason
+
+    at_desk(use)
+
+
+def test_a_window_says_what_waits(at_desk):
+    """What waits at the end of a window is what waited, plus planned, minus started."""
+
+    async def use(desk):
+        run = await desk.start("a1", **open_load())
+        runner = await desk.runner(run)
+        runner.ready(1)
+        await desk.settled()
+        for planned, started, waiting in ((10, 4, 6), (10, 16, 0)):
+            desk.clock.advance(1)
+            await report(desk, runner, second(desk, planned, started, waiting=waiting))
+        timeline = desk.broker.live_run(run.run_id).aggregate.timeline
+        windows = sorted(timeline._open.values(), key=lambda each: each.start_s)
+        arrivals = [each.arrivals for each in windows if each.arrivals.second]
+
+        assert [each.planned for each in arrivals] == [10, 10]
+        assert [each.waiting for each in arrivals] == [6, 0]
+
+    at_desk(use)
+
+
+@pytest.fixture
+def path(tmp_path):
+    """A store that a second broker opens, too."""
+    return str(tmp_path / "broker.db")
+
+
+def test_a_change_of_the_load_reaches_runners_and_the_next_broker(at_desk, path):
+    """It applies half a second later, once for each request; a reconnecting runner learns of it."""
+
+    async def before(desk):
+        run = await desk.start("a1", **open_load())
+        runner = await desk.runner(run)
+        runner.ready(1)
+        await desk.settled()
+        runner.answers()
+        desk.clock.advance(3)
+        order = LoadOrder(LoadChangeKind.LEVEL, 20, LoadUnit.ARRIVALS)
+        (made,) = await change(desk, run, order)
+        (again,) = await change(desk, run, order)
+        (told,) = [a for _, a in runner_answers(runner) if isinstance(a, LoadChanged)]
+
+        assert made is again
+        assert made.load.at_s == pytest.approx(3.5)
+        assert made.reason == "load set to 20/s, from 3.500 s on, by ann"
+        assert told.changes == (made.load,)
+        with pytest.raises(InvalidRequest, match="use rate"):
+            await change(desk, run, LoadOrder(LoadChangeKind.LEVEL, 5, LoadUnit.USERS), "y")
+        return run, runner, made.load
+
+    async def after(desk, run, runner, made):
+        desk.back("a1", [run.run_id])
+        await desk.settled()
+        again = await desk.runner(run, runner_id=runner.source_id.runner_id)
+        told = [a for _, a in runner_answers(again) if isinstance(a, LoadChanged)]
+        part = desk.broker.live_run(run.run_id).parts["a1", ""]
+
+        assert told == [LoadChanged((made,))]
+        assert part.all_arrivals == 35 + 130
+        assert desk.broker.assignment(again.source_id).load_changes == (made,)
+
+    kept = at_desk(before, store=path)
+    at_desk(lambda desk: after(desk, *kept), store=path)
+
+
+def runner_answers(runner):
+    """What came on the stream of a runner."""
+    found = []
+    while not runner.inbox.answers.empty():
+        found.append(runner.inbox.answers.get_nowait())
+    return [each for each in found if isinstance(each, tuple)]
+
+
+def test_a_runner_that_cannot_follow_stages_is_refused(at_desk):
+    """With the name of what it lacks."""
+
+    async def use(desk):
+        run = await desk.start("a1", **open_load())
+        runner = await desk.runner(run)
+        with pytest.raises(InvalidRequest, match=r"RunnerCapabilities|stages"):
+            await desk.broker.open_source(
+                runner.inbox, runner.source_id, epoch=9, barrier=True, stages=False
+            )
+
+    at_desk(use)
