@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from loadgrpc.cli import plan_values, values
+from loadgrpc.cli.conditions import BELOW
 from loadgrpc.model import Load
 from loadgrpc.protocol.kinds import Kind
 from loadgrpc.protocol.load_kinds import LoadKind
