@@ -207,7 +207,7 @@ class WatchRunResponse(_message.Message):
     def __init__(self, run: _Optional[_Union[_run_pb2.Run, _Mapping]] = ..., progress: _Optional[_Union[RunProgress, _Mapping]] = ..., window: _Optional[_Union[TimelineWindow, _Mapping]] = ..., sequence: _Optional[int] = ..., change: _Optional[_Union[Change, _Mapping]] = ...) -> None: ...
 
 class Change(_message.Message):
-    __slots__ = ("sequence", "time", "kind", "state", "attempt", "reason", "agent_id", "agent_event", "cycle", "users", "custom_state", "threshold", "due_time")
+    __slots__ = ("sequence", "time", "kind", "state", "attempt", "reason", "agent_id", "agent_event", "cycle", "users", "custom_state", "threshold", "due_time", "load", "scenario")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
@@ -221,6 +221,8 @@ class Change(_message.Message):
     CUSTOM_STATE_FIELD_NUMBER: _ClassVar[int]
     THRESHOLD_FIELD_NUMBER: _ClassVar[int]
     DUE_TIME_FIELD_NUMBER: _ClassVar[int]
+    LOAD_FIELD_NUMBER: _ClassVar[int]
+    SCENARIO_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     time: _timestamp_pb2.Timestamp
     kind: ChangeKind
@@ -234,7 +236,35 @@ class Change(_message.Message):
     custom_state: _event_pb2.CustomState
     threshold: _run_pb2.ThresholdResult
     due_time: _timestamp_pb2.Timestamp
-    def __init__(self, sequence: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., kind: _Optional[_Union[ChangeKind, str]] = ..., state: _Optional[_Union[_run_pb2.RunState, str]] = ..., attempt: _Optional[int] = ..., reason: _Optional[str] = ..., agent_id: _Optional[str] = ..., agent_event: _Optional[_Union[AgentEvent, str]] = ..., cycle: _Optional[int] = ..., users: _Optional[int] = ..., custom_state: _Optional[_Union[_event_pb2.CustomState, _Mapping]] = ..., threshold: _Optional[_Union[_run_pb2.ThresholdResult, _Mapping]] = ..., due_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    load: _run_pb2.LoadChange
+    scenario: str
+    def __init__(self, sequence: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., kind: _Optional[_Union[ChangeKind, str]] = ..., state: _Optional[_Union[_run_pb2.RunState, str]] = ..., attempt: _Optional[int] = ..., reason: _Optional[str] = ..., agent_id: _Optional[str] = ..., agent_event: _Optional[_Union[AgentEvent, str]] = ..., cycle: _Optional[int] = ..., users: _Optional[int] = ..., custom_state: _Optional[_Union[_event_pb2.CustomState, _Mapping]] = ..., threshold: _Optional[_Union[_run_pb2.ThresholdResult, _Mapping]] = ..., due_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., load: _Optional[_Union[_run_pb2.LoadChange, _Mapping]] = ..., scenario: _Optional[str] = ...) -> None: ...
+
+class SetLoadRequest(_message.Message):
+    __slots__ = ("run_id", "request_id", "scenario", "users", "rate", "factor", "pause", "resume")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    SCENARIO_FIELD_NUMBER: _ClassVar[int]
+    USERS_FIELD_NUMBER: _ClassVar[int]
+    RATE_FIELD_NUMBER: _ClassVar[int]
+    FACTOR_FIELD_NUMBER: _ClassVar[int]
+    PAUSE_FIELD_NUMBER: _ClassVar[int]
+    RESUME_FIELD_NUMBER: _ClassVar[int]
+    run_id: str
+    request_id: str
+    scenario: str
+    users: float
+    rate: float
+    factor: float
+    pause: bool
+    resume: bool
+    def __init__(self, run_id: _Optional[str] = ..., request_id: _Optional[str] = ..., scenario: _Optional[str] = ..., users: _Optional[float] = ..., rate: _Optional[float] = ..., factor: _Optional[float] = ..., pause: bool = ..., resume: bool = ...) -> None: ...
+
+class SetLoadResponse(_message.Message):
+    __slots__ = ("changes",)
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
+    changes: _containers.RepeatedCompositeFieldContainer[Change]
+    def __init__(self, changes: _Optional[_Iterable[_Union[Change, _Mapping]]] = ...) -> None: ...
 
 class RunProgress(_message.Message):
     __slots__ = ("elapsed", "fraction", "cycle", "cycles", "users", "hits", "failed_hits", "rate", "p50", "p95", "iterations", "agents", "saturated", "troubles", "window", "names", "failures", "time_left", "machine_busy", "sockets", "passed_checks", "failed_checks", "custom_states", "thresholds", "cases")

@@ -86,6 +86,11 @@ class ControlServiceStub(object):
                 request_serializer=loadgrpc_dot_v1_dot_control__pb2.StopRunRequest.SerializeToString,
                 response_deserializer=loadgrpc_dot_v1_dot_control__pb2.StopRunResponse.FromString,
                 _registered_method=True)
+        self.SetLoad = channel.unary_unary(
+                '/loadgrpc.v1.ControlService/SetLoad',
+                request_serializer=loadgrpc_dot_v1_dot_control__pb2.SetLoadRequest.SerializeToString,
+                response_deserializer=loadgrpc_dot_v1_dot_control__pb2.SetLoadResponse.FromString,
+                _registered_method=True)
         self.GetSummary = channel.unary_unary(
                 '/loadgrpc.v1.ControlService/GetSummary',
                 request_serializer=loadgrpc_dot_v1_dot_control__pb2.GetSummaryRequest.SerializeToString,
@@ -236,6 +241,18 @@ class ControlServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetLoad(self, request, context):
+        """SetLoad changes the load of a run while it runs: that of scenarios whose load has stages
+        (`RunSpec.load`). It applies half a second later, on all agents from the same time since the
+        cycle began, is stored before any agent learns of it, and is an entry of the run's log. The
+        same `request_id` again changes nothing, and is answered as before. NOT_FOUND: no such run.
+        INVALID_ARGUMENT: the run is over or is being stopped, has no such scenario, or the scenario
+        has no stages, or stages of another unit.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetSummary(self, request, context):
         """GetSummary returns the result of a run, or its figures so far. A summary over 3 MiB is cut:
         tracebacks first, then texts, then the figures of single agents. NOT_FOUND: no such run.
@@ -367,6 +384,11 @@ def add_ControlServiceServicer_to_server(servicer, server):
                     servicer.StopRun,
                     request_deserializer=loadgrpc_dot_v1_dot_control__pb2.StopRunRequest.FromString,
                     response_serializer=loadgrpc_dot_v1_dot_control__pb2.StopRunResponse.SerializeToString,
+            ),
+            'SetLoad': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetLoad,
+                    request_deserializer=loadgrpc_dot_v1_dot_control__pb2.SetLoadRequest.FromString,
+                    response_serializer=loadgrpc_dot_v1_dot_control__pb2.SetLoadResponse.SerializeToString,
             ),
             'GetSummary': grpc.unary_unary_rpc_method_handler(
                     servicer.GetSummary,
@@ -625,6 +647,33 @@ class ControlService(object):
             '/loadgrpc.v1.ControlService/StopRun',
             loadgrpc_dot_v1_dot_control__pb2.StopRunRequest.SerializeToString,
             loadgrpc_dot_v1_dot_control__pb2.StopRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetLoad(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loadgrpc.v1.ControlService/SetLoad',
+            loadgrpc_dot_v1_dot_control__pb2.SetLoadRequest.SerializeToString,
+            loadgrpc_dot_v1_dot_control__pb2.SetLoadResponse.FromString,
             options,
             channel_credentials,
             insecure,
