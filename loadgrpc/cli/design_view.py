@@ -5,21 +5,67 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
-from loadgrpc.cli.figures import counted
-from loadgrpc.cli.line import Line, Style
-from loadgrpc.cli.table import text_table
+from loadgrpc.cli.figures import cells, counted
+from loadgrpc.cli.line import UNCUT, Line, Style
+from loadgrpc.cli.table import GAP, text_table
 from loadgrpc.design import Case, DecisionTable
 from loadgrpc.design.files import write_csv, write_json, write_markdown
 from loadgrpc.design.findings import Findings
 from loadgrpc.design.rows import write_rows
 
+ACTION: Final = "action: "
+"""What headings of actions begin with in a row; in a column a line tells them from conditions."""
+MAX_WIDTH: Final = 120
+"""What is wider is hard to read, even where there is room."""
+
 
 def rules(table: DecisionTable, width: int) -> list[Line]:
-    """A table, a row for each rule."""
+    """A table: a row for each rule, or, where that is too wide, a column for each.
+
+    In columns it is as textbooks have it: conditions above, actions beneath; as many columns beside
+    each other as there is room for, and the others below.
+    """
     heading, *rows = write_rows(table)
-    return [*_title(table), *text_table([_short(each) for each in heading], rows, width)]
+    heading = [_short(each) for each in heading]
+    lines = text_table(heading, rows, UNCUT)
+    if max(len(each.text) for each in lines) > min(width, MAX_WIDTH):
+        lines = _in_columns(heading, rows, len(table.conditions), min(width, MAX_WIDTH)) or lines
+    return [*_title(table), *lines]
+
+
+def _in_columns(
+    heading: Sequence[str], rows: Sequence[Sequence[str]], conditions: int, width: int
+) -> list[Line]:
+    """A column for each rule; nothing if not even one has room."""
+    labels = [each.removeprefix(ACTION) for each in heading]
+    labels[0] = "rule"
+    left = max(map(cells, labels)) + GAP
+    widths = [max(map(cells, row)) + GAP for row in rows]
+    if not rows or left + max(widths) > width:
+        return []
+    lines: list[Line] = []
+    first = 0
+    while first < len(rows):
+        last, used = first, left
+        while last < len(rows) and used + widths[last] <= width:
+            used += widths[last]
+            last += 1
+        if lines:
+            lines.append(Line())
+        for at, label in enumerate(labels):
+            if at == conditions + 1:
+                lines.append(Line("─" * (used - GAP), Style.DIM))
+            parts = [_padded(label, left)]
+            parts += [_padded(rows[n][at], widths[n]) for n in range(first, last)]
+            lines.append(Line("".join(parts).rstrip(), Style.HEADING if at == 0 else Style.PLAIN))
+        first = last
+    return lines
+
+
+def _padded(text: str, width: int) -> str:
+    return text + " " * (width - cells(text))
 
 
 def table_text(table: DecisionTable, format_: str) -> str:

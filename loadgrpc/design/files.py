@@ -105,7 +105,9 @@ def _graph_writer(kind: str) -> Callable[[CauseEffectGraph], str]:
 
 def _table_writer(kind: str) -> Callable[[RuleSet], str]:
     if kind in GRAPHS:
-        raise DesignError(f"a table has no graph; write it to one of: {', '.join(_WRITERS)}")
+        raise DesignError(
+            f"a table has no graph; write it to one of: {', '.join((*_WRITERS, '.xlsx'))}"
+        )
     return _WRITERS[kind]
 
 
@@ -136,10 +138,11 @@ def write_json(table: RuleSet) -> str:
 
 def read_csv(text: str) -> RuleSet:
     """The set of rules in CSV; lines that begin with # are comments."""
+    start = 1
 
     def rows() -> Iterator[Numbered]:
+        nonlocal start
         reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-        start = 1
         for row in reader:
             if not (row and row[0].lstrip().startswith("#")):
                 yield start, row
@@ -148,7 +151,7 @@ def read_csv(text: str) -> RuleSet:
     try:
         return read_rows(rows())
     except csv.Error as error:
-        raise DesignError(f"it is not CSV: {error}") from None
+        raise DesignError(f"it is not CSV: {error}", line=start) from None
 
 
 def write_csv(table: RuleSet) -> str:

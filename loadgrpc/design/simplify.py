@@ -1,7 +1,8 @@
 """The same decisions by fewer rules.
 
 Rule: the decision about every input that can occur stays what it was, a gap stays a gap, and there
-are never more rules than before. The new rules do not overlap, except in a table whose rules did
+are never more rules than before; if there are no fewer, and they do not overlap, they stay as they
+are. The new rules do not overlap, except in a table whose rules did
 and would be more without. It is deterministic, and says what it did:
 
     exact        multi-valued Quine-McCluskey: all cubes of combinations with the same outcome, then
@@ -33,6 +34,8 @@ MAX_COMBINATIONS: Final = 4_096
 """Tables with more combinations are simplified by merging."""
 MAX_CANDIDATES: Final = 40_000
 """Cubes that are tried for one outcome."""
+SHARE_STEPS: Final = 20_000
+"""To find out how much of a rule can occur at all; if that takes longer, all of it counts."""
 MAX_STEPS: Final = 50_000
 """Of the search for the fewest, for each group of combinations that belong together."""
 
@@ -76,8 +79,19 @@ def simplify(table: RuleSet, *, overlap: bool, apart: frozenset[str]) -> Simplif
             f"rules {first.first} and {first.second} contradict each other about"
             f" {table.sentence(first.entries)}: mend that first"
         )
-    kept_apart = tuple(each.apart or each.name in apart for each in table.conditions)
     overlapped = findings.overlap_count > 0
+    found = _simpler(table, apart, overlap=overlap, overlapped=overlapped)
+    if len(found.rules) == len(table.rules) and not overlapped:
+        return replace(
+            found, rules=table.rules
+        )  # as they were written: nothing is gained by others
+    return found
+
+
+def _simpler(
+    table: RuleSet, apart: frozenset[str], *, overlap: bool, overlapped: bool
+) -> Simplification:
+    kept_apart = tuple(each.apart or each.name in apart for each in table.conditions)
     if table.space.total > MAX_COMBINATIONS:
         why = f"{table.space.total} combinations, and an exact search takes {MAX_COMBINATIONS}"
         return _by_merging(table, kept_apart, why, overlapped=overlapped)
@@ -224,7 +238,7 @@ def _rules(table: RuleSet, cubes: Iterable[tuple[int, Rule]]) -> tuple[Rule, ...
     found = []
     for cube, like in cubes:
         those = [
-            (at, rule, space.size(cube & other) / space.size(other))
+            (at, rule, _share(table, cube & other, other))
             for at, (rule, other) in enumerate(zip(table.rules, table.cubes, strict=True))
             if rule.decides == like.decides and space.meet(cube, other)
         ]
@@ -234,6 +248,21 @@ def _rules(table: RuleSet, cubes: Iterable[tuple[int, Rule]]) -> tuple[Rule, ...
     found.sort(key=lambda each: (each[0], each[1]))
     names = joint_names([[table.rules[at].name for at in those] for those, _, _ in found])
     return tuple(replace(rule, name=name) for name, (_, _, rule) in zip(names, found, strict=True))
+
+
+def _share(table: RuleSet, part: int, whole: int) -> float:
+    """How much of what a cube is about is in a part of it, of what can occur."""
+    if part == whole:
+        return 1.0
+    space = table.space
+    try:
+        sizes = [
+            sum(map(space.size, space.uncovered(cube, table.impossible_cubes, Budget(SHARE_STEPS))))
+            for cube in (part, whole)
+        ]
+    except BudgetSpentError:
+        sizes = [space.size(part), space.size(whole)]
+    return sizes[0] / sizes[1]
 
 
 def _plain(weight: float) -> float:

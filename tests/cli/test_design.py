@@ -117,3 +117,28 @@ def test_a_bad_file_is_one_line(capsys, tmp_path, action):
     assert err == (
         f"loadgrpc design {action}: error: {path}:2: rule 7: a has no value 'd'; it has: b, c\n"
     )
+
+
+def test_a_wide_table_has_a_column_for_each_rule(invoke, monkeypatch):
+    """As in textbooks: conditions above, actions beneath; what has no room beside goes below."""
+    monkeypatch.setenv("COLUMNS", "80")
+    table = EXAMPLES / "nextdate.toml"
+    code, out, _ = invoke("design", "simplify", str(table))
+    assert code == 0
+    lines = out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[1].split() == ["rule", "1-3", "4", "5", "6-9", "10", "11-14", "15", "16"]
+    assert lines[2].split() == ["month", "M1", "M1", "M1", "M2", "M2", "M3", "M3", "M4"]
+    assert set(lines[5]) == {"─"}
+    assert lines[7].split() == ["day", "+", "1", "X", "X", "X", "X"]
+    assert [line.split()[1] for line in lines if line.startswith("rule")] == ["1-3", "17"]
+
+
+def test_a_table_that_gets_no_simpler_stays_as_it_is_written(invoke):
+    """Rules that cannot be fewer are neither narrowed nor weighed otherwise."""
+    triangle = EXAMPLES / "triangle.md"
+    simple = invoke("design", "simplify", str(triangle), "--format", "markdown")
+    assert simple[0] == 0
+    assert "weight" not in simple[1]
+    rules = [line.split("|")[1:-1] for line in simple[1].splitlines() if line.startswith("| 1 ")]
+    assert [cell.strip() for cell in rules[0]][1:8] == ["N", "-", "-", "-", "-", "-", "none"]

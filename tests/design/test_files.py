@@ -170,7 +170,7 @@ def wrong(tmp_path, name, text):
         ("a.csv", "rule,day\n1,D1\n", "a.csv:1: there is no action: name a column `action`"),
         ("a.csv", "rule,day,day,action\n", "a.csv:1: two columns are named 'day'"),
         ("a.csv", "rule,day,action\n1,D1,go,away\n", "a.csv:2: there are 4 cells in a row, but 3"),
-        ("a.csv", 'rule,day,action\n1,"D1,go\n', "a.csv: it is not CSV: unexpected end of data"),
+        ("a.csv", 'rule,day,action\n1,"D1,go\n', "a.csv:2: it is not CSV: unexpected end of data"),
         ("a.csv", "", "a.csv: there is no table in it"),
         (
             "a.csv",

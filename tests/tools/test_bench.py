@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
-from bench import generators, nginx, page, peers, picture, sockets
+from bench import feeding, generators, nginx, page, peers, picture, sockets
 from bench.__main__ import is_full, parse
 from bench.accuracy import Accuracy, Comparison, Said, said_by_loadgrpc, said_by_wrk
 from bench.cases import BY_USERS, FEATURES, GET_20, PLAIN
@@ -353,6 +353,16 @@ def test_only_whole_runs_change_the_page():
     assert not is_full(parse(["--quick"]))
     assert not is_full(parse(["--only", "get-20/*"]))
     assert not is_full(parse(["--rounds", "3"]))
+
+
+def test_the_part_about_cases():
+    """A row for each order in which cases come, and a bound of two microseconds for each."""
+    found = feeding.Feeding(3, {"in turn": [0.5, 0.4, 0.9], "weight": [2.5, 2.4, 2.6]})
+    text = feeding.section(found, "about")
+
+    assert "| in turn | 0.50 (0.40 to 0.90) |" in text
+    assert "| a case, in turn | ≤ 2 µs an iteration | 0.5 µs an iteration | yes |" in text
+    assert "| a case, weight | ≤ 2 µs an iteration | 2.5 µs an iteration | **no** |" in text
 
 
 def test_the_part_about_websockets():
