@@ -389,9 +389,10 @@ def dealt_otherwise(assignment):
     return assignment
 
 
-def without_case(event):
-    """Does not say what the iteration was fed with."""
-    event.status.case = ""
+def without_first_case(event):
+    """Does not say what the first iteration of a user was fed with."""
+    if event.status.current_iteration == 1:
+        event.status.case = ""
     return [event]
 
 
@@ -517,7 +518,7 @@ FAULTS = {
     "attempts": Fault(rules=("9.22",), case="plain", event=send("hit.attempt", 2)),
     "cases": Fault(rules=("9.23",), case="plain", event=on("hit", of_another_case)),
     "deals": Fault(rules=("7.12",), case="fed", assignment=dealt_otherwise),
-    "no-case": Fault(rules=("9.26",), case="fed", event=on("test_stop", without_case)),
+    "no-case": Fault(rules=("9.26",), case="fed", event=without_first_case),
     "never-opened": Fault(rules=("9.24",), case="plain", event=on("hit", and_a_closed_socket)),
     "storm": Fault(rules=("9.25",), case="plain", event=on("hit", and_a_storm_of_messages)),
     "too-quick": Fault(rules=("9.18",), case="cut", event=on("hit", too_quick)),
