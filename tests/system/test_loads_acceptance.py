@@ -134,6 +134,7 @@ def test_all_of_loads_in_one_run(start, loadgrpc, folder, tmp_path, on_terminal,
     begun = start(
         *("loadgrpc-runner", "shop.TestShop.test_buy", "-b", address, "--agents", str(AGENTS)),
         *("-u", str(USERS), "--hits", str(ITERATIONS), "--server-url", shop.url),
+        *("--processes", "1"),
         *("--include-file", "texts", "--python-dep", str(wheel(folder))),
         *("--observer", "webhook", "--observer-webhook-url", f"{shop.url}/notices"),
         *("--project-name", "acceptance", "--detach"),
