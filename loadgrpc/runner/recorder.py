@@ -191,7 +191,7 @@ class Recorder:
         if self._muted:
             return
         block = self._tests
-        key = (outcome, exception, test)
+        key = (outcome, exception, test) if test else (outcome, exception)
         label = block.labels.index.get(key)
         if label is None:
             text_bytes = len(exception.message) + len(exception.traceback) if exception else 0

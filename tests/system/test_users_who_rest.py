@@ -16,6 +16,13 @@ TESTS = """
 from loadgrpc.case import TestCase
 
 class Shop(TestCase):
+    def setUpUser(self):
+        self.session.get(self.server_url + "/cookie", name="login")
+        self.assertNotEqual(self.user_index, 9, "login refused")
+
+    def tearDownUser(self):
+        self.incr_counter("left")
+
     def test_browse(self):
         self.assertEqual(self.session.get(self.server_url + "/").status_code, 200)
 
@@ -25,6 +32,9 @@ class Shop(TestCase):
 
 class Thinks(TestCase):
     think = 600
+
+    def tearDownUser(self):
+        self.incr_counter("left")
 
     def test_it(self):
         self.incr_counter("called")
@@ -76,16 +86,31 @@ def test_shares_hold_and_a_stop_waits_for_nobody(tmp_path, monkeypatch, demo_ser
             return mixed, took
 
     mixed, took = asyncio.run(main())
-    assert {each.test: each.iterations.started for each in mixed.tests} == {
-        "resting.Shop.test_browse": 24,
-        "resting.Shop.test_buy": 6,
+    called = {each.test: each for each in mixed.tests if not each.fixture}
+    of_users = {each.test: each for each in mixed.tests if each.fixture}
+    browsed, bought = (each.iterations for each in called.values())
+    assert list(called) == ["resting.Shop.test_browse", "resting.Shop.test_buy"]
+    assert browsed.started + bought.started == 27  # of 24 and 6, without those of one user
+    assert 3 <= bought.started <= 6
+    assert (browsed.failure, bought.failure) == (0, bought.started)
+    assert all(each.iteration_time.p50_ns > 0 for each in called.values())
+    assert {test: each.iterations.success for test, each in of_users.items()} == {
+        "resting.Shop.setUpUser": 9,
+        "resting.Shop.tearDownUser": 9,
     }
-    assert [each.iterations.failure for each in mixed.tests] == [0, 6]
-    assert all(each.iteration_time.p50_ns > 0 for each in mixed.tests)
-    assert sum(group.count for group in mixed.failures) == mixed.iterations.failure == 6
+    assert [len(each.errors) for each in of_users.values()] == [1, 0]
+    assert (
+        mixed.counters["left"],
+        next(each for each in mixed.names if each.name == "login").hits.count,
+    ) == (9, 10)
+    assert mixed.verdict.exit_code == 3
+    assert "1 user of 10 could not be set up" in mixed.verdict.reason
+    assert (
+        sum(group.count for group in mixed.failures) == mixed.iterations.failure == bought.failure
+    )
     assert mixed.duration_ns > 0.1e9  # three iterations, 50 ms apart
     for took_s, summary in took:
         assert took_s < STOP_S
         assert summary.state is RunState.STOPPED
-        assert summary.iterations.success == 20
+        assert summary.iterations.success == summary.counters["left"] == 20
         assert summary.iterations.interrupted == 0
