@@ -189,7 +189,8 @@ class UserProcess:
             cycle = share.assignment.cycles[number - 1]
             recorder.begin_cycle(number, cycle.users, cycle.iterations)
             self._told_users = (0, 0)
-            users = share.users(share.assignment.places)
+            changes = isinstance(pool, OpenPool | StagedPool)  # its users come and go
+            users = share.users(share.assignment.places if changes else cycle.users)
             try:
                 with self._watching(watch) if users else nullcontext():
                     if isinstance(pool, OpenPool | StagedPool):
