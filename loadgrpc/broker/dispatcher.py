@@ -145,7 +145,9 @@ class Dispatcher:
             expire_time_ns=expire_ns,
             priority=submission.priority,
         )
-        agent_ids = () if later else self._found(run)
+        candidates = [*self._candidates(), _candidate(run)]
+        decision = Dispatch() if later else self._decide(candidates)
+        agent_ids = tuple(decision.starts.get(run.run_id, ()))
         waiting = sum(each.run.state.waiting for each in self._runs.values())
         full = waiting >= queue.MAX_RUNS_WAITING
         begins = queue.on_submission(
@@ -161,15 +163,12 @@ class Dispatcher:
             return await self._start_new(run, agent_ids, request_id)
         active = ActiveRun(run, [], request_id=request_id)
         await self._store_new(active)
-        self.look()
+        if not later:
+            self._decision = decision
+        self.wake()
         fields = {"run_id": run.run_id}
         _log.info("run %s of %s is %s", run.run_id, plan.label, run.state.name, extra=fields)
         return self.shown(active)
-
-    def _found(self, run: Run) -> tuple[str, ...]:
-        """The agents of a run that need not wait; none: it has to."""
-        decision = self._decide([*self._candidates(), _candidate(run)])
-        return tuple(decision.starts.get(run.run_id, ()))
 
     def _refusal(self, plan: Plan) -> str:
         """Why a run does not start now, to whoever asked for that."""

@@ -139,6 +139,19 @@ def _belongs(summary: Summary, width: int) -> list[Line]:
     return labelled("project" if project else "user", told, width) if told else []
 
 
+def _attempts(summary: Summary, width: int) -> list[Line]:
+    """Which attempt this is, and how those before it ended, if it is not the first."""
+    if summary.attempt == 1:
+        return []
+    where = f"loadgrpc show {summary.run_id}.N has those before it"
+    lines = labelled("attempt", [str(summary.attempt), where], width)
+    for each in summary.attempts:
+        code = f", exit {each.verdict.exit_code}" if each.verdict is not None else ""
+        text = f"  {each.attempt}: {each.state.name.lower()}{code}: {one_line(each.reason)}"
+        lines.append(Line(clip(text, width), Style.WARNING))
+    return lines
+
+
 def _totals(summary: Summary, width: int) -> list[Line]:
     hits, iterations = summary.hits, summary.iterations
     state = summary.state.name.lower()
@@ -163,6 +176,7 @@ def _totals(summary: Summary, width: int) -> list[Line]:
             Style.HEADING,
         ),
         *_belongs(summary, width),
+        *_attempts(summary, width),
         *labelled("load", [*load(summary.plan), *server_shown(summary)], width),
         *_users_started(summary.users, width),
         *state_lines(summary, width),

@@ -1,12 +1,23 @@
 """When a run starts, as people type it, and what they see of one that waits."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from loadgrpc.cli.report import report
 from loadgrpc.cli.submitting import moment, waits
 from loadgrpc.cli.view import View, plain, render
-from loadgrpc.model import RetryPolicy, RetryReason, Run, RunState, Submission, Waiting
+from loadgrpc.model import (
+    RetryPolicy,
+    RetryReason,
+    Run,
+    RunAttempt,
+    RunState,
+    Submission,
+    Verdict,
+    Waiting,
+)
 from loadgrpc.testing import plan_of
 
 NOW = datetime(2030, 1, 31, 12, 0, 0, tzinfo=timezone(timedelta(hours=1)))
@@ -176,3 +187,19 @@ def test_runs_are_listed_by_labels_owner_and_title(invoke, client):
     )
 
     assert client.wanted == {"labels": ["a", "b", "c"], "owner": "ann", "title": "x"}
+
+
+def test_a_report_says_which_attempt_it_is_of(summaries):
+    """And how those before it ended; of the first there is nothing to say."""
+    summary = summaries["passed"]
+    assert not any("attempt" in each.text for each in report(summary, width=80))
+    ended = RunAttempt(
+        attempt=1,
+        state=RunState.FAILED,
+        reason="agent a1 was lost",
+        verdict=Verdict(exit_code=3, reason="agent a1 was lost"),
+    )
+    again = replace(summary, attempt=2, attempts=(ended,))
+    lines = [each.text for each in report(again, width=80)]
+    assert f"attempt     2   loadgrpc show {summary.run_id}.N has those before it" in lines
+    assert "  1: failed, exit 3: agent a1 was lost" in lines

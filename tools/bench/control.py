@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from bench import history, ingest, nginx, usage
+from bench import history, ingest, nginx, usage, waiting
 from bench.cores import Cores, stay_on
 
 AGENTS: Final = 500
@@ -27,6 +27,7 @@ class Control:
     rows: ingest.Ingest | None = None
     fleet: ingest.Fleet | None = None
     past: history.History | None = None
+    waits: waiting.Waits | None = None
     shares: dict[str, usage.Share] = field(default_factory=dict)
     """By kind of run."""
     user_kib: dict[str, float] = field(default_factory=dict)
@@ -36,7 +37,7 @@ class Control:
 
 
 def measure(cores: Cores, *, seconds: int, rounds: int, only: Sequence[str]) -> Control:
-    """All of it, or what `only` names: columns, rows, agents, store, share, memory, growth."""
+    """All of it, or what `only` names: columns, rows, agents, store, queue, share and so on."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     found = Control()
@@ -78,7 +79,12 @@ def _sending(
         found.past = history.measure(cores)
         return found.past
 
-    return {"columns": columns, "rows": rows, "agents": agents, "store": store}
+    def queue() -> object:
+        found.waits = waiting.measure()
+        return found.waits
+
+    steps = {"columns": columns, "rows": rows, "agents": agents, "store": store}
+    return {**steps, "queue": queue}
 
 
 def _looking(

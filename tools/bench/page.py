@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bench import history, picture
+from bench import history, picture, waiting
 from bench.accuracy import LEVELS, Accuracy, Comparison
 from bench.cases import BY_USERS, FEATURES, PLAIN
 from bench.control import Control
@@ -319,6 +319,14 @@ def control_section(found: Control, about_it: str) -> str:
             f" after {number(it.start_s)} s, and returns the summary in"
             f" {number(it.summary_ms)} ms, with {it.counted:,} hits."
         )
+    if waits := found.waits:
+        parts.append("### Many runs that wait")
+        parts.append(
+            f"A broker with {waiting.OVER:,} runs that are over and {waiting.WAITING:,} in the"
+            f" queue: a page of fifty takes {number(1_000 * waits.listed_s)} ms, one of runs with a"
+            f" rare label {number(1_000 * waits.filtered_s)} ms, a decision on the whole queue"
+            f" {number(1_000 * waits.decided_s)} ms, a restart {number(1_000 * waits.restarted_s)} ms."
+        )
     if found.shares:
         parts.append("### CPU seconds of a run of 20 users, per second")
         parts.append(
@@ -391,6 +399,15 @@ def control_targets(found: Control) -> list[Target]:
             ("a page of 1,000 runs", 50, past.median_page_ms if past else None, "ms"),
             ("`loadgrpc runs` of 1,000 runs", 1, past.median_command_s if past else None, "s"),
             ("a store with ten million hits more", 250, past.megabytes if past else None, "MB"),
+        )
+    ]
+    waits = found.waits
+    rows += [
+        Target(name, bound, 1_000 * figure if figure is not None else None, "ms", at_most=True)
+        for name, bound, figure in (
+            ("a page of 11,000 runs", 100, waits.listed_s if waits else None),
+            ("1,000 runs in the queue, a decision", 10, waits.decided_s if waits else None),
+            ("1,000 runs in the queue, a restart", 1_000, waits.restarted_s if waits else None),
         )
     ]
     for kind in SHARES:
