@@ -325,7 +325,8 @@ def control_section(found: Control, about_it: str) -> str:
             f"A broker with {waiting.OVER:,} runs that are over and {waiting.WAITING:,} in the"
             f" queue: a page of fifty takes {number(1_000 * waits.listed_s)} ms, one of runs with a"
             f" rare label {number(1_000 * waits.filtered_s)} ms, a decision on the whole queue"
-            f" {number(1_000 * waits.decided_s)} ms, a restart {number(1_000 * waits.restarted_s)} ms."
+            f" {number(1_000 * waits.decided_s)} ms, a restart"
+            f" {number(1_000 * waits.restarted_s)} ms."
         )
     if found.shares:
         parts.append("### CPU seconds of a run of 20 users, per second")
