@@ -27,6 +27,12 @@ from loadgrpc.runner.tally import Tally
 from loadgrpc.stats.arrivals import Arrivals
 from loadgrpc.stats.user_need import UserNeed
 
+HELD_UP_NS: Final = 10_000_000
+"""An arrival that is noticed later than this after its planned instant makes no new user."""
+CATCH_UP: Final = 50
+"""Arrivals that are started at once, before users have their turn."""
+REST_S: Final = 0.001
+"""After a sleep of 0 the hub would not have looked for answers."""
 WARM_S: Final = 1.0
 """After this time most of the users are there that are needed."""
 
@@ -92,6 +98,7 @@ class OpenPool(Pool):
         rate = line.peak / share.stripe.step
         drop = share.late is LatePolicy.DROP
         most = len(users)
+        started = 0
         warm_ns = began_ns + round(WARM_S * NS_PER_S)
         while not self.stopping.is_set():
             self.roused.clear()
@@ -117,6 +124,9 @@ class OpenPool(Pool):
             if planned_ns > now_ns:
                 self._wait([self.roused], min(planned_ns - now_ns, NS_PER_S) / NS_PER_S)
                 continue
+            started += 1
+            if started % CATCH_UP == 0 and now_ns - planned_ns > HELD_UP_NS:
+                self._strands.sleep(REST_S)  # who is behind lets answers be read
             arrivals.take()
             tally.plan(planned_ns + epoch_ns)
             self._arrived(plan, planned_ns, now_ns, rate, users, drop=drop, most=most)
@@ -144,7 +154,14 @@ class OpenPool(Pool):
             return
         place = len(self._seats)
         self._most = self._need.users(rate, now_ns, most)
-        if place - self._gone < self._most and place < most:
+        # One that comes late to here does so because this process is held up: answers of users may
+        # wait to be read, and more users would hold it up for longer.
+        held_up = now_ns - planned_ns > HELD_UP_NS and place > self._gone
+        if place - self._gone < self._most and place < most and not held_up:
+            with self._counting:
+                if self._late:  # who has waited goes first
+                    self._late.append(planned_ns)
+                    planned_ns = self._late.popleft()
             seat = _Seat(self._strands.event(), planned_ns)
             strand = self._strands.spawn(self._serve, plan, users[place], seat)
             self._seats.append((seat, strand))

@@ -46,9 +46,10 @@ class Scene:
             def test_it(self):
                 scene.in_flight += 1
                 scene.most = max(scene.most, scene.in_flight)
-                scene.time.sleep(takes(scene.time.since()))
+                scene.time.sleep(scene.takes(scene.time.since()))
                 scene.in_flight -= 1
 
+        self.takes = takes
         self.in_flight = self.most = 0
         self.pool = OpenPool(
             LoadedTest(Case, "test_it"), self.notes, clock, Greenlets(self.time.wait)
@@ -138,6 +139,26 @@ def test_who_is_late_may_be_dropped():
 
     assert scene.counted() == (10, 5, 5, 0)
     assert {delay for *_, delay in scene.notes.iterations} == {0}
+    scene.check_the_law()
+
+
+def test_a_process_that_is_held_up_makes_no_more_users():
+    """What comes late because a test computes for half a second waits for the users there are."""
+    scene = Scene("20/s for 2s", takes=lambda _: 0.001)
+    computed = []
+
+    def compute(at):
+        if not computed and at > 0.5:
+            computed.append(at)
+            scene.time.clock.advance(0.5)
+        return 0.001
+
+    scene.takes = compute
+    scene.run()
+
+    assert computed
+    assert scene.counted() == (40, 40, 0, 0)
+    assert len({user for user, *_ in scene.notes.iterations}) <= 2
     scene.check_the_law()
 
 
