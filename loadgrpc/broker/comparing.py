@@ -19,11 +19,9 @@ from loadgrpc.stats.window import Window
 
 NO_DIFFERENCE: Final = frozenset(
     {"title", "project_name", "user_id", "thresholds", "require_coverage", "observers"}
-    | {"bundle", "server_url", "test_dir"}
+    | {"bundle", "server_url", "test_dir", "labels", "retry", "unchecked", "seed"}
 )
 """Options that may differ."""
-MAX_VALUE_CHARS: Final = 60
-"""Characters of a value."""
 
 
 def compared(run: Run, log: Sequence[Change], summary: Summary, windows: list[Window]) -> Compared:
@@ -62,10 +60,6 @@ def _shown(plan: Plan) -> Mapping[str, str]:
             value = getattr(source, row.name)
             if row.field not in NO_DIFFERENCE and value:
                 shown = row.kind.shown(value) if row.secrets else value
-                found[f"{where}{row.field}"] = _short(shown)
+                several = isinstance(shown, tuple)
+                found[f"{where}{row.field}"] = ":".join(map(str, shown)) if several else str(shown)
     return found
-
-
-def _short(value: object) -> str:
-    text = ":".join(map(str, value)) if isinstance(value, tuple) else str(value)
-    return text if len(text) <= MAX_VALUE_CHARS else f"{text[: MAX_VALUE_CHARS - 1]}…"

@@ -59,7 +59,8 @@ def command(
     server and the files of the test, if a generator of load was saturated, or if events were lost:
     then the exit code is 3.
 
-    A may be last-passed: the newest run that passed before B, of the same title and test.
+    A may be last-passed: the newest run that passed before B, of the same title and test; or
+    last-passed:LABEL, with this label.
 
     \b
     Two runs, and a gate for CI:
@@ -73,8 +74,7 @@ def command(
 
     async def get(client: Client) -> list[RunComparison]:
         first, *others = run_ids
-        if first == LAST_PASSED:
-            first = await last_passed(client, others[0])
+        first = await named(client, first, others[0])
         return await client.compare_runs([first, *others], min_effect=min_effect)
 
     found = ask(broker, get)
@@ -93,25 +93,30 @@ def command(
     return verdict.REQUIREMENT if worse else verdict.PASSED
 
 
-async def last_passed(client: Client, run_id: str) -> str:
-    """The newest run that passed before another one, of the same title and test.
+async def named(client: Client, name: str, run_id: str) -> str:
+    """The run that is named as the baseline of another one.
 
     Raises:
         Failure: there is none.
     """
+    last, colon, label_ = name.partition(":")
+    if last != LAST_PASSED:
+        return name
     run = await client.get_run(run_id)
+    labels = [label_] if colon else []
     token = ""
     for _ in range(MAX_PAGES):
         page, token = await client.list_runs(
-            page_size=100, page_token=token, exit_codes=[verdict.PASSED]
+            page_size=100, page_token=token, exit_codes=[verdict.PASSED], labels=labels
         )
         for each in page:
             older = each.create_time_ns < run.create_time_ns
-            if older and each.run_id != run_id and each.plan.label == run.plan.label:
+            if older and each.run_id != run_id and (labels or each.plan.label == run.plan.label):
                 return each.run_id
         if not token:
             break
-    raise Failure(f"no run of {run.plan.label} passed before {run_id}")
+    what = f"with the label {label_}" if labels else f"of {run.plan.label}"
+    raise Failure(f"no run {what} passed before {run_id}")
 
 
 def report(comparison: RunComparison, width: int) -> list[Line]:
@@ -134,7 +139,7 @@ def report(comparison: RunComparison, width: int) -> list[Line]:
         ComparisonOutcome.SAME: Style.PLAIN,
     }
     rows = [
-        TableRow(_label(each), _cells(each), styles[each.outcome]) for each in comparison.figures
+        TableRow(label(each), _cells(each), styles[each.outcome]) for each in comparison.figures
     ]
     headings = ("before", "after", "change", "between", "")
     lines = [Line(f"{title}: {_summed_up(comparison.figures)}", Style.HEADING)]
@@ -150,7 +155,8 @@ def _summed_up(figures: Iterable[FigureComparison]) -> str:
     return ", ".join(f"{counts[word]} {word}" for word in order if word in counts)
 
 
-def _label(each: FigureComparison) -> str:
+def label(each: FigureComparison) -> str:
+    """Which figure of which hits it is."""
     where = f"{each.scenario}: " if each.scenario else ""
     name = f"{where}{each.method} {each.name}".strip() if each.name else "all hits"
     return f"{name}, {each.figure}"

@@ -18,6 +18,7 @@ from loadgrpc import verdict
 from loadgrpc.cli import (
     DEFAULT_BROKER,
     case_options,
+    gate,
     line,
     observer_options,
     options,
@@ -31,6 +32,7 @@ from loadgrpc.cli import (
 from loadgrpc.cli.command import Command
 from loadgrpc.cli.configuration import layers, used
 from loadgrpc.cli.failure import Failure, need_folder
+from loadgrpc.cli.gate import Gate
 from loadgrpc.cli.late_users import warnings_of
 from loadgrpc.cli.plan_file import plan_of_file
 from loadgrpc.cli.reporting import Reporting
@@ -52,7 +54,7 @@ SECTIONS: Final = {
     "Files": (*shipping.SECTION, *plan_options.section("Files")),
     "Cases": case_options.SECTION,
     "Observers": observer_options.SECTION,
-    "Verdict": plan_options.section("Verdict"),
+    "Verdict": (*plan_options.section("Verdict"), *gate.SECTION),
     "Output": (*plan_options.section("Output"), "detach", *reporting.SECTION),
 }
 TEST: Final = "package.module.Class.method or file.py::Class.method"
@@ -72,6 +74,8 @@ class Request:
     """What the plan needs, to be sent first; None: nothing."""
     submission: Submission
     """When it starts."""
+    gate: Gate
+    """What it is compared with when it is over."""
 
 
 @click.command(cls=Command, sections=SECTIONS, configured=True)
@@ -110,6 +114,7 @@ class Request:
 @submitting.add
 @shipping.options
 @reporting.options
+@gate.options
 @options.config
 def command(**asked: Any) -> int:
     """Run a load test and report its result.
@@ -180,6 +185,7 @@ def read(
 ) -> Request:
     """The request that the options make."""
     told = Reporting(**{name: asked.pop(name) for name in reporting.SECTION})
+    gated = Gate(**{name: asked.pop(name) for name in gate.SECTION})
     submission = submitting.submission(**{name: asked.pop(name) for name in submitting.SECTION})
     configured, environment, typed = map(
         _named_tests,
@@ -213,6 +219,7 @@ def read(
             f"--detach cannot be combined with {written[0]}: there are no results yet;"
             " write outputs later with `loadgrpc show RUN --output`"
         )
+    gated.check(distributed=distributed, detach=detach)
     bundle = None
     if distributed or include_files or plan.is_prepared:
         plan, bundle = shipping.packed(plan, include_files, ships=not no_ship)
@@ -223,6 +230,7 @@ def read(
         detach=detach,
         output=told,
         submission=submission,
+        gate=gated,
     )
 
 
@@ -333,7 +341,8 @@ async def _follow(request: Request, interrupts: Interrupts, known: Known) -> int
             if not broker:
                 stream = None if told.quiet or told.silent else told.stream
                 summary = await when_notified(client.get_summary, summary, interrupts, stream)
-            return await told.tell(client, summary, broker, patience_s=patience_s)
+            code = await told.tell(client, summary, broker, patience_s=patience_s)
+            return await request.gate.pass_through(client, run_id, code, told)
         except Detached:
             return await _left_alone(told, known, broker, run_id)
         except Unavailable as error:

@@ -30,6 +30,8 @@ MIN_POINTS: Final = 0.1
 """A change of the share of failed hits that is smaller does not matter, in percentage points."""
 DEFAULT_EFFECT: Final = 5.0
 """The smallest change that matters, in percent."""
+MAX_VALUE_CHARS: Final = 60
+"""Of a value of a plan that is shown."""
 MAX_LOG: Final = 50.0
 """The logarithm of the largest ratio that is told from more."""
 ALL: Final = HitName("", "", "")
@@ -74,12 +76,16 @@ def _refusals(
     for option in sorted({*before.plan, *after.plan}):
         old, new = before.plan.get(option, "not set"), after.plan.get(option, "not set")
         if old != new:
-            yield f"the plans differ in {option}: {old}, and {new}"
+            yield f"the plans differ in {option}: {_short(old)}, and {_short(new)}"
     for run in (before, after):
         count = len(cells[run.run_id][ALL])
         if count < MIN_CELLS:
             least_s = MIN_CELLS * CELL_S
             yield f"run {run.run_id} is too short: at least {least_s} s of load are needed"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MAX_VALUE_CHARS else f"{text[: MAX_VALUE_CHARS - 1]}…"
 
 
 def _cells(run: Compared) -> dict[HitName, Cells]:

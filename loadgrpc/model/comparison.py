@@ -36,6 +36,11 @@ class FigureComparison:
     method: str = ""
     scenario: str = ""
 
+    @property
+    def is_worse(self) -> bool:
+        """Whether it is."""
+        return self.outcome is ComparisonOutcome.WORSE
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunComparison:
@@ -51,4 +56,4 @@ class RunComparison:
     @property
     def is_worse(self) -> bool:
         """Whether a figure is."""
-        return any(each.outcome is ComparisonOutcome.WORSE for each in self.figures)
+        return any(each.is_worse for each in self.figures)

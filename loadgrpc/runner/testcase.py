@@ -11,7 +11,7 @@ import inspect
 import operator
 import sys
 import unittest
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -87,6 +87,9 @@ class TestCase(OwnMeasures, unittest.TestCase):
 
     server_url: str | None = None
     """Where the server under test is; a run that names another overrides it."""
+    thresholds: Sequence[str] = ()
+    """What the results of a run have to meet: `thresholds = ["p95(response) < 300ms"]`, written
+    out, because `loadgrpc run` reads it from the source."""
     load_reporter: Reporter | None = None
     """Set in a load run only."""
 
