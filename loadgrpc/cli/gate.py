@@ -22,7 +22,7 @@ SECTION: Final = ("baseline", "min_effect", "fail_if_worse")
 
 
 def options(command: F) -> F:
-    """Gives a command the options that a `Gate` is made of."""
+    """Gives a command the options that a `BaselineGate` is made of."""
     for option in (
         click.option(
             "--fail-if-worse", is_flag=True, help="Exit with 99 if a figure is worse: --baseline."
@@ -46,7 +46,7 @@ def options(command: F) -> F:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gate:
+class BaselineGate:
     """What was asked for by the options."""
 
     baseline: str | None = None

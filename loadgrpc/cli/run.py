@@ -32,7 +32,7 @@ from loadgrpc.cli import (
 from loadgrpc.cli.command import Command
 from loadgrpc.cli.configuration import layers, used
 from loadgrpc.cli.failure import Failure, need_folder
-from loadgrpc.cli.gate import Gate
+from loadgrpc.cli.gate import BaselineGate
 from loadgrpc.cli.late_users import warnings_of
 from loadgrpc.cli.plan_file import plan_of_file
 from loadgrpc.cli.reporting import Reporting
@@ -74,7 +74,7 @@ class Request:
     """What the plan needs, to be sent first; None: nothing."""
     submission: Submission
     """When it starts."""
-    gate: Gate
+    gate: BaselineGate
     """What it is compared with when it is over."""
 
 
@@ -185,7 +185,7 @@ def read(
 ) -> Request:
     """The request that the options make."""
     told = Reporting(**{name: asked.pop(name) for name in reporting.SECTION})
-    gated = Gate(**{name: asked.pop(name) for name in gate.SECTION})
+    gated = BaselineGate(**{name: asked.pop(name) for name in gate.SECTION})
     submission = submitting.submission(**{name: asked.pop(name) for name in submitting.SECTION})
     configured, environment, typed = map(
         _named_tests,
