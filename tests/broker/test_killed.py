@@ -127,6 +127,14 @@ async def finish(desk, workers, asked):
             return
 
 
+def left_by(path: Path) -> None:
+    """Copies the files of a store as they are, between two transactions."""
+    following = path.with_name(f"{path.stem}x.db")
+    for file in path.parent.glob(f"{path.name}*"):
+        if not file.name.endswith("lock"):
+            shutil.copy(file, str(file).replace(path.name, following.name))
+
+
 @pytest.mark.parametrize("seed", ROUNDS)
 def test_none_is_forgotten_and_none_starts_twice(seed, tmp_path, of_desk):
     """Whatever was accepted is there and ends; no agent is ordered to begin an attempt twice."""
@@ -151,10 +159,7 @@ def test_none_is_forgotten_and_none_starts_twice(seed, tmp_path, of_desk):
                 assert all(run.state.final for run in ended)
             else:
                 await live(desk, drawn, workers, asked, steps=drawn.randint(4, 12))
-                following = path.with_name(f"{path.stem}x.db")
-                for file in path.parent.glob(f"{path.name}*"):
-                    if not file.name.endswith("lock"):
-                        shutil.copy(file, str(file).replace(path.name, following.name))
+                await store._writer.read(lambda _: left_by(path))
         finally:
             await broker.close()
             await store.close()
