@@ -5,8 +5,6 @@ from __future__ import annotations
 from loadgrpc import model
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.errors import InvalidRequest, Violation
-from loadgrpc.judge.cursor import BadThreshold
-from loadgrpc.judge.grammar import parse
 from loadgrpc.protocol.bounds import MAX_REASON_CHARS, kept_chars
 from loadgrpc.protocol.fitting import fit
 from loadgrpc.protocol.times import (
@@ -73,6 +71,9 @@ def check_from_proto(message: control_pb2.CheckRunRequest) -> tuple[str, tuple[s
     Raises:
         InvalidRequest: it names no run, or a threshold cannot be read.
     """
+    from loadgrpc.judge.cursor import BadThreshold  # noqa: PLC0415
+    from loadgrpc.judge.grammar import parse  # noqa: PLC0415 - loads NumPy
+
     violations = [] if message.run_id else [Violation("run_id", "is required")]
     for at, text in enumerate(message.thresholds):
         try:
