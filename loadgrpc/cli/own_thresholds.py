@@ -50,7 +50,11 @@ def _of_scenario(scenario: Scenario) -> Iterator[str]:
     from loadgrpc.judge.grammar import parse  # noqa: PLC0415 - reads windows
     from loadgrpc.judge.within import within  # noqa: PLC0415
 
-    for text in of_test(scenario.test, Path.cwd()):
+    try:
+        folder = Path.cwd()
+    except FileNotFoundError:  # it is gone: what has to load the test says so
+        return
+    for text in of_test(scenario.test, folder):
         try:
             threshold = parse(text)
         except BadThreshold as error:

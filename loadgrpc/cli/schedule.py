@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from loadgrpc import verdict
-from loadgrpc.cli import line, observer_options, options, plan_options, shipping, values
+from loadgrpc.cli import (
+    case_options,
+    line,
+    observer_options,
+    options,
+    plan_options,
+    shipping,
+    values,
+)
 from loadgrpc.cli.command import Command, CommandGroup
 from loadgrpc.cli.configuration import layers
 from loadgrpc.model import Missed, Overlap, hyphened
@@ -28,6 +36,7 @@ MAX_WAIT_S: Final = 86_400.0
 _OWN: Final = {
     "When": ("cron", "time_zone", "missed", "overlap", "start_timeout_s"),
     "Where": ("broker",),
+    "Cases": case_options.SECTION[1:],
     "Files": shipping.SECTION,
     "Output": ("as_json",),
 }

@@ -45,7 +45,7 @@ class BeginCycle:
 class ChangeLoad:
     """The load was changed live; all changes so far, each as time, kind and value."""
 
-    changes: list[tuple[float, int, float]]
+    changes: list[list[float]]
 
 
 @dataclass(frozen=True, slots=True)

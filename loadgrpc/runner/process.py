@@ -250,7 +250,8 @@ class UserProcess:
 
     def _change_load(self, order: ChangeLoad) -> None:
         self._changes = tuple(
-            LoadChange(at_s, LoadChangeKind(kind), value) for at_s, kind, value in order.changes
+            LoadChange(at_s, LoadChangeKind(int(kind)), value)
+            for at_s, kind, value in order.changes
         )
         if isinstance(self._pool, OpenPool | StagedPool):
             self._pool.change(self._changes)

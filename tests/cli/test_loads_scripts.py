@@ -111,7 +111,7 @@ def test_attach_takes_the_only_run(runner, client, run):
     assert code == 0
     assert out.endswith("exit 0: passed\n")
     runner("--attach", "r-1")
-    assert ("get_run", "r-1") in client.asked
+    assert ("get_run", ("r-1",)) in client.asked
 
 
 def test_ping_broker_prints_the_status(runner, client, invoke):

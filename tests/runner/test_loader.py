@@ -71,7 +71,7 @@ def refusal(test, folder):
 )
 def test_a_test_is_found(folder, test):
     """Every form of a name leads to the class and the method, which can be run."""
-    case_class, method = load(test.format(folder=folder), folder)
+    case_class, method, _ = load(test.format(folder=folder), folder)
     assert issubclass(case_class, unittest.TestCase)
     assert (case_class.__name__, method) == ("TestWebSite", "test_es")
     assert sys.modules[case_class.__module__].TestWebSite is case_class
@@ -129,12 +129,12 @@ def test_f18_a_file_in_a_package_is_imported_as_part_of_it(folder, name, here):
         code = code.replace("from .deeper.more", "from .more")
     _write(folder / "exouter" / name, code)
     test = f"{folder}/exouter/{name}::Test.test_it"
-    case_class, method = load(test, folder / here)
+    case_class, method, _ = load(test, folder / here)
     result = unittest.TestResult()
     case_class(method).run(result)
     assert result.wasSuccessful()
     assert sys.path[0] == str(folder)
-    assert load(test, folder / here) == (case_class, method)
+    assert load(test, folder / here) == (case_class, method, "")
 
 
 def test_f18_a_package_with_the_name_of_another_is_told(folder):

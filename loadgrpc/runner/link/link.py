@@ -208,7 +208,7 @@ class Link:
         if changes == self._changes:
             return
         self._changes = changes
-        rows = [(each.at_s, int(each.kind), each.value) for each in changes]
+        rows = [[each.at_s, int(each.kind), each.value] for each in changes]
         for worker in self.workers:
             worker.order(ChangeLoad(rows))
         if self._began_s is not None:
