@@ -90,7 +90,8 @@ class Maker:
                 several.extend(self._plain(field) for _ in range(size))
             elif field.message_type.GetOptions().map_entry:
                 key, value = field.message_type.fields
-                several.update({self._plain(key): self._plain(value) for _ in range(size)})
+                for _ in range(size):
+                    self._entry(several, self._plain(key), value, depth)
             else:
                 each = self.message(field.message_type, depth + 1)
                 several.extend([each] * size)
@@ -103,6 +104,12 @@ class Maker:
             setattr(made, field.name, self._plain(field))
         else:
             getattr(made, field.name).CopyFrom(self.message(field.message_type, depth + 1))
+
+    def _entry(self, entries, key, value, depth):
+        if value.message_type is None:
+            entries[key] = self._plain(value)
+        else:
+            entries[key].CopyFrom(self.message(value.message_type, depth + 1))
 
     def _plain(self, field):
         chance = self.random

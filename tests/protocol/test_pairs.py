@@ -24,6 +24,12 @@ from loadgrpc.protocol.comparisons import (
     comparison_from_proto,
     comparison_to_proto,
 )
+from loadgrpc.protocol.custom_states import (
+    custom_state_from_proto,
+    custom_state_to_proto,
+    reported_from_proto,
+    reported_to_proto,
+)
 from loadgrpc.protocol.events import (
     arrivals_from_proto,
     arrivals_to_proto,
@@ -182,10 +188,17 @@ feeds = st.builds(
     seed=counts,
 )
 fed_or_not = st.fixed_dictionaries({"cases": st.none() | feeds})
-scenarios = st.builds(
-    lambda *parts: {k: v for p in parts for k, v in p.items()},
-    *(loads, lengths, runners, givens, fed_or_not),
-)
+
+
+def scenario_of(*parts):
+    """The fields of a scenario; a program that has a load which changes runs all its users."""
+    fields = {name: value for part in parts for name, value in part.items()}
+    if "load" in fields and fields.get("test_runner"):
+        fields["runner_mode"] = RunnerMode.ALL_USERS
+    return fields
+
+
+scenarios = st.builds(scenario_of, loads, lengths, runners, givens, fed_or_not)
 some_plans = st.builds(
     model.Plan,
     scenarios=st.one_of(
@@ -365,12 +378,10 @@ custom_states = st.builds(
     name=ids,
     details=st.dictionaries(ids, words, max_size=3).map(lambda some: tuple(sorted(some.items()))),
 )
-reported_states = st.lists(
-    st.builds(
-        model.ReportedState, state=custom_states, agent_id=words, scenario=words, time_ns=moments
-    ),
-    max_size=2,
-).map(tuple)
+reported = st.builds(
+    model.ReportedState, state=custom_states, agent_id=words, scenario=words, time_ns=moments
+)
+reported_states = st.lists(reported, max_size=2).map(tuple)
 iterations = st.builds(
     model.IterationFigures,
     started=counts,
@@ -975,6 +986,8 @@ PAIRS = {
         generator_states,
     ),
     "data_use": (data_use_to_proto, data_use_from_proto, data_uses),
+    "custom_state": (custom_state_to_proto, custom_state_from_proto, custom_states),
+    "reported": (reported_to_proto, reported_from_proto, reported),
     "change": (wire_progress.change_to_proto, wire_progress.change_from_proto, changes),
     "news": (wire_progress.news_to_proto, wire_progress.news_from_proto, news),
     "progress": (wire_progress.progress_to_proto, wire_progress.progress_from_proto, progresses),
