@@ -250,6 +250,16 @@ some_plans = st.builds(
         max_size=2,
     ).map(tuple),
 )
+
+
+def without_secrets(plan):
+    """What of a plan comes out of a run and a summary: they are for showing."""
+    shown = [tuple(one.shown() for one in each.parameters) for each in plan.scenarios]
+    scenarios = zip(plan.scenarios, shown, strict=True)
+    return replace(plan, scenarios=tuple(replace(each, parameters=ps) for each, ps in scenarios))
+
+
+shown_plans = some_plans.map(without_secrets)
 some_assignments = st.builds(
     lambda scenario, plan, **fields: model.Assignment(
         plan=replace(plan, scenarios=(scenario,), agents=1, split=False), **fields
@@ -317,7 +327,7 @@ runs = st.builds(
     waiting=st.none() | waitings,
     run_id=words,
     state=st.sampled_from(model.RunState),
-    plan=some_plans,
+    plan=shown_plans,
     create_time_ns=moments,
     start_time_ns=optional_moments,
     end_time_ns=optional_moments,
@@ -658,7 +668,7 @@ summaries = st.builds(
     ).map(tuple),
     notifications=st.lists(notifications, max_size=2).map(tuple),
     state=st.sampled_from(model.RunState),
-    plan=some_plans,
+    plan=shown_plans,
     create_time_ns=moments,
     start_time_ns=optional_moments,
     end_time_ns=optional_moments,
