@@ -6,6 +6,7 @@ PYTHON ?= python3
 ARGS ?=
 
 VENV := .venv
+WORKERS := $(shell expr $$(nproc) + 1)
 BIN := $(VENV)/bin
 RUN := $(VENV)/.installed
 DEV := $(VENV)/.installed-dev
@@ -21,11 +22,13 @@ help:  ## list the targets
 demo: $(RUN)  ## load the bundled demo server for half a minute, and see the summary
 	@$(BIN)/python -m loadgrpc.examples
 
-# Tests of what processes cost run one after another, with nothing beside them.
+# Tests of processes wait much: there is one more worker than there are cores. Tests of what
+# processes cost run one after another, with nothing beside them.
 # Pytest exits with 5 when ARGS selects nothing.
 test: $(DEV) lint  ## everything that must hold: lint, types, and all tests
 	$(BIN)/python -m pytest -n auto -m "not system" $(ARGS) || [ $$? = 5 ]
-	$(BIN)/python -m pytest -n auto --dist loadfile -m "system and not alone" $(ARGS) || [ $$? = 5 ]
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "system and not alone" $(ARGS) \
+		|| [ $$? = 5 ]
 	$(BIN)/python -m pytest -m "system and alone" $(ARGS) || [ $$? = 5 ]
 
 oldest:  ## tests of runner, protocol and store, with the oldest libraries that may be installed
