@@ -123,8 +123,8 @@ async def finish(desk, workers, asked):
         await desk.settled()
         for worker in workers:
             worker.forget(desk)
-        if not desk.broker._runs:
-            return
+        if all(run.state.final for run in (await desk.broker.list_runs(0, "")).runs):
+            return  # between two attempts a run is active nowhere
 
 
 def left_by(path: Path) -> None:

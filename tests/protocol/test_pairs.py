@@ -1194,6 +1194,7 @@ def case(name="a", *values, **fields):
 
 
 VIOLATIONS = [
+    (spec(parameters={"2x": run_pb2.Parameter(value="1")}), ["plan.parameters['2x']"]),
     (fed(), ["plan.cases.cases"]),
     (fed(case(), order=9), ["plan.cases.order"]),
     (fed(case(weight=0), order=3), ["plan.cases.cases"]),
@@ -1349,7 +1350,7 @@ def test_every_field_of_a_plan_can_be_refused():
     named = [f.partition(".")[2] for _, fields in VIOLATIONS for f in fields]
     refused = {each.partition("[")[0].partition(".")[0] for each in named}
 
-    flags = {"split", "no_dns_resolve", "no_patching", "seed"}
+    flags = {"split", "no_dns_resolve", "no_patching", "unchecked", "seed"}
     assert refused == {field.name for field in run_pb2.RunSpec.DESCRIPTOR.fields} - flags
 
 
