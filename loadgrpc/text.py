@@ -41,6 +41,12 @@ def safe_line(text: str) -> str:
     return text if text.isprintable() else printable(text).replace("\n", "\\n")
 
 
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """A number of things: `1 agent`, `5 agents`, `2 batches`; `plural` is for other endings."""
+    several = plural or noun + ("es" if noun.endswith("ch") else "s")
+    return f"{number} {noun if number == 1 else several}"
+
+
 def safe_json(document: str) -> str:
     """A JSON document that is the same for programs, and harmless on a terminal."""
     return _SUSPECT.sub(

@@ -13,6 +13,7 @@ from loadgrpc.errors import InvalidRequest, Violation
 from loadgrpc.model import StopMode
 from loadgrpc.protocol import plans
 from loadgrpc.protocol.campaigns import campaign_spec_from_proto, campaign_to_proto
+from loadgrpc.protocol.required import required
 from loadgrpc.protocol.transport import Context
 from loadgrpc.v1 import campaign_pb2, campaign_pb2_grpc, control_pb2
 
@@ -46,7 +47,7 @@ class CampaignService(campaign_pb2_grpc.CampaignServiceServicer):
         self, request: campaign_pb2.GetCampaignRequest, _: Context
     ) -> campaign_pb2.GetCampaignResponse:
         """See campaign.proto."""
-        campaign = await self._campaigns.get(_campaign_id(request))
+        campaign = await self._campaigns.get(required(request, "campaign_id"))
         shown = campaign_to_proto(campaign, shown=True)
         return campaign_pb2.GetCampaignResponse(campaign=shown)
 
@@ -68,7 +69,9 @@ class CampaignService(campaign_pb2_grpc.CampaignServiceServicer):
         self, request: campaign_pb2.WatchCampaignRequest, _: Context
     ) -> AsyncIterator[campaign_pb2.WatchCampaignResponse]:
         """See campaign.proto."""
-        async for campaign in self._campaigns.watch(_campaign_id(request), request.after):
+        async for campaign in self._campaigns.watch(
+            required(request, "campaign_id"), request.after
+        ):
             shown = campaign_to_proto(campaign, shown=True)
             yield campaign_pb2.WatchCampaignResponse(campaign=shown)
 
@@ -81,7 +84,7 @@ class CampaignService(campaign_pb2_grpc.CampaignServiceServicer):
         kill = request.mode == control_pb2.STOP_MODE_KILL
         mode = StopMode.KILL if kill else StopMode.GRACEFUL
         by = client_of(context)
-        campaign = await self._campaigns.stop(_campaign_id(request), mode, by)
+        campaign = await self._campaigns.stop(required(request, "campaign_id"), mode, by)
         _log.info("%s asked to stop campaign %s", by, campaign.campaign_id)
         shown = campaign_to_proto(campaign, shown=True)
         return campaign_pb2.StopCampaignResponse(campaign=shown)
@@ -90,12 +93,11 @@ class CampaignService(campaign_pb2_grpc.CampaignServiceServicer):
         self, request: campaign_pb2.ReplaceStepRequest, context: Context
     ) -> campaign_pb2.ReplaceStepResponse:
         """See campaign.proto."""
-        if not request.step:
-            raise InvalidRequest([Violation("step", "is required")])
+        step = required(request, "step")
         plan = plans.plan_from_proto(request.plan)
-        by, campaign_id = client_of(context), _campaign_id(request)
-        campaign = await self._campaigns.replace(campaign_id, request.step, plan, by)
-        _log.info("%s replaced step %s of campaign %s", by, request.step, campaign.campaign_id)
+        by, campaign_id = client_of(context), required(request, "campaign_id")
+        campaign = await self._campaigns.replace(campaign_id, step, plan, by)
+        _log.info("%s replaced step %s of campaign %s", by, step, campaign.campaign_id)
         shown = campaign_to_proto(campaign, shown=True)
         return campaign_pb2.ReplaceStepResponse(campaign=shown)
 
@@ -103,18 +105,6 @@ class CampaignService(campaign_pb2_grpc.CampaignServiceServicer):
         self, request: campaign_pb2.DeleteCampaignRequest, context: Context
     ) -> campaign_pb2.DeleteCampaignResponse:
         """See campaign.proto."""
-        await self._campaigns.delete(_campaign_id(request))
+        await self._campaigns.delete(required(request, "campaign_id"))
         _log.info("%s deleted campaign %s", client_of(context), request.campaign_id)
         return campaign_pb2.DeleteCampaignResponse()
-
-
-def _campaign_id(
-    request: campaign_pb2.GetCampaignRequest
-    | campaign_pb2.WatchCampaignRequest
-    | campaign_pb2.StopCampaignRequest
-    | campaign_pb2.ReplaceStepRequest
-    | campaign_pb2.DeleteCampaignRequest,
-) -> str:
-    if not request.campaign_id:
-        raise InvalidRequest([Violation("campaign_id", "is required")])
-    return request.campaign_id

@@ -26,6 +26,7 @@ from loadgrpc.protocol import (
     timeline,
     times,
 )
+from loadgrpc.protocol.required import required
 from loadgrpc.protocol.rows import KINDS
 from loadgrpc.protocol.runs import agent_to_proto, broker_to_proto, run_to_proto
 from loadgrpc.protocol.shrinking import shrink
@@ -115,7 +116,7 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
 
     async def _run_id(self, request: Any) -> str:
         """The run that a request names."""
-        return (await self._broker.archive.named(_run_id(request))).run_id
+        return (await self._broker.archive.named(required(request, "run_id"))).run_id
 
     def _converted(self, news: News) -> control_pb2.WatchRunResponse:
         """News as their message; figures and windows are converted once for all who watch."""
@@ -148,7 +149,7 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
     ) -> control_pb2.SetLoadResponse:
         """See control.proto."""
         order = live_loads.order_of(request)
-        _note(context, "asks for another load of run %s", _run_id(request))
+        _note(context, "asks for another load of run %s", required(request, "run_id"))
         archive = self._broker.archive
         run = archive.live_run(request.run_id)
         if run is None:
@@ -165,7 +166,7 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
     ) -> control_pb2.GetSummaryResponse:
         """See control.proto."""
         archive = self._broker.archive
-        named = await archive.named(_run_id(request))
+        named = await archive.named(required(request, "run_id"))
         message = await archive.result(*named)  # with fields that another broker has stored
         if message is None:
             message = summary_to_proto(await archive.get_summary(named.run_id))
@@ -250,11 +251,9 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         self, request: control_pb2.DrainAgentRequest, context: Context
     ) -> control_pb2.DrainAgentResponse:
         """See control.proto."""
-        if not request.agent_id:
-            raise InvalidRequest([Violation("agent_id", "is required")])
         drains = self._broker.drains
         change = drains.undo if request.undo else drains.drain
-        agent = await change(request.agent_id)
+        agent = await change(required(request, "agent_id"))
         _log.info(
             "%s %s agent %s",
             client_of(context),
@@ -279,20 +278,6 @@ def _note(context: Context, did: str, run_id: str) -> None:
     _log.info(f"%s {did}", client, run_id, extra={"run_id": run_id, "client": client})
 
 
-def _run_id(
-    request: control_pb2.GetRunRequest
-    | control_pb2.WatchRunRequest
-    | control_pb2.StopRunRequest
-    | control_pb2.SetLoadRequest
-    | control_pb2.DeleteRunRequest
-    | control_pb2.GetSummaryRequest
-    | control_pb2.ListEventsRequest,
-) -> str:
-    if not request.run_id:
-        raise InvalidRequest([Violation("run_id", "is required")])
-    return request.run_id
-
-
 def _listed_to_proto(listed: Listed) -> control_pb2.ListedEvent:
     return control_pb2.ListedEvent(
         agent_id=listed.source.agent_id,
@@ -313,7 +298,7 @@ def _wanted_from_proto(message: control_pb2.ListEventsRequest) -> Wanted:
     if violations:
         raise InvalidRequest(violations)
     return Wanted(
-        run_id=_run_id(message),
+        run_id=required(message, "run_id"),
         kinds=frozenset(message.kinds or KINDS),
         agent_id=message.agent_id,
         limit=message.limit,

@@ -30,6 +30,7 @@ from loadgrpc.clock import NS_PER_S, Clock
 from loadgrpc.errors import AlreadyExists, InvalidRequest, TooFewAgents, Unavailable, Violation
 from loadgrpc.model import Plan, Run, RunState, StopMode, Submission, Waiting
 from loadgrpc.store import StoreError
+from loadgrpc.text import counted
 
 LOOK_S: Final = 1.0
 """How often the broker's clock is looked at for runs that wait, if nothing else happens."""
@@ -179,7 +180,7 @@ class Dispatcher:
         usable = [place for place in idle if place.prepares or not plan.is_prepared]
         drained = len(self._roster.drained)
         message = (
-            f"{queue.counted(plan.agents)}{labels} asked for, "
+            f"{counted(plan.agents, 'agent')}{labels} asked for, "
             f"but {len(idle)} idle ({len(self._roster)} known"
             f"{f', {drained} drained' if drained else ''})"
         )

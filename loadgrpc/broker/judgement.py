@@ -18,6 +18,7 @@ from loadgrpc.model import (
     ThresholdResult,
     UserFigures,
 )
+from loadgrpc.text import counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +71,7 @@ def _undone(work: PlannedWork, *, over: bool) -> str:  # noqa: PLR0911 - a list 
     if ended := _ended_by_data(work, missing):
         return ended
     if work.not_set_up:
-        users = _counted(work.not_set_up, "user")
+        users = counted(work.not_set_up, "user")
         of = f" of {work.users.planned}" if work.users.planned else ""
         return f"{users}{of} could not be set up, and made no iterations"
     if missing and work.is_open:
@@ -109,10 +110,10 @@ def _ended_by_data(work: PlannedWork, missing: int) -> str:
     """Which file of rows ended users before their time; empty: none did."""
     for each in work.data:
         if each.stopped:
-            users, done = _counted(each.stopped, "user"), work.iterations.finished
+            users, done = counted(each.stopped, "user"), work.iterations.finished
             of = f" of {work.iterations.planned}" if missing else ""
             return (
-                f"{each.file} ran out of its {_counted(each.rows, 'row')}: {users} ended,"
+                f"{each.file} ran out of its {counted(each.rows, 'row')}: {users} ended,"
                 f" and {done}{of} iterations finished"
             )
     return ""
@@ -128,7 +129,7 @@ def _nothing_finished(work: PlannedWork) -> str:
         return f"no iteration finished: {iterations.started} were started"
     if work.hits:
         return (
-            f"no iteration was reported, only {_counted(work.hits, 'hit')}:"
+            f"no iteration was reported, only {counted(work.hits, 'hit')}:"
             " a run is judged by its iterations"
         )
     return "no iteration was started"
@@ -172,7 +173,7 @@ def remarks(works: Iterable[PlannedWork]) -> str:
 def _remarks(work: PlannedWork) -> Iterable[str]:
     iterations = work.iterations
     if iterations.interrupted:
-        cut_off = _counted(iterations.interrupted, "iteration")
+        cut_off = counted(iterations.interrupted, "iteration")
         yield f"{cut_off} cut off at the end, as a stop timeout of 0 asks"
     more = iterations.started - iterations.planned
     # What a class fixture raises is an error of its own, which nobody planned.
@@ -182,12 +183,8 @@ def _remarks(work: PlannedWork) -> Iterable[str]:
         if each.differs:
             yield f"{each.file} was not the same file everywhere, so its rows were not shared out"
         if each.mode is DataMode.UNIQUE and each.repeated:
-            users = _counted(each.repeated, "user")
+            users = counted(each.repeated, "user")
             yield f"{each.file} had too few rows: {users} shared a row with another"
     if work.duration_s is not None and work.users.unknown:
         users = f"{work.users.unknown} of {work.users.planned} users"
         yield f"it is not known whether {users} were started: their runner does not tell"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"

@@ -18,6 +18,7 @@ from typing import Final
 from loadgrpc.broker.spread import spread
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import Plan, RunState, Waiting
+from loadgrpc.text import counted
 
 HEAD_START_S: Final = 600
 """What a step of priority is worth, in time that a run has waited."""
@@ -124,7 +125,7 @@ def why(plan: Plan, idle: int, places: Collection[Choosable]) -> str:
     """Why a plan has to wait that finds this number of `idle` agents for itself."""
     wants = _wants(plan)
     fitting = [place for place in places if _fits(place, wants)]
-    needs = f"needs {counted(plan.agents)}{labelled(plan.agent_labels)}"
+    needs = f"needs {counted(plan.agents, 'agent')}{labelled(plan.agent_labels)}"
     if len(fitting) < plan.agents:
         too_old = sum(_fits(place, (wants[0], False)) for place in places) - len(fitting)
         more = f"; {too_old} more are too old to be sent files or packages" * (too_old > 0)
@@ -139,11 +140,6 @@ def labelled(labels: Sequence[str]) -> str:
     if not labels:
         return ""
     return f" with label{'s' * (len(labels) > 1)} {', '.join(labels)}"
-
-
-def counted(agents: int) -> str:
-    """`3 agents`."""
-    return f"{agents} agent{'s' * (agents != 1)}"
 
 
 def _wants(plan: Plan) -> Wants:

@@ -6,8 +6,8 @@ import logging
 
 from loadgrpc.broker.callers import client_of
 from loadgrpc.broker.schedules import Schedules
-from loadgrpc.errors import InvalidRequest, Violation
 from loadgrpc.protocol.bounds import MAX_ANSWER_BYTES
+from loadgrpc.protocol.required import required
 from loadgrpc.protocol.schedules import schedule_spec_from_proto, schedule_to_proto
 from loadgrpc.protocol.transport import Context
 from loadgrpc.v1 import schedule_pb2, schedule_pb2_grpc
@@ -52,7 +52,7 @@ class ScheduleService(schedule_pb2_grpc.ScheduleServiceServicer):
         self, request: schedule_pb2.PauseScheduleRequest, context: Context
     ) -> schedule_pb2.PauseScheduleResponse:
         """See schedule.proto."""
-        schedule = await self._schedules.pause(_name(request))
+        schedule = await self._schedules.pause(required(request, "name"))
         _log.info("%s paused schedule %s", client_of(context), schedule.spec.name)
         shown = schedule_to_proto(schedule, shown=True)
         return schedule_pb2.PauseScheduleResponse(schedule=shown)
@@ -61,7 +61,7 @@ class ScheduleService(schedule_pb2_grpc.ScheduleServiceServicer):
         self, request: schedule_pb2.ResumeScheduleRequest, context: Context
     ) -> schedule_pb2.ResumeScheduleResponse:
         """See schedule.proto."""
-        schedule = await self._schedules.resume(_name(request))
+        schedule = await self._schedules.resume(required(request, "name"))
         _log.info("%s resumed schedule %s", client_of(context), schedule.spec.name)
         shown = schedule_to_proto(schedule, shown=True)
         return schedule_pb2.ResumeScheduleResponse(schedule=shown)
@@ -70,7 +70,7 @@ class ScheduleService(schedule_pb2_grpc.ScheduleServiceServicer):
         self, request: schedule_pb2.RunScheduleNowRequest, context: Context
     ) -> schedule_pb2.RunScheduleNowResponse:
         """See schedule.proto."""
-        schedule = await self._schedules.run_now(_name(request))
+        schedule = await self._schedules.run_now(required(request, "name"))
         _log.info("%s asked for a run of schedule %s", client_of(context), schedule.spec.name)
         shown = schedule_to_proto(schedule, shown=True)
         return schedule_pb2.RunScheduleNowResponse(schedule=shown)
@@ -79,17 +79,6 @@ class ScheduleService(schedule_pb2_grpc.ScheduleServiceServicer):
         self, request: schedule_pb2.RemoveScheduleRequest, context: Context
     ) -> schedule_pb2.RemoveScheduleResponse:
         """See schedule.proto."""
-        await self._schedules.remove(_name(request))
+        await self._schedules.remove(required(request, "name"))
         _log.info("%s removed schedule %s", client_of(context), request.name)
         return schedule_pb2.RemoveScheduleResponse()
-
-
-def _name(
-    request: schedule_pb2.PauseScheduleRequest
-    | schedule_pb2.ResumeScheduleRequest
-    | schedule_pb2.RunScheduleNowRequest
-    | schedule_pb2.RemoveScheduleRequest,
-) -> str:
-    if not request.name:
-        raise InvalidRequest([Violation("name", "is required")])
-    return request.name

@@ -6,14 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Final
 
-from loadgrpc.cli.figures import (
-    NONE,
-    counted,
-    duration,
-    moment,
-    percent,
-    span,
-)
+from loadgrpc.cli.figures import NONE, duration, moment, percent, span
 from loadgrpc.cli.hit_tables import more
 from loadgrpc.cli.line import Line, Style
 from loadgrpc.cli.table import text_table
@@ -26,7 +19,7 @@ from loadgrpc.model import (
     Saturation,
     Summary,
 )
-from loadgrpc.text import one_line
+from loadgrpc.text import counted, one_line
 
 MAX_AGENTS: Final = 10
 """Agents shown, unless verbose; those in trouble first."""

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from loadgrpc.cli.figures import (
-    counted,
-    shorten,
-    span,
-)
+from loadgrpc.cli.figures import shorten, span
 from loadgrpc.model import (
     LatePolicy,
     Plan,
@@ -19,7 +15,7 @@ from loadgrpc.model import (
 )
 from loadgrpc.secrets import masked
 from loadgrpc.stats import load_text
-from loadgrpc.text import one_line
+from loadgrpc.text import counted, one_line
 
 MAX_LOAD_CELLS: Final = 200
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from loadgrpc.cli.figures import ago, cells, counted, duration, rate, shorten
+from loadgrpc.cli.figures import ago, cells, duration, rate, shorten
 from loadgrpc.cli.line import Line, Style
 from loadgrpc.cli.runs import VERDICTS
 from loadgrpc.cli.table import text_table
 from loadgrpc.model import Campaign, CampaignState, StepResult, StepState, StepStatus, hyphened
-from loadgrpc.text import one_line
+from loadgrpc.text import counted, one_line
 
 STYLES: Final = {
     StepState.PASSED: Style.GOOD,

@@ -10,6 +10,7 @@ import click
 
 from loadgrpc.cli import values
 from loadgrpc.cli.failure import Failure
+from loadgrpc.cli.together import together
 from loadgrpc.model import CaseOrder, FedCases, hyphened, words_of
 
 if TYPE_CHECKING:
@@ -63,13 +64,7 @@ class OrderValue(values.Value[CaseOrder]):
 
 def add(meaning: str) -> Callable[[F], F]:
     """Gives a command the options; `meaning` says what --cases does."""
-
-    def decorate(command: F) -> F:
-        for option in reversed(_options(meaning)):
-            command = option(command)
-        return command
-
-    return decorate
+    return together(*_options(meaning))
 
 
 def _options(meaning: str) -> list[Callable[[F], F]]:

@@ -55,7 +55,8 @@ def condition(agent: Agent) -> str:
 
 def _settings(broker: str, info: BrokerInfo) -> list[str]:
     """How a broker is set, as far as that is known; `broker`: the address that it was asked at."""
-    from loadgrpc.cli.figures import counted, size, span  # noqa: PLC0415
+    from loadgrpc.cli.figures import size, span  # noqa: PLC0415
+    from loadgrpc.text import counted  # noqa: PLC0415
 
     found = []
     if info.address and info.address != broker:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from loadgrpc.cli.figures import counted, percent
+from loadgrpc.cli.figures import percent
 from loadgrpc.cli.hit_tables import request
 from loadgrpc.cli.line import Line, Style
 from loadgrpc.cli.table import TableRow, figures_table, labelled
 from loadgrpc.model import ReportedState, Summary
-from loadgrpc.text import one_line
+from loadgrpc.text import counted, one_line
 
 MAX_STATES: Final = 5
 """States shown beside the totals, and while a run is followed."""

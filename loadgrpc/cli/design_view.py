@@ -7,13 +7,14 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from loadgrpc.cli.figures import cells, counted
+from loadgrpc.cli.figures import cells
 from loadgrpc.cli.line import UNCUT, Line, Style
 from loadgrpc.cli.table import GAP, text_table
 from loadgrpc.design import Case, DecisionTable
 from loadgrpc.design.files import write_csv, write_json, write_markdown
 from loadgrpc.design.findings import Findings
 from loadgrpc.design.rows import write_rows
+from loadgrpc.text import counted
 
 ACTION: Final = "action: "
 """What headings of actions begin with in a row; in a column a line tells them from conditions."""

@@ -107,11 +107,6 @@ def size(count: int) -> str:
     return f"{significant(value / 1000)} TB"
 
 
-def counted(count: int, noun: str, plural: str = "") -> str:
-    """`1 agent`, `5 agents`."""
-    return f"{count} {noun if count == 1 else plural or noun + 's'}"
-
-
 def moment(wall_ns: int) -> str:
     """A wall-clock time, local."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(wall_ns // NS_PER_S))

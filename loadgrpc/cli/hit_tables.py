@@ -6,13 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from loadgrpc.cli.figures import (
-    NONE,
-    counted,
-    duration,
-    duration_column,
-    rate,
-)
+from loadgrpc.cli.figures import NONE, duration, duration_column, rate
 from loadgrpc.cli.line import Line, Style
 from loadgrpc.cli.table import TableRow, figures_table
 from loadgrpc.model import (
@@ -24,7 +18,7 @@ from loadgrpc.model import (
     Summary,
 )
 from loadgrpc.secrets import without_user
-from loadgrpc.text import one_line
+from loadgrpc.text import counted, one_line
 
 MAX_NAMES: Final = 50
 """Names shown, unless verbose."""

@@ -8,12 +8,11 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, TextIO
 
 from loadgrpc.cli import line
-from loadgrpc.cli.figures import counted
 from loadgrpc.cli.line import Line, Style
 from loadgrpc.cli.observer_options import EVENTS
 from loadgrpc.cli.table import labelled
 from loadgrpc.model import Notification, NotificationState, Summary
-from loadgrpc.text import one_line
+from loadgrpc.text import counted, one_line
 
 if TYPE_CHECKING:
     from loadgrpc.cli.interrupts import Interrupts

@@ -14,6 +14,7 @@ import click
 
 from loadgrpc.cli import values
 from loadgrpc.cli.failure import Failure
+from loadgrpc.cli.together import together
 from loadgrpc.model import ObserverChoice, ObserverEvent, hyphened, words_of
 from loadgrpc.observers import ObserverSetting
 from loadgrpc.observers.environment import variable
@@ -95,13 +96,7 @@ class OfObserver(values.Value[tuple[str, str, str]]):
 
 def add(meaning: str) -> Callable[[F], F]:
     """Gives a command the options; `meaning` says what --observer does there."""
-
-    def decorate(command: F) -> F:
-        for option in reversed(_options(meaning)):
-            command = option(command)
-        return command
-
-    return decorate
+    return together(*_options(meaning))
 
 
 def _options(meaning: str) -> list[Callable[[F], F]]:

@@ -6,12 +6,12 @@ percent, and is named then.
 
 from __future__ import annotations
 
-from loadgrpc.cli.figures import counted, duration, percent
+from loadgrpc.cli.figures import duration, percent
 from loadgrpc.cli.hit_tables import apart, elapsed_points
 from loadgrpc.cli.line import Line, Style
 from loadgrpc.cli.table import labelled
 from loadgrpc.model import ElapsedFigures, IterationFigures, PlannedFigures, Progress, Run
-from loadgrpc.text import one_line
+from loadgrpc.text import counted, one_line
 
 
 def arrivals(run: Run, progress: Progress) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import textwrap
 
-from loadgrpc.cli.figures import counted
 from loadgrpc.cli.line import Line, Style
 from loadgrpc.cli.table import labelled
 from loadgrpc.model import Summary
+from loadgrpc.text import counted
 
 
 def prints(summary: Summary, broker: str, width: int) -> list[Line]:

@@ -60,7 +60,8 @@ def command(
         raise Failure("one of --older-than, --all and --queued is needed, and only one")
     from loadgrpc.cli import line  # noqa: PLC0415
     from loadgrpc.cli.connection import ask  # noqa: PLC0415
-    from loadgrpc.cli.figures import counted, span  # noqa: PLC0415
+    from loadgrpc.cli.figures import span  # noqa: PLC0415
+    from loadgrpc.text import counted  # noqa: PLC0415
 
     which = "" if older_than_s is None else f" and ended more than {span(older_than_s)} ago"
     question = (

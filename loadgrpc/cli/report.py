@@ -16,16 +16,7 @@ from loadgrpc.cli.asked import load
 from loadgrpc.cli.by_test import by_test, user_fixtures
 from loadgrpc.cli.custom_states import retries_by_name, retry_totals, state_lines
 from loadgrpc.cli.data_files import data_files
-from loadgrpc.cli.figures import (
-    clip,
-    counted,
-    duration,
-    moment,
-    percent,
-    rate,
-    shorten,
-    size,
-)
+from loadgrpc.cli.figures import clip, duration, moment, percent, rate, shorten, size
 from loadgrpc.cli.hit_tables import (
     BESIDE,
     FIGURES,
@@ -55,7 +46,7 @@ from loadgrpc.model import (
     Summary,
     UserFigures,
 )
-from loadgrpc.text import one_line
+from loadgrpc.text import counted, one_line
 
 
 def report(

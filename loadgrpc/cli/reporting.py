@@ -17,6 +17,7 @@ import click
 
 from loadgrpc import verdict
 from loadgrpc.cli.failure import Failure
+from loadgrpc.cli.together import together
 
 if TYPE_CHECKING:
     from loadgrpc.cli.outputs import Asked
@@ -47,40 +48,36 @@ OUTPUT: Final = click.option(
 
 def options(command: F) -> F:
     """Gives a command the options that `Reporting` is made of."""
-    for option in reversed(
-        (
-            OUTPUT,
-            click.option(
-                "--json",
-                is_flag=True,
-                help="Print the summary document to stdout, all else to stderr: --output json.",
-            ),
-            click.option(
-                "--json-file",
-                metavar="FILE",
-                help="Write the summary document to a file: --output json=FILE.",
-            ),
-            click.option("-q", "--quiet", is_flag=True, help="Print the last line only."),
-            click.option(
-                "-v",
-                "--verbose",
-                count=True,
-                help="Whole tracebacks, all groups, the agents; log to stderr. -vv logs more.",
-            ),
-            click.option(
-                "--output-file-filename",
-                metavar="FILE",
-                help="As Loads has it: --output file=FILE.",
-            ),
-            click.option(
-                "--output-funkload-filename",
-                metavar="FILE",
-                help="As Loads has it: --output funkload=FILE.",
-            ),
-        )
-    ):
-        command = option(command)
-    return command
+    return together(
+        OUTPUT,
+        click.option(
+            "--json",
+            is_flag=True,
+            help="Print the summary document to stdout, all else to stderr: --output json.",
+        ),
+        click.option(
+            "--json-file",
+            metavar="FILE",
+            help="Write the summary document to a file: --output json=FILE.",
+        ),
+        click.option("-q", "--quiet", is_flag=True, help="Print the last line only."),
+        click.option(
+            "-v",
+            "--verbose",
+            count=True,
+            help="Whole tracebacks, all groups, the agents; log to stderr. -vv logs more.",
+        ),
+        click.option(
+            "--output-file-filename",
+            metavar="FILE",
+            help="As Loads has it: --output file=FILE.",
+        ),
+        click.option(
+            "--output-funkload-filename",
+            metavar="FILE",
+            help="As Loads has it: --output funkload=FILE.",
+        ),
+    )(command)
 
 
 @dataclass(frozen=True, kw_only=True)

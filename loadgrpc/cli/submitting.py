@@ -16,6 +16,7 @@ import click
 
 from loadgrpc.cli import spans, values
 from loadgrpc.cli.failure import Failure
+from loadgrpc.cli.together import together
 from loadgrpc.model import MAX_AHEAD_S, MAX_PRIORITY, Run, RunState, Submission
 from loadgrpc.text import one_line
 
@@ -104,9 +105,7 @@ def add(command: F) -> F:
             " as ten minutes of waiting.",
         ),
     )
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return together(*options)(command)
 
 
 def submission(

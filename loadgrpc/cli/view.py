@@ -14,18 +14,7 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from loadgrpc.cli.custom_states import states
-from loadgrpc.cli.figures import (
-    NONE,
-    TIMES,
-    cells,
-    clip,
-    clock,
-    counted,
-    duration,
-    percent,
-    rate,
-    shorten,
-)
+from loadgrpc.cli.figures import NONE, TIMES, cells, clip, clock, duration, percent, rate, shorten
 from loadgrpc.cli.line import Line, Style
 from loadgrpc.cli.live_table import live_table
 from loadgrpc.cli.planned import arrivals
@@ -33,7 +22,7 @@ from loadgrpc.cli.submitting import waits
 from loadgrpc.cli.thresholds import briefly, live
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import NameProgress, Progress, Run, RunState, TroubleKind, WindowFigures
-from loadgrpc.text import one_line
+from loadgrpc.text import counted, one_line
 
 MAX_BAR: Final = 80
 MAX_TROUBLES: Final = 4

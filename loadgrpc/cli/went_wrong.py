@@ -5,13 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from loadgrpc.cli.figures import (
-    TIMES,
-    clip,
-    counted,
-    percent,
-    shorten,
-)
+from loadgrpc.cli.figures import TIMES, clip, percent, shorten
 from loadgrpc.cli.hit_tables import more, request, status_code
 from loadgrpc.cli.line import Line, Style
 from loadgrpc.model import (
@@ -21,7 +15,7 @@ from loadgrpc.model import (
     IterationErrorGroup,
     Summary,
 )
-from loadgrpc.text import one_line, printable
+from loadgrpc.text import counted, one_line, printable
 
 MAX_GROUPS: Final = 5
 """Groups shown of each kind, unless verbose."""

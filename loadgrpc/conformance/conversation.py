@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from loadgrpc.conformance.finding import counted
 from loadgrpc.conformance.transcript import Ended, Entry, MethodCall, RunnerMessage, Transcript
 from loadgrpc.protocol import home
+from loadgrpc.text import counted
 from loadgrpc.v1 import runner_pb2
 
 RUNNER, HOME = "runner", "home"

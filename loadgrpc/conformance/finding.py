@@ -47,12 +47,6 @@ def not_applicable(why: str) -> Finding:
     return Finding(Outcome.NOT_APPLICABLE, why)
 
 
-def counted(number: int, noun: str) -> str:
-    """A number of things: `1 batch`, `2 batches`."""
-    plural = "es" if noun.endswith("ch") else "s"
-    return f"{number} {noun}{plural * (number != 1)}"
-
-
 _ORDER = list(Outcome)
 
 

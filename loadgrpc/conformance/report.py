@@ -12,10 +12,11 @@ from typing import Final
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.conformance import conversation
 from loadgrpc.conformance.cases import BY_NAME
-from loadgrpc.conformance.finding import Outcome, counted
+from loadgrpc.conformance.finding import Outcome
 from loadgrpc.conformance.judgement import Report, Result
 from loadgrpc.conformance.transcript import Transcript
 from loadgrpc.outputs.junit_xml import FAILURE, Problem, ReportedCase, ReportedSuite, write
+from loadgrpc.text import counted
 
 _WIDTH: Final = 51
 """Of a rule's title."""

@@ -128,7 +128,7 @@ class SecondsKind(Kind):
 
     def put(self, message: Any, field: str, value: float) -> None:
         """See Kind."""
-        getattr(message, field).FromNanoseconds(round(value * NS_PER_S))
+        put_span(getattr(message, field), value)
 
     def wrong(self, value: float) -> Iterator[tuple[str, str]]:
         """See Kind. Its upper bound is in `bounds.py`, with all other times."""
@@ -145,6 +145,11 @@ class SecondsKind(Kind):
 def span_s(duration: Any) -> float:
     """A Duration in seconds."""
     return float((duration.seconds * NS_PER_S + duration.nanos) / NS_PER_S)
+
+
+def put_span(duration: Any, seconds: float) -> None:
+    """Sets a Duration to seconds."""
+    duration.FromNanoseconds(round(seconds * NS_PER_S))
 
 
 @dataclass(frozen=True)

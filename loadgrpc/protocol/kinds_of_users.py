@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import Between, Constant, Exponential, Lognormal, Wait, WeightedTest
-from loadgrpc.protocol.kinds import Kind, span_s
+from loadgrpc.protocol.kinds import Kind, put_span, span_s
 
 TEST_CHARS: Final = 1_024
 """Of the name of a test."""
@@ -54,7 +53,7 @@ class WaitKind(Kind):
                 times = ((wait.lognormal.median, median_s),)
         wait.SetInParent()
         for duration, seconds in times:
-            duration.FromNanoseconds(round(seconds * NS_PER_S))
+            put_span(duration, seconds)
             duration.SetInParent()
 
     def wrong(self, value: Wait) -> Iterator[tuple[str, str]]:

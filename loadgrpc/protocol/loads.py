@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import (
     MAX_LEVEL,
     MAX_LEVELS,
@@ -23,6 +22,7 @@ from loadgrpc.model import (
     Steps,
     arrives,
 )
+from loadgrpc.protocol.kinds import put_span, span_s
 from loadgrpc.stats import load_text
 
 MAX_TEXT_CHARS: Final = 4_096
@@ -50,17 +50,17 @@ def put_stages(load: Load, into: Any) -> None:
         match stage:
             case Hold(level, duration_s):
                 message.hold.level = level
-                _put_span(message.hold.duration, duration_s)
+                put_span(message.hold.duration, duration_s)
             case Ramp(start, end, duration_s):
                 message.ramp.start, message.ramp.end = start, end
-                _put_span(message.ramp.duration, duration_s)
+                put_span(message.ramp.duration, duration_s)
             case Sine(low, high, period_s, duration_s):
                 message.sine.low, message.sine.high = low, high
-                _put_span(message.sine.period, period_s)
-                _put_span(message.sine.duration, duration_s)
+                put_span(message.sine.period, period_s)
+                put_span(message.sine.duration, duration_s)
             case Steps(levels, each_s):
                 message.steps.levels.extend(levels)
-                _put_span(message.steps.each, each_s)
+                put_span(message.steps.each, each_s)
 
 
 def load_of(messages: Iterable[Any]) -> Load:
@@ -75,13 +75,13 @@ def _stage(message: Any) -> Stage:
     of = getattr(message, form)
     match form:
         case "hold":
-            return Hold(of.level, _span(of.duration))
+            return Hold(of.level, span_s(of.duration))
         case "ramp":
-            return Ramp(of.start, of.end, _span(of.duration))
+            return Ramp(of.start, of.end, span_s(of.duration))
         case "sine":
-            return Sine(of.low, of.high, _span(of.period), _span(of.duration))
+            return Sine(of.low, of.high, span_s(of.period), span_s(of.duration))
         case _:
-            return Steps(tuple(of.levels), _span(of.each))
+            return Steps(tuple(of.levels), span_s(of.each))
 
 
 def wrong_with(messages: Iterable[Any]) -> Iterator[tuple[str, str]]:
@@ -133,24 +133,16 @@ def _wrong_with_form(form: str, of: Any, unit: int) -> Iterator[tuple[str, str]]
     if form == "sine" and of.low > of.high:
         yield ".high", "must not be below low"
     for name in {"steps": ("each",), "sine": ("period", "duration")}.get(form, ("duration",)):
-        if not 0 < _span(getattr(of, name)) <= MAX_STAGE_S:
+        if not 0 < span_s(getattr(of, name)) <= MAX_STAGE_S:
             yield f".{name}", "must be more than 0s and at most 30 days"
 
 
 def put_change(change: LoadChange, into: Any) -> None:
     """Adds a live change to a repeated field."""
     message = into.add(kind=int(change.kind), value=change.value)
-    _put_span(message.at, change.at_s)
+    put_span(message.at, change.at_s)
 
 
 def change_of(message: Any) -> LoadChange:
     """A live change from its message, which comes from a broker or an agent of ours."""
-    return LoadChange(_span(message.at), LoadChangeKind(message.kind), message.value)
-
-
-def _span(duration: Any) -> float:
-    return float((duration.seconds * NS_PER_S + duration.nanos) / NS_PER_S)
-
-
-def _put_span(duration: Any, seconds: float) -> None:
-    duration.FromNanoseconds(round(seconds * NS_PER_S))
+    return LoadChange(span_s(message.at), LoadChangeKind(message.kind), message.value)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from loadgrpc import model
 from loadgrpc.clock import NS_PER_S
-from loadgrpc.errors import InvalidRequest, Violation
 from loadgrpc.protocol import measures
 from loadgrpc.protocol.cases import case_from_proto, case_to_proto
 from loadgrpc.protocol.figures import (
@@ -14,6 +13,7 @@ from loadgrpc.protocol.figures import (
     hits_to_proto,
 )
 from loadgrpc.protocol.fitting import fit
+from loadgrpc.protocol.required import required
 from loadgrpc.protocol.times import (
     duration_from_proto,
     duration_to_proto,
@@ -50,10 +50,8 @@ def query_from_proto(message: control_pb2.GetTimelineRequest) -> model.TimelineQ
     Raises:
         InvalidRequest: it has no run.
     """
-    if not message.run_id:
-        raise InvalidRequest([Violation("run_id", "is required")])
     return model.TimelineQuery(
-        run_id=message.run_id,
+        run_id=required(message, "run_id"),
         from_ns=time_or_none(message, "from"),
         to_ns=time_or_none(message, "to"),
         resolution_s=seconds_from_proto(message.resolution),

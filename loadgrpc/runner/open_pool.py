@@ -16,11 +16,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from loadgrpc.clock import NS_PER_S
-from loadgrpc.model import Cycle, LatePolicy, LoadChange, Plan, TestOutcome
+from loadgrpc.model import Cycle, LatePolicy, Plan, TestOutcome
 from loadgrpc.runner.data.feeds import UserIsDone
 from loadgrpc.runner.judge import CutOff
+from loadgrpc.runner.load_pool import LoadPool
 from loadgrpc.runner.mixed_user import AnyUser
-from loadgrpc.runner.pool import Pool
 from loadgrpc.runner.share import LoadShare
 from loadgrpc.runner.strands import Signal, Strand
 from loadgrpc.runner.tally import Tally
@@ -49,16 +49,14 @@ class _Seat:
         """When its next iteration was planned to start (monotonic); None: there is none."""
 
 
-class OpenPool(Pool):
+class OpenPool(LoadPool):
     """See the module."""
 
-    _share: LoadShare
     _tally: Tally | None = None
 
     def follow(self, share: LoadShare) -> None:
         """Which load it is, and which of its arrivals are started here. Before any cycle."""
-        self._share = share
-        self._changes: tuple[LoadChange, ...] | None = share.changes
+        super().follow(share)
         self._free: list[_Seat] = []
         self._late: deque[int] = deque()
         """When arrivals were planned that wait for a user."""
@@ -70,11 +68,6 @@ class OpenPool(Pool):
         self._due_ns = 0
         """All arrivals before this moment are planned (wall clock)."""
         self._most = 0
-
-    def change(self, changes: Sequence[LoadChange]) -> None:
-        """The load is changed live: these are all changes so far."""
-        self._changes = tuple(changes)
-        self.roused.set()
 
     def run_cycle(
         self,

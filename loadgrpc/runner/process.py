@@ -37,6 +37,7 @@ from loadgrpc.runner.data.prepared import prepared
 from loadgrpc.runner.exception_text import exception_info, message, traceback_text, type_name
 from loadgrpc.runner.extras import import_used
 from loadgrpc.runner.forked import EXIT_DEFECT, Forked
+from loadgrpc.runner.load_pool import LoadPool
 from loadgrpc.runner.loader import LoadedTest, load
 from loadgrpc.runner.messages import (
     BatchesDropped,
@@ -189,11 +190,10 @@ class UserProcess:
             cycle = share.assignment.cycles[number - 1]
             recorder.begin_cycle(number, cycle.users, cycle.iterations)
             self._told_users = (0, 0)
-            changes = isinstance(pool, OpenPool | StagedPool)  # its users come and go
-            users = share.users(share.assignment.places if changes else cycle.users)
+            users = share.users(cycle.users if load is None else share.assignment.places)
             try:
                 with self._watching(watch) if users else nullcontext():
-                    if isinstance(pool, OpenPool | StagedPool):
+                    if isinstance(pool, LoadPool):
                         pool.run_cycle(plan, cycle, users, number, order.began_ns)
                     else:
                         pool.run_cycle(plan, cycle, users, number)
@@ -243,7 +243,7 @@ class UserProcess:
 
     def _follow(self, pool: Pool, load: LoadShare | None) -> None:
         """Lets a pool follow a load that changes over time, if it is one for that."""
-        if load is not None and isinstance(pool, OpenPool | StagedPool):
+        if load is not None and isinstance(pool, LoadPool):
             pool.follow(load)
             if self._changes:
                 pool.change(self._changes)
@@ -253,7 +253,7 @@ class UserProcess:
             LoadChange(at_s, LoadChangeKind(int(kind)), value)
             for at_s, kind, value in order.changes
         )
-        if isinstance(self._pool, OpenPool | StagedPool):
+        if isinstance(self._pool, LoadPool):
             self._pool.change(self._changes)
 
     def _flush_now_and_then(self, recorder: Recorder, pool: Pool) -> None:

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from loadgrpc.clock import NS_PER_S
-from loadgrpc.model import Cycle, LoadChange, Plan
-from loadgrpc.runner.pool import Pool
+from loadgrpc.model import Cycle, Plan
+from loadgrpc.runner.load_pool import LoadPool
 from loadgrpc.runner.share import LoadShare
 from loadgrpc.runner.strands import Strand
 from loadgrpc.stats.pacing import Pace
@@ -23,22 +23,14 @@ LEVEL_LOOK_S: Final = 0.05
 _ALWAYS: Final = 1 << 62
 
 
-class StagedPool(Pool):
+class StagedPool(LoadPool):
     """See the module."""
-
-    _share: LoadShare
 
     def follow(self, share: LoadShare) -> None:
         """Which load it is, and which of its users are run here. Before any cycle."""
-        self._share = share
-        self._changes: tuple[LoadChange, ...] | None = share.changes
+        super().follow(share)
         self._wanted = 0
         """Users wanted now: those in places from this one on leave."""
-
-    def change(self, changes: Sequence[LoadChange]) -> None:
-        """The load is changed live: these are all changes so far."""
-        self._changes = tuple(changes)
-        self.roused.set()
 
     def run_cycle(
         self,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from loadgrpc.conformance.checks.registry import check
-from loadgrpc.conformance.finding import Finding, broken, counted, kept, not_shown
+from loadgrpc.conformance.finding import Finding, broken, kept, not_shown
 from loadgrpc.conformance.story import Story
+from loadgrpc.text import counted
 
 
 @check("6.1", numbered=True)

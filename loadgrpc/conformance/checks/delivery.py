@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Final
 
 from loadgrpc.conformance.checks.registry import check
-from loadgrpc.conformance.finding import Finding, broken, counted, kept, not_shown
+from loadgrpc.conformance.finding import Finding, broken, kept, not_shown
 from loadgrpc.conformance.happening import Happening
 from loadgrpc.conformance.home import BEARER, DEFECT
 from loadgrpc.conformance.script import CLOSED
@@ -16,6 +16,7 @@ from loadgrpc.conformance.transcript import Ended, HomeMessage, RunnerMessage
 from loadgrpc.errors import InvalidRequest, NotAllowed, Unavailable
 from loadgrpc.protocol import home
 from loadgrpc.protocol.sources import source_to_proto
+from loadgrpc.text import counted
 
 LEAST_PAUSE_S: Final = 0.05
 """A shorter average pause before another attempt counts as none."""
@@ -105,8 +106,7 @@ def open_comes_first(story: Story) -> Finding:
     if not said:
         return broken("a stream on which the source is opened", "none")
     for heard in said:
-        kind = heard.request.WhichOneof("message")
-        if kind != "open":
+        if (kind := heard.request.WhichOneof("message")) != "open":
             return broken(f"`open` first on stream {heard.stream}", f"`{kind}`")
         if heard.request.source != source_to_proto(story.transcript.source):
             return broken("`open` with the source", "another source, or none")

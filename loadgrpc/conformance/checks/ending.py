@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from loadgrpc.conformance.checks.registry import check
-from loadgrpc.conformance.finding import Finding, broken, counted, kept, not_shown
+from loadgrpc.conformance.finding import Finding, broken, kept, not_shown
 from loadgrpc.conformance.happening import Fact
 from loadgrpc.conformance.story import Story
+from loadgrpc.text import counted
 
 _NO_FINISH = "it said no `finish`"
 

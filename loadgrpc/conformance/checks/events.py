@@ -6,7 +6,7 @@ from typing import Final
 
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.conformance.checks.registry import check
-from loadgrpc.conformance.finding import Finding, broken, counted, kept, not_shown
+from loadgrpc.conformance.finding import Finding, broken, kept, not_shown
 from loadgrpc.conformance.happening import (
     OF_ITERATIONS,
     OF_USERS,
@@ -18,6 +18,7 @@ from loadgrpc.conformance.story import Story
 from loadgrpc.conformance.target import SLOW_S
 from loadgrpc.model import TestOutcome
 from loadgrpc.protocol import batches
+from loadgrpc.text import counted
 from loadgrpc.v1 import event_pb2, runner_pb2
 
 CLOCKS_NS: Final = 2 * NS_PER_S

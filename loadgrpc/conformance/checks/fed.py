@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from loadgrpc.conformance.checks.registry import check
-from loadgrpc.conformance.finding import Finding, broken, counted, kept, not_applicable, not_shown
+from loadgrpc.conformance.finding import Finding, broken, kept, not_applicable, not_shown
 from loadgrpc.conformance.happening import OF_USERS, LoadPlace
 from loadgrpc.conformance.story import Story
 from loadgrpc.protocol.decks import feed_of_cases
+from loadgrpc.text import counted
 
 _CANNOT = "it has not announced `cases`: a run with cases is refused"
 _NO_PLACE = "no event says of which iteration it is"

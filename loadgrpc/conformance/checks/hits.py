@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.conformance.checks.registry import check
-from loadgrpc.conformance.finding import Finding, broken, counted, kept, not_applicable, not_shown
+from loadgrpc.conformance.finding import Finding, broken, kept, not_applicable, not_shown
 from loadgrpc.conformance.happening import OF_USERS, Fact, Happening
 from loadgrpc.conformance.story import Story
+from loadgrpc.text import counted
 
 ROUNDING_NS = 5_000_000
 """By how much a time may be rounded."""

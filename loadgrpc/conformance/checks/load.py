@@ -8,11 +8,12 @@ from typing import Final
 
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.conformance.checks.registry import check
-from loadgrpc.conformance.finding import Finding, broken, counted, kept, not_shown
+from loadgrpc.conformance.finding import Finding, broken, kept, not_shown
 from loadgrpc.conformance.happening import OF_USERS, Happening
 from loadgrpc.conformance.story import IterationStory, Story
 from loadgrpc.conformance.transcript import HomeMessage
 from loadgrpc.errors import Unavailable
+from loadgrpc.text import counted
 
 UNHEARD_NS: Final = NS_PER_S
 """How long after a stop, or the end of its time, a user may not have heard of it."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from loadgrpc.conformance.checks.registry import check
-from loadgrpc.conformance.finding import Finding, broken, counted, kept, not_applicable
+from loadgrpc.conformance.finding import Finding, broken, kept, not_applicable
 from loadgrpc.conformance.happening import Fact
 from loadgrpc.conformance.story import Story
+from loadgrpc.text import counted
 from loadgrpc.v1 import event_pb2
 
 PER_S: Final = 5
