@@ -22,11 +22,11 @@ help:  ## list the targets
 demo: $(RUN)  ## load the bundled demo server for half a minute, and see the summary
 	@$(BIN)/python -m loadgrpc.examples
 
-# Tests of processes wait much: there is one more worker than there are cores. Tests of what
-# processes cost run one after another, with nothing beside them.
+# Tests wait for processes and timers: there is one more worker than there are cores. Tests of
+# what processes cost run one after another, with nothing beside them.
 # Pytest exits with 5 when ARGS selects nothing.
 test: $(DEV) lint  ## everything that must hold: lint, types, and all tests
-	$(BIN)/python -m pytest -n auto -m "not system" $(ARGS) || [ $$? = 5 ]
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not system" $(ARGS) || [ $$? = 5 ]
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "system and not alone" $(ARGS) \
 		|| [ $$? = 5 ]
 	$(BIN)/python -m pytest -m "system and alone" $(ARGS) || [ $$? = 5 ]

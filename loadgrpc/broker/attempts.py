@@ -127,6 +127,18 @@ def begin(run: ActiveRun, agent_ids: tuple[str, ...], parts: list[Part], now_wal
     run.change(RunEvent.CHOSEN, now_wall_ns=now_wall_ns, agent_ids=agent_ids)
 
 
+def began_ns(run: ActiveRun) -> int:
+    """When the agents of the current attempt were chosen (wall clock); 0: they were not."""
+    return max(
+        (
+            change.time_ns or 0
+            for change in run.log.after(0)
+            if change.kind is ChangeKind.STATE and change.state is RunState.STARTING
+        ),
+        default=0,
+    )
+
+
 def try_again(run: ActiveRun, following: Next, record: AttemptRecord) -> None:
     """An attempt of a run is over, as its `record` says, and this one follows."""
     ended, due_ns, reason = following

@@ -171,7 +171,8 @@ class Broker:
         await self.observing.check_own()
         await self.types.recall()
         await self.drains.recall()
-        async for run in self._run_store.unfinished():
+        unfinished = [run async for run in self._run_store.unfinished()]
+        for run in sorted(unfinished, key=attempts.began_ns):  # of two, an agent is in the later
             now_ns = self._clock.monotonic_ns()
             self._runs[run.run.run_id] = run
             for part in run.live_parts():

@@ -114,9 +114,17 @@ class Fleet:
         for run_id in registration.run_ids:
             if run_id != assigned:
                 link.put(StopRunners(run_id, StopMode.KILL, 0.0))
-        if (run := self._runs.get(assigned)) is not None:
+        for run in [run for run in self._runs.values() if self._concerns(run, agent_id, assigned)]:
             self._happens(run, happened.AgentBack(registration, last_heard_ns))
         return link
+
+    def _concerns(self, run: ActiveRun, agent_id: str, assigned: str) -> bool:
+        """Whether a run has to learn of an agent, which may have a part in another one now.
+
+        A broker that was killed may not have stored the end of its part here, but what it was
+        assigned to next.
+        """
+        return run.run.attempt_id == assigned or self._goes_on(run, agent_id)
 
     def heard_from_agent(self, agent_id: str, sent_ns: int | None = None) -> None:
         """An agent gave a sign of life, sent at that moment by its clock, if it says so."""
@@ -234,7 +242,7 @@ class Fleet:
             self._noting.add((agent_id, noted))
             self._work.begin(self._note_exit(agent_id, noted, self.links.get(agent_id)))
 
-    def _goes_on(self, run: ActiveRun | None, agent_id: str, but: str) -> bool:
+    def _goes_on(self, run: ActiveRun | None, agent_id: str, but: str | None = None) -> bool:
         """Whether a part of an agent goes on, except that of a scenario."""
         return run is not None and any(
             part.key != (agent_id, but) and not part.state.final for part in run.of_agent(agent_id)
