@@ -14,7 +14,7 @@ DEV := $(VENV)/.installed-dev
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test oldest tools check lint format protos runners wheel bench faults clean
+.PHONY: help demo test oldest tools check lint format protos runners bench faults clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -58,9 +58,6 @@ runners: $(RUN)  ## build the reference runners of tools/runners: needs go, npm 
 	tools/runners/go/build.sh
 	cd tools/runners/node && npm ci --no-audit --no-fund
 	cd tools/runners/java && mvn -q package
-
-wheel: $(DEV)  ## dist/*.whl, for this Python and machine: what makes requests is compiled to C
-	HATCH_BUILD_HOOK_ENABLE_CUSTOM=true $(BIN)/python -m hatchling build -t wheel -d dist
 
 bench: $(DEV)  ## measure loadgrpc and its peers, and write docs/benchmarks.md: an hour
 	PYTHONPATH=tools $(BIN)/python -m bench $(ARGS)

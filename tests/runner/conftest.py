@@ -343,7 +343,7 @@ def watch_the_lane(monkeypatch) -> None:
 
 
 class WatchedLane:
-    """A lane, seen from outside: compiled ones cannot be patched."""
+    """A lane, seen from outside."""
 
     def __init__(self, sink, clock) -> None:
         self._lane = Lane(sink, clock)

@@ -170,7 +170,7 @@ def test_pairs_can_be_chosen():
     """Patterns choose cases, tools, or both; features are for two tools only."""
     assert [(case.name, tool.name) for case, tool in pairs(["get-20/wrk"])] == [("get-20", "wrk")]
     assert {tool.name for case, tool in pairs() if case in FEATURES} == {"loadgrpc", "locust-http"}
-    assert len(pairs(["get-1k/*"])) == len(generators.PEERS) + 2
+    assert len(pairs(["get-1k/*"])) == len(generators.PEERS) + 1
 
 
 def test_the_go_runner_lives_the_users_of_a_cluster():
@@ -287,7 +287,6 @@ def test_a_picture_has_a_line_for_each_tool():
 def test_sections_are_drawn():
     """Every part is drawn from what it found, and from half of it."""
     others = {"wrk": [100.0], "hey": [40.0], "loadgrpc-go": [38.0]}
-    others["loadgrpc-compiled"] = [30.0, 20.0, 40.0]
     rates = Rates(7, 4, {"get-20": {"loadgrpc": [30.0, 20.0, 40.0], **others}})
     rates.left_out["oha"] = "`cargo` could not install it"
     drawn = page.rates_section(rates, "Measured.")

@@ -265,14 +265,6 @@ def parse_loadgrpc(text: str) -> Claim:
 LOADGRPC: Final = Generator(
     "loadgrpc", "loadgrpc", "", lambda _, load: loadgrpc(load), parse_loadgrpc, slack=0
 )
-COMPILED: Final = Generator(
-    "loadgrpc-compiled",
-    "loadgrpc, compiled",
-    "compiled",
-    lambda folder, load: ["env", f"PYTHONPATH={folder}", *loadgrpc(load)],
-    parse_loadgrpc,
-    slack=0,
-)
 WITH_BROKER: Final = Generator(
     "loadgrpc-broker",
     "loadgrpc, broker with a store file and an agent",

@@ -13,7 +13,6 @@ from bench.cases import BY_USERS, FEATURES, PLAIN
 from bench.control import Control
 from bench.figures import ratio, spread
 from bench.generators import (
-    COMPILED,
     HTTP_USER,
     LOADGRPC,
     OF_MANY_USERS,
@@ -26,7 +25,7 @@ from bench.lag import Lag
 from bench.rates import Rates
 from bench.usage import LITTLE, SHARES, Share
 
-TOOLS: Final = (*PEERS, LOADGRPC, COMPILED, WITH_BROKER, WITH_GO)
+TOOLS: Final = (*PEERS, LOADGRPC, WITH_BROKER, WITH_GO)
 NOTHING: Final = "-"
 PICTURE: Final = "benchmarks-users.svg"
 """Beside the page."""
@@ -84,7 +83,7 @@ BOUNDS: Final = (
     ("post-json", "hey", 0.95),
     ("https", "hey", 0.85),
 )
-"""By case and peer: what multiple of its rate that of loadgrpc, compiled, has to be."""
+"""By case and peer: what multiple of its rate that of loadgrpc has to be."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +179,7 @@ def rates_section(found: Rates, about_it: str) -> str:
                 heads,
                 [
                     [tool.title, *(_ratio(found, case.name, tool.name) for case in cases)]
-                    for tool in (*PEERS, COMPILED, WITH_BROKER, WITH_GO)
+                    for tool in (*PEERS, WITH_BROKER, WITH_GO)
                     if any(_rounds(found, case.name, tool.name) for case in cases)
                 ],
             )
@@ -193,7 +192,7 @@ def rates_section(found: Rates, about_it: str) -> str:
                 ["users", *(str(case.users) for case in users)],
                 [
                     [tool.title, *(_rate(_rounds(found, case.name, tool.name)) for case in users)]
-                    for tool in (*OF_MANY_USERS, LOADGRPC, COMPILED)
+                    for tool in (*OF_MANY_USERS, LOADGRPC)
                     if any(_rounds(found, case.name, tool.name) for case in users)
                 ],
             )
@@ -226,14 +225,14 @@ def rates_section(found: Rates, about_it: str) -> str:
 def users_picture(found: Rates) -> str:
     """The rates against the number of users, as an SVG; loadgrpc's line stands out."""
     lines = []
-    for tool in (*OF_MANY_USERS, LOADGRPC, COMPILED):
+    for tool in (*OF_MANY_USERS, LOADGRPC):
         points = [
             (float(case.users), it.median)
             for case in BY_USERS
             if (it := spread(_rounds(found, case.name, tool.name))) is not None
         ]
         if points:
-            lines.append(picture.Line(tool.title, points, stands_out=tool in (LOADGRPC, COMPILED)))
+            lines.append(picture.Line(tool.title, points, stands_out=tool is LOADGRPC))
     return picture.draw(lines, across="users", up="requests/s")
 
 
@@ -246,7 +245,7 @@ def rates_targets(found: Rates) -> list[Target]:
     titles = {tool.name: tool.title for tool in (*TOOLS, *OF_MANY_USERS)}
     cases = {case.name: case.title for case in (*PLAIN, *BY_USERS)}
     rows = [
-        Target(f"{titles[peer]}, {cases[case]}", bound, of(case, COMPILED.name, peer))
+        Target(f"{titles[peer]}, {cases[case]}", bound, of(case, LOADGRPC.name, peer))
         for case, peer, bound in BOUNDS
     ]
     for case in ("get-20", "get-200"):

@@ -20,8 +20,6 @@ TOOLS: Final = toolbox.folder()
 BIN: Final = TOOLS / "bin"
 VENV: Final = TOOLS / "bench-venv"
 GO_RUNNER: Final = ROOT / "tools/runners/go"
-COMPILED: Final = TOOLS / "bench-compiled"
-"""A folder with loadgrpc as its compiled wheel has it."""
 BUILD_S: Final = 3600.0
 """k6 and oha are compiled: minutes on two cores, and no more than this."""
 
@@ -52,13 +50,6 @@ def _pip(package: str) -> Callable[[], list[list[str]]]:
     return commands
 
 
-def _compiled() -> list[list[str]]:
-    hook = ["env", "HATCH_BUILD_HOOK_ENABLE_CUSTOM=true"]
-    pip = [*hook, sys.executable, "-m", "pip", "install", "--quiet", "--no-build-isolation"]
-    where = ["--no-deps", "--upgrade", "--target", str(COMPILED)]
-    return [["rm", "-rf", str(COMPILED)], [*pip, *where, str(ROOT)]]
-
-
 PEERS: Final = (
     Peer("wrk", "apt-get", lambda: [["apt-get", "install", "--yes", "wrk"]], ["-v"]),
     Peer("hey", "go", _go("github.com/rakyll/hey@latest"), []),
@@ -79,7 +70,6 @@ PEERS: Final = (
         [],
         ours=GO_RUNNER / "bin/runner",
     ),
-    Peer("compiled", "gcc", _compiled, [], ours=COMPILED),
 )
 
 

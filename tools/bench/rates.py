@@ -22,7 +22,6 @@ from bench.cases import BY_USERS, FEATURES, GET_20, GET_200, PLAIN, Case
 from bench.cores import Cores, pinned, stay_on
 from bench.figures import steady_rate
 from bench.generators import (
-    COMPILED,
     HTTP_USER_FEATURES,
     LOADGRPC,
     LOADS,
@@ -61,11 +60,11 @@ class Rates:
 
 def pairs(only: Sequence[str] = ()) -> list[tuple[Case, Generator]]:
     """What is to be measured, in the order of a round; `only` are patterns of CASE/TOOL."""
-    everything = [(case, tool) for case in PLAIN for tool in (*PEERS, LOADGRPC, COMPILED)]
+    everything = [(case, tool) for case in PLAIN for tool in (*PEERS, LOADGRPC)]
     everything += [
         (case, tool)
         for case in BY_USERS
-        for tool in (*OF_MANY_USERS, LOADGRPC, COMPILED)
+        for tool in (*OF_MANY_USERS, LOADGRPC)
         if (case, tool) not in everything
     ]
     everything += [(case, tool) for tool in (WITH_BROKER, WITH_GO) for case in (GET_20, GET_200)]
