@@ -63,7 +63,7 @@ def _debian() -> dict[str, str]:
     """Packages of Debian by the program that tells that they are there."""
     programs = {"nginx": "nginx", "tmux": "tmux", "jq": "jq", "curl": "curl"}
     programs |= {"ip": "iproute2", "tc": "iproute2", "initdb": "postgresql"}
-    programs |= {"systemd-analyze": "systemd"}
+    programs |= {"systemd-analyze": "systemd", "chromium": "chromium"}
     programs |= {"go": "golang-go", "npm": "npm", "javac": "default-jdk-headless", "mvn": "maven"}
     return programs
 
@@ -83,7 +83,12 @@ def _python(program: str, requirement: str) -> Tool:
     return Tool(program, command, lambda: find(program) is not None)
 
 
-NODE_PACKAGES: Final = ("@bufbuild/buf@1.75.0", "@grpc/grpc-js@1", "@grpc/proto-loader@0.8")
+NODE_PACKAGES: Final = (
+    "@bufbuild/buf@1.75.0",
+    "@grpc/grpc-js@1",
+    "@grpc/proto-loader@0.8",
+    "axe-core@4",
+)
 """Installed by one command: npm removes what the command before it has installed."""
 
 

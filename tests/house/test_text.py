@@ -50,6 +50,7 @@ def files():
         and "__pycache__" not in path.parts
         and not_ours.isdisjoint(path.parents)
         and not path.is_relative_to(ROOT / "loadgrpc/v1")
+        and not path.is_relative_to(ROOT / "loadgrpc/dashboard/page/uplot")  # as it was published
         and path.name != "LICENSE"
         and path.name not in (".git", ".coverage")
     ]
