@@ -20,7 +20,7 @@ help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 demo: $(RUN)  ## load the bundled demo server for half a minute, and see the summary
-	@$(BIN)/python -m loadgrpc.examples
+	@$(BIN)/python -m loadgrpc.examples $(ARGS)
 
 # Tests wait for processes and timers: there is one more worker than there are cores. Tests of
 # what processes cost run one after another, with nothing beside them.

@@ -21,6 +21,17 @@ REQUIREMENT: Final = 99
 STOPPED: Final = 105
 NOT_LOADED: Final = 107
 
+NAMES: Final = {
+    PASSED: "passed",
+    TEST_FAILED: "failed",
+    INCOMPLETE: "incomplete",
+    STOPPED: "stopped",
+    NOT_LOADED: "not-loaded",
+    REQUIREMENT: "requirement",
+    UNREACHABLE: "expired",
+}
+"""What the verdict on a run is called, by its exit code."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:

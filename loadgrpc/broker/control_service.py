@@ -9,10 +9,11 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any, Final
 
-from loadgrpc.broker import load_orders
+from loadgrpc.broker import happened, load_orders
 from loadgrpc.broker.broker import Broker
 from loadgrpc.broker.callers import client_of
 from loadgrpc.broker.listing import Listed, Position, Wanted
+from loadgrpc.broker.run import ActiveRun
 from loadgrpc.errors import InvalidRequest, Violation
 from loadgrpc.model import News, Progress, RunState, StopMode, TimelineWindow
 from loadgrpc.protocol import (
@@ -65,6 +66,17 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         _note(context, "asked for run %s", run.run_id)
         await self._broker.parameters.compared(run.run_id)
         return control_pb2.StartRunResponse(run=run_to_proto(run))
+
+    async def CheckPlan(  # noqa: N802
+        self, request: control_pb2.CheckPlanRequest, _: Context
+    ) -> control_pb2.CheckPlanResponse:
+        """See control.proto."""
+        plan = plans.plan_from_proto(request.plan)
+        dispatcher = self._broker.dispatcher
+        await dispatcher.check_plan(plan)
+        return control_pb2.CheckPlanResponse(
+            plan=plans.shown_plan(plan), waits_for=dispatcher.waits_for(plan)
+        )
 
     async def UploadBundle(  # noqa: N802
         self, requests: AsyncIterator[control_pb2.UploadBundleRequest], _: Context
@@ -160,6 +172,32 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
             await self._broker.ask(asked.run, asked.event)
         changes = asked.run.log.of_request(request_id)
         return control_pb2.SetLoadResponse(changes=map(progress.change_to_proto, changes))
+
+    async def AddNote(  # noqa: N802
+        self, request: control_pb2.AddNoteRequest, context: Context
+    ) -> control_pb2.AddNoteResponse:
+        """See control.proto."""
+        text = " ".join(required(request, "text").split())
+        run = await self._going_on(await self._run_id(request))
+        request_id = request.request_id or secrets.token_hex(8)
+        if not run.log.of_request(request_id):
+            _note(context, "adds a note to run %s", run.run.run_id)
+            event = happened.NoteAsked(text, request_id, client_of(context))
+            await self._broker.ask(run, event)
+        change = next(iter(run.log.of_request(request_id)), None)
+        shown = None if change is None else progress.change_to_proto(change)
+        return control_pb2.AddNoteResponse(change=shown)
+
+    async def _going_on(self, run_id: str) -> ActiveRun:
+        """An active run.
+
+        Raises:
+            InvalidRequest: it is over.
+        """
+        run = self._broker.archive.live_run(run_id)
+        if run is None or run.run.state.final:
+            raise InvalidRequest([Violation("run_id", "is of a run that is over")])
+        return run
 
     async def GetSummary(  # noqa: N802
         self, request: control_pb2.GetSummaryRequest, _: Context

@@ -99,6 +99,19 @@ class Dispatcher:
         if plan.bundle:
             await self._bundles.need(plan.bundle)
 
+    def waits_for(self, plan: Plan) -> str:
+        """Why a run of a plan would not start at once, as a sentence. Empty: it would."""
+        now_ns = self._clock.wall_ns()
+        run = Run(
+            run_id="",
+            state=RunState.QUEUED,
+            plan=plan,
+            create_time_ns=now_ns,
+            queue_time_ns=now_ns,
+        )
+        candidates = [*self._candidates(), _candidate(run)]
+        return "" if self._decide(candidates).starts.get("") else self._refusal(plan)
+
     async def start_run(
         self, plan: Plan, request_id: str = "", submission: Submission | None = None
     ) -> Run:

@@ -176,6 +176,15 @@ class StatesReported:
 
 
 @dataclass(frozen=True)
+class NoteAsked:
+    """A client has something to note; `by` says who, if that is known."""
+
+    text: str
+    request_id: str = ""
+    by: str = ""
+
+
+@dataclass(frozen=True)
 class ThresholdsFailed:
     """Windows have closed by which thresholds of the run have failed."""
 
@@ -196,6 +205,7 @@ Event = (
     | StopAsked
     | LoadAsked
     | LoadStored
+    | NoteAsked
     | AgentBack
     | AgentAway
     | AgentGone

@@ -37,6 +37,7 @@ from loadgrpc.broker.happened import (
     Event,
     LoadAsked,
     LoadStored,
+    NoteAsked,
     Resumed,
     RunnerExited,
     SourceFinished,
@@ -161,6 +162,13 @@ def _(event: LoadStored, run: ActiveRun, _now: Now) -> Iterator[Command]:
         if part.scenario.name in event.scenarios:
             for source_id in part.sources:
                 yield Reply(source_id, answers.LoadChanged(part.changes))
+
+
+@_decide.register
+def _(event: NoteAsked, run: ActiveRun, now: Now) -> Iterator[Command]:
+    text = f"{event.text} ({event.by})" if event.by else event.text
+    run.note(text, now.wall_ns, request_id=event.request_id)
+    yield Save(patient=False)
 
 
 @_decide.register

@@ -174,10 +174,11 @@ class ActiveRun:
         at_ns = self.run.end_time_ns or 0
         self.log.add(ChangeKind.STATE, self.run.state, at_ns, self.run.reason)
 
-    def note(self, message: str, now_wall_ns: int) -> None:
+    def note(self, message: str, now_wall_ns: int, *, request_id: str = "") -> None:
         """Something is worth knowing, as a sentence."""
         if self.result is None:
-            self.log.add(ChangeKind.NOTE, self.going_on.state, now_wall_ns, message)
+            state = self.going_on.state
+            self.log.add(ChangeKind.NOTE, state, now_wall_ns, message, request_id=request_id)
 
     def note_states(
         self, key: Key, states: Iterable[CustomState], now_wall_ns: int, now_ns: int

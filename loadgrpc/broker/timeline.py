@@ -41,7 +41,9 @@ ROWS_A_TURN: Final = 8
 WINDOW_BYTES: Final = 400
 SERIES_BYTES: Final = 300
 RULE_BYTES: Final = 450
-"""What a window, and a series or a rule of it, take in an answer at most, besides their texts."""
+COUNT_BYTES: Final = 6
+"""What a window, and a series, a rule or a count of it, take in an answer at most, besides their
+texts."""
 _PAGE_TOKEN: Final = re.compile("[0-9]{1,18}")
 
 
@@ -128,7 +130,14 @@ class Timelines:
         async with aclosing(self._merged(query.run_id, wanted)) as merged:
             async for window in merged:
                 closed = closed_s is None or window.end_s <= closed_s
-                shown = shown_window(window, query.names, series=query.series, closed=closed)
+                shown = shown_window(
+                    window,
+                    query.names,
+                    series=query.series,
+                    closed=closed,
+                    distribution=query.distribution,
+                    by_name=query.by_name,
+                )
                 size += _size_of(shown)
                 if windows and (len(windows) == limit or size > MAX_ANSWER_BYTES):
                     next_token = str(window.start_s)
@@ -227,4 +236,6 @@ def _size_of(window: TimelineWindow) -> int:
     measured = [each for kind in vars(window.measures).values() for each in kind]
     texts += sum(4 * (len(each.scenario) + len(each.name)) for each in measured)
     lists = SERIES_BYTES * (len(window.series) + len(measured)) + RULE_BYTES * len(window.cases)
+    if window.distribution is not None:
+        lists += COUNT_BYTES * len(window.distribution.counts)
     return WINDOW_BYTES + lists + texts

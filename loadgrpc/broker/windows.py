@@ -6,15 +6,16 @@ Rule: pure. A window that has closed is made into figures once, for all who watc
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import ElapsedFigures, Measures, TimelineWindow, WindowSeries
-from loadgrpc.stats.hits import elapsed_figures
+from loadgrpc.stats.distribution import distribution_of
+from loadgrpc.stats.hits import HitStats, elapsed_figures
 from loadgrpc.stats.measures import figures_of
 from loadgrpc.stats.rules import RuleName, RuleStats, is_other_rule
 from loadgrpc.stats.timeline import Timeline
-from loadgrpc.stats.window import HitName, Window, merged
+from loadgrpc.stats.window import HitName, Series, Window, merged
 
 
 class ClosedWindows:
@@ -43,6 +44,8 @@ def shown_window(
     *,
     series: bool = True,
     closed: bool = True,
+    distribution: bool = False,
+    by_name: bool = False,
     told_apart: tuple[Collection[HitName], Collection[RuleName]] | None = None,
 ) -> TimelineWindow:
     """What is shown of a window.
@@ -52,6 +55,8 @@ def shown_window(
         names: Only hits with one of these names, and no rules; none: of all.
         series: Whether hits are told apart.
         closed: Whether it is.
+        distribution: Whether it says how response times are distributed.
+        by_name: Whether hits of one name are one series, whatever their status and tags.
         told_apart: Only these names and rules are; None: all that are in the window.
     """
     if told_apart is not None:
@@ -64,6 +69,8 @@ def shown_window(
         if not names or each.name in names
     }
     total = window.total({each.of_name for each in told})
+    if by_name:
+        told = _by_hit_name(told)
     return TimelineWindow(
         start_ns=window.start_s * NS_PER_S,
         length_ns=length_ns,
@@ -87,7 +94,16 @@ def shown_window(
         waiting=window.arrivals.waiting,
         lag=_lag(window),
         measures=_measures(window, names, length_ns),
+        distribution=distribution_of(total.response) if distribution else None,
     )
+
+
+def _by_hit_name(told: Mapping[Series, HitStats]) -> dict[Series, HitStats]:
+    """Series, those of one name merged."""
+    found: dict[Series, HitStats] = {}
+    for each, stats in told.items():
+        found.setdefault(Series(*each.of_name, status_class=0), HitStats()).merge(stats)
+    return found
 
 
 def _measures(window: Window, names: Collection[str], length_ns: int) -> Measures:

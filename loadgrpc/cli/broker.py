@@ -10,7 +10,7 @@ from typing import Any, Final
 import click
 
 import loadgrpc
-from loadgrpc.cli import DEFAULT_BROKER, log, observer_options, options, values
+from loadgrpc.cli import DEFAULT_BROKER, log, observer_options, options, values, web_page
 from loadgrpc.cli.command import Command
 from loadgrpc.cli.failure import Failure, need_folder
 from loadgrpc.errors import Unavailable
@@ -25,6 +25,7 @@ MAX_LEASE_S = 86_400.0
 
 
 SECTIONS: Final = {
+    "Page": web_page.SECTION,
     "Observers": (*observer_options.SECTION, "allowed"),
 }
 
@@ -76,6 +77,13 @@ SECTIONS: Final = {
     is_flag=True,
     help="Accept agents of another minor version, such as 0.2 with a broker of 0.3.",
 )
+@web_page.options(
+    click.option(
+        "--web",
+        type=values.Address(least_port=0),
+        help="Serve a page with all runs there, live and afterwards, such as 127.0.0.1:8089.",
+    )
+)
 @observer_options.add(
     "Whom to notify of every run: webhook, irc, email, slack, or another that is installed here."
     " May be given several times."
@@ -101,6 +109,9 @@ def command(
     insecure: bool,
     allow_version_skew: bool,
     allowed: tuple[str, ...],
+    web: str | None,
+    web_control: bool,
+    web_hosts: tuple[str, ...],
     log_format: str,
     log_file: Path | None,
     verbose: int,
@@ -116,12 +127,16 @@ def command(
       loadgrpc broker
     For a trusted network:
       loadgrpc broker --listen 0.0.0.0:7979 --store /var/lib/loadgrpc/runs.db --insecure
+    With a page to look at its runs:
+      loadgrpc broker --web 127.0.0.1:8089
 
     Anyone who can connect can make agents run code: without --insecure the broker listens on
     loopback addresses only.
     """  # noqa: D301 - \b is click's mark for "do not wrap"
     need_folder()
     _check_listen(listen, insecure=insecure)
+    if web is None and (web_control or web_hosts):
+        raise Failure("--web-control and --web-host need --web: there is no page without it")
     store_name = _store_name(store)
     _check_lease(lease_s)
     from loadgrpc.broker.server import BrokerConfig, serve  # noqa: PLC0415 - heavy
@@ -133,9 +148,12 @@ def command(
     except OSError as error:
         raise Failure(f"--log-file: {error.strerror or error}: {log_file}") from error
 
-    def ready(address: str) -> None:
-        version = loadgrpc.__version__
-        line.say(f"loadgrpc broker {version} listening on {address}, store {store_name}")
+    page = None
+    if web is not None:
+        page = web_page.bound(
+            web, control=web_control, hosts=web_hosts, insecure=insecure, option="--web"
+        )
+    shown: list[asyncio.Task[None]] = []
 
     async def serve_until(stop: asyncio.Event) -> None:
         retention = Retention(keep_runs=keep_runs, keep_bytes=keep_hits)
@@ -151,7 +169,15 @@ def command(
                 allowed=frozenset(each for names in allowed for each in names.split(",")),
             ),
         )
+
+        def ready(address: str) -> None:
+            version = loadgrpc.__version__
+            line.say(f"loadgrpc broker {version} listening on {address}, store {store_name}")
+            if page is not None:
+                shown.append(asyncio.create_task(page.show(address, stop)))
+
         await serve(config, on_ready=ready, stop=stop)
+        await asyncio.gather(*shown)
 
     try:
         return live(serve_until)

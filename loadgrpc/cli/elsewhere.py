@@ -18,7 +18,10 @@ _BROKER: Final = "`loadgrpc broker`"
 _AGENT: Final = "`loadgrpc agent -b HOST:PORT`"
 _EVENTS: Final = "`loadgrpc events RUN --json`"
 _ATTACH: Final = "`loadgrpc attach RUN`"
-_PAGE: Final = "!there is no web page; `loadgrpc status`, `runs` and `show` say what happens"
+_PAGE: Final = (
+    "!`loadgrpc run --web` shows a run in a browser, `loadgrpc broker --web HOST:PORT` those of a"
+    " broker"
+)
 _OUTPUT: Final = "--output"
 _SENT: Final = "!`loadgrpc run` sends a test's files to the agents by itself; see --include-file"
 _CSV: Final = "!write `--output csv=PREFIX`: the names and columns of files are the same"
@@ -97,10 +100,10 @@ OPTIONS: Final = {
     "--expect-slaves": "--agents",
     "--expect-workers": "--agents",
     "--expect-workers-max-wait": "--wait",
-    "--headless": "!there is no web page: every run is headless",
+    "--headless": "!every run is headless, unless it has --web",
     "--heartbeat-interval": _WATCHED,
     "--heartbeat-liveness": _WATCHED,
-    "--html": "!there is no HTML report; --output csv, junit and others write files",
+    "--html": "!write `--output html=FILE`",
     "--list": _RUNS,
     "--locustfile": _TEST,
     "--logfile": _LOG,
@@ -111,7 +114,7 @@ OPTIONS: Final = {
     "--master-host": "--broker",
     "--master-port": "--broker",
     "--no-reset-stats": "!figures are never reset",
-    "--no-web": "!there is no web page: every run is headless",
+    "--no-web": "!every run is headless, unless it has --web",
     "--only-summary": "--quiet",
     "--print-stats": "!figures are printed while the run goes on, always",
     "--profile": "--title",

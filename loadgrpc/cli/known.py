@@ -102,6 +102,10 @@ class KnownResults:
         """See Results."""
         raise OutputError(_GONE)
 
+    async def changes(self) -> list[Change]:
+        """See Results."""
+        return []
+
     def events(self, *_: str) -> AsyncIterator[ListedEvent]:
         """See Results."""
         raise OutputError(_GONE)

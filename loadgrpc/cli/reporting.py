@@ -40,8 +40,8 @@ OUTPUT: Final = click.option(
     "outputs",
     multiple=True,
     metavar="NAME[=PATH]",
-    help="Write an output when the run is over: csv, file, funkload, json, junit, markdown, or one"
-    " of another package; null prints nothing. Repeatable.",
+    help="Write an output when the run is over: csv, file, funkload, html, json, junit, markdown,"
+    " pdf, or one of another package; null prints nothing. Repeatable.",
 )
 """Of commands that write outputs."""
 

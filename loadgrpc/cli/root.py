@@ -12,13 +12,13 @@ from loadgrpc.cli.command import LazyGroup
 COMMANDS: Final = {
     name: f"loadgrpc.cli.{name.replace('-', '_')}"
     for name in (
-        *("run", "attach", "load", "stop"),
-        *("broker", "agent", "status", "check-agents", "drain"),
-        *("runs", "show", "check", "compare", "events", "delete", "purge"),
+        *("run", "attach", "load", "note", "stop"),
+        *("broker", "agent", "web", "status", "check-agents", "drain"),
+        *("runs", "show", "report", "check", "compare", "events", "delete", "purge"),
         *("schedule", "campaign"),
         *("design", "examples", "protos", "assignment", "conformance", "config"),
     )
-}
+} | {"report": "loadgrpc.cli.frozen_report"}
 """Each command and the module it is in, in the order people meet them."""
 ALIASES: Final = {("agent", "drain"): "drain"}
 """Two words that are a command."""

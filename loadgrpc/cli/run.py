@@ -28,6 +28,7 @@ from loadgrpc.cli import (
     shipping,
     submitting,
     values,
+    web_page,
 )
 from loadgrpc.cli.command import Command
 from loadgrpc.cli.configuration import layers, used
@@ -37,6 +38,7 @@ from loadgrpc.cli.late_users import warnings_of
 from loadgrpc.cli.plan_file import plan_of_file
 from loadgrpc.cli.reporting import Reporting
 from loadgrpc.cli.shapes import Shape
+from loadgrpc.cli.web_page import BoundPage
 
 if TYPE_CHECKING:
     from loadgrpc.bundle.pack import Bundle
@@ -55,7 +57,12 @@ SECTIONS: Final = {
     "Cases": case_options.SECTION,
     "Observers": observer_options.SECTION,
     "Verdict": (*plan_options.section("Verdict"), *gate.SECTION),
-    "Output": (*plan_options.section("Output"), "detach", *reporting.SECTION),
+    "Output": (
+        *plan_options.section("Output"),
+        "detach",
+        *web_page.OF_RUN,
+        *reporting.SECTION,
+    ),
 }
 TEST: Final = "package.module.Class.method or file.py::Class.method"
 """What a missing TEST should have been."""
@@ -76,6 +83,8 @@ class Request:
     """When it starts."""
     gate: BaselineGate
     """What it is compared with when it is over."""
+    page: BoundPage | None = None
+    """Where it is shown in a browser while it lasts."""
 
 
 @click.command(cls=Command, sections=SECTIONS, configured=True)
@@ -111,6 +120,7 @@ class Request:
     is_flag=True,
     help="Print the run's id and leave it to the broker; needs -b or -a.",
 )
+@web_page.of_run
 @submitting.add
 @shipping.options
 @reporting.options
@@ -181,6 +191,8 @@ def read(
     plan_file: Path | None,
     include_files: tuple[str, ...] = (),
     no_ship: bool = False,
+    web: bool = False,
+    web_control: bool = False,
     **asked: Any,
 ) -> Request:
     """The request that the options make."""
@@ -206,6 +218,11 @@ def read(
     distributed = broker is not None or asks_for_agents
     if not distributed:
         need_folder()
+    elif web:
+        raise Failure(
+            "--web is of a run on this machine; `loadgrpc broker --web` and `loadgrpc web` show the"
+            " runs of a broker"
+        )
     if detach and not distributed:
         raise Failure(
             "--detach needs -b/--broker or -a/--agents: a run of this process ends with it"
@@ -231,6 +248,7 @@ def read(
         output=told,
         submission=submission,
         gate=gated,
+        page=web_page.here(control=web_control) if web else None,
     )
 
 
@@ -327,9 +345,15 @@ async def _follow(request: Request, interrupts: Interrupts, known: Known) -> int
                 keep_events = request.output.reads_events
                 endpoint = await stack.enter_async_context(local_cluster(keep_events=keep_events))
             client = await stack.enter_async_context(connect(endpoint))
+            url = ""
+            if request.page is not None:
+                beside = request.page.beside(endpoint, linger_s=web_page.LINGER_S)
+                url = await stack.enter_async_context(beside)
             run = await _start(request, client, interrupts)
             run_id = run.run_id
             told = request.output
+            if url:
+                line.say(f"the page of the run is at {url}#/runs/{run_id}", sys.stderr)
             display = known.over(
                 display_for(told.stream, time.monotonic_ns, quiet=told.quiet or told.silent)
             )

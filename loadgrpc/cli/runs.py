@@ -26,15 +26,7 @@ OWNER_CHARS = 128
 
 ROOMY: Final = 100
 """Columns that all of the table takes."""
-VERDICTS: Final = {
-    verdict.PASSED: "passed",
-    verdict.TEST_FAILED: "failed",
-    verdict.INCOMPLETE: "incomplete",
-    verdict.STOPPED: "stopped",
-    verdict.NOT_LOADED: "not-loaded",
-    verdict.REQUIREMENT: "requirement",
-    verdict.UNREACHABLE: "expired",
-}
+VERDICTS: Final = verdict.NAMES
 """What a verdict is called, by its exit code."""
 STATES: Final = tuple(
     word for word, _ in sorted(words_of(RunState).items(), key=lambda each: each[1].final)

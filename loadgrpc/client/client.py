@@ -17,6 +17,7 @@ from loadgrpc.client.calling import CALL_TIMEOUT_S, called
 from loadgrpc.client.campaigns import CampaignCalls
 from loadgrpc.client.declared import compared
 from loadgrpc.client.handle import AsyncRunHandle
+from loadgrpc.client.raw_calls import RawCalls
 from loadgrpc.client.schedules import ScheduleCalls
 from loadgrpc.errors import NotFound, Unavailable
 from loadgrpc.model import (
@@ -84,6 +85,7 @@ class Client:
         self._connect_timeout_s = connect_timeout_s
         self._control = control_pb2_grpc.ControlServiceStub(channel)
         self._runner = runner_pb2_grpc.RunnerServiceStub(channel)
+        self.raw = RawCalls(channel)
         self.schedules = ScheduleCalls(channel)
         self.campaigns = CampaignCalls(channel)
 
@@ -280,6 +282,16 @@ class Client:
         request = live_loads.request_of(run_id, order, request_id or secrets.token_hex(8))
         response = await called(self._control.SetLoad, request)
         return [progress.change_from_proto(each) for each in response.changes]
+
+    async def add_note(self, run_id: str, text: str, request_id: str = "") -> Change | None:
+        """Writes a note to the log of an active run; None: the log is full.
+
+        The same `request_id` again changes nothing.
+        """
+        request_id = request_id or secrets.token_hex(8)
+        request = control_pb2.AddNoteRequest(run_id=run_id, text=text, request_id=request_id)
+        response = await called(self._control.AddNote, request)
+        return progress.change_from_proto(response.change) if response.HasField("change") else None
 
     async def get_summary(self, run_id: str) -> Summary:
         """The result of a run, or its figures so far."""

@@ -15,7 +15,7 @@ from typing import Final
 
 from loadgrpc.client.client import Client
 from loadgrpc.errors import LoadgrpcError, NotFound, Unavailable
-from loadgrpc.model import Summary, TimelineQuery, TimelineWindow
+from loadgrpc.model import Change, Summary, TimelineQuery, TimelineWindow
 from loadgrpc.outputs import OutputError
 from loadgrpc.protocol.described import Types, type_name
 from loadgrpc.protocol.json_line import json_line
@@ -24,6 +24,8 @@ from loadgrpc.v1 import event_pb2
 from loadgrpc.v1.control_pb2 import ListedEvent
 
 RETRY_S: Final = 0.5
+PAGE_OF_SERIES: Final = 50
+"""Windows with series that are read at once: others have their turn between two pages."""
 
 
 class RunResults:
@@ -38,14 +40,32 @@ class RunResults:
         self._types = EventTypes(client)
 
     async def windows(
-        self, resolution_s: float = 1.0, *, series: bool = True
+        self,
+        resolution_s: float = 1.0,
+        *,
+        series: bool = True,
+        by_name: bool = False,
+        distribution: bool = False,
     ) -> AsyncIterator[TimelineWindow]:
         """See Results."""
-        run_id = self.summary.run_id
-        query = TimelineQuery(run_id=run_id, resolution_s=resolution_s, series=series)
+        query = TimelineQuery(
+            run_id=self.summary.run_id,
+            resolution_s=resolution_s,
+            series=series,
+            by_name=by_name,
+            distribution=distribution,
+            page_size=PAGE_OF_SERIES if series else 0,
+        )
         try:
             async for window in self._client.list_windows(query):
                 yield window
+        except LoadgrpcError as error:
+            raise OutputError(str(error)) from error
+
+    async def changes(self) -> list[Change]:
+        """See Results."""
+        try:
+            return await self._client.list_changes(self.summary.run_id)
         except LoadgrpcError as error:
             raise OutputError(str(error)) from error
 

@@ -2,7 +2,8 @@
 
     python -m loadgrpc.examples [OPTION…]
 
-Options are those of `loadgrpc run`, instead of the demonstration's own load. Exits with the
+Options are those of `loadgrpc run`, instead of the demonstration's own load, unless they begin with
+--web or --output. Exits with the
 exit code of `loadgrpc run`. The server ends with this process, however this process ends.
 """
 
@@ -17,6 +18,11 @@ from pathlib import Path
 
 TEST = "loadgrpc.examples.demo.TestDemo.test_browse"
 LOAD = ("-u", "5:10:20", "-d", "5")
+WEB = "--web"
+HINT = """
+To watch it in a browser:  make demo ARGS=--web
+To keep it as a page:      make demo ARGS='--output html=demo.html'
+"""
 READY = "listening on "
 
 
@@ -68,7 +74,13 @@ def _run(command: list[str]) -> int:
 def main() -> int:
     """The command line; see the module."""
     loadgrpc = [sys.executable, "-m", "loadgrpc"]
-    return with_server([*loadgrpc, "run", TEST, "-H", "{url}", *(sys.argv[1:] or LOAD)])
+    options = sys.argv[1:]
+    if not options or options[0] in (WEB, "--output"):
+        options = [*LOAD, *options]
+    code = with_server([*loadgrpc, "run", TEST, "-H", "{url}", *options])
+    if not sys.argv[1:]:
+        print(HINT, end="")
+    return code
 
 
 if __name__ == "__main__":

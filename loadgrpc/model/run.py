@@ -13,6 +13,9 @@ from loadgrpc.model.retry import attempt_id
 from loadgrpc.model.submission import Waiting
 from loadgrpc.model.threshold import ThresholdResult
 
+MAX_NOTE_CHARS: Final = 400
+"""Of a note in the log of a run: with who wrote it, it fits into a reason."""
+
 
 class RunState(IntEnum):
     """Where in its life a run is. `broker/state.py` has the transitions."""

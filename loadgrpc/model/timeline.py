@@ -35,6 +35,19 @@ class WindowSeries:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Distribution:
+    """How many values are how large: eight buckets to a factor of two.
+
+    Bucket i counts the values above 2 ** (i / 8) ns, up to 2 ** ((i + 1) / 8).
+    """
+
+    first: int
+    """The number of the first bucket."""
+    counts: tuple[int, ...]
+    """How many values are in each, from there on; the first and the last are not 0."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class TimelineWindow:
     """A span of time of a run, and what ended in it, by the broker's clock."""
 
@@ -67,6 +80,8 @@ class TimelineWindow:
     """How late the processes were that made the load. None: none reported it."""
     measures: Measures = Measures()
     """What the test measured beside hits, as it was reported in it."""
+    distribution: Distribution | None = None
+    """Of response times, if it was asked for. None: it was not, or no hit was answered."""
 
     @property
     def end_ns(self) -> int:
@@ -89,6 +104,10 @@ class TimelineQuery:
     """Only hits with one of these names. Empty: all."""
     series: bool = True
     """Whether windows have series, too."""
+    distribution: bool = False
+    """Whether windows have the distribution of response times, too."""
+    by_name: bool = False
+    """Whether series of one name are one, whatever their status and tags."""
     page_size: int = 0
     """At most this many windows. 0: as many as there may be."""
     page_token: str = ""

@@ -22,9 +22,11 @@ _OURS: Final = {
     "csv": "loadgrpc.outputs.csv_files:CsvFiles",
     "file": "loadgrpc.outputs.event_file:EventFile",
     "funkload": "loadgrpc.outputs.funkload:Funkload",
+    "html": "loadgrpc.dashboard.report_output:HtmlReport",
     "json": "loadgrpc.outputs.document:SummaryDocument",
     "junit": "loadgrpc.outputs.junit:JUnit",
     "markdown": "loadgrpc.outputs.markdown:Markdown",
+    "pdf": "loadgrpc.dashboard.report_output:PdfReport",
 }
 
 

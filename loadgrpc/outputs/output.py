@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
 from typing import ClassVar, Protocol
 
-from loadgrpc.model import Summary, TimelineWindow
+from loadgrpc.model import Change, Summary, TimelineWindow
 from loadgrpc.outputs.destination import Destination
 from loadgrpc.v1.control_pb2 import ListedEvent
 
@@ -23,12 +23,22 @@ class Results(Protocol):
         """All figures of the run, as `loadgrpc.model` has them; times are in nanoseconds."""
 
     def windows(
-        self, resolution_s: float = 1.0, *, series: bool = True
+        self,
+        resolution_s: float = 1.0,
+        *,
+        series: bool = True,
+        by_name: bool = False,
+        distribution: bool = False,
     ) -> AsyncIterator[TimelineWindow]:
         """The run by time, in order; windows are longer where shorter ones are not kept any more.
 
-        `series`: whether they contain the figures of each scenario, name and class of statuses.
+        `series`: whether they contain the figures of each scenario, name and class of statuses, or,
+        with `by_name`, of each scenario and name. `distribution`: whether they say how response
+        times are distributed.
         """
+
+    async def changes(self) -> Sequence[Change]:
+        """What happened to the run, in order: its log."""
 
     def events(self, *kinds: str) -> AsyncIterator[ListedEvent]:
         """What runners reported, in the order in which it was stored; some kinds, or all.

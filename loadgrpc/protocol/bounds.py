@@ -51,6 +51,7 @@ MAX_PUBLISHED_BYTES: Final = MAX_BATCH_BYTES + 512 * KIB
 """Of what a runner says: a batch or types, and whose they are. Of more only the head is read."""
 REQUEST_BYTES: Final[Mapping[str, int]] = {
     "/loadgrpc.v1.ControlService/StartRun": MAX_PLAN_BYTES + 4 * KIB,
+    "/loadgrpc.v1.ControlService/CheckPlan": MAX_PLAN_BYTES + 4 * KIB,
     "/loadgrpc.v1.ControlService/UploadBundle": MIB + 4 * KIB,
     "/loadgrpc.v1.ScheduleService/AddSchedule": MAX_PLAN_BYTES + 4 * KIB,
     "/loadgrpc.v1.CampaignService/StartCampaign": MIB + 4 * KIB,
@@ -147,6 +148,7 @@ TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
     },
     **{each: {"run_id": ID} for each in ("WatchRunRequest", "StopRunRequest")},
     "SetLoadRequest": {"run_id": ID, "request_id": ID, "scenario": ID},
+    "AddNoteRequest": {"run_id": ID, "request_id": ID, "text": Text(model.MAX_NOTE_CHARS)},
     "GetSummaryRequest": {"run_id": ID},
     "CompareRunsRequest": {"run_ids": Many(10, ID)},
     "CheckRunRequest": {"run_id": ID, "thresholds": OF_PLANS["RunSpec"]["thresholds"]},

@@ -37,6 +37,8 @@ def query_to_proto(query: model.TimelineQuery) -> control_pb2.GetTimelineRequest
         without_series=not query.series,
         page_size=query.page_size,
         page_token=query.page_token,
+        distribution=query.distribution,
+        by_name=query.by_name,
     )
     if query.from_ns is not None:
         # The name of the field is a word of Python's own.
@@ -59,6 +61,8 @@ def query_from_proto(message: control_pb2.GetTimelineRequest) -> model.TimelineQ
         series=not message.without_series,
         page_size=message.page_size,
         page_token=message.page_token,
+        distribution=message.distribution,
+        by_name=message.by_name,
     )
 
 
@@ -111,6 +115,7 @@ def window_to_proto(window: model.TimelineWindow) -> control_pb2.TimelineWindow:
         dropped=window.dropped,
         waiting=window.waiting,
         lag=None if window.lag is None else elapsed_to_proto(window.lag),
+        distribution=_distribution_to_proto(window.distribution),
         **measures.as_fields(window.measures),
     )
 
@@ -145,7 +150,23 @@ def window_from_proto(message: control_pb2.TimelineWindow) -> model.TimelineWind
         waiting=message.waiting,
         lag=elapsed_from_proto(message.lag) if message.HasField("lag") else None,
         measures=measures.of_fields(message),
+        distribution=_distribution_from_proto(message),
     )
+
+
+def _distribution_to_proto(
+    distribution: model.Distribution | None,
+) -> control_pb2.Distribution | None:
+    if distribution is None:
+        return None
+    return control_pb2.Distribution(first=distribution.first, counts=distribution.counts)
+
+
+def _distribution_from_proto(message: control_pb2.TimelineWindow) -> model.Distribution | None:
+    if not message.HasField("distribution"):
+        return None
+    found = message.distribution
+    return model.Distribution(first=found.first, counts=tuple(found.counts))
 
 
 def cycle_to_proto(cycle: model.CycleFigures) -> run_pb2.CycleFigures:

@@ -106,6 +106,20 @@ class StartRunResponse(_message.Message):
     run: _run_pb2.Run
     def __init__(self, run: _Optional[_Union[_run_pb2.Run, _Mapping]] = ...) -> None: ...
 
+class CheckPlanRequest(_message.Message):
+    __slots__ = ("plan",)
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    plan: _run_pb2.RunSpec
+    def __init__(self, plan: _Optional[_Union[_run_pb2.RunSpec, _Mapping]] = ...) -> None: ...
+
+class CheckPlanResponse(_message.Message):
+    __slots__ = ("plan", "waits_for")
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    WAITS_FOR_FIELD_NUMBER: _ClassVar[int]
+    plan: _run_pb2.RunSpec
+    waits_for: str
+    def __init__(self, plan: _Optional[_Union[_run_pb2.RunSpec, _Mapping]] = ..., waits_for: _Optional[str] = ...) -> None: ...
+
 class UploadBundleRequest(_message.Message):
     __slots__ = ("sha256", "size", "offset", "chunk")
     SHA256_FIELD_NUMBER: _ClassVar[int]
@@ -265,6 +279,22 @@ class SetLoadResponse(_message.Message):
     CHANGES_FIELD_NUMBER: _ClassVar[int]
     changes: _containers.RepeatedCompositeFieldContainer[Change]
     def __init__(self, changes: _Optional[_Iterable[_Union[Change, _Mapping]]] = ...) -> None: ...
+
+class AddNoteRequest(_message.Message):
+    __slots__ = ("run_id", "request_id", "text")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    run_id: str
+    request_id: str
+    text: str
+    def __init__(self, run_id: _Optional[str] = ..., request_id: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
+
+class AddNoteResponse(_message.Message):
+    __slots__ = ("change",)
+    CHANGE_FIELD_NUMBER: _ClassVar[int]
+    change: Change
+    def __init__(self, change: _Optional[_Union[Change, _Mapping]] = ...) -> None: ...
 
 class RunProgress(_message.Message):
     __slots__ = ("elapsed", "fraction", "cycle", "cycles", "users", "hits", "failed_hits", "rate", "p50", "p95", "iterations", "agents", "saturated", "troubles", "window", "names", "failures", "time_left", "machine_busy", "sockets", "passed_checks", "failed_checks", "custom_states", "thresholds", "cases")
@@ -509,7 +539,7 @@ class FigureComparison(_message.Message):
     def __init__(self, figure: _Optional[str] = ..., before: _Optional[float] = ..., after: _Optional[float] = ..., change: _Optional[float] = ..., low: _Optional[float] = ..., high: _Optional[float] = ..., outcome: _Optional[_Union[ComparisonOutcome, str]] = ..., name: _Optional[str] = ..., method: _Optional[str] = ..., scenario: _Optional[str] = ...) -> None: ...
 
 class GetTimelineRequest(_message.Message):
-    __slots__ = ("run_id", "to", "resolution", "names", "without_series", "page_size", "page_token")
+    __slots__ = ("run_id", "to", "resolution", "names", "without_series", "page_size", "page_token", "distribution", "by_name")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     FROM_FIELD_NUMBER: _ClassVar[int]
     TO_FIELD_NUMBER: _ClassVar[int]
@@ -518,6 +548,8 @@ class GetTimelineRequest(_message.Message):
     WITHOUT_SERIES_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    DISTRIBUTION_FIELD_NUMBER: _ClassVar[int]
+    BY_NAME_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     to: _timestamp_pb2.Timestamp
     resolution: _duration_pb2.Duration
@@ -525,7 +557,9 @@ class GetTimelineRequest(_message.Message):
     without_series: bool
     page_size: int
     page_token: str
-    def __init__(self, run_id: _Optional[str] = ..., to: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., resolution: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., names: _Optional[_Iterable[str]] = ..., without_series: bool = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., **kwargs) -> None: ...
+    distribution: bool
+    by_name: bool
+    def __init__(self, run_id: _Optional[str] = ..., to: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., resolution: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., names: _Optional[_Iterable[str]] = ..., without_series: bool = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., distribution: bool = ..., by_name: bool = ..., **kwargs) -> None: ...
 
 class GetTimelineResponse(_message.Message):
     __slots__ = ("windows", "resolution", "next_page_token")
@@ -538,7 +572,7 @@ class GetTimelineResponse(_message.Message):
     def __init__(self, windows: _Optional[_Iterable[_Union[TimelineWindow, _Mapping]]] = ..., resolution: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class TimelineWindow(_message.Message):
-    __slots__ = ("start", "length", "closed", "hits", "series", "users", "late", "late_data", "lag", "checks", "transactions", "measurements", "gauges", "planned", "started", "dropped", "waiting", "cases")
+    __slots__ = ("start", "length", "closed", "hits", "series", "users", "late", "late_data", "lag", "checks", "transactions", "measurements", "gauges", "planned", "started", "dropped", "waiting", "cases", "distribution")
     START_FIELD_NUMBER: _ClassVar[int]
     LENGTH_FIELD_NUMBER: _ClassVar[int]
     CLOSED_FIELD_NUMBER: _ClassVar[int]
@@ -557,6 +591,7 @@ class TimelineWindow(_message.Message):
     DROPPED_FIELD_NUMBER: _ClassVar[int]
     WAITING_FIELD_NUMBER: _ClassVar[int]
     CASES_FIELD_NUMBER: _ClassVar[int]
+    DISTRIBUTION_FIELD_NUMBER: _ClassVar[int]
     start: _timestamp_pb2.Timestamp
     length: _duration_pb2.Duration
     closed: bool
@@ -575,7 +610,16 @@ class TimelineWindow(_message.Message):
     dropped: int
     waiting: int
     cases: _containers.RepeatedCompositeFieldContainer[_run_pb2.CaseFigures]
-    def __init__(self, start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., length: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., closed: bool = ..., hits: _Optional[_Union[_run_pb2.HitFigures, _Mapping]] = ..., series: _Optional[_Iterable[_Union[WindowSeries, _Mapping]]] = ..., users: _Optional[int] = ..., late: _Optional[int] = ..., late_data: _Optional[int] = ..., lag: _Optional[_Union[_run_pb2.ElapsedFigures, _Mapping]] = ..., checks: _Optional[_Iterable[_Union[_run_pb2.CheckFigures, _Mapping]]] = ..., transactions: _Optional[_Iterable[_Union[_run_pb2.TransactionFigures, _Mapping]]] = ..., measurements: _Optional[_Iterable[_Union[_run_pb2.MeasurementFigures, _Mapping]]] = ..., gauges: _Optional[_Iterable[_Union[_run_pb2.GaugeFigures, _Mapping]]] = ..., planned: _Optional[int] = ..., started: _Optional[int] = ..., dropped: _Optional[int] = ..., waiting: _Optional[int] = ..., cases: _Optional[_Iterable[_Union[_run_pb2.CaseFigures, _Mapping]]] = ...) -> None: ...
+    distribution: Distribution
+    def __init__(self, start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., length: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., closed: bool = ..., hits: _Optional[_Union[_run_pb2.HitFigures, _Mapping]] = ..., series: _Optional[_Iterable[_Union[WindowSeries, _Mapping]]] = ..., users: _Optional[int] = ..., late: _Optional[int] = ..., late_data: _Optional[int] = ..., lag: _Optional[_Union[_run_pb2.ElapsedFigures, _Mapping]] = ..., checks: _Optional[_Iterable[_Union[_run_pb2.CheckFigures, _Mapping]]] = ..., transactions: _Optional[_Iterable[_Union[_run_pb2.TransactionFigures, _Mapping]]] = ..., measurements: _Optional[_Iterable[_Union[_run_pb2.MeasurementFigures, _Mapping]]] = ..., gauges: _Optional[_Iterable[_Union[_run_pb2.GaugeFigures, _Mapping]]] = ..., planned: _Optional[int] = ..., started: _Optional[int] = ..., dropped: _Optional[int] = ..., waiting: _Optional[int] = ..., cases: _Optional[_Iterable[_Union[_run_pb2.CaseFigures, _Mapping]]] = ..., distribution: _Optional[_Union[Distribution, _Mapping]] = ...) -> None: ...
+
+class Distribution(_message.Message):
+    __slots__ = ("first", "counts")
+    FIRST_FIELD_NUMBER: _ClassVar[int]
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
+    first: int
+    counts: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, first: _Optional[int] = ..., counts: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class WindowSeries(_message.Message):
     __slots__ = ("scenario", "name", "method", "protocol", "status_class", "hits", "late", "tags")

@@ -56,6 +56,11 @@ class ControlServiceStub(object):
                 request_serializer=loadgrpc_dot_v1_dot_control__pb2.StartRunRequest.SerializeToString,
                 response_deserializer=loadgrpc_dot_v1_dot_control__pb2.StartRunResponse.FromString,
                 _registered_method=True)
+        self.CheckPlan = channel.unary_unary(
+                '/loadgrpc.v1.ControlService/CheckPlan',
+                request_serializer=loadgrpc_dot_v1_dot_control__pb2.CheckPlanRequest.SerializeToString,
+                response_deserializer=loadgrpc_dot_v1_dot_control__pb2.CheckPlanResponse.FromString,
+                _registered_method=True)
         self.UploadBundle = channel.stream_unary(
                 '/loadgrpc.v1.ControlService/UploadBundle',
                 request_serializer=loadgrpc_dot_v1_dot_control__pb2.UploadBundleRequest.SerializeToString,
@@ -90,6 +95,11 @@ class ControlServiceStub(object):
                 '/loadgrpc.v1.ControlService/SetLoad',
                 request_serializer=loadgrpc_dot_v1_dot_control__pb2.SetLoadRequest.SerializeToString,
                 response_deserializer=loadgrpc_dot_v1_dot_control__pb2.SetLoadResponse.FromString,
+                _registered_method=True)
+        self.AddNote = channel.unary_unary(
+                '/loadgrpc.v1.ControlService/AddNote',
+                request_serializer=loadgrpc_dot_v1_dot_control__pb2.AddNoteRequest.SerializeToString,
+                response_deserializer=loadgrpc_dot_v1_dot_control__pb2.AddNoteResponse.FromString,
                 _registered_method=True)
         self.GetSummary = channel.unary_unary(
                 '/loadgrpc.v1.ControlService/GetSummary',
@@ -177,6 +187,14 @@ class ControlServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CheckPlan(self, request, context):
+        """CheckPlan checks a plan as StartRun does, and starts nothing. INVALID_ARGUMENT: the plan is
+        wrong. NOT_FOUND: the broker does not have the plan's bundle.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def UploadBundle(self, request_iterator, context):
         """UploadBundle stores a bundle: an uncompressed tar of the files and folders that a test needs,
         named by its SHA-256. It is idempotent, and can be continued after an interruption: ask
@@ -248,6 +266,16 @@ class ControlServiceServicer(object):
         same `request_id` again changes nothing, and is answered as before. NOT_FOUND: no such run.
         INVALID_ARGUMENT: the run is over or is being stopped, has no such scenario, or the scenario
         has no stages, or stages of another unit.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AddNote(self, request, context):
+        """AddNote writes an entry of kind CHANGE_KIND_NOTE to the log of an active run, for whoever looks
+        at the run later. It is stored before the call returns. The same `request_id` again changes
+        nothing, and is answered as before. NOT_FOUND: no such run. INVALID_ARGUMENT: the run is over,
+        or the text is empty.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -355,6 +383,11 @@ def add_ControlServiceServicer_to_server(servicer, server):
                     request_deserializer=loadgrpc_dot_v1_dot_control__pb2.StartRunRequest.FromString,
                     response_serializer=loadgrpc_dot_v1_dot_control__pb2.StartRunResponse.SerializeToString,
             ),
+            'CheckPlan': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckPlan,
+                    request_deserializer=loadgrpc_dot_v1_dot_control__pb2.CheckPlanRequest.FromString,
+                    response_serializer=loadgrpc_dot_v1_dot_control__pb2.CheckPlanResponse.SerializeToString,
+            ),
             'UploadBundle': grpc.stream_unary_rpc_method_handler(
                     servicer.UploadBundle,
                     request_deserializer=loadgrpc_dot_v1_dot_control__pb2.UploadBundleRequest.FromString,
@@ -389,6 +422,11 @@ def add_ControlServiceServicer_to_server(servicer, server):
                     servicer.SetLoad,
                     request_deserializer=loadgrpc_dot_v1_dot_control__pb2.SetLoadRequest.FromString,
                     response_serializer=loadgrpc_dot_v1_dot_control__pb2.SetLoadResponse.SerializeToString,
+            ),
+            'AddNote': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddNote,
+                    request_deserializer=loadgrpc_dot_v1_dot_control__pb2.AddNoteRequest.FromString,
+                    response_serializer=loadgrpc_dot_v1_dot_control__pb2.AddNoteResponse.SerializeToString,
             ),
             'GetSummary': grpc.unary_unary_rpc_method_handler(
                     servicer.GetSummary,
@@ -485,6 +523,33 @@ class ControlService(object):
             '/loadgrpc.v1.ControlService/StartRun',
             loadgrpc_dot_v1_dot_control__pb2.StartRunRequest.SerializeToString,
             loadgrpc_dot_v1_dot_control__pb2.StartRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckPlan(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loadgrpc.v1.ControlService/CheckPlan',
+            loadgrpc_dot_v1_dot_control__pb2.CheckPlanRequest.SerializeToString,
+            loadgrpc_dot_v1_dot_control__pb2.CheckPlanResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -674,6 +739,33 @@ class ControlService(object):
             '/loadgrpc.v1.ControlService/SetLoad',
             loadgrpc_dot_v1_dot_control__pb2.SetLoadRequest.SerializeToString,
             loadgrpc_dot_v1_dot_control__pb2.SetLoadResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddNote(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loadgrpc.v1.ControlService/AddNote',
+            loadgrpc_dot_v1_dot_control__pb2.AddNoteRequest.SerializeToString,
+            loadgrpc_dot_v1_dot_control__pb2.AddNoteResponse.FromString,
             options,
             channel_credentials,
             insecure,

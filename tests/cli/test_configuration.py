@@ -217,7 +217,7 @@ WRONG = {
     ),
     "[loadgrpc]\nvus = 3": "loadgrpc.ini [loadgrpc]: no such option: 'vus' (did you mean 'users'?)",
     "[loadgrpc]\nheadless = true": (
-        "loadgrpc.ini [loadgrpc]: no such option: 'headless': there is no web page"
+        "loadgrpc.ini [loadgrpc]: no such option: 'headless': every run is headless"
     ),
     "[loadgrpc]\nfrobnicate = 3": "loadgrpc.ini [loadgrpc]: no such option: 'frobnicate'",
     "[loads]\nzmq_receiver = x": "loadgrpc.ini [loads]: no such option: 'zmq_receiver'",

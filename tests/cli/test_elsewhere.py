@@ -20,7 +20,7 @@ C4 = {
         "`loadgrpc agent -b HOST:PORT` on each machine; `ssh -L 7979:127.0.0.1:7979 HOST` beside "
         "it forwards the port of a broker"
     ),
-    "run --headless": ("no such option: --headless: there is no web page: every run is headless"),
+    "run --headless": ("no such option: --headless: every run is headless, unless it has --web"),
     "run --expect-workers 3": "no such option: --expect-workers (did you mean --agents?)",
     "run --vus 3": "no such option: --vus (did you mean --users?)",
     "run --ramp-up 3": "no such option: --ramp-up (did you mean --spawn-rate?)",

@@ -99,6 +99,7 @@ DOORS = {
         "loadgrpc.conformance",
         LINK,
         "loadgrpc.runner.retry",  # waits of asynchronous tests
+        "loadgrpc.dashboard",
         "loadgrpc.testing",
         "loadgrpc.local",
         "loadgrpc.examples.server",  # no part of loadgrpc: what it is loaded against
@@ -111,6 +112,8 @@ DOORS = {
     "covertable": {"loadgrpc.design.covering"},
     "openpyxl": {"loadgrpc.design.files"},
     "cronsim": {"loadgrpc.broker.cron"},
+    "starlette": {"loadgrpc.dashboard"},
+    "uvicorn": {"loadgrpc.dashboard.page_server"},
 }
 """Third parties and the modules or rooms that may import them."""
 

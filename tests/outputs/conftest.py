@@ -44,7 +44,7 @@ class Script:
         self._windows = windows
         self._events = events
 
-    async def windows(self, resolution_s=1.0, *, series=True) -> AsyncIterator[TimelineWindow]:
+    async def windows(self, resolution_s=1.0, **_) -> AsyncIterator[TimelineWindow]:
         for window in self._windows:
             yield window
 
@@ -53,6 +53,9 @@ class Script:
         for event in self._events:
             if not kinds or event.event.WhichOneof("event") in kinds:
                 yield event
+
+    async def changes(self):
+        return []
 
     def line(self, event) -> str:
         return json.dumps(json_format.MessageToDict(event))

@@ -1,16 +1,21 @@
 """The summary as JSON: field for field what grpcurl prints of it."""
 
 import json
+import math
+import random
 import re
 
+import pytest
+from google.protobuf import json_format
+from google.protobuf.descriptor import FieldDescriptor
 from hypothesis import given
 from hypothesis import strategies as st
 
 from loadgrpc import model
-from loadgrpc.protocol.document import summary_json
+from loadgrpc.protocol.document import as_document, summary_json
 from loadgrpc.protocol.summary import summary_from_proto
 from loadgrpc.testing import plan_of
-from loadgrpc.v1 import run_pb2
+from loadgrpc.v1 import control_pb2, run_pb2
 
 NS = 1_000_000_000
 PLAN = plan_of(test="a.B.c", iterations=(1,))
@@ -121,3 +126,110 @@ def test_the_document_reads_back(counters):
     message = json_format.Parse(summary_json(summary), run_pb2.RunSummary())
 
     assert summary_from_proto(message) == summary
+
+
+def as_protobuf_has_it(message):
+    """A document by protobuf's own converter, completed: what ours is held against."""
+    document = json_format.MessageToDict(message, always_print_fields_with_no_presence=True)
+    completed = {}
+    for field in message.DESCRIPTOR.fields:
+        value, kind = document.get(field.json_name), field.message_type
+        is_map = kind is not None and kind.GetOptions().map_entry
+        if kind is not None and not is_map and not kind.full_name.startswith("google.protobuf."):
+            inner = getattr(message, field.name)
+            if field.is_repeated:
+                value = [as_protobuf_has_it(part) for part in inner]
+            elif value is not None:
+                value = as_protobuf_has_it(inner)
+        elif is_map and value:
+            if kind.fields_by_name["value"].message_type is not None:
+                by_text = {str(key): part for key, part in getattr(message, field.name).items()}
+                value = {key: as_protobuf_has_it(by_text[key]) for key in value}
+            text = kind.fields_by_name["key"].cpp_type == FieldDescriptor.CPPTYPE_STRING
+            value = dict(
+                sorted(value.items(), key=lambda entry: entry[0] if text else int(entry[0]))
+            )
+        if value is not None or field.containing_oneof is None:
+            completed[field.json_name] = value
+    return completed
+
+
+def fill(message, draw, depth=0):  # noqa: C901, PLR0912 - one kind of field after another
+    """Sets some fields of a message, and of those in it, at random."""
+    for field in message.DESCRIPTOR.fields:
+        if depth > 4 or draw.random() < 0.4:
+            continue
+        kind, count = field.message_type, draw.randrange(1, 3)
+        if kind is not None and kind.GetOptions().map_entry:
+            of = getattr(message, field.name)
+            for _ in range(count):
+                key = scalar(kind.fields_by_name["key"], draw)
+                if kind.fields_by_name["value"].message_type is not None:
+                    fill(of[key], draw, depth + 1)
+                else:
+                    of[key] = scalar(kind.fields_by_name["value"], draw)
+        elif kind is not None and kind.full_name == "google.protobuf.Any":
+            continue  # its type would have to be known
+        elif field.is_repeated:
+            for _ in range(count):
+                if kind is None:
+                    getattr(message, field.name).append(scalar(field, draw))
+                else:
+                    part(getattr(message, field.name).add(), draw, depth)
+        elif kind is not None:
+            part(getattr(message, field.name), draw, depth)
+        else:
+            setattr(message, field.name, scalar(field, draw))
+
+
+def part(message, draw, depth):
+    """Sets a message in another one, perhaps to nothing."""
+    message.SetInParent()
+    if message.DESCRIPTOR.full_name.startswith("google.protobuf."):
+        message.seconds = draw.randrange(10**9)
+        message.nanos = draw.choice((0, 1, 5_000, 250_000_000))
+    else:
+        fill(message, draw, depth + 1)
+
+
+def scalar(field, draw):
+    """Some value of a field."""
+    if field.enum_type is not None:
+        return draw.choice([*field.enum_type.values_by_number, 1_000])
+    return (
+        {
+            FieldDescriptor.CPPTYPE_STRING: draw.choice(("", "ä\u2028<", "x")),
+            FieldDescriptor.CPPTYPE_BOOL: draw.random() < 0.5,
+            FieldDescriptor.CPPTYPE_DOUBLE: draw.choice(
+                (0.0, 0.1, 1e300, math.nan, -math.inf, 3.0)
+            ),
+            FieldDescriptor.CPPTYPE_INT32: draw.randrange(-(2**31), 2**31),
+            FieldDescriptor.CPPTYPE_INT64: draw.randrange(-(2**63), 2**63),
+            FieldDescriptor.CPPTYPE_UINT32: draw.randrange(2**32),
+            FieldDescriptor.CPPTYPE_UINT64: draw.randrange(2**64),
+        }[field.cpp_type]
+        if field.type != FieldDescriptor.TYPE_BYTES
+        else draw.randbytes(3)
+    )
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        control_pb2.ListRunsResponse,
+        control_pb2.WatchRunResponse,
+        control_pb2.GetSummaryResponse,
+        control_pb2.GetTimelineResponse,
+        control_pb2.CompareRunsResponse,
+        control_pb2.GetBrokerResponse,
+        control_pb2.ListAgentsResponse,
+    ],
+)
+def test_documents_are_those_of_protobuf(kind):
+    """Whatever is set in a message, letter for letter and in the same order."""
+    for seed in range(10):
+        message = kind()
+        fill(message, random.Random(seed))
+        ours, theirs = as_document(message), as_protobuf_has_it(message)
+        assert json.dumps(ours) == json.dumps(theirs)
+    assert json.dumps(as_document(kind())) == json.dumps(as_protobuf_has_it(kind()))

@@ -1,0 +1,102 @@
+"""Documents on their way out: messages as JSON, packed where that pays, made once for many.
+
+Rule: a document is what `--json` prints of the same message. Large ones are made in a thread: while
+a broker's own loop serves the page, what is reported does not wait for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from google.protobuf.message import Message
+from starlette.requests import Request
+from starlette.responses import Response
+
+from loadgrpc.protocol.document import as_document
+
+LARGE_BYTES: Final = 20_000
+"""Messages from this size on are made into documents in a thread."""
+PACKED_FROM: Final = 2_000
+"""Bytes of a document from which on it is packed."""
+PACKING_LEVEL: Final = 3
+"""Of packing: most of what 9 gains, at a fifth of its time."""
+MAX_KEPT: Final = 64
+"""Documents that are kept for others who ask."""
+JSON: Final = "application/json"
+
+
+def text_of(document: object) -> bytes:
+    """A document as JSON."""
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode(
+        "utf-8", "replace"
+    )
+
+
+def json_response(document: object, http: int = 200) -> Response:
+    """A small document as an answer."""
+    return Response(text_of(document), http, media_type=JSON)
+
+
+async def document_of(message: Message, shape: Callable[[Any], object] | None = None) -> bytes:
+    """A message as JSON; `shape` puts what it is into another form first."""
+
+    def make() -> bytes:
+        found = as_document(message)
+        return text_of(shape(found) if shape is not None else found)
+
+    if message.ByteSize() < LARGE_BYTES:
+        return make()
+    return await asyncio.to_thread(make)
+
+
+async def packed_response(request: Request, body: bytes) -> Response:
+    """A document as an answer to this request."""
+    accepts = "gzip" in request.headers.get("accept-encoding", "")
+    headers = {"Vary": "Accept-Encoding"}
+    if not accepts or len(body) < PACKED_FROM:
+        return Response(body, media_type=JSON, headers=headers)
+    packed = await asyncio.to_thread(gzip.compress, body, PACKING_LEVEL)
+    headers["Content-Encoding"] = "gzip"
+    return Response(packed, media_type=JSON, headers=headers)
+
+
+class Shared:
+    """Documents by what was asked for, each made once for all who ask within a moment."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._made: OrderedDict[object, tuple[float, asyncio.Task[bytes]]] = OrderedDict()
+
+    async def get(self, key: object, fresh_s: float, make: Callable[[], Awaitable[bytes]]) -> bytes:
+        """The document for this key, at most this old; errors are those of `make`."""
+        found = self._made.get(key)
+        if found is not None and found[0] > self._now() and not _failed(found[1]):
+            return await asyncio.shield(found[1])
+        task = asyncio.ensure_future(_awaited(make))
+        self._made[key] = (self._now() + fresh_s, task)
+        self._made.move_to_end(key)
+        while len(self._made) > MAX_KEPT:
+            self._made.popitem(last=False)
+        return await asyncio.shield(task)
+
+    def clear(self) -> None:
+        """Forgets all: something has changed."""
+        self._made.clear()
+
+
+async def _awaited(make: Callable[[], Awaitable[bytes]]) -> bytes:
+    return await make()
+
+
+def _failed(task: asyncio.Task[bytes]) -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)
+
+
+def key_of(path: str, query: Mapping[str, str] | str) -> object:
+    """What tells requests apart."""
+    return path, str(query)

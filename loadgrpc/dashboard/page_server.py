@@ -1,0 +1,109 @@
+"""The server of the page: uvicorn in the loop of whoever starts it, for as long as that wants.
+
+Rule: it takes no signals and writes no logs of its own; it never keeps the end of its process
+waiting: whoever looks is sent away at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Collection, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import uvicorn
+
+from loadgrpc.client import Client
+from loadgrpc.dashboard.reading import PageInfo, PageReads
+from loadgrpc.dashboard.routes import app
+
+MAX_CONNECTIONS: Final = 1_000
+"""Further ones get 503."""
+BACKLOG: Final = 128
+CLOSE_S: Final = 2
+"""How long answers may take to end when the server does."""
+STUCK_MS: Final = 60_000
+"""A connection whose other side takes nothing for this long is cut."""
+KEEP_ALIVE_S: Final = 15
+MAX_HEAD_BYTES: Final = 65_536
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageConfig:
+    """How a page is served."""
+
+    control: bool = False
+    """Whether it may change something."""
+    names: Collection[str] = ()
+    """Hosts that it is served as, beside those of this machine."""
+
+
+def bound(listen: str) -> socket.socket:
+    """A socket that listens at HOST:PORT, for `served`.
+
+    Raises:
+        OSError: the address is taken, or is none of this machine's.
+    """
+    host, _, port = listen.rpartition(":")
+    host = host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    found = socket.create_server((host, int(port)), family=family, backlog=BACKLOG)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # connections have what their listener has
+        found.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STUCK_MS)
+    return found
+
+
+def url_of(listening: socket.socket) -> str:
+    """Where people open it."""
+    host, port = listening.getsockname()[:2]
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - this is where it can be reached
+        host = socket.gethostname()
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+
+
+class _Server(uvicorn.Server):
+    """Whoever starts it handles signals."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """See uvicorn."""
+        yield
+
+
+@asynccontextmanager
+async def served(
+    client: Client, config: PageConfig, listening: socket.socket, broker: str
+) -> AsyncIterator[PageReads]:
+    """Serves the page of a broker for as long as the context lasts; yields what it reads by.
+
+    `client` is connected to it, `broker` is how people know it.
+    """
+    page = app(client, PageInfo(broker=broker, control=config.control), config.names)
+    server = _Server(
+        uvicorn.Config(
+            page.asgi,
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level="critical",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=MAX_CONNECTIONS,
+            backlog=BACKLOG,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=CLOSE_S,
+            h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+        )
+    )
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    try:
+        yield page.reading
+    finally:
+        page.reading.watches.close()
+        server.should_exit = True
+        await serving
+        listening.close()

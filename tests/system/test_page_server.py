@@ -1,0 +1,102 @@
+"""The page of real processes: what it answers is what the command line prints; and reports."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import re
+import signal
+
+import pytest
+import requests
+
+pytestmark = pytest.mark.system
+
+ES = "example.TestWebSite.test_es"
+
+
+def frozen(text):
+    """What a report shows."""
+    packed = re.search(r'id="packed">([^<]*)</script>', text)[1]
+    return json.loads(gzip.decompress(base64.b64decode(packed)))["frozen"]
+
+
+def test_a_broker_serves_its_page(start, loadgrpc, folder, tmp_path, demo_server):
+    """Its documents are those of `--json`; a note is in the log; a report has all of it."""
+    broker = start(
+        *("loadgrpc", "broker", "--listen", "127.0.0.1:0", "--store", str(tmp_path / "b.db")),
+        *("--web", "127.0.0.1:0", "--web-control"),
+        cwd=folder,
+    )
+    where = ("-b", broker.wait_for(r"listening on (\S+?),")[1])
+    url = broker.wait_for(r"the page is at (http://127\.0\.0\.1:\d+/)$")[1]
+    start("loadgrpc", "agent", *where, cwd=folder, until="connected to", within_s=20)
+
+    def get(path):
+        answer = requests.get(url + path, timeout=10)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    load = ("--load", "10/s for 2s", "-H", demo_server.url, "-a", "1", "--detach")
+    detached = loadgrpc("run", ES, *where, *load)
+    assert detached.code == 0, detached.stderr
+    run_id = detached.stdout.strip()
+    noted = loadgrpc("note", run_id, "cache switched off", *where)
+    assert "cache switched off (" in noted.stdout
+    changes = loadgrpc("show", run_id, *where, "--changes", "--json").document
+    assert [each for each in changes["changes"] if "cache" in each["reason"]]
+    assert loadgrpc("attach", run_id, *where, "-q").code == 0
+    shown = loadgrpc("show", run_id, *where, "--json").document
+    assert get(f"api/runs/{run_id}/summary") == shown
+    listed, page = loadgrpc("runs", *where, "--json").document, get("api/runs?limit=20")
+    assert {name: page[name] for name in listed} == listed
+    assert int(shown["hits"]["count"]) == demo_server.requests() == 20
+    report = folder / "report.html"
+    told = loadgrpc("report", run_id, *where, "--html", str(report), "--markdown", "r.md")
+    assert (told.code, told.stdout) == (0, "")
+    assert told.stderr.splitlines() == [f"wrote {report}", "wrote r.md"]
+    assert frozen(report.read_text())["runs"][0]["summary"] == shown
+    assert "cache switched off" in json.dumps(frozen(report.read_text())["runs"][0]["changes"])
+    broker.signal(signal.SIGTERM)
+    assert broker.wait(10) == 0
+
+
+def test_a_run_on_this_machine_has_a_page(start, folder, demo_server):
+    """`run --web` prints its address; the page is there while it lasts, and gone after it."""
+    run = start(
+        *("loadgrpc", "run", ES, "-H", demo_server.url, "-u", "1", "-d", "2", "--web"),
+        *("--output", "html=out.html"),
+        cwd=folder,
+    )
+    found = run.wait_for(r"the page of the run is at (http://127\.0\.0\.1:\d+/)#/runs/(\S+)")
+    web = requests.get(f"{found[1]}api/web", timeout=10).json()
+    assert (web["control"], web["broker"]) == (False, "")
+    assert requests.get(f"{found[1]}api/runs/{found[2]}", timeout=10).json()["runId"] == found[2]
+    assert run.wait(20) == 0
+    with pytest.raises(requests.ConnectionError):
+        requests.get(f"{found[1]}api/web", timeout=10)
+    summary = frozen((folder / "out.html").read_text())["runs"][0]["summary"]
+    assert summary["runId"] == found[2]
+    assert int(summary["hits"]["count"]) == demo_server.requests()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "why"),
+    [
+        (("broker", "--web", "0.0.0.0:0"), 2, "--web: 0.0.0.0:0 is not a loopback address"),
+        (("broker", "--web-control"), 2, "need --web"),
+        (("web", "-b", "127.0.0.1:1"), 4, "no broker answers at 127.0.0.1:1"),
+        (("web", "--listen", "192.0.2.1:80", "--insecure"), 2, "cannot serve the page on"),
+        (("run", ES, "-b", "127.0.0.1:1", "--web"), 2, "--web is of a run on this machine"),
+        (("report", *"abcdef"), 2, "a report has at most 5 runs"),
+        (("report", "a", "b", "--csv", "x"), 2, "--csv is of one run, not of 2"),
+        (("report", "a", "--html", "/no/where"), 2, "--html: cannot write '/no/where'"),
+    ],
+)
+def test_what_cannot_be_is_refused(loadgrpc, arguments, code, why):
+    """Each with a line that says what to do, before anything is started."""
+    ran = loadgrpc(*arguments)
+
+    assert (ran.code, ran.stdout) == (code, "")
+    assert why in ran.stderr
