@@ -44,6 +44,7 @@ from loadgrpc.protocol.backoff import Backoff
 from loadgrpc.protocol.fleet import (
     DEFAULT_LEASE_S,
     HEARTBEAT_S,
+    ChangeLevel,
     Dismissed,
     ExitNoted,
     Registration,
@@ -258,6 +259,9 @@ class AgentProcess:
             case StartProcesses(run_id, scenario, cycle):
                 if part := self._parts.get((run_id, scenario)):
                     part.enter(cycle)
+            case ChangeLevel(run_id, scenario, changes):
+                if part := self._parts.get((run_id, scenario)):
+                    part.change_load(changes)
             case StopRunners() as stop:
                 self._stop(stop)
             case ExitNoted() as noted:
@@ -325,12 +329,8 @@ class AgentProcess:
         key = part.key
         self._held.add(key)
         if self._leaving:
-            left = fleet_pb2.RunnerExit(
-                run_id=part.run_id,
-                scenario=part.scenario,
-                start_error="the agent is leaving",
-                last=True,
-            )
+            left = fleet_pb2.RunnerExit(run_id=part.run_id, scenario=part.scenario, last=True)
+            left.start_error = "the agent is leaving"
             self._reports.ended(left)
             return
         self._parts[key] = part

@@ -15,11 +15,12 @@ from dataclasses import replace
 from typing import Final
 
 from loadgrpc.agent.keeper import CANNOT_START
+from loadgrpc.agent.level import LevelUsers, StartedUser
 from loadgrpc.agent.reports import PartKey
 from loadgrpc.agent.runner import AgentServices, Runner
 from loadgrpc.agent.supplies import NotPrepared, Prepared
 from loadgrpc.clock import NS_PER_S
-from loadgrpc.model import Assignment, Cycle, StopMode
+from loadgrpc.model import Assignment, Cycle, LoadChange, StopMode
 from loadgrpc.protocol.fleet import HeldBack
 from loadgrpc.stats import pacing
 from loadgrpc.v1 import fleet_pb2
@@ -59,6 +60,7 @@ class AssignedPart:
         """What its runners find; None: nothing had to be prepared."""
         self._held_back = 0
         """Users that waited for a place."""
+        self._load_changes = assignment.load_changes
 
     @property
     def run_id(self) -> str:
@@ -106,6 +108,11 @@ class AssignedPart:
     def enter(self, cycle: int) -> None:
         """A cycle begins."""
         self._entered = max(self._entered, cycle)
+        self._changed.set()
+
+    def change_load(self, changes: tuple[LoadChange, ...]) -> None:
+        """Its load was changed live; these are all changes so far."""
+        self._load_changes = changes
         self._changed.set()
 
     def stop(self, mode: StopMode, stop_timeout_s: float) -> None:
@@ -185,7 +192,8 @@ class AssignedPart:
     # One process for all users
 
     async def _run_all_users(self) -> None:
-        await self._run_runner(self.assignment, last=True)
+        runner = Runner(self.assignment, self._services, self._prepared)
+        await self._run_runner(runner, last=True)
         self.processes_ended.set()
         await self._all_ended(self._delivering)
 
@@ -195,7 +203,10 @@ class AssignedPart:
         why = ""
         for number, cycle in enumerate(self.assignment.cycles, 1):
             await self._wait_for(number)
-            await self._start_users(number, cycle)
+            if self.assignment.scenario.load is None:
+                await self._start_users(number, cycle)
+            else:
+                await self._follow_level(number)
             await self._all_ended(self._users)
             if self._stopping is not None:
                 why = self._ended_why
@@ -243,6 +254,22 @@ class AssignedPart:
             self._held_back += waited
             started += 1
         self._services.reports.held_back(self.key, self._waiting(0))
+
+    async def _follow_level(self, number: int) -> None:
+        """Lets users come and go with the level, until the load is over."""
+        began_ns, reports = _now_ns(), self._services.reports
+        users = LevelUsers(self.assignment, number, self._services.places, self._start_user)
+        while self._stopping is None:
+            self._changed.clear()
+            since_s = (_now_ns() - began_ns) / NS_PER_S
+            wait_s = await users.follow(since_s, self._load_changes)
+            reports.held_back(self.key, users.held_back)
+            if wait_s is None:
+                break
+            with suppress(TimeoutError):
+                async with asyncio.timeout(None if wait_s == math.inf else wait_s):
+                    await self._changed.wait()
+        reports.held_back(self.key, replace(users.held_back, waiting=0))
 
     async def _pause(self, seconds: float) -> None:
         """Waits, unless it is stopped meanwhile."""
@@ -295,26 +322,28 @@ class AssignedPart:
         total = self._held_back + count
         return HeldBack(waiting=count, total=total, most=self._services.places.most)
 
-    def _start_user(self, assignment: Assignment) -> None:
+    def _start_user(self, assignment: Assignment) -> StartedUser:
         """Runs the process of a user, which has its place."""
-        user = asyncio.get_running_loop().create_task(self._run_runner(assignment))
+        runner = Runner(assignment, self._services, self._prepared)
+        user = asyncio.get_running_loop().create_task(self._run_runner(runner))
         self._users.add(user)
         user.add_done_callback(self._users.discard)
         user.add_done_callback(self._note_defect)
         user.add_done_callback(lambda _: self._services.places.free())
+        return StartedUser(runner, user)
 
     # One process
 
-    async def _run_runner(self, assignment: Assignment, *, last: bool = False) -> None:
+    async def _run_runner(self, runner: Runner, *, last: bool = False) -> None:
         """A runner, until its process and all that it started have ended."""
-        runner = Runner(assignment, self._services, self._prepared)
+        scenario = runner.assignment.scenario
         try:
             await runner.start()
         except OSError as error:
             runner_id = "" if last else runner.runner_id
             self._report(runner_id=runner_id, start_error=str(error), last=last)
             return
-        self._log("run %s: a runner of %s started", assignment.scenario.label)
+        self._log("run %s: a runner of %s started", scenario.label)
         self._runners.add(runner)
         if self._stopping is not None:
             runner.stop(*self._stopping)
@@ -323,7 +352,7 @@ class AssignedPart:
         finally:
             self._runners.discard(runner)
         self._log("run %s: a runner ended with status %d", ended.exit_status)
-        if ended.exit_status == CANNOT_START and assignment.scenario.one_user_each:
+        if ended.exit_status == CANNOT_START and scenario.one_user_each:
             self._stopping = self._stopping or (StopMode.GRACEFUL, 0.0)  # nor would the others
             self._changed.set()
         delivering = asyncio.get_running_loop().create_task(runner.deliver(ended))

@@ -75,6 +75,8 @@ class Runner:
         spool = Spool(self._folder.spool, services.room)
         self._expected = services.relay.expect(assignment, source_id, spool)
         self._process: RunnerProcess | None = None
+        self._leaves_s: float | None = None
+        """How long its users may take to finish, once it is to leave; None: it is not."""
 
     @property
     def source(self) -> RelayedSource:
@@ -102,6 +104,8 @@ class Runner:
             await asyncio.to_thread(self._folder.remove)
             await relay.forget(self.source)
             raise
+        if self._leaves_s is not None:
+            self.stop(StopMode.GRACEFUL, self._leaves_s)
 
     async def wait(self, *, last: bool, why: Callable[[], str]) -> fleet_pb2.RunnerExit:
         """Waits until its process and all that it started have ended; says how.
@@ -132,6 +136,12 @@ class Runner:
         """Ends it, at once or after the stop timeout."""
         if self._process is not None:
             self._process.stop(mode, stop_timeout_s)
+
+    def leave(self, stop_timeout_s: float) -> None:
+        """Lets its users finish their iteration, and ends it if they take longer."""
+        self._leaves_s = stop_timeout_s
+        self.source.stop(stop_timeout_s)
+        self.stop(StopMode.GRACEFUL, stop_timeout_s)
 
     def terminate(self) -> None:
         """Asks it to end; kills it if it does not."""

@@ -35,6 +35,7 @@ from loadgrpc.protocol.raw import (
     read,
 )
 from loadgrpc.protocol.sources import source_to_proto
+from loadgrpc.protocol.times import seconds_to_proto
 from loadgrpc.v1 import runner_pb2
 
 QUIET_S: Final = 2.0
@@ -102,6 +103,12 @@ class RelayedSource:
         while not self._backlog.outbound.settled:
             self._uplink.begin()
             await self._change()
+
+    def stop(self, stop_timeout_s: float) -> None:
+        """Lets its users finish their iteration, whatever the broker says."""
+        stop = runner_pb2.Stop(stop_timeout=seconds_to_proto(stop_timeout_s))
+        self._stop = self._say(stop=stop)
+        self._pass_on(self._stop)
 
     async def close(self) -> None:
         """Ends the stream to the broker."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import singledispatch
 from typing import Any, NamedTuple
 
@@ -62,7 +63,7 @@ from loadgrpc.model import (
     StopMode,
 )
 from loadgrpc.protocol import answers
-from loadgrpc.protocol.fleet import StartProcesses, StartRunners, StopRunners
+from loadgrpc.protocol.fleet import ChangeLevel, StartProcesses, StartRunners, StopRunners
 
 
 class Now(NamedTuple):
@@ -102,7 +103,7 @@ def _(event: Began, run: ActiveRun, now: Now) -> Iterator[Command]:
     for part in run.live_parts():  # others were lost while the run was stored
         part.told_ns = now.monotonic_ns
         if part.agent_id in event.connected:
-            yield Order(part.agent_id, StartRunners(part.assignment))
+            yield Order(part.agent_id, _start_runners(part))
         else:
             yield from _lose(run, part, "it left before its part began", now.wall_ns, now)
     yield from _follow_up(run, now)
@@ -159,9 +160,13 @@ def _(event: LoadAsked, run: ActiveRun, now: Now) -> Iterator[Command]:
 @_decide.register
 def _(event: LoadStored, run: ActiveRun, _now: Now) -> Iterator[Command]:
     for part in run.live_parts():
-        if part.scenario.name in event.scenarios:
-            for source_id in part.sources:
-                yield Reply(source_id, answers.LoadChanged(part.changes))
+        if part.scenario.name not in event.scenarios:
+            continue
+        if part.scenario.one_user_each:  # its agent follows the level
+            yield Order(part.agent_id, _change_load(part))
+            continue
+        for source_id in part.sources:
+            yield Reply(source_id, answers.LoadChanged(part.changes))
 
 
 @_decide.register
@@ -179,11 +184,13 @@ def _(event: AgentBack, run: ActiveRun, now: Now) -> Iterator[Command]:
     ended = False
     for part in run.of_agent(agent_id):
         if registration.holds(run_id, part.scenario.name):
+            if part.changes and part.scenario.one_user_each:  # it may have missed some
+                yield Order(agent_id, _change_load(part))
             continue
         if part.unsure:
             part.hostname = registration.hostname
             part.told_ns = now.monotonic_ns
-            yield Order(agent_id, StartRunners(part.assignment))
+            yield Order(agent_id, _start_runners(part))
         elif not part.state.final:
             # It was restarted. The message of the part's end may have been lost with the
             # stream before this one.
@@ -418,6 +425,14 @@ def _let_go(part: Part) -> Command:
 
 def _stop_runners(run: ActiveRun, mode: StopMode) -> StopRunners:
     return StopRunners(run.run.attempt_id, mode, run.run.plan.stop_timeout_s)
+
+
+def _start_runners(part: Part) -> StartRunners:
+    return StartRunners(replace(part.assignment, load_changes=part.changes))
+
+
+def _change_load(part: Part) -> ChangeLevel:
+    return ChangeLevel(part.assignment.run_id, part.scenario.name, part.changes)
 
 
 def _start_processes(run: ActiveRun, part: Part, cycle: int) -> StartProcesses:

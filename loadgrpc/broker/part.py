@@ -44,6 +44,9 @@ SHORT = 0.9
 SPARE_SOURCES: Final = 1_000
 """Sources that a part may have beside those of its users."""
 
+MOST_COMING: Final = 100_000
+"""The same where users come and go with a level, and each is a process."""
+
 MAX_MISMATCHES: Final = 20
 """Sentences about runners whose hits differ from those that were counted; then one says so."""
 
@@ -131,7 +134,10 @@ class Part:
         planned = self.assignment.planned_users
         if self.scenario.one_user_each:
             reported = sum(source.stored.received > 0 for source in self.sources.values())
-            return UserFigures(planned=planned, started=self.past.reported + reported)
+            started = self.past.reported + reported
+            if self.line is not None:  # others come when some have gone
+                started = min(started, planned)
+            return UserFigures(planned=planned, started=started)
         nobody = self.state is AssignmentState.STARTING or not self.sources
         if self.users_told.known or nobody:
             return UserFigures(planned=planned, started=self.users_told.total)
@@ -216,6 +222,8 @@ class Part:
     def most_sources(self) -> int:
         """Sources that it may have: many more than its users need."""
         users = self.assignment.planned_users
+        if self.scenario.one_user_each and self.line is not None:
+            return MOST_COMING + users
         return SPARE_SOURCES + (
             users if self.scenario.one_user_each or self.scenario.by_hand else 0
         )

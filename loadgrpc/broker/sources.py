@@ -125,7 +125,7 @@ class Sources:
             run.add_source(part, source)
         if run.stopping is not None:
             inbox.put(source_id, answers.StopUsers(run.run.plan.stop_timeout_s))
-        if part.changes:
+        if part.changes and not part.scenario.one_user_each:  # its agent follows the level
             inbox.put(source_id, answers.LoadChanged(part.changes))
         self._happens(run, happened.SourceOpened(source_id))
 
@@ -288,7 +288,8 @@ class Sources:
 
 def _check_that_it_follows(part: Part, *, stages: bool) -> None:
     """A load that changes over time needs a runner that says it can follow one."""
-    if part.scenario.load is not None and not stages:
+    follows = stages or part.scenario.one_user_each  # there its agent does
+    if part.scenario.load is not None and not follows:
         rule = (
             "is needed: the load of this scenario changes over time, and the runner does not say"
             " that it can follow that"

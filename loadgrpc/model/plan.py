@@ -265,6 +265,8 @@ class Assignment:
     """None: its agent is the only one."""
     load_changes: tuple[LoadChange, ...] = ()
     """How its load was changed live before it began."""
+    index: int | None = None
+    """That of the user among those of all agents, from 0, where its number does not say it."""
     python_path: tuple[str, ...] = ()
     """Folders of the agent that tests import from, after their own."""
 
@@ -321,13 +323,30 @@ class Assignment:
         """How long its cycles last together that have users; 0 when iterations bound them."""
         return (self.scenario.duration_s or 0.0) * sum(users > 0 for users in self.scenario.users)
 
-    def of_user(self, user: int, cycle: int, *, duration_s: float | None) -> Assignment:
+    @property
+    def user_index(self) -> int:
+        """Where its user stands among those of all agents, from 0."""
+        if self.index is not None:
+            return self.index
+        return self.place.user_offsets[self.first_cycle - 1] + self.user - 1
+
+    def of_user(
+        self, user: int, cycle: int, *, duration_s: float | None, place: int = 0
+    ) -> Assignment:
         """What one user of a cycle does, both from 1; who starts it keeps to the rate.
 
-        `duration_s`: what is left of the cycle when it starts; None: iterations bound it.
+        `duration_s`: what is left of the cycle when it starts; None: iterations bound it. `place`:
+        whose place it takes, from 1, in a load that changes over time; it need not know of that.
         """
         users = self.scenario.users[cycle - self.first_cycle]
-        own = replace(self.scenario, users=(users,), spawn_rate=0.0, duration_s=duration_s)
+        own = replace(
+            self.scenario, users=(users,), spawn_rate=0.0, duration_s=duration_s, load=None
+        )
         return replace(
-            self, plan=replace(self.plan, scenarios=(own,)), user=user, first_cycle=cycle
+            self,
+            plan=replace(self.plan, scenarios=(own,)),
+            user=user,
+            first_cycle=cycle,
+            load_changes=(),
+            index=self.place.user_offsets[cycle - 1] + place - 1 if place else None,
         )

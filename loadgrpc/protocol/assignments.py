@@ -22,6 +22,7 @@ def assignment_to_proto(assignment: model.Assignment) -> runner_pb2.Assignment:
         agent_id=assignment.agent_id,
         scenario=assignment.scenario.name,
         user=assignment.user,
+        user_index=assignment.index,
         first_cycle=assignment.first_cycle,
         plan=plan,
         python_path=assignment.python_path,
@@ -53,6 +54,7 @@ def assignment_from_proto(message: runner_pb2.Assignment) -> model.Assignment:
         first_cycle=message.first_cycle or 1,
         placement=_placement(message.placement) if message.HasField("placement") else None,
         load_changes=tuple(map(loads.change_of, message.load_changes)),
+        index=message.user_index if message.HasField("user_index") else None,
         python_path=tuple(message.python_path),
     )
 

@@ -74,7 +74,7 @@ def lines_of_user(assignment: Assignment) -> Iterator[str]:
     feed = feed_of_cases(fed)
     cycle, made = assignment.first_cycle - 1, assignment.cycles[0].iterations
     seat = feed.seat(
-        place.user_offsets[cycle] + assignment.user - 1,
+        assignment.user_index,
         place.total_users[cycle],
         sum(place.total_users[:cycle]) * made,
     )

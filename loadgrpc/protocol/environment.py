@@ -21,6 +21,8 @@ RUN_ID_ENV: Final = "LOADGRPC_RUN_ID"
 PYTHONPATH: Final = "PYTHONPATH"
 GRPC_VERBOSITY: Final = "GRPC_VERBOSITY"
 CASES_FILE: Final = "cases.jsonl"
+MAX_LOAD_CHARS: Final = 65_536
+"""Of a load in the environment: a variable may have 128 KiB."""
 LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _NO_PROXY: Final = ("no_proxy", "NO_PROXY")
 _NO_GRPC_PROXY: Final = "no_grpc_proxy"
@@ -102,13 +104,15 @@ def work(assignment: Assignment) -> dict[str, str]:
     if assignment.user:
         told["CURRENT_USER"] = str(assignment.user)
         told["CURRENT_CYCLE"] = str(assignment.first_cycle)
-        told["USER_INDEX"] = str(place.user_offsets[first] + assignment.user - 1)
+        told["USER_INDEX"] = str(assignment.user_index)
     if cycle.duration_s is None:
         told["TOTAL_ITERATIONS"] = str(cycle.iterations)
     else:
         told["DURATION"] = _seconds(cycle.duration_s)
     if assignment.scenario.load is not None:
-        told["LOAD"] = load_text.text(assignment.scenario.load)
+        text = load_text.text(assignment.scenario.load)
+        if len(text) <= MAX_LOAD_CHARS:
+            told["LOAD"] = text
     if assignment.scenario.server_url:
         told["SERVER_URL"] = assignment.scenario.server_url
     if given := assignment.scenario.parameters:

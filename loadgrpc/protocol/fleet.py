@@ -7,8 +7,8 @@ from typing import Final
 
 from loadgrpc import __version__
 from loadgrpc.errors import InvalidRequest, Violation
-from loadgrpc.model import Assignment, StopMode
-from loadgrpc.protocol import assignments, home
+from loadgrpc.model import Assignment, LoadChange, StopMode
+from loadgrpc.protocol import assignments, home, loads
 from loadgrpc.protocol.labels_kind import LABELS
 from loadgrpc.protocol.produced import Produced
 from loadgrpc.protocol.times import (
@@ -74,6 +74,16 @@ class StartProcesses:
 
 
 @dataclass(frozen=True)
+class ChangeLevel:
+    """The load of a part was changed live, whose level its agent follows: in one-user mode."""
+
+    run_id: str
+    scenario: str
+    changes: tuple[LoadChange, ...]
+    """All so far."""
+
+
+@dataclass(frozen=True)
 class StopRunners:
     """Stop the runners of a run: those of a scenario, or (empty) of all."""
 
@@ -120,7 +130,7 @@ class HeldBack:
     """Processes that the agent runs at once."""
 
 
-Order = StartRunners | StartProcesses | StopRunners | ExitNoted | Heard | Dismissed
+Order = StartRunners | StartProcesses | ChangeLevel | StopRunners | ExitNoted | Heard | Dismissed
 
 
 def registration_to_proto(registration: Registration) -> fleet_pb2.Register:
@@ -192,8 +202,8 @@ def order_to_proto(order: Order) -> fleet_pb2.ConnectResponse:
         return fleet_pb2.ConnectResponse(heartbeat=fleet_pb2.Heartbeat())
     if isinstance(order, Dismissed):
         return fleet_pb2.ConnectResponse(dismissed=fleet_pb2.Dismissed())
-    if isinstance(order, StartRunners):
-        return fleet_pb2.ConnectResponse(run=assignments.start_to_proto(order.assignment))
+    if isinstance(order, StartRunners | ChangeLevel):
+        return fleet_pb2.ConnectResponse(run=_run_to_proto(order))
     if isinstance(order, StartProcesses):
         cycle = fleet_pb2.AssignmentCycle(
             run_id=order.run_id, scenario=order.scenario, cycle=order.cycle
@@ -218,7 +228,7 @@ def order_from_proto(message: fleet_pb2.ConnectResponse) -> Order | None:
     """An order from its message; None: it is none, or of a kind that is newer than this."""
     kind = message.WhichOneof("message")
     if kind == "run":
-        return StartRunners(assignments.start_from_proto(message.run))
+        return _run_from_proto(message.run)
     if kind == "start_cycle":
         begun = message.start_cycle
         return StartProcesses(begun.run_id, begun.scenario, begun.cycle)
@@ -233,6 +243,25 @@ def order_from_proto(message: fleet_pb2.ConnectResponse) -> Order | None:
     if kind == "dismissed":
         return DISMISSED
     return HEARD if kind == "heartbeat" else None
+
+
+def _run_to_proto(order: StartRunners | ChangeLevel) -> fleet_pb2.StartAssignment:
+    if isinstance(order, StartRunners):
+        return assignments.start_to_proto(order.assignment)
+    message = fleet_pb2.StartAssignment(load_changed=True)
+    message.assignment.run_id = order.run_id
+    message.assignment.scenario = order.scenario
+    for change in order.changes:
+        loads.put_change(change, message.assignment.load_changes)
+    return message
+
+
+def _run_from_proto(message: fleet_pb2.StartAssignment) -> StartRunners | ChangeLevel:
+    if not message.load_changed:
+        return StartRunners(assignments.start_from_proto(message))
+    part = message.assignment
+    changes = tuple(map(loads.change_of, part.load_changes))
+    return ChangeLevel(part.run_id, part.scenario, changes)
 
 
 def produced_from_proto(ended: fleet_pb2.RunnerExit) -> Produced | None:

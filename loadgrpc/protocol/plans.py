@@ -235,8 +235,8 @@ def _check_open(message: run_pb2.RunSpec | run_pb2.Scenario, where: str, check: 
         run_pb2.RUNNER_MODE_UNSPECIFIED,
         run_pb2.RUNNER_MODE_ONE_USER,
     }
-    detail = "needs a runner of all users on an agent: runner_mode all-users"
-    check(not (load is not None and one_user_each), f"{where}load", detail)
+    detail = "arrivals need all-users mode: use runner_mode all-users"
+    check(not (is_open and one_user_each), f"{where}load", detail)
 
 
 def _check_test(message: run_pb2.RunSpec | run_pb2.Scenario, where: str, check: Check) -> None:

@@ -7,7 +7,6 @@ the level rises again, the user stays.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -17,10 +16,9 @@ from loadgrpc.runner.load_pool import LoadPool
 from loadgrpc.runner.share import LoadShare
 from loadgrpc.runner.strands import Strand
 from loadgrpc.stats.pacing import Pace
+from loadgrpc.stats.seating import Seating
 
-LEVEL_LOOK_S: Final = 0.05
-"""How often the level is looked at while it changes."""
-_ALWAYS: Final = 1 << 62
+MOST_WAIT_S: Final = 1.0
 
 
 class StagedPool(LoadPool):
@@ -51,7 +49,11 @@ class StagedPool(LoadPool):
         strands: list[Strand] = []
         step = users[1] - users[0] if len(users) > 1 else 1
         self._cold = share.stripe.count(round(line.peak))
-        before = 0
+        seating = Seating()
+
+        def is_taken(place: int) -> bool:
+            return place in seats and not seats[place].ready()  # it may be leaving
+
         while not self.stopping.is_set():
             self.roused.clear()
             if self._changes is not None:
@@ -65,19 +67,14 @@ class StagedPool(LoadPool):
             self._wanted = wanted
             if fewer:
                 self._wake()
-            waiting = False
-            for place in range(min(before, wanted), wanted):
-                seated = seats.get(place)
-                if seated is not None and not seated.ready():
-                    waiting = True  # it may be leaving: then another takes its place
-                    continue
+            for place in seating.rise(wanted, is_taken):
                 user = users[0] + len(strands) * step
                 seats[place] = self._strands.spawn(
                     self._live, plan, user, 0, _at_once, self._stays(place), None, users[place]
                 )
                 strands.append(seats[place])
-            before = min(before, wanted) if waiting else wanted
-            self._wait([self.roused], _wait_s(line.next_change_s(since_s), since_s, waiting))
+            wait_s = seating.look_again_s(since_s, line.next_change_s(since_s))
+            self._wait([self.roused], min(wait_s, MOST_WAIT_S))
         self._wanted = 0
         self._wake()
         self._finish(plan, strands)
@@ -100,11 +97,3 @@ class StagedPool(LoadPool):
 
 def _at_once(_now_ns: int, _done: int) -> int:
     return 0
-
-
-def _wait_s(until_s: float, since_s: float, waiting: bool) -> float:  # noqa: FBT001
-    """How long to wait until the level may have changed."""
-    left_s = until_s - since_s
-    if waiting or left_s <= 0:
-        return LEVEL_LOOK_S
-    return 1.0 if math.isinf(left_s) else min(max(left_s, LEVEL_LOOK_S), 1.0)

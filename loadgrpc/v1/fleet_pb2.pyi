@@ -154,16 +154,18 @@ class AssignmentCycle(_message.Message):
     def __init__(self, run_id: _Optional[str] = ..., scenario: _Optional[str] = ..., cycle: _Optional[int] = ...) -> None: ...
 
 class StartAssignment(_message.Message):
-    __slots__ = ("assignment", "test_runner", "runner_mode", "silence_timeout")
+    __slots__ = ("assignment", "test_runner", "runner_mode", "silence_timeout", "load_changed")
     ASSIGNMENT_FIELD_NUMBER: _ClassVar[int]
     TEST_RUNNER_FIELD_NUMBER: _ClassVar[int]
     RUNNER_MODE_FIELD_NUMBER: _ClassVar[int]
     SILENCE_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    LOAD_CHANGED_FIELD_NUMBER: _ClassVar[int]
     assignment: _runner_pb2.Assignment
     test_runner: str
     runner_mode: _run_pb2.RunnerMode
     silence_timeout: _duration_pb2.Duration
-    def __init__(self, assignment: _Optional[_Union[_runner_pb2.Assignment, _Mapping]] = ..., test_runner: _Optional[str] = ..., runner_mode: _Optional[_Union[_run_pb2.RunnerMode, str]] = ..., silence_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    load_changed: bool
+    def __init__(self, assignment: _Optional[_Union[_runner_pb2.Assignment, _Mapping]] = ..., test_runner: _Optional[str] = ..., runner_mode: _Optional[_Union[_run_pb2.RunnerMode, str]] = ..., silence_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., load_changed: bool = ...) -> None: ...
 
 class RunnerExitNoted(_message.Message):
     __slots__ = ("run_id", "runner_id", "scenario")

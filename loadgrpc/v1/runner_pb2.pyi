@@ -26,7 +26,7 @@ class GetAssignmentResponse(_message.Message):
     def __init__(self, assignment: _Optional[_Union[Assignment, _Mapping]] = ...) -> None: ...
 
 class Assignment(_message.Message):
-    __slots__ = ("run_id", "agent_id", "test", "cycles", "spawn_rate", "server_url", "processes", "stop_timeout", "no_dns_resolve", "scenario", "user", "first_cycle", "plan", "placement", "python_path", "parameters", "stages", "load_changes", "deck")
+    __slots__ = ("run_id", "agent_id", "test", "cycles", "spawn_rate", "server_url", "processes", "stop_timeout", "no_dns_resolve", "scenario", "user", "first_cycle", "plan", "placement", "python_path", "parameters", "stages", "load_changes", "deck", "user_index")
     class ParametersEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -53,6 +53,7 @@ class Assignment(_message.Message):
     STAGES_FIELD_NUMBER: _ClassVar[int]
     LOAD_CHANGES_FIELD_NUMBER: _ClassVar[int]
     DECK_FIELD_NUMBER: _ClassVar[int]
+    USER_INDEX_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     agent_id: str
     test: str
@@ -72,7 +73,8 @@ class Assignment(_message.Message):
     stages: _containers.RepeatedCompositeFieldContainer[_run_pb2.Stage]
     load_changes: _containers.RepeatedCompositeFieldContainer[_run_pb2.LoadChange]
     deck: CaseDeck
-    def __init__(self, run_id: _Optional[str] = ..., agent_id: _Optional[str] = ..., test: _Optional[str] = ..., cycles: _Optional[_Iterable[_Union[Cycle, _Mapping]]] = ..., spawn_rate: _Optional[float] = ..., server_url: _Optional[str] = ..., processes: _Optional[int] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., no_dns_resolve: bool = ..., scenario: _Optional[str] = ..., user: _Optional[int] = ..., first_cycle: _Optional[int] = ..., plan: _Optional[_Union[_run_pb2.RunSpec, _Mapping]] = ..., placement: _Optional[_Union[Placement, _Mapping]] = ..., python_path: _Optional[_Iterable[str]] = ..., parameters: _Optional[_Mapping[str, _run_pb2.Parameter]] = ..., stages: _Optional[_Iterable[_Union[_run_pb2.Stage, _Mapping]]] = ..., load_changes: _Optional[_Iterable[_Union[_run_pb2.LoadChange, _Mapping]]] = ..., deck: _Optional[_Union[CaseDeck, _Mapping]] = ...) -> None: ...
+    user_index: int
+    def __init__(self, run_id: _Optional[str] = ..., agent_id: _Optional[str] = ..., test: _Optional[str] = ..., cycles: _Optional[_Iterable[_Union[Cycle, _Mapping]]] = ..., spawn_rate: _Optional[float] = ..., server_url: _Optional[str] = ..., processes: _Optional[int] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., no_dns_resolve: bool = ..., scenario: _Optional[str] = ..., user: _Optional[int] = ..., first_cycle: _Optional[int] = ..., plan: _Optional[_Union[_run_pb2.RunSpec, _Mapping]] = ..., placement: _Optional[_Union[Placement, _Mapping]] = ..., python_path: _Optional[_Iterable[str]] = ..., parameters: _Optional[_Mapping[str, _run_pb2.Parameter]] = ..., stages: _Optional[_Iterable[_Union[_run_pb2.Stage, _Mapping]]] = ..., load_changes: _Optional[_Iterable[_Union[_run_pb2.LoadChange, _Mapping]]] = ..., deck: _Optional[_Union[CaseDeck, _Mapping]] = ..., user_index: _Optional[int] = ...) -> None: ...
 
 class CaseDeck(_message.Message):
     __slots__ = ("cases", "entries")

@@ -76,3 +76,21 @@ def test_d9_a_runner_that_sends_nothing_new_has_an_answer(said):
         assert answer.WhichOneof("message") == "ack"
 
     asyncio.run(use())
+
+
+def test_a_runner_is_asked_to_stop_by_its_agent():
+    """On its stream, and on each that it opens later."""
+
+    async def use():
+        source, first, later = RelayedSource(SOURCE, "", None, None), RunnerStream(), RunnerStream()
+        source._uplink.begin = lambda: None
+        source._streams.add(first)
+        source.stop(2.5)
+        source._open(later, runner_pb2.OpenSource())
+        for stream in (first, later):
+            answers = []
+            while not stream.empty:
+                answers.append(runner_pb2.PublishEventsResponse.FromString(await stream.take()))
+            assert answers[-1].stop.stop_timeout.ToNanoseconds() == 2_500_000_000
+
+    asyncio.run(use())

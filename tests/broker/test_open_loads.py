@@ -8,8 +8,10 @@ from loadgrpc.broker import load_orders
 from loadgrpc.errors import InvalidRequest
 from loadgrpc.model import LoadChangeKind, LoadOrder, LoadUnit
 from loadgrpc.protocol.answers import LoadChanged
+from loadgrpc.protocol.fleet import ChangeLevel
+from loadgrpc.protocol.plans import plan_from_proto
 from loadgrpc.stats.load_text import stages
-from loadgrpc.v1 import runner_pb2
+from loadgrpc.v1 import run_pb2, runner_pb2
 
 NS = 1_000_000_000
 
@@ -186,3 +188,78 @@ def test_a_runner_that_cannot_follow_stages_is_refused(at_desk):
             )
 
     at_desk(use)
+
+
+def test_in_one_user_mode_the_agent_follows_the_level(at_desk):
+    """It learns of changes, also when it was away; its runners need not, and are not refused."""
+
+    async def use(desk):
+        load = stages("levels 1,3 users each 10s")
+        run = await desk.start(
+            *("a1",), load=load, users=(3,), duration_s=20.0, test_runner="./x {test}"
+        )
+        agent = desk.agent("a1")
+        desk.broker.agent_ready("a1", run.run_id, "", 1)
+        await desk.settled()
+        assert agent.orders() == [("start", run.run_id), ("cycle", "", 1)]
+        runner = await desk.runner(run)
+        await desk.broker.open_source(
+            runner.inbox, runner.source_id, epoch=9, barrier=False, stages=False
+        )
+        desk.clock.advance(3)
+        runner.answers()
+        (made,) = await change(desk, run, LoadOrder(LoadChangeKind.PAUSE))
+
+        assert [a for _, a in runner_answers(runner) if isinstance(a, LoadChanged)] == []
+        (order,) = orders(agent)
+        assert order == ChangeLevel(run.run_id, "", (made.load,))
+        agent.connect([run.run_id])
+        assert orders(agent) == [order]
+
+    at_desk(use)
+
+
+def orders(agent):
+    """The orders that came since it was last asked."""
+    found = []
+    while not agent.link.orders.empty():
+        found.append(agent.link.orders.get_nowait())
+    return found
+
+
+def test_users_who_come_and_go_are_no_more_than_were_planned(at_desk):
+    """Five processes had the places of three."""
+
+    async def use(desk):
+        load = stages("levels 3,1,3 users each 10s")
+        run = await desk.start(load=load, users=(3,), duration_s=30.0, test_runner="./x {test}")
+        desk.broker.agent_ready("a1", run.run_id, "", 1)
+        await desk.settled()
+        for _ in range(5):
+            runner = await desk.runner(run)
+            batch = runner_pb2.EventBatch(first_sequence=1)
+            batch.events.add().test_success.test = "t"
+            await report(desk, runner, batch)
+        part = desk.broker.live_run(run.run_id).parts["a1", ""]
+
+        assert part.user_figures(5).started == part.user_figures(5).planned == 3
+
+    at_desk(use)
+
+
+def test_arrivals_need_a_process_for_all_users():
+    """Levels of users do not: there the agent starts and ends users with the level."""
+
+    def asked(load, **more):
+        spec = run_pb2.RunSpec(test="http://x/", test_runner="./x {test}", load=load, **more)
+        return plan_from_proto(spec)
+
+    assert asked("3 users for 1s").scenarios[0].one_user_each
+    assert asked("3/s for 1s", runner_mode="RUNNER_MODE_ALL_USERS").scenarios[0].is_open
+    with pytest.raises(InvalidRequest) as raised:
+        asked("3/s for 1s")
+    (violation,) = raised.value.violations
+    assert (violation.field, violation.description) == (
+        "plan.load",
+        "arrivals need all-users mode: use runner_mode all-users",
+    )

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from loadgrpc.broker.split import assignments
-from loadgrpc.model import FedCase, FedCases, SourceId
+from loadgrpc.model import FedCase, FedCases, Load, LoadUnit, SourceId, Steps
 from loadgrpc.protocol import environment
 from loadgrpc.stats.load_text import stages
 from loadgrpc.testing import assignment_of, plan_of
@@ -155,3 +155,24 @@ def test_d5_what_is_stale_is_all_that_is_not_told(tmp_path):
     everything = {*told, *timed, *staged, *environment.folder(Path("/x"))}
     of_campaigns = "LOADGRPC_RESULTS"  # comes with the plan
     assert everything | {of_campaigns} == {*told, *stale}  # no name is missing
+
+
+def test_a_load_over_time():
+    """As a text for a runner of all users; one user's process has what is left of it instead."""
+    load = stages("ramp 0..10 users in 5s; hold 5s")
+    whole = assignment_of(test=URL, load=load, users=(10,), iterations=(), duration_s=10.0)
+    own = whole.of_user(13, 1, duration_s=2.5, place=4)
+
+    assert stages(environment.work(whole)["LOADGRPC_LOAD"]) == load
+    told = environment.work(own)
+    assert "LOADGRPC_LOAD" not in told
+    assert (told["LOADGRPC_CURRENT_USER"], told["LOADGRPC_USER_INDEX"]) == ("13", "3")
+    assert told["LOADGRPC_DURATION"] == "2.5"
+
+
+def test_a_load_that_is_too_long_for_a_variable():
+    """It is left out: the assignment has it."""
+    load = Load(LoadUnit.ARRIVALS, (Steps(tuple(n + 0.123 for n in range(12_000)), 1.0),))
+    whole = assignment_of(test=URL, load=load, users=(10,), iterations=(), duration_s=12_000.0)
+
+    assert "LOADGRPC_LOAD" not in environment.work(whole)

@@ -3,9 +3,10 @@
 import pytest
 
 from loadgrpc.errors import InvalidRequest
-from loadgrpc.model import Assignment, StopMode
+from loadgrpc.model import Assignment, LoadChange, LoadChangeKind, StopMode
 from loadgrpc.protocol.fleet import (
     HEARD,
+    ChangeLevel,
     ExitNoted,
     Registration,
     StartProcesses,
@@ -35,6 +36,7 @@ def again(message):
             Assignment(run_id="r", agent_id="a", plan=plan_of(test="a.B.c", iterations=(1,)))
         ),
         StartProcesses("r", "s", 3),
+        ChangeLevel("r", "s", (LoadChange(1.5, LoadChangeKind.LEVEL, 20.0),)),
         StopRunners("r", StopMode.GRACEFUL, 2.5),
         StopRunners("r", StopMode.KILL, 0.0, "s"),
         ExitNoted("r", "s", "x"),

@@ -775,7 +775,8 @@ type LoadStatus struct {
 	Users uint32 `protobuf:"varint,2,opt,name=users,proto3" json:"users,omitempty"`
 	// The iteration of this user in this cycle, from 1. 0: not inside an iteration.
 	CurrentIteration uint32 `protobuf:"varint,3,opt,name=current_iteration,json=currentIteration,proto3" json:"current_iteration,omitempty"`
-	// The user, from 1 to `users`. 0: not on behalf of a user.
+	// The user, from 1 to `users`. 0: not on behalf of a user. In a load of users that changes over
+	// time it may be more: each user who comes has a new number.
 	CurrentUser uint32 `protobuf:"varint,4,opt,name=current_user,json=currentUser,proto3" json:"current_user,omitempty"`
 	// The cycle, from 1. 0: unknown.
 	Cycle uint32 `protobuf:"varint,5,opt,name=cycle,proto3" json:"cycle,omitempty"`

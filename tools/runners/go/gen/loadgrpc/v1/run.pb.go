@@ -353,6 +353,9 @@ const (
 	// The same as ONE_USER.
 	RunnerMode_RUNNER_MODE_UNSPECIFIED RunnerMode = 0
 	// One: a process is started for each user of each cycle, and makes all iterations of that user.
+	// If the load is users whose number changes over time, a process is started whenever one more is
+	// wanted; those that are no longer wanted get `stop`, as at the end of a run. A load of arrivals
+	// needs ALL_USERS.
 	RunnerMode_RUNNER_MODE_ONE_USER RunnerMode = 1
 	// All: one process on each agent runs all users of all cycles.
 	RunnerMode_RUNNER_MODE_ALL_USERS RunnerMode = 2

@@ -16,7 +16,9 @@
 //
 //     LOADGRPC_TEST              the test
 //     LOADGRPC_TOTAL_USERS       users of the cycle; of several cycles, 10:20:30
-//     LOADGRPC_CURRENT_USER      the user to run, from 1; not set: all users
+//     LOADGRPC_CURRENT_USER      the user to run, from 1; not set: all users. If the load changes
+//                                over time, it may be more than the users of the cycle: each user
+//                                who comes has a new number
 //     LOADGRPC_CURRENT_CYCLE     the cycle of that user, from 1; set together with it
 //     LOADGRPC_USER_INDEX        the index of that user among those of all agents, from 0: see
 //                                Placement; set together with it
@@ -26,8 +28,9 @@
 //     LOADGRPC_AGENTS            agents of the run
 //     LOADGRPC_TOTAL_ITERATIONS  iterations each user makes in a cycle; or else
 //     LOADGRPC_DURATION          seconds that a cycle lasts, such as 60 or 1.5
-//     LOADGRPC_LOAD              the load over time as a text, if the plan has stages; see
-//                                Assignment.stages, which has the same typed
+//     LOADGRPC_LOAD              the load over time as a text, if the plan has stages and the
+//                                process runs all users; see Assignment.stages, which has the
+//                                same typed. Not set if it has more than 65,536 characters
 //     LOADGRPC_STOP_TIMEOUT      seconds that users then have to finish their iteration
 //     LOADGRPC_SERVER_URL        the server's URL, if the plan has one
 //     LOADGRPC_PARAMETERS        values of the test's parameters, if the plan gives any: an object
@@ -226,13 +229,22 @@ type Assignment struct {
 	// The load of the scenario over time, on all agents together, whether the plan has it as a text
 	// or typed. Arrival k, and user k of those that a level asks for, from 0, belongs to the agent
 	// with k modulo `placement.agents` = `placement.agent_index`; a runner with several processes
-	// divides its own in the same way. `plan` has what else is to be known of arrivals. Empty:
-	// `cycles` are the load; otherwise there is one cycle, which ends with the stages.
+	// divides its own in the same way. Of arrivals, each iteration starts at its planned instant
+	// (`Spacing`), whatever the answers do, and says how late it was, by `Hit.planned_start_time` or
+	// by the columns `delay_ns`; `plan` has their spacing, the seed, and what becomes of late ones,
+	// and `Cycle.users` is how many users there may be on this agent. Of users, those that the level
+	// no longer asks for finish their iteration and leave, and each user who comes has a number that
+	// no other had. Empty: `cycles` are the load, as they are in one-user mode, where the agent
+	// starts and ends users with the level; otherwise there is one cycle, which ends with the stages.
 	Stages []*Stage `protobuf:"bytes,18,rep,name=stages,proto3" json:"stages,omitempty"`
 	// How that load was changed live before the runner asked, oldest first. At most 1,000.
 	LoadChanges []*LoadChange `protobuf:"bytes,19,rep,name=load_changes,json=loadChanges,proto3" json:"load_changes,omitempty"`
 	// Which case each iteration is fed with. Absent: none.
-	Deck          *CaseDeck `protobuf:"bytes,21,opt,name=deck,proto3" json:"deck,omitempty"`
+	Deck *CaseDeck `protobuf:"bytes,21,opt,name=deck,proto3" json:"deck,omitempty"`
+	// The index of the user among those of all agents (see Placement), where `user` does not say it:
+	// users of a load that changes over time come and go, each with a number of its own, and each
+	// takes a place that has an index. Absent: `user` says it.
+	UserIndex     *uint32 `protobuf:"varint,22,opt,name=user_index,json=userIndex,proto3,oneof" json:"user_index,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -398,6 +410,13 @@ func (x *Assignment) GetDeck() *CaseDeck {
 		return x.Deck
 	}
 	return nil
+}
+
+func (x *Assignment) GetUserIndex() uint32 {
+	if x != nil && x.UserIndex != nil {
+		return *x.UserIndex
+	}
+	return 0
 }
 
 // Which case each iteration is fed with. It is worked out from what the plan asks for (FedCases),
@@ -915,8 +934,9 @@ type RunnerCapabilities struct {
 	// It feeds each iteration with its case: see CaseDeck. If a plan has cases, a runner that cannot
 	// is not run: its agent's part ends as if the test could not be loaded.
 	Cases bool `protobuf:"varint,3,opt,name=cases,proto3" json:"cases,omitempty"`
-	// It follows loads that change over time: `Assignment.stages`, and `load_changed`. A runner that
-	// does not is refused a scenario that has such a load, with `error` (INVALID_REQUEST).
+	// It follows loads that change over time: `Assignment.stages`, and `load_changed`. A runner of
+	// all users that does not is refused a scenario that has such a load, with `error`
+	// (INVALID_REQUEST). In one-user mode none needs it.
 	Stages        bool `protobuf:"varint,2,opt,name=stages,proto3" json:"stages,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1555,8 +1575,11 @@ func (*PublishEventsResponse_TypesRefused) isPublishEventsResponse_Message() {}
 
 func (*PublishEventsResponse_LoadChanged) isPublishEventsResponse_Message() {}
 
-// The load of a scenario was changed while it runs. A runner that knows these changes already
-// does nothing.
+// The load of a scenario was changed while it runs. A runner computes its line again from
+// `Assignment.stages` and all changes: what was planned after the earliest new `LoadChange.at` and
+// has not begun moves, k and s(k) of arrivals stay as they are (`Spacing`), and so do all the
+// instants before. While the load is paused, nothing starts. A runner that knows these changes
+// already does nothing.
 type LoadChanged struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// All changes so far, oldest first. At most 1,000.
@@ -2271,7 +2294,7 @@ const file_loadgrpc_v1_runner_proto_rawDesc = "" +
 	"\x15GetAssignmentResponse\x127\n" +
 	"\n" +
 	"assignment\x18\x01 \x01(\v2\x17.loadgrpc.v1.AssignmentR\n" +
-	"assignment\"\xc3\x06\n" +
+	"assignment\"\xf6\x06\n" +
 	"\n" +
 	"Assignment\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x19\n" +
@@ -2299,10 +2322,13 @@ const file_loadgrpc_v1_runner_proto_rawDesc = "" +
 	"parameters\x12*\n" +
 	"\x06stages\x18\x12 \x03(\v2\x12.loadgrpc.v1.StageR\x06stages\x12:\n" +
 	"\fload_changes\x18\x13 \x03(\v2\x17.loadgrpc.v1.LoadChangeR\vloadChanges\x12)\n" +
-	"\x04deck\x18\x15 \x01(\v2\x15.loadgrpc.v1.CaseDeckR\x04deck\x1aU\n" +
+	"\x04deck\x18\x15 \x01(\v2\x15.loadgrpc.v1.CaseDeckR\x04deck\x12\"\n" +
+	"\n" +
+	"user_index\x18\x16 \x01(\rH\x00R\tuserIndex\x88\x01\x01\x1aU\n" +
 	"\x0fParametersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12,\n" +
-	"\x05value\x18\x02 \x01(\v2\x16.loadgrpc.v1.ParameterR\x05value:\x028\x01\"P\n" +
+	"\x05value\x18\x02 \x01(\v2\x16.loadgrpc.v1.ParameterR\x05value:\x028\x01B\r\n" +
+	"\v_user_index\"P\n" +
 	"\bCaseDeck\x12*\n" +
 	"\x05cases\x18\x01 \x03(\v2\x14.loadgrpc.v1.FedCaseR\x05cases\x12\x18\n" +
 	"\aentries\x18\x02 \x03(\rR\aentries\"\x88\x01\n" +
@@ -2545,6 +2571,7 @@ func file_loadgrpc_v1_runner_proto_init() {
 	}
 	file_loadgrpc_v1_event_proto_init()
 	file_loadgrpc_v1_run_proto_init()
+	file_loadgrpc_v1_runner_proto_msgTypes[2].OneofWrappers = []any{}
 	file_loadgrpc_v1_runner_proto_msgTypes[7].OneofWrappers = []any{
 		(*PublishEventsRequest_Open)(nil),
 		(*PublishEventsRequest_Batch)(nil),

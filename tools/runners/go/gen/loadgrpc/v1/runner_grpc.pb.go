@@ -16,7 +16,9 @@
 //
 //     LOADGRPC_TEST              the test
 //     LOADGRPC_TOTAL_USERS       users of the cycle; of several cycles, 10:20:30
-//     LOADGRPC_CURRENT_USER      the user to run, from 1; not set: all users
+//     LOADGRPC_CURRENT_USER      the user to run, from 1; not set: all users. If the load changes
+//                                over time, it may be more than the users of the cycle: each user
+//                                who comes has a new number
 //     LOADGRPC_CURRENT_CYCLE     the cycle of that user, from 1; set together with it
 //     LOADGRPC_USER_INDEX        the index of that user among those of all agents, from 0: see
 //                                Placement; set together with it
@@ -26,8 +28,9 @@
 //     LOADGRPC_AGENTS            agents of the run
 //     LOADGRPC_TOTAL_ITERATIONS  iterations each user makes in a cycle; or else
 //     LOADGRPC_DURATION          seconds that a cycle lasts, such as 60 or 1.5
-//     LOADGRPC_LOAD              the load over time as a text, if the plan has stages; see
-//                                Assignment.stages, which has the same typed
+//     LOADGRPC_LOAD              the load over time as a text, if the plan has stages and the
+//                                process runs all users; see Assignment.stages, which has the
+//                                same typed. Not set if it has more than 65,536 characters
 //     LOADGRPC_STOP_TIMEOUT      seconds that users then have to finish their iteration
 //     LOADGRPC_SERVER_URL        the server's URL, if the plan has one
 //     LOADGRPC_PARAMETERS        values of the test's parameters, if the plan gives any: an object
