@@ -19,7 +19,20 @@ from loadgrpc.client import Client
 from loadgrpc.design import Case, load_cases, load_table
 from loadgrpc.design.case_file import write_cases
 from loadgrpc.examples.nextdate import NextDateService
-from loadgrpc.model import CaseOrder, RunnerMode, Summary
+from loadgrpc.model import (
+    CaseOrder,
+    LoadChangeKind,
+    LoadOrder,
+    LoadUnit,
+    Plan,
+    Run,
+    RunnerMode,
+    RunState,
+    Scenario,
+    Summary,
+    users_of,
+)
+from loadgrpc.stats import load_text
 from loadgrpc.testing import plan_of, running_cluster
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -83,6 +96,59 @@ def test_a_run_as_fast_as_it_can_counts_every_hit(go_runner, summary_of, countin
     assert counted > 20
     assert summary["hits"]["count"] == summary["iterations"]["success"] == str(counted)
     assert summary["accounting"]["lost"] == "0"
+
+
+def test_stages_and_live_changes_on_two_agents(go_runner, counting_server):
+    """Arrivals in one process, users in one each: counts are the server's, and the plan is kept.
+
+    Both loads are doubled live.
+    """
+
+    def scenario(name: str, text: str, mode: RunnerMode, **more: Any) -> Scenario:
+        load = load_text.stages(text)
+        return Scenario(
+            name=name,
+            test=f"{counting_server.url}/",
+            test_runner=f"'{go_runner}' {{test}}",
+            runner_mode=mode,
+            load=load,
+            duration_s=load.duration_s,
+            users=(users_of(load, 0),),
+            **more,
+        )
+
+    plan = Plan(
+        scenarios=(
+            scenario("arrivals", "60/s for 2500ms", RunnerMode.ALL_USERS),
+            scenario("levels", "2 users for 2s", RunnerMode.ONE_USER),
+        ),
+        agents=2,
+    )
+
+    async def main() -> Summary:
+        async with running_cluster(agents=2) as endpoint, Client.connect(endpoint) as client:
+            run = await client.start_run(plan)
+            async for news in client.watch_run(run.run_id):
+                if isinstance(news.update, Run) and news.update.state is RunState.RUNNING:
+                    break
+            level = LoadOrder(LoadChangeKind.LEVEL, 120, LoadUnit.ARRIVALS, "arrivals")
+            await client.set_load(run.run_id, level)
+            level = LoadOrder(LoadChangeKind.LEVEL, 4, LoadUnit.USERS, "levels")
+            await client.set_load(run.run_id, level)
+            async for _ in client.watch_run(run.run_id):
+                pass
+            return await client.get_summary(run.run_id)
+
+    summary = asyncio.run(main())
+    of = {each.name: each for each in summary.scenarios}
+    arrivals = of["arrivals"].iterations
+
+    assert summary.verdict.exit_code == 0, summary.verdict
+    assert summary.hits.count == counting_server.requests()
+    assert arrivals.planned == arrivals.started == of["arrivals"].hits.count > 200
+    assert (arrivals.dropped, arrivals.not_yet) == (0, 0)
+    assert of["levels"].iterations.started == of["levels"].hits.count > 0
+    assert [agent.state.name for agent in summary.agents] == ["FINISHED", "FINISHED"]
 
 
 @pytest.fixture

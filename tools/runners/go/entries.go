@@ -25,6 +25,7 @@ type hit struct {
 	url, rule       string
 	user, iteration uint32
 	start, elapsed  time.Duration
+	late            time.Duration // how long before its start it was planned; 0: it was not
 	firstByte       time.Duration
 	connect         time.Duration
 	sent, received  int64
@@ -45,6 +46,7 @@ type iteration struct {
 	rule           string
 	user, number   uint32
 	start, elapsed time.Duration
+	late           time.Duration // as that of a hit
 }
 
 // iterationLabel is what many iterations have in common.
@@ -113,6 +115,7 @@ func hitBlock(status *v1.LoadStatus, hits []hit) *v1.HitBlock {
 		Status:        status,
 		Label:         column(hits, func(h *hit) int64 { return labels.place(h.label) }),
 		StartNs:       column(hits, func(h *hit) int64 { return int64(h.start - base) }),
+		DelayNs:       column(hits, func(h *hit) int64 { return int64(h.late) }),
 		ElapsedNs:     column(hits, func(h *hit) int64 { return int64(h.elapsed) }),
 		FirstByteNs:   column(hits, func(h *hit) int64 { return int64(h.firstByte) }),
 		ConnectNs:     column(hits, func(h *hit) int64 { return int64(h.connect) }),
@@ -159,6 +162,7 @@ func testBlock(status *v1.LoadStatus, tests []iteration) *v1.TestBlock {
 		Status:    status,
 		Label:     column(tests, func(t *iteration) int64 { return labels.place(t.label) }),
 		StartNs:   column(tests, func(t *iteration) int64 { return int64(t.start - base) }),
+		DelayNs:   column(tests, func(t *iteration) int64 { return int64(t.late) }),
 		ElapsedNs: column(tests, func(t *iteration) int64 { return int64(t.elapsed) }),
 		User:      column(tests, func(t *iteration) int64 { return int64(t.user) }),
 		Iteration: column(tests, func(t *iteration) int64 { return int64(t.number) }),

@@ -18,6 +18,10 @@ type load struct {
 	deck       *deck
 	started    chan uint32 // the newest cycle that was started
 
+	mutex   sync.Mutex
+	changes []*v1.LoadChange // how the load was changed live, all of it
+	roused  chan struct{}    // something is there when it was changed
+
 	stopping  context.Context // done: no user begins another iteration
 	stopUsers context.CancelFunc
 	cut       context.Context // done: users who have not finished are cut off
@@ -30,6 +34,8 @@ func newLoad(assignment *v1.Assignment, recorder *recorder, publisher *publisher
 		recorder:   recorder,
 		publisher:  publisher,
 		started:    make(chan uint32, 1),
+		changes:    assignment.LoadChanges,
+		roused:     make(chan struct{}, 1),
 	}
 	l.stopping, l.stopUsers = context.WithCancel(context.Background())
 	l.cut, l.cutUsers = context.WithCancel(context.Background())
@@ -64,7 +70,18 @@ func (l *load) stop(timeout time.Duration) {
 	time.AfterFunc(timeout, l.cutUsers)
 }
 
-// run lives all cycles; what it returns is why none could be.
+// changed: the load was changed live; these are all changes so far.
+func (l *load) changed(changes []*v1.LoadChange) {
+	l.mutex.Lock()
+	l.changes = changes
+	l.mutex.Unlock()
+	select {
+	case l.roused <- struct{}{}:
+	default:
+	}
+}
+
+// run runs all cycles; what it returns is why none could be.
 func (l *load) run() *v1.ExceptionInfo {
 	test, err := newTest(l.assignment)
 	if err == nil {
@@ -74,12 +91,21 @@ func (l *load) run() *v1.ExceptionInfo {
 		why := exceptionOf(err)
 		return &v1.ExceptionInfo{Type: why.kind, Message: why.message, Traceback: why.trace}
 	}
-	for at, cycle := range l.assignment.Cycles {
+	for at, each := range l.assignment.Cycles {
 		number := l.first() + uint32(at)
 		if !l.released(number) {
 			break
 		}
-		l.cycle(test, number, cycle)
+		l.recorder.begin(&v1.LoadStatus{
+			Iterations: each.Iterations, Users: each.Users, Cycle: number})
+		switch of := (cycle{each, number, test}); {
+		case len(l.assignment.Stages) == 0:
+			l.closed(of)
+		case l.assignment.Stages[0].Unit == v1.LoadUnit_LOAD_UNIT_ARRIVALS:
+			l.open(of)
+		default:
+			l.levels(of)
+		}
 	}
 	return nil
 }
@@ -101,28 +127,30 @@ func (l *load) released(cycle uint32) bool {
 	return false
 }
 
-// cycle runs the users of a cycle to their end.
-func (l *load) cycle(test *test, number uint32, cycle *v1.Cycle) {
-	l.recorder.begin(&v1.LoadStatus{
-		Iterations: cycle.Iterations, Users: cycle.Users, Cycle: number})
-	ending, end := l.ending(cycle)
+// cycle is one of the assignment, with its number, and what its users do.
+type cycle struct {
+	*v1.Cycle
+	number uint32
+	test   *test
+}
+
+// closed runs the users of a cycle, who wait for nothing but their answers, to their end.
+func (l *load) closed(cycle cycle) {
+	ending, end := l.ending(cycle.Cycle)
 	defer end()
-	cut, cutOff := context.WithCancel(l.cut)
+	cut, cutOff := l.cutting(ending)
 	defer cutOff()
-	patience := l.assignment.StopTimeout.AsDuration()
-	defer context.AfterFunc(ending, func() { time.AfterFunc(patience, cutOff) })()
+	goesOn := func() bool { return ending.Err() == nil }
 
 	var users sync.WaitGroup
-	for _, user := range l.users(cycle) {
+	for _, user := range l.users(cycle.Cycle) {
 		users.Go(func() {
 			if !wait(ending, l.delay(user)) {
 				return
 			}
 			l.recorder.userStarted()
 			defer l.recorder.userEnded()
-			seat := l.seat(number, user, cycle)
-			newUser(user, test.of(l.index(number, user)), seat, l.recorder).
-				live(cut, ending, cycle.Iterations)
+			l.user(cycle, user, user).live(cut, goesOn, cycle.Iterations)
 		})
 	}
 	users.Wait()
@@ -136,7 +164,18 @@ func (l *load) ending(cycle *v1.Cycle) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(l.stopping, cycle.Duration.AsDuration())
 }
 
-// users are the numbers of those to live.
+// cutting is done when users who have not finished are cut off: the stop timeout after `ending`.
+func (l *load) cutting(ending context.Context) (context.Context, context.CancelFunc) {
+	cut, cutOff := context.WithCancel(l.cut)
+	patience := l.assignment.StopTimeout.AsDuration()
+	done := context.AfterFunc(ending, func() { time.AfterFunc(patience, cutOff) })
+	return cut, func() {
+		done()
+		cutOff()
+	}
+}
+
+// users are the numbers of those to run.
 func (l *load) users(cycle *v1.Cycle) []uint32 {
 	if l.assignment.User != 0 {
 		return []uint32{l.assignment.User}
@@ -148,9 +187,19 @@ func (l *load) users(cycle *v1.Cycle) []uint32 {
 	return numbers
 }
 
+// user is one with a number, in the place of the user that has the number `place`: what is shared
+// out among the users of a cycle goes by places.
+func (l *load) user(cycle cycle, number, place uint32) *user {
+	test := cycle.test.of(l.index(cycle.number, place))
+	return newUser(number, test, l.seat(cycle.number, place, cycle.Cycle), l.recorder)
+}
+
 // index is where a user of a cycle stands among those of all agents: what is shared out by it, such
 // as rows of a file, is shared out exactly.
 func (l *load) index(cycle, user uint32) uint32 {
+	if index := l.assignment.UserIndex; index != nil {
+		return *index // of the one user that this process runs
+	}
 	offsets := l.assignment.GetPlacement().GetUserOffsets()
 	if int(cycle) > len(offsets) {
 		return user - 1 // the broker is older: there is only this agent
@@ -187,5 +236,40 @@ func wait(ending context.Context, some time.Duration) bool {
 		return ending.Err() == nil
 	case <-ending.Done():
 		return false
+	}
+}
+
+// The load over time
+
+// follow gives the line of the load: the one that is known, unless it was changed live.
+func (l *load) follow(known *line) *line {
+	l.mutex.Lock()
+	changes := l.changes
+	l.mutex.Unlock()
+	if known != nil && known.changes == len(changes) {
+		return known
+	}
+	return newLine(l.assignment.Stages, changes)
+}
+
+// spec is what the plan has beside the stages.
+func (l *load) spec() interface {
+	GetArrivals() v1.Spacing
+	GetLate() v1.LatePolicy
+} {
+	if scenarios := l.assignment.Plan.GetScenarios(); len(scenarios) > 0 {
+		return scenarios[0]
+	}
+	return l.assignment.Plan
+}
+
+// pause waits for some time, or until the load is changed or ends.
+func (l *load) pause(ending context.Context, some time.Duration) {
+	timer := time.NewTimer(some)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-l.roused:
+	case <-ending.Done():
 	}
 }

@@ -38,7 +38,7 @@ func main() {
 	}
 }
 
-// run lives the assignment to its end; nil when all that happened was taken.
+// run runs the assignment to its end; nil when all that happened was taken.
 func run() error {
 	source := &v1.SourceId{
 		RunId:    os.Getenv("LOADGRPC_RUN_ID"),

@@ -196,12 +196,13 @@ func (o *outbound) split(at int) {
 
 // Requests
 
-func openRequest(source *v1.SourceId, epoch uint64, barrier bool) *v1.PublishEventsRequest {
+func openRequest(source *v1.SourceId, epoch uint64, allUsers bool) *v1.PublishEventsRequest {
 	return &v1.PublishEventsRequest{
 		Source: source,
 		Message: &v1.PublishEventsRequest_Open{Open: &v1.OpenSource{
-			Epoch:        epoch,
-			Capabilities: &v1.RunnerCapabilities{CycleBarrier: barrier, Cases: true},
+			Epoch: epoch,
+			Capabilities: &v1.RunnerCapabilities{
+				CycleBarrier: allUsers, Cases: true, Stages: allUsers},
 		}},
 	}
 }

@@ -28,14 +28,15 @@ type orders interface {
 	opened()
 	start(cycle uint32)
 	stop(timeout time.Duration)
+	changed(changes []*v1.LoadChange)
 }
 
 // publisher is the runner's end of PublishEvents. What it decides is in outbound; here are
 // the stream, which is opened again when it breaks, and the lock.
 type publisher struct {
-	client  v1.RunnerServiceClient
-	source  *v1.SourceId
-	barrier bool // whether it says `ready` before each cycle
+	client   v1.RunnerServiceClient
+	source   *v1.SourceId
+	allUsers bool // whether it says `ready` before each cycle, and follows loads
 
 	mutex   sync.Mutex
 	changed *sync.Cond
@@ -43,9 +44,9 @@ type publisher struct {
 }
 
 func newPublisher(
-	client v1.RunnerServiceClient, source *v1.SourceId, barrier bool,
+	client v1.RunnerServiceClient, source *v1.SourceId, allUsers bool,
 ) *publisher {
-	p := &publisher{client: client, source: source, barrier: barrier}
+	p := &publisher{client: client, source: source, allUsers: allUsers}
 	p.changed = sync.NewCond(&p.mutex)
 	return p
 }
@@ -141,7 +142,7 @@ func (p *publisher) stream(
 
 // write opens the source and sends what may be sent; the reader learns why the stream ended.
 func (p *publisher) write(ctx context.Context, stream eventStream, epoch uint64) {
-	request := openRequest(p.source, epoch, p.barrier)
+	request := openRequest(p.source, epoch, p.allUsers)
 	for request != nil && stream.Send(request) == nil {
 		request = p.next(ctx)
 	}
@@ -183,6 +184,8 @@ func (p *publisher) answered(
 	case *v1.PublishEventsResponse_StartCycle:
 		p.out.cycleStarted(message.StartCycle.Cycle)
 		orders.start(message.StartCycle.Cycle)
+	case *v1.PublishEventsResponse_LoadChanged:
+		orders.changed(message.LoadChanged.Changes)
 	case *v1.PublishEventsResponse_Stop:
 		orders.stop(message.Stop.StopTimeout.AsDuration())
 	case *v1.PublishEventsResponse_Finished:

@@ -70,6 +70,17 @@ func (r *recorder) iteration(one iteration) {
 	r.produced.events++
 }
 
+// rows takes events as they are.
+func (r *recorder) rows(events []*v1.Event) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	for _, event := range events {
+		event.Status = r.pending.status
+	}
+	r.pending.rows = append(r.pending.rows, events...)
+	r.produced.events += uint64(len(events))
+}
+
 func (r *recorder) userStarted() {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()

@@ -18,9 +18,10 @@ import (
 // are its own, so what passes on them belongs to the request under way.
 type session struct {
 	user, iteration uint32
-	rule            string // of the case that the iteration is fed with
-	name            string // of hits; empty: their URL
-	expected        int    // status: such an answer did not fail
+	rule            string        // of the case that the iteration is fed with
+	name            string        // of hits; empty: their URL
+	expected        int           // status: such an answer did not fail
+	late            time.Duration // how late the iteration is; so is its first hit, and no other
 	recorder        *recorder
 	transport       *http.Transport
 
@@ -73,10 +74,12 @@ func (s *session) read(
 		iteration: s.iteration,
 		start:     start,
 		elapsed:   now() - start,
+		late:      s.late,
 		connect:   time.Duration(s.connect.Load()),
 		sent:      s.sent.Load(),
 		received:  s.received.Load(),
 	}
+	s.late = 0
 	if first := time.Duration(s.firstByte.Load()); first > 0 {
 		one.firstByte = first - start
 	}
