@@ -190,12 +190,14 @@ def _hits(block: event_pb2.HitBlock) -> Iterator[Happening]:
 
 
 def _iterations(block: event_pb2.TestBlock) -> Iterator[Happening]:
-    columns = _columns(block, "label", "case", "start_ns", "elapsed_ns", "user", "iteration")
+    columns = _columns(
+        block, "label", "case", "start_ns", "elapsed_ns", "user", "iteration", "delay_ns"
+    )
     if columns is None:
         yield from repeat(Happening(Fact.INVALID), block.count)
         return
     base_ns = timestamp_from_proto(block.base_time)
-    for label, case, start_ns, elapsed_ns, user, iteration in zip(*columns, strict=True):
+    for label, case, start_ns, elapsed_ns, user, iteration, delay_ns in zip(*columns, strict=True):
         said = block.labels[label]
         known = said.outcome in set(TestOutcome)
         yield Happening(
@@ -206,6 +208,7 @@ def _iterations(block: event_pb2.TestBlock) -> Iterator[Happening]:
             test=said.test,
             outcome=TestOutcome(said.outcome) if known else None,
             exception=(said.exception.type, said.exception.message),
+            delay_ns=delay_ns,
         )
 
 

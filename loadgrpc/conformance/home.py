@@ -17,9 +17,10 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from loadgrpc.broker.ledger import Ledger
-from loadgrpc.conformance.refusing import NotTaken, refused_by, rule_of
+from loadgrpc.conformance.live_load import LiveLoad
+from loadgrpc.conformance.refusing import ON_PURPOSE, NotTaken, on_purpose, refused_by, rule_of
 from loadgrpc.conformance.script import CLOSED, TERMINATE, Script
-from loadgrpc.conformance.stream import Stream
+from loadgrpc.conformance.stream import Stream, token_of
 from loadgrpc.conformance.transcript import (
     Ended,
     HomeMessage,
@@ -85,6 +86,7 @@ class Home:
         self._last: dict[str, Any] | None = None
         """What is answered to everything, when the source's part is over."""
         self._stop: dict[str, Any] | None = None
+        self._live = LiveLoad(script, transcript)
 
     # The service
 
@@ -94,7 +96,7 @@ class Home:
         """See runner.proto."""
         asked = request.source
         source = type(self.transcript.source)(asked.run_id, asked.agent_id, asked.runner_id)
-        token = _token(context)
+        token = token_of(context)
         self._note(MethodCall(self._now_s(), "GetAssignment", 0, token, source))
         self._check_token(token)
         if asked != self._source:
@@ -110,7 +112,7 @@ class Home:
         """See runner.proto."""
         self._stream_count += 1
         stream = Stream(self._stream_count)
-        token = _token(context)
+        token = token_of(context)
         self._note(MethodCall(self._now_s(), "PublishEvents", stream.number, token))
         try:
             self._check_token(token)
@@ -150,6 +152,7 @@ class Home:
 
     def requested(self, count: int) -> None:
         """The target has received this many requests."""
+        self.transcript.request_s.append(self._now_s())
         if count >= self._script.after_requests:
             self._in_the_middle()
 
@@ -224,6 +227,10 @@ class Home:
                     )
                     self._say(older, error=reason)
         self._epoch = opening.epoch
+        if (refused := self._live.refuses(opening)) is not None:  # it may be right all the same
+            self._last = {"error": refused}
+            self._say(stream, **self._last)
+            return
         self._ledger.opened()
         stream.open = True
         stored = self._ledger.received
@@ -233,6 +240,8 @@ class Home:
         self._say(stream, self._script.open_after_s, opened=opened)
         if self._stop is not None:
             self._say(stream, self._script.open_after_s, **self._stop)
+        if self._live.answer is not None:
+            self._say(stream, self._script.open_after_s, **self._live.answer)
 
     def _batch(self, stream: Stream, batch: runner_pb2.EventBatch) -> None:
         count = home.size(batch)
@@ -324,6 +333,7 @@ class Home:
             self.stop()
         else:
             start = runner_pb2.StartCycle(cycle=cycle)
+            self._live.begin(self._now_s() + self._script.start_after_s)
             self._say(stream, self._script.start_after_s, start_cycle=start)
 
     def _answer_finish(self, stream: Stream) -> None:
@@ -361,11 +371,14 @@ class Home:
         elif self._script.then == TERMINATE:
             self.transcript.terminated_s = self._now_s()
             self.terminates.set()
+        elif self._script.then == "load_changed":
+            changed = self._live.change(self._now_s())
+            for stream in self._streams:
+                self._say(stream, **changed)
         elif self._script.then == "run_closed":
             self.close_run()
         else:
-            message = "the kit says so, to see what comes of it"
-            told = runner_pb2.SourceError(reason=InvalidRequest.reason, message=message)
+            told = runner_pb2.SourceError(reason=InvalidRequest.reason, message=ON_PURPOSE)
             self._last = {"error": told}
         if self._last is not None:
             for stream in self._streams:
@@ -384,12 +397,7 @@ class Home:
             stream.answers.put_nowait(None)
             return
         self._told_the_end = True
-        message = "the kit says so, to see what comes of it"
-        refusals = {
-            NotAllowed.reason: NotAllowed(message),
-            InvalidRequest.reason: InvalidRequest([Violation("source", message)]),
-        }
-        stream.answers.put_nowait(refusals[status])
+        stream.answers.put_nowait(on_purpose(status))
 
     def _leave(self) -> None:
         for stream in self._streams:
@@ -440,8 +448,3 @@ class Home:
 
     def _now_s(self) -> float:
         return time.monotonic() - self._began_s
-
-
-def _token(context: Context) -> str:
-    found = (value for key, value in context.invocation_metadata() or () if key == "authorization")
-    return next(found, "")

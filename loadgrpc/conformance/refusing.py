@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
-from loadgrpc.errors import InvalidRequest, LoadgrpcError, NotFound
+from loadgrpc.errors import InvalidRequest, LoadgrpcError, NotAllowed, NotFound, Violation
+
+ON_PURPOSE: Final = "the kit says so, to see what comes of it"
 
 
 class NotTaken(InvalidRequest):
@@ -30,3 +33,10 @@ def rule_of(error: LoadgrpcError) -> str:
     if isinstance(error, NotTaken):
         return error.rule
     return "2.1" if isinstance(error, NotFound) else "2.2"
+
+
+def on_purpose(status: str) -> LoadgrpcError:
+    """What ends a stream of which the script wants no other."""
+    if status == NotAllowed.reason:
+        return NotAllowed(ON_PURPOSE)
+    return InvalidRequest([Violation("source", ON_PURPOSE)])

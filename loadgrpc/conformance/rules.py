@@ -212,6 +212,50 @@ RULES: Final = (
         " cycle.",
     ),
     Rule(
+        "7.13",
+        "arrivals start at their planned instants",
+        "Of arrivals, each iteration starts at its planned instant (`Spacing`), whatever the"
+        " answers do,",
+    ),
+    Rule(
+        "7.14",
+        "each arrival of its share starts, and no other",
+        "Arrival k, and user k of those that a level asks for, from 0, belongs to the agent with k"
+        " modulo `placement.agents` = `placement.agent_index`;",
+    ),
+    Rule(
+        "7.15",
+        "arrivals are accounted for, second by second",
+        "what waits at the end of a second is what waited at its beginning, plus `planned`, minus"
+        " `started` and `dropped`.",
+    ),
+    Rule(
+        "7.16",
+        "a live change of the load holds from its moment on",
+        "A runner computes its line again from `Assignment.stages` and all changes:",
+    ),
+    Rule(
+        "7.17",
+        "a paused load starts nothing, and goes on where it was",
+        "While the load is paused, nothing starts.",
+    ),
+    Rule(
+        "7.18",
+        "users come and go with the level",
+        "Arrival k, and user k of those that a level asks for, from 0, belongs to the agent with k"
+        " modulo `placement.agents` = `placement.agent_index`;",
+    ),
+    Rule(
+        "7.19",
+        "each user who comes has a number of its own",
+        "each user who comes has a number that no other had.",
+    ),
+    Rule(
+        "7.20",
+        "users who go finish their iteration",
+        "those that the level no longer asks for finish their iteration and leave,",
+    ),
+    Rule(
         "8.1",
         "no iteration begins after a stop",
         "Let users finish their iteration, then finish.",

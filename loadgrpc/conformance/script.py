@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from loadgrpc.model import LoadChange
 from loadgrpc.protocol import home
 from loadgrpc.v1 import runner_pb2
 
@@ -60,7 +61,9 @@ class Script:
     """An event of the first batch is reported as invalid."""
     stop_instead_of_start: bool = False
     then: str = ""
-    """`stop`, `error` or `run_closed`: said in the middle of the load; or TERMINATE."""
+    """What comes in the middle: `stop`, `error`, `run_closed` or `load_changed`; or TERMINATE."""
+    changes: tuple[LoadChange, ...] = ()
+    """How the load is changed then, each this many seconds later."""
     after_events: int = 4
     after_requests: int = 4
     """What is the middle, by what comes first: events here, or requests at the target."""

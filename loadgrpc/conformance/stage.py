@@ -28,11 +28,14 @@ from loadgrpc.model import Assignment, Cycle, Placement, Plan, Scenario, SourceI
 from loadgrpc.protocol import environment
 from loadgrpc.protocol.raw import add_raw_runner_service
 from loadgrpc.protocol.transport import listen, new_server
+from loadgrpc.stats import load_text
 
 USER: Final = 2
 """The user assigned in one-user mode, if the cycle has that many."""
 CYCLE: Final = 2
 """... and in which cycle."""
+SEED: Final = 7
+"""Of what is drawn for arrivals."""
 LOOPBACK: Final = "127.0.0.1:0"
 AWAY_S: Final = 0.3
 """How long a home is away that goes and comes back."""
@@ -99,6 +102,8 @@ def assignment_of(case: Case, setting: Setting, target: KitTarget, source: Sourc
     scenario = Scenario(
         test=setting.tests.get(case.test, url),
         users=tuple(cycle.users for cycle in cycles),
+        load=load_text.stages(case.load) if case.load else None,
+        arrivals=case.arrivals,
         iterations=(cycles[0].iterations,) if cycles[0].iterations else (),
         duration_s=cycles[0].duration_s,
         spawn_rate=case.spawn_rate,
@@ -108,10 +113,10 @@ def assignment_of(case: Case, setting: Setting, target: KitTarget, source: Sourc
     return Assignment(
         run_id=source.run_id,
         agent_id=source.agent_id,
-        plan=Plan(scenarios=(scenario,), stop_timeout_s=case.stop_timeout_s),
+        plan=Plan(scenarios=(scenario,), stop_timeout_s=case.stop_timeout_s, seed=SEED),
         user=min(USER, cycles[0].users) if setting.one_user else 0,
         first_cycle=CYCLE if setting.one_user else 1,
-        placement=_placement(scenario.users, setting) if case.fed else None,
+        placement=_placement(scenario.users, setting) if case.fed or case.load else None,
     )
 
 

@@ -220,6 +220,12 @@ class Story:
         opens = (heard.request.open for _, heard in self.heard("open"))
         return any(opening.capabilities.cases for opening in opens)
 
+    @cached_property
+    def follows(self) -> bool:
+        """Whether the runner has said that it follows loads that change over time."""
+        opens = (heard.request.open for _, heard in self.heard("open"))
+        return any(opening.capabilities.stages for opening in opens)
+
     def wall_ns(self, at: int) -> int:
         """When an entry was noted, by the wall clock."""
         return self.transcript.wall_ns(self.transcript.entries[at].at_s)

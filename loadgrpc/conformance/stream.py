@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
+from loadgrpc.protocol.transport import Context
 from loadgrpc.v1 import runner_pb2
 
 _UNKNOWN: Final = b"\xd2\x05\x07unknown"
@@ -41,3 +42,9 @@ class Stream:
     def _say(self, answer: bytes) -> None:
         self.owed -= 1
         self.answers.put_nowait(None if self.cut else answer)
+
+
+def token_of(context: Context) -> str:
+    """What the metadata `authorization` of a call has; empty: nothing."""
+    found = (value for key, value in context.invocation_metadata() or () if key == "authorization")
+    return next(found, "")

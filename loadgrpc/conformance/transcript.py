@@ -6,11 +6,14 @@ Rule: plain facts, noted as they come; nothing is judged here.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from loadgrpc.clock import NS_PER_S
-from loadgrpc.model import Assignment, SourceId
+from loadgrpc.model import Assignment, LoadChange, SourceId
 from loadgrpc.v1 import runner_pb2
+
+ON_TIME: Final = 0.9
+"""The share of moments that are looked at where times are judged."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,12 @@ class Transcript:
     entries: list[Entry] = field(default_factory=list)
     requests: int = 0
     """How many the target has counted."""
+    request_s: list[float] = field(default_factory=list)
+    """When each came."""
+    load_changes: tuple[LoadChange, ...] = ()
+    """How the load was changed live, as the runner has learned."""
+    lag_s: float = 0.0
+    """How late the kit itself was meanwhile, at most, nine times of ten, where times are judged."""
     exit: ProcessEnd | None = None
     """None: nobody has seen how the process ended."""
     timed_out: bool = False
@@ -109,3 +118,8 @@ class Transcript:
     def wall_ns(self, at_s: float) -> int:
         """A moment by the wall clock."""
         return self.begun_ns + round(at_s * NS_PER_S)
+
+
+def most_late(lags: list[float]) -> float:
+    """What nine of ten of some delays are at most; 0: there are none."""
+    return sorted(lags)[int(len(lags) * ON_TIME)] if lags else 0.0

@@ -6,6 +6,7 @@ assignment, and changes as little as breaks its rule.
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -62,6 +63,10 @@ class Fault:
     """It knows the statuses after which there is no sense in another stream."""
     one_by_one: bool = False
     """A user starts when the one before has ended."""
+    tick: Callable[[float], float] = same
+    """When it starts what is planned for a time."""
+    numbers_places: bool = False
+    """Users have the number of their place, of which there may have been others."""
     state: dict = field(default_factory=dict)
 
 
@@ -396,6 +401,11 @@ def without_first_case(event):
     return [event]
 
 
+def every_twentieth(at):
+    """Looks at arrivals twenty times a second."""
+    return math.ceil(at * 20) / 20
+
+
 LIMITS = "opened.limits."
 
 FAULTS = {
@@ -517,6 +527,19 @@ FAULTS = {
     "planned": Fault(rules=("9.21",), case="plain", event=on("hit", planned_for_later)),
     "attempts": Fault(rules=("9.22",), case="plain", event=send("hit.attempt", 2)),
     "cases": Fault(rules=("9.23",), case="plain", event=on("hit", of_another_case)),
+    "tardy": Fault(rules=("7.13",), case="arrivals", tick=every_twentieth),
+    "greedy": Fault(rules=("7.14",), case="poisson", assignment=change("placement.agents", 1)),
+    "evenly": Fault(rules=("7.14",), case="poisson", assignment=change("plan.arrivals", 1)),
+    "uncounted": Fault(
+        rules=("7.15",),
+        case="poisson",
+        event=on("arrivals", once(send("arrivals.started", plus(1)))),
+    ),
+    "as-planned": Fault(rules=("7.16",), case="load-changed", answer=without("load_changed")),
+    "restless": Fault(rules=("7.17",), case="paused", answer=without("load_changed")),
+    "crowd": Fault(rules=("7.18",), case="levels", assignment=change("placement.agents", 1)),
+    "places": Fault(rules=("7.19",), case="levels", numbers_places=True),
+    "leaves-its-work": Fault(rules=("7.20",), case="levels", event=user_1("test_success")),
     "deals": Fault(rules=("7.12",), case="fed", assignment=dealt_otherwise),
     "no-case": Fault(rules=("9.26",), case="fed", event=without_first_case),
     "never-opened": Fault(rules=("9.24",), case="plain", event=on("hit", and_a_closed_socket)),

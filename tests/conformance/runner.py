@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 
 import grpc
 from faults import FAULTS, Fault
+from following import Following
 
 from loadgrpc.v1 import event_pb2, runner_pb2, runner_pb2_grpc
 
@@ -58,6 +59,8 @@ class Publisher:
         self.ready_sent = self.finishing = self.finish_sent = False
         self.stop_s = None
         """What users have to finish their iteration, once there is a stop."""
+        self.changes = []
+        """How the load was changed live."""
         self.finished = False
         self.failed = ""
 
@@ -127,7 +130,7 @@ class Publisher:
         """What is said on a stream."""
         opening = runner_pb2.OpenSource(
             epoch=self.epoch,
-            capabilities=runner_pb2.RunnerCapabilities(cycle_barrier=True, cases=True),
+            capabilities=runner_pb2.RunnerCapabilities(cycle_barrier=True, cases=True, stages=True),
         )
         first = runner_pb2.PublishEventsRequest(source=self.source, open=opening)
         yield from self.fault.request(first)
@@ -198,6 +201,8 @@ class Publisher:
             self.split(answer.too_large.first_sequence)
         elif kind == "stop":
             self.stop_s = answer.stop.stop_timeout.ToNanoseconds() / NS_PER_S
+        elif kind == "load_changed":
+            self.changes = list(answer.load_changed.changes)
         elif kind == "finished":
             self.finished = True
         elif kind == "start_cycle" and self.ready and answer.start_cycle.cycle >= self.ready:
@@ -264,7 +269,10 @@ class Load:
         for number, cycle in enumerate(self.assignment.cycles, self.assignment.first_cycle or 1):
             if not self.publisher.enter(number):
                 return
-            self.cycle(number, cycle)
+            if self.assignment.stages:
+                Following(self, number, cycle).run()
+            else:
+                self.cycle(number, cycle)
 
     def cycle(self, number, cycle):
         """One cycle, to the end of its users."""
@@ -323,11 +331,11 @@ class Load:
         turn = at // math.lcm(users, size) % math.gcd(users, size)
         return deck.cases[deck.entries[(at + turn) % size]].rule
 
-    def iteration(self, place):
+    def iteration(self, place, planned_ns=0):
         """One iteration: start, hit, outcome, stop."""
         self.say(place, test_start=event_pb2.TestStart(test=self.test))
         try:
-            self.get(place)
+            self.get(place, planned_ns)
         except StatusError as error:
             failure = event_pb2.TestFailure(test=self.test, exception=exception(error))
             self.say(place, test_failure=failure)
@@ -338,13 +346,13 @@ class Load:
             self.say(place, test_success=event_pb2.TestSuccess(test=self.test))
         self.say(place, test_stop=event_pb2.TestStop(test=self.test))
 
-    def get(self, place):
+    def get(self, place, planned_ns):
         """Gets the test's URL: a hit."""
         url = urlsplit(self.url)
         began_ns = time.perf_counter_ns()
         name = self.url.partition("?")[0]
         hit = event_pb2.Hit(name=name, url=self.url, method="GET", protocol="http", attempt=1)
-        hit.planned_start_time.FromNanoseconds(time.time_ns() - 1_000_000)
+        hit.planned_start_time.FromNanoseconds(planned_ns or time.time_ns() - 1_000_000)
         connection = http.client.HTTPConnection(url.hostname, url.port)
         try:
             connection.request("GET", url.path)

@@ -194,10 +194,11 @@ def a_duration_bounds_a_cycle(story: Story) -> Finding:
 @check("7.7")
 def iterations_are_finished_when_time_is_over(story: Story) -> Finding:
     """Each iteration that began has an outcome."""
-    return _all_finished(story)
+    return finished(story)
 
 
-def _all_finished(story: Story) -> Finding:
+def finished(story: Story) -> Finding:
+    """Whether each iteration that began has an outcome."""
     if not story.iterations:
         return not_shown("no iteration was reported")
     if not story.placed:
@@ -309,7 +310,7 @@ def _begun_ns(story: Story, what: Happening, at: int) -> int:
 @check("8.2")
 def iterations_are_finished_after_a_stop(story: Story) -> Finding:
     """Users that hear of a stop finish their iteration, for which there is time."""
-    return _all_finished(story) if _stop(story) else not_shown("no stop was sent")
+    return finished(story) if _stop(story) else not_shown("no stop was sent")
 
 
 @check("8.3")
