@@ -32,6 +32,8 @@ _IMPORT: Final = re.compile(
 _EXPORT: Final = re.compile(
     r"^export ((?:async )?function\*?|class|const) ([A-Za-z_$][\w$]*)", re.MULTILINE
 )
+_COMMENT: Final = re.compile(r"^[ \t]*(?://.*|/\*\*(?:[^*]|\*(?!/))*\*/[ \t]*)\n", re.MULTILINE)
+"""One that has lines of its own; a rule of the page's keeps texts clear of what looks like one."""
 LOADER: Final = """\
 (async () => {
   const packed = document.getElementById("packed");
@@ -126,7 +128,7 @@ def _add(
         raise UnfitPage(f"modules need each other: {' → '.join((*within, name))}")
     if name not in files:
         raise UnfitPage(f"{within[-1] if within else 'the page'} needs {name}, which is not there")
-    source = files[name]
+    source = _COMMENT.sub("", files[name])
     lines = []
     for names, other in _IMPORT.findall(source):
         _add(files, other, made, (*within, name))

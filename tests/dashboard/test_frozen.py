@@ -11,7 +11,6 @@ import pytest
 
 from loadgrpc.dashboard import pdf
 from loadgrpc.dashboard.frozen import MAX_SERIES_WINDOWS, MAX_WINDOWS, fitting_s, report_of
-from loadgrpc.dashboard.page_files import PAGE
 from loadgrpc.dashboard.report_output import HtmlReport, PdfReport
 from loadgrpc.model import (
     Change,
@@ -30,8 +29,6 @@ from loadgrpc.protocol.document import as_document
 from loadgrpc.protocol.summary import summary_to_proto
 from loadgrpc.testing import plan_of
 from loadgrpc.v1 import event_pb2, runner_pb2
-
-pytestmark = pytest.mark.skipif(not (PAGE / "index.html").exists(), reason="needs the page")
 
 NS = 1_000_000_000
 START_NS = 1_700_000_000 * NS

@@ -63,7 +63,10 @@ def test_a_name_of_ours_stays_ours(install):
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("xyz", "there is no output 'xyz'; there are csv, file, funkload, json, junit, markdown"),
+        (
+            "xyz",
+            "there is no output 'xyz'; there are csv, file, funkload, html, json, junit, markdown",
+        ),
         ("missing", "outputs_of_three:Missing of outputs_of_three cannot be imported: Attribute"),
         ("none", "outputs_of_three:NotOne of outputs_of_three is no subclass of loadgrpc.outputs"),
         ("picky", "outputs_of_three:Picky of outputs_of_three cannot be made: .*needs a URL"),

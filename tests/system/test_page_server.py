@@ -79,24 +79,3 @@ def test_a_run_on_this_machine_has_a_page(start, folder, demo_server):
     summary = frozen((folder / "out.html").read_text())["runs"][0]["summary"]
     assert summary["runId"] == found[2]
     assert int(summary["hits"]["count"]) == demo_server.requests()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "code", "why"),
-    [
-        (("broker", "--web", "0.0.0.0:0"), 2, "--web: 0.0.0.0:0 is not a loopback address"),
-        (("broker", "--web-control"), 2, "need --web"),
-        (("web", "-b", "127.0.0.1:1"), 4, "no broker answers at 127.0.0.1:1"),
-        (("web", "--listen", "192.0.2.1:80", "--insecure"), 2, "cannot serve the page on"),
-        (("run", ES, "-b", "127.0.0.1:1", "--web"), 2, "--web is of a run on this machine"),
-        (("report", *"abcdef"), 2, "a report has at most 5 runs"),
-        (("report", "a", "b", "--csv", "x"), 2, "--csv is of one run, not of 2"),
-        (("report", "a", "--html", "/no/where"), 2, "--html: cannot write '/no/where'"),
-    ],
-)
-def test_what_cannot_be_is_refused(loadgrpc, arguments, code, why):
-    """Each with a line that says what to do, before anything is started."""
-    ran = loadgrpc(*arguments)
-
-    assert (ran.code, ran.stdout) == (code, "")
-    assert why in ran.stderr
