@@ -42,7 +42,9 @@ class Case:
     """How the load changes over time, on two agents, of which the runner is on the second."""
     arrivals: Spacing = Spacing.EVEN
     alone: bool = False
-    """Whether nothing else is to happen meanwhile: times are measured."""
+    """Whether nothing else is to happen meanwhile."""
+    tries: int = 1
+    """How often it is carried out at most, where it depends on times: others use the machine."""
 
 
 def _load(users: int, iterations: int) -> tuple[Cycle, ...]:
@@ -114,6 +116,7 @@ CASES: Final = (
         rules=("7.13", "7.14", "7.15"),
         all_users_only=True,
         alone=True,
+        tries=3,
     ),
     Case(
         name="poisson",
@@ -151,6 +154,7 @@ CASES: Final = (
         ),
         rules=("7.17",),
         all_users_only=True,
+        tries=3,
     ),
     Case(
         name="levels",
@@ -160,6 +164,7 @@ CASES: Final = (
         page="slow",
         rules=("7.18", "7.19", "7.20"),
         all_users_only=True,
+        tries=3,
     ),
     Case(
         name="together",

@@ -22,8 +22,6 @@ from loadgrpc.conformance.target import KitTarget
 from loadgrpc.conformance.transcript import ProcessEnd, Transcript, most_late
 from loadgrpc.model import StopMode
 
-TRIES: Final = 3
-"""How often a case is carried out at most in which times are measured: others use the machine."""
 WITNESS_S: Final = 0.005
 """How often the lag of the kit itself is measured, where times are."""
 
@@ -69,13 +67,11 @@ async def _witness(lags: list[float]) -> None:
         lags.append(loop.time() - due_s)
 
 
-async def _patiently(
-    case: Case, carry_out: Callable[[], Awaitable[Transcript]], setting: Setting
-) -> Transcript:
-    """Carries out a case in which times are measured, again if they are not kept."""
-    for _ in range(TRIES - 1):
+async def _patiently(case: Case, carry_out: Callable[[], Awaitable[Transcript]]) -> Transcript:
+    """Carries out a case, and again if it depends on times and a rule is broken."""
+    for _ in range(case.tries - 1):
         transcript = await carry_out()
-        findings = judge(transcript, case.rules, own_target=not setting.tests)
+        findings = judge(transcript, case.rules)
         if not any(each.outcome is Outcome.BROKEN for each in findings.values()):
             return transcript
     return await carry_out()
@@ -119,13 +115,11 @@ async def examine(
 
         async def carry_out(case: Case) -> Transcript:
             async with turns:
-                return await perform(case, setting, command, target)
+                return await _patiently(case, partial(perform, case, setting, command, target))
 
         todo = chosen(setting, only=only, cases=cases)
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(carry_out(case)) for case in todo if not case.alone]
         transcripts = [task.result() for task in tasks]
-        transcripts += [
-            await _patiently(case, partial(carry_out, case), setting) for case in todo if case.alone
-        ]
+        transcripts += [await carry_out(case) for case in todo if case.alone]
     return summed_up(transcripts, setting, only=only, took_s=time.monotonic() - began_s)

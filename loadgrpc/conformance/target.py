@@ -49,7 +49,8 @@ class KitTarget:
         return self._counts[case]
 
     def listen(self, case: str, listener: Callable[[int], None]) -> None:
-        """Calls a listener with the number of requests, at each request of a case."""
+        """Calls a listener with the number of requests, at each request of a case from now on."""
+        self._counts[case] = 0
         self._listeners[case] = listener
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -401,9 +401,9 @@ def without_first_case(event):
     return [event]
 
 
-def every_twentieth(at):
-    """Looks at arrivals twenty times a second."""
-    return math.ceil(at * 20) / 20
+def twice_a_second(at):
+    """Looks at arrivals that often."""
+    return math.ceil(at * 2) / 2
 
 
 LIMITS = "opened.limits."
@@ -527,7 +527,7 @@ FAULTS = {
     "planned": Fault(rules=("9.21",), case="plain", event=on("hit", planned_for_later)),
     "attempts": Fault(rules=("9.22",), case="plain", event=send("hit.attempt", 2)),
     "cases": Fault(rules=("9.23",), case="plain", event=on("hit", of_another_case)),
-    "tardy": Fault(rules=("7.13",), case="arrivals", tick=every_twentieth),
+    "tardy": Fault(rules=("7.13",), case="arrivals", tick=twice_a_second),
     "greedy": Fault(rules=("7.14",), case="poisson", assignment=change("placement.agents", 1)),
     "evenly": Fault(rules=("7.14",), case="poisson", assignment=change("plan.arrivals", 1)),
     "uncounted": Fault(

@@ -249,7 +249,7 @@ def a_paused_load_starts_nothing(story: Story) -> Finding:
 @_rule("7.18")
 def users_follow_the_level(story: Story) -> Finding:
     """When they have come, and gone, there are as many as the level asks for."""
-    for at, wanted, users in _levels(story):
+    for at, wanted, users, _ in _levels(story):
         if len(users) != wanted:
             return broken(f"{counted(wanted, 'user')} in level {at}", _few(users))
     return kept("as many users as each level asks for")
@@ -260,11 +260,11 @@ def each_user_has_its_number(story: Story) -> Finding:
     """Users who have gone do not come back."""
     gone: set[int] = set()
     before: set[int] = set()
-    for at, _, users in _levels(story):
+    for at, _, users, there in _levels(story):
         if back := users & gone:
             return broken(f"new numbers of users who come in level {at}", f"again {_few(back)}")
-        gone |= before - users
-        before = users
+        gone |= before - there
+        before = there
     return kept(f"{counted(len(before | gone), 'user')}") if gone else not_shown("no user has gone")
 
 
@@ -274,20 +274,22 @@ def users_who_go_finish(story: Story) -> Finding:
     return finished(story)
 
 
-def _levels(story: Story) -> Iterator[tuple[int, int, set[int]]]:
-    """Each level: its number, how many users it asks for here, and which began iterations in it."""
+def _levels(story: Story) -> Iterator[tuple[int, int, set[int], set[int]]]:
+    """Each level: its number, how many users it asks for here, and which there are.
+
+    Those that began iterations when others had come and gone; and all that were in one by then.
+    """
     began_ns = story.wall_ns(story.told("start_cycle")[0][0])
     line, stripe = _line(story), _stripe(story)
+    hits = [came.what for came in story.of(Fact.HIT) if came.what.place]
     at_s, number = 0.0, 0
     while at_s < line.duration_s:
         until_s, number = line.next_change_s(at_s), number + 1
         first, last = (began_ns + round((at_s + each * (until_s - at_s)) * 1e9) for each in SETTLED)
-        users = {
-            each.place.user
-            for came in story.of(Fact.HIT)
-            if (each := came.what).place and first <= _ns(each) < last
-        }
-        yield number, stripe.count(line.users(at_s)), users
+        there = [each for each in hits if _ns(each) < last and first <= (each.end_ns or 0)]
+        users = {each.place.user for each in there if each.place and _ns(each) >= first}
+        in_one = {each.place.user for each in there if each.place}
+        yield number, stripe.count(line.users(at_s)), users, in_one
         at_s = until_s
 
 
