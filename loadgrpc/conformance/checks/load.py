@@ -259,7 +259,9 @@ def on_a_new_stream_it_is_ready_again(story: Story) -> Finding:
 def who_goes_on_after_the_cycle_is_cut_off(story: Story) -> Finding:
     """The runner ends when a cycle's time and the stop timeout are over."""
     (cycle,) = story.cycles.values()
-    begun_s = next((heard.at_s for _, heard in story.heard()), None)
+    told = [told.at_s for _, told in story.told("start_cycle")]
+    told += [heard.at_s for _, heard in story.heard()]  # without the barrier it began by itself
+    begun_s = next(iter(told), None)
     if begun_s is None or cycle.duration_s is None or not story.transcript.requests:
         return not_shown("no user waited for an answer when the cycle's time was over")
     allowed_s = cycle.duration_s + story.transcript.assignment.plan.stop_timeout_s
