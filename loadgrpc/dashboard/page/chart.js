@@ -81,7 +81,7 @@ export class Chart {
     this.data = [x, ...values];
     this.limits = limits;
     this.element.hidden = x.length === 0;
-    if (this.plot) this.plot.setData(this.data);
+    if (this.plot) this.redraw();
     else this.#build();
     this.#describe();
     if (this.details.open) this.#tabulate();
@@ -95,6 +95,14 @@ export class Chart {
 
   redraw() {
     this.plot?.setData(this.data);
+    this.#last();
+  }
+
+  /** Without a cursor the legend has the values of the last window. */
+  #last() {
+    const { plot } = this;
+    if (plot && (plot.cursor.idx ?? null) === null)
+      plot.setLegend({ idx: this.data[0].length - 1 });
   }
 
   rebuild() {
@@ -114,6 +122,7 @@ export class Chart {
   #build() {
     if (!this.width || !this.data?.[0].length || this.plot) return;
     this.plot = new uPlot(this.#options(), this.data, this.area);
+    this.#last();
   }
 
   #options() {
@@ -163,6 +172,7 @@ export class Chart {
         },
         {
           ...axis,
+          ...(this.heat ? { splits: () => this.heat.splits(), filter: (_, splits) => splits } : {}),
           size: 66,
           space: 34,
           values: (_, splits) => splits.map((value) => (value === null ? "" : this.tick(value))),
@@ -172,7 +182,7 @@ export class Chart {
         drawClear: this.heat ? [(plot) => this.heat.paint(plot)] : [],
         draw: [(plot) => this.#paint(plot)],
         setSelect: [(plot) => this.#selected(plot)],
-        setCursor: [(plot) => group.look(plot.cursor.left, (at) => plot.valToPos(at, "x"))],
+        setCursor: [(plot) => this.#moved(plot)],
       },
     };
   }
@@ -198,9 +208,12 @@ export class Chart {
     return Math.max(most || 0, ...shown) * 1.06 || 1;
   }
 
+  /** When something was: with its date, if the chart shows several days. */
   #time(at) {
     if (this.group.relative) return clock(at * 1e9);
-    return dateOf(at * 1000) === dateOf(Date.now()) ? timeOfDay(at * 1000) : moment(at * 1000);
+    const [x] = this.data;
+    const oneDay = dateOf(x[0] * 1000) === dateOf(x[x.length - 1] * 1000);
+    return oneDay ? timeOfDay(at * 1000) : moment(at * 1000);
   }
 
   #times(splits, step) {
@@ -229,14 +242,7 @@ export class Chart {
       }
       const y = plot.valToPos(value, "y", true);
       stroke(ctx, failed ? "--bad" : "--good", [6, 4], [bbox.left, y], [bbox.left + bbox.width, y]);
-      ctx.fillStyle = colour(failed ? "--bad" : "--good");
-      ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
-      ctx.textAlign = "right";
-      ctx.fillText(
-        oneLine(text).slice(0, MOST_LABEL),
-        bbox.left + bbox.width - 4,
-        y - 4 * devicePixelRatio,
-      );
+      label(ctx, oneLine(text).slice(0, MOST_LABEL), failed ? "--bad" : "--good", bbox.left + 4, y);
     }
     for (const { at, kind } of this.group.marks) {
       const x = Math.round(plot.valToPos(at, "x", true)) + 0.5;
@@ -249,6 +255,11 @@ export class Chart {
       );
     }
     ctx.restore();
+  }
+
+  #moved(plot) {
+    this.group.look(plot.cursor.left, (at) => plot.valToPos(at, "x"));
+    if (plot === this.plot) this.#last();
   }
 
   #selected(plot) {
@@ -337,6 +348,18 @@ export class Chart {
   remark(text) {
     say(this.hint, text);
   }
+}
+
+/** A text above a line, on a ground of its own, so that it can be read across other lines. */
+function label(ctx, text, name, x, y) {
+  const height = 13 * devicePixelRatio;
+  ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
+  ctx.fillStyle = `${colour("--card")}d0`;
+  ctx.fillRect(x, y - height - 2, ctx.measureText(text).width + 6, height);
+  ctx.fillStyle = colour(name);
+  ctx.textAlign = "left";
+  ctx.textBaseline = "alphabetic";
+  ctx.fillText(text, x + 3, y - 5 * devicePixelRatio);
 }
 
 function stroke(ctx, name, dash, from, to) {

@@ -10,6 +10,7 @@ import { responseOf } from "./run_figures.js";
 import { badge } from "./state.js";
 import { Table } from "./table.js";
 import { oneLine, word } from "./text.js";
+import { tickNumber, tickTime } from "./ticks.js";
 import { resolutionFor } from "./timeline.js";
 
 const COLOURS = ["--quiet", "--blue", "--rose", "--teal", "--amber"];
@@ -18,16 +19,42 @@ const POINTS = ["p50", "p90", "p95", "p99", "max"];
 const WORDS = { BETTER: "better", SAME: "same", WORSE: "worse", CANNOT_TELL: "cannot tell" };
 
 const CHARTS = [
-  { title: "Hits per second", format: rate, of: (timeline) => timeline.of("hits.rate") },
+  {
+    title: "Hits per second",
+    format: rate,
+    tick: tickNumber,
+    of: (timeline) => timeline.of("hits.rate"),
+  },
   {
     title: "Failed hits per second",
     format: rate,
+    tick: tickNumber,
     of: (timeline) => timeline.perSecond("hits.failed"),
   },
-  { title: "Response time p50", format: duration, of: (timeline) => timeline.response("p50") },
-  { title: "Response time p95", format: duration, of: (timeline) => timeline.response("p95") },
-  { title: "Response time p99", format: duration, of: (timeline) => timeline.response("p99") },
-  { title: "Virtual users", format: String, of: (timeline) => timeline.of("users") },
+  {
+    title: "Response time p50",
+    format: duration,
+    tick: tickTime,
+    of: (timeline) => timeline.response("p50"),
+  },
+  {
+    title: "Response time p95",
+    format: duration,
+    tick: tickTime,
+    of: (timeline) => timeline.response("p95"),
+  },
+  {
+    title: "Response time p99",
+    format: duration,
+    tick: tickTime,
+    of: (timeline) => timeline.response("p99"),
+  },
+  {
+    title: "Virtual users",
+    format: String,
+    tick: tickNumber,
+    of: (timeline) => timeline.of("users"),
+  },
 ];
 
 /** See the module. */
@@ -123,7 +150,7 @@ export class CompareView {
     const tables = timelines.map((timeline, at) =>
       timeline.start.map((second) => second - starts[at]),
     );
-    for (const { title, format, of } of CHARTS) {
+    for (const { title, format, tick, of } of CHARTS) {
       const lines = timelines.map((_, at) => ({
         label: LETTERS[at],
         colour: COLOURS[at],
@@ -131,7 +158,7 @@ export class CompareView {
         width: at === 0 ? 2 : 1.5,
         spans: true,
       }));
-      const chart = new Chart(this.group, { title, lines, format });
+      const chart = new Chart(this.group, { title, lines, format, tick });
       this.group.add(chart);
       const joined = uPlot.join(timelines.map((timeline, at) => [tables[at], of(timeline)]));
       chart.show(

@@ -30,6 +30,16 @@ export class Heat {
     return this.known ? [bound(this.first - 1), bound(this.last + 1)] : NOTHING;
   }
 
+  /** Where the axis has its marks: 1, 2 and 5 of each power of ten. */
+  splits() {
+    const [least, most] = this.range();
+    const found = [];
+    for (let power = 10 ** Math.floor(Math.log10(least)); power <= most; power *= 10) {
+      found.push(...[1, 2, 5].map((each) => each * power));
+    }
+    return found.filter((each) => each >= least && each <= most);
+  }
+
   paint(plot) {
     if (!this.known) return;
     const columns = this.#columns(plot);

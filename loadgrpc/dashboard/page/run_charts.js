@@ -4,25 +4,11 @@
 import { Chart } from "./chart.js";
 import { ChartGroup } from "./chart_group.js";
 import { el } from "./element.js";
-import { duration, percent, rate, significant, size } from "./figures.js";
+import { duration, percent, rate, size } from "./figures.js";
 import { Heat } from "./heat.js";
 import { limitsOf } from "./limits.js";
 import { oneLine } from "./text.js";
-
-/** `20 ms`, `1.5 s`: a time at an axis. */
-function tickTime(ns) {
-  return duration(ns).replace(/\.0+(?= )|(\.\d*?[1-9])0+(?= )/u, "$1");
-}
-
-function tickNumber(value) {
-  return value >= 1000
-    ? `${significant(value / 1000).replace(/\.?0+$/u, "")}k`
-    : String(Number(value.toPrecision(3)));
-}
-
-function tickSize(value) {
-  return size(Math.round(value)).replace(/\.0+(?= )|(\.\d*?[1-9])0+(?= )/u, "$1");
-}
+import { tickNumber, tickShare, tickSize, tickTime } from "./ticks.js";
 
 const share = (value) => percent(value, 1);
 const users = (value) => String(value);
@@ -85,7 +71,7 @@ const CHARTS = [
   {
     id: "heat",
     title: "Distribution of response times",
-    hint: "darker: more hits",
+    hint: "stronger: more hits",
     format: duration,
     tick: tickTime,
     logarithmic: true,
@@ -183,7 +169,7 @@ const CHARTS = [
     title: "CPU of the load generator",
     hint: "of the cores it can use",
     format: share,
-    tick: share,
+    tick: tickShare,
     whole: true,
     if: (timeline) => timeline.has("cpu"),
     lines: [{ label: "busiest process", colour: "--violet", of: (timeline) => timeline.of("cpu") }],

@@ -64,14 +64,14 @@ const FIGURES = [
   },
   {
     id: "p50",
-    title: "Response time p50",
+    title: "Response p50",
     value: (summary) => timeOf(responseOf(summary.hits), "p50"),
     below: (summary) => `mean ${timeOf(responseOf(summary.hits), "avg")}`,
     trend: (timeline) => timeline.response("p50"),
   },
   {
     id: "p95",
-    title: "Response time p95",
+    title: "Response p95",
     value: (summary) => timeOf(responseOf(summary.hits), "p95"),
     below: (summary) =>
       summary.hits.response ? `service ${timeOf(summary.hits.elapsed, "p95")}` : "",
@@ -79,7 +79,7 @@ const FIGURES = [
   },
   {
     id: "p99",
-    title: "Response time p99",
+    title: "Response p99",
     value: (summary) => timeOf(responseOf(summary.hits), "p99"),
     below: (summary) => `max ${timeOf(responseOf(summary.hits), "max")}`,
     trend: (timeline) => timeline.response("p99"),
@@ -90,7 +90,7 @@ const FIGURES = [
     value: (summary, progress) =>
       String(progress ? progress.users : (summary.users?.started ?? NONE)),
     below: (summary, progress) =>
-      progress ? "running" : `started, of ${summary.users?.planned ?? 0} planned`,
+      progress ? "running" : `of ${summary.users?.planned ?? 0} planned`,
     trend: (timeline) => timeline.of("users"),
   },
   {

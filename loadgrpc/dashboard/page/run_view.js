@@ -45,7 +45,11 @@ export class RunView {
       this.thresholds.table.element,
       this.charts.element,
       this.names.element,
-      this.tables.map(({ table }) => table.element),
+      el(
+        "div",
+        { class: "tables" },
+        this.tables.map(({ table }) => table.element),
+      ),
       this.accounting,
       this.log.element,
     );
