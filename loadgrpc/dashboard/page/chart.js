@@ -137,7 +137,7 @@ export class Chart {
     return {
       width: this.width,
       height: this.#height(),
-      padding: [10, 8, 0, 0],
+      padding: [10, 26, 0, 0],
       cursor: {
         y: false,
         sync: {

@@ -1,7 +1,7 @@
 // A run as the page knows it, kept up to date while it is active.
 //
 // State, figures and closed seconds come over one stream; the summary is asked for every two
-// seconds, and the distribution of times every ten. A page that nobody looks at asks for nothing;
+// seconds, and the distribution of times every five. A page that nobody looks at asks for nothing;
 // when somebody looks again, it fetches what it has missed.
 
 import { epochMs } from "./figures.js";
@@ -9,7 +9,7 @@ import { isOver } from "./state.js";
 import { resolutionFor, Timeline } from "./timeline.js";
 
 const SUMMARY_MS = 2000;
-const WINDOWS_MS = 10000;
+const WINDOWS_MS = 5000;
 /** What closed while the stream was opened is fetched this soon. */
 const FIRST_MS = 1500;
 /** Figures are asked for at most this share of the time: a large summary less often. */

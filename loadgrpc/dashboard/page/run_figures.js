@@ -89,8 +89,7 @@ const FIGURES = [
     title: "Virtual users",
     value: (summary, progress) =>
       String(progress ? progress.users : (summary.users?.started ?? NONE)),
-    below: (summary, progress) =>
-      progress ? "running" : `of ${summary.users?.planned ?? 0} planned`,
+    below: (summary, progress) => (progress ? "running" : ofPlanned(summary.users)),
     trend: (timeline) => timeline.of("users"),
   },
   {
@@ -102,6 +101,11 @@ const FIGURES = [
     trend: (timeline) => (timeline.has("started") ? timeline.perSecond("started") : []),
   },
 ];
+
+/** Of how many users were planned; open loads plan none. */
+function ofPlanned(users) {
+  return Number(users?.planned) ? `of ${users.planned} planned` : "started";
+}
 
 function broken({ failure, error, dropped }) {
   return Number(failure) + Number(error) + Number(dropped) > 0;
