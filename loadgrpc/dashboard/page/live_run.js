@@ -18,6 +18,8 @@ const SHARE = 0.2;
 const AGAIN = 12;
 /** A zoom is followed by finer windows once it stays. */
 const LOOK_MS = 200;
+const OLD_MS = 700;
+const MOST_TRIES = 10;
 
 /** See the module. `changed()` is called after each change. */
 export class LiveRun {
@@ -204,12 +206,18 @@ export class LiveRun {
       this.#again("windows", this.name ? SUMMARY_MS : WINDOWS_MS, () => this.#windows());
   }
 
-  /** The run is over: everything is fetched once more, as it stays. */
-  async #over() {
+  /**
+   * The run is over: everything is fetched once more, as it stays. Answers may be a second old, as
+   * many viewers share them: an older one is asked for again.
+   */
+  async #over(tries = 1) {
     this.#rest();
     this.progress = null;
     await this.#attempt(() => this.#load());
-    if (!this.closed) this.changed();
+    if (this.closed) return;
+    this.changed();
+    const old = !isOver(this.run) || !isOver(this.summary);
+    if (old && tries < MOST_TRIES) this.#again("over", OLD_MS, () => this.#over(tries + 1));
   }
 
   /** Does something that needs the server; what goes wrong is shown, and does not end the page. */

@@ -209,6 +209,6 @@ function counted(distribution) {
 const LENGTHS = [1, 10, 60, 600, 3600];
 
 /** The shortest length of windows that shows a span of seconds in at most `most` of them. */
-export function resolutionFor(seconds, most = 600) {
+export function resolutionFor(seconds, most = 400) {
   return LENGTHS.find((each) => seconds / each <= most) ?? LENGTHS[LENGTHS.length - 1];
 }
