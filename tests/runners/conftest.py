@@ -146,4 +146,5 @@ def java_runner(tool, root, build) -> list[str]:
     """The command of the runner in Java, built."""
     program, folder = tool("java"), root / "tools/runners/java"
     build(folder, tool("mvn"), "-q", "-B", "package")
-    return [program, "-jar", str(folder / "target/runner.jar"), "{test}"]
+    quick = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto"]  # it starts often
+    return [program, *quick, "-jar", str(folder / "target/runner.jar"), "{test}"]

@@ -1,6 +1,6 @@
-"""A run of 30 days with 100 names, by a clock that jumps: what its timeline takes.
+"""A run of 30 days with many names, by a clock that jumps: what its timeline takes.
 
-    python tests/stats/thirty_days.py FILE
+    python tests/stats/thirty_days.py FILE NAMES
 
 Prints a JSON document: MiB of memory that the timeline took at most, MiB of FILE, which is a store,
 and the hits that were added and that all windows have. Each second has 10 hits of each name. Where
@@ -26,7 +26,6 @@ from loadgrpc.store import RunRecord, Store, StoredWindow
 
 BEGAN = 1_790_000_000 // 3_600 * 3_600
 DAYS = 30
-NAMES = 100
 PER_S = 10
 NS = 1_000_000_000
 MIB = 1 << 20
@@ -40,10 +39,10 @@ AT_ONCE = (
 """With so many seconds to go, so many come at once."""
 
 
-def prepared(seconds: int, random: np.random.Generator) -> Window:
+def prepared(seconds: int, names: int, random: np.random.Generator) -> Window:
     """What ends in so many seconds."""
     window = Window(0)
-    for at in range(NAMES):
+    for at in range(names):
         for status_class, share in ((2, 1.0), (5, 0.02))[: 1 + (at % 5 == 0)]:
             count = max(1, round(seconds * PER_S * share))
             elapsed_ns = random.lognormal(16 + at % 10 / 4, 0.6, count).astype(np.int64)
@@ -58,10 +57,10 @@ def prepared(seconds: int, random: np.random.Generator) -> Window:
     return window
 
 
-async def run(path: str) -> dict[str, float]:
+async def run(path: str, names: int) -> dict[str, float]:
     """See the module."""
     random = np.random.default_rng(1)
-    kinds = {seconds: [prepared(seconds, random) for _ in range(5)] for _, seconds in AT_ONCE}
+    kinds = {seconds: [prepared(seconds, names, random) for _ in range(5)] for _, seconds in AT_ONCE}
     store = await Store.open(path)
     record = RunRecord(run_id="r", state=RunState.RUNNING, plan=b"", create_time_ns=0)
     await store.save_run(record)
@@ -105,4 +104,4 @@ async def run(path: str) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(asyncio.run(run(sys.argv[1]))))
+    sys.stdout.write(json.dumps(asyncio.run(run(sys.argv[1], int(sys.argv[2])))))
