@@ -60,7 +60,9 @@ def prepared(seconds: int, names: int, random: np.random.Generator) -> Window:
 async def run(path: str, names: int) -> dict[str, float]:
     """See the module."""
     random = np.random.default_rng(1)
-    kinds = {seconds: [prepared(seconds, names, random) for _ in range(5)] for _, seconds in AT_ONCE}
+    kinds = {
+        seconds: [prepared(seconds, names, random) for _ in range(5)] for _, seconds in AT_ONCE
+    }
     store = await Store.open(path)
     record = RunRecord(run_id="r", state=RunState.RUNNING, plan=b"", create_time_ns=0)
     await store.save_run(record)
