@@ -8,8 +8,10 @@
     ├── NoRoom                what is sent has no room beside what is there
     ├── RunNotOver            what was asked for needs a run that is over
     ├── EventsGone            a run had events, and none of them is kept
+    ├── NoTls                 what was asked for needs TLS, and there is none
     ├── Superseded            a newer stream of the same agent or source took over
-    ├── NotAllowed            no valid token
+    ├── NotAllowed            no valid token, and no certificate of anybody known
+    ├── Forbidden             somebody known, whose role does not allow it
     ├── OtherVersion          an agent and a broker of different minor versions
     ├── Unavailable           the other side cannot be reached, or is going away
     │   └── StoreUnavailable  it was reached, but its store cannot be read or written
@@ -104,6 +106,12 @@ class EventsGone(LoadgrpcError):
     reason = "EVENTS_GONE"
 
 
+class NoTls(LoadgrpcError):
+    """What was asked for needs TLS, which a broker does not have."""
+
+    reason = "NO_TLS"
+
+
 class Superseded(LoadgrpcError):
     """A newer stream of the same agent or source took over."""
 
@@ -111,9 +119,15 @@ class Superseded(LoadgrpcError):
 
 
 class NotAllowed(LoadgrpcError):
-    """No valid token."""
+    """No valid token, and no certificate of anybody known."""
 
     reason = "NOT_ALLOWED"
+
+
+class Forbidden(LoadgrpcError):
+    """Somebody known asks, whose role does not allow it."""
+
+    reason = "FORBIDDEN"
 
 
 class OtherVersion(LoadgrpcError):

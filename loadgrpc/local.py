@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from loadgrpc.agent import agent, identity, supplies
+from loadgrpc.agent.config import AgentConfig
 from loadgrpc.broker import server
 from loadgrpc.observers.config import ObserverConfig
 
@@ -31,7 +32,7 @@ async def local_cluster(*, keep_events: bool = False) -> AsyncIterator[str]:
             observers=ObserverConfig(trusted=True),
         )
         async with server.running(broker_config) as endpoint:
-            agent_config = agent.AgentConfig(
+            agent_config = AgentConfig(
                 broker=endpoint, state_dir=Path(folder) / "agent", packages=_packages()
             )
             async with agent.running(agent_config, on_connected=lambda _: connected.set()):

@@ -65,3 +65,24 @@ def read(path: Path, most: int) -> bytes | None:
             return None
         data = file.read(most + 1)
     return data if len(data) <= most else None
+
+
+def replace(path: Path, data: bytes) -> None:
+    """Writes a whole file in one step: whoever reads it gets the former one or this one.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    new = path.with_name(f".{path.name}.new")
+    write(new, data)
+    new.replace(path)
+
+
+def state_home() -> Path | None:
+    """Where this user's programs keep their state, by the XDG rules; None: the user has no home."""
+    if home := os.environ.get("XDG_STATE_HOME"):
+        return Path(home) / "loadgrpc"
+    try:
+        return Path.home() / ".local" / "state" / "loadgrpc"
+    except RuntimeError:  # a user that no passwd file knows, in a container for example
+        return None

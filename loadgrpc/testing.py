@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from loadgrpc.agent import agent
+from loadgrpc.agent.config import AgentConfig
 from loadgrpc.broker import server
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import Assignment, Placement, plan_of
@@ -88,7 +89,7 @@ async def running_cluster(*, agents: int = 1, store: str = ":memory:") -> AsyncI
         endpoint = await stack.enter_async_context(server.running(config))
         connected: asyncio.Queue[str] = asyncio.Queue()
         for number in range(agents):
-            agent_config = agent.AgentConfig(broker=endpoint, state_dir=folder / str(number))
+            agent_config = AgentConfig(broker=endpoint, state_dir=folder / str(number))
             running = agent.running(agent_config, on_connected=connected.put_nowait)
             await stack.enter_async_context(running)
         for _ in range(agents):

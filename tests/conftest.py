@@ -1,12 +1,13 @@
 """What system tests share: real processes, servers that count for themselves, and no leftovers.
 
 Fixtures, each told at its definition: `root`, `tool`, `acme`, `start`, `demo_server`,
-`counting_server`, `postgres`, `postgres_server`, and for every test marked `system`, unasked,
-`no_orphans`.
+`counting_server`, `postgres`, `postgres_server`, `issue`, `issued`, and for
+every test marked `system`, unasked, `no_orphans`.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import re
 import signal
@@ -38,6 +39,10 @@ sys.path.insert(0, str(ROOT / "tools"))  # tools are run as scripts, and so are 
 import toolbox  # noqa: E402
 from faults import postgresql  # noqa: E402
 from faults.postgresql import Server  # noqa: E402
+
+from loadgrpc.certs import TlsFiles  # noqa: E402
+from loadgrpc.certs.folder import CertsFolder  # noqa: E402
+from loadgrpc.model import Role  # noqa: E402
 
 TEST_ID = "LOADGRPC_TEST_ID"
 """The environment variable by which processes started by a test are known."""
@@ -467,3 +472,54 @@ def certificate(tool, tmp_path_factory):
     command += ["/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
     subprocess.run(command, check=True, capture_output=True)
     return folder / "cert.pem", folder / "key.pem"
+
+
+class Issued:
+    """A folder of certificates: of a broker here, its admin, and whoever is asked for."""
+
+    def __init__(self, path: Path) -> None:
+        self.folder = CertsFolder(path)
+        self.folder.begin((), self.now())
+        self.path = path
+
+    @staticmethod
+    def now(days: int = 0) -> dt.datetime:
+        """This many days from now."""
+        return dt.datetime.now(dt.UTC) + dt.timedelta(days=days)
+
+    @property
+    def broker(self) -> TlsFiles:
+        """What the broker uses."""
+        return self.folder.files("broker")
+
+    @property
+    def admin(self) -> TlsFiles:
+        """What its admin uses."""
+        return self.folder.files("client")
+
+    def caller(self, role: str, name: str = "ann", *, days: int = 0) -> TlsFiles:
+        """What a client or an agent uses, issued this many days from now."""
+        kind = "agent" if role == "agent" else "client"
+        place = self.path / f"{kind}s" / name
+        if not place.exists():
+            self.folder.issue(name, Role[role.upper()], self.now(days))
+        return CertsFolder(place).files(kind)
+
+
+@pytest.fixture(scope="session")
+def issue(tmp_path_factory) -> Callable[[], Issued]:
+    """`issue()` makes an authority with certificates; skips where the library is missing."""
+    try:
+        import cryptography  # noqa: F401
+    except ImportError:
+        missing = "needs cryptography: pip install 'loadgrpc[tls]'"
+        if os.environ.get("CI") == "true":
+            pytest.fail(missing)
+        pytest.skip(missing)
+    return lambda: Issued(tmp_path_factory.mktemp("issued"))
+
+
+@pytest.fixture(scope="session")
+def issued(issue) -> Issued:
+    """One of them, for tests that leave it as it is."""
+    return issue()

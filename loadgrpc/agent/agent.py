@@ -17,7 +17,6 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +25,7 @@ from google.protobuf import timestamp_pb2
 
 from loadgrpc import __version__
 from loadgrpc.agent import identity
+from loadgrpc.agent.config import AgentConfig
 from loadgrpc.agent.defects import log_defect
 from loadgrpc.agent.doors import Doors, raise_limit
 from loadgrpc.agent.folder import RunnerFolder
@@ -35,11 +35,11 @@ from loadgrpc.agent.process import RunnerProcess
 from loadgrpc.agent.relay import Relay
 from loadgrpc.agent.reports import PartKey, Reports
 from loadgrpc.agent.runner import AgentServices, finish_former
-from loadgrpc.agent.spool import DEFAULT_SPOOL_BYTES, SpoolRoom
+from loadgrpc.agent.spool import SpoolRoom
 from loadgrpc.agent.supplies import Supplies
 from loadgrpc.errors import LoadgrpcError, Unavailable
 from loadgrpc.model import Assignment, StopMode
-from loadgrpc.protocol import status, times
+from loadgrpc.protocol import handshake, status, times
 from loadgrpc.protocol.backoff import Backoff
 from loadgrpc.protocol.fleet import (
     DEFAULT_LEASE_S,
@@ -72,28 +72,6 @@ LEASE_OVER: Final = "the agent was out of reach of the broker for longer than it
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class AgentConfig:
-    """The settings of an agent."""
-
-    broker: str
-    """HOST:PORT, or unix:PATH."""
-    state_dir: Path | None = None
-    """Where its name lives. None: the first free slot under the user's state folder."""
-    spool_bytes: int = DEFAULT_SPOOL_BYTES
-    """What of its runners' events may be on disk, while the broker does not take them."""
-    max_processes: int = 0
-    """Processes that it runs at once where each user is one; 0: what the machine has room for."""
-    packages: Path | None = None
-    """Where the packages of tests are installed. None: in its state directory."""
-    max_age_s: float | None = None
-    """It leaves once it is so old, and has no part in a run. None: it does not age."""
-    max_age_delta_s: float = 0.0
-    """A random part of this is added to that, so that not all leave at once."""
-    labels: tuple[str, ...] = ()
-    """What plans choose it by."""
-
-
 class AgentProcess:
     """See the module."""
 
@@ -107,10 +85,13 @@ class AgentProcess:
         room: SpoolRoom,
         places: Places,
         packages: Path | None = None,
+        why_away: Callable[[], str] = str,
         start_process: Callable[..., RunnerProcess] = RunnerProcess.of,
     ) -> None:
         self.agent_id = held.agent_id
         self.labels: tuple[str, ...] = ()
+        self._why_away = why_away
+        """Asked, in a thread, why the broker cannot be reached. Empty: nobody knows."""
         self._fleet = fleet
         self._news = asyncio.Event()
         self._reports = Reports(self._news.set)
@@ -165,7 +146,10 @@ class AgentProcess:
                 if self._gone.is_set():
                     return
                 if connected or backoff.fresh:
-                    _log.warning("cannot connect to the broker (%s); trying again", error)
+                    why = ""
+                    if isinstance(error, Unavailable) and not connected:
+                        why = await asyncio.to_thread(self._why_away)
+                    _log.warning("cannot connect to the broker (%s); trying again", why or error)
             except Exception:  # noqa: BLE001 - logged
                 _log.exception("a defect: please report it; connecting again")
             if lease is None:
@@ -402,11 +386,14 @@ async def running(
 
     Raises:
         StateDirError: its state directory cannot be used.
+        CertsError: its certificate cannot.
     """
     raise_limit()
-    held = identity.claim(config.state_dir)
+    certificates = config.certificates or {}
+    held = identity.claim(config.state_dir, tuple(certificates))
+    files = certificates.get(held.agent_id)
     try:
-        async with new_channel(config.broker) as channel:
+        async with new_channel(config.broker, files) as channel:
             relay = Relay(RawRunnerServiceStub(channel))
             room = SpoolRoom(config.spool_bytes)
             doors = Doors(relay, held.folder)
@@ -418,7 +405,16 @@ async def running(
             fleet = fleet_pb2_grpc.FleetServiceStub(channel)
             places = Places(config.max_processes or default_places())
             at = config.packages
-            agent = AgentProcess(held, fleet, relay, doors, room=room, places=places, packages=at)
+            agent = AgentProcess(
+                held,
+                fleet,
+                relay,
+                doors,
+                room=room,
+                places=places,
+                packages=at,
+                why_away=lambda: handshake.trouble(config.broker, files),
+            )
             agent.labels = config.labels
             await agent.resume()
             connecting = asyncio.create_task(agent.run(on_connected))

@@ -1,17 +1,74 @@
-"""What a client is called in logs and changes: its address, and its user agent."""
+"""Who calls: in logs and changes by address, user agent and, where the broker asks, by name.
+
+Rule: who calls is known from the beginning of a call to its end, and only to what happens in it;
+what a broker does by itself is called by nobody, and may do everything.
+"""
 
 from __future__ import annotations
 
+from contextvars import ContextVar
+from dataclasses import replace
 from typing import Final
 from urllib.parse import unquote
 
+from loadgrpc.errors import Forbidden
+from loadgrpc.model import Caller, Plan, Role
 from loadgrpc.protocol.transport import Context
 
 MAX_AGENT_CHARS: Final = 200
 """Of what a client calls itself, in a line of the log."""
+CALLER: Final[ContextVar[Caller | None]] = ContextVar("caller", default=None)
+"""The one who makes the call that this is part of. None: nobody was asked, or nobody calls."""
 
 
 def client_of(context: Context) -> str:
-    """The caller: its address, and its user agent."""
+    """The caller: its name, its address, and its user agent."""
     named = dict(context.invocation_metadata() or ()).get("user-agent", "")
-    return unquote(context.peer()) + (f" ({named[:MAX_AGENT_CHARS]})" if named else "")
+    where = unquote(context.peer()) + (f" ({named[:MAX_AGENT_CHARS]})" if named else "")
+    caller = CALLER.get()
+    return where if caller is None else f"{caller} at {where}"
+
+
+def own(plan: Plan) -> Plan:
+    """A plan that somebody asks for: it belongs to the caller.
+
+    Raises:
+        Forbidden: it is to belong to somebody else, and the caller is not an admin.
+    """
+    caller = CALLER.get()
+    if caller is None or plan.user_id == caller.name:
+        return plan
+    if not plan.user_id:
+        return replace(plan, user_id=caller.name)
+    if caller.role is not Role.ADMIN:
+        raise Forbidden(
+            f"{caller} cannot ask for a run of {plan.user_id}: leave its owner out, and it is"
+            f" {caller.name}'s"
+        )
+    return plan
+
+
+def check_owner(owner: str, what: str) -> None:
+    """Lets the owner of something have it changed, and admins.
+
+    Raises:
+        Forbidden: the caller is neither.
+    """
+    caller = CALLER.get()
+    if caller is None or caller.role is Role.ADMIN or caller.name == owner:
+        return
+    whose = f"belongs to {owner}" if owner else "belongs to nobody"
+    raise Forbidden(f"{what} {whose}: {caller} may watch it; its owner or an admin may change it")
+
+
+def check_agent(agent_id: str) -> None:
+    """Lets agents speak for themselves only.
+
+    Raises:
+        Forbidden: the caller is another agent.
+    """
+    caller = CALLER.get()
+    if caller is not None and caller.role is Role.AGENT and caller.name != agent_id:
+        raise Forbidden(
+            f"the certificate is that of agent {caller.name}, which cannot be agent {agent_id}"
+        )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import AsyncIterator
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
-from loadgrpc.broker.callers import client_of
+from loadgrpc.broker.callers import check_owner, client_of, own
 from loadgrpc.broker.campaigns import MAX_SPEC_BYTES, Campaigns
 from loadgrpc.errors import InvalidRequest, Violation
 from loadgrpc.model import StopMode
@@ -30,6 +31,15 @@ class CampaignService(campaign_pb2_grpc.CampaignServiceServicer):
     def __init__(self, campaigns: Campaigns) -> None:
         self._campaigns = campaigns
 
+    async def _changed(self, request: Any) -> str:
+        """The campaign that a request names, which its caller may change."""
+        campaign_id = required(request, "campaign_id")
+        campaign = await self._campaigns.get(campaign_id)
+        for step in campaign.spec.steps:
+            if step.plan is not None:
+                check_owner(step.plan.user_id, f"campaign {campaign_id}")
+        return campaign_id
+
     async def StartCampaign(  # noqa: N802 - the name in the proto
         self, request: campaign_pb2.StartCampaignRequest, context: Context
     ) -> campaign_pb2.StartCampaignResponse:
@@ -38,6 +48,8 @@ class CampaignService(campaign_pb2_grpc.CampaignServiceServicer):
             detail = f"has {size:,} bytes, more than {MAX_SPEC_BYTES:,}"
             raise InvalidRequest([Violation("campaign", detail)])
         spec = campaign_spec_from_proto(request.campaign)
+        steps = (replace(step, plan=step.plan and own(step.plan)) for step in spec.steps)
+        spec = replace(spec, steps=tuple(steps))
         campaign = await self._campaigns.start(spec, request.request_id)
         _log.info("%s asked for campaign %s", client_of(context), campaign.campaign_id)
         shown = campaign_to_proto(campaign, shown=True)
@@ -84,7 +96,7 @@ class CampaignService(campaign_pb2_grpc.CampaignServiceServicer):
         kill = request.mode == control_pb2.STOP_MODE_KILL
         mode = StopMode.KILL if kill else StopMode.GRACEFUL
         by = client_of(context)
-        campaign = await self._campaigns.stop(required(request, "campaign_id"), mode, by)
+        campaign = await self._campaigns.stop(await self._changed(request), mode, by)
         _log.info("%s asked to stop campaign %s", by, campaign.campaign_id)
         shown = campaign_to_proto(campaign, shown=True)
         return campaign_pb2.StopCampaignResponse(campaign=shown)
@@ -94,8 +106,8 @@ class CampaignService(campaign_pb2_grpc.CampaignServiceServicer):
     ) -> campaign_pb2.ReplaceStepResponse:
         """See campaign.proto."""
         step = required(request, "step")
-        plan = plans.plan_from_proto(request.plan)
-        by, campaign_id = client_of(context), required(request, "campaign_id")
+        plan = own(plans.plan_from_proto(request.plan))
+        by, campaign_id = client_of(context), await self._changed(request)
         campaign = await self._campaigns.replace(campaign_id, step, plan, by)
         _log.info("%s replaced step %s of campaign %s", by, step, campaign.campaign_id)
         shown = campaign_to_proto(campaign, shown=True)
@@ -105,6 +117,6 @@ class CampaignService(campaign_pb2_grpc.CampaignServiceServicer):
         self, request: campaign_pb2.DeleteCampaignRequest, context: Context
     ) -> campaign_pb2.DeleteCampaignResponse:
         """See campaign.proto."""
-        await self._campaigns.delete(required(request, "campaign_id"))
+        await self._campaigns.delete(await self._changed(request))
         _log.info("%s deleted campaign %s", client_of(context), request.campaign_id)
         return campaign_pb2.DeleteCampaignResponse()

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from loadgrpc.broker import happened, load_orders
 from loadgrpc.broker.broker import Broker
-from loadgrpc.broker.callers import client_of
+from loadgrpc.broker.callers import CALLER, check_owner, client_of, own
 from loadgrpc.broker.listing import Listed, Position, Wanted
 from loadgrpc.broker.run import ActiveRun
 from loadgrpc.errors import InvalidRequest, Violation
@@ -60,7 +60,7 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         self, request: control_pb2.StartRunRequest, context: Context
     ) -> control_pb2.StartRunResponse:
         """See control.proto."""
-        plan = plans.plan_from_proto(request.plan)
+        plan = own(plans.plan_from_proto(request.plan))
         submission = submission_from_proto(request)
         run = await self._broker.dispatcher.start_run(plan, request.request_id, submission)
         _note(context, "asked for run %s", run.run_id)
@@ -130,6 +130,14 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         """The run that a request names."""
         return (await self._broker.archive.named(required(request, "run_id"))).run_id
 
+    async def _changed(self, request: Any) -> str:
+        """The run that a request names, which its caller may change."""
+        run_id = await self._run_id(request)
+        if CALLER.get() is not None:
+            run = await self._broker.archive.get_run(run_id)
+            check_owner(run.plan.user_id, f"run {run_id}")
+        return run_id
+
     def _converted(self, news: News) -> control_pb2.WatchRunResponse:
         """News as their message; figures and windows are converted once for all who watch."""
         if not isinstance(news.update, Progress | TimelineWindow):
@@ -151,7 +159,7 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
             raise InvalidRequest([Violation("mode", "is not known here")])
         kill = request.mode == control_pb2.STOP_MODE_KILL
         mode = StopMode.KILL if kill else StopMode.GRACEFUL
-        run_id = await self._run_id(request)
+        run_id = await self._changed(request)
         _note(context, "asks to kill run %s" if kill else "asks to stop run %s", run_id)
         run = await self._broker.stop_run(run_id, mode, client_of(context))
         return control_pb2.StopRunResponse(run=run_to_proto(run))
@@ -161,11 +169,9 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
     ) -> control_pb2.SetLoadResponse:
         """See control.proto."""
         order = live_loads.order_of(request)
-        _note(context, "asks for another load of run %s", required(request, "run_id"))
-        archive = self._broker.archive
-        run = archive.live_run(request.run_id)
-        if run is None:
-            await archive.get_run(request.run_id)
+        run_id = await self._changed(request)
+        _note(context, "asks for another load of run %s", run_id)
+        run = self._broker.archive.live_run(run_id)
         request_id = request.request_id or secrets.token_hex(8)
         asked = load_orders.asked(run, order, request_id, client_of(context))
         if asked.is_new:
@@ -178,7 +184,7 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
     ) -> control_pb2.AddNoteResponse:
         """See control.proto."""
         text = " ".join(required(request, "text").split())
-        run = await self._going_on(await self._run_id(request))
+        run = await self._going_on(await self._changed(request))
         request_id = request.request_id or secrets.token_hex(8)
         if not run.log.of_request(request_id):
             _note(context, "adds a note to run %s", run.run.run_id)
@@ -258,7 +264,7 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         self, request: control_pb2.DeleteRunRequest, context: Context
     ) -> control_pb2.DeleteRunResponse:
         """See control.proto."""
-        run_id = await self._run_id(request)
+        run_id = await self._changed(request)
         await self._broker.archive.delete_run(run_id)
         _note(context, "deleted run %s", run_id)
         return control_pb2.DeleteRunResponse()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Final
 from urllib.parse import unquote
 
 from loadgrpc.broker.broker import Broker
+from loadgrpc.broker.callers import CALLER, check_agent
 from loadgrpc.broker.orders import AgentLink
 from loadgrpc.broker.outbox import Pace, queued
 from loadgrpc.errors import InvalidRequest, Violation
@@ -46,6 +48,9 @@ class FleetService(fleet_pb2_grpc.FleetServiceServicer):
         if first is None or first.WhichOneof("message") != "register":
             raise InvalidRequest([Violation("register", "must be the first message")])
         registration = registration_from_proto(first.register, context.peer())
+        check_agent(registration.agent_id)
+        if (caller := CALLER.get()) is not None:
+            registration = replace(registration, certificate_until_ns=caller.expire_time_ns)
         await self._broker.fleet.admit_agent(registration)
         link = self._broker.fleet.connect_agent(registration)
         goodbye = asyncio.Event()

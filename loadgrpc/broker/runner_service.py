@@ -10,9 +10,10 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from loadgrpc.broker.broker import Broker
+from loadgrpc.broker.callers import check_agent
 from loadgrpc.broker.inbox import Inbox
 from loadgrpc.broker.outbox import queued
-from loadgrpc.errors import InvalidRequest, NotFound, Superseded, Violation
+from loadgrpc.errors import Forbidden, InvalidRequest, NotFound, Superseded, Violation
 from loadgrpc.model import SourceId
 from loadgrpc.protocol import assignments, bounds
 from loadgrpc.protocol.answers import answer_to_proto
@@ -35,6 +36,7 @@ class RunnerService(runner_pb2_grpc.RunnerServiceServicer):
     ) -> runner_pb2.GetAssignmentResponse:
         """See runner.proto."""
         source_id = source_from_proto(request.source)
+        check_agent(source_id.agent_id)
         assignment = self._broker.sources.assignment(source_id, request.scenario)
         message = assignments.assignment_to_proto(assignment)
         return runner_pb2.GetAssignmentResponse(assignment=message)
@@ -63,7 +65,7 @@ class RunnerService(runner_pb2_grpc.RunnerServiceServicer):
                 continue
             try:
                 await self._take(request, source_id, inbox)
-            except (InvalidRequest, NotFound, Superseded) as error:
+            except (Forbidden, InvalidRequest, NotFound, Superseded) as error:
                 inbox.refuse(source_id, error)  # the stream goes on for the others
 
     async def _take(
@@ -73,7 +75,8 @@ class RunnerService(runner_pb2_grpc.RunnerServiceServicer):
         broker = self._broker
         _check_open(request)
         match request.WhichOneof("message"):
-            case "open":
+            case "open":  # once for all that follows of this source
+                check_agent(source_id.agent_id)
                 await broker.sources.open_source(
                     inbox,
                     source_id,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
+from typing import Any
 
-from loadgrpc.broker.callers import client_of
+from loadgrpc.broker.callers import check_owner, client_of, own
 from loadgrpc.broker.schedules import Schedules
 from loadgrpc.protocol.bounds import MAX_ANSWER_BYTES
 from loadgrpc.protocol.required import required
@@ -21,11 +23,18 @@ class ScheduleService(schedule_pb2_grpc.ScheduleServiceServicer):
     def __init__(self, schedules: Schedules) -> None:
         self._schedules = schedules
 
+    def _changed(self, request: Any) -> str:
+        """The schedule that a request names, which its caller may change."""
+        name = required(request, "name")
+        check_owner(self._schedules.get(name).spec.plan.user_id, f"schedule {name}")
+        return name
+
     async def AddSchedule(  # noqa: N802 - the name in the proto
         self, request: schedule_pb2.AddScheduleRequest, context: Context
     ) -> schedule_pb2.AddScheduleResponse:
         """See schedule.proto."""
-        schedule = await self._schedules.add(schedule_spec_from_proto(request.schedule))
+        spec = schedule_spec_from_proto(request.schedule)
+        schedule = await self._schedules.add(replace(spec, plan=own(spec.plan)))
         _log.info("%s added schedule %s", client_of(context), schedule.spec.name)
         shown = schedule_to_proto(schedule, shown=True)
         return schedule_pb2.AddScheduleResponse(schedule=shown)
@@ -52,7 +61,7 @@ class ScheduleService(schedule_pb2_grpc.ScheduleServiceServicer):
         self, request: schedule_pb2.PauseScheduleRequest, context: Context
     ) -> schedule_pb2.PauseScheduleResponse:
         """See schedule.proto."""
-        schedule = await self._schedules.pause(required(request, "name"))
+        schedule = await self._schedules.pause(self._changed(request))
         _log.info("%s paused schedule %s", client_of(context), schedule.spec.name)
         shown = schedule_to_proto(schedule, shown=True)
         return schedule_pb2.PauseScheduleResponse(schedule=shown)
@@ -61,7 +70,7 @@ class ScheduleService(schedule_pb2_grpc.ScheduleServiceServicer):
         self, request: schedule_pb2.ResumeScheduleRequest, context: Context
     ) -> schedule_pb2.ResumeScheduleResponse:
         """See schedule.proto."""
-        schedule = await self._schedules.resume(required(request, "name"))
+        schedule = await self._schedules.resume(self._changed(request))
         _log.info("%s resumed schedule %s", client_of(context), schedule.spec.name)
         shown = schedule_to_proto(schedule, shown=True)
         return schedule_pb2.ResumeScheduleResponse(schedule=shown)
@@ -70,7 +79,7 @@ class ScheduleService(schedule_pb2_grpc.ScheduleServiceServicer):
         self, request: schedule_pb2.RunScheduleNowRequest, context: Context
     ) -> schedule_pb2.RunScheduleNowResponse:
         """See schedule.proto."""
-        schedule = await self._schedules.run_now(required(request, "name"))
+        schedule = await self._schedules.run_now(self._changed(request))
         _log.info("%s asked for a run of schedule %s", client_of(context), schedule.spec.name)
         shown = schedule_to_proto(schedule, shown=True)
         return schedule_pb2.RunScheduleNowResponse(schedule=shown)
@@ -79,6 +88,6 @@ class ScheduleService(schedule_pb2_grpc.ScheduleServiceServicer):
         self, request: schedule_pb2.RemoveScheduleRequest, context: Context
     ) -> schedule_pb2.RemoveScheduleResponse:
         """See schedule.proto."""
-        await self._schedules.remove(required(request, "name"))
+        await self._schedules.remove(self._changed(request))
         _log.info("%s removed schedule %s", client_of(context), request.name)
         return schedule_pb2.RemoveScheduleResponse()

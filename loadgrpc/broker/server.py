@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
+from loadgrpc.broker.access import Access
+from loadgrpc.broker.access_service import AccessService
 from loadgrpc.broker.broker import Broker
 from loadgrpc.broker.campaign_service import CampaignService
 from loadgrpc.broker.conductor import Conductor
@@ -18,14 +20,19 @@ from loadgrpc.broker.control_service import ControlService
 from loadgrpc.broker.fleet_service import FleetService
 from loadgrpc.broker.runner_service import RunnerService
 from loadgrpc.broker.schedule_service import ScheduleService
+from loadgrpc.broker.tokens import Tokens
 from loadgrpc.broker.work import Guard
+from loadgrpc.certs import FreshPems, TlsFiles
+from loadgrpc.certs.holder import holder_of
 from loadgrpc.clock import SystemClock
+from loadgrpc.model import AccessInfo
 from loadgrpc.observers.config import ObserverConfig
 from loadgrpc.protocol import status
 from loadgrpc.protocol.fleet import DEFAULT_LEASE_S
 from loadgrpc.protocol.transport import listen, new_server
 from loadgrpc.store import Retention, Store, StoreError
 from loadgrpc.v1 import (
+    access_pb2_grpc,
     campaign_pb2_grpc,
     control_pb2_grpc,
     fleet_pb2_grpc,
@@ -34,6 +41,7 @@ from loadgrpc.v1 import (
 )
 
 SERVICES: Final = (
+    "loadgrpc.v1.AccessService",
     "loadgrpc.v1.CampaignService",
     "loadgrpc.v1.ControlService",
     "loadgrpc.v1.FleetService",
@@ -67,6 +75,13 @@ class BrokerConfig:
     """Whether agents of another minor version are accepted."""
     observers: ObserverConfig = field(default_factory=ObserverConfig)
     """Who is notified of runs."""
+    tls: TlsFiles | None = None
+    """Its certificate, and the authority of others. None: it speaks without encryption, and asks
+    nobody who they are."""
+    listen_tokens: str = ""
+    """Where it also listens, for those with a token and no certificate. Empty: nowhere."""
+    open_reflection: bool = False
+    """Whether everybody may ask about its health and its methods."""
 
 
 @asynccontextmanager
@@ -90,8 +105,12 @@ async def running(config: BrokerConfig) -> AsyncIterator[str]:
         observers=config.observers,
     )
     conductor = Conductor(broker, store, clock.real_ns)
+    access: Access | None = None
+    if config.tls is not None:
+        access = Access(Tokens(store, clock), clock, open_reflection=config.open_reflection)
     try:
-        server = await new_server(SERVICES, broker.types.described)
+        admission = None if access is None else access.admission
+        server = await new_server(SERVICES, broker.types.described, admission=admission)
         control_pb2_grpc.add_ControlServiceServicer_to_server(ControlService(broker), server)
         fleet_pb2_grpc.add_FleetServiceServicer_to_server(FleetService(broker), server)
         runner_pb2_grpc.add_RunnerServiceServicer_to_server(RunnerService(broker), server)
@@ -99,13 +118,23 @@ async def running(config: BrokerConfig) -> AsyncIterator[str]:
         campaign_pb2_grpc.add_CampaignServiceServicer_to_server(campaigns, server)
         schedules = ScheduleService(conductor.schedules)
         schedule_pb2_grpc.add_ScheduleServiceServicer_to_server(schedules, server)
-        broker.address = address = listen(server, config.listen)
+        fresh = None if config.tls is None else FreshPems(config.tls)
+        _access_info(fresh, "")  # what is wrong with certificates is known before anybody comes
+        broker.address = address = listen(server, config.listen, config.tls)
+        tokens_address = ""
+        if config.listen_tokens:
+            tokens_address = listen(server, config.listen_tokens, config.tls, asks=False)
+            _log.info("listening on %s for those with a token", tokens_address)
+        service = AccessService(access, lambda: _access_info(fresh, tokens_address))
+        access_pb2_grpc.add_AccessServiceServicer_to_server(service, server)
         broker.notifier.broker = conductor.announcing.broker = _reached_at(address)
+        if access is not None:
+            await access.tokens.recall()
         await broker.start()
         await conductor.start()
         await server.start()
         try:
-            async with _retaining(store, config.retention):
+            async with _retaining(store, config.retention), _watching(access):
                 yield address
         finally:
             store.hurry()
@@ -114,6 +143,28 @@ async def running(config: BrokerConfig) -> AsyncIterator[str]:
             await server.stop(SERVER_GRACE_S)
     finally:
         await store.close()
+
+
+def _access_info(fresh: FreshPems | None, tokens_address: str) -> AccessInfo:
+    """How the broker is protected, by the certificate that it has now."""
+    if fresh is None:
+        return AccessInfo()
+    expire_time_ns = holder_of(fresh.look().cert or b"").expire_time_ns
+    return AccessInfo(tls=True, broker_expire_time_ns=expire_time_ns, tokens_address=tokens_address)
+
+
+@asynccontextmanager
+async def _watching(access: Access | None) -> AsyncIterator[None]:
+    """Ends calls that are not allowed any more, for as long as the context lasts."""
+    if access is None:
+        yield
+        return
+    watching = asyncio.create_task(access.watch())
+    try:
+        yield
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
 
 
 def _reached_at(address: str) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from loadgrpc.cli import log, options, plan_values, values
+from loadgrpc.cli import credential_options, log, options, plan_values, values
 from loadgrpc.cli.command import Command
 from loadgrpc.protocol.labels_kind import LABELS
 
@@ -16,7 +16,7 @@ LONGEST_AGE_S: Final = 366 * 86_400.0
 
 
 @click.command(cls=Command, configured=True)
-@options.broker("The broker to work for.")
+@options.broker("The broker to work for.", credential_options.of_agents)
 @click.option(
     "--state-dir",
     type=click.Path(file_okay=False, path_type=Path),
@@ -100,10 +100,16 @@ def command(
     if len(given) > LABELS.entries:
         raise Failure(f"there are {len(given)} labels; expected at most {LABELS.entries}")
     need_folder()
-    from loadgrpc.agent.agent import AgentConfig, serve  # noqa: PLC0415 - heavy
+    from loadgrpc.agent.agent import serve  # noqa: PLC0415 - heavy
+    from loadgrpc.agent.config import AgentConfig  # noqa: PLC0415
+    from loadgrpc.certs import CertsError  # noqa: PLC0415
     from loadgrpc.cli import line  # noqa: PLC0415
     from loadgrpc.cli.service import live  # noqa: PLC0415
 
+    try:
+        certificates = credential_options.choice().for_agents()
+    except CertsError as error:
+        raise Failure(str(error)) from error
     try:
         log.set_up(1 + verbose, log_format, log_file)
     except OSError as error:
@@ -122,6 +128,7 @@ def command(
             max_age_s=max_age_s,
             max_age_delta_s=max_age_delta_s or 0.0,
             labels=given,
+            certificates=certificates,
         )
         await serve(config, on_connected=connected, stop=stop)
 

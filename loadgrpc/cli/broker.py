@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 import loadgrpc
-from loadgrpc.cli import DEFAULT_BROKER, log, observer_options, options, values, web_page
+from loadgrpc.cli import (
+    DEFAULT_BROKER,
+    credential_options,
+    log,
+    observer_options,
+    options,
+    values,
+    web_page,
+)
 from loadgrpc.cli.command import Command
 from loadgrpc.cli.failure import Failure, need_folder
 from loadgrpc.errors import Unavailable
 from loadgrpc.observers.config import ObserverConfig
 from loadgrpc.protocol import kinds
 from loadgrpc.store import Retention, StoreError, parse_target
+
+if TYPE_CHECKING:
+    from loadgrpc.certs import TlsFiles
 
 DEFAULT_STORE = "loadgrpc.db"
 MAX_KEPT_RUNS = 1_000_000
@@ -70,7 +82,21 @@ SECTIONS: Final = {
 @click.option(
     "--insecure",
     is_flag=True,
-    help="Listen on an address that other machines can reach, without encryption or credentials.",
+    callback=credential_options.kept,
+    help="Listen without encryption or credentials, also on an address that other machines can"
+    " reach.",
+)
+@credential_options.tls
+@click.option(
+    "--listen-tokens",
+    type=values.Address(least_port=0),
+    help="With certificates: listen here, too, for those who have a token and no certificate,"
+    " such as grpcurl.",
+)
+@click.option(
+    "--open-reflection",
+    is_flag=True,
+    help="With certificates: let everybody who connects ask for its health and its methods.",
 )
 @click.option(
     "--allow-version-skew",
@@ -107,11 +133,14 @@ def command(
     keep_hits: int | None,
     lease_s: float,
     insecure: bool,
+    listen_tokens: str | None,
+    open_reflection: bool,
     allow_version_skew: bool,
     allowed: tuple[str, ...],
     web: str | None,
     web_control: bool,
     web_hosts: tuple[str, ...],
+    web_open: bool,
     log_format: str,
     log_file: Path | None,
     verbose: int,
@@ -125,18 +154,21 @@ def command(
     \b
     On this machine:
       loadgrpc broker
-    For a trusted network:
-      loadgrpc broker --listen 0.0.0.0:7979 --store /var/lib/loadgrpc/runs.db --insecure
+    For a network:
+      loadgrpc certs init
+      loadgrpc broker --listen 0.0.0.0:7979 --store /var/lib/loadgrpc/runs.db
     With a page to look at its runs:
       loadgrpc broker --web 127.0.0.1:8089
 
-    Anyone who can connect can make agents run code: without --insecure the broker listens on
-    loopback addresses only.
+    Agents run the code that clients send. With certificates everything is encrypted, and the broker
+    asks everybody who they are; without, it listens on loopback addresses only, unless --insecure
+    says otherwise.
     """  # noqa: D301 - \b is click's mark for "do not wrap"
     need_folder()
-    _check_listen(listen, insecure=insecure)
-    if web is None and (web_control or web_hosts):
-        raise Failure("--web-control and --web-host need --web: there is no page without it")
+    tls = _check_listen(listen, insecure=insecure)
+    _need_tls(tls, {"--listen-tokens": listen_tokens, "--open-reflection": open_reflection})
+    if web is None and (web_control or web_hosts or web_open):
+        raise Failure("--web-control, --web-host and --web-open need --web: there is no page yet")
     store_name = _store_name(store)
     _check_lease(lease_s)
     from loadgrpc.broker.server import BrokerConfig, serve  # noqa: PLC0415 - heavy
@@ -151,7 +183,7 @@ def command(
     page = None
     if web is not None:
         page = web_page.bound(
-            web, control=web_control, hosts=web_hosts, insecure=insecure, option="--web"
+            web, control=web_control, hosts=web_hosts, is_open=web_open, option="--web"
         )
     shown: list[asyncio.Task[None]] = []
 
@@ -163,6 +195,9 @@ def command(
             retention=retention,
             lease_s=lease_s,
             allow_version_skew=allow_version_skew,
+            tls=tls,
+            listen_tokens=listen_tokens or "",
+            open_reflection=open_reflection,
             observers=ObserverConfig(
                 chosen=observer_options.chosen(asked),
                 own=observer_options.settings_of(asked),
@@ -172,7 +207,8 @@ def command(
 
         def ready(address: str) -> None:
             version = loadgrpc.__version__
-            line.say(f"loadgrpc broker {version} listening on {address}, store {store_name}")
+            how = ", with TLS" if tls is not None else ""
+            line.say(f"loadgrpc broker {version} listening on {address}, store {store_name}{how}")
             if page is not None:
                 shown.append(asyncio.create_task(page.show(address, stop)))
 
@@ -200,13 +236,20 @@ def _who_is_there(listen: str) -> str:
     return f"there is already a broker at {listen}: process {info.pid} on {info.hostname}"
 
 
-def _check_listen(listen: str, *, insecure: bool) -> None:
-    if values.is_loopback(listen):
-        return
+def _check_listen(listen: str, *, insecure: bool) -> TlsFiles | None:
+    """The certificates that the broker uses. None: it needs none, or is not to have any."""
+    from loadgrpc.certs import CertsError  # noqa: PLC0415 - as its client
+
+    try:
+        files = credential_options.choice().for_broker()
+    except CertsError as error:
+        raise Failure(str(error)) from error
+    if files is not None or values.is_loopback(listen):
+        return files
     if not insecure:
         raise Failure(
             f"--listen: {listen} is not a loopback address; whoever can connect to it can run "
-            "code on agents, so it needs --insecure"
+            "code on agents, so it needs certificates (`loadgrpc certs init`), or --insecure"
         )
     print(
         f"loadgrpc broker: warning: {listen} is open to other machines, without encryption or "
@@ -214,6 +257,12 @@ def _check_listen(listen: str, *, insecure: bool) -> None:
         file=sys.stderr,
         flush=True,
     )
+    return None
+
+
+def _need_tls(tls: TlsFiles | None, asked: Mapping[str, object]) -> None:
+    for name in (name for name, value in asked.items() if value and tls is None):
+        raise Failure(f"{name} needs certificates: `loadgrpc certs init` makes some")
 
 
 def _check_lease(lease_s: float) -> None:

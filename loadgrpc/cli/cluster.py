@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from loadgrpc.cli.runs import going_on
@@ -13,7 +14,7 @@ from loadgrpc.text import one_line
 if TYPE_CHECKING:
     from loadgrpc.cli.line import Line
     from loadgrpc.client import Client
-    from loadgrpc.model import Agent, BrokerInfo, Run
+    from loadgrpc.model import AccessInfo, Agent, BrokerInfo, Run
 
 MAX_TOLD: Final = 10
 """What is wrong with agents, in lines."""
@@ -21,22 +22,36 @@ LABEL: Final = 12
 """Columns of what stands before each line of the first table."""
 
 
-async def status(client: Client) -> tuple[BrokerInfo, list[Agent], list[Run]]:
-    """What a broker says of itself, its agents, and its active runs."""
+async def status(client: Client) -> tuple[BrokerInfo, list[Agent], list[Run], AccessInfo]:
+    """What a broker says of itself, its agents, its active runs, and of who asks."""
     info = await client.get_broker()
-    return info, await client.list_agents(), await going_on(client)
+    return info, await client.list_agents(), await going_on(client), await _access(client)
 
 
-def document(info: BrokerInfo, agents: list[Agent], runs: list[Run]) -> dict[str, Any]:
-    """The same as what the protocol has of it: GetBroker, ListAgents, ListRuns."""
+async def _access(client: Client) -> AccessInfo:
+    from loadgrpc.errors import LoadgrpcError  # noqa: PLC0415
+    from loadgrpc.model import AccessInfo  # noqa: PLC0415
+
+    try:
+        return await client.access.caller()
+    except LoadgrpcError:
+        return AccessInfo()  # it is too old to be asked, and does not ask anybody either
+
+
+def document(
+    info: BrokerInfo, agents: list[Agent], runs: list[Run], access: AccessInfo
+) -> dict[str, Any]:
+    """The same as what the protocol has of it: GetBroker, ListAgents, ListRuns, GetCaller."""
+    from loadgrpc.protocol.access import access_to_proto  # noqa: PLC0415 - as below
     from loadgrpc.protocol.document import as_document  # noqa: PLC0415
     from loadgrpc.protocol.runs import agent_to_proto, broker_to_proto, run_to_proto  # noqa: PLC0415 - protobuf is heavy
 
-    return {
+    found = {
         "broker": as_document(broker_to_proto(info)),
         "agents": [as_document(agent_to_proto(agent)) for agent in agents],
         "runs": [as_document(run_to_proto(run)) for run in runs],
     }
+    return {**found, "access": as_document(access_to_proto(access))} if access.tls else found
 
 
 def version(agents: str, brokers: str) -> str:
@@ -72,8 +87,40 @@ def _settings(broker: str, info: BrokerInfo) -> list[str]:
     return found
 
 
+def _protection(access: AccessInfo | None, now_ns: int, width: int) -> list[Line]:
+    """The one who asks, how the broker knows, and what ends soon."""
+    from loadgrpc.certs.folder import RENEW_NS  # noqa: PLC0415
+    from loadgrpc.cli.line import Line, Style  # noqa: PLC0415
+    from loadgrpc.cli.table import labelled  # noqa: PLC0415
+
+    if access is None or (caller := access.caller) is None:
+        return []
+    until, shown = caller.expire_time_ns or 0, "token" if caller.token else "certificate"
+    parts = [str(caller), f"{shown} until {_date(until)}"]
+    if access.tokens_address:
+        parts.append(f"tokens at {access.tokens_address}")
+    found = labelled("you", parts, width)
+    if (ends := access.broker_expire_time_ns) is not None and ends - now_ns < RENEW_NS:
+        text = f"  ! the certificate of the broker is valid until {_date(ends)}: renew it there"
+        found.append(Line(f"{text} (loadgrpc certs renew)", Style.WARNING))
+    if until - now_ns < RENEW_NS:
+        found.append(Line(f"  ! your {shown} is valid until {_date(until)}", Style.WARNING))
+    return found
+
+
+def _date(wall_ns: int) -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime(wall_ns // 10**9))
+
+
 def lines(
-    broker: str, info: BrokerInfo, agents: list[Agent], runs: list[Run], *, now_ns: int, width: int
+    broker: str,
+    info: BrokerInfo,
+    agents: list[Agent],
+    runs: list[Run],
+    access: AccessInfo | None = None,
+    *,
+    now_ns: int,
+    width: int,
 ) -> list[Line]:
     """What there is to say, in lines."""
     from collections import Counter  # noqa: PLC0415
@@ -107,6 +154,7 @@ def lines(
         "agents", [": ".join([str(len(agents)), ", ".join(by_state)][: 1 + bool(agents)])], width
     )
     found += labelled("runs", [f"{info.active_runs} active"], width)
+    found += _protection(access, now_ns, width)
     if agents:
         rows = [
             [

@@ -17,7 +17,7 @@ from typing import Any, Final
 import click
 
 from loadgrpc import verdict
-from loadgrpc.cli import configuration, elsewhere
+from loadgrpc.cli import configuration, credential_options, elsewhere
 from loadgrpc.cli.conditions import BELOW
 from loadgrpc.cli.failure import Failure, failure_of
 from loadgrpc.errors import LoadgrpcError
@@ -41,7 +41,7 @@ class Command(click.Command):
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        self.sections = sections or {}
+        self.sections = {**(sections or {}), **_encryption(self.params)}
         """Heading, and the parameters beneath it. Others come under "Options"."""
         self.configured = configured
         """Whether a configuration sets all of its options; of others it is the broker only."""
@@ -82,6 +82,13 @@ class Command(click.Command):
                 formatter.write_dl([records.pop(name) for name in names])
         with formatter.section("Options"):
             formatter.write_dl(list(records.values()))
+
+
+def _encryption(params: Sequence[click.Parameter]) -> dict[str, tuple[str, ...]]:
+    """The section of those options of a command that are about encryption."""
+    named = {str(param.name) for param in params if not param.expose_value}
+    found = tuple(name for name in credential_options.NAMES if name in named)
+    return {credential_options.HEADING: found} if found else {}
 
 
 def opposite(flag: str) -> str:

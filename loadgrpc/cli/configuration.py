@@ -17,7 +17,7 @@ from typing import Any, Final
 import click
 from click.core import ParameterSource
 
-from loadgrpc.cli import config_file, elsewhere
+from loadgrpc.cli import config_file, credential_options, elsewhere
 from loadgrpc.cli.config_file import ConfigFile, Setting
 from loadgrpc.cli.failure import Failure
 from loadgrpc.protocol.environment import OF_RUNNERS, QUIET_ENV, RUN_ID_ENV
@@ -37,6 +37,8 @@ _META: Final = "loadgrpc.configuration"
 
 def is_configured(param: click.Parameter, *, wholly: bool) -> bool:
     """Whether a file and the environment may set a parameter. `wholly`: all of its command's."""
+    if param.name in credential_options.NAMES:
+        return True
     return param.expose_value and (wholly or param.name == BROKER)
 
 
@@ -132,7 +134,7 @@ def _check_variables(own: Iterable[str]) -> None:
         Failure: one is.
     """
     known = {PREFIX + key.upper() for key in {*own, CONFIG}}
-    known |= OF_RUNNERS | {QUIET_ENV}
+    known |= OF_RUNNERS | {QUIET_ENV}  # LOADGRPC_TOKEN among them
     left = [name for name in os.environ if name.startswith(PREFIX) and name not in known]
     if not left:
         return

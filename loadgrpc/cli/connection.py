@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, TypeVar
 
-from loadgrpc.cli.failure import failure_of
+from loadgrpc.cli import credential_options
+from loadgrpc.cli.failure import Failure, failure_of
 from loadgrpc.errors import LoadgrpcError
 
 if TYPE_CHECKING:
@@ -17,10 +18,18 @@ T = TypeVar("T")
 
 
 def connect(endpoint: str) -> AbstractAsyncContextManager[Client]:
-    """A client of the broker at `endpoint`, connected when it is entered."""
+    """A client of the broker at `endpoint`, connected when it is entered.
+
+    Raises:
+        Failure: certificates cannot be used.
+    """
+    from loadgrpc.certs import CertsError  # noqa: PLC0415 - as below
     from loadgrpc.client import Client  # noqa: PLC0415 - gRPC is heavy
 
-    return Client.connect(endpoint)
+    try:
+        return Client.connect(endpoint, credentials=credential_options.credentials())
+    except CertsError as error:
+        raise Failure(str(error)) from error
 
 
 def ask(broker: str, question: Callable[[Client], Awaitable[T]]) -> T:

@@ -128,8 +128,6 @@ OPTIONS: Final = {
     "--step-time": "--duration",
     "--step-users": "--load",
     "--tags": _TEST,
-    "--tls-cert": _PAGE,
-    "--tls-key": _PAGE,
     "--web-auth": _PAGE,
     "--web-base-path": _PAGE,
     "--web-host": _PAGE,

@@ -23,8 +23,10 @@ EXIT_CODES: Final[dict[type[errors.LoadgrpcError], int]] = {
     errors.NoRoom: verdict.UNREACHABLE,
     errors.RunNotOver: verdict.USAGE,
     errors.EventsGone: verdict.USAGE,
+    errors.NoTls: verdict.USAGE,
     errors.Superseded: verdict.UNREACHABLE,
     errors.NotAllowed: verdict.UNREACHABLE,
+    errors.Forbidden: verdict.UNREACHABLE,
     errors.OtherVersion: verdict.UNREACHABLE,
     errors.Unavailable: verdict.UNREACHABLE,
     errors.StoreUnavailable: verdict.UNREACHABLE,
@@ -66,7 +68,7 @@ def _start_one(broker: str) -> str:
         return "start one with `loadgrpc broker`"
     if is_loopback(broker):
         return f"start one with `loadgrpc broker --listen {broker}`"
-    return f"start one there with `loadgrpc broker --listen {broker} --insecure`"
+    return f"start one there with `loadgrpc broker --listen {broker}`"
 
 
 def need_folder() -> None:

@@ -8,13 +8,16 @@ from typing import Any, TypeVar
 
 import click
 
-from loadgrpc.cli import DEFAULT_BROKER, configuration, log, values
+from loadgrpc.cli import DEFAULT_BROKER, configuration, credential_options, log, values
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def broker(meaning: str = "The broker that owns the run.") -> Callable[[F], F]:
-    """`-b/--broker`, the address of a broker; `meaning` says which. And `--config`."""
+def broker(
+    meaning: str = "The broker that owns the run.",
+    shown: Callable[[Any], Any] = credential_options.of_clients,
+) -> Callable[[F], F]:
+    """`-b/--broker`, the address of a broker; `meaning` says which. `--config`, and credentials."""
     option = click.option(
         "-b",
         "--broker",
@@ -23,7 +26,7 @@ def broker(meaning: str = "The broker that owns the run.") -> Callable[[F], F]:
         show_default=True,
         help=meaning,
     )
-    return lambda command: option(config(command))
+    return lambda command: option(shown(config(command)))
 
 
 def config(command: F) -> F:

@@ -16,6 +16,7 @@ COMMANDS: Final = {
         *("broker", "agent", "web", "status", "check-agents", "drain"),
         *("runs", "show", "report", "check", "compare", "events", "delete", "purge"),
         *("schedule", "campaign"),
+        *("certs", "tokens"),
         *("design", "examples", "protos", "assignment", "conformance", "config"),
     )
 } | {"report": "loadgrpc.cli.frozen_report"}

@@ -18,6 +18,7 @@ from loadgrpc import verdict
 from loadgrpc.cli import (
     DEFAULT_BROKER,
     case_options,
+    credential_options,
     gate,
     line,
     observer_options,
@@ -121,6 +122,7 @@ class Request:
     help="Print the run's id and leave it to the broker; needs -b or -a.",
 )
 @web_page.of_run
+@credential_options.of_clients
 @submitting.add
 @shipping.options
 @reporting.options

@@ -39,10 +39,10 @@ def command(*, broker: str, watch: bool, as_json: bool) -> int:
         from loadgrpc.cli.watch_status import watched  # noqa: PLC0415
 
         return watched(broker, as_json=as_json)
-    info, agents, runs = ask(broker, status)
+    found = ask(broker, status)
     if as_json:
-        line.write_json(document(info, agents, runs))
+        line.write_json(document(*found))
         return verdict.PASSED
     width = line.width_of(sys.stdout)
-    line.write(lines(broker, info, agents, runs, now_ns=time.time_ns(), width=width), sys.stdout)
+    line.write(lines(broker, *found, now_ns=time.time_ns(), width=width), sys.stdout)
     return verdict.PASSED

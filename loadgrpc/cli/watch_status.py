@@ -21,7 +21,9 @@ from loadgrpc.cli.screen import Screen
 from loadgrpc.errors import LoadgrpcError, StoreUnavailable, Unavailable
 
 if TYPE_CHECKING:
-    from loadgrpc.model import Agent, BrokerInfo, Run
+    from loadgrpc.model import AccessInfo, Agent, BrokerInfo, Run
+
+    Known = tuple[BrokerInfo, list[Agent], list[Run], AccessInfo]
 
 EVERY_S: Final = 2.0
 """How often the broker is asked."""
@@ -51,7 +53,7 @@ async def _watch(broker: str, picture: _Documents | _Picture) -> None:
         try:
             async with connection.connect(broker) as client:
                 while True:
-                    picture.show(*await status(client))
+                    picture.show(await status(client))
                     known = True
                     await asyncio.sleep(EVERY_S)
         except LoadgrpcError as error:
@@ -66,9 +68,9 @@ async def _watch(broker: str, picture: _Documents | _Picture) -> None:
 class _Documents:
     """A JSON document per line."""
 
-    def show(self, info: BrokerInfo, agents: list[Agent], runs: list[Run]) -> None:
+    def show(self, known: Known) -> None:
         """What is so now."""
-        line.write_json(document(info, agents, runs), indent=None)
+        line.write_json(document(*known), indent=None)
 
     def lost(self, why: str) -> None:
         """The broker cannot be reached."""
@@ -84,13 +86,13 @@ class _Picture:
     def __init__(self, broker: str) -> None:
         self._broker = broker
         self._screen = Screen(sys.stdout)
-        self._known: tuple[BrokerInfo, list[Agent], list[Run]] | None = None
+        self._known: Known | None = None
         self._as_of_ns = 0
         self._shown: list[Line] = []
 
-    def show(self, info: BrokerInfo, agents: list[Agent], runs: list[Run]) -> None:
+    def show(self, known: Known) -> None:
         """What is so now."""
-        self._known, self._as_of_ns = (info, agents, runs), time.time_ns()
+        self._known, self._as_of_ns = known, time.time_ns()
         self._draw()
 
     def lost(self, why: str) -> None:

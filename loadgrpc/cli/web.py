@@ -20,13 +20,8 @@ from loadgrpc.cli.command import Command
         help="Where to serve the page. Port 0 takes a free one.",
     )
 )
-@click.option(
-    "--insecure",
-    is_flag=True,
-    help="Serve it on an address that other machines can reach, without encryption or credentials.",
-)
 def command(
-    *, broker: str, web: str, web_control: bool, web_hosts: tuple[str, ...], insecure: bool
+    *, broker: str, web: str, web_control: bool, web_hosts: tuple[str, ...], web_open: bool
 ) -> int:
     """Show the runs of a broker in a browser, live and afterwards.
 
@@ -44,6 +39,6 @@ def command(
 
     log.set_up(0)
     page = web_page.bound(
-        web, control=web_control, hosts=web_hosts, insecure=insecure, option="--listen"
+        web, control=web_control, hosts=web_hosts, is_open=web_open, option="--listen"
     )
     return live(lambda stop: page.show(broker, stop))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 DEFAULT_PAGE: Final = "127.0.0.1:8089"
-SECTION: Final = ("web", "web_control", "web_hosts")
+SECTION: Final = ("web", "web_control", "web_hosts", "web_open")
 OF_RUN: Final = ("web", "web_control")
 """The options below, for the section of a help text."""
 LINGER_S: Final = 2.0
@@ -48,6 +48,12 @@ def options(web: Callable[[F], F]) -> Callable[[F], F]:
             metavar="NAME",
             help="A name under which browsers reach the page, for example behind a proxy. Addresses"
             " and this machine's name need none. May be given several times.",
+        ),
+        click.option(
+            "--web-open",
+            is_flag=True,
+            help="Serve the page on an address that other machines can reach, without encryption or"
+            " credentials.",
         ),
     )
 
@@ -106,7 +112,7 @@ class BoundPage:
 
 
 def bound(
-    listen: str, *, control: bool, hosts: tuple[str, ...], insecure: bool, option: str
+    listen: str, *, control: bool, hosts: tuple[str, ...], is_open: bool, option: str
 ) -> BoundPage:
     """A page to be served at HOST:PORT, as `option` says.
 
@@ -115,11 +121,11 @@ def bound(
     """
     from loadgrpc.dashboard import page_server  # noqa: PLC0415 - heavy
 
-    if not values.is_loopback(listen) and not insecure:
+    if not values.is_loopback(listen) and not is_open:
         may = "start, stop and delete runs" if control else "see every run"
         raise Failure(
             f"{option}: {listen} is not a loopback address; whoever can connect to it can {may},"
-            " so it needs --insecure"
+            " so it needs --web-open"
         )
     try:
         listening = page_server.bound(listen)
@@ -137,9 +143,9 @@ def here(*, control: bool) -> BoundPage:
     """
     free = f"{DEFAULT_PAGE.rpartition(':')[0]}:0"
     try:
-        return bound(DEFAULT_PAGE, control=control, hosts=(), insecure=False, option="--web")
+        return bound(DEFAULT_PAGE, control=control, hosts=(), is_open=False, option="--web")
     except Failure:
-        return bound(free, control=control, hosts=(), insecure=False, option="--web")
+        return bound(free, control=control, hosts=(), is_open=False, option="--web")
 
 
 def _dialled(address: str) -> str:

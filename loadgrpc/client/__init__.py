@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from loadgrpc.client.blocking import BlockingClient, RunHandle
 from loadgrpc.client.client import Client
+from loadgrpc.client.credentials import Credentials
 from loadgrpc.client.handle import AsyncRunHandle
 from loadgrpc.client.result import HitTimes, LoadResult
 from loadgrpc.client.results import RunResults
@@ -12,6 +13,7 @@ __all__ = [
     "AsyncRunHandle",
     "BlockingClient",
     "Client",
+    "Credentials",
     "HitTimes",
     "LoadResult",
     "RunHandle",

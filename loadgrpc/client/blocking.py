@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Self
 
 from loadgrpc.client.blocking_calls import BlockingCampaigns, BlockingSchedules
 from loadgrpc.client.client import CONNECT_TIMEOUT_S, Client
+from loadgrpc.client.credentials import Credentials
 from loadgrpc.client.handle import AsyncRunHandle
 from loadgrpc.client.portal import Portal, portal
 from loadgrpc.client.result import LoadResult
@@ -47,15 +48,23 @@ class BlockingClient:
     """
 
     def __init__(
-        self, endpoint: str = DEFAULT_BROKER, *, connect_timeout_s: float = CONNECT_TIMEOUT_S
+        self,
+        endpoint: str = DEFAULT_BROKER,
+        *,
+        connect_timeout_s: float = CONNECT_TIMEOUT_S,
+        credentials: Credentials | None = None,
     ) -> None:
         """Connects to the broker at `endpoint`, HOST:PORT or unix:PATH.
 
+        Credentials are those of the environment, if none are given.
+
         Raises:
             Unavailable: it does not answer in time.
+            NotAllowed: it does not know us.
+            CertsError: certificates cannot be used.
         """
         self._portal = portal()
-        self._client = self._portal.call(_connected(endpoint, connect_timeout_s))
+        self._client = self._portal.call(_connected(endpoint, connect_timeout_s, credentials))
         self._endpoint = endpoint
         self.schedules = BlockingSchedules(self._portal, self._client.schedules)
         self.campaigns = BlockingCampaigns(self._portal, self._client.campaigns)
@@ -200,5 +209,8 @@ class RunHandle:
         return self._portal.iterate(self._handle.timeline(resolution_s, names=names))
 
 
-async def _connected(endpoint: str, connect_timeout_s: float) -> Client:
-    return await Client.connect(endpoint, connect_timeout_s=connect_timeout_s).__aenter__()
+async def _connected(
+    endpoint: str, connect_timeout_s: float, credentials: Credentials | None
+) -> Client:
+    client = Client.connect(endpoint, connect_timeout_s=connect_timeout_s, credentials=credentials)
+    return await client.__aenter__()

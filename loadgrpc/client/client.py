@@ -13,12 +13,17 @@ import grpc
 import grpc.aio
 
 from loadgrpc.bundle.pack import Bundle
+from loadgrpc.certs import TlsFiles
+from loadgrpc.client.access import AccessCalls
 from loadgrpc.client.calling import CALL_TIMEOUT_S, called
 from loadgrpc.client.campaigns import CampaignCalls
+from loadgrpc.client.credentials import Credentials
 from loadgrpc.client.declared import compared
+from loadgrpc.client.greeting import greet
 from loadgrpc.client.handle import AsyncRunHandle
 from loadgrpc.client.raw_calls import RawCalls
 from loadgrpc.client.schedules import ScheduleCalls
+from loadgrpc.client.uploading import known_bundle, send_bundle
 from loadgrpc.errors import NotFound, Unavailable
 from loadgrpc.model import (
     Agent,
@@ -42,8 +47,6 @@ from loadgrpc.model import (
 )
 from loadgrpc.protocol import (
     assignments,
-    bounds,
-    bundles,
     live_loads,
     plans,
     progress,
@@ -79,8 +82,15 @@ class Client:
     reached or does not answer, NotFound for a run it does not know.
     """
 
-    def __init__(self, channel: grpc.aio.Channel, endpoint: str, connect_timeout_s: float) -> None:
+    def __init__(
+        self,
+        channel: grpc.aio.Channel,
+        endpoint: str,
+        connect_timeout_s: float,
+        files: TlsFiles | None = None,
+    ) -> None:
         self._channel = channel
+        self._files = files
         self._endpoint = endpoint
         self._connect_timeout_s = connect_timeout_s
         self._control = control_pb2_grpc.ControlServiceStub(channel)
@@ -88,30 +98,32 @@ class Client:
         self.raw = RawCalls(channel)
         self.schedules = ScheduleCalls(channel)
         self.campaigns = CampaignCalls(channel)
+        self.access = AccessCalls(channel)
 
     @classmethod
-    def connect(cls, endpoint: str, *, connect_timeout_s: float = CONNECT_TIMEOUT_S) -> Self:
+    def connect(
+        cls,
+        endpoint: str,
+        *,
+        connect_timeout_s: float = CONNECT_TIMEOUT_S,
+        credentials: Credentials | None = None,
+    ) -> Self:
         """A client of the broker at `endpoint`, HOST:PORT or unix:PATH; use it in `async with`.
 
-        Entering raises Unavailable when the broker does not answer in time.
+        Credentials are those of the environment, if none are given. Entering raises Unavailable
+        when the broker does not answer in time. Raises CertsError if certificates cannot be used.
         """
-        return cls(new_channel(endpoint), endpoint, connect_timeout_s)
+        shown = credentials or Credentials.of_environment()
+        files = shown.files(endpoint)
+        channel = new_channel(endpoint, files, shown.secret)
+        return cls(channel, endpoint, connect_timeout_s, files)
 
     async def __aenter__(self) -> Self:
-        # Waits for the connection while it comes and goes, but not for longer than asked.
         try:
-            await self._control.GetBroker(
-                control_pb2.GetBrokerRequest(),
-                timeout=self._connect_timeout_s,
-                wait_for_ready=True,
-            )
-        except grpc.aio.AioRpcError as error:
+            await greet(self._control, self._endpoint, self._files, self._connect_timeout_s)
+        except BaseException:
             await self._channel.close()
-            if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
-                raise Unavailable(f"no broker answers at {self._endpoint}") from error
-            if error.code() is grpc.StatusCode.UNIMPLEMENTED:
-                raise Unavailable(f"what answers at {self._endpoint} is not a broker") from error
-            raise status.from_rpc_error(error) from error
+            raise
         return self
 
     async def __aexit__(
@@ -169,7 +181,7 @@ class Client:
         """
         backoff = Backoff(FIRST_RETRY_S, MAX_RETRY_S)
         tries, reached, why = 0, -1, "it was dropped"
-        while not (known := await self._known_bundle(bundle.sha256)).complete:
+        while not (known := await known_bundle(self._control, bundle.sha256)).complete:
             at = known.received if known.size == bundle.size else 0
             if at > reached:
                 tries, reached = 0, at
@@ -178,52 +190,11 @@ class Client:
                 raise Unavailable(f"the test's files could not be sent: {why}")
             tries += 1
             try:
-                await self._send_bundle(bundle, at, on_progress)
+                await send_bundle(self._control, bundle, at, on_progress)
             except Unavailable as error:
                 why = str(error)
                 await asyncio.sleep(backoff.next_s())
         on_progress(bundle.size)
-
-    async def _known_bundle(self, sha256: str) -> control_pb2.GetBundleResponse:
-        """What the broker has of a bundle."""
-        request = control_pb2.GetBundleRequest(sha256=sha256)
-        try:
-            response: control_pb2.GetBundleResponse = await self._control.GetBundle(
-                request, timeout=CALL_TIMEOUT_S
-            )
-        except grpc.aio.AioRpcError as error:
-            if error.code() is grpc.StatusCode.UNIMPLEMENTED:
-                raise Unavailable(
-                    "the broker is too old to take the files of a test: update it, or send none"
-                    " (--no-ship)"
-                ) from error
-            raise status.from_rpc_error(error) from error
-        return response
-
-    async def _send_bundle(
-        self, bundle: Bundle, at: int, on_progress: Callable[[int], None]
-    ) -> None:
-        """Sends the bytes of a bundle from a place on."""
-        call = self._control.UploadBundle()
-        try:
-            while True:  # also if only the check of all the bytes is missing
-                on_progress(at)
-                bundle.file.seek(at)
-                chunk = bundle.file.read(bounds.MAX_CHUNK_BYTES)
-                piece = bundles.Piece(bundle.sha256, bundle.size, at, chunk)
-                await call.write(bundles.piece_to_proto(piece))
-                at += len(chunk)
-                if at >= bundle.size:
-                    break
-            await call.done_writing()
-        except (asyncio.InvalidStateError, grpc.aio.AioRpcError):
-            pass  # it is over: its status says why
-        try:
-            await call
-        except grpc.aio.AioRpcError as error:
-            raise status.from_rpc_error(error) from error
-        finally:
-            call.cancel()
 
     async def get_run(self, run_id: str) -> Run:
         """The state of a run."""

@@ -6,6 +6,7 @@ of the protos (a test compares them). The converters of `protocol/` turn these i
 back.
 """
 
+from loadgrpc.model.access import *
 from loadgrpc.model.campaign import *
 from loadgrpc.model.comparison import *
 from loadgrpc.model.custom_state import *

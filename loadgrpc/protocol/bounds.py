@@ -200,6 +200,9 @@ TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
     "ReplaceStepRequest": {"campaign_id": ID, "step": ID},
     "DeleteCampaignRequest": {"campaign_id": ID},
     **STAGES,
+    # Of AccessService.
+    "CreateTokenRequest": {"name": ID, "expires_after": Span(0, 366 * 86_400)},
+    "RevokeTokenRequest": {"name": ID},
     # Of FleetService.
     "Register": {
         "agent_id": AGENT_ID,

@@ -2,7 +2,8 @@
 
 Rule: bytes that cannot be parsed, and messages over their bound, never reach a servicer; an
 exception of a servicer becomes a status here and nowhere else. So no client ever sees UNKNOWN,
-and INTERNAL only for a defect of ours, which is logged whole.
+and INTERNAL only for a defect of ours, which is logged whole. Who may call what is decided here,
+too, once for each call: by whoever a server has for that, and before anything of a request counts.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import functools
 import inspect
 import logging
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeAlias
 
 import grpc
 import grpc.aio
@@ -24,6 +26,13 @@ from loadgrpc.protocol import bounds, raw, status, wire
 from loadgrpc.protocol.bounds import MAX_REQUEST_BYTES, REQUEST_BYTES
 
 _log = logging.getLogger(__name__)
+
+Admission: TypeAlias = Callable[[str, Any], AbstractContextManager[None]]
+"""Called with the path of a method and the context of a call, which lasts as long as what it
+returns is entered. Raises NotAllowed or Forbidden."""
+Enter: TypeAlias = Callable[[Any], AbstractContextManager[None]]
+"""The same, of one method."""
+_EVERYBODY: Final = nullcontext()
 
 
 @dataclass(frozen=True)
@@ -51,17 +60,19 @@ _GONE: Final = Gone()
 class Door(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # no types are published
     """See the module."""
 
-    def __init__(self) -> None:
+    def __init__(self, admission: Admission | None = None) -> None:
+        self._admission = admission
         logging.getLogger("grpc._cython.cygrpc").addFilter(_GONE)
 
     async def intercept_service(self, continuation: Callable[[Any], Any], details: Any) -> Any:
         """See grpc.aio."""
         handler = await continuation(details)
-        return handler and _guarded(handler, details.method)
+        return handler and _guarded(handler, details.method, self._admission)
 
 
-def _guarded(handler: Any, method: str) -> Any:
-    """A handler of a method that never sees what cannot be read; one that takes bytes, does."""
+def _guarded(handler: Any, method: str, admission: Admission | None) -> Any:
+    """A handler of a method that never sees what cannot be read, nor who may not call it."""
+    enter = _everybody if admission is None else functools.partial(admission, method)
     read = handler.request_deserializer
     if read is not None and method == f"/{raw.SERVICE}/PublishEvents":
         read = functools.partial(_caught, raw.read)
@@ -78,13 +89,17 @@ def _guarded(handler: Any, method: str) -> Any:
             if handler.request_streaming
             else grpc.unary_unary_rpc_method_handler
         )
-        return make(_one(handler.stream_unary or handler.unary_unary), **codec)
+        return make(_one(handler.stream_unary or handler.unary_unary, enter), **codec)
     make = (
         grpc.stream_stream_rpc_method_handler
         if handler.request_streaming
         else grpc.unary_stream_rpc_method_handler
     )
-    return make(_many(handler.stream_stream or handler.unary_stream), **codec)
+    return make(_many(handler.stream_stream or handler.unary_stream, enter), **codec)
+
+
+def _everybody(_context: Any) -> AbstractContextManager[None]:
+    return _EVERYBODY
 
 
 def _caught(read: Callable[[bytes], Any], data: bytes) -> Any:
@@ -118,31 +133,36 @@ def _read(read: Callable[[bytes], Any], most_bytes: int, data: bytes) -> Any:
     return message
 
 
-def _one(method: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+def _one(method: Callable[[Any, Any], Any], enter: Enter = _everybody) -> Callable[[Any, Any], Any]:
     """A method with one answer, whose errors are statuses."""
 
     async def answered(request: Any, context: Any) -> Any:
         try:
-            return await method(_readable(request), context)
+            with enter(context):
+                return await method(_readable(request), context)
         except Exception as error:  # noqa: BLE001 - logged and answered
             await _abort(context, error)
 
     return answered
 
 
-def _many(method: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+def _many(
+    method: Callable[[Any, Any], Any], enter: Enter = _everybody
+) -> Callable[[Any, Any], Any]:
     """As above, of a method with a stream of answers: a generator, or one that writes them."""
 
     async def written(request: Any, context: Any) -> None:
         try:
-            await method(_readable(request), context)
+            with enter(context):
+                await method(_readable(request), context)
         except Exception as error:  # noqa: BLE001 - logged and answered
             await _abort(context, error)
 
     async def streamed(request: Any, context: Any) -> AsyncIterator[Any]:
         try:
-            async for response in method(_readable(request), context):
-                yield response
+            with enter(context):
+                async for response in method(_readable(request), context):
+                    yield response
         except Exception as error:  # noqa: BLE001 - logged and answered
             await _abort(context, error)
 

@@ -46,6 +46,8 @@ class Registration:
     """Whether it can fetch bundles, and install packages."""
     labels: tuple[str, ...] = ()
     """What whoever started it says of it."""
+    certificate_until_ns: int | None = None
+    """Until when the certificate is valid that it showed (wall clock). None: it showed none."""
 
     @property
     def process(self) -> tuple[str, str, int]:

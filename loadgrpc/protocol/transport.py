@@ -14,9 +14,12 @@ import grpc
 import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
+from loadgrpc.certs import TlsFiles
 from loadgrpc.errors import Unavailable
 from loadgrpc.protocol.bounds import MAX_RECEIVED_BYTES
-from loadgrpc.protocol.door import Door
+from loadgrpc.protocol.door import Admission, Door
+from loadgrpc.protocol.secure_channel import SecureChannel
+from loadgrpc.protocol.server_tls import server_credentials
 from loadgrpc.reflection import Registry, add_reflection, packaged
 
 _SERVER_OPTIONS: Final = (
@@ -55,13 +58,14 @@ async def new_server(
     described: Callable[[], Registry] = packaged,
     *,
     options: Sequence[tuple[str, int]] = (),
+    admission: Admission | None = None,
 ) -> grpc.aio.Server:
     """A server that answers health checks and reflection for `services`, by full name.
 
     `described` is what reflection knows, asked for with each answer; `options` are gRPC's, beside
-    those that every server has.
+    those that every server has; `admission` decides who may call what. None: everybody, everything.
     """
-    server = grpc.aio.server(options=(*_SERVER_OPTIONS, *options), interceptors=(Door(),))
+    server = grpc.aio.server(options=(*_SERVER_OPTIONS, *options), interceptors=(Door(admission),))
     checks = health.aio.HealthServicer()
     for name in ("", *services):
         await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
@@ -70,24 +74,43 @@ async def new_server(
     return server
 
 
-def listen(server: grpc.aio.Server, address: str) -> str:
+def listen(
+    server: grpc.aio.Server, address: str, files: TlsFiles | None = None, *, asks: bool = True
+) -> str:
     """Binds `server` to `address`, HOST:PORT or unix:PATH, and returns where it listens.
 
-    Port 0 becomes a free one.
+    Port 0 becomes a free one. With `files` there is TLS, and nothing else; `asks`: those who
+    connect have to show a certificate.
 
     Raises:
+        CertsError: the files cannot be used.
         Unavailable: the address is taken, or is none of this machine's.
     """
+    credentials = None if files is None else server_credentials(files, asks=asks)
     try:
-        port = server.add_insecure_port(address)
+        if credentials is None:
+            port = server.add_insecure_port(address)
+        else:
+            port = server.add_secure_port(address, credentials)
     except RuntimeError as error:
         raise Unavailable(f"cannot listen on {address}: {_bind_reason(address)}") from error
     return address if address.startswith("unix:") else f"{address.rpartition(':')[0]}:{port}"
 
 
-def new_channel(endpoint: str) -> grpc.aio.Channel:
-    """A channel to `endpoint`. Make few of them: each costs a connection and memory."""
-    return grpc.aio.insecure_channel(endpoint, options=_CHANNEL_OPTIONS)
+def new_channel(
+    endpoint: str, files: TlsFiles | None = None, token: Callable[[], str] = str
+) -> grpc.aio.Channel:
+    """A channel to `endpoint`. Make few of them: each costs a connection and memory.
+
+    With `files` there is TLS, and each call carries the token, if there is one. A Unix socket
+    needs neither: its folder says who may enter.
+
+    Raises:
+        CertsError: the files cannot be used.
+    """
+    if files is None or endpoint.startswith("unix:"):
+        return grpc.aio.insecure_channel(endpoint, options=_CHANNEL_OPTIONS)
+    return SecureChannel(endpoint, files, _CHANNEL_OPTIONS, token)
 
 
 def _bind_reason(address: str) -> str:

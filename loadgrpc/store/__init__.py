@@ -21,6 +21,7 @@ from loadgrpc.store.record import (
     SourceProgress,
     StoredBatch,
     StoredWindow,
+    TokenRecord,
     TypeSet,
 )
 from loadgrpc.store.store import Store
@@ -43,6 +44,7 @@ __all__ = [
     "StoreError",
     "StoredBatch",
     "StoredWindow",
+    "TokenRecord",
     "TypeSet",
     "parse_target",
 ]

@@ -233,6 +233,17 @@ def _to_11(connection: sa.Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
+def _to_12(connection: sa.Connection) -> None:
+    """Tokens: there are none yet."""
+    rowless = "" if connection.dialect.name == "postgresql" else " WITHOUT ROWID"
+    connection.exec_driver_sql(
+        "CREATE TABLE tokens ("
+        "name TEXT NOT NULL, digest TEXT NOT NULL, role SMALLINT NOT NULL, "
+        "create_time_ns BIGINT NOT NULL, expire_time_ns BIGINT NOT NULL, revoke_time_ns BIGINT, "
+        f"PRIMARY KEY (name), UNIQUE (digest)){rowless}"
+    )
+
+
 _STEPS: Final[dict[int, Callable[[sa.Connection], None]]] = {
     1: _to_2,
     2: _to_3,
@@ -244,5 +255,6 @@ _STEPS: Final[dict[int, Callable[[sa.Connection], None]]] = {
     8: _to_9,
     9: _to_10,
     10: _to_11,
+    11: _to_12,
 }
 """From a version to the one after it."""

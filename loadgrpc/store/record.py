@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from loadgrpc.model import Notification, RunState, SourceId
+from loadgrpc.model import Notification, RunState, SourceId, Token
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +66,15 @@ class DrainedAgent:
     """Where it was when it was drained."""
     time_ns: int
     """Since when."""
+
+
+@dataclass(frozen=True)
+class TokenRecord:
+    """A token as the store keeps it."""
+
+    digest: str
+    """SHA-256 of its secret, in hexadecimal."""
+    token: Token
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@
     holds         bundles that schedules and campaigns need, whatever runs there are
     lives         what runs are listed by and wait for: one row a run, and none for an attempt
     attempts      the attempts of runs that were followed by another one
+    tokens        secrets by which callers are known, as hashes
 
 Rule: one schema for every database; only types that all of them have. A change of a table is
 a new SCHEMA_VERSION and a step in `migration`. Large columns come after what lists of rows
@@ -28,7 +29,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION: Final = 11
+SCHEMA_VERSION: Final = 12
 
 _Number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 """A 64-bit key that counts up by itself: SQLite does that for its INTEGER only."""
@@ -224,6 +225,18 @@ HOLDS: Final = sa.Table(
     METADATA,
     sa.Column("owner", sa.Text, primary_key=True),
     sa.Column("sha256", sa.Text, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+TOKENS: Final = sa.Table(
+    "tokens",
+    METADATA,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("digest", sa.Text, nullable=False, unique=True),
+    sa.Column("role", sa.SmallInteger, nullable=False),
+    sa.Column("create_time_ns", sa.BigInteger, nullable=False),
+    sa.Column("expire_time_ns", sa.BigInteger, nullable=False),
+    sa.Column("revoke_time_ns", sa.BigInteger),
     sqlite_with_rowid=False,
 )
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from loadgrpc.model import Notification
+from loadgrpc.store.access import AccessStore
 from loadgrpc.store.append import Append
 from loadgrpc.store.campaigns import CampaignStore
 from loadgrpc.store.lock import gone
@@ -64,6 +65,7 @@ class Store:
     def __init__(self, writer: Writer, name: str, path: Path | None) -> None:
         self._writer = writer
         self.campaigns = CampaignStore(writer)
+        self.access = AccessStore(writer)
         self.name = name
         """What it was opened as, without a password."""
         self._path = path

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from loadgrpc.errors import AlreadyExists
 from loadgrpc.model import RunState, SourceId
+from loadgrpc.store.access_rows import AccessRows
 from loadgrpc.store.backend import Backend
 from loadgrpc.store.bundles import BundleRows
 from loadgrpc.store.campaign_rows import CampaignRows
@@ -124,6 +125,7 @@ class Tables:
         self.notifications = Notifications(connection)
         self.campaigns = CampaignRows(connection)
         self.lives = Lives(connection)
+        self.access = AccessRows(connection)
         self._backend = backend
 
     # Runs

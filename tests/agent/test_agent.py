@@ -11,7 +11,7 @@ import pytest
 from loadgrpc.agent import agent as module
 from loadgrpc.agent import part as part_module
 from loadgrpc.agent import runner as runner_module
-from loadgrpc.agent.agent import AgentConfig
+from loadgrpc.agent.config import AgentConfig
 from loadgrpc.broker import broker as broker_module
 from loadgrpc.broker.server import BrokerConfig
 from loadgrpc.broker.server import running as broker_running

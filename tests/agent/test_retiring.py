@@ -6,7 +6,7 @@ import pytest
 
 from loadgrpc import __version__
 from loadgrpc.agent import agent as module
-from loadgrpc.agent.agent import AgentConfig
+from loadgrpc.agent.config import AgentConfig
 from loadgrpc.broker.server import BrokerConfig
 from loadgrpc.broker.server import running as broker_running
 from loadgrpc.client import Client

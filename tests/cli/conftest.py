@@ -546,6 +546,8 @@ class FakeClient:
         self.stopped = asyncio.Event()
         self.endpoint = ""
         self.agents: list[model.Agent] = []
+        self.access = self
+        self.known = model.AccessInfo()
         self.runs: list[Run] = []
         self.events: list[control_pb2.ListedEvent] = []
         self.changes: list[model.Change] = []
@@ -653,6 +655,9 @@ class FakeClient:
 
     async def list_agents(self) -> list[model.Agent]:
         return self.agents
+
+    async def caller(self) -> model.AccessInfo:
+        return self.known
 
     async def get_broker(self) -> model.BrokerInfo:
         self._ask("get_broker")

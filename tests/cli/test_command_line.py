@@ -95,7 +95,8 @@ WRONG = {
     "runs -n 0": "loadgrpc runs: error: -n/--limit: '0' is not a whole number from 1 to 1000000",
     "broker --listen 0.0.0.0:7979": (
         "loadgrpc broker: error: --listen: 0.0.0.0:7979 is not a loopback address; "
-        "whoever can connect to it can run code on agents, so it needs --insecure"
+        "whoever can connect to it can run code on agents, so it needs certificates "
+        "(`loadgrpc certs init`), or --insecure"
     ),
     "broker --store /no/such/folder/x.db": (
         "loadgrpc broker: error: --store: there is no folder '/no/such/folder'"
@@ -112,7 +113,7 @@ WRONG = {
         "loadgrpc broker: error: --keep-hits: 'much' is not a size; "
         "expected 4096, 500MB, 1.5GB or 2TB"
     ),
-    "agent --insecure": "loadgrpc agent: error: no such option: --insecure",
+    "agent --token-file x": "loadgrpc agent: error: no such option: --token-file",
 }
 
 

@@ -52,8 +52,8 @@ LOADS = """
 """
 LOCUST = """
     --locustfile --config --host --users --spawn-rate --hatch-rate --run-time --list --config-users
-    --web-host --web-port --headless --autostart --autoquit --web-login --web-auth --tls-cert
-    --tls-key --class-picker --web-base-path --profile --master --master-bind-host
+    --web-host --web-port --headless --autostart --autoquit --web-login --web-auth
+    --class-picker --web-base-path --profile --master --master-bind-host
     --master-bind-port --expect-workers --expect-workers-max-wait --expect-slaves
     --enable-rebalancing --worker --slave --processes --master-host --master-port --tags
     --exclude-tags --csv --csv-full-history --print-stats --only-summary --reset-stats

@@ -323,7 +323,7 @@ def test_c14_the_document_is_written_whatever_becomes_of_the_broker(
     [
         (DEFAULT_BROKER, "start one with `loadgrpc broker`"),
         ("127.0.0.1:1", "start one with `loadgrpc broker --listen 127.0.0.1:1`"),
-        ("h:1", "start one there with `loadgrpc broker --listen h:1 --insecure`"),
+        ("h:1", "start one there with `loadgrpc broker --listen h:1`"),
     ],
 )
 def test_c5_where_no_broker_answers_it_says_how_to_have_one(invoke, client, broker, words):

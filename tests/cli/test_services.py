@@ -35,12 +35,17 @@ class Config:
     max_age_s: float | None = None
     max_age_delta_s: float = 0.0
     labels: tuple[str, ...] = ()
+    certificates: dict[str, object] | None = None
+    tls: object = None
+    listen_tokens: str = ""
+    open_reflection: bool = False
     observers: ObserverConfig = field(default_factory=ObserverConfig)
 
 
 @pytest.fixture
-def service(monkeypatch):
+def service(monkeypatch, tmp_path):
     """A broker and an agent that are a line of their own; what they were asked to do."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     script = types.SimpleNamespace(configs=[], fails=None, signals=[signal.SIGTERM], deaf=False)
 
     async def serve(config, *, stop, on_ready=None, on_connected=None):
@@ -56,7 +61,8 @@ def service(monkeypatch):
 
     for name, config in (
         ("loadgrpc.broker.server", "BrokerConfig"),
-        ("loadgrpc.agent.agent", "AgentConfig"),
+        ("loadgrpc.agent.agent", ""),
+        ("loadgrpc.agent.config", "AgentConfig"),
     ):
         module = types.ModuleType(name)
         module.serve = serve

@@ -24,7 +24,7 @@ def _own_logging():
     [
         (("broker", "--web", "0.0.0.0:0"), 2, "--web: 0.0.0.0:0 is not a loopback address"),
         (("broker", "--web-control"), 2, "need --web"),
-        (("web", "--listen", "192.0.2.1:80", "--insecure"), 2, "cannot serve the page on"),
+        (("web", "--listen", "192.0.2.1:80", "--web-open"), 2, "cannot serve the page on"),
         (("run", ES, "-b", "127.0.0.1:1", "--web"), 2, "--web is of a run on this machine"),
         (("report", *"abcdef"), 2, "a report has at most 5 runs"),
         (("report", "a", "b", "--csv", "x"), 2, "--csv is of one run, not of 2"),

@@ -22,6 +22,7 @@ from loadgrpc.cli.failure import EXIT_CODES
 from loadgrpc.errors import LoadgrpcError
 from loadgrpc.model import AgentState, AssignmentState, FiringState, RunState, StepState
 from loadgrpc.protocol import status
+from loadgrpc.protocol.rights import RIGHTS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [
@@ -212,3 +213,15 @@ def test_readme_begins_with_the_two_commands():
 
     assert first
     assert re.findall(r"^make (\w+)", first[1], re.MULTILINE) == ["demo", "test"]
+
+
+def test_who_may_call_what_is_told():
+    """The table of methods and roles is the one that the broker decides by."""
+    (found,) = [
+        found
+        for found in tables((ROOT / "docs/safety.md").read_text())
+        if found[0] == ["method", "role"]
+    ]
+    told = {f"/{'loadgrpc.v1.' * ('.' not in path)}{path}": role for path, role in found[1:]}
+
+    assert told == {path: str(right) for path, right in RIGHTS.items()}

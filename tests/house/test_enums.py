@@ -8,6 +8,7 @@ import pytest
 
 from loadgrpc import model
 from loadgrpc.v1 import (
+    access_pb2,
     campaign_pb2,
     control_pb2,
     event_pb2,
@@ -20,7 +21,7 @@ from loadgrpc.v1 import (
 PROTO_ENUMS = {
     name: descriptor
     for module in (
-        *(campaign_pb2, control_pb2, event_pb2, fleet_pb2),
+        *(access_pb2, campaign_pb2, control_pb2, event_pb2, fleet_pb2),
         *(run_pb2, runner_pb2, schedule_pb2),
     )
     for name, descriptor in module.DESCRIPTOR.enum_types_by_name.items()

@@ -28,6 +28,7 @@ FLOORS = {
     "design": 1,
     "judge": 1,
     "v1": 1,  # generated, and closed to floors 0 and 1: see what_is_wrong
+    "certs": 2,
     "protocol": 2,
     "store": 2,
     "outputs": 2,
@@ -95,6 +96,7 @@ DOORS = {
         "loadgrpc.cli",
         "loadgrpc.store",
         "loadgrpc.protocol.door",  # of servers; to say that a call is cancelled
+        "loadgrpc.protocol.secure_channel",  # of clients; channels are closed when calls are over
         "loadgrpc.protocol.ends",  # of processes
         "loadgrpc.conformance",
         LINK,
@@ -114,6 +116,7 @@ DOORS = {
     "cronsim": {"loadgrpc.broker.cron"},
     "starlette": {"loadgrpc.dashboard"},
     "uvicorn": {"loadgrpc.dashboard.page_server"},
+    "cryptography": {"loadgrpc.certs"},
 }
 """Third parties and the modules or rooms that may import them."""
 

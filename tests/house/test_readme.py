@@ -52,6 +52,7 @@ PAGES = (
     "docs/outputs.md",
     "docs/python-api.md",
     "docs/runs.md",
+    "docs/safety.md",
     "docs/summary.md",
     "docs/writing-a-runner.md",
     "docs/writing-tests.md",
@@ -76,7 +77,10 @@ sys.exit(cli.main())
 """
 """The command, with another default broker."""
 
-GROUPS = (("schedule", "add"), ("campaign", "run"), ("campaign", "stop"))
+GROUPS = (
+    *(("schedule", "add"), ("campaign", "run"), ("campaign", "stop")),
+    *(("certs", "init"), ("certs", "renew"), ("certs", "client"), ("tokens", "create")),
+)
 """Commands of a group that have options of their own."""
 
 VARIES = (

@@ -11,6 +11,7 @@ from loadgrpc.protocol import bounds, home, wire
 from loadgrpc.protocol.short_names import short_name
 from loadgrpc.reflection import packaged
 from loadgrpc.v1 import (
+    access_pb2,
     campaign_pb2,
     control_pb2,
     event_pb2,
@@ -23,7 +24,7 @@ from loadgrpc.v1 import (
 TIMES = {"google.protobuf.Duration", "google.protobuf.Timestamp"}
 SERVICES = [
     service
-    for module in (control_pb2, fleet_pb2, runner_pb2, schedule_pb2, campaign_pb2)
+    for module in (access_pb2, control_pb2, fleet_pb2, runner_pb2, schedule_pb2, campaign_pb2)
     for service in module.DESCRIPTOR.services_by_name.values()
 ]
 
@@ -58,7 +59,7 @@ def comments():
     """The comment of each field of ours, with those of its message and its file."""
     found = {}
     ours = packaged()
-    for path in ("campaign", "control", "event", "fleet", "run", "runner", "schedule"):
+    for path in ("access", "campaign", "control", "event", "fleet", "run", "runner", "schedule"):
         (file,) = FileDescriptorSet.FromString(
             b"".join(
                 b"\n" + _length(len(raw)) + raw
@@ -119,7 +120,7 @@ def made(message, field, value):
     kinds = {
         each.name: each
         for module in (
-            *(campaign_pb2, control_pb2, event_pb2, fleet_pb2),
+            *(access_pb2, campaign_pb2, control_pb2, event_pb2, fleet_pb2),
             *(run_pb2, runner_pb2, schedule_pb2),
         )
         for each in module.DESCRIPTOR.message_types_by_name.values()

@@ -10,8 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from loadgrpc import model, protocol
+from loadgrpc.certs.holder import NAME
 from loadgrpc.errors import InvalidRequest
 from loadgrpc.model import RunnerMode
+from loadgrpc.protocol import access as wire_access
 from loadgrpc.protocol import assignments, bounds, bundles, plans, timeline, times
 from loadgrpc.protocol import campaigns as wire_campaigns
 from loadgrpc.protocol import cases as wire_cases
@@ -963,6 +965,29 @@ comparisons = st.builds(
     ).map(tuple),
 )
 
+tokens = st.builds(
+    model.Token,
+    name=st.text(min_size=1, max_size=128),
+    role=st.sampled_from(model.Role),
+    create_time_ns=moments,
+    expire_time_ns=moments,
+    revoke_time_ns=st.none() | moments,
+)
+callers = st.builds(
+    model.Caller,
+    name=st.text(min_size=1, max_size=128),
+    role=st.sampled_from(model.Role),
+    token=st.booleans(),
+    expire_time_ns=st.none() | moments,
+)
+accesses = st.builds(
+    model.AccessInfo,
+    caller=st.none() | callers,
+    tls=st.booleans(),
+    broker_expire_time_ns=st.none() | moments,
+    tokens_address=st.text(max_size=128),
+)
+
 PAIRS = {
     "timestamp": (times.timestamp_to_proto, times.timestamp_from_proto, moments),
     "duration": (times.duration_to_proto, times.duration_from_proto, durations),
@@ -983,6 +1008,17 @@ PAIRS = {
     "submission": (submission_to_proto, submission_from_proto, submissions),
     "agent": (agent_to_proto, agent_from_proto, agents),
     "broker": (broker_to_proto, broker_from_proto, brokers),
+    "token": (wire_access.token_to_proto, wire_access.token_from_proto, tokens),
+    "access": (wire_access.access_to_proto, wire_access.access_from_proto, accesses),
+    "wanted": (
+        wire_access.wanted_to_proto,
+        wire_access.wanted_from_proto,
+        st.tuples(
+            st.from_regex(NAME, fullmatch=True),
+            st.sampled_from(wire_access.ASKABLE),
+            st.integers(60, 366 * 86_400).map(float),
+        ),
+    ),
     "exception": (exception_to_proto, exception_from_proto, exceptions),
     "hits": (hits_to_proto, hits_from_proto, hits),
     "name": (name_to_proto, name_from_proto, names),

@@ -10,7 +10,15 @@ import pytest
 import sqlalchemy as sa
 
 from loadgrpc.errors import AlreadyExists
-from loadgrpc.model import Notification, NotificationState, ObserverEvent, RunState, SourceId
+from loadgrpc.model import (
+    Notification,
+    NotificationState,
+    ObserverEvent,
+    Role,
+    RunState,
+    SourceId,
+    Token,
+)
 from loadgrpc.store import (
     ChangeRecord,
     DrainedAgent,
@@ -21,6 +29,7 @@ from loadgrpc.store import (
     Store,
     StoredWindow,
     StoreError,
+    TokenRecord,
     TypeSet,
 )
 from loadgrpc.store.tables import LIST_RUNS
@@ -712,6 +721,21 @@ def test_drained_agents_are_kept_by_name(using, target):
     before, after = using(target, use)
     assert before == [again, DrainedAgent("b", "h\N{REPLACEMENT CHARACTER}st", 2)]
     assert after == [again]
+
+
+def test_tokens_are_kept_by_name(using, target):
+    """Each is there once, with what was saved last; another with the same secret cannot be."""
+    first = Token(name="ann", role=Role.RUN, create_time_ns=1, expire_time_ns=BIG)
+    revoked = dataclasses.replace(first, revoke_time_ns=2)
+    bob = Token(name="bob", role=Role.WATCH, create_time_ns=3, expire_time_ns=4)
+
+    async def use(store):
+        await store.access.save_token(TokenRecord("22", bob))
+        await store.access.save_token(TokenRecord("11", first))
+        await store.access.save_token(TokenRecord("11", revoked))
+        return await store.access.tokens()
+
+    assert using(target, use) == [TokenRecord("11", revoked), TokenRecord("22", bob)]
 
 
 def test_a_store_knows_its_size(using, target):

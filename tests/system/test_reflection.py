@@ -23,6 +23,7 @@ SERVICES = [
     "grpc.health.v1.Health",
     "grpc.reflection.v1.ServerReflection",
     "grpc.reflection.v1alpha.ServerReflection",
+    "loadgrpc.v1.AccessService",
     "loadgrpc.v1.CampaignService",
     CONTROL,
     "loadgrpc.v1.FleetService",
