@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from loadgrpc.broker.agent_figures import AgentFigures
 from loadgrpc.broker.causes import Causes
 from loadgrpc.broker.custom_states import CustomStates
 from loadgrpc.broker.cycles import Cycles
@@ -77,6 +78,7 @@ class Aggregate:
         self.tests = FiguresByTest(frozenset(several))
         self._timeline = Timeline(first_ns // NS_PER_S)
         self.rules = RuleFigures(self._timeline)
+        self.agents = AgentFigures(self._timeline)
         self.causes = Causes()
         self.hits = RunHits(self._timeline, self.causes)
         self.cycles = Cycles()
@@ -117,6 +119,7 @@ class Aggregate:
             share.span.add(events.first_ns, events.last_ns)
         self.data.add(scenario, events.data)
         self.rules.add(scenario, events, arrival_ns=arrival_ns, ahead_ns=ahead_ns)
+        self.agents.add(key, events, arrival_ns=arrival_ns, ahead_ns=ahead_ns)
         self._add_fixtures(share, scenario, events)
         if events.sockets:
             newest_ns = max(newest_ns, self._add_sockets(scenario, events, arrival_ns, ahead_ns))
@@ -281,8 +284,8 @@ class Aggregate:
         """Adds up some of what was put off; whether there is more: see `RunHits.catch_up`."""
         for _ in range(min(SECONDS_A_TURN, len(self._put_off))):
             self._count(self._put_off.popleft())
-        hits, rules = self.hits.catch_up(), self.rules.catch_up()
-        return hits or rules or bool(self._put_off)
+        more = [each.catch_up() for each in (self.hits, self.rules, self.agents)]
+        return any(more) or bool(self._put_off)
 
     # What it adds up to
 

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from loadgrpc.broker.thresholds import facts_of, set_span, times_of
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.judge.judging import Judging
-from loadgrpc.judge.metrics import RunFacts
+from loadgrpc.judge.reading import RunFacts
 from loadgrpc.model import Change, CheckedRun, Run, Summary
 from loadgrpc.stats.window import Window
 

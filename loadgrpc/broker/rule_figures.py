@@ -9,24 +9,15 @@ rules and seconds is added up in several turns.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
-from itertools import pairwise
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import numpy as np
 
+from loadgrpc.broker.pieces import Piece, Pieces, pieces_of
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import OTHER, CaseFigures, CoverageFigures, RuleProgress, Scenario, TestOutcome
-from loadgrpc.protocol.decoded import (
-    Column,
-    Decoded,
-    HitLabel,
-    Hits,
-    IterationLabel,
-    Iterations,
-)
+from loadgrpc.protocol.decoded import Decoded, Hits, Iterations
 from loadgrpc.protocol.short_names import short_name
 from loadgrpc.stats.rules import RuleName, RuleStats, is_other_rule
 from loadgrpc.stats.timeline import Recent, Timeline
@@ -34,9 +25,6 @@ from loadgrpc.stats.timeline import Recent, Timeline
 MAX_RULES: Final = 1_000
 MAX_TOLD_APART: Final = 100_000
 """Rules that are told apart to know how many were exercised."""
-GROUPS_A_TURN: Final = 500
-"""Entries of one rule, second and kind are added together: as many times without a turn for
-others."""
 MAX_RULES_SHOWN: Final = 20
 """Rules of which live figures are shown."""
 
@@ -49,8 +37,7 @@ class RuleFigures:
         self._known: dict[RuleName, None] = {}
         """Rules with figures of their own, in the order in which they became known."""
         self._exercised: dict[RuleName, bool] = {}
-        self._put_off: deque[Callable[[], None]] = deque()
-        """What `catch_up` is to add up."""
+        self._added = Pieces()
 
     def know(self, scenario: str, rules: Iterable[str]) -> None:
         """Iterations of a scenario may be fed with cases of these rules."""
@@ -79,21 +66,16 @@ class RuleFigures:
             window.rule(name).outcomes[label.outcome] += 1
             self._end(scenario, rule, label.outcome)
         blocks: list[Hits | Iterations] = [*events.iterations, *events.hits]
-        groups = [
-            group
+        self._added.add(
+            piece
             for block in blocks
             if block.case is not None
-            for group in self._groups(scenario, block, arrival_ns, ahead_ns)
-        ]
-        for group in groups[:GROUPS_A_TURN]:
-            group()
-        self._put_off.extend(groups[GROUPS_A_TURN:])
+            for piece in self._pieces(scenario, block, arrival_ns, ahead_ns)
+        )
 
     def catch_up(self) -> bool:
         """Adds up some of what was put off; whether there is more."""
-        for _ in range(min(GROUPS_A_TURN, len(self._put_off))):
-            self._put_off.popleft()()
-        return bool(self._put_off)
+        return self._added.catch_up()
 
     # What it adds up to
 
@@ -150,70 +132,19 @@ class RuleFigures:
         if outcome is not TestOutcome.INTERRUPTED and name in self._exercised:
             self._exercised[name] = True
 
-    def _groups(
+    def _pieces(
         self, scenario: str, block: Hits | Iterations, arrival_ns: int, ahead_ns: int
-    ) -> Iterator[Callable[[], None]]:
-        """What adds the entries of a block, each those of one rule, second and kind."""
+    ) -> Iterator[Piece]:
+        """The pieces of a block with cases."""
         assert block.case is not None  # noqa: S101 - asked by the caller
-        fed = np.flatnonzero(block.case)
-        if not fed.size:
-            return
-        end_ns = block.start_ns[fed] + block.elapsed_ns[fed]
-        second = (end_ns - max(ahead_ns, int(end_ns.max()) - arrival_ns)) // NS_PER_S
-        case = block.case[fed]
-        kind = np.array([_kind(label) for label in block.labels], np.int64)[block.label[fed]]
-        order = np.lexsort((kind, case, second))
-        sorted_by = np.stack((second[order], case[order], kind[order]))
-        changes = np.flatnonzero(np.any(np.diff(sorted_by), axis=0)) + 1
-        rules = {at: short_name(block.cases[at - 1]) for at in np.unique(case).tolist()}
+        fed = [each for each in np.unique(block.case).tolist() if each]
+        rules = {at: short_name(block.cases[at - 1]) for at in fed}
         names = {at: self._name(scenario, rule) for at, rule in rules.items() if rule}
-        for first, end in pairwise([0, *changes.tolist(), fed.size]):
-            at, of, what = sorted_by[:, first].tolist()
-            if of not in names:
-                continue
-            which = fed[order[first:end]]
-            if isinstance(block, Hits):
-                yield partial(_add_hits, self._timeline, at, names[of], what, block, which)
-            else:
-                outcome = TestOutcome(what)
-                self._end(scenario, rules[of], outcome)
-                yield partial(_add_iterations, self._timeline, at, names[of], outcome, block, which)
-
-
-_ANSWERED: Final = 1
-_FAILED: Final = 2
-
-
-def _kind(label: HitLabel | IterationLabel) -> int:
-    """What entries that are added together have in common besides their rule."""
-    if isinstance(label, IterationLabel):
-        return int(label.outcome)
-    return _ANSWERED * label.answered + _FAILED * label.failed
-
-
-def _add_iterations(  # noqa: PLR0917 - as it comes from the groups
-    timeline: Timeline,
-    second: int,
-    name: RuleName,
-    outcome: TestOutcome,
-    block: Iterations,
-    which: Column,
-) -> None:
-    stats = timeline.window(second).rule(name)
-    stats.outcomes[outcome] += which.size
-    if outcome is not TestOutcome.INTERRUPTED:
-        stats.time.add(block.elapsed_ns[which])
-
-
-def _add_hits(  # noqa: PLR0917 - as it comes from the groups
-    timeline: Timeline, second: int, name: RuleName, kind: int, block: Hits, which: Column
-) -> None:
-    delay_ns = None if block.delay_ns is None else block.delay_ns[which]
-    timeline.window(second).rule(name).hits.add(
-        elapsed_ns=block.elapsed_ns[which],
-        failed=which.size if kind & _FAILED else 0,
-        answered=bool(kind & _ANSWERED),
-        bytes_sent=int(block.bytes_sent[which].sum()),
-        bytes_received=int(block.bytes_received[which].sum()),
-        delay_ns=delay_ns if delay_ns is not None and delay_ns.any() else None,
-    )
+        if isinstance(block, Iterations):
+            own = np.array([label.outcome is not TestOutcome.INTERRUPTED for label in block.labels])
+            for at in np.unique(block.case[own[block.label]]).tolist():
+                if at in names:
+                    self._end(scenario, rules[at], TestOutcome.SUCCESS)
+        return pieces_of(
+            self._timeline, block, block.case, names, arrival_ns=arrival_ns, ahead_ns=ahead_ns
+        )

@@ -23,7 +23,7 @@ from loadgrpc.broker.split import beginning
 from loadgrpc.broker.state import RunEvent, step
 from loadgrpc.broker.thresholds import LoadTimes, Thresholds, facts_of
 from loadgrpc.broker.windows import ClosedWindows
-from loadgrpc.judge.metrics import RunFacts
+from loadgrpc.judge.reading import RunFacts
 from loadgrpc.model import (
     AgentEvent,
     AssignmentState,
@@ -101,6 +101,7 @@ class ActiveRun:
         self.aggregate = Aggregate(self.run.create_time_ns, self.run.plan)
         own = [each for each in self.log.after(0) if each.attempt == self.run.attempt]
         self.thresholds = Thresholds(self.run.plan, self.aggregate.timeline, own)
+        self.aggregate.agents.wanted = self.thresholds.by_agent
         self.aggregate.rules.know_all(self.run.plan.scenarios)
         self.rejections: dict[str, None] = {}
         """What was wrong with events that were rejected, each once, the first ones."""

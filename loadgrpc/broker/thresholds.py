@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.judge.judging import Judging
-from loadgrpc.judge.metrics import RunFacts
+from loadgrpc.judge.reading import RunFacts, ToldApart
 from loadgrpc.model import (
     Accounting,
     Change,
@@ -97,6 +97,7 @@ class Thresholds:
         if self._judging:
             timeline.on_closed = self._judging.add
             timeline.names.wanted = self._judging.tells_apart
+            timeline.rules.wanted = self._judging.tells_rule_apart
         for change in changes:
             if change.threshold is not None:
                 self._judging.decide(change.threshold)
@@ -110,6 +111,11 @@ class Thresholds:
         return self._judging.of_run
 
     @property
+    def by_agent(self) -> bool:
+        """Whether one of them selects by agent."""
+        return self._judging.by_agent
+
+    @property
     def have_failed(self) -> bool:
         """Whether some have failed, and that is not in the log yet."""
         return bool(self._failed)
@@ -117,14 +123,16 @@ class Thresholds:
     def judge(self, run: Run, times: LoadTimes, facts: RunFacts) -> None:
         """Judges the windows that have closed."""
         set_span(self._judging, run, times)
-        names = self._timeline.names.names
-        self._failed += self._judging.close(self._timeline.closed_s, facts, names)
+        self._failed += self._judging.close(self._timeline.closed_s, facts, self._apart())
 
     def finish(self, run: Run, times: LoadTimes, facts: RunFacts) -> None:
         """Judges a run that is over, whose timeline has ended."""
         set_span(self._judging, run, times)
         edge_s = max(-(-(run.end_time_ns or 0) // NS_PER_S), self._timeline.closed_s)
-        self._failed += self._judging.finish(edge_s, facts, self._timeline.names.names)
+        self._failed += self._judging.finish(edge_s, facts, self._apart())
+
+    def _apart(self) -> ToldApart:
+        return ToldApart(self._timeline.names.names, self._timeline.rules.names)
 
     def take_failed(self) -> list[tuple[ThresholdResult, bool]]:
         """Those that have failed since this was last asked, and whether each stops the run."""

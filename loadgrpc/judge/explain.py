@@ -22,6 +22,8 @@ _KEYS = {
     "protocol": "by",
     "status": "with status",
     "tag": "with tag",
+    "case": "of rule",
+    "agent": "from agent",
 }
 
 

@@ -25,10 +25,10 @@ from fractions import Fraction
 from typing import Any, Final, NoReturn
 
 from loadgrpc.judge.cursor import NAME, NUMBER, UNIT, Cursor
-from loadgrpc.judge.metrics import METRICS, NOT_TOLD_APART, Metric, counter
+from loadgrpc.judge.metrics import METRICS, Metric, counter
 from loadgrpc.judge.threshold import MAX_OVER_S, OPERATORS, Threshold
 from loadgrpc.judge.unit import NS, Unit, exact
-from loadgrpc.judge.where import EVERYTHING, STATUS_CLASSES, Pick, Where
+from loadgrpc.judge.where import APART, EVERYTHING, STATUS_CLASSES, Pick, Where
 from loadgrpc.model import did_you_mean
 
 MAX_STRIKES: Final = 3_600
@@ -199,11 +199,11 @@ class ThresholdReader(Cursor):
         while not self.take("}"):
             if picks and not self.take(","):
                 self.fail(self.next(), "a comma or a closing brace is missing: , or }")
-            picks.append(self._pick(metric, opened))
+            picks.append(self._pick(metric, opened, picks))
         self._where_end = self.at
         return Where(tuple(picks))
 
-    def _pick(self, metric: Metric, opened: int) -> Pick:
+    def _pick(self, metric: Metric, opened: int, picks: list[Pick]) -> Pick:
         at = self.next()
         keys = metric.keys
         if not keys:
@@ -226,6 +226,9 @@ class ThresholdReader(Cursor):
             text = bare[0].rstrip()
         else:
             self.fail(text_at, f"the {key} is missing, such as {key}=*")
+        if others := _others(key, [each.key for each in picks]):
+            either = " or by ".join(others)
+            self.fail(at, f"a timeline does not keep both together: select by {either}")
         if key == "status":
             self._check_status(text, text_at)
         return Pick(key, text, operator == "!=")
@@ -380,6 +383,14 @@ def _suggestion(text: str, choices: Iterable[str]) -> str:
     if other in choices:
         return f"; did you mean {other!r}?"
     return did_you_mean(text.lower(), choices)
+
+
+def _others(key: str, before: Iterable[str]) -> tuple[str, str] | None:
+    """Two keys that exclude each other, the one of `APART` first; None: there are none."""
+    for each in before:
+        if "scenario" not in (each, key) and each != key and {each, key} & {*APART}:
+            return (key, each) if key in APART else (each, key)
+    return None
 
 
 def _is_word(text: str) -> bool:

@@ -8,19 +8,21 @@ for thresholds on the whole run, and in no window.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.judge.amount import Amount
 from loadgrpc.judge.grammar import parse
-from loadgrpc.judge.metrics import COUNTERS, METRICS, Metric, Reading, RunFacts, names_in
+from loadgrpc.judge.metrics import METRICS, Metric
+from loadgrpc.judge.reading import COUNTERS, Reading, RunFacts, ToldApart, names_in
 from loadgrpc.judge.said import message
 from loadgrpc.judge.trial import RunSpan, Trial, trial_of
 from loadgrpc.judge.unit import published
 from loadgrpc.judge.where import Where
 from loadgrpc.model import ThresholdOutcome, ThresholdResult
+from loadgrpc.stats.rules import RuleName
 from loadgrpc.stats.window import HitName, Window, merged
 
 MAX_NAMES: Final = 1_000
@@ -63,6 +65,15 @@ class Judging:
         """Whether a threshold names hits that are called that."""
         return any(name.name in each.threshold.where.values("name") for each in self._trials)
 
+    def tells_rule_apart(self, name: RuleName) -> bool:
+        """Whether a threshold names cases of that rule."""
+        return any(name.rule in each.threshold.where.values("case") for each in self._trials)
+
+    @property
+    def by_agent(self) -> bool:
+        """Whether one of them selects by agent."""
+        return any(each.threshold.where.of == "agent" for each in self._trials)
+
     # What comes in
 
     def begin(self, start_ns: int) -> None:
@@ -93,14 +104,14 @@ class Judging:
         self,
         edge_s: int,
         facts: RunFacts,
-        told_apart: Container[HitName] | None = None,
+        told_apart: ToldApart | None = None,
     ) -> list[int]:
         """Judges all windows before a second; the numbers of thresholds that have failed by that.
 
         Args:
             edge_s: The second.
             facts: What is known of the run as a whole by now.
-            told_apart: Only hits of these names have one. None: all.
+            told_apart: What windows will tell apart when they are kept. None: all that they do.
         """
         self._facts = facts
         if not self._trials or self._span is None:
@@ -120,7 +131,7 @@ class Judging:
         self,
         edge_s: int,
         facts: RunFacts,
-        told_apart: Container[HitName] | None = None,
+        told_apart: ToldApart | None = None,
     ) -> list[int]:
         """The run is over: as `close`, and nothing more comes. The verdict on the whole run."""
         failed = self.close(edge_s, facts, told_apart)
@@ -145,7 +156,7 @@ class Judging:
         return failed
 
     def _judge(
-        self, windows: Sequence[Window], span: RunSpan, told_apart: Container[HitName] | None
+        self, windows: Sequence[Window], span: RunSpan, told_apart: ToldApart | None
     ) -> None:
         reading = Reading(windows, told_apart)
         for window in windows if len(self._names) < MAX_NAMES else ():
@@ -215,6 +226,8 @@ class Judging:
         outcome = ThresholdOutcome.FAIL if trial.failed else ThresholdOutcome.PASS
         outcome = ThresholdOutcome.NO_DATA if worst is None else outcome
         allowed = outcome is ThresholdOutcome.NO_DATA and threshold.or_no_data
+        keys = {key for key, _ in self._names}
+        apart = not keys or "agent" in keys or threshold.where.of != "agent"
         return ThresholdResult(
             text=threshold.text,
             outcome=outcome,
@@ -228,7 +241,7 @@ class Judging:
             windows=trial.judged,
             windows_failed=trial.failures,
             near=near,
-            message=message(trial, outcome, span, near),
+            message=message(trial, outcome, span, near, apart=apart),
         )
 
     def _near(self, trial: Trial) -> tuple[str, ...]:

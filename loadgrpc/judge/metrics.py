@@ -1,139 +1,32 @@
 """What can be judged: one table, a row for each metric.
 
 A row says which values a metric has, by which keys a threshold can select of it, and how it is read
-from a window. A new metric is a row here, and something in `stats/window.py` to read.
-
-Rule: what is read is shared with the window, and never changed.
+from a window (`reading.py`). A new metric is a row here, and something in `stats/window.py` to read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, TypeVar
+from typing import Final
 
 from loadgrpc.judge.amount import NOTHING, Amount
+from loadgrpc.judge.reading import Reading, RunFacts
 from loadgrpc.judge.unit import Unit
-from loadgrpc.judge.where import Where
-from loadgrpc.model import OTHER
+from loadgrpc.judge.where import APART, Where
+from loadgrpc.model import TestOutcome
 from loadgrpc.stats.gauge import Gauge
-from loadgrpc.stats.histogram import Histogram
-from loadgrpc.stats.hits import HitStats
 from loadgrpc.stats.measures import (
     MILLIONTHS,
     CheckStats,
     GaugeStats,
     MeasurementStats,
-    MeasureName,
-    MeasureStats,
     TransactionStats,
 )
-from loadgrpc.stats.window import CPU, HitName, Occurrence, Series, Window
+from loadgrpc.stats.window import Occurrence
 
 PARTS_PER_MILLION: Final = 1_000_000
-M = TypeVar("M", bound=MeasureStats)
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunFacts:
-    """What is known of a run as a whole, and not by time."""
-
-    duration_ns: int = 0
-    """From the first user's start to the last user's end, so far."""
-    lost: int = 0
-    produced: int = 0
-    """Events: those that are lost, and all of them."""
-    rules: int = 0
-    exercised: int = 0
-    """Rules of decision tables: all that are known, and those that were exercised."""
-
-
-class Reading:
-    """A window that is read for several thresholds: what they select is added up once.
-
-    `windows`: its parts, of the same span. `told_apart`: only hits of these names have one; None:
-    all.
-    """
-
-    def __init__(
-        self, windows: Sequence[Window], told_apart: Container[HitName] | None = None
-    ) -> None:
-        self.windows = windows
-        self.start_s = windows[0].start_s
-        self.length_s = windows[0].length_s
-        self._told_apart = told_apart
-        self._hits: dict[Where, HitStats | None] = {}
-
-    def hits(self, where: Where) -> HitStats | None:
-        """The hits that are meant. None: of what is meant the window has none, of any status."""
-        if where not in self._hits:
-            self._hits[where] = self._selected(where)
-        return self._hits[where]
-
-    def _selected(self, where: Where) -> HitStats | None:
-        total: HitStats | None = None
-        for window in self.windows:
-            for series, stats in window.series.items():
-                if where.picks and not (
-                    where.takes_name(self._name_of(series)) and where.takes_tags(series.tags)
-                ):
-                    continue
-                total = HitStats() if total is None else total
-                if where.takes_status(series.status_class):
-                    total.merge(stats)
-        return total
-
-    def _name_of(self, series: Series) -> HitName:
-        name = series.of_name
-        if self._told_apart is None or name in self._told_apart:
-            return name
-        return HitName(series.scenario, OTHER, "")
-
-    def counted(self, kind: Occurrence, where: Where, name: str = "") -> int | None:
-        """How many there were of a kind. None: nothing of what is meant is in the window."""
-        found = [
-            count
-            for window in self.windows
-            for each, count in window.counts.items()
-            if each.what is kind and each.name == name and where.takes("scenario", each.scenario)
-        ]
-        return sum(found) if found else None
-
-    def measured(self, kind: type[M], where: Where) -> M | None:
-        """What tests measured. None: nothing of what is meant is in the window."""
-        total: M | None = None
-        for window in self.windows:
-            for name, stats in window.measures.items():
-                if isinstance(stats, kind) and _is_meant(name, where):
-                    total = kind() if total is None else total
-                    total.merge(stats)
-        return total
-
-    def lag(self) -> Histogram:
-        """How late the processes were that made the load."""
-        total = Histogram()
-        for window in self.windows:
-            total.merge(window.lag)
-        return total
-
-    def cpu(self) -> Gauge:
-        """How much of their CPU time these processes used, in millionths."""
-        total = Gauge()
-        for window in self.windows:
-            if (gauge := window.gauges.get(CPU)) is not None:
-                total.merge(gauge)
-        return total
-
-    @property
-    def users(self) -> int:
-        """The most virtual users that were alive at a time."""
-        return max(window.users for window in self.windows)
-
-
-def _is_meant(name: MeasureName, where: Where) -> bool:
-    return where.takes("scenario", name.scenario) and where.takes("name", name.name)
-
 
 Read = Callable[[Reading, Where], Amount | None]
 """What a metric comes to in a window. None: there is nothing of what is meant."""
@@ -173,16 +66,10 @@ class Metric:
         return (*spread, "pN") if self.values is Unit.TIME else spread
 
 
-OF_HITS: Final = ("scenario", "name", "method", "protocol", "status", "tag")
+OF_HITS: Final = ("scenario", "name", "method", "protocol", "status", "tag", *APART)
 OF_MEASURES: Final = ("scenario", "name")
+OF_ITERATIONS: Final = ("scenario", *APART)
 OF_SCENARIO: Final = ("scenario",)
-COUNTERS: Final = "counter"
-"""What the names of counters are kept by."""
-NOT_TOLD_APART: Final = {
-    "agent": "the timeline of a run does not tell agents apart",
-    "case": "the timeline of a run does not tell cases apart",
-}
-"""Keys that one might expect, and why there are none."""
 
 
 def _response(reading: Reading, where: Where) -> Amount | None:
@@ -207,14 +94,30 @@ def _failed(reading: Reading, where: Where) -> Amount | None:
 
 def _of_iterations(kind: Occurrence) -> Read:
     def read(reading: Reading, where: Where) -> Amount | None:
-        whole = reading.counted(Occurrence.ITERATIONS, where)
+        whole = _ended(reading, Occurrence.ITERATIONS, where)
         if whole is None:
             return None
         if kind is Occurrence.ITERATIONS:
             return Amount(count=whole)
-        return Amount(count=reading.counted(kind, where) or 0, of=whole)
+        return Amount(count=_ended(reading, kind, where) or 0, of=whole)
 
     return read
+
+
+def _ended(reading: Reading, kind: Occurrence, where: Where) -> int | None:
+    """How many iterations ended so. None: none of those that are meant did in the window."""
+    if not where.of:
+        return reading.counted(kind, where)
+    came = reading.came(where)
+    if came is None or not came.finished:
+        return None
+    return came.finished if kind is Occurrence.ITERATIONS else came.outcomes[_OUTCOMES[kind]]
+
+
+_OUTCOMES: Final = {
+    Occurrence.FAILURES: TestOutcome.FAILURE,
+    Occurrence.ERRORS: TestOutcome.ERROR,
+}
 
 
 def _lag(reading: Reading, _: Where) -> Amount | None:
@@ -301,14 +204,14 @@ TABLE: Final = (
     Metric(
         name="iterations",
         what="iterations that have ended",
-        keys=OF_SCENARIO,
+        keys=OF_ITERATIONS,
         bare=Unit.NUMBER,
         read=_of_iterations(Occurrence.ITERATIONS),
     ),
     Metric(
         name="failures",
         what="iterations with a failed assertion",
-        keys=OF_SCENARIO,
+        keys=OF_ITERATIONS,
         share_of="iterations",
         bare=Unit.NUMBER,
         read=_of_iterations(Occurrence.FAILURES),
@@ -316,7 +219,7 @@ TABLE: Final = (
     Metric(
         name="errors",
         what="iterations that ended with an error",
-        keys=OF_SCENARIO,
+        keys=OF_ITERATIONS,
         share_of="iterations",
         bare=Unit.NUMBER,
         read=_of_iterations(Occurrence.ERRORS),
@@ -419,13 +322,3 @@ def counter(name: str) -> Metric:
         bare=Unit.NUMBER,
         read=read,
     )
-
-
-def names_in(window: Window) -> set[tuple[str, str]]:
-    """What a threshold could have meant, as far as it is in a window: keys and values."""
-    found = {(COUNTERS, each.name) for each in window.counts if each.name}
-    for series in window.series:
-        found.update(zip(HitName._fields, series.of_name, strict=True))
-        found.update(("tag", f"{name}={value}") for name, value in series.tags)
-    found.update(("name", each.name) for each in window.measures)
-    return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.judge.explain import subject
 from loadgrpc.judge.threshold import Threshold
@@ -9,14 +11,25 @@ from loadgrpc.judge.trial import RunSpan, Trial
 from loadgrpc.judge.unit import shown
 from loadgrpc.model import ThresholdOutcome
 
+NOT_APART: Final = (
+    "this run does not tell agents apart: that takes a threshold in its plan that selects by agent"
+)
 
 def message(
-    trial: Trial, outcome: ThresholdOutcome, span: RunSpan, near: tuple[str, ...] = ()
+    trial: Trial,
+    outcome: ThresholdOutcome,
+    span: RunSpan,
+    near: tuple[str, ...] = (),
+    *,
+    apart: bool = True,
 ) -> str:
-    """`412 ms at 0:30 to 1:00 of the run, from 1,204 observations; …`."""
+    """`412 ms at 0:30 to 1:00 of the run, from 1,204 observations; …`.
+
+    `apart`: whether the windows tell apart what it selects by.
+    """
     threshold, worst = trial.threshold, trial.worst
     if outcome is ThresholdOutcome.NO_DATA or worst is None:
-        return _no_data(trial, near)
+        return _no_data(trial, near) if apart else NOT_APART
     value = shown(worst.value, threshold.unit)
     parts = [
         value

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.judge.amount import NOTHING, Amount
-from loadgrpc.judge.metrics import RunFacts
+from loadgrpc.judge.reading import RunFacts
 from loadgrpc.judge.sliding import Slice, Sliding
 from loadgrpc.judge.threshold import Threshold
 

@@ -16,6 +16,8 @@ STATUS_CLASSES = {
 }
 """How classes of statuses are written."""
 
+APART = ("case", "agent")
+"""Keys of which a timeline keeps sums only, told apart by scenario and by nothing else."""
 
 class Pick(NamedTuple):
     """One condition: a key, and what its value has to look like; `*` stands for anything."""
@@ -85,6 +87,11 @@ class Where:
         return frozenset(
             number for text, number in STATUS_CLASSES.items() if self.takes("status", text)
         )
+
+    @property
+    def of(self) -> str:
+        """What hits and iterations are taken from: `case` or `agent`; empty: from all."""
+        return next((each.key for each in self.picks if each.key in APART), "")
 
     def values(self, key: str) -> list[str]:
         """The patterns that values of a key have to match."""

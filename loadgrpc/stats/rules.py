@@ -1,4 +1,4 @@
-"""What came of the iterations that were fed with cases of one rule, as it adds up.
+"""What came of some iterations, as it adds up: those fed with cases of one rule, or of one agent.
 
 Laws, as the histogram's: merging commutes, associates, and empty stats change nothing.
 """
@@ -21,6 +21,13 @@ class RuleName(NamedTuple):
     rule: str
 
 
+class AgentName(NamedTuple):
+    """An agent in a scenario."""
+
+    scenario: str
+    agent: str
+
+
 def is_other_rule(name: RuleName) -> bool:
     """Whether this is the name of all rules that have no stats of their own."""
     return name.rule == OTHER
@@ -31,11 +38,11 @@ class RuleStats:
     """See the module."""
 
     outcomes: Counter[TestOutcome] = field(default_factory=Counter)
-    """Its iterations that have ended."""
+    """The iterations that have ended."""
     time: Histogram = field(default_factory=Histogram)
     """How long those took that came to their own end, as far as was reported."""
     hits: HitStats = field(default_factory=HitStats)
-    """The hits of its iterations."""
+    """Their hits."""
 
     def merge(self, other: RuleStats) -> None:
         """Adds all that was added to `other`."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import astuple
 from typing import Any, Final
 
@@ -26,15 +27,16 @@ from loadgrpc.stats.gauge import Gauge
 from loadgrpc.stats.histogram import Histogram
 from loadgrpc.stats.hits import HitStats
 from loadgrpc.stats.measures import KINDS, MeasureName
-from loadgrpc.stats.rules import RuleName, RuleStats
+from loadgrpc.stats.rules import AgentName, RuleName, RuleStats
 from loadgrpc.stats.window import Counted, Occurrence, Series, Window
 
 VERSION: Final = 1
 _LEVEL: Final = 1
 _RULES: Final = "rules"
+_AGENTS: Final = "agents"
 _MEASURES: Final = "measures"
-"""The keys of rules of decision tables, and of what tests measured, which most windows do without.
-"""
+"""The keys of rules of decision tables, of agents, and of what tests measured, which most windows do
+without."""
 _TYPES: Final = {1: "<u1", 2: "<u2", 4: "<u4", 8: "<u8"}
 
 
@@ -60,7 +62,8 @@ def seal(window: Window) -> bytes:
             "series": [
                 (series, *_hits_to_head(stats, columns)) for series, stats in window.series.items()
             ],
-            **({_RULES: _rules_to_head(window, columns)} if window.rules else {}),
+            **_came_to_head(_RULES, window.rules, columns),
+            **_came_to_head(_AGENTS, window.agents, columns),
             **_measures_to_head(window, columns),
         },
         separators=(",", ":"),
@@ -100,11 +103,10 @@ def unseal(sealed: bytes) -> Window:
         window.gauges[Counted(Occurrence(what), scenario, name)] = Gauge(*figures)
     for key, *figures in head["series"]:
         window.series[_series(key)] = _hits_of_head(figures, buckets)
-    for name, outcomes, time, *figures in head.get(_RULES, ()):
-        counts = {TestOutcome(int(each)): count for each, count in outcomes.items()}
-        window.rules[RuleName(*name)] = RuleStats(
-            Counter(counts), buckets.next(time), _hits_of_head(figures, buckets)
-        )
+    for name, *came in head.get(_RULES, ()):
+        window.rules[RuleName(*name)] = _came_of_head(came, buckets)
+    for name, *came in head.get(_AGENTS, ()):
+        window.agents[AgentName(*name)] = _came_of_head(came, buckets)
     for name, numbers, histogram in head.get(_MEASURES, ()):
         held = None if histogram is None else buckets.next(histogram)
         named = MeasureName(*name)
@@ -143,16 +145,26 @@ def _hits_of_head(head: list[Any], buckets: _Buckets) -> HitStats:
     )
 
 
-def _rules_to_head(window: Window, columns: list[NDArray[np.int64]]) -> list[list[Any]]:
-    return [
+def _came_to_head(
+    key: str, came: Mapping[Any, RuleStats], columns: list[NDArray[np.int64]]
+) -> dict[str, Any]:
+    """What came of iterations, by rule or by agent; nothing, if none were told apart."""
+    found = [
         [
             name,
             {int(outcome): count for outcome, count in stats.outcomes.items()},
             _histogram_to_head(stats.time, columns),
             *_hits_to_head(stats.hits, columns),
         ]
-        for name, stats in window.rules.items()
+        for name, stats in came.items()
     ]
+    return {key: found} if found else {}
+
+
+def _came_of_head(came: list[Any], buckets: _Buckets) -> RuleStats:
+    outcomes, time, *figures = came
+    counts = {TestOutcome(int(each)): count for each, count in outcomes.items()}
+    return RuleStats(Counter(counts), buckets.next(time), _hits_of_head(figures, buckets))
 
 
 class _Buckets:
@@ -162,7 +174,10 @@ class _Buckets:
         heads = [head["lag"]]
         for *_, elapsed, response in head["series"]:
             heads += [elapsed] if response is None else [elapsed, response]
-        for _, _, time, *_, elapsed, response in head.get(_RULES, ()):
+        for _, _, time, *_, elapsed, response in (
+            *head.get(_RULES, ()),
+            *head.get(_AGENTS, ()),
+        ):
             heads += [time, elapsed] if response is None else [time, elapsed, response]
         heads += [each for *_, each in head.get(_MEASURES, ()) if each is not None]
         total = sum(each[-1] for each in heads)

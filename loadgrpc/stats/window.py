@@ -19,7 +19,7 @@ from loadgrpc.stats.gauge import Gauge
 from loadgrpc.stats.histogram import Histogram
 from loadgrpc.stats.hits import HitStats
 from loadgrpc.stats.measures import StatsByName, add
-from loadgrpc.stats.rules import RuleName, RuleStats, is_other_rule
+from loadgrpc.stats.rules import AgentName, RuleName, RuleStats, is_other_rule
 
 MAX_STATUS_CLASS: Final = 9
 
@@ -110,6 +110,8 @@ class Window:
     gauges: dict[Counted, Gauge] = field(default_factory=dict)
     rules: dict[RuleName, RuleStats] = field(default_factory=dict)
     """What came of iterations that were fed with cases; their hits are in series, too."""
+    agents: dict[AgentName, RuleStats] = field(default_factory=dict)
+    """The same by agent, of runs with a threshold that selects by that; else there is nothing."""
 
     @property
     def end_s(self) -> int:
@@ -146,6 +148,13 @@ class Window:
             found = self.rules[name] = RuleStats()
         return found
 
+    def agent(self, name: AgentName) -> RuleStats:
+        """What an agent adds up to, to be added to."""
+        found = self.agents.get(name)
+        if found is None:
+            found = self.agents[name] = RuleStats()
+        return found
+
     def merge(self, other: Window) -> None:
         """Adds all that is in `other`; the span stays."""
         for series, stats in other.series.items():
@@ -162,6 +171,8 @@ class Window:
             self.gauge(counted).merge(gauge)
         for rule, came in other.rules.items():
             self.rule(rule).merge(came)
+        for agent, came in other.agents.items():
+            self.agent(agent).merge(came)
 
     def total(self, names: Container[HitName] | None = None) -> HitStats:
         """All hits together, or those of some names."""

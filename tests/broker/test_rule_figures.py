@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from loadgrpc.broker.judgement import too_little
-from loadgrpc.broker.rule_figures import GROUPS_A_TURN, MAX_RULES, RuleFigures
+from loadgrpc.broker.pieces import PIECES_A_TURN
+from loadgrpc.broker.rule_figures import MAX_RULES, RuleFigures
 from loadgrpc.clock import SystemClock
 from loadgrpc.model import OTHER, CoverageFigures, ExceptionInfo, HitError, TestOutcome
 from loadgrpc.protocol.batches import decode
@@ -170,7 +171,7 @@ def test_a_batch_about_very_many_seconds_is_added_up_in_turns():
     while figures.catch_up():
         turns += 1
 
-    assert turns == 2 * 2_000 // GROUPS_A_TURN
+    assert turns == 2 * 2_000 // PIECES_A_TURN
     assert sum(each.iterations.started for each in figures.figures(1)) == 2_000
     assert sum(each.hits.count for each in figures.figures(1)) == 2_000
 

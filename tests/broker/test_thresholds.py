@@ -249,6 +249,32 @@ def test_a_killed_broker_gives_the_verdict_of_each_window_once(at_desk, tmp_path
     assert (rate.windows, rate.windows_failed) == (9, 0)
 
 
+def test_agents_are_told_apart_where_a_threshold_selects_by_them(at_desk):
+    """Live, and afterwards with the same results; in other runs they are not, and it says so."""
+    texts = ["max(response{agent=a0}) < 300ms", "p50(response{agent=a1}) < 300ms for 1"]
+
+    async def use(desk):
+        for thresholds in (texts, []):
+            load = await loaded(desk, thresholds, agents=2)
+            for _ in range(3):
+                desk.clock.advance(0.5)
+                await load.ends(0, [100, 100])
+                await load.ends(1, [500])
+                await load.tick()
+                desk.clock.advance(0.5)
+            summary = await load.over()
+            checked = await desk.broker.reviews.check_run(load.run.run_id, texts)
+            if thresholds:
+                first, second = summary.thresholds
+                assert (first.outcome, first.count) == (ThresholdOutcome.PASS, 6)
+                assert (second.outcome, second.windows_failed) == (ThresholdOutcome.FAIL, 3)
+                assert checked.results == summary.thresholds
+        assert [each.outcome for each in checked.results] == [ThresholdOutcome.NO_DATA] * 2
+        assert "does not tell agents apart" in checked.results[0].message
+
+    at_desk(use)
+
+
 def test_an_active_run_shows_how_its_thresholds_stand(at_desk):
     """In its figures, and to whoever checks it; a change is sent when one has failed."""
 

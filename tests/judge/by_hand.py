@@ -3,7 +3,9 @@
 import numpy as np
 
 from loadgrpc.judge.judging import Judging
-from loadgrpc.judge.metrics import RunFacts
+from loadgrpc.judge.reading import RunFacts
+from loadgrpc.model import TestOutcome
+from loadgrpc.stats.rules import AgentName, RuleName
 from loadgrpc.stats.window import CPU, Counted, Occurrence, Series, Window
 
 START_S = 1_000
@@ -52,6 +54,19 @@ def count(made, what, number, name="", scenario=""):
     """Something that is counted in a window."""
     made.count(Counted(Occurrence[what], scenario, name), number)
     return made
+
+
+def came(made, of, name, times_ms, *, failed=0, **outcomes):
+    """What came of cases of a rule, or from an agent: hits, and iterations by their outcome."""
+    stats = made.rule(RuleName("", name)) if of == "case" else made.agent(AgentName("", name))
+    stats.hits.add(
+        elapsed_ns=np.array([round(each * 1e6) for each in times_ms], np.int64),
+        failed=failed,
+        answered=True,
+        bytes_sent=0,
+        bytes_received=0,
+    )
+    stats.outcomes.update({TestOutcome[name.upper()]: count for name, count in outcomes.items()})
 
 
 def cpu(made, *shares):

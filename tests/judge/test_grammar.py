@@ -94,7 +94,15 @@ WRONG = [
     ("p95(response) 1s", "              ^ a comparison is missing"),
     ("p95(response) <", "               ^ a limit is missing, such as 300ms"),
     ("p95(response{nam=x}) < 1s", "             ^ response has no 'nam'; did you mean 'name'?"),
-    ("p95(response{agent=x}) < 1s", "             ^ the timeline of a run does not tell agents"),
+    (
+        "p95(response{agent=x,name=y}) < 1s",
+        "                     ^ a timeline does not keep both together: select by agent or by name",
+    ),
+    (
+        "failures{case=x,agent=y} < 1",
+        "                ^ a timeline does not keep both together: select by agent or by case",
+    ),
+    ("orders{case=x} < 1", "       ^ orders has no 'case'"),
     ("p95(response{name}) < 1s", "                 ^ = or != is missing"),
     ("p95(response{name=x) < 1s", None),
     ("p95(response{name=}) < 1s", "                  ^ the name is missing, such as name=*"),
@@ -157,6 +165,13 @@ def test_statuses_are_classes():
                 " row do not hold. What ends in the first 1 minute of the run does not count."
                 " As soon as it does not hold, the run is stopped."
                 " A run in which there is nothing to judge fails."
+            ),
+        ),
+        (
+            "rate(failures{case=18}) == 0% or no data",
+            (
+                "The share of iterations with a failed assertion of rule 18 must be 0% over the"
+                " whole run. A run in which there is nothing to judge passes."
             ),
         ),
         (

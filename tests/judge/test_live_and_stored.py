@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from loadgrpc.judge.judging import Judging
-from loadgrpc.judge.metrics import RunFacts
-from loadgrpc.model import ThresholdOutcome
+from loadgrpc.judge.reading import RunFacts
+from loadgrpc.model import TestOutcome, ThresholdOutcome
 from loadgrpc.stats.rows import buckets
+from loadgrpc.stats.rules import AgentName, RuleName
 from loadgrpc.stats.timeline import Timeline
 from loadgrpc.stats.window import CPU, Counted, Occurrence, Series
 
@@ -36,6 +37,9 @@ def threshold(rng):
             ("max(cpu)", "%"),
             ("avg(users)", ""),
             ("loss", ""),
+            (f"p90(response{{case={rng.choice('12*')}}})", "ms"),
+            (f"rate(failures{{agent={rng.choice(('a', 'b*', 'c'))}}})", "%"),
+            ("hits{agent!=a}/s", ""),
         ]
     )
     number = rng.choice([0, 1, 5, 20, 45, 80, 100, 200])
@@ -67,6 +71,18 @@ def second_of_a_run(rng, window):
                     if rng.random() < 0.3
                     else None,
                 )
+    for stats in (
+        *(window.rule(RuleName("", rule)) for rule in ("1", "2") if rng.random() < 0.5),
+        *(window.agent(AgentName("", agent)) for agent in ("a", "b-1") if rng.random() < 0.8),
+    ):
+        stats.hits.add(
+            elapsed_ns=np.array([rng.randrange(1, 120) * 10**6 for _ in range(3)], np.int64),
+            failed=rng.choice([0, 1]),
+            answered=True,
+            bytes_sent=0,
+            bytes_received=0,
+        )
+        stats.outcomes.update({TestOutcome.SUCCESS: 3, TestOutcome.FAILURE: rng.choice([0, 1])})
     for what in ("ITERATIONS", "FAILURES", "ERRORS"):
         if rng.random() < 0.8:
             window.count(Counted(Occurrence[what]), rng.randrange(1, 30))

@@ -5,7 +5,7 @@ import pytest
 
 from loadgrpc.judge.explain import explain
 from loadgrpc.judge.grammar import parse
-from loadgrpc.judge.metrics import RunFacts
+from loadgrpc.judge.reading import RunFacts
 from loadgrpc.model import ThresholdOutcome
 from loadgrpc.stats.measures import (
     CheckStats,

@@ -8,12 +8,17 @@ fail. In second 7 one of pay is answered with 5xx after 80 ms, and fails. So, of
 Five iterations end in each second; in second 5 one fails and two have errors. Three orders are made
 in each second, and one is taken back in second 9. Four users are alive, eight from second 5 on. The
 generator is 1 ms late and uses half of its CPU time; 20 ms and 95% in second 5.
+
+Beside that, two iterations in each second are fed with rule 7, each with a hit of 50 ms; in second 5
+one of them fails, and one of rule 9 has an error, its hit after 500 ms. Of two agents, eu-1 has three
+iterations and four hits of 100 ms in each second; us-1 has two iterations and six hits of 100 ms,
+which take 500 ms and fail in second 5, with one of the iterations.
 """
 
 import numpy as np
 import pytest
 
-from loadgrpc.judge.metrics import RunFacts
+from loadgrpc.judge.reading import RunFacts
 from loadgrpc.model import ThresholdOutcome
 
 MS = 1_000_000
@@ -43,6 +48,19 @@ def _ten_seconds(hand):
             hand.count(made, "FAILURES", 1)
             hand.count(made, "ERRORS", 2)
         hand.count(made, "COUNTER", 3 if second < 9 else 2, name="orders")
+        hand.came(made, "case", "7", [50, 50], success=1 if slow else 2, failure=int(slow))
+        if slow:
+            hand.came(made, "case", "9", [500], failed=1, error=1, interrupted=1)
+        hand.came(made, "agent", "eu-1", [100] * 4, success=3)
+        hand.came(
+            made,
+            "agent",
+            "us-1",
+            [500 if slow else 100] * 6,
+            failed=6 if slow else 0,
+            success=1 if slow else 2,
+            failure=int(slow),
+        )
         made.users = 4 if second < 5 else 8
         made.lag.add(np.array([(20 if slow else 1) * MS] * 10, np.int64))
         hand.cpu(made, 0.95 if slow else 0.5)
@@ -98,6 +116,17 @@ TABLE = [
     ("failed{status=5xx} <= 1", PASS, 1, 1, 1, 0),
     ("failed{name=pay,status=4xx} == 0", PASS, 0, 0, 1, 0),
     ("rate(failed{status!=2xx}) < 50%", FAIL, 100, 1, 1, 1),
+    # By case and by agent.
+    ("max(response{case=7}) <= 50ms", PASS, 0.05, 20, 1, 0),
+    ("rate(failures{case=7}) < 5%", FAIL, 5, 20, 1, 1),
+    ("iterations{case!=7} == 1", PASS, 1, 1, 1, 0),
+    ("errors{case=9} == 0", FAIL, 1, 1, 1, 1),
+    ("hits{case=*} == 21", PASS, 21, 21, 1, 0),
+    ("max(response{agent=eu-*}) < 200ms", PASS, 0.1, 40, 1, 0),
+    ("max(response{agent=us-1}) < 300ms for 1", FAIL, 0.5, 6, 10, 1),
+    ("rate(failed{agent=us-1}) < 10%", FAIL, 10, 60, 1, 1),
+    ("iterations{agent=eu-1}/s >= 3", PASS, 3, 30, 1, 0),
+    ("failures{agent!=us-1} == 0 for 1", PASS, 0, 3, 10, 0),
     # By windows of a second.
     ("max(response) < 300ms for 1", FAIL, 0.5, 12, 10, 1),
     ("max(response) < 300ms for 2", PASS, 0.5, 12, 10, 1),
@@ -124,6 +153,7 @@ TABLE = [
     ("p95(response{name=logn}) < 1s", NO_DATA, None, 0, 0, 0),
     ("ordrs > 1 or no data", NO_DATA, None, 0, 0, 0),
     ("hits > 1 skip 10s", NO_DATA, None, 0, 0, 0),
+    ("hits{case=8} > 0", NO_DATA, None, 0, 0, 0),
 ]
 
 
@@ -159,6 +189,17 @@ def test_a_misspelt_name_fails_with_the_nearest_three(hand, ten_seconds):
     assert "the nearest names are login, pay" in result.message
     result = hand.judged("ordrs > 1", ten_seconds, facts=FACTS)
     assert result.near == ("orders", "errors", "loss")
+
+
+def test_a_case_or_an_agent_that_there_is_not_has_near_ones(hand, ten_seconds):
+    """And a run that does not tell agents apart says so."""
+    result = hand.judged("failed{case=8} == 0", ten_seconds, facts=FACTS)
+    assert result.near == ("7", "9")
+    result = hand.judged("failed{agent=eu-2} == 0", ten_seconds, facts=FACTS)
+    assert (result.outcome, result.near) == (NO_DATA, ("eu-1", "us-1"))
+    result = hand.judged("failed{agent=eu-1} == 0", [hand.window(1, [100])])
+    assert result.outcome is NO_DATA
+    assert result.message.startswith("this run does not tell agents apart: that takes a threshold")
 
 
 def test_the_evidence_is_the_worst_window(hand, ten_seconds):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from loadgrpc.model import OTHER, TestOutcome
 from loadgrpc.stats.histogram import Histogram
 from loadgrpc.stats.hits import LATE_NS
-from loadgrpc.stats.rules import RuleName
+from loadgrpc.stats.rules import AgentName, RuleName
 from loadgrpc.stats.sealed import seal, unseal
 from loadgrpc.stats.window import HitName, Series, Window, merged, status_class
 
@@ -42,6 +42,7 @@ hits = st.tuples(
 
 
 rules = st.builds(RuleName, st.sampled_from(["", "shop"]), st.sampled_from(["1", "é", OTHER]))
+agents = st.builds(AgentName, st.sampled_from(["", "shop"]), st.sampled_from(["a-1", OTHER]))
 
 
 @st.composite
@@ -50,7 +51,10 @@ def windows(draw):
     window = Window(7)
     for of, elapsed, answered, delay_ns, sent in draw(st.lists(hits, max_size=6)):
         name = draw(st.none() | rules)
-        for stats in (window.stats(of), *([window.rule(name).hits] if name else [])):
+        agent = draw(st.none() | agents)
+        some = [window.rule(name).hits] if name else []
+        some += [window.agent(agent).hits] if agent else []
+        for stats in (window.stats(of), *some):
             stats.add(
                 elapsed_ns=np.array(elapsed, np.int64),
                 failed=draw(st.integers(0, len(elapsed))),
@@ -64,6 +68,7 @@ def windows(draw):
     ):
         window.rule(name).outcomes[outcome] += 1
         window.rule(name).time.add(np.array([elapsed], np.int64))
+        window.agent(AgentName(name.scenario, "a-1")).outcomes[outcome] += 2
     window.lag = histogram(draw(st.lists(st.integers(0, 10**10), max_size=25)))
     window.users = draw(st.integers(0, 2**32))
     window.late_data = draw(st.integers(0, 2**63))

@@ -17,7 +17,7 @@ import numpy as np
 
 import loadgrpc.judge
 from loadgrpc.judge.judging import Judging
-from loadgrpc.judge.metrics import RunFacts
+from loadgrpc.judge.reading import RunFacts
 from loadgrpc.stats.window import Counted, Occurrence, Series, Window
 
 LIMIT: Final = 0.05
