@@ -27,9 +27,15 @@ _KEYS: Final = ("title", "conditions", "apart", "actions", "rule", "impossible")
 _RULE_KEYS: Final = ("name", "when", "then", "weight", "line")
 
 
-def read(document: Mapping[str, Any]) -> RuleSet:
-    """The set of rules that a document holds; raises DesignError."""
-    _check_keys(document, _KEYS, "a table")
+def read(document: Mapping[str, Any], lines: Mapping[str, int] | None = None) -> RuleSet:
+    """The set of rules that a document holds; raises DesignError.
+
+    `lines`: where its keys are, by their names, and conditions as `conditions.NAME`.
+    """
+    lines = lines or {}
+    for key in document:
+        with _At(lines.get(key, 0)):
+            _check_keys([key], _KEYS, "a table")
     rows = [dict(row) for row in _list(document, "rule")]
     excluded = [dict(row) for row in _list(document, "impossible")]
     names = [
@@ -39,29 +45,30 @@ def read(document: Mapping[str, Any]) -> RuleSet:
     rows, excluded = names[: len(rows)], names[len(rows) :]
     for row in names:
         row["name"] = str(row["name"])
-        with _At(row):
+        with _At(row.get("line", 0)):
             _check_keys(row, _RULE_KEYS, f"rule {row['name']}")
             if not isinstance(row.get("when", {}), Mapping):
                 raise DesignError(f"rule {row['name']}: `when` is a table of entries by condition")
     _check_names(rows)
-    conditions = _conditions(document, names)
-    actions = _actions(document, rows)
+    conditions = _conditions(document, names, lines)
+    with _At(lines.get("actions", 0)):
+        actions = _actions(document, rows)
     title = document.get("title", "")
     if not isinstance(title, str):
-        raise DesignError("the title is a text")
+        raise DesignError("the title is a text", line=lines.get("title", 0))
     rules = []
     for row in rows:
-        with _At(row):
+        with _At(row.get("line", 0)):
             rules.append(_rule(row, conditions, actions))
     exclusions = []
     for row in excluded:
-        with _At(row):
+        with _At(row.get("line", 0)):
             exclusions.append(Exclusion(row["name"], _entries(row, conditions)))
-    lines = {row["name"]: row.get("line", 0) for row in rows}
+    of_rules = {row["name"]: row.get("line", 0) for row in rows}
     try:
         return RuleSet(tuple(conditions), tuple(actions), tuple(rules), tuple(exclusions), title)
     except DesignError as error:
-        for name, line in lines.items():
+        for name, line in of_rules.items():
             if f"rule {name} " in error.message:
                 raise error.at(line=line) from None
         raise
@@ -128,19 +135,26 @@ def _value(what: Any) -> Value:
     raise DesignError(f"{what!r} is no value: expected a text or a number")
 
 
-def _conditions(document: Mapping[str, Any], rows: list[dict[str, Any]]) -> list[Condition]:
+def _conditions(
+    document: Mapping[str, Any], rows: list[dict[str, Any]], lines: Mapping[str, int]
+) -> list[Condition]:
     given = document.get("conditions", {})
     if not isinstance(given, Mapping):
-        raise DesignError("`conditions` is a table of names and their values")
+        line = lines.get("conditions", 0)
+        raise DesignError("`conditions` is a table of names and their values", line=line)
     apart = document.get("apart", [])
-    found = {name: declared(name, what, apart=name in apart) for name, what in given.items()}
+    found = {}
+    for name, what in given.items():
+        with _At(lines.get(f"conditions.{name}", 0)):
+            found[name] = declared(name, what, apart=name in apart)
     for name in apart:
         if name not in found:
-            raise DesignError(f"apart: no condition {name!r} is declared")
+            line = lines.get("apart", 0)
+            raise DesignError(f"apart: no condition {name!r} is declared", line=line)
     order = list(found)
     mentions: dict[str, list[Literal | Range]] = {}
     for row in rows:
-        with _At(row):
+        with _At(row.get("line", 0)):
             for name, entry in row.get("when", {}).items():
                 if name in found:
                     continue
@@ -170,7 +184,7 @@ def _actions(document: Mapping[str, Any], rows: list[dict[str, Any]]) -> list[st
     found: dict[str, None] = dict.fromkeys(document.get("actions", []))
     said = bool(found)
     for row in rows:
-        with _At(row):
+        with _At(row.get("line", 0)):
             if "then" not in row:
                 raise DesignError(
                     f"rule {row['name']} has no action; if it does nothing, say so"
@@ -255,7 +269,7 @@ def _list(document: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
     return found
 
 
-def _check_keys(given: Mapping[str, Any], known: Iterable[str], what: str) -> None:
+def _check_keys(given: Iterable[str], known: Iterable[str], what: str) -> None:
     for key in given:
         if key not in known:
             close = get_close_matches(str(key), list(known), n=1)
@@ -276,10 +290,10 @@ def _check_names(rows: list[dict[str, Any]]) -> None:
 
 
 class _At:
-    """Adds the line of a row to what is wrong in it."""
+    """Adds a line to what is wrong there; 0: there is none to add."""
 
-    def __init__(self, row: Mapping[str, Any]) -> None:
-        self._line = row.get("line", 0)
+    def __init__(self, line: int) -> None:
+        self._line = line
 
     def __enter__(self) -> None:
         pass

@@ -1,4 +1,4 @@
-"""A table in TOML: read with the lines of its rules, and written as a person would."""
+"""A table in TOML: read with the lines of what is in it, and written as a person would."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from loadgrpc.design.errors import DesignError
 from loadgrpc.design.rule_set import RuleSet
 
 _HEADER: Final = re.compile(r"\s*\[\[\s*(rule|impossible)\s*\]\]")
+_TABLE: Final = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(?:#.*)?")
+_PART: Final = r"""(?:[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*"|'[^']*')"""
+_KEY: Final = re.compile(rf"\s*({_PART}(?:\s*\.\s*{_PART})*)\s*=")
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 _POSITION: Final = re.compile(r"\s*\(at line (\d+), column \d+\)")
 
@@ -36,7 +39,37 @@ def read_toml(text: str) -> RuleSet:
         if isinstance(rows, list) and len(rows) == len(numbers):
             for row, number in zip(rows, numbers, strict=True):
                 row["line"] = number
-    return read(document)
+    return read(document, _lines_of_keys(text))
+
+
+def _lines_of_keys(text: str) -> dict[str, int]:
+    """Where keys are, by their names; those of tables in them as `table.key`."""
+    found: dict[str, int] = {}
+    table: tuple[str, ...] | None = ()
+    for number, line in enumerate(text.splitlines(), 1):
+        if _HEADER.match(line):
+            table = None  # its rows know their lines
+        elif (header := _TABLE.fullmatch(line)) and (path := _path(f"[{header[1]}]")):
+            table = path
+            found.setdefault(".".join(table), number)
+        elif table is not None and (key := _KEY.match(line)) and (path := _path(f"{key[1]} = 0")):
+            path = (*table, *path)
+            for length in range(1, len(path) + 1):
+                found.setdefault(".".join(path[:length]), number)
+    return found
+
+
+def _path(line: str) -> tuple[str, ...]:
+    """The names that a line of TOML leads along; empty: it is none."""
+    try:
+        document: Any = tomllib.loads(line)
+    except tomllib.TOMLDecodeError:
+        return ()
+    found: list[str] = []
+    while isinstance(document, dict) and document:
+        ((name, document),) = document.items()
+        found.append(name)
+    return tuple(found)
 
 
 def write_toml(table: RuleSet) -> str:

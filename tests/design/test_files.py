@@ -201,9 +201,34 @@ def wrong(tmp_path, name, text):
         (
             "a.toml",
             "title = 3\n[[rule]]\nthen = 'go'\nwhen = {a = 'Y'}",
-            "a.toml: the title is a text",
+            "a.toml:1: the title is a text",
         ),
         ("a.toml", "x = ]\n", "a.toml:1: it is not TOML: "),
+        (
+            "a.toml",
+            "title = 't'\n\n[conditions]\nday = ['D1',\n  'D2 = 2',\n]\nn = ['1..5', '4..9']\n",
+            "a.toml:7: condition n: the values '1..5' and '4..9' overlap",
+        ),
+        (
+            "a.toml",
+            "[conditions]\n\"a b\" = 3\n",
+            "a.toml:2: the values of a b are a list, or a table of names and values",
+        ),
+        (
+            "a.toml",
+            "[conditions.day]\nD1 = '1..5'\n\n[conditions.month] # of year\nM1 = [['x']]\n",
+            "a.toml:4: ['x'] is no value: expected a text or a number",
+        ),
+        (
+            "a.toml",
+            "conditions.day = ['a', 'b']\napart = ['dya']\n",
+            "a.toml:2: apart: no condition 'dya' is declared",
+        ),
+        (
+            "a.toml",
+            "\nconditons = {day = ['a']}\n",
+            "a.toml:2: a table has no 'conditons'; did you mean 'conditions'?",
+        ),
         (
             "a.toml",
             "[conditions]\nday = ['D1', 'D2']\n\n[[rule]]\nwhen = {dya = 'D1'}\nthen = 'go'\n",
