@@ -2,8 +2,9 @@
 
 Rule: those who have the test compare them, which are the agents; that is before there is any load.
 Whoever started the run waits for it as long as its runners take to load the test, at most
-CHECK_S; what is wrong is refused as what was asked for, field by field. Later, and of a run that
-has to wait for agents, it is the reason for which the run fails.
+CHECK_S; what is wrong is refused as what was asked for, field by field. If no parameters were given,
+one that has to be may be missing: that is waited for LOAD_S. Later, and of a run that has to wait
+for agents, it is the reason for which the run fails.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from loadgrpc.model import Plan, RunState
 
 CHECK_S: Final = 15.0
 """A client's call lasts for 30 s."""
+LOAD_S: Final = 3.0
+"""Most tests are loaded within a second; others are not worth a longer wait for everybody."""
 INVALID: Final = "InvalidParameters"
 """The type of a runner's error, whose message has `name: what`, with semicolons in between."""
 _NEXT: Final = re.compile(r"; (?=[A-Za-z]\w*: )")
@@ -41,11 +44,15 @@ class Comparison:
         run = self._runs.get(run_id)
         if run is None or not are_compared(run.run.plan):
             return
+        given = any(each.parameters for each in run.run.plan.scenarios)
+        if not given and not _answers(run):
+            return
+        within_s = self._within_s if given else min(self._within_s, LOAD_S)
         changed = asyncio.Event()
         run.watchers.add(changed)
         try:
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._within_s):
+                async with asyncio.timeout(within_s):
                     while run.run.state is RunState.STARTING and not refused(run):
                         await changed.wait()
                         changed.clear()
@@ -57,8 +64,14 @@ class Comparison:
 
 def are_compared(plan: Plan) -> bool:
     """Whether somebody compares the parameters of a plan with what its tests declare."""
-    given = (each.parameters and not each.test_runner for each in plan.scenarios)
-    return not plan.unchecked and any(given)
+    ours = (not each.test_runner and not each.by_hand for each in plan.scenarios)
+    return not plan.unchecked and any(ours)
+
+
+def _answers(run: ActiveRun) -> bool:
+    """Whether all agents of a run are such as report that a parameter is missing."""
+    machines = run.machines.values()
+    return bool(machines) and all(each.prepares for each in machines)
 
 
 def refused(run: ActiveRun) -> list[Violation]:

@@ -26,7 +26,7 @@ from loadgrpc.clock import Clock
 from loadgrpc.errors import NotFound
 from loadgrpc.model import AgentEvent, ChangeKind, Notification, Run, RunState
 from loadgrpc.protocol.decoded import Decoded
-from loadgrpc.store import RunRecord, Store, StoreError
+from loadgrpc.store import ChangeRecord, RunRecord, Store, StoreError
 from loadgrpc.v1 import runner_pb2
 
 MANY_PARTS: Final = 500
@@ -229,23 +229,18 @@ class RunStore:
 
     async def log_of(self, run: Run) -> ChangeLog:
         """The log of a run that is stored; of one that has none, what follows from it."""
-        stored = await self._store_watch.read(self._store.changes(run.run_id))
-        if stored:
-            try:
-                return ChangeLog([change_from_record(each) for each in stored])
-            except ValueError:
-                _log.exception("the log of run %s is damaged in the store", run.run_id)
-                return ChangeLog(derived(run))
-        return ChangeLog(derived(run), written=False)
+        return _log_from(run, await self._store_watch.read(self._store.changes(run.run_id)))
 
     async def unfinished(self) -> AsyncIterator[ActiveRun]:
         """The runs that a broker before this one left, with their figures; the oldest first.
 
         What is stored of them is what is known. One that is damaged in the store ends there.
         """
+        # Thousands may wait: what happened to them is read at once.
+        logs = await self._store.logs([state for state in RunState if state.waiting])
         for record in await self._store.unfinished_runs():
             try:
-                run = await self._resumed(record)
+                run = await self._resumed(record, logs.get(record.run_id, []))
             except StoreError:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever reading damage raises
@@ -254,12 +249,14 @@ class RunStore:
             else:
                 yield run
 
-    async def _resumed(self, record: RunRecord) -> ActiveRun:
+    async def _resumed(self, record: RunRecord, waited: list[ChangeRecord]) -> ActiveRun:
+        """A run as it was left; `waited`: its log, if it waits."""
         attempts = await self._store.attempts(record.run_id) if record.attempt > 1 else ()
         stored = run_of(record, attempts)
-        log = await self.log_of(stored)
         if record.state.waiting:
+            log = _log_from(stored, waited)
             return ActiveRun(stored, [], request_id=record.request_id or "", log=log)
+        log = await self.log_of(stored)
         own = stored.attempt_id
         sources = await self._store.sources(own)
         await self._timelines.begin_again(own)
@@ -284,3 +281,14 @@ class RunStore:
             if part.state.final:
                 run.aggregate.ended(part.key, part.end_time_ns or self._clock.wall_ns())
         return run
+
+
+def _log_from(run: Run, stored: list[ChangeRecord]) -> ChangeLog:
+    """The log that is stored of a run; of one that has none, what follows from it."""
+    if not stored:
+        return ChangeLog(derived(run), written=False)
+    try:
+        return ChangeLog([change_from_record(each) for each in stored])
+    except ValueError:
+        _log.exception("the log of run %s is damaged in the store", run.run_id)
+        return ChangeLog(derived(run))

@@ -5,13 +5,15 @@ Rule: as in `tables`. A row is added once, with the run that it is of, and never
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import fields
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
+from loadgrpc.model import RunState
 from loadgrpc.store.record import ChangeRecord, EndRecord, RunRecord
-from loadgrpc.store.schema import CHANGES, ENDS
+from loadgrpc.store.schema import CHANGES, ENDS, RUNS
 
 NO_TEXT: Final = str.maketrans({"\0": "\N{REPLACEMENT CHARACTER}"})
 """What PostgreSQL cannot keep in a text; text of other programs may contain it."""
@@ -24,6 +26,12 @@ _SELECT_CHANGES: Final = (
     sa.select(CHANGES)
     .where(CHANGES.c.run_id == sa.bindparam("of_run"))
     .order_by(CHANGES.c.sequence)
+)
+_SELECT_LOGS: Final = (
+    sa.select(CHANGES)
+    .join(RUNS, RUNS.c.run_id == CHANGES.c.run_id)
+    .where(RUNS.c.state.in_(sa.bindparam("states", expanding=True)))
+    .order_by(CHANGES.c.run_id, CHANGES.c.sequence)
 )
 _END_EXISTS: Final = sa.select(ENDS.c.run_id).where(
     ENDS.c.run_id == sa.bindparam("of_run"),
@@ -102,7 +110,18 @@ class History:
 
     def changes(self, run_id: str) -> list[ChangeRecord]:
         """See `Store.changes`."""
-        return [
-            ChangeRecord(**{name: getattr(row, name) for name in _CHANGE})
-            for row in self._connection.execute(_SELECT_CHANGES, {"of_run": run_id})
-        ]
+        rows = self._connection.execute(_SELECT_CHANGES, {"of_run": run_id})
+        return [change for _, change in map(_change, rows)]
+
+    def logs(self, states: Iterable[RunState]) -> dict[str, list[ChangeRecord]]:
+        """See `Store.logs`."""
+        found: dict[str, list[ChangeRecord]] = {}
+        rows = self._connection.execute(_SELECT_LOGS, {"states": [int(each) for each in states]})
+        for run_id, change in map(_change, rows):
+            found.setdefault(run_id, []).append(change)
+        return found
+
+
+def _change(row: sa.Row[Any]) -> tuple[str, ChangeRecord]:
+    """A change with the run that it is of."""
+    return row.run_id, ChangeRecord(**{name: getattr(row, name) for name in _CHANGE})

@@ -17,11 +17,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from loadgrpc.model import Notification
+from loadgrpc.model import Notification, RunState
 from loadgrpc.store.access import AccessStore
 from loadgrpc.store.append import Append
 from loadgrpc.store.campaigns import CampaignStore
@@ -137,6 +137,10 @@ class Store:
     async def changes(self, run_id: str) -> list[ChangeRecord]:
         """The log of a run, in order; empty for one that an older loadgrpc stored."""
         return await self._writer.read(lambda tables: tables.history.changes(run_id))
+
+    async def logs(self, states: Collection[RunState]) -> dict[str, list[ChangeRecord]]:
+        """The logs of all runs in these states, each in order, by the id of the run."""
+        return await self._writer.read(lambda tables: tables.history.logs(states))
 
     async def ends(self, run_id: str) -> list[EndRecord]:
         """The runners of a run that have ended, as far as they were stored one by one."""

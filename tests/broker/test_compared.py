@@ -1,6 +1,7 @@
 """Whoever starts a run waits until its parameters are compared with the test, and not for long."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -9,7 +10,8 @@ from loadgrpc.broker.part import Part
 from loadgrpc.broker.run import ActiveRun
 from loadgrpc.broker.split import assignments
 from loadgrpc.errors import InvalidRequest
-from loadgrpc.model import ExceptionInfo, Run, RunState, plan_of
+from loadgrpc.model import ExceptionInfo, Run, RunnerMode, RunState, plan_of
+from loadgrpc.protocol.fleet import Registration
 
 
 def a_run(**plan):
@@ -47,19 +49,38 @@ def test_what_is_wrong_is_refused_field_by_field():
 
 
 def test_nobody_waits_for_what_is_not_compared():
-    """A run without parameters, with another runner, unchecked, unknown, or that has begun."""
+    """A run with another runner, by hand, unchecked, unknown, or that has begun."""
 
     async def main():
         begun = a_run()
         begun.run = Run(**{**vars(begun.run), "state": RunState.RUNNING})
         for run in (
-            a_run(parameters={}),
             a_run(test_runner="./x"),
+            a_run(runner_mode=RunnerMode.BY_HAND),
+            a_run(parameters={}),  # its agents are of others, and report nothing of the kind
             a_run(unchecked=True),
             begun,
         ):
             await Comparison({"r": run}).compared("r")
             await Comparison({}).compared("r")
+
+    asyncio.run(main())
+
+
+def test_one_that_is_missing_is_noticed_without_any():
+    """If the agents can report it."""
+
+    async def main():
+        run = a_run(parameters={})
+        machine = Registration(agent_id="a", hostname="h", pid=1, version="1", cores=1)
+        run.machines["a"] = replace(machine, prepares=True)
+        waiting = asyncio.create_task(Comparison({"r": run}).compared("r"))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        wrong(run, "card: is missing: the test declares it without a value")
+        run.wake()
+        with pytest.raises(InvalidRequest, match="card"):
+            await waiting
 
     asyncio.run(main())
 

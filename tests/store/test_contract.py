@@ -91,6 +91,8 @@ def test_the_log_of_a_run_grows_with_it(using, target, records):
         await store.save_run(records.run())
         await store.save_run(records.run(state=RunState.FINISHED, changes=changes(3, 4)))
         assert await store.changes("run-1") == list(changes(1, 2, 3, 4))
+        assert await store.logs([RunState.FINISHED]) == {"run-1": list(changes(1, 2, 3, 4))}
+        assert await store.logs([RunState.STOPPED]) == {}
         assert await store.delete_run("run-1")
         assert await store.changes("run-1") == []
         assert await store.changes("run-2") == list(changes(1))

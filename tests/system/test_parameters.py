@@ -24,6 +24,13 @@ from __future__ import annotations
 from datetime import timedelta
 from loadgrpc.case import Secret, TestCase, retry
 
+class Needy(TestCase):
+    account: int
+    card: Secret[str]
+
+    def test_pay(self):
+        assert self.account and self.card
+
 class Shop(TestCase):
     product: int = 7
     pause: timedelta = timedelta(seconds=1)
@@ -147,6 +154,12 @@ def test_parameters_are_compared_at_submit():
             assert [(run.state, run.verdict.exit_code) for run in runs] == [(RunState.FAILED, 107)]
             summary = await client.get_summary(runs[0].run_id)
             assert summary.iterations.started == 0
+            with pytest.raises(InvalidRequest) as caught:  # none is given, and two are needed
+                await client.start_run(plan_of(test="shop.Needy.test_pay"))
+            assert {each.field: each.description for each in caught.value.violations} == {
+                f"plan.parameters[{name!r}]": "is missing: the test declares it without a value"
+                for name in ("account", "card")
+            }
 
     asyncio.run(main())
 
