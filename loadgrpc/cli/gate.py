@@ -68,19 +68,48 @@ class BaselineGate:
         elif detach:
             raise Failure("--baseline cannot be combined with --detach: ask `loadgrpc compare`")
 
+    async def look_up(self, client: Client) -> None:
+        """See, before there is any load, that the broker has the run that is named.
+
+        Raises:
+            NotFound: it does not.
+        """
+        if self.baseline is not None and self.baseline.partition(":")[0] != compare.LAST_PASSED:
+            await client.get_run(self.baseline)
+
     async def pass_through(self, client: Client, run_id: str, code: int, told: Reporting) -> int:
         """Compares a run that is over, and says how; the exit code, `code` if it is no worse."""
         if self.baseline is None:
             return code
         from loadgrpc.cli import line  # noqa: PLC0415
 
-        first = await compare.named(client, self.baseline, run_id)
+        try:
+            first = await compare.named(client, self.baseline, run_id)
+        except Failure as failure:
+            return self._not_compared(failure.message, code, told)
         (found,) = await client.compare_runs([first, run_id], min_effect=self.min_effect)
         if not told.quiet and not told.silent:
             line.write(compare.report(found, line.width_of(told.stream)), told.stream)
+        if found.refusals:
+            return self._not_compared(found.refusals[0], code, told)
         worse = [compare.label(each) for each in found.figures if each.is_worse]
-        if not (self.fail_if_worse and worse and code in (verdict.PASSED, verdict.TEST_FAILED)):
+        if not (self.fail_if_worse and worse and code in _GREEN):
             return code
         more = f" (and {len(worse) - 1} more)" if len(worse) > 1 else ""
         line.say(f"exit {verdict.REQUIREMENT}: worse than {first}: {worse[0]}{more}", told.stream)
         return verdict.REQUIREMENT
+
+    def _not_compared(self, why: str, code: int, told: Reporting) -> int:
+        """It cannot be said whether the run is worse: that is no success where it was asked for."""
+        from loadgrpc.cli import line  # noqa: PLC0415
+
+        sentence = f"not compared with {self.baseline}: {why}"
+        if self.fail_if_worse and code in _GREEN:
+            line.say(f"exit {verdict.INCOMPLETE}: {sentence}", told.stream)
+            return verdict.INCOMPLETE
+        line.say(sentence, told.stream)
+        return code
+
+
+_GREEN: Final = (verdict.PASSED, verdict.TEST_FAILED)
+"""Exit codes that a worse figure takes the place of."""

@@ -347,6 +347,7 @@ async def _follow(request: Request, interrupts: Interrupts, known: Known) -> int
                 keep_events = request.output.reads_events
                 endpoint = await stack.enter_async_context(local_cluster(keep_events=keep_events))
             client = await stack.enter_async_context(connect(endpoint))
+            await request.gate.look_up(client)
             url = ""
             if request.page is not None:
                 beside = request.page.beside(endpoint, linger_s=web_page.LINGER_S)

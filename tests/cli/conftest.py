@@ -552,6 +552,7 @@ class FakeClient:
         self.events: list[control_pb2.ListedEvent] = []
         self.changes: list[model.Change] = []
         self.windows: list[model.TimelineWindow] = []
+        self.comparisons: list[model.RunComparison] = []
         self.described: dict[str, list[bytes]] = {}
         """Files by the type that is asked for."""
 
@@ -607,6 +608,12 @@ class FakeClient:
         self._ask("list_windows", query)
         for window in self.windows:
             yield window
+
+    async def compare_runs(
+        self, run_ids: Sequence[str], *, min_effect: float = 0.0
+    ) -> list[model.RunComparison]:
+        self._ask("compare_runs", tuple(run_ids), min_effect)
+        return self.comparisons
 
     async def list_events(
         self, run_id: str, **wanted: object

@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
-from bench import feeding, generators, nginx, page, peers, picture, sockets
+from bench import comparing, feeding, generators, nginx, page, peers, picture, sockets
 from bench.__main__ import is_full, parse
 from bench.accuracy import Accuracy, Comparison, Said, said_by_loadgrpc, said_by_wrk
 from bench.cases import BY_USERS, FEATURES, GET_20, PLAIN
@@ -362,6 +362,22 @@ def test_the_part_about_cases():
     assert "| in turn | 0.50 (0.40 to 0.90) |" in text
     assert "| a case, in turn | ≤ 2 µs an iteration | 0.5 µs an iteration | yes |" in text
     assert "| a case, weight | ≤ 2 µs an iteration | 2.5 µs an iteration | **no** |" in text
+
+
+def test_the_part_about_comparisons():
+    """A row for each figure, and what is wrong too often, or found too rarely."""
+    equal = {"p95": {"worse": 2, "better": 1, "same": 7, "cannot tell": 190}, "failed": {}}
+    slower = {"p95": {"worse": 178, "cannot tell": 22}}
+    text = comparing.section(
+        comparing.Comparing(200, {"equal": equal, "+10 %": slower, "real, equal": equal}), "about"
+    )
+
+    assert "| equal | p95 | 2 | 1 | 7 | 190 |" in text
+    assert "| +10 % | p95 | 178 | 0 | 0 | 22 |" in text
+    assert "| real, equal | p95 |" in text
+    assert "failed" not in text
+    assert "| equal pairs, a worse p95 | ≤ 2 % | 1 % | yes |" in text
+    assert "| pairs with +10 %, a worse p95 | ≥ 90 % | 89 % | **no** |" in text
 
 
 def test_the_part_about_websockets():

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from bench import accuracy, control, feeding, machine, page, rates, sockets
+from bench import accuracy, comparing, control, feeding, machine, page, rates, sockets
 from bench.cores import Cores, choose
 from bench.peers import ROOT
 
@@ -52,6 +52,12 @@ PARTS: Final[dict[str, tuple[Measure, Section]]] = {
             cores, rounds=asked.rounds, seconds=asked.seconds, only=asked.only
         ),
         sockets.section,
+    ),
+    "comparing": (
+        lambda cores, asked: comparing.measure(
+            cores, rounds=asked.rounds, seconds=asked.seconds, only=asked.only
+        ),
+        comparing.section,
     ),
     "cases": (
         lambda cores, asked: feeding.measure(

@@ -1,28 +1,41 @@
-"""How often a comparison of two runs is right: 200 pairs of equal runs, 200 of +10 %.
+"""How often a comparison of two runs is right: simulated pairs, and real ones.
 
-    PYTHONPATH=tools python -m bench.comparing
+    PYTHONPATH=tools python -m bench.comparing [--real]
 
-Each run is simulated: five minutes, 100 hits a second on average. Times are lognormal (sigma 0.5)
-around a level that wanders: an autoregression with a memory of ten seconds (0.9 from second to
+Each simulated run lasts five minutes, with 100 hits a second on average. Times are lognormal (sigma
+0.5) around a level that wanders: an autoregression with a memory of ten seconds (0.9 from second to
 second) and a standard deviation of 5 %. Every 10 to 30 seconds a garbage collection delays 30 % of
 the hits of a second by 50 to 150 ms. Pair k of a part has the seed [part, k]. Exit code 1 when more
-than 2 % of the equal pairs have a worse p95, or fewer than 90 % of the others.
+than 2 % of the equal pairs have a worse p95, or fewer than 90 % of those with times 10 % longer.
+
+With --real there are also ten pairs of each kind of real runs (`real_pairs.py`), which takes six
+minutes.
 """
 
 from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
 import loadgrpc.judge
+from bench import page, real_pairs
+from bench.cores import Cores
 from loadgrpc.judge.compare import Compared, compare
 from loadgrpc.model import ComparisonOutcome
 from loadgrpc.stats.window import Series, Window
 
 PAIRS: Final = 200
+QUICK_PAIRS: Final = 10
+REAL_PAIRS: Final = 10
+FULL_SECONDS: Final = 2
+"""When less is asked for, pairs are few and only simulated."""
+OUTCOMES: Final = ("worse", "better", "same", "cannot tell")
+SLOWER: Final = 1.1
 SECONDS: Final = 300
 RATE: Final = 100
 START_S: Final = 1_700_000_000
@@ -76,18 +89,93 @@ def outcomes(part: int, factor: float, pairs: int) -> dict[str, Counter[Comparis
     return found
 
 
-def main() -> int:
+@dataclass
+class Comparing:
+    """What was said, by kind of pairs and figure: how often, by outcome in a word."""
+
+    pairs: int
+    said: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
+
+
+def measure(
+    cores: Cores, *, rounds: int, seconds: int, only: Sequence[str]
+) -> Comparing:
+    """All pairs; `cores`, `rounds` and `only` are for other parts."""
+    del cores, rounds, only
+    full = seconds >= FULL_SECONDS
+    return found_of(PAIRS if full else QUICK_PAIRS, REAL_PAIRS if full else 0)
+
+
+def found_of(pairs: int, real: int) -> Comparing:
+    """What is said of so many simulated pairs of each kind, and of so many real ones."""
+    found = Comparing(pairs)
+    for part, factor, title in ((1, 1.0, "equal"), (2, SLOWER, "+10 %")):
+        found.said[title] = in_words(outcomes(part, factor, pairs))
+        print(f"{pairs} pairs, {title}: {found.said[title]}", flush=True)
+    if real:
+        equal, slower = real_pairs.outcomes(real)
+        found.said["real, equal"] = in_words(equal)
+        found.said["real, +10 %"] = in_words(slower)
+    return found
+
+
+def in_words(said: Mapping[str, Counter[ComparisonOutcome]]) -> dict[str, dict[str, int]]:
+    """Outcomes as they are printed."""
+    return {
+        figure: {each.name.lower().replace("_", " "): count for each, count in counts.items()}
+        for figure, counts in said.items()
+    }
+
+
+def share(found: Comparing, title: str) -> float | None:
+    """How many pairs have a worse p95, in percent."""
+    counts = found.said.get(title, {}).get("p95")
+    return 100 * counts.get("worse", 0) / sum(counts.values()) if counts else None
+
+
+def section(found: Comparing, about_it: str) -> str:
+    """A row for each kind of pairs and figure."""
+    rows = [
+        [title, figure, *(str(counts.get(outcome, 0)) for outcome in OUTCOMES)]
+        for title, said in found.said.items()
+        for figure, counts in said.items()
+        if figure != "failed"
+    ]
+    least, most = 100 * LEAST_FOUND, 100 * MOST_FALSE
+    bounds = [
+        page.Target("equal pairs, a worse p95", most, share(found, "equal"), "%", at_most=True),
+        page.Target("pairs with +10 %, a worse p95", least, share(found, "+10 %"), "%"),
+    ]
+    return "\n\n".join(
+        [
+            "## Comparing runs",
+            about_it,
+            WORDS.format(pairs=found.pairs, real=REAL_PAIRS, seconds=real_pairs.SECONDS),
+            page.table(["pairs", "figure", *OUTCOMES], rows),
+            page.targets(bounds),
+        ]
+    )
+
+
+WORDS: Final = """\
+What `loadgrpc compare` says of pairs of runs ([how it decides](comparing.md#how-sure-it-is)): {pairs}
+simulated pairs of equal runs, seeds `[1, k]`, and as many in which all times of the second run are
+10 % longer, seeds `[2, k]`. A simulated run lasts five minutes, with 100 hits per second: lognormal
+times (sigma 0.5) around a level that wanders by 5 %, with a memory of ten seconds, and garbage
+collections that delay 30 % of the hits of a second every 10 to 30 seconds. Then {real} pairs of each
+kind of real runs of {seconds} s, six side by side, against a server that takes as long, and 10 % longer."""
+
+
+def main(arguments: Sequence[str]) -> int:
     """Prints what is said; 1 if it is wrong too often."""
     print(f"loadgrpc.judge of {loadgrpc.judge.__file__}")
-    worse = []
-    for part, factor, title in ((1, 1.0, "equal"), (2, 1.1, "+10 %")):
-        found = outcomes(part, factor, PAIRS)
-        for figure, counts in found.items():
-            said = ", ".join(f"{each.name.lower()} {counts[each]}" for each in ComparisonOutcome)
-            print(f"{PAIRS} pairs, {title:>5}: {figure:<6} {said}")
-        worse.append(found["p95"][ComparisonOutcome.WORSE] / PAIRS)
-    return int(worse[0] > MOST_FALSE or worse[1] < LEAST_FOUND)
+    found = found_of(PAIRS, REAL_PAIRS if "--real" in arguments else 0)
+    for title, said in found.said.items():
+        for figure, counts in said.items():
+            print(f"{title:>12}: {figure:<6} {counts}")
+    false, right = share(found, "equal") or 0.0, share(found, "+10 %") or 0.0
+    return int(false > 100 * MOST_FALSE or right < 100 * LEAST_FOUND)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
