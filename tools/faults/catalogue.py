@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from faults import disk, kills, network, postgresql, shortages, silences
+from faults import disk, kills, network, postgresql, shortages, silences, waits
 from faults.judge import INCOMPLETE, STOPPED, Holds
 from faults.place import apart, in_postgresql, small_spool, small_store
 from faults.round import Fault
@@ -50,6 +50,27 @@ FAULTS: Final = (
         play=kills.kill_broker,
         holds=ZERO_LOST,
         rounds=20,
+    ),
+    Fault(
+        name="kill-scheduled",
+        does="SIGKILL of the broker around the time at which a run is to start",
+        play=waits.kill_scheduled,
+        holds=ZERO_LOST,
+        rounds=10,
+    ),
+    Fault(
+        name="kill-between",
+        does="SIGKILL of the broker between two attempts of a run",
+        play=waits.kill_between,
+        holds=ZERO_LOST,
+        rounds=5,
+    ),
+    Fault(
+        name="kill-campaign",
+        does="SIGKILL of the broker anywhere in a campaign of two runs and one after both",
+        play=waits.kill_campaign,
+        holds=ZERO_LOST,
+        rounds=10,
     ),
     Fault(
         name="kill-idle",

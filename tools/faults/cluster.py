@@ -28,6 +28,7 @@ COMMAND_S: Final = 30.0
 STOP_S: Final = 15.0
 """How long a broker or an agent may take to drain."""
 RUN_ID: Final = r"\br-[0-9a-f]{10}\b"
+CAMPAIGN_ID: Final = r"\bc-[0-9a-f]{10}\b"
 FINAL: Final = ("RUN_STATE_FINISHED", "RUN_STATE_STOPPED", "RUN_STATE_FAILED")
 DEFAULT_LEASE_S: Final = 60.0
 ENDED: Final = ("run", "age", "bro", "ser")
@@ -74,6 +75,7 @@ class Cluster:
         self.place = place
         self.lease_s = lease_s if has_lease_option() else DEFAULT_LEASE_S
         self.run_id = ""
+        self.campaign_id = ""
         self.users = 0
         """Of each agent, in the run."""
         self._mark = mark
@@ -152,6 +154,12 @@ class Cluster:
         self.run_id = running.wait_for(RUN_ID)[0]
         return running
 
+    def start_campaign(self, file: str) -> Daemon:
+        """`loadgrpc campaign run`; returns when the broker has the campaign."""
+        running = self._daemon("run", [*LOADGRPC, "campaign", "run", file, "-b", self.address])
+        self.campaign_id = running.wait_for(CAMPAIGN_ID)[0]
+        return running
+
     def wait_for_load(self) -> None:
         """Waits until every agent sends requests.
 
@@ -200,7 +208,11 @@ class Cluster:
 
     def summary(self) -> dict[str, Any]:
         """The run's summary document; empty while the broker does not answer."""
-        shown = self.command("show", self.run_id, "--json")
+        return self.document("show", self.run_id, "--json")
+
+    def document(self, *words: str) -> dict[str, Any]:
+        """What a command prints as JSON; empty while the broker does not answer."""
+        shown = self.command(*words)
         document: dict[str, Any] = json.loads(shown.stdout) if shown.returncode == 0 else {}
         return document
 

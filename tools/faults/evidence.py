@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -94,6 +94,14 @@ def read_seen(document: Mapping[str, Any]) -> dict[str, Seen]:
     return {
         agent: Seen(told["requests"], tuple(told["repeated"]), told["last_s"])
         for agent, told in document.items()
+    }
+
+
+def since(seen: Mapping[str, Seen], before: Mapping[str, int]) -> dict[str, Seen]:
+    """What the server saw, without so many requests of each agent."""
+    return {
+        agent: replace(one, requests=one.requests - before.get(agent, 0))
+        for agent, one in seen.items()
     }
 
 

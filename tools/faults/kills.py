@@ -28,7 +28,7 @@ def kill_user(a_round: Round) -> None:
     agent = a_round.rng.choice(a_round.cluster.agents)
     a_round.victims = (agent.agent_id,)
     a_round.note(f"SIGKILL of a user process of {agent.agent_id}")
-    _signal(agent.runner()["user"], signal.SIGKILL)
+    kill_process(agent.runner()["user"])
     a_round.finish(running)
     a_round.expect_lost()
 
@@ -46,7 +46,7 @@ def _kill_of_runner(a_round: Round, kind: str) -> None:
     below = family(agent.daemon.pid)
     a_round.victims = (agent.agent_id,)
     a_round.note(f"SIGKILL of the {kind} of {agent.agent_id}")
-    _signal(runner[kind], signal.SIGKILL)
+    kill_process(runner[kind])
     a_round.expect_gone(below)
     a_round.finish(running)
     a_round.expect_lost()
@@ -147,6 +147,7 @@ def deaf_runner(a_round: Round) -> None:
     a_round.finish(running)
 
 
-def _signal(pid: int, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):  # its work is done
-        os.kill(pid, number)
+def kill_process(pid: int) -> None:
+    """SIGKILL of a process, if it still has work to do."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)

@@ -15,7 +15,7 @@ from typing import Final
 
 from faults.cluster import Cluster
 from faults.daemon import clear_away
-from faults.evidence import Evidence, read_store
+from faults.evidence import Evidence, read_store, since
 from faults.judge import judge
 from faults.page import Played
 from faults.round import Fault, Round
@@ -70,11 +70,11 @@ class Game:
                 with cluster:
                     self._round = Round(cluster, self._rng, self._seconds, self._pause_s, gear)
                     fault.play(self._round)
-                    seen = cluster.seen()
+                    seen = since(cluster.seen(), self._round.before)
             finally:
                 self._left = clear_away(mark, LEFT_WITHIN_S)
                 self._complaints += cluster.drains
-            stored = read_store(place.store, cluster.run_id)
+            stored = read_store(place.store, self._round.attempt_id or cluster.run_id)
         return Evidence(
             seen=seen,
             stored=stored,

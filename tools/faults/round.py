@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -42,6 +43,10 @@ class Round:
     """Of `loadgrpc run`."""
     document: dict[str, Any] = field(default_factory=dict)
     victims: tuple[str, ...] = ()
+    before: Counter[str] = field(default_factory=Counter)
+    """Requests by agent that are not of the run, or the attempt, that is judged."""
+    attempt_id: str = ""
+    """The attempt that is judged; empty: the run has one."""
     complaints: list[str] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
     """What was done, and when, in words."""
@@ -87,12 +92,21 @@ class Round:
             part = self.verdict.parts[agent_id]
             self.expect(part.state == "LOST", f"{agent_id} is {part.state}: {part.reason}")
 
-    def begin(self, seconds: float = 0.0) -> Daemon:
+    def begin(self, *options: str, seconds: float = 0.0) -> Daemon:
         """Starts a run of the usual load."""
         duration = f"{seconds or self.seconds:g}s"
-        running = self.cluster.start_run("test_visit", "-d", duration, users=USERS)
+        running = self.cluster.start_run("test_visit", "-d", duration, *options, users=USERS)
         self.note(f"run {self.cluster.run_id} of {duration} begins")
         return running
+
+    def judge_from_now(self, attempt_id: str) -> None:
+        """What came so far is not of the attempt that is judged."""
+        self.attempt_id = attempt_id
+        self.count_before({agent: seen.requests for agent, seen in self.cluster.seen().items()})
+
+    def count_before(self, requests: Mapping[str, int]) -> None:
+        """So many requests of agents are of others than the run that is judged."""
+        self.before.update(requests)
 
     def wait(self, least_s: float, most_s: float) -> None:
         """Waits for a random time."""

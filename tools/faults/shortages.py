@@ -13,7 +13,7 @@ LONGER_S: Final = 2.0
 
 def full_store(a_round: Round) -> None:
     """The disk of the store is full for a while, in the middle of a run."""
-    running = a_round.begin(a_round.seconds + LONGER_S)
+    running = a_round.begin(seconds=a_round.seconds + LONGER_S)
     a_round.in_the_load()
     a_round.note("fills the disk")
     a_round.gear.fill()
@@ -39,7 +39,7 @@ def full_spool(a_round: Round) -> None:
 
 def crash_postgresql(a_round: Round) -> None:
     """PostgreSQL crashes in the middle of a run, and comes back a while later."""
-    running = a_round.begin(a_round.seconds + LONGER_S)
+    running = a_round.begin(seconds=a_round.seconds + LONGER_S)
     a_round.in_the_load()
     a_round.note("crashes PostgreSQL")
     a_round.gear.stop(signal.SIGQUIT)
