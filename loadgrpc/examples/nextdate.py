@@ -117,7 +117,7 @@ def main() -> None:
     parser.add_argument("--defect", action="store_true", help="take every year for a leap year")
     options = parser.parse_args()
     with NextDateService(options.port, defect=options.defect) as service:
-        print(f"the day after a date: POST {service.url}/next", flush=True)
+        print(f"listening on {service.url}: POST /next is the day after a date", flush=True)
         try:
             service.serve_forever()
         except KeyboardInterrupt:

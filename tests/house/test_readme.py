@@ -7,6 +7,7 @@ A fenced block says in its info string what a test makes of it:
     ```sh run                   a reader types it; every command in it exits with 0
     ```sh run exit=67           ... the last one exits with 67
     ```sh run needs=grpcurl     ... for readers who have that program, or all of `grpcurl,jq`
+    ```sh run short             ... its loads of minutes last for two seconds
     ```text output              what the block before it prints, figures that vary aside; a line
                                 `…` stands for any lines
     ```sh                       shown only
@@ -39,30 +40,37 @@ PAGES = (
     "README.md",
     "docs/asynchronous-tests.md",
     "docs/campaigns.md",
+    "docs/ci.md",
     "docs/cluster.md",
     "docs/coming-from-k6.md",
     "docs/coming-from-loads.md",
     "docs/coming-from-locust.md",
+    "docs/comparing.md",
     "docs/configuration.md",
     "docs/conformance.md",
     "docs/data.md",
+    "docs/designing-tests.md",
     "docs/driving-with-grpcurl.md",
     "docs/load-models.md",
     "docs/observers.md",
     "docs/outputs.md",
     "docs/python-api.md",
+    "docs/run-life.md",
     "docs/runs.md",
     "docs/safety.md",
     "docs/summary.md",
+    "docs/thresholds.md",
     "docs/writing-a-runner.md",
     "docs/writing-tests.md",
 )
 
 BROKER_PORT = "7979"
-SERVER_PORTS = ("9200", "9000")
+SERVER_PORTS = ("9200", "9001", "9000")
 SERVES = "listening on|connected to"
 """What a process prints once it serves."""
 RUN_ID = r"\br-[0-9a-f]{10}\b"
+
+LOAD_OF_MINUTES, SHORT_LOAD = r"(?<= -d )\d+[mh]\b", "2s"
 
 COMMAND = """\
 #!/bin/sh
@@ -180,7 +188,9 @@ class Reader:
     def read(self, block: Block) -> None:
         """Does what a block says."""
         if block.kind == "file":
-            (self._folder / block.words["file"]).write_text(self._with_free_ports(block.text))
+            path = self._folder / block.words["file"]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(self._with_free_ports(block.text))
         elif block.kind == "background":
             for line in block.text.splitlines():
                 command = f"exec {self._with_free_ports(line)}"
@@ -192,7 +202,10 @@ class Reader:
                     env=self._environment,
                 )
         elif block.kind == "run":
-            done = self._run(self._with_newest_run(self._with_free_ports(block.text)))
+            text = self._with_free_ports(block.text)
+            if "short" in block.words:
+                text = re.sub(LOAD_OF_MINUTES, SHORT_LOAD, text)
+            done = self._run(self._with_newest_run(text))
             expected = int(block.words.get("exit", "0"))
             assert done.returncode == expected, f"line {block.line}:\n{block.text}{done.stdout}"
             self._printed = done.stdout
