@@ -25,6 +25,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from loadgrpc.v1 import (
+    campaign_pb2,
     control_pb2,
     control_pb2_grpc,
     fleet_pb2,
@@ -32,6 +33,7 @@ from loadgrpc.v1 import (
     run_pb2,
     runner_pb2,
     runner_pb2_grpc,
+    schedule_pb2,
 )
 
 MESSAGES = int(os.environ.get("LOADGRPC_FUZZ", "5000"))
@@ -54,7 +56,7 @@ DEFECTS = {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN}
 
 METHODS = [
     (f"/{service.full_name}/{method.name}", method)
-    for module in (control_pb2, fleet_pb2, runner_pb2)
+    for module in (campaign_pb2, control_pb2, fleet_pb2, runner_pb2, schedule_pb2)
     for service in module.DESCRIPTOR.services_by_name.values()
     for method in service.methods
 ]
