@@ -243,36 +243,36 @@ class Dispatcher:
         if self._closed is not None:
             return
         now_ns = self._clock.wall_ns()
-        waiting = [run for run in self._runs.values() if run.run.state.waiting and run.log.last]
-        for run in waiting:
-            due_ns, expire_ns = run.run.due_time_ns, run.run.expire_time_ns
-            if expire_ns is not None and expire_ns <= now_ns:
-                self._happens(run, happened.TooLate(self._too_late(run)))
-            elif run.run.state is RunState.SCHEDULED and (due_ns or 0) <= now_ns:
-                self._happens(run, happened.Due())
+        next_ns = now_ns + round(LOOK_S * NS_PER_S)
+        for run in [run for run in self._runs.values() if run.run.state.waiting]:
+            for moment_ns in self._let_time_pass(run, now_ns):
+                next_ns = min(next_ns, moment_ns)
         self._decision = self._decide(self._candidates())
         for run_id, agent_ids in self._decision.starts.items():
             run = self._runs[run_id]
             self._assign(run.run, agent_ids)
             self._starting.add(run_id)
             self._work.begin(self._start(run, tuple(agent_ids)))
-        self._look_in_time(now_ns)
+        self._look_at(next_ns, now_ns)
+
+    def _let_time_pass(self, run: ActiveRun, now_ns: int) -> list[int]:
+        """Lets a run that waits be due, or expire; its moments that are to come."""
+        due_ns, expire_ns = run.run.due_time_ns, run.run.expire_time_ns
+        if run.log.last:
+            if expire_ns is not None and expire_ns <= now_ns:
+                self._happens(run, happened.TooLate(self._too_late(run)))
+            elif run.run.state is RunState.SCHEDULED and (due_ns or 0) <= now_ns:
+                self._happens(run, happened.Due())
+        return [each for each in (due_ns, expire_ns) if each is not None and each > now_ns]
 
     def _too_late(self, run: ActiveRun) -> str:
         waiting = self.waiting(run)
         why = f": {waiting.reason}" if waiting is not None else ""
         return f"it had not started when it expired{why}"
 
-    def _look_in_time(self, now_ns: int) -> None:
+    def _look_at(self, next_ns: int, now_ns: int) -> None:
         """Looks again just when the next run is due, or expires, if that is soon."""
-        moments = [
-            moment
-            for run in self._runs.values()
-            if run.run.state.waiting
-            for moment in (run.run.due_time_ns, run.run.expire_time_ns)
-            if moment is not None and moment > now_ns
-        ]
-        left_s = (min(moments, default=now_ns) - now_ns) / NS_PER_S
+        left_s = (next_ns - now_ns) / NS_PER_S
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from functools import cached_property
+from operator import attrgetter
+from typing import Final, NamedTuple
 
 from loadgrpc.broker.spread import spread
 from loadgrpc.clock import NS_PER_S
@@ -26,8 +28,7 @@ MAX_RUNS_WAITING: Final = 10_000
 """Runs that wait at once, for their time or for agents."""
 
 
-@dataclass(frozen=True)
-class QueuedRun:
+class QueuedRun(NamedTuple):
     """A run that wants agents."""
 
     run_id: str
@@ -60,8 +61,17 @@ class Dispatch:
 
     starts: Mapping[str, list[str]] = field(default_factory=dict)
     """The agents of each run that starts now."""
-    waits: Mapping[str, Waiting] = field(default_factory=dict)
-    """Why each of the others does not, in the order of the queue."""
+    left: Sequence[tuple[str, int, str]] = ()
+    """The others in the order of the queue: the run, how many agents could have it, and why it waits.
+    """
+
+    @cached_property
+    def waits(self) -> Mapping[str, Waiting]:
+        """Why each of the others does not."""
+        return {
+            run_id: Waiting(position=at, length=len(self.left), agents=agents, reason=reason)
+            for at, (run_id, agents, reason) in enumerate(self.left, 1)
+        }
 
 
 Wants = tuple[tuple[str, ...], bool]
@@ -93,7 +103,7 @@ def decide(
     starts: dict[str, list[str]] = {}
     left: list[tuple[str, int, str]] = []
     reasons: dict[tuple[Wants, int, int], str] = {}
-    for candidate in sorted(waiting, key=lambda each: each.place):
+    for candidate in sorted(waiting, key=attrgetter("place")):
         wants, wanted = _wants(candidate.plan), candidate.plan.agents
         if wants not in fit:
             fit[wants] = [place for place in places if _fits(place, wants)]
@@ -114,11 +124,7 @@ def decide(
         if found and len(fit[wants]) >= wanted:
             free.difference_update(place.agent_id for place in found)
             idle.clear()
-    waits = {
-        run_id: Waiting(position=at, length=len(left), agents=agents, reason=reason)
-        for at, (run_id, agents, reason) in enumerate(left, 1)
-    }
-    return Dispatch(starts, waits)
+    return Dispatch(starts, left)
 
 
 def why(plan: Plan, idle: int, places: Collection[Choosable]) -> str:

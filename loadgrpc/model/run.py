@@ -33,7 +33,7 @@ class RunState(IntEnum):
     @property
     def waiting(self) -> bool:
         """Whether the run, or its next attempt, has no agents yet."""
-        return self in (RunState.SCHEDULED, RunState.QUEUED)
+        return self in _WAITING
 
     @property
     def final(self) -> bool:
@@ -41,15 +41,9 @@ class RunState(IntEnum):
         return self not in _GOING_ON
 
 
-_GOING_ON: Final = frozenset(
-    {
-        RunState.SCHEDULED,
-        RunState.QUEUED,
-        RunState.STARTING,
-        RunState.RUNNING,
-        RunState.STOPPING,
-    }
-)
+# Tuples: the hash of a member of an enum costs more than comparing it with a few.
+_WAITING: Final = (RunState.SCHEDULED, RunState.QUEUED)
+_GOING_ON: Final = (*_WAITING, RunState.STARTING, RunState.RUNNING, RunState.STOPPING)
 
 
 class AgentState(IntEnum):
