@@ -53,7 +53,7 @@ PARTS: Final[dict[str, tuple[Measure, Section]]] = {
         ),
         sockets.section,
     ),
-    "comparing": (
+    "verdicts": (
         lambda cores, asked: comparing.measure(
             cores, rounds=asked.rounds, seconds=asked.seconds, only=asked.only
         ),

@@ -23,7 +23,7 @@ from typing import Final
 import numpy as np
 
 import loadgrpc.judge
-from bench import page, real_pairs
+from bench import judging, page, real_pairs
 from bench.cores import Cores
 from loadgrpc.judge.compare import Compared, compare
 from loadgrpc.model import ComparisonOutcome
@@ -95,15 +95,19 @@ class Comparing:
 
     pairs: int
     said: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
+    judged: float | None = None
+    """What thresholds cost a broker, in percent of a core. None: not measured."""
 
 
 def measure(
     cores: Cores, *, rounds: int, seconds: int, only: Sequence[str]
 ) -> Comparing:
-    """All pairs; `cores`, `rounds` and `only` are for other parts."""
+    """All pairs, and what thresholds cost; `cores`, `rounds` and `only` are for other parts."""
     del cores, rounds, only
     full = seconds >= FULL_SECONDS
-    return found_of(PAIRS if full else QUICK_PAIRS, REAL_PAIRS if full else 0)
+    found = found_of(PAIRS if full else QUICK_PAIRS, REAL_PAIRS if full else 0)
+    found.judged = 100 * judging.least()
+    return found
 
 
 def found_of(pairs: int, real: int) -> Comparing:
@@ -143,13 +147,15 @@ def section(found: Comparing, about_it: str) -> str:
     ]
     least, most = 100 * LEAST_FOUND, 100 * MOST_FALSE
     bounds = [
+        page.Target("50 thresholds", 100 * judging.LIMIT, found.judged, "% of a core", at_most=True),
         page.Target("equal pairs, a worse p95", most, share(found, "equal"), "%", at_most=True),
         page.Target("pairs with +10 %, a worse p95", least, share(found, "+10 %"), "%"),
     ]
     return "\n\n".join(
         [
-            "## Comparing runs",
+            "## Verdicts",
             about_it,
+            JUDGED.format(cost=found.judged or 0.0),
             WORDS.format(pairs=found.pairs, real=REAL_PAIRS, seconds=real_pairs.SECONDS),
             page.table(["pairs", "figure", *OUTCOMES], rows),
             page.targets(bounds),
@@ -157,6 +163,9 @@ def section(found: Comparing, about_it: str) -> str:
     )
 
 
+JUDGED: Final = """\
+Fifty thresholds on 100 series a second, merged of any number of agents, cost a broker {cost:.1f} % of a
+core."""
 WORDS: Final = """\
 What `loadgrpc compare` says of pairs of runs ([how it decides](comparing.md#how-sure-it-is)): {pairs}
 simulated pairs of equal runs, seeds `[1, k]`, and as many in which all times of the second run are
