@@ -13,7 +13,7 @@ from loadgrpc.broker.part import Key
 from loadgrpc.broker.pieces import Pieces, pieces_of, stats_of
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import OTHER
-from loadgrpc.protocol.decoded import Decoded
+from loadgrpc.protocol.decoded import Decoded, Hits, Iterations
 from loadgrpc.stats.rules import AgentName
 from loadgrpc.stats.timeline import Timeline
 
@@ -46,9 +46,10 @@ class AgentFigures:
         for label in events.outcomes:
             ended_ns = min((events.last_ns or arrival_ns) - ahead_ns, arrival_ns)
             stats_of(self._timeline, ended_ns // NS_PER_S, name).outcomes[label.outcome] += 1
+        blocks: list[Hits | Iterations] = [*events.iterations, *events.hits]
         self._pieces.add(
             piece
-            for block in (*events.iterations, *events.hits)
+            for block in blocks
             for piece in pieces_of(
                 self._timeline,
                 block,

@@ -2,9 +2,9 @@
 
 Rule: those who have the test compare them, which are the agents; that is before there is any load.
 Whoever started the run waits for it as long as its runners take to load the test, at most
-CHECK_S; what is wrong is refused as what was asked for, field by field. If no parameters were given,
-one that has to be may be missing: that is waited for LOAD_S. Later, and of a run that has to wait
-for agents, it is the reason for which the run fails.
+CHECK_S; what is wrong is refused as what was asked for, field by field. If no parameters were
+given, one that has to be may be missing: that is waited for LOAD_S. Later, and of a run that has to
+wait for agents, it is the reason for which the run fails.
 """
 
 from __future__ import annotations

@@ -62,8 +62,8 @@ class Dispatch:
     starts: Mapping[str, list[str]] = field(default_factory=dict)
     """The agents of each run that starts now."""
     left: Sequence[tuple[str, int, str]] = ()
-    """The others in the order of the queue: the run, how many agents could have it, and why it waits.
-    """
+    """The others in the order of the queue: each run, how many agents could have it, why it does
+    not start."""
 
     @cached_property
     def waits(self) -> Mapping[str, Waiting]:

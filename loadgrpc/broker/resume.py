@@ -32,7 +32,7 @@ def to_bytes(run: ActiveRun) -> bytes:
     head = json.dumps(
         {
             "cycle": run.cycle,
-            "cycle_starts_ns": run.cycle_starts_ns,
+            "cycle_starts_ns": run.cycle_starts_ns if run.cycle else [],
             "stopping": run.stopping.name if run.stopping else None,
             "ahead_ns": run.ahead_ns,
             "machines": {

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from functools import partial
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from loadgrpc import model
+from loadgrpc.broker.accounts import accounting_of
 from loadgrpc.broker.aggregate import Aggregate
 from loadgrpc.broker.changes import ChangeLog
 from loadgrpc.broker.custom_states import LoggedStates
@@ -98,17 +99,14 @@ class ActiveRun:
         """How far the clocks of agents are ahead of the broker's."""
         self.machines: dict[str, Registration] = {}
         """What its agents last said of themselves."""
-        self.aggregate = Aggregate(self.run.create_time_ns, self.run.plan)
-        own = [each for each in self.log.after(0) if each.attempt == self.run.attempt]
-        self.thresholds = Thresholds(self.run.plan, self.aggregate.timeline, own)
-        self.aggregate.agents.wanted = self.thresholds.by_agent
-        self.aggregate.rules.know_all(self.run.plan.scenarios)
+        self.__dict__.pop("aggregate", None)
+        self.__dict__.pop("thresholds", None)
+        if parts:
+            self.aggregate.agents.wanted = self.thresholds.by_agent
         self.rejections: dict[str, None] = {}
         """What was wrong with events that were rejected, each once, the first ones."""
         self.cycle = 0
         """The cycle that was released last."""
-        self.cycle_starts_ns = self.aggregate.cycles.starts_ns
-        """When each cycle was released (wall clock)."""
         self.stopping: StopMode | None = None
         """How its runners were ordered to stop; None: they were not."""
         self.over_by_ns: int | None = None
@@ -128,6 +126,24 @@ class ActiveRun:
         """Runners that have ended, which is not stored yet, by agent, scenario and id."""
         self._maybe_live = list(self.parts.values())
         """Parts of which it was not seen yet that they are over; the last one is looked at."""
+
+    @cached_property
+    def aggregate(self) -> Aggregate:
+        """The figures of its attempt. Thousands of runs may wait, and none of them needs any."""
+        made = Aggregate(self.run.create_time_ns, self.run.plan)
+        made.rules.know_all(self.run.plan.scenarios)
+        return made
+
+    @cached_property
+    def thresholds(self) -> Thresholds:
+        """Those of its attempt, by which the windows of the figures are judged."""
+        own = [each for each in self.log.after(0) if each.attempt == self.run.attempt]
+        return Thresholds(self.run.plan, self.aggregate.timeline, own)
+
+    @property
+    def cycle_starts_ns(self) -> list[int]:
+        """When each cycle was released (wall clock)."""
+        return self.aggregate.cycles.starts_ns
 
     # What happened
 
@@ -429,22 +445,4 @@ class ActiveRun:
 
     def accounting(self) -> model.Accounting:
         """What became of its events."""
-        sources = self.sources()
-        parts = list(self.parts.values())
-        return model.Accounting(
-            committed=sum(source.stored.committed for source in sources)
-            + sum(part.past.committed for part in parts),
-            duplicates=sum(source.ledger.duplicates for source in sources)
-            + sum(part.past.duplicates for part in parts),
-            rejected=sum(source.stored.rejected for source in sources)
-            + sum(part.past.rejected for part in parts),
-            losses=tuple(
-                loss
-                for part in parts
-                for loss in part.losses(partial(self.aggregate.hits_of, part.key))
-            ),
-            mismatches=tuple(
-                f"agent {part.agent_id}: {message}" for part in parts for message in part.mismatches
-            ),
-            rejections=tuple(self.rejections),
-        )
+        return accounting_of(self.parts.values(), self.aggregate.hits_of, self.rejections)

@@ -142,15 +142,7 @@ def _conditions(
     if not isinstance(given, Mapping):
         line = lines.get("conditions", 0)
         raise DesignError("`conditions` is a table of names and their values", line=line)
-    apart = document.get("apart", [])
-    found = {}
-    for name, what in given.items():
-        with _At(lines.get(f"conditions.{name}", 0)):
-            found[name] = declared(name, what, apart=name in apart)
-    for name in apart:
-        if name not in found:
-            line = lines.get("apart", 0)
-            raise DesignError(f"apart: no condition {name!r} is declared", line=line)
+    found = _declared(document, given, lines)
     order = list(found)
     mentions: dict[str, list[Literal | Range]] = {}
     for row in rows:
@@ -168,6 +160,21 @@ def _conditions(
     for name, what in mentions.items():
         found[name] = infer(name, what)
     return [found[name] for name in order]
+
+
+def _declared(
+    document: Mapping[str, Any], given: Mapping[str, Any], lines: Mapping[str, int]
+) -> dict[str, Condition]:
+    apart = document.get("apart", [])
+    found: dict[str, Condition] = {}
+    for name, what in given.items():
+        with _At(lines.get(f"conditions.{name}", 0)):
+            found[name] = declared(name, what, apart=name in apart)
+    for name in apart:
+        if name not in found:
+            line = lines.get("apart", 0)
+            raise DesignError(f"apart: no condition {name!r} is declared", line=line)
+    return found
 
 
 def _mentions(entry: Any) -> list[Literal | Range]:

@@ -210,8 +210,6 @@ class ThresholdReader(Cursor):
             self.fail(opened, f"{metric.name} cannot be selected from: it is {metric.what}")
         key = self.name(f"a key: {', '.join(keys)}")
         if key not in keys:
-            if key in NOT_TOLD_APART:
-                self.fail(at, f"{NOT_TOLD_APART[key]}: select by {', '.join(keys)}")
             self.fail(at, f"{metric.name} has no {key!r}{_suggestion(key, keys)}", keys)
         operator_at = self.next()
         operator = next((each for each in ("!=", "==", "=") if self.take(each)), None)

@@ -134,8 +134,8 @@ class Judging:
         told_apart: ToldApart | None = None,
     ) -> list[int]:
         """The run is over: as `close`, and nothing more comes. The verdict on the whole run."""
-        failed = self.close(edge_s, facts, told_apart)
-        self._over = True
+        failed = self.close(edge_s, self._facts, told_apart)
+        self._facts, self._over = facts, True
         return failed if self._span is None else failed + self._newly_failed(self._span)
 
     def decide(self, result: ThresholdResult) -> None:

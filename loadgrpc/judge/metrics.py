@@ -1,7 +1,7 @@
 """What can be judged: one table, a row for each metric.
 
 A row says which values a metric has, by which keys a threshold can select of it, and how it is read
-from a window (`reading.py`). A new metric is a row here, and something in `stats/window.py` to read.
+from a window (`reading.py`). A new metric is a row here, and something in a window to read.
 """
 
 from __future__ import annotations

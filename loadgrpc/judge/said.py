@@ -15,6 +15,7 @@ NOT_APART: Final = (
     "this run does not tell agents apart: that takes a threshold in its plan that selects by agent"
 )
 
+
 def message(
     trial: Trial,
     outcome: ThresholdOutcome,

@@ -19,6 +19,7 @@ STATUS_CLASSES = {
 APART = ("case", "agent")
 """Keys of which a timeline keeps sums only, told apart by scenario and by nothing else."""
 
+
 class Pick(NamedTuple):
     """One condition: a key, and what its value has to look like; `*` stands for anything."""
 

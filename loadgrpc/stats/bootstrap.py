@@ -28,7 +28,7 @@ BLOCK: Final = 4
 """Cells that are drawn together."""
 MIN_CELLS: Final = 3 * BLOCK
 """With fewer, nothing is said."""
-WIDER: Final = 1.2
+WIDER: Final = 1.25
 """How much wider a spread is taken to be than that of resamples: blocks are few."""
 QUANTILES: Final = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 LEVEL: Final = 0.95

@@ -35,8 +35,8 @@ _LEVEL: Final = 1
 _RULES: Final = "rules"
 _AGENTS: Final = "agents"
 _MEASURES: Final = "measures"
-"""The keys of rules of decision tables, of agents, and of what tests measured, which most windows do
-without."""
+"""The keys of rules of decision tables, of agents, and of what tests measured, which most windows
+do without."""
 _TYPES: Final = {1: "<u1", 2: "<u2", 4: "<u4", 8: "<u8"}
 
 

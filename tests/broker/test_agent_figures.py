@@ -17,7 +17,9 @@ def batch():
     """Two hits, one of which failed, an iteration in a block, and one in a row."""
     label = event_pb2.HitLabel(name="/", method="GET", status=200)
     failed = event_pb2.HitLabel(name="/", method="GET", status=500)
-    hits = event_pb2.HitBlock(count=2, labels=[label, failed], label=b"\x00\x01", elapsed_ns=b"\x05\x06")
+    hits = event_pb2.HitBlock(
+        count=2, labels=[label, failed], label=b"\x00\x01", elapsed_ns=b"\x05\x06"
+    )
     tests = event_pb2.TestBlock(
         count=1,
         labels=[{"test": "t", "outcome": event_pb2.TEST_OUTCOME_SUCCESS}],

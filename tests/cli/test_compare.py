@@ -14,10 +14,10 @@ RUN = "r-f3a9f3a9f3"
 BEFORE = "r-0123456789"
 
 
-def figure(name="p95", outcome="SAME", change=1.0, **more):
+def figure(which="p95", outcome="SAME", change=1.0, **more):
     """A figure of two runs."""
     return FigureComparison(
-        figure=name,
+        figure=which,
         before=0.2,
         after=0.2 * (1 + change / 100),
         change=change,

@@ -211,7 +211,7 @@ def wrong(tmp_path, name, text):
         ),
         (
             "a.toml",
-            "[conditions]\n\"a b\" = 3\n",
+            '[conditions]\n"a b" = 3\n',
             "a.toml:2: the values of a b are a list, or a table of names and values",
         ),
         (

@@ -1,26 +1,20 @@
 """Two runs compared: what is said of figures, and when nothing is."""
 
-import importlib.util
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
+from bench import comparing
 
 from loadgrpc.judge.compare import compare
 from loadgrpc.model import ComparisonOutcome
 from loadgrpc.stats.window import Series
 
-ROOT = Path(__file__).resolve().parents[2]
 
-
-@pytest.fixture(scope="module")
+@pytest.fixture
 def bench():
     """The simulation that `bench.comparing` measures with."""
-    spec = importlib.util.spec_from_file_location("comparing", ROOT / "tools/bench/comparing.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return comparing
 
 
 def outcomes(comparison):

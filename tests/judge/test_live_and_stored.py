@@ -49,7 +49,7 @@ def threshold(rng):
         if " over run" not in text:
             text += rng.choice(["", " for 2", " for 5", " in 80% of windows"])
         text += rng.choice(["", " skip 3s", " skip 20.5s"])
-    if "<" in text or "!=" in text:
+    if " <" in text or " != " in text:
         text += rng.choice(["", " abort"])
     return text + rng.choice(["", " or no data"])
 

@@ -9,10 +9,10 @@ Five iterations end in each second; in second 5 one fails and two have errors. T
 in each second, and one is taken back in second 9. Four users are alive, eight from second 5 on. The
 generator is 1 ms late and uses half of its CPU time; 20 ms and 95% in second 5.
 
-Beside that, two iterations in each second are fed with rule 7, each with a hit of 50 ms; in second 5
-one of them fails, and one of rule 9 has an error, its hit after 500 ms. Of two agents, eu-1 has three
-iterations and four hits of 100 ms in each second; us-1 has two iterations and six hits of 100 ms,
-which take 500 ms and fail in second 5, with one of the iterations.
+Beside that, two iterations in each second are fed with rule 7, each with a hit of 50 ms; in second
+5 one of them fails, and one of rule 9 has an error, its hit after 500 ms. Of two agents, eu-1 has
+three iterations and four hits of 100 ms in each second; us-1 has two iterations and six hits of
+100 ms, which take 500 ms and fail in second 5, with one of the iterations.
 """
 
 import numpy as np

@@ -260,7 +260,7 @@ def test_faults_are_chosen_by_name():
 
     assert {fault.name for fault in chosen(asked.only)} == {
         *("kill-runner", "kill-user", "kill-keeper", "kill-agent", "kill-broker"),
-        *("kill-idle", "cut"),
+        *("kill-scheduled", "kill-between", "kill-campaign", "kill-idle", "cut"),
     }
     assert (asked.rounds, asked.seed) == (2, 7)
     assert chosen([]) == list(FAULTS)

@@ -99,9 +99,7 @@ class Comparing:
     """What thresholds cost a broker, in percent of a core. None: not measured."""
 
 
-def measure(
-    cores: Cores, *, rounds: int, seconds: int, only: Sequence[str]
-) -> Comparing:
+def measure(cores: Cores, *, rounds: int, seconds: int, only: Sequence[str]) -> Comparing:
     """All pairs, and what thresholds cost; `cores`, `rounds` and `only` are for other parts."""
     del cores, rounds, only
     full = seconds >= FULL_SECONDS
@@ -147,7 +145,9 @@ def section(found: Comparing, about_it: str) -> str:
     ]
     least, most = 100 * LEAST_FOUND, 100 * MOST_FALSE
     bounds = [
-        page.Target("50 thresholds", 100 * judging.LIMIT, found.judged, "% of a core", at_most=True),
+        page.Target(
+            "50 thresholds", 100 * judging.LIMIT, found.judged, "% of a core", at_most=True
+        ),
         page.Target("equal pairs, a worse p95", most, share(found, "equal"), "%", at_most=True),
         page.Target("pairs with +10 %, a worse p95", least, share(found, "+10 %"), "%"),
     ]
@@ -164,15 +164,16 @@ def section(found: Comparing, about_it: str) -> str:
 
 
 JUDGED: Final = """\
-Fifty thresholds on 100 series a second, merged of any number of agents, cost a broker {cost:.1f} % of a
-core."""
+Fifty thresholds on 100 series a second, merged of any number of agents, cost a broker {cost:.1f} %
+of a core."""
 WORDS: Final = """\
-What `loadgrpc compare` says of pairs of runs ([how it decides](comparing.md#how-sure-it-is)): {pairs}
-simulated pairs of equal runs, seeds `[1, k]`, and as many in which all times of the second run are
-10 % longer, seeds `[2, k]`. A simulated run lasts five minutes, with 100 hits per second: lognormal
-times (sigma 0.5) around a level that wanders by 5 %, with a memory of ten seconds, and garbage
-collections that delay 30 % of the hits of a second every 10 to 30 seconds. Then {real} pairs of each
-kind of real runs of {seconds} s, six side by side, against a server that takes as long, and 10 % longer."""
+What `loadgrpc compare` says of pairs of runs ([how it decides](comparing.md#how-sure-it-is)):
+{pairs} simulated pairs of equal runs, seeds `[1, k]`, and as many in which all times of the second
+run are 10 % longer, seeds `[2, k]`. A simulated run lasts five minutes, with 100 hits per second:
+lognormal times (sigma 0.5) around a level that wanders by 5 %, with a memory of ten seconds, and
+garbage collections that delay 30 % of the hits of a second every 10 to 30 seconds. Then {real}
+pairs of each kind of real runs of {seconds} s, six side by side, against a server that takes as
+long, and 10 % longer."""
 
 
 def main(arguments: Sequence[str]) -> int:
