@@ -229,14 +229,16 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         self, request: control_pb2.CheckRunRequest, _: Context
     ) -> control_pb2.CheckRunResponse:
         """See control.proto."""
-        run_id, wanted = thresholds.check_from_proto(request)
+        text, wanted = thresholds.check_from_proto(request)
+        run_id = (await self._broker.archive.named(text)).run_id
         return thresholds.checked_to_proto(await self._broker.reviews.check_run(run_id, wanted))
 
     async def CompareRuns(  # noqa: N802
         self, request: control_pb2.CompareRunsRequest, _: Context
     ) -> control_pb2.CompareRunsResponse:
         """See control.proto."""
-        run_ids, min_effect = comparisons.compare_from_proto(request)
+        texts, min_effect = comparisons.compare_from_proto(request)
+        run_ids = [(await self._broker.archive.named(each)).run_id for each in texts]
         found = await self._broker.reviews.compare_runs(run_ids, min_effect)
         made = map(comparisons.comparison_to_proto, found)
         return control_pb2.CompareRunsResponse(comparisons=made)

@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from contextlib import aclosing
 
 from loadgrpc.broker.archive import Archive
+from loadgrpc.broker.changes import ChangeLog
 from loadgrpc.broker.checking import check
 from loadgrpc.broker.comparing import compared
 from loadgrpc.broker.run_store import RunStore
 from loadgrpc.broker.timeline import Timelines
 from loadgrpc.errors import InvalidRequest, RunNotOver, Violation
 from loadgrpc.judge.compare import DEFAULT_EFFECT, Compared, compare
-from loadgrpc.model import CheckedRun, RunComparison
+from loadgrpc.model import Change, CheckedRun, Run, RunComparison
 
 
 class Reviews:
@@ -42,8 +43,8 @@ class Reviews:
         active = self._archive.live_run(run_id)
         log = active.log if active is not None else await self._run_store.log_of(run)
         summary = await self._archive.get_summary(run_id)
-        async with aclosing(self._timelines.closed(run_id, active)) as windows:
-            return await check(texts, run, list(log.after(0)), summary, windows)
+        async with aclosing(self._timelines.closed(run.attempt_id, active)) as windows:
+            return await check(texts, run, _of_attempt(run, log), summary, windows)
 
     async def compare_runs(self, run_ids: Sequence[str], min_effect: float) -> list[RunComparison]:
         """Runs that are over, compared with the first of them.
@@ -63,6 +64,12 @@ class Reviews:
         log = await self._run_store.log_of(run)
         summary = await self._archive.get_summary(run_id)
         async with aclosing(
-            self._timelines.closed(run_id, self._archive.live_run(run_id))
+            self._timelines.closed(run.attempt_id, self._archive.live_run(run_id))
         ) as windows:
-            return compared(run, log.after(0), summary, [each async for each in windows])
+            changes = _of_attempt(run, log)
+            return compared(run, changes, summary, [each async for each in windows])
+
+
+def _of_attempt(run: Run, log: ChangeLog) -> list[Change]:
+    """What happened in the newest attempt of a run, which is the one that is judged."""
+    return [each for each in log.after(0) if each.attempt == run.attempt]

@@ -7,7 +7,7 @@ A fenced block says in its info string what a test makes of it:
     ```sh run                   a reader types it; every command in it exits with 0
     ```sh run exit=67           ... the last one exits with 67
     ```sh run needs=grpcurl     ... for readers who have that program, or all of `grpcurl,jq`
-    ```sh run short             ... its loads of minutes last for two seconds
+    ```sh run short             ... its loads of minutes last for a second
     ```text output              what the block before it prints, figures that vary aside; a line
                                 `…` stands for any lines
     ```sh                       shown only
@@ -70,7 +70,7 @@ SERVES = "listening on|connected to"
 """What a process prints once it serves."""
 RUN_ID = r"\br-[0-9a-f]{10}\b"
 
-LOAD_OF_MINUTES, SHORT_LOAD = r"(?<= -d )\d+[mh]\b", "2s"
+LOAD_OF_MINUTES, SHORT_LOAD = r"(?<= -d )\d+[mh]\b", "1s"
 
 COMMAND = """\
 #!/bin/sh
