@@ -14,10 +14,10 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from loadgrpc.broker.agent_figures import AgentFigures
 from loadgrpc.broker.causes import Causes
 from loadgrpc.broker.custom_states import CustomStates
 from loadgrpc.broker.cycles import Cycles
+from loadgrpc.broker.figures_by_agent import FiguresByAgent
 from loadgrpc.broker.figures_by_test import FiguresByTest
 from loadgrpc.broker.hits import SECONDS_A_TURN, RunHits
 from loadgrpc.broker.measures import RunMeasures
@@ -78,7 +78,7 @@ class Aggregate:
         self.tests = FiguresByTest(frozenset(several))
         self._timeline = Timeline(first_ns // NS_PER_S)
         self.rules = RuleFigures(self._timeline)
-        self.agents = AgentFigures(self._timeline)
+        self.agents = FiguresByAgent(self._timeline)
         self.causes = Causes()
         self.hits = RunHits(self._timeline, self.causes)
         self.cycles = Cycles()

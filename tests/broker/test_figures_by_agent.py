@@ -2,8 +2,8 @@
 
 import pytest
 
-from loadgrpc.broker import agent_figures
-from loadgrpc.broker.agent_figures import AgentFigures
+from loadgrpc.broker import figures_by_agent
+from loadgrpc.broker.figures_by_agent import FiguresByAgent
 from loadgrpc.model import OTHER, TestOutcome
 from loadgrpc.protocol.batches import decode
 from loadgrpc.stats.rules import AgentName
@@ -38,7 +38,7 @@ def batch():
 @pytest.fixture
 def figures():
     """Figures that somebody wants."""
-    made = AgentFigures(Timeline())
+    made = FiguresByAgent(Timeline())
     made.wanted = True
     return made
 
@@ -62,14 +62,14 @@ def test_hits_and_iterations_are_in_the_second_in_which_they_ended(figures):
 
 def test_nothing_is_kept_that_nobody_wants():
     """Most runs have no threshold that selects by agent."""
-    figures = AgentFigures(Timeline())
+    figures = FiguresByAgent(Timeline())
     add(figures, "a")
     assert not figures._timeline.window(40).agents
 
 
 def test_many_agents_are_counted_together(figures, monkeypatch):
     """From one number on; nothing is lost of them."""
-    monkeypatch.setattr(agent_figures, "MAX_AGENTS", 2)
+    monkeypatch.setattr(figures_by_agent, "MAX_AGENTS", 2)
     for agent_id in ("a", "b", "c", "d", "a"):
         add(figures, agent_id)
     found = figures._timeline.window(40).agents

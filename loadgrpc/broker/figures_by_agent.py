@@ -21,7 +21,7 @@ MAX_AGENTS: Final = 200
 """Agents that are told apart."""
 
 
-class AgentFigures:
+class FiguresByAgent:
     """See the module."""
 
     def __init__(self, timeline: Timeline) -> None:
