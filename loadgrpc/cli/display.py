@@ -8,6 +8,7 @@ owner of the display calls `draw` at most once a second.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final, Protocol, TextIO
 
 from loadgrpc.cli.changes import entry
@@ -162,9 +163,10 @@ class Plain(_Known):
 class Live(_Known):
     """Redraws a few rows of a terminal in place."""
 
-    def __init__(self, stream: TextIO, now_ns: Callable[[], int]) -> None:
+    def __init__(self, stream: TextIO, now_ns: Callable[[], int], *, keys: bool = False) -> None:
         super().__init__(stream, now_ns)
         self._screen = Screen(stream)
+        self._keys = keys
 
     def notice(self, text: str) -> None:
         """See Display; shown with the next draw."""
@@ -178,7 +180,8 @@ class Live(_Known):
 
     def draw(self) -> None:
         """See Display."""
-        self._screen.draw(render(self.view, *self._screen.size))
+        view = replace(self.view, keys=self._keys)
+        self._screen.draw(render(view, *self._screen.size))
 
     def pause(self) -> None:
         """See Display."""
@@ -190,8 +193,10 @@ class Live(_Known):
         self._screen.close()
 
 
-def display_for(stream: TextIO, now_ns: Callable[[], int], *, quiet: bool) -> Display:
-    """The display that suits a stream."""
+def display_for(
+    stream: TextIO, now_ns: Callable[[], int], *, quiet: bool, keys: bool = False
+) -> Display:
+    """The display that suits a stream; `keys`: whether there are any to be pressed."""
     if quiet:
         return Quiet()
-    return Live(stream, now_ns) if is_terminal(stream) else Plain(stream, now_ns)
+    return Live(stream, now_ns, keys=keys) if is_terminal(stream) else Plain(stream, now_ns)

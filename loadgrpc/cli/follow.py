@@ -18,8 +18,9 @@ from typing import Final, Protocol, TypeVar
 from loadgrpc.cli.display import Display
 from loadgrpc.cli.interrupts import Interrupts
 from loadgrpc.cli.prompt import CtrlC, Prompt
+from loadgrpc.cli.run_keys import RunKeys
 from loadgrpc.errors import StoreUnavailable, Unavailable
-from loadgrpc.model import News, Progress, Run, StopMode, Summary
+from loadgrpc.model import Change, LoadOrder, News, Progress, Run, StopMode, Summary
 
 REDRAW_S: Final = 1.0
 LOOK_S: Final = 0.25
@@ -52,6 +53,9 @@ class RunClient(Protocol):
     async def stop_run(self, run_id: str, mode: StopMode = StopMode.GRACEFUL) -> Run:
         """Stop a run."""
 
+    async def set_load(self, run_id: str, order: LoadOrder, request_id: str = "") -> list[Change]:
+        """Change the load of a run."""
+
     async def get_summary(self, run_id: str) -> Summary:
         """The result of a run."""
 
@@ -64,6 +68,7 @@ async def follow(
     *,
     stops: Sequence[Stop] = STOPS,
     prompt: Prompt | None = None,
+    keys: RunKeys | None = None,
     redraw_s: float = REDRAW_S,
     patience_s: float = 0.0,
 ) -> Run:
@@ -76,7 +81,7 @@ async def follow(
     interrupts.bear(max(len(stops) + 1 - interrupts.count, 1))
     news = asyncio.Event()
     display.update(run)
-    watch = asyncio.create_task(_watch(client, run, display, news, patience_s))
+    watch = asyncio.create_task(_watch(client, run, display, news, patience_s, keys))
     stopping = [
         asyncio.create_task(
             _stop(client, run.run_id, interrupts, display, row, patience_s=patience_s)
@@ -87,12 +92,17 @@ async def follow(
     free.set()
     drawing = asyncio.create_task(_draw(display, news, free, redraw_s))
     asking = [
-        asyncio.create_task(_ask(each, run.run_id, interrupts, display, free))
+        asyncio.create_task(_ask(each, run.run_id, interrupts, display, free, keys))
         for each in [prompt]
         if each is not None
     ]
+    steering = (
+        [asyncio.create_task(keys.steer(client, run, interrupts, display))]
+        if keys is not None
+        else []
+    )
     try:
-        waiting = {watch, drawing, *stopping, *asking}
+        waiting = {watch, drawing, *stopping, *asking, *steering}
         while not watch.done():
             done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             for task in done - {watch}:
@@ -100,9 +110,9 @@ async def follow(
         return watch.result()
     finally:
         interrupts.ctrl_c = None
-        for task in (watch, drawing, *stopping, *asking):
+        for task in (watch, drawing, *stopping, *asking, *steering):
             task.cancel()
-        await asyncio.gather(watch, drawing, *stopping, *asking, return_exceptions=True)
+        await asyncio.gather(watch, drawing, *stopping, *asking, *steering, return_exceptions=True)
 
 
 async def summary_of(
@@ -113,6 +123,7 @@ async def summary_of(
     *,
     stops: Sequence[Stop] = STOPS,
     prompt: Prompt | None = None,
+    keys: RunKeys | None = None,
     patience_s: float,
 ) -> Summary:
     """The summary of a run that is followed to its end; the display is closed then.
@@ -122,7 +133,11 @@ async def summary_of(
     """
     try:
         await follow(
-            client, run, interrupts, display, stops=stops, prompt=prompt, patience_s=patience_s
+            *(client, run, interrupts, display),
+            stops=stops,
+            prompt=prompt,
+            keys=keys,
+            patience_s=patience_s,
         )
     finally:
         display.close()
@@ -130,8 +145,13 @@ async def summary_of(
     return await patiently(lambda: client.get_summary(run.run_id), patience_s)
 
 
-async def _watch(
-    client: RunClient, run: Run, display: Display, news: asyncio.Event, patience_s: float
+async def _watch(  # noqa: PLR0917 - all that a watch touches
+    client: RunClient,
+    run: Run,
+    display: Display,
+    news: asyncio.Event,
+    patience_s: float,
+    keys: RunKeys | None,
 ) -> Run:
     lost_at: float | None = None
     seen: int | None = None
@@ -142,7 +162,7 @@ async def _watch(
                     lost_at = None
                     display.notice("the broker is back")
                 seen = each.sequence
-                if _show(each, display):
+                if _show(each, display, keys):
                     news.set()
                 if isinstance(each.update, Run):
                     run = each.update
@@ -160,10 +180,12 @@ async def _watch(
         await asyncio.sleep(RETRY_S)
 
 
-def _show(each: News, display: Display) -> bool:
+def _show(each: News, display: Display, keys: RunKeys | None) -> bool:
     """Hand what a watcher has received to a display; whether there is something to draw."""
     if each.change is not None:
         display.change(each.change)
+        if keys is not None:
+            keys.change(each.change)
     if not isinstance(each.update, Run | Progress):
         return False
     display.update(each.update)
@@ -201,8 +223,13 @@ async def _stop(
     await patiently(lambda: client.stop_run(run_id, mode), patience_s)
 
 
-async def _ask(
-    prompt: Prompt, run_id: str, interrupts: Interrupts, display: Display, free: asyncio.Event
+async def _ask(  # noqa: PLR0917 - all that a question touches
+    prompt: Prompt,
+    run_id: str,
+    interrupts: Interrupts,
+    display: Display,
+    free: asyncio.Event,
+    keys: RunKeys | None,
 ) -> None:
     """Ask at each first Ctrl-C what it means, until it means to stop; another one does.
 
@@ -223,8 +250,12 @@ async def _ask(
         await pressed.wait()
         free.clear()
         display.pause()
+        if keys is not None:
+            keys.let_go()
         answer = await _answer(prompt, run_id, interrupts)
         free.set()
+        if keys is not None:
+            keys.take()
         if answer is CtrlC.DETACH:
             raise Detached
         if answer is CtrlC.STOP and not interrupts.count:

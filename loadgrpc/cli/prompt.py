@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 import termios
 from contextlib import suppress
 from enum import Enum
 from typing import Final, TextIO
 
-from loadgrpc.cli.line import is_terminal
+from loadgrpc.cli.keyboard import answering
 
 QUESTION: Final = "run {} goes on: (s)top it, (d)etach from it, or (c)ontinue to watch? "
 MAX_ANSWER: Final = 1_024
@@ -81,11 +80,5 @@ def _line(descriptor: int) -> str | None:
 
 def prompt_for(stream: TextIO) -> Prompt | None:
     """A prompt that suits a stream; None: nobody could answer."""
-    if sys.stdin is None or not is_terminal(stream) or not sys.stdin.isatty():
-        return None
-    descriptor = sys.stdin.fileno()
-    try:
-        foreground = os.tcgetpgrp(descriptor) == os.getpgrp()
-    except OSError:  # not the terminal of this session
-        return None
-    return Prompt(descriptor, stream) if foreground else None
+    descriptor = answering(stream)
+    return None if descriptor is None else Prompt(descriptor, stream)

@@ -159,6 +159,7 @@ def command(**asked: Any) -> int:
     \b
     Ctrl-C lets users finish their iteration and shows the summary; again kills them. For a run on
     agents it asks first, in a terminal: (s)top, (d)etach or (c)ontinue; again stops.
+    Keys in a terminal: + and - change the load by 10 %, p pauses and resumes it, s stops, ? helps.
     Exit codes, the first that applies:
       2    the command line or the plan is wrong
       4    the broker cannot be reached or refuses, or has too few agents, even after --wait
@@ -202,7 +203,7 @@ def read(
     gated = BaselineGate(**{name: asked.pop(name) for name in gate.SECTION})
     submission = submitting.submission(**{name: asked.pop(name) for name in submitting.SECTION})
     configured, environment, typed = map(
-        _named_tests,
+        named_tests,
         observer_options.planned(asked, layers(click.get_current_context(), asked)),
     )
     if local:
@@ -254,7 +255,7 @@ def read(
     )
 
 
-def _named_tests(layer: dict[str, Any]) -> dict[str, Any]:
+def named_tests(layer: dict[str, Any]) -> dict[str, Any]:
     """A layer of options, with the TESTs that it names as a plan has them: one, or several."""
     if (shape := layer.pop("shape", None)) is not None:
         if layer.get("load") is not None:
@@ -334,6 +335,7 @@ async def _follow(request: Request, interrupts: Interrupts, known: Known) -> int
     from loadgrpc.cli.follow import PATIENCE_S, Detached, summary_of  # noqa: PLC0415
     from loadgrpc.cli.notified import when_notified  # noqa: PLC0415
     from loadgrpc.cli.prompt import prompt_for  # noqa: PLC0415
+    from loadgrpc.cli.run_keys import run_keys_for  # noqa: PLC0415
     from loadgrpc.errors import LoadgrpcError, Unavailable  # noqa: PLC0415
 
     broker = request.broker or ""
@@ -357,13 +359,21 @@ async def _follow(request: Request, interrupts: Interrupts, known: Known) -> int
             told = request.output
             if url:
                 line.say(f"the page of the run is at {url}#/runs/{run_id}", sys.stderr)
+            keys = run_keys_for(None if told.quiet or told.silent else told.stream)
             display = known.over(
-                display_for(told.stream, time.monotonic_ns, quiet=told.quiet or told.silent)
+                display_for(
+                    *(told.stream, time.monotonic_ns),
+                    quiet=told.quiet or told.silent,
+                    keys=keys is not None,
+                )
             )
             patience_s = PATIENCE_S if broker else 0.0
             prompt = prompt_for(told.stream) if broker else None
             summary = await summary_of(
-                client, run, interrupts, display, prompt=prompt, patience_s=patience_s
+                *(client, run, interrupts, display),
+                prompt=prompt,
+                keys=keys,
+                patience_s=patience_s,
             )
             if not broker:
                 stream = None if told.quiet or told.silent else told.stream

@@ -56,6 +56,8 @@ class View:
     notice: str = ""
     age_ns: int = 0
     """How long ago the figures came: a broker that is away sends none."""
+    keys: bool = False
+    """Whether there are keys to be pressed."""
 
 
 def render(view: View, width: int, height: int = 24) -> list[Line]:
@@ -65,7 +67,9 @@ def render(view: View, width: int, height: int = 24) -> list[Line]:
         return [Line(clip(f"starting   {clock(view.waited_ns)}", width), Style.HEADING)]
     lines = [
         Line(shorten(f"loadgrpc  {one_line(run.plan.label)}", width), Style.HEADING),
-        Line(clip(status(run, progress), width), Style.DIM),
+        Line(
+            clip(status(run, progress) + (" · ? for keys" if view.keys else ""), width), Style.DIM
+        ),
     ]
     if progress is None or progress.cycle == 0:
         lines.append(Line(clip(_waiting(run, view.waited_ns), width)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import termios
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -188,3 +189,27 @@ def test_a_killed_broker_does_not_change_the_plan(cluster, loadgrpc, start, fold
     assert ended.code == 0, ended.stderr
     assert iterations["planned"] == iterations["started"] == "120"
     assert server.counts == {"/open": 120}
+
+
+def test_keys_steer_a_run_and_the_terminal_is_left_as_it_was(on_terminal, folder):
+    """More, a pause and the end; no line is read by the command, and none by the next."""
+
+    def takes_lines(terminal):
+        return bool(termios.tcgetattr(terminal.master)[3] & termios.ICANON)
+
+    with Server() as server:
+        terminal = on_terminal(
+            *("run", "paths.TestPaths.test_open", "-H", server.url, "--load", "20/s for 60s"),
+            cwd=folder,
+        )
+        assert terminal.read_until(b"? for keys"), terminal.output
+        assert not takes_lines(terminal)
+        terminal.type(b"+")
+        assert terminal.read_until(b"load 1.1 times as planned"), terminal.output
+        terminal.type(b"p")
+        assert terminal.read_until(b"load paused"), terminal.output
+        terminal.type(b"sy")
+        assert terminal.read_until(b"exit 105"), terminal.output
+        assert takes_lines(terminal)
+        assert terminal.wait() == 105
+    assert server.counts["/open"] > 0
