@@ -40,6 +40,7 @@ from loadgrpc.model import (
 from loadgrpc.protocol.decoded import Decoded, Hits, IterationLabel, Iterations
 from loadgrpc.stats.arrival_counts import ArrivalCounts
 from loadgrpc.stats.generator import GeneratorStats, cpu_share
+from loadgrpc.stats.hits import LATE_NS
 from loadgrpc.stats.timeline import Timeline
 from loadgrpc.stats.window import CPU, Counted, Occurrence, Window
 
@@ -61,6 +62,8 @@ class _Ended(NamedTuple):
     scenario: str
     labels: Sequence[IterationLabel]
     counts: list[int]
+    late: int = 0
+    """Of these, those that had started late."""
 
 
 class Aggregate:
@@ -264,14 +267,16 @@ class Aggregate:
             _add_planned(share, iterations)
         ahead_ns = max(ahead_ns, last_ns - arrival_ns)
         last_s = (last_ns - ahead_ns) // NS_PER_S
+        late = _late_by_second((end_ns - ahead_ns) // NS_PER_S, iterations)
         if int(end_ns.min()) - ahead_ns >= last_s * NS_PER_S:
             by_second = [(last_s, counts)]
         else:
             by_second = list(_by_second((end_ns - ahead_ns) // NS_PER_S, iterations))
         for second, of_label in by_second[:SECONDS_A_TURN]:
-            self._count(_Ended(second, cycle, scenario, labels, of_label))
+            self._count(_Ended(second, cycle, scenario, labels, of_label, late.get(second, 0)))
         for second, of_label in by_second[SECONDS_A_TURN:]:
-            self._put_off.append(_Ended(second, cycle, scenario, labels, of_label))
+            ended = _Ended(second, cycle, scenario, labels, of_label, late.get(second, 0))
+            self._put_off.append(ended)
 
     def _count(self, ended: _Ended) -> None:
         """Counts iterations in the window in which they ended."""
@@ -279,6 +284,8 @@ class Aggregate:
         for label, count in zip(ended.labels, ended.counts, strict=True):
             if count:
                 _count(window, ended.scenario, label.outcome, count)
+        if ended.late:
+            window.count(Counted(Occurrence.LATE, ended.scenario), ended.late)
 
     def catch_up(self) -> bool:
         """Adds up some of what was put off; whether there is more: see `RunHits.catch_up`."""
@@ -366,3 +373,15 @@ def _add_planned(share: Share, iterations: Iterations) -> None:
     own = [label.outcome is not TestOutcome.INTERRUPTED for label in iterations.labels]
     ended = None if all(own) else np.array(own)[iterations.label]
     share.planned_times().add(iterations.elapsed_ns, delay_ns, ended)
+
+
+def _late_by_second(second: NDArray[np.int64], iterations: Iterations) -> dict[int, int]:
+    """How many iterations ended in each second that had started late; those cut off do not end."""
+    if iterations.delay_ns is None:
+        return {}
+    late = iterations.delay_ns > LATE_NS
+    own = [label.outcome is not TestOutcome.INTERRUPTED for label in iterations.labels]
+    if not all(own):
+        late &= np.array(own)[iterations.label]
+    seconds, counts = np.unique(second[late], return_counts=True)
+    return dict(zip(seconds.tolist(), counts.tolist(), strict=True))

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from loadgrpc.cli.arrivals_timeline import arrivals_by_time
 from loadgrpc.cli.figures import NONE, duration, duration_column, percent, rate, span
 from loadgrpc.cli.line import Line, Style
 from loadgrpc.cli.rule_timeline import rules_by_time
@@ -55,6 +56,7 @@ def table(windows: Sequence[TimelineWindow], width: int) -> list[Line]:
         *_sparkline("p95", shown, lambda window: window.hits.elapsed.p95_ns, duration, width),
         Line(),
         *figures_table("Timeline", FIGURES, rows, width, beside=BESIDE),
+        *arrivals_by_time(shown, [row.name for row in rows], width),
         *rules_by_time(shown, width),
     ]
     if late := sum(window.late_data for window in shown):

@@ -57,6 +57,7 @@ SYNONYMS: Final = {
     "vus": "users",
     "lost": "loss",
     "coverage": "rules",
+    "dropped_iterations": "dropped",
 }
 """What others call it."""
 

@@ -120,6 +120,11 @@ _OUTCOMES: Final = {
 }
 
 
+def _dropped(reading: Reading, _: Where) -> Amount | None:
+    found = reading.arrivals()
+    return None if found is None else Amount(count=found.dropped, of=found.planned)
+
+
 def _lag(reading: Reading, _: Where) -> Amount | None:
     lag = reading.lag()
     return Amount(times=lag) if lag.count else None
@@ -223,6 +228,21 @@ TABLE: Final = (
         share_of="iterations",
         bare=Unit.NUMBER,
         read=_of_iterations(Occurrence.ERRORS),
+    ),
+    Metric(
+        name="late",
+        what="iterations that started more than 10 ms after their planned start",
+        keys=OF_SCENARIO,
+        share_of="iterations",
+        bare=Unit.NUMBER,
+        read=_of_iterations(Occurrence.LATE),
+    ),
+    Metric(
+        name="dropped",
+        what="arrivals that were dropped, because no user was free",
+        share_of="arrivals",
+        bare=Unit.NUMBER,
+        read=_dropped,
     ),
     Metric(
         name="checks",

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from loadgrpc.judge.where import Where
 from loadgrpc.model import OTHER
+from loadgrpc.stats.arrival_counts import ArrivalCounts
 from loadgrpc.stats.gauge import Gauge
 from loadgrpc.stats.histogram import Histogram
 from loadgrpc.stats.hits import HitStats
@@ -128,6 +129,13 @@ class Reading:
                     total = kind() if total is None else total
                     total.merge(stats)
         return total
+
+    def arrivals(self) -> ArrivalCounts | None:
+        """What became of arrivals. None: there is no load of arrivals."""
+        total = ArrivalCounts()
+        for window in self.windows:
+            total.merge(window.arrivals)
+        return total if total.second else None
 
     def lag(self) -> Histogram:
         """How late the processes were that made the load."""

@@ -5,6 +5,7 @@
     PREFIX_failures.csv        hits that failed, by kind
     PREFIX_exceptions.csv      what iterations raised, by kind
     PREFIX_series.csv          the run by time, by scenario, name and class of statuses
+    PREFIX_arrivals.csv        the run by time: what open loads planned, and what became of it
 
 Times are milliseconds; those of hits that were planned are measured from their planned start.
 Rule: a file either has the columns of Locust or a name of its own; a figure that is not known is
@@ -29,6 +30,7 @@ from loadgrpc.text import printable
 
 DEFAULT: Final = "loadgrpc"
 """The prefix if none is given."""
+FILES: Final = ("stats", "stats_history", "failures", "exceptions", "series", "arrivals")
 NOT_KNOWN: Final = "N/A"
 AGGREGATED: Final = "Aggregated"
 
@@ -57,9 +59,14 @@ EXCEPTIONS: Final = ("Count", "Message", "Traceback", "Nodes")
 SERIES: Final = (
     *("Timestamp", "Window Length", "Scenario", "Protocol", "Type", "Name", "Status Class"),
     *("Request Count", "Failure Count"),
+    "Late Request Count",
     *FIGURES,
     *("Requests/s", "Failures/s"),
     *PERCENTILES,
+)
+ARRIVALS: Final = (
+    *("Timestamp", "Window Length", "Planned", "Started", "Dropped", "Waiting"),
+    *("Late Request Count", "Request Count"),
 )
 _SEEN: Final = ("", "")
 """When a failure was seen first and last, which is not known: empty, as there."""
@@ -75,10 +82,7 @@ class CsvFiles(Output):
         folder = prefix.endswith(os.sep) or Path(prefix).is_dir()
         self.folder = Path(prefix) if folder else None
         start = f"{Path(prefix)}{os.sep}" if folder else f"{prefix}_"
-        self.stats, self.history, self.failures, self.exceptions, self.series = self.files = [
-            Destination(f"{start}{name}.csv")
-            for name in ("stats", "stats_history", "failures", "exceptions", "series")
-        ]
+        self.files = [Destination(f"{start}{name}.csv") for name in FILES]
 
     @property
     def destinations(self) -> Sequence[Destination]:
@@ -95,16 +99,19 @@ class CsvFiles(Output):
         """See Output."""
         summary = results.summary
         with ExitStack() as stack:  # the files appear together, when all of them are whole
-            _Rows(stack, self.stats, STATS).add(_stats(summary))
-            _Rows(stack, self.failures, FAILURES).add(_failures(summary))
-            _Rows(stack, self.exceptions, EXCEPTIONS).add(_exceptions(summary))
-            history = _Rows(stack, self.history, HISTORY)
-            series = _Rows(stack, self.series, SERIES)
+            stats, history_file, failures, exceptions, series_file, arrivals_file = self.files
+            _Rows(stack, stats, STATS).add(_stats(summary))
+            _Rows(stack, failures, FAILURES).add(_failures(summary))
+            _Rows(stack, exceptions, EXCEPTIONS).add(_exceptions(summary))
+            history = _Rows(stack, history_file, HISTORY)
+            series = _Rows(stack, series_file, SERIES)
+            arrivals = _Rows(stack, arrivals_file, ARRIVALS)
             total = _Total()
             async for window in results.windows():
                 total.add(window)
                 history.add([_history(window, total)])
                 series.add(_series(window))
+                arrivals.add(_arrivals(window))
 
 
 class _Rows:
@@ -205,11 +212,19 @@ def _series(window: TimelineWindow) -> Iterator[list[Any]]:
             *(window.start_ns // NS_PER_S, window.length_ns // NS_PER_S),
             *(each.scenario, each.protocol or "http", each.method, each.name),
             f"{each.status_class}xx" if each.status_class else "",
-            *(hits.count, hits.failed),
+            *(hits.count, hits.failed, each.late),
             *_figures(hits),
             *_rates(hits),
             *_percentiles(hits),
         ]
+
+
+def _arrivals(window: TimelineWindow) -> Iterator[list[Any]]:
+    """A window in which arrivals were planned, or something became of them."""
+    became = window.planned, window.started, window.dropped, window.waiting
+    if any(became):
+        at = window.start_ns // NS_PER_S, window.length_ns // NS_PER_S
+        yield [*at, *became, window.late, window.hits.count]
 
 
 def _failures(summary: Summary) -> Iterator[list[Any]]:

@@ -60,6 +60,8 @@ class Occurrence(Enum):
     """Of these, those with a failed assertion."""
     ERRORS = "errors"
     """Of these, those that ended with another exception."""
+    LATE = "late"
+    """Of these, those that started more than 10 ms after their planned start."""
     COUNTER = "counter"
     """A counter of the test, by its increments."""
     CPU = "cpu"

@@ -31,6 +31,7 @@ from loadgrpc.protocol.decoded import (
     UsersTold,
 )
 from loadgrpc.stats.rows import buckets
+from loadgrpc.stats.window import Occurrence
 
 NS = 1_000_000_000
 OK = HitLabel("/a", "GET", 200, HitError.NONE, "")
@@ -698,3 +699,21 @@ def test_order_does_not_matter(parts, random):
     assert one.duration_ns({}) == other.duration_ns({})
     assert one.hits.total().count == sum(share.hits for share in one._shares.values())
     assert sum(entry.hits.count for entry in one.hits.names(NS)) == one.hits.total().count
+
+
+def test_late_iterations_are_counted_in_the_second_in_which_they_end():
+    """Those that started more than 10 ms after their plan; who was cut off has not ended."""
+    ended = iterations((PASSED, 0, 1 * NS), (PASSED, 1 * NS, 1 * NS), (PASSED, 1 * NS, 2 * NS))
+    cut = iterations((CUT, 0, 1 * NS))
+    aggregate = total(
+        Decoded(iterations=[ended._replace(delay_ns=np.array([NS, 10_000_000, 10_000_001]))]),
+        Decoded(iterations=[cut._replace(delay_ns=np.array([NS]))]),
+        arrival_ns=3 * NS,
+    )
+    late = {
+        window.start_s: count
+        for window in (bucket.window() for bucket in windows_of(aggregate))
+        for counted, count in window.counts.items()
+        if counted.what is Occurrence.LATE
+    }
+    assert late == {1: 1, 3: 1}

@@ -127,3 +127,21 @@ def test_show_timeline(invoke, client, summaries):
         ),
     ):
         assert why in invoke("show", "some-run", "--timeline")[1]
+
+
+def test_arrivals_by_time(invoke, client, summaries):
+    """What was planned of an open load, and what became of it; nothing of other loads."""
+    client.summary = summaries["passed"]
+    began = window(0, 40, planned=50, started=40, waiting=10, late=3)
+    client.windows = [began, window(1, 10, dropped=10)]
+    lines = invoke("show", "some-run", "--timeline")[1].splitlines()
+    first = next(at for at, line in enumerate(lines) if line.startswith("Arrivals"))
+    assert lines[first].split()[1:] == ["planned", "started", "dropped", "waiting", "late"]
+    assert lines[first + 1].split()[-5:] == ["50", "40", "0", "10", "3"]
+    assert lines[first + 2].split()[-5:] == ["0", "0", "10", "0", "0"]
+    found = json.loads(invoke("show", "some-run", "--timeline", "--json")[1])["windows"]
+    assert [
+        [int(each.get(name, 0)) for name in ("planned", "started", "dropped", "waiting", "late")]
+        for each in found
+    ] == [[50, 40, 0, 10, 3], [0, 0, 10, 0, 0]]
+    assert not any("Arrivals" in line for line in text_of([window(0, 10)]))

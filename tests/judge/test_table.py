@@ -9,6 +9,9 @@ Five iterations end in each second; in second 5 one fails and two have errors. T
 in each second, and one is taken back in second 9. Four users are alive, eight from second 5 on. The
 generator is 1 ms late and uses half of its CPU time; 20 ms and 95% in second 5.
 
+Six iterations are planned in each second, and five started; in second 5 four of those that end had
+started late, and one arrival is dropped.
+
 Beside that, two iterations in each second are fed with rule 7, each with a hit of 50 ms; in second
 5 one of them fails, and one of rule 9 has an error, its hit after 500 ms. Of two agents, eu-1 has
 three iterations and four hits of 100 ms in each second; us-1 has two iterations and six hits of
@@ -20,6 +23,7 @@ import pytest
 
 from loadgrpc.judge.reading import RunFacts
 from loadgrpc.model import ThresholdOutcome
+from loadgrpc.stats.arrival_counts import ArrivalCounts
 
 MS = 1_000_000
 FACTS = RunFacts(duration_ns=10_000 * MS, lost=2, produced=1_000, rules=8, exercised=6)
@@ -47,7 +51,9 @@ def _ten_seconds(hand):
         if slow:
             hand.count(made, "FAILURES", 1)
             hand.count(made, "ERRORS", 2)
+            hand.count(made, "LATE", 4)
         hand.count(made, "COUNTER", 3 if second < 9 else 2, name="orders")
+        made.arrivals = ArrivalCounts(planned=6, started=5, dropped=int(slow), second=1_000 + second)
         hand.came(made, "case", "7", [50, 50], success=1 if slow else 2, failure=int(slow))
         if slow:
             hand.came(made, "case", "9", [500], failed=1, error=1, interrupted=1)
@@ -96,6 +102,11 @@ TABLE = [
     ("rate(failures) <= 2%", PASS, 2, 50, 1, 0),
     ("rate(errors) < 4%", FAIL, 4, 50, 1, 1),
     ("errors < 3", PASS, 2, 50, 1, 0),
+    ("late < 5", PASS, 4, 50, 1, 0),
+    ("rate(late) < 8%", FAIL, 8, 50, 1, 1),
+    ("rate(late) < 1% for 1", FAIL, 80, 5, 10, 1),
+    ("dropped == 0", FAIL, 1, 60, 1, 1),
+    ("rate(dropped) < 2%", PASS, 100 / 60, 60, 1, 0),
     ("orders == 29", PASS, 29, 29, 1, 0),
     ('"orders"/s > 3', FAIL, 2.9, 29, 1, 1),
     ("max(users) <= 8", PASS, 8, 10, 1, 0),

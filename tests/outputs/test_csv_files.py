@@ -10,7 +10,7 @@ from loadgrpc.model import ElapsedFigures, HitError, HitErrorGroup
 from loadgrpc.outputs import OutputError
 from loadgrpc.outputs.csv_files import CsvFiles, safe
 
-FILES = ("exceptions", "failures", "series", "stats", "stats_history")
+FILES = ("arrivals", "exceptions", "failures", "series", "stats", "stats_history")
 
 
 def rows(path):
@@ -158,3 +158,18 @@ def test_hostile_names_come_back_as_one_cell(tmp_path, script, summary):
     found = rows(tmp_path / "x_failures.csv")[-1]
     assert found["Name"] == "'" + name
     assert found["Occurrences"] == "3"
+
+
+def test_arrivals_have_a_file_of_their_own(tmp_path, script, summary, windows, written):
+    """With rows of windows in which something was planned, or became of it."""
+    assert written["arrivals"] == []
+    began = replace(windows[0], planned=50, started=40, waiting=10, late=3)
+    ended = replace(windows[1], dropped=10)
+    write(tmp_path / "open", script(summary, [began, ended]))
+
+    found = rows(tmp_path / "open_arrivals.csv")
+    assert [list(row.values())[2:7] for row in found] == [
+        ["50", "40", "0", "10", "3"],
+        ["0", "0", "10", "0", "0"],
+    ]
+    assert int(found[0]["Timestamp"]) == began.start_ns // 10**9
