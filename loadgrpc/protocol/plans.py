@@ -229,8 +229,9 @@ def _check_open(message: run_pb2.RunSpec | run_pb2.Scenario, where: str, check: 
             detail = "is for a load of arrivals, such as 100/s for 30s, and there is none"
             check(is_open or not getattr(message, field), f"{where}{field}", detail)
     for field in ("pacing", "think"):
-        detail = "is for users who wait: arrivals start when they are planned"
-        check(not (is_open and message.HasField(field)), f"{where}{field}", detail)
+        wait = options.ALL[field].kind.get(message, field)
+        detail = "is for users who wait: arrivals start when they are planned; 0s is no wait"
+        check(not is_open or wait in (None, model.Constant(0.0)), f"{where}{field}", detail)
     one_user_each = message.test_runner and message.runner_mode in {
         run_pb2.RUNNER_MODE_UNSPECIFIED,
         run_pb2.RUNNER_MODE_ONE_USER,

@@ -198,9 +198,9 @@ class Pool:
             user = self._made(plan, number, slot or number)
             if not user.set_up():
                 return
-            wake = None
+            run, wake = user.run_iteration, None
             if (paced := user.paced(pace, over_ns)) is not pace:
-                pace, wake = paced, self._wakes(user)
+                pace, run, wake = paced, user.run_paced, self._wakes(user)
             now_ns = self._clock.monotonic_ns()
             # Most iterations begin at once: the rest is asked for only if this one does not.
             while (pace(now_ns, done) == 0 and not stopping.is_set()) or self._begins(
@@ -209,7 +209,7 @@ class Pool:
                 done += 1
                 if done == SETTLED_IN:
                     self._warmed_up()
-                outcome = user.run_iteration(done)
+                outcome = run(done)
                 if outcome is interrupted:
                     break  # there are no rows left for it
                 now_ns = user.ended_ns

@@ -21,6 +21,7 @@ from loadgrpc.runner.testcase import TestCase
 from loadgrpc.stats.draws import draw
 from loadgrpc.stats.pacing import Pace, rested
 
+NO_WAIT: Final = Constant(0.0)
 _PACING: Final = 1
 _THINK: Final = 2
 
@@ -33,16 +34,22 @@ class Rests(NamedTuple):
 
     @classmethod
     def of(cls, case_class: type[unittest.TestCase], scenario: Scenario) -> Rests:
-        """What a scenario says, or else the class.
+        """What a scenario says, or else the class. Those who serve arrivals do not rest.
 
         Raises:
-            TestNotLoaded: what the class says is no wait.
+            TestNotLoaded: what the class says is no wait, or is not possible with arrivals.
         """
-        said = (
-            _said(case_class, name) if asked is None else asked
-            for name, asked in (("pacing", scenario.pacing), ("think", scenario.think))
-        )
-        return cls(*said)
+        found = []
+        for name, asked in (("pacing", scenario.pacing), ("think", scenario.think)):
+            wait = _said(case_class, name) if asked is None else asked
+            if scenario.is_open and wait is not None and wait != NO_WAIT:
+                raise TestNotLoaded(
+                    f"{case_class.__qualname__}.{name} is for users who wait, but arrivals start"
+                    f" when they are planned: use a load of users, or --{name} 0s",
+                    cause="ValueError",
+                )
+            found.append(wait)
+        return cls(*found)
 
 
 def _said(case_class: Any, name: str) -> Wait | None:
@@ -95,6 +102,22 @@ def due_ns(user: Resting, context: UserContext, done: int) -> int:
     if pacing is not None:
         due = max(due, user.began_ns + _ns(pacing, draw(context.seed, *who, _PACING)))
     return due
+
+
+def planned_ns(user: Resting, context: UserContext, done: int) -> int | None:
+    """When the next iteration of a paced user was planned to start; None: it has no plan.
+
+    Other than when it is due, this may be before the end of the iteration before it, which took
+    longer than the pacing: then the next is late. Whoever thinks, too, waits for the answer.
+    """
+    status, (pacing, think) = context.status, user.rests
+    if pacing is None or pacing == NO_WAIT or not done:
+        return None
+    who = status.cycle, status.user_index, done
+    planned = user.began_ns + _ns(pacing, draw(context.seed, *who, _PACING))
+    if think is not None:
+        planned = max(planned, user.ended_ns + _ns(think, draw(context.seed, *who, _THINK)))
+    return planned
 
 
 def paced(pace: Pace, user: Resting, context: UserContext, end_ns: int | None) -> Pace:

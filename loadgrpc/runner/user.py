@@ -37,7 +37,7 @@ from loadgrpc.runner.http.addresses import AddressBook
 from loadgrpc.runner.judge import Judge, check_that_it_ran, is_cut_off, skip_reason
 from loadgrpc.runner.plain import is_plain
 from loadgrpc.runner.recorder import Recorder
-from loadgrpc.runner.rests import Rests, paced
+from loadgrpc.runner.rests import Rests, paced, planned_ns
 from loadgrpc.runner.retry import USER
 from loadgrpc.runner.supported import Feature, has
 from loadgrpc.runner.testcase import TestCase
@@ -100,8 +100,9 @@ class VirtualUser:
         self._waits = pause
         if beside is None:
             addresses = None if plan.no_dns_resolve else AddressBook(user)
-            kind = UserReporter if self._cases is None and not named else FedReporter
-            reporter = PlannedReporter if plan.scenarios[0].is_open else kind
+            kind = UserReporter if self._cases is None else FedReporter
+            planned = plan.scenarios[0].is_open or self.rests.pacing is not None or named
+            reporter = PlannedReporter if planned else kind
             self._reporter = reporter(recorder, clock, user, addresses, self._context)
         else:
             self._reporter = beside._reporter
@@ -222,6 +223,15 @@ class VirtualUser:
         delay_ns = max(0, self._clock.monotonic_ns() - planned_ns)
         self._reporter.delay_ns = delay_ns  # type: ignore[attr-defined]  # it is a PlannedReporter
         return self.run_iteration(iteration, delay_ns)
+
+    def run_paced(self, iteration: int) -> TestOutcome:
+        """Run the test once, after a rest: with pacing it has a planned start."""
+        planned = planned_ns(self, self._context, iteration - 1)
+        return (
+            self.run_iteration(iteration)
+            if planned is None
+            else self.run_planned(iteration, planned)
+        )
 
     def run_iteration(self, iteration: int, delay_ns: int = 0) -> TestOutcome:
         """Run the test once, `delay_ns` after its planned start, and record how it went."""

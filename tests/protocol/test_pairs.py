@@ -1490,3 +1490,10 @@ def test_a_name_from_before_failed_statuses():
     assert name_from_proto(message).failed_statuses == {404: 3}
     message.hits.failed = 1  # that without an answer
     assert name_from_proto(message).failed_statuses == {}
+
+
+def test_arrivals_may_take_back_what_a_class_says_of_rests():
+    """No wait is none; any other is refused."""
+    message = spec(load="1/s for 1s", pacing={"constant": {}}, think={"constant": {}})
+    scenario = plans.plan_from_proto(message).scenarios[0]
+    assert (scenario.pacing, scenario.think) == (model.Constant(0.0), model.Constant(0.0))

@@ -83,12 +83,14 @@ class Notes:
     def __init__(self):
         self.iterations = []
         self.fixtures = []
+        self.delays_s = []
 
     def fixture(self, fixture, *, test, outcome, **_):
         self.fixtures.append((fixture.name, test.rpartition(".")[2], outcome.name))
 
-    def iteration(self, *, outcome, user, iteration, **_):
+    def iteration(self, *, outcome, user, iteration, delay_ns=0, **_):
         self.iterations.append((user, iteration, outcome.name))
+        self.delays_s.append(delay_ns / NS_PER_S)
 
     def outcomes(self):
         names = [name for _, _, name in self.iterations]
@@ -278,6 +280,7 @@ def test_users_pace_from_start_to_start(scene):
 
     assert starts == pytest.approx([0, 3, 6, 11])
     assert scene.time.since() == pytest.approx(12)  # nobody rests after the last
+    assert scene.notes.delays_s == pytest.approx([0, 0, 0, 2])  # the last was planned for 9 s
 
 
 def test_users_think_after_each_iteration(scene):

@@ -11,9 +11,9 @@ from loadgrpc.broker.split import assignments
 from loadgrpc.case import TestCase as LoadgrpcCase
 from loadgrpc.case import between, constant, exponential
 from loadgrpc.errors import TestNotLoaded as NotLoaded
-from loadgrpc.model import Constant, Scenario
+from loadgrpc.model import Constant, Hold, Load, LoadUnit, Scenario
 from loadgrpc.runner.context import LoadStatus, ProcessContext, UserContext
-from loadgrpc.runner.rests import Rests, due_ns
+from loadgrpc.runner.rests import Rests, due_ns, planned_ns
 from loadgrpc.testing import NS_PER_S, plan_of
 
 BEGAN_NS, ENDED_NS = 10 * NS_PER_S, 12 * NS_PER_S
@@ -99,3 +99,38 @@ def test_a_plain_case_may_mean_something_else():
     plain = type("Plain", (unittest.TestCase,), {"think": lambda _: 3, "pacing": "slow"})
 
     assert not any(Rests.of(plain, Scenario()))
+
+
+def open_scenario(**more):
+    """A scenario of arrivals."""
+    return Scenario(load=Load(LoadUnit.ARRIVALS, (Hold(10, 1),)), **more)
+
+
+@pytest.mark.parametrize("name", ["pacing", "think"])
+def test_those_who_serve_arrivals_do_not_rest(name):
+    """A class whose users do cannot be loaded, unless the plan takes that back."""
+    resting = type("Resting", (LoadgrpcCase,), {name: 3})
+    with pytest.raises(NotLoaded, match=rf"Resting\.{name} is for users who wait.*--{name} 0s"):
+        Rests.of(resting, open_scenario())
+    assert any(Rests.of(resting, Scenario()))
+    assert Rests.of(resting, open_scenario(**{name: constant(0)}))._asdict()[name] == constant(0)
+    assert Rests.of(LoadgrpcCase, open_scenario()) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("rests", "done", "planned_s"),
+    [
+        (Rests(pacing=constant(3)), 1, 1),
+        (Rests(pacing=constant(0.5)), 1, -1.5),
+        (Rests(pacing=constant(0.5), think=constant(1)), 1, 1),
+        (Rests(pacing=constant(3)), 0, None),
+        (Rests(pacing=constant(0)), 1, None),
+        (Rests(think=constant(1)), 1, None),
+        (Rests(), 1, None),
+    ],
+)
+def test_only_pacing_is_a_plan(rests, done, planned_s):
+    """Counted from the start of the iteration before, whatever that took."""
+    user = SimpleNamespace(rests=rests, began_ns=BEGAN_NS, ended_ns=ENDED_NS)
+    planned = planned_ns(user, UserContext(LoadStatus()), done)
+    assert (None if planned is None else (planned - ENDED_NS) / NS_PER_S) == planned_s
