@@ -23,7 +23,7 @@ MAX_KEYS: Final = 64
 """Read at once; a paste of more is not meant."""
 ESCAPE: Final = "\x1b"
 """What arrows and other keys begin with that are no characters."""
-LOOK_S: Final = 1.0
+FRONT_LOOK_S: Final = 1.0
 """How often a command in the background looks whether it is in the foreground again."""
 _MODES: Final = 3
 """Where the local modes are in what `tcgetattr` returns, and the special characters."""
@@ -73,7 +73,7 @@ class Keyboard:
         if self._modes is not None:
             return
         if not in_foreground(self._stdin):
-            self._looking = loop.call_later(LOOK_S, self.take)
+            self._looking = loop.call_later(FRONT_LOOK_S, self.take)
             return
         try:
             modes = termios.tcgetattr(self._stdin)

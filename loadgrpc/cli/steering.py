@@ -82,7 +82,7 @@ class Steering:
         return bool(self._planned)
 
     def change(self, change: Change) -> bool:
-        """Notes an entry of the run's log, in any order; whether it changed the load anew."""
+        """Notes an entry of the run's log, in any order; whether it changes what was known."""
         name, load = change.scenario, change.load
         if load is None or change.sequence <= self._seen.get(name, change.sequence):
             return False

@@ -211,7 +211,7 @@ def test_in_the_background_the_terminal_is_left_alone(terminal, monkeypatch):
     """It is taken when the command is in the foreground again."""
     _, slave = terminal
     before = termios.tcgetattr(slave)
-    monkeypatch.setattr(keyboard, "LOOK_S", 0.01)
+    monkeypatch.setattr(keyboard, "FRONT_LOOK_S", 0.01)
     monkeypatch.setattr(keyboard, "in_foreground", lambda _: False)
 
     async def go():
