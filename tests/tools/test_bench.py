@@ -1,11 +1,23 @@
 """The pure parts of the bench: statistics, what tools print, judging, tables, targets."""
 
+import json
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
-from bench import comparing, feeding, generators, nginx, page, peers, picture, sockets
+from bench import (
+    arrivals,
+    comparing,
+    feeding,
+    generators,
+    nginx,
+    page,
+    peers,
+    picture,
+    sockets,
+    stalls,
+)
 from bench.__main__ import is_full, parse
 from bench.accuracy import Accuracy, Comparison, Said, said_by_loadgrpc, said_by_wrk
 from bench.cases import BY_USERS, FEATURES, GET_20, PLAIN
@@ -403,3 +415,53 @@ def test_the_part_about_websockets():
     assert "k6 is left out: no go." in text
     assert "Versions: locust 2.4." in text
     assert "takes 22.2 KiB" in text
+
+
+def test_what_the_plan_and_the_stalls_make_of_a_visitor():
+    """Who arrives while the server stands still waits for the rest of it, and the usual time."""
+    waited = stalls.planned_ms(20)
+    assert len(waited) == 20 * stalls.RATE
+    (at_ms, span_ms), _ = stalls.schedule(20)
+    assert waited.min() == waited[0] == stalls.DELAY_MS
+    assert waited[round(at_ms * stalls.RATE / 1_000)] == pytest.approx(span_ms + stalls.DELAY_MS)
+    noted = np.array([[5, 7], [10**9 // stalls.RATE + 5, 10**9]], np.uint64)[::-1]
+    assert stalls.waited_ms(noted.ravel()) == pytest.approx([2e-6, 995 - 5e-6])
+
+
+def test_the_part_about_stalls():
+    """Percentiles are found in what tools printed; each is followed by how far it is off."""
+    printed = "  50.000%    5.01ms\n  90.000%    1.20s \n  99.000%    2.00s\n  99.900%    3.00s\n"
+    assert stalls.parse_wrk2(printed.replace("s \n", "s\n")) == [5.01, 1200, 2000, 3000]
+    assert stalls.parse_k6('BENCH {"p(50)": 5, "p(90)": 6, "p(99)": 7, "p(99.9)": 8}') == [
+        5,
+        6,
+        7,
+        8,
+    ]
+    document = {
+        "hits": {"elapsed": {"p50": "0.005s", "p99": "0.006s"}},
+        "thresholds": [
+            {"threshold": each.format(what), "value": value}
+            for what in ("response", "service")
+            for each, value in zip(stalls.THRESHOLDS, (0.5, 3.0), strict=True)
+        ],
+    }
+    said = stalls.parse_loadgrpc(json.dumps(document))
+    assert said == [5, 500, 6, 3000]
+    found = stalls.Stalled(20, {"loadgrpc": said}, {"loadgrpc": [5.0, 500.5, 6.0, 2999.0]})
+    found.sent["loadgrpc"] = 4_000
+    section = stalls.section(found, "x")
+    assert "500.0 ms (-0.5)" in section
+    assert "0.4 s after 3 s and 1 s after 10 s" in section
+
+
+def test_the_part_about_arrivals():
+    """How far off a hit is follows from its event; what has no plan of its own was on time."""
+    late = {"plannedStart": "2026-01-01T00:59:59.9995Z", "start": "2026-01-01T00:59:59.999600001Z"}
+    assert arrivals.off_ms(json.dumps({"event": {"hit": late}})) == [pytest.approx(0.1, rel=1e-4)]
+    assert arrivals.off_ms(json.dumps({"event": {"hit": {"start": "x"}}})) == [0.0]
+    assert arrivals.off_ms(json.dumps({"event": {"testStop": {}}})) == []
+    kept = arrivals.Kept(20, 40_000, 40_000, 0, 40, (0.1, 1.9, 9.0), 0.5)
+    assert kept.good
+    assert "1.900 ms" in arrivals.section(kept, "x")
+    assert not arrivals.Kept(20, 40_000, 39_999, 0, 0, (0.1, 0.2, 0.3), 0.5).good

@@ -15,7 +15,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from bench import accuracy, comparing, control, feeding, machine, page, rates, sockets
+from bench import (
+    accuracy,
+    arrivals,
+    comparing,
+    control,
+    feeding,
+    machine,
+    page,
+    rates,
+    sockets,
+    stalls,
+)
 from bench.cores import Cores, choose
 from bench.peers import ROOT
 
@@ -25,6 +36,8 @@ FULL_ROUNDS: Final = 7
 FULL_SECONDS: Final = 4
 LEAST_SECONDS: Final = 2
 """Rounds that are shorter are not for the page."""
+STALLED: Final = 15
+"""So many times as long the part about stalls measures: a minute."""
 
 Measure = Callable[[Cores, argparse.Namespace], Any]
 Section = Callable[[Any, str], str]
@@ -64,6 +77,16 @@ PARTS: Final[dict[str, tuple[Measure, Section]]] = {
             cores, rounds=asked.rounds, seconds=asked.seconds, only=asked.only
         ),
         feeding.section,
+    ),
+    "stalls": (
+        lambda cores, asked: stalls.measure(
+            cores, seconds=STALLED * asked.seconds, only=asked.only
+        ),
+        stalls.section,
+    ),
+    "arrivals": (
+        lambda cores, asked: arrivals.measure(cores, seconds=asked.seconds),
+        arrivals.section,
     ),
 }
 """In the order of the page."""

@@ -97,7 +97,7 @@ class Accuracy:
 
 
 @dataclass
-class _Server:
+class DelayServer:
     """A running delay server."""
 
     port: int
@@ -108,7 +108,7 @@ class _Server:
 def measure(cores: Cores, *, seconds: int, rounds: int, only: Sequence[str]) -> Accuracy:
     """All of it, or the LEVEL/TOOL pairs that `only` names, as `60/wrk`."""
     there, _ = peers.provide({"wrk"})
-    program = _build()
+    program = build()
     stay_on(cores.server)
     tools: list[tuple[str, Command, Callable[[str], Said]]]
     tools = [("loadgrpc", _loadgrpc, said_by_loadgrpc)]
@@ -116,8 +116,8 @@ def measure(cores: Cores, *, seconds: int, rounds: int, only: Sequence[str]) -> 
         tools.append(("wrk", partial(_wrk, there["wrk"].path), said_by_wrk))
     result = Accuracy()
     for _ in range(min(rounds, ROUNDS)):
-        with _serving(program, cores, NO_DELAY) as server:
-            output, _ = _watched(cores, _loadgrpc(server.port, CAPACITY_USERS, seconds), seconds)
+        with serving(program, cores, NO_DELAY) as server:
+            output, _ = watched(cores, _loadgrpc(server.port, CAPACITY_USERS, seconds), seconds)
         document = last_json(output)
         result.capacity = max(result.capacity, float(document["hits"]["rate"]))
         result.full_speed.append(lag_of(document))
@@ -172,12 +172,12 @@ def _once(
     program: Path, cores: Cores, command: Command, users: int, seconds: int
 ) -> tuple[str, NDArray[np.uint64], float]:
     """What a generator printed, what the server noted, and the generator's processor share."""
-    with _serving(program, cores, DELAYS) as server:
-        output, cpu = _watched(cores, command(server.port, users, seconds), seconds)
+    with serving(program, cores, DELAYS) as server:
+        output, cpu = watched(cores, command(server.port, users, seconds), seconds)
     return output, server.elapsed_ns, cpu
 
 
-def _build() -> Path:
+def build() -> Path:
     """Compiles the server, if its source is newer."""
     program = peers.BIN / "delay_server"
     if not program.exists() or program.stat().st_mtime < SOURCE.stat().st_mtime:
@@ -190,13 +190,14 @@ def _build() -> Path:
 
 
 @contextmanager
-def _serving(program: Path, cores: Cores, delays: Sequence[str]) -> Iterator[_Server]:
+def serving(program: Path, cores: Cores, delays: Sequence[str]) -> Iterator[DelayServer]:
+    """The server, with these arguments, while it is entered; what it noted is there then."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         noted, log = Path(name) / "noted", Path(name) / "log"
         command = pinned(cores.server, [str(program), str(noted), *delays])
         with process.background(command, log=log) as popen:
             line = process.wait_for_line(popen, log, "port")
-            server = _Server(int(line.split()[1]), np.zeros(0, np.uint64))
+            server = DelayServer(int(line.split()[1]), np.zeros(0, np.uint64))
             yield server
         server.elapsed_ns = np.fromfile(noted, np.uint64)
 
@@ -214,7 +215,7 @@ def _wrk(program: str, port: int, users: int, seconds: int) -> list[str]:
     return [program, "-t1", f"-c{users}", f"-d{seconds}s", "--latency", where]
 
 
-def _watched(cores: Cores, command: Sequence[str], seconds: int) -> tuple[str, float]:
+def watched(cores: Cores, command: Sequence[str], seconds: int) -> tuple[str, float]:
     """Runs a generator; its output, and its processor seconds a second.
 
     These are taken around the middle of its load, which ends shortly before it does itself.

@@ -1,12 +1,16 @@
 /* A server that tells the truth about latency.
  *
- *   delay_server LOG LOW_US HIGH_US TAIL_US TAIL_PERMILLE
+ *   delay_server LOG LOW_US HIGH_US TAIL_US TAIL_PERMILLE [STALL_AT_MS STALL_MS]...
  *
  * It answers every GET after a delay of its own: between LOW_US and HIGH_US, evenly, but
  * TAIL_US for so many of a thousand. On SIGTERM it writes LOG: for each answer the
  * nanoseconds from receiving the request to having sent the answer, as unsigned 64-bit
  * numbers. A request is received when the kernel has it: what it waits for this process is
  * part of the answer's time. It prints its port when it listens. One thread, one epoll, one timer.
+ *
+ * With stalls it stands still then, counted from when its first answer is due: what is due in
+ * one is answered at its end. LOG then has two numbers for each answer: when its request was received
+ * and when it was sent, in nanoseconds of the wall clock.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -25,7 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_FD = 65536, MAX_EVENTS = 512, HEAD = 2048 };
+enum { MAX_FD = 65536, MAX_EVENTS = 512, HEAD = 2048, MAX_STALLS = 64 };
 
 static const char ANSWER[] =
     "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 12\r\n\r\nHello World\n";
@@ -46,6 +50,8 @@ static struct due heap[MAX_FD];
 static size_t heap_size;
 static uint64_t *log_ns;
 static size_t log_size, log_room;
+static uint64_t stall_at_ns[MAX_STALLS], stall_ns[MAX_STALLS], first_ns;
+static size_t stalls;
 
 static void fail(const char *what) {
     perror(what);
@@ -121,12 +127,27 @@ static void answer(int fd) {
     struct connection *connection = connections[fd];
     if (!connection) return; /* it went away meanwhile */
     if (send(fd, ANSWER, sizeof ANSWER - 1, MSG_NOSIGNAL) < 0) return;
-    if (log_size == log_room) {
+    if (log_size + 2 > log_room) {
         log_room = log_room ? 2 * log_room : 1u << 20;
         log_ns = realloc(log_ns, log_room * sizeof *log_ns);
         if (!log_ns) fail("realloc");
     }
+    if (stalls) {
+        log_ns[log_size++] = connection->received_ns;
+        log_ns[log_size++] = now_ns();
+        return;
+    }
     log_ns[log_size++] = now_ns() - connection->received_ns;
+}
+
+/* When what is due then is answered: not while it stands still. */
+static uint64_t until_ns(uint64_t due_ns) {
+    if (!first_ns) first_ns = due_ns;
+    for (size_t at = 0; at < stalls; at++) {
+        uint64_t begin_ns = first_ns + stall_at_ns[at], end_ns = begin_ns + stall_ns[at];
+        if (begin_ns <= due_ns && due_ns < end_ns) return end_ns;
+    }
+    return due_ns;
 }
 
 static void leave(int fd) {
@@ -138,14 +159,18 @@ static void leave(int fd) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 6) {
-        fprintf(stderr, "delay_server LOG LOW_US HIGH_US TAIL_US TAIL_PERMILLE\n");
+    if (argc < 6 || argc % 2 || argc > 6 + 2 * MAX_STALLS) {
+        fprintf(stderr, "delay_server LOG LOW_US HIGH_US TAIL_US TAIL_PERMILLE [AT_MS FOR_MS]...\n");
         return 2;
     }
     uint64_t low_ns = strtoull(argv[2], NULL, 10) * 1000;
     uint64_t high_ns = strtoull(argv[3], NULL, 10) * 1000;
     uint64_t tail_ns = strtoull(argv[4], NULL, 10) * 1000;
     uint64_t tail_permille = strtoull(argv[5], NULL, 10);
+    for (int at = 6; at < argc; at += 2) {
+        stall_at_ns[stalls] = strtoull(argv[at], NULL, 10) * 1000000;
+        stall_ns[stalls++] = strtoull(argv[at + 1], NULL, 10) * 1000000;
+    }
 
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     struct sockaddr_in address = {.sin_family = AF_INET};
@@ -226,6 +251,7 @@ int main(int argc, char **argv) {
                 delay_ns = tail_ns;
             else if (high_ns > low_ns)
                 delay_ns += number / 1000 % (high_ns - low_ns);
+            if (stalls) delay_ns = until_ns(received_ns + delay_ns) - received_ns;
             if (delay_ns)
                 push((struct due){received_ns + delay_ns, fd});
             else

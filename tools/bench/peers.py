@@ -22,6 +22,7 @@ VENV: Final = TOOLS / "bench-venv"
 GO_RUNNER: Final = ROOT / "tools/runners/go"
 BUILD_S: Final = 3600.0
 """k6 and oha are compiled: minutes on two cores, and no more than this."""
+WRK2: Final = "https://github.com/giltene/wrk2"
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,18 @@ def _pip(package: str) -> Callable[[], list[list[str]]]:
 
 PEERS: Final = (
     Peer("wrk", "apt-get", lambda: [["apt-get", "install", "--yes", "wrk"]], ["-v"]),
+    Peer(
+        "wrk2",
+        "make",
+        lambda: [
+            ["rm", "-rf", str(TOOLS / "wrk2-source")],
+            ["git", "clone", "--depth", "1", WRK2, str(TOOLS / "wrk2-source")],
+            ["make", "-C", str(TOOLS / "wrk2-source")],
+            ["mkdir", "-p", str(BIN)],
+            ["cp", str(TOOLS / "wrk2-source/wrk"), str(BIN / "wrk2")],
+        ],
+        ["-v"],
+    ),
     Peer("hey", "go", _go("github.com/rakyll/hey@latest"), []),
     Peer(
         "oha",

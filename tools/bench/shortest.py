@@ -72,10 +72,10 @@ def bare_loop_ms(port: int) -> float:
 
 def measure(cores: Cores, *, hits: int, users: int) -> Found:
     """One run of so many hits; the generator is pinned to no core."""
-    program = accuracy._build()  # noqa: SLF001 - the same server
-    with accuracy._serving(program, cores, accuracy.NO_DELAY) as server:  # noqa: SLF001
+    program = accuracy.build()
+    with accuracy.serving(program, cores, accuracy.NO_DELAY) as server:
         bare_ms = bare_loop_ms(server.port)
-    with accuracy._serving(program, cores, accuracy.NO_DELAY) as server:  # noqa: SLF001
+    with accuracy.serving(program, cores, accuracy.NO_DELAY) as server:
         command = [
             *("env", f"BENCH_URL=http://127.0.0.1:{server.port}/", "BENCH_CERTIFICATE="),
             *(sys.executable, "-m", "loadgrpc", "run", "plain.py::TestPlain.test_get", "--json"),
