@@ -229,9 +229,10 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         self, request: control_pb2.CheckRunRequest, _: Context
     ) -> control_pb2.CheckRunResponse:
         """See control.proto."""
-        text, wanted = thresholds.check_from_proto(request)
-        run_id = (await self._broker.archive.named(text)).run_id
-        return thresholds.checked_to_proto(await self._broker.reviews.check_run(run_id, wanted))
+        query = thresholds.check_from_proto(request)
+        run_id = (await self._broker.archive.named(query.run_id)).run_id
+        checked = await self._broker.reviews.check_run(replace(query, run_id=run_id))
+        return thresholds.checked_to_proto(checked)
 
     async def CompareRuns(  # noqa: N802
         self, request: control_pb2.CompareRunsRequest, _: Context

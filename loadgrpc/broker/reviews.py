@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 from loadgrpc.broker.archive import Archive
 from loadgrpc.broker.changes import ChangeLog
@@ -17,7 +18,7 @@ from loadgrpc.broker.run_store import RunStore
 from loadgrpc.broker.timeline import Timelines
 from loadgrpc.errors import InvalidRequest, RunNotOver, Violation
 from loadgrpc.judge.compare import DEFAULT_EFFECT, Compared, compare
-from loadgrpc.model import Change, CheckedRun, Run, RunComparison
+from loadgrpc.model import Change, CheckedRun, CheckQuery, Run, RunComparison
 
 
 class Reviews:
@@ -28,23 +29,24 @@ class Reviews:
         self._run_store = run_store
         self._timelines = timelines
 
-    async def check_run(self, run_id: str, thresholds: tuple[str, ...]) -> CheckedRun:
-        """How a run is judged by thresholds; none: by those of its plan.
+    async def check_run(self, query: CheckQuery) -> CheckedRun:
+        """How a run, or a span of it, is judged by thresholds; none: by those of its plan.
 
         Raises:
             NotFound: no such run.
             InvalidRequest: there are none, and its plan has none.
         """
-        run = await self._archive.get_run(run_id)
-        texts = thresholds or run.plan.thresholds
+        run = await self._archive.get_run(query.run_id)
+        texts = query.thresholds or run.plan.thresholds
         if not texts:
             message = "are required: the plan of the run has none"
             raise InvalidRequest([Violation("thresholds", message)])
-        active = self._archive.live_run(run_id)
+        active = self._archive.live_run(query.run_id)
         log = active.log if active is not None else await self._run_store.log_of(run)
-        summary = await self._archive.get_summary(run_id)
+        summary = await self._archive.get_summary(query.run_id)
         async with aclosing(self._timelines.closed(run.attempt_id, active)) as windows:
-            return await check(texts, run, _of_attempt(run, log), summary, windows)
+            query = replace(query, thresholds=texts)
+            return await check(query, run, _of_attempt(run, log), summary, windows)
 
     async def compare_runs(self, run_ids: Sequence[str], min_effect: float) -> list[RunComparison]:
         """Runs that are over, compared with the first of them.

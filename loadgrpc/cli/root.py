@@ -12,7 +12,7 @@ from loadgrpc.cli.command import LazyGroup
 COMMANDS: Final = {
     name: f"loadgrpc.cli.{name.replace('-', '_')}"
     for name in (
-        *("run", "attach", "load", "note", "stop"),
+        *("run", "attach", "load", "limit", "note", "stop"),
         *("broker", "agent", "web", "status", "check-agents", "drain"),
         *("runs", "show", "report", "check", "compare", "events", "delete", "purge"),
         *("schedule", "campaign"),

@@ -31,6 +31,7 @@ from loadgrpc.model import (
     BrokerInfo,
     Change,
     CheckedRun,
+    CheckQuery,
     LoadOrder,
     News,
     Plan,
@@ -285,10 +286,22 @@ class Client:
                 return
             page = await self.get_timeline(replace(query, page_token=page.next_token))
 
-    async def check_run(self, run_id: str, thresholds: Sequence[str] = ()) -> CheckedRun:
-        """How a run is judged by thresholds, from its timeline; none: by those of its plan."""
-        request = check_to_proto((run_id, tuple(thresholds)))
-        return checked_from_proto(await called(self._control.CheckRun, request))
+    async def check_run(
+        self,
+        run_id: str,
+        thresholds: Sequence[str] = (),
+        *,
+        from_ns: int | None = None,
+        to_ns: int | None = None,
+    ) -> CheckedRun:
+        """How a run is judged by thresholds, from its timeline; none: by those of its plan.
+
+        `from_ns` and `to_ns`: only in this span (wall clock).
+        """
+        query = CheckQuery(
+            run_id=run_id, thresholds=tuple(thresholds), from_ns=from_ns, to_ns=to_ns
+        )
+        return checked_from_proto(await called(self._control.CheckRun, check_to_proto(query)))
 
     async def compare_runs(
         self, run_ids: Sequence[str], *, min_effect: float = 0.0

@@ -48,6 +48,19 @@ class ThresholdResult:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CheckQuery:
+    """What is to be judged, and by what."""
+
+    run_id: str
+    thresholds: tuple[str, ...] = ()
+    """Empty: those of its plan."""
+    from_ns: int | None = None
+    """Only windows that lie from here on, whole (wall clock). None: from the beginning."""
+    to_ns: int | None = None
+    """Only windows that lie before here, whole (wall clock). None: to the end."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class CheckedRun:
     """How a run is judged by thresholds, from its timeline."""
 

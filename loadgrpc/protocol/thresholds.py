@@ -12,6 +12,7 @@ from loadgrpc.protocol.times import (
     duration_to_proto,
     optional_timestamp,
     time_or_none,
+    timestamp_to_proto,
 )
 from loadgrpc.v1 import control_pb2, run_pb2
 
@@ -59,17 +60,22 @@ def threshold_result_from_proto(message: run_pb2.ThresholdResult) -> model.Thres
     )
 
 
-def check_to_proto(wanted: tuple[str, tuple[str, ...]]) -> control_pb2.CheckRunRequest:
-    """The run, and what to judge it by, as the request."""
-    run_id, thresholds = wanted
-    return control_pb2.CheckRunRequest(run_id=run_id, thresholds=thresholds)
+def check_to_proto(query: model.CheckQuery) -> control_pb2.CheckRunRequest:
+    """What is to be judged, as the request."""
+    message = control_pb2.CheckRunRequest(
+        run_id=query.run_id, thresholds=query.thresholds, to=optional_timestamp(query.to_ns)
+    )
+    if query.from_ns is not None:
+        # The name of the field is a word of Python's own.
+        getattr(message, "from").CopyFrom(timestamp_to_proto(query.from_ns))
+    return message
 
 
-def check_from_proto(message: control_pb2.CheckRunRequest) -> tuple[str, tuple[str, ...]]:
-    """The run, and what to judge it by, from the request.
+def check_from_proto(message: control_pb2.CheckRunRequest) -> model.CheckQuery:
+    """What is to be judged, from the request.
 
     Raises:
-        InvalidRequest: it names no run, or a threshold cannot be read.
+        InvalidRequest: it names no run, a threshold cannot be read, or the span is none.
     """
     from loadgrpc.judge.cursor import BadThreshold  # noqa: PLC0415
     from loadgrpc.judge.grammar import parse  # noqa: PLC0415 - loads NumPy
@@ -80,9 +86,14 @@ def check_from_proto(message: control_pb2.CheckRunRequest) -> tuple[str, tuple[s
             parse(text)
         except BadThreshold as error:
             violations.append(Violation(f"thresholds[{at}]", f"cannot be read: {error}"))
+    from_ns, to_ns = time_or_none(message, "from"), time_or_none(message, "to")
+    if from_ns is not None and to_ns is not None and to_ns <= from_ns:
+        violations.append(Violation("to", "is not after from"))
     if violations:
         raise InvalidRequest(violations)
-    return message.run_id, tuple(message.thresholds)
+    return model.CheckQuery(
+        run_id=message.run_id, thresholds=tuple(message.thresholds), from_ns=from_ns, to_ns=to_ns
+    )
 
 
 def checked_to_proto(checked: model.CheckedRun) -> control_pb2.CheckRunResponse:

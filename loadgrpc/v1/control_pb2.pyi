@@ -461,12 +461,15 @@ class GetSummaryResponse(_message.Message):
     def __init__(self, summary: _Optional[_Union[_run_pb2.RunSummary, _Mapping]] = ...) -> None: ...
 
 class CheckRunRequest(_message.Message):
-    __slots__ = ("run_id", "thresholds")
+    __slots__ = ("run_id", "thresholds", "to")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     THRESHOLDS_FIELD_NUMBER: _ClassVar[int]
+    FROM_FIELD_NUMBER: _ClassVar[int]
+    TO_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     thresholds: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, run_id: _Optional[str] = ..., thresholds: _Optional[_Iterable[str]] = ...) -> None: ...
+    to: _timestamp_pb2.Timestamp
+    def __init__(self, run_id: _Optional[str] = ..., thresholds: _Optional[_Iterable[str]] = ..., to: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., **kwargs) -> None: ...
 
 class CheckRunResponse(_message.Message):
     __slots__ = ("results", "windows", "late_hits", "over")

@@ -6,7 +6,7 @@ import random
 import pytest
 
 from loadgrpc.errors import InvalidRequest, RunNotOver
-from loadgrpc.model import ChangeKind, RunState, ThresholdOutcome
+from loadgrpc.model import ChangeKind, CheckQuery, RunState, ThresholdOutcome
 from loadgrpc.protocol import thresholds as wire
 from loadgrpc.testing import ManualClock
 from loadgrpc.v1 import control_pb2, event_pb2, runner_pb2
@@ -197,11 +197,13 @@ def test_a_run_is_judged_live_and_afterwards_with_the_same_results(at_desk, tmp_
 
     async def later(desk):
         run_id = kept["run"].run_id
-        checked = await desk.broker.reviews.check_run(run_id, ())
+        checked = await desk.broker.reviews.check_run(CheckQuery(run_id=run_id))
         assert checked.results == kept["results"]
         assert checked.windows == ((1, 10),)
         assert checked.over
-        other = await desk.broker.reviews.check_run(run_id, ("max(response) < 1s",))
+        other = await desk.broker.reviews.check_run(
+            CheckQuery(run_id=run_id, thresholds=("max(response) < 1s",))
+        )
         assert [each.outcome for each in other.results] == [ThresholdOutcome.PASS]
 
     at_desk(use, store=path, clock=clock)
@@ -290,7 +292,7 @@ def test_an_active_run_shows_how_its_thresholds_stand(at_desk):
         assert [each.text for each in failed] == [MANY[0]]
         standing = seen[-1].update.thresholds
         assert [each.outcome.name for each in standing] == ["FAIL", "PASS", "PASS", "PASS"]
-        checked = await desk.broker.reviews.check_run(load.run.run_id, ())
+        checked = await desk.broker.reviews.check_run(CheckQuery(run_id=load.run.run_id))
         assert not checked.over
         assert checked.results[0].windows == standing[0].windows
         await load.over()
@@ -308,7 +310,7 @@ def test_what_cannot_be_checked_is_refused(at_desk):
     async def use(desk):
         load = await loaded(desk, [])
         with pytest.raises(InvalidRequest, match="the plan of the run has none"):
-            await desk.broker.reviews.check_run(load.run.run_id, ())
+            await desk.broker.reviews.check_run(CheckQuery(run_id=load.run.run_id))
         await load.over()
 
     at_desk(use)
@@ -338,3 +340,49 @@ def test_runs_that_are_over_are_compared(at_desk):
         await load.over()
 
     at_desk(use, lease_s=1e9, within_s=60)
+
+
+def test_a_span_is_judged_as_a_run_of_its_own(at_desk):
+    """Of an active run and of one that is over; windows that lie in it only in part do not."""
+    texts = ("max(response) < 300ms", "hits/s == 2", "rate(failed) == 0%", "hits == 6")
+
+    async def use(desk):
+        load = await loaded(desk, [])
+        began_ns = desk.clock.wall_ns()
+        assert began_ns % NS == 0
+        await ten_seconds(load)
+
+        async def judged(first_s, last_s, extra_ns=0):
+            query = CheckQuery(
+                run_id=load.run.run_id,
+                thresholds=texts,
+                from_ns=began_ns + first_s * NS - extra_ns,
+                to_ns=began_ns + last_s * NS + extra_ns,
+            )
+            checked = await desk.broker.reviews.check_run(query)
+            return [each.outcome.name for each in checked.results], checked.windows
+
+        async def seen():
+            return [
+                await judged(0, 3),
+                await judged(3, 6),
+                await judged(6, 9),
+                await judged(0, 3, NS // 2),
+            ]
+
+        active = await seen()
+        assert active == [
+            (["PASS", "PASS", "PASS", "PASS"], ((1, 3),)),
+            (["FAIL", "PASS", "PASS", "PASS"], ((1, 3),)),
+            (["PASS", "PASS", "FAIL", "PASS"], ((1, 3),)),
+            (["PASS", "FAIL", "PASS", "PASS"], ((1, 3),)),
+        ]
+        await load.over()
+        assert await seen() == active
+
+    at_desk(use)
+    request = control_pb2.CheckRunRequest(run_id="r-1")
+    request.to.FromNanoseconds(1)
+    getattr(request, "from").FromNanoseconds(1)
+    with pytest.raises(InvalidRequest, match="to is not after from"):
+        wire.check_from_proto(request)

@@ -1056,7 +1056,13 @@ PAIRS = {
     "check": (
         check_to_proto,
         check_from_proto,
-        st.tuples(ids, st.sampled_from([(), ("hits > 1", "loss == 0")])),
+        st.builds(
+            model.CheckQuery,
+            run_id=ids,
+            thresholds=st.sampled_from([(), ("hits > 1", "loss == 0")]),
+            from_ns=st.none() | st.just(10**18),
+            to_ns=st.none() | st.just(2 * 10**18),
+        ),
     ),
     "compare": (
         compare_to_proto,

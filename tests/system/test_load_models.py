@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 import termios
 import threading
 import time
@@ -191,6 +193,47 @@ def test_a_killed_broker_does_not_change_the_plan(cluster, loadgrpc, start, fold
     assert server.counts == {"/open": 120}
 
 
+SHORT = """\
+import sys
+from loadgrpc import cli
+from loadgrpc.stats import limit
+
+limit.QUICK, limit.MAX_HALVINGS = (1.0, 1.0), 0
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+def test_a_limit_is_looked_for_by_levels_of_one_run(folder):
+    """Each is judged on what came in its seconds; here, with levels that are shorter than usual."""
+    (folder / "short.py").write_text(SHORT)
+    with Server() as server:
+        searched = subprocess.run(
+            [
+                *(sys.executable, "short.py", "limit", "paths.TestPaths.test_open"),
+                *("-H", server.url, "--from", "20/s", "--max", "30/s", "--json"),
+                *("--until", "p95(response) < 2s and rate(failed) < 1%"),
+            ],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        counts = dict(server.counts)
+    assert searched.returncode == 0, searched.stderr
+    document = json.loads(searched.stdout)
+
+    assert document["limit"] == {"least": 30.0, "generatorWasTheLimit": False}
+    assert [(each["rate"], each["outcome"]) for each in document["levels"]] == [
+        (20.0, "held"),
+        (30.0, "held"),
+    ]
+    assert all(each["planned"] == each["started"] for each in document["levels"])
+    assert abs(document["levels"][0]["hits"] - 20) <= 1
+    assert abs(document["levels"][1]["hits"] - 30) <= 1
+    assert counts["/open"] >= 50
+
+
 def test_keys_steer_a_run_and_the_terminal_is_left_as_it_was(on_terminal, folder):
     """More, a pause and the end; no line is read by the command, and none by the next."""
 
@@ -204,6 +247,8 @@ def test_keys_steer_a_run_and_the_terminal_is_left_as_it_was(on_terminal, folder
         )
         assert terminal.read_until(b"? for keys"), terminal.output
         assert not takes_lines(terminal)
+        while not server.counts:
+            time.sleep(0.05)
         terminal.type(b"+")
         assert terminal.read_until(b"load 1.1 times as planned"), terminal.output
         terminal.type(b"p")
@@ -212,4 +257,3 @@ def test_keys_steer_a_run_and_the_terminal_is_left_as_it_was(on_terminal, folder
         assert terminal.read_until(b"exit 105"), terminal.output
         assert takes_lines(terminal)
         assert terminal.wait() == 105
-    assert server.counts["/open"] > 0
