@@ -426,6 +426,8 @@ def test_what_the_plan_and_the_stalls_make_of_a_visitor():
     assert waited[round(at_ms * stalls.RATE / 1_000)] == pytest.approx(span_ms + stalls.DELAY_MS)
     noted = np.array([[5, 7], [10**9 // stalls.RATE + 5, 10**9]], np.uint64)[::-1]
     assert stalls.waited_ms(noted.ravel()) == pytest.approx([2e-6, 995 - 5e-6])
+    noted[1, 0] += 10**6  # the first came late: its plan follows from the other
+    assert stalls.waited_ms(noted.ravel()) == pytest.approx([2e-6, 995 - 5e-6])
 
 
 def test_the_part_about_stalls():
@@ -457,9 +459,12 @@ def test_the_part_about_stalls():
 
 def test_the_part_about_arrivals():
     """How far off a hit is follows from its event; what has no plan of its own was on time."""
-    late = {"plannedStart": "2026-01-01T00:59:59.9995Z", "start": "2026-01-01T00:59:59.999600001Z"}
+    late = {
+        "plannedStartTime": "2026-01-01T00:59:59.9995Z",
+        "startTime": "2026-01-01T00:59:59.999600001Z",
+    }
     assert arrivals.off_ms(json.dumps({"event": {"hit": late}})) == [pytest.approx(0.1, rel=1e-4)]
-    assert arrivals.off_ms(json.dumps({"event": {"hit": {"start": "x"}}})) == [0.0]
+    assert arrivals.off_ms(json.dumps({"event": {"hit": {"startTime": "x"}}})) == [0.0]
     assert arrivals.off_ms(json.dumps({"event": {"testStop": {}}})) == []
     kept = arrivals.Kept(20, 40_000, 40_000, 0, 40, (0.1, 1.9, 9.0), 0.5)
     assert kept.good

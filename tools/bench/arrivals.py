@@ -97,9 +97,9 @@ def off_ms(line: str) -> list[float]:
     hit = json.loads(line).get("event", {}).get("hit")
     if hit is None:
         return []
-    if "plannedStart" not in hit:
+    if "plannedStartTime" not in hit:
         return [0.0]
-    return [1_000 * (_seconds(hit["start"]) - _seconds(hit["plannedStart"]))]
+    return [1_000 * (_seconds(hit["startTime"]) - _seconds(hit["plannedStartTime"]))]
 
 
 def _seconds(text: str) -> float:

@@ -185,10 +185,14 @@ def planned_ms(seconds: int) -> NDArray[np.float64]:
 
 
 def waited_ms(noted: NDArray[np.uint64]) -> NDArray[np.float64]:
-    """The same, by the log of the server: pairs of when it received and when it had sent."""
+    """The same, by the log of the server: pairs of when it received and when it had sent.
+
+    The plan begins when it has to, so that none came before it was planned: the first may be late.
+    """
     pairs = noted.reshape(-1, 2).astype(np.int64)
     pairs = pairs[np.argsort(pairs[:, 0], kind="stable")]
-    planned_ns = pairs[0, 0] + np.arange(len(pairs)) * (1_000_000_000 // RATE)
+    planned_ns = np.arange(len(pairs)) * (1_000_000_000 // RATE)
+    planned_ns += (pairs[:, 0] - planned_ns).min()
     waited: NDArray[np.float64] = (pairs[:, 1] - planned_ns) / 1e6
     return waited
 
