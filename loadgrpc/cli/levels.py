@@ -75,12 +75,7 @@ class LevelClient(Protocol):
         """Windows of it."""
 
     async def check_run(
-        self,
-        run_id: str,
-        thresholds: Sequence[str] = (),
-        *,
-        from_ns: int | None = None,
-        to_ns: int | None = None,
+        self, run_id: str, thresholds: Sequence[str] = (), span: Sequence[int | None] = (None, None)
     ) -> CheckedRun:
         """How a span of it is judged."""
 
@@ -149,7 +144,7 @@ class Levels:
         to_ns = from_ns + math.ceil(level.measure_s) * NS_PER_S
         windows = await self._closed(from_ns, to_ns, (to_ns - began_ns) / NS_PER_S)
         checked = await self._client.check_run(
-            self._run_id, (*self._conditions, *self._keeps_up), from_ns=from_ns, to_ns=to_ns
+            self._run_id, (*self._conditions, *self._keeps_up), (from_ns, to_ns)
         )
         results = checked.results[: len(self._conditions)]
         generator = checked.results[len(self._conditions) :]

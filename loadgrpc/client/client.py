@@ -287,20 +287,11 @@ class Client:
             page = await self.get_timeline(replace(query, page_token=page.next_token))
 
     async def check_run(
-        self,
-        run_id: str,
-        thresholds: Sequence[str] = (),
-        *,
-        from_ns: int | None = None,
-        to_ns: int | None = None,
+        self, run_id: str, thresholds: Sequence[str] = (), span: Sequence[int | None] = (None, None)
     ) -> CheckedRun:
-        """How a run is judged by thresholds, from its timeline; none: by those of its plan.
-
-        `from_ns` and `to_ns`: only in this span (wall clock).
-        """
-        query = CheckQuery(
-            run_id=run_id, thresholds=tuple(thresholds), from_ns=from_ns, to_ns=to_ns
-        )
+        """How a run, or a span of it (wall clock, ns), is judged; by nothing: by its plan."""
+        begin, end = span
+        query = CheckQuery(run_id=run_id, thresholds=(*thresholds,), from_ns=begin, to_ns=end)
         return checked_from_proto(await called(self._control.CheckRun, check_to_proto(query)))
 
     async def compare_runs(

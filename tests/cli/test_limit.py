@@ -189,7 +189,8 @@ class Server:
         windows = [window(at, closed=at + 1 <= closed) for at in range(first, until)]
         return TimelinePage(windows=tuple(windows))
 
-    async def check_run(self, run_id, thresholds=(), *, from_ns=None, to_ns=None):
+    async def check_run(self, run_id, thresholds=(), span=(None, None)):
+        from_ns, to_ns = span
         assert self.now_s >= to_ns / NS + 1, "not all of it has come"
         rate = [rate for at_s, rate in self.rates if at_s <= from_ns / NS][-1]
         began_s = [at_s for at_s, _ in self.rates][-1]
