@@ -359,13 +359,10 @@ async def _follow(request: Request, interrupts: Interrupts, known: Known) -> int
             told = request.output
             if url:
                 line.say(f"the page of the run is at {url}#/runs/{run_id}", sys.stderr)
-            keys = run_keys_for(None if told.quiet or told.silent else told.stream)
+            stream = None if told.quiet or told.silent else told.stream
+            keys = run_keys_for(stream)
             display = known.over(
-                display_for(
-                    *(told.stream, time.monotonic_ns),
-                    quiet=told.quiet or told.silent,
-                    keys=keys is not None,
-                )
+                display_for(told.stream, time.monotonic_ns, quiet=stream is None, keys=bool(keys))
             )
             patience_s = PATIENCE_S if broker else 0.0
             prompt = prompt_for(told.stream) if broker else None
@@ -376,7 +373,6 @@ async def _follow(request: Request, interrupts: Interrupts, known: Known) -> int
                 patience_s=patience_s,
             )
             if not broker:
-                stream = None if told.quiet or told.silent else told.stream
                 summary = await when_notified(client.get_summary, summary, interrupts, stream)
             code = await told.tell(client, summary, broker, patience_s=patience_s)
             return await request.gate.pass_through(client, run_id, code, told)

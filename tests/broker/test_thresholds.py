@@ -265,7 +265,9 @@ def test_agents_are_told_apart_where_a_threshold_selects_by_them(at_desk):
                 await load.tick()
                 desk.clock.advance(0.5)
             summary = await load.over()
-            checked = await desk.broker.reviews.check_run(load.run.run_id, texts)
+            checked = await desk.broker.reviews.check_run(
+                CheckQuery(run_id=load.run.run_id, thresholds=tuple(texts))
+            )
             if thresholds:
                 first, second = summary.thresholds
                 assert (first.outcome, first.count) == (ThresholdOutcome.PASS, 6)

@@ -53,7 +53,9 @@ def _ten_seconds(hand):
             hand.count(made, "ERRORS", 2)
             hand.count(made, "LATE", 4)
         hand.count(made, "COUNTER", 3 if second < 9 else 2, name="orders")
-        made.arrivals = ArrivalCounts(planned=6, started=5, dropped=int(slow), second=1_000 + second)
+        made.arrivals = ArrivalCounts(
+            planned=6, started=5, dropped=int(slow), second=1_000 + second
+        )
         hand.came(made, "case", "7", [50, 50], success=1 if slow else 2, failure=int(slow))
         if slow:
             hand.came(made, "case", "9", [500], failed=1, error=1, interrupted=1)
