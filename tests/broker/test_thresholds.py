@@ -386,5 +386,5 @@ def test_a_span_is_judged_as_a_run_of_its_own(at_desk):
     request = control_pb2.CheckRunRequest(run_id="r-1")
     request.to.FromNanoseconds(1)
     getattr(request, "from").FromNanoseconds(1)
-    with pytest.raises(InvalidRequest, match="to is not after from"):
+    with pytest.raises(InvalidRequest, match="is not after from"):
         wire.check_from_proto(request)
