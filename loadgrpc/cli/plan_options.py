@@ -152,8 +152,12 @@ def sentence(error: InvalidRequest) -> str:
     )
 
 
-_NAMED: Final = {*(r.needs for r in FLAGGED), *(e for r in FLAGGED for e in r.excludes)} - {""}
-_FIELD: Final = re.compile(rf"\b({'|'.join(sorted(_NAMED))})\b")
+_NAMED: Final = {
+    *(r.needs for r in FLAGGED),
+    *(e for r in FLAGGED for e in r.excludes),
+    "runner_mode",
+} - {""}
+_FIELD: Final = re.compile(rf"(?<![\w-])({'|'.join(sorted(_NAMED))})(?![\w-])")
 """A field that a sentence about another may name."""
 
 
