@@ -188,7 +188,7 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         request_id = request.request_id or secrets.token_hex(8)
         if not run.log.of_request(request_id):
             _note(context, "adds a note to run %s", run.run.run_id)
-            event = happened.NoteAsked(text, request_id, client_of(context))
+            event = happened.NoteAsked(text, request_id)
             await self._broker.ask(run, event)
         change = next(iter(run.log.of_request(request_id)), None)
         shown = None if change is None else progress.change_to_proto(change)

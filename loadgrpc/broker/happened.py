@@ -177,11 +177,10 @@ class StatesReported:
 
 @dataclass(frozen=True)
 class NoteAsked:
-    """A client has something to note; `by` says who, if that is known."""
+    """A client has something to note."""
 
     text: str
     request_id: str = ""
-    by: str = ""
 
 
 @dataclass(frozen=True)

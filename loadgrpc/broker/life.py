@@ -171,8 +171,7 @@ def _(event: LoadStored, run: ActiveRun, _now: Now) -> Iterator[Command]:
 
 @_decide.register
 def _(event: NoteAsked, run: ActiveRun, now: Now) -> Iterator[Command]:
-    text = f"{event.text} ({event.by})" if event.by else event.text
-    run.note(text, now.wall_ns, request_id=event.request_id)
+    run.note(event.text, now.wall_ns, request_id=event.request_id)
     yield Save(patient=False)
 
 

@@ -14,7 +14,7 @@ from loadgrpc.model.submission import Waiting
 from loadgrpc.model.threshold import ThresholdResult
 
 MAX_NOTE_CHARS: Final = 400
-"""Of a note in the log of a run: with who wrote it, it fits into a reason."""
+"""Of a note in the log of a run."""
 
 
 class RunState(IntEnum):

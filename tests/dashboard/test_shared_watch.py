@@ -61,7 +61,7 @@ def test_a_viewer_sees_a_run_to_its_end(at_page, active):
             later = [each async for each in messages]
         assert [each[1] for each in later if each[1]] == ["end"]
         changes = [each[2]["change"] for each in later if each[2].get("change")]
-        assert changes[0]["reason"].startswith("cache off")
+        assert changes[0]["reason"] == "cache off"
         assert changes[-1]["state"] == "RUN_STATE_FINISHED"
         assert [each[2]["progress"]["hits"] for each in later if each[2].get("progress")][-1] == "3"
 

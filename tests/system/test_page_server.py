@@ -43,7 +43,7 @@ def test_a_broker_serves_its_page(start, loadgrpc, folder, tmp_path, demo_server
     assert detached.code == 0, detached.stderr
     run_id = detached.stdout.strip()
     noted = loadgrpc("note", run_id, "cache switched off", *where)
-    assert "cache switched off (" in noted.stdout
+    assert noted.stdout.endswith("  cache switched off\n")
     changes = loadgrpc("show", run_id, *where, "--changes", "--json").document
     assert [each for each in changes["changes"] if "cache" in each["reason"]]
     assert loadgrpc("attach", run_id, *where, "-q").code == 0
