@@ -59,7 +59,7 @@ LOCUST = """
     --exclude-tags --csv --csv-full-history --print-stats --only-summary --reset-stats
     --no-reset-stats --html --json --json-file --skip-log-setup --loglevel --logfile
     --show-task-ratio --show-task-ratio-json --exit-code-on-error --stop-timeout --equal-weights
-    --stats-history --no-web --clients --step-load --step-users --step-time --heartbeat-interval
+    --stats-history --clients --step-load --step-users --step-time --heartbeat-interval
     --heartbeat-liveness
     -f -H -u -r -t -l -P -T -E -L -s -c -V
 """
