@@ -38,7 +38,7 @@ def test_a_broker_serves_its_page(start, loadgrpc, folder, tmp_path, demo_server
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    load = ("--load", "10/s for 2s", "-H", demo_server.url, "-a", "1", "--detach")
+    load = ("--load", "10/s for 10m", "-H", demo_server.url, "-a", "1", "--detach")
     detached = loadgrpc("run", ES, *where, *load)
     assert detached.code == 0, detached.stderr
     run_id = detached.stdout.strip()
@@ -46,12 +46,13 @@ def test_a_broker_serves_its_page(start, loadgrpc, folder, tmp_path, demo_server
     assert noted.stdout.endswith("  cache switched off\n")
     changes = loadgrpc("show", run_id, *where, "--changes", "--json").document
     assert [each for each in changes["changes"] if "cache" in each["reason"]]
-    assert loadgrpc("attach", run_id, *where, "-q").code == 0
+    assert loadgrpc("stop", run_id, *where).code == 0
+    assert loadgrpc("attach", run_id, *where, "-q").code == 105
     shown = loadgrpc("show", run_id, *where, "--json").document
     assert get(f"api/runs/{run_id}/summary") == shown
     listed, page = loadgrpc("runs", *where, "--json").document, get("api/runs?limit=20")
     assert {name: page[name] for name in listed} == listed
-    assert int(shown["hits"]["count"]) == demo_server.requests() == 20
+    assert int(shown["hits"]["count"]) == demo_server.requests()
     report = folder / "report.html"
     told = loadgrpc("report", run_id, *where, "--html", str(report), "--markdown", "r.md")
     assert (told.code, told.stdout) == (0, "")
@@ -65,11 +66,11 @@ def test_a_broker_serves_its_page(start, loadgrpc, folder, tmp_path, demo_server
 def test_a_run_on_this_machine_has_a_page(start, folder, demo_server):
     """`run --web` prints its address; the page is there while it lasts, and gone after it."""
     run = start(
-        *("loadgrpc", "run", ES, "-H", demo_server.url, "-u", "1", "-d", "2", "--web"),
+        *("loadgrpc", "run", ES, "-H", demo_server.url, "-u", "1", "-d", "4", "--web"),
         *("--output", "html=out.html"),
         cwd=folder,
     )
-    found = run.wait_for(r"the page of the run is at (http://127\.0\.0\.1:\d+/)#/runs/(\S+)")
+    found = run.wait_for(r"the page of the run is at (http://127\.0\.0\.1:\d+/)#/runs/(\S+)", 40)
     web = requests.get(f"{found[1]}api/web", timeout=10).json()
     assert (web["control"], web["broker"]) == (False, "")
     assert requests.get(f"{found[1]}api/runs/{found[2]}", timeout=10).json()["runId"] == found[2]
