@@ -29,7 +29,7 @@ def test_a_broker_serves_its_page(start, loadgrpc, folder, tmp_path, demo_server
         *("--web", "127.0.0.1:0", "--web-control"),
         cwd=folder,
     )
-    where = ("-b", broker.wait_for(r"listening on (\S+?),")[1])
+    where = ("-b", broker.wait_for(r"listening on (\S+?),", 30)[1])
     url = broker.wait_for(r"the page is at (http://127\.0\.0\.1:\d+/)$")[1]
     start("loadgrpc", "agent", *where, cwd=folder, until="connected to", within_s=20)
 
