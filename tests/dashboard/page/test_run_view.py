@@ -1,15 +1,22 @@
 """A run on the page: figure for figure what its documents say, as the terminal writes them."""
 
+import re
+
 import page_documents as made
 
 from loadgrpc.cli import figures
 from loadgrpc.text import one_line
 
 RUN = "r-0123456789"
+OTHER = "r-9876543210"
 HOSTILE = (
     '<img src=x onerror="window.hurt=1"><script>window.hurt=1</script>\u202egnp.exe\x1b[31m\x00'
     " &lt;b&gt; ${hurt} {{7*7}} '\"` العربية " + "long" * 40
 )
+
+
+TEXTS = {"title": HOSTILE, "test": HOSTILE, "labels": [HOSTILE], "userId": HOSTILE}
+AGENT = {"agentId": HOSTILE, "hostname": HOSTILE, "version": HOSTILE, "troubles": [HOSTILE]}
 
 
 def cells(page, table):
@@ -20,70 +27,58 @@ def cells(page, table):
     )
 
 
-def test_names_are_those_of_the_summary(door, open_page):
-    """Every figure of every name stands in the table as the terminal writes it."""
+def test_figures_are_those_of_the_documents(door, open_page):
+    """Names and large figures are those of the summary, charts those of the timeline.
+
+    All are written as the terminal writes them; what a chart has is read in its table.
+    """
     page = open_page(f"#/runs/{RUN}")
-    summary = made.summary()
-    expected = [
-        [
-            f"{each.method} {each.name.removeprefix('http://shop.example:8000')}",
-            str(each.hits.count),
-            str(each.hits.failed),
-            figures.percent(each.hits.failed, each.hits.count),
-            figures.rate(each.hits.rate),
-            *(
-                figures.duration(getattr(each.hits.elapsed, point).ToNanoseconds())
-                for point in made.POINTS
-            ),
-        ]
-        for each in summary.names
-    ]
     page.wait_for_selector("[data-table=names] tbody tr")
+    summary = made.summary()
 
-    assert cells(page, "names") == expected
-
-
-def test_big_figures_are_those_of_the_summary(door, open_page):
-    """Hits, failures, rate and percentiles."""
-    page = open_page(f"#/runs/{RUN}")
-    hits = made.summary().hits
-    page.wait_for_selector("[data-figure=hits]:not(:empty)")
+    assert cells(page, "names") == [name_row(each) for each in summary.names]
     shown = page.eval_on_selector_all(
         "[data-figure]",
         "all => Object.fromEntries(all.map(e => [e.dataset.figure, e.textContent]))",
     )
-
-    assert shown["hits"] == str(hits.count)
-    assert shown["failed"] == str(hits.failed)
-    assert shown["rate"] == figures.rate(hits.rate)
+    assert shown["hits"] == str(summary.hits.count)
+    assert shown["failed"] == str(summary.hits.failed)
+    assert shown["rate"] == figures.rate(summary.hits.rate)
     for point in ("p50", "p95", "p99"):
-        ns = getattr(hits.elapsed, point).ToNanoseconds()
-        assert shown[point] == figures.duration(ns)
+        assert shown[point] == time_of(summary.hits, point)
+    windows = [made.window(at) for at in range(1, made.SECONDS + 1)]
+    assert charted(page, "rate") == [
+        [figures.rate(each.hits.rate), figures.rate(each.hits.failed)] for each in windows
+    ]
+    assert charted(page, "response") == [
+        [time_of(each.hits, point) for point in ("p50", "p90", "p95", "p99")] for each in windows
+    ]
 
 
-def test_charts_have_the_timeline(door, open_page):
-    """The table of a chart has each window, and its figures as the terminal writes them."""
-    page = open_page(f"#/runs/{RUN}")
-    for chart, points in (("rate", None), ("response", ("p50", "p90", "p95", "p99"))):
-        page.click(f"[data-chart={chart}] .as-table summary")
-        rows = page.eval_on_selector_all(
-            f"[data-chart={chart}] .as-table tbody tr",
-            "rows => rows.map(row => [...row.querySelectorAll('td')].map(td => td.textContent))",
-        )
-        windows = [made.window(at) for at in range(1, made.SECONDS + 1)]
-        if points is None:
-            expected = [
-                [figures.rate(each.hits.rate), figures.rate(each.hits.failed)] for each in windows
-            ]
-        else:
-            expected = [
-                [
-                    figures.duration(getattr(each.hits.elapsed, point).ToNanoseconds())
-                    for point in points
-                ]
-                for each in windows
-            ]
-        assert rows == expected
+def time_of(hits, point):
+    """A time of hits, as the terminal writes it."""
+    return figures.duration(getattr(hits.elapsed, point).ToNanoseconds())
+
+
+def name_row(each):
+    """What the table has of a name."""
+    return [
+        f"{each.method} {each.name.removeprefix('http://shop.example:8000')}",
+        str(each.hits.count),
+        str(each.hits.failed),
+        figures.percent(each.hits.failed, each.hits.count),
+        figures.rate(each.hits.rate),
+        *(time_of(each.hits, point) for point in made.POINTS),
+    ]
+
+
+def charted(page, chart):
+    """What a chart has, window by window."""
+    page.click(f"[data-chart={chart}] .as-table summary")
+    return page.eval_on_selector_all(
+        f"[data-chart={chart}] .as-table tbody tr",
+        "rows => rows.map(row => [...row.querySelectorAll('td')].map(td => td.textContent))",
+    )
 
 
 def test_a_name_has_charts_of_its_own(door, open_page):
@@ -192,6 +187,75 @@ def test_hostile_texts_show_as_texts(door, open_page):
     assert one_line(HOSTILE)[:100] in cells(page, "names")[0][0]
     assert "\u202e" not in text
     assert "\x1b" not in text
+
+
+def hostile_document(value):
+    """A document with hostile texts instead of all that are neither numbers, times nor enums."""
+    if isinstance(value, dict):
+        return {key: hostile_document(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [hostile_document(each) for each in value]
+    if isinstance(value, str) and not re.fullmatch(r"[A-Z][A-Z_]+|-?[\d.]+s?|\d{4}-.*Z", value):
+        return HOSTILE
+    return value
+
+
+def test_hostile_texts_show_as_texts_in_every_view(door, open_page):
+    """The same of the log, of lists of runs and agents, of the broker, and of comparisons."""
+    changes, listed = door.documents[f"runs/{RUN}/changes"], door.documents["runs"]
+    door.documents[f"runs/{RUN}/changes"] = {
+        "changes": [hostile_document(each) for each in changes["changes"]]
+    }
+    door.documents["runs"] = {
+        "runs": [
+            {**each, "plan": {**each["plan"], **TEXTS}, "reason": HOSTILE}
+            for each in listed["runs"]
+        ],
+        "storeTrouble": HOSTILE,
+    }
+    door.documents["broker"] = hostile_document(door.documents["broker"])
+    door.documents["agents"] = {
+        "agents": [{**each, **AGENT} for each in door.documents["agents"]["agents"]]
+    }
+    comparisons = door.documents["compare"]["comparisons"]
+    comparisons[0]["refusals"] = [HOSTILE]
+    for each in comparisons[0]["figures"]:
+        each |= {"name": HOSTILE, "method": HOSTILE, "scenario": HOSTILE}
+    page = open_page("#/runs")
+    tables = {"#/runs": "runs", f"#/runs/{RUN}": "log", "#/cluster": "agents"}
+    for view, table in {**tables, f"#/compare/{RUN},{OTHER}": "differences"}.items():
+        page.evaluate("view => { location.hash = view; }", view)
+        page.wait_for_selector(f"[data-table={table}] tbody tr")
+        text = page.inner_text("main")
+
+        assert page.evaluate("window.hurt") is None
+        assert page.locator("main img, main script").count() == 0
+        assert "<img src=x" in text
+        assert "\u202e" not in text
+
+
+def test_a_page_that_nobody_looks_at_asks_for_nothing(door, open_page):
+    """In the background it is silent; when it is seen again, it has what it missed."""
+    run = made.run(active=True)
+    door.documents[f"runs/{RUN}"] = made.as_document(run)
+    door.streams[f"runs/{RUN}/watch"] = [("", "2", {"run": made.as_document(run)})]
+    page = open_page(f"#/runs/{RUN}")
+    page.wait_for_selector("[data-table=names] tbody tr")
+    see = """hidden => {
+      Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});
+      document.dispatchEvent(new Event('visibilitychange'));
+    }"""
+    page.evaluate(see, True)
+    page.wait_for_timeout(50)
+    before = len(door.asked)
+    page.wait_for_timeout(2_200)  # the summary is asked for every 2 s
+    meanwhile = len(door.asked) - before
+    summary = door.documents[f"runs/{RUN}/summary"]
+    summary["hits"]["count"] = "123456"
+    page.evaluate(see, False)
+    page.wait_for_selector("[data-figure=hits]:text-is('123456')")
+
+    assert meanwhile == 0
 
 
 def test_figures_are_written_as_in_the_terminal(door, open_page):
